@@ -1,0 +1,314 @@
+"""A scenario: who takes part, on which data, and what they compute; read from a TOML file.
+
+Everything that the parties must agree on is in it and nothing secret is. `load_scenario` gives a frozen
+`Scenario` or raises one `UsageError` that says all that is wrong with the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from mpc.errors import UsageError
+from parties.scenario_checks import check_columns, check_links, check_roles, settled_reveal
+from parties.scenario_errors import (
+    Model,
+    Problem,
+    nearest,
+    read_table,
+    refuse,
+    shown,
+    unknown_setting,
+)
+from parties.scenario_models import (
+    Head,
+    LogisticTask,
+    NetworkSpec,
+    PartySpec,
+    SessionSpec,
+    SqlSource,
+    TestingSpec,
+    split_address,
+)
+from parties.scenario_unbuilt import unbuilt_role, without_unbuilt
+
+__all__ = [
+    "LogisticTask",
+    "NetworkSpec",
+    "PartySpec",
+    "Scenario",
+    "SessionSpec",
+    "SqlSource",
+    "TestingSpec",
+    "differences",
+    "load_scenario",
+    "split_address",
+]
+
+SCHEMA = 1
+MOST_PARTIES = 64
+
+_PARTY_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_HEAD_KEYS = ("schema", "name", "seed")
+_TABLE_KEYS = ("parties", "task", "network", "session", "testing")
+_ELSEWHERE: Mapping[str, Sequence[str]] = {
+    "the top of the file": _HEAD_KEYS,
+    "[task]": tuple(LogisticTask.model_fields),
+    "[parties.NAME]": tuple(PartySpec.model_fields),
+    "[network]": tuple(NetworkSpec.model_fields),
+    "[session]": tuple(SessionSpec.model_fields),
+    "[testing]": tuple(TestingSpec.model_fields),
+}
+
+
+def load_scenario(path: Path) -> Scenario:
+    """Read and check a scenario file.
+
+    Raises:
+        UsageError: the file cannot be read, or is not a valid scenario; all problems are named together.
+    """
+    raw = _read_toml(path)
+    _check_schema(path, raw)
+    problems: list[Problem] = []
+    known = (*_HEAD_KEYS, *_TABLE_KEYS)
+    for key in raw:
+        if key not in known:
+            problems.append(unknown_setting("the top of the file", key, known, _ELSEWHERE))
+    head_values = {key: value for key, value in raw.items() if key in _HEAD_KEYS}
+    head = read_table(Head, head_values, "the top of the file:", problems, {})
+    parties = _read_parties(raw.get("parties"), problems)
+    task = _read_task(raw.get("task"), problems)
+    network = _read_optional(NetworkSpec, raw, "network", problems)
+    session = _read_optional(SessionSpec, raw, "session", problems)
+    testing = _read_optional(TestingSpec, raw, "testing", problems)
+    if parties is not None:
+        check_roles(parties, problems)
+        check_links(parties, problems)
+    if task is not None:
+        check_columns(task, problems)
+    if task is not None and parties is not None:
+        task = settled_reveal(task, parties, problems)
+    if problems or head is None or task is None or parties is None:
+        raise refuse(str(path), problems)
+    return Scenario(
+        name=head.name,
+        seed=head.seed,
+        parties=parties,
+        task=task,
+        network=network,
+        session=session or SessionSpec(),
+        testing=testing,
+        path=path,
+    )
+
+
+def differences(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
+    """Where two agreed dictionaries differ: one line a key, dotted, with both values.
+
+    `theirs` may come from a peer: it is only ever printed, escaped and cut short.
+    """
+    found: list[str] = []
+    _compare(mine, theirs, "", found)
+    return found
+
+
+class Scenario(BaseModel):
+    """A whole scenario file, checked. Everything in it but each party's `data` and `path` is agreed on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    seed: int
+    parties: dict[str, PartySpec]
+    task: LogisticTask
+    network: NetworkSpec | None
+    session: SessionSpec
+    testing: TestingSpec | None
+    path: Path
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """The data owners' names, in the order of the file."""
+        return tuple(name for name, party in self.parties.items() if party.role == "owner")
+
+    @property
+    def helper(self) -> str:
+        """The helper's name."""
+        return next(name for name, party in self.parties.items() if party.role == "helper")
+
+    @property
+    def directory(self) -> Path:
+        """The folder that the file's relative paths start from."""
+        return self.path.parent
+
+    def data_path(self, name: str) -> Path:
+        """The file (or database) that holds a party's data, relative to the scenario file.
+
+        Raises:
+            UsageError: the scenario has no such party, or does not say where its data are.
+        """
+        data = self.data_source(name)
+        return self.directory / (data.database if isinstance(data, SqlSource) else data)
+
+    def data_source(self, name: str) -> str | SqlSource:
+        """The `data` of a party, as the file has it.
+
+        Raises:
+            UsageError: the scenario has no such party, or does not say where its data are.
+        """
+        party = self.parties.get(name)
+        if party is None:
+            raise UsageError(
+                f"{self.path}: there is no party '{name}'", f"the parties are {', '.join(self.parties)}"
+            )
+        if party.data is None:
+            raise UsageError(
+                f"{self.path}: [parties.{name}] does not say where its data are",
+                'add data = "file.csv"' if party.role == "owner" else "only owners have data",
+                party=name,
+            )
+        return party.data
+
+    def agreed(self) -> dict[str, Any]:
+        """All that the parties must agree on, as plain JSON values."""
+        values = self.model_dump(mode="json", exclude={"path": True, "parties": {"__all__": {"data"}}})
+        # Which owner comes first matters, and a JSON object has no order.
+        return {"schema": SCHEMA, "party_order": list(self.parties), **values}
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of `agreed()`, in hexadecimal: equal at two parties that mean the same run."""
+        canonical = json.dumps(self.agreed(), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(canonical.encode("ascii")).hexdigest()
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise UsageError(f"{path}: there is no such scenario file", "check the path") from None
+    except IsADirectoryError:
+        raise UsageError(
+            f"{path}: this is a folder, not a scenario file", "name a .toml file in it"
+        ) from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise UsageError(f"{path}: the scenario file cannot be read ({reason.lower()})") from None
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise UsageError(
+            f"{path}: the scenario file is not UTF-8 text (line {line})", "save it as UTF-8"
+        ) from None
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        reason = str(error) if isinstance(error, tomllib.TOMLDecodeError) else "nested too deeply"
+        hint = "correct that line"
+        if "\\" in reason:
+            hint = "in a path, write / or put it in single quotes: 'data\\file.csv'"
+        elif "overwrite" in reason or "twice" in reason:
+            hint = "that line gives a setting or a table a second time"
+        raise UsageError(f"{path}: not valid TOML: {reason[:1].lower()}{reason[1:]}", hint) from None
+
+
+def _check_schema(path: Path, raw: Mapping[str, Any]) -> None:
+    hint = f'write "schema = {SCHEMA}" at the top of the file'
+    if "schema" not in raw:
+        guess = nearest("schema", raw)
+        if guess is not None:
+            hint = f"did you mean 'schema' where it says '{guess}'?"
+        raise UsageError(f"{path}: the file does not say which schema it follows", hint)
+    if type(raw["schema"]) is not int or raw["schema"] != SCHEMA:
+        raise UsageError(f"{path}: schema {shown(raw['schema'])} is not known to this version", hint)
+
+
+def _read_optional(
+    model: type[Model], raw: Mapping[str, Any], key: str, problems: list[Problem]
+) -> Model | None:
+    return read_table(model, raw[key], f"[{key}]", problems, _ELSEWHERE) if key in raw else None
+
+
+def _read_task(raw: object, problems: list[Problem]) -> LogisticTask | None:
+    if raw is None:
+        problems.append(Problem("the file has no [task]", "add [task] with kind and target"))
+        return None
+    if isinstance(raw, Mapping):
+        before = len(problems)
+        raw = without_unbuilt(raw, problems)
+        if any("kind" in problem.message for problem in problems[before:]):
+            return None  # the other settings of another kind of task would only make noise
+    return read_table(LogisticTask, raw, "[task]", problems, _ELSEWHERE)
+
+
+def _read_parties(raw: object, problems: list[Problem]) -> dict[str, PartySpec] | None:
+    if not isinstance(raw, Mapping) or not raw:
+        problems.append(Problem("the file names no parties", "add a table [parties.NAME] for each of them"))
+        return None
+    if len(raw) > MOST_PARTIES:
+        problems.append(
+            Problem(f"the file names {len(raw)} parties", f"at most {MOST_PARTIES} can take part")
+        )
+        return None
+    parties: dict[str, PartySpec] = {}
+    for name, values in raw.items():
+        party = _read_party(name, values, problems)
+        if party is not None:
+            parties[name] = party
+    return parties if len(parties) == len(raw) else None
+
+
+def _read_party(name: str, raw: object, problems: list[Problem]) -> PartySpec | None:
+    table = f"[parties.{name}]"
+    before = len(problems)
+    if not _PARTY_NAME.fullmatch(name):
+        hint = "use small letters, digits and _, starting with a letter, at most 63"
+        problems.append(Problem(f"{shown(name)} cannot be a party's name", hint))
+        return None
+    if isinstance(raw, Mapping):
+        unbuilt = unbuilt_role(name, raw.get("role"))
+        if unbuilt is not None:
+            problems.append(unbuilt)
+            return None
+        if isinstance(raw.get("data"), Mapping):
+            source = read_table(SqlSource, raw["data"], f"[parties.{name}.data]", problems, {})
+            raw = {**raw, "data": source}
+    party = read_table(PartySpec, raw, table, problems, _ELSEWHERE)
+    if party is not None and party.role == "helper":
+        for key, value in (("data", party.data), ("rows", party.rows)):
+            if value is not None:
+                problems.append(Problem(f"{table} has {key}, but a helper has none", f"remove '{key}' there"))
+    return party if len(problems) == before else None
+
+
+def _compare(mine: object, theirs: object, key: str, found: list[str]) -> None:
+    if isinstance(mine, Mapping) and isinstance(theirs, Mapping):
+        for name in [*mine, *(name for name in theirs if name not in mine)]:
+            inner = f"{key}.{_escaped(name)}" if key else _escaped(name)
+            _compare(mine.get(name, _ABSENT), theirs.get(name, _ABSENT), inner, found)
+    elif mine != theirs or type(mine) is not type(theirs):
+        found.append(f"{key}: {_value(mine)} here, {_value(theirs)} there")
+
+
+_ABSENT = object()
+
+
+def _value(value: object) -> str:
+    if value is _ABSENT:
+        return "absent"
+    if isinstance(value, Mapping):
+        return "a table"
+    text = json.dumps(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _escaped(name: object) -> str:
+    return json.dumps(str(name))[1:-1][:60]

@@ -1,0 +1,91 @@
+"""Checks of a scenario that look at more than one setting at a time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from parties.scenario_errors import Problem, nearest, quoted, shown
+from parties.scenario_models import LogisticTask, PartySpec
+
+
+def check_roles(parties: Mapping[str, PartySpec], problems: list[Problem]) -> None:
+    """Two owners at least, and exactly one helper."""
+    owners = [name for name, party in parties.items() if party.role == "owner"]
+    helpers = [name for name, party in parties.items() if party.role == "helper"]
+    if len(owners) < 2:
+        count = "one owner" if owners else "no owner"
+        problems.append(Problem(f"there is {count}", 'at least two parties need role = "owner"'))
+    if not helpers:
+        problems.append(
+            Problem("there is no helper", 'logistic_regression needs one party with role = "helper"')
+        )
+    elif len(helpers) > 1:
+        problems.append(Problem(f"there is more than one helper: {quoted(helpers)}", "keep one of them"))
+
+
+def check_links(parties: Mapping[str, PartySpec], problems: list[Problem]) -> None:
+    """No two parties share an address or a key."""
+    for key in ("address", "public_key"):
+        holder: dict[str, str] = {}
+        for name, party in parties.items():
+            value = party.address if key == "address" else party.public_key
+            if value is None:
+                continue
+            if value in holder:
+                problems.append(
+                    Problem(f"{holder[value]} and {name} have the same {key}", "give each its own")
+                )
+            holder.setdefault(value, name)
+
+
+def check_columns(task: LogisticTask, problems: list[Problem]) -> None:
+    """Target, id and features are different columns."""
+    features = task.features or ()
+    if task.target in features:
+        problems.append(
+            Problem(f"[task] features lists the target '{task.target}'", "remove it from features")
+        )
+    if task.id is not None and task.id in features:
+        problems.append(Problem(f"[task] features lists the id '{task.id}'", "remove it from features"))
+    if task.id == task.target:
+        problems.append(Problem(f"[task] id and target are both '{task.target}'", "name two columns"))
+    repeated = _repeated(features)
+    if repeated:
+        problems.append(Problem(f"[task] features lists {quoted(repeated)} more than once", "list each once"))
+
+
+def settled_reveal(
+    task: LogisticTask, parties: Mapping[str, PartySpec], problems: list[Problem]
+) -> LogisticTask:
+    """The task with `reveal` and `reveal_to` in one order, whatever the file's, so that digests are equal."""
+    owners = tuple(name for name, party in parties.items() if party.role == "owner")
+    named = task.reveal_to if task.reveal_to is not None else owners
+    for name in dict.fromkeys(named):
+        if name not in parties:
+            guess = nearest(name, owners)
+            hint = (
+                f"did you mean '{guess}'?" if guess else f"the owners are {quoted(owners)}" if owners else ""
+            )
+            problems.append(Problem(f"[task] reveal_to names {shown(name)}, which is no party", hint))
+        elif name not in owners:
+            problems.append(
+                Problem(f"[task] reveal_to names the helper '{name}'", "only owners get the result")
+            )
+    left_out = [name for name in owners if name not in named]
+    if left_out and all(name in parties for name in named):
+        problems.append(
+            Problem(
+                f"[task] reveal_to leaves out {quoted(left_out)}: not available in this version",
+                "name every owner, or remove reveal_to",
+            )
+        )
+    for key, names in (("reveal", task.reveal), ("reveal_to", named)):
+        if _repeated(names):
+            problems.append(Problem(f"[task] {key} lists {quoted(_repeated(names))} more than once"))
+    what = tuple(item for item in ("model", "metrics") if item in task.reveal)
+    return task.model_copy(update={"reveal": what, "reveal_to": owners})
+
+
+def _repeated(names: Iterable[str]) -> list[str]:
+    return [name for name, times in Counter(names).items() if times > 1]

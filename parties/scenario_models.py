@@ -1,0 +1,147 @@
+"""The tables of a scenario file as frozen, validated models.
+
+Each field's `description` completes the sentence "... must be ..." of the messages (see scenario_errors).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+LARGEST_SEED = 2**63 - 1
+LARGEST_COUNT = 2**31 - 1
+
+_HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?")
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Host and port of "host:port"; an IPv6 host stands in brackets and is returned without them.
+
+    Raises:
+        ValueError: if the text is not such an address.
+    """
+    host, colon, port_text = address.rpartition(":")
+    if not colon or not port_text.isascii() or not port_text.isdigit() or len(port_text) > 5:
+        raise ValueError("no port")
+    port = int(port_text)
+    if not 1 <= port <= 65535:
+        raise ValueError("no such port")
+    if host.startswith("[") and host.endswith("]"):
+        return str(ipaddress.IPv6Address(host[1:-1])), port
+    if re.fullmatch(r"[0-9.]+", host):
+        return str(ipaddress.IPv4Address(host)), port
+    if len(host) > 253 or not _HOST_NAME.fullmatch(host):
+        raise ValueError("no such host name")
+    return host, port
+
+
+def _an_address(text: str) -> str:
+    split_address(text)
+    return text
+
+
+def _no_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("blank")
+    return text
+
+
+class _Table(BaseModel):
+    # Strict: the text "10" is not the number 10. hide_input_in_errors: pydantic's own wording is never shown,
+    # and should it ever be, it must not carry values along.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True
+    )
+
+
+Text = Annotated[str, AfterValidator(_no_blank)]
+Count = Annotated[int, Field(ge=1, le=LARGEST_COUNT)]
+# TOML has lists only; they become tuples so that a model cannot be changed.
+Names = Annotated[tuple[Text, ...], Field(strict=False)]
+
+A_COUNT = f"a whole number from 1 to {LARGEST_COUNT}"
+A_SEED = f"a whole number from 0 to {LARGEST_SEED}"
+SECONDS = "a number of seconds above 0"
+
+
+class SqlSource(_Table):
+    """Rows that a query of a DuckDB database gives."""
+
+    database: Text = Field(description="the path of a DuckDB database file")
+    sql: Text = Field(description="one select statement")
+
+
+class PartySpec(_Table):
+    """One party: its role, where its data are, and how it is reached."""
+
+    role: Literal["owner", "helper"] = Field(description='"owner" or "helper"')
+    data: Text | SqlSource | None = Field(
+        default=None, description='a file\'s path or { database = "x.duckdb", sql = "select ..." }'
+    )
+    rows: Count | None = Field(default=None, description=A_COUNT)
+    address: Annotated[str, AfterValidator(_an_address)] | None = Field(
+        default=None, description='"host:port", such as "10.0.0.5:7101" or "[::1]:7101"'
+    )
+    public_key: Text | None = Field(default=None, description="the text that `mpc keygen` prints")
+
+
+class LogisticTask(_Table):
+    """Train one logistic regression on the rows of all owners."""
+
+    kind: Literal["logistic_regression"] = Field(description='"logistic_regression"')
+    partition: Literal["horizontal"] = Field(default="horizontal", description='"horizontal"')
+    target: Text = Field(description="the name of the 0/1 column to predict")
+    features: Annotated[Names, Field(min_length=1)] | None = Field(
+        default=None, description="a list of one or more column names"
+    )
+    id: Text | None = Field(default=None, description="the name of the column that identifies a row")
+    standardise: bool = Field(default=True, description="true or false")
+    test_fraction: float = Field(default=0.2, ge=0.0, le=0.9, description="a number from 0 to 0.9")
+    solver: Literal["sgd"] = Field(default="sgd", description='"sgd"')
+    epochs: Count = Field(default=10, description=A_COUNT)
+    batch_size: Count = Field(default=128, description=A_COUNT)
+    learning_rate: float = Field(default=0.5, gt=0.0, description="a number above 0")
+    sigmoid_range: Literal["auto"] | Annotated[float, Field(gt=0.0, le=200.0)] = Field(
+        default="auto", description='"auto" or a number above 0 and up to 200'
+    )
+    l2: float = Field(default=0.0, ge=0.0, description="a number of at least 0")
+    reveal: Annotated[tuple[Literal["model", "metrics"], ...], Field(strict=False)] = Field(
+        default=("model", "metrics"), description='a list of "model" and "metrics"'
+    )
+    reveal_to: Annotated[Names, Field(min_length=1)] | None = Field(
+        default=None, description="a list of owners' names"
+    )
+
+
+class NetworkSpec(_Table):
+    """What the links between the parties are like; `mpc run` behaves as if they were."""
+
+    latency_ms: float = Field(default=0.0, ge=0.0, description="a number of milliseconds of at least 0")
+    bandwidth_mbit: float | None = Field(default=None, gt=0.0, description="a number above 0")
+
+
+class SessionSpec(_Table):
+    """How long a party waits for the others, in seconds. `patience` None: the runtime chooses."""
+
+    patience: float | None = Field(default=None, gt=0.0, description=SECONDS)
+    deadline: float = Field(default=60.0, gt=0.0, description=SECONDS)
+    connect_timeout: float = Field(default=60.0, gt=0.0, description=SECONDS)
+
+
+class TestingSpec(_Table):
+    """Settings for tests only. `insecure_seed` makes all secret randomness reproducible, and so known."""
+
+    insecure_seed: int | None = Field(default=None, ge=0, le=LARGEST_SEED, description=A_SEED)
+
+
+class Head(_Table):
+    """The settings that stand above the tables."""
+
+    schema_: Literal[1] = Field(alias="schema", description="1")
+    name: Annotated[str, Field(pattern=r"^\w[\w .-]{0,99}$")] = Field(
+        description="letters, digits, spaces, '.', '_' and '-', at most 100, starting with a letter or digit"
+    )
+    seed: int = Field(default=0, ge=0, le=LARGEST_SEED, description=A_SEED)

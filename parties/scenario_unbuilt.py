@@ -1,0 +1,69 @@
+"""Settings that the scenario format has but that this version cannot carry out.
+
+All of them stand here: what is built later takes its lines out of this file and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from parties.scenario_errors import Problem, shown
+
+ROLES = ("server", "client")
+"""Roles of the format that no party can have yet."""
+
+_ONLY_VALUES = {
+    "kind": "logistic_regression",
+    "partition": "horizontal",
+    "solver": "sgd",
+}
+
+
+def without_unbuilt(task: Mapping[str, object], problems: list[Problem]) -> dict[str, object]:
+    """The [task] table without the settings that are not available; each of those is added to `problems`.
+
+    A setting that is taken out takes its default, so that the rest of the table is still checked.
+    """
+    left = dict(task)
+    for key, only in _ONLY_VALUES.items():
+        value = left.get(key, only)
+        if isinstance(value, str) and value != only:
+            problems.append(_not_available(key, shown(value), f'use {key} = "{only}"'))
+            left[key] = only
+    if left.get("learning_rate") == "auto":
+        problems.append(
+            _not_available("learning_rate", '"auto"', "give a number, such as learning_rate = 0.5")
+        )
+        del left["learning_rate"]
+    if "iterations" in left:
+        hint = "with solver = \"sgd\", say how long to train with 'epochs'"
+        problems.append(Problem("[task] iterations belongs to the full-batch solvers", hint))
+        del left["iterations"]
+    _take_out_unbuilt_reveal(left, problems)
+    return left
+
+
+def unbuilt_role(party: str, role: object) -> Problem | None:
+    """The problem with a role that is part of the format but not available yet."""
+    if not isinstance(role, str) or role not in ROLES:
+        return None
+    message = f'[parties.{party}] role = "{role}" is not available in this version'
+    return Problem(message, 'use "owner" or "helper"')
+
+
+def _take_out_unbuilt_reveal(left: dict[str, object], problems: list[Problem]) -> None:
+    reveal = left.get("reveal")
+    if not isinstance(reveal, list) or not all(isinstance(what, str) for what in reveal):
+        return
+    hint = 'use reveal = ["model"] or reveal = ["model", "metrics"]'
+    for what in reveal:
+        if what not in ("model", "metrics"):
+            problems.append(_not_available("reveal", f"[{shown(what)}]", hint))
+            left.pop("reveal", None)
+    if "model" not in reveal:
+        problems.append(Problem('[task] reveal without "model" is not available in this version', hint))
+        left.pop("reveal", None)
+
+
+def _not_available(key: str, value: str, hint: str) -> Problem:
+    return Problem(f"[task] {key} = {value} is not available in this version", hint)
