@@ -1,0 +1,46 @@
+# `make help` lists the targets. Everything is installed into .venv (see tools/setup.sh), never into the system.
+
+COVERAGE_MIN = 90
+WORKERS = 2
+
+BIN = .venv/bin
+LOCK = build/venv-lock/bin/pip-compile --quiet --no-config --strip-extras --generate-hashes --allow-unsafe \
+	--build-deps-for=editable --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+PYTEST = pytest -v -n $(WORKERS) --dist loadfile    # -v takes back the -q of pyproject.toml
+
+.DEFAULT_GOAL = help
+.PHONY: help demo test test-lowest format lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+demo: ## two hospitals and a helper train one model on this machine
+	@sh tools/setup.sh core
+	@$(BIN)/mpc run scenarios/two_hospitals.toml
+
+test: ## style, types and all tests, with coverage
+	@sh tools/setup.sh dev
+	$(BIN)/ruff check --quiet
+	$(BIN)/ruff format --check --quiet
+	$(BIN)/mypy --strict
+	$(BIN)/$(PYTEST) --cov --cov-report=
+	$(BIN)/coverage report --include='mpc/*,protocols/*' --fail-under=$(COVERAGE_MIN)
+
+test-lowest: ## the tests with the oldest releases that pyproject.toml allows
+	@sh tools/setup.sh lowest
+	build/venv-lowest/bin/$(PYTEST)
+
+format: ## bring the code into its standard form
+	@sh tools/setup.sh dev
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lock: ## renew requirements.lock and requirements-dev.lock from pyproject.toml
+	@python=$$(sh tools/setup.sh python) && "$$python" -m venv build/venv-lock
+	build/venv-lock/bin/python -m pip install --quiet pip-tools
+	$(LOCK) --upgrade --output-file requirements.lock pyproject.toml
+	$(LOCK) --upgrade --extra test --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+
+clean: ## remove all that was made here but the records in runs/
+	rm -rf .venv build dist beaverlodge.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
