@@ -3,8 +3,8 @@
     python tools/make_demo_data.py [FOLDER]          default: scenarios/data
 
 Hospital A is a referral centre: the larger a mass, the likelier its patient was sent there. Hospital B runs a
-screening programme: mostly small and benign findings. Every patient goes to exactly one of them, by a rule that
-depends on nothing but the data and SEED, so that the files are the same bytes on every machine.
+screening programme: mostly small and benign findings. Every patient goes to exactly one of them, by a rule
+that depends on nothing but the data and SEED, so that the files are the same bytes on every machine.
 """
 
 from __future__ import annotations

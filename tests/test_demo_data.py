@@ -1,0 +1,74 @@
+"""The demo's CSV files: exactly the source, split over two hospitals that differ."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tools.make_demo_data import read_source, write_demo_data
+
+DATA = Path(__file__).resolve().parent.parent / "scenarios" / "data"
+FILES = ("hospital_a.csv", "hospital_b.csv")
+
+
+def read(path: Path) -> pd.DataFrame:
+    """The file's values exactly: Python's own float() loses no digit."""
+    with path.open(newline="", encoding="utf-8") as file:
+        table = pd.DataFrame(list(csv.DictReader(file)))
+    features = table.drop(columns=["patient", "malignant"]).map(float)
+    return features.assign(patient=table["patient"], malignant=table["malignant"].map(int))
+
+
+@pytest.fixture(scope="module")
+def hospitals() -> list[pd.DataFrame]:
+    return [read(DATA / name) for name in FILES]
+
+
+def test_the_files_are_what_the_tool_writes(tmp_path: Path) -> None:
+    write_demo_data(tmp_path)
+    for name in FILES:
+        assert (tmp_path / name).read_bytes() == (DATA / name).read_bytes(), name
+
+
+def test_together_they_are_the_source_to_the_last_bit(hospitals: list[pd.DataFrame]) -> None:
+    columns, rows, malignant = read_source()
+    expected = sorted((*row, label) for row, label in zip(rows, malignant, strict=True))
+    both = pd.concat(hospitals)
+    found = sorted(tuple(row) for row in both[[*columns, "malignant"]].itertuples(index=False, name=None))
+    assert len(found) == 569
+    assert found == expected
+
+
+def test_malignant_is_one_for_the_larger_masses(hospitals: list[pd.DataFrame]) -> None:
+    both = pd.concat(hospitals)
+    assert both["malignant"].sum() == 212
+    radius = both.groupby("malignant")["mean_radius"].mean()
+    assert radius[1] > radius[0] + 4
+
+
+def test_every_patient_has_an_id_of_its_own(hospitals: list[pd.DataFrame]) -> None:
+    ids = pd.concat(hospitals)["patient"]
+    assert ids.is_unique
+    assert all(
+        id_.startswith(letter) for letter, table in zip("AB", hospitals, strict=True) for id_ in table.patient
+    )
+
+
+def test_the_hospitals_differ_in_case_mix(hospitals: list[pd.DataFrame]) -> None:
+    a, b = hospitals
+    assert a["malignant"].mean() > 0.5 > 0.25 > b["malignant"].mean() > 0.1
+    for label in (0, 1):
+        radius_a = a.loc[a["malignant"] == label, "mean_radius"].mean()
+        radius_b = b.loc[b["malignant"] == label, "mean_radius"].mean()
+        assert radius_a > radius_b + 1, label
+
+
+def test_columns_are_names_a_scenario_can_use(hospitals: list[pd.DataFrame]) -> None:
+    a, b = hospitals
+    assert list(a.columns) == list(b.columns)
+    assert all(name.isidentifier() and name == name.lower() for name in a.columns)
+    assert np.isfinite(a.drop(columns="patient").to_numpy()).all()

@@ -1,0 +1,160 @@
+"""Imports point down only, effects stay where they belong, and randomness has one source.
+
+The walk reads the source (`ast`), so it sees imports inside functions and under TYPE_CHECKING too.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("mpc", "protocols", "parties")
+
+# What a package may not import, whole modules with all inside them.
+FORBIDDEN = {
+    "mpc": {"protocols", "parties", "click", "rich", "duckdb", "random", "numpy.random"},
+    "protocols": {
+        *("parties", "zmq", "click", "rich", "duckdb", "pydantic"),
+        *("time", "datetime", "os", "io", "pathlib", "shutil", "tempfile", "sys"),
+        *("socket", "select", "ssl", "asyncio", "threading", "multiprocessing", "subprocess", "concurrent"),
+        *("random", "secrets", "uuid", "numpy.random"),
+    },
+    "parties": set(),
+}
+NOWHERE = {"pickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
+MAY_IMPORT_ZMQ = {"mpc/transport.py", "parties/keys.py"}
+DYNAMIC_CALLS = {"getattr", "eval", "exec", "__import__"}
+DYNAMIC_METHODS = {"import_module", "__getattribute__"}
+
+
+def imported(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Every module that is imported, and every name taken from one, by its dotted name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            yield node.lineno, node.module
+            yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def within(name: str, modules: set[str]) -> bool:
+    return any(name == module or name.startswith(module + ".") for module in modules)
+
+
+def numpy_random_uses(tree: ast.AST) -> Iterator[int]:
+    """Lines that reach numpy.random through the name under which numpy itself was imported."""
+    numpys = {"numpy"} | {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+        if alias.name == "numpy"
+    }
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Attribute)
+            and node.attr == "random"
+            and isinstance(node.value, ast.Name)
+            and node.value.id in numpys
+        ):
+            yield node.lineno
+
+
+def dynamic_uses(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Calls that choose code by name, and numpy files that may carry pickles."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        if isinstance(node.func, ast.Name) and node.func.id in DYNAMIC_CALLS:
+            yield node.lineno, node.func.id
+        if isinstance(node.func, ast.Attribute) and node.func.attr in DYNAMIC_METHODS:
+            yield node.lineno, node.func.attr
+        for keyword in node.keywords:
+            if keyword.arg == "allow_pickle" and not (
+                isinstance(keyword.value, ast.Constant) and keyword.value.value is False
+            ):
+                yield node.lineno, "allow_pickle"
+
+
+def violations(path: str, source: str) -> list[str]:
+    """What is wrong with one file, as lines `path:line what`; `path` is relative to the repository."""
+    package = path.split("/", 1)[0]
+    tree = ast.parse(source)
+    found = []
+    for line, name in imported(tree):
+        if within(name, FORBIDDEN[package]) or within(name, NOWHERE):
+            found.append((line, f"imports {name}"))
+        if within(name, {"zmq"}) and path not in MAY_IMPORT_ZMQ:
+            found.append((line, "imports zmq"))
+    if package != "parties":
+        found += [(line, "uses numpy.random") for line in numpy_random_uses(tree)]
+    found += [(line, f"calls {name}") for line, name in dynamic_uses(tree)]
+    return sorted({f"{path}:{line} {what}" for line, what in found})
+
+
+def sources() -> list[str]:
+    return sorted(
+        path.relative_to(ROOT).as_posix() for package in PACKAGES for path in (ROOT / package).rglob("*.py")
+    )
+
+
+@pytest.mark.parametrize("path", sources())
+def test_layers(path: str) -> None:
+    assert violations(path, (ROOT / path).read_text(encoding="utf-8")) == []
+
+
+def test_the_walk_sees_every_package() -> None:
+    assert {path.split("/", 1)[0] for path in sources()} == set(PACKAGES)
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "what"),
+    [
+        ("mpc/ring.py", "import protocols.beaver", "imports protocols.beaver"),
+        ("mpc/ring.py", "from parties import cli", "imports parties"),
+        ("mpc/sub/deep.py", "def f():\n    from parties.cli import main", "imports parties.cli"),
+        ("mpc/session.py", "import zmq", "imports zmq"),
+        ("mpc/session.py", "from zmq.utils import z85", "imports zmq"),
+        ("parties/owner.py", "import zmq.auth", "imports zmq"),
+        ("protocols/beaver.py", "import parties", "imports parties"),
+        ("protocols/beaver.py", "from time import perf_counter", "imports time"),
+        ("protocols/beaver.py", "import os.path as p", "imports os.path"),
+        ("protocols/beaver.py", "if TYPE_CHECKING:\n    import socket", "imports socket"),
+        ("protocols/masks.py", "import secrets", "imports secrets"),
+        ("mpc/prg.py", "from random import getrandbits", "imports random"),
+        ("mpc/prg.py", "import numpy.random", "imports numpy.random"),
+        ("mpc/prg.py", "from numpy import random", "imports numpy.random"),
+        ("mpc/prg.py", "from numpy.random import default_rng", "imports numpy.random"),
+        ("mpc/prg.py", "import numpy as np\nnp.random.default_rng(1)", "uses numpy.random"),
+        ("protocols/noise.py", "import numpy as n\nx = n.random", "uses numpy.random"),
+        ("parties/data.py", "import pickle", "imports pickle"),
+        ("parties/data.py", "np.load(f, allow_pickle=True)", "calls allow_pickle"),
+        ("parties/cli.py", "getattr(task, kind)()", "calls getattr"),
+        ("mpc/drive.py", "importlib.import_module(name)", "calls import_module"),
+    ],
+)
+def test_a_planted_violation_is_caught(path: str, source: str, what: str) -> None:
+    found = violations(path, source)
+    assert any(line.endswith(what) for line in found), found
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("mpc/transport.py", "import zmq"),
+        ("parties/keys.py", "import zmq"),
+        (
+            "protocols/logistic.py",
+            "import numpy as np\nfrom mpc.share import Share\nfrom protocols import beaver",
+        ),
+        ("parties/owner.py", "import os, time, mpc, protocols"),
+        ("mpc/prg.py", "import timeit\nfrom . import ring\nself.random(3)"),
+        ("parties/data.py", "np.load(f, allow_pickle=False)"),
+    ],
+)
+def test_what_is_allowed_is_let_through(path: str, source: str) -> None:
+    assert violations(path, source) == []
