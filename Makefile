@@ -6,7 +6,8 @@ WORKERS = 2
 BIN = .venv/bin
 LOCK = build/venv-lock/bin/pip-compile --quiet --no-config --strip-extras --generate-hashes --allow-unsafe \
 	--build-deps-for=editable --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
-PYTEST = pytest -v -n $(WORKERS) --dist loadfile    # -v takes back the -q of pyproject.toml
+# -v takes back the -q of pyproject.toml.
+PYTEST = pytest -v -n $(WORKERS) --dist loadfile
 
 .DEFAULT_GOAL = help
 .PHONY: help demo test test-lowest format lock clean

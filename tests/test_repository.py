@@ -57,9 +57,11 @@ def pins(name: str) -> dict[str, str]:
     return dict(PINNED.findall((ROOT / name).read_text(encoding="utf-8")))
 
 
-@pytest.mark.parametrize("text", ["see /work/x", '"/root/a"', "file:/home/me/", "=/home/me/"])
-def test_a_path_of_one_machine_is_recognised(text: str) -> None:
-    assert MACHINE_PATH.search(text)
+@pytest.mark.parametrize("before", ["see ", '"', "file:", "="])
+@pytest.mark.parametrize("folder", ["work", "root", "home"])
+def test_a_path_of_one_machine_is_recognised(before: str, folder: str) -> None:
+    assert MACHINE_PATH.search(f"{before}/{folder}/x")
+    assert not MACHINE_PATH.search(f"https://example.org/{folder}/x")
 
 
 def test_no_tracked_file_names_a_path_of_one_machine() -> None:
