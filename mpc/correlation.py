@@ -1,0 +1,276 @@
+"""Correlated randomness: what a kind is, and how the helper deals it.
+
+A kind has **drawn** parts, uniform over their rings, and **dealt** parts, functions of the drawn ones. The helper
+shares a seed with each owner; every owner's shares of the drawn parts, and all but the last owner's shares of the
+dealt parts, come from those seeds at no traffic. The last owner's shares of the dealt parts are the *correction*:
+what is left of the true value once the others' shares are taken off, sent to that owner alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from math import prod
+from typing import Protocol, cast
+
+import numpy as np
+
+from mpc.ghost import Array
+from mpc.prg import Stream
+from mpc.ring import B8, B64, Z64, Ring, matmul
+
+WINDOW_BYTES = 4 << 20
+WINDOWS_AHEAD = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What an array on the wire is: its shape, its scale (fractional bits) and its ring."""
+
+    shape: tuple[int, ...]
+    scale: int = 0
+    ring: Ring = Z64
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes on the wire."""
+        return prod(self.shape) * self.ring.word_bytes
+
+
+Book = Mapping[int, tuple[Array, ...]]
+"""At the helper: the drawn parts (in full) of earlier correlations that later ones refer to, by their number."""
+
+
+class Kind(Protocol):
+    """A kind of correlated randomness; a frozen dataclass, so that equal kinds have equal reprs and digests."""
+
+    @property
+    def drawn(self) -> tuple[Spec, ...]:
+        """The parts that are uniform."""
+
+    @property
+    def dealt(self) -> tuple[Spec, ...]:
+        """The parts that depend on the drawn ones."""
+
+    @property
+    def kept(self) -> bool:
+        """Whether later correlations refer to this one's drawn parts."""
+
+    def deal(self, drawn: tuple[Array, ...], book: Book) -> tuple[Array, ...]:
+        """The dealt parts' values, from the drawn parts in full."""
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """Uniform values: a mask that is only opened under, or one that later kinds refer to."""
+
+    parts: tuple[Spec, ...]
+    kept: bool = False
+    dealt: tuple[Spec, ...] = ()
+
+    @property
+    def drawn(self) -> tuple[Spec, ...]:
+        return self.parts
+
+    def deal(self, drawn: tuple[Array, ...], book: Book) -> tuple[Array, ...]:
+        return ()
+
+
+@dataclass(frozen=True)
+class MultiplyTriple:
+    """c = a * b elementwise, over the ring of the specs (`&` for rings of bits). Beaver 1991."""
+
+    a: Spec
+    b: Spec
+    kept: bool = False
+
+    @property
+    def drawn(self) -> tuple[Spec, ...]:
+        return (self.a, self.b)
+
+    @property
+    def dealt(self) -> tuple[Spec, ...]:
+        shape = np.broadcast_shapes(self.a.shape, self.b.shape)
+        return (Spec(shape, self.a.scale + self.b.scale, self.a.ring),)
+
+    def deal(self, drawn: tuple[Array, ...], book: Book) -> tuple[Array, ...]:
+        return (self.a.ring.mul(drawn[0], drawn[1]),)
+
+
+@dataclass(frozen=True)
+class MatmulTriple:
+    """c = a @ b over Z_2^64. Beaver 1991."""
+
+    a: Spec
+    b: Spec
+    kept: bool = False
+
+    @property
+    def drawn(self) -> tuple[Spec, ...]:
+        return (self.a, self.b)
+
+    @property
+    def dealt(self) -> tuple[Spec, ...]:
+        shape = self.a.shape[:-1] + self.b.shape[1:]
+        return (Spec(shape or (1,), self.a.scale + self.b.scale),)
+
+    def deal(self, drawn: tuple[Array, ...], book: Book) -> tuple[Array, ...]:
+        return (matmul(drawn[0], drawn[1]),)
+
+
+@dataclass(frozen=True)
+class Truncation:
+    """For a mask b over Z_2^64: b >> shift and the top bit of b, both shared. See protocols/truncation.py."""
+
+    shape: tuple[int, ...]
+    scale: int
+    shift: int
+    kept: bool = False
+
+    @property
+    def drawn(self) -> tuple[Spec, ...]:
+        return (Spec(self.shape, self.scale),)
+
+    @property
+    def dealt(self) -> tuple[Spec, ...]:
+        return (Spec(self.shape, self.scale - self.shift), Spec(self.shape))
+
+    def deal(self, drawn: tuple[Array, ...], book: Book) -> tuple[Array, ...]:
+        (b,) = drawn
+        return b >> np.uint64(self.shift), b >> np.uint64(63)
+
+
+@dataclass(frozen=True)
+class BitsOfMask:
+    """A mask r over Z_2^64 and the bits of r under exclusive or, in `fold_order`. For comparison.    """
+
+    count: int
+    scale: int
+    kept: bool = False
+
+    @property
+    def drawn(self) -> tuple[Spec, ...]:
+        return (Spec((self.count,), self.scale),)
+
+    @property
+    def dealt(self) -> tuple[Spec, ...]:
+        return (Spec((self.count,), 0, B64),)
+
+    def deal(self, drawn: tuple[Array, ...], book: Book) -> tuple[Array, ...]:
+        return (fold_order(drawn[0]),)
+
+
+@dataclass(frozen=True)
+class AnyBit:
+    """Bits b_i under exclusive or (8 a byte), a uniform word rho_i for each, and b_i * rho_i. For `any_set`."""
+
+    count: int
+    kept: bool = False
+
+    @property
+    def drawn(self) -> tuple[Spec, ...]:
+        return (Spec(((self.count + 7) // 8,), 0, B8), Spec((self.count,)))
+
+    @property
+    def dealt(self) -> tuple[Spec, ...]:
+        return (Spec((self.count,)),)
+
+    def deal(self, drawn: tuple[Array, ...], book: Book) -> tuple[Array, ...]:
+        bits = np.unpackbits(drawn[0], count=self.count)
+        return (drawn[1] * bits,)
+
+
+_SWAPS = ((31, 0x00000000AAAAAAAA), (14, 0x0000CCCC0000CCCC), (4, 0x00F000F000F000F0))
+
+
+def fold_order(words: Array) -> Array:
+    """Each 64-bit word with bit i moved to the place whose six-bit number is i's, reversed.
+
+    Then the neighbours 2i and 2i + 1 sit at the same place of the lower and the upper half, at every level of halving.
+    """
+    out = words
+    for shift, mask in _SWAPS:  # exchanges bits 0 and 5, 1 and 4, 2 and 3 of every bit's number
+        s = np.uint64(shift)
+        swap = ((out >> s) ^ out) & np.uint64(mask)
+        out = out ^ swap ^ (swap << s)
+    return out
+
+
+def kinds_digest(kinds: Sequence[Kind]) -> str:
+    """A digest of the ordered list of kinds: equal programs have equal digests."""
+    digest = sha256()
+    for kind in kinds:
+        digest.update(repr(kind).encode())
+        digest.update(b"\n")
+    return digest.hexdigest()
+
+
+def correction_bytes(kind: Kind) -> int:
+    """Bytes of the correction that the helper sends for one correlation of this kind."""
+    return sum(spec.nbytes for spec in kind.dealt)
+
+
+def windows(kinds: Sequence[Kind]) -> Iterator[tuple[list[Kind], int]]:
+    """The list cut into windows of at most `WINDOW_BYTES` of corrections (or one correlation), with their bytes.
+
+    Correlations without a correction ride along with the window that is open.
+    """
+    group: list[Kind] = []
+    size = 0
+    for kind in kinds:
+        more = correction_bytes(kind)
+        if size and size + more > WINDOW_BYTES:
+            yield group, size
+            group, size = [], 0
+        group.append(kind)
+        size += more
+    if size:
+        yield group, size
+
+
+def draw(kind: Kind, stream: Stream, *, corrected: bool) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+    """One owner's shares from the seed it has with the helper: the drawn parts, and the dealt ones unless `corrected`."""
+    drawn = tuple(stream.uniform(spec.shape, spec.ring) for spec in kind.drawn)
+    if corrected:
+        return drawn, ()
+    return drawn, tuple(stream.uniform(spec.shape, spec.ring) for spec in kind.dealt)
+
+
+def deal(kinds: Sequence[Kind], streams: Sequence[Stream]) -> Iterator[bytes]:
+    """The helper's work: the last owner's corrections, a window at a time, from the streams shared with each owner."""
+    book: dict[int, tuple[Array, ...]] = {}
+    number = 0
+    for group, _ in windows(kinds):
+        parts: list[bytes | memoryview] = []
+        for kind in group:
+            drawn, others = _full(kind, streams)
+            if kind.kept:
+                book[number] = drawn
+            number += 1
+            for spec, value, shares in zip(kind.dealt, kind.deal(drawn, book), others, strict=True):
+                for share in shares:
+                    value = spec.ring.sub(value, share)
+                parts.append(spec.ring.to_bytes(value))
+        yield b"".join(parts)
+
+
+def _full(kind: Kind, streams: Sequence[Stream]) -> tuple[tuple[Array, ...], list[list[Array]]]:
+    """The drawn parts in full, and for each dealt part the shares of all owners but the last."""
+    total: list[Array] = []
+    others: list[list[Array]] = [[] for _ in kind.dealt]
+    for index, stream in enumerate(streams):
+        drawn, dealt = draw(kind, stream, corrected=index == len(streams) - 1)
+        total = [s.ring.add(t, d) for s, t, d in zip(kind.drawn, total, drawn, strict=True)] if total else list(drawn)
+        for part, share in zip(others, dealt, strict=False):
+            part.append(share)
+    return tuple(total), others
+
+
+def split_correction(kind: Kind, data: memoryview) -> tuple[tuple[Array, ...], memoryview]:
+    """The last owner's dealt shares from the head of a window, and the rest of the window."""
+    dealt = []
+    for spec in kind.dealt:
+        dealt.append(spec.ring.from_bytes(data[: spec.nbytes], spec.shape))
+        data = data[spec.nbytes :]
+    return cast(tuple[Array, ...], tuple(dealt)), data

@@ -1,0 +1,125 @@
+"""An array without data: what a dry run computes with.
+
+A `Ghost` has a shape and nothing else. It goes through the same protocol code as a real array, so a plan is made by
+the very program that will run, in no memory; and since it has no truth value, a program whose control flow depends
+on data cannot be planned at all.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+
+from mpc.errors import InternalError
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+class Ghost:
+    """The shape of an array; arithmetic, indexing and reshaping give further ghosts."""
+
+    __slots__ = ("shape",)
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.shape = shape
+
+    def __repr__(self) -> str:
+        return f"Ghost{self.shape}"
+
+    def __bool__(self) -> bool:
+        raise InternalError("control flow depends on data: a dry run met a value where it needs a decision")
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def T(self) -> Ghost:
+        return Ghost(self.shape[::-1])
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def _blank(self) -> Array:
+        return np.broadcast_to(np.int8(0), self.shape)
+
+    def __getitem__(self, index: Any) -> Ghost:
+        return Ghost(self._blank()[index].shape)
+
+    def reshape(self, *shape: Any) -> Ghost:
+        return Ghost(self._blank().reshape(*shape).shape)
+
+    def astype(self, _dtype: Any, copy: bool = True) -> Ghost:
+        return self
+
+    def view(self, _dtype: Any) -> Ghost:
+        return self
+
+    def copy(self) -> Ghost:
+        return self
+
+    def sum(self, axis: int | None = None, dtype: Any = None) -> Ghost:
+        return _reduced(self, axis)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Ghost:
+        if method == "reduce":
+            return _reduced(inputs[0], kwargs.get("axis", 0))
+        if method != "__call__":
+            raise InternalError(f"a dry run cannot do {ufunc.__name__}.{method}")
+        if ufunc is np.matmul:
+            a, b = (np.broadcast_to(np.int8(0), np.shape(x)) for x in inputs)
+            return Ghost(np.matmul(_thin(a, -1), _thin(b, -2 if b.ndim > 1 else -1)).shape)
+        return Ghost(np.broadcast_shapes(*(np.shape(x) for x in inputs)))
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if func is np.shape:
+            return args[0].shape
+        if func is np.concatenate:
+            blanks = [np.broadcast_to(np.int8(0), np.shape(x)) for x in args[0]]
+            return Ghost(np.concatenate(blanks, *args[1:], **kwargs).shape)
+        raise InternalError(f"a dry run cannot do numpy.{func.__name__}")
+
+    def __add__(self, other: Any) -> Ghost:
+        return cast(Ghost, np.add(cast(Any, self), other))
+
+    __radd__ = __add__
+    __sub__ = __rsub__ = __mul__ = __rmul__ = __xor__ = __rxor__ = __and__ = __rand__ = __add__
+    __lshift__ = __rshift__ = __truediv__ = __rtruediv__ = __floordiv__ = __mod__ = __or__ = __ror__ = __add__
+
+    def __matmul__(self, other: Any) -> Ghost:
+        return cast(Ghost, np.matmul(cast(Any, self), other))
+
+    def __rmatmul__(self, other: Any) -> Ghost:
+        return cast(Ghost, np.matmul(other, cast(Any, self)))
+
+    def __neg__(self) -> Ghost:
+        return self
+
+    __invert__ = __neg__
+
+
+def _reduced(x: Any, axis: int | None) -> Ghost:
+    shape: tuple[int, ...] = np.shape(x)
+    if axis is None:
+        return Ghost(())
+    return Ghost(tuple(n for i, n in enumerate(shape) if i != axis % len(shape)))
+
+
+def _thin(a: Array, axis: int) -> Array:
+    """`a` with at most one entry along `axis`: a product's shape costs no work, whatever the inner length."""
+    return np.take(a, range(min(1, a.shape[axis])), axis=axis)
+
+
+def is_ghost(x: object) -> bool:
+    """Whether `x` is a dry run's array."""
+    return type(x) is Ghost
+
+
+def ghost(shape: tuple[int, ...]) -> Array:
+    """A ghost that the type checker takes for an array, as protocols do."""
+    return cast(Array, Ghost(shape))

@@ -1,0 +1,197 @@
+"""What a protocol is handed: its party's shares, correlations and the few ways to communicate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from mpc.correlation import Kind, Spec
+from mpc.errors import BeaverlodgeError, InternalError
+from mpc.ghost import Array, ghost
+from mpc.prg import Stream
+from mpc.ring import Z64, Ring
+from mpc.round import Round
+from mpc.share import Mask, Masked, Public, Share
+
+
+@dataclass(frozen=True)
+class Revealed:
+    """Something that leaves the sharing on purpose: what, to whom, of which shape, and why."""
+
+    what: str
+    to: tuple[str, ...]
+    shape: tuple[int, ...]
+    why: str
+
+
+class Supply(Protocol):
+    """Where a party's shares of correlated randomness come from, in the plan's order."""
+
+    def next(self, kind: Kind) -> tuple[int, tuple[Array, ...], tuple[Array, ...]]:
+        """The next correlation: its number, this owner's drawn parts and its dealt parts."""
+
+
+class Observer(Protocol):
+    """Who is told what a program does: the trace of a live run, or nobody."""
+
+    def stage(self, name: str, done: int, total: int) -> None:
+        """The program is at step `done` of `total` of a stage."""
+
+    def revealed(self, item: Revealed) -> None:
+        """A declared value was opened."""
+
+
+@dataclass(frozen=True)
+class PairStreams:
+    """The two streams that a pair of owners share, from a seed that the helper does not have."""
+
+    inputs: Stream
+    zeros: Stream
+
+
+class Party:
+    """One data owner inside a protocol.
+
+    Args:
+        name: this owner.
+        owners: all owners, in the scenario's order.
+        supply: its correlated randomness.
+        pairs: the streams shared with each other owner.
+        declared: what may be revealed; None (in a dry run) lets everything through to be collected.
+        observer: who is told of stages and reveals.
+        dry: whether this is a dry run on shapes.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        owners: tuple[str, ...],
+        supply: Supply,
+        pairs: Mapping[str, PairStreams],
+        observer: Observer,
+        *,
+        declared: frozenset[str] | None,
+        dry: bool = False,
+    ) -> None:
+        self.name = name
+        self.owners = owners
+        self.index = owners.index(name)
+        self.peers = tuple(owner for owner in owners if owner != name)
+        self.dry = dry
+        self._supply = supply
+        self._pairs = pairs
+        self._observer = observer
+        self._declared = declared
+        self._masks = 0
+        self._spent: dict[int, Masked] = {}
+
+    def correlation(self, kind: Kind) -> tuple[Any, ...]:
+        """The next correlation from the helper: its drawn parts as `Mask`s, then its dealt parts as `Share`s."""
+        return self.kept(kind)[1]
+
+    def kept(self, kind: Kind) -> tuple[int, tuple[Any, ...]]:
+        """As `correlation`, with the number under which later kinds refer to its drawn parts."""
+        number, drawn, dealt = self._supply.next(kind)
+        parts: list[Share] = []
+        for spec, value in zip(kind.drawn, drawn, strict=True):
+            parts.append(Mask(value, spec.scale, spec.ring, self._masks))
+            self._masks += 1
+        for spec, value in zip(kind.dealt, dealt, strict=True):
+            parts.append(Share(value, spec.scale, spec.ring))
+        return number, tuple(parts)
+
+    async def open(self, *masked: Masked, label: str) -> tuple[Public, ...]:
+        """Open masked values to all owners. 1 round; reveals nothing: each is uniform over its ring.
+
+        Raises:
+            InternalError: a value is not masked, or its mask was used before.
+        """
+        for value in masked:
+            if not isinstance(value, Masked):
+                raise InternalError(f"{value!r} is not masked and cannot be opened in '{label}'")
+            if self._spent.setdefault(value.id, value) is not value:
+                raise InternalError(f"a mask was used twice, the second time in '{label}'")
+        return await self._combine(masked, label)
+
+    async def reveal(self, *shares: Share, what: str, why: str, label: str) -> tuple[Public, ...]:
+        """Open agreed outputs to all owners. 1 round; reveals the values and nothing else.
+
+        The shares are made uniform first, by adding a sharing of zero, so that they tell no more than their sum.
+
+        Raises:
+            InternalError: `what` is not among the declared outputs.
+        """
+        if self._declared is not None and what not in self._declared:
+            raise InternalError(f"'{what}' is not declared as an output and cannot be revealed")
+        for share in shares:
+            if isinstance(share, Mask | Masked):
+                raise InternalError(f"a mask cannot be revealed, in '{label}'")
+            self._observer.revealed(Revealed(what, self.owners, share.shape, why))
+        return await self._combine(tuple(share + self._zero(share.shape, share.scale, share.ring) for share in shares), label)
+
+    async def _combine(self, shares: tuple[Share, ...], label: str) -> tuple[Public, ...]:
+        words = tuple(share.ring.words(share.value) for share in shares)
+        specs = tuple(Spec(share.shape, share.scale, share.ring) for share in shares)
+        got = await Round(dict.fromkeys(self.peers, words), dict.fromkeys(self.peers, specs), label, everyone=True)
+        opened = []
+        for k, share in enumerate(shares):
+            value = share.value
+            for peer in self.peers:
+                value = share.ring.add(value, got[peer][k])
+            opened.append(Public(value, share.scale, share.ring))
+        return tuple(opened)
+
+    def input(self, owner: str, value: Array | None, shape: tuple[int, ...], scale: int, ring: Ring = Z64) -> Share:
+        """Share `owner`'s ring elements among all owners. 0 rounds: the others' shares come from pair seeds.
+
+        Args:
+            owner: whose input it is; that owner gives `value`, the others None.
+            value: ring elements at `scale`, of `shape`.
+        """
+        if self.dry:
+            return Share(ghost(shape), scale, ring)
+        if owner != self.name:
+            return Share(self._pairs[owner].inputs.uniform(shape, ring), scale, ring)
+        if value is None or value.shape != shape:
+            raise InternalError(f"{owner}'s input is missing or not of shape {shape}")
+        for peer in self.peers:
+            value = ring.sub(value, self._pairs[peer].inputs.uniform(shape, ring))
+        return Share(value, scale, ring)
+
+    def _zero(self, shape: tuple[int, ...], scale: int, ring: Ring) -> Share:
+        """A fresh sharing of zero: each pair of owners adds and subtracts the same uniform value."""
+        if self.dry:
+            return Share(ghost(shape), scale, ring)
+        value = ring.zeros(shape)
+        for peer in self.peers:
+            part = self._pairs[peer].zeros.uniform(shape, ring)
+            value = ring.add(value, part) if self.index < self.owners.index(peer) else ring.sub(value, part)
+        return Share(value, scale, ring)
+
+    def public(self, value: Public) -> Share:
+        """A public value as a share: the first owner holds it, the others hold zero."""
+        if self.index == 0 or self.dry:
+            return Share(value.value, value.scale, value.ring)
+        return Share(value.ring.zeros(value.shape), value.scale, value.ring)
+
+    def compute(self, function: Callable[..., Array], *values: Any, shape: tuple[int, ...]) -> Array:
+        """`function(*values)` on public values, which must give the same bits at every owner; a dry run skips it."""
+        return ghost(shape) if self.dry else function(*values)
+
+    def insist(self, condition: Callable[[], bool], error: Callable[[], BeaverlodgeError]) -> None:
+        """Stop with `error` unless the condition, on public values, holds; a dry run takes it to hold."""
+        if not self.dry and not condition():
+            raise error()
+
+    def stage(self, name: str, done: int = 0, total: int = 0) -> None:
+        """Tell the observer where the program is; no effect on the protocol."""
+        self._observer.stage(name, done, total)
+
+    def constant(self, value: int, shape: tuple[int, ...], scale: int = 0, ring: Ring = Z64) -> Public:
+        """A public array of one integer."""
+        if ring.native:
+            return Public(np.full(shape, value % (1 << ring.bits), dtype=ring.dtype), scale, ring)
+        return Public(ring.reduce(np.full(shape, value, dtype=object)), scale, ring)

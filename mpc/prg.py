@@ -1,0 +1,83 @@
+"""Pseudo-random streams: AES-CTR (OpenSSL, through `cryptography`) under keys that HKDF-SHA256 derives from seeds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import numpy as np
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from mpc.ghost import Array
+from mpc.ring import Ring
+
+SEED_BYTES = 32
+_BLOCK = 1 << 18
+_ZEROS = bytes(_BLOCK)
+
+Entropy = Callable[[str], bytes]
+"""Where secret seeds come from: label -> SEED_BYTES bytes."""
+
+
+def os_entropy(label: str) -> bytes:
+    """A fresh seed from the operating system."""
+    return os.urandom(SEED_BYTES)
+
+
+def insecure_entropy(seed: int, party: str) -> Entropy:
+    """Reproducible seeds, for tests only: who knows `seed` knows every secret of the run."""
+    return lambda label: derive(seed.to_bytes(16, "little", signed=True), f"insecure test seed/{party}/{label}")
+
+
+def derive(seed: bytes, label: str, context: bytes = b"") -> bytes:
+    """A 32-byte key from `seed`, bound to `label` and `context` (HKDF-SHA256)."""
+    return HKDF(algorithm=SHA256(), length=32, salt=context, info=label.encode()).derive(seed)
+
+
+class Stream:
+    """The bytes of AES-256-CTR under one key, from the first on. A key serves one stream only."""
+
+    def __init__(self, key: bytes) -> None:
+        self._encryptor = Cipher(algorithms.AES(key), modes.CTR(bytes(16))).encryptor()
+        self._buffer: Array = np.empty(0, dtype=np.uint8)
+        self._used = 0
+
+    def take(self, count: int) -> Array:
+        """The next `count` bytes (uint8); further on by a multiple of 8 so that words stay aligned."""
+        step = -(-count // 8) * 8
+        if self._used + step > self._buffer.size:
+            if step >= _BLOCK:
+                rest = self._buffer[self._used :]
+                out = np.concatenate((rest, self._fresh(step - rest.size)))
+                self._buffer, self._used = out[:0], 0
+                return out[:count]
+            self._buffer = np.concatenate((self._buffer[self._used :], self._fresh(_BLOCK)))
+            self._used = 0
+        start = self._used
+        self._used = start + step
+        return self._buffer[start : start + count]
+
+    def _fresh(self, count: int) -> Array:
+        out = np.empty(count + 15, dtype=np.uint8)  # OpenSSL may ask for a block's slack
+        view = memoryview(out)
+        for start in range(0, count, _BLOCK):
+            size = min(_BLOCK, count - start)
+            self._encryptor.update_into(_ZEROS[:size] if size < _BLOCK else _ZEROS, view[start : start + size + 15])
+        return out[:count]
+
+    def uniform(self, shape: tuple[int, ...], ring: Ring) -> Array:
+        """Elements of `ring`, uniform."""
+        count = int(np.prod(shape, dtype=np.int64))
+        return ring.from_bytes(self.take(count * ring.word_bytes), shape)
+
+
+def public_keys(seed: int, label: str, count: int) -> Array:
+    """`count` public pseudo-random 64-bit words: the same for every party and every version of numpy."""
+    return Stream(derive(seed.to_bytes(16, "little", signed=True), "public/" + label)).take(8 * count).view("<u8")
+
+
+def public_permutation(seed: int, label: str, count: int) -> Array:
+    """A public random order of range(count) (int64)."""
+    return np.argsort(public_keys(seed, label, count), kind="stable")

@@ -1,0 +1,165 @@
+"""The rings that shares live in: Z_2^k, and words of bits under exclusive or.
+
+`Z64` is the ring of nearly everything. `Z32` halves the bytes of values that matter modulo 2^32 only. Wider rings
+(`wide(256)`) hold exact sums of reals in thin vectors, as Python integers. `B8` ... `B64` hold 8 ... 64 bits a word:
+their addition is exclusive or and their product is `&`, so that one code shares, masks and opens both kinds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, cast
+
+import numpy as np
+
+from mpc.errors import InternalError
+from mpc.ghost import Array, is_ghost
+
+_NATIVE = {8: np.dtype("<u1"), 16: np.dtype("<u2"), 32: np.dtype("<u4"), 64: np.dtype("<u8")}
+_LIMB_BITS = 22  # three limbs cover 64 bits, and a product of two limbs stays below 2^44
+_LIMB = np.int64((1 << _LIMB_BITS) - 1)
+_MAX_INNER = 170  # 3 * 170 * 2^44 < 2^53: three concatenated limb products are summed exactly by one float64 gemm
+
+
+@dataclass(frozen=True)
+class Ring:
+    """Z_2^`bits` (or, with `xor`, vectors of `bits` bits under exclusive or).
+
+    Args:
+        bits: 8, 16, 32 or 64 for numpy's unsigned words; a larger multiple of 64 for Python integers.
+        xor: whether addition is exclusive or.
+    """
+
+    bits: int
+    xor: bool = False
+
+    @property
+    def native(self) -> bool:
+        """Whether elements are machine words."""
+        return self.bits <= 64
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return _NATIVE[self.bits] if self.native else np.dtype(object)
+
+    @property
+    def word_bytes(self) -> int:
+        """Bytes of one element on the wire."""
+        return self.bits // 8
+
+    def add(self, a: Array, b: Array) -> Array:
+        """a + b, elementwise."""
+        if self.xor:
+            return cast(Array, a ^ b)
+        return cast(Array, a + b) if self.native else self.reduce(a + b)
+
+    def sub(self, a: Array, b: Array) -> Array:
+        """a - b, elementwise."""
+        if self.xor:
+            return cast(Array, a ^ b)
+        return cast(Array, a - b) if self.native else self.reduce(a - b)
+
+    def mul(self, a: Array, b: Array) -> Array:
+        """a * b, elementwise."""
+        if self.xor:
+            return cast(Array, a & b)
+        return cast(Array, a * b) if self.native else self.reduce(a * b)
+
+    def reduce(self, a: Array) -> Array:
+        """Integers of any size, brought into the ring."""
+        if is_ghost(a):
+            return a
+        if self.native:
+            return a.astype(self.dtype)
+        return cast(Array, a & ((1 << self.bits) - 1))
+
+    def zeros(self, shape: tuple[int, ...]) -> Array:
+        """The ring's zero in every entry; of object dtype they are Python integers."""
+        return np.zeros(shape, dtype=self.dtype)
+
+    def to_bytes(self, a: Array) -> bytes | memoryview:
+        """Little-endian words in C order."""
+        if self.native:
+            return memoryview(np.ascontiguousarray(a, dtype=self.dtype)).cast("B")
+        return b"".join(int(x).to_bytes(self.word_bytes, "little") for x in a.ravel())
+
+    def from_bytes(self, data: Any, shape: tuple[int, ...]) -> Array:
+        """The inverse of `to_bytes`; `data` must hold exactly the entries of `shape`."""
+        if self.native:
+            return np.frombuffer(data, dtype=self.dtype).reshape(shape)
+        w = self.word_bytes
+        raw = bytes(data)
+        out = np.empty(len(raw) // w, dtype=object)
+        out[:] = [int.from_bytes(raw[i : i + w], "little") for i in range(0, len(raw), w)]
+        return out.reshape(shape)
+
+    def words(self, a: Array) -> Array:
+        """`a` as an array of machine words to send: itself, or a wide ring's bytes."""
+        if self.native or is_ghost(a):
+            return a
+        return np.frombuffer(self.to_bytes(a), dtype=np.uint8)
+
+    def centred(self, a: Array) -> Array:
+        """The representatives in [-2^(bits-1), 2^(bits-1)): int64, or Python integers in a wide ring."""
+        if is_ghost(a):
+            return a
+        if self.native:
+            return np.ascontiguousarray(a).view(f"<i{self.bits // 8}")
+        half = 1 << (self.bits - 1)
+        return cast(Array, ((a + half) & ((1 << self.bits) - 1)) - half)
+
+
+Z64 = Ring(64)
+Z32 = Ring(32)
+B64, B32, B16, B8 = Ring(64, True), Ring(32, True), Ring(16, True), Ring(8, True)
+
+
+@lru_cache
+def wide(bits: int) -> Ring:
+    """The ring Z_2^bits for thin vectors, `bits` a multiple of 64 above 64."""
+    if bits <= 64 or bits % 64:
+        raise InternalError(f"a wide ring has a multiple of 64 bits above 64, not {bits}")
+    return Ring(bits)
+
+
+def matmul(a: Array, b: Array) -> Array:
+    """a @ b over Z_2^64 (or Z_2^32), exactly; shapes as numpy's matmul for one- and two-dimensional arrays.
+
+    Each word is cut into three limbs of 22 bits; the six limb products that count modulo 2^64 are float64 BLAS
+    products whose sums stay below 2^53, so every one is exact. Thin products use numpy's integer loop.
+    """
+    if is_ghost(a) or is_ghost(b):
+        return cast(Array, np.matmul(a, b))
+    if a.ndim == 1 or b.ndim == 1 or a.dtype.itemsize < 8 or min(a.shape[0], b.shape[-1]) < 4:
+        return np.atleast_1d(a @ b)  # a numpy scalar would warn where an array wraps around
+    inner = a.shape[1]
+    if inner <= _MAX_INNER:
+        return _matmul_block(a, b)
+    total = _matmul_block(a[:, :_MAX_INNER], b[:_MAX_INNER])
+    for k in range(_MAX_INNER, inner, _MAX_INNER):
+        total += _matmul_block(a[:, k : k + _MAX_INNER], b[k : k + _MAX_INNER])
+    return total
+
+
+def _matmul_block(a: Array, b: Array) -> Array:
+    """One exact product with an inner length of at most `_MAX_INNER`."""
+    k = a.shape[1]
+    left = np.empty((a.shape[0], 3 * k))
+    right = np.empty((3 * k, b.shape[1]))
+    _limbs(a, (left[:, :k], left[:, k : 2 * k], left[:, 2 * k :]))  # a0 a1 a2
+    _limbs(b, (right[2 * k :], right[k : 2 * k], right[:k]))  # b2 b1 b0, so that slices line up
+    low = (left[:, :k] @ right[2 * k :]).astype(np.int64)
+    middle = (left[:, : 2 * k] @ right[k:]).astype(np.int64)
+    high = (left @ right).astype(np.int64)
+    low += middle << _LIMB_BITS
+    low += high << (2 * _LIMB_BITS)
+    return low.view(np.uint64)
+
+
+def _limbs(x: Array, out: tuple[Array, Array, Array]) -> None:
+    words = x.view(np.int64)
+    np.copyto(out[0], words & _LIMB)
+    np.copyto(out[1], (words >> _LIMB_BITS) & _LIMB)
+    np.copyto(out[2], (words >> (2 * _LIMB_BITS)) & _LIMB)
+

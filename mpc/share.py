@@ -1,0 +1,169 @@
+"""Secret-shared and public values, each with its scale and its ring.
+
+    Share    this party's part of a secret: the secret is the sum of all owners' parts
+    Mask     a Share that a dealer drew uniformly over its ring, to be used for one opening
+    Masked   a Share minus (or plus) a Mask: the only thing that `Party.open` takes
+    Public   a value that every owner holds, to the same bits
+
+`+` and `-` want equal scales; a product has the sum of the scales. A share has no truth value, no length to iterate
+over, and its repr shows its shape and scale only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NoReturn, Self, overload
+
+import numpy as np
+
+from mpc.errors import InternalError
+from mpc.fixed import decode
+from mpc.ghost import Array
+from mpc.ring import Z64, Ring, matmul
+
+
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class _Value:
+    value: Array
+    scale: int = 0
+    ring: Ring = Z64
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.value.shape
+
+    @property
+    def T(self) -> Self:
+        return self._with(self.value.T)
+
+    def __getitem__(self, index: Any) -> Self:
+        return self._with(self.value[index])
+
+    def reshape(self, *shape: int) -> Self:
+        """The same entries in another shape."""
+        return self._with(self.value.reshape(shape))
+
+    def at_scale(self, scale: int) -> Self:
+        """The same ring elements read at another scale: the value is multiplied by 2^(old - new)."""
+        return type(self)(self.value, scale, self.ring)
+
+    def _with(self, value: Array) -> Self:
+        return type(self)(value, self.scale, self.ring)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(shape={self.shape}, scale={self.scale}, bits={self.ring.bits})"
+
+    def __bool__(self) -> NoReturn:
+        raise InternalError(f"a {type(self).__name__} has no truth value: control flow must not depend on data")
+
+    def __iter__(self) -> NoReturn:
+        raise InternalError(f"a {type(self).__name__} cannot be iterated over")
+
+
+def _fit(a: _Value, b: _Value) -> None:
+    if a.scale != b.scale or a.ring != b.ring:
+        raise InternalError(f"{a!r} and {b!r} differ in scale or ring and cannot be added")
+
+
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class Public(_Value):
+    """A value known to every owner, to the same bits."""
+
+    def __add__(self, other: Public) -> Public:
+        _fit(self, other)
+        return self._with(self.ring.add(self.value, other.value))
+
+    def __sub__(self, other: Public) -> Public:
+        _fit(self, other)
+        return self._with(self.ring.sub(self.value, other.value))
+
+    @overload
+    def __mul__(self, other: Share) -> Share: ...
+    @overload
+    def __mul__(self, other: Public) -> Public: ...
+    def __mul__(self, other: Share | Public) -> Share | Public:
+        return _product(self, other, self.ring.mul(self.value, other.value))
+
+    @overload
+    def __matmul__(self, other: Share) -> Share: ...
+    @overload
+    def __matmul__(self, other: Public) -> Public: ...
+    def __matmul__(self, other: Share | Public) -> Share | Public:
+        return _product(self, other, matmul(self.value, other.value))
+
+    def real(self) -> Array:
+        """float64 values: the nearest doubles."""
+        return decode(self.value, self.scale, self.ring)
+
+
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class Share(_Value):
+    """One owner's additive share of a secret."""
+
+    def __add__(self, other: Share) -> Share:
+        _fit(self, other)
+        if isinstance(other, Mask):
+            return Masked(self.ring.add(self.value, other.value), self.scale, self.ring, other.id)
+        return Share(self.ring.add(self.value, other.value), self.scale, self.ring)
+
+    @overload
+    def __sub__(self, other: Mask) -> Masked: ...
+    @overload
+    def __sub__(self, other: Share) -> Share: ...
+    def __sub__(self, other: Share) -> Share:
+        _fit(self, other)
+        if isinstance(other, Mask):
+            return Masked(self.ring.sub(self.value, other.value), self.scale, self.ring, other.id)
+        return Share(self.ring.sub(self.value, other.value), self.scale, self.ring)
+
+    def __mul__(self, other: Public) -> Share:
+        return _product(other, self, self.ring.mul(self.value, other.value))
+
+    def __matmul__(self, other: Public) -> Share:
+        return _product(other, self, matmul(self.value, other.value))
+
+    def sum(self, axis: int | None = None) -> Share:
+        """The sum over one axis, or over all (then of shape (1,))."""
+        if axis is None:
+            return Share(self.value.reshape(-1).sum(axis=0, dtype=self.ring.dtype).reshape(1), self.scale, self.ring)
+        return Share(self.value.sum(axis=axis, dtype=self.ring.dtype), self.scale, self.ring)
+
+    def shifted(self, bits: int) -> Share:
+        """The ring element times 2^bits at the same scale: exact, and local."""
+        factor = np.array([(1 << bits) & ((1 << self.ring.bits) - 1)], dtype=self.ring.dtype)
+        return Share(self.ring.mul(self.value, factor), self.scale, self.ring)
+
+
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class Mask(Share):
+    """A uniform share whose secret no owner knows, for one opening. Slices and products of it are plain shares."""
+
+    id: int = -1
+
+    def _with(self, value: Array) -> Any:
+        return Share(value, self.scale, self.ring)
+
+    def at_scale(self, scale: int) -> Mask:
+        """The same mask read at another scale."""
+        return Mask(self.value, scale, self.ring, self.id)
+
+
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class Masked(Share):
+    """A share under the mask `id`: uniform over the ring whatever the secret, so it may be opened, once."""
+
+    id: int = -1
+
+    def _with(self, value: Array) -> Any:
+        raise InternalError("a masked value is opened whole: reshape or slice it before it is masked")
+
+
+@overload
+def _product(public: Public, other: Share, value: Array) -> Share: ...
+@overload
+def _product(public: Public, other: Public, value: Array) -> Public: ...
+def _product(public: Public, other: Share | Public, value: Array) -> Share | Public:
+    if public.ring != other.ring:
+        raise InternalError(f"{public!r} and {other!r} differ in ring and cannot be multiplied")
+    kind = Public if isinstance(other, Public) else Share
+    return kind(value, public.scale + other.scale, public.ring)

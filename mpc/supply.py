@@ -1,0 +1,41 @@
+"""An owner's shares of correlated randomness: from its seed with the helper, and for the last owner from corrections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from mpc.correlation import Kind, correction_bytes, draw, split_correction
+from mpc.errors import InternalError
+from mpc.ghost import Array
+from mpc.prg import Stream
+
+
+class SeedSupply:
+    """Draws the plan's correlations in order.
+
+    Args:
+        kinds: the plan's list; a program that asks for anything else is stopped.
+        stream: the stream shared with the helper.
+        next_window: for the last owner, fetches the next window of corrections; None for the others.
+    """
+
+    def __init__(self, kinds: Sequence[Kind], stream: Stream, next_window: Callable[[], Any] | None) -> None:
+        self._kinds = kinds
+        self._stream = stream
+        self._next_window = next_window
+        self._number = 0
+        self._window = memoryview(b"")
+
+    def next(self, kind: Kind) -> tuple[int, tuple[Array, ...], tuple[Array, ...]]:
+        """The next correlation: its number, this owner's drawn parts and its dealt parts."""
+        number = self._number
+        if number >= len(self._kinds) or self._kinds[number] != kind:
+            raise InternalError(f"the program asks for a correlation ({type(kind).__name__}) that is not in its plan")
+        self._number += 1
+        drawn, dealt = draw(kind, self._stream, corrected=self._next_window is not None)
+        if self._next_window is not None and kind.dealt:
+            if not len(self._window) and correction_bytes(kind):
+                self._window = memoryview(self._next_window())
+            dealt, self._window = split_correction(kind, self._window)
+        return number, drawn, dealt

@@ -1,0 +1,114 @@
+"""Frames: a header of 48 bytes, then the arrays' little-endian words back to back. Pure functions.
+
+    magic 2 | version 1 | type 1 | label 4 | sequence 8 | acknowledged 8 | payload bytes 8 | tag 16
+
+The label is a checksum of the round's label. The tag is a keyed BLAKE2b over (session, sender, header, payload): the
+session and the sender are in its key. Lengths are checked against what the round declares before anything is read.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+from hmac import compare_digest
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+
+from mpc.correlation import Spec
+from mpc.errors import ProtocolError
+from mpc.ghost import Array
+
+MAGIC = b"BL"
+WIRE_VERSION = 1
+HEADER = struct.Struct("<2sBBIQQQ16s")
+HEADER_BYTES = HEADER.size
+_UNTAGGED = struct.Struct("<2sBBIQQQ")
+TAG_BYTES = 16
+
+DATA, RESUME, ABORT = 1, 2, 3
+TYPES = (DATA, RESUME, ABORT)
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A frame's header, as sent."""
+
+    type: int
+    label: int
+    sequence: int
+    acknowledged: int
+    length: int
+    tag: bytes
+
+
+@lru_cache(maxsize=4096)
+def label_code(label: str) -> int:
+    """The four bytes that stand for a label in a frame."""
+    return crc32(label.encode())
+
+
+def payload(arrays: Sequence[Array] | bytes) -> bytes:
+    """The arrays' words back to back."""
+    if isinstance(arrays, bytes):
+        return arrays
+    return b"".join([memoryview(np.ascontiguousarray(a)).cast("B") if a.size else b"" for a in arrays])
+
+
+def parse(data: Any, specs: Sequence[Spec], *, sender: str, label: str) -> tuple[Array, ...]:
+    """The arrays in a payload; read-only views of it.
+
+    Raises:
+        ProtocolError: the payload is not exactly as long as the specs say.
+    """
+    view = memoryview(data)
+    expected = sum(spec.nbytes for spec in specs)
+    if len(view) != expected:
+        raise ProtocolError(
+            f"a message from {sender} in '{label}' has {len(view)} bytes instead of {expected}",
+            "the parties may run different versions",
+            party=sender,
+        )
+    arrays = []
+    for spec in specs:
+        arrays.append(spec.ring.from_bytes(view[: spec.nbytes], spec.shape))
+        view = view[spec.nbytes :]
+    return tuple(arrays)
+
+
+def seal(type_: int, label: int, sequence: int, acknowledged: int, body: bytes, key: bytes) -> bytes:
+    """A header for `body`, with its tag under `key`."""
+    head = _UNTAGGED.pack(MAGIC, WIRE_VERSION, type_, label, sequence, acknowledged, len(body))
+    return head + _tag(key, head, body)
+
+
+def unseal(frame: memoryview, key: bytes, *, sender: str) -> tuple[Header, memoryview]:
+    """The header and payload of a whole frame, once length, version, type and tag were checked.
+
+    Raises:
+        ProtocolError: the frame is malformed or was altered.
+    """
+    if len(frame) < HEADER_BYTES:
+        raise ProtocolError(f"{sender} sent a frame of {len(frame)} bytes, shorter than a header", party=sender)
+    magic, version, type_, label, sequence, acknowledged, length, tag = HEADER.unpack(frame[:HEADER_BYTES])
+    body = frame[HEADER_BYTES:]
+    if magic != MAGIC or version != WIRE_VERSION or type_ not in TYPES:
+        raise ProtocolError(
+            f"{sender} sent a frame that is not ours", "check that all parties run the same version", party=sender
+        )
+    if length != len(body):
+        raise ProtocolError(f"{sender} sent a frame that says {length} bytes and holds {len(body)}", party=sender)
+    if not compare_digest(tag, _tag(key, frame[: HEADER_BYTES - TAG_BYTES], body)):
+        raise ProtocolError(f"{sender} sent a frame whose tag is wrong: it was altered on its way", party=sender)
+    return Header(type_, label, sequence, acknowledged, length, tag), body
+
+
+def _tag(key: bytes, head: Any, body: Any) -> bytes:
+    digest = blake2b(head, digest_size=TAG_BYTES, key=key)
+    digest.update(body)
+    return digest.digest()
+

@@ -1,0 +1,33 @@
+"""Products of shared values from multiplication triples. Beaver, "Efficient multiparty protocols using circuit
+randomization", CRYPTO 1991."""
+
+from __future__ import annotations
+
+from mpc.correlation import MatmulTriple, MultiplyTriple, Spec
+from mpc.party import Party
+from mpc.share import Share
+
+
+async def multiply(p: Party, x: Share, y: Share, *, label: str = "multiply") -> Share:
+    """[z] = [x] * [y] elementwise (numpy's broadcasting), at scale x.scale + y.scale; over bits, [x] & [y].
+
+    1 round; reveals x - a and y - b, both uniform over the ring.
+    """
+    a, b, c = p.correlation(MultiplyTriple(_spec(x), _spec(y)))
+    d, e = await p.open(x - a, y - b, label=label)
+    return c + d * b + e * a + p.public(d * e)
+
+
+async def matmul(p: Party, x: Share, y: Share, *, label: str = "matmul") -> Share:
+    """[z] = [x] @ [y] over Z_2^64, at scale x.scale + y.scale; shapes (m, k) @ (k, n), (k,) @ (k,) -> (1,), ...
+
+    1 round; reveals x - a and y - b, both uniform.
+    """
+    a, b, c = p.correlation(MatmulTriple(_spec(x), _spec(y)))
+    d, e = await p.open(x - a, y - b, label=label)
+    product = d @ b + a @ e + p.public(d @ e)
+    return c + product.reshape(*c.shape)
+
+
+def _spec(x: Share) -> Spec:
+    return Spec(x.shape, x.scale, x.ring)

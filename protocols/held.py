@@ -1,0 +1,184 @@
+"""Products with an operand that stays the same: X - A is opened once, and every later product reuses it.
+
+X is final when it is held (standardised, scaled, its column of ones added): to open a changed X under the same A
+would show the change. A step's other operand has a fresh mask each time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+import numpy as np
+
+from mpc.correlation import Book, Spec, Uniform
+from mpc.ghost import Array
+from mpc.party import Party
+from mpc.ring import Z32, matmul
+from mpc.share import Public, Share
+from protocols.truncation import cut, masked, truncated
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A public choice of rows; equal when the digests are, so that plans can be compared."""
+
+    digest: str
+    index: Array = field(compare=False, repr=False)
+
+    @staticmethod
+    def of(index: Array) -> Rows:
+        """The rows at `index` (int64), in that order."""
+        return Rows(sha256(index.astype("<i8").tobytes()).hexdigest()[:16], index)
+
+
+@dataclass(frozen=True)
+class Held:
+    """A shared matrix X (m, d) that was opened under A: E = X - A public, [A] shared, known to the helper by number."""
+
+    opened: Public
+    mask: Share
+    number: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.opened.shape
+
+    @property
+    def scale(self) -> int:
+        return self.opened.scale
+
+
+async def hold(p: Party, x: Share) -> Held:
+    """Open X - A once, for products with X at one thin opening each. 1 round; reveals X - A, uniform."""
+    number, (a,) = p.kept(Uniform((Spec(x.shape, x.scale),), kept=True))
+    (opened,) = await p.open(x - a, label="hold")
+    return Held(opened, Share(a.value, a.scale), number)
+
+
+@dataclass(frozen=True)
+class HeldProduct:
+    """A mask b (d,); A_S b for the rows S of held A; b >> shift and the top bit of b."""
+
+    held: int
+    rows: Rows
+    count: int
+    b: Spec
+    held_scale: int
+    shift: int
+    kept: bool = False
+
+    @property
+    def drawn(self) -> tuple[Spec, ...]:
+        return (self.b,)
+
+    @property
+    def dealt(self) -> tuple[Spec, ...]:
+        low = Spec(self.b.shape, self.b.scale - self.shift)
+        return (Spec((self.count,), self.held_scale + self.b.scale), low, Spec(self.b.shape))
+
+    def deal(self, drawn: tuple[Array, ...], book: Book) -> tuple[Array, ...]:
+        (b,) = drawn
+        return matmul(book[self.held][0][self.rows.index], b), b >> np.uint64(self.shift), b >> np.uint64(63)
+
+
+async def product(p: Party, x: Held, rows: Rows, w: Share, shift: int, *, label: str) -> tuple[Share, Share]:
+    """[X_S w] at scale x.scale + w.scale, and [w / 2^shift], from one opening of w; |w| < 2^62.
+
+    1 round; reveals w + 2^62 + 2^shift - 1 - b, uniform over Z_2^64.
+    """
+    count = rows.index.size
+    kind = HeldProduct(x.number, rows, count, Spec(w.shape, w.scale), x.scale, shift)
+    b, ab, b_low, b_top = p.correlation(kind)
+    (opened,) = await p.open(masked(p, w, b, shift), label=label)
+    parts = cut(p, opened, shift)
+    d = parts.known
+    z = x.opened[rows.index] @ (p.public(d) + b[:]) + x.mask[rows.index] @ d + ab
+    return z, truncated(p, parts, b_low, b_top, shift)
+
+
+@dataclass(frozen=True)
+class HeldTransposeProduct:
+    """A mask c (B,), with v = c >> shift and t = the top bit of c: A_S^T v, A_S^T diag(t) modulo 2^32, v and t."""
+
+    held: int
+    rows: Rows
+    columns: int
+    c: Spec
+    held_scale: int
+    shift: int
+    kept: bool = False
+
+    @property
+    def drawn(self) -> tuple[Spec, ...]:
+        return (self.c,)
+
+    @property
+    def dealt(self) -> tuple[Spec, ...]:
+        low = self.c.scale - self.shift
+        return (
+            Spec((self.columns,), self.held_scale + low),
+            Spec((self.columns, *self.c.shape), self.held_scale, Z32),
+            Spec(self.c.shape, low),
+            Spec(self.c.shape),
+        )
+
+    def deal(self, drawn: tuple[Array, ...], book: Book) -> tuple[Array, ...]:
+        (c,) = drawn
+        a = book[self.held][0][self.rows.index].T
+        v, t = c >> np.uint64(self.shift), c >> np.uint64(63)
+        return matmul(a, v), a.astype(np.uint32) * t.astype(np.uint32), v, t
+
+
+async def transpose_product(p: Party, x: Held, rows: Rows, e: Share, shift: int, *, label: str) -> Share:
+    """[X_S^T (e / 2^shift)] at scale x.scale + e.scale - shift, |e| < 2^62, 1 <= shift <= 32, from one opening of e.
+
+    With e / 2^s = u + [v] - 2^(64-s) n * [t] (see truncation), the product with A^T needs A^T v and A^T diag(t) from
+    the helper; the latter counts modulo 2^s only.  1 round; reveals e + 2^62 + 2^s - 1 - c, uniform over Z_2^64.
+    """
+    kind = HeldTransposeProduct(x.number, rows, x.shape[1], Spec(e.shape, e.scale), x.scale, shift)
+    c, av, at, v, t = p.correlation(kind)
+    (opened,) = await p.open(masked(p, e, c, shift), label=label)
+    parts = cut(p, opened, shift)
+    low = truncated(p, parts, v, t, shift)
+    wraps = Public(parts.no_wrap.value.astype(np.uint32), 0, Z32)
+    tops = Share((at @ wraps).value.astype(np.uint64), x.scale).shifted(64 - shift)
+    g = x.opened[rows.index].T @ low + x.mask[rows.index].T @ parts.low + av
+    return g - tops.at_scale(g.scale)
+
+
+@dataclass(frozen=True)
+class HeldProducts:
+    """A mask b (d, T), and for each t the products A_S b_t with the rows S of step t, one after another."""
+
+    held: int
+    rows: tuple[Rows, ...]
+    count: int
+    b: Spec
+    held_scale: int
+    kept: bool = False
+
+    @property
+    def drawn(self) -> tuple[Spec, ...]:
+        return (self.b,)
+
+    @property
+    def dealt(self) -> tuple[Spec, ...]:
+        return (Spec((self.count,), self.held_scale + self.b.scale),)
+
+    def deal(self, drawn: tuple[Array, ...], book: Book) -> tuple[Array, ...]:
+        (b,), a = drawn, book[self.held][0]
+        return (np.concatenate([matmul(a[r.index], b[:, t]) for t, r in enumerate(self.rows)]),)
+
+
+async def products(p: Party, x: Held, rows: tuple[Rows, ...], w: Share, *, label: str) -> Share:
+    """[X_S w_t] for each column w_t of w (d, T) with its own rows S, one after another; scales add.
+
+    1 round; reveals w - b, uniform.
+    """
+    count = sum(r.index.size for r in rows)
+    b, ab = p.correlation(HeldProducts(x.number, rows, count, Spec(w.shape, w.scale), x.scale))
+    (d,) = await p.open(w - b, label=label)
+    columns = p.public(d) + b[:]
+    parts = [x.opened[r.index] @ columns[:, t] + x.mask[r.index] @ d[:, t] for t, r in enumerate(rows)]
+    return Share(np.concatenate([part.value for part in parts]), ab.scale) + ab

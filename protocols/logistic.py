@@ -1,0 +1,74 @@
+"""Mini-batch gradient descent for logistic regression on shared rows.
+
+    z = X_S w     s = sigma(z)     w <- w - (rate / B) X_S^T (s - y) - rate l2 w     (the intercept is not penalised)
+
+Three rounds a step: w, z and the errors are each opened once, under masks of their own. X - A is opened before the
+first step and reused. After Boura et al. 2018 (the sigmoid) and Mohassel and Zhang, "SecureML", 2017 (reusing X - A).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mpc.party import Party
+from mpc.share import Public, Share
+from protocols.bit_budget import BitBudget
+from protocols.held import Held, Rows, product, transpose_product
+from protocols.sigmoid import sigmoid
+from protocols.sigmoid_fits import SigmoidFit
+
+
+@dataclass(frozen=True)
+class Descent:
+    """The public settings of a training."""
+
+    rate: float
+    l2: float
+    fit: SigmoidFit
+    bits: BitBudget
+
+
+async def descend(p: Party, x: Held, y: Share, steps: Sequence[Rows], how: Descent) -> tuple[Share, list[Share]]:
+    """Train from w = 0: the weights [w] (d,) at scale bits.w, and each step's weights at few bits for the range check.
+
+    Args:
+        x: the rows (m, d), the last column all ones, held at scale bits.x.
+        y: labels 0 and 1 (m,) at scale 0.
+        steps: the rows of each mini-batch.
+
+    3 rounds a step; reveals nothing: each opening is under a uniform mask of its own.
+    """
+    w = p.public(p.constant(0, x.shape[1:], how.bits.w))
+    decay = _decay(p, x.shape[1], how)
+    seen = []
+    for t, rows in enumerate(steps):
+        w, low = await step(p, x, y, rows, w, decay, how)
+        seen.append(low)
+        p.stage("training", t + 1, len(steps))
+    return w, seen
+
+
+async def step(
+    p: Party, x: Held, y: Share, rows: Rows, w: Share, decay: Public | None, how: Descent
+) -> tuple[Share, Share]:
+    """One mini-batch: the next [w], and [w] before the step at few bits. 3 rounds."""
+    bits, weight = how.bits, how.rate / rows.index.size
+    z, low = await product(p, x, rows, w, bits.w_shift, label="step/w")
+    s = await sigmoid(p, z, how.fit, weight, bits.coefficients, label="step/z")
+    scaled = p.constant(round(weight * 2.0**s.scale), (1,), s.scale)
+    g = await transpose_product(p, x, rows, s - scaled * y[rows.index], bits.e_shift, label="step/e")
+    w = w - g
+    return (w - decay * low if decay is not None else w), low
+
+
+def _decay(p: Party, columns: int, how: Descent) -> Public | None:
+    """rate * l2 for every weight but the intercept, at a scale that brings w's low copy back to w's scale."""
+    if not how.l2:
+        return None
+    factor = np.full(columns, round(how.rate * how.l2 * 2.0**how.bits.w_shift), dtype=np.uint64)
+    factor[-1] = 0
+    return Public(factor, how.bits.w_shift)
+

@@ -1,0 +1,74 @@
+"""Was every score and weight of a training inside its range? One declared bit, before anything else is opened.
+
+The periodic sigmoid is wrong outside |z| <= T, and a score past half a period looks like a small one. So each step
+also keeps w at few fractional bits, low enough that neither it nor the score made from it can wrap around the ring,
+and after the last step all of them are compared at once. The weights are compared too, with a limit from which one
+step cannot reach the ring's edge: by induction over the steps no weight ever wrapped, so every score is the true one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mpc.errors import ProtocolError
+from mpc.party import Party
+from mpc.share import Public, Share
+from protocols.comparison import any_set, outside
+from protocols.held import Held, Rows, products
+
+CHUNK = 1 << 18  # values compared at once: bounds the memory, and the rounds of a very long training
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The largest |z| and |w| allowed."""
+
+    score: float
+    weight: float
+
+
+async def check_range(
+    p: Party, x: Held, steps: Sequence[Rows], weights: Sequence[Share], limits: Limits, error: ProtocolError
+) -> None:
+    """Raise `error` unless |X_S w| <= limits.score and |w| <= limits.weight for every step's rows S and weights w.
+
+    10 rounds a chunk of 2^18 values; reveals one word a chunk: zero if all held, else uniform.
+    """
+    done = 0
+    for part in _chunks(steps, weights[0].shape[0]):
+        w = [weights[t] for t in part]
+        stacked = Share(np.concatenate([v.value.reshape(-1, 1) for v in w], axis=1), w[0].scale)
+        scores = await products(p, x, tuple(steps[t] for t in part), stacked, label="range/scores")
+        flat = Share(np.concatenate([v.value for v in w]), w[0].scale)
+        word = await _any_outside(p, scores, flat, limits)
+        p.insist(lambda word=word: not word.value.any(), lambda: error)  # type: ignore[misc]
+        done += len(part)
+        p.stage("range check", done, len(steps))
+
+
+async def _any_outside(p: Party, scores: Share, weights: Share, limits: Limits) -> Public:
+    score, weight = (round(limit * 2.0**v.scale) for limit, v in ((limits.score, scores), (limits.weight, weights)))
+    high = np.concatenate((np.full(scores.shape, score, dtype=np.int64), np.full(weights.shape, weight, dtype=np.int64)))
+    both = Share(np.concatenate((scores.value, weights.value)))
+    bits = await outside(p, both, -high, high, label="range/mask")
+    return await any_set(
+        p,
+        bits,
+        what="range check",
+        why="one bit: zero if every score and weight of the training stayed in range, else a random word",
+    )
+
+
+def _chunks(steps: Sequence[Rows], width: int) -> Iterator[range]:
+    """Consecutive steps whose scores and weights fill at most a chunk."""
+    start, size = 0, 0
+    for t, rows in enumerate(steps):
+        more = rows.index.size + width
+        if size and size + more > CHUNK:
+            yield range(start, t)
+            start, size = t, 0
+        size += more
+    yield range(start, len(steps))

@@ -1,0 +1,22 @@
+"""Sums over the owners of vectors that each computed from its own rows."""
+
+from __future__ import annotations
+
+from mpc.ghost import Array
+from mpc.party import Party
+from mpc.ring import Z64, Ring
+from mpc.share import Public, Share
+
+TWO_OWNERS = " (with two owners each can subtract its own part and learns the other's)"
+
+
+async def secure_sum(
+    p: Party, own: Array, scale: int, ring: Ring = Z64, *, what: str, why: str, label: str = "sum"
+) -> Public:
+    """Reveal the sum over all owners of `own`, ring elements at `scale`: each owner's vector is its share of the sum.
+
+    1 round; reveals the sum: with two owners each learns the other's addend, which `why` says where it applies.
+    """
+    note = TWO_OWNERS if len(p.owners) == 2 else ""
+    (total,) = await p.reveal(Share(own, scale, ring), what=what, why=why + note, label=label)
+    return total

@@ -1,0 +1,72 @@
+"""The logistic function of a shared value in one round, by Fourier series.
+
+Boura, Chillotti, Gama, Jetchev, Peceny, Petric, "High-precision privacy-preserving real-valued function evaluation",
+Financial Cryptography 2018. The value z is held so that the period P fills the ring: then m = z + r, r uniform over
+Z_2^64, shows nothing, and with the helper's shares of sin(kr), cos(kr)
+
+    sigma(z) ~ 1/2 + sum_k c_k sin(k z),   sin(k z) = sin(k m) cos(k r) - cos(k m) sin(k r),   k odd
+
+is a public combination of shares. Outside |z| <= T it is wrong, not saturated: see range_check.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mpc.correlation import Book, Spec
+from mpc.ghost import Array
+from mpc.party import Party
+from mpc.share import Public, Share
+from protocols.sigmoid_fits import SigmoidFit
+from protocols.trig import odd_harmonics
+
+TRIG_SCALE = 24  # fractional bits of the helper's sines and cosines
+
+
+@dataclass(frozen=True)
+class SineMask:
+    """A mask r (B,) whose period is the whole ring, with cos(kr) and sin(kr) for the odd k = 1, 3, ..., 2 terms - 1."""
+
+    count: int
+    terms: int
+    scale: int
+    kept: bool = False
+
+    @property
+    def drawn(self) -> tuple[Spec, ...]:
+        return (Spec((self.count,), self.scale),)
+
+    @property
+    def dealt(self) -> tuple[Spec, ...]:
+        return (Spec((2 * self.terms, self.count), TRIG_SCALE),)
+
+    def deal(self, drawn: tuple[Array, ...], book: Book) -> tuple[Array, ...]:
+        sin_cos = odd_harmonics(drawn[0], self.terms)
+        waves = np.rint(sin_cos * float(1 << TRIG_SCALE)).astype(np.int64).view(np.uint64)
+        return (np.concatenate((waves[1], waves[0])),)
+
+
+def expansion(m: Array, fit: SigmoidFit, weight: float, scale: int) -> Array:
+    """The public coefficients of cos(kr) and sin(kr), (2K, B) at `scale`: weight c_k sin(km), -weight c_k cos(km).
+
+    Elementwise IEEE-754 products and rounding only: the same bits at every owner, whatever its CPU.
+    """
+    sin_cos = odd_harmonics(m, len(fit.coefficients))
+    c = np.asarray(fit.coefficients)[:, None] * np.ldexp(weight, scale)
+    waves = np.concatenate((sin_cos[0] * c, sin_cos[1] * -c))
+    return np.rint(waves).astype(np.int64).view(np.uint64)
+
+
+async def sigmoid(p: Party, z: Share, fit: SigmoidFit, weight: float, scale: int, *, label: str = "sigmoid") -> Share:
+    """[weight * sigma(z)] at scale TRIG_SCALE + `scale`, for z (B,) at 64 - log2(P) fractional bits and |z| <= T.
+
+    Error at most weight * (fit.error + rounding). 1 round; reveals z + r, uniform over Z_2^64.
+    """
+    r, waves = p.correlation(SineMask(z.shape[0], len(fit.coefficients), z.scale))
+    (m,) = await p.open(z + r, label=label)
+    coefficients = p.compute(expansion, m.value, fit, weight, scale, shape=waves.shape)
+    series = (Public(coefficients, scale) * waves).sum(axis=0)
+    half = round(weight * 0.5 * 2.0**series.scale)
+    return series + p.public(p.constant(half, series.shape, series.scale))

@@ -1,0 +1,72 @@
+"""Joint standardisation: pooled means first, then pooled centred squares, summed in a wide ring."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from mpc.errors import DataError
+from mpc.fixed import encode
+from mpc.ghost import Array
+from mpc.party import Party
+from mpc.ring import wide
+from protocols.secure_sum import secure_sum
+
+SUM_RING = wide(256)
+SUM_SCALE = 96
+MAX_MAGNITUDE = 2.0**40  # |x| allowed: squares of 2^40 over 2^30 rows at 96 fractional bits fit 255 bits
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Pooled means and standard deviations (population), float64 (d,): the same bits at every owner."""
+
+    mean: Array
+    deviation: Array
+
+    def apply(self, x: Array) -> Array:
+        """(x - mean) / deviation, for rows x (m, d)."""
+        return (x - self.mean) / self.deviation
+
+
+async def moments(p: Party, x: Array, rows: int, features: tuple[str, ...]) -> Moments:
+    """Pooled mean and standard deviation of each feature, from each owner's own rows x (m, d), |x| <= 2^40.
+
+    2 rounds; reveals the pooled means and standard deviations, as the model's scaling needs them.
+
+    Raises:
+        DataError: a feature is constant over all owners' training rows; says which.
+    """
+    columns = (len(features),)
+    sums = p.compute(lambda: encode(x.sum(axis=0), SUM_SCALE, SUM_RING), shape=columns)
+    why = "standardisation: every owner scales its rows by them"
+    total = await secure_sum(p, sums, SUM_SCALE, SUM_RING, what="feature means", why=why, label="means")
+    mean = p.compute(lambda: _ratios(SUM_RING.centred(total.value), rows << SUM_SCALE), shape=columns)
+    squares = p.compute(
+        lambda: encode(((x - mean) ** 2).sum(axis=0), SUM_SCALE, SUM_RING), shape=columns
+    )
+    total2 = await secure_sum(
+        p, squares, SUM_SCALE, SUM_RING, what="feature standard deviations", why=why, label="centred squares"
+    )
+    variance = p.compute(lambda: _ratios(SUM_RING.centred(total2.value), rows << SUM_SCALE), shape=columns)
+
+    def constant() -> list[str]:
+        floor = (np.abs(mean) * 2.0**-40) ** 2  # below this the spread is the rounding of the sums
+        return [name for name, v, f in zip(features, variance, floor, strict=True) if not v > f]
+
+    p.insist(
+        lambda: not constant(),
+        lambda: DataError(
+            f"column {', '.join(constant())} has the same value in all training rows of all owners",
+            "leave it out of `features`: a constant column tells the model nothing",
+        ),
+    )
+    deviation = p.compute(lambda: np.array([math.sqrt(v) for v in variance]), shape=columns)
+    return Moments(mean, deviation)
+
+
+def _ratios(numerators: Array, denominator: int) -> Array:
+    """Quotients of integers, each rounded correctly: Python's division of integers is."""
+    return np.array([int(n) / denominator for n in numerators], dtype=np.float64)
