@@ -1,0 +1,330 @@
+"""Reading an owner's file or query into a table of DuckDB, once, without guessing.
+
+A CSV file is read as text: its types are found out over all its rows (see data_checks), never from a sample
+of them, and every row must have as many cells as the header. Parquet files and queries keep their own types.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mpc.errors import DataError
+from parties.scenario_errors import quoted
+from parties.scenario_models import SqlSource
+
+if TYPE_CHECKING:
+    import duckdb
+    from duckdb import DuckDBPyConnection
+
+TEXT_ENDINGS = (".csv", ".tsv")
+PARQUET_ENDING = ".parquet"
+
+_HEAD_BYTES = 2**20
+_DELIMITERS = (",", ";", "\t", "|")
+_TABLE = "owner_data"
+_OTHER_ENCODINGS = {
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
+
+
+@contextmanager
+def open_source(source: str | SqlSource, owner: str, base: Path) -> Iterator[RawTable]:
+    """The owner's rows as a table of a DuckDB connection that lives as long as the `with`.
+
+    Args:
+        source: a file's path, or a database and a query.
+        owner: whose data they are; errors name this party.
+        base: the folder that a relative path starts from.
+
+    Raises:
+        DataError: the data are missing, cannot be read, or hold no rows.
+    """
+    where = Where(owner, Path(source.database if isinstance(source, SqlSource) else source).name)
+    path = _existing_file(source.database if isinstance(source, SqlSource) else source, base, where)
+    if isinstance(source, SqlSource):
+        with _connection(path, base, where) as connection:
+            yield _from_query(connection, source.sql, where)
+        return
+    ending = path.suffix.lower()
+    if ending not in (*TEXT_ENDINGS, PARQUET_ENDING):
+        raise where.error(
+            f"a file ending in '{path.suffix}' cannot be read", "give a .csv, .tsv or .parquet file"
+        )
+    head = _head(path, where)
+    with _connection(None, base, where) as connection:
+        if ending == PARQUET_ENDING:
+            yield _from_parquet(connection, path, where)
+        else:
+            yield _from_text(connection, path, head, where)
+
+
+@dataclass(frozen=True)
+class Where:
+    """The owner and the file that an error is about."""
+
+    owner: str
+    source: str
+
+    def error(self, message: str, hint: str = "") -> DataError:
+        """A DataError that begins with the owner and the file."""
+        return DataError(f"{self.owner}, {self.source}: {message}", hint, party=self.owner)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its place, its name in the file ('' if it has none) and its DuckDB type."""
+
+    index: int
+    name: str
+    type: str
+
+    @property
+    def sql(self) -> str:
+        """How a query names it: never by the file's name for it."""
+        return f"c{self.index}"
+
+    @property
+    def text(self) -> str:
+        """The SQL expression for its cells' text: small letters, no space or tab around."""
+        return f"lower(trim(cast({self.sql} as varchar), ' ' || chr(9)))"
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """An owner's rows in DuckDB, in their order. `is_text`: every cell is the text of a CSV file."""
+
+    connection: DuckDBPyConnection
+    where: Where
+    columns: tuple[Column, ...]
+    rows: int
+    is_text: bool
+
+    def one_row(self, expressions: Sequence[str], source: str = _TABLE) -> tuple[object, ...]:
+        """The single row that aggregate expressions over the table give."""
+        row = self.connection.execute(f"select {', '.join(expressions)} from {source}").fetchone()
+        return tuple(row or ())
+
+    def view_of(self, column: Column) -> str:
+        """A subquery of one column: its row number `row`, and `s`, its text."""
+        return f"(select rowid + 1 as row, {column.text} as s from {_TABLE})"
+
+    def arrays(self, expressions: Sequence[str], source: str = _TABLE) -> Mapping[str, object]:
+        """One numpy array an expression, in the order of the rows, under the names v0, v1, ..."""
+        columns = ", ".join(f"{expression} as v{i}" for i, expression in enumerate(expressions))
+        found: Mapping[str, object] = self.connection.execute(f"select {columns} from {source}").fetchnumpy()
+        return found
+
+
+def _existing_file(name: str, base: Path, where: Where) -> Path:
+    path = base / name
+    try:
+        if path.is_dir():
+            raise where.error("this is a folder, not a file", "name the file in it")
+        with path.open("rb"):
+            pass
+    except FileNotFoundError:
+        raise where.error(f"there is no file {path}", "check `data` in the scenario file") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise where.error(f"the file cannot be read ({reason.lower()})", "check its permissions") from None
+    return path
+
+
+def _head(path: Path, where: Where) -> bytes:
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    if not head.strip():
+        raise where.error("the file is empty", "check that it was exported completely")
+    return head
+
+
+@contextmanager
+def _connection(database: Path | None, base: Path, where: Where) -> Iterator[DuckDBPyConnection]:
+    import duckdb
+
+    # Nothing is fetched from the network and no patient's row is spilled to disk.
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "autoinstall_known_extensions": "false",
+        "temp_directory": "",
+    }
+    if database is not None:
+        # One thread: a query without `order by` then gives its rows in the same order every time.
+        config["threads"] = "1"
+    try:
+        connection = duckdb.connect(
+            ":memory:" if database is None else str(database), read_only=database is not None, config=config
+        )
+    except duckdb.Error as error:
+        raise where.error(f"the database cannot be opened ({_first_line(error)})") from None
+    try:
+        connection.execute("set enable_progress_bar = false")
+        connection.execute("set file_search_path = " + _literal(str(base.absolute())))
+        yield connection
+    except duckdb.Error as error:
+        raise where.error(f"the data cannot be read ({_first_line(error)})") from None
+    finally:
+        connection.close()
+
+
+def _from_query(connection: DuckDBPyConnection, sql: str, where: Where) -> RawTable:
+    import duckdb
+
+    try:
+        statements = duckdb.extract_statements(sql)
+        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+            raise where.error("the sql is not one select statement", "write a single query")
+        query = statements[0].query.strip().rstrip(";")
+        described = connection.execute(f"describe\n{query}").fetchall()
+        names = [str(row[0]) for row in described]
+        _refuse_repeated(names, "the query", where)
+        _store(connection, f"(\n{query}\n)", len(names), {})
+    except duckdb.Error as error:
+        raise where.error(
+            f"the sql failed ({_first_line(error)})", "correct `sql` in the scenario file"
+        ) from None
+    return _raw_table(connection, names, where, is_text=False)
+
+
+def _from_parquet(connection: DuckDBPyConnection, path: Path, where: Where) -> RawTable:
+    import duckdb
+
+    parameters = {"path": _without_wildcards(path)}
+    try:
+        cursor = connection.execute("select * from read_parquet($path) limit 0", parameters)
+        names = [str(column[0]) for column in cursor.description or ()]
+        stored = connection.execute("select name from parquet_schema($path)", parameters).fetchall()
+        # DuckDB gives the second of two equal names, upper and lower case aside, a name of its own.
+        own = {row[0] for row in stored}
+        _refuse_repeated([n if n in own else n.rpartition("_")[0] for n in names], "the file", where)
+        _store(connection, "read_parquet($path)", len(names), parameters)
+    except duckdb.Error as error:
+        raise where.error(
+            f"this is not a readable Parquet file ({_first_line(error)})", "export it again"
+        ) from None
+    return _raw_table(connection, names, where, is_text=False)
+
+
+def _from_text(connection: DuckDBPyConnection, path: Path, head: bytes, where: Where) -> RawTable:
+    import duckdb
+
+    names, delimiter = _header(head, where)
+    columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(len(names)))
+    # DuckDB's own guessing (auto_detect) skips rows that do not fit and takes a later one for the header.
+    read = (
+        f"read_csv($path, auto_detect = false, header = true, delim = {_literal(delimiter)}, quote = '\"', "
+        f"escape = '\"', nullstr = '', columns = {{{columns}}})"
+    )
+    try:
+        _store(connection, read, len(names), {"path": _without_wildcards(path)})
+    except duckdb.Error as error:
+        raise _csv_error(str(error), where) from None
+    return _raw_table(connection, names, where, is_text=True)
+
+
+def _store(connection: DuckDBPyConnection, source: str, width: int, parameters: Mapping[str, str]) -> None:
+    columns = ", ".join(f"c{i}" for i in range(width))
+    query = f"create temp table {_TABLE} as select * from {source} as source({columns})"
+    connection.execute(query, parameters)
+
+
+def _raw_table(
+    connection: DuckDBPyConnection, names: Sequence[str], where: Where, *, is_text: bool
+) -> RawTable:
+    types = [str(row[1]) for row in connection.execute(f"describe {_TABLE}").fetchall()]
+    columns = tuple(Column(i, name, kind) for i, (name, kind) in enumerate(zip(names, types, strict=True)))
+    count = connection.execute(f"select count(*) from {_TABLE}").fetchone()
+    rows = int(count[0]) if count else 0
+    if not rows:
+        message = "there is a header but no row of data" if is_text else "there is no row of data"
+        raise where.error(message, "check that the data were exported completely")
+    return RawTable(connection, where, columns, rows, is_text)
+
+
+def _header(head: bytes, where: Where) -> tuple[list[str], str]:
+    """The column names of a text file and what stands between them."""
+    for mark, encoding in _OTHER_ENCODINGS.items():
+        if head.startswith(mark):
+            raise where.error(f"the file is {encoding} text", "save it as UTF-8 (in Excel: CSV UTF-8)")
+    if b"\0" in head:
+        raise where.error("this is not a text file", "export the table as CSV")
+    try:
+        text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)
+    except UnicodeDecodeError as error:
+        line = head.count(b"\n", 0, error.start) + 1
+        raise where.error(f"the file is not UTF-8 text (line {line})", "save it as UTF-8") from None
+    if text[0] in "\r\n":
+        raise where.error("the file begins with an empty line", "the first line must name the columns")
+    records = {delimiter: _first_record(text, delimiter) for delimiter in _DELIMITERS}
+    delimiter = max(_DELIMITERS, key=lambda candidate: len(records[candidate]))
+    names = records[delimiter]
+    if not any(names):
+        raise where.error("the first line names no column", "the first line must name the columns")
+    _refuse_repeated([name for name in names if name], "the header", where)
+    return names, delimiter
+
+
+def _first_record(text: str, delimiter: str) -> list[str]:
+    # Universal line ends, as DuckDB has them: a lone \r ends a line too.
+    lines = iter(text.replace("\r\n", "\n").replace("\r", "\n").splitlines(keepends=True))
+    try:
+        return [name.strip() for name in next(csv.reader(lines, delimiter=delimiter))]
+    except csv.Error:
+        return []
+
+
+def _refuse_repeated(names: Sequence[str], what: str, where: Where) -> None:
+    repeated = [name for name, times in Counter(names).items() if times > 1]
+    if repeated:
+        raise where.error(
+            f"{what} names more than one column {quoted(repeated)}", "give every column a name of its own"
+        )
+
+
+def _csv_error(report: str, where: Where) -> DataError:
+    """DuckDB's report of a bad line, without the line itself: it holds a patient's values."""
+    line = re.search(r"CSV Error on Line: (\d+)", report)
+    at = f"line {line[1]}" if line else "a line"
+    cells = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", report)
+    if cells:
+        return where.error(
+            f"{at} has {cells[2]} cells where the header names {cells[1]} columns",
+            "a cell that holds the delimiter must stand in double quotes",
+        )
+    lowered = report.lower()
+    if "utf-8" in lowered or "unicode" in lowered:
+        return where.error(f"the file is not UTF-8 text ({at})", "save it as UTF-8")
+    if "quote" in lowered.split("possible", 1)[0]:
+        return where.error(f"a double quote in {at} is not closed", "close it, or double it inside a cell")
+    if "maximum line size" in lowered:
+        return where.error(f"{at} is longer than a row of a table can be", "check for a quote left open")
+    return where.error(
+        "the file cannot be read as CSV", "check that all lines end alike and that quotes are closed"
+    )
+
+
+def _first_line(error: duckdb.Error) -> str:
+    """The first line of DuckDB's report; of one about a value, its kind only."""
+    import duckdb
+
+    line = str(error).strip().partition("\n")[0]
+    if isinstance(error, (duckdb.ConversionException, duckdb.OutOfRangeException)):
+        return f"{line.partition(':')[0]}: a value does not have the form that the query expects"
+    return line
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _without_wildcards(path: Path) -> str:
+    """The path with *, ? and [ standing for themselves: DuckDB would read all files that match."""
+    return re.sub(r"[*?\[]", lambda found: f"[{found[0]}]", str(path))
