@@ -143,7 +143,7 @@ class Truncation:
 
 @dataclass(frozen=True)
 class BitsOfMask:
-    """A mask r over Z_2^64 and the bits of r under exclusive or, in `fold_order`. For comparison.    """
+    """A mask r over Z_2^64 and the bits of r under exclusive or, in `fold_order`. For comparison."""
 
     count: int
     scale: int

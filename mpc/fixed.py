@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import cast
 
 import numpy as np
 
@@ -30,7 +31,7 @@ def encode(x: Array, scale: int, ring: Ring = Z64, *, what: str = "a value") -> 
             f"{what} is too large for {scale} fractional bits in {ring.bits}",
             "standardise the features, or use smaller values",
         )
-    return scaled.astype(f"<i{ring.bits // 8}").view(ring.dtype)
+    return cast(Array, scaled.astype(f"<i{ring.bits // 8}").view(ring.dtype))
 
 
 def _encode_wide(x: Array, scale: int, ring: Ring, what: str) -> Array:

@@ -130,7 +130,9 @@ class Party:
             if isinstance(share, Mask | Masked):
                 raise InternalError(f"a mask cannot be revealed, in '{label}'")
             self._observer.revealed(Revealed(what, self.owners, share.shape, why))
-        return await self._combine(tuple(share + self._zero(share.shape, share.scale, share.ring) for share in shares), label)
+        return await self._combine(
+            tuple(share + self._zero(share.shape, share.scale, share.ring) for share in shares), label
+        )
 
     async def _combine(self, shares: tuple[Share, ...], label: str) -> tuple[Public, ...]:
         words = tuple(share.ring.words(share.value) for share in shares)

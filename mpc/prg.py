@@ -61,7 +61,7 @@ class Stream:
 
     def _fresh(self, count: int) -> Array:
         out = np.empty(count + 15, dtype=np.uint8)  # OpenSSL may ask for a block's slack
-        view = memoryview(out)
+        view = out.data
         for start in range(0, count, _BLOCK):
             size = min(_BLOCK, count - start)
             self._encryptor.update_into(_ZEROS[:size] if size < _BLOCK else _ZEROS, view[start : start + size + 15])

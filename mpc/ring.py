@@ -41,7 +41,9 @@ class Ring:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return _NATIVE[self.bits] if self.native else np.dtype(object)
+        if not self.native:
+            return np.dtype(object)
+        return cast("np.dtype[Any]", _NATIVE[self.bits])
 
     @property
     def word_bytes(self) -> int:
@@ -81,7 +83,7 @@ class Ring:
     def to_bytes(self, a: Array) -> bytes | memoryview:
         """Little-endian words in C order."""
         if self.native:
-            return memoryview(np.ascontiguousarray(a, dtype=self.dtype)).cast("B")
+            return np.ascontiguousarray(a, dtype=self.dtype).data.cast("B")
         return b"".join(int(x).to_bytes(self.word_bytes, "little") for x in a.ravel())
 
     def from_bytes(self, data: Any, shape: tuple[int, ...]) -> Array:
@@ -162,4 +164,3 @@ def _limbs(x: Array, out: tuple[Array, Array, Array]) -> None:
     np.copyto(out[0], words & _LIMB)
     np.copyto(out[1], (words >> _LIMB_BITS) & _LIMB)
     np.copyto(out[2], (words >> (2 * _LIMB_BITS)) & _LIMB)
-

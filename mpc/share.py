@@ -12,7 +12,7 @@ over, and its repr shows its shape and scale only.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NoReturn, Self, overload
+from typing import Any, NoReturn, Self, cast, overload
 
 import numpy as np
 
@@ -30,7 +30,7 @@ class _Value:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self.value.shape
+        return cast("tuple[int, ...]", self.value.shape)
 
     @property
     def T(self) -> Self:

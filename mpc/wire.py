@@ -56,7 +56,7 @@ def payload(arrays: Sequence[Array] | bytes) -> bytes:
     """The arrays' words back to back."""
     if isinstance(arrays, bytes):
         return arrays
-    return b"".join([memoryview(np.ascontiguousarray(a)).cast("B") if a.size else b"" for a in arrays])
+    return b"".join([np.ascontiguousarray(a).data.cast("B") if a.size else b"" for a in arrays])
 
 
 def parse(data: Any, specs: Sequence[Spec], *, sender: str, label: str) -> tuple[Array, ...]:
@@ -98,7 +98,9 @@ def unseal(frame: memoryview, key: bytes, *, sender: str) -> tuple[Header, memor
     body = frame[HEADER_BYTES:]
     if magic != MAGIC or version != WIRE_VERSION or type_ not in TYPES:
         raise ProtocolError(
-            f"{sender} sent a frame that is not ours", "check that all parties run the same version", party=sender
+            f"{sender} sent a frame that is not ours",
+            "check that all parties run the same version",
+            party=sender,
         )
     if length != len(body):
         raise ProtocolError(f"{sender} sent a frame that says {length} bytes and holds {len(body)}", party=sender)
@@ -111,4 +113,3 @@ def _tag(key: bytes, head: Any, body: Any) -> bytes:
     digest = blake2b(head, digest_size=TAG_BYTES, key=key)
     digest.update(body)
     return digest.digest()
-

@@ -15,7 +15,8 @@ async def multiply(p: Party, x: Share, y: Share, *, label: str = "multiply") -> 
     """
     a, b, c = p.correlation(MultiplyTriple(_spec(x), _spec(y)))
     d, e = await p.open(x - a, y - b, label=label)
-    return c + d * b + e * a + p.public(d * e)
+    z: Share = c + d * b + e * a + p.public(d * e)
+    return z
 
 
 async def matmul(p: Party, x: Share, y: Share, *, label: str = "matmul") -> Share:
@@ -25,8 +26,8 @@ async def matmul(p: Party, x: Share, y: Share, *, label: str = "matmul") -> Shar
     """
     a, b, c = p.correlation(MatmulTriple(_spec(x), _spec(y)))
     d, e = await p.open(x - a, y - b, label=label)
-    product = d @ b + a @ e + p.public(d @ e)
-    return c + product.reshape(*c.shape)
+    z: Share = c + (d @ b + a @ e + p.public(d @ e)).reshape(*c.shape)
+    return z
 
 
 def _spec(x: Share) -> Spec:

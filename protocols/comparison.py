@@ -75,6 +75,6 @@ async def any_set(p: Party, bits: Share, *, what: str, why: str) -> Public:
 def _halves(words: Share, ring: Ring, bits: int) -> tuple[Share, Share]:
     """The upper and the lower `bits` bits of each word, as words of `ring`, with a leading axis of one."""
     value = words.value.reshape(1, -1)
-    mask = value.dtype.type((1 << bits) - 1) if isinstance(value, np.ndarray) else 0
-    upper = (value >> (value.dtype.type(bits) if isinstance(value, np.ndarray) else 0)) & mask
-    return Share(upper.astype(ring.dtype), 0, ring), Share((value & mask).astype(ring.dtype), 0, ring)
+    word = words.ring.dtype.type
+    upper, lower = (value >> word(bits)) & word((1 << bits) - 1), value & word((1 << bits) - 1)
+    return Share(upper.astype(ring.dtype), 0, ring), Share(lower.astype(ring.dtype), 0, ring)

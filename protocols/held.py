@@ -144,7 +144,8 @@ async def transpose_product(p: Party, x: Held, rows: Rows, e: Share, shift: int,
     wraps = Public(parts.no_wrap.value.astype(np.uint32), 0, Z32)
     tops = Share((at @ wraps).value.astype(np.uint64), x.scale).shifted(64 - shift)
     g = x.opened[rows.index].T @ low + x.mask[rows.index].T @ parts.low + av
-    return g - tops.at_scale(g.scale)
+    result: Share = g - tops.at_scale(g.scale)
+    return result
 
 
 @dataclass(frozen=True)
@@ -181,4 +182,5 @@ async def products(p: Party, x: Held, rows: tuple[Rows, ...], w: Share, *, label
     (d,) = await p.open(w - b, label=label)
     columns = p.public(d) + b[:]
     parts = [x.opened[r.index] @ columns[:, t] + x.mask[r.index] @ d[:, t] for t, r in enumerate(rows)]
-    return Share(np.concatenate([part.value for part in parts]), ab.scale) + ab
+    result: Share = Share(np.concatenate([part.value for part in parts]), ab.scale) + ab
+    return result

@@ -71,4 +71,3 @@ def _decay(p: Party, columns: int, how: Descent) -> Public | None:
     factor = np.full(columns, round(how.rate * how.l2 * 2.0**how.bits.w_shift), dtype=np.uint64)
     factor[-1] = 0
     return Public(factor, how.bits.w_shift)
-

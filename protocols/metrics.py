@@ -58,7 +58,12 @@ def local_sums(scored: Scored) -> Array:
     says = z >= 0
     probability = 1 / (1 + np.exp(-np.clip(z, -700, 700)))
     loss = np.logaddexp(0, z) - y * z
-    counts = [np.sum(says & (y == 1)), np.sum(says & (y == 0)), np.sum(~says & (y == 0)), np.sum(~says & (y == 1))]
+    counts = [
+        np.sum(says & (y == 1)),
+        np.sum(says & (y == 0)),
+        np.sum(~says & (y == 0)),
+        np.sum(~says & (y == 1)),
+    ]
     return np.array([*counts, np.sum(loss), np.sum((probability - y) ** 2)], dtype=np.float64)
 
 
@@ -84,9 +89,7 @@ async def evaluate(p: Party, sets: dict[str, Scored], bins: Bins) -> dict[str, d
         positives, negatives = (_histogram(p, scored, bins, label) for label in (1, 0))
         runs.append(auc_numerator(p, positives, negatives, name=name))
     results = await together(*runs)
-    return {
-        name: {} if p.dry else _metrics(results[2 * k], results[2 * k + 1]) for k, name in enumerate(sets)
-    }
+    return {name: {} if p.dry else _metrics(results[2 * k], results[2 * k + 1]) for k, name in enumerate(sets)}
 
 
 def _histogram(p: Party, scored: Scored, bins: Bins, label: int) -> Share:

@@ -51,7 +51,9 @@ async def check_range(
 
 async def _any_outside(p: Party, scores: Share, weights: Share, limits: Limits) -> Public:
     score, weight = (round(limit * 2.0**v.scale) for limit, v in ((limits.score, scores), (limits.weight, weights)))
-    high = np.concatenate((np.full(scores.shape, score, dtype=np.int64), np.full(weights.shape, weight, dtype=np.int64)))
+    high = np.concatenate(
+        (np.full(scores.shape, score, dtype=np.int64), np.full(weights.shape, weight, dtype=np.int64))
+    )
     both = Share(np.concatenate((scores.value, weights.value)))
     bits = await outside(p, both, -high, high, label="range/mask")
     return await any_set(

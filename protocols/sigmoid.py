@@ -20,7 +20,7 @@ from mpc.ghost import Array
 from mpc.party import Party
 from mpc.share import Public, Share
 from protocols.sigmoid_fits import SigmoidFit
-from protocols.trig import odd_harmonics
+from protocols.trig import harmonic_weights, odd_harmonics, ring_coefficients
 
 TRIG_SCALE = 24  # fractional bits of the helper's sines and cosines
 
@@ -53,10 +53,11 @@ def expansion(m: Array, fit: SigmoidFit, weight: float, scale: int) -> Array:
 
     Elementwise IEEE-754 products and rounding only: the same bits at every owner, whatever its CPU.
     """
-    sin_cos = odd_harmonics(m, len(fit.coefficients))
-    c = np.asarray(fit.coefficients)[:, None] * np.ldexp(weight, scale)
-    waves = np.concatenate((sin_cos[0] * c, sin_cos[1] * -c))
-    return np.rint(waves).astype(np.int64).view(np.uint64)
+    terms = len(fit.coefficients)
+    weights = harmonic_weights(fit.coefficients, float(np.ldexp(weight, scale)))
+    waves = ring_coefficients(odd_harmonics(m, terms), weights)
+    np.negative(waves[1], out=waves[1])
+    return waves.reshape(2 * terms, m.shape[0])
 
 
 async def sigmoid(p: Party, z: Share, fit: SigmoidFit, weight: float, scale: int, *, label: str = "sigmoid") -> Share:
@@ -67,6 +68,6 @@ async def sigmoid(p: Party, z: Share, fit: SigmoidFit, weight: float, scale: int
     r, waves = p.correlation(SineMask(z.shape[0], len(fit.coefficients), z.scale))
     (m,) = await p.open(z + r, label=label)
     coefficients = p.compute(expansion, m.value, fit, weight, scale, shape=waves.shape)
-    series = (Public(coefficients, scale) * waves).sum(axis=0)
+    series: Share = (Public(coefficients, scale) * waves).sum(axis=0)
     half = round(weight * 0.5 * 2.0**series.scale)
     return series + p.public(p.constant(half, series.shape, series.scale))

@@ -44,9 +44,7 @@ async def moments(p: Party, x: Array, rows: int, features: tuple[str, ...]) -> M
     why = "standardisation: every owner scales its rows by them"
     total = await secure_sum(p, sums, SUM_SCALE, SUM_RING, what="feature means", why=why, label="means")
     mean = p.compute(lambda: _ratios(SUM_RING.centred(total.value), rows << SUM_SCALE), shape=columns)
-    squares = p.compute(
-        lambda: encode(((x - mean) ** 2).sum(axis=0), SUM_SCALE, SUM_RING), shape=columns
-    )
+    squares = p.compute(lambda: encode(((x - mean) ** 2).sum(axis=0), SUM_SCALE, SUM_RING), shape=columns)
     total2 = await secure_sum(
         p, squares, SUM_SCALE, SUM_RING, what="feature standard deviations", why=why, label="centred squares"
     )

@@ -14,12 +14,12 @@ from mpc.ghost import Array, ghost
 from mpc.party import Party
 from mpc.share import Share
 from protocols.batches import batches
-from protocols.bit_budget import LOW_SHIFT, WEIGHT_LIMIT, X_LIMIT, X_SCALE, bit_budget
+from protocols.bit_budget import WEIGHT_LIMIT, X_LIMIT, X_SCALE, bit_budget
 from protocols.held import hold
 from protocols.logistic import Descent, descend
 from protocols.metrics import Scored, bins_for, evaluate
 from protocols.range_check import Limits, check_range
-from protocols.sigmoid_fits import SigmoidFit, fit_for
+from protocols.sigmoid_fits import FITS, SigmoidFit, fit_for
 from protocols.standardise import Moments, moments
 
 _LOW_MARGIN = 0.25  # the low copy of a score is this close to the score
@@ -80,7 +80,7 @@ def choose_fit(settings: TrainingSettings) -> SigmoidFit:
     if settings.sigmoid_range is not None:
         return fit_for(settings.sigmoid_range)
     travelled = settings.learning_rate * settings.step_count
-    return fit_for(48.0 if travelled <= 50 else 112.0 if travelled <= 1000 else 200.0)
+    return fit_for(50.0 if travelled <= 50 else 110.0 if travelled <= 1000 else FITS[-1].reach)
 
 
 def constants_digest(settings: TrainingSettings) -> str:
@@ -117,7 +117,10 @@ async def training_job(p: Party, own: OwnRows | None, settings: TrainingSettings
     x, y = _input_rows(p, train, own.y_train, settings)
     held = await hold(p, x)
     steps = batches(
-        settings.seed, settings.epochs, settings.batch_size, dict(zip(settings.owners, settings.train_rows, strict=True))
+        settings.seed,
+        settings.epochs,
+        settings.batch_size,
+        dict(zip(settings.owners, settings.train_rows, strict=True)),
     )
     p.stage("training", 0, len(steps))
     w, seen = await descend(p, held, y, steps, how)
@@ -188,13 +191,11 @@ def _left_range(fit: SigmoidFit) -> ProtocolError:
     return ProtocolError(
         f"a score left the range |z| <= {fit.reach:g} in which the sigmoid is right, or a weight passed "
         f"{WEIGHT_LIMIT:g}: nothing was revealed",
-        "raise sigmoid_range (at most 200) or l2, or lower learning_rate or epochs",
+        f"raise sigmoid_range (at most {FITS[-1].reach:g}) or l2, or lower learning_rate or epochs",
     )
 
 
-def _trained(
-    names: tuple[str, ...], w: Array, scaling: Moments, metrics: dict[str, dict[str, Any]] | None
-) -> Trained:
+def _trained(names: tuple[str, ...], w: Array, scaling: Moments, metrics: dict[str, dict[str, Any]] | None) -> Trained:
     raw = w[:-1] / scaling.deviation
     intercept = float(w[-1]) - float(np.sum(raw * scaling.mean))
     return Trained(names, tuple(map(float, raw)), intercept, tuple(map(float, w)), metrics)
