@@ -1,0 +1,293 @@
+"""One party's process, as the launcher that started it sees it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import site
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from mpc.errors import BeaverlodgeError, InternalError, PeerLostError, UsageError
+from parties.events import (
+    EVENTS_FD,
+    LAUNCHER_PID,
+    Event,
+    LineBuffer,
+    MalformedEvent,
+    decode_event,
+    error_from,
+)
+
+_READ_BYTES: Final = 1 << 20
+_QUOTED_CHARACTERS: Final = 200
+_ONE_THREAD: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+
+def start_child(
+    name: str, *, module: str, scenario: Path, out: Path, environment: Mapping[str, str] | None = None
+) -> Child:
+    """Starts `module` as the party `name`; its raw output goes to OUT/NAME.stderr.
+
+    Raises:
+        UsageError: the file cannot be written, or the system starts no further process.
+    """
+    events, events_of_child = os.pipe()
+    try:
+        with open(out / f"{name}.stderr", "wb") as stderr, _terminal_signals_blocked():
+            process = subprocess.Popen(
+                [sys.executable, "-m", module, "--as", name, str(scenario)],
+                stdin=subprocess.PIPE,
+                stdout=stderr,
+                stderr=stderr,
+                bufsize=0,
+                pass_fds=(events_of_child,),
+                env=_environment(events_of_child, environment or {}),
+            )
+    except OSError as error:
+        os.close(events)
+        raise UsageError(
+            f"the process of {name} cannot be started: {error.strerror}",
+            f"check that {out} can be written to and that the system has processes and memory left",
+            party=name,
+        ) from None
+    finally:
+        os.close(events_of_child)
+    return Child(name, process, events, out)
+
+
+@contextmanager
+def _terminal_signals_blocked() -> Iterator[None]:
+    """A process started within never gets what a terminal sends to all its processes.
+
+    Ctrl-C and a closed terminal are the launcher's to handle. The child inherits the block from its first
+    instruction on; here the signals are only held up until the block ends.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _environment(events_of_child: int, additions: Mapping[str, str]) -> dict[str, str]:
+    """The child's environment: one BLAS thread unless told otherwise, and no code from the user's folder."""
+    environment = dict.fromkeys(_ONE_THREAD, "1") | dict(os.environ)
+    # `python -m` would put the user's folder first, where a random.py or parties/ would shadow ours.
+    environment["PYTHONSAFEPATH"] = "1"
+    home = str(Path(__file__).resolve().parents[1])
+    if home not in site.getsitepackages():
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
+    environment[EVENTS_FD] = str(events_of_child)
+    environment[LAUNCHER_PID] = str(os.getpid())
+    return environment | dict(additions)
+
+
+class Child:
+    """A started party: its pipes, what it has reported so far, and how it ended.
+
+    Attributes:
+        events: the descriptor its events come from, or None once it is closed.
+        exited: a descriptor that turns readable when the process ends, or None where the system has none;
+            the end of `events` stands for it there.
+        endpoint: where its peers find it, once it is `listening`.
+        stage: what it said last about how far it is.
+        result: what it reported as its result.
+        failure: the error it reported, or that it sent nonsense; since `failed_at`.
+        first_hand: whether `failure` is its own and not told by, or about, a peer.
+        exit_code: as `subprocess` gives it (negative: the signal), None while it runs; since `ended_at`.
+    """
+
+    def __init__(self, name: str, process: subprocess.Popen[bytes], events: int, out: Path) -> None:
+        self.name = name
+        self.events: int | None = events
+        self.exited = _exit_descriptor(process.pid)
+        self.endpoint: str | None = None
+        self.listening = False
+        self.stage = "starting"
+        self.result: dict[str, Any] | None = None
+        self.failure: BeaverlodgeError | None = None
+        self.first_hand = False
+        self.failed_at = 0.0
+        self.exit_code: int | None = None
+        self.ended_at = 0.0
+        self._process = process
+        self._stderr = out / f"{name}.stderr"
+        self._lines = LineBuffer()
+        self._unsent = bytearray()
+        self._deaf = False
+        os.set_blocking(events, False)
+        os.set_blocking(self.lifeline, False)
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
+    def lifeline(self) -> int:
+        """The descriptor of the lifeline's writing end, which nobody else holds; closed by `release`."""
+        assert self._process.stdin is not None
+        return self._process.stdin.fileno()
+
+    @property
+    def released(self) -> bool:
+        """Whether its lifeline was closed."""
+        assert self._process.stdin is not None
+        return self._process.stdin.closed
+
+    def send(self, message: Mapping[str, Any]) -> bool:
+        """Sends a line down the lifeline; false if some of it has to wait for `flush`."""
+        self._unsent += json.dumps(message, separators=(",", ":")).encode() + b"\n"
+        return self.flush()
+
+    def flush(self) -> bool:
+        """Writes what the lifeline takes without waiting; true when nothing is left to write."""
+        while self._unsent and not self.released:
+            try:
+                sent = os.write(self.lifeline, self._unsent)
+            except BlockingIOError:
+                return False
+            except BrokenPipeError:
+                # It has closed its end: how it ended is told elsewhere.
+                self._unsent.clear()
+                return True
+            del self._unsent[:sent]
+        return True
+
+    def read(self) -> list[Event] | None:
+        """The events that one read brings, or None at the end of the stream."""
+        piece = self._read_piece()
+        if piece is None:
+            return []
+        return self._take(piece) if piece else None
+
+    def read_rest(self) -> list[Event]:
+        """The events that are still in the pipe of a child that has ended; nobody else is waited for."""
+        rest: list[Event] = []
+        while piece := self._read_piece():
+            rest += self._take(piece)
+        return rest
+
+    def reap(self, patience: float) -> bool:
+        """Takes the exit code of a child that has ended, or ends within `patience` seconds."""
+        try:
+            self.exit_code = self._process.wait(patience)
+        except subprocess.TimeoutExpired:
+            return False
+        self.ended_at = time.monotonic()
+        return True
+
+    def release(self) -> None:
+        """Closes the lifeline: the child is to end at once."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+
+    def kill(self) -> None:
+        """Kills it; a stopped process dies of this too."""
+        self._process.kill()
+
+    def close_events(self) -> None:
+        """Closes the pipe its events come from."""
+        if self.events is not None:
+            os.close(self.events)
+            self.events = None
+
+    def close_exited(self) -> None:
+        """Closes the descriptor that tells of its end."""
+        if self.exited is not None:
+            os.close(self.exited)
+            self.exited = None
+
+    def remove_empty_stderr(self) -> None:
+        """Removes the file of its raw output if there was none, as there should be."""
+        try:
+            if self._stderr.stat().st_size == 0:
+                self._stderr.unlink()
+        except OSError:
+            # Whoever moved or removed the file meant it; there is nothing to tidy.
+            return
+
+    def vanished(self) -> BeaverlodgeError | None:
+        """The error of a child that has ended without either a result or a word about its failure."""
+        if self.exit_code is None or self.failure is not None:
+            return None
+        hint = f"see {self._stderr.with_suffix('.log')}"
+        if self.exit_code < 0:
+            message = f"{self.name} was killed (signal {-self.exit_code})"
+            if -self.exit_code == signal.SIGKILL:
+                hint = f"unless someone killed it, the system was out of memory; {hint}"
+            return PeerLostError(message, hint, party=self.name)
+        if self.exit_code > 0:
+            message = f"{self.name} ended with exit code {self.exit_code}"
+            last = self._last_words()
+            return PeerLostError(f"{message}: {last}" if last else message, hint, party=self.name)
+        if self.result is None:
+            return InternalError(f"{self.name} ended without a result", hint, party=self.name)
+        return None
+
+    def _read_piece(self) -> bytes | None:
+        """What is in the pipe: nothing yet (None), or nothing any more (no bytes), or some bytes."""
+        if self.events is None:
+            return b""
+        try:
+            return os.read(self.events, _READ_BYTES)
+        except BlockingIOError:
+            return None
+
+    def _take(self, piece: bytes) -> list[Event]:
+        events: list[Event] = []
+        if self._deaf:
+            return events
+        try:
+            for line in self._lines.feed(piece):
+                event = decode_event(line)
+                self._note(event)
+                events.append(event)
+        except MalformedEvent as error:
+            # Nothing that follows can be relied on.
+            self._deaf = True
+            message = f"{self.name} sent its launcher a line that is no event ({error})"
+            self._fail(InternalError(message, f"see {self._stderr}", party=self.name), first_hand=True)
+        return events
+
+    def _note(self, event: Event) -> None:
+        match event["event"]:
+            case "listening":
+                self.endpoint, self.listening = event["endpoint"], True
+            case "stage":
+                counted = event["total"] if event["done"] is not None else None
+                self.stage = f"{event['stage']} {event['done']}/{counted}" if counted else event["stage"]
+            case "done":
+                self.result, self.stage = event["result"], "done"
+            case "failed":
+                self._fail(error_from(event["error"], reporter=self.name), first_hand=event["first_hand"])
+
+    def _fail(self, error: BeaverlodgeError, *, first_hand: bool) -> None:
+        if self.failure is None:
+            self.failure, self.first_hand, self.failed_at = error, first_hand, time.monotonic()
+
+    def _last_words(self) -> str:
+        try:
+            with open(self._stderr, "rb") as stderr:
+                stderr.seek(max(0, os.fstat(stderr.fileno()).st_size - 4096))
+                lines = stderr.read().decode(errors="replace").splitlines()
+        except OSError:
+            return ""
+        last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return "".join(letter for letter in last if letter.isprintable())[:_QUOTED_CHARACTERS]
+
+
+def _exit_descriptor(pid: int) -> int | None:
+    if sys.platform != "linux":
+        return None
+    try:
+        return os.pidfd_open(pid)
+    except OSError:
+        return None

@@ -1,0 +1,261 @@
+"""Starts every party as a process of its own, watches them all, and leaves none behind.
+
+One thread and one selector: the children's events, their ends and the user's signals are waited for together.
+Whatever happens, the last thing done is to close every child's lifeline, kill those that stay, and reap all.
+"""
+
+from __future__ import annotations
+
+import selectors
+import signal
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from time import monotonic
+from typing import Any, Final
+
+from mpc.errors import BeaverlodgeError, InterruptedRun, PeerLostError
+from parties.children import Child, start_child
+from parties.events import Event
+from parties.interrupts import Interrupts
+
+CAUSE_PATIENCE: Final = 0.7
+"""Seconds from the first sign of a failure until the best cause known by then is taken."""
+
+INTERRUPT_PATIENCE: Final = 0.05
+"""Seconds for a signal to us that explains why a child was killed: both may have been sent by one hand."""
+
+EXIT_PATIENCE: Final = 3.0
+"""Seconds for the processes to end once every party is done."""
+
+RELEASE_PATIENCE: Final = 1.0
+"""Seconds to end in once the lifeline is closed, before SIGKILL."""
+
+KILL_PATIENCE: Final = 2.0
+"""Seconds for the kernel to end a killed process."""
+
+OnEvent = Callable[[str, Event], None]
+
+
+def launch(
+    scenario_path: Path,
+    parties: Mapping[str, Mapping[str, Any]],
+    *,
+    out: Path,
+    on_event: OnEvent,
+    module: str = "parties.member",
+    deadline: float | None = None,
+    environments: Mapping[str, Mapping[str, str]] | None = None,
+) -> dict[str, dict[str, Any]]:
+    """Runs every party of a scenario on this machine and returns what each reported as its result.
+
+    Args:
+        scenario_path: the scenario file, given to every child.
+        parties: each party's order; `scenario`, `name` and `out` are added to it.
+        out: an existing folder, for the children's files.
+        on_event: called with the party's name and each event, in the order they come.
+        module: the Python module that is a party.
+        deadline: seconds that the whole run may take.
+        environments: environment variables to add, for the parties named.
+
+    Raises:
+        BeaverlodgeError: the first cause of the failure, with the party it is about; `InterruptedRun` after
+            Ctrl-C, SIGTERM or SIGHUP. No process of the run is left by then.
+    """
+    with Interrupts() as interrupts, selectors.DefaultSelector() as selector:
+        selector.register(interrupts.descriptor, selectors.EVENT_READ, interrupts.read)
+        run = _Run(selector, on_event)
+        try:
+            for name, order in parties.items():
+                extra = (environments or {}).get(name)
+                child = start_child(name, module=module, scenario=scenario_path, out=out, environment=extra)
+                run.add(child, {**order, "scenario": str(scenario_path), "name": name, "out": str(out)})
+            _wait_for_the_end(run, interrupts, deadline)
+        finally:
+            run.clear_away()
+    return {child.name: child.result for child in run.children if child.result is not None}
+
+
+def _wait_for_the_end(run: _Run, interrupts: Interrupts, deadline: float | None) -> None:
+    """Returns when every party is done; raises what ended the run otherwise."""
+    end = None if deadline is None else monotonic() + deadline
+    decide_at: float | None = None
+    while True:
+        if interrupts.received is not None:
+            raise _interruption(interrupts.received)
+        now = monotonic()
+        cause, final = _first_cause(run.children)
+        ended = all(child.exit_code is not None for child in run.children)
+        if cause is not None:
+            latest = now + (INTERRUPT_PATIENCE if final else CAUSE_PATIENCE)
+            decide_at = latest if decide_at is None else min(decide_at, latest)
+            if now >= decide_at or (ended and not final):
+                raise cause
+            wake_at: float | None = decide_at
+        elif all(child.result is not None for child in run.children):
+            decide_at = now + EXIT_PATIENCE if decide_at is None else decide_at
+            if ended or now >= decide_at:
+                run.report_untidy_ends()
+                return
+            wake_at = decide_at
+        else:
+            if end is not None and now >= end:
+                raise _too_late(run.children, deadline)
+            wake_at = end
+        run.pump(None if wake_at is None else max(0.0, wake_at - now))
+
+
+def _first_cause(children: Iterable[Child]) -> tuple[BeaverlodgeError | None, bool]:
+    """The best explanation so far of a failure, and whether none that may come can be better.
+
+    A party that vanished explains everything else; then what a party found out itself; then what it heard.
+    A party that was done before it vanished is no failure by itself, but explains one of its peers.
+    """
+    children = list(children)
+    failed = sorted((child for child in children if child.failure is not None), key=_failure_rank)
+    vanished = sorted((child for child in children if child.vanished() is not None), key=_vanishing_rank)
+    for child in vanished:
+        if child.result is None or failed:
+            return child.vanished(), True
+    return (failed[0].failure, False) if failed else (None, False)
+
+
+def _failure_rank(child: Child) -> tuple[bool, float]:
+    """Sorts what was found out before what was heard, and then by time."""
+    return not child.first_hand, child.failed_at
+
+
+def _vanishing_rank(child: Child) -> tuple[bool, bool, float]:
+    """Sorts the undone before the done, the killed before those that broke down, then by time."""
+    return child.result is not None, (child.exit_code or 0) >= 0, child.ended_at
+
+
+def _interruption(number: signal.Signals) -> InterruptedRun:
+    message = "interrupted" if number == signal.SIGINT else f"told to end ({number.name})"
+    return InterruptedRun(message, "no process of the run is left; start it again from the beginning")
+
+
+def _too_late(children: Iterable[Child], deadline: float | None) -> PeerLostError:
+    late = [child for child in children if child.result is None]
+    who = ", ".join(f"{child.name} ({child.stage})" for child in late)
+    return PeerLostError(
+        f"not done within {deadline:g} seconds: {who}",
+        "allow more time, or see what the parties wait for in their logs",
+        party=late[0].name if len(late) == 1 else None,
+    )
+
+
+class _Run:
+    """The children of one run and the selector that watches them."""
+
+    def __init__(self, selector: selectors.BaseSelector, on_event: OnEvent) -> None:
+        self.children: list[Child] = []
+        self._selector = selector
+        self._on_event = on_event
+        self._introduced = False
+
+    def add(self, child: Child, order: Mapping[str, Any]) -> None:
+        """Watches a child and sends it its order."""
+        self.children.append(child)
+        assert child.events is not None
+        self._selector.register(child.events, selectors.EVENT_READ, partial(self._read, child))
+        if child.exited is not None:
+            self._selector.register(child.exited, selectors.EVENT_READ, partial(self._end, child))
+        self._send(child, order)
+
+    def pump(self, timeout: float | None) -> None:
+        """Waits until something happens, or for `timeout` seconds, and deals with all of it."""
+        for key, _ in self._selector.select(timeout):
+            # What came before in this batch may have closed the descriptor.
+            if self._selector.get_map().get(key.fd) is key:
+                key.data()
+
+    def report_untidy_ends(self) -> None:
+        """Warns of processes that were done, but then did not end as they should."""
+        for child in self.children:
+            error = child.vanished()
+            how = "did not end by itself" if child.exit_code is None else error and error.message
+            if how:
+                text = f"after it was done: {how}"
+                self._on_event(child.name, {"event": "log", "level": "warning", "text": text})
+
+    def clear_away(self) -> None:
+        """Ends and reaps every child; reports nothing."""
+        self._on_event = _ignore
+        for child in self.children:
+            self._release(child)
+        self._wait_for_exits(RELEASE_PATIENCE)
+        for child in self.children:
+            if child.exit_code is None:
+                child.kill()
+        self._wait_for_exits(KILL_PATIENCE)
+        for child in self.children:
+            self._close_events(child)
+            self._forget(child.exited)
+            child.close_exited()
+            child.remove_empty_stderr()
+
+    def _wait_for_exits(self, patience: float) -> None:
+        until = monotonic() + patience
+        while any(child.exit_code is None for child in self.children):
+            left = until - monotonic()
+            if left <= 0:
+                return
+            self.pump(left)
+
+    def _send(self, child: Child, message: Mapping[str, Any]) -> None:
+        if not child.send(message):
+            self._forget(child.lifeline)
+            self._selector.register(child.lifeline, selectors.EVENT_WRITE, partial(self._flush, child))
+
+    def _flush(self, child: Child) -> None:
+        if child.flush():
+            self._forget(child.lifeline)
+
+    def _release(self, child: Child) -> None:
+        if not child.released:
+            self._forget(child.lifeline)
+            child.release()
+
+    def _read(self, child: Child) -> None:
+        events = child.read()
+        if events is None:
+            self._close_events(child)
+            if child.exited is None:
+                self._end(child)
+        else:
+            self._relay(child, events)
+
+    def _end(self, child: Child) -> None:
+        # Where only the end of its events tells of its end, a child may have closed them and stayed: it is of
+        # no use any more.
+        if not child.reap(RELEASE_PATIENCE):
+            child.kill()
+            child.reap(KILL_PATIENCE)
+        self._forget(child.exited)
+        child.close_exited()
+        events = child.read_rest()
+        self._close_events(child)
+        self._relay(child, events)
+
+    def _close_events(self, child: Child) -> None:
+        self._forget(child.events)
+        child.close_events()
+
+    def _relay(self, child: Child, events: Iterable[Event]) -> None:
+        if not self._introduced and all(each.listening for each in self.children):
+            # Before the event is shown, because every party waits for this.
+            self._introduced = True
+            peers = {each.name: each.endpoint for each in self.children}
+            for each in self.children:
+                self._send(each, {"peers": peers})
+        for event in events:
+            self._on_event(child.name, event)
+
+    def _forget(self, descriptor: int | None) -> None:
+        if descriptor is not None and descriptor in self._selector.get_map():
+            self._selector.unregister(descriptor)
+
+
+def _ignore(name: str, event: Event) -> None:
+    """Takes the events that nobody is to see."""

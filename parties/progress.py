@@ -1,0 +1,191 @@
+"""Shows on standard error how far every party is: bars on a terminal, plain lines elsewhere.
+
+Nothing goes to standard output, which is for the summary.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Protocol, TextIO
+
+from parties.events import Event
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
+
+PLAIN_INTERVAL: Final = 1.0
+"""Seconds between two plain lines of one party within one stage."""
+
+BARS_INTERVAL: Final = 0.1
+"""Seconds between two drawings of the bars."""
+
+
+def printable_lines(name: str, text: str) -> list[str]:
+    """The lines that show a party's text, without anything that a terminal would act on."""
+    lines = text.splitlines() or [""]
+    return [f"{name}: {_printable(line)}" for line in lines]
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+class _View(Protocol):
+    def stage(self, name: str, stage: str, done: int | None, total: int | None) -> None: ...
+
+    def line(self, text: str) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Progress:
+    """Takes every event of a run (`launch(on_event=...)`) and shows what there is to see; a context manager.
+
+    Args:
+        names: the parties, in the order to show them.
+        stream: where to; standard error.
+        terminal: whether that is a terminal; asked of the stream by itself.
+        clock: seconds; for tests.
+    """
+
+    def __init__(
+        self,
+        names: Iterable[str],
+        *,
+        stream: TextIO | None = None,
+        terminal: bool | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._stream = sys.stderr if stream is None else stream
+        is_terminal = self._stream.isatty() if terminal is None else terminal
+        self._view: _View = _Bars(names, self._stream, clock) if is_terminal else _Plain(self._stream, clock)
+        self._open = True
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if self._open:
+                self._view.close()
+        except OSError:
+            self._open = False
+
+    def __call__(self, name: str, event: Event) -> None:
+        """Shows one event of the party `name`."""
+        if not self._open:
+            return
+        try:
+            self._show(name, event)
+        except OSError:
+            # Nobody looks any more: that is no reason to fail the run.
+            self._open = False
+
+    def _show(self, name: str, event: Event) -> None:
+        match event["event"]:
+            case "stage":
+                self._view.stage(name, event["stage"], event.get("done"), event.get("total"))
+            case "log":
+                for line in printable_lines(name, event["text"]):
+                    self._view.line(line)
+            case "done" | "failed" as stage:
+                self._view.stage(name, stage, None, None)
+
+
+class _Plain:
+    """One line whenever a stage changes, and about one a second in between."""
+
+    def __init__(self, stream: TextIO, clock: Callable[[], float]) -> None:
+        self._stream = stream
+        self._clock = clock
+        self._shown: dict[str, tuple[str, float]] = {}
+
+    def stage(self, name: str, stage: str, done: int | None, total: int | None) -> None:
+        now = self._clock()
+        shown, at = self._shown.get(name, (None, 0.0))
+        if shown == stage and now - at < PLAIN_INTERVAL:
+            return
+        self._shown[name] = stage, now
+        count = f" {done}/{total}" if done is not None and total else ""
+        for line in printable_lines(name, stage + count):
+            self.line(line)
+
+    def line(self, text: str) -> None:
+        print(text, file=self._stream, flush=True)
+
+    def close(self) -> None:
+        return
+
+
+class _Bars:
+    """One line a party: its stage, a bar, how many of how many. Drawn as events come, without a thread."""
+
+    def __init__(self, names: Iterable[str], stream: TextIO, clock: Callable[[], float]) -> None:
+        self._names = list(names)
+        self._stream = stream
+        self._clock = clock
+        self._drawn_at = 0.0
+        self._stages: dict[str, str] = {}
+        self._tasks: dict[str, TaskID] = {}
+        self._bars: RichProgress | None = None
+
+    def stage(self, name: str, stage: str, done: int | None, total: int | None) -> None:
+        bars = self._started()
+        changed = self._stages.get(name) != stage
+        self._stages[name] = stage
+        finished = stage == "done"
+        count = f"{done}/{total}" if done is not None and total else ""
+        bars.update(
+            self._tasks[name],
+            completed=1 if finished else done or 0,
+            total=1 if finished else total or 1,
+            stage=_printable(stage),
+            count=count,
+        )
+        now = self._clock()
+        if changed or (done is not None and done == total) or now - self._drawn_at >= BARS_INTERVAL:
+            self._drawn_at = now
+            bars.refresh()
+
+    def line(self, text: str) -> None:
+        # Before the first stage there are no bars to keep out of the way of, and no need to load them.
+        if self._bars is None:
+            print(text, file=self._stream, flush=True)
+        else:
+            self._bars.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def close(self) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+
+    def _started(self) -> RichProgress:
+        if self._bars is None:
+            self._bars = _new_bars(self._stream)
+            for name in self._names:
+                self._tasks[name] = self._bars.add_task(name, total=1, stage="", count="")
+            self._bars.start()
+        return self._bars
+
+
+def _new_bars(stream: TextIO) -> RichProgress:
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn
+    from rich.progress import Progress as Bars
+
+    return Bars(
+        TextColumn("{task.description}", markup=False),
+        TextColumn("{task.fields[stage]}", markup=False),
+        BarColumn(),
+        TextColumn("{task.fields[count]}", markup=False),
+        console=Console(file=stream, force_terminal=True),
+        auto_refresh=False,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )

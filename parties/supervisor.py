@@ -1,0 +1,165 @@
+"""A child's half of the bond with its launcher: what it is told, what it reports, and when it must end.
+
+The child's standard input is its lifeline: the launcher writes an order and later the peers' endpoints, then
+keeps it open; end of file means that the launcher is gone or wants the child gone. The kernel is asked to
+kill the child when the launcher dies, too, so that even a child that reads nothing leaves with it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from mpc.errors import BeaverlodgeError, InternalError, PeerLostError
+from parties.events import EVENTS_FD, LAUNCHER_PID, Event, describe_error, encode_event
+
+STAGE_INTERVAL: Final = 0.05
+"""Seconds between two reports within one stage; a call in between costs no more than a look at the clock."""
+
+_PR_SET_PDEATHSIG: Final = 1
+
+
+def leave() -> None:
+    """Ends the process at once, whatever its other threads are doing."""
+    os._exit(PeerLostError.exit_code)
+
+
+def die_with_parent() -> None:
+    """Has the kernel kill this process when its launcher dies (Linux; elsewhere the lifeline is all)."""
+    before = os.getppid()
+    parent = int(os.environ.get(LAUNCHER_PID, before))
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+    # A launcher that died before the call above sends nothing any more.
+    if os.getppid() != parent:
+        leave()
+
+
+class Lifeline:
+    """What the launcher says: the order, then the peers, then nothing until the end of file.
+
+    A daemon thread reads it from the start, so that an end of file is acted on while the party reads its
+    data, waits for a peer, or computes.
+
+    Args:
+        descriptor: where to read; the standard input.
+        on_end: what to do at end of file; ends the process at once.
+    """
+
+    def __init__(self, descriptor: int = 0, *, on_end: Callable[[], None] = leave) -> None:
+        self._descriptor = descriptor
+        self._on_end = on_end
+        self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        threading.Thread(target=self._watch, name="lifeline", daemon=True).start()
+
+    def order(self) -> dict[str, Any]:
+        """The first line: what this party is to do. Waits for it."""
+        return self._next("order")
+
+    def peers(self) -> dict[str, str | None]:
+        """The second line: each party's endpoint. Waits until every party has reported its own."""
+        peers = self._next("peers").get("peers")
+        if not isinstance(peers, dict):
+            raise InternalError("the launcher's second line holds no peers")
+        return peers
+
+    def _next(self, what: str) -> dict[str, Any]:
+        line = self._lines.get()
+        if line is None:
+            self._lines.put(None)
+            raise PeerLostError(f"the launcher ended before it sent the {what}")
+        try:
+            message = json.loads(line)
+        except ValueError:
+            raise InternalError(f"the launcher's {what} is not JSON") from None
+        if not isinstance(message, dict):
+            raise InternalError(f"the launcher's {what} is not an object")
+        return message
+
+    def _watch(self) -> None:
+        rest = b""
+        # os.read and not sys.stdin: a daemon thread that holds a buffer's lock breaks the interpreter's exit.
+        while piece := self._read():
+            *lines, rest = (rest + piece).split(b"\n")
+            for line in lines:
+                self._lines.put(line)
+        self._lines.put(None)
+        self._on_end()
+
+    def _read(self) -> bytes:
+        try:
+            return os.read(self._descriptor, 65536)
+        except OSError:
+            return b""
+
+
+class Reporter:
+    """Tells what this party does. `send` takes each event: a pipe to the launcher, or a progress display."""
+
+    def __init__(self, send: Callable[[Event], None]) -> None:
+        self._send = send
+        self._stage = ""
+        self._stage_at = 0.0
+
+    @classmethod
+    def to_launcher(cls) -> Reporter:
+        """A reporter that writes to the launcher that started this process."""
+        number = os.environ.get(EVENTS_FD)
+        if number is None or not number.isdecimal():
+            raise InternalError(f"{EVENTS_FD} is not set", "this process is started by the launcher alone")
+        return cls(_EventPipe(int(number)))
+
+    def listening(self, endpoint: str | None) -> None:
+        """This party can be dialled at `endpoint` (None: it only dials)."""
+        self._send({"event": "listening", "endpoint": endpoint})
+
+    def stage(self, stage: str, done: int, total: int) -> None:
+        """How far a stage is. Cheap enough to be called at every step: most calls send nothing."""
+        now = time.monotonic()
+        if stage == self._stage and done < total and now - self._stage_at < STAGE_INTERVAL:
+            return
+        self._stage, self._stage_at = stage, now
+        self._send({"event": "stage", "stage": stage, "done": done, "total": total})
+
+    def log(self, level: str, text: str) -> None:
+        """A sentence for the user's screen; `level` is info, warning or error."""
+        self._send({"event": "log", "level": level, "text": text})
+
+    def done(self, result: dict[str, Any]) -> None:
+        """The party finished, with this result."""
+        self._send({"event": "done", "result": result})
+
+    def failed(self, error: BeaverlodgeError, *, first_hand: bool) -> None:
+        """The party failed. `first_hand` is false for what a peer told, and for the loss of a peer."""
+        fields = describe_error(error)
+        event = {"event": "failed", "error": fields, "exit_code": error.exit_code, "first_hand": first_hand}
+        self._send(event)
+
+
+class _EventPipe:
+    """Writes events whole, in the order of the calls, from any thread."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._lock = threading.Lock()
+        # What this process may start must not keep the launcher from seeing that it ended.
+        os.set_inheritable(descriptor, False)
+
+    def __call__(self, event: Event) -> None:
+        line = memoryview(encode_event(event))
+        with self._lock:
+            try:
+                while line:
+                    line = line[os.write(self._descriptor, line) :]
+            except BrokenPipeError:
+                # The launcher is gone: the lifeline ends this process.
+                return
