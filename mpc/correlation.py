@@ -230,7 +230,7 @@ def windows(kinds: Sequence[Kind]) -> Iterator[tuple[list[Kind], int]]:
 
 
 def draw(kind: Kind, stream: Stream, *, corrected: bool) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-    """One owner's shares from the seed it has with the helper: the drawn parts, and the dealt ones unless `corrected`."""
+    """One owner's shares from its seed with the helper: the drawn parts, and the dealt ones unless `corrected`."""
     drawn = tuple(stream.uniform(spec.shape, spec.ring) for spec in kind.drawn)
     if corrected:
         return drawn, ()

@@ -1,4 +1,4 @@
-"""An owner's shares of correlated randomness: from its seed with the helper, and for the last owner from corrections."""
+"""An owner's shares of correlated randomness: from its seed with the helper, or (the last owner) from corrections."""
 
 from __future__ import annotations
 
