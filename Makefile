@@ -10,6 +10,7 @@ LOCK = build/venv-lock/bin/pip-compile --quiet --no-config --strip-extras --gene
 PYTEST = pytest -v -n $(WORKERS) --dist loadfile
 
 .DEFAULT_GOAL = help
+.NOTPARALLEL:
 .PHONY: help demo test test-lowest format lock clean
 
 help: ## this list

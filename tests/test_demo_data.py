@@ -53,9 +53,7 @@ def test_malignant_is_one_for_the_larger_masses(hospitals: list[pd.DataFrame]) -
 def test_every_patient_has_an_id_of_its_own(hospitals: list[pd.DataFrame]) -> None:
     ids = pd.concat(hospitals)["patient"]
     assert ids.is_unique
-    assert all(
-        id_.startswith(letter) for letter, table in zip("AB", hospitals, strict=True) for id_ in table.patient
-    )
+    assert all(id_.startswith(letter) for letter, table in zip("AB", hospitals, strict=True) for id_ in table.patient)
 
 
 def test_the_hospitals_differ_in_case_mix(hospitals: list[pd.DataFrame]) -> None:

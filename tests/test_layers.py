@@ -97,9 +97,7 @@ def violations(path: str, source: str) -> list[str]:
 
 
 def sources() -> list[str]:
-    return sorted(
-        path.relative_to(ROOT).as_posix() for package in PACKAGES for path in (ROOT / package).rglob("*.py")
-    )
+    return sorted(path.relative_to(ROOT).as_posix() for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 
 @pytest.mark.parametrize("path", sources())
