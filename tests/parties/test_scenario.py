@@ -1,0 +1,405 @@
+"""Scenario files: what a good one becomes, and what is said about a bad one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from mpc.errors import UsageError
+from parties.scenario import Scenario, SqlSource, differences, load_scenario, split_address
+
+GOOD = """\
+schema = 1
+name = "two-hospitals"
+seed = 7
+
+[parties.hospital_a]
+role = "owner"
+data = "data/a.csv"
+[parties.hospital_b]
+role = "owner"
+data = { database = "x.duckdb", sql = "select * from p" }
+[parties.helper]
+role = "helper"
+
+[task]
+kind = "logistic_regression"
+partition = "horizontal"
+target = "malignant"
+id = "patient"
+features = ["age", "size"]
+standardise = true
+test_fraction = 0.25
+solver = "sgd"
+epochs = 3
+batch_size = 64
+learning_rate = 1
+sigmoid_range = "auto"
+l2 = 0
+reveal = ["metrics", "model"]
+reveal_to = ["hospital_b", "hospital_a"]
+
+[network]
+latency_ms = 10.0
+bandwidth_mbit = 100.0
+"""
+
+LEAST = """\
+schema = 1
+name = "least"
+[parties.a]
+role = "owner"
+[parties.b]
+role = "owner"
+[parties.h]
+role = "helper"
+[task]
+kind = "logistic_regression"
+target = "y"
+"""
+
+
+def load(tmp_path: Path, text: str | bytes) -> Scenario:
+    path = tmp_path / "s.toml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8"))
+    return load_scenario(path)
+
+
+def refusal(tmp_path: Path, text: str | bytes) -> str:
+    with pytest.raises(UsageError) as caught:
+        load(tmp_path, text)
+    assert caught.value.exit_code == 2
+    assert "pydantic" not in str(caught.value)
+    return str(caught.value)
+
+
+def changed(*changes: tuple[str, str]) -> str:
+    text = GOOD
+    for old, new in changes:
+        assert old in text, f"the test's own scenario has no {old!r}"
+        text = text.replace(old, new)
+    return text
+
+
+def test_a_full_scenario(tmp_path: Path) -> None:
+    scenario = load(tmp_path, GOOD)
+    assert (scenario.name, scenario.seed) == ("two-hospitals", 7)
+    assert scenario.owners == ("hospital_a", "hospital_b")
+    assert scenario.helper == "helper"
+    assert list(scenario.parties) == ["hospital_a", "hospital_b", "helper"]
+    assert scenario.task.features == ("age", "size")
+    assert scenario.task.learning_rate == 1.0 and isinstance(scenario.task.learning_rate, float)
+    assert scenario.task.reveal == ("model", "metrics")
+    assert scenario.task.reveal_to == ("hospital_a", "hospital_b")
+    assert scenario.data_path("hospital_a") == tmp_path / "data" / "a.csv"
+    assert scenario.data_path("hospital_b") == tmp_path / "x.duckdb"
+    assert scenario.data_source("hospital_b") == SqlSource(database="x.duckdb", sql="select * from p")
+    assert scenario.network is not None and scenario.network.bandwidth_mbit == 100.0
+
+
+def test_what_may_be_left_out(tmp_path: Path) -> None:
+    scenario = load(tmp_path, LEAST)
+    task = scenario.task
+    assert (task.epochs, task.batch_size, task.learning_rate, task.test_fraction) == (10, 128, 0.5, 0.2)
+    assert (task.solver, task.sigmoid_range, task.l2, task.standardise) == ("sgd", "auto", 0.0, True)
+    assert task.reveal_to == ("a", "b")
+    assert (scenario.session.patience, scenario.session.deadline) == (None, 60.0)
+    assert scenario.session.connect_timeout == 60.0
+    assert scenario.network is None and scenario.testing is None
+    with pytest.raises(UsageError, match="does not say where its data are"):
+        scenario.data_path("a")
+    with pytest.raises(UsageError, match="there is no party 'c'"):
+        scenario.data_path("c")
+
+
+def test_extra_tables_of_ours(tmp_path: Path) -> None:
+    scenario = load(tmp_path, GOOD + "[session]\npatience = 3\ndeadline = 9.5\n[testing]\ninsecure_seed = 11\n")
+    assert (scenario.session.patience, scenario.session.deadline) == (3.0, 9.5)
+    assert scenario.testing is not None and scenario.testing.insecure_seed == 11
+
+
+def test_a_scenario_cannot_be_changed(tmp_path: Path) -> None:
+    scenario = load(tmp_path, GOOD)
+    with pytest.raises(ValidationError):
+        scenario.seed = 8
+    with pytest.raises(ValidationError):
+        scenario.task.epochs = 8
+
+
+def test_a_byte_order_mark_and_windows_line_ends(tmp_path: Path) -> None:
+    text = b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode()
+    assert load(tmp_path, text).digest == load(tmp_path, GOOD).digest
+
+
+BOTH = '"hospital_b", "hospital_a"'
+
+MISTAKES = [
+    # what is changed in GOOD, and what the message must hold
+    (("seed = 7", "sede = 7"), ["'sede'", "did you mean 'seed'?"]),
+    (("schema = 1", "shema = 1"), ["which schema", "'shema'"]),
+    (("schema = 1", ""), ["which schema", "schema = 1"]),
+    (("schema = 1", "schema = 2"), ["schema 2", "not known"]),
+    (("schema = 1", 'schema = "1"'), ['schema "1"', "not known"]),
+    (("schema = 1", "schema = true"), ["schema true", "not known"]),
+    (('name = "two-hospitals"', ""), ["needs a value for 'name'"]),
+    (('name = "two-hospitals"', 'name = "../x"'), ["name must be letters", '"../x"']),
+    (("seed = 7", "seed = -1"), ["seed must be a whole number from 0", "-1"]),
+    (("seed = 7", f"seed = {2**63}"), ["seed must be a whole number from 0"]),
+    (("seed = 7", "seed = 7.0"), ["seed must be a whole number", "7.0"]),
+    (("seed = 7", "seed = true"), ["seed must be a whole number", "true"]),
+    (("learning_rate = 1", "learning_rat = 1"), ["[task]", "you mean 'learning_rate'?"]),
+    (("standardise", "standardize"), ["'standardize'", "'standardise'"]),
+    (("seed = 7", "seed = 7\nepochs = 4"), ["'epochs'", "belongs in [task]"]),
+    (("seed = 7", "seed = 7\nqqqq = 4"), ["'qqqq'", "name, network"]),
+    (("latency_ms", "latency"), ["[network]", "'latency_ms'"]),
+    (("latency_ms = 10.0", "latency_ms = -1"), ["[network] latency_ms", "at least 0", "-1"]),
+    (("bandwidth_mbit = 100.0", "bandwidth_mbit = 0"), ["bandwidth_mbit", "above 0"]),
+    (("bandwidth_mbit = 100.0", "bandwidth_mbit = inf"), ["bandwidth_mbit", "above 0", "inf"]),
+    (("[network]", "[session]\npatience = 0\n[network]"), ["[session] patience", "seconds above 0"]),
+    (("[network]", "[session]\npatiance = 1\n[network]"), ["[session]", "'patience'"]),
+    (("[network]", "[testing]\ninsecure_seed = -1\n[network]"), ["[testing] insecure_seed", "from 0"]),
+    (("seed = 7", "seed = 7\nnetwork = 3"), ["TOML"]),
+    (("epochs = 3", "epochs = 0"), ["[task] epochs", "from 1", "not 0"]),
+    (("epochs = 3", 'epochs = "3"'), ["[task] epochs", "whole number", 'not "3"']),
+    (("epochs = 3", "epochs = 3.5"), ["[task] epochs", "whole number", "3.5"]),
+    (("epochs = 3", "epochs = true"), ["[task] epochs", "whole number", "true"]),
+    (("epochs = 3", "epochs = 1979-05-27"), ["[task] epochs", "whole number", "a date"]),
+    (("batch_size = 64", "batch_size = -64"), ["[task] batch_size", "-64"]),
+    (("learning_rate = 1", "learning_rate = 0"), ["learning_rate must be a number above 0"]),
+    (("learning_rate = 1", "learning_rate = nan"), ["learning_rate must be a number above 0", "nan"]),
+    (("learning_rate = 1", "learning_rate = [1]"), ["learning_rate must be a number", "a list"]),
+    (("l2 = 0", "l2 = -0.5"), ["l2 must be a number of at least 0"]),
+    (("test_fraction = 0.25", "test_fraction = 0.95"), ["test_fraction", "from 0 to 0.9", "0.95"]),
+    (("test_fraction = 0.25", "test_fraction = -0.1"), ["test_fraction", "from 0 to 0.9"]),
+    (('sigmoid_range = "auto"', "sigmoid_range = 0"), ["sigmoid_range", '"auto"', "up to 200"]),
+    (('sigmoid_range = "auto"', "sigmoid_range = 201"), ["sigmoid_range", "201"]),
+    (('sigmoid_range = "auto"', 'sigmoid_range = "atuo"'), ["sigmoid_range", '"atuo"']),
+    (("standardise = true", "standardise = 1"), ["standardise must be true or false", "not 1"]),
+    (('target = "malignant"', ""), ["[task] needs a value for 'target'"]),
+    (('target = "malignant"', 'target = " "'), ["[task] target"]),
+    (('kind = "logistic_regression"', ""), ["[task] needs a value for 'kind'"]),
+    (('["age", "size"]', "[]"), ["features must be a list of one or more", "an empty list"]),
+    (('["age", "size"]', '"age"'), ["features must be a list", '"age"']),
+    (('["age", "size"]', '["age", 3]'), ["features must be a list of one or more column names"]),
+    (('["age", "size"]', '["age", "malignant"]'), ["lists the target 'malignant'"]),
+    (('["age", "size"]', '["age", "patient"]'), ["lists the id 'patient'"]),
+    (('["age", "size"]', '["age", "age", "size"]'), ["lists 'age' more than once"]),
+    (('id = "patient"', 'id = "malignant"'), ["id and target are both 'malignant'"]),
+    (('role = "helper"', 'role = "helpr"'), ["[parties.helper] role", '"owner" or "helper"', '"helpr"']),
+    (('role = "helper"', ""), ["[parties.helper] needs a value for 'role'"]),
+    (('role = "helper"', 'role = "owner"'), ["no helper"]),
+    (('role = "owner"\ndata = "data/a.csv"', 'role = "helper"'), ["one owner", "more than one helper"]),
+    (('role = "helper"', 'role = "helper"\ndata = "x.csv"'), ["[parties.helper] has data", "remove 'data'"]),
+    (('role = "helper"', 'role = "helper"\nrows = 5'), ["[parties.helper] has rows"]),
+    (("[parties.helper]", "[parties.Helper]"), ['"Helper"', "cannot be a party's name", "small letters"]),
+    (("[parties.helper]", '[parties."h h"]'), ['"h h"', "cannot be a party's name"]),
+    (("[parties.helper]", '[parties.""]'), ["an empty text cannot be a party's name"]),
+    (("[parties.helper]", "[parties.1st]"), ['"1st"', "cannot be a party's name"]),
+    (('data = "data/a.csv"', 'data = ""'), ["[parties.hospital_a] data"]),
+    (('data = "data/a.csv"', "data = 4"), ["[parties.hospital_a] data must be a file's path"]),
+    (('data = "data/a.csv"', 'dta = "data/a.csv"'), ["[parties.hospital_a]", "'data'"]),
+    (("sql =", "sq =", ), ["[parties.hospital_b.data]", "'sql'"]),
+    (('sql = "select * from p"', 'sql = ""'), ["[parties.hospital_b.data] sql"]),
+    (('data = "data/a.csv"', 'data = "data\\a.csv"'), ["not valid TOML", "line 7", "write /"]),
+    (('data = "data/a.csv"', "rows = 0"), ["[parties.hospital_a] rows", "from 1"]),
+    (('data = "data/a.csv"', 'address = "10.0.0.5"'), ["[parties.hospital_a] address", "host:port"]),
+    (('data = "data/a.csv"', 'address = "10.0.0.500:1"'), ["address", "host:port"]),
+    (('data = "data/a.csv"', 'address = "h:70000"'), ["address", "host:port"]),
+    (('data = "data/a.csv"', 'address = "tcp://h:7000"'), ["address", "host:port"]),
+    (('data = "data/a.csv"', 'address = "::1:7000"'), ["address", "host:port"]),
+    (('data = "data/a.csv"', "public_key = 3"), ["public_key must be the text"]),
+    ((BOTH, '"hospital_a"'), ["leaves out 'hospital_b'", "not available"]),
+    ((BOTH, '"hospital_a", "hospital_c"'), ['"hospital_c"', "did you mean"]),
+    ((BOTH, '"hospital_a", "hospital_b", "helper"'), ["the helper 'helper'", "only owners"]),
+    ((BOTH, '"hospital_a", "hospital_b", "hospital_b"'), ["'hospital_b' more than once"]),
+    (('["hospital_b", "hospital_a"]', "[]"), ["reveal_to must be a list"]),
+    (("[task]", "[tsak]"), ["'tsak'", "did you mean 'task'?"]),
+    (("epochs = 3", "epochs = 3\nepochs = 4"), ["not valid TOML", "line 24", "second time"]),
+    (("epochs = 3", "epochs 3"), ["not valid TOML", "line 23"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "must_say"), MISTAKES, ids=[change[1][:40] for change, _ in MISTAKES])
+def test_a_mistake_is_named(tmp_path: Path, change: tuple[str, str], must_say: list[str]) -> None:
+    said = refusal(tmp_path, changed(change))
+    assert str(tmp_path / "s.toml") in said
+    for words in must_say:
+        assert words in said
+
+
+NOT_BUILT = [
+    (('partition = "horizontal"', 'partition = "vertical"'), ['partition = "vertical"', '"horizontal"']),
+    (('solver = "sgd"', 'solver = "nesterov"'), ['solver = "nesterov"', '"sgd"']),
+    (("learning_rate = 1", 'learning_rate = "auto"'), ['learning_rate = "auto"', "give a number"]),
+    (('reveal = ["metrics", "model"]', 'reveal = ["metrics"]'), ['reveal without "model"', "use reveal ="]),
+    (
+        ('reveal = ["metrics", "model"]', 'reveal = ["model", "shap"]'),
+        ['reveal = ["shap"]', "use reveal ="],
+    ),
+    (('kind = "logistic_regression"', 'kind = "poisson"'), ['kind = "poisson"', '"logistic_regression"']),
+    (('role = "helper"', 'role = "server"'), ['role = "server"', '"owner" or "helper"']),
+    (('role = "helper"', 'role = "client"'), ['role = "client"', '"owner" or "helper"']),
+]
+
+
+@pytest.mark.parametrize(("change", "must_say"), NOT_BUILT, ids=[change[1] for change, _ in NOT_BUILT])
+def test_what_is_not_built_yet_is_refused(tmp_path: Path, change: tuple[str, str], must_say: list[str]) -> None:
+    said = refusal(tmp_path, changed(change))
+    assert "not available in this version" in said
+    assert "problems" not in said, "one mistake is one problem"
+    for words in must_say:
+        assert words in said
+
+
+def test_iterations_points_to_epochs(tmp_path: Path) -> None:
+    said = refusal(tmp_path, changed(("epochs = 3", "iterations = 3")))
+    assert "iterations belongs to the full-batch solvers" in said
+    assert "'epochs'" in said
+
+
+def test_all_problems_are_told_together(tmp_path: Path) -> None:
+    said = refusal(tmp_path, changed(("epochs = 3", "epoch = 3"), ("seed = 7", "seed = -1"), ("l2 = 0", "l2 = -1")))
+    assert "3 problems" in said
+    assert len(said.splitlines()) == 4
+    for words in ("'epochs'", "seed must be", "l2 must be"):
+        assert words in said
+
+
+def test_many_problems_are_counted_not_listed(tmp_path: Path) -> None:
+    said = refusal(tmp_path, GOOD.replace("[network]", "\n".join(f"qq{i} = 1" for i in range(20))))
+    assert "problems" in said
+    assert len(said.splitlines()) == 7
+    assert "more" in said.splitlines()[-1]
+
+
+def test_too_many_parties(tmp_path: Path) -> None:
+    extra = "".join(f'[parties.p{i}]\nrole = "owner"\n' for i in range(62))
+    said = refusal(tmp_path, LEAST.replace("[task]", extra + "[task]"))
+    assert "65 parties" in said and "64" in said
+
+
+def test_no_parties_and_no_task(tmp_path: Path) -> None:
+    said = refusal(tmp_path, 'schema = 1\nname = "x"\n')
+    assert "names no parties" in said and "no [task]" in said
+
+
+@pytest.mark.parametrize("text", ["parties = 3", "task = 3", "parties.a = 3", "network = [1]"])
+def test_something_else_in_place_of_a_table(tmp_path: Path, text: str) -> None:
+    refusal(tmp_path, f'schema = 1\nname = "x"\n{text}\n')
+
+
+def test_addresses_and_keys_are_each_ones_own(tmp_path: Path) -> None:
+    text = changed(
+        ('data = "data/a.csv"', 'address = "h:1"\npublic_key = "k"'),
+        ('role = "helper"', 'role = "helper"\naddress = "h:1"\npublic_key = "k"'),
+    )
+    said = refusal(tmp_path, text)
+    assert "hospital_a and helper have the same address" in said
+    assert "hospital_a and helper have the same public_key" in said
+
+
+def test_files_that_are_no_scenario(tmp_path: Path) -> None:
+    assert "not UTF-8 text (line 2)" in refusal(tmp_path, b'schema = 1\nname = "\xe9"\n')
+    assert "not valid TOML" in refusal(tmp_path, bytes(range(1, 128)))
+    assert "which schema" in refusal(tmp_path, "")
+    assert "nested too deeply" in refusal(tmp_path, "a = " + "[" * 100_000)
+    with pytest.raises(UsageError, match="no such scenario file"):
+        load_scenario(tmp_path / "none.toml")
+    with pytest.raises(UsageError, match="a folder"):
+        load_scenario(tmp_path)
+    with pytest.raises(UsageError, match="cannot be read"):
+        load_scenario(Path("a\0b.toml"))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("10.0.0.5:7101", ("10.0.0.5", 7101)),
+        ("[::1]:7101", ("::1", 7101)),
+        ("node-1.clinic.example:1", ("node-1.clinic.example", 1)),
+        ("localhost:65535", ("localhost", 65535)),
+    ],
+)
+def test_addresses(tmp_path: Path, text: str, expected: tuple[str, int]) -> None:
+    assert split_address(text) == expected
+    scenario = load(tmp_path, changed(('data = "data/a.csv"', f'address = "{text}"')))
+    assert scenario.parties["hospital_a"].address == text
+
+
+@pytest.mark.parametrize("text", ["", ":1", "h:", "h:0", "h:-1", "h:٣", "[]:1", "[h]:1", "a b:1", "-h:1", "h"])
+def test_what_is_no_address(text: str) -> None:
+    with pytest.raises(ValueError):
+        split_address(text)
+
+
+def test_the_digest_ignores_what_is_a_partys_own(tmp_path: Path) -> None:
+    one = load(tmp_path, GOOD)
+    (tmp_path / "elsewhere").mkdir()
+    other = load(tmp_path / "elsewhere", changed(('data = "data/a.csv"\n', "")))
+    assert len(one.digest) == 64
+    assert one.digest == other.digest
+    assert one.agreed() == other.agreed()
+    assert "select" not in str(one.agreed())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("seed = 7", "seed = 8"),
+        ("epochs = 3", "epochs = 4"),
+        ("l2 = 0", "l2 = 0.001"),
+        ("two-hospitals", "2-hospitals"),
+        ("latency_ms = 10.0", "latency_ms = 11"),
+        ('data = "data/a.csv"', 'data = "data/a.csv"\nrows = 5'),
+        ("hospital_a", "hospital_c"),
+        ("[network]", "[testing]\ninsecure_seed = 1\n[network]"),
+        ("[network]", "[session]\ndeadline = 61\n[network]"),
+    ],
+)
+def test_the_digest_covers_what_must_be_agreed(tmp_path: Path, change: tuple[str, str]) -> None:
+    one, other = load(tmp_path, GOOD), load(tmp_path, changed(change))
+    assert one.digest != other.digest
+    assert differences(one.agreed(), other.agreed())
+
+
+def test_the_digest_covers_the_order_of_the_parties(tmp_path: Path) -> None:
+    swapped = changed(("hospital_a]", "hospital_x]"), ("hospital_b]", "hospital_a]"), ("x]", "b]"))
+    one, other = load(tmp_path, GOOD), load(tmp_path, swapped)
+    assert one.digest != other.digest
+    assert "party_order" in differences(one.agreed(), other.agreed())[0]
+
+
+def test_spelling_does_not_change_the_digest(tmp_path: Path) -> None:
+    other = changed(
+        ("learning_rate = 1", "learning_rate = 1.0"),
+        ("l2 = 0", "l2 = 0e0"),
+        ('["metrics", "model"]', '["model", "metrics"]'),
+        ("bandwidth_mbit = 100.0", "bandwidth_mbit = 100"),
+    )
+    assert load(tmp_path, GOOD).digest == load(tmp_path, other).digest
+
+
+def test_differences_name_the_key_and_both_values(tmp_path: Path) -> None:
+    one = load(tmp_path, GOOD).agreed()
+    other = load(tmp_path, changed(("epochs = 3", "epochs = 4"), ("l2 = 0", "l2 = 0.5"))).agreed()
+    assert differences(one, other) == ["task.epochs: 3 here, 4 there", "task.l2: 0.0 here, 0.5 there"]
+    assert differences(one, one) == []
+
+
+def test_differences_of_what_a_peer_made_up(tmp_path: Path) -> None:
+    one = load(tmp_path, GOOD).agreed()
+    odd = {**one, "task": "x" * 1000, "\x1b[31m\n": [1] * 1000, "seed": True, "network": None}
+    found = differences(one, odd)
+    assert len(found) == 4
+    assert all(line.isprintable() and len(line) < 200 for line in found)
+
+
+def test_importing_it_is_light() -> None:
+    heavy = "{'duckdb', 'numpy', 'zmq', 'rich', 'cryptography'}"
+    code = f"import sys, parties.scenario; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
