@@ -53,7 +53,8 @@ def launch(
         scenario_path: the scenario file, given to every child.
         parties: each party's order; `scenario`, `name` and `out` are added to it.
         out: an existing folder, for the children's files.
-        on_event: called with the party's name and each event, in the order they come.
+        on_event: called with the party's name and each event, in the order they come; first with a `started` and
+            its `pid` for every party, once all are started.
         module: the Python module that is a party.
         deadline: seconds that the whole run may take.
         environments: environment variables to add, for the parties named.
@@ -70,6 +71,8 @@ def launch(
                 extra = (environments or {}).get(name)
                 child = start_child(name, module=module, scenario=scenario_path, out=out, environment=extra)
                 run.add(child, {**order, "scenario": str(scenario_path), "name": name, "out": str(out)})
+            for child in run.children:
+                on_event(child.name, {"event": "started", "pid": child.pid})
             _wait_for_the_end(run, interrupts, deadline)
         finally:
             run.clear_away()

@@ -35,6 +35,8 @@ def _printable(text: str) -> str:
 
 
 class _View(Protocol):
+    def start(self) -> None: ...
+
     def stage(self, name: str, stage: str, done: int | None, total: int | None) -> None: ...
 
     def line(self, text: str) -> None: ...
@@ -89,6 +91,8 @@ class Progress:
 
     def _show(self, name: str, event: Event) -> None:
         match event["event"]:
+            case "started":
+                self._view.start()
             case "stage":
                 self._view.stage(name, event["stage"], event.get("done"), event.get("total"))
             case "log":
@@ -105,6 +109,9 @@ class _Plain:
         self._stream = stream
         self._clock = clock
         self._shown: dict[str, tuple[str, float]] = {}
+
+    def start(self) -> None:
+        return
 
     def stage(self, name: str, stage: str, done: int | None, total: int | None) -> None:
         now = self._clock()
@@ -135,6 +142,10 @@ class _Bars:
         self._tasks: dict[str, TaskID] = {}
         self._bars: RichProgress | None = None
 
+    def start(self) -> None:
+        # Now, while the parties load their own libraries: later the loading of ours would slow them down.
+        self._started()
+
     def stage(self, name: str, stage: str, done: int | None, total: int | None) -> None:
         bars = self._started()
         changed = self._stages.get(name) != stage
@@ -154,7 +165,6 @@ class _Bars:
             bars.refresh()
 
     def line(self, text: str) -> None:
-        # Before the first stage there are no bars to keep out of the way of, and no need to load them.
         if self._bars is None:
             print(text, file=self._stream, flush=True)
         else:
@@ -168,7 +178,7 @@ class _Bars:
         if self._bars is None:
             self._bars = _new_bars(self._stream)
             for name in self._names:
-                self._tasks[name] = self._bars.add_task(name, total=1, stage="", count="")
+                self._tasks[name] = self._bars.add_task(name, total=1, stage="starting", count="")
             self._bars.start()
         return self._bars
 
@@ -178,12 +188,18 @@ def _new_bars(stream: TextIO) -> RichProgress:
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bars
 
+    class LocalConsole(Console):
+        """A console whose reader may go away without ending the program."""
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
     return Bars(
         TextColumn("{task.description}", markup=False),
         TextColumn("{task.fields[stage]}", markup=False),
         BarColumn(),
         TextColumn("{task.fields[count]}", markup=False),
-        console=Console(file=stream, force_terminal=True),
+        console=LocalConsole(file=stream, force_terminal=True),
         auto_refresh=False,
         transient=True,
         redirect_stdout=False,

@@ -111,7 +111,9 @@ def test_all_succeed(tmp_path: Path) -> None:
     assert results["b"]["argv"][1:] == ["--as", "b", str(tmp_path / "s.toml")]
     assert [results[name]["keys"] for name in "abc"] == [{"secret": "k"}, None, None]
     assert [name for name, _ in sorted(events.of("listening"))] == ["a", "b", "c"]
-    assert len({(tmp_path / f"{name}.pid").read_text() for name in "abc"}) == 3
+    pids = {name: event["pid"] for name, event in events.of("started")}
+    assert {name: int((tmp_path / f"{name}.pid").read_text()) for name in "abc"} == pids
+    assert len(set(pids.values())) == 3
     assert list(tmp_path.glob("*.stderr")) == []
 
 

@@ -1,0 +1,190 @@
+"""The run's folder and the `result.json` in it: failed until the run is seen to have succeeded."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from mpc.errors import BeaverlodgeError, InternalError, UsageError
+from parties.events import describe_error
+
+RESULT: Final = "result.json"
+REPORT: Final = "report.html"
+
+_KEYS: Final = (
+    "schema",
+    "status",
+    "error",
+    "scenario",
+    "session",
+    "plan",
+    "parties",
+    "model",
+    "metrics",
+    "comparison",
+    "revealed",
+)
+_PARTY_KEYS: Final = ("role", "pid", "rounds", "bytes_sent", "bytes_received", "messages", "seconds")
+_SECONDS: Final = ("connect", "setup", "online", "training", "total")
+
+
+def default_out(name: str, *, runs: Path = Path("runs")) -> Path:
+    """A new folder RUNS/NAME-TIME for a run of the scenario `name`; created, so that no other run takes it.
+
+    Raises:
+        UsageError: it cannot be created.
+    """
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "run"
+    stem = f"{plain}-{time.strftime('%Y%m%d-%H%M%S')}"
+    number = 1
+    while True:
+        folder = runs / (stem if number == 1 else f"{stem}-{number}")
+        try:
+            runs.mkdir(parents=True, exist_ok=True)
+            folder.mkdir()
+        except FileExistsError:
+            if not runs.is_dir():
+                raise _unusable(runs, "is not a folder") from None
+            number += 1
+        except OSError as error:
+            raise _unusable(folder, f"cannot be created: {error.strerror}") from None
+        else:
+            return folder
+
+
+def start_record(out: Path, scenario_name: str, scenario_digest: str) -> None:
+    """Takes the folder `out` for a run: until it ends otherwise, the record says that it did not finish.
+
+    Raises:
+        UsageError: `out` is a file, cannot be written to, or holds other things than a run.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        contents = {entry.name for entry in out.iterdir()}
+    except (FileExistsError, NotADirectoryError):
+        raise _unusable(out, "is, or is in, a file") from None
+    except OSError as error:
+        raise _unusable(out, f"cannot be used: {error.strerror}") from None
+    if contents and RESULT not in contents:
+        raise _unusable(out, f"is not empty and holds no {RESULT}")
+    unfinished = InternalError("did not finish", "the run is still going on, or was killed before it could say why")
+    try:
+        write_record(out, failed_record(unfinished, scenario_name=scenario_name, scenario_digest=scenario_digest))
+        # The report of an earlier run in this folder would be taken for this run's.
+        (out / REPORT).unlink(missing_ok=True)
+    except OSError as error:
+        raise _unusable(out, f"cannot be written to: {error.strerror}") from None
+
+
+def write_record(out: Path, record: Mapping[str, Any]) -> None:
+    """Writes `result.json` whole or not at all: who reads it at any time finds the old one or the new one."""
+    text = json.dumps(_ordered(_plain(record), _KEYS), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    temporary = out / f".{RESULT}.{os.getpid()}"
+    try:
+        with open(temporary, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, out / RESULT)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def failed_record(error: BeaverlodgeError, *, scenario_name: str = "", scenario_digest: str = "") -> dict[str, Any]:
+    """The record of a run that failed of `error`, in the full shape, with nothing where nothing is known."""
+    return {
+        "schema": 1,
+        "status": "failed",
+        "error": describe_error(error),
+        "scenario": {"name": scenario_name, "digest": scenario_digest},
+        "session": "",
+        "plan": {"rounds": 0, "bytes": {}, "correlations": {}},
+        "parties": {},
+        "model": None,
+        "metrics": None,
+        "revealed": [],
+    }
+
+
+def merge_results(
+    results: Mapping[str, Mapping[str, Any]], *, scenario_name: str, scenario_digest: str
+) -> dict[str, Any]:
+    """The record of a run that succeeded, from what each party reported as its result.
+
+    Raises:
+        InternalError: the parties do not report one run: another session or plan, or owners with other results.
+    """
+    owners = [name for name, result in results.items() if result["party"]["role"] == "owner"]
+    everyone = list(results)
+    session = _agreed(results, everyone, "session", "parties disagree about the session")
+    _agreed(
+        {name: {"digest": result["plan"].get("digest")} for name, result in results.items()},
+        everyone,
+        "digest",
+        "parties disagree about the plan",
+    )
+    agreed = {
+        key: _agreed(results, owners, key, f"owners disagree about the result ({key})")
+        for key in ("model", "metrics", "revealed")
+    }
+    record: dict[str, Any] = {
+        "schema": 1,
+        "status": "ok",
+        "error": None,
+        "scenario": {"name": scenario_name, "digest": scenario_digest},
+        "session": session,
+        "plan": results[(owners or everyone)[0]]["plan"] if results else {},
+        "parties": {name: _party_entry(result["party"]) for name, result in results.items()},
+        "model": agreed["model"],
+        "metrics": agreed["metrics"],
+        "revealed": agreed["revealed"] or [],
+    }
+    testing = {name: result["testing"] for name, result in results.items() if result.get("testing") is not None}
+    # A run under a test seed protects nothing, and its record says so.
+    return record | ({"testing": testing} if testing else {})
+
+
+def _agreed(results: Mapping[str, Mapping[str, Any]], names: list[str], key: str, problem: str) -> Any:
+    """What all of `names` report under `key`; compared as it would be written, so that two NaN are the same."""
+    if not names:
+        return None
+    first, *others = names
+    value = _plain(results[first].get(key))
+    for other in others:
+        if _plain(results[other].get(key)) != value:
+            hint = f"{first} and {other} report different things; please report this as a bug"
+            raise InternalError(problem, hint, party=other)
+    return value
+
+
+def _party_entry(party: Mapping[str, Any]) -> dict[str, Any]:
+    entry = _ordered(dict(party), _PARTY_KEYS)
+    return entry | {"seconds": _ordered(dict(party["seconds"]), _SECONDS)}
+
+
+def _ordered(record: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+    """The known keys first and in their order, then any others by name."""
+    known = [key for key in keys if key in record]
+    return {key: record[key] for key in (*known, *sorted(record.keys() - set(keys)))}
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON can hold it: no NaN and no infinity, which JSON does not know."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    return value
+
+
+def _unusable(folder: Path, why: str) -> UsageError:
+    return UsageError(f"the folder {folder} {why}", "name another with --out, or make this one usable")
