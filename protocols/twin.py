@@ -1,0 +1,180 @@
+"""The plaintext twin of a training: numpy float64, the exact sigmoid, the same split, batches and metrics.
+
+It needs everybody's rows in one place, so it is for tests, and for runs on one machine that show what the joint
+model is compared with: the same training on all rows in the clear, and what each owner gets by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mpc.ghost import Array
+from protocols.batches import batches
+from protocols.held import Rows
+from protocols.training_job import OwnRows, Trained, TrainingSettings
+
+_ROUNDING = 2.0**-40  # a spread below this part of the mean is what is left of the rounding of the sums
+
+
+@dataclass(frozen=True)
+class TwinModel:
+    """A model that was trained in the clear.
+
+    Args:
+        weights: in standardised units, the intercept last: float64 (d + 1,).
+        mean: what is taken off each feature (d,); zeros without standardisation.
+        deviation: what each feature is divided by (d,); infinite for a constant feature, which so counts for nothing.
+        largest_score: the largest |z| of any row of any step, with the weights before the step.
+        largest_weight: the largest |w| before any step.
+    """
+
+    weights: Array = field(repr=False)
+    mean: Array = field(repr=False)
+    deviation: Array = field(repr=False)
+    largest_score: float
+    largest_weight: float
+
+    def scores(self, x: Array) -> Array:
+        """z for rows x (m, d) in the features' own units."""
+        scores: Array = ((x - self.mean) / self.deviation) @ self.weights[:-1] + self.weights[-1]
+        return scores
+
+
+def fit_twin(x: Array, y: Array, steps: Sequence[Rows], rate: float, l2: float, *, standardise: bool) -> TwinModel:
+    """Mini-batch gradient descent from w = 0 on rows that are all in one place.
+
+    Args:
+        x: training rows, float64 (m, d), in the features' own units.
+        y: labels 0/1 (m,).
+        steps: the rows of each mini-batch.
+        rate: how far a step goes, over the batch's mean gradient.
+        l2: the penalty's strength; the intercept is not penalised.
+        standardise: whether each feature is first brought to mean 0 and (population) deviation 1.
+    """
+    mean, deviation = _moments(x) if standardise else (np.zeros(x.shape[1]), np.ones(x.shape[1]))
+    ready = np.concatenate(((x - mean) / deviation, np.ones((len(x), 1))), axis=1)
+    w = np.zeros(x.shape[1] + 1)
+    decay = np.append(np.full(x.shape[1], rate * l2), 0.0)
+    score, weight = 0.0, 0.0
+    with np.errstate(over="ignore", invalid="ignore"):  # settings that diverge give infinities, not a warning
+        for rows in steps:
+            batch = ready[rows.index]
+            z = batch @ w
+            score, weight = max(score, float(np.abs(z).max())), max(weight, float(np.abs(w).max()))
+            w = w - (rate / len(batch)) * (batch.T @ (sigmoid(z) - y[rows.index])) - decay * w
+    return TwinModel(w, mean, deviation, score, weight)
+
+
+def pooled(rows: Sequence[OwnRows], settings: TrainingSettings) -> TwinModel:
+    """What the joint training should give: the same batches over the rows of all owners, in the settings' order."""
+    counts = {owner: len(own.y_train) for owner, own in zip(settings.owners, rows, strict=True)}
+    x = np.concatenate([own.x_train for own in rows])
+    y = np.concatenate([own.y_train for own in rows])
+    return _fit(x, y, counts, settings)
+
+
+def alone(owner: str, own: OwnRows, settings: TrainingSettings) -> TwinModel:
+    """What one owner gets with the same settings from its own training rows: own standardisation, own batches.
+
+    A column that is constant at this owner counts for nothing (weight 0); one class only gives a model that says
+    so; no rows at all give the model that says 1/2.
+    """
+    return _fit(own.x_train, own.y_train, {owner: len(own.y_train)}, settings)
+
+
+def twin_metrics(model: TwinModel, x: Array, y: Array) -> dict[str, Any]:
+    """How good a model is on rows x (m, d) with labels 0/1 (m,): as `metrics.evaluate` gives it for one set.
+
+    The AUC is exact, ties count half; what is undefined (no rows, or one class only) is None.
+    """
+    z = model.scores(x)
+    says, sick = z >= 0, y == 1
+    rows, positives = len(y), int(sick.sum())
+    confusion = {
+        "true_positives": int(np.sum(says & sick)),
+        "false_positives": int(np.sum(says & ~sick)),
+        "true_negatives": int(np.sum(~says & ~sick)),
+        "false_negatives": int(np.sum(~says & sick)),
+    }
+    right = confusion["true_positives"] + confusion["true_negatives"]
+    with np.errstate(invalid="ignore"):
+        loss = float(np.sum(np.logaddexp(0, z) - y * z))
+        brier = float(np.sum((sigmoid(z) - y) ** 2))
+    return {
+        "rows": rows,
+        "positives": positives,
+        "accuracy": right / rows if rows else None,
+        "auc": _auc(z[sick], z[~sick]),
+        "log_loss": loss / rows if rows else None,
+        "brier": brier / rows if rows else None,
+        "confusion": confusion,
+    }
+
+
+def twin_sets(model: TwinModel, rows: Sequence[OwnRows]) -> dict[str, dict[str, Any]]:
+    """A model's metrics on the pooled training rows of these owners and, if there are any, on their test rows."""
+    sets = {"train": [(own.x_train, own.y_train) for own in rows], "test": [(own.x_test, own.y_test) for own in rows]}
+    return {
+        name: twin_metrics(model, np.concatenate([x for x, _ in parts]), np.concatenate([y for _, y in parts]))
+        for name, parts in sets.items()
+        if name == "train" or any(len(y) > 0 for _, y in parts)
+    }
+
+
+def comparison(
+    rows: Mapping[str, OwnRows], settings: TrainingSettings, trained: Trained | None = None
+) -> dict[str, dict[str, Any]]:
+    """What a run on one machine is compared with, as `result.json` holds it.
+
+    `alone`: for each owner its own model's metrics, on its own training rows and on **all** owners' test rows, so
+    that they can be held against the joint model's. `pooled`: the twin's metrics, and with a `trained` model how far
+    the weights differ at most (in standardised units, the intercept too).
+    """
+    everyone = [rows[owner] for owner in settings.owners]
+    lonely: dict[str, Any] = {}
+    for owner in settings.owners:
+        model = alone(owner, rows[owner], settings)
+        test = {name: sets for name, sets in twin_sets(model, everyone).items() if name == "test"}
+        lonely[owner] = {"train": twin_metrics(model, rows[owner].x_train, rows[owner].y_train), **test}
+    twin = pooled(everyone, settings)
+    together: dict[str, Any] = dict(twin_sets(twin, everyone))
+    if trained is not None:
+        together["max_abs_weight_difference"] = weight_difference(trained, twin)
+    return {"alone": lonely, "pooled": together}
+
+
+def weight_difference(trained: Trained, twin: TwinModel) -> float:
+    """The largest difference of a weight or the intercept, in standardised units."""
+    return float(np.abs(np.array(trained.standardised) - twin.weights).max())
+
+
+def sigmoid(z: Array) -> Array:
+    """1 / (1 + exp(-z)), for any z without overflow."""
+    value: Array = 0.5 * (1.0 + np.tanh(0.5 * z))
+    return value
+
+
+def _fit(x: Array, y: Array, counts: dict[str, int], settings: TrainingSettings) -> TwinModel:
+    steps = batches(settings.seed, settings.epochs, settings.batch_size, counts)
+    return fit_twin(x, y, steps, settings.learning_rate, settings.l2, standardise=settings.standardise)
+
+
+def _moments(x: Array) -> tuple[Array, Array]:
+    if not len(x):
+        return np.zeros(x.shape[1]), np.ones(x.shape[1])
+    mean: Array = x.mean(axis=0)
+    deviation = np.sqrt(((x - mean) ** 2).mean(axis=0))
+    return mean, np.where(deviation > np.abs(mean) * _ROUNDING, deviation, np.inf)
+
+
+def _auc(positives: Array, negatives: Array) -> float | None:
+    """The chance that a positive's score is above a negative's, ties counting half."""
+    if not positives.size or not negatives.size:
+        return None
+    ordered = np.sort(negatives)
+    twice = np.searchsorted(ordered, positives, "left").sum() + np.searchsorted(ordered, positives, "right").sum()
+    return int(twice) / (2 * positives.size * negatives.size)
