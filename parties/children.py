@@ -81,9 +81,10 @@ def _environment(events_of_child: int, additions: Mapping[str, str]) -> dict[str
     environment = dict.fromkeys(_ONE_THREAD, "1") | dict(os.environ)
     # `python -m` would put the user's folder first, where a random.py or parties/ would shadow ours.
     environment["PYTHONSAFEPATH"] = "1"
-    home = str(Path(__file__).resolve().parents[1])
-    if home not in site.getsitepackages():
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
+    home = Path(__file__).resolve().parents[1]
+    installed = (*site.getsitepackages(), site.getusersitepackages())
+    if home not in {Path(folder).resolve() for folder in installed}:
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(home), os.environ.get("PYTHONPATH"))))
     environment[EVENTS_FD] = str(events_of_child)
     environment[LAUNCHER_PID] = str(os.getpid())
     return environment | dict(additions)
