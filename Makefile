@@ -23,7 +23,7 @@ demo: ## two hospitals and a helper train one model on this machine
 test: ## style, types and all tests, with coverage
 	@sh tools/setup.sh dev
 	$(BIN)/ruff check --quiet
-	$(BIN)/ruff format --check --output-format concise || { echo 'run "make format"' >&2; exit 1; }
+	@$(BIN)/ruff format --check --output-format concise || { echo 'run "make format"' >&2; exit 1; }
 	$(BIN)/mypy --strict
 	$(BIN)/$(PYTEST) --cov --cov-report=
 	$(BIN)/coverage report --include='mpc/*,protocols/*' --fail-under=$(COVERAGE_MIN)
