@@ -128,18 +128,14 @@ class Table:
             )
         places = [self.columns.index(name) for name in names]
         left = tuple(name for name in self.columns if name not in set(names))
-        return _table(
-            self.owner, self.source, tuple(names), self.values[:, places], self.target, self.ignored + left
-        )
+        return _table(self.owner, self.source, tuple(names), self.values[:, places], self.target, self.ignored + left)
 
     def __repr__(self) -> str:
         """Shape only: a log may hold this text."""
         return f"Table(owner={self.owner!r}, rows={self.rows}, columns={len(self.columns)})"
 
 
-def _features(
-    raw: RawTable, task: LogisticTask, reserved: Sequence[Column]
-) -> tuple[list[Column], list[Kind]]:
+def _features(raw: RawTable, task: LogisticTask, reserved: Sequence[Column]) -> tuple[list[Column], list[Kind]]:
     """The feature columns and what they hold: those that the task names, or every numeric one."""
     if task.features is not None:
         named = find_columns(raw, task.features, "features")

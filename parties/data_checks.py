@@ -64,14 +64,13 @@ def kinds_of(raw: RawTable, columns: Sequence[Column], *, required: bool) -> lis
     clean: set[int] = set()
     if raw.is_text and columns:
         clean = _wholly_numeric(raw, columns)
-    return [
-        "number" if column.index in clean else _kind_of_one(raw, column, required=required)
-        for column in columns
-    ]
+    return ["number" if column.index in clean else _kind_of_one(raw, column, required=required) for column in columns]
 
 
 def read_numbers(raw: RawTable, columns: Sequence[Column], kinds: Sequence[Kind]) -> NDArray[np.float64]:
     """The columns' values, one row a row, NaN where a value is missing."""
+    if not columns:
+        return np.empty((raw.rows, 0), dtype=np.float64)
     expressions = []
     for column, kind in zip(columns, kinds, strict=True):
         if kind == "boolean" and raw.is_text:
@@ -93,9 +92,7 @@ def read_target(raw: RawTable, column: Column) -> NDArray[np.float64]:
         "true/false": _BOOLEAN_SQL,
     }
     view = raw.view_of(column)
-    counts = raw.one_row(
-        [f"count(*) filter (where {sql})" for sql in (_MISSING_SQL, *codings.values())], view
-    )
+    counts = raw.one_row([f"count(*) filter (where {sql})" for sql in (_MISSING_SQL, *codings.values())], view)
     missing, *fitting = (_whole(count) for count in counts)
     best = max(range(len(fitting)), key=lambda i: fitting[i])
     if fitting[best] < raw.rows - missing:
@@ -113,9 +110,7 @@ def read_target(raw: RawTable, column: Column) -> NDArray[np.float64]:
 
 def check_ids(raw: RawTable, column: Column) -> None:
     """Every row has an identifier, and no two rows the same."""
-    present, different = raw.one_row(
-        ["count(nullif(s, ''))", "count(distinct nullif(s, ''))"], raw.view_of(column)
-    )
+    present, different = raw.one_row(["count(nullif(s, ''))", "count(distinct nullif(s, ''))"], raw.view_of(column))
     missing = raw.rows - _whole(present)
     if missing:
         raise raw.where.error(
@@ -138,9 +133,7 @@ def refuse_missing(where: Where, names: Sequence[str], missing: Sequence[int]) -
     parts = [f"{count} in column '{name}'" for name, count in found[:_MOST_NAMED]]
     if len(found) > _MOST_NAMED:
         parts.append(f"and more in {len(found) - _MOST_NAMED} other columns")
-    raise where.error(
-        f"values are missing: {', '.join(parts)}", "fill these cells or drop their rows before the run"
-    )
+    raise where.error(f"values are missing: {', '.join(parts)}", "fill these cells or drop their rows before the run")
 
 
 def refuse_extremes(where: Where, names: Sequence[str], values: NDArray[np.float64]) -> None:

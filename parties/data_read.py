@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import io
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -56,9 +57,7 @@ def open_source(source: str | SqlSource, owner: str, base: Path) -> Iterator[Raw
         return
     ending = path.suffix.lower()
     if ending not in (*TEXT_ENDINGS, PARQUET_ENDING):
-        raise where.error(
-            f"a file ending in '{path.suffix}' cannot be read", "give a .csv, .tsv or .parquet file"
-        )
+        raise where.error(f"a file ending in '{path.suffix}' cannot be read", "give a .csv, .tsv or .parquet file")
     head = _head(path, where)
     with _connection(None, base, where) as connection:
         if ending == PARQUET_ENDING:
@@ -182,15 +181,13 @@ def _from_query(connection: DuckDBPyConnection, sql: str, where: Where) -> RawTa
         statements = duckdb.extract_statements(sql)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
             raise where.error("the sql is not one select statement", "write a single query")
-        query = statements[0].query.strip().rstrip(";")
+        query = _without_end(statements[0].query)
         described = connection.execute(f"describe\n{query}").fetchall()
         names = [str(row[0]) for row in described]
         _refuse_repeated(names, "the query", where)
         _store(connection, f"(\n{query}\n)", len(names), {})
     except duckdb.Error as error:
-        raise where.error(
-            f"the sql failed ({_first_line(error)})", "correct `sql` in the scenario file"
-        ) from None
+        raise where.error(f"the sql failed ({_first_line(error)})", "correct `sql` in the scenario file") from None
     return _raw_table(connection, names, where, is_text=False)
 
 
@@ -199,17 +196,13 @@ def _from_parquet(connection: DuckDBPyConnection, path: Path, where: Where) -> R
 
     parameters = {"path": _without_wildcards(path)}
     try:
-        cursor = connection.execute("select * from read_parquet($path) limit 0", parameters)
-        names = [str(column[0]) for column in cursor.description or ()]
-        stored = connection.execute("select name from parquet_schema($path)", parameters).fetchall()
-        # DuckDB gives the second of two equal names, upper and lower case aside, a name of its own.
-        own = {row[0] for row in stored}
-        _refuse_repeated([n if n in own else n.rpartition("_")[0] for n in names], "the file", where)
-        _store(connection, "read_parquet($path)", len(names), parameters)
+        schema = connection.execute("select name, num_children from parquet_schema($path)", parameters)
+        names = _top_names(schema.fetchall())
+        _refuse_repeated(names, "the file", where)
+        # Without hive_partitioning = false, a folder called "year=2024" would become a column.
+        _store(connection, "read_parquet($path, hive_partitioning = false)", len(names), parameters)
     except duckdb.Error as error:
-        raise where.error(
-            f"this is not a readable Parquet file ({_first_line(error)})", "export it again"
-        ) from None
+        raise where.error(f"this is not a readable Parquet file ({_first_line(error)})", "export it again") from None
     return _raw_table(connection, names, where, is_text=False)
 
 
@@ -221,7 +214,7 @@ def _from_text(connection: DuckDBPyConnection, path: Path, head: bytes, where: W
     # DuckDB's own guessing (auto_detect) skips rows that do not fit and takes a later one for the header.
     read = (
         f"read_csv($path, auto_detect = false, header = true, delim = {_literal(delimiter)}, quote = '\"', "
-        f"escape = '\"', nullstr = '', columns = {{{columns}}})"
+        f"escape = '\"', nullstr = '', hive_partitioning = false, columns = {{{columns}}})"
     )
     try:
         _store(connection, read, len(names), {"path": _without_wildcards(path)})
@@ -236,9 +229,7 @@ def _store(connection: DuckDBPyConnection, source: str, width: int, parameters: 
     connection.execute(query, parameters)
 
 
-def _raw_table(
-    connection: DuckDBPyConnection, names: Sequence[str], where: Where, *, is_text: bool
-) -> RawTable:
+def _raw_table(connection: DuckDBPyConnection, names: Sequence[str], where: Where, *, is_text: bool) -> RawTable:
     types = [str(row[1]) for row in connection.execute(f"describe {_TABLE}").fetchall()]
     columns = tuple(Column(i, name, kind) for i, (name, kind) in enumerate(zip(names, types, strict=True)))
     count = connection.execute(f"select count(*) from {_TABLE}").fetchone()
@@ -257,10 +248,13 @@ def _header(head: bytes, where: Where) -> tuple[list[str], str]:
     if b"\0" in head:
         raise where.error("this is not a text file", "export the table as CSV")
     try:
-        text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)
+        # A head that is not the whole file may end within a letter.
+        text = codecs.getincrementaldecoder("utf-8-sig")().decode(head, final=len(head) < _HEAD_BYTES)
     except UnicodeDecodeError as error:
         line = head.count(b"\n", 0, error.start) + 1
         raise where.error(f"the file is not UTF-8 text (line {line})", "save it as UTF-8") from None
+    if not text.strip():
+        raise where.error("the file is empty", "check that it was exported completely")
     if text[0] in "\r\n":
         raise where.error("the file begins with an empty line", "the first line must name the columns")
     records = {delimiter: _first_record(text, delimiter) for delimiter in _DELIMITERS}
@@ -272,9 +266,38 @@ def _header(head: bytes, where: Where) -> tuple[list[str], str]:
     return names, delimiter
 
 
+def _without_end(query: str) -> str:
+    """A statement without the semicolons and comments at its end, so that it can stand in brackets."""
+    import duckdb
+
+    encoded = query.encode("utf-8")
+    end = len(encoded)
+    for offset, _ in reversed(duckdb.tokenize(query)):
+        if encoded[offset : offset + 1] != b";" and encoded[offset : offset + 2] not in (b"--", b"/*"):
+            break
+        end = offset
+    return encoded[:end].decode("utf-8").strip()
+
+
+def _top_names(schema: Sequence[tuple[str, int | None]]) -> list[str]:
+    """The columns' names in a Parquet schema: the root's children, without theirs.
+
+    DuckDB's own list of columns renames the second of two names that are equal, upper and lower case aside.
+    """
+    names: list[str] = []
+    nested = 0
+    for name, children in schema[1:]:
+        if nested:
+            nested -= 1
+        else:
+            names.append(name)
+        nested += children or 0
+    return names
+
+
 def _first_record(text: str, delimiter: str) -> list[str]:
     # Universal line ends, as DuckDB has them: a lone \r ends a line too.
-    lines = iter(text.replace("\r\n", "\n").replace("\r", "\n").splitlines(keepends=True))
+    lines = io.StringIO(text, newline=None)
     try:
         return [name.strip() for name in next(csv.reader(lines, delimiter=delimiter))]
     except csv.Error:
@@ -295,8 +318,9 @@ def _csv_error(report: str, where: Where) -> DataError:
     at = f"line {line[1]}" if line else "a line"
     cells = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", report)
     if cells:
+        named, found = int(cells[1]), int(cells[2])
         return where.error(
-            f"{at} has {cells[2]} cells where the header names {cells[1]} columns",
+            f"{at} has {_counted(found, 'cell')} where the header names {_counted(named, 'column')}",
             "a cell that holds the delimiter must stand in double quotes",
         )
     lowered = report.lower()
@@ -306,9 +330,11 @@ def _csv_error(report: str, where: Where) -> DataError:
         return where.error(f"a double quote in {at} is not closed", "close it, or double it inside a cell")
     if "maximum line size" in lowered:
         return where.error(f"{at} is longer than a row of a table can be", "check for a quote left open")
-    return where.error(
-        "the file cannot be read as CSV", "check that all lines end alike and that quotes are closed"
-    )
+    return where.error("the file cannot be read as CSV", "check that all lines end alike and that quotes are closed")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _first_line(error: duckdb.Error) -> str:

@@ -165,9 +165,7 @@ class Scenario(BaseModel):
         """
         party = self.parties.get(name)
         if party is None:
-            raise UsageError(
-                f"{self.path}: there is no party '{name}'", f"the parties are {', '.join(self.parties)}"
-            )
+            raise UsageError(f"{self.path}: there is no party '{name}'", f"the parties are {', '.join(self.parties)}")
         if party.data is None:
             raise UsageError(
                 f"{self.path}: [parties.{name}] does not say where its data are",
@@ -195,9 +193,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise UsageError(f"{path}: there is no such scenario file", "check the path") from None
     except IsADirectoryError:
-        raise UsageError(
-            f"{path}: this is a folder, not a scenario file", "name a .toml file in it"
-        ) from None
+        raise UsageError(f"{path}: this is a folder, not a scenario file", "name a .toml file in it") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise UsageError(f"{path}: the scenario file cannot be read ({reason.lower()})") from None
@@ -205,9 +201,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise UsageError(
-            f"{path}: the scenario file is not UTF-8 text (line {line})", "save it as UTF-8"
-        ) from None
+        raise UsageError(f"{path}: the scenario file is not UTF-8 text (line {line})", "save it as UTF-8") from None
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
@@ -231,9 +225,7 @@ def _check_schema(path: Path, raw: Mapping[str, Any]) -> None:
         raise UsageError(f"{path}: schema {shown(raw['schema'])} is not known to this version", hint)
 
 
-def _read_optional(
-    model: type[Model], raw: Mapping[str, Any], key: str, problems: list[Problem]
-) -> Model | None:
+def _read_optional(model: type[Model], raw: Mapping[str, Any], key: str, problems: list[Problem]) -> Model | None:
     return read_table(model, raw[key], f"[{key}]", problems, _ELSEWHERE) if key in raw else None
 
 
@@ -254,9 +246,7 @@ def _read_parties(raw: object, problems: list[Problem]) -> dict[str, PartySpec] 
         problems.append(Problem("the file names no parties", "add a table [parties.NAME] for each of them"))
         return None
     if len(raw) > MOST_PARTIES:
-        problems.append(
-            Problem(f"the file names {len(raw)} parties", f"at most {MOST_PARTIES} can take part")
-        )
+        problems.append(Problem(f"the file names {len(raw)} parties", f"at most {MOST_PARTIES} can take part"))
         return None
     parties: dict[str, PartySpec] = {}
     for name, values in raw.items():

@@ -17,9 +17,7 @@ def check_roles(parties: Mapping[str, PartySpec], problems: list[Problem]) -> No
         count = "one owner" if owners else "no owner"
         problems.append(Problem(f"there is {count}", 'at least two parties need role = "owner"'))
     if not helpers:
-        problems.append(
-            Problem("there is no helper", 'logistic_regression needs one party with role = "helper"')
-        )
+        problems.append(Problem("there is no helper", 'logistic_regression needs one party with role = "helper"'))
     elif len(helpers) > 1:
         problems.append(Problem(f"there is more than one helper: {quoted(helpers)}", "keep one of them"))
 
@@ -33,9 +31,7 @@ def check_links(parties: Mapping[str, PartySpec], problems: list[Problem]) -> No
             if value is None:
                 continue
             if value in holder:
-                problems.append(
-                    Problem(f"{holder[value]} and {name} have the same {key}", "give each its own")
-                )
+                problems.append(Problem(f"{holder[value]} and {name} have the same {key}", "give each its own"))
             holder.setdefault(value, name)
 
 
@@ -43,9 +39,7 @@ def check_columns(task: LogisticTask, problems: list[Problem]) -> None:
     """Target, id and features are different columns."""
     features = task.features or ()
     if task.target in features:
-        problems.append(
-            Problem(f"[task] features lists the target '{task.target}'", "remove it from features")
-        )
+        problems.append(Problem(f"[task] features lists the target '{task.target}'", "remove it from features"))
     if task.id is not None and task.id in features:
         problems.append(Problem(f"[task] features lists the id '{task.id}'", "remove it from features"))
     if task.id == task.target:
@@ -55,23 +49,17 @@ def check_columns(task: LogisticTask, problems: list[Problem]) -> None:
         problems.append(Problem(f"[task] features lists {quoted(repeated)} more than once", "list each once"))
 
 
-def settled_reveal(
-    task: LogisticTask, parties: Mapping[str, PartySpec], problems: list[Problem]
-) -> LogisticTask:
+def settled_reveal(task: LogisticTask, parties: Mapping[str, PartySpec], problems: list[Problem]) -> LogisticTask:
     """The task with `reveal` and `reveal_to` in one order, whatever the file's, so that digests are equal."""
     owners = tuple(name for name, party in parties.items() if party.role == "owner")
     named = task.reveal_to if task.reveal_to is not None else owners
     for name in dict.fromkeys(named):
         if name not in parties:
             guess = nearest(name, owners)
-            hint = (
-                f"did you mean '{guess}'?" if guess else f"the owners are {quoted(owners)}" if owners else ""
-            )
+            hint = f"did you mean '{guess}'?" if guess else f"the owners are {quoted(owners)}" if owners else ""
             problems.append(Problem(f"[task] reveal_to names {shown(name)}, which is no party", hint))
         elif name not in owners:
-            problems.append(
-                Problem(f"[task] reveal_to names the helper '{name}'", "only owners get the result")
-            )
+            problems.append(Problem(f"[task] reveal_to names the helper '{name}'", "only owners get the result"))
     left_out = [name for name in owners if name not in named]
     if left_out and all(name in parties for name in named):
         problems.append(

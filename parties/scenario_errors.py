@@ -57,9 +57,7 @@ def shown(value: object) -> str:
     return f"a {type(value).__name__}"
 
 
-def unknown_setting(
-    table: str, key: str, known: Iterable[str], elsewhere: Mapping[str, Iterable[str]]
-) -> Problem:
+def unknown_setting(table: str, key: str, known: Iterable[str], elsewhere: Mapping[str, Iterable[str]]) -> Problem:
     """A key that its table does not have: a misspelling, or a setting of another table.
 
     Args:

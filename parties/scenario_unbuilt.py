@@ -31,9 +31,7 @@ def without_unbuilt(task: Mapping[str, object], problems: list[Problem]) -> dict
             problems.append(_not_available(key, shown(value), f'use {key} = "{only}"'))
             left[key] = only
     if left.get("learning_rate") == "auto":
-        problems.append(
-            _not_available("learning_rate", '"auto"', "give a number, such as learning_rate = 0.5")
-        )
+        problems.append(_not_available("learning_rate", '"auto"', "give a number, such as learning_rate = 0.5"))
         del left["learning_rate"]
     if "iterations" in left:
         hint = "with solver = \"sgd\", say how long to train with 'epochs'"
