@@ -16,16 +16,18 @@ class BeaverlodgeError(Exception):
         message: one sentence, lower case, without a full stop.
         hint: what the reader can do about it; may be empty.
         party: the party that the error is about, where there is one.
+        told_by: the peer that reported it, where it was not found here.
     """
 
     exit_code: ClassVar[int] = 70
     code: ClassVar[str] = "internal"
 
-    def __init__(self, message: str, hint: str = "", *, party: str | None = None) -> None:
+    def __init__(self, message: str, hint: str = "", *, party: str | None = None, told_by: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.party = party
+        self.told_by = told_by
 
     def __str__(self) -> str:
         return f"{self.message}; {self.hint}" if self.hint else self.message

@@ -12,10 +12,11 @@ from typing import Any
 
 from mpc.correlation import deal
 from mpc.errors import PeerLostError
-from mpc.party import PairStreams, Party, Revealed
+from mpc.party import Party, Revealed, pair_streams
 from mpc.plan import Plan, ProgramFactory, make_plan
 from mpc.prg import Entropy, Stream, derive
 from mpc.round import Blob, Program, Round
+from mpc.session import session_id
 from mpc.supply import SeedSupply
 from mpc.wire import parse, payload
 
@@ -93,7 +94,7 @@ def seat(
 ) -> dict[str, tuple[Party, Watch]]:
     """Owners ready to run a plan, with the seeds that a handshake would have agreed on."""
     owners, helper = plan.owners, plan.helper
-    context = plan.digest.encode()
+    context = session_id({name: entropy[name]("hello") for name in (*owners, helper)}) + plan.digest.encode()
     with_helper = {o: derive(entropy[helper](f"deal/{o}"), "correlations", context) for o in owners}
     dealing = deal(plan.kinds, [Stream(with_helper[o]) for o in owners])
     pair_seeds = {(a, b): entropy[a](f"pair/{b}") for i, a in enumerate(owners) for b in owners[i + 1 :]}
@@ -110,11 +111,6 @@ def seat(
         }
         parties[name] = (Party(name, owners, supply, pairs, watch, declared=declared), watch)
     return parties
-
-
-def pair_streams(seed: bytes, context: bytes) -> PairStreams:
-    """The streams of a pair of owners, from the seed that one of them drew."""
-    return PairStreams(Stream(derive(seed, "inputs", context)), Stream(derive(seed, "zeros", context)))
 
 
 def _windows(dealing: Iterator[bytes], net: _Net, helper: str, last: str) -> Callable[[], bytes]:

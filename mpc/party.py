@@ -11,7 +11,7 @@ import numpy as np
 from mpc.correlation import Kind, Spec
 from mpc.errors import BeaverlodgeError, InternalError
 from mpc.ghost import Array, ghost
-from mpc.prg import Stream
+from mpc.prg import Stream, derive
 from mpc.ring import Z64, Ring
 from mpc.round import Round
 from mpc.share import Mask, Masked, Public, Share
@@ -50,6 +50,11 @@ class PairStreams:
 
     inputs: Stream
     zeros: Stream
+
+
+def pair_streams(seed: bytes, context: bytes) -> PairStreams:
+    """The streams of a pair of owners, from the seed that one of them drew."""
+    return PairStreams(Stream(derive(seed, "inputs", context)), Stream(derive(seed, "zeros", context)))
 
 
 class Party:

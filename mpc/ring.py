@@ -68,13 +68,20 @@ class Ring:
             return cast(Array, a & b)
         return cast(Array, a * b) if self.native else self.reduce(a * b)
 
+    def sum(self, a: Array, axis: int) -> Array:
+        """The ring's sum along `axis`."""
+        if self.xor:
+            return cast(Array, np.bitwise_xor.reduce(a, axis=axis))
+        total = a.sum(axis=axis, dtype=self.dtype)
+        return total if self.native else self.reduce(np.asarray(total, dtype=object) if a.ndim == 1 else total)
+
     def reduce(self, a: Array) -> Array:
         """Integers of any size, brought into the ring."""
         if is_ghost(a):
             return a
-        if self.native:
-            return a.astype(self.dtype)
-        return cast(Array, a & ((1 << self.bits) - 1))
+        if a.dtype == object:
+            a = a & ((1 << self.bits) - 1)
+        return a.astype(self.dtype, copy=False)
 
     def zeros(self, shape: tuple[int, ...]) -> Array:
         """The ring's zero in every entry; of object dtype they are Python integers."""
@@ -132,7 +139,8 @@ def matmul(a: Array, b: Array) -> Array:
     products whose sums stay below 2^53, so every one is exact. Thin products use numpy's integer loop.
     """
     if is_ghost(a) or is_ghost(b):
-        return cast(Array, np.matmul(a, b))
+        product = cast(Array, np.matmul(a, b))
+        return product if product.ndim else product.reshape(1)
     if a.ndim == 1 or b.ndim == 1 or a.dtype.itemsize < 8 or min(a.shape[0], b.shape[-1]) < 4:
         return np.atleast_1d(a @ b)  # a numpy scalar would warn where an array wraps around
     inner = a.shape[1]

@@ -11,7 +11,7 @@ over, and its repr shows its shape and scale only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn, Self, cast, overload
 
 import numpy as np
@@ -45,7 +45,7 @@ class _Value:
 
     def at_scale(self, scale: int) -> Self:
         """The same ring elements read at another scale: the value is multiplied by 2^(old - new)."""
-        return type(self)(self.value, scale, self.ring)
+        return replace(self, scale=scale)
 
     def _with(self, value: Array) -> Self:
         return type(self)(value, self.scale, self.ring)
@@ -63,6 +63,14 @@ class _Value:
 def _fit(a: _Value, b: _Value) -> None:
     if a.scale != b.scale or a.ring != b.ring:
         raise InternalError(f"{a!r} and {b!r} differ in scale or ring and cannot be added")
+    if isinstance(a, Public) != isinstance(b, Public):
+        raise InternalError(f"{a!r} and {b!r}: make the public one a share with Party.public before it is added")
+
+
+def _matrix_product(a: _Value, b: _Value) -> Array:
+    if a.ring.xor or not a.ring.native:
+        raise InternalError(f"{a!r} and {b!r}: a matrix product is over Z_2^64 or Z_2^32 only")
+    return matmul(a.value, b.value)
 
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
@@ -89,7 +97,7 @@ class Public(_Value):
     @overload
     def __matmul__(self, other: Public) -> Public: ...
     def __matmul__(self, other: Share | Public) -> Share | Public:
-        return _product(self, other, matmul(self.value, other.value))
+        return _product(self, other, _matrix_product(self, other))
 
     def real(self) -> Array:
         """float64 values: the nearest doubles."""
@@ -102,9 +110,7 @@ class Share(_Value):
 
     def __add__(self, other: Share) -> Share:
         _fit(self, other)
-        if isinstance(other, Mask):
-            return Masked(self.ring.add(self.value, other.value), self.scale, self.ring, other.id)
-        return Share(self.ring.add(self.value, other.value), self.scale, self.ring)
+        return self._under(other, self.ring.add(self.value, other.value))
 
     @overload
     def __sub__(self, other: Mask) -> Masked: ...
@@ -112,21 +118,31 @@ class Share(_Value):
     def __sub__(self, other: Share) -> Share: ...
     def __sub__(self, other: Share) -> Share:
         _fit(self, other)
-        if isinstance(other, Mask):
-            return Masked(self.ring.sub(self.value, other.value), self.scale, self.ring, other.id)
-        return Share(self.ring.sub(self.value, other.value), self.scale, self.ring)
+        return self._under(other, self.ring.sub(self.value, other.value))
+
+    def _under(self, other: Share, value: Array) -> Share:
+        """`value`, the sum or difference of this share and `other`: masked, if `other` is a mask."""
+        if not isinstance(other, Mask):
+            return Share(value, self.scale, self.ring)
+        if isinstance(self, Mask | Masked):
+            raise InternalError(
+                f"{self!r} is a mask or masked already: a mask on top could cancel what hides the value"
+            )
+        if value.shape != other.shape:
+            raise InternalError(f"{self!r} needs a mask of its own shape, not {other.shape}: each entry is masked once")
+        return Masked(value, self.scale, self.ring, other.id)
 
     def __mul__(self, other: Public) -> Share:
         return _product(other, self, self.ring.mul(self.value, other.value))
 
     def __matmul__(self, other: Public) -> Share:
-        return _product(other, self, matmul(self.value, other.value))
+        return _product(other, self, _matrix_product(self, other))
 
     def sum(self, axis: int | None = None) -> Share:
         """The sum over one axis, or over all (then of shape (1,))."""
         if axis is None:
-            return Share(self.value.reshape(-1).sum(axis=0, dtype=self.ring.dtype).reshape(1), self.scale, self.ring)
-        return Share(self.value.sum(axis=axis, dtype=self.ring.dtype), self.scale, self.ring)
+            return Share(self.ring.sum(self.value.reshape(-1, 1), 0), self.scale, self.ring)
+        return Share(self.ring.sum(self.value, axis), self.scale, self.ring)
 
     def shifted(self, bits: int) -> Share:
         """The ring element times 2^bits at the same scale: exact, and local."""
@@ -142,10 +158,6 @@ class Mask(Share):
 
     def _with(self, value: Array) -> Any:
         return Share(value, self.scale, self.ring)
-
-    def at_scale(self, scale: int) -> Mask:
-        """The same mask read at another scale."""
-        return Mask(self.value, scale, self.ring, self.id)
 
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
@@ -163,6 +175,8 @@ def _product(public: Public, other: Share, value: Array) -> Share: ...
 @overload
 def _product(public: Public, other: Public, value: Array) -> Public: ...
 def _product(public: Public, other: Share | Public, value: Array) -> Share | Public:
+    if not isinstance(public, Public):
+        raise InternalError(f"{public!r} and {other!r}: the product of two shares takes a round and a correlation")
     if public.ring != other.ring:
         raise InternalError(f"{public!r} and {other!r} differ in ring and cannot be multiplied")
     kind = Public if isinstance(other, Public) else Share

@@ -86,16 +86,20 @@ def seal(type_: int, label: int, sequence: int, acknowledged: int, body: bytes, 
     return head + _tag(key, head, body)
 
 
-def unseal(frame: memoryview, key: bytes, *, sender: str) -> tuple[Header, memoryview]:
-    """The header and payload of a whole frame, once length, version, type and tag were checked.
+def peek_sequence(head: memoryview) -> int:
+    """The sequence number in a header that was not checked yet."""
+    return int.from_bytes(head[8:16], "little")
+
+
+def unseal(head: memoryview, body: memoryview, key: bytes, *, sender: str) -> Header:
+    """The header of a frame, once length, version, type and tag were checked.
 
     Raises:
         ProtocolError: the frame is malformed or was altered.
     """
-    if len(frame) < HEADER_BYTES:
-        raise ProtocolError(f"{sender} sent a frame of {len(frame)} bytes, shorter than a header", party=sender)
-    magic, version, type_, label, sequence, acknowledged, length, tag = HEADER.unpack(frame[:HEADER_BYTES])
-    body = frame[HEADER_BYTES:]
+    if len(head) != HEADER_BYTES:
+        raise ProtocolError(f"{sender} sent a frame of {len(head)} bytes, shorter than a header", party=sender)
+    magic, version, type_, label, sequence, acknowledged, length, tag = HEADER.unpack(head)
     if magic != MAGIC or version != WIRE_VERSION or type_ not in TYPES:
         raise ProtocolError(
             f"{sender} sent a frame that is not ours",
@@ -104,9 +108,9 @@ def unseal(frame: memoryview, key: bytes, *, sender: str) -> tuple[Header, memor
         )
     if length != len(body):
         raise ProtocolError(f"{sender} sent a frame that says {length} bytes and holds {len(body)}", party=sender)
-    if not compare_digest(tag, _tag(key, frame[: HEADER_BYTES - TAG_BYTES], body)):
+    if not compare_digest(tag, _tag(key, head[: HEADER_BYTES - TAG_BYTES], body)):
         raise ProtocolError(f"{sender} sent a frame whose tag is wrong: it was altered on its way", party=sender)
-    return Header(type_, label, sequence, acknowledged, length, tag), body
+    return Header(type_, label, sequence, acknowledged, length, tag)
 
 
 def _tag(key: bytes, head: Any, body: Any) -> bytes:

@@ -1,0 +1,225 @@
+"""A party's links to its peers: it carries out rounds over a transport, within deadlines, and says what went wrong."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mpc.errors import (
+    BeaverlodgeError,
+    DisagreementError,
+    PeerLostError,
+    ProtocolError,
+    error_of_code,
+)
+from mpc.round import Blob, Program, Round
+from mpc.session import Aborted, Delivered, Incoming, Link, Resend
+from mpc.trace import Trace
+from mpc.transport import Came, Connected, Disconnected, Refused, Stranger, Transport
+from mpc.wire import HEADER_BYTES, label_code, parse, payload
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Seconds: for all parties to connect, for one round, and for a lost contact to come back."""
+
+    connect: float
+    deadline: float
+    patience: float
+
+
+class Channel:
+    """Links to all peers over one transport.
+
+    Args:
+        me: this party's name.
+        peers: the others.
+        transport: already listening and dialling.
+        limits: how long to wait for what.
+        trace: where traffic is counted.
+        say: for lines in the log; they hold no data.
+    """
+
+    def __init__(
+        self, me: str, peers: Iterable[str], transport: Transport, limits: Limits, trace: Trace, say: Say
+    ) -> None:
+        self.me = me
+        self._transport = transport
+        self._limits = limits
+        self._trace = trace
+        self._say = say
+        self._links = {peer: Link(me, peer) for peer in peers}
+        self._inboxes: dict[str, deque[Delivered]] = {peer: deque() for peer in self._links}
+        self._met: set[str] = set()
+        self._down: dict[str, float] = {}
+
+    def drive(self, program: Program, *, deadline: float | None = None) -> Any:
+        """Run a program to its end; each `await` is one round with the peers."""
+        answer: Mapping[str, Any] | None = None
+        try:
+            while True:
+                try:
+                    one = program.send(answer)  # type: ignore[arg-type]  # None starts a coroutine
+                except StopIteration as end:
+                    return end.value
+                answer = self.exchange(one, deadline)
+        finally:
+            program.close()
+
+    def exchange(self, one: Round, deadline: float | None = None) -> dict[str, Any]:
+        """Send and receive what a round declares.
+
+        Raises:
+            PeerLostError: a peer was lost for longer than the patience, or did not answer within the deadline.
+            ProtocolError: a message was malformed, altered, of another round or of another length.
+        """
+        self._trace.round(one.label)
+        code = label_code(one.label)
+        encoded: dict[int, bytes] = {}
+        for peer, arrays in one.send.items():
+            body = encoded.get(id(arrays))
+            if body is None:
+                body = encoded[id(arrays)] = payload(arrays)
+            self._send(peer, code, body)
+        missing = set(one.recv)
+        end = time.monotonic() + (deadline if deadline is not None else self._limits.deadline)
+        answers = {}
+        while missing:
+            for peer in [p for p in missing if self._inboxes[p]]:
+                answers[peer] = self._take(peer, one, code)
+                missing.discard(peer)
+            if missing:
+                self._wait(end, missing, one.label)
+        return answers
+
+    def push(self, peer: str, label: str, body: bytes) -> None:
+        """Send one message outside the rounds (the helper's windows, and credits)."""
+        self._send(peer, label_code(label), body)
+
+    def pull(self, peer: str, label: str, deadline: float | None = None) -> memoryview:
+        """The peer's next message, which must have this label; without a deadline, as long as it is in contact."""
+        end = time.monotonic() + (deadline if deadline is not None else float("inf"))
+        while not self._inboxes[peer]:
+            self._wait(end, {peer}, label)
+        got = self._inboxes[peer].popleft()
+        if got.label != label_code(label):
+            raise ProtocolError(f"{self.me} waits for {peer} in '{label}', which is in another round", party=peer)
+        self._trace.received(HEADER_BYTES + len(got.body))
+        return got.body
+
+    def rekey(self, peer: str, key: bytes) -> None:
+        """Use the session's key with a peer from now on."""
+        self._handle(peer, self._links[peer].rekey(key))
+
+    def abort(self, error: BeaverlodgeError, stage: str) -> None:
+        """Tell every peer that this side gave up: code, party and stage, nothing else."""
+        origin = error.party if error.exit_code == PeerLostError.exit_code and error.party else self.me
+        body = json.dumps({"code": error.code, "stage": stage, "origin": origin}).encode()
+        for peer, link in self._links.items():
+            self._transport.send(peer, link.abort(body))
+
+    def _send(self, peer: str, code: int, body: bytes) -> None:
+        frame = self._links[peer].data(code, body)
+        self._trace.sent(frame.size)
+        if peer not in self._down:  # else the session sends it again once contact is back
+            self._transport.send(peer, frame)
+
+    def _take(self, peer: str, one: Round, code: int) -> Any:
+        got = self._inboxes[peer].popleft()
+        if got.label != code:
+            raise ProtocolError(
+                f"{self.me} waits for {peer} in '{one.label}', which is in another round",
+                "the parties may run different versions",
+                party=peer,
+            )
+        self._trace.received(HEADER_BYTES + len(got.body))
+        specs = one.recv[peer]
+        if isinstance(specs, Blob):
+            if len(got.body) > specs.limit:
+                raise ProtocolError(f"{peer} sent {len(got.body)} bytes in '{one.label}': too many", party=peer)
+            return bytes(got.body)
+        return parse(got.body, specs, sender=peer, label=one.label)
+
+    def _wait(self, end: float, missing: set[str], label: str) -> None:
+        """Until the next event, or an error when a deadline passes."""
+        now = time.monotonic()
+        for peer, since in self._down.items():
+            if now - since > self._limits.patience:
+                raise PeerLostError(
+                    f"lost contact with {peer} for more than {self._limits.patience:g} s, in '{label}'",
+                    f"see whether {peer} still runs, and its log",
+                    party=peer,
+                )
+        if now > end:
+            peer = min(missing)
+            if peer not in self._met:
+                raise PeerLostError(
+                    f"{', '.join(sorted(missing - self._met))} did not connect in time",
+                    "start every party, and check their addresses and firewalls",
+                    party=peer,
+                )
+            raise PeerLostError(f"{peer} did not answer in '{label}' in time", f"see the log of {peer}", party=peer)
+        self._step(min(end, now + 0.25 if self._down else end))
+
+    def _step(self, end: float) -> None:
+        event = self._transport.poll(min(60.0, max(0.0, end - time.monotonic())))
+        match event:
+            case Came(peer, head, body):
+                if peer not in self._met:
+                    self._met.add(peer)
+                self._back(peer)
+                self._handle(peer, self._links[peer].receive(head, body))
+            case Connected(peer):
+                if peer in self._down:
+                    self._back(peer)
+                    self._transport.send(peer, self._links[peer].resume())
+            case Disconnected(peer):
+                if peer in self._met and peer not in self._down:
+                    self._down[peer] = time.monotonic()
+                    self._say(f"lost contact with {peer}; waiting up to {self._limits.patience:g} s")
+            case Refused(peer):
+                raise DisagreementError(
+                    f"{peer} refuses this party's key, or is not the one the scenario names",
+                    f"compare the public keys of {self.me} and {peer} in both scenario files",
+                    party=peer,
+                )
+            case Stranger(key):
+                self._say(f"turned away a connection with the unlisted key {key}")
+
+    def _back(self, peer: str) -> None:
+        if self._down.pop(peer, None) is not None:
+            self._say(f"in contact with {peer} again")
+
+    def _handle(self, peer: str, items: list[Incoming]) -> None:
+        for item in items:
+            match item:
+                case Delivered():
+                    self._inboxes[peer].append(item)
+                case Resend(frames):
+                    self._trace.resent += len(frames)
+                    for frame in frames:
+                        self._transport.send(peer, frame)
+                case Aborted(body):
+                    raise _told(peer, body)
+
+
+def _told(peer: str, body: bytes) -> BeaverlodgeError:
+    """What an abort says, with nothing of its text trusted beyond a known code and short names."""
+    try:
+        fields = json.loads(body)
+        code, stage, origin = (str(fields[key])[:64] for key in ("code", "stage", "origin"))
+    except (ValueError, KeyError, TypeError):
+        code, stage, origin = "protocol", "unknown", peer
+    kind = error_of_code(code)
+    return kind(
+        f"{origin} stopped the run in stage '{stage}' ({kind.code})",
+        f"the log of {origin} says why",
+        party=origin,
+        told_by=peer,
+    )

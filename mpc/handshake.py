@@ -1,0 +1,275 @@
+"""How parties meet: who runs what, on which shapes, by which plan; then the seeds. Before that no secret moves.
+
+    hello    version, the scenario's public facts, nonces      everyone <-> everyone
+    shapes   each owner's row counts, and its columns' names under a key that the helper does not have
+    agree    the plan's digest and constants; the owners tell the helper how many columns they share
+    seeds    owner -> owner: the seed of their pair; helper -> owner: the seed it deals from, and its own digest
+
+Where two parties differ they say so in words, naming the setting. What an owner has that others lack is not told.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mpc.channel import Channel
+from mpc.errors import DataError, DisagreementError, ProtocolError
+from mpc.plan import Plan
+from mpc.prg import Entropy, derive
+from mpc.round import Blob, Round
+from mpc.session import link_key, session_id
+
+_LIMIT = 1 << 22
+
+
+@dataclass(frozen=True)
+class Table:
+    """The players: all owners in order, and the helper."""
+
+    owners: tuple[str, ...]
+    helper: str
+
+    @property
+    def everyone(self) -> tuple[str, ...]:
+        return (*self.owners, self.helper)
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What this party brings.
+
+    Args:
+        version: of the software.
+        facts: the scenario's public facts, as JSON values by dotted key.
+        rows: an owner's numbers of training and test rows; None for the helper.
+        columns: an owner's column names in order; None for the helper.
+    """
+
+    version: str
+    facts: Mapping[str, Any]
+    rows: tuple[int, int] | None
+    columns: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What all parties agreed on, and the seeds that this party shares with others."""
+
+    session: bytes
+    columns: tuple[str, ...]  # at an owner; empty at the helper
+    plan: Plan
+    pair_seeds: Mapping[str, bytes]
+    dealing_seeds: Mapping[str, bytes]  # at the helper by owner; at an owner under the helper's name
+
+    @property
+    def context(self) -> bytes:
+        """What every key of the session is bound to."""
+        return binding(self.session, self.plan)
+
+
+PlanMaker = Callable[[Mapping[str, tuple[int, int]], int], Plan]
+"""(each owner's training and test rows, how many columns) -> the plan."""
+
+
+def binding(session: bytes, plan: Plan) -> bytes:
+    """What every key of a session is bound to: the session and the plan."""
+    return session + plan.digest.encode()
+
+
+def meet(
+    channel: Channel, table: Table, offer: Offer, make: PlanMaker, entropy: Entropy, connect_seconds: float
+) -> Agreement:
+    """Agree with all peers.
+
+    Raises:
+        DisagreementError: parties run different versions, scenarios, plans or constants; says which and how.
+        DataError: the owners share no column.
+    """
+    me = channel.me
+    session, name_key = _hello(channel, table, offer, entropy, connect_seconds)
+    rows, columns, count = _shapes(channel, table, offer, name_key)
+    plan = None
+    if me != table.helper:
+        plan = make(rows, count)
+    mine = _summary(plan) if plan else {}
+    agreed = _everyone(channel, table, "agree", {**mine, "columns": count} if plan else {})
+    if plan is None:
+        counts = {peer: int(agreed[peer]["columns"]) for peer in table.owners}
+        if len(set(counts.values())) != 1:
+            raise DisagreementError(f"the owners disagree on how many columns they share: {counts}")
+        plan = make(rows, counts[table.owners[0]])
+        mine = _summary(plan)
+    _compare(me, mine, {peer: said for peer, said in agreed.items() if peer != table.helper})
+    pairs, dealing = _seeds(channel, table, plan, mine, entropy)
+    return Agreement(session, columns, plan, pairs, dealing)
+
+
+def _hello(channel: Channel, table: Table, offer: Offer, entropy: Entropy, seconds: float) -> tuple[bytes, bytes]:
+    """The session's name, and the key that the owners share for column names (empty at the helper)."""
+    me = channel.me
+    nonce, shared = entropy("hello"), entropy("names")
+    parts = {peer: entropy(f"link/{peer}") for peer in table.everyone if peer != me}
+    said = {"version": offer.version, "facts": dict(offer.facts), "nonce": nonce.hex()}
+    messages = {
+        peer: {
+            **said,
+            "part": part.hex(),
+            **({"names": shared.hex()} if peer != table.helper and me != table.helper else {}),
+        }
+        for peer, part in parts.items()
+    }
+    got = _exchange(channel, "hello", messages, seconds)
+    for peer in table.everyone:
+        if peer != me:
+            _same_program(me, peer, offer, got[peer])
+    session = session_id({me: nonce, **{peer: bytes.fromhex(answer["nonce"]) for peer, answer in got.items()}})
+    for peer, part in parts.items():
+        channel.rekey(peer, link_key(session, {me: part, peer: bytes.fromhex(got[peer]["part"])}))
+    if me == table.helper:
+        return session, b""
+    keys = {me: shared, **{peer: bytes.fromhex(got[peer]["names"]) for peer in table.owners if peer != me}}
+    return session, derive(b"".join(keys[name] for name in table.owners), "column names", session)
+
+
+def _same_program(me: str, peer: str, offer: Offer, said: Mapping[str, Any]) -> None:
+    if said.get("version") != offer.version:
+        raise DisagreementError(
+            f"{me} runs version {offer.version} and {peer} version {said.get('version')}",
+            "install the same version everywhere",
+            party=peer,
+        )
+    theirs = said["facts"]
+    for key in [*offer.facts, *(key for key in theirs if key not in offer.facts)]:
+        mine, other = offer.facts.get(key), theirs.get(key)
+        if mine != other:
+            raise DisagreementError(
+                f"the scenarios of {me} and {peer} differ: {key} is {_brief(mine)} here and {_brief(other)} there",
+                "all parties must run the same scenario file",
+                party=peer,
+            )
+
+
+def _brief(value: Any) -> str:
+    return "not set" if value is None else json.dumps(value)[:80]
+
+
+def _shapes(
+    channel: Channel, table: Table, offer: Offer, name_key: bytes
+) -> tuple[dict[str, tuple[int, int]], tuple[str, ...], int]:
+    """Each owner's rows, the columns that all owners have (at an owner), and how many."""
+    me = channel.me
+    digests = [_name_digest(name_key, name) for name in offer.columns or ()]
+    to_owner = {"rows": offer.rows, "names": digests}
+    messages = {
+        peer: {} if me == table.helper else to_owner if peer != table.helper else {"rows": offer.rows}
+        for peer in table.everyone
+        if peer != me
+    }
+    got = _exchange(channel, "shapes", messages, None)
+    said = {**got, me: to_owner}
+    rows = {owner: (int(said[owner]["rows"][0]), int(said[owner]["rows"][1])) for owner in table.owners}
+    if offer.columns is None:
+        return rows, (), 0
+    everywhere = set(digests).intersection(*(said[owner]["names"] for owner in table.owners))
+    name_of = dict(zip(digests, offer.columns, strict=True))
+    order = [digest for digest in said[table.owners[0]]["names"] if digest in everywhere]
+    if not order:
+        raise DataError(
+            f"{me}: no numeric column is shared by all owners",
+            "give the columns the same names everywhere, or list `features` in the scenario",
+            party=me,
+        )
+    return rows, tuple(name_of[digest] for digest in order), len(order)
+
+
+def _name_digest(key: bytes, name: str) -> str:
+    return hmac.digest(key, name.encode(), "sha256")[:16].hex()
+
+
+def _summary(plan: Plan) -> dict[str, Any]:
+    return {
+        "plan": plan.digest,
+        "constants": plan.constants,
+        "rounds": len(plan.rounds),
+        "correlations": len(plan.kinds),
+    }
+
+
+def _compare(me: str, mine: Mapping[str, Any], theirs: Mapping[str, Mapping[str, Any]]) -> None:
+    for peer, said in theirs.items():
+        for key, words in (
+            ("rounds", "number of rounds"),
+            ("correlations", "number of correlations"),
+            ("constants", "public constants"),
+            ("plan", "plan"),
+        ):
+            if said.get(key) != mine[key]:
+                raise DisagreementError(
+                    f"{me} and {peer} differ in the {words}: {_brief(mine[key])} here and {_brief(said.get(key))} there",
+                    "install the same version everywhere",
+                    party=peer,
+                )
+
+
+def _seeds(
+    channel: Channel, table: Table, plan: Plan, mine: Mapping[str, Any], entropy: Entropy
+) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """The pair seeds (the earlier owner draws), and the dealing seeds (the helper draws)."""
+    me, order = channel.me, table.owners
+    pairs: dict[str, bytes] = {}
+    dealing: dict[str, bytes] = {}
+    messages: dict[str, dict[str, Any]] = {peer: {} for peer in table.everyone if peer != me}
+    for peer, message in messages.items():
+        if me == table.helper:
+            dealing[peer] = entropy(f"deal/{peer}")
+            message.update(mine, seed=dealing[peer].hex())
+        elif peer != table.helper and order.index(me) < order.index(peer):
+            pairs[peer] = entropy(f"pair/{peer}")
+            message.update(seed=pairs[peer].hex())
+    got = _exchange(channel, "seeds", messages, None)
+    for peer, answer in got.items():
+        if peer == table.helper:
+            _compare(me, mine, {peer: answer})
+            dealing[peer] = bytes.fromhex(answer["seed"])
+        elif me != table.helper and order.index(peer) < order.index(me):
+            pairs[peer] = bytes.fromhex(answer["seed"])
+    return pairs, dealing
+
+
+def _everyone(channel: Channel, table: Table, label: str, message: Mapping[str, Any]) -> dict[str, Any]:
+    return _exchange(channel, label, dict.fromkeys((p for p in table.everyone if p != channel.me), message), None)
+
+
+def _exchange(
+    channel: Channel, label: str, messages: Mapping[str, Mapping[str, Any]], seconds: float | None
+) -> dict[str, Any]:
+    """One round of JSON objects with every peer."""
+    send = {peer: json.dumps(message).encode() for peer, message in messages.items()}
+    got = channel.exchange(Round(send, dict.fromkeys(messages, Blob(_LIMIT)), label), seconds)
+    return {peer: _object(peer, label, body) for peer, body in got.items()}
+
+
+class _Answer(dict[str, Any]):
+    """A peer's message: a key that is missing is the peer's fault, not a bug here."""
+
+    def __init__(self, fields: dict[str, Any], peer: str, label: str) -> None:
+        super().__init__(fields)
+        self._where = (peer, label)
+
+    def __missing__(self, key: str) -> Any:
+        peer, label = self._where
+        raise ProtocolError(f"{peer} left out '{key}' in '{label}'", "check that versions are the same", party=peer)
+
+
+def _object(peer: str, label: str, body: bytes) -> _Answer:
+    try:
+        fields = json.loads(body)
+    except ValueError:
+        fields = None
+    if not isinstance(fields, dict):
+        raise ProtocolError(f"{peer} sent something else than an object in '{label}'", party=peer)
+    return _Answer(fields, peer, label)

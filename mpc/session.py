@@ -1,0 +1,143 @@
+"""One link's state: sequence numbers, tags, acknowledgements, resends. A pure state machine: no socket, no clock.
+
+Every data frame has a sequence number and acknowledges all that came before it. Frames are kept until acknowledged,
+so that after a reconnect each side says what it expects next and gets it again; repeats are dropped. The first frame
+of a link (the hello) is tagged under a key that everyone knows, all later ones under the link's session key.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from hashlib import sha256
+
+from mpc.errors import ProtocolError
+from mpc.prg import derive
+from mpc.wire import ABORT, DATA, HEADER_BYTES, RESUME, peek_sequence, seal, unseal
+
+HELLO_KEY = sha256(b"beaverlodge hello").digest()
+HELLO_FRAMES = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A frame to send: its header, its payload."""
+
+    head: bytes
+    body: bytes
+
+    @property
+    def size(self) -> int:
+        return len(self.head) + len(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A data frame in its turn."""
+
+    label: int
+    body: memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class Resend:
+    """The peer says what it expects next: these frames are to be sent again."""
+
+    frames: tuple[Frame, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Aborted:
+    """The peer gave up."""
+
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A repeat, or a frame after a gap that a resend will fill."""
+
+
+Incoming = Delivered | Resend | Aborted | Ignored
+
+
+class Link:
+    """The state of the link between two parties, at one of them."""
+
+    def __init__(self, me: str, peer: str) -> None:
+        self.me = me
+        self.peer = peer
+        self._keys: tuple[bytes, bytes] | None = None  # of this side's frames, and of the peer's
+        self._next_out = 0
+        self._next_in = 0
+        self._unacknowledged: deque[tuple[int, int, bytes]] = deque()  # sequence, label, payload
+        self._early: list[tuple[memoryview, memoryview]] = []
+
+    def rekey(self, link_key: bytes) -> list[Incoming]:
+        """Use the session's key from now on; returns what came before it was known."""
+        self._keys = (derive(link_key, f"frames of {self.me}"), derive(link_key, f"frames of {self.peer}"))
+        early, self._early = self._early, []
+        return [item for head, body in early for item in self.receive(head, body)]
+
+    def data(self, label: int, body: bytes) -> Frame:
+        """The next data frame; it is kept until the peer acknowledges it."""
+        sequence = self._next_out
+        self._next_out += 1
+        self._unacknowledged.append((sequence, label, body))
+        return self._frame(DATA, label, sequence, body)
+
+    def resume(self) -> Frame:
+        """Says, after a reconnect, which frame is expected next."""
+        return self._frame(RESUME, 0, self._next_out, b"")
+
+    def abort(self, body: bytes) -> Frame:
+        """Tells the peer that this side gave up."""
+        return self._frame(ABORT, 0, self._next_out, body)
+
+    def receive(self, head: memoryview, body: memoryview) -> list[Incoming]:
+        """Take one frame that came under the peer's key.
+
+        Raises:
+            ProtocolError: the frame is malformed, was altered, or acknowledges what was never sent.
+        """
+        if len(head) == HEADER_BYTES and peek_sequence(head) >= HELLO_FRAMES and self._keys is None:
+            self._early.append((head, body))
+            return []
+        key = self._key(incoming=True, sequence=peek_sequence(head) if len(head) == HEADER_BYTES else 0)
+        header = unseal(head, body, key, sender=self.peer)
+        if header.acknowledged > self._next_out:
+            raise ProtocolError(f"{self.peer} acknowledges frames that were never sent", party=self.peer)
+        while self._unacknowledged and self._unacknowledged[0][0] < header.acknowledged:
+            self._unacknowledged.popleft()
+        if header.type == ABORT:
+            return [Aborted(bytes(body))]
+        if header.type == RESUME:
+            kept = tuple(self._frame(DATA, label, sequence, data) for sequence, label, data in self._unacknowledged)
+            return [Resend(kept)]
+        if header.sequence != self._next_in:
+            return [Ignored()]
+        self._next_in += 1
+        return [Delivered(header.label, body)]
+
+    def _key(self, *, incoming: bool, sequence: int) -> bytes:
+        if self._keys is None or sequence < HELLO_FRAMES:
+            return HELLO_KEY
+        return self._keys[1 if incoming else 0]
+
+    def _frame(self, type_: int, label: int, sequence: int, body: bytes) -> Frame:
+        key = self._key(incoming=False, sequence=sequence)
+        return Frame(seal(type_, label, sequence, self._next_in, body, key), body)
+
+
+def session_id(nonces: dict[str, bytes]) -> bytes:
+    """The session's name: a digest of every party's nonce."""
+    digest = sha256(b"beaverlodge session")
+    for name in sorted(nonces):
+        digest.update(sha256(name.encode()).digest() + sha256(nonces[name]).digest())
+    return digest.digest()
+
+
+def link_key(session: bytes, parts: dict[str, bytes]) -> bytes:
+    """The key of one link, from the secret part that each end sent the other under CURVE."""
+    secret = b"".join(parts[name] for name in sorted(parts))
+    return derive(secret, "link " + " ".join(sorted(parts)), session)

@@ -1,0 +1,303 @@
+"""Frames between processes, over ZeroMQ with CURVE. The only file that imports zmq.
+
+A party has at most one listening socket, and dials each peer that does not dial it. Every socket is encrypted, and a
+listener admits only the keys on its allow-list: it answers ZeroMQ's authentication requests itself. The sender of a
+frame is the key that its connection was authenticated with, never a routing id or a name inside the frame.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import zmq
+from zmq.utils import z85
+from zmq.utils.monitor import parse_monitor_message
+
+from mpc.errors import InternalError, UsageError
+from mpc.session import Frame
+from mpc.wire import HEADER_BYTES
+
+_SMALL = 1 << 16  # a payload below this is copied behind its header: one encrypted message instead of two
+_ZAP_ENDPOINT = "inproc://zeromq.zap.01"
+_HEARTBEAT_MS = 2000
+_HEARTBEAT_TIMEOUT_MS = 10_000
+_REFUSED = zmq.EVENT_HANDSHAKE_FAILED_AUTH
+_WATCHED = _REFUSED | zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A CURVE key pair, in Z85."""
+
+    public: bytes
+    secret: bytes
+
+    def __repr__(self) -> str:
+        return f"Identity({self.public.decode()})"
+
+
+def new_identity() -> Identity:
+    """A fresh key pair."""
+    return Identity(*zmq.curve_keypair())
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """A frame from a peer."""
+
+    peer: str
+    head: memoryview
+    body: memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A connection with a peer stands (again)."""
+
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """The connection with a peer is gone: closed, or silent for too long."""
+
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A peer that we dialled does not admit our key (or is not who we took it for)."""
+
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """Somebody with a key that is not on the allow-list was turned away."""
+
+    key: str
+
+
+Event = Came | Connected | Disconnected | Refused | Stranger
+
+
+class Transport:
+    """One party's sockets.
+
+    Args:
+        me: this party's keys.
+        peers: name -> public key (Z85) of every party it may talk to: the allow-list.
+        listen: where to listen ("tcp://127.0.0.1:*" takes a free port), or None to dial only.
+
+    Raises:
+        UsageError: the address is in use or is not this machine's.
+        InternalError: the allow-list is empty.
+    """
+
+    def __init__(self, me: Identity, peers: Mapping[str, bytes], listen: str | None) -> None:
+        if not peers:
+            raise InternalError("a transport without an allow-list does not start")
+        self._me = me
+        self._keys = dict(peers)
+        self._names = {key.decode(): name for name, key in peers.items()}
+        self._context = zmq.Context()
+        self._poller = zmq.Poller()
+        self._events: deque[Event] = deque()
+        self._dialled: dict[str, zmq.Socket[bytes]] = {}
+        self._monitors: dict[Any, str | None] = {}
+        self._dealers: dict[Any, str] = {}
+        self._routes: dict[str, bytes] = {}
+        self._route_names: dict[bytes, str] = {}
+        self._descriptors: dict[str, int] = {}
+        self._waiting: dict[str, list[list[Any]]] = {}
+        self._authenticator: zmq.Socket[bytes] | None = None
+        self._listener: zmq.Socket[bytes] | None = None
+        self.endpoint: str | None = None
+        try:
+            if listen is not None:
+                self._listen(listen)
+        except BaseException:
+            self.close(0)
+            raise
+
+    def dial(self, peer: str, endpoint: str) -> None:
+        """Connect to a peer, and again whenever the connection breaks."""
+        socket = self._socket(zmq.DEALER)
+        socket.curve_serverkey = self._keys[peer]
+        socket.reconnect_ivl = 50
+        socket.reconnect_ivl_max = 1000
+        self._monitor(socket, peer)
+        self._dialled[peer] = socket
+        self._dealers[socket] = peer
+        self._poller.register(socket, zmq.POLLIN)
+        try:
+            socket.connect(endpoint)
+        except zmq.ZMQError as error:
+            raise UsageError(f"the address of {peer}, {endpoint}, cannot be dialled: {error.strerror}") from error
+
+    def send(self, peer: str, frame: Frame) -> None:
+        """Hand a frame to ZeroMQ; it is held until the peer is connected. Never blocks."""
+        parts: list[Any] = [frame.head + frame.body] if len(frame.body) < _SMALL else [frame.head, frame.body]
+        if peer in self._dialled:
+            self._dialled[peer].send_multipart(parts, copy=len(parts) == 1)
+        elif peer in self._routes:
+            self._route(peer, parts)
+        else:
+            self._waiting.setdefault(peer, []).append(parts)
+
+    def poll(self, seconds: float) -> Event | None:
+        """The next event, or None if nothing happens for so long."""
+        end = time.monotonic() + seconds
+        while not self._events:
+            left = end - time.monotonic()
+            ready = self._poller.poll(max(0, round(left * 1000)))
+            for socket, _ in ready:
+                self._serve(socket)
+            if not ready and left <= 0:
+                return None
+        return self._events.popleft()
+
+    def close(self, linger_seconds: float) -> None:
+        """Close all sockets; what was handed over has so long to leave."""
+        for socket in self._monitors:
+            socket.close(0)
+        if self._authenticator is not None:
+            self._authenticator.close(0)
+        for socket in (*self._dialled.values(), *([self._listener] if self._listener is not None else [])):
+            socket.close(round(linger_seconds * 1000))
+        self._context.term()
+
+    def _listen(self, endpoint: str) -> None:
+        self._authenticator = self._context.socket(zmq.REP)
+        self._authenticator.bind(_ZAP_ENDPOINT)
+        self._poller.register(self._authenticator, zmq.POLLIN)
+        self._listener = self._socket(zmq.ROUTER)
+        self._listener.curve_server = True
+        self._listener.router_mandatory = True
+        self._monitor(self._listener, None)
+        self._poller.register(self._listener, zmq.POLLIN)
+        try:
+            self._listener.bind(endpoint)
+        except zmq.ZMQError as error:
+            raise UsageError(
+                f"cannot listen on {endpoint}: {error.strerror}", "free the port or choose another `address`"
+            ) from error
+        self.endpoint = self._listener.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0")
+
+    def _socket(self, kind: int) -> zmq.Socket[bytes]:
+        socket = self._context.socket(kind)
+        socket.curve_publickey = self._me.public
+        socket.curve_secretkey = self._me.secret
+        socket.sndhwm = socket.rcvhwm = 0  # the session bounds what is under way
+        socket.heartbeat_ivl = _HEARTBEAT_MS
+        socket.heartbeat_timeout = _HEARTBEAT_TIMEOUT_MS
+        socket.zap_domain = b"beaverlodge"
+        socket.ipv6 = True
+        return socket
+
+    def _monitor(self, socket: zmq.Socket[bytes], peer: str | None) -> None:
+        monitor = socket.get_monitor_socket(_WATCHED)
+        self._monitors[monitor] = peer
+        self._poller.register(monitor, zmq.POLLIN)
+
+    def _serve(self, socket: Any) -> None:
+        if socket is self._listener:
+            self._receive_routed()
+        elif socket is self._authenticator:
+            self._authenticate()
+        elif socket in self._monitors:
+            self._observe(socket, self._monitors[socket])
+        else:
+            self._receive_dialled(socket)
+
+    def _receive_dialled(self, socket: Any) -> None:
+        peer = self._dealers[socket]
+        while True:
+            try:
+                parts = socket.recv_multipart(zmq.NOBLOCK, copy=False)
+            except zmq.Again:
+                return
+            self._came(peer, parts)
+
+    def _receive_routed(self) -> None:
+        assert self._listener is not None
+        while True:
+            try:
+                route, *parts = self._listener.recv_multipart(zmq.NOBLOCK, copy=False)
+            except zmq.Again:
+                return
+            identity = bytes(route.buffer)
+            peer = self._route_names.get(identity) or self._admit(identity, parts)
+            if peer is not None and self._routes.get(peer) == identity:
+                self._came(peer, parts)
+
+    def _admit(self, identity: bytes, parts: list[Any]) -> str | None:
+        """The peer behind a new connection, by the key it was authenticated with; it replaces an older connection.
+
+        ZeroMQ's own routing ids begin with a zero byte and are never used twice, so a peer cannot take another's.
+        """
+        if not parts or identity[:1] != b"\0":
+            return None
+        peer = self._names.get(parts[0].get("User-Id"))
+        if peer is None:
+            return None
+        again = peer in self._routes
+        self._route_names = {route: name for route, name in self._route_names.items() if name != peer}
+        self._route_names[identity] = peer
+        self._routes[peer] = identity
+        self._descriptors[peer] = parts[0].get(zmq.SRCFD)
+        self._events.append(Connected(peer))
+        if not again:
+            for waiting in self._waiting.pop(peer, []):
+                self._route(peer, waiting)
+        return peer
+
+    def _route(self, peer: str, parts: list[Any]) -> None:
+        assert self._listener is not None
+        try:
+            self._listener.send_multipart([self._routes[peer], *parts], copy=len(parts) == 1)
+        except zmq.ZMQError as error:
+            if error.errno not in (zmq.EHOSTUNREACH, zmq.EAGAIN):
+                raise  # a lost connection is no error here: the session sends the frame again after a reconnect
+
+    def _came(self, peer: str, parts: list[Any]) -> None:
+        if len(parts) == 1:
+            whole = parts[0].buffer
+            self._events.append(Came(peer, whole[:HEADER_BYTES], whole[HEADER_BYTES:]))
+        elif len(parts) == 2:
+            self._events.append(Came(peer, parts[0].buffer, parts[1].buffer))
+
+    def _authenticate(self) -> None:
+        """Answer ZeroMQ's question whether a key may connect (ZAP, rfc.zeromq.org/spec/27)."""
+        assert self._authenticator is not None
+        version, request, _domain, _address, _identity, mechanism, *credentials = self._authenticator.recv_multipart()
+        key = z85.encode(credentials[0]).decode() if mechanism == b"CURVE" and credentials else ""
+        known = key in self._names
+        if not known:
+            self._events.append(Stranger(key))
+        status, text, user = (b"200", b"OK", key.encode()) if known else (b"400", b"not on the allow-list", b"")
+        self._authenticator.send_multipart([version, request, status, text, user, b""])
+
+    def _observe(self, monitor: Any, peer: str | None) -> None:
+        while True:
+            try:
+                message = parse_monitor_message(monitor.recv_multipart(zmq.NOBLOCK))
+            except zmq.Again:
+                return
+            event = message["event"]
+            if peer is None:
+                if event == zmq.EVENT_DISCONNECTED:
+                    lost = [name for name, fd in self._descriptors.items() if fd == message["value"]]
+                    for name in lost:
+                        del self._descriptors[name]
+                        self._events.append(Disconnected(name))
+            elif event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+                self._events.append(Connected(peer))
+            elif event == zmq.EVENT_DISCONNECTED:
+                self._events.append(Disconnected(peer))
+            elif event == _REFUSED:
+                self._events.append(Refused(peer))
