@@ -59,12 +59,13 @@ async def outside(p: Party, x: Share, low: Array, high: Array, *, label: str) ->
 async def any_set(p: Party, bits: Share, *, what: str, why: str) -> Public:
     """Reveal whether any of the bits (N,) is set: 0 if none is, else a uniform word (0 with chance 2^-64).
 
-    sum of bit_i rho_i, rho_i uniform over Z_2^64 and known to nobody. 2 rounds; reveals bit_i + b_i, uniform bits,
-    and the one declared word, which tells nothing but whether it is 0.
+    The bits are in bit 0 of each byte; the word is sum of bit_i rho_i, rho_i uniform over Z_2^64 and known to nobody.
+    2 rounds; reveals bit_i + b_i, uniform bits, and the one declared word, which tells nothing but whether it is 0.
     """
     (n,) = bits.shape
     b, rho, b_rho = p.correlation(AnyBit(n))
-    packed = Share(p.compute(np.packbits, bits.value, shape=((n + 7) // 8,)), 0, B8)
+    lowest = bits.value & np.uint8(1)  # a share's other bits are random, and packbits asks only whether a byte is 0
+    packed = Share(p.compute(np.packbits, lowest, shape=((n + 7) // 8,)), 0, B8)
     (opened,) = await p.open(packed - b, label="any/mask")
     t = p.compute(lambda: np.unpackbits(opened.value, count=n).astype(np.uint64), shape=(n,))
     word = (Public(t) * rho[:] + Public(np.uint64(1) - t - t) * b_rho).sum()
