@@ -85,12 +85,12 @@ class HeldProduct:
 async def product(p: Party, x: Held, rows: Rows, w: Share, shift: int, *, label: str) -> tuple[Share, Share]:
     """[X_S w] at scale x.scale + w.scale, and [w / 2^shift], from one opening of w; |w| < 2^62.
 
-    1 round; reveals w + 2^62 + 2^shift - 1 - b, uniform over Z_2^64.
+    1 round; reveals w + 2^62 - 1 - b, uniform over Z_2^64.
     """
     count = rows.index.size
     kind = HeldProduct(x.number, rows, count, Spec(w.shape, w.scale), x.scale, shift)
     b, ab, b_low, b_top = p.correlation(kind)
-    (opened,) = await p.open(masked(p, w, b, shift), label=label)
+    (opened,) = await p.open(masked(p, w, b), label=label)
     parts = cut(p, opened, shift)
     d = parts.known
     z = x.opened[rows.index] @ (p.public(d) + b[:]) + x.mask[rows.index] @ d + ab
@@ -134,11 +134,11 @@ async def transpose_product(p: Party, x: Held, rows: Rows, e: Share, shift: int,
     """[X_S^T (e / 2^shift)] at scale x.scale + e.scale - shift, |e| < 2^62, 1 <= shift <= 32, from one opening of e.
 
     With e / 2^s = u + [v] - 2^(64-s) n * [t] (see truncation), the product with A^T needs A^T v and A^T diag(t) from
-    the helper; the latter counts modulo 2^s only.  1 round; reveals e + 2^62 + 2^s - 1 - c, uniform over Z_2^64.
+    the helper; the latter counts modulo 2^s only.  1 round; reveals e + 2^62 - 1 - c, uniform over Z_2^64.
     """
     kind = HeldTransposeProduct(x.number, rows, x.shape[1], Spec(e.shape, e.scale), x.scale, shift)
     c, av, at, v, t = p.correlation(kind)
-    (opened,) = await p.open(masked(p, e, c, shift), label=label)
+    (opened,) = await p.open(masked(p, e, c), label=label)
     parts = cut(p, opened, shift)
     low = truncated(p, parts, v, t, shift)
     wraps = Public(parts.no_wrap.value.astype(np.uint32), 0, Z32)

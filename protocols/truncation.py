@@ -2,11 +2,12 @@
 
 To divide [x] by 2^s, |x| < 2^62, over Z_2^64: the helper deals [b], [b >> s] and [msb b] for a uniform b, and
 
-    D = x + 2^62 + 2^s - 1 - b                                        is opened (uniform, so it shows nothing)
-    x / 2^s = (D >> s) + [b >> s] - 2^(64-s) (msb D + (1 - msb D) [msb b]) - 2^(62-s)
+    D = x + 2^62 - 1 - b                                              is opened (uniform, so it shows nothing)
+    x / 2^s = (D >> s) + [b >> s] - 2^(64-s) (msb D + (1 - msb D) [msb b]) - 2^(62-s) + 1
 
-for D + b wraps around 2^64 exactly when msb D = 1 or msb b = 1: the offset keeps the true sum below 2^63. Within one
-unit of the last place for every x and b, and without bias: the 2^s - 1 pays for the two floors. Any number of owners.
+for D + b wraps around 2^64 exactly when msb D = 1 or msb b = 1: the true sum x + 2^62 - 1 is at least 0 and below 2^63.
+Within one unit of the last place for every x and b, and without bias: the 1 pays for the two floors, and the offset's
+- 1 for the rest. Any number of owners.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from mpc.ghost import Array
 from mpc.party import Party
 from mpc.share import Mask, Masked, Public, Share
 
+_OFFSET = (1 << 62) - 1
+
 
 @dataclass(frozen=True)
 class Cut:
@@ -30,9 +33,9 @@ class Cut:
     no_wrap: Public  # 1 - msb D, as 0 or 1
 
 
-def masked(p: Party, x: Share, b: Mask, shift: int) -> Masked:
+def masked(p: Party, x: Share, b: Mask) -> Masked:
     """D, to be opened."""
-    return (x + p.public(p.constant(_offset(shift), x.shape, x.scale))) - b
+    return (x + p.public(p.constant(_OFFSET, x.shape, x.scale))) - b
 
 
 def cut(p: Party, opened: Public, shift: int) -> Cut:
@@ -40,8 +43,8 @@ def cut(p: Party, opened: Public, shift: int) -> Cut:
     scale, s = opened.scale, np.uint64(shift)
     top: Array = opened.value >> np.uint64(63)
     wrap = np.uint64(1 << (64 - shift))
-    low = (opened.value >> s) - top * wrap - np.uint64(1 << (62 - shift))
-    known = opened - p.constant(_offset(shift), opened.shape, scale)
+    low = (opened.value >> s) - top * wrap - np.uint64((1 << (62 - shift)) - 1)
+    known = opened - p.constant(_OFFSET, opened.shape, scale)
     return Cut(known, Public(low, scale - shift), Public(top ^ np.uint64(1)))
 
 
@@ -54,12 +57,8 @@ def truncated(p: Party, parts: Cut, b_low: Share, b_top: Share, shift: int) -> S
 async def truncate(p: Party, x: Share, shift: int) -> Share:
     """[x / 2^shift] for |x| < 2^62, within one unit of the last place, at scale x.scale - shift.
 
-    1 round; reveals D = x + 2^62 + 2^shift - 1 - b, uniform over Z_2^64.
+    1 round; reveals D = x + 2^62 - 1 - b, uniform over Z_2^64.
     """
     b, b_low, b_top = p.correlation(Truncation(x.shape, x.scale, shift))
-    (opened,) = await p.open(masked(p, x, b, shift), label="truncate")
+    (opened,) = await p.open(masked(p, x, b), label="truncate")
     return truncated(p, cut(p, opened, shift), b_low, b_top, shift)
-
-
-def _offset(shift: int) -> int:
-    return (1 << 62) + (1 << shift) - 1
