@@ -72,16 +72,17 @@ class Ring:
         """The ring's sum along `axis`."""
         if self.xor:
             return cast(Array, np.bitwise_xor.reduce(a, axis=axis))
-        total = a.sum(axis=axis, dtype=self.dtype)
-        return total if self.native else self.reduce(np.asarray(total, dtype=object) if a.ndim == 1 else total)
+        total = cast(Array, a.sum(axis=axis, dtype=self.dtype))
+        return total if self.native else self.reduce(total)
 
     def reduce(self, a: Array) -> Array:
         """Integers of any size, brought into the ring."""
         if is_ghost(a):
             return a
-        if a.dtype == object:
-            a = a & ((1 << self.bits) - 1)
-        return a.astype(self.dtype, copy=False)
+        if self.native and a.dtype != object:
+            return a.astype(self.dtype, copy=False)
+        integers = np.asarray(a, dtype=object) & ((1 << self.bits) - 1)
+        return np.asarray(integers, dtype=object).astype(self.dtype, copy=False)
 
     def zeros(self, shape: tuple[int, ...]) -> Array:
         """The ring's zero in every entry; of object dtype they are Python integers."""
