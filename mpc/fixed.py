@@ -25,7 +25,8 @@ def encode(x: Array, scale: int, ring: Ring = Z64, *, what: str = "a value") -> 
         raise ProtocolError(f"{what} is not a finite number", "check the data for infinities and missing values")
     if not ring.native:
         return _encode_wide(x, scale, ring, what)
-    scaled = np.rint(np.ldexp(x, scale))
+    with np.errstate(over="ignore"):  # an infinity is too large, and refused below
+        scaled = np.rint(np.ldexp(x, scale))
     if x.size and np.abs(scaled).max() >= 2.0 ** (ring.bits - 2):
         raise ProtocolError(
             f"{what} is too large for {scale} fractional bits in {ring.bits}",
