@@ -73,6 +73,8 @@ class Ghost:
             raise InternalError(f"a dry run cannot do {ufunc.__name__}.{method}")
         if ufunc is np.matmul:
             a, b = (np.broadcast_to(np.int8(0), np.shape(x)) for x in inputs)
+            if a.shape[-1] != b.shape[max(b.ndim - 2, 0)]:
+                raise InternalError(f"a dry run met a matrix product of {a.shape} and {b.shape}")
             return Ghost(np.matmul(_thin(a, -1), _thin(b, -2 if b.ndim > 1 else -1)).shape)
         return Ghost(np.broadcast_shapes(*(np.shape(x) for x in inputs)))
 
@@ -90,6 +92,11 @@ class Ghost:
     __radd__ = __add__
     __sub__ = __rsub__ = __mul__ = __rmul__ = __xor__ = __rxor__ = __and__ = __rand__ = __add__
     __lshift__ = __rshift__ = __truediv__ = __rtruediv__ = __floordiv__ = __mod__ = __or__ = __ror__ = __add__
+
+    # A comparison gives a ghost too; Python's own == would be a plain False, on which a program could branch.
+    __lt__ = __le__ = __gt__ = __ge__ = __add__
+    __eq__ = __ne__ = __add__  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]
 
     def __matmul__(self, other: Any) -> Ghost:
         return cast(Ghost, np.matmul(cast(Any, self), other))
