@@ -162,8 +162,8 @@ class Party:
             return Share(ghost(shape), scale, ring)
         if owner != self.name:
             return Share(self._pairs[owner].inputs.uniform(shape, ring), scale, ring)
-        if value is None or value.shape != shape:
-            raise InternalError(f"{owner}'s input is missing or not of shape {shape}")
+        if value is None or value.shape != shape or value.dtype != ring.dtype:
+            raise InternalError(f"{owner}'s input is missing, or not ring elements of shape {shape}")
         for peer in self.peers:
             value = ring.sub(value, self._pairs[peer].inputs.uniform(shape, ring))
         return Share(value, scale, ring)
