@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mpc.correlation import Kind, correction_bytes, draw, split_correction
-from mpc.errors import InternalError
+from mpc.correlation import Kind, correction_bytes, draw, split_correction, windows
+from mpc.errors import InternalError, ProtocolError
 from mpc.ghost import Array
 from mpc.prg import Stream
 
@@ -26,6 +26,7 @@ class SeedSupply:
         self._next_window = next_window
         self._number = 0
         self._window = memoryview(b"")
+        self._sizes = (size for _, size in windows(kinds))
 
     def next(self, kind: Kind) -> tuple[int, tuple[Array, ...], tuple[Array, ...]]:
         """The next correlation: its number, this owner's drawn parts and its dealt parts."""
@@ -37,5 +38,7 @@ class SeedSupply:
         if self._next_window is not None and kind.dealt:
             if not len(self._window) and correction_bytes(kind):
                 self._window = memoryview(self._next_window())
+                if len(self._window) != (size := next(self._sizes)):
+                    raise ProtocolError(f"the helper sent {len(self._window)} bytes of corrections instead of {size}")
             dealt, self._window = split_correction(kind, self._window)
         return number, drawn, dealt
