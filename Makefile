@@ -38,7 +38,8 @@ format: ## bring the code into its standard form
 	$(BIN)/ruff format
 
 lock: ## renew requirements.lock and requirements-dev.lock from pyproject.toml
-	@python=$$(sh tools/setup.sh python) && "$$python" -m venv build/venv-lock
+	@# With the oldest Python: a newer one would choose releases (of numpy, say) that the oldest cannot install.
+	"$${PYTHON:-python3.11}" -m venv --clear build/venv-lock
 	build/venv-lock/bin/python -m pip install --quiet pip-tools
 	$(LOCK) --upgrade --output-file requirements.lock pyproject.toml
 	$(LOCK) --upgrade --extra test --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
