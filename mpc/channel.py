@@ -52,7 +52,7 @@ class Channel:
         self.me = me
         self._transport = transport
         self._limits = limits
-        self._trace = trace
+        self.trace = trace
         self._say = say
         self._links = {peer: Link(me, peer) for peer in peers}
         self._inboxes: dict[str, deque[Delivered]] = {peer: deque() for peer in self._links}
@@ -79,7 +79,7 @@ class Channel:
             PeerLostError: a peer was lost for longer than the patience, or did not answer within the deadline.
             ProtocolError: a message was malformed, altered, of another round or of another length.
         """
-        self._trace.round(one.label)
+        self.trace.round(one.label)
         code = label_code(one.label)
         encoded: dict[int, bytes] = {}
         for peer, arrays in one.send.items():
@@ -110,7 +110,7 @@ class Channel:
         got = self._inboxes[peer].popleft()
         if got.label != label_code(label):
             raise ProtocolError(f"{self.me} waits for {peer} in '{label}', which is in another round", party=peer)
-        self._trace.received(HEADER_BYTES + len(got.body))
+        self.trace.received(HEADER_BYTES + len(got.body))
         return got.body
 
     def rekey(self, peer: str, key: bytes) -> None:
@@ -119,14 +119,15 @@ class Channel:
 
     def abort(self, error: BeaverlodgeError, stage: str) -> None:
         """Tell every peer that this side gave up: code, party and stage, nothing else."""
-        origin = error.party if error.exit_code == PeerLostError.exit_code and error.party else self.me
+        about_another = error.told_by is not None or isinstance(error, PeerLostError)
+        origin = error.party if about_another and error.party else self.me
         body = json.dumps({"code": error.code, "stage": stage, "origin": origin}).encode()
         for peer, link in self._links.items():
             self._transport.send(peer, link.abort(body))
 
     def _send(self, peer: str, code: int, body: bytes) -> None:
         frame = self._links[peer].data(code, body)
-        self._trace.sent(frame.size)
+        self.trace.sent(frame.size)
         if peer not in self._down:  # else the session sends it again once contact is back
             self._transport.send(peer, frame)
 
@@ -138,7 +139,7 @@ class Channel:
                 "the parties may run different versions",
                 party=peer,
             )
-        self._trace.received(HEADER_BYTES + len(got.body))
+        self.trace.received(HEADER_BYTES + len(got.body))
         specs = one.recv[peer]
         if isinstance(specs, Blob):
             if len(got.body) > specs.limit:
@@ -202,7 +203,7 @@ class Channel:
                 case Delivered():
                     self._inboxes[peer].append(item)
                 case Resend(frames):
-                    self._trace.resent += len(frames)
+                    self.trace.resent += len(frames)
                     for frame in frames:
                         self._transport.send(peer, frame)
                 case Aborted(body):

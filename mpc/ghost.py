@@ -119,7 +119,7 @@ def _reduced(x: Any, axis: int | None) -> Ghost:
 
 def _thin(a: Array, axis: int) -> Array:
     """`a` with at most one entry along `axis`: a product's shape costs no work, whatever the inner length."""
-    return np.take(a, range(min(1, a.shape[axis])), axis=axis)
+    return a[..., :1] if axis == -1 else a[..., :1, :]
 
 
 def is_ghost(x: object) -> bool:

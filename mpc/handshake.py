@@ -60,7 +60,8 @@ class Agreement:
     """What all parties agreed on, and the seeds that this party shares with others."""
 
     session: bytes
-    columns: tuple[str, ...]  # at an owner; empty at the helper
+    rows: Mapping[str, tuple[int, int]]  # each owner's training and test rows
+    columns: tuple[str, ...]  # that all owners have; empty at the helper
     plan: Plan
     pair_seeds: Mapping[str, bytes]
     dealing_seeds: Mapping[str, bytes]  # at the helper by owner; at an owner under the helper's name
@@ -105,7 +106,7 @@ def meet(
         mine = _summary(plan)
     _compare(me, mine, {peer: said for peer, said in agreed.items() if peer != table.helper})
     pairs, dealing = _seeds(channel, table, plan, mine, entropy)
-    return Agreement(session, columns, plan, pairs, dealing)
+    return Agreement(session, rows, columns, plan, pairs, dealing)
 
 
 def _hello(channel: Channel, table: Table, offer: Offer, entropy: Entropy, seconds: float) -> tuple[bytes, bytes]:
@@ -127,6 +128,7 @@ def _hello(channel: Channel, table: Table, offer: Offer, entropy: Entropy, secon
         if peer != me:
             _same_program(me, peer, offer, got[peer])
     session = session_id({me: nonce, **{peer: bytes.fromhex(answer["nonce"]) for peer, answer in got.items()}})
+    channel.trace.stage("handshake", 0, 0)
     for peer, part in parts.items():
         channel.rekey(peer, link_key(session, {me: part, peer: bytes.fromhex(got[peer]["part"])}))
     if me == table.helper:
@@ -209,7 +211,7 @@ def _compare(me: str, mine: Mapping[str, Any], theirs: Mapping[str, Mapping[str,
         ):
             if said.get(key) != mine[key]:
                 raise DisagreementError(
-                    f"{me} and {peer} differ in the {words}: {_brief(mine[key])} here and {_brief(said.get(key))} there",
+                    f"{me} and {peer} differ in the {words}: {_brief(mine[key])} and {_brief(said.get(key))}",
                     "install the same version everywhere",
                     party=peer,
                 )

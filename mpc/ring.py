@@ -91,7 +91,7 @@ class Ring:
     def to_bytes(self, a: Array) -> bytes | memoryview:
         """Little-endian words in C order."""
         if self.native:
-            return np.ascontiguousarray(a, dtype=self.dtype).data.cast("B")
+            return np.ascontiguousarray(a, dtype=self.dtype).reshape(-1).data.cast("B")
         return b"".join(int(x).to_bytes(self.word_bytes, "little") for x in a.ravel())
 
     def from_bytes(self, data: Any, shape: tuple[int, ...]) -> Array:

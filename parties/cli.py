@@ -1,0 +1,130 @@
+"""The command `mpc`. Each subcommand loads what it needs when it is called, so that `mpc --help` answers at once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mpc.errors import BeaverlodgeError
+from parties.version import VERSION
+
+_SCENARIO = click.argument("scenario", type=click.Path(path_type=Path))
+_OUT = click.option(
+    "--out", type=click.Path(path_type=Path), help="Folder for the run's record (default: runs/NAME-TIME)."
+)
+_KEYS = click.option(
+    "--keys", type=click.Path(path_type=Path), default=Path("keys"), show_default=True, help="Folder of key files."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, prog_name="mpc")
+def cli() -> None:
+    """Hospitals train one model, or add up their statistics, without showing each other their patients.
+
+    A scenario file says who takes part and what is computed: try `mpc run scenarios/two_hospitals.toml`.
+
+    Exit codes: 0 done; 2 usage, scenario or a port in use; 3 data; 4 a peer is unreachable, lost or too late;
+    5 peers disagree or one is refused; 6 a protocol's check failed; 7 too few participants; 70 a bug of ours;
+    130 interrupted.
+    """
+
+
+@cli.command()
+@_SCENARIO
+@_OUT
+@click.option("--no-compare", is_flag=True, help="Skip the comparison with training alone and in the clear.")
+def run(scenario: Path, out: Path | None, no_compare: bool) -> None:
+    """Run every party of SCENARIO on this machine, each in its own process.
+
+    Ends with a summary: how good the joint model is, what it cost, and who learnt what. The same is in the record's
+    result.json and report.html.
+    """
+    from parties.run_locally import run_locally
+    from parties.scenario import load_scenario
+
+    record, folder = run_locally(load_scenario(scenario), out, compare=not no_compare)
+    from parties.summary import print_summary
+
+    print_summary(record, folder)
+
+
+@cli.command()
+@_SCENARIO
+@click.option("--as", "name", required=True, help="Which party of the scenario this machine is.")
+@_OUT
+@_KEYS
+def party(scenario: Path, name: str, out: Path | None, keys: Path) -> None:
+    """Take part in SCENARIO as one party, on this machine; the others run on theirs.
+
+    The scenario must give every party's public_key, and an address for one side of each pair.
+    """
+    from parties.run_party import run_one
+    from parties.scenario import load_scenario
+
+    record, folder = run_one(load_scenario(scenario), name, out, keys)
+    from parties.summary import print_summary
+
+    print_summary(record, folder)
+
+
+@cli.command()
+@_SCENARIO
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
+def plan(scenario: Path, as_json: bool) -> None:
+    """Say what SCENARIO will cost and who will learn what, before anything is sent.
+
+    Reads the owners' row counts and shared columns from their data, or takes `rows` and `features` from the scenario
+    where the data are elsewhere.
+    """
+    from parties.plan_scenario import planned
+    from parties.plan_text import print_plan
+    from parties.scenario import load_scenario
+
+    loaded = load_scenario(scenario)
+    settings, made = planned(loaded)
+    print_plan(made, settings, loaded, as_json=as_json)
+
+
+@cli.command()
+@click.argument("name")
+@_KEYS
+def keygen(name: str, keys: Path) -> None:
+    """Make the key pair of the party NAME and print the public_key for the scenario."""
+    from parties.keys import generate
+
+    path, text = generate(name, keys)
+    click.echo(f'public_key = "{text}"')
+    click.echo(f"the private key is in {path}: keep it on this machine, readable by you alone", err=True)
+
+
+def main() -> None:
+    """The entry point: every error ends in one sentence and the design's exit code."""
+    sys.exit(_guarded(lambda: cli.main(standalone_mode=False)))
+
+
+def _guarded(command: Callable[[], Any]) -> int:
+    try:
+        command()
+    except BeaverlodgeError as error:
+        click.echo(f"mpc: {error.message}", err=True)
+        if error.hint:
+            click.echo(f"     {error.hint}", err=True)
+        return error.exit_code
+    except click.ClickException as problem:
+        problem.show()
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("mpc: interrupted", err=True)
+        return 130
+    except BrokenPipeError:
+        return 0
+    return 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""A party's process under the launcher: `python -m parties.member --as NAME SCENARIO`."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mpc.errors import BeaverlodgeError, InternalError
+from parties.supervisor import Lifeline, Reporter, die_with_parent
+
+
+def main() -> int:
+    """Follow the launcher's order; the exit code is the error's."""
+    die_with_parent()
+    reporter = Reporter.to_launcher()
+    lifeline = Lifeline()
+    order = lifeline.order()
+    from parties.logs import open_log  # after the order was read: imports take longer than the launcher's line
+    from parties.scenario import load_scenario
+    from parties.take_part import first_hand, take_part
+
+    log = open_log(Path(order["out"]), order["name"])
+    try:
+        scenario = load_scenario(Path(order["scenario"]))
+        place = _place(order, scenario.parties, lifeline, reporter)
+        result = take_part(scenario, order["name"], place, reporter, log)
+    except BeaverlodgeError as error:
+        reporter.failed(error, first_hand=first_hand(error))
+        return error.exit_code
+    reporter.done(result)
+    logging.shutdown()
+    return 0
+
+
+def _place(order: Mapping[str, Any], parties: Mapping[str, Any], lifeline: Lifeline, reporter: Reporter) -> Any:
+    """A party listens for those that come after it in the scenario, and dials those before it."""
+    from mpc.transport import Identity
+    from parties.take_part import Place
+
+    keys, names = order["keys"], list(parties)
+    me = order["name"]
+    place = names.index(me)
+
+    def find(endpoint: str | None) -> dict[str, str]:
+        reporter.listening(endpoint)
+        endpoints = lifeline.peers()
+        dial = {}
+        for peer in names[:place]:
+            where = endpoints.get(peer)
+            if where is None:
+                raise InternalError(f"{peer} does not listen")
+            dial[peer] = where
+        return dial
+
+    identity = Identity(keys["public"].encode(), keys["secret"].encode())
+    peers = {name: key.encode() for name, key in keys["peers"].items()}
+    return Place(identity, peers, "tcp://127.0.0.1:*" if place < len(names) - 1 else None, find, local=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+"""One party on its own machine: its keys, its peers' addresses, and which side of each pair dials."""
+
+from __future__ import annotations
+
+import ipaddress
+from logging import Logger
+from pathlib import Path
+from typing import Any
+
+from mpc.errors import UsageError
+from parties import keys
+from parties.scenario import Scenario, split_address
+from parties.supervisor import Reporter
+from parties.take_part import Place, take_part
+
+
+def run_party(scenario: Scenario, me: str, folder: Path, reporter: Reporter, log: Logger) -> dict[str, Any]:
+    """Take part as `me`, with the key file in `folder`.
+
+    Raises:
+        UsageError: a key or an address is missing or wrong.
+    """
+    return take_part(scenario, me, place(scenario, me, folder), reporter, log)
+
+
+def place(scenario: Scenario, me: str, folder: Path) -> Place:
+    """How this party is reached and whom it knows, from the scenario and its key file."""
+    if me not in scenario.parties:
+        raise UsageError(f"the scenario has no party '{me}'", f"its parties are {', '.join(scenario.parties)}")
+    identity, text = keys.load(me, folder)
+    publics = {name: _public_key(scenario, name) for name in scenario.parties}
+    if publics[me] != identity.public:
+        raise UsageError(
+            f"the key file of {me} does not match its public_key in the scenario",
+            f'write public_key = "{text}" there, in every party\'s copy',
+            party=me,
+        )
+    address = scenario.parties[me].address
+    dial = {peer: _endpoint(scenario, peer) for peer in scenario.parties if peer != me and _dials(scenario, me, peer)}
+    others = {name: key for name, key in publics.items() if name != me}
+    local = all(_loopback(party.address) for party in scenario.parties.values() if party.address)
+    return Place(identity, others, _listening(address) if address else None, lambda _: dial, local)
+
+
+def _dials(scenario: Scenario, me: str, peer: str) -> bool:
+    """Whether `me` dials `peer`: the side that is listed later does, or the only one that can."""
+    mine, theirs = scenario.parties[me].address, scenario.parties[peer].address
+    if mine is None and theirs is None:
+        raise UsageError(
+            f"neither {me} nor {peer} has an address, so they cannot reach each other",
+            "give one of them an `address` in the scenario",
+        )
+    order = list(scenario.parties)
+    if mine is not None and theirs is not None:
+        return order.index(me) > order.index(peer)
+    return theirs is not None
+
+
+def _public_key(scenario: Scenario, name: str) -> bytes:
+    text = scenario.parties[name].public_key
+    if text is None:
+        raise UsageError(
+            f"[parties.{name}] has no public_key", f"`mpc keygen {name}` prints it; it belongs in every party's copy"
+        )
+    try:
+        return keys.curve_key(text)
+    except ValueError:
+        raise UsageError(f"[parties.{name}] public_key is not one", "`mpc keygen` prints it") from None
+
+
+def _endpoint(scenario: Scenario, name: str) -> str:
+    address = scenario.parties[name].address
+    assert address is not None
+    return f"tcp://{address}"
+
+
+def _listening(address: str) -> str:
+    """Where to listen: the address itself where it is a number, else every interface at its port."""
+    host, port = split_address(address)
+    try:
+        literal = ipaddress.ip_address(host)
+    except ValueError:
+        return f"tcp://{'127.0.0.1' if host == 'localhost' else '*'}:{port}"
+    return f"tcp://[{literal}]:{port}" if literal.version == 6 else f"tcp://{literal}:{port}"
+
+
+def _loopback(address: str) -> bool:
+    host, _ = split_address(address)
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

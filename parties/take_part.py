@@ -1,0 +1,250 @@
+"""One party's part in a run, from its data to its result: the same whether the launcher or a person started it."""
+
+from __future__ import annotations
+
+import os
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from logging import Logger
+from typing import Any
+
+from mpc.channel import Channel, Limits
+from mpc.errors import BeaverlodgeError, InternalError, InterruptedRun, PeerLostError
+from mpc.handshake import Agreement, Offer, Table, meet
+from mpc.plan import Plan, make_plan
+from mpc.play import part, play_helper, play_owner
+from mpc.prg import Entropy, insecure_entropy, os_entropy
+from mpc.trace import Trace
+from mpc.transport import Identity, Transport
+from parties.data import Table as DataTable
+from parties.data import load_owner_table
+from parties.rows import own_rows, row_counts, settings_for
+from parties.scenario import Scenario
+from parties.supervisor import Reporter
+from parties.version import VERSION
+from protocols.training_job import Trained, constants_digest, training_job
+
+LOOPBACK_PATIENCE = 3.0
+PATIENCE = 30.0
+_LINGER = 1.0
+
+
+@dataclass(frozen=True)
+class Place:
+    """How a party is reached and whom it knows.
+
+    Args:
+        identity: its keys.
+        peers: the others' public keys.
+        listen: where it listens, or None to dial only.
+        find: tells, once this party listens at an endpoint, which peers to dial where.
+        local: whether all parties are on this machine, where a closed connection means a dead process.
+    """
+
+    identity: Identity
+    peers: Mapping[str, bytes]
+    listen: str | None
+    find: Callable[[str | None], Mapping[str, str]]
+    local: bool
+
+
+def take_part(scenario: Scenario, me: str, place: Place, reporter: Reporter, log: Logger) -> dict[str, Any]:
+    """Take part in the scenario's run as `me`; returns the party's result as `record.merge_results` takes it.
+
+    Raises:
+        BeaverlodgeError: what went wrong first, here or at a peer; the peers were told its code and stage.
+    """
+    started = time.perf_counter()
+    trace = Trace(reporter.stage)
+    transport = Transport(place.identity, place.peers, place.listen)
+    channel: Channel | None = None
+    try:
+        dial = place.find(transport.endpoint)
+        channel = _channel(scenario, me, place, transport, trace, _sayer(reporter, log))
+        for peer, endpoint in dial.items():
+            transport.dial(peer, endpoint)
+        return _play(scenario, me, channel, trace, reporter, log, started)
+    except BaseException as problem:
+        error = _as_error(problem, me, log)
+        log.error("stage '%s': %s", trace.at, error)
+        if channel is not None:
+            channel.abort(error, trace.at)
+        raise error from None
+    finally:
+        transport.close(_LINGER)
+
+
+def _channel(
+    scenario: Scenario, me: str, place: Place, transport: Transport, trace: Trace, say: Callable[[str], None]
+) -> Channel:
+    session = scenario.session
+    patience = session.patience or (LOOPBACK_PATIENCE if place.local else PATIENCE)
+    limits = Limits(session.connect_timeout, session.deadline, patience)
+    return Channel(me, [name for name in scenario.parties if name != me], transport, limits, trace, say)
+
+
+def _play(
+    scenario: Scenario, me: str, channel: Channel, trace: Trace, reporter: Reporter, log: Logger, started: float
+) -> dict[str, Any]:
+    owner = scenario.parties[me].role == "owner"
+    trace.stage("data", 0, 0)
+    table = load_owner_table(scenario, me) if owner else None
+    if table is not None and table.ignored:
+        log.info("columns that are not numeric and not used: %s", ", ".join(table.ignored))
+    trace.stage("connecting", 0, 0)
+    entropy = _entropy(scenario, me, reporter, log)
+    players = Table(scenario.owners, scenario.helper)
+    agreement = meet(
+        channel,
+        players,
+        _offer(scenario, table),
+        lambda rows, features: plan_for(scenario, rows, features),
+        entropy,
+        scenario.session.connect_timeout,
+    )
+    if table is not None and len(agreement.columns) < len(table.columns):
+        unshared = [name for name in table.columns if name not in set(agreement.columns)]
+        log.info("columns that not all owners have, and that are not used: %s", ", ".join(unshared))
+    trace.restart_counts()
+    trace.stage("running", 0, 0)
+    trained: Trained | None = None
+    if table is not None:
+        trained = _train(scenario, players, channel, agreement, trace, table)
+    else:
+        play_helper(channel, players, agreement, trace)
+    measured = _measured(trace)
+    trace.stage("done", 0, 0)
+    finished = time.perf_counter()
+    part(channel, players, patient=not owner)
+    log.info("done: %d rounds, %d bytes sent", measured["rounds"], measured["bytes_sent"])
+    return _result(scenario, me, agreement, trace, measured, trained, started, finished)
+
+
+def plan_for(scenario: Scenario, rows: Mapping[str, tuple[int, int]], features: int) -> Plan:
+    """The plan of a scenario's run, given each owner's rows and how many columns the owners share."""
+    settings = settings_for(scenario, rows, features)
+    return make_plan(
+        lambda p: training_job(p, None, settings), scenario.owners, scenario.helper, constants_digest(settings)
+    )
+
+
+def _train(
+    scenario: Scenario, players: Table, channel: Channel, agreement: Agreement, trace: Trace, table: DataTable
+) -> Trained:
+    rows = {owner: agreement.rows[owner] for owner in scenario.owners}
+    settings = settings_for(scenario, rows, len(agreement.columns))
+    own = own_rows(table, scenario, agreement.columns)
+    result: Trained = play_owner(channel, players, agreement, trace, lambda p: training_job(p, own, settings))
+    return result
+
+
+def _offer(scenario: Scenario, table: DataTable | None) -> Offer:
+    facts = _flat(scenario.agreed())
+    if table is None:
+        return Offer(VERSION, facts, None, None)
+    return Offer(VERSION, facts, row_counts(scenario, table.rows), table.columns)
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings by dotted key."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat.update(_flat(value, f"{prefix}{key}."))
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def _entropy(scenario: Scenario, me: str, reporter: Reporter, log: Logger) -> Entropy:
+    seed = scenario.testing.insecure_seed if scenario.testing else None
+    if seed is None:
+        return os_entropy
+    text = "INSECURE: this run's secrets come from the scenario's test seed; use it for tests only"
+    log.warning(text)
+    reporter.log("warning", text)
+    return insecure_entropy(seed, me)
+
+
+def _measured(trace: Trace) -> dict[str, int]:
+    return {
+        "rounds": trace.rounds,
+        "bytes_sent": trace.bytes_sent,
+        "bytes_received": trace.bytes_received,
+        "messages": trace.messages,
+    }
+
+
+def _result(
+    scenario: Scenario,
+    me: str,
+    agreement: Agreement,
+    trace: Trace,
+    measured: Mapping[str, int],
+    trained: Trained | None,
+    started: float,
+    finished: float,
+) -> dict[str, Any]:
+    plan = agreement.plan
+    seconds = {
+        "connect": trace.seconds("connecting", "handshake"),
+        "setup": trace.seconds("handshake", "running"),
+        "online": trace.seconds("running", "done"),
+        "training": trace.seconds("training", "range check"),
+        "total": finished - started,
+    }
+    model = None
+    if trained is not None:
+        model = {
+            "features": list(trained.features),
+            "weights": list(trained.weights),
+            "intercept": trained.intercept,
+            "standardised_weights": list(trained.standardised[:-1]),
+            "standardised_intercept": trained.standardised[-1],
+        }
+    return {
+        "party": {"role": scenario.parties[me].role, "pid": os.getpid(), **measured, "seconds": seconds},
+        "session": agreement.session.hex(),
+        "plan": {
+            "digest": plan.digest,
+            "rounds": len(plan.rounds),
+            "bytes": plan.bytes_sent,
+            "messages": plan.messages_sent,
+            "correlations": plan.correlations,
+        },
+        "model": model,
+        "metrics": trained.metrics if trained else None,
+        "revealed": [
+            {"what": item.what, "to": list(item.to), "shape": list(item.shape), "why": item.why}
+            for item in trace.reveals
+        ],
+        "testing": {"insecure_seed": scenario.testing.insecure_seed} if scenario.testing else None,
+    }
+
+
+def _sayer(reporter: Reporter, log: Logger) -> Callable[[str], None]:
+    def say(text: str) -> None:
+        log.warning(text)
+        reporter.log("warning", text)
+
+    return say
+
+
+def _as_error(problem: BaseException, me: str, log: Logger) -> BeaverlodgeError:
+    """The error to end with. Of a bug, the log keeps where it happened, but no message: that could hold data."""
+    if isinstance(problem, BeaverlodgeError):
+        return problem
+    if isinstance(problem, KeyboardInterrupt):
+        return InterruptedRun(f"{me} was interrupted", "start it again from the beginning", party=me)
+    frames = "".join(traceback.format_tb(problem.__traceback__))
+    log.error("a bug: %s\n%s", type(problem).__name__, frames)
+    return InternalError(
+        f"{me} met a bug ({type(problem).__name__})", "please report it with the log, which holds no data", party=me
+    )
+
+
+def first_hand(error: BeaverlodgeError) -> bool:
+    """Whether an error was found here, rather than told by a peer or the mere loss of one."""
+    return error.told_by is None and not isinstance(error, PeerLostError)
