@@ -30,6 +30,14 @@ class Ghost:
     def __bool__(self) -> bool:
         raise InternalError("control flow depends on data: a dry run met a value where it needs a decision")
 
+    def __int__(self) -> int:
+        raise InternalError("control flow depends on data: a dry run met a value where it needs a number")
+
+    __index__ = __int__
+
+    def __float__(self) -> float:
+        return float(int(self))
+
     @property
     def ndim(self) -> int:
         return len(self.shape)
