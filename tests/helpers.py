@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from hypothesis import HealthCheck, settings
 
 from mpc.lockstep import Message, Outcome, Tap, run_lockstep
 from mpc.party import Party
@@ -148,7 +149,7 @@ def job(
         train, test = split(seed, owner, len(y), test_fraction)
         names = tuple(f"x{k}" for k in range(x.shape[1]))
         own[owner] = OwnRows(names, x[train], y[train], x[test], y[test])
-    settings: dict[str, Any] = {
+    given: dict[str, Any] = {
         "owners": tuple(tables),
         "helper": "helper",
         "train_rows": tuple(len(o.y_train) for o in own.values()),
@@ -163,13 +164,24 @@ def job(
         "standardise": True,
         "metrics": True,
     }
-    return own, TrainingSettings(**{**settings, **changes})
+    return own, TrainingSettings(**{**given, **changes})
 
 
-def train(own: Mapping[str, OwnRows], settings: TrainingSettings, seed: int = 0, tap: Tap | None = None) -> Outcome:
+def train(own: Mapping[str, OwnRows], how: TrainingSettings, seed: int = 0, tap: Tap | None = None) -> Outcome:
     """The training job of all owners."""
 
     def factory(name: str) -> ProgramFactory:
-        return lambda p: training_job(p, None if p.dry else own[name], settings)
+        return lambda p: training_job(p, None if p.dry else own[name], how)
 
-    return lockstep({name: factory(name) for name in settings.owners}, seed, tap)
+    return lockstep({name: factory(name) for name in how.owners}, seed, tap)
+
+
+def steady(examples: int) -> settings:
+    """Hypothesis with the same examples on every run and no regard for the machine's speed."""
+    return settings(
+        max_examples=examples,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )

@@ -1,0 +1,112 @@
+"""Beaver products equal the products, in every ring, shape and number of owners."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import BroadcastableShapes, mutually_broadcastable_shapes
+
+from mpc.correlation import MultiplyTriple, Spec
+from mpc.errors import InternalError
+from mpc.fixed import decode, encode
+from mpc.party import Party
+from mpc.ring import B8, B16, B32, B64, Z32, Z64, Ring, wide
+from mpc.share import Share
+from protocols.beaver import matmul, multiply
+from tests.helpers import on_shares, signed, steady
+
+RINGS = (Z64, Z32, B64, B32, B16, B8, wide(128))
+EDGES = (0, 1, -1, 2**31, 2**63, 2**64 - 1, 2**22 - 1)
+
+
+def elements(draw: np.random.Generator, shape: tuple[int, ...], ring: Ring) -> np.ndarray:
+    """Random elements, with the ring's edges among them."""
+    numbers = [
+        int.from_bytes(draw.bytes(ring.word_bytes), "little") if draw.random() < 0.7 else int(draw.choice(EDGES[:3]))
+        for _ in range(int(np.prod(shape)))
+    ]
+    for k in range(0, len(numbers), 5):
+        numbers[k] = EDGES[(k // 5) % len(EDGES)]
+    return np.array([v % 2**ring.bits for v in numbers], dtype=object).reshape(shape).astype(ring.dtype)
+
+
+@steady(120)
+@given(
+    mutually_broadcastable_shapes(num_shapes=2, min_dims=1, max_dims=3, max_side=4),
+    st.sampled_from(RINGS),
+    st.integers(2, 5),
+    st.integers(0, 2**32),
+)
+def test_multiply(shapes: BroadcastableShapes, ring: Ring, n: int, seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    x, y = (elements(draw, shape, ring) for shape in shapes.input_shapes)
+
+    async def body(p: Party, s: list[Share]) -> Share:
+        return await multiply(p, s[0], s[1])
+
+    (z,), outcome = on_shares(body, [(x, 3, ring), (y, 4, ring)], n, seed)
+    wanted = x.astype(object) & y.astype(object) if ring.xor else x.astype(object) * y.astype(object) % 2**ring.bits
+    assert z.shape == shapes.result_shape
+    assert (z == wanted).all()
+    assert outcome.results["owner0"][0].scale == 7
+    assert set(outcome.rounds.values()) == {1}
+
+
+@steady(60)
+@given(
+    st.integers(1, 7),
+    st.one_of(st.integers(1, 12), st.sampled_from([170, 171, 345])),
+    st.integers(1, 7),
+    st.sampled_from(["mm", "mv", "vm", "vv"]),
+    st.integers(2, 5),
+    st.integers(0, 2**32),
+)
+def test_matmul(rows: int, inner: int, columns: int, kind: str, n: int, seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    x = elements(draw, (rows, inner) if kind[0] == "m" else (inner,), Z64)
+    y = elements(draw, (inner, columns) if kind[1] == "m" else (inner,), Z64)
+
+    async def body(p: Party, s: list[Share]) -> Share:
+        return await matmul(p, s[0], s[1])
+
+    (z,), outcome = on_shares(body, [(x, 0, Z64), (y, 0, Z64)], n, seed)
+    wanted = np.atleast_1d(x.astype(object) @ y.astype(object) % 2**64)
+    assert z.shape == wanted.shape
+    assert (z == wanted).all()
+    assert set(outcome.rounds.values()) == {1}
+
+
+@steady(30)
+@given(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=9), st.integers(2, 5))
+def test_reals(values: list[float], n: int) -> None:
+    x = np.array(values)
+    y = x[::-1] * 0.7 - 1.0
+
+    async def body(p: Party, s: list[Share]) -> Share:
+        return await multiply(p, s[0], s[1])
+
+    (z,), _ = on_shares(body, [(encode(x, 22), 22, Z64), (encode(y, 19), 19, Z64)], n)
+    np.testing.assert_allclose(decode(z, 41), x * y, atol=1e3 * 2.0**-18, rtol=0)
+
+
+def test_products_of_products() -> None:
+    async def body(p: Party, s: list[Share]) -> Share:
+        return await multiply(p, await multiply(p, s[0], s[1]), s[0])
+
+    (z,), outcome = on_shares(body, [(np.array([3, 5]), 0, Z64), (np.array([-2, 7]), 0, Z64)], 3)
+    assert signed(z).tolist() == [-18, 175]
+    assert set(outcome.rounds.values()) == {2}
+
+
+def test_a_mask_serves_once() -> None:
+    async def body(p: Party, s: list[Share]) -> Share:
+        spec = Spec((2,))
+        a, b, _ = p.correlation(MultiplyTriple(spec, spec))
+        await p.open(s[0] - a, s[1] - b, label="first")
+        await p.open(s[1] - a, label="second")
+        return s[0]
+
+    with pytest.raises(InternalError, match="used twice"):
+        on_shares(body, [(np.array([3, 5]), 0, Z64), (np.array([2, 7]), 0, Z64)])

@@ -1,0 +1,70 @@
+"""Truncation: within one unit of the last place for every value and shift, and without bias."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from mpc.party import Party
+from mpc.ring import Z64
+from mpc.share import Share
+from protocols.truncation import truncate
+from tests.helpers import on_shares, signed, steady, words
+
+LARGEST = 2**62 - 1
+EDGES = [0, 1, -1, LARGEST, -LARGEST, 2**61, -(2**61), 2**32 - 1, -(2**32)]
+numbers = st.one_of(st.sampled_from(EDGES), st.integers(-LARGEST, LARGEST), st.integers(-(2**20), 2**20))
+
+
+def cut(numbers: object, shift: int, n: int = 2, seed: int = 0, scale: int = 40) -> np.ndarray:
+    async def body(p: Party, shares: list[Share]) -> Share:
+        low = await truncate(p, shares[0], shift)
+        assert low.scale == scale - shift
+        return low
+
+    (value,), _ = on_shares(body, [(words(numbers), scale, Z64)], n, seed)
+    return signed(value)
+
+
+@steady(60)
+@given(st.lists(numbers, min_size=1, max_size=12), st.integers(1, 62), st.integers(2, 5), st.integers(0, 99))
+@example([LARGEST] * 40, 62, 2, 1)
+@example([LARGEST] * 40, 61, 3, 1)
+@example([-LARGEST] * 40, 62, 5, 1)
+def test_within_one_unit_of_the_last_place(values: list[int], shift: int, n: int, seed: int) -> None:
+    for value, got in zip(values, cut(values, shift, n, seed), strict=True):
+        assert abs(int(got) * 2**shift - value) < 2**shift
+
+
+@pytest.mark.parametrize("shift", range(1, 63))
+def test_every_shift_at_the_edges(shift: int) -> None:
+    values = [v for v in (*EDGES, 2**shift - 1, 2**shift, 2**shift + 1, 1 - 2**shift) if abs(v) <= LARGEST] * 8
+    for value, got in zip(values, cut(values, shift, 2, shift), strict=True):
+        assert abs(int(got) * 2**shift - value) < 2**shift
+
+
+@pytest.mark.parametrize("shift", [1, 13, 30, 61])
+def test_multiples_are_exact(shift: int) -> None:
+    reach = LARGEST >> shift
+    values = [v << shift for v in (0, 1, -1, reach, -reach, reach // 2)] * 10
+    assert cut(values, shift).tolist() == [v >> shift for v in values]
+
+
+@pytest.mark.parametrize("shift", [1, 2, 8, 30, 50])
+@pytest.mark.parametrize("part", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize("whole", [0, 1234, -1234])
+def test_no_bias(shift: int, part: float, whole: int) -> None:
+    count = 20_000
+    value = (whole << shift) + round(part * 2**shift)
+    errors = cut([value] * count, shift).astype(float) - value / 2**shift
+    assert abs(errors.mean()) < 5 * 0.5 / count**0.5
+
+
+@pytest.mark.parametrize("n", [2, 3, 5])
+def test_any_shape(n: int) -> None:
+    values = np.arange(-30, 30, dtype=object).reshape(3, 4, 5) * 1000
+    got = cut(values, 3, n)
+    assert got.shape == (3, 4, 5)
+    assert (abs(got * 8 - values) < 8).all()
