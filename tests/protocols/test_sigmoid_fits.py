@@ -88,9 +88,7 @@ def test_beyond_the_reach_it_is_wrong(fit: SigmoidFit) -> None:
 
 
 def test_the_cheapest_fit_that_reaches_is_chosen() -> None:
-    chosen = {
-        reach: fit_for(reach).period for reach in (0.5, 21.0, 21.1, 48.0, 53.0, 53.5, 112.0, 200.0, 245.0)
-    }
+    chosen = {reach: fit_for(reach).period for reach in (0.5, 21.0, 21.1, 48.0, 53.0, 53.5, 112.0, 200.0, 245.0)}
     assert chosen == {
         0.5: 64,
         21.0: 64,

@@ -1,0 +1,137 @@
+"""Comparison of shared values with public bounds, at every edge of the ring."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from mpc.correlation import fold_order
+from mpc.party import Party
+from mpc.ring import B8, B64, Z64
+from mpc.share import Share
+from protocols.comparison import any_set, greater, outside
+from tests.helpers import on_shares, steady, words
+
+LOWEST, HIGHEST = -(2**63), 2**63 - 1
+EDGES = [0, 1, -1, LOWEST, LOWEST + 1, HIGHEST, HIGHEST - 1, 2**32, -(2**32)]
+numbers = st.one_of(st.sampled_from(EDGES), st.integers(LOWEST, HIGHEST), st.integers(-9, 9))
+unsigned = numbers.map(lambda v: v % 2**64)
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[int, int, int]:
+    """A value and bounds; often the value is at, or next to, a bound."""
+    low, high = sorted((draw(numbers), draw(numbers)))
+    value = draw(st.one_of(numbers, st.sampled_from([b + k for b in (low, high) for k in (-1, 0, 1)])))
+    return (value - LOWEST) % 2**64 + LOWEST, low, high
+
+
+def outside_bits(values: list[tuple[int, int, int]], n: int, seed: int) -> list[int]:
+    x, low, high = (np.array(column, dtype=object) for column in zip(*values, strict=True))
+
+    async def body(p: Party, s: list[Share]) -> Share:
+        return await outside(p, s[0], low.astype(np.int64), high.astype(np.int64), label="outside")
+
+    (bits,), outcome = on_shares(body, [(words(x), 20, Z64)], n, seed)
+    assert set(outcome.rounds.values()) == {7}
+    return [int(b) & 1 for b in bits]
+
+
+def any_word(bits: list[int], n: int, seed: int) -> int:
+    async def body(p: Party, s: list[Share]) -> object:
+        return await any_set(p, s[0], what="any", why="test")
+
+    # Only bit 0 of each byte counts, in every share: the others are what is left over from the comparison.
+    noise = np.random.default_rng(seed).integers(0, 128, len(bits)).astype(np.uint8) << 1
+    (word,), outcome = on_shares(body, [(np.array(bits, dtype=np.uint8) | noise, 0, B8)], n, seed)
+    assert set(outcome.rounds.values()) == {2}
+    assert [r.what for r in outcome.reveals] == ["any"]
+    return int(word[0])
+
+
+def test_fold_order_puts_neighbours_into_the_halves() -> None:
+    for bit in range(64):
+        place = int(f"{bit:06b}"[::-1], 2)
+        assert fold_order(np.array([1 << bit], dtype=np.uint64))[0] == np.uint64(1 << place)
+
+
+@steady(60)
+@given(st.lists(st.tuples(unsigned, unsigned), min_size=1, max_size=20), st.integers(2, 5), st.integers(0, 99))
+def test_greater(pairs: list[tuple[int, int]], n: int, seed: int) -> None:
+    pairs = [*pairs, *((r, r) for r, _ in pairs), *((r, (r + 1) % 2**64) for r, _ in pairs)]
+    r, u = (np.array(column, dtype=np.uint64) for column in zip(*pairs, strict=True))
+
+    async def body(p: Party, s: list[Share]) -> Share:
+        return await greater(p, s[0], u)
+
+    (bits,), outcome = on_shares(body, [(fold_order(r), 0, B64)], n, seed)
+    assert [int(b) & 1 for b in bits] == [int(a > b) for a, b in pairs]
+    assert set(outcome.rounds.values()) == {6}
+
+
+@pytest.mark.parametrize("bit", range(64))
+def test_greater_sees_every_bit(bit: int) -> None:
+    r = np.array([1 << bit, (1 << bit) - 1, 1 << bit], dtype=np.uint64)
+    u = np.array([(1 << bit) - 1, 1 << bit, 1 << bit], dtype=np.uint64)
+
+    async def body(p: Party, s: list[Share]) -> Share:
+        return await greater(p, s[0], u)
+
+    (bits,), _ = on_shares(body, [(fold_order(r), 0, B64)])
+    assert [int(b) & 1 for b in bits] == [1, 0, 0]
+
+
+@steady(150)
+@given(st.lists(cases(), min_size=1, max_size=20), st.integers(2, 5), st.integers(0, 9999))
+@example([(v, LOWEST, HIGHEST) for v in EDGES], 2, 0)  # everything is inside
+@example([(v, w, w) for v in EDGES for w in EDGES], 3, 1)  # one value is inside
+@example([(v, LOWEST, 5) for v in EDGES] + [(v, 5, HIGHEST) for v in EDGES], 2, 2)
+def test_outside(values: list[tuple[int, int, int]], n: int, seed: int) -> None:
+    assert outside_bits(values, n, seed) == [int(not low <= x <= high) for x, low, high in values]
+
+
+def test_outside_for_many_masks() -> None:
+    # Under a mask of its own each time, m = x + r falls on every side of the bounds and of the ring's end.
+    inside, beyond = [(7, -8, 7), (-8, -8, 7)] * 500, [(8, -8, 7), (-9, -8, 7)] * 500
+    wide = [(v, -(2**62), 2**62) for v in (2**62, -(2**62), 2**62 + 1, -(2**62) - 1)] * 250
+    got = outside_bits(inside + beyond + wide, 2, 5)
+    assert got == [0] * 1000 + [1] * 1000 + [0, 0, 1, 1] * 250
+
+
+@steady(60)
+@given(st.lists(st.integers(0, 1), min_size=1, max_size=40), st.integers(2, 5), st.integers(0, 999))
+@example([0], 2, 0)
+@example([1], 2, 0)
+@example([0] * 7 + [1], 3, 0)
+@example([0] * 8 + [1], 2, 0)
+def test_any_set(bits: list[int], n: int, seed: int) -> None:
+    assert (any_word(bits, n, seed) != 0) == any(bits)
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 17])
+def test_one_bit_anywhere_is_seen(count: int) -> None:
+    assert any_word([0] * count, 2, count) == 0
+    for place in range(count):
+        assert any_word([int(k == place) for k in range(count)], 2, place) != 0
+
+
+def test_the_word_tells_not_how_many_are_set() -> None:
+    few, many = ([any_word(bits, 2, seed) for seed in range(200)] for bits in ([1] + [0] * 15, [1] * 16))
+    for drawn in (few, many):
+        assert len(set(drawn)) == 200
+        assert abs(np.mean([word / 2**64 for word in drawn]) - 0.5) < 5 * 12**-0.5 / 200**0.5
+
+
+@steady(40)
+@given(st.lists(cases(), min_size=1, max_size=20), st.integers(2, 5), st.integers(0, 9999))
+def test_outside_then_any(values: list[tuple[int, int, int]], n: int, seed: int) -> None:
+    x, low, high = (np.array(column, dtype=object) for column in zip(*values, strict=True))
+
+    async def body(p: Party, s: list[Share]) -> object:
+        bits = await outside(p, s[0], low.astype(np.int64), high.astype(np.int64), label="outside")
+        return await any_set(p, bits, what="any", why="test")
+
+    (word,), _ = on_shares(body, [(words(x), 20, Z64)], n, seed)
+    assert (int(word[0]) != 0) == any(not low <= x <= high for x, low, high in values)
