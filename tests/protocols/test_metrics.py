@@ -1,0 +1,199 @@
+"""Pooled metrics equal scikit-learn's and the twin's; the AUC's histogram costs less than 0.005."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics as sk
+
+from mpc.ghost import ghost
+from mpc.lockstep import Outcome
+from mpc.party import Party
+from mpc.plan import ProgramFactory
+from mpc.ring import Z64
+from mpc.share import Share
+from protocols.metrics import BINS, Bins, Scored, auc_numerator, bins_for, evaluate, local_sums
+from protocols.twin import TwinModel, twin_metrics
+from tests.helpers import lockstep, on_shares, owner_names, signed, steady, words
+
+Rows = tuple[np.ndarray, np.ndarray]
+
+
+def split(x: np.ndarray, y: np.ndarray, n: int) -> list[Rows]:
+    """Rows dealt out to owners in parts of different sizes."""
+    cuts = [len(y) * (k + 1) * (k + 2) // (n * (n + 1)) for k in range(n - 1)]
+    return list(zip(np.split(x, cuts), np.split(y, cuts), strict=True))
+
+
+def joint(sets: dict[str, list[Rows]], weights: np.ndarray, seed: int = 0) -> tuple[dict[str, Any], Outcome]:
+    n = len(next(iter(sets.values())))
+
+    def factory(k: int) -> ProgramFactory:
+        def program(p: Party) -> Any:
+            own = {
+                name: Scored(ghost((len(parts[k][1]),)), parts[k][1])
+                if p.dry
+                else Scored(parts[k][0] @ weights[:-1] + weights[-1], parts[k][1])
+                for name, parts in sets.items()
+            }
+            return evaluate(p, own, bins_for(weights))
+
+        return program
+
+    outcome = lockstep({name: factory(k) for k, name in enumerate(owner_names(n))}, seed)
+    assert set(outcome.rounds.values()) == {2}
+    results = list(outcome.results.values())
+    assert all(result == results[0] for result in results)
+    return results[0], outcome
+
+
+def plain(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> dict[str, Any]:
+    d = len(weights) - 1
+    return twin_metrics(TwinModel(weights, np.zeros(d), np.ones(d), 0.0, 0.0), x, y)
+
+
+def close(got: dict[str, Any], wanted: dict[str, Any]) -> None:
+    assert got.keys() == wanted.keys()
+    for key in ("rows", "positives", "accuracy", "confusion"):
+        assert got[key] == wanted[key]
+    for key, slack in (("auc", 0.005), ("log_loss", 1e-6), ("brier", 1e-6)):
+        assert (got[key] is None) == (wanted[key] is None)
+        assert wanted[key] is None or abs(got[key] - wanted[key]) < slack, key
+
+
+@steady(40)
+@given(st.integers(2, 5), st.integers(1, 150), st.integers(1, 6), st.floats(-3, 3), st.integers(0, 2**32))
+def test_as_the_twin(n: int, rows: int, d: int, size: float, seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    x, weights = draw.normal(size=(rows, d)), draw.normal(size=d + 1) * 10**size
+    y = (draw.uniform(size=rows) < 1 / (1 + np.exp(-np.clip(x @ weights[:-1] + weights[-1], -99, 99)))).astype(float)
+    got, _ = joint({"train": split(x, y, n)}, weights, seed % 1000)
+    close(got["train"], plain(x, y, weights))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_as_scikit_learn(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    x, weights = draw.normal(size=(400, 5)), draw.normal(size=6)
+    p = 1 / (1 + np.exp(-(x @ weights[:-1] + weights[-1])))
+    y = (draw.uniform(size=400) < p).astype(float)
+    got, outcome = joint({"train": split(x, y, 3), "test": split(x[:50], y[:50], 3)}, weights)
+    for name, (some_p, some_y) in {"train": (p, y), "test": (p[:50], y[:50])}.items():
+        result = got[name]
+        assert result["accuracy"] == sk.accuracy_score(some_y, some_p >= 0.5)
+        assert result["log_loss"] == pytest.approx(sk.log_loss(some_y, some_p), abs=1e-6)
+        assert result["brier"] == pytest.approx(sk.brier_score_loss(some_y, some_p), abs=1e-6)
+        assert abs(result["auc"] - sk.roc_auc_score(some_y, some_p)) < 0.005
+        tn, fp, fn, tp = sk.confusion_matrix(some_y, some_p >= 0.5).ravel()
+        assert list(result["confusion"].values()) == [tp, fp, tn, fn]
+        assert plain(x[: len(some_y)], some_y, weights)["auc"] == pytest.approx(
+            sk.roc_auc_score(some_y, some_p), abs=1e-12
+        )
+    assert [r.what for r in outcome.reveals] == [
+        "metric sums (train)",
+        "metric sums (test)",
+        "AUC pairs (train)",
+        "AUC pairs (test)",
+    ]
+
+
+HARD = {
+    "heavy overlap": (lambda z, u: u < 0.5, 1.0, 0.0),
+    "nearly separated": (lambda z, u: z + 0.1 * u > 0.3, 1.0, 0.0),
+    "one in a hundred": (lambda z, u: u < 0.01 * np.exp(z), 1.0, 0.0),
+    "large scores": (lambda z, u: u < 1 / (1 + np.exp(-z)), 80.0, 3.0),
+    "tiny scores": (lambda z, u: u < 1 / (1 + np.exp(-z)), 1e-5, 0.0),
+    "tiny scores far from zero": (lambda z, u: u < 1 / (1 + np.exp(-z)), 1e-5, 40.0),
+}
+
+
+@pytest.mark.parametrize("case", HARD)
+@pytest.mark.parametrize("seed", range(3))
+def test_the_histogram_costs_little(case: str, seed: int) -> None:
+    label, size, intercept = HARD[case]
+    draw = np.random.default_rng(seed)
+    x, w = draw.normal(size=(1500, 8)), draw.normal(size=8)
+    y = label(x @ w, draw.uniform(size=1500)).astype(float)
+    weights = np.append(w * size, intercept)
+    got, _ = joint({"test": split(x, y, 2)}, weights)
+    assert 0 < y.sum() < 1500
+    close(got["test"], plain(x, y, weights))
+
+
+def test_a_spread_of_scores_that_is_small_beside_the_weights() -> None:
+    # Two features that nearly cancel: the scores spread over a hundredth of what the weights would allow.
+    draw = np.random.default_rng(4)
+    base = draw.normal(size=2000)
+    x = np.column_stack([base, base + 0.02 * draw.normal(size=2000)])
+    weights = np.array([-5.0, 5.0, 0.3])
+    y = (draw.uniform(size=2000) < 1 / (1 + np.exp(-20 * (x @ weights[:-1])))).astype(float)
+    got, _ = joint({"test": split(x, y, 2)}, weights)
+    close(got["test"], plain(x, y, weights))
+
+
+@pytest.mark.parametrize("label", [0.0, 1.0])
+def test_one_class_only(label: float) -> None:
+    x, weights = np.random.default_rng(5).normal(size=(20, 2)), np.array([1.0, -1.0, 0.1])
+    y = np.full(20, label)
+    got, _ = joint({"test": split(x, y, 2)}, weights)
+    assert got["test"]["auc"] is None
+    close(got["test"], plain(x, y, weights))
+
+
+def test_no_rows_at_all() -> None:
+    empty = (np.zeros((0, 2)), np.zeros(0))
+    got, _ = joint({"test": [empty, empty]}, np.array([1.0, 2.0, 3.0]))
+    assert got["test"] == {
+        **dict.fromkeys(("rows", "positives"), 0),
+        **dict.fromkeys(("accuracy", "auc", "log_loss", "brier")),
+        "confusion": {"true_positives": 0, "false_positives": 0, "true_negatives": 0, "false_negatives": 0},
+    }
+    assert got["test"] == plain(*empty, np.array([1.0, 2.0, 3.0]))
+
+
+def test_one_owner_without_rows() -> None:
+    draw = np.random.default_rng(6)
+    x, y, weights = draw.normal(size=(30, 2)), (np.arange(30) % 3 == 0).astype(float), np.array([1.0, 2.0, 3.0])
+    got, _ = joint({"test": [(x, y), (x[:0], y[:0])]}, weights)
+    close(got["test"], plain(x, y, weights))
+
+
+def test_weights_of_zero_are_a_coin() -> None:
+    x, y = np.random.default_rng(7).normal(size=(30, 2)), (np.arange(30) % 2).astype(float)
+    got, _ = joint({"test": split(x, y, 2)}, np.zeros(3))
+    assert got["test"]["auc"] == 0.5
+    assert got["test"]["log_loss"] == pytest.approx(np.log(2), abs=1e-6)
+
+
+@steady(40)
+@given(st.integers(2, 4), st.integers(0, 2**32), st.integers(1, 400))
+def test_the_numerator_counts_pairs(n: int, seed: int, rows: int) -> None:
+    draw = np.random.default_rng(seed)
+    places = draw.choice([0, 1, BINS - 1, 7, 8, *draw.integers(0, BINS, 5)], size=rows)
+    sick = draw.random(rows) < 0.4
+    positives, negatives = (np.bincount(places[m], minlength=BINS) for m in (sick, ~sick))
+
+    async def body(p: Party, s: list[Share]) -> Any:
+        return await auc_numerator(p, s[0], s[1], name="test")
+
+    (value,), _ = on_shares(body, [(words(positives), 0, Z64), (words(negatives), 0, Z64)], n)
+    above = places[sick][:, np.newaxis] - places[~sick]
+    assert int(signed(value)[0]) == 2 * np.sum(above > 0) + np.sum(above == 0)
+
+
+@steady(40)
+@given(st.lists(st.floats(-1e300, 1e300), min_size=2), st.floats(-1e3, 1e3), st.floats(1e-9, 1e3))
+def test_bins_rise_with_the_score(scores: list[float], middle: float, unit: float) -> None:
+    numbers = Bins(middle, unit).number(np.array(sorted(scores)))
+    assert all(a <= b for a, b in pairwise(numbers))
+    assert numbers.min() >= 0 and numbers.max() < BINS
+
+
+def test_sums_of_extreme_scores_stay_finite() -> None:
+    sums = local_sums(Scored(np.array([-1e5, 1e5, 0.0]), np.array([1.0, 0.0, 1.0])))
+    np.testing.assert_allclose(sums, [1, 1, 0, 1, 2e5 + np.log(2), 2.25])

@@ -1,0 +1,113 @@
+"""Joint standardisation gives what numpy gives on everybody's rows together, and names a constant column."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mpc.errors import DataError
+from mpc.ghost import ghost
+from mpc.lockstep import run_lockstep
+from mpc.party import Party
+from mpc.plan import ProgramFactory
+from protocols.standardise import Moments, moments
+from tests.helpers import entropy, lockstep, owner_names, steady
+
+
+def factories(parts: list[np.ndarray], names: tuple[str, ...]) -> dict[str, ProgramFactory]:
+    rows = sum(len(part) for part in parts)
+
+    def factory(k: int) -> ProgramFactory:
+        return lambda p: moments(p, ghost(parts[0].shape) if p.dry else parts[k], rows, names)
+
+    return {name: factory(k) for k, name in enumerate(owner_names(len(parts)))}
+
+
+def joint(parts: list[np.ndarray]) -> Moments:
+    outcome = lockstep(factories(parts, tuple(f"x{k}" for k in range(parts[0].shape[1]))))
+    first: Moments = outcome.results["owner0"]
+    for other in outcome.results.values():  # to the last bit: the numbers are used in each owner's encoding
+        assert other.mean.tobytes() == first.mean.tobytes()
+        assert other.deviation.tobytes() == first.deviation.tobytes()
+    assert set(outcome.rounds.values()) == {2}
+    assert [r.what for r in outcome.reveals] == ["feature means", "feature standard deviations"]
+    return first
+
+
+@steady(80)
+@given(
+    st.lists(st.integers(0, 40), min_size=2, max_size=5),
+    st.lists(st.tuples(st.floats(-9, 11), st.floats(-3, 3)), min_size=1, max_size=4),
+    st.integers(0, 2**32),
+)
+def test_as_numpy_on_all_rows(counts: list[int], columns: list[tuple[float, float]], seed: int) -> None:
+    counts = [*counts[:-1], counts[-1] + 20]
+    draw = np.random.default_rng(seed)
+    scale, place = (
+        np.array(part) for part in zip(*[(10.0**s, 10.0**s * offset) for s, offset in columns], strict=True)
+    )
+    parts = [draw.normal(loc=k, size=(count, len(scale))) * scale + place for k, count in enumerate(counts)]
+    parts = [np.clip(part, -(2.0**40), 2.0**40) for part in parts]
+    got = joint(parts)
+    x = np.concatenate(parts)
+    np.testing.assert_array_less(np.abs(got.mean - x.mean(axis=0)), 1e-12 * np.abs(x).max(axis=0))
+    np.testing.assert_allclose(got.deviation, x.std(axis=0), rtol=1e-12)
+
+
+def test_a_small_spread_far_from_zero() -> None:
+    draw = np.random.default_rng(1)
+    parts = [draw.normal(size=(50, 2)) * [1e-3, 1.0] + [1e3, 1e9] for _ in range(3)]
+    got = joint(parts)
+    x = np.concatenate(parts)
+    np.testing.assert_allclose(got.deviation, x.std(axis=0), rtol=1e-9)
+
+
+def test_the_largest_values_allowed() -> None:
+    parts = [np.full((500, 1), 2.0**40), np.full((500, 1), -(2.0**40))]
+    got = joint(parts)
+    assert got.mean[0] == 0.0
+    assert got.deviation[0] == 2.0**40
+
+
+def test_apply() -> None:
+    part = np.random.default_rng(2).normal(size=(30, 3)) * 7 + 4
+    scaling = joint([part[:10], part[10:]])
+    np.testing.assert_allclose(scaling.apply(part), (part - part.mean(axis=0)) / part.std(axis=0), atol=1e-12)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, -3.7, 1e11, 123456.789, 1e-9])
+@pytest.mark.parametrize("n", [2, 3, 5])
+def test_a_constant_column_is_named(value: float, n: int) -> None:
+    draw = np.random.default_rng(3)
+    parts = [np.column_stack([draw.normal(size=7), np.full(7, value), draw.normal(size=7)]) for _ in range(n)]
+    with pytest.raises(DataError, match="column fever has the same value") as caught:
+        run_lockstep(factories(parts, ("age", "fever", "dose")), entropy=entropy(owner_names(n), 0))
+    assert "age" not in caught.value.message
+    assert "features" in caught.value.hint
+
+
+def test_constant_at_each_owner_but_not_together_is_fine() -> None:
+    got = joint([np.full((4, 1), 1.0), np.full((4, 1), 3.0)])
+    assert (got.mean[0], got.deviation[0]) == (2.0, 1.0)
+
+
+def test_every_owner_stops_at_a_constant_column() -> None:
+    stopped: list[str] = []
+    parts = [np.ones((3, 1)), np.ones((3, 1)), np.ones((3, 1))]
+
+    def guarded(factory: ProgramFactory) -> ProgramFactory:
+        async def program(p: Party) -> Any:
+            try:
+                await factory(p)
+            except DataError:
+                stopped.append(p.name)
+
+        return program
+
+    made = {name: guarded(factory) for name, factory in factories(parts, ("x",)).items()}
+    run_lockstep(made, entropy=entropy(owner_names(3), 0))
+    assert stopped == list(owner_names(3))
