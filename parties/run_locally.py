@@ -34,7 +34,7 @@ def run_locally(scenario: Scenario, out: Path | None, *, compare: bool) -> tuple
 
 def _run(scenario: Scenario, folder: Path, *, compare: bool) -> dict[str, Any]:
     with Progress(list(scenario.parties)) as progress:
-        results = launch(scenario.path, _orders(scenario), out=folder, on_event=progress)
+        results = launch(scenario.path, orders(scenario), out=folder, on_event=progress)
     record = merge_results(results, scenario_name=scenario.name, scenario_digest=scenario.digest)
     if compare:
         from parties.comparison import compare as with_plaintext
@@ -45,7 +45,7 @@ def _run(scenario: Scenario, folder: Path, *, compare: bool) -> dict[str, Any]:
     return record
 
 
-def _orders(scenario: Scenario) -> dict[str, dict[str, Any]]:
+def orders(scenario: Scenario) -> dict[str, dict[str, Any]]:
     """Each party's order: throw-away keys, its own and the others' public ones."""
     import zmq
 

@@ -57,7 +57,7 @@ def take_part(scenario: Scenario, me: str, place: Place, reporter: Reporter, log
         BeaverlodgeError: what went wrong first, here or at a peer; the peers were told its code and stage.
     """
     started = time.perf_counter()
-    trace = Trace(reporter.stage)
+    trace = Trace(_stages(reporter, log))
     transport = Transport(place.identity, place.peers, place.listen)
     channel: Channel | None = None
     try:
@@ -222,6 +222,20 @@ def _result(
         ],
         "testing": {"insecure_seed": scenario.testing.insecure_seed} if scenario.testing else None,
     }
+
+
+def _stages(reporter: Reporter, log: Logger) -> Callable[[str, int, int], None]:
+    """Tells the reporter of every step, and the log of every stage."""
+    last = ""
+
+    def stage(name: str, done: int, total: int) -> None:
+        nonlocal last
+        if name != last:
+            last = name
+            log.info("%s", name)
+        reporter.stage(name, done, total)
+
+    return stage
 
 
 def _sayer(reporter: Reporter, log: Logger) -> Callable[[str], None]:

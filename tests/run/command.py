@@ -1,0 +1,107 @@
+"""Runs the command `mpc` as a user does, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+ROOT = Path(__file__).resolve().parents[2]
+MPC = [sys.executable, "-m", "parties.cli"]
+LONG = 60.0
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+    seconds: float
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """This process's environment, with the checkout importable from any folder."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100", **(extra or {})}
+
+
+def mpc(*words: str | Path, cwd: Path | None = None, timeout: float = LONG) -> Ran:
+    """Run `mpc WORDS` to its end."""
+    start = time.monotonic()
+    done = subprocess.run(
+        [*MPC, *map(str, words)], cwd=cwd or ROOT, env=environment(), capture_output=True, text=True, timeout=timeout
+    )
+    return Ran(done.returncode, done.stdout, done.stderr, time.monotonic() - start)
+
+
+def record(out: Path) -> dict[str, Any]:
+    """The run's result.json."""
+    fields: dict[str, Any] = json.loads((out / "result.json").read_text())
+    return fields
+
+
+class Running:
+    """A `mpc` command that is still going, and the party processes that it started."""
+
+    def __init__(self, *words: str | Path, cwd: Path | None = None) -> None:
+        self.process = subprocess.Popen(
+            [*MPC, *map(str, words)],
+            cwd=cwd or ROOT,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self._known: dict[str, psutil.Process] = {}
+
+    def party(self, name: str) -> psutil.Process:
+        """The process of a party, by its command line, as an administrator would find it."""
+        return self.parties()[name]
+
+    def parties(self) -> dict[str, psutil.Process]:
+        """All party processes seen so far."""
+        for child in psutil.Process(self.process.pid).children(recursive=True):
+            try:
+                words = child.cmdline()
+            except psutil.Error:
+                continue
+            if "--as" in words:
+                self._known[words[words.index("--as") + 1]] = child
+        return self._known
+
+    def wait_for(self, condition: Callable[[], bool], what: str) -> None:
+        """Until the condition holds; the command must still be running."""
+        end = time.monotonic() + LONG
+        while not condition():
+            assert self.process.poll() is None, f"ended before {what}: {self.process.communicate()}"
+            assert time.monotonic() < end, f"no {what} in {LONG} s"
+            time.sleep(0.005)  # a poll of the file system, not a wait for a length of time
+
+    def signal(self, number: signal.Signals) -> None:
+        """To the whole terminal group, as Ctrl-C does, or to the launcher alone for others."""
+        if number == signal.SIGINT:
+            os.killpg(self.process.pid, number)
+        else:
+            self.process.send_signal(number)
+
+    def end(self, timeout: float = LONG) -> Ran:
+        """Wait for the command to end."""
+        start = time.monotonic()
+        out, err = self.process.communicate(timeout=timeout)
+        return Ran(self.process.returncode, out, err, time.monotonic() - start)
+
+    def all_gone(self, within: float) -> bool:
+        """Whether every process seen is gone within so many seconds."""
+        _, alive = psutil.wait_procs(list(self._known.values()), timeout=within)
+        return not alive

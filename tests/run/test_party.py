@@ -1,0 +1,101 @@
+"""`mpc party` and `mpc keygen`: three commands, as on three machines."""
+
+from __future__ import annotations
+
+import re
+import socket
+from pathlib import Path
+
+from tests.run.command import Running, mpc, record
+from tests.run.scenarios import write_scenario
+
+PARTIES = ("hospital_a", "hospital_b", "helper")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def separate(tmp_path: Path, **task: object) -> Path:
+    """A scenario with keys, and addresses for the two hospitals."""
+    scenario = write_scenario(tmp_path, **task)
+    text = scenario.read_text()
+    for name in PARTIES:
+        ran = mpc("keygen", name, "--keys", tmp_path / "keys")
+        assert ran.code == 0, ran.err
+        line = ran.out.strip()
+        assert re.fullmatch(r'public_key = "bl1-[\w-]+"', line)
+        address = "" if name == "helper" else f'address = "127.0.0.1:{free_port()}"\n'
+        text = text.replace(f"[parties.{name}]\n", f"[parties.{name}]\n{line}\n{address}")
+    scenario.write_text(text)
+    return scenario
+
+
+def start(scenario: Path, name: str) -> Running:
+    folder = scenario.parent
+    return Running("party", scenario, "--as", name, "--keys", folder / "keys", "--out", folder / name)
+
+
+def test_three_commands_make_one_model(tmp_path: Path) -> None:
+    scenario = separate(tmp_path)
+    runs = {name: start(scenario, name) for name in PARTIES}
+    for name, run in runs.items():
+        ran = run.end()
+        assert ran.code == 0, (name, ran.err)
+    a, b, helper = (record(tmp_path / name) for name in PARTIES)
+    assert a["model"] == b["model"]
+    assert a["session"] == b["session"] == helper["session"]
+    assert helper["model"] is None
+    assert list(a["parties"]) == ["hospital_a"]
+    for name, fields in zip(PARTIES, (a, b, helper), strict=True):
+        assert fields["parties"][name]["bytes_sent"] == fields["plan"]["bytes"][name]
+
+
+def test_an_edited_scenario_is_refused_in_words(tmp_path: Path) -> None:
+    scenario = separate(tmp_path)
+    edited = tmp_path / "edited.toml"
+    edited.write_text(scenario.read_text().replace("epochs = 3", "epochs = 4"))
+    runs = {name: start(edited if name == "hospital_b" else scenario, name) for name in PARTIES}
+    ends = {name: run.end() for name, run in runs.items()}
+    assert {ran.code for ran in ends.values()} == {5}
+    assert any("task.epochs" in ran.err and "3" in ran.err and "4" in ran.err for ran in ends.values())
+
+
+def test_a_wrong_key_is_refused(tmp_path: Path) -> None:
+    scenario = separate(tmp_path)
+    (tmp_path / "keys" / "hospital_b.key").unlink()
+    other = mpc("keygen", "hospital_b", "--keys", tmp_path / "keys").out.strip()
+    ran = start(scenario, "hospital_b").end()
+    assert ran.code == 2
+    assert "does not match" in ran.err
+    lying = tmp_path / "lying.toml"
+    lying.write_text(re.sub(r'(\[parties.hospital_b\]\n)public_key = "[^"]+"', rf"\g<1>{other}", scenario.read_text()))
+    first = start(scenario, "hospital_a")
+    ran = start(lying, "hospital_b").end()
+    assert ran.code == 5
+    assert "hospital_a" in ran.err
+    first.process.terminate()
+    first.end()
+
+
+def test_a_lost_party_ends_the_others(tmp_path: Path) -> None:
+    scenario = separate(tmp_path, epochs=4000, batch_size=8)
+    runs = {name: start(scenario, name) for name in PARTIES}
+    runs["hospital_a"].wait_for(lambda: "connecting" in _log(tmp_path, "hospital_a"), "a start")
+    runs["hospital_b"].wait_for(lambda: "training" in _log(tmp_path, "hospital_b"), "training")
+    runs["hospital_b"].process.kill()
+    for name in ("hospital_a", "helper"):
+        ran = runs[name].end()
+        assert ran.code == 4, ran.err
+        assert "hospital_b" in ran.err
+        assert ran.seconds < 10
+        assert record(tmp_path / name)["error"]["party"] == "hospital_b"
+    runs["hospital_b"].end()
+
+
+def _log(folder: Path, name: str) -> str:
+    path = folder / name / f"{name}.log"
+    return path.read_text() if path.exists() else ""

@@ -1,0 +1,92 @@
+"""Under a test seed a model is the same, bit for bit: in lockstep, in processes, and on unlike processors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mpc.lockstep import run_lockstep
+from mpc.party import Party
+from mpc.prg import insecure_entropy
+from parties.data import load_owner_table
+from parties.launcher import launch
+from parties.record import start_record
+from parties.rows import own_rows, row_counts, settings_for
+from parties.run_locally import orders
+from parties.scenario import Scenario, load_scenario
+from parties.take_part import plan_for
+from protocols.training_job import Trained, training_job
+from tests.run.scenarios import write_scenario
+
+SEED = "[testing]\ninsecure_seed = 11\n"
+
+
+def in_lockstep(scenario: Scenario) -> Trained:
+    tables = {owner: load_owner_table(scenario, owner) for owner in scenario.owners}
+    counts = {owner: row_counts(scenario, table.rows) for owner, table in tables.items()}
+    features = tables[scenario.owners[0]].columns
+    settings = settings_for(scenario, counts, len(features))
+
+    def factory(owner: str) -> Any:
+        own = own_rows(tables[owner], scenario, features)
+        return lambda p: training_job(p, own, settings)
+
+    outcome = run_lockstep(
+        {owner: factory(owner) for owner in scenario.owners},
+        plan_for(scenario, counts, len(features)),
+        entropy={name: insecure_entropy(11, name) for name in scenario.parties},
+    )
+    result: Trained = outcome.results[scenario.owners[0]]
+    return result
+
+
+def in_processes(scenario: Scenario, out: Path, environments: dict[str, dict[str, str]] | None = None) -> Any:
+    start_record(out, scenario.name, scenario.digest)
+    return launch(
+        scenario.path, orders(scenario), out=out, on_event=lambda name, event: None, environments=environments
+    )
+
+
+@pytest.mark.parametrize("owners", [2, 3])
+def test_lockstep_and_processes(tmp_path: Path, owners: int) -> None:
+    scenario = load_scenario(write_scenario(tmp_path, owners, extra=SEED))
+    expected = in_lockstep(scenario)
+    results = in_processes(scenario, tmp_path / "record")
+    for owner in scenario.owners:
+        model = results[owner]["model"]
+        assert model["standardised_weights"] == list(expected.standardised[:-1])
+        assert model["standardised_intercept"] == expected.standardised[-1]
+        assert model["weights"] == list(expected.weights)
+        assert results[owner]["metrics"] == expected.metrics
+        assert results[owner]["testing"] == {"insecure_seed": 11}
+
+
+def _switched_off() -> str:
+    """The processor features that this numpy can do without, all of them."""
+    from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
+
+    return " ".join(name for name in __cpu_dispatch__ if __cpu_features__.get(name))
+
+
+def test_owners_with_unlike_processors(tmp_path: Path) -> None:
+    features = _switched_off()
+    if not features:
+        pytest.skip("this processor has no feature that numpy could be told to do without")
+    scenario = load_scenario(write_scenario(tmp_path, 2, extra=SEED))
+    expected = in_lockstep(scenario)
+    old = {"NPY_DISABLE_CPU_FEATURES": features, "OPENBLAS_CORETYPE": "Prescott"}
+    results = in_processes(scenario, tmp_path / "record", {"hospital_b": old})
+    for owner in scenario.owners:
+        assert results[owner]["model"]["standardised_weights"] == list(expected.standardised[:-1])
+
+
+def test_two_runs_share_no_secret(tmp_path: Path) -> None:
+    scenario = load_scenario(write_scenario(tmp_path, 2))
+    first = in_processes(scenario, tmp_path / "one")
+    second = in_processes(scenario, tmp_path / "two")
+    assert first["helper"]["session"] != second["helper"]["session"]
+    a, b = (np.array(run["hospital_a"]["model"]["standardised_weights"]) for run in (first, second))
+    assert np.abs(a - b).max() < 1e-4
