@@ -1,0 +1,237 @@
+"""Shares and public values: arithmetic in the ring, scales that are checked, and nothing that leaks or decides."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mpc.errors import InternalError
+from mpc.ring import B64, Z32, Z64, Ring, matmul, wide
+from mpc.share import Mask, Masked, Public, Share
+from tests.mpc.kit import RINGS, combine, elements, ints, word_arrays
+
+SECRET = 0x1234_5678_9ABC_DEF0
+each_ring = pytest.mark.parametrize("ring", RINGS, ids=repr)
+
+
+def share(*numbers: int, scale: int = 4, ring: Ring = Z64) -> Share:
+    return Share(np.array(numbers, dtype=ring.dtype), scale, ring)
+
+
+def public(*numbers: int, scale: int = 4, ring: Ring = Z64) -> Public:
+    return Public(np.array(numbers, dtype=ring.dtype), scale, ring)
+
+
+def mask(*numbers: int, scale: int = 4, ring: Ring = Z64, number: int = 0) -> Mask:
+    return Mask(np.array(numbers, dtype=ring.dtype), scale, ring, number)
+
+
+@each_ring
+@settings(deadline=None, max_examples=20)
+@given(data=st.data(), n=st.integers(2, 5))
+def test_arithmetic_on_shares_is_arithmetic_on_secrets(ring: Ring, data: st.DataObject, n: int) -> None:
+    xs = [data.draw(word_arrays((3,), ring)) for _ in range(n)]
+    ys = [data.draw(word_arrays((3,), ring)) for _ in range(n)]
+    k = data.draw(word_arrays((3,), ring))
+    x, y = combine(ring, xs).astype(ring.dtype), combine(ring, ys).astype(ring.dtype)
+    pairs = [(Share(a, 2, ring), Share(b, 2, ring)) for a, b in zip(xs, ys, strict=True)]
+    scalar = Public(k, 5, ring)
+    for expected, results, scale in (
+        (ring.add(x, y), [a + b for a, b in pairs], 2),
+        (ring.sub(x, y), [a - b for a, b in pairs], 2),
+        (ring.mul(k, x), [scalar * a for a, _ in pairs], 7),
+        (ring.mul(k, x), [a * scalar for a, _ in pairs], 7),
+        (ring.sum(x.reshape(3, 1), 0), [a.sum() for a, _ in pairs], 2),
+        (ring.sum(x.reshape(1, 3), 1), [a.reshape(1, 3).sum(axis=1) for a, _ in pairs], 2),
+    ):
+        assert combine(ring, [r.value for r in results]).tolist() == ints(expected).tolist()
+        assert all(type(r) is Share and r.scale == scale and r.ring == ring for r in results)
+
+
+@pytest.mark.parametrize("ring", [Z64, Z32])
+def test_matrix_products_with_public_values(ring: Ring) -> None:
+    a, b = Share(elements(ring, (5, 6), 1), 3, ring), Public(elements(ring, (6, 4), 2), 7, ring)
+    for got, expected in (
+        (a @ b, matmul(a.value, b.value)),
+        (b.T @ a.T, matmul(a.value, b.value).T),
+        (b.T @ b, matmul(b.value.T, b.value)),
+    ):
+        np.testing.assert_array_equal(got.value, expected)
+    assert type(a @ b) is Share and (a @ b).scale == 10
+    assert type(b.T @ a.T) is Share and type(b.T @ b) is Public and (b.T @ b).scale == 14
+
+
+@pytest.mark.parametrize("ring", [B64, wide(128)])
+def test_matrix_products_are_over_machine_words_only(ring: Ring) -> None:
+    square = Share(elements(ring, (5, 5), 1), 0, ring), Public(elements(ring, (5, 5), 2), 0, ring)
+    for a, b in (square, square[::-1]):
+        with pytest.raises(InternalError, match="matrix product"):
+            a @ b  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    "a, b",
+    [
+        (share(1), share(1, scale=5)),
+        (share(1), share(1, ring=Z32)),
+        (share(1), share(1, ring=B64)),
+        (share(1), mask(1, scale=5)),
+        (share(1), mask(1, ring=wide(128))),
+        (public(1), public(1, scale=5)),
+        (public(1), public(1, ring=Z32)),
+    ],
+)
+@pytest.mark.parametrize("f", [operator.add, operator.sub])
+def test_other_scales_and_rings_are_not_added(a: Any, b: Any, f: Callable[[Any, Any], Any]) -> None:
+    for x, y in ((a, b), (b, a)):
+        with pytest.raises(InternalError, match="differ in scale or ring"):
+            f(x, y)
+
+
+@pytest.mark.parametrize("f", [operator.add, operator.sub])
+def test_a_public_value_is_not_added_to_every_share(f: Callable[[Any, Any], Any]) -> None:
+    for x, y in ((share(1), public(1)), (public(1), share(1)), (public(1), mask(1)), (mask(1), public(1))):
+        with pytest.raises(InternalError, match=r"Party\.public"):
+            f(x, y)
+
+
+@pytest.mark.parametrize("f", [operator.mul, operator.matmul])
+def test_products_that_are_wrong_without_a_round_are_refused(f: Callable[[Any, Any], Any]) -> None:
+    for left in (share(2, 3), mask(2, 3)):
+        with pytest.raises(InternalError, match="a round and a correlation"):
+            f(left, share(4, 5))
+    for x, y in ((public(1), share(1, ring=Z32)), (share(1), public(1, ring=B64)), (public(1), public(1, ring=Z32))):
+        with pytest.raises(InternalError, match="differ in ring"):
+            f(x, y)
+
+
+@pytest.mark.parametrize("value", [share(SECRET), public(SECRET), mask(SECRET), share(SECRET) - mask(1)])
+class TestNothingGetsOut:
+    def test_no_truth_value(self, value: Any) -> None:
+        for decide in (bool, operator.not_, lambda v: v and 1):
+            with pytest.raises(InternalError, match="no truth value"):
+                decide(value)
+
+    def test_no_iteration(self, value: Any) -> None:
+        for walk in (iter, list, lambda v: [*v], lambda v: 3 in v, max):
+            with pytest.raises(InternalError, match="cannot be iterated over"):
+                walk(value)
+
+    def test_no_number_and_no_order(self, value: Any) -> None:
+        for read in (int, float, len, lambda v: v > v, lambda v: v + 1, lambda v: 1 + v):
+            with pytest.raises((TypeError, AttributeError)):
+                read(value)
+
+    def test_repr_has_no_data(self, value: Any) -> None:
+        for text in (repr(value), str(value), f"{value}", f"{[value]}"):
+            assert text.strip("[]") == f"{type(value).__name__}(shape=(1,), scale=4, bits=64)"
+
+    def test_it_cannot_be_changed(self, value: Any) -> None:
+        with pytest.raises(AttributeError):
+            value.scale = 0
+        with pytest.raises(TypeError):
+            value[0] = 1
+
+
+def test_a_mask_makes_a_masked_value() -> None:
+    a = mask(3, 5, number=7)
+    for got, expected in ((share(10, 20) - a, [7, 15]), (share(10, 20) + a, [13, 25])):
+        assert type(got) is Masked and got.id == 7 and got.scale == 4 and got.value.tolist() == expected
+    assert type(share(1, 1) - a[:]) is Share
+
+
+def test_a_mask_covers_every_entry() -> None:
+    one, two = mask(9), share(1, 2)
+    for f in (operator.add, operator.sub):
+        with pytest.raises(InternalError, match="mask of its own shape"):
+            f(two, one)
+        with pytest.raises(InternalError, match="mask of its own shape"):
+            f(two.reshape(2, 1), mask(9, 9))
+    assert (share(1) - mask(8, 9)).shape == (2,)
+
+
+def test_a_mask_cannot_be_taken_off_again() -> None:
+    a, b = mask(3, number=1), mask(4, number=2)
+    for covered in (share(10) - a, share(10) + a, a, b):
+        for f in (operator.add, operator.sub):
+            with pytest.raises(InternalError, match="masked already"):
+                f(covered, a)
+            assert not isinstance(f(covered, share(1)), Mask | Masked)
+
+
+def test_a_masked_value_is_opened_whole() -> None:
+    covered = share(1, 2) - mask(3, 4)
+    for cut in (lambda m: m[:1], lambda m: m[0], lambda m: m.reshape(2, 1), lambda m: m.T):
+        with pytest.raises(InternalError, match="opened whole"):
+            cut(covered)
+
+
+def test_parts_and_products_of_a_mask_are_plain_shares() -> None:
+    a, k = mask(3, 4), public(5, 6)
+    for part in (
+        a[:1],
+        a[[1, 0]],
+        a.T,
+        a.reshape(2, 1),
+        k * a,
+        a * k,
+        a @ k,
+        k @ a,
+        a.sum(),
+        a.shifted(3),
+        a + share(1, 1),
+    ):
+        assert type(part) is Share
+
+
+def test_products_and_sums_of_a_masked_value_are_plain_shares() -> None:
+    covered, k = share(1, 2) - mask(3, 4), public(5, 6)
+    for part in (covered * k, k * covered, covered @ k, covered + share(1, 1), share(1, 1) - covered, covered.sum()):
+        assert type(part) is Share
+
+
+@pytest.mark.parametrize("value", [share(8), public(8), mask(8, number=3), share(8) - mask(1, number=3)])
+def test_at_scale_keeps_what_a_value_is(value: Any) -> None:
+    other = value.at_scale(9)
+    assert type(other) is type(value)
+    assert other.scale == 9 and other.ring == value.ring and other.value is value.value
+    if isinstance(value, Mask | Masked):
+        assert other.id == value.id == 3
+
+
+def test_slices_shapes_and_transposes() -> None:
+    x = Share(elements(Z64, (3, 4), 1), 6)
+    assert x.shape == (3, 4) and x.T.shape == (4, 3) and x.reshape(2, 6).shape == (2, 6)
+    for got, expected in ((x[1:, ::2], x.value[1:, ::2]), (x.T, x.value.T), (x.reshape(12), x.value.reshape(12))):
+        assert got.scale == 6 and type(got) is Share
+        np.testing.assert_array_equal(got.value, expected)
+
+
+@pytest.mark.parametrize("ring", [Z64, Z32, wide(128)])
+@pytest.mark.parametrize("bits", [0, 1, 31, 32, 63, 64])
+def test_shifted_is_times_a_power_of_two(ring: Ring, bits: int) -> None:
+    x = Share(elements(ring, (6,), 4), 6, ring)
+    assert ints(x.shifted(bits).value).tolist() == [v * 2**bits % 2**ring.bits for v in ints(x.value)]
+    assert x.shifted(bits).scale == 6
+
+
+def test_sums() -> None:
+    x = Share(np.arange(6, dtype=np.uint64).reshape(2, 3), 1)
+    assert x.sum().value.tolist() == [15] and x.sum(axis=0).value.tolist() == [3, 5, 7]
+    assert x.sum(axis=1).value.tolist() == [3, 12] and x.sum(axis=-1).scale == 1
+    top = wide(128)
+    assert Share(np.array([2**127, 2**127, 1], dtype=object), 0, top).sum().value.tolist() == [1]
+
+
+def test_public_values() -> None:
+    x, y = public(6, 2**64 - 4), public(1, 1)
+    assert (x + y).value.tolist() == [7, 2**64 - 3] and (x - y).value.tolist() == [5, 2**64 - 5]
+    assert (x * y).scale == 8 and type(x * y) is Public
+    assert x.real().tolist() == [6 / 16, -4 / 16]
+    assert public(2**128 - 3, scale=1, ring=wide(128)).real().tolist() == [-1.5]
