@@ -1,0 +1,164 @@
+"""Lines and grids of text: how numbers read, and how both are shown on a terminal or as plain text."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from rich.box import Box
+    from rich.console import Console
+
+MISSING: Final = "-"
+PLAIN_WIDTH: Final = 100
+"""Columns of the output where there is no terminal to ask."""
+
+
+def print_blocks(blocks: Iterable[Block], console: Console | None = None) -> None:
+    """Prints lines and grids. A reader that goes away is no error."""
+    from rich.text import Text
+
+    console = console or _standard_console()
+    box = _box(console)
+    with console.capture() as captured:
+        for block in blocks:
+            if isinstance(block, Grid):
+                _print_grid(block, console, box)
+            else:
+                text = Text(printable(block.text), style=block.style)
+                console.print(text, soft_wrap=not block.wrap)
+    encoding = console.encoding
+    lines = "".join(line.rstrip() + "\n" for line in captured.get().splitlines())
+    try:
+        console.file.write(lines.encode(encoding, "backslashreplace").decode(encoding))
+        console.file.flush()
+    except BrokenPipeError:
+        # Without this, Python complains once more when it flushes at its end.
+        if console.file is sys.stdout:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def table(value: object) -> Mapping[str, Any]:
+    """The value if it is a table, else an empty one: a record may lack any part."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def entries(value: object) -> Sequence[Any]:
+    """The value if it is a list, else an empty one."""
+    return value if isinstance(value, list | tuple) else ()
+
+
+def is_number(value: object) -> bool:
+    """Whether there is a finite number to show."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def fixed(value: Any, digits: int = 4) -> str:
+    """A number with so many decimals."""
+    return f"{value:.{digits}f}" if is_number(value) else MISSING
+
+
+def significant(value: Any, digits: int = 4) -> str:
+    """A number with so many significant digits."""
+    return f"{value:.{digits}g}" if is_number(value) else MISSING
+
+
+def count_text(value: Any) -> str:
+    """A whole number with separators."""
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else MISSING
+
+
+def seconds_text(value: Any) -> str:
+    """Seconds, to the millisecond where there are few."""
+    return fixed(value, 3 if is_number(value) and value < 10 else 1)
+
+
+def bytes_text(value: Any) -> str:
+    """Bytes exactly, and in a unit that is easy to read."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return MISSING
+    return f"{value:,} ({short_bytes(value)})" if value >= 1000 else f"{value}"
+
+
+def short_bytes(value: float) -> str:
+    """Bytes to three digits, in decimal units as networks count."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 999.5:
+            return f"{value:.3g} {unit}"
+        value /= 1000
+    return f"{value:.3g} TB" if value < 999.5 else f"{value:,.0f} TB"
+
+
+def size_text(shape: Any) -> str:
+    """How many numbers a shape holds."""
+    sizes = entries(shape)
+    return count_text(math.prod(sizes)) if all(isinstance(size, int) for size in sizes) else MISSING
+
+
+def plural(count: int, noun: str) -> str:
+    """ "1 owner", "2 owners"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def printable(text: str) -> str:
+    """The text without anything that a terminal would act on."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A paragraph. `style` is rich's; `wrap` is off for what is to be copied, such as a path."""
+
+    text: str
+    style: str = ""
+    wrap: bool = True
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table of text; the columns in `left` are aligned to the left and may be wrapped."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    left: frozenset[int] = frozenset({0})
+
+
+Block = Line | Grid
+
+
+def _standard_console() -> Console:
+    from rich.console import Console
+
+    if sys.stdout.isatty():
+        return Console(file=sys.stdout, highlight=False)
+    return Console(file=sys.stdout, highlight=False, width=PLAIN_WIDTH, force_terminal=False, color_system=None)
+
+
+def _box(console: Console) -> Box:
+    from rich import box
+
+    # No box-drawing characters in a file: a line of dashes below the heads, and blanks.
+    dashes = box.Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
+    return box.SIMPLE_HEAD if console.is_terminal else dashes
+
+
+def _print_grid(grid: Grid, console: Console, box: Box) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(box=box, pad_edge=False, show_edge=False, header_style="bold" if console.is_terminal else "")
+    for place, name in enumerate(grid.columns):
+        on_left = place in grid.left
+        shown.add_column(
+            Text(printable(name)), justify="left" if on_left else "right", no_wrap=not on_left, overflow="fold"
+        )
+    for row in grid.rows:
+        shown.add_row(*(Text(printable(cell)) for cell in row))
+    console.print()
+    console.print(Text(printable(grid.title), style="bold"))
+    console.print(shown)

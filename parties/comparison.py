@@ -1,0 +1,41 @@
+"""What a run on one machine is held against: each owner alone, and all rows in the clear.
+
+Only where all owners' data are on one machine: it loads every one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mpc.errors import InternalError
+from parties.scenario import Scenario
+
+
+def compare(scenario: Scenario, record: Mapping[str, Any], standardised: Sequence[float]) -> dict[str, Any]:
+    """The `comparison` of a run's record.
+
+    `alone`: each owner's own model, on its own training rows and on all owners' held-out rows, so that it can be held
+    against the joint model. `pooled`: the plaintext training on all rows, and how far its weights are from the run's.
+
+    Args:
+        record: of the run, for its model's features.
+        standardised: the run's weights in standardised units, the intercept last.
+
+    Raises:
+        DataError: an owner's data cannot be read any more, or have changed.
+        InternalError: the record holds no model, or not as many weights as `standardised`.
+    """
+    from parties.data import load_owner_table
+    from parties.rows import own_rows, settings_for
+    from protocols.training_job import Trained
+    from protocols.twin import comparison
+
+    model = record.get("model")
+    if not model or len(standardised) != len(model["features"]) + 1:
+        raise InternalError("there is no model to compare, or its weights are incomplete", "report this as a bug")
+    features = tuple(model["features"])
+    rows = {owner: own_rows(load_owner_table(scenario, owner), scenario, features) for owner in scenario.owners}
+    counts = {owner: (len(own.y_train), len(own.y_test)) for owner, own in rows.items()}
+    trained = Trained(features, tuple(model["weights"]), model["intercept"], tuple(standardised), record.get("metrics"))
+    return comparison(rows, settings_for(scenario, counts, len(features)), trained)

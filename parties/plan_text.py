@@ -1,0 +1,221 @@
+"""What `mpc plan` says: what a run will cost and who will learn what, before anything is sent."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+from mpc.plan import Plan
+from mpc.wire import HEADER_BYTES
+from parties.blocks import (
+    Block,
+    Grid,
+    Line,
+    bytes_text,
+    count_text,
+    plural,
+    print_blocks,
+    seconds_text,
+)
+from parties.scenario import NetworkSpec, Scenario
+from parties.summary import correlations_grid, revealed_grid
+from protocols.training_job import TrainingSettings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+SCHEMA: Final = 1
+LAN: Final = NetworkSpec(latency_ms=0.1, bandwidth_mbit=1000.0)
+WAN: Final = NetworkSpec(latency_ms=10.0, bandwidth_mbit=100.0)
+
+
+def print_plan(
+    plan: Plan,
+    settings: TrainingSettings,
+    scenario: Scenario,
+    *,
+    as_json: bool = False,
+    console: Console | None = None,
+) -> None:
+    """Prints a plan: as tables, or as one JSON object on standard output."""
+    if as_json:
+        text = json.dumps(plan_json(plan, settings, scenario), indent=2, ensure_ascii=False, allow_nan=False)
+        print_blocks([Line(line, wrap=False) for line in text.splitlines()], console)
+    else:
+        print_blocks(plan_tables(plan, settings, scenario), console)
+
+
+def plan_tables(plan: Plan, settings: TrainingSettings, scenario: Scenario) -> list[Block]:
+    """All that the plan says, in its order, as lines and tables."""
+    facts = plan_json(plan, settings, scenario)
+    return [
+        Line(f"{scenario.name}: the plan. Nothing has been sent.", "bold"),
+        Line(_work_text(settings)),
+        Line(f"Digest {plan.digest}", wrap=False),
+        _stages_grid(facts),
+        _traffic_grid(plan),
+        correlations_grid(facts["correlations"], f"Random numbers that {plan.helper} deals"),
+        Line("The bytes are those of the corrections, which go to the last owner; the rest comes from seeds."),
+        _seconds_grid(facts, scenario.network),
+        Line("Computing and connecting come on top."),
+        *_bits_blocks(facts, settings, scenario),
+        *_learns_blocks(facts, plan),
+    ]
+
+
+def plan_json(plan: Plan, settings: TrainingSettings, scenario: Scenario) -> dict[str, Any]:
+    """The plan as `mpc plan --json` prints it; its shape is stable under one `schema`."""
+    owners = settings.owners
+    return {
+        "schema": SCHEMA,
+        "scenario": {
+            "name": scenario.name,
+            "digest": scenario.digest,
+            "rows": {
+                owner: {"train": train, "test": test}
+                for owner, train, test in zip(owners, settings.train_rows, settings.test_rows, strict=True)
+            },
+            "features": settings.features,
+            "steps": settings.step_count,
+        },
+        "digest": plan.digest,
+        "rounds": len(plan.rounds),
+        "stages": _stages(plan),
+        "bytes": dict(plan.bytes_sent),
+        "messages": dict(plan.messages_sent),
+        "correlations": plan.correlations,
+        "masks": sum(len(kind.drawn) for kind in plan.kinds),
+        "reveals": [
+            {"what": item.what, "to": list(item.to), "shape": list(item.shape), "why": item.why}
+            for item in plan.reveals
+        ],
+        "helper": {"name": plan.helper, "learns": _helper_learns(settings), "opened": []},
+        "seconds": {
+            "lan": _seconds(plan, LAN),
+            "wan": _seconds(plan, WAN),
+            "network": _seconds(plan, scenario.network) if scenario.network else None,
+        },
+        "bits": _bits(settings),
+    }
+
+
+def _stages(plan: Plan) -> list[dict[str, Any]]:
+    """Rounds of each stage and the bytes that each owner sends in them, in the order that the stages begin."""
+    others = len(plan.owners) - 1
+    stages: dict[str, dict[str, Any]] = {}
+    for one in plan.rounds:
+        stage = stages.setdefault(one.stage, {"stage": one.stage, "rounds": 0, "bytes": 0})
+        stage["rounds"] += 1
+        stage["bytes"] += (HEADER_BYTES + one.payload) * others
+    return list(stages.values())
+
+
+def _seconds(plan: Plan, network: NetworkSpec) -> float:
+    bandwidth = math.inf if network.bandwidth_mbit is None else network.bandwidth_mbit * 1e6 / 8
+    return plan.seconds(2 * network.latency_ms / 1000, bandwidth)
+
+
+def _bits(settings: TrainingSettings) -> dict[str, Any]:
+    from protocols.batches import batches
+    from protocols.bit_budget import WEIGHT_LIMIT, X_LIMIT, bit_budget
+    from protocols.training_job import choose_fit
+
+    fit = choose_fit(settings)
+    counts = dict(zip(settings.owners, settings.train_rows, strict=True))
+    # Every epoch has batches of the same sizes.
+    smallest = min(rows.index.size for rows in batches(settings.seed, 1, settings.batch_size, counts))
+    bits = bit_budget(fit, settings.learning_rate, smallest, settings.features + 1)
+    return {
+        "ring": 64,
+        "x": bits.x,
+        "w": bits.w,
+        "e": bits.e,
+        "coefficients": bits.coefficients,
+        "e_shift": bits.e_shift,
+        "w_shift": bits.w_shift,
+        "largest_feature": X_LIMIT,
+        "largest_weight": WEIGHT_LIMIT,
+        "sigmoid": {"range": fit.reach, "period": fit.period, "terms": len(fit.coefficients), "error": fit.error},
+    }
+
+
+def _helper_learns(settings: TrainingSettings) -> list[str]:
+    return [
+        "how many training and held-out rows each owner has",
+        f"how many features there are ({settings.features}), but none of their values",
+        "the scenario's settings, and when the owners ask for more",
+    ]
+
+
+def _work_text(settings: TrainingSettings) -> str:
+    train, test = sum(settings.train_rows), sum(settings.test_rows)
+    return (
+        f"{plural(len(settings.owners), 'owner')} and a helper; {count_text(train)} training and {count_text(test)} "
+        f"held-out rows, {plural(settings.features, 'feature')}; {count_text(settings.step_count)} steps "
+        f"of at most {settings.batch_size} rows."
+    )
+
+
+def _stages_grid(facts: dict[str, Any]) -> Grid:
+    rows = [(s["stage"], count_text(s["rounds"]), bytes_text(s["bytes"])) for s in facts["stages"]]
+    total = ("in all", count_text(facts["rounds"]), bytes_text(sum(s["bytes"] for s in facts["stages"])))
+    return Grid("Rounds", ("stage", "rounds", "bytes that each owner sends"), (*rows, total))
+
+
+def _traffic_grid(plan: Plan) -> Grid:
+    rows = tuple(
+        (name, "owner" if name in plan.owners else "helper", count_text(plan.messages_sent[name]), bytes_text(sent))
+        for name, sent in plan.bytes_sent.items()
+    )
+    title = f"What each party sends (headers of {HEADER_BYTES} bytes a message included)"
+    return Grid(title, ("party", "role", "messages", "bytes sent"), rows, frozenset({0, 1}))
+
+
+def _seconds_grid(facts: dict[str, Any], network: NetworkSpec | None) -> Grid:
+    named = [("a local network", LAN, facts["seconds"]["lan"]), ("a wide-area network", WAN, facts["seconds"]["wan"])]
+    if network is not None:
+        named.append(("the scenario's network", network, facts["seconds"]["network"]))
+    rows = [(name, _network_text(one), seconds_text(seconds)) for name, one, seconds in named]
+    return Grid("Time on the wire", ("on", "round trip and bandwidth", "seconds"), tuple(rows), frozenset({0, 1}))
+
+
+def _network_text(network: NetworkSpec) -> str:
+    rate = "no limit" if network.bandwidth_mbit is None else f"{network.bandwidth_mbit:g} Mbit/s"
+    return f"{2 * network.latency_ms:g} ms, {rate}"
+
+
+def _bits_blocks(facts: dict[str, Any], settings: TrainingSettings, scenario: Scenario) -> list[Block]:
+    bits, fit = facts["bits"], facts["bits"]["sigmoid"]
+    rows = (
+        ("features", str(bits["x"]), f"|x| up to {bits['largest_feature']:g}"),
+        ("weights", str(bits["w"]), f"|w| up to {bits['largest_weight']:g}"),
+        ("errors of the sigmoid's answer", str(bits["e"]), f"computed with {bits['e_shift']} bits more, then cut"),
+        ("the sigmoid's coefficients", str(bits["coefficients"]), "rate / batch folded in"),
+    )
+    if scenario.task.sigmoid_range == "auto":
+        travelled = settings.learning_rate * settings.step_count
+        why = f'sigmoid_range = "auto": learning_rate x steps = {travelled:g}'
+    else:
+        why = f"the scenario asks for sigmoid_range = {scenario.task.sigmoid_range:g}"
+    text = (
+        f"Scores may reach |z| = {fit['range']:g} ({why}). The sigmoid is a sum of {fit['terms']} sines of period "
+        f"{fit['period']}, right to {fit['error']:.1g}. One check of all scores and weights comes before anything of "
+        "the model is opened: if one left its range, the run stops and says so."
+    )
+    grid = Grid("Fractional bits in the 64-bit ring", ("of", "bits", "range"), rows, frozenset({0, 2}))
+    return [grid, Line(text)]
+
+
+def _learns_blocks(facts: dict[str, Any], plan: Plan) -> list[Block]:
+    record = {"revealed": facts["reveals"], "parties": {owner: {"role": "owner"} for owner in plan.owners}}
+    masks = count_text(facts["masks"])
+    return [
+        revealed_grid(record, "What the owners will learn"),
+        Line(""),
+        Line(
+            f"Every other opening is under a uniform mask of its own: the plan's dry run drew {masks} masks, "
+            "and refuses a second opening under any of them. "
+            f"{plan.helper} is shown nothing; it learns {'; '.join(facts['helper']['learns'])}."
+        ),
+    ]

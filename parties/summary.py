@@ -1,0 +1,316 @@
+"""What a user sees at the end of a run: how good the model is, what it cost, and what each party learnt.
+
+Everything comes from the run's record. What it says is made here as lines and grids of text, which `print_blocks`
+shows on a terminal or as plain text and `parties.report` as HTML.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from parties.blocks import (
+    MISSING,
+    Block,
+    Grid,
+    Line,
+    bytes_text,
+    count_text,
+    entries,
+    fixed,
+    is_number,
+    plural,
+    print_blocks,
+    seconds_text,
+    significant,
+    size_text,
+    table,
+)
+from parties.record import REPORT, RESULT
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+TOP_WEIGHTS: Final = 5
+_PLACES: Final = {RESULT: "Record", REPORT: "Report"}
+RowSet = Literal["train", "test"]
+
+
+def print_summary(record: Mapping[str, Any], out: Path, console: Console | None = None) -> None:
+    """Prints the summary of a run: in colour on a terminal, as plain text elsewhere.
+
+    Args:
+        record: as `result.json` holds it; what it lacks is left out.
+        out: the folder of the record.
+        console: where to; standard output.
+    """
+    print_blocks(summary_blocks(record, out), console)
+
+
+def summary_blocks(record: Mapping[str, Any], out: Path) -> list[Block]:
+    """All that the summary says, in its order."""
+    blocks: list[Block] = [*status_lines(record)]
+    if record.get("status") == "ok":
+        blocks += _quality_blocks(record)
+        blocks += _weight_blocks(record)
+    if table(record.get("parties")):
+        blocks += [traffic_grid(record), seconds_grid(record)]
+        if record.get("status") == "ok":
+            blocks += [Line(""), plan_line(record)]
+    if record.get("revealed"):
+        blocks += [revealed_grid(record), Line(""), Line(nothing_else(record))]
+    there = [out / name for name in (RESULT, REPORT) if name == RESULT or (out / name).exists()]
+    blocks += [Line(""), *(Line(f"{_PLACES[path.name]}: {path}", wrap=False) for path in there)]
+    return blocks
+
+
+def status_lines(record: Mapping[str, Any]) -> list[Line]:
+    """How the run ended, and in capitals if it protected nothing."""
+    name = str(table(record.get("scenario")).get("name") or "the run")
+    parties = table(record.get("parties"))
+    if record.get("status") == "ok":
+        owners = len(owners_of(record))
+        total = max((_seconds(entry, "total") for entry in parties.values()), default=math.nan)
+        online = max((_seconds(entry, "online") for entry in parties.values()), default=math.nan)
+        others = len(parties) - owners
+        who = f"{plural(owners, 'owner')}" + (f" and {plural(others, 'helper')}" if others else "")
+        lines = [Line(f"{name}: done. {who}, {seconds_text(total)} s in all, {seconds_text(online)} s online.", "bold")]
+    else:
+        error = table(record.get("error"))
+        lines = [Line(f"{name}: FAILED. {error.get('message') or 'the record does not say why'}", "bold red")]
+        if error.get("hint"):
+            lines.append(Line(f"What to do: {error['hint']}"))
+        about = f", about {error['party']}" if error.get("party") else ""
+        if error.get("code"):
+            lines.append(Line(f"Kind of error: {error['code']}{about}"))
+    if is_insecure(record):
+        lines.append(Line(insecure_text(record), "bold red"))
+    return lines
+
+
+def is_insecure(record: Mapping[str, Any]) -> bool:
+    """Whether the run's secrets came from a test seed; a record that does not say which is taken to mean yes."""
+    return any(table(told).get("insecure_seed", "") is not None for told in table(record.get("testing")).values())
+
+
+def insecure_text(record: Mapping[str, Any]) -> str:
+    """The warning of a run under a test seed."""
+    named = ", ".join(map(str, table(record.get("testing")))) or "its parties"
+    return (
+        f"WARNING: THIS RUN PROTECTED NOTHING. The scenario's [testing] insecure_seed made the secret randomness of "
+        f"{named} known to all who know the seed. Never use it with real patients."
+    )
+
+
+def _quality_blocks(record: Mapping[str, Any]) -> list[Block]:
+    held_out = any(table(sets).get("test") for sets in _all_sets(record))
+    which: RowSet = "test" if held_out else "train"
+    if not held_out and not any(table(sets).get("train") for sets in _all_sets(record)):
+        return [Line(""), Line("The model's metrics were not asked for (`reveal` in the scenario).")]
+    blocks: list[Block] = [quality_grid(record, which)]
+    blocks += [Line(text) for text in (quality_note(record, which), difference_text(record)) if text]
+    return blocks
+
+
+def quality_grid(record: Mapping[str, Any], which: RowSet) -> Grid:
+    """Alone against together against pooled, on held-out ("test") or training rows."""
+    rows = tuple(
+        (
+            name,
+            count_text(metrics.get("rows")),
+            accuracy_text(metrics),
+            *(fixed(metrics.get(key)) for key in ("auc", "log_loss", "brier")),
+        )
+        for name, metrics in models(record, which)
+    )
+    where = "held-out rows of all owners" if which == "test" else "training rows"
+    columns = ("trained", "rows", "accuracy", "AUC", "log-loss", "Brier")
+    return Grid(f"How good the model is, on {where}", columns, rows)
+
+
+def quality_note(record: Mapping[str, Any], which: RowSet) -> str:
+    """What to know about the grid's rows; empty if there is nothing."""
+    if not table(record.get("comparison")):
+        return ""
+    if which == "train":
+        return "Alone: on that owner's own training rows. Together and pooled: on all owners' training rows."
+    return "Alone and pooled were trained in the clear, which only a run with all data on one machine can do."
+
+
+def difference_text(record: Mapping[str, Any]) -> str:
+    """How far the weights are from the plaintext ones; empty without a comparison."""
+    pooled = table(table(record.get("comparison")).get("pooled"))
+    if "max_abs_weight_difference" not in pooled:
+        return ""
+    value = significant(pooled["max_abs_weight_difference"], 2)
+    if value == MISSING:
+        return "Largest difference from the plaintext weights: none to give, the plaintext training diverged."
+    return f"Largest difference from the plaintext weights: {value} (standardised units, intercept included)."
+
+
+def models(record: Mapping[str, Any], which: RowSet) -> list[tuple[str, Mapping[str, Any]]]:
+    """Each model's name and its metrics on a set of rows; no metrics are an empty table."""
+    comparison = table(record.get("comparison"))
+    named = [(f"{owner} alone", table(sets)) for owner, sets in table(comparison.get("alone")).items()]
+    named.append(("together (this run)", table(record.get("metrics"))))
+    if comparison.get("pooled"):
+        named.append(("pooled in the clear", table(comparison["pooled"])))
+    return [(name, table(sets.get(which))) for name, sets in named]
+
+
+def _all_sets(record: Mapping[str, Any]) -> list[object]:
+    comparison = table(record.get("comparison"))
+    return [record.get("metrics"), comparison.get("pooled")]
+
+
+def _weight_blocks(record: Mapping[str, Any]) -> list[Block]:
+    grid = weights_grid(record, TOP_WEIGHTS)
+    if grid is None:
+        return []
+    model = table(record.get("model"))
+    total, shown = len(entries(model.get("features"))), len(grid.rows)
+    text = f"Intercept {significant(model.get('intercept'))}."
+    if shown < total:
+        text += f" All {total} weights are in {RESULT}."
+    return [grid, Line(text)]
+
+
+def weights_grid(record: Mapping[str, Any], top: int | None = None) -> Grid | None:
+    """The model's weights, largest effect first; None without a model."""
+    ranked = ranked_weights(record)
+    if not ranked:
+        return None
+    title = "The model's weights" + (f", the {top} largest" if top is not None and top < len(ranked) else "")
+    if all(size is None for _, _, size in ranked):
+        return Grid(title, ("feature", "per unit"), tuple((n, significant(w)) for n, w, _ in ranked[:top]))
+    rows = tuple((n, significant(w), significant(s), odds_text(s)) for n, w, s in ranked[:top])
+    return Grid(title, ("feature", "per unit", "per standard deviation", "odds ratio per s.d."), rows)
+
+
+def ranked_weights(record: Mapping[str, Any]) -> list[tuple[str, float, float | None]]:
+    """Each feature's weight in its own unit and per standard deviation (None if not known), largest effect first."""
+    model = table(record.get("model"))
+    names, weights = entries(model.get("features")), entries(model.get("weights"))
+    standardised: Sequence[Any] = entries(model.get("standardised_weights"))
+    # Without standardisation both are the same numbers, and neither is per standard deviation.
+    if len(standardised) != len(names) or list(standardised) == list(weights):
+        standardised = [None] * len(names)
+    ranked = [(str(n), w, s) for n, w, s in zip(names, weights, standardised, strict=False)]
+    return sorted(ranked, key=lambda one: -_size(one[1] if one[2] is None else one[2]))
+
+
+def traffic_grid(record: Mapping[str, Any]) -> Grid:
+    """Each party's process, rounds, messages and bytes."""
+    rows = []
+    for name, entry in table(record.get("parties")).items():
+        party = table(entry)
+        traffic = [bytes_text(party.get(key)) for key in ("bytes_sent", "bytes_received")]
+        pid = str(party["pid"]) if isinstance(party.get("pid"), int) else MISSING
+        counts = (count_text(party.get("rounds")), count_text(party.get("messages")))
+        rows.append((str(name), str(party.get("role", MISSING)), pid, *counts, *traffic))
+    columns = ("party", "role", "process", "rounds", "messages", "bytes sent", "bytes received")
+    return Grid("What it cost", columns, tuple(rows), frozenset({0, 1}))
+
+
+def seconds_grid(record: Mapping[str, Any]) -> Grid:
+    """Each party's seconds."""
+    keys = ("connect", "setup", "online", "training", "total")
+    rows = tuple(
+        (str(name), *(seconds_text(_seconds(entry, key)) for key in keys))
+        for name, entry in table(record.get("parties")).items()
+    )
+    return Grid("Seconds (training is a part of online)", ("party", *keys), rows)
+
+
+def plan_line(record: Mapping[str, Any]) -> Line:
+    """Whether rounds and bytes were as planned, or where they were not."""
+    found = plan_differences(record)
+    if found:
+        return Line("NOT AS PLANNED: " + "; ".join(found) + ".", "bold red")
+    return Line("Rounds and bytes sent were as planned, exactly, for every party.")
+
+
+def plan_differences(record: Mapping[str, Any]) -> list[str]:
+    """Where what was measured is not what was planned, in words."""
+    plan, parties = table(record.get("plan")), table(record.get("parties"))
+    found = []
+    for name, entry in parties.items():
+        party = table(entry)
+        planned = {
+            "rounds": plan.get("rounds") if party.get("role") == "owner" else None,
+            "bytes_sent": table(plan.get("bytes")).get(name, MISSING),
+            "messages": table(plan.get("messages")).get(name),
+        }
+        for key, expected in planned.items():
+            if expected is not None and party.get(key) != expected:
+                words = key.replace("_", " ")
+                found.append(f"{name} {words} {count_text(party.get(key))}, planned {count_text(expected)}")
+    return found
+
+
+def correlations_grid(correlations: object, title: str) -> Grid:
+    """What the helper dealt (or will), by kind."""
+    rows = tuple(
+        (str(kind), count_text(table(row).get("count")), bytes_text(table(row).get("correction_bytes")))
+        for kind, row in table(correlations).items()
+    )
+    return Grid(title, ("kind", "count", "bytes sent"), rows)
+
+
+def revealed_grid(record: Mapping[str, Any], title: str = "What was revealed") -> Grid:
+    """What was opened to whom and why; what has the same reader and reason stands in one row."""
+    owners = owners_of(record)
+    items = [table(item) for item in entries(record.get("revealed"))]
+    rows = []
+    for (to, why), group in groupby(items, key=lambda item: (_readers(item, owners), str(item.get("why", "")))):
+        same = list(group)
+        numbers = " + ".join(size_text(item.get("shape")) for item in same)
+        rows.append((", ".join(str(item.get("what", MISSING)) for item in same), numbers, to, why))
+    return Grid(title, ("what", "numbers", "to", "why"), tuple(rows), frozenset({0, 1, 2, 3}))
+
+
+def nothing_else(record: Mapping[str, Any]) -> str:
+    """What nobody learnt, and what the helper did."""
+    helpers = [str(n) for n, entry in table(record.get("parties")).items() if table(entry).get("role") == "helper"]
+    helper = f" {', '.join(helpers)} was shown no value, only how many rows and columns there are." if helpers else ""
+    return f"Nothing else was opened but under uniform masks, each used once.{helper}"
+
+
+def owners_of(record: Mapping[str, Any]) -> list[str]:
+    """The owners' names."""
+    return [str(n) for n, entry in table(record.get("parties")).items() if table(entry).get("role") == "owner"]
+
+
+def accuracy_text(metrics: Mapping[str, Any]) -> str:
+    """The accuracy, and how many rows that is."""
+    accuracy, counts = metrics.get("accuracy"), table(metrics.get("confusion"))
+    if not is_number(accuracy):
+        return MISSING
+    right = [counts.get("true_positives"), counts.get("true_negatives")]
+    rows = metrics.get("rows")
+    told = f" ({sum(right)}/{rows})" if all(map(is_number, [*right, rows])) else ""  # type: ignore[arg-type]
+    return f"{100 * accuracy:.1f} %{told}"  # type: ignore[operator]
+
+
+def odds_text(weight: Any) -> str:
+    """exp(weight) for reading."""
+    if not is_number(weight):
+        return MISSING
+    return significant(math.exp(weight), 3) if abs(weight) < 700 else ("> 1e300" if weight > 0 else "< 1e-300")
+
+
+def _readers(item: Mapping[str, Any], owners: Sequence[str]) -> str:
+    to = [str(name) for name in entries(item.get("to"))]
+    return "all owners" if owners and to == list(owners) else ", ".join(to) or MISSING
+
+
+def _seconds(entry: object, key: str) -> Any:
+    value = table(table(entry).get("seconds")).get(key)
+    return value if is_number(value) else math.nan
+
+
+def _size(value: Any) -> float:
+    return abs(value) if is_number(value) else -1.0
