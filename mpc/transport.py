@@ -7,6 +7,7 @@ frame is the key that its connection was authenticated with, never a routing id 
 
 from __future__ import annotations
 
+import struct
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -15,7 +16,6 @@ from typing import Any
 
 import zmq
 from zmq.utils import z85
-from zmq.utils.monitor import parse_monitor_message
 
 from mpc.errors import InternalError, UsageError
 from mpc.session import Frame
@@ -25,6 +25,7 @@ _SMALL = 1 << 16  # a payload below this is copied behind its header: one encryp
 _ZAP_ENDPOINT = "inproc://zeromq.zap.01"
 _HEARTBEAT_MS = 2000
 _HEARTBEAT_TIMEOUT_MS = 10_000
+_MONITOR_EVENT = struct.Struct("=Hi")  # zmq_socket_monitor(3): the event, then a descriptor or an error number
 _REFUSED = zmq.EVENT_HANDSHAKE_FAILED_AUTH
 _WATCHED = _REFUSED | zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
 
@@ -285,13 +286,12 @@ class Transport:
     def _observe(self, monitor: Any, peer: str | None) -> None:
         while True:
             try:
-                message = parse_monitor_message(monitor.recv_multipart(zmq.NOBLOCK))
+                event, value = _MONITOR_EVENT.unpack(monitor.recv_multipart(zmq.NOBLOCK)[0])
             except zmq.Again:
                 return
-            event = message["event"]
             if peer is None:
                 if event == zmq.EVENT_DISCONNECTED:
-                    lost = [name for name, fd in self._descriptors.items() if fd == message["value"]]
+                    lost = [name for name, fd in self._descriptors.items() if fd == value]
                     for name in lost:
                         del self._descriptors[name]
                         self._events.append(Disconnected(name))
