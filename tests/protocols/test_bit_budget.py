@@ -1,0 +1,56 @@
+"""How the ring's bits are spent: everything fits, or the setting to change is named."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mpc.errors import UsageError
+from protocols.bit_budget import LOW_SHIFT, WEIGHT_LIMIT, X_LIMIT, X_SCALE, bit_budget
+from protocols.sigmoid import TRIG_SCALE
+from protocols.sigmoid_fits import FITS, SigmoidFit
+from tests.helpers import steady
+
+
+@steady(200)
+@given(st.sampled_from(FITS), st.floats(0, 50), st.integers(1, 10_000), st.integers(2, 200))
+def test_everything_fits(fit: SigmoidFit, rate: float, batch: int, columns: int) -> None:
+    bits = bit_budget(fit, rate, batch, columns)
+    assert bits.x == X_SCALE
+    assert 2.0 ** (64 - bits.x - bits.w) == fit.period
+    assert bits.x + bits.e == bits.w
+    # What is cut, and may be cut: see truncation and held.
+    assert 1 <= bits.e_shift <= 32
+    assert bits.e_shift == TRIG_SCALE + bits.coefficients - bits.e
+    assert bits.w_shift == LOW_SHIFT
+    # The errors before they are cut, their products, the weights after a step, and the scores that are checked.
+    largest_error = (fit.bound + 1) * rate / batch
+    assert largest_error * 2.0 ** (TRIG_SCALE + bits.coefficients) < 2.0**62
+    assert (WEIGHT_LIMIT + (fit.bound + 0.5) * rate * X_LIMIT) * 2.0**bits.w < 2.0**62
+    low = bits.x + bits.w - LOW_SHIFT
+    assert columns * X_LIMIT * WEIGHT_LIMIT * 2.0**low < 2.0**62
+    # Small batches have larger errors, whose coefficients then get fewer bits, never too few.
+    assert bits.coefficients >= 20
+    assert math.isfinite(bits.coefficients)
+
+
+@pytest.mark.parametrize("fit", FITS, ids=lambda fit: f"period{fit.period}")
+def test_a_large_rate_is_refused_by_name(fit: SigmoidFit) -> None:
+    with pytest.raises(UsageError, match="learning_rate 100000 ") as caught:
+        bit_budget(fit, 1e5, 128, 31)
+    assert "learning_rate" in caught.value.hint
+
+
+def test_a_large_rate_on_a_small_batch_is_refused_by_name() -> None:
+    bit_budget(FITS[0], 100.0, 100, 3)
+    with pytest.raises(UsageError, match="learning_rate"):
+        bit_budget(FITS[0], 20_000.0, 1, 3)
+
+
+def test_too_many_columns_are_refused_by_name() -> None:
+    with pytest.raises(UsageError, match="5000 columns") as caught:
+        bit_budget(FITS[0], 0.5, 128, 5000)
+    assert "features" in caught.value.hint
