@@ -24,6 +24,8 @@ from mpc.wire import HEADER_BYTES, label_code, parse, payload
 
 Say = Callable[[str], None]
 
+_NOTICE_SECONDS = 5.0
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -58,6 +60,7 @@ class Channel:
         self._inboxes: dict[str, deque[Delivered]] = {peer: deque() for peer in self._links}
         self._met: set[str] = set()
         self._down: dict[str, float] = {}
+        self._started = self._noticed = time.monotonic()
 
     def drive(self, program: Program, *, deadline: float | None = None) -> Any:
         """Run a program to its end; each `await` is one round with the peers."""
@@ -166,7 +169,15 @@ class Channel:
                     party=peer,
                 )
             raise PeerLostError(f"{peer} did not answer in '{label}' in time", f"see the log of {peer}", party=peer)
-        self._step(min(end, now + 0.25 if self._down else end))
+        self._notice(now, missing)
+        self._step(min(end, now + 0.25 if self._down else now + _NOTICE_SECONDS))
+
+    def _notice(self, now: float, missing: set[str]) -> None:
+        """Every few seconds, until all have connected: who is not there yet, and since when."""
+        unmet = sorted(missing - self._met)
+        if unmet and now - self._noticed > _NOTICE_SECONDS:
+            self._noticed = now
+            self._say(f"waiting for {', '.join(unmet)} since {now - self._started:.0f} s")
 
     def _step(self, end: float) -> None:
         event = self._transport.poll(min(60.0, max(0.0, end - time.monotonic())))
