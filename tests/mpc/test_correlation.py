@@ -1,0 +1,291 @@
+"""Every kind of correlation: what all owners hold together satisfies the kind's equation, for any number of owners."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mpc import correlation
+from mpc.correlation import (
+    WINDOW_BYTES,
+    AnyBit,
+    BitsOfMask,
+    Book,
+    Kind,
+    MatmulTriple,
+    MultiplyTriple,
+    Spec,
+    Truncation,
+    Uniform,
+    correction_bytes,
+    deal,
+    draw,
+    fold_order,
+    kinds_digest,
+    windows,
+)
+from mpc.prg import Stream, derive
+from mpc.ring import B8, B16, B64, Z32, Z64, Ring, wide
+from tests.mpc.kit import EDGES, combine, deal_to_all, ints
+
+Secrets = list[np.ndarray]
+
+
+@dataclass(frozen=True)
+class SumWith:
+    """A test's kind: a uniform x and x + y, y drawn by the kept correlation `of`."""
+
+    of: int
+    count: int
+    kept: bool = False
+
+    @property
+    def drawn(self) -> tuple[Spec, ...]:
+        return (Spec((self.count,)),)
+
+    @property
+    def dealt(self) -> tuple[Spec, ...]:
+        return (Spec((self.count,)),)
+
+    def deal(self, drawn: tuple[np.ndarray, ...], book: Book) -> tuple[np.ndarray, ...]:
+        return (drawn[0] + book[self.of][0],)
+
+
+def product(ring: Ring) -> Callable[[Secrets, Secrets], Secrets]:
+    def check(drawn: Secrets, dealt: Secrets) -> Secrets:
+        a, b = drawn
+        return [a & b if ring.xor else a * b % (1 << ring.bits)]
+
+    return check
+
+
+def matrix_product(drawn: Secrets, dealt: Secrets) -> Secrets:
+    return [np.atleast_1d(np.array(drawn[0] @ drawn[1], dtype=object) % (1 << 64))]
+
+
+def bit_reversed(number: int) -> int:
+    return int(f"{number:06b}"[::-1], 2)
+
+
+def folded(word: int) -> int:
+    return sum((word >> i & 1) << bit_reversed(i) for i in range(64))
+
+
+def any_bit(drawn: Secrets, dealt: Secrets) -> Secrets:
+    bits, words = drawn
+    flat = [int(byte) >> (7 - i) & 1 for byte in bits for i in range(8)]
+    return [np.array([bit * word for bit, word in zip(flat, words, strict=False)], dtype=object)]
+
+
+def truncation(shift: int) -> Callable[[Secrets, Secrets], Secrets]:
+    return lambda drawn, dealt: [drawn[0] >> shift, drawn[0] >> 63]
+
+
+KINDS: list[tuple[Kind, Callable[[Secrets, Secrets], Secrets]]] = [
+    (Uniform((Spec((3,), 5), Spec((2, 2), 0, B8), Spec((2,), 0, wide(256)))), lambda drawn, dealt: []),
+    (MultiplyTriple(Spec((4, 3), 5), Spec((4, 3), 6)), product(Z64)),
+    (MultiplyTriple(Spec((4, 1)), Spec((3,))), product(Z64)),
+    (MultiplyTriple(Spec((5,), 0, B64), Spec((5,), 0, B64)), product(B64)),
+    (MultiplyTriple(Spec((1, 7), 0, B16), Spec((2, 7), 0, B16)), product(B16)),
+    (MultiplyTriple(Spec((6,), 1, Z32), Spec((6,), 2, Z32)), product(Z32)),
+    (MultiplyTriple(Spec((2,), 1, wide(128)), Spec((2,), 2, wide(128))), product(wide(128))),
+    (MatmulTriple(Spec((5, 7), 3), Spec((7, 4), 4)), matrix_product),
+    (MatmulTriple(Spec((5, 7)), Spec((7,))), matrix_product),
+    (MatmulTriple(Spec((7,)), Spec((7, 4))), matrix_product),
+    (MatmulTriple(Spec((7,)), Spec((7,))), matrix_product),
+    (Truncation((4, 2), 40, 1), truncation(1)),
+    (Truncation((9,), 40, 20), truncation(20)),
+    (Truncation((3,), 40, 61), truncation(61)),
+    (BitsOfMask(6, 12), lambda drawn, dealt: [np.array([folded(w) for w in drawn[0]], dtype=object)]),
+    (AnyBit(1), any_bit),
+    (AnyBit(8), any_bit),
+    (AnyBit(21), any_bit),
+]
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 5])
+@pytest.mark.parametrize("kind, equation", KINDS, ids=[repr(kind) for kind, _ in KINDS])
+def test_equation(kind: Kind, equation: Callable[[Secrets, Secrets], Secrets], n: int) -> None:
+    for seed in range(3):
+        held = [owner[0] for owner in deal_to_all([kind], n, seed)]
+        drawn = [combine(s.ring, [h[0][i] for h in held]) for i, s in enumerate(kind.drawn)]
+        dealt = [combine(s.ring, [h[1][i] for h in held]) for i, s in enumerate(kind.dealt)]
+        for specs, values in ((kind.drawn, drawn), (kind.dealt, dealt)):
+            assert [value.shape for value in values] == [spec.shape for spec in specs]
+        expected = equation(drawn, dealt)
+        assert [ints(value).tolist() for value in dealt] == [ints(value).tolist() for value in expected]
+        assert correction_bytes(kind) == sum(
+            share.nbytes if s.ring.native else share.size * s.ring.word_bytes
+            for s, share in zip(kind.dealt, held[-1][1], strict=True)
+        )
+
+
+@pytest.mark.parametrize("n", [2, 3, 5])
+def test_all_kinds_in_one_job(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers, streams and windows stay in step over many correlations, with kinds that refer to earlier ones."""
+    monkeypatch.setattr(correlation, "WINDOW_BYTES", 300)
+    first = Uniform((Spec((3,)),), kept=True)
+    kinds: list[Kind] = [
+        KINDS[0][0],
+        first,
+        *(kind for kind, _ in KINDS),
+        SumWith(1, 3),
+        first,
+        SumWith(len(KINDS) + 3, 3),
+    ]
+    kinds += [SumWith(1, 3), KINDS[0][0]]
+    assert len(list(windows(kinds))) > 4
+    held = deal_to_all(kinds, n)
+
+    def secret(number: int, part: int, index: int = 0) -> np.ndarray:
+        spec = (kinds[number].drawn, kinds[number].dealt)[part][index]
+        return combine(spec.ring, [owner[number][part][index] for owner in held])
+
+    for number, (kind, equation) in enumerate(KINDS, start=2):
+        drawn = [secret(number, 0, i) for i in range(len(kind.drawn))]
+        dealt = [secret(number, 1, i) for i in range(len(kind.dealt))]
+        assert [v.tolist() for v in dealt] == [ints(v).tolist() for v in equation(drawn, dealt)]
+    for number, kind in enumerate(kinds):
+        if isinstance(kind, SumWith):
+            expected = (secret(number, 0) + secret(kind.of, 0)) % (1 << 64)
+            assert secret(number, 1).tolist() == expected.tolist()
+    assert secret(1, 0).tolist() != secret(len(KINDS) + 3, 0).tolist()
+
+
+def corrections(kinds: Sequence[Kind], seeds: Sequence[int]) -> np.ndarray:
+    """The helper's messages, from one seed for each owner."""
+    streams = [Stream(derive(bytes([seed]) * 32, "deal")) for seed in seeds]
+    return np.frombuffer(b"".join(deal(kinds, streams)), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("n", [2, 3, 5])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        Truncation((4096,), 40, 62),
+        AnyBit(4096),
+        MultiplyTriple(Spec((8192,), 0, B16), Spec((8192,), 0, B16)),
+        MatmulTriple(Spec((64, 4)), Spec((4, 64))),
+    ],
+    ids=lambda kind: type(kind).__name__,
+)
+def test_a_correction_looks_uniform_and_hangs_on_every_other_seed(kind: Kind, n: int) -> None:
+    """The top bits and small numbers that kinds deal are hidden by the shares of the owners before the last."""
+    base = corrections([kind], range(n))
+    counts = np.bincount(base, minlength=256)
+    assert ((counts - base.size / 256) ** 2).sum() / (base.size / 256) < 400  # chi-square of 255 degrees: beyond 10^-8
+    for owner in range(n):
+        other = corrections([kind], [seed + 100 * (seed == owner) for seed in range(n)])
+        same = np.count_nonzero(other == base)
+        assert same < 2 * base.size / 256 or (owner == n - 1 and same < base.size)
+
+
+@given(st.lists(st.integers(0, 400), max_size=30), st.integers(1, 300))
+@settings(deadline=None)
+def test_windows(sizes: list[int], limit: int) -> None:
+    kinds: list[Kind] = [MultiplyTriple(Spec((size,), 0, B8), Spec((size,), 0, B8)) for size in sizes]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(correlation, "WINDOW_BYTES", limit)
+        cut = list(windows(kinds))
+    flat = [kind for group, _ in cut for kind in group]
+    assert flat == kinds[: len(flat)]
+    assert not any(sizes[len(flat) :])  # only kinds without a correction are left over
+    for group, size in cut:
+        needed = [correction_bytes(kind) for kind in group]
+        assert size == sum(needed) > 0
+        assert size <= limit or sum(1 for n in needed if n) == 1
+    for (_, size), (group, _) in pairwise(cut):
+        assert size + next(n for n in map(correction_bytes, group) if n or size > limit) > limit
+
+
+def test_windows_hold_four_megabytes() -> None:
+    kind = MultiplyTriple(Spec((1 << 16,)), Spec((1 << 16,)))  # half a megabyte
+    assert [size for _, size in windows([kind] * 20)] == [WINDOW_BYTES, WINDOW_BYTES, WINDOW_BYTES // 2]
+    assert list(windows([])) == [] == list(windows([Uniform((Spec((9,)),))]))
+
+
+def test_deal_sends_each_window_as_one_message() -> None:
+    kinds: list[Kind] = [Truncation((k,), 3, 2) for k in range(5)]
+    (window,) = deal(kinds, [Stream(bytes(32)), Stream(bytes([1]) * 32)])
+    assert [len(window)] == [size for _, size in windows(kinds)] == [16 * (1 + 2 + 3 + 4)]
+
+
+def test_draw_leaves_the_dealt_parts_to_the_correction() -> None:
+    kind = MultiplyTriple(Spec((4,)), Spec((4,)))
+    (a, b), (c,) = draw(kind, Stream(bytes(32)), corrected=False)
+    (a_too, b_too), none = draw(kind, Stream(bytes(32)), corrected=True)
+    assert none == ()
+    assert (a.tolist(), b.tolist()) == (a_too.tolist(), b_too.tolist())
+    assert len({*a.tolist(), *b.tolist(), *c.tolist()}) == 12
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(EDGES) | st.integers(0, 2**64 - 1), min_size=1, max_size=5))
+def test_fold_order(words: list[int]) -> None:
+    array = np.array(words, dtype=np.uint64)
+    assert fold_order(array).tolist() == [folded(word) for word in words]
+    assert fold_order(fold_order(array)).tolist() == words
+    assert array.tolist() == words
+
+
+def test_fold_order_puts_neighbours_opposite_at_every_level() -> None:
+    places = [int(fold_order(np.array([1 << i], dtype=np.uint64))[0]).bit_length() - 1 for i in range(64)]
+    half = 32
+    while half:
+        assert all(places[2 * i + 1] == places[2 * i] + half for i in range(len(places) // 2))
+        places = [places[2 * i] for i in range(len(places) // 2)]
+        half //= 2
+
+
+def test_specs_say_how_long_they_are() -> None:
+    for spec, size in (
+        (Spec((3, 4)), 96),
+        (Spec(()), 8),
+        (Spec((0,)), 0),
+        (Spec((5,), 2, wide(256)), 160),
+        (Spec((5,), 0, B8), 5),
+    ):
+        assert spec.nbytes == size
+
+
+@pytest.mark.parametrize(
+    "kind, scales",
+    [
+        (MultiplyTriple(Spec((2,), 5), Spec((2,), 6)), [11]),
+        (MatmulTriple(Spec((2, 3), 5), Spec((3, 2), 7)), [12]),
+        (Truncation((2,), 40, 12), [28, 0]),
+        (BitsOfMask(2, 40), [0]),
+        (AnyBit(2), [0]),
+    ],
+)
+def test_scales_of_what_is_dealt(kind: Kind, scales: list[int]) -> None:
+    assert [spec.scale for spec in kind.dealt] == scales
+    assert not kind.kept
+
+
+def test_the_digest_covers_kinds_shapes_scales_rings_and_order() -> None:
+    a, b = Spec((2,), 3), Spec((2,), 4)
+    lists: list[list[Kind]] = [
+        [],
+        [MultiplyTriple(a, b)],
+        [MultiplyTriple(b, a)],
+        [MatmulTriple(a, b)],
+        [MultiplyTriple(a, b)] * 2,
+        [MultiplyTriple(a, b), Truncation((2,), 3, 1)],
+        [Truncation((2,), 3, 1), MultiplyTriple(a, b)],
+        [Truncation((2,), 3, 2)],
+        [Truncation((3,), 3, 2)],
+        [Uniform((a,))],
+        [Uniform((a,), kept=True)],
+        [Uniform((Spec((2,), 3, Z32),))],
+        [Uniform((a, a))],
+        [Uniform((a,)), Uniform((a,))],
+    ]
+    assert len({kinds_digest(kinds) for kinds in lists}) == len(lists)
+    assert kinds_digest([MultiplyTriple(a, b)]) == kinds_digest([MultiplyTriple(Spec((2,), 3), Spec((2,), 4))])
