@@ -64,7 +64,7 @@ def fixed(value: Any, digits: int = 4) -> str:
 
 def significant(value: Any, digits: int = 4) -> str:
     """A number with so many significant digits."""
-    return f"{value:.{digits}g}" if is_number(value) else MISSING
+    return f"{value:#.{digits}g}".rstrip(".") if is_number(value) else MISSING
 
 
 def count_text(value: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from mpc.plan import Plan
@@ -40,8 +41,8 @@ def print_plan(
 ) -> None:
     """Prints a plan: as tables, or as one JSON object on standard output."""
     if as_json:
-        text = json.dumps(plan_json(plan, settings, scenario), indent=2, ensure_ascii=False, allow_nan=False)
-        print_blocks([Line(line, wrap=False) for line in text.splitlines()], console)
+        text = json.dumps(plan_json(plan, settings, scenario), indent=2, allow_nan=False)
+        (console.file if console else sys.stdout).write(text + "\n")
     else:
         print_blocks(plan_tables(plan, settings, scenario), console)
 
@@ -215,7 +216,7 @@ def _learns_blocks(facts: dict[str, Any], plan: Plan) -> list[Block]:
         Line(""),
         Line(
             f"Every other opening is under a uniform mask of its own: the plan's dry run drew {masks} masks, "
-            "and refuses a second opening under any of them. "
+            "and refuses a second opening under any of them. The owners also learn each other's numbers of rows. "
             f"{plan.helper} is shown nothing; it learns {'; '.join(facts['helper']['learns'])}."
         ),
     ]

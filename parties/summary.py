@@ -216,10 +216,18 @@ def traffic_grid(record: Mapping[str, Any]) -> Grid:
 
 
 def seconds_grid(record: Mapping[str, Any]) -> Grid:
-    """Each party's seconds."""
+    """Each party's seconds; a helper has no training of its own."""
     keys = ("connect", "setup", "online", "training", "total")
     rows = tuple(
-        (str(name), *(seconds_text(_seconds(entry, key)) for key in keys))
+        (
+            str(name),
+            *(
+                MISSING
+                if key == "training" and table(entry).get("role") != "owner"
+                else seconds_text(_seconds(entry, key))
+                for key in keys
+            ),
+        )
         for name, entry in table(record.get("parties")).items()
     )
     return Grid("Seconds (training is a part of online)", ("party", *keys), rows)
@@ -276,7 +284,10 @@ def nothing_else(record: Mapping[str, Any]) -> str:
     """What nobody learnt, and what the helper did."""
     helpers = [str(n) for n, entry in table(record.get("parties")).items() if table(entry).get("role") == "helper"]
     helper = f" {', '.join(helpers)} was shown no value, only how many rows and columns there are." if helpers else ""
-    return f"Nothing else was opened but under uniform masks, each used once.{helper}"
+    return (
+        "Nothing else was opened but under uniform masks, each used once. "
+        f"The owners also know each other's numbers of rows.{helper}"
+    )
 
 
 def owners_of(record: Mapping[str, Any]) -> list[str]:
