@@ -7,6 +7,7 @@ on data cannot be planned at all.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, cast
 
 import numpy as np
@@ -57,6 +58,8 @@ class Ghost:
         return np.broadcast_to(np.int8(0), self.shape)
 
     def __getitem__(self, index: Any) -> Ghost:
+        if isinstance(index, np.ndarray) and index.ndim == 1 and index.dtype != np.bool_:
+            return Ghost((index.size, *self.shape[1:]))  # the common choice of rows, without an array of their size
         return Ghost(self._blank()[index].shape)
 
     def reshape(self, *shape: Any) -> Ghost:
@@ -79,12 +82,8 @@ class Ghost:
             return _reduced(inputs[0], kwargs.get("axis", 0))
         if method != "__call__":
             raise InternalError(f"a dry run cannot do {ufunc.__name__}.{method}")
-        if ufunc is np.matmul:
-            a, b = (np.broadcast_to(np.int8(0), np.shape(x)) for x in inputs)
-            if a.shape[-1] != b.shape[max(b.ndim - 2, 0)]:
-                raise InternalError(f"a dry run met a matrix product of {a.shape} and {b.shape}")
-            return Ghost(np.matmul(_thin(a, -1), _thin(b, -2 if b.ndim > 1 else -1)).shape)
-        return Ghost(np.broadcast_shapes(*(np.shape(x) for x in inputs)))
+        shapes = tuple(x.shape if type(x) is Ghost else np.shape(x) for x in inputs)
+        return Ghost(_matmul_shape(*shapes) if ufunc is np.matmul else _broadcast(shapes))
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if func is np.shape:
@@ -123,6 +122,23 @@ def _reduced(x: Any, axis: int | None) -> Ghost:
     if axis is None:
         return Ghost(())
     return Ghost(tuple(n for i, n in enumerate(shape) if i != axis % len(shape)))
+
+
+@lru_cache(maxsize=1024)
+def _broadcast(shapes: tuple[tuple[int, ...], ...]) -> tuple[int, ...]:
+    """The shape of an elementwise operation; cached, since a training's steps are all alike."""
+    return np.broadcast_shapes(*shapes)
+
+
+@lru_cache(maxsize=1024)
+def _matmul_shape(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of a product, from numpy itself with an inner length of one."""
+    left, right = (np.broadcast_to(np.int8(0), shape) for shape in (a, b))
+    inner = right.shape[-2 if right.ndim > 1 else -1]
+    if left.shape[-1] != inner:
+        raise InternalError(f"a dry run met a matrix product of {a} and {b}")
+    product: Array = np.matmul(_thin(left, -1), _thin(right, -2 if right.ndim > 1 else -1))
+    return cast("tuple[int, ...]", product.shape)
 
 
 def _thin(a: Array, axis: int) -> Array:
