@@ -33,7 +33,7 @@ class BitBudget:
     w_shift: int  # what w loses for its low copy
 
 
-def bit_budget(fit: SigmoidFit, rate: float, smallest_batch: int, columns: int) -> BitBudget:
+def bit_budget(fit: SigmoidFit, rate: float, smallest_batch: int, columns: int, l2: float = 0.0) -> BitBudget:
     """The bits for one training, `columns` counting the intercept.
 
     Raises:
@@ -44,11 +44,12 @@ def bit_budget(fit: SigmoidFit, rate: float, smallest_batch: int, columns: int) 
     w = X_SCALE + e
     largest = max(1, math.ceil(math.log2(2 * _MOST_ERROR * rate / smallest_batch)) + 1) if rate else 1
     coefficients = min(32 + e - TRIG_SCALE, 60 - TRIG_SCALE - largest)
-    step = WEIGHT_LIMIT + _MOST_ERROR * rate * X_LIMIT
+    step = (1 + rate * l2) * WEIGHT_LIMIT + _MOST_ERROR * rate * X_LIMIT
     if step >= 2.0 ** (62 - w) or coefficients < 20:
+        strong = f" with l2 {l2:g}" if rate * l2 > 1 else ""
         raise UsageError(
-            f"learning_rate {rate:g} is too large: one step could carry a weight out of the 64-bit ring",
-            "lower learning_rate",
+            f"learning_rate {rate:g}{strong} is too large: one step could carry a weight out of the 64-bit ring",
+            "lower learning_rate or l2" if strong else "lower learning_rate",
         )
     if columns * X_LIMIT * WEIGHT_LIMIT >= 2.0 ** (62 - X_SCALE - (w - LOW_SHIFT)):
         raise UsageError(f"{columns} columns are too many for this solver's 64-bit ring", "choose fewer `features`")

@@ -92,7 +92,7 @@ def constants_digest(settings: TrainingSettings) -> str:
 def _descent(settings: TrainingSettings) -> Descent:
     fit = choose_fit(settings)
     smallest = min(settings.batch_size, sum(settings.train_rows) % settings.batch_size or settings.batch_size)
-    bits = bit_budget(fit, settings.learning_rate, smallest, settings.features + 1)
+    bits = bit_budget(fit, settings.learning_rate, smallest, settings.features + 1, settings.l2)
     return Descent(settings.learning_rate, settings.l2, fit, bits)
 
 
