@@ -23,6 +23,7 @@ from mpc.transport import Came, Connected, Disconnected, Refused, Stranger, Tran
 from mpc.wire import HEADER_BYTES, label_code, parse, payload
 
 Say = Callable[[str], None]
+Look = Callable[[str, Any], Any]
 
 _NOTICE_SECONDS = 5.0
 
@@ -75,8 +76,12 @@ class Channel:
         finally:
             program.close()
 
-    def exchange(self, one: Round, deadline: float | None = None) -> dict[str, Any]:
+    def exchange(self, one: Round, deadline: float | None = None, look: Look | None = None) -> dict[str, Any]:
         """Send and receive what a round declares.
+
+        Args:
+            deadline: seconds; the limits' one where left out.
+            look: what to make of an answer as soon as it is there, before the others are.
 
         Raises:
             PeerLostError: a peer was lost for longer than the patience, or did not answer within the deadline.
@@ -95,7 +100,8 @@ class Channel:
         answers = {}
         while missing:
             for peer in [p for p in missing if self._inboxes[p]]:
-                answers[peer] = self._take(peer, one, code)
+                answer = self._take(peer, one, code)
+                answers[peer] = look(peer, answer) if look else answer
                 missing.discard(peer)
             if missing:
                 self._wait(end, missing, one.label)
@@ -183,14 +189,14 @@ class Channel:
         event = self._transport.poll(min(60.0, max(0.0, end - time.monotonic())))
         match event:
             case Came(peer, head, body):
-                if peer not in self._met:
-                    self._met.add(peer)
-                self._back(peer)
+                self._met.add(peer)
                 self._handle(peer, self._links[peer].receive(head, body))
             case Connected(peer):
-                if peer in self._down:
-                    self._back(peer)
-                    self._transport.send(peer, self._links[peer].resume())
+                # What an earlier connection lost, perhaps unnoticed by one side, is sent again: each side says on
+                # every connection what it expects next.
+                if self._down.pop(peer, None) is not None:
+                    self._say(f"in contact with {peer} again")
+                self._transport.send(peer, self._links[peer].resume())
             case Disconnected(peer):
                 if peer in self._met and peer not in self._down:
                     self._down[peer] = time.monotonic()
@@ -204,10 +210,6 @@ class Channel:
             case Stranger(key):
                 self._say(f"turned away a connection with the unlisted key {key}")
 
-    def _back(self, peer: str) -> None:
-        if self._down.pop(peer, None) is not None:
-            self._say(f"in contact with {peer} again")
-
     def _handle(self, peer: str, items: list[Incoming]) -> None:
         for item in items:
             match item:
@@ -218,16 +220,18 @@ class Channel:
                     for frame in frames:
                         self._transport.send(peer, frame)
                 case Aborted(body):
-                    raise _told(peer, body)
+                    raise _told(peer, body, {self.me, *self._links})
 
 
-def _told(peer: str, body: bytes) -> BeaverlodgeError:
-    """What an abort says, with nothing of its text trusted beyond a known code and short names."""
+def _told(peer: str, body: bytes, parties: set[str]) -> BeaverlodgeError:
+    """What an abort says, with nothing of its text trusted beyond a known code, a party's name and a short stage."""
     try:
         fields = json.loads(body)
         code, stage, origin = (str(fields[key])[:64] for key in ("code", "stage", "origin"))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         code, stage, origin = "protocol", "unknown", peer
+    stage = stage if stage.isprintable() else "unknown"
+    origin = origin if origin in parties else peer
     kind = error_of_code(code)
     return kind(
         f"{origin} stopped the run in stage '{stage}' ({kind.code})",

@@ -14,16 +14,17 @@ import hmac
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from mpc.channel import Channel
 from mpc.errors import DataError, DisagreementError, ProtocolError
 from mpc.plan import Plan
-from mpc.prg import Entropy, derive
+from mpc.prg import SEED_BYTES, Entropy, derive
 from mpc.round import Blob, Round
 from mpc.session import link_key, session_id
 
 _LIMIT = 1 << 22
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def meet(
     mine = _summary(plan) if plan else {}
     agreed = _everyone(channel, table, "agree", {**mine, "columns": count} if plan else {})
     if plan is None:
-        counts = {peer: int(agreed[peer]["columns"]) for peer in table.owners}
+        counts = {peer: agreed[peer].read("columns", _count) for peer in table.owners}
         if len(set(counts.values())) != 1:
             raise DisagreementError(f"the owners disagree on how many columns they share: {counts}")
         plan = make(rows, counts[table.owners[0]])
@@ -123,28 +124,25 @@ def _hello(channel: Channel, table: Table, offer: Offer, entropy: Entropy, secon
         }
         for peer, part in parts.items()
     }
-    got = _exchange(channel, "hello", messages, seconds)
-    for peer in table.everyone:
-        if peer != me:
-            _same_program(me, peer, offer, got[peer])
-    session = session_id({me: nonce, **{peer: bytes.fromhex(answer["nonce"]) for peer, answer in got.items()}})
+    got = _exchange(channel, "hello", messages, seconds, lambda peer, said: _same_program(me, peer, offer, said))
+    session = session_id({me: nonce, **{peer: answer.read("nonce", _seed) for peer, answer in got.items()}})
     channel.trace.stage("handshake", 0, 0)
     for peer, part in parts.items():
-        channel.rekey(peer, link_key(session, {me: part, peer: bytes.fromhex(got[peer]["part"])}))
+        channel.rekey(peer, link_key(session, {me: part, peer: got[peer].read("part", _seed)}))
     if me == table.helper:
         return session, b""
-    keys = {me: shared, **{peer: bytes.fromhex(got[peer]["names"]) for peer in table.owners if peer != me}}
+    keys = {me: shared, **{peer: got[peer].read("names", _seed) for peer in table.owners if peer != me}}
     return session, derive(b"".join(keys[name] for name in table.owners), "column names", session)
 
 
-def _same_program(me: str, peer: str, offer: Offer, said: Mapping[str, Any]) -> None:
-    if said.get("version") != offer.version:
+def _same_program(me: str, peer: str, offer: Offer, said: _Answer) -> None:
+    if said["version"] != offer.version:
         raise DisagreementError(
-            f"{me} runs version {offer.version} and {peer} version {said.get('version')}",
+            f"{me} runs version {_brief(offer.version)} and {peer} version {_brief(said['version'])}",
             "install the same version everywhere",
             party=peer,
         )
-    theirs = said["facts"]
+    theirs = said.read("facts", dict[str, Any])
     for key in [*offer.facts, *(key for key in theirs if key not in offer.facts)]:
         mine, other = offer.facts.get(key), theirs.get(key)
         if mine != other:
@@ -172,13 +170,13 @@ def _shapes(
         if peer != me
     }
     got = _exchange(channel, "shapes", messages, None)
-    said = {**got, me: to_owner}
-    rows = {owner: (int(said[owner]["rows"][0]), int(said[owner]["rows"][1])) for owner in table.owners}
+    rows = {owner: _rows(offer.rows) if owner == me else got[owner].read("rows", _rows) for owner in table.owners}
     if offer.columns is None:
         return rows, (), 0
-    everywhere = set(digests).intersection(*(said[owner]["names"] for owner in table.owners))
+    names = {owner: digests if owner == me else got[owner].read("names", _texts) for owner in table.owners}
+    everywhere = set(digests).intersection(*names.values())
     name_of = dict(zip(digests, offer.columns, strict=True))
-    order = [digest for digest in said[table.owners[0]]["names"] if digest in everywhere]
+    order = [digest for digest in names[table.owners[0]] if digest in everywhere]
     if not order:
         raise DataError(
             f"{me}: no numeric column is shared by all owners",
@@ -236,27 +234,37 @@ def _seeds(
     for peer, answer in got.items():
         if peer == table.helper:
             _compare(me, mine, {peer: answer})
-            dealing[peer] = bytes.fromhex(answer["seed"])
+            dealing[peer] = answer.read("seed", _seed)
         elif me != table.helper and order.index(peer) < order.index(me):
-            pairs[peer] = bytes.fromhex(answer["seed"])
+            pairs[peer] = answer.read("seed", _seed)
     return pairs, dealing
 
 
-def _everyone(channel: Channel, table: Table, label: str, message: Mapping[str, Any]) -> dict[str, Any]:
+def _everyone(channel: Channel, table: Table, label: str, message: Mapping[str, Any]) -> dict[str, _Answer]:
     return _exchange(channel, label, dict.fromkeys((p for p in table.everyone if p != channel.me), message), None)
 
 
 def _exchange(
-    channel: Channel, label: str, messages: Mapping[str, Mapping[str, Any]], seconds: float | None
-) -> dict[str, Any]:
-    """One round of JSON objects with every peer."""
+    channel: Channel,
+    label: str,
+    messages: Mapping[str, Mapping[str, Any]],
+    seconds: float | None,
+    check: Callable[[str, _Answer], None] | None = None,
+) -> dict[str, _Answer]:
+    """One round of JSON objects with every peer; each is checked when it comes, whoever else is still missing."""
+
+    def look(peer: str, body: bytes) -> _Answer:
+        answer = _object(peer, label, body)
+        if check is not None:
+            check(peer, answer)
+        return answer
+
     send = {peer: json.dumps(message).encode() for peer, message in messages.items()}
-    got = channel.exchange(Round(send, dict.fromkeys(messages, Blob(_LIMIT)), label), seconds)
-    return {peer: _object(peer, label, body) for peer, body in got.items()}
+    return channel.exchange(Round(send, dict.fromkeys(messages, Blob(_LIMIT)), label), seconds, look)
 
 
 class _Answer(dict[str, Any]):
-    """A peer's message: a key that is missing is the peer's fault, not a bug here."""
+    """A peer's message: a field that is missing or malformed is the peer's fault, not a bug here."""
 
     def __init__(self, fields: dict[str, Any], peer: str, label: str) -> None:
         super().__init__(fields)
@@ -266,11 +274,46 @@ class _Answer(dict[str, Any]):
         peer, label = self._where
         raise ProtocolError(f"{peer} left out '{key}' in '{label}'", "check that versions are the same", party=peer)
 
+    def read(self, key: str, convert: Callable[[Any], _T]) -> _T:
+        """A field's value, of the form that `convert` takes."""
+        value = self[key]
+        try:
+            return convert(value)
+        except (TypeError, ValueError):
+            peer, label = self._where
+            raise ProtocolError(
+                f"{peer} sent a malformed '{key}' in '{label}'", "check that versions are the same", party=peer
+            ) from None
+
+
+def _seed(value: Any) -> bytes:
+    seed = bytes.fromhex(value)
+    if len(seed) != SEED_BYTES:
+        raise ValueError("not as long as a seed")
+    return seed
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < 1 << 40:
+        raise ValueError("not a count")
+    return value
+
+
+def _rows(value: Any) -> tuple[int, int]:
+    training, test = value
+    return _count(training), _count(test)
+
+
+def _texts(value: Any) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise TypeError("not a list of texts")
+    return value
+
 
 def _object(peer: str, label: str, body: bytes) -> _Answer:
     try:
         fields = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):
         raise ProtocolError(f"{peer} sent something else than an object in '{label}'", party=peer)

@@ -2,7 +2,8 @@
 
 Every data frame has a sequence number and acknowledges all that came before it. Frames are kept until acknowledged,
 so that after a reconnect each side says what it expects next and gets it again; repeats are dropped. The first frame
-of a link (the hello) is tagged under a key that everyone knows, all later ones under the link's session key.
+of a link (the hello) is tagged under a key that everyone knows, all later ones under the link's session key. A side
+that has no session key yet gives what is not data the hello's number, so that the peer can read it at once.
 """
 
 from __future__ import annotations
@@ -87,12 +88,12 @@ class Link:
         return self._frame(DATA, label, sequence, body)
 
     def resume(self) -> Frame:
-        """Says, after a reconnect, which frame is expected next."""
-        return self._frame(RESUME, 0, self._next_out, b"")
+        """Says, on a new connection, which frame is expected next."""
+        return self._frame(RESUME, 0, self._next_out if self._keys else 0, b"")
 
     def abort(self, body: bytes) -> Frame:
         """Tells the peer that this side gave up."""
-        return self._frame(ABORT, 0, self._next_out, body)
+        return self._frame(ABORT, 0, self._next_out if self._keys else 0, body)
 
     def receive(self, head: memoryview, body: memoryview) -> list[Incoming]:
         """Take one frame that came under the peer's key.

@@ -117,6 +117,7 @@ class Transport:
         self._waiting: dict[str, list[list[Any]]] = {}
         self._authenticator: zmq.Socket[bytes] | None = None
         self._listener: zmq.Socket[bytes] | None = None
+        self._listener_monitor: Any = None
         self.endpoint: str | None = None
         try:
             if listen is not None:
@@ -179,7 +180,7 @@ class Transport:
         self._listener = self._socket(zmq.ROUTER)
         self._listener.curve_server = True
         self._listener.router_mandatory = True
-        self._monitor(self._listener, None)
+        self._listener_monitor = self._monitor(self._listener, None)
         self._poller.register(self._listener, zmq.POLLIN)
         try:
             self._listener.bind(endpoint)
@@ -200,10 +201,11 @@ class Transport:
         socket.ipv6 = True
         return socket
 
-    def _monitor(self, socket: zmq.Socket[bytes], peer: str | None) -> None:
+    def _monitor(self, socket: zmq.Socket[bytes], peer: str | None) -> Any:
         monitor = socket.get_monitor_socket(_WATCHED)
         self._monitors[monitor] = peer
         self._poller.register(monitor, zmq.POLLIN)
+        return monitor
 
     def _serve(self, socket: Any) -> None:
         if socket is self._listener:
@@ -247,8 +249,8 @@ class Transport:
         if peer is None:
             return None
         again = peer in self._routes
-        self._route_names = {route: name for route, name in self._route_names.items() if name != peer}
-        self._route_names[identity] = peer
+        self._observe(self._listener_monitor, None)  # first the end of an older connection with the same descriptor
+        self._route_names[identity] = peer  # older ones stay, so that their late frames do not take the peer back
         self._routes[peer] = identity
         self._descriptors[peer] = parts[0].get(zmq.SRCFD)
         self._events.append(Connected(peer))
