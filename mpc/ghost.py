@@ -132,18 +132,10 @@ def _broadcast(shapes: tuple[tuple[int, ...], ...]) -> tuple[int, ...]:
 
 @lru_cache(maxsize=1024)
 def _matmul_shape(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape of a product, from numpy itself with an inner length of one."""
-    left, right = (np.broadcast_to(np.int8(0), shape) for shape in (a, b))
-    inner = right.shape[-2 if right.ndim > 1 else -1]
-    if left.shape[-1] != inner:
+    """The shape of a product, as numpy's matmul has it."""
+    if not a or not b or a[-1] != b[max(len(b) - 2, 0)]:
         raise InternalError(f"a dry run met a matrix product of {a} and {b}")
-    product: Array = np.matmul(_thin(left, -1), _thin(right, -2 if right.ndim > 1 else -1))
-    return cast("tuple[int, ...]", product.shape)
-
-
-def _thin(a: Array, axis: int) -> Array:
-    """`a` with at most one entry along `axis`: a product's shape costs no work, whatever the inner length."""
-    return a[..., :1] if axis == -1 else a[..., :1, :]
+    return np.broadcast_shapes(a[:-2], b[:-2]) + a[-2:-1] + (b[-1:] if len(b) > 1 else ())
 
 
 def is_ghost(x: object) -> bool:
