@@ -1,0 +1,384 @@
+"""What a party may open and reveal, what that shows, and how inputs are shared: for two to five owners."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mpc.correlation import MultiplyTriple, Spec, Uniform
+from mpc.errors import InternalError, ProtocolError
+from mpc.lockstep import Watch
+from mpc.party import PairStreams, Party, pair_streams
+from mpc.prg import Stream, derive
+from mpc.ring import B8, B16, B64, Z32, Z64, Ring, wide
+from mpc.share import Mask, Masked, Public, Share
+from tests.mpc.kit import RINGS, Log, combine, elements, entropy, ints, owners, run
+
+SIZES = [2, 3, 4, 5]
+each_ring = pytest.mark.parametrize("ring", RINGS, ids=repr)
+each_size = pytest.mark.parametrize("n", SIZES)
+
+
+def own_input(p: Party, owner: str, value: np.ndarray, ring: Ring = Z64, scale: int = 0) -> Share:
+    """As a program does it: only the owner itself gives the value."""
+    return p.input(owner, value if p.name == owner and not p.dry else None, value.shape, scale, ring)
+
+
+async def masked(p: Party, x: Share) -> tuple[Masked, Mask]:
+    (a,) = p.correlation(Uniform((Spec(x.shape, x.scale, x.ring),)))
+    return x - a, a
+
+
+# --- inputs ---
+
+
+@each_size
+@each_ring
+def test_inputs_are_shared_and_add_up(ring: Ring, n: int) -> None:
+    values = {name: elements(ring, (3, 2), i) for i, name in enumerate(owners(n))}
+    log = Log()
+
+    async def program(p: Party) -> list[np.ndarray]:
+        return [own_input(p, name, value, ring, 4).value for name, value in values.items()]
+
+    outcome = run(program, n, tap=log)
+    assert log.messages == [] and outcome.plan.rounds == ()
+    for k, value in enumerate(values.values()):
+        shares = [outcome.results[name][k] for name in owners(n)]
+        assert combine(ring, shares).tolist() == ints(value).tolist()
+        for i, share in enumerate(shares):
+            for other in (*shares[:i], value):
+                assert not np.array_equal(share, other)
+
+
+@each_size
+def test_shares_of_an_input_are_uniform_at_every_owner(n: int) -> None:
+    async def program(p: Party) -> Share:
+        return own_input(p, owners(n)[1], np.zeros(4096, dtype=np.uint64))
+
+    for name, share in run(program, n).results.items():
+        assert bits_are_balanced(share.value), name
+
+
+def test_two_inputs_are_not_masked_alike() -> None:
+    value = np.zeros(100, dtype=np.uint64)
+
+    async def program(p: Party) -> list[Share]:
+        return [own_input(p, name, value) for name in (*owners(3), owners(3)[0])]
+
+    for shares in run(program, 3).results.values():
+        assert len({share.value.tobytes() for share in shares}) == 4
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        np.zeros(2, np.uint64),
+        np.zeros((3, 1), np.uint64),
+        np.zeros(3),
+        np.zeros(3, np.int64),
+        np.zeros(3, object),
+    ],
+)
+def test_a_missing_or_wrong_input_is_refused(value: Any) -> None:
+    async def program(p: Party) -> None:
+        p.input("hospital_a", None if p.dry or p.index else value, (3,), 0)
+
+    with pytest.raises(InternalError, match="hospital_a's input is missing, or not ring elements of shape"):
+        run(program)
+
+
+# --- opening ---
+
+
+@each_size
+@each_ring
+def test_open_gives_everyone_the_masked_value(ring: Ring, n: int) -> None:
+    value = elements(ring, (2, 3), 7)
+
+    async def program(p: Party) -> tuple[Public, Public, Share]:
+        x = own_input(p, owners(n)[-1], value, ring, 6)
+        a, b = p.correlation(Uniform((Spec((2, 3), 6, ring), Spec((2, 3), 6, ring))))
+        minus, plus = await p.open(x - a, x + b, label="both")
+        return minus, plus, (a[:], b[:])  # type: ignore[return-value]
+
+    results = run(program, n).results
+    a, b = (combine(ring, [r[2][k].value for r in results.values()]).astype(ring.dtype) for k in (0, 1))
+    for minus, plus, _ in results.values():
+        assert type(minus) is Public and minus.scale == 6 and minus.ring == ring
+        assert ints(minus.value).tolist() == ints(ring.sub(value, a)).tolist()
+        assert ints(plus.value).tolist() == ints(ring.add(value, b)).tolist()
+
+
+def test_what_is_opened_is_uniform() -> None:
+    async def program(p: Party) -> Public:
+        covered, _ = await masked(p, own_input(p, "hospital_a", np.zeros(4096, dtype=np.uint64)))
+        return (await p.open(covered, label="open"))[0]
+
+    assert bits_are_balanced(run(program).results["hospital_b"].value)
+
+
+def test_only_masked_values_are_opened() -> None:
+    for spoil in (
+        lambda x, a: x,
+        lambda x, a: a,
+        lambda x, a: a[:],
+        lambda x, a: a + x,
+        lambda x, a: (x - a) + x,
+        lambda x, a: x - a[:],
+        lambda x, a: (x - a).sum(),
+    ):
+
+        async def program(p: Party, spoil: Any = spoil) -> None:
+            x = p.input("hospital_a", np.zeros(3, np.uint64) if p.index == 0 else None, (3,), 0)
+            (a,) = p.correlation(Uniform((Spec((3,)),)))
+            await p.open(spoil(x, a), label="leak")
+
+        with pytest.raises(InternalError, match="is not masked and cannot be opened in 'leak'"):
+            run(program)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("again", ["other value", "other scale", "same value"])
+def test_a_mask_is_used_once(at_once: bool, again: str) -> None:
+    async def program(p: Party) -> None:
+        x = own_input(p, "hospital_a", np.array([1, 2], dtype=np.uint64))
+        first, a = await masked(p, x)
+        second = {
+            "other value": lambda: x + x - a,
+            "other scale": lambda: first.at_scale(9),
+            "same value": lambda: x - a,
+        }
+        if at_once:
+            await p.open(first, second[again](), label="twice")
+        else:
+            await p.open(first, label="once")
+            await p.open(second[again](), label="twice")
+
+    with pytest.raises(InternalError, match="a mask was used twice, the second time in 'twice'"):
+        run(program)
+
+
+def test_a_mask_read_at_another_scale_is_the_same_mask() -> None:
+    async def program(p: Party) -> None:
+        x, y = own_input(p, "hospital_a", np.zeros(2, np.uint64)), own_input(p, "hospital_a", np.ones(2, np.uint64))
+        (a,) = p.correlation(Uniform((Spec((2,)),)))
+        await p.open(x - a, label="first")
+        await p.open(y.at_scale(5) - a.at_scale(5), label="second")
+
+    with pytest.raises(InternalError, match="used twice"):
+        run(program)
+
+
+def test_the_same_object_may_be_opened_again() -> None:
+    async def program(p: Party) -> list[np.ndarray]:
+        covered, _ = await masked(p, own_input(p, "hospital_a", np.array([1, 2], dtype=np.uint64)))
+        once = await p.open(covered, covered, label="both")
+        again = await p.open(covered, label="again")
+        return [opened.value for opened in (*once, *again)]
+
+    for one, two, three in run(program, 3).results.values():
+        assert one.tolist() == two.tolist() == three.tolist()
+
+
+def test_masks_of_one_correlation_are_different_masks() -> None:
+    async def program(p: Party) -> tuple[int, ...]:
+        x = own_input(p, "hospital_a", np.zeros(2, np.uint64))
+        a, b, c = p.correlation(MultiplyTriple(Spec((2,)), Spec((2,))))
+        (d,) = p.correlation(Uniform((Spec((2,)),)))
+        assert type(a) is type(b) is type(d) is Mask and type(c) is Share
+        await p.open(x - a, x - b, x - d, label="all")
+        return (a.id, b.id, d.id)
+
+    assert all(len(set(ids)) == 3 for ids in run(program).results.values())
+
+
+def test_correlations_are_numbered_and_typed() -> None:
+    async def program(p: Party) -> list[int]:
+        numbers = []
+        for k in range(3):
+            number, (a,) = p.kept(Uniform((Spec((2,), 4 + k, B16),), kept=True))
+            assert (a.scale, a.ring, a.shape) == (4 + k, B16, (2,))
+            numbers.append(number)
+        return numbers
+
+    assert all(numbers == [0, 1, 2] for numbers in run(program).results.values())
+
+
+# --- revealing ---
+
+
+@each_size
+@each_ring
+def test_reveal_gives_everyone_the_value(ring: Ring, n: int) -> None:
+    values = [elements(ring, (3,), 5), elements(ring, (2, 2), 6)]
+
+    async def program(p: Party) -> tuple[Public, ...]:
+        shares = [own_input(p, owners(n)[k], value, ring, 3) for k, value in enumerate(values)]
+        return await p.reveal(*shares, what="sums", why="agreed", label="sum")
+
+    outcome = run(program, n)
+    for opened in outcome.results.values():
+        assert [ints(v.value).tolist() for v in opened] == [ints(v).tolist() for v in values]
+        assert all(type(v) is Public and v.scale == 3 and v.ring == ring for v in opened)
+    assert [(r.what, r.to, r.shape, r.why) for r in outcome.reveals] == [
+        ("sums", owners(n), (3,), "agreed"),
+        ("sums", owners(n), (2, 2), "agreed"),
+    ]
+    assert outcome.plan.reveals == outcome.reveals
+
+
+@each_size
+@each_ring
+def test_revealing_adds_a_fresh_sharing_of_zero(ring: Ring, n: int) -> None:
+    """What each party sends is its share plus noise that cancels in the sum, and is new every time."""
+    log = Log()
+
+    async def program(p: Party) -> np.ndarray:
+        x = own_input(p, owners(n)[0], elements(ring, (64,), 1), ring)
+        for k in range(2):
+            await p.reveal(x, what="x", why="agreed", label=f"sum/{k}")
+        return x.value
+
+    shares = run(program, n, tap=log).results
+    noise: dict[tuple[str, str], np.ndarray] = {}
+    for message in log.messages:
+        sent = ring.from_bytes(message.body, (64,))
+        noise[message.label, message.sender] = ring.sub(sent, shares[message.sender])
+    for label in ("sum/0", "sum/1"):
+        assert not combine(ring, [noise[label, name] for name in owners(n)]).any()
+    assert len({bytes(ring.to_bytes(part)) for part in noise.values()}) == 2 * n - 2 * (ring.xor and n == 2)
+
+
+@each_size
+def test_what_a_party_sends_to_reveal_is_uniform(n: int) -> None:
+    """A share that is not uniform at all (here zero, at all but one) must not show."""
+    log = Log()
+
+    async def program(p: Party) -> None:
+        share = p.public(Public(np.arange(4096, dtype=np.uint64)))
+        await p.reveal(share, what="x", why="agreed", label="sum")
+
+    run(program, n, tap=log)
+    for message in log.messages:
+        assert bits_are_balanced(np.frombuffer(message.body, dtype=np.uint64)), message.sender
+        same = [m.body for m in log.messages if m.sender == message.sender]
+        assert same == [message.body] * (n - 1)  # everyone is told the same
+
+
+@pytest.mark.parametrize("what", ["weights", "", "Model"])
+def test_only_what_is_declared_is_revealed(what: str) -> None:
+    def party(name: str) -> Party:
+        pairs = {o: pair_streams(bytes(32), b"") for o in owners(2) if o != name}
+        return Party(name, owners(2), NoSupply(), pairs, Watch(), declared=frozenset({"model"}))
+
+    share = Share(np.array([5], dtype=np.uint64))
+    with pytest.raises(InternalError, match=f"'{what}' is not declared"):
+        party("hospital_a").reveal(share, what=what, why="", label="x").send(None)
+    party("hospital_a").reveal(share, what="model", why="", label="x").send(None)
+
+
+def test_an_undeclared_reveal_stops_the_run_before_anything_is_sent() -> None:
+    log = Log()
+
+    async def program(p: Party) -> None:
+        x = own_input(p, "hospital_a", np.array([5], dtype=np.uint64))
+        await p.reveal(x, what="model" if p.dry else "rows", why="", label="x")
+
+    with pytest.raises(InternalError, match="'rows' is not declared"):
+        run(program, tap=log)
+    assert log.messages == []
+
+
+def test_masks_are_not_revealed() -> None:
+    for pick in (lambda x, a: a, lambda x, a: x - a):
+
+        async def program(p: Party, pick: Any = pick) -> None:
+            x = p.input("hospital_a", np.zeros(3, np.uint64) if p.index == 0 else None, (3,), 0)
+            (a,) = p.correlation(Uniform((Spec((3,)),)))
+            await p.reveal(pick(x, a), what="x", why="", label="sum")
+
+        with pytest.raises(InternalError, match="a mask cannot be revealed, in 'sum'"):
+            run(program)
+
+
+# --- the rest ---
+
+
+@each_size
+def test_public_values_become_shares(n: int) -> None:
+    for ring in (Z64, B8, wide(256)):
+        value = Public(elements(ring, (4,), 3), 5, ring)
+
+        async def program(p: Party, value: Public = value) -> Share:
+            return p.public(value)
+
+        shares = run(program, n).results
+        assert all(type(s) is Share and s.scale == 5 and s.ring == value.ring for s in shares.values())
+        assert combine(ring, [s.value for s in shares.values()]).tolist() == ints(value.value).tolist()
+
+
+@pytest.mark.parametrize("ring", [Z64, Z32, B64, wide(128), wide(256)])
+@pytest.mark.parametrize("number", [0, 1, -1, 2**63, -(2**63), 2**64, 2**64 + 5, 2**300 + 1])
+def test_constants_are_brought_into_the_ring(ring: Ring, number: int) -> None:
+    async def program(p: Party) -> Public:
+        return p.constant(number, (2, 3), 7, ring)
+
+    got = run(program).results["hospital_b"]
+    assert got.shape == (2, 3) and got.scale == 7 and got.value.dtype == ring.dtype
+    assert ints(got.value).tolist() == [[number % (1 << ring.bits)] * 3] * 2
+
+
+def test_compute_and_insist_are_skipped_in_a_dry_run_only() -> None:
+    calls: list[bool] = []
+
+    async def program(p: Party) -> np.ndarray:
+        x = p.compute(lambda a, b: a + b, np.array([1]), np.array([2]), shape=(1,))
+        p.insist(lambda: bool(x[0] == 3), lambda: ProtocolError("not three"))
+        calls.append(p.dry)
+        return x
+
+    assert all(result.tolist() == [3] for result in run(program).results.values())
+    assert calls == [True, False, False]
+
+    async def fails(p: Party) -> None:
+        p.insist(lambda: False, lambda: ProtocolError("the value is out of range"))
+
+    with pytest.raises(ProtocolError, match="the value is out of range"):
+        run(fails)
+
+
+def test_a_party_knows_its_place_and_tells_its_stages() -> None:
+    watch = Watch()
+    party = Party("hospital_b", owners(3), NoSupply(), {}, watch, declared=None)
+    assert (party.index, party.peers, party.dry) == (1, ("hospital_a", "hospital_c"), False)
+    party.stage("training", 3, 10)
+    party.stage("evaluation")
+    assert watch.stages == [("training", 3, 10), ("evaluation", 0, 0)]
+
+
+def test_pair_streams_are_two_streams_bound_to_the_session() -> None:
+    seed = entropy(2)["hospital_a"]("pair/hospital_b")
+    one = pair_streams(seed, b"session")
+    assert isinstance(one, PairStreams)
+    assert one.inputs.take(32).tobytes() == Stream(derive(seed, "inputs", b"session")).take(32).tobytes()
+    assert one.zeros.take(32).tobytes() == Stream(derive(seed, "zeros", b"session")).take(32).tobytes()
+    other = pair_streams(seed, b"another session")
+    drawn = {s.take(32).tobytes() for s in (one.inputs, one.zeros, other.inputs, other.zeros)}
+    assert len(drawn) == 4
+
+
+class NoSupply:
+    """For parties that ask for no correlation."""
+
+    def next(self, kind: Any) -> Any:
+        raise AssertionError(kind)
+
+
+def bits_are_balanced(words: np.ndarray) -> bool:
+    """Whether each of the 64 bits is set in about half of many words (within 6 standard deviations)."""
+    set_ = np.array([int(((words >> np.uint64(bit)) & np.uint64(1)).sum()) for bit in range(64)])
+    return bool((np.abs(set_ - words.size / 2) < 3 * np.sqrt(words.size)).all())
