@@ -111,7 +111,7 @@ async def training_job(p: Party, own: OwnRows | None, settings: TrainingSettings
     p.stage("standardisation")
     scaling = await _scaling(p, own, settings)
     train = scaling.apply(own.x_train)
-    p.insist(lambda: _fits(train, own.names, p.name), lambda: DataError("a feature does not fit"))
+    p.insist(lambda: _fits(train, own.names, p.name, settings.standardise), lambda: DataError("a feature does not fit"))
 
     p.stage("sharing")
     x, y = _input_rows(p, train, own.y_train, settings)
@@ -167,7 +167,7 @@ def _scored(p: Party, x: Array, y: Array, weights: Array) -> Scored:
     return Scored(p.compute(lambda: x @ weights[:-1] + weights[-1], shape=(len(x),)), y)
 
 
-def _fits(train: Array, names: tuple[str, ...], owner: str) -> bool:
+def _fits(train: Array, names: tuple[str, ...], owner: str, standardised: bool) -> bool:
     """Whether an owner's features fit fixed point; raises a DataError that names the column if not."""
     for name, column in zip(names, train.T, strict=True):
         largest = np.abs(column).max(initial=0.0)
@@ -177,7 +177,8 @@ def _fits(train: Array, names: tuple[str, ...], owner: str) -> bool:
                 "set standardise = true, or rescale or clip the column",
                 party=owner,
             )
-        typical = np.sqrt(np.mean(column**2)) if column.size else 0.0
+        # A standardised column is fine over all owners, even where one owner's few rows lie close to the mean.
+        typical = np.sqrt(np.mean(column**2)) if column.size and not standardised else 0.0
         if 0 < typical < _COARSEST:
             raise DataError(
                 f"{owner}: column {name} has values too small for {X_SCALE} fractional bits",
