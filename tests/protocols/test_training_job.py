@@ -1,0 +1,201 @@
+"""The main job end to end: the twin's model and metrics, for any number of owners and every setting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mpc.errors import DataError, UsageError
+from mpc.lockstep import Outcome
+from mpc.plan import Plan, make_plan
+from protocols.training_job import OwnRows, Trained, TrainingSettings, choose_fit, constants_digest, training_job
+from protocols.twin import TwinModel, pooled, twin_sets, weight_difference
+from tests.helpers import demo_tables, job, made_up, steady, train
+
+Tables = Mapping[str, tuple[np.ndarray, np.ndarray]]
+
+
+def compare(own: dict[str, OwnRows], how: TrainingSettings, seed: int = 0) -> tuple[Trained, TwinModel, Outcome]:
+    """Train; every owner has the same model, and metrics as the twin's, row for row and to within 0.005."""
+    outcome = train(own, how, seed)
+    models = list(outcome.results.values())
+    assert all(model == models[0] for model in models)
+    twin = pooled(list(own.values()), how)
+    if how.metrics:
+        wanted = twin_sets(twin, list(own.values()))
+        assert list(models[0].metrics) == list(wanted)
+        for name, expected in wanted.items():
+            got = models[0].metrics[name]
+            assert got.keys() == expected.keys()
+            assert (got["rows"], got["positives"]) == (expected["rows"], expected["positives"])
+            assert abs(got["accuracy"] - expected["accuracy"]) * expected["rows"] <= 1.0 + 1e-9
+            for key, slack in (("auc", 0.005), ("log_loss", 0.002), ("brier", 0.001)):
+                assert (got[key] is None) == (expected[key] is None)
+                assert expected[key] is None or abs(got[key] - expected[key]) <= slack, (name, key)
+    return models[0], twin, outcome
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_demo_is_the_twin_over_twenty_seeds(seed: int) -> None:
+    own, how = job(demo_tables(), seed)
+    model, twin, outcome = compare(own, how, seed)
+    assert how.step_count == 40
+    assert weight_difference(model, twin) < 1e-4
+    assert [r.what for r in outcome.reveals] == [
+        "feature means",
+        "feature standard deviations",
+        "range check",
+        "model",
+        "metric sums (train)",
+        "metric sums (test)",
+        "AUC pairs (train)",
+        "AUC pairs (test)",
+    ]
+
+
+@pytest.mark.parametrize("n", [2, 3, 5])
+@pytest.mark.parametrize("seed", range(3))
+def test_any_number_of_owners(n: int, seed: int) -> None:
+    own, how = job(made_up([25 + 13 * k for k in range(n)], 6, 10 * n + seed), seed, batch_size=32)
+    model, twin, _ = compare(own, how, seed)
+    assert weight_difference(model, twin) < 1e-4
+
+
+def test_another_seed_of_the_secrets_is_the_same_model() -> None:
+    own, how = job(made_up([40, 30], 3, 1), batch_size=16)
+    models = [train(own, how, seed).results["owner0"] for seed in (1, 2)]
+    assert models[0] == train(own, how, 1).results["owner0"]
+    np.testing.assert_allclose(models[0].standardised, models[1].standardised, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("tables", "changes"),
+    [
+        pytest.param(made_up([60, 50], 4, 1), {"l2": 0.01}, id="l2"),
+        pytest.param(made_up([60, 50], 4, 1), {"l2": 0.5, "sigmoid_range": 245.0}, id="strong l2, wide range"),
+        pytest.param(made_up([60, 50], 4, 2), {"standardise": False, "learning_rate": 0.1}, id="as the data are"),
+        pytest.param(made_up([60, 50], 4, 3), {"batch_size": 1000}, id="batch larger than the data"),
+        pytest.param(made_up([12, 9], 3, 4), {"batch_size": 1, "epochs": 3}, id="batch of 1"),
+        pytest.param(made_up([60, 50], 4, 5), {"test_fraction": 0.0}, id="nothing held out"),
+        pytest.param(made_up([60, 50], 4, 6), {"metrics": False}, id="no metrics"),
+        pytest.param(made_up([3, 2], 2, 7), {"batch_size": 2, "test_fraction": 0.0}, id="five rows"),
+        pytest.param(made_up([1, 1], 1, 8), {"test_fraction": 0.0}, id="two rows"),
+        pytest.param(made_up([40, 1], 2, 9), {"batch_size": 16}, id="an owner with one row"),
+        pytest.param(made_up([40, 0], 2, 10), {"batch_size": 16}, id="an owner with none"),
+        pytest.param(made_up([60, 50], 4, 11), {"learning_rate": 0.0}, id="rate 0"),
+        pytest.param(made_up([60, 50], 4, 12), {"sigmoid_range": 21.0}, id="narrow range"),
+        pytest.param(made_up([60, 50], 4, 13), {"sigmoid_range": 110.0}, id="wide range"),
+        pytest.param(made_up([60, 50], 1, 14), {}, id="one feature"),
+        pytest.param(made_up([60, 50], 40, 15), {}, id="many features"),
+    ],
+)
+def test_every_setting(tables: Tables, changes: dict[str, Any]) -> None:
+    own, how = job(tables, **{"batch_size": 32, **changes})
+    model, twin, outcome = compare(own, how)
+    assert weight_difference(model, twin) < (1e-4 if how.l2 < 0.1 else 1e-3)
+    assert (model.metrics is None) == (not how.metrics)
+    whats = [r.what for r in outcome.reveals]
+    assert ("feature means" in whats) == how.standardise
+    assert any("metric" in what for what in whats) == how.metrics
+
+
+@pytest.mark.parametrize("label", [0.0, 1.0])
+def test_one_class_only(label: float) -> None:
+    tables = {name: (x, np.full(len(y), label)) for name, (x, y) in made_up([30, 20], 3, 16).items()}
+    model, twin, _ = compare(*job(tables, batch_size=16))
+    assert model.metrics is not None and model.metrics["train"]["auc"] is None
+    assert weight_difference(model, twin) < 1e-4
+
+
+def test_one_class_at_one_owner() -> None:
+    tables = made_up([30, 20], 3, 17)
+    tables["owner0"] = (tables["owner0"][0], np.ones(30))
+    model, twin, _ = compare(*job(tables, batch_size=16))
+    assert weight_difference(model, twin) < 1e-4
+
+
+@steady(15)
+@given(
+    st.lists(st.integers(0, 30), min_size=1, max_size=4),
+    st.integers(1, 4),
+    st.integers(1, 40),
+    st.floats(0, 0.6),
+    st.floats(-6, 8),
+    st.integers(0, 10_000),
+)
+def test_any_shape_and_scale(rows: list[int], d: int, batch: int, fraction: float, size: float, seed: int) -> None:
+    tables = made_up([12, *rows], d, seed)
+    scaled = {name: (x * 10.0**size, y) for name, (x, y) in tables.items()}
+    model, twin, _ = compare(*job(scaled, seed, fraction, batch_size=batch, epochs=2), seed)
+    assert weight_difference(model, twin) < 2e-4
+
+
+def test_weights_are_in_the_units_of_the_data() -> None:
+    own, how = job(demo_tables())
+    model, twin, _ = compare(own, how)
+    x = np.concatenate([o.x_test for o in own.values()])
+    np.testing.assert_allclose(x @ np.array(model.weights) + model.intercept, twin.scores(x), atol=2e-3)
+    assert model.features == own["hospital_a"].names
+
+
+def test_five_thousand_steps_at_rate_one_half() -> None:
+    own, how = job(demo_tables(), epochs=1250)
+    assert how.step_count == 5000
+    model, twin, _ = compare(own, how)
+    assert twin.largest_score > 90
+    assert weight_difference(model, twin) < 1e-3
+
+
+def test_a_column_that_does_not_fit_is_named() -> None:
+    tables = made_up([30, 20], 3, 18)
+    tables["owner1"][0][:, 1] = 5000.0
+    with pytest.raises(DataError, match="owner1: column x1 has values beyond 1024") as caught:
+        train(*job(tables, standardise=False))
+    assert "standardise" in caught.value.hint
+
+
+def test_an_owner_whose_rows_are_all_close_to_the_mean_may_take_part() -> None:
+    tables = made_up([40, 30], 2, 20)
+    tables["owner1"][0][:, 0] = tables["owner0"][0][:, 0].mean() + 1e-4 * np.arange(30)
+    model, twin, _ = compare(*job(tables, batch_size=16))
+    assert weight_difference(model, twin) < 1e-4
+
+
+def test_a_column_too_small_for_fixed_point_is_named() -> None:
+    tables = made_up([30, 20], 3, 19)
+    for x, _ in tables.values():
+        x[:, 2] *= 1e-6
+    with pytest.raises(DataError, match="column x2 has values too small"):
+        train(*job(tables, standardise=False))
+
+
+def test_the_range_is_chosen_from_how_far_the_training_goes() -> None:
+    def chosen(epochs: int, sigmoid_range: float | None = None) -> float:
+        _, how = job(demo_tables(), epochs=epochs, sigmoid_range=sigmoid_range)
+        return choose_fit(how).reach
+
+    assert [chosen(10), chosen(100), chosen(1250)] == [53.0, 117.0, 245.0]
+    assert chosen(10, 200.0) == 245.0
+    with pytest.raises(UsageError, match="sigmoid_range"):
+        chosen(10, 300.0)
+
+
+def test_the_plan_needs_no_data_and_its_constants_tell_settings_apart() -> None:
+    own, how = job(demo_tables())
+    _, other = job(demo_tables(), learning_rate=0.25)
+
+    def planned(settings: TrainingSettings) -> Plan:
+        return make_plan(
+            lambda p: training_job(p, None, settings), settings.owners, "helper", constants_digest(settings)
+        )
+
+    plans = [planned(settings) for settings in (how, how, other)]
+    assert plans[0].digest == plans[1].digest != plans[2].digest
+    outcome = train(own, how)
+    assert outcome.plan.rounds == plans[0].rounds
+    assert len(plans[0].rounds) == 2 + 1 + 3 * 40 + 10 + 1 + 2
