@@ -21,6 +21,7 @@ from parties.summary import (
     insecure_text,
     is_insecure,
     models,
+    no_metrics_text,
     nothing_else,
     owners_of,
     plan_line,
@@ -76,7 +77,8 @@ def _head(record: Mapping[str, Any], name: str, *, ok: bool) -> str:
     parts = [f"<h1>{escape(name)}</h1>"]
     if is_insecure(record):
         parts.append(f'<p class="alarm" role="alert">{escape(insecure_text(record))}</p>')
-    parts.append(f'<p class="{"status" if ok else "alarm"}">{escape(first.removeprefix(f"{name}: "))}</p>')
+    ending = first.removeprefix(f"{name}: ")
+    parts.append(f'<p class="{"status" if ok else "alarm"}">{escape(ending[:1].upper() + ending[1:])}</p>')
     parts += [_paragraph(text) for text in others]
     if not ok:
         parts.append(
@@ -88,13 +90,14 @@ def _head(record: Mapping[str, Any], name: str, *, ok: bool) -> str:
 def _quality(record: Mapping[str, Any]) -> str:
     sets: list[RowSet] = [which for which in _SETS if any(metrics for _, metrics in models(record, which))]
     if not sets:
-        return _section("How good the model is", _paragraph("The scenario did not ask for the model's metrics."))
+        return _section("How good the model is", _paragraph(no_metrics_text(record)))
+    compared = bool(table(record.get("comparison")))
     parts = [
         _paragraph(
             "Each line is one model: each owner's own, from its own training rows only; the joint one of this run; "
             "and the one that the same training gives on all rows in the clear. Held-out rows took no part in any "
             "training, and are the same rows for every line, so the lines can be compared with each other."
-            if table(record.get("comparison"))
+            if compared
             else "The joint model of this run. Held-out rows took no part in the training."
         )
     ]
@@ -106,8 +109,8 @@ def _quality(record: Mapping[str, Any]) -> str:
         _paragraph(
             f"Accuracy counts a probability of 1/2 or more as a yes.{worth} AUC is the chance that a patient with the "
             "outcome gets a higher score than one without: 1 is perfect, 0.5 is a coin. Log-loss and Brier score judge "
-            "the probabilities themselves; lower is better. On training rows every model looks better than it is, and "
-            "there an owner alone is judged by its own rows only.",
+            "the probabilities themselves; lower is better. On training rows every model looks better than it is"
+            + (", and there an owner alone is judged by its own rows only." if compared else "."),
             "note",
         )
     )

@@ -109,10 +109,17 @@ def _quality_blocks(record: Mapping[str, Any]) -> list[Block]:
     held_out = any(table(sets).get("test") for sets in _all_sets(record))
     which: RowSet = "test" if held_out else "train"
     if not held_out and not any(table(sets).get("train") for sets in _all_sets(record)):
-        return [Line(""), Line("The model's metrics were not asked for (`reveal` in the scenario).")]
+        return [Line(""), Line(no_metrics_text(record))]
     blocks: list[Block] = [quality_grid(record, which)]
     blocks += [Line(text) for text in (quality_note(record, which), difference_text(record)) if text]
     return blocks
+
+
+def no_metrics_text(record: Mapping[str, Any]) -> str:
+    """Why a record has no metrics."""
+    if not owners_of(record):
+        return "A helper is told neither the model nor how good it is."
+    return "The model's metrics were not asked for (`reveal` in the scenario)."
 
 
 def quality_grid(record: Mapping[str, Any], which: RowSet) -> Grid:

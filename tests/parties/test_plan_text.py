@@ -1,0 +1,189 @@
+"""What `mpc plan` prints, against the plan itself."""
+
+from __future__ import annotations
+
+import io
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from mpc.plan import Plan, make_plan
+from mpc.wire import HEADER_BYTES
+from parties.plan_text import plan_json, plan_tables, print_plan
+from parties.rows import settings_for
+from parties.scenario import Scenario, load_scenario
+from protocols.training_job import TrainingSettings, choose_fit, constants_digest, training_job
+from tests.helpers import job, made_up, train
+from tests.parties.test_summary import first_column
+
+OWNERS = ("east", "west", "north")
+ROWS = {"east": (61, 15), "west": (40, 10), "north": (27, 7)}
+HEAD = """
+schema = 1
+name = "planned"
+[parties.helper]
+role = "helper"
+[task]
+kind = "logistic_regression"
+target = "ill"
+epochs = 3
+batch_size = 50
+"""
+
+
+def scenario(folder: Path, owners: int = 3, task: str = "", tail: str = "") -> Scenario:
+    parties = "".join(f'[parties.{name}]\nrole = "owner"\ndata = "x.csv"\n' for name in OWNERS[:owners])
+    path = folder / "planned.toml"
+    path.write_text(HEAD + task + parties + tail)
+    return load_scenario(path)
+
+
+@lru_cache
+def _plan(settings: TrainingSettings) -> Plan:
+    return make_plan(
+        lambda p: training_job(p, None, settings), settings.owners, settings.helper, constants_digest(settings)
+    )
+
+
+def planned(one: Scenario) -> tuple[Plan, TrainingSettings, Scenario]:
+    settings = settings_for(one, ROWS, 5)
+    return _plan(settings), settings, one
+
+
+def printed(one: Scenario, **how: Any) -> str:
+    file = io.StringIO()
+    print_plan(*planned(one), console=Console(file=file, width=100, color_system=None), **how)
+    return file.getvalue()
+
+
+def row_of(text: str, title: str, start: str) -> list[str]:
+    """The words of a table's row."""
+    lines = text[text.index(title) :].splitlines()
+    return next(line for line in lines if line.startswith(start)).split()
+
+
+@pytest.mark.parametrize("owners", [2, 3])
+def test_json_is_the_plan(tmp_path: Path, owners: int) -> None:
+    one = scenario(tmp_path, owners)
+    plan, settings, _ = planned(one)
+    facts = json.loads(printed(one, as_json=True))
+    assert facts == json.loads(json.dumps(plan_json(plan, settings, one)))
+    assert list(facts)[:9] == [
+        "schema", "scenario", "digest", "rounds", "stages", "bytes", "messages", "correlations", "masks",
+    ]  # fmt: skip
+    assert facts["schema"] == 1
+    assert facts["digest"] == plan.digest
+    assert facts["scenario"]["digest"] == one.digest
+    assert facts["scenario"]["rows"] == {name: {"train": ROWS[name][0], "test": ROWS[name][1]} for name in one.owners}
+    assert facts["rounds"] == len(plan.rounds) == sum(stage["rounds"] for stage in facts["stages"])
+    assert facts["bytes"] == plan.bytes_sent
+    assert facts["messages"] == plan.messages_sent
+    assert facts["correlations"] == plan.correlations
+    assert [item["what"] for item in facts["reveals"]] == [item.what for item in plan.reveals]
+    assert facts["helper"]["opened"] == []
+
+    # The stages cover all that an owner sends; the last one besides asks the helper for more.
+    assert sum(stage["bytes"] for stage in facts["stages"]) == plan.bytes_sent[one.owners[0]]
+    training = next(stage for stage in facts["stages"] if stage["stage"] == "training")
+    assert training["rounds"] == 3 * settings.step_count
+    model = next(stage for stage in facts["stages"] if stage["stage"] == "model")
+    assert model == {"stage": "model", "rounds": 1, "bytes": (HEADER_BYTES + 6 * 8) * (owners - 1)}
+
+
+def test_seconds_are_those_of_the_networks(tmp_path: Path) -> None:
+    plan, settings, one = planned(scenario(tmp_path, tail="[network]\nlatency_ms = 40.0\n"))
+    seconds = plan_json(plan, settings, one)["seconds"]
+    assert seconds["lan"] == plan.seconds(0.0002, 125e6)
+    assert seconds["wan"] == plan.seconds(0.02, 12.5e6)
+    assert seconds["network"] == pytest.approx((len(plan.rounds) + 1) * 0.04)
+    text = printed(one)
+    assert row_of(text, "Time on the wire", "the scenario's")[3:] == [
+        "80", "ms,", "no", "limit", f"{seconds['network']:.3f}",
+    ]  # fmt: skip
+
+    bare = scenario(tmp_path)
+    assert plan_json(*planned(bare))["seconds"]["network"] is None
+    assert "scenario's network" not in printed(bare)
+
+
+def test_bits_are_those_of_the_training(tmp_path: Path) -> None:
+    from protocols.training_job import _descent
+
+    for rate in (0.01, 0.5, 4.0):
+        one = scenario(tmp_path, task=f"learning_rate = {rate}\n")
+        plan, settings, _ = planned(one)
+        bits = plan_json(plan, settings, one)["bits"]
+        used = _descent(settings).bits
+        assert {key: bits[key] for key in ("x", "w", "e", "coefficients", "e_shift", "w_shift")} == vars(used)
+
+
+def test_the_sigmoids_range_is_explained(tmp_path: Path) -> None:
+    one = scenario(tmp_path)
+    _, settings, _ = planned(one)
+    fit = choose_fit(settings)
+    text = " ".join(printed(one).split())
+    assert f'Scores may reach |z| = {fit.reach:g} (sigmoid_range = "auto": learning_rate x steps = 4.5)' in text
+    assert f"{len(fit.coefficients)} sines of period {fit.period}" in text
+
+    asked = " ".join(printed(scenario(tmp_path, task="sigmoid_range = 150.0\n")).split())
+    assert "(the scenario asks for sigmoid_range = 150)" in asked
+    assert "period 512" in asked
+
+
+def test_tables_hold_the_plans_numbers(tmp_path: Path) -> None:
+    one = scenario(tmp_path)
+    plan, settings, _ = planned(one)
+    text = printed(one)
+    assert text.startswith("planned: the plan. Nothing has been sent.\n3 owners and a helper; 128 training and 32 ")
+    assert row_of(text, "\nRounds", "in all")[2] == str(len(plan.rounds))
+    for name, sent in plan.bytes_sent.items():
+        row = row_of(text, "\nWhat each party sends", name)
+        assert row[1:4] == ["helper" if name == "helper" else "owner", str(plan.messages_sent[name]), f"{sent:,}"]
+    for kind, dealt in plan.correlations.items():
+        expected = [str(dealt["count"]), f"{dealt['correction_bytes']:,}"]
+        assert row_of(text, "\nRandom numbers", kind + " ")[1:3] == expected
+    assert first_column(text, "What the owners will learn") == ", ".join(item.what for item in plan.reveals)
+    assert "all owners" in text
+    assert plan.digest in text
+    assert "under a uniform mask of its own" in " ".join(text.split())
+    assert len(plan_tables(plan, settings, one)) > 10
+
+
+def test_plain_text_is_plain_and_fits(tmp_path: Path) -> None:
+    text = printed(scenario(tmp_path))
+    assert text.isascii()
+    assert "\x1b" not in text
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_json_goes_to_standard_output_unbroken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    print_plan(*planned(scenario(tmp_path)), as_json=True)
+    assert json.loads(capsys.readouterr().out)["schema"] == 1
+
+
+def test_without_metrics_fewer_things_are_revealed(tmp_path: Path) -> None:
+    facts = plan_json(*planned(scenario(tmp_path, task='reveal = ["model"]\n')))
+    assert [item["what"] for item in facts["reveals"]][-1] == "model"
+    assert not [stage for stage in facts["stages"] if stage["stage"] == "evaluation"]
+
+
+def test_what_is_planned_is_what_is_done(tmp_path: Path) -> None:
+    """A training of these shapes reveals what the text said and sends what it said."""
+    one = scenario(tmp_path, 2)
+    plan, settings, _ = planned(one)
+    facts = plan_json(plan, settings, one)
+    tables = dict(zip(one.owners, made_up((76, 50), 5, seed=1).values(), strict=True))
+    own, _ = job(tables, seed=settings.seed)
+    assert [len(rows.y_train) for rows in own.values()] == list(settings.train_rows)
+    outcome = train(own, settings)
+    assert [item.what for item in outcome.reveals] == [item["what"] for item in facts["reveals"]]
+    assert outcome.plan.correlations == facts["correlations"]
+    for name in one.owners:
+        messages = facts["messages"][name]
+        credits = plan.credits if name == one.owners[-1] else 0
+        assert outcome.payload_bytes[name] == facts["bytes"][name] - messages * HEADER_BYTES
+        assert outcome.rounds[name] == facts["rounds"] == messages - credits
