@@ -61,6 +61,7 @@ class Channel:
         self._inboxes: dict[str, deque[Delivered]] = {peer: deque() for peer in self._links}
         self._met: set[str] = set()
         self._down: dict[str, float] = {}
+        self._done: set[str] = set()
         self._started = self._noticed = time.monotonic()
 
     def drive(self, program: Program, *, deadline: float | None = None) -> Any:
@@ -125,6 +126,11 @@ class Channel:
     def rekey(self, peer: str, key: bytes) -> None:
         """Use the session's key with a peer from now on."""
         self._handle(peer, self._links[peer].rekey(key))
+
+    def dismiss(self, peer: str) -> None:
+        """The peer needs nothing more from this side: that it leaves is no loss."""
+        self._done.add(peer)
+        self._down.pop(peer, None)
 
     def abort(self, error: BeaverlodgeError, stage: str) -> None:
         """Tell every peer that this side gave up: code, party and stage, nothing else."""
@@ -198,7 +204,7 @@ class Channel:
                     self._say(f"in contact with {peer} again")
                 self._transport.send(peer, self._links[peer].resume())
             case Disconnected(peer):
-                if peer in self._met and peer not in self._down:
+                if peer in self._met and peer not in self._down and peer not in self._done:
                     self._down[peer] = time.monotonic()
                     self._say(f"lost contact with {peer}; waiting up to {self._limits.patience:g} s")
             case Refused(peer):

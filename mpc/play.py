@@ -50,7 +50,7 @@ def part(channel: Channel, table: Table, *, patient: bool) -> None:
     """
     peers = [name for name in table.everyone if name != channel.me]
     done = Round(dict.fromkeys(peers, ()), dict.fromkeys(peers, ()), "done")
-    channel.exchange(done, float("inf") if patient else None)
+    channel.exchange(done, float("inf") if patient else None, lambda peer, _: channel.dismiss(peer))
 
 
 def _fetch(channel: Channel, helper: str, windows: int) -> Callable[[], memoryview]:

@@ -213,7 +213,12 @@ class Transport:
         elif socket is self._authenticator:
             self._authenticate()
         elif socket in self._monitors:
-            self._observe(socket, self._monitors[socket])
+            peer = self._monitors[socket]
+            if peer is None:  # what a peer sent before it left comes before the news that it left
+                self._receive_routed()
+            else:
+                self._receive_dialled(self._dialled[peer])
+            self._observe(socket, peer)
         else:
             self._receive_dialled(socket)
 
