@@ -135,7 +135,7 @@ def made_up(
     tables = {}
     for k, count in enumerate(rows):
         x = draw.normal(loc=0.3 * k, size=(count, features)) * np.exp(draw.normal(size=features)) + 1.0
-        y = (draw.uniform(size=count) < 1 / (1 + np.exp(-((x - 1.0) @ truth)))).astype(float)
+        y = (draw.uniform(size=count) < 1 / (1 + np.exp(-np.clip((x - 1.0) @ truth, -500, 500)))).astype(float)
         tables[f"owner{k}"] = (x, y)
     return tables
 

@@ -1,0 +1,216 @@
+"""A training that leaves its range ends in an error at every owner, with nothing of the model opened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mpc.errors import ProtocolError
+from mpc.lockstep import Message, run_lockstep
+from mpc.party import Party
+from mpc.plan import ProgramFactory
+from mpc.ring import Z64
+from mpc.share import Share
+from protocols import range_check
+from protocols.batches import batches
+from protocols.bit_budget import WEIGHT_LIMIT
+from protocols.held import Rows, hold
+from protocols.range_check import Limits, check_range
+from protocols.training_job import OwnRows, TrainingSettings, choose_fit, training_job
+from protocols.twin import TwinModel, pooled, weight_difference
+from tests.helpers import demo_tables, entropy, job, made_up, on_shares, steady, train, words
+
+OWN_ERROR = ProtocolError("out of range", "lower it")
+
+
+def stopped(own: Mapping[str, OwnRows], how: TrainingSettings, seed: int = 0) -> TwinModel:
+    """Train, and see that every owner stops at the range check, before which only harmless things were opened."""
+    labels: dict[str, None] = {}
+    errors: list[ProtocolError] = []
+
+    def factory(name: str) -> ProgramFactory:
+        async def program(p: Party) -> Any:
+            if p.dry:
+                return await training_job(p, None, how)
+            with pytest.raises(ProtocolError) as caught:
+                await training_job(p, own[name], how)
+            errors.append(caught.value)
+            return None
+
+        return program
+
+    def tap(message: Message) -> bytes:
+        labels[message.label] = None
+        return message.body
+
+    outcome = run_lockstep({name: factory(name) for name in how.owners}, entropy=entropy(how.owners, seed), tap=tap)
+    assert len(errors) == len(how.owners)
+    for error in errors:
+        assert "nothing was revealed" in error.message
+        assert f"{choose_fit(how).reach:g}" in error.message
+        assert "sigmoid_range" in error.hint and "l2" in error.hint
+    moments = ["feature means", "feature standard deviations"] if how.standardise else []
+    assert [r.what for r in outcome.reveals] == [*moments, "range check"]
+    assert list(labels)[-1] == "any/reveal"
+    assert not [label for label in labels if label == "model" or "metric" in label or "auc" in label]
+    return pooled(list(own.values()), how)
+
+
+@pytest.mark.parametrize("n", [2, 3, 5])
+def test_scores_just_beyond_the_range(n: int) -> None:
+    tables = made_up([40] * n, 3, n, steep=20.0)
+    twin = stopped(*job(tables, learning_rate=20.0, epochs=20, sigmoid_range=20.0))
+    assert 21.0 < twin.largest_score < 64.0
+
+
+def test_scores_that_only_ever_pass_whole_periods() -> None:
+    # One step takes z from 0 to 2 P, where the periodic sigmoid looks as it does at 0: only the exact score tells.
+    x = np.array([16.0, -16.0] * 8).reshape(-1, 1)
+    y = (x[:, 0] > 0).astype(float)
+    own, how = job(
+        {"owner0": (x, y), "owner1": (x, y)},
+        test_fraction=0.0,
+        standardise=False,
+        learning_rate=1.0,
+        batch_size=32,
+        epochs=2,
+        sigmoid_range=20.0,
+    )
+    assert choose_fit(how).period == 64
+    assert stopped(own, how).largest_score == pytest.approx(2 * 64)
+
+
+def test_scores_that_pass_the_ring_many_times_over() -> None:
+    x = np.array([1000.0, -1000.0] * 8).reshape(-1, 1)
+    y = (x[:, 0] > 0).astype(float)
+    own, how = job(
+        {"owner0": (x, y), "owner1": (x, y)},
+        test_fraction=0.0,
+        standardise=False,
+        learning_rate=10.0,
+        batch_size=32,
+        epochs=3,
+        sigmoid_range=245.0,
+    )
+    assert stopped(own, how).largest_score > 1e6
+
+
+def test_a_weight_beyond_its_limit_with_every_score_in_range() -> None:
+    # The last feature belongs to one row, which is used in the first batch of one and never again.
+    own, how = job(
+        made_up([6, 6], 1, 1),
+        test_fraction=0.0,
+        standardise=False,
+        learning_rate=10.0,
+        batch_size=1,
+        epochs=1,
+        sigmoid_range=245.0,
+        features=2,
+    )
+    owners = list(own.values())
+    x = np.zeros((12, 2))
+    first = batches(how.seed, 1, 1, dict(zip(how.owners, how.train_rows, strict=True)))[0].index[0]
+    x[:, 0] = np.linspace(-0.2, 0.2, 12)
+    x[first] = [0.0, 1000.0]
+    y = np.concatenate([o.y_train for o in owners])
+    parts = zip(how.owners, np.split(x, 2), np.split(y, 2), strict=True)
+    own = {name: OwnRows(("a", "b"), part, label, part[:0], label[:0]) for name, part, label in parts}
+    twin = stopped(own, how)
+    assert twin.largest_score < 240.0
+    assert twin.largest_weight > WEIGHT_LIMIT
+
+
+def test_the_demo_with_too_narrow_a_range() -> None:
+    twin = stopped(*job(demo_tables(), sigmoid_range=20.0))
+    assert twin.largest_score > 21.0
+
+
+@pytest.mark.parametrize("rate", [0.5, 10.0])
+def test_long_trainings_give_the_twin_or_the_error(rate: float) -> None:
+    own, how = job(made_up([20, 20], 3, 3, steep=20.0), epochs=200, batch_size=10, learning_rate=rate)
+    twin = pooled(list(own.values()), how)
+    assert how.step_count == 800
+    try:
+        model = train(own, how).results["owner0"]
+    except ProtocolError:
+        assert twin.largest_score > choose_fit(how).reach - 1
+    else:
+        assert twin.largest_score < choose_fit(how).reach
+        # The fit's error is worth rate times as much, and nothing pulls large weights back.
+        assert weight_difference(model, twin) < 1e-3 * max(1.0, np.abs(twin.weights).max())
+
+
+def test_five_thousand_steps_at_rate_ten() -> None:
+    own, how = job(made_up([10, 8], 2, 5, steep=9.0), epochs=2500, batch_size=8, learning_rate=10.0, metrics=False)
+    twin = pooled(list(own.values()), how)
+    assert how.step_count == 5000
+    assert twin.largest_score < choose_fit(how).reach
+    model = train(own, how).results["owner0"]
+    assert weight_difference(model, twin) < 1e-3 * max(1.0, np.abs(twin.weights).max())
+
+
+def check(x: np.ndarray, w: np.ndarray, steps: tuple[Rows, ...], n: int, seed: int) -> bool:
+    """Whether the check lets rows x (at 14 bits) and each step's weights w (steps, d) (at 14 bits) through."""
+    passed = []
+
+    async def body(p: Party, s: list[Share]) -> tuple[Share, ...]:
+        held = await hold(p, s[0])
+        try:
+            await check_range(p, held, steps, [s[1][t] for t in range(len(steps))], Limits(20.0, 50.0), OWN_ERROR)
+        except ProtocolError:
+            passed.append(False)
+        else:
+            passed.append(True)
+        return ()
+
+    _, outcome = on_shares(body, [(words(x), 14, Z64), (words(w), 14, Z64)], n, seed)
+    assert len(set(passed[-n:])) == 1
+    assert [r.what for r in outcome.reveals] == ["range check"]
+    return passed[-1]
+
+
+@steady(60)
+@given(st.integers(1, 4), st.integers(1, 3), st.integers(1, 4), st.integers(2, 5), st.integers(0, 2**32))
+def test_the_check_is_exact(m: int, d: int, steps: int, n: int, seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    rows = tuple(Rows.of(draw.integers(0, m, size=int(draw.integers(1, 4)))) for _ in range(steps))
+    x = draw.integers(-(2**14), 2**14, size=(m, d)).astype(object)
+    w = draw.integers(-(2**18), 2**18, size=(steps, d)).astype(object)
+    if draw.random() < 0.5:
+        x[0, 0], w[0, 0] = 2**14, int(draw.choice([50 * 2**14, 50 * 2**14 + 1, -50 * 2**14, -50 * 2**14 - 1]))
+        x[:, 0] = 0
+    inside = all(
+        abs(int(z)) <= 20 * 2**28 for t, r in enumerate(rows) for z in np.atleast_1d(x[r.index] @ w[t])
+    ) and all(abs(int(v)) <= 50 * 2**14 for v in w.ravel())
+    assert check(x, w, rows, n, seed % 1000) == inside
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(("beyond", "passes"), [(0, True), (1, False)])
+def test_the_score_s_limit_itself_is_inside(sign: int, beyond: int, passes: bool) -> None:
+    x = np.array([[2**14, 1]], dtype=object)
+    w = np.array([[sign * 20 * 2**14, sign * beyond]], dtype=object)
+    assert check(x, w, (Rows.of(np.array([0])),), 2, 0) == passes
+
+
+def test_one_bad_score_among_many_steps_is_seen() -> None:
+    steps = tuple(Rows.of(np.arange(3)) for _ in range(9))
+    x, w = np.full((3, 2), 2**14, dtype=object), np.full((9, 2), 9 * 2**14, dtype=object)
+    assert check(x, w, steps, 2, 0)
+    for t in (0, 4, 8):
+        bad = w.copy()
+        bad[t, 1] = 12 * 2**14
+        assert not check(x, bad, steps, 2, t)
+
+
+def test_chunks_cover_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(range_check, "CHUNK", 12)
+    steps = [Rows.of(np.arange(size)) for size in (3, 3, 3, 20, 1, 1, 1, 5)]
+    parts = list(range_check._chunks(steps, 2))
+    assert [t for part in parts for t in part] == list(range(8))
+    assert [list(part) for part in parts] == [[0, 1], [2], [3], [4, 5, 6], [7]]
