@@ -20,11 +20,15 @@ ProgramFactory = Callable[[Party], Program]
 
 @dataclass(frozen=True)
 class PlannedRound:
-    """One round: its label, and the bytes of payload from one owner to each other owner."""
+    """One round: its label, and the bytes of payload from one owner to each other owner.
+
+    `drawn` is how many of the plan's correlations an owner draws before it sends.
+    """
 
     label: str
     stage: str
     payload: int
+    drawn: int
 
 
 @dataclass(frozen=True)
@@ -87,16 +91,64 @@ class Plan:
         return table
 
     def seconds(self, round_trip: float, bandwidth: float) -> float:
-        """Time on the wire alone: one-way latency and transfer of every round, the helper's dealing beside it.
+        """Time on the wire alone, until the last owner is done; computing, and dealing at the helper, come on top.
+
+        Each pair of parties has a link of its own, with the bandwidth each way. In a round, every message takes its
+        transfer and one latency, side by side. The helper's windows travel beside the rounds, each after the one
+        before it and after the credit for it; the last owner's next round waits for those that it needs.
 
         Args:
             round_trip: seconds.
-            bandwidth: bytes per second of each party's link.
+            bandwidth: bytes per second of each link, each way.
         """
-        others = len(self.owners) - 1
-        rounds = sum(round_trip / 2 + others * (HEADER_BYTES + one.payload) / bandwidth for one in self.rounds)
-        dealing = self.bytes_sent[self.helper] / bandwidth
-        return max(rounds, dealing) + round_trip / 2
+        latency, windows = round_trip / 2, self._windows_on_the_way(round_trip / 2, bandwidth)
+        others = last = 0.0  # when the others, and the last owner, have all that their next round needs
+        others_sent = last_sent = 0.0
+        for one in self.rounds:
+            last = windows.taken(one.drawn, last)
+            transfer = (HEADER_BYTES + one.payload) / bandwidth
+            others_sent = max(others, others_sent) + transfer
+            last_sent = max(last, last_sent) + transfer
+            among_others = others_sent if len(self.owners) > 2 else 0.0
+            others, last = max(others, last_sent + latency, among_others + latency), max(last, others_sent + latency)
+        return max(others, windows.taken(len(self.kinds), last))
+
+    def _windows_on_the_way(self, latency: float, bandwidth: float) -> _Windows:
+        first, needed = 0, []
+        for group, _ in windows(self.kinds):
+            # A window is fetched for the first correlation in it that has a correction.
+            needed.append(first + next(at for at, kind in enumerate(group) if correction_bytes(kind)))
+            first += len(group)
+        transfers = [(HEADER_BYTES + size) / bandwidth for size in self.windows]
+        return _Windows(needed, transfers, latency, HEADER_BYTES / bandwidth + latency)
+
+
+class _Windows:
+    """The helper's windows on their way to the last owner, in an estimate of time.
+
+    Args:
+        needed: for each window, the number of the correlation that it is fetched for.
+        transfers: for each window, the seconds that its transfer takes.
+        latency: seconds.
+        credit: seconds from the sending of a credit to its arrival.
+    """
+
+    def __init__(self, needed: list[int], transfers: list[float], latency: float, credit: float) -> None:
+        self._needed = needed
+        self._transfers = transfers
+        self._latency = latency
+        self._credit = credit
+        self._sent = 0.0
+        self._taken: list[float] = []
+
+    def taken(self, drawn: int, now: float) -> float:
+        """When the last owner has all windows for the first `drawn` correlations, if it asks for them `now`."""
+        while (number := len(self._taken)) < len(self._needed) and self._needed[number] < drawn:
+            allowed = self._taken[number - WINDOWS_AHEAD] + self._credit if number >= WINDOWS_AHEAD else 0.0
+            self._sent = max(self._sent, allowed) + self._transfers[number]
+            now = max(now, self._sent + self._latency)
+            self._taken.append(now)
+        return now
 
 
 @dataclass
@@ -139,7 +191,7 @@ def make_plan(factory: ProgramFactory, owners: tuple[str, ...], helper: str, con
             one = program.send(answer)  # type: ignore[arg-type]  # None starts a coroutine
         except StopIteration:
             break
-        rounds.append(PlannedRound(one.label, recorder.at, _payload(one)))
+        rounds.append(PlannedRound(one.label, recorder.at, _payload(one), len(recorder.kinds)))
         answer = {peer: tuple(ghost(spec.shape) for spec in specs) for peer, specs in one.recv.items()}  # type: ignore[union-attr]
     return Plan(owners, helper, tuple(rounds), tuple(recorder.kinds), tuple(recorder.reveals), constants)
 

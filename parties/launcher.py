@@ -9,13 +9,16 @@ from __future__ import annotations
 import selectors
 import signal
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any, Final
 
-from mpc.errors import BeaverlodgeError, InterruptedRun, PeerLostError
+from mpc.errors import BeaverlodgeError, InternalError, InterruptedRun, PeerLostError
+from parties import relay
 from parties.children import Child, start_child
+from parties.delay_line import Conditions
 from parties.events import Event
 from parties.interrupts import Interrupts
 
@@ -46,6 +49,7 @@ def launch(
     module: str = "parties.member",
     deadline: float | None = None,
     environments: Mapping[str, Mapping[str, str]] | None = None,
+    network: Conditions | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Runs every party of a scenario on this machine and returns what each reported as its result.
 
@@ -58,6 +62,7 @@ def launch(
         module: the Python module that is a party.
         deadline: seconds that the whole run may take.
         environments: environment variables to add, for the parties named.
+        network: what every link is to be like; then one more process, no party, carries what the parties send.
 
     Raises:
         BeaverlodgeError: the first cause of the failure, with the party it is about; `InterruptedRun` after
@@ -67,6 +72,9 @@ def launch(
         selector.register(interrupts.descriptor, selectors.EVENT_READ, interrupts.read)
         run = _Run(selector, on_event)
         try:
+            if network is not None:
+                child = start_child(relay.NAME, module=relay.__name__, scenario=scenario_path, out=out)
+                run.add_relay(child, asdict(network))
             for name, order in parties.items():
                 extra = (environments or {}).get(name)
                 child = start_child(name, module=module, scenario=scenario_path, out=out, environment=extra)
@@ -88,14 +96,18 @@ def _wait_for_the_end(run: _Run, interrupts: Interrupts, deadline: float | None)
             raise _interruption(interrupts.received)
         now = monotonic()
         cause, final = _first_cause(run.children)
+        done = all(child.result is not None for child in run.children)
         ended = all(child.exit_code is not None for child in run.children)
+        if not done and (broken := _relay_failure(run.relay)) is not None:
+            # What the parties say then, they say of links that we broke.
+            cause, final = broken, True
         if cause is not None:
             latest = now + (INTERRUPT_PATIENCE if final else CAUSE_PATIENCE)
             decide_at = latest if decide_at is None else min(decide_at, latest)
             if now >= decide_at or (ended and not final):
                 raise cause
             wake_at: float | None = decide_at
-        elif all(child.result is not None for child in run.children):
+        elif done:
             decide_at = now + EXIT_PATIENCE if decide_at is None else decide_at
             if ended or now >= decide_at:
                 run.report_untidy_ends()
@@ -133,6 +145,18 @@ def _vanishing_rank(child: Child) -> tuple[bool, bool, float]:
     return child.result is not None, (child.exit_code or 0) >= 0, child.ended_at
 
 
+def _relay_failure(child: Child | None) -> InternalError | None:
+    """Why the emulated network is gone, if it is: a bug of ours, unless somebody killed it."""
+    if child is None or (child.failure is None and child.exit_code is None):
+        return None
+    error = child.failure or child.vanished()
+    how = error.message if error is not None else f"{child.name} ended before the parties did"
+    return InternalError(
+        f"the emulated network failed: {how}",
+        f"unless somebody killed {child.name}, please report it; see {child.name}.stderr in the run's folder",
+    )
+
+
 def _interruption(number: signal.Signals) -> InterruptedRun:
     message = "interrupted" if number == signal.SIGINT else f"told to end ({number.name})"
     return InterruptedRun(message, "no process of the run is left; start it again from the beginning")
@@ -153,13 +177,23 @@ class _Run:
 
     def __init__(self, selector: selectors.BaseSelector, on_event: OnEvent) -> None:
         self.children: list[Child] = []
+        self.relay: Child | None = None
         self._selector = selector
         self._on_event = on_event
+        self._relay_asked = False
         self._introduced = False
 
     def add(self, child: Child, order: Mapping[str, Any]) -> None:
-        """Watches a child and sends it its order."""
+        """Watches a party and sends it its order."""
         self.children.append(child)
+        self._watch(child, order)
+
+    def add_relay(self, child: Child, order: Mapping[str, Any]) -> None:
+        """Watches the process that stands for the network and sends it its order."""
+        self.relay = child
+        self._watch(child, order)
+
+    def _watch(self, child: Child, order: Mapping[str, Any]) -> None:
         assert child.events is not None
         self._selector.register(child.events, selectors.EVENT_READ, partial(self._read, child))
         if child.exited is not None:
@@ -185,14 +219,14 @@ class _Run:
     def clear_away(self) -> None:
         """Ends and reaps every child; reports nothing."""
         self._on_event = _ignore
-        for child in self.children:
+        for child in self._everyone():
             self._release(child)
         self._wait_for_exits(RELEASE_PATIENCE)
-        for child in self.children:
+        for child in self._everyone():
             if child.exit_code is None:
                 child.kill()
         self._wait_for_exits(KILL_PATIENCE)
-        for child in self.children:
+        for child in self._everyone():
             self._close_events(child)
             self._forget(child.exited)
             child.close_exited()
@@ -200,11 +234,14 @@ class _Run:
 
     def _wait_for_exits(self, patience: float) -> None:
         until = monotonic() + patience
-        while any(child.exit_code is None for child in self.children):
+        while any(child.exit_code is None for child in self._everyone()):
             left = until - monotonic()
             if left <= 0:
                 return
             self.pump(left)
+
+    def _everyone(self) -> list[Child]:
+        return self.children if self.relay is None else [*self.children, self.relay]
 
     def _send(self, child: Child, message: Mapping[str, Any]) -> None:
         if not child.send(message):
@@ -227,7 +264,7 @@ class _Run:
             if child.exited is None:
                 self._end(child)
         else:
-            self._relay(child, events)
+            self._pass_on(child, events)
 
     def _end(self, child: Child) -> None:
         # Where only the end of its events tells of its end, a child may have closed them and stayed: it is of
@@ -239,21 +276,35 @@ class _Run:
         child.close_exited()
         events = child.read_rest()
         self._close_events(child)
-        self._relay(child, events)
+        self._pass_on(child, events)
 
     def _close_events(self, child: Child) -> None:
         self._forget(child.events)
         child.close_events()
 
-    def _relay(self, child: Child, events: Iterable[Event]) -> None:
-        if not self._introduced and all(each.listening for each in self.children):
-            # Before the event is shown, because every party waits for this.
-            self._introduced = True
-            peers = {each.name: each.endpoint for each in self.children}
-            for each in self.children:
-                self._send(each, {"peers": peers})
+    def _pass_on(self, child: Child, events: Iterable[Event]) -> None:
+        # Before the event is shown, because every party waits for this.
+        self._introduce()
+        if child is self.relay:
+            return
         for event in events:
             self._on_event(child.name, event)
+
+    def _introduce(self) -> None:
+        """Tells every party where to dial the others, once all listen: there, or at the relay in their stead."""
+        if self._introduced or not all(each.listening for each in self.children):
+            return
+        peers: dict[str, Any] = {"peers": {each.name: each.endpoint for each in self.children}}
+        if self.relay is not None:
+            if not self._relay_asked:
+                self._relay_asked = True
+                self._send(self.relay, peers)
+            if self.relay.result is None:
+                return
+            peers = self.relay.result
+        self._introduced = True
+        for each in self.children:
+            self._send(each, peers)
 
     def _forget(self, descriptor: int | None) -> None:
         if descriptor is not None and descriptor in self._selector.get_map():

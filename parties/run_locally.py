@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from mpc.errors import BeaverlodgeError
+from parties.delay_line import Conditions
 from parties.launcher import launch
 from parties.progress import Progress
 from parties.record import default_out, failed_record, merge_results, start_record, write_record
-from parties.scenario import Scenario
+from parties.scenario import NetworkSpec, Scenario
 
 
 def run_locally(scenario: Scenario, out: Path | None, *, compare: bool) -> tuple[dict[str, Any], Path]:
@@ -33,8 +34,11 @@ def run_locally(scenario: Scenario, out: Path | None, *, compare: bool) -> tuple
 
 
 def _run(scenario: Scenario, folder: Path, *, compare: bool) -> dict[str, Any]:
+    network = conditions(scenario.network)
     with Progress(list(scenario.parties)) as progress:
-        results = launch(scenario.path, orders(scenario), out=folder, on_event=progress)
+        if network is not None:
+            progress("network", {"event": "log", "level": "info", "text": network_text(network)})
+        results = launch(scenario.path, orders(scenario), out=folder, on_event=progress, network=network)
     record = merge_results(results, scenario_name=scenario.name, scenario_digest=scenario.digest)
     if compare:
         from parties.comparison import compare as with_plaintext
@@ -47,19 +51,33 @@ def _run(scenario: Scenario, folder: Path, *, compare: bool) -> dict[str, Any]:
 
 def orders(scenario: Scenario) -> dict[str, dict[str, Any]]:
     """Each party's order: throw-away keys, its own and the others' public ones."""
-    import zmq
+    from mpc.transport import new_identity
 
-    pairs = {name: zmq.curve_keypair() for name in scenario.parties}
+    pairs = {name: new_identity() for name in scenario.parties}
     return {
         me: {
             "keys": {
-                "public": public.decode(),
-                "secret": secret.decode(),
-                "peers": {name: pair[0].decode() for name, pair in pairs.items() if name != me},
+                "public": mine.public.decode(),
+                "secret": mine.secret.decode(),
+                "peers": {name: other.public.decode() for name, other in pairs.items() if name != me},
             }
         }
-        for me, (public, secret) in pairs.items()
+        for me, mine in pairs.items()
     }
+
+
+def conditions(network: NetworkSpec | None) -> Conditions | None:
+    """What every link is to be like, or None where the machine's own links will do."""
+    if network is None or (not network.latency_ms and network.bandwidth_mbit is None):
+        return None
+    bandwidth = None if network.bandwidth_mbit is None else network.bandwidth_mbit * 1e6 / 8
+    return Conditions(network.latency_ms / 1000, bandwidth)
+
+
+def network_text(network: Conditions) -> str:
+    """A line for the screen."""
+    rate = "" if network.bandwidth is None else f" and {network.bandwidth * 8 / 1e6:g} Mbit/s each way"
+    return f"every link is made to have {network.latency * 1000:g} ms one way{rate}"
 
 
 def _write(folder: Path, record: dict[str, Any]) -> None:

@@ -1,0 +1,135 @@
+"""One direction of a link with a latency and a bandwidth: which bytes it may take, and when it gives them out.
+
+Pure: no socket and no clock; every call is told the time, in seconds. The bytes are those of the TCP stream.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+HELD_BYTES: Final = 64 << 20
+"""A line that holds this much takes no more, as a window of TCP does: so it is never faster than this a latency."""
+
+READ_AHEAD: Final = 0.01
+"""Seconds of sending for which bytes are taken in advance, so that a late wake-up costs no bandwidth."""
+
+_LARGEST_PIECE: Final = 256 << 10
+_PACKET_SECONDS: Final = 0.0005
+_SMALLEST_PACKET: Final = 1460
+_MOST_PARTS: Final = 64
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What every link is like, each way: its latency in seconds, and its bytes per second (None: no limit)."""
+
+    latency: float
+    bandwidth: float | None
+
+
+class End(Enum):
+    """How a stream ends."""
+
+    CLOSED = "closed"
+    RESET = "reset"
+
+
+class DelayLine:
+    """Bytes on their way: each leaves the line a latency after the link has sent it, in order.
+
+    The link sends one byte after the other at its bandwidth. What is written at once is cut into packets of half a
+    millisecond, so that the first of it arrives while the rest is being sent.
+    """
+
+    def __init__(self, conditions: Conditions) -> None:
+        self._latency = conditions.latency
+        self._bandwidth = conditions.bandwidth
+        self._packet = _LARGEST_PIECE
+        if conditions.bandwidth is not None:
+            packet = min(conditions.bandwidth * _PACKET_SECONDS, _LARGEST_PIECE)
+            self._packet = max(_SMALLEST_PACKET, int(packet))
+        self._packets: deque[tuple[float, memoryview]] = deque()
+        self._held = 0
+        self._sent_at = 0.0  # when the link has sent all that it was given
+        self._takes = True
+        self._end: tuple[float, End] | None = None
+        self._was_reset = False
+
+    def room(self, now: float) -> int:
+        """How many bytes the line takes now."""
+        if not self._takes or self._held >= HELD_BYTES:
+            return 0
+        if self._bandwidth is None:
+            return _LARGEST_PIECE
+        ahead = max(0.0, self._sent_at - now)
+        if ahead > READ_AHEAD / 2:
+            return 0
+        return max(self._packet, min(_LARGEST_PIECE, int((READ_AHEAD - ahead) * self._bandwidth)))
+
+    def room_at(self, now: float) -> float:
+        """When there is room again without anything being given out; infinity while there is, or if never."""
+        if self.room(now) or not self._takes or self._held >= HELD_BYTES:
+            return math.inf
+        return self._sent_at - READ_AHEAD / 2
+
+    def put(self, now: float, data: bytes) -> None:
+        """Take bytes that were written now."""
+        self._held += len(data)
+        self._sent_at = max(now, self._sent_at)
+        view = memoryview(data)
+        for start in range(0, len(data), self._packet):
+            packet = view[start : start + self._packet]
+            if self._bandwidth is not None:
+                self._sent_at += len(packet) / self._bandwidth
+            self._packets.append((self._sent_at + self._latency, packet))
+
+    def finish(self, now: float, end: End) -> None:
+        """The stream ends now, after all that was put. A stream that was closed may still be reset."""
+        if self._was_reset or not (self._takes or end is End.RESET):
+            return
+        self._takes = False
+        self._was_reset = end is End.RESET
+        self._end = max(now, self._sent_at) + self._latency, end
+
+    def drop(self) -> None:
+        """Nobody is there to take what is under way, nor its end."""
+        self._packets.clear()
+        self._held = 0
+        self._takes = False
+        self._end = None
+
+    def due(self, now: float) -> list[memoryview]:
+        """What has arrived: the next packets, up to a number that one system call takes."""
+        arrived: list[memoryview] = []
+        for when, packet in self._packets:
+            if when > now or len(arrived) == _MOST_PARTS:
+                break
+            arrived.append(packet)
+        return arrived
+
+    def gave(self, count: int) -> None:
+        """The first `count` bytes of what was due were given out."""
+        self._held -= count
+        while count:
+            when, packet = self._packets.popleft()
+            if count < len(packet):
+                self._packets.appendleft((when, packet[count:]))
+                return
+            count -= len(packet)
+
+    def take_end(self, now: float) -> End | None:
+        """How the stream ended, once, when that has arrived after all bytes before it."""
+        if self._end is None or self._packets or self._end[0] > now:
+            return None
+        end, self._end = self._end[1], None
+        return end
+
+    def arrival(self) -> float:
+        """When the next bytes, or the end, arrive or have arrived; infinity if nothing is under way."""
+        if self._packets:
+            return self._packets[0][0]
+        return self._end[0] if self._end is not None else math.inf
