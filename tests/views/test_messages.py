@@ -1,0 +1,148 @@
+"""In a real training no message holds a patient's number, and every message looks like noise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mpc.correlation import Spec
+from mpc.fixed import encode
+from mpc.ghost import ghost
+from mpc.lockstep import Message
+from mpc.party import Party
+from mpc.plan import ProgramFactory
+from mpc.round import Round
+from mpc.share import Share
+from protocols.bit_budget import X_SCALE
+from protocols.standardise import Moments, moments
+from protocols.training_job import OwnRows, TrainingSettings, training_job
+from tests.helpers import demo_tables, job
+from tests.views.view_tools import THRESHOLD, Recording, byte_p_value, leaks, record
+
+REVEALS = {"means", "centred squares", "any/reveal", "model", "metric sums + auc/product", "auc/reveal"}
+
+
+def programs(own: Mapping[str, OwnRows], how: TrainingSettings) -> dict[str, ProgramFactory]:
+    def factory(name: str) -> ProgramFactory:
+        return lambda p: training_job(p, None if p.dry else own[name], how)
+
+    return {name: factory(name) for name in how.owners}
+
+
+def shared_scaling(own: Mapping[str, OwnRows]) -> Moments:
+    """The very means and deviations that the owners agree on, to the last bit."""
+    rows = sum(len(o.y_train) for o in own.values())
+
+    def factory(name: str) -> ProgramFactory:
+        return lambda p: moments(p, ghost((1, 30)) if p.dry else own[name].x_train, rows, own[name].names)
+
+    scaling: Moments = record({name: factory(name) for name in own}, 0).results["hospital_a"]
+    return scaling
+
+
+@lru_cache
+def demo() -> tuple[Recording, dict[str, OwnRows], np.ndarray]:
+    """A training on the demo's data, and every number of a patient: raw and standardised, as fixed point and float."""
+    own, how = job(demo_tables())
+    scaling = shared_scaling(own)
+    numbers = []
+    for rows in own.values():
+        for x in (rows.x_train, rows.x_test):
+            for values in (x, scaling.apply(x)):
+                numbers += [values.view(np.uint64), encode(values, X_SCALE)]
+        for y in (rows.y_train, rows.y_test):
+            numbers += [y.view(np.uint64), y.astype(np.uint64), encode(y, X_SCALE)]
+    return record(programs(own, how), 11), own, np.concatenate([part.reshape(-1) for part in numbers])
+
+
+def test_no_message_holds_a_number_of_a_patient() -> None:
+    recording, own, numbers = demo()
+    assert numbers.size > 4 * 30 * sum(len(rows.y_train) for rows in own.values())
+    assert sum(len(message.body) for message in recording.messages) > 2_000_000
+    assert leaks(recording.messages, numbers) == []
+
+
+@pytest.mark.parametrize("place", [0, 3, 800, -8])
+@pytest.mark.parametrize("form", ["fixed point", "float"])
+def test_the_search_finds_one_planted_number(place: int, form: str) -> None:
+    recording, own, numbers = demo()
+    value = own["hospital_b"].x_train[5:6, 7]
+    word = (encode(value, X_SCALE) if form == "fixed point" else value.copy()).tobytes()
+    messages = list(recording.messages)
+    k = next(k for k, message in enumerate(messages) if message.label == "hold")
+    body = bytearray(messages[k].body)
+    body[place : place + 8 if place >= 0 else len(body)] = word
+    messages[k] = Message(messages[k].sender, messages[k].receiver, "hold", bytes(body))
+    assert leaks(messages, numbers) == [(messages[k].sender, messages[k].receiver, "hold")]
+
+
+@pytest.mark.parametrize("form", ["raw floats", "standardised fixed point", "an input that was not masked"])
+def test_the_search_finds_a_program_that_sends_its_rows(form: str) -> None:
+    _, own, numbers = demo()
+    scaling = shared_scaling(own)
+    shape = (4, 30)
+
+    async def leaky(p: Party) -> Any:
+        x = np.zeros(shape) if p.dry else own[p.name].x_train[:4]
+        if form == "raw floats":
+            words = x.view(np.uint64)
+        else:
+            words = encode(scaling.apply(x), X_SCALE)
+        if form == "an input that was not masked":
+            (opened,) = await p._combine((Share(words, X_SCALE),), "leak")
+            return opened
+        return await Round(
+            dict.fromkeys(p.peers, (words,)), dict.fromkeys(p.peers, (Spec(shape),)), "leak", everyone=True
+        )
+
+    recording = record(dict.fromkeys(own, leaky), 1)
+    assert leaks(recording.messages, numbers) == [
+        ("hospital_a", "hospital_b", "leak"),
+        ("hospital_b", "hospital_a", "leak"),
+    ]
+
+
+def test_every_message_looks_uniform() -> None:
+    recording, _, _ = demo()
+    together: dict[tuple[str, str], bytearray] = {}
+    for message in recording.messages:
+        together.setdefault((message.sender, message.label), bytearray()).extend(message.body)
+    assert {sender for sender, _ in together} == {"hospital_a", "hospital_b", "helper"}
+    uneven = {key: p for key, data in together.items() if (p := byte_p_value(bytes(data))) < THRESHOLD}
+    assert uneven == {}
+
+
+def test_every_opened_value_looks_uniform_but_for_what_is_declared() -> None:
+    recording, _, _ = demo()
+    for name, opened in recording.opened.items():
+        together: dict[str, bytearray] = {}
+        for one in opened:
+            if one.label not in REVEALS:
+                together.setdefault(one.label, bytearray()).extend(one.spec.ring.to_bytes(one.value))
+        assert set(together) == {one.label for one in recording.plan.rounds} - REVEALS
+        assert {"hold", "step/w", "step/z", "step/e", "range/scores", "range/mask", "compare/1"} <= set(together)
+        uneven = {label: p for label, data in together.items() if (p := byte_p_value(bytes(data))) < THRESHOLD}
+        assert uneven == {}, name
+
+
+def test_uneven_bytes_are_seen() -> None:
+    draw = np.random.default_rng(1)
+    for size in (400, 20_000):
+        assert byte_p_value(draw.bytes(size)) > 1e-3
+        assert byte_p_value(bytes(v & 0x7F for v in draw.bytes(size))) < THRESHOLD
+    words = draw.integers(0, 2**60, 500, dtype=np.uint64)  # masks of 60 bits instead of 64
+    assert byte_p_value(words.tobytes()) < THRESHOLD
+
+
+def test_the_helper_receives_nothing() -> None:
+    recording, _, _ = demo()
+    assert [message for message in recording.messages if message.receiver == "helper"] == []
+
+
+def test_all_but_the_last_owner_get_nothing_from_the_helper() -> None:
+    recording, _, _ = demo()
+    assert {message.receiver for message in recording.messages if message.sender == "helper"} == {"hospital_b"}

@@ -1,0 +1,176 @@
+"""What a party sees in a run, searched for secrets and compared between secrets.
+
+`record` runs owners' programs and keeps every message and, owner by owner, every value that was opened. `leaks` looks
+for numbers in messages; `unlike` compares how what one owner saw is distributed under one secret and under another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from types import coroutine
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from mpc.correlation import Spec
+from mpc.lockstep import Message, run_lockstep
+from mpc.party import Party
+from mpc.plan import Plan, ProgramFactory, make_plan
+from mpc.round import Round
+from tests.helpers import entropy
+
+BINS = 16
+THRESHOLD = 1e-6
+"""A p-value below it is a leak. A test makes some hundreds of comparisons, so chance has about 1e-4 for a false alarm;
+with 2,000 words a side, 15 % of the probability moved from one half of the bins to the other is found in 99 of 100 cases."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """One value that came out of a round at one owner: what it held, what came, and the sum."""
+
+    label: str
+    spec: Spec
+    received: tuple[tuple[str, np.ndarray], ...]
+    value: np.ndarray
+
+
+@dataclass(frozen=True)
+class Recording:
+    """All messages of a run, and what each owner saw."""
+
+    plan: Plan
+    messages: tuple[Message, ...]
+    opened: Mapping[str, tuple[Opened, ...]]
+    results: Mapping[str, Any]
+
+
+def record(
+    factories: Mapping[str, ProgramFactory], seed: int, plan: Plan | None = None, helper: str = "helper"
+) -> Recording:
+    """Run the owners' programs in one thread under a test seed."""
+    owners = tuple(factories)
+    plan = plan or make_plan(factories[owners[0]], owners, helper)
+    messages: list[Message] = []
+    seen: dict[str, list[Opened]] = {name: [] for name in owners}
+
+    def tap(message: Message) -> bytes:
+        messages.append(message)
+        return message.body
+
+    def watched(factory: ProgramFactory) -> ProgramFactory:
+        return lambda p: _watch(p, factory, seen[p.name])
+
+    made = {name: watched(factory) for name, factory in factories.items()}
+    outcome = run_lockstep(made, plan, entropy=entropy(owners, seed), tap=tap)
+    return Recording(plan, tuple(messages), {name: tuple(part) for name, part in seen.items()}, outcome.results)
+
+
+@coroutine
+def _watch(p: Party, factory: ProgramFactory, seen: list[Opened]) -> Generator[Round, Any, Any]:
+    program = factory(p)
+    answer: Any = None
+    while True:
+        try:
+            one = program.send(answer)
+        except StopIteration as end:
+            return end.value
+        answer = yield one
+        seen += _opened(one, answer)
+
+
+def _opened(one: Round, answer: Mapping[str, Any]) -> Iterator[Opened]:
+    peer = next(iter(one.recv))
+    specs, own = one.recv[peer], one.send[peer]
+    assert isinstance(specs, tuple) and isinstance(own, tuple)
+    for k, spec in enumerate(specs):
+        total = spec.ring.from_bytes(np.ascontiguousarray(own[k]).tobytes(), spec.shape)
+        for sender in answer:
+            total = spec.ring.add(total, answer[sender][k])
+        yield Opened(one.label, spec, tuple((sender, arrays[k]) for sender, arrays in answer.items()), total)
+
+
+def leaks(messages: Sequence[Message], numbers: np.ndarray) -> list[tuple[str, str, str]]:
+    """(sender, receiver, label) of each message with the bytes of one of these 64-bit words, at any place in it.
+
+    Not even one such word turns up by chance: 10^7 places and 10^5 words make 10^12 of 2^64 possibilities.
+    """
+    wanted = np.unique(numbers.reshape(-1).view(np.uint64))
+    found = []
+    for message in messages:
+        for start in range(min(8, len(message.body) - 7)):
+            count = (len(message.body) - start) // 8
+            words = np.frombuffer(message.body, dtype="<u8", count=count, offset=start)
+            place = np.minimum(np.searchsorted(wanted, words), len(wanted) - 1)
+            if (wanted[place] == words).any():
+                found.append((message.sender, message.receiver, message.label))
+                break
+    return found
+
+
+def byte_p_value(data: bytes) -> float:
+    """How likely uniform bytes are spread as unevenly as these (chi-square over as many bins as there is data for)."""
+    values = np.frombuffer(data, dtype=np.uint8)
+    bits = 8 if values.size >= 2560 else 4
+    counts = np.bincount(values >> (8 - bits), minlength=1 << bits)
+    low = np.bincount(values & ((1 << bits) - 1), minlength=1 << bits)
+    return float(min(stats.chisquare(counts).pvalue, stats.chisquare(low).pvalue))
+
+
+def traits(recording: Recording, owner: str) -> dict[str, np.ndarray]:
+    """What one owner saw, as named numbers below `BINS`: the high and the low bits of every word of each thing.
+
+    The things are everything that it received, everything that was opened to it, and differences that would be bare
+    secrets if a mask had been used twice: of any two openings of like shape, and of neighbours within one.
+    """
+    found: dict[str, np.ndarray] = {}
+    opened = recording.opened[owner]
+    for number, one in enumerate(opened):
+        name = f"{number} {one.label}"
+        flat = one.value.reshape(-1)
+        found |= _ends(f"{name}: opened", one.spec, flat)
+        found |= _ends(f"{name}: neighbours", one.spec, one.spec.ring.sub(flat[1:], flat[:-1]))
+        for sender, words in one.received:
+            found |= _ends(f"{name}: from {sender}", one.spec, words.reshape(-1))
+    for (i, first), (j, second) in combinations(enumerate(opened), 2):
+        if (first.spec.shape, first.spec.ring) == (second.spec.shape, second.spec.ring):
+            difference = first.spec.ring.sub(first.value, second.value).reshape(-1)
+            found |= _ends(f"{i} {first.label} less {j} {second.label}", first.spec, difference)
+    for k, message in enumerate(m for m in recording.messages if (m.sender, m.receiver) == ("helper", owner)):
+        data = np.frombuffer(message.body, dtype=np.uint8)
+        found[f"window {k}: high"], found[f"window {k}: low"] = data >> 4, data & 15
+    return found
+
+
+def _ends(name: str, spec: Spec, words: np.ndarray) -> dict[str, np.ndarray]:
+    shift = spec.ring.bits - 4
+    high = words >> (shift if not spec.ring.native else words.dtype.type(shift))
+    low = words & (15 if not spec.ring.native else words.dtype.type(15))
+    return {f"{name}: high": high.astype(np.int64), f"{name}: low": low.astype(np.int64)}
+
+
+def unlike(one: Sequence[dict[str, np.ndarray]], other: Sequence[dict[str, np.ndarray]]) -> list[str]:
+    """The names of the traits whose words, over all runs, are distributed otherwise on one side than on the other."""
+    names = list(one[0])
+    assert all(list(run) == names for run in (*one, *other))
+    found = []
+    for name in names:
+        sides = [np.bincount(np.concatenate([run[name] for run in runs]), minlength=BINS) for runs in (one, other)]
+        if same_distribution(*sides) < THRESHOLD:
+            found.append(name)
+    return found
+
+
+def same_distribution(one: np.ndarray, other: np.ndarray) -> float:
+    """The p-value of two histograms coming from one distribution (chi-square)."""
+    used = one + other > 0
+    one, other = one[used], other[used]
+    if one.size < 2:
+        return 1.0
+    totals = one.sum(), other.sum()
+    ratio = (totals[1] / totals[0]) ** 0.5
+    statistic = np.sum((one * ratio - other / ratio) ** 2 / (one + other))
+    return float(stats.chi2.sf(statistic, one.size - 1))
