@@ -130,7 +130,7 @@ def test_equation(kind: Kind, equation: Callable[[Secrets, Secrets], Secrets], n
 def test_all_kinds_in_one_job(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Numbers, streams and windows stay in step over many correlations, with kinds that refer to earlier ones."""
     monkeypatch.setattr(correlation, "WINDOW_BYTES", 300)
-    first = Uniform((Spec((3,)),), kept=True)
+    first = Uniform((Spec((3,)), Spec((3,))), kept=True)
     kinds: list[Kind] = [
         KINDS[0][0],
         first,

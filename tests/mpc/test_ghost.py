@@ -83,6 +83,7 @@ def test_matmul(left: tuple[int, ...], right: tuple[int, ...]) -> None:
     assert (Ghost(left) @ Ghost(right)).shape == expected
     if np.prod(left) < 100:
         assert (ones(left) @ Ghost(right)).shape == (Ghost(left) @ ones(right)).shape == expected
+        assert (ones(left).tolist() @ Ghost(right)).shape == expected
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,50 @@ def test_each_partys_seeds_matter(who: str) -> None:
         assert one.body != other.body
 
 
+def test_each_seed_comes_from_the_party_that_may_know_it_and_is_asked_for_once() -> None:
+    asked: list[tuple[str, str]] = []
+
+    def watched(name: str) -> Callable[[str], bytes]:
+        def give(label: str) -> bytes:
+            asked.append((name, label))
+            return insecure_entropy(1, name)(label)
+
+        return give
+
+    parties = (*owners(3), "helper")
+    run_lockstep(dict.fromkeys(owners(3), revealed_product), entropy={name: watched(name) for name in parties})
+    assert sorted(asked) == sorted(
+        [(name, "hello") for name in parties]
+        + [("helper", f"deal/{name}") for name in owners(3)]
+        + [("hospital_a", "pair/hospital_b"), ("hospital_a", "pair/hospital_c"), ("hospital_b", "pair/hospital_c")]
+    )
+
+
+def test_owners_do_not_hold_each_others_shares() -> None:
+    async def shares(p: Party) -> list[bytes]:
+        kind = MultiplyTriple(Spec((3,)), Spec((3,)))
+        inputs = [p.input(o, X if o == p.name and not p.dry else None, (3,), 0) for o in p.owners]
+        held = [*p.correlation(kind), *p.correlation(kind), *inputs]
+        return [] if p.dry else [share.value.tobytes() for share in held]
+
+    results = run(shares, 4).results
+    assert len({share for held in results.values() for share in held}) == 4 * 10
+
+
+def test_an_owner_may_be_done_before_the_others() -> None:
+    async def uneven(p: Party) -> int:
+        later = p.owners[1:]
+        for k in range(0 if p.name not in later else 3):
+            (peer,) = (name for name in later if name != p.name)
+            got = await Round({peer: (X + np.uint64(k),)}, {peer: (Spec((3,)),)}, f"step/{k}")
+            assert got[peer][0][0] == X[0] + k
+        return p.index
+
+    outcome = run(uneven, 3, plan=Plan(owners(3), "helper", (), (), ()))
+    assert outcome.results == {"hospital_a": 0, "hospital_b": 1, "hospital_c": 2}
+    assert outcome.rounds == {"hospital_a": 0, "hospital_b": 3, "hospital_c": 3}
+
+
 def test_a_tap_sees_every_message() -> None:
     log = Log()
     run(revealed_product, 3, tap=log)
@@ -179,6 +223,11 @@ def test_a_tap_that_alters_a_word_changes_what_arrives(label: str) -> None:
 
 def test_programs_are_closed_after_a_failure() -> None:
     closed: list[str] = []
+    held: list[Any] = []  # so that it is not the garbage collector who closes them
+
+    def factory(p: Party) -> Any:
+        held.append(careful(p))
+        return held[-1]
 
     async def careful(p: Party) -> Any:
         try:
@@ -187,7 +236,7 @@ def test_programs_are_closed_after_a_failure() -> None:
             closed.append(p.name if not p.dry else "dry")
 
     with pytest.raises(PeerLostError):
-        run(careful, 3, tap=lambda m: None if m.label == "reveal" else m.body)
+        run(factory, 3, tap=lambda m: None if m.label == "reveal" else m.body)
     assert sorted(closed) == ["dry", *owners(3)]
 
 

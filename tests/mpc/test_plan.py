@@ -147,11 +147,29 @@ def test_credits(windows: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_time_on_the_wire() -> None:
     plan = run(program((Step("open", (125,), times=4),)), 3).plan
-    per_round = 2 * (HEADER_BYTES + 1000) / 1e6
-    assert plan.seconds(0.02, 1e6) == pytest.approx(4 * (0.01 + per_round) + 0.01)
-    assert plan.seconds(0.0, 1e6) == pytest.approx(4 * per_round)
+    transfer = (HEADER_BYTES + 1000) / 1e6
+    assert plan.seconds(0.02, 1e6) == pytest.approx(4 * (0.01 + transfer))
+    assert plan.seconds(0.0, 1e6) == pytest.approx(4 * transfer)
     dealing = run(program((Step("unused", (10000,)), Step("open")))).plan
-    assert dealing.seconds(0.02, 1e6) == pytest.approx((HEADER_BYTES + 160000) / 1e6 + 0.01)
+    window, message = (HEADER_BYTES + 160000) / 1e6, (HEADER_BYTES + 8) / 1e6
+    assert dealing.seconds(0.02, 1e6) == pytest.approx(window + 0.01 + message + 0.01)
+
+
+@settings(deadline=None, max_examples=40)
+@given(programs, st.integers(2, 3), st.sampled_from([1, 100, 1 << 20]), st.floats(0, 1), st.floats(1e2, 1e9))
+def test_time_lies_between_the_longest_chain_and_all_one_after_the_other(
+    steps: list[Step], n: int, window: int, round_trip: float, bandwidth: float
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(correlation, "WINDOW_BYTES", window)
+        plan = make_plan(program(tuple(steps)), owners(n), "helper")
+        seconds = plan.seconds(round_trip, bandwidth)
+    latency = round_trip / 2
+    rounds = sum(latency + (HEADER_BYTES + one.payload) / bandwidth for one in plan.rounds)
+    dealing = sum((HEADER_BYTES + size) / bandwidth for size in plan.windows) + latency * bool(plan.windows)
+    waiting = len(plan.windows) * (round_trip + HEADER_BYTES / bandwidth)
+    assert max(rounds, dealing) <= seconds * (1 + 1e-9)
+    assert seconds <= (rounds + dealing + waiting) * (1 + 1e-9)
 
 
 # --- the digest ---

@@ -138,7 +138,8 @@ def test_a_failure_closes_the_others_and_comes_through() -> None:
         await one_round(3)
         raise ProtocolError("the sum is wrong")
 
-    program = together(careful("x"), fails(), careful("y"))
+    programs = [careful("x"), fails(), careful("y")]  # held here, so that it is not the garbage collector who closes
+    program = together(*programs)
     first = program.send(None)
     with pytest.raises(ProtocolError, match="the sum is wrong"):
         program.send(echo(first))
@@ -154,7 +155,8 @@ def test_an_abandoned_run_closes_its_programs() -> None:
         finally:
             closed.append(1)
 
-    program = together(careful(), careful())
+    programs = [careful(), careful()]
+    program = together(*programs)
     program.send(None)
     program.close()
     assert closed == [1, 1]

@@ -132,6 +132,14 @@ def test_what_is_not_ours_is_refused_even_with_a_right_tag(place: int, value: by
         opened(plain + tag + BODY)
 
 
+@pytest.mark.parametrize("length", [0, len(BODY) - 1, len(BODY) + 1, 2**64 - 1])
+def test_a_wrong_length_is_refused_even_with_a_right_tag(length: int) -> None:
+    plain = sealed()[: HEADER_BYTES - TAG_BYTES - 8] + length.to_bytes(8, "little")
+    tag = blake2b(plain + BODY, digest_size=TAG_BYTES, key=KEY).digest()
+    with pytest.raises(ProtocolError, match=f"says {length} bytes and holds {len(BODY)}"):
+        opened(plain + tag + BODY)
+
+
 shapes = st.sampled_from([(), (0,), (1,), (3,), (2, 3), (0, 2), (2, 1, 2)])
 specs = st.lists(st.builds(Spec, shapes, st.just(0), st.sampled_from(RINGS)), max_size=4)
 
