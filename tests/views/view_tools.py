@@ -25,7 +25,8 @@ from tests.helpers import entropy
 BINS = 16
 THRESHOLD = 1e-6
 """A p-value below it is a leak. A test makes some hundreds of comparisons, so chance has about 1e-4 for a false alarm;
-with 2,000 words a side, 15 % of the probability moved from one half of the bins to the other is found in 99 of 100 cases."""
+with 2,000 words a side, 15 % of the probability moved from one half of the bins to the other is found in 99 cases of
+100."""
 
 
 @dataclass(frozen=True)
