@@ -155,6 +155,16 @@ def test_time_on_the_wire() -> None:
     assert dealing.seconds(0.02, 1e6) == pytest.approx(window + 0.01 + message + 0.01)
 
 
+def test_time_of_windows_that_wait_for_credits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twice as many windows as may be ahead: the second half leaves when the first half's credits are back."""
+    monkeypatch.setattr(correlation, "WINDOW_BYTES", 1)
+    plan = planned((Step("unused", times=2 * WINDOWS_AHEAD),))
+    latency, transfer, credit = 1.0, (HEADER_BYTES + 16) / 1e3, HEADER_BYTES / 1e3 + 1.0
+    half = WINDOWS_AHEAD * transfer + latency
+    assert plan.seconds(2.0, 1e3) == pytest.approx(half + credit + transfer + latency)
+    assert planned((Step("unused", times=WINDOWS_AHEAD),)).seconds(2.0, 1e3) == pytest.approx(half)
+
+
 @settings(deadline=None, max_examples=40)
 @given(programs, st.integers(2, 3), st.sampled_from([1, 100, 1 << 20]), st.floats(0, 1), st.floats(1e2, 1e9))
 def test_time_lies_between_the_longest_chain_and_all_one_after_the_other(
