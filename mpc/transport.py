@@ -115,6 +115,7 @@ class Transport:
         self._route_names: dict[bytes, str] = {}
         self._descriptors: dict[str, int] = {}
         self._waiting: dict[str, list[list[Any]]] = {}
+        self._refusing: set[str] = set()
         self._authenticator: zmq.Socket[bytes] | None = None
         self._listener: zmq.Socket[bytes] | None = None
         self._listener_monitor: Any = None
@@ -145,7 +146,8 @@ class Transport:
         """Hand a frame to ZeroMQ; it is held until the peer is connected. Never blocks."""
         parts: list[Any] = [frame.head + frame.body] if len(frame.body) < _SMALL else [frame.head, frame.body]
         if peer in self._dialled:
-            self._dialled[peer].send_multipart(parts, copy=len(parts) == 1)
+            if peer not in self._refusing:  # ZeroMQ would wait for ever to send to a peer that refused us
+                self._dialled[peer].send_multipart(parts, copy=len(parts) == 1)
         elif peer in self._routes:
             self._route(peer, parts)
         else:
@@ -169,8 +171,11 @@ class Transport:
             socket.close(0)
         if self._authenticator is not None:
             self._authenticator.close(0)
-        for socket in (*self._dialled.values(), *([self._listener] if self._listener is not None else [])):
-            socket.close(round(linger_seconds * 1000))
+        for peer, socket in self._dialled.items():
+            # A refused connection never sends what is queued for it, and ZeroMQ would wait for that without end.
+            socket.close(0 if peer in self._refusing else round(linger_seconds * 1000))
+        if self._listener is not None:
+            self._listener.close(round(linger_seconds * 1000))
         self._context.term()
 
     def _listen(self, endpoint: str) -> None:
@@ -307,4 +312,5 @@ class Transport:
             elif event == zmq.EVENT_DISCONNECTED:
                 self._events.append(Disconnected(peer))
             elif event == _REFUSED:
+                self._refusing.add(peer)
                 self._events.append(Refused(peer))
