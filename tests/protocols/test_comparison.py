@@ -8,6 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mpc.correlation import fold_order
+from mpc.lockstep import Message
 from mpc.party import Party
 from mpc.ring import B8, B64, Z64
 from mpc.share import Share
@@ -98,6 +99,33 @@ def test_outside_for_many_masks() -> None:
     wide = [(v, -(2**62), 2**62) for v in (2**62, -(2**62), 2**62 + 1, -(2**62) - 1)] * 250
     got = outside_bits(inside + beyond + wide, 2, 5)
     assert got == [0] * 1000 + [1] * 1000 + [0, 0, 1, 1] * 250
+
+
+def test_outside_where_the_masked_value_meets_a_bound() -> None:
+    """With a known seed the masks are known too, so that m = x + r is put exactly on a bound, and next to it."""
+    count = 40
+    opened: list[bytes] = []
+
+    def tap(message: Message) -> bytes:
+        if message.label == "outside":
+            opened.append(message.body)
+        return message.body
+
+    async def body(p: Party, s: list[Share]) -> Share:
+        return await outside(p, s[0], np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64), label="outside")
+
+    on_shares(body, [(words([0] * count), 20, Z64)], 2, 6, tap)
+    first, second = (np.frombuffer(body, dtype=np.uint64) for body in opened)
+    masks = first + second
+    values = [k - 20 for k in range(count)]
+    masked = [(v + int(r) - LOWEST) % 2**64 + LOWEST for v, r in zip(values, masks, strict=True)]
+    for shift in (-2, -1, 0, 1, 2):
+        edges = [m + shift for m in masked]
+        as_high = [(v, min(v, e), e) for v, e in zip(values, edges, strict=True)]  # inside where m's side is above
+        as_low = [(v, e, max(v, e)) for v, e in zip(values, edges, strict=True)]
+        beside = [(v, min(v + 1, e), max(v + 1, e)) for v, e in zip(values, edges, strict=True)]
+        for cases_ in (as_high, as_low, beside):
+            assert outside_bits(cases_, 2, 6) == [int(not low <= x <= high) for x, low, high in cases_]
 
 
 @steady(60)

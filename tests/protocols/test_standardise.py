@@ -83,7 +83,7 @@ def test_apply() -> None:
 @pytest.mark.parametrize("n", [2, 3, 5])
 def test_a_constant_column_is_named(value: float, n: int) -> None:
     draw = np.random.default_rng(3)
-    parts = [np.column_stack([draw.normal(size=7), np.full(7, value), draw.normal(size=7)]) for _ in range(n)]
+    parts = [np.column_stack([draw.normal(size=333), np.full(333, value), draw.normal(size=333)]) for _ in range(n)]
     with pytest.raises(DataError, match="column fever has the same value") as caught:
         run_lockstep(factories(parts, ("age", "fever", "dose")), entropy=entropy(owner_names(n), 0))
     assert "age" not in caught.value.message
