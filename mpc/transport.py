@@ -7,6 +7,7 @@ frame is the key that its connection was authenticated with, never a routing id 
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import time
 from collections import deque
@@ -146,8 +147,10 @@ class Transport:
         """Hand a frame to ZeroMQ; it is held until the peer is connected. Never blocks."""
         parts: list[Any] = [frame.head + frame.body] if len(frame.body) < _SMALL else [frame.head, frame.body]
         if peer in self._dialled:
-            if peer not in self._refusing:  # ZeroMQ would wait for ever to send to a peer that refused us
-                self._dialled[peer].send_multipart(parts, copy=len(parts) == 1)
+            # A peer that refused us has no queue any more, and ZeroMQ would wait for one without end: the news of the
+            # refusal is on its way. All others always have one, for queues have no limit.
+            with contextlib.suppress(zmq.Again):
+                self._dialled[peer].send_multipart(parts, zmq.NOBLOCK, copy=len(parts) == 1)
         elif peer in self._routes:
             self._route(peer, parts)
         else:
