@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-FEATURES = ("age", "dose", "marker")
+FEATURES = ("years", "dose", "marker")
 
 
 def write_csv(path: Path, rows: int, seed: int, *, features: tuple[str, ...] = FEATURES) -> None:
