@@ -342,7 +342,8 @@ def _first_line(error: duckdb.Error) -> str:
     import duckdb
 
     line = str(error).strip().partition("\n")[0]
-    if isinstance(error, (duckdb.ConversionException, duckdb.OutOfRangeException)):
+    about_a_value = (duckdb.ConversionException, duckdb.OutOfRangeException, duckdb.InvalidInputException)
+    if isinstance(error, about_a_value):
         return f"{line.partition(':')[0]}: a value does not have the form that the query expects"
     return line
 

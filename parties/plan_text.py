@@ -126,7 +126,7 @@ def _bits(settings: TrainingSettings) -> dict[str, Any]:
     counts = dict(zip(settings.owners, settings.train_rows, strict=True))
     # Every epoch has batches of the same sizes.
     smallest = min(rows.index.size for rows in batches(settings.seed, 1, settings.batch_size, counts))
-    bits = bit_budget(fit, settings.learning_rate, smallest, settings.features + 1)
+    bits = bit_budget(fit, settings.learning_rate, smallest, settings.features + 1, settings.l2)
     return {
         "ring": 64,
         "x": bits.x,

@@ -102,8 +102,8 @@ class LogisticTask(_Table):
     epochs: Count = Field(default=10, description=A_COUNT)
     batch_size: Count = Field(default=128, description=A_COUNT)
     learning_rate: float = Field(default=0.5, gt=0.0, description="a number above 0")
-    sigmoid_range: Literal["auto"] | Annotated[float, Field(gt=0.0, le=200.0)] = Field(
-        default="auto", description='"auto" or a number above 0 and up to 200'
+    sigmoid_range: Literal["auto"] | Annotated[float, Field(gt=0.0, le=245.0)] = Field(
+        default="auto", description='"auto" or a number above 0 and up to 245'
     )
     l2: float = Field(default=0.0, ge=0.0, description="a number of at least 0")
     reveal: Annotated[tuple[Literal["model", "metrics"], ...], Field(strict=False)] = Field(

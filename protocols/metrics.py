@@ -16,7 +16,7 @@ from mpc.ring import Z64
 from mpc.round import together
 from mpc.share import Public, Share
 from protocols.beaver import matmul
-from protocols.secure_sum import TWO_OWNERS, secure_sum
+from protocols.secure_sum import secure_sum
 
 BINS = 4096
 SUM_SCALE = 24
@@ -47,9 +47,21 @@ class Bins:
         return np.clip((place + reach) * (BINS / (2 * reach)), 0, BINS - 1).astype(np.int64)
 
 
-def bins_for(weights: Array) -> Bins:
-    """Bins for a model in standardised units, the intercept last: the scores lie around the intercept."""
-    return Bins(float(weights[-1]), _FINEST * math.fsum(abs(w) for w in weights[:-1]) or 1.0)
+def bins_for(weights: Array, middle: float | None = None) -> Bins:
+    """Bins for a model, the intercept last, whose scores lie around `middle`: the intercept, for standardised rows."""
+    unit = _FINEST * math.fsum(abs(w) for w in weights[:-1]) or 1.0
+    return Bins(float(weights[-1]) if middle is None else middle, unit)
+
+
+async def mean_score(p: Party, scored: Scored, rows: int) -> Array:
+    """Reveal the pooled mean score of `rows` rows, float64 (1,): the bins' middle where rows are not standardised.
+
+    1 round.
+    """
+    own = p.compute(lambda: encode(np.array([scored.z.sum()]), SUM_SCALE, what="a score"), shape=(1,))
+    why = "where the scores lie, for the AUC's bins"
+    total = await secure_sum(p, own, SUM_SCALE, what="mean score", why=why, label="mean score")
+    return p.compute(lambda: total.real() / rows, shape=(1,))
 
 
 def local_sums(scored: Scored) -> Array:
@@ -74,7 +86,8 @@ async def auc_numerator(p: Party, positives: Share, negatives: Share, *, name: s
     """
     below = Share(_twice_below(p, negatives.value))
     pairs = await matmul(p, positives, below, label="auc/product")
-    why = "the AUC's numerator, twice the pairs ranked right" + (TWO_OWNERS if len(p.owners) == 2 else "")
+    note = " (with two owners each can take off the pairs among its own rows)" if len(p.owners) == 2 else ""
+    why = "the AUC's numerator, twice the pairs ranked right" + note
     (result,) = await p.reveal(pairs, what=f"AUC pairs ({name})", why=why, label="auc/reveal")
     return result
 

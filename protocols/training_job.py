@@ -17,7 +17,7 @@ from protocols.batches import batches
 from protocols.bit_budget import WEIGHT_LIMIT, X_LIMIT, X_SCALE, bit_budget
 from protocols.held import hold
 from protocols.logistic import Descent, descend
-from protocols.metrics import Scored, bins_for, evaluate
+from protocols.metrics import Bins, Scored, bins_for, evaluate, mean_score
 from protocols.range_check import Limits, check_range
 from protocols.sigmoid_fits import FITS, SigmoidFit, fit_for
 from protocols.standardise import Moments, moments
@@ -100,7 +100,8 @@ async def training_job(p: Party, own: OwnRows | None, settings: TrainingSettings
     """Standardise, train, check the range, reveal the model and its metrics. A dry party has no rows.
 
     Reveals, in this order: the pooled means and standard deviations (where asked for), whether the range held, the
-    model, and the pooled metrics' sums (where asked for). Nothing else is opened but under uniform masks.
+    model, the mean score (without standardisation) and the pooled metrics' sums (where asked for). Nothing else is
+    opened but under uniform masks.
 
     Raises:
         DataError: a feature is constant, too large or too small for fixed point.
@@ -138,9 +139,18 @@ async def training_job(p: Party, own: OwnRows | None, settings: TrainingSettings
         sets = {"train": _scored(p, train, own.y_train, weights)}
         if sum(settings.test_rows):
             sets["test"] = _scored(p, scaling.apply(own.x_test), own.y_test, weights)
-        metrics = await evaluate(p, sets, bins_for(weights) if not p.dry else bins_for(np.zeros(2)))
+        middle = None
+        if not settings.standardise:
+            middle = await mean_score(p, sets["train"], sum(settings.train_rows))
+        metrics = await evaluate(p, sets, _bins(p, weights, middle))
     p.stage("done")
     return None if p.dry else _trained(own.names, opened.real(), scaling, metrics)
+
+
+def _bins(p: Party, weights: Array, middle: Array | None) -> Bins:
+    if p.dry:
+        return bins_for(np.zeros(2))
+    return bins_for(weights, None if middle is None else float(middle[0]))
 
 
 async def _scaling(p: Party, own: OwnRows, settings: TrainingSettings) -> Moments:
@@ -191,7 +201,7 @@ def _fits(train: Array, names: tuple[str, ...], owner: str, standardised: bool) 
 def _left_range(fit: SigmoidFit) -> ProtocolError:
     return ProtocolError(
         f"a score left the range |z| <= {fit.reach:g} in which the sigmoid is right, or a weight passed "
-        f"{WEIGHT_LIMIT:g}: nothing was revealed",
+        f"{WEIGHT_LIMIT:g}: the model stays hidden",
         f"raise sigmoid_range (at most {FITS[-1].reach:g}) or l2, or lower learning_rate or epochs",
     )
 

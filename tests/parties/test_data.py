@@ -458,3 +458,13 @@ def test_importing_it_is_light() -> None:
     code = f"import sys, parties.data; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_query_that_fails_on_a_value_does_not_show_it(tmp_path: Path) -> None:
+    with duckdb.connect(str(tmp_path / "x.duckdb")) as connection:
+        connection.execute("create table t as select 'Mrs Secret' as a, 1 as y")
+    sql = "select y, strptime(a, '%Y') as b from t"
+    with pytest.raises(DataError) as caught:
+        load_table(SqlSource(database="x.duckdb", sql=sql), task(), "clinic", tmp_path)
+    assert "Secret" not in str(caught.value)
+    assert "the sql failed" in caught.value.message

@@ -51,7 +51,7 @@ def stopped(own: Mapping[str, OwnRows], how: TrainingSettings, seed: int = 0) ->
     outcome = run_lockstep({name: factory(name) for name in how.owners}, entropy=entropy(how.owners, seed), tap=tap)
     assert len(errors) == len(how.owners)
     for error in errors:
-        assert "nothing was revealed" in error.message
+        assert "the model stays hidden" in error.message
         assert f"{choose_fit(how).reach:g}" in error.message
         assert "sigmoid_range" in error.hint and "l2" in error.hint
     moments = ["feature means", "feature standard deviations"] if how.standardise else []

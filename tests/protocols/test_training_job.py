@@ -15,7 +15,7 @@ from mpc.lockstep import Outcome
 from mpc.plan import Plan, make_plan
 from protocols.training_job import OwnRows, Trained, TrainingSettings, choose_fit, constants_digest, training_job
 from protocols.twin import TwinModel, pooled, twin_sets, weight_difference
-from tests.helpers import demo_tables, job, made_up, steady, train
+from tests.helpers import demo_tables, job, made_up, owner_names, steady, train
 
 Tables = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
@@ -199,3 +199,17 @@ def test_the_plan_needs_no_data_and_its_constants_tell_settings_apart() -> None:
     outcome = train(own, how)
     assert outcome.plan.rounds == plans[0].rounds
     assert len(plans[0].rounds) == 2 + 1 + 3 * 40 + 10 + 1 + 2
+
+
+def test_the_auc_of_rows_far_from_zero() -> None:
+    """Without standardisation the scores lie far from the intercept; the bins follow them."""
+    rng = np.random.default_rng(5)
+    tables = {}
+    for owner, rows in zip(owner_names(2), (150, 120), strict=True):
+        x = rng.normal(7.4, 0.05, size=(rows, 1))
+        tables[owner] = (x, (rng.uniform(size=rows) < 1 / (1 + np.exp(-40 * (x[:, 0] - 7.4)))).astype(float))
+    own, how = job(tables, standardise=False, learning_rate=0.05)
+    trained = next(iter(train(own, how).results.values()))
+    twin = twin_sets(pooled([own[owner] for owner in how.owners], how), [own[owner] for owner in how.owners])
+    for name in ("train", "test"):
+        assert abs(trained.metrics[name]["auc"] - twin[name]["auc"]) <= 0.005
