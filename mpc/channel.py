@@ -22,6 +22,8 @@ from mpc.trace import Trace
 from mpc.transport import Came, Connected, Disconnected, Refused, Stranger, Transport
 from mpc.wire import HEADER_BYTES, label_code, parse, payload
 
+_STRANGERS_TOLD = 20
+
 Say = Callable[[str], None]
 Look = Callable[[str, Any], Any]
 
@@ -62,6 +64,7 @@ class Channel:
         self._met: set[str] = set()
         self._down: dict[str, float] = {}
         self._done: set[str] = set()
+        self._strangers: set[str] = set()
         self._started = self._noticed = time.monotonic()
 
     def drive(self, program: Program, *, deadline: float | None = None) -> Any:
@@ -214,7 +217,9 @@ class Channel:
                     party=peer,
                 )
             case Stranger(key):
-                self._say(f"turned away a connection with the unlisted key {key}")
+                if key not in self._strangers and len(self._strangers) < _STRANGERS_TOLD:  # they try again and again
+                    self._strangers.add(key)
+                    self._say(f"turned away a connection with the unlisted key {key}")
 
     def _handle(self, peer: str, items: list[Incoming]) -> None:
         for item in items:

@@ -32,10 +32,16 @@ def main() -> None:
     reporter = Reporter.to_launcher()
     lifeline = Lifeline()
     order = lifeline.order()
-    relay = Relay(lifeline.peers(), Conditions(order["latency"], order["bandwidth"]))
+    relay = Relay(lifeline.peers(), _conditions(order))
     reporter.done({"peers": relay.endpoints})
     while True:
         relay.turn(None)
+
+
+def _conditions(order: Mapping[str, Any]) -> Conditions:
+    """What the launcher asks for; anything else ends the process before a link is laid."""
+    bandwidth = order["bandwidth"]
+    return Conditions(float(order["latency"]), None if bandwidth is None else float(bandwidth))
 
 
 def _address(endpoint: str) -> tuple[socket.AddressFamily, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from mpc.errors import BeaverlodgeError
 from parties.logs import open_log
@@ -14,6 +14,8 @@ from parties.scenario import Scenario
 from parties.separate import place
 from parties.supervisor import Reporter
 from parties.take_part import take_part
+
+_REAL_LINKS: Final = "[network] is for `mpc run` only: the links between machines are what they are"
 
 
 def run_one(scenario: Scenario, me: str, out: Path | None, keys: Path) -> tuple[dict[str, Any], Path]:
@@ -28,7 +30,11 @@ def run_one(scenario: Scenario, me: str, out: Path | None, keys: Path) -> tuple[
     try:
         with Progress([me]) as progress:
             reporter = Reporter(lambda event: progress(me, event))
-            result = take_part(scenario, me, where, reporter, open_log(folder, me))
+            log = open_log(folder, me)
+            if scenario.network is not None:
+                log.info(_REAL_LINKS)
+                reporter.log("info", _REAL_LINKS)
+            result = take_part(scenario, me, where, reporter, log)
         record = merge_results({me: result}, scenario_name=scenario.name, scenario_digest=scenario.digest)
     except BeaverlodgeError as error:
         record = failed_record(error, scenario_name=scenario.name, scenario_digest=scenario.digest)

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from mpc.lockstep import run_lockstep
-from mpc.party import Party
 from mpc.prg import insecure_entropy
 from parties.data import load_owner_table
 from parties.launcher import launch

@@ -1,0 +1,140 @@
+"""`mpc run` over a network that is slower than this machine's, and `mpc party`, whose links are what they are."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from mpc.plan import Plan
+from parties.launcher import launch
+from parties.plan_scenario import planned
+from parties.relay import NAME
+from parties.run_locally import conditions, network_text, orders
+from parties.scenario import load_scenario
+from parties.scenario_models import NetworkSpec
+from tests.run.command import Ran, Running, mpc, record
+from tests.run.scenarios import write_scenario
+from tests.run.test_party import separate
+
+WAN = Path("scenarios/wan.toml")
+SEED = "[testing]\ninsecure_seed = 11\n"
+SLOW = "[network]\nlatency_ms = 4\nbandwidth_mbit = 100\n"
+
+
+@pytest.fixture(scope="module")
+def wan(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ran, dict[str, Any]]:
+    out = tmp_path_factory.mktemp("wan") / "record"
+    ran = mpc("run", WAN, "--out", out, "--no-compare")
+    return ran, record(out)
+
+
+def test_the_wan_scenario_takes_as_long_as_its_plan_says(
+    wan: tuple[Ran, dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran, fields = wan
+    assert ran.code == 0, ran.err
+    scenario = load_scenario(Path(__file__).resolve().parents[2] / WAN)
+    assert scenario.network is not None
+    assert scenario.network.bandwidth_mbit is not None
+    plan: Plan = planned(scenario)[1]
+    latency, bandwidth = scenario.network.latency_ms / 1000, scenario.network.bandwidth_mbit * 1e6 / 8
+    estimate = plan.seconds(2 * latency, bandwidth)
+    online = [fields["parties"][owner]["seconds"]["online"] for owner in scenario.owners]
+    with capsys.disabled():
+        print(f"\n  wan.toml: {max(online):.2f} s online, {estimate:.2f} s on the wire by the plan")
+    # A party may enter the online phase one latency after another.
+    assert min(online) >= estimate - 2 * latency
+    assert max(online) < 4 * estimate
+
+
+def test_the_network_is_on_the_screen_and_is_no_party(wan: tuple[Ran, dict[str, Any]]) -> None:
+    ran, fields = wan
+    assert "10 ms one way and 100 Mbit/s each way" in ran.err
+    assert NAME not in ran.err + ran.out
+    assert list(fields["parties"]) == ["hospital_a", "hospital_b", "helper"]
+    assert {name: party["bytes_sent"] for name, party in fields["parties"].items()} == fields["plan"]["bytes"]
+
+
+def test_a_network_changes_the_time_alone(tmp_path: Path) -> None:
+    models: list[list[Any]] = []
+    for extra in (SEED, SEED + SLOW):
+        scenario = load_scenario(write_scenario(tmp_path, epochs=1, extra=extra))
+        out = tmp_path / f"record{len(models)}"
+        out.mkdir()
+        network = conditions(scenario.network)
+        results = launch(scenario.path, orders(scenario), out=out, on_event=lambda name, event: None, network=network)
+        models.append([results[owner]["model"] for owner in scenario.owners])
+    assert models[0] == models[1]
+
+
+@pytest.mark.parametrize(
+    ("network", "text"),
+    [
+        (NetworkSpec(latency_ms=0.5), "0.5 ms one way"),
+        (NetworkSpec(bandwidth_mbit=8.0), "0 ms one way and 8 Mbit/s each way"),
+        (NetworkSpec(latency_ms=10.0, bandwidth_mbit=100.0), "10 ms one way and 100 Mbit/s each way"),
+    ],
+)
+def test_conditions_are_in_seconds_and_bytes(network: NetworkSpec, text: str) -> None:
+    made = conditions(network)
+    assert made is not None
+    assert made.latency == network.latency_ms / 1000
+    assert made.bandwidth == (None if network.bandwidth_mbit is None else network.bandwidth_mbit * 125_000)
+    assert network_text(made) == f"every link is made to have {text}"
+
+
+@pytest.mark.parametrize("network", [None, NetworkSpec()])
+def test_a_network_that_asks_for_nothing_needs_no_relay(network: NetworkSpec | None) -> None:
+    assert conditions(network) is None
+
+
+def in_training(tmp_path: Path) -> Running:
+    """A run in the middle of its training, which takes some ten seconds more of waiting."""
+    scenario = write_scenario(tmp_path, epochs=40, extra="[network]\nlatency_ms = 25\n")
+    run = Running("run", scenario, "--out", tmp_path / "record", "--no-compare")
+    log = tmp_path / "record" / "hospital_a.log"
+    run.wait_for(lambda: log.exists() and "training" in log.read_text(), "training")
+    assert set(run.parties()) == {"hospital_a", "hospital_b", "helper", NAME}
+    return run
+
+
+def test_a_killed_relay_ends_the_run(tmp_path: Path) -> None:
+    run = in_training(tmp_path)
+    run.party(NAME).send_signal(signal.SIGKILL)
+    ran = run.end()
+    assert ran.code == 70
+    assert f"mpc: the emulated network failed: {NAME} was killed (signal 9)" in ran.err
+    assert "Traceback" not in ran.err
+    assert run.all_gone(within=0.5)
+    assert record(tmp_path / "record")["error"]["code"] == "internal"
+
+
+def test_a_killed_party_is_named_and_not_its_links(tmp_path: Path) -> None:
+    run = in_training(tmp_path)
+    run.party("hospital_b").send_signal(signal.SIGKILL)
+    ran = run.end()
+    assert ran.code == 4
+    assert ran.seconds < 5
+    assert run.all_gone(within=0.5)
+    assert record(tmp_path / "record")["error"]["party"] == "hospital_b"
+
+
+def test_a_killed_launcher_takes_the_relay_along(tmp_path: Path) -> None:
+    run = in_training(tmp_path)
+    psutil.Process(run.process.pid).send_signal(signal.SIGKILL)
+    run.end()
+    assert run.all_gone(within=5)
+
+
+def test_a_party_says_once_that_its_links_are_what_they_are(tmp_path: Path) -> None:
+    scenario = separate(tmp_path)
+    text = scenario.read_text() + SLOW + "[session]\nconnect_timeout = 0.2\n"
+    scenario.write_text(text)
+    ran = mpc("party", scenario, "--as", "helper", "--keys", tmp_path / "keys", "--out", tmp_path / "helper")
+    assert ran.code == 4
+    for where in (ran.err, (tmp_path / "helper" / "helper.log").read_text()):
+        assert where.count("[network] is for `mpc run` only") == 1
