@@ -185,3 +185,9 @@ def steady(examples: int) -> settings:
         database=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
+
+
+def cpu_features() -> list[str]:
+    """The features of this processor that this numpy uses where it finds them, and can be told to do without."""
+    facts: Any = np.show_config(mode="dicts")
+    return list(facts["SIMD Extensions"].get("found", []))

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy._core import _multiarray_umath as build  # type: ignore[attr-defined]
 
 from mpc.errors import InternalError
 from protocols.sigmoid_fits import FITS, SigmoidFit, approximate
 from protocols.trig import harmonic_weights, odd_harmonics, ring_coefficients
+from tests.helpers import cpu_features
 
 ROOT = Path(__file__).resolve().parents[2]
 LONG_PI = np.longdouble("3.14159265358979323846264338327950288")
@@ -30,6 +30,7 @@ import numpy as np
 from numpy._core import _multiarray_umath as build
 from protocols.sigmoid_fits import FITS
 from protocols.trig import harmonic_weights, odd_harmonics, ring_coefficients
+from tests.helpers import cpu_features
 ours, planted = hashlib.sha256(), hashlib.sha256()
 for fit, rows in zip(FITS, (30, 128, 1500, 7)):
     angles = np.random.default_rng(rows).integers(0, 2**64, rows, dtype=np.uint64)
@@ -145,7 +146,7 @@ def run_without(features: list[str]) -> dict:
 @pytest.fixture(scope="module")
 def runs() -> list[dict]:
     """One process with all that this CPU can do, and more with ever less of it."""
-    usable = [name for name in build.__cpu_dispatch__ if build.__cpu_features__.get(name)]
+    usable = cpu_features()
     if not usable:
         pytest.skip("numpy has no CPU feature here that can be disabled")
     found = [run_without([])]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from tests.run.command import Running, mpc, record
 from tests.run.scenarios import write_scenario
 
-LONG_TRAINING = {"epochs": 250, "batch_size": 8}
+LONG_TRAINING: dict[str, Any] = {"epochs": 250, "batch_size": 8}
 
 
 def started(tmp_path: Path) -> Running:

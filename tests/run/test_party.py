@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from pathlib import Path
+from typing import Any
 
 from tests.run.command import Running, mpc, record
 from tests.run.scenarios import write_scenario
@@ -19,7 +20,7 @@ def free_port() -> int:
     return port
 
 
-def separate(tmp_path: Path, **task: object) -> Path:
+def separate(tmp_path: Path, **task: Any) -> Path:
     """A scenario with keys, and addresses for the two hospitals."""
     scenario = write_scenario(tmp_path, **task)
     text = scenario.read_text()

@@ -18,6 +18,7 @@ from parties.run_locally import orders
 from parties.scenario import Scenario, load_scenario
 from parties.take_part import plan_for
 from protocols.training_job import Trained, training_job
+from tests.helpers import cpu_features
 from tests.run.scenarios import write_scenario
 
 SEED = "[testing]\ninsecure_seed = 11\n"
@@ -65,9 +66,7 @@ def test_lockstep_and_processes(tmp_path: Path, owners: int) -> None:
 
 def _switched_off() -> str:
     """The processor features that this numpy can do without, all of them."""
-    from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
-
-    return " ".join(name for name in __cpu_dispatch__ if __cpu_features__.get(name))
+    return " ".join(cpu_features())
 
 
 def test_owners_with_unlike_processors(tmp_path: Path) -> None:
