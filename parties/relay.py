@@ -23,6 +23,7 @@ from parties.supervisor import Lifeline, Reporter, die_with_parent
 NAME: Final = "network-relay"
 """Its name among processes; no party can have one with a hyphen."""
 
+_LONGEST_WAIT: Final = 3600.0  # the system refuses to wait for more than it can count
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 
 
@@ -72,7 +73,7 @@ class Relay:
         """Wait until there is something to do, or for `patience` seconds, and do it."""
         wake_at = min((link.wake_at for link in self._links), default=math.inf)
         if wake_at < math.inf:
-            left = max(0.0, wake_at - monotonic())
+            left = min(max(0.0, wake_at - monotonic()), _LONGEST_WAIT)
             patience = left if patience is None else min(left, patience)
         # The selector's own timeout is rounded to milliseconds; waiting for the selector itself is exact.
         select.select([self._selector], [], [], patience)
