@@ -1,0 +1,353 @@
+"""Sockets under CURVE with an allow-list: who gets in, who is told what, and what a frame's sender is."""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import zmq
+
+from mpc.errors import InternalError, UsageError
+from mpc.session import Frame
+from mpc.transport import (
+    Came,
+    Connected,
+    Disconnected,
+    Event,
+    Identity,
+    Refused,
+    Stranger,
+    Transport,
+    new_identity,
+)
+from mpc.wire import HEADER_BYTES
+from tests.links.over_zmq import ANYWHERE
+from tests.links.relay import LISTENER, Relay
+
+HEAD = b"h" * HEADER_BYTES
+PATIENCE = 20.0
+
+
+def frame(body: bytes) -> Frame:
+    return Frame(HEAD, body)
+
+
+@contextmanager
+def opened(*transports: Transport) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        for transport in transports:
+            transport.close(0)
+
+
+def until(wanted: type[Event], *watched: Transport) -> tuple[Event, list[Event]]:
+    """The first such event at the first transport, and what came at it before; the others are served meanwhile."""
+    before: list[Event] = []
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        for other in watched[1:]:
+            other.poll(0)
+        event = watched[0].poll(0.02 if len(watched) > 1 else 1)
+        if isinstance(event, wanted):
+            return event, before
+        if event is not None:
+            before.append(event)
+    raise AssertionError(f"no {wanted.__name__} came, but {before}")
+
+
+def came(transport: Transport, *others: Transport) -> tuple[str, bytes]:
+    event, _ = until(Came, transport, *others)
+    assert isinstance(event, Came) and bytes(event.head) == HEAD
+    return event.peer, bytes(event.body)
+
+
+class Trio:
+    """A listener that knows b and c, and their keys."""
+
+    def __init__(self) -> None:
+        self.a, self.b, self.c = new_identity(), new_identity(), new_identity()
+        self.listener = Transport(self.a, {"b": self.b.public, "c": self.c.public}, ANYWHERE)
+
+    def dialler(self, me: Identity, *, server: bytes | None = None, at: str | None = None) -> Transport:
+        transport = Transport(me, {"a": server or self.a.public}, None)
+        transport.dial("a", at or str(self.listener.endpoint))
+        return transport
+
+
+@pytest.fixture
+def trio() -> Iterator[Trio]:
+    made = Trio()
+    with opened(made.listener):
+        yield made
+
+
+def test_without_an_allow_list_nothing_starts() -> None:
+    with pytest.raises(InternalError, match="without an allow-list"):
+        Transport(new_identity(), {}, ANYWHERE)
+
+
+def test_a_listed_key_gets_in_and_is_the_sender(trio: Trio) -> None:
+    with opened(b := trio.dialler(trio.b), c := trio.dialler(trio.c)):
+        b.send("a", frame(b"I am c"))
+        assert came(trio.listener) == ("b", b"I am c")
+        c.send("a", frame(b"and I am b"))
+        assert came(trio.listener) == ("c", b"and I am b")
+        trio.listener.send("c", frame(b"to c"))
+        trio.listener.send("b", frame(b"to b"))
+        assert came(c) == ("a", b"to c")
+        assert came(b) == ("a", b"to b")
+
+
+def test_both_sides_are_told_of_a_connection(trio: Trio) -> None:
+    with opened(b := trio.dialler(trio.b)):
+        assert until(Connected, b, trio.listener) == (Connected("a"), [])
+        b.send("a", frame(b""))
+        assert until(Connected, trio.listener) == (Connected("b"), [])
+
+
+def test_what_is_sent_before_the_peer_dials_waits_for_it(trio: Trio) -> None:
+    trio.listener.send("b", frame(b"one"))
+    trio.listener.send("b", frame(b"two" * 50_000))
+    with opened(b := trio.dialler(trio.b)):
+        b.send("a", frame(b"here I am"))
+        assert came(trio.listener) == ("b", b"here I am")
+        assert came(b) == ("a", b"one")
+        assert came(b) == ("a", b"two" * 50_000)
+
+
+def test_an_unlisted_key_is_turned_away_and_both_sides_learn_it(trio: Trio) -> None:
+    unlisted = new_identity()
+    with opened(stranger := trio.dialler(unlisted)):
+        stranger.send("a", frame(b"let me in"))
+        event, before = until(Stranger, trio.listener)
+        assert event == Stranger(unlisted.public.decode()) and before == []
+        event, before = until(Refused, stranger)
+        assert event == Refused("a") and before == []
+        with opened(b := trio.dialler(trio.b)):
+            b.send("a", frame(b"I belong here"))
+            event, before = until(Came, trio.listener)
+            assert isinstance(event, Came) and event.peer == "b"
+            assert not any(isinstance(one, Came) for one in before)
+
+
+def test_a_listener_with_another_key_is_never_taken_for_the_peer(trio: Trio) -> None:
+    with opened(b := trio.dialler(trio.b, server=new_identity().public)):
+        b.send("a", frame(b"a secret"))
+        for _ in range(2):  # it tries again, in vain
+            _, before = until(Disconnected, b)
+            assert before == []
+        assert trio.listener.poll(0) is None
+
+
+@pytest.mark.parametrize("kind", [zmq.DEALER, zmq.REQ, zmq.ROUTER])
+def test_a_client_without_curve_gets_nowhere_and_disturbs_nobody(trio: Trio, kind: int) -> None:
+    with zmq.Context() as context, context.socket(kind) as plain, plain.get_monitor_socket() as monitor:
+        plain.linger = 0
+        plain.connect(str(trio.listener.endpoint))
+        if kind != zmq.ROUTER:
+            plain.send(b"hello?")
+        seen = 0
+        end = time.monotonic() + PATIENCE
+        while not seen & zmq.EVENT_DISCONNECTED and time.monotonic() < end:
+            assert trio.listener.poll(0.01) is None
+            while monitor.poll(0):
+                seen |= int.from_bytes(monitor.recv_multipart()[0][:2], "little")
+        assert seen & zmq.EVENT_DISCONNECTED and not seen & zmq.EVENT_HANDSHAKE_SUCCEEDED
+        with opened(b := trio.dialler(trio.b)):
+            b.send("a", frame(b"business as usual"))
+            assert came(trio.listener) == ("b", b"business as usual")
+
+
+def test_noise_on_the_port_disturbs_nobody(trio: Trio) -> None:
+    port = int(str(trio.listener.endpoint).rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port)) as noisy, opened(b := trio.dialler(trio.b)):
+        noisy.sendall(b"GET / HTTP/1.1\r\n\r\n" + bytes(range(256)) * 10)
+        b.send("a", frame(b"business as usual"))
+        assert came(trio.listener) == ("b", b"business as usual")
+
+
+def test_an_endpoint_in_use_is_named(trio: Trio) -> None:
+    endpoint = str(trio.listener.endpoint)
+    with pytest.raises(UsageError, match=re.escape(f"cannot listen on {endpoint}: Address already in use")):
+        Transport(trio.b, {"a": trio.a.public}, endpoint)
+
+
+def test_an_address_of_another_machine_is_named() -> None:
+    with pytest.raises(UsageError, match=r"cannot listen on tcp://203\.0\.113\.1:7101"):
+        Transport(new_identity(), {"a": new_identity().public}, "tcp://203.0.113.1:7101")
+
+
+def test_an_address_that_cannot_be_dialled_is_named(trio: Trio) -> None:
+    transport = Transport(trio.b, {"a": trio.a.public}, None)
+    with opened(transport), pytest.raises(UsageError, match="the address of a, tcp://nowhere"):
+        transport.dial("a", "tcp://nowhere")
+
+
+def test_a_dialler_that_closes_is_noticed(trio: Trio) -> None:
+    b = trio.dialler(trio.b)
+    with opened(b):
+        b.send("a", frame(b"bye"))
+        assert came(trio.listener) == ("b", b"bye")
+    assert until(Disconnected, trio.listener) == (Disconnected("b"), [])
+
+
+def test_a_listener_that_closes_is_noticed(trio: Trio) -> None:
+    with opened(b := trio.dialler(trio.b)):
+        until(Connected, b, trio.listener)
+        trio.listener.close(0)
+        assert until(Disconnected, b)[0] == Disconnected("a")
+
+
+CHILD = """
+import sys
+from mpc.session import Frame
+from mpc.transport import Identity, Transport
+endpoint, server, public, secret = (text.encode() for text in sys.argv[1:])
+transport = Transport(Identity(public, secret), {"a": server}, None)
+transport.dial("a", endpoint.decode())
+transport.send("a", Frame(b"h" * 48, b"alive"))
+while True:
+    transport.poll(60)
+"""
+
+
+def test_a_process_that_is_killed_is_noticed(trio: Trio) -> None:
+    keys = [key.decode() for key in (trio.a.public, trio.b.public, trio.b.secret)]
+    child = subprocess.Popen([sys.executable, "-c", CHILD, str(trio.listener.endpoint), *keys])
+    try:
+        assert came(trio.listener) == ("b", b"alive")
+    finally:
+        child.kill()
+        child.wait()
+    started = time.monotonic()
+    assert until(Disconnected, trio.listener)[0] == Disconnected("b")
+    assert time.monotonic() - started < 5
+
+
+def test_what_a_peer_sent_before_it_left_comes_before_the_news(trio: Trio) -> None:
+    b = trio.dialler(trio.b)
+    b.send("a", frame(b"first"))
+    assert came(trio.listener) == ("b", b"first")
+    for number in range(50):
+        b.send("a", frame(b"%d" % number))
+    b.close(PATIENCE)  # returns when all is sent and the connection closed
+    _, before = until(Disconnected, trio.listener)
+    assert [bytes(event.body) for event in before if isinstance(event, Came)] == [b"%d" % n for n in range(50)]
+
+
+def test_a_second_connection_under_the_same_key_replaces_the_first(trio: Trio) -> None:
+    with opened(old := trio.dialler(trio.b), new := trio.dialler(trio.b)):
+        old.send("a", frame(b"old"))
+        assert came(trio.listener) == ("b", b"old")
+        new.send("a", frame(b"new"))
+        event, before = until(Came, trio.listener)
+        assert isinstance(event, Came) and bytes(event.body) == b"new" and before == [Connected("b")]
+        trio.listener.send("b", frame(b"answer"))
+        assert came(new, old) == ("a", b"answer")
+        old.send("a", frame(b"late, and not heard"))
+        new.send("a", frame(b"newer"))
+        assert came(trio.listener, old) == ("b", b"newer")
+        trio.listener.send("b", frame(b"still to the new one"))
+        assert came(new, old) == ("a", b"still to the new one")
+    event, before = until(Disconnected, trio.listener)
+    assert event == Disconnected("b") and not any(isinstance(e, Came | Connected) for e in before)
+
+
+def test_the_end_of_a_connection_that_was_replaced_is_no_news(trio: Trio) -> None:
+    with opened(new := trio.dialler(trio.b)):
+        with opened(old := trio.dialler(trio.b)):
+            old.send("a", frame(b"old"))
+            assert came(trio.listener) == ("b", b"old")
+            new.send("a", frame(b"new"))
+            assert came(trio.listener) == ("b", b"new")
+        trio.listener.poll(0.2)
+        new.send("a", frame(b"newer"))
+        assert until(Came, trio.listener)[1] == []
+
+
+def test_a_dialler_comes_back_by_itself_after_a_cut(trio: Trio) -> None:
+    with Relay(str(trio.listener.endpoint)) as relay, opened(b := trio.dialler(trio.b, at=relay.dial)):
+        b.send("a", frame(b"before"))
+        assert came(trio.listener, b) == ("b", b"before")
+        relay.cut()
+        assert until(Disconnected, b, trio.listener)[0] == Disconnected("a")
+        assert until(Connected, b, trio.listener)[0] == Connected("a")
+        b.send("a", frame(b"after"))
+        event, _ = until(Came, trio.listener, b)
+        assert isinstance(event, Came) and bytes(event.body) == b"after"
+        trio.listener.send("b", frame(b"answer"))
+        assert came(b, trio.listener) == ("a", b"answer")
+        assert relay.connections == 2
+
+
+def test_a_silent_connection_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mpc.transport._HEARTBEAT_MS", 50)
+    monkeypatch.setattr("mpc.transport._HEARTBEAT_TIMEOUT_MS", 150)
+    trio = Trio()
+    with Relay(str(trio.listener.endpoint)) as relay, opened(trio.listener, b := trio.dialler(trio.b, at=relay.dial)):
+        b.send("a", frame(b"before"))
+        assert came(trio.listener, b) == ("b", b"before")
+        relay.cut(LISTENER)  # the dialler's connection stands, and nobody is behind it
+        assert until(Disconnected, trio.listener)[0] == Disconnected("b")
+        assert until(Disconnected, b)[0] == Disconnected("a")
+
+
+def impostor(trio: Trio, me: Identity, routing_id: bytes) -> zmq.Socket[bytes]:
+    dealer: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
+    dealer.linger = 0
+    dealer.curve_publickey, dealer.curve_secretkey, dealer.curve_serverkey = me.public, me.secret, trio.a.public
+    dealer.routing_id = routing_id
+    dealer.connect(str(trio.listener.endpoint))
+    return dealer
+
+
+@pytest.mark.parametrize("routing_id", [b"b", b"hospital_b"])
+def test_a_routing_id_of_ones_own_choice_says_nothing(trio: Trio, routing_id: bytes) -> None:
+    with impostor(trio, trio.c, routing_id) as false, opened(b := trio.dialler(trio.b)):
+        false.send(HEAD + b"I am b")
+        b.send("a", frame(b"I am b indeed"))
+        assert came(trio.listener) == ("b", b"I am b indeed")
+        trio.listener.send("b", frame(b"for b only"))
+        assert came(b) == ("a", b"for b only")
+        assert not false.poll(50)
+
+
+def test_anothers_routing_id_cannot_be_taken(trio: Trio) -> None:
+    with opened(b := trio.dialler(trio.b)):
+        b.send("a", frame(b"one"))
+        assert came(trio.listener) == ("b", b"one")
+        taken = trio.listener._routes["b"]
+        with impostor(trio, trio.c, taken) as false:
+            false.send(HEAD + b"I am b")
+            b.send("a", frame(b"two"))
+            assert came(trio.listener) == ("b", b"two")
+            trio.listener.send("b", frame(b"for b only"))
+            assert came(b) == ("a", b"for b only")
+            assert not false.poll(50)
+
+
+@pytest.mark.parametrize("size", [0, 1, (1 << 16) - 1, 1 << 16, 20_000_000])
+def test_payloads_of_any_size_arrive_whole(trio: Trio, size: int) -> None:
+    body = (bytes(range(251)) * (size // 251 + 1))[:size]
+    with opened(b := trio.dialler(trio.b)):
+        b.send("a", frame(body))
+        assert came(trio.listener) == ("b", body)
+        trio.listener.send("b", frame(body))
+        assert came(b) == ("a", body)
+
+
+def test_the_repr_of_an_identity_keeps_the_secret() -> None:
+    identity = new_identity()
+    assert identity.secret.decode() not in repr(identity) and identity.public.decode() in repr(identity)
+
+
+def test_poll_gives_up_in_time(trio: Trio) -> None:
+    assert trio.listener.poll(0) is None
+    assert trio.listener.poll(0.01) is None
