@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from math import prod
 from typing import Protocol, cast
@@ -69,7 +70,7 @@ class Uniform:
     kept: bool = False
     dealt: tuple[Spec, ...] = ()
 
-    @property
+    @cached_property
     def drawn(self) -> tuple[Spec, ...]:
         return self.parts
 
@@ -85,11 +86,11 @@ class MultiplyTriple:
     b: Spec
     kept: bool = False
 
-    @property
+    @cached_property
     def drawn(self) -> tuple[Spec, ...]:
         return (self.a, self.b)
 
-    @property
+    @cached_property
     def dealt(self) -> tuple[Spec, ...]:
         shape = np.broadcast_shapes(self.a.shape, self.b.shape)
         return (Spec(shape, self.a.scale + self.b.scale, self.a.ring),)
@@ -106,11 +107,11 @@ class MatmulTriple:
     b: Spec
     kept: bool = False
 
-    @property
+    @cached_property
     def drawn(self) -> tuple[Spec, ...]:
         return (self.a, self.b)
 
-    @property
+    @cached_property
     def dealt(self) -> tuple[Spec, ...]:
         shape = self.a.shape[:-1] + self.b.shape[1:]
         return (Spec(shape or (1,), self.a.scale + self.b.scale),)
@@ -128,11 +129,11 @@ class Truncation:
     shift: int
     kept: bool = False
 
-    @property
+    @cached_property
     def drawn(self) -> tuple[Spec, ...]:
         return (Spec(self.shape, self.scale),)
 
-    @property
+    @cached_property
     def dealt(self) -> tuple[Spec, ...]:
         return (Spec(self.shape, self.scale - self.shift), Spec(self.shape))
 
@@ -149,11 +150,11 @@ class BitsOfMask:
     scale: int
     kept: bool = False
 
-    @property
+    @cached_property
     def drawn(self) -> tuple[Spec, ...]:
         return (Spec((self.count,), self.scale),)
 
-    @property
+    @cached_property
     def dealt(self) -> tuple[Spec, ...]:
         return (Spec((self.count,), 0, B64),)
 
@@ -168,11 +169,11 @@ class AnyBit:
     count: int
     kept: bool = False
 
-    @property
+    @cached_property
     def drawn(self) -> tuple[Spec, ...]:
         return (Spec(((self.count + 7) // 8,), 0, B8), Spec((self.count,)))
 
-    @property
+    @cached_property
     def dealt(self) -> tuple[Spec, ...]:
         return (Spec((self.count,)),)
 

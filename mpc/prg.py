@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from math import prod
 
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -69,7 +70,7 @@ class Stream:
 
     def uniform(self, shape: tuple[int, ...], ring: Ring) -> Array:
         """Elements of `ring`, uniform."""
-        count = int(np.prod(shape, dtype=np.int64))
+        count = prod(shape)
         return ring.from_bytes(self.take(count * ring.word_bytes), shape)
 
 

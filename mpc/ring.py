@@ -8,7 +8,7 @@ their addition is exclusive or and their product is `&`, so that one code shares
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, cast
 
 import numpy as np
@@ -34,18 +34,20 @@ class Ring:
     bits: int
     xor: bool = False
 
-    @property
+    # Asked for many times a round, so worked out once (cached_property writes past a frozen dataclass's guard).
+
+    @cached_property
     def native(self) -> bool:
         """Whether elements are machine words."""
         return self.bits <= 64
 
-    @property
+    @cached_property
     def dtype(self) -> np.dtype[Any]:
         if not self.native:
             return np.dtype(object)
         return cast("np.dtype[Any]", _NATIVE[self.bits])
 
-    @property
+    @cached_property
     def word_bytes(self) -> int:
         """Bytes of one element on the wire."""
         return self.bits // 8
@@ -72,7 +74,7 @@ class Ring:
         """The ring's sum along `axis`."""
         if self.xor:
             return cast(Array, np.bitwise_xor.reduce(a, axis=axis))
-        total = cast(Array, a.sum(axis=axis, dtype=self.dtype))
+        total = cast(Array, np.add.reduce(a, axis=axis, dtype=self.dtype))
         return total if self.native else self.reduce(total)
 
     def reduce(self, a: Array) -> Array:

@@ -7,6 +7,7 @@ would show the change. A step's other operand has a fresh mask each time.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import sha256
 
 import numpy as np
@@ -68,11 +69,11 @@ class HeldProduct:
     shift: int
     kept: bool = False
 
-    @property
+    @cached_property
     def drawn(self) -> tuple[Spec, ...]:
         return (self.b,)
 
-    @property
+    @cached_property
     def dealt(self) -> tuple[Spec, ...]:
         low = Spec(self.b.shape, self.b.scale - self.shift)
         return (Spec((self.count,), self.held_scale + self.b.scale), low, Spec(self.b.shape))
@@ -109,11 +110,11 @@ class HeldTransposeProduct:
     shift: int
     kept: bool = False
 
-    @property
+    @cached_property
     def drawn(self) -> tuple[Spec, ...]:
         return (self.c,)
 
-    @property
+    @cached_property
     def dealt(self) -> tuple[Spec, ...]:
         low = self.c.scale - self.shift
         return (
@@ -159,11 +160,11 @@ class HeldProducts:
     held_scale: int
     kept: bool = False
 
-    @property
+    @cached_property
     def drawn(self) -> tuple[Spec, ...]:
         return (self.b,)
 
-    @property
+    @cached_property
     def dealt(self) -> tuple[Spec, ...]:
         return (Spec((self.count,), self.held_scale + self.b.scale),)
 

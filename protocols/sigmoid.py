@@ -12,6 +12,7 @@ is a public combination of shares. Outside |z| <= T it is wrong, not saturated: 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -34,11 +35,11 @@ class SineMask:
     scale: int
     kept: bool = False
 
-    @property
+    @cached_property
     def drawn(self) -> tuple[Spec, ...]:
         return (Spec((self.count,), self.scale),)
 
-    @property
+    @cached_property
     def dealt(self) -> tuple[Spec, ...]:
         return (Spec((2 * self.terms, self.count), TRIG_SCALE),)
 
