@@ -9,27 +9,28 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mpc.errors import DataError
-from parties.data_checks import (
-    MAX_MAGNITUDE,
-    Kind,
-    check_ids,
-    find_columns,
-    kinds_of,
-    read_numbers,
-    read_target,
-    refuse_extremes,
-    refuse_missing,
-)
+from parties.data_cells import TextForm
+from parties.data_checks import MAX_MAGNITUDE, check_ids, find_columns, refuse_extremes, rows_text
+from parties.data_features import Feature, choose_features, read_features
+from parties.data_missing import settle_missing
 from parties.data_read import Column, RawTable, open_source
+from parties.data_target import read_target
 from parties.scenario import LogisticTask, Scenario, SqlSource
 from parties.scenario_errors import nearest, quoted
+from protocols.batches import test_count
 
-__all__ = ["MAX_MAGNITUDE", "Table", "load_owner_table", "load_table"]
+__all__ = ["MAX_MAGNITUDE", "Note", "Table", "TextForm", "load_owner_table", "load_table"]
+
+FEWEST_ROWS = 5
+"""An owner with fewer rows cannot take part: the sums that it adds to would be its patients."""
+
+_FEWEST_TRAINING_ROWS = 2
 
 
 def load_owner_table(scenario: Scenario, owner: str) -> Table:
@@ -37,20 +38,39 @@ def load_owner_table(scenario: Scenario, owner: str) -> Table:
 
     Raises:
         UsageError: the scenario does not say where this owner's data are.
-        DataError: the data cannot be read or are not fit for the task.
+        DataError: the data cannot be read, are not fit for the task, or are too few.
     """
-    table = load_table(scenario.data_source(owner), scenario.task, owner, scenario.directory)
-    stated = scenario.parties[owner].rows
-    if stated is not None and stated != table.rows:
+    spec, task = scenario.parties[owner], scenario.task
+    source = scenario.data_source(owner)
+    form = TextForm(spec.encoding, spec.decimal, spec.thousands)
+    table = load_table(source, task, owner, scenario.directory, form)
+    where = f"{owner}, {table.source}"
+    if spec.rows is not None and spec.rows != table.rows:
+        there = f"{table.rows} complete ones" if task.missing == "drop" else f"{table.rows}"
         raise DataError(
-            f"{owner}, {table.source}: the scenario says rows = {stated}, but there are {table.rows}",
+            f"{where}: the scenario says rows = {spec.rows}, but there are {there}",
             f"correct `rows` in [parties.{owner}], or the data",
+            party=owner,
+        )
+    if table.rows < FEWEST_ROWS:
+        raise DataError(
+            f"{where}: {rows_text(table.rows)} of data, but an owner needs at least {FEWEST_ROWS}",
+            "sums over so few would show its patients: add rows, or leave this owner out",
+            party=owner,
+        )
+    held_out = test_count(table.rows, task.test_fraction)
+    if table.rows - held_out < _FEWEST_TRAINING_ROWS:
+        raise DataError(
+            f"{where}: only {rows_text(table.rows - held_out)} of {table.rows} would be left to train on",
+            "lower `test_fraction`, or add rows",
             party=owner,
         )
     return table
 
 
-def load_table(source: str | SqlSource, task: LogisticTask, owner: str, base: Path) -> Table:
+def load_table(
+    source: str | SqlSource, task: LogisticTask, owner: str, base: Path, form: TextForm | None = None
+) -> Table:
     """Read the columns that a task needs.
 
     Args:
@@ -58,36 +78,41 @@ def load_table(source: str | SqlSource, task: LogisticTask, owner: str, base: Pa
         task: names the target, and may name features and an id.
         owner: whose data they are; errors name this party.
         base: the folder that a relative path starts from.
+        form: how a text file is written, if not as usual.
 
     Raises:
         DataError: the data cannot be read or are not fit for the task.
     """
-    with open_source(source, owner, base) as raw:
+    with open_source(source, owner, base, form or TextForm()) as raw:
         (target_column,) = find_columns(raw, [task.target], "the target")
         ids = find_columns(raw, [task.id], "the id") if task.id is not None else []
-        columns, kinds = _features(raw, task, [target_column, *ids])
-        values = read_numbers(raw, columns, kinds)
-        target = read_target(raw, target_column)
-        missing = np.isnan(values).sum(axis=0)
-        if task.features is None:
-            # A column without a single value says nothing; one that lacks some is an error.
-            kept = [place for place in range(len(columns)) if missing[place] < raw.rows]
-            columns, values, missing = [columns[i] for i in kept], values[:, kept], missing[kept]
-        if not columns:
+        features = choose_features(raw, task, [target_column, *ids])
+        target = read_target(raw, target_column, task.positive)
+        features, values = _with_values(read_features(raw, features), features, task)
+        if not features:
             raise raw.where.error(
                 f"there is no numeric column besides the target '{task.target}'"
                 + (f" and the id '{task.id}'" if task.id is not None else ""),
                 "give the columns that predict the target as numbers",
             )
-        names = tuple(column.name for column in columns)
-        counts = [int(np.isnan(target).sum()), *(int(count) for count in missing)]
-        refuse_missing(raw.where, [task.target, *names], counts)
+        names = tuple(name for feature in features for name in feature.names)
+        origins = [feature.column.name for feature in features for _ in feature.names]
         refuse_extremes(raw.where, names, values)
         for column in ids:
             check_ids(raw, column)
-        used = {column.index for column in (target_column, *ids, *columns)}
+        complete = settle_missing(raw.where, task.missing, task.target, origins, values, target)
+        used = {column.index for column in (target_column, *ids, *(feature.column for feature in features))}
         ignored = tuple(_label(column) for column in raw.columns if column.index not in used)
-        return _table(owner, raw.where.source, names, values, target, ignored)
+        notes = _notes(raw, ids, ignored, complete.note, complete.target)
+        return _table(owner, raw.where.source, names, complete.values, complete.target, ignored, notes)
+
+
+@dataclass(frozen=True)
+class Note:
+    """What an owner should know of its own data: for its log and its screen, never for its peers."""
+
+    level: Literal["info", "warning"]
+    text: str
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -96,7 +121,7 @@ class Table:
 
     `values` is float64 (rows, columns), C-contiguous and read-only; `target` holds exactly 0.0 and 1.0.
     `digest` is the SHA-256 of all of it, for the owner's own list of what was released about which data.
-    `ignored` names the columns that the source has and the task does not use.
+    `ignored` names the columns that the source has and the task does not use; `notes` are for its owner.
     """
 
     owner: str
@@ -106,6 +131,7 @@ class Table:
     target: NDArray[np.float64]
     digest: str
     ignored: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -128,24 +154,43 @@ class Table:
             )
         places = [self.columns.index(name) for name in names]
         left = tuple(name for name in self.columns if name not in set(names))
-        return _table(self.owner, self.source, tuple(names), self.values[:, places], self.target, self.ignored + left)
+        ignored = self.ignored + left
+        return _table(self.owner, self.source, tuple(names), self.values[:, places], self.target, ignored, self.notes)
 
     def __repr__(self) -> str:
         """Shape only: a log may hold this text."""
         return f"Table(owner={self.owner!r}, rows={self.rows}, columns={len(self.columns)})"
 
 
-def _features(raw: RawTable, task: LogisticTask, reserved: Sequence[Column]) -> tuple[list[Column], list[Kind]]:
-    """The feature columns and what they hold: those that the task names, or every numeric one."""
+def _with_values(
+    values: NDArray[np.float64], features: list[Feature], task: LogisticTask
+) -> tuple[list[Feature], NDArray[np.float64]]:
+    """Without the columns that hold no value at all and that the task does not name: they say nothing."""
     if task.features is not None:
-        named = find_columns(raw, task.features, "features")
-        return named, kinds_of(raw, named, required=True)
-    taken = {column.index for column in reserved}
-    # A column without a name is what a data frame's index becomes in a file: not a measurement.
-    candidates = [column for column in raw.columns if column.name and column.index not in taken]
-    kinds = kinds_of(raw, candidates, required=False)
-    numeric = [(c, kind) for c, kind in zip(candidates, kinds, strict=True) if kind in ("number", "boolean")]
-    return [column for column, _ in numeric], [kind for _, kind in numeric]
+        return features, values
+    empty = np.isnan(values).sum(axis=0) == len(values)
+    origins = [feature for feature in features for _ in feature.names]
+    kept = [place for place, feature in enumerate(origins) if feature.levels or not empty[place]]
+    return list(dict.fromkeys(origins[place] for place in kept)), values[:, kept]
+
+
+def _notes(
+    raw: RawTable, ids: Sequence[Column], ignored: Sequence[str], missing: str, target: NDArray[np.float64]
+) -> tuple[Note, ...]:
+    """What the owner should know, although it is no error."""
+    notes = []
+    if ignored:
+        notes.append(Note("info", f"columns that are not used: {', '.join(ignored)}"))
+    if missing:
+        notes.append(Note("warning", missing))
+    compared = [column for column in raw.columns if column.name and column not in ids]
+    repeated = raw.repeated(compared)
+    if repeated:
+        but = " but the id" if ids else ""
+        notes.append(Note("warning", f"{rows_text(repeated)} repeat an earlier row in every column{but}"))
+    if target.min() == target.max():
+        notes.append(Note("warning", f"the target is {target[0]:.0f} in all of this owner's rows"))
+    return tuple(notes)
 
 
 def _label(column: Column) -> str:
@@ -159,6 +204,7 @@ def _table(
     values: NDArray[np.float64],
     target: NDArray[np.float64],
     ignored: tuple[str, ...],
+    notes: tuple[Note, ...],
 ) -> Table:
     values = np.ascontiguousarray(values, dtype=np.float64)
     target = np.ascontiguousarray(target, dtype=np.float64)
@@ -167,4 +213,4 @@ def _table(
     digest = hashlib.sha256(repr((columns, values.shape)).encode("utf-8"))
     digest.update(values.astype("<f8", copy=False).data)
     digest.update(target.astype("<f8", copy=False).data)
-    return Table(owner, source, columns, values, target, digest.hexdigest(), ignored)
+    return Table(owner, source, columns, values, target, digest.hexdigest(), ignored, notes)

@@ -13,26 +13,22 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mpc.errors import DataError
+from parties.data_cells import BOOLEAN_SQL, FORMATTED_SQL, MISSING_SQL, days
 from parties.data_read import Column, RawTable, Where
 from parties.scenario_errors import nearest, quoted
 
 MAX_MAGNITUDE = 2.0**40
 """The largest absolute value a cell may have: the fixed-point arithmetic has room for no more."""
 
-Kind = Literal["number", "boolean", "empty", "text", "other"]
+Kind = Literal["number", "boolean", "date", "empty", "text", "other"]
+
+ROW_HINT = "rows are counted from 1, the header aside"
 
 _SIGNED_TYPES = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
 _NUMBER_TYPES = frozenset([*_SIGNED_TYPES, *(f"U{name}" for name in _SIGNED_TYPES), "FLOAT", "DOUBLE"])
-_MISSING = ("", "na", "n/a", "#n/a", "nan", "null", "none", ".", "-", "?")
-_MISSING_SQL = f"(s is null or s in ({', '.join(repr(token) for token in _MISSING)}))"
-# DuckDB takes 1_000 for a number; nobody's hospital system writes that and means 1000.
-_NUMBER_SQL = "coalesce(try_cast(s as double) is not null and not contains(s, '_'), false)"
-_NUMBER_PRESENT_SQL = f"({_NUMBER_SQL} and not {_MISSING_SQL})"
-_BOOLEAN_SQL = "coalesce(s in ('true', 'false'), false)"
-# 1,234.5 or 1.234,5 or 1 234 or 1'234, and 1,5: numbers to a person, but not for certain which.
-_FORMATTED = "[+-]?[0-9]{1,3}([,. _''][0-9]{3})+([.,][0-9]+)?|[+-]?[0-9]*,[0-9]+"
-_FORMATTED_SQL = f"(coalesce(regexp_full_match(s, '{_FORMATTED}'), false) and not {_NUMBER_SQL})"
-_ROW_HINT = "rows are counted from 1, the header aside"
+_NUMBER_SQL = f"(n is not null and not {MISSING_SQL})"
+_DATE_SQL = f"({days('s')} is not null)"
 _MOST_NAMED = 5
 
 
@@ -53,97 +49,50 @@ def find_columns(raw: RawTable, names: Sequence[str], what: str) -> list[Column]
     return [by_name[name] for name in names]
 
 
-def kinds_of(raw: RawTable, columns: Sequence[Column], *, required: bool) -> list[Kind]:
+def kinds_of(raw: RawTable, columns: Sequence[Column], *, required: bool, dates: bool) -> list[Kind]:
     """What each column holds. A column that is mostly, but not only, numbers is an error: it would be lost.
 
     Args:
         raw: the table.
         columns: the columns to look at.
         required: all of them are to be used, so any that does not hold numbers is an error.
+        dates: dates count as numbers.
     """
-    clean: set[int] = set()
-    if raw.is_text and columns:
-        clean = _wholly_numeric(raw, columns)
-    return ["number" if column.index in clean else _kind_of_one(raw, column, required=required) for column in columns]
-
-
-def read_numbers(raw: RawTable, columns: Sequence[Column], kinds: Sequence[Kind]) -> NDArray[np.float64]:
-    """The columns' values, one row a row, NaN where a value is missing."""
-    if not columns:
-        return np.empty((raw.rows, 0), dtype=np.float64)
-    expressions = []
-    for column, kind in zip(columns, kinds, strict=True):
-        if kind == "boolean" and raw.is_text:
-            expressions.append(f"case {column.text} when 'true' then 1.0 when 'false' then 0.0 end")
-        else:
-            expressions.append(f"try_cast({column.sql} as double)")
-    found = raw.arrays(expressions)
-    values = np.empty((raw.rows, len(columns)), dtype=np.float64)
-    for place in range(len(columns)):
-        values[:, place] = _with_nan(found[f"v{place}"])
-    return values
-
-
-def read_target(raw: RawTable, column: Column) -> NDArray[np.float64]:
-    """The target as 0.0 and 1.0, NaN where it is missing."""
-    codings = {
-        "0/1": f"({_NUMBER_PRESENT_SQL} and try_cast(s as double) in (0, 1))",
-        "yes/no": "coalesce(s in ('yes', 'no'), false)",
-        "true/false": _BOOLEAN_SQL,
-    }
-    view = raw.view_of(column)
-    counts = raw.one_row([f"count(*) filter (where {sql})" for sql in (_MISSING_SQL, *codings.values())], view)
-    missing, *fitting = (_whole(count) for count in counts)
-    best = max(range(len(fitting)), key=lambda i: fitting[i])
-    if fitting[best] < raw.rows - missing:
-        used = list(codings.values())[best]
-        (row,) = raw.one_row([f"min(row) filter (where not {used} and not {_MISSING_SQL})"], view)
-        raise raw.where.error(
-            f"the target column '{column.name}' must hold 0 and 1 only (or yes and no, or true and false), "
-            f"which data row {row} does not",
-            f"recode the column; {_ROW_HINT}",
-        )
-    words = "when s in ('yes', 'true') then 1 when s in ('no', 'false') then 0"
-    value = f"case {words} else try_cast(s as double) end"
-    return _with_nan(raw.arrays([value], view)["v0"])
+    if not raw.is_text:
+        return [_kind_of_typed(raw, column, required=required, dates=dates) for column in columns]
+    clean = _wholly_numeric(raw, columns) if columns else set()
+    return [
+        "number" if column.index in clean else _kind_of_text(raw, column, required=required, dates=dates)
+        for column in columns
+    ]
 
 
 def check_ids(raw: RawTable, column: Column) -> None:
     """Every row has an identifier, and no two rows the same."""
     present, different = raw.one_row(["count(nullif(s, ''))", "count(distinct nullif(s, ''))"], raw.view_of(column))
-    missing = raw.rows - _whole(present)
+    missing = raw.rows - whole(present)
     if missing:
         raise raw.where.error(
-            f"the id column '{column.name}' is empty in {_rows(missing)}",
+            f"the id column '{column.name}' is empty in {rows_text(missing)}",
             "give every row an id, or remove `id`",
         )
-    repeated = _whole(present) - _whole(different)
+    repeated = whole(present) - whole(different)
     if repeated:
         raise raw.where.error(
-            f"the id column '{column.name}' repeats: {_rows(repeated)} have an id that an earlier row has",
+            f"the id column '{column.name}' repeats: {rows_text(repeated)} have an id that an earlier row has",
             "keep one row for each id, or remove `id` from the scenario",
         )
 
 
-def refuse_missing(where: Where, names: Sequence[str], missing: Sequence[int]) -> None:
-    """An error that counts the missing values of each column, if there are any."""
-    found = [(name, count) for name, count in zip(names, missing, strict=True) if count]
-    if not found:
-        return
-    parts = [f"{count} in column '{name}'" for name, count in found[:_MOST_NAMED]]
-    if len(found) > _MOST_NAMED:
-        parts.append(f"and more in {len(found) - _MOST_NAMED} other columns")
-    raise where.error(f"values are missing: {', '.join(parts)}", "fill these cells or drop their rows before the run")
-
-
 def refuse_extremes(where: Where, names: Sequence[str], values: NDArray[np.float64]) -> None:
-    """An error if a value is infinite or too large to compute with."""
+    """An error if a value is infinite or too large to compute with; missing ones are passed over."""
     for place, name in enumerate(names):
         sizes = np.abs(values[:, place])
+        sizes[np.isnan(sizes)] = 0.0
         row = int(np.argmax(sizes))
         if np.isinf(sizes[row]):
             raise where.error(
-                f"column '{name}' holds an infinite value in data row {row + 1}", f"correct it; {_ROW_HINT}"
+                f"column '{name}' holds an infinite value in data row {row + 1}", f"correct it; {ROW_HINT}"
             )
         if sizes[row] > MAX_MAGNITUDE:
             raise where.error(
@@ -153,74 +102,115 @@ def refuse_extremes(where: Where, names: Sequence[str], values: NDArray[np.float
             )
 
 
+def whole(count: object) -> int:
+    """A count that DuckDB gives."""
+    return count if isinstance(count, int) else 0
+
+
+def rows_text(count: int) -> str:
+    """So many rows, in words."""
+    return "1 row" if count == 1 else f"{count} rows"
+
+
 @dataclass(frozen=True)
 class _Counts:
-    """How many cells of a column are what, and the first row that holds no number."""
+    """How many cells of a column are what, and the first rows that hold no number, none as usual, and no date."""
 
     present: int
     number: int
     boolean: int
     formatted: int
+    date: int
     first_bad: int
     first_formatted: int
+    first_no_date: int
 
 
-def _kind_of_one(raw: RawTable, column: Column, *, required: bool) -> Kind:
-    if not raw.is_text:
-        kind = _kind_of_type(column.type)
-        if required and kind not in ("number", "boolean"):
-            raise raw.where.error(
-                f"column '{column.name}' is not numeric: its type is {column.type}",
-                "convert it, or leave it out of `features`",
-            )
+def _kind_of_typed(raw: RawTable, column: Column, *, required: bool, dates: bool) -> Kind:
+    kind = _kind_of_type(column.type)
+    if not required or kind in ("number", "boolean") or (kind == "date" and dates):
         return kind
+    if kind == "date":
+        raise _no_date(raw, column)
+    raise raw.where.error(
+        f"column '{column.name}' is not numeric: its type is {column.type}",
+        "convert it, list its levels under [task.categories], or leave it out of `features`",
+    )
+
+
+def _kind_of_text(raw: RawTable, column: Column, *, required: bool, dates: bool) -> Kind:
     counts = _counts(raw, column)
     if counts.boolean == counts.present > 0:
         return "boolean"
     if counts.number == counts.present:
         return "number" if counts.present or required else "empty"
+    if counts.date == counts.present and dates:
+        return "date"
+    if counts.date == counts.present and required:
+        raise _no_date(raw, column)
+    remedy = "leave it out of `features`" if required else "list the columns to use under `features`"
+    if dates and 2 * counts.date >= counts.present:
+        raise raw.where.error(
+            f"column '{column.name}' holds dates, but data row {counts.first_no_date} does not hold one",
+            f"write it like 2024-01-31, or {remedy}; {ROW_HINT}",
+        )
     mostly_numbers = 2 * (counts.number + counts.formatted) >= counts.present
     if not (required or mostly_numbers):
         return "text"
-    remedy = "leave it out of `features`" if required else "list the columns to use under `features`"
     if counts.formatted and counts.number + counts.formatted == counts.present:
-        raise raw.where.error(
-            f"column '{column.name}' has numbers with a thousands separator or a decimal comma "
-            f"(data row {counts.first_formatted})",
-            f"write them like 1234.5, or {remedy}; {_ROW_HINT}",
-        )
+        raise _other_form(raw, column, counts.first_formatted, remedy)
+    if not mostly_numbers:
+        remedy = f"list its levels under [task.categories], or {remedy}"
     raise raw.where.error(
         f"column '{column.name}' is not numeric: data row {counts.first_bad} does not hold a number",
-        f"correct it, or {remedy}; {_ROW_HINT}",
+        f"correct it, or {remedy}; {ROW_HINT}",
+    )
+
+
+def _no_date(raw: RawTable, column: Column) -> DataError:
+    return raw.where.error(
+        f"column '{column.name}' holds dates, which are no numbers",
+        'give a length of time instead, such as an age, or set dates = "days" in [task] to use days since 1970-01-01',
+    )
+
+
+def _other_form(raw: RawTable, column: Column, row: int, remedy: str) -> DataError:
+    party = f"[parties.{raw.where.owner}]"
+    if raw.form.usual:
+        return raw.where.error(
+            f"column '{column.name}' has numbers with a thousands separator or a decimal comma (data row {row})",
+            f'set `decimal` or `thousands` in {party}, such as decimal = "," for 3,14, or {remedy}; {ROW_HINT}',
+        )
+    return raw.where.error(
+        f"column '{column.name}' has numbers in another form than {raw.form.words} (data row {row})",
+        f"correct these settings in {party}, or the file, or {remedy}; {ROW_HINT}",
     )
 
 
 def _wholly_numeric(raw: RawTable, columns: Sequence[Column]) -> set[int]:
     """The columns whose every cell is a number: one pass over all, as most files have nothing else."""
-    counts = raw.one_row(
-        [
-            f"count(*) filter (where try_cast({c.sql} as double) is not null and not contains({c.sql}, '_') "
-            f"and not isnan(try_cast({c.sql} as double)))"
-            for c in columns
-        ]
-    )
+    numbers = [raw.form.number(c.sql if raw.form.usual else c.text) for c in columns]
+    counts = raw.one_row([f"count(*) filter (where not isnan({number}))" for number in numbers])
     return {c.index for c, count in zip(columns, counts, strict=True) if count == raw.rows}
 
 
 def _counts(raw: RawTable, column: Column) -> _Counts:
-    bad = f"not {_NUMBER_SQL} and not {_MISSING_SQL}"
+    formatted = f"{FORMATTED_SQL} and n is null"
+    present = f"not {MISSING_SQL}"
     row = raw.one_row(
         [
-            f"count(*) filter (where not {_MISSING_SQL})",
-            f"count(*) filter (where {_NUMBER_PRESENT_SQL})",
-            f"count(*) filter (where {_BOOLEAN_SQL})",
-            f"count(*) filter (where {_FORMATTED_SQL})",
-            f"coalesce(min(row) filter (where {bad}), 0)",
-            f"coalesce(min(row) filter (where {_FORMATTED_SQL}), 0)",
+            f"count(*) filter (where {present})",
+            f"count(*) filter (where {_NUMBER_SQL})",
+            f"count(*) filter (where {BOOLEAN_SQL})",
+            f"count(*) filter (where {formatted})",
+            f"count(*) filter (where {_DATE_SQL})",
+            f"coalesce(min(row) filter (where n is null and {present}), 0)",
+            f"coalesce(min(row) filter (where {formatted}), 0)",
+            f"coalesce(min(row) filter (where not {_DATE_SQL} and {present}), 0)",
         ],
         raw.view_of(column),
     )
-    return _Counts(*(_whole(count) for count in row))
+    return _Counts(*(whole(count) for count in row))
 
 
 def _kind_of_type(name: str) -> Kind:
@@ -228,24 +218,9 @@ def _kind_of_type(name: str) -> Kind:
         return "boolean"
     if name in _NUMBER_TYPES or name.startswith("DECIMAL"):
         return "number"
+    if name == "DATE" or name.startswith("TIMESTAMP"):
+        return "date"
     return "text" if name == "VARCHAR" or name.startswith("ENUM") else "other"
-
-
-def _with_nan(found: object) -> NDArray[np.float64]:
-    """An array of DuckDB's, NaN where it has no value."""
-    if isinstance(found, np.ma.MaskedArray):
-        values = np.array(found.data, dtype=np.float64)
-        values[np.ma.getmaskarray(found)] = np.nan
-        return values
-    return np.asarray(found, dtype=np.float64)
-
-
-def _whole(count: object) -> int:
-    return count if isinstance(count, int) else 0
-
-
-def _rows(count: int) -> str:
-    return "1 row" if count == 1 else f"{count} rows"
 
 
 def _listed(names: Sequence[str]) -> str:

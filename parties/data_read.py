@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mpc.errors import DataError
+from parties.data_cells import TextForm, literal
+from parties.data_recode import as_utf8, codec_of
 from parties.scenario_errors import quoted
 from parties.scenario_models import SqlSource
 
@@ -31,20 +33,17 @@ PARQUET_ENDING = ".parquet"
 _HEAD_BYTES = 2**20
 _DELIMITERS = (",", ";", "\t", "|")
 _TABLE = "owner_data"
-_OTHER_ENCODINGS = {
-    codecs.BOM_UTF16_LE: "UTF-16",
-    codecs.BOM_UTF16_BE: "UTF-16",
-}
 
 
 @contextmanager
-def open_source(source: str | SqlSource, owner: str, base: Path) -> Iterator[RawTable]:
+def open_source(source: str | SqlSource, owner: str, base: Path, form: TextForm) -> Iterator[RawTable]:
     """The owner's rows as a table of a DuckDB connection that lives as long as the `with`.
 
     Args:
         source: a file's path, or a database and a query.
         owner: whose data they are; errors name this party.
         base: the folder that a relative path starts from.
+        form: how the file is written, if it is a text file.
 
     Raises:
         DataError: the data are missing, cannot be read, or hold no rows.
@@ -63,7 +62,7 @@ def open_source(source: str | SqlSource, owner: str, base: Path) -> Iterator[Raw
         if ending == PARQUET_ENDING:
             yield _from_parquet(connection, path, where)
         else:
-            yield _from_text(connection, path, head, where)
+            yield _from_text(connection, path, head, where, form)
 
 
 @dataclass(frozen=True)
@@ -99,13 +98,14 @@ class Column:
 
 @dataclass(frozen=True)
 class RawTable:
-    """An owner's rows in DuckDB, in their order. `is_text`: every cell is the text of a CSV file."""
+    """An owner's rows in DuckDB, in their order. `is_text`: every cell is the text of a CSV file, in this `form`."""
 
     connection: DuckDBPyConnection
     where: Where
     columns: tuple[Column, ...]
     rows: int
     is_text: bool
+    form: TextForm
 
     def one_row(self, expressions: Sequence[str], source: str = _TABLE) -> tuple[object, ...]:
         """The single row that aggregate expressions over the table give."""
@@ -113,8 +113,14 @@ class RawTable:
         return tuple(row or ())
 
     def view_of(self, column: Column) -> str:
-        """A subquery of one column: its row number `row`, and `s`, its text."""
-        return f"(select rowid + 1 as row, {column.text} as s from {_TABLE})"
+        """A subquery of one column: its row number `row`, `s`, its text, and `n`, the number that this is."""
+        texts = f"(select rowid + 1 as row, {column.text} as s from {_TABLE})"
+        return f"(select row, s, {self.form.number('s')} as n from {texts})"
+
+    def repeated(self, columns: Sequence[Column]) -> int:
+        """How many rows are the same as an earlier one in these columns."""
+        found = self.one_row([f"count(*) - count(distinct hash({', '.join(column.sql for column in columns)}))"])
+        return int(str(found[0]))
 
     def arrays(self, expressions: Sequence[str], source: str = _TABLE) -> Mapping[str, object]:
         """One numpy array an expression, in the order of the rows, under the names v0, v1, ..."""
@@ -166,7 +172,7 @@ def _connection(database: Path | None, base: Path, where: Where) -> Iterator[Duc
         raise where.error(f"the database cannot be opened ({_first_line(error)})") from None
     try:
         connection.execute("set enable_progress_bar = false")
-        connection.execute("set file_search_path = " + _literal(str(base.absolute())))
+        connection.execute("set file_search_path = " + literal(str(base.absolute())))
         yield connection
     except duckdb.Error as error:
         raise where.error(f"the data cannot be read ({_first_line(error)})") from None
@@ -188,7 +194,7 @@ def _from_query(connection: DuckDBPyConnection, sql: str, where: Where) -> RawTa
         _store(connection, f"(\n{query}\n)", len(names), {})
     except duckdb.Error as error:
         raise where.error(f"the sql failed ({_first_line(error)})", "correct `sql` in the scenario file") from None
-    return _raw_table(connection, names, where, is_text=False)
+    return _raw_table(connection, names, where)
 
 
 def _from_parquet(connection: DuckDBPyConnection, path: Path, where: Where) -> RawTable:
@@ -203,24 +209,30 @@ def _from_parquet(connection: DuckDBPyConnection, path: Path, where: Where) -> R
         _store(connection, "read_parquet($path, hive_partitioning = false)", len(names), parameters)
     except duckdb.Error as error:
         raise where.error(f"this is not a readable Parquet file ({_first_line(error)})", "export it again") from None
-    return _raw_table(connection, names, where, is_text=False)
+    return _raw_table(connection, names, where)
 
 
-def _from_text(connection: DuckDBPyConnection, path: Path, head: bytes, where: Where) -> RawTable:
+def _from_text(connection: DuckDBPyConnection, path: Path, head: bytes, where: Where, form: TextForm) -> RawTable:
     import duckdb
 
-    names, delimiter = _header(head, where)
+    codec = codec_of(head, form.encoding)
+    names, delimiter = _header(head, codec, where)
     columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(len(names)))
     # DuckDB's own guessing (auto_detect) skips rows that do not fit and takes a later one for the header.
     read = (
-        f"read_csv($path, auto_detect = false, header = true, delim = {_literal(delimiter)}, quote = '\"', "
+        f"read_csv($path, auto_detect = false, header = true, delim = {literal(delimiter)}, quote = '\"', "
         f"escape = '\"', nullstr = '', hive_partitioning = false, columns = {{{columns}}})"
     )
     try:
-        _store(connection, read, len(names), {"path": _without_wildcards(path)})
+        with as_utf8(path, codec) as readable:
+            _store(connection, read, len(names), {"path": _without_wildcards(readable)})
     except duckdb.Error as error:
         raise _csv_error(str(error), where) from None
-    return _raw_table(connection, names, where, is_text=True)
+    except UnicodeDecodeError:
+        raise _wrong_encoding(codec, where) from None
+    except OSError as error:
+        raise where.error(f"the file cannot be read to its end ({str(error.strerror).lower()})") from None
+    return _raw_table(connection, names, where, form)
 
 
 def _store(connection: DuckDBPyConnection, source: str, width: int, parameters: Mapping[str, str]) -> None:
@@ -229,30 +241,30 @@ def _store(connection: DuckDBPyConnection, source: str, width: int, parameters: 
     connection.execute(query, parameters)
 
 
-def _raw_table(connection: DuckDBPyConnection, names: Sequence[str], where: Where, *, is_text: bool) -> RawTable:
+def _raw_table(
+    connection: DuckDBPyConnection, names: Sequence[str], where: Where, form: TextForm | None = None
+) -> RawTable:
+    """The stored table; with the form that its cells are written in if they are text."""
     types = [str(row[1]) for row in connection.execute(f"describe {_TABLE}").fetchall()]
     columns = tuple(Column(i, name, kind) for i, (name, kind) in enumerate(zip(names, types, strict=True)))
     count = connection.execute(f"select count(*) from {_TABLE}").fetchone()
     rows = int(count[0]) if count else 0
     if not rows:
-        message = "there is a header but no row of data" if is_text else "there is no row of data"
+        message = "there is a header but no row of data" if form else "there is no row of data"
         raise where.error(message, "check that the data were exported completely")
-    return RawTable(connection, where, columns, rows, is_text)
+    return RawTable(connection, where, columns, rows, form is not None, form or TextForm())
 
 
-def _header(head: bytes, where: Where) -> tuple[list[str], str]:
+def _header(head: bytes, codec: str, where: Where) -> tuple[list[str], str]:
     """The column names of a text file and what stands between them."""
-    for mark, encoding in _OTHER_ENCODINGS.items():
-        if head.startswith(mark):
-            raise where.error(f"the file is {encoding} text", "save it as UTF-8 (in Excel: CSV UTF-8)")
-    if b"\0" in head:
+    if b"\0" in head and not codec.startswith("utf-16"):
         raise where.error("this is not a text file", "export the table as CSV")
     try:
         # A head that is not the whole file may end within a letter.
-        text = codecs.getincrementaldecoder("utf-8-sig")().decode(head, final=len(head) < _HEAD_BYTES)
+        text = codecs.getincrementaldecoder(codec)().decode(head, final=len(head) < _HEAD_BYTES)
     except UnicodeDecodeError as error:
         line = head.count(b"\n", 0, error.start) + 1
-        raise where.error(f"the file is not UTF-8 text (line {line})", "save it as UTF-8") from None
+        raise _wrong_encoding(codec, where, f" (line {line})") from None
     if not text.strip():
         raise where.error("the file is empty", "check that it was exported completely")
     if text[0] in "\r\n":
@@ -325,12 +337,18 @@ def _csv_error(report: str, where: Where) -> DataError:
         )
     lowered = report.lower()
     if "utf-8" in lowered or "unicode" in lowered:
-        return where.error(f"the file is not UTF-8 text ({at})", "save it as UTF-8")
+        return _wrong_encoding("utf-8", where, f" ({at})")
     if "quote" in lowered.split("possible", 1)[0]:
         return where.error(f"a double quote in {at} is not closed", "close it, or double it inside a cell")
     if "maximum line size" in lowered:
         return where.error(f"{at} is longer than a row of a table can be", "check for a quote left open")
     return where.error("the file cannot be read as CSV", "check that all lines end alike and that quotes are closed")
+
+
+def _wrong_encoding(codec: str, where: Where, at: str = "") -> DataError:
+    name = {"cp1252": "windows-1252"}.get(codec, codec[:6].upper())
+    hint = f'save it as UTF-8, or name its `encoding` in [parties.{where.owner}], such as encoding = "latin-1"'
+    return where.error(f"the file is not {name} text{at}", hint)
 
 
 def _counted(number: int, noun: str) -> str:
@@ -346,10 +364,6 @@ def _first_line(error: duckdb.Error) -> str:
     if isinstance(error, about_a_value):
         return f"{line.partition(':')[0]}: a value does not have the form that the query expects"
     return line
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _without_wildcards(path: Path) -> str:

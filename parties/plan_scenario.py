@@ -33,8 +33,8 @@ def planned(scenario: Scenario) -> tuple[TrainingSettings, Plan]:
         table = load_owner_table(scenario, owner)
         counts[owner] = table.rows
         shared = list(table.columns) if shared is None else [name for name in shared if name in table.columns]
-    if scenario.task.features is not None:
-        shared = list(scenario.task.features)
+    if scenario.task.feature_names is not None:
+        shared = list(scenario.task.feature_names)
     if shared is None:
         raise UsageError("the scenario does not say which columns the owners share", "list `features` in [task]")
     if not shared:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from parties.data import Table
 from parties.scenario import Scenario
@@ -46,3 +47,31 @@ def settings_for(scenario: Scenario, rows: Mapping[str, tuple[int, int]], featur
         standardise=task.standardise,
         metrics="metrics" in task.reveal,
     )
+
+
+def warnings_before(rows: Iterable[tuple[int, int]], features: int) -> list[str]:
+    """What is public and makes for a poor model, before the training.
+
+    Args:
+        rows: each owner's numbers of training and test rows.
+        features: how many columns the owners share, without the intercept.
+    """
+    training = sum(train for train, _ in rows)
+    if training >= features + 2:
+        return []
+    return [
+        f"{training} training rows of all owners for {features} features: too few to tell the features' effects "
+        "apart; name fewer `features`, or set `l2`"
+    ]
+
+
+def warnings_after(metrics: Mapping[str, Mapping[str, Any]] | None) -> list[str]:
+    """What the metrics, where they were agreed on, say is wrong with the rows of all owners together."""
+    found = []
+    for name, words in (("train", "training"), ("test", "held-out")):
+        one = (metrics or {}).get(name)
+        if one is not None and one["positives"] in (0, one["rows"]):
+            only = 0 if one["positives"] == 0 else 1
+            result = "the model means nothing" if name == "train" else "there is no AUC"
+            found.append(f"the target is {only} in all {words} rows of all owners: {result}")
+    return found

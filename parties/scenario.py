@@ -17,7 +17,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from mpc.errors import UsageError
-from parties.scenario_checks import check_columns, check_links, check_roles, settled_reveal
+from parties.scenario_categories import read_categories
+from parties.scenario_checks import check_columns, check_links, check_roles, check_text_settings, settled_reveal
 from parties.scenario_errors import (
     Model,
     Problem,
@@ -55,6 +56,7 @@ __all__ = [
 SCHEMA = 1
 MOST_PARTIES = 64
 
+_OWN_AFFAIR = {"data", "encoding", "decimal", "thousands"}
 _PARTY_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _HEAD_KEYS = ("schema", "name", "seed")
 _TABLE_KEYS = ("parties", "task", "network", "session", "testing")
@@ -91,6 +93,7 @@ def load_scenario(path: Path) -> Scenario:
     if parties is not None:
         check_roles(parties, problems)
         check_links(parties, problems)
+        check_text_settings(parties, problems)
     if task is not None:
         check_columns(task, problems)
     if task is not None and parties is not None:
@@ -120,7 +123,7 @@ def differences(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]
 
 
 class Scenario(BaseModel):
-    """A whole scenario file, checked. Everything in it but each party's `data` and `path` is agreed on."""
+    """A whole scenario file, checked. All is agreed on but `path`, each party's `data` and how those are written."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -176,7 +179,7 @@ class Scenario(BaseModel):
 
     def agreed(self) -> dict[str, Any]:
         """All that the parties must agree on, as plain JSON values."""
-        values = self.model_dump(mode="json", exclude={"path": True, "parties": {"__all__": {"data"}}})
+        values = self.model_dump(mode="json", exclude={"path": True, "parties": {"__all__": _OWN_AFFAIR}})
         # Which owner comes first matters, and a JSON object has no order.
         return {"schema": SCHEMA, "party_order": list(self.parties), **values}
 
@@ -238,6 +241,8 @@ def _read_task(raw: object, problems: list[Problem]) -> LogisticTask | None:
         raw = without_unbuilt(raw, problems)
         if any("kind" in problem.message for problem in problems[before:]):
             return None  # the other settings of another kind of task would only make noise
+        if "categories" in raw:
+            raw["categories"] = read_categories(raw["categories"], problems)
     return read_table(LogisticTask, raw, "[task]", problems, _ELSEWHERE)
 
 
@@ -273,8 +278,8 @@ def _read_party(name: str, raw: object, problems: list[Problem]) -> PartySpec | 
             raw = {**raw, "data": source}
     party = read_table(PartySpec, raw, table, problems, _ELSEWHERE)
     if party is not None and party.role == "helper":
-        for key, value in (("data", party.data), ("rows", party.rows)):
-            if value is not None:
+        for key in ("data", "encoding", "decimal", "thousands", "rows"):
+            if key in party.model_fields_set:
                 problems.append(Problem(f"{table} has {key}, but a helper has none", f"remove '{key}' there"))
     return party if len(problems) == before else None
 

@@ -8,6 +8,9 @@ from collections.abc import Iterable, Mapping
 from parties.scenario_errors import Problem, nearest, quoted, shown
 from parties.scenario_models import LogisticTask, PartySpec
 
+_TEXT_SETTINGS = ("encoding", "decimal", "thousands")
+_TEXT_ENDINGS = (".csv", ".tsv")
+
 
 def check_roles(parties: Mapping[str, PartySpec], problems: list[Problem]) -> None:
     """Two owners at least, and exactly one helper."""
@@ -35,6 +38,20 @@ def check_links(parties: Mapping[str, PartySpec], problems: list[Problem]) -> No
             holder.setdefault(value, name)
 
 
+def check_text_settings(parties: Mapping[str, PartySpec], problems: list[Problem]) -> None:
+    """How a text file is written is said of text files only, and of two signs that differ."""
+    for name, party in parties.items():
+        said = [key for key in _TEXT_SETTINGS if key in party.model_fields_set]
+        is_text = party.data is None or (isinstance(party.data, str) and party.data.lower().endswith(_TEXT_ENDINGS))
+        if said and not is_text:
+            message = f"[parties.{name}] has {quoted(said)}, but its data are not a text file"
+            problems.append(Problem(message, "such a setting is for .csv and .tsv files; remove it"))
+        if party.thousands == party.decimal:
+            message = f"[parties.{name}] decimal and thousands are both {shown(party.decimal)}"
+            hint = 'for 1.234,5 set decimal = "," and thousands = "."'
+            problems.append(Problem(message, hint))
+
+
 def check_columns(task: LogisticTask, problems: list[Problem]) -> None:
     """Target, id and features are different columns."""
     features = task.features or ()
@@ -42,6 +59,15 @@ def check_columns(task: LogisticTask, problems: list[Problem]) -> None:
         problems.append(Problem(f"[task] features lists the target '{task.target}'", "remove it from features"))
     if task.id is not None and task.id in features:
         problems.append(Problem(f"[task] features lists the id '{task.id}'", "remove it from features"))
+    for column in task.categories:
+        if column in (task.target, task.id):
+            what = "target" if column == task.target else "id"
+            problems.append(Problem(f"[task.categories] names the {what} '{column}'", "name features only"))
+        elif task.features is not None and column not in features:
+            message = f"[task.categories] names '{column}', which is not among the features"
+            guess = nearest(column, features)
+            hint = f"did you mean '{guess}'?" if guess else "add it to features, or remove it there"
+            problems.append(Problem(message, hint))
     if task.id == task.target:
         problems.append(Problem(f"[task] id and target are both '{task.target}'", "name two columns"))
     repeated = _repeated(features)

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from parties.scenario_categories import indicators
 
 LARGEST_SEED = 2**63 - 1
 LARGEST_COUNT = 2**31 - 1
@@ -49,6 +51,11 @@ def _no_blank(text: str) -> str:
     return text
 
 
+def _as_text(value: Any) -> Any:
+    """A whole number as the text it is written as: `positive = 2` means the same as `positive = "2"`."""
+    return str(value) if type(value) is int else value
+
+
 class _Table(BaseModel):
     # Strict: the text "10" is not the number 10. hide_input_in_errors: pydantic's own wording is never shown,
     # and should it ever be, it must not carry values along.
@@ -79,6 +86,11 @@ class PartySpec(_Table):
     data: Text | SqlSource | None = Field(
         default=None, description='a file\'s path or { database = "x.duckdb", sql = "select ..." }'
     )
+    encoding: Literal["utf-8", "utf-16", "latin-1", "windows-1252"] = Field(
+        default="utf-8", description='"utf-8", "utf-16", "latin-1" or "windows-1252"'
+    )
+    decimal: Literal[".", ","] = Field(default=".", description='"." or ","')
+    thousands: Literal[",", ".", " ", "'"] | None = Field(default=None, description='",", ".", " " or "\'"')
     rows: Count | None = Field(default=None, description=A_COUNT)
     address: Annotated[str, AfterValidator(_an_address)] | None = Field(
         default=None, description='"host:port", such as "10.0.0.5:7101" or "[::1]:7101"'
@@ -92,10 +104,18 @@ class LogisticTask(_Table):
     kind: Literal["logistic_regression"] = Field(description='"logistic_regression"')
     partition: Literal["horizontal"] = Field(default="horizontal", description='"horizontal"')
     target: Text = Field(description="the name of the 0/1 column to predict")
+    positive: Annotated[Text, BeforeValidator(_as_text)] | None = Field(
+        default=None, description='the target\'s value that counts as 1, such as "malignant"'
+    )
     features: Annotated[Names, Field(min_length=1)] | None = Field(
         default=None, description="a list of one or more column names"
     )
     id: Text | None = Field(default=None, description="the name of the column that identifies a row")
+    categories: Annotated[dict[Text, Annotated[Names, Field(min_length=2)]], Field(strict=False)] = Field(
+        default_factory=dict, description="a table of columns and their levels"
+    )
+    dates: Literal["refuse", "days"] = Field(default="refuse", description='"refuse" or "days"')
+    missing: Literal["refuse", "drop", "mean"] = Field(default="refuse", description='"refuse", "drop" or "mean"')
     standardise: bool = Field(default=True, description="true or false")
     test_fraction: float = Field(default=0.2, ge=0.0, le=0.9, description="a number from 0 to 0.9")
     solver: Literal["sgd"] = Field(default="sgd", description='"sgd"')
@@ -110,6 +130,14 @@ class LogisticTask(_Table):
         default=("model", "metrics"), description='a list of "model" and "metrics"'
     )
     reveal_to: Annotated[Names, Field(min_length=1)] | None = Field(default=None, description="a list of owners' names")
+
+    @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """The features by name, each category as the indicators that it becomes; None where not listed."""
+        if self.features is None:
+            return None
+        expanded = (indicators(f, self.categories[f]) if f in self.categories else (f,) for f in self.features)
+        return tuple(name for names in expanded for name in names)
 
 
 class NetworkSpec(_Table):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 import traceback
@@ -20,7 +21,7 @@ from mpc.trace import Trace
 from mpc.transport import Identity, Transport
 from parties.data import Table as DataTable
 from parties.data import load_owner_table
-from parties.rows import own_rows, row_counts, settings_for
+from parties.rows import own_rows, row_counts, settings_for, warnings_after, warnings_before
 from parties.scenario import Scenario
 from parties.supervisor import Reporter
 from parties.version import VERSION
@@ -91,8 +92,10 @@ def _play(
     owner = scenario.parties[me].role == "owner"
     trace.stage("data", 0, 0)
     table = load_owner_table(scenario, me) if owner else None
-    if table is not None and table.ignored:
-        log.info("columns that are not numeric and not used: %s", ", ".join(table.ignored))
+    for note in table.notes if table is not None else ():
+        log.log(logging.WARNING if note.level == "warning" else logging.INFO, "%s", note.text)
+        if note.level == "warning":
+            reporter.log("warning", note.text)
     trace.stage("connecting", 0, 0)
     entropy = _entropy(scenario, me, reporter, log)
     players = Table(scenario.owners, scenario.helper)
@@ -111,7 +114,12 @@ def _play(
     trace.stage("running", 0, 0)
     trained: Trained | None = None
     if table is not None:
+        say = _sayer(reporter, log)
+        for warning in warnings_before(agreement.rows.values(), len(agreement.columns)):
+            say(warning)
         trained = _train(scenario, players, channel, agreement, trace, table)
+        for warning in warnings_after(trained.metrics):
+            say(warning)
     else:
         play_helper(channel, players, agreement, trace)
     measured = _measured(trace)

@@ -256,19 +256,19 @@ def test_select(tmp_path: Path) -> None:
 
 def test_a_scenarios_owner(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "a.csv").write_text("x,y\n1,0\n2,1\n")
+    (tmp_path / "data" / "a.csv").write_text("x,y\n1,0\n2,1\n3,0\n4,1\n5,0\n")
     text = """
         schema = 1
         name = "s"
-        parties.a = { role = "owner", data = "data/a.csv", rows = 2 }
-        parties.b = { role = "owner", data = "data/a.csv", rows = 3 }
+        parties.a = { role = "owner", data = "data/a.csv", rows = 5 }
+        parties.b = { role = "owner", data = "data/a.csv", rows = 6 }
         parties.h = { role = "helper" }
         task = { kind = "logistic_regression", target = "y" }
         """
     (tmp_path / "s.toml").write_text(text)
     scenario = load_scenario(tmp_path / "s.toml")
-    assert load_owner_table(scenario, "a").values.tolist() == [[1.0], [2.0]]
-    with pytest.raises(DataError, match=r"b, a\.csv: the scenario says rows = 3, but there are 2"):
+    assert load_owner_table(scenario, "a").values.tolist() == [[1.0], [2.0], [3.0], [4.0], [5.0]]
+    with pytest.raises(DataError, match=r"b, a\.csv: the scenario says rows = 6, but there are 5"):
         load_owner_table(scenario, "b")
 
 
@@ -292,7 +292,7 @@ BAD_TEXT: dict[str, tuple[str | bytes, LogisticTask, list[str]]] = {
     "id missing": ("a,y\n1,0\n", task(id="patient"), ["'patient' (the id)"]),
     "text late in a column": ("a,y\n" + "1,0\n" * 30_000 + "x424242,0\n", task(), ["'a'", "data row 30001"]),
     "text in a feature asked for": ("a,y\nx424242,0\n", task(features=("a",)), ["'a' is not numeric", "row 1"]),
-    "date as a feature": ("d,y\n2020-01-02,0\n", task(features=("d",)), ["'d' is not numeric", "data row 1"]),
+    "date as a feature": ("d,y\n2020-01-02,0\n", task(features=("d",)), ["'d' holds dates", 'dates = "days"']),
     "thousands separator": ('a,y\n5,0\n"424,242",1\n', task(), ["'a'", "thousands", "data row 2"]),
     "thousands with dots": ("a,y\n1.424.242,0\n", task(), ["'a'", "thousands", "data row 1"]),
     "thousands with apostrophes": ("a,y\n424'242,0\n", task(), ["'a'", "thousands"]),
@@ -321,7 +321,7 @@ BAD_TEXT: dict[str, tuple[str | bytes, LogisticTask, list[str]]] = {
     "binary": (bytes(range(256)) * 9, task(), ["not a text file"]),
     "a spreadsheet": (b"PK\x03\x04\x14\x00\x06\x00" + bytes(100), task(), ["not a text file"]),
     "compressed": (gzip.compress(b"a,y\n1,0\n", mtime=0), task(), ["not a text file"]),
-    "utf-16": ("a,y\n1,0\n".encode("utf-16"), task(), ["UTF-16", "UTF-8"]),
+    "utf-16 without its mark": ("a,y\n1,0\n".encode("utf-16-le"), task(), ["not a text file"]),
     "latin-1 header": ("größe,y\n1,0\n".encode("latin-1"), task(), ["not UTF-8", "line 1"]),
     "latin-1 cell": ("a,b,y\n1,x,0\n2,größe,1\n".encode("latin-1"), task(), ["not UTF-8", "line 3"]),
 }  # fmt: skip

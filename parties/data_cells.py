@@ -1,0 +1,78 @@
+"""How the cells of an owner's table are written: numbers, dates and missing values, as expressions of DuckDB's SQL.
+
+`s` stands for a cell's text: small letters, no space or tab around.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+MISSING = ("", "na", "n/a", "#n/a", "nan", "null", "none", ".", "-", "?")
+"""What stands for a missing value, besides an empty cell."""
+
+MISSING_SQL = f"(s is null or s in ({', '.join(repr(token) for token in MISSING)}))"
+BOOLEAN_SQL = "coalesce(s in ('true', 'false'), false)"
+
+# 1,234.5 or 1.234,5 or 1 234 or 1'234, and 1,5: numbers to a person, but not for certain which.
+_FORMATTED = "[+-]?[0-9]{1,3}([,. _''][0-9]{3})+([.,][0-9]+)?|[+-]?[0-9]*,[0-9]+"
+FORMATTED_SQL = f"coalesce(regexp_full_match(s, '{_FORMATTED}') or try_cast(s as double) is not null, false)"
+"""Whether a cell is a number of some form, though perhaps not of the one that its owner's settings say."""
+
+_ISO_DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}([ t][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?)?"
+_INFINITE = "('inf', '+inf', '-inf', 'infinity', '+infinity', '-infinity')"
+# A typist's separator and those that programs put there: no-break spaces, the typographic apostrophe.
+_SAME_SIGN = {" ": " \u00a0\u202f", "'": "'\u2019"}
+
+
+@dataclass(frozen=True)
+class TextForm:
+    """How an owner's text file is written: see `[parties.NAME]` in docs/scenario.md."""
+
+    encoding: str = "utf-8"
+    decimal: str = "."
+    thousands: str | None = None
+
+    @property
+    def usual(self) -> bool:
+        """Whether numbers are written like 1234.5."""
+        return self.decimal == "." and self.thousands is None
+
+    @property
+    def words(self) -> str:
+        """The settings that numbers follow, as they stand in a scenario."""
+        said = [f'decimal = "{self.decimal}"']
+        if self.thousands is not None:
+            said.append(f'thousands = "{self.thousands}"')
+        return " and ".join(said)
+
+    def number(self, text: str) -> str:
+        """The SQL expression for the number that a text expression is in this form; null if it is none."""
+        if self.usual:
+            # DuckDB takes 1_000 for a number; nobody's hospital system writes that and means 1000.
+            return f"case when not contains({text}, '_') then try_cast({text} as double) end"
+        signs = _SAME_SIGN.get(self.thousands or "", self.thousands or "")
+        point = re.escape(self.decimal)
+        grouped = "|[0-9]{1,3}([" + signs + "][0-9]{3})+" if signs else ""
+        pattern = f"[+-]?(([0-9]*{grouped})({point}[0-9]*)?)(e[+-]?[0-9]+)?"
+        plain = text
+        for sign in signs:
+            plain = f"replace({plain}, {literal(sign)}, '')"
+        plain = f"replace({plain}, {literal(self.decimal)}, '.')"
+        return (
+            f"case when regexp_full_match({text}, {literal(pattern)}) then try_cast({plain} as double) "
+            f"when {text} in {_INFINITE} then try_cast({text} as double) end"
+        )
+
+
+def literal(text: str) -> str:
+    """A text as a constant of SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def days(text: str) -> str:
+    """The SQL expression for the days since 1970-01-01 of a text such as 2024-01-31; null if it is no such date."""
+    return (
+        f"case when regexp_full_match({text}, '{_ISO_DATE}') "
+        f"then epoch(try_cast(upper({text}) as timestamp)) / 86400.0 end"
+    )
