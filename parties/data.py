@@ -187,7 +187,9 @@ def _notes(
     repeated = raw.repeated(compared)
     if repeated:
         but = " but the id" if ids else ""
-        notes.append(Note("warning", f"{rows_text(repeated)} repeat an earlier row in every column{but}"))
+        notes.append(
+            Note("warning", f"duplicates: {rows_text(repeated)} the same as an earlier one in every column{but}")
+        )
     if target.min() == target.max():
         notes.append(Note("warning", f"the target is {target[0]:.0f} in all of this owner's rows"))
     return tuple(notes)

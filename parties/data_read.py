@@ -346,7 +346,7 @@ def _csv_error(report: str, where: Where) -> DataError:
 
 
 def _wrong_encoding(codec: str, where: Where, at: str = "") -> DataError:
-    name = {"cp1252": "windows-1252"}.get(codec, codec[:6].upper())
+    name = "windows-1252" if codec == "cp1252" else "UTF-16" if codec.startswith("utf-16") else "UTF-8"
     hint = f'save it as UTF-8, or name its `encoding` in [parties.{where.owner}], such as encoding = "latin-1"'
     return where.error(f"the file is not {name} text{at}", hint)
 

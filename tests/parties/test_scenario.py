@@ -101,6 +101,25 @@ def test_a_full_scenario(tmp_path: Path) -> None:
     assert scenario.network is not None and scenario.network.bandwidth_mbit == 100.0
 
 
+def test_how_data_are_written(tmp_path: Path) -> None:
+    text = changed(
+        ('data = "data/a.csv"', 'data = "data/A.CSV"\nencoding = "latin-1"\ndecimal = ","\nthousands = "."'),
+        ("epochs = 3", 'missing = "drop"\ndates = "days"\npositive = 2\ncategories.size = [" S ", 2, "L"]'),
+    )
+    scenario = load(tmp_path, text)
+    a, task = scenario.parties["hospital_a"], scenario.task
+    assert (a.encoding, a.decimal, a.thousands) == ("latin-1", ",", ".")
+    assert (task.missing, task.dates, task.positive) == ("drop", "days", "2")
+    assert task.categories == {"size": ("S", "2", "L")}
+    assert task.feature_names == ("age", "size=2", "size=L")
+    assert load(tmp_path, LEAST).task.feature_names is None
+    # How an owner's file is written is its own affair; what its cells mean is everyone's.
+    assert load(tmp_path, text.replace('decimal = ","\nthousands = "."', "")).digest == scenario.digest
+    for old, new in (('"drop"', '"mean"'), ("positive = 2", "positive = 1"), ('2, "L"', '"L", 2')):
+        assert load(tmp_path, text.replace(old, new)).digest != scenario.digest
+    assert load(tmp_path, text.replace("positive = 2", 'positive = "2"')).digest == scenario.digest
+
+
 def test_what_may_be_left_out(tmp_path: Path) -> None:
     scenario = load(tmp_path, LEAST)
     task = scenario.task
@@ -220,6 +239,29 @@ MISTAKES = [
     (("[task]", "[tsak]"), ["'tsak'", "did you mean 'task'?"]),
     (("epochs = 3", "epochs = 3\nepochs = 4"), ["not valid TOML", "line 24", "second time"]),
     (("epochs = 3", "epochs 3"), ["not valid TOML", "line 23"]),
+    (("epochs = 3", 'missing = "skip"'), ["[task] missing must be", '"drop" or "mean"', '"skip"']),
+    (("epochs = 3", 'dates = "years"'), ["[task] dates must be", '"days"', '"years"']),
+    (("epochs = 3", "positive = true"), ["[task] positive must be", "true"]),
+    (("epochs = 3", 'positive = ""'), ["[task] positive must be", "an empty text"]),
+    (("epochs = 3", 'categories = ["size"]'), ["[task] categories must be a table", "[task.categories]"]),
+    (("epochs = 3", 'decimal = ","'), ["'decimal'", "belongs in [parties.NAME]"]),
+    (("epochs = 3", 'categories.size = "S"'), ["[task.categories] size must be a list of two", '"S"']),
+    (("epochs = 3", 'categories.size = ["S"]'), ["[task.categories] size must be a list of two", "one level"]),
+    (("epochs = 3", 'categories.size = ["S", ""]'), ["[task.categories] size", "an empty text is none"]),
+    (("epochs = 3", 'categories.size = ["S", 1.5]'), ["[task.categories] size", "1.5 is none"]),
+    (("epochs = 3", 'categories.size = ["S", "M", "s"]'), ["lists 'S' and 's', which are the same"]),
+    (("epochs = 3", 'categories.size = [1, "1.0"]'), ["lists '1' and '1.0', which are the same"]),
+    (("epochs = 3", 'categories.sise = ["S", "M"]'), ["names 'sise'", "did you mean 'size'?"]),
+    (("epochs = 3", 'categories.malignant = ["S", "M"]'), ["[task.categories] names the target"]),
+    (("epochs = 3", 'categories.patient = ["S", "M"]'), ["[task.categories] names the id"]),
+    (("epochs = 3", 'categories." " = ["S", "M"]'), ["[task.categories] names a column without a name"]),
+    (('data = "data/a.csv"', 'encoding = "ascii"'), ["[parties.hospital_a] encoding must be", '"latin-1"']),
+    (('data = "data/a.csv"', 'decimal = ";"'), ["[parties.hospital_a] decimal must be"]),
+    (('data = "data/a.csv"', 'thousands = "_"'), ["[parties.hospital_a] thousands must be"]),
+    (('data = "data/a.csv"', 'thousands = "."'), ['decimal and thousands are both "."', 'decimal = ","']),
+    (('data = "data/a.csv"', 'data = "a.parquet"\ndecimal = ","'), ["has 'decimal'", "not a text file"]),
+    (("data = {", 'encoding = "utf-8"\ndata = {'), ["[parties.hospital_b] has 'encoding'", "not a text file"]),
+    (('role = "helper"', 'role = "helper"\ndecimal = ","'), ["[parties.helper] has decimal"]),
 ]  # fmt: skip
 
 
