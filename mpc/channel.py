@@ -1,9 +1,8 @@
-"""A party's links to its peers: it carries out rounds over a transport, within deadlines, and says what went wrong."""
+"""A party's links to its peers: it carries out rounds over a network, within deadlines, and says what went wrong."""
 
 from __future__ import annotations
 
 import json
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -12,17 +11,19 @@ from typing import Any
 from mpc.errors import (
     BeaverlodgeError,
     DisagreementError,
+    InterruptedRun,
     PeerLostError,
     ProtocolError,
     error_of_code,
 )
+from mpc.network import Came, Connected, Disconnected, Network, Refused, Stranger
 from mpc.round import Blob, Program, Round
 from mpc.session import Aborted, Delivered, Incoming, Link, Resend
 from mpc.trace import Trace
-from mpc.transport import Came, Connected, Disconnected, Refused, Stranger, Transport
 from mpc.wire import HEADER_BYTES, label_code, parse, payload
 
 _STRANGERS_TOLD = 20
+_FAREWELL_SECONDS = 1.0
 
 Say = Callable[[str], None]
 Look = Callable[[str, Any], Any]
@@ -40,22 +41,20 @@ class Limits:
 
 
 class Channel:
-    """Links to all peers over one transport.
+    """Links to all peers over one network.
 
     Args:
         me: this party's name.
         peers: the others.
-        transport: already listening and dialling.
+        network: already listening and dialling.
         limits: how long to wait for what.
         trace: where traffic is counted.
         say: for lines in the log; they hold no data.
     """
 
-    def __init__(
-        self, me: str, peers: Iterable[str], transport: Transport, limits: Limits, trace: Trace, say: Say
-    ) -> None:
+    def __init__(self, me: str, peers: Iterable[str], network: Network, limits: Limits, trace: Trace, say: Say) -> None:
         self.me = me
-        self._transport = transport
+        self._network = network
         self._limits = limits
         self.trace = trace
         self._say = say
@@ -65,7 +64,7 @@ class Channel:
         self._down: dict[str, float] = {}
         self._done: set[str] = set()
         self._strangers: set[str] = set()
-        self._started = self._noticed = time.monotonic()
+        self._started = self._noticed = self._network.now()
 
     def drive(self, program: Program, *, deadline: float | None = None) -> Any:
         """Run a program to its end; each `await` is one round with the peers."""
@@ -100,7 +99,7 @@ class Channel:
                 body = encoded[id(arrays)] = payload(arrays)
             self._send(peer, code, body)
         missing = set(one.recv)
-        end = time.monotonic() + (deadline if deadline is not None else self._limits.deadline)
+        end = self._network.now() + (deadline if deadline is not None else self._limits.deadline)
         answers = {}
         while missing:
             for peer in [p for p in missing if self._inboxes[p]]:
@@ -117,7 +116,7 @@ class Channel:
 
     def pull(self, peer: str, label: str, deadline: float | None = None) -> memoryview:
         """The peer's next message, which must have this label; without a deadline, as long as it is in contact."""
-        end = time.monotonic() + (deadline if deadline is not None else float("inf"))
+        end = self._network.now() + (deadline if deadline is not None else float("inf"))
         while not self._inboxes[peer]:
             self._wait(end, {peer}, label)
         got = self._inboxes[peer].popleft()
@@ -136,18 +135,28 @@ class Channel:
         self._down.pop(peer, None)
 
     def abort(self, error: BeaverlodgeError, stage: str) -> None:
-        """Tell every peer that this side gave up: code, party and stage, nothing else."""
+        """Tell every peer that this side gave up: code, party and stage, nothing else.
+
+        Peers that are only just connecting get a moment to hear it, unless this side has waited for them in vain.
+        """
         about_another = error.told_by is not None or isinstance(error, PeerLostError)
         origin = error.party if about_another and error.party else self.me
         body = json.dumps({"code": error.code, "stage": stage, "origin": origin}).encode()
         for peer, link in self._links.items():
-            self._transport.send(peer, link.abort(body))
+            self._network.send(peer, link.abort(body))
+        if isinstance(error, PeerLostError | InterruptedRun):
+            return
+        end = self._network.now() + _FAREWELL_SECONDS
+        while not self._met.issuperset(self._links) and (left := end - self._network.now()) > 0:
+            match self._network.poll(left):
+                case Came(peer) | Connected(peer) | Refused(peer):
+                    self._met.add(peer)
 
     def _send(self, peer: str, code: int, body: bytes) -> None:
         frame = self._links[peer].data(code, body)
         self.trace.sent(frame.size)
         if peer not in self._down:  # else the session sends it again once contact is back
-            self._transport.send(peer, frame)
+            self._network.send(peer, frame)
 
     def _take(self, peer: str, one: Round, code: int) -> Any:
         got = self._inboxes[peer].popleft()
@@ -167,7 +176,7 @@ class Channel:
 
     def _wait(self, end: float, missing: set[str], label: str) -> None:
         """Until the next event, or an error when a deadline passes."""
-        now = time.monotonic()
+        now = self._network.now()
         for peer, since in self._down.items():
             if now - since > self._limits.patience:
                 raise PeerLostError(
@@ -195,7 +204,7 @@ class Channel:
             self._say(f"waiting for {', '.join(unmet)} since {now - self._started:.0f} s")
 
     def _step(self, end: float) -> None:
-        event = self._transport.poll(min(60.0, max(0.0, end - time.monotonic())))
+        event = self._network.poll(min(60.0, max(0.0, end - self._network.now())))
         match event:
             case Came(peer, head, body):
                 self._met.add(peer)
@@ -205,10 +214,10 @@ class Channel:
                 # every connection what it expects next.
                 if self._down.pop(peer, None) is not None:
                     self._say(f"in contact with {peer} again")
-                self._transport.send(peer, self._links[peer].resume())
+                self._network.send(peer, self._links[peer].resume())
             case Disconnected(peer):
                 if peer in self._met and peer not in self._down and peer not in self._done:
-                    self._down[peer] = time.monotonic()
+                    self._down[peer] = self._network.now()
                     self._say(f"lost contact with {peer}; waiting up to {self._limits.patience:g} s")
             case Refused(peer):
                 raise DisagreementError(
@@ -229,7 +238,7 @@ class Channel:
                 case Resend(frames):
                     self.trace.resent += len(frames)
                     for frame in frames:
-                        self._transport.send(peer, frame)
+                        self._network.send(peer, frame)
                 case Aborted(body):
                     raise _told(peer, body, {self.me, *self._links})
 

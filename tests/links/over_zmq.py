@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -191,6 +191,7 @@ def over_zmq(
     wire: Wire | None = None,
     limits: Limits = LIMITS,
     through: Mapping[tuple[str, str], Callable[[str], str]] | None = None,
+    absent: Collection[str] = (),
     seconds: float = LONG,
 ) -> Run:
     """A whole run from the handshake to the parting, as `parties.take_part` does it.
@@ -201,6 +202,7 @@ def over_zmq(
         offers: party -> what it brings to the handshake, where it is not the usual.
         make: party -> how it makes the plan; where left out, from the first owner's program.
         wire: sees, and may alter or lose, every frame. Called from all the parties' threads.
+        absent: who never takes part, though its sockets are there.
     """
     owners = tuple(factories)
     table = Table(owners, HELPER)
@@ -231,18 +233,18 @@ def over_zmq(
             counts = (trace.rounds, trace.messages, trace.bytes_sent, trace.bytes_received)
             labels = dict(trace.labels)
             part(channel, table, patient=name == HELPER)
+            site.transport.close(LONG)
             return Played(result, agreement, *counts, trace.resent, labels, trace)
         except BaseException as error:
             known = error if isinstance(error, BeaverlodgeError) else InternalError("a test's own mistake", party=name)
             channel.abort(known, trace.at)
-            raise
-        finally:
-            site.transport.close(1.0)
+            raise  # and leave the transport open, so that no test waits for those that are gone
 
     with sites(*table.everyone, limits=limits, through=through) as parties:
         for site in parties.values():
             site.transport.wire = watch
             site.transport.labels.update({label_code(label): label for label in LABELS})
-        ends = at_once({name: lambda site=site: job(site) for name, site in parties.items()}, seconds)  # type: ignore[misc]
+        present = {name: site for name, site in parties.items() if name not in absent}
+        ends = at_once({name: lambda site=site: job(site) for name, site in present.items()}, seconds)  # type: ignore[misc]
         said = {name: tuple(site.said) for name, site in parties.items()}
     return Run(ends, tuple(frames), said)

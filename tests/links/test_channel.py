@@ -13,7 +13,7 @@ import pytest
 
 from mpc.channel import Channel, Limits
 from mpc.correlation import Spec
-from mpc.errors import DataError, DisagreementError, InternalError, PeerLostError, ProtocolError
+from mpc.errors import DataError, DisagreementError, InternalError, InterruptedRun, PeerLostError, ProtocolError
 from mpc.prg import derive
 from mpc.ring import B8, wide
 from mpc.round import Blob, Program, Round
@@ -404,6 +404,27 @@ def test_an_abort_before_the_session_key_reaches_peers_with_and_without_it() -> 
                 DataError,
                 "b stopped the run in stage 'data'",
             )
+
+
+def test_who_only_just_connects_hears_that_another_gave_up() -> None:
+    """a gives up before b is connected, and nobody but a itself can let b in."""
+    with sites("a", "b") as parties:
+        ends = at_once(
+            {
+                "a": lambda: parties["a"].channel.abort(DataError("no such file", party="a"), "data"),
+                "b": lambda: parties["b"].channel.exchange(swap("a", 1)),
+            }
+        )
+    assert ends["a"].error is None
+    error = ends["b"].error
+    assert isinstance(error, DataError) and error.told_by == "a"
+
+
+@pytest.mark.parametrize("error", [PeerLostError("b did not connect", party="b"), InterruptedRun("stopped", party="a")])
+def test_nobody_waits_for_peers_after_an_interrupt_or_in_vain(error: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mpc.channel._FAREWELL_SECONDS", 2 * LONG)
+    with sites("a", "b") as parties:
+        values(at_once({"a": lambda: parties["a"].channel.abort(error, "connecting")}))
 
 
 # Lost contact

@@ -14,18 +14,9 @@ import pytest
 import zmq
 
 from mpc.errors import InternalError, UsageError
+from mpc.network import Came, Connected, Disconnected, Event, Refused, Stranger
 from mpc.session import Frame
-from mpc.transport import (
-    Came,
-    Connected,
-    Disconnected,
-    Event,
-    Identity,
-    Refused,
-    Stranger,
-    Transport,
-    new_identity,
-)
+from mpc.transport import Identity, Transport, new_identity
 from mpc.wire import HEADER_BYTES
 from tests.links.over_zmq import ANYWHERE
 from tests.links.relay import LISTENER, Relay

@@ -1,0 +1,390 @@
+"""How parties meet: what they compare, what they say about it in words, and what is never sent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from hashlib import blake2b, md5, sha1, sha256, sha512
+from typing import Any
+from zlib import crc32
+
+import pytest
+
+from mpc.correlation import Spec, Uniform
+from mpc.errors import DataError, DisagreementError, ProtocolError
+from mpc.party import Party
+from mpc.plan import Plan, make_plan
+from tests.links.over_zmq import HELPER, Run, offer_of, over_zmq
+
+TWO = ("hospital_a", "hospital_b")
+THREE = (*TWO, "hospital_c")
+PLAN = Plan(TWO, HELPER, (), (Uniform((Spec((3,)),)),), (), "constants")
+
+
+async def nothing(p: Party) -> str:
+    return p.name
+
+
+async def opening(p: Party) -> None:
+    share = p.input(p.owners[0], None, (1,), 0)
+    await p.reveal(share, what="x", why="test", label="x")
+
+
+def run(owners: tuple[str, ...] = TWO, **rest: Any) -> Run:
+    return over_zmq(dict.fromkeys(owners, nothing), **rest)
+
+
+def errors(run: Run) -> dict[str, Any]:
+    return {name: end.error for name, end in run.ends.items()}
+
+
+def first_hand(run: Run) -> dict[str, Any]:
+    """What each party found by itself."""
+    return {name: error for name, error in errors(run).items() if error is not None and error.told_by is None}
+
+
+@pytest.fixture
+def nobody_to_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who gives up does not wait for a third party that never comes."""
+    monkeypatch.setattr("mpc.channel._FAREWELL_SECONDS", 0.0)
+
+
+# When all is well
+
+
+@pytest.mark.parametrize("owners", [TWO, THREE])
+def test_all_agree(owners: tuple[str, ...]) -> None:
+    rows = {owner: (100 + k, 20 + k) for k, owner in enumerate(owners)}
+    played = run(owners, offers={owner: offer_of(owner, rows=rows[owner]) for owner in owners}).played
+    agreements = {name: one.agreement for name, one in played.items()}
+    assert len({a.session for a in agreements.values()}) == 1
+    assert len({a.context for a in agreements.values()}) == 1
+    for name, agreed in agreements.items():
+        assert agreed.rows == rows
+        assert agreed.columns == (() if name == HELPER else ("x", "y"))
+    for i, a in enumerate(owners):
+        assert agreements[HELPER].dealing_seeds[a] == agreements[a].dealing_seeds[HELPER]
+        assert set(agreements[a].dealing_seeds) == {HELPER}, "no owner knows another's"
+        assert set(agreements[a].pair_seeds) == set(owners) - {a}
+        for b in owners[i + 1 :]:
+            assert agreements[a].pair_seeds[b] == agreements[b].pair_seeds[a]
+    assert agreements[HELPER].pair_seeds == {}, "the helper knows no pair's seed"
+    seeds = {s for a in agreements.values() for s in (*a.pair_seeds.values(), *a.dealing_seeds.values())}
+    assert len(seeds) == len(owners) + len(owners) * (len(owners) - 1) // 2
+
+
+def test_seeds_go_only_to_whom_they_belong() -> None:
+    done = run(THREE)
+    agreements = {name: one.agreement for name, one in done.played.items()}
+    holders: dict[str, set[str]] = {}
+    for name, agreed in agreements.items():
+        for seed in (*agreed.pair_seeds.values(), *agreed.dealing_seeds.values()):
+            holders.setdefault(seed.hex(), set()).add(name)
+    assert all(len(names) == 2 for names in holders.values())
+    told = {
+        (seed, frozenset((sent.sender, sent.receiver)))
+        for sent in done.frames
+        for seed in holders
+        if seed.encode() in sent.body
+    }
+    assert told == {(seed, frozenset(names)) for seed, names in holders.items()}
+
+
+def test_the_plan_is_made_of_all_owners_rows_and_the_number_of_shared_columns() -> None:
+    asked: dict[str, tuple[Mapping[str, tuple[int, int]], int]] = {}
+
+    def maker(name: str) -> Callable[[Mapping[str, tuple[int, int]], int], Plan]:
+        def make(rows: Mapping[str, tuple[int, int]], columns: int) -> Plan:
+            asked[name] = (dict(rows), columns)
+            return replace(PLAN, rounds=(), kinds=())
+
+        return make
+
+    offers = {
+        "hospital_a": offer_of("hospital_a", rows=(7, 3), columns=("p", "q", "r")),
+        "hospital_b": offer_of("hospital_b", rows=(5, 0), columns=("r", "s", "p")),
+    }
+    played = run(offers=offers, make={name: maker(name) for name in (*TWO, HELPER)}).played
+    assert asked == dict.fromkeys((*TWO, HELPER), ({"hospital_a": (7, 3), "hospital_b": (5, 0)}, 2))
+    assert [played[name].agreement.columns for name in (*TWO, HELPER)] == [("p", "r"), ("p", "r"), ()]
+
+
+# Where parties differ
+
+
+@pytest.mark.parametrize("odd", ["hospital_a", "hospital_b", HELPER])
+def test_another_version_is_told_in_words_by_both(odd: str) -> None:
+    found = first_hand(run(offers={odd: offer_of(odd, version="2.0")}))
+    assert odd in found
+    for name, error in found.items():
+        assert isinstance(error, DisagreementError) and error.exit_code == 5
+        mine, theirs = ("2.0", "1.0") if name == odd else ("1.0", "2.0")
+        assert error.message == f'{name} runs version "{mine}" and {error.party} version "{theirs}"'
+        assert name == odd or error.party == odd
+
+
+def test_two_parties_of_different_versions_both_name_it_though_a_third_is_missing(nobody_to_tell: None) -> None:
+    """Each hello is looked at when it comes, and before the abort that follows it."""
+
+    done = run(offers={"hospital_b": offer_of("hospital_b", version="2.0")}, absent={HELPER})
+    found = errors(done)
+    assert found["hospital_a"].message == 'hospital_a runs version "1.0" and hospital_b version "2.0"'
+    assert found["hospital_b"].message == 'hospital_b runs version "2.0" and hospital_a version "1.0"'
+
+
+@pytest.mark.parametrize(
+    ("facts", "here", "there"),
+    [
+        ({"name": "test", "seed": 8}, "seed is 7 here and 8 there", "seed is 8 here and 7 there"),
+        ({"name": "test"}, "seed is 7 here and not set there", "seed is not set here and 7 there"),
+        (
+            {"name": "test", "seed": 7, "task.l2": 0.5},
+            "task.l2 is not set here and 0.5 there",
+            "task.l2 is 0.5 here and not set there",
+        ),
+        (
+            {"name": "other", "seed": 7},
+            'name is "test" here and "other" there',
+            'name is "other" here and "test" there',
+        ),
+    ],
+)
+def test_another_scenario_is_told_in_words_by_both(
+    nobody_to_tell: None, facts: dict[str, Any], here: str, there: str
+) -> None:
+    found = errors(run(offers={"hospital_b": offer_of("hospital_b", facts=facts)}, absent={HELPER}))
+    a, b = found["hospital_a"], found["hospital_b"]
+    assert isinstance(a, DisagreementError) and isinstance(b, DisagreementError)
+    assert a.message == f"the scenarios of hospital_a and hospital_b differ: {here}"
+    assert b.message == f"the scenarios of hospital_b and hospital_a differ: {there}"
+    assert (a.party, b.party) == ("hospital_b", "hospital_a")
+
+
+@pytest.mark.parametrize("odd", ["hospital_b", HELPER])
+@pytest.mark.parametrize(
+    ("plan", "words"),
+    [
+        (replace(PLAN, rounds=make_plan(opening, TWO, HELPER).rounds), "differ in the number of rounds: "),
+        (replace(PLAN, kinds=(*PLAN.kinds, *PLAN.kinds)), "differ in the number of correlations: "),
+        (replace(PLAN, constants="others"), "differ in the public constants: "),
+        (replace(PLAN, kinds=(Uniform((Spec((4,)),)),)), "differ in the plan: "),
+    ],
+)
+def test_another_plan_is_found_before_anything_secret_moves(odd: str, plan: Plan, words: str) -> None:
+    make = {name: (lambda _rows, _columns, p=plan if name == odd else PLAN: p) for name in (*TWO, HELPER)}
+    done = run(make=make)
+    found = first_hand(done)
+    assert found and all(isinstance(error, DisagreementError) for error in found.values())
+    assert all(words in error.message for error in found.values())
+    assert all(odd in (name, error.party) for name, error in found.items())
+    assert all(error is not None for error in errors(done).values()), "nobody goes on"
+    assert {sent.label for sent in done.frames} <= {"hello", "shapes", "agree", "seeds", ""}
+
+
+def test_the_helper_sees_owners_that_count_columns_differently() -> None:
+    def claim(fields: dict[str, Any]) -> dict[str, Any]:
+        return {**fields, "columns": fields["columns"] + 1}
+
+    found = first_hand(meddled("hospital_b", "agree", claim, receiver=HELPER))
+    assert "the owners disagree on how many columns they share" in found[HELPER].message
+
+
+# What is not told
+
+
+def test_only_shared_columns_are_used_in_the_first_owners_order() -> None:
+    columns = {
+        "hospital_a": ("age", "size", "weight", "only_a"),
+        "hospital_b": ("only_b", "weight", "age", "smokes"),
+        "hospital_c": ("weight", "smokes", "age"),
+    }
+    played = run(THREE, offers={name: offer_of(name, columns=c) for name, c in columns.items()}).played
+    assert [played[name].agreement.columns for name in THREE] == [("age", "weight")] * 3
+    assert played[HELPER].agreement.columns == ()
+
+
+def test_no_column_name_is_sent_in_clear_or_as_a_digest_that_others_could_guess() -> None:
+    names = ("height_of_tumour", "hiv_status", "only_hospital_a_has_this")
+    offers = {
+        "hospital_a": offer_of("hospital_a", columns=names),
+        "hospital_b": offer_of("hospital_b", columns=names[:2]),
+    }
+    done = run(offers=offers)
+    assert done.played["hospital_b"].agreement.columns == names[:2]
+    for sent in done.frames:
+        for name in names:
+            text = name.encode()
+            assert text not in sent.body
+            for digest in (md5(text), sha1(text), sha256(text), sha512(text), blake2b(text)):
+                assert digest.digest()[:8] not in sent.body
+                assert digest.hexdigest()[:12].encode() not in sent.body
+            assert str(crc32(text)).encode() not in sent.body
+    for sent in done.frames:
+        if sent.receiver == HELPER and sent.label in ("hello", "shapes"):
+            fields = set(json.loads(sent.body))
+            assert fields == ({"rows"} if sent.label == "shapes" else {"version", "facts", "nonce", "part"})
+
+
+def test_the_same_name_has_another_digest_in_another_session() -> None:
+    def digests(seed: int) -> set[str]:
+        from mpc.prg import insecure_entropy
+
+        done = run(entropy={name: insecure_entropy(seed, name) for name in (*TWO, HELPER)})
+        return {
+            digest
+            for sent in done.frames
+            if sent.label == "shapes" and HELPER not in (sent.sender, sent.receiver)
+            for digest in json.loads(sent.body)["names"]
+        }
+
+    first, second = digests(1), digests(2)
+    assert len(first) == len(second) == 2 and not first & second
+
+
+def test_no_shared_column_is_an_error_that_names_the_party_only() -> None:
+    offers = {
+        "hospital_a": offer_of("hospital_a", columns=("age",)),
+        "hospital_b": offer_of("hospital_b", columns=("alter",)),
+    }
+    found = errors(run(offers=offers))
+    for name in TWO:
+        assert isinstance(found[name], DataError)
+    own = first_hand(run(offers=offers))
+    for name, error in own.items():
+        assert error.message == f"{name}: no numeric column is shared by all owners" and error.party == name
+    assert isinstance(found[HELPER], DataError) and found[HELPER].told_by in TWO
+
+
+# What is refused
+
+
+def meddled(sender: str, label: str, change: Callable[[dict[str, Any]], Any], *, receiver: str | None = None) -> Run:
+    """A run in which one party says something else, properly sealed, in one round."""
+    from mpc import handshake
+
+    def patched(channel: Any, name: str, messages: Mapping[str, Mapping[str, Any]], *rest: Any) -> Any:
+        if channel.me == sender and name == label:
+            messages = {
+                peer: change(dict(said)) if receiver in (None, peer) else said for peer, said in messages.items()
+            }
+        return genuine(channel, name, messages, *rest)
+
+    genuine = handshake._exchange
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(handshake, "_exchange", patched)
+        return run()
+
+
+def without(key: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    return lambda fields: {name: value for name, value in fields.items() if name != key}
+
+
+def given(key: str, value: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    return lambda fields: {**fields, key: value}
+
+
+MISSING = [
+    ("hospital_b", "hello", "version"),
+    ("hospital_b", "hello", "facts"),
+    ("hospital_b", "hello", "nonce"),
+    ("hospital_b", "hello", "part"),
+    ("hospital_b", "hello", "names"),
+    ("hospital_b", "shapes", "rows"),
+    ("hospital_b", "shapes", "names"),
+    ("hospital_b", "agree", "columns"),
+    ("hospital_a", "seeds", "seed"),
+    (HELPER, "seeds", "seed"),
+]
+
+
+@pytest.mark.parametrize(("sender", "label", "key"), MISSING)
+def test_a_missing_field_is_the_senders_fault(sender: str, label: str, key: str) -> None:
+    found = first_hand(meddled(sender, label, without(key)))
+    accused = [error for name, error in found.items() if name != sender]
+    assert accused
+    for error in accused:
+        assert isinstance(error, ProtocolError) and error.party == sender
+        assert error.message == f"{sender} left out '{key}' in '{label}'"
+
+
+MALFORMED = [
+    ("hospital_b", "hello", "facts", 7),
+    ("hospital_b", "hello", "facts", None),
+    ("hospital_b", "hello", "facts", ["seed"]),
+    ("hospital_b", "hello", "nonce", 7),
+    ("hospital_b", "hello", "nonce", "xyz"),
+    ("hospital_b", "hello", "nonce", "00" * 31),
+    ("hospital_b", "hello", "part", ["00"]),
+    ("hospital_b", "hello", "part", ""),
+    ("hospital_b", "hello", "names", {"a": 1}),
+    ("hospital_b", "shapes", "rows", None),
+    ("hospital_b", "shapes", "rows", 7),
+    ("hospital_b", "shapes", "rows", [1]),
+    ("hospital_b", "shapes", "rows", [1, 2, 3]),
+    ("hospital_b", "shapes", "rows", ["1", "2"]),
+    ("hospital_b", "shapes", "rows", [-1, 2]),
+    ("hospital_b", "shapes", "rows", [1.5, 2]),
+    ("hospital_b", "shapes", "rows", [True, 2]),
+    ("hospital_b", "shapes", "rows", [10**30, 2]),
+    ("hospital_b", "shapes", "names", "abc"),
+    ("hospital_b", "shapes", "names", [["a"]]),
+    ("hospital_b", "agree", "columns", "2"),
+    ("hospital_b", "agree", "columns", -1),
+    ("hospital_a", "seeds", "seed", "00"),
+    (HELPER, "seeds", "seed", None),
+]
+
+
+@pytest.mark.parametrize(("sender", "label", "key", "value"), MALFORMED)
+def test_a_malformed_field_is_the_senders_fault(sender: str, label: str, key: str, value: Any) -> None:
+    found = first_hand(meddled(sender, label, given(key, value)))
+    accused = [error for name, error in found.items() if name != sender]
+    assert accused
+    for error in accused:
+        assert isinstance(error, ProtocolError) and error.party == sender
+        assert error.message == f"{sender} sent a malformed '{key}' in '{label}'"
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[1, 2]", b'"text"', b"7", b"null", b"\xff\xfe", b"[" * 200_000], ids=lambda b: str(b[:8])
+)
+@pytest.mark.parametrize("label", ["hello", "seeds"])
+def test_what_is_no_object_is_refused(body: bytes, label: str) -> None:
+    found = first_hand(raw("hospital_b", label, body))
+    accused = [error for name, error in found.items() if name != "hospital_b"]
+    assert accused
+    for error in accused:
+        assert isinstance(error, ProtocolError) and error.party == "hospital_b"
+        assert error.message == f"hospital_b sent something else than an object in '{label}'"
+
+
+def raw(sender: str, label: str, body: bytes) -> Run:
+    """A run in which one party sends other bytes, properly sealed, in one round."""
+    from mpc.channel import Channel
+
+    genuine = Channel.exchange
+
+    def patched(self: Channel, one: Any, *rest: Any) -> Any:
+        if self.me == sender and one.label == label:
+            one = replace(one, send=dict.fromkeys(one.send, body))
+        return genuine(self, one, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Channel, "exchange", patched)
+        return run()
+
+
+def test_a_message_that_is_too_long_is_refused() -> None:
+    found = first_hand(raw("hospital_b", "hello", b" " * (1 << 22) + b"{}"))
+    for name in ("hospital_a", HELPER):
+        if name in found:
+            assert isinstance(found[name], ProtocolError) and found[name].party == "hospital_b"
+            assert "hospital_b sent 4194306 bytes in 'hello': too many" in found[name].message
+    assert {"hospital_a", HELPER} & set(found)
+
+
+def test_a_long_setting_is_told_in_short() -> None:
+    facts = {"name": "x" * 10_000, "seed": 7}
+    found = first_hand(run(offers={"hospital_b": offer_of("hospital_b", facts=facts)}))
+    assert all(len(error.message) < 400 for error in found.values())
