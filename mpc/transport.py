@@ -19,6 +19,7 @@ import zmq
 from zmq.utils import z85
 
 from mpc.errors import InternalError, UsageError
+from mpc.network import Came, Connected, Disconnected, Event, Refused, Stranger
 from mpc.session import Frame
 from mpc.wire import HEADER_BYTES
 
@@ -45,46 +46,6 @@ class Identity:
 def new_identity() -> Identity:
     """A fresh key pair."""
     return Identity(*zmq.curve_keypair())
-
-
-@dataclass(frozen=True, slots=True)
-class Came:
-    """A frame from a peer."""
-
-    peer: str
-    head: memoryview
-    body: memoryview
-
-
-@dataclass(frozen=True, slots=True)
-class Connected:
-    """A connection with a peer stands (again)."""
-
-    peer: str
-
-
-@dataclass(frozen=True, slots=True)
-class Disconnected:
-    """The connection with a peer is gone: closed, or silent for too long."""
-
-    peer: str
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A peer that we dialled does not admit our key (or is not who we took it for)."""
-
-    peer: str
-
-
-@dataclass(frozen=True, slots=True)
-class Stranger:
-    """Somebody with a key that is not on the allow-list was turned away."""
-
-    key: str
-
-
-Event = Came | Connected | Disconnected | Refused | Stranger
 
 
 class Transport:
@@ -155,6 +116,10 @@ class Transport:
             self._route(peer, parts)
         else:
             self._waiting.setdefault(peer, []).append(parts)
+
+    def now(self) -> float:
+        """Seconds on a clock that never goes back."""
+        return time.monotonic()
 
     def poll(self, seconds: float) -> Event | None:
         """The next event, or None if nothing happens for so long."""

@@ -1,0 +1,64 @@
+"""What a channel needs of a network: frames that go and come, what happens to connections, and the time.
+
+`transport.Transport` is the real one, over ZeroMQ; the test kit has one in virtual time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from mpc.session import Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """A frame from a peer."""
+
+    peer: str
+    head: memoryview
+    body: memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A connection with a peer stands (again)."""
+
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """The connection with a peer is gone: closed, or silent for too long."""
+
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A peer that we dialled does not admit our key (or is not who we took it for)."""
+
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """Somebody with a key that is not on the allow-list was turned away."""
+
+    key: str
+
+
+Event = Came | Connected | Disconnected | Refused | Stranger
+
+
+class Network(Protocol):
+    """One party's end of a network."""
+
+    def send(self, peer: str, frame: Frame) -> None:
+        """Hand a frame over; never blocks. It may be lost if the connection breaks."""
+
+    def poll(self, seconds: float) -> Event | None:
+        """The next event, or None if nothing happens for so long."""
+
+    def now(self) -> float:
+        """Seconds on a clock that never goes back."""
