@@ -125,6 +125,11 @@ class Channel:
         self.trace.received(HEADER_BYTES + len(got.body))
         return got.body
 
+    def gather(self, peer: str, count: int, label: str) -> None:
+        """Wait until the peer's next `count` messages are here; `pull` then takes them at once."""
+        while len(self._inboxes[peer]) < count:
+            self._wait(float("inf"), {peer}, label)
+
     def rekey(self, peer: str, key: bytes) -> None:
         """Use the session's key with a peer from now on."""
         self._handle(peer, self._links[peer].rekey(key))

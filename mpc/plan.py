@@ -58,6 +58,11 @@ class Plan:
         return tuple(size for _, size in windows(self.kinds))
 
     @property
+    def dealt_first(self) -> int:
+        """How many windows the last owner waits for before it begins: all of a small job, none of a large one."""
+        return len(self.windows) if len(self.windows) <= WINDOWS_AHEAD else 0
+
+    @property
     def credits(self) -> int:
         """How many credits the last owner sends back to the helper."""
         return max(0, len(self.windows) - WINDOWS_AHEAD)
@@ -95,14 +100,15 @@ class Plan:
 
         Each pair of parties has a link of its own, with the bandwidth each way. In a round, every message takes its
         transfer and one latency, side by side. The helper's windows travel beside the rounds, each after the one
-        before it and after the credit for it; the last owner's next round waits for those that it needs.
+        before it and after the credit for it; the last owner's next round waits for those that it needs. A small job
+        is dealt whole before the first round.
 
         Args:
             round_trip: seconds.
             bandwidth: bytes per second of each link, each way.
         """
         latency, windows = round_trip / 2, self._windows_on_the_way(round_trip / 2, bandwidth)
-        others = last = 0.0  # when the others, and the last owner, have all that their next round needs
+        others, last = 0.0, windows.all_here(self.dealt_first)  # when they have all that their next round needs
         others_sent = last_sent = 0.0
         for one in self.rounds:
             last = windows.taken(one.drawn, last)
@@ -140,6 +146,10 @@ class _Windows:
         self._credit = credit
         self._sent = 0.0
         self._taken: list[float] = []
+
+    def all_here(self, count: int) -> float:
+        """When the first `count` windows, which need no credit, have arrived."""
+        return sum(self._transfers[:count]) + self._latency if count else 0.0
 
     def taken(self, drawn: int, now: float) -> float:
         """When the last owner has all windows for the first `drawn` correlations, if it asks for them `now`."""

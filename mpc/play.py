@@ -25,6 +25,9 @@ def play_owner(channel: Channel, table: Table, agreement: Agreement, trace: Trac
     pairs = {peer: pair_streams(seed, context) for peer, seed in agreement.pair_seeds.items()}
     declared = frozenset(item.what for item in plan.reveals)
     party = Party(me, table.owners, supply, pairs, trace, declared=declared)
+    if fetch is not None and plan.dealt_first:
+        trace.stage("dealing", 0, 0)
+        channel.gather(table.helper, plan.dealt_first, "deal")
     return channel.drive(factory(party))
 
 

@@ -23,6 +23,7 @@ from mpc.network import Came, Connected, Disconnected, Event, Refused, Stranger
 from mpc.session import Frame
 from mpc.wire import HEADER_BYTES
 
+_PIECE = 1 << 18  # a large payload goes in pieces, between which heartbeats pass on a slow link
 _SMALL = 1 << 16  # a payload below this is copied behind its header: one encrypted message instead of two
 _ZAP_ENDPOINT = "inproc://zeromq.zap.01"
 _HEARTBEAT_MS = 2000
@@ -106,7 +107,7 @@ class Transport:
 
     def send(self, peer: str, frame: Frame) -> None:
         """Hand a frame to ZeroMQ; it is held until the peer is connected. Never blocks."""
-        parts: list[Any] = [frame.head + frame.body] if len(frame.body) < _SMALL else [frame.head, frame.body]
+        parts = _parts(frame)
         if peer in self._dialled:
             # A peer that refused us has no queue any more, and ZeroMQ would wait for one without end: the news of the
             # refusal is on its way. All others always have one, for queues have no limit.
@@ -249,8 +250,9 @@ class Transport:
         if len(parts) == 1:
             whole = parts[0].buffer
             self._events.append(Came(peer, whole[:HEADER_BYTES], whole[HEADER_BYTES:]))
-        elif len(parts) == 2:
-            self._events.append(Came(peer, parts[0].buffer, parts[1].buffer))
+        elif parts:
+            body = parts[1].buffer if len(parts) == 2 else memoryview(b"".join(part.buffer for part in parts[1:]))
+            self._events.append(Came(peer, parts[0].buffer, body))
 
     def _authenticate(self) -> None:
         """Answer ZeroMQ's question whether a key may connect (ZAP, rfc.zeromq.org/spec/27)."""
@@ -282,3 +284,11 @@ class Transport:
             elif event == _REFUSED:
                 self._refusing.add(peer)
                 self._events.append(Refused(peer))
+
+
+def _parts(frame: Frame) -> list[Any]:
+    """A frame as the parts of one ZeroMQ message."""
+    if len(frame.body) < _SMALL:
+        return [frame.head + frame.body]
+    view = memoryview(frame.body)
+    return [frame.head, *(view[start : start + _PIECE] for start in range(0, len(view), _PIECE))]
