@@ -1,0 +1,296 @@
+"""Mistakes that a user makes: each ends in one clear line, at most a hint below it, and the right exit code."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from parties.cli import main
+from tests.run.mistakes import (
+    B_DATA,
+    KIND,
+    PARTIES,
+    SECRET,
+    Mistake,
+    all_of,
+    cell,
+    column,
+    fewer,
+    file,
+    more,
+    same_data,
+    scenario,
+    task,
+    text,
+    without,
+    without_lines,
+    write_folder,
+)
+
+QUICK = 10.0
+
+PLAN = "plan small.toml"
+RUN = "run small.toml --out record"
+PARTY = "party separate.toml --as hospital_a --keys keys --out record"
+B = "hospital_b, hospital_b.csv: "
+
+COMMAND_LINE = {
+    "no such scenario": Mistake("run nothing.toml", 2, ["nothing.toml: there is no such scenario file"]),
+    "a folder for a scenario": Mistake("plan keys", 2, ["keys: this is a folder"]),
+    "data for a scenario": Mistake("run hospital_a.csv", 2, ["hospital_a.csv: not valid TOML", "line 1"]),
+    "the record is a file": Mistake("run small.toml --out small.toml", 2, ["small.toml is, or is in, a file", "--out"]),
+    "the record's folder is in use": Mistake("run small.toml --out .", 2, ["is not empty", "--out"]),
+    "nobody of that name": Mistake("party separate.toml --as nobody", 2, ["no party 'nobody'", ", ".join(PARTIES)]),
+    "no such command": Mistake("frobnicate", 2, ["No such command 'frobnicate'"]),
+    "no such option": Mistake("run small.toml --fast", 2, ["No such option", "--fast"]),
+    "no scenario named": Mistake("run", 2, ["Missing argument 'SCENARIO'"]),
+    "no party named": Mistake("party separate.toml", 2, ["Missing option '--as'"]),
+}
+
+SCENARIO = {
+    "a misspelt setting": Mistake(RUN, 2, ["'epoch'", "did you mean 'epochs'?"], scenario(("epochs", "epoch"))),
+    "no version": Mistake(RUN, 2, ["which schema", '"schema = 1"'], scenario(("schema = 1", ""))),
+    "a text for a number": Mistake(RUN, 2, ["epochs must be a whole number"], scenario(("epochs = 3", 'epochs = "3"'))),
+    "batches of none": Mistake(RUN, 2, ["batch_size must be a whole number from 1"], scenario(("= 32", "= 0"))),
+    "a rate below zero": Mistake(RUN, 2, ["learning_rate must be a number above 0"], scenario(("= 0.5", "= -0.5"))),
+    "all rows held out": Mistake(RUN, 2, ["test_fraction", "from 0 to 0.9"], task("test_fraction = 1.0")),
+    "a setting given twice": Mistake(RUN, 2, ["not valid TOML", "second time"], task(KIND)),
+    "a Windows path": Mistake(RUN, 2, ["not valid TOML", "write /"], scenario(('"hospital_b', '"d\\hospital_b'))),
+    "a scenario in Latin-1": Mistake(
+        RUN, 2, ["not UTF-8 text"], file('name = "größe"'.encode("latin-1"), "small.toml")
+    ),
+    "a role that is none": Mistake(RUN, 2, ['"owner" or "helper"', '"helpr"'], scenario(('"helper"', '"helpr"'))),
+    "no helper": Mistake(RUN, 2, ["there is no helper"], scenario(('[parties.helper]\nrole = "helper"', ""))),
+    "a helper with data": Mistake(RUN, 2, ["a helper has none"], scenario(('"helper"', '"helper"\ndata = "x.csv"'))),
+    "an owner without data": Mistake(
+        RUN, 2, ["[parties.hospital_b] does not say where its data are", "add data ="], scenario((B_DATA, ""))
+    ),
+    "a name in capitals": Mistake(RUN, 2, ['"HOSPITAL"', "small letters"], scenario((".hospital_b]", ".HOSPITAL]"))),
+    "another kind of task": Mistake(RUN, 2, ["not available"], scenario(("logistic_regression", "linear_regression"))),
+    "the target as a feature": Mistake(RUN, 2, ["features lists the target"], task('features = ["outcome"]')),
+    "a result for nobody": Mistake(RUN, 2, ['"hospital_x"', "did you mean"], task('reveal_to = ["hospital_x"]')),
+    "a category of one level": Mistake(RUN, 2, ["two or more levels"], task('categories.stage = ["I"]')),
+    "one sign for two things": Mistake(
+        RUN, 2, ["decimal and thousands are both"], scenario((B_DATA, B_DATA + '\nthousands = "."'))
+    ),
+    "a setting in another table": Mistake(RUN, 2, ["'decimal' belongs in [parties.NAME]"], task('decimal = ","')),
+    "a rate that leaves no bits": Mistake(RUN, 2, ["learning_rate"], scenario(("= 0.5", "= 1e9"))),
+}
+
+DATA = {
+    "no such file": Mistake(PLAN, 3, [B + "there is no file", "`data`"], without("hospital_b.csv")),
+    "a folder for a file": Mistake(PLAN, 3, ["this is a folder"], scenario(('"hospital_b.csv"', '"keys"'))),
+    "a spreadsheet": Mistake(
+        PLAN,
+        3,
+        ["'.xlsx' cannot be read", ".csv"],
+        all_of(file("PK", "b.xlsx"), scenario(('"hospital_b.csv"', '"b.xlsx"'))),
+    ),
+    "an empty file": Mistake(PLAN, 3, [B + "the file is empty"], file("")),
+    "a binary file": Mistake(PLAN, 3, [B + "this is not a text file"], file(b"PK\x03\x04" + bytes(90))),
+    "a header alone": Mistake(PLAN, 3, ["a header but no row"], file("patient,years,outcome\n")),
+    "no header": Mistake(PLAN, 3, ["looks like data"], file("1,2.5,0\n2,3.5,1\n")),
+    "a column named twice": Mistake(
+        PLAN, 3, ["more than one column 'dose'"], text("hospital_b.csv", ("years", "dose"))
+    ),
+    "no target": Mistake(
+        PLAN, 3, ["'outcome' (the target)", "'outcom'"], text("hospital_b.csv", ("outcome", "outcom"))
+    ),
+    "no id": Mistake(PLAN, 3, ["'patient' (the id)"], text("hospital_b.csv", ("patient", "mrn"))),
+    "no such feature": Mistake(PLAN, 3, ["'yeers' (features)", "mean 'years'"], task('features = ["yeers"]')),
+    "no such category": Mistake(PLAN, 3, ["'stage' (a category)"], task('categories.stage = ["I", "II"]')),
+    "a word in a column": Mistake(PLAN, 3, [B, "'years' is not numeric", "row 4"], cell("years", SECRET)),
+    "a missing value": Mistake(PLAN, 3, ["1 in column 'dose'", 'missing = "drop"'], cell("dose", "")),
+    "a missing target": Mistake(
+        PLAN, 3, ["target is missing in 1 row"], all_of(cell("outcome", "NA"), task('missing = "mean"'))
+    ),
+    "no complete row": Mistake(
+        PLAN,
+        3,
+        ["no row is complete"],
+        all_of(
+            column("years", lambda row, old: old if row % 2 else ""),
+            column("dose", lambda row, old: "" if row % 2 else old),
+            task('missing = "drop"'),
+        ),
+    ),
+    "an infinite value": Mistake(PLAN, 3, ["'years' holds an infinite value in data row 4"], cell("years", "inf")),
+    "1e300": Mistake(PLAN, 3, ["'years' holds a value beyond 2^40", "row 4"], cell("years", "1e300")),
+    "a decimal comma": Mistake(PLAN, 3, ["decimal comma", "[parties.hospital_b]"], cell("years", '"3,5"')),
+    "a decimal point": Mistake(
+        PLAN, 3, ['another form than decimal = ","'], scenario((B_DATA, B_DATA + '\ndecimal = ","'))
+    ),
+    "a target of words": Mistake(
+        PLAN,
+        3,
+        ["'outcome' must hold 0 and 1", "positive ="],
+        column("outcome", lambda _, old: ("well", SECRET)[int(old)]),
+    ),
+    "a target of three values": Mistake(
+        PLAN,
+        3,
+        ["`positive` value and one other", "2 others"],
+        all_of(
+            column("outcome", lambda row, _: ("well", SECRET, "dead")[row % 3]), task('positive = "dead"'), same_data()
+        ),
+    ),
+    "a target of 1 and 2": Mistake(PLAN, 3, ["must hold 0 and 1"], column("outcome", lambda _, old: str(int(old) + 1))),
+    "a repeated id": Mistake(PLAN, 3, ["id column 'patient' repeats: 1 row"], cell("patient", "hospital_b1")),
+    "an empty id": Mistake(PLAN, 3, ["id column 'patient' is empty in 1 row"], cell("patient", "")),
+    "a short row": Mistake(PLAN, 3, ["line 69 has 1 cell where the header names 5"], more(b"x\n")),
+    "an open quote": Mistake(PLAN, 3, ["quote", "not closed"], cell("years", '"' + SECRET)),
+    "data in Latin-1": Mistake(
+        PLAN, 3, [B + "the file is not UTF-8 text", 'encoding = "latin-1"'], more("größe,1,1,1,0\n".encode("latin-1"))
+    ),
+    "dates for numbers": Mistake(
+        PLAN,
+        3,
+        ["'years' holds dates", 'dates = "days"'],
+        all_of(column("years", lambda row, _: f"2024-01-{row % 28 + 1:02}"), task('features = ["dose", "years"]')),
+    ),
+    "a level that is not listed": Mistake(
+        PLAN,
+        3,
+        ["'years' holds 1 value that [task.categories] does not list, in 1 row"],
+        all_of(
+            column("years", lambda row, _: SECRET if row == 9 else "I"),
+            task('categories.years = ["I", "II"]'),
+            same_data(),
+        ),
+    ),
+    "too few rows": Mistake(PLAN, 3, ["4 rows of data, but an owner needs at least 5"], fewer(4)),
+    "too few rows to train on": Mistake(
+        PLAN, 3, ["only 1 row of 10 would be left to train on"], all_of(fewer(10), task("test_fraction = 0.9"))
+    ),
+    "other rows than stated": Mistake(
+        PLAN, 3, ["the scenario says rows = 60, but there are 67"], scenario((B_DATA, B_DATA + "\nrows = 60"))
+    ),
+    "no column of numbers": Mistake(
+        PLAN, 3, ["no numeric column besides the target"], file("patient,a,outcome\n1,x,0\n2,z,1\n")
+    ),
+    "no column in common": Mistake(
+        PLAN, 3, ["no numeric column is shared"], text("hospital_b.csv", ("years,dose,marker", "a,b,c"))
+    ),
+    "no Parquet inside": Mistake(
+        PLAN,
+        3,
+        ["hospital_b, b.parquet: this is not a readable Parquet file"],
+        all_of(file("nothing", "b.parquet"), scenario(('"hospital_b.csv"', '"b.parquet"'))),
+    ),
+    "not a database": Mistake(
+        PLAN,
+        3,
+        ["hospital_b, x.duckdb: the database cannot be opened"],
+        all_of(
+            file("nothing" * 999, "x.duckdb"),
+            scenario(('"hospital_b.csv"', '{ database = "x.duckdb", sql = "select 1" }')),
+        ),
+    ),
+}
+
+KEYS = {
+    "a key that is there": Mistake("keygen helper --keys keys", 2, ["helper.key exists already", "remove it first"]),
+    "no key": Mistake(PARTY, 2, ["no key file", "mpc keygen hospital_a"], without("keys/hospital_a.key")),
+    "a key that others can read": Mistake(
+        PARTY,
+        2,
+        ["others than its owner can read", "chmod 600"],
+        lambda here: (here / "keys/hospital_a.key").chmod(0o644),
+    ),
+    "a key of another program": Mistake(
+        PARTY, 2, ["not a key file of `mpc"], file("ssh-rsa AA", "keys/hospital_a.key")
+    ),
+    "another party's key": Mistake(
+        PARTY,
+        2,
+        ["does not match its public_key", "public_key ="],
+        lambda here: (here / "keys/helper.key").replace(here / "keys/hospital_a.key"),
+    ),
+    "no public key": Mistake(PARTY, 2, ["has no public_key"], without_lines("separate.toml", "public_key")),
+    "a public key cut short": Mistake(PARTY, 2, ["public_key is not one"], text("separate.toml", ('"bl1-', '"'))),
+    "no address": Mistake(PARTY, 2, ["neither", "has an address"], without_lines("separate.toml", "address")),
+    "no port": Mistake(PARTY, 2, ['address must be "host:port"'], text("separate.toml", (":7101", ""))),
+    "no such port": Mistake(PARTY, 2, ['address must be "host:port"'], text("separate.toml", (":7101", ":71010"))),
+    "one port for two": Mistake(PARTY, 2, ["have the same address"], text("separate.toml", (":7101", ":7102"))),
+    "nobody else started": Mistake(
+        "party separate.toml --as helper --keys keys --out record",
+        4,
+        ["hospital_a, hospital_b did not connect in time", "start every party"],
+        text("separate.toml", ("[task]", "[session]\nconnect_timeout = 0.3\n[task]")),
+    ),
+}
+
+ALL = {**COMMAND_LINE, **SCENARIO, **DATA, **KEYS}
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder whose files are right, and that the user stands in."""
+    write_folder(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    for name in PARTIES:
+        log = logging.getLogger(f"beaverlodge.{name}")
+        for handler in list(log.handlers):
+            log.removeHandler(handler)
+            handler.close()
+
+
+def typed(words: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    """The exit code of `mpc WORDS`, run here."""
+    monkeypatch.setattr(sys, "argv", ["mpc", *words.split()])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    code = ended.value.code
+    assert isinstance(code, int)
+    return code
+
+
+def check(mistake: Mistake, code: int, err: str) -> None:
+    """One line that says it all, and perhaps a hint."""
+    assert code == mistake.code, err
+    for words in mistake.says:
+        assert words in err
+    assert "Traceback" not in err
+    assert SECRET not in err
+    lines = [line for line in err.splitlines() if line.strip()]
+    said = [line for line in lines if line.startswith(("mpc: ", "Error: "))]
+    assert len(said) == 1, err
+    below = lines[lines.index(said[0]) + 1 :]
+    assert len(below) <= 1 and all(line.startswith("     ") for line in below), err
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len(ALL) == sum(len(part) for part in (COMMAND_LINE, SCENARIO, DATA, KEYS)) >= 50
+
+
+def test_what_is_right_is_no_mistake(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert typed(PLAN, monkeypatch) == 0
+    assert typed("plan separate.toml", monkeypatch) == 0
+
+
+@pytest.mark.parametrize("mistake", ALL.values(), ids=ALL.keys())
+def test_a_mistake(
+    here: Path, mistake: Mistake, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    mistake.spoil(here)
+    start = time.monotonic()
+    code = typed(mistake.words, monkeypatch)
+    assert time.monotonic() - start < QUICK
+    check(mistake, code, capfd.readouterr().err)
+
+
+def test_a_port_in_use(here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        text("separate.toml", (":7101", f":{port}"))(here)
+        code = typed(PARTY, monkeypatch)
+    check(Mistake(PARTY, 2, [str(port), "in use"]), code, capfd.readouterr().err)
