@@ -63,15 +63,16 @@ def load(name: str, folder: Path) -> tuple[Identity, str]:
         content = json.loads(path.read_text(encoding="utf-8"))
         text = content["public_key"]
         identity = Identity(curve_key(text), content["curve_secret"].encode())
+        public = zmq.curve_public(identity.secret)
     except FileNotFoundError:
         raise UsageError(f"there is no key file {path}", f"make one with `mpc keygen {name}`", party=name) from None
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}", party=name) from None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, zmq.ZMQError):
         raise UsageError(f"{path} is not a key file of `mpc keygen`", "make a new one", party=name) from None
     if mode & 0o077:
         raise UsageError(f"others than its owner can read {path}", f"chmod 600 {path}", party=name)
-    if zmq.curve_public(identity.secret) != identity.public:
+    if public != identity.public:
         raise UsageError(f"{path}: its public and secret keys do not belong together", "make a new one", party=name)
     return identity, text
 

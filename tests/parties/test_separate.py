@@ -1,0 +1,151 @@
+"""A party on its own machine: whom it knows, where it listens, and whom it dials."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from mpc.errors import UsageError
+from parties import keys
+from parties.scenario import Scenario, load_scenario
+from parties.separate import place
+
+NAMES = ("hospital_a", "hospital_b", "helper")
+LOCAL = {"hospital_a": "127.0.0.1:7101", "hospital_b": "127.0.0.1:7102", "helper": "127.0.0.1:7103"}
+
+
+class World:
+    """Key files of all parties, and scenarios that name their public keys."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.keys = folder / "keys"
+        self.publics = {name: keys.generate(name, self.keys)[1] for name in NAMES}
+
+    def scenario(
+        self, addresses: Mapping[str, str | None], publics: Mapping[str, str | None] | None = None
+    ) -> Scenario:
+        lines = ["schema = 1", 'name = "separate"']
+        for name in NAMES:
+            lines += [f"[parties.{name}]", f'role = "{"helper" if name == "helper" else "owner"}"']
+            text = {**self.publics, **(publics or {})}[name]
+            if text is not None:
+                lines.append(f'public_key = "{text}"')
+            if addresses.get(name) is not None:
+                lines.append(f'address = "{addresses[name]}"')
+        lines += ["[task]", 'kind = "logistic_regression"', 'target = "malignant"']
+        path = self.folder / "scenario.toml"
+        path.write_text("\n".join(lines))
+        return load_scenario(path)
+
+    def dials(self, me: str, addresses: Mapping[str, str | None]) -> dict[str, str]:
+        return dict(place(self.scenario(addresses), me, self.keys).find(None))
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def test_a_party_knows_its_own_keys_and_the_others_public_ones(world: World) -> None:
+    at = place(world.scenario(LOCAL), "hospital_b", world.keys)
+    assert at.identity == keys.load("hospital_b", world.keys)[0]
+    assert at.peers == {name: keys.curve_key(world.publics[name]) for name in ("hospital_a", "helper")}
+
+
+def test_of_two_that_can_the_later_listed_dials(world: World) -> None:
+    assert world.dials("hospital_a", LOCAL) == {}
+    assert world.dials("hospital_b", LOCAL) == {"hospital_a": "tcp://127.0.0.1:7101"}
+    assert world.dials("helper", LOCAL) == {
+        "hospital_a": "tcp://127.0.0.1:7101",
+        "hospital_b": "tcp://127.0.0.1:7102",
+    }
+
+
+def test_who_has_no_address_dials_all(world: World) -> None:
+    addresses = {**LOCAL, "hospital_a": None}
+    assert world.dials("hospital_a", addresses) == {
+        "hospital_b": "tcp://127.0.0.1:7102",
+        "helper": "tcp://127.0.0.1:7103",
+    }
+    assert world.dials("hospital_b", addresses) == {}
+    assert world.dials("helper", addresses) == {"hospital_b": "tcp://127.0.0.1:7102"}
+    assert place(world.scenario(addresses), "hospital_a", world.keys).listen is None
+
+
+@pytest.mark.parametrize("without", [(), ("hospital_a",), ("hospital_b",), ("helper",)])
+def test_of_each_pair_exactly_one_dials(world: World, without: tuple[str, ...]) -> None:
+    addresses = {name: None if name in without else address for name, address in LOCAL.items()}
+    pairs = sorted(tuple(sorted((me, peer))) for me in NAMES for peer in world.dials(me, addresses))
+    assert pairs == [("helper", "hospital_a"), ("helper", "hospital_b"), ("hospital_a", "hospital_b")]
+
+
+@pytest.mark.parametrize("me", ["hospital_a", "hospital_b"])
+def test_a_pair_without_an_address_is_named(world: World, me: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        world.dials(me, {"helper": LOCAL["helper"]})
+    peer = "hospital_b" if me == "hospital_a" else "hospital_a"
+    assert caught.value.message == f"neither {me} nor {peer} has an address, so they cannot reach each other"
+    assert "`address`" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("address", "listen"),
+    [
+        ("10.0.0.5:7101", "tcp://10.0.0.5:7101"),
+        ("[::1]:7101", "tcp://[::1]:7101"),
+        ("[2001:db8:0::5]:7101", "tcp://[2001:db8::5]:7101"),
+        ("localhost:7101", "tcp://127.0.0.1:7101"),
+        ("mpc.hospital-a.example:7101", "tcp://*:7101"),
+    ],
+)
+def test_where_a_party_listens(world: World, address: str, listen: str) -> None:
+    assert place(world.scenario({**LOCAL, "hospital_a": address}), "hospital_a", world.keys).listen == listen
+
+
+def test_a_name_is_dialled_as_it_stands_in_the_scenario(world: World) -> None:
+    addresses = {**LOCAL, "hospital_a": "mpc.hospital-a.example:7101"}
+    assert world.dials("hospital_b", addresses) == {"hospital_a": "tcp://mpc.hospital-a.example:7101"}
+
+
+@pytest.mark.parametrize(
+    ("address", "local"),
+    [("127.0.0.1:1", True), ("[::1]:1", True), ("localhost:1", True), ("10.0.0.5:1", False), ("h.example:1", False)],
+)
+def test_all_on_this_machine_or_not(world: World, address: str, local: bool) -> None:
+    assert place(world.scenario({**LOCAL, "helper": address}), "hospital_a", world.keys).local is local
+
+
+def test_a_party_that_the_scenario_does_not_have(world: World) -> None:
+    with pytest.raises(UsageError) as caught:
+        place(world.scenario(LOCAL), "hospital_c", world.keys)
+    assert caught.value.message == "the scenario has no party 'hospital_c'"
+    assert caught.value.hint == "its parties are hospital_a, hospital_b, helper"
+
+
+def test_a_party_without_its_key_file(world: World) -> None:
+    (world.keys / "helper.key").unlink()
+    with pytest.raises(UsageError, match="there is no key file"):
+        place(world.scenario(LOCAL), "helper", world.keys)
+
+
+@pytest.mark.parametrize("name", ["hospital_a", "hospital_b"])
+def test_a_public_key_that_is_missing_in_the_scenario_is_named(world: World, name: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        place(world.scenario(LOCAL, {name: None}), "hospital_a", world.keys)
+    assert caught.value.message == f"[parties.{name}] has no public_key" and f"mpc keygen {name}" in caught.value.hint
+
+
+def test_a_public_key_that_is_none_is_named(world: World) -> None:
+    with pytest.raises(UsageError, match=r"hospital_b.*public_key"):
+        place(world.scenario(LOCAL, {"hospital_b": "bl1-abc"}), "hospital_a", world.keys)
+
+
+def test_a_key_file_of_another_identity_is_refused(world: World) -> None:
+    other = keys.generate("other", world.keys)[1]
+    with pytest.raises(UsageError) as caught:
+        place(world.scenario(LOCAL, {"hospital_a": other}), "hospital_a", world.keys)
+    assert caught.value.message == "the key file of hospital_a does not match its public_key in the scenario"
+    assert world.publics["hospital_a"] in caught.value.hint and caught.value.party == "hospital_a"
