@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -327,3 +328,38 @@ def test_a_target_of_more_than_two_values(tmp_path: Path) -> None:
     assert "SECRET" not in said
     assert "1 in column 'y'" in refusal(tmp_path, "a,y\n1,malignant\n2,\n", task(positive="malignant"))
     assert 'positive = "..."' in refusal(tmp_path, "a,y\n1,malignant\n2,benign\n")
+
+
+# ------------------------------------------------------------------ anything at all
+
+cells = st.text(alphabet="ay01,;.'\"\n\r\t é\u00a0-:NaInf", max_size=80)
+codecs = st.sampled_from(["utf-8", "utf-16", "utf-16-le", "latin-1", "cp1252"])
+encodings = st.sampled_from(["utf-8", "utf-16", "latin-1", "windows-1252"])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    content=st.binary(max_size=120) | st.builds(lambda text, codec: ("a;b;y\n" + text).encode(codec), cells, codecs),
+    encoding=encodings,
+    form=st.sampled_from([COMMA, GERMAN, FRENCH, SWISS, ENGLISH]),
+    missing=st.sampled_from(["refuse", "drop", "mean"]),
+    positive=st.sampled_from([None, "1", "a"]),
+    levels=st.sampled_from([{}, {"b": ("0", "1")}, {"b": ("a", "-")}]),
+)
+def test_any_file_in_any_form_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory,
+    content: bytes,
+    encoding: str,
+    form: TextForm,
+    missing: str,
+    positive: str | None,
+    levels: dict[str, tuple[str, ...]],
+) -> None:
+    what = task(positive=positive, categories=levels, dates=True).model_copy(update={"missing": missing})
+    try:
+        table = load(tmp_path_factory.mktemp("any"), content, what, replace(form, encoding=encoding))
+    except DataError:
+        return
+    assert np.isfinite(table.values).all()
+    assert set(table.target.tolist()) <= {0.0, 1.0}
+    assert table.values.shape == (table.rows, len(table.columns))
