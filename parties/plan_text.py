@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 from mpc.plan import Plan
@@ -18,6 +20,7 @@ from parties.blocks import (
     plural,
     print_blocks,
     seconds_text,
+    short_bytes,
 )
 from parties.scenario import NetworkSpec, Scenario
 from parties.summary import correlations_grid, revealed_grid
@@ -29,6 +32,18 @@ if TYPE_CHECKING:
 SCHEMA: Final = 1
 LAN: Final = NetworkSpec(latency_ms=0.1, bandwidth_mbit=1000.0)
 WAN: Final = NetworkSpec(latency_ms=10.0, bandwidth_mbit=100.0)
+USES: Final[Mapping[str, str]] = {
+    "Uniform": "hiding the rows, once for the whole run",
+    "HeldProduct": "the rows times the weights, at each step",
+    "SineMask": "the sigmoid, at each step",
+    "HeldTransposeProduct": "the gradient, at each step",
+    "HeldProducts": "all scores once more, for the range check",
+    "BitsOfMask": "the range check: comparing",
+    "MultiplyTriple": "the range check: products of bits",
+    "AnyBit": "the range check: one answer for all",
+    "MatmulTriple": "the AUC: pairs that are ranked right",
+}
+"""What a training needs each kind of correlated randomness for."""
 
 
 def print_plan(
@@ -48,20 +63,23 @@ def print_plan(
 
 
 def plan_tables(plan: Plan, settings: TrainingSettings, scenario: Scenario) -> list[Block]:
-    """All that the plan says, in its order, as lines and tables."""
+    """All that the plan says, in its order, as lines and tables: first what everyone asks, details at the end."""
     facts = plan_json(plan, settings, scenario)
     return [
         Line(f"{scenario.name}: the plan. Nothing has been sent.", "bold"),
         Line(_work_text(settings)),
-        Line(f"Digest {plan.digest}", wrap=False),
+        Line(_cost_text(facts, plan, scenario.network)),
         _stages_grid(facts),
         _traffic_grid(plan),
-        correlations_grid(facts["correlations"], f"Random numbers that {plan.helper} deals"),
-        Line("The bytes are those of the corrections, which go to the last owner; the rest comes from seeds."),
+        Line(f"All that {plan.helper} sends goes to {plan.owners[-1]}, the last owner; the others need seeds only."),
         _seconds_grid(facts, scenario.network),
         Line("Computing and connecting come on top."),
-        *_bits_blocks(facts, settings, scenario),
         *_learns_blocks(facts, plan),
+        _dealt_grid(facts, plan),
+        *_bits_blocks(facts, settings, scenario),
+        Line(""),
+        Line("Every party makes this plan for itself, and starts only if all have the same digest:"),
+        Line(plan.digest, wrap=False),
     ]
 
 
@@ -158,10 +176,29 @@ def _work_text(settings: TrainingSettings) -> str:
     )
 
 
+def _cost_text(facts: dict[str, Any], plan: Plan, network: NetworkSpec | None) -> str:
+    """The cost in one sentence."""
+    most = max(plan.bytes_sent[owner] for owner in plan.owners)
+    where, name = ("network", "the scenario's network") if network else ("wan", "a wide-area network")
+    return (
+        f"{count_text(facts['rounds'])} rounds; each owner sends {short_bytes(most)}, {plan.helper} "
+        f"{short_bytes(plan.bytes_sent[plan.helper])}; about {_duration(facts['seconds'][where])} on {name}."
+    )
+
+
+def _duration(seconds: float) -> str:
+    """A length of time for reading, to two digits or so."""
+    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.2g} seconds" if seconds < 10 else f"{seconds:.0f} seconds"
+
+
 def _stages_grid(facts: dict[str, Any]) -> Grid:
     rows = [(s["stage"], count_text(s["rounds"]), bytes_text(s["bytes"])) for s in facts["stages"]]
     total = ("in all", count_text(facts["rounds"]), bytes_text(sum(s["bytes"] for s in facts["stages"])))
-    return Grid("Rounds", ("stage", "rounds", "bytes that each owner sends"), (*rows, total))
+    title = "Rounds: in each, every owner sends something to all others and waits for theirs"
+    return Grid(title, ("stage", "rounds", "bytes that each owner sends"), (*rows, total))
 
 
 def _traffic_grid(plan: Plan) -> Grid:
@@ -171,6 +208,13 @@ def _traffic_grid(plan: Plan) -> Grid:
     )
     title = f"What each party sends (headers of {HEADER_BYTES} bytes a message included)"
     return Grid(title, ("party", "role", "messages", "bytes sent"), rows, frozenset({0, 1}))
+
+
+def _dealt_grid(facts: dict[str, Any], plan: Plan) -> Grid:
+    """What the helper deals, and what each kind is for."""
+    dealt = correlations_grid(facts["correlations"], f"Random numbers that {plan.helper} deals")
+    rows = tuple((*row, USES.get(row[0], "")) for row in dealt.rows)
+    return Grid(dealt.title, (*dealt.columns, "for"), rows, frozenset({0, 3}))
 
 
 def _seconds_grid(facts: dict[str, Any], network: NetworkSpec | None) -> Grid:
@@ -204,19 +248,36 @@ def _bits_blocks(facts: dict[str, Any], settings: TrainingSettings, scenario: Sc
         f"{fit['period']}, right to {fit['error']:.1g}. One check of all scores and weights comes before anything of "
         "the model is opened: if one left its range, the run stops and says so."
     )
-    grid = Grid("Fractional bits in the 64-bit ring", ("of", "bits", "range"), rows, frozenset({0, 2}))
+    title = "How exactly numbers are held: fractional bits, of the 64 that a number has"
+    grid = Grid(title, ("of", "bits", "range"), rows, frozenset({0, 2}))
     return [grid, Line(text)]
 
 
 def _learns_blocks(facts: dict[str, Any], plan: Plan) -> list[Block]:
-    record = {"revealed": facts["reveals"], "parties": {owner: {"role": "owner"} for owner in plan.owners}}
+    record = {"revealed": _counted(facts["reveals"]), "parties": {owner: {"role": "owner"} for owner in plan.owners}}
     masks = count_text(facts["masks"])
     return [
         revealed_grid(record, "What the owners will learn"),
         Line(""),
+        Line("The owners also learn each other's numbers of rows."),
+        Grid(
+            f"What {plan.helper} will learn", ("no value, but",), tuple((told,) for told in facts["helper"]["learns"])
+        ),
+        Line(""),
         Line(
-            f"Every other opening is under a uniform mask of its own: the plan's dry run drew {masks} masks, "
-            "and refuses a second opening under any of them. The owners also learn each other's numbers of rows. "
-            f"{plan.helper} is shown nothing; it learns {'; '.join(facts['helper']['learns'])}."
+            "Nobody is shown anything else: every other opening is under a uniform mask of its own. The plan's dry "
+            f"run drew {masks} masks, and refuses a second opening under any of them."
         ),
     ]
+
+
+def _counted(reveals: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The reveals, with those that are the same but for their place put into one."""
+    found = []
+    for _, group in groupby(reveals, key=lambda item: (item["what"], item["to"], item["why"], item["shape"])):
+        same = list(group)
+        one, times = same[0], len(same)
+        found.append(
+            one if times == 1 else one | {"what": f"{one['what']} ({times} times)", "shape": [times, *one["shape"]]}
+        )
+    return found
