@@ -182,6 +182,15 @@ def test_another_plan_is_found_before_anything_secret_moves(odd: str, plan: Plan
     assert {sent.label for sent in done.frames} <= {"hello", "shapes", "agree", "seeds", ""}
 
 
+def test_the_owners_compare_the_helpers_plan_too() -> None:
+    done = meddled(HELPER, "seeds", given("plan", "another"))
+    for name in TWO:
+        error = errors(done)[name]
+        assert isinstance(error, DisagreementError)
+        assert error.told_by is not None or f"{name} and {HELPER} differ in the plan" in error.message
+    assert set(first_hand(done)) & set(TWO)
+
+
 def test_the_helper_sees_owners_that_count_columns_differently() -> None:
     def claim(fields: dict[str, Any]) -> dict[str, Any]:
         return {**fields, "columns": fields["columns"] + 1}

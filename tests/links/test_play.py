@@ -19,7 +19,7 @@ from mpc.ring import Z64
 from mpc.session import Frame
 from mpc.wire import HEADER_BYTES
 from protocols.beaver import matmul, multiply
-from protocols.held import Rows, hold, product
+from protocols.held import hold
 from tests.links.over_zmq import HELPER, LIMITS, Played, Run, Sent, over_zmq
 from tests.links.relay import Relay
 from tests.mpc.kit import elements, entropy, owners
@@ -35,16 +35,16 @@ def own(p: Party, owner: str, shape: tuple[int, ...], seed: int) -> np.ndarray |
 
 
 async def small(p: Party) -> Any:
-    """Input, hold, two kinds of products and reveals: everything that goes over a link."""
+    """Inputs, a held matrix, two kinds of products, reveals: everything that goes over a link."""
     first, second, last = p.owners[0], p.owners[1], p.owners[-1]
     x = p.input(first, own(p, first, (M, D), 1), (M, D), 4)
     w = p.input(second, own(p, second, (D,), 2), (D,), 8)
     y = p.input(last, own(p, last, (M,), 3), (M,), 4)
     held = await hold(p, x)
-    z, _ = await product(p, held, Rows.of(np.arange(M)), w, 2, label="scores")
+    z = await matmul(p, x, w, label="scores")
     squares = await multiply(p, y, y, label="squares")
     scores, sums = await p.reveal(z, squares.sum(), what="scores and squares", why="a test", label="reveal")
-    return scores.value, sums.value, squares.value
+    return scores.value, sums.value, squares.value, held.opened.value
 
 
 def many(count: int, side: int) -> Callable[[Party], Any]:

@@ -258,7 +258,7 @@ def test_the_end_of_a_connection_that_was_replaced_is_no_news(trio: Trio) -> Non
             assert came(trio.listener) == ("b", b"old")
             new.send("a", frame(b"new"))
             assert came(trio.listener) == ("b", b"new")
-        trio.listener.poll(0.2)
+        assert trio.listener.poll(0.2) is None
         new.send("a", frame(b"newer"))
         assert until(Came, trio.listener)[1] == []
 
