@@ -66,8 +66,12 @@ class Channel:
         self._strangers: set[str] = set()
         self._started = self._noticed = self._network.now()
 
-    def drive(self, program: Program, *, deadline: float | None = None) -> Any:
-        """Run a program to its end; each `await` is one round with the peers."""
+    def drive(self, program: Program, meanwhile: Callable[[], None] | None = None) -> Any:
+        """Run a program to its end; each `await` is one round with the peers.
+
+        Args:
+            meanwhile: called in each round once this side's messages are on their way, to use the wait.
+        """
         answer: Mapping[str, Any] | None = None
         try:
             while True:
@@ -75,16 +79,23 @@ class Channel:
                     one = program.send(answer)  # type: ignore[arg-type]  # None starts a coroutine
                 except StopIteration as end:
                     return end.value
-                answer = self.exchange(one, deadline)
+                answer = self.exchange(one, meanwhile=meanwhile)
         finally:
             program.close()
 
-    def exchange(self, one: Round, deadline: float | None = None, look: Look | None = None) -> dict[str, Any]:
+    def exchange(
+        self,
+        one: Round,
+        deadline: float | None = None,
+        look: Look | None = None,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> dict[str, Any]:
         """Send and receive what a round declares.
 
         Args:
             deadline: seconds; the limits' one where left out.
             look: what to make of an answer as soon as it is there, before the others are.
+            meanwhile: called between sending and receiving.
 
         Raises:
             PeerLostError: a peer was lost for longer than the patience, or did not answer within the deadline.
@@ -98,6 +109,8 @@ class Channel:
             if body is None:
                 body = encoded[id(arrays)] = payload(arrays)
             self._send(peer, code, body)
+        if meanwhile is not None:
+            meanwhile()
         missing = set(one.recv)
         end = self._network.now() + (deadline if deadline is not None else self._limits.deadline)
         answers = {}

@@ -184,6 +184,12 @@ class Party:
             return Share(value.value, value.scale, value.ring)
         return Share(value.ring.zeros(value.shape), value.scale, value.ring)
 
+    def plus(self, share: Share, value: Public) -> Share:
+        """[x] plus a public value: the first owner adds it."""
+        if self.index == 0 or self.dry:
+            return share + self.public(value)
+        return share
+
     def compute(self, function: Callable[..., Array], *values: Any, shape: tuple[int, ...]) -> Array:
         """`function(*values)` on public values, which must give the same bits at every owner; a dry run skips it."""
         return ghost(shape) if self.dry else function(*values)

@@ -28,7 +28,7 @@ def play_owner(channel: Channel, table: Table, agreement: Agreement, trace: Trac
     if fetch is not None and plan.dealt_first:
         trace.stage("dealing", 0, 0)
         channel.gather(table.helper, plan.dealt_first, "deal")
-    return channel.drive(factory(party))
+    return channel.drive(factory(party), supply.prepare)
 
 
 def play_helper(channel: Channel, table: Table, agreement: Agreement, trace: Trace) -> None:

@@ -61,7 +61,7 @@ class _Value:
 
 
 def _fit(a: _Value, b: _Value) -> None:
-    if a.scale != b.scale or a.ring != b.ring:
+    if a.scale != b.scale or (a.ring is not b.ring and a.ring != b.ring):
         raise InternalError(f"{a!r} and {b!r} differ in scale or ring and cannot be added")
     if isinstance(a, Public) != isinstance(b, Public):
         raise InternalError(f"{a!r} and {b!r}: make the public one a share with Party.public before it is added")
@@ -177,7 +177,7 @@ def _product(public: Public, other: Public, value: Array) -> Public: ...
 def _product(public: Public, other: Share | Public, value: Array) -> Share | Public:
     if not isinstance(public, Public):
         raise InternalError(f"{public!r} and {other!r}: the product of two shares takes a round and a correlation")
-    if public.ring != other.ring:
+    if public.ring is not other.ring and public.ring != other.ring:
         raise InternalError(f"{public!r} and {other!r} differ in ring and cannot be multiplied")
     kind = Public if isinstance(other, Public) else Share
     return kind(value, public.scale + other.scale, public.ring)

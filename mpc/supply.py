@@ -26,6 +26,7 @@ class SeedSupply:
         self._next_window = next_window
         self._number = 0
         self._window = memoryview(b"")
+        self._ready: tuple[tuple[Array, ...], tuple[Array, ...]] | None = None
         self._sizes = (size for _, size in windows(kinds))
 
     def next(self, kind: Kind) -> tuple[int, tuple[Array, ...], tuple[Array, ...]]:
@@ -34,6 +35,18 @@ class SeedSupply:
         if number >= len(self._kinds) or self._kinds[number] != kind:
             raise InternalError(f"the program asks for a correlation ({type(kind).__name__}) that is not in its plan")
         self._number += 1
+        drawn, dealt = self._ready or self._draw(kind)
+        self._ready = None
+        return number, drawn, dealt
+
+    def prepare(self) -> None:
+        """Draw the next correlation ahead of need, while the party waits for its peers; never waits itself."""
+        if self._ready is None and self._number < len(self._kinds):
+            kind = self._kinds[self._number]
+            if self._next_window is None or len(self._window) or not correction_bytes(kind):
+                self._ready = self._draw(kind)
+
+    def _draw(self, kind: Kind) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
         drawn, dealt = draw(kind, self._stream, corrected=self._next_window is not None)
         if self._next_window is not None and kind.dealt:
             if not len(self._window) and correction_bytes(kind):
@@ -41,4 +54,4 @@ class SeedSupply:
                 if len(self._window) != (size := next(self._sizes)):
                     raise ProtocolError(f"the helper sent {len(self._window)} bytes of corrections instead of {size}")
             dealt, self._window = split_correction(kind, self._window)
-        return number, drawn, dealt
+        return drawn, dealt

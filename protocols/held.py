@@ -50,6 +50,29 @@ class Held:
         return self.opened.scale
 
 
+@dataclass(frozen=True)
+class HeldRows:
+    """Some rows S of a held matrix, gathered once for all products with them."""
+
+    opened: Public
+    mask: Share
+    number: int
+    rows: Rows
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.opened.shape
+
+    @property
+    def scale(self) -> int:
+        return self.opened.scale
+
+
+def take_rows(x: Held, rows: Rows) -> HeldRows:
+    """The rows S of a held matrix."""
+    return HeldRows(x.opened[rows.index], x.mask[rows.index], x.number, rows)
+
+
 async def hold(p: Party, x: Share) -> Held:
     """Open X - A once, for products with X at one thin opening each. 1 round; reveals X - A, uniform."""
     number, (a,) = p.kept(Uniform((Spec(x.shape, x.scale),), kept=True))
@@ -83,18 +106,17 @@ class HeldProduct:
         return matmul(book[self.held][0][self.rows.index], b), b >> np.uint64(self.shift), b >> np.uint64(63)
 
 
-async def product(p: Party, x: Held, rows: Rows, w: Share, shift: int, *, label: str) -> tuple[Share, Share]:
+async def product(p: Party, x: HeldRows, w: Share, shift: int, *, label: str) -> tuple[Share, Share]:
     """[X_S w] at scale x.scale + w.scale, and [w / 2^shift], from one opening of w; |w| < 2^62.
 
     1 round; reveals w + 2^62 - 1 - b, uniform over Z_2^64.
     """
-    count = rows.index.size
-    kind = HeldProduct(x.number, rows, count, Spec(w.shape, w.scale), x.scale, shift)
+    kind = HeldProduct(x.number, x.rows, x.shape[0], Spec(w.shape, w.scale), x.scale, shift)
     b, ab, b_low, b_top = p.correlation(kind)
     (opened,) = await p.open(masked(p, w, b), label=label)
-    parts = cut(p, opened, shift)
+    parts = cut(opened, shift)
     d = parts.known
-    z = x.opened[rows.index] @ (p.public(d) + b[:]) + x.mask[rows.index] @ d + ab
+    z = x.opened @ p.plus(b[:], d) + x.mask @ d + ab
     return z, truncated(p, parts, b_low, b_top, shift)
 
 
@@ -131,22 +153,20 @@ class HeldTransposeProduct:
         return matmul(a, v), a.astype(np.uint32) * t.astype(np.uint32), v, t
 
 
-async def transpose_product(p: Party, x: Held, rows: Rows, e: Share, shift: int, *, label: str) -> Share:
+async def transpose_product(p: Party, x: HeldRows, e: Share, shift: int, *, label: str) -> Share:
     """[X_S^T (e / 2^shift)] at scale x.scale + e.scale - shift, |e| < 2^62, 1 <= shift <= 32, from one opening of e.
 
     With e / 2^s = u + [v] - 2^(64-s) n * [t] (see truncation), the product with A^T needs A^T v and A^T diag(t) from
     the helper; the latter counts modulo 2^s only.  1 round; reveals e + 2^62 - 1 - c, uniform over Z_2^64.
     """
-    kind = HeldTransposeProduct(x.number, rows, x.shape[1], Spec(e.shape, e.scale), x.scale, shift)
+    kind = HeldTransposeProduct(x.number, x.rows, x.shape[1], Spec(e.shape, e.scale), x.scale, shift)
     c, av, at, v, t = p.correlation(kind)
     (opened,) = await p.open(masked(p, e, c), label=label)
-    parts = cut(p, opened, shift)
+    parts = cut(opened, shift)
     low = truncated(p, parts, v, t, shift)
-    wraps = Public(parts.no_wrap.value.astype(np.uint32), 0, Z32)
-    tops = Share((at @ wraps).value.astype(np.uint64), x.scale).shifted(64 - shift)
-    g = x.opened[rows.index].T @ low + x.mask[rows.index].T @ parts.low + av
-    result: Share = g - tops.at_scale(g.scale)
-    return result
+    wraps = matmul(at.value, parts.no_wrap.astype(np.uint32)).astype(np.uint64) << np.uint64(64 - shift)
+    g: Share = x.opened.T @ low + x.mask.T @ parts.low + av - Share(wraps, av.scale)
+    return g
 
 
 @dataclass(frozen=True)

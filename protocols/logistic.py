@@ -16,7 +16,7 @@ import numpy as np
 from mpc.party import Party
 from mpc.share import Public, Share
 from protocols.bit_budget import BitBudget
-from protocols.held import Held, Rows, product, transpose_product
+from protocols.held import Held, Rows, product, take_rows, transpose_product
 from protocols.sigmoid import sigmoid
 from protocols.sigmoid_fits import SigmoidFit
 
@@ -56,10 +56,11 @@ async def step(
 ) -> tuple[Share, Share]:
     """One mini-batch: the next [w], and [w] before the step at few bits. 3 rounds."""
     bits, weight = how.bits, how.rate / rows.index.size
-    z, low = await product(p, x, rows, w, bits.w_shift, label="step/w")
+    batch = take_rows(x, rows)
+    z, low = await product(p, batch, w, bits.w_shift, label="step/w")
     s = await sigmoid(p, z, how.fit, weight, bits.coefficients, label="step/z")
     scaled = p.constant(round(weight * 2.0**s.scale), (1,), s.scale)
-    g = await transpose_product(p, x, rows, s - scaled * y[rows.index], bits.e_shift, label="step/e")
+    g = await transpose_product(p, batch, s - scaled * y[rows.index], bits.e_shift, label="step/e")
     w = w - g
     return (w - decay * low if decay is not None else w), low
 

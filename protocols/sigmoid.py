@@ -12,7 +12,7 @@ is a public combination of shares. Outside |z| <= T it is wrong, not saturated: 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -49,13 +49,19 @@ class SineMask:
         return (np.concatenate((waves[1], waves[0])),)
 
 
+@lru_cache(maxsize=64)
+def _weights(fit: SigmoidFit, weight: float, scale: int) -> Array:
+    """weight c_k at `scale`; a training asks for the same few in every step."""
+    return harmonic_weights(fit.coefficients, float(np.ldexp(weight, scale)))
+
+
 def expansion(m: Array, fit: SigmoidFit, weight: float, scale: int) -> Array:
     """The public coefficients of cos(kr) and sin(kr), (2K, B) at `scale`: weight c_k sin(km), -weight c_k cos(km).
 
     Elementwise IEEE-754 products and rounding only: the same bits at every owner, whatever its CPU.
     """
     terms = len(fit.coefficients)
-    weights = harmonic_weights(fit.coefficients, float(np.ldexp(weight, scale)))
+    weights = _weights(fit, weight, scale)
     waves = ring_coefficients(odd_harmonics(m, terms), weights)
     np.negative(waves[1], out=waves[1])
     return waves.reshape(2 * terms, m.shape[0])

@@ -22,36 +22,35 @@ from mpc.party import Party
 from mpc.share import Mask, Masked, Public, Share
 
 _OFFSET = (1 << 62) - 1
+_OFFSET_WORD, _TOP, _ONE = np.uint64(_OFFSET), np.uint64(63), np.uint64(1)
 
 
 @dataclass(frozen=True)
 class Cut:
-    """A value that was opened under b, as its parts: exact (`exact`), and truncated (`low`, and how it wraps)."""
+    """What follows in public from an opened D = x + 2^62 - 1 - b."""
 
-    known: Public  # x - b, public
+    known: Public  # x - b
     low: Public  # the public part of x / 2^s
-    no_wrap: Public  # 1 - msb D, as 0 or 1
+    no_wrap: Array  # 1 - msb D, as 0 or 1
 
 
 def masked(p: Party, x: Share, b: Mask) -> Masked:
     """D, to be opened."""
-    return (x + p.public(p.constant(_OFFSET, x.shape, x.scale))) - b
+    return p.plus(x, Public(_OFFSET_WORD + np.zeros(1, dtype=np.uint64), x.scale)) - b
 
 
-def cut(p: Party, opened: Public, shift: int) -> Cut:
+def cut(opened: Public, shift: int) -> Cut:
     """The public parts that follow from the opened D."""
-    scale, s = opened.scale, np.uint64(shift)
-    top: Array = opened.value >> np.uint64(63)
-    wrap = np.uint64(1 << (64 - shift))
-    low = (opened.value >> s) - top * wrap - np.uint64((1 << (62 - shift)) - 1)
-    known = opened - p.constant(_OFFSET, opened.shape, scale)
-    return Cut(known, Public(low, scale - shift), Public(top ^ np.uint64(1)))
+    d: Array = opened.value
+    top = d >> _TOP
+    low = (d >> np.uint64(shift)) - (top << np.uint64(64 - shift)) - np.uint64((1 << (62 - shift)) - 1)
+    return Cut(Public(d - _OFFSET_WORD, opened.scale), Public(low, opened.scale - shift), top ^ _ONE)
 
 
 def truncated(p: Party, parts: Cut, b_low: Share, b_top: Share, shift: int) -> Share:
     """x / 2^s, shared, from the public parts and the helper's [b >> s] and [msb b]."""
-    wraps = (parts.no_wrap * b_top).shifted(64 - shift).at_scale(b_low.scale)
-    return p.public(parts.low) + b_low - wraps
+    wraps = (parts.no_wrap * b_top.value) << np.uint64(64 - shift)
+    return p.plus(Share(b_low.value - wraps, b_low.scale), parts.low)
 
 
 async def truncate(p: Party, x: Share, shift: int) -> Share:
@@ -61,4 +60,4 @@ async def truncate(p: Party, x: Share, shift: int) -> Share:
     """
     b, b_low, b_top = p.correlation(Truncation(x.shape, x.scale, shift))
     (opened,) = await p.open(masked(p, x, b), label="truncate")
-    return truncated(p, cut(p, opened, shift), b_low, b_top, shift)
+    return truncated(p, cut(opened, shift), b_low, b_top, shift)

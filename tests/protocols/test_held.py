@@ -11,7 +11,7 @@ from mpc.errors import InternalError
 from mpc.party import Party
 from mpc.ring import Z64
 from mpc.share import Share
-from protocols.held import Rows, hold, product, products, transpose_product
+from protocols.held import Rows, hold, product, products, take_rows, transpose_product
 from tests.helpers import on_shares, signed, steady, words
 
 LARGEST = 2**62 - 1
@@ -49,8 +49,8 @@ def test_product(m: int, d: int, shift: int, n: int, seed: int) -> None:
     async def body(p: Party, s: list[Share]) -> tuple[Share, ...]:
         held = await hold(p, s[0])
         assert (held.shape, held.scale) == ((m, d), 14)
-        z, low = await product(p, held, rows, s[1], shift, label="w")
-        z2, _ = await product(p, held, again, s[1], shift, label="w again")
+        z, low = await product(p, take_rows(held, rows), s[1], shift, label="w")
+        z2, _ = await product(p, take_rows(held, again), s[1], shift, label="w again")
         return z, low, z2
 
     (z, low, z2), outcome = on_shares(body, [(words(x), 14, Z64), (words(w), 30, Z64)], n, seed)
@@ -71,7 +71,7 @@ def test_transpose_product(m: int, d: int, shift: int, n: int, seed: int) -> Non
     x, e = integers(draw, (m, d), 2**40), integers(draw, (count,), LARGEST)
 
     async def body(p: Party, s: list[Share]) -> Share:
-        return await transpose_product(p, await hold(p, s[0]), rows, s[1], shift, label="e")
+        return await transpose_product(p, take_rows(await hold(p, s[0]), rows), s[1], shift, label="e")
 
     (g,), outcome = on_shares(body, [(words(x), 14, Z64), (words(e), 50, Z64)], n, seed)
     exact = x[rows.index].T @ e
@@ -89,7 +89,7 @@ def test_transpose_product_has_no_bias(n: int) -> None:
 
     async def body(p: Party, s: list[Share]) -> Share:
         held = await hold(p, s[0])
-        return await transpose_product(p, held, Rows.of(np.arange(count)), s[1], shift, label="e")
+        return await transpose_product(p, take_rows(held, Rows.of(np.arange(count))), s[1], shift, label="e")
 
     (g,), _ = on_shares(body, [(words(np.ones((count, 1))), 0, Z64), (words([value] * count), 20, Z64)], n)
     assert abs(int(signed(g)[0]) - count * value / 2**shift) < 5 * 0.5 * count**0.5
@@ -118,7 +118,7 @@ def test_rows_are_equal_when_they_name_the_same_rows_in_the_same_order() -> None
 def test_other_rows_than_planned_are_another_program() -> None:
     async def body(p: Party, s: list[Share]) -> Share:
         rows = Rows.of(np.array([0 if p.dry else 1]))
-        z, _ = await product(p, await hold(p, s[0]), rows, s[1], 3, label="w")
+        z, _ = await product(p, take_rows(await hold(p, s[0]), rows), s[1], 3, label="w")
         return z
 
     with pytest.raises(InternalError, match="not in its plan"):

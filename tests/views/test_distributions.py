@@ -16,7 +16,7 @@ from mpc.ring import Z64
 from mpc.share import Mask, Share
 from protocols.beaver import matmul, multiply
 from protocols.comparison import any_set, outside
-from protocols.held import Rows, hold, product, transpose_product
+from protocols.held import Rows, hold, product, take_rows, transpose_product
 from protocols.secure_sum import secure_sum
 from protocols.sigmoid import sigmoid
 from protocols.sigmoid_fits import FITS
@@ -75,9 +75,9 @@ async def _matmul(p: Party, x: Share, y: Share) -> Any:
 async def _held(p: Party, x: Share, y: Share) -> Any:
     held = await hold(p, x.reshape(2, WIDTH // 2))
     rows = Rows.of(np.array([0, 1]))
-    await product(p, held, rows, y[: WIDTH // 2], 9, label="w")
-    await product(p, held, rows, y[WIDTH // 2 :], 9, label="w again")
-    return await transpose_product(p, held, rows, y[:2], 9, label="e")
+    await product(p, take_rows(held, rows), y[: WIDTH // 2], 9, label="w")
+    await product(p, take_rows(held, rows), y[WIDTH // 2 :], 9, label="w again")
+    return await transpose_product(p, take_rows(held, rows), y[:2], 9, label="e")
 
 
 async def _sigmoid(p: Party, x: Share, y: Share) -> Any:
