@@ -91,6 +91,45 @@ def plan(scenario: Path, as_json: bool) -> None:
 
 
 @cli.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option(
+    "--data",
+    "files",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="An owner's table, CSV or Parquet: once for each owner, twice at least.",
+)
+@click.option("--target", metavar="COLUMN", help="The column to predict (default: the only one with 0 and 1).")
+@click.option("--positive", metavar="VALUE", help="The target's value that counts as 1, if it is not 1, yes or true.")
+@click.option("--id", "identifier", metavar="COLUMN", help="The column that names a row (default: one called so).")
+def new(
+    folder: Path, files: tuple[Path, ...], target: str | None, positive: str | None, identifier: str | None
+) -> None:
+    """Write a commented scenario into DIR, for your own tables or for made-up ones.
+
+    Looks into the files: the owners are named after them, and every numeric column that all have is a feature.
+    """
+    from parties.new_choices import Asked
+    from parties.new_scenario import new_scenario
+
+    for line in new_scenario(folder, files, Asked(target, positive, identifier)).lines:
+        click.echo(line)
+
+
+@cli.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+def report(folder: Path) -> None:
+    """Print the summary of the run whose record is in DIR, and write its report.html anew."""
+    from parties.read_record import read_record
+    from parties.report import write_report
+    from parties.summary import print_summary
+
+    record = read_record(folder)
+    write_report(record, folder)
+    print_summary(record, folder)
+
+
+@cli.command()
 @click.argument("name")
 @_KEYS
 def keygen(name: str, keys: Path) -> None:

@@ -1,0 +1,323 @@
+"""`mpc new`: a commented scenario for the owners' files, seen to be one that runs before it is left there."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from mpc.errors import UsageError
+from parties.data_cells import TextForm
+
+if TYPE_CHECKING:
+    from parties.new_choices import Asked, Choice
+    from parties.new_columns import FileLook
+
+FILE: Final = "scenario.toml"
+HELPER: Final = "helper"
+_COMMENT_AT: Final = 36
+_WIDTH: Final = 110
+_STEPS_AN_EPOCH: Final = 50
+_BATCHES: Final = (32, 64, 128, 256, 512, 1024)
+_MOST_NAMED: Final = 20
+
+
+@dataclass(frozen=True)
+class Made:
+    """The scenario that was written, and what to tell the user of it."""
+
+    path: Path
+    lines: tuple[str, ...]
+
+
+def new_scenario(folder: Path, data: Sequence[Path], asked: Asked) -> Made:
+    """Write FOLDER/scenario.toml for these files, one an owner; without any, for two made-up ones.
+
+    Raises:
+        UsageError: there is one already, too few files or columns, or it is not clear what is to be predicted.
+        DataError: a file cannot be read, or is not fit to be trained on.
+    """
+    from parties.new_choices import Asked, choose
+    from parties.new_columns import look_into
+
+    path = folder / FILE
+    _check_call(path, data, asked)
+    created = _created(folder)
+    made_up: list[Path] = []
+    try:
+        if not data:
+            from parties.made_up import IDENTIFIER, TARGET, write_made_up
+
+            made_up = write_made_up(folder)
+            asked = Asked(target=TARGET, identifier=IDENTIFIER)
+        files = [look_into(file, owner) for owner, file in owner_names(data or made_up).items()]
+        choice = _written(path, files, choose(files, asked), bool(made_up))
+    except BaseException:
+        # What is left behind would be taken for a scenario that runs.
+        for left in made_up:
+            left.unlink(missing_ok=True)
+        if created:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+    return Made(path, tuple(_told(path, files, choice, bool(made_up))))
+
+
+def owner_names(files: Sequence[Path]) -> dict[str, Path]:
+    """A name for each file's owner: the file's, with its folder's before it where that tells two apart."""
+    plain = [_name(file.stem) for file in files]
+    if len(set(plain)) < len(plain):
+        plain = [_name(f"{file.absolute().parent.name}_{file.stem}") for file in files]
+    names: dict[str, Path] = {}
+    for name, file in zip(plain, files, strict=True):
+        number, free = 1, name
+        while free in names or free == HELPER:
+            number += 1
+            free = f"{name}_{number}"
+        names[free] = file
+    return names
+
+
+def _name(text: str) -> str:
+    """A party's name made of a text: small letters, digits and _, a letter first."""
+    name = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+    return (name if name[:1].isalpha() else f"owner_{name}".rstrip("_"))[:50]
+
+
+def _check_call(path: Path, data: Sequence[Path], asked: Asked) -> None:
+    if path.exists():
+        raise UsageError(f"{path} is there already", "name another folder, or remove that file first")
+    if len(data) == 1:
+        raise UsageError("only one file is named", "give --data once for each owner, twice at least")
+    if not data and (asked.target or asked.positive or asked.identifier):
+        raise UsageError(
+            "--target, --positive and --id name columns of files, but no file is named", "name the files with --data"
+        )
+    seen: dict[Path, Path] = {}
+    for file in data:
+        if file.resolve() in seen:
+            raise UsageError(f"{file} is named twice", "give each owner a file of its own")
+        seen[file.resolve()] = file
+        try:
+            str(file.resolve()).encode("utf-8")
+        except UnicodeEncodeError:
+            raise UsageError("a file's path is not UTF-8, and so cannot stand in a scenario", "rename it") from None
+
+
+def _created(folder: Path) -> bool:
+    """Make the folder; whether it was not there."""
+    there = folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = "it is, or is in, a file" if there or not error.strerror else error.strerror.lower()
+        raise UsageError(f"the folder {folder} cannot be used: {reason}", "name another") from None
+    return not there
+
+
+def _written(path: Path, files: Sequence[FileLook], choice: Choice, made_up: bool) -> Choice:
+    """Write the scenario, see that it runs, and leave out what would stop it; returns what was chosen in the end."""
+    try:
+        _write(path, scenario_text(path, files, choice, made_up), "x")
+    except FileExistsError:
+        raise UsageError(f"{path} is there already", "name another folder, or remove that file first") from None
+    try:
+        same = _always_the_same(path)
+        if same:
+            choice = choice.without(same, "the same in all training rows")
+            if not choice.features:
+                raise UsageError("no numeric column is left: each is the same in all training rows", "give more rows")
+            _write(path, scenario_text(path, files, choice, made_up), "w")
+        _plan(path)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return choice
+
+
+def _write(path: Path, text: str, mode: str) -> None:
+    try:
+        with path.open(mode, encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be written: {(error.strerror or str(error)).lower()}", "name another"
+        ) from None
+
+
+def _always_the_same(path: Path) -> list[str]:
+    """The features that no training row of any owner differs in: nothing can be learnt from them."""
+    from parties.data import load_owner_table
+    from parties.rows import own_rows
+    from parties.scenario import load_scenario
+
+    scenario = load_scenario(path)
+    features = scenario.task.feature_names or ()
+    rows = [own_rows(load_owner_table(scenario, owner), scenario, features).x_train for owner in scenario.owners]
+    low = [min(float(x[:, k].min()) for x in rows) for k in range(len(features))]
+    high = [max(float(x[:, k].max()) for x in rows) for k in range(len(features))]
+    return [name for name, least, most in zip(features, low, high, strict=True) if least == most]
+
+
+def _plan(path: Path) -> None:
+    """Load the scenario and all data, and plan the run, as `mpc run` would."""
+    from parties.plan_scenario import planned
+    from parties.scenario import load_scenario
+
+    planned(load_scenario(path))
+
+
+def scenario_text(path: Path, files: Sequence[FileLook], choice: Choice, made_up: bool) -> str:
+    """The scenario file, each setting with what it means."""
+    lines = _head_lines(path, made_up)
+    for place, file in enumerate(files):
+        lines += ["", *_owner_lines(path, file, first=place == 0)]
+    lines += [
+        "",
+        f"[parties.{HELPER}]",
+        _line('role = "helper"', "deals random numbers that speed the others up; sees no data,"),
+        _line("", "and must not side with any owner"),
+        "",
+        *_task_lines(files, choice),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _head_lines(path: Path, made_up: bool) -> list[str]:
+    said = (
+        "# Written by `mpc new`. Change what you like: docs/scenario.md says what there is, and `mpc plan` checks it."
+    )
+    return [
+        said,
+        *(["# The patients in made_up_a.csv and made_up_b.csv are made up, and so is what predicts what."] * made_up),
+        "#",
+        f"#   mpc plan {FILE}      what it costs and who learns what, before anything is sent",
+        f"#   mpc run  {FILE}      every party a process of its own, on this machine",
+        "",
+        _line("schema = 1", "the version of this file's format"),
+        _line(f"name = {_toml(_study(path))}", "names the folder of each run's record"),
+        _line("seed = 1", "public: which rows are held out, and their order; no secret"),
+        _line("", "comes from it"),
+    ]
+
+
+def _owner_lines(path: Path, file: FileLook, *, first: bool) -> list[str]:
+    usual = TextForm()
+    at = file.path.parent.resolve() / file.path.name  # a link stays a link
+    near = os.path.relpath(at, path.parent.resolve())
+    lines = [
+        f"[parties.{file.owner}]",
+        _line('role = "owner"', "has data and takes part in the computation" if first else ""),
+        _line(f"data = {_toml(near)}", "relative to this file" if first else ""),
+    ]
+    if file.form.encoding != usual.encoding:
+        lines.append(_line(f"encoding = {_toml(file.form.encoding)}", "a guess, as the file is not UTF-8"))
+    if file.form.decimal != usual.decimal:
+        lines.append(_line(f"decimal = {_toml(file.form.decimal)}", "numbers are written like 3,14"))
+    if file.form.thousands is not None:
+        lines.append(_line(f"thousands = {_toml(file.form.thousands)}", "what stands between thousands"))
+    return lines
+
+
+def _task_lines(files: Sequence[FileLook], choice: Choice) -> list[str]:
+    rows = sum(file.rows for file in files)
+    batch = next((size for size in _BATCHES if 0.8 * rows / size <= _STEPS_AN_EPOCH), _BATCHES[-1])
+    missing: Mapping[str, str] = {
+        "drop": "leaves out rows in which a value is missing",
+        "mean": "puts a column's mean where a value is missing",
+        "refuse": 'a missing value is an error; or "drop", or "mean"',
+    }
+    lines = [
+        "[task]",
+        _line('kind = "logistic_regression"', ""),
+        _line('partition = "horizontal"', "the owners have the same columns of different patients"),
+        _line(f"target = {_toml(choice.target)}", "the column to predict"),
+    ]
+    if choice.positive is not None:
+        lines.append(_line(f"positive = {_toml(choice.positive)}", "the value of it that counts as 1"))
+    if choice.identifier is not None:
+        lines.append(_line(f"id = {_toml(choice.identifier)}", "names a row, and no two the same; never a feature"))
+    else:
+        lines.append(_line('# id = "patient"', "a column that names a row, if there is one"))
+    return [
+        *lines,
+        _line(f"missing = {_toml(choice.missing)}", missing[choice.missing]),
+        _line("features = [", "what it is predicted from; take out what should not be used"),
+        *_wrapped([_toml(name) for name in choice.features]),
+        "]",
+        _line("standardise = true", "to the mean and spread of all rows together, which all see"),
+        _line("test_fraction = 0.2", "of each owner's rows: held out, and used for the metrics only"),
+        _line('solver = "sgd"', "mini-batch gradient descent:"),
+        _line("epochs = 10", "  how often each row is used,"),
+        _line(f"batch_size = {batch}", "  how many rows a step uses, from all owners,"),
+        _line("learning_rate = 0.5", "  and how far a step goes"),
+        _line("l2 = 0.0", "more than 0 keeps the weights small"),
+        _line('reveal = ["model", "metrics"]', "nothing else is opened at the end"),
+    ]
+
+
+def _told(path: Path, files: Sequence[FileLook], choice: Choice, made_up: bool) -> list[str]:
+    """What the user is told."""
+    where = shlex.quote(str(path))
+    owners = ", ".join(f"{file.owner} ({file.rows:,} rows)" for file in files)
+    lines = [f"wrote {path}", ""]
+    if made_up:
+        lines += ["The patients in made_up_a.csv and made_up_b.csv, next to it, are made up.", ""]
+    used = _some(list(choice.features))
+    lines += [
+        f"  owners      {owners}",
+        f"  target      {choice.target}" + (f" (1 where it is {choice.positive})" if choice.positive else ""),
+        f"  id          {choice.identifier or 'none'}",
+        f"  features    {len(choice.features)}: {used}",
+    ]
+    left = [f"{name} ({why})" for name, why in choice.left_out.items()]
+    if left:
+        lines.append(f"  left out    {_some(left)}")
+    if choice.missing != "refuse":
+        what = "rows with one are dropped" if choice.missing == "drop" else "the column's mean takes their place"
+        lines.append(f"  missing     values are: {what}")
+    return [
+        *lines,
+        "",
+        "Next, see what it will cost and who will learn what; then run it, with every party on this machine:",
+        f"  mpc plan {where}",
+        f"  mpc run {where}",
+    ]
+
+
+def _some(items: Sequence[str]) -> str:
+    more = f" and {len(items) - _MOST_NAMED} more" if len(items) > _MOST_NAMED else ""
+    return ", ".join(items[:_MOST_NAMED]) + more
+
+
+def _study(path: Path) -> str:
+    """The scenario's name: its folder's, as far as a name may have it."""
+    name = re.sub(r"[^\w .-]+", "-", path.parent.resolve().name).strip("-. ")
+    return name[:100] if re.match(r"\w", name) else "my-study"
+
+
+def _line(setting: str, comment: str) -> str:
+    return f"{setting:<{_COMMENT_AT - 1}} # {comment}" if comment else setting
+
+
+def _wrapped(items: Sequence[str]) -> list[str]:
+    """A list's items, as many in a line as fit."""
+    lines = [""]
+    for item in items:
+        if lines[-1] and len(lines[-1]) + len(item) + 2 > _WIDTH:
+            lines.append("")
+        lines[-1] += f" {item},"
+    return [f"   {line}" for line in lines]
+
+
+def _toml(text: str) -> str:
+    """A text as TOML has it: as JSON does, but for one letter."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
