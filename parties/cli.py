@@ -132,13 +132,36 @@ def report(folder: Path) -> None:
 @cli.command()
 @click.argument("name")
 @_KEYS
-def keygen(name: str, keys: Path) -> None:
+@click.option(
+    "--passphrase", is_flag=True, help="Put the private key under a passphrase: asked, or in BEAVERLODGE_PASSPHRASE."
+)
+def keygen(name: str, keys: Path, passphrase: bool) -> None:
     """Make the key pair of the party NAME and print the public_key for the scenario."""
-    from parties.keys import generate
+    from parties.keys import generate, new_passphrase
 
-    path, text = generate(name, keys)
+    path, text = generate(name, keys, new_passphrase() if passphrase else None)
     click.echo(f'public_key = "{text}"')
-    click.echo(f"the private key is in {path}: keep it on this machine, readable by you alone", err=True)
+    under = ", under the passphrase" if passphrase else ""
+    click.echo(f"the private key is in {path}{under}: keep it on this machine, readable by you alone", err=True)
+
+
+@cli.group()
+def roster() -> None:
+    """Keep the parties' public keys in one file that an administrator signs."""
+
+
+@roster.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--as", "name", required=True, help="Whose key signs: the NAME of `mpc keygen NAME`.")
+@_KEYS
+def sign(file: Path, name: str, keys: Path) -> None:
+    """Sign the roster FILE as the administrator NAME; the signature is written to FILE.sig."""
+    from parties.roster import sign_roster
+
+    where, text, signed = sign_roster(file, name, keys)
+    click.echo(f'signed_by = "{text}"')
+    told = f"{', '.join(signed.parties)}; revoked keys: {len(signed.revoked)}"
+    click.echo(f"the signature of {file} ({told}) is in {where}: hand out both files", err=True)
 
 
 def main() -> None:

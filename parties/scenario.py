@@ -33,6 +33,7 @@ from parties.scenario_models import (
     LogisticTask,
     NetworkSpec,
     PartySpec,
+    RosterSpec,
     SessionSpec,
     SqlSource,
     TestingSpec,
@@ -44,6 +45,7 @@ __all__ = [
     "LogisticTask",
     "NetworkSpec",
     "PartySpec",
+    "RosterSpec",
     "Scenario",
     "SessionSpec",
     "SqlSource",
@@ -59,7 +61,7 @@ MOST_PARTIES = 64
 _OWN_AFFAIR = {"data", "encoding", "decimal", "thousands"}
 _PARTY_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _HEAD_KEYS = ("schema", "name", "seed")
-_TABLE_KEYS = ("parties", "task", "network", "session", "testing")
+_TABLE_KEYS = ("parties", "task", "network", "session", "testing", "roster")
 _ELSEWHERE: Mapping[str, Sequence[str]] = {
     "the top of the file": _HEAD_KEYS,
     "[task]": tuple(LogisticTask.model_fields),
@@ -67,6 +69,7 @@ _ELSEWHERE: Mapping[str, Sequence[str]] = {
     "[network]": tuple(NetworkSpec.model_fields),
     "[session]": tuple(SessionSpec.model_fields),
     "[testing]": tuple(TestingSpec.model_fields),
+    "[roster]": tuple(RosterSpec.model_fields),
 }
 
 
@@ -90,6 +93,7 @@ def load_scenario(path: Path) -> Scenario:
     network = _read_optional(NetworkSpec, raw, "network", problems)
     session = _read_optional(SessionSpec, raw, "session", problems)
     testing = _read_optional(TestingSpec, raw, "testing", problems)
+    roster = _read_optional(RosterSpec, raw, "roster", problems)
     if parties is not None:
         check_roles(parties, problems)
         check_links(parties, problems)
@@ -108,6 +112,7 @@ def load_scenario(path: Path) -> Scenario:
         network=network,
         session=session or SessionSpec(),
         testing=testing,
+        roster=roster,
         path=path,
     )
 
@@ -123,7 +128,7 @@ def differences(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]
 
 
 class Scenario(BaseModel):
-    """A whole scenario file, checked. All is agreed on but `path`, each party's `data` and how those are written."""
+    """A whole scenario file, checked. All is agreed on but where files are and how data are written."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -134,6 +139,7 @@ class Scenario(BaseModel):
     network: NetworkSpec | None
     session: SessionSpec
     testing: TestingSpec | None
+    roster: RosterSpec | None = None
     path: Path
 
     @property
@@ -179,7 +185,8 @@ class Scenario(BaseModel):
 
     def agreed(self) -> dict[str, Any]:
         """All that the parties must agree on, as plain JSON values."""
-        values = self.model_dump(mode="json", exclude={"path": True, "parties": {"__all__": _OWN_AFFAIR}})
+        left_out: Any = {"path": True, "parties": {"__all__": _OWN_AFFAIR}, "roster": {"file"}}
+        values = self.model_dump(mode="json", exclude=left_out)
         # Which owner comes first matters, and a JSON object has no order.
         return {"schema": SCHEMA, "party_order": list(self.parties), **values}
 

@@ -147,6 +147,13 @@ class NetworkSpec(_Table):
     bandwidth_mbit: float | None = Field(default=None, gt=0.0, description="a number above 0")
 
 
+class RosterSpec(_Table):
+    """Where the parties' public keys are, if not in the scenario, and whose signature they need."""
+
+    file: Text = Field(description="the path of the roster")
+    signed_by: Text = Field(description="the administrator's text that `mpc keygen` prints")
+
+
 class SessionSpec(_Table):
     """How long a party waits for the others, in seconds. `patience` None: the runtime chooses."""
 

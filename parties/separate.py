@@ -9,6 +9,7 @@ from typing import Any
 
 from mpc.errors import UsageError
 from parties import keys
+from parties.roster import public_texts
 from parties.scenario import Scenario, split_address
 from parties.supervisor import Reporter
 from parties.take_part import Place, take_part
@@ -28,11 +29,14 @@ def place(scenario: Scenario, me: str, folder: Path) -> Place:
     if me not in scenario.parties:
         raise UsageError(f"the scenario has no party '{me}'", f"its parties are {', '.join(scenario.parties)}")
     identity, text = keys.load(me, folder)
-    publics = {name: _public_key(scenario, name) for name in scenario.parties}
+    publics = {name: keys.curve_key(text) for name, text in public_texts(scenario).items()}
     if publics[me] != identity.public:
+        where, all_copies = ("the roster", "and have it signed again")
+        if scenario.roster is None or scenario.parties[me].public_key is not None:
+            where, all_copies = ("the scenario", "in every party's copy")
         raise UsageError(
-            f"the key file of {me} does not match its public_key in the scenario",
-            f'write public_key = "{text}" there, in every party\'s copy',
+            f"the key file of {me} does not match its public_key in {where}",
+            f'write public_key = "{text}" there, {all_copies}',
             party=me,
         )
     address = scenario.parties[me].address
@@ -54,18 +58,6 @@ def _dials(scenario: Scenario, me: str, peer: str) -> bool:
     if mine is not None and theirs is not None:
         return order.index(me) > order.index(peer)
     return theirs is not None
-
-
-def _public_key(scenario: Scenario, name: str) -> bytes:
-    text = scenario.parties[name].public_key
-    if text is None:
-        raise UsageError(
-            f"[parties.{name}] has no public_key", f"`mpc keygen {name}` prints it; it belongs in every party's copy"
-        )
-    try:
-        return keys.curve_key(text)
-    except ValueError:
-        raise UsageError(f"[parties.{name}] public_key is not one", "`mpc keygen` prints it") from None
 
 
 def _endpoint(scenario: Scenario, name: str) -> str:

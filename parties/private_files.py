@@ -1,0 +1,157 @@
+"""Files that are one user's own: keys, approvals, releases, policy. Others may neither read nor change them."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from mpc.errors import UsageError
+
+_OTHERS_MAY_READ_OR_WRITE = 0o077
+_OTHERS_MAY_WRITE = 0o022
+
+
+def make_folder(folder: Path) -> None:
+    """The folder, made for its owner alone where it is missing.
+
+    Raises:
+        UsageError: it cannot be made, or others can change what is in it.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"the folder {folder} cannot be written: {_reason(error)}") from None
+    check_folder(folder)
+
+
+def check_folder(folder: Path) -> None:
+    """That nobody else can put another file in a file's place.
+
+    Raises:
+        UsageError: others can, or the folder cannot be looked at.
+    """
+    try:
+        found = folder.stat()
+    except OSError as error:
+        raise UsageError(f"the folder {folder} cannot be read: {_reason(error)}") from None
+    if stat.S_IMODE(found.st_mode) & _OTHERS_MAY_WRITE:
+        raise UsageError(f"others than its owner can change what is in {folder}", f"chmod go-w {folder}")
+    _check_owner(found, folder)
+
+
+def read_private(path: Path) -> bytes:
+    """What is in a file that only its owner can open.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        UsageError: it cannot be read, or others can open it.
+    """
+    return _read(path, _OTHERS_MAY_READ_OR_WRITE)
+
+
+def read_own(path: Path) -> bytes:
+    """What is in a file that others may read, but not change.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        UsageError: it cannot be read, or others can change it.
+    """
+    return _read(path, _OTHERS_MAY_WRITE)
+
+
+def create_private(path: Path, content: bytes) -> None:
+    """A new file that only its owner can open; nothing is left behind if it cannot be written whole.
+
+    Raises:
+        FileExistsError: it is there already.
+        UsageError: it cannot be written.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {_reason(error)}") from None
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise UsageError(f"{path} cannot be written: {_reason(error)}") from None
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Puts new content, readable by its owner only, in a file's place, whole or not at all.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    create_private(temporary, content)
+    try:
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise UsageError(f"{path} cannot be written: {_reason(error)}") from None
+
+
+def append_private(path: Path, content: bytes) -> None:
+    """Adds to the end of a file that only its owner can open, and waits until it is on the disk.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "ab", buffering=0) as file:
+            written = file.write(content)
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {_reason(error)}") from None
+    if written != len(content):
+        raise UsageError(f"{path} cannot be written: the disk is full")
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Alone among this machine's processes that lock the same folder."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _read(path: Path, forbidden: int) -> bytes:
+    try:
+        # The rights are those of the very file that is read, whatever is put in its place meanwhile.
+        with open(path, "rb") as file:
+            found = os.fstat(file.fileno())
+            content = file.read()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {_reason(error)}") from None
+    if stat.S_IMODE(found.st_mode) & forbidden:
+        if forbidden == _OTHERS_MAY_WRITE:
+            raise UsageError(f"others than its owner can change {path}", f"chmod go-w {path}")
+        raise UsageError(f"others than its owner can read {path}", f"chmod 600 {path}")
+    _check_owner(found, path)
+    return content
+
+
+def _check_owner(found: os.stat_result, path: Path) -> None:
+    if os.geteuid() not in (0, found.st_uid) and found.st_uid != 0:
+        raise UsageError(f"{path} belongs to another user", "run as that user, or copy it into a folder of your own")
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or "unknown reason"
