@@ -235,7 +235,7 @@ def test_a_frame_that_was_under_way_is_no_sign_of_life() -> None:
     late = Link("b", "a")
     late.data(0, b"hello")
     channel, script = scripted([Disconnected("b"), came("b", late.resume())])
-    error = fails(lambda: channel.pull("b", "more"), PeerLostError, "lost contact with b for more than 30 s")
+    error = fails(lambda: channel.pull("b", "more", 300), PeerLostError, "lost contact with b for more than 30 s")
     assert error.party == "b" and 30 <= script.time < 31
 
 
