@@ -66,11 +66,6 @@ class FileLook:
     form: TextForm
     columns: Mapping[str, Look]
 
-    @property
-    def numeric(self) -> int:
-        """How many columns can be features."""
-        return sum(not look.why for look in self.columns.values())
-
 
 def look_into(path: Path, owner: str) -> FileLook:
     """What a CSV or Parquet file holds. Numbers may be written in any one form that fits more columns than others do.
@@ -79,14 +74,16 @@ def look_into(path: Path, owner: str) -> FileLook:
         DataError: the file cannot be read.
     """
     encoding = _encoding(path)
-    best = _look(path, owner, TextForm(encoding))
-    if path.suffix.lower() not in TEXT_ENDINGS or all(look.kind != "other" for look in best.columns.values()):
-        return best
-    others = [_look(path, owner, TextForm(encoding, *signs)) for signs in _OTHER_FORMS]
-    most = max(other.numeric for other in others)
-    fitting = [other for other in others if other.numeric == most > best.numeric]
+    found = _look(path, owner, TextForm(encoding))
+    unclear = [name for name, look in found.columns.items() if look.kind == "other"]
+    if path.suffix.lower() not in TEXT_ENDINGS or not unclear:
+        return found
+    forms = [TextForm(encoding, *signs) for signs in _OTHER_FORMS]
+    counts = [_numbers(path, owner, form) for form in forms]
+    usual = sum(look.kind == "number" for look in found.columns.values())
+    fitting = [form for form, count in zip(forms, counts, strict=True) if count == max(counts) > usual]
     # 1,234 alone may be either number: nothing is guessed then.
-    return fitting[0] if len({other.form.decimal for other in fitting}) == 1 else best
+    return _look(path, owner, fitting[0]) if len({form.decimal for form in fitting}) == 1 else found
 
 
 def _encoding(path: Path) -> str:
@@ -115,10 +112,16 @@ def _look(path: Path, owner: str, form: TextForm) -> FileLook:
         return FileLook(owner, path, raw.rows, form, {look.name: look for look in looks})
 
 
+def _numbers(path: Path, owner: str, form: TextForm) -> int:
+    """How many columns are numbers, if the file is written in this form."""
+    with open_source(str(path.absolute()), owner, path.parent, form) as raw:
+        return sum(kind == "number" for kind, _ in _kinds(raw, list(raw.columns)).values())
+
+
 def _kinds(raw: RawTable, columns: list[Column]) -> dict[Column, tuple[Kind, str]]:
     """What each column holds; one that is almost all numbers is "other", with the reason."""
     try:
-        kinds = kinds_of(raw, columns, required=False, dates=False)
+        kinds = kinds_of(raw, columns, required=False, dates=True)
         return {column: (kind, "") for column, kind in zip(columns, kinds, strict=True)}
     except DataError:
         return {column: _kind(raw, column) for column in columns}
@@ -126,7 +129,7 @@ def _kinds(raw: RawTable, columns: list[Column]) -> dict[Column, tuple[Kind, str
 
 def _kind(raw: RawTable, column: Column) -> tuple[Kind, str]:
     try:
-        (kind,) = kinds_of(raw, [column], required=False, dates=False)
+        (kind,) = kinds_of(raw, [column], required=False, dates=True)
     except DataError as error:
         return "other", error.message.partition(f"column '{column.name}' ")[2] or error.message
     return kind, ""

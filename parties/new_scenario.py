@@ -6,18 +6,24 @@ import json
 import os
 import re
 import shlex
+import unicodedata
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
+
+import numpy as np
 
 from mpc.errors import UsageError
+from parties.data import load_owner_table
 from parties.data_cells import TextForm
-
-if TYPE_CHECKING:
-    from parties.new_choices import Asked, Choice
-    from parties.new_columns import FileLook
+from parties.made_up import IDENTIFIER, TARGET, write_made_up
+from parties.new_choices import Asked, Choice, choose
+from parties.new_columns import FileLook, look_into
+from parties.rows import own_rows, row_counts
+from parties.scenario import load_scenario
+from parties.take_part import plan_for
 
 FILE: Final = "scenario.toml"
 HELPER: Final = "helper"
@@ -43,17 +49,12 @@ def new_scenario(folder: Path, data: Sequence[Path], asked: Asked) -> Made:
         UsageError: there is one already, too few files or columns, or it is not clear what is to be predicted.
         DataError: a file cannot be read, or is not fit to be trained on.
     """
-    from parties.new_choices import Asked, choose
-    from parties.new_columns import look_into
-
     path = folder / FILE
     _check_call(path, data, asked)
     created = _created(folder)
     made_up: list[Path] = []
     try:
         if not data:
-            from parties.made_up import IDENTIFIER, TARGET, write_made_up
-
             made_up = write_made_up(folder)
             asked = Asked(target=TARGET, identifier=IDENTIFIER)
         files = [look_into(file, owner) for owner, file in owner_names(data or made_up).items()]
@@ -86,7 +87,8 @@ def owner_names(files: Sequence[Path]) -> dict[str, Path]:
 
 def _name(text: str) -> str:
     """A party's name made of a text: small letters, digits and _, a letter first."""
-    name = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+    plain = unicodedata.normalize("NFKD", text.lower()).encode("ascii", "ignore").decode("ascii")  # u for an umlaut
+    name = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")
     return (name if name[:1].isalpha() else f"owner_{name}".rstrip("_"))[:50]
 
 
@@ -101,6 +103,8 @@ def _check_call(path: Path, data: Sequence[Path], asked: Asked) -> None:
         )
     seen: dict[Path, Path] = {}
     for file in data:
+        if not file.exists():
+            raise UsageError(f"there is no file {file}", "check what follows --data")
         if file.resolve() in seen:
             raise UsageError(f"{file} is named twice", "give each owner a file of its own")
         seen[file.resolve()] = file
@@ -128,17 +132,17 @@ def _written(path: Path, files: Sequence[FileLook], choice: Choice, made_up: boo
     except FileExistsError:
         raise UsageError(f"{path} is there already", "name another folder, or remove that file first") from None
     try:
-        same = _always_the_same(path)
-        if same:
+        while True:
+            same = _useless(path)
+            if not same:
+                return choice
             choice = choice.without(same, "the same in all training rows")
             if not choice.features:
                 raise UsageError("no numeric column is left: each is the same in all training rows", "give more rows")
             _write(path, scenario_text(path, files, choice, made_up), "w")
-        _plan(path)
     except BaseException:
         path.unlink(missing_ok=True)
         raise
-    return choice
 
 
 def _write(path: Path, text: str, mode: str) -> None:
@@ -153,26 +157,21 @@ def _write(path: Path, text: str, mode: str) -> None:
         ) from None
 
 
-def _always_the_same(path: Path) -> list[str]:
-    """The features that no training row of any owner differs in: nothing can be learnt from them."""
-    from parties.data import load_owner_table
-    from parties.rows import own_rows
-    from parties.scenario import load_scenario
+def _useless(path: Path) -> list[str]:
+    """The features that are the same in all training rows of all owners; without any, the run has been planned.
 
+    Reads everything as a run would, and so finds what would stop one.
+    """
     scenario = load_scenario(path)
     features = scenario.task.feature_names or ()
-    rows = [own_rows(load_owner_table(scenario, owner), scenario, features).x_train for owner in scenario.owners]
-    low = [min(float(x[:, k].min()) for x in rows) for k in range(len(features))]
-    high = [max(float(x[:, k].max()) for x in rows) for k in range(len(features))]
-    return [name for name, least, most in zip(features, low, high, strict=True) if least == most]
-
-
-def _plan(path: Path) -> None:
-    """Load the scenario and all data, and plan the run, as `mpc run` would."""
-    from parties.plan_scenario import planned
-    from parties.scenario import load_scenario
-
-    planned(load_scenario(path))
+    tables = {owner: load_owner_table(scenario, owner) for owner in scenario.owners}
+    rows = [own_rows(table, scenario, features).x_train for table in tables.values()]
+    low = np.min([x.min(axis=0) for x in rows], axis=0)
+    high = np.max([x.max(axis=0) for x in rows], axis=0)
+    same = [name for name, least, most in zip(features, low, high, strict=True) if least == most]
+    if not same:
+        plan_for(scenario, {owner: row_counts(scenario, table.rows) for owner, table in tables.items()}, len(features))
+    return same
 
 
 def scenario_text(path: Path, files: Sequence[FileLook], choice: Choice, made_up: bool) -> str:

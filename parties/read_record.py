@@ -40,7 +40,7 @@ def read_record(folder: Path) -> dict[str, Any]:
         raise _damaged(path, f"is not valid JSON{at}") from None
     if not isinstance(record, dict) or "status" not in record or not isinstance(record.get("scenario"), dict):
         raise _damaged(path, "is not the record of a run")
-    if record.get("schema") != SCHEMA:
+    if type(record.get("schema")) is not int or record["schema"] != SCHEMA:
         raise UsageError(
             f"{path} follows schema {json.dumps(record.get('schema'))[:40]}, but this version reads {SCHEMA}",
             "use the version that wrote it, or a newer one",

@@ -1,0 +1,351 @@
+"""`mpc new`: what it makes of files, and what it refuses."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mpc.errors import BeaverlodgeError, DataError, UsageError
+from parties.made_up import ROWS, write_made_up
+from parties.new_choices import Asked, called_like_an_id
+from parties.new_scenario import Made, new_scenario, owner_names
+from parties.plan_scenario import planned
+from parties.scenario import load_scenario
+
+Columns = Mapping[str, Any]
+NO_CHOICE = Asked()
+
+
+def columns(rows: int = 40, seed: int = 0, **more: Any) -> dict[str, Any]:
+    """Two measurements, an outcome of 0 and 1, and any other columns."""
+    rng = np.random.default_rng(seed)
+    age = rng.integers(20, 90, rows)
+    return {
+        "age": age,
+        "dose": rng.normal(size=rows).round(3),
+        "ill": (age + rng.normal(size=rows) * 20 > 55) * 1,
+    } | more
+
+
+def write(path: Path, table: Columns, **how: Any) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    frame = pd.DataFrame(table)
+    if path.suffix == ".parquet":
+        frame.to_parquet(path)
+    else:
+        frame.to_csv(path, **{"index": False, **how})
+    return path
+
+
+def make(tmp_path: Path, *tables: Columns, asked: Asked = NO_CHOICE, **how: Any) -> tuple[Made, dict[str, Any]]:
+    """The scenario for these tables, in CSV files a.csv, b.csv, ..., and what it says."""
+    files = [write(tmp_path / f"{'abcdef'[k]}.csv", table, **how) for k, table in enumerate(tables)]
+    made = new_scenario(tmp_path / "study", files, asked)
+    return made, tomllib.loads(made.path.read_text(encoding="utf-8"))
+
+
+def told(made: Made, what: str) -> str:
+    return next((line.split(what, 1)[1].strip() for line in made.lines if line.startswith(f"  {what} ")), "")
+
+
+def plans(made: Made) -> int:
+    """The number of features in the plan of what was written: as `mpc plan` and `mpc run` read it."""
+    settings, _ = planned(load_scenario(made.path))
+    return settings.features
+
+
+def test_without_files_it_makes_up_two_tables_and_says_so(tmp_path: Path) -> None:
+    made = new_scenario(tmp_path / "first", [], NO_CHOICE)
+    again = new_scenario(tmp_path / "second", [], NO_CHOICE)
+    assert plans(made) == 4
+    text = made.path.read_text(encoding="utf-8")
+    assert "made up" in text
+    assert any("are made up" in line for line in made.lines)
+    assert text.split() == again.path.read_text(encoding="utf-8").replace("second", "first").split()
+    for name, rows in ROWS.items():
+        content = (tmp_path / "first" / name).read_bytes()
+        assert content == (tmp_path / "second" / name).read_bytes()
+        assert content.count(b"\n") == rows + 1
+    assert {path.name for path in (tmp_path / "first").iterdir()} == {"scenario.toml", *ROWS}
+
+
+def test_the_made_up_tables_are_found_out_by_themselves(tmp_path: Path) -> None:
+    files = write_made_up(tmp_path)
+    made = new_scenario(tmp_path / "study", files, NO_CHOICE)
+    task = tomllib.loads(made.path.read_text(encoding="utf-8"))["task"]
+    assert (task["target"], task["id"]) == ("readmitted", "patient")
+    assert task["features"] == ["age", "bmi", "systolic_pressure", "days_in_hospital"]
+
+
+def test_every_setting_is_said_and_explained(tmp_path: Path) -> None:
+    made, found = make(tmp_path, columns(), columns(seed=1))
+    assert list(found["parties"]) == ["a", "b", "helper"]
+    assert found["parties"]["a"] == {"role": "owner", "data": "../a.csv"}
+    assert found["task"]["target"] == "ill"
+    assert found["task"]["features"] == ["age", "dose"]
+    assert "id" not in found["task"]
+    assert found["name"] == "study"
+    assert plans(made) == 2
+    lines = made.path.read_text(encoding="utf-8").splitlines()
+    task = lines[lines.index("[task]") :]
+    explained = {line.split(" =")[0] for line in task if "# " in line and " = " in line.split("#")[0]}
+    assert explained >= found["task"].keys() - {"kind"}
+    assert max(map(len, lines)) <= 120
+    assert made.lines[-2:] == (f"  mpc plan {made.path}", f"  mpc run {made.path}")
+
+
+def test_any_number_of_files_of_either_kind(tmp_path: Path) -> None:
+    names = ["north.csv", "east.parquet", "West Side.csv", "south.tsv"]
+    files = [
+        write(tmp_path / name, columns(seed=k), **({"sep": "\t"} if name.endswith("tsv") else {}))
+        for k, name in enumerate(names)
+    ]
+    made = new_scenario(tmp_path / "study", files, NO_CHOICE)
+    scenario = load_scenario(made.path)
+    assert scenario.owners == ("north", "east", "west_side", "south")
+    assert plans(made) == 2
+    assert "north (40 rows)" in told(made, "owners")
+
+
+def test_files_are_named_relative_to_the_scenario(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From wherever it is called, and through a link to a folder."""
+    (tmp_path / "deep" / "real").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "deep" / "real")
+    for k, name in enumerate(("x.csv", "y.csv")):
+        write(tmp_path / "data" / name, columns(seed=k))
+    monkeypatch.chdir(tmp_path / "data")
+    made = new_scenario(Path("../link/study"), [Path("x.csv"), Path("../data/y.csv")], NO_CHOICE)
+    found = tomllib.loads(made.path.read_text(encoding="utf-8"))
+    assert found["parties"]["x"]["data"] == "../../../data/x.csv"
+    assert plans(made) == 2
+
+
+def test_a_folder_with_other_things_in_it_will_do(tmp_path: Path) -> None:
+    files = [write(tmp_path / name, columns(seed=k)) for k, name in enumerate(("x.csv", "y.csv"))]
+    made = new_scenario(tmp_path, files, NO_CHOICE)
+    assert tomllib.loads(made.path.read_text(encoding="utf-8"))["parties"]["y"]["data"] == "y.csv"
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["Klinik Süd.csv", "2nd site.csv"], ["klinik_sud", "owner_2nd_site"]),
+        (["site1/data.csv", "site2/data.csv"], ["site1_data", "site2_data"]),
+        (["x/a b.csv", "x/a-b.csv"], ["x_a_b", "x_a_b_2"]),
+        (["helper.csv", "病院.csv"], ["helper_2", "owner"]),
+        (["!.csv", "?.csv"], None),
+    ],
+)
+def test_owners_are_named_after_their_files(paths: list[str], names: list[str] | None) -> None:
+    found = owner_names([Path(path) for path in paths])
+    assert list(found.values()) == [Path(path) for path in paths]
+    if names is not None:
+        assert list(found) == names
+    assert len(set(found)) == len(paths)
+
+
+def test_what_is_left_out_and_why(tmp_path: Path) -> None:
+    rows = 40
+    extra: dict[str, Any] = {
+        "PatientID": list(range(1000, 1000 + rows)),
+        "visit": list(range(1, rows + 1)),
+        "note": ["well"] * rows,
+        "born": ["1970-01-31"] * rows,
+        "always": [3] * rows,
+        "hole": [None] * rows,
+        "sparse": [1.5, 2.5] + [None] * (rows - 2),
+        "huge": [1e15] + [1.0] * (rows - 1),
+        "dirty": ["5", "6"] * (rows // 2 - 1) + ["5", "about 6"],
+        "smoker": [True, False] * (rows // 2),
+        "plain": [0.5, 1.5] * (rows // 2),
+    }
+    made, found = make(
+        tmp_path, columns(**extra, only_here=[1.0] * rows), columns(seed=1, **extra), asked=Asked(target="ill")
+    )
+    left = told(made, "left out")
+    for words in (
+        "visit (it seems to number the rows)", "note (text)", "born (dates)", "always (always the same)",
+        "hole (empty)", "sparse (mostly empty", "huge (a value is infinite or beyond 2^40)",
+        f"dirty (is not numeric: data row {rows} does not hold a number)", "only_here (not in every file)",
+    ):  # fmt: skip
+        assert words in left, words
+    assert found["task"]["features"] == ["age", "dose", "smoker", "plain"]
+    assert found["task"]["id"] == "PatientID"
+    assert "only_here" not in made.path.read_text(encoding="utf-8"), "the other owner may not have known of it"
+    assert plans(made) == 4
+
+
+def test_a_column_that_differs_in_held_out_rows_only_is_left_out(tmp_path: Path) -> None:
+    """The training would end in an error: there is nothing to learn from it."""
+    from protocols.batches import split
+
+    _, held_out = split(1, "a", 40, 0.2)
+    rare = np.zeros(40)
+    rare[held_out[0]] = 2.5
+    made, found = make(tmp_path, columns(rare=rare), columns(seed=1, rare=np.zeros(40)))
+    assert found["task"]["features"] == ["age", "dose"]
+    assert "rare (the same in all training rows)" in told(made, "left out")
+
+
+@pytest.mark.parametrize("holes, how", [(5, "drop"), (30, "mean")])
+def test_missing_values(tmp_path: Path, holes: int, how: str) -> None:
+    """Complete rows only, unless few would be left."""
+    a, b, c = (
+        np.where(np.arange(60) % 3 == k if holes > 20 else np.arange(60) < holes, np.nan, np.arange(60) % 7.0)
+        for k in range(3)
+    )
+    made, found = make(tmp_path, columns(60, p=a, q=b, r=c), columns(60, seed=1, p=b, q=c, r=a))
+    assert found["task"]["missing"] == how
+    assert told(made, "missing")
+    assert plans(made) == 5
+
+
+def test_numbers_and_letters_as_in_europe(tmp_path: Path) -> None:
+    table = columns(größe=[f"1.{100 + k},5" for k in range(40)])
+    how: dict[str, Any] = {"sep": ";", "decimal": ",", "encoding": "cp1252"}
+    made, found = make(tmp_path, table, table | {"dose": np.linspace(0, 1, 40)}, **how)
+    for party in ("a", "b"):
+        settings = found["parties"][party]
+        assert (settings["encoding"], settings["decimal"], settings["thousands"]) == ("windows-1252", ",", ".")
+    assert found["task"]["features"] == ["age", "dose", "größe"]
+    assert plans(made) == 3
+
+
+def test_a_form_that_is_not_certain_is_not_guessed(tmp_path: Path) -> None:
+    table = columns(dose=[f"1,{100 + k}" for k in range(40)], weight=[50 + k % 7 for k in range(40)])
+    made, found = make(tmp_path, table, table)
+    assert "decimal" not in found["parties"]["a"]
+    assert found["task"]["features"] == ["age", "weight"]
+    assert "dose (has numbers with a thousands separator or a decimal comma" in told(made, "left out")
+
+
+def test_names_that_toml_must_escape(tmp_path: Path) -> None:
+    odd: dict[str, Any] = {
+        'sa"id': [1.5, 2.5] * 20,
+        "back\\slash": [3.5, 4.5, 5, 6] * 10,
+        "del\x7f": [1, 2, 3, 4, 5] * 8,
+    }
+    made, found = make(tmp_path, columns(**odd), columns(seed=1, **odd))
+    assert found["task"]["features"] == ["age", "dose", *odd]
+    assert plans(made) == 5
+
+
+def test_many_columns(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    wide: dict[str, Any] = {f"measurement_number_{k}": rng.normal(size=200).round(2) for k in range(60)}
+    made, found = make(tmp_path, columns(200, **wide), columns(200, seed=1, **wide))
+    assert len(found["task"]["features"]) == plans(made) == 62
+    assert max(map(len, made.path.read_text().splitlines())) <= 120
+    assert "and 42 more" in told(made, "features")
+
+
+def test_a_target_in_words(tmp_path: Path) -> None:
+    words: Callable[[Columns], list[str]] = lambda table: ["M" if one else "B" for one in table["ill"]]  # noqa: E731
+    tables = [columns(seed=k) for k in (0, 1)]
+    coded = [{"age": t["age"], "dose": t["dose"], "diagnosis": words(t)} for t in tables]
+    made, found = make(tmp_path, *coded, asked=Asked(target="diagnosis", positive="M"))
+    assert (found["task"]["target"], found["task"]["positive"]) == ("diagnosis", "M")
+    assert told(made, "target") == "diagnosis (1 where it is M)"
+    assert plans(made) == 2
+
+
+TWO = (columns(), columns(seed=1))
+FLAGS = tuple(columns(seed=k, sex=[0, 1] * 20, smoker=["yes", "no"] * 20) for k in (0, 1))
+WORDS = tuple({"age": t["age"], "stage": ["I", "II"] * 20} for t in TWO)
+
+
+@pytest.mark.parametrize(
+    ("tables", "asked", "message", "hint"),
+    [
+        (FLAGS, Asked(), "'ill', 'sex' and 'smoker' could be", "--target COLUMN"),
+        (WORDS, Asked(), "none holds 0 and 1", "--positive VALUE"),
+        (WORDS, Asked(target="stage"), "in a.csv 'stage' does not", "--positive VALUE"),
+        (WORDS, Asked(positive="II"), "no target is named", "--target COLUMN"),
+        (TWO, Asked(target="Ill"), "a.csv has no column 'Ill'", "did you mean 'ill'?"),
+        (TWO, Asked(target="age"), "in a.csv 'age' does not", "could be predicted: 'ill'"),
+        (TWO, Asked(identifier="mrn"), "--id: a.csv has no column 'mrn'", "its columns are"),
+        (TWO, Asked(identifier="ill"), "both 'ill'", "two columns"),
+        (({"x": [1, 2]}, {"y": [1, 2]}), Asked(), "a.csv has 'x'; b.csv has 'y'", "same name"),
+        (({"ill": [0, 1] * 9, "x": ["a"] * 18},) * 2, Asked(), "'x' (text)", "as numbers"),
+        ((columns(ill=[1] * 40),) * 2, Asked(target="ill"), "'ill' is the same in all rows", "--positive"),
+        (TWO[:1], Asked(), "only one file", "twice at least"),
+    ],
+)
+def test_it_refuses_what_is_not_clear(
+    tmp_path: Path, tables: Sequence[Columns], asked: Asked, message: str, hint: str
+) -> None:
+    with pytest.raises(UsageError) as raised:
+        make(tmp_path, *tables, asked=asked)
+    assert message in raised.value.message
+    assert hint in raised.value.hint
+    assert not (tmp_path / "study").exists(), "nothing is left behind"
+
+
+@pytest.mark.parametrize(
+    ("tables", "message"),
+    [
+        ((columns(3), columns(40)), "3 rows of data, but an owner needs at least 5"),
+        ((columns(), columns(id=[1] * 40)), ""),
+    ],
+)
+def test_data_that_would_not_run_leave_no_scenario(tmp_path: Path, tables: Sequence[Columns], message: str) -> None:
+    asked = Asked(identifier="id") if not message else Asked()
+    with pytest.raises(BeaverlodgeError) as raised:
+        make(tmp_path, *tables, asked=asked)
+    assert message in raised.value.message
+    assert not (tmp_path / "study").exists()
+
+
+def test_an_id_that_repeats_is_an_error_of_the_data(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="the id column 'who' repeats"):
+        make(tmp_path, columns(who=[1] * 40), columns(who=range(40)), asked=Asked(identifier="who"))
+
+
+def test_it_overwrites_nothing(tmp_path: Path) -> None:
+    made, _ = make(tmp_path, *TWO)
+    before = made.path.read_bytes()
+    with pytest.raises(UsageError, match="is there already"):
+        make(tmp_path, *TWO)
+    with pytest.raises(UsageError, match="is there already"):
+        new_scenario(tmp_path / "study", [], NO_CHOICE)
+    assert made.path.read_bytes() == before
+
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "made_up_b.csv").write_text("mine")
+    with pytest.raises(UsageError, match=r"made_up_b\.csv is there already"):
+        new_scenario(tmp_path / "other", [], NO_CHOICE)
+    assert os.listdir(tmp_path / "other") == ["made_up_b.csv"]
+
+
+def test_files_that_are_not_there_or_named_twice(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", columns())
+    with pytest.raises(UsageError, match=r"there is no file .*b\.csv"):
+        new_scenario(tmp_path / "study", [path, tmp_path / "b.csv"], NO_CHOICE)
+    (tmp_path / "link.csv").symlink_to(path)
+    with pytest.raises(UsageError, match="is named twice"):
+        new_scenario(tmp_path / "study", [path, tmp_path / "link.csv"], NO_CHOICE)
+    with pytest.raises(UsageError, match="it is, or is in, a file"):
+        new_scenario(path, [], NO_CHOICE)
+    with pytest.raises(UsageError, match="no file is named"):
+        new_scenario(tmp_path / "study", [], Asked(target="ill"))
+    (tmp_path / "b.csv").write_bytes(b"\x00\x01\x02")
+    with pytest.raises(DataError, match=r"b\.csv: this is not a text file"):
+        new_scenario(tmp_path / "study", [path, tmp_path / "b.csv"], NO_CHOICE)
+    assert not (tmp_path / "study").exists()
+
+
+@pytest.mark.parametrize("name", ["id", "ID", "patient", "Patient ID", "patient_id", "PatientId", "MRN", "case-id"])
+def test_names_of_ids(name: str) -> None:
+    assert called_like_an_id(name)
+
+
+@pytest.mark.parametrize("name", ["acid", "uric_acid", "covid", "width", "age", "inpatient_days", "hiding"])
+def test_names_of_measurements(name: str) -> None:
+    assert not called_like_an_id(name)
