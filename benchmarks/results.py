@@ -1,0 +1,152 @@
+"""What was measured, as plain records that are kept as JSON; the report is written from these alone."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Training:
+    """One contender's measurements of one training job; medians over `runs`.
+
+    Args:
+        who: the contender and its variant.
+        job: the job's key.
+        network: "localhost" or "WAN".
+        encrypted: whether the links were; None where it was not asked for.
+        steps: how many steps were timed together.
+        step_seconds: the median of the runs' times, divided by the steps.
+        spread: the fastest and the slowest run, likewise.
+        setup_seconds: from the start of the processes to the first step's start.
+        online_seconds: all after the set-up; None where a contender has no such notion.
+        rounds: a step's rounds; None where not known.
+        rounds_how: how `rounds` was found.
+        step_bytes: bytes a step and data owner sends; None where not known.
+        helper_bytes: bytes a step that a dealer sends beside them.
+        accuracy: on the held-out rows.
+        difference: max |dw| against the plaintext twin in standardised units.
+        log_loss: on the training rows.
+        note: what else is to be known.
+        failure: why there are no figures; then all others mean nothing.
+    """
+
+    who: str
+    job: str
+    network: str = "localhost"
+    encrypted: bool | None = None
+    runs: int = 0
+    steps: int = 0
+    step_seconds: float | None = None
+    spread: tuple[float, float] | None = None
+    setup_seconds: float | None = None
+    online_seconds: float | None = None
+    rounds: float | None = None
+    rounds_how: str = ""
+    step_bytes: float | None = None
+    helper_bytes: float | None = None
+    accuracy: float | None = None
+    difference: float | None = None
+    log_loss: float | None = None
+    note: str = ""
+    failure: str = ""
+
+
+@dataclass(frozen=True)
+class Micro:
+    """One contender's time for one operation.
+
+    Args:
+        dealing_seconds: what a dealer does ahead of time, where that is not part of `seconds`.
+        error: the largest error of the result.
+    """
+
+    who: str
+    operation: str
+    encrypted: bool | None = None
+    runs: int = 0
+    seconds: float | None = None
+    spread: tuple[float, float] | None = None
+    dealing_seconds: float | None = None
+    rounds: int | None = None
+    error: float | None = None
+    note: str = ""
+    failure: str = ""
+
+
+@dataclass(frozen=True)
+class Floor:
+    """What a step of job A cannot be faster than, in seconds, and the step itself."""
+
+    encrypted: bool
+    step: float
+    frames_transport: float
+    frames_zeromq: float
+    plaintext: float
+    expansion: float
+    frames: tuple[int, ...]
+
+    @property
+    def line(self) -> float:
+        """The floor: the frames over our transport, the plaintext step and one public expansion."""
+        return self.frames_transport + self.plaintext + self.expansion
+
+    @property
+    def bare_line(self) -> float:
+        """The same with the frames over bare ZeroMQ sockets."""
+        return self.frames_zeromq + self.plaintext + self.expansion
+
+
+@dataclass(frozen=True)
+class Peer:
+    """Whether a peer could be set up: its versions, or why not."""
+
+    name: str
+    versions: str = ""
+    seconds: float = 0.0
+    failure: str = ""
+
+
+@dataclass
+class Results:
+    """All of one `make bench`."""
+
+    machine: dict[str, str] = field(default_factory=dict)
+    command: str = ""
+    commands: dict[str, float] = field(default_factory=dict)
+    peers: list[Peer] = field(default_factory=list)
+    trainings: list[Training] = field(default_factory=list)
+    micros: list[Micro] = field(default_factory=list)
+    floors: list[Floor] = field(default_factory=list)
+
+    def write(self, path: Path) -> None:
+        """Keep them."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
+
+
+def read(path: Path) -> Results:
+    """Results that were kept."""
+    data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return Results(
+        data["machine"],
+        data["command"],
+        data["commands"],
+        [Peer(**one) for one in data["peers"]],
+        [Training(**_tuples(one)) for one in data["trainings"]],
+        [Micro(**_tuples(one)) for one in data["micros"]],
+        [Floor(**_tuples(one)) for one in data["floors"]],
+    )
+
+
+def median_and_spread(values: Sequence[float]) -> tuple[float, tuple[float, float]]:
+    """The median, the smallest and the largest."""
+    return statistics.median(values), (min(values), max(values))
+
+
+def _tuples(fields: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
