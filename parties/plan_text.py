@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Mapping, Sequence
-from itertools import groupby
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from mpc.plan import Plan
@@ -254,7 +253,7 @@ def _bits_blocks(facts: dict[str, Any], settings: TrainingSettings, scenario: Sc
 
 
 def _learns_blocks(facts: dict[str, Any], plan: Plan) -> list[Block]:
-    record = {"revealed": _counted(facts["reveals"]), "parties": {owner: {"role": "owner"} for owner in plan.owners}}
+    record = {"revealed": facts["reveals"], "parties": {owner: {"role": "owner"} for owner in plan.owners}}
     masks = count_text(facts["masks"])
     return [
         revealed_grid(record, "What the owners will learn"),
@@ -269,15 +268,3 @@ def _learns_blocks(facts: dict[str, Any], plan: Plan) -> list[Block]:
             f"run drew {masks} masks, and refuses a second opening under any of them."
         ),
     ]
-
-
-def _counted(reveals: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The reveals, with those that are the same but for their place put into one."""
-    found = []
-    for _, group in groupby(reveals, key=lambda item: (item["what"], item["to"], item["why"], item["shape"])):
-        same = list(group)
-        one, times = same[0], len(same)
-        found.append(
-            one if times == 1 else one | {"what": f"{one['what']} ({times} times)", "shape": [times, *one["shape"]]}
-        )
-    return found

@@ -278,13 +278,24 @@ def correlations_grid(correlations: object, title: str) -> Grid:
 def revealed_grid(record: Mapping[str, Any], title: str = "What was revealed") -> Grid:
     """What was opened to whom and why; what has the same reader and reason stands in one row."""
     owners = owners_of(record)
-    items = [table(item) for item in entries(record.get("revealed"))]
+    items = _counted([table(item) for item in entries(record.get("revealed"))])
     rows = []
     for (to, why), group in groupby(items, key=lambda item: (_readers(item, owners), str(item.get("why", "")))):
         same = list(group)
         numbers = " + ".join(size_text(item.get("shape")) for item in same)
         rows.append((", ".join(str(item.get("what", MISSING)) for item in same), numbers, to, why))
     return Grid(title, ("what", "numbers", "to", "why"), tuple(rows), frozenset({0, 1, 2, 3}))
+
+
+def _counted(reveals: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The reveals, with those that are the same but for their place put into one."""
+    found: list[Mapping[str, Any]] = []
+    for _, group in groupby(reveals, key=lambda item: [item.get(key) for key in ("what", "to", "why", "shape")]):
+        same = list(group)
+        one, times = same[0], len(same)
+        what, shape = f"{one.get('what', MISSING)} ({times} times)", [times, *entries(one.get("shape"))]
+        found.append(one if times == 1 else {**one, "what": what, "shape": shape})
+    return found
 
 
 def nothing_else(record: Mapping[str, Any]) -> str:
