@@ -58,15 +58,21 @@ def run(scenario: Path, out: Path | None, no_compare: bool) -> None:
 @click.option("--as", "name", required=True, help="Which party of the scenario this machine is.")
 @_OUT
 @_KEYS
-def party(scenario: Path, name: str, out: Path | None, keys: Path) -> None:
+@click.option("--approve", metavar="DIGEST", help="Approve the scenario with this digest; the first 16 digits will do.")
+@click.option(
+    "--policy", type=click.Path(path_type=Path), help="What to refuse (default: policy.toml beside the keys)."
+)
+def party(scenario: Path, name: str, out: Path | None, keys: Path, approve: str | None, policy: Path | None) -> None:
     """Take part in SCENARIO as one party, on this machine; the others run on theirs.
 
-    The scenario must give every party's public_key, and an address for one side of each pair.
+    The scenario, or a signed roster that it names, must give every party's public_key, and the scenario an address
+    for one side of each pair. Before the first run of a scenario, what it asks for is shown and has to be approved.
     """
     from parties.run_party import run_one
     from parties.scenario import load_scenario
 
-    record, folder = run_one(load_scenario(scenario), name, out, keys)
+    ask = _typed_yes if sys.stdin.isatty() else None
+    record, folder = run_one(load_scenario(scenario), name, out, keys, approve=approve, policy=policy, ask=ask)
     from parties.summary import print_summary
 
     print_summary(record, folder)
@@ -162,6 +168,11 @@ def sign(file: Path, name: str, keys: Path) -> None:
     click.echo(f'signed_by = "{text}"')
     told = f"{', '.join(signed.parties)}; revoked keys: {len(signed.revoked)}"
     click.echo(f"the signature of {file} ({told}) is in {where}: hand out both files", err=True)
+
+
+def _typed_yes() -> bool:
+    answer = click.prompt('Type "yes" to approve this scenario', default="", show_default=False, err=True)
+    return str(answer).strip().lower() == "yes"
 
 
 def main() -> None:

@@ -2,29 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from mpc.errors import BeaverlodgeError
+from mpc.errors import BeaverlodgeError, DataError
+from parties.blocks import print_blocks
+from parties.consent import obtain
+from parties.consent_text import consent_blocks
+from parties.data import Table, load_owner_table
 from parties.logs import open_log
+from parties.policy import load_policy
 from parties.progress import Progress
 from parties.record import default_out, failed_record, merge_results, start_record, write_record
+from parties.releases import Releases, release_of
 from parties.report import write_report
+from parties.roster import public_texts
 from parties.scenario import Scenario
 from parties.separate import place
 from parties.supervisor import Reporter
-from parties.take_part import take_part
+from parties.take_part import Own, take_part
 
 _REAL_LINKS: Final = "[network] is for `mpc run` only: the links between machines are what they are"
 
 
-def run_one(scenario: Scenario, me: str, out: Path | None, keys: Path) -> tuple[dict[str, Any], Path]:
+def run_one(
+    scenario: Scenario,
+    me: str,
+    out: Path | None,
+    keys: Path,
+    *,
+    approve: str | None = None,
+    policy: Path | None = None,
+    ask: Callable[[], bool] | None = None,
+) -> tuple[dict[str, Any], Path]:
     """Take part as `me`; returns this party's record and its folder.
 
+    Args:
+        approve: the digest of the scenario that is approved, or its first digits.
+        policy: the policy's file, if it is not the one beside the keys.
+        ask: asks at a terminal whether to approve; None where there is none.
+
     Raises:
-        BeaverlodgeError: what went wrong; the record then says `failed` and why.
+        BeaverlodgeError: what went wrong; the record then says `failed` and why. There is no record of a run that
+            the policy refused, or that nobody approved: no connection was made.
     """
     where = place(scenario, me, keys)
+    own = _admitted(scenario, me, keys, approve, policy, ask)
     folder = out or default_out(f"{scenario.name}-{me}")
     start_record(folder, scenario.name, scenario.digest)
     try:
@@ -34,7 +58,7 @@ def run_one(scenario: Scenario, me: str, out: Path | None, keys: Path) -> tuple[
             if scenario.network is not None:
                 log.info(_REAL_LINKS)
                 reporter.log("info", _REAL_LINKS)
-            result = take_part(scenario, me, where, reporter, log)
+            result = take_part(scenario, me, where, reporter, log, own)
         record = merge_results({me: result}, scenario_name=scenario.name, scenario_digest=scenario.digest)
     except BeaverlodgeError as error:
         record = failed_record(error, scenario_name=scenario.name, scenario_digest=scenario.digest)
@@ -44,3 +68,55 @@ def run_one(scenario: Scenario, me: str, out: Path | None, keys: Path) -> tuple[
     write_record(folder, record)
     write_report(record, folder)
     return record, folder
+
+
+def _admitted(
+    scenario: Scenario,
+    me: str,
+    keys: Path,
+    approve: str | None,
+    policy: Path | None,
+    ask: Callable[[], bool] | None,
+) -> Own:
+    """What this party takes along into a run that its policy lets through and that somebody approved."""
+    publics, data = public_texts(scenario), _Data(scenario, me)
+    rules = load_policy(keys, policy)
+    if rules is not None:
+        rules.check(scenario, me, publics, data.rows)
+    releases = Releases(keys) if data.owned else None
+
+    def show(changes: Sequence[str]) -> None:
+        try:
+            table = data.table()
+        except DataError:
+            if approve is None:
+                raise
+            table = None  # it is met again once the peers are there, who then hear of it
+        repeats = releases.warnings(release_of(scenario, table, table.columns)) if releases and table else []
+        print_blocks(consent_blocks(scenario, me, table, publics, changes, repeats))
+
+    obtain(scenario, me, keys, approve, show, ask)
+    return Own(data.read, releases)
+
+
+class _Data:
+    """A party's own data, read when they are first asked for; a helper has none."""
+
+    def __init__(self, scenario: Scenario, me: str) -> None:
+        self._scenario = scenario
+        self._me = me
+        self.owned = scenario.parties[me].role == "owner"
+        self.read: Table | None = None
+
+    def table(self) -> Table | None:
+        if self.owned and self.read is None:
+            self.read = load_owner_table(self._scenario, self._me)
+        return self.read
+
+    def rows(self) -> int | None:
+        # Stated ones are compared with the data in every run.
+        stated = self._scenario.parties[self._me].rows
+        if stated is not None or not self.owned:
+            return stated
+        table = self.table()
+        return table.rows if table is not None else None

@@ -7,6 +7,7 @@ import os
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from logging import Logger
 from typing import Any
@@ -21,6 +22,7 @@ from mpc.trace import Trace
 from mpc.transport import Identity, Transport
 from parties.data import Table as DataTable
 from parties.data import load_owner_table
+from parties.releases import Releases, release_of
 from parties.rows import own_rows, row_counts, settings_for, warnings_after, warnings_before
 from parties.scenario import Scenario
 from parties.supervisor import Reporter
@@ -51,7 +53,17 @@ class Place:
     local: bool
 
 
-def take_part(scenario: Scenario, me: str, place: Place, reporter: Reporter, log: Logger) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Own:
+    """What an owner on its own machine has ready: its table, if it was read already, and its list of releases."""
+
+    table: DataTable | None = None
+    releases: Releases | None = None
+
+
+def take_part(
+    scenario: Scenario, me: str, place: Place, reporter: Reporter, log: Logger, own: Own | None = None
+) -> dict[str, Any]:
     """Take part in the scenario's run as `me`; returns the party's result as `record.merge_results` takes it.
 
     Raises:
@@ -66,7 +78,7 @@ def take_part(scenario: Scenario, me: str, place: Place, reporter: Reporter, log
         channel = _channel(scenario, me, place, transport, trace, _sayer(reporter, log))
         for peer, endpoint in dial.items():
             transport.dial(peer, endpoint)
-        return _play(scenario, me, channel, trace, reporter, log, started)
+        return _play(scenario, me, channel, trace, reporter, log, started, own or Own())
     except BaseException as problem:
         error = _as_error(problem, me, log)
         log.error("stage '%s': %s", trace.at, error)
@@ -87,15 +99,19 @@ def _channel(
 
 
 def _play(
-    scenario: Scenario, me: str, channel: Channel, trace: Trace, reporter: Reporter, log: Logger, started: float
+    scenario: Scenario,
+    me: str,
+    channel: Channel,
+    trace: Trace,
+    reporter: Reporter,
+    log: Logger,
+    started: float,
+    own: Own,
 ) -> dict[str, Any]:
     owner = scenario.parties[me].role == "owner"
     trace.stage("data", 0, 0)
-    table = load_owner_table(scenario, me) if owner else None
-    for note in table.notes if table is not None else ():
-        log.log(logging.WARNING if note.level == "warning" else logging.INFO, "%s", note.text)
-        if note.level == "warning":
-            reporter.log("warning", note.text)
+    table = (own.table or load_owner_table(scenario, me)) if owner else None
+    _tell_notes(table, reporter, log)
     trace.stage("connecting", 0, 0)
     entropy = _entropy(scenario, me, reporter, log)
     players = Table(scenario.owners, scenario.helper)
@@ -110,21 +126,22 @@ def _play(
     if table is not None and len(agreement.columns) < len(table.columns):
         unshared = [name for name in table.columns if name not in set(agreement.columns)]
         log.info("columns that not all owners have, and that are not used: %s", ", ".join(unshared))
-    trace.restart_counts()
-    trace.stage("running", 0, 0)
     trained: Trained | None = None
-    if table is not None:
-        say = _sayer(reporter, log)
-        for warning in warnings_before(agreement.rows.values(), len(agreement.columns)):
-            say(warning)
-        trained = _train(scenario, players, channel, agreement, trace, table)
-        for warning in warnings_after(trained.metrics):
-            say(warning)
-    else:
-        play_helper(channel, players, agreement, trace)
-    measured = _measured(trace)
-    trace.stage("done", 0, 0)
-    finished = time.perf_counter()
+    say = _sayer(reporter, log)
+    with _noting(own.releases, scenario, table, agreement, trace, say):
+        trace.restart_counts()
+        trace.stage("running", 0, 0)
+        if table is not None:
+            for warning in warnings_before(agreement.rows.values(), len(agreement.columns)):
+                say(warning)
+            trained = _train(scenario, players, channel, agreement, trace, table)
+            for warning in warnings_after(trained.metrics):
+                say(warning)
+        else:
+            play_helper(channel, players, agreement, trace)
+        measured = _measured(trace)
+        trace.stage("done", 0, 0)
+        finished = time.perf_counter()
     part(channel, players, patient=not owner)
     log.info("done: %d rounds, %d bytes sent", measured["rounds"], measured["bytes_sent"])
     return _result(scenario, me, agreement, trace, measured, trained, started, finished)
@@ -146,6 +163,28 @@ def _train(
     own = own_rows(table, scenario, agreement.columns)
     result: Trained = play_owner(channel, players, agreement, trace, lambda p: training_job(p, own, settings))
     return result
+
+
+def _noting(
+    releases: Releases | None,
+    scenario: Scenario,
+    table: DataTable | None,
+    agreement: Agreement,
+    trace: Trace,
+    say: Callable[[str], None],
+) -> AbstractContextManager[None]:
+    """Around all that is opened: this owner's list of releases, if it keeps one."""
+    if releases is None or table is None:
+        return nullcontext()
+    run = release_of(scenario, table, agreement.columns, agreement.session.hex(), agreement.plan.reveals)
+    return releases.noting(run, trace.reveals, say)
+
+
+def _tell_notes(table: DataTable | None, reporter: Reporter, log: Logger) -> None:
+    for note in table.notes if table is not None else ():
+        log.log(logging.WARNING if note.level == "warning" else logging.INFO, "%s", note.text)
+        if note.level == "warning":
+            reporter.log("warning", note.text)
 
 
 def _offer(scenario: Scenario, table: DataTable | None) -> Offer:

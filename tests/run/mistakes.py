@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from parties.consent import remember
 from parties.keys import generate
+from parties.scenario import load_scenario
 from tests.run.scenarios import write_csv, write_scenario
 
 SECRET = "SECRET"
@@ -41,6 +43,11 @@ def write_folder(folder: Path) -> None:
         address = "" if name == "helper" else f'address = "127.0.0.1:{7101 + number}"\n'
         text = text.replace(f"[parties.{name}]\n", f'[parties.{name}]\npublic_key = "{key}"\n{address}')
     (folder / "separate.toml").write_text(text)
+
+
+def approved(name: str) -> Edit:
+    """The scenario for `mpc party`, approved by a party as it is now."""
+    return lambda folder: remember(load_scenario(folder / "separate.toml"), name, folder / "keys")
 
 
 def all_of(*edits: Edit) -> Edit:
@@ -133,4 +140,5 @@ def cell(name: str, value: str) -> Edit:
 
 def _write(path: Path, raw: bytes) -> None:
     path.unlink(missing_ok=True)  # a key file may not be written to
+    path.touch(mode=0o600 if path.suffix == ".key" else 0o666)
     path.write_bytes(raw)

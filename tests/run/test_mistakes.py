@@ -19,6 +19,7 @@ from tests.run.mistakes import (
     SECRET,
     Mistake,
     all_of,
+    approved,
     cell,
     column,
     fewer,
@@ -222,7 +223,10 @@ KEYS = {
         "party separate.toml --as helper --keys keys --out record",
         4,
         ["hospital_a, hospital_b did not connect in time", "start every party"],
-        text("separate.toml", ("[task]", "[session]\nconnect_timeout = 0.3\n[task]")),
+        all_of(
+            text("separate.toml", ("[task]", "[session]\nconnect_timeout = 0.3\n[task]")),
+            approved("helper"),
+        ),
     ),
 }
 
@@ -292,5 +296,6 @@ def test_a_port_in_use(here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytes
         other.listen()
         port = other.getsockname()[1]
         text("separate.toml", (":7101", f":{port}"))(here)
+        approved("hospital_a")(here)
         code = typed(PARTY, monkeypatch)
     check(Mistake(PARTY, 2, [str(port), "in use"]), code, capfd.readouterr().err)

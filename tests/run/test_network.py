@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from mpc.plan import Plan
+from parties.consent import remember
 from parties.launcher import launch
 from parties.plan_scenario import planned
 from parties.relay import NAME
@@ -134,6 +135,7 @@ def test_a_party_says_once_that_its_links_are_what_they_are(tmp_path: Path) -> N
     scenario = separate(tmp_path)
     text = scenario.read_text() + SLOW + "[session]\nconnect_timeout = 0.2\n"
     scenario.write_text(text)
+    remember(load_scenario(scenario), "helper", tmp_path / "keys")
     ran = mpc("party", scenario, "--as", "helper", "--keys", tmp_path / "keys", "--out", tmp_path / "helper")
     assert ran.code == 4
     for where in (ran.err, (tmp_path / "helper" / "helper.log").read_text()):

@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
+from parties.scenario import load_scenario
 from tests.run.command import Running, mpc, record
 from tests.run.scenarios import write_scenario
 
@@ -35,14 +36,28 @@ def separate(tmp_path: Path, **task: Any) -> Path:
     return scenario
 
 
-def start(scenario: Path, name: str) -> Running:
+def approval(scenario: Path, name: str) -> str:
+    """The digest that the refusal names."""
+    keys = scenario.parent / "keys"
+    ran = mpc("party", scenario, "--as", name, "--keys", keys)
+    assert ran.code == 2, ran.err
+    found = re.search(r"--approve ([0-9a-f]{64})$", ran.err, re.MULTILINE)
+    assert found, ran.err
+    return found[1]
+
+
+def start(scenario: Path, name: str, approve: str | None = None) -> Running:
+    """A party of a scenario that is approved as it is."""
     folder = scenario.parent
-    return Running("party", scenario, "--as", name, "--keys", folder / "keys", "--out", folder / name)
+    digest = approve or load_scenario(scenario).digest
+    return Running(
+        "party", scenario, "--as", name, "--keys", folder / "keys", "--out", folder / name, "--approve", digest
+    )
 
 
 def test_three_commands_make_one_model(tmp_path: Path) -> None:
     scenario = separate(tmp_path)
-    runs = {name: start(scenario, name) for name in PARTIES}
+    runs = {name: start(scenario, name, approval(scenario, name)) for name in PARTIES}
     for name, run in runs.items():
         ran = run.end()
         assert ran.code == 0, (name, ran.err)

@@ -1,0 +1,156 @@
+"""What a party is shown before it approves a scenario: what is asked of its data, and revealed to whom."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from mpc.errors import UsageError
+from mpc.plan import Plan
+from parties.blocks import MISSING, Block, Grid, Line, count_text, plural
+from parties.data import Table
+from parties.rows import row_counts, settings_for
+from parties.scenario import Scenario, SqlSource
+from parties.summary import revealed_grid
+from parties.take_part import plan_for
+
+_STANDING_IN: Final = 100
+"""An owner's rows, where only what does not depend on them is shown."""
+
+
+def consent_blocks(
+    scenario: Scenario,
+    me: str,
+    table: Table | None,
+    publics: Mapping[str, str],
+    changes: Sequence[str] = (),
+    warnings: Sequence[str] = (),
+) -> list[Block]:
+    """All that is shown, in its order.
+
+    Args:
+        table: this party's data; None if it has none, or if they cannot be read yet.
+        publics: every party's public text.
+        changes: where the scenario differs from one that was approved earlier.
+        warnings: earlier runs that this one repeats or nearly repeats.
+    """
+    return [
+        Line(f"{scenario.name}: what {me} is asked to take part in. Nothing has been sent.", "bold"),
+        *_changed(changes),
+        _parties_grid(scenario, publics),
+        *_asked(scenario, me, table),
+        Grid("What is computed", ("setting", "value"), tuple(_settings(scenario)), frozenset({0, 1})),
+        *_insecure(scenario),
+        *_learnt(scenario, me, table),
+        Line(""),
+        Line(
+            "Two runs that differ a little reveal their difference. An owner's releases.jsonl, beside its keys, keeps "
+            "what was released about which data, and repeats are warned of."
+        ),
+        *(Line(text, "bold") for text in warnings),
+        Line(""),
+        Line("The scenario's digest, the same at every party that has the same scenario:"),
+        Line(scenario.digest, wrap=False),
+    ]
+
+
+def _changed(changes: Sequence[str]) -> list[Block]:
+    if not changes:
+        return []
+    title = "Changed since it was approved (here: now; there: as approved)"
+    return [Grid(title, ("setting",), tuple((text,) for text in changes), frozenset({0}))]
+
+
+def _parties_grid(scenario: Scenario, publics: Mapping[str, str]) -> Grid:
+    rows = tuple(
+        (name, spec.role, spec.address or MISSING, count_text(spec.rows) if spec.rows else MISSING, publics[name])
+        for name, spec in scenario.parties.items()
+    )
+    return Grid("Who takes part", ("party", "role", "address", "rows", "public key"), rows, frozenset({0, 1, 2, 4}))
+
+
+def _asked(scenario: Scenario, me: str, table: Table | None) -> list[Block]:
+    spec, task = scenario.parties[me], scenario.task
+    if spec.role != "owner":
+        return [Line(""), Line(f"{me} has no data: it deals random numbers, and must side with no owner.")]
+    source = spec.data
+    where = f"{source.database}: {source.sql.strip()}" if isinstance(source, SqlSource) else source or MISSING
+    rows = [("read", where), ("target", task.target)]
+    if task.id is not None:
+        rows.append(("id, to find rows that repeat", task.id))
+    if table is None:
+        rows.append(("columns and rows", "the data cannot be read"))
+    else:
+        train, test = row_counts(scenario, table.rows)
+        listed = scenario.task.features is not None
+        rows.append(("columns" if listed else "columns, as far as all owners have them", ", ".join(table.columns)))
+        rows.append(("rows", f"{count_text(table.rows)}: {count_text(train)} to train on, {count_text(test)} held out"))
+    return [Grid(f"What is asked of the data of {me}", ("what", "which"), tuple(rows), frozenset({0, 1}))]
+
+
+def _settings(scenario: Scenario) -> list[tuple[str, str]]:
+    task: dict[str, Any] = scenario.agreed()["task"]
+    rest = {key: value for key, value in task.items() if value is not None and value != {}}
+    return [("seed", str(scenario.seed)), *((key, _shown(value)) for key, value in rest.items())]
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_shown, value))
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _insecure(scenario: Scenario) -> list[Block]:
+    if scenario.testing is None or scenario.testing.insecure_seed is None:
+        return []
+    text = "THIS SCENARIO PROTECTS NOTHING: its [testing] insecure_seed makes all secret randomness known to all."
+    return [Line(""), Line(text, "bold red")]
+
+
+def _learnt(scenario: Scenario, me: str, table: Table | None) -> list[Block]:
+    """The whole plan, where the shapes are known; else what does not depend on them."""
+    own = {me: table.rows} if table is not None else {}
+    counts = {owner: own.get(owner, scenario.parties[owner].rows) for owner in scenario.owners}
+    known = {owner: count for owner, count in counts.items() if count is not None}
+    listed = scenario.task.feature_names
+    features = len(listed) if listed is not None else len(table.columns) if table is not None else 1
+    rows = {owner: row_counts(scenario, known.get(owner, _STANDING_IN)) for owner in scenario.owners}
+    if listed is not None and len(known) == len(scenario.owners):
+        from parties.plan_text import plan_tables
+
+        return [
+            Line(""),
+            *plan_tables(plan_for(scenario, rows, features), settings_for(scenario, rows, features), scenario),
+        ]
+    try:
+        plan = plan_for(scenario, rows, features)
+    except UsageError:  # of the rows that stand in: those that come may well do
+        what = ", ".join(scenario.task.reveal)
+        return [Line(""), Line(f"Revealed to {', '.join(scenario.task.reveal_to or scenario.owners)}: {what}.")]
+    return [
+        _reveals_grid(plan),
+        Line(""),
+        Line(
+            f"The owners also learn each other's numbers of rows. {scenario.helper} learns those, and how many columns "
+            "the owners share, but is shown no value. How much is sent depends on the rows: state each owner's `rows`, "
+            f"and list the `features`, for the whole plan. ({plural(len(known), 'owner')} of {len(scenario.owners)} "
+            "so far.)"
+        ),
+    ]
+
+
+def _reveals_grid(plan: Plan) -> Grid:
+    """What is revealed, without the sizes, which depend on rows and columns."""
+    items = dict.fromkeys((item.what, item.to, item.why) for item in plan.reveals)
+    record = {
+        "revealed": [{"what": what, "to": list(to), "why": why} for what, to, why in items],
+        "parties": {owner: {"role": "owner"} for owner in plan.owners},
+    }
+    grid = revealed_grid(record, "What the owners will learn")
+    return Grid(
+        grid.title,
+        (grid.columns[0], *grid.columns[2:]),
+        tuple((row[0], *row[2:]) for row in grid.rows),
+        frozenset({0, 1, 2}),
+    )

@@ -1,0 +1,123 @@
+"""An owner's policy: what it refuses outright, whatever a scenario asks for. `policy.toml`, beside its keys.
+
+A rule that is left out refuses nothing. It is checked before any connection is made.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mpc.errors import UsageError
+from parties.private_files import read_own
+from parties.scenario import Scenario
+from parties.scenario_errors import Problem, quoted, read_table, refuse
+from parties.scenario_models import A_COUNT, Count, Names
+
+FILE: Final = "policy.toml"
+STANDARDISATION: Final = "standardisation"
+"""What a policy calls the sums behind `standardise = true`: they are opened, too."""
+
+
+class Rules(BaseModel):
+    """The rules of a policy file; None where it has no such rule."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+
+    schema_: Literal[1] = Field(default=1, alias="schema", description="1")
+    kinds: Names | None = Field(default=None, description="a list of kinds of task")
+    reveals: Names | None = Field(default=None, description='a list such as ["model", "metrics", "standardisation"]')
+    minimum_rows: Count | None = Field(default=None, description=A_COUNT)
+    minimum_owners: Count | None = Field(default=None, description=A_COUNT)
+    peers: Names | None = Field(default=None, description="a list of public keys or parties' names")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A policy and the file that it is in."""
+
+    path: Path
+    rules: Rules
+
+    def check(self, scenario: Scenario, me: str, publics: Mapping[str, str], rows: Callable[[], int | None]) -> None:
+        """That the scenario asks `me` for nothing that the policy refuses.
+
+        Args:
+            publics: every party's public text.
+            rows: how many rows this party would enter; None if it has none. Asked only if a rule needs it.
+
+        Raises:
+            UsageError: a rule is broken; it and the file are named.
+        """
+        for message in (
+            self._kind(scenario),
+            self._reveals(scenario),
+            self._owners(scenario),
+            self._peers(me, publics),
+            self._rows(rows),
+        ):
+            if message:
+                hint = "if you want to take part, change that rule; else tell the others which one it is"
+                raise UsageError(f"{self.path} refuses this run: {message}", hint, party=me)
+
+    def _kind(self, scenario: Scenario) -> str:
+        kinds, kind = self.rules.kinds, scenario.task.kind
+        return "" if kinds is None or kind in kinds else f"{_listed('kinds', kinds)}, but the task is '{kind}'"
+
+    def _reveals(self, scenario: Scenario) -> str:
+        allowed = self.rules.reveals
+        asked = [*scenario.task.reveal, *((STANDARDISATION,) if scenario.task.standardise else ())]
+        refused = [what for what in asked if allowed is not None and what not in allowed]
+        return f"{_listed('reveals', allowed)}, but it reveals {quoted(refused)}" if refused else ""
+
+    def _owners(self, scenario: Scenario) -> str:
+        least, there = self.rules.minimum_owners, len(scenario.owners)
+        return "" if least is None or there >= least else f"minimum_owners = {least}, but there are {there}"
+
+    def _peers(self, me: str, publics: Mapping[str, str]) -> str:
+        allowed = self.rules.peers
+        if allowed is None:
+            return ""
+        strangers = [name for name, text in publics.items() if name != me and not {name, text} & set(allowed)]
+        return f"peers lists neither the name nor the key of {quoted(strangers)}" if strangers else ""
+
+    def _rows(self, rows: Callable[[], int | None]) -> str:
+        least = self.rules.minimum_rows
+        there = rows() if least is not None else None
+        if least is None or there is None or there >= least:
+            return ""
+        return f"minimum_rows = {least}, but the data have {there}"
+
+
+def load_policy(folder: Path, path: Path | None = None) -> Policy | None:
+    """The policy in FOLDER/policy.toml, or in the file that is named; None if there is none in the folder.
+
+    Raises:
+        UsageError: the file is not valid, others can change it, or a named one is missing.
+    """
+    where = path or folder / FILE
+    try:
+        content = read_own(where)
+    except FileNotFoundError:
+        if path is None:
+            return None
+        raise UsageError(f"there is no policy file {where}", "check --policy") from None
+    try:
+        raw = tomllib.loads(content.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{where}: the policy is not valid TOML: {str(error).lower()}", "correct that line") from None
+    problems: list[Problem] = []
+    rules = read_table(Rules, raw, "the policy:", problems, {})
+    if problems or rules is None:
+        raise refuse(str(where), problems)
+    return Policy(where, rules)
+
+
+def _listed(rule: str, values: tuple[str, ...] | None) -> str:
+    shown = ", ".join(f'"{value}"' for value in values or ())
+    return f"{rule} = [{shown}]"

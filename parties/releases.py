@@ -1,0 +1,183 @@
+"""An owner's own list of what was released about which data: `releases.jsonl`, beside its keys.
+
+Two runs that differ a little reveal their difference, so each run is compared with the earlier ones. A run is noted
+before its first opening, as all that its plan reveals, and once more at its end, as what it did reveal: a run
+that was killed in between counts as if it had revealed all.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from mpc.errors import UsageError
+from mpc.party import Revealed
+from parties.data import Table
+from parties.private_files import append_private, read_private
+from parties.scenario import Scenario
+
+FILE: Final = "releases.jsonl"
+NEAR: Final = 10
+"""Fewer rows than this between two runs make one a near-repeat of the other."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """One run of one owner's data.
+
+    `data` is a digest of the rows with the columns that were used, in the order of their names.
+    `status` is "started", "done" or "failed".
+    """
+
+    time: str
+    scenario: str
+    digest: str
+    session: str
+    party: str
+    owners: tuple[str, ...]
+    data: str
+    rows: int
+    columns: tuple[str, ...]
+    revealed: tuple[str, ...]
+    status: str = "started"
+
+
+def release_of(
+    scenario: Scenario, table: Table, columns: Sequence[str], session: str = "", revealed: Sequence[Revealed] = ()
+) -> Release:
+    """A run's entry before it starts."""
+    names = tuple(sorted(columns))
+    return Release(
+        time=_now(),
+        scenario=scenario.name,
+        digest=scenario.digest,
+        session=session,
+        party=table.owner,
+        owners=scenario.owners,
+        data=table.select(names).digest,
+        rows=table.rows,
+        columns=names,
+        revealed=_names(revealed),
+    )
+
+
+class Releases:
+    """The list in one folder, as it was when it was opened.
+
+    Raises:
+        UsageError: it cannot be read or written, or others can open it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / FILE
+        content = _content(self.path)
+        self._past, self._unreadable = _read(content)
+        # A line that a crash cut off stays by itself; and better an error now than once the peers wait.
+        append_private(self.path, b"\n" if content and not content.endswith(b"\n") else b"")
+
+    def warnings(self, now: Release) -> list[str]:
+        """What the owner should know before this run, of earlier ones that it repeats or nearly repeats."""
+        past = [
+            one
+            for one in self._past
+            if one.party == now.party and set(one.owners) == set(now.owners) and one.columns == now.columns
+        ]
+        found = []
+        if self._unreadable:
+            lines = ", ".join(map(str, self._unreadable[:5]))
+            found.append(f"{self.path}: these lines cannot be read, and are not compared with: {lines}")
+        same = [one for one in past if one.data == now.data]
+        if same:
+            found.append(
+                f"repeat: results of these very rows, with the same owners and features, were released {_times(same)}; "
+                "each further run can say more about them"
+            )
+        near = [one for one in past if one.data != now.data and abs(one.rows - now.rows) < NEAR]
+        if near:
+            found.append(
+                f"near-repeat: results of rows that differ from these, but by fewer than {NEAR} in number "
+                f"({near[-1].rows} then, {now.rows} now), were released {_times(near)}; two runs that differ a little "
+                "reveal their difference"
+            )
+        return found
+
+    @contextmanager
+    def noting(self, run: Release, revealed: Sequence[Revealed], say: Callable[[str], None]) -> Iterator[None]:
+        """Around all that is opened: warns of repeats, and notes the run before and after.
+
+        Args:
+            run: the entry, with what the plan reveals.
+            revealed: what has been revealed so far; read at the end.
+            say: takes a warning.
+
+        Raises:
+            UsageError: the run cannot be noted; nothing was opened then.
+        """
+        for warning in self.warnings(run):
+            say(warning)
+        self._append(run)
+        status = "failed"
+        try:
+            yield
+            status = "done"
+        finally:
+            try:
+                self._append(replace(run, time=_now(), revealed=_names(revealed), status=status))
+            except UsageError as error:  # the first entry stays: it says no less
+                say(error.message)
+
+    def _append(self, run: Release) -> None:
+        append_private(self.path, (json.dumps(asdict(run)) + "\n").encode())
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return read_private(path)
+    except FileNotFoundError:
+        return b""
+
+
+def _read(content: bytes) -> tuple[list[Release], list[int]]:
+    """The runs that released something, each as its last line says, and the numbers of lines that are none."""
+    runs: dict[tuple[str, str], Release] = {}
+    unreadable = []
+    for number, line in enumerate(content.split(b"\n"), start=1):
+        if not line:
+            continue
+        try:
+            run = _release(json.loads(line))
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            unreadable.append(number)
+            continue
+        runs[run.session, run.party] = run
+    return [run for run in runs.values() if run.revealed or run.status == "started"], unreadable
+
+
+def _release(fields: Any) -> Release:
+    lists = ("owners", "columns", "revealed")
+    values: dict[str, Any] = {key: tuple(value) if key in lists else value for key, value in fields.items()}
+    run = Release(**values)
+    texts = (run.time, run.scenario, run.digest, run.session, run.party, run.data, run.status)
+    names = (*run.owners, *run.columns, *run.revealed)
+    if type(run.rows) is not int or not all(isinstance(text, str) for text in (*texts, *names)):
+        raise ValueError("not a release")
+    return run
+
+
+def _times(runs: Sequence[Release]) -> str:
+    last = runs[-1]
+    often = "once" if len(runs) == 1 else f"{len(runs)} times"
+    return f"{often}, {'' if len(runs) == 1 else 'last '}on {last.time[:10]} (scenario '{last.scenario}')"
+
+
+def _names(revealed: Sequence[Revealed]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(item.what for item in revealed))
+
+
+def _now() -> str:
+    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
