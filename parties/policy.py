@@ -9,16 +9,17 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from mpc.errors import UsageError
 from parties.private_files import read_own
 from parties.scenario import Scenario
-from parties.scenario_errors import Problem, quoted, read_table, refuse
+from parties.scenario_errors import Problem, quoted, read_table, refuse, shown
 from parties.scenario_models import A_COUNT, Count, Names
 
+SCHEMA: Final = 1
 FILE: Final = "policy.toml"
 STANDARDISATION: Final = "standardisation"
 """What a policy calls the sums behind `standardise = true`: they are opened, too."""
@@ -29,7 +30,6 @@ class Rules(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
-    schema_: Literal[1] = Field(default=1, alias="schema", description="1")
     kinds: Names | None = Field(default=None, description="a list of kinds of task")
     reveals: Names | None = Field(default=None, description='a list such as ["model", "metrics", "standardisation"]')
     minimum_rows: Count | None = Field(default=None, description=A_COUNT)
@@ -112,7 +112,10 @@ def load_policy(folder: Path, path: Path | None = None) -> Policy | None:
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{where}: the policy is not valid TOML: {str(error).lower()}", "correct that line") from None
     problems: list[Problem] = []
-    rules = read_table(Rules, raw, "the policy:", problems, {})
+    schema = raw.pop("schema", SCHEMA)
+    if type(schema) is not int or schema != SCHEMA:
+        problems.append(Problem(f"schema {shown(schema)} is not known to this version", f"write schema = {SCHEMA}"))
+    rules = read_table(Rules, raw, "the policy", problems, {})
     if problems or rules is None:
         raise refuse(str(where), problems)
     return Policy(where, rules)

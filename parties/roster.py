@@ -13,7 +13,7 @@ import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 from cryptography.exceptions import InvalidSignature
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -24,6 +24,7 @@ from parties.private_files import replace_file
 from parties.scenario import Scenario
 from parties.scenario_errors import Problem, read_table, refuse, shown, unknown_setting
 
+SCHEMA: Final = 1
 _PURPOSE: Final = b"beaverlodge roster 1\n"
 _TABLES: Final = ("schema", "valid_until", "revoked", "parties")
 
@@ -50,7 +51,6 @@ class Entry(_Table):
 
 
 class _Head(_Table):
-    schema_: Literal[1] = Field(alias="schema", description="1")
     valid_until: Moment | None = Field(default=None, description="a date such as 2027-01-31, without quotes")
     revoked: Annotated[tuple[PublicKey, ...], Field(strict=False)] = Field(
         default=(), description="a list of texts that `mpc keygen` printed"
@@ -144,7 +144,11 @@ def read_roster(path: Path, content: bytes) -> Roster:
         if key not in _TABLES:
             elsewhere = {"[parties.NAME]": tuple(Entry.model_fields)}
             problems.append(unknown_setting("the top of the file", key, _TABLES, elsewhere))
-    values = {key: value for key, value in raw.items() if key in _TABLES and key != "parties"}
+    if type(raw.get("schema")) is not int or raw["schema"] != SCHEMA:
+        problems.append(
+            Problem("the roster does not say which schema it follows", f"write schema = {SCHEMA} at its top")
+        )
+    values = {key: value for key, value in raw.items() if key in _Head.model_fields}
     head = read_table(_Head, values, "the top of the file:", problems, {})
     parties = _read_parties(raw.get("parties"), problems)
     if problems or head is None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import io
 import json
+import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +15,12 @@ import pytest
 import zmq
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from mpc.errors import UsageError
-from parties import keys
+from mpc.errors import InternalError, UsageError
+from mpc.transport import Transport, new_identity
+from parties import keys, private_files
+
+ROOT = Path(__file__).resolve().parents[2]
+PASSPHRASE = "correct horse"
 
 
 def key_file(folder: Path, name: str = "hospital_a") -> Path:
@@ -163,3 +171,238 @@ def test_a_public_text_is_one_word() -> None:
         text = keys.public_text(public, bytes(32))
         assert text.startswith("bl1-") and text.replace("-", "").replace("_", "").isalnum()
         assert keys.curve_key(text) == public
+
+
+@pytest.fixture
+def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passphrases that are quick to derive keys from."""
+    monkeypatch.setitem(keys._SCRYPT, "n", 16)
+    monkeypatch.delenv(keys.PASSPHRASE_VARIABLE, raising=False)
+
+
+def always(answer: str) -> Callable[[Path], str]:
+    return lambda _: answer
+
+
+def under_passphrase(folder: Path) -> tuple[Path, str]:
+    return keys.generate("hospital_a", folder, PASSPHRASE)
+
+
+def test_a_key_under_a_passphrase_opens_with_it_only(tmp_path: Path, cheap: None) -> None:
+    path, text = under_passphrase(tmp_path)
+    asked: list[Path] = []
+
+    def answer(where: Path) -> str:
+        asked.append(where)
+        return PASSPHRASE
+
+    identity, again = keys.load("hospital_a", tmp_path, answer)
+    assert again == text and zmq.curve_public(identity.secret) == keys.curve_key(text)
+    assert asked == [path]
+    for wrong in ("correct horsf", "x", "correct horse ", "ü"):
+        with pytest.raises(UsageError, match="passphrase is wrong") as caught:
+            keys.load("hospital_a", tmp_path, always(wrong))
+        assert caught.value.exit_code == 2 and wrong not in str(caught.value)
+
+
+def test_a_key_without_a_passphrase_asks_for_none(tmp_path: Path) -> None:
+    key_file(tmp_path)
+
+    def never(_: Path) -> str:
+        raise AssertionError("asked")
+
+    keys.load("hospital_a", tmp_path, never)
+
+
+def test_the_file_holds_no_secret_in_clear(tmp_path: Path, cheap: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, _ = under_passphrase(tmp_path)
+    monkeypatch.setenv(keys.PASSPHRASE_VARIABLE, PASSPHRASE)
+    pair = keys.load_pair("hospital_a", tmp_path)
+    content = path.read_text()
+    secrets = (pair.identity.secret, pair.signing.private_bytes_raw(), PASSPHRASE.encode())
+    for secret in secrets:
+        assert secret.decode("latin-1") not in content and secret.hex() not in content
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert "Ed25519" not in repr(pair) and pair.identity.secret.decode() not in repr(pair)
+
+
+def test_the_same_passphrase_gives_another_file_each_time(tmp_path: Path, cheap: None) -> None:
+    sealed = [json.loads(keys.generate(name, tmp_path, PASSPHRASE)[0].read_text())["encrypted"] for name in ("a", "b")]
+    assert sealed[0]["salt"] != sealed[1]["salt"] and sealed[0]["nonce"] != sealed[1]["nonce"]
+
+
+def test_the_cost_of_a_guess_is_not_small() -> None:
+    assert keys._SCRYPT["n"] * keys._SCRYPT["r"] * 128 >= 64 << 20
+
+
+def test_the_passphrase_comes_from_the_environment(
+    tmp_path: Path, cheap: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(keys.PASSPHRASE_VARIABLE, PASSPHRASE)
+    keys.generate("hospital_a", tmp_path, keys.new_passphrase())
+    assert keys.load("hospital_a", tmp_path)[0].secret
+    monkeypatch.setenv(keys.PASSPHRASE_VARIABLE, "")
+    with pytest.raises(UsageError, match="the passphrase is empty"):
+        keys.load("hospital_a", tmp_path)
+    with pytest.raises(UsageError, match="the passphrase is empty"):
+        keys.new_passphrase()
+
+
+def test_without_a_terminal_and_a_variable_there_is_no_passphrase(
+    tmp_path: Path, cheap: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, _ = under_passphrase(tmp_path)
+    monkeypatch.setattr("sys.stdin", io.StringIO("typed\n"))
+    with pytest.raises(UsageError, match="no terminal") as caught:
+        keys.new_passphrase()
+    assert caught.value.hint == f"set {keys.PASSPHRASE_VARIABLE}"
+    with pytest.raises(UsageError, match="no terminal") as caught:
+        keys.load("hospital_a", tmp_path)
+    assert str(path) in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"n": 17},
+        {"n": 1},
+        {"n": 1 << 40},
+        {"n": "16"},
+        {"n": True},
+        {"r": 1 << 20},
+        {"kdf": "none"},
+        {"salt": 3},
+        {"salt": "x"},
+        {"secrets": ""},
+        {"nonce": ""},
+        {"n": None},
+    ],
+)
+def test_a_malformed_encrypted_file_is_refused(tmp_path: Path, cheap: None, change: dict[str, Any]) -> None:
+    path, _ = under_passphrase(tmp_path)
+    content = json.loads(path.read_text())
+    content["encrypted"] = {k: v for k, v in {**content["encrypted"], **change}.items() if v is not None}
+    rewritten(path, encrypted=content["encrypted"])
+    with pytest.raises(UsageError) as caught:
+        keys.load("hospital_a", tmp_path, lambda _: PASSPHRASE)
+    assert str(path) in caught.value.message
+
+
+def test_another_public_text_does_not_open_with_the_passphrase(tmp_path: Path, cheap: None) -> None:
+    path, _ = under_passphrase(tmp_path)
+    rewritten(path, public_key=keys.generate("other", tmp_path)[1])
+    with pytest.raises(UsageError, match="the file was changed"):
+        keys.load("hospital_a", tmp_path, lambda _: PASSPHRASE)
+
+
+@pytest.mark.parametrize("name", ["", ".", "../x", "a/b", "-x", "a b", "x" * 64, "é", "a\n"])
+def test_a_name_that_is_no_file_name_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="cannot name a key file"):
+        keys.generate(name, tmp_path / "keys")
+    assert not (tmp_path / "keys").exists()
+
+
+def test_a_new_folder_is_for_its_owner_alone(tmp_path: Path) -> None:
+    key_file(tmp_path / "keys")
+    assert stat.S_IMODE((tmp_path / "keys").stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("mode", [0o720, 0o702, 0o777])
+def test_a_folder_that_others_can_write_to_is_refused(tmp_path: Path, mode: int) -> None:
+    folder = tmp_path / "keys"
+    key_file(folder)
+    folder.chmod(mode)
+    error = refusal(folder)
+    assert error.message == f"others than its owner can change what is in {folder}"
+    assert error.hint == f"chmod go-w {folder}"
+    with pytest.raises(UsageError, match="can change what is in"):
+        keys.generate("hospital_b", folder)
+
+
+def test_a_folder_that_others_can_only_look_into_is_taken(tmp_path: Path) -> None:
+    folder = tmp_path / "keys"
+    key_file(folder)
+    folder.chmod(0o755)
+    keys.load("hospital_a", folder)
+
+
+def test_a_file_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = key_file(tmp_path)
+    owner = path.stat().st_uid
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    if owner == 0:  # the administrator's files are everybody's to trust, so give them away
+        try:
+            os.chown(path, 12345, -1)
+        except OSError:
+            pytest.skip("this system does not let files be given away")
+    assert refusal(tmp_path).message == f"{path} belongs to another user"
+
+
+def test_a_file_that_cannot_be_written_whole_is_not_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(UsageError, match="No space left"):
+        key_file(tmp_path)
+    with pytest.raises(UsageError, match="No space left"):
+        private_files.replace_file(tmp_path / "x", b"new")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_signing_half_of_a_text_checks_signatures(tmp_path: Path) -> None:
+    key_file(tmp_path)
+    pair = keys.load_pair("hospital_a", tmp_path)
+    keys.signing_key(pair.text).verify(pair.signing.sign(b"said"), b"said")
+    with pytest.raises(ValueError):
+        keys.signing_key("bl1-abc")
+
+
+def test_a_signing_secret_that_belongs_to_another_text_is_refused(tmp_path: Path) -> None:
+    path, other = key_file(tmp_path), json.loads(key_file(tmp_path, "b").read_text())
+    rewritten(path, ed25519_secret=other["ed25519_secret"])
+    assert refusal(tmp_path).message == f"{path}: its public and secret keys do not belong together"
+
+
+def test_a_transport_without_peers_does_not_start() -> None:
+    for listen in (None, "tcp://127.0.0.1:*"):
+        with pytest.raises(InternalError, match="allow-list"):
+            Transport(new_identity(), {}, listen)
+
+
+def test_every_socket_that_reaches_the_network_has_curve_keys() -> None:
+    """No fallback in the clear: one function makes sockets, and gives each its keys before anything is done with it."""
+    made = {
+        path.relative_to(ROOT).as_posix(): sorted(sockets(path))
+        for package in ("mpc", "protocols", "parties")
+        for path in (ROOT / package).rglob("*.py")
+        if "testing" not in path.parts and sockets(path)
+    }
+    # The second asks ZeroMQ's own questions within the process: it is bound to an inproc endpoint only.
+    assert made == {"mpc/transport.py": ["_listen: zmq.REP", "_socket: kind"]}
+    tree = ast.parse((ROOT / "mpc" / "transport.py").read_text())
+    functions = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    lines = [ast.unparse(statement) for statement in functions["_socket"].body]
+    assert lines[0] == "socket = self._context.socket(kind)"
+    assert {"socket.curve_publickey = self._me.public", "socket.curve_secretkey = self._me.secret"} <= set(lines)
+    body = ast.unparse(functions["_listen"])
+    assert "self._authenticator.bind(_ZAP_ENDPOINT)" in body and "self._listener.curve_server = True" in body
+    assert body.index("curve_server = True") < body.index("self._listener.bind(")
+    dial = ast.unparse(functions["dial"])
+    assert dial.index("socket.curve_serverkey = self._keys[peer]") < dial.index("socket.connect(")
+
+
+def sockets(path: Path) -> list[str]:
+    """The functions of a file that make sockets of ZeroMQ, and of which kind."""
+    return [
+        f"{function.name}: {ast.unparse(call.args[0])}"
+        for function in ast.walk(ast.parse(path.read_text()))
+        if isinstance(function, ast.FunctionDef)
+        for call in ast.walk(function)
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and call.func.attr == "socket"
+        and "ontext" in ast.unparse(call.func.value)
+    ]
