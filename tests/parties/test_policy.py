@@ -1,0 +1,141 @@
+"""An owner's policy: each rule refuses what it says and lets the rest through; a mistake in the file is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mpc.errors import UsageError
+from parties.policy import Policy, load_policy
+from parties.scenario import Scenario, load_scenario
+from tests.run.scenarios import write_scenario
+
+PUBLICS = {"hospital_a": "bl1-a", "hospital_b": "bl1-b", "helper": "bl1-h"}
+ALL = """
+schema = 1
+kinds = ["logistic_regression"]
+reveals = ["model", "metrics", "standardisation"]
+minimum_rows = 60
+minimum_owners = 2
+peers = ["bl1-b", "helper"]
+"""
+
+
+@pytest.fixture
+def scenario(tmp_path: Path) -> Scenario:
+    return load_scenario(write_scenario(tmp_path))
+
+
+def policy(folder: Path, text: str) -> Policy:
+    path = folder / "policy.toml"
+    path.write_text(text)
+    found = load_policy(folder)
+    assert found is not None and found.path == path
+    return found
+
+
+def refusal(one: Policy, scenario: Scenario, rows: int | None = 60) -> str:
+    with pytest.raises(UsageError) as caught:
+        one.check(scenario, "hospital_a", PUBLICS, lambda: rows)
+    error = caught.value
+    assert error.exit_code == 2 and error.party == "hospital_a" and "change that rule" in error.hint
+    return error.message.removeprefix(f"{one.path} refuses this run: ")
+
+
+@pytest.mark.parametrize("text", ["", "schema = 1", ALL])
+def test_what_is_allowed_is_let_through(tmp_path: Path, scenario: Scenario, text: str) -> None:
+    policy(tmp_path, text).check(scenario, "hospital_a", PUBLICS, lambda: 60)
+
+
+def test_without_a_file_there_is_no_policy(tmp_path: Path) -> None:
+    assert load_policy(tmp_path) is None
+    with pytest.raises(UsageError) as caught:
+        load_policy(tmp_path, tmp_path / "other.toml")
+    assert caught.value.message == f"there is no policy file {tmp_path / 'other.toml'}"
+
+
+def test_a_named_file_takes_the_place_of_the_one_beside_the_keys(tmp_path: Path) -> None:
+    policy(tmp_path, "minimum_owners = 9")
+    other = tmp_path / "other.toml"
+    other.write_text("")
+    found = load_policy(tmp_path, other)
+    assert found is not None and found.path == other and found.rules.minimum_owners is None
+
+
+@pytest.mark.parametrize(
+    ("rule", "says"),
+    [
+        ("kinds = []", "kinds = [], but the task is 'logistic_regression'"),
+        ('kinds = ["secure_sum"]', "kinds = [\"secure_sum\"], but the task is 'logistic_regression'"),
+        (
+            'reveals = ["model", "standardisation"]',
+            'reveals = ["model", "standardisation"], but it reveals \'metrics\'',
+        ),
+        ('reveals = ["model", "metrics"]', 'reveals = ["model", "metrics"], but it reveals \'standardisation\''),
+        ("reveals = []", "reveals = [], but it reveals 'model', 'metrics' and 'standardisation'"),
+        ("minimum_rows = 61", "minimum_rows = 61, but the data have 60"),
+        ("minimum_owners = 3", "minimum_owners = 3, but there are 2"),
+        ('peers = ["hospital_b"]', "peers lists neither the name nor the key of 'helper'"),
+        ('peers = ["bl1-h", "hospital_a", "bl1-B"]', "peers lists neither the name nor the key of 'hospital_b'"),
+        ("peers = []", "peers lists neither the name nor the key of 'hospital_b' and 'helper'"),
+    ],
+)
+def test_each_rule_refuses(tmp_path: Path, scenario: Scenario, rule: str, says: str) -> None:
+    assert refusal(policy(tmp_path, rule), scenario) == says
+
+
+def test_sums_for_standardisation_are_asked_for_only_where_they_are_opened(tmp_path: Path) -> None:
+    plain = load_scenario(write_scenario(tmp_path, standardise=False, reveal=["model"]))
+    one = policy(tmp_path, 'reveals = ["model"]')
+    one.check(plain, "hospital_a", PUBLICS, lambda: 60)
+    assert refusal(one, load_scenario(write_scenario(tmp_path, reveal=["model"]))).endswith("'standardisation'")
+
+
+def test_a_party_without_rows_is_not_asked_for_them(tmp_path: Path, scenario: Scenario) -> None:
+    policy(tmp_path, "minimum_rows = 1000").check(scenario, "hospital_a", PUBLICS, lambda: None)
+
+
+def test_rows_are_asked_for_by_that_rule_only(tmp_path: Path, scenario: Scenario) -> None:
+    def never() -> int:
+        raise AssertionError("asked")
+
+    policy(tmp_path, ALL.replace("minimum_rows = 60", "")).check(scenario, "hospital_a", PUBLICS, never)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("minimum_row = 3", ["'minimum_row'", "did you mean 'minimum_rows'?"]),
+        ("minimum_rows = 0", ["the policy minimum_rows must be a whole number from 1", "not 0"]),
+        ('minimum_owners = "3"', ["the policy minimum_owners must be a whole number", 'not "3"']),
+        ('kinds = "logistic_regression"', ["the policy kinds must be a list"]),
+        ("peers = [3]", ["the policy peers must be a list of public keys or parties' names"]),
+        ("schema = 2", ["schema 2 is not known"]),
+        ("minimum_rows = 0\nkind = []", ["has 2 problems", "'kinds'"]),
+        ("minimum_rows = ", ["not valid TOML"]),
+        ("\xff", ["not valid TOML"]),
+    ],
+)
+def test_a_mistake_in_the_file_is_named(tmp_path: Path, text: str, says: list[str]) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(UsageError) as caught:
+        load_policy(tmp_path)
+    for words in (str(path), *says):
+        assert words in str(caught.value)
+
+
+def test_a_file_that_others_can_change_is_refused(tmp_path: Path) -> None:
+    policy(tmp_path, "").path.chmod(0o664)
+    with pytest.raises(UsageError) as caught:
+        load_policy(tmp_path)
+    assert caught.value.message == f"others than its owner can change {tmp_path / 'policy.toml'}"
+    (tmp_path / "policy.toml").chmod(0o644)
+    assert load_policy(tmp_path) is not None
+
+
+def test_a_folder_in_the_files_place_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "policy.toml").mkdir()
+    with pytest.raises(UsageError, match="cannot be read"):
+        load_policy(tmp_path)
