@@ -1,0 +1,263 @@
+"""Keys, consent, policy and releases as administrators meet them: typed at a terminal, or without one."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import select
+import shutil
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from parties.consent import read_approvals, remember
+from parties.keys import PASSPHRASE_VARIABLE
+from parties.scenario import load_scenario
+from tests.run.command import LONG, MPC, ROOT, Ran, Running, environment, mpc, record
+from tests.run.scenarios import write_csv
+from tests.run.test_party import PARTIES, approval, separate, start
+
+
+def typed(*words: str | Path, answers: Sequence[tuple[str, str]]) -> Ran:
+    """Run `mpc WORDS` at a terminal: whenever the next prompt has come, its answer is typed."""
+    keyboard, terminal = pty.openpty()
+    command = [*MPC, *map(str, words)]
+    began = time.monotonic()
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment(),
+        stdin=terminal,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        os.close(terminal)
+        assert process.stderr is not None
+        said = b""
+        for prompt, answer in answers:
+            while prompt.encode() not in said:
+                assert select.select([process.stderr], [], [], LONG)[0], f"no {prompt!r}: {said!r}"
+                piece = os.read(process.stderr.fileno(), 4096)
+                assert piece, f"ended before {prompt!r}: {said!r}"
+                said += piece
+            said = said.split(prompt.encode(), 1)[1]
+            os.write(keyboard, answer.encode() + b"\n")
+        out, err = process.communicate(timeout=LONG)
+    os.close(keyboard)
+    return Ran(process.returncode, out.decode(), (said + err).decode(), time.monotonic() - began)
+
+
+def party(scenario: Path, name: str, *more: str | Path) -> tuple[str | Path, ...]:
+    return ("party", scenario, "--as", name, "--keys", scenario.parent / "keys", *more)
+
+
+def all_run(scenario: Path, out: str) -> dict[str, Ran]:
+    """Every party, none of them asked for approval."""
+    runs = {name: Running(*party(scenario, name, "--out", scenario.parent / out / name)) for name in PARTIES}
+    return {name: run.end() for name, run in runs.items()}
+
+
+def releases(scenario: Path, name: str) -> list[dict[str, object]]:
+    lines = (scenario.parent / "keys" / "releases.jsonl").read_text().splitlines()
+    return [one for one in map(json.loads, lines) if one["party"] == name]
+
+
+def test_a_party_is_asked_once_and_its_releases_are_listed(tmp_path: Path) -> None:
+    scenario = separate(tmp_path)
+    # Approved by a yes, by sixteen digits, and by a digest; the first before its peers are there.
+    text = scenario.read_text()
+    scenario.write_text(text + "[session]\nconnect_timeout = 0.3\n")
+    alone = typed(*party(scenario, "helper", "--out", tmp_path / "alone"), answers=[('Type "yes"', "Yes")])
+    assert alone.code == 4, alone.err
+    assert "helper has no data" in alone.out
+    scenario.write_text(text)
+    remember(load_scenario(scenario), "helper", tmp_path / "keys")
+    runs = {
+        "hospital_a": start(scenario, "hospital_a", approval(scenario, "hospital_a")[:16]),
+        "hospital_b": start(scenario, "hospital_b"),
+        "helper": Running(*party(scenario, "helper", "--out", tmp_path / "helper")),
+    }
+    first = {name: run.end() for name, run in runs.items()}
+    assert {ran.code for ran in first.values()} == {0}, first
+    assert "what hospital_a is asked to take part in" in first["hospital_a"].out
+    assert "repeat: " not in first["hospital_a"].out + first["hospital_a"].err
+
+    second = all_run(scenario, "second")
+    assert {ran.code for ran in second.values()} == {0}, second
+    for name in PARTIES:
+        assert "is asked to take part" not in second[name].out
+    fields = record(tmp_path / "second" / "hospital_a")
+    noted = releases(scenario, "hospital_a")
+    assert [one["status"] for one in noted] == ["started", "done", "started", "done"]
+    assert noted[3]["session"] == fields["session"] and noted[3]["digest"] == fields["scenario"]["digest"]
+    assert noted[3]["rows"] == 60 and noted[3]["columns"] == ["dose", "marker", "years"]
+    assert noted[3]["revealed"] == noted[2]["revealed"] == list(dict.fromkeys(i["what"] for i in fields["revealed"]))
+    log = (tmp_path / "second" / "hospital_a" / "hospital_a.log").read_text()
+    for said in (log, second["hospital_a"].err):
+        assert "repeat: results of these very rows" in said
+    assert releases(scenario, "helper") == []
+
+    write_csv(tmp_path / "hospital_a.csv", 61, 0)  # one patient more
+    third = all_run(scenario, "third")
+    assert {ran.code for ran in third.values()} == {0}, third
+    assert "near-repeat: " in third["hospital_a"].err and "(60 then, 61 now)" in third["hospital_a"].err
+    assert "near-repeat" not in third["hospital_b"].err
+
+
+def test_without_approval_nothing_is_sent_and_one_sentence_says_so(tmp_path: Path) -> None:
+    scenario = separate(tmp_path)
+    digest = load_scenario(scenario).digest
+    ran = mpc(*party(scenario, "hospital_a", "--out", tmp_path / "record"))
+    assert ran.code == 2
+    assert ran.err.splitlines() == [
+        "mpc: hospital_a has not approved the scenario 'small'",
+        f"     if you agree to what is shown, start it once with --approve {digest}",
+    ]
+    assert "What the owners will learn" in ran.out and digest in ran.out
+    assert not (tmp_path / "record").exists() and read_approvals(tmp_path / "keys") == []
+    ran = typed(*party(scenario, "hospital_a"), answers=[('Type "yes"', "y")])
+    assert ran.code == 2 and "has not approved" in ran.err
+    remember(load_scenario(scenario), "hospital_a", tmp_path / "keys")
+    scenario.write_text(scenario.read_text().replace("epochs = 3", "epochs = 300"))
+    ran = mpc(*party(scenario, "hospital_a"))
+    assert ran.code == 2
+    assert "it was changed since the approval of" in ran.err
+    assert "task.epochs: 300 here, 3 there" in ran.out
+    ran = mpc(*party(scenario, "hospital_a", "--approve", digest))
+    assert ran.code == 2 and "--approve names another scenario" in ran.err
+
+
+def test_data_that_cannot_be_read_are_met_before_approval_is_asked_for(tmp_path: Path) -> None:
+    scenario = separate(tmp_path)
+    (tmp_path / "hospital_a.csv").unlink()
+    ran = mpc(*party(scenario, "hospital_a"))
+    assert ran.code == 3 and "there is no file" in ran.err and "Traceback" not in ran.err
+    runs = {name: start(scenario, name) for name in PARTIES}  # and the peers of one that approved hear of it
+    ends = {name: run.end() for name, run in runs.items()}
+    assert {ran.code for ran in ends.values()} == {3}, ends
+    assert "the data cannot be read" in ends["hospital_a"].out
+    assert "hospital_a" in ends["helper"].err
+
+
+def test_mpc_run_asks_nobody(tmp_path: Path) -> None:
+    scenario = separate(tmp_path)
+    (tmp_path / "keys" / "policy.toml").write_text("minimum_owners = 9")
+    ran = mpc("run", scenario, "--out", tmp_path / "local", "--no-compare")
+    assert ran.code == 0, ran.err
+    assert not (tmp_path / "keys" / "releases.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("policy", "says"),
+    [
+        ("minimum_owners = 3", "refuses this run: minimum_owners = 3, but there are 2"),
+        ("minimum_rows = 61", "refuses this run: minimum_rows = 61, but the data have 60"),
+        ('peers = ["hospital_b"]', "refuses this run: peers lists neither the name nor the key of 'helper'"),
+        ("minimum_row = 3", "did you mean 'minimum_rows'?"),
+    ],
+)
+def test_a_policy_refuses_before_anything_is_asked(tmp_path: Path, policy: str, says: str) -> None:
+    scenario = separate(tmp_path)
+    path = tmp_path / "keys" / "policy.toml"
+    path.write_text(policy)
+    ran = mpc(*party(scenario, "hospital_a", "--approve", load_scenario(scenario).digest))
+    assert ran.code == 2 and str(path) in ran.err and says in ran.err
+    assert ran.out == ""
+    elsewhere = tmp_path / "strict.toml"
+    path.rename(elsewhere)
+    ran = mpc(*party(scenario, "hospital_a", "--policy", elsewhere))
+    assert ran.code == 2 and str(elsewhere) in ran.err and says in ran.err
+
+
+def test_a_policy_that_names_keys_lets_them_take_part(tmp_path: Path) -> None:
+    scenario = separate(tmp_path)
+    keys = [one.public_key for one in load_scenario(scenario).parties.values()]
+    (tmp_path / "keys" / "policy.toml").write_text(f"peers = {json.dumps(keys)}\nminimum_rows = 60\n")
+    runs = {name: start(scenario, name) for name in PARTIES}
+    ends = {name: run.end() for name, run in runs.items()}
+    assert {ran.code for ran in ends.values()} == {0}, ends
+
+
+def test_a_passphrase_is_typed_twice_and_then_once(tmp_path: Path) -> None:
+    made = typed(
+        "keygen",
+        "hospital_a",
+        "--passphrase",
+        "--keys",
+        tmp_path / "keys",
+        answers=[("passphrase: ", "one"), ("confirmation: ", "two"), ("passphrase: ", "s"), ("confirmation: ", "s")],
+    )
+    assert made.code == 0, made.err
+    assert re.fullmatch(r'public_key = "bl1-[\w-]+"', made.out.strip())
+    assert "under the passphrase" in made.err
+    assert "curve_secret" not in (tmp_path / "keys" / "hospital_a.key").read_text()
+    (tmp_path / "roster.toml").write_text(f"schema = 1\n[parties.hospital_a]\n{made.out}")
+    sign = ("roster", "sign", tmp_path / "roster.toml", "--as", "hospital_a", "--keys", tmp_path / "keys")
+    signed = typed(*sign, answers=[("hospital_a.key: ", "s")])
+    assert signed.code == 0, signed.err
+    assert signed.out.strip() == made.out.strip().replace("public_key", "signed_by")
+    wrong = typed(*sign, answers=[("hospital_a.key: ", "t")])
+    assert wrong.code == 2 and "the passphrase is wrong" in wrong.err and "Traceback" not in wrong.err
+    unattended = subprocess.run(
+        [*MPC, *map(str, sign)],
+        cwd=ROOT,
+        env=environment({PASSPHRASE_VARIABLE: "s"}),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=LONG,
+    )
+    assert unattended.returncode == 0, unattended.stderr
+
+
+def test_a_changed_key_is_taken_and_the_old_one_refused_by_the_peers(tmp_path: Path) -> None:
+    """Rotation: a new key in a new folder, the roster signed again; the scenario and its approvals stay."""
+    scenario = separate(tmp_path)
+    admin = mpc("keygen", "admin", "--keys", tmp_path / "office").out.strip().replace("public_key", "signed_by")
+    lines = dict(re.findall(r'\[parties\.(\w+)\]\n(public_key = "[^"]+")', scenario.read_text()))
+    text = re.sub(r'public_key = "[^"]+"\n', "", scenario.read_text())
+    scenario.write_text(f'{text}\n[roster]\nfile = "roster.toml"\n{admin}\n')
+    _signed(tmp_path, lines)
+    before = all_approved(scenario)
+    assert {ran.code for ran in before.values()} == {0}, before
+
+    old = tmp_path / "old"  # a machine of hospital_b that nobody told
+    shutil.copytree(tmp_path, old, ignore=shutil.ignore_patterns("hospital_?", "helper", "office", "old"))
+    (tmp_path / "keys" / "hospital_b.key").rename(tmp_path / "hospital_b.old")
+    lost = lines["hospital_b"]
+    lines["hospital_b"] = mpc("keygen", "hospital_b", "--keys", tmp_path / "keys").out.strip()
+    _signed(tmp_path, lines, revoked=lost.removeprefix("public_key = "))
+    after = all_run(scenario, "after")
+    assert {ran.code for ran in after.values()} == {0}, after
+
+    waiting = Running(*party(scenario, "hospital_a", "--out", tmp_path / "waiting"))
+    refused = start(old / scenario.name, "hospital_b").end()
+    assert refused.code == 5 and "hospital_a" in refused.err, refused.err
+    waiting.process.terminate()
+    waiting.end()
+    (tmp_path / "keys" / "hospital_b.key").unlink()
+    shutil.copy(tmp_path / "hospital_b.old", tmp_path / "keys" / "hospital_b.key")
+    own = mpc(*party(scenario, "hospital_b"))
+    assert own.code == 2 and "does not match its public_key in the roster" in own.err
+    _signed(tmp_path, {**lines, "hospital_b": lost}, revoked=lost.removeprefix("public_key = "))
+    peer = mpc(*party(scenario, "hospital_a"))
+    assert peer.code == 5 and "the key of hospital_b is revoked" in peer.err
+
+
+def all_approved(scenario: Path) -> dict[str, Ran]:
+    runs = {name: start(scenario, name) for name in PARTIES}
+    return {name: run.end() for name, run in runs.items()}
+
+
+def _signed(folder: Path, lines: dict[str, str], revoked: str = "") -> None:
+    """The administrator lists these keys."""
+    tables = "".join(f"[parties.{name}]\n{line}\n" for name, line in lines.items())
+    (folder / "roster.toml").write_text(f"schema = 1\nrevoked = [{revoked}]\n{tables}")
+    ran = mpc("roster", "sign", folder / "roster.toml", "--as", "admin", "--keys", folder / "office")
+    assert ran.code == 0, ran.err
