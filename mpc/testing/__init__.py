@@ -1,0 +1,32 @@
+"""A test kit for protocols, yours too: is it correct, does it cost what it says, does it leak, does it stand faults?
+
+    check_correct   the same as a plaintext twin, for owners, shapes, signs and edges that Hypothesis chooses
+    check_cost      declared rounds and bytes = the plan's = those of every run
+    check_faults    every frame lost, late, repeated, altered ..., and every death: the same result or a clear error
+
+See docs/testing.md.
+"""
+
+from __future__ import annotations
+
+from mpc.testing.correct import Correct, check_correct
+from mpc.testing.cost import Cost, check_cost
+from mpc.testing.failure import CheckFailed
+from mpc.testing.faults import KINDS, Faults, check_faults
+from mpc.testing.inputs import Input, integers, own, reals, words
+
+__all__ = [
+    "KINDS",
+    "CheckFailed",
+    "Correct",
+    "Cost",
+    "Faults",
+    "Input",
+    "check_correct",
+    "check_cost",
+    "check_faults",
+    "integers",
+    "own",
+    "reals",
+    "words",
+]

@@ -1,0 +1,152 @@
+"""A protocol with its inputs as programs that owners run, and what their results say together."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from mpc.ghost import Array, ghost
+from mpc.party import Party
+from mpc.plan import Plan, ProgramFactory, make_plan
+from mpc.prg import Entropy, insecure_entropy
+from mpc.share import Public, Share
+from mpc.testing.failure import CheckFailed, refusals
+from mpc.testing.inputs import Input, Sizes, Values
+
+HELPER = "helper"
+Protocol = Callable[..., Awaitable[Any]]
+"""async (party, *inputs) -> a Share, a Public, or several in a tuple or list."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One protocol on inputs of stated sizes and values, among n owners."""
+
+    protocol: Protocol
+    inputs: tuple[Input, ...]
+    n: int
+    sizes: Sizes
+    values: Values
+
+    @cached_property
+    def owners(self) -> tuple[str, ...]:
+        return tuple(f"owner{k}" for k in range(self.n))
+
+    def giver(self, number: int) -> int:
+        """Who gives the input of this number."""
+        owner = self.inputs[number].owner
+        return (number if owner is None else owner) % self.n
+
+    def own_inputs(self, owner: int) -> tuple[bytes, ...]:
+        """All that one owner puts in."""
+        return tuple(
+            bytes(one.ring.to_bytes(part))
+            for k, (one, parts) in enumerate(zip(self.inputs, self.values, strict=True))
+            for g, part in enumerate(parts)
+            if (g if one.private else self.giver(k)) == owner
+        )
+
+    def given(self, p: Party) -> list[Any]:
+        """The protocol's inputs at one owner."""
+        handed: list[Any] = []
+        for k, (one, parts) in enumerate(zip(self.inputs, self.values, strict=True)):
+            shape = one.sized(self.sizes)
+            if one.private:
+                handed.append(ghost(shape) if p.dry else parts[p.index])
+                continue
+            giver = self.owners[self.giver(k)]
+            value = parts[0] if giver == p.name and not p.dry else None
+            handed.append(p.input(giver, value, shape, one.scale, one.ring))
+        return handed
+
+    def program(self, p: Party) -> Any:
+        """The program of one owner."""
+
+        async def run() -> Any:
+            return await self.protocol(p, *self.given(p))
+
+        return run()
+
+    @cached_property
+    def factories(self) -> dict[str, ProgramFactory]:
+        return dict.fromkeys(self.owners, self.program)
+
+    @cached_property
+    def plan(self) -> Plan:
+        with refusals("the dry run"):
+            return make_plan(self.program, self.owners, HELPER)
+
+    def entropy(self, seed: int) -> dict[str, Entropy]:
+        """Reproducible seeds for every party."""
+        return {name: insecure_entropy(seed, name) for name in (*self.owners, HELPER)}
+
+
+def results_of(result: Any) -> list[Any]:
+    """A protocol's result as a flat list."""
+    if isinstance(result, tuple | list):
+        return [leaf for part in result for leaf in results_of(part)]
+    return [result]
+
+
+def totals(results: Mapping[str, Any]) -> list[Share | Public]:
+    """What all owners' results hold together: the sum of shares, and what is public, which must be the same.
+
+    Raises:
+        CheckFailed: the owners' results differ in number or kind, or a public value in a bit.
+    """
+    flat = {name: results_of(result) for name, result in results.items()}
+    first_name, first = next(iter(flat.items()))
+    for name, leaves in flat.items():
+        if len(leaves) != len(first):
+            raise CheckFailed(f"{first_name} has {len(first)} results and {name} has {len(leaves)}")
+    return [_total(k, {name: leaves[k] for name, leaves in flat.items()}) for k in range(len(first))]
+
+
+def _total(number: int, parts: Mapping[str, Any]) -> Share | Public:
+    (first_name, first), *others = parts.items()
+    if not isinstance(first, Share | Public):
+        raise CheckFailed(f"result {number} is a {type(first).__name__}: neither a Share nor a Public")
+    value = first.value
+    for name, part in others:
+        alike = isinstance(part, Public) == isinstance(first, Public) and isinstance(part, Share | Public)
+        if not alike or (part.shape, part.scale, part.ring) != (first.shape, first.scale, first.ring):
+            raise CheckFailed(f"result {number} is {first!r} at {first_name} and {part!r} at {name}")
+        if isinstance(first, Share):
+            value = first.ring.add(value, part.value)
+        elif not np.array_equal(first.value, part.value):
+            raise CheckFailed(f"result {number} is public and differs between {first_name} and {name}")
+    return (
+        Public(value, first.scale, first.ring) if isinstance(first, Public) else Share(value, first.scale, first.ring)
+    )
+
+
+def same_results(one: Any, other: Any) -> bool:
+    """Whether two results of one owner are the same to the bit."""
+    ours, theirs = results_of(one), results_of(other)
+    return len(ours) == len(theirs) and all(_same(a, b) for a, b in zip(ours, theirs, strict=True))
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, Share | Public):
+        if not isinstance(b, Share | Public):
+            return False
+        return (a.scale, a.ring, a.shape) == (b.scale, b.ring, b.shape) and bool(np.array_equal(a.value, b.value))
+    if isinstance(a, np.ndarray):
+        return isinstance(b, np.ndarray) and bool(np.array_equal(a, b))
+    return type(a) is type(b) and bool(a == b)
+
+
+def make_case(
+    protocol: Protocol, inputs: Sequence[Input], n: int, sizes: Sizes, make: Callable[..., Values], *rest: Any
+) -> Case:
+    """A case whose values `make(inputs, sizes, n, *rest)` gives."""
+    return Case(protocol, tuple(inputs), n, sizes, make(inputs, sizes, n, *rest))
+
+
+def real_values(value: Share | Public) -> Array:
+    """A total as float64."""
+    return Public(value.value, value.scale, value.ring).real()
