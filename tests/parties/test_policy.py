@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -139,3 +140,11 @@ def test_a_folder_in_the_files_place_is_refused(tmp_path: Path) -> None:
     (tmp_path / "policy.toml").mkdir()
     with pytest.raises(UsageError, match="cannot be read"):
         load_policy(tmp_path)
+
+
+def test_the_example_in_the_docs_is_a_policy(tmp_path: Path, scenario: Scenario) -> None:
+    docs = (Path(__file__).resolve().parents[2] / "docs" / "keys.md").read_text()
+    (example,) = re.findall(r"```toml\n(kinds.*?)```", docs, re.DOTALL)
+    one = policy(tmp_path, example)
+    assert None not in one.rules.model_dump().values()
+    assert refusal(one, scenario, 100) == "minimum_owners = 3, but there are 2"
