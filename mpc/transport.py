@@ -8,6 +8,7 @@ frame is the key that its connection was authenticated with, never a routing id 
 from __future__ import annotations
 
 import contextlib
+import math
 import struct
 import time
 from collections import deque
@@ -26,11 +27,25 @@ from mpc.wire import HEADER_BYTES
 _PIECE = 1 << 18  # a large payload goes in pieces, between which heartbeats pass on a slow link
 _SMALL = 1 << 16  # a payload below this is copied behind its header: one encrypted message instead of two
 _ZAP_ENDPOINT = "inproc://zeromq.zap.01"
+_LARGEST_PART = _PIECE + 1024  # what encryption adds is less; an announcement of more ends the connection
 _HEARTBEAT_MS = 2000
 _HEARTBEAT_TIMEOUT_MS = 10_000
+_HANDSHAKE_MS = 3000  # so long may a connection stay unauthenticated: who only holds it open makes room again
+_CONNECT_MS = 5000  # then TCP's next attempt is a new one: its own ones are ever further apart
+_BACKLOG = 1024  # connections that wait to be taken, while somebody floods the port
+_REDIAL_SECONDS = 0.25  # ZeroMQ itself tries again at once, if at all
 _MONITOR_EVENT = struct.Struct("=Hi")  # zmq_socket_monitor(3): the event, then a descriptor or an error number
 _REFUSED = zmq.EVENT_HANDSHAKE_FAILED_AUTH
-_WATCHED = _REFUSED | zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+# Not EVENT_HANDSHAKE_FAILED_PROTOCOL: where libzmq 4.3.5 reports it, a frame that cannot be decrypted leaves the
+# connection silent until the heartbeats end it, instead of closing it at once.
+_WATCHED_LISTENING = zmq.EVENT_DISCONNECTED
+_WATCHED_DIALLING = (
+    _REFUSED
+    | zmq.EVENT_HANDSHAKE_SUCCEEDED
+    | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+    | zmq.EVENT_DISCONNECTED
+    | zmq.EVENT_CONNECT_RETRIED
+)
 
 
 @dataclass(frozen=True)
@@ -71,7 +86,9 @@ class Transport:
         self._context = zmq.Context()
         self._poller = zmq.Poller()
         self._events: deque[Event] = deque()
+        self._endpoints: dict[str, str] = {}
         self._dialled: dict[str, zmq.Socket[bytes]] = {}
+        self._dead: dict[str, float] = {}  # connections that ZeroMQ has given up, and when to dial again
         self._monitors: dict[Any, str | None] = {}
         self._dealers: dict[Any, str] = {}
         self._routes: dict[str, bytes] = {}
@@ -94,9 +111,11 @@ class Transport:
         """Connect to a peer, and again whenever the connection breaks."""
         socket = self._socket(zmq.DEALER)
         socket.curve_serverkey = self._keys[peer]
+        socket.connect_timeout = _CONNECT_MS
         socket.reconnect_ivl = 50
         socket.reconnect_ivl_max = 1000
-        self._monitor(socket, peer)
+        self._monitor(socket, peer, _WATCHED_DIALLING)
+        self._endpoints[peer] = endpoint
         self._dialled[peer] = socket
         self._dealers[socket] = peer
         self._poller.register(socket, zmq.POLLIN)
@@ -126,8 +145,10 @@ class Transport:
         """The next event, or None if nothing happens for so long."""
         end = time.monotonic() + seconds
         while not self._events:
-            left = end - time.monotonic()
-            ready = self._poller.poll(max(0, round(left * 1000)))
+            now = time.monotonic()
+            self._redial(now)
+            left = end - now
+            ready = self._poller.poll(max(0, math.ceil((min([end, *self._dead.values()]) - now) * 1000)))
             for socket, _ in ready:
                 self._serve(socket)
             if not ready and left <= 0:
@@ -147,6 +168,22 @@ class Transport:
             self._listener.close(round(linger_seconds * 1000))
         self._context.term()
 
+    def _redial(self, now: float) -> None:
+        """Dial those anew that ZeroMQ does not: it gives up a peer for good that once sent what makes no sense.
+
+        One altered byte on the way is enough for that. What was handed to the old socket is lost, as in any cut: the
+        session sends it again.
+        """
+        for peer in [peer for peer, when in self._dead.items() if when <= now]:
+            del self._dead[peer]
+            socket = self._dialled[peer]
+            monitor = next(monitor for monitor, name in self._monitors.items() if name == peer)
+            del self._monitors[monitor], self._dealers[socket]
+            for old in (monitor, socket):
+                self._poller.unregister(old)
+                old.close(0)
+            self.dial(peer, self._endpoints[peer])
+
     def _listen(self, endpoint: str) -> None:
         self._authenticator = self._context.socket(zmq.REP)
         self._authenticator.bind(_ZAP_ENDPOINT)
@@ -154,7 +191,8 @@ class Transport:
         self._listener = self._socket(zmq.ROUTER)
         self._listener.curve_server = True
         self._listener.router_mandatory = True
-        self._listener_monitor = self._monitor(self._listener, None)
+        self._listener.backlog = _BACKLOG
+        self._listener_monitor = self._monitor(self._listener, None, _WATCHED_LISTENING)
         self._poller.register(self._listener, zmq.POLLIN)
         try:
             self._listener.bind(endpoint)
@@ -169,14 +207,16 @@ class Transport:
         socket.curve_publickey = self._me.public
         socket.curve_secretkey = self._me.secret
         socket.sndhwm = socket.rcvhwm = 0  # the session bounds what is under way
+        socket.maxmsgsize = _LARGEST_PART
+        socket.handshake_ivl = _HANDSHAKE_MS
         socket.heartbeat_ivl = _HEARTBEAT_MS
         socket.heartbeat_timeout = _HEARTBEAT_TIMEOUT_MS
         socket.zap_domain = b"beaverlodge"
         socket.ipv6 = True
         return socket
 
-    def _monitor(self, socket: zmq.Socket[bytes], peer: str | None) -> Any:
-        monitor = socket.get_monitor_socket(_WATCHED)
+    def _monitor(self, socket: zmq.Socket[bytes], peer: str | None, watched: int) -> Any:
+        monitor = socket.get_monitor_socket(watched)
         self._monitors[monitor] = peer
         self._poller.register(monitor, zmq.POLLIN)
         return monitor
@@ -271,19 +311,26 @@ class Transport:
                 event, value = _MONITOR_EVENT.unpack(monitor.recv_multipart(zmq.NOBLOCK)[0])
             except zmq.Again:
                 return
-            if peer is None:
-                if event == zmq.EVENT_DISCONNECTED:
-                    lost = [name for name, fd in self._descriptors.items() if fd == value]
-                    for name in lost:
-                        del self._descriptors[name]
-                        self._events.append(Disconnected(name))
-            elif event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
-                self._events.append(Connected(peer))
+            if peer is not None:
+                self._observe_dialled(event, peer)
             elif event == zmq.EVENT_DISCONNECTED:
-                self._events.append(Disconnected(peer))
-            elif event == _REFUSED:
-                self._refusing.add(peer)
-                self._events.append(Refused(peer))
+                lost = [name for name, fd in self._descriptors.items() if fd == value]
+                for name in lost:
+                    del self._descriptors[name]
+                    self._events.append(Disconnected(name))
+
+    def _observe_dialled(self, event: int, peer: str) -> None:
+        if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+            self._events.append(Connected(peer))
+        elif event == zmq.EVENT_DISCONNECTED:
+            self._events.append(Disconnected(peer))
+            if peer not in self._refusing:
+                self._dead[peer] = time.monotonic() + _REDIAL_SECONDS
+        elif event == zmq.EVENT_CONNECT_RETRIED:
+            self._dead.pop(peer, None)
+        elif event == _REFUSED:
+            self._refusing.add(peer)
+            self._events.append(Refused(peer))
 
 
 def _parts(frame: Frame) -> list[Any]:
