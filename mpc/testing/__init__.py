@@ -2,6 +2,7 @@
 
     check_correct   the same as a plaintext twin, for owners, shapes, signs and edges that Hypothesis chooses
     check_cost      declared rounds and bytes = the plan's = those of every run
+    check_view      no party, and no parties together, see anything that depends on the others' secrets
     check_faults    every frame lost, late, repeated, altered ..., and every death: the same result or a clear error
 
 See docs/testing.md.
@@ -14,6 +15,8 @@ from mpc.testing.cost import Cost, check_cost
 from mpc.testing.failure import CheckFailed
 from mpc.testing.faults import KINDS, Faults, check_faults
 from mpc.testing.inputs import Input, integers, own, reals, words
+from mpc.testing.structure import Structure
+from mpc.testing.view import Viewed, check_view
 
 __all__ = [
     "KINDS",
@@ -22,9 +25,12 @@ __all__ = [
     "Cost",
     "Faults",
     "Input",
+    "Structure",
+    "Viewed",
     "check_correct",
     "check_cost",
     "check_faults",
+    "check_view",
     "integers",
     "own",
     "reals",
