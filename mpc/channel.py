@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,7 @@ from mpc.errors import (
     ProtocolError,
     error_of_code,
 )
-from mpc.network import Came, Connected, Disconnected, Network, Refused, Stranger
+from mpc.network import Came, Connected, Disconnected, Network, Refused, Stranger, Unshaken
 from mpc.round import Blob, Program, Round
 from mpc.session import Aborted, Delivered, Incoming, Link, Resend
 from mpc.trace import Trace
@@ -29,6 +29,7 @@ Say = Callable[[str], None]
 Look = Callable[[str, Any], Any]
 
 _NOTICE_SECONDS = 5.0
+_SUSPICIOUS = 3  # handshakes that failed one after another
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class Channel:
         self._down: dict[str, float] = {}
         self._done: set[str] = set()
         self._strangers: set[str] = set()
+        self._broken_off: Counter[str | None] = Counter()  # handshakes that failed, by whom we dialled
         self._started = self._noticed = self._network.now()
 
     def drive(self, program: Program, meanwhile: Callable[[], None] | None = None) -> Any:
@@ -207,7 +209,7 @@ class Channel:
             if peer not in self._met:
                 raise PeerLostError(
                     f"{', '.join(sorted(missing - self._met))} did not connect in time",
-                    "start every party, and check their addresses and firewalls",
+                    self._suspicion() or "start every party, and check their addresses and firewalls",
                     party=peer,
                 )
             raise PeerLostError(f"{peer} did not answer in '{label}' in time", f"see the log of {peer}", party=peer)
@@ -219,7 +221,24 @@ class Channel:
         unmet = sorted(missing - self._met)
         if unmet and now - self._noticed > _NOTICE_SECONDS:
             self._noticed = now
-            self._say(f"waiting for {', '.join(unmet)} since {now - self._started:.0f} s")
+            why = self._suspicion()
+            self._say(f"waiting for {', '.join(unmet)} since {now - self._started:.0f} s{'; ' if why else ''}{why}")
+
+    def _suspicion(self) -> str:
+        """What may be wrong where handshakes fail again and again; empty where none did."""
+        for peer, count in self._broken_off.items():
+            if count < _SUSPICIOUS or peer in self._met:
+                continue
+            if peer is None:
+                return (
+                    "connections to this party's port end before they are authenticated: they are of strangers, or of "
+                    f"a peer whose scenario has another public_key of {self.me}"
+                )
+            return (
+                f"what listens at the address of {peer} breaks off every handshake: see whether it is {peer}, and "
+                f"compare its public_key in both scenario files"
+            )
+        return ""
 
     def _step(self, end: float) -> None:
         event = self._network.poll(min(60.0, max(0.0, end - self._network.now())))
@@ -228,6 +247,7 @@ class Channel:
                 self._met.add(peer)
                 self._handle(peer, self._links[peer].receive(head, body))
             case Connected(peer):
+                self._broken_off.pop(peer, None)
                 # What an earlier connection lost, perhaps unnoticed by one side, is sent again: each side says on
                 # every connection what it expects next.
                 if self._down.pop(peer, None) is not None:
@@ -243,6 +263,8 @@ class Channel:
                     f"compare the public keys of {self.me} and {peer} in both scenario files",
                     party=peer,
                 )
+            case Unshaken(broken):
+                self._broken_off[broken] += 1
             case Stranger(key):
                 if key not in self._strangers and len(self._strangers) < _STRANGERS_TOLD:  # they try again and again
                     self._strangers.add(key)

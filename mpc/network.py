@@ -48,7 +48,14 @@ class Stranger:
     key: str
 
 
-Event = Came | Connected | Disconnected | Refused | Stranger
+@dataclass(frozen=True, slots=True)
+class Unshaken:
+    """A connection ended before both sides knew each other: one that we dialled, or one at our port (peer None)."""
+
+    peer: str | None
+
+
+Event = Came | Connected | Disconnected | Refused | Stranger | Unshaken
 
 
 class Network(Protocol):

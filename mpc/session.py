@@ -12,9 +12,9 @@ from collections import deque
 from dataclasses import dataclass
 from hashlib import sha256
 
-from mpc.errors import ProtocolError
+from mpc.errors import PeerLostError, ProtocolError
 from mpc.prg import derive
-from mpc.wire import ABORT, DATA, HEADER_BYTES, RESUME, peek_sequence, seal, unseal
+from mpc.wire import ABORT, DATA, HEADER_BYTES, RESUME, Header, peek_sequence, seal, unseal
 
 HELLO_KEY = sha256(b"beaverlodge hello").digest()
 HELLO_FRAMES = 1
@@ -71,6 +71,8 @@ class Link:
         self._keys: tuple[bytes, bytes] | None = None  # of this side's frames, and of the peer's
         self._next_out = 0
         self._next_in = 0
+        self._acknowledged = 0  # how many of this side's frames the peer said that it has
+        self._hello: bytes | None = None  # a digest of the peer's first frame
         self._unacknowledged: deque[tuple[int, int, bytes]] = deque()  # sequence, label, payload
         self._early: list[tuple[memoryview, memoryview]] = []
 
@@ -89,6 +91,10 @@ class Link:
 
     def resume(self) -> Frame:
         """Says, on a new connection, which frame is expected next."""
+        if self._keys is None:
+            # What came too early over an earlier connection may be of a process that is no more. All of it that is
+            # not, comes again.
+            self._early.clear()
         return self._frame(RESUME, 0, self._next_out if self._keys else 0, b"")
 
     def abort(self, body: bytes) -> Frame:
@@ -100,6 +106,7 @@ class Link:
 
         Raises:
             ProtocolError: the frame is malformed, was altered, or acknowledges what was never sent.
+            PeerLostError: the peer's process is a new one, which knows nothing of this session.
         """
         if len(head) == HEADER_BYTES and peek_sequence(head) >= HELLO_FRAMES and self._keys is None:
             self._early.append((head, body))
@@ -108,6 +115,7 @@ class Link:
         header = unseal(head, body, key, sender=self.peer)
         if header.acknowledged > self._next_out:
             raise ProtocolError(f"{self.peer} acknowledges frames that were never sent", party=self.peer)
+        self._check_the_same(header, body)
         while self._unacknowledged and self._unacknowledged[0][0] < header.acknowledged:
             self._unacknowledged.popleft()
         if header.type == ABORT:
@@ -119,6 +127,19 @@ class Link:
             return [Ignored()]
         self._next_in += 1
         return [Delivered(header.label, body)]
+
+    def _check_the_same(self, header: Header, body: memoryview) -> None:
+        """That the peer did not lose its memory: it says hello once, and what it has it does not forget."""
+        first = header.type == DATA and header.sequence == 0
+        hello = sha256(body).digest() if first else self._hello
+        self._hello = self._hello or hello
+        if hello != self._hello or (header.type == RESUME and header.acknowledged < self._acknowledged):
+            raise PeerLostError(
+                f"{self.peer} was started again in the middle of the run",
+                "start every party again",
+                party=self.peer,
+            )
+        self._acknowledged = max(self._acknowledged, header.acknowledged)
 
     def _key(self, *, incoming: bool, sequence: int) -> bytes:
         if self._keys is None or sequence < HELLO_FRAMES:

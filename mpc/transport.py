@@ -20,7 +20,7 @@ import zmq
 from zmq.utils import z85
 
 from mpc.errors import InternalError, UsageError
-from mpc.network import Came, Connected, Disconnected, Event, Refused, Stranger
+from mpc.network import Came, Connected, Disconnected, Event, Refused, Stranger, Unshaken
 from mpc.session import Frame
 from mpc.wire import HEADER_BYTES
 
@@ -42,7 +42,6 @@ _WATCHED_LISTENING = zmq.EVENT_DISCONNECTED
 _WATCHED_DIALLING = (
     _REFUSED
     | zmq.EVENT_HANDSHAKE_SUCCEEDED
-    | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
     | zmq.EVENT_DISCONNECTED
     | zmq.EVENT_CONNECT_RETRIED
 )
@@ -94,8 +93,11 @@ class Transport:
         self._routes: dict[str, bytes] = {}
         self._route_names: dict[bytes, str] = {}
         self._descriptors: dict[str, int] = {}
+        self._replaced: set[int] = set()  # descriptors of connections that a newer one of the same peer replaced
+        self._turned_away = 0  # connections of strangers whose end is still to come
         self._waiting: dict[str, list[list[Any]]] = {}
         self._refusing: set[str] = set()
+        self._shaken: set[str] = set()
         self._authenticator: zmq.Socket[bytes] | None = None
         self._listener: zmq.Socket[bytes] | None = None
         self._listener_monitor: Any = None
@@ -271,6 +273,8 @@ class Transport:
         self._observe(self._listener_monitor, None)  # first the end of an older connection with the same descriptor
         self._route_names[identity] = peer  # older ones stay, so that their late frames do not take the peer back
         self._routes[peer] = identity
+        if peer in self._descriptors:
+            self._replaced.add(self._descriptors[peer])
         self._descriptors[peer] = parts[0].get(zmq.SRCFD)
         self._events.append(Connected(peer))
         if not again:
@@ -301,6 +305,7 @@ class Transport:
         key = z85.encode(credentials[0]).decode() if mechanism == b"CURVE" and credentials else ""
         known = key in self._names
         if not known:
+            self._turned_away += 1
             self._events.append(Stranger(key))
         status, text, user = (b"200", b"OK", key.encode()) if known else (b"400", b"not on the allow-list", b"")
         self._authenticator.send_multipart([version, request, status, text, user, b""])
@@ -314,16 +319,30 @@ class Transport:
             if peer is not None:
                 self._observe_dialled(event, peer)
             elif event == zmq.EVENT_DISCONNECTED:
-                lost = [name for name, fd in self._descriptors.items() if fd == value]
-                for name in lost:
-                    del self._descriptors[name]
-                    self._events.append(Disconnected(name))
+                self._left(value)
+
+    def _left(self, descriptor: int) -> None:
+        """A connection at our port ended."""
+        lost = [name for name, fd in self._descriptors.items() if fd == descriptor]
+        for name in lost:
+            del self._descriptors[name]
+            self._events.append(Disconnected(name))
+        if lost:
+            return
+        if descriptor in self._replaced:
+            self._replaced.discard(descriptor)
+        elif self._turned_away:
+            self._turned_away -= 1
+        else:
+            self._events.append(Unshaken(None))
 
     def _observe_dialled(self, event: int, peer: str) -> None:
         if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+            self._shaken.add(peer)
             self._events.append(Connected(peer))
         elif event == zmq.EVENT_DISCONNECTED:
-            self._events.append(Disconnected(peer))
+            self._events.append(Disconnected(peer) if peer in self._shaken else Unshaken(peer))
+            self._shaken.discard(peer)
             if peer not in self._refusing:
                 self._dead[peer] = time.monotonic() + _REDIAL_SECONDS
         elif event == zmq.EVENT_CONNECT_RETRIED:
