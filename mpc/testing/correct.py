@@ -88,7 +88,7 @@ def _explore(
     examples: int,
     seen: _Seen,
 ) -> None:
-    from hypothesis import HealthCheck, given, settings
+    from hypothesis import HealthCheck, Phase, given, settings
     from hypothesis import strategies as st
 
     steady = settings(
@@ -96,9 +96,12 @@ def _explore(
         deadline=None,
         derandomize=True,
         database=None,
+        phases=(Phase.generate, Phase.shrink),
         suppress_health_check=list(HealthCheck),
     )
-    complete(inputs, fixed, 1)  # refuses a size that no input has
+    known = complete(inputs, fixed, 1)
+    for n in owners:  # what the dry run refuses, it refuses for all values
+        Case(protocol, inputs, n, known, randoms(inputs, known, n, "dry")).plan  # noqa: B018
 
     @steady
     @given(st.data())

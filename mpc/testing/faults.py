@@ -242,6 +242,9 @@ def _judge(
     """The first party's error, None if all recovered; a failed check where it is neither."""
     if net.hanging:
         raise CheckFailed(f"{where}: {', '.join(net.hanging)} still hung after {net.time:.0f} virtual seconds")
+    for name, end in ends.items():  # first of all what is no answer to a fault, before what others made of it
+        if end.error is not None and not isinstance(end.error, BeaverlodgeError):
+            raise CheckFailed(f"{where}: {name} ended with a {type(end.error).__name__}: {end.error}") from end.error
     refused: BaseException | None = None
     for name, end in ends.items():
         if end.died:
@@ -250,9 +253,8 @@ def _judge(
             if not same_results(end.value.result, smooth[name].result):
                 raise CheckFailed(f"{where}: {name} ended with another result than without it")
             continue
+        assert isinstance(end.error, BeaverlodgeError)
         refused = refused or end.error
-        if not isinstance(end.error, BeaverlodgeError):
-            raise CheckFailed(f"{where}: {name} ended with a {type(end.error).__name__}: {end.error}") from end.error
         if isinstance(end.error, InternalError):
             raise CheckFailed(f"{where}: {name} took it for a bug: {end.error}") from end.error
         if end.error.party not in ends:

@@ -52,7 +52,7 @@ class Sight:
         """What a coalition sees, the simple things first."""
         inside = [f"owner{k}" for k in coalition]
         received = list(self._received(inside))
-        opened = list(self._opened())
+        opened = list(self._opened(inside))
         held = list(self._held(inside))
         yield from received
         yield from opened
@@ -80,17 +80,16 @@ class Sight:
             name = f"{first.where}, array {place} from {sender} to {receiver}"
             yield Item(name, first.label, first.spec.ring, stack.words, not first.revealed)
 
-    def _opened(self) -> Iterator[Item]:
-        """Arrays that all owners send all others, added up."""
+    def _opened(self, inside: Sequence[str]) -> Iterator[Item]:
+        """Arrays of all owners, added up, where the coalition has them all."""
         groups: dict[tuple[int, int], dict[str, _Stack]] = {}
-        for (number, place, sender, _), stack in self.sent.items():
-            groups.setdefault((number, place), {}).setdefault(sender, stack)
+        for (number, place, sender, receiver), stack in self.sent.items():
+            if sender in inside or receiver in inside:
+                groups.setdefault((number, place), {}).setdefault(sender, stack)
         for (_, place), stacks in groups.items():
             first, *others = stacks.values()
-            ring = first.first.spec.ring
-            if len(stacks) < self.n or any(
-                s.words.shape != first.words.shape or s.first.spec.ring != ring for s in others
-            ):
+            ring, shape = first.first.spec.ring, first.words.shape
+            if len(stacks) < self.n or any((s.first.spec.ring, s.words.shape) != (ring, shape) for s in others):
                 continue
             total = first.words
             for stack in others:

@@ -8,7 +8,7 @@ is distributed. The structural one (structure.py) shows that every word that is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
@@ -56,21 +56,42 @@ class Viewed:
         return "\n".join([*lines, *([str(self.structure)] if self.structure else [])])
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Finding:
-    p: float
+    """What is wrong with one item: its likelihood, the nibbles, and who sees it."""
+
+    what: str
     rank: int
-    text: str
+    p: float = 1.0
+    nibbles: set[int] = field(default_factory=set)
+    coalitions: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        bits = ", ".join(f"{4 * first} to {4 * last + 3}" for first, last in _stretches(sorted(self.nibbles)))
+        return f"{self.what} in bits {bits} (p = {self.p:.0e}), as seen by {'; '.join(self.coalitions)}"
 
 
 @dataclass
 class _Sums:
-    """The tests of a whole check, so far."""
+    """The tests of a whole check, so far, and what they found."""
 
-    tests: int
-    findings: list[_Finding]
-    words: int
-    runs: int
+    tests: int = 0
+    runs: int = 0
+    masked: int = 0  # samples of the masked message that has the fewest, and of the output that has the fewest
+    output: int = 0
+    found: list[tuple[str, int, int, float, str]] = field(default_factory=list)
+
+    def findings(self) -> list[_Finding]:
+        """What is less likely than chance allows over all tests, the simplest items first."""
+        merged: dict[str, _Finding] = {}
+        for what, rank, nibble, p, coalition in self.found:
+            if p < FALSE_ALARM / self.tests:
+                finding = merged.setdefault(what, _Finding(what, rank))
+                finding.p = min(finding.p, p)
+                finding.nibbles.add(nibble)
+                if coalition not in finding.coalitions:
+                    finding.coalitions.append(coalition)
+        return sorted(merged.values(), key=lambda finding: finding.rank)
 
 
 def check_view(
@@ -115,7 +136,7 @@ def check_view(
         if coalitions is not None
         else [c for size in range(1, owners) for c in combinations(everybody, size)]
     )
-    sums = _Sums(0, [], 0, 0)
+    sums = _Sums()
     tested: dict[tuple[int, ...], bool] = dict.fromkeys(chosen, False)
     for number, (one, other) in enumerate(_pairs(protocol, inputs, owners, known, secrets, seed)):
         runner = _Runner(Case(protocol, tuple(inputs), owners, known, other), words, f"{seed}/{number}")
@@ -133,8 +154,8 @@ def check_view(
         tuple(names[c] for c in chosen if not tested[c]),
         sums.runs,
         sums.tests,
-        sums.words,
-        smallest_shift(sums.words, FALSE_ALARM / sums.tests),
+        sums.masked or sums.output,
+        smallest_shift(sums.masked or sums.output, FALSE_ALARM / sums.tests),
         covered,
     )
 
@@ -205,7 +226,8 @@ class _Runner:
         return self._kept[key]
 
     def _count(self, first: Recording) -> int:
-        sizes = [one.value.size for one in first.sendings if not one.revealed and one.value.size]
+        sent = [one for one in first.sendings if one.value.size]
+        sizes = [one.value.size for one in sent if not one.revealed] or [one.value.size for one in sent]
         fewest = min(sizes, default=self._words)
         return min(_MOST_RUNS, max(_FEWEST_RUNS, -(-self._words // fewest)))
 
@@ -221,25 +243,32 @@ def _compare(runner: _Runner, mine: Case, coalition: Sequence[int], public: Sequ
             raise CheckFailed(f"{names} sees other messages with one secret than with the other: {one.name}")
         counts = histograms(one.words, one.ring), histograms(other.words, other.ring)
         sums.tests += counts[0].shape[1]
+        samples = int(one.words.size)
+        if one.masked:
+            sums.masked = min(sums.masked or samples, samples)
+        elif one.rank == 0:
+            sums.output = min(sums.output or samples, samples)
         for nibble, p in unlike(*counts):
-            text = f"{one.name}, {_bits(nibble)}, differs between two secrets, as seen by {names} (p = {p:.0e})"
-            sums.findings.append(_Finding(p, one.rank, text))
+            sums.found.append((f"{one.name}, differs between two secrets", 2 * one.rank, nibble, p, names))
         if one.masked and one.label not in public:
             sums.tests += counts[0].shape[1]
-            samples = int(one.words.size)
-            sums.words = min(sums.words or samples, samples)
             for nibble, p in uneven(counts[0]):
-                text = f"{one.name}, {_bits(nibble)}, is not uniform, as seen by {names} (p = {p:.0e})"
-                sums.findings.append(_Finding(p, one.rank, text))
+                sums.found.append((f"{one.name}, is not uniform", 2 * one.rank + 1, nibble, p, names))
 
 
 def _conclude(sums: _Sums) -> None:
-    found = [finding for finding in sums.findings if finding.p < FALSE_ALARM / sums.tests]
-    found.sort(key=lambda finding: (finding.rank, finding.p))
-    if found:
-        more = f"\n... and {len(found) - _TOLD} more" if len(found) > _TOLD else ""
-        raise CheckFailed("\n".join(finding.text for finding in found[:_TOLD]) + more)
+    findings = sums.findings()
+    if findings:
+        more = f"\n... and {len(findings) - _TOLD} more" if len(findings) > _TOLD else ""
+        raise CheckFailed("\n".join(str(finding) for finding in findings[:_TOLD]) + more)
 
 
-def _bits(nibble: int) -> str:
-    return f"bits {4 * nibble} to {4 * nibble + 3}"
+def _stretches(numbers: Sequence[int]) -> list[tuple[int, int]]:
+    """Sorted numbers as stretches without a gap."""
+    found: list[tuple[int, int]] = []
+    for number in numbers:
+        if found and found[-1][1] == number - 1:
+            found[-1] = (found[-1][0], number)
+        else:
+            found.append((number, number))
+    return found

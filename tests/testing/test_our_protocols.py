@@ -1,0 +1,323 @@
+"""Every protocol of ours under all four checks of the kit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mpc.party import Party
+from mpc.ring import B8, B32, wide
+from mpc.share import Public, Share
+from mpc.testing import Input, check_correct, check_cost, check_faults, check_view, integers, own, reals, words
+from protocols.beaver import matmul, multiply
+from protocols.bit_budget import bit_budget
+from protocols.comparison import any_set, outside
+from protocols.held import Rows, hold, product, products, take_rows, transpose_product
+from protocols.logistic import Descent, step
+from protocols.secure_sum import secure_sum
+from protocols.sigmoid import sigmoid
+from protocols.sigmoid_fits import FITS
+from protocols.truncation import truncate
+from protocols.twin import sigmoid as exact_sigmoid
+
+SCALE = 14
+WORD = 8
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """A protocol, what it should compute, and what it says of its cost at the given sizes."""
+
+    protocol: Callable[..., Any]
+    twin: Callable[..., Any]
+    inputs: list[Input]
+    error: Any
+    rounds: int
+    bytes: int
+    dealt: int
+    sizes: dict[str, int] = field(default_factory=dict)
+    fixed: dict[str, int] = field(default_factory=dict)  # sizes that a public choice in the protocol settles
+    secrets: list[Any] | None = None
+    view_sizes: dict[str, int] = field(default_factory=dict)
+    owners: tuple[int, ...] = (2, 3, 4, 5)
+
+
+# -- the protocols, with their public settings
+
+
+async def _held_product(p: Party, x: Share, w: Share) -> tuple[Share, Share]:
+    held = take_rows(await hold(p, x), Rows.of(np.array([2, 0])))
+    return await product(p, held, w, 9, label="product")
+
+
+def _held_product_twin(x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return x[[2, 0]] @ w, w
+
+
+def backwards(x: Share) -> Rows:
+    """All rows, the last first."""
+    return Rows.of(np.arange(x.shape[0])[::-1].copy())
+
+
+async def _transpose(p: Party, x: Share, e: Share) -> Share:
+    return await transpose_product(p, take_rows(await hold(p, x), backwards(x)), e, 12, label="e")
+
+
+STEPS = (Rows.of(np.array([1])), Rows.of(np.array([2, 0])))
+
+
+async def _held_products(p: Party, x: Share, w: Share) -> Share:
+    return await products(p, await hold(p, x), STEPS, w, label="all")
+
+
+def _held_products_twin(x: np.ndarray, w: np.ndarray) -> np.ndarray:
+    return np.concatenate([x[rows.index] @ w[:, t] for t, rows in enumerate(STEPS)])
+
+
+FIT = FITS[0]
+Z_SCALE = 64 - FIT.period.bit_length() + 1
+
+
+async def _sigmoid(p: Party, z: Share) -> Share:
+    return await sigmoid(p, z, FIT, 1.0, 30)
+
+
+LOW, HIGH = -1000, 5000
+
+
+async def _outside(p: Party, x: Share) -> Share:
+    bounds = (np.full(x.shape, bound, dtype=np.int64) for bound in (LOW, HIGH))
+    bits = await outside(p, x, *bounds, label="outside")
+    return Public(np.full(x.shape, 1, dtype=np.uint8), 0, B8) * bits  # of each byte, bit 0
+
+
+async def _any(p: Party, bits: Share) -> Public:
+    return await any_set(p, bits, what="any", why="agreed")
+
+
+def _any_none(bits: np.ndarray) -> np.ndarray:
+    return np.zeros(1)
+
+
+async def _sum(p: Party, mine: np.ndarray) -> Public:
+    return await secure_sum(p, mine, SCALE, what="total", why="agreed")
+
+
+async def _wide_sum(p: Party, mine: np.ndarray) -> Public:
+    return await secure_sum(p, mine, 90, wide(128), what="total", why="agreed")
+
+
+HOW = Descent(0.5, 0.1, FIT, bit_budget(FIT, 0.5, 1, 5, 0.1))
+
+
+async def _step(p: Party, x: Share, y: Share, w: Share) -> Share:
+    decay = np.full(x.shape[1], round(HOW.rate * HOW.l2 * 2.0**HOW.bits.w_shift), dtype=np.uint64)
+    after, _ = await step(p, await hold(p, x), y, backwards(x), w, Public(decay, HOW.bits.w_shift), HOW)
+    return after
+
+
+def _step_twin(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> np.ndarray:
+    return w - HOW.rate / len(y) * x.T @ (exact_sigmoid(x @ w) - y) - HOW.rate * HOW.l2 * w
+
+
+def _square(scale: int, largest: float) -> list[Input]:
+    return [reals(("m",), scale=scale, largest=largest), reals(("m",), scale=scale, largest=largest)]
+
+
+def _rounding(x: Any, y: Any) -> float:
+    """Float64's own, in the twin: the shares' product is exact."""
+    return 2.0**-30
+
+
+OURS = {
+    "multiply": Spoken(
+        multiply, lambda x, y: x * y, _square(SCALE, 1000.0), _rounding, 1, 6 * WORD, 3 * WORD, {"m": 3}
+    ),
+    "multiply elements": Spoken(
+        multiply, lambda x, y: x * y, [words(("m",)), words(("m",))], None, 1, 6 * WORD, 3 * WORD, {"m": 3}
+    ),
+    "multiply bits": Spoken(
+        multiply,
+        lambda x, y: x & y,
+        [words(("m",), ring=B32), words(("m",), ring=B32)],
+        None,
+        1,
+        6 * 4,
+        3 * 4,
+        {"m": 3},
+    ),
+    "matmul": Spoken(
+        matmul,
+        lambda x, y: x @ y,
+        [reals(("m", "k"), scale=SCALE, largest=1000.0), reals(("k", "n"), scale=SCALE, largest=1000.0)],
+        _rounding,
+        1,
+        (6 + 12) * WORD,
+        8 * WORD,
+        {"m": 2, "k": 3, "n": 4},
+    ),
+    "truncate": Spoken(
+        lambda p, x: truncate(p, x, SCALE),
+        lambda x: x,
+        [reals(("m",), scale=2 * SCALE, largest=2.0**33)],
+        2.0**-SCALE,
+        1,
+        3 * WORD,
+        6 * WORD,
+        {"m": 3},
+    ),
+    "held product": Spoken(
+        _held_product,
+        _held_product_twin,
+        [reals((3, "k"), scale=SCALE, largest=100.0), reals(("k",), scale=30, largest=100.0)],
+        2.0 ** (9 - 30),
+        2,
+        (6 + 2) * WORD,
+        (2 + 2 + 2) * WORD,
+        {"k": 2},
+        view_sizes={"k": 60},
+    ),
+    "held products": Spoken(
+        _held_products,
+        _held_products_twin,
+        [reals((3, "k"), scale=SCALE, largest=100.0), reals(("k", 2), scale=SCALE, largest=100.0)],
+        _rounding,
+        2,
+        (6 + 4) * WORD,
+        3 * WORD,
+        {"k": 2},
+        view_sizes={"k": 40},
+    ),
+    "transpose product": Spoken(
+        _transpose,
+        lambda x, e: x[::-1].T @ e,
+        [reals(("m", "k"), scale=SCALE, largest=100.0), reals(("m",), scale=40, largest=100.0)],
+        1000.0 * 2.0 ** (12 - 40),
+        2,
+        (6 + 3) * WORD,
+        2 * WORD + 6 * 4 + 2 * 3 * WORD,
+        {"m": 3, "k": 2},
+        view_sizes={"m": 60, "k": 3},
+    ),
+    "sigmoid": Spoken(
+        _sigmoid,
+        exact_sigmoid,
+        [reals(("m",), scale=Z_SCALE, largest=FIT.reach)],
+        FIT.error + 1e-6,
+        1,
+        2 * WORD,
+        2 * 2 * len(FIT.coefficients) * WORD,
+        {"m": 2},
+    ),
+    "outside": Spoken(
+        _outside,
+        lambda x: ((x < LOW) | (x > HIGH)).astype(np.uint8),
+        [Input(("m",), 0, reals((), scale=0, largest=0).ring, LOW - 2000, HIGH + 2000, True)],
+        None,
+        7,
+        2 * WORD + 12 * 4 + 12 * 2 + 12 * 1 * 3 + 8,
+        2 * WORD + 8 * 4 + 8 * 2 + 8 * 1 * 3 + 4,
+        {"m": 2},
+    ),
+    "any, none set": Spoken(
+        _any,
+        _any_none,
+        [Input(("m",), 0, B8, 0, 0, False)],
+        None,
+        2,
+        1 + WORD,
+        3 * WORD,
+        {"m": 3},
+        secrets=[([0], [254])],
+        view_sizes={"m": 800},
+    ),
+    "sum": Spoken(
+        _sum,
+        lambda parts: np.sum(parts, axis=0),
+        [own(reals(("m",), scale=SCALE, largest=2.0**40))],
+        2.0**-10,
+        1,
+        3 * WORD,
+        0,
+        {"m": 3},
+        secrets=[([[5.0, 7.0, 1.0]], [[11.0, 1.0, 1.0]]), ([[-(2.0**40), 2.0**40, 0.5]], [[2.0, 0.5, -2.0]])],
+    ),
+    "wide sum": Spoken(
+        _wide_sum,
+        lambda parts: np.sum(parts, axis=0),
+        [own(reals(("m",), scale=90, largest=2.0**30, ring=wide(128)))],
+        2.0**-20,
+        1,
+        3 * 16,
+        0,
+        {"m": 3},
+        secrets=[([[5.0, 7.0, 1.0]], [[11.0, 1.0, 1.0]])],
+        view_sizes={"m": 100},
+    ),
+    "logistic step": Spoken(
+        _step,
+        _step_twin,
+        [
+            reals(("m", "d"), scale=HOW.bits.x, largest=2.0),
+            integers(("m",), 0, 1),
+            reals(("d",), scale=HOW.bits.w, largest=2.0),
+        ],
+        HOW.rate * 2.0 * FIT.error + 1e-5,
+        4,
+        (6 + 2 + 3 + 3) * WORD,
+        (3 + 2 + 2) * WORD + 2 * len(FIT.coefficients) * 3 * WORD + 2 * WORD + 6 * 4 + 6 * WORD,
+        {"m": 3, "d": 2},
+        view_sizes={"m": 40, "d": 40},
+    ),
+}
+every_one = pytest.mark.parametrize("name", OURS)
+REVEALING = {"any, none set", "sum", "wide sum"}
+
+
+@every_one
+def test_correct(name: str) -> None:
+    it = OURS[name]
+    saw = check_correct(it.protocol, it.twin, it.inputs, error=it.error, sizes=it.fixed, owners=it.owners, examples=30)
+    assert saw.examples >= 20 or not it.sizes
+    assert saw.sockets == 1
+
+
+@every_one
+def test_cost(name: str) -> None:
+    it = OURS[name]
+    cost = check_cost(
+        it.protocol, it.inputs, rounds=it.rounds, bytes=it.bytes, dealt=it.dealt, sizes={**it.fixed, **it.sizes}
+    )
+    assert cost.rounds == len(cost.labels) == it.rounds
+
+
+@every_one
+@pytest.mark.parametrize("owners", [2, 3])
+def test_view(name: str, owners: int) -> None:
+    it = OURS[name]
+    if it.secrets and owners == 2 and name in REVEALING - {"any, none set"}:
+        pytest.skip("of two owners, each learns the other's addend, and says so")
+    saw = check_view(it.protocol, it.inputs, owners=owners, secrets=it.secrets, sizes={**it.fixed, **it.view_sizes})
+    assert saw.shift < 0.2
+    assert saw.structure is not None and saw.structure.words >= (0 if name in REVEALING else it.rounds)
+
+
+@pytest.mark.parametrize("owners", [2, 3])
+def test_any_set_tells_no_more_than_that_one_is(owners: int) -> None:
+    bits = [words(("m",), ring=B8)]
+    few = np.zeros(800, dtype=int)
+    few[7] = 1
+    saw = check_view(_any, bits, owners=owners, secrets=[([few], [255]), ([1], [3])], sizes={"m": 800})
+    assert saw.shift < 0.2
+
+
+@every_one
+def test_faults(name: str) -> None:
+    it = OURS[name]
+    saw = check_faults(it.protocol, it.inputs, owners=2, sizes={**it.fixed, **it.sizes}, every=5, several=5)
+    assert saw.tried > 11 * saw.frames // 5
+    assert saw.recovered["delayed"] == saw.recovered["repeated"] == -(-saw.frames // 5)
