@@ -199,9 +199,12 @@ class Channel:
         now = self._network.now()
         for peer, since in self._down.items():
             if now - since > self._limits.patience:
+                down = ", ".join(sorted(self._down))
                 raise PeerLostError(
-                    f"lost contact with {peer} for more than {self._limits.patience:g} s, in '{label}'",
-                    f"see whether {peer} still runs, and its log",
+                    f"lost contact with {down} for more than {self._limits.patience:g} s, in '{label}'",
+                    f"see whether {down} still runs, and its log"
+                    if len(self._down) == 1
+                    else "see whether they still run, and whether this machine's own network does",
                     party=peer,
                 )
         if now > end:

@@ -18,3 +18,10 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Study]:
         pytest.skip(f"no network namespaces: {reason}")
     with World(tmp_path_factory.mktemp("hosts"), *PARTIES) as world:
         yield Study.at(world)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(study: Study) -> Iterator[None]:
+    """A test that fails leaves no party running and no cable cut."""
+    yield
+    study.world.stop()

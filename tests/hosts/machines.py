@@ -68,6 +68,7 @@ class Host:
         self.ipv4, self.ipv6 = f"10.77.{number}.2", f"fd77:{number}::2"
         self.router_ipv4, self.router_ipv6 = f"10.77.{number}.1", f"fd77:{number}::1"
         self.folder = folder
+        self._started: list[Running] = []
 
     def ip(self, *words: str) -> None:
         """Run `ip` in this host."""
@@ -84,7 +85,17 @@ class Host:
 
     def start(self, *words: str | Path) -> Running:
         """Start `mpc WORDS` here, in the host's folder."""
-        return _Here(self.command(*MPC, *words), self.folder)
+        running = _Here(self.command(*MPC, *words), self.folder)
+        self._started.append(running)
+        return running
+
+    def stop(self) -> None:
+        """Kill what was started here and has not ended."""
+        for running in self._started:
+            if running.process.returncode is None:
+                running.process.kill()
+                running.process.communicate()
+        self._started.clear()
 
     def close_inbound(self) -> None:
         """A firewall that lets nobody in: only answers to what this host asked."""
@@ -141,6 +152,12 @@ class World:
         answer: dict[str, int] = json.loads(self._wire.stdout.readline())
         return answer
 
+    def stop(self) -> None:
+        """Kill what was started on any host and has not ended, and mend what was cut."""
+        for host in self.hosts.values():
+            host.stop()
+        self.mend()
+
     def cut(self, *names: str, how: str = "drop") -> None:
         """From now on the router drops (or rejects "with tcp reset") what goes to and from these hosts."""
         rules = "\n".join(
@@ -148,12 +165,12 @@ class World:
             for name in names
             for verdict in ([how] if how == "drop" else [f"meta l4proto tcp {how}", "drop"])
         )
-        chain = f"chain forward {{ type filter hook forward priority 0; policy accept;\n{rules}\n}}"
-        self._nft(f"table inet cut {{ {chain} }}")
+        chain = f"chain forward {{ type filter hook forward priority 0; policy accept;\n{rules}\n }}"
+        self._nft(f"table inet cut {{\n{chain}\n}}")
 
     def mend(self) -> None:
         """The router lets everything pass again."""
-        self._nft("delete table inet cut")
+        self._nft("table inet cut {}\ndelete table inet cut")  # also where nothing is cut
 
     def _nft(self, text: str) -> None:
         run("ip", "netns", "exec", self.router, "nft", "-f", "-", feed=text)

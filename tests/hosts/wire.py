@@ -20,7 +20,7 @@ import time
 from collections import deque
 from typing import Any, BinaryIO, Final
 
-from tests.hosts.packets import Segment, altered, segment
+from tests.hosts.packets import altered, segment
 
 DEVICE: Final = "wan"
 _TUNSETIFF = 0x400454CA
@@ -38,7 +38,7 @@ class Wire:
         self._delay = 0.0
         self._loss = 0.0
         self._capture: BinaryIO | None = None
-        self._alter: dict[str, Any] | None = None
+        self._alter: list[dict[str, Any]] = []
         self.lost = self.altered = 0
 
     def order(self, what: dict[str, Any]) -> None:
@@ -77,20 +77,23 @@ class Wire:
         return None
 
     def _touch(self, packet: bytes) -> bytes:
-        """Alter a byte of the payload of one TCP segment: `alter` says whose, how long, after how many such ones."""
-        rule, found = self._alter, segment(packet)
-        if rule is None or found is None or not _meant(rule, found):
+        """Alter one bit of the payload of a TCP segment, where a rule of `alter` says so.
+
+        A rule is for the segments between two addresses, either way, whose payload has at least so many bytes
+        ("between", "least"); of these it lets so many pass ("after"), and is used up by the next.
+        """
+        found = segment(packet) if self._alter else None
+        if found is None:
             return packet
-        if rule["after"] > 0:
+        for rule in self._alter:
+            if {found.source, found.target} != set(rule["between"]) or len(found.payload) < rule["least"]:
+                continue
             rule["after"] -= 1
-            return packet
-        self._alter = None
-        self.altered += 1
-        return altered(packet, found, rule["place"] % len(found.payload))
-
-
-def _meant(rule: dict[str, Any], found: Segment) -> bool:
-    return found.source in rule["sources"] and found.target in rule["targets"] and len(found.payload) >= rule["least"]
+            if rule["after"] < 0:
+                self._alter.remove(rule)
+                self.altered += 1
+                return altered(packet, found, self._random.randrange(len(found.payload)))
+        return packet
 
 
 def main() -> None:
