@@ -1,0 +1,157 @@
+"""Gradient descent for logistic regression in its dual form: one number u a row, w = X^T u, G = X X^T made once.
+
+    z = G_S u + c    s = sigma(z)    u_S <- u_S - (rate / B) (s - y) - rate l2 u    c <- c - (rate / B) sum (s - y)
+
+The same steps and the same weights as logistic.py, at two rounds a step: u (with the intercept c as its last entry)
+and z are each opened once, under masks of their own. The intercept stands beside G, so the penalty passes it by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from mpc.correlation import Book, Spec
+from mpc.errors import ProtocolError
+from mpc.ghost import Array
+from mpc.party import Party
+from mpc.share import Public, Share
+from protocols.bit_budget import DualBudget
+from protocols.comparison import any_set, outside
+from protocols.gram import combination
+from protocols.held import Held, Rows, product, products, take_rows
+from protocols.range_check import CHUNK
+from protocols.sigmoid import expansion
+from protocols.sigmoid_fits import SigmoidFit
+from protocols.trig import odd_harmonics
+from protocols.truncation import truncate
+
+
+@dataclass(frozen=True)
+class DualDescent:
+    """The public settings of a training in the dual form."""
+
+    rate: float
+    l2: float
+    fit: SigmoidFit
+    bits: DualBudget
+
+
+@dataclass(frozen=True)
+class CoarseSineMask:
+    """As `SineMask`, with `waves` fractional bits: what rate / batch multiplies needs no more."""
+
+    count: int
+    terms: int
+    scale: int
+    waves: int
+    kept: bool = False
+
+    @cached_property
+    def drawn(self) -> tuple[Spec, ...]:
+        return (Spec((self.count,), self.scale),)
+
+    @cached_property
+    def dealt(self) -> tuple[Spec, ...]:
+        return (Spec((2 * self.terms, self.count), self.waves),)
+
+    def deal(self, drawn: tuple[Array, ...], book: Book) -> tuple[Array, ...]:
+        sin_cos = odd_harmonics(drawn[0], self.terms)
+        waves = np.rint(sin_cos * float(1 << self.waves)).astype(np.int64).view(np.uint64)
+        return (np.concatenate((waves[1], waves[0])),)
+
+
+async def descend_dual(
+    p: Party, gram: Held, y: Share, steps: Sequence[Rows], how: DualDescent
+) -> tuple[Share, list[Share]]:
+    """Train from u = 0: [u] (m + 1,) at scale bits.u, the intercept last, and each step's u at few bits.
+
+    Args:
+        gram: G with a last column of ones (m, m + 1), held at scale bits.g.
+        y: labels 0 and 1 (m,) at scale 0.
+        steps: the rows of each mini-batch.
+
+    2 rounds a step; reveals nothing: each opening is under a uniform mask of its own.
+    """
+    u = p.public(p.constant(0, gram.shape[1:], how.bits.u))
+    seen = []
+    for t, rows in enumerate(steps):
+        u, low = await _step(p, gram, y, rows, u, _decay(p, gram.shape[1], t, how), how)
+        seen.append(low)
+        p.stage("training", t + 1, len(steps))
+    return u, seen
+
+
+async def _step(
+    p: Party, gram: Held, y: Share, rows: Rows, u: Share, decay: Public | None, how: DualDescent
+) -> tuple[Share, Share]:
+    """One mini-batch: the next [u], and [u] before the step at few bits. 2 rounds."""
+    bits, weight = how.bits, how.rate / rows.index.size
+    z, low = await product(p, take_rows(gram, rows), u, bits.u_shift, label="step/u")
+    r, waves = p.correlation(CoarseSineMask(z.shape[0], len(how.fit.coefficients), z.scale, bits.waves))
+    (m,) = await p.open(z + r, label="step/z")
+    coefficients = p.compute(expansion, m.value, how.fit, weight, bits.coefficients, shape=waves.shape)
+    series: Share = (Public(coefficients, bits.coefficients) * waves).sum(axis=0)
+    half = p.constant(round(weight * 0.5 * 2.0**bits.u), series.shape, bits.u)
+    errors = p.plus(series, half) - p.constant(round(weight * 2.0**bits.u), (1,), bits.u) * y[rows.index]
+    u = Share(p.compute(_subtracted, u.value, errors.value, rows.index, shape=u.shape), bits.u)
+    return (u - decay * low if decay is not None else u), low
+
+
+def _subtracted(u: Array, errors: Array, index: Array) -> Array:
+    """u less each error at its row, and the intercept, which is last, less all of them."""
+    result = u.copy()
+    np.subtract.at(result, index, errors)
+    result[-1:] -= errors.sum(keepdims=True)
+    return result
+
+
+def _decay(p: Party, width: int, t: int, how: DualDescent) -> Public | None:
+    """rate * l2 for every u but the intercept, in step t, at a scale that brings u's low copy back to u's scale.
+
+    It is rounded to few bits, so that what is left over is carried to the next step: over all steps none is lost.
+    """
+    if not how.l2:
+        return None
+    fine = round(how.rate * how.l2 * 2.0 ** (how.bits.u_shift + 32))
+    factor = np.full(width, (fine * (t + 1) >> 32) - (fine * t >> 32), dtype=np.uint64)
+    factor[-1] = 0
+    return Public(factor, how.bits.u_shift)
+
+
+async def check_scores(
+    p: Party, gram: Held, steps: Sequence[Rows], seen: Sequence[Share], limit: float, error: ProtocolError
+) -> None:
+    """Raise `error` unless |G_S u + c| <= limit for every step's rows S and u: see range_check.py.
+
+    Neither u nor the scores made from its low copy can wrap around the ring, whatever the data (see `dual_budget`), so
+    the scores are all that there is to check. 10 rounds a chunk of 2^18 values; reveals one word a chunk: zero if all
+    held, else uniform.
+    """
+    largest = max(rows.index.size for rows in steps)
+    at_once = max(1, CHUNK // (largest + gram.shape[1]))
+    for start in range(0, len(steps), at_once):
+        part = slice(start, start + at_once)
+        low = [share.value.reshape(-1, 1) for share in seen[part]]
+        stacked = Share(np.concatenate(low, axis=1), seen[start].scale)
+        scores = await products(p, gram, tuple(steps[part]), stacked, label="range/scores")
+        high = np.full(scores.shape, round(limit * 2.0**scores.scale), dtype=np.int64)
+        word = await any_set(
+            p,
+            await outside(p, scores, -high, high, label="range/mask"),
+            what="range check",
+            why="one bit: zero if every score of the training stayed in range, else a random word",
+        )
+        p.insist(lambda word=word: not word.value.any(), lambda: error)  # type: ignore[misc]
+        p.stage("range check", min(start + at_once, len(steps)), len(steps))
+
+
+async def dual_weights(p: Party, x: Held, u: Share, how: DualDescent) -> Share:
+    """[w] (d + 1,) from the rows' [u]; the intercept is last in both. 2 rounds; reveals values under uniform masks."""
+    low = await truncate(p, u, how.bits.w_shift)
+    features = await combination(p, x, low[:-1], label="weights")
+    intercept = low[-1:].shifted(x.scale).at_scale(low.scale + x.scale)
+    return Share(np.concatenate((features.value, intercept.value)), features.scale)

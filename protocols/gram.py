@@ -1,0 +1,142 @@
+"""The Gram matrix G = X X^T of rows that several owners hold, and the way back from one number a row to the weights.
+
+Gradient descent moves the weights by sums of rows, so w = X^T u with one number u a row, and the scores are
+X w = G u: with few rows and many columns, or many steps, G is the smaller matrix to work with. A block of one owner's
+own rows is computed by that owner in the clear; only blocks of two owners' rows are products of shared matrices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from mpc.correlation import Book, Spec
+from mpc.ghost import Array
+from mpc.party import Party
+from mpc.ring import matmul
+from mpc.share import Public, Share
+from protocols.held import Held, hold
+from protocols.truncation import truncate
+
+
+@dataclass(frozen=True)
+class CrossBlocks:
+    """For the mask A of held rows of several owners: A_i A_j^T for every pair of owners, see `_cross_pairs`."""
+
+    held: int
+    sizes: tuple[int, ...]
+    held_scale: int
+    kept: bool = False
+    drawn: tuple[Spec, ...] = ()
+
+    @cached_property
+    def dealt(self) -> tuple[Spec, ...]:
+        return (Spec((_cross_count(self.sizes),), 2 * self.held_scale),)
+
+    def deal(self, drawn: tuple[Array, ...], book: Book) -> tuple[Array, ...]:
+        a = book[self.held][0]
+        return (np.concatenate([matmul(a[i], a[rest].T).reshape(-1) for i, rest in _cross_pairs(self.sizes)]),)
+
+
+async def hold_gram(p: Party, x: Held, own: Array, sizes: Sequence[int], scale: int) -> Held:
+    """G = X X^T at `scale` fractional bits, with a last column of ones, held; |G_ij| < 2^(62 - 2 x.scale).
+
+    Args:
+        x: all owners' rows (m, d), one owner's after another's.
+        own: this owner's own rows as ring elements (m_i, d), as they are in x.
+        sizes: how many rows each owner has.
+
+    2 rounds; reveals the blocks of two owners' rows, and G, each less a uniform mask.
+    """
+    cross = await _cross_entries(p, x, tuple(sizes), scale)
+    blocks = [_own_block(p, k, own, size, 2 * x.scale, scale) for k, size in enumerate(sizes)]
+    gram = Share(_assembled(blocks, cross, tuple(sizes)), scale)
+    ones = p.public(p.constant(1 << scale, (x.shape[0], 1), scale))
+    return await hold(p, Share(np.concatenate((gram.value, ones.value), axis=1), scale))
+
+
+def _own_block(p: Party, owner: int, own: Array, size: int, exact_scale: int, scale: int) -> Share:
+    """G among one owner's rows: exact in integers, then rounded, and shared."""
+    name, block = p.owners[owner], None
+    if name == p.name and not p.dry:
+        shift = exact_scale - scale
+        exact = matmul(own, own.T).reshape(size, size).view(np.int64)
+        block = ((exact + (1 << (shift - 1))) >> shift).view(np.uint64)
+    return p.input(name, block, (size, size), scale)
+
+
+async def _cross_entries(p: Party, x: Held, sizes: tuple[int, ...], scale: int) -> Array | None:
+    """This owner's shares of G between different owners' rows, one block after another; None if there are none."""
+    if not _cross_count(sizes):
+        return None
+    (dealt,) = p.correlation(CrossBlocks(x.number, sizes, x.scale))
+    e, a = x.opened, x.mask
+    right = p.plus(a, e)
+    parts = [e[i] @ right[rest].T + a[i] @ e[rest].T for i, rest in _cross_pairs(sizes)]
+    exact: Share = Share(np.concatenate([part.value.reshape(-1) for part in parts]), dealt.scale) + dealt
+    return (await truncate(p, exact, exact.scale - scale)).value
+
+
+def _assembled(blocks: Sequence[Share], cross: Array | None, sizes: tuple[int, ...]) -> Array:
+    """The whole symmetric matrix, from the owners' own blocks and the entries above them."""
+    upper: dict[tuple[int, int], Array] = {}
+    start = 0
+    for k, (i, rest) in enumerate(_cross_pairs(sizes)):
+        rows, columns = i.stop - i.start, rest.stop - rest.start
+        if cross is not None and rows * columns:
+            band = cross[start : start + rows * columns].reshape(rows, columns)
+            for j in range(k + 1, len(sizes)):
+                first = sum(sizes[k + 1 : j])
+                upper[k, j] = band[:, first : first + sizes[j]]
+        start += rows * columns
+    bands = []
+    for k in range(len(sizes)):
+        left = [upper[j, k].T for j in range(k) if (j, k) in upper]
+        right = [upper[k, j] for j in range(k + 1, len(sizes)) if (k, j) in upper]
+        if sizes[k]:
+            bands.append(np.concatenate([*left, blocks[k].value, *right], axis=1))
+    return np.concatenate(bands)
+
+
+def _cross_pairs(sizes: Sequence[int]) -> list[tuple[slice, slice]]:
+    """For each owner but the last, its rows and all later owners' rows."""
+    starts = [sum(sizes[:k]) for k in range(len(sizes) + 1)]
+    return [(slice(starts[k], starts[k + 1]), slice(starts[k + 1], starts[-1])) for k in range(len(sizes) - 1)]
+
+
+def _cross_count(sizes: Sequence[int]) -> int:
+    return sum((i.stop - i.start) * (rest.stop - rest.start) for i, rest in _cross_pairs(sizes))
+
+
+@dataclass(frozen=True)
+class HeldCombination:
+    """A mask b (m,), and A^T b for held A (m, d)."""
+
+    held: int
+    b: Spec
+    columns: int
+    held_scale: int
+    kept: bool = False
+
+    @cached_property
+    def drawn(self) -> tuple[Spec, ...]:
+        return (self.b,)
+
+    @cached_property
+    def dealt(self) -> tuple[Spec, ...]:
+        return (Spec((self.columns,), self.held_scale + self.b.scale),)
+
+    def deal(self, drawn: tuple[Array, ...], book: Book) -> tuple[Array, ...]:
+        return (matmul(book[self.held][0].T, drawn[0]),)
+
+
+async def combination(p: Party, x: Held, u: Share, *, label: str) -> Share:
+    """[X^T u] for u (m,); scales add. 1 round; reveals u - b, uniform."""
+    b, ab = p.correlation(HeldCombination(x.number, Spec(u.shape, u.scale), x.shape[1], x.scale))
+    (d,) = await p.open(u - b, label=label)
+    known: Public = d
+    w: Share = x.opened.T @ p.plus(b[:], known) + x.mask.T @ known + ab
+    return w

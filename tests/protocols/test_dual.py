@@ -1,0 +1,389 @@
+"""The dual form: its training is the twin's at two rounds a step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mpc.errors import DataError, ProtocolError, UsageError
+from mpc.fixed import decode, encode
+from mpc.lockstep import Message, run_lockstep
+from mpc.party import Party
+from mpc.plan import Plan, ProgramFactory, make_plan
+from mpc.ring import Z64
+from mpc.share import Share
+from protocols import dual
+from protocols.bit_budget import LOW_MARGIN, X_LIMIT, X_SCALE, Extent, dual_budget
+from protocols.dual import DualDescent, check_scores, descend_dual, dual_weights
+from protocols.gram import hold_gram
+from protocols.held import Rows, hold
+from protocols.sigmoid_fits import FITS
+from protocols.training_job import OwnRows, TrainingSettings, choose_fit, choose_form, constants_digest, training_job
+from protocols.twin import fit_twin, pooled, weight_difference
+from tests.helpers import demo_tables, entropy, job, made_up, on_shares, owner_names, steady, train
+from tests.views.view_tools import record, traits, unlike
+
+# -- the descent
+
+
+@steady(40)
+@given(
+    st.integers(2, 12),
+    st.integers(1, 5),
+    st.floats(0.01, 1.0),
+    st.sampled_from([0.0, 0.001, 0.1, 1.0]),
+    st.sampled_from(FITS),
+    st.integers(2, 5),
+    st.integers(0, 2**32),
+)
+def test_as_the_twin(m: int, d: int, rate: float, l2: float, fit: Any, n: int, seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    x = np.rint(draw.normal(size=(m, d)) * 2**X_SCALE) / 2**X_SCALE
+    y = draw.integers(0, 2, m).astype(float)
+    x -= np.rint(x.mean(axis=0) * 2**X_SCALE) / 2**X_SCALE
+    steps = tuple(Rows.of(draw.permutation(m)[: int(draw.integers(1, m + 1))]) for _ in range(6))
+    extent = Extent(2 * m, d, 6, 6, 1, standardised=True)  # twice the rows: these are not quite standardised
+    how = DualDescent(rate, l2, fit, dual_budget(fit, rate, l2, extent))
+    sizes = [m // n + (k < m % n) for k in range(n)]
+    starts = [sum(sizes[:k]) for k in range(n + 1)]
+
+    async def body(p: Party, s: list[Share]) -> tuple[Share, ...]:
+        held = await hold(p, s[0])
+        own = encode(x[starts[p.index] : starts[p.index + 1]], X_SCALE)
+        gram = await hold_gram(p, held, own, sizes, how.bits.g)
+        u, seen = await descend_dual(p, gram, s[1], steps, how)
+        return (await dual_weights(p, held, u, how), *seen)
+
+    inputs = [(encode(x, X_SCALE), X_SCALE, Z64), (y.astype(np.uint64), 0, Z64)]
+    (w, *seen), outcome = on_shares(body, inputs, n, seed % 1000)
+    assert outcome.rounds["owner0"] == 3 + 2 * len(steps) + 2
+    assert outcome.reveals == ()
+    twin = fit_twin(x, y, steps, rate, l2, standardise=False)
+    got = decode(w, outcome.results["owner0"][0].scale)
+    assert np.abs(got - twin.weights).max() < 1e-4
+    for t, low in enumerate(seen):  # each step's low copy is u before it, and so gives the weights before it
+        before = fit_twin(x, y, steps[:t], rate, l2, standardise=False).weights
+        u = decode(low, how.bits.u - how.bits.u_shift)
+        np.testing.assert_allclose(np.append(x.T @ u[:-1], u[-1]), before, atol=2e-4)
+
+
+def test_the_intercept_is_not_penalised() -> None:
+    tables = {name: (np.array([[-1.0], [1.0]] * 4), np.ones(8)) for name in owner_names(2)}
+    own, how = job(tables, test_fraction=0.0, form="dual", l2=1.0, learning_rate=0.5, epochs=30)
+    model = train(own, how).results["owner0"]
+    assert abs(model.standardised[0]) < 1e-3
+    assert model.standardised[1] > 1.0
+    assert weight_difference(model, pooled(list(own.values()), how)) < 1e-4
+
+
+def test_a_weak_penalty_is_not_rounded_away() -> None:
+    """rate * l2 is below one unit of the scale at which it is applied: it is carried until it makes a whole one."""
+    tables = made_up([30, 25], 40, 3)
+    own, how = job(tables, form="dual", l2=2e-5, learning_rate=0.2, epochs=400, batch_size=64)
+    _, without = job(tables, form="dual", l2=0.0, learning_rate=0.2, epochs=400, batch_size=64)
+    rows = list(own.values())
+    assert how.l2 * how.learning_rate * 2.0 ** dual_bits(how).u_shift < 3
+    model = train(own, how).results["owner0"]
+    effect = np.abs(pooled(rows, how).weights - pooled(rows, without).weights).max()
+    assert weight_difference(model, pooled(rows, how)) < effect / 5
+
+
+def dual_bits(how: TrainingSettings) -> Any:
+    from protocols.training_job import _descent
+
+    return _descent(how, "dual").bits
+
+
+# -- the job
+
+
+def check(own: Mapping[str, OwnRows], how: TrainingSettings, seed: int = 0, limit: float = 1e-4) -> None:
+    """The dual form's model is the twin's; rounds, bytes and reveals are the plan's (see helpers.check_cost)."""
+    assert how.form == "dual"
+    outcome = train(own, how, seed)
+    models = list(outcome.results.values())
+    assert all(model == models[0] for model in models)
+    assert weight_difference(models[0], pooled(list(own.values()), how)) < limit
+    labels = [one.label for one in outcome.plan.rounds]
+    assert labels.count("step/u") == labels.count("step/z") == how.step_count
+    assert [one.stage for one in outcome.plan.rounds].count("training") == 2 * how.step_count
+
+
+@pytest.mark.parametrize("n", [2, 3, 5])
+@pytest.mark.parametrize("seed", range(3))
+def test_any_number_of_owners(n: int, seed: int) -> None:
+    own, how = job(made_up([25 + 13 * k for k in range(n)], 6, 10 * n + seed), seed, batch_size=32, form="dual")
+    check(own, how, seed)
+
+
+@pytest.mark.parametrize(
+    ("tables", "changes"),
+    [
+        pytest.param(made_up([60, 50], 4, 1), {"l2": 0.01}, id="l2"),
+        pytest.param(made_up([60, 50], 4, 1), {"l2": 0.5, "sigmoid_range": 245.0}, id="strong l2, wide range"),
+        pytest.param(made_up([60, 50], 4, 3), {"batch_size": 1000}, id="batch larger than the data"),
+        pytest.param(made_up([12, 9], 3, 4), {"batch_size": 1, "epochs": 3}, id="batch of 1"),
+        pytest.param(made_up([60, 50], 4, 6), {"metrics": False}, id="no metrics"),
+        pytest.param(made_up([1, 1], 1, 8), {"test_fraction": 0.0}, id="two rows"),
+        pytest.param(made_up([40, 1], 2, 9), {"batch_size": 16}, id="an owner with one row"),
+        pytest.param(made_up([40, 0], 2, 10), {"batch_size": 16}, id="an owner with none"),
+        pytest.param(made_up([0, 40], 2, 10), {"batch_size": 16}, id="a first owner with none"),
+        pytest.param(made_up([60, 50], 4, 11), {"learning_rate": 0.0}, id="rate 0"),
+        pytest.param(made_up([60, 50], 4, 12), {"sigmoid_range": 21.0}, id="narrow range"),
+        pytest.param(made_up([20, 15, 10], 300, 15), {"learning_rate": 0.02}, id="many features"),
+        pytest.param(made_up([20, 15, 10], 300, 15), {"learning_rate": 0.02, "l2": 0.1}, id="many features, l2"),
+        pytest.param(made_up([20, 20], 3, 3), {"epochs": 100, "batch_size": 8}, id="many steps"),
+    ],
+)
+def test_every_setting(tables: Any, changes: dict[str, Any]) -> None:
+    own, how = job(tables, **{"batch_size": 32, "form": "dual", **changes})
+    # Separable rows and many steps: nothing pulls back what the sigmoid's approximation adds, in either form.
+    check(own, how, limit=1e-3 if how.l2 >= 0.1 else 1e-4 if how.step_count < 300 else 2e-4)
+
+
+def test_the_demo_in_both_forms() -> None:
+    own, how = job(demo_tables(), 3, form="dual")
+    outcomes = {form: train(own, replace(how, form=form)) for form in ("primal", "dual")}
+    models = [outcome.results["hospital_a"] for outcome in outcomes.values()]
+    np.testing.assert_allclose(models[0].standardised, models[1].standardised, atol=1e-4)
+    revealed = [[(r.what, r.to, r.shape) for r in outcome.reveals] for outcome in outcomes.values()]
+    assert revealed[0] == revealed[1]
+    primal, both = (len(outcome.plan.rounds) for outcome in outcomes.values())
+    assert primal - both == how.step_count - 4
+
+
+def test_more_columns_than_rows() -> None:
+    draw = np.random.default_rng(3)
+    tables = {}
+    for k, rows in enumerate((14, 12)):
+        x = draw.normal(size=(rows, 1500)) + k
+        tables[f"owner{k}"] = (x, (x[:, :5].sum(axis=1) > 5 * k).astype(float))
+    own, how = job(tables, test_fraction=0.0, batch_size=26, epochs=30, learning_rate=0.03)
+    assert choose_form(how) == "dual"
+    twin = pooled(list(own.values()), how)
+    assert twin.largest_score > 2.0
+    check(own, replace(how, form="dual"), limit=1e-5)
+
+
+def test_more_columns_than_the_primal_form_can_hold() -> None:
+    how = sized(225, 12_634, epochs=223, batch_size=225, learning_rate=0.01)
+    plan = planned(how)
+    assert len(plan.rounds) == 2 + 3 + 2 * 223 + 10 + 2 + 1 + 2
+    assert max(plan.bytes_sent.values()) < 40e6
+    with pytest.raises(UsageError, match="12635 columns"):
+        constants_digest(replace(how, form="primal"))
+
+
+def test_it_shows_the_third_owner_nothing_but_the_model() -> None:
+    """Two owners change rows with each other: the pooled rows, and so all that is revealed, stay as they are."""
+    draw = np.random.default_rng(1)
+    tables = {name: (draw.normal(size=(10, 2)) + k, np.arange(10.0) % 2) for k, name in enumerate(owner_names(3))}
+    own, how = job(
+        tables, test_fraction=0.0, form="dual", epochs=2, batch_size=30, l2=0.1, sigmoid_range=20.0, metrics=False
+    )
+    plan = planned(how)
+    sides = []
+    for start, order in ((0, (0, 1, 2)), (40, (1, 0, 2))):
+        given = {name: own[f"owner{order[k]}"] for k, name in enumerate(how.owners)}
+        factories: dict[str, ProgramFactory] = {
+            name: lambda p: training_job(p, None if p.dry else given[p.name], how)  # noqa: B023
+            for name in how.owners
+        }
+        recordings = [record(factories, start + k, plan) for k in range(40)]
+        assert not any(message.receiver == "helper" for r in recordings for message in r.messages)
+        sides.append([traits(recording, "owner2") for recording in recordings])
+    assert unlike(*sides) == []
+
+
+# -- the range
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_scores_beyond_the_range_stop_the_run(n: int) -> None:
+    tables = made_up([40] * n, 3, n, steep=20.0)
+    own, how = job(tables, learning_rate=20.0, epochs=20, sigmoid_range=20.0, form="dual")
+    assert pooled(list(own.values()), how).largest_score > choose_fit(how).reach
+    labels: list[str] = []
+    errors: list[ProtocolError] = []
+
+    def factory(name: str) -> ProgramFactory:
+        async def program(p: Party) -> Any:
+            if p.dry:
+                return await training_job(p, None, how)
+            with pytest.raises(ProtocolError) as caught:
+                await training_job(p, own[name], how)
+            errors.append(caught.value)
+            return None
+
+        return program
+
+    def tap(message: Message) -> bytes:
+        labels.append(message.label)
+        return message.body
+
+    outcome = run_lockstep({name: factory(name) for name in how.owners}, entropy=entropy(how.owners, 0), tap=tap)
+    assert len(errors) == n
+    assert all("the model stays hidden" in error.message for error in errors)
+    assert [r.what for r in outcome.reveals] == ["feature means", "feature standard deviations", "range check"]
+    assert labels[-1] == "any/reveal"
+    assert not {"weights", "model"} & set(labels)
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 1000])
+@pytest.mark.parametrize("bad", [None, 0, 3, 4])
+def test_one_bad_score_in_any_chunk_is_seen(monkeypatch: pytest.MonkeyPatch, bad: int | None, at_once: int) -> None:
+    monkeypatch.setattr(dual, "CHUNK", at_once)
+    steps = tuple(Rows.of(np.array(rows)) for rows in ([0, 1], [2, 0], [1], [0, 1], [2]))
+    gram = np.concatenate((np.eye(3), np.ones((3, 1))), axis=1)
+    u = np.tile([9.0, -9.0, 9.0, 1.0], (5, 1))
+    if bad is not None:
+        u[bad, 3] = 1.01 if bad != 2 else -1.01
+    seen: list[bool] = []
+
+    async def body(p: Party, s: list[Share]) -> tuple[Share, ...]:
+        held = await hold(p, s[0])
+        lows = [s[1][t] for t in range(5)]
+        error = ProtocolError("out of range")
+        try:
+            await check_scores(p, held, steps, lows, 10.0, error)
+        except ProtocolError:
+            seen.append(True)
+        return ()
+
+    owners = owner_names(2)
+
+    def factory(p: Party) -> Any:
+        async def program() -> Any:
+            mine = p.name == "owner0" and not p.dry
+            g = p.input("owner0", encode(gram, 14) if mine else None, gram.shape, 14)
+            v = p.input("owner0", encode(u, 20) if mine else None, u.shape, 20)
+            return await body(p, [g, v])
+
+        return program()
+
+    run_lockstep(dict.fromkeys(owners, factory), entropy=entropy(owners, 1))
+    assert seen == ([] if bad is None else [True, True])
+
+
+# -- the bits
+
+
+@steady(300)
+@given(
+    st.sampled_from(FITS),
+    st.floats(0, 30),
+    st.sampled_from([0.0, 1e-4, 0.01, 1.0]),
+    st.integers(1, 3000),
+    st.integers(1, 20_000),
+    st.integers(1, 2000),
+    st.integers(1, 3000),
+    st.booleans(),
+)
+def test_everything_fits_or_is_refused(
+    fit: Any, rate: float, l2: float, m: int, d: int, epochs: int, batch: int, standardised: bool
+) -> None:
+    batch = min(batch, m)
+    steps = epochs * -(-m // batch)
+    smallest = min(batch, m % batch or batch)
+    extent = Extent(m, d, epochs, steps, smallest, standardised)
+    try:
+        bits = dual_budget(fit, rate, l2, extent)
+    except UsageError:
+        return
+    worst = fit.bound + 0.5  # |sigma - y| at any z at all
+    travelled, each = worst * rate * steps, worst * rate * epochs / smallest
+    norm = d * X_LIMIT**2 if not standardised else min(d * X_LIMIT**2, 1.0 * m * d)
+    across = m * norm if not standardised else min(m * norm, np.sqrt(norm * m) * np.sqrt(1.0 * m * d))
+    assert 2.0 ** (64 - bits.g - bits.u) == fit.period
+    assert bits.waves + bits.coefficients == bits.u
+    assert bits.g >= 10 and 12 <= bits.waves <= 24 and bits.coefficients >= 15
+    assert norm * 2.0 ** (2 * bits.x) < 2.0**62  # G before it is cut
+    assert travelled * 2.0**bits.u < 2.0**62  # every u, and the intercept
+    low = bits.u - bits.u_shift
+    score = min(norm * travelled, across * each) + travelled
+    assert score * 2.0 ** (bits.g + low) < 2.0**62  # the scores that are checked
+    assert (across + 1) * 2.0**-low <= LOW_MARGIN  # and how far they are off
+    w = bits.u - bits.w_shift + bits.x
+    assert bits.w_shift >= 1 and X_LIMIT * travelled * 2.0**w < 2.0**62
+    assert not l2 or bits.u_shift >= 15
+
+
+@pytest.mark.parametrize(
+    ("rate", "l2", "extent", "hint"),
+    [
+        (0.5, 0.0, Extent(100, 30, 10, 10, 100, False), "standardise"),
+        (1e6, 0.0, Extent(100, 30, 1000, 1000, 100, True), "learning_rate"),
+        (10.0, 1.0, Extent(100, 30, 10, 10, 100, True), "lower either"),
+        (0.5, 0.0, Extent(3000, 20_000, 10, 10, 100, True), "learning_rate"),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name(rate: float, l2: float, extent: Extent, hint: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        dual_budget(FITS[1], rate, l2, extent)
+    assert hint in caught.value.hint
+
+
+def test_a_column_too_narrow_to_bound_is_named() -> None:
+    tables = made_up([30, 20], 3, 19)
+    for x, _ in tables.values():
+        x[:, 1] = (x[:, 1] - 1.0) * 1e-14
+    with pytest.raises(DataError, match="column x1 has values too close"):
+        train(*job(tables, form="dual"))
+
+
+# -- the choice
+
+
+def planned(how: TrainingSettings) -> Plan:
+    return make_plan(lambda p: training_job(p, None, how), how.owners, "helper", constants_digest(how))
+
+
+def sized(rows: int, features: int, **changes: Any) -> TrainingSettings:
+    _, how = job(made_up([2, 2], 1, 1), **changes)
+    return replace(how, train_rows=(rows - rows // 2, rows // 2), test_rows=(0, 0), features=features)
+
+
+@pytest.mark.parametrize(
+    ("how", "form"),
+    [
+        (sized(225, 12_634, epochs=223, batch_size=225, learning_rate=0.01), "dual"),
+        (sized(100, 1000, batch_size=50), "dual"),
+        (sized(455, 30), "primal"),
+        (sized(455, 30, epochs=250), "dual"),
+        (sized(455, 30, epochs=250, standardise=False), "primal"),
+        (sized(20_000, 30), "primal"),
+        (sized(1_000_000, 20, epochs=1, batch_size=10_000), "primal"),
+    ],
+)
+def test_the_cheaper_form_is_chosen(how: TrainingSettings, form: str) -> None:
+    assert choose_form(how) == form
+
+
+@pytest.mark.parametrize("how", [sized(60, 10), sized(60, 200), sized(300, 5, epochs=40, batch_size=50)])
+def test_the_choice_is_the_plans(how: TrainingSettings) -> None:
+    """`choose_form` follows from sizes what the plans of both forms say."""
+    from protocols.training_job import _ROUND_BYTES, _dual_cost, _primal_cost
+
+    plans = [planned(replace(how, form=form)) for form in ("primal", "dual")]
+    words_of = [sum(one.payload for one in plan.rounds) + sum(plan.windows) for plan in plans]
+    cost = [size + _ROUND_BYTES * len(plan.rounds) for size, plan in zip(words_of, plans, strict=True)]
+    formulas = [_primal_cost(how), _dual_cost(how)]
+    assert cost[1] - cost[0] == pytest.approx(formulas[1] - formulas[0], rel=0.1, abs=0.01 * cost[0])
+    assert choose_form(how) == ("dual" if cost[1] < cost[0] else "primal")
+
+
+def test_the_plan_and_the_digest_tell_the_forms_apart() -> None:
+    how = sized(60, 10)
+    digests = {form: (planned(one).digest, constants_digest(one)) for form, one in forms(how).items()}
+    assert digests["primal"][0] != digests["dual"][0] and digests["primal"][1] != digests["dual"][1]
+    assert digests["auto"] == digests[choose_form(how)]
+
+
+def forms(how: TrainingSettings) -> dict[str, TrainingSettings]:
+    return {form: replace(how, form=form) for form in ("auto", "primal", "dual")}

@@ -1,0 +1,73 @@
+"""The Gram matrix of several owners' rows, and sums of rows, are exact but for one rounding."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mpc.party import Party
+from mpc.ring import Z64
+from mpc.share import Share
+from protocols.bit_budget import X_SCALE
+from protocols.gram import combination, hold_gram
+from protocols.held import hold
+from tests.helpers import on_shares, signed, steady, words
+
+SCALE = 10  # of G in these tests; X's is X_SCALE
+
+
+async def held_gram(p: Party, x: np.ndarray, s: Share, sizes: list[int]) -> tuple[Any, Any]:
+    """X held, and G, for rows x of which each owner knows its own."""
+    starts = [sum(sizes[:k]) for k in range(len(sizes) + 1)]
+    own = words(x[starts[p.index] : starts[p.index + 1]])
+    held = await hold(p, s)
+    return held, await hold_gram(p, held, own, sizes, SCALE)
+
+
+@steady(40)
+@given(st.lists(st.integers(0, 6), min_size=2, max_size=5), st.integers(1, 5), st.integers(0, 2**32))
+def test_the_matrix_is_every_product_of_two_rows(sizes: list[int], d: int, seed: int) -> None:
+    sizes[0] += 1
+    draw = np.random.default_rng(seed)
+    m = sum(sizes)
+    largest = 2 ** int(draw.integers(1, 29))  # d * 2^58 < 2^62
+    x = draw.integers(-largest, largest + 1, size=(m, d)).astype(object)
+
+    async def body(p: Party, s: list[Share]) -> Share:
+        _, gram = await held_gram(p, x, s[0], sizes)
+        assert (gram.shape, gram.scale) == ((m, m + 1), SCALE)
+        return p.public(gram.opened) + gram.mask
+
+    (g,), outcome = on_shares(body, [(words(x), X_SCALE, Z64)], len(sizes), seed % 1000)
+    got = signed(g)
+    unit = 2 ** (2 * X_SCALE - SCALE)
+    assert (got[:, m] == 2**SCALE).all()
+    assert (got[:, :m] == got[:, :m].T).all()
+    for i in range(m):
+        for j in range(m):
+            assert abs(int(got[i, j]) * unit - int(x[i] @ x[j])) <= unit
+    one_owner = max(sizes) == m
+    assert set(outcome.rounds.values()) == {2 if one_owner else 3}
+    cross = sum(a * b for a, b in combinations(sizes, 2))
+    payloads = {one.label: one.payload for one in outcome.plan.rounds}
+    assert payloads.get("truncate", 0) == 8 * cross
+    assert outcome.reveals == ()
+
+
+@steady(30)
+@given(st.integers(1, 9), st.integers(1, 6), st.integers(2, 5), st.integers(0, 2**32))
+def test_combinations_of_rows(m: int, d: int, n: int, seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    x, u = (draw.integers(-(2**62), 2**62, size=shape).astype(object) for shape in ((m, d), (m,)))
+
+    async def body(p: Party, s: list[Share]) -> Share:
+        return await combination(p, await hold(p, s[0]), s[1], label="combination")
+
+    (w,), outcome = on_shares(body, [(words(x), 14, Z64), (words(u), 20, Z64)], n, seed % 1000)
+    assert (w == words(x.T @ u)).all()
+    assert outcome.results["owner0"][0].scale == 34
+    assert set(outcome.rounds.values()) == {2}
