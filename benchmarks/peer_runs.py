@@ -192,9 +192,8 @@ def _gather(kind: PeerKind, folder: Path, *, wan: bool) -> PeerRun:
             for path in folder.glob("traffic-*.json")
             for when, size in json.loads(path.read_text(encoding="utf-8"))
         ]
-        total = sum(
-            carried(entries, min(b), max(e)) for b, e in zip(zip(*began, strict=True), zip(*ended, strict=True), strict=True)
-        )
+        spans = zip(zip(*began, strict=True), zip(*ended, strict=True), strict=True)
+        total = sum(carried(entries, min(b), max(e)) for b, e in spans)
     kept = folder / "report-0.npy"
     return PeerRun(
         seconds,
