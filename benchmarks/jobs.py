@@ -94,9 +94,7 @@ class Arrays:
     def first(self, count: int) -> Arrays:
         """The same job, ended after `count` steps, with its twin."""
         steps = self.steps[:count]
-        return Arrays(
-            self.x, self.y, self.counts, steps, self.rate, _twin(self, steps), self.x_test, self.y_test
-        )
+        return Arrays(self.x, self.y, self.counts, steps, self.rate, _twin(self, steps), self.x_test, self.y_test)
 
     def write(self, path: Path) -> None:
         """The file that peers read."""

@@ -108,9 +108,7 @@ def train(runner: Runner, order: Order, report: Report) -> None:
             runner.share(f"{name}{owner}", owner, part, part.shape)
     names = [f"{name}_{t}" for name in "xy" for t in range(len(steps))]
     owners = len(counts)
-    chooser = runner.compile(
-        lambda *flat: choose(list(flat[:owners]), list(flat[owners:])), shapes, [*names, "w"]
-    )
+    chooser = runner.compile(lambda *flat: choose(list(flat[:owners]), list(flat[owners:])), shapes, [*names, "w"])
     sizes = sorted({len(rows) for rows in steps})
     programs = {
         (size, t): runner.compile(step, {f"x_{t}": (size, columns), f"y_{t}": (size,), "w": (columns,)}, ["w"])
