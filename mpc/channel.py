@@ -66,6 +66,7 @@ class Channel:
         self._done: set[str] = set()
         self._strangers: set[str] = set()
         self._broken_off: Counter[str | None] = Counter()  # handshakes that failed, by whom we dialled
+        self._told_broken: set[str | None] = set()
         self._started = self._noticed = self._network.now()
 
     def drive(self, program: Program, meanwhile: Callable[[], None] | None = None) -> Any:
@@ -268,6 +269,10 @@ class Channel:
                 )
             case Unshaken(broken):
                 self._broken_off[broken] += 1
+                if broken not in self._told_broken:
+                    self._told_broken.add(broken)
+                    where = f"the handshake with {broken}" if broken else "a handshake at this party's port"
+                    self._say(f"{where} broke off, and nothing of it was taken in")
             case Stranger(key):
                 if key not in self._strangers and len(self._strangers) < _STRANGERS_TOLD:  # they try again and again
                     self._strangers.add(key)

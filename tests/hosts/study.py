@@ -60,11 +60,11 @@ class Study:
         """The digest of the scenario as a party's host has it."""
         return load_scenario(self.world[name].folder / SCENARIO).digest
 
-    def start(self, name: str) -> Running:
+    def start(self, name: str, *more: str) -> Running:
         """Start a party on its host, where its scenario is approved."""
         shutil.rmtree(self.world[name].folder / "record", ignore_errors=True)
         words = ("party", SCENARIO, "--as", name, "--out", "record")
-        return self.world[name].start(*words, "--approve", self.digest(name))
+        return self.world[name].start(*words, "--approve", self.digest(name), *more)
 
     def log(self, name: str) -> str:
         """What a party's log says so far."""
