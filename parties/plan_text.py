@@ -21,6 +21,7 @@ from parties.blocks import (
     seconds_text,
     short_bytes,
 )
+from parties.plan_bits import bits_facts, bits_rows, form_text
 from parties.scenario import NetworkSpec, Scenario
 from parties.summary import correlations_grid, revealed_grid
 from protocols.training_job import TrainingSettings
@@ -33,7 +34,11 @@ LAN: Final = NetworkSpec(latency_ms=0.1, bandwidth_mbit=1000.0)
 WAN: Final = NetworkSpec(latency_ms=10.0, bandwidth_mbit=100.0)
 USES: Final[Mapping[str, str]] = {
     "Uniform": "hiding the rows, once for the whole run",
-    "HeldProduct": "the rows times the weights, at each step",
+    "CrossBlocks": "products of one owner's rows with another's (dual form)",
+    "Truncation": "cutting those products to fewer bits (dual form)",
+    "HeldProduct": "the rows times the weights (or their products times the rows' numbers), at each step",
+    "CoarseSineMask": "the sigmoid, at each step (dual form)",
+    "HeldCombination": "the weights at the end (dual form)",
     "SineMask": "the sigmoid, at each step",
     "HeldTransposeProduct": "the gradient, at each step",
     "HeldProducts": "all scores once more, for the range check",
@@ -114,7 +119,7 @@ def plan_json(plan: Plan, settings: TrainingSettings, scenario: Scenario) -> dic
             "wan": _seconds(plan, WAN),
             "network": _seconds(plan, scenario.network) if scenario.network else None,
         },
-        "bits": _bits(settings),
+        "bits": bits_facts(settings),
     }
 
 
@@ -132,30 +137,6 @@ def _stages(plan: Plan) -> list[dict[str, Any]]:
 def _seconds(plan: Plan, network: NetworkSpec) -> float:
     bandwidth = math.inf if network.bandwidth_mbit is None else network.bandwidth_mbit * 1e6 / 8
     return plan.seconds(2 * network.latency_ms / 1000, bandwidth)
-
-
-def _bits(settings: TrainingSettings) -> dict[str, Any]:
-    from protocols.batches import batches
-    from protocols.bit_budget import WEIGHT_LIMIT, X_LIMIT, bit_budget
-    from protocols.training_job import choose_fit
-
-    fit = choose_fit(settings)
-    counts = dict(zip(settings.owners, settings.train_rows, strict=True))
-    # Every epoch has batches of the same sizes.
-    smallest = min(rows.index.size for rows in batches(settings.seed, 1, settings.batch_size, counts))
-    bits = bit_budget(fit, settings.learning_rate, smallest, settings.features + 1, settings.l2)
-    return {
-        "ring": 64,
-        "x": bits.x,
-        "w": bits.w,
-        "e": bits.e,
-        "coefficients": bits.coefficients,
-        "e_shift": bits.e_shift,
-        "w_shift": bits.w_shift,
-        "largest_feature": X_LIMIT,
-        "largest_weight": WEIGHT_LIMIT,
-        "sigmoid": {"range": fit.reach, "period": fit.period, "terms": len(fit.coefficients), "error": fit.error},
-    }
 
 
 def _helper_learns(settings: TrainingSettings) -> list[str]:
@@ -230,13 +211,7 @@ def _network_text(network: NetworkSpec) -> str:
 
 
 def _bits_blocks(facts: dict[str, Any], settings: TrainingSettings, scenario: Scenario) -> list[Block]:
-    bits, fit = facts["bits"], facts["bits"]["sigmoid"]
-    rows = (
-        ("features", str(bits["x"]), f"|x| up to {bits['largest_feature']:g}"),
-        ("weights", str(bits["w"]), f"|w| up to {bits['largest_weight']:g}"),
-        ("errors of the sigmoid's answer", str(bits["e"]), f"computed with {bits['e_shift']} bits more, then cut"),
-        ("the sigmoid's coefficients", str(bits["coefficients"]), "rate / batch folded in"),
-    )
+    rows, fit = bits_rows(facts["bits"]), facts["bits"]["sigmoid"]
     if scenario.task.sigmoid_range == "auto":
         travelled = settings.learning_rate * settings.step_count
         why = f'sigmoid_range = "auto": learning_rate x steps = {travelled:g}'
@@ -249,7 +224,7 @@ def _bits_blocks(facts: dict[str, Any], settings: TrainingSettings, scenario: Sc
     )
     title = "How exactly numbers are held: fractional bits, of the 64 that a number has"
     grid = Grid(title, ("of", "bits", "range"), rows, frozenset({0, 2}))
-    return [grid, Line(text)]
+    return [grid, Line(form_text(facts["bits"])), Line(text)]
 
 
 def _learns_blocks(facts: dict[str, Any], plan: Plan) -> list[Block]:

@@ -13,7 +13,8 @@ from rich.console import Console
 
 from mpc.plan import Plan, make_plan
 from mpc.wire import HEADER_BYTES
-from parties.plan_text import plan_json, plan_tables, print_plan
+from parties.plan_scenario import planned as plan_of_scenario
+from parties.plan_text import USES, plan_json, plan_tables, print_plan
 from parties.rows import settings_for
 from parties.scenario import Scenario, load_scenario
 from protocols.training_job import TrainingSettings, choose_fit, constants_digest, training_job
@@ -187,3 +188,26 @@ def test_what_is_planned_is_what_is_done(tmp_path: Path) -> None:
         credits = plan.credits if name == one.owners[-1] else 0
         assert outcome.payload_bytes[name] == facts["bytes"][name] - messages * HEADER_BYTES
         assert outcome.rounds[name] == facts["rounds"] == messages - credits
+
+
+def test_wide_data_are_planned_in_the_dual_form(tmp_path: Path) -> None:
+    """Many columns and few rows, planned from what the scenario states, without any data."""
+    names = ", ".join(f'"gene_{k}"' for k in range(400))
+    path = tmp_path / "wide.toml"
+    path.write_text(
+        'schema = 1\nname = "wide"\n'
+        'parties.a = { role = "owner", rows = 40 }\nparties.b = { role = "owner", rows = 50 }\n'
+        'parties.helper = { role = "helper" }\n'
+        f'[task]\nkind = "logistic_regression"\ntarget = "y"\nfeatures = [{names}]\nepochs = 30\nlearning_rate = 0.01\n'
+    )
+    one = load_scenario(path)
+    settings, plan = plan_of_scenario(one)
+    facts = plan_json(plan, settings, one)
+    assert facts["bits"]["form"] == "dual"
+    training = next(stage for stage in facts["stages"] if stage["stage"] == "training")
+    assert training["rounds"] == 2 * settings.step_count
+    file = io.StringIO()
+    print_plan(plan, settings, one, console=Console(file=file, width=100, color_system=None))
+    text = " ".join(file.getvalue().split())
+    assert "two rounds a step" in text
+    assert all(kind in USES for kind in facts["correlations"])

@@ -1,0 +1,55 @@
+"""How the plan words the ring's bits: what each number of a training is held to, in the form that was chosen."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from protocols.training_job import TrainingSettings
+
+_FORMS = {
+    "primal": "one number a column: three rounds a step",
+    "dual": "one number a row, by the matrix of the rows' products (dual): two rounds a step, which costs less here",
+}
+
+
+def bits_facts(settings: TrainingSettings) -> dict[str, Any]:
+    """The form, its fractional bits and limits, and the sigmoid's approximation, as `mpc plan --json` has them."""
+    from protocols.bit_budget import WEIGHT_LIMIT, X_LIMIT
+    from protocols.training_job import bits_for, choose_fit, choose_form
+
+    fit = choose_fit(settings)
+    return {
+        "ring": 64,
+        "form": choose_form(settings),
+        **asdict(bits_for(settings)),
+        "largest_feature": X_LIMIT,
+        "largest_weight": WEIGHT_LIMIT,
+        "sigmoid": {"range": fit.reach, "period": fit.period, "terms": len(fit.coefficients), "error": fit.error},
+    }
+
+
+def form_text(facts: dict[str, Any]) -> str:
+    """Which form was chosen, and what that means."""
+    return f"Trained by {_FORMS[facts['form']]}."
+
+
+def bits_rows(facts: dict[str, Any]) -> tuple[tuple[str, str, str], ...]:
+    """What is held, to how many fractional bits, and how far it may reach."""
+    features = ("features", str(facts["x"]), f"|x| up to {facts['largest_feature']:g}")
+    coefficients = ("the sigmoid's coefficients", str(facts["coefficients"]), "rate / batch folded in")
+    if facts["form"] == "dual":
+        return (
+            features,
+            ("products of rows", str(facts["g"]), "standardised, so at most rows x features"),
+            ("the rows' numbers", str(facts["u"]), "bounded by the rate and the number of steps"),
+            ("the helper's sines", str(facts["waves"]), ""),
+            coefficients,
+        )
+    return (
+        features,
+        ("weights", str(facts["w"]), f"|w| up to {facts['largest_weight']:g}"),
+        ("errors of the sigmoid's answer", str(facts["e"]), f"computed with {facts['e_shift']} bits more, then cut"),
+        coefficients,
+    )
