@@ -24,7 +24,8 @@ from mpc.wire import ABORT, HEADER_BYTES, RESUME, label_code
 
 LIMITS = Limits(connect=5.0, deadline=5.0, patience=2.0)
 _AWAY = 0.5  # seconds that a broken connection takes to come back
-_FAREWELL = 2.0
+_LONG = 3.0  # deadlines that a frame is late which comes too late
+_FAREWELL = 2.0  # seconds: more than a party takes to tell the others that it gives up
 
 KINDS = (
     "dropped",
@@ -102,7 +103,7 @@ class Planted:
             case "delayed":
                 net.carry(sent, later=self._limits.deadline / 2)
             case "delayed too long":
-                net.carry(sent, later=self._limits.deadline * 3)
+                net.carry(sent, later=self._limits.deadline * _LONG)
             case "repeated":
                 net.carry(sent)
                 net.carry(sent)
@@ -185,7 +186,7 @@ def check_faults(
     tally = _Tally()
     for kind, faults in _faults(len(net.sent), kinds, every, places, several, seed):
         trouble = Planted(faults, limits)
-        horizon = net.time + len(faults) * (limits.connect + 4 * limits.deadline + limits.patience + _FAREWELL)
+        horizon = net.time + sum(_allowance(fault, limits) for fault in faults)
         after, broken = play(case, trouble, entropy, limits, horizon)
         where = "; ".join(
             f"{fault.kind}, {_place(hit, labels)}" for fault, hit in zip(_in_order(faults), trouble.hit, strict=False)
@@ -197,6 +198,12 @@ def check_faults(
         (tally.refused if refused else tally.recovered)[kind] += 1
         tally.longest = max(tally.longest, broken.time)
     return Faults(len(net.sent), tally.recovered, tally.refused, tally.errors, tally.longest)
+
+
+def _allowance(fault: Fault, limits: Limits) -> float:
+    """The longest that one fault may keep a party: its own length, one deadline, and the patience after that."""
+    lengths = {"delayed": limits.deadline / 2, "delayed too long": limits.deadline * _LONG}
+    return lengths.get(fault.kind, _AWAY) + max(limits.connect, limits.deadline) + limits.patience + _FAREWELL
 
 
 def _in_order(faults: Sequence[Fault]) -> list[Fault]:
@@ -214,10 +221,11 @@ def _faults(
     for run in range(several if frames else 0):
         count = 2 + _drawn(seed, "count", run) % 3
         picked = {_drawn(seed, "frame", run, k) % frames for k in range(count)}
+        picks = [kind for kind in kinds if kind in HARMLESS] or kinds if run % 2 else kinds  # every second may recover
         yield (
             "several",
             [
-                Fault(kinds[_drawn(seed, "kind", run, k) % len(kinds)], number, _drawn(seed, "place", run, k))
+                Fault(picks[_drawn(seed, "kind", run, k) % len(picks)], number, _drawn(seed, "place", run, k))
                 for k, number in enumerate(sorted(picked))
             ],
         )
