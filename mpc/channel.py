@@ -16,7 +16,7 @@ from mpc.errors import (
     ProtocolError,
     error_of_code,
 )
-from mpc.network import Came, Connected, Disconnected, Network, Refused, Stranger, Unshaken
+from mpc.network import Came, Connected, Disconnected, Network, Refused, Stranger, Unanswered, Unshaken
 from mpc.round import Blob, Program, Round
 from mpc.session import Aborted, Delivered, Incoming, Link, Resend
 from mpc.trace import Trace
@@ -66,6 +66,7 @@ class Channel:
         self._done: set[str] = set()
         self._strangers: set[str] = set()
         self._broken_off: Counter[str | None] = Counter()  # handshakes that failed, by whom we dialled
+        self._unanswered: set[str] = set()  # peers at whose address nobody answers
         self._told_broken: set[str | None] = set()
         self._started = self._noticed = self._network.now()
 
@@ -229,7 +230,13 @@ class Channel:
             self._say(f"waiting for {', '.join(unmet)} since {now - self._started:.0f} s{'; ' if why else ''}{why}")
 
     def _suspicion(self) -> str:
-        """What may be wrong where handshakes fail again and again; empty where none did."""
+        """What may be wrong where peers cannot be reached, or handshakes fail again and again; else empty."""
+        if self._unanswered - self._met:
+            absent = ", ".join(sorted(self._unanswered - self._met))
+            return (
+                f"nobody answers at the address of {absent}: see whether it is started and its address is right, and "
+                f"let {self.me} in through its firewall"
+            )
         for peer, count in self._broken_off.items():
             if count < _SUSPICIOUS or peer in self._met:
                 continue
@@ -252,6 +259,7 @@ class Channel:
                 self._handle(peer, self._links[peer].receive(head, body))
             case Connected(peer):
                 self._broken_off.pop(peer, None)
+                self._unanswered.discard(peer)
                 # What an earlier connection lost, perhaps unnoticed by one side, is sent again: each side says on
                 # every connection what it expects next.
                 if self._down.pop(peer, None) is not None:
@@ -267,7 +275,10 @@ class Channel:
                     f"compare the public keys of {self.me} and {peer} in both scenario files",
                     party=peer,
                 )
+            case Unanswered(peer):
+                self._unanswered.add(peer)
             case Unshaken(broken):
+                self._unanswered.discard(broken or "")
                 self._broken_off[broken] += 1
                 if broken not in self._told_broken:
                     self._told_broken.add(broken)
@@ -301,6 +312,13 @@ def _told(peer: str, body: bytes, parties: set[str]) -> BeaverlodgeError:
     stage = stage if stage.isprintable() else "unknown"
     origin = origin if origin in parties else peer
     kind = error_of_code(code)
+    if kind is PeerLostError and origin != peer:
+        return kind(
+            f"{peer} lost contact with {origin} in stage '{stage}' (peer-lost)",
+            f"see whether {origin} still runs, and its log",
+            party=origin,
+            told_by=peer,
+        )
     return kind(
         f"{origin} stopped the run in stage '{stage}' ({kind.code})",
         f"the log of {origin} says why",

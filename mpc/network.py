@@ -55,7 +55,14 @@ class Unshaken:
     peer: str | None
 
 
-Event = Came | Connected | Disconnected | Refused | Stranger | Unshaken
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """Nobody answers at the address of a peer that we dial."""
+
+    peer: str
+
+
+Event = Came | Connected | Disconnected | Refused | Stranger | Unshaken | Unanswered
 
 
 class Network(Protocol):

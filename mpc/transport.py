@@ -20,7 +20,7 @@ import zmq
 from zmq.utils import z85
 
 from mpc.errors import InternalError, UsageError
-from mpc.network import Came, Connected, Disconnected, Event, Refused, Stranger, Unshaken
+from mpc.network import Came, Connected, Disconnected, Event, Refused, Stranger, Unanswered, Unshaken
 from mpc.session import Frame
 from mpc.wire import HEADER_BYTES
 
@@ -31,7 +31,7 @@ _LARGEST_PART = _PIECE + 1024  # what encryption adds is less; an announcement o
 _HEARTBEAT_MS = 2000
 _HEARTBEAT_TIMEOUT_MS = 10_000
 _HANDSHAKE_MS = 3000  # so long may a connection stay unauthenticated: who only holds it open makes room again
-_CONNECT_MS = 5000  # then TCP's next attempt is a new one: its own ones are ever further apart
+_CONNECT_MS = 3000  # then TCP's next attempt is a new one: its own ones are ever further apart
 _BACKLOG = 1024  # connections that wait to be taken, while somebody floods the port
 _REDIAL_SECONDS = 0.25  # ZeroMQ itself tries again at once, if at all
 _MONITOR_EVENT = struct.Struct("=Hi")  # zmq_socket_monitor(3): the event, then a descriptor or an error number
@@ -40,10 +40,11 @@ _REFUSED = zmq.EVENT_HANDSHAKE_FAILED_AUTH
 # connection silent until the heartbeats end it, instead of closing it at once.
 _WATCHED_LISTENING = zmq.EVENT_DISCONNECTED
 _WATCHED_DIALLING = (
-    _REFUSED
+    zmq.EVENT_CLOSED  # an attempt to connect failed
+    | zmq.EVENT_CONNECT_RETRIED
     | zmq.EVENT_HANDSHAKE_SUCCEEDED
     | zmq.EVENT_DISCONNECTED
-    | zmq.EVENT_CONNECT_RETRIED
+    | _REFUSED
 )
 
 
@@ -347,6 +348,8 @@ class Transport:
                 self._dead[peer] = time.monotonic() + _REDIAL_SECONDS
         elif event == zmq.EVENT_CONNECT_RETRIED:
             self._dead.pop(peer, None)
+        elif event == zmq.EVENT_CLOSED:
+            self._events.append(Unanswered(peer))
         elif event == _REFUSED:
             self._refusing.add(peer)
             self._events.append(Refused(peer))

@@ -101,6 +101,10 @@ class Host:
         """A firewall that lets nobody in: only answers to what this host asked."""
         run(*self.command("nft", "-f", "-"), feed=_CLOSED)
 
+    def open_inbound(self) -> None:
+        """No firewall any more."""
+        run(*self.command("nft", "-f", "-"), feed="delete table inet guard")
+
     def rate(self, mbit: float) -> None:
         """What this host sends leaves at so many Mbit/s."""
         tbf = ["tbf", "rate", f"{mbit}mbit", "burst", "32kb", "latency", "200ms"]

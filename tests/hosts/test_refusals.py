@@ -116,6 +116,24 @@ def test_two_owners_without_an_address_are_named(ready: Study) -> None:
         assert "hospital_a" in ran.err and "hospital_b" in ran.err and "has an address" in ran.err
 
 
+def test_two_owners_that_let_nobody_in_are_named(ready: Study) -> None:
+    """hospital_a has an address, but its firewall is closed; the helper reaches neither of them."""
+    for name in PARTIES:
+        edit(ready, name, "[testing]", "[session]\nconnect_timeout = 4\n[testing]")
+    ready.world["hospital_a"].close_inbound()
+    try:
+        runs = {"hospital_b": ready.start("hospital_b")}
+        ready.wait_for(runs["hospital_b"], "hospital_b", "connecting")
+        ran = ends(runs | {name: ready.start(name) for name in ("hospital_a", "helper")})
+    finally:
+        ready.world["hospital_a"].open_inbound()
+    assert {one.code for one in ran.values()} == {4}
+    assert "hospital_a did not connect in time" in ran["hospital_b"].err
+    assert "nobody answers at the address of hospital_a" in ran["hospital_b"].err
+    assert "let hospital_b in through its firewall" in ran["hospital_b"].err
+    assert "hospital_b lost contact with hospital_a" in ran["helper"].err
+
+
 def test_a_replayed_session_gets_nowhere(ready: Study, model: Any, tmp_path: Path) -> None:
     """All that hospital_b once sent to hospital_a is sent again, by somebody else, into the next run."""
     ready.world.wire(capture=str(tmp_path / "packets"))

@@ -14,7 +14,7 @@ import pytest
 import zmq
 
 from mpc.errors import InternalError, UsageError
-from mpc.network import Came, Connected, Disconnected, Event, Refused, Stranger, Unshaken
+from mpc.network import Came, Connected, Disconnected, Event, Refused, Stranger, Unanswered, Unshaken
 from mpc.session import Frame
 from mpc.transport import Identity, Transport, new_identity
 from mpc.wire import HEADER_BYTES
@@ -169,6 +169,14 @@ def test_an_endpoint_in_use_is_named(trio: Trio) -> None:
     endpoint = str(trio.listener.endpoint)
     with pytest.raises(UsageError, match=re.escape(f"cannot listen on {endpoint}: Address already in use")):
         Transport(trio.b, {"a": trio.a.public}, endpoint)
+
+
+def test_that_nobody_answers_is_told(trio: Trio) -> None:
+    nobody = "tcp://127.0.0.1:1"
+    with opened(b := trio.dialler(trio.b, at=nobody)):
+        for _ in range(2):
+            event, before = until(Unanswered, b)
+            assert event == Unanswered("a") and before == []
 
 
 def test_an_address_of_another_machine_is_named() -> None:
