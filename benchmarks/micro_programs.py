@@ -1,0 +1,175 @@
+"""The operations of the microbenchmarks as protocols, and how often each is run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mpc.correlation import WINDOWS_AHEAD, BitsOfMask, fold_order
+from mpc.fixed import encode
+from mpc.ghost import Array
+from mpc.party import Party
+from mpc.plan import Plan, make_plan
+from mpc.ring import B8, B64
+from mpc.round import Round
+from mpc.share import Public, Share
+from protocols.beaver import matmul, multiply
+from protocols.comparison import greater
+from protocols.sigmoid import TRIG_SCALE, sigmoid
+from protocols.sigmoid_fits import fit_for
+from protocols.truncation import truncate
+
+SCALE = 20
+SIGMOID_RANGE = 30.0
+_SIGN = 1 << 63
+_COEFFICIENT_SCALE = 32
+
+Operation = Callable[[Party, Share, Share], Awaitable[Share]]
+
+
+async def less_than(p: Party, x: Share, y: Share) -> Share:
+    """[x < y] in bit 0 of each byte, for (N,) values whose difference is below 2^63.
+
+    The top bit of d = x - y: with m = d + r opened, it is that of m, that of r and the borrow [r > m] of the lower 63
+    bits, under exclusive or.  7 rounds; reveals m, uniform, and masked bits.
+    """
+    d = x - y
+    (n,) = d.shape
+    r, bits = p.correlation(BitsOfMask(n, d.scale))
+    (m,) = await p.open(d + r, label="less than")
+    lower = fold_order(np.array([_SIGN - 1], dtype=np.uint64))
+    place = np.uint64(int(fold_order(np.array([_SIGN], dtype=np.uint64))[0]).bit_length() - 1)
+    borrow = await greater(p, bits * Public(lower, 0, B64), m.value & np.uint64(_SIGN - 1))
+    top_of_r = p.compute(lambda: ((bits.value >> place) & np.uint64(1)).astype(np.uint8), shape=(n,))
+    top_of_m = p.compute(lambda: (m.value >> np.uint64(63)).astype(np.uint8), shape=(n,))
+    result: Share = borrow + Share(top_of_r, 0, B8) + p.public(Public(top_of_m, 0, B8))
+    return result
+
+
+async def _multiply_cut(p: Party, x: Share, y: Share) -> Share:
+    return await truncate(p, await multiply(p, x, y), SCALE)
+
+
+async def _matmul_cut(p: Party, x: Share, y: Share) -> Share:
+    return await truncate(p, await matmul(p, x, y), SCALE)
+
+
+async def _sigmoid(p: Party, x: Share, y: Share) -> Share:
+    return await sigmoid(p, x, fit_for(SIGMOID_RANGE), 1.0, _COEFFICIENT_SCALE)
+
+
+@dataclass(frozen=True)
+class Micro:
+    """One operation.
+
+    Args:
+        key: its name, which peers know too (without "+" and "-").
+        title: in the report.
+        shape: of each of the two inputs.
+        largest: the inputs are uniform up to this.
+        run: our protocol.
+        scale: of our inputs.
+        ours_only: whether it has no like among the peers.
+        note: in the report.
+    """
+
+    key: str
+    title: str
+    shape: tuple[int, ...]
+    largest: float
+    run: Operation = field(repr=False)
+    scale: int = SCALE
+    ours_only: bool = False
+    note: str = ""
+
+    @property
+    def peer_task(self) -> str:
+        """What the peers' programs call it."""
+        return self.key.rstrip("+-")
+
+    def inputs(self) -> dict[str, Array]:
+        """The two inputs in the clear, the same for all."""
+        rng = np.random.default_rng(len(self.title))
+        return {name: rng.uniform(-self.largest, self.largest, size=self.shape) for name in "xy"}
+
+    def expected(self) -> Array:
+        """The result in the clear."""
+        x, y = self.inputs().values()
+        match self.peer_task.rstrip("0123456789"):
+            case "multiply":
+                return x * y
+            case "matmul":
+                return x @ y
+            case "less_than":
+                return (x < y).astype(np.float64)
+        return 1 / (1 + np.exp(-x))
+
+
+_CUT = "with the exact truncation that brings the product back to its scale, as the peers' products have it"
+_UNCUT = "at the sum of the scales, which is enough where a truncation rides on a later opening"
+
+MICROS = (
+    Micro("multiply+", "multiply 1e6, truncated", (1_000_000,), 8.0, _multiply_cut, note=_CUT),
+    Micro("multiply-", "multiply 1e6, not truncated", (1_000_000,), 8.0, multiply, ours_only=True, note=_UNCUT),
+    Micro("matmul128+", "matmul 128^3, truncated", (128, 128), 8.0, _matmul_cut, note=_CUT),
+    Micro("matmul128-", "matmul 128^3, not truncated", (128, 128), 8.0, matmul, ours_only=True, note=_UNCUT),
+    Micro("matmul512+", "matmul 512^3, truncated", (512, 512), 8.0, _matmul_cut, note=_CUT),
+    Micro("matmul512-", "matmul 512^3, not truncated", (512, 512), 8.0, matmul, ours_only=True, note=_UNCUT),
+    Micro("less_than", "less-than 1e5", (100_000,), 8.0, less_than),
+    Micro("sigmoid", "sigmoid 1e4", (10_000,), SIGMOID_RANGE, _sigmoid, scale=0),
+)
+
+
+def sigmoid_scale() -> int:
+    """Fractional bits at which the sigmoid takes its input: its period fills the ring."""
+    return 64 - (fit_for(SIGMOID_RANGE).period.bit_length() - 1)
+
+
+async def program(p: Party, micro: Micro, repeats: int, times: list[tuple[float, float]] | None) -> Any:
+    """Share the inputs, run the operation once and then `repeats` times, and reveal the last result.
+
+    Args:
+        times: where each timed run's beginning and end go; None in a dry run.
+    """
+    scale = micro.scale or sigmoid_scale()
+    shares = []
+    for owner, value in zip(p.owners, micro.inputs().values() if not p.dry else (None, None), strict=True):
+        mine = encode(value, scale, what="an input") if value is not None and owner == p.name else None
+        shares.append(p.input(owner, mine, micro.shape, scale))
+    z = await micro.run(p, *shares)
+    for _ in range(repeats):
+        # An empty message each way, so that nobody's clock runs while a peer is still busy with the last run.
+        await Round(dict.fromkeys(p.peers, ()), dict.fromkeys(p.peers, ()), "ready", everyone=True)
+        began = time.monotonic()
+        z = await micro.run(p, *shares)
+        if times is not None:
+            times.append((began, time.monotonic()))
+    (opened,) = await p.reveal(z, what="result", why="to see the error", label="result")
+    if p.dry:
+        return None
+    return (opened.value & np.uint8(1)).astype(np.float64) if opened.ring == B8 else opened.real()
+
+
+def plan_of(micro: Micro, owners: tuple[str, ...], helper: str, repeats: int | None = None) -> tuple[Plan, int]:
+    """The plan, and how often the operation is repeated in it: as often as can be dealt ahead, at most five times."""
+    for count in (5, 4, 3, 2, 1) if repeats is None else (repeats,):
+        plan = make_plan(_factory(micro, count), owners, helper)
+        if len(plan.windows) <= WINDOWS_AHEAD or count == 1 or repeats is not None:
+            return plan, count
+    raise AssertionError("the loop returns")
+
+
+def _factory(micro: Micro, count: int) -> Callable[[Party], Any]:
+    return lambda p: program(p, micro, count, None)
+
+
+def micro_of(key: str) -> Micro:
+    """The operation with this key."""
+    return next(micro for micro in MICROS if micro.key == key)
+
+
+__all__ = ["MICROS", "TRIG_SCALE", "Micro", "less_than", "micro_of", "plan_of", "program"]

@@ -1,0 +1,51 @@
+"""What the benchmarks' own parties share: a place at the launcher's table, with or without encryption."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.plain import PlainTransport
+from mpc.errors import InternalError
+from mpc.transport import Identity, Transport
+from parties.supervisor import Lifeline, Reporter, die_with_parent
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A started party: its order, its transport (dialling or listening), and where it reports."""
+
+    name: str
+    order: Mapping[str, Any]
+    transport: Transport
+    reporter: Reporter
+
+
+def take_seat(members: Callable[[Mapping[str, Any]], tuple[str, ...]]) -> Seat:
+    """Follow the launcher until all parties know each other.
+
+    Args:
+        members: the order -> all parties in order; each listens for those after it and dials those before it.
+    """
+    die_with_parent()
+    reporter = Reporter.to_launcher()
+    lifeline = Lifeline()
+    order = lifeline.order()
+    names = members(order)
+    me, keys = order["name"], order["keys"]
+    place = names.index(me)
+    make = PlainTransport if order["plain"] else Transport
+    transport = make(
+        Identity(keys["public"].encode(), keys["secret"].encode()),
+        {name: key.encode() for name, key in keys["peers"].items()},
+        "tcp://127.0.0.1:*" if place < len(names) - 1 else None,
+    )
+    reporter.listening(transport.endpoint)
+    endpoints = lifeline.peers()
+    for peer in names[:place]:
+        where = endpoints[peer]
+        if where is None:
+            raise InternalError(f"{peer} does not listen")
+        transport.dial(peer, where)
+    return Seat(me, order, transport, reporter)
