@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, zip_longest
 from typing import Any
 
 from mpc.errors import UsageError
@@ -139,7 +139,7 @@ def check_view(
     sums = _Sums()
     tested: dict[tuple[int, ...], bool] = dict.fromkeys(chosen, False)
     for number, (one, other) in enumerate(_pairs(protocol, inputs, owners, known, secrets, seed)):
-        runner = _Runner(Case(protocol, tuple(inputs), owners, known, other), words, f"{seed}/{number}")
+        runner = _Runner(Case(protocol, tuple(inputs), owners, known, other), words, public, f"{seed}/{number}")
         for coalition in chosen:
             mine = _agreeing(Case(protocol, tuple(inputs), owners, known, one), runner.other, coalition)
             if mine is not None:
@@ -206,8 +206,9 @@ def _agreeing(case: Case, other: Case, coalition: Sequence[int]) -> Case | None:
 class _Runner:
     """Runs cases often enough, and keeps what was seen: several coalitions look at the same runs."""
 
-    def __init__(self, other: Case, words: int, seed: str) -> None:
+    def __init__(self, other: Case, words: int, public: Sequence[str], seed: str) -> None:
         self.other = other
+        self._public = public
         self._words = words
         self._seed = seed
         self._kept: dict[tuple[tuple[bytes, ...], ...], Sight] = {}
@@ -226,7 +227,7 @@ class _Runner:
         return self._kept[key]
 
     def _count(self, first: Recording) -> int:
-        sent = [one for one in first.sendings if one.value.size]
+        sent = [one for one in first.sendings if one.value.size and one.label not in self._public]
         sizes = [one.value.size for one in sent if not one.revealed] or [one.value.size for one in sent]
         fewest = min(sizes, default=self._words)
         return min(_MOST_RUNS, max(_FEWEST_RUNS, -(-self._words // fewest)))
@@ -237,20 +238,21 @@ def _compare(runner: _Runner, mine: Case, coalition: Sequence[int], public: Sequ
     sides = [runner.sight(case) for case in (mine, runner.other)]
     sums.runs += runner.runs - before
     names = ", ".join(f"owner{k}" for k in coalition)
-    pairs = zip(*(side.items(coalition) for side in sides), strict=True)
-    for one, other in pairs:
-        if one.name != other.name:
-            raise CheckFailed(f"{names} sees other messages with one secret than with the other: {one.name}")
+    for one, other in zip_longest(*(side.items(coalition) for side in sides)):
+        if one is None or other is None or one.name != other.name:
+            odd = one or other
+            raise CheckFailed(f"{odd.name}: seen by {names} with one secret and not with the other")
         counts = histograms(one.words, one.ring), histograms(other.words, other.ring)
         sums.tests += counts[0].shape[1]
         samples = int(one.words.size)
-        if one.masked:
+        masked = one.masked and one.label not in public
+        if masked:
             sums.masked = min(sums.masked or samples, samples)
         elif one.rank == 0:
             sums.output = min(sums.output or samples, samples)
         for nibble, p in unlike(*counts):
             sums.found.append((f"{one.name}, differs between two secrets", 2 * one.rank, nibble, p, names))
-        if one.masked and one.label not in public:
+        if masked:
             sums.tests += counts[0].shape[1]
             for nibble, p in uneven(counts[0]):
                 sums.found.append((f"{one.name}, is not uniform", 2 * one.rank + 1, nibble, p, names))

@@ -271,7 +271,7 @@ OURS = {
         (6 + 2 + 3 + 3) * WORD,
         (3 + 2 + 2) * WORD + 2 * len(FIT.coefficients) * 3 * WORD + 2 * WORD + 6 * 4 + 6 * WORD,
         {"m": 3, "d": 2},
-        view_sizes={"m": 40, "d": 40},
+        view_sizes={"m": 24, "d": 24},
     ),
 }
 every_one = pytest.mark.parametrize("name", OURS)
