@@ -194,3 +194,11 @@ def test_make_help_lists_every_target() -> None:
     phony = set(re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE)[0].split())
     described = set(re.findall(r"^([a-z-]+):.*## ", text, re.MULTILINE))
     assert phony == described
+
+
+def test_the_layout_names_every_file() -> None:
+    text = (ROOT / "docs" / "layout.md").read_text(encoding="utf-8")
+    folders = ("mpc", "protocols", "parties")
+    files = [path for path in tracked() if path.suffix == ".py" and path.relative_to(ROOT).parts[0] in folders]
+    assert len(files) > 50
+    assert [path.name for path in files if path.name != "__init__.py" and f"`{path.name}`" not in text] == []
