@@ -54,7 +54,8 @@ def bit_budget(fit: SigmoidFit, rate: float, smallest_batch: int, columns: int, 
     period_bits = fit.period.bit_length() - 1
     e = 64 - period_bits - 2 * X_SCALE
     w = X_SCALE + e
-    largest = max(1, math.ceil(math.log2(2 * _MOST_ERROR * rate / smallest_batch)) + 1) if rate else 1
+    each = 2 * _MOST_ERROR * rate / smallest_batch
+    largest = max(1, math.ceil(math.log2(each)) + 1) if each else 1
     coefficients = min(32 + e - TRIG_SCALE, 60 - TRIG_SCALE - largest)
     step = (1 + rate * l2) * WEIGHT_LIMIT + _MOST_ERROR * rate * X_LIMIT
     if step >= 2.0 ** (62 - w) or coefficients < 20:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hypothesis import HealthCheck, settings
 
 from mpc.lockstep import Message, Outcome, Tap, run_lockstep
 from mpc.party import Party
@@ -174,17 +173,6 @@ def train(own: Mapping[str, OwnRows], how: TrainingSettings, seed: int = 0, tap:
         return lambda p: training_job(p, None if p.dry else own[name], how)
 
     return lockstep({name: factory(name) for name in how.owners}, seed, tap)
-
-
-def steady(examples: int) -> settings:
-    """Hypothesis with the same examples on every run and no regard for the machine's speed."""
-    return settings(
-        max_examples=examples,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-    )
 
 
 def cpu_features() -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import PeerLostError, ProtocolError
@@ -22,6 +22,7 @@ from mpc.session import (
     session_id,
 )
 from mpc.wire import DATA, HEADER_BYTES, RESUME, seal
+from tests.examples import steady
 
 KEY = bytes(range(32))
 OTHER_KEY = bytes(32)
@@ -314,7 +315,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@steady(150)
 @given(STEPS)
 def test_whatever_a_cut_loses_every_message_comes_once_and_in_order(steps: list[tuple]) -> None:
     net = LossyPair()

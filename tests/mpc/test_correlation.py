@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc import correlation
@@ -32,6 +32,7 @@ from mpc.correlation import (
 )
 from mpc.prg import Stream, derive
 from mpc.ring import B8, B16, B64, Z32, Z64, Ring, wide
+from tests.examples import steady
 from tests.mpc.kit import EDGES, combine, deal_to_all, ints
 
 Secrets = list[np.ndarray]
@@ -187,7 +188,7 @@ def test_a_correction_looks_uniform_and_hangs_on_every_other_seed(kind: Kind, n:
 
 
 @given(st.lists(st.integers(0, 400), max_size=30), st.integers(1, 300))
-@settings(deadline=None)
+@steady(100)
 def test_windows(sizes: list[int], limit: int) -> None:
     kinds: list[Kind] = [MultiplyTriple(Spec((size,), 0, B8), Spec((size,), 0, B8)) for size in sizes]
     with pytest.MonkeyPatch.context() as patch:
@@ -225,7 +226,7 @@ def test_draw_leaves_the_dealt_parts_to_the_correction() -> None:
     assert len({*a.tolist(), *b.tolist(), *c.tolist()}) == 12
 
 
-@settings(deadline=None)
+@steady(100)
 @given(st.lists(st.sampled_from(EDGES) | st.integers(0, 2**64 - 1), min_size=1, max_size=5))
 def test_fold_order(words: list[int]) -> None:
     array = np.array(words, dtype=np.uint64)

@@ -6,19 +6,20 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import ProtocolError
 from mpc.fixed import decode, encode
 from mpc.ghost import ghost, is_ghost
 from mpc.ring import Z32, Z64, Ring, wide
+from tests.examples import steady
 
 WIDE = wide(256)
 reals = st.floats(allow_nan=False, allow_infinity=False)
 
 
-@settings(deadline=None)
+@steady(100)
 @given(st.lists(st.floats(-1e6, 1e6), max_size=6), st.integers(0, 40))
 def test_there_and_back_within_half_a_unit(xs: list[float], scale: int) -> None:
     x = np.array(xs, dtype=np.float64)
@@ -30,7 +31,7 @@ def test_there_and_back_within_half_a_unit(xs: list[float], scale: int) -> None:
             assert abs(Fraction(before) - Fraction(float(after))) <= Fraction(1, 2 << scale)
 
 
-@settings(deadline=None)
+@steady(100)
 @given(st.integers(-(2**62) + 1, 2**62 - 1), st.integers(0, 63))
 def test_what_a_double_holds_comes_back_exactly(number: int, scale: int) -> None:
     x = np.array([np.ldexp(float(number), -scale)])
@@ -39,7 +40,7 @@ def test_what_a_double_holds_comes_back_exactly(number: int, scale: int) -> None
         assert decode(encode(x, scale), scale)[0] == x[0]
 
 
-@settings(deadline=None)
+@steady(100)
 @given(st.integers(0, 2**64 - 1), st.integers(0, 80))
 def test_decode_is_the_nearest_double(word: int, scale: int) -> None:
     signed = word - 2**64 if word >= 2**63 else word
@@ -48,7 +49,7 @@ def test_decode_is_the_nearest_double(word: int, scale: int) -> None:
     assert decode(np.array([signed % 2**256], dtype=object), scale, WIDE)[0] == expected
 
 
-@settings(deadline=None)
+@steady(100)
 @given(st.lists(st.floats(-1e30, 1e30), min_size=1, max_size=8))
 def test_a_wide_ring_adds_reals_exactly(xs: list[float]) -> None:
     scale = 100
@@ -108,7 +109,7 @@ def test_ghosts_pass_through() -> None:
     assert is_ghost(encode(ghost((2,)), 5)) and is_ghost(decode(ghost((2,)), 5))
 
 
-@settings(deadline=None)
+@steady(100)
 @given(reals)
 def test_every_real_is_encoded_right_or_refused(x: float) -> None:
     exact = round(Fraction(x) * 2**30)

@@ -8,12 +8,13 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, basic_indices, mutually_broadcastable_shapes
 
 from mpc.errors import InternalError
 from mpc.ghost import Ghost, ghost, is_ghost
+from tests.examples import steady
 
 BINARY: list[Callable[[Any, Any], Any]] = [
     *(operator.add, operator.sub, operator.mul, operator.xor, operator.and_, operator.or_),
@@ -28,7 +29,7 @@ def ones(shape: tuple[int, ...]) -> np.ndarray:
     return np.ones(shape, dtype=np.int64)
 
 
-@settings(deadline=None)
+@steady(100)
 @given(mutually_broadcastable_shapes(num_shapes=2, max_dims=3, max_side=4), st.sampled_from(BINARY))
 def test_arithmetic_and_comparison_broadcast(both: Any, f: Callable[[Any, Any], Any]) -> None:
     left, right = both.input_shapes
@@ -41,7 +42,7 @@ def test_arithmetic_and_comparison_broadcast(both: Any, f: Callable[[Any, Any], 
         assert f(3, Ghost(left)).shape == left
 
 
-@settings(deadline=None)
+@steady(100)
 @given(st.data(), shapes)
 def test_indexing(data: st.DataObject, shape: tuple[int, ...]) -> None:
     index = data.draw(basic_indices(shape, allow_newaxis=True))
@@ -50,7 +51,7 @@ def test_indexing(data: st.DataObject, shape: tuple[int, ...]) -> None:
     assert Ghost(shape)[rows].shape == ones(shape)[rows].shape
 
 
-@settings(deadline=None)
+@steady(100)
 @given(shapes, st.data())
 def test_reshape_transpose_and_reduce(shape: tuple[int, ...], data: st.DataObject) -> None:
     g, a = cast(Any, Ghost(shape)), ones(shape)

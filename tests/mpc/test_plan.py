@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc import correlation
@@ -21,6 +21,7 @@ from mpc.ring import B8, B64, Z32, Z64, wide
 from mpc.round import Blob, Round, together
 from mpc.share import Share
 from mpc.wire import HEADER_BYTES
+from tests.examples import steady
 from tests.mpc.kit import Log, Protocol, elements, entropy, owners, run
 
 RINGS = {"Z64": Z64, "Z32": Z32, "B8": B8, "B64": B64, "Z128": wide(128)}
@@ -88,7 +89,7 @@ async def _once(p: Party, step: Step) -> None:
         p.stage(f"stage {step.ring}")
 
 
-@settings(deadline=None, max_examples=60)
+@steady(60)
 @given(programs, st.integers(2, 4), st.sampled_from([1, 100, 1 << 20]))
 def test_plan_is_what_is_measured(steps: list[Step], n: int, window: int) -> None:
     log = Log()
@@ -165,7 +166,7 @@ def test_time_of_windows_that_wait_for_credits(monkeypatch: pytest.MonkeyPatch) 
     assert planned((Step("unused", times=WINDOWS_AHEAD),)).seconds(2.0, 1e3) == pytest.approx(half)
 
 
-@settings(deadline=None, max_examples=40)
+@steady(40)
 @given(programs, st.integers(2, 3), st.sampled_from([1, 100, 1 << 20]), st.floats(0, 1), st.floats(1e2, 1e9))
 def test_time_lies_between_the_longest_chain_and_all_one_after_the_other(
     steps: list[Step], n: int, window: int, round_trip: float, bandwidth: float
@@ -231,7 +232,7 @@ def test_the_digest_changes_with_labels_outputs_and_reasons() -> None:
     assert len({base.digest, *(other.digest for other in others)}) == len(others) + 1
 
 
-@settings(deadline=None, max_examples=40)
+@steady(40)
 @given(programs, programs)
 def test_equal_programs_and_only_they_have_equal_digests(one: list[Step], two: list[Step]) -> None:
     first, second = planned(tuple(one)), planned(tuple(two))

@@ -10,7 +10,7 @@ from hashlib import sha256
 import numpy as np
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.prg import (
@@ -23,6 +23,7 @@ from mpc.prg import (
     public_permutation,
 )
 from mpc.ring import Ring
+from tests.examples import steady
 from tests.mpc.kit import RINGS, combine
 
 KEY = bytes(range(32))
@@ -52,7 +53,7 @@ def check_takes(sizes: Sequence[int]) -> None:
 near_block = st.integers(BLOCK - 40, BLOCK + 40)
 
 
-@settings(deadline=None, max_examples=60)
+@steady(60)
 @given(st.lists(st.integers(0, 100) | near_block | st.integers(0, BLOCK // 2), max_size=5))
 def test_a_stream_is_aes_ctr_however_it_is_read(sizes: list[int]) -> None:
     while sum(-(-size // 8) * 8 for size in sizes) > 4 * BLOCK:
@@ -138,7 +139,7 @@ def test_golden_permutations() -> None:
     assert public_permutation(-1, "batches/3", 6).tolist() == [4, 0, 5, 2, 3, 1]
 
 
-@settings(deadline=None, max_examples=30)
+@steady(30)
 @given(st.integers(-(2**100), 2**100), st.text(max_size=8), st.integers(0, 300))
 def test_a_permutation_has_everything_once(seed: int, label: str, count: int) -> None:
     order = public_permutation(seed, label, count)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import InternalError
 from mpc.ghost import Ghost, ghost
 from mpc.ring import B8, B16, B32, B64, Z32, Z64, Ring, matmul, wide
+from tests.examples import steady
 from tests.mpc.kit import EDGES, RINGS, elements, ints, word_arrays
 
 each_ring = pytest.mark.parametrize("ring", RINGS, ids=lambda ring: f"{'B' if ring.xor else 'Z'}{ring.bits}")
@@ -23,14 +24,14 @@ def product(a: np.ndarray, b: np.ndarray, bits: int = 64) -> np.ndarray:
     return np.array(rows, dtype=f"<u{bits // 8}").reshape(a.shape[:-1] + b.shape[1:] or (1,))
 
 
-@settings(deadline=None, max_examples=80)
+@steady(80)
 @given(st.data(), st.integers(1, 7), st.integers(1, 9), st.integers(1, 7))
 def test_matmul_of_any_words(data: st.DataObject, m: int, k: int, n: int) -> None:
     a, b = data.draw(word_arrays((m, k))), data.draw(word_arrays((k, n)))
     np.testing.assert_array_equal(matmul(a, b), product(a, b))
 
 
-@settings(deadline=None, max_examples=12)
+@steady(12)
 @given(st.integers(1, 8), st.integers(1, 1100), st.integers(1, 8), st.integers(0, 2**32))
 def test_matmul_of_any_shape(m: int, k: int, n: int, seed: int) -> None:
     a, b = elements(Z64, (m, k), seed), elements(Z64, (k, n), seed + 1)
@@ -92,7 +93,7 @@ def test_matmul_of_nothing_is_zero() -> None:
 
 
 @each_ring
-@settings(deadline=None, max_examples=30)
+@steady(30)
 @given(data=st.data())
 def test_elementwise(ring: Ring, data: st.DataObject) -> None:
     a, b = data.draw(word_arrays((3, 2), ring)), data.draw(word_arrays((3, 2), ring))
@@ -122,7 +123,7 @@ def test_sums(ring: Ring) -> None:
 
 
 @each_ring
-@settings(deadline=None, max_examples=25)
+@steady(25)
 @given(data=st.data(), shape=st.sampled_from([(0,), (1,), (3,), (2, 3), (0, 3), (2, 1, 2)]))
 def test_bytes_there_and_back(ring: Ring, data: st.DataObject, shape: tuple[int, ...]) -> None:
     a = data.draw(word_arrays(shape, ring))
@@ -150,7 +151,7 @@ def test_bytes_of_another_length_are_refused(ring: Ring) -> None:
 
 
 @pytest.mark.parametrize("ring", [Z64, Z32, wide(128), wide(256)])
-@settings(deadline=None, max_examples=30)
+@steady(30)
 @given(data=st.data())
 def test_centred(ring: Ring, data: st.DataObject) -> None:
     a = data.draw(word_arrays((5,), ring))

@@ -7,13 +7,14 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.correlation import Spec
 from mpc.errors import InternalError, ProtocolError
 from mpc.ring import B8
 from mpc.round import Blob, Round, together
+from tests.examples import steady
 from tests.mpc.kit import answers
 
 PEERS = ("b", "c")
@@ -61,7 +62,7 @@ def test_a_round_is_handed_over_as_it_is_and_answered() -> None:
     assert asked is mine and result["b"][0].tolist() == [1]
 
 
-@settings(deadline=None)
+@steady(100)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 3)), max_size=5))
 def test_as_many_rounds_as_the_longest_and_every_answer_at_its_place(programs: list[tuple[int, int]]) -> None:
     asked, results = finish(

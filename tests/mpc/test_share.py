@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import InternalError
 from mpc.ring import B64, Z32, Z64, Ring, matmul, wide
 from mpc.share import Mask, Masked, Public, Share
+from tests.examples import steady
 from tests.mpc.kit import RINGS, combine, elements, ints, word_arrays
 
 SECRET = 0x1234_5678_9ABC_DEF0
@@ -33,7 +34,7 @@ def mask(*numbers: int, scale: int = 4, ring: Ring = Z64, number: int = 0) -> Ma
 
 
 @each_ring
-@settings(deadline=None, max_examples=20)
+@steady(20)
 @given(data=st.data(), n=st.integers(2, 5))
 def test_arithmetic_on_shares_is_arithmetic_on_secrets(ring: Ring, data: st.DataObject, n: int) -> None:
     xs = [data.draw(word_arrays((3,), ring)) for _ in range(n)]

@@ -7,7 +7,7 @@ from zlib import crc32
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.correlation import Spec
@@ -26,6 +26,7 @@ from mpc.wire import (
     seal,
     unseal,
 )
+from tests.examples import steady
 from tests.mpc.kit import RINGS, elements, ints
 
 KEY, OTHER = bytes(range(32)), bytes(32)
@@ -43,7 +44,7 @@ def sealed(body: bytes = BODY, *, sequence: int = 5, key: bytes = KEY) -> bytes:
     return seal(DATA, label_code("matmul"), sequence, 3, body, key) + body
 
 
-@settings(deadline=None)
+@steady(100)
 @given(
     st.sampled_from(TYPES),
     st.text(max_size=20),
@@ -144,7 +145,7 @@ shapes = st.sampled_from([(), (0,), (1,), (3,), (2, 3), (0, 2), (2, 1, 2)])
 specs = st.lists(st.builds(Spec, shapes, st.just(0), st.sampled_from(RINGS)), max_size=4)
 
 
-@settings(deadline=None)
+@steady(100)
 @given(specs, st.integers(0, 1000))
 def test_arrays_there_and_back(wanted: list[Spec], seed: int) -> None:
     arrays = [elements(spec.ring, spec.shape, seed + i) for i, spec in enumerate(wanted)]
@@ -165,7 +166,7 @@ def test_payload_takes_any_layout_and_bytes() -> None:
     assert payload(b"blob") == b"blob" and payload([]) == b""
 
 
-@settings(deadline=None)
+@steady(100)
 @given(specs, st.integers(0, 200))
 def test_other_lengths_are_refused_before_anything_is_read(wanted: list[Spec], length: int) -> None:
     right = sum(spec.nbytes for spec in wanted)

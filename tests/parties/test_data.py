@@ -15,12 +15,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import DataError
 from parties.data import MAX_MAGNITUDE, Table, load_owner_table, load_table
 from parties.scenario import LogisticTask, SqlSource, load_scenario
+from tests.examples import steady
 
 
 def task(target: str = "y", features: tuple[str, ...] | None = None, id: str | None = None) -> LogisticTask:
@@ -419,7 +420,7 @@ tables = st.integers(1, 4).flatmap(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@steady(25)
 @given(rows=tables, delimiter=st.sampled_from([",", ";", "\t", "|"]), quote=st.sampled_from(["", '"']))
 def test_text_gives_back_the_same_bits(rows: list[list[float]], delimiter: str, quote: str) -> None:
     width = len(rows[0])
@@ -430,7 +431,7 @@ def test_text_gives_back_the_same_bits(rows: list[list[float]], delimiter: str, 
     assert table.values.tobytes() == np.array(rows).tobytes()
 
 
-@settings(max_examples=25, deadline=None)
+@steady(25)
 @given(rows=tables)
 def test_parquet_gives_back_the_same_bits(rows: list[list[float]]) -> None:
     values = np.array(rows)
@@ -440,7 +441,7 @@ def test_parquet_gives_back_the_same_bits(rows: list[list[float]]) -> None:
     assert table.values.tobytes() == values.tobytes()
 
 
-@settings(max_examples=25, deadline=None)
+@steady(25)
 @given(content=st.binary(max_size=200) | st.text(alphabet='ay01,;"\n\r\t .-', max_size=60).map(str.encode))
 def test_any_file_is_read_or_refused(content: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:

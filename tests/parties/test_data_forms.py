@@ -12,13 +12,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import DataError
 from parties.data import Table, TextForm, load_table
 from parties.data_recode import as_utf8
 from parties.scenario import LogisticTask, SqlSource
+from tests.examples import steady
 
 STAGES = {"stage": ("I", "II", "III")}
 
@@ -137,7 +138,7 @@ def test_what_is_no_number_stays_what_it_is(tmp_path: Path) -> None:
 values = st.floats(-1e11, 1e11, allow_nan=False)
 
 
-@settings(max_examples=25, deadline=None)
+@steady(25)
 @given(column=st.lists(values, min_size=1, max_size=8), form=st.sampled_from([COMMA, GERMAN, FRENCH, SWISS, ENGLISH]))
 def test_a_form_gives_back_the_same_bits(
     tmp_path_factory: pytest.TempPathFactory, column: list[float], form: TextForm
@@ -337,7 +338,7 @@ codecs = st.sampled_from(["utf-8", "utf-16", "utf-16-le", "latin-1", "cp1252"])
 encodings = st.sampled_from(["utf-8", "utf-16", "latin-1", "windows-1252"])
 
 
-@settings(max_examples=60, deadline=None)
+@steady(60)
 @given(
     content=st.binary(max_size=120) | st.builds(lambda text, codec: ("a;b;y\n" + text).encode(codec), cells, codecs),
     encoding=encodings,

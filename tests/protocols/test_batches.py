@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from protocols.batches import batches, epoch_order, split
 from protocols.batches import test_count as held_out
-from tests.helpers import steady
+from tests.examples import steady
 
 seeds = st.integers(-(2**63), 2**63 - 1)
 owners = st.lists(st.integers(0, 60), min_size=2, max_size=5).map(lambda c: {f"o{k}": v for k, v in enumerate(c)})

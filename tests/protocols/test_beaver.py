@@ -15,7 +15,8 @@ from mpc.party import Party
 from mpc.ring import B8, B16, B32, B64, Z32, Z64, Ring, wide
 from mpc.share import Share
 from protocols.beaver import matmul, multiply
-from tests.helpers import on_shares, signed, steady
+from tests.examples import steady
+from tests.helpers import on_shares, signed
 
 RINGS = (Z64, Z32, B64, B32, B16, B8, wide(128))
 EDGES = (0, 1, -1, 2**31, 2**63, 2**64 - 1, 2**22 - 1)

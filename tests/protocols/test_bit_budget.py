@@ -5,18 +5,19 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mpc.errors import UsageError
 from protocols.bit_budget import LOW_SHIFT, WEIGHT_LIMIT, X_LIMIT, X_SCALE, bit_budget
 from protocols.sigmoid import TRIG_SCALE
 from protocols.sigmoid_fits import FITS, SigmoidFit
-from tests.helpers import steady
+from tests.examples import steady
 
 
 @steady(200)
 @given(st.sampled_from(FITS), st.floats(0, 50), st.integers(1, 10_000), st.integers(2, 200))
+@example(FITS[0], 5e-324, 4, 2)  # so small that a batch's share of it is zero
 def test_everything_fits(fit: SigmoidFit, rate: float, batch: int, columns: int) -> None:
     bits = bit_budget(fit, rate, batch, columns)
     assert bits.x == X_SCALE

@@ -13,7 +13,8 @@ from mpc.party import Party
 from mpc.ring import B8, B64, Z64
 from mpc.share import Share
 from protocols.comparison import any_set, greater, outside
-from tests.helpers import on_shares, steady, words
+from tests.examples import steady
+from tests.helpers import on_shares, words
 
 LOWEST, HIGHEST = -(2**63), 2**63 - 1
 EDGES = [0, 1, -1, LOWEST, LOWEST + 1, HIGHEST, HIGHEST - 1, 2**32, -(2**32)]

@@ -26,7 +26,8 @@ from protocols.held import Rows, hold
 from protocols.sigmoid_fits import FITS
 from protocols.training_job import OwnRows, TrainingSettings, choose_fit, choose_form, constants_digest, training_job
 from protocols.twin import fit_twin, pooled, weight_difference
-from tests.helpers import demo_tables, entropy, job, made_up, on_shares, owner_names, steady, train
+from tests.examples import steady
+from tests.helpers import demo_tables, entropy, job, made_up, on_shares, owner_names, train
 from tests.views.view_tools import record, traits, unlike
 
 # -- the descent

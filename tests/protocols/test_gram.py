@@ -15,7 +15,8 @@ from mpc.share import Share
 from protocols.bit_budget import X_SCALE
 from protocols.gram import combination, hold_gram
 from protocols.held import hold
-from tests.helpers import on_shares, signed, steady, words
+from tests.examples import steady
+from tests.helpers import on_shares, signed, words
 
 SCALE = 10  # of G in these tests; X's is X_SCALE
 

@@ -12,7 +12,8 @@ from mpc.party import Party
 from mpc.ring import Z64
 from mpc.share import Share
 from protocols.held import Rows, hold, product, products, take_rows, transpose_product
-from tests.helpers import on_shares, signed, steady, words
+from tests.examples import steady
+from tests.helpers import on_shares, signed, words
 
 LARGEST = 2**62 - 1
 

@@ -18,7 +18,8 @@ from protocols.held import Rows, hold
 from protocols.logistic import Descent, descend
 from protocols.sigmoid_fits import FITS, SigmoidFit
 from protocols.twin import fit_twin
-from tests.helpers import on_shares, steady
+from tests.examples import steady
+from tests.helpers import on_shares
 
 
 def on_a_grid(x: np.ndarray) -> np.ndarray:

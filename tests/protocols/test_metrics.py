@@ -19,7 +19,8 @@ from mpc.ring import Z64
 from mpc.share import Share
 from protocols.metrics import BINS, Bins, Scored, auc_numerator, bins_for, evaluate, local_sums
 from protocols.twin import TwinModel, twin_metrics
-from tests.helpers import lockstep, on_shares, owner_names, signed, steady, words
+from tests.examples import steady
+from tests.helpers import lockstep, on_shares, owner_names, signed, words
 
 Rows = tuple[np.ndarray, np.ndarray]
 

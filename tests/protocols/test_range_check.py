@@ -23,7 +23,8 @@ from protocols.held import Rows, hold
 from protocols.range_check import Limits, check_range
 from protocols.training_job import OwnRows, TrainingSettings, choose_fit, training_job
 from protocols.twin import TwinModel, pooled, weight_difference
-from tests.helpers import demo_tables, entropy, job, made_up, on_shares, steady, train, words
+from tests.examples import steady
+from tests.helpers import demo_tables, entropy, job, made_up, on_shares, train, words
 
 OWN_ERROR = ProtocolError("out of range", "lower it")
 

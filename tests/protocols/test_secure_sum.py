@@ -18,7 +18,8 @@ from mpc.party import Party
 from mpc.plan import ProgramFactory
 from mpc.ring import Z32, Z64, Ring, wide
 from protocols.secure_sum import TWO_OWNERS, secure_sum
-from tests.helpers import lockstep, owner_names, signed, steady
+from tests.examples import steady
+from tests.helpers import lockstep, owner_names, signed
 
 
 def add_up(parts: list[np.ndarray], scale: int, ring: Ring, seed: int = 0) -> tuple[np.ndarray, Outcome]:

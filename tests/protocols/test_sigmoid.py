@@ -14,7 +14,8 @@ from mpc.share import Share
 from protocols.sigmoid import TRIG_SCALE, expansion, sigmoid
 from protocols.sigmoid_fits import FITS, SigmoidFit, approximate
 from protocols.twin import sigmoid as exact
-from tests.helpers import on_shares, steady
+from tests.examples import steady
+from tests.helpers import on_shares
 
 every_fit = pytest.mark.parametrize("fit", FITS, ids=lambda fit: f"period{fit.period}")
 

@@ -15,7 +15,8 @@ from mpc.lockstep import run_lockstep
 from mpc.party import Party
 from mpc.plan import ProgramFactory
 from protocols.standardise import Moments, moments
-from tests.helpers import entropy, lockstep, owner_names, steady
+from tests.examples import steady
+from tests.helpers import entropy, lockstep, owner_names
 
 
 def factories(parts: list[np.ndarray], names: tuple[str, ...]) -> dict[str, ProgramFactory]:

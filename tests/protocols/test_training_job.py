@@ -15,7 +15,8 @@ from mpc.lockstep import Outcome
 from mpc.plan import Plan, make_plan
 from protocols.training_job import OwnRows, Trained, TrainingSettings, choose_fit, constants_digest, training_job
 from protocols.twin import TwinModel, pooled, twin_sets, weight_difference
-from tests.helpers import demo_tables, job, made_up, owner_names, steady, train
+from tests.examples import steady
+from tests.helpers import demo_tables, job, made_up, owner_names, train
 
 Tables = Mapping[str, tuple[np.ndarray, np.ndarray]]
 

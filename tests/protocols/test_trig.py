@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import InternalError
 from protocols.sigmoid_fits import FITS, SigmoidFit, approximate
 from protocols.trig import harmonic_weights, odd_harmonics, ring_coefficients
+from tests.examples import steady
 from tests.helpers import cpu_features
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,7 +64,7 @@ def test_right_at_random_and_at_the_edges(count: int) -> None:
     assert float(np.abs(waves - exact(angles, count)).max()) <= 2e-15
 
 
-@settings(max_examples=60, deadline=None)
+@steady(60)
 @given(st.integers(0, 2**64 - 1), st.integers(1, 40))
 def test_right_for_any_angle(angle: int, count: int) -> None:
     angles = np.array([angle], dtype=np.uint64)

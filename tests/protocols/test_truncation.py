@@ -11,7 +11,8 @@ from mpc.party import Party
 from mpc.ring import Z64
 from mpc.share import Share
 from protocols.truncation import truncate
-from tests.helpers import on_shares, signed, steady, words
+from tests.examples import steady
+from tests.helpers import on_shares, signed, words
 
 LARGEST = 2**62 - 1
 EDGES = [0, 1, -1, LARGEST, -LARGEST, 2**61, -(2**61), 2**32 - 1, -(2**32)]
