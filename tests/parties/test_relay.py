@@ -30,6 +30,7 @@ from parties.delay_line import READ_AHEAD, Conditions, DelayLine, End
 from parties.events import Event
 from parties.launcher import launch
 from parties.relay import NAME, Relay
+from tests.examples import steady
 
 FAKE = "tests.parties.fake_member"
 PATIENCE = 30.0
@@ -147,6 +148,7 @@ def test_a_busy_link_lets_the_sender_wait() -> None:
     assert line.room(again + 1e-9)
 
 
+@steady(100)
 @given(
     st.floats(0.0, 0.5),
     st.none() | st.floats(1e3, 1e9),
