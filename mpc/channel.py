@@ -17,6 +17,7 @@ from mpc.errors import (
     error_of_code,
 )
 from mpc.network import Came, Connected, Disconnected, Network, Refused, Stranger, Unanswered, Unshaken
+from mpc.probe import DOCTOR, Answerer, is_probe, read_probe
 from mpc.round import Blob, Program, Round
 from mpc.session import Aborted, Delivered, Incoming, Link, Resend
 from mpc.trace import Trace
@@ -69,6 +70,8 @@ class Channel:
         self._unanswered: set[str] = set()  # peers at whose address nobody answers
         self._told_broken: set[str | None] = set()
         self._started = self._noticed = self._network.now()
+        self._about: Mapping[str, Any] = {}
+        self._doctors: dict[str, Answerer] = {}
 
     def drive(self, program: Program, meanwhile: Callable[[], None] | None = None) -> Any:
         """Run a program to its end; each `await` is one round with the peers.
@@ -150,6 +153,10 @@ class Channel:
     def rekey(self, peer: str, key: bytes) -> None:
         """Use the session's key with a peer from now on."""
         self._handle(peer, self._links[peer].rekey(key))
+
+    def introduce(self, about: Mapping[str, Any]) -> None:
+        """What a peer's doctor is told if it asks who is here."""
+        self._about = about
 
     def dismiss(self, peer: str) -> None:
         """The peer needs nothing more from this side: that it leaves is no loss."""
@@ -254,7 +261,9 @@ class Channel:
     def _step(self, end: float) -> None:
         event = self._network.poll(min(60.0, max(0.0, end - self._network.now())))
         match event:
-            case Came(peer, head, body):
+            case Came(peer, head, body) if is_probe(head):
+                self._answer_doctor(peer, head, body)
+            case Came(peer, head, body) if peer in self._links:
                 self._met.add(peer)
                 self._handle(peer, self._links[peer].receive(head, body))
             case Connected(peer):
@@ -288,6 +297,18 @@ class Channel:
                 if key not in self._strangers and len(self._strangers) < _STRANGERS_TOLD:  # they try again and again
                     self._strangers.add(key)
                     self._say(f"turned away a connection with the unlisted key {key}")
+
+    def _answer_doctor(self, peer: str, head: memoryview, body: memoryview) -> None:
+        """A peer's doctor is told who is here. It takes no part, and is measured with only until all are there."""
+        party, waiting = peer.removesuffix(DOCTOR), not self._met.issuperset(self._links)
+        if party not in self._doctors:
+            self._doctors[party] = Answerer(self._about)
+            self._say(f"{party} looks at its links with `mpc doctor`, and is answered")
+        fields = read_probe(head, body)
+        if waiting or fields.get("is") == "about?":
+            doing = "waiting" if waiting else "running"
+            for frame in self._doctors[party].answer(fields, self._network.now(), doing=doing):
+                self._network.send(peer, frame)
 
     def _handle(self, peer: str, items: list[Incoming]) -> None:
         for item in items:

@@ -115,7 +115,9 @@ def _hello(channel: Channel, table: Table, offer: Offer, entropy: Entropy, secon
     me = channel.me
     nonce, shared = entropy("hello"), entropy("names")
     parts = {peer: entropy(f"link/{peer}") for peer in table.everyone if peer != me}
-    said = {"version": offer.version, "facts": dict(offer.facts), "nonce": nonce.hex()}
+    about = {"version": offer.version, "facts": dict(offer.facts)}
+    channel.introduce(about)
+    said = {**about, "nonce": nonce.hex()}
     messages = {
         peer: {
             **said,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import struct
 import time
 from collections import deque
@@ -21,6 +22,7 @@ from zmq.utils import z85
 
 from mpc.errors import InternalError, UsageError
 from mpc.network import Came, Connected, Disconnected, Event, Refused, Stranger, Unanswered, Unshaken
+from mpc.probe import DOCTOR
 from mpc.session import Frame
 from mpc.wire import HEADER_BYTES
 
@@ -34,6 +36,7 @@ _HANDSHAKE_MS = 3000  # so long may a connection stay unauthenticated: who only 
 _CONNECT_MS = 3000  # then TCP's next attempt is a new one: its own ones are ever further apart
 _BACKLOG = 1024  # connections that wait to be taken, while somebody floods the port
 _REDIAL_SECONDS = 0.25  # ZeroMQ itself tries again at once, if at all
+_DOCTORS_ROUTE = b"doctor"  # how the routing ids of doctors begin
 _MONITOR_EVENT = struct.Struct("=Hi")  # zmq_socket_monitor(3): the event, then a descriptor or an error number
 _REFUSED = zmq.EVENT_HANDSHAKE_FAILED_AUTH
 # Not EVENT_HANDSHAKE_FAILED_PROTOCOL: where libzmq 4.3.5 reports it, a frame that cannot be decrypted leaves the
@@ -71,16 +74,19 @@ class Transport:
         me: this party's keys.
         peers: name -> public key (Z85) of every party it may talk to: the allow-list.
         listen: where to listen ("tcp://127.0.0.1:*" takes a free port), or None to dial only.
+        doctor: whether this is the party's doctor. At a listener its connection is one of its own, called by the
+            party's name and `probe.DOCTOR`, and takes neither the place nor the frames of the party's.
 
     Raises:
         UsageError: the address is in use or is not this machine's.
         InternalError: the allow-list is empty.
     """
 
-    def __init__(self, me: Identity, peers: Mapping[str, bytes], listen: str | None) -> None:
+    def __init__(self, me: Identity, peers: Mapping[str, bytes], listen: str | None, *, doctor: bool = False) -> None:
         if not peers:
             raise InternalError("a transport without an allow-list does not start")
         self._me = me
+        self._doctor = doctor
         self._keys = dict(peers)
         self._names = {key.decode(): name for name, key in peers.items()}
         self._context = zmq.Context()
@@ -115,6 +121,8 @@ class Transport:
         socket = self._socket(zmq.DEALER)
         socket.curve_serverkey = self._keys[peer]
         socket.connect_timeout = _CONNECT_MS
+        if self._doctor:
+            socket.routing_id = _DOCTORS_ROUTE + os.urandom(8)
         socket.reconnect_ivl = 50
         socket.reconnect_ivl_max = 1000
         self._monitor(socket, peer, _WATCHED_DIALLING)
@@ -265,11 +273,14 @@ class Transport:
 
         ZeroMQ's own routing ids begin with a zero byte and are never used twice, so a peer cannot take another's.
         """
-        if not parts or identity[:1] != b"\0":
+        doctor = identity.startswith(_DOCTORS_ROUTE)
+        if not parts or not (doctor or identity[:1] == b"\0"):
             return None
         peer = self._names.get(parts[0].get("User-Id"))
         if peer is None:
             return None
+        if doctor:
+            peer += DOCTOR
         again = peer in self._routes
         self._observe(self._listener_monitor, None)  # first the end of an older connection with the same descriptor
         self._route_names[identity] = peer  # older ones stay, so that their late frames do not take the peer back
@@ -277,7 +288,8 @@ class Transport:
         if peer in self._descriptors:
             self._replaced.add(self._descriptors[peer])
         self._descriptors[peer] = parts[0].get(zmq.SRCFD)
-        self._events.append(Connected(peer))
+        if not doctor:
+            self._events.append(Connected(peer))
         if not again:
             for waiting in self._waiting.pop(peer, []):
                 self._route(peer, waiting)

@@ -32,6 +32,7 @@ TAG_BYTES = 16
 
 DATA, RESUME, ABORT = 1, 2, 3
 TYPES = (DATA, RESUME, ABORT)
+PROBE = 4  # outside every session: see mpc/probe.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,16 @@ def peek_sequence(head: memoryview) -> int:
     return int.from_bytes(head[8:16], "little")
 
 
+def peek_type(head: memoryview) -> int:
+    """The type in a header that was not checked yet."""
+    return head[3]
+
+
+def tag_is_right(head: memoryview, body: memoryview, key: bytes) -> bool:
+    """Whether a frame's tag fits its header and body."""
+    return compare_digest(head[HEADER_BYTES - TAG_BYTES :], _tag(key, head[: HEADER_BYTES - TAG_BYTES], body))
+
+
 def unseal(head: memoryview, body: memoryview, key: bytes, *, sender: str) -> Header:
     """The header of a frame, once length, version, type and tag were checked.
 
@@ -108,7 +119,7 @@ def unseal(head: memoryview, body: memoryview, key: bytes, *, sender: str) -> He
         )
     if length != len(body):
         raise ProtocolError(f"{sender} sent a frame that says {length} bytes and holds {len(body)}", party=sender)
-    if not compare_digest(tag, _tag(key, head[: HEADER_BYTES - TAG_BYTES], body)):
+    if not tag_is_right(head, body, key):
         raise ProtocolError(f"{sender} sent a frame whose tag is wrong: it was altered on its way", party=sender)
     return Header(type_, label, sequence, acknowledged, length, tag)
 
