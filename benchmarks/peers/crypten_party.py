@@ -1,4 +1,4 @@
-"""One party of CrypTen with its default provider of correlations (the first party deals). Runs in CrypTen's environment.
+"""One party of CrypTen with its default provider (the first party deals). Runs in an environment of its own.
 
 CrypTen talks over Gloo, which chooses its ports itself and tells the other party through a store. For the emulated
 WAN the addresses are exchanged by `Addresses`, which puts the relay in front of each port.
@@ -176,7 +176,7 @@ def train(order: Order, report: Report) -> None:
     batches = [(x[torch.from_numpy(rows)], y[torch.from_numpy(rows)]) for rows in steps]
     w = share(0, order.rank, arrays["x"][:1].T * 0)
     crypten.communicator.get().barrier()
-    report.ready()
+    report.ready(order)
     report.begin()
     for xs, ys in batches:
         errors = xs.matmul(w).sigmoid() - ys
@@ -199,7 +199,7 @@ def micro(order: Order, report: Report) -> None:
     x, y = (share(owner, order.rank, arrays[name]) for owner, name in enumerate("xy"))
     operation = MICRO[order.task.rstrip("0123456789")]
     operation(x, y)
-    report.ready()
+    report.ready(order)
     result = x
     for _ in range(order.repeats):
         crypten.communicator.get().barrier()
