@@ -3,7 +3,8 @@
 Every data frame has a sequence number and acknowledges all that came before it. Frames are kept until acknowledged,
 so that after a reconnect each side says what it expects next and gets it again; repeats are dropped. The first frame
 of a link (the hello) is tagged under a key that everyone knows, all later ones under the link's session key. A side
-that has no session key yet gives what is not data the hello's number, so that the peer can read it at once.
+that has no session key yet gives what is not data the hello's number, so that the peer can read it at once; so does
+one that gives up and has not seen yet that the peer has the key.
 """
 
 from __future__ import annotations
@@ -69,6 +70,7 @@ class Link:
         self.me = me
         self.peer = peer
         self._keys: tuple[bytes, bytes] | None = None  # of this side's frames, and of the peer's
+        self._peer_has_keys = False  # as far as this side has seen
         self._next_out = 0
         self._next_in = 0
         self._acknowledged = 0  # how many of this side's frames the peer said that it has
@@ -99,7 +101,7 @@ class Link:
 
     def abort(self, body: bytes) -> Frame:
         """Tells the peer that this side gave up."""
-        return self._frame(ABORT, 0, self._next_out if self._keys else 0, body)
+        return self._frame(ABORT, 0, self._next_out if self._peer_has_keys else 0, body)
 
     def receive(self, head: memoryview, body: memoryview) -> list[Incoming]:
         """Take one frame that came under the peer's key.
@@ -113,6 +115,7 @@ class Link:
             return []
         key = self._key(incoming=True, sequence=peek_sequence(head) if len(head) == HEADER_BYTES else 0)
         header = unseal(head, body, key, sender=self.peer)
+        self._peer_has_keys |= header.sequence >= HELLO_FRAMES
         if header.acknowledged > self._next_out:
             raise ProtocolError(f"{self.peer} acknowledges frames that were never sent", party=self.peer)
         self._check_the_same(header, body)

@@ -21,7 +21,7 @@ from mpc.session import (
     link_key,
     session_id,
 )
-from mpc.wire import DATA, HEADER_BYTES, RESUME, seal
+from mpc.wire import DATA, HEADER_BYTES, RESUME, peek_sequence, seal
 from tests.examples import steady
 
 KEY = bytes(range(32))
@@ -121,12 +121,10 @@ def test_keyed_frames_that_come_before_the_key_wait_for_it() -> None:
     a, b = pair()
     hello = a.data(0, b"hello")
     a.rekey(KEY)
-    second, third, abort = a.data(1, b"second"), a.data(1, b"third"), a.abort(b"why")
+    second, third = a.data(1, b"second"), a.data(1, b"third")
     assert texts(take(b, hello)) == [b"hello"]
-    assert [take(b, frame) for frame in (second, third, abort)] == [[], [], []]
-    *data, last = b.rekey(KEY)
-    assert texts(data) == [b"second", b"third"]
-    assert last == Aborted(b"why")
+    assert [take(b, frame) for frame in (second, third)] == [[], []]
+    assert texts(b.rekey(KEY)) == [b"second", b"third"]
 
 
 def test_an_early_frame_is_checked_under_the_key_all_the_same() -> None:
@@ -145,6 +143,26 @@ def test_an_abort_before_the_senders_key_is_read_at_once(receiver_has_key: bool)
     if receiver_has_key:
         b.rekey(KEY)
     assert take(b, a.abort(b"why")) == [Aborted(b"why")]
+
+
+@pytest.mark.parametrize("receiver_has_key", [False, True])
+def test_an_abort_is_read_at_once_by_a_peer_that_has_not_shown_its_key(receiver_has_key: bool) -> None:
+    a, b = pair()
+    take(b, a.data(0, b"hello of a"))
+    take(a, b.data(0, b"hello of b"))
+    a.rekey(KEY)
+    assert take(b, a.data(1, b"second")) == []
+    if receiver_has_key:
+        assert texts(b.rekey(KEY)) == [b"second"]
+    assert take(b, a.abort(b"why")) == [Aborted(b"why")]
+
+
+def test_an_abort_to_a_peer_that_has_shown_its_key_is_under_that_key() -> None:
+    a, b = keyed()
+    assert take(a, b.resume()) == [Resend(())]
+    why = a.abort(b"why")
+    assert peek_sequence(memoryview(why.head)) > 0
+    assert take(b, why) == [Aborted(b"why")]
 
 
 @pytest.mark.parametrize("receiver_has_key", [False, True])
