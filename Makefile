@@ -11,7 +11,7 @@ PYTEST = pytest -v -n $(WORKERS) --dist loadfile
 
 .DEFAULT_GOAL = help
 .NOTPARALLEL:
-.PHONY: help demo test test-lowest format lock clean
+.PHONY: help demo test test-lowest bench format lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +31,10 @@ test: ## style, types and all tests, with coverage
 test-lowest: ## the tests with the oldest releases that pyproject.toml allows
 	@sh tools/setup.sh lowest
 	build/venv-lowest/bin/$(PYTEST)
+
+bench: ## time us and other frameworks, and write docs/benchmarks.md (QUICK=1: 3 minutes instead of 20)
+	@sh tools/setup.sh dev
+	$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
 format: ## bring the code into its standard form
 	@sh tools/setup.sh dev

@@ -99,6 +99,7 @@ def run_peer(
                 "repeats": repeats,
                 "options": more,
                 "report": str((folder / f"report-{rank}.json").resolve()),
+                "started": time.monotonic(),
             }
             path = folder / f"order-{rank}.json"
             path.write_text(json.dumps(order), encoding="utf-8")

@@ -8,5 +8,5 @@ from benchmarks.plain import PlainTransport
 from parties import member, take_part
 
 if __name__ == "__main__":
-    take_part.Transport = PlainTransport  # type: ignore[misc]
+    take_part.Transport = PlainTransport  # type: ignore[attr-defined]
     sys.exit(member.main())

@@ -105,7 +105,7 @@ class Floor:
 class Peer:
     """Whether a peer could be set up: its versions, or why not."""
 
-    name: str
+    title: str
     versions: str = ""
     seconds: float = 0.0
     failure: str = ""

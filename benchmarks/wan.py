@@ -52,7 +52,7 @@ def run(targets: dict[str, str], conditions: Conditions, output: TextIO, stop: i
     """Carry what is dialled here to the targets until the descriptor `stop` can be read to its end."""
     meter = Meter()
     # The relay makes its lines itself; in this process it is made to take those that count.
-    relay.DelayLine = meter.counting  # type: ignore[misc,assignment]
+    relay.DelayLine = meter.counting  # type: ignore[attr-defined,assignment]
     links = relay.Relay({name: f"tcp://{target}" for name, target in targets.items()}, conditions)
     endpoints = {name: (where or "").removeprefix("tcp://") for name, where in links.endpoints.items()}
     print(json.dumps(endpoints), file=output, flush=True)

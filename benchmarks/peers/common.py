@@ -14,8 +14,6 @@ from typing import Any
 
 import numpy as np
 
-STARTED = time.monotonic()
-
 
 @dataclass(frozen=True)
 class Order:
@@ -29,6 +27,7 @@ class Order:
         repeats: how often a micro job is repeated after a warm-up.
         options: what is particular to a peer.
         report: where the report goes.
+        started: when the processes were started.
     """
 
     rank: int
@@ -38,6 +37,7 @@ class Order:
     repeats: int
     options: dict[str, Any]
     report: str
+    started: float
 
     def arrays(self) -> dict[str, Any]:
         """The task's arrays by name."""
@@ -55,9 +55,9 @@ class Report:
     result: list[float] = field(default_factory=list)
     notes: dict[str, Any] = field(default_factory=dict)
 
-    def ready(self) -> None:
+    def ready(self, order: Order) -> None:
         """Set-up ends here: imports, connections, compilation, sharing of the inputs."""
-        self.setup_seconds = time.monotonic() - STARTED
+        self.setup_seconds = time.monotonic() - order.started
 
     def begin(self) -> None:
         """A timed part begins."""

@@ -65,7 +65,7 @@ async def train(order: Order, report: Report) -> None:
     for xs, ys in batches:
         await done(xs, ys)
     await mpc.barrier()
-    report.ready()
+    report.ready(order)
     report.begin()
     for xs, ys in batches:
         gradient = xs.T @ (sigmoid(xs @ w) - ys)
@@ -89,7 +89,7 @@ async def micro(order: Order, report: Report) -> None:
     x, y = (share(owner, arrays[name]) for owner, name in enumerate("xy"))
     operation = MICRO[order.task.rstrip("0123456789")]
     await done(x, y)
-    report.ready()
+    report.ready(order)
     result = x
     for _ in range(order.repeats):
         await mpc.barrier()

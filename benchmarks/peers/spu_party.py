@@ -97,7 +97,7 @@ def train(runner: Runner, order: Order, report: Report) -> None:
         return [xs[rows] for rows in steps], [ys[rows] for rows in steps], jnp.zeros(columns) * ys[0]
 
     def step(x: Any, y: Any, w: Any) -> Any:
-        return w - rate / x.shape[0] * (x.T @ (jax.nn.sigmoid(x @ w) - y))
+        return w - rate * (x.T @ (jax.nn.sigmoid(x @ w) - y) / x.shape[0])
 
     stops = np.cumsum(counts)
     shapes: dict[str, tuple[int, ...]] = {}
@@ -109,19 +109,21 @@ def train(runner: Runner, order: Order, report: Report) -> None:
     names = [f"{name}_{t}" for name in "xy" for t in range(len(steps))]
     owners = len(counts)
     chooser = runner.compile(lambda *flat: choose(list(flat[:owners]), list(flat[owners:])), shapes, [*names, "w"])
-    sizes = sorted({len(rows) for rows in steps})
-    programs = {
-        (size, t): runner.compile(step, {f"x_{t}": (size, columns), f"y_{t}": (size,), "w": (columns,)}, ["w"])
-        for t, size in enumerate(map(len, steps))
+    compiled = {
+        size: runner.compile(step, {"x": (size, columns), "y": (size,), "w": (columns,)}, ["w"])
+        for size in sorted(set(map(len, steps)))
     }
+    programs = [
+        libspu.Executable(f"step{t}", [f"x_{t}", f"y_{t}", "w"], ["w"], compiled[len(rows)].code)
+        for t, rows in enumerate(steps)
+    ]
     runner.runtime.run(chooser)
     runner.barrier()
-    report.ready()
+    report.ready(order)
     report.begin()
-    for t, rows in enumerate(steps):
-        runner.runtime.run(programs[len(rows), t])
+    for program in programs:
+        runner.runtime.run(program)
     report.end()
-    assert sizes
     opened = runner.reveal("w")
     report.result = [] if opened is None else [float(value) for value in opened]
 
@@ -142,7 +144,7 @@ def micro(runner: Runner, order: Order, report: Report) -> None:
         runner.share(name, owner, arrays[name], inputs[name])
     program = runner.compile(MICRO[order.task.rstrip("0123456789")], inputs, ["z"])
     runner.runtime.run(program)
-    report.ready()
+    report.ready(order)
     for _ in range(order.repeats):
         runner.barrier()
         report.begin()

@@ -1,0 +1,221 @@
+"""Our own runs: whole trainings by the launcher, microbenchmarks, the floor, and the command from start to end."""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.floor_member import frames_of, plaintext_seconds, public_expansion_seconds
+from benchmarks.jobs import ROOT, Arrays, log_loss
+from benchmarks.micro_programs import Micro as Operation
+from benchmarks.peer_runs import LATENCY
+from benchmarks.results import Floor, Micro, Training, median_and_spread
+from mpc.correlation import correction_bytes
+from mpc.errors import BeaverlodgeError
+from mpc.plan import Plan
+from mpc.transport import new_identity
+from mpc.wire import HEADER_BYTES
+from parties.data import load_owner_table
+from parties.delay_line import Conditions
+from parties.launcher import launch
+from parties.rows import row_counts
+from parties.run_locally import orders
+from parties.scenario import Scenario, load_scenario
+from parties.take_part import plan_for
+
+WAN = Conditions(LATENCY, None)
+PARTIES = ("hospital_a", "hospital_b", "helper")
+
+
+@dataclass
+class Watched:
+    """What the launcher tells of a run: when training began, and how many steps there were."""
+
+    started: float = field(default_factory=time.monotonic)
+    training_at: float | None = None
+    steps: int = 0
+
+    def __call__(self, name: str, event: Mapping[str, Any]) -> None:
+        """Take an event."""
+        if event["event"] == "stage" and event["stage"] == "training":
+            self.training_at = self.training_at or time.monotonic()
+            self.steps = max(self.steps, int(event["total"] or 0))
+
+
+@dataclass(frozen=True)
+class StepCost:
+    """What the plan says of one training step, exactly."""
+
+    rounds: float
+    owner_bytes: float
+    helper_bytes: float
+
+
+def train(
+    who: str, job: str, path: Path, arrays: Arrays, folder: Path, *, runs: int, encrypted: bool, wan: bool
+) -> Training:
+    """Run a scenario several times; never raises for what a run says is wrong."""
+    network = "WAN" if wan else "localhost"
+    try:
+        scenario = load_scenario(path)
+        plan = plan_of(scenario)
+        done = [_train_once(scenario, folder, encrypted=encrypted, wan=wan) for _ in range(runs)]
+    except BeaverlodgeError as error:
+        return Training(who, job, network, encrypted, failure=str(error))
+    steps = done[-1][1].steps
+    owners = [[result["party"]["seconds"] for name, result in one.items() if name != "helper"] for one, _ in done]
+    step, spread = median_and_spread([max(s["training"] for s in each) / max(1, steps) for each in owners])
+    model = done[-1][0][PARTIES[0]]["model"]
+    weights = np.array([*model["standardised_weights"], model["standardised_intercept"]])
+    cost = step_cost(plan, steps)
+    return Training(
+        who=who,
+        job=job,
+        network=network,
+        encrypted=encrypted,
+        runs=runs,
+        steps=steps,
+        step_seconds=step,
+        spread=spread,
+        setup_seconds=statistics.median((watched.training_at or 0.0) - watched.started for _, watched in done),
+        online_seconds=statistics.median(max(s["online"] for s in each) for each in owners),
+        rounds=cost.rounds,
+        rounds_how="plan",
+        step_bytes=cost.owner_bytes,
+        helper_bytes=cost.helper_bytes,
+        accuracy=arrays.accuracy(weights),
+        difference=float(np.abs(weights - arrays.weights).max()),
+        log_loss=log_loss(arrays.x, arrays.y, weights),
+    )
+
+
+def plan_of(scenario: Scenario) -> Plan:
+    """What the scenario's run will cost."""
+    tables = {owner: load_owner_table(scenario, owner) for owner in scenario.owners}
+    counts = {owner: row_counts(scenario, table.rows) for owner, table in tables.items()}
+    return plan_for(scenario, counts, len(tables[scenario.owners[0]].columns))
+
+
+def step_cost(plan: Plan, steps: int) -> StepCost:
+    """A step's rounds, an owner's bytes and the helper's, from the rounds of the plan's stage "training"."""
+    rounds = [one for one in plan.rounds if one.stage == "training"]
+    if not rounds or not steps:
+        return StepCost(0.0, 0.0, 0.0)
+    before = max((one.drawn for one in plan.rounds[: plan.rounds.index(rounds[0])]), default=0)
+    dealt = sum(correction_bytes(kind) for kind in plan.kinds[before : rounds[-1].drawn])
+    sent = sum(HEADER_BYTES + one.payload for one in rounds)
+    return StepCost(len(rounds) / steps, sent / steps, dealt / steps)
+
+
+def command_seconds(path: Path, folder: Path, runs: int) -> float:
+    """From the command to the result: `mpc run`, the start of all processes included."""
+    times = []
+    for _ in range(runs):
+        shutil.rmtree(folder, ignore_errors=True)
+        began = time.monotonic()
+        subprocess.run(
+            [sys.executable, "-m", "parties.cli", "run", str(path), "--out", str(folder)],
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+        )
+        times.append(time.monotonic() - began)
+    return statistics.median(times)
+
+
+def micro(operation: Operation, folder: Path, *, encrypted: bool, runs: int) -> Micro:
+    """Time one operation in several sessions."""
+    who = "beaverlodge"
+    times: list[float] = []
+    dealing: list[float] = []
+    rounds, error = 0, 0.0
+    for _ in range(runs):
+        try:
+            results = _launch_own("benchmarks.micro_member", folder, PARTIES, encrypted, {"micro": operation.key})
+        except BeaverlodgeError as problem:
+            return Micro(who, operation.key, encrypted, failure=str(problem))
+        each = [results[name]["times"] for name in PARTIES[:2]]
+        # From the moment when the first owner begins until the last one is done.
+        times += [max(a[1], b[1]) - min(a[0], b[0]) for a, b in zip(*each, strict=True)]
+        dealing.append(results["helper"]["dealing"])
+        repeats = results[PARTIES[0]]["repeats"]
+        rounds = (results[PARTIES[0]]["rounds"] - 1 - repeats) // (repeats + 1)
+        error = float(np.abs(np.load(folder / "values.npy") - operation.expected()).max())
+    seconds, spread = median_and_spread(times)
+    return Micro(
+        who,
+        operation.key,
+        encrypted,
+        len(times),
+        seconds,
+        spread,
+        statistics.median(dealing),
+        rounds,
+        error,
+        operation.note,
+    )
+
+
+def floor(path: Path, arrays: Arrays, step: Training, folder: Path, *, encrypted: bool) -> Floor:
+    """What a step of the job cannot be faster than, measured now."""
+    scenario = load_scenario(path)
+    plan = plan_of(scenario)
+    frames = frames_of(plan, step.steps)
+    results = _launch_own("benchmarks.floor_member", folder, PARTIES[:2], encrypted, {"frames": list(frames)})
+    measured = [results[name] for name in PARTIES[:2]]
+    return Floor(
+        encrypted=encrypted,
+        step=step.step_seconds or 0.0,
+        frames_transport=max(one["transport"] for one in measured),
+        frames_zeromq=max(one["zeromq"] for one in measured),
+        plaintext=plaintext_seconds(arrays),
+        expansion=public_expansion_seconds(len(arrays.steps[0]), arrays.twin.largest_score),
+        frames=frames,
+    )
+
+
+def _train_once(
+    scenario: Scenario, folder: Path, *, encrypted: bool, wan: bool
+) -> tuple[dict[str, dict[str, Any]], Watched]:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    watched = Watched()
+    results = launch(
+        scenario.path,
+        orders(scenario),
+        out=folder,
+        on_event=watched,
+        module="parties.member" if encrypted else "benchmarks.plain_member",
+        network=WAN if wan else None,
+    )
+    return results, watched
+
+
+def _launch_own(
+    module: str, folder: Path, parties: Sequence[str], encrypted: bool, order: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    keys = {name: new_identity() for name in parties}
+    each = {
+        me: {
+            **order,
+            "plain": not encrypted,
+            "keys": {
+                "public": mine.public.decode(),
+                "secret": mine.secret.decode(),
+                "peers": {name: other.public.decode() for name, other in keys.items() if name != me},
+            },
+        }
+        for me, mine in keys.items()
+    }
+    return launch(folder / "none.toml", each, out=folder, on_event=lambda name, event: None, module=module)

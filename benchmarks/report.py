@@ -1,0 +1,362 @@
+"""docs/benchmarks.md, written from the records alone."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.jobs import JOBS, Job
+from benchmarks.micro_programs import MICROS
+from benchmarks.results import Floor, Micro, Results, Training
+
+QUOTED = Path(__file__).resolve().parent / "mp_spdz.toml"
+OURS = "beaverlodge"
+ACCURATE = 1e-2
+"""A contender whose max |dw| is below this counts as having trained the model."""
+
+_FOLDERS = re.compile(r"(?<![\w.~-])/(?:[\w.+@-]+/)+")
+_ADDRESS = re.compile(r"\S*(?:https?:|pypi|pythonhosted)\S*", re.IGNORECASE)
+
+
+def report(results: Results) -> str:
+    """The whole document."""
+    quoted = tomllib.loads(QUOTED.read_text(encoding="utf-8"))
+    parts = [
+        "# Benchmarks\n",
+        _opening(results),
+        "## In short\n",
+        _short(results),
+        "## Training\n",
+        _reading(),
+        *(_job(job, results, quoted) for job in JOBS),
+        "## The floor of a step\n",
+        _floors(results),
+        "## Single operations\n",
+        _micros(results, quoted),
+        "## MP-SPDZ\n",
+        _mp_spdz(quoted),
+        "## How everybody was run\n",
+        _how(results),
+    ]
+    return "\n".join(part.rstrip("\n") + "\n" for part in parts)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table: the first column to the left, all others to the right."""
+    lines = ["| " + " | ".join(head) + " |", "| :-- |" + " --: |" * (len(head) - 1)]
+    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def clean(text: str) -> str:
+    """A message without this machine's folders and without addresses of servers."""
+    return _ADDRESS.sub("(address)", _FOLDERS.sub("", " ".join(text.split())))
+
+
+def ms(seconds: float | None) -> str:
+    """Milliseconds to three digits."""
+    return "-" if seconds is None else _digits(seconds * 1e3)
+
+
+def size(count: float | None) -> str:
+    """Bytes in kB or MB."""
+    if count is None:
+        return "-"
+    return f"{_digits(count / 1e6)} MB" if count >= 1e6 else f"{_digits(count / 1e3)} kB"
+
+
+def small(value: float | None) -> str:
+    """A small number to two digits."""
+    return "-" if value is None else f"{value:.1e}"
+
+
+def fastest(candidates: Iterable[Training]) -> Training | None:
+    """The one with the fastest step among those that were measured."""
+    measured = [one for one in candidates if not one.failure and one.step_seconds]
+    return min(measured, key=lambda one: one.step_seconds or 0.0, default=None)
+
+
+def rivals(results: Results, job: str, network: str, *, accurate: bool) -> list[Training]:
+    """All others' measurements of a job, or those alone whose weights came out right."""
+    return [
+        one
+        for one in results.trainings
+        if one.job == job
+        and one.network == network
+        and not is_ours(one.who)
+        and (not accurate or (one.difference is not None and one.difference < ACCURATE))
+    ]
+
+
+def is_ours(who: str) -> bool:
+    """Whether a line of the record is about us."""
+    return who.startswith(OURS)
+
+
+def _digits(value: float) -> str:
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 1 else f"{value:.3f}"
+
+
+def _opening(results: Results) -> str:
+    facts = "\n".join(f"- {name}: {value}" for name, value in results.machine.items())
+    peers = "\n".join(
+        f"- {peer.title}: **could not be set up**: {clean(peer.failure)}"
+        if peer.failure
+        else f"- {peer.title}: {peer.versions}"
+        for peer in results.peers
+    )
+    return (
+        f"Written by `{results.command}`; do not edit. Every table names the command that made it. Times are medians; "
+        "the smallest and the largest run stand in brackets. All parties are processes of their own on one machine.\n\n"
+        f"{facts}\n{peers}\n\n"
+        "On a machine with fewer free cores than there are parties, everybody's times go up and vary: compare the "
+        "figures of one report with each other, not with those of another machine or day. The load averages (1, 5 and "
+        "15 minutes) before and after tell whether other work ran.\n"
+    )
+
+
+def _short(results: Results) -> str:
+    lines = []
+    for network, job in (("localhost", "A"), ("WAN", "A"), ("localhost", "C"), ("localhost", "B")):
+        ours = _ours(results, job, network)
+        if ours is None or not ours.step_seconds:
+            lines.append(f"- Job {job}, {network}: no figure of ours{_why(results, job, network)}.")
+            continue
+        words = [f"- Job {job}, {network}: {ms(ours.step_seconds)} ms a step with encryption"]
+        for accurate, name in ((True, f"with max \\|dw\\| below {ACCURATE:g}"), (False, "whatever its weights")):
+            best = fastest(rivals(results, job, network, accurate=accurate))
+            if best is not None and best.step_seconds:
+                factor = best.step_seconds / ours.step_seconds
+                words.append(f"{factor:.1f} times the speed of the fastest peer {name} ({best.who})")
+        lines.append("; ".join(words) + ".")
+    for one in results.floors:
+        lines.append(
+            f"- A step of job A takes {one.step / one.line:.2f} times its floor "
+            f"({'with' if one.encrypted else 'without'} encryption)."
+        )
+    for name, seconds in results.commands.items():
+        lines.append(f"- {name}: {seconds:.2f} s from the command to the result.")
+    lines += _micro_summary(results)
+    return "\n".join(lines) + "\n"
+
+
+def _ours(results: Results, job: str, network: str) -> Training | None:
+    """Our plain training of a job, over encrypted links."""
+    return next(
+        (
+            one
+            for one in results.trainings
+            if one.job == job
+            and one.network == network
+            and one.who == f"{OURS}, sgd"
+            and one.encrypted
+            and not one.failure
+        ),
+        None,
+    )
+
+
+def _why(results: Results, job: str, network: str) -> str:
+    reasons = [
+        one.failure for one in results.trainings if one.job == job and one.network == network and is_ours(one.who)
+    ]
+    return f" ({clean(reasons[0])})" if reasons and reasons[0] else ""
+
+
+def _micro_summary(results: Results) -> list[str]:
+    lines = []
+    for operation in MICROS:
+        if operation.ours_only:
+            continue
+        ours = [
+            m for m in results.micros if m.operation == operation.key and is_ours(m.who) and m.encrypted and m.seconds
+        ]
+        others = [m for m in results.micros if m.operation == operation.key and not is_ours(m.who) and m.seconds]
+        if ours and others:
+            best = min(others, key=lambda one: one.seconds or 0.0)
+            factor = (best.seconds or 0.0) / (ours[0].seconds or 1.0)
+            lines.append(
+                f"- {operation.title}: {ms(ours[0].seconds)} ms, {factor:.1f} times the speed of the fastest peer "
+                f"({best.who}, {ms(best.seconds)} ms)."
+            )
+    return lines
+
+
+def _reading() -> str:
+    return (
+        "Everybody trains on the same rows, standardised alike (with a column of ones), in the same batches, from 0. "
+        "*Step* is the time of all steps divided by their number. *Set-up* is all before the first step: processes, "
+        "connections, compilation, sharing of the rows; for us also the standardisation, which the peers are spared. "
+        "*Online* is all after the handshake but the reading of files, evaluation included, where it is known. "
+        "*Rounds* of ours are those of the plan, exact. Those of a peer are how many times a message's latency of "
+        "10 ms is in what the WAN adds to a step. *Sent* is what a party sends a step: ours by the plan (frames of "
+        "the protocol), a peer's as the relay of the WAN carried it, divided by the number of parties. The helper's "
+        "correlations are a column of their own; they travel ahead of need. "
+        "*max |dw|* is the largest difference of a weight from plain numpy float64 training with the exact sigmoid; "
+        "a sigmoid in few pieces keeps the accuracy and loses the weights. The peers run without encryption, which is "
+        "how they come; we are shown with it (CURVE) and without.\n"
+    )
+
+
+def _job(job: Job, results: Results, quoted: dict[str, Any]) -> str:
+    parts = [f"### {job.title}\n"]
+    for network in ("localhost", "WAN"):
+        rows = [one for one in results.trainings if one.job == job.key and one.network == network]
+        if not rows:
+            continue
+        name = "Localhost TCP" if network == "localhost" else "Emulated WAN, round trips of 20 ms"
+        parts.append(f"{name}; made by `{results.command}`.\n")
+        parts.append(_training_table(rows))
+        failed = [f"- {one.who}{_secured(one)}: no figures: {clean(one.failure)}" for one in rows if one.failure]
+        notes = [f"- {one.who}: {one.note}" for one in rows if one.note and not one.failure]
+        lines = list(dict.fromkeys([*failed, *notes]))
+        if lines:
+            parts.append("\n".join(lines) + "\n")
+    key = {"A": "a_ms", "C": "c_ms", "B": "b_ms"}.get(job.key)
+    if key is not None:
+        lines = [f"{one['who']} {_digits(one[key])} ms" for one in quoted["training"] if key in one]
+        parts.append(f"Quoted beside them, measured earlier and elsewhere (see below), a step: {'; '.join(lines)}.\n")
+    return "\n".join(parts)
+
+
+def _training_table(rows: Sequence[Training]) -> str:
+    head = (
+        "who", "step, ms", "runs x steps", "rounds", "sent", "helper sends", "set-up, s", "online, s", "accuracy",
+        "max |dw|", "loss",
+    )  # fmt: skip
+    shown = [
+        (
+            f"{one.who}{_secured(one)}",
+            f"{ms(one.step_seconds)} {_spread(one.spread)}",
+            f"{one.runs} x {one.steps}",
+            "-" if one.rounds is None else f"{one.rounds:.0f}" if one.rounds >= 10 else f"{one.rounds:.3g}",
+            size(one.step_bytes),
+            size(one.helper_bytes),
+            "-" if one.setup_seconds is None else f"{one.setup_seconds:.2f}",
+            "-" if one.online_seconds is None else f"{one.online_seconds:.3f}",
+            "-" if one.accuracy is None else f"{one.accuracy:.4f}",
+            small(one.difference),
+            "-" if one.log_loss is None else f"{one.log_loss:.5f}",
+        )
+        for one in rows
+        if not one.failure
+    ]
+    return table([cell.replace("|", "\\|") for cell in head], shown)
+
+
+def _secured(one: Training | Micro) -> str:
+    return "" if one.encrypted is None else ", encrypted" if one.encrypted else ", not encrypted"
+
+
+def _spread(spread: tuple[float, float] | None) -> str:
+    return "" if spread is None else f"({ms(spread[0])}-{ms(spread[1])})"
+
+
+def _floors(results: Results) -> str:
+    if not results.floors:
+        return "Not measured in this run.\n"
+    frames = " + ".join(str(count) for count in results.floors[0].frames)
+    text = (
+        f"What a step of job A cannot be faster than: two processes that exchange the same frames ({frames} bytes and "
+        "their headers, one after the other) over the same transport and do nothing else, plus the plain step in "
+        "numpy, plus one public expansion into sines and cosines. Beside it, the same exchanges over bare ZeroMQ "
+        "sockets, without our transport's checks of who is connected. Microseconds; "
+        f"made by `{results.command}`.\n\n"
+    )
+    return text + table(
+        (
+            "",
+            "step",
+            "frames, our transport",
+            "plain step",
+            "expansion",
+            "floor",
+            "step / floor",
+            "frames, bare ZeroMQ",
+            "step / bare floor",
+        ),
+        [_floor_row(one) for one in results.floors],
+    )
+
+
+def _floor_row(one: Floor) -> tuple[str, ...]:
+    micro = [one.step, one.frames_transport, one.plaintext, one.expansion, one.line]
+    return (
+        "encrypted" if one.encrypted else "not encrypted",
+        *(f"{value * 1e6:.0f}" for value in micro),
+        f"{one.step / one.line:.2f}",
+        f"{one.frames_zeromq * 1e6:.0f}",
+        f"{one.step / one.bare_line:.2f}",
+    )
+
+
+def _micros(results: Results, quoted: dict[str, Any]) -> str:
+    elsewhere = {one["operation"]: one["text"] for one in quoted["micro"]}
+    rows, notes = [], []
+    for operation in MICROS:
+        for one in (m for m in results.micros if m.operation == operation.key):
+            if one.failure:
+                notes.append(f"- {one.who}, {operation.title}: no figures: {clean(one.failure)}")
+                continue
+            if one.note:
+                notes.append(f"- {one.who}, {operation.title}: {one.note}")
+            rows.append(
+                (
+                    operation.title,
+                    f"{one.who}{_secured(one)}",
+                    f"{ms(one.seconds)} {_spread(one.spread)}",
+                    "in it" if one.dealing_seconds is None else ms(one.dealing_seconds),
+                    "-" if one.rounds is None else str(one.rounds),
+                    small(one.error),
+                )
+            )
+        if operation.key in elsewhere:
+            rows.append((operation.title, "MP-SPDZ (quoted)", elsewhere[operation.key], "in it", "-", "-"))
+    text = (
+        "Between processes, over the real channel; from the moment when the first party begins until the last is done. "
+        "Our helper deals ahead of time: what that costs it stands in a column of its own (computing and handing "
+        "over, for one operation); the peers' times hold theirs. The owners' own part of the correlations, drawn from "
+        "their seeds, is in our time. Inputs: uniform in [-8, 8], for the sigmoid in [-30, 30]; the error is the "
+        f"largest against float64. Milliseconds; made by `{results.command}`.\n\n"
+    )
+    head = ("operation", "who", "ms", "dealing, ms", "rounds", "largest error")
+    lines = "\n".join(dict.fromkeys(notes))
+    return text + table(head, rows) + (f"\n{lines}\n" if lines else "")
+
+
+def _mp_spdz(quoted: dict[str, Any]) -> str:
+    keys = ("a_ms", "a_plain_ms", "a_kb", "rounds", "a_wan_ms", "c_ms", "b_ms", "b_mb")
+    head = ("who", "A, ms", "A without TLS, ms", "A, kB", "rounds", "A over WAN, ms", "C, ms", "B, ms", "B, MB")
+    rows = [(one["who"], *(str(one.get(key, "-")) for key in keys)) for one in quoted["training"]]
+    return (
+        f"Quoted from `benchmarks/mp_spdz.toml`, not measured by this command. {' '.join(quoted['note'].split())}\n\n"
+        + table(head, rows)
+    )
+
+
+def _how(results: Results) -> str:
+    return (
+        "- The programs are in `benchmarks/peers/`: each is the short program that a user of the framework would "
+        "write from its public interface, with its default settings unless its name says otherwise.\n"
+        "- SPU: `jax.nn.sigmoid` in a jax function, one compiled program a step, over SPU's own process link; SEMI2K "
+        "by default (the first party deals), and ABY3 among three parties. From jax the sigmoid becomes "
+        "1 / (1 + exp(-z)), so that SPU's `sigmoid_mode` does nothing; *pade* is its more accurate exponential.\n"
+        "- CrypTen: its `sigmoid`, its default provider (the first party deals); one thread a process. Its converter "
+        "from ONNX, which does not load with this torch and is not used, is left out.\n"
+        "- MPyC: three parties with an honest majority and no dealer. It has no sigmoid: the program has one from its "
+        "products and comparisons.\n"
+        "- Two-party peers with a dealing party inside, and three-party ones, trust differently from two owners and a "
+        "helper who does not collude: nobody's figures are for exactly the same promise.\n"
+        "- The WAN is the relay of `mpc run` (`[network]` in a scenario) as a process in front of everybody's ports: "
+        "10 ms each way, no limit of bandwidth.\n"
+        f"- Time that setting up the peers took, once: {_setups(results)}.\n"
+    )
+
+
+def _setups(results: Results) -> str:
+    return ", ".join(f"{peer.title} {peer.seconds:.0f} s" for peer in results.peers) or "none"

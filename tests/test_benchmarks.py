@@ -1,0 +1,466 @@
+"""The benchmarks' own parts: the report, its figures' sources, the links they measure. No benchmark runs here."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zmq
+
+from benchmarks.contenders import with_rounds
+from benchmarks.environments import ENVIRONMENTS, set_up
+from benchmarks.floor_member import frames_of, over_zeromq, public_expansion_seconds
+from benchmarks.jobs import JOBS, ROOT, Arrays, arrays_of, write_scenario
+from benchmarks.micro_programs import MICROS, Micro, less_than, micro_of, plan_of, program
+from benchmarks.ours import plan_of as plan_of_scenario
+from benchmarks.ours import step_cost
+from benchmarks.peer_runs import PeerFailure, PeerKind, free_ports, run_peer
+from benchmarks.plain import PlainTransport, mechanism
+from benchmarks.report import clean, fastest, report, rivals
+from benchmarks.results import Floor, Peer, Results, Training, read
+from benchmarks.results import Micro as MicroResult
+from benchmarks.wan import carried
+from mpc.correlation import WINDOWS_AHEAD
+from mpc.errors import UsageError
+from mpc.fixed import encode
+from mpc.lockstep import run_lockstep
+from mpc.network import Came, Connected
+from mpc.party import Party
+from mpc.prg import insecure_entropy
+from mpc.session import Frame
+from mpc.transport import Transport, new_identity
+from mpc.wire import HEADER_BYTES
+from parties.scenario import load_scenario
+
+OWNERS = ("hospital_a", "hospital_b")
+SECRET = b"in the clear, and long enough to be sure" * 3
+
+
+# --- the report -------------------------------------------------------------------------------------------------------
+
+
+def some_results() -> Results:
+    ours = Training(
+        "beaverlodge, sgd", "A", "localhost", True, 5, 40, 4e-4, (3e-4, 5e-4), 0.9, 0.1, 3.0, "plan", 2212.0, 75819.0,
+        0.9825, 8e-6, 0.0859,
+    )  # fmt: skip
+    peer = Training("SPU", "A", "localhost", None, 3, 40, 0.025, (0.024, 0.027), 5.0, accuracy=0.9825, difference=5e-3)
+    cheap = replace(peer, who="SPU, 1 piece", step_seconds=0.009, difference=0.5)
+    broken = Training("MPyC", "A", failure="see /home/someone/bench/run/log.txt at https://files.example.org/x")
+    return Results(
+        machine={"processor": "a processor, 2 cores"},
+        command="make bench",
+        commands={"`mpc run` on job A": 1.25},
+        peers=[Peer("SPU", "spu 0.9.5", 20.0), Peer("CrypTen", failure="/opt/x/pip: no such package")],
+        trainings=[ours, peer, cheap, broken],
+        micros=[
+            MicroResult("beaverlodge", "sigmoid", True, 15, 0.010, (0.009, 0.012), 0.030, 1, 1.9e-5),
+            MicroResult("SPU", "sigmoid", None, 5, 0.080, (0.07, 0.09), error=9.7e-4),
+            MicroResult("MPyC", "sigmoid", None, failure="not done within 180 s"),
+        ],
+        floors=[Floor(True, 4e-4, 1.5e-4, 7e-5, 1e-5, 4e-5, (248, 1024, 1024))],
+    )
+
+
+def test_the_report_says_what_was_measured() -> None:
+    text = report(some_results())
+    (line,) = (line for line in text.splitlines() if line.startswith("| beaverlodge, sgd, encrypted |"))
+    cells = [cell.strip() for cell in line.strip("|").split(" | ")]
+    assert cells == [
+        "beaverlodge, sgd, encrypted", "0.400 (0.300-0.500)", "5 x 40", "3", "2.21 kB", "75.8 kB", "0.90", "0.100",
+        "0.9825", "8.0e-06", "0.08590",
+    ]  # fmt: skip
+    assert "62.5 times the speed of the fastest peer with max \\|dw\\| below 0.01 (SPU)" in text
+    assert "22.5 times the speed of the fastest peer whatever its weights (SPU, 1 piece)" in text
+    assert "A step of job A takes 2.00 times its floor (with encryption)." in text
+    assert "sigmoid 1e4: 10.0 ms, 8.0 times the speed of the fastest peer (SPU, 80.0 ms)." in text
+    assert "1.25 s from the command to the result" in text
+
+
+def test_nobody_is_dropped_in_silence() -> None:
+    text = report(some_results())
+    assert "CrypTen: **could not be set up**: pip: no such package" in text
+    assert "MPyC: no figures: see log.txt at (address)" in text
+    assert "MPyC, sigmoid 1e4: no figures: not done within 180 s" in text
+
+
+def test_the_report_of_nothing_says_so() -> None:
+    text = report(Results(command="make bench"))
+    assert "Job A, localhost: no figure of ours." in text
+    assert "Not measured in this run." in text
+
+
+def test_every_table_names_the_command_and_is_whole() -> None:
+    text = report(some_results())
+    blocks = [block for block in text.split("\n\n") if block.startswith("| ")]
+    assert len(blocks) == 4
+    for block in blocks:
+        widths = {len(line.replace("\\|", "").split("|")) for line in block.strip().splitlines()}
+        assert len(widths) == 1, block
+    assert text.count("made by `make bench`") == 3  # the fourth table is quoted, and says so
+    assert "Quoted from `benchmarks/mp_spdz.toml`, not measured by this command." in text
+
+
+def test_messages_lose_folders_and_addresses() -> None:
+    said = "in /tmp/some-where/x.y/party.py: GET https://pypi.example/simple failed\n  a/b stays"
+    assert clean(said) == "in party.py: GET (address) failed a/b stays"
+
+
+def test_the_fastest_is_chosen_among_those_who_are_right() -> None:
+    results = some_results()
+    best = fastest(rivals(results, "A", "localhost", accurate=True))
+    assert best is not None and best.who == "SPU"
+    assert fastest(rivals(results, "A", "WAN", accurate=False)) is None
+
+
+def test_results_are_read_as_they_were_written(tmp_path: Path) -> None:
+    results = some_results()
+    results.write(tmp_path / "new" / "results.json")
+    assert read(tmp_path / "new" / "results.json") == results
+
+
+def test_a_peers_rounds_are_the_latencies_that_the_wan_adds() -> None:
+    local = Training("SPU", "A", step_seconds=0.025)
+    wan = Training("SPU", "A", "WAN", step_seconds=0.605, step_bytes=141e3)
+    assert with_rounds(local, wan).rounds == pytest.approx(58)
+    assert with_rounds(local, wan).step_bytes == 141e3
+    assert with_rounds(local, replace(wan, failure="lost")) == local
+
+
+# --- jobs, the floor's frames, single operations ----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def job_a(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Arrays]:
+    path = write_scenario(JOBS[0], tmp_path_factory.mktemp("job"))
+    return path, arrays_of(path)
+
+
+def test_the_arrays_are_the_scenarios(job_a: tuple[Path, Arrays]) -> None:
+    _, arrays = job_a
+    assert arrays.x.shape == (455, 31) and arrays.counts == (240, 215) and len(arrays.y_test) == 114
+    assert np.allclose(arrays.x[:, :-1].mean(axis=0), 0) and np.allclose(arrays.x[:, :-1].std(axis=0), 1)
+    assert [len(rows) for rows in arrays.steps[:5]] == [128, 128, 128, 71, 128]
+    assert arrays.first(40).weights == pytest.approx(arrays.weights, abs=1e-12)
+    assert np.abs(arrays.first(3).weights - arrays.weights).max() > 0.01
+    assert arrays.accuracy(arrays.weights) > 0.95
+
+
+def test_peers_get_the_same_batches(job_a: tuple[Path, Arrays], tmp_path: Path) -> None:
+    job_a[1].write(tmp_path / "inputs.npz")
+    order = "Order(0, [], '', sys.argv[1], 1, {}, '', 0.0)"
+    code = f"from common import Order, steps_of; s = steps_of({order}.arrays())"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; {code}; print(len(s), s[3].tolist())", str(tmp_path / "inputs.npz")],
+        cwd=ROOT / "benchmarks" / "peers",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"40 {job_a[1].steps[3].tolist()}\n"
+
+
+def test_the_floor_exchanges_the_plans_frames(job_a: tuple[Path, Arrays]) -> None:
+    plan = plan_of_scenario(load_scenario(job_a[0]))
+    assert frames_of(plan, 40) == (31 * 8, 128 * 8, 128 * 8)
+    cost = step_cost(plan, 40)
+    rows = 455 * 10 / 40
+    assert cost.rounds == 3
+    assert cost.owner_bytes == pytest.approx(8 * (31 + 2 * rows) + 3 * HEADER_BYTES)
+    assert 0 < cost.helper_bytes * 40 < plan.bytes_sent["helper"]
+    assert step_cost(plan, 0).rounds == 0
+
+
+def test_the_floors_expansion_and_exchanges_run() -> None:
+    assert 0 < public_expansion_seconds(4, 30.0) < 1
+    with zmq.Context() as context, context.socket(zmq.PAIR) as one, context.socket(zmq.PAIR) as other:
+        one.connect(f"tcp://127.0.0.1:{other.bind_to_random_port('tcp://127.0.0.1')}")
+        sizes: list[int] = []
+
+        def answer() -> None:
+            while message := other.recv():
+                sizes.append(len(message))
+                other.send(message)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        assert 0 < over_zeromq(one, (8, 16)) < 1
+        one.send(b"")
+        thread.join()
+    assert sizes[:4] == [HEADER_BYTES + 8, HEADER_BYTES + 16] * 2
+
+
+def test_what_cannot_run_is_refused_by_name() -> None:
+    with pytest.raises(StopIteration):
+        micro_of("square")
+    assert {m.peer_task for m in MICROS if not m.ours_only} == {
+        "multiply",
+        "matmul128",
+        "matmul512",
+        "less_than",
+        "sigmoid",
+    }
+
+
+@pytest.mark.parametrize("micro", MICROS, ids=lambda micro: micro.key)
+def test_every_operation_is_right(micro: Micro) -> None:
+    shape = (300,) if len(micro.shape) == 1 else (9, 9)
+    little = replace(micro, shape=shape)
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in OWNERS}
+    plan, _ = plan_of(little, OWNERS, "helper", repeats=2)
+    outcome = run_lockstep(
+        {name: (lambda p: program(p, little, 2, times[p.name])) for name in OWNERS},
+        plan,
+        entropy={name: insecure_entropy(1, name) for name in (*OWNERS, "helper")},
+    )
+    assert np.abs(outcome.results[OWNERS[0]] - little.expected()).max() < 1e-4
+    assert all(len(each) == 2 and began <= ended for each in times.values() for began, ended in each)
+
+
+def test_less_than_at_its_edges() -> None:
+    x = np.array([0, 0, 1, -1, 5.5, -(2.0**20), 2.0**20, 2.0**-20, 0])
+    y = np.array([0, 1, 0, 0, 5.5, 2.0**20, -(2.0**20), 0, 2.0**-20])
+
+    async def compare(p: Party) -> Any:
+        shares = [
+            p.input(owner, encode(value, 20) if owner == p.name and not p.dry else None, value.shape, 20)
+            for owner, value in zip(OWNERS, (x, y), strict=True)
+        ]
+        (opened,) = await p.reveal(await less_than(p, *shares), what="result", why="test", label="result")
+        return opened.value
+
+    for seed in range(5):
+        entropy = {name: insecure_entropy(seed, name) for name in (*OWNERS, "helper")}
+        bits = run_lockstep(dict.fromkeys(OWNERS, compare), entropy=entropy).results[OWNERS[0]]
+        assert ((bits & 1) == (x < y)).all()
+
+
+@pytest.mark.parametrize("micro", MICROS, ids=lambda micro: micro.key)
+def test_operations_are_dealt_ahead(micro: Micro) -> None:
+    plan, repeats = plan_of(micro, OWNERS, "helper")
+    assert len(plan.windows) <= WINDOWS_AHEAD and repeats >= 1
+
+
+# --- links ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("make", "name", "clear"), [(PlainTransport, zmq.PLAIN, True), (Transport, zmq.CURVE, False)])
+def test_only_the_plain_transport_shows_what_it_carries(make: type[Transport], name: int, clear: bool) -> None:
+    a, b = new_identity(), new_identity()
+    with spy() as (port_of_spy, target, seen):
+        listener = make(a, {"b": b.public}, "tcp://127.0.0.1:*")
+        dialler = make(b, {"a": a.public}, None)
+        try:
+            target.append(int((listener.endpoint or "").rsplit(":", 1)[1]))
+            dialler.dial("a", f"tcp://127.0.0.1:{port_of_spy}")
+            assert mechanism(dialler._dialled["a"]) == mechanism(listener._listener) == name
+            frame = Frame(bytes(HEADER_BYTES), SECRET)
+            dialler.send("a", frame)
+            assert body_from(listener, "b") == SECRET
+            listener.send("b", frame)
+            assert body_from(dialler, "a") == SECRET
+        finally:
+            dialler.close(0)
+            listener.close(0)
+    assert (SECRET in bytes(seen)) == clear
+
+
+def test_the_plain_transport_admits_only_those_on_its_list() -> None:
+    a, b, stranger = new_identity(), new_identity(), new_identity()
+    listener = PlainTransport(a, {"b": b.public}, "tcp://127.0.0.1:*")
+    dialler = PlainTransport(stranger, {"a": a.public}, None)
+    try:
+        dialler.dial("a", listener.endpoint or "")
+        dialler.send("a", Frame(bytes(HEADER_BYTES), SECRET))
+        event = next(event for _ in range(100) if (event := listener.poll(0.1)) is not None)
+        assert type(event).__name__ == "Stranger"
+    finally:
+        dialler.close(0)
+        listener.close(0)
+
+
+def body_from(transport: Transport, peer: str) -> bytes:
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        match transport.poll(1.0):
+            case Came(sender, _, body):
+                assert sender == peer
+                return bytes(body)
+            case Connected(_) | None:
+                continue
+            case event:
+                raise AssertionError(event)
+    raise AssertionError("nothing came")
+
+
+@contextmanager
+def spy() -> Iterator[tuple[int, list[int], bytearray]]:
+    """A relay of one connection, to the port that is put into the list, that keeps what it carries."""
+    target: list[int] = []
+    seen = bytearray()
+    sockets = [socket.create_server(("127.0.0.1", 0))]
+
+    def carry(source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                seen.extend(data)
+                sink.sendall(data)
+
+    def run() -> None:
+        near, _ = sockets[0].accept()
+        far = socket.create_connection(("127.0.0.1", target[0]))
+        sockets.extend((near, far))
+        back = threading.Thread(target=carry, args=(far, near))
+        back.start()
+        carry(near, far)
+        back.join()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield sockets[0].getsockname()[1], target, seen
+    finally:
+        for one in sockets[1:]:
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+        thread.join(10)
+        for one in sockets:
+            one.close()
+
+
+@pytest.fixture
+def wan(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], socket.socket, str, Path]]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        target = f"127.0.0.1:{server.getsockname()[1]}"
+        traffic = tmp_path / "traffic.json"
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.wan",
+            "--latency",
+            "0.02",
+            "--traffic",
+            str(traffic),
+            f"x={target}",
+        ]
+        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        try:
+            yield process, server, json.loads(process.stdout.readline())["x"], traffic
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+            assert process.stdin is not None
+            process.stdin.close()
+
+
+def test_the_wan_delays_and_counts(wan: tuple[subprocess.Popen[str], socket.socket, str, Path]) -> None:
+    process, server, endpoint, traffic = wan
+    host, port = endpoint.rsplit(":", 1)
+    with socket.create_connection((host, int(port))) as near, server.accept()[0] as far:
+        began = time.monotonic()
+        near.sendall(b"x" * 1000)
+        assert len(far.recv(1000, socket.MSG_WAITALL)) == 1000
+        far.sendall(b"y")
+        assert near.recv(1) == b"y"
+        ended = time.monotonic()
+    assert ended - began >= 0.04
+    assert process.stdin is not None
+    process.stdin.close()
+    assert process.wait(10) == 0
+    entries = json.loads(traffic.read_text())
+    assert carried(entries, began, ended) == 1001
+    assert carried(entries, ended, ended + 10) == 0
+
+
+# --- peers ------------------------------------------------------------------------------------------------------------
+
+
+def test_every_peers_program_is_here() -> None:
+    for environment in ENVIRONMENTS:
+        path = ROOT / "benchmarks" / "peers" / f"{environment.key}_party.py"
+        compile(path.read_text(encoding="utf-8"), path.name, "exec")
+
+
+def test_a_peer_that_cannot_be_installed_is_a_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.environments.find_python", lambda: None)
+    peer = set_up(ENVIRONMENTS[0], tmp_path)
+    assert "no Python 3.11" in peer.failure and not peer.versions
+
+
+def test_a_peer_that_does_not_load_is_a_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "python").write_text("#!/bin/sh\necho 'ImportError: there is no such peer' >&2\nexit 3\n")
+    (tmp_path / "python").chmod(0o755)
+    monkeypatch.setattr("benchmarks.environments.find_python", lambda: str(tmp_path / "python"))
+    peer = set_up(ENVIRONMENTS[2], tmp_path)
+    assert peer.failure.endswith("ended with exit code 3: ImportError: there is no such peer")
+    assert not (tmp_path / "venv-mpyc" / ".ready").exists()
+
+
+def test_a_peers_parties_run_and_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.peer_runs.PROGRAMS", fake_peer(tmp_path, "report.begin(); report.end()"))
+    np.savez(tmp_path / "inputs.npz", x=np.arange(3.0))
+    run = run_peer(
+        PeerKind("Fake", "fake", 2), Path(sys.executable), "train", tmp_path / "inputs.npz", tmp_path / "run"
+    )
+    assert len(run.seconds) == 1 and run.seconds[0] >= 0 and run.carried is None
+    assert run.result.tolist() == [0.0, 1.0, 2.0] and run.setup_seconds > 0
+    assert run.notes == {"addresses": 2, "options": {}}
+
+
+def test_a_peers_failure_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.peer_runs.PROGRAMS", fake_peer(tmp_path, "raise ValueError('no such job')"))
+    np.savez(tmp_path / "inputs.npz", x=np.arange(3.0))
+    with pytest.raises(PeerFailure, match="exit code 1: ValueError: no such job"):
+        run_peer(PeerKind("Fake", "fake", 2), Path(sys.executable), "train", tmp_path / "inputs.npz", tmp_path / "run")
+
+
+def test_a_peer_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.peer_runs.PROGRAMS", fake_peer(tmp_path, "import time; time.sleep(60)"))
+    np.savez(tmp_path / "inputs.npz", x=np.arange(3.0))
+    with pytest.raises(PeerFailure, match="not done within 1 s"):
+        run_peer(
+            PeerKind("Fake", "fake", 1),
+            Path(sys.executable),
+            "train",
+            tmp_path / "inputs.npz",
+            tmp_path / "run",
+            timeout=1,
+        )
+
+
+def test_free_ports_differ() -> None:
+    assert len(set(free_ports(5))) == 5
+
+
+def fake_peer(folder: Path, body: str) -> Path:
+    """A peer whose program reports its inputs."""
+    (folder / "fake_party.py").write_text(
+        f"import sys; sys.path.insert(0, {os.fspath(ROOT / 'benchmarks' / 'peers')!r})\n"
+        "from common import Report, read_order\n"
+        "order = read_order(); report = Report(); report.ready(order)\n"
+        f"{body}\n"
+        "report.result = order.arrays()['x'].tolist()\n"
+        "report.notes = {'addresses': len(order.addresses), 'options': order.options}\n"
+        "report.write(order.report)\n"
+    )
+    return folder
+
+
+def test_a_refused_setting_is_a_result(tmp_path: Path) -> None:
+    path = write_scenario(JOBS[0], tmp_path, {"solver": "guess"})
+    with pytest.raises(UsageError, match="solver"):
+        load_scenario(path)
