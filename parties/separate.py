@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 from logging import Logger
 from pathlib import Path
 from typing import Any
@@ -40,10 +41,14 @@ def place(scenario: Scenario, me: str, folder: Path) -> Place:
             party=me,
         )
     address = scenario.parties[me].address
-    dial = {peer: _endpoint(scenario, peer) for peer in scenario.parties if peer != me and _dials(scenario, me, peer)}
+    dialled = [peer for peer in scenario.parties if peer != me and _dials(scenario, me, peer)]
     others = {name: key for name, key in publics.items() if name != me}
+
+    def find(_: str | None) -> dict[str, str]:
+        return {peer: _endpoint(scenario, peer) for peer in dialled}
+
     local = all(_loopback(party.address) for party in scenario.parties.values() if party.address)
-    return Place(identity, others, _listening(address) if address else None, lambda _: dial, local)
+    return Place(identity, others, _listening(address) if address else None, find, local)
 
 
 def _dials(scenario: Scenario, me: str, peer: str) -> bool:
@@ -61,9 +66,26 @@ def _dials(scenario: Scenario, me: str, peer: str) -> bool:
 
 
 def _endpoint(scenario: Scenario, name: str) -> str:
+    """Where to dial a party. A host's name is looked up once, here.
+
+    ZeroMQ would do it anew for each attempt, within the thread that serves all links: a name server that does not
+    answer would silence them all. And where there is no such name, it would try for ever.
+    """
     address = scenario.parties[name].address
     assert address is not None
-    return f"tcp://{address}"
+    host, port = split_address(address)
+    if host == "localhost":
+        return f"tcp://127.0.0.1:{port}"  # where `_listening` listens, though the name may stand for ::1 as well
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise UsageError(
+            f"the address of {name}, {address}, has a host name that is not known here: {error.strerror}",
+            "correct it in every party's copy, or add the name to this machine's /etc/hosts",
+            party=name,
+        ) from None
+    number = str(found[0][4][0])
+    return f"tcp://[{number}]:{port}" if ":" in number else f"tcp://{number}:{port}"
 
 
 def _listening(address: str) -> str:

@@ -8,13 +8,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 from tests.hosts.wire import DEVICE
-from tests.run.command import MPC, ROOT, Ran, Running, environment
+from tests.run.command import LONG, MPC, ROOT, Ran, environment
 
 _TABLE: Final = "77"  # the router's routes for what hosts send: to the wire, wherever it goes
 _CLOSED: Final = """
@@ -58,6 +61,45 @@ def check_permitted() -> None:
         run("ip", "netns", "del", name)
 
 
+class Command:
+    """A `mpc` command that is going on, on some host."""
+
+    def __init__(self, command: list[str], folder: Path) -> None:
+        self.process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def wait_for(self, condition: Callable[[], bool], what: str) -> None:
+        """Until the condition holds; the command must still be running."""
+        end = time.monotonic() + LONG
+        while not condition():
+            assert self.process.poll() is None, f"ended before {what}: {self.process.communicate()}"
+            assert time.monotonic() < end, f"no {what} in {LONG} s"
+            time.sleep(0.005)  # a poll of the file system, not a wait for a length of time
+
+    def interrupt(self) -> None:
+        """As Ctrl-C does."""
+        self.process.send_signal(signal.SIGINT)
+
+    def end(self) -> Ran:
+        """Wait for the command to end."""
+        started = time.monotonic()
+        out, err = self.process.communicate(timeout=LONG)
+        return Ran(self.process.returncode, out, err, time.monotonic() - started)
+
+    def kill(self) -> None:
+        """End it, if it has not ended."""
+        if self.process.returncode is None:
+            self.process.kill()
+            self.process.communicate()
+
+
 class Host:
     """One host: a namespace with a cable, an IPv4 and an IPv6 address, a folder of its own, and its hosts file."""
 
@@ -68,7 +110,7 @@ class Host:
         self.ipv4, self.ipv6 = f"10.77.{number}.2", f"fd77:{number}::2"
         self.router_ipv4, self.router_ipv6 = f"10.77.{number}.1", f"fd77:{number}::1"
         self.folder = folder
-        self._started: list[Running] = []
+        self._started: list[Command] = []
 
     def ip(self, *words: str) -> None:
         """Run `ip` in this host."""
@@ -83,18 +125,16 @@ class Host:
         started = self.start(*words)
         return started.end()
 
-    def start(self, *words: str | Path) -> Running:
+    def start(self, *words: str | Path) -> Command:
         """Start `mpc WORDS` here, in the host's folder."""
-        running = _Here(self.command(*MPC, *words), self.folder)
+        running = Command(self.command(*MPC, *words), self.folder)
         self._started.append(running)
         return running
 
     def stop(self) -> None:
         """Kill what was started here and has not ended."""
         for running in self._started:
-            if running.process.returncode is None:
-                running.process.kill()
-                running.process.communicate()
+            running.kill()
         self._started.clear()
 
     def close_inbound(self) -> None:
@@ -109,17 +149,6 @@ class Host:
         """What this host sends leaves at so many Mbit/s."""
         tbf = ["tbf", "rate", f"{mbit}mbit", "burst", "32kb", "latency", "200ms"]
         run("tc", "-n", self.space, "qdisc", "replace", "dev", "eth0", "root", *tbf)
-
-
-class _Here(Running):
-    """A command that goes on in another namespace."""
-
-    def __init__(self, command: list[str], folder: Path) -> None:
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        self.process = subprocess.Popen(  # type: ignore[call-overload]
-            command, cwd=folder, env=environment(), text=True, start_new_session=True, **pipes
-        )
-        self._known = {}
 
 
 class World:
@@ -221,3 +250,4 @@ class World:
         lines = ["127.0.0.1 localhost", "::1 localhost"]
         lines += [f"{other.ipv6} {other.name.replace('_', '-')}.example" for other in self.hosts.values()]
         (names / "hosts").write_text("\n".join(lines) + "\n")
+        (names / "nsswitch.conf").write_text("hosts: files\n")  # nobody out there to ask

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from parties.scenario import load_scenario
-from tests.hosts.machines import World
-from tests.run.command import Ran, Running, record
+from tests.hosts.machines import Command, World
+from tests.run.command import Ran, record
 
 SCENARIO = "study.toml"
 SEED = "[testing]\ninsecure_seed = 11\n"
@@ -60,7 +60,7 @@ class Study:
         """The digest of the scenario as a party's host has it."""
         return load_scenario(self.world[name].folder / SCENARIO).digest
 
-    def start(self, name: str, *more: str) -> Running:
+    def start(self, name: str, *more: str) -> Command:
         """Start a party on its host, where its scenario is approved."""
         shutil.rmtree(self.world[name].folder / "record", ignore_errors=True)
         words = ("party", SCENARIO, "--as", name, "--out", "record")
@@ -79,12 +79,12 @@ class Study:
         """Start all parties, in this order, and wait until each has ended."""
         return ends({name: self.start(name) for name in order or PARTIES})
 
-    def wait_for(self, running: Running, name: str, text: str) -> None:
+    def wait_for(self, running: Command, name: str, text: str) -> None:
         """Until a party's log says so."""
         running.wait_for(lambda: text in self.log(name), f"'{text}' in the log of {name}")
 
 
-def ends(runs: Mapping[str, Running]) -> dict[str, Ran]:
+def ends(runs: Mapping[str, Command]) -> dict[str, Ran]:
     """How each party ended."""
     return {name: run.end() for name, run in runs.items()}
 

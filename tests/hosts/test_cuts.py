@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from tests.hosts.machines import Command
 from tests.hosts.study import PARTIES, PORT, SCENARIO, SEED, Study, done, ends
-from tests.run.command import Ran, Running, mpc, record
+from tests.run.command import Ran, mpc, record
 from tests.run.scenarios import write_scenario
 
 RESET = "reject with tcp reset"
@@ -24,7 +25,7 @@ class Training:
     model: Any
     text: str
 
-    def begun(self, patience: float) -> dict[str, Running]:
+    def begun(self, patience: float) -> dict[str, Command]:
         """The parties, when they are in the middle of it."""
         for name in PARTIES:
             text = f"{self.text}[session]\npatience = {patience}\n"

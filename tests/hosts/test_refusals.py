@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +9,10 @@ from typing import Any, Final
 
 import pytest
 
+from tests.hosts.machines import Command
 from tests.hosts.packets import streams
 from tests.hosts.study import PARTIES, PORT, SCENARIO, SEED, Study, done, ends
-from tests.run.command import Running, mpc, record
+from tests.run.command import mpc, record
 from tests.run.scenarios import write_scenario
 
 # Plays what was recorded of one side of a connection at a listener, and tells how much that answered.
@@ -45,8 +45,11 @@ def model(small: Path) -> Any:
 
 @pytest.fixture
 def ready(study: Study, small: Path) -> Study:
-    """All hosts have the scenario; hospital_a and the helper are reached at their addresses."""
-    addresses = {name: f"{study.world[name].ipv4}:{PORT}" for name in ("hospital_a", "helper")}
+    """All hosts have the scenario; hospital_a and the helper are reached at their addresses, old and new."""
+    addresses = {
+        "hospital_a": f"{study.world['hospital_a'].ipv4}:{PORT}",
+        "helper": f"[{study.world['helper'].ipv6}]:{PORT}",
+    }
     study.copy(small, study.text(small, addresses))
     return study
 
@@ -59,18 +62,18 @@ def edit(study: Study, name: str, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
-def interrupt(runs: dict[str, Running]) -> None:
+def interrupt(runs: dict[str, Command]) -> None:
     """End parties that wait for somebody who will not come."""
     for run in runs.values():
-        run.signal(signal.SIGINT)
+        run.interrupt()
     assert {ran.code for ran in ends(runs).values()} == {130}
 
 
 def test_bytes_altered_on_the_way_cost_time_only(ready: Study, model: Any) -> None:
     """In the handshake, in the first messages, and in the middle."""
-    a, b, helper = (ready.world[name].ipv4 for name in PARTIES)
-    rules = [{"between": [a, b], "least": 1, "after": after} for after in (0, 3, 5, 8, 12, 40, 150)]
-    rules += [{"between": [b, helper], "least": 1, "after": after} for after in (1, 9)]
+    a, b, helper = (ready.world[name] for name in PARTIES)
+    rules = [{"between": [a.ipv4, b.ipv4], "least": 1, "after": after} for after in (0, 3, 5, 8, 12, 40, 150)]
+    rules += [{"between": [b.ipv6, helper.ipv6], "least": 1, "after": after} for after in (1, 9)]
     before = ready.world.wire(delay=0.001, seed=5, alter=rules)["altered"]
     done(ready.all())
     assert ready.world.wire(alter=[])["altered"] - before == len(rules)
@@ -132,6 +135,13 @@ def test_two_owners_that_let_nobody_in_are_named(ready: Study) -> None:
     assert "nobody answers at the address of hospital_a" in ran["hospital_b"].err
     assert "let hospital_b in through its firewall" in ran["hospital_b"].err
     assert "hospital_b lost contact with hospital_a" in ran["helper"].err
+
+
+def test_a_host_that_nobody_knows_is_named(ready: Study) -> None:
+    edit(ready, "hospital_b", f"{ready.world['hospital_a'].ipv4}:{PORT}", f"nowhere.invalid:{PORT}")
+    ran = ready.start("hospital_b").end()
+    assert ran.code == 2
+    assert f"the address of hospital_a, nowhere.invalid:{PORT}, has a host name that is not known here" in ran.err
 
 
 def test_a_replayed_session_gets_nowhere(ready: Study, model: Any, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -105,9 +106,41 @@ def test_where_a_party_listens(world: World, address: str, listen: str) -> None:
     assert place(world.scenario({**LOCAL, "hospital_a": address}), "hospital_a", world.keys).listen == listen
 
 
-def test_a_name_is_dialled_as_it_stands_in_the_scenario(world: World) -> None:
+@pytest.mark.parametrize(
+    ("number", "endpoint"), [("10.0.0.5", "tcp://10.0.0.5:7101"), ("fd77:1::2", "tcp://[fd77:1::2]:7101")]
+)
+def test_a_name_is_looked_up_once(world: World, monkeypatch: pytest.MonkeyPatch, number: str, endpoint: str) -> None:
+    asked = []
+
+    def known(host: str, port: int, **_: object) -> list[tuple[int, int, int, str, tuple[str, int]]]:
+        asked.append(host)
+        return [(0, 0, 0, "", (number, port)), (0, 0, 0, "", ("192.0.2.1", port))]
+
+    monkeypatch.setattr("socket.getaddrinfo", known)
     addresses = {**LOCAL, "hospital_a": "mpc.hospital-a.example:7101"}
-    assert world.dials("hospital_b", addresses) == {"hospital_a": "tcp://mpc.hospital-a.example:7101"}
+    at = place(world.scenario(addresses), "hospital_b", world.keys)
+    assert asked == []
+    assert at.find(None) == {"hospital_a": endpoint}
+    assert asked == ["mpc.hospital-a.example"]
+
+
+def test_a_name_that_nobody_knows_is_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object, **__: object) -> list[object]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr("socket.getaddrinfo", unknown)
+    with pytest.raises(UsageError) as caught:
+        world.dials("hospital_b", {**LOCAL, "hospital_a": "nowhere.example:7101"})
+    assert caught.value.message == (
+        "the address of hospital_a, nowhere.example:7101, has a host name that is not known here: "
+        "Name or service not known"
+    )
+    assert caught.value.party == "hospital_a"
+
+
+def test_localhost_is_dialled_where_it_listens(world: World) -> None:
+    addresses = {**LOCAL, "hospital_a": "localhost:7101"}
+    assert world.dials("hospital_b", addresses) == {"hospital_a": "tcp://127.0.0.1:7101"}
 
 
 @pytest.mark.parametrize(
