@@ -119,9 +119,9 @@ def summary(took: Sequence[float]) -> str:
     return f"median {took[len(took) // 2] * 1000:.2f} ms, slowest {took[-1] * 1000:.1f} ms"
 
 
-@pytest.mark.parametrize("held", [HALF_OPEN, HALF_OPEN + 200])
+@pytest.mark.parametrize("held", [HALF_OPEN, pytest.param(HALF_OPEN + 200, marks=pytest.mark.soak)])
 def test_a_siege_of_the_port(fortress: Fortress, held: int, capsys: pytest.CaptureFixture[str]) -> None:
-    """Half-open connections that are held, more of them than there are descriptors, and junk besides."""
+    """Half-open connections that are held, in a soak more of them than there are descriptors, and junk besides."""
     quiet = fortress.rounds(1.0)
     with attack("hold", fortress.port, str(held)) as holder:
         assert line(holder) == "held"
