@@ -58,7 +58,7 @@ def some_results() -> Results:
     )  # fmt: skip
     peer = Training("SPU", "A", "localhost", None, 3, 40, 0.025, (0.024, 0.027), 5.0, accuracy=0.9825, difference=5e-3)
     cheap = replace(peer, who="SPU, 1 piece", step_seconds=0.009, difference=0.5)
-    broken = Training("MPyC", "A", failure="see /home/someone/bench/run/log.txt at https://files.example.org/x")
+    broken = Training("MPyC", "A", failure="see /opt/someone/bench/run/log.txt at https://files.example.org/x")
     return Results(
         machine={"processor": "a processor, 2 cores"},
         command="make bench",
