@@ -19,7 +19,7 @@ from mpc.errors import (
 from mpc.network import Came, Connected, Disconnected, Network, Refused, Stranger, Unanswered, Unshaken
 from mpc.probe import DOCTOR, Answerer, is_probe, read_probe
 from mpc.round import Blob, Program, Round
-from mpc.session import Aborted, Delivered, Incoming, Link, Resend
+from mpc.session import Aborted, Delivered, Frame, Incoming, Link, Resend
 from mpc.trace import Trace
 from mpc.wire import HEADER_BYTES, label_code, parse, payload
 
@@ -64,6 +64,7 @@ class Channel:
         self._inboxes: dict[str, deque[Delivered]] = {peer: deque() for peer in self._links}
         self._met: set[str] = set()
         self._down: dict[str, float] = {}
+        self._asked_early: set[str] = set()  # who said what it expects before its new connection was news here
         self._done: set[str] = set()
         self._elsewhere: set[str] = set()  # of these, who is in its next run already
         self._strangers: set[str] = set()
@@ -274,6 +275,9 @@ class Channel:
                 if self._down.pop(peer, None) is not None:
                     self._say(f"in contact with {peer} again")
                 self._network.send(peer, self._links[peer].resume())
+                if peer in self._asked_early:
+                    self._asked_early.discard(peer)
+                    self._send_again(peer, self._links[peer].unacknowledged())
             case Disconnected(peer):
                 if peer in self._met and peer not in self._down and peer not in self._done:
                     self._down[peer] = self._network.now()
@@ -322,15 +326,20 @@ class Channel:
             self._met.add(peer)
         self._handle(peer, items)
 
+    def _send_again(self, peer: str, frames: Iterable[Frame]) -> None:
+        for frame in frames:
+            self.trace.resent += 1
+            self._network.send(peer, frame)
+
     def _handle(self, peer: str, items: list[Incoming]) -> None:
         for item in items:
             match item:
                 case Delivered():
                     self._inboxes[peer].append(item)
                 case Resend(frames):
-                    self.trace.resent += len(frames)
-                    for frame in frames:
-                        self._network.send(peer, frame)
+                    if peer in self._down:  # what is held back from now on, the peer will not ask for again
+                        self._asked_early.add(peer)
+                    self._send_again(peer, frames)
                 case Aborted(body):
                     raise _told(peer, body, {self.me, *self._links})
 

@@ -91,6 +91,10 @@ class Link:
         self._unacknowledged.append((sequence, label, body))
         return self._frame(DATA, label, sequence, body)
 
+    def unacknowledged(self) -> tuple[Frame, ...]:
+        """The frames that the peer did not say it has, to be sent again."""
+        return tuple(self._frame(DATA, label, sequence, body) for sequence, label, body in self._unacknowledged)
+
     def resume(self) -> Frame:
         """Says, on a new connection, which frame is expected next."""
         if self._keys is None:
@@ -124,8 +128,7 @@ class Link:
         if header.type == ABORT:
             return [Aborted(bytes(body))]
         if header.type == RESUME:
-            kept = tuple(self._frame(DATA, label, sequence, data) for sequence, label, data in self._unacknowledged)
-            return [Resend(kept)]
+            return [Resend(self.unacknowledged())]
         if header.sequence != self._next_in:
             return [Ignored()]
         self._next_in += 1

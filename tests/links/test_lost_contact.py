@@ -14,7 +14,7 @@ from mpc.prg import derive
 from mpc.round import Round
 from mpc.session import Frame, Link
 from mpc.trace import Trace
-from mpc.wire import HEADER_BYTES, RESUME, label_code
+from mpc.wire import DATA, HEADER_BYTES, RESUME, label_code
 from tests.links.over_zmq import LIMITS, LONG, Site, at_once, sites, values
 from tests.links.pairs import ONE_WORD, both, fails, greet, swap, word
 from tests.links.relay import DIALLER, LISTENER, Relay
@@ -248,6 +248,21 @@ def test_while_contact_is_lost_nothing_is_handed_over() -> None:
     channel._step(0)
     (resume,) = script.sent
     assert resume.body == b"" and resume.head[3] == RESUME
+
+
+def test_what_is_held_back_after_the_peer_asked_is_sent_when_the_connection_is_news() -> None:
+    """A dialler may read the peer's first frames on a new connection before it hears that the connection stands."""
+    peer = Link("b", "a")
+    peer.data(0, b"hello")
+    channel, script = scripted([Disconnected("b"), came("b", peer.resume())])
+    channel._step(0)
+    channel._step(0)
+    channel.push("b", "more", b"held back")
+    assert script.sent == []
+    script.events.append(Connected("b"))
+    channel._step(0)
+    assert [(frame.head[3], frame.body) for frame in script.sent] == [(RESUME, b""), (DATA, b"held back")]
+    assert channel.trace.messages == 1
 
 
 def test_on_every_connection_the_peer_is_told_what_is_expected() -> None:
