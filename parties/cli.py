@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from mpc.errors import BeaverlodgeError
+from parties.bugs import as_error
 from parties.version import VERSION
 
 _SCENARIO = click.argument("scenario", type=click.Path(path_type=Path))
@@ -183,19 +183,20 @@ def main() -> None:
 def _guarded(command: Callable[[], Any]) -> int:
     try:
         command()
-    except BeaverlodgeError as error:
-        click.echo(f"mpc: {error.message}", err=True)
-        if error.hint:
-            click.echo(f"     {error.hint}", err=True)
-        return error.exit_code
     except click.ClickException as problem:
         problem.show()
         return 2
-    except (click.Abort, KeyboardInterrupt):
+    except click.Abort:
         click.echo("mpc: interrupted", err=True)
         return 130
     except BrokenPipeError:
         return 0
+    except (Exception, KeyboardInterrupt) as problem:
+        error = as_error(problem)
+        click.echo(f"mpc: {error.message}", err=True)
+        if error.hint:
+            click.echo(f"     {error.hint}", err=True)
+        return error.exit_code
     return 0
 
 

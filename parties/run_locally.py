@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mpc.errors import BeaverlodgeError
+from parties.bugs import as_error
 from parties.delay_line import Conditions
 from parties.launcher import launch
 from parties.progress import Progress
@@ -25,10 +25,11 @@ def run_locally(scenario: Scenario, out: Path | None, *, compare: bool) -> tuple
     start_record(folder, scenario.name, scenario.digest)
     try:
         record = _run(scenario, folder, compare=compare)
-    except BeaverlodgeError as error:
+    except (Exception, KeyboardInterrupt) as problem:
+        error = as_error(problem)
         record = failed_record(error, scenario_name=scenario.name, scenario_digest=scenario.digest)
         _write(folder, record)
-        raise
+        raise error from None
     _write(folder, record)
     return record, folder
 

@@ -1,0 +1,18 @@
+"""What is not an error of ours by name: Ctrl-C, and a bug. Both end in one sentence and the right exit code."""
+
+from __future__ import annotations
+
+import traceback
+
+from mpc.errors import BeaverlodgeError, InternalError, InterruptedRun
+
+
+def as_error(problem: BaseException) -> BeaverlodgeError:
+    """The error to end with. Of a bug it names the kind and the place, but no message: that could hold data."""
+    if isinstance(problem, BeaverlodgeError):
+        return problem
+    if isinstance(problem, KeyboardInterrupt):
+        return InterruptedRun("interrupted", "start it again from the beginning")
+    *_, last = traceback.extract_tb(problem.__traceback__)
+    place = f"{last.filename.rpartition('/')[2]}:{last.lineno}"
+    return InternalError(f"a bug: {type(problem).__name__} at {place}", "please report this line; it holds no data")
