@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mpc.errors import UsageError
+from mpc.transport import Identity
 from parties import keys
 from parties.roster import public_texts
 from parties.scenario import Scenario, split_address
@@ -27,8 +28,35 @@ def run_party(scenario: Scenario, me: str, folder: Path, reporter: Reporter, log
 
 def place(scenario: Scenario, me: str, folder: Path) -> Place:
     """How this party is reached and whom it knows, from the scenario and its key file."""
+    check_name(scenario, me)
+    identity, others = own_keys(scenario, me, folder)
+    address = scenario.parties[me].address
+    dialled = [peer for peer in others if dials(scenario, me, peer)]
+
+    def find(_: str | None) -> dict[str, str]:
+        return {peer: endpoint(scenario, peer) for peer in dialled}
+
+    local = all(_loopback(party.address) for party in scenario.parties.values() if party.address)
+    return Place(identity, others, listening(address) if address else None, find, local)
+
+
+def check_name(scenario: Scenario, me: str) -> None:
+    """That the scenario has such a party.
+
+    Raises:
+        UsageError: it has not.
+    """
     if me not in scenario.parties:
         raise UsageError(f"the scenario has no party '{me}'", f"its parties are {', '.join(scenario.parties)}")
+
+
+def own_keys(scenario: Scenario, me: str, folder: Path) -> tuple[Identity, dict[str, bytes]]:
+    """This party's keys from its key file, and the others' public ones.
+
+    Raises:
+        UsageError: the key file cannot be used, or is not that of the scenario's public_key; or a key is missing.
+        DisagreementError: the roster is not the administrator's, or a key is revoked or expired.
+    """
     identity, text = keys.load(me, folder)
     publics = {name: keys.curve_key(text) for name, text in public_texts(scenario).items()}
     if publics[me] != identity.public:
@@ -40,19 +68,15 @@ def place(scenario: Scenario, me: str, folder: Path) -> Place:
             f'write public_key = "{text}" there, {all_copies}',
             party=me,
         )
-    address = scenario.parties[me].address
-    dialled = [peer for peer in scenario.parties if peer != me and _dials(scenario, me, peer)]
-    others = {name: key for name, key in publics.items() if name != me}
-
-    def find(_: str | None) -> dict[str, str]:
-        return {peer: _endpoint(scenario, peer) for peer in dialled}
-
-    local = all(_loopback(party.address) for party in scenario.parties.values() if party.address)
-    return Place(identity, others, _listening(address) if address else None, find, local)
+    return identity, {name: key for name, key in publics.items() if name != me}
 
 
-def _dials(scenario: Scenario, me: str, peer: str) -> bool:
-    """Whether `me` dials `peer`: the side that is listed later does, or the only one that can."""
+def dials(scenario: Scenario, me: str, peer: str) -> bool:
+    """Whether `me` dials `peer`: the side that is listed later does, or the only one that can.
+
+    Raises:
+        UsageError: neither can.
+    """
     mine, theirs = scenario.parties[me].address, scenario.parties[peer].address
     if mine is None and theirs is None:
         raise UsageError(
@@ -65,7 +89,7 @@ def _dials(scenario: Scenario, me: str, peer: str) -> bool:
     return theirs is not None
 
 
-def _endpoint(scenario: Scenario, name: str) -> str:
+def endpoint(scenario: Scenario, name: str) -> str:
     """Where to dial a party. A host's name is looked up once, here.
 
     ZeroMQ would do it anew for each attempt, within the thread that serves all links: a name server that does not
@@ -75,7 +99,7 @@ def _endpoint(scenario: Scenario, name: str) -> str:
     assert address is not None
     host, port = split_address(address)
     if host == "localhost":
-        return f"tcp://127.0.0.1:{port}"  # where `_listening` listens, though the name may stand for ::1 as well
+        return f"tcp://127.0.0.1:{port}"  # where `listening` listens, though the name may stand for ::1 as well
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
@@ -88,7 +112,7 @@ def _endpoint(scenario: Scenario, name: str) -> str:
     return f"tcp://[{number}]:{port}" if ":" in number else f"tcp://{number}:{port}"
 
 
-def _listening(address: str) -> str:
+def listening(address: str) -> str:
     """Where to listen: the address itself where it is a number, else every interface at its port."""
     host, port = split_address(address)
     try:
