@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -62,7 +62,22 @@ def run(scenario: Path, out: Path | None, no_compare: bool) -> None:
 @click.option(
     "--policy", type=click.Path(path_type=Path), help="What to refuse (default: policy.toml beside the keys)."
 )
-def party(scenario: Path, name: str, out: Path | None, keys: Path, approve: str | None, policy: Path | None) -> None:
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="The log: lines of text, or one JSON object a line.",
+)
+def party(
+    scenario: Path,
+    name: str,
+    out: Path | None,
+    keys: Path,
+    approve: str | None,
+    policy: Path | None,
+    log_format: Literal["text", "json"],
+) -> None:
     """Take part in SCENARIO as one party, on this machine; the others run on theirs.
 
     The scenario, or a signed roster that it names, must give every party's public_key, and the scenario an address
@@ -72,10 +87,40 @@ def party(scenario: Path, name: str, out: Path | None, keys: Path, approve: str 
     from parties.scenario import load_scenario
 
     ask = _typed_yes if sys.stdin.isatty() else None
-    record, folder = run_one(load_scenario(scenario), name, out, keys, approve=approve, policy=policy, ask=ask)
+    record, folder = run_one(
+        load_scenario(scenario), name, out, keys, approve=approve, policy=policy, ask=ask, log_format=log_format
+    )
     from parties.summary import print_summary
 
     print_summary(record, folder)
+
+
+@cli.command()
+@_SCENARIO
+@click.option("--as", "name", help="Which party this machine is; without it, only the file is looked at.")
+@_KEYS
+@click.option(
+    "--policy", type=click.Path(path_type=Path), help="What to refuse (default: policy.toml beside the keys)."
+)
+@click.option("--seconds", type=click.FloatRange(3.0), default=10.0, show_default=True, help="How long to look.")
+def doctor(scenario: Path, name: str | None, keys: Path, policy: Path | None, seconds: float) -> int:
+    """Say whether a run of SCENARIO could start now, and what to do where it could not.
+
+    Looks at the keys, the data, this machine's limits, and the links: every party's doctor at the same time, or its
+    `mpc party`, which goes on waiting. No data are sent. Ends with 0, or with the exit code of the first problem.
+    """
+    from parties.doctor import examine, examine_file
+    from parties.findings import Finding
+    from parties.scenario import load_scenario
+
+    def tell(finding: Finding) -> None:
+        for line in finding.lines:
+            click.echo(line)
+
+    loaded = load_scenario(scenario)
+    if name is None:
+        return examine_file(loaded, tell)
+    return examine(loaded, name, keys, policy, seconds, tell, lambda text: click.echo(text, err=True))
 
 
 @cli.command()
@@ -182,7 +227,7 @@ def main() -> None:
 
 def _guarded(command: Callable[[], Any]) -> int:
     try:
-        command()
+        code = command()
     except click.ClickException as problem:
         problem.show()
         return 2
@@ -197,7 +242,7 @@ def _guarded(command: Callable[[], Any]) -> int:
         if error.hint:
             click.echo(f"     {error.hint}", err=True)
         return error.exit_code
-    return 0
+    return code if isinstance(code, int) else 0
 
 
 if __name__ == "__main__":

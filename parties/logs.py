@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import json
 import logging
 from pathlib import Path
+from typing import Literal
+
+LogFormat = Literal["text", "json"]
 
 
-def open_log(folder: Path, party: str) -> logging.Logger:
-    """The logger that appends to FOLDER/PARTY.log."""
+def open_log(folder: Path, party: str, form: LogFormat = "text") -> logging.Logger:
+    """The logger that appends to FOLDER/PARTY.log: lines of text, or one JSON object a line."""
     log = logging.getLogger(f"beaverlodge.{party}")
     log.setLevel(logging.INFO)
     log.propagate = False
     handler = logging.FileHandler(folder / f"{party}.log", encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    text = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
+    handler.setFormatter(JsonLines(party) if form == "json" else text)
     log.addHandler(handler)
     return log
+
+
+class JsonLines(logging.Formatter):
+    """One object a line: `time` (UTC), `level`, `party`, `text`; whatever is in the text, it is one line."""
+
+    def __init__(self, party: str) -> None:
+        super().__init__()
+        self._party = party
+
+    def format(self, record: logging.LogRecord) -> str:
+        """A record as one line of JSON."""
+        when = dt.datetime.fromtimestamp(record.created, dt.UTC).isoformat(timespec="milliseconds")
+        fields = {"time": when, "level": record.levelname.lower(), "party": self._party, "text": record.getMessage()}
+        return json.dumps(fields)

@@ -11,7 +11,7 @@ from parties.blocks import print_blocks
 from parties.consent import obtain
 from parties.consent_text import consent_blocks
 from parties.data import Table, load_owner_table
-from parties.logs import open_log
+from parties.logs import LogFormat, open_log
 from parties.policy import load_policy
 from parties.progress import Progress
 from parties.record import default_out, failed_record, merge_results, start_record, write_record
@@ -35,6 +35,7 @@ def run_one(
     approve: str | None = None,
     policy: Path | None = None,
     ask: Callable[[], bool] | None = None,
+    log_format: LogFormat = "text",
 ) -> tuple[dict[str, Any], Path]:
     """Take part as `me`; returns this party's record and its folder.
 
@@ -42,6 +43,7 @@ def run_one(
         approve: the digest of the scenario that is approved, or its first digits.
         policy: the policy's file, if it is not the one beside the keys.
         ask: asks at a terminal whether to approve; None where there is none.
+        log_format: how the log is written.
 
     Raises:
         BeaverlodgeError: what went wrong; the record then says `failed` and why. There is no record of a run that
@@ -54,7 +56,7 @@ def run_one(
     try:
         with Progress([me]) as progress:
             reporter = Reporter(lambda event: progress(me, event))
-            log = open_log(folder, me)
+            log = open_log(folder, me, log_format)
             if scenario.network is not None:
                 log.info(_REAL_LINKS)
                 reporter.log("info", _REAL_LINKS)

@@ -188,10 +188,15 @@ def _tell_notes(table: DataTable | None, reporter: Reporter, log: Logger) -> Non
 
 
 def _offer(scenario: Scenario, table: DataTable | None) -> Offer:
-    facts = _flat(scenario.agreed())
+    facts = public_facts(scenario)
     if table is None:
         return Offer(VERSION, facts, None, None)
     return Offer(VERSION, facts, row_counts(scenario, table.rows), table.columns)
+
+
+def public_facts(scenario: Scenario) -> dict[str, Any]:
+    """What the parties compare of their scenarios, by dotted key."""
+    return _flat(scenario.agreed())
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -1,0 +1,190 @@
+"""`mpc doctor`: in seconds, whether a run could start from this machine now, and what to do where it could not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final
+
+from mpc.errors import BeaverlodgeError, UsageError
+from mpc.transport import Identity, Transport
+from parties import doctor_checks as checks
+from parties.data import Table
+from parties.doctor_estimate import Known, check_disk, check_memory, check_time, plan_from_here
+from parties.doctor_links import Meeting, meet
+from parties.doctor_peers import LOOK_SECONDS, Side, of_peers
+from parties.findings import Finding, Tell, first_code, of_error, ok, problem
+from parties.scenario import Scenario
+from parties.separate import check_name, dials, endpoint, listening, own_keys
+from parties.take_part import public_facts
+
+FEWEST_SECONDS: Final = 1.0
+RECORDS: Final = Path("runs")
+_LINGER: Final = 0.5
+
+
+def examine_file(scenario: Scenario, tell: Tell) -> int:
+    """What can be known of the file alone; the exit code."""
+    told = _Told(tell)
+    told.all(checks.check_file(scenario))
+    told.all(checks.check_keys(scenario))
+    told.all(checks.check_names(scenario))
+    return told.code
+
+
+def examine(
+    scenario: Scenario, me: str, keys: Path, policy: Path | None, seconds: float, tell: Tell, say: Callable[[str], None]
+) -> int:
+    """All that concerns the party `me` on this machine, its peers included; the exit code.
+
+    Args:
+        policy: the policy's file, if it is not the one beside the keys.
+        seconds: how long all of it may take, roughly.
+        tell: takes each finding as it is made.
+        say: for a word on what is waited for.
+
+    Raises:
+        UsageError: the scenario has no such party.
+    """
+    check_name(scenario, me)
+    end = time.monotonic() + seconds
+    told = _Told(tell)
+    told.all(checks.check_file(scenario))
+    own = _keys(scenario, me, keys, told)
+    told.all(checks.check_names(scenario, me))
+    told.all(checks.check_machine(scenario))
+    table, found = checks.check_data(scenario, me)
+    told.all(found)
+    if own is not None:
+        told.all(checks.check_own(scenario, me, keys, policy, table))
+    known = _estimates(scenario, me, table, told)
+    if own is None:
+        return told.code
+    left = max(seconds / 2, end - time.monotonic()) - LOOK_SECONDS
+    meeting = _links(scenario, me, *own, max(FEWEST_SECONDS, left), told, say)
+    if known is not None and meeting is not None:
+        told.all(check_time(known, meeting.peers.values()))
+    return told.code
+
+
+class _Told:
+    """Hands findings on, and keeps them for the exit code."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self._findings: list[Finding] = []
+
+    def all(self, findings: Iterable[Finding]) -> None:
+        for finding in findings:
+            self.one(finding)
+
+    def one(self, finding: Finding) -> None:
+        self._findings.append(finding)
+        self._tell(finding)
+
+    @property
+    def code(self) -> int:
+        return first_code(self._findings)
+
+    @property
+    def unknown_names(self) -> set[str]:
+        """Parties of which a problem was told already: their host names lead nowhere."""
+        return {finding.party for finding in self._findings if finding.level == "problem"}
+
+
+def _keys(scenario: Scenario, me: str, keys: Path, told: _Told) -> tuple[Identity, dict[str, bytes]] | None:
+    try:
+        own = own_keys(scenario, me, keys)
+    except BeaverlodgeError as error:
+        told.one(of_error(error))
+        return None
+    told.one(ok(f"{keys / f'{me}.key'} is yours alone, and is the key that the others expect of {me}"))
+    return own
+
+
+def _estimates(scenario: Scenario, me: str, table: Table | None, told: _Told) -> Known | None:
+    told.one(check_disk(RECORDS))
+    owner = scenario.parties[me].role == "owner"
+    if owner and table is None:
+        return None
+    known = plan_from_here(scenario, table)
+    if isinstance(known, Finding):
+        told.one(known)
+        return None
+    told.one(check_memory(known, owner))
+    return known
+
+
+def _links(
+    scenario: Scenario,
+    me: str,
+    identity: Identity,
+    peers: dict[str, bytes],
+    seconds: float,
+    told: _Told,
+    say: Callable[[str], None],
+) -> Meeting | None:
+    dialled = _dialled(scenario, me, peers, told)
+    address = scenario.parties[me].address
+    transport = _transport(identity, peers, address, me, told)
+    coming = [] if transport.endpoint is None else [name for name in peers if _comes(scenario, me, name)]
+    looked_at = [name for name in peers if name in dialled or name in coming]
+    if not looked_at:
+        transport.close(0)
+        return None
+    say(f"looking at the links to {', '.join(looked_at)}, for {seconds + LOOK_SECONDS:.0f} s at most")
+    facts = public_facts(scenario)
+    about = checks.describe(facts)
+    try:
+        meeting = meet(transport, dialled, dict.fromkeys(looked_at, about), seconds)
+    finally:
+        transport.close(_LINGER)
+    addresses = {name: party.address for name, party in scenario.parties.items()}
+    told.all(of_peers(Side(me, identity, peers, addresses, dialled, facts), meeting, seconds))
+    return meeting
+
+
+def _dialled(scenario: Scenario, me: str, peers: Iterable[str], told: _Told) -> dict[str, str]:
+    """Where to dial whom, of those that have an address that leads somewhere."""
+    known_bad, found = told.unknown_names, {}
+    for peer in peers:
+        try:
+            if dials(scenario, me, peer) and peer not in known_bad:
+                found[peer] = endpoint(scenario, peer)
+        except UsageError:
+            continue  # of the pair, and of the name, there was a line already
+    return found
+
+
+def _comes(scenario: Scenario, me: str, peer: str) -> bool:
+    try:
+        return dials(scenario, peer, me)
+    except UsageError:
+        return False
+
+
+def _transport(identity: Identity, peers: dict[str, bytes], address: str | None, me: str, told: _Told) -> Transport:
+    """A doctor's transport; it listens at this party's address if that is to be had."""
+    if address is not None:
+        try:
+            listening_one = Transport(identity, peers, listening(address), doctor=True)
+        except UsageError as error:
+            told.one(_of_port(error, me, address))
+        else:
+            told.one(ok(f"{address}: the port is free, and this party can listen there"))
+            return listening_one
+    return Transport(identity, peers, None, doctor=True)
+
+
+def _of_port(error: UsageError, me: str, address: str) -> Finding:
+    if "in use" in error.message:
+        hint = (
+            f"if `mpc party` of {me} runs already, all is well; else `ss -ltnp` shows who has the port. Peers that "
+            "dial this party were not looked at"
+        )
+    elif "assign" in error.message:
+        hint = "the address is not this machine's: correct it, or give a host name, for which it listens everywhere"
+    else:
+        hint = error.hint
+    return problem(f"{address}: {error.message}", hint, UsageError.exit_code)

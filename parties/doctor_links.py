@@ -1,0 +1,316 @@
+"""`mpc doctor` on its links: it meets its peers, or their doctors, over the real transport, and measures each link.
+
+Only probes are sent (`mpc.probe`): who is there, how long a round trip takes, how fast each way is. A pair is measured
+by the side that dials. Where both ends are doctors they take turns, so that no two measurements share a link.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from mpc.network import Came, Connected, Disconnected, Event, Refused, Stranger, Unanswered, Unshaken
+from mpc.probe import DOCTOR, MOST_PIECES, Answerer, a_number, is_probe, probe, read_probe, train
+from mpc.session import Frame
+from mpc.transport import Transport
+
+ECHOES: Final = 9
+_TICK: Final = 0.05
+_PATIENCE: Final = 5.0  # a measurement that takes longer does not keep other pairs waiting
+_FEWEST_PIECES: Final = 2
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was seen of one peer.
+
+    Args:
+        dialled: whether this side dials.
+        connected: whether a handshake succeeded: the peer has the key that it should have, and admits this one.
+        refused: whether the peer, under its right key, turned this party's key away.
+        broken: how many handshakes broke off.
+        about: what the other side said of itself; empty if it did not.
+        round_trip: seconds.
+        up, down: bytes a second, to the peer and from it.
+    """
+
+    dialled: bool
+    connected: bool = False
+    refused: bool = False
+    broken: int = 0
+    about: Mapping[str, Any] = field(default_factory=dict)
+    round_trip: float | None = None
+    up: float | None = None
+    down: float | None = None
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """All peers, the unlisted keys that were turned away, and how many handshakes at this port broke off."""
+
+    peers: Mapping[str, Seen]
+    strangers: frozenset[str]
+    broken: int
+
+
+@dataclass(frozen=True)
+class _Wait:
+    """A step of a look at a peer: send these, then wait for an answer of this kind, or for so long."""
+
+    send: tuple[Frame, ...] = ()
+    answer: str = ""
+    seconds: float = 0.0
+
+
+_Script = Generator[_Wait, dict[str, Any], None]
+
+
+def meet(
+    transport: Transport, dialled: Mapping[str, str], peers: Mapping[str, Mapping[str, Any]], seconds: float
+) -> Meeting:
+    """Look at all links, for so many seconds at most; ends as soon as every peer was met and measured.
+
+    Args:
+        transport: a doctor's, that listens if this party has an address.
+        dialled: where to dial whom.
+        peers: all of them, each with what it is told of this side.
+    """
+    # Every pair has its turn within half of the time, if all come at once.
+    pairs = len(peers) * (len(peers) + 1) / 2
+    budget = min(0.5, seconds / (8 * pairs))
+    looks = {peer: _Look(transport, peer, peer in dialled, about, budget) for peer, about in peers.items()}
+    room = _Room(transport, looks)
+    for peer, endpoint in dialled.items():
+        transport.dial(peer, endpoint)
+    end = transport.now() + seconds
+    while not all(look.settled for look in looks.values()) and (now := transport.now()) < end:
+        event = transport.poll(min(_TICK, end - now))
+        if event is not None:
+            room.take(event)
+        room.go_on()
+    return Meeting({peer: look.seen for peer, look in looks.items()}, frozenset(room.strangers), room.broken)
+
+
+class _Room:
+    """Where peers come and go, and who may measure just now."""
+
+    def __init__(self, transport: Transport, looks: Mapping[str, _Look]) -> None:
+        self._transport = transport
+        self._looks = looks
+        self._turn: tuple[str, float] | None = None  # who is measured with, since when
+        self.strangers: set[str] = set()
+        self.broken = 0
+
+    def take(self, event: Event) -> None:
+        match event:
+            case Connected(peer):
+                self._looks[peer].arrived(peer)
+            case Came(address, head, body):
+                look = self._looks[address.removesuffix(DOCTOR)]
+                if is_probe(head):
+                    look.arrived(address)
+                    self._probe(look, address, read_probe(head, body))
+            case Disconnected(address):
+                self._looks[address.removesuffix(DOCTOR)].left(address)
+                if self._turn is not None and self._turn[0] == address.removesuffix(DOCTOR):
+                    self._turn = None
+            case Refused(peer):
+                self._looks[peer].refused = True
+            case Unshaken(None):
+                self.broken += 1
+            case Unshaken(str(peer)):
+                self._looks[peer].broken += 1
+            case Stranger(key):
+                self.strangers.add(key)
+            case Unanswered():
+                pass  # that nobody came is what counts; why, is looked into at the end
+
+    def go_on(self) -> None:
+        """Let every look take its next step, where it waits for nothing."""
+        now = self._transport.now()
+        if self._turn is not None and now - self._turn[1] > _PATIENCE:
+            self._turn = None
+        for peer, look in self._looks.items():
+            look.go_on(now)
+            if look.wants_turn and self._turn is None:
+                self._turn = (peer, now)
+                look.take_turn()
+            if look.measured and self._turn is not None and self._turn[0] == peer:
+                self._turn = None
+
+    def _probe(self, look: _Look, address: str, fields: dict[str, Any]) -> None:
+        match fields:
+            case {"is": "turn?"}:
+                free = self._turn is None
+                if free:
+                    self._turn = (look.peer, self._transport.now())
+                self._transport.send(address, probe({"is": "turn", "yes": free}))
+            case {"is": "turn", "yes": bool(yes)}:
+                if not yes and self._turn is not None and self._turn[0] == look.peer:
+                    self._turn = None
+                look.answer(fields)
+            case {"is": "bye"}:
+                look.said_bye = True
+            case {"is": "about?"} | {"is": "echo?"} | {"is": "send?"} | {"is": "piece"}:
+                look.question(address, fields)
+            case {"is": str()}:
+                look.answer(fields)
+
+
+class _Look:
+    """The look at one peer: questions in their order, and the answers to the peer's own."""
+
+    def __init__(self, transport: Transport, peer: str, dialled: bool, about: Mapping[str, Any], budget: float) -> None:
+        self._transport = transport
+        self.peer = peer
+        self._dialled = dialled
+        self._answerer = Answerer(about)
+        self._budget = budget
+        self._address = ""
+        self._script: _Script | None = None
+        self._wait = _Wait()
+        self._until = 0.0
+        self._answers: dict[str, dict[str, Any]] = {}
+        self._trains = 0
+        self._connected = False
+        self._about: dict[str, Any] = {}
+        self._round_trip: float | None = None
+        self._up: float | None = None
+        self._down: float | None = None
+        self.refused = False
+        self.broken = 0
+        self.said_bye = False
+        self.finished = False
+        self.wants_turn = False
+        self.measured = False
+
+    @property
+    def seen(self) -> Seen:
+        """What is known so far."""
+        return Seen(
+            self._dialled,
+            self._connected,
+            self.refused,
+            self.broken,
+            self._about,
+            self._round_trip,
+            self._up,
+            self._down,
+        )
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing more is to be had, nor wanted by the peer."""
+        return self.refused or (self.finished and (self.said_bye or not self._is_doctor))
+
+    @property
+    def _is_doctor(self) -> bool:
+        return self._about.get("doing") == "doctor"
+
+    def arrived(self, address: str) -> None:
+        """Somebody with the peer's key is there: the party, or its doctor."""
+        self._connected = True
+        if self._script is None and not self.finished:
+            self._address = address
+            self._script = self._questions()
+            self._answers.clear()
+            self._advance(next(self._script))
+
+    def left(self, address: str) -> None:
+        """The connection is gone. Whoever comes next is asked from the beginning."""
+        if address == self._address:
+            self._script = None
+            self.wants_turn = False
+            self.said_bye = self.said_bye or self.finished
+
+    def question(self, address: str, fields: Mapping[str, Any]) -> None:
+        """Answer the peer. The trains that this side asked for end here; they have numbers below zero."""
+        for frame in self._answerer.answer(fields, self._transport.now()):
+            told = read_probe(memoryview(frame.head), memoryview(frame.body))
+            if told.get("is") == "came" and told["train"] < 0:
+                self.answer({**told, "is": "came"})
+            else:
+                self._transport.send(address, frame)
+
+    def answer(self, fields: dict[str, Any]) -> None:
+        """An answer: to what this side waits for, or will wait for."""
+        self._answers[str(fields["is"])] = fields
+        self.go_on(self._transport.now())
+
+    def take_turn(self) -> None:
+        """This side may measure, as far as it itself is concerned."""
+        self.wants_turn = False
+        self._until = 0.0
+        self.go_on(self._transport.now())
+
+    def go_on(self, now: float) -> None:
+        """The next steps, as far as their answers are there."""
+        while self._script is not None and not self.wants_turn:
+            kind = self._wait.answer
+            if kind not in self._answers if kind else now < self._until:
+                return
+            try:
+                self._advance(self._script.send(self._answers.pop(kind, {})))
+            except StopIteration:
+                self._script = None
+                self.finished = True
+                if self._is_doctor:
+                    self._transport.send(self._address, probe({"is": "bye"}))
+
+    def _advance(self, wait: _Wait) -> None:
+        for frame in wait.send:
+            self._transport.send(self._address, frame)
+        self._wait = wait
+        self._until = self._transport.now() + wait.seconds
+
+    def _questions(self) -> _Script:
+        self._about = yield _Wait((probe({"is": "about?"}),), "about")
+        if self._about.get("doing") == "running":
+            return
+        times = []
+        for number in range(ECHOES):
+            began = self._transport.now()
+            while (yield _Wait((probe({"is": "echo?", "n": number}),), "echo")).get("n") != number:
+                pass
+            times.append(self._transport.now() - began)
+        self._round_trip = statistics.median(times)
+        if self._is_doctor and not self._dialled:
+            told = yield _Wait(answer="measured")
+            # The peer's way up is this side's way down.
+            self._up, self._down = a_number(told.get("down")), a_number(told.get("up"))
+            self.measured = True
+            return
+        yield from self._wait_for_turn()
+        self._up = yield from self._rate(to_peer=True)
+        self._down = yield from self._rate(to_peer=False)
+        self.measured = True
+        if self._is_doctor:
+            yield _Wait((probe({"is": "measured", "up": self._up, "down": self._down}),))
+
+    def _wait_for_turn(self) -> _Script:
+        while True:
+            self.wants_turn = True
+            yield _Wait()
+            if not self._is_doctor or (yield _Wait((probe({"is": "turn?"}),), "turn")).get("yes") is True:
+                return
+            yield _Wait(seconds=2 * _TICK)
+
+    def _rate(self, *, to_peer: bool) -> Generator[_Wait, dict[str, Any], float | None]:
+        """Bytes a second one way: ever longer trains, until one takes long enough to be believed."""
+        pieces = _FEWEST_PIECES
+        while True:
+            self._trains += 1
+            number = self._trains if to_peer else -self._trains
+            frames = train(number, pieces) if to_peer else [probe({"is": "send?", "train": number, "pieces": pieces})]
+            came: dict[str, Any] = {}
+            while came.get("train") != number:
+                came = yield _Wait(tuple(frames), "came")
+                frames = []
+            size, seconds = a_number(came.get("bytes")), a_number(came.get("seconds"))
+            if size is None or seconds is None:
+                return None
+            if seconds >= self._budget / 4 or pieces == MOST_PIECES:
+                return size / max(seconds, 1e-6)
+            pieces = min(MOST_PIECES, 4 * pieces)
