@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import select
 import signal
 import subprocess
 import sys
@@ -64,6 +66,7 @@ class Running:
             start_new_session=True,
         )
         self._known: dict[str, psutil.Process] = {}
+        self._heard = ""
 
     def party(self, name: str) -> psutil.Process:
         """The process of a party, by its command line, as an administrator would find it."""
@@ -88,6 +91,17 @@ class Running:
             assert time.monotonic() < end, f"no {what} in {LONG} s"
             time.sleep(0.005)  # a poll of the file system, not a wait for a length of time
 
+    def hear(self, words: str) -> bool:
+        """Until the command has said something on standard error that matches; False if it ends without."""
+        assert self.process.stderr is not None
+        while not re.search(words, self._heard, re.MULTILINE):
+            assert select.select([self.process.stderr], [], [], LONG)[0], f"no {words!r}: {self._heard!r}"
+            piece = os.read(self.process.stderr.fileno(), 1 << 16)
+            if not piece:
+                return False
+            self._heard += piece.decode()
+        return True
+
     def signal(self, number: signal.Signals) -> None:
         """To the whole terminal group, as Ctrl-C does, or to the launcher alone for others."""
         if number == signal.SIGINT:
@@ -99,7 +113,7 @@ class Running:
         """Wait for the command to end."""
         start = time.monotonic()
         out, err = self.process.communicate(timeout=timeout)
-        return Ran(self.process.returncode, out, err, time.monotonic() - start)
+        return Ran(self.process.returncode, out, self._heard + err, time.monotonic() - start)
 
     def all_gone(self, within: float) -> bool:
         """Whether every process seen is gone within so many seconds."""

@@ -1,0 +1,34 @@
+"""SIGSTOP to each party at every stage of real runs: its peers' deadlines end them."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.soak.stages import MOMENTS, PARTIES, PROMPT, Moment, begun
+from tests.soak.sweeps import Tell, chosen
+
+pytestmark = pytest.mark.soak
+
+DEADLINE = 4.0
+
+
+@pytest.mark.parametrize(
+    ("moment", "victim"), chosen("stopped", [(moment, victim) for moment in MOMENTS for victim in PARTIES]), ids=str
+)
+def test_a_stopped_party(tmp_path: Path, moment: Moment, victim: str, tell: Tell) -> None:
+    staged = begun(tmp_path, moment, victim, deadline=DEADLINE)
+    staged.run.party(victim).send_signal(signal.SIGSTOP)
+    ended = staged.end()
+    assert ended.ran.seconds < DEADLINE + PROMPT
+    sweep = "SIGSTOP to each party at every stage"
+    if ended.ran.code == 0 and ended.landed() == "done":
+        ended.check_ok()
+        outcome = "done_all_the_same"
+    else:
+        ended.check_failed(4, "peer-lost", victim)
+        outcome = "named_the_victim"
+    tell(sweep, tried=1, **{outcome: 1}, slowest_end_in_seconds=ended.ran.seconds)
+    tell(f"{sweep}, met in", **{ended.landed(): 1})

@@ -1,0 +1,155 @@
+"""Real runs of `mpc run` that can be met at every stage, and what must hold however they end.
+
+The links are made slow (`[network]`), so that each stage lasts for long enough to be met: as soon as the launcher says
+on its standard error that a party is in it. Where the signal met the party is read from the party's own log.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.run.command import Ran, Running, record
+from tests.run.scenarios import write_scenario
+
+PARTIES = ("hospital_a", "hospital_b", "helper")
+PROMPT = 5.0  # seconds in which every process has to be gone
+
+ORDER = (
+    *("start", "data", "connecting", "handshake", "running", "dealing", "standardisation", "sharing"),
+    *("training", "range check", "model", "evaluation", "done"),
+)
+"""All stages, in order. What comes after the last is the launcher's: the comparison, the record and the summary."""
+
+HELPERS = ("start", "data", "connecting", "handshake", "running", "dealing", "done")
+DEALT_TO = "hospital_b"  # the last owner: the only one that waits for what the helper deals
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When a signal is sent: in a stage, or at a step of it.
+
+    Args:
+        stage: one of `ORDER`.
+        step: what has to stand after the stage's name; nothing for its beginning.
+        latency: seconds, one way: by that a stage lasts longer.
+        steps: how many the training has.
+    """
+
+    stage: str
+    step: str = ""
+    latency: float = 0.04
+    steps: int = 3
+
+    def __str__(self) -> str:
+        return f"{self.stage} {self.step}".strip()
+
+
+MOMENTS = (
+    *(Moment(stage) for stage in ORDER if stage != "training"),
+    Moment("training", "0/3"),
+    Moment("training", "[4-9]/12", steps=12),  # the launcher says once a second how far they are
+    Moment("training", "2/3", latency=0.25),
+)
+
+
+def settings(moment: Moment, deadline: float | None) -> dict[str, Any]:
+    """What `write_scenario` is asked for."""
+    limits = "" if deadline is None else f"[session]\ndeadline = {deadline}\nconnect_timeout = {deadline}\n"
+    network = f"[network]\nlatency_ms = {moment.latency * 1000}\n"
+    return {"rows": 12, "epochs": moment.steps, "batch_size": 64, "extra": limits + network}
+
+
+def begun(folder: Path, moment: Moment, party: str, *, deadline: float | None = None) -> Staged:
+    """A run that has come to a moment, of this party or of one that waits for it."""
+    scenario = write_scenario(folder, **settings(moment, deadline))
+    run = Running("run", scenario, "--out", folder / "record", "--no-compare")
+    seen = party if moment.stage in (HELPERS if party == "helper" else ORDER) else DEALT_TO
+    if moment.stage == "dealing" and party != "helper":
+        seen = DEALT_TO
+    if moment.stage == "start":
+        run.wait_for(lambda: party in run.parties(), f"a process of {party}")
+    else:
+        later = [re.escape(one) for one in ORDER[ORDER.index(moment.stage) + 1 :]]
+        here = f"{re.escape(moment.stage)}{' ' + moment.step if moment.step else ''}"
+        run.hear(f"^{seen}: ({'|'.join((here, *later))})(?![a-z])")
+        run.parties()
+    return Staged(run, scenario, folder / "record", seen)
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A run that is still going on, and who was seen to be where."""
+
+    run: Running
+    scenario: Path
+    out: Path
+    seen: str = field(default="")
+
+    def end(self) -> Ended:
+        """Wait for the command's end, and for that of every process which has to do with its scenario."""
+        ran = self.run.end()
+        _, alive = psutil.wait_procs(processes_of(self.scenario), timeout=PROMPT)
+        assert not alive, f"{[process.cmdline() for process in alive]} live on after {ran}"
+        return Ended(ran, self.out, record(self.out), self.seen)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run ended."""
+
+    ran: Ran
+    out: Path
+    record: dict[str, Any]
+    seen: str
+
+    @property
+    def error(self) -> dict[str, Any]:
+        """The record's error; empty where there is none."""
+        found: dict[str, Any] = self.record["error"] or {}
+        return found
+
+    def landed(self) -> str:
+        """The stage in which the run was met, by the log of the party that was watched."""
+        log = self.out / f"{self.seen}.log"
+        lines = log.read_text().splitlines() if log.exists() else []
+        stages = [stage for line in reversed(lines) for stage in ORDER if line.endswith(f" {stage}")]
+        return stages[0] if stages else "start"
+
+    def check_quiet(self) -> None:
+        """No traceback anywhere."""
+        assert "Traceback" not in self.ran.err, self.ran.err
+        for path in self.out.iterdir():
+            assert "Traceback" not in path.read_text(), f"{path.name}: {path.read_text()}"
+
+    def check_ok(self) -> None:
+        """The run was done all the same."""
+        self.check_quiet()
+        assert self.ran.code == 0, self.ran
+        assert self.record["status"] == "ok" and self.record["model"] is not None
+
+    def check_failed(self, exit_code: int, code: str, party: str | None) -> None:
+        """The exit code, the record and the last words say the same."""
+        self.check_quiet()
+        assert self.ran.code == exit_code, self.ran
+        assert self.record["status"] == "failed" and self.record["model"] is None
+        assert (self.error["code"], self.error["party"]) == (code, party), (self.error, self.ran.err)
+        told = [line for line in self.ran.err.splitlines() if line.startswith("mpc: ")]
+        assert len(told) == 1 and self.error["message"] in told[0], self.ran.err
+        assert party is None or party in told[0]
+
+
+def processes_of(scenario: Path) -> list[psutil.Process]:
+    """All processes whose command line names a scenario file."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if str(scenario) in process.cmdline():
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
