@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import time
 import traceback
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from logging import Logger
 from typing import Any
@@ -128,7 +129,7 @@ def _play(
         log.info("columns that not all owners have, and that are not used: %s", ", ".join(unshared))
     trained: Trained | None = None
     say = _sayer(reporter, log)
-    with _noting(own.releases, scenario, table, agreement, trace, say):
+    with _without_pauses(), _noting(own.releases, scenario, table, agreement, trace, say):
         trace.restart_counts()
         trace.stage("running", 0, 0)
         if table is not None:
@@ -163,6 +164,17 @@ def _train(
     own = own_rows(table, scenario, agreement.columns)
     result: Trained = play_owner(channel, players, agreement, trace, lambda p: training_job(p, own, settings))
     return result
+
+
+@contextmanager
+def _without_pauses() -> Iterator[None]:
+    """Python's search for garbage in all that was imported takes 15 ms, as long as many rounds: once, before them."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _noting(

@@ -15,7 +15,7 @@ from parties.scenario import load_scenario
 from tests.run.command import ROOT
 
 DEMO = ROOT / "scenarios" / "two_hospitals.toml"
-PAIRS = 9
+PAIRS = 15
 STAGES = {"steps": ("training", "range check"), "opening of X - A": ("sharing", "training")}
 MODULES = {"CURVE": "parties.member", "in clear": "tests.links.plain_member"}
 
@@ -56,4 +56,5 @@ def test_what_encryption_costs_the_demo(tmp_path: Path, capsys: pytest.CaptureFi
             for word, of in (("best", best), ("median", middle)):
                 curve, clear = (1000 * of[what][kind] for kind in by)
                 print(f"; {word} {curve:.1f} / {clear:.1f} ms = {curve / clear:.2f}", end="")
-    assert min(of["steps"]["CURVE"] / of["steps"]["in clear"] for of in (best, middle)) < 1.5
+    # The best of each: what a busy machine adds to a run is more than what encryption does.
+    assert best["steps"]["CURVE"] < 1.5 * best["steps"]["in clear"]

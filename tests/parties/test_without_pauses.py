@@ -1,0 +1,15 @@
+"""Python's own housekeeping does not interrupt the rounds."""
+
+from __future__ import annotations
+
+import gc
+
+from parties.take_part import _without_pauses
+
+
+def test_what_was_imported_is_not_searched_for_garbage_during_the_rounds() -> None:
+    before = gc.get_freeze_count()
+    with _without_pauses():
+        assert gc.get_freeze_count() > before + 10_000
+        assert len(gc.get_objects()) < 1_000
+    assert gc.get_freeze_count() == 0
