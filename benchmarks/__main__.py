@@ -94,6 +94,7 @@ def _trainings(results: Results, effort: Effort) -> None:
         _our_trainings(results, job, arrays, data, effort)
         if job.peers:
             _peer_trainings(results, job, arrays, effort)
+        results.write(FOLDER / "results.json")  # so that what was measured is not lost if a later job is broken off
 
 
 def _our_trainings(results: Results, job: Job, arrays: Arrays, data: Path, effort: Effort) -> None:

@@ -89,7 +89,9 @@ def with_rounds(local: Training, wan: Training) -> Training:
     """The same figures with a peer's rounds: how many latencies the WAN adds to a step."""
     if local.failure or not local.step_seconds or not wan.step_seconds or wan.failure:
         return local
-    return replace(local, rounds=(wan.step_seconds - local.step_seconds) / LATENCY, step_bytes=wan.step_bytes)
+    added = wan.step_seconds - local.step_seconds
+    # On a busy machine it may be less than nothing for a peer that computes much more than it waits.
+    return replace(local, rounds=added / LATENCY if added > 0 else None, step_bytes=wan.step_bytes)
 
 
 def micro(contender: Contender, operation: Operation, python: Path, folder: Path, runs: Runs) -> Micro:

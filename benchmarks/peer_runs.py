@@ -88,6 +88,8 @@ def run_peer(
         commands = []
         for rank in range(kind.parties):
             more: dict[str, Any] = {**kind.options, **(options or {})}
+            if wan:
+                more["real"] = real
             if wan and kind.inside:
                 more["relay"] = [*relay_command(folder / f"traffic-{rank}.json")]
                 more["root"] = str(ROOT)

@@ -136,6 +136,7 @@ def test_a_peers_rounds_are_the_latencies_that_the_wan_adds() -> None:
     wan = Training("SPU", "A", "WAN", step_seconds=0.605, step_bytes=141e3)
     assert with_rounds(local, wan).rounds == pytest.approx(58)
     assert with_rounds(local, wan).step_bytes == 141e3
+    assert with_rounds(local, replace(wan, step_seconds=0.02)).rounds is None
     assert with_rounds(local, replace(wan, failure="lost")) == local
 
 
