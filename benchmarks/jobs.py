@@ -15,7 +15,7 @@ from parties.data import load_owner_table
 from parties.rows import own_rows, row_counts, settings_for
 from parties.scenario import Scenario, load_scenario
 from protocols.batches import batches
-from protocols.training_job import TrainingSettings
+from protocols.training_settings import TrainingSettings
 from protocols.twin import TwinModel, fit_twin, pooled, twin_metrics
 
 ROOT = Path(__file__).resolve().parent.parent

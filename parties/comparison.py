@@ -28,7 +28,7 @@ def compare(scenario: Scenario, record: Mapping[str, Any], standardised: Sequenc
     """
     from parties.data import load_owner_table
     from parties.rows import own_rows, settings_for
-    from protocols.training_job import Trained
+    from protocols.training_settings import Trained
     from protocols.twin import comparison
 
     model = record.get("model")

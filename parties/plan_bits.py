@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from protocols.training_job import TrainingSettings
+    from protocols.training_settings import TrainingSettings
 
 _FORMS = {
     "primal": "one number a column: three rounds a step",
@@ -17,7 +17,7 @@ _FORMS = {
 def bits_facts(settings: TrainingSettings) -> dict[str, Any]:
     """The form, its fractional bits and limits, and the sigmoid's approximation, as `mpc plan --json` has them."""
     from protocols.bit_budget import WEIGHT_LIMIT, X_LIMIT
-    from protocols.training_job import bits_for, choose_fit, choose_form
+    from protocols.training_form import bits_for, choose_fit, choose_form
 
     fit = choose_fit(settings)
     return {

@@ -8,7 +8,7 @@ from parties.data import load_owner_table
 from parties.rows import row_counts, settings_for
 from parties.scenario import Scenario
 from parties.take_part import plan_for
-from protocols.training_job import TrainingSettings
+from protocols.training_settings import TrainingSettings
 
 
 def planned(scenario: Scenario) -> tuple[TrainingSettings, Plan]:

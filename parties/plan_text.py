@@ -24,7 +24,7 @@ from parties.blocks import (
 from parties.plan_bits import bits_facts, bits_rows, form_text
 from parties.scenario import NetworkSpec, Scenario
 from parties.summary import correlations_grid, revealed_grid
-from protocols.training_job import TrainingSettings
+from protocols.training_settings import TrainingSettings
 
 if TYPE_CHECKING:
     from rich.console import Console

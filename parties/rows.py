@@ -8,7 +8,7 @@ from typing import Any
 from parties.data import Table
 from parties.scenario import Scenario
 from protocols.batches import split, test_count
-from protocols.training_job import OwnRows, TrainingSettings
+from protocols.training_settings import OwnRows, TrainingSettings
 
 
 def row_counts(scenario: Scenario, rows: int) -> tuple[int, int]:

@@ -28,7 +28,9 @@ from parties.rows import own_rows, row_counts, settings_for, warnings_after, war
 from parties.scenario import Scenario
 from parties.supervisor import Reporter
 from parties.version import VERSION
-from protocols.training_job import Trained, constants_digest, training_job
+from protocols.training_form import constants_digest
+from protocols.training_job import training_job
+from protocols.training_settings import Trained
 
 LOOPBACK_PATIENCE = 3.0
 PATIENCE = 30.0

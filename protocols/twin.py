@@ -15,7 +15,7 @@ import numpy as np
 from mpc.ghost import Array
 from protocols.batches import batches
 from protocols.held import Rows
-from protocols.training_job import OwnRows, Trained, TrainingSettings
+from protocols.training_settings import OwnRows, Trained, TrainingSettings
 
 _ROUNDING = 2.0**-40  # a spread below this part of the mean is what is left of the rounding of the sums
 

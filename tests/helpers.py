@@ -17,7 +17,8 @@ from mpc.prg import insecure_entropy
 from mpc.ring import Z64, Ring
 from mpc.share import Public, Share
 from protocols.batches import split
-from protocols.training_job import OwnRows, TrainingSettings, training_job
+from protocols.training_job import training_job
+from protocols.training_settings import OwnRows, TrainingSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / "scenarios" / "data"

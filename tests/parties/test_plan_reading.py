@@ -14,7 +14,7 @@ from mpc.plan import Plan
 from parties.plan_scenario import planned
 from parties.plan_text import USES, plan_json, print_plan
 from parties.scenario import Scenario, load_scenario
-from protocols.training_job import TrainingSettings
+from protocols.training_settings import TrainingSettings
 
 SIZES = [(2, 30, 300, 10), (3, 100, 30_000, 4), (5, 80, 500, 2)]
 

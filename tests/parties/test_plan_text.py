@@ -17,7 +17,9 @@ from parties.plan_scenario import planned as plan_of_scenario
 from parties.plan_text import USES, plan_json, plan_tables, print_plan
 from parties.rows import settings_for
 from parties.scenario import Scenario, load_scenario
-from protocols.training_job import TrainingSettings, choose_fit, constants_digest, training_job
+from protocols.training_form import choose_fit, constants_digest
+from protocols.training_job import training_job
+from protocols.training_settings import TrainingSettings
 from tests.helpers import job, made_up, train
 from tests.parties.test_summary import first_column
 
@@ -112,13 +114,13 @@ def test_seconds_are_those_of_the_networks(tmp_path: Path) -> None:
 
 
 def test_bits_are_those_of_the_training(tmp_path: Path) -> None:
-    from protocols.training_job import _descent
+    from protocols.training_form import descent_for
 
     for rate in (0.01, 0.5, 4.0):
         one = scenario(tmp_path, task=f"learning_rate = {rate}\n")
         plan, settings, _ = planned(one)
         bits = plan_json(plan, settings, one)["bits"]
-        used = _descent(settings).bits
+        used = descent_for(settings).bits
         assert {key: bits[key] for key in ("x", "w", "e", "coefficients", "e_shift", "w_shift")} == vars(used)
 
 

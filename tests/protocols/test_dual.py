@@ -24,7 +24,9 @@ from protocols.dual import DualDescent, check_scores, descend_dual, dual_weights
 from protocols.gram import hold_gram
 from protocols.held import Rows, hold
 from protocols.sigmoid_fits import FITS
-from protocols.training_job import OwnRows, TrainingSettings, choose_fit, choose_form, constants_digest, training_job
+from protocols.training_form import choose_fit, choose_form, constants_digest
+from protocols.training_job import training_job
+from protocols.training_settings import OwnRows, TrainingSettings
 from protocols.twin import fit_twin, pooled, weight_difference
 from tests.examples import steady
 from tests.helpers import demo_tables, entropy, job, made_up, on_shares, owner_names, train
@@ -96,9 +98,9 @@ def test_a_weak_penalty_is_not_rounded_away() -> None:
 
 
 def dual_bits(how: TrainingSettings) -> Any:
-    from protocols.training_job import _descent
+    from protocols.training_form import descent_for
 
-    return _descent(how, "dual").bits
+    return descent_for(how, "dual").bits
 
 
 # -- the job
@@ -369,12 +371,12 @@ def test_the_cheaper_form_is_chosen(how: TrainingSettings, form: str) -> None:
 @pytest.mark.parametrize("how", [sized(60, 10), sized(60, 200), sized(300, 5, epochs=40, batch_size=50)])
 def test_the_choice_is_the_plans(how: TrainingSettings) -> None:
     """`choose_form` follows from sizes what the plans of both forms say."""
-    from protocols.training_job import _ROUND_BYTES, _dual_cost, _primal_cost
+    from protocols.training_form import ROUND_BYTES, dual_cost, primal_cost
 
     plans = [planned(replace(how, form=form)) for form in ("primal", "dual")]
     words_of = [sum(one.payload for one in plan.rounds) + sum(plan.windows) for plan in plans]
-    cost = [size + _ROUND_BYTES * len(plan.rounds) for size, plan in zip(words_of, plans, strict=True)]
-    formulas = [_primal_cost(how), _dual_cost(how)]
+    cost = [size + ROUND_BYTES * len(plan.rounds) for size, plan in zip(words_of, plans, strict=True)]
+    formulas = [primal_cost(how), dual_cost(how)]
     assert cost[1] - cost[0] == pytest.approx(formulas[1] - formulas[0], rel=0.1, abs=0.01 * cost[0])
     assert choose_form(how) == ("dual" if cost[1] < cost[0] else "primal")
 

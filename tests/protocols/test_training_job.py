@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from mpc.errors import DataError, UsageError
 from mpc.lockstep import Outcome
 from mpc.plan import Plan, make_plan
-from protocols.training_job import OwnRows, Trained, TrainingSettings, choose_fit, constants_digest, training_job
+from protocols.training_form import choose_fit, constants_digest
+from protocols.training_job import training_job
+from protocols.training_settings import OwnRows, Trained, TrainingSettings
 from protocols.twin import TwinModel, pooled, twin_sets, weight_difference
 from tests.examples import steady
 from tests.helpers import demo_tables, job, made_up, owner_names, train

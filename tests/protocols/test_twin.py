@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from protocols.batches import batches
 from protocols.held import Rows
-from protocols.training_job import OwnRows, Trained
+from protocols.training_settings import OwnRows, Trained
 from protocols.twin import (
     alone,
     comparison,

@@ -17,7 +17,8 @@ from parties.rows import own_rows, row_counts, settings_for
 from parties.run_locally import orders
 from parties.scenario import Scenario, load_scenario
 from parties.take_part import plan_for
-from protocols.training_job import Trained, training_job
+from protocols.training_job import training_job
+from protocols.training_settings import Trained
 from tests.helpers import cpu_features
 from tests.run.scenarios import write_scenario
 

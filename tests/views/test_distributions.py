@@ -20,7 +20,8 @@ from protocols.held import Rows, hold, product, take_rows, transpose_product
 from protocols.secure_sum import secure_sum
 from protocols.sigmoid import sigmoid
 from protocols.sigmoid_fits import FITS
-from protocols.training_job import OwnRows, TrainingSettings, training_job
+from protocols.training_job import training_job
+from protocols.training_settings import OwnRows, TrainingSettings
 from protocols.truncation import truncate
 from tests.helpers import owner_names, words
 from tests.views.view_tools import BINS, THRESHOLD, record, same_distribution, traits, unlike

@@ -19,7 +19,8 @@ from mpc.round import Round
 from mpc.share import Share
 from protocols.bit_budget import X_SCALE
 from protocols.standardise import Moments, moments
-from protocols.training_job import OwnRows, TrainingSettings, training_job
+from protocols.training_job import training_job
+from protocols.training_settings import OwnRows, TrainingSettings
 from tests.helpers import demo_tables, job
 from tests.views.view_tools import THRESHOLD, Recording, byte_p_value, leaks, record
 

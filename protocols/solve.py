@@ -1,0 +1,81 @@
+"""From shared rows and labels to the shared weights, by the solver and in the form that the settings ask for."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mpc.errors import ProtocolError
+from mpc.ghost import Array
+from mpc.party import Party
+from mpc.share import Share
+from protocols.batches import batches
+from protocols.bit_budget import LOW_MARGIN, WEIGHT_LIMIT, X_SCALE
+from protocols.dual import DualDescent, check_scores, descend_dual, dual_weights
+from protocols.gram import hold_gram
+from protocols.held import Rows, hold
+from protocols.logistic import Descent, descend
+from protocols.range_check import Limits, check_range
+from protocols.sigmoid_fits import FITS, SigmoidFit
+from protocols.training_settings import TrainingSettings
+
+
+async def solve(
+    p: Party, x: Share, own: Array, y: Share, how: Descent | DualDescent, settings: TrainingSettings
+) -> Share:
+    """[w] (d + 1,), the intercept last, once it is known that no score or weight left its range.
+
+    Args:
+        x: all owners' training rows (m, d), one owner's after another's, at scale X_SCALE.
+        own: this owner's own rows as ring elements, as they are in x.
+        y: labels 0 and 1 (m,) at scale 0.
+        how: the public numbers of the steps, as `descent_for` gives them.
+
+    Reveals one bit, whether the range held; all else that is opened is under uniform masks.
+
+    Raises:
+        ProtocolError: a score or a weight left its range; then nothing about the model was opened.
+    """
+    steps = batches(
+        settings.seed,
+        settings.epochs,
+        settings.batch_size,
+        dict(zip(settings.owners, settings.train_rows, strict=True)),
+    )
+    if isinstance(how, DualDescent):
+        return await _train_dual(p, x, own, y, steps, how, settings)
+    return await _train_primal(p, x, y, steps, how)
+
+
+async def _train_primal(p: Party, x: Share, y: Share, steps: tuple[Rows, ...], how: Descent) -> Share:
+    """The weights [w], once their range was checked. 3 rounds a step."""
+    ones = p.public(p.constant(1 << X_SCALE, (x.shape[0], 1), X_SCALE))
+    held = await hold(p, Share(np.concatenate((x.value, ones.value), axis=1), X_SCALE))
+    p.stage("training", 0, len(steps))
+    w, seen = await descend(p, held, y, steps, how)
+    p.stage("range check", 0, len(steps))
+    limits = Limits(how.fit.reach - LOW_MARGIN, WEIGHT_LIMIT)
+    await check_range(p, held, steps, seen, limits, _left_range(how.fit))
+    return w
+
+
+async def _train_dual(
+    p: Party, x: Share, own: Array, y: Share, steps: tuple[Rows, ...], how: DualDescent, settings: TrainingSettings
+) -> Share:
+    """The same weights by the Gram matrix of all rows. 2 rounds a step."""
+    held = await hold(p, x)
+    p.stage("Gram matrix")
+    gram = await hold_gram(p, held, own, settings.train_rows, how.bits.g)
+    p.stage("training", 0, len(steps))
+    u, seen = await descend_dual(p, gram, y, steps, how)
+    p.stage("range check", 0, len(steps))
+    await check_scores(p, gram, steps, seen, how.fit.reach - LOW_MARGIN, _left_range(how.fit))
+    p.stage("weights")
+    return await dual_weights(p, held, u, how)
+
+
+def _left_range(fit: SigmoidFit) -> ProtocolError:
+    return ProtocolError(
+        f"a score left the range |z| <= {fit.reach:g} in which the sigmoid is right, or a weight passed "
+        f"{WEIGHT_LIMIT:g}: the model stays hidden",
+        f"raise sigmoid_range (at most {FITS[-1].reach:g}) or l2, or lower learning_rate or epochs",
+    )
