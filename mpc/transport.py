@@ -117,7 +117,8 @@ class Transport:
             raise
 
     def dial(self, peer: str, endpoint: str) -> None:
-        """Connect to a peer, and again whenever the connection breaks."""
+        """Connect to a peer, and again whenever the connection breaks; an earlier call for the peer counts no more."""
+        self._hang_up(peer)
         socket = self._socket(zmq.DEALER)
         socket.curve_serverkey = self._keys[peer]
         socket.connect_timeout = _CONNECT_MS
@@ -186,14 +187,18 @@ class Transport:
         session sends it again.
         """
         for peer in [peer for peer, when in self._dead.items() if when <= now]:
-            del self._dead[peer]
-            socket = self._dialled[peer]
-            monitor = next(monitor for monitor, name in self._monitors.items() if name == peer)
-            del self._monitors[monitor], self._dealers[socket]
-            for old in (monitor, socket):
-                self._poller.unregister(old)
-                old.close(0)
             self.dial(peer, self._endpoints[peer])
+
+    def _hang_up(self, peer: str) -> None:
+        self._dead.pop(peer, None)
+        socket = self._dialled.pop(peer, None)
+        if socket is None:
+            return
+        monitor = next(monitor for monitor, name in self._monitors.items() if name == peer)
+        del self._monitors[monitor], self._dealers[socket]
+        for old in (monitor, socket):
+            self._poller.unregister(old)
+            old.close(0)
 
     def _listen(self, endpoint: str) -> None:
         self._authenticator = self._context.socket(zmq.REP)

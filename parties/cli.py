@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import click
 
+from mpc.errors import BeaverlodgeError, UsageError
 from parties.bugs import as_error
 from parties.version import VERSION
 
@@ -222,27 +223,40 @@ def _typed_yes() -> bool:
 
 def main() -> None:
     """The entry point: every error ends in one sentence and the design's exit code."""
-    sys.exit(_guarded(lambda: cli.main(standalone_mode=False)))
+    sys.exit(_guarded(lambda: cli.main(prog_name="mpc", standalone_mode=False)))
 
 
 def _guarded(command: Callable[[], Any]) -> int:
     try:
         code = command()
-    except click.ClickException as problem:
+    except click.exceptions.NoArgsIsHelpError as problem:
         problem.show()
-        return 2
+        return UsageError.exit_code
+    except click.ClickException as problem:
+        return _told(_mistyped(problem))
     except click.Abort:
         click.echo("mpc: interrupted", err=True)
         return 130
     except BrokenPipeError:
         return 0
     except (Exception, KeyboardInterrupt) as problem:
-        error = as_error(problem)
-        click.echo(f"mpc: {error.message}", err=True)
-        if error.hint:
-            click.echo(f"     {error.hint}", err=True)
-        return error.exit_code
+        return _told(as_error(problem))
     return code if isinstance(code, int) else 0
+
+
+def _told(error: BeaverlodgeError) -> int:
+    click.echo(f"mpc: {error.message}", err=True)
+    if error.hint:
+        click.echo(f"     {error.hint}", err=True)
+    return error.exit_code
+
+
+def _mistyped(problem: click.ClickException) -> UsageError:
+    """What click says of a command line, as an error of ours: one sentence, and where to look."""
+    said = problem.format_message().strip().rstrip(".").replace(". Did you mean", "; did you mean")
+    context = problem.ctx if isinstance(problem, click.UsageError) else None
+    command = context.command_path if context is not None else "mpc"
+    return UsageError(said[:1].lower() + said[1:], f"`{command} --help` says what it takes")
 
 
 if __name__ == "__main__":

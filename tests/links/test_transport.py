@@ -6,6 +6,7 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -285,6 +286,20 @@ def test_a_dialler_comes_back_by_itself_after_a_cut(trio: Trio) -> None:
         trio.listener.send("b", frame(b"answer"))
         assert came(b, trio.listener) == ("a", b"answer")
         assert relay.connections == 2
+
+
+def test_who_is_dialled_anew_is_heard_there_and_closing_does_not_hang(trio: Trio) -> None:
+    with Relay(str(trio.listener.endpoint)) as old, Relay(str(trio.listener.endpoint)) as new:
+        b = trio.dialler(trio.b, at=old.dial)
+        assert until(Connected, b, trio.listener)[0] == Connected("a")
+        b.dial("a", new.dial)
+        b.send("a", frame(b"hello"))
+        assert came(trio.listener, b) == ("b", b"hello")
+        assert new.connections == 1
+        closing = threading.Thread(target=b.close, args=(PATIENCE,), daemon=True)
+        closing.start()
+        closing.join(PATIENCE)
+        assert not closing.is_alive()
 
 
 def test_a_silent_connection_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
