@@ -40,12 +40,16 @@ class Watch:
 
     reveals: list[Revealed] = field(default_factory=list)
     stages: list[tuple[str, int, int]] = field(default_factory=list)
+    hints: list[str] = field(default_factory=list)
 
     def stage(self, name: str, done: int, total: int) -> None:
         self.stages.append((name, done, total))
 
     def revealed(self, item: Revealed) -> None:
         self.reveals.append(item)
+
+    def hinted(self, text: str) -> None:
+        self.hints.append(text)
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,9 @@ class Observer(Protocol):
     def revealed(self, item: Revealed) -> None:
         """A declared value was opened."""
 
+    def hinted(self, text: str) -> None:
+        """The program has something to say to this owner."""
+
 
 @dataclass(frozen=True)
 class PairStreams:
@@ -202,6 +205,10 @@ class Party:
     def stage(self, name: str, done: int = 0, total: int = 0) -> None:
         """Tell the observer where the program is; no effect on the protocol."""
         self._observer.stage(name, done, total)
+
+    def hint(self, text: str) -> None:
+        """Tell this owner, at once, what follows from the values that are open to it; no effect on the protocol."""
+        self._observer.hinted(text)
 
     def constant(self, value: int, shape: tuple[int, ...], scale: int = 0, ring: Ring = Z64) -> Public:
         """A public array of one integer."""

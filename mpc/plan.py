@@ -180,6 +180,9 @@ class _Recorder:
     def revealed(self, item: Revealed) -> None:
         self.reveals.append(item)
 
+    def hinted(self, text: str) -> None:
+        """A dry run has nothing to say."""
+
 
 def make_plan(factory: ProgramFactory, owners: tuple[str, ...], helper: str, constants: str = "") -> Plan:
     """Dry-run the program of the first owner, which stands for all owners.

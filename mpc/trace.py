@@ -11,15 +11,21 @@ from mpc.party import Revealed
 StageListener = Callable[[str, int, int], None]
 
 
+def _nobody(text: str) -> None:
+    """Listens to no hint."""
+
+
 @dataclass
 class Trace:
     """Counts of a live run, from the end of the handshake on; resends are counted apart.
 
     Args:
         listener: told of each stage and step, for progress.
+        advised: told of each hint.
     """
 
     listener: StageListener
+    advised: Callable[[str], None] = _nobody
     rounds: int = 0
     bytes_sent: int = 0
     bytes_received: int = 0
@@ -38,6 +44,9 @@ class Trace:
 
     def revealed(self, item: Revealed) -> None:
         self.reveals.append(item)
+
+    def hinted(self, text: str) -> None:
+        self.advised(text)
 
     def sent(self, size: int) -> None:
         """A data frame of `size` bytes was handed over."""

@@ -104,7 +104,8 @@ def load_table(
         used = {column.index for column in (target_column, *ids, *(feature.column for feature in features))}
         ignored = tuple(_label(column) for column in raw.columns if column.index not in used)
         notes = _notes(raw, ids, ignored, complete.note, complete.target)
-        return _table(owner, raw.where.source, names, complete.values, complete.target, ignored, notes)
+        rows = _Rows(complete.values, complete.target, complete.missing)
+        return _table(owner, raw.where.source, names, rows, ignored, notes)
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,7 @@ class Table:
     `values` is float64 (rows, columns), C-contiguous and read-only; `target` holds exactly 0.0 and 1.0.
     `digest` is the SHA-256 of all of it, for the owner's own list of what was released about which data.
     `ignored` names the columns that the source has and the task does not use; `notes` are for its owner.
+    `missing` says how many values each of the columns lacked in the source, and the target, which is last.
     """
 
     owner: str
@@ -130,6 +132,7 @@ class Table:
     values: NDArray[np.float64]
     target: NDArray[np.float64]
     digest: str
+    missing: tuple[int, ...]
     ignored: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
 
@@ -155,11 +158,22 @@ class Table:
         places = [self.columns.index(name) for name in names]
         left = tuple(name for name in self.columns if name not in set(names))
         ignored = self.ignored + left
-        return _table(self.owner, self.source, tuple(names), self.values[:, places], self.target, ignored, self.notes)
+        missing = (*(self.missing[place] for place in places), self.missing[-1])
+        rows = _Rows(self.values[:, places], self.target, missing)
+        return _table(self.owner, self.source, tuple(names), rows, ignored, self.notes)
 
     def __repr__(self) -> str:
         """Shape only: a log may hold this text."""
         return f"Table(owner={self.owner!r}, rows={self.rows}, columns={len(self.columns)})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _Rows:
+    """What a table is made of: its numbers, and what was missing among them."""
+
+    values: NDArray[np.float64]
+    target: NDArray[np.float64]
+    missing: tuple[int, ...]
 
 
 def _with_values(
@@ -203,16 +217,15 @@ def _table(
     owner: str,
     source: str,
     columns: tuple[str, ...],
-    values: NDArray[np.float64],
-    target: NDArray[np.float64],
+    rows: _Rows,
     ignored: tuple[str, ...],
     notes: tuple[Note, ...],
 ) -> Table:
-    values = np.ascontiguousarray(values, dtype=np.float64)
-    target = np.ascontiguousarray(target, dtype=np.float64)
+    values = np.ascontiguousarray(rows.values, dtype=np.float64)
+    target = np.ascontiguousarray(rows.target, dtype=np.float64)
     values.flags.writeable = False
     target.flags.writeable = False
     digest = hashlib.sha256(repr((columns, values.shape)).encode("utf-8"))
     digest.update(values.astype("<f8", copy=False).data)
     digest.update(target.astype("<f8", copy=False).data)
-    return Table(owner, source, columns, values, target, digest.hexdigest(), ignored, notes)
+    return Table(owner, source, columns, values, target, digest.hexdigest(), rows.missing, ignored, notes)

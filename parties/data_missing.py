@@ -20,11 +20,15 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Complete:
-    """Rows without a missing value, and what was done for that, in words ('' if nothing was needed)."""
+    """Rows without a missing value, and what was done for that, in words ('' if nothing was needed).
+
+    `missing` says how many values each feature lacked before, and the target, which is last.
+    """
 
     values: Values
     target: Values
     note: str
+    missing: tuple[int, ...]
 
 
 def settle_missing(
@@ -50,17 +54,19 @@ def settle_missing(
     """
     gaps = np.isnan(values)
     counts = {target_name: int(np.isnan(target).sum())}
+    lacking = tuple(int(count) for count in (*gaps.sum(axis=0), counts[target_name]))
     # All features of one column are missing together.
     counts |= {name: int(count) for name, count in zip(origins, gaps.sum(axis=0), strict=True)}
     found = {name: count for name, count in counts.items() if count}
     if not found:
-        return Complete(values, target, "")
+        return Complete(values, target, "", lacking)
     complete = ~(np.isnan(target) | gaps.any(axis=1))
     if how == "refuse":
         hint = 'fill these cells, or set missing = "drop" or missing = "mean" in [task]'
         raise where.error(f"values are missing: {_listed(found, _MOST_NAMED)}", hint)
     if how == "drop":
-        return _without_rows(where, values, target, complete, found)
+        note = _dropped(where, complete, found)
+        return Complete(values[complete], target[complete], note, lacking)
     if counts[target_name]:
         hint = 'fill these cells, drop their rows, or set missing = "drop" in [task]'
         message = f"the target is missing in {rows_text(counts[target_name])} (column '{target_name}')"
@@ -72,18 +78,15 @@ def settle_missing(
     sums = np.where(gaps, 0.0, values).sum(axis=0)
     means = sums / (len(values) - gaps.sum(axis=0))
     note = f"missing values, replaced by the column's mean over this owner's rows: {_listed(found, _MOST_LOGGED)}"
-    return Complete(np.where(gaps, means, values), target, f"{note}; {_of_all(complete)}")
+    return Complete(np.where(gaps, means, values), target, f"{note}; {_of_all(complete)}", lacking)
 
 
-def _without_rows(
-    where: Where, values: Values, target: Values, complete: NDArray[np.bool_], found: dict[str, int]
-) -> Complete:
+def _dropped(where: Where, complete: NDArray[np.bool_], found: dict[str, int]) -> str:
     if not complete.any():
         hint = 'list the columns to use under `features`, or set missing = "mean" in [task]'
         raise where.error(f"no row is complete: values are missing, {_listed(found, _MOST_NAMED)}", hint)
     dropped = rows_text(int((~complete).sum()))
-    note = f"{dropped} dropped, as values are missing: {_listed(found, _MOST_LOGGED)}; {_of_all(complete)}"
-    return Complete(values[complete], target[complete], note)
+    return f"{dropped} dropped, as values are missing: {_listed(found, _MOST_LOGGED)}; {_of_all(complete)}"
 
 
 def _of_all(complete: NDArray[np.bool_]) -> str:

@@ -42,9 +42,9 @@ USES: Final[Mapping[str, str]] = {
     "SineMask": "the sigmoid, at each step",
     "HeldTransposeProduct": "the gradient, at each step",
     "HeldProducts": "all scores once more, for the range check",
-    "BitsOfMask": "the range check: comparing",
-    "MultiplyTriple": "the range check: products of bits",
-    "AnyBit": "the range check: one answer for all",
+    "BitsOfMask": "comparing, in the range check and of the owners' ranges",
+    "MultiplyTriple": "products of bits, for the same",
+    "AnyBit": "one answer for many bits, for the same",
     "MatmulTriple": "the AUC: pairs that are ranked right",
 }
 """What a training needs each kind of correlated randomness for."""

@@ -22,7 +22,9 @@ from parties.scenario_models import A_COUNT, Count, Names
 SCHEMA: Final = 1
 FILE: Final = "policy.toml"
 STANDARDISATION: Final = "standardisation"
-"""What a policy calls the sums behind `standardise = true`: they are opened, too."""
+RANGES: Final = "ranges"
+"""What a policy calls the sums behind `standardise = true`, and the bits behind `compare_ranges = true`: they are
+opened, too."""
 
 
 class Rules(BaseModel):
@@ -71,7 +73,9 @@ class Policy:
 
     def _reveals(self, scenario: Scenario) -> str:
         allowed = self.rules.reveals
-        asked = [*scenario.task.reveal, *((STANDARDISATION,) if scenario.task.standardise else ())]
+        task = scenario.task
+        behind = {STANDARDISATION: task.standardise, RANGES: task.compare_ranges}
+        asked = [*task.reveal, *(name for name, wanted in behind.items() if wanted)]
         refused = [what for what in asked if allowed is not None and what not in allowed]
         return f"{_listed('reveals', allowed)}, but it reveals {quoted(refused)}" if refused else ""
 

@@ -28,6 +28,7 @@ _KEYS: Final = (
     "model",
     "metrics",
     "comparison",
+    "data",
     "revealed",
 )
 _PARTY_KEYS: Final = ("role", "pid", "rounds", "bytes_sent", "bytes_received", "messages", "seconds")
@@ -132,7 +133,7 @@ def merge_results(
     )
     agreed = {
         key: _agreed(results, owners, key, f"owners disagree about the result ({key})")
-        for key in ("model", "metrics", "revealed")
+        for key in ("model", "metrics", "data", "revealed")
     }
     record: dict[str, Any] = {
         "schema": 1,
@@ -147,6 +148,8 @@ def merge_results(
         "revealed": agreed["revealed"] or [],
     }
     testing = {name: result["testing"] for name, result in results.items() if result.get("testing") is not None}
+    if agreed["data"] is not None:  # only what was agreed to be learnt of the data has a place in the record
+        record["data"] = agreed["data"]
     # A run under a test seed protects nothing, and its record says so.
     return record | ({"testing": testing} if testing else {})
 

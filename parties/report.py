@@ -33,6 +33,7 @@ from parties.summary import (
     traffic_grid,
     weights_grid,
 )
+from parties.summary_data import data_blocks
 
 CHART_BARS: Final = 40
 """So many weights in the chart at most; the table has all."""
@@ -63,7 +64,7 @@ def report_html(record: Mapping[str, Any]) -> str:
     ok = record.get("status") == "ok"
     sections = [_head(record, name, ok=ok)]
     if ok:
-        sections += [_quality(record), _confusion(record), _weights(record)]
+        sections += [_quality(record), _confusion(record), _weights(record), _data(record)]
     if table(record.get("parties")):
         sections += [_cost(record, ok=ok)]
     if entries(record.get("revealed")):
@@ -197,6 +198,14 @@ def _weights(record: Mapping[str, Any]) -> str:
             "note",
         ),
     )
+
+
+def _data(record: Mapping[str, Any]) -> str:
+    blocks = [block for block in data_blocks(record) if isinstance(block, Grid) or block.text]
+    if not blocks:
+        return ""
+    parts = [_grid(block) if isinstance(block, Grid) else _paragraph(block.text) for block in blocks]
+    return _section("The data of all owners", *parts)
 
 
 def _chart(bars: Sequence[tuple[str, Any]], caption: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from parties.data import Table
 from parties.scenario import Scenario
 from protocols.batches import split, test_count
@@ -21,7 +23,10 @@ def own_rows(table: Table, scenario: Scenario, features: tuple[str, ...]) -> Own
     """An owner's rows, split by the scenario's public seed, with the features that all owners share."""
     chosen = table if table.columns == features else table.select(features)
     train, test = split(scenario.seed, table.owner, table.rows, scenario.task.test_fraction)
-    return OwnRows(features, chosen.values[train], chosen.target[train], chosen.values[test], chosen.target[test])
+    missing = np.array(chosen.missing, dtype=np.uint64)
+    return OwnRows(
+        features, chosen.values[train], chosen.target[train], chosen.values[test], chosen.target[test], missing
+    )
 
 
 def settings_for(scenario: Scenario, rows: Mapping[str, tuple[int, int]], features: int) -> TrainingSettings:
@@ -46,6 +51,8 @@ def settings_for(scenario: Scenario, rows: Mapping[str, tuple[int, int]], featur
         sigmoid_range=None if task.sigmoid_range == "auto" else task.sigmoid_range,
         standardise=task.standardise,
         metrics="metrics" in task.reveal,
+        missing="missing" in task.reveal,
+        compare_ranges=task.compare_ranges,
     )
 
 

@@ -97,7 +97,10 @@ def settled_reveal(task: LogisticTask, parties: Mapping[str, PartySpec], problem
     for key, names in (("reveal", task.reveal), ("reveal_to", named)):
         if _repeated(names):
             problems.append(Problem(f"[task] {key} lists {quoted(_repeated(names))} more than once"))
-    what = tuple(item for item in ("model", "metrics") if item in task.reveal)
+    if "missing" in task.reveal and task.missing == "refuse":
+        hint = 'set missing = "drop" or missing = "mean", or take "missing" out of reveal'
+        problems.append(Problem('[task] reveal lists "missing", but with missing = "refuse" there is none', hint))
+    what = tuple(item for item in ("model", "metrics", "missing") if item in task.reveal)
     return task.model_copy(update={"reveal": what, "reveal_to": owners})
 
 

@@ -116,6 +116,7 @@ class LogisticTask(_Table):
     )
     dates: Literal["refuse", "days"] = Field(default="refuse", description='"refuse" or "days"')
     missing: Literal["refuse", "drop", "mean"] = Field(default="refuse", description='"refuse", "drop" or "mean"')
+    compare_ranges: bool = Field(default=False, description="true or false")
     standardise: bool = Field(default=True, description="true or false")
     test_fraction: float = Field(default=0.2, ge=0.0, le=0.9, description="a number from 0 to 0.9")
     solver: Literal["sgd"] = Field(default="sgd", description='"sgd"')
@@ -126,8 +127,8 @@ class LogisticTask(_Table):
         default="auto", description='"auto" or a number above 0 and up to 245'
     )
     l2: float = Field(default=0.0, ge=0.0, description="a number of at least 0")
-    reveal: Annotated[tuple[Literal["model", "metrics"], ...], Field(strict=False)] = Field(
-        default=("model", "metrics"), description='a list of "model" and "metrics"'
+    reveal: Annotated[tuple[Literal["model", "metrics", "missing"], ...], Field(strict=False)] = Field(
+        default=("model", "metrics"), description='a list of "model", "metrics" and "missing"'
     )
     reveal_to: Annotated[Names, Field(min_length=1)] | None = Field(default=None, description="a list of owners' names")
 

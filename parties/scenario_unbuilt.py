@@ -53,9 +53,9 @@ def _take_out_unbuilt_reveal(left: dict[str, object], problems: list[Problem]) -
     reveal = left.get("reveal")
     if not isinstance(reveal, list) or not all(isinstance(what, str) for what in reveal):
         return
-    hint = 'use reveal = ["model"] or reveal = ["model", "metrics"]'
+    hint = 'use reveal = ["model"], and "metrics" or "missing" or both with it'
     for what in reveal:
-        if what not in ("model", "metrics"):
+        if what not in ("model", "metrics", "missing"):
             problems.append(_not_available("reveal", f"[{shown(what)}]", hint))
             left.pop("reveal", None)
     if "model" not in reveal:

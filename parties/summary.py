@@ -30,6 +30,7 @@ from parties.blocks import (
     table,
 )
 from parties.record import REPORT, RESULT
+from parties.summary_data import data_blocks
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -55,7 +56,7 @@ def summary_blocks(record: Mapping[str, Any], out: Path) -> list[Block]:
     blocks: list[Block] = [*status_lines(record)]
     if record.get("status") == "ok":
         blocks += _quality_blocks(record)
-        blocks += _weight_blocks(record)
+        blocks += [*_weight_blocks(record), *data_blocks(record)]
     if table(record.get("parties")):
         blocks += [traffic_grid(record), seconds_grid(record)]
         if record.get("status") == "ok":

@@ -73,7 +73,7 @@ def take_part(
         BeaverlodgeError: what went wrong first, here or at a peer; the peers were told its code and stage.
     """
     started = time.perf_counter()
-    trace = Trace(_stages(reporter, log))
+    trace = Trace(_stages(reporter, log), _sayer(reporter, log))
     transport = Transport(place.identity, place.peers, place.listen)
     channel: Channel | None = None
     try:
@@ -282,11 +282,24 @@ def _result(
         },
         "model": model,
         "metrics": trained.metrics if trained else None,
+        "data": _data_facts(scenario, trained),
         "revealed": [
             {"what": item.what, "to": list(item.to), "shape": list(item.shape), "why": item.why}
             for item in trace.reveals
         ],
         "testing": {"insecure_seed": scenario.testing.insecure_seed} if scenario.testing else None,
+    }
+
+
+def _data_facts(scenario: Scenario, trained: Trained | None) -> dict[str, Any] | None:
+    """What was agreed to be learnt of all owners' data, as the record has it; None if nothing was."""
+    found = trained.data if trained else None
+    if trained is None or found is None:
+        return None
+    columns = (*trained.features, scenario.task.target)
+    return {
+        "missing": None if found.missing is None else dict(zip(columns, found.missing, strict=True)),
+        "unlike_ranges": None if found.unlike_ranges is None else list(found.unlike_ranges),
     }
 
 

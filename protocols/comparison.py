@@ -59,8 +59,16 @@ async def outside(p: Party, x: Share, low: Array, high: Array, *, label: str) ->
 async def any_set(p: Party, bits: Share, *, what: str, why: str) -> Public:
     """Reveal whether any of the bits (N,) is set: 0 if none is, else a uniform word (0 with chance 2^-64).
 
-    The bits are in bit 0 of each byte; the word is sum of bit_i rho_i, rho_i uniform over Z_2^64 and known to nobody.
-    2 rounds; reveals bit_i + b_i, uniform bits, and the one declared word, which tells nothing but whether it is 0.
+    2 rounds; reveals masked bits, and the one declared word, which tells nothing but whether it is 0: see `any_each`.
+    """
+    return await any_each(p, bits, 1, what=what, why=why)
+
+
+async def any_each(p: Party, bits: Share, columns: int, *, what: str, why: str) -> Public:
+    """Reveal for each column of the bits (N,), row after row, whether any is set: 0 or a uniform word, (columns,).
+
+    The bits are in bit 0 of each byte; a column's word is the sum of bit_i rho_i, rho_i uniform over Z_2^64 and known
+    to nobody. 2 rounds; reveals bit_i + b_i, uniform bits, and the declared words, each independent of the others.
     """
     (n,) = bits.shape
     b, rho, b_rho = p.correlation(AnyBit(n))
@@ -68,7 +76,7 @@ async def any_set(p: Party, bits: Share, *, what: str, why: str) -> Public:
     packed = Share(p.compute(np.packbits, lowest, shape=((n + 7) // 8,)), 0, B8)
     (opened,) = await p.open(packed - b, label="any/mask")
     t = p.compute(lambda: np.unpackbits(opened.value, count=n).astype(np.uint64), shape=(n,))
-    word = (Public(t) * rho[:] + Public(np.uint64(1) - t - t) * b_rho).sum()
+    word = (Public(t) * rho[:] + Public(np.uint64(1) - t - t) * b_rho).reshape(-1, columns).sum(axis=0)
     (result,) = await p.reveal(word, what=what, why=why, label="any/reveal")
     return result
 

@@ -12,12 +12,13 @@ from mpc.ghost import Array, ghost
 from mpc.party import Party
 from mpc.share import Share
 from protocols.bit_budget import SMALLEST_DEVIATION, X_LIMIT, X_SCALE
+from protocols.data_summary import summarise
 from protocols.dual import DualDescent
 from protocols.metrics import Bins, Scored, bins_for, evaluate, mean_score
 from protocols.solve import solve
 from protocols.standardise import Moments, moments
 from protocols.training_form import descent_for
-from protocols.training_settings import OwnRows, Trained, TrainingSettings
+from protocols.training_settings import DataSummary, OwnRows, Trained, TrainingSettings
 
 _COARSEST = 2.0**-6  # the smallest typical size of a feature that X_SCALE bits still hold to three digits
 
@@ -25,9 +26,10 @@ _COARSEST = 2.0**-6  # the smallest typical size of a feature that X_SCALE bits 
 async def training_job(p: Party, own: OwnRows | None, settings: TrainingSettings) -> Trained | None:
     """Standardise, train, check the range, reveal the model and its metrics. A dry party has no rows.
 
-    Trains in the form that costs less, which changes nothing in what is revealed: in this order, the pooled means and
-    standard deviations (where asked for), whether the range held, the model, the mean score (without standardisation)
-    and the pooled metrics' sums (where asked for). Nothing else is opened but under uniform masks.
+    Trains in the form that costs less, which changes nothing in what is revealed: in this order, the summary of the
+    data, the pooled means and standard deviations (each where asked for), whether the range held, the model, the mean
+    score (without standardisation) and the pooled metrics' sums (where asked for). Nothing else is opened but under
+    uniform masks.
 
     Raises:
         DataError: a feature is constant, too large or too small for fixed point.
@@ -35,6 +37,7 @@ async def training_job(p: Party, own: OwnRows | None, settings: TrainingSettings
     """
     own = own or _blank_rows(p, settings)
     how = descent_for(settings)
+    summary = await summarise(p, own, settings)
     p.stage("standardisation")
     scaling = await _scaling(p, own, settings)
     train = scaling.apply(own.x_train)
@@ -61,7 +64,7 @@ async def training_job(p: Party, own: OwnRows | None, settings: TrainingSettings
             middle = await mean_score(p, sets["train"], sum(settings.train_rows))
         metrics = await evaluate(p, sets, _bins(p, weights, middle))
     p.stage("done")
-    return None if p.dry else _trained(own.names, opened.real(), scaling, metrics)
+    return None if p.dry else _trained(own.names, opened.real(), scaling, metrics, summary)
 
 
 def _bins(p: Party, weights: Array, middle: Array | None) -> Bins:
@@ -120,14 +123,20 @@ def _wide_enough(scaling: Moments, names: tuple[str, ...]) -> bool:
     return True
 
 
-def _trained(names: tuple[str, ...], w: Array, scaling: Moments, metrics: dict[str, dict[str, Any]] | None) -> Trained:
+def _trained(
+    names: tuple[str, ...],
+    w: Array,
+    scaling: Moments,
+    metrics: dict[str, dict[str, Any]] | None,
+    summary: DataSummary | None,
+) -> Trained:
     raw = w[:-1] / scaling.deviation
     intercept = float(w[-1]) - float(np.sum(raw * scaling.mean))
-    return Trained(names, tuple(map(float, raw)), intercept, tuple(map(float, w)), metrics)
+    return Trained(names, tuple(map(float, raw)), intercept, tuple(map(float, w)), metrics, summary)
 
 
 def _blank_rows(p: Party, settings: TrainingSettings) -> OwnRows:
     i, d = p.index, settings.features
     train, test = settings.train_rows[i], settings.test_rows[i]
     names = tuple(f"x{k}" for k in range(d))
-    return OwnRows(names, ghost((train, d)), ghost((train,)), ghost((test, d)), ghost((test,)))
+    return OwnRows(names, ghost((train, d)), ghost((train,)), ghost((test, d)), ghost((test,)), ghost((d + 1,)))

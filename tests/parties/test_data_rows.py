@@ -50,6 +50,15 @@ def warnings(table: Table) -> list[str]:
 GAPS = "a,b,c,y\n1,,x,0\n2,4,x,1\n,NA,x,1\n6,8,x,\n3,5,x,0\n"
 
 
+@pytest.mark.parametrize("how", ["drop", "mean"])
+def test_what_was_missing_is_counted_by_column_before_anything_is_done(tmp_path: Path, how: Missing) -> None:
+    text = GAPS if how == "drop" else GAPS.replace("6,8,x,", "6,8,x,1")
+    table = load(tmp_path, text, how)
+    assert (table.columns, table.missing) == (("a", "b"), (1, 2, 1 if how == "drop" else 0))
+    assert table.select(("b",)).missing == (2, table.missing[-1])
+    assert load(tmp_path, "a,b,y\n1,2,0\n3,4,1\n").missing == (0, 0, 0)
+
+
 def test_rows_with_a_missing_value_are_dropped(tmp_path: Path) -> None:
     table = load(tmp_path, GAPS, "drop")
     assert table.values.tolist() == [[2.0, 4.0], [3.0, 5.0]]

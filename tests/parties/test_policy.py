@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -91,6 +92,15 @@ def test_sums_for_standardisation_are_asked_for_only_where_they_are_opened(tmp_p
     one = policy(tmp_path, 'reveals = ["model"]')
     one.check(plain, "hospital_a", PUBLICS, lambda: 60)
     assert refusal(one, load_scenario(write_scenario(tmp_path, reveal=["model"]))).endswith("'standardisation'")
+
+
+def test_what_is_told_of_the_data_is_asked_for_only_where_it_is_opened(tmp_path: Path) -> None:
+    asks: dict[str, Any] = {"missing": "drop", "reveal": ["model", "missing"], "compare_ranges": True}
+    told = load_scenario(write_scenario(tmp_path, **asks))
+    policy(tmp_path, 'reveals = ["model", "standardisation", "missing", "ranges"]').check(
+        told, "hospital_a", PUBLICS, lambda: 60
+    )
+    assert refusal(policy(tmp_path, 'reveals = ["model", "standardisation"]'), told).endswith("'missing' and 'ranges'")
 
 
 def test_a_party_without_rows_is_not_asked_for_them(tmp_path: Path, scenario: Scenario) -> None:

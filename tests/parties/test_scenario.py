@@ -273,6 +273,16 @@ def test_a_mistake_is_named(tmp_path: Path, change: tuple[str, str], must_say: l
         assert words in said
 
 
+def test_missing_values_are_told_only_where_there_may_be_some(tmp_path: Path) -> None:
+    asks = 'reveal = ["missing", "model"]'
+    said = refusal(tmp_path, changed(('reveal = ["metrics", "model"]', asks)))
+    assert 'reveal lists "missing", but with missing = "refuse" there is none' in said and 'missing = "drop"' in said
+    path = tmp_path / "drop.toml"
+    path.write_text(changed(('reveal = ["metrics", "model"]', asks + '\nmissing = "drop"\ncompare_ranges = true')))
+    task = load_scenario(path).task
+    assert (task.reveal, task.compare_ranges) == (("model", "missing"), True)
+
+
 NOT_BUILT = [
     (('partition = "horizontal"', 'partition = "vertical"'), ['partition = "vertical"', '"horizontal"']),
     (('solver = "sgd"', 'solver = "nesterov"'), ['solver = "nesterov"', '"sgd"']),

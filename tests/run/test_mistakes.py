@@ -108,6 +108,12 @@ DATA = {
     "no such feature": Mistake(PLAN, 3, ["'yeers' (features)", "mean 'years'"], task('features = ["yeers"]')),
     "no such category": Mistake(PLAN, 3, ["'stage' (a category)"], task('categories.stage = ["I", "II"]')),
     "a word in a column": Mistake(PLAN, 3, [B, "'years' is not numeric", "row 4"], cell("years", SECRET)),
+    "missing values told that cannot be": Mistake(
+        PLAN, 2, ['reveal lists "missing"', 'missing = "drop"'], task('reveal = ["model", "missing"]')
+    ),
+    "ranges that are no yes or no": Mistake(
+        PLAN, 2, ["compare_ranges must be true or false", "not 10"], task("compare_ranges = 10")
+    ),
     "a missing value": Mistake(PLAN, 3, ["1 in column 'dose'", 'missing = "drop"'], cell("dose", "")),
     "a missing target": Mistake(
         PLAN, 3, ["target is missing in 1 row"], all_of(cell("outcome", "NA"), task('missing = "mean"'))

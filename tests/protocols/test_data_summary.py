@@ -1,0 +1,165 @@
+"""Missing values and unlike ranges over all owners, under the kit's four checks; and the hints that owners get."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mpc.ghost import Array
+from mpc.lockstep import Outcome, run_lockstep
+from mpc.party import Party
+from mpc.plan import ProgramFactory
+from mpc.share import Public
+from mpc.testing import check_correct, check_cost, check_faults, check_view, integers, own, reals
+from protocols.data_summary import TIMES, missing_counts, typical_sizes, unlike_ranges
+from protocols.training_job import training_job
+from tests.helpers import entropy, job, made_up, train
+
+WORD = 8
+COUNTS = [own(integers(("d",), 0, 1 << 40))]
+ROWS = [own(reals(("m", "d"), scale=8, largest=1000.0))]
+EACH = WORD + (24 + 12 + 6 + 6 + 6 + 4) + 2 * 2  # x + r, the two trees over the bits, the products with the known bits
+
+
+async def counts(p: Party, mine: Array) -> Public:
+    return await missing_counts(p, mine)
+
+
+async def ranges(p: Party, mine: Array) -> Public:
+    real = p.compute(lambda: mine.view(np.int64) / 2.0**8, shape=mine.shape)
+    return await unlike_ranges(p, real)
+
+
+async def ranges_differ(p: Party, mine: Array) -> Public:
+    """The words as the bits that they stand for: what a twin can know."""
+    words = await ranges(p, mine)
+    return Public(p.compute(lambda: (words.value != 0).astype(np.uint64), shape=words.shape), 0)
+
+
+def differ(parts: tuple[Array, ...]) -> Array:
+    """The twin: the medians of what is not zero, in floating point."""
+    found = []
+    for columns in zip(*(np.abs(part.T) for part in parts), strict=True):
+        typical = [np.median(column[column > 0]) for column in columns if (column > 0).any()]
+        found.append(max(typical, default=1.0) >= TIMES * min(typical, default=1.0))
+    return np.array(found, dtype=float)
+
+
+def test_counts() -> None:
+    check_correct(counts, lambda parts: np.sum(parts, axis=0), COUNTS, error=0.0, examples=20)
+    check_cost(counts, COUNTS, rounds=1, bytes=3 * WORD, dealt=0, sizes={"d": 3})
+    check_view(counts, COUNTS, secrets=[([[5, 7, 1]], [[11, 1, 1]])])
+    check_faults(counts, COUNTS, every=5, several=5)
+
+
+def test_ranges_are_compared_as_the_twin_does() -> None:
+    check_correct(ranges_differ, differ, ROWS, error=0.0, examples=40)
+
+
+@pytest.mark.parametrize("times", [9.99, 10.0, 10.01, 0.1, 0.1001])
+def test_ten_times_is_far_and_a_little_less_is_not(times: float) -> None:
+    sizes = np.array([[3.7, -3.7e-6, 3.7e11, 1.0, 123.456]])
+    assert [word != 0 for word in joint([sizes, sizes * times])] == [times >= 10 or times <= 0.1] * 5
+
+
+def test_cost_and_faults_of_comparing_ranges() -> None:
+    check_cost(ranges, ROWS, rounds=10, bytes=2 * EACH + 1 + 2 * WORD, sizes={"m": 2, "d": 2}, owners=(2,))
+    check_faults(ranges, ROWS, every=5, several=5)
+
+
+@pytest.mark.parametrize("owners", [2, 3])
+def test_nothing_but_the_bits_is_seen(owners: int) -> None:
+    """Values within ten times of each other, and an owner with zeros only: nobody can tell one from the other."""
+    third = [[3.0]] * (owners - 2)
+    hidden = np.tile([9.0, 0.0], 320)[np.newaxis]
+    check_view(
+        ranges,
+        ROWS,
+        owners=owners,
+        secrets=[([[[1.0], [2.0], *third]], [[hidden, [2.0], *third]])],
+        coalitions=[(1,)] if owners == 2 else [(2,), (1, 2)],
+        sizes={"m": 1, "d": 640},
+        structure_sizes={"m": 1, "d": 1},
+        words=1000,
+    )
+
+
+def test_typical_sizes_leave_out_zeros_and_signs() -> None:
+    rows = np.array([[0.0, -4.0, 0.0], [8.0, 4.0, 0.0], [-8.0, 1e9, 0.0], [0.0, 4.0, 0.0]])
+    sizes, known = typical_sizes(rows)
+    assert sizes.tolist() == [3 << 20, 2 << 20, 0]
+    assert known.tolist() == [1, 1, 0]
+
+
+def joint(rows: list[np.ndarray]) -> list[int]:
+    def factory(k: int) -> ProgramFactory:
+        return lambda p: unlike_ranges(p, np.zeros((1, rows[0].shape[1])) if p.dry else rows[k])
+
+    owners = tuple(f"owner{k}" for k in range(len(rows)))
+    outcome = run_lockstep({name: factory(k) for k, name in enumerate(owners)}, entropy=entropy(owners, 1))
+    return [int(word) for word in outcome.results["owner0"].value]
+
+
+# -- in a training
+
+
+def summed(**changes: Any) -> Outcome:
+    tables = made_up([40, 30, 20], 3, 5)
+    tables["owner1"][0][:, 1] *= 18.0
+    own_rows, how = job(tables, epochs=1, **changes)
+    if how.missing:
+        for k, rows in enumerate(own_rows.values()):
+            object.__setattr__(rows, "missing", np.array([k, 0, 2, 1], dtype=np.uint64))
+    return train(own_rows, how)
+
+
+def test_a_training_tells_its_owners_what_was_agreed_and_goes_on() -> None:
+    outcome = summed(missing=True, compare_ranges=True)
+    for trained in outcome.results.values():
+        assert trained.data.missing == (3, 0, 6, 3)
+        assert trained.data.unlike_ranges == ("x1",)
+    assert [(item.what, item.shape) for item in outcome.reveals][:3] == [
+        ("missing values", (4,)),
+        ("range comparison", (3,)),
+        ("feature means", (3,)),
+    ]
+    plain = summed()
+    assert len(outcome.plan.rounds) == len(plain.plan.rounds) + 11
+    assert all(trained.data is None for trained in plain.results.values())
+
+
+@pytest.mark.parametrize("asked", ["missing", "compare_ranges"])
+def test_each_part_is_opened_only_if_asked_for(asked: str) -> None:
+    outcome = summed(**{asked: True})
+    whats = {item.what for item in outcome.reveals}
+    assert ("missing values" in whats) == (asked == "missing")
+    assert ("range comparison" in whats) == (asked == "compare_ranges")
+    data = outcome.results["owner0"].data
+    assert (data.missing is None) == (asked != "missing") and (data.unlike_ranges is None) == (asked == "missing")
+
+
+def test_every_owner_gets_the_hint_before_the_training() -> None:
+    heard: list[tuple[str, str, str]] = []
+    tables = made_up([40, 30], 2, 5)
+    tables["owner1"][0][:, 0] *= 1000.0
+    own_rows, how = job(tables, epochs=1, compare_ranges=True)
+
+    def factory(name: str) -> ProgramFactory:
+        async def program(p: Party) -> Any:
+            p._observer.hinted = lambda text: heard.append((name, p._observer.stages[-1][0], text))  # type: ignore[attr-defined,method-assign]
+            return await training_job(p, None if p.dry else own_rows[name], how)
+
+        return lambda p: training_job(p, None, how) if p.dry else program(p)
+
+    run_lockstep({name: factory(name) for name in own_rows}, entropy=entropy(tuple(own_rows), 1))
+    assert {stage for _, stage, _ in heard} == {"data summary"}
+    for owner in own_rows:
+        (text,) = [text for name, _, text in heard if name == owner and "column x0" in text]
+        assert text.startswith("column x0: its typical values differ 10 times or more between owners")
+
+
+def test_an_owner_with_nothing_but_zeros_is_compared_with_nobody() -> None:
+    assert joint([np.zeros((3, 1)), np.full((3, 1), 1e12)]) == [0]
+    assert joint([np.zeros((3, 1)), np.full((3, 1), 1e12), np.full((3, 1), 1.0)]) != [0]
