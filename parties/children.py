@@ -190,6 +190,16 @@ class Child:
         assert self._process.stdin is not None
         self._process.stdin.close()
 
+    def stopped(self) -> bool:
+        """Whether a signal has stopped it, and none has let it go on (Linux; elsewhere nobody can tell)."""
+        if sys.platform != "linux" or self.exit_code is not None:
+            return False
+        try:
+            # The news is left where it is, for the next call and for whoever else may ask.
+            return os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None
+        except ChildProcessError:
+            return False
+
     def kill(self) -> None:
         """Kills it; a stopped process dies of this too."""
         self._process.kill()

@@ -21,6 +21,7 @@ from parties.children import Child, start_child
 from parties.delay_line import Conditions
 from parties.events import Event
 from parties.interrupts import Interrupts
+from parties.stopped import Stopped
 
 CAUSE_PATIENCE: Final = 0.7
 """Seconds from the first sign of a failure until the best cause known by then is taken."""
@@ -37,6 +38,9 @@ RELEASE_PATIENCE: Final = 1.0
 KILL_PATIENCE: Final = 2.0
 """Seconds for the kernel to end a killed process."""
 
+STOPPED_PATIENCE: Final = 60.0
+"""Seconds for which a party may be stopped, where the caller says nothing else."""
+
 OnEvent = Callable[[str, Event], None]
 
 
@@ -48,6 +52,7 @@ def launch(
     on_event: OnEvent,
     module: str = "parties.member",
     deadline: float | None = None,
+    patience: float = STOPPED_PATIENCE,
     environments: Mapping[str, Mapping[str, str]] | None = None,
     network: Conditions | None = None,
 ) -> dict[str, dict[str, Any]]:
@@ -61,6 +66,7 @@ def launch(
             its `pid` for every party, once all are started.
         module: the Python module that is a party.
         deadline: seconds that the whole run may take.
+        patience: seconds for which a party may be stopped by a signal.
         environments: environment variables to add, for the parties named.
         network: what every link is to be like; then one more process, no party, carries what the parties send.
 
@@ -81,13 +87,13 @@ def launch(
                 run.add(child, {**order, "scenario": str(scenario_path), "name": name, "out": str(out)})
             for child in run.children:
                 on_event(child.name, {"event": "started", "pid": child.pid})
-            _wait_for_the_end(run, interrupts, deadline)
+            _wait_for_the_end(run, interrupts, deadline, Stopped(run.children, run.relay, patience))
         finally:
             run.clear_away()
     return {child.name: child.result for child in run.children if child.result is not None}
 
 
-def _wait_for_the_end(run: _Run, interrupts: Interrupts, deadline: float | None) -> None:
+def _wait_for_the_end(run: _Run, interrupts: Interrupts, deadline: float | None, stopped: Stopped) -> None:
     """Returns when every party is done; raises what ended the run otherwise."""
     end = None if deadline is None else monotonic() + deadline
     decide_at: float | None = None
@@ -105,7 +111,7 @@ def _wait_for_the_end(run: _Run, interrupts: Interrupts, deadline: float | None)
             latest = now + (INTERRUPT_PATIENCE if final else CAUSE_PATIENCE)
             decide_at = latest if decide_at is None else min(decide_at, latest)
             if now >= decide_at or (ended and not final):
-                raise cause
+                raise (None if final else stopped.explains(cause)) or cause
             wake_at: float | None = decide_at
         elif done:
             decide_at = now + EXIT_PATIENCE if decide_at is None else decide_at
@@ -116,7 +122,10 @@ def _wait_for_the_end(run: _Run, interrupts: Interrupts, deadline: float | None)
         else:
             if end is not None and now >= end:
                 raise _too_late(run.children, deadline)
-            wake_at = end
+            run.warn(stopped.look(now))
+            if (late := stopped.gave_out()) is not None:
+                raise late
+            wake_at = stopped.next_look if end is None else min(end, stopped.next_look)
         run.pump(None if wake_at is None else max(0.0, wake_at - now))
 
 
@@ -207,14 +216,18 @@ class _Run:
             if self._selector.get_map().get(key.fd) is key:
                 key.data()
 
+    def warn(self, said: Iterable[tuple[Child, str]]) -> None:
+        """Tells the user what is amiss with a child, though the run goes on."""
+        for child, text in said:
+            self._on_event(child.name, {"event": "log", "level": "warning", "text": text})
+
     def report_untidy_ends(self) -> None:
         """Warns of processes that were done, but then did not end as they should."""
         for child in self.children:
             error = child.vanished()
             how = "did not end by itself" if child.exit_code is None else error and error.message
             if how:
-                text = f"after it was done: {how}"
-                self._on_event(child.name, {"event": "log", "level": "warning", "text": text})
+                self.warn([(child, f"after it was done: {how}")])
 
     def clear_away(self) -> None:
         """Ends and reaps every child; reports nothing."""

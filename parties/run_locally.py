@@ -39,7 +39,14 @@ def _run(scenario: Scenario, folder: Path, *, compare: bool) -> dict[str, Any]:
     with Progress(list(scenario.parties)) as progress:
         if network is not None:
             progress("network", {"event": "log", "level": "info", "text": network_text(network)})
-        results = launch(scenario.path, orders(scenario), out=folder, on_event=progress, network=network)
+        results = launch(
+            scenario.path,
+            orders(scenario),
+            out=folder,
+            on_event=progress,
+            patience=scenario.session.deadline,
+            network=network,
+        )
     record = merge_results(results, scenario_name=scenario.name, scenario_digest=scenario.digest)
     if compare:
         from parties.comparison import compare as with_plaintext

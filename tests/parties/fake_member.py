@@ -22,8 +22,13 @@ def main() -> None:
     lifeline = Lifeline(on_end=_ignore) if os.environ.get("FAKE_DEAF") == "1" else Lifeline()
     order = lifeline.order()
     reporter = Reporter.to_launcher()
-    if order["act"] == "fail_early":
-        fail(reporter, order)
+    match order["act"]:
+        case "fail_early":
+            fail(reporter, order)
+        case "stop_early":
+            os.kill(os.getpid(), signal.SIGSTOP)
+        case "start_slowly":
+            time.sleep(order["delay"])
     Path(order["out"], f"{order['name']}.pid").write_text(str(os.getpid()))
     reporter.listening(f"tcp://127.0.0.1/{order['name']}")
     peers = lifeline.peers()
@@ -35,7 +40,7 @@ def act(order: dict[str, Any], reporter: Reporter, peers: dict[str, str | None])
     """What the order says, once all parties have met."""
     result = {"name": order["name"], "argv": sys.argv, "peers": peers, "keys": order.get("keys")}
     match order["act"]:
-        case "succeed":
+        case "succeed" | "stop_early" | "start_slowly":
             reporter.done(result)
         case "interrupt_self":
             os.kill(os.getpid(), signal.SIGINT)
@@ -52,6 +57,7 @@ def act(order: dict[str, Any], reporter: Reporter, peers: dict[str, str | None])
         case "stop_self":
             reporter.log("info", "stopping")
             os.kill(os.getpid(), signal.SIGSTOP)
+            reporter.done(result)
         case "hang":
             wait_for_ever()
         case "hang_hard":

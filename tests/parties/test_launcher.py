@@ -182,9 +182,8 @@ def test_a_failure_before_the_parties_meet(tmp_path: Path) -> None:
     assert (error.party, error.message, error.hint) == ("b", "b: no column x", "add it")
 
 
-@pytest.mark.usefixtures("short_farewell")
 def test_second_hand_if_there_is_nothing_better(tmp_path: Path) -> None:
-    error = fail(tmp_path, {"a": LOST, "c": STOP})
+    error = fail(tmp_path, {"a": LOST, "c": HANG})
     assert isinstance(error, PeerLostError)
     assert (error.party, error.message) == ("c", "lost contact with c")
 

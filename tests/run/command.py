@@ -110,9 +110,13 @@ class Running:
             self.process.send_signal(number)
 
     def end(self, timeout: float = LONG) -> Ran:
-        """Wait for the command to end."""
+        """Wait for the command to end; one that does not leaves nothing behind all the same."""
         start = time.monotonic()
-        out, err = self.process.communicate(timeout=timeout)
+        try:
+            out, err = self.process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
         return Ran(self.process.returncode, out, self._heard + err, time.monotonic() - start)
 
     def all_gone(self, within: float) -> bool:

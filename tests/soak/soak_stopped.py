@@ -1,4 +1,4 @@
-"""SIGSTOP to each party at every stage of real runs: its peers' deadlines end them."""
+"""SIGSTOP to each party, and to the emulated network, at every stage of real runs: a deadline ends them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.soak.stages import MOMENTS, PARTIES, PROMPT, Moment, begun
+from parties.relay import NAME as NETWORK
+from tests.soak.stages import DEALT_TO, MOMENTS, PARTIES, PROMPT, Moment, begun
 from tests.soak.sweeps import Tell, chosen
 
 pytestmark = pytest.mark.soak
@@ -30,5 +31,23 @@ def test_a_stopped_party(tmp_path: Path, moment: Moment, victim: str, tell: Tell
     else:
         ended.check_failed(4, "peer-lost", victim)
         outcome = "named_the_victim"
+    tell(sweep, tried=1, **{outcome: 1}, slowest_end_in_seconds=ended.ran.seconds)
+    tell(f"{sweep}, met in", **{ended.landed(): 1})
+
+
+@pytest.mark.parametrize("moment", chosen("network stopped", MOMENTS), ids=str)
+def test_a_stopped_network(tmp_path: Path, moment: Moment, tell: Tell) -> None:
+    staged = begun(tmp_path, moment, DEALT_TO, deadline=DEADLINE)
+    staged.run.party(NETWORK).send_signal(signal.SIGSTOP)
+    ended = staged.end()
+    assert ended.ran.seconds < DEADLINE + PROMPT
+    sweep = "SIGSTOP to the emulated network at every stage"
+    if ended.ran.code == 0 and ended.landed() == "done":
+        ended.check_ok()
+        outcome = "done_all_the_same"
+    else:
+        ended.check_failed(70, "internal", None)
+        assert f"{NETWORK} was stopped by a signal" in ended.error["message"]
+        outcome = "named_the_network"
     tell(sweep, tried=1, **{outcome: 1}, slowest_end_in_seconds=ended.ran.seconds)
     tell(f"{sweep}, met in", **{ended.landed(): 1})
