@@ -13,6 +13,7 @@ from mpc.errors import InternalError
 from mpc.ghost import Array, ghost
 from mpc.party import Party, Revealed
 from mpc.round import Blob, Program, Round
+from mpc.slow_start import Way
 from mpc.wire import HEADER_BYTES
 
 ProgramFactory = Callable[[Party], Program]
@@ -95,7 +96,7 @@ class Plan:
             row["correction_bytes"] += correction_bytes(kind)
         return table
 
-    def seconds(self, round_trip: float, bandwidth: float) -> float:
+    def seconds(self, round_trip: float, bandwidth: float, *, slow_start: bool = False) -> float:
         """Time on the wire alone, until the last owner is done; computing, and dealing at the helper, come on top.
 
         Each pair of parties has a link of its own, with the bandwidth each way. In a round, every message takes its
@@ -106,26 +107,29 @@ class Plan:
         Args:
             round_trip: seconds.
             bandwidth: bytes per second of each link, each way.
+            slow_start: whether the links are new TCP connections, which come up to their bandwidth only by and by.
         """
-        latency, windows = round_trip / 2, self._windows_on_the_way(round_trip / 2, bandwidth)
+        latency, windows = round_trip / 2, self._windows_on_the_way(round_trip, bandwidth, slow_start)
+        way = Way(round_trip, bandwidth, slow_start=slow_start)  # from any owner to any other: all carry the same
         others, last = 0.0, windows.all_here(self.dealt_first)  # when they have all that their next round needs
         others_sent = last_sent = 0.0
         for one in self.rounds:
             last = windows.taken(one.drawn, last)
-            transfer = (HEADER_BYTES + one.payload) / bandwidth
+            transfer = way.transfer(HEADER_BYTES + one.payload)
             others_sent = max(others, others_sent) + transfer
             last_sent = max(last, last_sent) + transfer
             among_others = others_sent if len(self.owners) > 2 else 0.0
             others, last = max(others, last_sent + latency, among_others + latency), max(last, others_sent + latency)
         return max(others, windows.taken(len(self.kinds), last))
 
-    def _windows_on_the_way(self, latency: float, bandwidth: float) -> _Windows:
+    def _windows_on_the_way(self, round_trip: float, bandwidth: float, slow_start: bool) -> _Windows:
+        way, latency = Way(round_trip, bandwidth, slow_start=slow_start), round_trip / 2
         first, needed = 0, []
         for group, _ in windows(self.kinds):
             # A window is fetched for the first correlation in it that has a correction.
             needed.append(first + next(at for at, kind in enumerate(group) if correction_bytes(kind)))
             first += len(group)
-        transfers = [(HEADER_BYTES + size) / bandwidth for size in self.windows]
+        transfers = [way.transfer(HEADER_BYTES + size) for size in self.windows]
         return _Windows(needed, transfers, latency, HEADER_BYTES / bandwidth + latency)
 
 

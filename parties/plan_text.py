@@ -115,9 +115,10 @@ def plan_json(plan: Plan, settings: TrainingSettings, scenario: Scenario) -> dic
         ],
         "helper": {"name": plan.helper, "learns": _helper_learns(settings), "opened": []},
         "seconds": {
-            "lan": _seconds(plan, LAN),
-            "wan": _seconds(plan, WAN),
-            "network": _seconds(plan, scenario.network) if scenario.network else None,
+            "lan": _seconds(plan, LAN, slow_start=True),
+            "wan": _seconds(plan, WAN, slow_start=True),
+            # The links that `mpc run` makes have their bandwidth from the first byte on.
+            "network": _seconds(plan, scenario.network, slow_start=False) if scenario.network else None,
         },
         "bits": bits_facts(settings),
     }
@@ -134,9 +135,9 @@ def _stages(plan: Plan) -> list[dict[str, Any]]:
     return list(stages.values())
 
 
-def _seconds(plan: Plan, network: NetworkSpec) -> float:
+def _seconds(plan: Plan, network: NetworkSpec, *, slow_start: bool) -> float:
     bandwidth = math.inf if network.bandwidth_mbit is None else network.bandwidth_mbit * 1e6 / 8
-    return plan.seconds(2 * network.latency_ms / 1000, bandwidth)
+    return plan.seconds(2 * network.latency_ms / 1000, bandwidth, slow_start=slow_start)
 
 
 def _helper_learns(settings: TrainingSettings) -> list[str]:
