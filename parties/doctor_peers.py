@@ -147,6 +147,8 @@ def _of_unmet(side: Side, peer: str, reason: str) -> Finding:
         ),
     }
     text, hint = texts.get(reason, (f"{where}, the address of {peer}, cannot be reached: {reason}", "correct it"))
+    if reason == "silent" and side.addresses[me] is None:
+        text += f"; {me} has no address, so neither {me} nor {peer} lets the other in"
     return problem(text, hint, _LOST, peer)
 
 

@@ -16,11 +16,12 @@ from mpc.wire import MAGIC
 from parties.plan_scenario import planned
 from parties.scenario import load_scenario
 from tests.hosts.packets import captured, streams
-from tests.hosts.study import PORT, SCENARIO, SEED, Study, done, ends
+from tests.hosts.study import PARTIES, PORT, SCENARIO, SEED, Study, done, ends
 from tests.run.command import ROOT, Ran, mpc, record
 
 DEMO = ROOT / "scenarios" / "two_hospitals.toml"
 ROUND_TRIP, LOSS, MBIT = 0.020, 0.01, 100.0
+WITHIN, ATTEMPTS = (0.8, 1.25), 4  # of the plan's estimate: what was measured is 25 % off at most
 LEAST = 6  # bytes: so many do not turn up by chance
 
 
@@ -123,14 +124,34 @@ def test_a_capture_holds_nothing_in_clear(lossy: Seen) -> None:
     assert everything.count(MAGIC + b"\x01") < 10
 
 
-def test_without_loss_it_takes_as_long_as_the_plan_says(far_apart: Study, capsys: pytest.CaptureFixture[str]) -> None:
+def told_by_doctors(study: Study) -> float:
+    """The longest time that the doctors of the owners expect, on the links as they measure them."""
+    runs = {name: study.world[name].start("doctor", SCENARIO, "--as", name, "--seconds", "30") for name in PARTIES}
+    said = ends(runs)
+    done(said)
+    found = [re.search(r"about (\S+) s on the wire", said[name].out) for name in ("hospital_a", "hospital_b")]
+    return max(float(one[1]) for one in found if one is not None)
+
+
+def test_without_loss_it_takes_as_long_as_the_plan_and_the_doctor_say(
+    far_apart: Study, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What else this machine does can only make it slower: one of a few attempts has to fit."""
     far_apart.world.wire(loss=0.0)
-    done(far_apart.all())
     scenario = load_scenario(DEMO)
-    estimate = planned(scenario)[1].seconds(ROUND_TRIP, MBIT * 1e6 / 8)
-    online = {name: far_apart.record(name)["parties"][name]["seconds"]["online"] for name in scenario.owners}
+    estimate = planned(scenario)[1].seconds(ROUND_TRIP, MBIT * 1e6 / 8, slow_start=True)
+    tried = []
+    while len(tried) < ATTEMPTS and not any(WITHIN[0] < took / estimate < WITHIN[1] for took, _ in tried):
+        told = told_by_doctors(far_apart)
+        done(far_apart.all())
+        took = max(far_apart.record(name)["parties"][name]["seconds"]["online"] for name in scenario.owners)
+        tried.append((took, told))
     with capsys.disabled():
-        times = ", ".join(f"{name} {seconds:.3f} s" for name, seconds in online.items())
-        print(f"\n  demo over 20 ms and 100 Mbit/s: {times}; the plan says {estimate:.3f} s")
-    assert min(online.values()) > 0.9 * estimate
-    assert max(online.values()) < 3 * estimate
+        print(
+            f"\n  demo over 20 ms and 100 Mbit/s: the plan says {estimate:.2f} s; in turn, measured and as the doctor"
+        )
+        print(f"  expected: {'; '.join(f'{took:.2f} s, {told:.2f} s' for took, told in tried)}")
+    took, told = tried[-1]
+    assert WITHIN[0] < took / estimate < WITHIN[1], tried
+    assert min(told for _, told in tried) < 2 * took
+    assert max(told for _, told in tried) > took / 2
