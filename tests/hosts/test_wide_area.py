@@ -140,7 +140,7 @@ def test_without_loss_it_takes_as_long_as_the_plan_and_the_doctor_say(
     far_apart.world.wire(loss=0.0)
     scenario = load_scenario(DEMO)
     estimate = planned(scenario)[1].seconds(ROUND_TRIP, MBIT * 1e6 / 8, slow_start=True)
-    tried = []
+    tried: list[tuple[float, float]] = []
     while len(tried) < ATTEMPTS and not any(WITHIN[0] < took / estimate < WITHIN[1] for took, _ in tried):
         told = told_by_doctors(far_apart)
         done(far_apart.all())
