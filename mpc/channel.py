@@ -30,6 +30,9 @@ Say = Callable[[str], None]
 Look = Callable[[str, Any], Any]
 
 _NOTICE_SECONDS = 5.0
+LEAVE = "bye"
+"""The label of a party's last frame."""
+
 _SUSPICIOUS = 3  # handshakes that failed one after another
 
 
@@ -164,6 +167,22 @@ class Channel:
         """The peer needs nothing more from this side: that it leaves is no loss."""
         self._done.add(peer)
         self._down.pop(peer, None)
+
+    def take_leave(self) -> None:
+        """Stay until every peer has said that it has all it needs of this side, or was silent for the patience.
+
+        Nothing that happens now changes what the run has come to: no error is raised.
+        """
+        for peer in self._links:
+            self._send(peer, label_code(LEAVE), b"")
+        end = self._network.now() + self._limits.patience
+        try:
+            while self._network.now() < end and not all(
+                self._inboxes[peer] or peer in self._elsewhere for peer in self._links
+            ):
+                self._step(end)
+        except BeaverlodgeError as error:
+            self._say(f"the parting was cut short: {error.message}")
 
     def abort(self, error: BeaverlodgeError, stage: str) -> None:
         """Tell every peer that this side gave up: code, party and stage, nothing else.

@@ -46,7 +46,10 @@ def play_helper(channel: Channel, table: Table, agreement: Agreement, trace: Tra
 
 
 def part(channel: Channel, table: Table, *, patient: bool) -> None:
-    """Wait until everyone is done, so that nobody leaves while a peer may still need a frame again.
+    """Wait until everyone is done, and then until everyone knows it.
+
+    So nobody leaves while a peer may still need a frame again, not even that this side is done: a cut in that very
+    moment costs time only.
 
     Args:
         patient: whether to wait as long as the peers are in contact (the helper is done long before the owners).
@@ -54,6 +57,7 @@ def part(channel: Channel, table: Table, *, patient: bool) -> None:
     peers = [name for name in table.everyone if name != channel.me]
     done = Round(dict.fromkeys(peers, ()), dict.fromkeys(peers, ()), "done")
     channel.exchange(done, float("inf") if patient else None, lambda peer, _: channel.dismiss(peer))
+    channel.take_leave()
 
 
 def _fetch(channel: Channel, helper: str, windows: int) -> Callable[[], memoryview]:

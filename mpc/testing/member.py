@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mpc.channel import Channel, Limits
+from mpc.channel import LEAVE, Channel, Limits
 from mpc.errors import BeaverlodgeError, InternalError
 from mpc.handshake import Offer, Table, meet
 from mpc.network import Network
@@ -16,7 +16,7 @@ from mpc.prg import Entropy
 from mpc.testing.programs import HELPER, Case
 from mpc.trace import Trace
 
-LABELS = ("hello", "shapes", "agree", "seeds", "deal", "credit", "done")
+LABELS = ("hello", "shapes", "agree", "seeds", "deal", "credit", "done", LEAVE)
 """The labels that are not a protocol's."""
 
 

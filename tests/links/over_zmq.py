@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from mpc.channel import Channel, Limits
+from mpc.channel import LEAVE, Channel, Limits
 from mpc.errors import BeaverlodgeError, InternalError
 from mpc.handshake import Agreement, Offer, PlanMaker, Table, meet
 from mpc.plan import ProgramFactory, make_plan
@@ -24,7 +24,7 @@ HELPER = "helper"
 ANYWHERE = "tcp://127.0.0.1:*"
 LONG = 30.0  # more than any test needs: only a hang reaches it
 LIMITS = Limits(connect=LONG, deadline=LONG, patience=LONG)
-LABELS = ("hello", "shapes", "agree", "seeds", "deal", "credit", "done")
+LABELS = ("hello", "shapes", "agree", "seeds", "deal", "credit", "done", LEAVE)
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ def check_traffic(done: Run, plan: Plan) -> None:
         frames = [
             sent
             for sent in done.frames
-            if sent.sender == name and sent.label not in ("", "hello", "shapes", "agree", "seeds", "done")
+            if sent.sender == name and sent.label not in ("", "hello", "shapes", "agree", "seeds", "done", "bye")
         ]
         assert len(frames) == plan.messages_sent[name]
         assert sum(len(sent.head) + len(sent.body) for sent in frames) == plan.bytes_sent[name]
@@ -118,7 +118,7 @@ def test_nothing_but_frames_of_the_rounds_goes_between_owners_and_nothing_of_the
     done = run(small, 3)
     to_helper = {f.label for f in done.frames if f.receiver == HELPER}
     from_helper = {f.label for f in done.frames if f.sender == HELPER}
-    assert to_helper == {"hello", "shapes", "agree", "seeds", "done", ""}, "'' stands for what is not data"
+    assert to_helper == {"hello", "shapes", "agree", "seeds", "done", "bye", ""}, "'' stands for what is not data"
     assert from_helper == {*to_helper, "deal"}
     assert {f.receiver for f in done.frames if f.label == "deal"} == {owners(3)[-1]}
 

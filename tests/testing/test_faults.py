@@ -17,7 +17,7 @@ from mpc.party import Party
 from mpc.session import Delivered, Frame, Ignored, Incoming, Link
 from mpc.share import Share
 from mpc.testing import KINDS, CheckFailed, check_faults, reals
-from mpc.testing.faults import Fault, altered
+from mpc.testing.faults import HARMLESS, Fault, altered
 from mpc.wire import Header
 from protocols.beaver import multiply
 from protocols.truncation import truncate
@@ -37,11 +37,11 @@ def test_all_faults_of_all_frames_of_two_owners() -> None:
     saw = check(several=40)
     assert saw.frames >= 50
     assert saw.tried == len(KINDS) * saw.frames + 40
-    assert saw.recovered["delayed"] == saw.recovered["repeated"] == saw.frames
-    for kind in ("dropped", "dropped unnoticed"):  # what is lost while all take their leave cannot be told from a death
-        assert saw.refused[kind] <= 6
+    for kind in HARMLESS:  # in the parting too
+        assert saw.recovered[kind] == saw.frames
+    byes = 3 * 2  # what comes then changes no result any more
     for kind in ("truncated", "header altered", "payload altered"):
-        assert saw.recovered.get(kind, 0) == 0
+        assert saw.recovered[kind] == byes
     assert set(saw.errors) == {"peer-lost", "protocol"}
     assert "dropped " in str(saw) and f"{saw.tried} runs" in str(saw)
 
