@@ -1,7 +1,8 @@
 """How parties meet: who runs what, on which shapes, by which plan; then the seeds. Before that no secret moves.
 
     hello    version, the scenario's public facts, nonces      everyone <-> everyone
-    shapes   each owner's row counts, and its columns' names under a key that the helper does not have
+    shapes   each owner's row counts, and its columns' names under a key that the helper does not have; where columns
+             are split, the owners tell each other (not the helper) the names, for the model is about all of them
     agree    the plan's digest and constants; the owners tell the helper how many columns they share
     seeds    owner -> owner: the seed of their pair; helper -> owner: the seed it deals from, and its own digest
 
@@ -12,8 +13,8 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from mpc.channel import Channel
@@ -22,6 +23,9 @@ from mpc.plan import Plan
 from mpc.prg import SEED_BYTES, Entropy, derive
 from mpc.round import Blob, Round
 from mpc.session import link_key, session_id
+
+LONGEST_NAME = 200
+"""Of a column, in characters, where owners tell each other their columns' names."""
 
 _LIMIT = 1 << 22
 _T = TypeVar("_T")
@@ -48,12 +52,14 @@ class Offer:
         facts: the scenario's public facts, as JSON values by dotted key.
         rows: an owner's numbers of training and test rows; None for the helper.
         columns: an owner's column names in order; None for the helper.
+        has_target: where every owner has columns of its own: whether this one has the target; None elsewhere.
     """
 
     version: str
     facts: Mapping[str, Any]
     rows: tuple[int, int] | None
     columns: tuple[str, ...] | None
+    has_target: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -62,15 +68,40 @@ class Agreement:
 
     session: bytes
     rows: Mapping[str, tuple[int, int]]  # each owner's training and test rows
-    columns: tuple[str, ...]  # that all owners have; empty at the helper
+    columns: tuple[str, ...]  # that all owners have, or this owner's own where columns are split; empty at the helper
     plan: Plan
     pair_seeds: Mapping[str, bytes]
     dealing_seeds: Mapping[str, bytes]  # at the helper by owner; at an owner under the helper's name
+    split: SplitColumns | None = None  # at an owner where columns are split
+    owners_key: bytes = field(default=b"", repr=False)  # of this session, known to the owners alone
 
     @property
     def context(self) -> bytes:
         """What every key of the session is bound to."""
         return binding(self.session, self.plan)
+
+
+@dataclass(frozen=True)
+class SplitColumns:
+    """Which owner has which columns, in the owners' order, and who has the target."""
+
+    columns: Mapping[str, tuple[str, ...]]
+    target_owner: str
+
+    @property
+    def count(self) -> int:
+        """How many columns all owners have together."""
+        return sum(len(names) for names in self.columns.values())
+
+
+@dataclass(frozen=True)
+class _Shapes:
+    """Each owner's rows; at an owner the columns that it computes with, and how many the model has."""
+
+    rows: Mapping[str, tuple[int, int]]
+    columns: tuple[str, ...]
+    count: int
+    split: SplitColumns | None = None
 
 
 PlanMaker = Callable[[Mapping[str, tuple[int, int]], int], Plan]
@@ -89,16 +120,17 @@ def meet(
 
     Raises:
         DisagreementError: parties run different versions, scenarios, plans or constants; says which and how.
-        DataError: the owners share no column.
+        DataError: the owners share no column; or, where columns are split, not exactly one has the target.
     """
     me = channel.me
-    session, name_key = _hello(channel, table, offer, entropy, connect_seconds)
-    rows, columns, count = _shapes(channel, table, offer, name_key)
+    session, owners_key = _hello(channel, table, offer, entropy, connect_seconds)
+    shapes = _shapes(channel, table, offer, derive(owners_key, "column names", session) if owners_key else b"")
+    rows = shapes.rows
     plan = None
     if me != table.helper:
-        plan = make(rows, count)
+        plan = make(rows, shapes.count)
     mine = _summary(plan) if plan else {}
-    agreed = _everyone(channel, table, "agree", {**mine, "columns": count} if plan else {})
+    agreed = _everyone(channel, table, "agree", {**mine, "columns": shapes.count} if plan else {})
     if plan is None:
         counts = {peer: agreed[peer].read("columns", _count) for peer in table.owners}
         if len(set(counts.values())) != 1:
@@ -107,11 +139,12 @@ def meet(
         mine = _summary(plan)
     _compare(me, mine, {peer: said for peer, said in agreed.items() if peer != table.helper})
     pairs, dealing = _seeds(channel, table, plan, mine, entropy)
-    return Agreement(session, rows, columns, plan, pairs, dealing)
+    key = derive(owners_key, "owners", session) if owners_key else b""
+    return Agreement(session, rows, shapes.columns, plan, pairs, dealing, shapes.split, key)
 
 
 def _hello(channel: Channel, table: Table, offer: Offer, entropy: Entropy, seconds: float) -> tuple[bytes, bytes]:
-    """The session's name, and the key that the owners share for column names (empty at the helper)."""
+    """The session's name, and what the owners share to make keys of (empty at the helper)."""
     me = channel.me
     nonce, shared = entropy("hello"), entropy("names")
     parts = {peer: entropy(f"link/{peer}") for peer in table.everyone if peer != me}
@@ -134,7 +167,7 @@ def _hello(channel: Channel, table: Table, offer: Offer, entropy: Entropy, secon
     if me == table.helper:
         return session, b""
     keys = {me: shared, **{peer: got[peer].read("names", _seed) for peer in table.owners if peer != me}}
-    return session, derive(b"".join(keys[name] for name in table.owners), "column names", session)
+    return session, b"".join(keys[name] for name in table.owners)
 
 
 def _same_program(me: str, peer: str, offer: Offer, said: _Answer) -> None:
@@ -159,13 +192,13 @@ def _brief(value: Any) -> str:
     return "not set" if value is None else json.dumps(value)[:80]
 
 
-def _shapes(
-    channel: Channel, table: Table, offer: Offer, name_key: bytes
-) -> tuple[dict[str, tuple[int, int]], tuple[str, ...], int]:
-    """Each owner's rows, the columns that all owners have (at an owner), and how many."""
-    me = channel.me
+def _shapes(channel: Channel, table: Table, offer: Offer, name_key: bytes) -> _Shapes:
+    """What the owners bring. The helper is told their rows only."""
+    me, split = channel.me, offer.has_target is not None
     digests = [_name_digest(name_key, name) for name in offer.columns or ()]
-    to_owner = {"rows": offer.rows, "names": digests}
+    to_owner: dict[str, Any] = {"rows": offer.rows, "names": list(offer.columns or ()) if split else digests}
+    if split:
+        to_owner["target"] = offer.has_target
     messages = {
         peer: {} if me == table.helper else to_owner if peer != table.helper else {"rows": offer.rows}
         for peer in table.everyone
@@ -174,7 +207,9 @@ def _shapes(
     got = _exchange(channel, "shapes", messages, None)
     rows = {owner: _rows(offer.rows) if owner == me else got[owner].read("rows", _rows) for owner in table.owners}
     if offer.columns is None:
-        return rows, (), 0
+        return _Shapes(rows, (), 0)
+    if split:
+        return _split_columns(me, table, offer, rows, got)
     names = {owner: digests if owner == me else got[owner].read("names", _texts) for owner in table.owners}
     everywhere = set(digests).intersection(*names.values())
     name_of = dict(zip(digests, offer.columns, strict=True))
@@ -185,7 +220,31 @@ def _shapes(
             "give the columns the same names everywhere, or list `features` in the scenario",
             party=me,
         )
-    return rows, tuple(name_of[digest] for digest in order), len(order)
+    return _Shapes(rows, tuple(name_of[digest] for digest in order), len(order))
+
+
+def _split_columns(
+    me: str, table: Table, offer: Offer, rows: Mapping[str, tuple[int, int]], got: Mapping[str, _Answer]
+) -> _Shapes:
+    """Every owner's own columns: the model is about all of them, so the owners tell each other their names."""
+    mine = tuple(offer.columns or ())
+    names = {owner: mine if owner == me else got[owner].read("names", _plain_names) for owner in table.owners}
+    holders = [
+        owner for owner in table.owners if (offer.has_target if owner == me else got[owner].read("target", _truth))
+    ]
+    if len(holders) != 1:
+        raise target_error(holders, me)
+    split = SplitColumns(names, holders[0])
+    if not split.count:
+        raise DataError(f"{me}: no owner has a numeric column", "give the columns that predict the target", party=me)
+    return _Shapes(rows, mine, split.count, split)
+
+
+def target_error(holders: Sequence[str], me: str | None = None) -> DataError:
+    """The error where columns are split, and several owners have the target or none has."""
+    hint = "correct `target` in the scenario, or name the column otherwise at the others"
+    who = f"{' and '.join(holders)} have" if holders else "no owner has"
+    return DataError(f"{who} the target, but exactly one owner must have it", hint, party=me)
 
 
 def _name_digest(key: bytes, name: str) -> str:
@@ -309,6 +368,20 @@ def _rows(value: Any) -> tuple[int, int]:
 def _texts(value: Any) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise TypeError("not a list of texts")
+    return value
+
+
+def _plain_names(value: Any) -> tuple[str, ...]:
+    """A peer's column names, which will be printed: no control characters, no name twice."""
+    names = tuple(_texts(value))
+    if len(set(names)) < len(names) or not all(name.isprintable() and len(name) <= LONGEST_NAME for name in names):
+        raise ValueError("not names of columns")
+    return names
+
+
+def _truth(value: Any) -> bool:
+    if type(value) is not bool:
+        raise TypeError("neither true nor false")
     return value
 
 

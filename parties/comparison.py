@@ -12,7 +12,7 @@ from mpc.errors import InternalError
 from parties.scenario import Scenario
 
 
-def compare(scenario: Scenario, record: Mapping[str, Any], standardised: Sequence[float]) -> dict[str, Any]:
+def compare(scenario: Scenario, record: Mapping[str, Any], standardised: Sequence[float] | None) -> dict[str, Any]:
     """The `comparison` of a run's record.
 
     `alone`: each owner's own model, on its own training rows and on all owners' held-out rows, so that it can be held
@@ -20,22 +20,30 @@ def compare(scenario: Scenario, record: Mapping[str, Any], standardised: Sequenc
 
     Args:
         record: of the run, for its model's features.
-        standardised: the run's weights in standardised units, the intercept last.
+        standardised: the run's weights in standardised units, the intercept last; None if nobody knows them.
 
     Raises:
         DataError: an owner's data cannot be read any more, or have changed.
         InternalError: the record holds no model, or not as many weights as `standardised`.
     """
     from parties.data import load_owner_table
-    from parties.rows import own_rows, settings_for
+    from parties.rows import own_columns, own_rows, settings_for, split_of
     from protocols.training_settings import Trained
     from protocols.twin import comparison
+    from protocols.twin_vertical import vertical_comparison
 
     model = record.get("model")
-    if not model or len(standardised) != len(model["features"]) + 1:
+    if not model or (standardised is not None and len(standardised) != len(model["features"]) + 1):
         raise InternalError("there is no model to compare, or its weights are incomplete", "report this as a bug")
     features = tuple(model["features"])
+    weights = tuple(standardised) if standardised is not None else ()
+    trained = Trained(features, tuple(model["weights"]), model["intercept"], weights, record.get("metrics"))
+    if scenario.vertical:
+        tables = {owner: load_owner_table(scenario, owner) for owner in scenario.owners}
+        split = split_of(tables)
+        columns = {owner: own_columns(table, scenario, split, b"") for owner, table in tables.items()}
+        counts = {owner: (len(own.x_train), len(own.x_test)) for owner, own in columns.items()}
+        return vertical_comparison(columns, settings_for(scenario, counts, split.count), trained)
     rows = {owner: own_rows(load_owner_table(scenario, owner), scenario, features) for owner in scenario.owners}
     counts = {owner: (len(own.y_train), len(own.y_test)) for owner, own in rows.items()}
-    trained = Trained(features, tuple(model["weights"]), model["intercept"], tuple(standardised), record.get("metrics"))
     return comparison(rows, settings_for(scenario, counts, len(features)), trained)

@@ -10,9 +10,10 @@ from mpc.errors import UsageError
 from mpc.plan import Plan
 from parties.blocks import MISSING, Block, Grid, Line, count_text, plural
 from parties.data import Table
+from parties.extent import extent_from_here
 from parties.rows import row_counts, settings_for
 from parties.scenario import Scenario, SqlSource
-from parties.summary import revealed_grid
+from parties.summary import also_learnt, revealed_grid
 from parties.take_part import plan_for
 
 _STANDING_IN: Final = 100
@@ -77,14 +78,17 @@ def _asked(scenario: Scenario, me: str, table: Table | None) -> list[Block]:
     source = spec.data
     where = f"{source.database}: {source.sql.strip()}" if isinstance(source, SqlSource) else source or MISSING
     rows = [("read", where), ("target", task.target)]
+    if table is not None and not table.has_target:
+        rows = [("read", where), ("target", f"{task.target}, which another owner has")]
     if task.id is not None:
-        rows.append(("id, to find rows that repeat", task.id))
+        use = "to bring the rows into one order" if scenario.vertical else "to find rows that repeat"
+        rows.append((f"id, {use}", task.id))
     if table is None:
         rows.append(("columns and rows", "the data cannot be read"))
     else:
         train, test = row_counts(scenario, table.rows)
-        listed = scenario.task.features is not None
-        rows.append(("columns" if listed else "columns, as far as all owners have them", ", ".join(table.columns)))
+        sure = scenario.vertical or scenario.task.features is not None
+        rows.append(("columns" if sure else "columns, as far as all owners have them", ", ".join(table.columns)))
         rows.append(("rows", f"{count_text(table.rows)}: {count_text(train)} to train on, {count_text(test)} held out"))
     return [Grid(f"What is asked of the data of {me}", ("what", "which"), tuple(rows), frozenset({0, 1}))]
 
@@ -110,13 +114,10 @@ def _insecure(scenario: Scenario) -> list[Block]:
 
 def _learnt(scenario: Scenario, me: str, table: Table | None) -> list[Block]:
     """The whole plan, where the shapes are known; else what does not depend on them."""
-    own = {me: table.rows} if table is not None else {}
-    counts = {owner: own.get(owner, scenario.parties[owner].rows) for owner in scenario.owners}
-    known = {owner: count for owner, count in counts.items() if count is not None}
-    listed = scenario.task.feature_names
-    features = len(listed) if listed is not None else len(table.columns) if table is not None else 1
+    extent = extent_from_here(scenario, table)
+    known, features = extent.rows, extent.features or 1
     rows = {owner: row_counts(scenario, known.get(owner, _STANDING_IN)) for owner in scenario.owners}
-    if listed is not None and len(known) == len(scenario.owners):
+    if extent.exact and len(known) == len(scenario.owners):
         from parties.plan_text import plan_tables
 
         return [
@@ -132,10 +133,9 @@ def _learnt(scenario: Scenario, me: str, table: Table | None) -> list[Block]:
         _reveals_grid(plan),
         Line(""),
         Line(
-            f"The owners also learn each other's numbers of rows. {scenario.helper} learns those, and how many columns "
-            "the owners share, but is shown no value. How much is sent depends on the rows: state each owner's `rows`, "
-            f"and list the `features`, for the whole plan. ({plural(len(known), 'owner')} of {len(scenario.owners)} "
-            "so far.)"
+            f"{also_learnt(scenario.task.partition)} {scenario.helper} learns how many rows and columns there are, but "
+            "is shown no value. How much is sent depends on the rows: state each owner's `rows`, and list the "
+            f"`features`, for the whole plan. ({plural(len(known), 'owner')} of {len(scenario.owners)} so far.)"
         ),
     ]
 

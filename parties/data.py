@@ -21,6 +21,7 @@ from parties.data_features import Feature, choose_features, read_features
 from parties.data_missing import settle_missing
 from parties.data_read import Column, RawTable, open_source
 from parties.data_target import read_target
+from parties.data_vertical import sorted_rows, target_columns, task_here
 from parties.scenario import LogisticTask, Scenario, SqlSource
 from parties.scenario_errors import nearest, quoted
 from protocols.batches import test_count
@@ -40,7 +41,7 @@ def load_owner_table(scenario: Scenario, owner: str) -> Table:
         UsageError: the scenario does not say where this owner's data are.
         DataError: the data cannot be read, are not fit for the task, or are too few.
     """
-    spec, task = scenario.parties[owner], scenario.task
+    spec, task = scenario.parties[owner], scenario.task_of(owner)
     source = scenario.data_source(owner)
     form = TextForm(spec.encoding, spec.decimal, spec.thousands)
     table = load_table(source, task, owner, scenario.directory, form)
@@ -84,12 +85,13 @@ def load_table(
         DataError: the data cannot be read or are not fit for the task.
     """
     with open_source(source, owner, base, form or TextForm()) as raw:
-        (target_column,) = find_columns(raw, [task.target], "the target")
+        targets = target_columns(raw, task)
+        task = task_here(raw, task)
         ids = find_columns(raw, [task.id], "the id") if task.id is not None else []
-        features = choose_features(raw, task, [target_column, *ids])
-        target = read_target(raw, target_column, task.positive)
+        features = choose_features(raw, task, [*targets, *ids])
+        target = read_target(raw, targets[0], task.positive) if targets else np.zeros(raw.rows)
         features, values = _with_values(read_features(raw, features), features, task)
-        if not features:
+        if not features and not (targets and task.partition == "vertical"):
             raise raw.where.error(
                 f"there is no numeric column besides the target '{task.target}'"
                 + (f" and the id '{task.id}'" if task.id is not None else ""),
@@ -101,10 +103,14 @@ def load_table(
         for column in ids:
             check_ids(raw, column)
         complete = settle_missing(raw.where, task.missing, task.target, origins, values, target)
-        used = {column.index for column in (target_column, *ids, *(feature.column for feature in features))}
+        used = {column.index for column in (*targets, *ids, *(feature.column for feature in features))}
         ignored = tuple(_label(column) for column in raw.columns if column.index not in used)
-        notes = _notes(raw, ids, ignored, complete.note, complete.target)
-        rows = _Rows(complete.values, complete.target, complete.missing)
+        target = complete.target if targets else complete.target[:0]
+        notes = _notes(raw, ids, ignored, complete.note, target)
+        rows = _Rows(complete.values, target, complete.missing)
+        if task.partition == "vertical":
+            order, sorted_ids = sorted_rows(raw, ids[0])
+            rows = _Rows(complete.values[order], target[order] if targets else target, complete.missing, sorted_ids)
         return _table(owner, raw.where.source, names, rows, ignored, notes)
 
 
@@ -124,6 +130,7 @@ class Table:
     `digest` is the SHA-256 of all of it, for the owner's own list of what was released about which data.
     `ignored` names the columns that the source has and the task does not use; `notes` are for its owner.
     `missing` says how many values each of the columns lacked in the source, and the target, which is last.
+    Where columns are split, rows are in the order of `ids`, and `target` is empty at all owners but one.
     """
 
     owner: str
@@ -135,6 +142,12 @@ class Table:
     missing: tuple[int, ...]
     ignored: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
+    ids: tuple[str, ...] = ()
+
+    @property
+    def has_target(self) -> bool:
+        """Whether this owner has the target: where columns are split, exactly one does."""
+        return bool(self.target.size)
 
     @property
     def rows(self) -> int:
@@ -159,7 +172,7 @@ class Table:
         left = tuple(name for name in self.columns if name not in set(names))
         ignored = self.ignored + left
         missing = (*(self.missing[place] for place in places), self.missing[-1])
-        rows = _Rows(self.values[:, places], self.target, missing)
+        rows = _Rows(self.values[:, places], self.target, missing, self.ids)
         return _table(self.owner, self.source, tuple(names), rows, ignored, self.notes)
 
     def __repr__(self) -> str:
@@ -174,6 +187,7 @@ class _Rows:
     values: NDArray[np.float64]
     target: NDArray[np.float64]
     missing: tuple[int, ...]
+    ids: tuple[str, ...] = ()
 
 
 def _with_values(
@@ -204,7 +218,7 @@ def _notes(
         notes.append(
             Note("warning", f"duplicates: {rows_text(repeated)} the same as an earlier one in every column{but}")
         )
-    if target.min() == target.max():
+    if target.size and target.min() == target.max():
         notes.append(Note("warning", f"the target is {target[0]:.0f} in all of this owner's rows"))
     return tuple(notes)
 
@@ -228,4 +242,4 @@ def _table(
     digest = hashlib.sha256(repr((columns, values.shape)).encode("utf-8"))
     digest.update(values.astype("<f8", copy=False).data)
     digest.update(target.astype("<f8", copy=False).data)
-    return Table(owner, source, columns, values, target, digest.hexdigest(), rows.missing, ignored, notes)
+    return Table(owner, source, columns, values, target, digest.hexdigest(), rows.missing, ignored, notes, rows.ids)

@@ -17,6 +17,7 @@ from parties.blocks import count_text, short_bytes
 from parties.data import Table
 from parties.doctor_links import Seen
 from parties.doctor_peers import megabits
+from parties.extent import extent_from_here
 from parties.findings import Finding, of_error, ok, problem, warning
 from parties.rows import row_counts
 from parties.scenario import Scenario
@@ -42,23 +43,20 @@ class Known:
 
 def plan_from_here(scenario: Scenario, table: Table | None) -> Known | Finding:
     """The plan, as far as this party can know it before it meets the others."""
-    counts = {owner: scenario.parties[owner].rows for owner in scenario.owners}
-    if table is not None:
-        counts[table.owner] = table.rows
-    known = [count for count in counts.values() if count is not None]
-    listed = scenario.task.feature_names
-    features = len(listed) if listed is not None else len(table.columns) if table is not None else None
-    missing = [owner for owner, count in counts.items() if count is None]
+    extent = extent_from_here(scenario, table)
+    features, known = extent.features, list(extent.rows.values())
+    missing = [owner for owner in scenario.owners if owner not in extent.rows]
     if features is None or not known:
         what = " and ".join(
-            (["`features` in [task]"] if features is None else []) + (["each owner's `rows`"] if missing else [])
+            ([f"`features` in {'each [parties.NAME]' if extent.split else '[task]'}"] if features is None else [])
+            + (["each owner's `rows`"] if missing else [])
         )
         return warning("what the run needs and how long it takes is not known here", f"state {what} in the scenario")
     most = max(known)
-    rows = {owner: row_counts(scenario, count if count is not None else most) for owner, count in counts.items()}
+    rows = {owner: row_counts(scenario, extent.rows.get(owner, most)) for owner in scenario.owners}
     guesses = [f"{', '.join(missing)} had {count_text(most)} rows"] if missing else []
-    if listed is None:
-        guesses.append(f"all owners had the same {count_text(features)} columns")
+    if extent.assumption:
+        guesses.append(extent.assumption)
     try:
         return Known(plan_for(scenario, rows, features), f", as if {' and '.join(guesses)}" if guesses else "")
     except UsageError as error:

@@ -23,7 +23,7 @@ from parties.blocks import (
 )
 from parties.plan_bits import bits_facts, bits_rows, form_text
 from parties.scenario import NetworkSpec, Scenario
-from parties.summary import correlations_grid, revealed_grid
+from parties.summary import ALIGNMENT, also_learnt, correlations_grid, revealed_grid
 from protocols.training_settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -43,8 +43,10 @@ USES: Final[Mapping[str, str]] = {
     "HeldTransposeProduct": "the gradient, at each step",
     "HeldProducts": "all scores once more, for the range check",
     "BitsOfMask": "comparing, in the range check and of the owners' ranges",
-    "MultiplyTriple": "products of bits, for the same",
-    "AnyBit": "one answer for many bits, for the same",
+    "NoisyLift": "the weights in their columns' own units (split columns)",
+    "WideTruncation": "cutting those weights to fewer bits (split columns)",
+    "MultiplyTriple": "products of bits, for the same; weights times their columns' scales (split columns)",
+    "AnyBit": "one answer for many bits, for the same; whether ids are the same (split columns)",
     "MatmulTriple": "the AUC: pairs that are ranked right",
 }
 """What a training needs each kind of correlated randomness for."""
@@ -89,16 +91,12 @@ def plan_tables(plan: Plan, settings: TrainingSettings, scenario: Scenario) -> l
 
 def plan_json(plan: Plan, settings: TrainingSettings, scenario: Scenario) -> dict[str, Any]:
     """The plan as `mpc plan --json` prints it; its shape is stable under one `schema`."""
-    owners = settings.owners
     return {
         "schema": SCHEMA,
         "scenario": {
             "name": scenario.name,
             "digest": scenario.digest,
-            "rows": {
-                owner: {"train": train, "test": test}
-                for owner, train, test in zip(owners, settings.train_rows, settings.test_rows, strict=True)
-            },
+            "rows": {owner: {"train": train, "test": test} for owner, (train, test) in settings.rows_by_owner.items()},
             "features": settings.features,
             "steps": settings.step_count,
         },
@@ -234,7 +232,7 @@ def _learns_blocks(facts: dict[str, Any], plan: Plan) -> list[Block]:
     return [
         revealed_grid(record, "What the owners will learn"),
         Line(""),
-        Line("The owners also learn each other's numbers of rows."),
+        Line(also_learnt("vertical" if any(item.what == ALIGNMENT for item in plan.reveals) else "horizontal")),
         Grid(
             f"What {plan.helper} will learn", ("no value, but",), tuple((told,) for told in facts["helper"]["learns"])
         ),

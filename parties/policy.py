@@ -74,7 +74,7 @@ class Policy:
     def _reveals(self, scenario: Scenario) -> str:
         allowed = self.rules.reveals
         task = scenario.task
-        behind = {STANDARDISATION: task.standardise, RANGES: task.compare_ranges}
+        behind = {STANDARDISATION: task.standardise and task.partition == "horizontal", RANGES: task.compare_ranges}
         asked = [*task.reveal, *(name for name, wanted in behind.items() if wanted)]
         refused = [what for what in asked if allowed is not None and what not in allowed]
         return f"{_listed('reveals', allowed)}, but it reveals {quoted(refused)}" if refused else ""

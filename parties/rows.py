@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from mpc.errors import DataError
+from mpc.handshake import SplitColumns, target_error
 from parties.data import Table
+from parties.data_vertical import digest_bits
 from parties.scenario import Scenario
 from protocols.batches import split, test_count
-from protocols.training_settings import OwnRows, TrainingSettings
+from protocols.training_settings import SAME_ROWS, OwnColumns, OwnRows, TrainingSettings
 
 
 def row_counts(scenario: Scenario, rows: int) -> tuple[int, int]:
@@ -29,20 +32,60 @@ def own_rows(table: Table, scenario: Scenario, features: tuple[str, ...]) -> Own
     )
 
 
+def own_columns(table: Table, scenario: Scenario, split_columns: SplitColumns, key: bytes) -> OwnColumns:
+    """An owner's columns of the rows that all owners have, split by position in the order of their ids.
+
+    Args:
+        split_columns: who has which columns, and who the target.
+        key: of this session, known to the owners alone.
+    """
+    train, test = split(scenario.seed, SAME_ROWS, table.rows, scenario.task.test_fraction)
+    labels = (table.target[train], table.target[test]) if table.has_target else (table.target, table.target)
+    ids = digest_bits(key, table.ids)
+    names = dict(split_columns.columns)
+    x_train, x_test = table.values[train], table.values[test]
+    return OwnColumns(names, split_columns.target_owner, x_train, labels[0], x_test, labels[1], ids)
+
+
+def split_of(tables: Mapping[str, Table]) -> SplitColumns:
+    """Who has which columns and who the target, as the owners tell each other in a run.
+
+    Raises:
+        DataError: the target is not with exactly one of them.
+    """
+    holders = [owner for owner, table in tables.items() if table.has_target]
+    if len(holders) != 1:
+        raise target_error(holders)
+    return SplitColumns({owner: table.columns for owner, table in tables.items()}, holders[0])
+
+
 def settings_for(scenario: Scenario, rows: Mapping[str, tuple[int, int]], features: int) -> TrainingSettings:
     """The public settings of a training.
 
     Args:
         rows: owner -> its numbers of training and test rows.
-        features: how many columns the owners share, without the intercept.
+        features: how many columns the owners share (or have together), without the intercept.
+
+    Raises:
+        DataError: columns are split, and the owners have different numbers of rows.
     """
     task = scenario.task
+    counts = [rows[owner] for owner in scenario.owners]
+    if scenario.vertical:
+        if len(set(counts)) > 1:
+            told = ", ".join(f"{owner} {sum(rows[owner])}" for owner in scenario.owners)
+            raise DataError(
+                f"the owners have different numbers of rows: {told}",
+                'with partition = "vertical" every owner needs the same patients, each once',
+            )
+        counts = counts[:1]
     return TrainingSettings(
         owners=scenario.owners,
         helper=scenario.helper,
-        train_rows=tuple(rows[owner][0] for owner in scenario.owners),
-        test_rows=tuple(rows[owner][1] for owner in scenario.owners),
+        train_rows=tuple(train for train, _ in counts),
+        test_rows=tuple(test for _, test in counts),
         features=features,
+        partition=task.partition,
         seed=scenario.seed,
         epochs=task.epochs,
         batch_size=task.batch_size,

@@ -52,7 +52,8 @@ def _run(scenario: Scenario, folder: Path, *, compare: bool) -> dict[str, Any]:
         from parties.comparison import compare as with_plaintext
 
         model = record["model"]
-        standardised = [*model["standardised_weights"], model["standardised_intercept"]]
+        known = model["standardised_weights"]
+        standardised = None if known is None else [*known, model["standardised_intercept"]]
         record["comparison"] = with_plaintext(scenario, record, standardised)
     return record
 

@@ -39,6 +39,7 @@ from parties.scenario_models import (
     TestingSpec,
     split_address,
 )
+from parties.scenario_partition import check_partition, task_of
 from parties.scenario_unbuilt import unbuilt_role, without_unbuilt
 
 __all__ = [
@@ -102,6 +103,7 @@ def load_scenario(path: Path) -> Scenario:
         check_columns(task, problems)
     if task is not None and parties is not None:
         task = settled_reveal(task, parties, problems)
+        check_partition(task, parties, problems)
     if problems or head is None or task is None or parties is None:
         raise refuse(str(path), problems)
     return Scenario(
@@ -151,6 +153,15 @@ class Scenario(BaseModel):
     def helper(self) -> str:
         """The helper's name."""
         return next(name for name, party in self.parties.items() if party.role == "helper")
+
+    @property
+    def vertical(self) -> bool:
+        """Whether the owners have other columns of the same rows."""
+        return self.task.partition == "vertical"
+
+    def task_of(self, owner: str) -> LogisticTask:
+        """The task as it concerns one owner's table: where columns are split, with that owner's `features`."""
+        return task_of(self.task, self.parties[owner])
 
     @property
     def directory(self) -> Path:
@@ -285,7 +296,7 @@ def _read_party(name: str, raw: object, problems: list[Problem]) -> PartySpec | 
             raw = {**raw, "data": source}
     party = read_table(PartySpec, raw, table, problems, _ELSEWHERE)
     if party is not None and party.role == "helper":
-        for key in ("data", "encoding", "decimal", "thousands", "rows"):
+        for key in ("data", "encoding", "decimal", "thousands", "features", "rows"):
             if key in party.model_fields_set:
                 problems.append(Problem(f"{table} has {key}, but a helper has none", f"remove '{key}' there"))
     return party if len(problems) == before else None

@@ -91,6 +91,9 @@ class PartySpec(_Table):
     )
     decimal: Literal[".", ","] = Field(default=".", description='"." or ","')
     thousands: Literal[",", ".", " ", "'"] | None = Field(default=None, description='",", ".", " " or "\'"')
+    features: Annotated[Names, Field(min_length=1)] | None = Field(
+        default=None, description="a list of one or more column names"
+    )
     rows: Count | None = Field(default=None, description=A_COUNT)
     address: Annotated[str, AfterValidator(_an_address)] | None = Field(
         default=None, description='"host:port", such as "10.0.0.5:7101" or "[::1]:7101"'
@@ -102,7 +105,7 @@ class LogisticTask(_Table):
     """Train one logistic regression on the rows of all owners."""
 
     kind: Literal["logistic_regression"] = Field(description='"logistic_regression"')
-    partition: Literal["horizontal"] = Field(default="horizontal", description='"horizontal"')
+    partition: Literal["horizontal", "vertical"] = Field(default="horizontal", description='"horizontal" or "vertical"')
     target: Text = Field(description="the name of the 0/1 column to predict")
     positive: Annotated[Text, BeforeValidator(_as_text)] | None = Field(
         default=None, description='the target\'s value that counts as 1, such as "malignant"'

@@ -14,7 +14,6 @@ ROLES = ("server", "client")
 
 _ONLY_VALUES = {
     "kind": "logistic_regression",
-    "partition": "horizontal",
     "solver": "sgd",
 }
 

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 TOP_WEIGHTS: Final = 5
 _PLACES: Final = {RESULT: "Record", REPORT: "Report"}
+ALIGNMENT: Final = "row alignment"
+"""What is revealed only where the owners have other columns of the same rows."""
+
 RowSet = Literal["train", "test"]
 
 
@@ -302,11 +305,19 @@ def _counted(reveals: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 def nothing_else(record: Mapping[str, Any]) -> str:
     """What nobody learnt, and what the helper did."""
     helpers = [str(n) for n, entry in table(record.get("parties")).items() if table(entry).get("role") == "helper"]
+    split = any(table(item).get("what") == ALIGNMENT for item in entries(record.get("revealed")))
     helper = f" {', '.join(helpers)} was shown no value, only how many rows and columns there are." if helpers else ""
     return (
         "Nothing else was opened but under uniform masks, each used once. "
-        f"The owners also know each other's numbers of rows.{helper}"
+        f"{also_learnt('vertical' if split else 'horizontal')}{helper}"
     )
+
+
+def also_learnt(partition: str) -> str:
+    """What owners learn of each other beside what is opened."""
+    if partition == "vertical":
+        return "The owners also learn the names of each other's columns, and who has the target."
+    return "The owners also learn each other's numbers of rows."
 
 
 def owners_of(record: Mapping[str, Any]) -> list[str]:

@@ -24,13 +24,14 @@ from mpc.transport import Identity, Transport
 from parties.data import Table as DataTable
 from parties.data import load_owner_table
 from parties.releases import Releases, release_of
-from parties.rows import own_rows, row_counts, settings_for, warnings_after, warnings_before
+from parties.rows import own_columns, own_rows, row_counts, settings_for, warnings_after, warnings_before
 from parties.scenario import Scenario
 from parties.supervisor import Reporter
 from parties.version import VERSION
 from protocols.training_form import constants_digest
 from protocols.training_job import training_job
 from protocols.training_settings import Trained
+from protocols.vertical_job import vertical_job
 
 LOOPBACK_PATIENCE = 3.0
 PATIENCE = 30.0
@@ -135,7 +136,7 @@ def _play(
         trace.restart_counts()
         trace.stage("running", 0, 0)
         if table is not None:
-            for warning in warnings_before(agreement.rows.values(), len(agreement.columns)):
+            for warning in warnings_before(*_extent(scenario, agreement)):
                 say(warning)
             trained = _train(scenario, players, channel, agreement, trace, table)
             for warning in warnings_after(trained.metrics):
@@ -153,19 +154,32 @@ def _play(
 def plan_for(scenario: Scenario, rows: Mapping[str, tuple[int, int]], features: int) -> Plan:
     """The plan of a scenario's run, given each owner's rows and how many columns the owners share."""
     settings = settings_for(scenario, rows, features)
-    return make_plan(
-        lambda p: training_job(p, None, settings), scenario.owners, scenario.helper, constants_digest(settings)
-    )
+    job = vertical_job if scenario.vertical else training_job
+    return make_plan(lambda p: job(p, None, settings), scenario.owners, scenario.helper, constants_digest(settings))
 
 
 def _train(
     scenario: Scenario, players: Table, channel: Channel, agreement: Agreement, trace: Trace, table: DataTable
 ) -> Trained:
+    result: Trained
     rows = {owner: agreement.rows[owner] for owner in scenario.owners}
+    if agreement.split is not None:
+        settings = settings_for(scenario, rows, agreement.split.count)
+        columns = own_columns(table, scenario, agreement.split, agreement.owners_key)
+        result = play_owner(channel, players, agreement, trace, lambda p: vertical_job(p, columns, settings))
+        return result
     settings = settings_for(scenario, rows, len(agreement.columns))
     own = own_rows(table, scenario, agreement.columns)
-    result: Trained = play_owner(channel, players, agreement, trace, lambda p: training_job(p, own, settings))
+    result = play_owner(channel, players, agreement, trace, lambda p: training_job(p, own, settings))
     return result
+
+
+def _extent(scenario: Scenario, agreement: Agreement) -> tuple[list[tuple[int, int]], int]:
+    """The rows that are trained on, a pair of counts for each owner that has its own, and the model's features."""
+    rows = [agreement.rows[owner] for owner in scenario.owners]
+    if agreement.split is not None:
+        return rows[:1], agreement.split.count
+    return rows, len(agreement.columns)
 
 
 @contextmanager
@@ -205,7 +219,8 @@ def _offer(scenario: Scenario, table: DataTable | None) -> Offer:
     facts = public_facts(scenario)
     if table is None:
         return Offer(VERSION, facts, None, None)
-    return Offer(VERSION, facts, row_counts(scenario, table.rows), table.columns)
+    has_target = table.has_target if scenario.vertical else None
+    return Offer(VERSION, facts, row_counts(scenario, table.rows), table.columns, has_target)
 
 
 def public_facts(scenario: Scenario) -> dict[str, Any]:
@@ -267,8 +282,8 @@ def _result(
             "features": list(trained.features),
             "weights": list(trained.weights),
             "intercept": trained.intercept,
-            "standardised_weights": list(trained.standardised[:-1]),
-            "standardised_intercept": trained.standardised[-1],
+            "standardised_weights": list(trained.standardised[:-1]) if trained.standardised else None,
+            "standardised_intercept": trained.standardised[-1] if trained.standardised else None,
         }
     return {
         "party": {"role": scenario.parties[me].role, "pid": os.getpid(), **measured, "seconds": seconds},

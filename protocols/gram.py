@@ -58,13 +58,31 @@ async def hold_gram(p: Party, x: Held, own: Array, sizes: Sequence[int], scale: 
     return await hold(p, Share(np.concatenate((gram.value, ones.value), axis=1), scale))
 
 
+async def hold_gram_of_columns(p: Party, own: Array, exact_scale: int, scale: int) -> Held:
+    """As `hold_gram`, where every owner has columns of its own of the same rows: G = sum_i X_i X_i^T, at no product.
+
+    Args:
+        own: this owner's own columns as ring elements (m, d_i), at half of `exact_scale`.
+
+    1 round; reveals G less a uniform mask.
+    """
+    rows = own.shape[0]
+    block = p.compute(_rounded_gram, own, exact_scale - scale, shape=(rows, rows))
+    ones = p.public(p.constant(1 << scale, (rows, 1), scale))
+    return await hold(p, Share(np.concatenate((block, ones.value), axis=1), scale))
+
+
+def _rounded_gram(own: Array, shift: int) -> Array:
+    """X X^T, exact in integers, then divided by 2^shift and rounded."""
+    exact = matmul(own, own.T).reshape(len(own), len(own)).view(np.int64)
+    return ((exact + (1 << (shift - 1))) >> shift).view(np.uint64)
+
+
 def _own_block(p: Party, owner: int, own: Array, size: int, exact_scale: int, scale: int) -> Share:
     """G among one owner's rows: exact in integers, then rounded, and shared."""
     name, block = p.owners[owner], None
     if name == p.name and not p.dry:
-        shift = exact_scale - scale
-        exact = matmul(own, own.T).reshape(size, size).view(np.int64)
-        block = ((exact + (1 << (shift - 1))) >> shift).view(np.uint64)
+        block = _rounded_gram(own, exact_scale - scale)
     return p.input(name, block, (size, size), scale)
 
 

@@ -11,7 +11,7 @@ from mpc.share import Share
 from protocols.batches import batches
 from protocols.bit_budget import LOW_MARGIN, WEIGHT_LIMIT, X_SCALE
 from protocols.dual import DualDescent, check_scores, descend_dual, dual_weights
-from protocols.gram import hold_gram
+from protocols.gram import hold_gram, hold_gram_of_columns
 from protocols.held import Rows, hold
 from protocols.logistic import Descent, descend
 from protocols.range_check import Limits, check_range
@@ -25,8 +25,8 @@ async def solve(
     """[w] (d + 1,), the intercept last, once it is known that no score or weight left its range.
 
     Args:
-        x: all owners' training rows (m, d), one owner's after another's, at scale X_SCALE.
-        own: this owner's own rows as ring elements, as they are in x.
+        x: all owners' training rows (m, d), one owner's rows (or columns) after another's, at scale X_SCALE.
+        own: this owner's own rows (or columns) as ring elements, as they are in x.
         y: labels 0 and 1 (m,) at scale 0.
         how: the public numbers of the steps, as `descent_for` gives them.
 
@@ -39,7 +39,7 @@ async def solve(
         settings.seed,
         settings.epochs,
         settings.batch_size,
-        dict(zip(settings.owners, settings.train_rows, strict=True)),
+        dict(zip(settings.row_groups, settings.train_rows, strict=True)),
     )
     if isinstance(how, DualDescent):
         return await _train_dual(p, x, own, y, steps, how, settings)
@@ -64,7 +64,10 @@ async def _train_dual(
     """The same weights by the Gram matrix of all rows. 2 rounds a step."""
     held = await hold(p, x)
     p.stage("Gram matrix")
-    gram = await hold_gram(p, held, own, settings.train_rows, how.bits.g)
+    if settings.partition == "vertical":
+        gram = await hold_gram_of_columns(p, own, 2 * held.scale, how.bits.g)
+    else:
+        gram = await hold_gram(p, held, own, settings.train_rows, how.bits.g)
     p.stage("training", 0, len(steps))
     u, seen = await descend_dual(p, gram, y, steps, how)
     p.stage("range check", 0, len(steps))

@@ -11,7 +11,8 @@ from mpc.fixed import encode
 from mpc.ghost import Array, ghost
 from mpc.party import Party
 from mpc.share import Share
-from protocols.bit_budget import SMALLEST_DEVIATION, X_LIMIT, X_SCALE
+from protocols.bit_budget import SMALLEST_DEVIATION, X_SCALE
+from protocols.column_fit import check_fit
 from protocols.data_summary import summarise
 from protocols.dual import DualDescent
 from protocols.metrics import Bins, Scored, bins_for, evaluate, mean_score
@@ -19,8 +20,6 @@ from protocols.solve import solve
 from protocols.standardise import Moments, moments
 from protocols.training_form import descent_for
 from protocols.training_settings import DataSummary, OwnRows, Trained, TrainingSettings
-
-_COARSEST = 2.0**-6  # the smallest typical size of a feature that X_SCALE bits still hold to three digits
 
 
 async def training_job(p: Party, own: OwnRows | None, settings: TrainingSettings) -> Trained | None:
@@ -43,7 +42,10 @@ async def training_job(p: Party, own: OwnRows | None, settings: TrainingSettings
     train = scaling.apply(own.x_train)
     if isinstance(how, DualDescent) and settings.standardise:
         p.insist(lambda: _wide_enough(scaling, own.names), lambda: DataError("a feature does not fit"))
-    p.insist(lambda: _fits(train, own.names, p.name, settings.standardise), lambda: DataError("a feature does not fit"))
+    p.insist(
+        lambda: check_fit(train, own.names, p.name, standardised=settings.standardise),
+        lambda: DataError("a feature does not fit"),
+    )
 
     p.stage("sharing")
     own_words = p.compute(encode, train, X_SCALE, shape=train.shape)
@@ -92,27 +94,6 @@ def _input_rows(p: Party, own: Array, labels: Array, settings: TrainingSettings)
 
 def _scored(p: Party, x: Array, y: Array, weights: Array) -> Scored:
     return Scored(p.compute(lambda: x @ weights[:-1] + weights[-1], shape=(len(x),)), y)
-
-
-def _fits(train: Array, names: tuple[str, ...], owner: str, standardised: bool) -> bool:
-    """Whether an owner's features fit fixed point; raises a DataError that names the column if not."""
-    for name, column in zip(names, train.T, strict=True):
-        largest = np.abs(column).max(initial=0.0)
-        if largest > X_LIMIT:
-            raise DataError(
-                f"{owner}: column {name} has values beyond {X_LIMIT:g} as it enters the training",
-                "set standardise = true, or rescale or clip the column",
-                party=owner,
-            )
-        # A standardised column is fine over all owners, even where one owner's few rows lie close to the mean.
-        typical = np.sqrt(np.mean(column**2)) if column.size and not standardised else 0.0
-        if 0 < typical < _COARSEST:
-            raise DataError(
-                f"{owner}: column {name} has values too small for {X_SCALE} fractional bits",
-                "set standardise = true, or rescale the column",
-                party=owner,
-            )
-    return True
 
 
 def _wide_enough(scaling: Moments, names: tuple[str, ...]) -> bool:

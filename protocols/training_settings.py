@@ -9,10 +9,20 @@ import numpy as np
 
 from mpc.ghost import Array
 
+SAME_ROWS = "all owners"
+"""The one group of rows where every owner has the same ones; no owner's name has a space in it."""
+
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """All that is public about a training: the same at every party, the helper too."""
+    """All that is public about a training: the same at every party, the helper too.
+
+    Args:
+        train_rows: each owner's number of training rows; where columns are split, one number, that of all owners.
+        test_rows: likewise of held-out rows.
+        features: how many columns the model has, without the intercept.
+        partition: "horizontal": every owner has rows of its own; "vertical": every owner has columns of its own.
+    """
 
     owners: tuple[str, ...]
     helper: str
@@ -30,6 +40,20 @@ class TrainingSettings:
     form: Literal["auto", "primal", "dual"] = "auto"  # auto: see training_form.py
     missing: bool = False  # whether to reveal how many values are missing: see data_summary.py
     compare_ranges: bool = False  # whether to reveal in which columns the owners' values differ much in size
+    partition: Literal["horizontal", "vertical"] = "horizontal"
+
+    @property
+    def row_groups(self) -> tuple[str, ...]:
+        """The names under which rows are split and ordered: each owner's own, or of all owners at once."""
+        return self.owners if self.partition == "horizontal" else (SAME_ROWS,)
+
+    @property
+    def rows_by_owner(self) -> dict[str, tuple[int, int]]:
+        """Each owner's numbers of training and held-out rows; where columns are split, all have the same rows."""
+        counts = tuple(zip(self.train_rows, self.test_rows, strict=True))
+        return dict(
+            zip(self.owners, counts if self.partition == "horizontal" else counts * len(self.owners), strict=True)
+        )
 
     @property
     def step_count(self) -> int:
@@ -61,8 +85,32 @@ class DataSummary:
 
 
 @dataclass(frozen=True)
+class OwnColumns:
+    """One owner's own columns of rows that all owners have, in the order that all agree on.
+
+    Args:
+        names: each owner's columns, by owner in the scenario's order.
+        target_owner: who has the labels.
+        x_train: training rows of this owner's columns, float64 (m, d_i); x_test: likewise, held out.
+        y_train: labels 0/1 (m,), or of shape (0,) where another owner has them; y_test: likewise.
+        ids: a keyed digest of the rows' ids in order, as bits (alignment.DIGEST_BITS,).
+    """
+
+    names: dict[str, tuple[str, ...]]
+    target_owner: str
+    x_train: Array = field(repr=False)
+    y_train: Array = field(repr=False)
+    x_test: Array = field(repr=False)
+    y_test: Array = field(repr=False)
+    ids: Array = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Trained:
-    """What every owner learns: weights in the features' own units and in standardised ones, the intercept last."""
+    """What every owner learns: weights in the features' own units and in standardised ones, the intercept last.
+
+    `standardised` is empty where those would tell how an owner's columns are distributed.
+    """
 
     features: tuple[str, ...]
     weights: tuple[float, ...]

@@ -6,6 +6,7 @@ model is compared with: the same training on all rows in the clear, and what eac
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -71,7 +72,7 @@ def fit_twin(x: Array, y: Array, steps: Sequence[Rows], rate: float, l2: float, 
 
 def pooled(rows: Sequence[OwnRows], settings: TrainingSettings) -> TwinModel:
     """What the joint training should give: the same batches over the rows of all owners, in the settings' order."""
-    counts = {owner: len(own.y_train) for owner, own in zip(settings.owners, rows, strict=True)}
+    counts = {owner: len(own.y_train) for owner, own in zip(settings.row_groups, rows, strict=True)}
     x = np.concatenate([own.x_train for own in rows])
     y = np.concatenate([own.y_train for own in rows])
     return _fit(x, y, counts, settings)
@@ -149,7 +150,11 @@ def comparison(
 
 def weight_difference(trained: Trained, twin: TwinModel) -> float:
     """The largest difference of a weight or the intercept, in standardised units."""
-    return float(np.abs(np.array(trained.standardised) - twin.weights).max())
+    found = np.array(trained.standardised)
+    if not found.size:  # the model is known in the columns' own units only
+        own = np.array(trained.weights)
+        found = np.append(own * twin.deviation, trained.intercept + math.fsum(own * twin.mean))
+    return float(np.abs(found - twin.weights).max())
 
 
 def sigmoid(z: Array) -> Array:

@@ -397,3 +397,40 @@ def test_a_long_setting_is_told_in_short() -> None:
     facts = {"name": "x" * 10_000, "seed": 7}
     found = first_hand(run(offers={"hospital_b": offer_of("hospital_b", facts=facts)}))
     assert all(len(error.message) < 400 for error in found.values())
+
+
+# Where columns are split
+
+
+def split_offers(columns: Mapping[str, tuple[str, ...]], target: str = TWO[0]) -> dict[str, Any]:
+    return {owner: offer_of(owner, columns=names, has_target=owner == target) for owner, names in columns.items()}
+
+
+def test_split_columns_are_told_to_owners_only() -> None:
+    columns = {"hospital_a": ("age", "dose"), "hospital_b": (), "hospital_c": ("size",)}
+    told = run(THREE, offers=split_offers(columns, "hospital_b"))
+    agreements = {name: one.agreement for name, one in told.played.items()}
+    for owner in THREE:
+        split = agreements[owner].split
+        assert split is not None and (split.target_owner, split.count) == ("hospital_b", 3)
+        assert dict(split.columns) == columns
+        assert agreements[owner].columns == columns[owner]
+        assert agreements[owner].owners_key == agreements[THREE[0]].owners_key != b""
+    assert agreements[HELPER].split is None and agreements[HELPER].owners_key == b""
+
+
+@pytest.mark.parametrize("target", [(), TWO])
+def test_exactly_one_owner_has_the_target(target: tuple[str, ...]) -> None:
+    offers = {owner: offer_of(owner, columns=(f"x_{owner}",), has_target=owner in target) for owner in TWO}
+    ended = run(offers=offers)
+    assert all(errors(ended)[owner].code == DataError.code for owner in TWO)
+    found = first_hand(ended)  # the other may have been told first
+    assert found
+    assert all("exactly one owner must have it" in error.message for error in found.values())
+
+
+@pytest.mark.parametrize("names", [("a\x1b[2J",), ("a", "a"), ("x" * 201,)])
+def test_names_that_cannot_be_printed_are_refused(names: tuple[str, ...]) -> None:
+    found = first_hand(run(offers=split_offers({"hospital_a": ("age",), "hospital_b": names})))
+    assert isinstance(found["hospital_a"], ProtocolError)
+    assert "malformed 'names'" in found["hospital_a"].message

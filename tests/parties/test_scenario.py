@@ -284,7 +284,6 @@ def test_missing_values_are_told_only_where_there_may_be_some(tmp_path: Path) ->
 
 
 NOT_BUILT = [
-    (('partition = "horizontal"', 'partition = "vertical"'), ['partition = "vertical"', '"horizontal"']),
     (('solver = "sgd"', 'solver = "nesterov"'), ['solver = "nesterov"', '"sgd"']),
     (("learning_rate = 1", 'learning_rate = "auto"'), ['learning_rate = "auto"', "give a number"]),
     (('reveal = ["metrics", "model"]', 'reveal = ["metrics"]'), ['reveal without "model"', "use reveal ="]),

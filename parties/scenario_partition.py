@@ -1,0 +1,73 @@
+"""What `partition = "vertical"`, where owners have other columns of the same rows, asks of the other settings."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from parties.scenario_errors import Problem, quoted
+from parties.scenario_models import LogisticTask, PartySpec
+
+_VERTICAL = '[task] partition = "vertical"'
+
+
+def task_of(task: LogisticTask, spec: PartySpec) -> LogisticTask:
+    """The task as it concerns one owner's table: where columns are split, its own features and their categories."""
+    if task.partition == "horizontal":
+        return task
+    listed = spec.features
+    categories = {name: levels for name, levels in task.categories.items() if listed is None or name in listed}
+    return task.model_copy(update={"features": listed, "categories": categories})
+
+
+def check_partition(task: LogisticTask, parties: Mapping[str, PartySpec], problems: list[Problem]) -> None:
+    """Settings that go with one way of splitting the data only."""
+    owners = {name: party for name, party in parties.items() if party.role == "owner"}
+    if task.partition == "horizontal":
+        listed = [name for name, party in owners.items() if party.features is not None]
+        if listed:
+            message = f"[parties.{listed[0]}] has features, but all owners have the same columns"
+            problems.append(Problem(message, 'list them once, in [task], or set partition = "vertical"'))
+        return
+    if task.id is None:
+        problems.append(Problem(f"{_VERTICAL} needs `id`", "name the column that says whose row it is"))
+    if task.features is not None:
+        hint = "list each owner's own columns in its [parties.NAME], or leave them out"
+        problems.append(Problem("[task] features is for owners with the same columns", hint))
+    if task.missing == "drop":
+        hint = 'take those patients out everywhere before the run, or set missing = "mean"'
+        problems.append(Problem(f'[task] missing = "drop" cannot go with {_VERTICAL[7:]}: rows would not match', hint))
+    if task.compare_ranges:
+        hint = "remove it"
+        problems.append(Problem("[task] compare_ranges is for owners with the same columns", hint))
+    for what in ("metrics", "missing"):
+        if what in task.reveal:
+            message = f'[task] reveal = ["{what}"] is not available with {_VERTICAL[7:]}'
+            problems.append(Problem(message, 'use reveal = ["model"]'))
+    _check_owners(task, owners, problems)
+
+
+def _check_owners(task: LogisticTask, owners: Mapping[str, PartySpec], problems: list[Problem]) -> None:
+    for name, party in owners.items():
+        listed = party.features or ()
+        for what, column in (("target", task.target), ("id", task.id)):
+            if column in listed:
+                problems.append(
+                    Problem(f"[parties.{name}] features lists the {what} '{column}'", "remove it from features")
+                )
+        repeated = [column for column, times in Counter(listed).items() if times > 1]
+        if repeated:
+            message = f"[parties.{name}] features lists {quoted(repeated)} more than once"
+            problems.append(Problem(message, "list each once"))
+    if all(party.features is not None for party in owners.values()):
+        everything = {column for party in owners.values() for column in party.features or ()}
+        unknown = [column for column in task.categories if column not in everything]
+        if unknown:
+            message = f"[task.categories] names {quoted(unknown)}, which no owner lists"
+            problems.append(Problem(message, "add it to an owner's features, or remove it there"))
+    counts = {name: party.rows for name, party in owners.items() if party.rows is not None}
+    if len(set(counts.values())) > 1:
+        told = " and ".join(f"{name} {count}" for name, count in counts.items())
+        problems.append(
+            Problem(f"the owners have different rows ({told})", f"with {_VERTICAL[7:]} all have the same patients")
+        )

@@ -1,0 +1,40 @@
+"""Do all owners have the same rows in the same order? One declared bit, by one keyed digest of each owner's whole list.
+
+The digests never leave their owners: they enter as shares, and only whether all bits of d_1 + d_i (exclusive or) are
+zero is opened. So an owner whose list differs cannot even test guesses of the others' lists against their digests, as
+it could if those were sent; and there is no digest of a single id, which could be found by trying all ids.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mpc.errors import BeaverlodgeError
+from mpc.ghost import Array
+from mpc.party import Party
+from mpc.ring import B8
+from mpc.share import Share
+from protocols.comparison import any_set
+
+DIGEST_BITS = 128  # two lists that differ have equal digests with chance 2^-128
+
+
+async def check_aligned(p: Party, digest: Array, error: BeaverlodgeError) -> None:
+    """Raise `error` unless every owner's `digest` is the same.
+
+    Args:
+        digest: this owner's own, DIGEST_BITS bits as uint8 (DIGEST_BITS,), under a key that all owners have.
+
+    2 rounds; reveals one word: zero if all are the same, else uniform.
+    """
+    digests = [
+        p.input(owner, digest if owner == p.name and not p.dry else None, (DIGEST_BITS,), 0, B8) for owner in p.owners
+    ]
+    differences = np.concatenate([(digests[0] + other).value for other in digests[1:]])
+    word = await any_set(
+        p,
+        Share(differences, 0, B8),
+        what="row alignment",
+        why="one bit: zero if all owners have the same ids, else a random word",
+    )
+    p.insist(lambda: not word.value.any(), lambda: error)

@@ -1,0 +1,159 @@
+"""The job where every owner has other columns of the same patients: one logistic regression on all of them.
+
+Nothing is told to make the rows fit each other but whether the owners' lists of ids are equal, and nothing to make
+the columns comparable: each owner standardises its own. The model leaves the sharing in the columns' own units.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mpc.errors import DataError
+from mpc.fixed import encode
+from mpc.ghost import Array, ghost
+from mpc.party import Party
+from mpc.share import Public, Share
+from protocols.alignment import DIGEST_BITS, check_aligned
+from protocols.bit_budget import X_SCALE
+from protocols.column_fit import check_fit
+from protocols.own_units import FACTOR_SCALE, LARGEST_FACTOR, UNITS_RING, in_own_units
+from protocols.solve import solve
+from protocols.standardise import Moments
+from protocols.training_form import descent_for
+from protocols.training_settings import OwnColumns, Trained, TrainingSettings
+
+_CONSTANT = 2.0**-40  # a spread below this part of the mean is the rounding of its sum
+
+
+async def vertical_job(p: Party, own: OwnColumns | None, settings: TrainingSettings) -> Trained | None:
+    """Check that the rows are the same, standardise, train, check the range, reveal the model. A dry party has no rows.
+
+    Reveals whether all owners' ids are the same, whether the range held, and the model in the columns' own units: the
+    weights would be the same numbers had the owners put their columns into one table. Means and deviations stay with
+    the columns' owner. All else that is opened is under uniform masks.
+
+    Raises:
+        DataError: the owners' ids differ; a column of this owner is constant, too large or too small for fixed point.
+        ProtocolError: a score or a weight left its range; then nothing about the model was opened.
+    """
+    own = own or _blank_columns(p, settings)
+    how = descent_for(settings)
+    p.stage("alignment")
+    await check_aligned(p, own.ids, _misaligned())
+
+    p.stage("standardisation")
+    scaling = _scaling(p, own, settings)
+    train = scaling.apply(own.x_train)
+    p.insist(
+        lambda: check_fit(train, own.names[p.name], p.name, standardised=bool(settings.standardise)),
+        lambda: DataError("a feature does not fit"),
+    )
+
+    p.stage("sharing")
+    words = p.compute(encode, train, X_SCALE, shape=train.shape)
+    x, y = _input_columns(p, words, own, settings)
+    w = await solve(p, x, words, y, how, settings)
+
+    p.stage("model")
+    opened = await _reveal_model(p, w, scaling, own, settings)
+    p.stage("done")
+    return None if p.dry else _trained(own, opened.real(), settings)
+
+
+def _misaligned() -> DataError:
+    return DataError(
+        "the owners' lists of ids differ, though they are equally long",
+        "every owner needs the same patients, each once, with ids written the same way (letter case aside); nothing "
+        "more was told of the lists, so compare them by a way that you agreed on",
+    )
+
+
+def _scaling(p: Party, own: OwnColumns, settings: TrainingSettings) -> Moments:
+    """This owner's own means and deviations over the training rows; nobody else gets them."""
+    width = own.x_train.shape[1:]
+    if not settings.standardise:
+        return Moments(p.compute(np.zeros, width, shape=width), p.compute(np.ones, width, shape=width))
+    mean = p.compute(lambda: own.x_train.mean(axis=0), shape=width)
+    spread = p.compute(lambda: np.sqrt(((own.x_train - mean) ** 2).mean(axis=0)), shape=width)
+    p.insist(lambda: _check_spread(p.name, own.names[p.name], mean, spread), lambda: DataError("a constant column"))
+    return Moments(mean, spread)
+
+
+def _check_spread(owner: str, names: tuple[str, ...], mean: Array, spread: Array) -> bool:
+    constant = [n for n, m, s in zip(names, mean, spread, strict=True) if not s > abs(m) * _CONSTANT]
+    if constant:
+        raise DataError(
+            f"{owner}: column {', '.join(constant)} has the same value in all training rows",
+            "leave it out of `features`: a constant column tells the model nothing",
+            party=owner,
+        )
+    narrow = [n for n, m, s in zip(names, mean, spread, strict=True) if max(1.0, abs(m)) >= s * LARGEST_FACTOR]
+    if narrow:
+        raise DataError(
+            f"{owner}: column {', '.join(narrow)} has values too close to each other",
+            "give it in smaller units",
+            party=owner,
+        )
+    return True
+
+
+def _input_columns(p: Party, words: Array, own: OwnColumns, settings: TrainingSettings) -> tuple[Share, Share]:
+    """All owners' columns side by side, and the labels, from this owner's own."""
+    (rows,) = settings.train_rows
+    if p.dry:
+        return Share(words, X_SCALE), Share(ghost((rows,)))
+    parts = [
+        p.input(owner, words if owner == p.name else None, (rows, len(names)), X_SCALE).value
+        for owner, names in own.names.items()
+    ]
+    labels = own.y_train.astype(np.uint64) if own.target_owner == p.name else None
+    return Share(np.concatenate(parts, axis=1), X_SCALE), p.input(own.target_owner, labels, (rows,), 0)
+
+
+async def _reveal_model(p: Party, w: Share, scaling: Moments, own: OwnColumns, settings: TrainingSettings) -> Public:
+    """The model in the columns' own units (d + 1,), the intercept last. 1 round, or 4 with standardised columns."""
+    why = "the agreed result: the weights and the intercept"
+    if settings.standardise:
+        factors = _own_numbers(p, 1 / scaling.deviation, own)
+        shifts = _own_numbers(p, scaling.mean / scaling.deviation, own)
+        w = await in_own_units(p, w, factors, shifts)
+        why += ", in the columns' own units; means and deviations stay with their owner"
+    (opened,) = await p.reveal(w, what="model", why=why, label="model")
+    return opened
+
+
+def _own_numbers(p: Party, numbers: Array, own: OwnColumns) -> Share:
+    """One number a column, from each owner for its own columns, at FACTOR_SCALE in the ring for units."""
+    if p.dry:
+        return Share(numbers, FACTOR_SCALE, UNITS_RING)
+    words = encode(numbers, FACTOR_SCALE, UNITS_RING)
+    parts = [
+        p.input(owner, words if owner == p.name else None, (len(names),), FACTOR_SCALE, UNITS_RING).value
+        for owner, names in own.names.items()
+    ]
+    return Share(np.concatenate(parts), FACTOR_SCALE, UNITS_RING)
+
+
+def joint_names(names: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """The model's features: the owners' columns in the owners' order; a name that two have gets its owner's before."""
+    everyone = [name for own in names.values() for name in own]
+    shared = {name for name in everyone if everyone.count(name) > 1} if len(set(everyone)) < len(everyone) else set()
+    joint = [f"{owner}:{name}" if name in shared else name for owner, own in names.items() for name in own]
+    if len(set(joint)) < len(joint):  # a column has another owner's name before it already
+        joint = [f"{owner}:{name}" for owner, own in names.items() for name in own]
+    return tuple(joint)
+
+
+def _trained(own: OwnColumns, w: Array, settings: TrainingSettings) -> Trained:
+    weights, intercept = tuple(map(float, w[:-1])), float(w[-1])
+    standardised = () if settings.standardise else (*weights, intercept)
+    return Trained(joint_names(own.names), weights, intercept, standardised, None)
+
+
+def _blank_columns(p: Party, settings: TrainingSettings) -> OwnColumns:
+    """For a dry run all columns are the first owner's: whose they are changes nothing in what is sent."""
+    (rows,), (held_out,), d = settings.train_rows, settings.test_rows, settings.features
+    names = {p.name: tuple(f"x{k}" for k in range(d))}
+    return OwnColumns(
+        names, p.name, ghost((rows, d)), ghost((rows,)), ghost((held_out, d)), ghost((held_out,)), ghost((DIGEST_BITS,))
+    )

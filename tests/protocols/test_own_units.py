@@ -1,0 +1,117 @@
+"""Wide rings and weights in own units: right, at their cost, and with nothing to see in their digits."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from mpc.party import Party
+from mpc.ring import Z64
+from mpc.share import Public, Share
+from mpc.testing import check_correct, check_cost, check_faults, check_view, reals
+from protocols.own_units import FACTOR_SCALE, LARGEST_FACTOR, MODEL_SCALE, UNITS_RING, in_own_units
+from protocols.wide import NOISE, noisy_lift, wide_truncate
+from tests.helpers import on_shares, signed, words
+
+WIDE, WORD = UNITS_RING.word_bytes, 8
+LIFTED = [reals(("m",), scale=30, largest=2.0**31)]
+CUT = [reals(("m",), scale=300, largest=2.0**200, ring=UNITS_RING)]
+UNITS = [
+    reals((4,), scale=40, largest=4096.0),
+    reals((3,), scale=FACTOR_SCALE, largest=100.0, ring=UNITS_RING),
+    reals((3,), scale=FACTOR_SCALE, largest=100.0, ring=UNITS_RING),
+]
+
+
+async def lift(p: Party, x: Share) -> Share:
+    return await noisy_lift(p, x, UNITS_RING)
+
+
+async def cut(p: Party, x: Share) -> Share:
+    return await wide_truncate(p, x, 200)
+
+
+def units_twin(w: np.ndarray, f: np.ndarray, c: np.ndarray) -> np.ndarray:
+    return np.append(w[:-1] * f, w[-1] - (w[:-1] * c).sum())
+
+
+def test_correct() -> None:
+    check_correct(lift, lambda x: x, LIFTED, error=1.01 * 2.0**-30)
+    check_correct(cut, lambda x: x, CUT, error=lambda x: 2.0**-99 + float(np.abs(x).max()) * 2.0**-50)
+    check_correct(in_own_units, units_twin, UNITS, error=lambda w, f, c: 2.0**-40 * (1 + np.abs((f, c)).max()) * 4)
+
+
+def test_cost() -> None:
+    check_cost(lift, LIFTED, rounds=1, bytes=3 * WORD, dealt=2 * 3 * WIDE, sizes={"m": 3})
+    check_cost(cut, CUT, rounds=1, bytes=3 * WIDE, dealt=2 * 3 * WIDE, sizes={"m": 3})
+    check_cost(in_own_units, UNITS, rounds=3, bytes=4 * WORD + (3 + 6 + 4) * WIDE, dealt=(8 + 6 + 8) * WIDE)
+
+
+def test_view() -> None:
+    for protocol, inputs, sizes in ((lift, LIFTED, {"m": 24}), (cut, CUT, {"m": 24}), (in_own_units, UNITS, {})):
+        saw = check_view(protocol, inputs, owners=2, sizes=sizes)
+        assert saw.structure is not None
+
+
+def test_faults() -> None:
+    check_faults(in_own_units, UNITS, owners=2, every=5)
+
+
+def test_every_edge_is_cut_within_a_unit() -> None:
+    limit = 1 << (UNITS_RING.bits - 2)
+    numbers = [0, 1, -1, 2**200, -(2**200), limit - 1, 1 - limit, 2**200 - 1, -(2**200) - 1]
+
+    async def body(p: Party, shares: list[Share]) -> Share:
+        return await wide_truncate(p, shares[0], 200)
+
+    for n in (2, 5):
+        for seed in range(5):
+            x = UNITS_RING.reduce(np.array(numbers, dtype=object))
+            (out,), _ = on_shares(body, [(x, 0, UNITS_RING)], n, seed)
+            for got, number in zip(signed(out, UNITS_RING), numbers, strict=True):
+                assert abs((int(got) << 200) - number) <= 1 << 200
+
+
+def test_what_is_lifted_has_uniform_noise_below_its_last_place() -> None:
+    """So that neither the factor nor the weight can be found by factoring what is opened."""
+
+    async def body(p: Party, shares: list[Share]) -> Share:
+        return await noisy_lift(p, shares[0], UNITS_RING)
+
+    numbers = [5, -5, 0, 2**61, -(2**61)] * 100
+    (out,), _ = on_shares(body, [(words(numbers), 0, Z64)], 2)
+    noise = [int(v) - (number << NOISE) for v, number in zip(signed(out, UNITS_RING), numbers, strict=True)]
+    assert all(0 <= r < 1 << NOISE for r in noise)
+    assert len(set(noise)) == len(noise)
+    low = np.bincount([r % 8 for r in noise], minlength=8)
+    high = np.bincount([r >> (NOISE - 3) for r in noise], minlength=8)
+    assert min(*low, *high) > 30  # of 62.5 expected
+
+
+def test_the_noise_is_wider_than_a_unit_of_the_model_over_the_largest_factor() -> None:
+    assert 20 + NOISE - math.log2(LARGEST_FACTOR) > MODEL_SCALE
+
+
+def test_two_pairs_of_weight_and_factor_with_one_product_look_alike() -> None:
+    """The digits of w f below the model's precision do not tell 6 * 35 from 14 * 15."""
+
+    def opened(weight: float, factor: float) -> list[int]:
+        async def body(p: Party, shares: list[Share]) -> Public:
+            out = await in_own_units(p, shares[0], shares[1], shares[1])
+            (result,) = await p.reveal(out, what="model", why="test", label="model")
+            return result
+
+        found = []
+        for seed in range(200):
+            w = words([round(weight * 2**40), 0])
+            f = UNITS_RING.reduce(np.array([round(factor * 2**FACTOR_SCALE)], dtype=object))
+            (out,), _ = on_shares(body, [(w, 40, Z64), (f, FACTOR_SCALE, UNITS_RING)], 2, seed)
+            found.append(int(signed(out, UNITS_RING)[0]))
+        return found
+
+    one, other = opened(6.0, 35.0), opened(14.0, 15.0)
+    for values in (one, other):
+        residues = np.bincount([value % 16 for value in values], minlength=16)
+        assert residues.min() > 1 and residues.max() < 35  # of 12.5 expected; exact products would all be one residue
+    assert abs(np.mean(one) - np.mean(other)) < 40 * 2.0 ** (MODEL_SCALE - 40)

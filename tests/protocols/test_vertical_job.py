@@ -1,0 +1,189 @@
+"""Columns split over owners: the twin's model of the joined table, in both forms, for any number of owners."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mpc.errors import DataError
+from mpc.lockstep import Outcome
+from mpc.plan import Plan, ProgramFactory, make_plan
+from protocols.alignment import DIGEST_BITS
+from protocols.batches import split
+from protocols.training_form import choose_form, constants_digest
+from protocols.training_settings import SAME_ROWS, OwnColumns, Trained, TrainingSettings
+from protocols.twin import TwinModel, pooled, weight_difference
+from protocols.twin_vertical import joined, vertical_comparison
+from protocols.vertical_job import joint_names, vertical_job
+from tests.examples import steady
+from tests.helpers import demo_tables, lockstep, made_up, owner_names
+
+IDS = np.arange(DIGEST_BITS, dtype=np.uint8) % 2
+
+
+def divided(
+    x: np.ndarray, y: np.ndarray, widths: list[int], target: int = 0, seed: int = 7, **changes: Any
+) -> tuple[dict[str, OwnColumns], TrainingSettings]:
+    """A table's columns dealt out to owners, so many each, and the labels to one of them."""
+    owners = owner_names(len(widths))
+    train, test = split(seed, SAME_ROWS, len(y), 0.2)
+    ends = np.cumsum(widths)
+    names = {
+        owner: tuple(f"x{k}" for k in range(end - width, end))
+        for owner, width, end in zip(owners, widths, ends, strict=True)
+    }
+    own = {}
+    for k, (owner, width, end) in enumerate(zip(owners, widths, ends, strict=True)):
+        mine, labels = x[:, end - width : end], y if k == target else y[:0]
+        cut = (labels[train], labels[test]) if k == target else (labels, labels)
+        own[owner] = OwnColumns(names, owners[target], mine[train], cut[0], mine[test], cut[1], IDS)
+    given: dict[str, Any] = {
+        "owners": owners,
+        "helper": "helper",
+        "train_rows": (len(train),),
+        "test_rows": (len(test),),
+        "features": x.shape[1],
+        "seed": seed,
+        "epochs": 10,
+        "batch_size": 128,
+        "learning_rate": 0.5,
+        "l2": 0.0,
+        "sigmoid_range": None,
+        "standardise": True,
+        "metrics": False,
+        "partition": "vertical",
+    }
+    return own, TrainingSettings(**{**given, **changes})
+
+
+def demo() -> tuple[np.ndarray, np.ndarray]:
+    tables = demo_tables().values()
+    return np.concatenate([x for x, _ in tables]), np.concatenate([y for _, y in tables])
+
+
+def train(own: dict[str, OwnColumns], how: TrainingSettings, seed: int = 0) -> tuple[Trained, TwinModel, Outcome]:
+    """Train; every owner has the same model, and measured is what was planned."""
+
+    def factory(name: str) -> ProgramFactory:
+        return lambda p: vertical_job(p, None if p.dry else own[name], how)
+
+    outcome = lockstep({name: factory(name) for name in how.owners}, seed)
+    models = list(outcome.results.values())
+    assert all(model == models[0] for model in models)
+    return models[0], pooled([joined(own)], how), outcome
+
+
+def planned(how: TrainingSettings) -> Plan:
+    return make_plan(lambda p: vertical_job(p, None, how), how.owners, "helper")
+
+
+@pytest.mark.parametrize("form", ["primal", "dual"])
+@pytest.mark.parametrize("n", [2, 3, 4, 5])
+def test_the_demos_columns_split_over_owners_give_the_twins_model(n: int, form: str) -> None:
+    widths = [30 // n + (k < 30 % n) for k in range(n)]
+    own, how = divided(*demo(), widths, target=n - 1, seed=n, form=form)
+    model, twin, outcome = train(own, how, n)
+    assert weight_difference(model, twin) < 1e-4
+    assert [r.what for r in outcome.reveals] == ["row alignment", "range check", "model"]
+    assert model.features == joined(own).names
+    assert model.standardised == ()
+
+
+def test_weights_are_in_the_columns_own_units() -> None:
+    own, how = divided(*demo(), [10, 20])
+    model, twin, _ = train(own, how)
+    x = joined(own).x_test
+    np.testing.assert_allclose(x @ np.array(model.weights) + model.intercept, twin.scores(x), atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"l2": 0.01}, id="l2"),
+        pytest.param({"standardise": False, "learning_rate": 0.1}, id="as the data are"),
+        pytest.param({"batch_size": 1000}, id="batch larger than the data"),
+        pytest.param({"form": "dual", "l2": 0.01}, id="dual with l2"),
+    ],
+)
+@pytest.mark.parametrize("target", [0, 1, 2])
+def test_every_setting_and_the_labels_with_anyone(changes: dict[str, Any], target: int) -> None:
+    ((x, y),) = made_up([70], 5, 3).values()
+    own, how = divided(x, y, [2, 1, 2], target, **{"batch_size": 32, **changes})
+    model, twin, _ = train(own, how)
+    assert weight_difference(model, twin) < 1e-4
+    assert bool(model.standardised) != bool(how.standardise)
+
+
+@pytest.mark.parametrize("form", ["primal", "dual"])
+def test_an_owner_of_the_labels_alone_takes_part(form: str) -> None:
+    ((x, y),) = made_up([60], 4, 4).values()
+    own, how = divided(x, y, [0, 4], 0, batch_size=16, form=form)
+    model, twin, _ = train(own, how)
+    assert weight_difference(model, twin) < 1e-4
+    assert vertical_comparison(own, how, model)["alone"] == {}
+
+
+@steady(12)
+@given(st.lists(st.integers(1, 3), min_size=2, max_size=5), st.integers(8, 60), st.floats(-6, 8), st.integers(0, 9999))
+def test_any_shape_and_unit(widths: list[int], rows: int, size: float, seed: int) -> None:
+    ((x, y),) = made_up([rows], sum(widths), seed).values()
+    own, how = divided(x * 10.0**size, y, widths, seed % len(widths), seed, batch_size=16, epochs=2)
+    model, twin, _ = train(own, how, seed)
+    assert weight_difference(model, twin) < 2e-4
+
+
+def test_the_plan_needs_no_data_nor_whose_column_is_which() -> None:
+    ((x, y),) = made_up([60], 6, 5).values()
+    plans = []
+    for widths, target in (([2, 4], 0), ([5, 1], 1)):
+        own, how = divided(x, y, widths, target)
+        _, _, outcome = train(own, how)
+        plans.append(outcome.plan)
+        assert outcome.plan == planned(how)
+        assert constants_digest(how)
+    assert plans[0] == plans[1]
+
+
+def test_many_columns_of_few_rows_are_trained_in_the_dual_form_with_no_product_of_rows() -> None:
+    draw = np.random.default_rng(6)
+    x, y = draw.normal(size=(30, 400)), np.arange(30.0) % 2
+    own, how = divided(x, y, [150, 250], batch_size=1000, epochs=20)
+    assert choose_form(how) == "dual"
+    model, twin, outcome = train(own, how)
+    assert weight_difference(model, twin) < 1e-4
+    assert "CrossBlocks" not in outcome.plan.correlations
+
+
+def test_owners_whose_ids_differ_learn_that_and_stop() -> None:
+    ((x, y),) = made_up([40], 4, 7).values()
+    own, how = divided(x, y, [1, 2, 1])
+    other = own["owner1"]
+    own["owner1"] = OwnColumns(
+        other.names, other.target_owner, other.x_train, other.y_train, other.x_test, other.y_test, 1 - IDS
+    )
+    with pytest.raises(DataError, match="lists of ids differ"):
+        train(own, how)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda x: x * 0 + 5, "owner1: column x3 has the same value"),
+        (lambda x: x * 1e-30, "owner1: column x3 has values too close to each other"),
+    ],
+)
+def test_a_column_that_cannot_be_standardised_is_named_to_its_owner(change: Any, words: str) -> None:
+    ((x, y),) = made_up([40], 4, 8).values()
+    x[:, 3] = change(x[:, 3])
+    with pytest.raises(DataError, match=words):
+        train(*divided(x, y, [2, 2]))
+
+
+def test_columns_of_one_name_get_their_owners() -> None:
+    assert joint_names({"a": ("age", "dose"), "b": ("dose", "size")}) == ("age", "a:dose", "b:dose", "size")
+    assert joint_names({"a": ("x",), "b": ("a:x", "x")}) == ("a:x", "b:a:x", "b:x")
+    assert joint_names({"a": ("x",), "b": ("y",)}) == ("x", "y")

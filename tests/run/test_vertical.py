@@ -1,0 +1,89 @@
+"""scenarios/vertical.toml as it is typed: the twin's model, nothing more revealed; and owners whose rows differ."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.helpers import ROOT
+from tests.run.command import Ran, mpc, record
+from tools.make_split_columns import TABLES, write_split_columns
+
+SCENARIO = ROOT / "scenarios" / "vertical.toml"
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ran, Path]:
+    out = tmp_path_factory.mktemp("vertical") / "record"
+    return mpc("run", SCENARIO, "--out", out), out
+
+
+@pytest.fixture(scope="module")
+def result(demo: tuple[Ran, Path]) -> dict[str, Any]:
+    assert demo[0].code == 0, demo[0].err
+    return record(demo[1])
+
+
+def test_the_data_are_what_the_tool_writes(tmp_path: Path) -> None:
+    write_split_columns(tmp_path)
+    for name in TABLES:
+        assert (tmp_path / f"{name}.csv").read_bytes() == (SCENARIO.parent / "data" / f"{name}.csv").read_bytes()
+
+
+def test_the_model_is_the_twins_of_the_joined_table(result: dict[str, Any]) -> None:
+    assert result["comparison"]["pooled"]["max_abs_weight_difference"] <= 1e-4
+    assert len(result["model"]["weights"]) == len(result["model"]["features"]) == 30
+    assert result["model"]["standardised_weights"] is None
+    assert set(result["comparison"]["alone"]) == {"pathology"}
+
+
+def test_measured_is_planned_and_revealed_is_what_the_plan_says(demo: tuple[Ran, Path], result: dict[str, Any]) -> None:
+    plan = json.loads(mpc("plan", SCENARIO, "--json").out)
+    for name, party in result["parties"].items():
+        assert party["bytes_sent"] == plan["bytes"][name]
+        assert party["rounds"] == (plan["rounds"] if party["role"] == "owner" else 0)
+    assert [item["what"] for item in result["revealed"]] == ["row alignment", "range check", "model"]
+    assert [item["what"] for item in plan["reveals"]] == ["row alignment", "range check", "model"]
+    assert "names of each other's columns" in " ".join(demo[0].out.split())
+
+
+def copied(folder: Path) -> Path:
+    (folder / "data").mkdir()
+    write_split_columns(folder / "data")
+    (folder / "v.toml").write_text(SCENARIO.read_text())
+    return folder / "data" / "laboratory.csv"
+
+
+def test_another_patient_stops_the_run_and_nobody_learns_which(tmp_path: Path) -> None:
+    file = copied(tmp_path)
+    file.write_text(file.read_text().replace("A0017,", "X9999,"))
+    out = tmp_path / "record"
+    ran = mpc("run", "v.toml", "--out", out, cwd=tmp_path)
+    assert ran.code == 3
+    assert "the owners' lists of ids differ" in ran.err
+    said = ran.out + ran.err + "".join(path.read_text() for path in out.iterdir())
+    assert not [word for word in ("A0017", "X9999", "a0017", "x9999") if word in said]
+    assert record(out)["revealed"] == []
+
+
+def test_another_number_of_patients_stops_the_run_before_it_starts(tmp_path: Path) -> None:
+    file = copied(tmp_path)
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[:-1]))
+    ran = mpc("run", "v.toml", "--out", tmp_path / "record", cwd=tmp_path)
+    assert ran.code == 3
+    assert "the owners have different numbers of rows: imaging 569, laboratory 568, pathology 569" in ran.err
+
+
+def test_a_target_that_two_have_stops_the_run(tmp_path: Path) -> None:
+    file = copied(tmp_path)
+    file.write_text(file.read_text().replace("worst_symmetry", "malignant", 1))
+    lines = file.read_text().splitlines()
+    place = lines[0].split(",").index("malignant")
+    rows = [line.split(",") for line in lines[1:]]
+    file.write_text("\n".join([lines[0], *(",".join([*r[:place], "1", *r[place + 1 :]]) for r in rows)]) + "\n")
+    ran = mpc("run", "v.toml", "--out", tmp_path / "record", cwd=tmp_path)
+    assert ran.code == 3
+    assert "laboratory and pathology have the target, but exactly one owner must have it" in ran.err
