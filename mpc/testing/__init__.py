@@ -15,6 +15,7 @@ from mpc.testing.cost import Cost, check_cost
 from mpc.testing.failure import CheckFailed
 from mpc.testing.faults import KINDS, Faults, check_faults
 from mpc.testing.inputs import Input, integers, own, reals, words
+from mpc.testing.star_view import Summed, check_sums
 from mpc.testing.structure import Structure
 from mpc.testing.view import Viewed, check_view
 
@@ -26,10 +27,12 @@ __all__ = [
     "Faults",
     "Input",
     "Structure",
+    "Summed",
     "Viewed",
     "check_correct",
     "check_cost",
     "check_faults",
+    "check_sums",
     "check_view",
     "integers",
     "own",

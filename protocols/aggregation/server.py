@@ -1,0 +1,190 @@
+"""The server's part of a round of secure aggregation: it relays keys and shares, sums as vectors come, and unmasks
+the sum.
+
+What it learns is the sum of the survivors' vectors, who took part, and who dropped when. It keeps one vector, and a
+few hundred bytes for each pair of neighbours. Stages, and who sends what: client.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mpc.agree import SIGNATURE_BYTES
+from mpc.errors import ProtocolError
+from mpc.ghost import Array
+from mpc.prg import Entropy, Stream, derive
+from mpc.star import Gather, Take
+from protocols.aggregation import messages as m
+from protocols.aggregation.graph import draw_graph
+from protocols.aggregation.open import Opening, Reports
+from protocols.aggregation.pack import unpack, word
+from protocols.aggregation.settings import Occasion, Settings, context, survivors_digest
+
+
+@dataclass(frozen=True)
+class Aggregated:
+    """A round's result.
+
+    Args:
+        total: (length,) the sum modulo 2^bits.
+        survivors: whose vectors are in it.
+        answered: stage -> who answered in it.
+        sizes: what the plan needs besides, with a lying server: client -> (keys, hashes, incoming) it was sent.
+        wrong: holder -> whose secrets it gave wrong shares of; none of them was used.
+    """
+
+    total: Array
+    survivors: tuple[int, ...]
+    answered: Mapping[str, tuple[int, ...]]
+    sizes: Mapping[int, tuple[int, int, int]]
+    wrong: Mapping[int, tuple[int, ...]]
+
+
+@dataclass
+class _Round:
+    """What the server holds of a round under way."""
+
+    settings: Settings
+    context: bytes
+    keys: dict[int, m.Keys] = field(default_factory=dict)
+    holders: dict[int, tuple[int, ...]] = field(default_factory=dict)  # who was chosen, or drawn, to hold i's shares
+    owners: dict[int, tuple[int, ...]] = field(default_factory=dict)  # whose shares i holds
+    neighbours: dict[int, tuple[int, ...]] = field(default_factory=dict)  # whom i masks with
+    commitments: dict[int, bytes] = field(default_factory=dict)
+    sealed: dict[int, list[bytes]] = field(default_factory=dict)
+    answered: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    sizes: dict[int, tuple[int, int, int]] = field(default_factory=dict)
+
+    async def gather(
+        self, label: str, send: Mapping[int, bytes], expect: frozenset[int], limit: int, take: Take
+    ) -> frozenset[int]:
+        """A stage; who answered is written down, for the plan."""
+        quorum = self.settings.threshold if label in (m.CONSISTENCY, m.UNMASK) else self.settings.quorum
+        answered = await Gather(send, expect, quorum, label, limit, take)
+        self.answered[label] = tuple(sorted(answered))
+        return answered
+
+
+async def aggregation_server(settings: Settings, occasion: Occasion, entropy: Entropy) -> Aggregated:
+    """One attempt at one round; clients that do not answer in time are dropped, in any stage.
+
+    Raises:
+        TooFewError: too few clients are left to go on, or to open a secret.
+        ProtocolError: a secret cannot be opened, for too many shares of it are wrong.
+    """
+    s = settings
+    r = _Round(s, context(s, occasion))
+    everyone = frozenset(range(s.clients))
+    limit = m.KEYS_BYTES + (SIGNATURE_BYTES if s.malicious else 0)
+    alive = await r.gather(m.KEYS, {}, everyone, limit, lambda i, body: _take_keys(r, i, body))
+    if s.malicious:
+        alive, send = await _choices(r, alive)
+    else:
+        send = _drawn(r, alive, Stream(derive(entropy("graph"), "secure aggregation/graph", r.context)))
+    limit = m.COMMITMENT_BYTES + s.neighbours * m.SEALED_BYTES
+    sharers = await r.gather(m.SHARES, send, alive, limit, lambda i, body: _take_shares(r, i, body))
+    total = np.zeros(s.length, dtype=word(s.bits))
+
+    def add(i: int, body: bytes) -> None:
+        np.add(total, unpack(body, s.length, s.bits), out=total)
+
+    survivors = await r.gather(m.MASKED, _relayed(r, sharers), sharers, s.vector_bytes, add)
+    bitmap = m.write_bits([i in survivors for i in range(s.clients)])
+    if s.malicious:
+        askable, send = await _consistent(r, survivors, bitmap)
+    else:
+        askable, send = survivors, _told(r, sharers, survivors, bitmap)
+    reports = Reports({i: [j for j in r.owners[i] if j in sharers] for i in askable})
+    await r.gather(m.UNMASK, send, askable, max(map(reports.size, askable)), reports.take)
+    neighbours = {i: [j for j in r.neighbours[i] if j in survivors] for i in sharers - survivors}
+    Opening(s, r.context, r.keys, r.commitments).unmask(total, survivors, neighbours, reports)
+    await Gather(dict.fromkeys(r.answered[m.UNMASK], b""), (), 0, m.UNMASK, 0, lambda i, body: None)
+    total &= total.dtype.type((1 << s.bits) - 1)
+    return Aggregated(total, tuple(sorted(survivors)), r.answered, r.sizes, reports.wrong)
+
+
+def _take_keys(r: _Round, i: int, body: bytes) -> None:
+    r.keys[i] = m.read_keys(body, r.settings.malicious)
+
+
+def _take_shares(r: _Round, i: int, body: bytes) -> None:
+    r.sealed[i] = m.pieces(
+        body[m.COMMITMENT_BYTES :], len(r.holders[i]), m.SEALED_BYTES, "sealed shares"
+    )  # before the commitment is kept: a body that is too short has none
+    r.commitments[i] = body[: m.COMMITMENT_BYTES]
+
+
+def _drawn(r: _Round, alive: frozenset[int], stream: Stream) -> dict[int, bytes]:
+    """The neighbours that the server draws, for an honest one; returns their keys for each client."""
+    graph = draw_graph(r.settings.clients, r.settings.neighbours, stream)
+    for i in alive:
+        there = tuple(j for j in graph[i].tolist() if j in alive)
+        r.holders[i] = r.owners[i] = r.neighbours[i] = there
+    return {i: m.write_key_list({j: r.keys[j] for j in r.neighbours[i]}) for i in alive}
+
+
+async def _choices(r: _Round, alive: frozenset[int]) -> tuple[frozenset[int], dict[int, bytes]]:
+    """Commit to all keys, take the clients' choices of holders, and prepare what each gets: who chose it, and keys."""
+    s = r.settings
+    tree = m.KeyTree([m.leaf(i, r.keys.get(i)) for i in range(s.clients)])
+    chosen: dict[int, tuple[int, ...]] = {}
+
+    def take(i: int, body: bytes) -> None:
+        choice = m.read_indices(body)
+        if len(choice) != s.neighbours or i in choice or any(j >= s.clients for j in choice):
+            raise ProtocolError(f"client {i} chose neighbours that it cannot have")
+        chosen[i] = choice
+
+    limit = m.INDEX_BYTES * s.neighbours
+    alive = await r.gather(m.CHOICE, dict.fromkeys(alive, tree.root), alive, limit, take)
+    incoming: dict[int, list[int]] = {i: [] for i in alive}
+    for i in sorted(alive):
+        r.holders[i] = tuple(j for j in chosen[i] if j in alive)
+        for j in r.holders[i]:
+            incoming[j].append(i)
+    send: dict[int, bytes] = {}
+    for i in alive:
+        r.owners[i] = tuple(incoming[i])
+        r.neighbours[i] = tuple(sorted({*r.holders[i], *incoming[i]}))
+        proof = tree.proof(r.neighbours[i])
+        r.sizes[i] = (len(r.neighbours[i]), len(proof) // m.ROOT_BYTES, len(incoming[i]))
+        counts = m.write_indices([len(incoming[i]), len(r.neighbours[i])])
+        keys = m.write_key_list({j: r.keys[j] for j in r.neighbours[i]})
+        send[i] = counts + m.write_indices(incoming[i]) + keys + proof
+    return alive, send
+
+
+def _relayed(r: _Round, sharers: frozenset[int]) -> dict[int, bytes]:
+    """For each client: which of its neighbours gave shares, and the shares sealed for it."""
+    inbox: dict[int, list[bytes]] = {i: [] for i in sharers}
+    for j in sorted(sharers):
+        for i, sealed in zip(r.holders[j], r.sealed.pop(j), strict=True):
+            if i in inbox:
+                inbox[i].append(sealed)
+    return {i: m.write_bits([j in sharers for j in r.neighbours[i]]) + b"".join(inbox[i]) for i in sharers}
+
+
+def _told(r: _Round, sharers: frozenset[int], survivors: frozenset[int], bitmap: bytes) -> dict[int, bytes]:
+    """For each survivor: how many survived, the set's digest, and which of its neighbours did."""
+    head = m.write_indices([len(survivors)]) + survivors_digest(r.settings.clients, bitmap)
+    return {i: head + m.write_bits([j in survivors for j in r.neighbours[i] if j in sharers]) for i in survivors}
+
+
+async def _consistent(r: _Round, survivors: frozenset[int], bitmap: bytes) -> tuple[frozenset[int], dict[int, bytes]]:
+    """Show everybody the one set of survivors, and each client what the holders of its shares signed of it."""
+    signatures: dict[int, bytes] = {}
+
+    def take(i: int, body: bytes) -> None:
+        (signatures[i],) = m.pieces(body, 1, SIGNATURE_BYTES, "a signature")
+
+    send = dict.fromkeys(survivors, bitmap)
+    signers = await r.gather(m.CONSISTENCY, send, survivors, SIGNATURE_BYTES, take)
+    answers = {}
+    for i in signers:
+        holders = [j for j in r.holders[i] if j in survivors]
+        signed = [signatures[j] for j in holders if j in signers]
+        answers[i] = m.write_bits([j in signers for j in holders]) + b"".join(signed)
+    return signers, answers

@@ -1,0 +1,121 @@
+"""A server that keeps every message of every round, and some clients that tell it all: what is left of each vector
+for them.
+
+It opens whatever t shares open, of whichever attempt, and takes off every mask that follows from that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mpc.agree import KeyPair, unseal
+from mpc.ghost import Array
+from mpc.prg import Entropy, derive
+from mpc.star_lockstep import StarMessage, StarTap
+from protocols.aggregation import messages as m
+from protocols.aggregation.masks import add_mask, pair_key, self_key
+from protocols.aggregation.pack import unpack
+from protocols.aggregation.settings import Occasion, Settings, commitment, context
+from protocols.aggregation.shamir import SHARE_BYTES, combine, from_limbs
+
+
+@dataclass
+class Tape:
+    """All messages of one attempt, also those that were not delivered."""
+
+    up: dict[tuple[int, str], bytes] = field(default_factory=dict)
+    down: dict[tuple[int, str], bytes] = field(default_factory=dict)
+
+    def over(self, tap: StarTap) -> StarTap:
+        def both(message: StarMessage) -> bytes | None:
+            (self.up if message.up else self.down)[message.client, message.label] = message.body
+            return tap(message)
+
+        return both
+
+
+@dataclass
+class Adversary:
+    """Args: coalition: client -> where its secrets came from."""
+
+    settings: Settings
+    coalition: Mapping[int, Entropy]
+    known_keys: dict[bytes, bytes] = field(default_factory=dict)  # public mask key -> secret
+    known_seeds: set[bytes] = field(default_factory=set)
+
+    def learn(self, tape: Tape, occasion: Occasion) -> None:
+        """Open what can be opened of one attempt (a server that draws the graph)."""
+        about, t = context(self.settings, occasion), self.settings.threshold
+        public = {i: m.read_keys(body, False) for (i, label), body in tape.up.items() if label == m.KEYS}
+        got: dict[tuple[int, bool], dict[int, Array]] = {}
+
+        def note(owner: int, holder: int, share: bytes, *, seed: bool) -> None:
+            got.setdefault((owner, seed), {})[holder] = np.frombuffer(share, dtype="<u4")
+
+        for (i, label), body in tape.up.items():
+            if label != m.UNMASK:
+                continue
+            givers, survived = self._told(tape, i)
+            for j, share in zip(givers, m.pieces(body, len(givers), SHARE_BYTES, ""), strict=True):
+                note(j, i, share, seed=survived[j])
+        for i, entropy in self.coalition.items():
+            self.known_keys[public[i].mask] = entropy("mask key")
+            self.known_seeds.add(entropy("self mask seed"))
+            channel = KeyPair(entropy("channel key"))
+            if (i, m.SHARES) not in tape.down:
+                continue
+            givers = self._givers(tape, i)
+            sealed = m.pieces(tape.down[i, m.SHARES][-len(givers) * m.SEALED_BYTES :], len(givers), m.SEALED_BYTES, "")
+            for j, one in zip(givers, sealed, strict=True):
+                ends = j.to_bytes(4, "little") + i.to_bytes(4, "little")
+                key = derive(channel.shared(public[j].channel), "secure aggregation/shares", about + ends)
+                pair = unseal(key, one, about)
+                assert pair is not None
+                note(j, i, pair[:SHARE_BYTES], seed=False)
+                note(j, i, pair[SHARE_BYTES:], seed=True)
+        for (owner, seed), shares in got.items():
+            if len(shares) < t:
+                continue
+            holders = sorted(shares)[:t]
+            points = np.array([[j + 1 for j in holders]], dtype=np.uint64)
+            secret = from_limbs(combine(points, np.array([[shares[j] for j in holders]]))[0])
+            assert secret is not None
+            if seed:
+                self.known_seeds.add(secret)
+            else:
+                assert KeyPair(secret).public == public[owner].mask
+                self.known_keys[public[owner].mask] = secret
+
+    def left(self, tape: Tape, occasion: Occasion, client: int) -> Array:
+        """A client's vector with every known mask taken off; all known seeds are tried through their commitments."""
+        s, about = self.settings, context(self.settings, occasion)
+        keys = {i: m.read_keys(body, False) for (i, label), body in tape.up.items() if label == m.KEYS}
+        y = unpack(tape.up[client, m.MASKED], s.length, s.bits).copy()
+        told = tape.up[client, m.SHARES][: m.COMMITMENT_BYTES]
+        for seed in self.known_seeds:
+            if commitment(seed, about + keys[client].mask) == told:
+                add_mask(y, self_key(seed, about), minus=True)
+        for j in self._givers(tape, client):
+            mine, theirs = keys[client].mask, keys[j].mask
+            if mine in self.known_keys:
+                shared = KeyPair(self.known_keys[mine]).shared(theirs)
+            elif theirs in self.known_keys:
+                shared = KeyPair(self.known_keys[theirs]).shared(mine)
+            else:
+                continue
+            add_mask(y, pair_key(shared, about, client, j), minus=client < j)
+        return y & y.dtype.type((1 << s.bits) - 1)
+
+    def _givers(self, tape: Tape, i: int) -> list[int]:
+        keys = m.read_key_list(tape.down[i, m.KEYS], False)
+        bits = m.read_bits(tape.down[i, m.SHARES][: -(-len(keys) // 8)], len(keys))
+        return [j for j, there in zip(keys, bits, strict=True) if there]
+
+    def _told(self, tape: Tape, i: int) -> tuple[list[int], dict[int, bool]]:
+        givers = self._givers(tape, i)
+        start = m.INDEX_BYTES + m.ROOT_BYTES
+        bits = m.read_bits(tape.down[i, m.MASKED][start:], len(givers))
+        return givers, {j: bool(bit) for j, bit in zip(givers, bits, strict=True)}

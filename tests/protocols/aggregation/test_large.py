@@ -1,0 +1,22 @@
+"""A large round in lockstep; minutes, so in a soak only."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from protocols.aggregation import messages as m
+from tests.protocols.aggregation.rounds import play, settings_for, total_of, vectors_for, without
+
+
+@pytest.mark.soak
+def test_ten_thousand_clients_a_tenth_of_which_drop_in_every_stage() -> None:
+    settings = settings_for(10_000, 1000, 30)
+    vectors = vectors_for(settings)
+    drops = {7 * k % 10_000: m.stages(False)[k % 4] for k in range(1000)}
+    outcome = play(settings, vectors, without(drops))
+    assert outcome.error is None, outcome.error
+    assert len(outcome.result.survivors) == 9250
+    assert np.array_equal(outcome.result.total, total_of(settings, vectors, outcome.result.survivors))
+    clients = sorted(outcome.client_seconds.values())
+    print(f"server {outcome.server_seconds:.1f} s, a client {1000 * clients[len(clients) // 2]:.1f} ms (median)")
