@@ -39,6 +39,18 @@ def bits_rows(facts: dict[str, Any]) -> tuple[tuple[str, str, str], ...]:
     """What is held, to how many fractional bits, and how far it may reach."""
     features = ("features", str(facts["x"]), f"|x| up to {facts['largest_feature']:g}")
     coefficients = ("the sigmoid's coefficients", str(facts["coefficients"]), "rate / batch folded in")
+    if "rows" in facts:
+        return (
+            features,
+            ("weights and momentum", str(facts["w"]), f"|w| up to {facts['limit']:g}"),
+            ("rows as the gradient has them", str(facts["rows"]), "times the Hessian's inverse, if there is one"),
+            (
+                "errors of the sigmoid's answer",
+                str(facts["e"]),
+                f"and {facts['e_shift']} bits more, which are cut",
+            ),
+            coefficients,
+        )
     if facts["form"] == "dual":
         return (
             features,

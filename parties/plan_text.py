@@ -22,6 +22,7 @@ from parties.blocks import (
     short_bytes,
 )
 from parties.plan_bits import bits_facts, bits_rows, form_text
+from parties.plan_solver import solver_text, steps_text, training_facts
 from parties.scenario import NetworkSpec, Scenario
 from parties.summary import ALIGNMENT, also_learnt, correlations_grid, revealed_grid
 from protocols.training_settings import TrainingSettings
@@ -34,20 +35,21 @@ LAN: Final = NetworkSpec(latency_ms=0.1, bandwidth_mbit=1000.0)
 WAN: Final = NetworkSpec(latency_ms=10.0, bandwidth_mbit=100.0)
 USES: Final[Mapping[str, str]] = {
     "Uniform": "hiding the rows, once for the whole run",
+    "HeldGram": "the Hessian (newton)",
     "CrossBlocks": "products of one owner's rows with another's (dual form)",
-    "Truncation": "cutting those products to fewer bits (dual form)",
+    "Truncation": "cutting products to fewer bits",
     "HeldProduct": "the rows times the weights (or their products times the rows' numbers), at each step",
     "CoarseSineMask": "the sigmoid, at each step (dual form)",
     "HeldCombination": "the weights at the end (dual form)",
     "SineMask": "the sigmoid, at each step",
     "HeldTransposeProduct": "the gradient, at each step",
-    "HeldProducts": "all scores once more, for the range check",
+    "HeldProducts": "all scores once more, for the range check; the Hessian's inverse times the rows (newton)",
     "BitsOfMask": "comparing, in the range check and of the owners' ranges",
     "NoisyLift": "the weights in their columns' own units (split columns)",
     "WideTruncation": "cutting those weights to fewer bits (split columns)",
     "MultiplyTriple": "products of bits, for the same; weights times their columns' scales (split columns)",
     "AnyBit": "one answer for many bits, for the same; whether ids are the same (split columns)",
-    "MatmulTriple": "the AUC: pairs that are ranked right",
+    "MatmulTriple": "the AUC: pairs that are ranked right; the Hessian's inverse (newton)",
 }
 """What a training needs each kind of correlated randomness for."""
 
@@ -75,6 +77,7 @@ def plan_tables(plan: Plan, settings: TrainingSettings, scenario: Scenario) -> l
         Line(f"{scenario.name}: the plan. Nothing has been sent.", "bold"),
         Line(_work_text(settings)),
         Line(_cost_text(facts, plan, scenario.network)),
+        Line(solver_text(facts["training"])),
         _stages_grid(facts),
         _traffic_grid(plan),
         Line(f"All that {plan.helper} sends goes to {plan.owners[-1]}, the last owner; the others need seeds only."),
@@ -118,6 +121,7 @@ def plan_json(plan: Plan, settings: TrainingSettings, scenario: Scenario) -> dic
             # The links that `mpc run` makes have their bandwidth from the first byte on.
             "network": _seconds(plan, scenario.network, slow_start=False) if scenario.network else None,
         },
+        "training": training_facts(settings),
         "bits": bits_facts(settings),
     }
 
@@ -150,8 +154,7 @@ def _work_text(settings: TrainingSettings) -> str:
     train, test = sum(settings.train_rows), sum(settings.test_rows)
     return (
         f"{plural(len(settings.owners), 'owner')} and a helper; {count_text(train)} training and {count_text(test)} "
-        f"held-out rows, {plural(settings.features, 'feature')}; {count_text(settings.step_count)} steps "
-        f"of at most {settings.batch_size} rows."
+        f"held-out rows, {plural(settings.features, 'feature')}; {steps_text(training_facts(settings))}."
     )
 
 
@@ -211,7 +214,9 @@ def _network_text(network: NetworkSpec) -> str:
 
 def _bits_blocks(facts: dict[str, Any], settings: TrainingSettings, scenario: Scenario) -> list[Block]:
     rows, fit = bits_rows(facts["bits"]), facts["bits"]["sigmoid"]
-    if scenario.task.sigmoid_range == "auto":
+    if scenario.task.sigmoid_range == "auto" and settings.solver != "sgd":
+        why = f'sigmoid_range = "auto": a full-batch solver with l2 {settings.l2:g}'
+    elif scenario.task.sigmoid_range == "auto":
         travelled = settings.learning_rate * settings.step_count
         why = f'sigmoid_range = "auto": learning_rate x steps = {travelled:g}'
     else:

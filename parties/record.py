@@ -24,6 +24,7 @@ _KEYS: Final = (
     "scenario",
     "session",
     "plan",
+    "training",
     "parties",
     "model",
     "metrics",
@@ -133,7 +134,7 @@ def merge_results(
     )
     agreed = {
         key: _agreed(results, owners, key, f"owners disagree about the result ({key})")
-        for key in ("model", "metrics", "data", "revealed")
+        for key in ("training", "model", "metrics", "data", "revealed")
     }
     record: dict[str, Any] = {
         "schema": 1,
@@ -148,6 +149,8 @@ def merge_results(
         "revealed": agreed["revealed"] or [],
     }
     testing = {name: result["testing"] for name, result in results.items() if result.get("testing") is not None}
+    if agreed["training"] is not None:  # a helper alone does not know how many columns there are
+        record["training"] = agreed["training"]
     if agreed["data"] is not None:  # only what was agreed to be learnt of the data has a place in the record
         record["data"] = agreed["data"]
     # A run under a test seed protects nothing, and its record says so.

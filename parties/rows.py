@@ -12,7 +12,9 @@ from mpc.handshake import SplitColumns, target_error
 from parties.data import Table
 from parties.data_vertical import digest_bits
 from parties.scenario import Scenario
+from protocols.accelerated_budget import dyadic
 from protocols.batches import split, test_count
+from protocols.training_form import automatic_rate
 from protocols.training_settings import SAME_ROWS, OwnColumns, OwnRows, TrainingSettings
 
 
@@ -79,6 +81,7 @@ def settings_for(scenario: Scenario, rows: Mapping[str, tuple[int, int]], featur
                 'with partition = "vertical" every owner needs the same patients, each once',
             )
         counts = counts[:1]
+    rate = task.learning_rate
     return TrainingSettings(
         owners=scenario.owners,
         helper=scenario.helper,
@@ -89,11 +92,14 @@ def settings_for(scenario: Scenario, rows: Mapping[str, tuple[int, int]], featur
         seed=scenario.seed,
         epochs=task.epochs,
         batch_size=task.batch_size,
-        learning_rate=task.learning_rate,
+        learning_rate=rate if isinstance(rate, float) else automatic_rate(task.solver, features, task.l2),
         l2=task.l2,
         sigmoid_range=None if task.sigmoid_range == "auto" else task.sigmoid_range,
         standardise=task.standardise,
         metrics="metrics" in task.reveal,
+        solver=task.solver,
+        iterations=task.iterations or 0,
+        momentum=dyadic(task.momentum or 0.0),
         missing="missing" in task.reveal,
         compare_ranges=task.compare_ranges,
     )

@@ -40,6 +40,7 @@ from parties.scenario_models import (
     split_address,
 )
 from parties.scenario_partition import check_partition, task_of
+from parties.scenario_solver import settled_solver
 from parties.scenario_unbuilt import unbuilt_role, without_unbuilt
 
 __all__ = [
@@ -101,6 +102,7 @@ def load_scenario(path: Path) -> Scenario:
         check_text_settings(parties, problems)
     if task is not None:
         check_columns(task, problems)
+        task = settled_solver(task, problems)
     if task is not None and parties is not None:
         task = settled_reveal(task, parties, problems)
         check_partition(task, parties, problems)

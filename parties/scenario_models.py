@@ -122,10 +122,14 @@ class LogisticTask(_Table):
     compare_ranges: bool = Field(default=False, description="true or false")
     standardise: bool = Field(default=True, description="true or false")
     test_fraction: float = Field(default=0.2, ge=0.0, le=0.9, description="a number from 0 to 0.9")
-    solver: Literal["sgd"] = Field(default="sgd", description='"sgd"')
+    solver: Literal["sgd", "nesterov", "newton"] = Field(default="sgd", description='"sgd", "nesterov" or "newton"')
     epochs: Count = Field(default=10, description=A_COUNT)
     batch_size: Count = Field(default=128, description=A_COUNT)
-    learning_rate: float = Field(default=0.5, gt=0.0, description="a number above 0")
+    iterations: Count | None = Field(default=None, description=A_COUNT)
+    momentum: float | None = Field(default=None, ge=0.0, le=0.99, description="a number from 0 to 0.99")
+    learning_rate: Literal["auto"] | Annotated[float, Field(gt=0.0)] | None = Field(
+        default=None, description='"auto" or a number above 0'
+    )
     sigmoid_range: Literal["auto"] | Annotated[float, Field(gt=0.0, le=245.0)] = Field(
         default="auto", description='"auto" or a number above 0 and up to 245'
     )

@@ -14,7 +14,6 @@ ROLES = ("server", "client")
 
 _ONLY_VALUES = {
     "kind": "logistic_regression",
-    "solver": "sgd",
 }
 
 
@@ -29,13 +28,6 @@ def without_unbuilt(task: Mapping[str, object], problems: list[Problem]) -> dict
         if isinstance(value, str) and value != only:
             problems.append(_not_available(key, shown(value), f'use {key} = "{only}"'))
             left[key] = only
-    if left.get("learning_rate") == "auto":
-        problems.append(_not_available("learning_rate", '"auto"', "give a number, such as learning_rate = 0.5"))
-        del left["learning_rate"]
-    if "iterations" in left:
-        hint = "with solver = \"sgd\", say how long to train with 'epochs'"
-        problems.append(Problem("[task] iterations belongs to the full-batch solvers", hint))
-        del left["iterations"]
     _take_out_unbuilt_reveal(left, problems)
     return left
 

@@ -29,6 +29,7 @@ from parties.blocks import (
     size_text,
     table,
 )
+from parties.plan_solver import solver_text
 from parties.record import REPORT, RESULT
 from parties.summary_data import data_blocks
 
@@ -58,6 +59,8 @@ def summary_blocks(record: Mapping[str, Any], out: Path) -> list[Block]:
     """All that the summary says, in its order."""
     blocks: list[Block] = [*status_lines(record)]
     if record.get("status") == "ok":
+        if table(record.get("training")):
+            blocks.append(Line(solver_text(table(record["training"]))))
         blocks += _quality_blocks(record)
         blocks += [*_weight_blocks(record), *data_blocks(record)]
     if table(record.get("parties")):

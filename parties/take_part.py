@@ -23,6 +23,7 @@ from mpc.trace import Trace
 from mpc.transport import Identity, Transport
 from parties.data import Table as DataTable
 from parties.data import load_owner_table
+from parties.plan_solver import training_facts
 from parties.releases import Releases, release_of
 from parties.rows import own_columns, own_rows, row_counts, settings_for, warnings_after, warnings_before
 from parties.scenario import Scenario
@@ -276,8 +277,9 @@ def _result(
         "training": trace.seconds("training", "range check"),
         "total": finished - started,
     }
-    model = None
+    model = training = None
     if trained is not None:
+        training = training_facts(settings_for(scenario, agreement.rows, len(agreement.columns)))
         model = {
             "features": list(trained.features),
             "weights": list(trained.weights),
@@ -295,6 +297,7 @@ def _result(
             "messages": plan.messages_sent,
             "correlations": plan.correlations,
         },
+        "training": training,
         "model": model,
         "metrics": trained.metrics if trained else None,
         "data": _data_facts(scenario, trained),

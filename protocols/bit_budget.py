@@ -25,7 +25,7 @@ X_SCALE = 14  # fewer bits for the features cost accuracy: 13 give 2.5e-4 in a w
 X_LIMIT = 1024.0  # the largest |x| of a feature as it enters the training
 WEIGHT_LIMIT = 4096.0  # the largest |w|; checked with the scores
 LOW_SHIFT = 30  # bits taken off w for the range check and the l2 term
-_MOST_ERROR = 1.1  # bounds |sigma - y| for the approximate sigmoid, at any z
+MOST_ERROR = 1.1  # bounds |sigma - y| for the approximate sigmoid, at any z
 LOW_MARGIN = 0.25  # the low copy of a score is this close to the score
 SMALLEST_DEVIATION = 2.0**-40  # of a standardised column in the dual form: its 96 bits then make its squares exact
 _SLACK = 1.01  # standardised rows are rounded, and so are their sums of squares
@@ -54,10 +54,10 @@ def bit_budget(fit: SigmoidFit, rate: float, smallest_batch: int, columns: int, 
     period_bits = fit.period.bit_length() - 1
     e = 64 - period_bits - 2 * X_SCALE
     w = X_SCALE + e
-    each = 2 * _MOST_ERROR * rate / smallest_batch
+    each = 2 * MOST_ERROR * rate / smallest_batch
     largest = max(1, math.ceil(math.log2(each)) + 1) if each else 1
     coefficients = min(32 + e - TRIG_SCALE, 60 - TRIG_SCALE - largest)
-    step = (1 + rate * l2) * WEIGHT_LIMIT + _MOST_ERROR * rate * X_LIMIT
+    step = (1 + rate * l2) * WEIGHT_LIMIT + MOST_ERROR * rate * X_LIMIT
     if step >= 2.0 ** (62 - w) or coefficients < 20:
         strong = f" with l2 {l2:g}" if rate * l2 > 1 else ""
         raise UsageError(
@@ -121,8 +121,8 @@ def dual_budget(fit: SigmoidFit, rate: float, l2: float, extent: Extent) -> Dual
     if rate * l2 > 1:
         raise UsageError(f"learning_rate {rate:g} with l2 {l2:g} is too large for the dual form", "lower either")
     # Each step adds at most rate to the sum of |u|, and to the intercept; the penalty only shrinks them.
-    travelled = _MOST_ERROR * rate * extent.steps * (1 + l2 / 2**14) + 2.0**-10
-    each = _MOST_ERROR * rate * extent.epochs / extent.smallest_batch * (1 + l2 / 2**14) + 2.0**-10
+    travelled = MOST_ERROR * rate * extent.steps * (1 + l2 / 2**14) + 2.0**-10
+    each = MOST_ERROR * rate * extent.epochs / extent.smallest_batch * (1 + l2 / 2**14) + 2.0**-10
     score = min(extent.largest_norm * travelled, extent.largest_row_of_g * each) + travelled
     least_low = math.ceil(math.log2((extent.largest_row_of_g + 1) / LOW_MARGIN))  # each u is off by less than a unit
     room = math.floor(62 - math.log2(score))  # for the low copy of a score

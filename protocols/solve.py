@@ -8,11 +8,13 @@ from mpc.errors import ProtocolError
 from mpc.ghost import Array
 from mpc.party import Party
 from mpc.share import Share
+from protocols.accelerated import Accelerated, Prepared, accelerate
 from protocols.batches import batches
 from protocols.bit_budget import LOW_MARGIN, WEIGHT_LIMIT, X_SCALE
 from protocols.dual import DualDescent, check_scores, descend_dual, dual_weights
 from protocols.gram import hold_gram, hold_gram_of_columns
-from protocols.held import Rows, hold
+from protocols.held import Rows, hold, take_rows
+from protocols.hessian import precondition
 from protocols.logistic import Descent, descend
 from protocols.range_check import Limits, check_range
 from protocols.sigmoid_fits import FITS, SigmoidFit
@@ -20,7 +22,7 @@ from protocols.training_settings import TrainingSettings
 
 
 async def solve(
-    p: Party, x: Share, own: Array, y: Share, how: Descent | DualDescent, settings: TrainingSettings
+    p: Party, x: Share, own: Array, y: Share, how: Descent | DualDescent | Accelerated, settings: TrainingSettings
 ) -> Share:
     """[w] (d + 1,), the intercept last, once it is known that no score or weight left its range.
 
@@ -35,6 +37,8 @@ async def solve(
     Raises:
         ProtocolError: a score or a weight left its range; then nothing about the model was opened.
     """
+    if isinstance(how, Accelerated):
+        return await _train_accelerated(p, x, y, settings.iterations, how)
     steps = batches(
         settings.seed,
         settings.epochs,
@@ -48,14 +52,36 @@ async def solve(
 
 async def _train_primal(p: Party, x: Share, y: Share, steps: tuple[Rows, ...], how: Descent) -> Share:
     """The weights [w], once their range was checked. 3 rounds a step."""
-    ones = p.public(p.constant(1 << X_SCALE, (x.shape[0], 1), X_SCALE))
-    held = await hold(p, Share(np.concatenate((x.value, ones.value), axis=1), X_SCALE))
+    held = await hold(p, _with_ones(p, x))
     p.stage("training", 0, len(steps))
     w, seen = await descend(p, held, y, steps, how)
     p.stage("range check", 0, len(steps))
     limits = Limits(how.fit.reach - LOW_MARGIN, WEIGHT_LIMIT)
     await check_range(p, held, steps, seen, limits, _left_range(how.fit))
     return w
+
+
+async def _train_accelerated(p: Party, x: Share, y: Share, iterations: int, how: Accelerated) -> Share:
+    """The weights [w] by full-batch steps with momentum, preconditioned if asked for. 3 rounds a step."""
+    held = await hold(p, _with_ones(p, x))
+    every = Rows.of(np.arange(x.shape[0], dtype=np.int64))
+    gradient, penalty = held, None
+    if how.series is not None:
+        p.stage("Hessian")
+        gradient, penalty = await precondition(p, held, held, how.series, 1 + how.momentum, how.bits.rows)
+    p.stage("training", 0, iterations)
+    prepared = Prepared(take_rows(held, every), take_rows(gradient, every), penalty)
+    w, seen = await accelerate(p, prepared, y, iterations, how)
+    p.stage("range check", 0, iterations)
+    limits = Limits(how.fit.reach - LOW_MARGIN, how.bits.limit)
+    await check_range(p, held, (every,) * iterations, seen, limits, _left_range(how.fit))
+    return w
+
+
+def _with_ones(p: Party, x: Share) -> Share:
+    """The rows with a last column of ones, for the intercept."""
+    ones = p.public(p.constant(1 << X_SCALE, (x.shape[0], 1), X_SCALE))
+    return Share(np.concatenate((x.value, ones.value), axis=1), X_SCALE)
 
 
 async def _train_dual(

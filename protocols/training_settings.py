@@ -37,6 +37,9 @@ class TrainingSettings:
     sigmoid_range: float | None  # None: chosen from the rate and the number of steps
     standardise: bool
     metrics: bool
+    solver: Literal["sgd", "nesterov", "newton"] = "sgd"
+    iterations: int = 0  # of the full-batch solvers
+    momentum: float = 0.0  # of the full-batch solvers; a multiple of 2^-15
     form: Literal["auto", "primal", "dual"] = "auto"  # auto: see training_form.py
     missing: bool = False  # whether to reveal how many values are missing: see data_summary.py
     compare_ranges: bool = False  # whether to reveal in which columns the owners' values differ much in size
@@ -57,7 +60,9 @@ class TrainingSettings:
 
     @property
     def step_count(self) -> int:
-        """How many mini-batches are trained on."""
+        """How many steps are taken: mini-batches, or for the full-batch solvers iterations at most."""
+        if self.solver != "sgd":
+            return self.iterations
         return self.epochs * -(-sum(self.train_rows) // self.batch_size)
 
 

@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 
 from mpc.ghost import Array
+from protocols.accelerated_twin import accelerated_twin
 from protocols.batches import batches
 from protocols.held import Rows
+from protocols.training_form import accelerated_for
 from protocols.training_settings import OwnRows, Trained, TrainingSettings
 
 _ROUNDING = 2.0**-40  # a spread below this part of the mean is what is left of the rounding of the sums
@@ -57,7 +59,7 @@ def fit_twin(x: Array, y: Array, steps: Sequence[Rows], rate: float, l2: float, 
         standardise: whether each feature is first brought to mean 0 and (population) deviation 1.
     """
     mean, deviation = _moments(x) if standardise else (np.zeros(x.shape[1]), np.ones(x.shape[1]))
-    ready = np.concatenate(((x - mean) / deviation, np.ones((len(x), 1))), axis=1)
+    ready = _with_ones((x - mean) / deviation)
     w = np.zeros(x.shape[1] + 1)
     decay = np.append(np.full(x.shape[1], rate * l2), 0.0)
     score, weight = 0.0, 0.0
@@ -164,8 +166,19 @@ def sigmoid(z: Array) -> Array:
 
 
 def _fit(x: Array, y: Array, counts: dict[str, int], settings: TrainingSettings) -> TwinModel:
+    if settings.solver != "sgd":
+        mean, deviation = _moments(x) if settings.standardise else (np.zeros(x.shape[1]), np.ones(x.shape[1]))
+        how = accelerated_for(settings, len(x))
+        path = accelerated_twin(
+            _with_ones((x - mean) / deviation), y, settings.iterations, how.rate, how.momentum, how.l2, how.series
+        )
+        return TwinModel(path.weights, mean, deviation, path.largest_score, path.largest_weight)
     steps = batches(settings.seed, settings.epochs, settings.batch_size, counts)
     return fit_twin(x, y, steps, settings.learning_rate, settings.l2, standardise=settings.standardise)
+
+
+def _with_ones(x: Array) -> Array:
+    return np.concatenate((x, np.ones((len(x), 1))), axis=1)
 
 
 def _moments(x: Array) -> tuple[Array, Array]:

@@ -10,7 +10,10 @@ import pytest
 from pydantic import ValidationError
 
 from mpc.errors import UsageError
+from parties.rows import settings_for
 from parties.scenario import Scenario, SqlSource, differences, load_scenario, split_address
+from protocols.accelerated_budget import dyadic
+from protocols.training_form import automatic_rate
 
 GOOD = """\
 schema = 1
@@ -188,9 +191,9 @@ MISTAKES = [
     (("epochs = 3", "epochs = true"), ["[task] epochs", "whole number", "true"]),
     (("epochs = 3", "epochs = 1979-05-27"), ["[task] epochs", "whole number", "a date"]),
     (("batch_size = 64", "batch_size = -64"), ["[task] batch_size", "-64"]),
-    (("learning_rate = 1", "learning_rate = 0"), ["learning_rate must be a number above 0"]),
-    (("learning_rate = 1", "learning_rate = nan"), ["learning_rate must be a number above 0", "nan"]),
-    (("learning_rate = 1", "learning_rate = [1]"), ["learning_rate must be a number", "a list"]),
+    (("learning_rate = 1", "learning_rate = 0"), ['learning_rate must be "auto" or a number above 0']),
+    (("learning_rate = 1", "learning_rate = nan"), ["a number above 0", "nan"]),
+    (("learning_rate = 1", "learning_rate = [1]"), ["learning_rate must be", "a list"]),
     (("l2 = 0", "l2 = -0.5"), ["l2 must be a number of at least 0"]),
     (("test_fraction = 0.25", "test_fraction = 0.95"), ["test_fraction", "from 0 to 0.9", "0.95"]),
     (("test_fraction = 0.25", "test_fraction = -0.1"), ["test_fraction", "from 0 to 0.9"]),
@@ -284,8 +287,6 @@ def test_missing_values_are_told_only_where_there_may_be_some(tmp_path: Path) ->
 
 
 NOT_BUILT = [
-    (('solver = "sgd"', 'solver = "nesterov"'), ['solver = "nesterov"', '"sgd"']),
-    (("learning_rate = 1", 'learning_rate = "auto"'), ['learning_rate = "auto"', "give a number"]),
     (('reveal = ["metrics", "model"]', 'reveal = ["metrics"]'), ['reveal without "model"', "use reveal ="]),
     (
         ('reveal = ["metrics", "model"]', 'reveal = ["model", "shap"]'),
@@ -304,6 +305,45 @@ def test_what_is_not_built_yet_is_refused(tmp_path: Path, change: tuple[str, str
     assert "problems" not in said, "one mistake is one problem"
     for words in must_say:
         assert words in said
+
+
+FULL_BATCH = changed(("epochs = 3\n", ""), ("batch_size = 64\n", ""), ("learning_rate = 1\n", ""))
+
+
+@pytest.mark.parametrize(("solver", "iterations", "momentum"), [("nesterov", 300, 0.9), ("newton", 60, 0.7)])
+def test_full_batch_solvers_have_defaults_of_their_own(
+    tmp_path: Path, solver: str, iterations: int, momentum: float
+) -> None:
+    path = tmp_path / "full.toml"
+    path.write_text(FULL_BATCH.replace('solver = "sgd"', f'solver = "{solver}"'))
+    task = load_scenario(path).task
+    assert (task.iterations, task.momentum, task.learning_rate) == (iterations, momentum, "auto")
+    settings = settings_for(load_scenario(path), {"hospital_a": (80, 20), "hospital_b": (40, 10)}, 6)
+    assert (settings.solver, settings.step_count, settings.momentum) == (solver, iterations, dyadic(momentum))
+    assert settings.learning_rate == automatic_rate(solver, 6, task.l2)
+
+
+@pytest.mark.parametrize(
+    ("change", "must_say"),
+    [
+        (("epochs = 3\n", ""), ['batch_size belongs to solver = "sgd"', "iterations"]),
+        (
+            ("standardise = true", "standardise = false"),
+            ["epochs and batch_size belong", "needs standardised features"],
+        ),
+        (("l2 = 0", "momentum = 1.0"), ["momentum must be a number from 0 to 0.99"]),
+    ],
+)
+def test_what_a_full_batch_solver_does_not_take(tmp_path: Path, change: tuple[str, str], must_say: list[str]) -> None:
+    said = refusal(tmp_path, changed(('solver = "sgd"', 'solver = "newton"'), change))
+    for words in must_say:
+        assert words in said
+
+
+def test_an_automatic_rate_needs_standardised_features(tmp_path: Path) -> None:
+    auto = ("learning_rate = 1", 'learning_rate = "auto"')
+    said = refusal(tmp_path, changed(auto, ("standardise = true", "standardise = false")))
+    assert 'learning_rate = "auto" goes by standardised features' in said and "give a number" in said
 
 
 def test_iterations_points_to_epochs(tmp_path: Path) -> None:

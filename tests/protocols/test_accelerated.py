@@ -1,0 +1,241 @@
+"""Full-batch training with momentum, plain and preconditioned: the twin's numbers at three rounds a step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mpc.errors import ProtocolError, UsageError
+from mpc.party import Party
+from mpc.share import Share
+from mpc.testing import check_correct, check_cost, check_faults, check_view, integers, reals
+from protocols.accelerated import Accelerated, Prepared, momentum_words, step
+from protocols.accelerated_budget import MOMENTUM_BITS, accelerated_budget, dyadic
+from protocols.accelerated_twin import accelerated_twin
+from protocols.held import Rows, hold, take_rows
+from protocols.hessian import PENALTY_SCALE
+from protocols.sigmoid_fits import FITS
+from protocols.training_form import accelerated_for, automatic_rate, choose_fit
+from protocols.twin import pooled, sigmoid, weight_difference
+from tests.examples import steady
+from tests.helpers import demo_tables, job, made_up, train
+
+FIT = FITS[0]
+MOMENTUM, RATE, L2 = dyadic(0.8), 0.3, 0.1
+BITS = accelerated_budget(FIT, RATE, MOMENTUM, L2, 4, 3, 1.0, None)
+PLAIN = Accelerated(RATE, MOMENTUM, L2, FIT, BITS)
+WORD = 8
+
+
+def every(x: Share) -> Rows:
+    return Rows.of(np.arange(x.shape[0]))
+
+
+async def plain_step(p: Party, x: Share, y: Share, v: Share, u: Share) -> tuple[Share, Share]:
+    rows = take_rows(await hold(p, x), every(x))
+    return (await step(p, Prepared(rows, rows, None), y, v, u, PLAIN))[:2]
+
+
+def plain_twin(x: np.ndarray, y: np.ndarray, v: np.ndarray, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    penalty = L2 * v * np.append(np.ones(len(v) - 1), 0.0)
+    return after(x.T @ (sigmoid(x @ v) - y) / len(y) + penalty, v, u)
+
+
+async def penalised_step(p: Party, x: Share, y: Share, q: Share, v: Share, u: Share) -> tuple[Share, Share]:
+    """As a preconditioned step: the penalty by a held matrix."""
+    rows, penalty = take_rows(await hold(p, x), every(x)), await hold(p, q)
+    return (await step(p, Prepared(rows, rows, penalty), y, v, u, PLAIN))[:2]
+
+
+def penalised_twin(
+    x: np.ndarray, y: np.ndarray, q: np.ndarray, v: np.ndarray, u: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    gradient = (1 + MOMENTUM) * RATE * x.T @ (sigmoid(x @ v) - y) / len(y) + q @ v
+    return after(gradient / (1 + MOMENTUM) / RATE, v, u)
+
+
+def after(gradient: np.ndarray, v: np.ndarray, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    carried, ahead = (word / 2.0**MOMENTUM_BITS for word in momentum_words(MOMENTUM))
+    gamma = (1 + MOMENTUM) * RATE * gradient
+    return v - gamma + ahead * u, carried * u - gamma
+
+
+X, Y = reals(("m", "d"), scale=14, largest=2.0), integers(("m",), 0, 1)
+V, U = reals(("d",), scale=BITS.w, largest=4.0), reals(("d",), scale=BITS.w, largest=4.0)
+Q = reals(("d", "d"), scale=PENALTY_SCALE, largest=1.0)
+STEPS: dict[str, tuple[Any, Any, list[Any]]] = {
+    "plain": (plain_step, plain_twin, [X, Y, V, U]),
+    "penalised": (penalised_step, penalised_twin, [X, Y, Q, V, U]),
+}
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_step_is_the_twins(name: str) -> None:
+    protocol, twin, inputs = STEPS[name]
+    # What the rounding of the features, of v for the penalty and of the sigmoid leave, a row or column at a time.
+    check_correct(protocol, twin, inputs, error=3e-4, examples=25)
+
+
+def test_a_steps_cost() -> None:
+    m, d, terms = 4, 3, len(FIT.coefficients)
+    opened = m * d + 2 * d + 2 * m  # X once; v and u, z and e
+    dealt = (m + 2 * d) + 2 * d + 2 * terms * m + (d + 2 * m) + d * m // 2
+    sizes = {"m": m, "d": d}
+    check_cost(plain_step, STEPS["plain"][2], rounds=4, bytes=opened * WORD, dealt=dealt * WORD, sizes=sizes)
+    opened += d * d + 3 * d  # l2 P once; v once more, its product's v, and that product
+    dealt += 2 * d + d + 2 * d
+    check_cost(penalised_step, STEPS["penalised"][2], rounds=5, bytes=opened * WORD, dealt=dealt * WORD, sizes=sizes)
+
+
+def test_a_step_shows_nothing_and_survives_faults() -> None:
+    protocol, _, inputs = STEPS["penalised"]  # all that the plain step does, and the penalty's products beside it
+    check_view(protocol, inputs, sizes={"m": 2, "d": 2}, words=500)
+    check_faults(protocol, inputs, every=100)
+
+
+# -- the whole training
+
+
+def check(own: Any, how: Any, limit: float, seed: int = 0) -> Any:
+    """The model is the twin's; rounds, bytes and reveals are the plan's (helpers.check_cost)."""
+    outcome = train(own, how, seed)
+    models = [outcome.results[name] for name in how.owners]
+    assert all(model.standardised == models[0].standardised for model in models)
+    assert weight_difference(models[0], pooled(list(own.values()), how)) < limit
+    return outcome
+
+
+@steady(12)
+@given(
+    st.sampled_from(["nesterov", "newton"]),
+    st.integers(2, 5),
+    st.integers(1, 6),
+    st.sampled_from([0.0, 0.001, 0.03, 1.0]),
+    st.sampled_from([0.0, 0.5, 0.8, 0.9]),
+    st.integers(0, 1000),
+)
+def test_as_the_twin(solver: str, n: int, features: int, l2: float, momentum: float, seed: int) -> None:
+    tables = made_up([25 + 7 * k for k in range(n)], features, seed, steep=0.5)
+    rate = automatic_rate(solver, features, l2)
+    own, how = job(tables, solver=solver, iterations=12, momentum=dyadic(momentum), learning_rate=rate, l2=l2)
+    outcome = check(own, how, 1e-4, seed)
+    training = [one for one in outcome.plan.rounds if one.stage == "training"]
+    assert len(training) == 3 * 12
+    assert [item.what for item in outcome.reveals if item.what == "range check"] == ["range check"]
+
+
+@pytest.mark.parametrize(("solver", "momentum"), [("nesterov", 0.9), ("newton", 0.7)])
+def test_the_demo_reaches_its_optimum(solver: str, momentum: float) -> None:
+    rate = automatic_rate(solver, 30, 0.01)
+    steps = {"nesterov": 300, "newton": 60}[solver]
+    own, how = job(
+        demo_tables(), solver=solver, iterations=steps, momentum=dyadic(momentum), learning_rate=rate, l2=0.01
+    )
+    model = check(own, how, 1e-4).results["hospital_a"]
+    x = np.concatenate([one.x_train for one in own.values()])
+    y = np.concatenate([one.y_train for one in own.values()])
+    ready = np.c_[(x - x.mean(axis=0)) / x.std(axis=0), np.ones(len(x))]
+    w = np.array(model.standardised)
+    gradient = ready.T @ (sigmoid(ready @ w) - y) / len(y) + 0.01 * np.append(w[:-1], 0.0)
+    assert np.abs(gradient).max() < 1e-3
+    assert np.abs(w - optimum(ready, y, 0.01)).max() < 2e-3
+
+
+def optimum(x: np.ndarray, y: np.ndarray, l2: float) -> np.ndarray:
+    """Newton's method in the clear."""
+    ridge, w = np.append(np.full(x.shape[1] - 1, l2), 0.0), np.zeros(x.shape[1])
+    for _ in range(30):
+        s = sigmoid(x @ w)
+        hessian = (x.T * (s * (1 - s))) @ x / len(y) + np.diag(ridge)
+        w = w - np.linalg.solve(hessian, x.T @ (s - y) / len(y) + ridge * w)
+    return w
+
+
+def test_collinear_columns_stay_within_the_ring() -> None:
+    """Two columns that hardly differ: the Hessian has no inverse that fixed point could hold, its series has one."""
+    tables = made_up([40, 35], 3, 5, steep=0.3)
+    for x, _ in tables.values():
+        x[:, 2] = x[:, 1] * (1 + 1e-7)
+    for l2 in (0.0, 1e-6):
+        own, how = job(tables, solver="newton", iterations=30, momentum=dyadic(0.7), learning_rate=1.0, l2=l2)
+        check(own, how, 1e-3)
+
+
+def test_the_intercept_is_not_penalised() -> None:
+    x, y = np.array([[-1.0], [1.0]] * 4), np.array([1.0, 1.0, 1.0, 0.0] * 2)
+    for solver, steps in (("nesterov", 400), ("newton", 40)):  # the intercept's curvature is 1/4, the penalty's 10
+        rate = automatic_rate(solver, 1, 10.0)
+        how: Any = {"solver": solver, "iterations": steps, "momentum": 0.5, "learning_rate": rate, "l2": 10.0}
+        own, settings = job({"owner0": (x, y), "owner1": (x, y)}, test_fraction=0.0, **how)
+        model = check(own, settings, 1e-4).results["owner0"]
+        assert abs(model.standardised[0]) < 0.05
+        assert abs(model.standardised[1] - np.log(3)) < 0.01
+
+
+def test_unstandardised_features_by_nesterov() -> None:
+    tables = made_up([40, 30], 2, 8, steep=0.4)
+    own, how = job(tables, solver="nesterov", iterations=40, momentum=0.5, learning_rate=0.02, standardise=False)
+    check(own, how, 1e-3)
+
+
+# -- what is refused
+
+
+def test_a_score_out_of_range_hides_the_model() -> None:
+    x = np.linspace(-1, 1, 40).reshape(-1, 1)
+    tables = {name: (x, (x[:, 0] > 0).astype(float)) for name in ("owner0", "owner1")}
+    own, how = job(tables, solver="newton", iterations=60, momentum=dyadic(0.9), learning_rate=1.0, sigmoid_range=10.0)
+    assert pooled(list(own.values()), how).largest_score > choose_fit(how).reach
+    with pytest.raises(ProtocolError, match="a score left the range"):
+        train(own, how)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"solver": "nesterov", "learning_rate": 1e6}, "learning_rate"),
+        ({"solver": "nesterov", "learning_rate": 1.0, "l2": 1e6}, "l2"),
+        ({"solver": "newton", "learning_rate": 1.0, "standardise": False}, "standardise = true"),
+        ({"solver": "newton", "learning_rate": 1.0, "features": 600}, 'solver = "nesterov"'),
+        ({"solver": "newton", "learning_rate": 1.0, "train_rows": (2**30, 2**30)}, 'solver = "nesterov"'),
+    ],
+)
+def test_what_does_not_fit_is_refused(changes: dict[str, Any], words: str) -> None:
+    _, how = job(made_up([20, 20], 2, 1), **{"iterations": 5, "momentum": 0.5, **changes})
+    with pytest.raises(UsageError) as caught:
+        accelerated_for(how)
+    assert words in f"{caught.value} {caught.value.hint}"
+
+
+@steady(60)
+@given(
+    st.sampled_from(["nesterov", "newton"]),
+    st.integers(1, 500),
+    st.integers(2, 10**5),
+    st.sampled_from([0.0, 1e-5, 0.01, 1.0]),
+    st.floats(0, 0.95),
+)
+def test_automatic_rates_fit(solver: str, features: int, rows: int, l2: float, momentum: float) -> None:
+    """Whatever the shape, a rate of "auto" leaves room for a step from any weight that the range check lets pass."""
+    rate = automatic_rate(solver, features, l2)
+    public: dict[str, Any] = {"features": features, "train_rows": (rows, rows), "learning_rate": rate, "l2": l2}
+    _, how = job(made_up([20, 20], 2, 1), solver=solver, iterations=5, momentum=dyadic(momentum), **public)
+    bits = accelerated_for(how).bits
+    assert bits.limit >= 256 and 1 <= bits.e_shift <= 32 and bits.coefficients >= 20
+
+
+def test_the_twin_is_the_textbooks() -> None:
+    """w' = v - rate g, v' = w' + b (w' - w), but for the 15 bits of the two momentum factors."""
+    draw = np.random.default_rng(1)
+    x, y = np.c_[draw.normal(size=(50, 3)), np.ones(50)], draw.integers(0, 2, 50).astype(float)
+    momentum, rate, l2 = dyadic(0.85), 0.4, 0.02
+    w = v = np.zeros(4)
+    for _ in range(40):
+        g = x.T @ (sigmoid(x @ v) - y) / 50 + l2 * np.append(v[:-1], 0.0)
+        before, w = w, v - rate * g
+        v = w + momentum * (w - before)
+    np.testing.assert_allclose(accelerated_twin(x, y, 40, rate, momentum, l2, None).weights, v, atol=1e-4)

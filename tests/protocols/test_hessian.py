@@ -1,0 +1,116 @@
+"""The Hessian's inverse under sharing, against the same series in the clear."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mpc.party import Party
+from mpc.share import Share
+from mpc.testing import check_correct, check_cost, check_faults, check_view, reals
+from protocols.accelerated_twin import inverse_series_twin
+from protocols.held import Held, hold
+from protocols.hessian import MOST_DOUBLINGS, Series, held_gram, precondition, series_for, steepest
+from tests.examples import steady
+
+SCALE = 14
+L2 = 0.05
+# The largest x such that X^T X <= 4 m bound, whatever the signs.
+ROWS = reals(("m", "d"), scale=SCALE, largest=0.7)
+WORD = 8
+
+
+async def gram(p: Party, x: Share, y: Share) -> Share:
+    return held_gram(p, await hold(p, x), await hold(p, y))
+
+
+def whole(p: Party, held: Held) -> Share:
+    return p.plus(held.mask, held.opened)
+
+
+async def preconditioned(p: Party, x: Share) -> tuple[Share, Share]:
+    m, d = x.shape
+    held = await hold(p, x)
+    rows, penalty = await precondition(p, held, held, series_for(d, m, L2), 1.5, SCALE)
+    assert penalty is not None
+    return whole(p, rows), whole(p, penalty)
+
+
+def preconditioned_twin(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    m, d = x.shape
+    series = series_for(d, m, L2)
+    inverse = inverse_series_twin(x.T @ x, series)
+    return x @ inverse, 1.5 * series.penalty * inverse * np.append(np.ones(d - 1), 0.0)
+
+
+async def unpenalised(p: Party, x: Share) -> Share:
+    m, d = x.shape
+    held = await hold(p, x)
+    rows, penalty = await precondition(p, held, held, series_for(d, m, 0.0), 1.0, SCALE)
+    assert penalty is None
+    return whole(p, rows)
+
+
+def test_a_gram_matrix_of_held_rows_takes_no_round() -> None:
+    inputs = [reals(("m", "d"), scale=SCALE, largest=100.0), reals(("m", "k"), scale=SCALE, largest=100.0)]
+    check_correct(gram, lambda x, y: x.T @ y, inputs, error=1e-6)
+    sizes = {"m": 4, "d": 3, "k": 2}
+    check_cost(gram, inputs, rounds=2, bytes=(4 * 3 + 4 * 2) * WORD, dealt=3 * 2 * WORD, sizes=sizes)
+
+
+def test_the_series_is_the_twins() -> None:
+    check_correct(preconditioned, preconditioned_twin, [ROWS], error=5e-4, examples=25)
+    check_correct(unpenalised, lambda x: x @ inverse_series_twin(x.T @ x, series_for(x.shape[1], len(x), 0.0)), [ROWS],
+                  error=2e-2, examples=25)  # fmt: skip
+
+
+def test_its_cost() -> None:
+    m, d = 4, 3
+    k = series_for(d, m, L2).doublings
+    opened = m * d + d * d  # X, and the Hessian to be cut
+    opened += 3 * d * d  # R squared, and cut
+    opened += (k - 1) * (2 * d * d + d * d + 2 * d * d) - d * d  # both at once, and cut; no square of the last R
+    opened += d * d + (m * d + d * d) * 2  # P for X P; this and l2 P, cut and held
+    dealt = d * d + 2 * d * d + d * d + 2 * d * d + (k - 1) * (2 * d * d + 4 * d * d) - 2 * d * d
+    dealt += m * d + 2 * (m * d + d * d)
+    check_cost(
+        preconditioned, [ROWS], rounds=1 + 2 * k + 4, bytes=opened * WORD, dealt=dealt * WORD, sizes={"m": m, "d": d}
+    )
+
+
+async def short(p: Party, x: Share) -> tuple[Share, Share]:
+    """The same protocol with two doublings: of more, each is as the last but one."""
+    held = await hold(p, x)
+    rows, penalty = await precondition(p, held, held, Series(1.0, 2, 1 << 29, 0.1), 1.5, SCALE)
+    assert penalty is not None
+    return whole(p, rows), whole(p, penalty)
+
+
+def test_it_shows_nothing_and_survives_faults() -> None:
+    check_view(short, [ROWS], sizes={"m": 2, "d": 2}, words=500)
+    check_faults(short, [ROWS], every=60)
+
+
+@steady(100)
+@given(st.integers(1, 40), st.integers(1, 300), st.sampled_from([0.0, 1e-3, 0.1, 3.0]), st.integers(0, 10**6))
+def test_its_bounds_hold_for_standardised_features(d: int, m: int, l2: float, seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    x = draw.normal(size=(m + 1, d)) @ draw.normal(size=(d, d))
+    x = np.c_[(x - x.mean(axis=0)) / x.std(axis=0), np.ones(m + 1)]
+    series = series_for(d + 1, m + 1, l2)
+    hessian = x.T @ x / (4 * (m + 1)) + np.diag(np.append(np.full(d, l2), 0.0))
+    assert np.linalg.eigvalsh(hessian).max() <= steepest(d + 1, l2) == series.bound
+    assert series.doublings <= MOST_DOUBLINGS
+    inverse = inverse_series_twin(x.T @ x, series)
+    assert np.linalg.eigvalsh(inverse).max() <= 2.0**series.doublings * (1 + 1e-9)
+    # P is at most the inverse, so that a step of rate 1 never goes too far: P H <= 1 (but for the factor's rounding).
+    assert np.linalg.eigvals(inverse @ hessian / series.bound).real.max() <= 1 + 1e-3
+
+
+@pytest.mark.parametrize("l2", [0.3, 0.01, 1e-3])
+def test_enough_terms_for_the_penalty(l2: float) -> None:
+    """Where the penalty bounds the Hessian from below, the series is close to the inverse, as far as terms may go."""
+    series = series_for(11, 1000, l2)
+    assert series.doublings == MOST_DOUBLINGS or 2.0**series.doublings >= 2 * series.bound / min(l2, 0.25)
