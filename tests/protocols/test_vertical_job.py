@@ -14,7 +14,7 @@ from mpc.lockstep import Outcome
 from mpc.plan import Plan, ProgramFactory, make_plan
 from protocols.alignment import DIGEST_BITS
 from protocols.batches import split
-from protocols.training_form import choose_form, constants_digest
+from protocols.training_form import automatic_rate, choose_form, constants_digest
 from protocols.training_settings import SAME_ROWS, OwnColumns, Trained, TrainingSettings
 from protocols.twin import TwinModel, pooled, weight_difference
 from protocols.twin_vertical import joined, vertical_comparison
@@ -187,3 +187,12 @@ def test_columns_of_one_name_get_their_owners() -> None:
     assert joint_names({"a": ("age", "dose"), "b": ("dose", "size")}) == ("age", "a:dose", "b:dose", "size")
     assert joint_names({"a": ("x",), "b": ("a:x", "x")}) == ("a:x", "b:a:x", "b:x")
     assert joint_names({"a": ("x",), "b": ("y",)}) == ("x", "y")
+
+
+@pytest.mark.parametrize("solver", ["nesterov", "newton"])
+def test_the_full_batch_solvers_train_on_split_columns(solver: str) -> None:
+    ((x, y),) = made_up([70], 5, 3).values()
+    rate = automatic_rate(solver, 5, 0.01)
+    own, how = divided(x, y, [2, 1, 2], 1, solver=solver, iterations=15, momentum=0.5, learning_rate=rate, l2=0.01)
+    model, twin, _ = train(own, how)
+    assert weight_difference(model, twin) < 1e-4
