@@ -21,6 +21,7 @@ import zmq
 from zmq.utils import z85
 
 from mpc.errors import InternalError, UsageError
+from mpc.gate import Gate
 from mpc.network import Came, Connected, Disconnected, Event, Refused, Stranger, Unanswered, Unshaken
 from mpc.probe import DOCTOR
 from mpc.session import Frame
@@ -41,7 +42,7 @@ _MONITOR_EVENT = struct.Struct("=Hi")  # zmq_socket_monitor(3): the event, then 
 _REFUSED = zmq.EVENT_HANDSHAKE_FAILED_AUTH
 # Not EVENT_HANDSHAKE_FAILED_PROTOCOL: where libzmq 4.3.5 reports it, a frame that cannot be decrypted leaves the
 # connection silent until the heartbeats end it, instead of closing it at once.
-_WATCHED_LISTENING = zmq.EVENT_DISCONNECTED
+_WATCHED_LISTENING = zmq.EVENT_LISTENING | zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
 _WATCHED_DIALLING = (
     zmq.EVENT_CLOSED  # an attempt to connect failed
     | zmq.EVENT_CONNECT_RETRIED
@@ -108,6 +109,7 @@ class Transport:
         self._authenticator: zmq.Socket[bytes] | None = None
         self._listener: zmq.Socket[bytes] | None = None
         self._listener_monitor: Any = None
+        self._gate: Gate | None = None
         self.endpoint: str | None = None
         try:
             if listen is not None:
@@ -160,7 +162,10 @@ class Transport:
             now = time.monotonic()
             self._redial(now)
             left = end - now
-            ready = self._poller.poll(max(0, math.ceil((min([end, *self._dead.values()]) - now) * 1000)))
+            wake = min([end, *self._dead.values()])
+            if self._gate is not None and self._gate.shut:
+                wake = min(wake, self._gate.look(now))
+            ready = self._poller.poll(max(0, math.ceil((wake - now) * 1000)))
             for socket, _ in ready:
                 self._serve(socket)
             if not ready and left <= 0:
@@ -169,6 +174,8 @@ class Transport:
 
     def close(self, linger_seconds: float) -> None:
         """Close all sockets; what was handed over has so long to leave."""
+        if self._gate is not None:
+            self._gate.close()
         for socket in self._monitors:
             socket.close(0)
         if self._authenticator is not None:
@@ -216,6 +223,7 @@ class Transport:
             raise UsageError(
                 f"cannot listen on {endpoint}: {error.strerror}", "free the port or choose another `address`"
             ) from error
+        self._observe(self._listener_monitor, None)  # it listens: from here on its gate can shut
         self.endpoint = self._listener.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0")
 
     def _socket(self, kind: int) -> zmq.Socket[bytes]:
@@ -293,6 +301,8 @@ class Transport:
         if peer in self._descriptors:
             self._replaced.add(self._descriptors[peer])
         self._descriptors[peer] = parts[0].get(zmq.SRCFD)
+        if self._gate is not None:
+            self._gate.known(self._descriptors[peer])
         if not doctor:
             self._events.append(Connected(peer))
         if not again:
@@ -336,7 +346,12 @@ class Transport:
                 return
             if peer is not None:
                 self._observe_dialled(event, peer)
-            elif event == zmq.EVENT_DISCONNECTED:
+            elif event == zmq.EVENT_LISTENING:
+                self._gate = Gate(value)
+            elif self._gate is not None and event == zmq.EVENT_ACCEPTED:
+                self._gate.took(value, time.monotonic())
+            elif self._gate is not None:
+                self._gate.ended(value)
                 self._left(value)
 
     def _left(self, descriptor: int) -> None:

@@ -13,6 +13,7 @@ import selectors
 import socket
 import struct
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Final
 
@@ -35,6 +36,7 @@ _JUNK: Final = (
     _GREETING + b"\x06" + struct.pack(">Q", 1 << 40) + b"a command of a terabyte",
 )
 _FRAMES_A_CONNECTION: Final = 100
+_PELTING: Final = 8
 
 
 def party(public: bytes, secret: bytes, key_of_b: bytes, key_of_c: bytes) -> None:
@@ -85,11 +87,15 @@ def hold(port: int, count: int) -> None:
 
 
 def junk(port: int, count: int) -> None:
-    """Send nonsense, a hundred frames a connection, as long as that takes them."""
-    for number in range(count // _FRAMES_A_CONNECTION):
+    """Send nonsense, a hundred frames a connection, as long as that takes them; some connections at a time."""
+
+    def pelt(number: int) -> None:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5) as one:
             for _ in range(_FRAMES_A_CONNECTION):
                 one.sendall(_JUNK[number % len(_JUNK)])
+
+    with ThreadPoolExecutor(_PELTING) as pool:
+        list(pool.map(pelt, range(count // _FRAMES_A_CONNECTION)))
 
 
 def main(role: str, *words: str) -> None:

@@ -1,0 +1,106 @@
+"""A gate before a listening socket, so that strangers' connections cannot use up a process's descriptors.
+
+ZeroMQ takes every connection, and with no descriptor left it tries again at once, for ever: a core spins, and the
+process can open no file any more, its own record included. So some descriptors are kept back. When connections come to
+need these, the older half of those that have not said who they are is turned out, and for a moment the kernel drops
+what asks for a new connection: whoever is turned out, or wants in, asks again by TCP's own rules, a second later.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import resource
+import socket
+import struct
+from itertools import islice
+from typing import Final
+
+SHUT_SECONDS: Final = 0.02
+"""So long is a gate shut before it is looked at again."""
+
+_KEPT: Final = 64  # descriptors, for this process's own files and for what comes before the gate is shut
+_SO_ATTACH_FILTER, _SO_DETACH_FILTER = 26, 27  # socket(7)
+_DROP_ALL = struct.pack("=HBBI", 0x06, 0, 0, 0)  # one instruction of a BPF program: let 0 bytes of a packet pass
+
+
+class Gate:
+    """The gate before one listening socket, open at first.
+
+    Args:
+        listener: the socket's descriptor; it is not taken over.
+    """
+
+    def __init__(self, listener: int) -> None:
+        self._socket = socket.socket(fileno=os.dup(listener))
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        self._most = float("inf") if limit == resource.RLIM_INFINITY else limit - min(_KEPT, limit // 4)
+        self._room = self._most - _in_use()  # for so many connections
+        self._open: set[int] = set()  # the connections' descriptors
+        self._unknown: dict[int, None] = {}  # of these, who did not say yet who they are, the oldest first
+        self._look_at = 0.0
+        self.shut = False
+
+    def took(self, descriptor: int, now: float) -> None:
+        """The listener took a connection, which got this descriptor."""
+        self._open.add(descriptor)
+        self._unknown[descriptor] = None
+        if len(self._open) >= self._room and not self.shut:
+            self._shut()
+            self._turn_out()
+            self._look_at = now + SHUT_SECONDS
+
+    def known(self, descriptor: int) -> None:
+        """The connection is a listed peer's."""
+        self._unknown.pop(descriptor, None)
+
+    def ended(self, descriptor: int) -> None:
+        """The connection is no more."""
+        self._open.discard(descriptor)
+        self._unknown.pop(descriptor, None)
+
+    def look(self, now: float) -> float:
+        """Look at a shut gate when it is time: open it if enough descriptors are free, else turn out more.
+
+        Returns:
+            When to look again, if it is still shut.
+        """
+        if now < self._look_at:
+            return self._look_at
+        if len(self._open) < self._room and _in_use() < self._most:
+            self._socket.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
+            self.shut = False
+        else:
+            self._turn_out()
+        self._look_at = now + SHUT_SECONDS
+        return self._look_at
+
+    def close(self) -> None:
+        """Let go of the listening socket, so that its port is free when its owner closes it."""
+        self._socket.close()
+
+    def _shut(self) -> None:
+        program = ctypes.create_string_buffer(_DROP_ALL)
+        with contextlib.suppress(OSError):  # without such filters, turning out has to do
+            self._socket.setsockopt(
+                socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("@HP", 1, ctypes.addressof(program))
+            )
+            self.shut = True
+
+    def _turn_out(self) -> None:
+        for descriptor in list(islice(self._unknown, (len(self._unknown) + 1) // 2)):
+            del self._unknown[descriptor]
+            with contextlib.suppress(OSError):  # it has ended by itself
+                connection = socket.socket(fileno=descriptor)
+                try:
+                    connection.shutdown(socket.SHUT_RDWR)
+                finally:
+                    connection.detach()  # it is ZeroMQ's, which closes it now
+
+
+def _in_use() -> float:
+    try:
+        return len(os.listdir("/proc/self/fd"))
+    except OSError:
+        return float("inf")  # there is not even one left to look with
