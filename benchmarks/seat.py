@@ -8,6 +8,7 @@ from typing import Any
 
 from benchmarks.plain import PlainTransport
 from mpc.errors import InternalError
+from mpc.memory import keep_freed_memory
 from mpc.transport import Identity, Transport
 from parties.supervisor import Lifeline, Reporter, die_with_parent
 
@@ -29,6 +30,7 @@ def take_seat(members: Callable[[Mapping[str, Any]], tuple[str, ...]]) -> Seat:
         members: the order -> all parties in order; each listens for those after it and dials those before it.
     """
     die_with_parent()
+    keep_freed_memory()
     reporter = Reporter.to_launcher()
     lifeline = Lifeline()
     order = lifeline.order()

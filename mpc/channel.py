@@ -121,6 +121,8 @@ class Channel:
             if body is None:
                 body = encoded[id(arrays)] = payload(arrays)
             self._send(peer, code, body)
+        for task in one.meanwhile:
+            task()
         if meanwhile is not None:
             meanwhile()
         missing = set(one.recv)

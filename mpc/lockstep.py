@@ -166,6 +166,8 @@ class _Net:
                     for peer, arrays in waiting[name].send.items():
                         self.post(Message(name, peer, waiting[name].label, payload(arrays)))
                 for name, one in waiting.items():
+                    for task in one.meanwhile:
+                        task()
                     answers[name] = {peer: self._answer(peer, name, one) for peer in one.recv}
         finally:
             for program in programs.values():

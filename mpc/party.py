@@ -13,7 +13,7 @@ from mpc.errors import BeaverlodgeError, InternalError
 from mpc.ghost import Array, ghost
 from mpc.prg import Stream, derive
 from mpc.ring import Z64, Ring
-from mpc.round import Round
+from mpc.round import Later, Round, T
 from mpc.share import Mask, Masked, Public, Share
 
 
@@ -95,6 +95,7 @@ class Party:
         self._declared = declared
         self._masks = 0
         self._spent: dict[int, Masked] = {}
+        self._left: list[Later[Any]] = []
 
     def correlation(self, kind: Kind) -> tuple[Any, ...]:
         """The next correlation from the helper: its drawn parts as `Mask`s, then its dealt parts as `Share`s."""
@@ -110,6 +111,12 @@ class Party:
         for spec, value in zip(kind.dealt, dealt, strict=True):
             parts.append(Share(value, spec.scale, spec.ring))
         return number, tuple(parts)
+
+    def later(self, function: Callable[[], T]) -> Later[T]:
+        """What `function` gives, worked out while the next round's messages travel: it must need nothing of them."""
+        left = Later(function)
+        self._left.append(left)
+        return left
 
     async def open(self, *masked: Masked, label: str) -> tuple[Public, ...]:
         """Open masked values to all owners. 1 round; reveals nothing: each is uniform over its ring.
@@ -143,9 +150,13 @@ class Party:
         )
 
     async def _combine(self, shares: tuple[Share, ...], label: str) -> tuple[Public, ...]:
-        words = tuple(share.ring.words(share.value) for share in shares)
-        specs = tuple(Spec(share.shape, share.scale, share.ring) for share in shares)
-        got = await Round(dict.fromkeys(self.peers, words), dict.fromkeys(self.peers, specs), label, everyone=True)
+        words = tuple([share.ring.words(share.value) for share in shares])
+        specs = tuple([Spec(share.value.shape, share.scale, share.ring) for share in shares])
+        work, self._left = tuple(self._left), []
+        peers = self.peers
+        got = await Round(
+            dict.fromkeys(peers, words), dict.fromkeys(peers, specs), label, everyone=True, meanwhile=work
+        )
         opened = []
         for k, share in enumerate(shares):
             value = share.value
@@ -190,7 +201,7 @@ class Party:
     def plus(self, share: Share, value: Public) -> Share:
         """[x] plus a public value: the first owner adds it."""
         if self.index == 0 or self.dry:
-            return share + self.public(value)
+            return share + Share(value.value, value.scale, value.ring)
         return share
 
     def compute(self, function: Callable[..., Array], *values: Any, shape: tuple[int, ...]) -> Array:

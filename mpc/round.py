@@ -1,10 +1,10 @@
-"""The one effect of a protocol: a round of communication."""
+"""The one effect of a protocol: a round of communication, and the work that is left for while its messages travel."""
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Generator, Mapping
+from collections.abc import Callable, Coroutine, Generator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar, cast
 
 from mpc.correlation import Spec
 from mpc.errors import InternalError
@@ -12,6 +12,24 @@ from mpc.ghost import Array
 
 Arrays = tuple[Array, ...]
 Program = Coroutine["Round", Mapping[str, Arrays], Any]
+T = TypeVar("T")
+
+
+class Later(Generic[T]):
+    """A value that is worked out once: while a round's messages travel, or else when it is asked for."""
+
+    __slots__ = ("_function", "_value")
+
+    def __init__(self, function: Callable[[], T]) -> None:
+        self._function: Callable[[], T] | None = function
+        self._value: T | None = None
+
+    def __call__(self) -> T:
+        """The value."""
+        if self._function is not None:
+            self._value = self._function()
+            self._function = None  # and let go of what it was worked out from
+        return cast(T, self._value)
 
 
 @dataclass(frozen=True)
@@ -30,12 +48,14 @@ class Round:
         recv: peer -> what must come; a message of another length or label is refused before it is used.
         label: what the round is for: it is part of every frame, so parties in different rounds find out.
         everyone: whether every owner does the same in this round, so that one owner's plan tells all owners' bytes.
+        meanwhile: work that does not depend on the answers: done once this side's messages are on their way.
     """
 
     send: Mapping[str, Arrays | bytes]
     recv: Mapping[str, tuple[Spec, ...] | Blob]
     label: str
     everyone: bool = False
+    meanwhile: tuple[Callable[[], object], ...] = ()
 
     def __await__(self) -> Generator[Round, Mapping[str, Any], Mapping[str, Any]]:
         answer = yield self
@@ -82,7 +102,8 @@ async def _merged(rounds: list[Round]) -> list[Mapping[str, Any]]:
                 raise InternalError("rounds of a handshake cannot run side by side")
             recv[peer] = recv.get(peer, ()) + specs
     label = " + ".join(dict.fromkeys(one.label for one in rounds))
-    got = await Round(send, recv, label, all(one.everyone for one in rounds))
+    work = tuple(task for one in rounds for task in one.meanwhile)
+    got = await Round(send, recv, label, all(one.everyone for one in rounds), work)
     answers: list[Mapping[str, Any]] = []
     taken = dict.fromkeys(got, 0)
     for one in rounds:

@@ -16,6 +16,7 @@ from typing import Any
 from mpc.channel import Channel, Limits
 from mpc.errors import BeaverlodgeError, InternalError, InterruptedRun, PeerLostError
 from mpc.handshake import Agreement, Offer, Table, meet
+from mpc.memory import keep_freed_memory
 from mpc.plan import Plan, make_plan
 from mpc.play import part, play_helper, play_owner
 from mpc.prg import Entropy, insecure_entropy, os_entropy
@@ -75,6 +76,7 @@ def take_part(
         BeaverlodgeError: what went wrong first, here or at a peer; the peers were told its code and stage.
     """
     started = time.perf_counter()
+    keep_freed_memory()
     trace = Trace(_stages(reporter, log), _sayer(reporter, log))
     transport = Transport(place.identity, place.peers, place.listen)
     channel: Channel | None = None

@@ -24,9 +24,8 @@ from protocols.comparison import any_set, outside
 from protocols.gram import combination
 from protocols.held import Held, Rows, product, products, take_rows
 from protocols.range_check import CHUNK
-from protocols.sigmoid import expansion
+from protocols.sigmoid import dealt_waves, series
 from protocols.sigmoid_fits import SigmoidFit
-from protocols.trig import odd_harmonics
 from protocols.truncation import truncate
 
 
@@ -59,9 +58,7 @@ class CoarseSineMask:
         return (Spec((2 * self.terms, self.count), self.waves),)
 
     def deal(self, drawn: tuple[Array, ...], book: Book) -> tuple[Array, ...]:
-        sin_cos = odd_harmonics(drawn[0], self.terms)
-        waves = np.rint(sin_cos * float(1 << self.waves)).astype(np.int64).view(np.uint64)
-        return (np.concatenate((waves[1], waves[0])),)
+        return (dealt_waves(drawn[0], self.terms, self.waves),)
 
 
 async def descend_dual(
@@ -92,13 +89,13 @@ async def _step(
     bits, weight = how.bits, how.rate / rows.index.size
     z, low = await product(p, take_rows(gram, rows), u, bits.u_shift, label="step/u")
     r, waves = p.correlation(CoarseSineMask(z.shape[0], len(how.fit.coefficients), z.scale, bits.waves))
+    half = p.later(lambda: p.constant(round(weight * 0.5 * 2.0**bits.u), (1,), bits.u))
+    target = p.later(lambda: p.constant(round(weight * 2.0**bits.u), (1,), bits.u) * y[rows.index])
     (m,) = await p.open(z + r, label="step/z")
-    coefficients = p.compute(expansion, m.value, how.fit, weight, bits.coefficients, shape=waves.shape)
-    series: Share = (Public(coefficients, bits.coefficients) * waves).sum(axis=0)
-    half = p.constant(round(weight * 0.5 * 2.0**bits.u), series.shape, bits.u)
-    errors = p.plus(series, half) - p.constant(round(weight * 2.0**bits.u), (1,), bits.u) * y[rows.index]
+    waved = Share(p.compute(series, m.value, waves.value, how.fit, weight, bits.coefficients, shape=m.shape), bits.u)
+    errors = p.plus(waved, half()) - target()
     u = Share(p.compute(_subtracted, u.value, errors.value, rows.index, shape=u.shape), bits.u)
-    return (u - decay * low if decay is not None else u), low
+    return (u - decay * low() if decay is not None else u), low()
 
 
 def _subtracted(u: Array, errors: Array, index: Array) -> Array:

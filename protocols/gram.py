@@ -91,9 +91,9 @@ async def _cross_entries(p: Party, x: Held, sizes: tuple[int, ...], scale: int) 
     if not _cross_count(sizes):
         return None
     (dealt,) = p.correlation(CrossBlocks(x.number, sizes, x.scale))
-    e, a = x.opened, x.mask
-    right = p.plus(a, e)
-    parts = [e[i] @ right[rest].T + a[i] @ e[rest].T for i, rest in _cross_pairs(sizes)]
+    # X_i X_j^T = E_i A_j^T + X_i E_j^T + A_i A_j^T, the last of which the helper deals.
+    e, a = x.opened, x.share - p.public(x.opened)
+    parts = [e[i] @ a[rest].T + x.share[i] @ e[rest].T for i, rest in _cross_pairs(sizes)]
     exact: Share = Share(np.concatenate([part.value.reshape(-1) for part in parts]), dealt.scale) + dealt
     return (await truncate(p, exact, exact.scale - scale)).value
 
@@ -154,7 +154,8 @@ class HeldCombination:
 async def combination(p: Party, x: Held, u: Share, *, label: str) -> Share:
     """[X^T u] for u (m,); scales add. 1 round; reveals u - b, uniform."""
     b, ab = p.correlation(HeldCombination(x.number, Spec(u.shape, u.scale), x.shape[1], x.scale))
+    known = p.later(lambda: x.opened.T @ b[:] + ab)
+    d: Public
     (d,) = await p.open(u - b, label=label)
-    known: Public = d
-    w: Share = x.opened.T @ p.plus(b[:], known) + x.mask.T @ known + ab
+    w: Share = known() + x.share.T @ d
     return w

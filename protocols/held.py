@@ -16,8 +16,9 @@ from mpc.correlation import Book, Spec, Uniform
 from mpc.ghost import Array
 from mpc.party import Party
 from mpc.ring import Z32, matmul
+from mpc.round import Later
 from mpc.share import Public, Share
-from protocols.truncation import cut, masked, truncated
+from protocols.truncation import cut, less_offset, masked, truncated
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,14 @@ class Rows:
 
 @dataclass(frozen=True)
 class Held:
-    """A shared matrix X (m, d) that was opened under A: E = X - A public, [A] shared, known to the helper by number."""
+    """A shared matrix X (m, d) that was opened under A: E = X - A public, [X] shared, A known to the helper by number.
+
+    Then for a mask b and an opened d = w - b, X w = E b + A b + X d, where the helper deals [A b]; what does not depend
+    on d is worked out while d is on its way.
+    """
 
     opened: Public
-    mask: Share
+    share: Share
     number: int
 
     @property
@@ -52,32 +57,42 @@ class Held:
 
 @dataclass(frozen=True)
 class HeldRows:
-    """Some rows S of a held matrix, gathered once for all products with them."""
+    """Some rows S of a held matrix, gathered once for all products with them, when the first one needs them."""
 
-    opened: Public
-    mask: Share
-    number: int
+    held: Held
     rows: Rows
 
     @property
+    def number(self) -> int:
+        return self.held.number
+
+    @property
     def shape(self) -> tuple[int, ...]:
-        return self.opened.shape
+        return (self.rows.index.size, *self.held.shape[1:])
 
     @property
     def scale(self) -> int:
-        return self.opened.scale
+        return self.held.scale
+
+    @cached_property
+    def opened(self) -> Public:
+        return self.held.opened[self.rows.index]
+
+    @cached_property
+    def share(self) -> Share:
+        return self.held.share[self.rows.index]
 
 
 def take_rows(x: Held, rows: Rows) -> HeldRows:
     """The rows S of a held matrix."""
-    return HeldRows(x.opened[rows.index], x.mask[rows.index], x.number, rows)
+    return HeldRows(x, rows)
 
 
 async def hold(p: Party, x: Share) -> Held:
     """Open X - A once, for products with X at one thin opening each. 1 round; reveals X - A, uniform."""
     number, (a,) = p.kept(Uniform((Spec(x.shape, x.scale),), kept=True))
     (opened,) = await p.open(x - a, label="hold")
-    return Held(opened, Share(a.value, a.scale), number)
+    return Held(opened, x, number)
 
 
 @dataclass(frozen=True)
@@ -106,18 +121,18 @@ class HeldProduct:
         return matmul(book[self.held][0][self.rows.index], b), b >> np.uint64(self.shift), b >> np.uint64(63)
 
 
-async def product(p: Party, x: HeldRows, w: Share, shift: int, *, label: str) -> tuple[Share, Share]:
-    """[X_S w] at scale x.scale + w.scale, and [w / 2^shift], from one opening of w; |w| < 2^62.
+async def product(p: Party, x: HeldRows, w: Share, shift: int, *, label: str) -> tuple[Share, Later[Share]]:
+    """[X_S w] at scale x.scale + w.scale, and (later) [w / 2^shift], from one opening of w; |w| < 2^62.
 
     1 round; reveals w + 2^62 - 1 - b, uniform over Z_2^64.
     """
     kind = HeldProduct(x.number, x.rows, x.shape[0], Spec(w.shape, w.scale), x.scale, shift)
     b, ab, b_low, b_top = p.correlation(kind)
+    known = p.later(lambda: x.opened @ b[:] + ab)
     (opened,) = await p.open(masked(p, w, b), label=label)
-    parts = cut(opened, shift)
-    d = parts.known
-    z = x.opened @ p.plus(b[:], d) + x.mask @ d + ab
-    return z, truncated(p, parts, b_low, b_top, shift)
+    low = p.later(lambda: truncated(p, cut(opened, shift), b_low, b_top, shift))
+    z: Share = known() + x.share @ less_offset(opened)
+    return z, low
 
 
 @dataclass(frozen=True)
@@ -156,16 +171,22 @@ class HeldTransposeProduct:
 async def transpose_product(p: Party, x: HeldRows, e: Share, shift: int, *, label: str) -> Share:
     """[X_S^T (e / 2^shift)] at scale x.scale + e.scale - shift, |e| < 2^62, 1 <= shift <= 32, from one opening of e.
 
-    With e / 2^s = u + [v] - 2^(64-s) n * [t] (see truncation), the product with A^T needs A^T v and A^T diag(t) from
-    the helper; the latter counts modulo 2^s only.  1 round; reveals e + 2^62 - 1 - c, uniform over Z_2^64.
+    With e / 2^s = u + [v] - 2^(64-s) n * [t] (see truncation), u and n public once e was opened,
+
+        X^T (e / 2^s) = X^T u + (E^T [v] + A^T v) - 2^(64-s) (E^T diag([t]) + A^T diag(t)) n
+
+    where the helper deals A^T v and A^T diag(t); the latter counts modulo 2^s only.
+
+    1 round; reveals e + 2^62 - 1 - c, uniform over Z_2^64.
     """
     kind = HeldTransposeProduct(x.number, x.rows, x.shape[1], Spec(e.shape, e.scale), x.scale, shift)
     c, av, at, v, t = p.correlation(kind)
+    known = p.later(lambda: x.opened.T @ v + av)
+    top = p.later(lambda: x.opened.value.T.astype(np.uint32) * t.value.astype(np.uint32) + at.value)
     (opened,) = await p.open(masked(p, e, c), label=label)
     parts = cut(opened, shift)
-    low = truncated(p, parts, v, t, shift)
-    wraps = matmul(at.value, parts.no_wrap.astype(np.uint32)).astype(np.uint64) << np.uint64(64 - shift)
-    g: Share = x.opened.T @ low + x.mask.T @ parts.low + av - Share(wraps, av.scale)
+    wraps = matmul(top(), parts.no_wrap.astype(np.uint32)).astype(np.uint64) << np.uint64(64 - shift)
+    g: Share = known() + x.share.T @ parts.low - Share(wraps, av.scale)
     return g
 
 
@@ -201,7 +222,6 @@ async def products(p: Party, x: Held, rows: tuple[Rows, ...], w: Share, *, label
     count = sum(r.index.size for r in rows)
     b, ab = p.correlation(HeldProducts(x.number, rows, count, Spec(w.shape, w.scale), x.scale))
     (d,) = await p.open(w - b, label=label)
-    columns = p.public(d) + b[:]
-    parts = [x.opened[r.index] @ columns[:, t] + x.mask[r.index] @ d[:, t] for t, r in enumerate(rows)]
+    parts = [x.opened[r.index] @ b[:, t] + x.share[r.index] @ d[:, t] for t, r in enumerate(rows)]
     result: Share = Share(np.concatenate([part.value for part in parts]), ab.scale) + ab
     return result

@@ -17,7 +17,7 @@ from mpc.party import Party
 from mpc.share import Public, Share
 from protocols.bit_budget import BitBudget
 from protocols.held import Held, Rows, product, take_rows, transpose_product
-from protocols.sigmoid import sigmoid
+from protocols.sigmoid import TRIG_SCALE, sigmoid
 from protocols.sigmoid_fits import SigmoidFit
 
 
@@ -58,11 +58,12 @@ async def step(
     bits, weight = how.bits, how.rate / rows.index.size
     batch = take_rows(x, rows)
     z, low = await product(p, batch, w, bits.w_shift, label="step/w")
+    scale = TRIG_SCALE + bits.coefficients
+    target = p.later(lambda: p.constant(round(weight * 2.0**scale), (1,), scale) * y[rows.index])
     s = await sigmoid(p, z, how.fit, weight, bits.coefficients, label="step/z")
-    scaled = p.constant(round(weight * 2.0**s.scale), (1,), s.scale)
-    g = await transpose_product(p, batch, s - scaled * y[rows.index], bits.e_shift, label="step/e")
+    g = await transpose_product(p, batch, s - target(), bits.e_shift, label="step/e")
     w = w - g
-    return (w - decay * low if decay is not None else w), low
+    return (w - decay * low() if decay is not None else w), low()
 
 
 def _decay(p: Party, columns: int, how: Descent) -> Public | None:

@@ -19,11 +19,12 @@ import numpy as np
 from mpc.correlation import Book, Spec
 from mpc.ghost import Array
 from mpc.party import Party
-from mpc.share import Public, Share
+from mpc.share import Share
 from protocols.sigmoid_fits import SigmoidFit
 from protocols.trig import harmonic_weights, odd_harmonics, ring_coefficients
 
 TRIG_SCALE = 24  # fractional bits of the helper's sines and cosines
+_CHUNK = 1024
 
 
 @dataclass(frozen=True)
@@ -44,15 +45,20 @@ class SineMask:
         return (Spec((2 * self.terms, self.count), TRIG_SCALE),)
 
     def deal(self, drawn: tuple[Array, ...], book: Book) -> tuple[Array, ...]:
-        sin_cos = odd_harmonics(drawn[0], self.terms)
-        waves = np.rint(sin_cos * float(1 << TRIG_SCALE)).astype(np.int64).view(np.uint64)
-        return (np.concatenate((waves[1], waves[0])),)
+        return (dealt_waves(drawn[0], self.terms, TRIG_SCALE),)
+
+
+def dealt_waves(r: Array, terms: int, scale: int) -> Array:
+    """cos(kr), then sin(kr), as ring elements (2 terms, B) at `scale`: what the helper deals."""
+    waves = ring_coefficients(odd_harmonics(r, terms), np.full(terms, float(1 << scale)))
+    return np.concatenate((waves[1], waves[0]))
 
 
 @lru_cache(maxsize=64)
 def _weights(fit: SigmoidFit, weight: float, scale: int) -> Array:
-    """weight c_k at `scale`; a training asks for the same few in every step."""
-    return harmonic_weights(fit.coefficients, float(np.ldexp(weight, scale)))
+    """weight c_k at `scale` for the sines, and less that for the cosines: a training asks for the same few always."""
+    weights = harmonic_weights(fit.coefficients, float(np.ldexp(weight, scale)))
+    return np.stack((weights, -weights))
 
 
 def expansion(m: Array, fit: SigmoidFit, weight: float, scale: int) -> Array:
@@ -61,10 +67,22 @@ def expansion(m: Array, fit: SigmoidFit, weight: float, scale: int) -> Array:
     Elementwise IEEE-754 products and rounding only: the same bits at every owner, whatever its CPU.
     """
     terms = len(fit.coefficients)
-    weights = _weights(fit, weight, scale)
-    waves = ring_coefficients(odd_harmonics(m, terms), weights)
-    np.negative(waves[1], out=waves[1])
-    return waves.reshape(2 * terms, m.shape[0])
+    coefficients = ring_coefficients(odd_harmonics(m, terms), _weights(fit, weight, scale))
+    return coefficients.reshape(2 * terms, m.shape[0])
+
+
+def series(m: Array, waves: Array, fit: SigmoidFit, weight: float, scale: int) -> Array:
+    """The sum over k of the public coefficients times this owner's shares `waves` (2K, B) of cos(kr) and sin(kr).
+
+    Some columns at a time, so that what is in between stays in the processor's cache.
+    """
+    total = np.empty(m.shape, dtype=np.uint64)
+    for start in range(0, m.shape[0], _CHUNK):
+        part = slice(start, start + _CHUNK)
+        terms = expansion(m[part], fit, weight, scale)
+        terms *= waves[:, part]
+        np.add.reduce(terms, axis=0, out=total[part])
+    return total
 
 
 async def sigmoid(p: Party, z: Share, fit: SigmoidFit, weight: float, scale: int, *, label: str = "sigmoid") -> Share:
@@ -73,8 +91,7 @@ async def sigmoid(p: Party, z: Share, fit: SigmoidFit, weight: float, scale: int
     Error at most weight * (fit.error + rounding). 1 round; reveals z + r, uniform over Z_2^64.
     """
     r, waves = p.correlation(SineMask(z.shape[0], len(fit.coefficients), z.scale))
+    half = p.later(lambda: p.constant(round(weight * 0.5 * 2.0 ** (waves.scale + scale)), (1,), waves.scale + scale))
     (m,) = await p.open(z + r, label=label)
-    coefficients = p.compute(expansion, m.value, fit, weight, scale, shape=waves.shape)
-    series: Share = (Public(coefficients, scale) * waves).sum(axis=0)
-    half = round(weight * 0.5 * 2.0**series.scale)
-    return series + p.public(p.constant(half, series.shape, series.scale))
+    total = Share(p.compute(series, m.value, waves.value, fit, weight, scale, shape=m.shape), waves.scale + scale)
+    return p.plus(total, half())

@@ -3,13 +3,14 @@
 A public value that multiplies a share has to be the same word at every owner: one differing last bit makes
 the result a random word. `np.exp`, dot products and complex products differ between the instruction sets of
 one CPU (tried), `np.sin` may between builds of numpy, so nothing of the kind is used here. Only elementwise
-+, -, *, `rint` and conversions are, each a numpy call of its own (so never fused): IEEE-754 and integer
++, -, * and conversions are, each a numpy call of its own (so never fused): IEEE-754 and integer
 arithmetic leave them no choice. No value is subnormal, so that flushing those to zero changes nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,10 @@ _SINE_OF_QUARTER_TURNS = (
     5.872929258297722e-12,
 )
 _QUARTER_TURN = 1 << 62
-_LARGEST_COEFFICIENT = 2.0**62
+_LARGEST_COEFFICIENT = 2.0**50
+# Added to a number below 2^51, it leaves the nearest integer (ties to even) in the lowest bits of the sum.
+_TO_INTEGER = 1.5 * 2.0**52
+_TO_INTEGER_BITS = np.float64(_TO_INTEGER).view(np.int64)
 # This many angles are worked on at a time, so that the intermediate arrays stay in the cache.
 _CHUNK = 1024
 
@@ -52,9 +56,7 @@ def odd_harmonics(angles: NDArray[np.uint64], count: int) -> NDArray[np.float64]
     # from the ring, where multiples of an angle are exact; one angle addition then gives all the others.
     low = 1 << (count.bit_length() // 2)
     blocks = -(-count // low)
-    multiples = np.empty((low + blocks - 1, 1), dtype=np.uint64)
-    multiples[:low, 0] = range(1, 2 * low, 2)
-    multiples[low:, 0] = range(2 * low, 2 * low * blocks, 2 * low)
+    multiples = _multiples(low, blocks)
     result = np.empty((2, blocks, low, flat.size))
     for start in range(0, flat.size, _CHUNK):
         stop = start + _CHUNK
@@ -63,11 +65,11 @@ def odd_harmonics(angles: NDArray[np.uint64], count: int) -> NDArray[np.float64]
 
 
 def harmonic_weights(coefficients: Sequence[float], scale: float) -> NDArray[np.float64]:
-    """`scale * coefficients`, checked to stay within a ring element when a sine multiplies them."""
+    """`scale * coefficients`, checked to stay small enough for `ring_coefficients` when a sine multiplies them."""
     weights: NDArray[np.float64] = np.array(coefficients, dtype=np.float64) * scale
     # Written so that it also refuses a weight that is not a number.
     if not bool(np.all(np.abs(weights) < _LARGEST_COEFFICIENT)):
-        raise InternalError(f"harmonic weights at scale {scale} do not fit a 64-bit word")
+        raise InternalError(f"harmonic weights at scale {scale} do not fit a 64-bit float")
     return weights
 
 
@@ -76,11 +78,21 @@ def ring_coefficients(waves: NDArray[np.float64], weights: NDArray[np.float64]) 
 
     Args:
         waves: what `odd_harmonics` gave, or its sines or cosines alone: (..., count, B).
-        weights: what `harmonic_weights` gave: (count,).
+        weights: what `harmonic_weights` gave, or several of these: (..., count).
     """
-    scaled = waves * weights[:, np.newaxis]
-    np.rint(scaled, out=scaled)
-    return scaled.astype(np.int64).view(np.uint64)
+    scaled = waves * weights[..., np.newaxis]
+    scaled += _TO_INTEGER
+    integers = scaled.view(np.int64)
+    integers -= _TO_INTEGER_BITS
+    return integers.view(np.uint64)
+
+
+@lru_cache(maxsize=16)
+def _multiples(low: int, blocks: int) -> NDArray[np.uint64]:
+    """1, 3, ..., 2 low - 1 and then 2 low, 4 low, ..., 2 low (blocks - 1), as a column."""
+    multiples = np.array([*range(1, 2 * low, 2), *range(2 * low, 2 * low * blocks, 2 * low)], dtype=np.uint64)
+    multiples.flags.writeable = False
+    return multiples[:, np.newaxis]
 
 
 def _fill(angles: NDArray[np.uint64], multiples: NDArray[np.uint64], result: NDArray[np.float64]) -> None:

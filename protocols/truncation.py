@@ -23,20 +23,21 @@ from mpc.share import Mask, Masked, Public, Share
 
 _OFFSET = (1 << 62) - 1
 _OFFSET_WORD, _TOP, _ONE = np.uint64(_OFFSET), np.uint64(63), np.uint64(1)
+_OFFSETS = np.full(1, _OFFSET, dtype=np.uint64)
+_OFFSETS.flags.writeable = False
 
 
 @dataclass(frozen=True)
 class Cut:
     """What follows in public from an opened D = x + 2^62 - 1 - b."""
 
-    known: Public  # x - b
     low: Public  # the public part of x / 2^s
     no_wrap: Array  # 1 - msb D, as 0 or 1
 
 
 def masked(p: Party, x: Share, b: Mask) -> Masked:
     """D, to be opened."""
-    return p.plus(x, Public(_OFFSET_WORD + np.zeros(1, dtype=np.uint64), x.scale)) - b
+    return p.plus(x, Public(_OFFSETS, x.scale)) - b
 
 
 def cut(opened: Public, shift: int) -> Cut:
@@ -44,7 +45,12 @@ def cut(opened: Public, shift: int) -> Cut:
     d: Array = opened.value
     top = d >> _TOP
     low = (d >> np.uint64(shift)) - (top << np.uint64(64 - shift)) - np.uint64((1 << (62 - shift)) - 1)
-    return Cut(Public(d - _OFFSET_WORD, opened.scale), Public(low, opened.scale - shift), top ^ _ONE)
+    return Cut(Public(low, opened.scale - shift), top ^ _ONE)
+
+
+def less_offset(opened: Public) -> Public:
+    """x - b, from the opened D."""
+    return Public(opened.value - _OFFSET_WORD, opened.scale)
 
 
 def truncated(p: Party, parts: Cut, b_low: Share, b_top: Share, shift: int) -> Share:

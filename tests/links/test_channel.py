@@ -33,6 +33,20 @@ def pair() -> Iterator[dict[str, Site]]:
 # Rounds
 
 
+def test_a_rounds_work_is_done_once_its_messages_are_on_their_way(pair: dict[str, Site]) -> None:
+    done: list[str] = []
+
+    def job(site: Site, peer: str) -> int:
+        def work() -> None:
+            done.append(site.name)
+
+        one = Round({peer: (np.full(1, 3, dtype=np.uint64),)}, {peer: ONE_WORD}, "work", meanwhile=(work,))
+        return int(site.channel.exchange(one, meanwhile=lambda: done.append("more"))[peer][0][0])
+
+    assert both(pair, job) == {"a": 3, "b": 3}
+    assert sorted(done) == ["a", "b", "more", "more"]
+
+
 def test_a_round_brings_each_peers_arrays() -> None:
     specs = (Spec((2, 3), 4), Spec((5,), 0, B8), Spec((0,)), Spec((2,), 0, wide(128)))
 

@@ -382,3 +382,24 @@ def bits_are_balanced(words: np.ndarray) -> bool:
     """Whether each of the 64 bits is set in about half of many words (within 6 standard deviations)."""
     set_ = np.array([int(((words >> np.uint64(bit)) & np.uint64(1)).sum()) for bit in range(64)])
     return bool((np.abs(set_ - words.size / 2) < 3 * np.sqrt(words.size)).all())
+
+
+def test_work_is_done_between_sending_and_receiving() -> None:
+    seen: list[tuple[str, str]] = []
+
+    async def program(p: Party) -> int:
+        def work() -> int:
+            seen.append((p.name, "work"))
+            return 5
+
+        m, _ = await masked(p, own_input(p, p.owners[0], np.zeros(1, dtype=np.uint64)))
+        here = p.later(work)
+        await p.open(m, label="open")
+        if not p.dry:
+            seen.append((p.name, "after"))
+        return here() + here()
+
+    outcome = run(program, 2)
+    assert set(outcome.results.values()) == {10}
+    for name in outcome.results:
+        assert [what for who, what in seen if who == name][-2:] == ["work", "after"]

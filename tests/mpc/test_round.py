@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mpc.correlation import Spec
 from mpc.errors import InternalError, ProtocolError
 from mpc.ring import B8
-from mpc.round import Blob, Round, together
+from mpc.round import Blob, Later, Round, together
 from tests.examples import steady
 from tests.mpc.kit import answers
 
@@ -180,3 +180,36 @@ def test_rings_of_the_specs_are_kept() -> None:
 
     asked, _ = finish(together(bits(), steps(1, 1)))
     assert asked[0].recv["b"] == (Spec((3,), 0, B8), Spec((1,), 1))
+
+
+# Work for while the messages travel
+
+
+def test_what_is_left_for_later_is_worked_out_once() -> None:
+    calls = []
+
+    def work() -> int:
+        calls.append("work")
+        return 7
+
+    later = Later(work)
+    assert not calls
+    assert [later(), later()] == [7, 7]
+    assert calls == ["work"]
+
+
+def test_what_is_left_for_later_may_fail_and_says_so_when_it_is_asked_for() -> None:
+    later = Later(lambda: 1 // 0)
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            later()
+
+
+def test_rounds_side_by_side_bring_all_their_work() -> None:
+    first, second = Later(lambda: 1), Later(lambda: 2)
+
+    async def program(later: Later[int]) -> None:
+        await Round({"b": words(9)}, {"b": (Spec((1,)),)}, "work", True, (later,))
+
+    (asked,), _ = finish(together(program(first), program(second)))
+    assert asked.meanwhile == (first, second)

@@ -52,7 +52,7 @@ def test_product(m: int, d: int, shift: int, n: int, seed: int) -> None:
         assert (held.shape, held.scale) == ((m, d), 14)
         z, low = await product(p, take_rows(held, rows), s[1], shift, label="w")
         z2, _ = await product(p, take_rows(held, again), s[1], shift, label="w again")
-        return z, low, z2
+        return z, low(), z2
 
     (z, low, z2), outcome = on_shares(body, [(words(x), 14, Z64), (words(w), 30, Z64)], n, seed)
     assert (z == words(x[rows.index] @ w)).all()

@@ -51,7 +51,8 @@ class Spoken:
 
 async def _held_product(p: Party, x: Share, w: Share) -> tuple[Share, Share]:
     held = take_rows(await hold(p, x), Rows.of(np.array([2, 0])))
-    return await product(p, held, w, 9, label="product")
+    z, low = await product(p, held, w, 9, label="product")
+    return z, low()
 
 
 def _held_product_twin(x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
