@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import cast
 
 import numpy as np
@@ -23,26 +22,18 @@ def encode(x: Array, scale: int, ring: Ring = Z64, *, what: str = "a value") -> 
     x = np.asarray(x, dtype=np.float64)
     if not np.isfinite(x).all():
         raise ProtocolError(f"{what} is not a finite number", "check the data for infinities and missing values")
-    if not ring.native:
-        return _encode_wide(x, scale, ring, what)
     with np.errstate(over="ignore"):  # an infinity is too large, and refused below
         scaled = np.rint(np.ldexp(x, scale))
-    if x.size and np.abs(scaled).max() >= 2.0 ** (ring.bits - 2):
+    if x.size and np.abs(scaled).max() >= 2.0 ** min(ring.bits - 2, 1023):
         raise ProtocolError(
             f"{what} is too large for {scale} fractional bits in {ring.bits}",
             "standardise the features, or use smaller values",
         )
-    return cast(Array, scaled.astype(f"<i{ring.bits // 8}").view(ring.dtype))
-
-
-def _encode_wide(x: Array, scale: int, ring: Ring, what: str) -> Array:
-    out = np.empty(x.shape, dtype=object)
-    for index, value in np.ndenumerate(x):
-        number = round(Fraction(float(value)) * (1 << scale))
-        if abs(number) >= 1 << (ring.bits - 2):
-            raise ProtocolError(f"{what} is too large for {scale} fractional bits in {ring.bits}", "use smaller values")
-        out[index] = number
-    return ring.reduce(out)
+    if ring.native:
+        return cast(Array, scaled.astype(f"<i{ring.bits // 8}").view(ring.dtype))
+    integers = np.empty(x.size, dtype=object)
+    integers[:] = [int(v) for v in scaled.ravel().tolist()]  # exact: a float64 beyond 2^53 is an integer
+    return ring.reduce(integers.reshape(x.shape))
 
 
 def decode(a: Array, scale: int, ring: Ring = Z64) -> Array:

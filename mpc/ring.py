@@ -17,9 +17,8 @@ from mpc.errors import InternalError
 from mpc.ghost import Array, is_ghost
 
 _NATIVE = {8: np.dtype("<u1"), 16: np.dtype("<u2"), 32: np.dtype("<u4"), 64: np.dtype("<u8")}
-_LIMB_BITS = 22  # three limbs cover 64 bits, and a product of two limbs stays below 2^44
-_LIMB = np.int64((1 << _LIMB_BITS) - 1)
-_MAX_INNER = 170  # 3 * 170 * 2^44 < 2^53: three concatenated limb products are summed exactly by one float64 gemm
+_LIMB_BITS = 22  # three limbs cover 64 bits
+_MAX_INNER = 512  # 512 * 2^22 * 2^22 = 2^53: sums of products of two limbs' sums are exact in float64
 
 
 @dataclass(frozen=True)
@@ -138,8 +137,8 @@ def wide(bits: int) -> Ring:
 def matmul(a: Array, b: Array) -> Array:
     """a @ b over Z_2^64 (or Z_2^32), exactly; shapes as numpy's matmul for one- and two-dimensional arrays.
 
-    Each word is cut into three limbs of 22 bits; the six limb products that count modulo 2^64 are float64 BLAS
-    products whose sums stay below 2^53, so every one is exact. Thin products use numpy's integer loop.
+    Each word is cut into three signed limbs of 22 bits, and the limbs' products are float64 BLAS products whose sums
+    stay within 2^53, so every one is exact. Thin products use numpy's integer loop.
     """
     if is_ghost(a) or is_ghost(b):
         product = cast(Array, np.matmul(a, b))
@@ -156,22 +155,33 @@ def matmul(a: Array, b: Array) -> Array:
 
 
 def _matmul_block(a: Array, b: Array) -> Array:
-    """One exact product with an inner length of at most `_MAX_INNER`."""
-    k = a.shape[1]
-    left = np.empty((a.shape[0], 3 * k))
-    right = np.empty((3 * k, b.shape[1]))
-    _limbs(a, (left[:, :k], left[:, k : 2 * k], left[:, 2 * k :]))  # a0 a1 a2
-    _limbs(b, (right[2 * k :], right[k : 2 * k], right[:k]))  # b2 b1 b0, so that slices line up
-    low = (left[:, :k] @ right[2 * k :]).astype(np.int64)
-    middle = (left[:, : 2 * k] @ right[k:]).astype(np.int64)
-    high = (left @ right).astype(np.int64)
-    low += middle << _LIMB_BITS
-    low += high << (2 * _LIMB_BITS)
-    return low.view(np.uint64)
+    """One exact product with an inner length of at most `_MAX_INNER`.
+
+    Modulo 2^64 three sums of products count: a0 b0, a0 b1 + a1 b0, and a0 b2 + a1 b1 + a2 b0. The second is
+    (a0 + a1) (b0 + b1) less two products that are there already (Karatsuba and Ofman 1962), so five products do.
+    """
+    a0, a1, a2 = _limbs(a)
+    b0, b1, b2 = _limbs(b)
+    low, high = a0 @ b0, a1 @ b1
+    middle = (a0 + a1) @ (b0 + b1)
+    middle -= low
+    middle -= high
+    high += a0 @ b2
+    high += a2 @ b0
+    total = high.astype(np.int64)
+    for limb in (middle, low):
+        total <<= _LIMB_BITS
+        total += limb.astype(np.int64)
+    return cast(Array, total.view(np.uint64))
 
 
-def _limbs(x: Array, out: tuple[Array, Array, Array]) -> None:
-    words = x.view(np.int64)
-    np.copyto(out[0], words & _LIMB)
-    np.copyto(out[1], (words >> _LIMB_BITS) & _LIMB)
-    np.copyto(out[2], (words >> (2 * _LIMB_BITS)) & _LIMB)
+def _limbs(x: Array) -> Array:
+    """Three limbs of each word, from the lowest, as whole numbers in [-2^21, 2^21]."""
+    out = np.empty((3, *x.shape))
+    rest = x.view(np.int64)
+    for limb in out[:2]:
+        lowest = (rest << (64 - _LIMB_BITS)) >> (64 - _LIMB_BITS)  # with its sign
+        limb[...] = lowest
+        rest = (rest - lowest) >> _LIMB_BITS
+    out[2] = rest
+    return out

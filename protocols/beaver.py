@@ -1,5 +1,8 @@
 """Products of shared values from multiplication triples. Beaver, "Efficient multiparty protocols using circuit
-randomization", CRYPTO 1991."""
+randomization", CRYPTO 1991.
+
+With d = x - a and e = y - b opened, x y = a b + d y + a e: two products of a public and a shared value at every owner.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ async def multiply(p: Party, x: Share, y: Share, *, label: str = "multiply") -> 
     """
     a, b, c = p.correlation(MultiplyTriple(_spec(x), _spec(y)))
     d, e = await p.open(x - a, y - b, label=label)
-    z: Share = c + d * b + e * a + p.public(d * e)
+    z: Share = c + d * y + e * a[:]
     return z
 
 
@@ -26,7 +29,7 @@ async def matmul(p: Party, x: Share, y: Share, *, label: str = "matmul") -> Shar
     """
     a, b, c = p.correlation(MatmulTriple(_spec(x), _spec(y)))
     d, e = await p.open(x - a, y - b, label=label)
-    z: Share = c + (d @ b + a @ e + p.public(d @ e)).reshape(*c.shape)
+    z: Share = c + (d @ y + a[:] @ e).reshape(*c.shape)
     return z
 
 

@@ -40,11 +40,13 @@ def test_matmul_of_any_shape(m: int, k: int, n: int, seed: int) -> None:
 
 @pytest.mark.parametrize("inner", [1, 169, 170, 171, 340, 341, 511, 512, 513, 1025])
 def test_matmul_is_exact_where_the_float_sums_are_largest(inner: int) -> None:
-    for word in (2**64 - 1, 2**63, 2**44 - 1, 0x3FFFFF3FFFFF3FFFFF & (2**64 - 1)):
-        a, b = np.full((5, inner), word, dtype=np.uint64), np.full((inner, 4), 2**64 - 1, dtype=np.uint64)
-        expected = np.full((5, 4), -word * inner % 2**64, dtype=np.uint64)
-        np.testing.assert_array_equal(matmul(a, b), expected)
-        np.testing.assert_array_equal(matmul(b.T, a.T), expected.T)
+    lowest = -(2**21) * (1 + 2**22 + 2**44) % 2**64  # every limb is the most negative there is
+    for word in (2**64 - 1, 2**63, 2**44 - 1, 0x3FFFFF3FFFFF3FFFFF & (2**64 - 1), lowest, 2**64 - lowest):
+        for other in (2**64 - 1, lowest):
+            a, b = np.full((5, inner), word, dtype=np.uint64), np.full((inner, 4), other, dtype=np.uint64)
+            expected = np.full((5, 4), word * other * inner % 2**64, dtype=np.uint64)
+            np.testing.assert_array_equal(matmul(a, b), expected)
+            np.testing.assert_array_equal(matmul(b.T, a.T), expected.T)
 
 
 @pytest.mark.parametrize("inner", [6, 200, 530])
