@@ -96,9 +96,9 @@ async def step(p: Party, held: Prepared, y: Share, v: Share, u: Share, how: Acce
     for one in rest:
         gamma = gamma + one
     if how.l2 and held.penalty is None:
-        gamma = gamma + _decay(v.shape[0], how) * low
+        gamma = gamma + _decay(v.shape[0], how) * low()
     carried, ahead = (Public(np.array([c], dtype=np.uint64), MOMENTUM_BITS) for c in momentum_words(how.momentum))
-    return v - gamma + ahead * u_low, carried * u_low - gamma, low
+    return v - gamma + ahead * u_low, carried * u_low - gamma, low()
 
 
 def momentum_words(momentum: float) -> tuple[int, int]:

@@ -102,7 +102,8 @@ class HeldGram:
 def held_gram(p: Party, x: Held, y: Held) -> Share:
     """[X^T Y] for held X (m, d) and Y (m, k), exact; scales add. 0 rounds: both are open under their masks already."""
     (dealt,) = p.correlation(HeldGram(x.number, y.number, (x.shape[1], y.shape[1]), x.scale + y.scale))
-    product: Share = p.public(x.opened.T @ y.opened) + x.opened.T @ y.mask + x.mask.T @ y.opened + dealt
+    a = x.share - p.public(x.opened)  # X^T Y = E^T Y + A^T F + A^T B, for X = E + A and Y = F + B
+    product: Share = x.opened.T @ y.share + a.T @ y.opened + dealt
     return product
 
 

@@ -11,7 +11,7 @@ from mpc.party import Party
 from mpc.share import Share
 from mpc.testing import check_correct, check_cost, check_faults, check_view, reals
 from protocols.accelerated_twin import inverse_series_twin
-from protocols.held import Held, hold
+from protocols.held import hold
 from protocols.hessian import MOST_DOUBLINGS, Series, held_gram, precondition, series_for, steepest
 from tests.examples import steady
 
@@ -26,16 +26,12 @@ async def gram(p: Party, x: Share, y: Share) -> Share:
     return held_gram(p, await hold(p, x), await hold(p, y))
 
 
-def whole(p: Party, held: Held) -> Share:
-    return p.plus(held.mask, held.opened)
-
-
 async def preconditioned(p: Party, x: Share) -> tuple[Share, Share]:
     m, d = x.shape
     held = await hold(p, x)
     rows, penalty = await precondition(p, held, held, series_for(d, m, L2), 1.5, SCALE)
     assert penalty is not None
-    return whole(p, rows), whole(p, penalty)
+    return rows.share, penalty.share
 
 
 def preconditioned_twin(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -50,7 +46,7 @@ async def unpenalised(p: Party, x: Share) -> Share:
     held = await hold(p, x)
     rows, penalty = await precondition(p, held, held, series_for(d, m, 0.0), 1.0, SCALE)
     assert penalty is None
-    return whole(p, rows)
+    return rows.share
 
 
 def test_a_gram_matrix_of_held_rows_takes_no_round() -> None:
@@ -85,7 +81,7 @@ async def short(p: Party, x: Share) -> tuple[Share, Share]:
     held = await hold(p, x)
     rows, penalty = await precondition(p, held, held, Series(1.0, 2, 1 << 29, 0.1), 1.5, SCALE)
     assert penalty is not None
-    return whole(p, rows), whole(p, penalty)
+    return rows.share, penalty.share
 
 
 def test_it_shows_nothing_and_survives_faults() -> None:
