@@ -16,7 +16,7 @@ from mpc.errors import (
     ProtocolError,
     error_of_code,
 )
-from mpc.network import Came, Connected, Disconnected, Network, Refused, Stranger, Unanswered, Unshaken
+from mpc.network import Came, Connected, Disconnected, Event, Network, Refused, Stranger, Unanswered, Unshaken
 from mpc.probe import DOCTOR, Answerer, is_probe, read_probe
 from mpc.round import Blob, Program, Round
 from mpc.session import Aborted, Delivered, Frame, Incoming, Link, Resend
@@ -67,7 +67,9 @@ class Channel:
         self._inboxes: dict[str, deque[Delivered]] = {peer: deque() for peer in self._links}
         self._met: set[str] = set()
         self._down: dict[str, float] = {}
+        self._to_ask: set[str] = set()  # who did not say yet, on the connection that is news, what it expects
         self._asked_early: set[str] = set()  # who said what it expects before its new connection was news here
+        self._held_back: set[str] = set()  # to whom something is to go that was not handed over
         self._done: set[str] = set()
         self._elsewhere: set[str] = set()  # of these, who is in its next run already
         self._strangers: set[str] = set()
@@ -129,10 +131,11 @@ class Channel:
         end = self._network.now() + (deadline if deadline is not None else self._limits.deadline)
         answers = {}
         while missing:
-            for peer in [p for p in missing if self._inboxes[p]]:
-                answer = self._take(peer, one, code)
-                answers[peer] = look(peer, answer) if look else answer
-                missing.discard(peer)
+            for peer in one.recv:
+                if peer in missing and self._inboxes[peer]:
+                    answer = self._take(peer, one, code)
+                    answers[peer] = look(peer, answer) if look else answer
+                    missing.discard(peer)
             if missing:
                 self._wait(end, missing, one.label)
         return answers
@@ -207,7 +210,9 @@ class Channel:
     def _send(self, peer: str, code: int, body: bytes) -> None:
         frame = self._links[peer].data(code, body)
         self.trace.sent(frame.size)
-        if peer not in self._down:  # else the session sends it again once contact is back
+        if peer in self._down:
+            self._held_back.add(peer)  # the session sends it once contact is back
+        else:
             self._network.send(peer, frame)
 
     def _take(self, peer: str, one: Round, code: int) -> Any:
@@ -248,8 +253,9 @@ class Channel:
                     party=peer,
                 )
             raise PeerLostError(f"{peer} did not answer in '{label}' in time", f"see the log of {peer}", party=peer)
-        self._notice(now, missing)
-        self._step(min(end, now + 0.25 if self._down else now + _NOTICE_SECONDS))
+        if not self._met.issuperset(missing):
+            self._notice(now, missing)
+        self._step(min(end, now + (0.25 if self._down else _NOTICE_SECONDS)))
 
     def _notice(self, now: float, missing: set[str]) -> None:
         """Every few seconds, until all have connected: who is not there yet, and since when."""
@@ -283,11 +289,20 @@ class Channel:
 
     def _step(self, end: float) -> None:
         event = self._network.poll(min(60.0, max(0.0, end - self._network.now())))
+        if isinstance(event, Came):
+            self._came(event.peer, event.head, event.body)
+        elif event is not None:
+            self._hear(event)
+
+    def _came(self, peer: str, head: memoryview, body: memoryview) -> None:
+        if is_probe(head):
+            self._answer_doctor(peer, head, body)
+        elif peer in self._links and peer not in self._elsewhere:
+            self._receive(peer, head, body)
+
+    def _hear(self, event: Event) -> None:
+        """News of a connection."""
         match event:
-            case Came(peer, head, body) if is_probe(head):
-                self._answer_doctor(peer, head, body)
-            case Came(peer, head, body) if peer in self._links and peer not in self._elsewhere:
-                self._receive(peer, head, body)
             case Connected(peer):
                 self._broken_off.pop(peer, None)
                 self._unanswered.discard(peer)
@@ -296,9 +311,12 @@ class Channel:
                 if self._down.pop(peer, None) is not None:
                     self._say(f"in contact with {peer} again")
                 self._network.send(peer, self._links[peer].resume())
-                if peer in self._asked_early:
-                    self._asked_early.discard(peer)
+                if peer not in self._asked_early:
+                    self._to_ask.add(peer)
+                elif peer in self._held_back:
                     self._send_again(peer, self._links[peer].unacknowledged())
+                self._asked_early.discard(peer)
+                self._held_back.discard(peer)
             case Disconnected(peer):
                 if peer in self._met and peer not in self._down and peer not in self._done:
                     self._down[peer] = self._network.now()
@@ -354,12 +372,15 @@ class Channel:
 
     def _handle(self, peer: str, items: list[Incoming]) -> None:
         for item in items:
+            if isinstance(item, Delivered):
+                self._inboxes[peer].append(item)
+                continue
             match item:
-                case Delivered():
-                    self._inboxes[peer].append(item)
                 case Resend(frames):
-                    if peer in self._down:  # what is held back from now on, the peer will not ask for again
+                    # What is held back after this, where its connection is no news yet, it will not ask for again.
+                    if peer in self._down or peer not in self._to_ask:
                         self._asked_early.add(peer)
+                    self._to_ask.discard(peer)
                     self._send_again(peer, frames)
                 case Aborted(body):
                     raise _told(peer, body, {self.me, *self._links})

@@ -114,11 +114,11 @@ class Link:
             ProtocolError: the frame is malformed, was altered, or acknowledges what was never sent.
             PeerLostError: the peer's process is a new one, which knows nothing of this session.
         """
-        if len(head) == HEADER_BYTES and peek_sequence(head) >= HELLO_FRAMES and self._keys is None:
+        sequence = peek_sequence(head) if len(head) == HEADER_BYTES else 0
+        if self._keys is None and sequence >= HELLO_FRAMES:
             self._early.append((head, body))
             return []
-        key = self._key(incoming=True, sequence=peek_sequence(head) if len(head) == HEADER_BYTES else 0)
-        header = unseal(head, body, key, sender=self.peer)
+        header = unseal(head, body, self._key(incoming=True, sequence=sequence), sender=self.peer)
         self._peer_has_keys |= header.sequence >= HELLO_FRAMES
         if header.acknowledged > self._next_out:
             raise ProtocolError(f"{self.peer} acknowledges frames that were never sent", party=self.peer)
@@ -136,6 +136,9 @@ class Link:
 
     def _check_the_same(self, header: Header, body: memoryview) -> None:
         """That the peer did not lose its memory: it says hello once, and what it has it does not forget."""
+        if header.type == DATA and header.sequence:
+            self._acknowledged = max(self._acknowledged, header.acknowledged)
+            return
         first = header.type == DATA and header.sequence == 0
         hello = sha256(body).digest() if first else self._hello
         self._hello = self._hello or hello

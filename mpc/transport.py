@@ -8,7 +8,6 @@ frame is the key that its connection was authenticated with, never a routing id 
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import struct
 import time
@@ -20,6 +19,7 @@ from typing import Any
 import zmq
 from zmq.utils import z85
 
+from mpc.bell import Bell
 from mpc.errors import InternalError, UsageError
 from mpc.gate import Gate
 from mpc.network import Came, Connected, Disconnected, Event, Refused, Stranger, Unanswered, Unshaken
@@ -37,6 +37,8 @@ _HANDSHAKE_MS = 3000  # so long may a connection stay unauthenticated: who only 
 _CONNECT_MS = 3000  # then TCP's next attempt is a new one: its own ones are ever further apart
 _BACKLOG = 1024  # connections that wait to be taken, while somebody floods the port
 _REDIAL_SECONDS = 0.25  # ZeroMQ itself tries again at once, if at all
+_SPIN_SECONDS = 1e-4  # of looking again and again, and yielding, before this blocks: about what sleep and wake cost
+_LOOK_SECONDS = 0.02  # so long may frames be taken one after another without a look at all else that may have happened
 _DOCTORS_ROUTE = b"doctor"  # how the routing ids of doctors begin
 _MONITOR_EVENT = struct.Struct("=Hi")  # zmq_socket_monitor(3): the event, then a descriptor or an error number
 _REFUSED = zmq.EVENT_HANDSHAKE_FAILED_AUTH
@@ -91,7 +93,8 @@ class Transport:
         self._keys = dict(peers)
         self._names = {key.decode(): name for name, key in peers.items()}
         self._context = zmq.Context()
-        self._poller = zmq.Poller()
+        self._bell = Bell()
+        self._looked = 0.0
         self._events: deque[Event] = deque()
         self._endpoints: dict[str, str] = {}
         self._dialled: dict[str, zmq.Socket[bytes]] = {}
@@ -132,7 +135,7 @@ class Transport:
         self._endpoints[peer] = endpoint
         self._dialled[peer] = socket
         self._dealers[socket] = peer
-        self._poller.register(socket, zmq.POLLIN)
+        self._bell.watch(socket)
         try:
             socket.connect(endpoint)
         except zmq.ZMQError as error:
@@ -145,7 +148,7 @@ class Transport:
             # A peer that refused us has no queue any more, and ZeroMQ would wait for one without end: the news of the
             # refusal is on its way. All others always have one, for queues have no limit.
             with contextlib.suppress(zmq.Again):
-                self._dialled[peer].send_multipart(parts, zmq.NOBLOCK, copy=len(parts) == 1)
+                _hand_over(self._dialled[peer], parts)
         elif peer in self._routes:
             self._route(peer, parts)
         else:
@@ -157,20 +160,44 @@ class Transport:
 
     def poll(self, seconds: float) -> Event | None:
         """The next event, or None if nothing happens for so long."""
-        end = time.monotonic() + seconds
-        while not self._events:
+        events = self._events
+        if not events:
             now = time.monotonic()
-            self._redial(now)
-            left = end - now
+            if not self._take_frame() or now - self._looked > _LOOK_SECONDS:
+                self._look_around(now, seconds)
+        return events.popleft() if events else None
+
+    def _take_frame(self) -> bool:
+        """Take a frame that is there already, if there is one; after this all sockets that frames come at are empty."""
+        if self._listener is not None and self._take_routed():
+            return True
+        return any(self._take_dialled(socket, peer) for socket, peer in self._dealers.items())
+
+    def _look_around(self, now: float, seconds: float) -> None:
+        """Whatever may have happened, at any socket; waits for something to happen, at most so long.
+
+        A sleep and a wake take as long as an exchange between two processes on one machine: only after that does this
+        block. Until then it yields, for a machine with few cores has work for this one, a peer's perhaps.
+        """
+        self._looked = now
+        end, block = now + seconds, now + _SPIN_SECONDS
+        while True:
+            if self._dead:
+                self._redial(now)
             wake = min([end, *self._dead.values()])
             if self._gate is not None and self._gate.shut:
                 wake = min(wake, self._gate.look(now))
-            ready = self._poller.poll(max(0, math.ceil((wake - now) * 1000)))
-            for socket, _ in ready:
+            wait = 0.0 if self._events or now < block else max(0.0, wake - now)
+            rang = self._bell.wait(wait)
+            for socket in rang:
                 self._serve(socket)
-            if not ready and left <= 0:
-                return None
-        return self._events.popleft()
+            if self._events:
+                return
+            now = time.monotonic()
+            if not rang:
+                if now >= end:
+                    return
+                os.sched_yield()
 
     def close(self, linger_seconds: float) -> None:
         """Close all sockets; what was handed over has so long to leave."""
@@ -204,19 +231,19 @@ class Transport:
         monitor = next(monitor for monitor, name in self._monitors.items() if name == peer)
         del self._monitors[monitor], self._dealers[socket]
         for old in (monitor, socket):
-            self._poller.unregister(old)
+            self._bell.forget(old)
             old.close(0)
 
     def _listen(self, endpoint: str) -> None:
         self._authenticator = self._context.socket(zmq.REP)
         self._authenticator.bind(_ZAP_ENDPOINT)
-        self._poller.register(self._authenticator, zmq.POLLIN)
+        self._bell.watch(self._authenticator)
         self._listener = self._socket(zmq.ROUTER)
         self._listener.curve_server = True
         self._listener.router_mandatory = True
         self._listener.backlog = _BACKLOG
         self._listener_monitor = self._monitor(self._listener, None, _WATCHED_LISTENING)
-        self._poller.register(self._listener, zmq.POLLIN)
+        self._bell.watch(self._listener)
         try:
             self._listener.bind(endpoint)
         except zmq.ZMQError as error:
@@ -242,54 +269,68 @@ class Transport:
     def _monitor(self, socket: zmq.Socket[bytes], peer: str | None, watched: int) -> Any:
         monitor = socket.get_monitor_socket(watched)
         self._monitors[monitor] = peer
-        self._poller.register(monitor, zmq.POLLIN)
+        self._bell.watch(monitor)
         return monitor
 
     def _serve(self, socket: Any) -> None:
+        """Take all that has come at a socket; nothing if it was hung up meanwhile."""
         if socket is self._listener:
-            self._receive_routed()
-        elif socket is self._authenticator:
-            self._authenticate()
+            self._drain_listener()
+        elif self._authenticator is not None and socket is self._authenticator:
+            while self._authenticator.poll(0):
+                self._authenticate()
         elif socket in self._monitors:
             peer = self._monitors[socket]
             if peer is None:  # what a peer sent before it left comes before the news that it left
-                self._receive_routed()
+                self._drain_listener()
             else:
-                self._receive_dialled(self._dialled[peer])
+                self._drain_dialled(self._dialled[peer])
             self._observe(socket, peer)
-        else:
-            self._receive_dialled(socket)
+        elif socket in self._dealers:
+            self._drain_dialled(socket)
 
-    def _receive_dialled(self, socket: Any) -> None:
-        peer = self._dealers[socket]
-        while True:
-            try:
-                parts = socket.recv_multipart(zmq.NOBLOCK, copy=False)
-            except zmq.Again:
-                return
-            self._came(peer, parts)
+    def _drain_listener(self) -> None:
+        while self._take_routed():
+            pass
 
-    def _receive_routed(self) -> None:
+    def _drain_dialled(self, socket: Any) -> None:
+        while self._take_dialled(socket, self._dealers[socket]):
+            pass
+
+    def _take_dialled(self, socket: Any, peer: str) -> bool:
+        """Take a frame of a peer that we dialled, if there is one."""
+        try:
+            first = socket.recv(zmq.NOBLOCK, copy=False)
+        except zmq.Again:
+            return False
+        self._came(peer, first, socket)
+        return True
+
+    def _take_routed(self) -> bool:
+        """Take a frame that came at our port, if there is one."""
         assert self._listener is not None
-        while True:
-            try:
-                route, *parts = self._listener.recv_multipart(zmq.NOBLOCK, copy=False)
-            except zmq.Again:
-                return
-            identity = bytes(route.buffer)
-            peer = self._route_names.get(identity) or self._admit(identity, parts)
-            if peer is not None and self._routes.get(peer) == identity:
-                self._came(peer, parts)
+        try:
+            identity = self._listener.recv(zmq.NOBLOCK)
+        except zmq.Again:
+            return False
+        first = self._listener.recv(copy=False)
+        peer = self._route_names.get(identity) or self._admit(identity, first)
+        if peer is not None and self._routes.get(peer) == identity:
+            self._came(peer, first, self._listener)
+        else:
+            while first.more:
+                first = self._listener.recv(copy=False)
+        return True
 
-    def _admit(self, identity: bytes, parts: list[Any]) -> str | None:
+    def _admit(self, identity: bytes, first: zmq.Frame) -> str | None:
         """The peer behind a new connection, by the key it was authenticated with; it replaces an older connection.
 
         ZeroMQ's own routing ids begin with a zero byte and are never used twice, so a peer cannot take another's.
         """
         doctor = identity.startswith(_DOCTORS_ROUTE)
-        if not parts or not (doctor or identity[:1] == b"\0"):
+        if not (doctor or identity[:1] == b"\0"):
             return None
-        peer = self._names.get(parts[0].get("User-Id"))
+        peer = self._names.get(str(first.get("User-Id")))
         if peer is None:
             return None
         if doctor:
@@ -300,7 +341,7 @@ class Transport:
         self._routes[peer] = identity
         if peer in self._descriptors:
             self._replaced.add(self._descriptors[peer])
-        self._descriptors[peer] = parts[0].get(zmq.SRCFD)
+        self._descriptors[peer] = int(first.get(zmq.SRCFD))
         if self._gate is not None:
             self._gate.known(self._descriptors[peer])
         if not doctor:
@@ -313,18 +354,23 @@ class Transport:
     def _route(self, peer: str, parts: list[Any]) -> None:
         assert self._listener is not None
         try:
-            self._listener.send_multipart([self._routes[peer], *parts], copy=len(parts) == 1)
+            self._listener.send(self._routes[peer], zmq.SNDMORE | zmq.NOBLOCK)
+            _hand_over(self._listener, parts)
         except zmq.ZMQError as error:
             if error.errno not in (zmq.EHOSTUNREACH, zmq.EAGAIN):
                 raise  # a lost connection is no error here: the session sends the frame again after a reconnect
 
-    def _came(self, peer: str, parts: list[Any]) -> None:
-        if len(parts) == 1:
-            whole = parts[0].buffer
+    def _came(self, peer: str, first: zmq.Frame, socket: Any) -> None:
+        whole = first.buffer
+        if not first.more:
             self._events.append(Came(peer, whole[:HEADER_BYTES], whole[HEADER_BYTES:]))
-        elif parts:
-            body = parts[1].buffer if len(parts) == 2 else memoryview(b"".join(part.buffer for part in parts[1:]))
-            self._events.append(Came(peer, parts[0].buffer, body))
+            return
+        parts = []
+        while first.more:
+            first = socket.recv(copy=False)
+            parts.append(first.buffer)
+        body = parts[0] if len(parts) == 1 else memoryview(b"".join(parts))
+        self._events.append(Came(peer, whole, body))
 
     def _authenticate(self) -> None:
         """Answer ZeroMQ's question whether a key may connect (ZAP, rfc.zeromq.org/spec/27)."""
@@ -385,6 +431,13 @@ class Transport:
         elif event == _REFUSED:
             self._refusing.add(peer)
             self._events.append(Refused(peer))
+
+
+def _hand_over(socket: Any, parts: list[Any]) -> None:
+    if len(parts) == 1:
+        socket.send(parts[0], zmq.NOBLOCK)
+    else:
+        socket.send_multipart(parts, zmq.NOBLOCK, copy=False)
 
 
 def _parts(frame: Frame) -> list[Any]:

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from hmac import compare_digest
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -35,8 +34,7 @@ TYPES = (DATA, RESUME, ABORT)
 PROBE = 4  # outside every session: see mpc/probe.py
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """A frame's header, as sent."""
 
     type: int
@@ -57,6 +55,8 @@ def payload(arrays: Sequence[Array] | bytes) -> bytes:
     """The arrays' words back to back."""
     if isinstance(arrays, bytes):
         return arrays
+    if len(arrays) == 1:
+        return bytes(arrays[0].tobytes())
     return b"".join([np.ascontiguousarray(a).data.cast("B") if a.size else b"" for a in arrays])
 
 
@@ -67,13 +67,15 @@ def parse(data: Any, specs: Sequence[Spec], *, sender: str, label: str) -> tuple
         ProtocolError: the payload is not exactly as long as the specs say.
     """
     view = memoryview(data)
-    expected = sum(spec.nbytes for spec in specs)
+    expected = sum([spec.nbytes for spec in specs])
     if len(view) != expected:
         raise ProtocolError(
             f"a message from {sender} in '{label}' has {len(view)} bytes instead of {expected}",
             "the parties may run different versions",
             party=sender,
         )
+    if len(specs) == 1:
+        return (specs[0].ring.from_bytes(view, specs[0].shape),)
     arrays = []
     for spec in specs:
         arrays.append(spec.ring.from_bytes(view[: spec.nbytes], spec.shape))

@@ -265,6 +265,20 @@ def test_what_is_held_back_after_the_peer_asked_is_sent_when_the_connection_is_n
     assert channel.trace.messages == 1
 
 
+def test_what_is_held_back_is_sent_though_the_peer_asked_before_the_loss_was_news() -> None:
+    """Frames of a new connection may be read before it is heard that the old one was lost."""
+    peer = Link("b", "a")
+    peer.data(0, b"hello")
+    channel, script = scripted([Connected("b"), came("b", peer.resume()), came("b", peer.resume()), Disconnected("b")])
+    for _ in range(4):
+        channel._step(0)
+    channel.push("b", "more", b"held back")
+    assert [frame.head[3] for frame in script.sent] == [RESUME]
+    script.events.append(Connected("b"))
+    channel._step(0)
+    assert [(frame.head[3], frame.body) for frame in script.sent[1:]] == [(RESUME, b""), (DATA, b"held back")]
+
+
 def test_on_every_connection_the_peer_is_told_what_is_expected() -> None:
     channel, script = scripted([Connected("b"), Connected("b")])
     channel._step(0)
