@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from parties.blocks import count_text, is_number, plural, significant
+from parties.blocks import count_text, is_number, plural, significant, table
 
 if TYPE_CHECKING:
+    from parties.scenario import Scenario
     from protocols.training_settings import TrainingSettings
 
 NAMES: Final[Mapping[str, str]] = {
@@ -17,9 +18,18 @@ NAMES: Final[Mapping[str, str]] = {
 }
 
 
-def training_facts(settings: TrainingSettings) -> dict[str, Any]:
-    """The solver and its public numbers, as `result.json` and `mpc plan --json` have them."""
+def training_facts(settings: TrainingSettings, scenario: Scenario) -> dict[str, Any]:
+    """The solver and its public numbers, as `result.json` and `mpc plan --json` have them.
+
+    `choice` says, where the solver was left to the plan, how many seconds each would take on the wire, and where.
+    """
+    from parties.solver_choice import prices
+
     full = settings.solver != "sgd"
+    choice = None
+    if scenario.task.solver == "auto":
+        seconds = prices(settings, scenario.network)
+        choice = {"network": "scenario" if scenario.network else "local", "seconds": dict(seconds)}
     return {
         "solver": settings.solver,
         "steps": settings.step_count,
@@ -27,6 +37,7 @@ def training_facts(settings: TrainingSettings) -> dict[str, Any]:
         "learning_rate": settings.learning_rate,
         "momentum": settings.momentum if full else None,
         "l2": settings.l2,
+        "choice": choice,
     }
 
 
@@ -42,4 +53,16 @@ def solver_text(facts: Mapping[str, Any]) -> str:
     name = NAMES.get(str(facts.get("solver")), str(facts.get("solver")))
     numbers = [("learning rate", "learning_rate"), ("momentum", "momentum"), ("l2", "l2")]
     told = [f"{words} {significant(facts[key], 3)}" for words, key in numbers if is_number(facts.get(key))]
-    return f"Trained by {name}: {steps_text(facts)}, {', '.join(told)}."
+    return f"Trained by {name}: {steps_text(facts)}, {', '.join(told)}.{_choice_text(facts)}"
+
+
+def _choice_text(facts: Mapping[str, Any]) -> str:
+    """Why this solver, where the scenario left it open; empty where it did not."""
+    choice = table(facts.get("choice"))
+    seconds = {solver: value for solver, value in table(choice.get("seconds")).items() if is_number(value)}
+    if not seconds:
+        return ""
+    where = "on the scenario's network" if choice.get("network") == "scenario" else "on a local network"
+    named = sorted(seconds, key=lambda solver: seconds[solver])
+    each = ", ".join(f"{solver} {significant(seconds[solver], 2)}" for solver in named)
+    return f' Chosen by solver = "auto": seconds on the wire {where}, to about the same loss, are {each}.'

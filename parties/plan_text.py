@@ -75,7 +75,7 @@ def plan_tables(plan: Plan, settings: TrainingSettings, scenario: Scenario) -> l
     facts = plan_json(plan, settings, scenario)
     return [
         Line(f"{scenario.name}: the plan. Nothing has been sent.", "bold"),
-        Line(_work_text(settings)),
+        Line(_work_text(settings, facts["training"])),
         Line(_cost_text(facts, plan, scenario.network)),
         Line(solver_text(facts["training"])),
         _stages_grid(facts),
@@ -121,7 +121,7 @@ def plan_json(plan: Plan, settings: TrainingSettings, scenario: Scenario) -> dic
             # The links that `mpc run` makes have their bandwidth from the first byte on.
             "network": _seconds(plan, scenario.network, slow_start=False) if scenario.network else None,
         },
-        "training": training_facts(settings),
+        "training": training_facts(settings, scenario),
         "bits": bits_facts(settings),
     }
 
@@ -150,11 +150,11 @@ def _helper_learns(settings: TrainingSettings) -> list[str]:
     ]
 
 
-def _work_text(settings: TrainingSettings) -> str:
+def _work_text(settings: TrainingSettings, training: Mapping[str, Any]) -> str:
     train, test = sum(settings.train_rows), sum(settings.test_rows)
     return (
         f"{plural(len(settings.owners), 'owner')} and a helper; {count_text(train)} training and {count_text(test)} "
-        f"held-out rows, {plural(settings.features, 'feature')}; {steps_text(training_facts(settings))}."
+        f"held-out rows, {plural(settings.features, 'feature')}; {steps_text(training)}."
     )
 
 

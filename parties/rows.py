@@ -12,6 +12,7 @@ from mpc.handshake import SplitColumns, target_error
 from parties.data import Table
 from parties.data_vertical import digest_bits
 from parties.scenario import Scenario
+from parties.solver_choice import choose
 from protocols.accelerated_budget import dyadic
 from protocols.batches import split, test_count
 from protocols.training_form import automatic_rate
@@ -70,6 +71,7 @@ def settings_for(scenario: Scenario, rows: Mapping[str, tuple[int, int]], featur
 
     Raises:
         DataError: columns are split, and the owners have different numbers of rows.
+        UsageError: solver = "auto", and no solver can train on data of such a shape.
     """
     task = scenario.task
     counts = [rows[owner] for owner in scenario.owners]
@@ -81,8 +83,9 @@ def settings_for(scenario: Scenario, rows: Mapping[str, tuple[int, int]], featur
                 'with partition = "vertical" every owner needs the same patients, each once',
             )
         counts = counts[:1]
-    rate = task.learning_rate
-    return TrainingSettings(
+    rate, auto = task.learning_rate, task.solver == "auto"
+    solver = "newton" if task.solver == "auto" else task.solver
+    settings = TrainingSettings(
         owners=scenario.owners,
         helper=scenario.helper,
         train_rows=tuple(train for train, _ in counts),
@@ -92,17 +95,18 @@ def settings_for(scenario: Scenario, rows: Mapping[str, tuple[int, int]], featur
         seed=scenario.seed,
         epochs=task.epochs,
         batch_size=task.batch_size,
-        learning_rate=rate if isinstance(rate, float) else automatic_rate(task.solver, features, task.l2),
+        learning_rate=rate if isinstance(rate, float) else automatic_rate(solver, features, task.l2),
         l2=task.l2,
         sigmoid_range=None if task.sigmoid_range == "auto" else task.sigmoid_range,
         standardise=task.standardise,
         metrics="metrics" in task.reveal,
-        solver=task.solver,
+        solver=solver,
         iterations=task.iterations or 0,
         momentum=dyadic(task.momentum or 0.0),
         missing="missing" in task.reveal,
         compare_ranges=task.compare_ranges,
     )
+    return choose(settings, scenario.network) if auto else settings
 
 
 def warnings_before(rows: Iterable[tuple[int, int]], features: int) -> list[str]:

@@ -122,7 +122,9 @@ class LogisticTask(_Table):
     compare_ranges: bool = Field(default=False, description="true or false")
     standardise: bool = Field(default=True, description="true or false")
     test_fraction: float = Field(default=0.2, ge=0.0, le=0.9, description="a number from 0 to 0.9")
-    solver: Literal["sgd", "nesterov", "newton"] = Field(default="sgd", description='"sgd", "nesterov" or "newton"')
+    solver: Literal["sgd", "nesterov", "newton", "auto"] = Field(
+        default="sgd", description='"sgd", "nesterov", "newton" or "auto"'
+    )
     epochs: Count = Field(default=10, description=A_COUNT)
     batch_size: Count = Field(default=128, description=A_COUNT)
     iterations: Count | None = Field(default=None, description=A_COUNT)

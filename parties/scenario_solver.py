@@ -20,6 +20,8 @@ _FULL_BATCH: Final = ("iterations", "momentum")
 
 def settled_solver(task: LogisticTask, problems: list[Problem]) -> LogisticTask:
     """The task with each setting of its solver at a value, so that digests of equal trainings are equal."""
+    if task.solver == "auto":
+        return _left_to_the_plan(task, problems)
     sgd = task.solver == "sgd"
     wrong = [key for key in (_FULL_BATCH if sgd else _MINI_BATCH) if key in task.model_fields_set]
     if wrong:
@@ -39,12 +41,22 @@ def settled_solver(task: LogisticTask, problems: list[Problem]) -> LogisticTask:
         filled["learning_rate"] = RATE if sgd else "auto"
     settled = task.model_copy(update=filled)
     if not task.standardise and settled.learning_rate == "auto":
-        problems.append(
-            Problem(
-                '[task] learning_rate = "auto" goes by standardised features',
-                "set standardise = true, or give a number as learning_rate",
-            )
-        )
+        hint = "set standardise = true, or give a number as learning_rate"
+        problems.append(Problem('[task] learning_rate = "auto" goes by standardised features', hint))
     elif not task.standardise and task.solver == "newton":
         problems.append(Problem('[task] solver = "newton" needs standardised features', "set standardise = true"))
     return settled
+
+
+def _left_to_the_plan(task: LogisticTask, problems: list[Problem]) -> LogisticTask:
+    """The task of solver = "auto", which takes no numbers of any one solver: they come with the choice."""
+    given: list[str] = [key for key in (*_MINI_BATCH, *_FULL_BATCH) if key in task.model_fields_set]
+    if task.learning_rate not in (None, "auto"):
+        given.append("learning_rate")
+    if given:
+        hint = 'remove it, or name the solver: "sgd", "nesterov" or "newton"'
+        problems.append(Problem(f'[task] solver = "auto" chooses {" and ".join(given)} itself', hint))
+    if not task.standardise:
+        hint = "set standardise = true, or name the solver and a learning_rate"
+        problems.append(Problem('[task] solver = "auto" goes by standardised features', hint))
+    return task.model_copy(update={"learning_rate": "auto"})

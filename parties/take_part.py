@@ -281,7 +281,7 @@ def _result(
     }
     model = training = None
     if trained is not None:
-        training = training_facts(settings_for(scenario, agreement.rows, len(agreement.columns)))
+        training = training_facts(settings_for(scenario, agreement.rows, len(trained.features)), scenario)
         model = {
             "features": list(trained.features),
             "weights": list(trained.weights),

@@ -340,6 +340,17 @@ def test_what_a_full_batch_solver_does_not_take(tmp_path: Path, change: tuple[st
         assert words in said
 
 
+def test_a_solver_left_to_the_plan_takes_no_numbers_of_one(tmp_path: Path) -> None:
+    said = refusal(tmp_path, changed(('solver = "sgd"', 'solver = "auto"')))
+    assert 'solver = "auto" chooses epochs and batch_size and learning_rate itself' in said
+    path = tmp_path / "auto.toml"
+    path.write_text(FULL_BATCH.replace('solver = "sgd"', 'solver = "auto"'))
+    assert load_scenario(path).task.learning_rate == "auto"
+    path.write_text(FULL_BATCH.replace('solver = "sgd"', 'solver = "auto"').replace("ise = true", "ise = false"))
+    with pytest.raises(UsageError, match="goes by standardised features"):
+        load_scenario(path)
+
+
 def test_an_automatic_rate_needs_standardised_features(tmp_path: Path) -> None:
     auto = ("learning_rate = 1", 'learning_rate = "auto"')
     said = refusal(tmp_path, changed(auto, ("standardise = true", "standardise = false")))

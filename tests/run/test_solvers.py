@@ -14,6 +14,7 @@ SOLVERS: dict[str, dict[str, Any]] = {
     "nesterov": {"solver": "nesterov", "iterations": 20, "l2": 0.01},
     "newton": {"solver": "newton", "iterations": 8, "l2": 0.01},
     "newton without a penalty": {"solver": "newton", "iterations": 8},
+    "auto": {"solver": "auto", "l2": 0.01},
     "sgd at a rate of its own": {"learning_rate": "auto"},
 }
 
@@ -27,7 +28,8 @@ def test_a_run_by_each_solver(tmp_path: Path, name: str) -> None:
     assert "Trained by " in ran.out
     fields = record(tmp_path / "record")
     solver = SOLVERS[name].get("solver", "sgd")
-    assert fields["training"]["solver"] == solver
+    assert fields["training"]["solver"] == {"auto": "newton"}.get(solver, solver)
+    assert ('Chosen by solver = "auto"' in ran.out.replace("\n", " ")) == (solver == "auto")
     steps = SOLVERS[name].get("iterations") or fields["training"]["steps"]
     assert fields["training"]["steps"] == steps
     assert fields["comparison"]["pooled"]["max_abs_weight_difference"] < 1e-4

@@ -1,0 +1,80 @@
+"""solver = "auto": which solver reaches about the same final loss soonest on the scenario's network, by its plan."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+from typing import Final
+
+from mpc.errors import UsageError
+from mpc.plan import make_plan
+from parties.scenario_models import NetworkSpec
+from parties.scenario_solver import MOMENTUM
+from protocols.accelerated_budget import dyadic
+from protocols.training_form import automatic_rate, constants_digest
+from protocols.training_job import training_job
+from protocols.training_settings import TrainingSettings
+from protocols.vertical_job import vertical_job
+
+STEPS: Final[Mapping[str, int]] = {"newton": 25, "nesterov": 100, "sgd": 400}
+"""How many steps bring the loss to about a thousandth of its least value: `tools/solver_steps.py`, docs/solvers.md."""
+
+_BATCH: Final = 128
+_LOCAL: Final = NetworkSpec(latency_ms=0.1, bandwidth_mbit=1000.0)
+
+
+def candidates(settings: TrainingSettings) -> dict[str, TrainingSettings]:
+    """The same training by each solver, for about the same final loss; whichever solver `settings` name."""
+    found = {}
+    for solver, steps in STEPS.items():
+        rate = automatic_rate(solver, settings.features, settings.l2)
+        if solver == "sgd":
+            batches = -(-max(1, sum(settings.train_rows)) // _BATCH)
+            how = {"epochs": max(1, -(-steps // batches)), "iterations": 0, "momentum": 0.0}
+        else:
+            how = {"epochs": 1, "iterations": steps, "momentum": dyadic(MOMENTUM[solver])}
+        found[solver] = replace(settings, solver=solver, batch_size=_BATCH, learning_rate=rate, **how)  # type: ignore[arg-type]
+    return found
+
+
+def choose(settings: TrainingSettings, network: NetworkSpec | None) -> TrainingSettings:
+    """The candidate whose plan takes the shortest time on the wire; of equals, the one that takes fewer steps.
+
+    Raises:
+        UsageError: no solver can train on such data; says why of the last one.
+    """
+    seconds = prices(settings, network)
+    return candidates(settings)[min(seconds, key=lambda solver: seconds[solver])]
+
+
+def prices(settings: TrainingSettings, network: NetworkSpec | None) -> Mapping[str, float]:
+    """Seconds on the wire that each solver's plan takes, on the scenario's network or else a local one.
+
+    Raises:
+        UsageError: no solver can train on such data; says why of the last one.
+    """
+    first = next(iter(candidates(settings).values()))
+    return _prices(first, network or _LOCAL)
+
+
+@lru_cache(maxsize=8)
+def _prices(settings: TrainingSettings, network: NetworkSpec) -> Mapping[str, float]:
+    bandwidth = math.inf if network.bandwidth_mbit is None else network.bandwidth_mbit * 1e6 / 8
+    seconds: dict[str, float] = {}
+    refused: UsageError | None = None
+    for solver, how in candidates(settings).items():
+        try:
+            seconds[solver] = _seconds(how, 2 * network.latency_ms / 1000, bandwidth)
+        except UsageError as error:
+            refused = error
+    if not seconds and refused is not None:
+        raise refused
+    return seconds
+
+
+def _seconds(how: TrainingSettings, round_trip: float, bandwidth: float) -> float:
+    job = vertical_job if how.partition == "vertical" else training_job
+    plan = make_plan(lambda p: job(p, None, how), how.owners, how.helper, constants_digest(how))
+    return plan.seconds(round_trip, bandwidth)

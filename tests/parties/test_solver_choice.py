@@ -1,0 +1,110 @@
+"""solver = "auto": the plan's own estimate decides, and says why."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mpc.errors import UsageError
+from mpc.plan import make_plan
+from parties.plan_scenario import planned
+from parties.plan_solver import solver_text, training_facts
+from parties.rows import settings_for
+from parties.scenario import load_scenario
+from parties.scenario_models import NetworkSpec
+from parties.solver_choice import STEPS, candidates, choose, prices
+from protocols.training_form import constants_digest
+from protocols.training_job import training_job
+from protocols.training_settings import TrainingSettings
+from tests.helpers import job, made_up
+
+WAN = NetworkSpec(latency_ms=20.0, bandwidth_mbit=100.0)
+THIN = NetworkSpec(latency_ms=0.1, bandwidth_mbit=1.0)
+
+
+def settings(rows: int = 100, features: int = 5, **changes: object) -> TrainingSettings:
+    _, how = job(made_up([20, 20], 2, 1), l2=0.01)
+    return replace(how, train_rows=(rows, rows), test_rows=(0, 0), features=features, **changes)  # type: ignore[arg-type]
+
+
+def test_few_rows_far_apart_take_the_fewest_steps() -> None:
+    how = choose(settings(), WAN)
+    assert (how.solver, how.step_count, how.learning_rate) == ("newton", STEPS["newton"], 1.0)
+
+
+def test_many_rows_over_a_thin_line_take_mini_batches() -> None:
+    how = choose(settings(rows=10_000), THIN)
+    assert (how.solver, how.batch_size) == ("sgd", 128)
+    assert how.step_count >= STEPS["sgd"]
+
+
+def test_what_a_solver_cannot_do_is_not_chosen() -> None:
+    seconds = prices(settings(features=600), WAN)
+    assert "newton" not in seconds and len(seconds) == 2
+
+
+def test_where_no_solver_can_the_reason_is_told() -> None:
+    with pytest.raises(UsageError, match="sigmoid_range"):
+        choose(settings(sigmoid_range=1e4), WAN)
+
+
+@pytest.mark.parametrize("solver", STEPS)
+def test_the_choice_does_not_depend_on_what_was_set_before(solver: str) -> None:
+    how = candidates(settings())[solver]
+    assert candidates(how) == candidates(settings())
+    assert choose(how, WAN) == choose(settings(), WAN)
+
+
+def test_the_seconds_are_the_plans() -> None:
+    for solver, how in candidates(settings()).items():
+
+        def program(p, how=how):  # type: ignore[no-untyped-def]
+            return training_job(p, None, how)
+
+        plan = make_plan(program, how.owners, how.helper, constants_digest(how))
+        assert prices(settings(), WAN)[solver] == plan.seconds(0.04, 12.5e6)
+
+
+def test_the_plan_and_the_record_say_why(tmp_path: Path) -> None:
+    path = tmp_path / "auto.toml"
+    path.write_text(
+        """
+schema = 1
+name = "auto"
+[parties.a]
+role = "owner"
+rows = 60
+[parties.b]
+role = "owner"
+rows = 70
+[parties.h]
+role = "helper"
+[task]
+kind = "logistic_regression"
+target = "ill"
+features = ["x", "y"]
+solver = "auto"
+[network]
+latency_ms = 20.0
+"""
+    )
+    scenario = load_scenario(path)
+    how, plan = planned(scenario)
+    assert how == settings_for(scenario, {"a": (48, 12), "b": (56, 14)}, 2)
+    facts = training_facts(how, scenario)
+    assert facts["choice"]["network"] == "scenario"
+    assert facts["choice"]["seconds"][how.solver] == min(facts["choice"]["seconds"].values())
+    assert facts["choice"]["seconds"][how.solver] == pytest.approx(plan.seconds(0.04, float("inf")))
+    text = solver_text(facts)
+    assert 'Chosen by solver = "auto": seconds on the wire on the scenario\'s network' in text
+    assert text.index(f"{how.solver} ") < text.index("sgd ")
+
+
+def test_the_wan_scenario_by_few_steps_takes_half_the_time_of_mini_batches() -> None:
+    """By the plan; docs/solvers.md has it measured."""
+    scenario = load_scenario(Path(__file__).resolve().parents[2] / "scenarios" / "wan_auto.toml")
+    how, _ = planned(scenario)
+    seconds = prices(how, scenario.network)
+    assert seconds["sgd"] > 2 * seconds[how.solver]
