@@ -24,7 +24,15 @@ from protocols.dual import DualDescent, check_scores, descend_dual, dual_weights
 from protocols.gram import hold_gram
 from protocols.held import Rows, hold
 from protocols.sigmoid_fits import FITS
-from protocols.training_form import choose_fit, choose_form, constants_digest
+from protocols.training_form import (
+    ROUNDING,
+    choose_fit,
+    choose_form,
+    constants_digest,
+    dual_cost,
+    dual_rounding,
+    primal_cost,
+)
 from protocols.training_job import training_job
 from protocols.training_settings import OwnRows, TrainingSettings
 from protocols.twin import fit_twin, pooled, weight_difference
@@ -390,3 +398,14 @@ def test_the_plan_and_the_digest_tell_the_forms_apart() -> None:
 
 def forms(how: TrainingSettings) -> dict[str, TrainingSettings]:
     return {form: replace(how, form=form) for form in ("auto", "primal", "dual")}
+
+
+def test_a_training_that_goes_far_is_primal_whatever_it_costs() -> None:
+    """Over so many steps the rounding of G would show in the third digit of the weights."""
+    near = sized(100, 3, epochs=10, batch_size=16, learning_rate=0.5)
+    far = replace(near, epochs=1667)
+    assert dual_cost(far) < primal_cost(far)
+    assert choose_form(near) == "dual"
+    assert choose_form(far) == "primal"
+    assert choose_form(replace(far, form="dual")) == "dual"
+    assert dual_rounding(near) < ROUNDING < dual_rounding(far)
