@@ -9,9 +9,17 @@ LOCK = build/venv-lock/bin/pip-compile --quiet --no-config --strip-extras --gene
 # -v takes back the -q of pyproject.toml.
 PYTEST = pytest -v -n $(WORKERS) --dist loadfile
 
+# What `make soak` tries: a part of each sweep's cases (0 to 1), which part and which random values, and how many times
+# as many examples of each property test as `make test`. Also from the environment.
+SOAK_PART ?= 1
+SOAK_SEED ?= 1
+SOAK_EXAMPLES ?= 20
+SOAK = pytest -n $(WORKERS) --dist worksteal -o python_files='test_*.py soak_*.py' -m 'soak or hypothesis' \
+	--hypothesis-seed=$(SOAK_SEED)
+
 .DEFAULT_GOAL = help
 .NOTPARALLEL:
-.PHONY: help demo test test-lowest bench format lock clean
+.PHONY: help demo test soak test-lowest bench format lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -27,6 +35,10 @@ test: ## style, types and all tests, with coverage
 	$(BIN)/mypy --strict
 	$(BIN)/$(PYTEST) --cov --cov-report=
 	$(BIN)/coverage report --include='mpc/*,protocols/*' --fail-under=$(COVERAGE_MIN)
+
+soak: ## the long tests and many more examples: docs/soak.md (SOAK_PART=0.1 SOAK_SEED=7: a tenth, chosen by a seed)
+	@sh tools/setup.sh dev
+	SOAK_PART=$(SOAK_PART) SOAK_SEED=$(SOAK_SEED) SOAK_EXAMPLES=$(SOAK_EXAMPLES) $(BIN)/$(SOAK)
 
 test-lowest: ## the tests with the oldest releases that pyproject.toml allows
 	@sh tools/setup.sh lowest

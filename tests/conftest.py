@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.examples import TIMES
-from tests.soak.sweeps import Tell, chosen, lines
+from tests.soak.sweeps import Tell, chosen, lines, part
 
 TOLD = "soak"
 TESTS = "long tests"
@@ -30,11 +30,12 @@ def tell(record_property: Any) -> Tell:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of the long tests that are no sweep, a soak's part."""
+    """Of the long tests that are no sweep, a soak's part; none there that fails where the machine is slow."""
     if TIMES not in os.environ:
         return
     others = [item for item in items if item.get_closest_marker("soak") and not item.path.name.startswith(SWEEP)]
-    left = {*others} - {*chosen(TESTS, others)} if others else set()
+    steady = others if part() >= 1 else [item for item in others if not item.get_closest_marker("speed")]
+    left = {*others} - {*chosen(TESTS, steady)} if steady else {*others}
     config.hook.pytest_deselected(items=[item for item in items if item in left])
     items[:] = [item for item in items if item not in left]
 
@@ -46,7 +47,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Generator[None, p
     if TIMES in os.environ and call.when == "teardown":
         said = str(vars(item).get("hypothesis_statistics", ""))
         if said:
-            tried = sum(int(count) for count in re.findall(r"(\d+) passing examples", said))
+            tried = sum(int(count) for count in re.findall(r"(\d+) passing\b", said))
             report.user_properties.append((TOLD, [EXAMPLES, {"tests": 1, "examples": tried}]))
         elif not item.path.name.startswith(SWEEP):
             report.user_properties.append((TOLD, [TESTS, {"tried": 1}]))

@@ -81,6 +81,7 @@ def test_a_longer_cut_ends_the_run_everywhere(training: Training) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.speed
 def test_a_longer_silence_ends_the_run_everywhere(training: Training) -> None:
     runs = training.begun(patience=2)
     training.study.world.cut("hospital_b")
@@ -90,6 +91,7 @@ def test_a_longer_silence_ends_the_run_everywhere(training: Training) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.speed
 def test_a_silence_that_is_noticed_and_ends_in_time_changes_no_bit(training: Training) -> None:
     study = training.study
     runs = training.begun(patience=30)

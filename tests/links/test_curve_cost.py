@@ -37,6 +37,7 @@ def test_the_plain_link_is_like_the_real_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.speed
 def test_what_encryption_costs_the_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     took: dict[str, dict[str, list[float]]] = {what: {kind: [] for kind in MODULES} for what in STAGES}
     scenario = load_scenario(DEMO)

@@ -121,7 +121,9 @@ def summary(took: Sequence[float]) -> str:
     return f"median {took[len(took) // 2] * 1000:.2f} ms, slowest {took[-1] * 1000:.1f} ms"
 
 
-@pytest.mark.parametrize("held", [HALF_OPEN, pytest.param(HALF_OPEN + 200, marks=pytest.mark.soak)])
+@pytest.mark.parametrize(
+    "held", [HALF_OPEN, pytest.param(HALF_OPEN + 200, marks=[pytest.mark.soak, pytest.mark.speed])]
+)
 def test_a_siege_of_the_port(fortress: Fortress, held: int, capsys: pytest.CaptureFixture[str]) -> None:
     """Half-open connections that are held, in a soak more of them than there are descriptors, and junk besides."""
     quiet = fortress.rounds(1.0)

@@ -53,6 +53,6 @@ def test_interrupted(tmp_path: Path, moment: Moment, number: signal.Signals, tel
 )
 def test_interrupted_with_a_stopped_party(tmp_path: Path, moment: Moment, victim: str, tell: Tell) -> None:
     staged = begun(tmp_path, moment, victim)
-    staged.run.party(victim).send_signal(signal.SIGSTOP)
+    staged.signal(victim, signal.SIGSTOP)
     interrupt(staged, signal.SIGINT)
     judge(staged, tell, "Ctrl-C with a stopped party at every stage")

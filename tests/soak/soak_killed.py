@@ -39,7 +39,7 @@ def judge(staged: Staged, victim: str, tell: Tell, sweep: str) -> None:
 )
 def test_a_killed_party(tmp_path: Path, moment: Moment, victim: str, number: int, tell: Tell) -> None:
     staged = begun(tmp_path, moment, victim)
-    staged.run.party(victim).send_signal(signal.SIGKILL)
+    staged.signal(victim, signal.SIGKILL)
     judge(staged, victim, tell, "SIGKILL to each party at every stage")
 
 
@@ -55,9 +55,9 @@ def test_a_party_that_is_killed_when_so_many_lines_were_said(
     run = Running("run", scenario, "--out", tmp_path / "record", "--no-compare")
     run.wait_for(lambda: victim in run.parties(), f"a process of {victim}")
     run.hear(f"(.*\\n){{{lines}}}")
-    if run.party(victim).is_running():
-        run.party(victim).send_signal(signal.SIGKILL)
-    judge(Staged(run, scenario, tmp_path / "record", victim), victim, tell, "SIGKILL to each party on fast links")
+    staged = Staged(run, scenario, tmp_path / "record", victim)
+    staged.signal(victim, signal.SIGKILL)
+    judge(staged, victim, tell, "SIGKILL to each party on fast links")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ on its standard error that a party is in it. Where the signal met the party is r
 from __future__ import annotations
 
 import re
+import signal
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,10 @@ import psutil
 
 from tests.run.command import Ran, Running, record
 from tests.run.scenarios import write_scenario
+from tests.soak.sweeps import in_time
 
 PARTIES = ("hospital_a", "hospital_b", "helper")
-PROMPT = 5.0  # seconds in which every process has to be gone
+PROMPT = in_time(5.0)  # seconds in which every process has to be gone
 
 ORDER = (
     *("start", "data", "connecting", "handshake", "running", "dealing", "standardisation", "sharing"),
@@ -71,13 +74,11 @@ def begun(folder: Path, moment: Moment, party: str, *, deadline: float | None = 
     seen = party if moment.stage in (HELPERS if party == "helper" else ORDER) else DEALT_TO
     if moment.stage == "dealing" and party != "helper":
         seen = DEALT_TO
-    if moment.stage == "start":
-        run.wait_for(lambda: party in run.parties(), f"a process of {party}")
-    else:
+    run.wait_for(lambda: run.parties().keys() >= {*PARTIES}, "processes of all parties")
+    if moment.stage != "start":
         later = [re.escape(one) for one in ORDER[ORDER.index(moment.stage) + 1 :]]
         here = f"{re.escape(moment.stage)}{' ' + moment.step if moment.step else ''}"
         run.hear(f"^{seen}: ({'|'.join((here, *later))})(?![a-z])")
-        run.parties()
     return Staged(run, scenario, folder / "record", seen)
 
 
@@ -89,6 +90,11 @@ class Staged:
     scenario: Path
     out: Path
     seen: str = field(default="")
+
+    def signal(self, party: str, number: signal.Signals) -> None:
+        """To a party; on a busy machine it may have ended since it was seen."""
+        with suppress(psutil.NoSuchProcess):
+            self.run.party(party).send_signal(number)
 
     def end(self) -> Ended:
         """Wait for the command's end, and for that of every process which has to do with its scenario."""

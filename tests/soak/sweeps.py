@@ -21,11 +21,23 @@ def seed() -> int:
     return int(os.environ.get(SEED, "1"))
 
 
+def part() -> float:
+    """Which part of its cases a sweep tries: of 0 to 1."""
+    return float(os.environ.get(PART, "1"))
+
+
+def in_time(limit: float, *, patient: float = 60.0) -> float:
+    """Within how many seconds something has to happen: a whole soak has the machine for itself, a part may not have it.
+
+    A part of a soak also runs where a failure turns a submission away. Being slow must be no failure there.
+    """
+    return limit if part() >= 1 else patient
+
+
 def chosen(what: str, cases: Iterable[T]) -> list[T]:
     """The seeded part of a sweep's cases that this soak tries, in their order; at least one."""
     every = list(cases)
-    part = float(os.environ.get(PART, "1"))
-    count = min(len(every), max(1, round(part * len(every))))
+    count = min(len(every), max(1, round(part() * len(every))))
     return [every[k] for k in sorted(Random(f"{seed()}/{what}").sample(range(len(every)), count))]
 
 
