@@ -9,45 +9,25 @@ from typing import Any
 
 import numpy as np
 
-from mpc.correlation import WINDOWS_AHEAD, BitsOfMask, fold_order
+from mpc.correlation import WINDOWS_AHEAD
 from mpc.fixed import encode
 from mpc.ghost import Array
 from mpc.party import Party
 from mpc.plan import Plan, make_plan
-from mpc.ring import B8, B64
+from mpc.ring import B8
 from mpc.round import Round
-from mpc.share import Public, Share
+from mpc.share import Share
 from protocols.beaver import matmul, multiply
-from protocols.comparison import greater
+from protocols.comparison import less_than
 from protocols.sigmoid import TRIG_SCALE, sigmoid
 from protocols.sigmoid_fits import fit_for
 from protocols.truncation import truncate
 
 SCALE = 20
 SIGMOID_RANGE = 30.0
-_SIGN = 1 << 63
 _COEFFICIENT_SCALE = 32
 
 Operation = Callable[[Party, Share, Share], Awaitable[Share]]
-
-
-async def less_than(p: Party, x: Share, y: Share) -> Share:
-    """[x < y] in bit 0 of each byte, for (N,) values whose difference is below 2^63.
-
-    The top bit of d = x - y: with m = d + r opened, it is that of m, that of r and the borrow [r > m] of the lower 63
-    bits, under exclusive or.  7 rounds; reveals m, uniform, and masked bits.
-    """
-    d = x - y
-    (n,) = d.shape
-    r, bits = p.correlation(BitsOfMask(n, d.scale))
-    (m,) = await p.open(d + r, label="less than")
-    lower = fold_order(np.array([_SIGN - 1], dtype=np.uint64))
-    place = np.uint64(int(fold_order(np.array([_SIGN], dtype=np.uint64))[0]).bit_length() - 1)
-    borrow = await greater(p, bits * Public(lower, 0, B64), m.value & np.uint64(_SIGN - 1))
-    top_of_r = p.compute(lambda: ((bits.value >> place) & np.uint64(1)).astype(np.uint8), shape=(n,))
-    top_of_m = p.compute(lambda: (m.value >> np.uint64(63)).astype(np.uint8), shape=(n,))
-    result: Share = borrow + Share(top_of_r, 0, B8) + p.public(Public(top_of_m, 0, B8))
-    return result
 
 
 async def _multiply_cut(p: Party, x: Share, y: Share) -> Share:

@@ -182,6 +182,46 @@ class AnyBit:
         return (drawn[1] * bits,)
 
 
+@dataclass(frozen=True)
+class BitNumber:
+    """Bits b_i under exclusive or (8 a byte), and the same as numbers over Z_2^64. For `as_numbers`."""
+
+    count: int
+    kept: bool = False
+
+    @cached_property
+    def drawn(self) -> tuple[Spec, ...]:
+        return (Spec(((self.count + 7) // 8,), 0, B8),)
+
+    @cached_property
+    def dealt(self) -> tuple[Spec, ...]:
+        return (Spec((self.count,)),)
+
+    def deal(self, drawn: tuple[Array, ...], book: Book) -> tuple[Array, ...]:
+        return (np.unpackbits(drawn[0], count=self.count).astype(np.uint64),)
+
+
+@dataclass(frozen=True)
+class BitProduct:
+    """Bits b_i under exclusive or (8 a byte), a uniform word a_i for each; b_i and b_i a_i as numbers. For `select`."""
+
+    count: int
+    scale: int
+    kept: bool = False
+
+    @cached_property
+    def drawn(self) -> tuple[Spec, ...]:
+        return (Spec(((self.count + 7) // 8,), 0, B8), Spec((self.count,), self.scale))
+
+    @cached_property
+    def dealt(self) -> tuple[Spec, ...]:
+        return (Spec((self.count,)), Spec((self.count,), self.scale))
+
+    def deal(self, drawn: tuple[Array, ...], book: Book) -> tuple[Array, ...]:
+        bits = np.unpackbits(drawn[0], count=self.count).astype(np.uint64)
+        return bits, bits * drawn[1]
+
+
 _SWAPS = ((31, 0x00000000AAAAAAAA), (14, 0x0000CCCC0000CCCC), (4, 0x00F000F000F000F0))
 
 

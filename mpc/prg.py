@@ -51,22 +51,25 @@ class Stream:
         if self._used + step > self._buffer.size:
             if step >= _BLOCK:
                 rest = self._buffer[self._used :]
-                out = np.concatenate((rest, self._fresh(step - rest.size)))
+                out = self._fresh(step - rest.size, after=rest)
                 self._buffer, self._used = out[:0], 0
                 return out[:count]
-            self._buffer = np.concatenate((self._buffer[self._used :], self._fresh(_BLOCK)))
+            self._buffer = self._fresh(_BLOCK, after=self._buffer[self._used :])
             self._used = 0
         start = self._used
         self._used = start + step
         return self._buffer[start : start + count]
 
-    def _fresh(self, count: int) -> Array:
-        out = np.empty(count + 15, dtype=np.uint8)  # OpenSSL may ask for a block's slack
+    def _fresh(self, count: int, after: Array) -> Array:
+        """The bytes `after`, and `count` new ones: in one array, since it may be as large as a whole matrix."""
+        first = after.size
+        out = np.empty(first + count + 15, dtype=np.uint8)  # OpenSSL may ask for a block's slack
+        out[:first] = after
         view = out.data
-        for start in range(0, count, _BLOCK):
-            size = min(_BLOCK, count - start)
+        for start in range(first, first + count, _BLOCK):
+            size = min(_BLOCK, first + count - start)
             self._encryptor.update_into(_ZEROS[:size] if size < _BLOCK else _ZEROS, view[start : start + size + 15])
-        return out[:count]
+        return out[: first + count]
 
     def uniform(self, shape: tuple[int, ...], ring: Ring) -> Array:
         """Elements of `ring`, uniform."""

@@ -1,10 +1,12 @@
-"""Is a shared value inside a public interval? With the helper's mask r, of which the owners also share the bits.
+"""Comparison of shared values, with the helper's mask r, of which the owners also share the bits.
 
-    m = x + r is opened; x in [low, high]  <=>  r in [m - high, m - low] around the ring,
+    less than   m = x - y + r is opened; the top bit of x - y is that of m, that of r and the borrow [r > m] below them
+    equal       m = x - y + r is opened; x = y  <=>  r = m
+    outside     m = x + r is opened; x in [low, high]  <=>  r in [m - high, m - low] around the ring
 
-which two comparisons of a public word u with the shared bits of r decide: [r > u] by a tree over the bits, where a
+which comparisons of a public word u with the shared bits of r decide: [r > u] by a tree over the bits, where a
 pair of neighbours combines as (gt, eq) = (gt_hi + eq_hi gt_lo, eq_hi eq_lo) over bits (Brent and Kung 1982; for
-shared bits: Damgard, Fitzi, Kiltz, Nielsen, Toft, TCC 2006). 7 rounds for any number of values.
+shared bits: Damgard, Fitzi, Kiltz, Nielsen, Toft, TCC 2006). 7 rounds for any number of values: 1 + log2(64).
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from mpc.share import Public, Share
 from protocols.beaver import multiply
 
 _ONES = 0xFFFF_FFFF_FFFF_FFFF
+_LOWER = (1 << 63) - 1
 _HALVES: tuple[tuple[Ring, int], ...] = ((B32, 32), (B16, 16), (B8, 8), (B8, 4), (B8, 2), (B8, 1))
 
 
@@ -38,6 +41,39 @@ async def greater(p: Party, r: Share, u: Array) -> Share:
         gt = gt_hi + both[:1]
         eq = both[1:]
     return gt.reshape(u.shape[0])
+
+
+async def less_than(p: Party, x: Share, y: Share, *, label: str = "less than") -> Share:
+    """[x < y] in bit 0 of each byte, for x and y (N,) whose difference is within 2^63 in ring units.
+
+    7 rounds; reveals x - y + r, uniform over Z_2^64, and masked bits.
+    """
+    d = x - y
+    (n,) = d.shape
+    r, bits = p.correlation(BitsOfMask(n, d.scale))
+    (m,) = await p.open(d + r, label=label)
+    lower, top = fold_order(np.array([_LOWER], dtype=np.uint64)), np.uint64(_place(63))
+    borrow = await greater(p, bits * Public(lower, 0, B64), m.value & np.uint64(_LOWER))
+    top_of_r = p.compute(lambda: ((bits.value >> top) & np.uint64(1)).astype(np.uint8), shape=(n,))
+    top_of_m = p.compute(lambda: (m.value >> np.uint64(63)).astype(np.uint8), shape=(n,))
+    return p.plus(borrow + Share(top_of_r, 0, B8), Public(top_of_m, 0, B8))
+
+
+async def equal(p: Party, x: Share, y: Share, *, label: str = "equal") -> Share:
+    """[x = y] in bit 0 of each byte, for x and y (N,).
+
+    7 rounds; reveals x - y + r, uniform over Z_2^64, and masked bits.
+    """
+    d = x - y
+    (n,) = d.shape
+    r, bits = p.correlation(BitsOfMask(n, d.scale))
+    (m,) = await p.open(d + r, label=label)
+    same = p.compute(lambda: fold_order(m.value) ^ np.uint64(_ONES), shape=(n,))
+    eq = p.plus(bits, Public(same, 0, B64))
+    for ring, half in _HALVES:
+        eq_hi, eq_lo = _halves(eq, ring, half)
+        eq = await multiply(p, eq_hi, eq_lo, label=f"{label}/{half}")
+    return eq.reshape(n)
 
 
 async def outside(p: Party, x: Share, low: Array, high: Array, *, label: str) -> Share:
@@ -72,13 +108,27 @@ async def any_each(p: Party, bits: Share, columns: int, *, what: str, why: str) 
     """
     (n,) = bits.shape
     b, rho, b_rho = p.correlation(AnyBit(n))
-    lowest = bits.value & np.uint8(1)  # a share's other bits are random, and packbits asks only whether a byte is 0
-    packed = Share(p.compute(np.packbits, lowest, shape=((n + 7) // 8,)), 0, B8)
-    (opened,) = await p.open(packed - b, label="any/mask")
-    t = p.compute(lambda: np.unpackbits(opened.value, count=n).astype(np.uint64), shape=(n,))
+    (opened,) = await p.open(packed(p, bits) - b, label="any/mask")
+    t = unpacked(p, opened, n)
     word = (Public(t) * rho[:] + Public(np.uint64(1) - t - t) * b_rho).reshape(-1, columns).sum(axis=0)
     (result,) = await p.reveal(word, what=what, why=why, label="any/reveal")
     return result
+
+
+def packed(p: Party, bits: Share) -> Share:
+    """Bits (N,) in bit 0 of each byte, 8 a byte."""
+    lowest = bits.value & np.uint8(1)  # a share's other bits are random, and packbits asks only whether a byte is 0
+    return Share(p.compute(np.packbits, lowest, shape=((bits.shape[0] + 7) // 8,)), 0, B8)
+
+
+def unpacked(p: Party, opened: Public, count: int) -> Array:
+    """The bits of an opened value that was packed, as uint64 (count,)."""
+    return p.compute(lambda: np.unpackbits(opened.value, count=count).astype(np.uint64), shape=(count,))
+
+
+def _place(bit: int) -> int:
+    """Where a bit is in `fold_order`."""
+    return int(f"{bit:06b}"[::-1], 2)
 
 
 def _halves(words: Share, ring: Ring, bits: int) -> tuple[Share, Share]:

@@ -15,10 +15,11 @@ from mpc.share import Public, Share
 from mpc.testing import Input, check_correct, check_cost, check_faults, check_view, integers, own, reals, words
 from protocols.beaver import matmul, multiply
 from protocols.bit_budget import bit_budget
-from protocols.comparison import any_set, outside
+from protocols.comparison import any_set, equal, less_than, outside
 from protocols.held import Rows, hold, product, products, take_rows, transpose_product
 from protocols.logistic import Descent, step
 from protocols.secure_sum import secure_sum
+from protocols.selection import as_numbers, maximum, minimum, select
 from protocols.sigmoid import sigmoid
 from protocols.sigmoid_fits import FITS
 from protocols.truncation import truncate
@@ -94,6 +95,19 @@ async def _outside(p: Party, x: Share) -> Share:
     bounds = (np.full(x.shape, bound, dtype=np.int64) for bound in (LOW, HIGH))
     bits = await outside(p, x, *bounds, label="outside")
     return Public(np.full(x.shape, 1, dtype=np.uint8), 0, B8) * bits  # of each byte, bit 0
+
+
+def _lowest(bits: Share) -> Share:
+    """Of each byte, bit 0."""
+    return Public(np.full(bits.shape, 1, dtype=np.uint8), 0, B8) * bits
+
+
+async def _less_than(p: Party, x: Share, y: Share) -> Share:
+    return _lowest(await less_than(p, x, y))
+
+
+async def _equal(p: Party, x: Share, y: Share) -> Share:
+    return _lowest(await equal(p, x, y))
 
 
 async def _any(p: Party, bits: Share) -> Public:
@@ -222,6 +236,68 @@ OURS = {
         7,
         2 * WORD + 12 * 4 + 12 * 2 + 12 * 1 * 3 + 8,
         2 * WORD + 8 * 4 + 8 * 2 + 8 * 1 * 3 + 4,
+        {"m": 2},
+    ),
+    "less than": Spoken(
+        _less_than,
+        lambda x, y: (x < y).astype(np.uint8),
+        [reals(("m",), scale=SCALE, largest=2.0**40), reals(("m",), scale=SCALE, largest=2.0**40)],
+        None,
+        7,
+        2 * WORD + 6 * 4 + 6 * 2 + 6 * 1 * 3 + 4,
+        2 * WORD + 4 * 4 + 4 * 2 + 4 * 1 * 3 + 2,
+        {"m": 2},
+    ),
+    "equal": Spoken(
+        _equal,
+        lambda x, y: (x == y).astype(np.uint8),
+        [integers(("m",), -1, 1), integers(("m",), -1, 1)],
+        None,
+        7,
+        2 * WORD + 4 * 4 + 4 * 2 + 4 * 1 * 4,
+        2 * WORD + 2 * 4 + 2 * 2 + 2 * 1 * 4,
+        {"m": 2},
+    ),
+    "select": Spoken(
+        select,
+        lambda bits, x, y: np.where(bits == 1, x, y),
+        [Input(("m",), 0, B8, 0, 1, False), *_square(SCALE, 1000.0)],
+        2.0**-40,
+        1,
+        1 + 3 * WORD,
+        6 * WORD,
+        {"m": 3},
+        view_sizes={"m": 64},
+    ),
+    "as numbers": Spoken(
+        as_numbers,
+        lambda bits: bits.astype(np.float64),
+        [Input(("m",), 0, B8, 0, 1, False)],
+        2.0**-40,
+        1,
+        1,
+        3 * WORD,
+        {"m": 3},
+        view_sizes={"m": 800},
+    ),
+    "minimum": Spoken(
+        minimum,
+        np.minimum,
+        _square(SCALE, 2.0**40),
+        2.0**-40,
+        8,
+        2 * WORD + 6 * 4 + 6 * 2 + 6 * 1 * 3 + 4 + 1 + 2 * WORD,
+        2 * WORD + 4 * 4 + 4 * 2 + 4 * 1 * 3 + 2 + 4 * WORD,
+        {"m": 2},
+    ),
+    "maximum": Spoken(
+        maximum,
+        np.maximum,
+        _square(SCALE, 2.0**40),
+        2.0**-40,
+        8,
+        2 * WORD + 6 * 4 + 6 * 2 + 6 * 1 * 3 + 4 + 1 + 2 * WORD,
+        2 * WORD + 4 * 4 + 4 * 2 + 4 * 1 * 3 + 2 + 4 * WORD,
         {"m": 2},
     ),
     "any, none set": Spoken(
