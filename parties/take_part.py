@@ -22,6 +22,7 @@ from mpc.play import part, play_helper, play_owner
 from mpc.prg import Entropy, insecure_entropy, os_entropy
 from mpc.trace import Trace
 from mpc.transport import Identity, Transport
+from parties.cores import keep_to_a_core
 from parties.data import Table as DataTable
 from parties.data import load_owner_table
 from parties.plan_solver import training_facts
@@ -77,6 +78,8 @@ def take_part(
     """
     started = time.perf_counter()
     keep_freed_memory()
+    if place.local and me in scenario.owners:
+        keep_to_a_core(scenario.owners.index(me), len(scenario.owners))
     trace = Trace(_stages(reporter, log), _sayer(reporter, log))
     transport = Transport(place.identity, place.peers, place.listen)
     channel: Channel | None = None
