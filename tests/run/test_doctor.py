@@ -146,8 +146,10 @@ def test_a_party_that_is_none_of_the_scenarios(tmp_path: Path) -> None:
     assert ran.code == 2 and "no party 'hospital_z'" in ran.err
 
 
-def test_json_logs_hold_one_object_a_line(tmp_path: Path) -> None:
+def test_json_logs_hold_one_object_a_line_and_no_value(tmp_path: Path) -> None:
     scenario = separate(tmp_path)
+    values = {cell for path in tmp_path.glob("*.csv") for cell in re.findall(r"-?\d+\.\d{3,}", path.read_text())}
+    assert len(values) > 100
     digest = re.findall(r"^ok +digest (\w+)", mpc("doctor", scenario).out, re.M)[0]
     words = ("--keys", tmp_path / KEYS, "--approve", digest, "--log-format", "json")
     runs = {name: Running("party", scenario, "--as", name, "--out", tmp_path / name, *words) for name in PARTIES}
@@ -159,6 +161,7 @@ def test_json_logs_hold_one_object_a_line(tmp_path: Path) -> None:
         assert lines and all(line.keys() == {"time", "level", "party", "text"} for line in lines)
         assert {line["party"] for line in lines} == {name}
         assert any(line["text"].startswith("done: ") for line in lines)
+        assert not [value for value in values if any(value in line["text"] for line in lines)]
 
 
 def test_a_folder_that_others_can_change(tmp_path: Path) -> None:
