@@ -143,7 +143,7 @@ class Transport:
 
     def send(self, peer: str, frame: Frame) -> None:
         """Hand a frame to ZeroMQ; it is held until the peer is connected. Never blocks."""
-        parts = _parts(frame)
+        parts = frame_parts(frame)
         if peer in self._dialled:
             # A peer that refused us has no queue any more, and ZeroMQ would wait for one without end: the news of the
             # refusal is on its way. All others always have one, for queues have no limit.
@@ -440,7 +440,7 @@ def _hand_over(socket: Any, parts: list[Any]) -> None:
         socket.send_multipart(parts, zmq.NOBLOCK, copy=False)
 
 
-def _parts(frame: Frame) -> list[Any]:
+def frame_parts(frame: Frame) -> list[Any]:
     """A frame as the parts of one ZeroMQ message."""
     if len(frame.body) < _SMALL:
         return [frame.head + frame.body]

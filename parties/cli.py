@@ -45,10 +45,17 @@ def run(scenario: Path, out: Path | None, no_compare: bool) -> None:
     Ends with a summary: how good the joint model is, what it cost, and who learnt what. The same is in the record's
     result.json and report.html.
     """
-    from parties.run_locally import run_locally
-    from parties.scenario import load_scenario
+    from parties.sum_scenario import SumScenario, load_any
 
-    record, folder = run_locally(load_scenario(scenario), out, compare=not no_compare)
+    loaded = load_any(scenario)
+    if isinstance(loaded, SumScenario):
+        from parties.run_sum import run_sum
+
+        record, folder = run_sum(loaded, out)
+    else:
+        from parties.run_locally import run_locally
+
+        record, folder = run_locally(loaded, out, compare=not no_compare)
     from parties.summary import print_summary
 
     print_summary(record, folder)
@@ -85,11 +92,18 @@ def party(
     for one side of each pair. Before the first run of a scenario, what it asks for is shown and has to be approved.
     """
     from parties.run_party import run_one
-    from parties.scenario import load_scenario
+    from parties.sum_scenario import load_any, only_training
 
     ask = _typed_yes if sys.stdin.isatty() else None
     record, folder = run_one(
-        load_scenario(scenario), name, out, keys, approve=approve, policy=policy, ask=ask, log_format=log_format
+        only_training(load_any(scenario), "party"),
+        name,
+        out,
+        keys,
+        approve=approve,
+        policy=policy,
+        ask=ask,
+        log_format=log_format,
     )
     from parties.summary import print_summary
 
@@ -112,13 +126,13 @@ def doctor(scenario: Path, name: str | None, keys: Path, policy: Path | None, se
     """
     from parties.doctor import examine, examine_file
     from parties.findings import Finding
-    from parties.scenario import load_scenario
+    from parties.sum_scenario import load_any, only_training
 
     def tell(finding: Finding) -> None:
         for line in finding.lines:
             click.echo(line)
 
-    loaded = load_scenario(scenario)
+    loaded = only_training(load_any(scenario), "doctor")
     if name is None:
         return examine_file(loaded, tell)
     return examine(loaded, name, keys, policy, seconds, tell, lambda text: click.echo(text, err=True))
@@ -135,9 +149,14 @@ def plan(scenario: Path, as_json: bool) -> None:
     """
     from parties.plan_scenario import planned
     from parties.plan_text import print_plan
-    from parties.scenario import load_scenario
+    from parties.sum_scenario import SumScenario, load_any
 
-    loaded = load_scenario(scenario)
+    loaded = load_any(scenario)
+    if isinstance(loaded, SumScenario):
+        from parties.sum_plan import print_sum_plan
+
+        print_sum_plan(loaded, as_json=as_json)
+        return
     settings, made = planned(loaded)
     print_plan(made, settings, loaded, as_json=as_json)
 

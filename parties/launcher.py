@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import selectors
 import signal
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -55,6 +55,7 @@ def launch(
     patience: float = STOPPED_PATIENCE,
     environments: Mapping[str, Mapping[str, str]] | None = None,
     network: Conditions | None = None,
+    essential: Collection[str] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Runs every party of a scenario on this machine and returns what each reported as its result.
 
@@ -68,6 +69,8 @@ def launch(
         deadline: seconds that the whole run may take.
         patience: seconds for which a party may be stopped by a signal.
         environments: environment variables to add, for the parties named.
+        essential: the parties without which there is no result; all where left out. Of any other, its loss or failure
+            is a warning.
         network: what every link is to be like; then one more process, no party, carries what the parties send.
 
     Raises:
@@ -84,10 +87,11 @@ def launch(
             for name, order in parties.items():
                 extra = (environments or {}).get(name)
                 child = start_child(name, module=module, scenario=scenario_path, out=out, environment=extra)
-                run.add(child, {**order, "scenario": str(scenario_path), "name": name, "out": str(out)})
+                kept = essential is None or name in essential
+                run.add(child, {**order, "scenario": str(scenario_path), "name": name, "out": str(out)}, essential=kept)
             for child in run.children:
                 on_event(child.name, {"event": "started", "pid": child.pid})
-            _wait_for_the_end(run, interrupts, deadline, Stopped(run.children, run.relay, patience))
+            _wait_for_the_end(run, interrupts, deadline, Stopped(run.essential, run.relay, patience))
         finally:
             run.clear_away()
     return {child.name: child.result for child in run.children if child.result is not None}
@@ -101,8 +105,9 @@ def _wait_for_the_end(run: _Run, interrupts: Interrupts, deadline: float | None,
         if interrupts.received is not None:
             raise _interruption(interrupts.received)
         now = monotonic()
-        cause, final = _first_cause(run.children)
-        done = all(child.result is not None for child in run.children)
+        cause, final = _first_cause(run.essential)
+        run.tell_of_losses()
+        done = all(child.result is not None for child in run.essential) and run.others_are_over()
         ended = all(child.exit_code is not None for child in run.children)
         if not done and (broken := _relay_failure(run.relay)) is not None:
             # What the parties say then, they say of links that we broke.
@@ -121,7 +126,7 @@ def _wait_for_the_end(run: _Run, interrupts: Interrupts, deadline: float | None,
             wake_at = decide_at
         else:
             if end is not None and now >= end:
-                raise _too_late(run.children, deadline)
+                raise _too_late(run.essential, deadline)
             run.warn(stopped.look(now))
             if (late := stopped.gave_out()) is not None:
                 raise late
@@ -186,15 +191,20 @@ class _Run:
 
     def __init__(self, selector: selectors.BaseSelector, on_event: OnEvent) -> None:
         self.children: list[Child] = []
+        self.essential: list[Child] = []
         self.relay: Child | None = None
         self._selector = selector
         self._on_event = on_event
         self._relay_asked = False
         self._introduced = False
+        self._told: set[str] = set()
+        self._told_to_all: set[str] = set()
 
-    def add(self, child: Child, order: Mapping[str, Any]) -> None:
+    def add(self, child: Child, order: Mapping[str, Any], *, essential: bool = True) -> None:
         """Watches a party and sends it its order."""
         self.children.append(child)
+        if essential:
+            self.essential.append(child)
         self._watch(child, order)
 
     def add_relay(self, child: Child, order: Mapping[str, Any]) -> None:
@@ -221,9 +231,31 @@ class _Run:
         for child, text in said:
             self._on_event(child.name, {"event": "log", "level": "warning", "text": text})
 
+    def tell_of_losses(self) -> None:
+        """Tells, once each, of parties that failed or vanished, and that the run goes on without."""
+        for child in self._others():
+            lost = None if child.result is not None else child.failure or child.vanished()
+            if lost is not None and child.name not in self._told:
+                self._told.add(child.name)
+                self.warn([(child, f"takes part no more: {lost.message}")])
+        if self._introduced:  # before that, they wait for another message
+            for name in sorted(self._told - self._told_to_all):
+                self._told_to_all.add(name)
+                for each in self.essential:
+                    self._send(each, {"lost": name})
+
+    def others_are_over(self) -> bool:
+        """Whether the parties that are not essential are done, or gone, or stopped: nothing more is to come of them."""
+        return all(
+            child.result is not None or child.exit_code is not None or child.stopped() for child in self._others()
+        )
+
+    def _others(self) -> list[Child]:
+        return [child for child in self.children if child not in self.essential]
+
     def report_untidy_ends(self) -> None:
         """Warns of processes that were done, but then did not end as they should."""
-        for child in self.children:
+        for child in self.essential:
             error = child.vanished()
             how = "did not end by itself" if child.exit_code is None else error and error.message
             if how:
@@ -303,9 +335,12 @@ class _Run:
         for event in events:
             self._on_event(child.name, event)
 
+    def _lost(self, child: Child) -> bool:
+        return child not in self.essential and child.exit_code is not None
+
     def _introduce(self) -> None:
         """Tells every party where to dial the others, once all listen: there, or at the relay in their stead."""
-        if self._introduced or not all(each.listening for each in self.children):
+        if self._introduced or not all(each.listening for each in self.children if not self._lost(each)):
             return
         peers: dict[str, Any] = {"peers": {each.name: each.endpoint for each in self.children}}
         if self.relay is not None:

@@ -14,6 +14,7 @@ from typing import Any, Final
 from mpc.errors import UsageError
 from parties.blocks import MISSING, Grid, count_text, entries, fixed, is_number, significant, table
 from parties.record import REPORT, RESULT
+from parties.sum_summary import cost_blocks, sums_blocks
 from parties.summary import (
     RowSet,
     correlations_grid,
@@ -63,9 +64,11 @@ def report_html(record: Mapping[str, Any]) -> str:
     name = str(table(record.get("scenario")).get("name") or "run")
     ok = record.get("status") == "ok"
     sections = [_head(record, name, ok=ok)]
-    if ok:
+    if table(record.get("sums")):
+        sections += [_sums(record)]
+    elif ok:
         sections += [_quality(record), _confusion(record), _weights(record), _data(record)]
-    if table(record.get("parties")):
+    if table(record.get("parties")) and not table(record.get("sums")):
         sections += [_cost(record, ok=ok)]
     if entries(record.get("revealed")):
         sections += [_revealed(record)]
@@ -198,6 +201,17 @@ def _weights(record: Mapping[str, Any]) -> str:
             "note",
         ),
     )
+
+
+def _sums(record: Mapping[str, Any]) -> str:
+    """A secure sum's result and cost, as its summary has them."""
+    pages = (("The sums", sums_blocks(record)), ("What it cost", cost_blocks(record)))
+    sections = []
+    for title, blocks in pages:
+        shown = [block for block in blocks if isinstance(block, Grid) or block.text]
+        parts = [_grid(block) if isinstance(block, Grid) else _paragraph(block.text) for block in shown]
+        sections.append(_section(title, *parts))
+    return "\n".join(sections)
 
 
 def _data(record: Mapping[str, Any]) -> str:

@@ -81,8 +81,8 @@ def load_scenario(path: Path) -> Scenario:
     Raises:
         UsageError: the file cannot be read, or is not a valid scenario; all problems are named together.
     """
-    raw = _read_toml(path)
-    _check_schema(path, raw)
+    raw = read_toml(path)
+    check_schema(path, raw)
     problems: list[Problem] = []
     known = (*_HEAD_KEYS, *_TABLE_KEYS)
     for key in raw:
@@ -210,7 +210,12 @@ class Scenario(BaseModel):
         return hashlib.sha256(canonical.encode("ascii")).hexdigest()
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
+    """The file's tables, unchecked.
+
+    Raises:
+        UsageError: the file cannot be read or is not TOML.
+    """
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -237,7 +242,8 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path}: not valid TOML: {reason[:1].lower()}{reason[1:]}", hint) from None
 
 
-def _check_schema(path: Path, raw: Mapping[str, Any]) -> None:
+def check_schema(path: Path, raw: Mapping[str, Any]) -> None:
+    """Refuse a file of another schema (UsageError)."""
     hint = f'write "schema = {SCHEMA}" at the top of the file'
     if "schema" not in raw:
         guess = nearest("schema", raw)

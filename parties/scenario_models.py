@@ -56,7 +56,9 @@ def _as_text(value: Any) -> Any:
     return str(value) if type(value) is int else value
 
 
-class _Table(BaseModel):
+class Table(BaseModel):
+    """A table of a scenario file."""
+
     # Strict: the text "10" is not the number 10. hide_input_in_errors: pydantic's own wording is never shown,
     # and should it ever be, it must not carry values along.
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True)
@@ -72,14 +74,14 @@ A_SEED = f"a whole number from 0 to {LARGEST_SEED}"
 SECONDS = "a number of seconds above 0"
 
 
-class SqlSource(_Table):
+class SqlSource(Table):
     """Rows that a query of a DuckDB database gives."""
 
     database: Text = Field(description="the path of a DuckDB database file")
     sql: Text = Field(description="one select statement")
 
 
-class PartySpec(_Table):
+class PartySpec(Table):
     """One party: its role, where its data are, and how it is reached."""
 
     role: Literal["owner", "helper"] = Field(description='"owner" or "helper"')
@@ -101,7 +103,7 @@ class PartySpec(_Table):
     public_key: Text | None = Field(default=None, description="the text that `mpc keygen` prints")
 
 
-class LogisticTask(_Table):
+class LogisticTask(Table):
     """Train one logistic regression on the rows of all owners."""
 
     kind: Literal["logistic_regression"] = Field(description='"logistic_regression"')
@@ -150,21 +152,21 @@ class LogisticTask(_Table):
         return tuple(name for names in expanded for name in names)
 
 
-class NetworkSpec(_Table):
+class NetworkSpec(Table):
     """What the links between the parties are like; `mpc run` behaves as if they were."""
 
     latency_ms: float = Field(default=0.0, ge=0.0, description="a number of milliseconds of at least 0")
     bandwidth_mbit: float | None = Field(default=None, gt=0.0, description="a number above 0")
 
 
-class RosterSpec(_Table):
+class RosterSpec(Table):
     """Where the parties' public keys are, if not in the scenario, and whose signature they need."""
 
     file: Text = Field(description="the path of the roster")
     signed_by: Text = Field(description="the administrator's text that `mpc keygen` prints")
 
 
-class SessionSpec(_Table):
+class SessionSpec(Table):
     """How long a party waits for the others, in seconds. `patience` None: the runtime chooses."""
 
     patience: float | None = Field(default=None, gt=0.0, description=SECONDS)
@@ -172,7 +174,7 @@ class SessionSpec(_Table):
     connect_timeout: float = Field(default=60.0, gt=0.0, description=SECONDS)
 
 
-class TestingSpec(_Table):
+class TestingSpec(Table):
     """Settings for tests only. `insecure_seed` makes all secret randomness reproducible, and so known."""
 
     __test__: ClassVar[bool] = False  # its name would make pytest take it for tests
@@ -180,7 +182,7 @@ class TestingSpec(_Table):
     insecure_seed: int | None = Field(default=None, ge=0, le=LARGEST_SEED, description=A_SEED)
 
 
-class Head(_Table):
+class Head(Table):
     """The settings that stand above the tables."""
 
     schema_: Literal[1] = Field(alias="schema", description="1")

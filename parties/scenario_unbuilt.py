@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from parties.scenario_errors import Problem, shown
 
 ROLES = ("server", "client")
-"""Roles of the format that no party can have yet."""
+"""Roles of the format that belong to kind = "secure_sum" alone (sum_scenario.py)."""
 
 _ONLY_VALUES = {
     "kind": "logistic_regression",
@@ -33,11 +33,11 @@ def without_unbuilt(task: Mapping[str, object], problems: list[Problem]) -> dict
 
 
 def unbuilt_role(party: str, role: object) -> Problem | None:
-    """The problem with a role that is part of the format but not available yet."""
+    """The problem with a role that a training has not."""
     if not isinstance(role, str) or role not in ROLES:
         return None
-    message = f'[parties.{party}] role = "{role}" is not available in this version'
-    return Problem(message, 'use "owner" or "helper"')
+    message = f'[parties.{party}] role = "{role}" is for kind = "secure_sum"'
+    return Problem(message, 'a training has "owner" or "helper"')
 
 
 def _take_out_unbuilt_reveal(left: dict[str, object], problems: list[Problem]) -> None:

@@ -31,6 +31,7 @@ from parties.blocks import (
 )
 from parties.plan_solver import solver_text
 from parties.record import REPORT, RESULT
+from parties.sum_summary import sum_blocks, sum_status
 from parties.summary_data import data_blocks
 
 if TYPE_CHECKING:
@@ -58,12 +59,14 @@ def print_summary(record: Mapping[str, Any], out: Path, console: Console | None 
 def summary_blocks(record: Mapping[str, Any], out: Path) -> list[Block]:
     """All that the summary says, in its order."""
     blocks: list[Block] = [*status_lines(record)]
-    if record.get("status") == "ok":
+    if table(record.get("sums")):
+        blocks += sum_blocks(record)
+    elif record.get("status") == "ok":
         if table(record.get("training")):
             blocks.append(Line(solver_text(table(record["training"]))))
         blocks += _quality_blocks(record)
         blocks += [*_weight_blocks(record), *data_blocks(record)]
-    if table(record.get("parties")):
+    if table(record.get("parties")) and not table(record.get("sums")):
         blocks += [traffic_grid(record), seconds_grid(record)]
         if record.get("status") == "ok":
             blocks += [Line(""), plan_line(record)]
@@ -78,7 +81,9 @@ def status_lines(record: Mapping[str, Any]) -> list[Line]:
     """How the run ended, and in capitals if it protected nothing."""
     name = str(table(record.get("scenario")).get("name") or "the run")
     parties = table(record.get("parties"))
-    if record.get("status") == "ok":
+    if table(record.get("sums")):
+        lines = [sum_status(record)]
+    elif record.get("status") == "ok":
         owners = len(owners_of(record))
         total = max((_seconds(entry, "total") for entry in parties.values()), default=math.nan)
         online = max((_seconds(entry, "online") for entry in parties.values()), default=math.nan)
@@ -307,6 +312,8 @@ def _counted(reveals: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 def nothing_else(record: Mapping[str, Any]) -> str:
     """What nobody learnt, and what the helper did."""
+    if table(record.get("sums")):
+        return "No client's vector was opened, nor the sum of fewer: the masks cancel in the whole sum only."
     helpers = [str(n) for n, entry in table(record.get("parties")).items() if table(entry).get("role") == "helper"]
     split = any(table(item).get("what") == ALIGNMENT for item in entries(record.get("revealed")))
     helper = f" {', '.join(helpers)} was shown no value, only how many rows and columns there are." if helpers else ""

@@ -45,7 +45,7 @@ def die_with_parent() -> None:
 
 
 class Lifeline:
-    """What the launcher says: the order, then the peers, then nothing until the end of file.
+    """What the launcher says: the order, then the peers, then which parties are lost, until the end of file.
 
     A daemon thread reads it from the start, so that an end of file is acted on while the party reads its
     data, waits for a peer, or computes.
@@ -71,6 +71,13 @@ class Lifeline:
         if not isinstance(peers, dict):
             raise InternalError("the launcher's second line holds no peers")
         return peers
+
+    def news(self) -> list[dict[str, Any]]:
+        """What the launcher has said since; never waits."""
+        said = []
+        while not self._lines.empty():
+            said.append(self._next("news"))
+        return said
 
     def _next(self, what: str) -> dict[str, Any]:
         line = self._lines.get()

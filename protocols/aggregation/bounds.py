@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil, floor, inf, lgamma, log, log2
 
 from mpc.errors import UsageError
@@ -47,7 +48,7 @@ class Bounds:
         malicious: whether the server may lie.
         security, failure: minus log2 of the chances that a secret is open to the corrupt, and that one cannot be
         opened.
-        smallest_group: the fewest honest clients whose sum the server can get by itself.
+        smallest_group: the fewest honest clients whose sum the server can get by itself, if all that may drop out do.
         most_incoming: with a lying server, how many may choose one client as a holder.
     """
 
@@ -80,6 +81,7 @@ class Bounds:
         return max(0, low)
 
 
+@lru_cache(maxsize=64)
 def choose_bounds(
     clients: int,
     *,

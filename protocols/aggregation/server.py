@@ -25,6 +25,19 @@ from protocols.aggregation.settings import Occasion, Settings, context, survivor
 
 
 @dataclass(frozen=True)
+class Circle:
+    """Whom a client masks with, who holds its shares, whose it holds: those that were there when it got their keys.
+
+    `hashes` is how many a lying server's proof of these keys had.
+    """
+
+    neighbours: tuple[int, ...]
+    holders: tuple[int, ...]
+    owners: tuple[int, ...]
+    hashes: int = 0
+
+
+@dataclass(frozen=True)
 class Aggregated:
     """A round's result.
 
@@ -32,14 +45,14 @@ class Aggregated:
         total: (length,) the sum modulo 2^bits.
         survivors: whose vectors are in it.
         answered: stage -> who answered in it.
-        sizes: what the plan needs besides, with a lying server: client -> (keys, hashes, incoming) it was sent.
+        circles: client -> whose neighbour it was; with `answered`, all that its traffic depends on (cost.py).
         wrong: holder -> whose secrets it gave wrong shares of; none of them was used.
     """
 
     total: Array
     survivors: tuple[int, ...]
     answered: Mapping[str, tuple[int, ...]]
-    sizes: Mapping[int, tuple[int, int, int]]
+    circles: Mapping[int, Circle]
     wrong: Mapping[int, tuple[int, ...]]
 
 
@@ -50,13 +63,10 @@ class _Round:
     settings: Settings
     context: bytes
     keys: dict[int, m.Keys] = field(default_factory=dict)
-    holders: dict[int, tuple[int, ...]] = field(default_factory=dict)  # who was chosen, or drawn, to hold i's shares
-    owners: dict[int, tuple[int, ...]] = field(default_factory=dict)  # whose shares i holds
-    neighbours: dict[int, tuple[int, ...]] = field(default_factory=dict)  # whom i masks with
+    circles: dict[int, Circle] = field(default_factory=dict)
     commitments: dict[int, bytes] = field(default_factory=dict)
     sealed: dict[int, list[bytes]] = field(default_factory=dict)
     answered: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    sizes: dict[int, tuple[int, int, int]] = field(default_factory=dict)
 
     async def gather(
         self, label: str, send: Mapping[int, bytes], expect: frozenset[int], limit: int, take: Take
@@ -97,13 +107,13 @@ async def aggregation_server(settings: Settings, occasion: Occasion, entropy: En
         askable, send = await _consistent(r, survivors, bitmap)
     else:
         askable, send = survivors, _told(r, sharers, survivors, bitmap)
-    reports = Reports({i: [j for j in r.owners[i] if j in sharers] for i in askable})
+    reports = Reports({i: [j for j in r.circles[i].owners if j in sharers] for i in askable})
     await r.gather(m.UNMASK, send, askable, max(map(reports.size, askable)), reports.take)
-    neighbours = {i: [j for j in r.neighbours[i] if j in survivors] for i in sharers - survivors}
+    neighbours = {i: [j for j in r.circles[i].neighbours if j in survivors] for i in sharers - survivors}
     Opening(s, r.context, r.keys, r.commitments).unmask(total, survivors, neighbours, reports)
     await Gather(dict.fromkeys(r.answered[m.UNMASK], b""), (), 0, m.UNMASK, 0, lambda i, body: None)
     total &= total.dtype.type((1 << s.bits) - 1)
-    return Aggregated(total, tuple(sorted(survivors)), r.answered, r.sizes, reports.wrong)
+    return Aggregated(total, tuple(sorted(survivors)), r.answered, r.circles, reports.wrong)
 
 
 def _take_keys(r: _Round, i: int, body: bytes) -> None:
@@ -112,7 +122,7 @@ def _take_keys(r: _Round, i: int, body: bytes) -> None:
 
 def _take_shares(r: _Round, i: int, body: bytes) -> None:
     r.sealed[i] = m.pieces(
-        body[m.COMMITMENT_BYTES :], len(r.holders[i]), m.SEALED_BYTES, "sealed shares"
+        body[m.COMMITMENT_BYTES :], len(r.circles[i].holders), m.SEALED_BYTES, "sealed shares"
     )  # before the commitment is kept: a body that is too short has none
     r.commitments[i] = body[: m.COMMITMENT_BYTES]
 
@@ -122,8 +132,8 @@ def _drawn(r: _Round, alive: frozenset[int], stream: Stream) -> dict[int, bytes]
     graph = draw_graph(r.settings.clients, r.settings.neighbours, stream)
     for i in alive:
         there = tuple(j for j in graph[i].tolist() if j in alive)
-        r.holders[i] = r.owners[i] = r.neighbours[i] = there
-    return {i: m.write_key_list({j: r.keys[j] for j in r.neighbours[i]}) for i in alive}
+        r.circles[i] = Circle(there, there, there)
+    return {i: m.write_key_list({j: r.keys[j] for j in r.circles[i].neighbours}) for i in alive}
 
 
 async def _choices(r: _Round, alive: frozenset[int]) -> tuple[frozenset[int], dict[int, bytes]]:
@@ -140,19 +150,18 @@ async def _choices(r: _Round, alive: frozenset[int]) -> tuple[frozenset[int], di
 
     limit = m.INDEX_BYTES * s.neighbours
     alive = await r.gather(m.CHOICE, dict.fromkeys(alive, tree.root), alive, limit, take)
+    holders = {i: tuple(j for j in chosen[i] if j in alive) for i in alive}
     incoming: dict[int, list[int]] = {i: [] for i in alive}
     for i in sorted(alive):
-        r.holders[i] = tuple(j for j in chosen[i] if j in alive)
-        for j in r.holders[i]:
+        for j in holders[i]:
             incoming[j].append(i)
     send: dict[int, bytes] = {}
     for i in alive:
-        r.owners[i] = tuple(incoming[i])
-        r.neighbours[i] = tuple(sorted({*r.holders[i], *incoming[i]}))
-        proof = tree.proof(r.neighbours[i])
-        r.sizes[i] = (len(r.neighbours[i]), len(proof) // m.ROOT_BYTES, len(incoming[i]))
-        counts = m.write_indices([len(incoming[i]), len(r.neighbours[i])])
-        keys = m.write_key_list({j: r.keys[j] for j in r.neighbours[i]})
+        neighbours = tuple(sorted({*holders[i], *incoming[i]}))
+        proof = tree.proof(neighbours)
+        r.circles[i] = Circle(neighbours, holders[i], tuple(incoming[i]), len(proof) // m.ROOT_BYTES)
+        counts = m.write_indices([len(incoming[i]), len(neighbours)])
+        keys = m.write_key_list({j: r.keys[j] for j in neighbours})
         send[i] = counts + m.write_indices(incoming[i]) + keys + proof
     return alive, send
 
@@ -161,16 +170,18 @@ def _relayed(r: _Round, sharers: frozenset[int]) -> dict[int, bytes]:
     """For each client: which of its neighbours gave shares, and the shares sealed for it."""
     inbox: dict[int, list[bytes]] = {i: [] for i in sharers}
     for j in sorted(sharers):
-        for i, sealed in zip(r.holders[j], r.sealed.pop(j), strict=True):
+        for i, sealed in zip(r.circles[j].holders, r.sealed.pop(j), strict=True):
             if i in inbox:
                 inbox[i].append(sealed)
-    return {i: m.write_bits([j in sharers for j in r.neighbours[i]]) + b"".join(inbox[i]) for i in sharers}
+    return {i: m.write_bits([j in sharers for j in r.circles[i].neighbours]) + b"".join(inbox[i]) for i in sharers}
 
 
 def _told(r: _Round, sharers: frozenset[int], survivors: frozenset[int], bitmap: bytes) -> dict[int, bytes]:
     """For each survivor: how many survived, the set's digest, and which of its neighbours did."""
     head = m.write_indices([len(survivors)]) + survivors_digest(r.settings.clients, bitmap)
-    return {i: head + m.write_bits([j in survivors for j in r.neighbours[i] if j in sharers]) for i in survivors}
+    return {
+        i: head + m.write_bits([j in survivors for j in r.circles[i].neighbours if j in sharers]) for i in survivors
+    }
 
 
 async def _consistent(r: _Round, survivors: frozenset[int], bitmap: bytes) -> tuple[frozenset[int], dict[int, bytes]]:
@@ -184,7 +195,7 @@ async def _consistent(r: _Round, survivors: frozenset[int], bitmap: bytes) -> tu
     signers = await r.gather(m.CONSISTENCY, send, survivors, SIGNATURE_BYTES, take)
     answers = {}
     for i in signers:
-        holders = [j for j in r.holders[i] if j in survivors]
+        holders = [j for j in r.circles[i].holders if j in survivors]
         signed = [signatures[j] for j in holders if j in signers]
         answers[i] = m.write_bits([j in signers for j in holders]) + b"".join(signed)
     return signers, answers

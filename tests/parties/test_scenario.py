@@ -293,8 +293,6 @@ NOT_BUILT = [
         ['reveal = ["shap"]', "use reveal ="],
     ),
     (('kind = "logistic_regression"', 'kind = "poisson"'), ['kind = "poisson"', '"logistic_regression"']),
-    (('role = "helper"', 'role = "server"'), ['role = "server"', '"owner" or "helper"']),
-    (('role = "helper"', 'role = "client"'), ['role = "client"', '"owner" or "helper"']),
 ]
 
 
@@ -355,6 +353,13 @@ def test_an_automatic_rate_needs_standardised_features(tmp_path: Path) -> None:
     auto = ("learning_rate = 1", 'learning_rate = "auto"')
     said = refusal(tmp_path, changed(auto, ("standardise = true", "standardise = false")))
     assert 'learning_rate = "auto" goes by standardised features' in said and "give a number" in said
+
+
+@pytest.mark.parametrize("role", ["server", "client"])
+def test_roles_of_a_secure_sum_have_no_place_in_a_training(tmp_path: Path, role: str) -> None:
+    said = refusal(tmp_path, changed(('role = "helper"', f'role = "{role}"')))
+    assert f'role = "{role}" is for kind = "secure_sum"' in said
+    assert "problems" not in said
 
 
 def test_iterations_points_to_epochs(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ class Memory:
 
 def settings_for(clients: int, length: int, bits: int = 20, *, malicious: bool = False, **rates: float) -> Settings:
     """Settings at the bounds, for rates that even few clients withstand."""
-    bounds = choose_bounds(clients, malicious=malicious, **rates)  # type: ignore[arg-type]
+    bounds = choose_bounds(clients, malicious=malicious, **rates)
     return settings_of(bounds, length, bits, min_cohort=2)
 
 

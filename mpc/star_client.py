@@ -1,0 +1,134 @@
+"""A client's end of its link to the server, as a pure state machine: frames come, frames go, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mpc.errors import BeaverlodgeError, PeerLostError, ProtocolError, error_of_code
+from mpc.session import Frame
+from mpc.star import ClientProgram, Exchange
+from mpc.star_wire import ABORT, AGAIN, BYE, DOWN, JOIN, PING, QUIT, START, UP, frame, read_header
+from mpc.wire import HEADER_BYTES, label_code
+
+Program = Callable[[bytes, int, int], ClientProgram]
+"""(session, round, attempt) -> the client's program."""
+
+
+class StarClient:
+    """One client.
+
+    Args:
+        make: makes its program for an attempt at a round.
+        digest: of what server and clients must agree on.
+        drop_at: the stage in which it vanishes instead of sending; for trying out what drop-outs do.
+
+    Attributes:
+        done: whether the server said that all rounds are done.
+        vanished: whether it dropped out at `drop_at`.
+        failure: what it failed with, if it did.
+        rounds: how many rounds it went through to the end.
+        sent, received: bytes of its messages in rounds, headers included.
+        stage: where it is, for logs.
+    """
+
+    def __init__(self, make: Program, digest: bytes, drop_at: str | None = None) -> None:
+        self._make = make
+        self._digest = digest
+        self._drop_at = drop_at
+        self._program: ClientProgram | None = None
+        self._exchange: Exchange | None = None
+        self._at = (0, 0)
+        self._last: Frame | None = None
+        self.done = False
+        self.vanished = False
+        self.failure: BeaverlodgeError | None = None
+        self.rounds = 0
+        self.sent = self.received = 0
+        self.stage = "joining"
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more is to come."""
+        return self.done or self.vanished or self.failure is not None
+
+    def begin(self) -> list[Frame]:
+        """What to send first: that it joins, or why it cannot."""
+        if self.failure is not None:
+            return [frame(QUIT, self.failure.code.encode())]
+        return [frame(JOIN, self._digest)]
+
+    def ping(self) -> list[Frame]:
+        """What to send after a long silence: the server answers with what was lost, if anything was."""
+        if self._exchange is None:
+            return [frame(JOIN, self._digest), frame(PING)]
+        round_, attempt = self._at
+        return [frame(PING, round=round_, attempt=attempt, label=self._exchange.label)]
+
+    def came(self, head: bytes, body: bytes) -> list[Frame]:
+        """Take a frame; returns the frames to send. A failure is kept in `failure`, and told to the server."""
+        try:
+            return self._take(head, body)
+        except BeaverlodgeError as error:
+            self.failure = error
+            self.close()
+            return [frame(QUIT, error.code.encode())]
+
+    def lost(self, seconds: float) -> None:
+        """The server was not heard of for so long."""
+        where = f"in stage '{self.stage}'"
+        self.failure = PeerLostError(
+            f"the server was silent for {seconds:g} s {where}", "see whether it runs, and its log", party="server"
+        )
+        self.close()
+
+    def close(self) -> None:
+        """End the program."""
+        if self._program is not None:
+            self._program.close()
+            self._program = None
+
+    def _take(self, head: bytes, body: bytes) -> list[Frame]:
+        header = read_header(head, body, "the server")
+        if header.kind == BYE:
+            self.done = True
+        elif header.kind == ABORT:
+            kind = error_of_code(body[:64].decode(errors="replace"))
+            raise kind(f"the server stopped ({kind.code})", "its log says why", party="server", told_by="server")
+        elif header.kind == START and (header.round, header.attempt) > self._at:
+            self.close()
+            self._at = header.round, header.attempt
+            self._program = self._make(body, header.round, header.attempt)
+            return self._go_on(None)
+        elif header.kind == AGAIN and self._last is not None:
+            return [self._last]
+        elif header.kind == DOWN and header.place == self._awaited:
+            assert self._exchange is not None
+            if len(body) > self._exchange.limit:
+                raise ProtocolError("the server's message is longer than it can be", party="server")
+            self.received += HEADER_BYTES + len(body)
+            return self._go_on(body)
+        return []
+
+    @property
+    def _awaited(self) -> tuple[int, int, int] | None:
+        """Which answer is due."""
+        return None if self._exchange is None else (*self._at, label_code(self._exchange.label))
+
+    def _go_on(self, body: bytes | None) -> list[Frame]:
+        assert self._program is not None
+        try:
+            self._exchange = self._program.send(body)  # type: ignore[arg-type]  # None starts a coroutine
+        except StopIteration:
+            self._program = self._exchange = self._last = None
+            self.rounds += 1
+            self.stage = "waiting"
+            return []
+        self.stage = self._exchange.label
+        if self.stage == self._drop_at:
+            self.vanished = True
+            self.close()
+            return []
+        round_, attempt = self._at
+        self._last = frame(UP, self._exchange.send, round=round_, attempt=attempt, label=self.stage)
+        self.sent += self._last.size
+        return [self._last]

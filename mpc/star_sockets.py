@@ -1,0 +1,145 @@
+"""Many clients' connections in one process, each with its own socket and keys: ZeroMQ with CURVE, as all links."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+import zmq
+
+from mpc.errors import UsageError
+from mpc.session import Frame
+from mpc.star_client import StarClient
+from mpc.transport import Identity, frame_parts
+from mpc.wire import HEADER_BYTES
+
+PING_SECONDS = 10.0
+_LOOK_SECONDS = 0.05
+_LAST_WORDS_MS = 5000
+_HEARTBEAT_MS = 2000
+_HEARTBEAT_TIMEOUT_MS = 10_000
+_SPARE_SOCKETS = 16
+_LARGEST_PART = (1 << 18) + 1024
+
+
+class Hosted:
+    """One client in this process: its state, its socket, and what it computed.
+
+    Attributes:
+        seconds: this client's own computation, processor time.
+    """
+
+    def __init__(self, client: StarClient, socket: zmq.Socket[bytes]) -> None:
+        self.client = client
+        self.socket = socket
+        self.heard = self.pinged = time.monotonic()
+        self.seconds = 0.0
+
+
+class ClientHost:
+    """Runs clients of one server in this thread until all are over.
+
+    Args:
+        endpoint, server_key: where the server listens, and its public key (Z85).
+        clients: name -> the client and its keys.
+        silence: seconds without a word from the server after which a client gives up.
+        listener: told how many are over, now and then.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        server_key: bytes,
+        clients: Mapping[str, tuple[StarClient, Identity]],
+        silence: float,
+        listener: Callable[[int, int], None],
+    ) -> None:
+        self._silence = silence
+        self._listener = listener
+        self._context = zmq.Context()
+        self._context.set(zmq.MAX_SOCKETS, len(clients) + _SPARE_SOCKETS)
+        self._poller = zmq.Poller()
+        self._by_socket: dict[object, Hosted] = {}
+        self.hosted: dict[str, Hosted] = {}
+        try:
+            for name, (client, identity) in clients.items():
+                socket = self._socket(endpoint, server_key, identity)
+                self.hosted[name] = self._by_socket[socket] = Hosted(client, socket)
+                self._poller.register(socket, zmq.POLLIN)
+        except zmq.ZMQError as error:
+            self.close(0)
+            raise UsageError(
+                f"{len(clients)} connections cannot be opened in one process: {error.strerror}",
+                "raise the limit of open files (ulimit -n), or set more `processes` in [clients]",
+            ) from error
+
+    def run(self) -> None:
+        """Go on until every client is over."""
+        for one in self.hosted.values():
+            self._send(one, one.client.begin())
+        looked = 0.0
+        while self._by_socket:
+            for socket, _ in self._poller.poll(round(1000 * _LOOK_SECONDS)):
+                self._receive(self._by_socket[socket])
+            if time.monotonic() - looked < _LOOK_SECONDS:
+                continue
+            looked = time.monotonic()
+            self._look_at_clocks(looked)
+            for one in [one for one in self._by_socket.values() if one.client.over]:
+                self._end(one)
+            self._listener(len(self.hosted) - len(self._by_socket), len(self.hosted))
+
+    def close(self, linger_seconds: float) -> None:
+        """Close all connections."""
+        for one in self._by_socket.values():
+            one.client.close()
+            one.socket.close(round(linger_seconds * 1000))
+        self._by_socket.clear()
+        self._context.term()
+
+    def _receive(self, one: Hosted) -> None:
+        while not one.socket.closed and not one.client.over:
+            try:
+                parts = one.socket.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            one.heard = one.pinged = time.monotonic()
+            whole = b"".join(parts)
+            started = time.thread_time()
+            answer = one.client.came(whole[:HEADER_BYTES], whole[HEADER_BYTES:])
+            one.seconds += time.thread_time() - started
+            self._send(one, answer)
+
+    def _look_at_clocks(self, now: float) -> None:
+        for one in self._by_socket.values():
+            if now - one.heard > self._silence:
+                one.client.lost(self._silence)
+            elif now - one.pinged > PING_SECONDS:
+                one.pinged = now
+                self._send(one, one.client.ping())
+
+    def _end(self, one: Hosted) -> None:
+        self._poller.unregister(one.socket)
+        del self._by_socket[one.socket]
+        # What a client that fails still has to say is one small frame; one that vanishes says nothing.
+        one.socket.close(0 if one.client.vanished else _LAST_WORDS_MS)
+
+    def _send(self, one: Hosted, frames: list[Frame]) -> None:
+        for each in frames:
+            parts = frame_parts(each)
+            one.socket.send_multipart(parts, zmq.NOBLOCK, copy=len(parts) == 1)
+
+    def _socket(self, endpoint: str, server_key: bytes, identity: Identity) -> zmq.Socket[bytes]:
+        socket = self._context.socket(zmq.DEALER)
+        socket.curve_publickey = identity.public
+        socket.curve_secretkey = identity.secret
+        socket.curve_serverkey = server_key
+        socket.sndhwm = socket.rcvhwm = 0
+        socket.maxmsgsize = _LARGEST_PART
+        socket.heartbeat_ivl = _HEARTBEAT_MS
+        socket.heartbeat_timeout = _HEARTBEAT_TIMEOUT_MS
+        socket.reconnect_ivl = 100
+        socket.reconnect_ivl_max = 2000
+        socket.ipv6 = True
+        socket.connect(endpoint)
+        return socket

@@ -1,0 +1,104 @@
+"""`mpc run` of a secure sum: the server, each client and each host of many clients in processes of their own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from parties.bugs import as_error
+from parties.launcher import launch
+from parties.progress import Progress
+from parties.record import default_out, failed_record, start_record, write_record
+from parties.sum_result import sum_record
+from parties.sum_scenario import SumScenario
+
+_MODULE = "parties.sum_member"
+
+
+def run_sum(scenario: SumScenario, out: Path | None) -> tuple[dict[str, Any], Path]:
+    """Run a scenario's server and clients on this machine; returns the record and its folder.
+
+    Raises:
+        BeaverlodgeError: why there is no result; the record then says `failed` and why.
+    """
+    folder = out or default_out(scenario.name)
+    start_record(folder, scenario.name, scenario.digest)
+    for old in folder.glob("*.rounds"):  # throw-away clients of an earlier run in this folder
+        old.unlink()
+    parties = orders(scenario)
+    try:
+        with Progress(list(parties)) as progress:
+            results = launch(
+                scenario.path,
+                parties,
+                out=folder,
+                on_event=progress,
+                module=_MODULE,
+                patience=scenario.session.deadline,
+                essential=[scenario.server],
+            )
+        record = sum_record(scenario, results)
+    except (Exception, KeyboardInterrupt) as problem:
+        error = as_error(problem)
+        record = failed_record(error, scenario_name=scenario.name, scenario_digest=scenario.digest)
+        _write(folder, record)
+        raise error from None
+    _write(folder, record)
+    return record, folder
+
+
+def orders(scenario: SumScenario) -> dict[str, dict[str, Any]]:
+    """Each process's order: which clients it is, throw-away keys, and the public ones of those it talks to."""
+    from mpc.transport import new_identity
+
+    server = new_identity()
+    pairs = {name: new_identity() for name in scenario.client_names}
+    peers = {name: pair.public.decode() for name, pair in pairs.items()}
+    found: dict[str, dict[str, Any]] = {
+        scenario.server: {
+            "keys": {"public": server.public.decode(), "secret": server.secret.decode(), "peers": peers},
+        }
+    }
+    trust = _signing_keys(scenario)
+    processes = _processes(scenario)
+    numbers = {name: i for i, name in enumerate(scenario.client_names)}
+    found[scenario.server]["processes"] = {name: [numbers[c] for c in clients] for name, clients in processes.items()}
+    for process, clients in processes.items():
+        found[process] = {
+            "clients": {name: {"public": peers[name], "secret": pairs[name].secret.decode()} for name in clients},
+            "server": server.public.decode(),
+        }
+        if trust is not None:
+            secret, public = trust
+            found[process]["signing"] = {name: secret[name] for name in clients}
+            found[process]["verifying"] = public
+    return found
+
+
+def _processes(scenario: SumScenario) -> dict[str, tuple[str, ...]]:
+    """Which clients each process is or hosts."""
+    processes: dict[str, tuple[str, ...]] = {name: (name,) for name in scenario.own_process}
+    if scenario.clients is not None:
+        count = min(scenario.clients.processes, scenario.clients.count)
+        for number in range(count):
+            processes[f"clients_{number + 1}"] = scenario.hosted[number::count]
+    return processes
+
+
+def _signing_keys(scenario: SumScenario) -> tuple[Mapping[str, str], list[str]] | None:
+    """With a lying server: each client's signing key, and everybody's public one, in hexadecimal."""
+    if scenario.task.server != "malicious":
+        return None
+    from mpc.agree import Signer
+
+    secrets = {name: os.urandom(32) for name in scenario.client_names}
+    return {name: key.hex() for name, key in secrets.items()}, [Signer(key).public.hex() for key in secrets.values()]
+
+
+def _write(folder: Path, record: dict[str, Any]) -> None:
+    from parties.report import write_report
+
+    write_record(folder, record)
+    write_report(record, folder)

@@ -1,0 +1,57 @@
+"""The tables of a scenario in which clients add up columns through a server, as frozen, validated models."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from parties.scenario_models import A_COUNT, Count, Names, Table, Text
+
+RATE = "a number from 0 to 0.45"
+Rate = Annotated[float, Field(ge=0.0, le=0.45)]
+
+
+class SumParty(Table):
+    """The server, or a client with a process of its own."""
+
+    role: Literal["server", "client"] = Field(description='"server" or "client"')
+    data: Text | None = Field(default=None, description="a file's path")
+
+
+class ClientsSpec(Table):
+    """Many clients, hosted in a few processes; each has its own connection, keys and data.
+
+    `data` has {client} in it, where the client's name goes; or all stand in one file, told apart by the column `by`.
+    """
+
+    count: Annotated[int, Field(ge=1, le=1_000_000)] = Field(description="a whole number from 1 to 1000000")
+    processes: Annotated[int, Field(ge=1, le=64)] = Field(default=2, description="a whole number from 1 to 64")
+    data: Text = Field(description="a file's path, with {client} in it or with a column named by `by`")
+    by: Text | None = Field(default=None, description="the name of the column that says whose row it is")
+    dropping: Rate = Field(default=0.0, description=RATE)
+
+
+class SumTask(Table):
+    """Add up columns over all clients: counts, sums and means, and nothing of any one client."""
+
+    kind: Literal["secure_sum"] = Field(description='"secure_sum"')
+    columns: Annotated[Names, Field(min_length=1)] = Field(description="a list of one or more column names")
+    statistics: Annotated[tuple[Literal["count", "sum", "mean"], ...], Field(strict=False, min_length=1)] = Field(
+        default=("count", "sum", "mean"), description='a list of "count", "sum" and "mean"'
+    )
+    range: Annotated[tuple[float, float], Field(strict=False)] = Field(
+        description="a list of the smallest and the largest value that a cell may have"
+    )
+    decimals: Annotated[int, Field(ge=0, le=9)] = Field(default=3, description="a whole number from 0 to 9")
+    most_rows: Count = Field(default=100_000, description=A_COUNT)
+    out_of_range: Literal["refuse", "clip"] = Field(default="refuse", description='"refuse" or "clip"')
+    missing: Literal["refuse", "skip"] = Field(default="refuse", description='"refuse" or "skip"')
+    server: Literal["semi-honest", "malicious"] = Field(
+        default="semi-honest", description='"semi-honest" or "malicious"'
+    )
+    min_cohort: Count | None = Field(default=None, description=A_COUNT)
+    dropout: Rate = Field(default=0.1, description=RATE)
+    corrupt: Rate = Field(default=0.1, description=RATE)
+    neighbours: Count | None = Field(default=None, description=A_COUNT)
+    threshold: Count | None = Field(default=None, description=A_COUNT)

@@ -1,0 +1,123 @@
+"""The plan of a secure sum: neighbours and threshold, what they withstand, who learns what, bytes and time."""
+
+from __future__ import annotations
+
+import json
+import sys
+from math import isinf
+from typing import Any
+
+from parties.blocks import Block, Grid, Line, bytes_text, count_text, print_blocks, short_bytes
+from parties.sum_scenario import SumScenario
+from protocols.aggregation.cost import client_seconds, expected_traffic, server_seconds
+from protocols.aggregation.messages import stages
+
+SCHEMA = 1
+
+
+def print_sum_plan(scenario: SumScenario, *, as_json: bool = False) -> None:
+    """Prints a plan: as tables, or as one JSON object on standard output."""
+    if as_json:
+        sys.stdout.write(json.dumps(sum_plan(scenario), indent=2, allow_nan=False) + "\n")
+    else:
+        print_blocks(plan_blocks(scenario))
+
+
+def sum_plan(scenario: SumScenario) -> dict[str, Any]:
+    """The plan as `mpc plan --json` prints it; its shape is stable under one `schema`."""
+    b, s, task = scenario.bounds, scenario.settings, scenario.task
+    traffic = expected_traffic(s)
+    return {
+        "schema": SCHEMA,
+        "scenario": {"name": scenario.name, "digest": scenario.digest, "clients": b.clients, "numbers": s.length},
+        "server": task.server,
+        "neighbours": b.neighbours,
+        "threshold": b.threshold,
+        "min_cohort": s.min_cohort,
+        "withstands": {
+            "corrupt": b.corrupt,
+            "dropped": b.dropped,
+            "largest_coalition": b.largest_coalition,
+            "corrupt_of_one_clients_holders": b.tolerated,
+            "security_bits": None if isinf(b.security) else b.security,
+            "failure_bits": None if isinf(b.failure) else b.failure,
+            "smallest_group": b.smallest_group if b.malicious else s.min_cohort - b.corrupt,
+        },
+        "bits": s.bits,
+        "stages": list(stages(s.malicious)),
+        "bytes": {
+            "vector": s.vector_bytes,
+            "client_sends": traffic.up,
+            "client_receives": traffic.down,
+            "server_sends": traffic.down * b.clients,
+            "server_receives": traffic.up * b.clients,
+            "exact": not s.malicious,
+        },
+        "seconds": {"client": client_seconds(s), "server": server_seconds(s, b.dropped)},
+        "reveals": [{"what": text, "to": [scenario.server]} for text in _reveals(scenario)],
+    }
+
+
+def plan_blocks(scenario: SumScenario) -> list[Block]:
+    """All that the plan says, in its order."""
+    facts = sum_plan(scenario)
+    holds, sizes, seconds = facts["withstands"], facts["bytes"], facts["seconds"]
+    who = "may lie" if scenario.task.server == "malicious" else "follows the protocol, but may look (semi-honest)"
+    traffic = (
+        ("a client", bytes_text(sizes["client_sends"]), bytes_text(sizes["client_receives"])),
+        (scenario.server, bytes_text(sizes["server_sends"]), bytes_text(sizes["server_receives"])),
+    )
+    about = "" if sizes["exact"] else " as many neighbours as are to be expected, and"
+    return [
+        Line(f"{scenario.name}: the plan. Nothing has been sent.", "bold"),
+        Line(
+            f"{count_text(scenario.settings.clients)} clients add up {count_text(scenario.settings.length)} numbers of "
+            f"{facts['bits']} bits, in {len(facts['stages'])} stages: {', '.join(facts['stages'])}."
+        ),
+        Line(
+            f"The server {who}. Each client has {facts['neighbours']} holders of its shares; {facts['threshold']} of "
+            "them open what it hid."
+        ),
+        Line(
+            f"That withstands {count_text(holds['corrupt'])} clients that work with the server"
+            f"{_odds(holds, 'security')}, and {count_text(holds['dropped'])} that drop out{_odds(holds, 'failure')}. "
+            f"The largest coalition tolerated: {count_text(holds['largest_coalition'])} clients."
+        ),
+        Line(_group_text(scenario, holds["smallest_group"])),
+        Grid("Bytes in a round in which nobody drops out", ("party", "sends", "receives"), traffic),
+        Line(
+            f"With{about} headers, without encryption's. The vector alone is {short_bytes(sizes['vector'])}; what a "
+            "run took is compared with the plan of who answered, to the byte."
+        ),
+        Line(f"Computation: a client {_time(seconds['client'])}, the server {_time(seconds['server'])}, on one core."),
+        Grid("What the server learns", ("what",), tuple((text,) for text in _reveals(scenario))),
+        Line("The clients learn that the round is done. Server and clients start only with the same digest:"),
+        Line(scenario.digest, wrap=False),
+    ]
+
+
+def _reveals(scenario: SumScenario) -> list[str]:
+    kinds = [kind for kind in ("count", "sum") if any(k == kind for _, k in scenario.entries)]
+    what = " and ".join(f"{kind}s" for kind in kinds)
+    told = [f"{what} of {', '.join(scenario.task.columns)}, over all clients that stay: {scenario.min_cohort} at least"]
+    if "count" in kinds:
+        told.append("so the total weight of each mean, which is its count")
+    return [*told, "who takes part, and who drops out when"]
+
+
+def _group_text(scenario: SumScenario, group: int) -> str:
+    if scenario.task.server == "malicious":
+        return (
+            f"By lying about who dropped out, the server may get the sum of fewer: of {group} honest clients or more. "
+            "It cannot get that of a smaller group."
+        )
+    return f"No sum of fewer than {group} honest clients is ever open to the server."
+
+
+def _odds(holds: dict[str, Any], key: str) -> str:
+    bits = holds[f"{key}_bits"]
+    return "" if bits is None else f" (but for a chance of 2^-{bits:.0f})"
+
+
+def _time(seconds: float) -> str:
+    return f"{1000 * seconds:.1f} ms" if seconds < 1 else f"{seconds:.1f} s"

@@ -1,0 +1,226 @@
+"""A scenario in which many clients add up columns through a server: read, checked, and what follows from it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from mpc.errors import UsageError
+from parties.scenario import Scenario, check_schema, load_scenario, read_toml
+from parties.scenario_errors import Problem, quoted, read_table, refuse, shown, unknown_setting
+from parties.scenario_models import Head, SessionSpec
+from parties.sum_models import ClientsSpec, SumParty, SumTask
+from parties.version import VERSION
+from protocols.aggregation.bounds import Bounds, choose_bounds
+from protocols.aggregation.quantise import Coding
+from protocols.aggregation.settings import Settings, settings_of
+
+_TABLES = ("parties", "clients", "task", "session")
+_HEAD_KEYS = ("schema", "name", "seed")
+_ELSEWHERE: Mapping[str, Sequence[str]] = {
+    "[task]": tuple(SumTask.model_fields),
+    "[parties.NAME]": tuple(SumParty.model_fields),
+    "[clients]": tuple(ClientsSpec.model_fields),
+    "[session]": tuple(SessionSpec.model_fields),
+}
+_MOST_BITS = 64
+
+
+def load_any(path: Path) -> Scenario | SumScenario:
+    """Read and check a scenario file of either kind.
+
+    Raises:
+        UsageError: the file cannot be read, or is not a valid scenario.
+    """
+    raw = read_toml(path)
+    task = raw.get("task")
+    if not isinstance(task, Mapping) or task.get("kind") != "secure_sum":
+        return load_scenario(path)
+    check_schema(path, raw)
+    return _read(path, raw)
+
+
+def only_training(scenario: Scenario | SumScenario, command: str) -> Scenario:
+    """The scenario, for a command that is not there for secure_sum.
+
+    Raises:
+        UsageError: it is one of secure_sum.
+    """
+    if isinstance(scenario, SumScenario):
+        raise UsageError(
+            f'`mpc {command}` is not available for kind = "secure_sum" in this version',
+            f"use `mpc run {scenario.path}`, which runs the server and all clients on this machine",
+        )
+    return scenario
+
+
+class SumScenario(BaseModel):
+    """A whole scenario file, checked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    parties: dict[str, SumParty]
+    clients: ClientsSpec | None
+    task: SumTask
+    session: SessionSpec
+    path: Path
+
+    @property
+    def server(self) -> str:
+        """The server's name."""
+        return next(name for name, party in self.parties.items() if party.role == "server")
+
+    @property
+    def own_process(self) -> tuple[str, ...]:
+        """The clients with a process of their own."""
+        return tuple(name for name, party in self.parties.items() if party.role == "client")
+
+    @property
+    def hosted(self) -> tuple[str, ...]:
+        """The clients that are hosted together."""
+        count = self.clients.count if self.clients is not None else 0
+        return tuple(f"client_{number:0{len(str(count))}d}" for number in range(1, count + 1))
+
+    @property
+    def client_names(self) -> tuple[str, ...]:
+        """All clients; a client's number in the protocol is its place here."""
+        return (*self.own_process, *self.hosted)
+
+    @property
+    def bounds(self) -> Bounds:
+        """Neighbours and threshold for the stated rates.
+
+        Raises:
+            UsageError: no choice withstands them.
+        """
+        task = self.task
+        return choose_bounds(
+            len(self.client_names),
+            corrupt=task.corrupt,
+            dropout=task.dropout,
+            malicious=task.server == "malicious",
+            neighbours=task.neighbours,
+            threshold=task.threshold,
+        )
+
+    @property
+    def min_cohort(self) -> int:
+        """For fewer clients nothing is opened: what the scenario says, or more than half of all."""
+        return self.task.min_cohort or max(3, len(self.client_names) // 2 + 1)
+
+    @property
+    def entries(self) -> tuple[tuple[str, str], ...]:
+        """What stands in the vector: (column, "count" or "sum"), in order. A mean is its sum by its count."""
+        wanted = self.task.statistics
+        kinds = [kind for kind in ("count", "sum") if kind in wanted or "mean" in wanted]
+        return tuple((column, kind) for column in self.task.columns for kind in kinds)
+
+    @property
+    def coding(self) -> Coding:
+        """How a client's counts and sums become numbers modulo 2^b."""
+        task, scale = self.task, 10**self.task.decimals
+        low, high = math.ceil(task.range[0] * scale), math.floor(task.range[1] * scale)
+        most = task.most_rows
+        return Coding(min(0, low * most), max(most, high * most), scale, len(self.client_names))
+
+    @property
+    def settings(self) -> Settings:
+        """What the protocol needs to know."""
+        return settings_of(self.bounds, len(self.entries), self.coding.bits, self.min_cohort)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that server and clients must agree on, in hexadecimal."""
+        agreed = {
+            "version": VERSION,
+            "name": self.name,
+            "clients": self.client_names,
+            "task": self.task.model_dump(mode="json"),
+        }
+        return hashlib.sha256(json.dumps(agreed, sort_keys=True).encode()).hexdigest()
+
+    def data_of(self, client: str) -> str:
+        """Where a client's data are: a path relative to the scenario file."""
+        if client in self.parties:
+            return str(self.parties[client].data)
+        assert self.clients is not None
+        return self.clients.data.replace("{client}", client)
+
+
+def _read(path: Path, raw: Mapping[str, Any]) -> SumScenario:
+    problems: list[Problem] = []
+    for key in raw:
+        if key not in (*_HEAD_KEYS, *_TABLES):
+            problems.append(unknown_setting("the top of the file", key, (*_HEAD_KEYS, *_TABLES), _ELSEWHERE))
+    head = read_table(Head, {k: v for k, v in raw.items() if k in _HEAD_KEYS}, "the top of the file:", problems, {})
+    parties = _parties(raw.get("parties"), problems)
+    clients = read_table(ClientsSpec, raw["clients"], "[clients]", problems, _ELSEWHERE) if "clients" in raw else None
+    session = read_table(SessionSpec, raw.get("session", {}), "[session]", problems, _ELSEWHERE)
+    task = read_table(SumTask, raw["task"], "[task]", problems, _ELSEWHERE)
+    if problems or head is None or session is None or task is None:
+        raise refuse(str(path), problems)
+    scenario = SumScenario(name=head.name, parties=parties, clients=clients, task=task, session=session, path=path)
+    _check(scenario, problems)
+    if problems:
+        raise refuse(str(path), problems)
+    try:
+        scenario.bounds.tolerated  # noqa: B018  # worked out once, so that a choice that cannot be is refused here
+    except UsageError as error:
+        raise UsageError(f"{path}: {error.message}", error.hint) from None
+    return scenario
+
+
+def _parties(raw: object, problems: list[Problem]) -> dict[str, SumParty]:
+    if not isinstance(raw, Mapping) or not raw:
+        problems.append(Problem("the file names no parties", 'add [parties.server] with role = "server"'))
+        return {}
+    found = {}
+    for name, values in raw.items():
+        party = read_table(SumParty, values, f"[parties.{name}]", problems, _ELSEWHERE)
+        if not name.isidentifier() or not name.islower():
+            problems.append(Problem(f"{shown(name)} cannot be a party's name", "use small letters, digits and _"))
+        if party is not None:
+            found[name] = party
+            if (party.role == "client") != (party.data is not None):
+                what = (
+                    "does not say where its data are" if party.role == "client" else "has data, but a server has none"
+                )
+                problems.append(Problem(f"[parties.{name}] {what}"))
+    return found
+
+
+def _check(scenario: SumScenario, problems: list[Problem]) -> None:
+    task, clients = scenario.task, scenario.clients
+    servers = [name for name, party in scenario.parties.items() if party.role == "server"]
+    if len(servers) != 1:
+        count = "no server" if not servers else f"more than one server: {quoted(servers)}"
+        problems.append(Problem(f"there is {count}", 'exactly one party needs role = "server"'))
+    if clients is not None and ("{client}" in clients.data) == (clients.by is not None):
+        problems.append(
+            Problem("[clients] data and by do not fit", "write {client} in data, or name the column `by`, not both")
+        )
+    if set(scenario.hosted) & set(scenario.parties):
+        problems.append(Problem("a party has the name of a hosted client", "call it otherwise"))
+    if len(set(task.columns)) < len(task.columns):
+        problems.append(Problem("[task] columns lists a column more than once", "list each once"))
+    if not task.range[0] < task.range[1]:
+        problems.append(Problem("[task] range is empty", "give the smallest value first, then the largest"))
+    clients_there = len(scenario.client_names)
+    if scenario.min_cohort > clients_there:
+        message = f"[task] min_cohort is {scenario.min_cohort}, and there are {clients_there} clients"
+        problems.append(Problem(message))
+    bits = scenario.coding.bits
+    if bits > _MOST_BITS:
+        problems.append(
+            Problem(
+                f"the sums would take {bits} bits, and there are {_MOST_BITS}",
+                "narrow `range`, or lower `decimals` or `most_rows`",
+            )
+        )

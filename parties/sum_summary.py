@@ -1,0 +1,111 @@
+"""What a user sees at the end of a secure sum, from its record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from parties.blocks import (
+    MISSING,
+    Block,
+    Grid,
+    Line,
+    bytes_text,
+    count_text,
+    entries,
+    is_number,
+    seconds_text,
+    short_bytes,
+    table,
+)
+
+_MOST_NAMED = 8
+_STAGES = {
+    "keys": "before it sent keys",
+    "choice": "before it chose neighbours",
+    "shares": "before it gave shares",
+    "masked": "before its vector came",
+    "consistency": "after its vector had come",
+    "unmask": "after its vector had come",
+}
+
+
+def sum_status(record: Mapping[str, Any]) -> Line:
+    """How the run ended, in one sentence."""
+    sums, name = table(record.get("sums")), str(table(record.get("scenario")).get("name") or "the run")
+    seconds = table(table(_server(record)).get("seconds"))
+    return Line(
+        f"{name}: done. Sums over {sums.get('clients')} of {sums.get('of')} clients, "
+        f"{seconds_text(seconds.get('total'))} s in all, {seconds_text(seconds.get('online'))} s online.",
+        "bold",
+    )
+
+
+def sum_blocks(record: Mapping[str, Any]) -> list[Block]:
+    """The sums, who is not in them, and what it cost."""
+    return [*sums_blocks(record), *cost_blocks(record)]
+
+
+def sums_blocks(record: Mapping[str, Any]) -> list[Block]:
+    """The sums, and who is not in them."""
+    sums = table(record.get("sums"))
+    columns = table(sums.get("columns"))
+    kinds = [kind for kind in ("count", "sum", "mean") if any(kind in table(one) for one in columns.values())]
+    rows = tuple((str(name), *(_number(table(one).get(kind)) for kind in kinds)) for name, one in columns.items())
+    blocks: list[Block] = [Grid(f"Over {sums.get('clients')} clients together", ("column", *kinds), rows), Line("")]
+    dropped = table(sums.get("dropped"))
+    if dropped:
+        lines = [f"{_names(gone)} {_STAGES.get(str(stage), str(stage))}" for stage, gone in dropped.items()]
+        blocks.append(Line(f"Dropped out: {'; '.join(lines)}."))
+    else:
+        blocks.append(Line("No client dropped out."))
+    wrong = table(sums.get("wrong_shares"))
+    if wrong:
+        blocks.append(Line(f"WRONG SHARES came from {_names(list(wrong))}; none was used.", "bold red"))
+    return blocks
+
+
+def cost_blocks(record: Mapping[str, Any]) -> list[Block]:
+    """Traffic and computation."""
+    rows = []
+    for name, party in table(record.get("parties")).items():
+        one = table(party)
+        who = "server" if one.get("role") == "server" else f"{one.get('clients')} clients"
+        if one.get("clients") == 1 and one.get("role") == "client":
+            who = "client"
+        rows.append((str(name), who, bytes_text(one.get("bytes_sent", 0)), bytes_text(one.get("bytes_received", 0))))
+    sums, server = table(record.get("sums")), table(_server(record))
+    client = table(sums.get("client_seconds"))
+    planned = table(table(record.get("plan")).get("bytes"))
+    both = (server.get("bytes_sent"), server.get("bytes_received"))
+    same = "as planned, to the byte" if both == (planned.get("server"), planned.get("clients")) else "NOT as planned"
+    median: Any = client.get("median")
+    each = f", a client {1000 * median:.1f} ms (median)" if is_number(median) else ""
+    return [
+        Grid("Bytes, before encryption", ("process", "is", "sent", "received"), tuple(rows), frozenset({0, 1})),
+        Line(""),
+        Line(f"Traffic of the server, given who answered: {same}."),
+        Line(
+            f"Computation: the server {seconds_text(server.get('computation'))} s{each}; "
+            f"the server took {short_bytes(server.get('peak_memory') or 0)} of memory."
+        ),
+        Line(
+            f"Each client had {sums.get('neighbours')} neighbours; {sums.get('threshold')} of them open what it hid. "
+            f"Vectors of {sums.get('bits')} bits a number; the server was taken to be {sums.get('server')}."
+        ),
+    ]
+
+
+def _server(record: Mapping[str, Any]) -> object:
+    return next((one for one in table(record.get("parties")).values() if table(one).get("role") == "server"), None)
+
+
+def _number(value: object) -> str:
+    if isinstance(value, int):
+        return count_text(value)
+    return f"{value:,.6g}" if isinstance(value, float) else MISSING
+
+
+def _names(found: object) -> str:
+    names = [str(name) for name in entries(found)]
+    return ", ".join(names) if len(names) <= _MOST_NAMED else f"{len(names)} clients"

@@ -1,0 +1,152 @@
+"""What a round costs, from who answered alone: the bytes of every message, exactly, and an estimate of the computation.
+
+Frames' headers count; what CURVE and TCP add does not, as everywhere in the plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from mpc.agree import SIGNATURE_BYTES
+from mpc.wire import HEADER_BYTES
+from protocols.aggregation import messages as m
+from protocols.aggregation.server import Aggregated, Circle
+from protocols.aggregation.settings import Settings
+from protocols.aggregation.shamir import SHARE_BYTES
+
+_KEYS_BODY = m.KEYS_BYTES
+_MICRO = 1e-6
+_AGREEMENT = 50 * _MICRO  # X25519, and the key derived from it
+_SIGNING, _CHECKING = 40 * _MICRO, 100 * _MICRO
+_MASK_BYTE = 0.35e-9  # AES-CTR and adding, in the cache
+_PACK_VALUE = 2.2e-9
+_STAGE = 150 * _MICRO  # a stage's fixed work at a client
+_SHARING = 9e-9  # a limb-share and coefficient of Horner's rule
+_TAKING = 60 * _MICRO  # a frame at the server
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Bytes that a client sends and receives in one round, with headers."""
+
+    up: int
+    down: int
+
+
+@dataclass(frozen=True)
+class Degrees:
+    """How many neighbours a client masks with, holders it has, and clients chose it; hashes of its proof."""
+
+    neighbours: int
+    holders: int
+    owners: int
+    hashes: int = 0
+
+
+def expected_traffic(s: Settings) -> Traffic:
+    """A client's traffic if nobody drops out; with a lying server, with as many neighbours as are expected."""
+    if not s.malicious:
+        return traffic(s, Degrees(s.neighbours, s.neighbours, s.neighbours))
+    k = s.neighbours
+    both = round(2 * k - k * k / (s.clients - 1))
+    return traffic(s, Degrees(both, k, k, _hashes(s.clients, both)))
+
+
+def traffic(
+    s: Settings,
+    there: Degrees,
+    *,
+    shared: Degrees | None = None,
+    survived: Degrees | None = None,
+    signed: int | None = None,
+    last: str = m.UNMASK,
+) -> Traffic:
+    """What one client sends and receives.
+
+    Args:
+        there: its neighbours that sent keys (and chose).
+        shared: of these, who gave shares too; all where left out.
+        survived: of these, who sent vectors; all where left out.
+        signed: of its surviving holders, how many signed; all where left out.
+        last: the last stage in which it sent.
+    """
+    shared = shared or there
+    survived = survived or shared
+    signed = survived.holders if signed is None else signed
+    signature = SIGNATURE_BYTES if s.malicious else 0
+    up = {
+        m.KEYS: _KEYS_BODY + signature,
+        m.CHOICE: m.INDEX_BYTES * s.neighbours,
+        m.SHARES: m.COMMITMENT_BYTES + there.holders * m.SEALED_BYTES,
+        m.MASKED: s.vector_bytes,
+        m.CONSISTENCY: SIGNATURE_BYTES,
+        m.UNMASK: shared.owners * SHARE_BYTES,
+    }
+    entry = m.INDEX_BYTES + _KEYS_BODY + signature
+    list_of_keys = there.neighbours * entry
+    down = {
+        m.KEYS: m.ROOT_BYTES if s.malicious else list_of_keys,
+        m.CHOICE: 8 + m.INDEX_BYTES * there.owners + list_of_keys + m.ROOT_BYTES * there.hashes,
+        m.SHARES: -(-there.neighbours // 8) + shared.owners * m.SEALED_BYTES,
+        m.MASKED: s.bitmap_bytes if s.malicious else m.INDEX_BYTES + m.ROOT_BYTES + -(-shared.neighbours // 8),
+        m.CONSISTENCY: -(-survived.holders // 8) + signed * SIGNATURE_BYTES,
+        m.UNMASK: 0,
+    }
+    stages = m.stages(s.malicious)
+    through = stages[: stages.index(last) + 1]
+    return Traffic(
+        sum(HEADER_BYTES + up[stage] for stage in through), sum(HEADER_BYTES + down[stage] for stage in through)
+    )
+
+
+def client_seconds(s: Settings) -> float:
+    """One client's computation in a round, on a core as measured (docs/aggregation.md)."""
+    k = s.neighbours
+    pairs = 2 * k - k * k // (s.clients - 1) if s.malicious else k
+    word = 4 if s.bits <= 32 else 8
+    seconds = 2 * pairs * _AGREEMENT + (pairs + 1) * s.length * word * _MASK_BYTE
+    seconds += s.length * _PACK_VALUE + k * 18 * s.threshold * _SHARING + 5 * _STAGE
+    if s.malicious:
+        seconds += 2 * _SIGNING + (pairs + s.threshold) * _CHECKING
+    return seconds
+
+
+def server_seconds(s: Settings, dropped: int) -> float:
+    """The server's computation in a round in which so many drop out after giving shares."""
+    word = 4 if s.bits <= 32 else 8
+    pairs = 2 * s.neighbours if s.malicious else s.neighbours
+    streams = (s.clients - dropped) + dropped * pairs
+    seconds = s.clients * (s.length * _PACK_VALUE + len(m.stages(s.malicious)) * 2 * _TAKING)
+    seconds += streams * s.length * word * _MASK_BYTE + dropped * pairs * _AGREEMENT
+    return seconds + s.clients * s.neighbours * 10 * _MICRO
+
+
+def replayed(s: Settings, done: Aggregated) -> dict[int, Traffic]:
+    """Every client's traffic, worked out from a round's events: who answered when, and who knows whom."""
+    answered = {stage: frozenset(clients) for stage, clients in done.answered.items()}
+    found = {}
+    for i in done.answered[m.KEYS]:
+        last = [stage for stage in m.stages(s.malicious) if i in answered[stage]][-1]
+        circle = done.circles.get(i, Circle((), (), ()))
+        shared, survived = (_within(circle, answered[stage]) for stage in (m.SHARES, m.MASKED))
+        there = Degrees(len(circle.neighbours), len(circle.holders), len(circle.owners), circle.hashes)
+        signers = answered.get(m.CONSISTENCY, frozenset())
+        signed = len([j for j in circle.holders if j in answered[m.MASKED] and j in signers])
+        found[i] = traffic(s, there, shared=shared, survived=survived, signed=signed, last=last)
+    return found
+
+
+def _within(circle: Circle, clients: Collection[int]) -> Degrees:
+    counts = [sum(j in clients for j in group) for group in (circle.neighbours, circle.holders, circle.owners)]
+    return Degrees(counts[0], counts[1], counts[2])
+
+
+def _hashes(clients: int, members: int) -> int:
+    """About how many hashes prove so many clients' keys at a time: the subtrees that hold none of them."""
+    hashes, size = 0.0, 1
+    while size < clients:
+        empty = (1 - members / clients) ** size
+        hashes += clients / size * (empty - empty * empty)
+        size *= 2
+    return round(hashes)

@@ -1,0 +1,228 @@
+"""Links between a server and many clients: what is late, lost, repeated or slow; many rounds over one set of links."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mpc.errors import TooFewError
+from mpc.prg import insecure_entropy
+from mpc.star_client import StarClient
+from mpc.star_server import StarLimits, StarServer
+from mpc.star_sockets import ClientHost
+from mpc.star_wire import AGAIN, DOWN, JOIN, PING, UP
+from mpc.transport import Transport, new_identity
+from protocols.aggregation import messages as m
+from protocols.aggregation.client import aggregation_client
+from protocols.aggregation.cost import replayed
+from protocols.aggregation.server import Aggregated, aggregation_server
+from protocols.aggregation.settings import Occasion, Settings
+from tests.examples import steady
+from tests.links.star_fake import FakeNetwork, Fault, no_fault
+from tests.protocols.aggregation.rounds import Memory, settings_for, total_of, trust_for, vectors_for
+
+N = 8
+SETTINGS = settings_for(N, 12)
+VECTORS = vectors_for(SETTINGS)
+LIMITS = StarLimits(join=30.0, stage=30.0, patience=1.0)
+DIGEST = b"d" * 32
+
+
+def star_clients(settings: Settings = SETTINGS, drops: dict[int, str] | None = None) -> list[StarClient]:
+    trust, vectors = trust_for(settings), vectors_for(settings)
+    journals = [Memory() for _ in range(settings.clients)]
+
+    def make(i: int, session: bytes, round_: int, attempt: int) -> object:
+        entropy = insecure_entropy(5, f"client {i}/{round_}/{attempt}")
+        return aggregation_client(
+            i, settings, Occasion(session, round_, attempt), vectors[i], entropy, journals[i], trust[i]
+        )
+
+    return [
+        StarClient(partial(make, i), DIGEST, (drops or {}).get(i))  # type: ignore[arg-type]
+        for i in range(settings.clients)
+    ]
+
+
+def served(network: object, settings: Settings = SETTINGS) -> StarServer:
+    names = [f"c{i}" for i in range(settings.clients)]
+    return StarServer(network, names, DIGEST, LIMITS, lambda *_: None, lambda _: None)  # type: ignore[arg-type]
+
+
+def one_round(server: StarServer, number: int = 1, attempt: int = 1, settings: Settings = SETTINGS) -> Aggregated:
+    occasion = Occasion(b"s" * 32, number, attempt)
+    program = aggregation_server(settings, occasion, insecure_entropy(5, f"server/{number}/{attempt}"))
+    done: Aggregated = server.run(program, occasion.session, number, attempt)
+    return done
+
+
+def in_virtual_time(fault: Fault, drops: dict[int, str] | None = None) -> tuple[Aggregated, StarServer, FakeNetwork]:
+    network = FakeNetwork([f"c{i}" for i in range(N)], star_clients(drops=drops), fault)
+    server = served(network)
+    network.begin()
+    assert len(server.join()) == N
+    return one_round(server), server, network
+
+
+def check_exact(done: Aggregated) -> None:
+    assert np.array_equal(done.total, total_of(SETTINGS, VECTORS, done.survivors))
+
+
+def test_a_round_over_links_costs_what_the_plan_says() -> None:
+    done, server, network = in_virtual_time(no_fault)
+    check_exact(done)
+    assert len(done.survivors) == N
+    planned = replayed(SETTINGS, done)
+    for i, client in enumerate(network.clients):
+        assert (planned[i].up, planned[i].down) == (server.counts.received[i], server.counts.sent[i])
+        assert planned[i].up == client.sent
+    assert server.counts.resent == server.counts.discarded == 0
+    assert network.time < 1  # nobody waited for a deadline
+
+
+@pytest.mark.parametrize("stage", m.stages(False))
+def test_a_closed_connection_ends_the_wait_and_not_the_deadline(stage: str) -> None:
+    done, _, network = in_virtual_time(no_fault, {3: stage})
+    check_exact(done)
+    assert (3 in done.survivors) == (stage == m.UNMASK)
+    assert network.time < 3
+
+
+@pytest.mark.parametrize("stage", m.stages(False))
+def test_a_message_that_comes_after_the_deadline_is_discarded(stage: str) -> None:
+    def late(client: int, up: bool, kind: int, at: str) -> tuple[float, ...]:
+        return (45.0,) if (client, up, kind, at) == (2, True, UP, stage) else (0.001,)
+
+    done, server, _ = in_virtual_time(late)
+    check_exact(done)
+    assert 2 not in done.answered[stage]
+    assert (2 in done.survivors) == (stage == m.UNMASK)
+    one_round(server, 2)  # in which the late message comes
+    assert server.counts.discarded > 0
+
+
+def test_a_vector_that_comes_after_its_sender_was_declared_dropped_is_not_in_the_sum() -> None:
+    def late(client: int, up: bool, kind: int, at: str) -> tuple[float, ...]:
+        slow_vector = (client, up, kind, at) == (2, True, UP, m.MASKED)
+        slow_others = up and kind == UP and at == m.UNMASK and client == 5  # keeps the round open for it
+        return (31.0,) if slow_vector else (20.0,) if slow_others else (0.001,)
+
+    done, server, _ = in_virtual_time(late)
+    check_exact(done)
+    assert 2 not in done.survivors
+    assert server.counts.discarded > 0
+
+
+def test_repeated_messages_count_once() -> None:
+    done, server, _ = in_virtual_time(lambda client, up, kind, at: (0.001, 0.002) if up else (0.001,))
+    check_exact(done)
+    assert len(done.survivors) == N
+    assert server.counts.discarded > 0
+
+
+@pytest.mark.parametrize("kind", [UP, DOWN])
+@pytest.mark.parametrize("stage", m.stages(False)[:3])
+def test_a_lost_message_goes_again(kind: int, stage: str) -> None:
+    lost: list[int] = []
+
+    def lose(client: int, up: bool, sent: int, at: str) -> tuple[float, ...]:
+        if (client, sent, at) == (4, kind, stage) and not lost:
+            lost.append(client)
+            return ()
+        return (0.001,)
+
+    done, server, _ = in_virtual_time(lose)
+    check_exact(done)
+    assert len(done.survivors) == N
+    assert server.counts.resent == 1
+
+
+@given(st.data())
+@steady(25)
+def test_any_frames_lost_late_or_repeated_give_an_exact_sum_or_too_few(data: st.DataObject) -> None:
+    delays = st.sampled_from([(0.001,)] * 12 + [(), (0.001, 0.5), (40.0,), (12.0,)])
+
+    def fault(client: int, up: bool, kind: int, at: str) -> tuple[float, ...]:
+        return (0.001,) if kind in (JOIN, PING, AGAIN) else data.draw(delays)
+
+    try:
+        done, _, _ = in_virtual_time(fault)
+    except TooFewError:
+        return
+    check_exact(done)
+
+
+def test_many_rounds_over_one_set_of_links() -> None:
+    network = FakeNetwork([f"c{i}" for i in range(N)], star_clients())
+    server = served(network)
+    network.begin()
+    server.join()
+    totals = [one_round(server, number) for number in (1, 2, 3)]
+    for done in totals:
+        check_exact(done)
+    again = one_round(server, 4, attempt=2)
+    check_exact(again)
+    server.part()
+    network.poll(1)
+    assert all(client.done and client.rounds == 4 for client in network.clients)
+
+
+def test_a_client_of_another_scenario_is_refused_and_told() -> None:
+    clients = star_clients()
+    clients[1] = StarClient(clients[1]._make, b"x" * 32)
+    network = FakeNetwork([f"c{i}" for i in range(N)], clients)
+    server = served(network)
+    network.begin()
+    assert server.join() == frozenset(range(N)) - {1}
+    check_exact(one_round(server))
+    assert "the server stopped (disagreement)" in str(clients[1].failure)
+
+
+def test_a_server_that_is_silent_for_too_long_is_given_up() -> None:
+    client = star_clients()[0]
+    client.lost(90.0)
+    assert "the server was silent for 90 s in stage 'joining'" in str(client.failure)
+
+
+@pytest.mark.parametrize("malicious", [False, True])
+def test_the_same_over_sockets_with_drops_in_every_stage(malicious: bool) -> None:
+    settings = settings_for(14, 40_000, malicious=malicious)  # a vector of 100 kB: in parts, on the wire
+    stages = m.stages(malicious)
+    drops = {2 * turn: stage for turn, stage in enumerate(stages[:3])}
+    clients = star_clients(settings, drops)
+    names = [f"c{i}" for i in range(14)]
+    identity, identities = new_identity(), [new_identity() for _ in names]
+    transport = Transport(
+        identity, {name: one.public for name, one in zip(names, identities, strict=True)}, "tcp://127.0.0.1:*"
+    )
+    assert transport.endpoint is not None
+    host = ClientHost(
+        transport.endpoint,
+        identity.public,
+        dict(zip(names, zip(clients, identities, strict=True), strict=True)),
+        60.0,
+        lambda *_: None,
+    )
+    thread = threading.Thread(target=host.run)
+    thread.start()
+    try:
+        server = StarServer(transport, names, DIGEST, StarLimits(60, 60, 0.0), lambda *_: None, lambda _: None)
+        assert len(server.join()) == 14
+        done = one_round(server, settings=settings)
+        server.part()
+    finally:
+        thread.join(60)
+        host.close(1)
+        transport.close(1)
+    assert np.array_equal(done.total, total_of(settings, vectors_for(settings), done.survivors))
+    assert set(done.survivors) == set(range(14)) - set(drops)
+    planned = replayed(settings, done)
+    for i in done.answered[m.UNMASK]:
+        assert (planned[i].up, planned[i].down) == (clients[i].sent, clients[i].received)
+    assert sum(one.up for one in planned.values()) == sum(server.counts.received.values())
+    assert sum(one.down for one in planned.values()) == sum(server.counts.sent.values())

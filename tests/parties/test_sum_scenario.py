@@ -1,0 +1,143 @@
+"""Scenarios of secure sums: what is read, what is refused, and what follows from them; journals and numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mpc.errors import DataError, ProtocolError, UsageError
+from parties.descriptors import allow_connections
+from parties.journal import RoundJournal
+from parties.sum_clients import dropping
+from parties.sum_data import hosted_numbers, numbers_of
+from parties.sum_scenario import SumScenario, load_any
+from protocols.aggregation.quantise import decode
+from tests.run.command import ROOT
+from tests.run.sums import TEXT, write_sums
+
+
+def loaded(folder: Path, *changes: tuple[str, str], task: str = "") -> SumScenario:
+    path = write_sums(folder, task=task)
+    text = path.read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    path.write_text(text)
+    scenario = load_any(path)
+    assert isinstance(scenario, SumScenario)
+    return scenario
+
+
+def test_what_follows_from_a_scenario(tmp_path: Path) -> None:
+    scenario = loaded(tmp_path)
+    assert scenario.client_names == ("c1", "c2", "c3", *(f"client_{k}" for k in range(1, 10)))
+    assert scenario.entries == (("age", "count"), ("age", "sum"), ("stay", "count"), ("stay", "sum"))
+    assert (scenario.coding.low, scenario.coding.high) == (-1000 * 50, 12_000 * 50)
+    assert scenario.settings.bits == (12 * 650_000).bit_length()
+    assert (scenario.min_cohort, scenario.settings.neighbours) == (7, 11)
+    (tmp_path / "other").mkdir()
+    assert scenario.digest != loaded(tmp_path / "other", ("decimals = 2", "decimals = 1")).digest
+
+
+REFUSED = [
+    ([('role = "server"\n', 'role = "client"\ndata = "x.csv"\n')], "there is no server"),
+    ([('[parties.c1]\nrole = "client"\ndata = "c1.csv"', '[parties.c1]\nrole = "server"')], "more than one server"),
+    ([('role = "client"\ndata = "c1.csv"', 'role = "client"')], "[parties.c1] does not say where its data are"),
+    ([('role = "server"\n', 'role = "server"\ndata = "x.csv"\n')], "a server has none"),
+    ([('by = "who"\n', "")], "[clients] data and by do not fit"),
+    ([("range = [-10, 120]", "range = [5, 5]")], "[task] range is empty"),
+    ([("range = [-10, 120]", "")], "[task] needs a value for 'range'"),
+    ([('columns = ["age", "stay"]', 'columns = ["age", "age"]')], "lists a column more than once"),
+    ([("most_rows = 50", "most_rows = 2000000000"), ("decimals = 2", "decimals = 9")], "the sums would take"),
+    ([("dropout = 0.2", "dropout = 0.2\nmin_cohort = 13")], "min_cohort is 13, and there are 12 clients"),
+    ([("dropout = 0.2", "dropout = 0.45\ncorrupt = 0.45\nserver = 'malicious'")], "12 clients cannot withstand"),
+    ([("dropout = 0.2", "dropuot = 0.2")], "did you mean 'dropout'?"),
+    ([("[session]", "[sesion]")], "did you mean 'session'?"),
+    ([('role = "server"', 'role = "owner"')], '[parties.server] role must be "server" or "client"'),
+    ([("[parties.server]", "[parties.Server]")], "cannot be a party's name"),
+]
+
+
+@pytest.mark.parametrize(("changes", "message"), REFUSED, ids=[message for _, message in REFUSED])
+def test_what_is_wrong_is_said(tmp_path: Path, changes: list[tuple[str, str]], message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        loaded(tmp_path, *changes)
+    assert message in str(caught.value)
+
+
+def test_a_training_is_read_as_before() -> None:
+    assert not isinstance(load_any(ROOT / "scenarios" / "two_hospitals.toml"), SumScenario)
+    assert "secure_sum" in TEXT
+
+
+def test_numbers_of_a_client(tmp_path: Path) -> None:
+    scenario = loaded(tmp_path, task='missing = "skip"\nout_of_range = "clip"')
+    numbers, clipped = numbers_of(scenario, "c1", np.array([[1.004, np.nan], [-3.0, 500.0]]))
+    assert decode(numbers, scenario.coding, 1).tolist() == [2, 100 - 300, 1, 12_000]
+    assert clipped == 1
+    assert scenario.settings.length == numbers.size
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([[1.0, np.nan]], "c1: column 'stay' has empty cells"),
+        ([[1.0, 2.0], [121.0, 1.0]], "c1: 1 cells are outside the agreed range, of column 'age' first"),
+        ([[1.0, 1.0]] * 51, "c1: 51 rows, and 50 are the most"),
+    ],
+)
+def test_numbers_that_are_refused(tmp_path: Path, values: list[list[float]], message: str) -> None:
+    with pytest.raises(DataError, match=message) as caught:
+        numbers_of(loaded(tmp_path), "c1", np.array(values))
+    assert "121" not in str(caught.value)
+
+
+def test_hosted_clients_share_a_file_and_one_without_rows_says_so(tmp_path: Path) -> None:
+    scenario = loaded(tmp_path, ("count = 9", "count = 10"))
+    rows = (tmp_path / "all.csv").read_text()
+    (tmp_path / "all.csv").write_text(rows.replace("client_", "client_0"))
+    found = dict(hosted_numbers(scenario, scenario.hosted))
+    assert isinstance(found["client_10"], DataError)
+    values = found["client_03"]
+    assert not isinstance(values, DataError)
+    assert decode(values[0], scenario.coding, 1).tolist() == [3, 900, 3, 375]
+
+
+def test_who_is_made_to_drop_out_is_spread_over_the_stages(tmp_path: Path) -> None:
+    scenario = loaded(tmp_path, ("count = 9", "count = 40\ndropping = 0.2"))
+    drops = dropping(scenario)
+    assert sorted(drops.values()) == sorted(["keys", "shares", "masked", "unmask"] * 2)
+    assert drops == dropping(scenario)
+
+
+def test_a_journal_outlives_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "c1.rounds"
+    RoundJournal(path)(3, b"one")
+    again = RoundJournal(path)
+    again(3, b"one")
+    again(4, b"two")
+    with pytest.raises(ProtocolError, match="other survivors of round 3"):
+        again(3, b"two")
+    assert len(path.read_text().splitlines()) == 2
+
+
+def test_a_journal_that_cannot_be_read_or_written_releases_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "c1.rounds"
+    path.write_text('{"round": 1}\n')
+    with pytest.raises(UsageError, match="cannot be read"):
+        RoundJournal(path)
+    with pytest.raises(ProtocolError, match=r"cannot be written to .*; nothing was released"):
+        RoundJournal(tmp_path / "nowhere" / "c1.rounds")(1, b"one")
+
+
+def test_a_limit_of_open_files_that_is_too_low_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_to: list[tuple[int, int]] = []
+    monkeypatch.setattr("resource.getrlimit", lambda _: (256, 4096))
+    monkeypatch.setattr("resource.setrlimit", lambda _, limits: set_to.append(limits))
+    allow_connections(60, 3)
+    allow_connections(1000, 3)
+    assert set_to == [(3064, 4096)]
+    with pytest.raises(UsageError, match="2000 connections in one process need 6064 open files, and 4096 is the limit"):
+        allow_connections(2000, 3)

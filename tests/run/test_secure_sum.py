@@ -1,0 +1,89 @@
+"""`mpc run` and `mpc plan` of secure sums, as a user types them."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.run.command import ROOT, Running, mpc, record
+from tests.run.sums import expected, write_sums
+
+
+def test_a_sum_over_processes(tmp_path: Path) -> None:
+    ran = mpc("run", write_sums(tmp_path, task='server = "malicious"'), "--out", tmp_path / "record")
+    assert ran.code == 0, ran.err
+    found = record(tmp_path / "record")
+    assert found["sums"]["columns"] == expected()
+    assert found["sums"]["dropped"] == {}
+    server = found["parties"]["server"]
+    assert (server["bytes_sent"], server["bytes_received"]) == tuple(found["plan"]["bytes"].values())
+    assert server["bytes_received"] == sum(
+        party["bytes_sent"] for name, party in found["parties"].items() if name != "server"
+    )
+    for words in ("Sums over 12 of 12 clients", "as planned, to the byte", "No client dropped out", "1.25"):
+        assert words in ran.out
+    assert "Over 12 clients together" in (tmp_path / "record" / "report.html").read_text()
+    assert not list((tmp_path / "record").glob("*.stderr"))
+    again = mpc("report", tmp_path / "record")
+    assert again.code == 0
+    assert "Sums over 12 of 12 clients" in again.out
+
+
+def test_a_client_that_is_killed_and_one_whose_data_are_unfit_are_left_out(tmp_path: Path) -> None:
+    """The unfit one says so to the server alone, without the value; what its own log says, it says there."""
+    scenario = write_sums(tmp_path, cell="777")
+    run = Running("run", scenario, "--out", tmp_path / "record")
+    run.wait_for(lambda: "c3" in run.parties(), "a process of c3")
+    run.party("c3").send_signal(signal.SIGKILL)
+    ended = run.end()
+    assert ended.code == 0, ended.err
+    found = record(tmp_path / "record")
+    assert found["sums"]["left_out"] == ["c2", "c3"]
+    assert found["sums"]["columns"] == expected(2, 3)
+    assert "c3: takes part no more: c3 was killed (signal 9)" in ended.err
+    assert "of column 'stay'" in (tmp_path / "record" / "c2.log").read_text()
+    assert "stay" not in (tmp_path / "record" / "server.log").read_text()
+
+
+def test_too_few_clients_end_the_run_with_7(tmp_path: Path) -> None:
+    scenario = write_sums(tmp_path, cell="777", task="min_cohort = 12")
+    ran = mpc("run", scenario, "--out", tmp_path / "record")
+    assert ran.code == 7, ran.err
+    assert "11 clients answered in stage 'keys', and 12 are needed" in ran.err
+    found = record(tmp_path / "record")
+    assert (found["status"], found["error"]["code"]) == ("failed", "too-few")
+
+
+@pytest.mark.parametrize("name", ["registry", "devices"])
+def test_the_plan_of_the_scenarios(name: str) -> None:
+    ran = mpc("plan", ROOT / "scenarios" / f"{name}.toml", "--json")
+    assert ran.code == 0, ran.err
+    plan = json.loads(ran.out)
+    holds = plan["withstands"]
+    assert plan["bytes"]["client_sends"] > plan["bytes"]["vector"]
+    if name == "devices":
+        assert (plan["neighbours"], plan["threshold"], holds["corrupt"], holds["dropped"]) == (45, 26, 100, 100)
+        assert holds["smallest_group"] == 700
+    else:
+        assert (plan["neighbours"], plan["threshold"], holds["largest_coalition"]) == (19, 14, 8)
+    shown = mpc("plan", ROOT / "scenarios" / f"{name}.toml")
+    assert f"The largest coalition tolerated: {holds['largest_coalition']} clients" in " ".join(shown.out.split())
+
+
+@pytest.mark.parametrize("command", ["party", "doctor"])
+def test_commands_that_a_secure_sum_has_not(command: str) -> None:
+    ran = mpc(command, ROOT / "scenarios" / "registry.toml", "--as", "hospital_01")
+    assert ran.code == 2
+    assert f'`mpc {command}` is not available for kind = "secure_sum"' in ran.err
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(("name", "clients"), [("registry", 20), ("devices", 925)])
+def test_the_scenarios_as_they_are(tmp_path: Path, name: str, clients: int) -> None:
+    ran = mpc("run", ROOT / "scenarios" / f"{name}.toml", "--out", tmp_path / "record", timeout=120)
+    assert ran.code == 0, ran.err
+    assert ran.seconds < 60
+    assert record(tmp_path / "record")["sums"]["clients"] == clients
