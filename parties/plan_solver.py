@@ -37,6 +37,7 @@ def training_facts(settings: TrainingSettings, scenario: Scenario) -> dict[str, 
         "learning_rate": settings.learning_rate,
         "momentum": settings.momentum if full else None,
         "l2": settings.l2,
+        "class_weights": settings.class_weights,
         "choice": choice,
     }
 
@@ -53,6 +54,10 @@ def solver_text(facts: Mapping[str, Any]) -> str:
     name = NAMES.get(str(facts.get("solver")), str(facts.get("solver")))
     numbers = [("learning rate", "learning_rate"), ("momentum", "momentum"), ("l2", "l2")]
     told = [f"{words} {significant(facts[key], 3)}" for words, key in numbers if is_number(facts.get(key))]
+    weights = facts.get("class_weights")
+    if weights is not None:
+        pair = weights if isinstance(weights, str) else " and ".join(significant(one, 3) for one in weights)
+        told.append(f"class weights {pair}")
     return f"Trained by {name}: {steps_text(facts)}, {', '.join(told)}.{_choice_text(facts)}"
 
 

@@ -47,7 +47,7 @@ USES: Final[Mapping[str, str]] = {
     "BitsOfMask": "comparing, in the range check and of the owners' ranges",
     "NoisyLift": "the weights in their columns' own units (split columns)",
     "WideTruncation": "cutting those weights to fewer bits (split columns)",
-    "MultiplyTriple": "products of bits, for the same; weights times their columns' scales (split columns)",
+    "MultiplyTriple": "products of bits, for the same; rows by class weights; weights by scales (split columns)",
     "AnyBit": "one answer for many bits, for the same; whether ids are the same (split columns)",
     "MatmulTriple": "the AUC: pairs that are ranked right; the Hessian's inverse (newton)",
 }

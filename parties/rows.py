@@ -101,6 +101,7 @@ def settings_for(scenario: Scenario, rows: Mapping[str, tuple[int, int]], featur
         standardise=task.standardise,
         metrics="metrics" in task.reveal,
         solver=solver,
+        class_weights=task.class_weights,
         iterations=task.iterations or 0,
         momentum=dyadic(task.momentum or 0.0),
         missing="missing" in task.reveal,

@@ -69,6 +69,8 @@ Count = Annotated[int, Field(ge=1, le=LARGEST_COUNT)]
 # TOML has lists only; they become tuples so that a model cannot be changed.
 Names = Annotated[tuple[Text, ...], Field(strict=False)]
 
+Weight = Annotated[float, Field(gt=0.0)]
+
 A_COUNT = f"a whole number from 1 to {LARGEST_COUNT}"
 A_SEED = f"a whole number from 0 to {LARGEST_SEED}"
 SECONDS = "a number of seconds above 0"
@@ -136,6 +138,9 @@ class LogisticTask(Table):
     )
     sigmoid_range: Literal["auto"] | Annotated[float, Field(gt=0.0, le=245.0)] = Field(
         default="auto", description='"auto" or a number above 0 and up to 245'
+    )
+    class_weights: Literal["balanced"] | Annotated[tuple[Weight, Weight], Field(strict=False)] | None = Field(
+        default=None, description='"balanced" or two numbers above 0, for class 0 and class 1'
     )
     l2: float = Field(default=0.0, ge=0.0, description="a number of at least 0")
     reveal: Annotated[tuple[Literal["model", "metrics", "missing"], ...], Field(strict=False)] = Field(

@@ -11,6 +11,9 @@ ITERATIONS: Final = {"nesterov": 300, "newton": 60}
 """How many steps a full-batch solver takes: three digits of the optimum on most data (docs/solvers.md)."""
 
 MOMENTUM: Final = {"nesterov": 0.9, "newton": 0.7}
+MOST_UNEQUAL: Final = 64.0
+"""How many times one class may count what the other does: as `protocols.class_weights` has it."""
+
 RATE: Final = 0.5
 """The learning rate of mini-batches where the scenario says none; the full-batch solvers' is "auto"."""
 
@@ -20,6 +23,9 @@ _FULL_BATCH: Final = ("iterations", "momentum")
 
 def settled_solver(task: LogisticTask, problems: list[Problem]) -> LogisticTask:
     """The task with each setting of its solver at a value, so that digests of equal trainings are equal."""
+    if isinstance(task.class_weights, tuple) and max(task.class_weights) > MOST_UNEQUAL * min(task.class_weights):
+        message = f"[task] class_weights differ by more than {MOST_UNEQUAL:g} times"
+        problems.append(Problem(message, "bring them closer to each other"))
     if task.solver == "auto":
         return _left_to_the_plan(task, problems)
     sgd = task.solver == "sgd"

@@ -56,12 +56,14 @@ def accelerated_budget(
     columns: int,
     largest_mean: float,
     series: Series | None,
+    unequal: float = 1.0,
 ) -> AcceleratedBudget:
     """The bits for one training, `columns` counting the intercept.
 
     Args:
         largest_mean: bounds the mean of |x| of each column.
         series: of the preconditioner, if there is one.
+        unequal: at most one over the mean weight of a row; 1 without class weights.
 
     Raises:
         UsageError: the settings do not fit into 64 bits; names the setting to change.
@@ -72,7 +74,7 @@ def accelerated_budget(
     each = 2 * MOST_ERROR * (1 + momentum) * rate / rows
     largest = math.ceil(math.log2(each)) + 1
     coefficients = min(32 + e - TRIG_SCALE, 60 - TRIG_SCALE - largest)
-    limit = _limit(w, rate, momentum, l2, columns, largest_mean, series)
+    limit = _limit(w, rate, momentum, l2, columns, largest_mean, series, unequal)
     if limit is None or coefficients < 20:
         raise UsageError(
             f"learning_rate {rate:g} with l2 {l2:g} and momentum {momentum:g} is too large: one step could carry a "
@@ -95,20 +97,22 @@ def _balanced(w: int, rows: int, series: Series) -> int:
 
 
 def _limit(
-    w: int, rate: float, momentum: float, l2: float, columns: int, mean: float, series: Series | None
+    w: int, rate: float, momentum: float, l2: float, columns: int, mean: float, series: Series | None, unequal: float
 ) -> float | None:
     """The largest |v| to allow, so that from such a v nothing of the next step wraps; None if there is none."""
     limit = WEIGHT_LIMIT
+    # l2 H^-1 is at most 1 among features; weighted rows tie the intercept to them by their weighted mean.
+    tied = math.sqrt(columns) * (1.0 if unequal == 1 else math.sqrt(1 + unequal * columns))
     while limit >= _LEAST_LIMIT:
-        # Of the gradient: P stretches no direction more than 2^K times, l2 P none at all.
+        # Of the gradient: P stretches no direction more than 2^K times.
         if series is None:
             gradient, penalty = MOST_ERROR * mean, l2 * limit
         else:
             gradient = MOST_ERROR * mean * math.sqrt(columns) * 2.0**series.doublings
-            penalty = math.sqrt(columns) * limit / rate if l2 else 0.0
+            penalty = tied * limit / rate if l2 else 0.0
         step = _SLACK * (1 + momentum) * rate * (gradient + penalty)
         carried = step / (1 - momentum)
-        product = 2 * math.sqrt(columns) * limit * 2.0 ** (PENALTY_SCALE + PENALISED_SCALE)
+        product = 2 * tied * limit * 2.0 ** (PENALTY_SCALE + PENALISED_SCALE)
         fits = product < 2.0**62 or not (series and l2)
         if limit + step + carried < 2.0 ** (62 - w) and fits:
             return limit

@@ -22,12 +22,19 @@ class Path:
 
 
 def accelerated_twin(
-    x: Array, y: Array, iterations: int, rate: float, momentum: float, l2: float, series: Series | None
+    x: Array,
+    y: Array,
+    iterations: int,
+    rate: float,
+    momentum: float,
+    l2: float,
+    series: Series | None,
+    c: Array | float = 1.0,
 ) -> Path:
-    """As `accelerated.accelerate`, on rows x (m, d) whose last column is all ones, and labels y (m,)."""
+    """As `accelerated.accelerate`, on rows x (m, d), the last all ones, and labels y (m,); a row counts c times."""
     m, d = x.shape
     ridge = np.append(np.full(d - 1, l2), 0.0)
-    p = np.eye(d) if series is None else inverse_series_twin(x.T @ x, series)
+    p = np.eye(d) if series is None else inverse_series_twin(x.T @ (np.broadcast_to(c, (m,))[:, None] * x), series)
     carried, ahead = (word / 2.0**MOMENTUM_BITS for word in momentum_words(momentum))
     v, u = np.zeros(d), np.zeros(d)
     score = weight = 0.0
@@ -37,7 +44,7 @@ def accelerated_twin(
             score = max(score, float(np.abs(z).max(initial=0.0)))
             weight = max(weight, float(np.abs(v).max()))
             sigma = 0.5 * (1.0 + np.tanh(0.5 * z))
-            gamma = (1 + momentum) * rate * (p @ (x.T @ (sigma - y) / max(m, 1) + ridge * v))
+            gamma = (1 + momentum) * rate * (p @ (x.T @ (c * (sigma - y)) / max(m, 1) + ridge * v))
             v, u = v - gamma + ahead * u, carried * u - gamma
     return Path(v, score, weight)
 

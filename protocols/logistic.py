@@ -31,13 +31,16 @@ class Descent:
     bits: BitBudget
 
 
-async def descend(p: Party, x: Held, y: Share, steps: Sequence[Rows], how: Descent) -> tuple[Share, list[Share]]:
+async def descend(
+    p: Party, x: Held, y: Share, steps: Sequence[Rows], how: Descent, weighted: Held | None = None
+) -> tuple[Share, list[Share]]:
     """Train from w = 0: the weights [w] (d,) at scale bits.w, and each step's weights at few bits for the range check.
 
     Args:
         x: the rows (m, d), the last column all ones, held at scale bits.x.
         y: labels 0 and 1 (m,) at scale 0.
         steps: the rows of each mini-batch.
+        weighted: the rows as they enter the gradient, if they count differently.
 
     3 rounds a step; reveals nothing: each opening is under a uniform mask of its own.
     """
@@ -45,14 +48,21 @@ async def descend(p: Party, x: Held, y: Share, steps: Sequence[Rows], how: Desce
     decay = _decay(p, x.shape[1], how)
     seen = []
     for t, rows in enumerate(steps):
-        w, low = await step(p, x, y, rows, w, decay, how)
+        w, low = await step(p, x, y, rows, w, decay, how, weighted)
         seen.append(low)
         p.stage("training", t + 1, len(steps))
     return w, seen
 
 
 async def step(
-    p: Party, x: Held, y: Share, rows: Rows, w: Share, decay: Public | None, how: Descent
+    p: Party,
+    x: Held,
+    y: Share,
+    rows: Rows,
+    w: Share,
+    decay: Public | None,
+    how: Descent,
+    weighted: Held | None = None,
 ) -> tuple[Share, Share]:
     """One mini-batch: the next [w], and [w] before the step at few bits. 3 rounds."""
     bits, weight = how.bits, how.rate / rows.index.size
@@ -61,7 +71,8 @@ async def step(
     scale = TRIG_SCALE + bits.coefficients
     target = p.later(lambda: p.constant(round(weight * 2.0**scale), (1,), scale) * y[rows.index])
     s = await sigmoid(p, z, how.fit, weight, bits.coefficients, label="step/z")
-    g = await transpose_product(p, batch, s - target(), bits.e_shift, label="step/e")
+    summed = batch if weighted is None else take_rows(weighted, rows)
+    g = await transpose_product(p, summed, s - target(), bits.e_shift, label="step/e")
     w = w - g
     return (w - decay * low() if decay is not None else w), low()
 

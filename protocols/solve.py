@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from mpc.errors import ProtocolError
 from mpc.ghost import Array
 from mpc.party import Party
+from mpc.round import together
 from mpc.share import Share
 from protocols.accelerated import Accelerated, Prepared, accelerate
 from protocols.batches import batches
 from protocols.bit_budget import LOW_MARGIN, WEIGHT_LIMIT, X_SCALE
+from protocols.class_weights import ClassWeights, class_weights, weighted_rows
 from protocols.dual import DualDescent, check_scores, descend_dual, dual_weights
 from protocols.gram import hold_gram, hold_gram_of_columns
-from protocols.held import Rows, hold, take_rows
+from protocols.held import Held, Rows, hold, take_rows
 from protocols.hessian import precondition
 from protocols.logistic import Descent, descend
 from protocols.range_check import Limits, check_range
@@ -32,13 +36,20 @@ async def solve(
         y: labels 0 and 1 (m,) at scale 0.
         how: the public numbers of the steps, as `descent_for` gives them.
 
-    Reveals one bit, whether the range held; all else that is opened is under uniform masks.
+    Reveals one bit, whether the range held, and for balanced class weights how many labels are 1; all else that is
+    opened is under uniform masks.
 
     Raises:
         ProtocolError: a score or a weight left its range; then nothing about the model was opened.
     """
+    x_ones = _with_ones(p, x)
+    weighted = None
+    if settings.class_weights is not None:
+        weights = await class_weights(p, y, settings.class_weights)
+        weighted = await weighted_rows(p, x_ones, y, weights)
+        how = lighter(how, weights)
     if isinstance(how, Accelerated):
-        return await _train_accelerated(p, x, y, settings.iterations, how)
+        return await _train_accelerated(p, x_ones, y, weighted, settings.iterations, how)
     steps = batches(
         settings.seed,
         settings.epochs,
@@ -47,28 +58,49 @@ async def solve(
     )
     if isinstance(how, DualDescent):
         return await _train_dual(p, x, own, y, steps, how, settings)
-    return await _train_primal(p, x, y, steps, how)
+    return await _train_primal(p, x_ones, y, weighted, steps, how)
 
 
-async def _train_primal(p: Party, x: Share, y: Share, steps: tuple[Rows, ...], how: Descent) -> Share:
+def lighter(how: Descent | DualDescent | Accelerated, weights: ClassWeights) -> Descent | DualDescent | Accelerated:
+    """The same training with everything divided by the heavier class's weight, and so the penalty too."""
+    l2 = how.l2 / weights.heavier
+    if isinstance(how, Accelerated) and how.series is not None:
+        series = replace(how.series, penalty=l2 / how.series.bound)
+        return replace(how, l2=l2, series=series)
+    return replace(how, l2=l2)
+
+
+async def _hold_both(p: Party, x: Share, weighted: Share | None) -> tuple[Held, Held]:
+    """The rows held, and as they enter the gradient: two openings in one round, or one of both. 1 round."""
+    if weighted is None:
+        held = await hold(p, x)
+        return held, held
+    both = await together(hold(p, x), hold(p, weighted))
+    return both[0], both[1]
+
+
+async def _train_primal(
+    p: Party, x: Share, y: Share, weighted: Share | None, steps: tuple[Rows, ...], how: Descent
+) -> Share:
     """The weights [w], once their range was checked. 3 rounds a step."""
-    held = await hold(p, _with_ones(p, x))
+    held, summed = await _hold_both(p, x, weighted)
     p.stage("training", 0, len(steps))
-    w, seen = await descend(p, held, y, steps, how)
+    w, seen = await descend(p, held, y, steps, how, None if weighted is None else summed)
     p.stage("range check", 0, len(steps))
     limits = Limits(how.fit.reach - LOW_MARGIN, WEIGHT_LIMIT)
     await check_range(p, held, steps, seen, limits, _left_range(how.fit))
     return w
 
 
-async def _train_accelerated(p: Party, x: Share, y: Share, iterations: int, how: Accelerated) -> Share:
+async def _train_accelerated(
+    p: Party, x: Share, y: Share, weighted: Share | None, iterations: int, how: Accelerated
+) -> Share:
     """The weights [w] by full-batch steps with momentum, preconditioned if asked for. 3 rounds a step."""
-    held = await hold(p, _with_ones(p, x))
-    every = Rows.of(np.arange(x.shape[0], dtype=np.int64))
-    gradient, penalty = held, None
+    held, gradient = await _hold_both(p, x, weighted)
+    every, penalty = Rows.of(np.arange(x.shape[0], dtype=np.int64)), None
     if how.series is not None:
         p.stage("Hessian")
-        gradient, penalty = await precondition(p, held, held, how.series, 1 + how.momentum, how.bits.rows)
+        gradient, penalty = await precondition(p, held, gradient, how.series, 1 + how.momentum, how.bits.rows)
     p.stage("training", 0, iterations)
     prepared = Prepared(take_rows(held, every), take_rows(gradient, every), penalty)
     w, seen = await accelerate(p, prepared, y, iterations, how)

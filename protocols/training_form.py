@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from hashlib import sha256
 from typing import Literal
 
@@ -10,8 +11,9 @@ from mpc.errors import UsageError
 from protocols.accelerated import Accelerated
 from protocols.accelerated_budget import AcceleratedBudget, accelerated_budget
 from protocols.bit_budget import WEIGHT_LIMIT, X_LIMIT, BitBudget, DualBudget, Extent, bit_budget, dual_budget
+from protocols.class_weights import most_unequal
 from protocols.dual import DualDescent
-from protocols.hessian import series_for, steepest
+from protocols.hessian import MOST_DOUBLINGS, series_for, steepest
 from protocols.logistic import Descent
 from protocols.sigmoid_fits import FITS, SigmoidFit, fit_for
 from protocols.training_settings import TrainingSettings
@@ -62,7 +64,7 @@ def choose_form(settings: TrainingSettings) -> Literal["primal", "dual"]:
     It is chosen only where its bits fit, and wherever they do and the primal form's do not; a training that goes so
     far that the rounding of G would show in the weights is primal, whatever it costs.
     """
-    if settings.solver != "sgd":
+    if settings.solver != "sgd" or settings.class_weights is not None:
         return "primal"
     if settings.form != "auto":
         return settings.form
@@ -155,7 +157,11 @@ def accelerated_for(settings: TrainingSettings, rows: int | None = None) -> Acce
         if not settings.standardise:
             raise UsageError('solver = "newton" needs standardised features', "set standardise = true")
         series = series_for(columns, count, settings.l2)
+        if settings.class_weights is not None:  # what bounds H from below is lighter by what only the run may tell
+            series = replace(series, doublings=MOST_DOUBLINGS)
         rate /= series.bound
     mean = 1.0 if settings.standardise else X_LIMIT
-    bits = accelerated_budget(fit, rate, settings.momentum, settings.l2, count, columns, mean, series)
+    bits = accelerated_budget(
+        fit, rate, settings.momentum, settings.l2, count, columns, mean, series, most_unequal(settings.class_weights)
+    )
     return Accelerated(rate, settings.momentum, settings.l2, fit, bits, series)

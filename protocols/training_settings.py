@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from mpc.ghost import Array
+from protocols.class_weights import Asked
 
 SAME_ROWS = "all owners"
 """The one group of rows where every owner has the same ones; no owner's name has a space in it."""
@@ -40,6 +41,7 @@ class TrainingSettings:
     solver: Literal["sgd", "nesterov", "newton"] = "sgd"
     iterations: int = 0  # of the full-batch solvers
     momentum: float = 0.0  # of the full-batch solvers; a multiple of 2^-15
+    class_weights: Asked | None = None  # of class 0 and 1
     form: Literal["auto", "primal", "dual"] = "auto"  # auto: see training_form.py
     missing: bool = False  # whether to reveal how many values are missing: see data_summary.py
     compare_ranges: bool = False  # whether to reveal in which columns the owners' values differ much in size

@@ -14,9 +14,12 @@ from typing import Any
 import numpy as np
 
 from mpc.ghost import Array
+from protocols.accelerated import Accelerated
 from protocols.accelerated_twin import accelerated_twin
 from protocols.batches import batches
+from protocols.class_weights import WEIGHT_SCALE, ClassWeights, balanced, scaled
 from protocols.held import Rows
+from protocols.solve import lighter
 from protocols.training_form import accelerated_for
 from protocols.training_settings import OwnRows, Trained, TrainingSettings
 
@@ -47,7 +50,9 @@ class TwinModel:
         return scores
 
 
-def fit_twin(x: Array, y: Array, steps: Sequence[Rows], rate: float, l2: float, *, standardise: bool) -> TwinModel:
+def fit_twin(
+    x: Array, y: Array, steps: Sequence[Rows], rate: float, l2: float, *, standardise: bool, c: Array | None = None
+) -> TwinModel:
     """Mini-batch gradient descent from w = 0 on rows that are all in one place.
 
     Args:
@@ -57,7 +62,9 @@ def fit_twin(x: Array, y: Array, steps: Sequence[Rows], rate: float, l2: float, 
         rate: how far a step goes, over the batch's mean gradient.
         l2: the penalty's strength; the intercept is not penalised.
         standardise: whether each feature is first brought to mean 0 and (population) deviation 1.
+        c: how much each row counts (m,); all alike where left out.
     """
+    counts = np.ones(len(x)) if c is None else c
     mean, deviation = _moments(x) if standardise else (np.zeros(x.shape[1]), np.ones(x.shape[1]))
     ready = _with_ones((x - mean) / deviation)
     w = np.zeros(x.shape[1] + 1)
@@ -68,7 +75,7 @@ def fit_twin(x: Array, y: Array, steps: Sequence[Rows], rate: float, l2: float, 
             batch = ready[rows.index]
             z = batch @ w
             score, weight = max(score, float(np.abs(z).max())), max(weight, float(np.abs(w).max()))
-            w = w - (rate / len(batch)) * (batch.T @ (sigmoid(z) - y[rows.index])) - decay * w
+            w = w - (rate / len(batch)) * (batch.T @ (counts[rows.index] * (sigmoid(z) - y[rows.index]))) - decay * w
     return TwinModel(w, mean, deviation, score, weight)
 
 
@@ -166,15 +173,28 @@ def sigmoid(z: Array) -> Array:
 
 
 def _fit(x: Array, y: Array, counts: dict[str, int], settings: TrainingSettings) -> TwinModel:
+    weights = _class_weights(y, settings)
+    c = np.where(y == 1, weights.of_1, weights.of_0) / 2.0**WEIGHT_SCALE
     if settings.solver != "sgd":
         mean, deviation = _moments(x) if settings.standardise else (np.zeros(x.shape[1]), np.ones(x.shape[1]))
-        how = accelerated_for(settings, len(x))
+        how = lighter(accelerated_for(settings, len(x)), weights)
+        assert isinstance(how, Accelerated)
         path = accelerated_twin(
-            _with_ones((x - mean) / deviation), y, settings.iterations, how.rate, how.momentum, how.l2, how.series
+            _with_ones((x - mean) / deviation), y, settings.iterations, how.rate, how.momentum, how.l2, how.series, c
         )
         return TwinModel(path.weights, mean, deviation, path.largest_score, path.largest_weight)
     steps = batches(settings.seed, settings.epochs, settings.batch_size, counts)
-    return fit_twin(x, y, steps, settings.learning_rate, settings.l2, standardise=settings.standardise)
+    l2 = settings.l2 / weights.heavier
+    return fit_twin(x, y, steps, settings.learning_rate, l2, standardise=settings.standardise, c=c)
+
+
+def _class_weights(y: Array, settings: TrainingSettings) -> ClassWeights:
+    """The weights of a training on these labels; alike where they cannot be balanced, as at an owner alone."""
+    if settings.class_weights is None:
+        return scaled(1.0, 1.0)
+    if settings.class_weights == "balanced":
+        return balanced(int(y.sum()), len(y)) or scaled(1.0, 1.0)
+    return scaled(*settings.class_weights)
 
 
 def _with_ones(x: Array) -> Array:

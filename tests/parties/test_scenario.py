@@ -12,6 +12,8 @@ from pydantic import ValidationError
 from mpc.errors import UsageError
 from parties.rows import settings_for
 from parties.scenario import Scenario, SqlSource, differences, load_scenario, split_address
+from parties.scenario_solver import MOST_UNEQUAL
+from protocols import class_weights
 from protocols.accelerated_budget import dyadic
 from protocols.training_form import automatic_rate
 
@@ -347,6 +349,25 @@ def test_a_solver_left_to_the_plan_takes_no_numbers_of_one(tmp_path: Path) -> No
     path.write_text(FULL_BATCH.replace('solver = "sgd"', 'solver = "auto"').replace("ise = true", "ise = false"))
     with pytest.raises(UsageError, match="goes by standardised features"):
         load_scenario(path)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"), [('"balanced"', "balanced"), ("[1, 5.5]", (1.0, 5.5)), ("[64, 1]", (64.0, 1.0))]
+)
+def test_class_weights(tmp_path: Path, written: str, read: object) -> None:
+    path = tmp_path / "weights.toml"
+    path.write_text(changed(("l2 = 0", f"l2 = 0\nclass_weights = {written}")))
+    scenario = load_scenario(path)
+    assert scenario.task.class_weights == read
+    settings = settings_for(scenario, {"hospital_a": (80, 20), "hospital_b": (40, 10)}, 6)
+    assert settings.class_weights == read
+    assert MOST_UNEQUAL == class_weights.MOST_UNEQUAL
+
+
+@pytest.mark.parametrize("written", ['"equal"', "[1]", "[1, 2, 3]", "[0, 1]", "[1, 65]", "2"])
+def test_class_weights_that_make_no_sense(tmp_path: Path, written: str) -> None:
+    said = refusal(tmp_path, changed(("l2 = 0", f"l2 = 0\nclass_weights = {written}")))
+    assert "class_weights" in said
 
 
 def test_an_automatic_rate_needs_standardised_features(tmp_path: Path) -> None:

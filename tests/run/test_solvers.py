@@ -15,6 +15,7 @@ SOLVERS: dict[str, dict[str, Any]] = {
     "newton": {"solver": "newton", "iterations": 8, "l2": 0.01},
     "newton without a penalty": {"solver": "newton", "iterations": 8},
     "auto": {"solver": "auto", "l2": 0.01},
+    "weighted": {"solver": "newton", "iterations": 8, "l2": 0.01, "class_weights": "balanced"},
     "sgd at a rate of its own": {"learning_rate": "auto"},
 }
 
@@ -33,6 +34,7 @@ def test_a_run_by_each_solver(tmp_path: Path, name: str) -> None:
     steps = SOLVERS[name].get("iterations") or fields["training"]["steps"]
     assert fields["training"]["steps"] == steps
     assert fields["comparison"]["pooled"]["max_abs_weight_difference"] < 1e-4
-    assert [item["what"] for item in fields["revealed"]][:4] == [
-        "feature means", "feature standard deviations", "range check", "model",
+    count = ["class count"] if name == "weighted" else []
+    assert [item["what"] for item in fields["revealed"]][: 4 + len(count)] == [
+        "feature means", "feature standard deviations", *count, "range check", "model",
     ]  # fmt: skip
