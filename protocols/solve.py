@@ -106,7 +106,7 @@ async def _train_accelerated(
     w, seen = await accelerate(p, prepared, y, iterations, how)
     p.stage("range check", 0, iterations)
     limits = Limits(how.fit.reach - LOW_MARGIN, how.bits.limit)
-    await check_range(p, held, (every,) * iterations, seen, limits, _left_range(how.fit))
+    await check_range(p, held, (every,) * iterations, seen, limits, _left_range(how.fit, how.bits.limit, "iterations"))
     return w
 
 
@@ -134,9 +134,9 @@ async def _train_dual(
     return await dual_weights(p, held, u, how)
 
 
-def _left_range(fit: SigmoidFit) -> ProtocolError:
+def _left_range(fit: SigmoidFit, weight: float = WEIGHT_LIMIT, length: str = "epochs") -> ProtocolError:
     return ProtocolError(
         f"a score left the range |z| <= {fit.reach:g} in which the sigmoid is right, or a weight passed "
-        f"{WEIGHT_LIMIT:g}: the model stays hidden",
-        f"raise sigmoid_range (at most {FITS[-1].reach:g}) or l2, or lower learning_rate or epochs",
+        f"{weight:g}: the model stays hidden",
+        f"raise sigmoid_range (at most {FITS[-1].reach:g}) or l2, or lower learning_rate or {length}",
     )

@@ -190,8 +190,9 @@ def test_a_score_out_of_range_hides_the_model() -> None:
     tables = {name: (x, (x[:, 0] > 0).astype(float)) for name in ("owner0", "owner1")}
     own, how = job(tables, solver="newton", iterations=60, momentum=dyadic(0.9), learning_rate=1.0, sigmoid_range=10.0)
     assert pooled(list(own.values()), how).largest_score > choose_fit(how).reach
-    with pytest.raises(ProtocolError, match="a score left the range"):
+    with pytest.raises(ProtocolError, match="a score left the range") as caught:
         train(own, how)
+    assert "lower learning_rate or iterations" in caught.value.hint
 
 
 @pytest.mark.parametrize(
