@@ -36,6 +36,8 @@ WAN: Final = NetworkSpec(latency_ms=10.0, bandwidth_mbit=100.0)
 USES: Final[Mapping[str, str]] = {
     "Uniform": "hiding the rows, once for the whole run",
     "HeldGram": "the Hessian (newton)",
+    "BitsOfWideMask": "comparing the features' spreads with powers of two (private standardisation)",
+    "HeldSquare": "products of rows with each other (dual form, private standardisation)",
     "CrossBlocks": "products of one owner's rows with another's (dual form)",
     "Truncation": "cutting products to fewer bits",
     "HeldProduct": "the rows times the weights (or their products times the rows' numbers), at each step",
@@ -45,9 +47,9 @@ USES: Final[Mapping[str, str]] = {
     "HeldTransposeProduct": "the gradient, at each step",
     "HeldProducts": "all scores once more, for the range check; the Hessian's inverse times the rows (newton)",
     "BitsOfMask": "comparing, in the range check and of the owners' ranges",
-    "NoisyLift": "the weights in their columns' own units (split columns)",
-    "WideTruncation": "cutting those weights to fewer bits (split columns)",
-    "MultiplyTriple": "products of bits, for the same; rows by class weights; weights by scales (split columns)",
+    "NoisyLift": "the weights in their columns' own units",
+    "WideTruncation": "cutting those weights to fewer bits, and the means",
+    "MultiplyTriple": "products of bits, for the same; rows by class weights; weights by scales",
     "AnyBit": "one answer for many bits, for the same; whether ids are the same (split columns)",
     "MatmulTriple": "the AUC: pairs that are ranked right; the Hessian's inverse (newton)",
 }

@@ -22,9 +22,10 @@ from parties.scenario_models import A_COUNT, Count, Names
 SCHEMA: Final = 1
 FILE: Final = "policy.toml"
 STANDARDISATION: Final = "standardisation"
+SCALES: Final = "scales"
 RANGES: Final = "ranges"
-"""What a policy calls the sums behind `standardise = true`, and the bits behind `compare_ranges = true`: they are
-opened, too."""
+"""What a policy calls the sums behind `standardise = true`, the powers of two behind `standardise = "private"`, which
+tell less and go with "standardisation" too, and the bits behind `compare_ranges = true`: they are opened, too."""
 
 
 class Rules(BaseModel):
@@ -74,7 +75,12 @@ class Policy:
     def _reveals(self, scenario: Scenario) -> str:
         allowed = self.rules.reveals
         task = scenario.task
-        behind = {STANDARDISATION: task.standardise and task.partition == "horizontal", RANGES: task.compare_ranges}
+        private = task.standardise == "private" and STANDARDISATION not in (allowed or ())
+        behind = {
+            STANDARDISATION: task.standardise is True and task.partition == "horizontal",
+            SCALES: private,
+            RANGES: task.compare_ranges,
+        }
         asked = [*task.reveal, *(name for name, wanted in behind.items() if wanted)]
         refused = [what for what in asked if allowed is not None and what not in allowed]
         return f"{_listed('reveals', allowed)}, but it reveals {quoted(refused)}" if refused else ""

@@ -124,7 +124,7 @@ class LogisticTask(Table):
     dates: Literal["refuse", "days"] = Field(default="refuse", description='"refuse" or "days"')
     missing: Literal["refuse", "drop", "mean"] = Field(default="refuse", description='"refuse", "drop" or "mean"')
     compare_ranges: bool = Field(default=False, description="true or false")
-    standardise: bool = Field(default=True, description="true or false")
+    standardise: bool | Literal["private"] = Field(default=True, description='true, false or "private"')
     test_fraction: float = Field(default=0.2, ge=0.0, le=0.9, description="a number from 0 to 0.9")
     solver: Literal["sgd", "nesterov", "newton", "auto"] = Field(
         default="sgd", description='"sgd", "nesterov", "newton" or "auto"'

@@ -37,6 +37,9 @@ def check_partition(task: LogisticTask, parties: Mapping[str, PartySpec], proble
     if task.missing == "drop":
         hint = 'take those patients out everywhere before the run, or set missing = "mean"'
         problems.append(Problem(f'[task] missing = "drop" cannot go with {_VERTICAL[7:]}: rows would not match', hint))
+    if task.standardise == "private":
+        hint = "set standardise = true: each owner its own columns, and nothing is told of them"
+        problems.append(Problem('[task] standardise = "private" is for owners with the same columns', hint))
     if task.compare_ranges:
         hint = "remove it"
         problems.append(Problem("[task] compare_ranges is for owners with the same columns", hint))

@@ -30,17 +30,24 @@ async def greater(p: Party, r: Share, u: Array) -> Share:
 
     6 rounds; reveals masked bits only, each under a mask of its own.
     """
+    gt, _ = await compared(p, r, u, equal=False)
+    return gt
+
+
+async def compared(p: Party, r: Share, u: Array, *, equal: bool = True) -> tuple[Share, Share]:
+    """As `greater`, and [r = u] likewise where `equal` asks for it, else of no meaning."""
     flipped = p.compute(lambda: fold_order(u) ^ np.uint64(_ONES), shape=u.shape)
     gt = r * Public(flipped, 0, B64)
     eq = r + p.public(Public(flipped, 0, B64))
     for ring, bits in _HALVES:
         gt_hi, gt_lo = _halves(gt, ring, bits)
         eq_hi, eq_lo = _halves(eq, ring, bits)
-        lows = Share(np.concatenate((gt_lo.value, eq_lo.value)) if bits > 1 else gt_lo.value, 0, ring)
+        both_lows = bits > 1 or equal
+        lows = Share(np.concatenate((gt_lo.value, eq_lo.value)) if both_lows else gt_lo.value, 0, ring)
         both = await multiply(p, eq_hi, lows, label=f"compare/{bits}")
         gt = gt_hi + both[:1]
-        eq = both[1:]
-    return gt.reshape(u.shape[0])
+        eq = both[1:] if both_lows else eq_hi
+    return gt.reshape(u.shape[0]), eq.reshape(u.shape[0])
 
 
 async def less_than(p: Party, x: Share, y: Share, *, label: str = "less than") -> Share:

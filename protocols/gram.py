@@ -72,6 +72,52 @@ async def hold_gram_of_columns(p: Party, own: Array, exact_scale: int, scale: in
     return await hold(p, Share(np.concatenate((block, ones.value), axis=1), scale))
 
 
+@dataclass(frozen=True)
+class HeldSquare:
+    """For the mask A (m, d) of held rows: the entries of A A^T on and above its diagonal, row by row."""
+
+    held: int
+    rows: int
+    held_scale: int
+    kept: bool = False
+    drawn: tuple[Spec, ...] = ()
+
+    @cached_property
+    def dealt(self) -> tuple[Spec, ...]:
+        return (Spec((self.rows * (self.rows + 1) // 2,), 2 * self.held_scale),)
+
+    def deal(self, drawn: tuple[Array, ...], book: Book) -> tuple[Array, ...]:
+        a = book[self.held][0]
+        return (matmul(a, a.T).reshape(self.rows, self.rows)[np.triu_indices(self.rows)],)
+
+
+async def hold_gram_of_shared(p: Party, x: Held, scale: int) -> Held:
+    """As `hold_gram`, where nobody knows a row of X (m, d), as with secret means: every entry is a shared product.
+
+    2 rounds; reveals G's entries, exact and then rounded, each less a uniform mask.
+    """
+    m = x.shape[0]
+    (dealt,) = p.correlation(HeldSquare(x.number, m, x.scale))
+    # X X^T = E A^T + X E^T + A A^T, the last of which the helper deals.
+    e, a = x.opened, x.share - p.public(x.opened)
+    known = e @ a.T + x.share @ e.T
+    upper = p.compute(lambda: known.value[np.triu_indices(m)], shape=dealt.shape)
+    exact: Share = Share(upper, dealt.scale) + dealt
+    entries = await truncate(p, exact, exact.scale - scale)
+    gram = p.compute(_symmetric, entries.value, m, shape=(m, m))
+    ones = p.public(p.constant(1 << scale, (m, 1), scale))
+    return await hold(p, Share(np.concatenate((gram, ones.value), axis=1), scale))
+
+
+def _symmetric(upper: Array, m: int) -> Array:
+    """The symmetric matrix (m, m) with these entries on and above its diagonal."""
+    whole = np.empty((m, m), dtype=upper.dtype)
+    rows, columns = np.triu_indices(m)
+    whole[rows, columns] = upper
+    whole[columns, rows] = upper
+    return whole
+
+
 def _rounded_gram(own: Array, shift: int) -> Array:
     """X X^T, exact in integers, then divided by 2^shift and rounded."""
     exact = matmul(own, own.T).reshape(len(own), len(own)).view(np.int64)

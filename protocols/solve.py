@@ -16,7 +16,7 @@ from protocols.batches import batches
 from protocols.bit_budget import LOW_MARGIN, WEIGHT_LIMIT, X_SCALE
 from protocols.class_weights import ClassWeights, class_weights, weighted_rows
 from protocols.dual import DualDescent, check_scores, descend_dual, dual_weights
-from protocols.gram import hold_gram, hold_gram_of_columns
+from protocols.gram import hold_gram, hold_gram_of_columns, hold_gram_of_shared
 from protocols.held import Held, Rows, hold, take_rows
 from protocols.hessian import precondition
 from protocols.logistic import Descent, descend
@@ -32,7 +32,7 @@ async def solve(
 
     Args:
         x: all owners' training rows (m, d), one owner's rows (or columns) after another's, at scale X_SCALE.
-        own: this owner's own rows (or columns) as ring elements, as they are in x.
+        own: this owner's own rows (or columns) as ring elements, as they are in x; not used with secret means.
         y: labels 0 and 1 (m,) at scale 0.
         how: the public numbers of the steps, as `descent_for` gives them.
 
@@ -124,6 +124,8 @@ async def _train_dual(
     p.stage("Gram matrix")
     if settings.partition == "vertical":
         gram = await hold_gram_of_columns(p, own, 2 * held.scale, how.bits.g)
+    elif settings.standardise == "private":
+        gram = await hold_gram_of_shared(p, held, how.bits.g)
     else:
         gram = await hold_gram(p, held, own, settings.train_rows, how.bits.g)
     p.stage("training", 0, len(steps))

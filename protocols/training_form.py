@@ -100,6 +100,8 @@ def dual_cost(settings: TrainingSettings) -> int:
     rows, steps, columns = sum(settings.train_rows), settings.step_count, settings.features
     visits = rows * settings.epochs
     cross = (rows**2 - sum(one**2 for one in settings.train_rows)) // 2
+    if settings.standardise == "private":  # nobody knows a row that the common mean was taken off
+        cross = rows * (rows + 1) // 2
     opened = rows * columns + cross + (rows + 1) * (rows + 2 + 2 * steps) + visits
     dealt = 3 * cross + columns + 2 * (rows + 1) * (1 + steps) + 2 * visits
     return 8 * (opened + dealt + _COMPARED_WORDS * visits) + ROUND_BYTES * (5 + 2 * steps)
@@ -141,7 +143,7 @@ def descent_for(
     if (form or choose_form(settings)) == "primal":
         return Descent(rate, l2, fit, bit_budget(fit, rate, smallest, settings.features + 1, l2))
     steps = settings.step_count
-    extent = Extent(rows, settings.features, settings.epochs, steps, smallest, settings.standardise)
+    extent = Extent(rows, settings.features, settings.epochs, steps, smallest, bool(settings.standardise))
     return DualDescent(rate, l2, fit, dual_budget(fit, rate, l2, extent))
 
 

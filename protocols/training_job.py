@@ -11,11 +11,15 @@ from mpc.fixed import encode
 from mpc.ghost import Array, ghost
 from mpc.party import Party
 from mpc.share import Share
+from protocols.accelerated import Accelerated
 from protocols.bit_budget import SMALLEST_DEVIATION, X_SCALE
 from protocols.column_fit import check_fit
 from protocols.data_summary import summarise
 from protocols.dual import DualDescent
+from protocols.logistic import Descent
 from protocols.metrics import Bins, Scored, bins_for, evaluate, mean_score
+from protocols.own_units import in_own_units
+from protocols.private_scales import check_reach, private_scales
 from protocols.solve import solve
 from protocols.standardise import Moments, moments
 from protocols.training_form import descent_for
@@ -26,9 +30,9 @@ async def training_job(p: Party, own: OwnRows | None, settings: TrainingSettings
     """Standardise, train, check the range, reveal the model and its metrics. A dry party has no rows.
 
     Trains in the form that costs less, which changes nothing in what is revealed: in this order, the summary of the
-    data, the pooled means and standard deviations (each where asked for), whether the range held, the model, the mean
-    score (without standardisation) and the pooled metrics' sums (where asked for). Nothing else is opened but under
-    uniform masks.
+    data, the pooled means and standard deviations (each where asked for; with private standardisation only powers of
+    two next to the deviations), whether the range held, the model, the mean score (without standardisation) and the
+    pooled metrics' sums (where asked for). Nothing else is opened but under uniform masks.
 
     Raises:
         DataError: a feature is constant, too large or too small for fixed point.
@@ -38,12 +42,14 @@ async def training_job(p: Party, own: OwnRows | None, settings: TrainingSettings
     how = descent_for(settings)
     summary = await summarise(p, own, settings)
     p.stage("standardisation")
+    if settings.standardise == "private":
+        return await _with_private_scales(p, own, how, settings, summary)
     scaling = await _scaling(p, own, settings)
     train = scaling.apply(own.x_train)
     if isinstance(how, DualDescent) and settings.standardise:
         p.insist(lambda: _wide_enough(scaling, own.names), lambda: DataError("a feature does not fit"))
     p.insist(
-        lambda: check_fit(train, own.names, p.name, standardised=settings.standardise),
+        lambda: check_fit(train, own.names, p.name, standardised=bool(settings.standardise)),
         lambda: DataError("a feature does not fit"),
     )
 
@@ -58,15 +64,59 @@ async def training_job(p: Party, own: OwnRows | None, settings: TrainingSettings
     metrics = None
     if settings.metrics:
         weights = p.compute(opened.real, shape=opened.shape)
-        sets = {"train": _scored(p, train, own.y_train, weights)}
-        if sum(settings.test_rows):
-            sets["test"] = _scored(p, scaling.apply(own.x_test), own.y_test, weights)
+        sets = _sets(p, own, train, p.compute(scaling.apply, own.x_test, shape=own.x_test.shape), weights, settings)
         middle = None
         if not settings.standardise:
             middle = await mean_score(p, sets["train"], sum(settings.train_rows))
         metrics = await evaluate(p, sets, _bins(p, weights, middle))
     p.stage("done")
     return None if p.dry else _trained(own.names, opened.real(), scaling, metrics, summary)
+
+
+async def _with_private_scales(
+    p: Party,
+    own: OwnRows,
+    how: Descent | DualDescent | Accelerated,
+    settings: TrainingSettings,
+    summary: DataSummary | None,
+) -> Trained | None:
+    """The rest of the job where no mean and no deviation is told. The model leaves the sharing in own units."""
+    scales = await private_scales(p, own.x_train, settings.train_rows, own.names)
+    total = sum(settings.train_rows)
+    p.insist(
+        lambda: check_reach(own.x_train, scales.scale, own.names, p.name, total),
+        lambda: DataError("a feature does not fit"),
+    )
+    p.stage("sharing")
+    words = p.compute(lambda: encode(own.x_train / scales.scale, X_SCALE), shape=own.x_train.shape)
+    x, y = _input_rows(p, words, own.y_train, settings)
+    w = await solve(p, x - scales.mean_words, words, y, how, settings)
+
+    p.stage("model")
+    units = await in_own_units(p, w, scales.factors(p), scales.shifts)
+    why = "the agreed result: the weights and the intercept, in the features' own units; means stay secret"
+    (opened,) = await p.reveal(units, what="model", why=why, label="model")
+    p.stage("evaluation")
+    metrics, weights = None, p.compute(opened.real, shape=opened.shape)
+    if settings.metrics:
+        # Around 0, where probability is 1/2: the mean score would tell a sum of the means.
+        steepness = p.compute(lambda: weights[:-1] * scales.scale, shape=scales.scale.shape)
+        bins = _bins(p, p.compute(np.append, steepness, 0.0, shape=weights.shape), None)
+        metrics = await evaluate(p, _sets(p, own, own.x_train, own.x_test, weights, settings), bins)
+    p.stage("done")
+    if p.dry:
+        return None
+    return Trained(own.names, tuple(map(float, weights[:-1])), float(weights[-1]), (), metrics, summary)
+
+
+def _sets(
+    p: Party, own: OwnRows, train: Array, test: Array, weights: Array, settings: TrainingSettings
+) -> dict[str, Scored]:
+    """This owner's training rows, and its held-out rows if any owner has some, scored by the open model."""
+    sets = {"train": _scored(p, train, own.y_train, weights)}
+    if sum(settings.test_rows):
+        sets["test"] = _scored(p, test, own.y_test, weights)
+    return sets
 
 
 def _bins(p: Party, weights: Array, middle: Array | None) -> Bins:

@@ -36,7 +36,7 @@ class TrainingSettings:
     learning_rate: float
     l2: float
     sigmoid_range: float | None  # None: chosen from the rate and the number of steps
-    standardise: bool
+    standardise: bool | Literal["private"]
     metrics: bool
     solver: Literal["sgd", "nesterov", "newton"] = "sgd"
     iterations: int = 0  # of the full-batch solvers

@@ -19,6 +19,7 @@ from protocols.accelerated_twin import accelerated_twin
 from protocols.batches import batches
 from protocols.class_weights import WEIGHT_SCALE, ClassWeights, balanced, scaled
 from protocols.held import Rows
+from protocols.private_scales import plain_scales
 from protocols.solve import lighter
 from protocols.training_form import accelerated_for
 from protocols.training_settings import OwnRows, Trained, TrainingSettings
@@ -51,7 +52,15 @@ class TwinModel:
 
 
 def fit_twin(
-    x: Array, y: Array, steps: Sequence[Rows], rate: float, l2: float, *, standardise: bool, c: Array | None = None
+    x: Array,
+    y: Array,
+    steps: Sequence[Rows],
+    rate: float,
+    l2: float,
+    *,
+    standardise: bool,
+    c: Array | None = None,
+    scale: Array | None = None,
 ) -> TwinModel:
     """Mini-batch gradient descent from w = 0 on rows that are all in one place.
 
@@ -63,9 +72,12 @@ def fit_twin(
         l2: the penalty's strength; the intercept is not penalised.
         standardise: whether each feature is first brought to mean 0 and (population) deviation 1.
         c: how much each row counts (m,); all alike where left out.
+        scale: what to divide by instead of the deviation (d,).
     """
     counts = np.ones(len(x)) if c is None else c
     mean, deviation = _moments(x) if standardise else (np.zeros(x.shape[1]), np.ones(x.shape[1]))
+    if scale is not None:
+        deviation = scale
     ready = _with_ones((x - mean) / deviation)
     w = np.zeros(x.shape[1] + 1)
     decay = np.append(np.full(x.shape[1], rate * l2), 0.0)
@@ -84,7 +96,7 @@ def pooled(rows: Sequence[OwnRows], settings: TrainingSettings) -> TwinModel:
     counts = {owner: len(own.y_train) for owner, own in zip(settings.row_groups, rows, strict=True)}
     x = np.concatenate([own.x_train for own in rows])
     y = np.concatenate([own.y_train for own in rows])
-    return _fit(x, y, counts, settings)
+    return _fit(x, y, counts, settings, _scale([own.x_train for own in rows], settings))
 
 
 def alone(owner: str, own: OwnRows, settings: TrainingSettings) -> TwinModel:
@@ -93,7 +105,8 @@ def alone(owner: str, own: OwnRows, settings: TrainingSettings) -> TwinModel:
     A column that is constant at this owner counts for nothing (weight 0); one class only gives a model that says
     so; no rows at all give the model that says 1/2.
     """
-    return _fit(own.x_train, own.y_train, {owner: len(own.y_train)}, settings)
+    scale = _scale([own.x_train], settings)
+    return _fit(own.x_train, own.y_train, {owner: len(own.y_train)}, settings, scale)
 
 
 def twin_metrics(model: TwinModel, x: Array, y: Array) -> dict[str, Any]:
@@ -172,11 +185,16 @@ def sigmoid(z: Array) -> Array:
     return value
 
 
-def _fit(x: Array, y: Array, counts: dict[str, int], settings: TrainingSettings) -> TwinModel:
+def _scale(tables: Sequence[Array], settings: TrainingSettings) -> Array | None:
+    return plain_scales(tables) if settings.standardise == "private" else None
+
+
+def _fit(x: Array, y: Array, counts: dict[str, int], settings: TrainingSettings, scale: Array | None) -> TwinModel:
     weights = _class_weights(y, settings)
     c = np.where(y == 1, weights.of_1, weights.of_0) / 2.0**WEIGHT_SCALE
     if settings.solver != "sgd":
         mean, deviation = _moments(x) if settings.standardise else (np.zeros(x.shape[1]), np.ones(x.shape[1]))
+        deviation = deviation if scale is None else scale
         how = lighter(accelerated_for(settings, len(x)), weights)
         assert isinstance(how, Accelerated)
         path = accelerated_twin(
@@ -185,7 +203,7 @@ def _fit(x: Array, y: Array, counts: dict[str, int], settings: TrainingSettings)
         return TwinModel(path.weights, mean, deviation, path.largest_score, path.largest_weight)
     steps = batches(settings.seed, settings.epochs, settings.batch_size, counts)
     l2 = settings.l2 / weights.heavier
-    return fit_twin(x, y, steps, settings.learning_rate, l2, standardise=settings.standardise, c=c)
+    return fit_twin(x, y, steps, settings.learning_rate, l2, standardise=bool(settings.standardise), c=c, scale=scale)
 
 
 def _class_weights(y: Array, settings: TrainingSettings) -> ClassWeights:

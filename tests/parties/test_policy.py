@@ -94,6 +94,18 @@ def test_sums_for_standardisation_are_asked_for_only_where_they_are_opened(tmp_p
     assert refusal(one, load_scenario(write_scenario(tmp_path, reveal=["model"]))).endswith("'standardisation'")
 
 
+def test_powers_of_two_are_let_through_by_their_name_and_by_that_of_the_sums(tmp_path: Path) -> None:
+    private = load_scenario(write_scenario(tmp_path, standardise="private", reveal=["model"]))
+    for allowed in ("scales", "standardisation"):
+        policy(tmp_path, f'reveals = ["model", "{allowed}"]').check(private, "hospital_a", PUBLICS, lambda: 60)
+    assert refusal(policy(tmp_path, 'reveals = ["model"]'), private).endswith("'scales'")
+
+
+def test_split_columns_open_no_sums(tmp_path: Path) -> None:
+    path = write_scenario(tmp_path, reveal=["model"], partition="vertical")
+    policy(tmp_path, 'reveals = ["model"]').check(load_scenario(path), "hospital_a", PUBLICS, lambda: 60)
+
+
 def test_what_is_told_of_the_data_is_asked_for_only_where_it_is_opened(tmp_path: Path) -> None:
     asks: dict[str, Any] = {"missing": "drop", "reveal": ["model", "missing"], "compare_ranges": True}
     told = load_scenario(write_scenario(tmp_path, **asks))

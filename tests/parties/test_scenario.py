@@ -202,7 +202,7 @@ MISTAKES = [
     (('sigmoid_range = "auto"', "sigmoid_range = 0"), ["sigmoid_range", '"auto"', "up to 245"]),
     (('sigmoid_range = "auto"', "sigmoid_range = 246"), ["sigmoid_range", "246"]),
     (('sigmoid_range = "auto"', 'sigmoid_range = "atuo"'), ["sigmoid_range", '"atuo"']),
-    (("standardise = true", "standardise = 1"), ["standardise must be true or false", "not 1"]),
+    (("standardise = true", "standardise = 1"), ['standardise must be true, false or "private"', "not 1"]),
     (('target = "malignant"', ""), ["[task] needs a value for 'target'"]),
     (('target = "malignant"', 'target = " "'), ["[task] target"]),
     (('kind = "logistic_regression"', ""), ["[task] needs a value for 'kind'"]),

@@ -169,6 +169,7 @@ def test_different_rows_cannot_be_planned(tmp_path: Path) -> None:
         (('id = "who"', 'id = "who"\nmissing = "drop"'), 'missing = "drop" cannot go with partition = "vertical"'),
         (('id = "who"', 'id = "who"\ncompare_ranges = true'), "compare_ranges is for owners with the same columns"),
         (('reveal = ["model"]', ""), 'reveal = ["metrics"] is not available with partition = "vertical"'),
+        (('id = "who"', 'id = "who"\nstandardise = "private"'), 'standardise = "private" is for owners with the same'),
         (('"vertical"', '"diagonal"'), 'partition must be "horizontal" or "vertical"'),
     ],
 )

@@ -118,6 +118,14 @@ def test_every_setting_and_the_labels_with_anyone(changes: dict[str, Any], targe
     assert bool(model.standardised) != bool(how.standardise)
 
 
+@pytest.mark.parametrize("solver", ["nesterov", "newton"])
+def test_the_full_batch_solvers_too(solver: str) -> None:
+    ((x, y),) = made_up([70], 5, 3).values()
+    own, how = divided(x, y, [2, 3], 1, solver=solver, iterations=20)
+    model, twin, _ = train(own, how)
+    assert weight_difference(model, twin) < 1e-4
+
+
 @pytest.mark.parametrize("form", ["primal", "dual"])
 def test_an_owner_of_the_labels_alone_takes_part(form: str) -> None:
     ((x, y),) = made_up([60], 4, 4).values()
