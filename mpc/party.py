@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Any, Protocol
+from weakref import ref
 
 import numpy as np
 
@@ -15,6 +17,14 @@ from mpc.prg import Stream, derive
 from mpc.ring import Z64, Ring
 from mpc.round import Later, Round, T
 from mpc.share import Mask, Masked, Public, Share
+
+
+def _nobody() -> None:
+    """Stands for a masked value that is no more."""
+
+
+MOST_WORDS = 1 << 21
+"""How many words `Party.open_rows` opens in one round."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +104,7 @@ class Party:
         self._observer = observer
         self._declared = declared
         self._masks = 0
-        self._spent: dict[int, Masked] = {}
+        self._spent: dict[int, Callable[[], Masked | None]] = {}  # who was opened under a mask; weak, for they may be large
         self._left: list[Later[Any]] = []
 
     def correlation(self, kind: Kind) -> tuple[Any, ...]:
@@ -125,11 +135,36 @@ class Party:
             InternalError: a value is not masked, or its mask was used before.
         """
         for value in masked:
-            if not isinstance(value, Masked):
-                raise InternalError(f"{value!r} is not masked and cannot be opened in '{label}'")
-            if self._spent.setdefault(value.id, value) is not value:
-                raise InternalError(f"a mask was used twice, the second time in '{label}'")
+            self._spend(value, label)
         return await self._combine(masked, label)
+
+    async def open_rows(self, masked: Masked, *, label: str) -> Public:
+        """As `open`, for one value (m, ...) that may be large: in rounds of whole rows, at most `MOST_WORDS` words each.
+
+        So no message is larger, and what is on its way takes little memory beside the value itself. A value that is
+        opened in several rounds is used up: what is opened stands in its place.
+        """
+        self._spend(masked, label)
+        rows = masked.shape[0]
+        step = max(1, MOST_WORDS // max(1, prod(masked.shape[1:])))
+        if rows <= step:
+            return (await self._combine((masked,), label))[0]
+        opened = masked.value
+        self._spent[masked.id] = _nobody
+        for start in range(0, rows, step):
+            part = slice(start, start + step)
+            (piece,) = await self._combine((Share(masked.value[part], masked.scale, masked.ring),), label)
+            if not self.dry:
+                opened[part] = piece.value
+        return Public(opened, masked.scale, masked.ring)
+
+    def _spend(self, value: Masked, label: str) -> None:
+        """Note that a value is opened under its mask, which nothing else may be from now on."""
+        if not isinstance(value, Masked):
+            raise InternalError(f"{value!r} is not masked and cannot be opened in '{label}'")
+        if value.id in self._spent and self._spent[value.id]() is not value:
+            raise InternalError(f"a mask was used twice, the second time in '{label}'")
+        self._spent[value.id] = ref(value)
 
     async def reveal(self, *shares: Share, what: str, why: str, label: str) -> tuple[Public, ...]:
         """Open agreed outputs to all owners. 1 round; reveals the values and nothing else.

@@ -160,7 +160,7 @@ class Mask(Share):
         return Share(value, self.scale, self.ring)
 
 
-@dataclass(frozen=True, eq=False, slots=True, repr=False)
+@dataclass(frozen=True, eq=False, slots=True, repr=False, weakref_slot=True)
 class Masked(Share):
     """A share under the mask `id`: uniform over the ring whatever the secret, so it may be opened, once."""
 

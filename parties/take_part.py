@@ -17,7 +17,7 @@ from mpc.channel import Channel, Limits
 from mpc.errors import BeaverlodgeError, InternalError, InterruptedRun, PeerLostError
 from mpc.handshake import Agreement, Offer, Table, meet
 from mpc.memory import keep_freed_memory
-from mpc.plan import Plan, make_plan
+from mpc.plan import Plan, ProgramFactory, make_plan
 from mpc.play import part, play_helper, play_owner
 from mpc.prg import Entropy, insecure_entropy, os_entropy
 from mpc.trace import Trace
@@ -138,13 +138,16 @@ def _play(
         log.info("columns that not all owners have, and that are not used: %s", ", ".join(unshared))
     trained: Trained | None = None
     say = _sayer(reporter, log)
-    with _without_pauses(), _noting(own.releases, scenario, table, agreement, trace, say):
+    noting = _noting(own.releases, scenario, table, agreement, trace, say)
+    program = _program(scenario, agreement, table)
+    del table  # which may be large; the program has its own rows of it
+    with _without_pauses(), noting:
         trace.restart_counts()
         trace.stage("running", 0, 0)
-        if table is not None:
+        if owner:
             for warning in warnings_before(*_extent(scenario, agreement)):
                 say(warning)
-            trained = _train(scenario, players, channel, agreement, trace, table)
+            trained = play_owner(channel, players, agreement, trace, program)
             for warning in warnings_after(trained.metrics):
                 say(warning)
         else:
@@ -164,20 +167,15 @@ def plan_for(scenario: Scenario, rows: Mapping[str, tuple[int, int]], features: 
     return make_plan(lambda p: job(p, None, settings), scenario.owners, scenario.helper, constants_digest(settings))
 
 
-def _train(
-    scenario: Scenario, players: Table, channel: Channel, agreement: Agreement, trace: Trace, table: DataTable
-) -> Trained:
-    result: Trained
+def _program(scenario: Scenario, agreement: Agreement, table: DataTable | None) -> ProgramFactory:
+    """What an owner runs, once: it hands its rows over, so that nobody else holds what the training lets go of."""
     rows = {owner: agreement.rows[owner] for owner in scenario.owners}
+    settings = settings_for(scenario, rows, _extent(scenario, agreement)[1])
     if agreement.split is not None:
-        settings = settings_for(scenario, rows, agreement.split.count)
-        columns = own_columns(table, scenario, agreement.split, agreement.owners_key)
-        result = play_owner(channel, players, agreement, trace, lambda p: vertical_job(p, columns, settings))
-        return result
-    settings = settings_for(scenario, rows, len(agreement.columns))
-    own = own_rows(table, scenario, agreement.columns)
-    result = play_owner(channel, players, agreement, trace, lambda p: training_job(p, own, settings))
-    return result
+        columns = [own_columns(table, scenario, agreement.split, agreement.owners_key)] if table else []
+        return lambda p: vertical_job(p, columns.pop(), settings)
+    own = [own_rows(table, scenario, agreement.columns)] if table else []
+    return lambda p: training_job(p, own.pop(), settings)
 
 
 def _extent(scenario: Scenario, agreement: Agreement) -> tuple[list[tuple[int, int]], int]:

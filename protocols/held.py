@@ -89,10 +89,14 @@ def take_rows(x: Held, rows: Rows) -> HeldRows:
 
 
 async def hold(p: Party, x: Share) -> Held:
-    """Open X - A once, for products with X at one thin opening each. 1 round; reveals X - A, uniform."""
+    """Open X - A once, for products with X at one thin opening each.
+
+    1 round, or one for every `MOST_WORDS` words of X; reveals X - A, uniform.
+    """
     number, (a,) = p.kept(Uniform((Spec(x.shape, x.scale),), kept=True))
-    (opened,) = await p.open(x - a, label="hold")
-    return Held(opened, x, number)
+    covered = x - a
+    del a  # as large as X, and of no more use here
+    return Held(await p.open_rows(covered, label="hold"), x, number)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from mpc.errors import ProtocolError
+from mpc.fixed import encode
 from mpc.ghost import Array
 from mpc.party import Party
 from mpc.round import together
@@ -26,14 +27,14 @@ from protocols.training_settings import TrainingSettings
 
 
 async def solve(
-    p: Party, x: Share, own: Array, y: Share, how: Descent | DualDescent | Accelerated, settings: TrainingSettings
+    p: Party, x: Share, y: Share, own: Array, how: Descent | DualDescent | Accelerated, settings: TrainingSettings
 ) -> Share:
     """[w] (d + 1,), the intercept last, once it is known that no score or weight left its range.
 
     Args:
         x: all owners' training rows (m, d), one owner's rows (or columns) after another's, at scale X_SCALE.
-        own: this owner's own rows (or columns) as ring elements, as they are in x; not used with secret means.
         y: labels 0 and 1 (m,) at scale 0.
+        own: this owner's own rows (or columns) as real numbers, as they are in x; not used with secret means.
         how: the public numbers of the steps, as `descent_for` gives them.
 
     Reveals one bit, whether the range held, and for balanced class weights how many labels are 1; all else that is
@@ -42,14 +43,15 @@ async def solve(
     Raises:
         ProtocolError: a score or a weight left its range; then nothing about the model was opened.
     """
-    x_ones = _with_ones(p, x)
+    if not isinstance(how, DualDescent):
+        x = _with_ones(p, x)  # in its place: both together may be too large
     weighted = None
     if settings.class_weights is not None:
         weights = await class_weights(p, y, settings.class_weights)
-        weighted = await weighted_rows(p, x_ones, y, weights)
+        weighted = await weighted_rows(p, x, y, weights)
         how = lighter(how, weights)
     if isinstance(how, Accelerated):
-        return await _train_accelerated(p, x_ones, y, weighted, settings.iterations, how)
+        return await _train_accelerated(p, x, y, weighted, settings.iterations, how)
     steps = batches(
         settings.seed,
         settings.epochs,
@@ -58,7 +60,7 @@ async def solve(
     )
     if isinstance(how, DualDescent):
         return await _train_dual(p, x, own, y, steps, how, settings)
-    return await _train_primal(p, x_ones, y, weighted, steps, how)
+    return await _train_primal(p, x, y, weighted, steps, how)
 
 
 def lighter(how: Descent | DualDescent | Accelerated, weights: ClassWeights) -> Descent | DualDescent | Accelerated:
@@ -122,12 +124,13 @@ async def _train_dual(
     """The same weights by the Gram matrix of all rows. 2 rounds a step."""
     held = await hold(p, x)
     p.stage("Gram matrix")
+    words = p.compute(encode, own, X_SCALE, shape=own.shape)
     if settings.partition == "vertical":
-        gram = await hold_gram_of_columns(p, own, 2 * held.scale, how.bits.g)
+        gram = await hold_gram_of_columns(p, words, 2 * held.scale, how.bits.g)
     elif settings.standardise == "private":
         gram = await hold_gram_of_shared(p, held, how.bits.g)
     else:
-        gram = await hold_gram(p, held, own, settings.train_rows, how.bits.g)
+        gram = await hold_gram(p, held, words, settings.train_rows, how.bits.g)
     p.stage("training", 0, len(steps))
     u, seen = await descend_dual(p, gram, y, steps, how)
     p.stage("range check", 0, len(steps))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,7 @@ async def training_job(p: Party, own: OwnRows | None, settings: TrainingSettings
         return await _with_private_scales(p, own, how, settings, summary)
     scaling = await _scaling(p, own, settings)
     train = scaling.apply(own.x_train)
+    own = replace(own, x_train=train)  # lets go of the rows as they were: a table may be large
     if isinstance(how, DualDescent) and settings.standardise:
         p.insist(lambda: _wide_enough(scaling, own.names), lambda: DataError("a feature does not fit"))
     p.insist(
@@ -54,9 +56,7 @@ async def training_job(p: Party, own: OwnRows | None, settings: TrainingSettings
     )
 
     p.stage("sharing")
-    own_words = p.compute(encode, train, X_SCALE, shape=train.shape)
-    x, y = _input_rows(p, own_words, own.y_train, settings)
-    w = await solve(p, x, own_words, y, how, settings)
+    w = await solve(p, *_input_rows(p, train, own.y_train, settings), train, how, settings)
 
     p.stage("model")
     (opened,) = await p.reveal(w, what="model", why="the agreed result: the weights and the intercept", label="model")
@@ -88,9 +88,9 @@ async def _with_private_scales(
         lambda: DataError("a feature does not fit"),
     )
     p.stage("sharing")
-    words = p.compute(lambda: encode(own.x_train / scales.scale, X_SCALE), shape=own.x_train.shape)
-    x, y = _input_rows(p, words, own.y_train, settings)
-    w = await solve(p, x - scales.mean_words, words, y, how, settings)
+    scaled = p.compute(lambda: own.x_train / scales.scale, shape=own.x_train.shape)
+    x, y = _input_rows(p, scaled, own.y_train, settings)
+    w = await solve(p, x - scales.mean_words, y, scaled, how, settings)
 
     p.stage("model")
     units = await in_own_units(p, w, scales.factors(p), scales.shifts)
@@ -131,8 +131,9 @@ async def _scaling(p: Party, own: OwnRows, settings: TrainingSettings) -> Moment
     return Moments(np.zeros(settings.features), np.ones(settings.features))
 
 
-def _input_rows(p: Party, own: Array, labels: Array, settings: TrainingSettings) -> tuple[Share, Share]:
+def _input_rows(p: Party, train: Array, labels: Array, settings: TrainingSettings) -> tuple[Share, Share]:
     """All owners' training rows stacked, and their labels, from this owner's own."""
+    own = p.compute(encode, train, X_SCALE, shape=train.shape)
     xs, ys = [], []
     for owner, rows in zip(settings.owners, settings.train_rows, strict=True):
         mine = owner == p.name and not p.dry

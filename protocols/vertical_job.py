@@ -51,8 +51,7 @@ async def vertical_job(p: Party, own: OwnColumns | None, settings: TrainingSetti
 
     p.stage("sharing")
     words = p.compute(encode, train, X_SCALE, shape=train.shape)
-    x, y = _input_columns(p, words, own, settings)
-    w = await solve(p, x, words, y, how, settings)
+    w = await solve(p, *_input_columns(p, words, own, settings), train, how, settings)
 
     p.stage("model")
     opened = await _reveal_model(p, w, scaling, own, settings)
