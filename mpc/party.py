@@ -104,7 +104,9 @@ class Party:
         self._observer = observer
         self._declared = declared
         self._masks = 0
-        self._spent: dict[int, Callable[[], Masked | None]] = {}  # who was opened under a mask; weak, for they may be large
+        self._spent: dict[
+            int, Callable[[], Masked | None]
+        ] = {}  # who was opened under a mask; weak, for they may be large
         self._left: list[Later[Any]] = []
 
     def correlation(self, kind: Kind) -> tuple[Any, ...]:
@@ -139,7 +141,7 @@ class Party:
         return await self._combine(masked, label)
 
     async def open_rows(self, masked: Masked, *, label: str) -> Public:
-        """As `open`, for one value (m, ...) that may be large: in rounds of whole rows, at most `MOST_WORDS` words each.
+        """As `open`, for one value (m, ...) that may be large: in rounds of whole rows, of `MOST_WORDS` words at most.
 
         So no message is larger, and what is on its way takes little memory beside the value itself. A value that is
         opened in several rounds is used up: what is opened stands in its place.

@@ -184,6 +184,52 @@ def test_the_same_object_may_be_opened_again() -> None:
         assert one.tolist() == two.tolist() == three.tolist()
 
 
+@each_ring
+@pytest.mark.parametrize("rows", [1, 2, 5, 6, 7, 12, 13])
+def test_a_large_value_is_opened_in_rounds_of_whole_rows(
+    monkeypatch: pytest.MonkeyPatch, ring: Ring, rows: int
+) -> None:
+    monkeypatch.setattr("mpc.party.MOST_WORDS", 20)  # six rows of three
+    value = elements(ring, (rows, 3), 7)
+
+    async def program(p: Party) -> tuple[Share, Share]:
+        x = own_input(p, "hospital_a", value, ring)
+        (a,) = p.correlation(Uniform((Spec((rows, 3), 0, ring),)))
+        return (await p.open_rows(x - a, label="rows")), a[:]  # type: ignore[return-value]
+
+    outcome = run(program, 3)
+    assert [one.label for one in outcome.plan.rounds] == ["rows"] * -(-rows // 6)
+    a = combine(ring, [r[1].value for r in outcome.results.values()]).astype(ring.dtype)
+    for opened, _ in outcome.results.values():
+        assert ints(opened.value).tolist() == ints(ring.sub(value, a)).tolist()
+
+
+@pytest.mark.parametrize("rows", [2, 20])
+@pytest.mark.parametrize("again", ["the same object", "another"])
+def test_a_large_value_uses_its_mask_up(monkeypatch: pytest.MonkeyPatch, rows: int, again: str) -> None:
+    monkeypatch.setattr("mpc.party.MOST_WORDS", 8)
+
+    async def program(p: Party) -> None:
+        x = own_input(p, "hospital_a", np.zeros(rows, np.uint64))
+        covered, a = await masked(p, x)
+        await p.open_rows(covered, label="once")
+        await p.open(x - a if again == "another" else covered, label="twice")
+
+    if (rows, again) == (2, "the same object"):
+        run(program)  # opened in one round it is there as it was
+    else:
+        with pytest.raises(InternalError, match="a mask was used twice, the second time in 'twice'"):
+            run(program)
+
+
+def test_only_a_masked_value_is_opened_row_by_row() -> None:
+    async def program(p: Party) -> None:
+        await p.open_rows(own_input(p, "hospital_a", np.zeros(2, np.uint64)), label="leak")  # type: ignore[arg-type]
+
+    with pytest.raises(InternalError, match="is not masked and cannot be opened in 'leak'"):
+        run(program)
+
+
 def test_masks_of_one_correlation_are_different_masks() -> None:
     async def program(p: Party) -> tuple[int, ...]:
         x = own_input(p, "hospital_a", np.zeros(2, np.uint64))
