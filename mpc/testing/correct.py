@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 import numpy as np
 
+from mpc.errors import BeaverlodgeError, PeerLostError
 from mpc.ghost import Array
 from mpc.lockstep import run_lockstep
+from mpc.party import Party
 from mpc.share import Public, Share
 from mpc.testing.failure import CheckFailed, refusals
 from mpc.testing.inputs import Input, Sizes, Values, complete, givers, names_in, randoms
-from mpc.testing.programs import Case, Protocol, results_of, same_results, totals
+from mpc.testing.programs import Case, Protocol, results_of, same_results, taken_case, totals
 from mpc.testing.sockets import over_sockets
 
 _CHOSEN_ENTRIES = 64  # of a larger array Hypothesis chooses the seed, not every entry
@@ -57,9 +59,11 @@ def check_correct(
     """Compare a protocol with its twin: owners' number, sizes, signs and edges of the range as Hypothesis chooses.
 
     Args:
-        twin: plaintext inputs -> what the protocol's results should hold, one or a tuple, in the same order.
+        twin: plaintext inputs -> what the protocol's results should hold, one or a tuple, in the same order. Where it
+            raises an error of mpc.errors, the protocol must end with one of that class, and no owner with a result.
         error: the largest absolute difference, or a function of the twin's inputs that gives it (for all results, or
-            an array for each entry); None if the results are ring elements that must be the twin's to the bit.
+            an array for each entry); None if the results are ring elements or numbers that must be the twin's to the
+            bit.
         owners: the numbers of owners to choose from.
         sizes: of named sizes that should stay as they are; the others are 1 to `largest_size`.
         examples: how many; the same ones on every run.
@@ -72,8 +76,7 @@ def check_correct(
     _explore(protocol, twin, tuple(inputs), error, tuple(owners), dict(sizes or {}), largest_size, examples, seen)
     for n in sockets:
         known = complete(inputs, sizes, 2)
-        case = Case(protocol, tuple(inputs), n, known, randoms(inputs, known, n, f"correct/{seed}"))
-        _compare_sockets(case, seed)
+        _compare_sockets(taken_case(protocol, inputs, n, known, f"correct/{seed}"), seed)
     return Correct(seen.examples, seen.worst, len(sockets))
 
 
@@ -157,10 +160,14 @@ def compare(case: Case, twin: Twin, error: Bound, seed: int) -> float:
         for one, parts in zip(case.inputs, case.values, strict=True)
     ]
     where = f"{case.n} owners" + (f", sizes {dict(case.sizes)}" if case.sizes else "")
+    try:
+        expected = results_of(twin(*plain))
+    except BeaverlodgeError as refusal:
+        _compare_refusal(case, refusal, where, seed)
+        return 0.0
     with refusals(f"the run with {where}"):
         outcome = run_lockstep(case.factories, case.plan, entropy=case.entropy(seed))
     given = totals(outcome.results)
-    expected = results_of(twin(*plain))
     if len(given) != len(expected):
         raise CheckFailed(f"the protocol has {len(given)} results and its twin {len(expected)}")
     bound = error(*plain) if callable(error) else error
@@ -170,7 +177,35 @@ def compare(case: Case, twin: Twin, error: Bound, seed: int) -> float:
     return worst
 
 
-def _error(what: str, given: Share | Public, want: Array, bound: Any) -> float:
+def _compare_refusal(case: Case, refusal: BeaverlodgeError, where: str, seed: int) -> None:
+    """What the twin refuses, the protocol must: with an error of that class, and with no result for any owner."""
+    refused: list[str] = []
+
+    def guarded(p: Party) -> Any:
+        async def run() -> Any:
+            try:
+                return await case.program(p)
+            except type(refusal):
+                refused.append(p.name)
+                return None
+
+        return run()
+
+    results: Mapping[str, Any] = {}
+    try:
+        results = run_lockstep(dict.fromkeys(case.owners, guarded), case.plan, entropy=case.entropy(seed)).results
+    except PeerLostError:  # one owner refused its own data, and the others wait for it
+        results = dict.fromkeys(refused)
+    except BeaverlodgeError as error:
+        raise CheckFailed(f"{where}: refused with {error!r}, its twin with {refusal!r}") from error
+    given = [name for name in results if name not in refused]
+    if given or not refused:
+        raise CheckFailed(f"{where}: {', '.join(given) or 'nobody'} has a result, where the twin says: {refusal}")
+
+
+def _error(what: str, given: Share | Public | Array, want: Array, bound: Any) -> float:
+    if isinstance(given, np.ndarray):
+        return _gap(what, given.astype(np.float64), want, 0.0 if bound is None else bound)
     if given.shape != want.shape:
         raise CheckFailed(f"{what} has the shape {given.shape} and its twin's {want.shape}")
     if bound is None:
@@ -179,7 +214,12 @@ def _error(what: str, given: Share | Public, want: Array, bound: Any) -> float:
             place = tuple(int(k) for k in np.argwhere(~np.asarray(same, dtype=bool))[0])
             raise CheckFailed(f"{what} at {place} is {given.value[place]}, not {want[place]}")
         return 0.0
-    real = Public(given.value, given.scale, given.ring).real()
+    return _gap(what, Public(given.value, given.scale, given.ring).real(), want, bound)
+
+
+def _gap(what: str, real: Array, want: Array, bound: Any) -> float:
+    if real.shape != want.shape:
+        raise CheckFailed(f"{what} has the shape {real.shape} and its twin's {want.shape}")
     gap = np.abs(real - want)
     wrong = ~(gap <= bound)  # a gap that is no number is wrong too
     if wrong.any():

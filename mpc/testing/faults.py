@@ -16,9 +16,9 @@ from mpc.errors import BeaverlodgeError, InternalError
 from mpc.prg import Entropy, derive
 from mpc.session import Frame
 from mpc.testing.failure import CheckFailed
-from mpc.testing.inputs import Input, Sizes, complete, randoms
+from mpc.testing.inputs import Input, Sizes, complete
 from mpc.testing.member import LABELS, Played, take_part
-from mpc.testing.programs import Case, Protocol, same_results
+from mpc.testing.programs import Case, Protocol, same_results, taken_case
 from mpc.testing.virtual import End, Sent, Smooth, Trouble, VirtualNetwork, Wires
 from mpc.wire import ABORT, HEADER_BYTES, RESUME, label_code
 
@@ -178,7 +178,7 @@ def check_faults(
             that is a bug or names no party; or a fault that a session lives through ended the run.
     """
     known = complete(inputs, sizes, 2)
-    case = Case(protocol, tuple(inputs), owners, known, randoms(inputs, known, owners, f"faults/{seed}"))
+    case = taken_case(protocol, inputs, owners, known, f"faults/{seed}")
     entropy = case.entropy(seed)
     ends, net = play(case, Smooth(), entropy, limits)
     smooth = _smooth(ends, net)

@@ -9,28 +9,35 @@ from typing import Any
 
 import numpy as np
 
+from mpc.errors import DataError, ProtocolError
 from mpc.ghost import Array, ghost
+from mpc.lockstep import run_lockstep
 from mpc.party import Party
 from mpc.plan import Plan, ProgramFactory, make_plan
 from mpc.prg import Entropy, insecure_entropy
 from mpc.share import Public, Share
 from mpc.testing.failure import CheckFailed, refusals
-from mpc.testing.inputs import Input, Sizes, Values
+from mpc.testing.inputs import Input, Sizes, Values, constants, randoms
 
 HELPER = "helper"
 Protocol = Callable[..., Awaitable[Any]]
-"""async (party, *inputs) -> a Share, a Public, or several in a tuple or list."""
+"""async (party, *inputs) -> a Share, a Public, a number or array that all owners know alike, or several of these in a
+tuple or list."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One protocol on inputs of stated sizes and values, among n owners."""
+    """One protocol on inputs of stated sizes and values, among n owners.
+
+    Of the inputs that name no owner, the first comes from the owner whose number is `turn`, the next from the next.
+    """
 
     protocol: Protocol
     inputs: tuple[Input, ...]
     n: int
     sizes: Sizes
     values: Values
+    turn: int = 0
 
     @cached_property
     def owners(self) -> tuple[str, ...]:
@@ -39,7 +46,7 @@ class Case:
     def giver(self, number: int) -> int:
         """Who gives the input of this number."""
         owner = self.inputs[number].owner
-        return (number if owner is None else owner) % self.n
+        return (number + self.turn if owner is None else owner) % self.n
 
     def own_inputs(self, owner: int) -> tuple[bytes, ...]:
         """All that one owner puts in."""
@@ -92,8 +99,10 @@ def results_of(result: Any) -> list[Any]:
     return [result]
 
 
-def totals(results: Mapping[str, Any]) -> list[Share | Public]:
+def totals(results: Mapping[str, Any]) -> list[Share | Public | Array]:
     """What all owners' results hold together: the sum of shares, and what is public, which must be the same.
+
+    A number or an array is public too: what a protocol makes of opened values, as float64 or integers.
 
     Raises:
         CheckFailed: the owners' results differ in number or kind, or a public value in a bit.
@@ -106,10 +115,13 @@ def totals(results: Mapping[str, Any]) -> list[Share | Public]:
     return [_total(k, {name: leaves[k] for name, leaves in flat.items()}) for k in range(len(first))]
 
 
-def _total(number: int, parts: Mapping[str, Any]) -> Share | Public:
+def _total(number: int, parts: Mapping[str, Any]) -> Share | Public | Array:
     (first_name, first), *others = parts.items()
+    if isinstance(first, np.ndarray | int | float):
+        return _known(number, parts)
     if not isinstance(first, Share | Public):
-        raise CheckFailed(f"result {number} is a {type(first).__name__}: neither a Share nor a Public")
+        kind = type(first).__name__
+        raise CheckFailed(f"result {number} is a {kind}: neither a Share, a Public, a number nor an array")
     value = first.value
     for name, part in others:
         alike = isinstance(part, Public) == isinstance(first, Public) and isinstance(part, Share | Public)
@@ -124,6 +136,15 @@ def _total(number: int, parts: Mapping[str, Any]) -> Share | Public:
     )
 
 
+def _known(number: int, parts: Mapping[str, Any]) -> Array:
+    """What every owner knows, which must be of the same bits everywhere."""
+    (first_name, first), *others = ((name, np.asarray(part)) for name, part in parts.items())
+    for name, part in others:
+        if (part.shape, part.dtype) != (first.shape, first.dtype) or part.tobytes() != first.tobytes():
+            raise CheckFailed(f"result {number} is public and differs between {first_name} and {name}")
+    return first
+
+
 def same_results(one: Any, other: Any) -> bool:
     """Whether two results of one owner are the same to the bit."""
     ours, theirs = results_of(one), results_of(other)
@@ -136,17 +157,23 @@ def _same(a: Any, b: Any) -> bool:
             return False
         return (a.scale, a.ring, a.shape) == (b.scale, b.ring, b.shape) and bool(np.array_equal(a.value, b.value))
     if isinstance(a, np.ndarray):
-        return isinstance(b, np.ndarray) and bool(np.array_equal(a, b))
+        return isinstance(b, np.ndarray) and (a.shape, a.dtype) == (b.shape, b.dtype) and a.tobytes() == b.tobytes()
     return type(a) is type(b) and bool(a == b)
 
 
-def make_case(
-    protocol: Protocol, inputs: Sequence[Input], n: int, sizes: Sizes, make: Callable[..., Values], *rest: Any
-) -> Case:
-    """A case whose values `make(inputs, sizes, n, *rest)` gives."""
-    return Case(protocol, tuple(inputs), n, sizes, make(inputs, sizes, n, *rest))
+def taken_case(protocol: Protocol, inputs: Sequence[Input], n: int, sizes: Sizes, seed: str) -> Case:
+    """A case with values that the protocol takes: random ones, or zeros where it refuses those.
 
-
-def real_values(value: Share | Public) -> Array:
-    """A total as float64."""
-    return Public(value.value, value.scale, value.ring).real()
+    Raises:
+        CheckFailed: it refuses all that were tried.
+    """
+    tried = [randoms(inputs, sizes, n, seed), randoms(inputs, sizes, n, f"{seed}/1"), constants(inputs, sizes, n, 0)]
+    for values in tried:
+        case = Case(protocol, tuple(inputs), n, sizes, values)
+        with refusals(f"a run with {n} owners"):
+            try:
+                run_lockstep(case.factories, case.plan, entropy=case.entropy(0))
+            except (DataError, ProtocolError):
+                continue
+        return case
+    raise CheckFailed(f"with {n} owners the protocol refuses all values that were tried")

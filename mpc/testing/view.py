@@ -15,7 +15,7 @@ from typing import Any
 from mpc.errors import UsageError
 from mpc.testing.failure import CheckFailed
 from mpc.testing.inputs import Input, Sizes, Values, complete, constants, names_in, randoms, written
-from mpc.testing.programs import Case, Protocol
+from mpc.testing.programs import Case, Protocol, taken_case
 from mpc.testing.recording import Draws, Recording, record
 from mpc.testing.sight import Sight, stacked
 from mpc.testing.statistics import histograms, smallest_shift, uneven, unlike
@@ -113,7 +113,8 @@ def check_view(
     Args:
         secrets: pairs of secrets with equal outputs, each with a value for each input; where the protocol reveals
             nothing, any two do, and zeros, edges and random ones are taken.
-        coalitions: which owners tell each other everything; all but the whole where left out.
+        coalitions: which owners tell each other everything; all but the whole where left out. Where one would give
+            all inputs itself, the owners' turn to give them starts elsewhere.
         sizes: of named sizes in the statistical check; larger ones give more power for the time.
         public: labels of rounds in which nothing secret is sent: their words need no mask and are not uniform.
         words: samples, on either side, of the message that has the fewest.
@@ -127,8 +128,7 @@ def check_view(
     covered = None
     if structure:
         small = complete(inputs, structure_sizes, 2)
-        case = Case(protocol, tuple(inputs), owners, small, randoms(inputs, small, owners, f"structure/{seed}"))
-        covered = check_masks(case, public, seed)
+        covered = check_masks(taken_case(protocol, inputs, owners, small, f"structure/{seed}"), public, seed)
     known = complete(inputs, sizes, 128 if len(names_in(inputs)) == 1 else 12)
     everybody = range(owners)
     chosen = (
@@ -138,13 +138,22 @@ def check_view(
     )
     sums = _Sums()
     tested: dict[tuple[int, ...], bool] = dict.fromkeys(chosen, False)
+    turns = range(owners) if any(one.owner is None and not one.private for one in inputs) else range(1)
     for number, (one, other) in enumerate(_pairs(protocol, inputs, owners, known, secrets, seed)):
-        runner = _Runner(Case(protocol, tuple(inputs), owners, known, other), words, public, f"{seed}/{number}")
+        runners = {
+            turn: _Runner(
+                Case(protocol, tuple(inputs), owners, known, other, turn), words, public, f"{seed}/{number}/{turn}"
+            )
+            for turn in turns
+        }
         for coalition in chosen:
-            mine = _agreeing(Case(protocol, tuple(inputs), owners, known, one), runner.other, coalition)
-            if mine is not None:
-                tested[coalition] = True
-                _compare(runner, mine, coalition, public, sums)
+            for turn, runner in runners.items():  # the first in which somebody outside has something to hide
+                case = Case(protocol, tuple(inputs), owners, known, one, turn)
+                mine = _agreeing(case, runner.other, coalition)
+                if mine is not None:
+                    tested[coalition] = True
+                    _compare(runner, mine, coalition, public, sums)
+                    break
     if not any(tested.values()):
         raise UsageError("the secrets are such that nothing is hidden from any coalition", "give other secrets")
     _conclude(sums)
@@ -198,7 +207,7 @@ def _agreeing(case: Case, other: Case, coalition: Sequence[int]) -> Case | None:
                 for g, (ours, theirs) in enumerate(zip(case.values[k], other.values[k], strict=True))
             ]
             values.append(tuple(parts))
-        mine = Case(case.protocol, case.inputs, case.n, case.sizes, tuple(values))
+        mine = Case(case.protocol, case.inputs, case.n, case.sizes, tuple(values), case.turn)
     everybody = range(case.n)
     return mine if any(mine.own_inputs(k) != other.own_inputs(k) for k in everybody) else None
 

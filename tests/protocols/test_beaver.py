@@ -1,4 +1,8 @@
-"""Beaver products equal the products, in every ring, shape and number of owners."""
+"""Beaver products equal the products, in every ring, shape and number of owners.
+
+The kit's four checks of it are in tests/testing; here is what they cannot express: every ring, broadcasting shapes
+and long inner sizes, which the kit's inputs do not have.
+"""
 
 from __future__ import annotations
 

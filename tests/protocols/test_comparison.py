@@ -1,4 +1,8 @@
-"""Comparison of shared values with public bounds, at every edge of the ring."""
+"""Comparison of shared values with public bounds, at every edge of the ring.
+
+The kit's four checks of it are in tests/testing; here is what they cannot express: every bit, and masked values put
+exactly on a bound, which needs the masks themselves.
+"""
 
 from __future__ import annotations
 

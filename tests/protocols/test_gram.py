@@ -1,4 +1,8 @@
-"""The Gram matrix of several owners' rows, and sums of rows, are exact but for one rounding."""
+"""The Gram matrix of several owners' rows, and sums of rows, are exact but for one rounding.
+
+The kit's four checks of it are in tests/testing; here is what they cannot express: owners with different numbers of
+rows, or with none.
+"""
 
 from __future__ import annotations
 

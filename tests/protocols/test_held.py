@@ -1,4 +1,8 @@
-"""Products with a held matrix equal the products, for every choice of rows."""
+"""Products with a held matrix equal the products, for every choice of rows.
+
+The kit's four checks of it are in tests/testing; here is what they cannot express: any choice of rows, the largest
+elements, and that rounding has no bias.
+"""
 
 from __future__ import annotations
 

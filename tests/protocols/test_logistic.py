@@ -1,4 +1,8 @@
-"""Gradient descent on shares follows the plaintext twin, step by step."""
+"""Gradient descent on shares follows the plaintext twin, step by step.
+
+The kit's four checks of it are in tests/testing; here is what they cannot express: rates, penalties and fits that
+vary, and single weights in long trainings.
+"""
 
 from __future__ import annotations
 

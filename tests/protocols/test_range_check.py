@@ -1,4 +1,8 @@
-"""A training that leaves its range ends in an error at every owner, with nothing of the model opened."""
+"""A training that leaves its range ends in an error at every owner, with nothing of the model opened.
+
+The kit's four checks of it are in tests/testing; here is what they cannot express: whole trainings that leave their
+range by design, and chunks.
+"""
 
 from __future__ import annotations
 

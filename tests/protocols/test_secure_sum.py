@@ -1,4 +1,8 @@
-"""Sums over the owners, in narrow and wide rings."""
+"""Sums over the owners, in narrow and wide rings.
+
+The kit's four checks of it are in tests/testing; here is what they cannot express: every ring, exact fractions, and
+what the plan says of two owners.
+"""
 
 from __future__ import annotations
 

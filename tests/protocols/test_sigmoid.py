@@ -1,4 +1,8 @@
-"""The one-round sigmoid: within the fit's error of the exact one, on all of its range."""
+"""The one-round sigmoid: within the fit's error of the exact one, on all of its range.
+
+The kit's four checks of it are in tests/testing; here is what they cannot express: every fit on the whole of its
+range and beyond it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Joint standardisation gives what numpy gives on everybody's rows together, and names a constant column."""
+"""Joint standardisation gives what numpy gives on everybody's rows together, and names a constant column.
+
+The kit's four checks of it are in tests/testing; here is what they cannot express: owners with different numbers of
+rows, extreme spreads, and the column that is named.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""The main job end to end: the twin's model and metrics, for any number of owners and every setting."""
+"""The main job end to end: the twin's model and metrics, for any number of owners and every setting.
+
+The kit's four checks of it are in tests/testing; here is what they cannot express: settings, owners with different
+numbers of rows, the demo's patients, and long trainings.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Truncation: within one unit of the last place for every value and shift, and without bias."""
+"""Truncation: within one unit of the last place for every value and shift, and without bias.
+
+The kit's four checks of it are in tests/testing; here is what they cannot express: every shift at its edges, and that
+rounding has no bias.
+"""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def test_the_example_of_the_docs(tmp_path: Path) -> None:
     (tmp_path / "test_square.py").write_text(example(), encoding="utf-8")
     ran = run_pytest(tmp_path, "-s", "test_square.py")
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    for words in ("60 examples", "1 rounds, 80 bytes", "coalitions: owner1; owner2", "recovered", "1 passed"):
+    for words in ("60 examples", "1 rounds, 80 bytes", "coalitions: owner0; owner1; owner2", "recovered", "1 passed"):
         assert words in ran.stdout
     test = example().split("INPUTS = ")[1]
     assert len([line for line in test.splitlines() if line.strip()]) <= 10
@@ -75,7 +75,7 @@ def test_a_package_with_its_own_protocol_and_settings(tmp_path: Path) -> None:
         "def test_it() -> None:\n"
         "    check_correct(total, lambda x, y: x + y, INPUTS, error=1e-9, examples=20)\n"
         "    saw = check_view(total, INPUTS, secrets=[([5, 2], [3, 4])], words=500)\n"
-        "    assert saw.coalitions == ('owner2',)\n"
+        "    assert saw.coalitions == ('owner0', 'owner1', 'owner2')\n"
     )
     ran = run_pytest(tmp_path, "test_weighted.py")
     assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pytest
 
+from mpc.correlation import fold_order
 from mpc.party import Party
-from mpc.ring import B8, B32, wide
+from mpc.ring import B8, B32, B64, wide
 from mpc.share import Public, Share
-from mpc.testing import Input, check_correct, check_cost, check_faults, check_view, integers, own, reals, words
+from mpc.testing import Input, check_view, integers, own, reals, words
 from protocols.beaver import matmul, multiply
 from protocols.bit_budget import bit_budget
-from protocols.comparison import any_set, equal, less_than, outside
+from protocols.comparison import any_each, any_set, equal, greater, less_than, outside
+from protocols.gram import combination
 from protocols.held import Rows, hold, product, products, take_rows, transpose_product
 from protocols.logistic import Descent, step
 from protocols.secure_sum import secure_sum
@@ -24,27 +24,10 @@ from protocols.sigmoid import sigmoid
 from protocols.sigmoid_fits import FITS
 from protocols.truncation import truncate
 from protocols.twin import sigmoid as exact_sigmoid
+from tests.testing.spoken import Spoken, hold_to_correct, hold_to_cost, hold_to_faults, hold_to_view
 
 SCALE = 14
 WORD = 8
-
-
-@dataclass(frozen=True)
-class Spoken:
-    """A protocol, what it should compute, and what it says of its cost at the given sizes."""
-
-    protocol: Callable[..., Any]
-    twin: Callable[..., Any]
-    inputs: list[Input]
-    error: Any
-    rounds: int
-    bytes: int
-    dealt: int
-    sizes: dict[str, int] = field(default_factory=dict)
-    fixed: dict[str, int] = field(default_factory=dict)  # sizes that a public choice in the protocol settles
-    secrets: list[Any] | None = None
-    view_sizes: dict[str, int] = field(default_factory=dict)
-    owners: tuple[int, ...] = (2, 3, 4, 5)
 
 
 # -- the protocols, with their public settings
@@ -110,6 +93,27 @@ async def _equal(p: Party, x: Share, y: Share) -> Share:
     return _lowest(await equal(p, x, y))
 
 
+BOUND = 2**63 + 12345
+
+
+async def _greater(p: Party, r: Share) -> Share:
+    bits = await greater(p, r, np.full(r.shape, BOUND, dtype=np.uint64))
+    return Public(np.full(r.shape, 1, dtype=np.uint8), 0, B8) * bits  # of each byte, bit 0
+
+
+def _greater_twin(folded: np.ndarray) -> np.ndarray:
+    """Of bits in `fold_order`, which is its own inverse."""
+    return (fold_order(folded) > np.uint64(BOUND)).astype(np.uint8)
+
+
+async def _combination(p: Party, x: Share, u: Share) -> Share:
+    return await combination(p, await hold(p, x), u, label="combination")
+
+
+async def _any_each(p: Party, bits: Share) -> Public:
+    return await any_each(p, bits.reshape(2 * bits.shape[1]), bits.shape[1], what="each", why="agreed")
+
+
 async def _any(p: Party, bits: Share) -> Public:
     return await any_set(p, bits, what="any", why="agreed")
 
@@ -147,6 +151,13 @@ def _rounding(x: Any, y: Any) -> float:
     """Float64's own, in the twin: the shares' product is exact."""
     return 2.0**-30
 
+
+ADDENDS = [
+    ([[5.0, 7.0, 1.0]], [[11.0, 1.0, 1.0]]),
+    ([[5.0, 7.0, 1.0]], [[1.0, 7.0, 5.0]]),
+    ([[5.0, 7.0, 1.0]], [[5.0, 6.0, 2.0]]),
+]
+"""Of three owners: for each of them, the two others trade between themselves."""
 
 OURS = {
     "multiply": Spoken(
@@ -300,6 +311,42 @@ OURS = {
         2 * WORD + 4 * 4 + 4 * 2 + 4 * 1 * 3 + 2 + 4 * WORD,
         {"m": 2},
     ),
+    "greater": Spoken(
+        _greater,
+        _greater_twin,
+        [words(("m",), ring=B64)],
+        None,
+        6,
+        6 * 4 + 6 * 2 + 6 * 1 * 3 + 4,
+        4 * 4 + 4 * 2 + 4 * 1 * 3 + 2,
+        {"m": 2},
+        view_sizes={"m": 500},
+    ),
+    "combination": Spoken(
+        _combination,
+        lambda x, u: x.T @ u,
+        [reals(("m", "k"), scale=SCALE, largest=100.0), reals(("m",), scale=20, largest=100.0)],
+        _rounding,
+        2,
+        (6 + 3) * WORD,
+        2 * WORD,
+        {"m": 3, "k": 2},
+        view_sizes={"m": 60, "k": 3},
+    ),
+    "any of each": Spoken(
+        _any_each,
+        lambda bits: np.zeros(bits.shape[1]),
+        [Input((2, "m"), 0, B8, 0, 0, False)],
+        None,
+        2,
+        1 + 3 * WORD,
+        6 * WORD,
+        {"m": 3},
+        secrets=lambda n: [([0], [254])],
+        view_sizes={"m": 400},
+        words=1000,
+        shift=0.3,
+    ),
     "any, none set": Spoken(
         _any,
         _any_none,
@@ -309,7 +356,7 @@ OURS = {
         1 + WORD,
         3 * WORD,
         {"m": 3},
-        secrets=[([0], [254])],
+        secrets=lambda n: [([0], [254])],
         view_sizes={"m": 800},
     ),
     "sum": Spoken(
@@ -321,7 +368,8 @@ OURS = {
         3 * WORD,
         0,
         {"m": 3},
-        secrets=[([[5.0, 7.0, 1.0]], [[11.0, 1.0, 1.0]]), ([[-(2.0**40), 2.0**40, 0.5]], [[2.0, 0.5, -2.0]])],
+        secrets=lambda n: [*ADDENDS, ([[0.5, -(2.0**40), 2.0**40]], [[0.5, 1.0, -1.0]])],
+        addends=True,
     ),
     "wide sum": Spoken(
         _wide_sum,
@@ -332,7 +380,8 @@ OURS = {
         3 * 16,
         0,
         {"m": 3},
-        secrets=[([[5.0, 7.0, 1.0]], [[11.0, 1.0, 1.0]])],
+        secrets=lambda n: ADDENDS,
+        addends=True,
         view_sizes={"m": 100},
     ),
     "logistic step": Spoken(
@@ -352,35 +401,26 @@ OURS = {
     ),
 }
 every_one = pytest.mark.parametrize("name", OURS)
-REVEALING = {"any, none set", "sum", "wide sum"}
 
 
 @every_one
 def test_correct(name: str) -> None:
-    it = OURS[name]
-    saw = check_correct(it.protocol, it.twin, it.inputs, error=it.error, sizes=it.fixed, owners=it.owners, examples=30)
-    assert saw.examples >= 20 or not it.sizes
-    assert saw.sockets == 1
+    hold_to_correct(OURS[name])
 
 
 @every_one
 def test_cost(name: str) -> None:
-    it = OURS[name]
-    cost = check_cost(
-        it.protocol, it.inputs, rounds=it.rounds, bytes=it.bytes, dealt=it.dealt, sizes={**it.fixed, **it.sizes}
-    )
-    assert cost.rounds == len(cost.labels) == it.rounds
+    hold_to_cost(OURS[name])
 
 
 @every_one
 @pytest.mark.parametrize("owners", [2, 3])
 def test_view(name: str, owners: int) -> None:
     it = OURS[name]
-    if it.secrets and owners == 2 and name in REVEALING - {"any, none set"}:
+    if it.addends and owners == 2:
         pytest.skip("of two owners, each learns the other's addend, and says so")
-    saw = check_view(it.protocol, it.inputs, owners=owners, secrets=it.secrets, sizes={**it.fixed, **it.view_sizes})
-    assert saw.shift < 0.2
-    assert saw.structure is not None and saw.structure.words >= (0 if name in REVEALING else it.rounds)
+    saw = hold_to_view(it, owners)
+    assert saw.structure is not None and saw.structure.words >= (0 if it.secrets else it.rounds)
 
 
 @pytest.mark.parametrize("owners", [2, 3])
@@ -389,12 +429,9 @@ def test_any_set_tells_no_more_than_that_one_is(owners: int) -> None:
     few = np.zeros(800, dtype=int)
     few[7] = 1
     saw = check_view(_any, bits, owners=owners, secrets=[([few], [255]), ([1], [3])], sizes={"m": 800})
-    assert saw.shift < 0.2
+    assert saw.shift < 0.2 and saw.untested == ()
 
 
 @every_one
 def test_faults(name: str) -> None:
-    it = OURS[name]
-    saw = check_faults(it.protocol, it.inputs, owners=2, sizes={**it.fixed, **it.sizes}, every=5, several=5)
-    assert saw.tried > 11 * saw.frames // 5
-    assert saw.recovered["delayed"] == saw.recovered["repeated"] == -(-saw.frames // 5)
+    hold_to_faults(OURS[name])

@@ -56,9 +56,9 @@ def test_outputs_that_are_not_equal_are_found_where_they_are_revealed() -> None:
     with pytest.raises(CheckFailed, match="round 0 'total', value 0 as opened, differs between two secrets"):
         check_view(total, [X, X], secrets=[([1, 2], [1, 3])], coalitions=[(0,)])
     saw = check_view(total, [X, X], secrets=[([1, 2], [2, 1])])
-    assert saw.coalitions == ("owner2",)
-    assert set(saw.untested) == {"owner0", "owner1", "owner0, owner1", "owner0, owner2", "owner1, owner2"}
-    assert "nothing to hide from: owner0; owner1" in str(saw)
+    assert saw.coalitions == ("owner0", "owner1", "owner2")  # whichever two of the others give the inputs
+    assert saw.untested == ("owner0, owner1", "owner0, owner2", "owner1, owner2")
+    assert "nothing to hide from: owner0, owner1; owner0, owner2" in str(saw)
 
 
 def test_more_words_find_smaller_shifts() -> None:
@@ -126,16 +126,42 @@ def test_results_that_do_not_fit_the_twins() -> None:
         return x
 
     async def odd(p: Party, x: Share) -> Any:
-        return 3
+        return "three"
 
     for protocol, twin, message in (
         (one, lambda x: (x, x), "the protocol has 1 results and its twin 2"),
         (one, lambda x: x[:1].sum(), r"result 0 has the shape \(\d,\) and its twin's \(\)"),
         (one, lambda x: x + np.nan, "entries beyond the error"),
-        (odd, lambda x: x, "result 0 is a int: neither a Share nor a Public"),
+        (odd, lambda x: x, "result 0 is a str: neither a Share, a Public, a number nor an array"),
     ):
         with pytest.raises(CheckFailed, match=message):
             check_correct(protocol, twin, [X], error=1.0, examples=3)
+
+
+def test_numbers_and_arrays_that_all_owners_know() -> None:
+    async def known(p: Party, x: Share) -> Any:
+        return np.array([0.5, 2.0]), 3, x
+
+    async def own_opinion(p: Party, x: Share) -> Any:
+        return np.array([0.5, 2.0 + 2.0**-50 * p.index])
+
+    def twin(x: Array) -> Any:
+        return np.array([0.5, 2.0]), np.array(3), x
+
+    assert check_correct(known, twin, [X], error=0.0, examples=5).worst_error == 0.0
+    for other in (lambda x: (np.array([0.5, 2.1]), np.array(3), x), lambda x: (np.zeros(3), np.array(3), x)):
+        with pytest.raises(CheckFailed, match="result 0"):
+            check_correct(known, other, [X], error=0.01, examples=5)
+    with pytest.raises(CheckFailed, match="result 0 is public and differs between owner0 and owner1"):
+        check_correct(own_opinion, lambda x: np.array([0.5, 2.0]), [X], error=1.0, examples=5)
+
+
+def test_every_coalition_is_tested_whoever_would_give_the_inputs() -> None:
+    async def two(p: Party, x: Share) -> Share:
+        return await multiply(p, x, x)
+
+    assert check_view(two, [X]).untested == ()
+    assert check_view(two, [X], owners=2).coalitions == ("owner0", "owner1")
 
 
 def test_results_to_the_bit() -> None:

@@ -1,14 +1,14 @@
-"""What a party sees in a run, searched for secrets and compared between secrets.
+"""What a party sees in a run, searched for secrets.
 
-`record` runs owners' programs and keeps every message and, owner by owner, every value that was opened. `leaks` looks
-for numbers in messages; `unlike` compares how what one owner saw is distributed under one secret and under another.
+`record` runs owners' programs and keeps every message and, owner by owner, every value that was opened; `leaks` looks
+for numbers in messages. Whether what is seen is distributed alike for any secret is `check_view`'s question
+(tests/testing); it asks that of made-up inputs, while here are real patients' numbers, and the frames of real links.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from types import coroutine
 from typing import Any
 
@@ -22,11 +22,9 @@ from mpc.plan import Plan, ProgramFactory, make_plan
 from mpc.round import Round
 from tests.helpers import entropy
 
-BINS = 16
 THRESHOLD = 1e-6
-"""A p-value below it is a leak. A test makes some hundreds of comparisons, so chance has about 1e-4 for a false alarm;
-with 2,000 words a side, 15 % of the probability moved from one half of the bins to the other is found in 99 cases of
-100."""
+"""A p-value below it is a leak. A test makes some hundreds of comparisons, so chance has about 1e-4 for a false
+alarm."""
 
 
 @dataclass(frozen=True)
@@ -119,59 +117,3 @@ def byte_p_value(data: bytes) -> float:
     counts = np.bincount(values >> (8 - bits), minlength=1 << bits)
     low = np.bincount(values & ((1 << bits) - 1), minlength=1 << bits)
     return float(min(stats.chisquare(counts).pvalue, stats.chisquare(low).pvalue))
-
-
-def traits(recording: Recording, owner: str) -> dict[str, np.ndarray]:
-    """What one owner saw, as named numbers below `BINS`: the high and the low bits of every word of each thing.
-
-    The things are everything that it received, everything that was opened to it, and differences that would be bare
-    secrets if a mask had been used twice: of any two openings of like shape, and of neighbours within one.
-    """
-    found: dict[str, np.ndarray] = {}
-    opened = recording.opened[owner]
-    for number, one in enumerate(opened):
-        name = f"{number} {one.label}"
-        flat = one.value.reshape(-1)
-        found |= _ends(f"{name}: opened", one.spec, flat)
-        found |= _ends(f"{name}: neighbours", one.spec, one.spec.ring.sub(flat[1:], flat[:-1]))
-        for sender, words in one.received:
-            found |= _ends(f"{name}: from {sender}", one.spec, words.reshape(-1))
-    for (i, first), (j, second) in combinations(enumerate(opened), 2):
-        if (first.spec.shape, first.spec.ring) == (second.spec.shape, second.spec.ring):
-            difference = first.spec.ring.sub(first.value, second.value).reshape(-1)
-            found |= _ends(f"{i} {first.label} less {j} {second.label}", first.spec, difference)
-    for k, message in enumerate(m for m in recording.messages if (m.sender, m.receiver) == ("helper", owner)):
-        data = np.frombuffer(message.body, dtype=np.uint8)
-        found[f"window {k}: high"], found[f"window {k}: low"] = data >> 4, data & 15
-    return found
-
-
-def _ends(name: str, spec: Spec, words: np.ndarray) -> dict[str, np.ndarray]:
-    shift = spec.ring.bits - 4
-    high = words >> (shift if not spec.ring.native else words.dtype.type(shift))
-    low = words & (15 if not spec.ring.native else words.dtype.type(15))
-    return {f"{name}: high": high.astype(np.int64), f"{name}: low": low.astype(np.int64)}
-
-
-def unlike(one: Sequence[dict[str, np.ndarray]], other: Sequence[dict[str, np.ndarray]]) -> list[str]:
-    """The names of the traits whose words, over all runs, are distributed otherwise on one side than on the other."""
-    names = list(one[0])
-    assert all(list(run) == names for run in (*one, *other))
-    found = []
-    for name in names:
-        sides = [np.bincount(np.concatenate([run[name] for run in runs]), minlength=BINS) for runs in (one, other)]
-        if same_distribution(*sides) < THRESHOLD:
-            found.append(name)
-    return found
-
-
-def same_distribution(one: np.ndarray, other: np.ndarray) -> float:
-    """The p-value of two histograms coming from one distribution (chi-square)."""
-    used = one + other > 0
-    one, other = one[used], other[used]
-    if one.size < 2:
-        return 1.0
-    totals = one.sum(), other.sum()
-    ratio = (totals[1] / totals[0]) ** 0.5
-    statistic = np.sum((one * ratio - other / ratio) ** 2 / (one + other))
-    return float(stats.chi2.sf(statistic, one.size - 1))
