@@ -43,7 +43,7 @@ def shared_rows(p: Party, mine: Array) -> Share:
 async def _gram(p: Party, mine: Array) -> Share:
     held = await hold(p, shared_rows(p, mine))
     gram = await hold_gram(p, held, mine, [mine.shape[0]] * len(p.owners), G_SCALE)
-    return p.public(gram.opened) + gram.mask
+    return gram.share
 
 
 def _gram_twin(parts: tuple[Array, ...]) -> Array:
