@@ -7,7 +7,7 @@ helper's, but every share of every part is at hand, to be looked at or altered.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from types import coroutine
@@ -271,7 +271,7 @@ def record(case: Case, draws: Draws, bump: Bump | None = None) -> Recording:
     def factory(p: Party) -> Any:
         diary = diaries[p.name]
         party = _NotingParty(case, p.name, dealer, draws, diary)
-        return _watched(case.program(party), diary)
+        return _watched(lambda: case.program(party), diary)
 
     plan = case.plan
     with refusals(f"a run with {case.n} owners"):
@@ -286,8 +286,8 @@ def record(case: Case, draws: Draws, bump: Bump | None = None) -> Recording:
 
 
 @coroutine
-def _watched(program: Any, diary: _Diary) -> Generator[Round, Any, Any]:
-    answer: Any = None
+def _watched(start: Callable[[], Any], diary: _Diary) -> Generator[Round, Any, Any]:
+    program, answer = start(), None  # made here: where another owner fails first, it never is
     while True:
         try:
             one = program.send(answer)
