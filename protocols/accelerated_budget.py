@@ -109,10 +109,11 @@ def _limit(
             gradient, penalty = MOST_ERROR * mean, l2 * limit
         else:
             gradient = MOST_ERROR * mean * math.sqrt(columns) * 2.0**series.doublings
-            penalty = tied * limit / rate if l2 else 0.0
+            penalty = tied * limit * series.bound if l2 else 0.0
         step = _SLACK * (1 + momentum) * rate * (gradient + penalty)
         carried = step / (1 - momentum)
-        product = 2 * tied * limit * 2.0 ** (PENALTY_SCALE + PENALISED_SCALE)
+        stretch = 2 * max(1.0, rate * series.bound) if series else 2.0
+        product = stretch * tied * limit * 2.0 ** (PENALTY_SCALE + PENALISED_SCALE)
         fits = product < 2.0**62 or not (series and l2)
         if limit + step + carried < 2.0 ** (62 - w) and fits:
             return limit

@@ -102,7 +102,8 @@ async def _train_accelerated(
     every, penalty = Rows.of(np.arange(x.shape[0], dtype=np.int64)), None
     if how.series is not None:
         p.stage("Hessian")
-        gradient, penalty = await precondition(p, held, gradient, how.series, 1 + how.momentum, how.bits.rows)
+        stretch = (1 + how.momentum) * how.rate * how.series.bound  # l2 P / bound, as a step takes it off v
+        gradient, penalty = await precondition(p, held, gradient, how.series, stretch, how.bits.rows)
     p.stage("training", 0, iterations)
     prepared = Prepared(take_rows(held, every), take_rows(gradient, every), penalty)
     w, seen = await accelerate(p, prepared, y, iterations, how)

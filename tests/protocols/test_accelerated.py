@@ -116,11 +116,12 @@ def check(own: Any, how: Any, limit: float, seed: int = 0) -> Any:
     st.integers(1, 6),
     st.sampled_from([0.0, 0.001, 0.03, 1.0]),
     st.sampled_from([0.0, 0.5, 0.8, 0.9]),
+    st.sampled_from([0.2, 0.6, 1.0]),
     st.integers(0, 1000),
 )
-def test_as_the_twin(solver: str, n: int, features: int, l2: float, momentum: float, seed: int) -> None:
+def test_as_the_twin(solver: str, n: int, features: int, l2: float, momentum: float, part: float, seed: int) -> None:
     tables = made_up([25 + 7 * k for k in range(n)], features, seed, steep=0.5)
-    rate = automatic_rate(solver, features, l2)
+    rate = part * automatic_rate(solver, features, l2)
     own, how = job(tables, solver=solver, iterations=12, momentum=dyadic(momentum), learning_rate=rate, l2=l2)
     outcome = check(own, how, 1e-4, seed)
     training = [one for one in outcome.plan.rounds if one.stage == "training"]
