@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks import contenders, machine, ours
+from benchmarks import aggregation, contenders, machine, ours
 from benchmarks.environments import ENVIRONMENTS, python_of, set_up
 from benchmarks.jobs import JOBS, ROOT, Arrays, Job, arrays_of, write_scenario
 from benchmarks.micro_programs import MICROS
@@ -22,7 +22,7 @@ from benchmarks.results import Micro, Results, Training, read
 
 FOLDER = ROOT / "build" / "bench"
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
-PARTS = ("training", "micro", "report")
+PARTS = ("training", "micro", "sums", "report")
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,8 @@ def main() -> None:
             _trainings(results, effort)
         if given.only in (None, "micro"):
             _micros(results, effort)
+        if given.only in (None, "sums"):
+            _sums(results, effort)
         results.machine["load averages"] = f"{before} before, {machine.load()} after"
         results.machine["took"] = f"{(time.monotonic() - _started) / 60:.0f} minutes"
         results.write(kept)
@@ -151,6 +153,15 @@ def _micros(results: Results, effort: Effort) -> None:
         for contender, python in _ready(results, operation.key, effort, results.micros, Micro):
             results.micros.append(contenders.micro(contender, operation, python, FOLDER / "peer", effort.peers))
             _say_micro(results.micros[-1])
+
+
+def _sums(results: Results, effort: Effort) -> None:
+    _say("secure aggregation")
+    failure = {e.key: peer.failure for e, peer in zip(ENVIRONMENTS, results.peers, strict=True)}["flower"]
+    python = None if failure else python_of(FOLDER, "flower")
+    results.sums = aggregation.compare(python, f"could not be set up: {failure}", 1 if effort.quick else 3)
+    for one in results.sums:
+        _say(f"  {one.who}{', signed' if one.signed else ''}, {one.note}: {one.failure or f'{one.seconds:.2f} s'}")
 
 
 def _ready(

@@ -102,6 +102,28 @@ class Floor:
 
 
 @dataclass(frozen=True)
+class SumRound:
+    """One round of secure aggregation.
+
+    Args:
+        note: how many neighbours, and whose choice that is.
+        signed: whether it withstands a server that lies.
+        seconds: processor time of all clients and the server.
+        up, down: bytes that a client sends and receives, in the mean.
+        error: the largest error of the mean.
+    """
+
+    who: str
+    note: str
+    signed: bool = False
+    seconds: float | None = None
+    up: float | None = None
+    down: float | None = None
+    error: float | None = None
+    failure: str = ""
+
+
+@dataclass(frozen=True)
 class Peer:
     """Whether a peer could be set up: its versions, or why not."""
 
@@ -122,6 +144,7 @@ class Results:
     trainings: list[Training] = field(default_factory=list)
     micros: list[Micro] = field(default_factory=list)
     floors: list[Floor] = field(default_factory=list)
+    sums: list[SumRound] = field(default_factory=list)
 
     def write(self, path: Path) -> None:
         """Keep them."""
@@ -140,6 +163,7 @@ def read(path: Path) -> Results:
         [Training(**_tuples(one)) for one in data["trainings"]],
         [Micro(**_tuples(one)) for one in data["micros"]],
         [Floor(**_tuples(one)) for one in data["floors"]],
+        [SumRound(**one) for one in data.get("sums", [])],
     )
 
 

@@ -38,8 +38,8 @@ class StarOutcome:
         failed: client -> what it failed with; a client that merely waits at the end is in neither.
         refused: client -> what was wrong with a message of it that the server did not take; it counts as dropped.
         sent, received: client -> bytes of its messages; those that it sent, whether or not they came.
-        server_seconds: the server's computation.
-        client_seconds: each client's computation.
+        server_seconds: the server's computation, processor time.
+        client_seconds: each client's computation, likewise.
     """
 
     result: Any = None
@@ -58,13 +58,13 @@ def run_star(
     """Run a server's program with its clients'; a dropped client is one whose message the tap does not deliver."""
     run = _Star(clients, tap or (lambda message: message.body))
     out = run.outcome
-    started = time.perf_counter()
+    started = time.thread_time()
     try:
         gather = server.send(None)  # type: ignore[arg-type]  # a coroutine is started with None
         while True:
-            out.server_seconds += time.perf_counter() - started
+            out.server_seconds += time.thread_time() - started
             answered = run.stage(gather)
-            started = time.perf_counter()
+            started = time.thread_time()
             if len(answered) < gather.quorum:
                 raise TooFewError(
                     f"{len(answered)} clients answered in stage '{gather.label}', and {gather.quorum} are needed",
@@ -78,7 +78,7 @@ def run_star(
     finally:
         server.close()
         run.close()
-    out.server_seconds += time.perf_counter() - started
+    out.server_seconds += time.thread_time() - started
     return out
 
 
@@ -113,7 +113,7 @@ class _Star:
             program.close()
 
     def _resume(self, i: int, body: bytes | None) -> None:
-        started = time.perf_counter()
+        started = time.thread_time()
         try:
             if body is None:
                 if i not in self._waiting:
@@ -130,7 +130,7 @@ class _Star:
         except BeaverlodgeError as error:
             self.outcome.failed[i] = error
         seconds = self.outcome.client_seconds
-        seconds[i] = seconds.get(i, 0.0) + time.perf_counter() - started
+        seconds[i] = seconds.get(i, 0.0) + time.thread_time() - started
 
     def _deliver(self, i: int, gather: Gather) -> None:
         """Let the server take the message that client i waits with, if it is one of this stage."""
@@ -141,7 +141,7 @@ class _Star:
         body = self._tap(StarMessage(i, True, exchange.label, exchange.send))
         if body is None or exchange.label != gather.label:
             return
-        started = time.perf_counter()
+        started = time.thread_time()
         try:
             if len(body) > gather.limit:
                 raise ProtocolError(f"client {i} sent {len(body)} bytes where {gather.limit} are the most")
@@ -149,4 +149,4 @@ class _Star:
             self._answered.add(i)
         except ProtocolError as error:
             self.outcome.refused[i] = error
-        self.outcome.server_seconds += time.perf_counter() - started
+        self.outcome.server_seconds += time.thread_time() - started

@@ -1,0 +1,146 @@
+"""Secure aggregation beside Flower's SecAgg+: the same clients, vectors and drop-outs, everything in one process.
+
+Ours runs in lockstep with the messages of a real round; neither side's time has a network in it. Processor time
+is compared.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.results import SumRound
+from mpc.agree import Signer
+from mpc.ghost import Array
+from mpc.prg import derive, os_entropy
+from mpc.star_lockstep import StarMessage, run_star
+from mpc.wire import HEADER_BYTES
+from protocols.aggregation.bounds import choose_bounds
+from protocols.aggregation.client import aggregation_client
+from protocols.aggregation.messages import MASKED, stages
+from protocols.aggregation.quantise import Coding, coding, decode, encode
+from protocols.aggregation.server import aggregation_server
+from protocols.aggregation.settings import Occasion, Settings, Trust, settings_of
+
+CLIENTS, VALUES, DROPPED = 100, 10_000, 10
+RANGE, LEVELS = 8.0, 4_194_304  # Flower's clipping and quantisation range
+PROGRAM = Path(__file__).resolve().parent / "peers" / "flower_round.py"
+_SLOWEST = 300.0
+_TRIES = 5
+
+
+def compare(flower: Path | None, failure: str, repeats: int) -> list[SumRound]:
+    """Us and Flower, in turns: with Flower's usual 10 neighbours, and with those that our bounds give."""
+    weak = choose_bounds(CLIENTS, neighbours=10, threshold=7)
+    semi, lying = choose_bounds(CLIENTS), choose_bounds(CLIENTS, malicious=True)
+    weak_signed = choose_bounds(CLIENTS, malicious=True, neighbours=10, threshold=6)
+    cases = (
+        ("10 neighbours, below our bounds", weak, weak_signed),
+        (f"{semi.neighbours} neighbours, our bounds for a server that follows the protocol", semi, None),
+        (f"{lying.neighbours} holders, our bounds for a lying server", None, lying),
+    )
+    found = []
+    for note, plain, signed in cases:
+        bounds = plain or signed
+        assert bounds is not None
+        shares = bounds.neighbours + 1 + bounds.neighbours % 2  # its own one too, and an odd number
+        runs: dict[str, list[SumRound]] = {}
+        for _ in range(repeats):
+            if flower is None:
+                runs.setdefault("f", []).append(SumRound("Flower SecAgg+", note, failure=failure))
+            else:
+                runs.setdefault("f", []).append(theirs(flower, shares, bounds.threshold, note))
+            for key, one in (("p", plain), ("s", signed)):
+                if one is not None:
+                    settings = settings_of(one, VALUES, _coding().bits, 50)
+                    runs.setdefault(key, []).append(_finished(settings, note))
+        found += [_median(one) for one in runs.values()]
+    return found
+
+
+def ours(settings: Settings, note: str) -> SumRound:
+    """One round of ours."""
+    vectors = _vectors()
+    how = _coding()
+    signers = [Signer(derive(bytes(32), f"signer {i}")) for i in range(CLIENTS)] if settings.malicious else []
+    public = [signer.public for signer in signers]
+    occasion = Occasion(os_entropy("session"), 1, 1)
+
+    def tap(message: StarMessage) -> bytes | None:
+        if message.client < DROPPED and message.label == MASKED:
+            return None
+        return message.body
+
+    began = time.process_time()
+    clients = {}
+    for i in range(CLIENTS):
+        numbers, _ = encode(vectors[i], how, "clip")
+        trust = Trust(signers[i], public) if signers else None
+        journal = partial(_note, {})
+        clients[i] = partial(aggregation_client, i, settings, occasion, numbers, os_entropy, journal, trust)
+    outcome = run_star(aggregation_server(settings, occasion, os_entropy), clients, tap)
+    if outcome.error is not None:
+        return SumRound("beaverlodge", note, signed=settings.malicious, failure=str(outcome.error))
+    done = outcome.result
+    mean = decode(done.total, how, len(done.survivors)) / how.scale / len(done.survivors)
+    seconds = time.process_time() - began
+    expected = np.mean([vectors[i] for i in done.survivors], axis=0)
+    alive = [i for i in range(CLIENTS) if i >= DROPPED]
+    headers = len(stages(settings.malicious)) * HEADER_BYTES
+    return SumRound(
+        "beaverlodge",
+        note,
+        signed=settings.malicious,
+        seconds=seconds,
+        up=statistics.mean(outcome.sent[i] for i in alive) + headers,
+        down=statistics.mean(outcome.received[i] for i in alive) + headers,
+        error=float(np.max(np.abs(mean - expected))),
+    )
+
+
+def _finished(settings: Settings, note: str) -> SumRound:
+    """A round that finds its shares: below our bounds, not every one does."""
+    rounds = [ours(settings, note)]
+    while rounds[-1].failure and len(rounds) < _TRIES:
+        rounds.append(ours(settings, note))
+    return rounds[-1]
+
+
+def theirs(python: Path, shares: int, threshold: int, note: str) -> SumRound:
+    """One round of Flower's."""
+    words = [str(word) for word in (python, PROGRAM, CLIENTS, VALUES, shares, threshold, DROPPED)]
+    try:
+        ran = subprocess.run(words, capture_output=True, text=True, timeout=_SLOWEST)
+    except subprocess.TimeoutExpired:
+        return SumRound("Flower SecAgg+", note, failure=f"not done in {_SLOWEST:.0f} s")
+    if ran.returncode:
+        return SumRound("Flower SecAgg+", note, failure=ran.stderr.strip().splitlines()[-1][:200])
+    said = json.loads(ran.stdout.strip().splitlines()[-1])
+    return SumRound(
+        "Flower SecAgg+", note, seconds=said["seconds"], up=said["up"], down=said["down"], error=said["error"]
+    )
+
+
+def _vectors() -> list[Array]:
+    """The same as Flower's program makes."""
+    rng = np.random.default_rng(1)
+    return [rng.uniform(-1, 1, VALUES).astype(np.float32) for _ in range(CLIENTS)]
+
+
+def _coding() -> Coding:
+    return coding(-RANGE, RANGE, LEVELS / (2 * RANGE), CLIENTS)
+
+
+def _note(kept: dict[int, bytes], number: int, digest: bytes) -> None:
+    kept[number] = digest
+
+
+def _median(runs: list[SumRound]) -> SumRound:
+    measured = [one for one in runs if not one.failure and one.seconds is not None]
+    return sorted(measured, key=lambda one: one.seconds or 0.0)[len(measured) // 2] if measured else runs[0]
