@@ -30,7 +30,7 @@ from protocols.aggregation.settings import Occasion, Settings, Trust, settings_o
 
 CLIENTS, VALUES, DROPPED = 100, 10_000, 10
 RANGE, LEVELS = 8.0, 4_194_304  # Flower's clipping and quantisation range
-PROGRAM = Path(__file__).resolve().parent / "peers" / "flower_round.py"
+PROGRAM = Path(__file__).resolve().parent / "peers" / "flower_party.py"
 _SLOWEST = 300.0
 _TRIES = 5
 
@@ -120,7 +120,8 @@ def theirs(python: Path, shares: int, threshold: int, note: str) -> SumRound:
     except subprocess.TimeoutExpired:
         return SumRound("Flower SecAgg+", note, failure=f"not done in {_SLOWEST:.0f} s")
     if ran.returncode:
-        return SumRound("Flower SecAgg+", note, failure=ran.stderr.strip().splitlines()[-1][:200])
+        last = [f"exit code {ran.returncode}", *ran.stderr.strip().splitlines()][-1]
+        return SumRound("Flower SecAgg+", note, failure=last[:200])
     said = json.loads(ran.stdout.strip().splitlines()[-1])
     return SumRound(
         "Flower SecAgg+", note, seconds=said["seconds"], up=said["up"], down=said["down"], error=said["error"]

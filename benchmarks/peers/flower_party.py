@@ -1,6 +1,6 @@
 """One round of Flower's SecAgg+ in one process, in Flower's own environment: prints what it took as JSON.
 
-    python flower_round.py CLIENTS VALUES SHARES THRESHOLD DROPPED
+    python flower_party.py CLIENTS VALUES SHARES THRESHOLD DROPPED
 
 Flower's workflow and its client modifier run as they are; in place of the network stands a loop that hands each
 message to its client. The dropped clients vanish after they gave shares: where they vanish earlier, Flower ends in a

@@ -1,0 +1,49 @@
+"""SIGKILL to a client, to a host of clients, and to the server, at every stage of a secure sum."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from protocols.aggregation.messages import stages
+from tests.run.command import Running, record
+from tests.run.sums import expected, write_sums
+from tests.soak.sweeps import Tell, chosen
+
+pytestmark = pytest.mark.soak
+
+MODES = ("semi-honest", "malicious")
+CASES = [
+    (server, stage, victim)
+    for server in MODES
+    for stage in ("joining", *stages(server == "malicious"))
+    for victim in ("c3", "clients_1", "server")
+]
+
+
+@pytest.mark.parametrize(("server", "stage", "victim"), chosen("sums killed", CASES), ids=str)
+def test_a_kill_in_every_stage(tmp_path: Path, server: str, stage: str, victim: str, tell: Tell) -> None:
+    """The exact sum of a stated set, or a clean failure: never a hang, a traceback or a wrong sum."""
+    run = Running("run", write_sums(tmp_path, task=f'server = "{server}"', deadline=20.0), "--out", tmp_path / "record")
+    run.wait_for(lambda: victim in run.parties(), f"a process of {victim}")
+    run.hear(rf"(.*\n)*server: {stage} ")
+    run.party(victim).send_signal(signal.SIGKILL)
+    ended = run.end()
+    found = record(tmp_path / "record")
+    assert "Traceback" not in ended.err
+    if ended.code == 0:
+        gone = [3] if "c3" in found["sums"]["left_out"] else []
+        assert set(found["sums"]["left_out"]) <= {"c3"}
+        assert found["sums"]["columns"] == expected(*gone)
+        outcome = "summed"
+    elif victim == "server":
+        assert (ended.code, found["error"]["code"]) == (4, "peer-lost")
+        assert "server was killed" in ended.err
+        outcome = "said_that_the_server_was_killed"
+    else:
+        assert (ended.code, found["error"]["code"]) == (7, "too-few")
+        outcome = "too_few"
+    assert "sums" not in found or ended.code == 0
+    tell(f"SIGKILL in a secure sum ({server})", tried=1, **{outcome: 1}, slowest_end_in_seconds=ended.seconds)

@@ -1,0 +1,49 @@
+"""The benchmark of secure aggregation: ours runs and is right, Flower's absence is a result, both are told."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import aggregation
+from benchmarks.report import report
+from benchmarks.results import Results, SumRound, read
+from protocols.aggregation.bounds import choose_bounds
+from protocols.aggregation.settings import settings_of
+
+
+@pytest.mark.parametrize("malicious", [False, True])
+def test_our_round_is_right(monkeypatch: pytest.MonkeyPatch, malicious: bool) -> None:
+    for name, value in (("CLIENTS", 12), ("VALUES", 100), ("DROPPED", 1)):
+        monkeypatch.setattr(aggregation, name, value)
+    how = aggregation._coding()
+    settings = settings_of(choose_bounds(12, malicious=malicious), 100, how.bits, 6)
+    one = aggregation.ours(settings, "small")
+    assert not one.failure
+    assert one.error is not None
+    assert one.error < 4e-6  # half of Flower's quantisation step, and float32's rounding
+    assert one.up is not None
+    assert one.up > settings.vector_bytes
+
+
+def test_a_round_that_cannot_run_says_why() -> None:
+    one = aggregation.theirs(Path(sys.executable), 11, 7, "note")  # an interpreter without Flower
+    assert "flwr" in one.failure
+    assert aggregation._median([one]) is one
+
+
+def test_the_report_compares(tmp_path: Path) -> None:
+    results = Results()
+    results.sums = [
+        SumRound("Flower SecAgg+", "10 neighbours", seconds=4.0, up=88_000.0, down=12_000.0, error=1e-6),
+        SumRound("beaverlodge", "10 neighbours", seconds=0.2, up=38_000.0, down=2_000.0, error=1e-6),
+        SumRound("beaverlodge", "10 neighbours", signed=True, failure="too few shares"),
+    ]
+    results.write(tmp_path / "results.json")
+    again = read(tmp_path / "results.json")
+    assert again.sums == results.sums
+    text = report(again)
+    assert "| beaverlodge; 10 neighbours | 0.20 | 20.0 | 38.0 kB |" in text
+    assert "too few shares" in text
