@@ -287,7 +287,10 @@ class VirtualNetwork:
         one, other = ends
 
         def connect() -> None:
-            if self._seats[one].gone or self._seats[other].gone:
+            left = [name for name in ends if not self._seats[name].gone]
+            if len(left) < 2:  # who did not notice that the connection broke hears no heartbeat any more
+                for name in left:
+                    self._seats[name].inbox.append(Disconnected(other if name == one else one))
                 return
             line.up = line.begun = True
             line.arrives.clear()

@@ -67,4 +67,4 @@ def test_a_difference_tells_neither_where_nor_which(owners: int) -> None:
 def test_cost_and_faults() -> None:
     packed, word = DIGEST_BITS // 8, 8
     check_cost(tried, [BITS], owners=(2,), rounds=2, bytes=packed + word, dealt=DIGEST_BITS * word)
-    check_faults(tried, [BITS], owners=2, every=3, several=0)
+    check_faults(tried, [BITS], owners=2, every=3)

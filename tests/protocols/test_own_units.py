@@ -55,7 +55,7 @@ def test_view() -> None:
 
 
 def test_faults() -> None:
-    check_faults(in_own_units, UNITS, owners=2, every=5, several=0)
+    check_faults(in_own_units, UNITS, owners=2, every=5)
 
 
 def test_every_edge_is_cut_within_a_unit() -> None:

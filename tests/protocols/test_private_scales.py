@@ -52,7 +52,7 @@ def test_comparison_in_a_wide_ring() -> None:
     folds = lanes * 3 * (4 + 2 + 1 + 1 + 1 + 1)
     tree = EXACT["count"] * 3 * (4 + 2 + 1)
     check_cost(is_below, [WIDE], rounds=10, bytes=2 * 64 + folds + tree)
-    check_faults(is_below, [WIDE], owners=2, every=15, several=0)
+    check_faults(is_below, [WIDE], owners=2, every=15)
 
 
 @pytest.mark.parametrize("owners", [2, 3])

@@ -122,6 +122,24 @@ def test_a_break_loses_what_is_under_way_and_what_the_listener_sends_while_it_la
     assert texts(ends["a"]) == (["up"] if unnoticed else ["down", "up"])
 
 
+def test_who_did_not_notice_a_break_learns_of_it_when_the_peer_does_not_come_back() -> None:
+    def cut(sent: Sent, net: Wires) -> bool:
+        net.cut("a", "b", 1.0, unnoticed_by="a")
+        return True
+
+    net = VirtualNetwork(("a", "b"), Doer(cut), HORIZON)
+
+    def a() -> Any:
+        end = net.end_of("a")
+        end.poll(1)
+        end.send("b", frame(0))
+        return log(net, "a", 3)
+
+    ends = net.run({"a": a, "b": lambda: log(net, "b", 0.5)})
+    assert texts(ends["b"]) == ["up", "down"]
+    assert ends["a"].value == [(pytest.approx(1.001, abs=0.01), "down")]
+
+
 def test_the_side_that_dials_keeps_its_frames_while_there_is_no_connection() -> None:
     def cut(sent: Sent, net: Wires) -> bool:
         if sent.number == 0:
