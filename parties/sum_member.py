@@ -12,7 +12,7 @@ from logging import Logger
 from pathlib import Path
 from typing import Any
 
-from mpc.errors import BeaverlodgeError
+from mpc.errors import BeaverlodgeError, PeerLostError
 from parties.supervisor import Lifeline, Reporter, die_with_parent
 
 LINGER = 1.0
@@ -28,7 +28,6 @@ def main() -> int:
     from parties.bugs import as_error
     from parties.logs import open_log
     from parties.sum_scenario import SumScenario, load_any
-    from parties.take_part import first_hand
 
     log = open_log(Path(order["out"]), order["name"])
     try:
@@ -39,7 +38,7 @@ def main() -> int:
     except Exception as problem:
         error = as_error(problem)
         log.error("%s", error)
-        reporter.failed(error, first_hand=first_hand(error))
+        reporter.failed(error, first_hand=error.told_by is None and not isinstance(error, PeerLostError))
         return error.exit_code
     reporter.done(result)
     logging.shutdown()

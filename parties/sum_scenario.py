@@ -94,6 +94,11 @@ class SumScenario(BaseModel):
         return (*self.own_process, *self.hosted)
 
     @property
+    def count(self) -> int:
+        """How many clients there are."""
+        return len(self.own_process) + (self.clients.count if self.clients is not None else 0)
+
+    @property
     def bounds(self) -> Bounds:
         """Neighbours and threshold for the stated rates.
 
@@ -102,7 +107,7 @@ class SumScenario(BaseModel):
         """
         task = self.task
         return choose_bounds(
-            len(self.client_names),
+            self.count,
             corrupt=task.corrupt,
             dropout=task.dropout,
             malicious=task.server == "malicious",
@@ -113,7 +118,7 @@ class SumScenario(BaseModel):
     @property
     def min_cohort(self) -> int:
         """For fewer clients nothing is opened: what the scenario says, or more than half of all."""
-        return self.task.min_cohort or max(3, len(self.client_names) // 2 + 1)
+        return self.task.min_cohort or max(3, self.count // 2 + 1)
 
     @property
     def entries(self) -> tuple[tuple[str, str], ...]:
@@ -128,7 +133,7 @@ class SumScenario(BaseModel):
         task, scale = self.task, 10**self.task.decimals
         low, high = math.ceil(task.range[0] * scale), math.floor(task.range[1] * scale)
         most = task.most_rows
-        return Coding(min(0, low * most), max(most, high * most), scale, len(self.client_names))
+        return Coding(min(0, low * most), max(most, high * most), scale, self.count)
 
     @property
     def settings(self) -> Settings:
@@ -141,7 +146,7 @@ class SumScenario(BaseModel):
         agreed = {
             "version": VERSION,
             "name": self.name,
-            "clients": self.client_names,
+            "clients": [*self.own_process, self.clients.count if self.clients is not None else 0],
             "task": self.task.model_dump(mode="json"),
         }
         return hashlib.sha256(json.dumps(agreed, sort_keys=True).encode()).hexdigest()
@@ -212,9 +217,8 @@ def _check(scenario: SumScenario, problems: list[Problem]) -> None:
         problems.append(Problem("[task] columns lists a column more than once", "list each once"))
     if not task.range[0] < task.range[1]:
         problems.append(Problem("[task] range is empty", "give the smallest value first, then the largest"))
-    clients_there = len(scenario.client_names)
-    if scenario.min_cohort > clients_there:
-        message = f"[task] min_cohort is {scenario.min_cohort}, and there are {clients_there} clients"
+    if scenario.min_cohort > scenario.count:
+        message = f"[task] min_cohort is {scenario.min_cohort}, and there are {scenario.count} clients"
         problems.append(Problem(message))
     bits = scenario.coding.bits
     if bits > _MOST_BITS:

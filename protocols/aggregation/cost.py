@@ -120,7 +120,7 @@ def server_seconds(s: Settings, dropped: int) -> float:
     streams = (s.clients - dropped) + dropped * pairs
     seconds = s.clients * (s.length * _PACK_VALUE + len(m.stages(s.malicious)) * 2 * _TAKING)
     seconds += streams * s.length * word * _MASK_BYTE + dropped * pairs * _AGREEMENT
-    return _START + seconds + s.clients * s.neighbours * 10 * _MICRO
+    return _START + seconds + s.clients * s.neighbours * 8 * _MICRO
 
 
 def replayed(s: Settings, done: Aggregated) -> dict[int, Traffic]:
