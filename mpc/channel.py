@@ -30,6 +30,7 @@ Say = Callable[[str], None]
 Look = Callable[[str, Any], Any]
 
 _NOTICE_SECONDS = 5.0
+_ATTENDING_SECONDS = 0.005
 LEAVE = "bye"
 """The label of a party's last frame."""
 
@@ -163,6 +164,11 @@ class Channel:
     def rekey(self, peer: str, key: bytes) -> None:
         """Use the session's key with a peer from now on."""
         self._handle(peer, self._links[peer].rekey(key))
+
+    def attend(self, done: Callable[[], bool]) -> None:
+        """Look after the links until something else is done: handshakes are answered, and who gives up is heard."""
+        while not done():
+            self._step(self._network.now() + _ATTENDING_SECONDS)
 
     def introduce(self, about: Mapping[str, Any]) -> None:
         """What a peer's doctor is told if it asks who is here."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from logging import Logger
-from typing import Any
+from typing import Any, TypeVar
 
 from mpc.channel import Channel, Limits
 from mpc.errors import BeaverlodgeError, InternalError, InterruptedRun, PeerLostError
@@ -35,6 +37,8 @@ from protocols.training_form import constants_digest
 from protocols.training_job import training_job
 from protocols.training_settings import Trained
 from protocols.vertical_job import vertical_job
+
+T = TypeVar("T")
 
 LOOPBACK_PATIENCE = 3.0
 PATIENCE = 30.0
@@ -120,7 +124,7 @@ def _play(
 ) -> dict[str, Any]:
     owner = scenario.parties[me].role == "owner"
     trace.stage("data", 0, 0)
-    table = (own.table or load_owner_table(scenario, me)) if owner else None
+    table = (own.table or _beside(channel, lambda: load_owner_table(scenario, me))) if owner else None
     _tell_notes(table, reporter, log)
     trace.stage("connecting", 0, 0)
     entropy = _entropy(scenario, me, reporter, log)
@@ -184,6 +188,21 @@ def _extent(scenario: Scenario, agreement: Agreement) -> tuple[list[tuple[int, i
     if agreement.split is not None:
         return rows[:1], agreement.split.count
     return rows, len(agreement.columns)
+
+
+def _beside(channel: Channel, work: Callable[[], T]) -> T:
+    """Do what may take long in a thread of its own; peers' handshakes would time out if nobody answered meanwhile."""
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as problem:
+            future.set_exception(problem)
+
+    threading.Thread(target=run, daemon=True).start()  # if a peer gives up, its end is not waited for
+    channel.attend(future.done)
+    return future.result()
 
 
 @contextmanager

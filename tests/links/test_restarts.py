@@ -11,7 +11,7 @@ import pytest
 
 from mpc.channel import Channel, Limits
 from mpc.errors import PeerLostError
-from mpc.network import Unshaken
+from mpc.network import Connected, Unshaken
 from mpc.session import Link
 from mpc.trace import Trace
 from mpc.transport import Identity, Transport, new_identity
@@ -157,3 +157,22 @@ def test_a_listener_that_is_no_party_is_dialled_again_and_again() -> None:
                             assert event is None and time.monotonic() < end
         finally:
             transport.close(0)
+
+
+def test_a_handshake_is_answered_while_something_else_is_done() -> None:
+    """Such as the reading of much data."""
+    keys = {name: new_identity() for name in "ab"}
+    a = Party("a", keys["a"], keys["b"])
+    b = Party("b", keys["b"], keys["a"], str(a.transport.endpoint))
+    met: list[bool] = []
+
+    def dial() -> None:
+        end = time.monotonic() + LONG
+        while time.monotonic() < end and b.transport.poll(1) != Connected("a"):
+            pass
+        met.append(True)
+
+    with closing(a, b):
+        ends = at_once({"a": lambda: a.channel.attend(lambda: bool(met)), "b": dial})
+    assert [end.error for end in ends.values()] == [None, None] and met == [True]
+    assert a.said == [] and b.said == []
