@@ -278,7 +278,7 @@ OURS = {
         1 + 3 * WORD,
         6 * WORD,
         {"m": 3},
-        view_sizes={"m": 64},
+        view_sizes={"m": 800},
     ),
     "as numbers": Spoken(
         as_numbers,
@@ -300,6 +300,7 @@ OURS = {
         2 * WORD + 6 * 4 + 6 * 2 + 6 * 1 * 3 + 4 + 1 + 2 * WORD,
         2 * WORD + 4 * 4 + 4 * 2 + 4 * 1 * 3 + 2 + 4 * WORD,
         {"m": 2},
+        view_sizes={"m": 400},
     ),
     "maximum": Spoken(
         maximum,
@@ -310,6 +311,7 @@ OURS = {
         2 * WORD + 6 * 4 + 6 * 2 + 6 * 1 * 3 + 4 + 1 + 2 * WORD,
         2 * WORD + 4 * 4 + 4 * 2 + 4 * 1 * 3 + 2 + 4 * WORD,
         {"m": 2},
+        view_sizes={"m": 400},
     ),
     "greater": Spoken(
         _greater,
