@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import zmq
 
-from mpc.errors import UsageError
+from mpc.errors import PeerLostError, UsageError
 from mpc.session import Frame
 from mpc.star_client import StarClient
 from mpc.transport import Identity, frame_parts
@@ -122,7 +122,8 @@ class ClientHost:
         self._poller.unregister(one.socket)
         del self._by_socket[one.socket]
         # What a client that fails still has to say is one small frame; one that vanishes says nothing.
-        one.socket.close(0 if one.client.vanished else _LAST_WORDS_MS)
+        nobody_hears = one.client.vanished or isinstance(one.client.failure, PeerLostError)
+        one.socket.close(0 if nobody_hears else _LAST_WORDS_MS)
 
     def _send(self, one: Hosted, frames: list[Frame]) -> None:
         for each in frames:

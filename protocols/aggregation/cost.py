@@ -23,8 +23,9 @@ _MASK_BYTE = 0.35e-9  # AES-CTR and adding, in the cache
 _PACK_VALUE = 2.2e-9
 _STAGE = 150 * _MICRO  # a stage's fixed work at a client
 _SHARING = 9e-9  # a limb-share and coefficient of Horner's rule
-_TAKING = 60 * _MICRO  # a frame at the server
-_START = 0.008  # what the server does once, at the first round
+_TAKING = 40 * _MICRO  # a frame at the server
+_RECEIVED_BYTE = 1e-9
+_START = 0.012  # what the server does once, at the first round
 
 
 @dataclass(frozen=True)
@@ -113,12 +114,14 @@ def client_seconds(s: Settings) -> float:
     return seconds
 
 
-def server_seconds(s: Settings, dropped: int) -> float:
-    """The server's computation in a round in which so many drop out after giving shares."""
+def server_seconds(s: Settings, dropped: int, *, network: bool = True) -> float:
+    """The server's computation in a round in which so many drop out after giving shares; in lockstep, without frames."""
     word = 4 if s.bits <= 32 else 8
     pairs = 2 * s.neighbours if s.malicious else s.neighbours
     streams = (s.clients - dropped) + dropped * pairs
-    seconds = s.clients * (s.length * _PACK_VALUE + len(m.stages(s.malicious)) * 2 * _TAKING)
+    seconds = s.clients * s.length * _PACK_VALUE
+    if network:
+        seconds += s.clients * (len(m.stages(s.malicious)) * 2 * _TAKING + s.vector_bytes * _RECEIVED_BYTE)
     seconds += streams * s.length * word * _MASK_BYTE + dropped * pairs * _AGREEMENT
     return _START + seconds + s.clients * s.neighbours * 8 * _MICRO
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from mpc.errors import TooFewError
 from mpc.prg import insecure_entropy
+from mpc.star import ServerProgram
 from mpc.star_client import StarClient
 from mpc.star_server import StarLimits, StarServer
 from mpc.star_sockets import ClientHost
@@ -181,6 +182,62 @@ def test_a_client_of_another_scenario_is_refused_and_told() -> None:
     assert server.join() == frozenset(range(N)) - {1}
     check_exact(one_round(server))
     assert "the server stopped (disagreement)" in str(clients[1].failure)
+
+
+@pytest.mark.parametrize("stage", m.stages(False))
+def test_every_client_may_vanish_in_every_stage(stage: str) -> None:
+    for i in range(N):
+        done, _, network = in_virtual_time(no_fault, {i: stage})
+        check_exact(done)
+        assert set(done.survivors) == set(range(N)) - ({i} if stage != m.UNMASK else set())
+        assert network.time < 3
+
+
+@pytest.mark.parametrize("stage", ["joining", *m.stages(False)])
+def test_clients_of_a_server_that_dies_end_by_themselves(stage: str) -> None:
+    """Over sockets: the server answers until a stage, and is gone then; nobody waits without end."""
+    identity, identities = new_identity(), [new_identity() for _ in range(N)]
+    names = [f"c{i}" for i in range(N)]
+    allowed = {name: one.public for name, one in zip(names, identities, strict=True)}
+    transport = Transport(identity, allowed, "tcp://127.0.0.1:*")
+    assert transport.endpoint is not None
+    clients = star_clients()
+    pairs = dict(zip(names, zip(clients, identities, strict=True), strict=True))
+    host = ClientHost(transport.endpoint, identity.public, pairs, 1.0, lambda *_: None)
+    thread = threading.Thread(target=host.run)
+    thread.start()
+    server = served(transport)
+    try:
+        if stage != "joining":
+            server.join()
+            with pytest.raises(_Dies):
+                server.run(_dying(stage), b"s" * 32, 1, 1)
+    finally:
+        transport.close(0)
+        thread.join(60)
+        host.close(0)
+    assert not thread.is_alive()
+    assert all("the server was silent for 1 s" in str(client.failure) for client in clients)
+
+
+class _Dies(Exception):
+    """The server's process is killed."""
+
+
+def _dying(stage: str) -> ServerProgram:
+    async def program() -> None:
+        real = aggregation_server(SETTINGS, Occasion(b"s" * 32, 1, 1), insecure_entropy(5, "server"))
+        answered: frozenset[int] | None = None
+        try:
+            while True:
+                gather = real.send(answered)
+                if gather.label == stage:
+                    raise _Dies
+                answered = await gather
+        finally:
+            real.close()
+
+    return program()
 
 
 def test_a_server_that_is_silent_for_too_long_is_given_up() -> None:

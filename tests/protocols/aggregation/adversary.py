@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mpc.agree import KeyPair, unseal
+from mpc.agree import SIGNATURE_BYTES, KeyPair, unseal
 from mpc.ghost import Array
 from mpc.prg import Entropy, derive
 from mpc.star_lockstep import StarMessage, StarTap
@@ -47,9 +47,11 @@ class Adversary:
     known_seeds: set[bytes] = field(default_factory=set)
 
     def learn(self, tape: Tape, occasion: Occasion) -> None:
-        """Open what can be opened of one attempt (a server that draws the graph)."""
+        """Open what can be opened of one attempt."""
         about, t = context(self.settings, occasion), self.settings.threshold
-        public = {i: m.read_keys(body, False) for (i, label), body in tape.up.items() if label == m.KEYS}
+        public = {
+            i: m.read_keys(body, self.settings.malicious) for (i, label), body in tape.up.items() if label == m.KEYS
+        }
         got: dict[tuple[int, bool], dict[int, Array]] = {}
 
         def note(owner: int, holder: int, share: bytes, *, seed: bool) -> None:
@@ -58,7 +60,7 @@ class Adversary:
         for (i, label), body in tape.up.items():
             if label != m.UNMASK:
                 continue
-            givers, survived = self._told(tape, i)
+            givers, survived = self._given(tape, i), self._told(tape, i)
             for j, share in zip(givers, m.pieces(body, len(givers), SHARE_BYTES, ""), strict=True):
                 note(j, i, share, seed=survived[j])
         for i, entropy in self.coalition.items():
@@ -67,7 +69,7 @@ class Adversary:
             channel = KeyPair(entropy("channel key"))
             if (i, m.SHARES) not in tape.down:
                 continue
-            givers = self._givers(tape, i)
+            givers = self._given(tape, i)
             sealed = m.pieces(tape.down[i, m.SHARES][-len(givers) * m.SEALED_BYTES :], len(givers), m.SEALED_BYTES, "")
             for j, one in zip(givers, sealed, strict=True):
                 ends = j.to_bytes(4, "little") + i.to_bytes(4, "little")
@@ -92,7 +94,9 @@ class Adversary:
     def left(self, tape: Tape, occasion: Occasion, client: int) -> Array:
         """A client's vector with every known mask taken off; all known seeds are tried through their commitments."""
         s, about = self.settings, context(self.settings, occasion)
-        keys = {i: m.read_keys(body, False) for (i, label), body in tape.up.items() if label == m.KEYS}
+        keys = {
+            i: m.read_keys(body, self.settings.malicious) for (i, label), body in tape.up.items() if label == m.KEYS
+        }
         y = unpack(tape.up[client, m.MASKED], s.length, s.bits).copy()
         told = tape.up[client, m.SHARES][: m.COMMITMENT_BYTES]
         for seed in self.known_seeds:
@@ -110,12 +114,36 @@ class Adversary:
         return y & y.dtype.type((1 << s.bits) - 1)
 
     def _givers(self, tape: Tape, i: int) -> list[int]:
-        keys = m.read_key_list(tape.down[i, m.KEYS], False)
+        """The neighbours of i that gave shares: those it masks with."""
+        if self.settings.malicious:
+            body = tape.down[i, m.CHOICE]
+            incoming, there = counts(body)
+            start = 8 + m.INDEX_BYTES * incoming
+            entry = m.INDEX_BYTES + m.KEYS_BYTES + SIGNATURE_BYTES
+            keys = m.read_key_list(body[start : start + there * entry], True)
+        else:
+            keys = m.read_key_list(tape.down[i, m.KEYS], False)
         bits = m.read_bits(tape.down[i, m.SHARES][: -(-len(keys) // 8)], len(keys))
         return [j for j, there in zip(keys, bits, strict=True) if there]
 
-    def _told(self, tape: Tape, i: int) -> tuple[list[int], dict[int, bool]]:
+    def _given(self, tape: Tape, i: int) -> list[int]:
+        """Those whose shares i was given."""
         givers = self._givers(tape, i)
-        start = m.INDEX_BYTES + m.ROOT_BYTES
-        bits = m.read_bits(tape.down[i, m.MASKED][start:], len(givers))
-        return givers, {j: bool(bit) for j, bit in zip(givers, bits, strict=True)}
+        if not self.settings.malicious:
+            return givers
+        body = tape.down[i, m.CHOICE]
+        owners = m.read_indices(body[8 : 8 + m.INDEX_BYTES * counts(body)[0]])
+        return [j for j in givers if j in owners]
+
+    def _told(self, tape: Tape, i: int) -> dict[int, bool]:
+        """Of whom i was told that they survived."""
+        if self.settings.malicious:
+            return dict(enumerate(m.read_bits(tape.down[i, m.MASKED], self.settings.clients).tolist()))
+        givers = self._givers(tape, i)
+        bits = m.read_bits(tape.down[i, m.MASKED][m.INDEX_BYTES + m.ROOT_BYTES :], len(givers))
+        return {j: bool(bit) for j, bit in zip(givers, bits, strict=True)}
+
+
+def counts(body: bytes) -> tuple[int, int]:
+    """How many chose a client, and how many keys it is given."""
+    return int.from_bytes(body[:4], "little"), int.from_bytes(body[4:8], "little")

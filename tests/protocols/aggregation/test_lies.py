@@ -11,8 +11,9 @@ from mpc.agree import SIGNATURE_BYTES
 from mpc.errors import DisagreementError, ProtocolError, TooFewError
 from mpc.star_lockstep import StarMessage, StarOutcome, StarTap
 from protocols.aggregation import messages as m
-from protocols.aggregation.settings import Occasion
-from tests.protocols.aggregation.rounds import Memory, play, settings_for, vectors_for
+from protocols.aggregation.bounds import choose_bounds
+from protocols.aggregation.settings import Occasion, context
+from tests.protocols.aggregation.rounds import Memory, play, settings_for, trust_for, vectors_for
 
 N = 10
 SETTINGS = settings_for(N, 6, malicious=True)
@@ -84,6 +85,49 @@ def test_both_kinds_of_share_of_one_client_are_never_given(dropped_half: range) 
     kinds = [VICTIM in np.flatnonzero(m.read_bits(told[i], N)) for i in released(StarOutcome(), sent) if i != VICTIM]
     assert kinds.count(True) < SETTINGS.threshold or kinds.count(False) < SETTINGS.threshold
     assert len(set(kinds)) <= 1  # here even: who releases at all releases the same kind
+
+
+@pytest.mark.parametrize("split", range(6))
+def test_nor_with_as_many_corrupt_clients_as_are_tolerated(split: int) -> None:
+    """They sign every set for the server, and give it both kinds; t holders still never give one kind each of both."""
+    bounds = choose_bounds(N, malicious=True)
+    corrupt = [0, 1, 2, 9][: bounds.tolerated]
+    assert len(corrupt) == bounds.tolerated
+    honest = [i for i in range(N) if i not in corrupt]
+    others = [i for i in honest if i != VICTIM]
+    told = {i: bitmap({VICTIM} if i in others[:split] else set()) for i in range(N)}
+    trust = trust_for(SETTINGS)
+    roots: dict[int, bytes] = {}
+    signatures: dict[int, bytes] = {}
+    about = context(SETTINGS, Occasion(b"session", 1, 1))
+
+    def signature(j: int, i: int) -> bytes | None:
+        if j in corrupt:
+            signer = trust[j]
+            assert signer is not None
+            return signer.signer.sign(m.consistency_about(about, roots[0], told[i]))
+        return signatures.get(j) if told[j] == told[i] else None
+
+    def tap(message: StarMessage) -> bytes:
+        i = message.client
+        if not message.up and message.label == m.KEYS:
+            roots[0] = message.body
+        if message.up and message.label == m.CONSISTENCY:
+            signatures[i] = message.body
+        if not message.up and message.label == m.MASKED:
+            return told[i]
+        if not message.up and message.label == m.CONSISTENCY:
+            holders = [j for j in range(N) if j != i and m.read_bits(told[i], N)[j]]
+            found = [signature(j, i) for j in holders]
+            return m.write_bits([one is not None for one in found]) + b"".join(one for one in found if one)
+        return message.body
+
+    both, sent = watched(tap)
+    play(SETTINGS, VECTORS, both)
+    kinds = [m.read_bits(told[i], N)[VICTIM] for i in honest if i != VICTIM and (i, m.UNMASK) in sent]
+    seeds, keys = (kinds.count(kind) + len(corrupt) for kind in (True, False))
+    assert min(seeds, keys) < SETTINGS.threshold
+    assert split > 0 or seeds >= SETTINGS.threshold  # told one story, they give what they should
 
 
 def key_list(message: StarMessage) -> tuple[int, int, int]:

@@ -25,7 +25,7 @@ from protocols.aggregation.graph import draw_graph
 from protocols.aggregation.server import aggregation_server
 from protocols.aggregation.settings import Occasion, Settings, context
 from tests.protocols.aggregation.adversary import Adversary, Tape
-from tests.protocols.aggregation.rounds import Memory, without
+from tests.protocols.aggregation.rounds import Memory, trust_for, without
 
 BYTES = Ring(8)
 CLIENTS = 7
@@ -65,7 +65,7 @@ def inputs(which: int, survivors: list[int]) -> dict[int, Array]:
 
 
 def sight(
-    plan: Sequence[tuple[Occasion, Mapping[int, str]]], freshness: Freshness
+    plan: Sequence[tuple[Occasion, Mapping[int, str]]], freshness: Freshness, settings: Settings = SETTINGS
 ) -> Callable[[int, int], Mapping[str, Array]]:
     """What is left of each honest vector of `plan`'s attempts, each with who drops when.
 
@@ -74,7 +74,8 @@ def sight(
 
     def see(which: int, run: int) -> Mapping[str, Array]:
         secrets: dict[int, Entropy] = {}
-        adversary = Adversary(SETTINGS, secrets)
+        adversary = Adversary(settings, secrets)
+        trust = trust_for(settings)
         tapes = []
         for occasion, drops in plan:
 
@@ -85,14 +86,14 @@ def sight(
 
                 return draw
 
-            survivors = [i for i in range(CLIENTS) if drops.get(i) not in (m.KEYS, m.SHARES, m.MASKED)]
+            survivors = [i for i in range(CLIENTS) if drops.get(i) not in (m.KEYS, m.CHOICE, m.SHARES, m.MASKED)]
             vectors = inputs(which, survivors)
             clients = {
-                i: partial(aggregation_client, i, SETTINGS, occasion, vectors[i], entropy(i), Memory())
+                i: partial(aggregation_client, i, settings, occasion, vectors[i], entropy(i), Memory(), trust[i])
                 for i in range(CLIENTS)
             }
             tape = Tape()
-            server = aggregation_server(SETTINGS, occasion, insecure_entropy(run, "server"))
+            server = aggregation_server(settings, occasion, insecure_entropy(run, "server"))
             outcome = run_star(server, clients, tape.over(without(drops)))
             assert outcome.error is None, outcome.error
             secrets.update({i: entropy(i) for i in COALITION})
@@ -119,6 +120,14 @@ ROUND = Occasion(b"session", 1, 1)
 )
 def test_the_server_and_a_coalition_learn_the_sum_alone(drops: Mapping[int, str]) -> None:
     print(check_sums(sight([(ROUND, drops)], fresh), BYTES, runs=8))
+
+
+LYING = Settings(CLIENTS, CLIENTS - 1, 5, length=256, bits=8, min_cohort=4, malicious=True, most_incoming=CLIENTS - 1)
+
+
+@pytest.mark.parametrize("drops", [{}, {0: m.CHOICE}, {3: m.MASKED}, {4: m.CONSISTENCY}], ids=["nobody", *"acd"])
+def test_the_same_with_the_stages_for_a_lying_server(drops: Mapping[int, str]) -> None:
+    print(check_sums(sight([(ROUND, drops)], fresh, LYING), BYTES, runs=6))
 
 
 CHANGING = [

@@ -1,0 +1,50 @@
+"""What a round costs, from who answered: equal to what was sent, for every client, whoever drops when."""
+
+from __future__ import annotations
+
+import pytest
+
+from mpc.wire import HEADER_BYTES
+from protocols.aggregation.cost import client_seconds, expected_traffic, replayed, server_seconds
+from protocols.aggregation.messages import stages
+from tests.protocols.aggregation.rounds import play, settings_for, vectors_for, without
+
+
+@pytest.mark.parametrize("malicious", [False, True])
+@pytest.mark.parametrize("clients", [12, 70])
+def test_the_bytes_of_a_round_with_drops_in_every_stage(clients: int, malicious: bool) -> None:
+    settings = settings_for(clients, 33, malicious=malicious)
+    kinds = stages(malicious)
+    drops = {7 * turn % clients: kinds[turn % len(kinds)] for turn in range(max(1, clients // 10))}
+    outcome = play(settings, vectors_for(settings), without(drops))
+    assert outcome.error is None
+    planned = replayed(settings, outcome.result)
+    headers = HEADER_BYTES * len(kinds)
+    for i in range(clients):
+        if i not in drops:
+            assert planned[i].up == outcome.sent[i] + headers
+            assert planned[i].down == outcome.received[i] + headers
+
+
+def test_what_is_expected_is_what_a_round_without_drops_takes() -> None:
+    settings = settings_for(12, 33)
+    outcome = play(settings, vectors_for(settings))
+    assert set(replayed(settings, outcome.result).values()) == {expected_traffic(settings)}
+
+
+def test_with_a_lying_server_it_is_near() -> None:
+    settings = settings_for(80, 33, malicious=True)
+    outcome = play(settings, vectors_for(settings))
+    expected = expected_traffic(settings)
+    planned = replayed(settings, outcome.result).values()
+    assert sum(one.down for one in planned) / 80 == pytest.approx(expected.down, rel=0.05)
+    assert sum(one.up for one in planned) / 80 == pytest.approx(expected.up, rel=0.01)
+
+
+def test_time_grows_with_what_is_done() -> None:
+    small, large = settings_for(100, 1000), settings_for(100, 100_000)
+    lying = settings_for(100, 1000, malicious=True)
+    assert client_seconds(small) < client_seconds(large) < 1
+    assert client_seconds(small) < client_seconds(lying)
+    assert server_seconds(small, 0) < server_seconds(small, 10) < server_seconds(large, 10)
+    assert server_seconds(small, 0, network=False) < server_seconds(small, 0)
