@@ -115,7 +115,7 @@ def client_seconds(s: Settings) -> float:
 
 
 def server_seconds(s: Settings, dropped: int, *, network: bool = True) -> float:
-    """The server's computation in a round in which so many drop out after giving shares; in lockstep, without frames."""
+    """The server's computation in a round in which so many drop out after giving shares; `network`: with frames."""
     word = 4 if s.bits <= 32 else 8
     pairs = 2 * s.neighbours if s.malicious else s.neighbours
     streams = (s.clients - dropped) + dropped * pairs
