@@ -22,7 +22,7 @@ from protocols.aggregation.quantise import Coding
 from protocols.aggregation.settings import Settings, settings_of
 
 _TABLES = ("parties", "clients", "task", "session")
-_HEAD_KEYS = ("schema", "name", "seed")
+_HEAD_KEYS = ("schema", "name")  # no seed: nothing of a sum is drawn from public randomness
 _ELSEWHERE: Mapping[str, Sequence[str]] = {
     "[task]": tuple(SumTask.model_fields),
     "[parties.NAME]": tuple(SumParty.model_fields),
