@@ -52,6 +52,10 @@ USES: Final[Mapping[str, str]] = {
     "MultiplyTriple": "products of bits, for the same; rows by class weights; weights by scales",
     "AnyBit": "one answer for many bits, for the same; whether ids are the same (split columns)",
     "MatmulTriple": "the AUC: pairs that are ranked right; the Hessian's inverse (newton)",
+    "BitProduct": "scores beyond what the sigmoid is right for, in the metrics (split columns)",
+    "BitNumber": "comparisons' answers as numbers, in the metrics (split columns)",
+    "LowerBits": "which of the AUC's bins a score is in (split columns)",
+    "DigitsOfMask": "how many scores are in each bin (split columns)",
 }
 """What a training needs each kind of correlated randomness for."""
 

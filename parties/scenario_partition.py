@@ -43,10 +43,9 @@ def check_partition(task: LogisticTask, parties: Mapping[str, PartySpec], proble
     if task.compare_ranges:
         hint = "remove it"
         problems.append(Problem("[task] compare_ranges is for owners with the same columns", hint))
-    for what in ("metrics", "missing"):
-        if what in task.reveal:
-            message = f'[task] reveal = ["{what}"] is not available with {_VERTICAL[7:]}'
-            problems.append(Problem(message, 'use reveal = ["model"]'))
+    if "missing" in task.reveal:
+        message = f'[task] reveal = ["missing"] is not available with {_VERTICAL[7:]}'
+        problems.append(Problem(message, 'use reveal = ["model"] or ["model", "metrics"]'))
     _check_owners(task, owners, problems)
 
 

@@ -79,14 +79,17 @@ def local_sums(scored: Scored) -> Array:
     return np.array([*counts, np.sum(loss), np.sum((probability - y) ** 2)], dtype=np.float64)
 
 
-async def auc_numerator(p: Party, positives: Share, negatives: Share, *, name: str) -> Public:
+async def auc_numerator(p: Party, positives: Share, negatives: Share, *, name: str, own_rows: bool = True) -> Public:
     """Reveal sum_b pos_b (2 sum_{a<b} neg_a + neg_b): twice the pairs ranked right, ties counting half.
 
     The histograms (BINS,) stay shared. 2 rounds; reveals masked histograms (uniform) and this one number.
+    `own_rows`: whether each owner has rows of its own, scores and labels.
     """
     below = Share(_twice_below(p, negatives.value))
     pairs = await matmul(p, positives, below, label="auc/product")
-    note = " (with two owners each can take off the pairs among its own rows)" if len(p.owners) == 2 else ""
+    note = (
+        " (with two owners each can take off the pairs among its own rows)" if own_rows and len(p.owners) == 2 else ""
+    )
     why = "the AUC's numerator, twice the pairs ranked right" + note
     (result,) = await p.reveal(pairs, what=f"AUC pairs ({name})", why=why, label="auc/reveal")
     return result
@@ -102,7 +105,7 @@ async def evaluate(p: Party, sets: dict[str, Scored], bins: Bins) -> dict[str, d
         positives, negatives = (_histogram(p, scored, bins, label) for label in (1, 0))
         runs.append(auc_numerator(p, positives, negatives, name=name))
     results = await together(*runs)
-    return {name: {} if p.dry else _metrics(results[2 * k], results[2 * k + 1]) for k, name in enumerate(sets)}
+    return {name: {} if p.dry else named_metrics(results[2 * k], results[2 * k + 1]) for k, name in enumerate(sets)}
 
 
 def _histogram(p: Party, scored: Scored, bins: Bins, label: int) -> Share:
@@ -117,7 +120,12 @@ def _twice_below(p: Party, negatives: Array) -> Array:
     return p.compute(lambda: np.cumsum(negatives, dtype=np.uint64) * np.uint64(2) - negatives, shape=negatives.shape)
 
 
-def _metrics(sums: Public, pairs: Public) -> dict[str, Any]:
+def named_metrics(sums: Public, pairs: Public) -> dict[str, Any]:
+    """A set's metrics from its six sums and the AUC's numerator, as both were revealed; None where rows are too few.
+
+    Raises:
+        ProtocolError: the numerator is not possible with these counts.
+    """
     tp, fp, tn, fn = (round(v) for v in sums.real()[:4])
     loss, brier = (float(v) for v in sums.real()[4:])
     rows, positives = tp + fp + tn + fn, tp + fn

@@ -6,6 +6,8 @@ the columns comparable: each owner standardises its own. The model leaves the sh
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from mpc.errors import DataError
@@ -17,6 +19,7 @@ from protocols.alignment import DIGEST_BITS, check_aligned
 from protocols.bit_budget import X_SCALE
 from protocols.column_fit import check_fit
 from protocols.own_units import FACTOR_SCALE, LARGEST_FACTOR, UNITS_RING, in_own_units
+from protocols.shared_scores import SCORE_BITS, SCORE_SCALE, SharedScores, evaluate_shared
 from protocols.solve import solve
 from protocols.standardise import Moments
 from protocols.training_form import descent_for
@@ -26,14 +29,16 @@ _CONSTANT = 2.0**-40  # a spread below this part of the mean is the rounding of 
 
 
 async def vertical_job(p: Party, own: OwnColumns | None, settings: TrainingSettings) -> Trained | None:
-    """Check that the rows are the same, standardise, train, check the range, reveal the model. A dry party has no rows.
+    """Check that the rows are the same, standardise, train, check the range, reveal the model and its metrics.
 
-    Reveals whether all owners' ids are the same, whether the range held, and the model in the columns' own units: the
-    weights would be the same numbers had the owners put their columns into one table. Means and deviations stay with
-    the columns' owner. All else that is opened is under uniform masks.
+    A dry party has no rows. Reveals whether all owners' ids are the same, whether the range held, the model in the
+    columns' own units (the weights would be the same numbers had the owners put their columns into one table), and
+    where asked for the metrics' sums, as with rows that are split. Means and deviations stay with the columns' owner,
+    and so does what its columns add to a row's score. All else that is opened is under uniform masks.
 
     Raises:
-        DataError: the owners' ids differ; a column of this owner is constant, too large or too small for fixed point.
+        DataError: the owners' ids differ; a column of this owner is constant, too large or too small for fixed point;
+            with the metrics, a row's values are so far off that its score does not fit (the model is open by then).
         ProtocolError: a score or a weight left its range; then nothing about the model was opened.
     """
     own = own or _blank_columns(p, settings)
@@ -55,8 +60,12 @@ async def vertical_job(p: Party, own: OwnColumns | None, settings: TrainingSetti
 
     p.stage("model")
     opened = await _reveal_model(p, w, scaling, own, settings)
+    metrics = None
+    if settings.metrics:
+        p.stage("evaluation")
+        metrics = await evaluate_shared(p, _input_scores(p, opened, own, settings))
     p.stage("done")
-    return None if p.dry else _trained(own, opened.real(), settings)
+    return None if p.dry else _trained(own, opened.real(), settings, metrics)
 
 
 def _misaligned() -> DataError:
@@ -121,6 +130,56 @@ async def _reveal_model(p: Party, w: Share, scaling: Moments, own: OwnColumns, s
     return opened
 
 
+def _input_scores(p: Party, model: Public, own: OwnColumns, settings: TrainingSettings) -> dict[str, SharedScores]:
+    """The sets' scores, each row's the sum of what the owners' columns make of it, and their labels."""
+    weights = p.compute(model.real, shape=model.shape)
+    train = p.compute(_part_of_scores, p.name, own, own.x_train, weights, shape=own.x_train.shape[:1])
+    sets = {"train": (train, own.y_train, settings.train_rows[0])}
+    if settings.test_rows[0]:
+        test = p.compute(_part_of_scores, p.name, own, own.x_test, weights, shape=own.x_test.shape[:1])
+        sets["test"] = (test, own.y_test, settings.test_rows[0])
+    shared = {}
+    for name, (part, labels, rows) in sets.items():
+        p.insist(
+            lambda part=part, rows=rows: check_reach(p.name, part, train, rows, len(p.owners)),  # type: ignore[misc]
+            lambda: DataError("a score does not fit"),
+        )
+        z = Share(p.compute(encode, part, SCORE_SCALE, shape=(rows,)), SCORE_SCALE)
+        # The parts' means add up to the scores' mean: so each owner takes its own off, and nobody learns a mean.
+        centred = p.compute(lambda part=part: encode(part - part.mean(), SCORE_SCALE), shape=(rows,))
+        y = labels.astype(np.uint64) if own.target_owner == p.name else None
+        shared[name] = SharedScores(z, Share(centred, SCORE_SCALE), p.input(own.target_owner, y, (rows,), 0))
+    return shared
+
+
+def _part_of_scores(owner: str, own: OwnColumns, x: Array, weights: Array) -> Array:
+    """What one owner's columns add to each row's score; the intercept is added by the first owner."""
+    owners = list(own.names)
+    start = sum(len(own.names[name]) for name in owners[: owners.index(owner)])
+    part: Array = x @ weights[start : start + len(own.names[owner])]
+    return part + weights[-1] if owner == owners[0] else part
+
+
+def check_reach(owner: str, part: Array, train: Array, rows: int, owners: int) -> bool:
+    """Whether a set's scores stay in the ring: how far an owner's parts may be from their mean in training.
+
+    All owners' means add up to the mean score of the training, which its range check bounds.
+
+    Raises:
+        DataError: one is further off, naming the owner and how many rows.
+    """
+    largest = 2.0 ** (SCORE_BITS - 1) / (rows * owners)
+    outlying = int(np.sum(~(np.abs(part - train.mean()) <= largest)))
+    if outlying:
+        raise DataError(
+            f"{owner}: {outlying} of the rows that the model is tried on have values too far from the others'",
+            "look for wrong values in this owner's columns (a wrong unit, a placeholder such as 1e30), or leave "
+            '"metrics" out of `reveal`',
+            party=owner,
+        )
+    return True
+
+
 def _own_numbers(p: Party, numbers: Array, own: OwnColumns) -> Share:
     """One number a column, from each owner for its own columns, at FACTOR_SCALE in the ring for units."""
     if p.dry:
@@ -143,10 +202,12 @@ def joint_names(names: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(joint)
 
 
-def _trained(own: OwnColumns, w: Array, settings: TrainingSettings) -> Trained:
+def _trained(
+    own: OwnColumns, w: Array, settings: TrainingSettings, metrics: dict[str, dict[str, Any]] | None
+) -> Trained:
     weights, intercept = tuple(map(float, w[:-1])), float(w[-1])
     standardised = () if settings.standardise else (*weights, intercept)
-    return Trained(joint_names(own.names), weights, intercept, standardised, None)
+    return Trained(joint_names(own.names), weights, intercept, standardised, metrics)
 
 
 def _blank_columns(p: Party, settings: TrainingSettings) -> OwnColumns:

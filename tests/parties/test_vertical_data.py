@@ -168,7 +168,10 @@ def test_different_rows_cannot_be_planned(tmp_path: Path) -> None:
         (('id = "who"', 'id = "who"\nfeatures = ["age"]'), "features is for owners with the same columns"),
         (('id = "who"', 'id = "who"\nmissing = "drop"'), 'missing = "drop" cannot go with partition = "vertical"'),
         (('id = "who"', 'id = "who"\ncompare_ranges = true'), "compare_ranges is for owners with the same columns"),
-        (('reveal = ["model"]', ""), 'reveal = ["metrics"] is not available with partition = "vertical"'),
+        (
+            ('["model"]', '["model", "missing"]\nmissing = "mean"'),
+            'reveal = ["missing"] is not available with partition',
+        ),
         (('id = "who"', 'id = "who"\nstandardise = "private"'), 'standardise = "private" is for owners with the same'),
         (('"vertical"', '"diagonal"'), 'partition must be "horizontal" or "vertical"'),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from protocols.alignment import DIGEST_BITS
 from protocols.batches import split
 from protocols.training_form import automatic_rate, choose_form, constants_digest
 from protocols.training_settings import SAME_ROWS, OwnColumns, Trained, TrainingSettings
-from protocols.twin import TwinModel, pooled, weight_difference
+from protocols.twin import TwinModel, pooled, twin_sets, weight_difference
 from protocols.twin_vertical import joined, vertical_comparison
 from protocols.vertical_job import joint_names, vertical_job
 from tests.examples import steady
@@ -142,6 +143,48 @@ def test_any_shape_and_unit(widths: list[int], rows: int, size: float, seed: int
     own, how = divided(x * 10.0**size, y, widths, seed % len(widths), seed, batch_size=16, epochs=2)
     model, twin, _ = train(own, how, seed)
     assert weight_difference(model, twin) < 2e-4
+
+
+@pytest.mark.parametrize(("n", "standardise"), [(2, True), (3, False), (5, True)])
+def test_the_metrics_are_the_twins(n: int, standardise: bool) -> None:
+    x, y = demo()
+    x = x if standardise else (x - x.mean(axis=0)) / x.std(axis=0)
+    own, how = divided(x, y, [30 // n] * n, target=n - 1, seed=n, metrics=True, standardise=standardise)
+    model, twin, outcome = train(own, how, n)
+    wanted = twin_sets(twin, [joined(own)])
+    assert model.metrics is not None and model.metrics.keys() == wanted.keys() == {"train", "test"}
+    for name, got in model.metrics.items():
+        assert got["confusion"] == wanted[name]["confusion"]
+        for key, slack in (("log_loss", 2e-5), ("brier", 1e-5), ("auc", 1e-3)):
+            assert abs(got[key] - wanted[name][key]) < slack, key
+    sums = [f"{what} ({name})" for what in ("metric sums", "AUC pairs") for name in ("train", "test")]
+    assert [r.what for r in outcome.reveals] == ["row alignment", "range check", "model", *sums]
+    assert "own rows" not in " ".join(r.why for r in outcome.reveals)
+
+
+def test_no_rows_held_out_are_no_test_metrics() -> None:
+    ((x, y),) = made_up([40], 4, 3).values()
+    own, how = divided(x, y, [2, 2], metrics=True)
+    own = {name: replace(one, x_test=one.x_test[:0], y_test=one.y_test[:0]) for name, one in own.items()}
+    model, _, _ = train(own, replace(how, test_rows=(0,)))
+    assert model.metrics is not None and model.metrics.keys() == {"train"}
+
+
+@pytest.mark.parametrize(("size", "fits"), [(1e4, True), (1e30, False)])
+def test_held_out_rows_far_off_are_counted_right_or_refused(size: float, fits: bool) -> None:
+    ((x, y),) = made_up([60], 4, 3).values()
+    own, how = divided(x, y, [2, 2], metrics=True)
+    far = own["owner1"].x_test.copy()
+    far[0, 0] = size
+    own["owner1"] = replace(own["owner1"], x_test=far)
+    if not fits:
+        with pytest.raises(DataError, match="owner1: 1 of the rows that the model is tried on have values too far"):
+            train(own, how)
+        return
+    model, twin, _ = train(own, how)
+    wanted = twin_sets(twin, [joined(own)])["test"]
+    assert model.metrics is not None and model.metrics["test"]["confusion"] == wanted["confusion"]
+    assert abs(model.metrics["test"]["brier"] - wanted["brier"]) < 4e-5
 
 
 def test_the_plan_needs_no_data_nor_whose_column_is_which() -> None:

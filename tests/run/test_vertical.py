@@ -40,13 +40,24 @@ def test_the_model_is_the_twins_of_the_joined_table(result: dict[str, Any]) -> N
     assert set(result["comparison"]["alone"]) == {"pathology"}
 
 
+def test_the_metrics_are_the_twins_and_stand_in_the_summary(demo: tuple[Ran, Path], result: dict[str, Any]) -> None:
+    for name, rows in (("train", 455), ("test", 114)):
+        got, wanted = result["metrics"][name], result["comparison"]["pooled"][name]
+        assert got["rows"] == rows
+        assert got["confusion"] == wanted["confusion"]
+        for key, slack in (("log_loss", 1e-5), ("brier", 1e-5), ("auc", 1e-3)):
+            assert abs(got[key] - wanted[key]) < slack, key
+    assert f"{result['metrics']['test']['auc']:.3f}" in demo[0].out
+
+
 def test_measured_is_planned_and_revealed_is_what_the_plan_says(demo: tuple[Ran, Path], result: dict[str, Any]) -> None:
     plan = json.loads(mpc("plan", SCENARIO, "--json").out)
     for name, party in result["parties"].items():
         assert party["bytes_sent"] == plan["bytes"][name]
         assert party["rounds"] == (plan["rounds"] if party["role"] == "owner" else 0)
-    assert [item["what"] for item in result["revealed"]] == ["row alignment", "range check", "model"]
-    assert [item["what"] for item in plan["reveals"]] == ["row alignment", "range check", "model"]
+    sums = [f"{what} ({name})" for what in ("metric sums", "AUC pairs") for name in ("train", "test")]
+    assert [item["what"] for item in result["revealed"]] == ["row alignment", "range check", "model", *sums]
+    assert [item["what"] for item in plan["reveals"]] == ["row alignment", "range check", "model", *sums]
     assert "names of each other's columns" in " ".join(demo[0].out.split())
 
 
