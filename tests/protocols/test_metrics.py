@@ -62,11 +62,11 @@ def plain(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> dict[str, Any]:
     return twin_metrics(TwinModel(weights, np.zeros(d), np.ones(d), 0.0, 0.0), x, y)
 
 
-def close(got: dict[str, Any], wanted: dict[str, Any]) -> None:
+def close(got: dict[str, Any], wanted: dict[str, Any], auc: float = 0.005) -> None:
     assert got.keys() == wanted.keys()
     for key in ("rows", "positives", "accuracy", "confusion"):
         assert got[key] == wanted[key]
-    for key, slack in (("auc", 0.005), ("log_loss", 1e-6), ("brier", 1e-6)):
+    for key, slack in (("auc", auc), ("log_loss", 1e-6), ("brier", 1e-6)):
         assert (got[key] is None) == (wanted[key] is None)
         assert wanted[key] is None or abs(got[key] - wanted[key]) < slack, key
 
@@ -78,7 +78,10 @@ def test_as_the_twin(n: int, rows: int, d: int, size: float, seed: int) -> None:
     x, weights = draw.normal(size=(rows, d)), draw.normal(size=d + 1) * 10**size
     y = (draw.uniform(size=rows) < 1 / (1 + np.exp(-np.clip(x @ weights[:-1] + weights[-1], -99, 99)))).astype(float)
     got, _ = joint({"train": split(x, y, n)}, weights, seed % 1000)
-    close(got["train"], plain(x, y, weights))
+    # Of few rows, one pair that shares a bin is more than 0.005: it counts half, whichever is the higher.
+    bins = bins_for(weights).number(x @ weights[:-1] + weights[-1])
+    shared = np.equal.outer(bins[y == 1], bins[y == 0])
+    close(got["train"], plain(x, y, weights), auc=(shared.mean() / 2 if shared.size else 0.0) + 1e-9)
 
 
 @pytest.mark.parametrize("seed", range(5))

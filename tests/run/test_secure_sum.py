@@ -81,6 +81,7 @@ def test_commands_that_a_secure_sum_has_not(command: str) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.speed
 @pytest.mark.parametrize(("name", "clients"), [("registry", 20), ("devices", 925)])
 def test_the_scenarios_as_they_are(tmp_path: Path, name: str, clients: int) -> None:
     ran = mpc("run", ROOT / "scenarios" / f"{name}.toml", "--out", tmp_path / "record", timeout=120)
