@@ -36,7 +36,7 @@ COEFFICIENT_SCALE = 18
 SERIES_SCALE = TRIG_SCALE + COEFFICIENT_SCALE
 _CHUNK = 1024
 # (4 pi / 64) / sinh(pi t_k) for k = 1, 3, ...: written out, for a library's sinh may differ in its last bit.
-_SINES = (
+SINES = (
     0.6266374852707041,
     0.1847004218930588,
     0.0880374673314251,
@@ -62,7 +62,7 @@ _SINES = (
     3.6849347040572293e-07,
     1.9885436388322395e-07,
 )
-_TERMS = len(_SINES)
+_TERMS = len(SINES)
 
 
 async def logistic_parts(p: Party, z: Share, *, label: str = "logistic") -> Share:
@@ -97,7 +97,7 @@ def _weights() -> tuple[tuple[Array, bool], ...]:
     """
     steps = [2 * math.pi * k / 2.0**PERIOD_BITS for k in range(1, 2 * _TERMS, 2)]
     scale = 2.0**COEFFICIENT_SCALE
-    sines = harmonic_weights(_SINES, scale)
-    slopes = harmonic_weights([c * t for c, t in zip(_SINES, steps, strict=True)], scale)
-    areas = harmonic_weights([-c / t for c, t in zip(_SINES, steps, strict=True)], scale)
+    sines = harmonic_weights(SINES, scale)
+    slopes = harmonic_weights([c * t for c, t in zip(SINES, steps, strict=True)], scale)
+    areas = harmonic_weights([-c / t for c, t in zip(SINES, steps, strict=True)], scale)
     return (np.stack((sines, -sines)), False), (np.stack((slopes, slopes)), True), (np.stack((areas, areas)), True)

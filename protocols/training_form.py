@@ -15,6 +15,7 @@ from protocols.class_weights import most_unequal
 from protocols.dual import DualDescent
 from protocols.hessian import MOST_DOUBLINGS, series_for, steepest
 from protocols.logistic import Descent
+from protocols.logistic_series import SINES
 from protocols.sigmoid_fits import FITS, SigmoidFit, fit_for
 from protocols.training_settings import TrainingSettings
 
@@ -52,7 +53,8 @@ def choose_fit(settings: TrainingSettings) -> SigmoidFit:
 def constants_digest(settings: TrainingSettings) -> str:
     """A digest of the public numbers that every owner must hold to the same bits."""
     how = descent_for(settings)
-    return sha256(repr((how, WEIGHT_LIMIT, X_LIMIT)).encode()).hexdigest()
+    series = SINES if settings.metrics and settings.partition == "vertical" else ()
+    return sha256(repr((how, WEIGHT_LIMIT, X_LIMIT, series)).encode()).hexdigest()
 
 
 def choose_form(settings: TrainingSettings) -> Literal["primal", "dual"]:
