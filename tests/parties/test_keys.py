@@ -373,7 +373,7 @@ def test_a_transport_without_peers_does_not_start() -> None:
 
 
 def test_every_socket_that_reaches_the_network_has_curve_keys() -> None:
-    """No fallback in the clear: one function makes sockets, and gives each its keys before anything is done with it."""
+    """No fallback in the clear: one function a file makes sockets, and gives each its keys before it is used."""
     made = {
         path.relative_to(ROOT).as_posix(): sorted(sockets(path))
         for package in ("mpc", "protocols", "parties")
@@ -381,7 +381,10 @@ def test_every_socket_that_reaches_the_network_has_curve_keys() -> None:
         if "testing" not in path.parts and sockets(path)
     }
     # The second asks ZeroMQ's own questions within the process: it is bound to an inproc endpoint only.
-    assert made == {"mpc/transport.py": ["_listen: zmq.REP", "_socket: kind"]}
+    assert made == {
+        "mpc/transport.py": ["_listen: zmq.REP", "_socket: kind"],
+        "mpc/star_sockets.py": ["_socket: zmq.DEALER"],
+    }
     tree = ast.parse((ROOT / "mpc" / "transport.py").read_text())
     functions = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
     lines = [ast.unparse(statement) for statement in functions["_socket"].body]
@@ -392,6 +395,10 @@ def test_every_socket_that_reaches_the_network_has_curve_keys() -> None:
     assert body.index("curve_server = True") < body.index("self._listener.bind(")
     dial = ast.unparse(functions["dial"])
     assert dial.index("socket.curve_serverkey = self._keys[peer]") < dial.index("socket.connect(")
+    tree = ast.parse((ROOT / "mpc" / "star_sockets.py").read_text())
+    client = ast.unparse(next(n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name == "_socket"))
+    for key in ("publickey = identity.public", "secretkey = identity.secret", "serverkey = server_key"):
+        assert client.index(f"socket.curve_{key}") < client.index("socket.connect(")
 
 
 def sockets(path: Path) -> list[str]:
