@@ -60,7 +60,9 @@ SCENARIO = {
     "no version": Mistake(RUN, 2, ["which schema", '"schema = 1"'], scenario(("schema = 1", ""))),
     "a text for a number": Mistake(RUN, 2, ["epochs must be a whole number"], scenario(("epochs = 3", 'epochs = "3"'))),
     "batches of none": Mistake(RUN, 2, ["batch_size must be a whole number from 1"], scenario(("= 32", "= 0"))),
-    "a rate below zero": Mistake(RUN, 2, ["learning_rate must be "auto" or a number above 0"], scenario(("= 0.5", "= -0.5"))),
+    "a rate below zero": Mistake(
+        RUN, 2, ['learning_rate must be "auto" or a number above 0'], scenario(("= 0.5", "= -0.5"))
+    ),
     "all rows held out": Mistake(RUN, 2, ["test_fraction", "from 0 to 0.9"], task("test_fraction = 1.0")),
     "a setting given twice": Mistake(RUN, 2, ["not valid TOML", "second time"], task(KIND)),
     "a Windows path": Mistake(RUN, 2, ["not valid TOML", "write /"], scenario(('"hospital_b', '"d\\hospital_b'))),
