@@ -93,7 +93,7 @@ def test_a_steps_cost() -> None:
 
 def test_a_step_shows_nothing_and_survives_faults() -> None:
     protocol, _, inputs = STEPS["penalised"]  # all that the plain step does, and the penalty's products beside it
-    check_view(protocol, inputs, sizes={"m": 2, "d": 2}, words=500)
+    check_view(protocol, inputs, sizes={"m": 2, "d": 2}, words=200)
     check_faults(protocol, inputs, every=100)
 
 

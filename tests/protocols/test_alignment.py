@@ -52,7 +52,7 @@ def test_equal_lists_pass_and_any_one_difference_is_found_by_all(n: int) -> None
             assert run([other if j == k else digest(1) for j in range(n)]) == [1] * n
 
 
-@pytest.mark.parametrize("owners", [2, 3])
+@pytest.mark.parametrize("owners", [2, pytest.param(3, marks=pytest.mark.soak)])
 def test_a_difference_tells_neither_where_nor_which(owners: int) -> None:
     """Digests that differ in one bit look like digests that have nothing in common."""
     last = digest(3)  # the coalition's own stays as it is

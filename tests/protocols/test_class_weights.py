@@ -34,7 +34,7 @@ def test_weighted_rows() -> None:
     m, d = 3, 2
     opened, dealt = m + m * d + m * d, m * d + 2 * m * d
     check_cost(rows, [X, Y], rounds=2, bytes=opened * WORD, dealt=dealt * WORD, sizes={"m": m, "d": d})
-    check_view(rows, [X, Y], sizes={"m": 2, "d": 2}, words=500)
+    check_view(rows, [X, Y], sizes={"m": 2, "d": 2}, words=200)
     check_faults(rows, [X, Y], every=10)
 
 

@@ -69,7 +69,7 @@ def test_cost_and_faults_of_comparing_ranges() -> None:
     check_faults(ranges, ROWS, every=5, several=5)
 
 
-@pytest.mark.parametrize("owners", [2, 3])
+@pytest.mark.parametrize("owners", [2, pytest.param(3, marks=pytest.mark.soak)])
 def test_nothing_but_the_bits_is_seen(owners: int) -> None:
     """Values within ten times of each other, and an owner with zeros only: nobody can tell one from the other."""
     third = [[3.0]] * (owners - 2)

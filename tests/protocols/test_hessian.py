@@ -84,6 +84,7 @@ async def short(p: Party, x: Share) -> tuple[Share, Share]:
     return rows.share, penalty.share
 
 
+@pytest.mark.soak
 def test_it_shows_nothing_and_survives_faults() -> None:
     check_view(short, [ROWS], sizes={"m": 2, "d": 2}, words=500)
     check_faults(short, [ROWS], every=60)

@@ -55,7 +55,7 @@ def test_comparison_in_a_wide_ring() -> None:
     check_faults(is_below, [WIDE], owners=2, every=15)
 
 
-@pytest.mark.parametrize("owners", [2, 3])
+@pytest.mark.parametrize("owners", [2, pytest.param(3, marks=pytest.mark.soak)])
 def test_comparison_shows_nothing(owners: int) -> None:
     async def narrow(p: Party, x: Share) -> Share:
         return await below(p, x, np.array([[5]], dtype=object), label="below")

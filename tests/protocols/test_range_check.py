@@ -152,6 +152,7 @@ def test_long_trainings_give_the_twin_or_the_error(rate: float) -> None:
         assert weight_difference(model, twin) < 1e-3 * max(1.0, np.abs(twin.weights).max())
 
 
+@pytest.mark.soak
 def test_five_thousand_steps_at_rate_ten() -> None:
     own, how = job(made_up([10, 8], 2, 5, steep=9.0), epochs=2500, batch_size=8, learning_rate=10.0, metrics=False)
     twin = pooled(list(own.values()), how)

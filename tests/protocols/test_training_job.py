@@ -152,6 +152,7 @@ def test_weights_are_in_the_units_of_the_data() -> None:
     assert model.features == own["hospital_a"].names
 
 
+@pytest.mark.soak
 def test_five_thousand_steps_at_rate_one_half() -> None:
     own, how = job(demo_tables(), epochs=1250)
     assert how.step_count == 5000
