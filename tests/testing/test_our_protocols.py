@@ -405,6 +405,10 @@ OURS = {
 every_one = pytest.mark.parametrize("name", OURS)
 
 
+LONG_TO_SEE = ("minimum", "maximum", "logistic step", "outside")
+"""Whose views among three owners take long enough to belong to the soak."""
+
+
 @every_one
 def test_correct(name: str) -> None:
     hold_to_correct(OURS[name])
@@ -415,8 +419,14 @@ def test_cost(name: str) -> None:
     hold_to_cost(OURS[name])
 
 
-@every_one
-@pytest.mark.parametrize("owners", [2, 3])
+@pytest.mark.parametrize(
+    ("name", "owners"),
+    [
+        pytest.param(name, owners, marks=[pytest.mark.soak] if owners > 2 and name in LONG_TO_SEE else [])
+        for name in OURS
+        for owners in (2, 3)
+    ],
+)
 def test_view(name: str, owners: int) -> None:
     it = OURS[name]
     if it.addends and owners == 2:

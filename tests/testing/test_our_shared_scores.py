@@ -165,12 +165,13 @@ def test_cost(name: str) -> None:
     hold_to_cost(OURS[name])
 
 
-@pytest.mark.parametrize("owners", [2, 3])
+@pytest.mark.parametrize("owners", [2, pytest.param(3, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("name", ["logistic parts", "floor"])
 def test_view(name: str, owners: int) -> None:
     hold_to_view(OURS[name], owners)
 
 
+@pytest.mark.soak
 def test_view_of_histograms() -> None:
     hold_to_view(OURS["histograms"], 2)
 
