@@ -7,7 +7,7 @@ BIN = .venv/bin
 LOCK = build/venv-lock/bin/pip-compile --quiet --no-config --strip-extras --generate-hashes --allow-unsafe \
 	--build-deps-for=editable --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 # -v takes back the -q of pyproject.toml.
-PYTEST = pytest -v -n $(WORKERS) --dist loadfile
+PYTEST = pytest -v -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # What `make soak` tries: a part of each sweep's cases (0 to 1), which part and which random values, and how many times
 # as many examples of each property test as `make test`. Also from the environment.
