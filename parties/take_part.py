@@ -143,12 +143,12 @@ def _play(
     trained: Trained | None = None
     say = _sayer(reporter, log)
     noting = _noting(own.releases, scenario, table, agreement, trace, say)
-    program = _program(scenario, agreement, table)
+    program = _program(scenario, agreement, table) if table is not None else None
     del table  # which may be large; the program has its own rows of it
     with _without_pauses(), noting:
         trace.restart_counts()
         trace.stage("running", 0, 0)
-        if owner:
+        if program is not None:
             for warning in warnings_before(*_extent(scenario, agreement)):
                 say(warning)
             trained = play_owner(channel, players, agreement, trace, program)
@@ -171,14 +171,14 @@ def plan_for(scenario: Scenario, rows: Mapping[str, tuple[int, int]], features: 
     return make_plan(lambda p: job(p, None, settings), scenario.owners, scenario.helper, constants_digest(settings))
 
 
-def _program(scenario: Scenario, agreement: Agreement, table: DataTable | None) -> ProgramFactory:
+def _program(scenario: Scenario, agreement: Agreement, table: DataTable) -> ProgramFactory:
     """What an owner runs, once: it hands its rows over, so that nobody else holds what the training lets go of."""
     rows = {owner: agreement.rows[owner] for owner in scenario.owners}
     settings = settings_for(scenario, rows, _extent(scenario, agreement)[1])
     if agreement.split is not None:
-        columns = [own_columns(table, scenario, agreement.split, agreement.owners_key)] if table else []
+        columns = [own_columns(table, scenario, agreement.split, agreement.owners_key)]
         return lambda p: vertical_job(p, columns.pop(), settings)
-    own = [own_rows(table, scenario, agreement.columns)] if table else []
+    own = [own_rows(table, scenario, agreement.columns)]
     return lambda p: training_job(p, own.pop(), settings)
 
 
