@@ -348,7 +348,10 @@ def test_without_exit_descriptors(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.usefixtures("short_farewell")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_to_this_process(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_signal_to_this_process(tmp_path: Path, number: signal.Signals, request: pytest.FixtureRequest) -> None:
+    # Whoever starts the tests with `nohup` has SIGHUP ignored, and the launcher rightly leaves it so.
+    before = signal.signal(number, signal.getsignal(signal.SIGTERM))
+    request.addfinalizer(lambda: signal.signal(number, before))
     handlers = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
 
     def interrupt(name: str, event: Event) -> None:
