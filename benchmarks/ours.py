@@ -26,11 +26,11 @@ from mpc.transport import new_identity
 from mpc.wire import HEADER_BYTES
 from parties.data import load_owner_table
 from parties.delay_line import Conditions
+from parties.kinds import plan_for
 from parties.launcher import launch
 from parties.rows import row_counts
 from parties.run_locally import orders
 from parties.scenario import Scenario, load_scenario
-from parties.take_part import plan_for
 
 WAN = Conditions(LATENCY, None)
 PARTIES = ("hospital_a", "hospital_b", "helper")

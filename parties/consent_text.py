@@ -9,12 +9,10 @@ from typing import Any, Final
 from mpc.errors import UsageError
 from mpc.plan import Plan
 from parties.blocks import MISSING, Block, Grid, Line, count_text, plural
-from parties.data import Table
-from parties.extent import extent_from_here
-from parties.rows import row_counts, settings_for
+from parties.job import OwnTable
+from parties.kinds import job_of, plan_for
 from parties.scenario import Scenario, SqlSource
 from parties.summary import also_learnt, revealed_grid
-from parties.take_part import plan_for
 
 _STANDING_IN: Final = 100
 """An owner's rows, where only what does not depend on them is shown."""
@@ -23,7 +21,7 @@ _STANDING_IN: Final = 100
 def consent_blocks(
     scenario: Scenario,
     me: str,
-    table: Table | None,
+    table: OwnTable | None,
     publics: Mapping[str, str],
     changes: Sequence[str] = (),
     warnings: Sequence[str] = (),
@@ -71,25 +69,13 @@ def _parties_grid(scenario: Scenario, publics: Mapping[str, str]) -> Grid:
     return Grid("Who takes part", ("party", "role", "address", "rows", "public key"), rows, frozenset({0, 1, 2, 4}))
 
 
-def _asked(scenario: Scenario, me: str, table: Table | None) -> list[Block]:
-    spec, task = scenario.parties[me], scenario.task
+def _asked(scenario: Scenario, me: str, table: OwnTable | None) -> list[Block]:
+    spec = scenario.parties[me]
     if spec.role != "owner":
         return [Line(""), Line(f"{me} has no data: it deals random numbers, and must side with no owner.")]
     source = spec.data
     where = f"{source.database}: {source.sql.strip()}" if isinstance(source, SqlSource) else source or MISSING
-    rows = [("read", where), ("target", task.target)]
-    if table is not None and not table.has_target:
-        rows = [("read", where), ("target", f"{task.target}, which another owner has")]
-    if task.id is not None:
-        use = "to bring the rows into one order" if scenario.vertical else "to find rows that repeat"
-        rows.append((f"id, {use}", task.id))
-    if table is None:
-        rows.append(("columns and rows", "the data cannot be read"))
-    else:
-        train, test = row_counts(scenario, table.rows)
-        sure = scenario.vertical or scenario.task.features is not None
-        rows.append(("columns" if sure else "columns, as far as all owners have them", ", ".join(table.columns)))
-        rows.append(("rows", f"{count_text(table.rows)}: {count_text(train)} to train on, {count_text(test)} held out"))
+    rows = [("read", where), *job_of(scenario).asked(scenario, me, table)]
     return [Grid(f"What is asked of the data of {me}", ("what", "which"), tuple(rows), frozenset({0, 1}))]
 
 
@@ -112,23 +98,23 @@ def _insecure(scenario: Scenario) -> list[Block]:
     return [Line(""), Line(text, "bold red")]
 
 
-def _learnt(scenario: Scenario, me: str, table: Table | None) -> list[Block]:
+def _learnt(scenario: Scenario, me: str, table: OwnTable | None) -> list[Block]:
     """The whole plan, where the shapes are known; else what does not depend on them."""
-    extent = extent_from_here(scenario, table)
+    job = job_of(scenario)
+    extent = job.extent(scenario, table)
     known, features = extent.rows, extent.features or 1
-    rows = {owner: row_counts(scenario, known.get(owner, _STANDING_IN)) for owner in scenario.owners}
+    rows = {owner: job.counts(scenario, known.get(owner, _STANDING_IN)) for owner in scenario.owners}
     if extent.exact and len(known) == len(scenario.owners):
         from parties.plan_text import plan_tables
 
         return [
             Line(""),
-            *plan_tables(plan_for(scenario, rows, features), settings_for(scenario, rows, features), scenario),
+            *plan_tables(plan_for(scenario, rows, features), job.settings(scenario, rows, features), scenario),
         ]
     try:
         plan = plan_for(scenario, rows, features)
     except UsageError:  # of the rows that stand in: those that come may well do
-        what = ", ".join(scenario.task.reveal)
-        return [Line(""), Line(f"Revealed to {', '.join(scenario.task.reveal_to or scenario.owners)}: {what}.")]
+        return [Line(""), Line(f"Revealed to {', '.join(scenario.owners)}: {job.wanted(scenario)}.")]
     return [
         _reveals_grid(plan),
         Line(""),

@@ -10,11 +10,11 @@ from typing import Final
 from mpc.errors import BeaverlodgeError, UsageError
 from mpc.transport import Identity, Transport
 from parties import doctor_checks as checks
-from parties.data import Table
 from parties.doctor_estimate import Known, check_disk, check_memory, check_time, plan_from_here
 from parties.doctor_links import Meeting, meet
 from parties.doctor_peers import LOOK_SECONDS, Side, of_peers
 from parties.findings import Finding, Tell, first_code, of_error, ok, problem
+from parties.job import OwnTable
 from parties.scenario import Scenario
 from parties.separate import check_name, dials, endpoint, listening, own_keys
 from parties.take_part import public_facts
@@ -103,7 +103,7 @@ def _keys(scenario: Scenario, me: str, keys: Path, told: _Told) -> tuple[Identit
     return own
 
 
-def _estimates(scenario: Scenario, me: str, table: Table | None, told: _Told) -> Known | None:
+def _estimates(scenario: Scenario, me: str, table: OwnTable | None, told: _Told) -> Known | None:
     told.one(check_disk(RECORDS))
     owner = scenario.parties[me].role == "owner"
     if owner and table is None:

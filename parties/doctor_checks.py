@@ -18,8 +18,9 @@ from typing import Any, Final
 
 from mpc.errors import BeaverlodgeError, DataError, PeerLostError, UsageError
 from parties.blocks import count_text, plural
-from parties.data import Table, load_owner_table
 from parties.findings import Finding, of_error, ok, problem, warning
+from parties.job import OwnTable
+from parties.kinds import job_of
 from parties.scenario import Scenario, SqlSource, split_address
 from parties.version import VERSION
 
@@ -91,7 +92,9 @@ def check_names(scenario: Scenario, me: str | None = None) -> Iterator[Finding]:
             yield problem(f"{host} ({name}) is not known on this machine: {answer}", hint, code, name)
 
 
-def check_own(scenario: Scenario, me: str, keys: Path, policy: Path | None, table: Table | None) -> Iterator[Finding]:
+def check_own(
+    scenario: Scenario, me: str, keys: Path, policy: Path | None, table: OwnTable | None
+) -> Iterator[Finding]:
     """What this party itself settled: its policy, its approval, what it released before."""
     from parties.consent import obtain
     from parties.policy import load_policy
@@ -124,17 +127,15 @@ def check_own(scenario: Scenario, me: str, keys: Path, policy: Path | None, tabl
                 yield warning(text, "whether to go on is yours to judge: docs/keys.md, releases")
 
 
-def check_data(scenario: Scenario, me: str) -> tuple[Table | None, list[Finding]]:
+def check_data(scenario: Scenario, me: str) -> tuple[OwnTable | None, list[Finding]]:
     """This party's data as a run would read them, and what is to be said of them."""
     if scenario.parties[me].role != "owner":
         return None, [ok(f"{me} has no data: it is the helper")]
     try:
-        table = load_owner_table(scenario, me)
+        table: OwnTable = job_of(scenario).load(scenario, me)
     except (DataError, UsageError) as error:
         return None, [of_error(error)]
-    task = scenario.task
-    text = f"data: {table.source}: {plural(table.rows, 'row')}, {plural(len(table.columns), 'column')} to learn from"
-    found = [ok(f"{text}, target '{task.target}'")]
+    found = [ok(job_of(scenario).found(scenario, table))]
     for note in table.notes:
         hint = "it is well if you expected it; else correct the data"
         found.append(warning(note.text, hint) if note.level == "warning" else ok(note.text))

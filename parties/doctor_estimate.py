@@ -14,14 +14,12 @@ from mpc.correlation import WINDOW_BYTES, WINDOWS_AHEAD
 from mpc.errors import UsageError
 from mpc.plan import Plan
 from parties.blocks import count_text, short_bytes
-from parties.data import Table
 from parties.doctor_links import Seen
 from parties.doctor_peers import megabits
-from parties.extent import extent_from_here
 from parties.findings import Finding, of_error, ok, problem, warning
-from parties.rows import row_counts
+from parties.job import OwnTable
+from parties.kinds import job_of, plan_for
 from parties.scenario import Scenario
-from parties.take_part import plan_for
 
 DISK_NEEDED: Final = 50_000_000
 """Far more than a record, its report and its log take."""
@@ -41,9 +39,10 @@ class Known:
     assumed: str
 
 
-def plan_from_here(scenario: Scenario, table: Table | None) -> Known | Finding:
+def plan_from_here(scenario: Scenario, table: OwnTable | None) -> Known | Finding:
     """The plan, as far as this party can know it before it meets the others."""
-    extent = extent_from_here(scenario, table)
+    job = job_of(scenario)
+    extent = job.extent(scenario, table)
     features, known = extent.features, list(extent.rows.values())
     missing = [owner for owner in scenario.owners if owner not in extent.rows]
     if features is None or not known:
@@ -53,7 +52,7 @@ def plan_from_here(scenario: Scenario, table: Table | None) -> Known | Finding:
         )
         return warning("what the run needs and how long it takes is not known here", f"state {what} in the scenario")
     most = max(known)
-    rows = {owner: row_counts(scenario, extent.rows.get(owner, most)) for owner in scenario.owners}
+    rows = {owner: job.counts(scenario, extent.rows.get(owner, most)) for owner in scenario.owners}
     guesses = [f"{', '.join(missing)} had {count_text(most)} rows"] if missing else []
     if extent.assumption:
         guesses.append(extent.assumption)

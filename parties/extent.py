@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from parties.data import Table
+from mpc.errors import DataError, UsageError
+from parties.data import Table, load_owner_table
+from parties.rows import row_counts, split_of
 from parties.scenario import Scenario
 
 
@@ -42,7 +44,7 @@ def extent_from_here(scenario: Scenario, table: Table | None) -> Extent:
     if table is not None:
         rows[table.owner] = table.rows
     if not scenario.vertical:
-        listed = scenario.task.feature_names
+        listed = scenario.training.feature_names
         here = None if table is None else len(table.columns)
         return Extent(here if listed is None else len(listed), listed is not None, rows, split=False)
     if rows:  # all owners have the same
@@ -65,3 +67,61 @@ def split_widths(scenario: Scenario, tables: Mapping[str, Table]) -> dict[str, i
         elif listed is not None:
             widths[owner] = len(listed)
     return widths
+
+
+def training_shapes(scenario: Scenario) -> tuple[Mapping[str, tuple[int, int]], int]:
+    """Each owner's training and held-out rows, and the model's features, from the data where they are here.
+
+    Raises:
+        UsageError: an owner's data are not here, and the scenario does not state its `rows`, or the `features`.
+        DataError: data that are here cannot be read, or the owners share no column.
+    """
+    if scenario.vertical:
+        return _split_shapes(scenario)
+    counts: dict[str, int] = {}
+    shared: list[str] | None = None
+    for owner in scenario.owners:
+        spec = scenario.parties[owner]
+        if spec.rows is not None and (scenario.training.features is not None or spec.data is None):
+            counts[owner] = spec.rows
+            continue
+        if spec.data is None:
+            raise UsageError(
+                f"the data of {owner} are not here, and the scenario does not state how many rows there are",
+                f"add rows = ... to [parties.{owner}]",
+            )
+        table = load_owner_table(scenario, owner)
+        counts[owner] = table.rows
+        shared = list(table.columns) if shared is None else [name for name in shared if name in table.columns]
+    if scenario.training.feature_names is not None:
+        shared = list(scenario.training.feature_names)
+    if shared is None:
+        raise UsageError("the scenario does not say which columns the owners share", "list `features` in [task]")
+    if not shared:
+        raise DataError("no numeric column is shared by all owners", "list `features` in the scenario")
+    rows = {owner: row_counts(scenario, count) for owner, count in counts.items()}
+    return rows, len(shared)
+
+
+def _split_shapes(scenario: Scenario) -> tuple[Mapping[str, tuple[int, int]], int]:
+    """The same where the owners have other columns of the same rows."""
+    tables = {}
+    for owner in scenario.owners:
+        spec = scenario.parties[owner]
+        if spec.rows is None or spec.features is None:
+            if spec.data is None:
+                raise UsageError(
+                    f"the data of {owner} are not here, and the scenario does not state its rows and features",
+                    f"add rows = ... and features = [...] to [parties.{owner}]",
+                )
+            tables[owner] = load_owner_table(scenario, owner)
+    if len(tables) == len(scenario.owners):
+        split_of(tables)
+    counts = {
+        owner: tables[owner].rows if owner in tables else scenario.parties[owner].rows or 0 for owner in scenario.owners
+    }
+    width = sum(split_widths(scenario, tables).values())
+    if not width:
+        raise DataError("no owner has a numeric column", "give the columns that predict the target as numbers")
+    rows = {owner: row_counts(scenario, count) for owner, count in counts.items()}
+    return rows, width

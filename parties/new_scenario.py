@@ -18,12 +18,12 @@ import numpy as np
 from mpc.errors import UsageError
 from parties.data import load_owner_table
 from parties.data_cells import TextForm
+from parties.kinds import plan_for
 from parties.made_up import IDENTIFIER, TARGET, write_made_up
 from parties.new_choices import Asked, Choice, choose
 from parties.new_columns import FileLook, look_into
 from parties.rows import own_rows, row_counts
 from parties.scenario import load_scenario
-from parties.take_part import plan_for
 
 FILE: Final = "scenario.toml"
 HELPER: Final = "helper"
@@ -163,7 +163,7 @@ def _useless(path: Path) -> list[str]:
     Reads everything as a run would, and so finds what would stop one.
     """
     scenario = load_scenario(path)
-    features = scenario.task.feature_names or ()
+    features = scenario.training.feature_names or ()
     tables = {owner: load_owner_table(scenario, owner) for owner in scenario.owners}
     rows = [own_rows(table, scenario, features).x_train for table in tables.values()]
     low = np.min([x.min(axis=0) for x in rows], axis=0)

@@ -27,7 +27,7 @@ def training_facts(settings: TrainingSettings, scenario: Scenario) -> dict[str, 
 
     full = settings.solver != "sgd"
     choice = None
-    if scenario.task.solver == "auto":
+    if scenario.training.solver == "auto":
         seconds = prices(settings, scenario.network)
         choice = {"network": "scenario" if scenario.network else "local", "seconds": dict(seconds)}
     return {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from mpc.plan import Plan
@@ -16,16 +15,14 @@ from parties.blocks import (
     Line,
     bytes_text,
     count_text,
-    plural,
     print_blocks,
     seconds_text,
     short_bytes,
 )
-from parties.plan_bits import bits_facts, bits_rows, form_text
-from parties.plan_solver import solver_text, steps_text, training_facts
+from parties.job import PlanTold
+from parties.kinds import job_of
 from parties.scenario import NetworkSpec, Scenario
 from parties.summary import ALIGNMENT, also_learnt, correlations_grid, revealed_grid
-from protocols.training_settings import TrainingSettings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,36 +30,11 @@ if TYPE_CHECKING:
 SCHEMA: Final = 1
 LAN: Final = NetworkSpec(latency_ms=0.1, bandwidth_mbit=1000.0)
 WAN: Final = NetworkSpec(latency_ms=10.0, bandwidth_mbit=100.0)
-USES: Final[Mapping[str, str]] = {
-    "Uniform": "hiding the rows, once for the whole run",
-    "HeldGram": "the Hessian (newton)",
-    "BitsOfWideMask": "comparing the features' spreads with powers of two (private standardisation)",
-    "HeldSquare": "products of rows with each other (dual form, private standardisation)",
-    "CrossBlocks": "products of one owner's rows with another's (dual form)",
-    "Truncation": "cutting products to fewer bits",
-    "HeldProduct": "the rows times the weights (or their products times the rows' numbers), at each step",
-    "CoarseSineMask": "the sigmoid, at each step (dual form)",
-    "HeldCombination": "the weights at the end (dual form)",
-    "SineMask": "the sigmoid, at each step",
-    "HeldTransposeProduct": "the gradient, at each step",
-    "HeldProducts": "all scores once more, for the range check; the Hessian's inverse times the rows (newton)",
-    "BitsOfMask": "comparing, in the range check and of the owners' ranges",
-    "NoisyLift": "the weights in their columns' own units",
-    "WideTruncation": "cutting those weights to fewer bits, and the means",
-    "MultiplyTriple": "products of bits, for the same; rows by class weights; weights by scales",
-    "AnyBit": "one answer for many bits, for the same; whether ids are the same (split columns)",
-    "MatmulTriple": "the AUC: pairs that are ranked right; the Hessian's inverse (newton)",
-    "BitProduct": "scores beyond what the sigmoid is right for, in the metrics (split columns)",
-    "BitNumber": "comparisons' answers as numbers, in the metrics (split columns)",
-    "LowerBits": "which of the AUC's bins a score is in (split columns)",
-    "DigitsOfMask": "how many scores are in each bin (split columns)",
-}
-"""What a training needs each kind of correlated randomness for."""
 
 
 def print_plan(
     plan: Plan,
-    settings: TrainingSettings,
+    settings: Any,
     scenario: Scenario,
     *,
     as_json: bool = False,
@@ -76,38 +48,41 @@ def print_plan(
         print_blocks(plan_tables(plan, settings, scenario), console)
 
 
-def plan_tables(plan: Plan, settings: TrainingSettings, scenario: Scenario) -> list[Block]:
+def plan_tables(plan: Plan, settings: Any, scenario: Scenario) -> list[Block]:
     """All that the plan says, in its order, as lines and tables: first what everyone asks, details at the end."""
-    facts = plan_json(plan, settings, scenario)
+    told = job_of(scenario).told(settings, scenario)
+    facts = _facts(plan, told, scenario)
     return [
         Line(f"{scenario.name}: the plan. Nothing has been sent.", "bold"),
-        Line(_work_text(settings, facts["training"])),
+        Line(told.work),
         Line(_cost_text(facts, plan, scenario.network)),
-        Line(solver_text(facts["training"])),
+        *told.how,
         _stages_grid(facts),
         _traffic_grid(plan),
         Line(f"All that {plan.helper} sends goes to {plan.owners[-1]}, the last owner; the others need seeds only."),
         _seconds_grid(facts, scenario.network),
         Line("Computing and connecting come on top."),
         *_learns_blocks(facts, plan),
-        _dealt_grid(facts, plan),
-        *_bits_blocks(facts, settings, scenario),
+        _dealt_grid(facts, plan, told),
+        *told.details,
         Line(""),
         Line("Every party makes this plan for itself, and starts only if all have the same digest:"),
         Line(plan.digest, wrap=False),
     ]
 
 
-def plan_json(plan: Plan, settings: TrainingSettings, scenario: Scenario) -> dict[str, Any]:
-    """The plan as `mpc plan --json` prints it; its shape is stable under one `schema`."""
+def plan_json(plan: Plan, settings: Any, scenario: Scenario) -> dict[str, Any]:
+    """The plan as `mpc plan --json` prints it; its shape is stable under one `schema`, for each kind of task."""
+    return _facts(plan, job_of(scenario).told(settings, scenario), scenario)
+
+
+def _facts(plan: Plan, told: PlanTold, scenario: Scenario) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "scenario": {
             "name": scenario.name,
             "digest": scenario.digest,
-            "rows": {owner: {"train": train, "test": test} for owner, (train, test) in settings.rows_by_owner.items()},
-            "features": settings.features,
-            "steps": settings.step_count,
+            **told.scenario,
         },
         "digest": plan.digest,
         "rounds": len(plan.rounds),
@@ -120,15 +95,14 @@ def plan_json(plan: Plan, settings: TrainingSettings, scenario: Scenario) -> dic
             {"what": item.what, "to": list(item.to), "shape": list(item.shape), "why": item.why}
             for item in plan.reveals
         ],
-        "helper": {"name": plan.helper, "learns": _helper_learns(settings), "opened": []},
+        "helper": {"name": plan.helper, "learns": list(told.helper_learns), "opened": []},
         "seconds": {
             "lan": _seconds(plan, LAN, slow_start=True),
             "wan": _seconds(plan, WAN, slow_start=True),
             # The links that `mpc run` makes have their bandwidth from the first byte on.
             "network": _seconds(plan, scenario.network, slow_start=False) if scenario.network else None,
         },
-        "training": training_facts(settings, scenario),
-        "bits": bits_facts(settings),
+        **told.facts,
     }
 
 
@@ -146,22 +120,6 @@ def _stages(plan: Plan) -> list[dict[str, Any]]:
 def _seconds(plan: Plan, network: NetworkSpec, *, slow_start: bool) -> float:
     bandwidth = math.inf if network.bandwidth_mbit is None else network.bandwidth_mbit * 1e6 / 8
     return plan.seconds(2 * network.latency_ms / 1000, bandwidth, slow_start=slow_start)
-
-
-def _helper_learns(settings: TrainingSettings) -> list[str]:
-    return [
-        "how many training and held-out rows each owner has",
-        f"how many features there are ({settings.features}), but none of their values",
-        "the scenario's settings, and when the owners ask for more",
-    ]
-
-
-def _work_text(settings: TrainingSettings, training: Mapping[str, Any]) -> str:
-    train, test = sum(settings.train_rows), sum(settings.test_rows)
-    return (
-        f"{plural(len(settings.owners), 'owner')} and a helper; {count_text(train)} training and {count_text(test)} "
-        f"held-out rows, {plural(settings.features, 'feature')}; {steps_text(training)}."
-    )
 
 
 def _cost_text(facts: dict[str, Any], plan: Plan, network: NetworkSpec | None) -> str:
@@ -198,10 +156,10 @@ def _traffic_grid(plan: Plan) -> Grid:
     return Grid(title, ("party", "role", "messages", "bytes sent"), rows, frozenset({0, 1}))
 
 
-def _dealt_grid(facts: dict[str, Any], plan: Plan) -> Grid:
+def _dealt_grid(facts: dict[str, Any], plan: Plan, told: PlanTold) -> Grid:
     """What the helper deals, and what each kind is for."""
     dealt = correlations_grid(facts["correlations"], f"Random numbers that {plan.helper} deals")
-    rows = tuple((*row, USES.get(row[0], "")) for row in dealt.rows)
+    rows = tuple((*row, told.uses.get(row[0], "")) for row in dealt.rows)
     return Grid(dealt.title, (*dealt.columns, "for"), rows, frozenset({0, 3}))
 
 
@@ -216,25 +174,6 @@ def _seconds_grid(facts: dict[str, Any], network: NetworkSpec | None) -> Grid:
 def _network_text(network: NetworkSpec) -> str:
     rate = "no limit" if network.bandwidth_mbit is None else f"{network.bandwidth_mbit:g} Mbit/s"
     return f"{2 * network.latency_ms:g} ms, {rate}"
-
-
-def _bits_blocks(facts: dict[str, Any], settings: TrainingSettings, scenario: Scenario) -> list[Block]:
-    rows, fit = bits_rows(facts["bits"]), facts["bits"]["sigmoid"]
-    if scenario.task.sigmoid_range == "auto" and settings.solver != "sgd":
-        why = f'sigmoid_range = "auto": a full-batch solver with l2 {settings.l2:g}'
-    elif scenario.task.sigmoid_range == "auto":
-        travelled = settings.learning_rate * settings.step_count
-        why = f'sigmoid_range = "auto": learning_rate x steps = {travelled:g}'
-    else:
-        why = f"the scenario asks for sigmoid_range = {scenario.task.sigmoid_range:g}"
-    text = (
-        f"Scores may reach |z| = {fit['range']:g} ({why}). The sigmoid is a sum of {fit['terms']} sines of period "
-        f"{fit['period']}, right to {fit['error']:.1g}. One check of all scores and weights comes before anything of "
-        "the model is opened: if one left its range, the run stops and says so."
-    )
-    title = "How exactly numbers are held: fractional bits, of the 64 that a number has"
-    grid = Grid(title, ("of", "bits", "range"), rows, frozenset({0, 2}))
-    return [grid, Line(form_text(facts["bits"])), Line(text)]
 
 
 def _learns_blocks(facts: dict[str, Any], plan: Plan) -> list[Block]:

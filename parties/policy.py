@@ -14,6 +14,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from mpc.errors import UsageError
+from parties.kinds import job_of
 from parties.private_files import read_own
 from parties.scenario import Scenario
 from parties.scenario_errors import Problem, quoted, read_table, refuse, shown
@@ -21,11 +22,6 @@ from parties.scenario_models import A_COUNT, Count, Names
 
 SCHEMA: Final = 1
 FILE: Final = "policy.toml"
-STANDARDISATION: Final = "standardisation"
-SCALES: Final = "scales"
-RANGES: Final = "ranges"
-"""What a policy calls the sums behind `standardise = true`, the powers of two behind `standardise = "private"`, which
-tell less and go with "standardisation" too, and the bits behind `compare_ranges = true`: they are opened, too."""
 
 
 class Rules(BaseModel):
@@ -74,15 +70,9 @@ class Policy:
 
     def _reveals(self, scenario: Scenario) -> str:
         allowed = self.rules.reveals
-        task = scenario.task
-        private = task.standardise == "private" and STANDARDISATION not in (allowed or ())
-        behind = {
-            STANDARDISATION: task.standardise is True and task.partition == "horizontal",
-            SCALES: private,
-            RANGES: task.compare_ranges,
-        }
-        asked = [*task.reveal, *(name for name, wanted in behind.items() if wanted)]
-        refused = [what for what in asked if allowed is not None and what not in allowed]
+        if allowed is None:
+            return ""
+        refused = [names[0] for names in job_of(scenario).revealed(scenario) if not set(names) & set(allowed)]
         return f"{_listed('reveals', allowed)}, but it reveals {quoted(refused)}" if refused else ""
 
     def _owners(self, scenario: Scenario) -> str:

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from mpc.errors import UsageError
 from mpc.party import Revealed
-from parties.data import Table
+from parties.job import OwnTable
 from parties.private_files import append_private, read_private
 from parties.scenario import Scenario
 
@@ -48,7 +48,7 @@ class Release:
 
 
 def release_of(
-    scenario: Scenario, table: Table, columns: Sequence[str], session: str = "", revealed: Sequence[Revealed] = ()
+    scenario: Scenario, table: OwnTable, columns: Sequence[str], session: str = "", revealed: Sequence[Revealed] = ()
 ) -> Release:
     """A run's entry before it starts."""
     names = tuple(sorted(columns))

@@ -7,6 +7,7 @@ from typing import Any
 
 from parties.bugs import as_error
 from parties.delay_line import Conditions
+from parties.kinds import job_of
 from parties.launcher import launch
 from parties.progress import Progress
 from parties.record import default_out, failed_record, merge_results, start_record, write_record
@@ -48,13 +49,9 @@ def _run(scenario: Scenario, folder: Path, *, compare: bool) -> dict[str, Any]:
             network=network,
         )
     record = merge_results(results, scenario_name=scenario.name, scenario_digest=scenario.digest)
-    if compare:
-        from parties.comparison import compare as with_plaintext
-
-        model = record["model"]
-        known = model["standardised_weights"]
-        standardised = None if known is None else [*known, model["standardised_intercept"]]
-        record["comparison"] = with_plaintext(scenario, record, standardised)
+    compared = job_of(scenario).compare
+    if compare and compared is not None:
+        record["comparison"] = compared(scenario, record)
     return record
 
 

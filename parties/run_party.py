@@ -10,7 +10,8 @@ from mpc.errors import BeaverlodgeError, DataError
 from parties.blocks import print_blocks
 from parties.consent import obtain
 from parties.consent_text import consent_blocks
-from parties.data import Table, load_owner_table
+from parties.job import OwnTable
+from parties.kinds import job_of
 from parties.logs import LogFormat, open_log
 from parties.policy import load_policy
 from parties.progress import Progress
@@ -108,11 +109,11 @@ class _Data:
         self._scenario = scenario
         self._me = me
         self.owned = scenario.parties[me].role == "owner"
-        self.read: Table | None = None
+        self.read: OwnTable | None = None
 
-    def table(self) -> Table | None:
+    def table(self) -> OwnTable | None:
         if self.owned and self.read is None:
-            self.read = load_owner_table(self._scenario, self._me)
+            self.read = job_of(self._scenario).load(self._scenario, self._me)
         return self.read
 
     def rows(self) -> int | None:

@@ -16,9 +16,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from mpc.errors import UsageError
-from parties.scenario_categories import read_categories
-from parties.scenario_checks import check_columns, check_links, check_roles, check_text_settings, settled_reveal
+from mpc.errors import InternalError, UsageError
+from parties.scenario_checks import check_links, check_roles, check_text_settings
 from parties.scenario_errors import (
     Model,
     Problem,
@@ -29,6 +28,7 @@ from parties.scenario_errors import (
     unknown_setting,
 )
 from parties.scenario_models import (
+    AnyTask,
     Head,
     LogisticTask,
     NetworkSpec,
@@ -39,9 +39,9 @@ from parties.scenario_models import (
     TestingSpec,
     split_address,
 )
-from parties.scenario_partition import check_partition, task_of
-from parties.scenario_solver import settled_solver
-from parties.scenario_unbuilt import unbuilt_role, without_unbuilt
+from parties.scenario_partition import task_of
+from parties.scenario_tasks import KINDS, read_task, settled_task
+from parties.scenario_unbuilt import unbuilt_role
 
 __all__ = [
     "LogisticTask",
@@ -66,7 +66,7 @@ _HEAD_KEYS = ("schema", "name", "seed")
 _TABLE_KEYS = ("parties", "task", "network", "session", "testing", "roster")
 _ELSEWHERE: Mapping[str, Sequence[str]] = {
     "the top of the file": _HEAD_KEYS,
-    "[task]": tuple(LogisticTask.model_fields),
+    "[task]": tuple(key for kind in KINDS.values() for key in kind.model.model_fields),
     "[parties.NAME]": tuple(PartySpec.model_fields),
     "[network]": tuple(NetworkSpec.model_fields),
     "[session]": tuple(SessionSpec.model_fields),
@@ -91,7 +91,7 @@ def load_scenario(path: Path) -> Scenario:
     head_values = {key: value for key, value in raw.items() if key in _HEAD_KEYS}
     head = read_table(Head, head_values, "the top of the file:", problems, {})
     parties = _read_parties(raw.get("parties"), problems)
-    task = _read_task(raw.get("task"), problems)
+    task = read_task(raw.get("task"), problems, _ELSEWHERE)
     network = _read_optional(NetworkSpec, raw, "network", problems)
     session = _read_optional(SessionSpec, raw, "session", problems)
     testing = _read_optional(TestingSpec, raw, "testing", problems)
@@ -101,11 +101,7 @@ def load_scenario(path: Path) -> Scenario:
         check_links(parties, problems)
         check_text_settings(parties, problems)
     if task is not None:
-        check_columns(task, problems)
-        task = settled_solver(task, problems)
-    if task is not None and parties is not None:
-        task = settled_reveal(task, parties, problems)
-        check_partition(task, parties, problems)
+        task = settled_task(task, parties, problems)
     if problems or head is None or task is None or parties is None:
         raise refuse(str(path), problems)
     return Scenario(
@@ -139,7 +135,7 @@ class Scenario(BaseModel):
     name: str
     seed: int
     parties: dict[str, PartySpec]
-    task: LogisticTask
+    task: AnyTask
     network: NetworkSpec | None
     session: SessionSpec
     testing: TestingSpec | None
@@ -161,9 +157,16 @@ class Scenario(BaseModel):
         """Whether the owners have other columns of the same rows."""
         return self.task.partition == "vertical"
 
+    @property
+    def training(self) -> LogisticTask:
+        """The task of a scenario that trains a logistic regression."""
+        if not isinstance(self.task, LogisticTask):
+            raise InternalError(f'kind = "{self.task.kind}" is taken for a training', "please report this as a bug")
+        return self.task
+
     def task_of(self, owner: str) -> LogisticTask:
-        """The task as it concerns one owner's table: where columns are split, with that owner's `features`."""
-        return task_of(self.task, self.parties[owner])
+        """The training as it concerns one owner's table: where columns are split, with that owner's `features`."""
+        return task_of(self.training, self.parties[owner])
 
     @property
     def directory(self) -> Path:
@@ -256,20 +259,6 @@ def check_schema(path: Path, raw: Mapping[str, Any]) -> None:
 
 def _read_optional(model: type[Model], raw: Mapping[str, Any], key: str, problems: list[Problem]) -> Model | None:
     return read_table(model, raw[key], f"[{key}]", problems, _ELSEWHERE) if key in raw else None
-
-
-def _read_task(raw: object, problems: list[Problem]) -> LogisticTask | None:
-    if raw is None:
-        problems.append(Problem("the file has no [task]", "add [task] with kind and target"))
-        return None
-    if isinstance(raw, Mapping):
-        before = len(problems)
-        raw = without_unbuilt(raw, problems)
-        if any("kind" in problem.message for problem in problems[before:]):
-            return None  # the other settings of another kind of task would only make noise
-        if "categories" in raw:
-            raw["categories"] = read_categories(raw["categories"], problems)
-    return read_table(LogisticTask, raw, "[task]", problems, _ELSEWHERE)
 
 
 def _read_parties(raw: object, problems: list[Problem]) -> dict[str, PartySpec] | None:

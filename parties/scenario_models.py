@@ -157,6 +157,10 @@ class LogisticTask(Table):
         return tuple(name for names in expanded for name in names)
 
 
+AnyTask = LogisticTask
+"""The [task] of any kind for owners and a helper: a union, told apart by `kind`."""
+
+
 class NetworkSpec(Table):
     """What the links between the parties are like; `mpc run` behaves as if they were."""
 

@@ -12,10 +12,6 @@ from parties.scenario_errors import Problem, shown
 ROLES = ("server", "client")
 """Roles of the format that belong to kind = "secure_sum" alone (sum_scenario.py)."""
 
-_ONLY_VALUES = {
-    "kind": "logistic_regression",
-}
-
 
 def without_unbuilt(task: Mapping[str, object], problems: list[Problem]) -> dict[str, object]:
     """The [task] table without the settings that are not available; each of those is added to `problems`.
@@ -23,11 +19,6 @@ def without_unbuilt(task: Mapping[str, object], problems: list[Problem]) -> dict
     A setting that is taken out takes its default, so that the rest of the table is still checked.
     """
     left = dict(task)
-    for key, only in _ONLY_VALUES.items():
-        value = left.get(key, only)
-        if isinstance(value, str) and value != only:
-            problems.append(_not_available(key, shown(value), f'use {key} = "{only}"'))
-            left[key] = only
     _take_out_unbuilt_reveal(left, problems)
     return left
 

@@ -19,24 +19,17 @@ from mpc.channel import Channel, Limits
 from mpc.errors import BeaverlodgeError, InternalError, InterruptedRun, PeerLostError
 from mpc.handshake import Agreement, Offer, Table, meet
 from mpc.memory import keep_freed_memory
-from mpc.plan import Plan, ProgramFactory, make_plan
 from mpc.play import part, play_helper, play_owner
 from mpc.prg import Entropy, insecure_entropy, os_entropy
 from mpc.trace import Trace
 from mpc.transport import Identity, Transport
 from parties.cores import keep_to_a_core
-from parties.data import Table as DataTable
-from parties.data import load_owner_table
-from parties.plan_solver import training_facts
+from parties.job import OwnTable
+from parties.kinds import job_of, plan_for
 from parties.releases import Releases, release_of
-from parties.rows import own_columns, own_rows, row_counts, settings_for, warnings_after, warnings_before
 from parties.scenario import Scenario
 from parties.supervisor import Reporter
 from parties.version import VERSION
-from protocols.training_form import constants_digest
-from protocols.training_job import training_job
-from protocols.training_settings import Trained
-from protocols.vertical_job import vertical_job
 
 T = TypeVar("T")
 
@@ -68,7 +61,7 @@ class Place:
 class Own:
     """What an owner on its own machine has ready: its table, if it was read already, and its list of releases."""
 
-    table: DataTable | None = None
+    table: OwnTable | None = None
     releases: Releases | None = None
 
 
@@ -123,8 +116,9 @@ def _play(
     own: Own,
 ) -> dict[str, Any]:
     owner = scenario.parties[me].role == "owner"
+    job = job_of(scenario)
     trace.stage("data", 0, 0)
-    table = (own.table or _beside(channel, lambda: load_owner_table(scenario, me))) if owner else None
+    table = (own.table or _beside(channel, lambda: job.load(scenario, me))) if owner else None
     _tell_notes(table, reporter, log)
     trace.stage("connecting", 0, 0)
     entropy = _entropy(scenario, me, reporter, log)
@@ -133,26 +127,26 @@ def _play(
         channel,
         players,
         _offer(scenario, table),
-        lambda rows, features: plan_for(scenario, rows, features),
+        lambda rows, columns: plan_for(scenario, rows, columns),
         entropy,
         scenario.session.connect_timeout,
     )
     if table is not None and len(agreement.columns) < len(table.columns):
         unshared = [name for name in table.columns if name not in set(agreement.columns)]
         log.info("columns that not all owners have, and that are not used: %s", ", ".join(unshared))
-    trained: Trained | None = None
+    result: Any = None
     say = _sayer(reporter, log)
     noting = _noting(own.releases, scenario, table, agreement, trace, say)
-    program = _program(scenario, agreement, table) if table is not None else None
+    program = job.program(scenario, agreement, table) if table is not None else None
     del table  # which may be large; the program has its own rows of it
     with _without_pauses(), noting:
         trace.restart_counts()
         trace.stage("running", 0, 0)
         if program is not None:
-            for warning in warnings_before(*_extent(scenario, agreement)):
+            for warning in job.before(scenario, agreement):
                 say(warning)
-            trained = play_owner(channel, players, agreement, trace, program)
-            for warning in warnings_after(trained.metrics):
+            result = play_owner(channel, players, agreement, trace, program)
+            for warning in job.after(result):
                 say(warning)
         else:
             play_helper(channel, players, agreement, trace)
@@ -161,33 +155,8 @@ def _play(
         finished = time.perf_counter()
     part(channel, players, patient=not owner)
     log.info("done: %d rounds, %d bytes sent", measured["rounds"], measured["bytes_sent"])
-    return _result(scenario, me, agreement, trace, measured, trained, started, finished)
-
-
-def plan_for(scenario: Scenario, rows: Mapping[str, tuple[int, int]], features: int) -> Plan:
-    """The plan of a scenario's run, given each owner's rows and how many columns the owners share."""
-    settings = settings_for(scenario, rows, features)
-    job = vertical_job if scenario.vertical else training_job
-    return make_plan(lambda p: job(p, None, settings), scenario.owners, scenario.helper, constants_digest(settings))
-
-
-def _program(scenario: Scenario, agreement: Agreement, table: DataTable) -> ProgramFactory:
-    """What an owner runs, once: it hands its rows over, so that nobody else holds what the training lets go of."""
-    rows = {owner: agreement.rows[owner] for owner in scenario.owners}
-    settings = settings_for(scenario, rows, _extent(scenario, agreement)[1])
-    if agreement.split is not None:
-        columns = [own_columns(table, scenario, agreement.split, agreement.owners_key)]
-        return lambda p: vertical_job(p, columns.pop(), settings)
-    own = [own_rows(table, scenario, agreement.columns)]
-    return lambda p: training_job(p, own.pop(), settings)
-
-
-def _extent(scenario: Scenario, agreement: Agreement) -> tuple[list[tuple[int, int]], int]:
-    """The rows that are trained on, a pair of counts for each owner that has its own, and the model's features."""
-    rows = [agreement.rows[owner] for owner in scenario.owners]
-    if agreement.split is not None:
-        return rows[:1], agreement.split.count
-    return rows, len(agreement.columns)
+    part_of_kind = job.record(scenario, agreement, result)
+    return _result(scenario, me, agreement, trace, measured, part_of_kind, started, finished)
 
 
 def _beside(channel: Channel, work: Callable[[], T]) -> T:
@@ -219,7 +188,7 @@ def _without_pauses() -> Iterator[None]:
 def _noting(
     releases: Releases | None,
     scenario: Scenario,
-    table: DataTable | None,
+    table: OwnTable | None,
     agreement: Agreement,
     trace: Trace,
     say: Callable[[str], None],
@@ -231,19 +200,19 @@ def _noting(
     return releases.noting(run, trace.reveals, say)
 
 
-def _tell_notes(table: DataTable | None, reporter: Reporter, log: Logger) -> None:
+def _tell_notes(table: OwnTable | None, reporter: Reporter, log: Logger) -> None:
     for note in table.notes if table is not None else ():
         log.log(logging.WARNING if note.level == "warning" else logging.INFO, "%s", note.text)
         if note.level == "warning":
             reporter.log("warning", note.text)
 
 
-def _offer(scenario: Scenario, table: DataTable | None) -> Offer:
+def _offer(scenario: Scenario, table: OwnTable | None) -> Offer:
     facts = public_facts(scenario)
     if table is None:
         return Offer(VERSION, facts, None, None)
-    has_target = table.has_target if scenario.vertical else None
-    return Offer(VERSION, facts, row_counts(scenario, table.rows), table.columns, has_target)
+    job = job_of(scenario)
+    return Offer(VERSION, facts, job.counts(scenario, table.rows), table.columns, job.has_target(scenario, table))
 
 
 def public_facts(scenario: Scenario) -> dict[str, Any]:
@@ -287,7 +256,7 @@ def _result(
     agreement: Agreement,
     trace: Trace,
     measured: Mapping[str, int],
-    trained: Trained | None,
+    part_of_kind: Mapping[str, Any],
     started: float,
     finished: float,
 ) -> dict[str, Any]:
@@ -299,16 +268,6 @@ def _result(
         "training": trace.seconds("training", "range check"),
         "total": finished - started,
     }
-    model = training = None
-    if trained is not None:
-        training = training_facts(settings_for(scenario, agreement.rows, len(trained.features)), scenario)
-        model = {
-            "features": list(trained.features),
-            "weights": list(trained.weights),
-            "intercept": trained.intercept,
-            "standardised_weights": list(trained.standardised[:-1]) if trained.standardised else None,
-            "standardised_intercept": trained.standardised[-1] if trained.standardised else None,
-        }
     return {
         "party": {"role": scenario.parties[me].role, "pid": os.getpid(), **measured, "seconds": seconds},
         "session": agreement.session.hex(),
@@ -319,27 +278,12 @@ def _result(
             "messages": plan.messages_sent,
             "correlations": plan.correlations,
         },
-        "training": training,
-        "model": model,
-        "metrics": trained.metrics if trained else None,
-        "data": _data_facts(scenario, trained),
+        **part_of_kind,
         "revealed": [
             {"what": item.what, "to": list(item.to), "shape": list(item.shape), "why": item.why}
             for item in trace.reveals
         ],
         "testing": {"insecure_seed": scenario.testing.insecure_seed} if scenario.testing else None,
-    }
-
-
-def _data_facts(scenario: Scenario, trained: Trained | None) -> dict[str, Any] | None:
-    """What was agreed to be learnt of all owners' data, as the record has it; None if nothing was."""
-    found = trained.data if trained else None
-    if trained is None or found is None:
-        return None
-    columns = (*trained.features, scenario.task.target)
-    return {
-        "missing": None if found.missing is None else dict(zip(columns, found.missing, strict=True)),
-        "unlike_ranges": None if found.unlike_ranges is None else list(found.unlike_ranges),
     }
 
 

@@ -12,7 +12,8 @@ from rich.console import Console
 
 from mpc.plan import Plan
 from parties.plan_scenario import planned
-from parties.plan_text import USES, plan_json, print_plan
+from parties.plan_text import plan_json, print_plan
+from parties.plan_training import USES
 from parties.scenario import Scenario, load_scenario
 from protocols.training_settings import TrainingSettings
 

@@ -14,7 +14,8 @@ from rich.console import Console
 from mpc.plan import Plan, make_plan
 from mpc.wire import HEADER_BYTES
 from parties.plan_scenario import planned as plan_of_scenario
-from parties.plan_text import USES, plan_json, plan_tables, print_plan
+from parties.plan_text import plan_json, plan_tables, print_plan
+from parties.plan_training import USES
 from parties.rows import settings_for
 from parties.scenario import Scenario, load_scenario
 from protocols.training_form import choose_fit, constants_digest

@@ -96,10 +96,10 @@ def test_a_full_scenario(tmp_path: Path) -> None:
     assert scenario.owners == ("hospital_a", "hospital_b")
     assert scenario.helper == "helper"
     assert list(scenario.parties) == ["hospital_a", "hospital_b", "helper"]
-    assert scenario.task.features == ("age", "size")
-    assert scenario.task.learning_rate == 1.0 and isinstance(scenario.task.learning_rate, float)
-    assert scenario.task.reveal == ("model", "metrics")
-    assert scenario.task.reveal_to == ("hospital_a", "hospital_b")
+    assert scenario.training.features == ("age", "size")
+    assert scenario.training.learning_rate == 1.0 and isinstance(scenario.training.learning_rate, float)
+    assert scenario.training.reveal == ("model", "metrics")
+    assert scenario.training.reveal_to == ("hospital_a", "hospital_b")
     assert scenario.data_path("hospital_a") == tmp_path / "data" / "a.csv"
     assert scenario.data_path("hospital_b") == tmp_path / "x.duckdb"
     assert scenario.data_source("hospital_b") == SqlSource(database="x.duckdb", sql="select * from p")
@@ -112,12 +112,12 @@ def test_how_data_are_written(tmp_path: Path) -> None:
         ("epochs = 3", 'missing = "drop"\ndates = "days"\npositive = 2\ncategories.size = [" S ", 2, "L"]'),
     )
     scenario = load(tmp_path, text)
-    a, task = scenario.parties["hospital_a"], scenario.task
+    a, task = scenario.parties["hospital_a"], scenario.training
     assert (a.encoding, a.decimal, a.thousands) == ("latin-1", ",", ".")
     assert (task.missing, task.dates, task.positive) == ("drop", "days", "2")
     assert task.categories == {"size": ("S", "2", "L")}
     assert task.feature_names == ("age", "size=2", "size=L")
-    assert load(tmp_path, LEAST).task.feature_names is None
+    assert load(tmp_path, LEAST).training.feature_names is None
     # How an owner's file is written is its own affair; what its cells mean is everyone's.
     assert load(tmp_path, text.replace('decimal = ","\nthousands = "."', "")).digest == scenario.digest
     for old, new in (('"drop"', '"mean"'), ("positive = 2", "positive = 1"), ('2, "L"', '"L", 2')):
@@ -127,7 +127,7 @@ def test_how_data_are_written(tmp_path: Path) -> None:
 
 def test_what_may_be_left_out(tmp_path: Path) -> None:
     scenario = load(tmp_path, LEAST)
-    task = scenario.task
+    task = scenario.training
     assert (task.epochs, task.batch_size, task.learning_rate, task.test_fraction) == (10, 128, 0.5, 0.2)
     assert (task.solver, task.sigmoid_range, task.l2, task.standardise) == ("sgd", "auto", 0.0, True)
     assert task.reveal_to == ("a", "b")
@@ -151,7 +151,7 @@ def test_a_scenario_cannot_be_changed(tmp_path: Path) -> None:
     with pytest.raises(ValidationError):
         scenario.seed = 8
     with pytest.raises(ValidationError):
-        scenario.task.epochs = 8
+        scenario.training.epochs = 8
 
 
 def test_a_byte_order_mark_and_windows_line_ends(tmp_path: Path) -> None:
@@ -284,7 +284,7 @@ def test_missing_values_are_told_only_where_there_may_be_some(tmp_path: Path) ->
     assert 'reveal lists "missing", but with missing = "refuse" there is none' in said and 'missing = "drop"' in said
     path = tmp_path / "drop.toml"
     path.write_text(changed(('reveal = ["metrics", "model"]', asks + '\nmissing = "drop"\ncompare_ranges = true')))
-    task = load_scenario(path).task
+    task = load_scenario(path).training
     assert (task.reveal, task.compare_ranges) == (("model", "missing"), True)
 
 
@@ -316,7 +316,7 @@ def test_full_batch_solvers_have_defaults_of_their_own(
 ) -> None:
     path = tmp_path / "full.toml"
     path.write_text(FULL_BATCH.replace('solver = "sgd"', f'solver = "{solver}"'))
-    task = load_scenario(path).task
+    task = load_scenario(path).training
     assert (task.iterations, task.momentum, task.learning_rate) == (iterations, momentum, "auto")
     settings = settings_for(load_scenario(path), {"hospital_a": (80, 20), "hospital_b": (40, 10)}, 6)
     assert (settings.solver, settings.step_count, settings.momentum) == (solver, iterations, dyadic(momentum))
@@ -345,7 +345,7 @@ def test_a_solver_left_to_the_plan_takes_no_numbers_of_one(tmp_path: Path) -> No
     assert 'solver = "auto" chooses epochs and batch_size and learning_rate itself' in said
     path = tmp_path / "auto.toml"
     path.write_text(FULL_BATCH.replace('solver = "sgd"', 'solver = "auto"'))
-    assert load_scenario(path).task.learning_rate == "auto"
+    assert load_scenario(path).training.learning_rate == "auto"
     path.write_text(FULL_BATCH.replace('solver = "sgd"', 'solver = "auto"').replace("ise = true", "ise = false"))
     with pytest.raises(UsageError, match="goes by standardised features"):
         load_scenario(path)
@@ -358,7 +358,7 @@ def test_class_weights(tmp_path: Path, written: str, read: object) -> None:
     path = tmp_path / "weights.toml"
     path.write_text(changed(("l2 = 0", f"l2 = 0\nclass_weights = {written}")))
     scenario = load_scenario(path)
-    assert scenario.task.class_weights == read
+    assert scenario.training.class_weights == read
     settings = settings_for(scenario, {"hospital_a": (80, 20), "hospital_b": (40, 10)}, 6)
     assert settings.class_weights == read
     assert MOST_UNEQUAL == class_weights.MOST_UNEQUAL

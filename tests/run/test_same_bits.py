@@ -11,12 +11,12 @@ import pytest
 from mpc.lockstep import run_lockstep
 from mpc.prg import insecure_entropy
 from parties.data import load_owner_table
+from parties.kinds import plan_for
 from parties.launcher import launch
 from parties.record import start_record
 from parties.rows import own_rows, row_counts, settings_for
 from parties.run_locally import orders
 from parties.scenario import Scenario, load_scenario
-from parties.take_part import plan_for
 from protocols.training_job import training_job
 from protocols.training_settings import Trained
 from tests.helpers import cpu_features

@@ -1,0 +1,89 @@
+"""What the plan of a training says beside what every plan says: its steps, its solver, its bits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from parties.blocks import Block, Grid, Line, count_text, plural
+from parties.job import PlanTold
+from parties.plan_bits import bits_facts, bits_rows, form_text
+from parties.plan_solver import solver_text, steps_text, training_facts
+from parties.scenario import Scenario
+from protocols.training_settings import TrainingSettings
+
+USES: Final[Mapping[str, str]] = {
+    "Uniform": "hiding the rows, once for the whole run",
+    "HeldGram": "the Hessian (newton)",
+    "BitsOfWideMask": "comparing the features' spreads with powers of two (private standardisation)",
+    "HeldSquare": "products of rows with each other (dual form, private standardisation)",
+    "CrossBlocks": "products of one owner's rows with another's (dual form)",
+    "Truncation": "cutting products to fewer bits",
+    "HeldProduct": "the rows times the weights (or their products times the rows' numbers), at each step",
+    "CoarseSineMask": "the sigmoid, at each step (dual form)",
+    "HeldCombination": "the weights at the end (dual form)",
+    "SineMask": "the sigmoid, at each step",
+    "HeldTransposeProduct": "the gradient, at each step",
+    "HeldProducts": "all scores once more, for the range check; the Hessian's inverse times the rows (newton)",
+    "BitsOfMask": "comparing, in the range check and of the owners' ranges",
+    "NoisyLift": "the weights in their columns' own units",
+    "WideTruncation": "cutting those weights to fewer bits, and the means",
+    "MultiplyTriple": "products of bits, for the same; rows by class weights; weights by scales",
+    "AnyBit": "one answer for many bits, for the same; whether ids are the same (split columns)",
+    "MatmulTriple": "the AUC: pairs that are ranked right; the Hessian's inverse (newton)",
+    "BitProduct": "scores beyond what the sigmoid is right for, in the metrics (split columns)",
+    "BitNumber": "comparisons' answers as numbers, in the metrics (split columns)",
+    "LowerBits": "which of the AUC's bins a score is in (split columns)",
+    "DigitsOfMask": "how many scores are in each bin (split columns)",
+}
+"""What a training needs each kind of correlated randomness for."""
+
+
+def training_told(settings: TrainingSettings, scenario: Scenario) -> PlanTold:
+    """What the plan of a training says."""
+    training, bits = training_facts(settings, scenario), bits_facts(settings)
+    rows = {owner: {"train": train, "test": test} for owner, (train, test) in settings.rows_by_owner.items()}
+    return PlanTold(
+        scenario={"rows": rows, "features": settings.features, "steps": settings.step_count},
+        facts={"training": training, "bits": bits},
+        work=_work_text(settings, training),
+        how=(Line(solver_text(training)),),
+        helper_learns=_helper_learns(settings),
+        uses=USES,
+        details=_bits_blocks(bits, settings, scenario),
+    )
+
+
+def _helper_learns(settings: TrainingSettings) -> tuple[str, ...]:
+    return (
+        "how many training and held-out rows each owner has",
+        f"how many features there are ({settings.features}), but none of their values",
+        "the scenario's settings, and when the owners ask for more",
+    )
+
+
+def _work_text(settings: TrainingSettings, training: Mapping[str, Any]) -> str:
+    train, test = sum(settings.train_rows), sum(settings.test_rows)
+    return (
+        f"{plural(len(settings.owners), 'owner')} and a helper; {count_text(train)} training and {count_text(test)} "
+        f"held-out rows, {plural(settings.features, 'feature')}; {steps_text(training)}."
+    )
+
+
+def _bits_blocks(bits: dict[str, Any], settings: TrainingSettings, scenario: Scenario) -> tuple[Block, ...]:
+    rows, fit = bits_rows(bits), bits["sigmoid"]
+    if scenario.training.sigmoid_range == "auto" and settings.solver != "sgd":
+        why = f'sigmoid_range = "auto": a full-batch solver with l2 {settings.l2:g}'
+    elif scenario.training.sigmoid_range == "auto":
+        travelled = settings.learning_rate * settings.step_count
+        why = f'sigmoid_range = "auto": learning_rate x steps = {travelled:g}'
+    else:
+        why = f"the scenario asks for sigmoid_range = {scenario.training.sigmoid_range:g}"
+    text = (
+        f"Scores may reach |z| = {fit['range']:g} ({why}). The sigmoid is a sum of {fit['terms']} sines of period "
+        f"{fit['period']}, right to {fit['error']:.1g}. One check of all scores and weights comes before anything of "
+        "the model is opened: if one left its range, the run stops and says so."
+    )
+    title = "How exactly numbers are held: fractional bits, of the 64 that a number has"
+    grid = Grid(title, ("of", "bits", "range"), rows, frozenset({0, 2}))
+    return grid, Line(form_text(bits)), Line(text)

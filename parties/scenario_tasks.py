@@ -1,0 +1,84 @@
+"""How [task] is read: one entry a kind, with its settings and what is checked of them together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from parties.scenario_categories import read_categories
+from parties.scenario_checks import check_columns, settled_reveal
+from parties.scenario_errors import Problem, nearest, read_table, shown
+from parties.scenario_models import AnyTask, LogisticTask, PartySpec
+from parties.scenario_partition import check_partition
+from parties.scenario_solver import settled_solver
+from parties.scenario_unbuilt import without_unbuilt
+
+Parties = Mapping[str, PartySpec]
+Problems = list[Problem]
+
+
+@dataclass(frozen=True)
+class TaskKind:
+    """One kind of task, as a scenario file has it.
+
+    Args:
+        model: its settings, each checked by itself.
+        prepared: the table as the file has it, with what needs more than a type already read; may add problems.
+        settled: the task after checks of several settings, in one order whatever the file's, so that digests are
+            equal; may add problems. The parties are None if they are not valid.
+    """
+
+    model: type[AnyTask]
+    prepared: Callable[[dict[str, Any], Problems], dict[str, Any]]
+    settled: Callable[[Any, Parties | None, Problems], AnyTask]
+
+
+def read_task(raw: object, problems: Problems, elsewhere: Mapping[str, Sequence[str]]) -> AnyTask | None:
+    """The [task] of whichever kind it names; what is wrong with it is added to `problems`."""
+    if raw is None:
+        problems.append(Problem("the file has no [task]", "add [task] with kind and target"))
+        return None
+    table = dict(raw) if isinstance(raw, Mapping) else {}
+    name = table.get("kind", _USUAL)
+    kind = KINDS.get(name) if isinstance(name, str) else KINDS[_USUAL]
+    if kind is None:
+        guess = nearest(name, KINDS) or _USUAL
+        message = f"[task] kind = {shown(name)} is not available in this version"
+        problems.append(Problem(message, f'use kind = "{guess}"'))
+        return None  # the other settings of another kind of task would only make noise
+    others = {
+        f'[task] of kind = "{other}"': tuple(one.model.model_fields) for other, one in KINDS.items() if one != kind
+    }
+    rest = {where: keys for where, keys in elsewhere.items() if where != "[task]"}
+    if isinstance(raw, Mapping):
+        raw = kind.prepared(table, problems)
+    return read_table(kind.model, raw, "[task]", problems, {**others, **rest})
+
+
+def settled_task(task: AnyTask, parties: Parties | None, problems: Problems) -> AnyTask:
+    """The task after the checks of several settings that its kind has."""
+    return KINDS[task.kind].settled(task, parties, problems)
+
+
+def _prepared_training(table: dict[str, Any], problems: Problems) -> dict[str, Any]:
+    table = without_unbuilt(table, problems)
+    if "categories" in table:
+        table["categories"] = read_categories(table["categories"], problems)
+    return table
+
+
+def _settled_training(task: LogisticTask, parties: Parties | None, problems: Problems) -> LogisticTask:
+    check_columns(task, problems)
+    task = settled_solver(task, problems)
+    if parties is not None:
+        task = settled_reveal(task, parties, problems)
+        check_partition(task, parties, problems)
+    return task
+
+
+_USUAL: Final = "logistic_regression"
+KINDS: Final[Mapping[str, TaskKind]] = {
+    "logistic_regression": TaskKind(LogisticTask, _prepared_training, _settled_training),
+}
+"""The kinds of tasks for owners and a helper; kind = "secure_sum" has a scenario of its own (sum_scenario.py)."""

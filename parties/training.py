@@ -1,0 +1,166 @@
+"""`kind = "logistic_regression"`: what the code around a run needs to know of a training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from mpc.handshake import Agreement
+from mpc.plan import Plan, ProgramFactory, make_plan
+from parties.blocks import count_text, plural
+from parties.data import Table, load_owner_table
+from parties.extent import extent_from_here, training_shapes
+from parties.job import Job, PlanTold
+from parties.plan_solver import training_facts
+from parties.rows import own_columns, own_rows, row_counts, settings_for, warnings_after, warnings_before
+from parties.scenario import Scenario
+from protocols.training_form import constants_digest
+from protocols.training_job import training_job
+from protocols.training_settings import Trained, TrainingSettings
+from protocols.vertical_job import vertical_job
+
+STANDARDISATION: Final = "standardisation"
+SCALES: Final = "scales"
+RANGES: Final = "ranges"
+"""What a policy calls the sums behind `standardise = true`, the powers of two behind `standardise = "private"`, which
+tell less and go with "standardisation" too, and the bits behind `compare_ranges = true`: they are opened, too."""
+
+
+def _has_target(scenario: Scenario, table: Table) -> bool | None:
+    return table.has_target if scenario.vertical else None
+
+
+def _plan(settings: TrainingSettings) -> Plan:
+    job = vertical_job if settings.partition == "vertical" else training_job
+    return make_plan(lambda p: job(p, None, settings), settings.owners, settings.helper, constants_digest(settings))
+
+
+def _program(scenario: Scenario, agreement: Agreement, table: Table) -> ProgramFactory:
+    """What an owner runs, once: it hands its rows over, so that nobody else holds what the training lets go of."""
+    rows = {owner: agreement.rows[owner] for owner in scenario.owners}
+    settings = settings_for(scenario, rows, _extent(scenario, agreement)[1])
+    if agreement.split is not None:
+        columns = [own_columns(table, scenario, agreement.split, agreement.owners_key)]
+        return lambda p: vertical_job(p, columns.pop(), settings)
+    own = [own_rows(table, scenario, agreement.columns)]
+    return lambda p: training_job(p, own.pop(), settings)
+
+
+def _extent(scenario: Scenario, agreement: Agreement) -> tuple[list[tuple[int, int]], int]:
+    """The rows that are trained on, a pair of counts for each owner that has its own, and the model's features."""
+    rows = [agreement.rows[owner] for owner in scenario.owners]
+    if agreement.split is not None:
+        return rows[:1], agreement.split.count
+    return rows, len(agreement.columns)
+
+
+def _before(scenario: Scenario, agreement: Agreement) -> list[str]:
+    return warnings_before(*_extent(scenario, agreement))
+
+
+def _after(trained: Trained) -> list[str]:
+    return warnings_after(trained.metrics)
+
+
+def _record(scenario: Scenario, agreement: Agreement, trained: Trained | None) -> dict[str, Any]:
+    """The model and what belongs to it."""
+    model = training = None
+    if trained is not None:
+        training = training_facts(settings_for(scenario, agreement.rows, len(trained.features)), scenario)
+        model = {
+            "features": list(trained.features),
+            "weights": list(trained.weights),
+            "intercept": trained.intercept,
+            "standardised_weights": list(trained.standardised[:-1]) if trained.standardised else None,
+            "standardised_intercept": trained.standardised[-1] if trained.standardised else None,
+        }
+    return {
+        "training": training,
+        "model": model,
+        "metrics": trained.metrics if trained else None,
+        "data": _data_facts(scenario, trained),
+    }
+
+
+def _data_facts(scenario: Scenario, trained: Trained | None) -> dict[str, Any] | None:
+    """What was agreed to be learnt of all owners' data, as the record has it; None if nothing was."""
+    found = trained.data if trained else None
+    if trained is None or found is None:
+        return None
+    columns = (*trained.features, scenario.training.target)
+    return {
+        "missing": None if found.missing is None else dict(zip(columns, found.missing, strict=True)),
+        "unlike_ranges": None if found.unlike_ranges is None else list(found.unlike_ranges),
+    }
+
+
+def _compare(scenario: Scenario, record: Mapping[str, Any]) -> dict[str, Any]:
+    from parties.comparison import compare as with_plaintext
+
+    model = record["model"]
+    known = model["standardised_weights"]
+    standardised = None if known is None else [*known, model["standardised_intercept"]]
+    return with_plaintext(scenario, record, standardised)
+
+
+def _told(settings: TrainingSettings, scenario: Scenario) -> PlanTold:
+    from parties.plan_training import training_told
+
+    return training_told(settings, scenario)
+
+
+def _asked(scenario: Scenario, me: str, table: Table | None) -> list[tuple[str, str]]:
+    task = scenario.training
+    rows = [("target", task.target)]
+    if table is not None and not table.has_target:
+        rows = [("target", f"{task.target}, which another owner has")]
+    if task.id is not None:
+        use = "to bring the rows into one order" if scenario.vertical else "to find rows that repeat"
+        rows.append((f"id, {use}", task.id))
+    if table is None:
+        return [*rows, ("columns and rows", "the data cannot be read")]
+    train, test = row_counts(scenario, table.rows)
+    sure = scenario.vertical or task.features is not None
+    rows.append(("columns" if sure else "columns, as far as all owners have them", ", ".join(table.columns)))
+    rows.append(("rows", f"{count_text(table.rows)}: {count_text(train)} to train on, {count_text(test)} held out"))
+    return rows
+
+
+def _found(scenario: Scenario, table: Table) -> str:
+    text = f"data: {table.source}: {plural(table.rows, 'row')}, {plural(len(table.columns), 'column')} to learn from"
+    return f"{text}, target '{scenario.training.target}'"
+
+
+def _revealed(scenario: Scenario) -> list[tuple[str, ...]]:
+    task = scenario.training
+    behind = {
+        (STANDARDISATION,): task.standardise is True and task.partition == "horizontal",
+        (SCALES, STANDARDISATION): task.standardise == "private",
+        (RANGES,): task.compare_ranges,
+    }
+    return [*((what,) for what in task.reveal), *(names for names, wanted in behind.items() if wanted)]
+
+
+def _wanted(scenario: Scenario) -> str:
+    return ", ".join(scenario.training.reveal)
+
+
+TRAINING: Job[Table, TrainingSettings, Trained] = Job(
+    load=load_owner_table,
+    counts=row_counts,
+    has_target=_has_target,
+    shapes=training_shapes,
+    extent=extent_from_here,
+    settings=settings_for,
+    plan=_plan,
+    program=_program,
+    before=_before,
+    after=_after,
+    record=_record,
+    compare=_compare,
+    told=_told,
+    asked=_asked,
+    found=_found,
+    revealed=_revealed,
+    wanted=_wanted,
+)
