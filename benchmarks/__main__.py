@@ -12,13 +12,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from benchmarks import aggregation, contenders, machine, ours
-from benchmarks.environments import ENVIRONMENTS, python_of, set_up
-from benchmarks.jobs import JOBS, ROOT, Arrays, Job, arrays_of, write_scenario
+from benchmarks.environments import ENVIRONMENTS, Environment, python_of, set_up
+from benchmarks.in_short import OURS
+from benchmarks.jobs import AS_FAR, AUTO, JOBS, ROOT, SGD, Arrays, Job, arrays_of, epochs_to, write_scenario
 from benchmarks.micro_programs import MICROS
-from benchmarks.report import OURS, report
-from benchmarks.results import Micro, Results, Training, read
+from benchmarks.micro_programs import Micro as Operation
+from benchmarks.peer_runs import LATENCY
+from benchmarks.report import report
+from benchmarks.results import Micro, Peer, Results, SumRound, Training, read
+from mpc.errors import InterruptedRun
 
 FOLDER = ROOT / "build" / "bench"
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
@@ -44,8 +49,13 @@ class Effort:
     quick: bool
 
 
-FULL = Effort(9, 3, contenders.Runs(3, 40, 10, 5), ("A", "C", "B", "D"), quick=False)
+FULL = Effort(9, 3, contenders.Runs(3, 40, 10, 5), ("A", "C", "B", "D", "E"), quick=False)
 QUICK = Effort(5, 1, contenders.Runs(1, 5, 3, 3), ("A", "C"), quick=True)
+
+KEPT = FOLDER / "results.json"
+"""What was measured so far, written after every line: a run that is broken off loses nothing of it."""
+
+T = TypeVar("T")
 
 _started = time.monotonic()
 
@@ -57,8 +67,7 @@ def main() -> None:
     parser.add_argument("--only", choices=PARTS, help="one part; what the last run found of the others is kept")
     parser.add_argument("--out", type=Path, default=DOCUMENT, help="where the report goes")
     given = parser.parse_args()
-    kept = FOLDER / "results.json"
-    results = read(kept) if given.only and kept.exists() else Results()
+    results = read(KEPT) if given.only and KEPT.exists() else Results()
     if given.only != "report":
         effort = QUICK if given.quick else FULL
         before = machine.load()
@@ -73,72 +82,146 @@ def main() -> None:
             _sums(results, effort)
         results.machine["load averages"] = f"{before} before, {machine.load()} after"
         results.machine["took"] = f"{(time.monotonic() - _started) / 60:.0f} minutes"
-        results.write(kept)
+        results.write(KEPT)
     given.out.write_text(report(results), encoding="utf-8")
     _say(f"wrote {given.out}")
+
+
+def attempt(work: Callable[[], T], otherwise: Callable[[str], T]) -> T:
+    """What `work` gives, or `otherwise` of why it failed: one line's failure must not lose the lines after it."""
+    try:
+        return work()
+    except InterruptedRun:
+        raise  # Ctrl-C ends everything
+    except Exception as problem:
+        said = str(problem).strip().splitlines()
+        return otherwise(f"{type(problem).__name__}: {said[-1] if said else 'it said nothing'}")
 
 
 def _peers(results: Results) -> None:
     results.peers = []
     for environment in ENVIRONMENTS:
         _say(f"{environment.title}: setting up (the first time takes minutes)")
-        peer = set_up(environment, FOLDER)
+        peer = _peer(environment)
         _say(f"{environment.title}: {peer.failure or peer.versions}")
         results.peers.append(peer)
 
 
+def _peer(environment: Environment) -> Peer:
+    return attempt(lambda: set_up(environment, FOLDER), lambda why: Peer(environment.title, failure=why))
+
+
 def _trainings(results: Results, effort: Effort) -> None:
     results.trainings, results.floors, results.commands = [], [], {}
-    data = FOLDER / "data"
     for job in (job for job in JOBS if job.key in effort.jobs):
         _say(job.title)
-        arrays = arrays_of(write_scenario(job, data))
-        _our_trainings(results, job, arrays, data, effort)
-        if job.peers:
-            _peer_trainings(results, job, arrays, effort)
-        results.write(FOLDER / "results.json")  # so that what was measured is not lost if a later job is broken off
+        _attempted(results, job, effort)
+
+
+def _attempted(results: Results, job: Job, effort: Effort) -> None:
+    attempt(
+        lambda: _job(results, job, effort),
+        lambda why: _told(results, Training(OURS, job.key, failure=why)),
+    )
+
+
+def _job(results: Results, job: Job, effort: Effort) -> None:
+    """Everybody's runs of one job."""
+    data = FOLDER / "data"
+    arrays = arrays_of(write_scenario(job, data))
+    _our_trainings(results, job, arrays, data, effort)
+    if job.peers:
+        _peer_trainings(results, job, arrays, effort)
 
 
 def _our_trainings(results: Results, job: Job, arrays: Arrays, data: Path, effort: Effort) -> None:
-    for variant, extra in job.variants.items():
-        path = write_scenario(job, data, extra, f"-{variant.replace(' ', '-')}")
-        who = f"{OURS}, {variant}"
-        runs = effort.ours if job.key in ("A", "C") else 3 if job.key == "B" else 1
+    runs = effort.ours if job.key in ("A", "C") else 3 if job.key == "B" else 1
+    for variant in job.variants:
         for encrypted, wan in ((True, False), (False, False), (True, True)):
             if wan and not job.wan:
                 continue
-            one = ours.train(
-                who,
-                job.key,
-                path,
-                arrays,
-                FOLDER / "run",
-                runs=min(3, runs) if wan else runs,
-                encrypted=encrypted,
-                wan=wan,
-            )
-            _told(results.trainings, one)
-            if one.failure and "not available" in one.failure:
-                break
-            if job.key == "A" and variant == "sgd" and not wan and not one.failure:
-                _say("the floor of a step")
-                results.floors.append(ours.floor(path, arrays, one, FOLDER / "run", encrypted=encrypted))
-        if job.key == "A" and variant == "sgd":
-            name = "`mpc run` on job A, process start, handshake, comparison and report included"
-            results.commands[name] = ours.command_seconds(path, FOLDER / "run", 3)
+            one = _our_training(job, variant, arrays, data, min(3, runs) if wan else runs, encrypted, wan)
+            _told(results, one)
+            if job.key == "A" and variant == SGD and not wan and not one.failure:
+                _floor(results, data / "a-sgd.toml", arrays, one, encrypted)
+            if variant == AUTO and encrypted and not one.failure:
+                _told(results, _as_far(job, arrays, data, one.log_loss or 0.0, wan))
+    if job.key == "A":
+        _command(results, data / "a-sgd.toml")
+
+
+def _our_training(
+    job: Job, variant: str, arrays: Arrays, data: Path, runs: int, encrypted: bool, wan: bool
+) -> Training:
+    """One of our variants on one network; what fails is its line."""
+    who, network = f"{OURS}, {variant}", "WAN" if wan else "localhost"
+    extra = job.variants[variant]
+
+    def train() -> Training:
+        name = f"-{variant.replace(' ', '-')}{'-wan' if wan else ''}"
+        path = write_scenario(job, data, extra, name, LATENCY * 1e3 if wan else None)
+        own = arrays_of(path) if extra else arrays
+        return ours.train(who, job.key, path, own, FOLDER / "run", runs=runs, encrypted=encrypted, wan=wan)
+
+    return attempt(train, lambda why: Training(who, job.key, network, encrypted, failure=why))
+
+
+def _as_far(job: Job, arrays: Arrays, data: Path, loss: float, wan: bool) -> Training:
+    """Mini-batches for as many epochs as bring the loss down to that of solver = "auto"; one run."""
+    who, network = f"{OURS}, {AS_FAR}", "WAN" if wan else "localhost"
+
+    def train() -> Training:
+        epochs = epochs_to(loss, write_scenario(job, data), arrays)
+        if epochs is None:
+            return Training(who, job.key, network, True, failure=f"no number of epochs brings the loss to {loss:.5f}")
+        path = write_scenario(job, data, {"epochs": epochs}, "-as-far")
+        one = ours.train(who, job.key, path, arrays_of(path), FOLDER / "run", runs=1, encrypted=True, wan=wan)
+        return replace(one, note=f"{epochs} epochs: the fewest that bring the loss to {loss:.5f}")
+
+    return attempt(train, lambda why: Training(who, job.key, network, True, failure=why))
+
+
+def _floor(results: Results, path: Path, arrays: Arrays, one: Training, encrypted: bool) -> None:
+    _say("the floor of a step")
+    found = attempt(lambda: ours.floor(path, arrays, one, FOLDER / "run", encrypted=encrypted), _said)
+    results.floors += [found] if found is not None else []
+    results.write(KEPT)
+
+
+def _command(results: Results, path: Path) -> None:
+    name = "`mpc run` on job A, process start, handshake, comparison and report included"
+    seconds = attempt(lambda: ours.command_seconds(path, FOLDER / "run", 3), _said)
+    if seconds is not None:
+        results.commands[name] = seconds
+        results.write(KEPT)
+
+
+def _said(why: str) -> None:
+    """For what has no line of its own in the records: the report then says that it was not measured."""
+    _say(f"  no figures: {why}")
 
 
 def _peer_trainings(results: Results, job: Job, arrays: Arrays, effort: Effort) -> None:
     for contender, python in _ready(results, job.key, effort, results.trainings, Training):
-        folder = FOLDER / "peer"
-        local = contenders.train(contender, job, arrays, python, folder, effort.peers, wan=False)
+        local = _their_training(contender, python, job, arrays, effort, wan=False)
         if job.wan and not local.failure:
-            wan = contenders.train(contender, job, arrays, python, folder, effort.peers, wan=True)
+            wan = _their_training(contender, python, job, arrays, effort, wan=True)
             local = contenders.with_rounds(local, wan)
-            _told(results.trainings, local)
-            _told(results.trainings, replace(wan, rounds=local.rounds))
+            _told(results, local)
+            _told(results, replace(wan, rounds=local.rounds))
         else:
-            _told(results.trainings, local)
+            _told(results, local)
+            if job.wan:
+                _told(results, Training(local.who, job.key, "WAN", failure="not run: it failed on localhost"))
+
+
+def _their_training(
+    contender: contenders.Contender, python: Path, job: Job, arrays: Arrays, effort: Effort, *, wan: bool
+) -> Training:
+    return attempt(
+        lambda: contenders.train(contender, job, arrays, python, FOLDER / "peer", effort.peers, wan=wan),
+        lambda why: Training(contender.kind.name, job.key, "WAN" if wan else "localhost", failure=why),
+    )
 
 
 def _micros(results: Results, effort: Effort) -> None:
@@ -146,20 +229,35 @@ def _micros(results: Results, effort: Effort) -> None:
     for operation in MICROS:
         _say(operation.title)
         for encrypted in (True, False):
-            results.micros.append(ours.micro(operation, FOLDER / "run", encrypted=encrypted, runs=effort.sessions))
-            _say_micro(results.micros[-1])
+            _told_micro(results, _our_micro(operation, effort, encrypted=encrypted))
         if operation.ours_only:
             continue
         for contender, python in _ready(results, operation.key, effort, results.micros, Micro):
-            results.micros.append(contenders.micro(contender, operation, python, FOLDER / "peer", effort.peers))
-            _say_micro(results.micros[-1])
+            _told_micro(results, _their_micro(contender, python, operation, effort))
+
+
+def _our_micro(operation: Operation, effort: Effort, *, encrypted: bool) -> Micro:
+    return attempt(
+        lambda: ours.micro(operation, FOLDER / "run", encrypted=encrypted, runs=effort.sessions),
+        lambda why: Micro(OURS, operation.key, encrypted, failure=why),
+    )
+
+
+def _their_micro(contender: contenders.Contender, python: Path, operation: Operation, effort: Effort) -> Micro:
+    return attempt(
+        lambda: contenders.micro(contender, operation, python, FOLDER / "peer", effort.peers),
+        lambda why: Micro(contender.kind.name, operation.key, failure=why),
+    )
 
 
 def _sums(results: Results, effort: Effort) -> None:
     _say("secure aggregation")
     failure = {e.key: peer.failure for e, peer in zip(ENVIRONMENTS, results.peers, strict=True)}["flower"]
     python = None if failure else python_of(FOLDER, "flower")
-    results.sums = aggregation.compare(python, f"could not be set up: {failure}", 1 if effort.quick else 3)
+    results.sums = attempt(
+        lambda: aggregation.compare(python, f"could not be set up: {failure}", 1 if effort.quick else 3),
+        lambda why: [SumRound(OURS, "all rounds", failure=why)],
+    )
     for one in results.sums:
         _say(f"  {one.who}{', signed' if one.signed else ''}, {one.note}: {one.failure or f'{one.seconds:.2f} s'}")
 
@@ -181,16 +279,21 @@ def _ready(
     return ready
 
 
-def _told(records: list[Training], one: Training) -> None:
-    records.append(one)
+def _told(results: Results, one: Training) -> None:
+    results.trainings.append(one)
+    results.write(KEPT)
     text = one.failure or f"{(one.step_seconds or 0) * 1e3:.3f} ms a step, max |dw| {one.difference:.1e}"
-    secured = "" if one.encrypted is None else ", encrypted" if one.encrypted else ", not encrypted"
-    _say(f"  {one.who}{secured}, {one.network}: {text}")
+    _say(f"  {one.who}{_secured(one)}, {one.network}: {text}")
 
 
-def _say_micro(one: Micro) -> None:
-    secured = "" if one.encrypted is None else ", encrypted" if one.encrypted else ", not encrypted"
-    _say(f"  {one.who}{secured}: {one.failure or f'{(one.seconds or 0) * 1e3:.2f} ms'}")
+def _told_micro(results: Results, one: Micro) -> None:
+    results.micros.append(one)
+    results.write(KEPT)
+    _say(f"  {one.who}{_secured(one)}: {one.failure or f'{(one.seconds or 0) * 1e3:.2f} ms'}")
+
+
+def _secured(one: Training | Micro) -> str:
+    return "" if one.encrypted is None else ", encrypted" if one.encrypted else ", not encrypted"
 
 
 def _say(text: str) -> None:

@@ -14,9 +14,9 @@ from mpc.ghost import Array
 from parties.data import load_owner_table
 from parties.rows import own_rows, row_counts, settings_for
 from parties.scenario import Scenario, load_scenario
-from protocols.batches import batches
+from protocols.batches import batches, epoch_order
 from protocols.training_settings import TrainingSettings
-from protocols.twin import TwinModel, fit_twin, pooled, twin_metrics
+from protocols.twin import TwinModel, fit_twin, pooled, sigmoid
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO_DATA = ROOT / "scenarios" / "data"
@@ -30,7 +30,7 @@ class Job:
         key: its short name.
         title: its name in the report.
         task: the [task] table's lines beyond target and features, of which every variant has the same batches.
-        variants: our ways to run it: a name, and lines that replace or follow those of `task`.
+        variants: our ways to run it: a name, and lines that replace or follow those of `task`; None takes one out.
         peer_steps: how many steps the peers do, where all are too many to wait for.
         peers: whether peers run it at all.
         wan: whether it is run over the emulated WAN, too.
@@ -45,37 +45,51 @@ class Job:
     wan: bool = False
 
 
+SGD = "sgd"
+AUTO = "solver auto"
+AS_FAR = "sgd as far as solver auto"
+"""Our ways to train job A: the peers' way, the plan's choice, and mini-batches until the loss is that of the choice."""
+
+_MOST_EPOCHS = 2000
+
 JOBS = (
     Job(
         "A",
         "A: breast cancer, 569 x 30, 10 epochs of mini-batches of 128, rate 0.5",
         {"epochs": 10, "batch_size": 128, "learning_rate": 0.5, "id": "patient", "target": "malignant"},
-        {"sgd": {}, "solver auto": {"solver": "auto"}},
+        {SGD: {}, AUTO: {"solver": "auto", "epochs": None, "batch_size": None, "learning_rate": None}},
         wan=True,
     ),
     Job(
         "C",
         "C: made-up data, 10,000 x 100, one epoch of mini-batches of 128, rate 0.5",
         {"epochs": 1, "batch_size": 128, "learning_rate": 0.5, "test_fraction": 0.0},
-        {"sgd": {}},
+        {SGD: {}},
     ),
     Job(
         "B",
         "B: made-up data in the shape of a gene-expression study, 225 x 12,634, 223 full-batch steps, rate 0.05",
         {"epochs": 223, "batch_size": 225, "learning_rate": 0.05, "test_fraction": 0.0},
-        {"sgd": {}},
+        {SGD: {}},
         peer_steps=3,
     ),
     Job(
         "D",
         "D: made-up data, 1,000,000 x 20, one epoch of mini-batches of 10,000, rate 0.5",
         {"epochs": 1, "batch_size": 10_000, "learning_rate": 0.5, "test_fraction": 0.0},
-        {"sgd": {}},
+        {SGD: {}},
+        peers=False,
+    ),
+    Job(
+        "E",
+        "E: made-up data, 100,000 x 50, one epoch of mini-batches of 1,000, rate 0.5",
+        {"epochs": 1, "batch_size": 1_000, "learning_rate": 0.5, "test_fraction": 0.0},
+        {SGD: {}},
         peers=False,
     ),
 )
 
-_SHAPES = {"B": (225, 12_634, 0.02), "C": (10_000, 100, 0.3), "D": (1_000_000, 20, 0.5)}
+_SHAPES = {"B": (225, 12_634, 0.02), "C": (10_000, 100, 0.3), "D": (1_000_000, 20, 0.5), "E": (100_000, 50, 0.4)}
 
 
 @dataclass(frozen=True)
@@ -121,8 +135,15 @@ def _twin(job: Arrays, steps: tuple[Array, ...]) -> TwinModel:
     return twin
 
 
-def write_scenario(job: Job, folder: Path, extra: Mapping[str, Any] | None = None, name: str = "") -> Path:
-    """The scenario file of a job, with its data beside it if they are made up."""
+def write_scenario(
+    job: Job, folder: Path, extra: Mapping[str, Any] | None = None, name: str = "", latency_ms: float | None = None
+) -> Path:
+    """The scenario file of a job, with its data beside it if they are made up.
+
+    Args:
+        extra: as in `Job.variants`.
+        latency_ms: what the scenario says of its network, which solver = "auto" goes by.
+    """
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     if job.key in _SHAPES:
@@ -134,8 +155,10 @@ def write_scenario(job: Job, folder: Path, extra: Mapping[str, Any] | None = Non
         lines += [f"[parties.{owner}]", 'role = "owner"', f'data = "{file}"']
     lines += ["[parties.helper]", 'role = "helper"', "[task]", 'kind = "logistic_regression"']
     task = {"target": "outcome", **job.task, **(extra or {})}
-    lines += [f"{key} = {_toml(value)}" for key, value in task.items()]
+    lines += [f"{key} = {_toml(value)}" for key, value in task.items() if value is not None]
     lines += ["[session]", "deadline = 600.0"]
+    if latency_ms is not None:
+        lines += ["[network]", f"latency_ms = {latency_ms}"]
     path = folder / f"{job.key.lower()}{name}.toml"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
@@ -168,6 +191,25 @@ def batches_of(scenario: Scenario, settings: TrainingSettings) -> tuple[Array, .
     """The rows of every mini-batch, as our own training has them."""
     counts = dict(zip(scenario.owners, settings.train_rows, strict=True))
     return tuple(r.index for r in batches(settings.seed, settings.epochs, settings.batch_size, counts))
+
+
+def epochs_to(loss: float, path: Path, arrays: Arrays) -> int | None:
+    """How many epochs of a scenario's mini-batches bring the loss on the training rows down to `loss`; None: no number.
+
+    Worked out in the clear, on arrays that `arrays_of` gave for the scenario.
+    """
+    scenario = load_scenario(path)
+    counts = dict(zip(scenario.owners, arrays.counts, strict=True))
+    size, w = scenario.task.batch_size, np.zeros(arrays.x.shape[1])
+    for epoch in range(_MOST_EPOCHS):
+        order = epoch_order(scenario.seed, epoch, counts)
+        for start in range(0, len(order), size):
+            rows = order[start : start + size]
+            batch = arrays.x[rows]
+            w = w - (arrays.rate / len(rows)) * (batch.T @ (sigmoid(batch @ w) - arrays.y[rows]))
+        if log_loss(arrays.x, arrays.y, w) <= loss:
+            return epoch + 1
+    return None
 
 
 def log_loss(x: Array, y: Array, weights: Array) -> float:
@@ -203,6 +245,3 @@ def _made_up(key: str, folder: Path) -> list[Path]:
 
 def _toml(value: Any) -> str:
     return f'"{value}"' if isinstance(value, str) else repr(value)
-
-
-__all__ = ["JOBS", "Arrays", "Job", "arrays_of", "log_loss", "twin_metrics", "write_scenario"]

@@ -20,7 +20,7 @@ from benchmarks.micro_programs import Micro as Operation
 from benchmarks.peer_runs import LATENCY
 from benchmarks.results import Floor, Micro, Training, median_and_spread
 from mpc.correlation import correction_bytes
-from mpc.errors import BeaverlodgeError
+from mpc.errors import BeaverlodgeError, InterruptedRun
 from mpc.plan import Plan
 from mpc.transport import new_identity
 from mpc.wire import HEADER_BYTES
@@ -34,21 +34,41 @@ from parties.scenario import Scenario, load_scenario
 
 WAN = Conditions(LATENCY, None)
 PARTIES = ("hospital_a", "hospital_b", "helper")
+_SLOWEST_COMMAND = 120.0
 
 
 @dataclass
 class Watched:
-    """What the launcher tells of a run: when training began, and how many steps there were."""
+    """What the launcher tells of a run: when training began, how many steps there were, and the most memory held."""
 
     started: float = field(default_factory=time.monotonic)
     training_at: float | None = None
     steps: int = 0
+    peak_bytes: int = 0
+    _pids: dict[str, int] = field(default_factory=dict)
+    _stages: dict[str, str] = field(default_factory=dict)
 
     def __call__(self, name: str, event: Mapping[str, Any]) -> None:
         """Take an event."""
-        if event["event"] == "stage" and event["stage"] == "training":
+        if event["event"] == "started":
+            self._pids[name] = int(event["pid"])
+        if event["event"] != "stage":
+            return
+        if event["stage"] == "training":
             self.training_at = self.training_at or time.monotonic()
             self.steps = max(self.steps, int(event["total"] or 0))
+        if self._stages.get(name) != event["stage"] and name in self._pids:  # not at every step
+            self._stages[name] = str(event["stage"])
+            self.peak_bytes = max(self.peak_bytes, peak_bytes(self._pids[name]))
+
+
+def peak_bytes(pid: int) -> int:
+    """The most memory that a process has held so far; 0 if it is over."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return 0
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), 0)
 
 
 @dataclass(frozen=True)
@@ -69,12 +89,15 @@ def train(
         scenario = load_scenario(path)
         plan = plan_of(scenario)
         done = [_train_once(scenario, folder, encrypted=encrypted, wan=wan) for _ in range(runs)]
+    except InterruptedRun:
+        raise
     except BeaverlodgeError as error:
         return Training(who, job, network, encrypted, failure=str(error))
     steps = done[-1][1].steps
     owners = [[result["party"]["seconds"] for name, result in one.items() if name != "helper"] for one, _ in done]
     step, spread = median_and_spread([max(s["training"] for s in each) / max(1, steps) for each in owners])
-    model = done[-1][0][PARTIES[0]]["model"]
+    last = done[-1][0][PARTIES[0]]
+    model, how = last["model"], last["training"]
     weights = np.array([*model["standardised_weights"], model["standardised_intercept"]])
     cost = step_cost(plan, steps)
     return Training(
@@ -95,6 +118,9 @@ def train(
         accuracy=arrays.accuracy(weights),
         difference=float(np.abs(weights - arrays.weights).max()),
         log_loss=log_loss(arrays.x, arrays.y, weights),
+        all_rounds=len(plan.rounds),
+        peak_bytes=max(watched.peak_bytes for _, watched in done) or None,
+        note=f"took {how['solver']}, {steps} steps" if how["choice"] else "",
     )
 
 
@@ -127,6 +153,7 @@ def command_seconds(path: Path, folder: Path, runs: int) -> float:
             cwd=ROOT,
             check=True,
             capture_output=True,
+            timeout=_SLOWEST_COMMAND,
         )
         times.append(time.monotonic() - began)
     return statistics.median(times)
@@ -141,6 +168,8 @@ def micro(operation: Operation, folder: Path, *, encrypted: bool, runs: int) -> 
     for _ in range(runs):
         try:
             results = _launch_own("benchmarks.micro_member", folder, PARTIES, encrypted, {"micro": operation.key})
+        except InterruptedRun:
+            raise
         except BeaverlodgeError as problem:
             return Micro(who, operation.key, encrypted, failure=str(problem))
         each = [results[name]["times"] for name in PARTIES[:2]]

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.formats import clean, digits, ms, size, small, table
+from benchmarks.in_short import is_ours, short
 from benchmarks.jobs import JOBS, Job
 from benchmarks.micro_programs import MICROS
 from benchmarks.results import Floor, Micro, Results, Training
 
 QUOTED = Path(__file__).resolve().parent / "mp_spdz.toml"
-OURS = "beaverlodge"
-ACCURATE = 1e-2
-"""A contender whose max |dw| is below this counts as having trained the model."""
-
-_FOLDERS = re.compile(r"(?<![\w.~-])/(?:[\w.+@-]+/)+")
-_ADDRESS = re.compile(r"\S*(?:https?:|pypi|pythonhosted)\S*", re.IGNORECASE)
 
 
 def report(results: Results) -> str:
@@ -28,7 +23,7 @@ def report(results: Results) -> str:
         "# Benchmarks\n",
         _opening(results),
         "## In short\n",
-        _short(results),
+        short(results),
         "## Training\n",
         _reading(),
         *(_job(job, results, quoted) for job in JOBS),
@@ -44,64 +39,6 @@ def report(results: Results) -> str:
         _how(results),
     ]
     return "\n".join(part.rstrip("\n") + "\n" for part in parts)
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table: the first column to the left, all others to the right."""
-    lines = ["| " + " | ".join(head) + " |", "| :-- |" + " --: |" * (len(head) - 1)]
-    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
-    return "\n".join(lines) + "\n"
-
-
-def clean(text: str) -> str:
-    """A message without this machine's folders and without addresses of servers."""
-    return _ADDRESS.sub("(address)", _FOLDERS.sub("", " ".join(text.split())))
-
-
-def ms(seconds: float | None) -> str:
-    """Milliseconds to three digits."""
-    return "-" if seconds is None else _digits(seconds * 1e3)
-
-
-def size(count: float | None) -> str:
-    """Bytes in kB or MB."""
-    if count is None:
-        return "-"
-    return f"{_digits(count / 1e6)} MB" if count >= 1e6 else f"{_digits(count / 1e3)} kB"
-
-
-def small(value: float | None) -> str:
-    """A small number to two digits."""
-    return "-" if value is None else f"{value:.1e}"
-
-
-def fastest(candidates: Iterable[Training]) -> Training | None:
-    """The one with the fastest step among those that were measured."""
-    measured = [one for one in candidates if not one.failure and one.step_seconds]
-    return min(measured, key=lambda one: one.step_seconds or 0.0, default=None)
-
-
-def rivals(results: Results, job: str, network: str, *, accurate: bool) -> list[Training]:
-    """All others' measurements of a job, or those alone whose weights came out right."""
-    return [
-        one
-        for one in results.trainings
-        if one.job == job
-        and one.network == network
-        and not is_ours(one.who)
-        and (not accurate or (one.difference is not None and one.difference < ACCURATE))
-    ]
-
-
-def is_ours(who: str) -> bool:
-    """Whether a line of the record is about us."""
-    return who.startswith(OURS)
-
-
-def _digits(value: float) -> str:
-    if value >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 1 else f"{value:.3f}"
 
 
 def _opening(results: Results) -> str:
@@ -122,73 +59,6 @@ def _opening(results: Results) -> str:
     )
 
 
-def _short(results: Results) -> str:
-    lines = []
-    for network, job in (("localhost", "A"), ("WAN", "A"), ("localhost", "C"), ("localhost", "B")):
-        ours = _ours(results, job, network)
-        if ours is None or not ours.step_seconds:
-            lines.append(f"- Job {job}, {network}: no figure of ours{_why(results, job, network)}.")
-            continue
-        words = [f"- Job {job}, {network}: {ms(ours.step_seconds)} ms a step with encryption"]
-        for accurate, name in ((True, f"with max \\|dw\\| below {ACCURATE:g}"), (False, "whatever its weights")):
-            best = fastest(rivals(results, job, network, accurate=accurate))
-            if best is not None and best.step_seconds:
-                factor = best.step_seconds / ours.step_seconds
-                words.append(f"{factor:.1f} times the speed of the fastest peer {name} ({best.who})")
-        lines.append("; ".join(words) + ".")
-    for one in results.floors:
-        lines.append(
-            f"- A step of job A takes {one.step / one.line:.2f} times its floor "
-            f"({'with' if one.encrypted else 'without'} encryption)."
-        )
-    for name, seconds in results.commands.items():
-        lines.append(f"- {name}: {seconds:.2f} s from the command to the result.")
-    lines += _micro_summary(results)
-    return "\n".join(lines) + "\n"
-
-
-def _ours(results: Results, job: str, network: str) -> Training | None:
-    """Our plain training of a job, over encrypted links."""
-    return next(
-        (
-            one
-            for one in results.trainings
-            if one.job == job
-            and one.network == network
-            and one.who == f"{OURS}, sgd"
-            and one.encrypted
-            and not one.failure
-        ),
-        None,
-    )
-
-
-def _why(results: Results, job: str, network: str) -> str:
-    reasons = [
-        one.failure for one in results.trainings if one.job == job and one.network == network and is_ours(one.who)
-    ]
-    return f" ({clean(reasons[0])})" if reasons and reasons[0] else ""
-
-
-def _micro_summary(results: Results) -> list[str]:
-    lines = []
-    for operation in MICROS:
-        if operation.ours_only:
-            continue
-        ours = [
-            m for m in results.micros if m.operation == operation.key and is_ours(m.who) and m.encrypted and m.seconds
-        ]
-        others = [m for m in results.micros if m.operation == operation.key and not is_ours(m.who) and m.seconds]
-        if ours and others:
-            best = min(others, key=lambda one: one.seconds or 0.0)
-            factor = (best.seconds or 0.0) / (ours[0].seconds or 1.0)
-            lines.append(
-                f"- {operation.title}: {ms(ours[0].seconds)} ms, {factor:.1f} times the speed of the fastest peer "
-                f"({best.who}, {ms(best.seconds)} ms)."
-            )
-    return lines
-
-
 def _reading() -> str:
     return (
         "Everybody trains on the same rows, standardised alike (with a column of ones), in the same batches, from 0. "
@@ -196,12 +66,14 @@ def _reading() -> str:
         "connections, compilation, sharing of the rows; for us also the standardisation, which the peers are spared. "
         "*Online* is all after the handshake but the reading of files, evaluation included, where it is known. "
         "*Rounds* of ours are those of the plan, exact. Those of a peer are how many times a message's latency of "
-        "10 ms is in what the WAN adds to a step. *Sent* is what a party sends a step: ours by the plan (frames of "
+        "10 ms is in what the WAN adds to a step; *all rounds* are those of the whole run. "
+        "*Sent* is what a party sends a step: ours by the plan (frames of "
         "the protocol), a peer's as the relay of the WAN carried it, divided by the number of parties. The helper's "
         "correlations are a column of their own; they travel ahead of need. "
         "*max |dw|* is the largest difference of a weight from plain numpy float64 training with the exact sigmoid; "
         "a sigmoid in few pieces keeps the accuracy and loses the weights. The peers run without encryption, which is "
-        "how they come; we are shown with it (CURVE) and without.\n"
+        "how they come; we are shown with it (CURVE) and without. *Memory* is the most that any one of our processes "
+        "held.\n"
     )
 
 
@@ -221,15 +93,15 @@ def _job(job: Job, results: Results, quoted: dict[str, Any]) -> str:
             parts.append("\n".join(lines) + "\n")
     key = {"A": "a_ms", "C": "c_ms", "B": "b_ms"}.get(job.key)
     if key is not None:
-        lines = [f"{one['who']} {_digits(one[key])} ms" for one in quoted["training"] if key in one]
+        lines = [f"{one['who']} {digits(one[key])} ms" for one in quoted["training"] if key in one]
         parts.append(f"Quoted beside them, measured earlier and elsewhere (see below), a step: {'; '.join(lines)}.\n")
     return "\n".join(parts)
 
 
 def _training_table(rows: Sequence[Training]) -> str:
     head = (
-        "who", "step, ms", "runs x steps", "rounds", "sent", "helper sends", "set-up, s", "online, s", "accuracy",
-        "max |dw|", "loss",
+        "who", "step, ms", "runs x steps", "rounds", "all rounds", "sent", "helper sends", "set-up, s", "online, s",
+        "accuracy", "max |dw|", "loss", "memory",
     )  # fmt: skip
     shown = [
         (
@@ -237,6 +109,7 @@ def _training_table(rows: Sequence[Training]) -> str:
             f"{ms(one.step_seconds)} {_spread(one.spread)}",
             f"{one.runs} x {one.steps}",
             "-" if one.rounds is None else f"{one.rounds:.0f}" if one.rounds >= 10 else f"{one.rounds:.3g}",
+            "-" if one.all_rounds is None else f"{one.all_rounds:,}",
             size(one.step_bytes),
             size(one.helper_bytes),
             "-" if one.setup_seconds is None else f"{one.setup_seconds:.2f}",
@@ -244,6 +117,7 @@ def _training_table(rows: Sequence[Training]) -> str:
             "-" if one.accuracy is None else f"{one.accuracy:.4f}",
             small(one.difference),
             "-" if one.log_loss is None else f"{one.log_loss:.5f}",
+            size(one.peak_bytes),
         )
         for one in rows
         if not one.failure

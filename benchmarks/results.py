@@ -31,6 +31,8 @@ class Training:
         accuracy: on the held-out rows.
         difference: max |dw| against the plaintext twin in standardised units.
         log_loss: on the training rows.
+        all_rounds: of the whole run after the handshake; None where not known.
+        peak_bytes: the most memory that any of its processes held; None where it was not looked at.
         note: what else is to be known.
         failure: why there are no figures; then all others mean nothing.
     """
@@ -52,6 +54,8 @@ class Training:
     accuracy: float | None = None
     difference: float | None = None
     log_loss: float | None = None
+    all_rounds: int | None = None
+    peak_bytes: float | None = None
     note: str = ""
     failure: str = ""
 

@@ -19,21 +19,24 @@ import numpy as np
 import pytest
 import zmq
 
+from benchmarks.__main__ import QUICK, _job, attempt
 from benchmarks.contenders import with_rounds
 from benchmarks.environments import ENVIRONMENTS, set_up
 from benchmarks.floor_member import frames_of, over_zeromq, public_expansion_seconds
-from benchmarks.jobs import JOBS, ROOT, Arrays, arrays_of, write_scenario
+from benchmarks.formats import clean
+from benchmarks.in_short import fastest, rivals
+from benchmarks.jobs import AS_FAR, AUTO, JOBS, ROOT, Arrays, arrays_of, epochs_to, log_loss, write_scenario
 from benchmarks.micro_programs import MICROS, Micro, less_than, micro_of, plan_of, program
 from benchmarks.ours import plan_of as plan_of_scenario
 from benchmarks.ours import step_cost
 from benchmarks.peer_runs import PeerFailure, PeerKind, free_ports, run_peer
 from benchmarks.plain import PlainTransport, mechanism
-from benchmarks.report import clean, fastest, report, rivals
+from benchmarks.report import report
 from benchmarks.results import Floor, Peer, Results, Training, read
 from benchmarks.results import Micro as MicroResult
 from benchmarks.wan import carried
 from mpc.correlation import WINDOWS_AHEAD
-from mpc.errors import UsageError
+from mpc.errors import InterruptedRun, UsageError
 from mpc.fixed import encode
 from mpc.lockstep import run_lockstep
 from mpc.network import Came, Connected
@@ -54,7 +57,7 @@ SECRET = b"in the clear, and long enough to be sure" * 3
 def some_results() -> Results:
     ours = Training(
         "beaverlodge, sgd", "A", "localhost", True, 5, 40, 4e-4, (3e-4, 5e-4), 0.9, 0.1, 3.0, "plan", 2212.0, 75819.0,
-        0.9825, 8e-6, 0.0859,
+        0.9825, 8e-6, 0.0859, 147, 210e6,
     )  # fmt: skip
     peer = Training("SPU", "A", "localhost", None, 3, 40, 0.025, (0.024, 0.027), 5.0, accuracy=0.9825, difference=5e-3)
     cheap = replace(peer, who="SPU, 1 piece", step_seconds=0.009, difference=0.5)
@@ -79,14 +82,61 @@ def test_the_report_says_what_was_measured() -> None:
     (line,) = (line for line in text.splitlines() if line.startswith("| beaverlodge, sgd, encrypted |"))
     cells = [cell.strip() for cell in line.strip("|").split(" | ")]
     assert cells == [
-        "beaverlodge, sgd, encrypted", "0.400 (0.300-0.500)", "5 x 40", "3", "2.21 kB", "75.8 kB", "0.90", "0.100",
-        "0.9825", "8.0e-06", "0.08590",
+        "beaverlodge, sgd, encrypted", "0.400 (0.300-0.500)", "5 x 40", "3", "147", "2.21 kB", "75.8 kB", "0.90",
+        "0.100", "0.9825", "8.0e-06", "0.08590", "210 MB",
     ]  # fmt: skip
-    assert "62.5 times the speed of the fastest peer with max \\|dw\\| below 0.01 (SPU)" in text
-    assert "22.5 times the speed of the fastest peer whatever its weights (SPU, 1 piece)" in text
-    assert "A step of job A takes 2.00 times its floor (with encryption)." in text
-    assert "sigmoid 1e4: 10.0 ms, 8.0 times the speed of the fastest peer (SPU, 80.0 ms)." in text
+    assert "62.5 times the speed of the fastest peer with max \\|dw\\| below 0.01 (SPU; aim: 40)" in text
+    assert "22.5 times the speed of the fastest peer whatever its weights (SPU, 1 piece; aim: 10)" in text
+    assert "A step of job A takes 2.00 times its floor (with encryption; aim: at most 2)." in text
+    assert "sigmoid 1e4: encrypted 10.0 ms, 8.0 times the speed of the fastest peer (SPU, 80.0 ms); largest" in text
+    assert "largest error on [-30, 30] 1.9e-05 (aim: at most 0.0001)." in text
     assert "1.25 s from the command to the result" in text
+
+
+def test_the_plans_choice_stands_beside_mini_batches_to_the_same_loss() -> None:
+    results = some_results()
+    auto = Training(
+        "beaverlodge, solver auto", "A", "WAN", True, 3, 25, 0.063, online_seconds=2.5, log_loss=0.053, all_rounds=111,
+        note="took newton, 25 steps",
+    )  # fmt: skip
+    far = replace(auto, who=f"beaverlodge, {AS_FAR}", steps=440, online_seconds=30.0, log_loss=0.0529, all_rounds=1400)
+    results.trainings += [auto, far, replace(far, network="localhost", failure="no port is free")]
+    text = report(results)
+    assert (
+        'Job A, WAN, solver = "auto" (took newton, 25 steps): 2.50 s online, 111 rounds, loss 0.05300; sgd to the same '
+        "loss (440 steps): 30.00 s online, 1,400 rounds, loss 0.05290; 12.0 times as long; aim: 2." in text
+    )
+    assert 'Job A, localhost, solver = "auto": no figures.' in text
+
+
+def test_one_lines_failure_is_a_line() -> None:
+    def fail() -> Training:
+        raise FileNotFoundError("report-0.json")
+
+    made = attempt(fail, lambda why: Training("SPU", "A", failure=why))
+    assert made.failure == "FileNotFoundError: report-0.json"
+    assert attempt(lambda: 3, len) == 3
+    with pytest.raises(InterruptedRun):
+        attempt(interrupted, lambda why: None)
+
+
+def interrupted() -> None:
+    raise InterruptedRun("was interrupted")
+
+
+def test_a_job_whose_variants_all_fail_keeps_every_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def broken(*args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError("no such thing")
+
+    for name in ("train", "floor", "command_seconds"):
+        monkeypatch.setattr(f"benchmarks.ours.{name}", broken)
+    monkeypatch.setattr("benchmarks.__main__.KEPT", tmp_path / "results.json")
+    monkeypatch.setattr("benchmarks.__main__.FOLDER", tmp_path)
+    results = Results(command="make bench")
+    _job(results, replace(JOBS[0], peers=False), QUICK)
+    assert [one.failure for one in results.trainings] == ["RuntimeError: no such thing"] * 6
+    assert read(tmp_path / "results.json").trainings == results.trainings
+    assert "no figure of ours (RuntimeError: no such thing)" in report(results)
 
 
 def test_nobody_is_dropped_in_silence() -> None:
@@ -100,6 +150,7 @@ def test_the_report_of_nothing_says_so() -> None:
     text = report(Results(command="make bench"))
     assert "Job A, localhost: no figure of ours." in text
     assert "Not measured in this run." in text
+    assert "The floor of a step: not measured." in text
 
 
 def test_every_table_names_the_command_and_is_whole() -> None:
@@ -157,6 +208,24 @@ def test_the_arrays_are_the_scenarios(job_a: tuple[Path, Arrays]) -> None:
     assert arrays.first(40).weights == pytest.approx(arrays.weights, abs=1e-12)
     assert np.abs(arrays.first(3).weights - arrays.weights).max() > 0.01
     assert arrays.accuracy(arrays.weights) > 0.95
+
+
+def test_the_plans_choice_is_allowed_and_has_a_twin_of_its_own(job_a: tuple[Path, Arrays], tmp_path: Path) -> None:
+    path = write_scenario(JOBS[0], tmp_path, JOBS[0].variants[AUTO], "-auto", 10.0)
+    assert load_scenario(path).network is not None
+    arrays = arrays_of(path)
+    assert np.array_equal(arrays.x, job_a[1].x)
+    loss = log_loss(arrays.x, arrays.y, arrays.weights)
+    assert loss < log_loss(arrays.x, arrays.y, job_a[1].weights)
+    epochs = epochs_to(loss, job_a[0], job_a[1])
+    assert epochs is not None and epochs > 10
+    longer = [arrays_of(write_scenario(JOBS[0], tmp_path, {"epochs": n}, "-far")) for n in (epochs - 1, epochs)]
+    assert [log_loss(one.x, one.y, one.weights) <= loss for one in longer] == [False, True]
+
+
+def test_the_plan_of_every_variant_is_made(tmp_path: Path) -> None:
+    for variant, extra in JOBS[0].variants.items():
+        assert plan_of_scenario(load_scenario(write_scenario(JOBS[0], tmp_path, extra, f"-{variant[0]}"))).rounds
 
 
 def test_peers_get_the_same_batches(job_a: tuple[Path, Arrays], tmp_path: Path) -> None:
