@@ -15,9 +15,9 @@ from hashlib import sha256
 
 from mpc.errors import PeerLostError, ProtocolError
 from mpc.prg import derive
-from mpc.wire import ABORT, DATA, HEADER_BYTES, RESUME, Header, peek_sequence, seal, unseal
+from mpc.wire import ABORT, DATA, HEADER_BYTES, RESUME, Header, TagKey, peek_sequence, seal, unseal
 
-HELLO_KEY = sha256(b"beaverlodge hello").digest()
+HELLO_KEY = TagKey(sha256(b"beaverlodge hello").digest())
 HELLO_FRAMES = 1
 
 
@@ -69,7 +69,7 @@ class Link:
     def __init__(self, me: str, peer: str) -> None:
         self.me = me
         self.peer = peer
-        self._keys: tuple[bytes, bytes] | None = None  # of this side's frames, and of the peer's
+        self._keys: tuple[TagKey, TagKey] | None = None  # of this side's frames, and of the peer's
         self._peer_has_keys = False  # as far as this side has seen
         self._next_out = 0
         self._next_in = 0
@@ -80,7 +80,8 @@ class Link:
 
     def rekey(self, link_key: bytes) -> list[Incoming]:
         """Use the session's key from now on; returns what came before it was known."""
-        self._keys = (derive(link_key, f"frames of {self.me}"), derive(link_key, f"frames of {self.peer}"))
+        mine, theirs = (derive(link_key, f"frames of {name}") for name in (self.me, self.peer))
+        self._keys = (TagKey(mine), TagKey(theirs))
         early, self._early = self._early, []
         return [item for head, body in early for item in self.receive(head, body)]
 
@@ -150,7 +151,7 @@ class Link:
             )
         self._acknowledged = max(self._acknowledged, header.acknowledged)
 
-    def _key(self, *, incoming: bool, sequence: int) -> bytes:
+    def _key(self, *, incoming: bool, sequence: int) -> TagKey:
         if self._keys is None or sequence < HELLO_FRAMES:
             return HELLO_KEY
         return self._keys[1 if incoming else 0]

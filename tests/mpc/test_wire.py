@@ -7,11 +7,13 @@ from zlib import crc32
 
 import numpy as np
 import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.correlation import Spec
 from mpc.errors import ProtocolError
+from mpc.prg import derive
 from mpc.ring import Z64, wide
 from mpc.wire import (
     DATA,
@@ -19,6 +21,7 @@ from mpc.wire import (
     TAG_BYTES,
     TYPES,
     Header,
+    TagKey,
     label_code,
     parse,
     payload,
@@ -29,18 +32,18 @@ from mpc.wire import (
 from tests.examples import steady
 from tests.mpc.kit import RINGS, elements, ints
 
-KEY, OTHER = bytes(range(32)), bytes(32)
+KEY, OTHER = TagKey(bytes(range(32))), TagKey(bytes(32))
 BODY = b"nineteen bytes long"
 
 
-def opened(frame: bytes, key: bytes = KEY, sender: str = "hospital_b") -> tuple[Header, bytes]:
+def opened(frame: bytes, key: TagKey = KEY, sender: str = "hospital_b") -> tuple[Header, bytes]:
     """A frame that came as one piece, cut where the header ends."""
     view = memoryview(frame)
     head, body = view[:HEADER_BYTES], view[HEADER_BYTES:]
     return unseal(head, body, key, sender=sender), bytes(body)
 
 
-def sealed(body: bytes = BODY, *, sequence: int = 5, key: bytes = KEY) -> bytes:
+def sealed(body: bytes = BODY, *, sequence: int = 5, key: TagKey = KEY) -> bytes:
     return seal(DATA, label_code("matmul"), sequence, 3, body, key) + body
 
 
@@ -51,9 +54,9 @@ def sealed(body: bytes = BODY, *, sequence: int = 5, key: bytes = KEY) -> bytes:
     st.integers(0, 2**64 - 1),
     st.integers(0, 2**64 - 1),
     st.binary(max_size=200),
-    st.binary(min_size=1, max_size=64),
+    st.builds(TagKey, st.binary(min_size=1, max_size=64)),
 )
-def test_there_and_back(type_: int, label: str, sequence: int, acknowledged: int, body: bytes, key: bytes) -> None:
+def test_there_and_back(type_: int, label: str, sequence: int, acknowledged: int, body: bytes, key: TagKey) -> None:
     head = seal(type_, label_code(label), sequence, acknowledged, body, key)
     assert len(head) == HEADER_BYTES == 48
     header, got = opened(head + body, key)
@@ -64,9 +67,12 @@ def test_there_and_back(type_: int, label: str, sequence: int, acknowledged: int
 
 def test_the_layout_is_the_documented_one() -> None:
     head = seal(2, 0x01020304, 5, 6, b"abc", KEY)
-    plain = b"BL\x01\x02" + bytes([4, 3, 2, 1]) + b"".join(n.to_bytes(8, "little") for n in (5, 6, 3))
+    plain = b"BL\x02\x02" + bytes([4, 3, 2, 1]) + b"".join(n.to_bytes(8, "little") for n in (5, 6, 3))
     assert head[:-TAG_BYTES] == plain
-    assert head[-TAG_BYTES:] == blake2b(plain + b"abc", digest_size=16, key=KEY).digest()
+    hashing = Cipher(algorithms.AES(derive(KEY.key, "hash of payloads")), modes.GCM(bytes(12))).encryptor()
+    hashing.authenticate_additional_data(b"abc")
+    hashing.finalize()
+    assert head[-TAG_BYTES:] == blake2b(plain + hashing.tag, digest_size=16, key=KEY.key).digest()
     assert label_code("matmul") == crc32(b"matmul") != label_code("matmul ")
 
 
@@ -123,12 +129,12 @@ def test_the_tag_of_another_frame_does_not_fit() -> None:
 
 
 @pytest.mark.parametrize(
-    "place, value", [(0, b"bl"), (2, b"\x02"), (2, b"\x00"), (3, b"\x00"), (3, b"\x04"), (3, b"\xff")]
+    "place, value", [(0, b"bl"), (2, b"\x01"), (2, b"\x03"), (2, b"\x00"), (3, b"\x00"), (3, b"\x04"), (3, b"\xff")]
 )
 def test_what_is_not_ours_is_refused_even_with_a_right_tag(place: int, value: bytes) -> None:
     plain = sealed()[: HEADER_BYTES - TAG_BYTES]
     plain = plain[:place] + value + plain[place + len(value) :]
-    tag = blake2b(plain + BODY, digest_size=TAG_BYTES, key=KEY).digest()
+    tag = KEY.tag(plain, BODY)
     with pytest.raises(ProtocolError, match="not ours"):
         opened(plain + tag + BODY)
 
@@ -136,7 +142,7 @@ def test_what_is_not_ours_is_refused_even_with_a_right_tag(place: int, value: by
 @pytest.mark.parametrize("length", [0, len(BODY) - 1, len(BODY) + 1, 2**64 - 1])
 def test_a_wrong_length_is_refused_even_with_a_right_tag(length: int) -> None:
     plain = sealed()[: HEADER_BYTES - TAG_BYTES - 8] + length.to_bytes(8, "little")
-    tag = blake2b(plain + BODY, digest_size=TAG_BYTES, key=KEY).digest()
+    tag = KEY.tag(plain, BODY)
     with pytest.raises(ProtocolError, match=f"says {length} bytes and holds {len(BODY)}"):
         opened(plain + tag + BODY)
 

@@ -18,7 +18,7 @@ from mpc.session import Delivered, Frame, Ignored, Incoming, Link
 from mpc.share import Share
 from mpc.testing import KINDS, CheckFailed, check_faults, reals
 from mpc.testing.faults import HARMLESS, Fault, altered
-from mpc.wire import Header
+from mpc.wire import Header, TagKey
 from protocols.beaver import multiply
 from protocols.truncation import truncate
 
@@ -72,7 +72,7 @@ def test_windows_and_credits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def without_tags(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unseal(head: memoryview, body: memoryview, key: bytes, *, sender: str) -> Header:
+    def unseal(head: memoryview, body: memoryview, key: TagKey, *, sender: str) -> Header:
         _, _, type_, label, sequence, acknowledged, length, tag = mpc.wire.HEADER.unpack(head)
         return Header(type_, label, sequence, acknowledged, length, tag)
 
