@@ -12,7 +12,8 @@ class Bell:
 
     A ZeroMQ socket's descriptor rings when something happens in a socket that was found empty, and every call on the
     socket may silence it (zmq_getsockopt(3), ZMQ_FD). So whoever waits here takes all from a socket that is named, and
-    looks into a socket that was used otherwise, before waiting again. A new one is named once without having rung.
+    looks into a socket that was used otherwise, before waiting again, or asks to be told of it `again`. A new one is
+    named once without having rung.
     """
 
     def __init__(self) -> None:
@@ -32,9 +33,12 @@ class Bell:
         del self._sockets[socket.fd]
         self._new = [one for one in self._new if one is not socket]
 
+    def again(self, socket: Any) -> None:
+        """Not all was taken from a socket: it is named the next time, without having rung."""
+        self._new.append(socket)
+
     def wait(self, seconds: float) -> list[Any]:
         """The sockets to look into: at once if there are any, else after at most so long; empty if none rang."""
-        if self._new:
-            new, self._new = self._new, []
-            return new
-        return [self._sockets[descriptor] for descriptor, _ in self._poll.poll(math.ceil(seconds * 1000))]
+        new, self._new = self._new, []
+        rang = self._poll.poll(0 if new else math.ceil(seconds * 1000))
+        return [*new, *(socket for descriptor, _ in rang if (socket := self._sockets[descriptor]) not in new)]

@@ -2,8 +2,10 @@
 
 ZeroMQ takes every connection, and with no descriptor left it tries again at once, for ever: a core spins, and the
 process can open no file any more, its own record included. So some descriptors are kept back. When connections come to
-need these, the older half of those that have not said who they are is turned out, and for a moment the kernel drops
-what asks for a new connection: whoever is turned out, or wants in, asks again by TCP's own rules, a second later.
+need these, the oldest of those that have not said who they are are turned out, and for a moment the kernel drops what
+asks for a new connection: whoever is turned out, or wants in, asks again by TCP's own rules, a second later. A few are
+turned out at a time, for a round of the session waits until all of them are gone; twice as many the next time if that
+was not enough.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from typing import Final
 SHUT_SECONDS: Final = 0.02
 """So long is a gate shut before it is looked at again."""
 
+_FEW: Final = 16
 _KEPT: Final = 64  # descriptors, for this process's own files and for what comes before the gate is shut
 _SO_ATTACH_FILTER, _SO_DETACH_FILTER = 26, 27  # socket(7)
 _DROP_ALL = struct.pack("=HBBI", 0x06, 0, 0, 0)  # one instruction of a BPF program: let 0 bytes of a packet pass
@@ -39,6 +42,7 @@ class Gate:
         self._room = self._most - _in_use()  # for so many connections
         self._open: set[int] = set()  # the connections' descriptors
         self._unknown: dict[int, None] = {}  # of these, who did not say yet who they are, the oldest first
+        self._many = _FEW  # to turn out the next time
         self._look_at = 0.0
         self.shut = False
 
@@ -71,6 +75,7 @@ class Gate:
         if len(self._open) < self._room and _in_use() < self._most:
             self._socket.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
             self.shut = False
+            self._many = _FEW
         else:
             self._turn_out()
         self._look_at = now + SHUT_SECONDS
@@ -89,7 +94,8 @@ class Gate:
             self.shut = True
 
     def _turn_out(self) -> None:
-        for descriptor in list(islice(self._unknown, (len(self._unknown) + 1) // 2)):
+        many, self._many = self._many, 2 * self._many
+        for descriptor in list(islice(self._unknown, many)):
             del self._unknown[descriptor]
             with contextlib.suppress(OSError):  # it has ended by itself
                 connection = socket.socket(fileno=descriptor)

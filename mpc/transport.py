@@ -8,6 +8,7 @@ frame is the key that its connection was authenticated with, never a routing id 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import struct
 import time
@@ -39,6 +40,7 @@ _BACKLOG = 1024  # connections that wait to be taken, while somebody floods the 
 _REDIAL_SECONDS = 0.25  # ZeroMQ itself tries again at once, if at all
 _SPIN_SECONDS = 1e-4  # of looking again and again, and yielding, before this blocks: about what sleep and wake cost
 _LOOK_SECONDS = 0.02  # so long may frames be taken one after another without a look at all else that may have happened
+_GLANCE = 16  # so many connections of strangers may come and go between two looks for a peer's frames
 _DOCTORS_ROUTE = b"doctor"  # how the routing ids of doctors begin
 _MONITOR_EVENT = struct.Struct("=Hi")  # zmq_socket_monitor(3): the event, then a descriptor or an error number
 _REFUSED = zmq.EVENT_HANDSHAKE_FAILED_AUTH
@@ -285,7 +287,8 @@ class Transport:
                 self._drain_listener()
             else:
                 self._drain_dialled(self._dialled[peer])
-            self._observe(socket, peer)
+            if self._observe(socket, peer, _GLANCE):
+                self._bell.again(socket)
         elif socket in self._dealers:
             self._drain_dialled(socket)
 
@@ -384,12 +387,13 @@ class Transport:
         status, text, user = (b"200", b"OK", key.encode()) if known else (b"400", b"not on the allow-list", b"")
         self._authenticator.send_multipart([version, request, status, text, user, b""])
 
-    def _observe(self, monitor: Any, peer: str | None) -> None:
-        while True:
+    def _observe(self, monitor: Any, peer: str | None, most: int | None = None) -> bool:
+        """Take news of connections, at most so many; whether there may be more."""
+        for _ in itertools.count() if most is None else range(most):
             try:
                 event, value = _MONITOR_EVENT.unpack(monitor.recv_multipart(zmq.NOBLOCK)[0])
             except zmq.Again:
-                return
+                return False
             if peer is not None:
                 self._observe_dialled(event, peer)
             elif event == zmq.EVENT_LISTENING:
@@ -399,6 +403,7 @@ class Transport:
             elif self._gate is not None:
                 self._gate.ended(value)
                 self._left(value)
+        return True
 
     def _left(self, descriptor: int) -> None:
         """A connection at our port ended."""

@@ -2,7 +2,10 @@
 
 party KEY SECRET KEY_OF_B KEY_OF_C   listens; swaps words with b, round after round, until b says that it is over
 hold PORT COUNT                      holds that many connections open, says nothing, and dials anew when turned out
-junk PORT COUNT                      sends that many frames of five kinds of nonsense
+junk PORT COUNT RATE                 sends that many frames of five kinds of nonsense, at most so many a second
+
+Those who attack stand for other machines: they run when the parties leave a core idle, so that what the parties feel
+is the attack and not a loss of their own cores.
 """
 
 from __future__ import annotations
@@ -13,7 +16,8 @@ import selectors
 import socket
 import struct
 import sys
-from concurrent.futures import ThreadPoolExecutor
+import time
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from typing import Final
 
@@ -36,7 +40,7 @@ _JUNK: Final = (
     _GREETING + b"\x06" + struct.pack(">Q", 1 << 40) + b"a command of a terabyte",
 )
 _FRAMES_A_CONNECTION: Final = 100
-_PELTING: Final = 8
+_PELTING: Final = 32
 
 
 def party(public: bytes, secret: bytes, key_of_b: bytes, key_of_c: bytes) -> None:
@@ -86,16 +90,31 @@ def hold(port: int, count: int) -> None:
                 dial()
 
 
-def junk(port: int, count: int) -> None:
-    """Send nonsense, a hundred frames a connection, as long as that takes them; some connections at a time."""
+def junk(port: int, count: int, rate: int) -> None:
+    """Send nonsense, a hundred frames a connection or as many as that takes; then say how many it was."""
 
-    def pelt(number: int) -> None:
+    def pelt(number: int) -> int:
+        sent = 0
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5) as one:
-            for _ in range(_FRAMES_A_CONNECTION):
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            while sent < _FRAMES_A_CONNECTION:
                 one.sendall(_JUNK[number % len(_JUNK)])
+                sent += 1
+        return sent
 
+    under_way: set[Future[int]] = set()
+    sent = number = 0
+    started = time.monotonic()
     with ThreadPoolExecutor(_PELTING) as pool:
-        list(pool.map(pelt, range(count // _FRAMES_A_CONNECTION)))
+        while sent < count:
+            time.sleep(max(0.0, started + number * _FRAMES_A_CONNECTION / rate - time.monotonic()))
+            if len(under_way) < _PELTING and sent + len(under_way) * _FRAMES_A_CONNECTION < count:
+                under_way.add(pool.submit(pelt, number))
+                number += 1
+            elif under_way:
+                done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                sent += sum(one.result() for one in done)
+    print(sent)
 
 
 def main(role: str, *words: str) -> None:
@@ -104,8 +123,10 @@ def main(role: str, *words: str) -> None:
         case "party":
             party(*(text.encode() for text in words))
         case "hold":
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
             hold(*map(int, words))
         case "junk":
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
             junk(*map(int, words))
         case _:
             raise ValueError(role)

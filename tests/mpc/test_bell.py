@@ -72,3 +72,20 @@ def test_a_forgotten_socket_is_named_no_more(ends: tuple[zmq.Socket[bytes], zmq.
     bell.forget(here)
     there.send(b"to nobody")
     assert bell.wait(0.01) == []
+
+
+def test_a_socket_not_emptied_is_named_again_and_others_beside_it(
+    ends: tuple[zmq.Socket[bytes], zmq.Socket[bytes]],
+) -> None:
+    here, there = ends
+    bell = Bell()
+    for socket in ends:
+        bell.watch(socket)
+    assert set(bell.wait(LONG)) == set(ends)
+    assert emptied(here) == emptied(there) == []
+    here.send(b"news")
+    named = [here]
+    while named == [here]:  # until the news has got there
+        bell.again(here)
+        named = bell.wait(LONG)
+    assert sorted(map(id, named)) == sorted(map(id, ends)), "each of them once"
