@@ -19,7 +19,7 @@ import numpy as np
 
 from mpc.ghost import Array
 from mpc.prg import Stream
-from mpc.ring import B8, B64, Z64, Ring, matmul
+from mpc.ring import B8, B64, Z64, Ring
 
 WINDOW_BYTES = 4 << 20
 WINDOWS_AHEAD = 4
@@ -101,7 +101,7 @@ class MultiplyTriple:
 
 @dataclass(frozen=True)
 class MatmulTriple:
-    """c = a @ b over Z_2^64. Beaver 1991."""
+    """c = a @ b over Z_2^64, or over a wide ring for thin matrices. Beaver 1991."""
 
     a: Spec
     b: Spec
@@ -114,10 +114,10 @@ class MatmulTriple:
     @cached_property
     def dealt(self) -> tuple[Spec, ...]:
         shape = self.a.shape[:-1] + self.b.shape[1:]
-        return (Spec(shape or (1,), self.a.scale + self.b.scale),)
+        return (Spec(shape or (1,), self.a.scale + self.b.scale, self.a.ring),)
 
     def deal(self, drawn: tuple[Array, ...], book: Book) -> tuple[Array, ...]:
-        return (matmul(drawn[0], drawn[1]),)
+        return (self.a.ring.matmul(drawn[0], drawn[1]),)
 
 
 @dataclass(frozen=True)

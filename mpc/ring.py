@@ -111,6 +111,14 @@ class Ring:
             return a
         return np.frombuffer(self.to_bytes(a), dtype=np.uint8)
 
+    def matmul(self, a: Array, b: Array) -> Array:
+        """a @ b, exactly; not over bits. In a wide ring by Python's integers: for thin matrices."""
+        if self.xor:
+            raise InternalError("there is no matrix product over bits")
+        if self.native or is_ghost(a) or is_ghost(b):
+            return matmul(a, b)
+        return self.reduce(np.atleast_1d(a @ b))
+
     def centred(self, a: Array) -> Array:
         """The representatives in [-2^(bits-1), 2^(bits-1)): int64, or Python integers in a wide ring."""
         if is_ghost(a):

@@ -19,7 +19,7 @@ import numpy as np
 from mpc.errors import InternalError
 from mpc.fixed import decode
 from mpc.ghost import Array
-from mpc.ring import Z64, Ring, matmul
+from mpc.ring import Z64, Ring
 
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
@@ -68,9 +68,9 @@ def _fit(a: _Value, b: _Value) -> None:
 
 
 def _matrix_product(a: _Value, b: _Value) -> Array:
-    if a.ring.xor or not a.ring.native:
-        raise InternalError(f"{a!r} and {b!r}: a matrix product is over Z_2^64 or Z_2^32 only")
-    return matmul(a.value, b.value)
+    if a.ring.xor:
+        raise InternalError(f"{a!r} and {b!r}: there is no matrix product over bits")
+    return a.ring.matmul(a.value, b.value)
 
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)

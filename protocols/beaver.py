@@ -25,6 +25,8 @@ async def multiply(p: Party, x: Share, y: Share, *, label: str = "multiply") -> 
 async def matmul(p: Party, x: Share, y: Share, *, label: str = "matmul") -> Share:
     """[z] = [x] @ [y] over Z_2^64, at scale x.scale + y.scale; shapes (m, k) @ (k, n), (k,) @ (k,) -> (1,), ...
 
+    Or over a wide ring, if x and y are thin.
+
     1 round; reveals x - a and y - b, both uniform.
     """
     a, b, c = p.correlation(MatmulTriple(_spec(x), _spec(y)))

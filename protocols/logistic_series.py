@@ -65,38 +65,44 @@ SINES = (
 _TERMS = len(SINES)
 
 
-async def logistic_parts(p: Party, z: Share, *, label: str = "logistic") -> Share:
+async def logistic_parts(
+    p: Party, z: Share, *, coefficients: int = COEFFICIENT_SCALE, label: str = "logistic"
+) -> Share:
     """[sigma(z) - 1/2], [sigma(z)(1 - sigma(z))] and [log(1 + e^z) - z/2] (3, m) at SERIES_SCALE, for z (m,).
 
-    z is at ANGLE_SCALE with |z| <= LARGEST. 1 round; reveals z + r, uniform over Z_2^64.
+    z is at ANGLE_SCALE with |z| <= LARGEST. With another scale of the `coefficients`, at most 32, the result is at
+    TRIG_SCALE more than that; then the rounding of a value is that of the waves, 1e-7.
+
+    1 round; reveals z + r, uniform over Z_2^64.
     """
     r, waves = p.correlation(SineMask(z.shape[0], _TERMS, ANGLE_SCALE))
     (m,) = await p.open(z + r, label=label)
-    total = Share(p.compute(_series, m.value, waves.value, shape=(3, z.shape[0])), SERIES_SCALE)
-    constants = np.array([[0], [0], [round(LARGEST / 2 * 2.0**SERIES_SCALE)]], dtype=np.uint64)
-    return p.plus(total, Public(constants, SERIES_SCALE))
+    scale = TRIG_SCALE + coefficients
+    total = Share(p.compute(_series, m.value, waves.value, coefficients, shape=(3, z.shape[0])), scale)
+    constants = np.array([[0], [0], [round(LARGEST / 2 * 2.0**scale)]], dtype=np.uint64)
+    return p.plus(total, Public(constants, scale))
 
 
-def _series(m: Array, waves: Array) -> Array:
+def _series(m: Array, waves: Array, coefficients: int) -> Array:
     """The three sums, at this owner's shares `waves` (2K, B) of cos(kr) and sin(kr); some columns at a time."""
     total = np.empty((3, len(m)), dtype=np.uint64)
     for start in range(0, len(m), _CHUNK):
         part = slice(start, start + _CHUNK)
         harmonics = odd_harmonics(m[part], _TERMS)
-        for row, (weights, cosine) in enumerate(_weights()):
+        for row, (weights, cosine) in enumerate(_weights(coefficients)):
             public = ring_coefficients(harmonics[::-1] if cosine else harmonics, weights)
             total[row, part] = (public.reshape(2 * _TERMS, -1) * waves[:, part]).sum(axis=0, dtype=np.uint64)
     return total
 
 
-@lru_cache(maxsize=1)
-def _weights() -> tuple[tuple[Array, bool], ...]:
+@lru_cache(maxsize=2)
+def _weights(coefficients: int) -> tuple[tuple[Array, bool], ...]:
     """What multiplies the waves of m next to cos(kr) and to sin(kr), and whether those are its cosines first.
 
     sin(k(m - r)) = sin(km) cos(kr) - cos(km) sin(kr), cos(k(m - r)) = cos(km) cos(kr) + sin(km) sin(kr).
     """
     steps = [2 * math.pi * k / 2.0**PERIOD_BITS for k in range(1, 2 * _TERMS, 2)]
-    scale = 2.0**COEFFICIENT_SCALE
+    scale = 2.0**coefficients
     sines = harmonic_weights(SINES, scale)
     slopes = harmonic_weights([c * t for c, t in zip(SINES, steps, strict=True)], scale)
     areas = harmonic_weights([-c / t for c, t in zip(SINES, steps, strict=True)], scale)

@@ -1,4 +1,4 @@
-"""Choosing by a shared bit: selection, minimum and maximum, and bits as numbers.
+"""Choosing by a shared bit: selection, minimum, maximum and clamping, and bits as numbers.
 
 A bit under exclusive or and a number are multiplied in one round: with the helper's bit b and word a, of which it also
 deals b and b a as numbers, t = bit + b (modulo 2) and d = v - a are opened, and since bit = t + (1 - 2t) b,
@@ -59,3 +59,21 @@ async def maximum(p: Party, x: Share, y: Share, *, label: str = "maximum") -> Sh
     8 rounds; reveals masked values and bits only, each under a uniform mask of its own.
     """
     return await select(p, await less_than(p, x, y, label=label), y, x, label=f"{label}/select")
+
+
+async def clamp(p: Party, x: Share, bits: int, *, label: str = "clamp") -> Share:
+    """[x brought into -2^bits .. 2^bits], for x (N,) with |x| + 2^bits within 2^63 in ring units.
+
+    x - [x < -t] (x + t) - [t < x] (x - t). 8 rounds; reveals masked values and bits only, each under a mask of its own.
+    """
+    (n,) = x.shape
+    t = p.constant(1 << (x.scale + bits), (1,), x.scale)
+    under, over = p.plus(x, t), p.plus(x, Public(np.uint64(0) - t.value, t.scale))
+    nothing = Share(np.zeros((2 * n,), dtype=np.uint64), x.scale)
+    beyond = await less_than(
+        p, Share(np.concatenate((under.value, np.uint64(0) - over.value)), x.scale), nothing, label=label
+    )
+    less = await select(
+        p, beyond, Share(np.concatenate((under.value, over.value)), x.scale), nothing, label=f"{label}/select"
+    )
+    return x - less[:n] - less[n:]

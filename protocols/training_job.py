@@ -39,7 +39,7 @@ async def training_job(p: Party, own: OwnRows | None, settings: TrainingSettings
         DataError: a feature is constant, too large or too small for fixed point.
         ProtocolError: a score or a weight left its range; then nothing about the model was opened.
     """
-    own = own or _blank_rows(p, settings)
+    own = own or blank_rows(p, settings)
     how = descent_for(settings)
     summary = await summarise(p, own, settings)
     p.stage("standardisation")
@@ -167,7 +167,8 @@ def _trained(
     return Trained(names, tuple(map(float, raw)), intercept, tuple(map(float, w)), metrics, summary)
 
 
-def _blank_rows(p: Party, settings: TrainingSettings) -> OwnRows:
+def blank_rows(p: Party, settings: TrainingSettings) -> OwnRows:
+    """An owner's rows in a dry run: their shapes."""
     i, d = p.index, settings.features
     train, test = settings.train_rows[i], settings.test_rows[i]
     names = tuple(f"x{k}" for k in range(d))

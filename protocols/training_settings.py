@@ -9,6 +9,7 @@ import numpy as np
 
 from mpc.ghost import Array
 from protocols.class_weights import Asked
+from protocols.inference_table import Inference
 
 SAME_ROWS = "all owners"
 """The one group of rows where every owner has the same ones; no owner's name has a space in it."""
@@ -46,6 +47,8 @@ class TrainingSettings:
     missing: bool = False  # whether to reveal how many values are missing: see data_summary.py
     compare_ranges: bool = False  # whether to reveal in which columns the owners' values differ much in size
     partition: Literal["horizontal", "vertical"] = "horizontal"
+    inference: Literal["shared", "open-fisher"] | None = None  # the maximum-likelihood fit with its errors, and how
+    newton_steps: int = 14  # of it
 
     @property
     def row_groups(self) -> tuple[str, ...]:
@@ -125,3 +128,4 @@ class Trained:
     standardised: tuple[float, ...]
     metrics: dict[str, dict[str, Any]] | None
     data: DataSummary | None = None
+    inference: Inference | None = None

@@ -17,6 +17,7 @@ from mpc.party import Party
 from mpc.ring import Z64, Ring, wide
 from mpc.share import Public, Share
 
+_OFFSET = (1 << 62) - 1
 NOISE = 192
 """Uniform bits that a lifted value gets below its last place, known to nobody."""
 
@@ -44,6 +45,53 @@ class NoisyLift:
         return (whole << NOISE) + noise, (b >> np.uint64(63)).astype(object)
 
 
+@dataclass(frozen=True)
+class Lift:
+    """A mask b over Z_2^64: b and its top bit, both shared in a wide ring."""
+
+    shape: tuple[int, ...]
+    scale: int
+    ring: Ring
+    kept: bool = False
+
+    @cached_property
+    def drawn(self) -> tuple[Spec, ...]:
+        return (Spec(self.shape, self.scale),)
+
+    @cached_property
+    def dealt(self) -> tuple[Spec, ...]:
+        return (Spec(self.shape, self.scale, self.ring), Spec(self.shape, 0, self.ring))
+
+    def deal(self, drawn: tuple[Array, ...], book: Book) -> tuple[Array, ...]:
+        (b,) = drawn
+        return b.astype(object), (b >> np.uint64(63)).astype(object)
+
+
+async def lift(p: Party, x: Share, ring: Ring) -> Share:
+    """[x] in a wide ring, exactly, at its scale, for |x| < 2^62 in Z_2^64.
+
+    1 round; reveals x + 2^62 - 1 - b, uniform over Z_2^64.
+    """
+    b, whole, b_top = p.correlation(Lift(x.shape, x.scale, ring))
+    (opened,) = await p.open(p.plus(x, p.constant(_OFFSET, (1,), x.scale)) - b, label="lift")
+    return _unmasked(p, opened, whole, b_top, 0)
+
+
+def lowered(x: Share) -> Share:
+    """[x] over Z_2^64: each share's low word, exactly if |x| < 2^63. 0 rounds; local."""
+    return Share(Z64.reduce(x.value), x.scale)
+
+
+def _unmasked(p: Party, opened: Public, whole: Share, b_top: Share, noise: int) -> Share:
+    """The wide sharing that follows from the opened D: D + b less 2^64 where that wraps, less the offset."""
+    ring, shape = whole.ring, opened.shape
+    d = p.compute(lambda: Z64.centred(opened.value).astype(object) % (1 << 64), shape=shape)
+    top = p.compute(lambda: d >> 63, shape=shape)
+    known = p.compute(lambda: ring.reduce((d - (top << 64) - _OFFSET) << noise), shape=shape)
+    wraps = p.compute(lambda: ring.reduce(((1 - top) * b_top.value) << (64 + noise)), shape=shape)
+    return p.plus(whole - Share(wraps, whole.scale, ring), Public(known, whole.scale, ring))
+
+
 async def noisy_lift(p: Party, x: Share, ring: Ring) -> Share:
     """[x + r] in a wide ring, at scale x.scale + NOISE, for |x| < 2^62 in Z_2^64 and r uniform in [0, 1) of x's ulp.
 
@@ -51,13 +99,8 @@ async def noisy_lift(p: Party, x: Share, ring: Ring) -> Share:
     1 round; reveals x + 2^62 - 1 - b, uniform over Z_2^64.
     """
     b, _, whole, b_top = p.correlation(NoisyLift(x.shape, x.scale, ring))
-    offset = (1 << 62) - 1
-    (opened,) = await p.open(p.plus(x, p.constant(offset, (1,), x.scale)) - b, label="lift")
-    d = p.compute(lambda: Z64.centred(opened.value).astype(object) % (1 << 64), shape=x.shape)
-    top = p.compute(lambda: d >> 63, shape=x.shape)
-    known = p.compute(lambda: ring.reduce((d - (top << 64) - offset) << NOISE), shape=x.shape)
-    wraps = p.compute(lambda: ring.reduce(((1 - top) * b_top.value) << (64 + NOISE)), shape=x.shape)
-    return p.plus(whole - Share(wraps, whole.scale, ring), Public(known, whole.scale, ring))
+    (opened,) = await p.open(p.plus(x, p.constant(_OFFSET, (1,), x.scale)) - b, label="lift")
+    return _unmasked(p, opened, whole, b_top, NOISE)
 
 
 @dataclass(frozen=True)

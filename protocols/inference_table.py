@@ -1,0 +1,111 @@
+"""From estimates and their variances to the table that a statistician reads, and the tests of the whole model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+QUANTILE = 1.959963984540054  # of the normal distribution at 0.975
+INTERCEPT = "(intercept)"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A row of the table; the interval of 95 % is the coefficient's, and its exponentials are the odds ratio's."""
+
+    feature: str
+    coefficient: float
+    se: float
+    z: float
+    p: float
+    odds_ratio: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Inference:
+    """What a fit says: its estimates, the intercept's last, and how much better than none it explains the classes.
+
+    Args:
+        log_likelihood: of the training rows under the model; of the intercept alone: `null_log_likelihood`.
+        mcfadden_r2: 1 - log_likelihood / null_log_likelihood (McFadden 1974); None if all rows are of one class.
+        likelihood_ratio: twice the difference, chi-square with `df` degrees of freedom if no feature counts; `p`.
+    """
+
+    table: tuple[Estimate, ...]
+    rows: int
+    log_likelihood: float
+    null_log_likelihood: float | None
+    mcfadden_r2: float | None
+    likelihood_ratio: float | None
+    df: int
+    p: float | None
+
+    def rows_as_dicts(self) -> list[dict[str, Any]]:
+        """The table as `result.json` holds it."""
+        return [asdict(one) for one in self.table]
+
+    def fit_as_dict(self) -> dict[str, Any]:
+        """The rest, as `result.json` holds it."""
+        return {name: value for name, value in vars(self).items() if name != "table"}
+
+
+def estimate(feature: str, coefficient: float, variance: float) -> Estimate:
+    """A row of the table; Wald's z and its two-sided p under the normal distribution."""
+    se = math.sqrt(variance)
+    z = coefficient / se
+    odds = math.exp(coefficient) if coefficient < 700 else math.inf
+    p = math.erfc(abs(z) / math.sqrt(2))
+    return Estimate(feature, coefficient, se, z, p, odds, coefficient - QUANTILE * se, coefficient + QUANTILE * se)
+
+
+def inference(
+    features: Sequence[str],
+    coefficients: Sequence[float],
+    variances: Sequence[float],
+    rows: int,
+    sums: tuple[int, float],
+) -> Inference:
+    """The table and the tests of a fit.
+
+    Args:
+        features: without the intercept, whose coefficient and variance are last.
+        sums: how many of the rows are of class 1, and minus the log-likelihood.
+    """
+    names = (*features, INTERCEPT)
+    table = tuple(estimate(*one) for one in zip(names, coefficients, variances, strict=True))
+    positives, loss = sums
+    null = none = None
+    if 0 < positives < rows:
+        share = positives / rows
+        null = positives * math.log(share) + (rows - positives) * math.log1p(-share)
+        none = 2 * (-loss - null)
+    df = len(features)
+    return Inference(
+        table,
+        rows,
+        -loss,
+        null,
+        None if null is None else 1 + loss / null,
+        none,
+        df,
+        None if none is None else chi_square_tail(none, df),
+    )
+
+
+def chi_square_tail(x: float, df: int) -> float:
+    """The chance that a chi-square variable with `df` degrees of freedom is above x.
+
+    Finite sums, by the recurrence of the incomplete gamma function (Abramowitz and Stegun 1964, 26.4.4 and 26.4.5).
+    """
+    if x <= 0:
+        return 1.0
+    half = x / 2
+    total = math.erfc(math.sqrt(half)) if df % 2 else 0.0
+    for k in range(df // 2):
+        order = k + (0.5 if df % 2 else 0.0)
+        total += math.exp(order * math.log(half) - half - math.lgamma(order + 1))
+    return min(1.0, total)

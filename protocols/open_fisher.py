@@ -1,0 +1,118 @@
+"""The maximum-likelihood fit where owners agreed to open the pooled gradient and Fisher matrix of every Newton step.
+
+Each owner adds up g = X^T (y - p) and F = X^T diag(p (1 - p)) X over its own rows, the sums over the owners are opened,
+and everyone solves w <- w + F^-1 g for itself: a round a step, and no helper. The price is what is told: the pooled
+sums of products of every two columns, weighted by p (1 - p), at each w on the way; and of two owners, each learns
+the other's, which with few rows can be solved for the rows themselves.
+
+What is opened is the same at every owner to the bit, and what follows is worked out by single IEEE-754 operations in
+one order, so that all get the same table.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mpc.errors import DataError
+from mpc.fixed import encode
+from mpc.ghost import Array
+from mpc.party import Party
+from protocols.irls import LARGEST_MOVE, collinear, not_reached, pairs
+from protocols.secure_sum import secure_sum
+from protocols.standardise import SUM_RING, SUM_SCALE
+
+_SMALLEST_PIVOT = 2.0**-40  # of a diagonal entry, for a column to be told apart from those before it
+
+Matrix = list[list[float]]
+
+
+@dataclass(frozen=True)
+class OpenFit:
+    """The weights (d,) and their covariance (d, d), known to every owner."""
+
+    weights: tuple[float, ...]
+    covariance: Matrix
+
+
+async def fit_open(p: Party, x: Array, y: Array, steps: int) -> OpenFit:
+    """The fit to all owners' rows, of which x (m, d), the last column all ones, and labels y (m,) are this owner's.
+
+    `steps` rounds; reveals at each of them the pooled gradient and Fisher matrix (d + d (d + 1) / 2 numbers).
+
+    Raises:
+        DataError: columns are collinear, or the classes can be separated.
+    """
+    d = x.shape[1]
+    w, inverse, gram = [0.0] * d, identity(d), identity(d)
+    move = w
+    for t in range(steps):
+        p.stage("Newton", t, steps)
+        own = p.compute(lambda w=w: _own_sums(x, y, np.array(w)), shape=(d + d * (d + 1) // 2,))
+        why = f"step {t + 1} of {steps}: everyone works out the next weights, and at last the standard errors"
+        total = await secure_sum(
+            p, own, SUM_SCALE, SUM_RING, what="gradient and Fisher matrix", why=why, label="gradient and Fisher matrix"
+        )
+        if p.dry:
+            continue
+        sums = total.real().tolist()
+        fisher = symmetric(sums[d:], d)
+        if t == 0:
+            gram = [[4 * v for v in row] for row in fisher]
+        inverse = invert(fisher, collinear() if t == 0 else not_reached(steps))
+        move = [math.fsum(a * b for a, b in zip(row, sums[:d], strict=True)) for row in inverse]
+        w = [a + b for a, b in zip(w, move, strict=True)]
+    p.stage("Newton", steps, steps)
+    # The sum over rows of (x move)^2: so no row's score moved further in the last step.
+    moved = math.fsum(a * g * b for a, row in zip(move, gram, strict=True) for g, b in zip(row, move, strict=True))
+    p.insist(lambda: moved <= LARGEST_MOVE**2, lambda: not_reached(steps))
+    return OpenFit(tuple(w), inverse)
+
+
+def _own_sums(x: Array, y: Array, w: Array) -> Array:
+    """g and F over an owner's own rows, as ring elements."""
+    j, k = pairs(x.shape[1])
+    with np.errstate(over="ignore"):
+        p = 0.5 * (1.0 + np.tanh(0.5 * (x @ w)))
+    fisher = x.T @ (x * (p * (1 - p))[:, np.newaxis])
+    return encode(np.concatenate((x.T @ (y - p), fisher[j, k])), SUM_SCALE, SUM_RING, what="a sum of the rows")
+
+
+def symmetric(entries: Sequence[float], d: int) -> Matrix:
+    """The symmetric matrix with these entries on and above its diagonal, in the order of `pairs`."""
+    matrix = identity(d)
+    for j, k, value in zip(*pairs(d), entries, strict=True):
+        matrix[j][k] = matrix[k][j] = value
+    return matrix
+
+
+def identity(d: int) -> Matrix:
+    """The identity (d, d)."""
+    return [[float(j == k) for k in range(d)] for j in range(d)]
+
+
+def invert(matrix: Matrix, singular: DataError) -> Matrix:
+    """The inverse of a positive definite matrix, by Cholesky's factor L: L^-T L^-1.
+
+    Raises:
+        DataError: `singular`, if the matrix is not positive definite, or hardly.
+    """
+    d = len(matrix)
+    lower = [[0.0] * d for _ in range(d)]
+    for j in range(d):
+        for k in range(j):
+            inner = math.fsum(a * b for a, b in zip(lower[j][:k], lower[k][:k], strict=True))
+            lower[j][k] = (matrix[j][k] - inner) / lower[k][k]
+        pivot = matrix[j][j] - math.fsum(a * a for a in lower[j][:j])
+        if not pivot > _SMALLEST_PIVOT * matrix[j][j]:
+            raise singular
+        lower[j][j] = math.sqrt(pivot)
+    below = identity(d)
+    for column in range(d):
+        for j in range(column, d):
+            inner = math.fsum(lower[j][k] * below[k][column] for k in range(column, j))
+            below[j][column] = ((1.0 if j == column else 0.0) - inner) / lower[j][j]
+    return [[math.fsum(below[i][j] * below[i][k] for i in range(max(j, k), d)) for k in range(d)] for j in range(d)]

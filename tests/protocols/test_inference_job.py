@@ -1,0 +1,160 @@
+"""The whole job of inference beside statsmodels on the pooled rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mpc.errors import DataError
+from protocols.inference_job import inference_job
+from protocols.inference_table import INTERCEPT, chi_square_tail, estimate
+from protocols.inference_twin import fit_ml
+from protocols.training_settings import OwnRows, Trained, TrainingSettings
+from tests.helpers import demo_tables, lockstep, owner_names
+
+FEATURES = ("mean_radius", "mean_texture", "mean_perimeter", "mean_area", "mean_smoothness")
+
+
+def settings(counts: list[int], columns: int, **changes: Any) -> TrainingSettings:
+    usual: dict[str, Any] = {
+        "owners": owner_names(len(counts)),
+        "helper": "helper",
+        "train_rows": tuple(counts),
+        "test_rows": (0,) * len(counts),
+        "features": columns,
+        "seed": 1,
+        "epochs": 1,
+        "batch_size": 1,
+        "learning_rate": 1.0,
+        "l2": 0.0,
+        "sigmoid_range": None,
+        "standardise": True,
+        "metrics": False,
+        "inference": "shared",
+    }
+    return TrainingSettings(**{**usual, **changes})
+
+
+def run(x: np.ndarray, y: np.ndarray, n: int, names: tuple[str, ...], **changes: Any) -> Trained:
+    """What all owners learn from these rows, cut into n parts."""
+    parts = np.array_split(np.arange(len(x)), n)
+    how = settings([len(part) for part in parts], x.shape[1], **changes)
+    empty = np.zeros((0, x.shape[1])), np.zeros(0)
+
+    def factory(own: OwnRows) -> Any:
+        return lambda p: inference_job(p, None if p.dry else own, how)
+
+    outcome = lockstep(
+        {name: factory(OwnRows(names, x[part], y[part], *empty)) for name, part in zip(how.owners, parts, strict=True)}
+    )
+    first, *others = (outcome.results[name] for name in how.owners)
+    assert all(other == first for other in others)
+    assert isinstance(first, Trained)
+    return first
+
+
+def breast_cancer() -> tuple[np.ndarray, np.ndarray]:
+    tables = demo_tables()
+    x, y = (np.concatenate([tables[name][k] for name in tables]) for k in range(2))
+    return x[:, :5], y
+
+
+def assert_is_statsmodels(found: Trained, x: np.ndarray, y: np.ndarray) -> None:
+    import statsmodels.api as sm
+
+    model = sm.Logit(y, np.c_[x, np.ones(len(x))]).fit(disp=0, maxiter=100)
+    table = found.inference
+    assert table is not None
+    intervals = model.conf_int()
+    for row, b, se, z, p, (low, high) in zip(
+        table.table, model.params, model.bse, model.tvalues, model.pvalues, intervals, strict=True
+    ):
+        assert abs(row.coefficient - b) < 1e-3 * se
+        assert row.se == pytest.approx(se, rel=1e-3)
+        assert row.z == pytest.approx(z, abs=1e-3 + 1e-3 * abs(z))
+        assert row.p == pytest.approx(p, abs=1e-3)
+        assert row.odds_ratio == pytest.approx(np.exp(b), rel=2e-3 * max(1.0, se))
+        assert abs(row.low - low) < 3e-3 * se and abs(row.high - high) < 3e-3 * se
+    assert [row.feature for row in table.table] == [*found.features, INTERCEPT]
+    assert table.log_likelihood == pytest.approx(model.llf, rel=1e-4)
+    assert table.null_log_likelihood == pytest.approx(model.llnull, rel=1e-6)
+    assert table.mcfadden_r2 == pytest.approx(model.prsquared, abs=1e-4)
+    assert table.likelihood_ratio == pytest.approx(model.llr, rel=1e-4)
+    assert table.df == model.df_model
+    assert table.p == pytest.approx(model.llr_pvalue, rel=1e-2, abs=1e-12)
+
+
+@pytest.mark.parametrize("how", ["shared", "open-fisher"])
+@pytest.mark.parametrize("n", [2, 3])
+def test_breast_cancer_is_statsmodels(n: int, how: str) -> None:
+    x, y = breast_cancer()
+    assert_is_statsmodels(run(x, y, n, FEATURES, inference=how), x, y)
+
+
+@pytest.mark.parametrize("how", ["shared", "open-fisher"])
+def test_a_feature_far_off_0(how: str) -> None:
+    """Years: the intercept's error is 400 times what it is about the mean."""
+    generator = np.random.default_rng(3)
+    x = np.c_[generator.integers(2000, 2020, 300), generator.normal(size=300)].astype(float)
+    y = (generator.random(300) < 1 / (1 + np.exp(-0.2 * (x[:, 0] - 2010) + x[:, 1]))).astype(float)
+    assert_is_statsmodels(run(x, y, 2, ("year", "dose"), inference=how), x, y)
+
+
+@pytest.mark.parametrize("how", ["shared", "open-fisher"])
+def test_separation_is_said(how: str) -> None:
+    generator = np.random.default_rng(4)
+    x = generator.normal(size=(80, 2))
+    with pytest.raises(DataError, match="separate the two classes"):
+        run(x, (x[:, 0] > 0.1).astype(float), 2, ("a", "b"), inference=how)
+
+
+@pytest.mark.parametrize("how", ["shared", "open-fisher"])
+def test_collinearity_is_said(how: str) -> None:
+    generator = np.random.default_rng(5)
+    x = generator.normal(size=(80, 2))
+    x = np.c_[x, x.sum(axis=1)]
+    with pytest.raises(DataError, match="sum of multiples of the others"):
+        run(x, (generator.random(80) < 0.5).astype(float), 2, ("a", "b", "c"), inference=how)
+
+
+def test_a_mean_too_far_off_0_is_refused() -> None:
+    x, y = breast_cancer()
+    x = x[:80, :2] + [1e9, 0]
+    with pytest.raises(DataError, match="subtract a round number") as problem:
+        run(x, y[:80], 2, ("a", "b"))
+    assert "column a " in problem.value.message
+
+
+def test_metrics_beside_it() -> None:
+    x, y = breast_cancer()
+    found = run(x[:, :2], y, 2, FEATURES[:2], metrics=True)
+    assert found.metrics is not None and found.inference is not None
+    assert found.metrics["train"]["log_loss"] * len(y) == pytest.approx(-found.inference.log_likelihood, rel=1e-6)
+
+
+def test_the_twin_is_statsmodels() -> None:
+    import statsmodels.api as sm
+
+    x, y = breast_cancer()
+    model = sm.Logit(y, np.c_[x, np.ones(len(x))]).fit(disp=0, maxiter=100)
+    twin = fit_ml(x, y)
+    np.testing.assert_allclose(twin.coefficients, model.params, rtol=1e-6)
+    np.testing.assert_allclose(np.sqrt(np.diag(twin.covariance)), model.bse, rtol=1e-6)
+    assert twin.log_likelihood == pytest.approx(model.llf, rel=1e-9) and twin.converged
+
+
+def test_tails_are_scipys() -> None:
+    from scipy.stats import chi2
+
+    for df in (1, 2, 3, 5, 8, 30, 31):
+        for x in (1e-3, 0.5, 3.0, 20.0, 200.0):
+            assert chi_square_tail(x, df) == pytest.approx(float(chi2.sf(x, df)), rel=1e-9, abs=1e-300)
+    assert chi_square_tail(0.0, 3) == 1.0
+
+
+def test_a_row_of_the_table() -> None:
+    row = estimate("age", 0.05, 0.0004)
+    assert (row.se, row.z, row.low, row.high) == pytest.approx((0.02, 2.5, 0.0108007, 0.0891993), abs=1e-6)
+    assert row.p == pytest.approx(0.0124193, abs=1e-6) and row.odds_ratio == pytest.approx(np.exp(0.05))
