@@ -19,6 +19,12 @@ from mpc.round import Later, Round, T
 from mpc.share import Mask, Masked, Public, Share
 
 
+def _lengthened(p: Party, part: Share, length: int) -> Array:
+    """A vector with zeros up to a length."""
+    missing = part.ring.zeros((length - part.shape[0],))
+    return p.compute(lambda: np.concatenate((part.value, missing)), shape=(length,))
+
+
 def _nobody() -> None:
     """Stands for a masked value that is no more."""
 
@@ -185,6 +191,38 @@ class Party:
         return await self._combine(
             tuple(share + self._zero(share.shape, share.scale, share.ring) for share in shares), label
         )
+
+    async def reveal_to_each(self, parts: Mapping[str, Share], *, what: str, why: str, label: str) -> Public:
+        """Open each owner's part (m_k,) to that owner alone; returns this owner's own.
+
+        1 round; reveals parts[k] to owner k, and to nobody else. The shares are made uniform first, as in `reveal`.
+        Every message is as long as the longest part, with zeros at its end, so that all owners send alike.
+
+        Raises:
+            InternalError: `what` is not among the declared outputs.
+        """
+        if self._declared is not None and what not in self._declared:
+            raise InternalError(f"'{what}' is not declared as an output and cannot be revealed")
+        fresh: dict[str, Share] = {}
+        for owner in self.owners:
+            part = parts[owner]
+            if isinstance(part, Mask | Masked):
+                raise InternalError(f"a mask cannot be revealed, in '{label}'")
+            if part.shape[0]:
+                self._observer.revealed(Revealed(what, (owner,), part.shape, why))
+            fresh[owner] = self.refreshed(part)
+        mine, longest = fresh[self.name], max(part.shape[0] for part in fresh.values())
+        spec = Spec((longest,), mine.scale, mine.ring)
+        words = {peer: (spec.ring.words(_lengthened(self, fresh[peer], longest)),) for peer in self.peers}
+        got = await Round(words, dict.fromkeys(self.peers, (spec,)), label, everyone=True)
+        value = mine.value
+        for peer in self.peers:
+            value = spec.ring.add(value, got[peer][0][: mine.shape[0]])
+        return Public(value, mine.scale, mine.ring)
+
+    def refreshed(self, share: Share) -> Share:
+        """The same secret in shares that are independent of all that came before: 0 rounds."""
+        return Share(share.value, share.scale, share.ring) + self._zero(share.shape, share.scale, share.ring)
 
     async def _combine(self, shares: tuple[Share, ...], label: str) -> tuple[Public, ...]:
         words = tuple([share.ring.words(share.value) for share in shares])

@@ -16,6 +16,7 @@ from protocols.dual import DualDescent
 from protocols.hessian import MOST_DOUBLINGS, series_for, steepest
 from protocols.logistic import Descent
 from protocols.logistic_series import SINES
+from protocols.shared_model import KEPT_LIMIT, kept_scale
 from protocols.sigmoid_fits import FITS, SigmoidFit, fit_for
 from protocols.training_settings import TrainingSettings
 
@@ -53,8 +54,10 @@ def choose_fit(settings: TrainingSettings) -> SigmoidFit:
 def constants_digest(settings: TrainingSettings) -> str:
     """A digest of the public numbers that every owner must hold to the same bits."""
     how = descent_for(settings)
-    series = SINES if settings.metrics and settings.partition == "vertical" else ()
-    return sha256(repr((how, WEIGHT_LIMIT, X_LIMIT, series)).encode()).hexdigest()
+    hidden = not settings.reveal_model
+    series = SINES if settings.metrics and (hidden or settings.partition == "vertical") else ()
+    kept = (KEPT_LIMIT, kept_scale(settings.features)) if hidden else ()
+    return sha256(repr((how, WEIGHT_LIMIT, X_LIMIT, series, *kept)).encode()).hexdigest()
 
 
 def choose_form(settings: TrainingSettings) -> Literal["primal", "dual"]:

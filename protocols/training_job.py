@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +21,8 @@ from protocols.dual import DualDescent
 from protocols.logistic import Descent
 from protocols.metrics import Bins, Scored, bins_for, evaluate, mean_score
 from protocols.own_units import in_own_units
-from protocols.private_scales import check_reach, private_scales
+from protocols.private_scales import PrivateScales, check_reach, private_scales
+from protocols.shared_model import SharedModel, Units, check_rows, check_wide_rows, evaluate_kept, keep
 from protocols.solve import solve
 from protocols.standardise import Moments, moments
 from protocols.training_form import descent_for
@@ -33,7 +35,8 @@ async def training_job(p: Party, own: OwnRows | None, settings: TrainingSettings
     Trains in the form that costs less, which changes nothing in what is revealed: in this order, the summary of the
     data, the pooled means and standard deviations (each where asked for; with private standardisation only powers of
     two next to the deviations), whether the range held, the model, the mean score (without standardisation) and the
-    pooled metrics' sums (where asked for). Nothing else is opened but under uniform masks.
+    pooled metrics' sums (where asked for). Nothing else is opened but under uniform masks. Of a model that is kept
+    instead, no score is opened either: see shared_model.py.
 
     Raises:
         DataError: a feature is constant, too large or too small for fixed point.
@@ -56,7 +59,12 @@ async def training_job(p: Party, own: OwnRows | None, settings: TrainingSettings
     )
 
     p.stage("sharing")
-    w = await solve(p, *_input_rows(p, train, own.y_train, settings), train, how, settings)
+    if not settings.reveal_model:
+        p.insist(lambda: check_wide_rows(p.name, train, own.names), lambda: DataError("a row does not fit"))
+        x, y = _input_rows(p, train, own.y_train, settings.train_rows, settings)
+        w, units = await solve(p, x, y, train, how, settings), Units.known(scaling.mean, scaling.deviation)
+        return await _kept(p, own, w, units, (x, y), settings, summary)
+    w = await solve(p, *_input_rows(p, train, own.y_train, settings.train_rows, settings), train, how, settings)
 
     p.stage("model")
     (opened,) = await p.reveal(w, what="model", why="the agreed result: the weights and the intercept", label="model")
@@ -89,13 +97,23 @@ async def _with_private_scales(
     )
     p.stage("sharing")
     scaled = p.compute(lambda: own.x_train / scales.scale, shape=own.x_train.shape)
-    x, y = _input_rows(p, scaled, own.y_train, settings)
-    w = await solve(p, x - scales.mean_words, y, scaled, how, settings)
+    x, y = _input_rows(p, scaled, own.y_train, settings.train_rows, settings)
+    x = x - scales.mean_words
+    w = await solve(p, x, y, scaled, how, settings)
+    if not settings.reveal_model:
+        units = _private_units(p, scales, own.x_train, total)
+        p.insist(
+            lambda: check_wide_rows(
+                p.name, np.abs((own.x_train - units.centre) / units.scale) + units.slack, own.names
+            ),
+            lambda: DataError("a row does not fit"),
+        )
+        return await _kept(p, own, w, units, (x, y), settings, summary)
 
     p.stage("model")
-    units = await in_own_units(p, w, scales.factors(p), scales.shifts)
+    own_units = await in_own_units(p, w, scales.factors(p), scales.shifts)
     why = "the agreed result: the weights and the intercept, in the features' own units; means stay secret"
-    (opened,) = await p.reveal(units, what="model", why=why, label="model")
+    (opened,) = await p.reveal(own_units, what="model", why=why, label="model")
     p.stage("evaluation")
     metrics, weights = None, p.compute(opened.real, shape=opened.shape)
     if settings.metrics:
@@ -107,6 +125,42 @@ async def _with_private_scales(
     if p.dry:
         return None
     return Trained(own.names, tuple(map(float, weights[:-1])), float(weights[-1]), (), metrics, summary)
+
+
+async def _kept(
+    p: Party,
+    own: OwnRows,
+    w: Share,
+    units: Units,
+    train: tuple[Share, Share],
+    settings: TrainingSettings,
+    summary: DataSummary | None,
+) -> Trained | None:
+    """The rest of the job where nobody sees the model: each owner keeps its share, and the metrics come from shares."""
+    p.stage("model")
+    kept = await keep(p, w)
+    metrics = None
+    if settings.metrics:
+        p.stage("evaluation")
+        sets = {"train": train}
+        if sum(settings.test_rows):
+            p.insist(
+                lambda: check_rows(p.name, own.x_test, units, own.names, "the held-out rows"),
+                lambda: DataError("a row does not fit"),
+            )
+            test = p.compute(units.apply, own.x_test, shape=own.x_test.shape)
+            x, y = _input_rows(p, test, own.y_test, settings.test_rows, settings)
+            sets["test"] = (x - units.shift, y)
+        metrics = await evaluate_kept(p, kept, sets)
+    p.stage("done")
+    return None if p.dry else Trained(own.names, (), 0.0, (), metrics, summary, kept=SharedModel(kept, units))
+
+
+def _private_units(p: Party, scales: PrivateScales, x: Array, total: int) -> Units:
+    """Rows divided by public powers of 2, less means that nobody knows but that lie not too far from this owner's."""
+    mean = p.compute(np.zeros, scales.scale.shape, shape=scales.scale.shape)
+    centre = p.compute(lambda: x.mean(axis=0), shape=scales.scale.shape)
+    return Units(mean, scales.scale, p.refreshed(scales.mean_words), centre, math.sqrt(total / max(1, len(x))))
 
 
 def _sets(
@@ -131,11 +185,13 @@ async def _scaling(p: Party, own: OwnRows, settings: TrainingSettings) -> Moment
     return Moments(np.zeros(settings.features), np.ones(settings.features))
 
 
-def _input_rows(p: Party, train: Array, labels: Array, settings: TrainingSettings) -> tuple[Share, Share]:
-    """All owners' training rows stacked, and their labels, from this owner's own."""
-    own = p.compute(encode, train, X_SCALE, shape=train.shape)
+def _input_rows(
+    p: Party, own_rows: Array, labels: Array, counts: tuple[int, ...], settings: TrainingSettings
+) -> tuple[Share, Share]:
+    """All owners' rows of one set stacked, and their labels, from this owner's own; `counts` of each owner's."""
+    own = p.compute(encode, own_rows, X_SCALE, shape=own_rows.shape)
     xs, ys = [], []
-    for owner, rows in zip(settings.owners, settings.train_rows, strict=True):
+    for owner, rows in zip(settings.owners, counts, strict=True):
         mine = owner == p.name and not p.dry
         y = labels.astype(np.uint64) if mine else None
         xs.append(p.input(owner, own if mine else None, (rows, settings.features), X_SCALE).value)

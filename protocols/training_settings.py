@@ -10,6 +10,7 @@ import numpy as np
 from mpc.ghost import Array
 from protocols.class_weights import Asked
 from protocols.inference_table import Inference
+from protocols.shared_model import SharedModel
 
 SAME_ROWS = "all owners"
 """The one group of rows where every owner has the same ones; no owner's name has a space in it."""
@@ -49,6 +50,7 @@ class TrainingSettings:
     partition: Literal["horizontal", "vertical"] = "horizontal"
     inference: Literal["shared", "open-fisher"] | None = None  # the maximum-likelihood fit with its errors, and how
     newton_steps: int = 14  # of it
+    reveal_model: bool = True  # else each owner keeps its share: see shared_model.py
 
     @property
     def row_groups(self) -> tuple[str, ...]:
@@ -119,7 +121,8 @@ class OwnColumns:
 class Trained:
     """What every owner learns: weights in the features' own units and in standardised ones, the intercept last.
 
-    `standardised` is empty where those would tell how an owner's columns are distributed.
+    `standardised` is empty where those would tell how an owner's columns are distributed. Of a model that nobody sees,
+    `weights` is empty too, and `kept` is this owner's share of it.
     """
 
     features: tuple[str, ...]
@@ -129,3 +132,4 @@ class Trained:
     metrics: dict[str, dict[str, Any]] | None
     data: DataSummary | None = None
     inference: Inference | None = None
+    kept: SharedModel | None = field(default=None, repr=False, compare=False)

@@ -19,6 +19,7 @@ from protocols.alignment import DIGEST_BITS, check_aligned
 from protocols.bit_budget import X_SCALE
 from protocols.column_fit import check_fit
 from protocols.own_units import FACTOR_SCALE, LARGEST_FACTOR, UNITS_RING, in_own_units
+from protocols.shared_model import SharedModel, Units, check_rows, check_wide_rows, evaluate_kept, keep
 from protocols.shared_scores import SCORE_BITS, SCORE_SCALE, SharedScores, evaluate_shared
 from protocols.solve import solve
 from protocols.standardise import Moments
@@ -34,7 +35,8 @@ async def vertical_job(p: Party, own: OwnColumns | None, settings: TrainingSetti
     A dry party has no rows. Reveals whether all owners' ids are the same, whether the range held, the model in the
     columns' own units (the weights would be the same numbers had the owners put their columns into one table), and
     where asked for the metrics' sums, as with rows that are split. Means and deviations stay with the columns' owner,
-    and so does what its columns add to a row's score. All else that is opened is under uniform masks.
+    and so does what its columns add to a row's score. All else that is opened is under uniform masks. Of a model that
+    is kept instead, nothing is opened but the metrics' sums: see shared_model.py.
 
     Raises:
         DataError: the owners' ids differ; a column of this owner is constant, too large or too small for fixed point;
@@ -56,7 +58,14 @@ async def vertical_job(p: Party, own: OwnColumns | None, settings: TrainingSetti
 
     p.stage("sharing")
     words = p.compute(encode, train, X_SCALE, shape=train.shape)
-    w = await solve(p, *_input_columns(p, words, own, settings), train, how, settings)
+    if not settings.reveal_model:
+        p.insist(
+            lambda: check_wide_rows(p.name, train, own.names[p.name], len(p.owners)),
+            lambda: DataError("a row does not fit"),
+        )
+        x, y = _input_columns(p, words, own.y_train, own, settings.train_rows[0])
+        return await _kept(p, own, await solve(p, x, y, train, how, settings), scaling, (x, y), settings)
+    w = await solve(p, *_input_columns(p, words, own.y_train, own, settings.train_rows[0]), train, how, settings)
 
     p.stage("model")
     opened = await _reveal_model(p, w, scaling, own, settings)
@@ -105,17 +114,39 @@ def _check_spread(owner: str, names: tuple[str, ...], mean: Array, spread: Array
     return True
 
 
-def _input_columns(p: Party, words: Array, own: OwnColumns, settings: TrainingSettings) -> tuple[Share, Share]:
-    """All owners' columns side by side, and the labels, from this owner's own."""
-    (rows,) = settings.train_rows
+async def _kept(
+    p: Party, own: OwnColumns, w: Share, scaling: Moments, train: tuple[Share, Share], settings: TrainingSettings
+) -> Trained | None:
+    """The rest of the job where nobody sees the model: as with rows that are split (training_job.py)."""
+    p.stage("model")
+    kept, units = await keep(p, w), Units.known(scaling.mean, scaling.deviation)
+    metrics = None
+    if settings.metrics:
+        p.stage("evaluation")
+        sets = {"train": train}
+        (held_out,) = settings.test_rows
+        if held_out:
+            p.insist(
+                lambda: check_rows(p.name, own.x_test, units, own.names[p.name], "the held-out rows", len(p.owners)),
+                lambda: DataError("a row does not fit"),
+            )
+            x_test = p.compute(lambda: encode(units.apply(own.x_test), X_SCALE), shape=own.x_test.shape)
+            sets["test"] = _input_columns(p, x_test, own.y_test, own, held_out)
+        metrics = await evaluate_kept(p, kept, sets)
+    p.stage("done")
+    return None if p.dry else Trained(joint_names(own.names), (), 0.0, (), metrics, kept=SharedModel(kept, units))
+
+
+def _input_columns(p: Party, words: Array, labels: Array, own: OwnColumns, rows: int) -> tuple[Share, Share]:
+    """All owners' columns of one set of rows side by side, and the labels, from this owner's own."""
     if p.dry:
         return Share(words, X_SCALE), Share(ghost((rows,)))
     parts = [
         p.input(owner, words if owner == p.name else None, (rows, len(names)), X_SCALE).value
         for owner, names in own.names.items()
     ]
-    labels = own.y_train.astype(np.uint64) if own.target_owner == p.name else None
-    return Share(np.concatenate(parts, axis=1), X_SCALE), p.input(own.target_owner, labels, (rows,), 0)
+    y = labels.astype(np.uint64) if own.target_owner == p.name else None
+    return Share(np.concatenate(parts, axis=1), X_SCALE), p.input(own.target_owner, y, (rows,), 0)
 
 
 async def _reveal_model(p: Party, w: Share, scaling: Moments, own: OwnColumns, settings: TrainingSettings) -> Public:

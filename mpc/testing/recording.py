@@ -7,7 +7,7 @@ helper's, but every share of every part is at hand, to be looked at or altered.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from types import coroutine
@@ -239,13 +239,23 @@ class _NotingParty(Party):
 
     async def reveal(self, *shares: Share, what: str, why: str, label: str) -> tuple[Public, ...]:
         """As `Party.reveal`; what it sends is marked, and the zeros that it adds are noted."""
-        before = {peer: len(told) for peer, told in self._zero_draws.items()}
         program = super().reveal(*shares, what=what, why=why, label=label)
+        opened: tuple[Public, ...] = await self._marked(program, [share.ring for share in shares], label)
+        return opened
+
+    async def reveal_to_each(self, parts: Mapping[str, Share], *, what: str, why: str, label: str) -> Public:
+        """As `Party.reveal_to_each`, likewise."""
+        program = super().reveal_to_each(parts, what=what, why=why, label=label)
+        opened: Public = await self._marked(program, [parts[owner].ring for owner in self.owners], label)
+        return opened
+
+    async def _marked(self, program: Coroutine[Any, Any, Any], rings: Sequence[Ring], label: str) -> Any:
+        before = {peer: len(told) for peer, told in self._zero_draws.items()}
         one = program.send(None)
         for peer, told in self._zero_draws.items():
             sign_first = self.index < self.owners.index(peer)
             for k, drawn in enumerate(told[before[peer] :]):
-                ring = shares[k].ring
+                ring = rings[k]
                 zero = drawn if sign_first else ring.sub(ring.zeros(drawn.shape), drawn)
                 self.diary.notes.append(Note(f"zeros {before[peer] + k}", ring, zero, peer))
         for arrays in one.send.values():
@@ -254,8 +264,7 @@ class _NotingParty(Party):
         try:
             program.send(answer)
         except StopIteration as end:
-            opened: tuple[Public, ...] = end.value
-            return opened
+            return end.value
         raise CheckFailed(f"'{label}' reveals in more than one round")
 
 

@@ -1,0 +1,128 @@
+"""Scores of owners' new rows by a model that nobody sees, each opened to the rows' owner alone, rounded.
+
+    z = x' w + b                                     shared_model.py
+    score    floor(G sigma(z) + 1/2) / G             on the grid 0, 1/G, 2/G ... 1
+    class    [z >= 0]
+
+The rounding is under sharing (exact_floor.py): what the owner gets is the whole number and nothing below it. What a
+score says about the model it does say: d + 1 exact ones are d + 1 linear equations for w and b (Tramer, Zhang, Juels,
+Reiter, Ristenpart, "Stealing machine learning models via prediction APIs", USENIX Security 2016), and rounded ones are
+as many inequalities. So the number of rows is limited elsewhere, by every owner that holds a share.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import accumulate
+
+import numpy as np
+
+from mpc.fixed import encode
+from mpc.ghost import Array, ghost
+from mpc.party import Party
+from mpc.share import Public, Share
+from protocols.bit_budget import X_SCALE
+from protocols.comparison import less_than
+from protocols.exact_floor import floor
+from protocols.logistic_series import ANGLE_SCALE, SERIES_SCALE, logistic_parts
+from protocols.selection import as_numbers, clamp
+from protocols.shared_model import SharedModel, check_rows, kept_scale, scores
+
+_SATURATED_BITS = 4  # logistic_series.LARGEST, beyond which a score is 0 or 1 on any grid
+
+FINEST = 1000
+"""Steps of the finest grid: the series of sigma is right to 4e-5."""
+
+
+@dataclass(frozen=True)
+class PredictSettings:
+    """All that is public about a scoring: the same at every party, the helper too.
+
+    Args:
+        rows: each owner's number of new rows; 0 for one that only holds its share.
+        features: how many columns the model has, without the intercept.
+        steps: of the grid, 1 / grid; None for classes.
+    """
+
+    owners: tuple[str, ...]
+    helper: str
+    rows: tuple[int, ...]
+    features: int
+    steps: int | None
+
+
+@dataclass(frozen=True)
+class NewRows:
+    """One owner's share of the model and its own new rows (m, d), float64, in the features' own units."""
+
+    model: SharedModel
+    names: tuple[str, ...]
+    x: Array
+
+
+async def predict_job(p: Party, own: NewRows | None, settings: PredictSettings) -> Array | None:
+    """This owner's scores (m,) on the grid, or classes 0 and 1. A dry party has neither rows nor a share.
+
+    19 rounds, or 10 for classes. Reveals to each owner its rows' rounded scores; all else under uniform masks.
+
+    Raises:
+        DataError: a row has values that fixed point cannot hold.
+    """
+    p.stage("sharing")
+    if own is not None:
+        check_rows(p.name, own.x, own.model.units, own.names, "the new rows")
+    x = _input_rows(p, own, settings)
+    w = own.model.weights if own is not None else Share(ghost((settings.features + 1,)), kept_scale(settings.features))
+    p.stage("scores")
+    z = await scores(p, x, w)
+    found = await (_classes(p, z) if settings.steps is None else _rounded(p, z, settings.steps))
+    p.stage("opening")
+    mine = await p.reveal_to_each(
+        _by_owner(found, settings),
+        what="scores",
+        why=_why(settings),
+        label="scores",
+    )
+    p.stage("done")
+    return None if p.dry else mine.real() / (settings.steps or 1)
+
+
+async def _rounded(p: Party, z: Share, steps: int) -> Share:
+    """[floor(G sigma(z) + 1/2)] (m,), of which no bit after the point is set. 17 rounds; reveals masked values only."""
+    within = await clamp(p, z, _SATURATED_BITS)
+    angle = within.shifted(ANGLE_SCALE - z.scale).at_scale(ANGLE_SCALE)
+    sigma = (await logistic_parts(p, angle))[0]
+    grown = p.constant(steps, (1,)) * sigma
+    half = Public(np.array([(steps + 1) << (SERIES_SCALE - 1)], dtype=np.uint64), SERIES_SCALE)  # G / 2 + 1 / 2
+    return await floor(p, p.plus(grown, half), SERIES_SCALE)
+
+
+async def _classes(p: Party, z: Share) -> Share:
+    """[z >= 0] (m,) at scale 0. 8 rounds; reveals masked values and bits only."""
+    nothing = Share(np.zeros(z.shape, dtype=np.uint64), z.scale)
+    says_no = await as_numbers(p, await less_than(p, z, nothing))
+    return p.plus(Share(np.uint64(0) - says_no.value), p.constant(1, (1,)))
+
+
+def _by_owner(found: Share, settings: PredictSettings) -> dict[str, Share]:
+    ends = accumulate(settings.rows)
+    return {
+        owner: found[end - rows : end] for owner, rows, end in zip(settings.owners, settings.rows, ends, strict=True)
+    }
+
+
+def _why(settings: PredictSettings) -> str:
+    what = "classes" if settings.steps is None else f"scores, rounded to 1/{settings.steps}"
+    return f"the agreed result: the {what}, of this owner's own rows, to it alone"
+
+
+def _input_rows(p: Party, own: NewRows | None, settings: PredictSettings) -> Share:
+    """All owners' standardised rows, one owner's after another's (m, d)."""
+    d = settings.features
+    words = None if own is None else encode(own.model.units.apply(own.x), X_SCALE)
+    parts = [
+        p.input(owner, words if owner == p.name else None, (rows, d), X_SCALE).value
+        for owner, rows in zip(settings.owners, settings.rows, strict=True)
+    ]
+    x = Share(np.concatenate(parts), X_SCALE)
+    return x if own is None else x - own.model.units.shift

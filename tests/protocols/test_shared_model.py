@@ -1,0 +1,193 @@
+"""A training whose model stays shared: it is the same model, measured as well, and its shares alone say nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mpc.errors import DataError
+from mpc.fixed import decode, encode
+from mpc.lockstep import Outcome
+from mpc.party import Party
+from protocols.bit_budget import X_SCALE
+from protocols.predict import NewRows, PredictSettings, predict_job
+from protocols.shared_model import SharedModel, Units, evaluate_kept, kept_scale
+from protocols.training_settings import OwnRows, Trained, TrainingSettings
+from protocols.twin import pooled, twin_sets
+from protocols.twin_vertical import joined
+from protocols.vertical_job import vertical_job
+from tests.helpers import demo_tables, job, lockstep, made_up, train
+from tests.protocols.test_vertical_job import divided
+
+
+def kept_of(outcome: Outcome) -> dict[str, SharedModel]:
+    found = {}
+    for name, trained in outcome.results.items():
+        assert trained.weights == ()
+        assert trained.kept is not None
+        found[name] = trained.kept
+    return found
+
+
+def together(kept: dict[str, SharedModel]) -> np.ndarray:
+    """The weights in standardised units, which nobody has."""
+    shares = [one.weights for one in kept.values()]
+    assert len({share.scale for share in shares}) == 1
+    total: np.ndarray = np.add.reduce([share.value for share in shares])
+    return decode(total, shares[0].scale)
+
+
+def scored(kept: dict[str, SharedModel], rows: dict[str, np.ndarray], steps: int | None) -> dict[str, np.ndarray]:
+    """Each owner's scores of its new rows."""
+    features = next(iter(kept.values())).weights.shape[0] - 1
+    settings = PredictSettings(tuple(kept), "helper", tuple(len(x) for x in rows.values()), features, steps)
+
+    def factory(name: str) -> Any:
+        own = NewRows(kept[name], tuple(f"x{k}" for k in range(features)), rows[name])
+        return lambda p: predict_job(p, None if p.dry else own, settings)
+
+    outcome = lockstep({name: factory(name) for name in kept}, 3)
+    assert {item.to for item in outcome.reveals} == {(name,) for name, x in rows.items() if len(x)}
+    return outcome.results
+
+
+def hold(own: dict[str, OwnRows], how: TrainingSettings, seed: int = 0) -> None:
+    """The shared model and its metrics are the open one's."""
+    outcome = train(own, how, seed)
+    kept, twin = kept_of(outcome), pooled(list(own.values()), how)
+    assert np.abs(together(kept) - twin.weights).max() < 2e-4
+    assert "model" not in {item.what for item in outcome.reveals}
+    assert "mean score" not in {item.what for item in outcome.reveals}
+    trained: Trained = outcome.results["owner0" if "owner0" in kept else "hospital_a"]
+    wanted = twin_sets(twin, list(own.values()))
+    assert trained.metrics is not None
+    assert list(trained.metrics) == list(wanted)
+    for name, expected in wanted.items():
+        got = trained.metrics[name]
+        assert (got["rows"], got["positives"]) == (expected["rows"], expected["positives"])
+        assert abs(got["accuracy"] - expected["accuracy"]) * expected["rows"] <= 1.0 + 1e-9
+        pairs = max(1, expected["positives"] * (expected["rows"] - expected["positives"]))
+        for key, slack in (("auc", 0.005 + 1 / pairs), ("log_loss", 0.002), ("brier", 0.001)):
+            assert (got[key] is None) == (expected[key] is None)
+            assert expected[key] is None or abs(got[key] - expected[key]) <= slack, (name, key)
+    new = {name: rows.x_test[:5] for name, rows in own.items()}
+    for name, scores in scored(kept, new, 1000).items():
+        assert np.abs(scores - 1 / (1 + np.exp(-twin.scores(new[name])))).max(initial=0) < 1e-3
+    for name, classes in scored(kept, new, None).items():
+        z = twin.scores(new[name])
+        sure = np.abs(z) > 1e-3
+        assert (classes == (z >= 0))[sure].all()
+
+
+def test_the_demo() -> None:
+    hold(*job(demo_tables(), reveal_model=False))
+
+
+@pytest.mark.parametrize(
+    ("solver", "standardise"),
+    [
+        ("sgd", False),
+        ("sgd", "private"),
+        ("nesterov", True),
+        pytest.param("nesterov", False, marks=pytest.mark.soak),
+        pytest.param("nesterov", "private", marks=pytest.mark.soak),
+        ("newton", True),
+        pytest.param("newton", "private", marks=pytest.mark.soak),
+    ],
+)
+def test_every_solver_and_standardisation(solver: str, standardise: Any) -> None:
+    tables = made_up([60, 41, 30], 4, 3)
+    given = {"epochs": 4, "batch_size": 32} if solver == "sgd" else {"iterations": 25, "l2": 0.05, "momentum": 0.5}
+    rate = {"sgd": 0.05, "nesterov": 0.05, "newton": 1.0}[solver]
+    hold(*job(tables, reveal_model=False, standardise=standardise, solver=solver, learning_rate=rate, **given))
+
+
+@pytest.mark.parametrize("n", [2, pytest.param(5, marks=pytest.mark.soak)])
+def test_any_number_of_owners(n: int) -> None:
+    own, how = job(made_up([25 + 13 * k for k in range(n)], 6, n), 1, batch_size=32, reveal_model=False)
+    hold(own, how)
+
+
+def test_the_dual_form() -> None:
+    own, how = job(made_up([20, 14], 150, 5, steep=0.1), form="dual", epochs=3, batch_size=16, reveal_model=False)
+    hold(own, how)
+
+
+def test_without_metrics_and_held_out_rows() -> None:
+    own, how = job(made_up([20, 14], 3, 5), test_fraction=0.0, epochs=2, metrics=False, reveal_model=False)
+    outcome = train(own, how)
+    assert outcome.results["owner0"].metrics is None
+    assert {item.what for item in outcome.reveals} == {"feature means", "feature standard deviations", "range check"}
+
+
+def test_shares_of_any_model_look_alike() -> None:
+    """Each owner's kept words, over many runs of two trainings, have bits that are set as often as not."""
+    for steep in (0.0, 3.0):
+        own, how = job(
+            made_up([8, 7], 2, 2, steep=steep), test_fraction=0.0, epochs=1, metrics=False, reveal_model=False
+        )
+        words = [[o.kept.weights.value for o in train(own, how, seed).results.values()] for seed in range(25)]
+        for owner in range(2):
+            bits = np.unpackbits(np.array([w[owner] for w in words]).view(np.uint8).reshape(-1, 8), axis=1)
+            assert np.abs(bits.mean(axis=0) - 0.5).max() < 5 * 0.5 / np.sqrt(len(bits))
+
+
+def test_rows_of_the_size_of_a_placeholder_are_refused() -> None:
+    own, how = job(made_up([30, 20], 2, 2), epochs=1, reveal_model=False)
+    own["owner1"].x_test[0, 1] = 1e30
+    with pytest.raises(DataError, match=r"owner1: 1 of the held-out rows have values too far .* column x1"):
+        train(own, how)
+
+
+def test_bins_lie_about_the_mean_wherever_that_is() -> None:
+    draw = np.random.default_rng(4)
+    x = np.rint(draw.normal(size=(80, 2)) * 2.0**X_SCALE) / 2.0**X_SCALE
+    weights = np.array([0.8, -0.5, 700.0])
+    z = x @ weights[:-1]
+    y = (draw.uniform(size=80) < 1 / (1 + np.exp(-3 * z))).astype(np.uint64)
+    given = [(encode(x, X_SCALE), X_SCALE), (y, 0), (encode(weights, kept_scale(2)), kept_scale(2))]
+
+    def program(p: Party) -> Any:
+        async def run() -> Any:
+            mine = p.index == 0 and not p.dry
+            shares = [p.input("owner0", value if mine else None, value.shape, scale) for value, scale in given]
+            return await evaluate_kept(p, shares[2], {"test": (shares[0], shares[1])})
+
+        return run()
+
+    got = lockstep(dict.fromkeys(("owner0", "owner1"), program), 1).results["owner0"]["test"]
+    order = z[y == 1][:, np.newaxis] - z[y == 0][np.newaxis, :]
+    assert abs(got["auc"] - ((order > 0) + 0.5 * (order == 0)).mean()) < 2e-3
+    assert abs(got["log_loss"] - np.mean((1.0 - y) * (z + 700))) < 1e-3
+
+
+def test_units_bring_rows_to_the_training() -> None:
+    units = Units.known(np.array([1.0, 2.0]), np.array([2.0, 4.0]))
+    assert (units.apply(np.array([[3.0, -2.0]])) == [[1.0, -1.0]]).all()
+
+
+@pytest.mark.parametrize("standardise", [True, False])
+def test_columns_that_are_split(standardise: bool) -> None:
+    x, y = made_up([90], 4, 6)["owner0"]
+    x = x if standardise else x / np.abs(x).max(axis=0)
+    changes: dict[str, Any] = {"metrics": True, "reveal_model": False, "standardise": standardise, "learning_rate": 0.1}
+    own, how = divided(x, y, [3, 1], 1, **changes)
+
+    def factory(name: str) -> Any:
+        return lambda p: vertical_job(p, None if p.dry else own[name], how)
+
+    outcome = lockstep({name: factory(name) for name in how.owners}, 2)
+    twin = pooled([joined(own)], how)
+    assert np.abs(together(kept_of(outcome)) - twin.weights).max() < 2e-4
+    assert {item.what for item in outcome.reveals} == {
+        "row alignment",
+        "range check",
+        *(f"{what} ({name})" for what in ("metric sums", "AUC pairs") for name in ("train", "test")),
+    }
+    wanted = twin_sets(twin, [joined(own)])
+    for name, expected in wanted.items():
+        got = outcome.results["owner0"].metrics[name]
+        assert abs(got["accuracy"] - expected["accuracy"]) * expected["rows"] <= 1.0 + 1e-9
+        assert abs(got["log_loss"] - expected["log_loss"]) < 0.002
