@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 NAMES: Final[Mapping[str, str]] = {
     "sgd": "mini-batch gradient descent",
     "nesterov": "full-batch gradient descent with momentum (Nesterov)",
+    "irls": "Newton's method to the maximum likelihood (iteratively reweighted least squares)",
     "newton": "full-batch steps along the inverse of a fixed Hessian, which stays shared, with momentum",
 }
 
@@ -25,6 +26,8 @@ def training_facts(settings: TrainingSettings, scenario: Scenario) -> dict[str, 
     """
     from parties.solver_choice import prices
 
+    if settings.inference is not None:
+        return {"solver": "irls", "steps": settings.step_count, "batch_size": None, "inference": settings.inference}
     full = settings.solver != "sgd"
     choice = None
     if scenario.training.solver == "auto":
@@ -51,6 +54,11 @@ def steps_text(facts: Mapping[str, Any]) -> str:
 
 def solver_text(facts: Mapping[str, Any]) -> str:
     """The solver, its steps and its numbers in a sentence."""
+    if "inference" in facts:
+        kept = "the gradients and Fisher matrices are opened"
+        if facts["inference"] == "shared":
+            kept = "gradients and Fisher matrices stay shared"
+        return f"Fitted by {NAMES['irls']}: {steps_text(facts)}; {kept}."
     name = NAMES.get(str(facts.get("solver")), str(facts.get("solver")))
     numbers = [("learning rate", "learning_rate"), ("momentum", "momentum"), ("l2", "l2")]
     told = [f"{words} {significant(facts[key], 3)}" for words, key in numbers if is_number(facts.get(key))]

@@ -38,19 +38,44 @@ USES: Final[Mapping[str, str]] = {
 }
 """What a training needs each kind of correlated randomness for."""
 
+INFERENCE_USES: Final[Mapping[str, str]] = {
+    "Uniform": "hiding the rows and the products of their columns, once for the whole run",
+    "Lift": "sums over the rows, into numbers of 256 bits",
+    "MatmulTriple": "inverting the Fisher matrix, at each step; the AUC: pairs that are ranked right",
+    "WideTruncation": "the same: cutting products to fewer bits",
+    "HeldProducts": "the scores, at each step",
+    "BitsOfMask": "which scores are beyond what the sigmoid is right for; how far scores moved in the last step",
+    "MultiplyTriple": "products of bits, for the same",
+    "BitProduct": "bringing those scores to where it is right",
+    "SineMask": "the sigmoid and its slope, at each step",
+    "Truncation": "cutting them to fewer bits",
+    "HeldCombination": "the gradient and the Fisher matrix, at each step",
+    "BitsOfWideMask": "whether inverses are right and weights in range, at the beginning and the end",
+    "AnyBit": "one answer for many bits, for the same",
+    "NoisyLift": "the coefficients in their columns' own units (split columns)",
+}
+"""The same of a maximum-likelihood fit."""
+
 
 def training_told(settings: TrainingSettings, scenario: Scenario) -> PlanTold:
     """What the plan of a training says."""
-    training, bits = training_facts(settings, scenario), bits_facts(settings)
+    training = training_facts(settings, scenario)
+    details: tuple[Block, ...] = ()
+    facts: dict[str, Any] = {"training": training}
+    if settings.inference is None:
+        facts["bits"] = bits_facts(settings)
+        details = _bits_blocks(facts["bits"], settings, scenario)
+    else:
+        details = _inference_blocks(settings)
     rows = {owner: {"train": train, "test": test} for owner, (train, test) in settings.rows_by_owner.items()}
     return PlanTold(
         scenario={"rows": rows, "features": settings.features, "steps": settings.step_count},
-        facts={"training": training, "bits": bits},
+        facts=facts,
         work=_work_text(settings, training),
         how=(Line(solver_text(training)),),
         helper_learns=_helper_learns(settings),
-        uses=USES,
-        details=_bits_blocks(bits, settings, scenario),
+        uses=USES if settings.inference is None else INFERENCE_USES,
+        details=details,
     )
 
 
@@ -68,6 +93,22 @@ def _work_text(settings: TrainingSettings, training: Mapping[str, Any]) -> str:
         f"{plural(len(settings.owners), 'owner')} and a helper; {count_text(train)} training and {count_text(test)} "
         f"held-out rows, {plural(settings.features, 'feature')}; {steps_text(training)}."
     )
+
+
+def _inference_blocks(settings: TrainingSettings) -> tuple[Block, ...]:
+    rows = count_text(sum(settings.train_rows))
+    text = (
+        f"The fit is that of maximum likelihood on the {rows} training rows; with test_fraction = 0 these are all. "
+        "Features whose sums separate the classes, or that are sums of each other, have no such fit: then one bit says "
+        "so, and nothing of the model is opened."
+    )
+    if settings.inference == "shared":
+        return (Line(text),)
+    told = "every owner learns the pooled gradient and Fisher matrix of every step"
+    if len(settings.owners) == 2:
+        told += ", and so the other owner's, by taking off its own"
+    few = 'With few rows those sums tell much of the rows; inference = "shared" opens none of them.'
+    return Line(text), Line(f'inference = "open-fisher": {told}. {few}', "bold")
 
 
 def _bits_blocks(bits: dict[str, Any], settings: TrainingSettings, scenario: Scenario) -> tuple[Block, ...]:

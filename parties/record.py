@@ -28,6 +28,8 @@ _KEYS: Final = (
     "parties",
     "model",
     "metrics",
+    "inference",
+    "fit",
     "comparison",
     "data",
     "revealed",
@@ -134,7 +136,7 @@ def merge_results(
     )
     agreed = {
         key: _agreed(results, owners, key, f"owners disagree about the result ({key})")
-        for key in ("training", "model", "metrics", "data", "revealed")
+        for key in ("training", "model", "metrics", "inference", "fit", "data", "revealed")
     }
     record: dict[str, Any] = {
         "schema": 1,
@@ -151,8 +153,9 @@ def merge_results(
     testing = {name: result["testing"] for name, result in results.items() if result.get("testing") is not None}
     if agreed["training"] is not None:  # a helper alone does not know how many columns there are
         record["training"] = agreed["training"]
-    if agreed["data"] is not None:  # only what was agreed to be learnt of the data has a place in the record
-        record["data"] = agreed["data"]
+    for key in ("inference", "fit", "data"):  # only what was agreed to be learnt has a place in the record
+        if agreed[key] is not None:
+            record[key] = agreed[key]
     # A run under a test seed protects nothing, and its record says so.
     return record | ({"testing": testing} if testing else {})
 

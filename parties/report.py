@@ -35,6 +35,7 @@ from parties.summary import (
     weights_grid,
 )
 from parties.summary_data import data_blocks
+from parties.summary_inference import fit_texts, inference_grid
 
 CHART_BARS: Final = 40
 """So many weights in the chart at most; the table has all."""
@@ -67,7 +68,7 @@ def report_html(record: Mapping[str, Any]) -> str:
     if table(record.get("sums")):
         sections += [_sums(record)]
     elif ok:
-        sections += [_quality(record), _confusion(record), _weights(record), _data(record)]
+        sections += [_quality(record), _confusion(record), _inference(record), _weights(record), _data(record)]
     if table(record.get("parties")) and not table(record.get("sums")):
         sections += [_cost(record, ok=ok)]
     if entries(record.get("revealed")):
@@ -196,8 +197,28 @@ def _weights(record: Mapping[str, Any]) -> str:
             "note",
         ),
         _paragraph(
-            "Features that go together share their effect, so a single weight is no evidence of a cause. The run gives "
-            f"no standard errors or p-values. {RESULT} holds every weight in full precision.",
+            "Features that go together share their effect, so a single weight is no evidence of a cause. "
+            + ("" if record.get("inference") else "The run gives no standard errors or p-values. ")
+            + f"{RESULT} holds every weight in full precision.",
+            "note",
+        ),
+    )
+
+
+def _inference(record: Mapping[str, Any]) -> str:
+    grid = inference_grid(record, wide=True)
+    if grid is None:
+        return ""
+    return _section(
+        "Coefficients and their errors",
+        _grid(grid),
+        *(_paragraph(text) for text in fit_texts(record)),
+        _paragraph(
+            "A coefficient is what one unit more of the feature adds to the log-odds of the outcome, all others being "
+            "the same; its standard error is from the inverse of the pooled Fisher matrix. z is the coefficient "
+            "divided by it, p the two-sided chance of a z as far from 0 if the coefficient were 0 (Wald), and the "
+            "intervals are the coefficient +- 1.96 standard errors and their exponentials. All of this holds for the "
+            "maximum-likelihood fit of a model that was chosen before the data were seen.",
             "note",
         ),
     )

@@ -84,7 +84,8 @@ def settings_for(scenario: Scenario, rows: Mapping[str, tuple[int, int]], featur
             )
         counts = counts[:1]
     rate, auto = task.learning_rate, task.solver == "auto"
-    solver = "newton" if task.solver == "auto" else task.solver
+    inference = "inference" in task.reveal
+    solver = "irls" if inference else "newton" if task.solver == "auto" else task.solver
     settings = TrainingSettings(
         owners=scenario.owners,
         helper=scenario.helper,
@@ -102,10 +103,11 @@ def settings_for(scenario: Scenario, rows: Mapping[str, tuple[int, int]], featur
         metrics="metrics" in task.reveal,
         solver=solver,
         class_weights=task.class_weights,
-        iterations=task.iterations or 0,
+        iterations=task.newton_steps if inference else task.iterations or 0,
         momentum=dyadic(task.momentum or 0.0),
         missing="missing" in task.reveal,
         compare_ranges=task.compare_ranges,
+        inference=task.inference if inference else None,
     )
     return choose(settings, scenario.network) if auto else settings
 

@@ -100,7 +100,8 @@ def settled_reveal(task: LogisticTask, parties: Mapping[str, PartySpec], problem
     if "missing" in task.reveal and task.missing == "refuse":
         hint = 'set missing = "drop" or missing = "mean", or take "missing" out of reveal'
         problems.append(Problem('[task] reveal lists "missing", but with missing = "refuse" there is none', hint))
-    what = tuple(item for item in ("model", "metrics", "missing") if item in task.reveal)
+    asked = {*task.reveal, "model"}  # coefficients with their errors are a model, too
+    what = tuple(item for item in ("model", "metrics", "missing", "inference") if item in asked)
     return task.model_copy(update={"reveal": what, "reveal_to": owners})
 
 

@@ -143,8 +143,10 @@ class LogisticTask(Table):
         default=None, description='"balanced" or two numbers above 0, for class 0 and class 1'
     )
     l2: float = Field(default=0.0, ge=0.0, description="a number of at least 0")
-    reveal: Annotated[tuple[Literal["model", "metrics", "missing"], ...], Field(strict=False)] = Field(
-        default=("model", "metrics"), description='a list of "model", "metrics" and "missing"'
+    inference: Literal["shared", "open-fisher"] = Field(default="shared", description='"shared" or "open-fisher"')
+    newton_steps: Annotated[int, Field(ge=2, le=100)] = Field(default=14, description="a whole number from 2 to 100")
+    reveal: Annotated[tuple[Literal["model", "metrics", "missing", "inference"], ...], Field(strict=False)] = Field(
+        default=("model", "metrics"), description='a list of "model", "metrics", "missing" and "inference"'
     )
     reveal_to: Annotated[Names, Field(min_length=1)] | None = Field(default=None, description="a list of owners' names")
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from parties.scenario_categories import read_categories
 from parties.scenario_checks import check_columns, settled_reveal
 from parties.scenario_errors import Problem, nearest, read_table, shown
+from parties.scenario_inference import check_no_inference, settled_inference
 from parties.scenario_models import AnyTask, LogisticTask, PartySpec
 from parties.scenario_partition import check_partition
 from parties.scenario_solver import settled_solver
@@ -70,7 +71,11 @@ def _prepared_training(table: dict[str, Any], problems: Problems) -> dict[str, A
 
 def _settled_training(task: LogisticTask, parties: Parties | None, problems: Problems) -> LogisticTask:
     check_columns(task, problems)
-    task = settled_solver(task, problems)
+    if "inference" in task.reveal:
+        task = settled_inference(task, problems)
+    else:
+        check_no_inference(task, problems)
+        task = settled_solver(task, problems)
     if parties is not None:
         task = settled_reveal(task, parties, problems)
         check_partition(task, parties, problems)

@@ -33,6 +33,7 @@ from parties.plan_solver import solver_text
 from parties.record import REPORT, RESULT
 from parties.sum_summary import sum_blocks, sum_status
 from parties.summary_data import data_blocks
+from parties.summary_inference import inference_blocks
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -65,7 +66,8 @@ def summary_blocks(record: Mapping[str, Any], out: Path) -> list[Block]:
         if table(record.get("training")):
             blocks.append(Line(solver_text(table(record["training"]))))
         blocks += _quality_blocks(record)
-        blocks += [*_weight_blocks(record), *data_blocks(record)]
+        blocks += inference_blocks(record) or _weight_blocks(record)
+        blocks += data_blocks(record)
     if table(record.get("parties")) and not table(record.get("sums")):
         blocks += [traffic_grid(record), seconds_grid(record)]
         if record.get("status") == "ok":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from mpc.handshake import Agreement
@@ -14,6 +14,7 @@ from parties.job import Job, PlanTold
 from parties.plan_solver import training_facts
 from parties.rows import own_columns, own_rows, row_counts, settings_for, warnings_after, warnings_before
 from parties.scenario import Scenario
+from protocols.inference_job import inference_job
 from protocols.training_form import constants_digest
 from protocols.training_job import training_job
 from protocols.training_settings import Trained, TrainingSettings
@@ -31,8 +32,17 @@ def _has_target(scenario: Scenario, table: Table) -> bool | None:
 
 
 def _plan(settings: TrainingSettings) -> Plan:
-    job = vertical_job if settings.partition == "vertical" else training_job
+    if settings.partition == "vertical":
+        return make_plan(
+            lambda p: vertical_job(p, None, settings), settings.owners, settings.helper, constants_digest(settings)
+        )
+    job = _job_of_rows(settings)
     return make_plan(lambda p: job(p, None, settings), settings.owners, settings.helper, constants_digest(settings))
+
+
+def _job_of_rows(settings: TrainingSettings) -> Callable[..., Any]:
+    """What is run where owners have rows of their own."""
+    return inference_job if settings.inference is not None else training_job
 
 
 def _program(scenario: Scenario, agreement: Agreement, table: Table) -> ProgramFactory:
@@ -43,7 +53,8 @@ def _program(scenario: Scenario, agreement: Agreement, table: Table) -> ProgramF
         columns = [own_columns(table, scenario, agreement.split, agreement.owners_key)]
         return lambda p: vertical_job(p, columns.pop(), settings)
     own = [own_rows(table, scenario, agreement.columns)]
-    return lambda p: training_job(p, own.pop(), settings)
+    job = _job_of_rows(settings)
+    return lambda p: job(p, own.pop(), settings)
 
 
 def _extent(scenario: Scenario, agreement: Agreement) -> tuple[list[tuple[int, int]], int]:
@@ -79,6 +90,8 @@ def _record(scenario: Scenario, agreement: Agreement, trained: Trained | None) -
         "model": model,
         "metrics": trained.metrics if trained else None,
         "data": _data_facts(scenario, trained),
+        "inference": trained.inference.rows_as_dicts() if trained and trained.inference else None,
+        "fit": trained.inference.fit_as_dict() if trained and trained.inference else None,
     }
 
 

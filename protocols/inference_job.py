@@ -78,7 +78,7 @@ async def _shared(
     p: Party, own: OwnRows, train: Array, scaling: Moments, settings: TrainingSettings
 ) -> tuple[Array, Array]:
     """The standardised weights and the variances in own units, all under sharing but these."""
-    how = newton_for(settings.features + 1, sum(settings.train_rows), settings.newton_steps)
+    how = newton_for(settings.features + 1, sum(settings.train_rows), settings.iterations)
     p.stage("sharing")
     fitted = await fit(p, *await _share(p, train, own.y_train, how, settings), how)
     p.stage("model")
@@ -96,7 +96,7 @@ async def _open(
 ) -> tuple[Array, Array]:
     """The same from the pooled gradient and Fisher matrix of every step, opened."""
     rows = p.compute(with_ones, train, shape=(train.shape[0], settings.features + 1))
-    found = await fit_open(p, rows, own.y_train, settings.newton_steps)
+    found = await fit_open(p, rows, own.y_train, settings.iterations)
 
     def variances() -> Array:
         c = [-m / s for m, s in zip(scaling.mean.tolist(), scaling.deviation.tolist(), strict=True)] + [1.0]

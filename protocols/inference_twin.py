@@ -29,30 +29,38 @@ def fit_ml(
     x: Array, y: Array, *, offset: Array | None = None, counts: Array | None = None, most_steps: int = 50
 ) -> TwinFit:
     """The maximum-likelihood fit of logistic regression to rows x (m, d), in their own units, and labels y (m,)."""
-    m, d = x.shape
     mean, deviation = x.mean(axis=0), x.std(axis=0)
     deviation = np.where(deviation > 0, deviation, 1.0)
-    ready = np.c_[(x - mean) / deviation, np.ones(m)]
-    o = np.zeros(m) if offset is None else offset
-    c = np.ones(m) if counts is None else counts
-    w, converged, steps = np.zeros(d + 1), False, 0
-    information = np.eye(d + 1)
-    while steps < most_steps and not converged:
-        p = _sigmoid(ready @ w + o)
-        information = ready.T @ (ready * (c * p * (1 - p))[:, np.newaxis])
-        move = np.linalg.pinv(information, hermitian=True) @ (ready.T @ (c * (y - p)))
-        w, steps = w + move, steps + 1
-        converged = bool(np.abs(ready @ move).max() < _CLOSE * (1 + np.abs(ready @ w).max()))
+    ready = np.c_[(x - mean) / deviation, np.ones(len(x))]
+    found = newton(ready, y, offset=offset, counts=counts, most_steps=most_steps)
     units = np.diag(np.append(1 / deviation, 1.0))
     units[-1, :-1] = -mean / deviation
-    z = ready @ w + o
     return TwinFit(
-        units @ w,
-        units @ np.linalg.pinv(information, hermitian=True) @ units.T,
-        float(np.sum(c * (y * z - np.logaddexp(0, z)))),
-        steps,
-        converged,
+        units @ found.coefficients,
+        units @ found.covariance @ units.T,
+        found.log_likelihood,
+        found.steps,
+        found.converged,
     )
+
+
+def newton(
+    ready: Array, y: Array, *, offset: Array | None = None, counts: Array | None = None, most_steps: int = 50
+) -> TwinFit:
+    """The same for rows (m, d) as they are, the last column all ones; without rows, a model that says 1/2."""
+    m, d = ready.shape
+    o = np.zeros(m) if offset is None else offset
+    c = np.ones(m) if counts is None else counts
+    w, converged, steps = np.zeros(d), False, 0
+    covariance = np.eye(d)
+    while steps < most_steps and not converged:
+        p = _sigmoid(ready @ w + o)
+        covariance = np.linalg.pinv(ready.T @ (ready * (c * p * (1 - p))[:, np.newaxis]), hermitian=True)
+        move = covariance @ (ready.T @ (c * (y - p)))
+        w, steps = w + move, steps + 1
+        converged = bool(np.abs(ready @ move).max(initial=0.0) < _CLOSE * (1 + np.abs(ready @ w).max(initial=0.0)))
+    z = ready @ w + o
+    return TwinFit(w, covariance, float(np.sum(c * (y * z - np.logaddexp(0, z)))), steps, converged)
 
 
 def _sigmoid(z: Array) -> Array:

@@ -152,13 +152,13 @@ async def fit(p: Party, design: Design, y: Share, how: Newton) -> Fitted:
     gram_inverse, left = await inverse(p, await gram(p, design, how), GRAM_DOUBLINGS)
     await _check_gram(p, left)
     w = p.public(p.constant(0, (how.columns,), WEIGHT_SCALE, MATRIX_RING))
-    p.stage("Newton", 0, how.steps)
+    p.stage("training", 0, how.steps)
     step = await _first_step(p, design, y, gram_inverse, how)
     for t in range(1, how.steps):
         w = w + await wide_truncate(p, step.move, step.move.scale - WEIGHT_SCALE)
-        p.stage("Newton", t, how.steps)
+        p.stage("training", t, how.steps)
         step = await newton_step(p, design, y, w, gram_inverse, how.doublings(t), how)
-    p.stage("Newton", how.steps, how.steps)
+    p.stage("range check")
     coarse, fine = await together(
         *(wide_truncate(p, step.move, step.move.scale - scale) for scale in (WEIGHT_SCALE, FIT_SCALE))
     )

@@ -49,10 +49,10 @@ async def fit_open(p: Party, x: Array, y: Array, steps: int) -> OpenFit:
     d = x.shape[1]
     w, inverse, gram = [0.0] * d, identity(d), identity(d)
     move = w
+    why = "at each step: everyone works out the next weights, and at last the standard errors"
     for t in range(steps):
-        p.stage("Newton", t, steps)
+        p.stage("training", t, steps)
         own = p.compute(lambda w=w: _own_sums(x, y, np.array(w)), shape=(d + d * (d + 1) // 2,))
-        why = f"step {t + 1} of {steps}: everyone works out the next weights, and at last the standard errors"
         total = await secure_sum(
             p, own, SUM_SCALE, SUM_RING, what="gradient and Fisher matrix", why=why, label="gradient and Fisher matrix"
         )
@@ -65,7 +65,7 @@ async def fit_open(p: Party, x: Array, y: Array, steps: int) -> OpenFit:
         inverse = invert(fisher, collinear() if t == 0 else not_reached(steps))
         move = [math.fsum(a * b for a, b in zip(row, sums[:d], strict=True)) for row in inverse]
         w = [a + b for a, b in zip(w, move, strict=True)]
-    p.stage("Newton", steps, steps)
+    p.stage("range check")
     # The sum over rows of (x move)^2: so no row's score moved further in the last step.
     moved = math.fsum(a * g * b for a, row in zip(move, gram, strict=True) for g, b in zip(row, move, strict=True))
     p.insist(lambda: moved <= LARGEST_MOVE**2, lambda: not_reached(steps))

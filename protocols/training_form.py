@@ -14,6 +14,7 @@ from protocols.bit_budget import WEIGHT_LIMIT, X_LIMIT, BitBudget, DualBudget, E
 from protocols.class_weights import most_unequal
 from protocols.dual import DualDescent
 from protocols.hessian import MOST_DOUBLINGS, series_for, steepest
+from protocols.irls import newton_for
 from protocols.logistic import Descent
 from protocols.logistic_series import SINES
 from protocols.shared_model import KEPT_LIMIT, kept_scale
@@ -53,6 +54,9 @@ def choose_fit(settings: TrainingSettings) -> SigmoidFit:
 
 def constants_digest(settings: TrainingSettings) -> str:
     """A digest of the public numbers that every owner must hold to the same bits."""
+    if settings.inference is not None:
+        newton = newton_for(settings.features + 1, sum(settings.train_rows), settings.iterations)
+        return sha256(repr((newton, X_LIMIT, SINES)).encode()).hexdigest()
     how = descent_for(settings)
     hidden = not settings.reveal_model
     series = SINES if settings.metrics and (hidden or settings.partition == "vertical") else ()

@@ -40,8 +40,8 @@ class TrainingSettings:
     sigmoid_range: float | None  # None: chosen from the rate and the number of steps
     standardise: bool | Literal["private"]
     metrics: bool
-    solver: Literal["sgd", "nesterov", "newton"] = "sgd"
-    iterations: int = 0  # of the full-batch solvers
+    solver: Literal["sgd", "nesterov", "newton", "irls"] = "sgd"  # irls: with `inference`
+    iterations: int = 0  # of the full-batch solvers, and Newton's of a maximum-likelihood fit
     momentum: float = 0.0  # of the full-batch solvers; a multiple of 2^-15
     class_weights: Asked | None = None  # of class 0 and 1
     form: Literal["auto", "primal", "dual"] = "auto"  # auto: see training_form.py
@@ -49,7 +49,6 @@ class TrainingSettings:
     compare_ranges: bool = False  # whether to reveal in which columns the owners' values differ much in size
     partition: Literal["horizontal", "vertical"] = "horizontal"
     inference: Literal["shared", "open-fisher"] | None = None  # the maximum-likelihood fit with its errors, and how
-    newton_steps: int = 14  # of it
     reveal_model: bool = True  # else each owner keeps its share: see shared_model.py
 
     @property

@@ -19,6 +19,7 @@ from protocols.accelerated_twin import accelerated_twin
 from protocols.batches import batches
 from protocols.class_weights import WEIGHT_SCALE, ClassWeights, balanced, scaled
 from protocols.held import Rows
+from protocols.inference_twin import newton
 from protocols.private_scales import plain_scales
 from protocols.solve import lighter
 from protocols.training_form import accelerated_for
@@ -192,6 +193,12 @@ def _scale(tables: Sequence[Array], settings: TrainingSettings) -> Array | None:
 def _fit(x: Array, y: Array, counts: dict[str, int], settings: TrainingSettings, scale: Array | None) -> TwinModel:
     weights = _class_weights(y, settings)
     c = np.where(y == 1, weights.of_1, weights.of_0) / 2.0**WEIGHT_SCALE
+    if settings.inference is not None:
+        mean, deviation = _moments(x)
+        ready = _with_ones((x - mean) / deviation)
+        found = newton(ready, y, most_steps=settings.iterations)
+        score = float(np.abs(ready @ found.coefficients).max(initial=0.0))
+        return TwinModel(found.coefficients, mean, deviation, score, float(np.abs(found.coefficients).max()))
     if settings.solver != "sgd":
         mean, deviation = _moments(x) if settings.standardise else (np.zeros(x.shape[1]), np.ones(x.shape[1]))
         deviation = deviation if scale is None else scale

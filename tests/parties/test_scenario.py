@@ -340,6 +340,51 @@ def test_what_a_full_batch_solver_does_not_take(tmp_path: Path, change: tuple[st
         assert words in said
 
 
+INFERENCE = changed(
+    ('solver = "sgd"\n', ""),
+    ("epochs = 3\n", ""),
+    ("batch_size = 64\n", ""),
+    ("learning_rate = 1\n", ""),
+    ('reveal = ["metrics", "model"]', 'reveal = ["inference", "metrics"]'),
+)
+
+
+def test_inference(tmp_path: Path) -> None:
+    path = tmp_path / "inference.toml"
+    path.write_text(INFERENCE.replace('sigmoid_range = "auto"\n', ""))
+    scenario = load_scenario(path)
+    assert scenario.training.reveal == ("model", "metrics", "inference")
+    settings = settings_for(scenario, {"hospital_a": (80, 20), "hospital_b": (40, 10)}, 6)
+    assert (settings.solver, settings.step_count, settings.inference) == ("irls", 14, "shared")
+    path.write_text(path.read_text().replace("l2 = 0", 'l2 = 0\ninference = "open-fisher"\nnewton_steps = 20'))
+    settings = settings_for(load_scenario(path), {"hospital_a": (80, 20), "hospital_b": (40, 10)}, 6)
+    assert (settings.step_count, settings.inference) == (20, "open-fisher")
+
+
+@pytest.mark.parametrize(
+    ("change", "must_say"),
+    [
+        (("l2 = 0", "l2 = 0.1"), ["maximum-likelihood fit, and l2 would bias it"]),
+        (("l2 = 0", 'l2 = 0\nclass_weights = "balanced"'), ["standard errors would mean nothing"]),
+        (("l2 = 0", 'l2 = 0\nsolver = "newton"\niterations = 3'), ["'solver' and 'iterations' have no part"]),
+        (("standardise = true", "standardise = false"), ["needs standardised features"]),
+        (("l2 = 0", "l2 = 0\nnewton_steps = 1"), ["newton_steps must be a whole number from 2 to 100"]),
+        (('"inference", "metrics"', '"metrics", "model"'), []),
+    ],
+)
+def test_what_inference_does_not_take(tmp_path: Path, change: tuple[str, str], must_say: list[str]) -> None:
+    text = INFERENCE.replace('sigmoid_range = "auto"\n', "")
+    assert change[0] in text
+    if not must_say:
+        text, must_say = (
+            text.replace("l2 = 0", "l2 = 0\nnewton_steps = 9"),
+            ["'newton_steps' goes with reveal = "],
+        )
+    said = refusal(tmp_path, text.replace(*change))
+    for words in must_say:
+        assert words in said
+
+
 def test_a_solver_left_to_the_plan_takes_no_numbers_of_one(tmp_path: Path) -> None:
     said = refusal(tmp_path, changed(('solver = "sgd"', 'solver = "auto"')))
     assert 'solver = "auto" chooses epochs and batch_size and learning_rate itself' in said

@@ -33,6 +33,8 @@ def settings(counts: list[int], columns: int, **changes: Any) -> TrainingSetting
         "standardise": True,
         "metrics": False,
         "inference": "shared",
+        "solver": "irls",
+        "iterations": 14,
     }
     return TrainingSettings(**{**usual, **changes})
 

@@ -26,7 +26,8 @@ def write_csv(path: Path, rows: int, seed: int, *, features: tuple[str, ...] = F
 
 def write_scenario(folder: Path, owners: int = 2, *, rows: int = 60, extra: str = "", **task: Any) -> Path:
     """A scenario with `owners` hospitals and a helper, and their data."""
-    mini_batch = {} if task.get("solver", "sgd") != "sgd" else {"epochs": 3, "batch_size": 32, "learning_rate": 0.5}
+    other = task.get("solver", "sgd") != "sgd" or "inference" in task.get("reveal", ())
+    mini_batch = {} if other else {"epochs": 3, "batch_size": 32, "learning_rate": 0.5}
     settings = {**mini_batch, **task}
     text = ['schema = 1\nname = "small"\nseed = 3\n']
     for k in range(owners):
