@@ -8,7 +8,7 @@ what is left of the true value once the others' shares are taken off, sent to th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -252,16 +252,20 @@ def correction_bytes(kind: Kind) -> int:
     return sum(spec.nbytes for spec in kind.dealt)
 
 
-def windows(kinds: Sequence[Kind]) -> Iterator[tuple[list[Kind], int]]:
+def windows(kinds: Sequence[Kind], forks: Sequence[int] = ()) -> Iterator[tuple[list[Kind], int]]:
     """The list cut into windows of at most `WINDOW_BYTES` of corrections (or one correlation), with their bytes.
 
     Correlations without a correction ride along with the window that is open.
+
+    Args:
+        forks: numbers of correlations that a window with earlier corrections may not reach: see `Party.fork`.
     """
     group: list[Kind] = []
     size = 0
-    for kind in kinds:
+    cuts = frozenset(forks)
+    for number, kind in enumerate(kinds):
         more = correction_bytes(kind)
-        if size and size + more > WINDOW_BYTES:
+        if size and (size + more > WINDOW_BYTES or number in cuts):
             yield group, size
             group, size = [], 0
         group.append(kind)
@@ -279,10 +283,19 @@ def draw(kind: Kind, stream: Stream, *, corrected: bool) -> tuple[tuple[Array, .
 
 
 def deal(kinds: Sequence[Kind], streams: Sequence[Stream]) -> Iterator[bytes]:
-    """The helper's work: the last owner's corrections, a window at a time, from the streams shared with each owner."""
+    """The corrections of a list of correlations, a window at a time."""
+    return deal_windows((group for group, _ in windows(kinds)), streams)
+
+
+def deal_windows(groups: Iterable[Sequence[Kind]], streams: Sequence[Stream]) -> Iterator[bytes]:
+    """The helper's work: the last owner's corrections, a window at a time, from the streams shared with each owner.
+
+    Args:
+        groups: each window's correlations; the next window's are asked for when it is to be dealt, and not before.
+    """
     book: dict[int, tuple[Array, ...]] = {}
     number = 0
-    for group, _ in windows(kinds):
+    for group in groups:
         parts: list[bytes | memoryview] = []
         for kind in group:
             drawn, others = _full(kind, streams)

@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mpc.correlation import deal
+from mpc.correlation import deal_windows
 from mpc.errors import PeerLostError
 from mpc.party import Party, Revealed, pair_streams
-from mpc.plan import Plan, ProgramFactory, make_plan
+from mpc.plan import Plan, ProgramFactory, groups_to_deal, make_plan
 from mpc.prg import Entropy, Stream, derive
 from mpc.round import Blob, Program, Round
 from mpc.session import session_id
-from mpc.supply import SeedSupply
+from mpc.supply import PlannedSupply
 from mpc.wire import parse, payload
 
 
@@ -41,6 +41,7 @@ class Watch:
     reveals: list[Revealed] = field(default_factory=list)
     stages: list[tuple[str, int, int]] = field(default_factory=list)
     hints: list[str] = field(default_factory=list)
+    ways: list[bool] = field(default_factory=list)
 
     def stage(self, name: str, done: int, total: int) -> None:
         self.stages.append((name, done, total))
@@ -48,13 +49,19 @@ class Watch:
     def revealed(self, item: Revealed) -> None:
         self.reveals.append(item)
 
+    def forked(self, way: bool) -> None:
+        self.ways.append(way)
+
     def hinted(self, text: str) -> None:
         self.hints.append(text)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a lockstep run gave: each owner's result, what was revealed, and the bytes of payload and rounds counted."""
+    """What a lockstep run gave: each owner's result, what was revealed, and the bytes of payload and rounds counted.
+
+    The plan is that of the ways that the program took.
+    """
 
     results: dict[str, Any]
     reveals: tuple[Revealed, ...]
@@ -90,7 +97,7 @@ def run_lockstep(
     results, rounds = net.run(programs)
     watch = parties[owners[0]][1]
     sent = {name: net.sent.get(name, 0) for name in (*owners, helper)}
-    return Outcome(results, tuple(watch.reveals), rounds, sent, plan)
+    return Outcome(results, tuple(watch.reveals), rounds, sent, plan.on(watch.ways))
 
 
 def seat(
@@ -100,14 +107,16 @@ def seat(
     owners, helper = plan.owners, plan.helper
     context = session_id({name: entropy[name]("hello") for name in (*owners, helper)}) + plan.digest.encode()
     with_helper = {o: derive(entropy[helper](f"deal/{o}"), "correlations", context) for o in owners}
-    dealing = deal(plan.kinds, [Stream(with_helper[o]) for o in owners])
+    watches = {name: Watch() for name in owners}
+    said = _told(watches[owners[-1]].ways)
+    dealing = deal_windows(groups_to_deal(plan, said), [Stream(with_helper[o]) for o in owners])
     pair_seeds = {(a, b): entropy[a](f"pair/{b}") for i, a in enumerate(owners) for b in owners[i + 1 :]}
     parties: dict[str, tuple[Party, Watch]] = {}
     declared = frozenset(item.what for item in plan.reveals)
     for name in owners:
-        watch = Watch()
+        watch = watches[name]
         next_window = carry(dealing) if name == owners[-1] else None
-        supply = SeedSupply(plan.kinds, Stream(with_helper[name]), next_window)
+        supply = PlannedSupply(plan, Stream(with_helper[name]), next_window)
         pairs = {
             peer: pair_streams(pair_seeds[(name, peer) if (name, peer) in pair_seeds else (peer, name)], context)
             for peer in owners
@@ -115,6 +124,18 @@ def seat(
         }
         parties[name] = (Party(name, owners, supply, pairs, watch, declared=declared), watch)
     return parties
+
+
+def _told(ways: list[bool]) -> Callable[[], bool]:
+    """What the last owner tells the helper, way after way: in one thread, the helper looks for itself."""
+    number = -1
+
+    def next_way() -> bool:
+        nonlocal number
+        number += 1
+        return ways[number]
+
+    return next_way
 
 
 def _windows(dealing: Iterator[bytes], net: _Net, helper: str, last: str) -> Callable[[], bytes]:

@@ -49,6 +49,9 @@ class Supply(Protocol):
     def next(self, kind: Kind) -> tuple[int, tuple[Array, ...], tuple[Array, ...]]:
         """The next correlation: its number, this owner's drawn parts and its dealt parts."""
 
+    def fork(self, way: bool) -> bool:
+        """The program goes this way from here on; a dry run, which does not know, is told which way to go."""
+
 
 class Observer(Protocol):
     """Who is told what a program does: the trace of a live run, or nobody."""
@@ -58,6 +61,9 @@ class Observer(Protocol):
 
     def revealed(self, item: Revealed) -> None:
         """A declared value was opened."""
+
+    def forked(self, way: bool) -> None:
+        """A revealed value said which way the program goes on."""
 
     def hinted(self, text: str) -> None:
         """The program has something to say to this owner."""
@@ -287,6 +293,17 @@ class Party:
         """Stop with `error` unless the condition, on public values, holds; a dry run takes it to hold."""
         if not self.dry and not condition():
             raise error()
+
+    def fork(self, condition: Callable[[], bool]) -> bool:
+        """Go one of two ways, by a condition on values that were revealed.
+
+        The one place where a program's flow may follow a value: one that is a declared output, so that the way tells
+        nothing more. The plan of a run is that of the ways that it took, and a dry run goes by `condition` = False
+        unless it is told otherwise. The helper deals nothing that comes after a fork until it is told which way.
+        """
+        way = self._supply.fork(not self.dry and condition())
+        self._observer.forked(way)
+        return way
 
     def stage(self, name: str, done: int = 0, total: int = 0) -> None:
         """Tell the observer where the program is; no effect on the protocol."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
@@ -17,6 +18,9 @@ from mpc.slow_start import Way
 from mpc.wire import HEADER_BYTES
 
 ProgramFactory = Callable[[Party], Program]
+
+WAY_BYTES = 1
+"""What the last owner tells the helper at a fork."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,23 @@ class Plan:
     kinds: tuple[Kind, ...]
     reveals: tuple[Revealed, ...]
     constants: str = ""
+    forks: tuple[int, ...] = ()  # how many correlations come before each fork
+    ways: tuple[bool, ...] = ()  # that it takes at the first ones; at all others, False
+    _remake: Callable[[tuple[bool, ...]], Plan] | None = field(default=None, compare=False, repr=False)
+    _others: dict[tuple[bool, ...], Plan] = field(default_factory=dict, compare=False, repr=False)
+
+    def on(self, ways: Sequence[bool]) -> Plan:
+        """The plan of a run that takes these ways at its first forks: the same up to the first that differs."""
+        told = tuple(ways)
+        while told and not told[-1]:
+            told = told[:-1]
+        if told == self.ways:
+            return self
+        if self._remake is None:
+            raise InternalError("a plan that was not made from a program has no other ways")
+        if told not in self._others:
+            self._others[told] = self._remake(told)
+        return self._others[told]
 
     @cached_property
     def digest(self) -> str:
@@ -50,23 +71,52 @@ class Plan:
         for one in self.rounds:
             text.update(f"{one.label}/{one.payload}\n".encode())
         text.update(kinds_digest(self.kinds).encode())
-        text.update(repr((self.owners, self.helper, self.reveals, self.constants)).encode())
+        text.update(repr((self.owners, self.helper, self.reveals, self.constants, self.forks)).encode())
         return text.hexdigest()
 
     @cached_property
     def windows(self) -> tuple[int, ...]:
         """The sizes in bytes of the windows of corrections that the helper sends to the last owner."""
-        return tuple(size for _, size in windows(self.kinds))
+        return tuple(size for _, size in windows(self.kinds, self.forks))
+
+    @cached_property
+    def groups(self) -> tuple[tuple[Kind, ...], ...]:
+        """The correlations of each window."""
+        return tuple(tuple(group) for group, _ in windows(self.kinds, self.forks))
+
+    @cached_property
+    def turns(self) -> tuple[int, ...]:
+        """Of each window: how many forks come before it, whose ways must be known before it is dealt."""
+        return tuple(bisect_right(self.forks, number) for number in self._first_corrections)
+
+    @cached_property
+    def _first_corrections(self) -> tuple[int, ...]:
+        """Of each window: the number of the first correlation in it that has a correction, for which it is fetched."""
+        first, needed = 0, []
+        for group in self.groups:
+            needed.append(first + next(at for at, kind in enumerate(group) if correction_bytes(kind)))
+            first += len(group)
+        return tuple(needed)
 
     @property
     def dealt_first(self) -> int:
-        """How many windows the last owner waits for before it begins: all of a small job, none of a large one."""
-        return len(self.windows) if len(self.windows) <= WINDOWS_AHEAD else 0
+        """How many windows the last owner waits for before it begins: all of a small job, none of a large one.
+
+        All up to the first fork, that is.
+        """
+        first = sum(1 for turn in self.turns if not turn) if self.forks else len(self.windows)
+        return first if first <= WINDOWS_AHEAD else 0
+
+    def needs_credit(self, number: int) -> bool:
+        """Whether the helper waits for a credit before it sends this window: of those after one fork, the fifth on."""
+        if not WINDOWS_AHEAD <= number < len(self.windows):
+            return False
+        return not self.forks or self.turns[number] == self.turns[number - WINDOWS_AHEAD]
 
     @property
     def credits(self) -> int:
         """How many credits the last owner sends back to the helper."""
-        return max(0, len(self.windows) - WINDOWS_AHEAD)
+        return sum(1 for number in range(len(self.windows)) if self.needs_credit(number))
 
     @cached_property
     def bytes_sent(self) -> dict[str, int]:
@@ -74,7 +124,7 @@ class Plan:
         others = len(self.owners) - 1
         each = sum(HEADER_BYTES + one.payload for one in self.rounds) * others
         sent = dict.fromkeys(self.owners, each)
-        sent[self.owners[-1]] += self.credits * HEADER_BYTES
+        sent[self.owners[-1]] += self.credits * HEADER_BYTES + len(self.forks) * (HEADER_BYTES + WAY_BYTES)
         sent[self.helper] = sum(HEADER_BYTES + size for size in self.windows)
         return sent
 
@@ -82,7 +132,7 @@ class Plan:
     def messages_sent(self) -> dict[str, int]:
         """Frames that each party sends after the handshake."""
         sent = dict.fromkeys(self.owners, len(self.rounds) * (len(self.owners) - 1))
-        sent[self.owners[-1]] += self.credits
+        sent[self.owners[-1]] += self.credits + len(self.forks)
         sent[self.helper] = len(self.windows)
         return sent
 
@@ -124,13 +174,8 @@ class Plan:
 
     def _windows_on_the_way(self, round_trip: float, bandwidth: float, slow_start: bool) -> _Windows:
         way, latency = Way(round_trip, bandwidth, slow_start=slow_start), round_trip / 2
-        first, needed = 0, []
-        for group, _ in windows(self.kinds):
-            # A window is fetched for the first correlation in it that has a correction.
-            needed.append(first + next(at for at, kind in enumerate(group) if correction_bytes(kind)))
-            first += len(group)
         transfers = [way.transfer(HEADER_BYTES + size) for size in self.windows]
-        return _Windows(needed, transfers, latency, HEADER_BYTES / bandwidth + latency)
+        return _Windows(self._first_corrections, self.turns, transfers, latency, HEADER_BYTES / bandwidth + latency)
 
 
 class _Windows:
@@ -138,13 +183,18 @@ class _Windows:
 
     Args:
         needed: for each window, the number of the correlation that it is fetched for.
+        turns: for each window, how many forks come before it.
         transfers: for each window, the seconds that its transfer takes.
         latency: seconds.
-        credit: seconds from the sending of a credit to its arrival.
+        credit: seconds from the sending of a credit, or of what a fork's way is, to its arrival.
     """
 
-    def __init__(self, needed: list[int], transfers: list[float], latency: float, credit: float) -> None:
+    def __init__(
+        self, needed: Sequence[int], turns: Sequence[int], transfers: list[float], latency: float, credit: float
+    ) -> None:
         self._needed = needed
+        self._turns = turns
+        self._told = 0.0  # when the helper knew of the last fork's way
         self._transfers = transfers
         self._latency = latency
         self._credit = credit
@@ -158,7 +208,11 @@ class _Windows:
     def taken(self, drawn: int, now: float) -> float:
         """When the last owner has all windows for the first `drawn` correlations, if it asks for them `now`."""
         while (number := len(self._taken)) < len(self._needed) and self._needed[number] < drawn:
-            allowed = self._taken[number - WINDOWS_AHEAD] + self._credit if number >= WINDOWS_AHEAD else 0.0
+            if number and self._turns[number] > self._turns[number - 1]:
+                self._told = now + self._credit
+            allowed = self._told
+            if number >= WINDOWS_AHEAD and self._turns[number] == self._turns[number - WINDOWS_AHEAD]:
+                allowed = max(allowed, self._taken[number - WINDOWS_AHEAD] + self._credit)
             self._sent = max(self._sent, allowed) + self._transfers[number]
             now = max(now, self._sent + self._latency)
             self._taken.append(now)
@@ -169,7 +223,9 @@ class _Windows:
 class _Recorder:
     """A dry run's supply and observer: it writes down what it is asked for."""
 
+    ways: tuple[bool, ...] = ()
     kinds: list[Kind] = field(default_factory=list)
+    forks: list[int] = field(default_factory=list)
     reveals: list[Revealed] = field(default_factory=list)
     at: str = ""
 
@@ -177,6 +233,14 @@ class _Recorder:
         self.kinds.append(kind)
         drawn = tuple(ghost(spec.shape) for spec in kind.drawn)
         return len(self.kinds) - 1, drawn, tuple(ghost(spec.shape) for spec in kind.dealt)
+
+    def fork(self, way: bool) -> bool:
+        number = len(self.forks)
+        self.forks.append(len(self.kinds))
+        return number < len(self.ways) and self.ways[number]
+
+    def forked(self, way: bool) -> None:
+        """A dry run knows which way it goes."""
 
     def stage(self, name: str, done: int, total: int) -> None:
         self.at = name
@@ -188,17 +252,20 @@ class _Recorder:
         """A dry run has nothing to say."""
 
 
-def make_plan(factory: ProgramFactory, owners: tuple[str, ...], helper: str, constants: str = "") -> Plan:
+def make_plan(
+    factory: ProgramFactory, owners: tuple[str, ...], helper: str, constants: str = "", ways: tuple[bool, ...] = ()
+) -> Plan:
     """Dry-run the program of the first owner, which stands for all owners.
 
     Args:
         factory: party -> the program; with a dry party it must get by without data.
         constants: a digest of the public numbers that the program multiplies shares with.
+        ways: that the program takes at its first forks; False at all others.
 
     Raises:
         InternalError: the program's control flow depends on data, or a round is not the same for every owner.
     """
-    recorder = _Recorder()
+    recorder = _Recorder(ways)
     party = Party(owners[0], owners, recorder, {}, recorder, declared=None, dry=True)
     rounds: list[PlannedRound] = []
     program = factory(party)
@@ -210,7 +277,42 @@ def make_plan(factory: ProgramFactory, owners: tuple[str, ...], helper: str, con
             break
         rounds.append(PlannedRound(one.label, recorder.at, _payload(one), len(recorder.kinds)))
         answer = {peer: tuple(ghost(spec.shape) for spec in specs) for peer, specs in one.recv.items()}  # type: ignore[union-attr]
-    return Plan(owners, helper, tuple(rounds), tuple(recorder.kinds), tuple(recorder.reveals), constants)
+    return Plan(
+        owners,
+        helper,
+        tuple(rounds),
+        tuple(recorder.kinds),
+        tuple(recorder.reveals),
+        constants,
+        tuple(recorder.forks),
+        ways,
+        lambda other: make_plan(factory, owners, helper, constants, other),
+    )
+
+
+def groups_to_deal(
+    plan: Plan, next_way: Callable[[], bool], wait: Callable[[int], None] = lambda number: None
+) -> Iterator[tuple[Kind, ...]]:
+    """The correlations of each window, as the helper deals them.
+
+    Args:
+        next_way: which way the next fork goes; asked for when a window that comes after it is due, or at the end.
+        wait: called with a window's number where it needs a credit.
+    """
+    ways: list[bool] = []
+    number = 0
+    while True:
+        due = plan.turns[number] if number < len(plan.windows) else len(plan.forks)
+        if len(ways) < due:
+            ways.append(next_way())
+            plan = plan.on(ways)
+            continue
+        if number == len(plan.windows):
+            return
+        if plan.needs_credit(number):
+            wait(number)
+        yield plan.groups[number]
+        number += 1
 
 
 def _payload(one: Round) -> int:

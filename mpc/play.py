@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from mpc.channel import Channel
-from mpc.correlation import WINDOWS_AHEAD, deal
+from mpc.correlation import WINDOWS_AHEAD, deal_windows
+from mpc.errors import ProtocolError
 from mpc.handshake import Agreement, Table
 from mpc.party import Party, pair_streams
-from mpc.plan import ProgramFactory
+from mpc.plan import WAY_BYTES, Plan, ProgramFactory, groups_to_deal
 from mpc.prg import Stream, derive
 from mpc.round import Round
-from mpc.supply import SeedSupply
+from mpc.supply import PlannedSupply
 from mpc.trace import Trace
+
+_WAYS: Final = (bytes(WAY_BYTES), bytes([1]) * WAY_BYTES)
 
 
 def play_owner(channel: Channel, table: Table, agreement: Agreement, trace: Trace, factory: ProgramFactory) -> Any:
     """Run an owner's program over the channel; returns the program's result."""
     me, plan, context = channel.me, agreement.plan, agreement.context
     key = derive(agreement.dealing_seeds[table.helper], "correlations", context)
-    fetch = _fetch(channel, table.helper, len(plan.windows)) if me == table.owners[-1] else None
-    supply = SeedSupply(plan.kinds, Stream(key), fetch)
+    fetch = _Fetch(channel, table.helper, plan) if me == table.owners[-1] else None
+    supply = PlannedSupply(plan, Stream(key), fetch, fetch.tell if fetch is not None else lambda way: None)
     pairs = {peer: pair_streams(seed, context) for peer, seed in agreement.pair_seeds.items()}
     declared = frozenset(item.what for item in plan.reveals)
     party = Party(me, table.owners, supply, pairs, trace, declared=declared)
@@ -32,17 +34,32 @@ def play_owner(channel: Channel, table: Table, agreement: Agreement, trace: Trac
 
 
 def play_helper(channel: Channel, table: Table, agreement: Agreement, trace: Trace) -> None:
-    """Deal the plan's correlations: at most `WINDOWS_AHEAD` windows ahead of what the last owner has taken."""
+    """Deal the plan's correlations: at most `WINDOWS_AHEAD` windows ahead of what the last owner has taken.
+
+    And none of what comes after a fork before the last owner has said which way it goes.
+    """
     plan, last = agreement.plan, table.owners[-1]
     streams = [
         Stream(derive(agreement.dealing_seeds[owner], "correlations", agreement.context)) for owner in table.owners
     ]
+
+    def way() -> bool:
+        trace.forked(_way(channel.pull(last, "way"), last))
+        return trace.ways[-1]
+
+    def credit(number: int) -> None:
+        channel.pull(last, "credit")
+
     trace.stage("dealing", 0, len(plan.windows))
-    for number, window in enumerate(deal(plan.kinds, streams)):
-        if number >= WINDOWS_AHEAD:
-            channel.pull(last, "credit")
+    for number, window in enumerate(deal_windows(groups_to_deal(plan, way, credit), streams)):
         channel.push(last, "deal", window)
         trace.stage("dealing", number + 1, len(plan.windows))
+
+
+def _way(body: memoryview, last: str) -> bool:
+    if bytes(body) not in _WAYS:
+        raise ProtocolError(f"{last} said neither of two ways", "check that versions are the same", party=last)
+    return bytes(body) == _WAYS[True]
 
 
 def part(channel: Channel, table: Table, *, patient: bool) -> None:
@@ -60,16 +77,24 @@ def part(channel: Channel, table: Table, *, patient: bool) -> None:
     channel.take_leave()
 
 
-def _fetch(channel: Channel, helper: str, windows: int) -> Callable[[], memoryview]:
+class _Fetch:
     """The last owner's way to its next window: it gives a credit for each one that it takes while more are due."""
-    taken = 0
 
-    def fetch() -> memoryview:
-        nonlocal taken
-        window = channel.pull(helper, "deal")
-        taken += 1
-        if taken + WINDOWS_AHEAD <= windows:
-            channel.push(helper, "credit", b"")
+    def __init__(self, channel: Channel, helper: str, plan: Plan) -> None:
+        self._channel = channel
+        self._helper = helper
+        self._plan = plan
+        self._ways: list[bool] = []
+        self._taken = 0
+
+    def __call__(self) -> memoryview:
+        window = self._channel.pull(self._helper, "deal")
+        self._taken += 1
+        if self._plan.on(self._ways).needs_credit(self._taken - 1 + WINDOWS_AHEAD):
+            self._channel.push(self._helper, "credit", b"")
         return window
 
-    return fetch
+    def tell(self, way: bool) -> None:
+        """Say which way the program goes: what comes after is dealt only now."""
+        self._ways.append(way)
+        self._channel.push(self._helper, "way", _WAYS[way])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from mpc.correlation import Kind, correction_bytes, draw, split_correction, windows
 from mpc.errors import InternalError, ProtocolError
 from mpc.ghost import Array
+from mpc.plan import Plan
 from mpc.prg import Stream
 
 
@@ -27,24 +29,32 @@ class SeedSupply:
         self._number = 0
         self._window = memoryview(b"")
         self._ready: tuple[tuple[Array, ...], tuple[Array, ...]] | None = None
-        self._sizes = (size for _, size in windows(kinds))
+        self._sizes: Iterator[int] = (size for _, size in windows(kinds))
 
     def next(self, kind: Kind) -> tuple[int, tuple[Array, ...], tuple[Array, ...]]:
         """The next correlation: its number, this owner's drawn parts and its dealt parts."""
         number = self._number
-        if number >= len(self._kinds) or self._kinds[number] != kind:
+        if number >= self._end() or self._kinds[number] != kind:
             raise InternalError(f"the program asks for a correlation ({type(kind).__name__}) that is not in its plan")
         self._number += 1
         drawn, dealt = self._ready or self._draw(kind)
         self._ready = None
         return number, drawn, dealt
 
+    def fork(self, way: bool) -> bool:
+        """A list of correlations has no forks."""
+        raise InternalError("the program goes one of two ways where its plan has no fork")
+
     def prepare(self) -> None:
         """Draw the next correlation ahead of need, while the party waits for its peers; never waits itself."""
-        if self._ready is None and self._number < len(self._kinds):
+        if self._ready is None and self._number < self._end():
             kind = self._kinds[self._number]
             if self._next_window is None or len(self._window) or not correction_bytes(kind):
                 self._ready = self._draw(kind)
+
+    def _end(self) -> int:
+        """The number of the first correlation that it is not known yet whether it will be asked for."""
+        return len(self._kinds)
 
     def _draw(self, kind: Kind) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
         drawn, dealt = draw(kind, self._stream, corrected=self._next_window is not None)
@@ -55,3 +65,43 @@ class SeedSupply:
                     raise ProtocolError(f"the helper sent {len(self._window)} bytes of corrections instead of {size}")
             dealt, self._window = split_correction(kind, self._window)
         return drawn, dealt
+
+
+class PlannedSupply(SeedSupply):
+    """Draws a plan's correlations in order, and after each fork those of the way that the program takes.
+
+    Nothing that comes after a fork is drawn before it is known which way it goes.
+
+    Args:
+        plan: as long as nothing else is said, every fork goes the way `False`.
+        tell: called at each fork with the way; for the last owner, to tell the helper.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        stream: Stream,
+        next_window: Callable[[], Any] | None,
+        tell: Callable[[bool], None] = lambda way: None,
+    ) -> None:
+        super().__init__(plan.kinds, stream, next_window)
+        self._plan = plan
+        self._tell = tell
+        self._ways: list[bool] = []
+        self._sizes = iter(plan.windows)
+
+    def fork(self, way: bool) -> bool:
+        """The program goes this way from here on."""
+        if self._number != self._end():
+            raise InternalError("the program goes one of two ways where its plan has no fork")
+        self._tell(way)
+        self._ways.append(way)
+        if way:
+            dealt = sum(1 for turn in self._plan.turns if turn < len(self._ways))
+            self._plan = self._plan.on(self._ways)
+            self._kinds, self._sizes = self._plan.kinds, islice(self._plan.windows, dealt, None)
+        return way
+
+    def _end(self) -> int:
+        forks = self._plan.forks
+        return forks[len(self._ways)] if len(self._ways) < len(forks) else len(self._kinds)

@@ -32,6 +32,7 @@ class Trace:
     messages: int = 0
     resent: int = 0
     reveals: list[Revealed] = field(default_factory=list)
+    ways: list[bool] = field(default_factory=list)
     labels: dict[str, int] = field(default_factory=dict)
     began: dict[str, float] = field(default_factory=dict)
     at: str = "start"
@@ -44,6 +45,9 @@ class Trace:
 
     def revealed(self, item: Revealed) -> None:
         self.reveals.append(item)
+
+    def forked(self, way: bool) -> None:
+        self.ways.append(way)
 
     def hinted(self, text: str) -> None:
         self.advised(text)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from parties.blocks import count_text, is_number, plural, significant, table
+from protocols.stop_test import EVERY, steps_taken
 
 if TYPE_CHECKING:
     from parties.scenario import Scenario
@@ -19,10 +20,16 @@ NAMES: Final[Mapping[str, str]] = {
 }
 
 
-def training_facts(settings: TrainingSettings, scenario: Scenario) -> dict[str, Any]:
+def training_facts(
+    settings: TrainingSettings, scenario: Scenario, ways: Sequence[bool] | None = None
+) -> dict[str, Any]:
     """The solver and its public numbers, as `result.json` and `mpc plan --json` have them.
 
     `choice` says, where the solver was left to the plan, how many seconds each would take on the wire, and where.
+    `steps` is how many were taken, or for a plan of a training that may end early, how many there are at most.
+
+    Args:
+        ways: of a run that is over: what its stop tests said.
     """
     from parties.solver_choice import prices
 
@@ -35,7 +42,10 @@ def training_facts(settings: TrainingSettings, scenario: Scenario) -> dict[str, 
         choice = {"network": "scenario" if scenario.network else "local", "seconds": dict(seconds)}
     return {
         "solver": settings.solver,
-        "steps": settings.step_count,
+        "steps": steps_taken(settings.step_count, ways or ()),
+        "most_steps": settings.step_count,
+        "tolerance": settings.tolerance,
+        "stopped": None if settings.tolerance is None or ways is None else True in ways,
         "batch_size": None if full else settings.batch_size,
         "learning_rate": settings.learning_rate,
         "momentum": settings.momentum if full else None,
@@ -49,7 +59,20 @@ def steps_text(facts: Mapping[str, Any]) -> str:
     """How many steps there are, of how many rows."""
     steps, batch = facts.get("steps"), facts.get("batch_size")
     each = "all rows" if batch is None else f"at most {batch} rows"
-    return f"{plural(steps, 'step') if steps == 1 else count_text(steps) + ' steps'} of {each}"
+    most = "at most " if is_number(facts.get("tolerance")) and facts.get("stopped") is None else ""
+    return f"{most}{plural(steps, 'step') if steps == 1 else count_text(steps) + ' steps'} of {each}"
+
+
+def _stop_text(facts: Mapping[str, Any]) -> str:
+    """When a training ends before its last step; empty where it does not."""
+    if not is_number(facts.get("tolerance")):
+        return ""
+    rest = f"no weight moved by more than {significant(facts['tolerance'], 3)} in {EVERY} steps"
+    if facts.get("stopped") is None:
+        return f" It ends as soon as {rest}; one bit tells after every {EVERY} steps."
+    if facts.get("stopped"):
+        return f" It ended before its {count_text(facts.get('most_steps'))} steps were over, as {rest}."
+    return f" It took all its steps: at no test had {rest}."
 
 
 def solver_text(facts: Mapping[str, Any]) -> str:
@@ -66,7 +89,7 @@ def solver_text(facts: Mapping[str, Any]) -> str:
     if weights is not None:
         pair = weights if isinstance(weights, str) else " and ".join(significant(one, 3) for one in weights)
         told.append(f"class weights {pair}")
-    return f"Trained by {name}: {steps_text(facts)}, {', '.join(told)}.{_choice_text(facts)}"
+    return f"Trained by {name}: {steps_text(facts)}, {', '.join(told)}.{_stop_text(facts)}{_choice_text(facts)}"
 
 
 def _choice_text(facts: Mapping[str, Any]) -> str:

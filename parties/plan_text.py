@@ -125,9 +125,10 @@ def _seconds(plan: Plan, network: NetworkSpec, *, slow_start: bool) -> float:
 def _cost_text(facts: dict[str, Any], plan: Plan, network: NetworkSpec | None) -> str:
     """The cost in one sentence."""
     most = max(plan.bytes_sent[owner] for owner in plan.owners)
+    bound = "at most " if plan.forks else ""
     where, name = ("network", "the scenario's network") if network else ("wan", "a wide-area network")
     return (
-        f"{count_text(facts['rounds'])} rounds; each owner sends {short_bytes(most)}, {plan.helper} "
+        f"{bound}{count_text(facts['rounds'])} rounds; each owner sends {short_bytes(most)}, {plan.helper} "
         f"{short_bytes(plan.bytes_sent[plan.helper])}; about {_duration(facts['seconds'][where])} on {name}."
     )
 

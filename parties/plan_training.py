@@ -80,10 +80,12 @@ def training_told(settings: TrainingSettings, scenario: Scenario) -> PlanTold:
 
 
 def _helper_learns(settings: TrainingSettings) -> tuple[str, ...]:
+    ends = () if settings.tolerance is None else ("after how many steps the training ends",)
     return (
         "how many training and held-out rows each owner has",
         f"how many features there are ({settings.features}), but none of their values",
         "the scenario's settings, and when the owners ask for more",
+        *ends,
     )
 
 

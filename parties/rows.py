@@ -105,6 +105,7 @@ def settings_for(scenario: Scenario, rows: Mapping[str, tuple[int, int]], featur
         class_weights=task.class_weights,
         iterations=task.newton_steps if inference else task.iterations or 0,
         momentum=dyadic(task.momentum or 0.0),
+        tolerance=task.tolerance,
         missing="missing" in task.reveal,
         compare_ranges=task.compare_ranges,
         inference=task.inference if inference else None,

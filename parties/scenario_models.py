@@ -133,6 +133,7 @@ class LogisticTask(Table):
     batch_size: Count = Field(default=128, description=A_COUNT)
     iterations: Count | None = Field(default=None, description=A_COUNT)
     momentum: float | None = Field(default=None, ge=0.0, le=0.99, description="a number from 0 to 0.99")
+    tolerance: float | None = Field(default=None, gt=0.0, le=1.0, description="a number above 0 and up to 1")
     learning_rate: Literal["auto"] | Annotated[float, Field(gt=0.0)] | None = Field(
         default=None, description='"auto" or a number above 0'
     )

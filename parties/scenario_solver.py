@@ -18,7 +18,7 @@ RATE: Final = 0.5
 """The learning rate of mini-batches where the scenario says none; the full-batch solvers' is "auto"."""
 
 _MINI_BATCH: Final = ("epochs", "batch_size")
-_FULL_BATCH: Final = ("iterations", "momentum")
+_FULL_BATCH: Final = ("iterations", "momentum", "tolerance")
 
 
 def settled_solver(task: LogisticTask, problems: list[Problem]) -> LogisticTask:
@@ -34,6 +34,8 @@ def settled_solver(task: LogisticTask, problems: list[Problem]) -> LogisticTask:
         said = f"[task] {' and '.join(wrong)} {'belongs' if len(wrong) == 1 else 'belong'} to "
         if sgd:
             hint = "with solver = \"sgd\", say how long to train with 'epochs'"
+            if "tolerance" in wrong:
+                hint += ": its weights go on moving with each mini-batch and never come to rest"
             problems.append(Problem(said + "the full-batch solvers", hint))
         else:
             hint = "each of its steps uses all rows: say how many with 'iterations'"

@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from logging import Logger
 from typing import Any, TypeVar
 
@@ -154,6 +154,7 @@ def _play(
         trace.stage("done", 0, 0)
         finished = time.perf_counter()
     part(channel, players, patient=not owner)
+    agreement = replace(agreement, plan=agreement.plan.on(trace.ways))
     log.info("done: %d rounds, %d bytes sent", measured["rounds"], measured["bytes_sent"])
     part_of_kind = job.record(scenario, agreement, result)
     return _result(scenario, me, agreement, trace, measured, part_of_kind, started, finished)
@@ -277,6 +278,7 @@ def _result(
             "bytes": plan.bytes_sent,
             "messages": plan.messages_sent,
             "correlations": plan.correlations,
+            **({"ways": trace.ways} if plan.forks else {}),
         },
         **part_of_kind,
         "revealed": [

@@ -26,6 +26,9 @@ RANGES: Final = "ranges"
 """What a policy calls the sums behind `standardise = true`, the powers of two behind `standardise = "private"`, which
 tell less and go with "standardisation" too, and the bits behind `compare_ranges = true`: they are opened, too."""
 
+TOLERANCE: Final = "tolerance"
+"""What a policy calls the bits of the stop tests."""
+
 
 def _has_target(scenario: Scenario, table: Table) -> bool | None:
     return table.has_target if scenario.vertical else None
@@ -77,7 +80,8 @@ def _record(scenario: Scenario, agreement: Agreement, trained: Trained | None) -
     """The model and what belongs to it."""
     model = training = None
     if trained is not None:
-        training = training_facts(settings_for(scenario, agreement.rows, len(trained.features)), scenario)
+        settings = settings_for(scenario, agreement.rows, len(trained.features))
+        training = training_facts(settings, scenario, agreement.plan.ways)
         model = {
             "features": list(trained.features),
             "weights": list(trained.weights),
@@ -150,6 +154,7 @@ def _revealed(scenario: Scenario) -> list[tuple[str, ...]]:
         (STANDARDISATION,): task.standardise is True and task.partition == "horizontal",
         (SCALES, STANDARDISATION): task.standardise == "private",
         (RANGES,): task.compare_ranges,
+        (TOLERANCE,): task.tolerance is not None,
     }
     return [*((what,) for what in task.reveal), *(names for names, wanted in behind.items() if wanted)]
 

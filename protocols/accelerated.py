@@ -28,6 +28,7 @@ from protocols.held import Held, HeldRows, Rows, product, products, transpose_pr
 from protocols.hessian import Series
 from protocols.sigmoid import sigmoid
 from protocols.sigmoid_fits import SigmoidFit
+from protocols.stop_test import at_rest, is_due
 from protocols.truncation import truncate
 
 
@@ -40,6 +41,7 @@ class Accelerated:
         momentum: a multiple of 2^-MOMENTUM_BITS, 0 <= momentum < 1.
         l2: the penalty's strength; the intercept is not penalised.
         series: what makes the preconditioner; None for none.
+        tolerance: of how little v may move for the training to end early; None: it never does.
     """
 
     rate: float
@@ -48,6 +50,7 @@ class Accelerated:
     fit: SigmoidFit
     bits: AcceleratedBudget
     series: Series | None = None
+    tolerance: float | None = None
 
 
 @dataclass(frozen=True)
@@ -67,16 +70,22 @@ async def accelerate(
     Args:
         held: the rows (m, d), the last column all ones, held.
         y: labels 0 and 1 (m,) at scale 0.
+        iterations: how many steps; with a tolerance, at most.
 
-    3 rounds a step; reveals nothing: each opening is under a uniform mask of its own.
+    3 rounds a step, and 9 for each stop test where there is a tolerance; reveals what the stop tests say (see
+    stop_test.py), and nothing else: each opening is under a uniform mask of its own.
     """
     columns = held.scores.shape[1:]
-    v = u = p.public(p.constant(0, columns, how.bits.w))
+    v = u = before = p.public(p.constant(0, columns, how.bits.w))
     seen = []
     for t in range(iterations):
         v, u, low = await step(p, held, y, v, u, how)
         seen.append(low)
         p.stage("training", t + 1, iterations)
+        if how.tolerance is not None and is_due(t + 1, iterations):
+            if await at_rest(p, v, before, how.tolerance):
+                break
+            before = v
     return v, seen
 
 

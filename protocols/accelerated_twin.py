@@ -10,15 +10,17 @@ from mpc.ghost import Array
 from protocols.accelerated import momentum_words
 from protocols.accelerated_budget import MOMENTUM_BITS
 from protocols.hessian import Series
+from protocols.stop_test import is_due
 
 
 @dataclass(frozen=True)
 class Path:
-    """Where a training went: the last v, the largest |z| and |v| of any step."""
+    """Where a training went: the last v, the largest |z| and |v| of any step, and how many steps there were."""
 
     weights: Array = field(repr=False)
     largest_score: float
     largest_weight: float
+    steps: int
 
 
 def accelerated_twin(
@@ -30,23 +32,30 @@ def accelerated_twin(
     l2: float,
     series: Series | None,
     c: Array | float = 1.0,
+    tolerance: float | None = None,
 ) -> Path:
     """As `accelerated.accelerate`, on rows x (m, d), the last all ones, and labels y (m,); a row counts c times."""
     m, d = x.shape
     ridge = np.append(np.full(d - 1, l2), 0.0)
     p = np.eye(d) if series is None else inverse_series_twin(x.T @ (np.broadcast_to(c, (m,))[:, None] * x), series)
     carried, ahead = (word / 2.0**MOMENTUM_BITS for word in momentum_words(momentum))
-    v, u = np.zeros(d), np.zeros(d)
+    v, u, before = np.zeros(d), np.zeros(d), np.zeros(d)
+    steps = 0
     score = weight = 0.0
     with np.errstate(over="ignore", invalid="ignore"):  # settings that diverge give infinities, not a warning
-        for _ in range(iterations):
+        while steps < iterations:
             z = x @ v
             score = max(score, float(np.abs(z).max(initial=0.0)))
             weight = max(weight, float(np.abs(v).max()))
             sigma = 0.5 * (1.0 + np.tanh(0.5 * z))
             gamma = (1 + momentum) * rate * (p @ (x.T @ (c * (sigma - y)) / max(m, 1) + ridge * v))
             v, u = v - gamma + ahead * u, carried * u - gamma
-    return Path(v, score, weight)
+            steps += 1
+            if tolerance is not None and is_due(steps, iterations):
+                if np.abs(v - before).max() <= tolerance:
+                    break
+                before = v
+    return Path(v, score, weight, steps)
 
 
 def inverse_series_twin(gram: Array, series: Series) -> Array:

@@ -37,8 +37,8 @@ async def solve(
         own: this owner's own rows (or columns) as real numbers, as they are in x; not used with secret means.
         how: the public numbers of the steps, as `descent_for` gives them.
 
-    Reveals one bit, whether the range held, and for balanced class weights how many labels are 1; all else that is
-    opened is under uniform masks.
+    Reveals one bit, whether the range held, for balanced class weights how many labels are 1, and with a tolerance
+    what each stop test says; all else that is opened is under uniform masks.
 
     Raises:
         ProtocolError: a score or a weight left its range; then nothing about the model was opened.
@@ -107,9 +107,9 @@ async def _train_accelerated(
     p.stage("training", 0, iterations)
     prepared = Prepared(take_rows(held, every), take_rows(gradient, every), penalty)
     w, seen = await accelerate(p, prepared, y, iterations, how)
-    p.stage("range check", 0, iterations)
+    p.stage("range check", 0, len(seen))
     limits = Limits(how.fit.reach - LOW_MARGIN, how.bits.limit)
-    await check_range(p, held, (every,) * iterations, seen, limits, _left_range(how.fit, how.bits.limit, "iterations"))
+    await check_range(p, held, (every,) * len(seen), seen, limits, _left_range(how.fit, how.bits.limit, "iterations"))
     return w
 
 

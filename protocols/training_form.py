@@ -175,4 +175,4 @@ def accelerated_for(settings: TrainingSettings, rows: int | None = None) -> Acce
     bits = accelerated_budget(
         fit, rate, settings.momentum, settings.l2, count, columns, mean, series, most_unequal(settings.class_weights)
     )
-    return Accelerated(rate, settings.momentum, settings.l2, fit, bits, series)
+    return Accelerated(rate, settings.momentum, settings.l2, fit, bits, series, settings.tolerance)

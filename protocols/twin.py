@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,7 @@ class TwinModel:
         deviation: what each feature is divided by (d,); infinite for a constant feature, which so counts for nothing.
         largest_score: the largest |z| of any row of any step, with the weights before the step.
         largest_weight: the largest |w| before any step.
+        steps: how many steps were taken.
     """
 
     weights: Array = field(repr=False)
@@ -45,6 +46,7 @@ class TwinModel:
     deviation: Array = field(repr=False)
     largest_score: float
     largest_weight: float
+    steps: int = 0
 
     def scores(self, x: Array) -> Array:
         """z for rows x (m, d) in the features' own units."""
@@ -89,7 +91,7 @@ def fit_twin(
             z = batch @ w
             score, weight = max(score, float(np.abs(z).max())), max(weight, float(np.abs(w).max()))
             w = w - (rate / len(batch)) * (batch.T @ (counts[rows.index] * (sigmoid(z) - y[rows.index]))) - decay * w
-    return TwinModel(w, mean, deviation, score, weight)
+    return TwinModel(w, mean, deviation, score, weight, len(steps))
 
 
 def pooled(rows: Sequence[OwnRows], settings: TrainingSettings) -> TwinModel:
@@ -108,6 +110,13 @@ def alone(owner: str, own: OwnRows, settings: TrainingSettings) -> TwinModel:
     """
     scale = _scale([own.x_train], settings)
     return _fit(own.x_train, own.y_train, {owner: len(own.y_train)}, settings, scale)
+
+
+def ended_after(settings: TrainingSettings, taken: int | None) -> TrainingSettings:
+    """The same training, where its end was left to stop tests, with as many steps as a run of it took."""
+    if settings.tolerance is None or taken is None:
+        return settings
+    return replace(settings, iterations=taken, tolerance=None)
 
 
 def twin_metrics(model: TwinModel, x: Array, y: Array) -> dict[str, Any]:
@@ -150,13 +159,16 @@ def twin_sets(model: TwinModel, rows: Sequence[OwnRows]) -> dict[str, dict[str, 
 
 
 def comparison(
-    rows: Mapping[str, OwnRows], settings: TrainingSettings, trained: Trained | None = None
+    rows: Mapping[str, OwnRows], settings: TrainingSettings, trained: Trained | None = None, taken: int | None = None
 ) -> dict[str, dict[str, Any]]:
     """What a run on one machine is compared with, as `result.json` holds it.
 
     `alone`: for each owner its own model's metrics, on its own training rows and on **all** owners' test rows, so
     that they can be held against the joint model's. `pooled`: the twin's metrics, and with a `trained` model how far
     the weights differ at most (in standardised units, the intercept too).
+
+    Args:
+        taken: how many steps the run took, where that was left to its stop tests.
     """
     everyone = [rows[owner] for owner in settings.owners]
     lonely: dict[str, Any] = {}
@@ -164,7 +176,7 @@ def comparison(
         model = alone(owner, rows[owner], settings)
         test = {name: sets for name, sets in twin_sets(model, everyone).items() if name == "test"}
         lonely[owner] = {"train": twin_metrics(model, rows[owner].x_train, rows[owner].y_train), **test}
-    twin = pooled(everyone, settings)
+    twin = pooled(everyone, ended_after(settings, taken))
     together: dict[str, Any] = dict(twin_sets(twin, everyone))
     if trained is not None:
         together["max_abs_weight_difference"] = weight_difference(trained, twin)
@@ -205,9 +217,17 @@ def _fit(x: Array, y: Array, counts: dict[str, int], settings: TrainingSettings,
         how = lighter(accelerated_for(settings, len(x)), weights)
         assert isinstance(how, Accelerated)
         path = accelerated_twin(
-            _with_ones((x - mean) / deviation), y, settings.iterations, how.rate, how.momentum, how.l2, how.series, c
+            _with_ones((x - mean) / deviation),
+            y,
+            settings.iterations,
+            how.rate,
+            how.momentum,
+            how.l2,
+            how.series,
+            c,
+            how.tolerance,
         )
-        return TwinModel(path.weights, mean, deviation, path.largest_score, path.largest_weight)
+        return TwinModel(path.weights, mean, deviation, path.largest_score, path.largest_weight, path.steps)
     steps = batches(settings.seed, settings.epochs, settings.batch_size, counts)
     l2 = settings.l2 / weights.heavier
     return fit_twin(x, y, steps, settings.learning_rate, l2, standardise=bool(settings.standardise), c=c, scale=scale)

@@ -9,7 +9,7 @@ import numpy as np
 
 from mpc.ghost import Array
 from protocols.training_settings import SAME_ROWS, OwnColumns, OwnRows, Trained, TrainingSettings
-from protocols.twin import alone, pooled, twin_sets, weight_difference
+from protocols.twin import alone, ended_after, pooled, twin_sets, weight_difference
 from protocols.vertical_job import joint_names
 
 
@@ -22,11 +22,14 @@ def joined(columns: Mapping[str, OwnColumns]) -> OwnRows:
 
 
 def vertical_comparison(
-    columns: Mapping[str, OwnColumns], settings: TrainingSettings, trained: Trained | None = None
+    columns: Mapping[str, OwnColumns],
+    settings: TrainingSettings,
+    trained: Trained | None = None,
+    taken: int | None = None,
 ) -> dict[str, dict[str, Any]]:
     """As `twin.comparison`; alone, only the owner of the labels can train, with its own columns if it has any."""
     everything = joined(columns)
-    twin = pooled([everything], settings)
+    twin = pooled([everything], ended_after(settings, taken))
     together: dict[str, Any] = dict(twin_sets(twin, [everything]))
     if trained is not None:
         together["max_abs_weight_difference"] = weight_difference(trained, twin)

@@ -16,7 +16,7 @@ from mpc.prg import Entropy
 from mpc.testing.programs import HELPER, Case
 from mpc.trace import Trace
 
-LABELS = ("hello", "shapes", "agree", "seeds", "deal", "credit", "done", LEAVE)
+LABELS = ("hello", "shapes", "agree", "seeds", "deal", "credit", "way", "done", LEAVE)
 """The labels that are not a protocol's."""
 
 
@@ -31,6 +31,7 @@ class Played:
     bytes_received: int
     labels: Mapping[str, int]
     reveals: tuple[Revealed, ...]
+    ways: tuple[bool, ...] = ()  # that the program took, or the helper was told of
 
 
 def take_part(case: Case, name: str, network: Network, limits: Limits, entropy: Mapping[str, Entropy]) -> Played:
@@ -58,7 +59,7 @@ def take_part(case: Case, name: str, network: Network, limits: Limits, entropy: 
         counts = trace.rounds, trace.messages, trace.bytes_sent, trace.bytes_received
         labels = dict(trace.labels)
         part(channel, table, patient=not owner)
-        return Played(result, *counts, labels, tuple(trace.reveals))
+        return Played(result, *counts, labels, tuple(trace.reveals), tuple(trace.ways))
     except Exception as error:
         known = error if isinstance(error, BeaverlodgeError) else InternalError("the protocol failed", party=name)
         channel.abort(known, trace.at)

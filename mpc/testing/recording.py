@@ -174,6 +174,10 @@ class _Supply:
         drawn, dealt = self._dealer.parts(self._owner, number, kind)
         return number, drawn, dealt
 
+    def fork(self, way: bool) -> bool:
+        """The program's way; all owners ask for the same correlations after it, or `Dealer.parts` says so."""
+        return way
+
 
 class _PairStream(Stream):
     """A stream that two owners share, from the run's draws; what it gives is noted."""

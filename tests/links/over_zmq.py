@@ -24,7 +24,7 @@ HELPER = "helper"
 ANYWHERE = "tcp://127.0.0.1:*"
 LONG = 30.0  # more than any test needs: only a hang reaches it
 LIMITS = Limits(connect=LONG, deadline=LONG, patience=LONG)
-LABELS = ("hello", "shapes", "agree", "seeds", "deal", "credit", "done", LEAVE)
+LABELS = ("hello", "shapes", "agree", "seeds", "deal", "credit", "way", "done", LEAVE)
 
 
 @dataclass(frozen=True)

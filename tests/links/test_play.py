@@ -23,6 +23,7 @@ from protocols.held import hold
 from tests.links.over_zmq import HELPER, LIMITS, Played, Run, Sent, over_zmq
 from tests.links.relay import Relay
 from tests.mpc.kit import elements, entropy, owners
+from tests.protocols.test_stop_test import turns
 
 M, D = 6, 3
 
@@ -73,7 +74,7 @@ def check_traffic(done: Run, plan: Plan) -> None:
     """Measured rounds, messages and bytes are the plan's, at every party; and the frames add up to them."""
     played = done.played
     for name, one in played.items():
-        assert one.agreement.plan == plan
+        assert one.agreement.plan.on(one.trace.ways) == plan
         assert one.rounds == (0 if name == HELPER else len(plan.rounds))
         assert one.messages == plan.messages_sent[name]
         assert one.bytes_sent == plan.bytes_sent[name]
@@ -149,6 +150,28 @@ def test_the_helper_is_never_further_ahead_than_the_windows_allow(monkeypatch: p
         assert dealt - credited <= WINDOWS_AHEAD
     assert (dealt, credited) == (20, 16)
     assert done.played
+
+
+@pytest.mark.parametrize("n", [2, 3])
+@pytest.mark.parametrize(("after", "size"), [(0, 1), (1, 1), (1, 4 << 20), (9, 1)])
+def test_a_fork_is_told_to_the_helper_and_nothing_is_dealt_for_the_way_not_taken(
+    n: int, after: int, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mpc.correlation.WINDOW_BYTES", size)
+    program = turns(after, WINDOWS_AHEAD + 2)
+    done = run(program, n)
+    alone = run_lockstep(dict.fromkeys(owners(n), program), entropy=entropy(n))
+    for name in owners(n):
+        assert done.played[name].result.tolist() == alone.results[name].tolist()
+    check_traffic(done, alone.plan)
+    told = [f for f in done.frames if f.label == "way"]
+    forks = min(3, after + 1)
+    assert [(f.sender, f.receiver, f.body) for f in told] == [
+        (owners(n)[-1], HELPER, bytes([number == after])) for number in range(forks)
+    ]
+    assert done.played[HELPER].trace.ways == [number == after for number in range(forks)]
+    dealt = [len(f.body) for f in done.frames if f.label == "deal"]
+    assert dealt == list(alone.plan.windows)
 
 
 async def outer(p: Party) -> Any:

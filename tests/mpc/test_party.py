@@ -423,6 +423,9 @@ class NoSupply:
     def next(self, kind: Any) -> Any:
         raise AssertionError(kind)
 
+    def fork(self, way: bool) -> bool:
+        raise AssertionError(way)
+
 
 def bits_are_balanced(words: np.ndarray) -> bool:
     """Whether each of the 64 bits is set in about half of many words (within 6 standard deviations)."""

@@ -114,6 +114,25 @@ def test_seconds_are_those_of_the_networks(tmp_path: Path) -> None:
     assert "scenario's network" not in printed(bare)
 
 
+def test_a_training_that_may_end_early_costs_at_most(tmp_path: Path) -> None:
+    head = HEAD.replace("epochs = 3\nbatch_size = 50\n", "")
+    (tmp_path / "planned.toml").write_text(
+        head + 'solver = "newton"\niterations = 35\ntolerance = 0.01\n'
+        + "".join(f'[parties.{name}]\nrole = "owner"\ndata = "x.csv"\n' for name in OWNERS)
+    )  # fmt: skip
+    plan, settings, one = planned(load_scenario(tmp_path / "planned.toml"))
+    facts = plan_json(plan, settings, one)
+    assert facts["training"]["steps"] == 35 == facts["training"]["most_steps"]
+    assert facts["training"]["stopped"] is None and len(plan.forks) == 3
+    (training,) = (stage for stage in facts["stages"] if stage["stage"] == "training")
+    assert training["rounds"] == 3 * 35 + 9 * 3
+    text = " ".join(printed(one).split())
+    assert f"at most {len(plan.rounds)} rounds; each owner sends" in text
+    assert "at most 35 steps of all rows" in text
+    assert "ends as soon as no weight moved by more than 0.0100 in 10 steps; one bit tells after every 10" in text
+    assert plan.on((False, True)).bytes_sent["east"] < plan.bytes_sent["east"]
+
+
 def test_bits_are_those_of_the_training(tmp_path: Path) -> None:
     from protocols.training_form import descent_for
 

@@ -115,6 +115,13 @@ def test_what_is_told_of_the_data_is_asked_for_only_where_it_is_opened(tmp_path:
     assert refusal(policy(tmp_path, 'reveals = ["model", "standardisation"]'), told).endswith("'missing' and 'ranges'")
 
 
+def test_stop_tests_are_let_through_by_their_name(tmp_path: Path) -> None:
+    told = load_scenario(write_scenario(tmp_path, reveal=["model"], solver="newton", tolerance=0.01))
+    allowed = 'reveals = ["model", "standardisation", "tolerance"]'
+    policy(tmp_path, allowed).check(told, "hospital_a", PUBLICS, lambda: 60)
+    assert refusal(policy(tmp_path, allowed.replace(', "tolerance"', "")), told).endswith("'tolerance'")
+
+
 def test_a_party_without_rows_is_not_asked_for_them(tmp_path: Path, scenario: Scenario) -> None:
     policy(tmp_path, "minimum_rows = 1000").check(scenario, "hospital_a", PUBLICS, lambda: None)
 

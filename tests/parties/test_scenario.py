@@ -385,6 +385,21 @@ def test_what_inference_does_not_take(tmp_path: Path, change: tuple[str, str], m
         assert words in said
 
 
+@pytest.mark.parametrize(
+    ("solver", "given", "must_say"),
+    [
+        ("newton", "0.0", ["tolerance must be a number above 0 and up to 1"]),
+        ("newton", "1.5", ["tolerance must be a number above 0 and up to 1"]),
+        ("sgd", "0.001", ["tolerance belongs to the full-batch solvers", "never come to rest"]),
+        ("auto", "0.001", ['solver = "auto" chooses tolerance itself']),
+    ],
+)
+def test_what_tolerance_goes_with(tmp_path: Path, solver: str, given: str, must_say: list[str]) -> None:
+    said = refusal(tmp_path, FULL_BATCH.replace('solver = "sgd"', f'solver = "{solver}"\ntolerance = {given}'))
+    for words in must_say:
+        assert words in said
+
+
 def test_a_solver_left_to_the_plan_takes_no_numbers_of_one(tmp_path: Path) -> None:
     said = refusal(tmp_path, changed(('solver = "sgd"', 'solver = "auto"')))
     assert 'solver = "auto" chooses epochs and batch_size and learning_rate itself' in said

@@ -19,6 +19,7 @@ from protocols.accelerated_twin import accelerated_twin
 from protocols.held import Rows, hold, take_rows
 from protocols.hessian import PENALTY_SCALE
 from protocols.sigmoid_fits import FITS
+from protocols.stop_test import EVERY, steps_taken
 from protocols.training_form import accelerated_for, automatic_rate, choose_fit
 from protocols.twin import pooled, sigmoid, weight_difference
 from tests.examples import steady
@@ -241,3 +242,24 @@ def test_the_twin_is_the_textbooks() -> None:
         before, w = w, v - rate * g
         v = w + momentum * (w - before)
     np.testing.assert_allclose(accelerated_twin(x, y, 40, rate, momentum, l2, None).weights, v, atol=1e-4)
+
+
+# -- the stop test
+
+
+@pytest.mark.parametrize("solver", ["nesterov", "newton"])
+@pytest.mark.parametrize("n", [2, 3])
+def test_a_training_at_rest_ends(solver: str, n: int) -> None:
+    tables = made_up([40 + 7 * k for k in range(n)], 3, 1, steep=0.5)
+    rate = automatic_rate(solver, 3, 0.1)
+    own, how = job(
+        tables, solver=solver, iterations=80, momentum=dyadic(0.7), learning_rate=rate, l2=0.1, tolerance=1e-3
+    )
+    outcome = check(own, how, 1e-3)
+    taken = steps_taken(80, outcome.plan.ways)
+    assert 10 < taken < 80 and taken % EVERY == 0
+    training = [one.label for one in outcome.plan.rounds if one.stage == "training"]
+    assert len(training) == 3 * taken + 9 * (taken // EVERY)
+    tests = [item for item in outcome.reveals if item.what == "stop test"]
+    assert len(tests) == taken // EVERY == len(outcome.plan.forks)
+    assert pooled(list(own.values()), how).steps == taken

@@ -20,6 +20,35 @@ SOLVERS: dict[str, dict[str, Any]] = {
 }
 
 
+def as_planned(fields: dict[str, Any], steps: int) -> None:
+    """Rounds and bytes of a run that its stop tests ended are those of the plan of so many steps."""
+    assert fields["training"]["stopped"] is True
+    assert fields["training"]["steps"] == steps < fields["training"]["most_steps"]
+    assert fields["plan"]["ways"] == [False] * (steps // 10 - 1) + [True]
+    for name, party in fields["parties"].items():
+        assert party["bytes_sent"] == fields["plan"]["bytes"][name]
+        assert party["messages"] == fields["plan"]["messages"][name]
+        assert party["rounds"] == (fields["plan"]["rounds"] if party["role"] == "owner" else 0)
+    assert [item["what"] for item in fields["revealed"]].count("stop test") == steps // 10
+
+
+def test_a_run_that_its_stop_tests_end(tmp_path: Path) -> None:
+    path = write_scenario(tmp_path, 3, solver="newton", iterations=60, l2=0.1, tolerance=0.001)
+    ran = mpc("run", path, "--out", tmp_path / "record")
+    assert ran.code == 0, ran.err
+    said = " ".join(ran.out.split())
+    assert "Rounds and bytes sent were as planned, exactly, for every party." in said
+    assert "It ended before its 60 steps were over, as no weight moved by more than 0.00100 in 10 steps." in said
+    fields = record(tmp_path / "record")
+    as_planned(fields, 20)
+    assert fields["comparison"]["pooled"]["max_abs_weight_difference"] < 1e-4
+    plan = " ".join(mpc("plan", path).out.split())
+    most = fields["plan"]["rounds"] + (60 - 20) * 3 + 3 * 9  # 3 tests more: after 30, 40 and 50 steps
+    assert "at most 60 steps of all rows" in plan and f"at most {most} rounds; each owner sends" in plan
+    assert "It ends as soon as no weight moved by more than 0.00100 in 10 steps; one bit tells" in plan
+    assert "after how many steps the training ends" in plan
+
+
 @pytest.mark.parametrize("name", SOLVERS)
 def test_a_run_by_each_solver(tmp_path: Path, name: str) -> None:
     owners = 3 if "without" in name else 2

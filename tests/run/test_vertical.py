@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from tests.helpers import ROOT
 from tests.run.command import Ran, mpc, record
+from tests.run.test_solvers import as_planned
 from tools.make_split_columns import TABLES, write_split_columns
 
 SCENARIO = ROOT / "scenarios" / "vertical.toml"
@@ -59,6 +61,49 @@ def test_measured_is_planned_and_revealed_is_what_the_plan_says(demo: tuple[Ran,
     assert [item["what"] for item in result["revealed"]] == ["row alignment", "range check", "model", *sums]
     assert [item["what"] for item in plan["reveals"]] == ["row alignment", "range check", "model", *sums]
     assert "names of each other's columns" in " ".join(demo[0].out.split())
+
+
+OTHER_SOLVERS: dict[str, dict[str, Any]] = {
+    "weighted": {"class_weights": "balanced", "epochs": 2, "batch_size": 128, "learning_rate": 0.5},
+    "auto": {"solver": "auto", "l2": 0.01, "class_weights": "balanced"},
+    "stopped": {"solver": "newton", "l2": 0.1, "tolerance": 0.001},
+}
+
+
+@pytest.mark.parametrize("name", OTHER_SOLVERS)
+def test_every_solver_takes_split_columns(tmp_path: Path, name: str) -> None:
+    copied(tmp_path)
+    fields = tomllib.loads(SCENARIO.read_text())
+    kept = ("partition", "target", "id")
+    fields["task"] = {"kind": fields["task"]["kind"], **{k: fields["task"][k] for k in kept}, **OTHER_SOLVERS[name]}
+    (tmp_path / "v.toml").write_text(toml_of(fields))
+    ran = mpc("run", "v.toml", "--out", tmp_path / "record", cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    assert "Rounds and bytes sent were as planned, exactly, for every party." in " ".join(ran.out.split())
+    result = record(tmp_path / "record")
+    assert result["comparison"]["pooled"]["max_abs_weight_difference"] < 1e-3
+    count = ["class count"] if "class_weights" in OTHER_SOLVERS[name] else []
+    stops = ["stop test"] * (result["training"]["steps"] // 10) if name == "stopped" else []
+    assert [item["what"] for item in result["revealed"]][: 3 + len(count + stops)] == [
+        "row alignment", *count, *stops, "range check", "model",
+    ]  # fmt: skip
+    if name == "stopped":
+        as_planned(result, result["training"]["steps"])
+    if name == "auto":
+        assert (
+            min(result["training"]["choice"]["seconds"], key=result["training"]["choice"]["seconds"].get)
+            == (result["training"]["solver"])
+        )
+
+
+def toml_of(tables: dict[str, Any], prefix: str = "") -> str:
+    """A scenario's tables as TOML."""
+    plain = {key: value for key, value in tables.items() if not isinstance(value, dict)}
+    lines = [f"{key} = {json.dumps(value)}" for key, value in plain.items()]
+    for key, value in tables.items():
+        if isinstance(value, dict):
+            lines += [f"[{prefix}{key}]", toml_of(value, f"{prefix}{key}.")]
+    return "\n".join(lines)
 
 
 def copied(folder: Path) -> Path:
