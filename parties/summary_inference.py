@@ -46,6 +46,11 @@ def inference_grid(record: Mapping[str, Any], *, wide: bool = False) -> Grid | N
 def fit_texts(record: Mapping[str, Any]) -> list[str]:
     """The tests of the whole model, in sentences."""
     fit = table(record.get("fit"))
+    if not is_number(fit.get("log_likelihood")):
+        return [
+            f"Maximum likelihood on {count_text(fit.get('rows'))} training rows; its value comes with the metrics, "
+            "which were not asked for."
+        ]
     texts = [
         f"Maximum likelihood on {count_text(fit.get('rows'))} training rows: log-likelihood "
         f"{fixed(fit.get('log_likelihood'), 2)}, of the intercept alone {fixed(fit.get('null_log_likelihood'), 2)}; "

@@ -18,6 +18,7 @@ from protocols.inference_job import inference_job
 from protocols.training_form import constants_digest
 from protocols.training_job import training_job
 from protocols.training_settings import Trained, TrainingSettings
+from protocols.vertical_inference import vertical_inference_job
 from protocols.vertical_job import vertical_job
 
 STANDARDISATION: Final = "standardisation"
@@ -35,17 +36,15 @@ def _has_target(scenario: Scenario, table: Table) -> bool | None:
 
 
 def _plan(settings: TrainingSettings) -> Plan:
-    if settings.partition == "vertical":
-        return make_plan(
-            lambda p: vertical_job(p, None, settings), settings.owners, settings.helper, constants_digest(settings)
-        )
-    job = _job_of_rows(settings)
+    job = _job_of(settings)
     return make_plan(lambda p: job(p, None, settings), settings.owners, settings.helper, constants_digest(settings))
 
 
-def _job_of_rows(settings: TrainingSettings) -> Callable[..., Any]:
-    """What is run where owners have rows of their own."""
-    return inference_job if settings.inference is not None else training_job
+def _job_of(settings: TrainingSettings) -> Callable[..., Any]:
+    """What the owners run."""
+    if settings.partition == "vertical":
+        return vertical_job if settings.inference is None else vertical_inference_job
+    return training_job if settings.inference is None else inference_job
 
 
 def _program(scenario: Scenario, agreement: Agreement, table: Table) -> ProgramFactory:
@@ -54,9 +53,9 @@ def _program(scenario: Scenario, agreement: Agreement, table: Table) -> ProgramF
     settings = settings_for(scenario, rows, _extent(scenario, agreement)[1])
     if agreement.split is not None:
         columns = [own_columns(table, scenario, agreement.split, agreement.owners_key)]
-        return lambda p: vertical_job(p, columns.pop(), settings)
+        return lambda p: _job_of(settings)(p, columns.pop(), settings)
     own = [own_rows(table, scenario, agreement.columns)]
-    job = _job_of_rows(settings)
+    job = _job_of(settings)
     return lambda p: job(p, own.pop(), settings)
 
 

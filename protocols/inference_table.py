@@ -30,14 +30,15 @@ class Inference:
     """What a fit says: its estimates, the intercept's last, and how much better than none it explains the classes.
 
     Args:
-        log_likelihood: of the training rows under the model; of the intercept alone: `null_log_likelihood`.
+        log_likelihood: of the training rows under the model; of the intercept alone: `null_log_likelihood`. None,
+            as all that follows from it, if it was not asked for.
         mcfadden_r2: 1 - log_likelihood / null_log_likelihood (McFadden 1974); None if all rows are of one class.
         likelihood_ratio: twice the difference, chi-square with `df` degrees of freedom if no feature counts; `p`.
     """
 
     table: tuple[Estimate, ...]
     rows: int
-    log_likelihood: float
+    log_likelihood: float | None
     null_log_likelihood: float | None
     mcfadden_r2: float | None
     likelihood_ratio: float | None
@@ -67,33 +68,26 @@ def inference(
     coefficients: Sequence[float],
     variances: Sequence[float],
     rows: int,
-    sums: tuple[int, float],
+    sums: tuple[int, float] | None,
 ) -> Inference:
     """The table and the tests of a fit.
 
     Args:
         features: without the intercept, whose coefficient and variance are last.
-        sums: how many of the rows are of class 1, and minus the log-likelihood.
+        sums: how many of the rows are of class 1, and minus the log-likelihood; None if nobody knows.
     """
     names = (*features, INTERCEPT)
     table = tuple(estimate(*one) for one in zip(names, coefficients, variances, strict=True))
-    positives, loss = sums
-    null = none = None
-    if 0 < positives < rows:
-        share = positives / rows
-        null = positives * math.log(share) + (rows - positives) * math.log1p(-share)
-        none = 2 * (-loss - null)
     df = len(features)
-    return Inference(
-        table,
-        rows,
-        -loss,
-        null,
-        None if null is None else 1 + loss / null,
-        none,
-        df,
-        None if none is None else chi_square_tail(none, df),
-    )
+    if sums is None:
+        return Inference(table, rows, None, None, None, None, df, None)
+    positives, loss = sums
+    if not 0 < positives < rows:
+        return Inference(table, rows, -loss, None, None, None, df, None)
+    share = positives / rows
+    null = positives * math.log(share) + (rows - positives) * math.log1p(-share)
+    ratio = 2 * (-loss - null)
+    return Inference(table, rows, -loss, null, 1 + loss / null, ratio, df, chi_square_tail(ratio, df))
 
 
 def chi_square_tail(x: float, df: int) -> float:

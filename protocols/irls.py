@@ -47,6 +47,7 @@ _MOST_SQUARES, _MOST_SLOPES = 26, 28  # fractional bits of x_j x_k, and of p (1 
 _COEFFICIENTS = 30
 _CLAMP_BITS = int(math.log2(LARGEST))
 LARGEST_MOVE = 2.0**-7  # how far a score may move in the last step
+LARGEST_VARIANCE = 2.0**13  # of a standardised weight: such a fit says nothing
 _INVERTED = 2.0**-12  # how far F F^-1 may be from 1
 GRAM_DOUBLINGS = 26  # an eigenvalue of G from 2^-22 of its trace on is inverted
 SLOPE_DOUBLINGS = 16  # a direction whose p (1 - p) are 5e-5 on average, or more
@@ -268,10 +269,13 @@ async def _check_converged(p: Party, design: Design, w: Share, last: Share, step
     )
     matrix = np.full(d * d, round(_INVERTED * 2**MATRIX_SCALE), dtype=object)
     weights = np.full(2 * d, round(how.largest_weight * 2**WEIGHT_SCALE), dtype=object)
-    asked = np.concatenate((left.value.reshape(d * d), w.value, last.value))
+    scale = MATRIX_SCALE + how.trace_bits - 2
+    variances = np.full(d, round(LARGEST_VARIANCE * 2**scale), dtype=object)
+    diagonal = step.inverse.reshape(d * d)[np.arange(d, dtype=np.int64) * (d + 1)]
+    asked = np.concatenate((left.value.reshape(d * d), w.value, last.value, diagonal.value))
     score = np.full(moved.shape, round(LARGEST_MOVE * 2**SCORE_SCALE), dtype=np.int64)
     wide_bits, bits = await together(
-        _beyond(p, Share(asked, 0, MATRIX_RING), np.concatenate((matrix, weights))),
+        _beyond(p, Share(asked, 0, MATRIX_RING), np.concatenate((matrix, weights, variances))),
         outside(p, moved, -score, score, label="last move/compare"),
     )
     word = await any_set(

@@ -43,13 +43,13 @@ async def vertical_job(p: Party, own: OwnColumns | None, settings: TrainingSetti
             with the metrics, a row's values are so far off that its score does not fit (the model is open by then).
         ProtocolError: a score or a weight left its range; then nothing about the model was opened.
     """
-    own = own or _blank_columns(p, settings)
+    own = own or blank_columns(p, settings)
     how = descent_for(settings)
     p.stage("alignment")
-    await check_aligned(p, own.ids, _misaligned())
+    await check_aligned(p, own.ids, misaligned())
 
     p.stage("standardisation")
-    scaling = _scaling(p, own, settings)
+    scaling = own_scaling(p, own, settings)
     train = scaling.apply(own.x_train)
     p.insist(
         lambda: check_fit(train, own.names[p.name], p.name, standardised=bool(settings.standardise)),
@@ -72,12 +72,13 @@ async def vertical_job(p: Party, own: OwnColumns | None, settings: TrainingSetti
     metrics = None
     if settings.metrics:
         p.stage("evaluation")
-        metrics = await evaluate_shared(p, _input_scores(p, opened, own, settings))
+        metrics = await evaluate_shared(p, input_scores(p, opened, own, settings))
     p.stage("done")
     return None if p.dry else _trained(own, opened.real(), settings, metrics)
 
 
-def _misaligned() -> DataError:
+def misaligned() -> DataError:
+    """Of owners whose ids are not the same."""
     return DataError(
         "the owners' lists of ids differ, though they are equally long",
         "every owner needs the same patients, each once, with ids written the same way (letter case aside); nothing "
@@ -85,7 +86,7 @@ def _misaligned() -> DataError:
     )
 
 
-def _scaling(p: Party, own: OwnColumns, settings: TrainingSettings) -> Moments:
+def own_scaling(p: Party, own: OwnColumns, settings: TrainingSettings) -> Moments:
     """This owner's own means and deviations over the training rows; nobody else gets them."""
     width = own.x_train.shape[1:]
     if not settings.standardise:
@@ -153,15 +154,15 @@ async def _reveal_model(p: Party, w: Share, scaling: Moments, own: OwnColumns, s
     """The model in the columns' own units (d + 1,), the intercept last. 1 round, or 4 with standardised columns."""
     why = "the agreed result: the weights and the intercept"
     if settings.standardise:
-        factors = _own_numbers(p, 1 / scaling.deviation, own)
-        shifts = _own_numbers(p, scaling.mean / scaling.deviation, own)
+        factors = own_numbers(p, 1 / scaling.deviation, own)
+        shifts = own_numbers(p, scaling.mean / scaling.deviation, own)
         w = await in_own_units(p, w, factors, shifts)
         why += ", in the columns' own units; means and deviations stay with their owner"
     (opened,) = await p.reveal(w, what="model", why=why, label="model")
     return opened
 
 
-def _input_scores(p: Party, model: Public, own: OwnColumns, settings: TrainingSettings) -> dict[str, SharedScores]:
+def input_scores(p: Party, model: Public, own: OwnColumns, settings: TrainingSettings) -> dict[str, SharedScores]:
     """The sets' scores, each row's the sum of what the owners' columns make of it, and their labels."""
     weights = p.compute(model.real, shape=model.shape)
     train = p.compute(_part_of_scores, p.name, own, own.x_train, weights, shape=own.x_train.shape[:1])
@@ -211,7 +212,7 @@ def check_reach(owner: str, part: Array, train: Array, rows: int, owners: int) -
     return True
 
 
-def _own_numbers(p: Party, numbers: Array, own: OwnColumns) -> Share:
+def own_numbers(p: Party, numbers: Array, own: OwnColumns) -> Share:
     """One number a column, from each owner for its own columns, at FACTOR_SCALE in the ring for units."""
     if p.dry:
         return Share(numbers, FACTOR_SCALE, UNITS_RING)
@@ -241,7 +242,7 @@ def _trained(
     return Trained(joint_names(own.names), weights, intercept, standardised, metrics)
 
 
-def _blank_columns(p: Party, settings: TrainingSettings) -> OwnColumns:
+def blank_columns(p: Party, settings: TrainingSettings) -> OwnColumns:
     """For a dry run all columns are the first owner's: whose they are changes nothing in what is sent."""
     (rows,), (held_out,), d = settings.train_rows, settings.test_rows, settings.features
     names = {p.name: tuple(f"x{k}" for k in range(d))}

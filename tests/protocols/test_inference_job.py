@@ -133,7 +133,9 @@ def test_metrics_beside_it() -> None:
     x, y = breast_cancer()
     found = run(x[:, :2], y, 2, FEATURES[:2], metrics=True)
     assert found.metrics is not None and found.inference is not None
-    assert found.metrics["train"]["log_loss"] * len(y) == pytest.approx(-found.inference.log_likelihood, rel=1e-6)
+    assert found.metrics["train"]["log_loss"] * len(y) == pytest.approx(
+        -(found.inference.log_likelihood or 0), rel=1e-6
+    )
 
 
 def test_the_twin_is_statsmodels() -> None:

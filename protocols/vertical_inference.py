@@ -1,0 +1,185 @@
+"""The job of statistical inference where every owner has other columns of the same patients.
+
+As vertical_job.py: each owner standardises its own columns, and coefficients and variances leave the sharing in the
+columns' own units. With f_j = 1 / deviation_j and t = (-mean_j / deviation_j, 1), of which each owner knows its own,
+
+    variance_j = V_jj f_j^2          of the intercept: t' V t
+
+for the covariance V of the standardised weights. V gets uniform noise below its last place first, as the weights do
+(own_units.py): so the digits of a product tell neither of its factors.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mpc.errors import DataError
+from mpc.fixed import encode
+from mpc.ghost import Array
+from mpc.party import Party
+from mpc.ring import Z64
+from mpc.round import together
+from mpc.share import Public, Share
+from protocols.alignment import check_aligned
+from protocols.beaver import multiply
+from protocols.column_fit import check_fit
+from protocols.held import hold
+from protocols.inference_job import rounded_rows
+from protocols.inference_table import inference
+from protocols.irls import ROW_SCALE, Design, Fitted, Newton, fit, newton_for, pairs
+from protocols.own_units import FACTOR_SCALE, UNITS_RING, in_own_units
+from protocols.shared_scores import evaluate_shared
+from protocols.standardise import Moments
+from protocols.training_settings import OwnColumns, Trained, TrainingSettings
+from protocols.truncation import truncate
+from protocols.vertical_job import (
+    blank_columns,
+    input_scores,
+    joint_names,
+    misaligned,
+    own_numbers,
+    own_scaling,
+)
+from protocols.wide import lowered, noisy_lift, wide_truncate
+
+COVARIANCE_SCALE = 48  # over Z_2^64: irls.LARGEST_VARIANCE fits
+VARIANCE_SCALE = 128
+INTERCEPT_SCALE = 80
+_HALF_WAY = 144  # of V t
+
+
+async def vertical_inference_job(p: Party, own: OwnColumns | None, settings: TrainingSettings) -> Trained | None:
+    """Check that the rows are the same, fit under sharing, reveal coefficients and standard errors in own units.
+
+    Reveals whether all owners' ids are the same, two bits (whether features are collinear, whether the fit was
+    reached), the model and the variances of its coefficients, and the metrics' sums where asked for, from which the
+    log-likelihood follows. Means and deviations stay with the columns' owner.
+
+    Raises:
+        DataError: the owners' ids differ, a column is constant or does not fit, features are collinear, or the
+            classes can be separated.
+    """
+    own = own or blank_columns(p, settings)
+    p.stage("alignment")
+    await check_aligned(p, own.ids, misaligned())
+    p.stage("standardisation")
+    scaling = own_scaling(p, own, settings)
+    train = scaling.apply(own.x_train)
+    p.insist(
+        lambda: check_fit(train, own.names[p.name], p.name, standardised=True),
+        lambda: DataError("a feature does not fit"),
+    )
+    (rows,) = settings.train_rows
+    how = newton_for(settings.features + 1, rows, settings.iterations)
+    p.stage("sharing")
+    design = await _share(p, train, own, how, rows)
+    y = own.y_train.astype(np.uint64) if own.target_owner == p.name and not p.dry else None
+    fitted = await fit(p, design, p.input(own.target_owner, y, (rows,), 0), how)
+    p.stage("model")
+    model, variances = await _reveal(p, fitted, scaling, own, settings.features)
+    metrics = None
+    if settings.metrics:
+        p.stage("evaluation")
+        metrics = await evaluate_shared(p, input_scores(p, model, own, settings))
+    p.stage("done")
+    if p.dry:
+        return None
+    names, coefficients = joint_names(own.names), model.real().tolist()
+    train_metrics = metrics["train"] if metrics else None
+    sums = None if train_metrics is None else (train_metrics["positives"], train_metrics["log_loss"] * rows)
+    found = inference(names, coefficients, variances.tolist(), rows, sums)
+    return Trained(names, tuple(coefficients[:-1]), coefficients[-1], (), metrics, inference=found)
+
+
+async def _share(p: Party, train: Array, own: OwnColumns, how: Newton, rows: int) -> Design:
+    """All owners' columns side by side with a last one of ones, and the products of each two, held. 3 rounds.
+
+    An owner works out the squares of its own columns. All other products are of shared values, two columns of one
+    owner's too: a plan knows how many columns there are, and not whose.
+    """
+    j, k = pairs(how.columns)
+    crossed = (j != k) & (k != how.columns - 1)
+    mine = p.compute(lambda: rounded_rows(train)[:, :-1], shape=train.shape)
+    x = _placed(p, p.compute(encode, mine, ROW_SCALE, shape=mine.shape), own, rows)
+    squares = p.compute(_own_squares, p, mine, own, how, shape=(rows, len(j)))
+    if crossed.any():
+        products = await multiply(p, x[:, j[crossed]], x[:, k[crossed]], label="products of columns")
+        cut = await truncate(p, products, products.scale - how.squares)
+        if not p.dry:
+            squares[:, crossed] = cut.value
+    rows_held, squares_held = await together(hold(p, x), hold(p, Share(squares, how.squares)))
+    return Design(rows_held, rows_held, squares_held)
+
+
+def _placed(p: Party, words: Array, own: OwnColumns, rows: int) -> Share:
+    """The shared rows (m, d) of all owners' columns, the last all ones."""
+    if p.dry:
+        parts = [words]
+    else:
+        parts = [
+            p.input(owner, words if owner == p.name else None, (rows, len(names)), ROW_SCALE).value
+            for owner, names in own.names.items()
+        ]
+    ones = p.public(p.constant(1 << ROW_SCALE, (rows, 1), ROW_SCALE))
+    return Share(np.concatenate([*parts, ones.value], axis=1), ROW_SCALE)
+
+
+def _own_squares(p: Party, mine: Array, own: OwnColumns, how: Newton) -> Array:
+    """This owner's share of the products with itself and with one of each column: those of its own as they are."""
+    owners = list(own.names)
+    start = sum(len(own.names[name]) for name in owners[: owners.index(p.name)])
+    d, (m, width) = how.columns, mine.shape
+    whole = np.zeros((m, d))
+    whole[:, start : start + width] = mine
+    whole[:, -1] = 1.0
+    j, k = pairs(d)
+    products = whole[:, j] * whole[:, k]
+    if owners[0] != p.name:
+        products[:, -1] = 0.0  # 1 x 1, which the first owner holds
+    return encode(products, how.squares)
+
+
+async def _reveal(p: Party, fitted: Fitted, scaling: Moments, own: OwnColumns, features: int) -> tuple[Public, Array]:
+    """The model, and the variances of its coefficients, float64 (d + 1,), in own units, intercepts last. 7 rounds."""
+    d = features + 1
+    factors = own_numbers(p, p.compute(lambda: 1 / scaling.deviation, shape=scaling.deviation.shape), own)
+    squared = own_numbers(p, p.compute(lambda: 1 / scaling.deviation**2, shape=scaling.deviation.shape), own)
+    shifts = own_numbers(p, p.compute(lambda: scaling.mean / scaling.deviation, shape=scaling.mean.shape), own)
+    covariance = await wide_truncate(p, fitted.covariance, fitted.covariance.scale - COVARIANCE_SCALE)
+    j, k = pairs(d)
+    entries = lowered(covariance.reshape(d * d))[j * d + k]
+    w, v = await together(
+        in_own_units(p, Share(Z64.reduce(fitted.w.value), fitted.w.scale), factors, shifts),
+        noisy_lift(p, entries, UNITS_RING),
+    )
+    one = p.public(p.constant(1 << FACTOR_SCALE, (1,), FACTOR_SCALE, UNITS_RING))
+    minus = Share(UNITS_RING.sub(UNITS_RING.zeros((features,)), shifts.value), FACTOR_SCALE, UNITS_RING)
+    t = Share(np.concatenate((minus.value, one.value)), FACTOR_SCALE, UNITS_RING)
+    whole, place = v[_places(d)].reshape(d, d), _places(d).reshape(d, d).diagonal()[:-1]
+    own_variances, vt = await together(
+        multiply(p, v[place.copy()], squared, label="own units"),
+        multiply(p, whole, t.reshape(1, d), label="own units"),
+    )
+    turned = vt.sum(axis=1)
+    low, half = await together(
+        wide_truncate(p, own_variances, own_variances.scale - VARIANCE_SCALE),
+        wide_truncate(p, turned, turned.scale - _HALF_WAY),
+    )
+    quadratic = (await multiply(p, half, t, label="own units")).sum()
+    intercept = await wide_truncate(p, quadratic, quadratic.scale - INTERCEPT_SCALE)
+    why = "the agreed result: the weights and the intercept, in the columns' own units; means and deviations stay"
+    errors = "the agreed result: the variance of each coefficient, in own units"
+    model, variances = await together(
+        p.reveal(w, what="model", why=f"{why} with their owner", label="model"),
+        p.reveal(low, intercept, what="standard errors", why=errors, label="variances"),
+    )
+    opened = p.compute(lambda: np.concatenate([part.real() for part in variances]), shape=(d,))
+    return model[0], opened
+
+
+def _places(d: int) -> Array:
+    """Where entry (j, k) of a symmetric matrix stands among those of `pairs` (d d,)."""
+    place = np.zeros((d, d), dtype=np.int64)
+    j, k = pairs(d)
+    place[j, k] = place[k, j] = np.arange(len(j))
+    return place.reshape(-1)
