@@ -74,6 +74,7 @@ class Agreement:
     dealing_seeds: Mapping[str, bytes]  # at the helper by owner; at an owner under the helper's name
     split: SplitColumns | None = None  # at an owner where columns are split
     owners_key: bytes = field(default=b"", repr=False)  # of this session, known to the owners alone
+    settings: Any = None  # the public settings that the plan was made of, where whoever made it wants to keep them
 
     @property
     def context(self) -> bytes:

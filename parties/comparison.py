@@ -38,13 +38,14 @@ def compare(scenario: Scenario, record: Mapping[str, Any], standardised: Sequenc
     features = tuple(model["features"])
     weights = tuple(standardised) if standardised is not None else ()
     trained = Trained(features, tuple(model["weights"]), model["intercept"], weights, record.get("metrics"))
-    taken = (record.get("training") or {}).get("steps")
+    facts = record.get("training") or {}
+    taken, solver = facts.get("steps"), facts.get("solver")
     if scenario.vertical:
         tables = {owner: load_owner_table(scenario, owner) for owner in scenario.owners}
         split = split_of(tables)
         columns = {owner: own_columns(table, scenario, split, b"") for owner, table in tables.items()}
         counts = {owner: (len(own.x_train), len(own.x_test)) for owner, own in columns.items()}
-        return vertical_comparison(columns, settings_for(scenario, counts, split.count), trained, taken)
+        return vertical_comparison(columns, settings_for(scenario, counts, split.count, solver), trained, taken)
     rows = {owner: own_rows(load_owner_table(scenario, owner), scenario, features) for owner in scenario.owners}
     counts = {owner: (len(own.y_train), len(own.y_test)) for owner, own in rows.items()}
-    return comparison(rows, settings_for(scenario, counts, len(features)), trained, taken)
+    return comparison(rows, settings_for(scenario, counts, len(features), solver), trained, taken)

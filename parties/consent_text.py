@@ -107,10 +107,8 @@ def _learnt(scenario: Scenario, me: str, table: OwnTable | None) -> list[Block]:
     if extent.exact and len(known) == len(scenario.owners):
         from parties.plan_text import plan_tables
 
-        return [
-            Line(""),
-            *plan_tables(plan_for(scenario, rows, features), job.settings(scenario, rows, features), scenario),
-        ]
+        settings = job.settings(scenario, rows, features)
+        return [Line(""), *plan_tables(job.plan(settings), settings, scenario)]
     try:
         plan = plan_for(scenario, rows, features)
     except UsageError:  # of the rows that stand in: those that come may well do

@@ -86,7 +86,7 @@ class Job(Generic[Tab, Set, Res]):
         extent: the same as far as one party can know it, without an error.
         settings: the public settings of given shapes; raises UsageError or DataError where they do not fit.
         plan: their plan.
-        program: what an owner runs, once.
+        program: what an owner runs, once; the agreement's settings are those of its plan.
         before: warnings of what is public before the run.
         after: warnings of what the result says.
         record: this kind's part of a party's result, for `result.json`; of a helper, the result is None.

@@ -31,15 +31,12 @@ def training_facts(
     Args:
         ways: of a run that is over: what its stop tests said.
     """
-    from parties.solver_choice import prices
-
     if settings.inference is not None:
         return {"solver": "irls", "steps": settings.step_count, "batch_size": None, "inference": settings.inference}
     full = settings.solver != "sgd"
     choice = None
     if scenario.training.solver == "auto":
-        seconds = prices(settings, scenario.network)
-        choice = {"network": "scenario" if scenario.network else "local", "seconds": dict(seconds)}
+        choice = {"network": "scenario" if scenario.network else "local", "seconds": dict(settings.choice)}
     return {
         "solver": settings.solver,
         "steps": steps_taken(settings.step_count, ways or ()),

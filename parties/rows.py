@@ -12,7 +12,7 @@ from mpc.handshake import SplitColumns, target_error
 from parties.data import Table
 from parties.data_vertical import digest_bits
 from parties.scenario import Scenario
-from parties.solver_choice import choose
+from parties.solver_choice import candidates, choose
 from protocols.accelerated_budget import dyadic
 from protocols.batches import split, test_count
 from protocols.training_form import automatic_rate
@@ -62,12 +62,15 @@ def split_of(tables: Mapping[str, Table]) -> SplitColumns:
     return SplitColumns({owner: table.columns for owner, table in tables.items()}, holders[0])
 
 
-def settings_for(scenario: Scenario, rows: Mapping[str, tuple[int, int]], features: int) -> TrainingSettings:
+def settings_for(
+    scenario: Scenario, rows: Mapping[str, tuple[int, int]], features: int, chosen: str | None = None
+) -> TrainingSettings:
     """The public settings of a training.
 
     Args:
         rows: owner -> its numbers of training and test rows.
         features: how many columns the owners share (or have together), without the intercept.
+        chosen: the solver that solver = "auto" is known to have taken, so that nothing is priced again.
 
     Raises:
         DataError: columns are split, and the owners have different numbers of rows.
@@ -110,7 +113,9 @@ def settings_for(scenario: Scenario, rows: Mapping[str, tuple[int, int]], featur
         compare_ranges=task.compare_ranges,
         inference=task.inference if inference else None,
     )
-    return choose(settings, scenario.network) if auto else settings
+    if not auto:
+        return settings
+    return candidates(settings)[chosen] if chosen is not None else choose(settings, scenario.network)
 
 
 def warnings_before(rows: Iterable[tuple[int, int]], features: int) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import lru_cache
 from typing import Final
 
 from mpc.errors import UsageError
@@ -35,38 +34,38 @@ def candidates(settings: TrainingSettings) -> dict[str, TrainingSettings]:
             how = {"epochs": max(1, -(-steps // batches)), "iterations": 0, "momentum": 0.0}
         else:
             how = {"epochs": 1, "iterations": steps, "momentum": dyadic(MOMENTUM[solver])}
-        found[solver] = replace(settings, solver=solver, batch_size=_BATCH, learning_rate=rate, **how)  # type: ignore[arg-type]
+        common = {"batch_size": _BATCH, "learning_rate": rate, "choice": ()}
+        found[solver] = replace(settings, solver=solver, **common, **how)  # type: ignore[arg-type]
     return found
 
 
 def choose(settings: TrainingSettings, network: NetworkSpec | None) -> TrainingSettings:
     """The candidate whose plan takes the shortest time on the wire; of equals, the one that takes fewer steps.
 
+    Its `choice` says how long each takes. To work that out takes some tenths of a second: a process does it once, and
+    hands on what it found.
+
     Raises:
         UsageError: no solver can train on such data; says why of the last one.
     """
     seconds = prices(settings, network)
-    return candidates(settings)[min(seconds, key=lambda solver: seconds[solver])]
+    best = candidates(settings)[min(seconds, key=lambda solver: seconds[solver])]
+    return replace(best, choice=tuple(seconds.items()))
 
 
-def prices(settings: TrainingSettings, network: NetworkSpec | None) -> Mapping[str, float]:
+def prices(settings: TrainingSettings, network: NetworkSpec | None) -> dict[str, float]:
     """Seconds on the wire that each solver's plan takes, on the scenario's network or else a local one.
 
     Raises:
         UsageError: no solver can train on such data; says why of the last one.
     """
-    first = next(iter(candidates(settings).values()))
-    return _prices(first, network or _LOCAL)
-
-
-@lru_cache(maxsize=8)
-def _prices(settings: TrainingSettings, network: NetworkSpec) -> Mapping[str, float]:
-    bandwidth = math.inf if network.bandwidth_mbit is None else network.bandwidth_mbit * 1e6 / 8
+    link = network or _LOCAL
+    bandwidth = math.inf if link.bandwidth_mbit is None else link.bandwidth_mbit * 1e6 / 8
     seconds: dict[str, float] = {}
     refused: UsageError | None = None
     for solver, how in candidates(settings).items():
         try:
-            seconds[solver] = _seconds(how, 2 * network.latency_ms / 1000, bandwidth)
+            seconds[solver] = _seconds(how, 2 * link.latency_ms / 1000, bandwidth)
         except UsageError as error:
             refused = error
     if not seconds and refused is not None:

@@ -19,13 +19,14 @@ from mpc.channel import Channel, Limits
 from mpc.errors import BeaverlodgeError, InternalError, InterruptedRun, PeerLostError
 from mpc.handshake import Agreement, Offer, Table, meet
 from mpc.memory import keep_freed_memory
+from mpc.plan import Plan
 from mpc.play import part, play_helper, play_owner
 from mpc.prg import Entropy, insecure_entropy, os_entropy
 from mpc.trace import Trace
 from mpc.transport import Identity, Transport
 from parties.cores import keep_to_a_core
 from parties.job import OwnTable
-from parties.kinds import job_of, plan_for
+from parties.kinds import job_of
 from parties.releases import Releases, release_of
 from parties.scenario import Scenario
 from parties.supervisor import Reporter
@@ -123,14 +124,14 @@ def _play(
     trace.stage("connecting", 0, 0)
     entropy = _entropy(scenario, me, reporter, log)
     players = Table(scenario.owners, scenario.helper)
-    agreement = meet(
-        channel,
-        players,
-        _offer(scenario, table),
-        lambda rows, columns: plan_for(scenario, rows, columns),
-        entropy,
-        scenario.session.connect_timeout,
-    )
+    settings: list[Any] = []
+
+    def make(rows: Mapping[str, tuple[int, int]], columns: int) -> Plan:
+        settings.append(job.settings(scenario, rows, columns))
+        return job.plan(settings[-1])
+
+    agreement = meet(channel, players, _offer(scenario, table), make, entropy, scenario.session.connect_timeout)
+    agreement = replace(agreement, settings=settings[-1])
     if table is not None and len(agreement.columns) < len(table.columns):
         unshared = [name for name in table.columns if name not in set(agreement.columns)]
         log.info("columns that not all owners have, and that are not used: %s", ", ".join(unshared))

@@ -49,8 +49,7 @@ def _job_of(settings: TrainingSettings) -> Callable[..., Any]:
 
 def _program(scenario: Scenario, agreement: Agreement, table: Table) -> ProgramFactory:
     """What an owner runs, once: it hands its rows over, so that nobody else holds what the training lets go of."""
-    rows = {owner: agreement.rows[owner] for owner in scenario.owners}
-    settings = settings_for(scenario, rows, _extent(scenario, agreement)[1])
+    settings: TrainingSettings = agreement.settings
     if agreement.split is not None:
         columns = [own_columns(table, scenario, agreement.split, agreement.owners_key)]
         return lambda p: _job_of(settings)(p, columns.pop(), settings)
@@ -79,8 +78,7 @@ def _record(scenario: Scenario, agreement: Agreement, trained: Trained | None) -
     """The model and what belongs to it."""
     model = training = None
     if trained is not None:
-        settings = settings_for(scenario, agreement.rows, len(trained.features))
-        training = training_facts(settings, scenario, agreement.plan.ways)
+        training = training_facts(agreement.settings, scenario, agreement.plan.ways)
         model = {
             "features": list(trained.features),
             "weights": list(trained.weights),

@@ -43,6 +43,7 @@ class TrainingSettings:
     solver: Literal["sgd", "nesterov", "newton", "irls"] = "sgd"  # irls: with `inference`
     iterations: int = 0  # of the full-batch solvers, and Newton's of a maximum-likelihood fit
     momentum: float = 0.0  # of the full-batch solvers; a multiple of 2^-15
+    choice: tuple[tuple[str, float], ...] = ()  # solver = "auto": each solver's seconds by its plan
     tolerance: float | None = None  # of the full-batch solvers: how little weights may move to end early
     class_weights: Asked | None = None  # of class 0 and 1
     form: Literal["auto", "primal", "dual"] = "auto"  # auto: see training_form.py

@@ -19,6 +19,7 @@ from protocols.training_form import constants_digest
 from protocols.training_job import training_job
 from protocols.training_settings import TrainingSettings
 from tests.helpers import job, made_up
+from tests.run.scenarios import write_scenario
 
 WAN = NetworkSpec(latency_ms=20.0, bandwidth_mbit=100.0)
 THIN = NetworkSpec(latency_ms=0.1, bandwidth_mbit=1.0)
@@ -100,6 +101,22 @@ latency_ms = 20.0
     text = solver_text(facts)
     assert 'Chosen by solver = "auto": seconds on the wire on the scenario\'s network' in text
     assert text.index(f"{how.solver} ") < text.index("sgd ")
+
+
+def test_a_process_prices_the_solvers_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is known of the choice is handed on: by the settings, and by a run's record to what it is compared with."""
+    how = choose(settings(), WAN)
+    assert dict(how.choice) == prices(settings(), WAN)
+    scenario = load_scenario(write_scenario(tmp_path, solver="auto"))
+    rows = dict.fromkeys(scenario.owners, (48, 12))
+    found = settings_for(scenario, rows, 3)
+
+    def again(*_: object) -> float:
+        raise AssertionError("priced again")
+
+    monkeypatch.setattr("parties.solver_choice._seconds", again)
+    assert training_facts(found, scenario)["choice"]["seconds"] == dict(found.choice)
+    assert replace(found, choice=()) == settings_for(scenario, rows, 3, found.solver)
 
 
 def test_the_wan_scenario_by_few_steps_takes_half_the_time_of_mini_batches() -> None:
