@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mpc.errors import BeaverlodgeError, PeerLostError, ProtocolError, error_of_code
+from mpc.errors import BeaverlodgeError, DisagreementError, PeerLostError, ProtocolError, TooFewError, error_of_code
 from mpc.session import Frame
 from mpc.star import ClientProgram, Exchange
-from mpc.star_wire import ABORT, AGAIN, BYE, DOWN, JOIN, PING, QUIT, START, UP, frame, read_header
+from mpc.star_wire import ABORT, AGAIN, BYE, DOWN, JOIN, OUT, PING, QUIT, START, UP, frame, read_header
 from mpc.wire import HEADER_BYTES, label_code
 
 Program = Callable[[bytes, int, int], ClientProgram]
@@ -21,20 +21,25 @@ class StarClient:
         make: makes its program for an attempt at a round.
         digest: of what server and clients must agree on.
         drop_at: the stage in which it vanishes instead of sending; for trying out what drop-outs do.
+        due: how many rounds there are: after as many, the server is not needed any more.
 
     Attributes:
-        done: whether the server said that all rounds are done.
+        done: whether all rounds are done.
         vanished: whether it dropped out at `drop_at`.
         failure: what it failed with, if it did.
+        fell_short: why it took no further part in an attempt for which there were too few; it waits for the next.
+        met: whether the server was seen to be there.
+        unheard: whether the server takes nothing more of this client.
         rounds: how many rounds it went through to the end.
         sent, received: bytes of its messages in rounds, headers included.
         stage: where it is, for logs.
     """
 
-    def __init__(self, make: Program, digest: bytes, drop_at: str | None = None) -> None:
+    def __init__(self, make: Program, digest: bytes, drop_at: str | None = None, due: int = 1) -> None:
         self._make = make
         self._digest = digest
         self._drop_at = drop_at
+        self._due = due
         self._program: ClientProgram | None = None
         self._exchange: Exchange | None = None
         self._at = (0, 0)
@@ -42,6 +47,8 @@ class StarClient:
         self.done = False
         self.vanished = False
         self.failure: BeaverlodgeError | None = None
+        self.fell_short: TooFewError | None = None
+        self.met = self.unheard = False
         self.rounds = 0
         self.sent = self.received = 0
         self.stage = "joining"
@@ -65,9 +72,22 @@ class StarClient:
         return [frame(PING, round=round_, attempt=attempt, label=self._exchange.label)]
 
     def came(self, head: bytes, body: bytes) -> list[Frame]:
-        """Take a frame; returns the frames to send. A failure is kept in `failure`, and told to the server."""
+        """Take a frame; returns the frames to send. A failure is kept in `failure`, and told to the server.
+
+        Where there are too few for an attempt, nothing was released: this client waits for another one.
+        """
+        self.met = True
         try:
             return self._take(head, body)
+        except TooFewError as error:
+            self.close()
+            if error.told_by is not None:
+                self.failure = error
+                return []
+            self.fell_short = error
+            self.stage = "waiting"
+            round_, attempt = self._at
+            return [frame(OUT, error.code.encode(), round=round_, attempt=attempt)]
         except BeaverlodgeError as error:
             self.failure = error
             self.close()
@@ -75,25 +95,41 @@ class StarClient:
 
     def lost(self, seconds: float) -> None:
         """The server was not heard of for so long."""
-        where = f"in stage '{self.stage}'"
-        self.failure = PeerLostError(
-            f"the server was silent for {seconds:g} s {where}", "see whether it runs, and its log", party="server"
-        )
         self.close()
+        self.unheard = True
+        if self.rounds >= self._due:
+            self.done = True
+            return
+        message, hint = f"the server was silent for {seconds:g} s in stage '{self.stage}'", "see whether it runs"
+        if self.met:  # a round without its server is one with too few
+            self.failure = TooFewError(message, f"there is no result; {hint}, and its log", party="server")
+        else:
+            self.failure = PeerLostError(message, f"{hint}, and whether its address is right", party="server")
+
+    def refused(self) -> None:
+        """The server turned this client's key away."""
+        self.close()
+        self.unheard = True
+        self.failure = DisagreementError(
+            "the server refuses this client's key", "it has another public key of this client: compare", party="server"
+        )
 
     def close(self) -> None:
         """End the program."""
         if self._program is not None:
             self._program.close()
-            self._program = None
+        self._program = self._exchange = self._last = None
 
     def _take(self, head: bytes, body: bytes) -> list[Frame]:
         header = read_header(head, body, "the server")
         if header.kind == BYE:
             self.done = True
+            self.failure = None if self.rounds else self.fell_short
         elif header.kind == ABORT:
-            kind = error_of_code(body[:64].decode(errors="replace"))
-            raise kind(f"the server stopped ({kind.code})", "its log says why", party="server", told_by="server")
+            why = error_of_code(body[:64].decode(errors="replace"))
+            # Whatever else ended the server: a round without it is one with too few.
+            kind = why if why in (DisagreementError, ProtocolError) else TooFewError
+            raise kind(f"the server stopped ({why.code})", "its log says why", party="server", told_by="server")
         elif header.kind == START and (header.round, header.attempt) > self._at:
             self.close()
             self._at = header.round, header.attempt
@@ -125,7 +161,7 @@ class StarClient:
             return []
         self.stage = self._exchange.label
         if self.stage == self._drop_at:
-            self.vanished = True
+            self.vanished = self.unheard = True
             self.close()
             return []
         round_, attempt = self._at

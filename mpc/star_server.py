@@ -7,14 +7,15 @@ discarded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from mpc.errors import DisagreementError, ProtocolError, TooFewError
 from mpc.network import Came, Connected, Disconnected, Network, Stranger
+from mpc.probe import DOCTOR, Answerer, read_probe
 from mpc.star import Gather, ServerProgram
-from mpc.star_wire import ABORT, AGAIN, BYE, DOWN, JOIN, PING, QUIT, START, UP, StarHeader, frame, read_header
+from mpc.star_wire import ABORT, AGAIN, BYE, DOWN, JOIN, OUT, PING, QUIT, START, UP, StarHeader, frame, read_header
 from mpc.wire import HEADER_BYTES, label_code
 
 _ASK_SECONDS = 0.5  # how often it is asked who is gone, while nothing else happens
@@ -31,7 +32,7 @@ class StarLimits:
 
 @dataclass
 class StarCounts:
-    """What went over the links in rounds, headers included: by client, and what was discarded."""
+    """What went over the links in one attempt, headers included: by client, and what was discarded."""
 
     received: dict[int, int] = field(default_factory=dict)
     sent: dict[int, int] = field(default_factory=dict)
@@ -60,6 +61,11 @@ class StarServer:
         listener: told of each stage, how many answered and how many may.
         say: told of what the user should know.
         gone: asked now and then for clients whose processes are known to have ended.
+        about: what a client's doctor is told.
+
+    Attributes:
+        counts: what went over the links in the latest attempt.
+        reached: the stage that the latest attempt got to.
     """
 
     def __init__(
@@ -71,6 +77,7 @@ class StarServer:
         listener: Callable[[str, int, int], None],
         say: Callable[[str], None],
         gone: Callable[[], Iterable[int]] = tuple,
+        about: Mapping[str, Any] | None = None,
     ) -> None:
         self._network = network
         self._names = names
@@ -80,12 +87,16 @@ class StarServer:
         self._listener = listener
         self._say = say
         self._gone = gone
+        self._about = about or {}
+        self._doctors: dict[str, Answerer] = {}
         self._joined: set[int] = set()
         self._quit: set[int] = set()
+        self._out: set[int] = set()  # of the attempt that is going on
         self._left: dict[int, float] = {}
         self._stage: _Stage | None = None
         self._attempt: tuple[int, int, bytes] | None = None
         self.counts = StarCounts()
+        self.reached = ""
 
     def join(self) -> frozenset[int]:
         """Wait until all clients are there, or as many as come in time."""
@@ -104,6 +115,8 @@ class StarServer:
             BeaverlodgeError: what the program raised.
         """
         self._attempt = round_, attempt, session
+        self._out.clear()
+        self.counts, self.reached = StarCounts(), ""
         for i in self._joined:
             self._send(i, frame(START, session, round=round_, attempt=attempt))
         before = ""
@@ -130,7 +143,8 @@ class StarServer:
             self._send(i, frame(ABORT, error_code.encode()) if error_code else frame(BYE))
 
     def _gather(self, gather: Gather, round_: int, attempt: int, before: str) -> frozenset[int]:
-        expect = (set(gather.expect) & self._joined) - self._quit
+        expect = (set(gather.expect) & self._joined) - self._quit - self._out
+        self.reached = gather.label
         stage = self._stage = _Stage(gather, round_, attempt, before, expect)
         sent = self.counts.sent
         for i, body in gather.send.items():
@@ -155,14 +169,27 @@ class StarServer:
             self._drop(i)
         event = self._network.poll(min(max(0.0, seconds), _ASK_SECONDS))
         match event:
+            case Came(peer, head, body) if peer.endswith(DOCTOR):
+                self._answer_doctor(peer, head, body)
             case Came(peer, head, body):
                 self._frame(self._numbers[peer], head, body)
             case Connected(peer):
                 self._left.pop(self._numbers[peer], None)
-            case Disconnected(peer):
+            case Disconnected(peer) if peer in self._numbers:  # and not that of a doctor
                 self._left[self._numbers[peer]] = self._network.now()
             case Stranger():
                 self._say("somebody with a key that is not on the allow-list was turned away")
+
+    def _answer_doctor(self, peer: str, head: memoryview, body: memoryview) -> None:
+        """A client's doctor is told who is here; it takes no part, and is measured with only between attempts."""
+        if peer not in self._doctors:
+            self._doctors[peer] = Answerer(self._about)
+            self._say(f"{peer.removesuffix(DOCTOR)} looks at its link with `mpc doctor`, and is answered")
+        fields = read_probe(head, body)
+        doing = "waiting" if self._attempt is None else "running"
+        if doing == "waiting" or fields.get("is") == "about?":
+            for one in self._doctors[peer].answer(fields, self._network.now(), doing=doing):
+                self._network.send(peer, one)
 
     def _frame(self, i: int, head: memoryview, body: memoryview) -> None:
         try:
@@ -174,6 +201,8 @@ class StarServer:
             self._join(i, bytes(body))
         elif header.kind == QUIT:
             self._drop(i)
+        elif header.kind == OUT:
+            self._leave(i, header)
         elif header.kind == UP:
             self._up(i, header, body)
         elif header.kind == PING:
@@ -222,6 +251,13 @@ class StarServer:
                 self._again(i, frame(DOWN, body, round=stage.round, attempt=stage.attempt, label=stage.before))
         elif header.round == 0 and not stage.before and i in stage.waiting and self._attempt is not None:
             self._again(i, frame(START, self._attempt[2], round=stage.round, attempt=stage.attempt))
+
+    def _leave(self, i: int, header: StarHeader) -> None:
+        """For this client there are too few in this attempt; the next one starts with it again."""
+        if self._attempt is not None and (header.round, header.attempt) == self._attempt[:2]:
+            self._out.add(i)
+            if self._stage is not None:
+                self._stage.waiting.discard(i)
 
     def _again(self, i: int, one: Any) -> None:
         self.counts.resent += 1

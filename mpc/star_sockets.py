@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import struct
 import time
 from collections.abc import Callable, Mapping
 
 import zmq
 
-from mpc.errors import PeerLostError, UsageError
+from mpc.errors import UsageError
 from mpc.session import Frame
 from mpc.star_client import StarClient
 from mpc.transport import Identity, frame_parts
@@ -20,6 +21,8 @@ _HEARTBEAT_MS = 2000
 _HEARTBEAT_TIMEOUT_MS = 10_000
 _SPARE_SOCKETS = 16
 _LARGEST_PART = (1 << 18) + 1024
+_MONITOR_EVENT = struct.Struct("=HI")
+_WATCHED = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_HANDSHAKE_FAILED_AUTH
 
 
 class Hosted:
@@ -34,6 +37,19 @@ class Hosted:
         self.socket = socket
         self.heard = self.pinged = time.monotonic()
         self.seconds = 0.0
+        self.monitor: zmq.Socket[bytes] | None = None
+
+    def look(self) -> None:
+        """Whether the server let the client in, or turned its key away; while it may be the one or the other."""
+        while self.monitor is not None:
+            try:
+                event, _ = _MONITOR_EVENT.unpack(self.monitor.recv_multipart(zmq.NOBLOCK)[0])
+            except zmq.Again:
+                return
+            if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+                self.client.refused()
+            else:
+                self.client.met = True
 
 
 class ClientHost:
@@ -44,6 +60,8 @@ class ClientHost:
         clients: name -> the client and its keys.
         silence: seconds without a word from the server after which a client gives up.
         listener: told how many are over, now and then.
+        meet_within: seconds in which the server is to be met; a client that it turns away sees that at once. Takes
+            more descriptors.
     """
 
     def __init__(
@@ -53,7 +71,11 @@ class ClientHost:
         clients: Mapping[str, tuple[StarClient, Identity]],
         silence: float,
         listener: Callable[[int, int], None],
+        *,
+        meet_within: float | None = None,
     ) -> None:
+        self._meet_within = meet_within
+        self._began = time.monotonic()
         self._silence = silence
         self._listener = listener
         self._context = zmq.Context()
@@ -63,8 +85,11 @@ class ClientHost:
         self.hosted: dict[str, Hosted] = {}
         try:
             for name, (client, identity) in clients.items():
-                socket = self._socket(endpoint, server_key, identity)
-                self.hosted[name] = self._by_socket[socket] = Hosted(client, socket)
+                socket = self._socket(server_key, identity)
+                one = self.hosted[name] = self._by_socket[socket] = Hosted(client, socket)
+                if meet_within is not None:
+                    one.monitor = socket.get_monitor_socket(_WATCHED)
+                socket.connect(endpoint)
                 self._poller.register(socket, zmq.POLLIN)
         except zmq.ZMQError as error:
             self.close(0)
@@ -93,7 +118,7 @@ class ClientHost:
         """Close all connections."""
         for one in self._by_socket.values():
             one.client.close()
-            one.socket.close(round(linger_seconds * 1000))
+            self._hang_up(one, round(linger_seconds * 1000))
         self._by_socket.clear()
         self._context.term()
 
@@ -112,7 +137,10 @@ class ClientHost:
 
     def _look_at_clocks(self, now: float) -> None:
         for one in self._by_socket.values():
-            if now - one.heard > self._silence:
+            one.look()
+            if self._meet_within is not None and not one.client.met and now - self._began > self._meet_within:
+                one.client.lost(self._meet_within)
+            elif now - one.heard > self._silence:
                 one.client.lost(self._silence)
             elif now - one.pinged > PING_SECONDS:
                 one.pinged = now
@@ -122,15 +150,20 @@ class ClientHost:
         self._poller.unregister(one.socket)
         del self._by_socket[one.socket]
         # What a client that fails still has to say is one small frame; one that vanishes says nothing.
-        nobody_hears = one.client.vanished or isinstance(one.client.failure, PeerLostError)
-        one.socket.close(0 if nobody_hears else _LAST_WORDS_MS)
+        self._hang_up(one, 0 if one.client.unheard else _LAST_WORDS_MS)
+
+    def _hang_up(self, one: Hosted, linger_ms: int) -> None:
+        if one.monitor is not None:
+            one.socket.disable_monitor()
+            one.monitor = None
+        one.socket.close(linger_ms)
 
     def _send(self, one: Hosted, frames: list[Frame]) -> None:
         for each in frames:
             parts = frame_parts(each)
             one.socket.send_multipart(parts, zmq.NOBLOCK, copy=len(parts) == 1)
 
-    def _socket(self, endpoint: str, server_key: bytes, identity: Identity) -> zmq.Socket[bytes]:
+    def _socket(self, server_key: bytes, identity: Identity) -> zmq.Socket[bytes]:
         socket = self._context.socket(zmq.DEALER)
         socket.curve_publickey = identity.public
         socket.curve_secretkey = identity.secret
@@ -142,5 +175,4 @@ class ClientHost:
         socket.reconnect_ivl = 100
         socket.reconnect_ivl_max = 2000
         socket.ipv6 = True
-        socket.connect(endpoint)
         return socket

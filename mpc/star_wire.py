@@ -30,7 +30,8 @@ AGAIN = 6  # server: your message did not come
 QUIT = 7  # client: I leave; the payload is an error's code
 BYE = 8  # server: all rounds are done
 ABORT = 9  # server: there will be no result; the payload is an error's code
-KINDS = range(JOIN, ABORT + 1)
+OUT = 10  # client: I take no further part in this attempt, but in later ones; the payload is an error's code
+KINDS = range(JOIN, OUT + 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -91,20 +92,19 @@ def party(
     The scenario, or a signed roster that it names, must give every party's public_key, and the scenario an address
     for one side of each pair. Before the first run of a scenario, what it asks for is shown and has to be approved.
     """
-    from parties.run_party import run_one
-    from parties.sum_scenario import load_any, only_training
+    from parties.sum_scenario import SumScenario, load_any
 
     ask = _typed_yes if sys.stdin.isatty() else None
-    record, folder = run_one(
-        only_training(load_any(scenario), "party"),
-        name,
-        out,
-        keys,
-        approve=approve,
-        policy=policy,
-        ask=ask,
-        log_format=log_format,
-    )
+    loaded = load_any(scenario)
+    if isinstance(loaded, SumScenario):
+        from parties.sum_party import run_sum_party
+
+        part = partial(run_sum_party, loaded)
+    else:
+        from parties.run_party import run_one
+
+        part = partial(run_one, loaded)
+    record, folder = part(name, out, keys, approve=approve, policy=policy, ask=ask, log_format=log_format)
     from parties.summary import print_summary
 
     print_summary(record, folder)
@@ -124,18 +124,28 @@ def doctor(scenario: Path, name: str | None, keys: Path, policy: Path | None, se
     Looks at the keys, the data, this machine's limits, and the links: every party's doctor at the same time, or its
     `mpc party`, which goes on waiting. No data are sent. Ends with 0, or with the exit code of the first problem.
     """
-    from parties.doctor import examine, examine_file
     from parties.findings import Finding
-    from parties.sum_scenario import load_any, only_training
+    from parties.sum_scenario import SumScenario, load_any
 
     def tell(finding: Finding) -> None:
         for line in finding.lines:
             click.echo(line)
 
-    loaded = only_training(load_any(scenario), "doctor")
+    def say(text: str) -> None:
+        click.echo(text, err=True)
+
+    loaded = load_any(scenario)
+    if isinstance(loaded, SumScenario):
+        from parties.sum_doctor import examine_sum, examine_sum_file
+
+        if name is None:
+            return examine_sum_file(loaded, tell)
+        return examine_sum(loaded, name, keys, policy, seconds, tell, say)
+    from parties.doctor import examine, examine_file
+
     if name is None:
         return examine_file(loaded, tell)
-    return examine(loaded, name, keys, policy, seconds, tell, lambda text: click.echo(text, err=True))
+    return examine(loaded, name, keys, policy, seconds, tell, say)
 
 
 @cli.command()

@@ -13,16 +13,33 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from mpc.errors import UsageError
 from parties.private_files import locked, read_private, replace_file
-from parties.scenario import Scenario, differences
+from parties.scenario import differences
 
 FILE: Final = "approved.json"
 FEWEST_DIGITS: Final = 16
 SCHEMA: Final = 1
 _DIGEST = re.compile(rf"[0-9a-f]{{{FEWEST_DIGITS},64}}")
+
+
+class Asking(Protocol):
+    """A scenario, as far as it is approved: what all agree on, and what is one party's own affair."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def digest(self) -> str: ...
+
+    def agreed(self) -> dict[str, Any]: ...
+
+    def own_affair(self, me: str) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True)
@@ -37,7 +54,7 @@ class Approval:
     agreed: dict[str, Any]
 
 
-def consent_digest(scenario: Scenario, me: str, approved: Sequence[Approval] = ()) -> str:
+def consent_digest(scenario: Asking, me: str, approved: Sequence[Approval] = ()) -> str:
     """What is to be approved: the scenario's digest, the same at every party.
 
     Where that was approved once, but with other data of this party, the digest is one that covers them too: else
@@ -50,7 +67,7 @@ def consent_digest(scenario: Scenario, me: str, approved: Sequence[Approval] = (
 
 
 def obtain(
-    scenario: Scenario,
+    scenario: Asking,
     me: str,
     folder: Path,
     given: str | None,
@@ -86,7 +103,7 @@ def obtain(
     remember(scenario, me, folder)
 
 
-def remember(scenario: Scenario, me: str, folder: Path) -> None:
+def remember(scenario: Asking, me: str, folder: Path) -> None:
     """Note that `me` approves the scenario as it is now.
 
     Raises:
@@ -127,7 +144,7 @@ def _approval(fields: Any) -> Approval:
     return one
 
 
-def _check_given(given: str, digest: str, scenario: Scenario) -> None:
+def _check_given(given: str, digest: str, scenario: Asking) -> None:
     if not _DIGEST.fullmatch(given.lower()):
         raise UsageError(
             f"--approve needs at least the first {FEWEST_DIGITS} digits of a digest", f"here it is {digest}"
@@ -139,7 +156,7 @@ def _check_given(given: str, digest: str, scenario: Scenario) -> None:
         )
 
 
-def _changes(scenario: Scenario, earlier: Approval | None, own: str) -> list[str]:
+def _changes(scenario: Asking, earlier: Approval | None, own: str) -> list[str]:
     if earlier is None:
         return []
     lines = differences(scenario.agreed(), earlier.agreed)
@@ -148,7 +165,6 @@ def _changes(scenario: Scenario, earlier: Approval | None, own: str) -> list[str
     return lines
 
 
-def _own(scenario: Scenario, me: str) -> str:
+def _own(scenario: Asking, me: str) -> str:
     """A digest of what a party's own entry says that the parties need not agree on."""
-    entry = scenario.parties[me].model_dump(mode="json", include={"data", "encoding", "decimal", "thousands"})
-    return hashlib.sha256(json.dumps(entry, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(scenario.own_affair(me), sort_keys=True).encode()).hexdigest()

@@ -36,7 +36,7 @@ def consent_blocks(
     """
     return [
         Line(f"{scenario.name}: what {me} is asked to take part in. Nothing has been sent.", "bold"),
-        *_changed(changes),
+        *changed_grid(changes),
         _parties_grid(scenario, publics),
         *_asked(scenario, me, table),
         Grid("What is computed", ("setting", "value"), tuple(_settings(scenario)), frozenset({0, 1})),
@@ -54,7 +54,8 @@ def consent_blocks(
     ]
 
 
-def _changed(changes: Sequence[str]) -> list[Block]:
+def changed_grid(changes: Sequence[str]) -> list[Block]:
+    """Where a scenario differs from one that was approved earlier."""
     if not changes:
         return []
     title = "Changed since it was approved (here: now; there: as approved)"
@@ -82,12 +83,13 @@ def _asked(scenario: Scenario, me: str, table: OwnTable | None) -> list[Block]:
 def _settings(scenario: Scenario) -> list[tuple[str, str]]:
     task: dict[str, Any] = scenario.agreed()["task"]
     rest = {key: value for key, value in task.items() if value is not None and value != {}}
-    return [("seed", str(scenario.seed)), *((key, _shown(value)) for key, value in rest.items())]
+    return [("seed", str(scenario.seed)), *((key, shown(value)) for key, value in rest.items())]
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A setting's value as it is shown."""
     if isinstance(value, list):
-        return ", ".join(map(_shown, value))
+        return ", ".join(map(shown, value))
     return value if isinstance(value, str) else json.dumps(value)
 
 

@@ -15,6 +15,7 @@ from parties.doctor_links import Meeting, meet
 from parties.doctor_peers import LOOK_SECONDS, Side, of_peers
 from parties.findings import Finding, Tell, first_code, of_error, ok, problem
 from parties.job import OwnTable
+from parties.roster import Keyed
 from parties.scenario import Scenario
 from parties.separate import check_name, dials, endpoint, listening, own_keys
 from parties.take_part import public_facts
@@ -26,7 +27,7 @@ _LINGER: Final = 0.5
 
 def examine_file(scenario: Scenario, tell: Tell) -> int:
     """What can be known of the file alone; the exit code."""
-    told = _Told(tell)
+    told = Told(tell)
     told.all(checks.check_file(scenario))
     told.all(checks.check_keys(scenario))
     told.all(checks.check_names(scenario))
@@ -49,9 +50,9 @@ def examine(
     """
     check_name(scenario, me)
     end = time.monotonic() + seconds
-    told = _Told(tell)
+    told = Told(tell)
     told.all(checks.check_file(scenario))
-    own = _keys(scenario, me, keys, told)
+    own = keys_of(scenario, me, keys, told)
     told.all(checks.check_names(scenario, me))
     told.all(checks.check_machine(scenario))
     table, found = checks.check_data(scenario, me)
@@ -68,7 +69,7 @@ def examine(
     return told.code
 
 
-class _Told:
+class Told:
     """Hands findings on, and keeps them for the exit code."""
 
     def __init__(self, tell: Tell) -> None:
@@ -93,7 +94,8 @@ class _Told:
         return {finding.party for finding in self._findings if finding.level == "problem"}
 
 
-def _keys(scenario: Scenario, me: str, keys: Path, told: _Told) -> tuple[Identity, dict[str, bytes]] | None:
+def keys_of(scenario: Keyed, me: str, keys: Path, told: Told) -> tuple[Identity, dict[str, bytes]] | None:
+    """This party's own keys and the others' public ones; what is wrong with them is told."""
     try:
         own = own_keys(scenario, me, keys)
     except BeaverlodgeError as error:
@@ -103,7 +105,7 @@ def _keys(scenario: Scenario, me: str, keys: Path, told: _Told) -> tuple[Identit
     return own
 
 
-def _estimates(scenario: Scenario, me: str, table: OwnTable | None, told: _Told) -> Known | None:
+def _estimates(scenario: Scenario, me: str, table: OwnTable | None, told: Told) -> Known | None:
     told.one(check_disk(RECORDS))
     owner = scenario.parties[me].role == "owner"
     if owner and table is None:
@@ -122,12 +124,12 @@ def _links(
     identity: Identity,
     peers: dict[str, bytes],
     seconds: float,
-    told: _Told,
+    told: Told,
     say: Callable[[str], None],
 ) -> Meeting | None:
     dialled = _dialled(scenario, me, peers, told)
     address = scenario.parties[me].address
-    transport = _transport(identity, peers, address, me, told)
+    transport = open_transport(identity, peers, address, me, told)
     coming = [] if transport.endpoint is None else [name for name in peers if _comes(scenario, me, name)]
     looked_at = [name for name in peers if name in dialled or name in coming]
     if not looked_at:
@@ -145,7 +147,7 @@ def _links(
     return meeting
 
 
-def _dialled(scenario: Scenario, me: str, peers: Iterable[str], told: _Told) -> dict[str, str]:
+def _dialled(scenario: Scenario, me: str, peers: Iterable[str], told: Told) -> dict[str, str]:
     """Where to dial whom, of those that have an address that leads somewhere."""
     known_bad, found = told.unknown_names, {}
     for peer in peers:
@@ -164,7 +166,7 @@ def _comes(scenario: Scenario, me: str, peer: str) -> bool:
         return False
 
 
-def _transport(identity: Identity, peers: dict[str, bytes], address: str | None, me: str, told: _Told) -> Transport:
+def open_transport(identity: Identity, peers: dict[str, bytes], address: str | None, me: str, told: Told) -> Transport:
     """A doctor's transport; it listens at this party's address if that is to be had."""
     if address is not None:
         try:

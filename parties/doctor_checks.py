@@ -18,10 +18,13 @@ from typing import Any, Final
 
 from mpc.errors import BeaverlodgeError, DataError, PeerLostError, UsageError
 from parties.blocks import count_text, plural
+from parties.consent import Asking
 from parties.findings import Finding, of_error, ok, problem, warning
 from parties.job import OwnTable
 from parties.kinds import job_of
+from parties.roster import Keyed
 from parties.scenario import Scenario, SqlSource, split_address
+from parties.sum_scenario import SumScenario
 from parties.version import VERSION
 
 LIBRARIES: Final = ("numpy", "pyzmq", "cryptography", "duckdb", "pydantic")
@@ -46,11 +49,11 @@ def check_file(scenario: Scenario) -> Iterator[Finding]:
         yield warning("[network] is for `mpc run` only", "nothing needs to be done; real links are what they are")
 
 
-def check_keys(scenario: Scenario) -> Iterator[Finding]:
+def check_keys(scenario: Keyed) -> Iterator[Finding]:
     """Whether every party's public key can be had, from the scenario or from its roster."""
     from parties.roster import public_texts
 
-    if scenario.roster is None and any(party.public_key is None for party in scenario.parties.values()):
+    if scenario.roster is None and None in scenario.stated_keys.values():
         return  # said by `check_file`
     try:
         texts = public_texts(scenario)
@@ -61,7 +64,7 @@ def check_keys(scenario: Scenario) -> Iterator[Finding]:
     yield ok(f"public keys of all {len(texts)} parties: in {where}")
 
 
-def check_names(scenario: Scenario, me: str | None = None) -> Iterator[Finding]:
+def check_names(scenario: Scenario | SumScenario, me: str | None = None) -> Iterator[Finding]:
     """Whether the parties' host names lead somewhere, seen from here. A name server may be slow: all at once."""
     asked: queue.SimpleQueue[tuple[str, list[str] | str]] = queue.SimpleQueue()
     names = {
@@ -96,7 +99,6 @@ def check_own(
     scenario: Scenario, me: str, keys: Path, policy: Path | None, table: OwnTable | None
 ) -> Iterator[Finding]:
     """What this party itself settled: its policy, its approval, what it released before."""
-    from parties.consent import obtain
     from parties.policy import load_policy
     from parties.releases import Releases, release_of
     from parties.roster import public_texts
@@ -109,14 +111,7 @@ def check_own(
             yield ok(f"{rules.path} lets this scenario through")
     except BeaverlodgeError as error:
         yield of_error(error)
-    try:
-        obtain(scenario, me, keys, None, lambda _: None, None)
-        yield ok(f"{me} has approved this scenario")
-    except UsageError as error:
-        if "has not approved" in error.message:
-            yield warning(error.message, f"`mpc party` shows it and asks, at its first start; {error.hint}")
-        else:
-            yield of_error(error)
+    yield check_approval(scenario, me, keys)
     if table is not None:
         try:
             repeats = Releases(keys).warnings(release_of(scenario, table, table.columns))
@@ -141,16 +136,42 @@ def check_data(scenario: Scenario, me: str) -> tuple[OwnTable | None, list[Findi
         found.append(warning(note.text, hint) if note.level == "warning" else ok(note.text))
     source = scenario.data_source(me)
     path = scenario.directory / (source.database if isinstance(source, SqlSource) else source)
+    return table, [*found, *check_readers(path)]
+
+
+def check_readers(path: Path) -> Iterator[Finding]:
+    """Whether others on this machine get at the data."""
     if _all_may_read(path):
-        found.append(warning(f"every user of this machine can read {path}", f"chmod o-r {path}"))
-    return table, found
+        yield warning(f"every user of this machine can read {path}", f"chmod o-r {path}")
+
+
+def check_approval(scenario: Asking, me: str, keys: Path) -> Finding:
+    """Whether the scenario was approved as it is."""
+    from parties.consent import obtain
+
+    try:
+        obtain(scenario, me, keys, None, lambda _: None, None)
+    except UsageError as error:
+        if "has not approved" in error.message:
+            return warning(error.message, f"`mpc party` shows it and asks, at its first start; {error.hint}")
+        return of_error(error)
+    return ok(f"{me} has approved this scenario")
 
 
 def check_machine(scenario: Scenario) -> Iterator[Finding]:
     """Versions, and the limits that the system sets to this user."""
+    yield check_versions()
+    yield from check_descriptors(64 + 8 * len(scenario.parties))
+
+
+def check_versions() -> Finding:
+    """This version, Python's and the libraries'."""
     libraries = ", ".join(f"{name} {number}" for name, number in versions().items())
-    yield ok(f"beaverlodge {VERSION}; Python {platform.python_version()}; {libraries}")
-    needed = 64 + 8 * len(scenario.parties)
+    return ok(f"beaverlodge {VERSION}; Python {platform.python_version()}; {libraries}")
+
+
+def check_descriptors(needed: int) -> Iterator[Finding]:
+    """Whether so many files may be open."""
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     text = f"descriptors: {'no limit' if limit == resource.RLIM_INFINITY else count_text(limit)}"
     if limit != resource.RLIM_INFINITY and limit < needed:
@@ -198,7 +219,9 @@ def _check_pairs(scenario: Scenario) -> Iterator[Finding]:
         yield warning(f"the address of {', '.join(here)} is for one machine, the others' are not", hint)
 
 
-def _dialled(scenario: Scenario, me: str, peer: str) -> bool:
+def _dialled(scenario: Scenario | SumScenario, me: str, peer: str) -> bool:
+    if isinstance(scenario, SumScenario):
+        return me != scenario.server  # which alone has an address
     from parties.separate import dials
 
     return dials(scenario, me, peer)  # the peer has an address, so one of both can

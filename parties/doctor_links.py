@@ -68,7 +68,11 @@ _Script = Generator[_Wait, dict[str, Any], None]
 
 
 def meet(
-    transport: Transport, dialled: Mapping[str, str], peers: Mapping[str, Mapping[str, Any]], seconds: float
+    transport: Transport,
+    dialled: Mapping[str, str],
+    peers: Mapping[str, Mapping[str, Any]],
+    seconds: float,
+    pairs: float | None = None,
 ) -> Meeting:
     """Look at all links, for so many seconds at most; ends as soon as every peer was met and measured.
 
@@ -76,10 +80,11 @@ def meet(
         transport: a doctor's, that listens if this party has an address.
         dialled: where to dial whom.
         peers: all of them, each with what it is told of this side.
+        pairs: how many pairs there are to be measured, if it is not everybody with everybody.
     """
     # Every pair has its turn within half of the time, if all come at once.
-    pairs = len(peers) * (len(peers) + 1) / 2
-    budget = min(0.5, seconds / (8 * pairs))
+    turns = pairs or len(peers) * (len(peers) + 1) / 2
+    budget = min(0.5, seconds / (8 * turns))
     looks = {peer: _Look(transport, peer, peer in dialled, about, budget) for peer, about in peers.items()}
     room = _Room(transport, looks)
     for peer, endpoint in dialled.items():

@@ -1,4 +1,4 @@
-"""A party's process under the launcher: `python -m parties.member --as NAME SCENARIO`."""
+"""A party's process under the launcher: `python -m parties.member --as NAME SCENARIO`; of a training or of a sum."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mpc.errors import BeaverlodgeError, InternalError
-from parties.supervisor import Lifeline, Reporter, die_with_parent
+from mpc.errors import InternalError
+from parties.supervisor import Lifeline, Reporter, die_with_parent, first_hand
 
 
 def main() -> int:
@@ -18,16 +18,24 @@ def main() -> int:
     reporter = Reporter.to_launcher()
     lifeline = Lifeline()
     order = lifeline.order()
-    from parties.logs import open_log  # after the order was read: imports take longer than the launcher's line
-    from parties.scenario import load_scenario
-    from parties.take_part import first_hand, take_part
+    from parties.bugs import as_error  # after the order was read: imports take longer than the launcher's line
+    from parties.logs import open_log
+    from parties.sum_scenario import SumScenario, load_any
 
     log = open_log(Path(order["out"]), order["name"])
     try:
-        scenario = load_scenario(Path(order["scenario"]))
-        place = _place(order, scenario.parties, lifeline, reporter)
-        result = take_part(scenario, order["name"], place, reporter, log)
-    except BeaverlodgeError as error:
+        scenario = load_any(Path(order["scenario"]))
+        if isinstance(scenario, SumScenario):
+            from parties.sum_member import part_in_sum
+
+            result = part_in_sum(scenario, order, lifeline, reporter, log)
+        else:
+            from parties.take_part import take_part
+
+            place = _place(order, scenario.parties, lifeline, reporter)
+            result = take_part(scenario, order["name"], place, reporter, log)
+    except Exception as problem:
+        error = as_error(problem)
         reporter.failed(error, first_hand=first_hand(error))
         return error.exit_code
     reporter.done(result)

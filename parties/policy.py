@@ -19,6 +19,7 @@ from parties.private_files import read_own
 from parties.scenario import Scenario
 from parties.scenario_errors import Problem, quoted, read_table, refuse, shown
 from parties.scenario_models import A_COUNT, Count, Names
+from parties.sum_scenario import SumScenario
 
 SCHEMA: Final = 1
 FILE: Final = "policy.toml"
@@ -43,7 +44,9 @@ class Policy:
     path: Path
     rules: Rules
 
-    def check(self, scenario: Scenario, me: str, publics: Mapping[str, str], rows: Callable[[], int | None]) -> None:
+    def check(
+        self, scenario: Scenario | SumScenario, me: str, publics: Mapping[str, str], rows: Callable[[], int | None]
+    ) -> None:
         """That the scenario asks `me` for nothing that the policy refuses.
 
         Args:
@@ -64,19 +67,25 @@ class Policy:
                 hint = "if you want to take part, change that rule; else tell the others which one it is"
                 raise UsageError(f"{self.path} refuses this run: {message}", hint, party=me)
 
-    def _kind(self, scenario: Scenario) -> str:
+    def _kind(self, scenario: Scenario | SumScenario) -> str:
         kinds, kind = self.rules.kinds, scenario.task.kind
         return "" if kinds is None or kind in kinds else f"{_listed('kinds', kinds)}, but the task is '{kind}'"
 
-    def _reveals(self, scenario: Scenario) -> str:
+    def _reveals(self, scenario: Scenario | SumScenario) -> str:
         allowed = self.rules.reveals
         if allowed is None:
             return ""
-        refused = [names[0] for names in job_of(scenario).revealed(scenario) if not set(names) & set(allowed)]
+        asked = scenario.revealed if isinstance(scenario, SumScenario) else job_of(scenario).revealed(scenario)
+        refused = [names[0] for names in asked if not set(names) & set(allowed)]
         return f"{_listed('reveals', allowed)}, but it reveals {quoted(refused)}" if refused else ""
 
-    def _owners(self, scenario: Scenario) -> str:
-        least, there = self.rules.minimum_owners, len(scenario.owners)
+    def _owners(self, scenario: Scenario | SumScenario) -> str:
+        least = self.rules.minimum_owners
+        if isinstance(scenario, SumScenario):  # a sum may be opened for fewer clients than there are
+            cohort = scenario.min_cohort
+            enough = least is None or cohort >= least
+            return "" if enough else f"minimum_owners = {least}, but a sum may be of {cohort} (min_cohort)"
+        there = len(scenario.owners)
         return "" if least is None or there >= least else f"minimum_owners = {least}, but there are {there}"
 
     def _peers(self, me: str, publics: Mapping[str, str]) -> str:

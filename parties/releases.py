@@ -53,7 +53,7 @@ def release_of(
     """A run's entry before it starts."""
     names = tuple(sorted(columns))
     return Release(
-        time=_now(),
+        time=now(),
         scenario=scenario.name,
         digest=scenario.digest,
         session=session,
@@ -80,28 +80,28 @@ class Releases:
         # A line that a crash cut off stays by itself; and better an error now than once the peers wait.
         append_private(self.path, b"\n" if content and not content.endswith(b"\n") else b"")
 
-    def warnings(self, now: Release) -> list[str]:
+    def warnings(self, run: Release) -> list[str]:
         """What the owner should know before this run, of earlier ones that it repeats or nearly repeats."""
         past = [
             one
             for one in self._past
-            if one.party == now.party and set(one.owners) == set(now.owners) and one.columns == now.columns
+            if one.party == run.party and set(one.owners) == set(run.owners) and one.columns == run.columns
         ]
         found = []
         if self._unreadable:
             lines = ", ".join(map(str, self._unreadable[:5]))
             found.append(f"{self.path}: these lines cannot be read, and are not compared with: {lines}")
-        same = [one for one in past if one.data == now.data]
+        same = [one for one in past if one.data == run.data]
         if same:
             found.append(
                 f"repeat: results of these very rows, with the same owners and features, were released {_times(same)}; "
                 "each further run can say more about them"
             )
-        near = [one for one in past if one.data != now.data and abs(one.rows - now.rows) < NEAR]
+        near = [one for one in past if one.data != run.data and abs(one.rows - run.rows) < NEAR]
         if near:
             found.append(
                 f"near-repeat: results of rows that differ from these, but by fewer than {NEAR} in number "
-                f"({near[-1].rows} then, {now.rows} now), were released {_times(near)}; two runs that differ a little "
+                f"({near[-1].rows} then, {run.rows} now), were released {_times(near)}; two runs that differ a little "
                 "reveal their difference"
             )
         return found
@@ -127,7 +127,7 @@ class Releases:
             status = "done"
         finally:
             try:
-                self._append(replace(run, time=_now(), revealed=_names(revealed), status=status))
+                self._append(replace(run, time=now(), revealed=_names(revealed), status=status))
             except UsageError as error:  # the first entry stays: it says no less
                 say(error.message)
 
@@ -179,5 +179,6 @@ def _names(revealed: Sequence[Revealed]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(item.what for item in revealed))
 
 
-def _now() -> str:
+def now() -> str:
+    """The time as an entry has it."""
     return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")

@@ -13,7 +13,7 @@ import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Protocol
 
 from cryptography.exceptions import InvalidSignature
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -21,8 +21,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from mpc.errors import DisagreementError, UsageError
 from parties import keys
 from parties.private_files import replace_file
-from parties.scenario import Scenario
 from parties.scenario_errors import Problem, read_table, refuse, shown, unknown_setting
+from parties.scenario_models import RosterSpec
 
 SCHEMA: Final = 1
 _PURPOSE: Final = b"beaverlodge roster 1\n"
@@ -37,6 +37,19 @@ def _a_key(text: str) -> str:
 
 
 PublicKey = Annotated[str, AfterValidator(_a_key)]
+
+
+class Keyed(Protocol):
+    """What a scenario says of its parties' keys."""
+
+    @property
+    def roster(self) -> RosterSpec | None: ...
+
+    @property
+    def directory(self) -> Path: ...
+
+    @property
+    def stated_keys(self) -> Mapping[str, str | None]: ...
 
 
 class _Table(BaseModel):
@@ -89,7 +102,7 @@ def sign_roster(path: Path, admin: str, folder: Path) -> tuple[Path, str, Roster
     return where, pair.text, roster
 
 
-def public_texts(scenario: Scenario, now: dt.datetime | None = None) -> dict[str, str]:
+def public_texts(scenario: Keyed, now: dt.datetime | None = None) -> dict[str, str]:
     """The public text of every party: the scenario's, else the signed roster's.
 
     Raises:
@@ -97,7 +110,7 @@ def public_texts(scenario: Scenario, now: dt.datetime | None = None) -> dict[str
         DisagreementError: the roster's signature is not the administrator's, or a key is revoked or expired.
     """
     roster = load_roster(scenario, now) if scenario.roster is not None else None
-    texts = {name: _public_text(scenario, name, roster) for name in scenario.parties}
+    texts = {name: _public_text(stated, name, roster) for name, stated in scenario.stated_keys.items()}
     holders: dict[bytes, str] = {}
     for name, text in texts.items():
         # The key of the link says who sends: two parties may not share it, even where the texts differ.
@@ -110,7 +123,7 @@ def public_texts(scenario: Scenario, now: dt.datetime | None = None) -> dict[str
     return texts
 
 
-def load_roster(scenario: Scenario, now: dt.datetime | None = None) -> Roster:
+def load_roster(scenario: Keyed, now: dt.datetime | None = None) -> Roster:
     """The roster that a scenario names; nothing of it is used before its signature was checked.
 
     Raises:
@@ -188,8 +201,7 @@ def _check_signature(path: Path, content: bytes, signed_by: str) -> None:
         ) from None
 
 
-def _public_text(scenario: Scenario, name: str, roster: Roster | None) -> str:
-    text = scenario.parties[name].public_key
+def _public_text(text: str | None, name: str, roster: Roster | None) -> str:
     entry = roster.parties.get(name) if roster is not None else None
     if text is None and entry is None:
         if roster is None:

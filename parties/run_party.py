@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from logging import Logger
 from pathlib import Path
 from typing import Any, Final
 
 from mpc.errors import BeaverlodgeError, DataError
 from parties.blocks import print_blocks
-from parties.consent import obtain
+from parties.consent import Asking, obtain
 from parties.consent_text import consent_blocks
 from parties.job import OwnTable
 from parties.kinds import job_of
@@ -52,17 +53,31 @@ def run_one(
     """
     where = place(scenario, me, keys)
     own = _admitted(scenario, me, keys, approve, policy, ask)
+
+    def part(folder: Path, reporter: Reporter, log: Logger) -> dict[str, Any]:
+        if scenario.network is not None:
+            log.info(_REAL_LINKS)
+            reporter.log("info", _REAL_LINKS)
+        result = take_part(scenario, me, where, reporter, log, own)
+        return merge_results({me: result}, scenario_name=scenario.name, scenario_digest=scenario.digest)
+
+    return recorded(scenario, me, out, log_format, part)
+
+
+def recorded(
+    scenario: Asking, me: str, out: Path | None, log_format: LogFormat, part: Callable[[Path, Reporter, Logger], Any]
+) -> tuple[dict[str, Any], Path]:
+    """Do a party's part, given its folder; writes the record that it returns, or why there is none.
+
+    Raises:
+        BeaverlodgeError: what went wrong.
+    """
     folder = out or default_out(f"{scenario.name}-{me}")
     start_record(folder, scenario.name, scenario.digest)
     try:
         with Progress([me]) as progress:
-            reporter = Reporter(lambda event: progress(me, event))
             log = open_log(folder, me, log_format)
-            if scenario.network is not None:
-                log.info(_REAL_LINKS)
-                reporter.log("info", _REAL_LINKS)
-            result = take_part(scenario, me, where, reporter, log, own)
-        record = merge_results({me: result}, scenario_name=scenario.name, scenario_digest=scenario.digest)
+            record = part(folder, Reporter(lambda event: progress(me, event)), log)
     except BeaverlodgeError as error:
         record = failed_record(error, scenario_name=scenario.name, scenario_digest=scenario.digest)
         write_record(folder, record)

@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mpc.errors import BeaverlodgeError, PeerLostError, TooFewError
 from parties.bugs import as_error
 from parties.launcher import launch
 from parties.progress import Progress
 from parties.record import default_out, failed_record, start_record, write_record
 from parties.sum_result import sum_record
 from parties.sum_scenario import SumScenario
-
-_MODULE = "parties.sum_member"
 
 
 def run_sum(scenario: SumScenario, out: Path | None) -> tuple[dict[str, Any], Path]:
@@ -25,7 +24,7 @@ def run_sum(scenario: SumScenario, out: Path | None) -> tuple[dict[str, Any], Pa
     """
     folder = out or default_out(scenario.name)
     start_record(folder, scenario.name, scenario.digest)
-    for old in folder.glob("*.rounds"):  # throw-away clients of an earlier run in this folder
+    for old in (*folder.glob("*.rounds"), *folder.glob("round_*.json")):  # of throw-away clients of an earlier run
         old.unlink()
     parties = orders(scenario)
     try:
@@ -35,18 +34,25 @@ def run_sum(scenario: SumScenario, out: Path | None) -> tuple[dict[str, Any], Pa
                 parties,
                 out=folder,
                 on_event=progress,
-                module=_MODULE,
                 patience=scenario.session.deadline,
                 essential=[scenario.server],
             )
         record = sum_record(scenario, results)
     except (Exception, KeyboardInterrupt) as problem:
-        error = as_error(problem)
+        error = _with_code(as_error(problem), scenario)
         record = failed_record(error, scenario_name=scenario.name, scenario_digest=scenario.digest)
         _write(folder, record)
         raise error from None
     _write(folder, record)
     return record, folder
+
+
+def _with_code(error: BeaverlodgeError, scenario: SumScenario) -> BeaverlodgeError:
+    """The loss of the server, of all, leaves too few: nothing was learnt, and the exit code says so (7)."""
+    if isinstance(error, PeerLostError) and error.party == scenario.server:
+        hint = "; ".join(part for part in ("there is no sum without it", error.hint) if part)
+        return TooFewError(error.message, hint, party=error.party)
+    return error
 
 
 def orders(scenario: SumScenario) -> dict[str, dict[str, Any]]:

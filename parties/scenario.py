@@ -169,6 +169,15 @@ class Scenario(BaseModel):
         return task_of(self.training, self.parties[owner])
 
     @property
+    def stated_keys(self) -> dict[str, str | None]:
+        """Every party's public_key, where the scenario itself states it."""
+        return {name: party.public_key for name, party in self.parties.items()}
+
+    def own_affair(self, me: str) -> dict[str, Any]:
+        """What a party's own entry says that the others need not agree on."""
+        return self.parties[me].model_dump(mode="json", include=_OWN_AFFAIR)
+
+    @property
     def directory(self) -> Path:
         """The folder that the file's relative paths start from."""
         return self.path.parent

@@ -40,7 +40,8 @@ def split_address(address: str) -> tuple[str, int]:
     return host, port
 
 
-def _an_address(text: str) -> str:
+def an_address(text: str) -> str:
+    """The text, if `split_address` takes it."""
     split_address(text)
     return text
 
@@ -99,7 +100,7 @@ class PartySpec(Table):
         default=None, description="a list of one or more column names"
     )
     rows: Count | None = Field(default=None, description=A_COUNT)
-    address: Annotated[str, AfterValidator(_an_address)] | None = Field(
+    address: Annotated[str, AfterValidator(an_address)] | None = Field(
         default=None, description='"host:port", such as "10.0.0.5:7101" or "[::1]:7101"'
     )
     public_key: Text | None = Field(default=None, description="the text that `mpc keygen` prints")

@@ -6,15 +6,18 @@ import ipaddress
 import socket
 from logging import Logger
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from mpc.errors import UsageError
 from mpc.transport import Identity
 from parties import keys
-from parties.roster import public_texts
+from parties.keys import KeyPair
+from parties.roster import Keyed, public_texts
 from parties.scenario import Scenario, split_address
 from parties.supervisor import Reporter
 from parties.take_part import Place, take_part
+
+_MOST_NAMED: Final = 20
 
 
 def run_party(scenario: Scenario, me: str, folder: Path, reporter: Reporter, log: Logger) -> dict[str, Any]:
@@ -36,39 +39,52 @@ def place(scenario: Scenario, me: str, folder: Path) -> Place:
     def find(_: str | None) -> dict[str, str]:
         return {peer: endpoint(scenario, peer) for peer in dialled}
 
-    local = all(_loopback(party.address) for party in scenario.parties.values() if party.address)
+    local = all(loopback(party.address) for party in scenario.parties.values() if party.address)
     return Place(identity, others, listening(address) if address else None, find, local)
 
 
-def check_name(scenario: Scenario, me: str) -> None:
+def check_name(scenario: Keyed, me: str) -> None:
     """That the scenario has such a party.
 
     Raises:
         UsageError: it has not.
     """
-    if me not in scenario.parties:
-        raise UsageError(f"the scenario has no party '{me}'", f"its parties are {', '.join(scenario.parties)}")
+    names = list(scenario.stated_keys)
+    if me not in names:
+        more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+        hint = f"its parties are {', '.join(names[:_MOST_NAMED])}{more}"
+        raise UsageError(f"the scenario has no party '{me}'", hint)
 
 
-def own_keys(scenario: Scenario, me: str, folder: Path) -> tuple[Identity, dict[str, bytes]]:
+def own_keys(scenario: Keyed, me: str, folder: Path) -> tuple[Identity, dict[str, bytes]]:
     """This party's keys from its key file, and the others' public ones.
 
     Raises:
         UsageError: the key file cannot be used, or is not that of the scenario's public_key; or a key is missing.
         DisagreementError: the roster is not the administrator's, or a key is revoked or expired.
     """
-    identity, text = keys.load(me, folder)
-    publics = {name: keys.curve_key(text) for name, text in public_texts(scenario).items()}
-    if publics[me] != identity.public:
+    pair, texts = own_pair(scenario, me, folder)
+    return pair.identity, {name: keys.curve_key(text) for name, text in texts.items() if name != me}
+
+
+def own_pair(scenario: Keyed, me: str, folder: Path) -> tuple[KeyPair, dict[str, str]]:
+    """All of this party's keys from its key file, and everybody's public text.
+
+    Raises:
+        UsageError, DisagreementError: as `own_keys`.
+    """
+    pair = keys.load_pair(me, folder)
+    texts = public_texts(scenario)
+    if texts[me] != pair.text:
         where, all_copies = ("the roster", "and have it signed again")
-        if scenario.roster is None or scenario.parties[me].public_key is not None:
+        if scenario.roster is None or scenario.stated_keys[me] is not None:
             where, all_copies = ("the scenario", "in every party's copy")
         raise UsageError(
             f"the key file of {me} does not match its public_key in {where}",
-            f'write public_key = "{text}" there, {all_copies}',
+            f'write public_key = "{pair.text}" there, {all_copies}',
             party=me,
         )
-    return identity, {name: key for name, key in publics.items() if name != me}
+    return pair, texts
 
 
 def dials(scenario: Scenario, me: str, peer: str) -> bool:
@@ -97,6 +113,11 @@ def endpoint(scenario: Scenario, name: str) -> str:
     """
     address = scenario.parties[name].address
     assert address is not None
+    return endpoint_of(name, address)
+
+
+def endpoint_of(name: str, address: str) -> str:
+    """Where to dial the party at an address, as `endpoint`."""
     host, port = split_address(address)
     if host == "localhost":
         return f"tcp://127.0.0.1:{port}"  # where `listening` listens, though the name may stand for ::1 as well
@@ -122,7 +143,8 @@ def listening(address: str) -> str:
     return f"tcp://[{literal}]:{port}" if literal.version == 6 else f"tcp://{literal}:{port}"
 
 
-def _loopback(address: str) -> bool:
+def loopback(address: str) -> bool:
+    """Whether an address is reached from its own machine only."""
     host, _ = split_address(address)
     try:
         return ipaddress.ip_address(host).is_loopback

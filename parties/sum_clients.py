@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from functools import partial
 from logging import Logger
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -17,37 +18,45 @@ from mpc.star import ClientProgram
 from mpc.star_client import StarClient
 from mpc.star_sockets import ClientHost
 from parties.journal import RoundJournal
-from parties.sum_data import client_numbers, hosted_numbers
+from parties.sum_data import ClientRows, Values, numbers_of
+from parties.sum_rounds import AgreedRounds
 from parties.sum_scenario import SumScenario
 from protocols.aggregation.client import aggregation_client
 from protocols.aggregation.graph import shuffled
 from protocols.aggregation.messages import stages
-from protocols.aggregation.settings import Occasion, Trust
+from protocols.aggregation.settings import Journal, Occasion, Settings, Trust
+
+Noting = Callable[[bytes, int, Values, Journal], tuple[AbstractContextManager[None], Journal]]
+"""(session, round, rows, journal) -> what notes a release: it is entered around the client's part in the round, and
+the journal that goes with it."""
 
 
-def clients_of(scenario: SumScenario, order: Mapping[str, Any], log: Logger) -> dict[str, StarClient]:
-    """The clients of this process, ready to join; one whose data are not fit says so to the server, and no more.
+@dataclass(frozen=True)
+class Membership:
+    """What one client has ready: its journal, its keys with a lying server, and how it notes what it releases."""
 
-    Raises:
-        DataError: this is the process of a single client, and its data are not fit.
-    """
-    names = list(order["clients"])
-    alone = order["name"] in names
-    numbers = {name: place for place, name in enumerate(scenario.client_names)}
-    found = [(names[0], client_numbers(scenario, names[0]))] if alone else hosted_numbers(scenario, names)
-    drops = {} if alone else dropping(scenario)
+    journal: RoundJournal
+    trust: Trust | None = None
+    noting: Noting | None = None
+
+
+def clients_of(
+    scenario: SumScenario, members: Mapping[str, Membership], log: Logger, drops: Mapping[str, str] | None = None
+) -> dict[str, StarClient]:
+    """The clients of this process, ready to join; one whose data are not fit says so to the server, and no more."""
+    numbers = {name: number for number, name in enumerate(scenario.client_names)}
+    settings, rows = scenario.settings, ClientRows(scenario)
     clients = {}
-    for name, vector in found:
-        if isinstance(vector, DataError):
-            log.error("%s: %s", name, vector)
-            clients[name] = _unfit(vector)
+    for name, member in members.items():
+        part = _Part(scenario, settings, name, numbers[name], member, rows, log)
+        try:
+            part.prepare()
+        except DataError as error:
+            log.error("%s: %s", name, error)
+            clients[name] = _unfit(error)
             continue
-        values, clipped = vector
-        if clipped:
-            log.warning("%s: %d cells were outside the agreed range, and were clipped", name, clipped)
-        journal = RoundJournal(Path(order["out"]) / f"{name}.rounds", sync=alone)
-        program = partial(_program, scenario, numbers[name], values, journal, _trust(order, name))
-        clients[name] = StarClient(program, bytes.fromhex(scenario.digest), drops.get(name))
+        drop = (drops or {}).get(name)
+        clients[name] = StarClient(part.program, scenario.meeting, drop, scenario.task.rounds)
     return clients
 
 
@@ -60,45 +69,87 @@ def dropping(scenario: SumScenario) -> dict[str, str]:
     return {names[place]: kinds[turn % len(kinds)] for turn, place in enumerate(places.tolist())}
 
 
+def trust_of(signing: bytes, public: list[bytes]) -> Trust:
+    """What a client needs with a lying server: its signing key, and everybody's public one in the clients' order."""
+    return Trust(Signer(signing), public)
+
+
 def hosts_result(host: ClientHost, pid: int, peak: int) -> dict[str, Any]:
     """What a process that hosts clients reports."""
     clients = {name: one.client for name, one in host.hosted.items()}
     through = [one for one in host.hosted.values() if one.client.rounds]
+    seconds = [one.seconds / one.client.rounds for one in through]
     return {
         "party": {
             "role": "client",
             "pid": pid,
             "clients": len(clients),
+            "rounds": max((client.rounds for client in clients.values()), default=0),
             "bytes_sent": sum(client.sent for client in clients.values()),
             "bytes_received": sum(client.received for client in clients.values()),
             "peak_memory": peak,
         },
-        "client_seconds": [one.seconds for one in through],
-        "median_client_seconds": median(one.seconds for one in through) if through else None,
+        "client_seconds": seconds,
+        "median_client_seconds": median(seconds) if through else None,
         "failed": {name: client.failure.code for name, client in clients.items() if client.failure is not None},
         "vanished": [name for name, client in clients.items() if client.vanished],
     }
 
 
-def _program(
-    scenario: SumScenario,
-    number: int,
-    values: Array,
-    journal: RoundJournal,
-    trust: Trust | None,
-    session: bytes,
-    round_: int,
-    attempt: int,
-) -> ClientProgram:
-    occasion = Occasion(session, round_, attempt)
-    return aggregation_client(number, scenario.settings, occasion, values, os_entropy, journal, trust)
+class _Part:
+    """One client's part: its numbers, round by round, and the program that adds them up."""
+
+    def __init__(
+        self,
+        scenario: SumScenario,
+        settings: Settings,
+        name: str,
+        number: int,
+        member: Membership,
+        rows: ClientRows,
+        log: Logger,
+    ) -> None:
+        self._scenario = scenario
+        self._settings = settings
+        self._name = name
+        self._number = number
+        self._member = member
+        self._rows = rows
+        self._log = log
+        self._agreed = AgreedRounds(scenario.task.rounds, scenario.task.attempts)
+        self._place = 0
+        self._values: Values
+        self._numbers: Array
+
+    def prepare(self, place: int = 1) -> None:
+        """Read the rows of a round, if they are not there yet.
+
+        Raises:
+            DataError: they cannot be read, or hold what the scenario refuses.
+        """
+        if place == self._place:
+            return
+        self._values = self._rows.of(self._name, place)
+        self._numbers, clipped = numbers_of(self._scenario, self._name, self._values)
+        self._place = place
+        if clipped:
+            self._log.warning("%s: %d cells were outside the agreed range, and were clipped", self._name, clipped)
+
+    def program(self, session: bytes, number: int, attempt: int) -> ClientProgram:
+        """This client's program for an attempt at a round; its rows are read before anything is sent."""
+        self.prepare(self._agreed.place(session, number, attempt))
+        journal: Journal = self._member.journal
+        noted: AbstractContextManager[None] = nullcontext()
+        if self._member.noting is not None:
+            noted, journal = self._member.noting(session, number, self._values, journal)
+        occasion = Occasion(session, number, attempt)
+        make = partial(aggregation_client, self._number, self._settings, occasion, self._numbers)
+        return _within(noted, make(os_entropy, journal, self._member.trust))
 
 
-def _trust(order: Mapping[str, Any], name: str) -> Trust | None:
-    if "signing" not in order:
-        return None
-    public = [bytes.fromhex(key) for key in order["verifying"]]
-    return Trust(Signer(bytes.fromhex(order["signing"][name])), public)
+async def _within(noted: AbstractContextManager[None], program: ClientProgram) -> None:
+    with noted:
+        await program
 
 
 def _unfit(error: BeaverlodgeError) -> StarClient:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,33 +19,30 @@ from protocols.aggregation.quantise import residues
 Values = NDArray[np.float64]
 
 
-def client_numbers(scenario: SumScenario, client: str) -> tuple[Array, int]:
-    """A client's vector, from a file of its own, and how many cells were clipped.
+class ClientRows:
+    """The rows of one process's clients, read when they are asked for; one file for all is read once a round."""
 
-    Raises:
-        DataError: the data cannot be read, or hold what the scenario refuses.
-    """
-    with open_source(scenario.data_of(client), client, scenario.path.parent, TextForm()) as raw:
-        return numbers_of(scenario, client, _values(raw, scenario.task.columns))
+    def __init__(self, scenario: SumScenario) -> None:
+        self._scenario = scenario
+        self._shared: dict[str, Values] = {}
+        self._place = 0
 
+    def of(self, client: str, place: int) -> Values:
+        """A client's cells (rows, columns) for the round at this place, NaN where one is empty.
 
-def hosted_numbers(
-    scenario: SumScenario, clients: Sequence[str]
-) -> Iterator[tuple[str, tuple[Array, int] | DataError]]:
-    """Each hosted client's vector, or what is wrong with its data; one file for all is read once."""
-    spec = scenario.clients
-    assert spec is not None
-    shared = _by_client(scenario, spec.by) if spec.by is not None else None
-    for client in clients:
-        try:
-            if shared is None:
-                yield client, client_numbers(scenario, client)
-            elif client in shared:
-                yield client, numbers_of(scenario, client, shared[client])
-            else:
-                yield client, DataError(f"{client}: no row of {spec.data} is its own", f"see column '{spec.by}'")
-        except DataError as error:
-            yield client, error
+        Raises:
+            DataError: they cannot be read, or there are none.
+        """
+        scenario, spec = self._scenario, self._scenario.clients
+        if client in scenario.parties or spec is None or spec.by is None:
+            where = scenario.data_of(client, place)
+            with open_source(where, client, scenario.directory, TextForm()) as raw:
+                return _values(raw, scenario.task.columns)
+        if place != self._place:
+            self._shared, self._place = _by_client(scenario, spec.by, place), place
+        if client not in self._shared:
+            raise DataError(f"{client}: no row of {spec.data} is its own", f"see column '{spec.by}'")
+        return self._shared[client]
 
 
 def numbers_of(scenario: SumScenario, client: str, values: Values) -> tuple[Array, int]:
@@ -84,11 +80,12 @@ def _values(raw: RawTable, names: Sequence[str]) -> Values:
     return read_features(raw, [Feature(column, kind) for column, kind in zip(columns, kinds, strict=True)])
 
 
-def _by_client(scenario: SumScenario, by: str) -> dict[str, Values]:
+def _by_client(scenario: SumScenario, by: str, place: int) -> dict[str, Values]:
     """All clients' rows in one file, by the name in column `by`; errors name the file, no client."""
     spec = scenario.clients
     assert spec is not None
-    with open_source(spec.data, "clients", Path(scenario.path.parent), TextForm()) as raw:
+    where = spec.data.replace("{round}", str(place))
+    with open_source(where, "clients", scenario.directory, TextForm()) as raw:
         (column,) = find_columns(raw, [by], "by")
         values = _values(raw, scenario.task.columns)
         names = np.asarray(raw.arrays([column.text])["v0"]).astype(str)

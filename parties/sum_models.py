@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from parties.scenario_models import A_COUNT, Count, Names, Table, Text
+from parties.scenario_models import A_COUNT, Count, Names, Table, Text, an_address
 
 RATE = "a number from 0 to 0.45"
 Rate = Annotated[float, Field(ge=0.0, le=0.45)]
 
 
 class SumParty(Table):
-    """The server, or a client with a process of its own."""
+    """The server, or a client with a process of its own. A client listens nowhere, so it has no address."""
 
     role: Literal["server", "client"] = Field(description='"server" or "client"')
     data: Text | None = Field(default=None, description="a file's path")
+    address: Annotated[str, AfterValidator(an_address)] | None = Field(
+        default=None, description='"host:port", such as "10.0.0.5:7101" or "[::1]:7101"'
+    )
+    public_key: Text | None = Field(default=None, description="the text that `mpc keygen` prints")
 
 
 class ClientsSpec(Table):
@@ -50,6 +54,8 @@ class SumTask(Table):
     server: Literal["semi-honest", "malicious"] = Field(
         default="semi-honest", description='"semi-honest" or "malicious"'
     )
+    rounds: Annotated[int, Field(ge=1, le=1000)] = Field(default=1, description="a whole number from 1 to 1000")
+    attempts: Annotated[int, Field(ge=1, le=10)] = Field(default=1, description="a whole number from 1 to 10")
     min_cohort: Count | None = Field(default=None, description=A_COUNT)
     dropout: Rate = Field(default=0.1, description=RATE)
     corrupt: Rate = Field(default=0.1, description=RATE)

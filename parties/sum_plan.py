@@ -61,8 +61,7 @@ def sum_plan(scenario: SumScenario) -> dict[str, Any]:
 def plan_blocks(scenario: SumScenario) -> list[Block]:
     """All that the plan says, in its order."""
     facts = sum_plan(scenario)
-    holds, sizes, seconds = facts["withstands"], facts["bytes"], facts["seconds"]
-    who = "may lie" if scenario.task.server == "malicious" else "follows the protocol, but may look (semi-honest)"
+    sizes, seconds = facts["bytes"], facts["seconds"]
     traffic = (
         ("a client", bytes_text(sizes["client_sends"]), bytes_text(sizes["client_receives"])),
         (scenario.server, bytes_text(sizes["server_sends"]), bytes_text(sizes["server_receives"])),
@@ -70,9 +69,29 @@ def plan_blocks(scenario: SumScenario) -> list[Block]:
     about = "" if sizes["exact"] else " as many neighbours as are to be expected, and"
     return [
         Line(f"{scenario.name}: the plan. Nothing has been sent.", "bold"),
+        *protection_blocks(scenario),
+        Grid("Bytes in a round in which nobody drops out", ("party", "sends", "receives"), traffic),
+        Line(
+            f"With{about} headers, without encryption's. The vector alone is {short_bytes(sizes['vector'])}; what a "
+            "run took is compared with the plan of who answered, to the byte."
+        ),
+        Line(f"Computation: a client {_time(seconds['client'])}, the server {_time(seconds['server'])}, on one core."),
+        *learnt_blocks(scenario),
+        Line("Server and clients start only with the same digest:"),
+        Line(scenario.digest, wrap=False),
+    ]
+
+
+def protection_blocks(scenario: SumScenario) -> list[Block]:
+    """What is added up, and whom that withstands."""
+    facts = sum_plan(scenario)
+    holds = facts["withstands"]
+    rounds = f", in each of {scenario.task.rounds} rounds" if scenario.task.rounds > 1 else ""
+    who = "may lie" if scenario.task.server == "malicious" else "follows the protocol, but may look (semi-honest)"
+    return [
         Line(
             f"{count_text(scenario.settings.clients)} clients add up {count_text(scenario.settings.length)} numbers of "
-            f"{facts['bits']} bits, in {len(facts['stages'])} stages: {', '.join(facts['stages'])}."
+            f"{facts['bits']} bits{rounds}, in {len(facts['stages'])} stages: {', '.join(facts['stages'])}."
         ),
         Line(
             f"The server {who}. Each client has {facts['neighbours']} holders of its shares; {facts['threshold']} of "
@@ -84,15 +103,14 @@ def plan_blocks(scenario: SumScenario) -> list[Block]:
             f"The largest coalition tolerated: {count_text(holds['largest_coalition'])} clients."
         ),
         Line(_group_text(scenario, holds["smallest_group"])),
-        Grid("Bytes in a round in which nobody drops out", ("party", "sends", "receives"), traffic),
-        Line(
-            f"With{about} headers, without encryption's. The vector alone is {short_bytes(sizes['vector'])}; what a "
-            "run took is compared with the plan of who answered, to the byte."
-        ),
-        Line(f"Computation: a client {_time(seconds['client'])}, the server {_time(seconds['server'])}, on one core."),
+    ]
+
+
+def learnt_blocks(scenario: SumScenario) -> list[Block]:
+    """What the server learns, and the clients."""
+    return [
         Grid("What the server learns", ("what",), tuple((text,) for text in _reveals(scenario))),
-        Line("The clients learn that the round is done. Server and clients start only with the same digest:"),
-        Line(scenario.digest, wrap=False),
+        Line("The clients learn that a round is done."),
     ]
 
 

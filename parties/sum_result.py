@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from mpc.errors import InternalError
@@ -13,41 +14,58 @@ from protocols.aggregation.cost import replayed
 from protocols.aggregation.messages import stages
 from protocols.aggregation.quantise import decode
 from protocols.aggregation.server import Aggregated
-from protocols.aggregation.settings import Occasion
+
+
+@dataclass(frozen=True)
+class RoundDone:
+    """A round that gave its sum.
+
+    Args:
+        number, attempt: which attempt at which round did.
+        counts: what went over the links in it.
+        failed: why each earlier attempt failed.
+        wasted_sent, wasted_received: bytes of those attempts, at the server.
+    """
+
+    number: int
+    attempt: int
+    done: Aggregated
+    counts: StarCounts
+    failed: tuple[str, ...] = ()
+    wasted_sent: int = 0
+    wasted_received: int = 0
 
 
 def server_result(
     scenario: SumScenario,
-    done: Aggregated,
-    counts: StarCounts,
-    occasion: Occasion,
+    rounds: Sequence[RoundDone],
+    session: str,
     seconds: Mapping[str, float],
     computation: float,
     peak: int,
 ) -> dict[str, Any]:
-    """The server's result, as it reports it to its launcher."""
-    planned = replayed(scenario.settings, done)
+    """The server's result, as it reports it to its launcher. The sums of the last round come first of all."""
+    planned = [one for found in rounds for one in replayed(scenario.settings, found.done).values()]
+    sums = [round_sums(scenario, found) for found in rounds]
     return {
         "party": {
             "role": "server",
             "pid": os.getpid(),
-            "clients": len(done.survivors),
-            "bytes_sent": sum(counts.sent.values()),
-            "bytes_received": sum(counts.received.values()),
+            "clients": len(rounds[-1].done.survivors),
+            "bytes_sent": sum(sum(found.counts.sent.values()) for found in rounds),
+            "bytes_received": sum(sum(found.counts.received.values()) for found in rounds),
+            "bytes_of_failed_attempts": sum(found.wasted_sent + found.wasted_received for found in rounds),
             "computation": computation,
             "peak_memory": peak,
             "seconds": dict(seconds),
         },
-        "session": occasion.session.hex(),
+        "session": session,
         "plan": {
-            "rounds": len(stages(scenario.settings.malicious)),
-            "bytes": {
-                "server": sum(one.down for one in planned.values()),
-                "clients": sum(one.up for one in planned.values()),
-            },
+            "rounds": len(stages(scenario.settings.malicious)) * len(rounds),
+            "bytes": {"server": sum(one.down for one in planned), "clients": sum(one.up for one in planned)},
             "correlations": {},
         },
-        "sums": _sums(scenario, done),
+        "sums": sums[-1] | ({"rounds": sums} if len(sums) > 1 else {}),
     }
 
 
@@ -63,8 +81,6 @@ def sum_record(scenario: SumScenario, results: Mapping[str, Mapping[str, Any]]) 
         "median": clients[len(clients) // 2] if clients else None,
         "most": clients[-1] if clients else None,
     }
-    columns = len(scenario.task.columns)
-    kinds = " and ".join(f"{kind}s" for kind in ("count", "sum") if any(k == kind for _, k in scenario.entries))
     return {
         "schema": 1,
         "status": "ok",
@@ -76,35 +92,62 @@ def sum_record(scenario: SumScenario, results: Mapping[str, Mapping[str, Any]]) 
         "model": None,
         "metrics": None,
         "sums": sums,
-        "revealed": [
-            {
-                "what": f"{kinds} of {columns} columns",
-                "to": [scenario.server],
-                "shape": [len(scenario.entries)],
-                "why": f"the agreed result: over {sums['clients']} clients together, and of no one of them",
-            },
-            {
-                "what": "who took part, and who dropped out when",
-                "to": [scenario.server],
-                "shape": [len(scenario.client_names)],
-                "why": "it relays their messages",
-            },
-        ],
+        "revealed": revealed(scenario),
     }
 
 
-def _sums(scenario: SumScenario, done: Aggregated) -> dict[str, Any]:
+def client_record(scenario: SumScenario, me: str, result: Mapping[str, Any]) -> dict[str, Any]:
+    """The record of a client on its own machine: it learns that its rounds are done, and what the server was told."""
+    return {
+        "schema": 1,
+        "status": "ok",
+        "error": None,
+        "scenario": {"name": scenario.name, "digest": scenario.digest},
+        "session": "",
+        "plan": {"rounds": 0, "bytes": {}, "correlations": {}},
+        "parties": {me: result["party"]},
+        "model": None,
+        "metrics": None,
+        "sums": {"rounds_done": result["party"]["rounds"], "rounds_due": scenario.task.rounds},
+        "revealed": revealed(scenario),
+    }
+
+
+def revealed(scenario: SumScenario) -> list[dict[str, Any]]:
+    """What the server learns of the clients' data, as a record lists it."""
+    columns = len(scenario.task.columns)
+    kinds = " and ".join(f"{kind}s" for kind in ("count", "sum") if any(k == kind for _, k in scenario.entries))
+    rounds = f", in each of {scenario.task.rounds} rounds" if scenario.task.rounds > 1 else ""
+    return [
+        {
+            "what": f"{kinds} of {columns} columns{rounds}",
+            "to": [scenario.server],
+            "shape": [len(scenario.entries)],
+            "why": f"the agreed result: over {scenario.min_cohort} clients or more together, and of no one of them",
+        },
+        {
+            "what": "who took part, and who dropped out when",
+            "to": [scenario.server],
+            "shape": [len(scenario.client_names)],
+            "why": "it relays their messages",
+        },
+    ]
+
+
+def round_sums(scenario: SumScenario, found: RoundDone) -> dict[str, Any]:
+    """What a round gave: the sums, whose they are, who dropped out when."""
+    done = found.done
     names, how = scenario.client_names, scenario.coding
     totals = decode(done.total, how, len(done.survivors)).tolist()
     columns: dict[str, dict[str, Any]] = {column: {} for column in scenario.task.columns}
     for (column, kind), total in zip(scenario.entries, totals, strict=True):
         columns[column][kind] = total if kind == "count" else total / how.scale
-    for found in columns.values():
+    for one in columns.values():
         if "mean" in scenario.task.statistics:
-            found["mean"] = found["sum"] / found["count"] if found["count"] else None
+            one["mean"] = one["sum"] / one["count"] if one["count"] else None
         for kind in ("count", "sum"):
             if kind not in scenario.task.statistics:
-                found.pop(kind, None)
+                one.pop(kind, None)
     dropped = {}
     before = set(range(len(names)))
     for stage, answered in done.answered.items():
@@ -114,6 +157,9 @@ def _sums(scenario: SumScenario, done: Aggregated) -> dict[str, Any]:
             dropped[stage] = named(names, gone)
     settings = scenario.settings
     return {
+        "round": found.number,
+        "attempt": found.attempt,
+        "failed_attempts": list(found.failed),
         "columns": columns,
         "clients": len(done.survivors),
         "of": len(names),

@@ -12,22 +12,23 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from mpc.errors import UsageError
-from parties.scenario import Scenario, check_schema, load_scenario, read_toml
+from parties.scenario import SCHEMA, Scenario, check_schema, load_scenario, read_toml
 from parties.scenario_errors import Problem, quoted, read_table, refuse, shown, unknown_setting
-from parties.scenario_models import Head, SessionSpec
+from parties.scenario_models import Head, RosterSpec, SessionSpec
 from parties.sum_models import ClientsSpec, SumParty, SumTask
 from parties.version import VERSION
 from protocols.aggregation.bounds import Bounds, choose_bounds
 from protocols.aggregation.quantise import Coding
 from protocols.aggregation.settings import Settings, settings_of
 
-_TABLES = ("parties", "clients", "task", "session")
+_TABLES = ("parties", "clients", "task", "session", "roster")
 _HEAD_KEYS = ("schema", "name")  # no seed: nothing of a sum is drawn from public randomness
 _ELSEWHERE: Mapping[str, Sequence[str]] = {
     "[task]": tuple(SumTask.model_fields),
     "[parties.NAME]": tuple(SumParty.model_fields),
     "[clients]": tuple(ClientsSpec.model_fields),
     "[session]": tuple(SessionSpec.model_fields),
+    "[roster]": tuple(RosterSpec.model_fields),
 }
 _MOST_BITS = 64
 
@@ -46,20 +47,6 @@ def load_any(path: Path) -> Scenario | SumScenario:
     return _read(path, raw)
 
 
-def only_training(scenario: Scenario | SumScenario, command: str) -> Scenario:
-    """The scenario, for a command that is not there for secure_sum.
-
-    Raises:
-        UsageError: it is one of secure_sum.
-    """
-    if isinstance(scenario, SumScenario):
-        raise UsageError(
-            f'`mpc {command}` is not available for kind = "secure_sum" in this version',
-            f"use `mpc run {scenario.path}`, which runs the server and all clients on this machine",
-        )
-    return scenario
-
-
 class SumScenario(BaseModel):
     """A whole scenario file, checked."""
 
@@ -70,7 +57,19 @@ class SumScenario(BaseModel):
     clients: ClientsSpec | None
     task: SumTask
     session: SessionSpec
+    roster: RosterSpec | None = None
     path: Path
+
+    @property
+    def directory(self) -> Path:
+        """The folder that the file's relative paths start from."""
+        return self.path.parent
+
+    @property
+    def stated_keys(self) -> dict[str, str | None]:
+        """Every party's public_key, where the scenario itself states it; the server's comes first."""
+        names = (self.server, *self.client_names)
+        return {name: self.parties[name].public_key if name in self.parties else None for name in names}
 
     @property
     def server(self) -> str:
@@ -128,6 +127,11 @@ class SumScenario(BaseModel):
         return tuple((column, kind) for column in self.task.columns for kind in kinds)
 
     @property
+    def revealed(self) -> list[tuple[str, ...]]:
+        """What a policy's `reveals` must list: the statistics, and what stands in the vector for them."""
+        return [(name,) for name in dict.fromkeys([*self.task.statistics, *(kind for _, kind in self.entries)])]
+
+    @property
     def coding(self) -> Coding:
         """How a client's counts and sums become numbers modulo 2^b."""
         task, scale = self.task, 10**self.task.decimals
@@ -140,23 +144,42 @@ class SumScenario(BaseModel):
         """What the protocol needs to know."""
         return settings_of(self.bounds, len(self.entries), self.coding.bits, self.min_cohort)
 
+    def agreed(self) -> dict[str, Any]:
+        """All that server and clients must agree on, as plain JSON values."""
+        values = self.model_dump(mode="json", include={"name", "task", "session"})
+        parties = {name: party.model_dump(mode="json", exclude={"data"}) for name, party in self.parties.items()}
+        return {
+            "schema": SCHEMA,
+            "party_order": list(self.parties),
+            **values,
+            "parties": parties,
+            "clients": self.clients.count if self.clients is not None else 0,
+            "roster": {"signed_by": self.roster.signed_by} if self.roster is not None else None,
+        }
+
     @property
     def digest(self) -> str:
-        """SHA-256 of all that server and clients must agree on, in hexadecimal."""
-        agreed = {
-            "version": VERSION,
-            "name": self.name,
-            "clients": [*self.own_process, self.clients.count if self.clients is not None else 0],
-            "task": self.task.model_dump(mode="json"),
-        }
-        return hashlib.sha256(json.dumps(agreed, sort_keys=True).encode()).hexdigest()
+        """SHA-256 of `agreed()`, in hexadecimal."""
+        return hashlib.sha256(json.dumps(self.agreed(), sort_keys=True).encode()).hexdigest()
 
-    def data_of(self, client: str) -> str:
-        """Where a client's data are: a path relative to the scenario file."""
+    @property
+    def meeting(self) -> bytes:
+        """What a client shows when it joins: the digest, and the version."""
+        return hashlib.sha256(f"{VERSION}/{self.digest}".encode()).digest()
+
+    def own_affair(self, me: str) -> dict[str, Any]:
+        """What a party's own entry says that the others need not agree on."""
+        by = self.clients.by if self.clients is not None and me not in self.parties else None
+        return {"data": self.data_of(me), "by": by} if me != self.server else {}
+
+    def data_of(self, client: str, place: int | None = None) -> str:
+        """Where a client's data are, for the round at this place (1, 2, ...): a path relative to the scenario file."""
         if client in self.parties:
-            return str(self.parties[client].data)
-        assert self.clients is not None
-        return self.clients.data.replace("{client}", client)
+            path = str(self.parties[client].data)
+        else:
+            assert self.clients is not None
+            path = self.clients.data.replace("{client}", client)
+        return path if place is None else path.replace("{round}", str(place))
 
 
 def _read(path: Path, raw: Mapping[str, Any]) -> SumScenario:
@@ -169,9 +192,12 @@ def _read(path: Path, raw: Mapping[str, Any]) -> SumScenario:
     clients = read_table(ClientsSpec, raw["clients"], "[clients]", problems, _ELSEWHERE) if "clients" in raw else None
     session = read_table(SessionSpec, raw.get("session", {}), "[session]", problems, _ELSEWHERE)
     task = read_table(SumTask, raw["task"], "[task]", problems, _ELSEWHERE)
+    roster = read_table(RosterSpec, raw["roster"], "[roster]", problems, _ELSEWHERE) if "roster" in raw else None
     if problems or head is None or session is None or task is None:
         raise refuse(str(path), problems)
-    scenario = SumScenario(name=head.name, parties=parties, clients=clients, task=task, session=session, path=path)
+    scenario = SumScenario(
+        name=head.name, parties=parties, clients=clients, task=task, session=session, roster=roster, path=path
+    )
     _check(scenario, problems)
     if problems:
         raise refuse(str(path), problems)
@@ -198,6 +224,10 @@ def _parties(raw: object, problems: list[Problem]) -> dict[str, SumParty]:
                     "does not say where its data are" if party.role == "client" else "has data, but a server has none"
                 )
                 problems.append(Problem(f"[parties.{name}] {what}"))
+            if party.role == "client" and party.address is not None:
+                problems.append(
+                    Problem(f"[parties.{name}] has an address, but a client listens nowhere", "remove the address")
+                )
     return found
 
 
@@ -217,6 +247,16 @@ def _check(scenario: SumScenario, problems: list[Problem]) -> None:
         problems.append(Problem("[task] columns lists a column more than once", "list each once"))
     if not task.range[0] < task.range[1]:
         problems.append(Problem("[task] range is empty", "give the smallest value first, then the largest"))
+    sources = [str(party.data) for party in scenario.parties.values() if party.role == "client"]
+    sources += [clients.data] if clients is not None else []
+    if task.rounds > 1 and any("{round}" not in source for source in sources):
+        problems.append(
+            Problem(
+                "[task] rounds is more than 1, and not every `data` has {round} in it",
+                'each round needs rows of its own, as in data = "week_{round}.csv": two sums of the same rows, one '
+                "client fewer in the second, would show that client's numbers",
+            )
+        )
     if scenario.min_cohort > scenario.count:
         message = f"[task] min_cohort is {scenario.min_cohort}, and there are {scenario.count} clients"
         problems.append(Problem(message))

@@ -33,6 +33,10 @@ _STAGES = {
 def sum_status(record: Mapping[str, Any]) -> Line:
     """How the run ended, in one sentence."""
     sums, name = table(record.get("sums")), str(table(record.get("scenario")).get("name") or "the run")
+    if "rounds_due" in sums:
+        done, due = sums.get("rounds_done"), sums.get("rounds_due")
+        part = "this client's part" if done == due else f"{done} of {due} rounds with this client in them"
+        return Line(f"{name}: done, {part}. The sums are the server's to tell.", "bold")
     seconds = table(table(_server(record)).get("seconds"))
     return Line(
         f"{name}: done. Sums over {sums.get('clients')} of {sums.get('of')} clients, "
@@ -47,8 +51,18 @@ def sum_blocks(record: Mapping[str, Any]) -> list[Block]:
 
 
 def sums_blocks(record: Mapping[str, Any]) -> list[Block]:
-    """The sums, and who is not in them."""
+    """The sums, and who is not in them, round by round."""
     sums = table(record.get("sums"))
+    if "rounds_due" in sums:
+        return []
+    rounds = entries(sums.get("rounds"))
+    blocks: list[Block] = []
+    for place, one in enumerate(rounds, start=1):
+        blocks += [Line(""), Line(f"Round {place} of {len(rounds)}", "bold"), *_round_blocks(table(one))]
+    return blocks or _round_blocks(sums)
+
+
+def _round_blocks(sums: Mapping[str, Any]) -> list[Block]:
     columns = table(sums.get("columns"))
     kinds = [kind for kind in ("count", "sum", "mean") if any(kind in table(one) for one in columns.values())]
     rows = tuple((str(name), *(_number(table(one).get(kind)) for kind in kinds)) for name, one in columns.items())
@@ -59,6 +73,9 @@ def sums_blocks(record: Mapping[str, Any]) -> list[Block]:
         blocks.append(Line(f"Dropped out: {'; '.join(lines)}."))
     else:
         blocks.append(Line("No client dropped out."))
+    failed = entries(sums.get("failed_attempts"))
+    if failed:
+        blocks.append(Line(f"It took {len(failed) + 1} attempts; nothing was opened in the others: {failed[-1]}."))
     wrong = table(sums.get("wrong_shares"))
     if wrong:
         blocks.append(Line(f"WRONG SHARES came from {_names(list(wrong))}; none was used.", "bold red"))
@@ -75,6 +92,9 @@ def cost_blocks(record: Mapping[str, Any]) -> list[Block]:
             who = "client"
         rows.append((str(name), who, bytes_text(one.get("bytes_sent", 0)), bytes_text(one.get("bytes_received", 0))))
     sums, server = table(record.get("sums")), table(_server(record))
+    grid = Grid("Bytes, before encryption", ("process", "is", "sent", "received"), tuple(rows), frozenset({0, 1}))
+    if "rounds_due" in sums:
+        return [grid]
     client = table(sums.get("client_seconds"))
     planned = table(table(record.get("plan")).get("bytes"))
     both = (server.get("bytes_sent"), server.get("bytes_received"))
@@ -82,7 +102,7 @@ def cost_blocks(record: Mapping[str, Any]) -> list[Block]:
     median: Any = client.get("median")
     each = f", a client {1000 * median:.1f} ms (median)" if is_number(median) else ""
     return [
-        Grid("Bytes, before encryption", ("process", "is", "sent", "received"), tuple(rows), frozenset({0, 1})),
+        grid,
         Line(""),
         Line(f"Traffic of the server, given who answered: {same}."),
         Line(

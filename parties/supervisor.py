@@ -26,6 +26,11 @@ STAGE_INTERVAL: Final = 0.05
 _PR_SET_PDEATHSIG: Final = 1
 
 
+def first_hand(error: BeaverlodgeError) -> bool:
+    """Whether an error was found here, rather than told by a peer or the mere loss of one."""
+    return error.told_by is None and not isinstance(error, PeerLostError)
+
+
 def leave() -> None:
     """Ends the process at once, whatever its other threads are doing."""
     os._exit(PeerLostError.exit_code)

@@ -16,7 +16,7 @@ from logging import Logger
 from typing import Any, TypeVar
 
 from mpc.channel import Channel, Limits
-from mpc.errors import BeaverlodgeError, InternalError, InterruptedRun, PeerLostError
+from mpc.errors import BeaverlodgeError, InternalError, InterruptedRun
 from mpc.handshake import Agreement, Offer, Table, meet
 from mpc.memory import keep_freed_memory
 from mpc.plan import Plan
@@ -24,6 +24,7 @@ from mpc.play import part, play_helper, play_owner
 from mpc.prg import Entropy, insecure_entropy, os_entropy
 from mpc.trace import Trace
 from mpc.transport import Identity, Transport
+from parties.consent import Asking
 from parties.cores import keep_to_a_core
 from parties.job import OwnTable
 from parties.kinds import job_of
@@ -217,7 +218,7 @@ def _offer(scenario: Scenario, table: OwnTable | None) -> Offer:
     return Offer(VERSION, facts, job.counts(scenario, table.rows), table.columns, job.has_target(scenario, table))
 
 
-def public_facts(scenario: Scenario) -> dict[str, Any]:
+def public_facts(scenario: Asking) -> dict[str, Any]:
     """What the parties compare of their scenarios, by dotted key."""
     return _flat(scenario.agreed())
 
@@ -323,8 +324,3 @@ def _as_error(problem: BaseException, me: str, log: Logger) -> BeaverlodgeError:
     return InternalError(
         f"{me} met a bug ({type(problem).__name__})", "please report it with the log, which holds no data", party=me
     )
-
-
-def first_hand(error: BeaverlodgeError) -> bool:
-    """Whether an error was found here, rather than told by a peer or the mere loss of one."""
-    return error.told_by is None and not isinstance(error, PeerLostError)

@@ -11,7 +11,7 @@ from mpc.errors import DataError, ProtocolError, UsageError
 from parties.descriptors import allow_connections
 from parties.journal import RoundJournal
 from parties.sum_clients import dropping
-from parties.sum_data import hosted_numbers, numbers_of
+from parties.sum_data import ClientRows, numbers_of
 from parties.sum_scenario import SumScenario, load_any
 from protocols.aggregation.quantise import decode
 from tests.run.command import ROOT
@@ -55,6 +55,8 @@ REFUSED = [
     ([("dropout = 0.2", "dropout = 0.45\ncorrupt = 0.45\nserver = 'malicious'")], "12 clients cannot withstand"),
     ([("dropout = 0.2", "dropuot = 0.2")], "did you mean 'dropout'?"),
     ([("[session]", "[sesion]")], "did you mean 'session'?"),
+    ([("dropout = 0.2", "dropout = 0.2\nrounds = 2")], "not every `data` has {round} in it"),
+    ([('data = "c1.csv"', 'data = "c1.csv"\naddress = "10.0.0.1:7101"')], "a client listens nowhere"),
     ([('role = "server"', 'role = "owner"')], '[parties.server] role must be "server" or "client"'),
     ([("[parties.server]", "[parties.Server]")], "cannot be a party's name"),
 ]
@@ -98,11 +100,11 @@ def test_hosted_clients_share_a_file_and_one_without_rows_says_so(tmp_path: Path
     scenario = loaded(tmp_path, ("count = 9", "count = 10"))
     rows = (tmp_path / "all.csv").read_text()
     (tmp_path / "all.csv").write_text(rows.replace("client_", "client_0"))
-    found = dict(hosted_numbers(scenario, scenario.hosted))
-    assert isinstance(found["client_10"], DataError)
-    values = found["client_03"]
-    assert not isinstance(values, DataError)
-    assert decode(values[0], scenario.coding, 1).tolist() == [3, 900, 3, 375]
+    rows_of = ClientRows(scenario)
+    with pytest.raises(DataError, match=r"client_10: no row of all.csv is its own"):
+        rows_of.of("client_10", 1)
+    numbers, _ = numbers_of(scenario, "client_03", rows_of.of("client_03", 1))
+    assert decode(numbers, scenario.coding, 1).tolist() == [3, 900, 3, 375]
 
 
 def test_who_is_made_to_drop_out_is_spread_over_the_stages(tmp_path: Path) -> None:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
+
+from parties.consent import remember
+from parties.keys import generate
+from parties.roster import sign_roster
+from parties.sum_scenario import load_any
+from tests.run.command import Running
 
 OWN, HOSTED = 3, 9
 
@@ -58,3 +65,73 @@ def expected(*without: int) -> dict[str, dict[str, float]]:
         "age": {"count": count, "sum": float(ages), "mean": ages / count},
         "stay": {"count": count, "sum": stays, "mean": 1.25},
     }
+
+
+SEPARATE = """
+schema = 1
+name = "apart"
+
+[parties.server]
+role = "server"
+address = "127.0.0.1:{port}"
+
+{own}
+[roster]
+file = "roster.toml"
+signed_by = "{admin}"
+
+[task]
+kind = "secure_sum"
+columns = ["age", "stay"]
+range = [-10, 120]
+decimals = 2
+most_rows = 50
+corrupt = 0.0
+min_cohort = 3
+{task}
+
+[session]
+connect_timeout = 40.0
+deadline = 20.0
+patience = 1.0
+"""
+
+
+def write_separate(folder: Path, clients: int = 4, *, task: str = "") -> Path:
+    """A scenario for machines of their own, here on ports of this one: keys, a roster that `admin` signed, and
+    approvals of all; client k has k rows, of age k and a stay of 1.25."""
+    names = [f"c{k}" for k in range(1, clients + 1)]
+    keys = folder / "keys"
+    texts = {name: generate(name, keys)[1] for name in ("server", *names)}
+    _, admin = generate("admin", folder / "office")
+    entries = "".join(f'[parties.{name}]\npublic_key = "{text}"\n' for name, text in texts.items())
+    (folder / "roster.toml").write_text("schema = 1\n" + entries)
+    sign_roster(folder / "roster.toml", "admin", folder / "office")
+    for k, name in enumerate(names, start=1):
+        (folder / f"{name}.csv").write_text("age,stay\n" + f"{k},1.25\n" * k)
+    own = "".join(f'[parties.{name}]\nrole = "client"\ndata = "{name}.csv"\n\n' for name in names)
+    path = folder / "apart.toml"
+    path.write_text(SEPARATE.format(port=free_port(), own=own, admin=admin, task=task))
+    approve(path, *texts)
+    return path
+
+
+def approve(path: Path, *names: str) -> None:
+    """The scenario, as it is now, is approved by these parties."""
+    scenario = load_any(path)
+    for name in names:
+        remember(scenario, name, path.parent / "keys")
+
+
+def party(path: Path, name: str, out: str = "out") -> Running:
+    """`mpc party` of one of them."""
+    folder = path.parent
+    return Running("party", path, "--as", name, "--keys", folder / "keys", "--out", folder / out / name)
+
+
+def free_port() -> int:
+    """A port that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port

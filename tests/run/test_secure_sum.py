@@ -73,13 +73,6 @@ def test_the_plan_of_the_scenarios(name: str) -> None:
     assert f"The largest coalition tolerated: {holds['largest_coalition']} clients" in " ".join(shown.out.split())
 
 
-@pytest.mark.parametrize("command", ["party", "doctor"])
-def test_commands_that_a_secure_sum_has_not(command: str) -> None:
-    ran = mpc(command, ROOT / "scenarios" / "registry.toml", "--as", "hospital_01")
-    assert ran.code == 2
-    assert f'`mpc {command}` is not available for kind = "secure_sum"' in ran.err
-
-
 @pytest.mark.soak
 @pytest.mark.speed
 @pytest.mark.parametrize(("name", "clients"), [("registry", 20), ("devices", 925)])

@@ -1,0 +1,77 @@
+"""What a client, or the server, of a secure sum is shown before it approves the scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from parties.blocks import MISSING, Block, Grid, Line, count_text
+from parties.consent_text import changed_grid, shown
+from parties.sum_plan import learnt_blocks, protection_blocks
+from parties.sum_scenario import SumScenario
+
+_MOST_LISTED = 64
+
+
+def sum_consent_blocks(
+    scenario: SumScenario,
+    me: str,
+    rows: int | None,
+    publics: Mapping[str, str],
+    changes: Sequence[str] = (),
+    warnings: Sequence[str] = (),
+) -> list[Block]:
+    """All that is shown, in its order.
+
+    Args:
+        rows: of this client's data; None if it has none, or if they cannot be read yet.
+        publics: every party's public text.
+        changes: where the scenario differs from one that was approved earlier.
+        warnings: earlier runs that this one repeats or nearly repeats.
+    """
+    task: dict[str, Any] = scenario.agreed()["task"]
+    settings = tuple((key, shown(value)) for key, value in task.items() if value is not None)
+    return [
+        Line(f"{scenario.name}: what {me} is asked to take part in. Nothing has been sent.", "bold"),
+        *changed_grid(changes),
+        *_parties(scenario, me, publics),
+        *_asked(scenario, me, rows),
+        Grid("What is computed", ("setting", "value"), settings, frozenset({0, 1})),
+        Line(""),
+        *protection_blocks(scenario),
+        *learnt_blocks(scenario),
+        Line(""),
+        Line(
+            "Two sums that differ by few clients, or by few rows of one, reveal their difference. A client's "
+            "releases.jsonl, beside its keys, keeps what was released about which data, and repeats are warned of."
+        ),
+        *(Line(text, "bold") for text in warnings),
+        Line(""),
+        Line("The scenario's digest, the same at every party that has the same scenario:"),
+        Line(scenario.digest, wrap=False),
+    ]
+
+
+def _parties(scenario: SumScenario, me: str, publics: Mapping[str, str]) -> list[Block]:
+    listed = [name for place, name in enumerate(publics) if place < _MOST_LISTED or name == me]
+    rows = []
+    for name in listed:
+        spec = scenario.parties.get(name)
+        role = "server" if name == scenario.server else "client"
+        rows.append((name, role, (spec.address if spec is not None else None) or MISSING, publics[name]))
+    title = "Who takes part"
+    blocks: list[Block] = [Grid(title, ("party", "role", "address", "public key"), tuple(rows), frozenset(range(4)))]
+    if len(listed) < len(publics):
+        blocks.append(Line(f"And {count_text(len(publics) - len(listed))} more clients."))
+    return blocks
+
+
+def _asked(scenario: SumScenario, me: str, rows: int | None) -> list[Block]:
+    if me == scenario.server:
+        return [Line(""), Line(f"{me} has no data: it relays the clients' messages, and learns the sums.")]
+    what = [
+        ("read", scenario.data_of(me)),
+        ("columns", ", ".join(scenario.task.columns)),
+        ("rows", "the data cannot be read" if rows is None else count_text(rows)),
+    ]
+    return [Grid(f"What is asked of the data of {me}", ("what", "which"), tuple(what), frozenset({0, 1}))]

@@ -1,0 +1,267 @@
+"""`mpc party` of a secure sum: the server here and its clients elsewhere, or one client, which dials the server only.
+
+Who is who comes from the scenario or from the roster that it names, never from the server. Against a server that may
+lie it has to be a roster that somebody else signed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import resource
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from logging import Logger
+from pathlib import Path
+from typing import Any, Final
+
+from mpc.errors import DataError, UsageError
+from mpc.party import Revealed
+from mpc.star_sockets import ClientHost
+from mpc.transport import Transport
+from parties import keys as key_files
+from parties.blocks import print_blocks
+from parties.bugs import as_error
+from parties.consent import obtain
+from parties.descriptors import allow_connections
+from parties.doctor_checks import describe
+from parties.journal import RoundJournal
+from parties.keys import KeyPair
+from parties.logs import LogFormat
+from parties.policy import load_policy
+from parties.releases import Release, Releases, now
+from parties.run_party import recorded
+from parties.separate import check_name, endpoint_of, listening, loopback, own_pair
+from parties.sum_clients import Membership, clients_of, hosts_result, trust_of
+from parties.sum_consent import sum_consent_blocks
+from parties.sum_data import ClientRows, Values
+from parties.sum_member import LINGER, silence
+from parties.sum_result import client_record, revealed, sum_record
+from parties.sum_rounds import RoundNumbers
+from parties.sum_scenario import SumScenario
+from parties.sum_server import Seat, serve
+from parties.supervisor import Reporter
+from parties.take_part import LOOPBACK_PATIENCE, PATIENCE, public_facts
+from protocols.aggregation.settings import Journal
+
+_DIGITS: Final = 16
+
+
+def run_sum_party(
+    scenario: SumScenario,
+    me: str,
+    out: Path | None,
+    keys: Path,
+    *,
+    approve: str | None = None,
+    policy: Path | None = None,
+    ask: Callable[[], bool] | None = None,
+    log_format: LogFormat = "text",
+) -> tuple[dict[str, Any], Path]:
+    """Take part as `me`; returns this party's record and its folder. Arguments as of `run_party.run_one`.
+
+    Raises:
+        BeaverlodgeError: what went wrong; the record then says `failed` and why. There is no record of a run that
+            the policy refused, or that nobody approved: no connection was made.
+    """
+    check_name(scenario, me)
+    address = server_address(scenario)
+    pair, texts = own_pair(scenario, me, keys)
+    check_identities(scenario, texts)
+    releases = _admitted(scenario, me, keys, texts, approve, policy, ask)
+
+    def part(folder: Path, reporter: Reporter, log: Logger) -> dict[str, Any]:
+        try:
+            if me == scenario.server:
+                return _serve(scenario, address, pair, texts, keys, folder, reporter, log)
+            return _take_part(scenario, me, address, pair, texts, keys, releases, reporter, log)
+        except BaseException as problem:
+            error = as_error(problem)
+            log.error("%s", error)
+            raise error from None
+
+    return recorded(scenario, me, out, log_format, part)
+
+
+def server_address(scenario: SumScenario) -> str:
+    """Where the server listens.
+
+    Raises:
+        UsageError: the scenario does not say it.
+    """
+    address = scenario.parties[scenario.server].address
+    if address is None:
+        raise UsageError(
+            f"[parties.{scenario.server}] has no address, so no client can reach it",
+            'give it one, such as address = "10.0.0.5:7101"; clients need none',
+        )
+    return address
+
+
+def check_identities(scenario: SumScenario, texts: Mapping[str, str]) -> None:
+    """That a server that may lie has no hand in who the clients are.
+
+    Raises:
+        UsageError: the keys come from no roster, or from one that the server signed.
+    """
+    if scenario.task.server != "malicious":
+        return
+    if scenario.roster is None:
+        raise UsageError(
+            'server = "malicious" needs a [roster]: a server that may lie must have no hand in who the clients are',
+            "let somebody whom the clients trust sign one: docs/keys.md",
+        )
+    if scenario.roster.signed_by == texts[scenario.server]:
+        raise UsageError(
+            f"the roster is signed by {scenario.server}, which may lie", "let somebody else sign it: docs/keys.md"
+        )
+
+
+def journal_path(scenario: SumScenario, me: str, keys: Path) -> Path:
+    """A client's journal of what it released shares for, in this scenario."""
+    return keys / f"{me}-{scenario.digest[:_DIGITS]}.rounds"
+
+
+def release_of(scenario: SumScenario, me: str, values: Values, session: str = "") -> Release:
+    """An entry of a client's list of releases, before a round starts."""
+    columns = tuple(sorted(scenario.task.columns))
+    order = [scenario.task.columns.index(column) for column in columns]
+    data = hashlib.sha256("\0".join(columns).encode() + b"\0" + values[:, order].tobytes()).hexdigest()
+    what = tuple(item["what"] for item in revealed(scenario)[:1])
+    return Release(
+        now(), scenario.name, scenario.digest, session, me, (scenario.server,), data, len(values), columns, what
+    )
+
+
+def _admitted(
+    scenario: SumScenario,
+    me: str,
+    keys: Path,
+    texts: Mapping[str, str],
+    approve: str | None,
+    policy: Path | None,
+    ask: Callable[[], bool] | None,
+) -> Releases | None:
+    """That this party's policy lets the run through and that somebody approved it; its list of releases, if it has
+    data."""
+    has_data = me != scenario.server
+    read: list[Values] = []
+
+    def values() -> Values:
+        if not read:
+            read.append(ClientRows(scenario).of(me, 1))
+        return read[0]
+
+    rules = load_policy(keys, policy)
+    if rules is not None:
+        rules.check(scenario, me, texts, lambda: len(values()) if has_data else None)
+    releases = Releases(keys) if has_data else None
+
+    def show(changes: Sequence[str]) -> None:
+        rows, repeats = None, []
+        if releases is not None:
+            try:
+                rows = len(values())
+                repeats = releases.warnings(release_of(scenario, me, values()))
+            except DataError:
+                if approve is None:
+                    raise  # else it is met again at the start, and the server hears of it
+        print_blocks(sum_consent_blocks(scenario, me, rows, texts, changes, repeats))
+
+    obtain(scenario, me, keys, approve, show, ask)
+    return releases
+
+
+def _serve(
+    scenario: SumScenario,
+    address: str,
+    pair: KeyPair,
+    texts: Mapping[str, str],
+    keys: Path,
+    folder: Path,
+    reporter: Reporter,
+    log: Logger,
+) -> dict[str, Any]:
+    allow_connections(scenario.count, 1)
+    numbers = RoundNumbers(keys / f"{scenario.server}.rounds", scenario.digest)
+    peers = {name: key_files.curve_key(text) for name, text in texts.items() if name != scenario.server}
+    patience = scenario.session.patience or (LOOPBACK_PATIENCE if loopback(address) else PATIENCE)
+    about = {key: value for key, value in describe(public_facts(scenario)).items() if key in ("version", "facts")}
+    transport = Transport(pair.identity, peers, listening(address))
+    try:
+        seat = Seat(transport, numbers.next, numbers.use, folder, patience, tuple, about)
+        result = serve(scenario, seat, reporter, log, lambda: None)
+    finally:
+        transport.close(LINGER)
+    return sum_record(scenario, {scenario.server: result})
+
+
+def _take_part(
+    scenario: SumScenario,
+    me: str,
+    address: str,
+    pair: KeyPair,
+    texts: Mapping[str, str],
+    keys: Path,
+    releases: Releases | None,
+    reporter: Reporter,
+    log: Logger,
+) -> dict[str, Any]:
+    assert releases is not None
+    trust = None
+    if scenario.task.server == "malicious":
+        public = [key_files.signing_key(texts[name]).public_bytes_raw() for name in scenario.client_names]
+        trust = trust_of(pair.signing.private_bytes_raw(), public)
+    noting = _Noting(scenario, me, releases, reporter, log)
+    member = Membership(RoundJournal(journal_path(scenario, me, keys)), trust, noting.around)
+    client = clients_of(scenario, {me: member}, log)[me]
+    host = ClientHost(
+        endpoint_of(scenario.server, address),
+        key_files.curve_key(texts[scenario.server]),
+        {me: (client, pair.identity)},
+        silence(scenario),
+        lambda over, total: reporter.stage(client.stage, client.rounds, scenario.task.rounds),
+        meet_within=scenario.session.connect_timeout,
+    )
+    try:
+        host.run()
+    finally:
+        host.close(LINGER)
+    if client.failure is not None:
+        raise client.failure
+    if client.rounds < scenario.task.rounds:
+        why = f": {client.fell_short.message}" if client.fell_short is not None else ""
+        missed = scenario.task.rounds - client.rounds
+        log.warning("this client was left out of %d of %d rounds%s", missed, scenario.task.rounds, why)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return client_record(scenario, me, hosts_result(host, os.getpid(), peak))
+
+
+class _Noting:
+    """A client's list of releases around its rounds: a round counts as released once shares may be on their way."""
+
+    def __init__(self, scenario: SumScenario, me: str, releases: Releases, reporter: Reporter, log: Logger) -> None:
+        self._scenario = scenario
+        self._me = me
+        self._releases = releases
+        self._reporter = reporter
+        self._log = log
+
+    def around(
+        self, session: bytes, number: int, values: Values, journal: Journal
+    ) -> tuple[AbstractContextManager[None], Journal]:
+        """What to enter around a round, and the journal that goes with it."""
+        run = release_of(self._scenario, self._me, values, f"{session.hex()}/{number}")
+        released: list[Revealed] = []
+
+        def noted(number: int, survivors: bytes) -> None:
+            journal(number, survivors)
+            released.extend(
+                Revealed(what, (self._scenario.server,), (len(self._scenario.entries),), "") for what in run.revealed
+            )
+
+        return self._releases.noting(run, released, self._say), noted
+
+    def _say(self, text: str) -> None:
+        self._log.warning("%s", text)
+        self._reporter.log("warning", text)
