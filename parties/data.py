@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +18,7 @@ from mpc.errors import DataError
 from parties.data_cells import TextForm
 from parties.data_checks import MAX_MAGNITUDE, check_ids, find_columns, refuse_extremes, rows_text
 from parties.data_features import Feature, choose_features, read_features
+from parties.data_interactions import multiplied, terms_of
 from parties.data_missing import settle_missing
 from parties.data_read import Column, RawTable, open_source
 from parties.data_target import read_target
@@ -87,6 +88,9 @@ def load_table(
     with open_source(source, owner, base, form or TextForm()) as raw:
         targets = target_columns(raw, task)
         task = task_here(raw, task)
+        terms = terms_of(raw, task)
+        if terms is not None:
+            task = task.model_copy(update={"features": terms.columns})
         ids = find_columns(raw, [task.id], "the id") if task.id is not None else []
         features = choose_features(raw, task, [*targets, *ids])
         target = read_target(raw, targets[0], task.positive) if targets else np.zeros(raw.rows)
@@ -102,7 +106,13 @@ def load_table(
         refuse_extremes(raw.where, names, values)
         for column in ids:
             check_ids(raw, column)
+        gaps = np.isnan(values)
         complete = settle_missing(raw.where, task.missing, task.target, origins, values, target)
+        if terms is not None and terms.interact:
+            places = {f.column.name: [k for k, name in enumerate(origins) if name == f.column.name] for f in features}
+            names, products, lacking = multiplied(terms, places, names, complete.values, gaps)
+            refuse_extremes(raw.where, names, products)
+            complete = replace(complete, values=products, missing=(*lacking, complete.missing[-1]))
         used = {column.index for column in (*targets, *ids, *(feature.column for feature in features))}
         ignored = tuple(_label(column) for column in raw.columns if column.index not in used)
         target = complete.target if targets else complete.target[:0]

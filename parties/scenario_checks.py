@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from parties.scenario_errors import Problem, nearest, quoted, shown
 from parties.scenario_models import LogisticTask, PartySpec
+from parties.scenario_terms import SIGN, columns_of, parts_of
 
 _TEXT_SETTINGS = ("encoding", "decimal", "thousands")
 _TEXT_ENDINGS = (".csv", ".tsv")
@@ -54,7 +55,8 @@ def check_text_settings(parties: Mapping[str, PartySpec], problems: list[Problem
 
 def check_columns(task: LogisticTask, problems: list[Problem]) -> None:
     """Target, id and features are different columns."""
-    features = task.features or ()
+    terms = task.features or ()
+    features = columns_of(terms)
     if task.target in features:
         problems.append(Problem(f"[task] features lists the target '{task.target}'", "remove it from features"))
     if task.id is not None and task.id in features:
@@ -70,7 +72,7 @@ def check_columns(task: LogisticTask, problems: list[Problem]) -> None:
             problems.append(Problem(message, hint))
     if task.id == task.target:
         problems.append(Problem(f"[task] id and target are both '{task.target}'", "name two columns"))
-    repeated = _repeated(features)
+    repeated = _repeated(SIGN.join(sorted(parts_of(term))) for term in terms)
     if repeated:
         problems.append(Problem(f"[task] features lists {quoted(repeated)} more than once", "list each once"))
 

@@ -8,7 +8,8 @@ from parties.scenario_errors import Problem, quoted
 from parties.scenario_models import LogisticTask
 
 _OF_TRAININGS: Final = (
-    "solver", "epochs", "batch_size", "iterations", "momentum", "tolerance", "learning_rate", "sigmoid_range"
+    "solver", "epochs", "batch_size", "iterations", "momentum",
+    "tolerance", "tolerance", "learning_rate", "sigmoid_range"
 )  # fmt: skip
 _WHAT: Final = '[task] reveal = ["inference"]'
 

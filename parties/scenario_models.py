@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from parties.scenario_categories import indicators
+from parties.scenario_terms import names_of
 
 LARGEST_SEED = 2**63 - 1
 LARGEST_COUNT = 2**31 - 1
@@ -154,11 +154,10 @@ class LogisticTask(Table):
 
     @property
     def feature_names(self) -> tuple[str, ...] | None:
-        """The features by name, each category as the indicators that it becomes; None where not listed."""
+        """The features by name, each category as the indicators that it becomes, products too; None if not listed."""
         if self.features is None:
             return None
-        expanded = (indicators(f, self.categories[f]) if f in self.categories else (f,) for f in self.features)
-        return tuple(name for names in expanded for name in names)
+        return tuple(name for term in self.features for name in names_of(term, self.categories))
 
 
 AnyTask = LogisticTask

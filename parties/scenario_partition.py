@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from parties.scenario_errors import Problem, quoted
 from parties.scenario_models import LogisticTask, PartySpec
+from parties.scenario_terms import SIGN, columns_of, parts_of
 
 _VERTICAL = '[task] partition = "vertical"'
 
@@ -16,7 +17,8 @@ def task_of(task: LogisticTask, spec: PartySpec) -> LogisticTask:
     if task.partition == "horizontal":
         return task
     listed = spec.features
-    categories = {name: levels for name, levels in task.categories.items() if listed is None or name in listed}
+    columns = None if listed is None else columns_of(listed)
+    categories = {name: levels for name, levels in task.categories.items() if columns is None or name in columns}
     return task.model_copy(update={"features": listed, "categories": categories})
 
 
@@ -51,18 +53,19 @@ def check_partition(task: LogisticTask, parties: Mapping[str, PartySpec], proble
 
 def _check_owners(task: LogisticTask, owners: Mapping[str, PartySpec], problems: list[Problem]) -> None:
     for name, party in owners.items():
-        listed = party.features or ()
+        listed = columns_of(party.features or ())
         for what, column in (("target", task.target), ("id", task.id)):
             if column in listed:
                 problems.append(
                     Problem(f"[parties.{name}] features lists the {what} '{column}'", "remove it from features")
                 )
-        repeated = [column for column, times in Counter(listed).items() if times > 1]
+        terms = (SIGN.join(sorted(parts_of(term))) for term in party.features or ())
+        repeated = [column for column, times in Counter(terms).items() if times > 1]
         if repeated:
             message = f"[parties.{name}] features lists {quoted(repeated)} more than once"
             problems.append(Problem(message, "list each once"))
     if all(party.features is not None for party in owners.values()):
-        everything = {column for party in owners.values() for column in party.features or ()}
+        everything = {column for party in owners.values() for column in columns_of(party.features or ())}
         unknown = [column for column in task.categories if column not in everything]
         if unknown:
             message = f"[task.categories] names {quoted(unknown)}, which no owner lists"

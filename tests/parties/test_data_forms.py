@@ -364,3 +364,45 @@ def test_any_file_in_any_form_is_read_or_refused(
     assert np.isfinite(table.values).all()
     assert set(table.target.tolist()) <= {0.0, 1.0}
     assert table.values.shape == (table.rows, len(table.columns))
+
+
+# ------------------------------------------------------------------ interactions
+
+INTERACTING = "y,age,male,stage\n0,40,0,I\n1,50,1,II\n1,60,0,III\n0,30,1,II\n1,70,1,I\n"
+
+
+def test_products_of_columns_are_features(tmp_path: Path) -> None:
+    table = load(tmp_path, INTERACTING, task(("age", "age:male")))
+    assert table.columns == ("age", "age:male")
+    np.testing.assert_array_equal(table.values[:, 1], [0, 50, 0, 30, 70])
+
+
+def test_products_with_a_category_are_one_a_level_but_the_first(tmp_path: Path) -> None:
+    asked = task(("male", "stage:age", "age:male:stage"), categories=STAGES)
+    table = load(tmp_path, INTERACTING, asked)
+    assert table.columns == asked.feature_names
+    assert table.columns[:3] == ("male", "stage=II:age", "stage=III:age")
+    assert table.columns[3:] == ("age:male:stage=II", "age:male:stage=III")
+    np.testing.assert_array_equal(table.values[:, 1], [0, 50, 0, 30, 0])
+    np.testing.assert_array_equal(table.values[:, 2], [0, 0, 60, 0, 0])
+    np.testing.assert_array_equal(table.values[:, 3], [0, 50, 0, 30, 0])
+
+
+def test_gaps_are_filled_before_columns_are_multiplied(tmp_path: Path) -> None:
+    holes = INTERACTING.replace("60,0", ",1")
+    asked = task(("age:male", "age")).model_copy(update={"missing": "mean"})
+    table = load(tmp_path, holes, asked)
+    np.testing.assert_allclose(table.values[2], [47.5, 47.5])
+    assert table.missing == (1, 1, 0)
+    assert "values are missing: 1 in column 'age'" in refusal(tmp_path, holes, task(("age:male",)))
+
+
+def test_a_column_with_a_colon_in_its_name_is_a_column(tmp_path: Path) -> None:
+    table = load(tmp_path, "y,a:b,a,b\n0,7,1,2\n1,8,3,4\n0,1,1,1\n1,2,2,2\n0,3,3,3\n", task(("a:b",)))
+    np.testing.assert_array_equal(table.values[:2, 0], [7, 8])
+
+
+def test_an_interaction_with_a_column_that_is_not_there(tmp_path: Path) -> None:
+    assert "there is no column 'mle' (features); did you mean 'male'?" in refusal(
+        tmp_path, INTERACTING, task(("age:mle",))
+    )

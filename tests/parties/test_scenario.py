@@ -400,6 +400,12 @@ def test_what_tolerance_goes_with(tmp_path: Path, solver: str, given: str, must_
         assert words in said
 
 
+def test_interactions_are_of_other_columns_and_stand_once(tmp_path: Path) -> None:
+    said = refusal(tmp_path, changed(('["age", "size"]', '["age", "age:male", "male:age", "age:malignant"]')))
+    assert "features lists the target 'malignant'" in said
+    assert "features lists 'age:male' more than once" in said
+
+
 def test_a_solver_left_to_the_plan_takes_no_numbers_of_one(tmp_path: Path) -> None:
     said = refusal(tmp_path, changed(('solver = "sgd"', 'solver = "auto"')))
     assert 'solver = "auto" chooses epochs and batch_size and learning_rate itself' in said
