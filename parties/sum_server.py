@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from mpc.errors import BeaverlodgeError, ProtocolError, TooFewError
+from mpc.network import Network
 from mpc.prg import os_entropy
 from mpc.star_server import StarLimits, StarServer
-from mpc.transport import Transport
 from parties.private_files import replace_file
 from parties.sum_result import RoundDone, round_sums, server_result
 from parties.sum_rounds import new_session
@@ -30,7 +30,7 @@ class Seat:
     """What a server is handed.
 
     Args:
-        transport: a listening one, whose allow-list is the clients.
+        network: a listening transport, whose allow-list is the clients.
         first: the number of its first round.
         use: called with each round's number before any client hears of it.
         out: the run's folder.
@@ -39,7 +39,7 @@ class Seat:
         about: what a client's doctor is told.
     """
 
-    transport: Transport
+    network: Network
     first: int
     use: Callable[[int], None]
     out: Path
@@ -54,7 +54,7 @@ def serve(
     """Meet the clients, and add up, round by round; returns the server's result.
 
     Args:
-        meet: called once, when the links can be used; returns when the clients have been told where to dial.
+        meet: called once, before the clients are waited for; returns when they have been told where to dial.
 
     Raises:
         TooFewError: too few clients came, or stayed.
@@ -69,9 +69,7 @@ def serve(
 
     limits = StarLimits(session.connect_timeout, session.deadline, seat.patience)
     names = scenario.client_names
-    server = StarServer(
-        seat.transport, names, scenario.meeting, limits, reporter.stage, say, seat.gone, about=seat.about
-    )
+    server = StarServer(seat.network, names, scenario.meeting, limits, reporter.stage, say, seat.gone, about=seat.about)
     code: str | None = BeaverlodgeError.code
     try:
         meet()

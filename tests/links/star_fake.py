@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from mpc.network import Came, Connected, Disconnected, Event
+from mpc.probe import DOCTOR
 from mpc.session import Frame
 from mpc.star_client import StarClient
 from mpc.star_sockets import PING_SECONDS
@@ -30,6 +31,7 @@ class FakeNetwork:
     time: float = 0.0
     queue: list[tuple[float, int, Callable[[], Event | None]]] = field(default_factory=list)
     count: int = 0
+    to_doctors: list[tuple[str, Frame]] = field(default_factory=list)
 
     def begin(self) -> None:
         for i, client in enumerate(self.clients):
@@ -60,6 +62,9 @@ class FakeNetwork:
         self.at(until, lambda: Connected(self.names[i]))
 
     def send(self, peer: str, one: Frame) -> None:
+        if peer.endswith(DOCTOR):
+            self.to_doctors.append((peer, one))
+            return
         i = list(self.names).index(peer)
         kind = read_header(one.head, one.body, "").kind
 

@@ -11,12 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import TooFewError
+from mpc.network import Came, Disconnected
 from mpc.prg import insecure_entropy
-from mpc.star import ServerProgram
+from mpc.probe import probe, read_probe
+from mpc.star import ClientProgram, Exchange, Gather, ServerProgram
 from mpc.star_client import StarClient
 from mpc.star_server import StarLimits, StarServer
 from mpc.star_sockets import ClientHost
-from mpc.star_wire import AGAIN, DOWN, JOIN, PING, UP
+from mpc.star_wire import ABORT, AGAIN, DOWN, JOIN, PING, QUIT, UP, frame
 from mpc.transport import Transport, new_identity
 from protocols.aggregation import messages as m
 from protocols.aggregation.client import aggregation_client
@@ -173,6 +175,40 @@ def test_many_rounds_over_one_set_of_links() -> None:
     assert all(client.done and client.rounds == 4 for client in network.clients)
 
 
+def test_a_client_for_which_there_are_too_few_waits_for_the_next_attempt() -> None:
+    """It leaves the attempt alone, and at once; in the next it is there again. If there is none, that is its end."""
+
+    async def client(i: int, attempt: int) -> None:
+        await Exchange(b"1", "first", 9)
+        if i == 2 and attempt == 1:
+            raise TooFewError("there are 1 neighbours, and 3 are needed")
+        await Exchange(b"2", "second", 9)
+
+    async def server() -> frozenset[int]:
+        first = await Gather({}, range(4), 0, "first", 9, lambda i, body: None)
+        second = await Gather(dict.fromkeys(first, b""), range(4), 0, "second", 9, lambda i, body: None)
+        await Gather(dict.fromkeys(second, b""), (), 0, "second", 0, lambda i, body: None)
+        return second
+
+    def make(i: int, session: bytes, round_: int, attempt: int) -> ClientProgram:
+        return client(i, attempt)
+
+    for attempts in (1, 2):
+        clients = [StarClient(partial(make, i), DIGEST, due=2) for i in range(4)]
+        network = FakeNetwork([f"c{i}" for i in range(4)], clients)
+        star = StarServer(network, network.names, DIGEST, LIMITS, lambda *_: None, lambda _: None)
+        network.begin()
+        star.join()
+        answered = [star.run(server(), b"s", 1, attempt + 1) for attempt in range(attempts)]
+        assert network.time < 1  # nobody waited for it
+        star.part()
+        network.poll(1)
+        assert answered == [frozenset({0, 1, 3}), frozenset(range(4))][:attempts]
+        assert [client.rounds for client in clients] == ([1, 1, 0, 1] if attempts == 1 else [2, 2, 1, 2])
+        assert all(client.done for client in clients)
+        assert isinstance(clients[2].failure, TooFewError) == (attempts == 1)
+
+
 def test_a_client_of_another_scenario_is_refused_and_told() -> None:
     clients = star_clients()
     clients[1] = StarClient(clients[1]._make, b"x" * 32)
@@ -241,9 +277,38 @@ def _dying(stage: str) -> ServerProgram:
 
 
 def test_a_server_that_is_silent_for_too_long_is_given_up() -> None:
+    """One that was never met is out of reach (4); without one that was, there are too few (7); unless all is over."""
+    never, met, through = star_clients()[:3]
+    met.met = through.met = True
+    through.rounds = 1
+    for client in (never, met, through):
+        client.lost(90.0)
+    assert "the server was silent for 90 s in stage 'joining'" in str(never.failure)
+    assert [client.failure.exit_code if client.failure else 0 for client in (never, met, through)] == [4, 7, 0]
+    assert through.done
+
+
+@pytest.mark.parametrize(("code", "exit_code"), [("interrupted", 7), ("too-few", 7), ("internal", 7), ("protocol", 6)])
+def test_a_server_that_stops_says_so(code: str, exit_code: int) -> None:
     client = star_clients()[0]
-    client.lost(90.0)
-    assert "the server was silent for 90 s in stage 'joining'" in str(client.failure)
+    stop = frame(ABORT, code.encode())
+    assert [one.head[3] for one in client.came(stop.head, stop.body)] in ([], [QUIT])
+    assert client.failure is not None and client.failure.exit_code == exit_code
+    assert f"the server stopped ({code})" in client.failure.message
+
+
+def test_a_clients_doctor_does_not_disturb_the_server() -> None:
+    network = FakeNetwork([f"c{i}" for i in range(N)], star_clients())
+    server = StarServer(network, network.names, DIGEST, LIMITS, lambda *_: None, lambda _: None, about={"version": "1"})
+    network.begin()
+    asked = probe({"is": "about?"})
+    network.at(0.0005, lambda: Came("c1/doctor", memoryview(asked.head), memoryview(asked.body)))
+    network.at(0.0006, lambda: Disconnected("c1/doctor"))
+    assert len(server.join()) == N
+    check_exact(one_round(server))
+    ((peer, answer),) = network.to_doctors
+    fields = read_probe(memoryview(answer.head), memoryview(answer.body))
+    assert (peer, fields["doing"], fields["version"]) == ("c1/doctor", "waiting", "1")
 
 
 @pytest.mark.parametrize("malicious", [False, True])

@@ -57,6 +57,25 @@ def test_too_few_clients_end_the_run_with_7(tmp_path: Path) -> None:
     assert (found["status"], found["error"]["code"]) == ("failed", "too-few")
 
 
+@pytest.mark.soak
+def test_rounds_over_processes(tmp_path: Path) -> None:
+    path = write_sums(tmp_path, task="rounds = 2\nattempts = 2")
+    text = path.read_text()
+    for name in ("c1", "c2", "c3", "all"):
+        text = text.replace(f"{name}.csv", f"{name}_{{round}}.csv")
+        for place in (1, 2):
+            rows = (tmp_path / f"{name}.csv").read_text().replace("1.25", f"{place}")
+            (tmp_path / f"{name}_{place}.csv").write_text(rows)
+    path.write_text(text)
+    ran = mpc("run", path, "--out", tmp_path / "record")
+    assert ran.code == 0, ran.err
+    found = record(tmp_path / "record")
+    assert [one["columns"]["stay"]["mean"] for one in found["sums"]["rounds"]] == [1, 2]
+    server = found["parties"]["server"]
+    assert (server["bytes_sent"], server["bytes_received"]) == tuple(found["plan"]["bytes"].values())
+    assert "Round 2 of 2" in ran.out
+
+
 @pytest.mark.parametrize("name", ["registry", "devices"])
 def test_the_plan_of_the_scenarios(name: str) -> None:
     ran = mpc("plan", ROOT / "scenarios" / f"{name}.toml", "--json")

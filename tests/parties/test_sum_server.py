@@ -1,0 +1,172 @@
+"""A secure sum's rounds and attempts over one set of connections, in virtual time."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mpc.agree import Signer
+from mpc.errors import ProtocolError, TooFewError, UsageError
+from mpc.prg import derive
+from mpc.star_client import StarClient
+from mpc.star_wire import UP
+from parties.journal import RoundJournal
+from parties.sum_clients import Membership, clients_of, trust_of
+from parties.sum_rounds import AgreedRounds, RoundNumbers, new_session
+from parties.sum_scenario import SumScenario
+from parties.sum_server import Seat, serve
+from parties.supervisor import Reporter
+from protocols.aggregation import messages as m
+from protocols.aggregation.settings import Occasion, Trust
+from tests.links.star_fake import FakeNetwork, Fault, no_fault
+from tests.parties.test_sum_scenario import loaded
+from tests.run.sums import expected
+
+LOG = logging.getLogger("test_sum_server")
+Faults = Callable[[list[StarClient]], Fault]
+
+
+def in_rounds(folder: Path, rounds: int = 1, task: str = "") -> SumScenario:
+    """Twelve clients with rows of their own for each round; in round r every stay is r."""
+    scenario = loaded(
+        folder,
+        *((f'data = "c{k}.csv"', f'data = "c{k}_{{round}}.csv"') for k in (1, 2, 3)),
+        ('data = "all.csv"', 'data = "all_{round}.csv"'),
+        task=f"rounds = {rounds}\n{task}",
+    )
+    for name in ("c1", "c2", "c3", "all"):
+        for place in range(1, rounds + 1):
+            text = (folder / f"{name}.csv").read_text().replace("1.25", f"{place}")
+            (folder / f"{name}_{place}.csv").write_text(text)
+    return scenario
+
+
+def run(
+    scenario: SumScenario, folder: Path, faults: Faults = lambda clients: no_fault, first: int = 1
+) -> tuple[Callable[[], dict[str, Any]], list[StarClient], list[int]]:
+    """What runs the server, the clients, and the round numbers that it noted."""
+    names = scenario.client_names
+    trusts: dict[str, Trust | None] = dict.fromkeys(names)
+    if scenario.settings.malicious:
+        keys = [derive(bytes(32), name) for name in names]
+        public = [Signer(key).public for key in keys]
+        trusts = {name: trust_of(key, public) for name, key in zip(names, keys, strict=True)}
+    members = {name: Membership(RoundJournal(folder / f"{name}.rounds", sync=False), trusts[name]) for name in names}
+    clients = list(clients_of(scenario, members, LOG).values())
+    network = FakeNetwork(scenario.client_names, clients, faults(clients))
+    used: list[int] = []
+    seat = Seat(network, first, used.append, folder, 1.0, tuple, {})
+
+    def served() -> dict[str, Any]:
+        try:
+            return serve(scenario, seat, Reporter(lambda event: None), LOG, network.begin)
+        finally:
+            network.poll(1.0)
+
+    return served, clients, used
+
+
+def late(numbers: set[int], stage: str, attempts: int) -> Faults:
+    """The messages of these clients in a stage come after the deadline, in so many attempts."""
+
+    def over(clients: list[StarClient]) -> Fault:
+        def fault(client: int, up: bool, kind: int, at: str) -> tuple[float, ...]:
+            hit = client in numbers and (up, kind, at) == (True, UP, stage)
+            return (60.0,) if hit and clients[client]._at[1] <= attempts else (0.001,)
+
+        return fault
+
+    return over
+
+
+def test_rounds_over_one_set_of_connections_each_with_its_own_rows(tmp_path: Path) -> None:
+    scenario = in_rounds(tmp_path, 3)
+    served, clients, used = run(scenario, tmp_path, first=5)
+    result = served()
+    assert used == [5, 6, 7]
+    sums = result["sums"]["rounds"]
+    assert [one["round"] for one in sums] == used
+    for place, one in enumerate(sums, start=1):
+        assert one["columns"]["age"] == expected()["age"]
+        assert one["columns"]["stay"]["mean"] == place
+        assert json.loads((tmp_path / f"round_{place}.json").read_text()) == one
+    assert result["sums"]["columns"] == sums[-1]["columns"]
+    assert all(client.done and client.rounds == 3 for client in clients)
+    assert (result["party"]["bytes_sent"], result["party"]["bytes_received"]) == tuple(result["plan"]["bytes"].values())
+    assert result["party"]["bytes_received"] == sum(client.sent for client in clients)
+    rounds = [json.loads(line)["round"] for line in (tmp_path / "c1.rounds").read_text().splitlines()]
+    assert rounds == used
+
+
+@pytest.mark.parametrize("stage", [m.KEYS, m.SHARES, m.MASKED])
+def test_a_round_with_too_few_is_repeated_with_all_who_are_there(tmp_path: Path, stage: str) -> None:
+    scenario = in_rounds(tmp_path, task="attempts = 2")
+    served, clients, used = run(scenario, tmp_path, late(set(range(6)), stage, 1))
+    result = served()
+    assert used == [1]
+    assert (result["sums"]["attempt"], len(result["sums"]["failed_attempts"])) == (2, 1)
+    assert result["sums"]["clients"] == 12
+    assert result["sums"]["columns"]["age"] == expected()["age"]
+    party = result["party"]
+    assert (party["bytes_sent"], party["bytes_received"]) == tuple(result["plan"]["bytes"].values())
+    assert party["bytes_of_failed_attempts"] > 0
+    assert all(client.done for client in clients)
+
+
+def test_attempts_come_to_an_end(tmp_path: Path) -> None:
+    scenario = in_rounds(tmp_path, task="attempts = 2")
+    served, clients, _ = run(scenario, tmp_path, late(set(range(6)), m.MASKED, 9))
+    with pytest.raises(TooFewError, match="6 clients answered in stage 'masked'"):
+        served()
+    assert {type(client.failure) for client in clients} == {TooFewError}
+    assert not list(tmp_path.glob("*.rounds"))  # nothing was released
+
+
+@pytest.mark.parametrize("server", ["semi-honest", "malicious"])
+def test_once_shares_were_asked_for_there_is_no_other_attempt(tmp_path: Path, server: str) -> None:
+    scenario = in_rounds(tmp_path, task=f'attempts = 3\nserver = "{server}"')
+    served, _, _ = run(scenario, tmp_path, late(set(range(9)), m.UNMASK, 9))
+    with pytest.raises(TooFewError, match="3 clients answered in stage 'unmask'"):
+        served()
+    assert len(list(tmp_path.glob("*.rounds"))) == 12
+
+
+def test_a_later_round_that_fails_leaves_the_earlier_sums(tmp_path: Path) -> None:
+    scenario = in_rounds(tmp_path, 2)
+    (tmp_path / "all_2.csv").write_text("who,age,stay\nclient_1,1,2\n")  # the others have no rows in this round
+    served, clients, _ = run(scenario, tmp_path)
+    with pytest.raises(TooFewError, match="round 2 of 2: 4 clients answered") as caught:
+        served()
+    assert "round_1.json" in caught.value.hint
+    assert json.loads((tmp_path / "round_1.json").read_text())["clients"] == 12
+    assert sum(client.failure is not None for client in clients) == 12
+
+
+def test_a_client_takes_part_in_what_was_agreed_alone() -> None:
+    session = new_session(7)
+    agreed = AgreedRounds(2, 3)
+    assert [agreed.place(session, number, attempt) for number, attempt in ((7, 1), (7, 3), (8, 1))] == [1, 1, 2]
+    for number, attempt in ((9, 1), (6, 1), (8, 4), (8, 0)):
+        with pytest.raises(ProtocolError, match=f"attempt {attempt} at round {number}, which was not agreed"):
+            agreed.place(session, number, attempt)
+    for other in (new_session(7), session + b"x", session[:-1], b""):
+        with pytest.raises(ProtocolError, match="not agreed"):
+            agreed.place(other, 7, 1)
+
+
+def test_a_server_counts_on_for_each_scenario(tmp_path: Path) -> None:
+    path = tmp_path / "server.rounds"
+    numbers = RoundNumbers(path, "a")
+    assert numbers.next == 1
+    for number in (1, 2):
+        numbers.use(number)
+    assert (RoundNumbers(path, "a").next, RoundNumbers(path, "b").next) == (3, 1)
+    path.write_text("not a list\n")
+    with pytest.raises(UsageError, match="is not a list of rounds"):
+        RoundNumbers(path, "a")
+    assert Occasion(new_session(3), 3, 1).session[-4:] == (3).to_bytes(4, "little")
