@@ -64,7 +64,7 @@ def test_a_factor_and_interactions(tmp_path: Path, how: str) -> None:
     features = scenario.training.feature_names
     assert features is not None
     own = {owner: own_rows(load_owner_table(scenario, owner), scenario, features) for owner in scenario.owners}
-    settings = settings_for(scenario, {owner: (250, 0) for owner in scenario.owners}, len(features))
+    settings = settings_for(scenario, dict.fromkeys(scenario.owners, (250, 0)), len(features))
 
     def factory(owner: str) -> Any:
         return lambda p: inference_job(p, None if p.dry else own[owner], settings)
