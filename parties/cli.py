@@ -188,7 +188,8 @@ def new(
 ) -> None:
     """Write a commented scenario into DIR, for your own tables or for made-up ones.
 
-    Looks into the files: the owners are named after them, and every numeric column that all have is a feature.
+    Looks into the files: the owners are named after them, and every numeric column that all have is a feature. Files
+    with the same ids, of which one has the target, are other columns of the same patients: partition = "vertical".
     """
     from parties.new_choices import Asked
     from parties.new_scenario import new_scenario

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -30,7 +30,11 @@ class Asked:
 
 @dataclass(frozen=True)
 class Choice:
-    """The task's columns, and why each other column is left out."""
+    """The task's columns, and why each other column is left out.
+
+    `split`: each owner's features, where the owners have other columns of the same patients; None where they have the
+    same columns.
+    """
 
     target: str
     positive: str | None
@@ -38,12 +42,22 @@ class Choice:
     features: tuple[str, ...]
     missing: Literal["refuse", "drop", "mean"]
     left_out: Mapping[str, str] = field(default_factory=dict)
+    split: Mapping[str, tuple[str, ...]] | None = None
 
     def without(self, names: Sequence[str], why: str) -> Choice:
         """The same without some of the features."""
         features = tuple(name for name in self.features if name not in names)
-        left_out = {**self.left_out, **dict.fromkeys(names, why)}
-        return Choice(self.target, self.positive, self.identifier, features, self.missing, left_out)
+        return replace(self, features=features, left_out={**self.left_out, **dict.fromkeys(names, why)})
+
+    def without_of(self, useless: Mapping[str, Sequence[str]], why: str) -> Choice:
+        """The same without some of the owners' features, where columns are split."""
+        split = {
+            owner: tuple(name for name in names if name not in useless.get(owner, ()))
+            for owner, names in (self.split or {}).items()
+        }
+        left_out = {**self.left_out, **{name: why for names in useless.values() for name in names}}
+        features = tuple(name for names in split.values() for name in names)
+        return replace(self, features=features, left_out=left_out, split=split)
 
 
 def choose(files: Sequence[FileLook], asked: Asked) -> Choice:
@@ -55,7 +69,7 @@ def choose(files: Sequence[FileLook], asked: Asked) -> Choice:
     """
     shared = [name for name in files[0].columns if all(name in file.columns for file in files)]
     if not shared:
-        columns = "; ".join(f"{file.path.name} has {_some(list(file.columns))}" for file in files[:2])
+        columns = "; ".join(f"{file.path.name} has {some(list(file.columns))}" for file in files[:2])
         raise UsageError(
             f"the files have no column in common: {columns}", "give the same measurement the same name in every file"
         )
@@ -66,7 +80,7 @@ def choose(files: Sequence[FileLook], asked: Asked) -> Choice:
     for name in shared:
         if name in (target, identifier):
             continue
-        why = _why_not([file.columns[name] for file in files], [file.path.name for file in files])
+        why = why_not([file.columns[name] for file in files], [file.path.name for file in files])
         if why:
             left_out[name] = why
         else:
@@ -95,7 +109,7 @@ def _target(files: Sequence[FileLook], shared: Sequence[str], asked: Asked) -> s
             return candidates[0]
         if candidates:
             raise UsageError(
-                f"which column is to be predicted? {_some(candidates)} could be", "name it with --target COLUMN"
+                f"which column is to be predicted? {some(candidates)} could be", "name it with --target COLUMN"
             )
         raise UsageError(
             "which column is to be predicted? none holds 0 and 1 (or yes and no, or true and false) in every file",
@@ -105,7 +119,7 @@ def _target(files: Sequence[FileLook], shared: Sequence[str], asked: Asked) -> s
     if asked.positive is None and name not in candidates:
         wrong = next((file for file in files if not file.columns[name].binary), None)
         but = f"in {wrong.path.name} '{name}' does not" if wrong else f"'{name}' is the same in all rows of all files"
-        also = f"; columns that could be predicted: {_some(candidates)}" if candidates else ""
+        also = f"; columns that could be predicted: {some(candidates)}" if candidates else ""
         raise UsageError(
             f"the target must hold 0 and 1 (or yes and no, or true and false), but {but}",
             f"if it has two other values, say with --positive VALUE which of them counts as 1{also}",
@@ -124,11 +138,18 @@ def _identifier(files: Sequence[FileLook], shared: Sequence[str], target: str, a
         if asked.identifier == target:
             raise UsageError(f"--id and --target are both '{target}'", "name two columns, or leave out --id")
         return asked.identifier
+    return next((name for name in identifiers(files, asked) if name != target), None)
+
+
+def identifiers(files: Sequence[FileLook], asked: Asked) -> Iterator[str]:
+    """The columns of all files that may name a row: the one asked for, or those that are called and look like ids."""
+    shared = [name for name in files[0].columns if all(name in file.columns for file in files)]
     for name in shared:
-        looks = [file.columns[name] for file in files]
-        if name != target and called_like_an_id(name) and all(_identifies(look) for look in looks):
-            return name
-    return None
+        if asked.identifier is not None:
+            if name == asked.identifier:
+                yield name
+        elif called_like_an_id(name) and all(_identifies(file.columns[name]) for file in files):
+            yield name
 
 
 def called_like_an_id(name: str) -> bool:
@@ -147,12 +168,12 @@ def _must_be_shared(name: str, files: Sequence[FileLook], option: str) -> None:
         guess = nearest(name, lacking.columns)
         raise UsageError(
             f"--{option}: {lacking.path.name} has no column '{name}'",
-            f"did you mean '{guess}'?" if guess else f"its columns are {_some(list(lacking.columns))}",
+            f"did you mean '{guess}'?" if guess else f"its columns are {some(list(lacking.columns))}",
         )
 
 
-def _why_not(looks: Sequence[Look], names: Sequence[str]) -> str:
-    """Why a column that all files have is no feature; '' if it is one."""
+def why_not(looks: Sequence[Look], names: Sequence[str]) -> str:
+    """Why a column that all these files have is no feature; '' if it is one."""
     for look, name in zip(looks, names, strict=True):
         if look.why:
             return f"{look.why}, in {name}" if any(not other.why for other in looks) else look.why
@@ -180,5 +201,6 @@ def _missing(files: Sequence[FileLook], used: Sequence[str]) -> Literal["refuse"
     return "mean" if max(parts) > 0.5 and not target_missing else "drop"
 
 
-def _some(names: Sequence[str]) -> str:
+def some(names: Sequence[str]) -> str:
+    """Names in quotes, the first ones if there are many."""
     return quoted(names) if len(names) <= _MOST_NAMED else f"{quoted(names[:_MOST_NAMED])} and more"

@@ -22,6 +22,7 @@ from parties.kinds import plan_for
 from parties.made_up import IDENTIFIER, TARGET, write_made_up
 from parties.new_choices import Asked, Choice, choose
 from parties.new_columns import FileLook, look_into
+from parties.new_split import choose_split, useless_in
 from parties.rows import own_rows, row_counts
 from parties.scenario import load_scenario
 
@@ -32,6 +33,7 @@ _WIDTH: Final = 110
 _STEPS_AN_EPOCH: Final = 50
 _BATCHES: Final = (32, 64, 128, 256, 512, 1024)
 _MOST_NAMED: Final = 20
+_CONSTANT: Final = "the same in all training rows"
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def new_scenario(folder: Path, data: Sequence[Path], asked: Asked) -> Made:
             made_up = write_made_up(folder)
             asked = Asked(target=TARGET, identifier=IDENTIFIER)
         files = [look_into(file, owner) for owner, file in owner_names(data or made_up).items()]
-        choice = _written(path, files, choose(files, asked), bool(made_up))
+        choice = _written(path, files, choose_split(files, asked) or choose(files, asked), bool(made_up))
     except BaseException:
         # What is left behind would be taken for a scenario that runs.
         for left in made_up:
@@ -133,10 +135,16 @@ def _written(path: Path, files: Sequence[FileLook], choice: Choice, made_up: boo
         raise UsageError(f"{path} is there already", "name another folder, or remove that file first") from None
     try:
         while True:
-            same = _useless(path)
-            if not same:
-                return choice
-            choice = choice.without(same, "the same in all training rows")
+            if choice.split is not None:
+                useless = useless_in(load_scenario(path))
+                if not useless:
+                    return choice
+                choice = choice.without_of(useless, _CONSTANT)
+            else:
+                same = _useless(path)
+                if not same:
+                    return choice
+                choice = choice.without(same, _CONSTANT)
             if not choice.features:
                 raise UsageError("no numeric column is left: each is the same in all training rows", "give more rows")
             _write(path, scenario_text(path, files, choice, made_up), "w")
@@ -178,7 +186,7 @@ def scenario_text(path: Path, files: Sequence[FileLook], choice: Choice, made_up
     """The scenario file, each setting with what it means."""
     lines = _head_lines(path, made_up)
     for place, file in enumerate(files):
-        lines += ["", *_owner_lines(path, file, first=place == 0)]
+        lines += ["", *_owner_lines(path, file, choice, first=place == 0)]
     lines += [
         "",
         f"[parties.{HELPER}]",
@@ -208,7 +216,7 @@ def _head_lines(path: Path, made_up: bool) -> list[str]:
     ]
 
 
-def _owner_lines(path: Path, file: FileLook, *, first: bool) -> list[str]:
+def _owner_lines(path: Path, file: FileLook, choice: Choice, *, first: bool) -> list[str]:
     usual = TextForm()
     at = file.path.parent.resolve() / file.path.name  # a link stays a link
     near = os.path.relpath(at, path.parent.resolve())
@@ -223,37 +231,48 @@ def _owner_lines(path: Path, file: FileLook, *, first: bool) -> list[str]:
         lines.append(_line(f"decimal = {_toml(file.form.decimal)}", "numbers are written like 3,14"))
     if file.form.thousands is not None:
         lines.append(_line(f"thousands = {_toml(file.form.thousands)}", "what stands between thousands"))
+    if choice.split is not None and choice.split[file.owner]:
+        lines.append(_line("features = [", "its own columns; take out what should not be used" if first else ""))
+        lines += [*_wrapped([_toml(name) for name in choice.split[file.owner]]), "]"]
     return lines
 
 
 def _task_lines(files: Sequence[FileLook], choice: Choice) -> list[str]:
-    rows = sum(file.rows for file in files)
+    rows = sum(file.rows for file in files) if choice.split is None else files[0].rows
     batch = next((size for size in _BATCHES if 0.8 * rows / size <= _STEPS_AN_EPOCH), _BATCHES[-1])
     missing: Mapping[str, str] = {
         "drop": "leaves out rows in which a value is missing",
         "mean": "puts a column's mean where a value is missing",
-        "refuse": 'a missing value is an error; or "drop", or "mean"',
+        "refuse": "a missing value is an error; or " + '"drop", or ' * (choice.split is None) + '"mean"',
     }
+    partition, whose = "horizontal", "the owners have the same columns of different patients"
+    scaled, held = "to the mean and spread of all rows together, which all see", "of each owner's rows"
+    if choice.split is not None:
+        partition, whose = "vertical", "the owners have other columns of the same patients"
+        scaled, held = "each owner its own columns; nobody else learns how", "of the patients, the same everywhere"
     lines = [
         "[task]",
         _line('kind = "logistic_regression"', ""),
-        _line('partition = "horizontal"', "the owners have the same columns of different patients"),
+        _line(f'partition = "{partition}"', whose),
         _line(f"target = {_toml(choice.target)}", "the column to predict"),
     ]
     if choice.positive is not None:
         lines.append(_line(f"positive = {_toml(choice.positive)}", "the value of it that counts as 1"))
     if choice.identifier is not None:
-        lines.append(_line(f"id = {_toml(choice.identifier)}", "names a row, and no two the same; never a feature"))
+        why = "names a row, and no two the same; never a feature"
+        if choice.split is not None:
+            why = "whose row it is; the owners learn only whether all have the same ones"
+        lines.append(_line(f"id = {_toml(choice.identifier)}", why))
     else:
         lines.append(_line('# id = "patient"', "a column that names a row, if there is one"))
+    lines.append(_line(f"missing = {_toml(choice.missing)}", missing[choice.missing]))
+    if choice.split is None:
+        lines.append(_line("features = [", "what it is predicted from; take out what should not be used"))
+        lines += [*_wrapped([_toml(name) for name in choice.features]), "]"]
     return [
         *lines,
-        _line(f"missing = {_toml(choice.missing)}", missing[choice.missing]),
-        _line("features = [", "what it is predicted from; take out what should not be used"),
-        *_wrapped([_toml(name) for name in choice.features]),
-        "]",
-        _line("standardise = true", "to the mean and spread of all rows together, which all see"),
-        _line("test_fraction = 0.2", "of each owner's rows: held out, and used for the metrics only"),
+        _line("standardise = true", scaled),
+        _line("test_fraction = 0.2", f"{held}: held out, and used for the metrics only"),
         _line('solver = "sgd"', "mini-batch gradient descent:"),
         _line("epochs = 10", "  how often each row is used,"),
         _line(f"batch_size = {batch}", "  how many rows a step uses, from all owners,"),
@@ -277,6 +296,8 @@ def _told(path: Path, files: Sequence[FileLook], choice: Choice, made_up: bool) 
         f"  id          {choice.identifier or 'none'}",
         f"  features    {len(choice.features)}: {used}",
     ]
+    if choice.split is not None:
+        lines.append('  patients    the same in all files, so partition = "vertical"')
     left = [f"{name} ({why})" for name, why in choice.left_out.items()]
     if left:
         lines.append(f"  left out    {_some(left)}")

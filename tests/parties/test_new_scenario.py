@@ -303,6 +303,88 @@ def test_data_that_would_not_run_leave_no_scenario(tmp_path: Path, tables: Seque
     assert not (tmp_path / "study").exists()
 
 
+# -- other columns of the same patients
+
+
+def halves(rows: int = 40, **more: Any) -> list[dict[str, Any]]:
+    """Two files of the same patients, in different orders: the second has the outcome."""
+    table = columns(rows)
+    ids = [f"P{k:03}" for k in range(rows)]
+    one = {"patient": ids, "age": table["age"], **more}
+    other = {"patient": [name.lower() for name in ids[::-1]], "dose": table["dose"][::-1], "ill": table["ill"][::-1]}
+    return [one, other]
+
+
+def test_other_columns_of_the_same_patients(tmp_path: Path) -> None:
+    made, found = make(tmp_path, *halves())
+    assert found["task"]["partition"] == "vertical"
+    assert (found["task"]["target"], found["task"]["id"]) == ("ill", "patient")
+    assert "features" not in found["task"]
+    assert [found["parties"][owner].get("features") for owner in "ab"] == [["age"], ["dose"]]
+    assert plans(made) == 2
+    assert told(made, "patients").startswith("the same in all files")
+    assert max(map(len, made.path.read_text().splitlines())) <= 120
+    one, other = halves()
+    made, found = make(tmp_path / "three", one, {"patient": one["patient"], "ill": other["ill"][::-1]}, {
+        "patient": one["patient"], "age": one["age"] * 2, "dose": other["dose"], "never": [3] * 40,
+    })  # fmt: skip
+    assert [found["parties"][owner].get("features") for owner in "abc"] == [["age"], None, ["age", "dose"]]
+    assert plans(made) == 3
+    assert "never (always the same)" in told(made, "left out")
+
+
+def test_what_split_columns_lack(tmp_path: Path) -> None:
+    holes = [np.nan] * 4 + [1.0, 2.0] * 18
+    _, found = make(tmp_path, *halves(weight=holes))
+    assert found["task"]["missing"] == "mean"
+    made, found = make(tmp_path / "rare", *halves(rare=rare_in_held_out_rows()))
+    assert found["parties"]["a"]["features"] == ["age"]
+    assert "rare (the same in all training rows)" in told(made, "left out")
+
+
+def rare_in_held_out_rows() -> list[int]:
+    from protocols.batches import split
+    from protocols.training_settings import SAME_ROWS
+
+    _, held_out = split(1, SAME_ROWS, 40, 0.2)
+    return [int(k == held_out[0]) * 5 + 2 for k in range(40)]
+
+
+def test_a_target_of_split_columns_in_words(tmp_path: Path) -> None:
+    one, other = halves()
+    other["stage"] = ["I", "II"] * 20
+    _, found = make(tmp_path, one, other, asked=Asked(target="stage", positive="II"))
+    assert (found["task"]["partition"], found["task"]["positive"]) == ("vertical", "II")
+    assert found["parties"]["b"]["features"] == ["dose", "ill"]
+
+
+def test_the_same_columns_of_the_same_patients_are_rows(tmp_path: Path) -> None:
+    table = columns(patient=[f"P{k}" for k in range(40)])
+    assert make(tmp_path, table, table)[1]["task"]["partition"] == "horizontal"
+
+
+@pytest.mark.parametrize(
+    ("changes", "asked", "message"),
+    [
+        ({"sex": [0, 1] * 20}, Asked(), "'sex' and 'ill' could be"),
+        ({}, Asked(positive="II"), "'ill' could be"),
+        ({}, Asked(target="dose"), "in b.csv 'dose' does not"),
+        ({"age": ["old"] * 40}, Asked(), "a.csv has no numeric column to predict 'ill' from"),
+        (
+            {"patient": [f"P{k:03}" for k in range(1, 41)]},
+            Asked(),
+            "39 ids are in every file, but the files have 40, 40",
+        ),
+    ],
+)
+def test_split_columns_that_are_not_clear(tmp_path: Path, changes: dict[str, Any], asked: Asked, message: str) -> None:
+    one, other = halves()
+    with pytest.raises(UsageError) as raised:
+        make(tmp_path, one | changes, other, asked=asked)
+    assert message in raised.value.message
+    assert not (tmp_path / "study").exists()
+
+
 def test_an_id_that_repeats_is_an_error_of_the_data(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="the id column 'who' repeats"):
         make(tmp_path, columns(who=[1] * 40), columns(who=range(40)), asked=Asked(identifier="who"))
