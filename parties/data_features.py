@@ -55,7 +55,7 @@ def choose_features(raw: RawTable, task: LogisticTask, reserved: Sequence[Column
     for column in columns:
         if column.index in categories:
             levels = task.categories[column.name]
-            _refuse_unlisted(raw, column, levels)
+            refuse_unlisted(raw, column, levels)
             found.append(Feature(column, "text", levels))
         elif kinds[column] in used:
             found.append(Feature(column, kinds[column]))
@@ -112,7 +112,7 @@ def _expressions(raw: RawTable, feature: Feature) -> list[str]:
     return [f"try_cast({column.sql} as double)"]
 
 
-def _refuse_unlisted(raw: RawTable, column: Column, levels: Sequence[str]) -> None:
+def refuse_unlisted(raw: RawTable, column: Column, levels: Sequence[str]) -> None:
     """An error if a category holds a value that is neither a level nor missing."""
     unlisted = " and ".join(f"not {condition}" for condition in (*map(is_level, levels), MISSING_SQL))
     view = raw.view_of(column)

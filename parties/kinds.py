@@ -8,10 +8,12 @@ from typing import Any, Final
 from mpc.plan import Plan
 from parties.job import Job, Rows
 from parties.scenario import Scenario
+from parties.statistics import STATISTICS
 from parties.training import TRAINING
 
 JOBS: Final[Mapping[str, Job[Any, Any, Any]]] = {
     "logistic_regression": TRAINING,
+    "statistics": STATISTICS,
 }
 
 

@@ -30,6 +30,7 @@ _KEYS: Final = (
     "metrics",
     "inference",
     "fit",
+    "statistics",
     "comparison",
     "data",
     "revealed",
@@ -136,7 +137,7 @@ def merge_results(
     )
     agreed = {
         key: _agreed(results, owners, key, f"owners disagree about the result ({key})")
-        for key in ("training", "model", "metrics", "inference", "fit", "data", "revealed")
+        for key in ("training", "model", "metrics", "inference", "fit", "statistics", "data", "revealed")
     }
     record: dict[str, Any] = {
         "schema": 1,
@@ -153,7 +154,7 @@ def merge_results(
     testing = {name: result["testing"] for name, result in results.items() if result.get("testing") is not None}
     if agreed["training"] is not None:  # a helper alone does not know how many columns there are
         record["training"] = agreed["training"]
-    for key in ("inference", "fit", "data"):  # only what was agreed to be learnt has a place in the record
+    for key in ("inference", "fit", "statistics", "data"):  # only what was agreed to be learnt has a place here
         if agreed[key] is not None:
             record[key] = agreed[key]
     # A run under a test seed protects nothing, and its record says so.

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from mpc.errors import UsageError
-from parties.blocks import MISSING, Grid, count_text, entries, fixed, is_number, significant, table
+from parties.blocks import MISSING, Block, Grid, count_text, entries, fixed, is_number, significant, table
 from parties.record import REPORT, RESULT
+from parties.statistics_summary import statistics_blocks
 from parties.sum_summary import cost_blocks, sums_blocks
 from parties.summary import (
     RowSet,
@@ -67,6 +68,8 @@ def report_html(record: Mapping[str, Any]) -> str:
     sections = [_head(record, name, ok=ok)]
     if table(record.get("sums")):
         sections += [_sums(record)]
+    elif table(record.get("statistics")):
+        sections += [_page("What all owners' rows say", statistics_blocks(record))]
     elif ok:
         sections += [_quality(record), _confusion(record), _inference(record), _weights(record), _data(record)]
     if table(record.get("parties")) and not table(record.get("sums")):
@@ -226,21 +229,18 @@ def _inference(record: Mapping[str, Any]) -> str:
 
 def _sums(record: Mapping[str, Any]) -> str:
     """A secure sum's result and cost, as its summary has them."""
-    pages = (("The sums", sums_blocks(record)), ("What it cost", cost_blocks(record)))
-    sections = []
-    for title, blocks in pages:
-        shown = [block for block in blocks if isinstance(block, Grid) or block.text]
-        parts = [_grid(block) if isinstance(block, Grid) else _paragraph(block.text) for block in shown]
-        sections.append(_section(title, *parts))
-    return "\n".join(sections)
+    return "\n".join((_page("The sums", sums_blocks(record)), _page("What it cost", cost_blocks(record))))
+
+
+def _page(title: str, blocks: Sequence[Block]) -> str:
+    """A section of the same lines and tables as the summary's."""
+    shown = [block for block in blocks if isinstance(block, Grid) or block.text]
+    return _section(title, *(_grid(block) if isinstance(block, Grid) else _paragraph(block.text) for block in shown))
 
 
 def _data(record: Mapping[str, Any]) -> str:
-    blocks = [block for block in data_blocks(record) if isinstance(block, Grid) or block.text]
-    if not blocks:
-        return ""
-    parts = [_grid(block) if isinstance(block, Grid) else _paragraph(block.text) for block in blocks]
-    return _section("The data of all owners", *parts)
+    blocks = data_blocks(record)
+    return _page("The data of all owners", blocks) if blocks else ""
 
 
 def _chart(bars: Sequence[tuple[str, Any]], caption: str) -> str:

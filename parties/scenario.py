@@ -36,6 +36,7 @@ from parties.scenario_models import (
     RosterSpec,
     SessionSpec,
     SqlSource,
+    StatisticsTask,
     TestingSpec,
     split_address,
 )
@@ -162,6 +163,13 @@ class Scenario(BaseModel):
         """The task of a scenario that trains a logistic regression."""
         if not isinstance(self.task, LogisticTask):
             raise InternalError(f'kind = "{self.task.kind}" is taken for a training', "please report this as a bug")
+        return self.task
+
+    @property
+    def statistics(self) -> StatisticsTask:
+        """The task of a scenario that describes data."""
+        if not isinstance(self.task, StatisticsTask):
+            raise InternalError(f'kind = "{self.task.kind}" is taken for statistics', "please report this as a bug")
         return self.task
 
     def task_of(self, owner: str) -> LogisticTask:

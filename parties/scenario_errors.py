@@ -117,9 +117,10 @@ def _problem(
     kind: str,
     elsewhere: Mapping[str, Iterable[str]],
 ) -> Problem:
+    fields = {field.alias or name: field for name, field in model.model_fields.items()}
     if kind == "extra_forbidden":
-        return unknown_setting(table, key, model.model_fields, elsewhere)
-    field = model.model_fields.get(key)
+        return unknown_setting(table, key, fields, elsewhere)
+    field = fields.get(key)
     must_be = (field.description if field is not None else None) or "something else"
     if kind == "missing":
         return Problem(f"{table} needs a value for '{key}'", f"it must be {must_be}")

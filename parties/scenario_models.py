@@ -71,6 +71,7 @@ Count = Annotated[int, Field(ge=1, le=LARGEST_COUNT)]
 Names = Annotated[tuple[Text, ...], Field(strict=False)]
 
 Weight = Annotated[float, Field(gt=0.0)]
+Number = Annotated[float, Field(ge=-(2.0**40), le=2.0**40)]
 
 A_COUNT = f"a whole number from 1 to {LARGEST_COUNT}"
 A_SEED = f"a whole number from 0 to {LARGEST_SEED}"
@@ -160,8 +161,94 @@ class LogisticTask(Table):
         return tuple(name for term in self.features for name in names_of(term, self.categories))
 
 
-AnyTask = LogisticTask
-"""The [task] of any kind for owners and a helper: a union, told apart by `kind`."""
+class GridSpec(Table):
+    """The points that an answer is given on: from, from + step, and so on, up to `to`."""
+
+    from_: Number = Field(alias="from", description="a number")
+    to: Number = Field(description="a number")
+    step: Annotated[Number, Field(gt=0.0)] = Field(description="a number above 0")
+
+
+class TTestSpec(Table):
+    """Welch's t-tests of a column between the levels of a category."""
+
+    column: Text = Field(description="the name of a column of numbers")
+    between: Text = Field(description="the name of a column of [task.categories]")
+
+
+class SurvivalSpec(Table):
+    """Kaplan-Meier curves, with a log-rank test where they are `between` the levels of a category."""
+
+    time: Text = Field(description="the name of a column of numbers")
+    event: Text = Field(description="the name of a 0/1 column")
+    between: Text | None = Field(default=None, description="the name of a column of [task.categories]")
+
+
+class StatisticsTask(Table):
+    """Describe the rows of all owners: counts, sums and what follows from them."""
+
+    kind: Literal["statistics"] = Field(description='"statistics"')
+    partition: Literal["horizontal"] = Field(default="horizontal", description='"horizontal"')
+    columns: Names = Field(default=(), description="a list of column names")
+    statistics: Annotated[
+        tuple[Literal["count", "missing", "sum", "mean", "variance", "sd", "min", "max"], ...],
+        Field(strict=False, min_length=1),
+    ] = Field(
+        default=("count", "missing", "mean", "sd"),
+        description='a list of "count", "missing", "sum", "mean", "variance", "sd", "min" and "max"',
+    )
+    quantiles: Annotated[tuple[Annotated[float, Field(gt=0.0, lt=1.0)], ...], Field(strict=False)] = Field(
+        default=(), description="a list of numbers between 0 and 1"
+    )
+    by: Text | None = Field(default=None, description="the name of a column of [task.categories]")
+    categories: Annotated[dict[Text, Annotated[Names, Field(min_length=2)]], Field(strict=False)] = Field(
+        default_factory=dict, description="a table of columns and their levels"
+    )
+    grid: dict[Text, GridSpec] = Field(default_factory=dict, description="a table of columns and their grids")
+    histograms: Annotated[
+        dict[Text, Annotated[tuple[Number, ...], Field(strict=False, min_length=2)]], Field(strict=False)
+    ] = Field(default_factory=dict, description="a table of columns, each with a list of two or more edges")
+    tables: Annotated[tuple[Annotated[tuple[Text, Text], Field(strict=False)], ...], Field(strict=False)] = Field(
+        default=(), description="a list of pairs of columns of [task.categories]"
+    )
+    correlations: Names = Field(default=(), description="a list of two or more column names")
+    t_tests: Annotated[tuple[TTestSpec, ...], Field(strict=False)] = Field(
+        default=(), description="a list of tables: write [[task.t_tests]]"
+    )
+    survival: Annotated[tuple[SurvivalSpec, ...], Field(strict=False)] = Field(
+        default=(), description="a list of tables: write [[task.survival]]"
+    )
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The columns of numbers that are used, each once."""
+        return tuple(
+            dict.fromkeys(
+                (
+                    *self.columns,
+                    *self.histograms,
+                    *self.correlations,
+                    *(test.column for test in self.t_tests),
+                    *(one.time for one in self.survival),
+                )
+            )
+        )
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """The 0/1 columns that are used, each once."""
+        return tuple(dict.fromkeys(one.event for one in self.survival))
+
+    @property
+    def grouping(self) -> tuple[str, ...]:
+        """The categories that are used, each once."""
+        between = (*(test.between for test in self.t_tests), *(one.between for one in self.survival))
+        named = (self.by, *(column for pair in self.tables for column in pair), *between)
+        return tuple(dict.fromkeys(column for column in named if column is not None))
+
+
+AnyTask = Annotated[LogisticTask | StatisticsTask, Field(discriminator="kind")]
+"""The [task] of any kind for owners and a helper."""
 
 
 class NetworkSpec(Table):

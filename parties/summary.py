@@ -31,6 +31,7 @@ from parties.blocks import (
 )
 from parties.plan_solver import solver_text
 from parties.record import REPORT, RESULT
+from parties.statistics_summary import statistics_blocks
 from parties.sum_summary import sum_blocks, sum_status
 from parties.summary_data import data_blocks
 from parties.summary_inference import inference_blocks
@@ -62,6 +63,8 @@ def summary_blocks(record: Mapping[str, Any], out: Path) -> list[Block]:
     blocks: list[Block] = [*status_lines(record)]
     if table(record.get("sums")):
         blocks += sum_blocks(record)
+    elif table(record.get("statistics")):
+        blocks += statistics_blocks(record)
     elif record.get("status") == "ok":
         if table(record.get("training")):
             blocks.append(Line(solver_text(table(record["training"]))))
@@ -237,8 +240,9 @@ def traffic_grid(record: Mapping[str, Any]) -> Grid:
 
 
 def seconds_grid(record: Mapping[str, Any]) -> Grid:
-    """Each party's seconds; a helper has no training of its own."""
-    keys = ("connect", "setup", "online", "training", "total")
+    """Each party's seconds; a helper has no training of its own, and statistics have none at all."""
+    trained = not table(record.get("statistics"))
+    keys = tuple(key for key in ("connect", "setup", "online", "training", "total") if trained or key != "training")
     rows = tuple(
         (
             str(name),
@@ -251,7 +255,7 @@ def seconds_grid(record: Mapping[str, Any]) -> Grid:
         )
         for name, entry in table(record.get("parties")).items()
     )
-    return Grid("Seconds (training is a part of online)", ("party", *keys), rows)
+    return Grid("Seconds (training is a part of online)" if trained else "Seconds", ("party", *keys), rows)
 
 
 def plan_line(record: Mapping[str, Any]) -> Line:

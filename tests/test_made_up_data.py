@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tools import make_clients
+from tools import make_clients, make_hip_registry
 
 DATA = Path(__file__).resolve().parent.parent / "scenarios" / "data"
 
@@ -21,3 +21,11 @@ def test_the_files_are_what_the_tool_writes(tmp_path: Path, monkeypatch: pytest.
     for path in made:
         assert (tmp_path / path).read_text().splitlines()[0] == (DATA / path).read_text().splitlines()[0]
         assert (tmp_path / path).read_text().count("\n") == (DATA / path).read_text().count("\n")
+
+
+def test_the_hip_registry_is_what_its_tool_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(make_hip_registry, "DATA", tmp_path)
+    for name in make_hip_registry.HOSPITALS:
+        make_hip_registry.hospital(name, np.random.default_rng(0))
+        made, there = ((folder / f"hips_{name}.csv").read_text().splitlines() for folder in (tmp_path, DATA))
+        assert made[0] == there[0] and len(made) == len(there)

@@ -1,0 +1,165 @@
+"""`kind = "statistics"`: what the code around a run needs to know of descriptive statistics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mpc.errors import UsageError
+from mpc.handshake import Agreement
+from mpc.plan import Plan, ProgramFactory, make_plan
+from parties.blocks import count_text, plural
+from parties.extent import Extent
+from parties.job import Job, PlanTold, Rows
+from parties.scenario import Scenario
+from parties.scenario_statistics import grid_of
+from parties.statistics_data import StatisticsTable, load_statistics_table
+from parties.statistics_result import statistics_facts
+from protocols.own_cells import OwnColumns
+from protocols.statistics_job import MOST_ROWS, Opened, statistics_job
+from protocols.statistics_settings import StatisticsSettings, Survival
+
+
+def statistics_settings(scenario: Scenario, rows: Rows, columns: int) -> StatisticsSettings:
+    """The public settings of a run.
+
+    Raises:
+        UsageError: there are so many rows that their sums do not fit.
+    """
+    task = scenario.statistics
+    counts = tuple(rows[owner][0] for owner in scenario.owners)
+    if sum(counts) > MOST_ROWS:
+        raise UsageError(f"{count_text(sum(counts))} rows: sums over more than 2^30 do not fit", "leave owners out")
+    return StatisticsSettings(
+        owners=scenario.owners,
+        helper=scenario.helper,
+        rows=counts,
+        columns=task.columns,
+        statistics=task.statistics,
+        quantiles=task.quantiles,
+        by=task.by,
+        levels=tuple(task.categories.items()),
+        grids=tuple((name, grid_of(spec)) for name, spec in task.grid.items()),
+        histograms=tuple(task.histograms.items()),
+        tables=task.tables,
+        correlations=task.correlations,
+        t_tests=tuple((test.column, test.between) for test in task.t_tests),
+        survival=tuple(Survival(one.time, one.event, one.between) for one in task.survival),
+    )
+
+
+def _counts(scenario: Scenario, rows: int) -> tuple[int, int]:
+    return rows, 0  # none is held out
+
+
+def _has_target(scenario: Scenario, table: StatisticsTable) -> bool | None:
+    return None
+
+
+def _width(scenario: Scenario) -> int:
+    task = scenario.statistics
+    return len(task.numbers) + len(task.grouping) + len(task.events)
+
+
+def _shapes(scenario: Scenario) -> tuple[Rows, int]:
+    rows = {}
+    for owner in scenario.owners:
+        stated, data = scenario.parties[owner].rows, scenario.parties[owner].data
+        if stated is None and data is None:
+            raise UsageError(
+                f"the data of {owner} are not here, and the scenario does not state how many rows there are",
+                f"add rows = ... to [parties.{owner}]",
+            )
+        rows[owner] = (load_statistics_table(scenario, owner).rows if stated is None else stated), 0
+    return rows, _width(scenario)
+
+
+def _extent(scenario: Scenario, table: StatisticsTable | None) -> Extent:
+    stated = {owner: scenario.parties[owner].rows for owner in scenario.owners}
+    rows = {owner: count for owner, count in stated.items() if count is not None}
+    if table is not None:
+        rows[table.owner] = table.rows
+    return Extent(_width(scenario), True, rows, split=False)
+
+
+def _plan(settings: StatisticsSettings) -> Plan:
+    return make_plan(lambda p: statistics_job(p, None, settings), settings.owners, settings.helper)
+
+
+def _program(scenario: Scenario, agreement: Agreement, table: StatisticsTable) -> ProgramFactory:
+    rows = {owner: agreement.rows[owner] for owner in scenario.owners}
+    settings = statistics_settings(scenario, rows, len(agreement.columns))
+    own = OwnColumns(dict(zip(table.columns, table.values.T, strict=True)), table.rows)
+    return lambda p: statistics_job(p, own, settings)
+
+
+def _before(scenario: Scenario, agreement: Agreement) -> list[str]:
+    return []
+
+
+def _after(opened: Opened) -> list[str]:
+    return []
+
+
+def _record(scenario: Scenario, agreement: Agreement, opened: Opened | None) -> dict[str, Any]:
+    if opened is None:
+        return {"statistics": None}
+    settings = statistics_settings(scenario, agreement.rows, len(agreement.columns))
+    return {"statistics": statistics_facts(opened, settings)}
+
+
+def _told(settings: StatisticsSettings, scenario: Scenario) -> PlanTold:
+    from parties.statistics_plan import statistics_told
+
+    return statistics_told(settings)
+
+
+def _asked(scenario: Scenario, me: str, table: StatisticsTable | None) -> list[tuple[str, str]]:
+    task = scenario.statistics
+    rows = [
+        (what, ", ".join(columns))
+        for what, columns in (("numbers", task.numbers), ("categories", task.grouping), ("events", task.events))
+        if columns
+    ]
+    return [*rows, ("rows", "the data cannot be read" if table is None else count_text(table.rows))]
+
+
+def _found(scenario: Scenario, table: StatisticsTable) -> str:
+    return f"data: {table.source}: {plural(table.rows, 'row')}, {plural(len(table.columns), 'column')} that are used"
+
+
+def _revealed(scenario: Scenario) -> list[tuple[str, ...]]:
+    return [(what,) for what in asked_for(scenario)]
+
+
+def asked_for(scenario: Scenario) -> list[str]:
+    """What is opened, as a policy's `reveals` names it: statistics of columns, the other kinds by their settings."""
+    task = scenario.statistics
+    described = task.statistics if task.columns else ()
+    others = ("quantiles", "histograms", "tables", "correlations", "t_tests", "survival")
+    named = dict(task)
+    return [*described, *(key for key in others if named[key])]
+
+
+def _wanted(scenario: Scenario) -> str:
+    return ", ".join(asked_for(scenario))
+
+
+STATISTICS: Job[StatisticsTable, StatisticsSettings, Opened] = Job(
+    load=load_statistics_table,
+    counts=_counts,
+    has_target=_has_target,
+    shapes=_shapes,
+    extent=_extent,
+    settings=statistics_settings,
+    plan=_plan,
+    program=_program,
+    before=_before,
+    after=_after,
+    record=_record,
+    compare=None,
+    told=_told,
+    asked=_asked,
+    found=_found,
+    revealed=_revealed,
+    wanted=_wanted,
+)

@@ -1,0 +1,193 @@
+"""What the summary and the report say of a run's statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any, Final
+
+from parties.blocks import MISSING, Block, Grid, Line, count_text, entries, is_number, significant, table
+
+_MOST_TIMES: Final = 12
+"""So many points of a survival curve are shown at most; the record has all."""
+
+_OF_SUMS: Final = ("count", "missing", "sum", "mean", "variance", "sd")
+_WHOLE: Final = frozenset({"count", "missing"})
+
+
+def statistics_blocks(record: Mapping[str, Any]) -> list[Block]:
+    """All statistics of a record, as lines and tables."""
+    found = table(record.get("statistics"))
+    blocks: list[Block] = []
+    by = table(found.get("by"))
+    if by:
+        blocks.append(_groups_grid(by))
+    blocks += _described(found, by)
+    for parts in (_histograms, _tables, _correlations, _t_tests, _survival):
+        blocks += parts(found, by)
+    if found.get("note"):
+        blocks += [Line(""), Line(str(found["note"]))]
+    return blocks
+
+
+def _groups_grid(by: Mapping[str, Any]) -> Grid:
+    levels, rows = entries(by.get("levels")), entries(by.get("rows"))
+    cells = [(str(level), count_text(n)) for level, n in zip(levels, rows, strict=False)]
+    return Grid(
+        "Rows in each group", (str(by.get("column")), "rows"), (*cells, ("missing", count_text(by.get("without"))))
+    )
+
+
+def _described(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[Block]:
+    """What sums give, and what was looked for on grids, in a table each."""
+    groups = [
+        (str(name), table(one)) for name, groups in table(found.get("columns")).items() for one in entries(groups)
+    ]
+    blocks: list[Block] = []
+    keys = [key for key in _OF_SUMS if any(key in one for _, one in groups)]
+    if keys:
+        rows = [
+            (name, *_group(one, by), *(count_text(one.get(k)) if k in _WHOLE else _number(one.get(k)) for k in keys))
+            for name, one in groups
+        ]
+        blocks.append(Grid("Columns", ("column", *_group_head(by), *keys), tuple(rows), _left(by)))
+    shares = list(dict.fromkeys(share for _, one in groups for share in table(one.get("quantiles"))))
+    ends = [end for end in ("min", "max") if any(end in one for _, one in groups)]
+    if shares or ends:
+        rows = [
+            (name, *_group(one, by), *(_number(value) for value in _on_grid(one, ends, shares)))
+            for name, one in groups
+            if "quantiles" in one or set(ends) & set(one)
+        ]
+        heads = (*ends[:1], *(f"{100 * float(share):g} %" for share in shares), *ends[1:])
+        title = "Columns on their grids: the smallest point that so many values do not exceed"
+        blocks.append(Grid(title, ("column", *_group_head(by), *heads), tuple(rows), _left(by)))
+    return blocks
+
+
+def _on_grid(one: Mapping[str, Any], ends: list[str], shares: list[str]) -> list[Any]:
+    quantiles = [table(one.get("quantiles")).get(share) for share in shares]
+    return [*(one.get(end) for end in ends[:1]), *quantiles, *(one.get(end) for end in ends[1:])]
+
+
+def _histograms(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[Block]:
+    blocks: list[Block] = []
+    for column, one in table(found.get("histograms")).items():
+        edges, groups = entries(table(one).get("edges")), [table(g) for g in entries(table(one).get("groups"))]
+        bins = [f"{_number(a)} to {_number(b)}" for a, b in pairwise(edges)]
+        names = ["below", *bins, "above"]
+        counts = [[g.get("below"), *entries(g.get("counts")), g.get("above")] for g in groups]
+        rows = tuple((name, *(count_text(c[k]) for c in counts)) for k, name in enumerate(names))
+        heads = [str(g.get("group")) if by else "rows" for g in groups]
+        blocks.append(Grid(f"Histogram of {column}" + _by(by), ("from, to under", *heads), rows))
+    return blocks
+
+
+def _tables(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[Block]:
+    blocks: list[Block] = []
+    for one in map(table, entries(found.get("tables"))):
+        a, b = table(one.get("rows")), table(one.get("columns"))
+        for group in map(table, entries(one.get("groups"))):
+            where = f", {by.get('column')} {group.get('group')}" if by else ""
+            levels = entries(a.get("levels"))
+            counts = [entries(line) for line in entries(group.get("counts"))]
+            rows = tuple((str(n), *map(count_text, line)) for n, line in zip(levels, counts, strict=False))
+            heads = (str(a.get("column")), *map(str, entries(b.get("levels"))))
+            blocks.append(Grid(f"{a.get('column')} by {b.get('column')}{where}", heads, rows))
+            blocks.append(Line(_chi_square_text(group, "Chi-square")))
+    return blocks
+
+
+def _correlations(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[Block]:
+    rows = []
+    for one in map(table, entries(found.get("correlations"))):
+        pair = " and ".join(map(str, entries(one.get("columns"))))
+        for group in map(table, entries(one.get("groups"))):
+            numbers = (count_text(group.get("count")), _number(group.get("r")), p_text(group.get("p")))
+            rows.append((pair, *_group(group, by), *numbers))
+    heads = ("columns", *_group_head(by), "rows", "r", "p")
+    return [Grid("Correlations (Pearson)", heads, tuple(rows), _left(by))] if rows else []
+
+
+def _t_tests(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[Block]:
+    rows = []
+    for one in map(table, entries(found.get("t_tests"))):
+        for group in map(table, entries(one.get("groups"))):
+            for test in map(table, entries(group.get("tests"))):
+                levels = " - ".join(map(str, entries(test.get("levels"))))
+                interval = MISSING
+                if is_number(test.get("low")) and is_number(test.get("high")):
+                    interval = f"{_number(test['low'])} to {_number(test['high'])}"
+                numbers = (_number(test.get(key)) for key in ("t", "df"))
+                rows.append(
+                    (
+                        str(one.get("column")),
+                        *_group(group, by),
+                        f"{one.get('between')}: {levels}",
+                        _number(test.get("difference")),
+                        interval,
+                        *numbers,
+                        p_text(test.get("p")),
+                    )
+                )
+    heads = ("column", *_group_head(by), "between", "difference", "95 % interval", "t", "df", "p")
+    left = _left(by) | {len(_group_head(by)) + 1}
+    return [Grid("Differences of means (Welch)", heads, tuple(rows), frozenset(left))] if rows else []
+
+
+def _survival(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[Block]:
+    blocks: list[Block] = []
+    for one in map(table, entries(found.get("survival"))):
+        times = entries(one.get("times"))
+        for group in map(table, entries(one.get("groups"))):
+            where = f", {by.get('column')} {group.get('group')}" if by else ""
+            curves = [table(curve) for curve in entries(group.get("curves"))]
+            step = max(1, -(-len(times) // _MOST_TIMES))
+            shown = [k for k in range(len(times)) if (k + 1) % step == 0 or k == len(times) - 1]
+            rows = [
+                (_number(times[k]), *(_number(entries(curve.get("survival"))[k]) for curve in curves)) for k in shown
+            ]
+            for words, key in (("rows", "count"), ("events", "events")):
+                rows.append((words, *(count_text(curve.get(key)) for curve in curves)))
+            rows.append(("median", *(_number(curve.get("median")) for curve in curves)))
+            heads = (str(one.get("time")), *(str(curve.get("level") or "all") for curve in curves))
+            between = f" by {one.get('between')}" if one.get("between") else ""
+            blocks.append(Grid(f"Survival to {one.get('event')}{between}{where} (Kaplan-Meier)", heads, tuple(rows)))
+            if one.get("between"):
+                blocks.append(Line(_chi_square_text(table(group.get("log_rank")), "Log-rank: chi-square")))
+    return blocks
+
+
+def p_text(p: Any) -> str:
+    """A p-value for reading."""
+    if not is_number(p):
+        return MISSING
+    return "< 0.0001" if p < 1e-4 else f"{p:.4f}"
+
+
+def _chi_square_text(test: Mapping[str, Any], name: str) -> str:
+    if not is_number(test.get("chi_square")):
+        return f"{name}: nothing to compare."
+    return f"{name} {_number(test['chi_square'])}, df {test.get('df')}, p {p_text(test.get('p'))}."
+
+
+def _number(value: Any) -> str:
+    if is_number(value) and float(value).is_integer() and abs(value) < 1e9:
+        return f"{value:.0f}"
+    return significant(value)
+
+
+def _group(group: Mapping[str, Any], by: Mapping[str, Any]) -> tuple[str, ...]:
+    return (str(group.get("group")),) if by else ()
+
+
+def _group_head(by: Mapping[str, Any]) -> tuple[str, ...]:
+    return (str(by.get("column")),) if by else ()
+
+
+def _left(by: Mapping[str, Any]) -> frozenset[int]:
+    return frozenset({0, 1}) if by else frozenset({0})
+
+
+def _by(by: Mapping[str, Any]) -> str:
+    return f", by {by.get('column')}" if by else ""

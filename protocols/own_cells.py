@@ -1,0 +1,102 @@
+"""What an owner counts and sums up of its own rows: no protocol, only its addends to what all owners have together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protocols.statistics_settings import Axis, Cells, Sample, Search, StatisticsSettings
+
+Values = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class OwnColumns:
+    """An owner's columns (m,) by name: numbers, or the codes 0, 1, ... of categories; NaN where a value is missing."""
+
+    values: Mapping[str, Values] = field(repr=False)
+    rows: int
+
+
+def count_cells(own: OwnColumns, cells: Cells) -> Counts:
+    """How many of an owner's rows are in each cell."""
+    place = places(own, cells)
+    return np.bincount(place[place >= 0], minlength=cells.size).reshape(cells.shape)
+
+
+def sum_cells(own: OwnColumns, sample: Sample) -> Values:
+    """The sum of each column's values over an owner's rows in each cell (d, cells)."""
+    columns = [own.values[name] for name in sample.cells.present]
+    return _added(own, sample.cells, columns).reshape(sample.sums_shape)
+
+
+def square_cells(own: OwnColumns, sample: Sample, means: Values) -> Values:
+    """The sum of (x - mean x)(y - mean y) over an owner's rows in each cell, for each pair of columns.
+
+    Args:
+        means: of all owners' rows in each cell (d, cells).
+    """
+    place = places(own, sample.cells)
+    of = means.reshape(len(sample.cells.present), -1)
+    centred = [own.values[name] - of[k][place] for k, name in enumerate(sample.cells.present)]
+    products = [centred[i] * centred[j] for i, j in sample.products]
+    return _added(own, sample.cells, products).reshape(sample.squares_shape)
+
+
+def places(own: OwnColumns, cells: Cells) -> Counts:
+    """Which cell each row is in, numbered as the table's elements; -1 if in none."""
+    place = np.zeros(own.rows, dtype=np.int64)
+    known = np.ones(own.rows, dtype=bool)
+    for name in cells.present:
+        known &= ~np.isnan(own.values[name])
+    for axis in cells.axes:
+        along = _along(axis, own.values[axis.column])
+        known &= along >= 0
+        place = place * axis.size + along
+    return np.where(known, place, -1)
+
+
+def own_reach(
+    own: OwnColumns, settings: StatisticsSettings, search: Search, *, first: bool
+) -> Callable[[Counts], Counts]:
+    """This owner's part of what a search is about, by points: b C_i(k) - a n_i, or for the smallest value C_i(k) - 1.
+
+    Args:
+        first: whether this is the first of the owners, who takes off the 1.
+    """
+    rows = places(own, Cells("", settings.by_axes, (search.column,)))
+    grid = settings.grid_of(search.column).points
+    values = own.values[search.column][rows == search.group]
+    if search.rank == "min":  # the last point that is not above a value
+        at = np.sort(np.searchsorted(grid, values, side="right") - 1)
+        return lambda points: np.searchsorted(at, points, side="right") - int(first)
+    at = np.sort(np.searchsorted(grid, values, side="left"))  # the first point that is not below a value
+    share = Fraction(1) if search.rank == "max" else search.rank
+    of_all = share.numerator * len(at)
+    return lambda points: share.denominator * np.searchsorted(at, points, side="right") - of_all
+
+
+def _along(axis: Axis, values: Values) -> Counts:
+    """Each value's cell along an axis; -1 where it is missing."""
+    missing = np.isnan(values)
+    if axis.kind == "level":
+        return np.where(missing, -1.0, values).astype(np.int64)
+    edges = np.array(axis.edges)
+    if axis.kind == "time":
+        found = np.searchsorted(edges, values, side="left")
+    else:
+        found = np.searchsorted(edges, values, side="right")
+        found = np.where(values == edges[-1], len(edges) - 1, found)  # the last edge belongs to its bin
+    return np.where(missing, -1, found).astype(np.int64)
+
+
+def _added(own: OwnColumns, cells: Cells, columns: Sequence[Values]) -> Values:
+    """Each column's sum over the rows in each cell (columns, cells)."""
+    place = places(own, cells)
+    inside = place >= 0
+    return np.array([np.bincount(place[inside], column[inside], cells.size) for column in columns])

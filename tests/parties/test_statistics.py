@@ -1,0 +1,214 @@
+"""`kind = "statistics"`: its settings, its data, and what a policy, an approval and a summary say of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mpc.errors import DataError, UsageError
+from parties.blocks import Grid, Line
+from parties.consent_text import consent_blocks
+from parties.policy import load_policy
+from parties.scenario import Scenario, load_scenario
+from parties.statistics_data import StatisticsTable, load_statistics_table
+from parties.statistics_summary import p_text, statistics_blocks
+
+HEAD = """schema = 1
+name = "small"
+[parties.a]
+role = "owner"
+data = "a.csv"
+[parties.b]
+role = "owner"
+data = "b.csv"
+[parties.helper]
+role = "helper"
+[task]
+kind = "statistics"
+"""
+FULL = """columns = ["age", "bmi"]
+statistics = ["count", "sd", "max"]
+quantiles = [0.9, 0.5]
+by = "sex"
+correlations = ["age", "bmi"]
+tables = [["smoker", "arm"]]
+[task.categories]
+sex = ["f", "m"]
+smoker = ["never", "current"]
+arm = [1, 2]
+[task.grid]
+age = { from = 0, to = 110, step = 1 }
+months = { from = 0, to = 60, step = 6 }
+[task.histograms]
+bmi = [15, 25, 40]
+[[task.t_tests]]
+column = "bmi"
+between = "arm"
+[[task.survival]]
+time = "months"
+event = "died"
+between = "arm"
+"""
+ROWS = """age,bmi,sex,smoker,arm,months,died,note
+61,22.5,f,never,1,12,no,x
+,30.1,M,current,2.0,70,yes,y
+48,,m,,1,3,,z
+77,27.25,,never,2,59,no,x
+55,19,f,NA,1,60,yes,y
+"""
+
+
+def scenario(folder: Path, task: str = FULL, rows: str = ROWS) -> Scenario:
+    for name in ("a", "b"):
+        (folder / f"{name}.csv").write_text(rows)
+    path = folder / "small.toml"
+    path.write_text(HEAD + task)
+    return load_scenario(path)
+
+
+def test_everything_that_can_be_said_is_read(tmp_path: Path) -> None:
+    task = scenario(tmp_path).statistics
+    assert task.quantiles == (0.5, 0.9)  # in order, so that equal runs have equal digests
+    assert task.categories["arm"] == ("1", "2")
+    assert task.numbers == ("age", "bmi", "months") and task.events == ("died",)
+    assert task.grouping == ("sex", "smoker", "arm")
+
+
+def test_a_statistics_scenario_is_no_training(tmp_path: Path) -> None:
+    one = scenario(tmp_path)
+    with pytest.raises(Exception, match='kind = "statistics" is taken for a training'):
+        one.training  # noqa: B018
+
+
+MISTAKES = [
+    (("quantiles", "quantile"), ["no setting 'quantile'", "did you mean 'quantiles'?"]),
+    (("quantiles = [0.9, 0.5]", "epochs = 3"), ["'epochs' belongs in [task] of kind = \"logistic_regression\""]),
+    (("[0.9, 0.5]", "[0.9, 1.0]"), ["quantiles must be a list of numbers between 0 and 1"]),
+    (("[0.9, 0.5]", "[0.5, 0.5]"), ["quantiles lists '0.5' more than once"]),
+    (('"sd", "max"', '"sd", "mode"'), ["statistics must be a list of"]),
+    (('by = "sex"', 'by = "sx"'), ["does not list the levels of 'sx'", "did you mean 'sex'?"]),
+    (('["smoker", "arm"]', '["smoker", "sex"]'), ["'sex', which `by` keeps apart"]),
+    (('["smoker", "arm"]', '["smoker", "smoker"]'), ["'smoker' twice"]),
+    (('between = "arm"\n[[task.s', 'between = "sex"\n[[task.s'), ["'sex' is in `between` and in `by`"]),
+    (("to = 110", "too = 110"), ["[task.grid] age has no setting 'too'", "did you mean 'to'?"]),
+    (("from = 0, to = 110", "from = 120, to = 110"), ["from is not below to"]),
+    (("to = 110, step = 1 ", "to = 110, step = 1e-6 "), ["1000000 are the most"]),
+    (("age = { from", "agee = { from"), ["names 'agee'", "did you mean 'age'?"]),
+    (("months = { from = 0, to = 60, step = 6 }\n", ""), ["[[task.survival]] needs a grid of 'months'"]),
+    (("[15, 25, 40]", "[15, 40, 25]"), ["the edges of bmi do not rise"]),
+    (('column = "bmi"', 'colum = "bmi"'), ["[[task.t_tests]] has no setting 'colum'", "did you mean 'column'?"]),
+    (('["age", "bmi"]\ntables', '["age"]\ntables'), ["correlations lists one column"]),
+    (('event = "died"', 'event = "age"'), ["takes 'age' for a number and for an event"]),
+    (("arm = [1, 2]", 'arm = [1, 2]\nward = ["x", "y"]'), ["names 'ward', which nothing uses"]),
+]
+
+
+@pytest.mark.parametrize(("change", "says"), MISTAKES)
+def test_a_mistake_is_named(tmp_path: Path, change: tuple[str, str], says: list[str]) -> None:
+    assert change[0] in FULL
+    with pytest.raises(UsageError) as caught:
+        scenario(tmp_path, FULL.replace(change[0], change[1], 1))
+    said = f"{caught.value.message} {caught.value.hint}"
+    assert all(words in said for words in says), said
+
+
+@pytest.mark.parametrize(
+    ("task", "says"),
+    [
+        ("", "asks for no statistics"),
+        ('columns = ["age"]\nquantiles = [0.5]\n', "quantiles need a grid"),
+        ('columns = ["age"]\nstatistics = ["min", "max"]\n', "min and max need a grid"),
+        ('columns = ["age"]\npartition = "vertical"\n', 'partition must be "horizontal"'),
+    ],
+)
+def test_what_is_missing_is_named(tmp_path: Path, task: str, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        scenario(tmp_path, task)
+
+
+def test_an_unknown_kind_names_the_nearest(tmp_path: Path) -> None:
+    (tmp_path / "s.toml").write_text(HEAD.replace('"statistics"', '"statistic"') + FULL)
+    with pytest.raises(UsageError) as caught:
+        load_scenario(tmp_path / "s.toml")
+    assert caught.value.hint == 'use kind = "statistics"'
+
+
+def test_numbers_levels_and_events_are_read_with_their_gaps(tmp_path: Path) -> None:
+    table = load_statistics_table(scenario(tmp_path), "a")
+    assert table.columns == ("age", "bmi", "months", "sex", "smoker", "arm", "died")
+    nan = np.nan
+    expected = {
+        "age": [61, nan, 48, 77, 55],
+        "bmi": [22.5, 30.1, nan, 27.25, 19],
+        "sex": [0, 1, 1, nan, 0],
+        "smoker": [0, 1, nan, 0, nan],
+        "arm": [0, 1, 0, 1, 0],
+        "died": [0, 1, nan, 0, 1],
+    }
+    for name, values in expected.items():
+        np.testing.assert_array_equal(table.values[:, table.columns.index(name)], values)
+    assert [note.text for note in table.notes] == ["columns that are not used: note"]
+    assert "61" not in repr(table)
+    part = table.select(("age", "sex"))
+    assert part.values.shape == (5, 2) and part.digest != table.digest
+    assert part.digest == StatisticsTable("b", "elsewhere", part.columns, part.values.copy()).digest
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("61,", "161,"), "column 'age' has values outside of its grid, from 0 to 110, in 1 row (first in data row 1)"),
+        (("1,12,no", "1,-2,no"), "column 'months' has values below its grid"),
+        (("f,never", "x,never"), "column 'sex' holds 1 value that [task.categories] does not list"),
+        (("22.5", "light"), "column 'bmi' is not numeric"),
+        (("12,no", "12,perhaps"), "must hold 0 and 1 only"),
+        (("bmi,sex", "bmj,sex"), "there is no column 'bmi'"),
+        (("22.5", "1e13"), "beyond 2^40"),
+        (("\n55,19,f,NA,1,60,yes,y", ""), "4 rows of data, but an owner needs at least 5"),
+    ],
+)
+def test_data_that_do_not_fit_are_refused(tmp_path: Path, change: tuple[str, str], says: str) -> None:
+    assert change[0] in ROWS
+    one = scenario(tmp_path, rows=ROWS.replace(change[0], change[1], 1))
+    with pytest.raises(DataError) as caught:
+        load_statistics_table(one, "b")
+    assert caught.value.message.startswith("b, b.csv: ") and says in caught.value.message
+    assert "161" not in caught.value.message
+
+
+def test_values_too_small_for_the_sums_are_refused(tmp_path: Path) -> None:
+    rows = "dose\n" + "\n".join(f"{k}e-12" for k in range(1, 9)) + "\n"
+    with pytest.raises(DataError, match="column 'dose' has values too small"):
+        load_statistics_table(scenario(tmp_path, 'columns = ["dose"]\n', rows), "a")
+
+
+def test_a_policy_names_each_kind_of_statistic(tmp_path: Path) -> None:
+    one = scenario(tmp_path)
+    (tmp_path / "policy.toml").write_text('kinds = ["statistics"]\nreveals = ["count", "sd", "quantiles", "tables"]\n')
+    (tmp_path / "policy.toml").chmod(0o600)
+    policy = load_policy(tmp_path)
+    assert policy is not None
+    with pytest.raises(UsageError) as caught:
+        policy.check(one, "a", {}, lambda: None)
+    assert "it reveals 'max', 'histograms', 'correlations', 't_tests' and 'survival'" in caught.value.message
+
+
+def test_what_is_asked_and_learnt_is_shown_before_approval(tmp_path: Path) -> None:
+    one = scenario(tmp_path)
+    blocks = consent_blocks(one, "a", load_statistics_table(one, "a"), dict.fromkeys(one.parties, "key"))
+    text = " ".join(
+        block.text if isinstance(block, Line) else " ".join(map(" ".join, (block.columns, *block.rows)))
+        for block in blocks
+    )
+    for words in ("age, bmi, months", "sex, smoker, arm", "died", "centred squares", "values on grids"):
+        assert words in text
+
+
+def test_a_summary_of_a_record_that_lacks_things() -> None:
+    assert statistics_blocks({}) == []
+    assert statistics_blocks({"statistics": {"columns": {"age": [{"group": None, "count": 3}]}, "note": "more"}})
+    (grid,) = statistics_blocks({"statistics": {"columns": {"age": [{"group": None, "count": 3, "mean": None}]}}})
+    assert isinstance(grid, Grid) and grid.rows == (("age", "3", "-"),)
+    assert (p_text(None), p_text(0.03), p_text(1e-9)) == ("-", "0.0300", "< 0.0001")

@@ -1,0 +1,140 @@
+"""Statistics of several owners beside the same of all rows in one table, by pandas, scipy and statsmodels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from parties.statistics_result import statistics_facts
+from protocols.own_cells import OwnColumns
+from protocols.statistics_job import Opened, statistics_job
+from protocols.statistics_settings import Grid, StatisticsSettings, Survival
+from tests.helpers import lockstep, owner_names
+from tests.pooled_statistics import check_statistics
+
+LEVELS = {"sex": ("f", "m"), "smoker": ("never", "former", "current"), "arm": ("old", "new")}
+EVERYTHING: dict[str, Any] = {
+    "columns": ("age", "dose"),
+    "statistics": ("count", "missing", "sum", "mean", "variance", "sd", "min", "max"),
+    "quantiles": (0.05, 0.25, 0.5, 0.9),
+    "levels": tuple(LEVELS.items()),
+    "grids": (("age", Grid(0, 110, 1)), ("dose", Grid(-50, 50, 0.1)), ("months", Grid(0, 36, 3))),
+    "histograms": (("age", (30.0, 50.0, 70.0, 90.0)),),
+    "tables": (("smoker", "arm"),),
+    "correlations": ("age", "dose", "months"),
+    "t_tests": (("dose", "arm"), ("age", "smoker")),
+    "survival": (Survival("months", "died", None), Survival("months", "died", "smoker")),
+}
+
+
+def made_up(rows: int, seed: int, missing: float = 0.1) -> pd.DataFrame:
+    """Rows with missing values in every column."""
+    rng = np.random.default_rng(seed)
+    table = pd.DataFrame(
+        {
+            "age": rng.integers(25, 96, rows).astype(float),
+            "dose": rng.normal(0, 8, rows).round(2),
+            "months": rng.integers(0, 41, rows).astype(float),
+            "died": rng.integers(0, 2, rows).astype(float),
+            **{name: rng.choice(levels, rows) for name, levels in LEVELS.items()},
+        }
+    )
+    return table.mask(pd.DataFrame(rng.random(table.shape) < missing, columns=table.columns))
+
+
+def own_columns(table: pd.DataFrame) -> OwnColumns:
+    """The table as an owner's numbers and codes."""
+    values = {
+        name: column.map({level: float(k) for k, level in enumerate(LEVELS[name])}) if name in LEVELS else column
+        for name, column in table.items()
+    }
+    return OwnColumns({str(name): column.to_numpy(dtype=float) for name, column in values.items()}, len(table))
+
+
+def described(owned: dict[str, pd.DataFrame], seed: int = 0, **how: Any) -> tuple[dict[str, Any], StatisticsSettings]:
+    """What all owners learn, and the settings."""
+    rows = tuple(len(table) for table in owned.values())
+    asked = StatisticsSettings(owners=tuple(owned), helper="helper", rows=rows, **how)
+    outcome = lockstep(
+        {
+            name: lambda p, table=table: statistics_job(p, None if p.dry else own_columns(table), asked)  # type: ignore[misc]
+            for name, table in owned.items()
+        },
+        seed,
+    )
+    facts = [statistics_facts(opened, asked) for opened in outcome.results.values()]
+    assert all(repr(other) == repr(facts[0]) for other in facts)
+    return facts[0], asked
+
+
+@pytest.mark.parametrize(("owners", "by"), [(2, None), (3, "sex"), (5, None)])
+def test_everything_is_what_the_pooled_rows_give(owners: int, by: str | None) -> None:
+    tables = {name: made_up(40 + 30 * k, k) for k, name in enumerate(owner_names(owners))}
+    facts, asked = described(tables, by=by, **EVERYTHING)
+    assert check_statistics(facts, pd.concat(tables.values(), ignore_index=True), asked) > 100
+
+
+@settings(max_examples=12, deadline=None)
+@given(rows=st.lists(st.integers(0, 12), min_size=2, max_size=4), seed=st.integers(0, 1000), missing=st.floats(0, 0.9))
+def test_few_rows_empty_groups_and_many_gaps(rows: list[int], seed: int, missing: float) -> None:
+    names = owner_names(len(rows))
+    tables = {name: made_up(count, seed + k, missing) for k, (name, count) in enumerate(zip(names, rows, strict=True))}
+    facts, asked = described(
+        tables, by="arm", **{**EVERYTHING, "tables": (("smoker", "sex"),), "t_tests": (("age", "sex"),)}
+    )
+    check_statistics(facts, pd.concat(tables.values(), ignore_index=True), asked)
+
+
+def test_only_what_is_asked_for_is_opened() -> None:
+    tables = {name: made_up(20, k) for k, name in enumerate(owner_names(2))}
+    for statistics, rounds in ((("count",), 1), (("mean",), 2), (("sd",), 3)):
+        asked = StatisticsSettings(
+            owners=tuple(tables),
+            helper="helper",
+            rows=(20, 20),
+            columns=("age",),
+            statistics=statistics,  # type: ignore[arg-type]
+        )
+        outcome = lockstep(
+            {
+                name: lambda p, table=table: statistics_job(p, None if p.dry else own_columns(table), asked)  # type: ignore[misc] # noqa: B023
+                for name, table in tables.items()
+            }
+        )
+        assert len(outcome.plan.rounds) == rounds
+        assert [item.shape for item in outcome.plan.reveals] == [(1,)] * rounds
+
+
+def test_large_and_small_values_keep_their_digits() -> None:
+    rng = np.random.default_rng(4)
+    for size in (1e-8, 1e11):
+        tables = {name: made_up(30, k) for k, name in enumerate(owner_names(2))}
+        for table in tables.values():
+            table["dose"] = size * (10 + rng.normal(0, 1, 30))
+        facts, _ = described(tables, columns=("dose",), statistics=("mean", "sd"))
+        pooled = pd.concat(tables.values())["dose"]
+        (told,) = facts["columns"]["dose"]
+        assert told["mean"] == pytest.approx(pooled.mean(), rel=1e-12)
+        assert told["sd"] == pytest.approx(pooled.std(), rel=1e-9)
+
+
+def test_points_of_a_grid_are_the_decimals_next_to_them() -> None:
+    assert Grid(0, 1, 0.1).points.tolist() == [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
+    assert Grid(-0.3, 0.35, 0.3).points.tolist() == [-0.3, 0.0, 0.3]
+
+
+def test_a_result_without_p_values_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("parties.p_values.find_spec", lambda name: None)
+    tables = {name: made_up(60, k) for k, name in enumerate(owner_names(2))}
+    facts, _ = described(tables, **EVERYTHING)
+    assert "beaverlodge[statistics]" in facts["note"]
+    assert facts["tables"][0]["groups"][0]["p"] is None and facts["correlations"][0]["groups"][0]["p"] is None
+    assert facts["t_tests"][0]["groups"][0]["tests"][0]["p"] is None
+    plain = StatisticsSettings(owners=("a", "b"), helper="h", rows=(3, 3), columns=("age",), statistics=("count",))
+    count = Opened({"values of age": np.array(6)}, {}, {}, {})
+    assert statistics_facts(count, plain)["note"] is None

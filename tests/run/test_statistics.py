@@ -1,0 +1,99 @@
+"""`kind = "statistics"` by the command, each party a process: what hospitals have, beside the pooled rows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from parties.plan_scenario import planned
+from parties.scenario import load_scenario
+from tests.pooled_statistics import check_statistics
+from tests.run.command import ROOT, mpc, record
+
+REGISTRY = ROOT / "scenarios" / "registry_statistics.toml"
+DATA = ROOT / "scenarios" / "data"
+
+
+def pooled() -> pd.DataFrame:
+    return pd.concat([pd.read_csv(DATA / f"hips_{name}.csv") for name in ("north", "east", "west")], ignore_index=True)
+
+
+def test_the_registry_runs_as_it_is_and_gives_what_the_pooled_rows_give(tmp_path: Path) -> None:
+    ran = mpc("run", REGISTRY, "--out", tmp_path / "run")
+    assert ran.code == 0, ran.err
+    told = record(tmp_path / "run")
+    settings, plan = planned(load_scenario(REGISTRY))
+    rows = pooled()
+    assert rows.isna().to_numpy().sum() > 200
+    assert check_statistics(told["statistics"], rows, settings) > 600
+    assert told["model"] is None and told["statistics"]["note"] is None
+    assert told["plan"]["digest"] == plan.digest and told["plan"]["rounds"] == 3 + 8 * 3
+    assert {item["what"] for item in told["revealed"]} == {"counts", "sums", "centred squares", "values on grids"}
+    assert "Rounds and bytes sent were as planned, exactly, for every party." in ran.out
+    for words in (
+        "Rows in each group",
+        "Histogram of age, by sex",
+        "Correlations (Pearson)",
+        "Log-rank",
+        "Kaplan-Meier",
+    ):
+        assert words in ran.out
+    report = (tmp_path / "run" / "report.html").read_text()
+    assert "Kaplan-Meier" in report and "Differences of means (Welch)" in report
+
+
+def test_the_plan_says_what_is_opened_and_that_two_owners_learn_each_others_addends(tmp_path: Path) -> None:
+    text = REGISTRY.read_text().replace("data/", f"{DATA}/")
+    two = tmp_path / "two.toml"
+    two.write_text(text.replace(f'[parties.west]\nrole = "owner"\ndata = "{DATA}/hips_west.csv"\n', ""))
+    ran = mpc("plan", two)
+    assert ran.code == 0, ran.err
+    assert "Of two owners, each learns the other's addend" in ran.out
+    assert "each can subtract its own part and" in ran.out  # in the table of what is revealed
+    facts = json.loads(mpc("plan", two, "--json").out)
+    assert facts["rounds"] == 27 and facts["statistics"]["cells"]["fixation x smoker"] == [2, 2, 3]
+    assert facts["helper"]["opened"] == []
+
+
+def test_without_groups_of_two_owners_who_state_their_rows(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    tables = {}
+    for name, count in (("a", 30), ("b", 45)):
+        tables[name] = pd.DataFrame({"dose": rng.normal(5, 2, count).round(3), "id": np.arange(count)})
+        tables[name].loc[::7, "dose"] = np.nan
+        tables[name].to_csv(tmp_path / f"{name}.csv", index=False)
+    path = tmp_path / "small.toml"
+    path.write_text(
+        'schema = 1\nname = "small"\n[parties.a]\nrole = "owner"\ndata = "a.csv"\nrows = 30\n'
+        '[parties.b]\nrole = "owner"\ndata = "b.csv"\nrows = 45\n[parties.helper]\nrole = "helper"\n'
+        '[task]\nkind = "statistics"\ncolumns = ["dose"]\nstatistics = ["sum", "variance"]\n'
+    )
+    ran = mpc("run", path, "--out", tmp_path / "run")
+    assert ran.code == 0, ran.err
+    (told,) = record(tmp_path / "run")["statistics"]["columns"]["dose"]
+    dose = pd.concat(tables.values())["dose"]
+    assert told["sum"] == pytest.approx(dose.sum(), rel=1e-12) and told["variance"] == pytest.approx(dose.var())
+    assert set(told) == {"group", "count", "sum", "variance"}
+
+
+def test_a_value_outside_of_its_grid_is_told_to_its_owner_alone(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.csv").write_text("age\n" + "\n".join(map(str, range(30, 60))) + "\n")
+    (tmp_path / "b.csv").write_text("age\n" + "\n".join(map(str, range(99, 130))) + "\n")
+    path = tmp_path / "small.toml"
+    path.write_text(
+        'schema = 1\nname = "small"\n[parties.a]\nrole = "owner"\ndata = "a.csv"\n'
+        '[parties.b]\nrole = "owner"\ndata = "b.csv"\n[parties.helper]\nrole = "helper"\n'
+        '[task]\nkind = "statistics"\ncolumns = ["age"]\nstatistics = ["max"]\n'
+        "[task.grid]\nage = { from = 0, to = 110, step = 1 }\n"
+    )
+    ran = mpc("run", path, "--out", tmp_path / "run")
+    assert ran.code == 3
+    assert "b, b.csv: column 'age' has values outside of its grid, from 0 to 110, in 19 rows" in ran.err.replace(
+        "\n", " "
+    )
+    assert "outside" not in (tmp_path / "run" / "a.log").read_text()
