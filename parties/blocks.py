@@ -104,6 +104,11 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def listed(words: Sequence[str]) -> str:
+    """Words with commas between them, and "and" before the last."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
 def printable(text: str) -> str:
     """The text without anything that a terminal would act on."""
     return "".join(letter if letter.isprintable() else " " for letter in text)

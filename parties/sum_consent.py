@@ -72,6 +72,7 @@ def _asked(scenario: SumScenario, me: str, rows: int | None) -> list[Block]:
     what = [
         ("read", scenario.data_of(me)),
         ("columns", ", ".join(scenario.task.columns)),
+        *([("weight of each row", scenario.task.weight)] if scenario.task.weight is not None else []),
         ("rows", "the data cannot be read" if rows is None else count_text(rows)),
     ]
     return [Grid(f"What is asked of the data of {me}", ("what", "which"), tuple(what), frozenset({0, 1}))]

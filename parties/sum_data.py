@@ -37,7 +37,7 @@ class ClientRows:
         if client in scenario.parties or spec is None or spec.by is None:
             where = scenario.data_of(client, place)
             with open_source(where, client, scenario.directory, TextForm()) as raw:
-                return _values(raw, scenario.task.columns)
+                return _values(raw, scenario.read_columns)
         if place != self._place:
             self._shared, self._place = _by_client(scenario, spec.by, place), place
         if client not in self._shared:
@@ -46,12 +46,13 @@ class ClientRows:
 
 
 def numbers_of(scenario: SumScenario, client: str, values: Values) -> tuple[Array, int]:
-    """The vector of a client's rows (rows, columns), NaN where a cell is empty.
+    """The vector of a client's rows (rows, columns), NaN where a cell is empty; and how many cells were clipped.
 
     Raises:
         DataError: cells are missing, or outside the range, where the scenario refuses that; or too many rows.
     """
     task, how = scenario.task, scenario.coding
+    values, weights, clipped = _weights(scenario, client, values)
     if len(values) > task.most_rows:
         raise DataError(f"{client}: {len(values)} rows, and {task.most_rows} are the most", "raise `most_rows`")
     missing = np.isnan(values)
@@ -68,10 +69,39 @@ def numbers_of(scenario: SumScenario, client: str, values: Values) -> tuple[Arra
             'correct them, widen `range`, or set out_of_range = "clip"',
         )
     whole = np.where(missing, 0, np.clip(scaled, np.ceil(low), np.floor(high))).astype(np.int64)
-    totals: Mapping[str, Sequence[int]] = {"sum": whole.sum(axis=0).tolist(), "count": (~missing).sum(axis=0).tolist()}
+    totals: Mapping[str, Sequence[int]] = {
+        "count": (~missing).sum(axis=0).tolist(),
+        "weight": (weights[:, None] * ~missing).sum(axis=0).tolist(),
+        "sum": (weights[:, None] * whole).sum(axis=0).tolist(),
+    }
     places = {column: place for place, column in enumerate(task.columns)}
     numbers = np.array([totals[kind][places[column]] for column, kind in scenario.entries], dtype=np.int64)
-    return residues(numbers, how.bits), int(outside.sum())
+    return residues(numbers, how.bits), clipped + int(outside.sum())
+
+
+def _weights(scenario: SumScenario, client: str, values: Values) -> tuple[Values, NDArray[np.int64], int]:
+    """The cells of rows that have a weight, these rows' weights, and how many of them were clipped; 1 without weights.
+
+    Raises:
+        DataError: a weight is missing or out of range, where the scenario refuses that, or no whole number.
+    """
+    task = scenario.task
+    if task.weight is None or task.largest_weight is None:
+        return values, np.ones(len(values), dtype=np.int64), 0
+    cells, weights = values[:, :-1], values[:, -1]
+    there = ~np.isnan(weights)
+    if not there.all() and task.missing == "refuse":
+        raise DataError(f"{client}: column '{task.weight}' has empty cells", 'fill them, or set missing = "skip"')
+    cells, weights = cells[there], weights[there]
+    if np.any(weights != np.rint(weights)):
+        raise DataError(f"{client}: column '{task.weight}' has weights that are no whole numbers", "scale them")
+    outside = int(((weights < 0) | (weights > task.largest_weight)).sum())
+    if outside and task.out_of_range == "refuse":
+        raise DataError(
+            f"{client}: {outside} weights are not from 0 to {task.largest_weight}, of column '{task.weight}'",
+            'correct them, raise `largest_weight`, or set out_of_range = "clip"',
+        )
+    return cells, np.clip(weights, 0, task.largest_weight).astype(np.int64), outside
 
 
 def _values(raw: RawTable, names: Sequence[str]) -> Values:
@@ -87,7 +117,7 @@ def _by_client(scenario: SumScenario, by: str, place: int) -> dict[str, Values]:
     where = spec.data.replace("{round}", str(place))
     with open_source(where, "clients", scenario.directory, TextForm()) as raw:
         (column,) = find_columns(raw, [by], "by")
-        values = _values(raw, scenario.task.columns)
+        values = _values(raw, scenario.read_columns)
         names = np.asarray(raw.arrays([column.text])["v0"]).astype(str)
     order = np.argsort(names, kind="stable")
     different, starts = np.unique(names[order], return_index=True)

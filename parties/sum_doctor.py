@@ -116,7 +116,7 @@ def _data(scenario: SumScenario, me: str) -> tuple[Values | None, list[Finding]]
         _, clipped = numbers_of(scenario, me, values)
     except (DataError, UsageError) as error:
         return None, [of_error(error)]
-    columns = plural(len(scenario.task.columns), "column")
+    columns = plural(len(scenario.read_columns), "column")
     found = [ok(f"data: {where}: {plural(len(values), 'row')}, {columns} to add up")]
     if clipped:
         text = f"{plural(clipped, 'cell')} outside the agreed range would be clipped"

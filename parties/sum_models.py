@@ -48,6 +48,8 @@ class SumTask(Table):
         description="a list of the smallest and the largest value that a cell may have"
     )
     decimals: Annotated[int, Field(ge=0, le=9)] = Field(default=3, description="a whole number from 0 to 9")
+    weight: Text | None = Field(default=None, description="the name of the column with each row's weight")
+    largest_weight: Count | None = Field(default=None, description=A_COUNT)
     most_rows: Count = Field(default=100_000, description=A_COUNT)
     out_of_range: Literal["refuse", "clip"] = Field(default="refuse", description='"refuse" or "clip"')
     missing: Literal["refuse", "skip"] = Field(default="refuse", description='"refuse" or "skip"')

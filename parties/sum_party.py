@@ -124,8 +124,8 @@ def journal_path(scenario: SumScenario, me: str, keys: Path) -> Path:
 
 def release_of(scenario: SumScenario, me: str, values: Values, session: str = "") -> Release:
     """An entry of a client's list of releases, before a round starts."""
-    columns = tuple(sorted(scenario.task.columns))
-    order = [scenario.task.columns.index(column) for column in columns]
+    columns = tuple(sorted(scenario.read_columns))
+    order = [scenario.read_columns.index(column) for column in columns]
     data = hashlib.sha256("\0".join(columns).encode() + b"\0" + values[:, order].tobytes()).hexdigest()
     what = tuple(item["what"] for item in revealed(scenario)[:1])
     return Release(

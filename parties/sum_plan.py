@@ -7,7 +7,7 @@ import sys
 from math import isinf
 from typing import Any
 
-from parties.blocks import Block, Grid, Line, bytes_text, count_text, print_blocks, short_bytes
+from parties.blocks import Block, Grid, Line, bytes_text, count_text, listed, print_blocks, short_bytes
 from parties.sum_scenario import SumScenario
 from protocols.aggregation.cost import client_seconds, expected_traffic, server_seconds
 from protocols.aggregation.messages import stages
@@ -115,10 +115,12 @@ def learnt_blocks(scenario: SumScenario) -> list[Block]:
 
 
 def _reveals(scenario: SumScenario) -> list[str]:
-    kinds = [kind for kind in ("count", "sum") if any(k == kind for _, k in scenario.entries)]
-    what = " and ".join(f"{kind}s" for kind in kinds)
+    kinds = scenario.kinds
+    what = listed([f"{kind}s" for kind in kinds])
     told = [f"{what} of {', '.join(scenario.task.columns)}, over all clients that stay: {scenario.min_cohort} at least"]
-    if "count" in kinds:
+    if "weight" in kinds:
+        told.append(f"so the total weight ('{scenario.task.weight}') of each sum and mean")
+    elif "mean" in scenario.task.statistics:
         told.append("so the total weight of each mean, which is its count")
     return [*told, "who takes part, and who drops out when"]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from mpc.errors import InternalError
 from mpc.star_server import StarCounts, named
+from parties.blocks import listed
 from parties.sum_scenario import SumScenario
 from protocols.aggregation.cost import replayed
 from protocols.aggregation.messages import stages
@@ -116,7 +117,7 @@ def client_record(scenario: SumScenario, me: str, result: Mapping[str, Any]) -> 
 def revealed(scenario: SumScenario) -> list[dict[str, Any]]:
     """What the server learns of the clients' data, as a record lists it."""
     columns = len(scenario.task.columns)
-    kinds = " and ".join(f"{kind}s" for kind in ("count", "sum") if any(k == kind for _, k in scenario.entries))
+    kinds = listed([f"{kind}s" for kind in scenario.kinds])
     rounds = f", in each of {scenario.task.rounds} rounds" if scenario.task.rounds > 1 else ""
     return [
         {
@@ -141,10 +142,11 @@ def round_sums(scenario: SumScenario, found: RoundDone) -> dict[str, Any]:
     totals = decode(done.total, how, len(done.survivors)).tolist()
     columns: dict[str, dict[str, Any]] = {column: {} for column in scenario.task.columns}
     for (column, kind), total in zip(scenario.entries, totals, strict=True):
-        columns[column][kind] = total if kind == "count" else total / how.scale
+        columns[column][kind] = total / how.scale if kind == "sum" else total
     for one in columns.values():
         if "mean" in scenario.task.statistics:
-            one["mean"] = one["sum"] / one["count"] if one["count"] else None
+            by = one["weight" if scenario.task.weight is not None else "count"]
+            one["mean"] = one["sum"] / by if by else None
         for kind in ("count", "sum"):
             if kind not in scenario.task.statistics:
                 one.pop(kind, None)

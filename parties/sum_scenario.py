@@ -121,22 +121,37 @@ class SumScenario(BaseModel):
 
     @property
     def entries(self) -> tuple[tuple[str, str], ...]:
-        """What stands in the vector: (column, "count" or "sum"), in order. A mean is its sum by its count."""
-        wanted = self.task.statistics
-        kinds = [kind for kind in ("count", "sum") if kind in wanted or "mean" in wanted]
+        """What stands in the vector: (column, kind), in order. A mean is its sum by its count, or by its weight.
+
+        With weights, a sum is one of weighted cells, and the total weight goes with it.
+        """
+        wanted, weighted = self.task.statistics, self.task.weight is not None
+        kinds = ["count"] if "count" in wanted or ("mean" in wanted and not weighted) else []
+        if {"sum", "mean"} & set(wanted):
+            kinds += ["weight", "sum"] if weighted else ["sum"]
         return tuple((column, kind) for column in self.task.columns for kind in kinds)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of numbers in the vector."""
+        return tuple(dict.fromkeys(kind for _, kind in self.entries))
+
+    @property
+    def read_columns(self) -> tuple[str, ...]:
+        """The columns that are read of a client's data; the weights, if any, last."""
+        return (*self.task.columns, *([self.task.weight] if self.task.weight is not None else []))
 
     @property
     def revealed(self) -> list[tuple[str, ...]]:
         """What a policy's `reveals` must list: the statistics, and what stands in the vector for them."""
-        return [(name,) for name in dict.fromkeys([*self.task.statistics, *(kind for _, kind in self.entries)])]
+        return [(name,) for name in dict.fromkeys([*self.task.statistics, *self.kinds])]
 
     @property
     def coding(self) -> Coding:
         """How a client's counts and sums become numbers modulo 2^b."""
         task, scale = self.task, 10**self.task.decimals
         low, high = math.ceil(task.range[0] * scale), math.floor(task.range[1] * scale)
-        most = task.most_rows
+        most = task.most_rows * (task.largest_weight or 1)
         return Coding(min(0, low * most), max(most, high * most), scale, self.count)
 
     @property
@@ -245,6 +260,12 @@ def _check(scenario: SumScenario, problems: list[Problem]) -> None:
         problems.append(Problem("a party has the name of a hosted client", "call it otherwise"))
     if len(set(task.columns)) < len(task.columns):
         problems.append(Problem("[task] columns lists a column more than once", "list each once"))
+    if (task.weight is None) != (task.largest_weight is None):
+        problems.append(
+            Problem("[task] weight and largest_weight go together", "name the column, and its largest whole number")
+        )
+    if task.weight in task.columns:
+        problems.append(Problem("[task] weight is one of the columns to add up", "weigh with another column"))
     if not task.range[0] < task.range[1]:
         problems.append(Problem("[task] range is empty", "give the smallest value first, then the largest"))
     sources = [str(party.data) for party in scenario.parties.values() if party.role == "client"]
@@ -265,6 +286,6 @@ def _check(scenario: SumScenario, problems: list[Problem]) -> None:
         problems.append(
             Problem(
                 f"the sums would take {bits} bits, and there are {_MOST_BITS}",
-                "narrow `range`, or lower `decimals` or `most_rows`",
+                "narrow `range`, or lower `decimals`, `most_rows` or `largest_weight`",
             )
         )

@@ -64,7 +64,7 @@ def sums_blocks(record: Mapping[str, Any]) -> list[Block]:
 
 def _round_blocks(sums: Mapping[str, Any]) -> list[Block]:
     columns = table(sums.get("columns"))
-    kinds = [kind for kind in ("count", "sum", "mean") if any(kind in table(one) for one in columns.values())]
+    kinds = [kind for kind in ("count", "weight", "sum", "mean") if any(kind in table(one) for one in columns.values())]
     rows = tuple((str(name), *(_number(table(one).get(kind)) for kind in kinds)) for name, one in columns.items())
     blocks: list[Block] = [Grid(f"Over {sums.get('clients')} clients together", ("column", *kinds), rows), Line("")]
     dropped = table(sums.get("dropped"))

@@ -53,6 +53,8 @@ REFUSED = [
     ([("most_rows = 50", "most_rows = 2000000000"), ("decimals = 2", "decimals = 9")], "the sums would take"),
     ([("dropout = 0.2", "dropout = 0.2\nmin_cohort = 13")], "min_cohort is 13, and there are 12 clients"),
     ([("dropout = 0.2", "dropout = 0.45\ncorrupt = 0.45\nserver = 'malicious'")], "12 clients cannot withstand"),
+    ([("dropout = 0.2", "dropout = 0.2\nweight = 'w'")], "weight and largest_weight go together"),
+    ([("dropout = 0.2", "dropout = 0.2\nweight = 'age'\nlargest_weight = 2")], "weight is one of the columns"),
     ([("dropout = 0.2", "dropuot = 0.2")], "did you mean 'dropout'?"),
     ([("[session]", "[sesion]")], "did you mean 'session'?"),
     ([("dropout = 0.2", "dropout = 0.2\nrounds = 2")], "not every `data` has {round} in it"),
@@ -94,6 +96,45 @@ def test_numbers_that_are_refused(tmp_path: Path, values: list[list[float]], mes
     with pytest.raises(DataError, match=message) as caught:
         numbers_of(loaded(tmp_path), "c1", np.array(values))
     assert "121" not in str(caught.value)
+
+
+def weighted(folder: Path, more: str = "") -> SumScenario:
+    return loaded(folder, task='weight = "w"\nlargest_weight = 9\n' + more)
+
+
+def test_weights_travel_beside_the_sums_that_they_are_in(tmp_path: Path) -> None:
+    scenario = weighted(tmp_path)
+    assert scenario.kinds == ("count", "weight", "sum")
+    assert scenario.coding.high == 12_000 * 50 * 9
+    numbers, clipped = numbers_of(scenario, "c1", np.array([[1.0, 2.0, 3.0], [4.0, -5.0, 0.0], [0.5, 1.0, 9.0]]))
+    totals = dict(zip(scenario.entries, decode(numbers, scenario.coding, 1).tolist(), strict=True))
+    assert [totals["age", kind] for kind in scenario.kinds] == [3, 12, 300 + 450]
+    assert [totals["stay", kind] for kind in scenario.kinds] == [3, 12, 600 + 900]
+    assert clipped == 0
+    assert ("weight",) in scenario.revealed
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([[1.0, 1.0, 10.0]], "c1: 1 weights are not from 0 to 9, of column 'w'"),
+        ([[1.0, 1.0, -1.0]], "c1: 1 weights are not from 0 to 9, of column 'w'"),
+        ([[1.0, 1.0, 0.5]], "c1: column 'w' has weights that are no whole numbers"),
+        ([[1.0, 1.0, np.nan]], "c1: column 'w' has empty cells"),
+    ],
+)
+def test_weights_that_are_refused(tmp_path: Path, values: list[list[float]], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        numbers_of(weighted(tmp_path), "c1", np.array(values))
+
+
+def test_weights_are_clipped_and_rows_without_one_skipped_where_that_is_agreed(tmp_path: Path) -> None:
+    scenario = weighted(tmp_path, 'missing = "skip"\nout_of_range = "clip"')
+    numbers, clipped = numbers_of(scenario, "c1", np.array([[1.0, np.nan, 10.0], [5.0, 5.0, np.nan]]))
+    totals = dict(zip(scenario.entries, decode(numbers, scenario.coding, 1).tolist(), strict=True))
+    assert [totals["age", kind] for kind in scenario.kinds] == [1, 9, 900]
+    assert [totals["stay", kind] for kind in scenario.kinds] == [0, 0, 0]
+    assert clipped == 1
 
 
 def test_hosted_clients_share_a_file_and_one_without_rows_says_so(tmp_path: Path) -> None:

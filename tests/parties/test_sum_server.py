@@ -17,6 +17,7 @@ from mpc.star_client import StarClient
 from mpc.star_wire import UP
 from parties.journal import RoundJournal
 from parties.sum_clients import Membership, clients_of, trust_of
+from parties.sum_result import revealed
 from parties.sum_rounds import AgreedRounds, RoundNumbers, new_session
 from parties.sum_scenario import SumScenario
 from parties.sum_server import Seat, serve
@@ -101,6 +102,39 @@ def test_rounds_over_one_set_of_connections_each_with_its_own_rows(tmp_path: Pat
     assert result["party"]["bytes_received"] == sum(client.sent for client in clients)
     rounds = [json.loads(line)["round"] for line in (tmp_path / "c1.rounds").read_text().splitlines()]
     assert rounds == used
+
+
+def test_weights_go_through_and_their_total_is_told(tmp_path: Path) -> None:
+    scenario = in_rounds(tmp_path, task='weight = "w"\nlargest_weight = 20')
+    for name in ("c1", "c2", "c3", "all"):
+        head, *rows = (tmp_path / f"{name}_1.csv").read_text().splitlines()
+        weights = [row.split(",")[-2] for row in rows]  # of a client k, k
+        content = [f"{head},w", *(f"{row},{weight}" for row, weight in zip(rows, weights, strict=True))]
+        (tmp_path / f"{name}_1.csv").write_text("\n".join(content) + "\n")
+    served, _, _ = run(scenario, tmp_path)
+    sizes = [1, 2, 3, *range(1, 10)]
+    weight, total = sum(k * k for k in sizes), sum(k**3 for k in sizes)
+    found = served()["sums"]["columns"]["age"]
+    assert found == {"count": sum(sizes), "weight": weight, "sum": float(total), "mean": total / weight}
+    assert "counts, weights and sums of 2 columns" in revealed(scenario)[0]["what"]
+
+
+@pytest.mark.parametrize(("what", "ends"), [("refuse", False), ("clip", True)])
+def test_cells_out_of_range_are_told_to_their_client_alone(
+    tmp_path: Path, what: str, ends: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    scenario = in_rounds(tmp_path, task=f'out_of_range = "{what}"')
+    (tmp_path / "c2_1.csv").write_text("age,stay\n2,777\n2,1\n")
+    served, clients, _ = run(scenario, tmp_path)
+    said = [one.getMessage() for one in caplog.records]
+    sums = served()["sums"]
+    assert (sums["clients"], sums["left_out"]) == ((12, []) if ends else (11, ["c2"]))
+    assert clients[1].sent > 0 if ends else clients[1].failure is not None
+    if ends:
+        assert "c2: 1 cells were outside the agreed range, and were clipped" in said
+        assert sums["columns"]["stay"]["sum"] == 120 + 1 + expected(2)["stay"]["count"]
+    assert "777" not in json.dumps(sums) + "".join(said)
+    assert not any("c2" in one.getMessage() for one in caplog.records[len(said) :])  # of what the server says
 
 
 @pytest.mark.parametrize("stage", [m.KEYS, m.SHARES, m.MASKED])
