@@ -49,7 +49,9 @@ def find_columns(raw: RawTable, names: Sequence[str], what: str) -> list[Column]
     return [by_name[name] for name in names]
 
 
-def kinds_of(raw: RawTable, columns: Sequence[Column], *, required: bool, dates: bool) -> list[Kind]:
+def kinds_of(
+    raw: RawTable, columns: Sequence[Column], *, required: bool, dates: bool, listed: str = "`features`"
+) -> list[Kind]:
     """What each column holds. A column that is mostly, but not only, numbers is an error: it would be lost.
 
     Args:
@@ -57,12 +59,13 @@ def kinds_of(raw: RawTable, columns: Sequence[Column], *, required: bool, dates:
         columns: the columns to look at.
         required: all of them are to be used, so any that does not hold numbers is an error.
         dates: dates count as numbers.
+        listed: where the columns that are to be used are named.
     """
     if not raw.is_text:
-        return [_kind_of_typed(raw, column, required=required, dates=dates) for column in columns]
+        return [_kind_of_typed(raw, column, required=required, dates=dates, listed=listed) for column in columns]
     clean = _wholly_numeric(raw, columns) if columns else set()
     return [
-        "number" if column.index in clean else _kind_of_text(raw, column, required=required, dates=dates)
+        "number" if column.index in clean else _kind_of_text(raw, column, required=required, dates=dates, listed=listed)
         for column in columns
     ]
 
@@ -84,7 +87,9 @@ def check_ids(raw: RawTable, column: Column) -> None:
         )
 
 
-def refuse_extremes(where: Where, names: Sequence[str], values: NDArray[np.float64]) -> None:
+def refuse_extremes(
+    where: Where, names: Sequence[str], values: NDArray[np.float64], listed: str = "`features`"
+) -> None:
     """An error if a value is infinite or too large to compute with; missing ones are passed over."""
     for place, name in enumerate(names):
         sizes = np.abs(values[:, place])
@@ -98,7 +103,7 @@ def refuse_extremes(where: Where, names: Sequence[str], values: NDArray[np.float
             raise where.error(
                 f"column '{name}' holds a value beyond 2^40 (about 1.1e12) in data row {row + 1}",
                 "give it in a larger unit; if it is an identifier, name it as `id` or list the columns to "
-                "use under `features`",
+                f"use under {listed}",
             )
 
 
@@ -126,7 +131,7 @@ class _Counts:
     first_no_date: int
 
 
-def _kind_of_typed(raw: RawTable, column: Column, *, required: bool, dates: bool) -> Kind:
+def _kind_of_typed(raw: RawTable, column: Column, *, required: bool, dates: bool, listed: str) -> Kind:
     kind = _kind_of_type(column.type)
     if not required or kind in ("number", "boolean") or (kind == "date" and dates):
         return kind
@@ -134,11 +139,11 @@ def _kind_of_typed(raw: RawTable, column: Column, *, required: bool, dates: bool
         raise _no_date(raw, column)
     raise raw.where.error(
         f"column '{column.name}' is not numeric: its type is {column.type}",
-        "convert it, list its levels under [task.categories], or leave it out of `features`",
+        f"convert it, list its levels under [task.categories], or leave it out of {listed}",
     )
 
 
-def _kind_of_text(raw: RawTable, column: Column, *, required: bool, dates: bool) -> Kind:
+def _kind_of_text(raw: RawTable, column: Column, *, required: bool, dates: bool, listed: str) -> Kind:
     counts = _counts(raw, column)
     if counts.boolean == counts.present > 0:
         return "boolean"
@@ -148,7 +153,7 @@ def _kind_of_text(raw: RawTable, column: Column, *, required: bool, dates: bool)
         return "date"
     if counts.date == counts.present and required:
         raise _no_date(raw, column)
-    remedy = "leave it out of `features`" if required else "list the columns to use under `features`"
+    remedy = f"leave it out of {listed}" if required else "list the columns to use under `features`"
     if dates and 2 * counts.date >= counts.present:
         raise raw.where.error(
             f"column '{column.name}' holds dates, but data row {counts.first_no_date} does not hold one",

@@ -88,9 +88,9 @@ def _read(raw: RawTable, task: StatisticsTask, owner: str) -> StatisticsTable:
     numbers = find_columns(raw, task.numbers, "numbers")
     categories = find_columns(raw, task.grouping, "categories")
     events = find_columns(raw, task.events, "events")
-    kinds = kinds_of(raw, numbers, required=True, dates=False)
+    kinds = kinds_of(raw, numbers, required=True, dates=False, listed="[task]")
     parts = [read_features(raw, [Feature(column, kind) for column, kind in zip(numbers, kinds, strict=True)])]
-    refuse_extremes(raw.where, task.numbers, parts[0])
+    refuse_extremes(raw.where, task.numbers, parts[0], "[task]")
     _refuse_tiny(raw.where, task.numbers, parts[0])
     parts += [_codes(raw, column, task.categories[column.name])[:, None] for column in categories]
     parts += [read_target(raw, column, None)[:, None] for column in events]

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from parties.statistics_result import statistics_facts
 from protocols.own_cells import OwnColumns
 from protocols.statistics_job import Opened, statistics_job
 from protocols.statistics_settings import Grid, StatisticsSettings, Survival
+from tests.examples import steady
 from tests.helpers import lockstep, owner_names
 from tests.pooled_statistics import check_statistics
 
@@ -79,7 +80,7 @@ def test_everything_is_what_the_pooled_rows_give(owners: int, by: str | None) ->
     assert check_statistics(facts, pd.concat(tables.values(), ignore_index=True), asked) > 100
 
 
-@settings(max_examples=12, deadline=None)
+@steady(12)
 @given(rows=st.lists(st.integers(0, 12), min_size=2, max_size=4), seed=st.integers(0, 1000), missing=st.floats(0, 0.9))
 def test_few_rows_empty_groups_and_many_gaps(rows: list[int], seed: int, missing: float) -> None:
     names = owner_names(len(rows))

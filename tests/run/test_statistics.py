@@ -9,10 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from parties.doctor_checks import check_data
+from parties.doctor_estimate import Known, plan_from_here
 from parties.plan_scenario import planned
 from parties.scenario import load_scenario
 from tests.pooled_statistics import check_statistics
 from tests.run.command import ROOT, mpc, record
+from tests.run.test_party import free_port, start
 
 REGISTRY = ROOT / "scenarios" / "registry_statistics.toml"
 DATA = ROOT / "scenarios" / "data"
@@ -97,3 +100,37 @@ def test_a_value_outside_of_its_grid_is_told_to_its_owner_alone(tmp_path: Path) 
         "\n", " "
     )
     assert "outside" not in (tmp_path / "run" / "a.log").read_text()
+
+
+def test_three_commands_give_both_owners_the_same_and_the_helper_nothing(tmp_path: Path) -> None:
+    text = REGISTRY.read_text().replace("data/", f"{DATA}/")
+    for name in ("north", "east", "west", "helper"):
+        line = mpc("keygen", name, "--keys", tmp_path / "keys").out
+        address = "" if name == "helper" else f'address = "127.0.0.1:{free_port()}"\n'
+        text = text.replace(f"[parties.{name}]\n", f"[parties.{name}]\n{line}{address}")
+    path = tmp_path / "registry.toml"
+    path.write_text(text)
+    runs = {name: start(path, name) for name in ("north", "east", "west", "helper")}
+    for name, run in runs.items():
+        ran = run.end()
+        assert ran.code == 0, (name, ran.err)
+    told = {name: record(tmp_path / name) for name in runs}
+    assert told["north"]["statistics"] == told["east"]["statistics"] == told["west"]["statistics"]
+    assert check_statistics(told["west"]["statistics"], pooled(), planned(load_scenario(REGISTRY))[0]) > 600
+    assert "statistics" not in told["helper"] and told["helper"]["revealed"] == []
+    (first, _) = (json.loads(line) for line in (tmp_path / "keys" / "releases.jsonl").read_text().splitlines()[:2])
+    assert "sums" in first["revealed"] and "bmi" in first["columns"]
+
+
+def test_a_doctor_and_a_plan_know_what_the_file_states(tmp_path: Path) -> None:
+    text = REGISTRY.read_text().replace("data/", f"{DATA}/")
+    for name, rows in (("north", 420), ("east", 310), ("west", 180)):
+        text = text.replace(f'data = "{DATA}/hips_{name}.csv"', f"rows = {rows}")
+    path = tmp_path / "stated.toml"
+    path.write_text(text)
+    assert planned(load_scenario(path))[1].rounds == planned(load_scenario(REGISTRY))[1].rounds
+    one = load_scenario(REGISTRY)
+    table, findings = check_data(one, "east")
+    assert table is not None and "310 rows, 9 columns that are used" in findings[0].text
+    known = plan_from_here(one, table)
+    assert isinstance(known, Known) and known.assumed == ", as if north, west had 310 rows"
