@@ -200,7 +200,7 @@ def epochs_to(loss: float, path: Path, arrays: Arrays) -> int | None:
     """
     scenario = load_scenario(path)
     counts = dict(zip(scenario.owners, arrays.counts, strict=True))
-    size, w = scenario.task.batch_size, np.zeros(arrays.x.shape[1])
+    size, w = scenario.training.batch_size, np.zeros(arrays.x.shape[1])
     for epoch in range(_MOST_EPOCHS):
         order = epoch_order(scenario.seed, epoch, counts)
         for start in range(0, len(order), size):
