@@ -19,13 +19,14 @@ from typing import Any
 import numpy as np
 
 from mpc.agree import Signer
+from mpc.curve import Identity, new_identity
 from mpc.ghost import Array
 from mpc.prg import Stream, derive, os_entropy
 from mpc.star import ClientProgram
 from mpc.star_client import StarClient
 from mpc.star_server import StarLimits, StarServer
 from mpc.star_sockets import ClientHost
-from mpc.transport import Identity, Transport, new_identity
+from mpc.transport import Transport
 from parties.descriptors import allow_connections
 from protocols.aggregation.bounds import choose_bounds
 from protocols.aggregation.client import aggregation_client

@@ -20,9 +20,9 @@ from benchmarks.micro_programs import Micro as Operation
 from benchmarks.peer_runs import LATENCY
 from benchmarks.results import Floor, Micro, Training, median_and_spread
 from mpc.correlation import correction_bytes
+from mpc.curve import new_identity
 from mpc.errors import BeaverlodgeError, InterruptedRun
 from mpc.plan import Plan
-from mpc.transport import new_identity
 from mpc.wire import HEADER_BYTES
 from parties.data import load_owner_table
 from parties.delay_line import Conditions

@@ -8,31 +8,33 @@ from typing import Any
 
 import zmq
 
-from mpc.network import Stranger
+from mpc.curve import Curve
 from mpc.transport import Transport
 
 
+class Plain(Curve):
+    """Sockets that say a public key instead of proving it."""
+
+    def dialling(self, peer: str) -> zmq.Socket[bytes]:
+        """A socket without keys: of ZeroMQ's mechanisms the one that was set last counts."""
+        socket = super().dialling(peer)
+        socket.plain_username, socket.plain_password = self._me.public, b"-"
+        return socket
+
+    def listening(self) -> zmq.Socket[bytes]:
+        """A socket that takes a key on trust."""
+        socket = super().listening()
+        socket.plain_server = True
+        return socket
+
+    def _key(self, mechanism: bytes, credentials: list[bytes]) -> str:
+        return credentials[0].decode("ascii", "replace") if mechanism == b"PLAIN" and credentials else ""
+
+
 class PlainTransport(Transport):
-    """Says its public key instead of proving it; all else is `Transport`."""
+    """All else is `Transport`."""
 
-    def _monitor(self, socket: Any, peer: str | None, *watched: Any) -> Any:
-        # Called for every socket after CURVE was switched on and before it binds or connects: the last word counts.
-        if peer is None:
-            socket.plain_server = True
-        else:
-            socket.plain_username = self._me.public
-            socket.plain_password = b"-"
-        return super()._monitor(socket, peer, *watched)
-
-    def _authenticate(self) -> None:
-        assert self._authenticator is not None
-        version, request, _domain, _address, _identity, mechanism, *said = self._authenticator.recv_multipart()
-        key = said[0].decode("ascii", "replace") if mechanism == b"PLAIN" and said else ""
-        known = key in self._names
-        if not known:
-            self._events.append(Stranger(key))
-        status, text, user = (b"200", b"OK", key.encode()) if known else (b"400", b"not on the allow-list", b"")
-        self._authenticator.send_multipart([version, request, status, text, user, b""])
+    curve = Plain
 
 
 def mechanism(socket: Any) -> int:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.plain import PlainTransport
+from mpc.curve import Identity
 from mpc.errors import InternalError
 from mpc.memory import keep_freed_memory
-from mpc.transport import Identity, Transport
+from mpc.transport import Transport
 from parties.cores import keep_to_a_core
 from parties.supervisor import Lifeline, Reporter, die_with_parent
 

@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from mpc.errors import (
-    BeaverlodgeError,
-    DisagreementError,
-    InterruptedRun,
-    PeerLostError,
-    ProtocolError,
-    error_of_code,
-)
-from mpc.network import Came, Connected, Disconnected, Event, Network, Refused, Stranger, Unanswered, Unshaken
+from mpc.contact import Contact, Say
+from mpc.errors import BeaverlodgeError, InterruptedRun, PeerLostError, ProtocolError
+from mpc.giving_up import error_told, last_words
+from mpc.network import Came, Connected, Event, Network, Refused
 from mpc.probe import DOCTOR, Answerer, is_probe, read_probe
 from mpc.round import Blob, Program, Round
 from mpc.session import Aborted, Delivered, Frame, Incoming, Link, Resend
 from mpc.trace import Trace
 from mpc.wire import HEADER_BYTES, label_code, parse, payload
 
-_STRANGERS_TOLD = 20
-_FAREWELL_SECONDS = 1.0
-
-Say = Callable[[str], None]
 Look = Callable[[str, Any], Any]
 
-_NOTICE_SECONDS = 5.0
-_ATTENDING_SECONDS = 0.005
-LEAVE = "bye"
+LEAVE: Final = "bye"
 """The label of a party's last frame."""
 
-_SUSPICIOUS = 3  # handshakes that failed one after another
+_FAREWELL_SECONDS = 1.0
+_ATTENDING_SECONDS = 0.005
 
 
 @dataclass(frozen=True)
@@ -66,18 +55,11 @@ class Channel:
         self._say = say
         self._links = {peer: Link(me, peer) for peer in peers}
         self._inboxes: dict[str, deque[Delivered]] = {peer: deque() for peer in self._links}
-        self._met: set[str] = set()
-        self._down: dict[str, float] = {}
+        self._contact = Contact(me, self._links, limits.patience, network.now(), say)
         self._to_ask: set[str] = set()  # who did not say yet, on the connection that is news, what it expects
         self._asked_early: set[str] = set()  # who said what it expects before its new connection was news here
         self._held_back: set[str] = set()  # to whom something is to go that was not handed over
-        self._done: set[str] = set()
-        self._elsewhere: set[str] = set()  # of these, who is in its next run already
-        self._strangers: set[str] = set()
-        self._broken_off: Counter[str | None] = Counter()  # handshakes that failed, by whom we dialled
-        self._unanswered: set[str] = set()  # peers at whose address nobody answers
-        self._told_broken: set[str | None] = set()
-        self._started = self._noticed = self._network.now()
+        self._elsewhere: set[str] = set()  # who needs nothing more, and is in its next run already
         self._about: Mapping[str, Any] = {}
         self._doctors: dict[str, Answerer] = {}
 
@@ -176,8 +158,7 @@ class Channel:
 
     def dismiss(self, peer: str) -> None:
         """The peer needs nothing more from this side: that it leaves is no loss."""
-        self._done.add(peer)
-        self._down.pop(peer, None)
+        self._contact.dismiss(peer)
 
     def take_leave(self) -> None:
         """Stay until every peer has said that it has all it needs of this side, or was silent for the patience.
@@ -200,23 +181,21 @@ class Channel:
 
         Peers that are only just connecting get a moment to hear it, unless this side has waited for them in vain.
         """
-        about_another = error.told_by is not None or isinstance(error, PeerLostError)
-        origin = error.party if about_another and error.party else self.me
-        body = json.dumps({"code": error.code, "stage": stage, "origin": origin}).encode()
+        body = last_words(error, stage, self.me)
         for peer, link in self._links.items():
             self._network.send(peer, link.abort(body))
         if isinstance(error, PeerLostError | InterruptedRun):
             return
         end = self._network.now() + _FAREWELL_SECONDS
-        while not self._met.issuperset(self._links) and (left := end - self._network.now()) > 0:
+        while not self._contact.complete and (left := end - self._network.now()) > 0:
             match self._network.poll(left):
                 case Came(peer) | Connected(peer) | Refused(peer):
-                    self._met.add(peer)
+                    self._contact.met(peer)
 
     def _send(self, peer: str, code: int, body: bytes) -> None:
         frame = self._links[peer].data(code, body)
         self.trace.sent(frame.size)
-        if peer in self._down:
+        if self._contact.is_down(peer):
             self._held_back.add(peer)  # the session sends it once contact is back
         else:
             self._network.send(peer, frame)
@@ -240,58 +219,7 @@ class Channel:
     def _wait(self, end: float, missing: set[str], label: str) -> None:
         """Until the next event, or an error when a deadline passes."""
         now = self._network.now()
-        for peer, since in self._down.items():
-            if now - since > self._limits.patience:
-                down = ", ".join(sorted(self._down))
-                raise PeerLostError(
-                    f"lost contact with {down} for more than {self._limits.patience:g} s, in '{label}'",
-                    f"see whether {down} still runs, and its log"
-                    if len(self._down) == 1
-                    else "see whether they still run, and whether this machine's own network does",
-                    party=peer,
-                )
-        if now > end:
-            peer = min(missing)
-            if peer not in self._met:
-                raise PeerLostError(
-                    f"{', '.join(sorted(missing - self._met))} did not connect in time",
-                    self._suspicion() or "start every party, and check their addresses and firewalls",
-                    party=peer,
-                )
-            raise PeerLostError(f"{peer} did not answer in '{label}' in time", f"see the log of {peer}", party=peer)
-        if not self._met.issuperset(missing):
-            self._notice(now, missing)
-        self._step(min(end, now + (0.25 if self._down else _NOTICE_SECONDS)))
-
-    def _notice(self, now: float, missing: set[str]) -> None:
-        """Every few seconds, until all have connected: who is not there yet, and since when."""
-        unmet = sorted(missing - self._met)
-        if unmet and now - self._noticed > _NOTICE_SECONDS:
-            self._noticed = now
-            why = self._suspicion()
-            self._say(f"waiting for {', '.join(unmet)} since {now - self._started:.0f} s{'; ' if why else ''}{why}")
-
-    def _suspicion(self) -> str:
-        """What may be wrong where peers cannot be reached, or handshakes fail again and again; else empty."""
-        if self._unanswered - self._met:
-            absent = ", ".join(sorted(self._unanswered - self._met))
-            return (
-                f"nobody answers at the address of {absent}: see whether it is started and its address is right, and "
-                f"let {self.me} in through its firewall"
-            )
-        for peer, count in self._broken_off.items():
-            if count < _SUSPICIOUS or peer in self._met:
-                continue
-            if peer is None:
-                return (
-                    "connections to this party's port end before they are authenticated: they are of strangers, or of "
-                    f"a peer whose scenario has another public_key of {self.me}"
-                )
-            return (
-                f"what listens at the address of {peer} breaks off every handshake: see whether it is {peer}, and "
-                f"compare its public_key in both scenario files"
-            )
-        return ""
+        self._step(min(end, now + self._contact.check(now, end, missing, label)))
 
     def _step(self, end: float) -> None:
         event = self._network.poll(min(60.0, max(0.0, end - self._network.now())))
@@ -308,48 +236,26 @@ class Channel:
 
     def _hear(self, event: Event) -> None:
         """News of a connection."""
-        match event:
-            case Connected(peer):
-                self._broken_off.pop(peer, None)
-                self._unanswered.discard(peer)
-                # What an earlier connection lost, perhaps unnoticed by one side, is sent again: each side says on
-                # every connection what it expects next.
-                if self._down.pop(peer, None) is not None:
-                    self._say(f"in contact with {peer} again")
-                self._network.send(peer, self._links[peer].resume())
-                if peer not in self._asked_early:
-                    self._to_ask.add(peer)
-                elif peer in self._held_back:
-                    self._send_again(peer, self._links[peer].unacknowledged())
-                self._asked_early.discard(peer)
-                self._held_back.discard(peer)
-            case Disconnected(peer):
-                if peer in self._met and peer not in self._down and peer not in self._done:
-                    self._down[peer] = self._network.now()
-                    self._say(f"lost contact with {peer}; waiting up to {self._limits.patience:g} s")
-            case Refused(peer):
-                raise DisagreementError(
-                    f"{peer} refuses this party's key, or is not the one the scenario names",
-                    f"compare the public keys of {self.me} and {peer} in both scenario files",
-                    party=peer,
-                )
-            case Unanswered(peer):
-                self._unanswered.add(peer)
-            case Unshaken(broken):
-                self._unanswered.discard(broken or "")
-                self._broken_off[broken] += 1
-                if broken not in self._told_broken:
-                    self._told_broken.add(broken)
-                    where = f"the handshake with {broken}" if broken else "a handshake at this party's port"
-                    self._say(f"{where} broke off, and nothing of it was taken in")
-            case Stranger(key):
-                if key not in self._strangers and len(self._strangers) < _STRANGERS_TOLD:  # they try again and again
-                    self._strangers.add(key)
-                    self._say(f"turned away a connection with the unlisted key {key}")
+        self._contact.hear(event, self._network.now())
+        if isinstance(event, Connected):
+            self._greet(event.peer)
+
+    def _greet(self, peer: str) -> None:
+        """What an earlier connection lost, perhaps unnoticed by one side, is sent again on a new one.
+
+        Each side says on every connection what it expects next.
+        """
+        self._network.send(peer, self._links[peer].resume())
+        if peer not in self._asked_early:
+            self._to_ask.add(peer)
+        elif peer in self._held_back:
+            self._send_again(peer, self._links[peer].unacknowledged())
+        self._asked_early.discard(peer)
+        self._held_back.discard(peer)
 
     def _answer_doctor(self, peer: str, head: memoryview, body: memoryview) -> None:
         """A peer's doctor is told who is here. It takes no part, and is measured with only until all are there."""
-        party, waiting = peer.removesuffix(DOCTOR), not self._met.issuperset(self._links)
+        party, waiting = peer.removesuffix(DOCTOR), not self._contact.complete
         if party not in self._doctors:
             self._doctors[party] = Answerer(self._about)
             self._say(f"{party} looks at its links with `mpc doctor`, and is answered")
@@ -363,12 +269,12 @@ class Channel:
         try:
             items = self._links[peer].receive(head, body)
         except PeerLostError:
-            if peer not in self._done:
+            if not self._contact.is_dismissed(peer):
                 raise
             self._elsewhere.add(peer)
             return
         if items:  # else it is of a run that this side has no key of, the peer's last one perhaps
-            self._met.add(peer)
+            self._contact.met(peer)
         self._handle(peer, items)
 
     def _send_again(self, peer: str, frames: Iterable[Frame]) -> None:
@@ -384,34 +290,9 @@ class Channel:
             match item:
                 case Resend(frames):
                     # What is held back after this, where its connection is no news yet, it will not ask for again.
-                    if peer in self._down or peer not in self._to_ask:
+                    if self._contact.is_down(peer) or peer not in self._to_ask:
                         self._asked_early.add(peer)
                     self._to_ask.discard(peer)
                     self._send_again(peer, frames)
                 case Aborted(body):
-                    raise _told(peer, body, {self.me, *self._links})
-
-
-def _told(peer: str, body: bytes, parties: set[str]) -> BeaverlodgeError:
-    """What an abort says, with nothing of its text trusted beyond a known code, a party's name and a short stage."""
-    try:
-        fields = json.loads(body)
-        code, stage, origin = (str(fields[key])[:64] for key in ("code", "stage", "origin"))
-    except (ValueError, KeyError, TypeError, RecursionError):
-        code, stage, origin = "protocol", "unknown", peer
-    stage = stage if stage.isprintable() else "unknown"
-    origin = origin if origin in parties else peer
-    kind = error_of_code(code)
-    if kind is PeerLostError and origin != peer:
-        return kind(
-            f"{peer} lost contact with {origin} in stage '{stage}' (peer-lost)",
-            f"see whether {origin} still runs, and its log",
-            party=origin,
-            told_by=peer,
-        )
-    return kind(
-        f"{origin} stopped the run in stage '{stage}' ({kind.code})",
-        f"the log of {origin} says why",
-        party=origin,
-        told_by=peer,
-    )
+                    raise error_told(peer, body, {self.me, *self._links})

@@ -22,6 +22,9 @@ from mpc.wire import HEADER_BYTES, PROBE, peek_type, seal, tag_is_right
 DOCTOR = "/doctor"
 """What a transport adds to a party's name for a connection of its doctor; no party's name has a stroke in it."""
 
+DOCTORS_ROUTE = b"doctor"
+"""How the routing ids of doctors' connections begin."""
+
 PIECE_BYTES = 32_000
 MOST_PIECES = 1024
 _LONGEST = 1 << 20  # of a probe's JSON

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import struct
 import time
 from collections.abc import Callable, Mapping
 
 import zmq
 
+from mpc.curve import Identity, curve_socket
 from mpc.errors import UsageError
 from mpc.session import Frame
 from mpc.star_client import StarClient
-from mpc.transport import Identity, frame_parts
 from mpc.wire import HEADER_BYTES
+from mpc.zmq_messages import frame_parts, next_news
 
 PING_SECONDS = 10.0
 _LOOK_SECONDS = 0.05
 _LAST_WORDS_MS = 5000
-_HEARTBEAT_MS = 2000
-_HEARTBEAT_TIMEOUT_MS = 10_000
 _SPARE_SOCKETS = 16
-_LARGEST_PART = (1 << 18) + 1024
-_MONITOR_EVENT = struct.Struct("=HI")
 _WATCHED = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_HANDSHAKE_FAILED_AUTH
 
 
@@ -42,11 +38,10 @@ class Hosted:
     def look(self) -> None:
         """Whether the server let the client in, or turned its key away; while it may be the one or the other."""
         while self.monitor is not None:
-            try:
-                event, _ = _MONITOR_EVENT.unpack(self.monitor.recv_multipart(zmq.NOBLOCK)[0])
-            except zmq.Again:
+            news = next_news(self.monitor)
+            if news is None:
                 return
-            if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+            if news[0] == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
                 self.client.refused()
             else:
                 self.client.met = True
@@ -164,15 +159,8 @@ class ClientHost:
             one.socket.send_multipart(parts, zmq.NOBLOCK, copy=len(parts) == 1)
 
     def _socket(self, server_key: bytes, identity: Identity) -> zmq.Socket[bytes]:
-        socket = self._context.socket(zmq.DEALER)
-        socket.curve_publickey = identity.public
-        socket.curve_secretkey = identity.secret
+        socket = curve_socket(self._context, zmq.DEALER, identity)
         socket.curve_serverkey = server_key
-        socket.sndhwm = socket.rcvhwm = 0
-        socket.maxmsgsize = _LARGEST_PART
-        socket.heartbeat_ivl = _HEARTBEAT_MS
-        socket.heartbeat_timeout = _HEARTBEAT_TIMEOUT_MS
         socket.reconnect_ivl = 100
         socket.reconnect_ivl_max = 2000
-        socket.ipv6 = True
         return socket

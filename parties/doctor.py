@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
+from mpc.curve import Identity
 from mpc.errors import BeaverlodgeError, UsageError
-from mpc.transport import Identity, Transport
+from mpc.transport import Transport
 from parties import doctor_checks as checks
 from parties.doctor_estimate import Known, check_disk, check_memory, check_time, plan_from_here
 from parties.doctor_links import Meeting, meet

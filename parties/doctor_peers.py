@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from mpc.curve import Identity
 from mpc.errors import DisagreementError, PeerLostError
 from mpc.network import Connected, Refused
-from mpc.transport import Identity, Transport
+from mpc.transport import Transport
 from parties.doctor_links import Meeting, Seen
 from parties.findings import Finding, ok, problem, warning
 from parties.scenario import differences, split_address

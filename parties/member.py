@@ -45,7 +45,7 @@ def main() -> int:
 
 def _place(order: Mapping[str, Any], parties: Mapping[str, Any], lifeline: Lifeline, reporter: Reporter) -> Any:
     """A party listens for those that come after it in the scenario, and dials those before it."""
-    from mpc.transport import Identity
+    from mpc.curve import Identity
     from parties.take_part import Place
 
     keys, names = order["keys"], list(parties)

@@ -57,7 +57,7 @@ def _run(scenario: Scenario, folder: Path, *, compare: bool) -> dict[str, Any]:
 
 def orders(scenario: Scenario) -> dict[str, dict[str, Any]]:
     """Each party's order: throw-away keys, its own and the others' public ones."""
-    from mpc.transport import new_identity
+    from mpc.curve import new_identity
 
     pairs = {name: new_identity() for name in scenario.parties}
     return {

@@ -57,7 +57,7 @@ def _with_code(error: BeaverlodgeError, scenario: SumScenario) -> BeaverlodgeErr
 
 def orders(scenario: SumScenario) -> dict[str, dict[str, Any]]:
     """Each process's order: which clients it is, throw-away keys, and the public ones of those it talks to."""
-    from mpc.transport import new_identity
+    from mpc.curve import new_identity
 
     server = new_identity()
     pairs = {name: new_identity() for name in scenario.client_names}

@@ -9,9 +9,10 @@ from logging import Logger
 from pathlib import Path
 from typing import Any
 
+from mpc.curve import Identity
 from mpc.errors import BeaverlodgeError
 from mpc.star_sockets import ClientHost
-from mpc.transport import Identity, Transport
+from mpc.transport import Transport
 from parties.descriptors import allow_connections
 from parties.journal import RoundJournal
 from parties.sum_clients import Membership, clients_of, dropping, hosts_result, trust_of

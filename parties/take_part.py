@@ -16,6 +16,7 @@ from logging import Logger
 from typing import Any, TypeVar
 
 from mpc.channel import Channel, Limits
+from mpc.curve import Identity
 from mpc.errors import BeaverlodgeError, InternalError, InterruptedRun
 from mpc.handshake import Agreement, Offer, Table, meet
 from mpc.memory import keep_freed_memory
@@ -23,7 +24,7 @@ from mpc.plan import Plan
 from mpc.play import part, play_helper, play_owner
 from mpc.prg import Entropy, insecure_entropy, os_entropy
 from mpc.trace import Trace
-from mpc.transport import Identity, Transport
+from mpc.transport import Transport
 from parties.consent import Asking
 from parties.cores import keep_to_a_core
 from parties.job import OwnTable

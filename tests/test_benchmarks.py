@@ -36,6 +36,7 @@ from benchmarks.results import Floor, Peer, Results, Training, read
 from benchmarks.results import Micro as MicroResult
 from benchmarks.wan import carried
 from mpc.correlation import WINDOWS_AHEAD
+from mpc.curve import new_identity
 from mpc.errors import InterruptedRun, UsageError
 from mpc.fixed import encode
 from mpc.lockstep import run_lockstep
@@ -43,7 +44,7 @@ from mpc.network import Came, Connected
 from mpc.party import Party
 from mpc.prg import insecure_entropy
 from mpc.session import Frame
-from mpc.transport import Transport, new_identity
+from mpc.transport import Transport
 from mpc.wire import HEADER_BYTES
 from parties.scenario import load_scenario
 
@@ -335,7 +336,8 @@ def test_only_the_plain_transport_shows_what_it_carries(make: type[Transport], n
         try:
             target.append(int((listener.endpoint or "").rsplit(":", 1)[1]))
             dialler.dial("a", f"tcp://127.0.0.1:{port_of_spy}")
-            assert mechanism(dialler._dialled["a"]) == mechanism(listener._listener) == name
+            assert mechanism(dialler._dialler._sockets["a"]) == name
+            assert listener._listener is not None and mechanism(listener._listener._socket) == name
             frame = Frame(bytes(HEADER_BYTES), SECRET)
             dialler.send("a", frame)
             assert body_from(listener, "b") == SECRET

@@ -21,7 +21,8 @@ def over_sockets(case: Case, entropy: Mapping[str, Entropy]) -> dict[str, Played
     Raises:
         CheckFailed: a party failed or did not end.
     """
-    from mpc.transport import Transport, new_identity
+    from mpc.curve import new_identity
+    from mpc.transport import Transport
 
     names = (*case.owners, HELPER)
     keys = {name: new_identity() for name in names}

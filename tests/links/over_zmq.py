@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mpc.channel import LEAVE, Channel, Limits
+from mpc.curve import Identity, new_identity
 from mpc.errors import BeaverlodgeError, InternalError
 from mpc.handshake import Agreement, Offer, PlanMaker, Table, meet
 from mpc.plan import ProgramFactory, make_plan
@@ -17,7 +18,7 @@ from mpc.play import part, play_helper, play_owner
 from mpc.prg import Entropy, insecure_entropy
 from mpc.session import Frame
 from mpc.trace import Trace
-from mpc.transport import Identity, Transport, new_identity
+from mpc.transport import Transport
 from mpc.wire import label_code
 
 HELPER = "helper"

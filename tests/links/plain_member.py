@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 import zmq
 
+from mpc.curve import Curve
 from mpc.transport import Transport
 from parties import member, take_part
 
 
+class Plain(Curve):
+    """Sockets that say their public key, in place of proving it, and send in clear."""
+
+    def dialling(self, peer: str) -> zmq.Socket[bytes]:
+        socket = super().dialling(peer)
+        socket.plain_username, socket.plain_password = self._me.public, b"-"
+        assert socket.getsockopt(zmq.MECHANISM) == zmq.PLAIN, "what was set last counts"
+        return socket
+
+    def listening(self) -> zmq.Socket[bytes]:
+        socket = super().listening()
+        socket.plain_server = True
+        assert socket.getsockopt(zmq.MECHANISM) == zmq.PLAIN, "what was set last counts"
+        return socket
+
+    def _key(self, mechanism: bytes, credentials: list[bytes]) -> str:
+        return credentials[0].decode()
+
+
 class PlainTransport(Transport):
-    """Says its public key, in place of proving it, and sends in clear; all else is `Transport`."""
+    """All else is `Transport`."""
 
-    def _monitor(self, socket: Any, peer: str | None, watched: int) -> Any:
-        # Every socket passes here after CURVE was set up and before it binds or connects: the last word counts.
-        if peer is None:
-            socket.plain_server = True
-        else:
-            socket.plain_username, socket.plain_password = self._me.public, b"-"
-        assert socket.getsockopt(zmq.MECHANISM) == zmq.PLAIN
-        return super()._monitor(socket, peer, watched)
-
-    def _authenticate(self) -> None:
-        assert self._authenticator is not None
-        version, request, *_, key, _password = self._authenticator.recv_multipart()
-        status = b"200" if key.decode() in self._names else b"400"
-        self._authenticator.send_multipart([version, request, status, b"", key, b""])
+    curve = Plain
 
 
 if __name__ == "__main__":

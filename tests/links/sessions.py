@@ -17,6 +17,7 @@ import numpy as np
 import psutil
 
 from mpc.channel import Channel, Limits
+from mpc.curve import Identity
 from mpc.errors import BeaverlodgeError
 from mpc.handshake import Table, meet
 from mpc.party import Party
@@ -24,7 +25,7 @@ from mpc.plan import make_plan
 from mpc.play import part, play_helper, play_owner
 from mpc.prg import os_entropy
 from mpc.trace import Trace
-from mpc.transport import Identity, Transport
+from mpc.transport import Transport
 from protocols.beaver import multiply
 from tests.links.over_zmq import HELPER, offer_of
 

@@ -22,9 +22,10 @@ from contextlib import suppress
 from typing import Final
 
 from mpc.channel import Channel, Limits
+from mpc.curve import Identity
 from mpc.round import Blob, Round
 from mpc.trace import Trace
-from mpc.transport import Identity, Transport
+from mpc.transport import Transport
 from tests.links.pairs import KEY, ONE_WORD, word
 
 DESCRIPTORS: Final = 1024

@@ -11,13 +11,14 @@ import pytest
 
 from mpc.channel import Channel, Limits
 from mpc.correlation import Spec
+from mpc.curve import new_identity
 from mpc.errors import DisagreementError, PeerLostError, ProtocolError
 from mpc.prg import derive
 from mpc.ring import B8, wide
 from mpc.round import Blob, Program, Round
 from mpc.session import Frame
 from mpc.trace import Trace
-from mpc.transport import Transport, new_identity
+from mpc.transport import Transport
 from mpc.wire import HEADER_BYTES
 from tests.links.over_zmq import ANYWHERE, LIMITS, LONG, Sent, Site, at_once, sites, values
 from tests.links.pairs import ONE_WORD, both, fails, greet, swap

@@ -18,11 +18,12 @@ import pytest
 import zmq
 
 from mpc.channel import Channel
+from mpc.curve import Identity, new_identity
 from mpc.network import Came, Connected
 from mpc.round import Round
 from mpc.session import Frame
 from mpc.trace import Trace
-from mpc.transport import Identity, Transport, new_identity
+from mpc.transport import Transport
 from mpc.wire import HEADER_BYTES
 from tests.links.over_zmq import ANYWHERE, LIMITS
 from tests.links.pairs import ONE_WORD, word

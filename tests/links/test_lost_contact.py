@@ -74,8 +74,8 @@ def pour(site: Site, peer: str, relay: Relay, sides: tuple[str, ...]) -> list[by
 @pytest.mark.parametrize("noticed_by", ["both", "the dialler", "the listener"])
 def test_whatever_a_cut_loses_comes_once_and_in_order(noticed_by: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both pour messages at each other; the relay loses what is under way and breaks the connection, several times."""
-    monkeypatch.setattr("mpc.transport._HEARTBEAT_MS", 50)  # the side whose connection stands notices by these
-    monkeypatch.setattr("mpc.transport._HEARTBEAT_TIMEOUT_MS", 200)
+    monkeypatch.setattr("mpc.curve._HEARTBEAT_MS", 50)  # the side whose connection stands notices by these
+    monkeypatch.setattr("mpc.curve._HEARTBEAT_TIMEOUT_MS", 200)
     sides = {"both": (), "the dialler": (DIALLER,), "the listener": (LISTENER,)}[noticed_by]
     with Cut() as cut:
         got = both(cut.parties, lambda site, peer: pour(site, peer, cut.relay, sides))
@@ -115,7 +115,7 @@ def test_what_is_sent_while_contact_is_lost_comes_when_it_is_back(speaker: str) 
         cut.relay.pause()
         cut.relay.cut()
         end = time.monotonic() + LONG
-        while peer not in site.channel._down and time.monotonic() < end:
+        while not site.channel._contact.is_down(peer) and time.monotonic() < end:
             site.channel._step(time.monotonic() + 0.05)
         for number in range(10):
             site.channel.push(peer, "message", bytes([number]))

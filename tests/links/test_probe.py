@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from mpc.channel import Channel, Limits
+from mpc.curve import Identity, new_identity
 from mpc.network import Came, Connected
 from mpc.probe import DOCTOR, MOST_PIECES, PIECE_BYTES, Answerer, a_number, is_probe, probe, read_probe, train
 from mpc.round import Blob, Round
 from mpc.session import HELLO_KEY, Frame
 from mpc.trace import Trace
-from mpc.transport import Identity, Transport, new_identity
+from mpc.transport import Transport
 from mpc.wire import DATA, PROBE, seal
 from tests.links.over_zmq import ANYWHERE, LONG, at_once, values
 from tests.links.pairs import KEY

@@ -10,11 +10,12 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from mpc.channel import Channel, Limits
+from mpc.curve import Identity, new_identity
 from mpc.errors import PeerLostError
 from mpc.network import Connected, Unshaken
 from mpc.session import Link
 from mpc.trace import Trace
-from mpc.transport import Identity, Transport, new_identity
+from mpc.transport import Transport
 from tests.links.over_zmq import ANYWHERE, LONG, End, at_once
 from tests.links.pairs import KEY, greet, swap
 
@@ -99,7 +100,7 @@ def test_the_next_run_of_a_peer_that_is_done_with_this_one_disturbs_nobody() -> 
                     "b": lambda: again.channel.pull("a", "hello", 1.0),
                 }
             )
-            assert again.channel._met == set(), "what comes of the last run is not taken for this one"
+            assert again.channel._contact._met == set(), "what comes of the last run is not taken for this one"
     assert {str(end.error).partition(";")[0] for end in ends.values()} == {
         "b did not answer in 'nothing' in time",
         "a did not connect in time",
@@ -118,7 +119,7 @@ def test_what_an_earlier_process_sent_too_early_is_forgotten() -> None:
 
 
 def test_a_key_that_is_not_the_listeners_makes_both_sides_suspicious(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mpc.channel._NOTICE_SECONDS", 0.3)
+    monkeypatch.setattr("mpc.contact._NOTICE_SECONDS", 0.3)
     keys = {name: new_identity() for name in "ab"}
     limits = Limits(connect=LONG, deadline=1.5, patience=LONG)
     a = Party("a", keys["a"], keys["b"], limits=limits)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mpc.curve import new_identity
 from mpc.errors import TooFewError
 from mpc.network import Came, Disconnected
 from mpc.prg import insecure_entropy
@@ -19,7 +20,7 @@ from mpc.star_client import StarClient
 from mpc.star_server import StarLimits, StarServer
 from mpc.star_sockets import ClientHost
 from mpc.star_wire import ABORT, AGAIN, DOWN, JOIN, PING, QUIT, UP, frame
-from mpc.transport import Transport, new_identity
+from mpc.transport import Transport
 from protocols.aggregation import messages as m
 from protocols.aggregation.client import aggregation_client
 from protocols.aggregation.cost import replayed

@@ -14,10 +14,11 @@ from contextlib import contextmanager
 import pytest
 import zmq
 
+from mpc.curve import Identity, new_identity
 from mpc.errors import InternalError, UsageError
 from mpc.network import Came, Connected, Disconnected, Event, Refused, Stranger, Unanswered, Unshaken
 from mpc.session import Frame
-from mpc.transport import Identity, Transport, new_identity
+from mpc.transport import Transport
 from mpc.wire import HEADER_BYTES
 from tests.links.over_zmq import ANYWHERE
 from tests.links.relay import LISTENER, Relay
@@ -209,7 +210,8 @@ def test_a_listener_that_closes_is_noticed(trio: Trio) -> None:
 CHILD = """
 import sys
 from mpc.session import Frame
-from mpc.transport import Identity, Transport
+from mpc.curve import Identity
+from mpc.transport import Transport
 endpoint, server, public, secret = (text.encode() for text in sys.argv[1:])
 transport = Transport(Identity(public, secret), {"a": server}, None)
 transport.dial("a", endpoint.decode())
@@ -303,8 +305,8 @@ def test_who_is_dialled_anew_is_heard_there_and_closing_does_not_hang(trio: Trio
 
 
 def test_a_silent_connection_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mpc.transport._HEARTBEAT_MS", 50)
-    monkeypatch.setattr("mpc.transport._HEARTBEAT_TIMEOUT_MS", 150)
+    monkeypatch.setattr("mpc.curve._HEARTBEAT_MS", 50)
+    monkeypatch.setattr("mpc.curve._HEARTBEAT_TIMEOUT_MS", 150)
     trio = Trio()
     with Relay(str(trio.listener.endpoint)) as relay, opened(trio.listener, b := trio.dialler(trio.b, at=relay.dial)):
         b.send("a", frame(b"before"))
@@ -338,7 +340,8 @@ def test_anothers_routing_id_cannot_be_taken(trio: Trio) -> None:
     with opened(b := trio.dialler(trio.b)):
         b.send("a", frame(b"one"))
         assert came(trio.listener) == ("b", b"one")
-        taken = trio.listener._routes["b"]
+        assert trio.listener._listener is not None
+        taken = trio.listener._listener._routes["b"]
         with impostor(trio, trio.c, taken) as false:
             false.send(HEAD + b"I am b")
             b.send("a", frame(b"two"))

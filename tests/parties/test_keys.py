@@ -15,8 +15,9 @@ import pytest
 import zmq
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from mpc.curve import new_identity
 from mpc.errors import InternalError, UsageError
-from mpc.transport import Transport, new_identity
+from mpc.transport import Transport
 from parties import keys, private_files
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -382,23 +383,31 @@ def test_every_socket_that_reaches_the_network_has_curve_keys() -> None:
     }
     # The second asks ZeroMQ's own questions within the process: it is bound to an inproc endpoint only.
     assert made == {
-        "mpc/transport.py": ["_listen: zmq.REP", "_socket: kind"],
-        "mpc/star_sockets.py": ["_socket: zmq.DEALER"],
+        "mpc/curve.py": ["curve_socket: kind", "questions: zmq.REP"],
     }
-    tree = ast.parse((ROOT / "mpc" / "transport.py").read_text())
-    functions = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
-    lines = [ast.unparse(statement) for statement in functions["_socket"].body]
-    assert lines[0] == "socket = self._context.socket(kind)"
-    assert {"socket.curve_publickey = self._me.public", "socket.curve_secretkey = self._me.secret"} <= set(lines)
-    body = ast.unparse(functions["_listen"])
-    assert "self._authenticator.bind(_ZAP_ENDPOINT)" in body and "self._listener.curve_server = True" in body
-    assert body.index("curve_server = True") < body.index("self._listener.bind(")
-    dial = ast.unparse(functions["dial"])
-    assert dial.index("socket.curve_serverkey = self._keys[peer]") < dial.index("socket.connect(")
-    tree = ast.parse((ROOT / "mpc" / "star_sockets.py").read_text())
-    client = ast.unparse(next(n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name == "_socket"))
-    for key in ("publickey = identity.public", "secretkey = identity.secret", "serverkey = server_key"):
-        assert client.index(f"socket.curve_{key}") < client.index("socket.connect(")
+    curve = functions("mpc/curve.py")
+    lines = curve["curve_socket"].splitlines()
+    assert lines[2].strip() == "socket = context.socket(kind)"
+    keys = ("    socket.curve_publickey = me.public", "    socket.curve_secretkey = me.secret")
+    assert tuple(lines[3:5]) == keys
+    assert "questions.bind(_ZAP_ENDPOINT)" in curve["questions"]
+    assert "socket.curve_serverkey = self._keys[peer]" in curve["dialling"]
+    assert "socket.curve_server = True" in curve["listening"]
+    for name, made_by, used in (
+        ("listener", "self._socket = curve.listening()", "self._socket.bind("),
+        ("dialler", "socket = self._curve.dialling(peer)", "socket.connect("),
+        ("star_sockets", "socket = curve_socket(self._context, zmq.DEALER, identity)", "socket.connect("),
+    ):
+        source = (ROOT / "mpc" / f"{name}.py").read_text()
+        assert made_by in source and source.count(used) == 1
+    client = functions("mpc/star_sockets.py")["_socket"]
+    assert "socket.curve_serverkey = server_key" in client
+
+
+def functions(path: str) -> dict[str, str]:
+    """The source of a file's functions by name, without comments."""
+    tree = ast.parse((ROOT / path).read_text())
+    return {node.name: ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
 
 
 def sockets(path: Path) -> list[str]:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from mpc.curve import Identity
 from mpc.errors import BeaverlodgeError
 from mpc.session import Frame
-from mpc.transport import Identity, Transport
+from mpc.transport import Transport
 from mpc.wire import ABORT
 from parties import take_part
 from parties.logs import open_log

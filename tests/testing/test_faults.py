@@ -123,7 +123,7 @@ def test_a_party_that_waits_without_end_hangs(monkeypatch: pytest.MonkeyPatch) -
 
 def test_an_error_that_names_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     def nameless(self: mpc.channel.Channel, end: float, missing: set[str], label: str) -> None:
-        if self._down or self._network.now() > end:
+        if self._contact._down or self._network.now() > end:
             raise PeerLostError("somebody is lost")
         self._step(self._network.now() + 5)
 

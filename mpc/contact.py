@@ -1,0 +1,163 @@
+"""With whom a party is in contact, as far as it has heard: who is missing, since when, and what may be wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from mpc.errors import DisagreementError, PeerLostError
+from mpc.network import Connected, Disconnected, Event, Refused, Stranger, Unanswered, Unshaken
+
+Say = Callable[[str], None]
+
+_NOTICE_SECONDS = 5.0
+_LOST_LOOK_SECONDS = 0.25
+_STRANGERS_TOLD = 20
+_SUSPICIOUS = 3  # handshakes that failed one after another
+
+
+class Contact:
+    """What was heard of the connections with all peers. No socket, no clock: each call is told the time.
+
+    Args:
+        me: this party's name.
+        peers: the others.
+        patience: seconds for which a lost contact may last.
+        started: now.
+        say: for lines in the log.
+    """
+
+    def __init__(self, me: str, peers: Iterable[str], patience: float, started: float, say: Say) -> None:
+        self._me = me
+        self._peers = set(peers)
+        self._patience = patience
+        self._say = say
+        self._met: set[str] = set()
+        self._down: dict[str, float] = {}
+        self._done: set[str] = set()
+        self._strangers: set[str] = set()
+        self._broken_off: Counter[str | None] = Counter()  # handshakes that failed, by whom we dialled
+        self._unanswered: set[str] = set()  # peers at whose address nobody answers
+        self._told_broken: set[str | None] = set()
+        self._started = self._noticed = started
+
+    def met(self, peer: str) -> None:
+        """A frame of the peer's, of this run, came."""
+        self._met.add(peer)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all peers have been met."""
+        return self._met >= self._peers
+
+    def is_down(self, peer: str) -> bool:
+        """Whether the contact with a peer is lost."""
+        return peer in self._down
+
+    def dismiss(self, peer: str) -> None:
+        """That the peer leaves is no loss from now on."""
+        self._done.add(peer)
+        self._down.pop(peer, None)
+
+    def is_dismissed(self, peer: str) -> bool:
+        """Whether the peer needs nothing more."""
+        return peer in self._done
+
+    def hear(self, event: Event, now: float) -> None:
+        """News of a connection.
+
+        Raises:
+            DisagreementError: a peer does not admit this party's key.
+        """
+        match event:
+            case Connected(peer):
+                self._broken_off.pop(peer, None)
+                self._unanswered.discard(peer)
+                if self._down.pop(peer, None) is not None:
+                    self._say(f"in contact with {peer} again")
+            case Disconnected(peer):
+                if peer in self._met and peer not in self._down and peer not in self._done:
+                    self._down[peer] = now
+                    self._say(f"lost contact with {peer}; waiting up to {self._patience:g} s")
+            case Refused(peer):
+                raise DisagreementError(
+                    f"{peer} refuses this party's key, or is not the one the scenario names",
+                    f"compare the public keys of {self._me} and {peer} in both scenario files",
+                    party=peer,
+                )
+            case Unanswered(peer):
+                self._unanswered.add(peer)
+            case Unshaken(broken):
+                self._unanswered.discard(broken or "")
+                self._broken_off[broken] += 1
+                if broken not in self._told_broken:
+                    self._told_broken.add(broken)
+                    where = f"the handshake with {broken}" if broken else "a handshake at this party's port"
+                    self._say(f"{where} broke off, and nothing of it was taken in")
+            case Stranger(key):
+                if key not in self._strangers and len(self._strangers) < _STRANGERS_TOLD:  # they try again and again
+                    self._strangers.add(key)
+                    self._say(f"turned away a connection with the unlisted key {key}")
+
+    def check(self, now: float, end: float, missing: set[str], label: str) -> float:
+        """Whether to go on waiting for these until the end; says now and then who has not come yet.
+
+        Returns:
+            In how many seconds, at most, to call this again.
+
+        Raises:
+            PeerLostError: a peer was lost for longer than the patience, or the end is past.
+        """
+        for peer, since in self._down.items():
+            if now - since > self._patience:
+                raise self._lost(peer, label)
+        if now > end:
+            raise self._late(missing, label)
+        unmet = sorted(missing - self._met)
+        if unmet and now - self._noticed > _NOTICE_SECONDS:
+            self._noticed = now
+            why = self._suspicion()
+            self._say(f"waiting for {', '.join(unmet)} since {now - self._started:.0f} s{'; ' if why else ''}{why}")
+        return _LOST_LOOK_SECONDS if self._down else _NOTICE_SECONDS
+
+    def _lost(self, peer: str, label: str) -> PeerLostError:
+        down = ", ".join(sorted(self._down))
+        return PeerLostError(
+            f"lost contact with {down} for more than {self._patience:g} s, in '{label}'",
+            f"see whether {down} still runs, and its log"
+            if len(self._down) == 1
+            else "see whether they still run, and whether this machine's own network does",
+            party=peer,
+        )
+
+    def _late(self, missing: set[str], label: str) -> PeerLostError:
+        peer = min(missing)
+        if peer in self._met:
+            return PeerLostError(f"{peer} did not answer in '{label}' in time", f"see the log of {peer}", party=peer)
+        return PeerLostError(
+            f"{', '.join(sorted(missing - self._met))} did not connect in time",
+            self._suspicion() or "start every party, and check their addresses and firewalls",
+            party=peer,
+        )
+
+    def _suspicion(self) -> str:
+        """What may be wrong where peers cannot be reached, or handshakes fail again and again; else empty."""
+        if self._unanswered - self._met:
+            absent = ", ".join(sorted(self._unanswered - self._met))
+            return (
+                f"nobody answers at the address of {absent}: see whether it is started and its address is right, and "
+                f"let {self._me} in through its firewall"
+            )
+        for peer, count in self._broken_off.items():
+            if count < _SUSPICIOUS or peer in self._met:
+                continue
+            if peer is None:
+                return (
+                    "connections to this party's port end before they are authenticated: they are of strangers, or of "
+                    f"a peer whose scenario has another public_key of {self._me}"
+                )
+            return (
+                f"what listens at the address of {peer} breaks off every handshake: see whether it is {peer}, and "
+                f"compare its public_key in both scenario files"
+            )
+        return ""

@@ -1,0 +1,106 @@
+"""Encrypted sockets, and who may come in: CURVE keys and the allow-list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import zmq
+from zmq.utils import z85
+
+from mpc.errors import InternalError
+from mpc.zmq_messages import LARGEST_PART
+
+_ZAP_ENDPOINT = "inproc://zeromq.zap.01"
+_HEARTBEAT_MS = 2000
+_HEARTBEAT_TIMEOUT_MS = 10_000
+_HANDSHAKE_MS = 3000  # so long may a connection stay unauthenticated: who only holds it open makes room again
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A CURVE key pair, in Z85."""
+
+    public: bytes
+    secret: bytes
+
+    def __repr__(self) -> str:
+        return f"Identity({self.public.decode()})"
+
+
+def new_identity() -> Identity:
+    """A fresh key pair."""
+    return Identity(*zmq.curve_keypair())
+
+
+def curve_socket(context: zmq.Context[zmq.Socket[bytes]], kind: int, me: Identity) -> zmq.Socket[bytes]:
+    """A socket with one's keys: it still needs the listener's key, or to be told that it is the listener."""
+    socket = context.socket(kind)
+    socket.curve_publickey = me.public
+    socket.curve_secretkey = me.secret
+    socket.sndhwm = socket.rcvhwm = 0  # the session bounds what is under way
+    socket.maxmsgsize = LARGEST_PART
+    socket.heartbeat_ivl = _HEARTBEAT_MS
+    socket.heartbeat_timeout = _HEARTBEAT_TIMEOUT_MS
+    socket.ipv6 = True
+    return socket
+
+
+class Curve:
+    """The sockets of one party, and its answer to those who want in.
+
+    Args:
+        me: this party's keys.
+        peers: name -> public key (Z85) of every party it may talk to: the allow-list.
+
+    Raises:
+        InternalError: the allow-list is empty.
+    """
+
+    def __init__(self, me: Identity, peers: Mapping[str, bytes]) -> None:
+        if not peers:
+            raise InternalError("a transport without an allow-list does not start")
+        self._me = me
+        self._keys = dict(peers)
+        self.names = {key.decode(): name for name, key in peers.items()}
+        self._context = zmq.Context()
+
+    def dialling(self, peer: str) -> zmq.Socket[bytes]:
+        """A socket that connects to nobody but this peer."""
+        socket = self._socket(zmq.DEALER)
+        socket.curve_serverkey = self._keys[peer]
+        return socket
+
+    def listening(self) -> zmq.Socket[bytes]:
+        """A socket that admits whom `answer` admits: it is for somebody who holds `questions`."""
+        socket = self._socket(zmq.ROUTER)
+        socket.curve_server = True
+        return socket
+
+    def questions(self) -> zmq.Socket[bytes]:
+        """Where ZeroMQ asks, within this process, whether a key may connect."""
+        questions = self._context.socket(zmq.REP)
+        questions.bind(_ZAP_ENDPOINT)
+        return questions
+
+    def answer(self, questions: zmq.Socket[bytes]) -> str | None:
+        """Answer one question (ZAP, rfc.zeromq.org/spec/27); returns the key if it was turned away."""
+        version, request, _domain, _address, _identity, mechanism, *credentials = questions.recv_multipart()
+        key = self._key(mechanism, credentials)
+        known = key in self.names
+        status, text, user = (b"200", b"OK", key.encode()) if known else (b"400", b"not on the allow-list", b"")
+        questions.send_multipart([version, request, status, text, user, b""])
+        return None if known else key
+
+    def close(self) -> None:
+        """Wait until the closed sockets have sent what they still may; those left open are closed at once."""
+        self._context.destroy(0)
+
+    def _key(self, mechanism: bytes, credentials: list[bytes]) -> str:
+        return z85.encode(credentials[0]).decode() if mechanism == b"CURVE" and credentials else ""
+
+    def _socket(self, kind: int) -> zmq.Socket[bytes]:
+        socket = curve_socket(self._context, kind, self._me)
+        socket.handshake_ivl = _HANDSHAKE_MS
+        socket.zap_domain = b"beaverlodge"
+        return socket
