@@ -18,6 +18,7 @@ from mpc.star import ClientProgram
 from mpc.star_client import StarClient
 from mpc.star_sockets import ClientHost
 from parties.journal import RoundJournal
+from parties.scenario_errors import quoted
 from parties.sum_data import ClientRows, Values, numbers_of
 from parties.sum_rounds import AgreedRounds
 from parties.sum_scenario import SumScenario
@@ -130,10 +131,14 @@ class _Part:
         if place == self._place:
             return
         self._values = self._rows.of(self._name, place)
-        self._numbers, clipped = numbers_of(self._scenario, self._name, self._values)
-        self._place = place
-        if clipped:
-            self._log.warning("%s: %d cells were outside the agreed range, and were clipped", self._name, clipped)
+        numbers = numbers_of(self._scenario, self._name, self._values)
+        self._numbers, self._place = numbers.vector, place
+        if numbers.clipped:
+            text = "%s: %d cells were outside the agreed range, and were clipped"
+            self._log.warning(text, self._name, numbers.clipped)
+        if numbers.withheld:
+            text = "%s: fewer rows than %d in cells of %s: it adds nothing to them"
+            self._log.warning(text, self._name, self._scenario.task.min_cell, quoted(numbers.withheld))
 
     def program(self, session: bytes, number: int, attempt: int) -> ClientProgram:
         """This client's program for an attempt at a round; its rows are read before anything is sent."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from parties.data_checks import find_columns, kinds_of
 from parties.data_features import Feature, read_features
 from parties.data_read import RawTable, open_source
 from parties.sum_scenario import SumScenario
+from protocols.aggregation.own_cells import OwnCells, without_small
 from protocols.aggregation.quantise import residues
 
 Values = NDArray[np.float64]
@@ -45,8 +47,17 @@ class ClientRows:
         return self._shared[client]
 
 
-def numbers_of(scenario: SumScenario, client: str, values: Values) -> tuple[Array, int]:
-    """The vector of a client's rows (rows, columns), NaN where a cell is empty; and how many cells were clipped.
+@dataclass(frozen=True)
+class OwnNumbers:
+    """A client's vector modulo 2^b; how many cells of its data were clipped, and in which columns it withheld some."""
+
+    vector: Array
+    clipped: int = 0
+    withheld: tuple[str, ...] = ()
+
+
+def numbers_of(scenario: SumScenario, client: str, values: Values) -> OwnNumbers:
+    """The vector of a client's rows (rows, columns), NaN where a cell is empty.
 
     Raises:
         DataError: cells are missing, or outside the range, where the scenario refuses that; or too many rows.
@@ -69,14 +80,34 @@ def numbers_of(scenario: SumScenario, client: str, values: Values) -> tuple[Arra
             'correct them, widen `range`, or set out_of_range = "clip"',
         )
     whole = np.where(missing, 0, np.clip(scaled, np.ceil(low), np.floor(high))).astype(np.int64)
-    totals: Mapping[str, Sequence[int]] = {
-        "count": (~missing).sum(axis=0).tolist(),
-        "weight": (weights[:, None] * ~missing).sum(axis=0).tolist(),
-        "sum": (weights[:, None] * whole).sum(axis=0).tolist(),
-    }
+    weight = weights[:, None] * ~missing
+    cells = OwnCells((~missing).sum(axis=0), weight.sum(axis=0), (weight * whole).sum(axis=0), int(how.scale))
+    cells, withheld = _own_small_cells(scenario, client, values, cells)
+    totals = {"count": cells.counts, "weight": cells.weights, "sum": cells.sums}
     places = {column: place for place, column in enumerate(task.columns)}
     numbers = np.array([totals[kind][places[column]] for column, kind in scenario.entries], dtype=np.int64)
-    return residues(numbers, how.bits), clipped + int(outside.sum())
+    return OwnNumbers(residues(numbers, how.bits), clipped + int(outside.sum()), withheld)
+
+
+def _own_small_cells(
+    scenario: SumScenario, client: str, values: Values, cells: OwnCells
+) -> tuple[OwnCells, tuple[str, ...]]:
+    """The totals without those of too few rows, if such are not to be added up; and in which columns there were any.
+
+    Raises:
+        DataError: a column of flags has other values than 0 and 1.
+    """
+    task = scenario.task
+    flags = np.array([column in task.flags for column in task.columns])
+    flagged = (values == 1).sum(axis=0)
+    wrong = flags & (((values != 0) & (values != 1) & ~np.isnan(values)).any(axis=0))
+    if wrong.any():
+        column = task.columns[int(np.argmax(wrong))]
+        raise DataError(f"{client}: column '{column}' has other values than 0 and 1", "correct it, or `flags`")
+    if task.min_cell is None:
+        return cells, ()
+    cells, small = without_small(cells, flagged, flags, task.min_cell)
+    return cells, tuple(column for column, found in zip(task.columns, small, strict=True) if found)
 
 
 def _weights(scenario: SumScenario, client: str, values: Values) -> tuple[Values, NDArray[np.int64], int]:

@@ -113,7 +113,7 @@ def _data(scenario: SumScenario, me: str) -> tuple[Values | None, list[Finding]]
     where = scenario.data_of(me, 1)
     try:
         values = ClientRows(scenario).of(me, 1)
-        _, clipped = numbers_of(scenario, me, values)
+        clipped = numbers_of(scenario, me, values).clipped
     except (DataError, UsageError) as error:
         return None, [of_error(error)]
     columns = plural(len(scenario.read_columns), "column")

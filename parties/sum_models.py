@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from parties.scenario_models import A_COUNT, Count, Names, Table, Text, an_address
+from protocols.small_cells import LEAST_MINIMUM
 
+MOST_MINIMUM = 100
 RATE = "a number from 0 to 0.45"
 Rate = Annotated[float, Field(ge=0.0, le=0.45)]
 
@@ -56,6 +58,10 @@ class SumTask(Table):
     server: Literal["semi-honest", "malicious"] = Field(
         default="semi-honest", description='"semi-honest" or "malicious"'
     )
+    min_cell: Annotated[int, Field(ge=LEAST_MINIMUM, le=MOST_MINIMUM)] | None = Field(
+        default=None, description=f"a whole number from {LEAST_MINIMUM} to {MOST_MINIMUM}"
+    )
+    flags: Names = Field(default=(), description="a list of column names")
     rounds: Annotated[int, Field(ge=1, le=1000)] = Field(default=1, description="a whole number from 1 to 1000")
     attempts: Annotated[int, Field(ge=1, le=10)] = Field(default=1, description="a whole number from 1 to 10")
     min_cohort: Count | None = Field(default=None, description=A_COUNT)

@@ -9,6 +9,7 @@ from typing import Any
 
 from parties.blocks import Block, Grid, Line, bytes_text, count_text, listed, print_blocks, short_bytes
 from parties.sum_scenario import SumScenario
+from parties.sum_small_cells import small_cells_blocks, small_cells_facts
 from protocols.aggregation.cost import client_seconds, expected_traffic, server_seconds
 from protocols.aggregation.messages import stages
 
@@ -54,6 +55,7 @@ def sum_plan(scenario: SumScenario) -> dict[str, Any]:
             "exact": not s.malicious,
         },
         "seconds": {"client": client_seconds(s), "server": server_seconds(s, b.dropped)},
+        "small_cells": small_cells_facts(scenario, b.clients),
         "reveals": [{"what": text, "to": [scenario.server]} for text in _reveals(scenario)],
     }
 
@@ -107,10 +109,11 @@ def protection_blocks(scenario: SumScenario) -> list[Block]:
 
 
 def learnt_blocks(scenario: SumScenario) -> list[Block]:
-    """What the server learns, and the clients."""
+    """What the server learns, and the clients; which cells are held back."""
     return [
         Grid("What the server learns", ("what",), tuple((text,) for text in _reveals(scenario))),
         Line("The clients learn that a round is done."),
+        *small_cells_blocks(scenario),
     ]
 
 

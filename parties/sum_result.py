@@ -11,6 +11,7 @@ from mpc.errors import InternalError
 from mpc.star_server import StarCounts, named
 from parties.blocks import listed
 from parties.sum_scenario import SumScenario
+from parties.sum_small_cells import small_cells_facts
 from protocols.aggregation.cost import replayed
 from protocols.aggregation.messages import stages
 from protocols.aggregation.quantise import decode
@@ -171,5 +172,6 @@ def round_sums(scenario: SumScenario, found: RoundDone) -> dict[str, Any]:
         "neighbours": settings.neighbours,
         "threshold": settings.threshold,
         "bits": settings.bits,
+        "small_cells": small_cells_facts(scenario, len(done.survivors)),
         "server": scenario.task.server,
     }

@@ -266,6 +266,15 @@ def _check(scenario: SumScenario, problems: list[Problem]) -> None:
         )
     if task.weight in task.columns:
         problems.append(Problem("[task] weight is one of the columns to add up", "weigh with another column"))
+    strangers = [column for column in task.flags if column not in task.columns]
+    if strangers:
+        problems.append(
+            Problem(f"[task] flags has {quoted(strangers)}, which is not in `columns`", "list it there too")
+        )
+    if task.flags and task.min_cell is None:
+        problems.append(Problem("[task] flags says whose ones are cells, and there is no min_cell", "add min_cell"))
+    if task.flags and not task.range[0] <= 0 < 1 <= task.range[1]:
+        problems.append(Problem("[task] flags are 0 or 1, and range does not hold both", "widen `range`"))
     if not task.range[0] < task.range[1]:
         problems.append(Problem("[task] range is empty", "give the smallest value first, then the largest"))
     sources = [str(party.data) for party in scenario.parties.values() if party.role == "client"]

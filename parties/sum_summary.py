@@ -18,6 +18,7 @@ from parties.blocks import (
     short_bytes,
     table,
 )
+from parties.sum_small_cells import bias_blocks, zero_text
 
 _MOST_NAMED = 8
 _STAGES = {
@@ -67,6 +68,11 @@ def _round_blocks(sums: Mapping[str, Any]) -> list[Block]:
     kinds = [kind for kind in ("count", "weight", "sum", "mean") if any(kind in table(one) for one in columns.values())]
     rows = tuple((str(name), *(_number(table(one).get(kind)) for kind in kinds)) for name, one in columns.items())
     blocks: list[Block] = [Grid(f"Over {sums.get('clients')} clients together", ("column", *kinds), rows), Line("")]
+    small = table(sums.get("small_cells"))
+    if small:
+        m = int(small.get("min_cell") or 0)
+        text = f"Each client added 0 where it had fewer than {m} rows. {zero_text(m)}"
+        blocks += [Line(text), *bias_blocks(small)]
     dropped = table(sums.get("dropped"))
     if dropped:
         lines = [f"{_names(gone)} {_STAGES.get(str(stage), str(stage))}" for stage, gone in dropped.items()]

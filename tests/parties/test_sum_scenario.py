@@ -11,8 +11,11 @@ from mpc.errors import DataError, ProtocolError, UsageError
 from parties.descriptors import allow_connections
 from parties.journal import RoundJournal
 from parties.sum_clients import dropping
+from parties.sum_consent import sum_consent_blocks
 from parties.sum_data import ClientRows, numbers_of
+from parties.sum_plan import plan_blocks, sum_plan
 from parties.sum_scenario import SumScenario, load_any
+from parties.sum_small_cells import small_cells_blocks
 from protocols.aggregation.quantise import decode
 from tests.run.command import ROOT
 from tests.run.sums import TEXT, write_sums
@@ -55,6 +58,10 @@ REFUSED = [
     ([("dropout = 0.2", "dropout = 0.45\ncorrupt = 0.45\nserver = 'malicious'")], "12 clients cannot withstand"),
     ([("dropout = 0.2", "dropout = 0.2\nweight = 'w'")], "weight and largest_weight go together"),
     ([("dropout = 0.2", "dropout = 0.2\nweight = 'age'\nlargest_weight = 2")], "weight is one of the columns"),
+    ([("dropout = 0.2", "dropout = 0.2\nmin_cell = 2")], "min_cell must be a whole number from 3 to 100"),
+    ([("dropout = 0.2", "dropout = 0.2\nflags = ['age']")], "there is no min_cell"),
+    ([("dropout = 0.2", "dropout = 0.2\nmin_cell = 5\nflags = ['dead']")], "flags has 'dead', which is not in"),
+    ([("[-10, 120]", "[2, 120]"), ("0.2", "0.2\nmin_cell = 5\nflags = ['age']")], "range does not hold both"),
     ([("dropout = 0.2", "dropuot = 0.2")], "did you mean 'dropout'?"),
     ([("[session]", "[sesion]")], "did you mean 'session'?"),
     ([("dropout = 0.2", "dropout = 0.2\nrounds = 2")], "not every `data` has {round} in it"),
@@ -78,10 +85,10 @@ def test_a_training_is_read_as_before() -> None:
 
 def test_numbers_of_a_client(tmp_path: Path) -> None:
     scenario = loaded(tmp_path, task='missing = "skip"\nout_of_range = "clip"')
-    numbers, clipped = numbers_of(scenario, "c1", np.array([[1.004, np.nan], [-3.0, 500.0]]))
-    assert decode(numbers, scenario.coding, 1).tolist() == [2, 100 - 300, 1, 12_000]
-    assert clipped == 1
-    assert scenario.settings.length == numbers.size
+    numbers = numbers_of(scenario, "c1", np.array([[1.004, np.nan], [-3.0, 500.0]]))
+    assert decode(numbers.vector, scenario.coding, 1).tolist() == [2, 100 - 300, 1, 12_000]
+    assert (numbers.clipped, numbers.withheld) == (1, ())
+    assert scenario.settings.length == numbers.vector.size
 
 
 @pytest.mark.parametrize(
@@ -106,11 +113,11 @@ def test_weights_travel_beside_the_sums_that_they_are_in(tmp_path: Path) -> None
     scenario = weighted(tmp_path)
     assert scenario.kinds == ("count", "weight", "sum")
     assert scenario.coding.high == 12_000 * 50 * 9
-    numbers, clipped = numbers_of(scenario, "c1", np.array([[1.0, 2.0, 3.0], [4.0, -5.0, 0.0], [0.5, 1.0, 9.0]]))
-    totals = dict(zip(scenario.entries, decode(numbers, scenario.coding, 1).tolist(), strict=True))
+    numbers = numbers_of(scenario, "c1", np.array([[1.0, 2.0, 3.0], [4.0, -5.0, 0.0], [0.5, 1.0, 9.0]]))
+    totals = dict(zip(scenario.entries, decode(numbers.vector, scenario.coding, 1).tolist(), strict=True))
     assert [totals["age", kind] for kind in scenario.kinds] == [3, 12, 300 + 450]
     assert [totals["stay", kind] for kind in scenario.kinds] == [3, 12, 600 + 900]
-    assert clipped == 0
+    assert numbers.clipped == 0
     assert ("weight",) in scenario.revealed
 
 
@@ -130,11 +137,68 @@ def test_weights_that_are_refused(tmp_path: Path, values: list[list[float]], mes
 
 def test_weights_are_clipped_and_rows_without_one_skipped_where_that_is_agreed(tmp_path: Path) -> None:
     scenario = weighted(tmp_path, 'missing = "skip"\nout_of_range = "clip"')
-    numbers, clipped = numbers_of(scenario, "c1", np.array([[1.0, np.nan, 10.0], [5.0, 5.0, np.nan]]))
-    totals = dict(zip(scenario.entries, decode(numbers, scenario.coding, 1).tolist(), strict=True))
+    numbers = numbers_of(scenario, "c1", np.array([[1.0, np.nan, 10.0], [5.0, 5.0, np.nan]]))
+    totals = dict(zip(scenario.entries, decode(numbers.vector, scenario.coding, 1).tolist(), strict=True))
     assert [totals["age", kind] for kind in scenario.kinds] == [1, 9, 900]
     assert [totals["stay", kind] for kind in scenario.kinds] == [0, 0, 0]
-    assert clipped == 1
+    assert numbers.clipped == 1
+
+
+def small(folder: Path, more: str = "") -> SumScenario:
+    return loaded(folder, task="min_cell = 3\nflags = ['stay']\n" + more)
+
+
+FLAGS = [
+    ([1, 1], [0, 0]),  # two rows: nothing of them is added
+    ([1, 1, 0, 0, 0, 0], [6, 0]),  # two with a 1: as if they had 0
+    ([1, 1, 1, 1, 0, 0], [6, 6]),  # two with a 0: as if they had 1
+    ([1, 1, 1, 0, 0, 0], [6, 3]),
+    ([0, 0, 0], [3, 0]),
+    ([1, 1, 1], [3, 3]),
+    ([1, 1, 0, 0], [4, 0]),  # two of each: what is left is one cell
+]
+
+
+@pytest.mark.parametrize(("stays", "expected"), FLAGS)
+def test_a_client_adds_nothing_where_it_has_few_rows(tmp_path: Path, stays: list[int], expected: list[int]) -> None:
+    scenario = small(tmp_path)
+    numbers = numbers_of(scenario, "c1", np.array([[20.0, stay] for stay in stays]))
+    totals = dict(zip(scenario.entries, decode(numbers.vector, scenario.coding, 1).tolist(), strict=True))
+    assert [totals["stay", "count"], totals["stay", "sum"] / scenario.coding.scale] == expected
+    ages = 0 if len(stays) < 3 else len(stays)
+    assert [totals["age", "count"], totals["age", "sum"] / scenario.coding.scale] == [ages, 20 * ages]
+    assert ("stay" in numbers.withheld) == (expected != [len(stays), sum(stays)])
+
+
+def test_a_weighted_flag_of_nearly_all_has_the_weight_of_all(tmp_path: Path) -> None:
+    scenario = small(tmp_path, 'weight = "w"\nlargest_weight = 9')
+    numbers = numbers_of(scenario, "c1", np.array([[20.0, stay, 2.0] for stay in (1, 1, 1, 0)]))
+    totals = dict(zip(scenario.entries, decode(numbers.vector, scenario.coding, 1).tolist(), strict=True))
+    assert [totals["stay", kind] for kind in scenario.kinds] == [4, 8, 800]
+
+
+def test_flags_are_zeros_and_ones(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="c1: column 'stay' has other values than 0 and 1"):
+        numbers_of(small(tmp_path, 'out_of_range = "clip"'), "c1", np.array([[1.0, 1.0], [1.0, 2.0]]))
+
+
+def test_what_small_cells_do_to_the_sums_is_said(tmp_path: Path) -> None:
+    scenario = small(tmp_path)
+    facts = sum_plan(scenario)["small_cells"]
+    assert facts["bias"]["age"] == {"count": [-24, 0], "sum": [-24 * 120, 240]}
+    assert facts["bias"]["stay"] == {"count": [-24, 0], "sum": [-24, 24]}
+    text = " ".join(str(getattr(block, "text", "")) for block in plan_blocks(scenario))
+    for words in (
+        "each client adds 0 where it has fewer than 3 rows",
+        "of age, at the very most: a count by -24 to 0, a sum by -2,880 to +240",
+        "of stay, at the very most: a count by -24 to 0, a sum by -24 to +24",
+        "The sums of 'age' are held back where the rows with a value are few",
+        "A count of 0 means that no client has 3 rows or more",
+    ):
+        assert words in text
+    consent = sum_consent_blocks(scenario, "c1", 9, {})
+    assert all(block in consent for block in small_cells_blocks(scenario))
+    assert small_cells_blocks(loaded(tmp_path)) == []
 
 
 def test_hosted_clients_share_a_file_and_one_without_rows_says_so(tmp_path: Path) -> None:
@@ -144,8 +208,8 @@ def test_hosted_clients_share_a_file_and_one_without_rows_says_so(tmp_path: Path
     rows_of = ClientRows(scenario)
     with pytest.raises(DataError, match=r"client_10: no row of all.csv is its own"):
         rows_of.of("client_10", 1)
-    numbers, _ = numbers_of(scenario, "client_03", rows_of.of("client_03", 1))
-    assert decode(numbers, scenario.coding, 1).tolist() == [3, 900, 3, 375]
+    numbers = numbers_of(scenario, "client_03", rows_of.of("client_03", 1))
+    assert decode(numbers.vector, scenario.coding, 1).tolist() == [3, 900, 3, 375]
 
 
 def test_who_is_made_to_drop_out_is_spread_over_the_stages(tmp_path: Path) -> None:

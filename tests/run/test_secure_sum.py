@@ -57,6 +57,21 @@ def test_too_few_clients_end_the_run_with_7(tmp_path: Path) -> None:
     assert (found["status"], found["error"]["code"]) == ("failed", "too-few")
 
 
+def test_clients_keep_their_small_cells_to_themselves(tmp_path: Path) -> None:
+    """Client k has k rows: those with fewer than 4 add nothing, and only their own logs say so."""
+    ran = mpc("run", write_sums(tmp_path, task="min_cell = 4"), "--out", tmp_path / "record")
+    assert ran.code == 0, ran.err
+    found = record(tmp_path / "record")["sums"]
+    assert found["columns"]["age"] == {"count": 39, "sum": 271.0, "mean": 271 / 39}
+    assert (found["clients"], found["left_out"]) == (12, [])
+    assert found["small_cells"]["bias"]["age"] == {"count": [-36, 0], "sum": [-36 * 120, 360]}
+    told = " ".join(ran.out.split())
+    assert "Each client added 0 where it had fewer than 4 rows. A count of 0 means that no client has 4" in told
+    assert "a count by -36 to 0, a sum by -4,320 to +360" in told
+    assert "c2: fewer rows than 4 in cells of 'age' and 'stay'" in (tmp_path / "record" / "c2.log").read_text()
+    assert "fewer rows" not in (tmp_path / "record" / "server.log").read_text()
+
+
 @pytest.mark.soak
 def test_rounds_over_processes(tmp_path: Path) -> None:
     path = write_sums(tmp_path, task="rounds = 2\nattempts = 2")

@@ -1,0 +1,104 @@
+"""What plan, consent, record and summary say of a secure sum's small cells: the rule, its bias, what a zero means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from parties.blocks import Block, Line, entries, is_number, table
+from parties.scenario_errors import quoted
+from parties.sum_scenario import SumScenario
+from protocols.aggregation.own_cells import Bias, bias
+
+
+def small_cells_facts(scenario: SumScenario, clients: int) -> dict[str, Any] | None:
+    """The rule as the plan and the record have it, for sums over so many clients; None where there is none."""
+    task = scenario.task
+    if task.min_cell is None:
+        return None
+    return {
+        "min_cell": task.min_cell,
+        "suppressed_by": "clients",
+        "bias": {
+            column: {kind: [one.low, one.high] for kind, one in _biases(scenario, column, clients).items()}
+            for column in task.columns
+        },
+    }
+
+
+def small_cells_blocks(scenario: SumScenario) -> list[Block]:
+    """Who suppresses which cells, and what that does to the sums, before a run."""
+    task, facts = scenario.task, small_cells_facts(scenario, scenario.count)
+    if facts is None or task.min_cell is None:
+        return []
+    cells = "Of each column, the rows with a value are a cell"
+    if task.flags:
+        cells += f"; of {quoted(task.flags)} those with a 1 and those with a 0 too"
+    return [
+        Line(
+            f"Small cells (min_cell = {task.min_cell}): each client adds 0 where it has fewer than {task.min_cell} "
+            f"rows, and the sums that go with them. {cells}. The server sees no cell of 1 to {task.min_cell - 1} "
+            "rows, and not who left something out."
+        ),
+        *_unguarded(scenario),
+        *bias_blocks(facts),
+        Line(zero_text(task.min_cell)),
+    ]
+
+
+def bias_blocks(facts: Mapping[str, Any]) -> list[Block]:
+    """The bias of each kind of number, the columns with the same one together."""
+    alike: dict[str, list[str]] = {}
+    for column, kinds in table(facts.get("bias")).items():
+        parts = [_within(kind, entries(ends)) for kind, ends in table(kinds).items()]
+        alike.setdefault(", ".join(parts), []).append(str(column))
+    return [
+        Line(
+            f"That biases what is told of {', '.join(columns)}, at the very most: {said}; a mean is one of the rows "
+            "that were added."
+        )
+        for said, columns in alike.items()
+    ]
+
+
+def zero_text(min_cell: int) -> str:
+    """What a zero says."""
+    return f"A count of 0 means that no client has {min_cell} rows or more, not that there are none."
+
+
+def _unguarded(scenario: SumScenario) -> list[Block]:
+    """A warning of sums that may be counts of few rows, for all that the scenario says."""
+    task = scenario.task
+    columns = [column for column in task.columns if column not in task.flags]
+    if not columns or not {"sum", "mean"} & set(task.statistics):
+        return []
+    return [
+        Line(
+            f"The sums of {quoted(columns)} are held back where the rows with a value are few, and not where few of "
+            "these differ from 0: name columns of 0 and 1 in `flags`."
+        )
+    ]
+
+
+def _biases(scenario: SumScenario, column: str, clients: int) -> dict[str, Bias]:
+    task = scenario.task
+    assert task.min_cell is not None
+    kinds = [kind for name, kind in scenario.entries if name == column]
+    return {
+        kind: bias(
+            kind,
+            clients,
+            task.min_cell,
+            task.range,
+            flag=column in task.flags,
+            largest_weight=task.largest_weight or 1,
+        )
+        for kind in kinds
+    }
+
+
+def _within(kind: str, ends: Sequence[Any]) -> str:
+    if len(ends) != 2 or not all(is_number(end) for end in ends):
+        return f"a {kind} by an unknown amount"
+    low, high = ends
+    return f"a {kind} by {low:,.10g} to {high:+,.10g}" if high else f"a {kind} by {low:,.10g} to 0"
