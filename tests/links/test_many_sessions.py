@@ -13,8 +13,8 @@ import pytest
 from mpc.curve import new_identity
 from tests.links.over_zmq import HELPER
 from tests.links.sessions import OWNERS, run
+from tests.ports import free_ports
 from tests.run.command import ROOT, environment
-from tests.run.test_party import free_port
 
 SOME_KB = 3000  # what the allocator may keep
 
@@ -29,7 +29,7 @@ def check(held: list[dict[str, int]]) -> None:
 def sessions(count: int) -> tuple[list[dict[str, int]], list[dict[str, int]]]:
     """a and the helper here, b in a process of its own; what each process held, ten times."""
     keys = {name: new_identity() for name in (*OWNERS, HELPER)}
-    endpoints = {name: f"tcp://127.0.0.1:{free_port()}" for name in ("a", HELPER)}
+    endpoints = {name: f"tcp://127.0.0.1:{port}" for name, port in zip(("a", HELPER), free_ports(2), strict=True)}
     order: dict[str, Any] = {"endpoints": endpoints}
     order["keys"] = {name: [key.public.decode(), key.secret.decode()] for name, key in keys.items()}
     other = subprocess.Popen(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 
 from parties.consent import remember
 from parties.keys import generate
 from parties.roster import sign_roster
 from parties.sum_scenario import load_any
+from tests.ports import free_ports
 from tests.run.command import Running
 
 OWN, HOSTED = 3, 9
@@ -111,7 +111,7 @@ def write_separate(folder: Path, clients: int = 4, *, task: str = "") -> Path:
         (folder / f"{name}.csv").write_text("age,stay\n" + f"{k},1.25\n" * k)
     own = "".join(f'[parties.{name}]\nrole = "client"\ndata = "{name}.csv"\n\n' for name in names)
     path = folder / "apart.toml"
-    path.write_text(SEPARATE.format(port=free_port(), own=own, admin=admin, task=task))
+    path.write_text(SEPARATE.format(port=free_ports(1)[0], own=own, admin=admin, task=task))
     approve(path, *texts)
     return path
 
@@ -127,11 +127,3 @@ def party(path: Path, name: str, out: str = "out") -> Running:
     """`mpc party` of one of them."""
     folder = path.parent
     return Running("party", path, "--as", name, "--keys", folder / "keys", "--out", folder / out / name)
-
-
-def free_port() -> int:
-    """A port that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port

@@ -17,8 +17,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_ports
 from tests.run.command import LONG, ROOT, environment, record
-from tests.run.test_party import PARTIES, free_port
+from tests.run.test_party import PARTIES
 
 DEPLOY = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
 UNIT = (ROOT / "packaging" / "beaverlodge@.service").read_text(encoding="utf-8")
@@ -133,9 +134,9 @@ def missing(expected: str, printed: str) -> list[str]:
 
 def test_the_document_leads_from_nothing_to_a_result(tmp_path: Path) -> None:
     text = DEPLOY
-    for address in ADDRESSES:
+    for address, port in zip(ADDRESSES, free_ports(len(ADDRESSES)), strict=True):
         assert address in text
-        text = text.replace(address, f"127.0.0.1:{free_port()}")
+        text = text.replace(address, f"127.0.0.1:{port}")
     machines = Machines(tmp_path)
     found = steps(text)
     assert {step.machine for step in found} == set(PARTIES)

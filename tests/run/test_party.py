@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 import re
-import socket
 from pathlib import Path
 from typing import Any
 
 from parties.scenario import load_scenario
+from tests.ports import free_ports
 from tests.run.command import Running, mpc, record
 from tests.run.scenarios import write_scenario
 
 PARTIES = ("hospital_a", "hospital_b", "helper")
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
 def separate(tmp_path: Path, **task: Any) -> Path:
     """A scenario with keys, and addresses for the two hospitals."""
     scenario = write_scenario(tmp_path, **task)
     text = scenario.read_text()
+    ports = dict(zip(("hospital_a", "hospital_b"), free_ports(2), strict=True))
     for name in PARTIES:
         ran = mpc("keygen", name, "--keys", tmp_path / "keys")
         assert ran.code == 0, ran.err
         line = ran.out.strip()
         assert re.fullmatch(r'public_key = "bl1-[\w-]+"', line)
-        address = "" if name == "helper" else f'address = "127.0.0.1:{free_port()}"\n'
+        address = f'address = "127.0.0.1:{ports[name]}"\n' if name in ports else ""
         text = text.replace(f"[parties.{name}]\n", f"[parties.{name}]\n{line}\n{address}")
     scenario.write_text(text)
     return scenario

@@ -14,8 +14,9 @@ from parties.doctor_estimate import Known, plan_from_here
 from parties.plan_scenario import planned
 from parties.scenario import load_scenario
 from tests.pooled_statistics import check_statistics
+from tests.ports import free_ports
 from tests.run.command import ROOT, mpc, record
-from tests.run.test_party import free_port, start
+from tests.run.test_party import start
 
 REGISTRY = ROOT / "scenarios" / "registry_statistics.toml"
 DATA = ROOT / "scenarios" / "data"
@@ -104,9 +105,10 @@ def test_a_value_outside_of_its_grid_is_told_to_its_owner_alone(tmp_path: Path) 
 
 def test_three_commands_give_both_owners_the_same_and_the_helper_nothing(tmp_path: Path) -> None:
     text = REGISTRY.read_text().replace("data/", f"{DATA}/")
-    for name in ("north", "east", "west", "helper"):
+    ports = dict(zip(("north", "east", "west"), free_ports(3), strict=True))
+    for name in (*ports, "helper"):
         line = mpc("keygen", name, "--keys", tmp_path / "keys").out
-        address = "" if name == "helper" else f'address = "127.0.0.1:{free_port()}"\n'
+        address = "" if name == "helper" else f'address = "127.0.0.1:{ports[name]}"\n'
         text = text.replace(f"[parties.{name}]\n", f"[parties.{name}]\n{line}{address}")
     path = tmp_path / "registry.toml"
     path.write_text(text)

@@ -344,7 +344,7 @@ def test_local_truncation_is_caught_at_three_owners_and_at_two() -> None:
         signed = x.value.view(np.int64) >> SCALE if not p.dry else x.value
         return Share(signed if p.dry else signed.view(np.uint64), 0)
 
-    large = reals((3,), scale=SCALE, largest=2.0**46)
+    large = reals((3,), scale=SCALE, largest=2.0**48)  # one entry in four is wrong
     small = reals((3,), scale=SCALE, largest=2.0)
     with pytest.raises(CheckFailed, match=r"2 owners.*result 0"):
         check_correct(shifted, lambda x: x, [large], error=2.0, owners=(2,))
