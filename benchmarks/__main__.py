@@ -9,25 +9,27 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import TypeVar
 
-from benchmarks import aggregation, contenders, machine, ours
+from benchmarks import aggregation, analyses, contenders, machine, ours
 from benchmarks.environments import ENVIRONMENTS, Environment, python_of, set_up
 from benchmarks.in_short import OURS
 from benchmarks.jobs import AS_FAR, AUTO, JOBS, ROOT, SGD, Arrays, Job, arrays_of, epochs_to, write_scenario
-from benchmarks.micro_programs import MICROS
+from benchmarks.micro_programs import COMPARISONS, MICROS
 from benchmarks.micro_programs import Micro as Operation
 from benchmarks.peer_runs import LATENCY
 from benchmarks.report import report
-from benchmarks.results import Micro, Peer, Results, SumRound, Training, read
+from benchmarks.results import BesidePlan, Micro, Peer, Results, SumRound, Training, read
 from mpc.errors import InterruptedRun
 
 FOLDER = ROOT / "build" / "bench"
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
-PARTS = ("training", "micro", "sums", "report")
+PARTS = ("training", "micro", "beside", "sums", "report")
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,10 @@ class Effort:
 
     Args:
         ours: our runs of a training.
-        sessions: our sessions of a microbenchmark.
+        sessions: our sessions of a microbenchmark, and our runs of what is measured beside its plan.
         peers: how often peers run.
-        jobs: which jobs.
+        jobs: which jobs; those after the first come last of all.
+        minutes: from then on peers' lines are left out, and say so, so that our own all come to their turn.
         quick: whether variants that add little are left out.
     """
 
@@ -46,14 +49,15 @@ class Effort:
     sessions: int
     peers: contenders.Runs
     jobs: tuple[str, ...]
+    minutes: float
     quick: bool
 
 
-FULL = Effort(9, 3, contenders.Runs(3, 40, 10, 5), ("A", "C", "B", "D", "E"), quick=False)
-QUICK = Effort(5, 1, contenders.Runs(1, 5, 3, 3), ("A", "C"), quick=True)
+FULL = Effort(9, 3, contenders.Runs(3, 40, 10, 5), ("A", "C", "B", "D", "E"), 22.0, quick=False)
+QUICK = Effort(5, 1, contenders.Runs(1, 5, 3, 3), ("A", "C"), 4.0, quick=True)
 
 KEPT = FOLDER / "results.json"
-"""What was measured so far, written after every line: a run that is broken off loses nothing of it."""
+"""What was measured so far, written after every line as the report is: a run that is broken off loses nothing of it."""
 
 T = TypeVar("T")
 
@@ -68,23 +72,46 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=DOCUMENT, help="where the report goes")
     given = parser.parse_args()
     results = read(KEPT) if given.only and KEPT.exists() else Results()
+    results.document = str(given.out)
     if given.only != "report":
-        effort = QUICK if given.quick else FULL
-        before = machine.load()
-        results.machine = machine.describe()
-        results.command = "make bench QUICK=1" if given.quick else "make bench"
-        _peers(results)
-        if given.only in (None, "training"):
-            _trainings(results, effort)
-        if given.only in (None, "micro"):
-            _micros(results, effort)
-        if given.only in (None, "sums"):
-            _sums(results, effort)
-        results.machine["load averages"] = f"{before} before, {machine.load()} after"
-        results.machine["took"] = f"{(time.monotonic() - _started) / 60:.0f} minutes"
-        results.write(KEPT)
+        _measure(results, QUICK if given.quick else FULL, given.only)
     given.out.write_text(report(results), encoding="utf-8")
     _say(f"wrote {given.out}")
+
+
+def _measure(results: Results, effort: Effort, only: str | None) -> None:
+    """All parts, or one: what matters most comes first, in case the run is cut short."""
+    before = machine.load()
+    results.machine = machine.describe()
+    results.command = "make bench QUICK=1" if effort.quick else "make bench"
+    _peers(results)
+    first, *others = (job for job in JOBS if job.key in effort.jobs)
+    if only in (None, "training"):
+        results.trainings, results.floors, results.commands = [], [], {}
+        _trainings(results, effort, [first])
+    if only in (None, "micro"):
+        _micros(results, effort)
+    if only in (None, "beside"):
+        _beside_plans(results, effort)
+    if only in (None, "sums"):
+        _sums(results, effort)
+    if only in (None, "training"):
+        _trainings(results, effort, others)
+    results.machine["load averages"] = f"{before} before, {machine.load()} after"
+    results.machine["took"] = f"{_minutes():.0f} minutes"
+    results.write(KEPT)
+
+
+def _minutes() -> float:
+    return (time.monotonic() - _started) / 60
+
+
+def _keep(results: Results) -> None:
+    """Leave what there is so far, as a record and as the report."""
+    results.machine["took"] = f"{_minutes():.0f} minutes so far; not yet done"
+    results.write(KEPT)
+    if results.document:
+        attempt(lambda: Path(results.document).write_text(report(results), encoding="utf-8"), _said)
 
 
 def attempt(work: Callable[[], T], otherwise: Callable[[str], T]) -> T:
@@ -111,31 +138,34 @@ def _peer(environment: Environment) -> Peer:
     return attempt(lambda: set_up(environment, FOLDER), lambda why: Peer(environment.title, failure=why))
 
 
-def _trainings(results: Results, effort: Effort) -> None:
-    results.trainings, results.floors, results.commands = [], [], {}
-    for job in (job for job in JOBS if job.key in effort.jobs):
+def _trainings(results: Results, effort: Effort, jobs: Sequence[Job]) -> None:
+    """Ours of all jobs, and then the peers'."""
+    given: list[tuple[Job, Arrays]] = []
+    for job in jobs:
         _say(job.title)
-        _attempted(results, job, effort)
+        arrays = attempt(partial(_ours_of, results, job, effort), partial(_no_arrays, results, job))
+        if arrays is not None:
+            given.append((job, arrays))
+    for job, arrays in given:
+        if job.peers:
+            _say(f"{job.title}: the peers")
+            _peer_trainings(results, job, arrays, effort)
 
 
-def _attempted(results: Results, job: Job, effort: Effort) -> None:
-    attempt(
-        lambda: _job(results, job, effort),
-        lambda why: _told(results, Training(OURS, job.key, failure=why)),
-    )
+def _no_arrays(results: Results, job: Job, why: str) -> None:
+    _told(results, Training(OURS, job.key, failure=why))
 
 
-def _job(results: Results, job: Job, effort: Effort) -> None:
-    """Everybody's runs of one job."""
+def _ours_of(results: Results, job: Job, effort: Effort) -> Arrays:
+    """Our runs of one job; its arrays, for the peers."""
     data = FOLDER / "data"
     arrays = arrays_of(write_scenario(job, data))
     _our_trainings(results, job, arrays, data, effort)
-    if job.peers:
-        _peer_trainings(results, job, arrays, effort)
+    return arrays
 
 
 def _our_trainings(results: Results, job: Job, arrays: Arrays, data: Path, effort: Effort) -> None:
-    runs = effort.ours if job.key in ("A", "C") else 3 if job.key == "B" else 1
+    runs = {"A": effort.ours, "C": min(5, effort.ours), "B": 3}.get(job.key, 1)
     for variant in job.variants:
         for encrypted, wan in ((True, False), (False, False), (True, True)):
             if wan and not job.wan:
@@ -185,7 +215,7 @@ def _floor(results: Results, path: Path, arrays: Arrays, one: Training, encrypte
     _say("the floor of a step")
     found = attempt(lambda: ours.floor(path, arrays, one, FOLDER / "run", encrypted=encrypted), _said)
     results.floors += [found] if found is not None else []
-    results.write(KEPT)
+    _keep(results)
 
 
 def _command(results: Results, path: Path) -> None:
@@ -193,7 +223,7 @@ def _command(results: Results, path: Path) -> None:
     seconds = attempt(lambda: ours.command_seconds(path, FOLDER / "run", 3), _said)
     if seconds is not None:
         results.commands[name] = seconds
-        results.write(KEPT)
+        _keep(results)
 
 
 def _said(why: str) -> None:
@@ -203,6 +233,9 @@ def _said(why: str) -> None:
 
 def _peer_trainings(results: Results, job: Job, arrays: Arrays, effort: Effort) -> None:
     for contender, python in _ready(results, job.key, effort, results.trainings, Training):
+        if late := _late(effort):
+            _told(results, Training(contender.kind.name, job.key, failure=late))
+            continue
         local = _their_training(contender, python, job, arrays, effort, wan=False)
         if job.wan and not local.failure:
             wan = _their_training(contender, python, job, arrays, effort, wan=True)
@@ -233,7 +266,15 @@ def _micros(results: Results, effort: Effort) -> None:
         if operation.ours_only:
             continue
         for contender, python in _ready(results, operation.key, effort, results.micros, Micro):
+            if late := _late(effort):
+                _told_micro(results, Micro(contender.kind.name, operation.key, failure=late))
+                continue
             _told_micro(results, _their_micro(contender, python, operation, effort))
+
+
+def _late(effort: Effort) -> str:
+    """Why a peer's line is left out, if it is."""
+    return f"not run: the first {effort.minutes:g} minutes were over" if _minutes() > effort.minutes else ""
 
 
 def _our_micro(operation: Operation, effort: Effort, *, encrypted: bool) -> Micro:
@@ -250,6 +291,24 @@ def _their_micro(contender: contenders.Contender, python: Path, operation: Opera
     )
 
 
+def _beside_plans(results: Results, effort: Effort) -> None:
+    """Comparisons, and our other kinds of jobs: measured beside their plans, on localhost and over the WAN."""
+    results.comparisons, results.analyses = [], []
+    networks = ((effort.sessions, False), *(() if effort.quick else ((1, True),)))
+    for operation, (runs, wan) in product(COMPARISONS, networks):
+        measure = partial(ours.beside_plan, operation, FOLDER / "run", runs=runs, wan=wan)
+        one = attempt(measure, partial(_not_measured, operation.key, wan))
+        _told_beside(results, results.comparisons, one)
+    for analysis, (runs, wan) in product(analyses.ANALYSES, networks):
+        measure = partial(analyses.measure, analysis, FOLDER / "analyses", runs=runs, wan=wan)
+        one = attempt(measure, partial(_not_measured, analysis.key, wan))
+        _told_beside(results, results.analyses, one)
+
+
+def _not_measured(key: str, wan: bool, why: str) -> BesidePlan:
+    return BesidePlan(key, "WAN" if wan else "localhost", failure=why)
+
+
 def _sums(results: Results, effort: Effort) -> None:
     _say("secure aggregation")
     failure = {e.key: peer.failure for e, peer in zip(ENVIRONMENTS, results.peers, strict=True)}["flower"]
@@ -258,6 +317,7 @@ def _sums(results: Results, effort: Effort) -> None:
         lambda: aggregation.compare(python, f"could not be set up: {failure}", 1 if effort.quick else 3),
         lambda why: [SumRound(OURS, "all rounds", failure=why)],
     )
+    _keep(results)
     for one in results.sums:
         _say(f"  {one.who}{', signed' if one.signed else ''}, {one.note}: {one.failure or f'{one.seconds:.2f} s'}")
 
@@ -281,15 +341,22 @@ def _ready(
 
 def _told(results: Results, one: Training) -> None:
     results.trainings.append(one)
-    results.write(KEPT)
+    _keep(results)
     text = one.failure or f"{(one.step_seconds or 0) * 1e3:.3f} ms a step, max |dw| {one.difference:.1e}"
     _say(f"  {one.who}{_secured(one)}, {one.network}: {text}")
 
 
 def _told_micro(results: Results, one: Micro) -> None:
     results.micros.append(one)
-    results.write(KEPT)
+    _keep(results)
     _say(f"  {one.who}{_secured(one)}: {one.failure or f'{(one.seconds or 0) * 1e3:.2f} ms'}")
+
+
+def _told_beside(results: Results, kept: list[BesidePlan], one: BesidePlan) -> None:
+    kept.append(one)
+    _keep(results)
+    text = one.failure or f"{(one.seconds or 0) * 1e3:.2f} ms, {one.rounds:g} rounds ({one.planned_rounds:g} planned)"
+    _say(f"  {one.key}, {one.network}: {text}")
 
 
 def _secured(one: Training | Micro) -> str:

@@ -144,14 +144,28 @@ def _operations(results: Results) -> list[str]:
             continue
         others = [one for one in found if not is_ours(one.who) and one.seconds]
         best = min(others, key=lambda one: one.seconds or 0.0, default=None)
-        words = [_operation(one, best) for one in ours]
-        if best is None:
-            words.append("no figure of a peer")
+        words = [_verdict(ours, best), *(_operation(one, best) for one in ours)]
         error = max((one.error or 0.0 for one in ours), default=0.0)
         if operation.key == "sigmoid" and any(one.seconds for one in ours):
             words.append(f"largest error on [-30, 30] {small(error)} (aim: at most {_ASKED['sigmoid']:g})")
         lines.append(f"{operation.title}: {'; '.join(words)}.")
     return lines
+
+
+def _verdict(ours: list[Micro], best: Micro | None) -> str:
+    """Who is faster, in words: like for like, and with encryption for us alone."""
+    if best is None or not best.seconds:
+        return "no figure of a peer"
+    faster = {one.encrypted: one.seconds < best.seconds for one in ours if one.seconds}
+    if not faster:
+        return "no figure of ours"
+    if all(faster.values()):
+        return (
+            "we are faster than every peer, even with encryption" if True in faster else "we are faster than every peer"
+        )
+    if faster.get(False):
+        return f"we are faster than every peer without encryption for both, slower than {best.who} with it for us alone"
+    return f"{best.who} is faster than we are"
 
 
 def _operation(one: Micro, best: Micro | None) -> str:

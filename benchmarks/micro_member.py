@@ -34,9 +34,11 @@ def main() -> None:
     owner = seat.name in OWNERS
     offer = Offer(VERSION, {}, (1, 0) if owner else None, ("x",) if owner else None)
     agreement = meet(channel, table, offer, lambda rows, columns: plan, os_entropy, 60.0)
+    trace.restart_counts()
     result = _play(seat, channel, table, agreement, trace, repeats)
+    counted = {"rounds": trace.rounds, "bytes": trace.bytes_sent}
     part(channel, table, patient=not owner)
-    seat.reporter.done({**result, "repeats": repeats, "rounds": len(plan.rounds), "windows": list(plan.windows)})
+    seat.reporter.done({**result, "repeats": repeats, "counted": counted})
     seat.transport.close(1.0)
 
 

@@ -17,13 +17,17 @@ from mpc.plan import Plan, make_plan
 from mpc.ring import B8
 from mpc.round import Round
 from mpc.share import Share
+from mpc.wire import HEADER_BYTES
 from protocols.beaver import matmul, multiply
-from protocols.comparison import less_than
+from protocols.comparison import equal, less_than
+from protocols.selection import maximum, minimum, select
 from protocols.sigmoid import TRIG_SCALE, sigmoid
 from protocols.sigmoid_fits import fit_for
 from protocols.truncation import truncate
 
 SCALE = 20
+READY, RESULT = "ready", "result"
+"""The rounds of a session that are not the operation's."""
 SIGMOID_RANGE = 30.0
 _COEFFICIENT_SCALE = 32
 
@@ -40,6 +44,12 @@ async def _matmul_cut(p: Party, x: Share, y: Share) -> Share:
 
 async def _sigmoid(p: Party, x: Share, y: Share) -> Share:
     return await sigmoid(p, x, fit_for(SIGMOID_RANGE), 1.0, _COEFFICIENT_SCALE)
+
+
+async def _select(p: Party, x: Share, y: Share) -> Share:
+    """By the lowest bit of x: those of its shares are shares of it under exclusive or."""
+    bits = p.compute(lambda: (x.value & np.uint64(1)).astype(np.uint8), shape=x.shape)
+    return await select(p, Share(bits, 0, B8), x, y)
 
 
 @dataclass(frozen=True)
@@ -74,7 +84,10 @@ class Micro:
     def inputs(self) -> dict[str, Array]:
         """The two inputs in the clear, the same for all."""
         rng = np.random.default_rng(len(self.title))
-        return {name: rng.uniform(-self.largest, self.largest, size=self.shape) for name in "xy"}
+        x, y = (rng.uniform(-self.largest, self.largest, size=self.shape) for _ in "xy")
+        if self.key == "equal":
+            y[::2] = x[::2]
+        return {"x": x, "y": y}
 
     def expected(self) -> Array:
         """The result in the clear."""
@@ -86,11 +99,21 @@ class Micro:
                 return x @ y
             case "less_than":
                 return (x < y).astype(np.float64)
+            case "equal":
+                return np.equal(x, y).astype(np.float64)
+            case "minimum":
+                return np.where(x < y, x, y)
+            case "maximum":
+                return np.where(x < y, y, x)
+            case "select":
+                return np.where(encode(x, self.scale) & np.uint64(1), x, y)
         return 1 / (1 + np.exp(-x))
 
 
 _CUT = "with the exact truncation that brings the product back to its scale, as the peers' products have it"
 _UNCUT = "at the sum of the scales, which is enough where a truncation rides on a later opening"
+
+_LESS_THAN = Micro("less_than", "less-than 1e5", (100_000,), 8.0, less_than)
 
 MICROS = (
     Micro("multiply+", "multiply 1e6, truncated", (1_000_000,), 8.0, _multiply_cut, note=_CUT),
@@ -99,9 +122,18 @@ MICROS = (
     Micro("matmul128-", "matmul 128^3, not truncated", (128, 128), 8.0, matmul, ours_only=True, note=_UNCUT),
     Micro("matmul512+", "matmul 512^3, truncated", (512, 512), 8.0, _matmul_cut, note=_CUT),
     Micro("matmul512-", "matmul 512^3, not truncated", (512, 512), 8.0, matmul, ours_only=True, note=_UNCUT),
-    Micro("less_than", "less-than 1e5", (100_000,), 8.0, less_than),
+    _LESS_THAN,
     Micro("sigmoid", "sigmoid 1e4", (10_000,), SIGMOID_RANGE, _sigmoid, scale=0),
 )
+
+COMPARISONS = (
+    _LESS_THAN,
+    Micro("equal", "equal 1e5", (100_000,), 8.0, equal, ours_only=True),
+    Micro("minimum", "minimum 1e5", (100_000,), 8.0, minimum, ours_only=True),
+    Micro("maximum", "maximum 1e5", (100_000,), 8.0, maximum, ours_only=True),
+    Micro("select", "selection 1e5, by a shared bit", (100_000,), 8.0, _select, ours_only=True),
+)
+"""What is measured beside its plan, and not beside peers."""
 
 
 def sigmoid_scale() -> int:
@@ -123,12 +155,12 @@ async def program(p: Party, micro: Micro, repeats: int, times: list[tuple[float,
     z = await micro.run(p, *shares)
     for _ in range(repeats):
         # An empty message each way, so that nobody's clock runs while a peer is still busy with the last run.
-        await Round(dict.fromkeys(p.peers, ()), dict.fromkeys(p.peers, ()), "ready", everyone=True)
+        await Round(dict.fromkeys(p.peers, ()), dict.fromkeys(p.peers, ()), READY, everyone=True)
         began = time.monotonic()
         z = await micro.run(p, *shares)
         if times is not None:
             times.append((began, time.monotonic()))
-    (opened,) = await p.reveal(z, what="result", why="to see the error", label="result")
+    (opened,) = await p.reveal(z, what="result", why="to see the error", label=RESULT)
     if p.dry:
         return None
     return (opened.value & np.uint8(1)).astype(np.float64) if opened.ring == B8 else opened.real()
@@ -149,7 +181,15 @@ def _factory(micro: Micro, count: int) -> Callable[[Party], Any]:
 
 def micro_of(key: str) -> Micro:
     """The operation with this key."""
-    return next(micro for micro in MICROS if micro.key == key)
+    return next(micro for micro in (*MICROS, *COMPARISONS) if micro.key == key)
 
 
-__all__ = ["MICROS", "TRIG_SCALE", "Micro", "less_than", "micro_of", "plan_of", "program"]
+def each_time(plan: Plan, repeats: int, rounds: float, sent: float) -> tuple[float, float]:
+    """What one of the session's operations took of rounds and of an owner's bytes, from those of the whole session."""
+    aside = [one for one in plan.rounds if one.label in (READY, RESULT)]
+    others = len(plan.owners) - 1
+    left = sent - others * sum(HEADER_BYTES + one.payload for one in aside)
+    return (rounds - len(aside)) / (repeats + 1), left / (repeats + 1)
+
+
+__all__ = ["COMPARISONS", "MICROS", "TRIG_SCALE", "Micro", "each_time", "less_than", "micro_of", "plan_of", "program"]

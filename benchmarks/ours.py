@@ -17,8 +17,10 @@ import numpy as np
 from benchmarks.floor_member import frames_of, plaintext_seconds, public_expansion_seconds
 from benchmarks.jobs import ROOT, Arrays, log_loss
 from benchmarks.micro_programs import Micro as Operation
+from benchmarks.micro_programs import each_time
+from benchmarks.micro_programs import plan_of as plan_of_micro
 from benchmarks.peer_runs import LATENCY
-from benchmarks.results import Floor, Micro, Training, median_and_spread
+from benchmarks.results import BesidePlan, Floor, Micro, Training, median_and_spread
 from mpc.correlation import correction_bytes
 from mpc.curve import new_identity
 from mpc.errors import BeaverlodgeError, InterruptedRun
@@ -35,6 +37,8 @@ from parties.scenario import Scenario, load_scenario
 WAN = Conditions(LATENCY, None)
 PARTIES = ("hospital_a", "hospital_b", "helper")
 _SLOWEST_COMMAND = 120.0
+_EXACT = 1e-5
+"""How far what a comparison or a selection gives may be off: the inputs' own rounding."""
 
 
 @dataclass
@@ -159,38 +163,92 @@ def command_seconds(path: Path, folder: Path, runs: int) -> float:
     return statistics.median(times)
 
 
+@dataclass(frozen=True)
+class Session:
+    """What a session of one operation measured.
+
+    Args:
+        times: of each run, from the moment when the first owner begins until the last one is done.
+        dealing: seconds that the helper computed and handed over for one of them.
+        rounds, owner_bytes, helper_bytes: of one of them, as counted by the channel.
+        planned: the same by the plan.
+        error: the largest.
+    """
+
+    times: tuple[float, ...]
+    dealing: float
+    rounds: float
+    owner_bytes: float
+    helper_bytes: float
+    planned: tuple[float, float, float]
+    error: float
+
+
+def session(operation: Operation, folder: Path, *, encrypted: bool, wan: bool = False) -> Session:
+    """One session of an operation, between processes."""
+    order = {"micro": operation.key}
+    results = _launch_own("benchmarks.micro_member", folder, PARTIES, encrypted, order, WAN if wan else None)
+    owners, helper = PARTIES[:2], PARTIES[2]
+    each = [results[name]["times"] for name in owners]
+    plan, repeats = plan_of_micro(operation, owners, helper, results[owners[0]]["repeats"])
+    sent = max(results[name]["counted"]["bytes"] for name in owners)
+    rounds, owner_bytes = each_time(plan, repeats, results[owners[0]]["counted"]["rounds"], sent)
+    planned = each_time(plan, repeats, len(plan.rounds), max(plan.bytes_sent[name] for name in owners))
+    return Session(
+        times=tuple(max(a[1], b[1]) - min(a[0], b[0]) for a, b in zip(*each, strict=True)),
+        dealing=results[helper]["dealing"],
+        rounds=rounds,
+        owner_bytes=owner_bytes,
+        helper_bytes=results[helper]["counted"]["bytes"] / (repeats + 1),
+        planned=(*planned, plan.bytes_sent[helper] / (repeats + 1)),
+        error=float(np.abs(np.load(folder / "values.npy") - operation.expected()).max()),
+    )
+
+
 def micro(operation: Operation, folder: Path, *, encrypted: bool, runs: int) -> Micro:
     """Time one operation in several sessions."""
-    who = "beaverlodge"
-    times: list[float] = []
-    dealing: list[float] = []
-    rounds, error = 0, 0.0
-    for _ in range(runs):
-        try:
-            results = _launch_own("benchmarks.micro_member", folder, PARTIES, encrypted, {"micro": operation.key})
-        except InterruptedRun:
-            raise
-        except BeaverlodgeError as problem:
-            return Micro(who, operation.key, encrypted, failure=str(problem))
-        each = [results[name]["times"] for name in PARTIES[:2]]
-        # From the moment when the first owner begins until the last one is done.
-        times += [max(a[1], b[1]) - min(a[0], b[0]) for a, b in zip(*each, strict=True)]
-        dealing.append(results["helper"]["dealing"])
-        repeats = results[PARTIES[0]]["repeats"]
-        rounds = (results[PARTIES[0]]["rounds"] - 1 - repeats) // (repeats + 1)
-        error = float(np.abs(np.load(folder / "values.npy") - operation.expected()).max())
+    done = [session(operation, folder, encrypted=encrypted) for _ in range(runs)]
+    times = [time for one in done for time in one.times]
     seconds, spread = median_and_spread(times)
     return Micro(
-        who,
+        "beaverlodge",
         operation.key,
         encrypted,
         len(times),
         seconds,
         spread,
-        statistics.median(dealing),
-        rounds,
-        error,
+        statistics.median(one.dealing for one in done),
+        round(done[-1].rounds),
+        done[-1].error,
         operation.note,
+    )
+
+
+def beside_plan(operation: Operation, folder: Path, *, runs: int, wan: bool) -> BesidePlan:
+    """One operation, with encryption, beside its plan.
+
+    Raises:
+        BeaverlodgeError, RuntimeError: it did not run, or gave what is wrong.
+    """
+    done = [session(operation, folder, encrypted=True, wan=wan) for _ in range(runs)]
+    if max(one.error for one in done) > _EXACT:
+        raise RuntimeError(f"it is wrong by {max(one.error for one in done):g}")
+    times, last = [time for one in done for time in one.times], done[-1]
+    seconds, spread = median_and_spread(times)
+    rounds, owner_bytes, helper_bytes = last.planned
+    return BesidePlan(
+        key=operation.key,
+        network="WAN" if wan else "localhost",
+        runs=len(times),
+        seconds=seconds,
+        spread=spread,
+        planned_seconds=LATENCY * rounds if wan else None,
+        rounds=last.rounds,
+        planned_rounds=rounds,
+        owner_bytes=last.owner_bytes,
+        planned_owner_bytes=owner_bytes,
+        helper_bytes=last.helper_bytes,
+        planned_helper_bytes=helper_bytes,
     )
 
 
@@ -230,7 +288,12 @@ def _train_once(
 
 
 def _launch_own(
-    module: str, folder: Path, parties: Sequence[str], encrypted: bool, order: Mapping[str, Any]
+    module: str,
+    folder: Path,
+    parties: Sequence[str],
+    encrypted: bool,
+    order: Mapping[str, Any],
+    network: Conditions | None = None,
 ) -> dict[str, dict[str, Any]]:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -247,4 +310,6 @@ def _launch_own(
         }
         for me, mine in keys.items()
     }
-    return launch(folder / "none.toml", each, out=folder, on_event=lambda name, event: None, module=module)
+    return launch(
+        folder / "none.toml", each, out=folder, on_event=lambda name, event: None, module=module, network=network
+    )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks import beside
 from benchmarks.formats import clean, digits, ms, size, small, table
 from benchmarks.in_short import is_ours, short
 from benchmarks.jobs import JOBS, Job
@@ -31,6 +32,10 @@ def report(results: Results) -> str:
         _floors(results),
         "## Single operations\n",
         _micros(results, quoted),
+        "## Comparisons and selection, beside their plans\n",
+        beside.operations(results),
+        "## Other kinds of jobs, beside their plans\n",
+        beside.jobs(results),
         "## Secure aggregation\n",
         _sums(results),
         "## MP-SPDZ\n",

@@ -128,6 +128,35 @@ class SumRound:
 
 
 @dataclass(frozen=True)
+class BesidePlan:
+    """A job or an operation of ours, what was measured of it and what its plan said.
+
+    Args:
+        key: which one.
+        seconds: after the handshake; of an operation, from the first owner's beginning to the last one's end.
+        command_seconds: from the command to the result.
+        planned_seconds: on the wire alone, where the network is one that the plan knows.
+        rounds, owner_bytes, helper_bytes: measured; the most of any owner.
+        failure: why there are no figures; then all others mean nothing.
+    """
+
+    key: str
+    network: str = "localhost"
+    runs: int = 0
+    seconds: float | None = None
+    spread: tuple[float, float] | None = None
+    command_seconds: float | None = None
+    planned_seconds: float | None = None
+    rounds: float = 0
+    planned_rounds: float = 0
+    owner_bytes: float = 0
+    planned_owner_bytes: float = 0
+    helper_bytes: float = 0
+    planned_helper_bytes: float = 0
+    failure: str = ""
+
+
+@dataclass(frozen=True)
 class Peer:
     """Whether a peer could be set up: its versions, or why not."""
 
@@ -139,7 +168,11 @@ class Peer:
 
 @dataclass
 class Results:
-    """All of one `make bench`."""
+    """All of one `make bench`.
+
+    Args:
+        document: where the report goes while it is still incomplete; empty if nowhere.
+    """
 
     machine: dict[str, str] = field(default_factory=dict)
     command: str = ""
@@ -149,11 +182,16 @@ class Results:
     micros: list[Micro] = field(default_factory=list)
     floors: list[Floor] = field(default_factory=list)
     sums: list[SumRound] = field(default_factory=list)
+    comparisons: list[BesidePlan] = field(default_factory=list)
+    analyses: list[BesidePlan] = field(default_factory=list)
+    document: str = ""
 
     def write(self, path: Path) -> None:
-        """Keep them."""
+        """Keep them, whole: what was kept before stays until then."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
+        part = path.with_suffix(".part")
+        part.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
+        part.replace(path)
 
 
 def read(path: Path) -> Results:
@@ -168,6 +206,8 @@ def read(path: Path) -> Results:
         [Micro(**_tuples(one)) for one in data["micros"]],
         [Floor(**_tuples(one)) for one in data["floors"]],
         [SumRound(**one) for one in data.get("sums", [])],
+        [BesidePlan(**_tuples(one)) for one in data.get("comparisons", [])],
+        [BesidePlan(**_tuples(one)) for one in data.get("analyses", [])],
     )
 
 

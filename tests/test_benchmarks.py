@@ -19,14 +19,14 @@ import numpy as np
 import pytest
 import zmq
 
-from benchmarks.__main__ import QUICK, _job, attempt
+from benchmarks.__main__ import FULL, QUICK, _keep, _late, _trainings, attempt
 from benchmarks.contenders import with_rounds
 from benchmarks.environments import ENVIRONMENTS, set_up
 from benchmarks.floor_member import frames_of, over_zeromq, public_expansion_seconds
 from benchmarks.formats import clean
 from benchmarks.in_short import fastest, rivals
 from benchmarks.jobs import AS_FAR, AUTO, JOBS, ROOT, Arrays, arrays_of, epochs_to, log_loss, write_scenario
-from benchmarks.micro_programs import MICROS, Micro, less_than, micro_of, plan_of, program
+from benchmarks.micro_programs import COMPARISONS, MICROS, Micro, less_than, micro_of, plan_of, program
 from benchmarks.ours import plan_of as plan_of_scenario
 from benchmarks.ours import step_cost
 from benchmarks.peer_runs import PeerFailure, PeerKind, free_ports, run_peer
@@ -89,8 +89,10 @@ def test_the_report_says_what_was_measured() -> None:
     assert "62.5 times the speed of the fastest peer with max \\|dw\\| below 0.01 (SPU; aim: 40)" in text
     assert "22.5 times the speed of the fastest peer whatever its weights (SPU, 1 piece; aim: 10)" in text
     assert "A step of job A takes 2.00 times its floor (with encryption; aim: at most 2)." in text
-    assert "sigmoid 1e4: encrypted 10.0 ms, 8.0 times the speed of the fastest peer (SPU, 80.0 ms); largest" in text
-    assert "largest error on [-30, 30] 1.9e-05 (aim: at most 0.0001)." in text
+    assert (
+        "sigmoid 1e4: we are faster than every peer, even with encryption; encrypted 10.0 ms, 8.0 times the speed of "
+        "the fastest peer (SPU, 80.0 ms); largest error on [-30, 30] 1.9e-05 (aim: at most 0.0001)."
+    ) in text
     assert "1.25 s from the command to the result" in text
 
 
@@ -134,10 +136,27 @@ def test_a_job_whose_variants_all_fail_keeps_every_line(monkeypatch: pytest.Monk
     monkeypatch.setattr("benchmarks.__main__.KEPT", tmp_path / "results.json")
     monkeypatch.setattr("benchmarks.__main__.FOLDER", tmp_path)
     results = Results(command="make bench")
-    _job(results, replace(JOBS[0], peers=False), QUICK)
+    _trainings(results, QUICK, [replace(JOBS[0], peers=False)])
     assert [one.failure for one in results.trainings] == ["RuntimeError: no such thing"] * 6
     assert read(tmp_path / "results.json").trainings == results.trainings
     assert "no figure of ours (RuntimeError: no such thing)" in report(results)
+
+
+def test_a_run_that_is_cut_short_leaves_a_report(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("benchmarks.__main__.KEPT", tmp_path / "results.json")
+    results = some_results()
+    results.document = str(tmp_path / "benchmarks.md")
+    _keep(results)
+    assert read(tmp_path / "results.json").trainings == results.trainings
+    text = (tmp_path / "benchmarks.md").read_text()
+    assert "minutes so far; not yet done" in text and "beaverlodge, sgd, encrypted" in text
+    results.document = str(tmp_path / "no-such-folder" / "benchmarks.md")
+    _keep(results)  # what cannot be written is said, and nothing stops
+
+
+def test_peers_are_left_out_once_the_time_is_over() -> None:
+    assert _late(FULL) == ""
+    assert _late(replace(FULL, minutes=-1.0)) == "not run: the first -1 minutes were over"
 
 
 def test_nobody_is_dropped_in_silence() -> None:
@@ -285,7 +304,7 @@ def test_what_cannot_run_is_refused_by_name() -> None:
     }
 
 
-@pytest.mark.parametrize("micro", MICROS, ids=lambda micro: micro.key)
+@pytest.mark.parametrize("micro", dict.fromkeys((*MICROS, *COMPARISONS)), ids=lambda micro: micro.key)
 def test_every_operation_is_right(micro: Micro) -> None:
     shape = (300,) if len(micro.shape) == 1 else (9, 9)
     little = replace(micro, shape=shape)
@@ -318,7 +337,7 @@ def test_less_than_at_its_edges() -> None:
         assert ((bits & 1) == (x < y)).all()
 
 
-@pytest.mark.parametrize("micro", MICROS, ids=lambda micro: micro.key)
+@pytest.mark.parametrize("micro", dict.fromkeys((*MICROS, *COMPARISONS)), ids=lambda micro: micro.key)
 def test_operations_are_dealt_ahead(micro: Micro) -> None:
     plan, repeats = plan_of(micro, OWNERS, "helper")
     assert len(plan.windows) <= WINDOWS_AHEAD and repeats >= 1
