@@ -12,7 +12,7 @@ from mpc.plan import make_plan
 from parties.scenario_models import NetworkSpec
 from parties.scenario_solver import MOMENTUM
 from protocols.accelerated_budget import dyadic
-from protocols.training_form import automatic_rate, constants_digest
+from protocols.training_form import automatic_rate, choose_fit, choose_form, constants_digest, descent_for
 from protocols.training_job import training_job
 from protocols.training_settings import TrainingSettings
 from protocols.vertical_job import vertical_job
@@ -21,6 +21,9 @@ STEPS: Final[Mapping[str, int]] = {"newton": 25, "nesterov": 100, "sgd": 400}
 """How many steps bring the loss to about a thousandth of its least value: `tools/solver_steps.py`, docs/solvers.md."""
 
 _BATCH: Final = 128
+_MEASURED: Final = 300
+"""Mini-batches of the shorter of two trainings by which one with very many is priced."""
+
 _LOCAL: Final = NetworkSpec(latency_ms=0.1, bandwidth_mbit=1000.0)
 
 
@@ -74,6 +77,32 @@ def prices(settings: TrainingSettings, network: NetworkSpec | None) -> dict[str,
 
 
 def _seconds(how: TrainingSettings, round_trip: float, bandwidth: float) -> float:
+    """What the plan of a training takes on the wire; of one with very many steps, by two with fewer.
+
+    A plan of a million rows takes as long to make as the choice may. Time grows with the steps, all of which are alike:
+    a training on the first rows, and one on half as many, tell how.
+    """
+    steps = how.step_count
+    if how.solver != "sgd" or steps <= 2 * _MEASURED:
+        return _planned_seconds(how, round_trip, bandwidth)
+    descent_for(how)  # refuses what would be refused only of the whole
+    less, more = (_planned_seconds(_first(how, count), round_trip, bandwidth) for count in (_MEASURED, 2 * _MEASURED))
+    return more + (steps - 2 * _MEASURED) * (more - less) / _MEASURED
+
+
+def _first(how: TrainingSettings, steps: int) -> TrainingSettings:
+    """One epoch of so many of the training's rows, a like part of every owner's, as make that many mini-batches.
+
+    In the form and with the sigmoid of the whole training, which shorter ones may not need.
+    """
+    part = steps * how.batch_size / sum(how.train_rows)
+    rows = [int(part * count) for count in how.train_rows]
+    rows[0] += steps * how.batch_size - sum(rows)
+    reach = choose_fit(how).reach
+    return replace(how, train_rows=tuple(rows), epochs=1, form=choose_form(how), sigmoid_range=reach)
+
+
+def _planned_seconds(how: TrainingSettings, round_trip: float, bandwidth: float) -> float:
     job = vertical_job if how.partition == "vertical" else training_job
     plan = make_plan(lambda p: job(p, None, how), how.owners, how.helper, constants_digest(how))
     return plan.seconds(round_trip, bandwidth)

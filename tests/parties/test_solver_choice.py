@@ -68,6 +68,24 @@ def test_the_seconds_are_the_plans() -> None:
         assert prices(settings(), WAN)[solver] == plan.seconds(0.04, 12.5e6)
 
 
+def test_very_many_mini_batches_are_priced_by_fewer() -> None:
+    how = settings(rows=40_000)
+    long = candidates(how)["sgd"]
+    assert long.step_count == 625
+    plan = make_plan(lambda p: training_job(p, None, long), long.owners, long.helper, constants_digest(long))
+    for link in (WAN, THIN):
+        exact = plan.seconds(2 * link.latency_ms / 1000, (link.bandwidth_mbit or 0) * 1e6 / 8)
+        assert prices(how, link)["sgd"] == pytest.approx(exact, rel=0.05)
+
+
+def test_what_the_last_mini_batch_refuses_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[TrainingSettings] = []
+    monkeypatch.setattr("parties.solver_choice.descent_for", seen.append)
+    how = settings(rows=40_000)
+    prices(how, WAN)
+    assert seen == [candidates(how)["sgd"]]
+
+
 def test_the_plan_and_the_record_say_why(tmp_path: Path) -> None:
     path = tmp_path / "auto.toml"
     path.write_text(

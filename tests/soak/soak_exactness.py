@@ -1,4 +1,6 @@
-"""A thousand steps and more beside the twin, for all numbers of owners, both forms and partitions; hot settings."""
+"""A thousand steps and more beside the twin: for all numbers of owners, both partitions, all solvers and forms; hot
+settings.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,9 @@ import numpy as np
 import pytest
 
 from mpc.errors import BeaverlodgeError, DataError, ProtocolError, UsageError
+from parties.scenario_solver import MOMENTUM
+from protocols.accelerated_budget import dyadic
+from protocols.training_form import automatic_rate
 from protocols.training_settings import Trained
 from protocols.twin import TwinModel, pooled, weight_difference
 from tests.helpers import demo_tables, job, made_up, owner_names, train
@@ -45,7 +50,7 @@ def demo_of(owners: int) -> Tables:
 def by_rows(seed: int, owners: int, **changes: Any) -> tuple[Trained, TwinModel]:
     """Owners of other patients; every other seed the demo's, else made up ones."""
     tables = demo_of(owners) if seed % 2 else made_up([30 + 9 * k for k in range(owners)], 5, 100 * owners + seed)
-    own, how = job(tables, seed, **settings(seed, sum(len(y) for _, y in tables.values())), **changes)
+    own, how = job(tables, seed, **{**settings(seed, sum(len(y) for _, y in tables.values())), **changes})
     assert how.step_count >= STEPS
     models = list(train(own, how, seed).results.values())
     assert all(model == models[0] for model in models)
@@ -57,7 +62,7 @@ def by_columns(seed: int, owners: int, **changes: Any) -> tuple[Trained, TwinMod
     tables = demo_of(1) if seed % 2 else made_up([90], 6, 100 * owners + seed)
     ((x, y),) = tables.values()
     widths = [x.shape[1] // owners + (k < x.shape[1] % owners) for k in range(owners)]
-    own, how = divided(x, y, widths, seed % owners, seed, **settings(seed, len(y)), **changes)
+    own, how = divided(x, y, widths, seed % owners, seed, **{**settings(seed, len(y)), **changes})
     assert how.step_count >= STEPS
     model, twin, _ = train_columns(own, how, seed)
     return model, twin
@@ -86,6 +91,33 @@ def test_a_thousand_steps(seed: int, owners: int, form: Form, split: str, tell: 
     model, twin = SPLITS[split](seed, owners, form=form)
     worst = weight_difference(model, twin)
     tell(f"{SWEEP}: {split} split over {owners} owners, {form} form", trainings=1, worst_difference=worst)
+    assert worst <= LARGEST
+
+
+SOLVERS = ("nesterov", "newton")
+
+
+def full_batch(solver: str, seed: int) -> dict[str, Any]:
+    """A thousand steps of all rows; on the demo's patients, who can be told apart, never without a penalty."""
+    l2 = max(PENALTIES[seed // 2 % len(PENALTIES)], 0.001 * (seed % 2))
+    return {
+        "solver": solver,
+        "epochs": 1,
+        "iterations": STEPS,
+        "momentum": dyadic(MOMENTUM[solver]),
+        "learning_rate": automatic_rate(solver, 30 if seed % 2 else 6, l2),
+        "l2": l2,
+    }
+
+
+@pytest.mark.parametrize(
+    ("seed", "owners", "solver", "split"),
+    chosen("solvers", [(s, n, solver, split) for s in SEEDS for n in OWNERS for solver in SOLVERS for split in SPLITS]),
+)
+def test_a_thousand_steps_of_all_rows(seed: int, owners: int, solver: str, split: str, tell: Tell) -> None:
+    model, twin = SPLITS[split](seed, owners, **full_batch(solver, seed))
+    worst = weight_difference(model, twin)
+    tell(f"{SWEEP}: {split} split over {owners} owners, {solver}", trainings=1, worst_difference=worst)
     assert worst <= LARGEST
 
 
