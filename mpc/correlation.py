@@ -143,16 +143,24 @@ class Truncation:
 
 
 @dataclass(frozen=True)
-class BitsOfMask:
-    """A mask r over Z_2^64 and the bits of r under exclusive or, in `fold_order`. For comparison."""
+class OneMask:
+    """What kinds have in common that deal functions of one mask r (count,) over Z_2^64."""
 
     count: int
     scale: int
-    kept: bool = False
+
+    @property
+    def kept(self) -> bool:
+        return False
 
     @cached_property
     def drawn(self) -> tuple[Spec, ...]:
         return (Spec((self.count,), self.scale),)
+
+
+@dataclass(frozen=True)
+class BitsOfMask(OneMask):
+    """A mask r over Z_2^64 and the bits of r under exclusive or, in `fold_order`. For comparison."""
 
     @cached_property
     def dealt(self) -> tuple[Spec, ...]:

@@ -20,7 +20,6 @@ USES: Final[Mapping[str, str]] = {
     "CrossBlocks": "products of one owner's rows with another's (dual form)",
     "Truncation": "cutting products to fewer bits",
     "HeldProduct": "the rows times the weights (or their products times the rows' numbers), at each step",
-    "CoarseSineMask": "the sigmoid, at each step (dual form)",
     "HeldCombination": "the weights at the end (dual form)",
     "SineMask": "the sigmoid, at each step",
     "HeldTransposeProduct": "the gradient, at each step",

@@ -10,11 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
-from mpc.correlation import Book, Spec
 from mpc.errors import ProtocolError
 from mpc.ghost import Array
 from mpc.party import Party
@@ -24,7 +22,7 @@ from protocols.comparison import any_set, outside
 from protocols.gram import combination
 from protocols.held import Held, Rows, product, products, take_rows
 from protocols.range_check import CHUNK
-from protocols.sigmoid import dealt_waves, series
+from protocols.sigmoid import SineMask, series
 from protocols.sigmoid_fits import SigmoidFit
 from protocols.truncation import truncate
 
@@ -37,28 +35,6 @@ class DualDescent:
     l2: float
     fit: SigmoidFit
     bits: DualBudget
-
-
-@dataclass(frozen=True)
-class CoarseSineMask:
-    """As `SineMask`, with `waves` fractional bits: what rate / batch multiplies needs no more."""
-
-    count: int
-    terms: int
-    scale: int
-    waves: int
-    kept: bool = False
-
-    @cached_property
-    def drawn(self) -> tuple[Spec, ...]:
-        return (Spec((self.count,), self.scale),)
-
-    @cached_property
-    def dealt(self) -> tuple[Spec, ...]:
-        return (Spec((2 * self.terms, self.count), self.waves),)
-
-    def deal(self, drawn: tuple[Array, ...], book: Book) -> tuple[Array, ...]:
-        return (dealt_waves(drawn[0], self.terms, self.waves),)
 
 
 async def descend_dual(
@@ -88,7 +64,7 @@ async def _step(
     """One mini-batch: the next [u], and [u] before the step at few bits. 2 rounds."""
     bits, weight = how.bits, how.rate / rows.index.size
     z, low = await product(p, take_rows(gram, rows), u, bits.u_shift, label="step/u")
-    r, waves = p.correlation(CoarseSineMask(z.shape[0], len(how.fit.coefficients), z.scale, bits.waves))
+    r, waves = p.correlation(SineMask(z.shape[0], z.scale, len(how.fit.coefficients), bits.waves))
     half = p.later(lambda: p.constant(round(weight * 0.5 * 2.0**bits.u), (1,), bits.u))
     target = p.later(lambda: p.constant(round(weight * 2.0**bits.u), (1,), bits.u) * y[rows.index])
     (m,) = await p.open(z + r, label="step/z")

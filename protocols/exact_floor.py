@@ -15,7 +15,7 @@ from functools import cached_property
 
 import numpy as np
 
-from mpc.correlation import Book, Spec, fold_order
+from mpc.correlation import Book, OneMask, Spec, fold_order
 from mpc.ghost import Array
 from mpc.party import Party
 from mpc.ring import B64
@@ -25,18 +25,11 @@ from protocols.selection import as_numbers
 
 
 @dataclass(frozen=True)
-class LowerBits:
+class LowerBits(OneMask):
     """A mask r (count,) over Z_2^64, its lower `bits` bits as a number, and the same under exclusive or, in
     `fold_order`."""
 
-    count: int
-    scale: int
     bits: int
-    kept: bool = False
-
-    @cached_property
-    def drawn(self) -> tuple[Spec, ...]:
-        return (Spec((self.count,), self.scale),)
 
     @cached_property
     def dealt(self) -> tuple[Spec, ...]:

@@ -75,7 +75,7 @@ async def logistic_parts(
 
     1 round; reveals z + r, uniform over Z_2^64.
     """
-    r, waves = p.correlation(SineMask(z.shape[0], _TERMS, ANGLE_SCALE))
+    r, waves = p.correlation(SineMask(z.shape[0], ANGLE_SCALE, _TERMS))
     (m,) = await p.open(z + r, label=label)
     scale = TRIG_SCALE + coefficients
     total = Share(p.compute(_series, m.value, waves.value, coefficients, shape=(3, z.shape[0])), scale)

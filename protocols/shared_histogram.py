@@ -22,7 +22,7 @@ from functools import cached_property
 
 import numpy as np
 
-from mpc.correlation import Book, Spec
+from mpc.correlation import Book, OneMask, Spec
 from mpc.ghost import Array
 from mpc.party import Party
 from mpc.share import Public, Share
@@ -37,16 +37,8 @@ _LAST = np.uint64(DIGITS - 1)
 
 
 @dataclass(frozen=True)
-class DigitsOfMask:
+class DigitsOfMask(OneMask):
     """A mask r (count,) over Z_2^64 and one-hot columns (32, count) of its first five bits and of the next five."""
-
-    count: int
-    scale: int
-    kept: bool = False
-
-    @cached_property
-    def drawn(self) -> tuple[Spec, ...]:
-        return (Spec((self.count,), self.scale),)
 
     @cached_property
     def dealt(self) -> tuple[Spec, ...]:

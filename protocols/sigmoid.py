@@ -16,7 +16,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from mpc.correlation import Book, Spec
+from mpc.correlation import Book, OneMask, Spec
 from mpc.ghost import Array
 from mpc.party import Party
 from mpc.share import Share
@@ -28,24 +28,21 @@ _CHUNK = 1024
 
 
 @dataclass(frozen=True)
-class SineMask:
-    """A mask r (B,) whose period is the whole ring, with cos(kr) and sin(kr) for the odd k = 1, 3, ..., 2 terms - 1."""
+class SineMask(OneMask):
+    """A mask r (B,) whose period is the whole ring, with cos(kr) and sin(kr) for the odd k = 1, 3, ..., 2 terms - 1.
 
-    count: int
+    These have `waves` fractional bits.
+    """
+
     terms: int
-    scale: int
-    kept: bool = False
-
-    @cached_property
-    def drawn(self) -> tuple[Spec, ...]:
-        return (Spec((self.count,), self.scale),)
+    waves: int = TRIG_SCALE
 
     @cached_property
     def dealt(self) -> tuple[Spec, ...]:
-        return (Spec((2 * self.terms, self.count), TRIG_SCALE),)
+        return (Spec((2 * self.terms, self.count), self.waves),)
 
     def deal(self, drawn: tuple[Array, ...], book: Book) -> tuple[Array, ...]:
-        return (dealt_waves(drawn[0], self.terms, TRIG_SCALE),)
+        return (dealt_waves(drawn[0], self.terms, self.waves),)
 
 
 def dealt_waves(r: Array, terms: int, scale: int) -> Array:
@@ -90,7 +87,7 @@ async def sigmoid(p: Party, z: Share, fit: SigmoidFit, weight: float, scale: int
 
     Error at most weight * (fit.error + rounding). 1 round; reveals z + r, uniform over Z_2^64.
     """
-    r, waves = p.correlation(SineMask(z.shape[0], len(fit.coefficients), z.scale))
+    r, waves = p.correlation(SineMask(z.shape[0], z.scale, len(fit.coefficients)))
     half = p.later(lambda: p.constant(round(weight * 0.5 * 2.0 ** (waves.scale + scale)), (1,), waves.scale + scale))
     (m,) = await p.open(z + r, label=label)
     total = Share(p.compute(series, m.value, waves.value, fit, weight, scale, shape=m.shape), waves.scale + scale)

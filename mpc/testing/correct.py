@@ -122,7 +122,7 @@ def _explore(
             for k, one in enumerate(inputs)
         )
         case = Case(protocol, inputs, n, drawn, values)
-        seen.worst = max(seen.worst, compare(case, twin, error, data.draw(st.integers(0, 3), label="seed")))
+        seen.worst = max(seen.worst, compare(case, twin, error, data.draw(st.integers(0, 1 << 16), label="seed")))
         seen.examples += 1
 
     explore()

@@ -8,7 +8,7 @@ is distributed. The structural one (structure.py) shows that every word that is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations, zip_longest
 from typing import Any
 
@@ -130,43 +130,61 @@ def check_view(
         small = complete(inputs, structure_sizes, 2)
         covered = check_masks(taken_case(protocol, inputs, owners, small, f"structure/{seed}"), public, seed)
     known = complete(inputs, sizes, 128 if len(names_in(inputs)) == 1 else 12)
-    everybody = range(owners)
-    chosen = (
-        [tuple(sorted(set(c))) for c in coalitions]
-        if coalitions is not None
-        else [c for size in range(1, owners) for c in combinations(everybody, size)]
-    )
+    chosen = _coalitions(coalitions, owners)
     sums = _Sums()
-    tested: dict[tuple[int, ...], bool] = dict.fromkeys(chosen, False)
-    turns = range(owners) if any(one.owner is None and not one.private for one in inputs) else range(1)
+    tested: set[tuple[int, ...]] = set()
     for number, (one, other) in enumerate(_pairs(protocol, inputs, owners, known, secrets, seed)):
-        runners = {
-            turn: _Runner(
-                Case(protocol, tuple(inputs), owners, known, other, turn), words, public, f"{seed}/{number}/{turn}"
-            )
-            for turn in turns
-        }
-        for coalition in chosen:
-            for turn, runner in runners.items():  # the first in which somebody outside has something to hide
-                case = Case(protocol, tuple(inputs), owners, known, one, turn)
-                mine = _agreeing(case, runner.other, coalition)
-                if mine is not None:
-                    tested[coalition] = True
-                    _compare(runner, mine, coalition, public, sums)
-                    break
-    if not any(tested.values()):
+        cases = [Case(protocol, tuple(inputs), owners, known, values) for values in (one, other)]
+        tested |= _look(cases[0], cases[1], chosen, words, public, f"{seed}/{number}", sums)
+    if not tested:
         raise UsageError("the secrets are such that nothing is hidden from any coalition", "give other secrets")
     _conclude(sums)
-    names = {c: ", ".join(f"owner{k}" for k in c) for c in chosen}
+    words_seen = sums.masked or sums.output
     return Viewed(
-        tuple(names[c] for c in chosen if tested[c]),
-        tuple(names[c] for c in chosen if not tested[c]),
+        tuple(_names(c) for c in chosen if c in tested),
+        tuple(_names(c) for c in chosen if c not in tested),
         sums.runs,
         sums.tests,
-        sums.masked or sums.output,
-        smallest_shift(sums.masked or sums.output, FALSE_ALARM / sums.tests),
+        words_seen,
+        smallest_shift(words_seen, FALSE_ALARM / sums.tests),
         covered,
     )
+
+
+def _coalitions(given: Iterable[Iterable[int]] | None, owners: int) -> list[tuple[int, ...]]:
+    """The coalitions as given, or all but the whole."""
+    if given is not None:
+        return [tuple(sorted(set(c))) for c in given]
+    return [c for size in range(1, owners) for c in combinations(range(owners), size)]
+
+
+def _names(coalition: Sequence[int]) -> str:
+    return ", ".join(f"owner{k}" for k in coalition)
+
+
+def _look(
+    one: Case,
+    other: Case,
+    coalitions: Sequence[tuple[int, ...]],
+    words: int,
+    public: Sequence[str],
+    seed: str,
+    sums: _Sums,
+) -> set[tuple[int, ...]]:
+    """Compare what each coalition sees of two secrets; which coalitions there is something to hide from."""
+    turns = range(one.n) if any(each.owner is None and not each.private for each in one.inputs) else range(1)
+    sides = [
+        (replace(one, turn=turn), _Runner(replace(other, turn=turn), words, public, f"{seed}/{turn}")) for turn in turns
+    ]
+    tested = set()
+    for coalition in coalitions:
+        for case, runner in sides:  # the first turn in which somebody outside has something to hide
+            mine = _agreeing(case, runner.other, coalition)
+            if mine is not None:
+                tested.add(coalition)
+                _compare(runner, mine, coalition, public, sums)
+                break
+    return tested
 
 
 def _pairs(
@@ -246,7 +264,7 @@ def _compare(runner: _Runner, mine: Case, coalition: Sequence[int], public: Sequ
     before = runner.runs
     sides = [runner.sight(case) for case in (mine, runner.other)]
     sums.runs += runner.runs - before
-    names = ", ".join(f"owner{k}" for k in coalition)
+    names = _names(coalition)
     for one, other in zip_longest(*(side.items(coalition) for side in sides)):
         if one is None or other is None or one.name != other.name:
             odd = one or other

@@ -11,7 +11,7 @@ from mpc.errors import DataError
 from mpc.party import Party
 from mpc.ring import B8
 from mpc.share import Public
-from mpc.testing import check_cost, check_faults, check_view, own, words
+from mpc.testing import check_correct, check_cost, check_faults, check_view, own, words
 from protocols.alignment import DIGEST_BITS, check_aligned
 from tests.helpers import lockstep, owner_names
 
@@ -62,6 +62,13 @@ def test_a_difference_tells_neither_where_nor_which(owners: int) -> None:
     one, other = [[near], [far]] if owners == 2 else [[near, last], [far, near]]
     saw = check_view(tried, [BITS], owners=owners, secrets=[([[*one, last]], [[*other, last]])])
     assert saw.shift < 0.3
+
+
+def test_as_comparing_the_lists_themselves() -> None:
+    def differ(parts: tuple[np.ndarray, ...]) -> np.ndarray:
+        return np.array([any((part & 1 != parts[0] & 1).any() for part in parts)], dtype=np.uint64)
+
+    check_correct(tried, differ, [BITS], error=None, examples=10)
 
 
 def test_cost_and_faults() -> None:

@@ -65,21 +65,23 @@ def test_comparison_shows_nothing(owners: int) -> None:
     assert saw.structure is not None
 
 
-async def _gram(p: Party, x: Share) -> Share:
+ROWS = [reals(("m", "d"), scale=X_SCALE, largest=8.0)]
+
+
+async def gram(p: Party, x: Share) -> Share:
     held = await hold_gram_of_shared(p, await hold(p, x), 12)
     return held.share
 
 
-def _gram_twin(x: np.ndarray) -> np.ndarray:
+def gram_twin(x: np.ndarray) -> np.ndarray:
     return np.concatenate((x @ x.T, np.ones((len(x), 1))), axis=1)
 
 
 def test_the_gram_matrix_of_rows_that_nobody_knows() -> None:
-    inputs = [reals(("m", "d"), scale=X_SCALE, largest=8.0)]
-    check_correct(_gram, _gram_twin, inputs, error=2.0**-11)
+    check_correct(gram, gram_twin, ROWS, error=2.0**-11)
     entries = 3 * 4 // 2
-    check_cost(_gram, inputs, rounds=3, bytes=8 * (6 + entries + 12), dealt=8 * 3 * entries, sizes={"m": 3, "d": 2})
-    assert check_view(_gram, inputs, sizes={"m": 4, "d": 2}, words=600).structure is not None
+    check_cost(gram, ROWS, rounds=3, bytes=8 * (6 + entries + 12), dealt=8 * 3 * entries, sizes={"m": 3, "d": 2})
+    assert check_view(gram, ROWS, sizes={"m": 4, "d": 2}, words=600).structure is not None
 
 
 def scales_of(tables: dict[str, np.ndarray], seed: int = 0) -> Outcome:
@@ -143,19 +145,23 @@ def test_a_column_without_a_spread_is_named(column: Any, words: str) -> None:
         scales_of(tables)
 
 
-def test_two_groups_of_secrets_with_the_same_powers_of_two_look_alike() -> None:
-    async def program(p: Party, mine: np.ndarray) -> Share:
-        x = ghost((4, 5)) if p.dry else decode(mine, 10)
-        scales = await private_scales(p, x, (4,) * len(p.owners), tuple("abcde"))
-        return scales.mean
+TABLES = [own(reals((4, 5), scale=10, largest=200.0))]
 
+
+async def scaled(p: Party, mine: np.ndarray) -> Share:
+    """The shared means, each in its column's power of two."""
+    x = ghost((4, 5)) if p.dry else decode(mine, 10)
+    scales = await private_scales(p, x, (4,) * len(p.owners), tuple("abcde"))
+    return scales.mean
+
+
+def test_two_groups_of_secrets_with_the_same_powers_of_two_look_alike() -> None:
     one, other = (
         [[[v] * 5 for v in row] for row in (first, range(4), range(4))] for first in ([0, 4, 0, 4], [1, 5, 2, 5])
     )
     for tables in (one, other):  # 5 columns alike, as the kit counts words
         assert (plain_scales([np.array(x, dtype=float) for x in tables]) == 2).all()
-    inputs = [own(reals((4, 5), scale=10, largest=200.0))]
-    saw = check_view(program, inputs, secrets=[([one], [other])], words=100, coalitions=[(1, 2)], structure=False)
+    saw = check_view(scaled, TABLES, secrets=[([one], [other])], words=100, coalitions=[(1, 2)], structure=False)
     assert saw.shift < 1
 
 

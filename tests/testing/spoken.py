@@ -43,10 +43,11 @@ class Spoken:
     every: int = 5
 
 
-def hold_to_correct(it: Spoken) -> None:
-    """It gives what its twin gives, in lockstep and over sockets."""
+def hold_to_correct(it: Spoken, times: int = 1) -> None:
+    """It gives what its twin gives, in lockstep and over sockets; for so many times as many examples."""
+    examples = times * it.examples
     saw = check_correct(
-        it.protocol, it.twin, it.inputs, error=it.error, sizes=it.fixed, owners=it.owners, examples=it.examples
+        it.protocol, it.twin, it.inputs, error=it.error, sizes=it.fixed, owners=it.owners, examples=examples
     )
     assert saw.examples >= 2 * it.examples // 3 or not it.sizes
     assert saw.sockets == 1
@@ -86,9 +87,10 @@ def hold_to_view(it: Spoken, owners: int) -> Viewed:
     return saw
 
 
-def hold_to_faults(it: Spoken) -> Faults:
-    """It recovers or is refused, whatever happens to a message or a party."""
-    saw = check_faults(it.protocol, it.inputs, owners=2, sizes={**it.fixed, **it.sizes}, every=it.every, several=5)
-    assert saw.tried > 11 * saw.frames // it.every
-    assert saw.recovered["delayed"] == saw.recovered["repeated"] == -(-saw.frames // it.every)
+def hold_to_faults(it: Spoken, one_in: int = 4) -> Faults:
+    """It recovers or is refused, whatever happens to a message or a party; of its frames, one in so many are tried."""
+    every = one_in * it.every
+    saw = check_faults(it.protocol, it.inputs, owners=2, sizes={**it.fixed, **it.sizes}, every=every, several=2)
+    assert saw.tried > 11 * saw.frames // every
+    assert saw.recovered["delayed"] == saw.recovered["repeated"] == -(-saw.frames // every)
     return saw

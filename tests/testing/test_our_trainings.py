@@ -16,7 +16,7 @@ from mpc.share import Share
 from mpc.testing import integers, own, reals
 from protocols.bit_budget import X_SCALE, Extent, bit_budget, dual_budget
 from protocols.dual import DualDescent, check_scores, descend_dual, dual_weights
-from protocols.gram import hold_gram
+from protocols.gram import hold_gram, hold_gram_of_columns
 from protocols.held import Rows, hold
 from protocols.logistic import Descent, descend
 from protocols.range_check import Limits, check_range
@@ -48,6 +48,15 @@ async def _gram(p: Party, mine: Array) -> Share:
 
 def _gram_twin(parts: tuple[Array, ...]) -> Array:
     x = np.concatenate(parts)
+    return np.concatenate((x @ x.T, np.ones((len(x), 1))), axis=1)
+
+
+async def _gram_of_columns(p: Party, mine: Array) -> Share:
+    return (await hold_gram_of_columns(p, mine, 2 * X_SCALE, G_SCALE)).share
+
+
+def _gram_of_columns_twin(parts: tuple[Array, ...]) -> Array:
+    x = np.concatenate(parts, axis=1)
     return np.concatenate((x @ x.T, np.ones((len(x), 1))), axis=1)
 
 
@@ -209,6 +218,17 @@ OURS = {
         cost_owners=(2,),
         words=1000,
         shift=0.3,
+    ),
+    "Gram matrix of columns": Spoken(
+        _gram_of_columns,
+        _gram_of_columns_twin,
+        [own(reals(("m", "d"), scale=X_SCALE, largest=1000.0))],
+        5 * 2.0 ** -(G_SCALE + 1),  # each owner rounds its own
+        1,
+        3 * (3 + 1) * WORD,
+        0,
+        {"m": 3, "d": 2},
+        view_sizes={"m": 20, "d": 2},
     ),
     "descent": Spoken(
         _descend,
