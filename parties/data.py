@@ -1,4 +1,4 @@
-"""An owner's data: read, checked, and held as float64 columns and a 0/1 target.
+"""An owner's data: read, checked, and held as float64 columns and a target.
 
 Nothing here is seen by another party. A `Table`'s repr shows its shape only.
 """
@@ -21,9 +21,9 @@ from parties.data_features import Feature, choose_features, read_features
 from parties.data_interactions import multiplied, terms_of
 from parties.data_missing import settle_missing
 from parties.data_read import Column, RawTable, open_source
-from parties.data_target import read_target
+from parties.data_target import read_numbers, read_target
 from parties.data_vertical import sorted_rows, target_columns, task_here
-from parties.scenario import LogisticTask, Scenario, SqlSource
+from parties.scenario import LogisticTask, ModelTask, Scenario, SqlSource
 from parties.scenario_errors import nearest, quoted
 from protocols.batches import test_count
 
@@ -70,9 +70,7 @@ def load_owner_table(scenario: Scenario, owner: str) -> Table:
     return table
 
 
-def load_table(
-    source: str | SqlSource, task: LogisticTask, owner: str, base: Path, form: TextForm | None = None
-) -> Table:
+def load_table(source: str | SqlSource, task: ModelTask, owner: str, base: Path, form: TextForm | None = None) -> Table:
     """Read the columns that a task needs.
 
     Args:
@@ -93,7 +91,7 @@ def load_table(
             task = task.model_copy(update={"features": terms.columns})
         ids = find_columns(raw, [task.id], "the id") if task.id is not None else []
         features = choose_features(raw, task, [*targets, *ids])
-        target = read_target(raw, targets[0], task.positive) if targets else np.zeros(raw.rows)
+        target = _target(raw, targets[0], task) if targets else np.zeros(raw.rows)
         features, values = _with_values(read_features(raw, features), features, task)
         if not features and not (targets and task.partition == "vertical"):
             raise raw.where.error(
@@ -136,7 +134,7 @@ class Note:
 class Table:
     """An owner's rows, ready to be computed with.
 
-    `values` is float64 (rows, columns), C-contiguous and read-only; `target` holds exactly 0.0 and 1.0.
+    `values` is float64 (rows, columns), C-contiguous and read-only; `target` holds exactly 0.0 and 1.0, or numbers.
     `digest` is the SHA-256 of all of it, for the owner's own list of what was released about which data.
     `ignored` names the columns that the source has and the task does not use; `notes` are for its owner.
     `missing` says how many values each of the columns lacked in the source, and the target, which is last.
@@ -200,8 +198,17 @@ class _Rows:
     ids: tuple[str, ...] = ()
 
 
+def _target(raw: RawTable, column: Column, task: ModelTask) -> NDArray[np.float64]:
+    """The target of each row, NaN where it is missing: 0 and 1 of two classes, else the numbers as they are."""
+    if isinstance(task, LogisticTask):
+        return read_target(raw, column, task.positive)
+    values = read_numbers(raw, column)
+    refuse_extremes(raw.where, [column.name], values[:, np.newaxis])
+    return values
+
+
 def _with_values(
-    values: NDArray[np.float64], features: list[Feature], task: LogisticTask
+    values: NDArray[np.float64], features: list[Feature], task: ModelTask
 ) -> tuple[list[Feature], NDArray[np.float64]]:
     """Without the columns that hold no value at all and that the task does not name: they say nothing."""
     if task.features is not None:
@@ -229,7 +236,7 @@ def _notes(
             Note("warning", f"duplicates: {rows_text(repeated)} the same as an earlier one in every column{but}")
         )
     if target.size and target.min() == target.max():
-        notes.append(Note("warning", f"the target is {target[0]:.0f} in all of this owner's rows"))
+        notes.append(Note("warning", f"the target is {target[0]:g} in all of this owner's rows"))
     return tuple(notes)
 
 

@@ -14,7 +14,7 @@ from parties.data_checks import ROW_HINT, Kind, find_columns, kinds_of, rows_tex
 from parties.data_read import Column, RawTable
 from parties.scenario_categories import as_number, indicators
 from parties.scenario_errors import quoted
-from parties.scenario_models import LogisticTask
+from parties.scenario_models import ModelTask
 
 _USED: tuple[Kind, ...] = ("number", "boolean", "date")
 
@@ -33,7 +33,7 @@ class Feature:
         return indicators(self.column.name, self.levels) if self.levels else (self.column.name,)
 
 
-def choose_features(raw: RawTable, task: LogisticTask, reserved: Sequence[Column]) -> list[Feature]:
+def choose_features(raw: RawTable, task: ModelTask, reserved: Sequence[Column]) -> list[Feature]:
     """The columns that the task names, or every numeric one and the categories, in the file's order.
 
     Raises:

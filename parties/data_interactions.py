@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parties.data_read import RawTable
-from parties.scenario_models import LogisticTask
+from parties.scenario_models import ModelTask
 from parties.scenario_terms import SIGN, parts_of
 
 Values = NDArray[np.float64]
@@ -33,7 +33,7 @@ class Terms:
         return any(len(parts) > 1 for parts in self.parts)
 
 
-def terms_of(raw: RawTable, task: LogisticTask) -> Terms | None:
+def terms_of(raw: RawTable, task: ModelTask) -> Terms | None:
     """What the task's `features` are made of; None if it lists none. A column whose name has a colon is a column."""
     if task.features is None:
         return None

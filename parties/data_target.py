@@ -1,4 +1,4 @@
-"""The target as 0 and 1, from the codings that hospitals have."""
+"""The target: as 0 and 1, from the codings that hospitals have, or as numbers."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parties.data_cells import BOOLEAN_SQL, MISSING_SQL
-from parties.data_checks import ROW_HINT, whole
-from parties.data_features import is_level, with_nan
+from parties.data_checks import ROW_HINT, kinds_of, whole
+from parties.data_features import Feature, is_level, read_features, with_nan
 from parties.data_read import Column, RawTable
 
 _CODINGS = (
@@ -43,6 +43,16 @@ def read_target(raw: RawTable, column: Column, positive: str | None) -> NDArray[
         )
     words = "when s in ('yes', 'true') then 1.0 when s in ('no', 'false') then 0.0"
     return with_nan(raw.arrays([f"case {words} else n end"], view)["v0"])
+
+
+def read_numbers(raw: RawTable, column: Column) -> NDArray[np.float64]:
+    """A target of numbers (or yes/no as 1 and 0), NaN where it is missing.
+
+    Raises:
+        DataError: the column holds something else.
+    """
+    (kind,) = kinds_of(raw, [column], required=True, dates=False, listed="`target`")
+    return read_features(raw, [Feature(column, kind)])[:, 0]
 
 
 def _of_two(raw: RawTable, column: Column, positive: str) -> NDArray[np.float64]:

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from parties.data_checks import find_columns
 from parties.data_read import Column, RawTable
-from parties.scenario_models import LogisticTask
+from parties.scenario_models import ModelTask
 from protocols.alignment import DIGEST_BITS
 
 
-def target_columns(raw: RawTable, task: LogisticTask) -> list[Column]:
+def target_columns(raw: RawTable, task: ModelTask) -> list[Column]:
     """The target's column. Where columns are split, none if it is not here: another owner has it.
 
     Raises:
@@ -25,7 +25,7 @@ def target_columns(raw: RawTable, task: LogisticTask) -> list[Column]:
     return find_columns(raw, [task.target], "the target")
 
 
-def task_here(raw: RawTable, task: LogisticTask) -> LogisticTask:
+def task_here(raw: RawTable, task: ModelTask) -> ModelTask:
     """The task without the categories that other owners have, where columns are split and none are listed."""
     if task.partition == "horizontal" or task.features is not None:
         return task

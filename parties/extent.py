@@ -44,7 +44,7 @@ def extent_from_here(scenario: Scenario, table: Table | None) -> Extent:
     if table is not None:
         rows[table.owner] = table.rows
     if not scenario.vertical:
-        listed = scenario.training.feature_names
+        listed = scenario.model_task.feature_names
         here = None if table is None else len(table.columns)
         return Extent(here if listed is None else len(listed), listed is not None, rows, split=False)
     if rows:  # all owners have the same
@@ -82,7 +82,7 @@ def training_shapes(scenario: Scenario) -> tuple[Mapping[str, tuple[int, int]], 
     shared: list[str] | None = None
     for owner in scenario.owners:
         spec = scenario.parties[owner]
-        if spec.rows is not None and (scenario.training.features is not None or spec.data is None):
+        if spec.rows is not None and (scenario.model_task.features is not None or spec.data is None):
             counts[owner] = spec.rows
             continue
         if spec.data is None:
@@ -93,8 +93,8 @@ def training_shapes(scenario: Scenario) -> tuple[Mapping[str, tuple[int, int]], 
         table = load_owner_table(scenario, owner)
         counts[owner] = table.rows
         shared = list(table.columns) if shared is None else [name for name in shared if name in table.columns]
-    if scenario.training.feature_names is not None:
-        shared = list(scenario.training.feature_names)
+    if scenario.model_task.feature_names is not None:
+        shared = list(scenario.model_task.feature_names)
     if shared is None:
         raise UsageError("the scenario does not say which columns the owners share", "list `features` in [task]")
     if not shared:

@@ -9,7 +9,7 @@ from typing import Final
 from protocols.classical_tests import Statistic
 
 NEEDS: Final = (
-    "p-values of t, and of chi-square with more than one degree of freedom, need scipy: "
+    "p-values and intervals of t and F, and of chi-square with more than one degree of freedom, need scipy: "
     'pip install "beaverlodge[statistics]"'
 )
 
@@ -39,6 +39,15 @@ def of_t(statistic: Statistic | None) -> float | None:
     from scipy.special import stdtr
 
     return 2.0 * float(stdtr(statistic.df, -abs(statistic.value)))
+
+
+def of_f(value: float | None, above: float, below: float) -> float | None:
+    """The chance of an F at least as large, with these degrees of freedom; None if it cannot be told here."""
+    if value is None or not can_tell():
+        return None
+    from scipy.special import fdtrc
+
+    return float(fdtrc(above, below, value))
 
 
 def t_quantile(df: float, share: float) -> float | None:

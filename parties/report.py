@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from mpc.errors import UsageError
 from parties.blocks import MISSING, Block, Grid, count_text, entries, fixed, is_number, significant, table
+from parties.linear_summary import is_linear, linear_blocks
 from parties.page import bar_chart, grid_table, paragraph, section, whole_page
 from parties.record import REPORT, RESULT
 from parties.statistics_summary import statistics_blocks
@@ -71,6 +72,8 @@ def report_html(record: Mapping[str, Any]) -> str:
         sections += [_sums(record)]
     elif table(record.get("statistics")):
         sections += [_blocks("What all owners' rows say", statistics_blocks(record))]
+    elif is_linear(record):
+        sections += [_blocks("The linear regression", linear_blocks(record)), _linear_note()]
     elif ok:
         sections += [_quality(record), _confusion(record), _inference(record), _weights(record), _data(record)]
     if table(record.get("parties")) and not table(record.get("sums")):
@@ -223,6 +226,16 @@ def _inference(record: Mapping[str, Any]) -> str:
             "maximum-likelihood fit of a model that was chosen before the data were seen.",
             "note",
         ),
+    )
+
+
+def _linear_note() -> str:
+    return paragraph(
+        "A coefficient is what one unit more of the feature adds to the target, all others being the same. t is the "
+        "coefficient divided by its standard error, p the two-sided chance of a t as far from 0 if the coefficient "
+        "were 0 and the residuals normal and of one variance. Features that go together share their effect, so a "
+        f"single coefficient is no evidence of a cause. {RESULT} holds every number in full precision.",
+        "note",
     )
 
 

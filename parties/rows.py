@@ -21,14 +21,14 @@ from protocols.training_settings import SAME_ROWS, OwnColumns, OwnRows, Training
 
 def row_counts(scenario: Scenario, rows: int) -> tuple[int, int]:
     """How many of an owner's rows are for training and how many are held out."""
-    held_out = test_count(rows, scenario.training.test_fraction)
+    held_out = test_count(rows, scenario.model_task.test_fraction)
     return rows - held_out, held_out
 
 
 def own_rows(table: Table, scenario: Scenario, features: tuple[str, ...]) -> OwnRows:
     """An owner's rows, split by the scenario's public seed, with the features that all owners share."""
     chosen = table if table.columns == features else table.select(features)
-    train, test = split(scenario.seed, table.owner, table.rows, scenario.training.test_fraction)
+    train, test = split(scenario.seed, table.owner, table.rows, scenario.model_task.test_fraction)
     missing = np.array(chosen.missing, dtype=np.uint64)
     return OwnRows(
         features, chosen.values[train], chosen.target[train], chosen.values[test], chosen.target[test], missing
@@ -42,7 +42,7 @@ def own_columns(table: Table, scenario: Scenario, split_columns: SplitColumns, k
         split_columns: who has which columns, and who the target.
         key: of this session, known to the owners alone.
     """
-    train, test = split(scenario.seed, SAME_ROWS, table.rows, scenario.training.test_fraction)
+    train, test = split(scenario.seed, SAME_ROWS, table.rows, scenario.model_task.test_fraction)
     labels = (table.target[train], table.target[test]) if table.has_target else (table.target, table.target)
     ids = digest_bits(key, table.ids)
     names = dict(split_columns.columns)

@@ -30,7 +30,9 @@ from parties.scenario_errors import (
 from parties.scenario_models import (
     AnyTask,
     Head,
+    LinearTask,
     LogisticTask,
+    ModelTask,
     NetworkSpec,
     PartySpec,
     RosterSpec,
@@ -45,7 +47,9 @@ from parties.scenario_tasks import KINDS, read_task, settled_task
 from parties.scenario_unbuilt import unbuilt_role
 
 __all__ = [
+    "LinearTask",
     "LogisticTask",
+    "ModelTask",
     "NetworkSpec",
     "PartySpec",
     "RosterSpec",
@@ -166,15 +170,29 @@ class Scenario(BaseModel):
         return self.task
 
     @property
+    def linear(self) -> LinearTask:
+        """The task of a scenario that fits a linear regression."""
+        if not isinstance(self.task, LinearTask):
+            raise InternalError(f'kind = "{self.task.kind}" is taken for a line', "please report this as a bug")
+        return self.task
+
+    @property
+    def model_task(self) -> ModelTask:
+        """The task of a scenario that fits a model, of whichever kind, to a target."""
+        if not isinstance(self.task, ModelTask):
+            raise InternalError(f'kind = "{self.task.kind}" is taken for a model', "please report this as a bug")
+        return self.task
+
+    @property
     def statistics(self) -> StatisticsTask:
         """The task of a scenario that describes data."""
         if not isinstance(self.task, StatisticsTask):
             raise InternalError(f'kind = "{self.task.kind}" is taken for statistics', "please report this as a bug")
         return self.task
 
-    def task_of(self, owner: str) -> LogisticTask:
-        """The training as it concerns one owner's table: where columns are split, with that owner's `features`."""
-        return task_of(self.training, self.parties[owner])
+    def task_of(self, owner: str) -> ModelTask:
+        """The model as it concerns one owner's table: where columns are split, with that owner's `features`."""
+        return task_of(self.model_task, self.parties[owner])
 
     @property
     def stated_keys(self) -> dict[str, str | None]:

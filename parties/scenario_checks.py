@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from parties.scenario_errors import Problem, nearest, quoted, shown
-from parties.scenario_models import LogisticTask, PartySpec
+from parties.scenario_models import LogisticTask, ModelTask, PartySpec
 from parties.scenario_terms import SIGN, columns_of, parts_of
 
 _TEXT_SETTINGS = ("encoding", "decimal", "thousands")
@@ -21,7 +21,7 @@ def check_roles(parties: Mapping[str, PartySpec], problems: list[Problem]) -> No
         count = "one owner" if owners else "no owner"
         problems.append(Problem(f"there is {count}", 'at least two parties need role = "owner"'))
     if not helpers:
-        problems.append(Problem("there is no helper", 'logistic_regression needs one party with role = "helper"'))
+        problems.append(Problem("there is no helper", 'one party needs role = "helper"'))
     elif len(helpers) > 1:
         problems.append(Problem(f"there is more than one helper: {quoted(helpers)}", "keep one of them"))
 
@@ -53,7 +53,7 @@ def check_text_settings(parties: Mapping[str, PartySpec], problems: list[Problem
             problems.append(Problem(message, hint))
 
 
-def check_columns(task: LogisticTask, problems: list[Problem]) -> None:
+def check_columns(task: ModelTask, problems: list[Problem]) -> None:
     """Target, id and features are different columns."""
     terms = task.features or ()
     features = columns_of(terms)
@@ -79,6 +79,16 @@ def check_columns(task: LogisticTask, problems: list[Problem]) -> None:
 
 def settled_reveal(task: LogisticTask, parties: Mapping[str, PartySpec], problems: list[Problem]) -> LogisticTask:
     """The task with `reveal` and `reveal_to` in one order, whatever the file's, so that digests are equal."""
+    owners = check_reveal(task, task.reveal, parties, problems)
+    asked = {*task.reveal, "model"}  # coefficients with their errors are a model, too
+    what = tuple(item for item in ("model", "metrics", "missing", "inference") if item in asked)
+    return task.model_copy(update={"reveal": what, "reveal_to": owners})
+
+
+def check_reveal(
+    task: ModelTask, reveal: Sequence[str], parties: Mapping[str, PartySpec], problems: list[Problem]
+) -> tuple[str, ...]:
+    """That all owners get what is revealed, and that all of it can be; returns the owners."""
     owners = tuple(name for name, party in parties.items() if party.role == "owner")
     named = task.reveal_to if task.reveal_to is not None else owners
     for name in dict.fromkeys(named):
@@ -96,15 +106,13 @@ def settled_reveal(task: LogisticTask, parties: Mapping[str, PartySpec], problem
                 "name every owner, or remove reveal_to",
             )
         )
-    for key, names in (("reveal", task.reveal), ("reveal_to", named)):
+    for key, names in (("reveal", reveal), ("reveal_to", named)):
         if _repeated(names):
             problems.append(Problem(f"[task] {key} lists {quoted(_repeated(names))} more than once"))
-    if "missing" in task.reveal and task.missing == "refuse":
+    if "missing" in reveal and task.missing == "refuse":
         hint = 'set missing = "drop" or missing = "mean", or take "missing" out of reveal'
         problems.append(Problem('[task] reveal lists "missing", but with missing = "refuse" there is none', hint))
-    asked = {*task.reveal, "model"}  # coefficients with their errors are a model, too
-    what = tuple(item for item in ("model", "metrics", "missing", "inference") if item in asked)
-    return task.model_copy(update={"reveal": what, "reveal_to": owners})
+    return owners
 
 
 def _repeated(names: Iterable[str]) -> list[str]:

@@ -107,15 +107,11 @@ class PartySpec(Table):
     public_key: Text | None = Field(default=None, description="the text that `mpc keygen` prints")
 
 
-class LogisticTask(Table):
-    """Train one logistic regression on the rows of all owners."""
+class ModelTask(Table):
+    """A model of a target by features: what such kinds of task have in common."""
 
-    kind: Literal["logistic_regression"] = Field(description='"logistic_regression"')
     partition: Literal["horizontal", "vertical"] = Field(default="horizontal", description='"horizontal" or "vertical"')
-    target: Text = Field(description="the name of the 0/1 column to predict")
-    positive: Annotated[Text, BeforeValidator(_as_text)] | None = Field(
-        default=None, description='the target\'s value that counts as 1, such as "malignant"'
-    )
+    target: Text = Field(description="the name of the column to predict")
     features: Annotated[Names, Field(min_length=1)] | None = Field(
         default=None, description="a list of one or more column names"
     )
@@ -125,9 +121,27 @@ class LogisticTask(Table):
     )
     dates: Literal["refuse", "days"] = Field(default="refuse", description='"refuse" or "days"')
     missing: Literal["refuse", "drop", "mean"] = Field(default="refuse", description='"refuse", "drop" or "mean"')
+    test_fraction: float = Field(default=0.2, ge=0.0, le=0.9, description="a number from 0 to 0.9")
+    reveal_to: Annotated[Names, Field(min_length=1)] | None = Field(default=None, description="a list of owners' names")
+
+    @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """The features by name, each category as the indicators that it becomes, products too; None if not listed."""
+        if self.features is None:
+            return None
+        return tuple(name for term in self.features for name in names_of(term, self.categories))
+
+
+class LogisticTask(ModelTask):
+    """Train one logistic regression on the rows of all owners."""
+
+    kind: Literal["logistic_regression"] = Field(description='"logistic_regression"')
+    target: Text = Field(description="the name of the 0/1 column to predict")
+    positive: Annotated[Text, BeforeValidator(_as_text)] | None = Field(
+        default=None, description='the target\'s value that counts as 1, such as "malignant"'
+    )
     compare_ranges: bool = Field(default=False, description="true or false")
     standardise: bool | Literal["private"] = Field(default=True, description='true, false or "private"')
-    test_fraction: float = Field(default=0.2, ge=0.0, le=0.9, description="a number from 0 to 0.9")
     solver: Literal["sgd", "nesterov", "newton", "auto"] = Field(
         default="sgd", description='"sgd", "nesterov", "newton" or "auto"'
     )
@@ -151,14 +165,18 @@ class LogisticTask(Table):
     reveal: Annotated[tuple[Literal["model", "metrics", "missing", "inference"], ...], Field(strict=False)] = Field(
         default=("model", "metrics"), description='a list of "model", "metrics", "missing" and "inference"'
     )
-    reveal_to: Annotated[Names, Field(min_length=1)] | None = Field(default=None, description="a list of owners' names")
 
-    @property
-    def feature_names(self) -> tuple[str, ...] | None:
-        """The features by name, each category as the indicators that it becomes, products too; None if not listed."""
-        if self.features is None:
-            return None
-        return tuple(name for term in self.features for name in names_of(term, self.categories))
+
+class LinearTask(ModelTask):
+    """Fit one linear regression, with its standard errors, to the rows of all owners."""
+
+    kind: Literal["linear_regression"] = Field(description='"linear_regression"')
+    target: Text = Field(description="the name of the column of numbers to predict")
+    test_fraction: float = Field(default=0.0, ge=0.0, le=0.9, description="a number from 0 to 0.9")
+    inference: Literal["shared", "open-gram"] = Field(default="shared", description='"shared" or "open-gram"')
+    reveal: Annotated[tuple[Literal["inference", "metrics", "missing"], ...], Field(strict=False)] = Field(
+        default=("inference",), description='a list of "inference", "metrics" and "missing"'
+    )
 
 
 class GridSpec(Table):
@@ -247,7 +265,7 @@ class StatisticsTask(Table):
         return tuple(dict.fromkeys(column for column in named if column is not None))
 
 
-AnyTask = Annotated[LogisticTask | StatisticsTask, Field(discriminator="kind")]
+AnyTask = Annotated[LogisticTask | LinearTask | StatisticsTask, Field(discriminator="kind")]
 """The [task] of any kind for owners and a helper."""
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from typing import TypeVar
 
 from parties.scenario_errors import Problem, quoted
-from parties.scenario_models import LogisticTask, PartySpec
+from parties.scenario_models import LogisticTask, ModelTask, PartySpec
 from parties.scenario_terms import SIGN, columns_of, parts_of
+
+Task = TypeVar("Task", bound=ModelTask)
 
 _VERTICAL = '[task] partition = "vertical"'
 
 
-def task_of(task: LogisticTask, spec: PartySpec) -> LogisticTask:
+def task_of(task: Task, spec: PartySpec) -> Task:
     """The task as it concerns one owner's table: where columns are split, its own features and their categories."""
     if task.partition == "horizontal":
         return task
@@ -25,6 +28,22 @@ def task_of(task: LogisticTask, spec: PartySpec) -> LogisticTask:
 def check_partition(task: LogisticTask, parties: Mapping[str, PartySpec], problems: list[Problem]) -> None:
     """Settings that go with one way of splitting the data only."""
     owners = {name: party for name, party in parties.items() if party.role == "owner"}
+    check_split(task, owners, problems)
+    if task.partition == "horizontal":
+        return
+    if task.standardise == "private":
+        hint = "set standardise = true: each owner its own columns, and nothing is told of them"
+        problems.append(Problem('[task] standardise = "private" is for owners with the same columns', hint))
+    if task.compare_ranges:
+        hint = "remove it"
+        problems.append(Problem("[task] compare_ranges is for owners with the same columns", hint))
+    if "missing" in task.reveal:
+        message = f'[task] reveal = ["missing"] is not available with {_VERTICAL[7:]}'
+        problems.append(Problem(message, 'use reveal = ["model"] or ["model", "metrics"]'))
+
+
+def check_split(task: ModelTask, owners: Mapping[str, PartySpec], problems: list[Problem]) -> None:
+    """Whose columns are listed where; and ids, and missing values, where columns are split."""
     if task.partition == "horizontal":
         listed = [name for name, party in owners.items() if party.features is not None]
         if listed:
@@ -39,19 +58,10 @@ def check_partition(task: LogisticTask, parties: Mapping[str, PartySpec], proble
     if task.missing == "drop":
         hint = 'take those patients out everywhere before the run, or set missing = "mean"'
         problems.append(Problem(f'[task] missing = "drop" cannot go with {_VERTICAL[7:]}: rows would not match', hint))
-    if task.standardise == "private":
-        hint = "set standardise = true: each owner its own columns, and nothing is told of them"
-        problems.append(Problem('[task] standardise = "private" is for owners with the same columns', hint))
-    if task.compare_ranges:
-        hint = "remove it"
-        problems.append(Problem("[task] compare_ranges is for owners with the same columns", hint))
-    if "missing" in task.reveal:
-        message = f'[task] reveal = ["missing"] is not available with {_VERTICAL[7:]}'
-        problems.append(Problem(message, 'use reveal = ["model"] or ["model", "metrics"]'))
     _check_owners(task, owners, problems)
 
 
-def _check_owners(task: LogisticTask, owners: Mapping[str, PartySpec], problems: list[Problem]) -> None:
+def _check_owners(task: ModelTask, owners: Mapping[str, PartySpec], problems: list[Problem]) -> None:
     for name, party in owners.items():
         listed = columns_of(party.features or ())
         for what, column in (("target", task.target), ("id", task.id)):

@@ -10,7 +10,8 @@ from parties.scenario_categories import read_categories
 from parties.scenario_checks import check_columns, settled_reveal
 from parties.scenario_errors import Problem, nearest, read_table, shown
 from parties.scenario_inference import check_no_inference, settled_inference
-from parties.scenario_models import AnyTask, LogisticTask, PartySpec, StatisticsTask
+from parties.scenario_linear import prepared_linear, settled_linear
+from parties.scenario_models import AnyTask, LinearTask, LogisticTask, PartySpec, StatisticsTask
 from parties.scenario_partition import check_partition
 from parties.scenario_solver import settled_solver
 from parties.scenario_statistics import prepared_statistics, settled_statistics
@@ -31,7 +32,7 @@ class TaskKind:
             equal; may add problems. The parties are None if they are not valid.
     """
 
-    model: type[LogisticTask] | type[StatisticsTask]
+    model: type[LogisticTask] | type[LinearTask] | type[StatisticsTask]
     prepared: Callable[[dict[str, Any], Problems], dict[str, Any]]
     settled: Callable[[Any, Parties | None, Problems], AnyTask]
 
@@ -86,6 +87,7 @@ def _settled_training(task: LogisticTask, parties: Parties | None, problems: Pro
 _USUAL: Final = "logistic_regression"
 KINDS: Final[Mapping[str, TaskKind]] = {
     "logistic_regression": TaskKind(LogisticTask, _prepared_training, _settled_training),
+    "linear_regression": TaskKind(LinearTask, prepared_linear, settled_linear),
     "statistics": TaskKind(StatisticsTask, prepared_statistics, settled_statistics),
 }
 """The kinds of tasks for owners and a helper; kind = "secure_sum" has a scenario of its own (sum_scenario.py)."""

@@ -29,6 +29,7 @@ from parties.blocks import (
     size_text,
     table,
 )
+from parties.linear_summary import is_linear, linear_blocks
 from parties.plan_solver import solver_text
 from parties.record import REPORT, RESULT
 from parties.statistics_summary import statistics_blocks
@@ -65,6 +66,8 @@ def summary_blocks(record: Mapping[str, Any], out: Path) -> list[Block]:
         blocks += sum_blocks(record)
     elif table(record.get("statistics")):
         blocks += statistics_blocks(record)
+    elif is_linear(record):
+        blocks += linear_blocks(record)
     elif record.get("status") == "ok":
         if table(record.get("training")):
             blocks.append(Line(solver_text(table(record["training"]))))
@@ -240,8 +243,8 @@ def traffic_grid(record: Mapping[str, Any]) -> Grid:
 
 
 def seconds_grid(record: Mapping[str, Any]) -> Grid:
-    """Each party's seconds; a helper has no training of its own, and statistics have none at all."""
-    trained = not table(record.get("statistics"))
+    """Each party's seconds; a helper has no training of its own, and statistics and linear fits have none at all."""
+    trained = not table(record.get("statistics")) and not is_linear(record)
     keys = tuple(key for key in ("connect", "setup", "online", "training", "total") if trained or key != "training")
     rows = tuple(
         (

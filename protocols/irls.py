@@ -151,7 +151,7 @@ async def fit(p: Party, design: Design, y: Share, how: Newton) -> Fitted:
     """
     p.stage("Gram matrix")
     gram_inverse, left = await inverse(p, await gram(p, design, how), GRAM_DOUBLINGS)
-    await _check_gram(p, left)
+    await check_inverted(p, left)
     w = p.public(p.constant(0, (how.columns,), WEIGHT_SCALE, MATRIX_RING))
     p.stage("training", 0, how.steps)
     step = await _first_step(p, design, y, gram_inverse, how)
@@ -236,8 +236,8 @@ async def _move(p: Party, inverse: Share, gradient: Share, how: Newton) -> Share
     return (await matmul(p, inverse, scaled.reshape(-1, 1), label="step")).reshape(how.columns)
 
 
-async def _check_gram(p: Party, left: Share) -> None:
-    """Stop if the series left too much of 1 - G P. 11 rounds; reveals one bit."""
+async def check_inverted(p: Party, left: Share) -> None:
+    """Stop if the series left too much [left] (d, d) of 1 - G P: columns are collinear. 11 rounds; reveals one bit."""
     d = left.shape[0]
     limit = np.full(d * d, round(_INVERTED * 2**MATRIX_SCALE), dtype=object)
     bits = await _beyond(p, left.reshape(d * d), limit)

@@ -81,9 +81,7 @@ async def private_scales(p: Party, x: Array, rows: tuple[int, ...], features: tu
     s, q = (Share(words, scale, UNITS_RING) for words, scale in _own_sums(p, x))
     squared = await multiply(p, s, s, label="squared sums")
     v = q * Public(p.compute(np.full, columns, total, object, shape=columns), 0, UNITS_RING) - squared
-    # V below mean^2 N^2 / 2^80, that is V 2^80 - S^2 at most 0: constant up to rounding.
-    spread = v.shifted(_FLOOR) - squared
-    exponents = await _exponents(p, v, spread, total, features)
+    exponents = await spread_exponents(p, v, squared, total, features)
     scale = p.compute(lambda: np.ldexp(1.0, exponents + 1), shape=columns)
     ratio = p.compute(lambda: _ratios(exponents, total), shape=columns)
     scaled = s * Public(ratio, _RATIO_BITS, UNITS_RING)
@@ -114,10 +112,7 @@ def _own_sums(p: Party, x: Array) -> list[tuple[Array, int]]:
 
 def _exact_sums(x: Array) -> tuple[Array, Array]:
     """n m and c + n m^2 of rows x (n, d), with m and c as float64 has them: integers at _SUM_SCALE and twice that."""
-    rows, columns = x.shape
-    mean = x.mean(axis=0) if rows else np.zeros(columns)
-    # The mean of equal numbers may be rounded: then it would look as if they were spread.
-    mean = np.where(np.ptp(x, axis=0) == 0, x[0], mean) if rows else mean
+    rows, mean = len(x), own_means(x)
     centred = ((x - mean) ** 2).sum(axis=0)
     m = [round(Fraction(float(one)) * 2**_SUM_SCALE) for one in mean]
     c = [round(Fraction(float(one)) * 4**_SUM_SCALE) for one in centred]
@@ -126,9 +121,20 @@ def _exact_sums(x: Array) -> tuple[Array, Array]:
     return s, q
 
 
-async def _exponents(p: Party, v: Share, spread: Share, rows: int, features: tuple[str, ...]) -> Array:
-    """e of each feature, int64 (d,), from V = N^2 variance in two rounds of comparisons."""
+def own_means(x: Array) -> Array:
+    """The means (d,) of an owner's rows x (n, d): of equal numbers exactly these, else they would look spread."""
+    rows, columns = x.shape
+    return np.where(np.ptp(x, axis=0) == 0, x[0], x.mean(axis=0)) if rows else np.zeros(columns)
+
+
+async def spread_exponents(p: Party, v: Share, squared: Share, rows: int, features: tuple[str, ...]) -> Array:
+    """e of each feature, int64 (d,), from V = N^2 variance and S^2, both (d,), in two batches of comparisons.
+
+    22 rounds; reveals what `private_scales` does.
+    """
     d = len(features)
+    # V below mean^2 N^2 / 2^80, that is V 2^80 - S^2 at most 0: constant up to rounding.
+    spread = v.shifted(_FLOOR) - squared
     coarse = np.full((_RADIX, d), 0, dtype=object)
     coarse[:] = [[_threshold(SMALLEST_EXPONENT + _RADIX * j, rows)] for j in range(_RADIX)]
     floor = np.full((1, d), 1, dtype=object)
@@ -167,16 +173,20 @@ def _ratios(exponents: Array, rows: int) -> Array:
 
 
 def _check_spread(bits: Array, features: tuple[str, ...]) -> bool:
-    constant = [name for name, rounding in zip(features, bits[_RADIX], strict=True) if rounding]
+    check_varies([name for name, rounding in zip(features, bits[_RADIX], strict=True) if rounding])
+    narrow = [name for name, less in zip(features, bits[0], strict=True) if less]
+    if narrow:
+        raise DataError(f"column {', '.join(narrow)} has values too close to each other", "give it in smaller units")
+    return True
+
+
+def check_varies(constant: list[str]) -> None:
+    """Raise DataError if columns are constant."""
     if constant:
         raise DataError(
             f"column {', '.join(constant)} has the same value in all training rows of all owners",
             "leave it out of `features`: a constant column tells the model nothing",
         )
-    narrow = [name for name, less in zip(features, bits[0], strict=True) if less]
-    if narrow:
-        raise DataError(f"column {', '.join(narrow)} has values too close to each other", "give it in smaller units")
-    return True
 
 
 def check_reach(x: Array, scale: Array, names: tuple[str, ...], owner: str, total: int) -> bool:

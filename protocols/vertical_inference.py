@@ -5,8 +5,7 @@ columns' own units. With f_j = 1 / deviation_j and t = (-mean_j / deviation_j, 1
 
     variance_j = V_jj f_j^2          of the intercept: t' V t
 
-for the covariance V of the standardised weights. V gets uniform noise below its last place first, as the weights do
-(own_units.py): so the digits of a product tell neither of its factors.
+for the covariance V of the standardised weights.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from protocols.held import hold
 from protocols.inference_job import rounded_rows
 from protocols.inference_table import inference
 from protocols.irls import ROW_SCALE, Design, Fitted, Newton, fit, newton_for, pairs
-from protocols.own_units import FACTOR_SCALE, UNITS_RING, in_own_units
+from protocols.own_units import in_own_units, variances_in_own_units
 from protocols.shared_scores import evaluate_shared
 from protocols.standardise import Moments
 from protocols.training_settings import OwnColumns, Trained, TrainingSettings
@@ -40,12 +39,9 @@ from protocols.vertical_job import (
     own_numbers,
     own_scaling,
 )
-from protocols.wide import lowered, noisy_lift, wide_truncate
+from protocols.wide import lowered, wide_truncate
 
 COVARIANCE_SCALE = 48  # over Z_2^64: irls.LARGEST_VARIANCE fits
-VARIANCE_SCALE = 128
-INTERCEPT_SCALE = 80
-_HALF_WAY = 144  # of V t
 
 
 async def vertical_inference_job(p: Party, own: OwnColumns | None, settings: TrainingSettings) -> Trained | None:
@@ -141,45 +137,19 @@ def _own_squares(p: Party, mine: Array, own: OwnColumns, how: Newton) -> Array:
 
 async def _reveal(p: Party, fitted: Fitted, scaling: Moments, own: OwnColumns, features: int) -> tuple[Public, Array]:
     """The model, and the variances of its coefficients, float64 (d + 1,), in own units, intercepts last. 7 rounds."""
-    d = features + 1
     factors = own_numbers(p, p.compute(lambda: 1 / scaling.deviation, shape=scaling.deviation.shape), own)
     squared = own_numbers(p, p.compute(lambda: 1 / scaling.deviation**2, shape=scaling.deviation.shape), own)
     shifts = own_numbers(p, p.compute(lambda: scaling.mean / scaling.deviation, shape=scaling.mean.shape), own)
     covariance = await wide_truncate(p, fitted.covariance, fitted.covariance.scale - COVARIANCE_SCALE)
-    j, k = pairs(d)
-    entries = lowered(covariance.reshape(d * d))[j * d + k]
-    w, v = await together(
+    w, (low, intercept) = await together(
         in_own_units(p, Share(Z64.reduce(fitted.w.value), fitted.w.scale), factors, shifts),
-        noisy_lift(p, entries, UNITS_RING),
+        variances_in_own_units(p, lowered(covariance), squared, shifts),
     )
-    one = p.public(p.constant(1 << FACTOR_SCALE, (1,), FACTOR_SCALE, UNITS_RING))
-    minus = Share(UNITS_RING.sub(UNITS_RING.zeros((features,)), shifts.value), FACTOR_SCALE, UNITS_RING)
-    t = Share(np.concatenate((minus.value, one.value)), FACTOR_SCALE, UNITS_RING)
-    whole, place = v[_places(d)].reshape(d, d), _places(d).reshape(d, d).diagonal()[:-1]
-    own_variances, vt = await together(
-        multiply(p, v[place.copy()], squared, label="own units"),
-        multiply(p, whole, t.reshape(1, d), label="own units"),
-    )
-    turned = vt.sum(axis=1)
-    low, half = await together(
-        wide_truncate(p, own_variances, own_variances.scale - VARIANCE_SCALE),
-        wide_truncate(p, turned, turned.scale - _HALF_WAY),
-    )
-    quadratic = (await multiply(p, half, t, label="own units")).sum()
-    intercept = await wide_truncate(p, quadratic, quadratic.scale - INTERCEPT_SCALE)
     why = "the agreed result: the weights and the intercept, in the columns' own units; means and deviations stay"
     errors = "the agreed result: the variance of each coefficient, in own units"
     model, variances = await together(
         p.reveal(w, what="model", why=f"{why} with their owner", label="model"),
         p.reveal(low, intercept, what="standard errors", why=errors, label="variances"),
     )
-    opened = p.compute(lambda: np.concatenate([part.real() for part in variances]), shape=(d,))
+    opened = p.compute(lambda: np.concatenate([part.real() for part in variances]), shape=(features + 1,))
     return model[0], opened
-
-
-def _places(d: int) -> Array:
-    """Where entry (j, k) of a symmetric matrix stands among those of `pairs` (d d,)."""
-    place = np.zeros((d, d), dtype=np.int64)
-    j, k = pairs(d)
-    place[j, k] = place[k, j] = np.arange(len(j))
-    return place.reshape(-1)

@@ -1,0 +1,166 @@
+"""`kind = "linear_regression"`: what the code around a run needs to know of a linear regression."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from mpc.errors import DataError, UsageError
+from mpc.handshake import Agreement
+from mpc.plan import Plan, ProgramFactory, make_plan
+from parties.blocks import count_text, plural
+from parties.data import Table, load_owner_table
+from parties.extent import extent_from_here, training_shapes
+from parties.job import Job, PlanTold, Rows
+from parties.linear_result import fit_facts, inference_rows
+from parties.linear_summary import EXACT_TEXT
+from parties.rows import own_rows, row_counts
+from parties.scenario import Scenario
+from protocols.linear_job import linear_job
+from protocols.linear_settings import LinearFit, LinearSettings
+from protocols.linear_table import is_exact
+from protocols.statistics_job import MOST_ROWS
+
+SCALES: Final = ("scales", "standardisation")
+SUMS: Final = ("open-gram",)
+"""What a policy calls the powers of two behind the shared fit, as of `standardise = "private"`, and the open sums."""
+
+
+def linear_settings(scenario: Scenario, rows: Rows, columns: int) -> LinearSettings:
+    """The public settings of a run.
+
+    Raises:
+        UsageError: there are so many rows that their sums do not fit.
+        DataError: there are too few rows for so many features.
+    """
+    task = scenario.linear
+    counts = [rows[owner] for owner in scenario.owners]
+    total = sum(train for train, _ in counts)
+    if total > MOST_ROWS:
+        raise UsageError(f"{count_text(total)} rows: sums over more than 2^30 do not fit", "leave owners out")
+    if total < columns + 2:
+        raise DataError(
+            f"{plural(total, 'row')} of all owners for {plural(columns, 'feature')}: errors are judged by what the fit "
+            f"leaves, which takes at least {columns + 2} rows",
+            "name fewer `features`, or add rows",
+        )
+    return LinearSettings(
+        owners=scenario.owners,
+        helper=scenario.helper,
+        train_rows=tuple(train for train, _ in counts),
+        test_rows=tuple(test for _, test in counts),
+        features=columns,
+        target=task.target,
+        partition=task.partition,
+        inference=task.inference,
+        metrics="metrics" in task.reveal,
+        missing="missing" in task.reveal,
+    )
+
+
+def _has_target(scenario: Scenario, table: Table) -> bool | None:
+    return table.has_target if scenario.vertical else None
+
+
+def _plan(settings: LinearSettings) -> Plan:
+    return make_plan(lambda p: linear_job(p, None, settings), settings.owners, settings.helper)
+
+
+def _program(scenario: Scenario, agreement: Agreement, table: Table) -> ProgramFactory:
+    """What an owner runs, once."""
+    settings: LinearSettings = agreement.settings
+    own = [own_rows(table, scenario, agreement.columns)]
+    return lambda p: linear_job(p, own.pop(), settings)
+
+
+def _before(scenario: Scenario, agreement: Agreement) -> list[str]:
+    return []
+
+
+def _after(fit: LinearFit) -> list[str]:
+    return [EXACT_TEXT] if is_exact(fit) else []
+
+
+def _record(scenario: Scenario, agreement: Agreement, fit: LinearFit | None) -> dict[str, Any]:
+    if fit is None:
+        return {"model": None, "metrics": None, "inference": None, "fit": None, "data": None}
+    columns = (*fit.features, scenario.linear.target)
+    return {
+        "model": {
+            "features": list(fit.features),
+            "weights": list(fit.coefficients[:-1]),
+            "intercept": fit.coefficients[-1],
+            "standardised_weights": None,
+            "standardised_intercept": None,
+        },
+        "metrics": fit.metrics,
+        "inference": inference_rows(fit),
+        "fit": fit_facts(fit),
+        "data": None
+        if fit.missing is None
+        else {"missing": dict(zip(columns, fit.missing, strict=True)), "unlike_ranges": None},
+    }
+
+
+def _compare(scenario: Scenario, record: Mapping[str, Any]) -> dict[str, Any]:
+    from parties.linear_comparison import compare
+
+    return compare(scenario, record)
+
+
+def _told(settings: LinearSettings, scenario: Scenario) -> PlanTold:
+    from parties.linear_plan import linear_told
+
+    return linear_told(settings)
+
+
+def _asked(scenario: Scenario, me: str, table: Table | None) -> list[tuple[str, str]]:
+    task = scenario.linear
+    there = table is None or table.has_target
+    rows = [("target, a number", task.target if there else f"{task.target}, which another owner has")]
+    if task.id is not None:
+        use = "to bring the rows into one order" if scenario.vertical else "to find rows that repeat"
+        rows.append((f"id, {use}", task.id))
+    if table is None:
+        return [*rows, ("columns and rows", "the data cannot be read")]
+    train, test = row_counts(scenario, table.rows)
+    sure = scenario.vertical or task.features is not None
+    rows.append(("columns" if sure else "columns, as far as all owners have them", ", ".join(table.columns)))
+    rows.append(("rows", f"{count_text(table.rows)}: {count_text(train)} in the fit, {count_text(test)} held out"))
+    return rows
+
+
+def _found(scenario: Scenario, table: Table) -> str:
+    text = f"data: {table.source}: {plural(table.rows, 'row')}, {plural(len(table.columns), 'feature')}"
+    return f"{text}, target '{scenario.linear.target}'"
+
+
+def _revealed(scenario: Scenario) -> list[tuple[str, ...]]:
+    task = scenario.linear
+    behind = SUMS if task.inference == "open-gram" else SCALES
+    return [*((what,) for what in task.reveal), *([] if scenario.vertical else [behind])]
+
+
+def _wanted(scenario: Scenario) -> str:
+    return ", ".join(scenario.linear.reveal)
+
+
+LINEAR: Job[Table, LinearSettings, LinearFit] = Job(
+    load=load_owner_table,
+    counts=row_counts,
+    has_target=_has_target,
+    shapes=training_shapes,
+    extent=extent_from_here,
+    settings=linear_settings,
+    plan=_plan,
+    program=_program,
+    before=_before,
+    after=_after,
+    record=_record,
+    compare=_compare,
+    told=_told,
+    asked=_asked,
+    found=_found,
+    revealed=_revealed,
+    wanted=_wanted,
+)

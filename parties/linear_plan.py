@@ -1,0 +1,65 @@
+"""What the plan of a linear regression says beside what every plan says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from parties.blocks import Block, Line, count_text, plural
+from parties.job import PlanTold
+from protocols.linear_settings import LinearSettings
+
+USES: Final[Mapping[str, str]] = {
+    "MultiplyTriple": "products of sums, and of bits in comparisons; coefficients in their columns' own units",
+    "BitsOfWideMask": "comparing columns' spreads with powers of two; whether the inverse is one",
+    "WideTruncation": "cutting products to fewer bits",
+    "MatmulTriple": "inverting X'X, and multiplying by it",
+    "AnyBit": "one answer for many bits, for the same",
+    "NoisyLift": "the coefficients and their errors in their columns' own units",
+    "Lift": "sums over the rows, into numbers of 256 bits (split columns)",
+}
+"""What a linear regression needs each kind of correlated randomness for."""
+
+
+def linear_told(settings: LinearSettings) -> PlanTold:
+    """What the plan of a linear regression says."""
+    rows = {owner: {"train": train, "test": test} for owner, (train, test) in settings.rows_by_owner.items()}
+    train, test = sum(settings.train_rows), sum(settings.test_rows)
+    work = (
+        f"{plural(len(settings.owners), 'owner')} and a helper; {count_text(train)} rows in the fit and "
+        f"{count_text(test)} held out, {plural(settings.features, 'feature')}."
+    )
+    return PlanTold(
+        scenario={"rows": rows, "features": settings.features},
+        facts={"inference": settings.inference},
+        work=work,
+        how=_how(settings),
+        helper_learns=(
+            "how many rows each owner has",
+            f"how many features there are ({settings.features}), but none of their values",
+            "the scenario's settings, and when the owners ask for more",
+        ),
+        uses=USES,
+        details=_details(settings),
+    )
+
+
+def _how(settings: LinearSettings) -> tuple[Line, ...]:
+    if settings.inference == "shared":
+        text = "Ordinary least squares: X'X and X'y are added and inverted under sharing; only the result is opened."
+        return (Line(text),)
+    told = "Ordinary least squares, by every owner for itself: the pooled X'X and X'y are opened"
+    if len(settings.owners) == 2:
+        told += ", and so each owner learns the other's, by taking off its own"
+    few = 'With few rows they tell much of the rows; inference = "shared" opens neither.'
+    return (Line(f'inference = "open-gram": {told}. {few}', "bold"),)
+
+
+def _details(settings: LinearSettings) -> tuple[Block, ...]:
+    if settings.inference == "open-gram":
+        return ()
+    text = (
+        "Features that are sums of multiples of each other have no such fit: then one bit says so, and nothing of the "
+        "model is opened."
+    )
+    return (Line(text),)

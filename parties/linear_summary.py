@@ -1,0 +1,97 @@
+"""What the summary and the report say of a linear regression."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from parties.blocks import MISSING, Block, Grid, Line, count_text, entries, fixed, is_number, significant, table
+from parties.summary_data import data_blocks
+from parties.summary_inference import p_text
+
+EXACT_TEXT = (
+    "The features determine the target, to ten digits of its spread: standard errors are of rounding, and tests and "
+    "intervals are left out. Look whether the target is worked out from the features."
+)
+
+
+def is_linear(record: Mapping[str, Any]) -> bool:
+    """Whether a record is of a linear regression."""
+    return "residual_se" in table(record.get("fit"))
+
+
+def linear_blocks(record: Mapping[str, Any]) -> list[Block]:
+    """The coefficients, how well they fit, and how it compares, as lines and tables."""
+    fit = table(record.get("fit"))
+    blocks: list[Block] = [coefficients_grid("Coefficients per unit of the feature", entries(record.get("inference")))]
+    blocks += [Line(text) for text in _fit_texts(fit)]
+    held_out = table(table(record.get("metrics")).get("test"))
+    if held_out:
+        root, absolute = significant(held_out.get("rmse")), significant(held_out.get("mae"))
+        text = f"On {count_text(held_out.get('rows'))} held-out rows: R2 {fixed(held_out.get('r2'))}, "
+        blocks.append(Line(f"{text}root mean square error {root}, mean absolute error {absolute}."))
+    return [*blocks, *_comparison_blocks(record), *data_blocks(record)]
+
+
+def coefficients_grid(title: str, rows: Any) -> Grid:
+    """Each coefficient with its standard error, test and interval."""
+    columns = ("feature", "coefficient", "s.e.", "t", "p", "95 % from", "to")
+    told = tuple(
+        (
+            str(row.get("feature", MISSING)),
+            significant(row.get("coefficient")),
+            significant(row.get("se")),
+            fixed(row.get("t"), 2),
+            p_text(row.get("p")),
+            significant(row.get("low")),
+            significant(row.get("high")),
+        )
+        for row in map(table, rows)
+    )
+    return Grid(title, columns, told)
+
+
+def _fit_texts(fit: Mapping[str, Any]) -> list[str]:
+    texts = [
+        f"Ordinary least squares on {count_text(fit.get('rows'))} rows: R2 {fixed(fit.get('r2'))}, adjusted "
+        f"{fixed(fit.get('adjusted_r2'))}; residual standard error {significant(fit.get('residual_se'))} with "
+        f"{count_text(fit.get('residual_df'))} degrees of freedom."
+    ]
+    if is_number(fit.get("f")):
+        texts.append(
+            f"F test of all features: F {fixed(fit['f'], 2)} with {count_text(fit.get('df'))} and "
+            f"{count_text(fit.get('residual_df'))} degrees of freedom, p {p_text(fit.get('p'))}."
+        )
+    if fit.get("exact"):
+        texts.append(EXACT_TEXT)
+    if fit.get("note"):
+        texts.append(f"{fit['note']}.")
+    return texts
+
+
+def _comparison_blocks(record: Mapping[str, Any]) -> list[Block]:
+    """Each owner's own standard errors beside the joint ones; and how far the run is from the rows in the clear."""
+    compared = table(record.get("comparison"))
+    pooled, alone = table(compared.get("pooled")), table(compared.get("alone"))
+    if not pooled:
+        return []
+    joint = [table(row) for row in entries(record.get("inference"))]
+    fits = {
+        f"{owner} alone": [table(row) for row in entries(table(one).get("inference"))] for owner, one in alone.items()
+    }
+    rows = tuple(
+        (
+            str(row.get("feature", MISSING)),
+            _with_error(row),
+            *(_with_error(own[place]) if len(own) == len(joint) else MISSING for own in fits.values()),
+        )
+        for place, row in enumerate(joint)
+    )
+    grid = Grid("Coefficient (standard error), together and alone", ("feature", "together", *fits), rows)
+    largest = significant(pooled.get("max_difference_in_se"), 2)
+    text = f"Largest difference from the fit to all rows in the clear: {largest} standard errors."
+    return [grid, Line(text)]
+
+
+def _with_error(row: Mapping[str, Any]) -> str:
+    return f"{significant(row.get('coefficient'))} ({significant(row.get('se'), 3)})"

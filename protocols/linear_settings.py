@@ -1,0 +1,62 @@
+"""What a linear regression is given and what it gives: public settings, the fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class LinearSettings:
+    """All that is public about a linear regression: the same at every party, the helper too.
+
+    Args:
+        train_rows: each owner's number of rows in the fit; where columns are split, one number, that of all owners.
+        test_rows: likewise of held-out rows.
+        features: how many columns the fit has, without the intercept.
+        target: the target's name, for messages.
+        metrics: whether held-out rows judge the fit.
+        missing: whether to reveal how many values are missing.
+    """
+
+    owners: tuple[str, ...]
+    helper: str
+    train_rows: tuple[int, ...]
+    test_rows: tuple[int, ...]
+    features: int
+    target: str
+    partition: Literal["horizontal", "vertical"] = "horizontal"
+    inference: Literal["shared", "open-gram"] = "shared"
+    metrics: bool = False
+    missing: bool = False
+
+    @property
+    def rows_by_owner(self) -> dict[str, tuple[int, int]]:
+        """Each owner's numbers of rows in the fit and held out; where columns are split, all have the same rows."""
+        counts = tuple(zip(self.train_rows, self.test_rows, strict=True))
+        return dict(
+            zip(self.owners, counts if self.partition == "horizontal" else counts * len(self.owners), strict=True)
+        )
+
+
+@dataclass(frozen=True)
+class LinearFit:
+    """What every owner learns, in the columns' own units, the intercept last.
+
+    Args:
+        coefficients: b; variances: of each of them, s^2 (X'X)^-1_jj.
+        rows: how many are in the fit.
+        residual: the sum of the squared residuals; total: of the target's squared distances from its mean.
+        metrics: of the held-out rows, where asked for.
+        missing: how many values each feature lacked, and the target, where asked for.
+    """
+
+    features: tuple[str, ...]
+    coefficients: tuple[float, ...] = field(repr=False)
+    variances: tuple[float, ...] = field(repr=False)
+    rows: int
+    residual: float = field(repr=False)
+    total: float = field(repr=False)
+    metrics: Mapping[str, Mapping[str, Any]] | None = None
+    missing: tuple[int, ...] | None = None

@@ -1,0 +1,220 @@
+"""`kind = "linear_regression"`: its settings, its data, and what a policy, an approval and a summary say of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mpc.errors import DataError, UsageError
+from parties import p_values
+from parties.blocks import Grid, Line
+from parties.consent_text import consent_blocks
+from parties.data import load_owner_table
+from parties.linear import linear_settings
+from parties.linear_plan import USES
+from parties.linear_result import fit_facts, inference_rows
+from parties.linear_summary import linear_blocks
+from parties.plan_scenario import planned
+from parties.plan_text import plan_json, plan_tables
+from parties.policy import load_policy
+from parties.scenario import Scenario, load_scenario
+from protocols.linear_twin import fit_plain
+
+HEAD = """schema = 1
+name = "small"
+[parties.a]
+role = "owner"
+data = "a.csv"
+[parties.b]
+role = "owner"
+data = "b.csv"
+[parties.helper]
+role = "helper"
+[task]
+kind = "linear_regression"
+target = "stay"
+"""
+FULL = """features = ["age", "stage", "age:stage"]
+missing = "drop"
+reveal = ["missing", "inference"]
+[task.categories]
+stage = ["I", "II"]
+"""
+ROWS = """id,age,stage,stay,note
+1,61,I,3.5,x
+2,,II,4,y
+3,48,II,,z
+4,77,i,-12.25,x
+5,55,ii,6,y
+6,57,I,1e3,y
+7,58,II,2,y
+8,59,I,7,y
+"""
+
+
+def scenario(folder: Path, task: str = FULL, rows: str = ROWS) -> Scenario:
+    for name in ("a", "b"):
+        (folder / f"{name}.csv").write_text(rows)
+    path = folder / "small.toml"
+    path.write_text(HEAD + task)
+    return load_scenario(path)
+
+
+def lines(blocks: list[Grid | Line]) -> str:
+    return "\n".join(
+        one.text if isinstance(one, Line) else "\n".join((one.title, *(" ".join(row) for row in one.rows)))
+        for one in blocks
+    )
+
+
+def test_the_rows_are_as_in_a_training_and_the_target_a_number(tmp_path: Path) -> None:
+    table = load_owner_table(scenario(tmp_path), "a")
+    assert table.columns == ("age", "stage=II", "age:stage=II")
+    assert table.target.tolist() == [3.5, -12.25, 6.0, 1000.0, 2.0, 7.0]
+    assert table.values[2].tolist() == [55.0, 1.0, 55.0]
+    assert table.missing == (1, 0, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("cell", "says"),
+    [
+        ("long", "column 'stay' is not numeric: data row 1 does not hold a number"),
+        ("1e13", "column 'stay' holds a value beyond 2^40"),
+        ("inf", "column 'stay' holds an infinite value in data row 1"),
+    ],
+)
+def test_a_target_that_is_no_number_is_named(tmp_path: Path, cell: str, says: str) -> None:
+    one = scenario(tmp_path, rows=ROWS.replace("3.5", cell))
+    with pytest.raises(DataError) as problem:
+        load_owner_table(one, "a")
+    assert says in problem.value.message
+
+
+MISTAKES = [
+    (('"missing", "inf', '"model", "inf'), ['reveal must be a list of "inference", "metrics" and "missing"']),
+    (('missing = "drop"', "epochs = 3"), ["'epochs' belongs in [task] of kind = \"logistic_regression\""]),
+    (('missing = "drop"', 'standardise = "private"'), ["'standardise' belongs in [task] of kind"]),
+    (('missing = "drop"', 'missing = "refuse"'), ['with missing = "refuse" there is none']),
+    (('missing = "drop"', 'missing = "drop"\ninference = "open-fisher"'), ['"shared" or "open-gram"']),
+    (('missing = "drop"', 'missing = "drop"\ntest_fraction = 0.2'), ["holds out rows that nothing would be told of"]),
+    (('"missing", "inf', '"metrics", "inf'), ["which are of held-out rows: none is held out"]),
+    (('"age:stage"', '"age:stage", "stay"'), ["lists the target 'stay'"]),
+    (('stage = ["I", "II"]', 'stag = ["I", "II"]'), ["names 'stag', which is not among", "did you mean 'stage'"]),
+    (('missing = "drop"', 'partition = "vertical"'), ["needs `id`", "features is for owners with the same columns"]),
+]
+
+
+@pytest.mark.parametrize(("change", "says"), MISTAKES)
+def test_a_mistake_is_named(tmp_path: Path, change: tuple[str, str], says: list[str]) -> None:
+    assert change[0] in FULL
+    with pytest.raises(UsageError) as problem:
+        scenario(tmp_path, FULL.replace(*change))
+    for words in says:
+        assert words in str(problem.value)
+
+
+def test_equal_runs_have_equal_digests(tmp_path: Path) -> None:
+    one = scenario(tmp_path)
+    assert one.linear.reveal == ("inference", "missing") and one.linear.reveal_to == ("a", "b")
+    other = scenario(tmp_path, FULL.replace('["missing", "inference"]', '["missing"]'))
+    assert one.digest == other.digest
+
+
+def test_a_linear_scenario_is_no_training(tmp_path: Path) -> None:
+    with pytest.raises(Exception, match='kind = "linear_regression" is taken for a training'):
+        scenario(tmp_path).training  # noqa: B018
+
+
+def test_too_few_rows_are_refused_before_the_run(tmp_path: Path) -> None:
+    one = scenario(tmp_path)
+    with pytest.raises(DataError, match="4 rows of all owners for 3 features") as problem:
+        linear_settings(one, {"a": (2, 0), "b": (2, 0)}, 3)
+    assert "at least 5 rows" in problem.value.message
+    assert linear_settings(one, {"a": (3, 0), "b": (2, 0)}, 3).features == 3
+
+
+def test_what_is_asked_and_told_before_an_approval(tmp_path: Path) -> None:
+    one = scenario(tmp_path)
+    text = lines(consent_blocks(one, "a", load_owner_table(one, "a"), dict.fromkeys(one.parties, "key")))
+    assert "target, a number stay" in text and "6: 6 in the fit, 0 held out" in text
+    assert "inference, missing" in text
+
+
+def test_a_plan_says_what_is_opened_and_that_two_owners_learn_each_others_sums(tmp_path: Path) -> None:
+    settings, plan = planned(scenario(tmp_path))
+    text = lines(plan_tables(plan, settings, scenario(tmp_path)))
+    assert "2 owners and a helper; 12 rows in the fit and 0 held out, 3 features." in text
+    assert "added and inverted under sharing; only the result is opened" in text
+    assert set(plan.correlations) <= set(USES)
+    one = scenario(tmp_path, FULL.replace('"drop"', '"drop"\ninference = "open-gram"'))
+    settings, plan = planned(one)
+    text = lines(plan_tables(plan, settings, one))
+    assert "and so each owner learns the other's" in text and len(plan.rounds) == 2
+    assert plan_json(plan, settings, one)["inference"] == "open-gram"
+
+
+@pytest.mark.parametrize(
+    ("reveals", "task", "refused"),
+    [
+        (["inference", "missing", "scales"], FULL, None),
+        (["inference", "missing", "standardisation"], FULL, None),
+        (["inference", "scales"], FULL, "it reveals 'missing'"),
+        (["inference", "missing"], FULL, "it reveals 'scales'"),
+        (["inference", "missing", "scales"], FULL.replace('"drop"', '"drop"\ninference = "open-gram"'), "'open-gram'"),
+    ],
+)
+def test_a_policy_lets_through_what_it_lists(
+    tmp_path: Path, reveals: list[str], task: str, refused: str | None
+) -> None:
+    one = scenario(tmp_path, task)
+    (tmp_path / "policy.toml").write_text(f"reveals = {reveals}\nkinds = ['linear_regression']\n".replace("'", '"'))
+    (tmp_path / "policy.toml").chmod(0o600)
+    policy = load_policy(tmp_path)
+    assert policy is not None
+    if refused is None:
+        policy.check(one, "a", {}, lambda: 6)
+        return
+    with pytest.raises(UsageError) as problem:
+        policy.check(one, "a", {}, lambda: 6)
+    assert refused in problem.value.message
+
+
+def record_of(x: np.ndarray, y: np.ndarray) -> dict[str, object]:
+    fit = fit_plain(x, y, tuple(f"x{k}" for k in range(x.shape[1])))
+    return {"status": "ok", "inference": inference_rows(fit), "fit": fit_facts(fit)}
+
+
+def test_the_table_is_statsmodels(monkeypatch: pytest.MonkeyPatch) -> None:
+    import statsmodels.api as sm
+
+    draw = np.random.default_rng(1)
+    x = draw.normal(size=(25, 2))
+    y = x[:, 0] + draw.normal(size=25)
+    record = record_of(x, y)
+    model = sm.OLS(y, np.c_[x, np.ones(25)]).fit()
+    rows = record["inference"]
+    assert isinstance(rows, list)
+    for key, wanted in (("coefficient", model.params), ("se", model.bse), ("t", model.tvalues), ("p", model.pvalues)):
+        np.testing.assert_allclose([row[key] for row in rows], wanted, rtol=1e-9)
+    np.testing.assert_allclose([[row["low"], row["high"]] for row in rows], model.conf_int(), rtol=1e-9)
+    fit = record["fit"]
+    assert isinstance(fit, dict)
+    assert (fit["rows"], fit["df"], fit["residual_df"]) == (25, 2, 22)
+    assert (fit["f"], fit["p"]) == pytest.approx((model.fvalue, model.f_pvalue), rel=1e-9)
+    assert "R2 " in lines(linear_blocks(record)) and "F test of all features" in lines(linear_blocks(record))
+
+    monkeypatch.setattr(p_values, "can_tell", lambda: False)
+    record = record_of(x, y)
+    rows = record["inference"]
+    assert isinstance(rows, list)
+    assert rows[0]["t"] is not None and rows[0]["p"] is None and rows[0]["low"] is None
+    assert 'pip install "beaverlodge[statistics]"' in lines(linear_blocks(record))
+
+
+def test_an_exact_fit_is_said() -> None:
+    x = np.random.default_rng(2).normal(size=(25, 2))
+    record = record_of(x, x.sum(axis=1))
+    assert "The features determine the target" in lines(linear_blocks(record))
+    assert "F test" not in lines(linear_blocks(record))

@@ -1,0 +1,151 @@
+"""`kind = "linear_regression"` by the command, each party a process: the table is statsmodels' on the pooled rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from parties.doctor_checks import check_data
+from parties.doctor_estimate import Known, plan_from_here
+from parties.scenario import load_scenario
+from tests.run.command import ROOT, mpc, record
+from tests.run.test_party import free_port, start
+
+HIPS = ROOT / "scenarios" / "hips_linear.toml"
+DATA = ROOT / "scenarios" / "data"
+
+
+def assert_is_statsmodels(told: dict[str, Any], x: pd.DataFrame, y: pd.Series) -> None:
+    import statsmodels.api as sm
+
+    model = sm.OLS(y.to_numpy(), np.c_[x.to_numpy(dtype=float), np.ones(len(x))]).fit()
+    rows, fit = told["inference"], told["fit"]
+    assert [row["feature"] for row in rows] == [*x.columns, "(intercept)"]
+    for key, wanted in (("coefficient", model.params), ("se", model.bse), ("t", model.tvalues), ("p", model.pvalues)):
+        np.testing.assert_allclose([row[key] for row in rows], wanted, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose([[row["low"], row["high"]] for row in rows], model.conf_int(), rtol=1e-6)
+    assert (fit["rows"], fit["df"], fit["residual_df"]) == (len(x), len(x.columns), model.df_resid)
+    found = [fit[key] for key in ("r2", "adjusted_r2", "residual_se", "f", "p")]
+    wanted = [model.rsquared, model.rsquared_adj, np.sqrt(model.mse_resid), model.fvalue, model.f_pvalue]
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+
+
+def hips() -> pd.DataFrame:
+    return pd.concat([pd.read_csv(DATA / f"hips_{name}.csv") for name in ("north", "east", "west")])
+
+
+def test_the_hips_run_as_they_are_and_give_what_the_pooled_rows_give(tmp_path: Path) -> None:
+    ran = mpc("run", HIPS, "--out", tmp_path / "run")
+    assert ran.code == 0, ran.err
+    told = record(tmp_path / "run")
+    every = hips()[["age", "bmi", "pain_before", "smoker", "sex", "pain_after"]]
+    rows = every.dropna()
+    x = rows[["age", "bmi", "pain_before"]].assign(
+        **{
+            "smoker=former": rows["smoker"] == "former",
+            "smoker=current": rows["smoker"] == "current",
+            "sex=m": rows["sex"] == "m",
+        }
+    )
+    assert_is_statsmodels(told, x, rows["pain_after"])
+    assert told["data"]["missing"]["pain_after"] == every["pain_after"].isna().sum() > 50
+    assert told["model"]["weights"] == [row["coefficient"] for row in told["inference"][:-1]]
+    assert told["comparison"]["pooled"]["max_difference_in_se"] < 1e-6
+    assert len(told["comparison"]["alone"]["west"]["inference"]) == 7
+    assert [item["what"] for item in told["revealed"]] == [
+        "missing values", "feature scales", "feature scales", "collinearity check", "model",
+        "standard errors", "standard errors", "fit",
+    ]  # fmt: skip
+    assert "Rounds and bytes sent were as planned, exactly, for every party." in ran.out
+    for words in ("Coefficients per unit of the feature", "F test of all features", "north alone"):
+        assert words in ran.out
+    report = (tmp_path / "run" / "report.html").read_text()
+    assert "The linear regression" in report and "F test of all features" in report
+    again = mpc("report", tmp_path / "run")
+    assert again.code == 0 and "F test of all features" in again.out
+
+
+def small(folder: Path, **task: str) -> tuple[Path, pd.DataFrame]:
+    """Two owners' stays in hospital, with gaps in a feature."""
+    rng = np.random.default_rng(5)
+    tables = []
+    for name, count in (("a", 40), ("b", 55)):
+        rows = pd.DataFrame({"age": rng.normal(60, 9, count).round(1), "ward": rng.choice(["I", "II"], count)})
+        rows["stay"] = (rows["age"] / 10 + (rows["ward"] == "II") * 2 + rng.normal(size=count)).round(2)
+        rows.loc[::9, "age"] = np.nan
+        rows.to_csv(folder / f"{name}.csv", index=False)
+        tables.append(rows.assign(age=rows["age"].fillna(rows["age"].mean())))
+    settings = "\n".join(f"{key} = {value}" for key, value in task.items())
+    path = folder / "small.toml"
+    path.write_text(
+        'schema = 1\nname = "small"\n[parties.a]\nrole = "owner"\ndata = "a.csv"\n'
+        '[parties.b]\nrole = "owner"\ndata = "b.csv"\n[parties.helper]\nrole = "helper"\n'
+        '[task]\nkind = "linear_regression"\ntarget = "stay"\nfeatures = ["age", "ward", "age:ward"]\n'
+        f'missing = "mean"\n{settings}\n[task.categories]\nward = ["I", "II"]\n'
+    )
+    return path, pd.concat(tables)
+
+
+@pytest.mark.parametrize("how", ["open-gram", pytest.param("shared", marks=pytest.mark.soak)])
+def test_interactions_and_means_in_place_of_gaps(tmp_path: Path, how: str) -> None:
+    path, rows = small(tmp_path, inference=f'"{how}"')
+    ran = mpc("run", path, "--out", tmp_path / "run")
+    assert ran.code == 0, ran.err
+    second = (rows["ward"] == "II").astype(float)
+    x = pd.DataFrame({"age": rows["age"], "ward=II": second, "age:ward=II": second * rows["age"]})
+    told = record(tmp_path / "run")
+    assert_is_statsmodels(told, x, rows["stay"])
+    if how == "open-gram":
+        assert [item["what"] for item in told["revealed"]] == ["sums of columns", "sums of products of columns"]
+        assert "learns the other's" in told["revealed"][0]["why"]
+
+
+def test_held_out_rows_judge_the_fit(tmp_path: Path) -> None:
+    path, _ = small(tmp_path, test_fraction="0.3", reveal='["inference", "metrics"]')
+    ran = mpc("run", path, "--out", tmp_path / "run")
+    assert ran.code == 0, ran.err
+    told = record(tmp_path / "run")
+    test = told["metrics"]["test"]
+    assert test["rows"] + told["fit"]["rows"] == 95 and 0 < test["r2"] < 1 and test["rmse"] > test["mae"] > 0
+    assert f"On {test['rows']} held-out rows: R2" in ran.out
+
+
+def test_a_mistake_in_the_target_is_told_to_its_owner_alone(tmp_path: Path) -> None:
+    path, _ = small(tmp_path)
+    table = tmp_path / "b.csv"
+    table.write_text(table.read_text().replace("ward,stay", "ward,remark").replace("remark", "stay,remark", 1))
+    lines = table.read_text().splitlines()
+    table.write_text("\n".join([lines[0], *(f"{line},x".replace(",I,", ",I,long") for line in lines[1:])]) + "\n")
+    ran = mpc("run", path, "--out", tmp_path / "run")
+    assert ran.code == 3
+    assert "b, b.csv: column 'stay' is not numeric: data row" in ran.err.replace("\n", " ")
+    assert "numeric" not in (tmp_path / "run" / "a.log").read_text()
+
+
+@pytest.mark.soak
+def test_four_commands_give_all_owners_the_same_and_the_helper_nothing(tmp_path: Path) -> None:
+    text = HIPS.read_text().replace("data/", f"{DATA}/")
+    for name in ("north", "east", "west", "helper"):
+        line = mpc("keygen", name, "--keys", tmp_path / "keys").out
+        address = "" if name == "helper" else f'address = "127.0.0.1:{free_port()}"\n'
+        text = text.replace(f"[parties.{name}]\n", f"[parties.{name}]\n{line}{address}")
+    path = tmp_path / "hips.toml"
+    path.write_text(text)
+    runs = {name: start(path, name) for name in ("north", "east", "west", "helper")}
+    for name, run in runs.items():
+        ran = run.end()
+        assert ran.code == 0, (name, ran.err)
+    told = {name: record(tmp_path / name) for name in runs}
+    assert told["north"]["inference"] == told["east"]["inference"] == told["west"]["inference"]
+    assert told["helper"]["model"] is None and "inference" not in told["helper"]
+
+
+def test_a_doctor_knows_the_plan(tmp_path: Path) -> None:
+    one = load_scenario(HIPS)
+    table, findings = check_data(one, "east")
+    assert table is not None and "227 rows, 6 features, target 'pain_after'" in findings[0].text
+    assert isinstance(plan_from_here(one, table), Known)
