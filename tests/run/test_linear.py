@@ -12,8 +12,9 @@ import pytest
 from parties.doctor_checks import check_data
 from parties.doctor_estimate import Known, plan_from_here
 from parties.scenario import load_scenario
+from tests.ports import free_ports
 from tests.run.command import ROOT, mpc, record
-from tests.run.test_party import free_port, start
+from tests.run.test_party import start
 
 HIPS = ROOT / "scenarios" / "hips_linear.toml"
 DATA = ROOT / "scenarios" / "data"
@@ -129,9 +130,10 @@ def test_a_mistake_in_the_target_is_told_to_its_owner_alone(tmp_path: Path) -> N
 @pytest.mark.soak
 def test_four_commands_give_all_owners_the_same_and_the_helper_nothing(tmp_path: Path) -> None:
     text = HIPS.read_text().replace("data/", f"{DATA}/")
-    for name in ("north", "east", "west", "helper"):
+    ports = dict(zip(("north", "east", "west"), free_ports(3), strict=True))
+    for name in (*ports, "helper"):
         line = mpc("keygen", name, "--keys", tmp_path / "keys").out
-        address = "" if name == "helper" else f'address = "127.0.0.1:{free_port()}"\n'
+        address = "" if name == "helper" else f'address = "127.0.0.1:{ports[name]}"\n'
         text = text.replace(f"[parties.{name}]\n", f"[parties.{name}]\n{line}{address}")
     path = tmp_path / "hips.toml"
     path.write_text(text)

@@ -1,0 +1,189 @@
+"""Linear regression under the checks of the kit: the covariances that it starts from, the fit, and the whole job."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mpc.errors import DataError
+from mpc.fixed import decode
+from mpc.ghost import Array
+from mpc.party import Party
+from mpc.share import Public, Share
+from mpc.testing import own, reals
+from protocols.beaver import matmul
+from protocols.cross_products import pooled_covariance
+from protocols.least_squares import covariance_scale, least_squares
+from protocols.linear_job import linear_job
+from protocols.linear_settings import LinearFit, LinearSettings
+from protocols.linear_twin import fit_plain
+from protocols.private_scales import plain_scales
+from protocols.training_settings import OwnRows
+from protocols.wide import wide_truncate
+from protocols.wide_inverse import MATRIX_RING, MATRIX_SCALE, identity
+from tests.testing.spoken import Secrets, Spoken, hold_to_correct, hold_to_cost, hold_to_faults, hold_to_view
+
+SCALE = 8
+DOUBLINGS = 8
+
+# -- the pooled covariances of two columns
+
+
+async def _pooled(p: Party, mine: Array) -> tuple[Array, Share, Share]:
+    x = p.compute(lambda: decode(mine, SCALE), shape=mine.shape)
+    found = await pooled_covariance(p, x, (len(mine),) * len(p.owners), ("x", "y"))
+    return found.units, found.means, found.covariance
+
+
+def _pooled_twin(parts: tuple[Array, ...]) -> tuple[Array, Array, Array]:
+    units = plain_scales(parts)
+    if np.isinf(units).any():
+        raise DataError("a column is constant")
+    x = np.concatenate(parts) / units
+    return units, x.mean(axis=0), np.cov(x.T, ddof=0)
+
+
+def _same_powers_of_two(n: int) -> Secrets:
+    """Other rows of the first owner, and other covariances, of deviations between the same powers of two."""
+    rest = [[[float(v), 9.0 - v] for v in range(4)]] * (n - 1)
+    one, other = (
+        [list(row) for row in zip(x, (0.0, 9.0, 1.0, 8.0), strict=True)] for x in ((0, 4, 0, 4), (5, 2, 5, 1))
+    )
+    return [([[one, *rest]], [[other, *rest]])]
+
+
+# -- the fit from 1/8 + 3/4 x x', whose last row is the target's
+
+
+async def _solved(p: Party, x: Share) -> tuple[Share, Share, Share]:
+    scaled = await matmul(p, x, x.T) * p.constant(3, (1,), 2, MATRIX_RING)
+    eighth = Public(identity(3) >> 3, MATRIX_SCALE, MATRIX_RING)
+    a = p.plus(await wide_truncate(p, scaled, 2), eighth)
+    found = await least_squares(p, await wide_truncate(p, a, MATRIX_SCALE - covariance_scale(2)), DOUBLINGS)
+    return found.w, found.inverse, found.squares
+
+
+def _solved_twin(x: Array) -> tuple[Array, Array, Array]:
+    a = 0.125 * np.eye(3) + 0.75 * x @ x.T
+    c, g, t = a[:2, :2], a[:2, 2], a[2, 2]
+    w = np.linalg.solve(c, g)
+    return w, np.linalg.inv(c), np.array([t - w @ g, t])
+
+
+def _any_two(n: int) -> Secrets:
+    """Nothing is opened but that features can be told apart."""
+    root = [[0.3, 0.1, 0.0], [-0.2, 0.3, 0.1], [0.1, 0.0, -0.3]]
+    return [([root], [[row[::-1] for row in root]]), ([root], [[[0.0] * 3] * 3])]
+
+
+# -- the whole job, near a public table that has a fit
+
+ROWS = 12
+
+
+def _near(owner: int, moved: Array) -> Array:
+    """The table's rows of an owner, two features and the target, a little moved."""
+    base = np.cos(np.outer(np.arange(ROWS) + owner, [1.0, 2.0, 3.3]))
+    rows: Array = base + moved
+    return rows
+
+
+def _told(found: LinearFit | None) -> Any:
+    """Coefficients, standard errors, sums of squares."""
+    if found is None:
+        return None
+    return np.array(found.coefficients), np.sqrt(found.variances), np.array([found.residual, found.total])
+
+
+def _regression(inference: Any) -> Any:
+    async def run(p: Party, moved: Array) -> Any:
+        rows, none = (ROWS,) * len(p.owners), (0,) * len(p.owners)
+        how = LinearSettings(p.owners, "helper", rows, none, 2, "y", inference=inference)
+        if p.dry:
+            return await linear_job(p, None, how)
+        x = _near(p.index, decode(moved, SCALE))
+        return _told(await linear_job(p, OwnRows(("a", "b"), x[:, :2], x[:, 2], x[:0, :2], x[:0, 2]), how))
+
+    return run
+
+
+def _regression_twin(parts: tuple[Array, ...]) -> Any:
+    rows = np.concatenate([_near(k, moved) for k, moved in enumerate(parts)])
+    return _told(fit_plain(rows[:, :2], rows[:, 2], ("a", "b")))
+
+
+MOVED = own(reals((ROWS, 3), scale=SCALE, largest=0.25))
+
+
+def job(inference: str, **how: Any) -> Spoken:
+    return Spoken(
+        _regression(inference), _regression_twin, [MOVED], 1e-8, owners=(2, 3), cost_owners=(2,), examples=4, every=47,
+        **how,
+    )  # fmt: skip
+
+
+OURS = {
+    "covariances": Spoken(
+        _pooled,
+        _pooled_twin,
+        [own(reals(("m", 2), scale=SCALE, largest=100.0))],
+        1e-9,
+        24,
+        12616,
+        8878,
+        {"m": 3},
+        secrets=_same_powers_of_two,
+        view_sizes={"m": 4},
+        words=100,
+        shift=1.0,
+        structure=False,
+        examples=8,
+        every=23,
+    ),
+    "fit": Spoken(
+        _solved,
+        _solved_twin,
+        [reals((3, 3), scale=MATRIX_SCALE // 2, largest=0.33, ring=MATRIX_RING)],
+        1e-7,
+        24 + 2 * DOUBLINGS,
+        9169,
+        10132,
+        secrets=_any_two,
+        words=100,
+        shift=1.0,
+        structure=False,
+        examples=4,
+        every=23,
+    ),
+    "regression": job("shared", rounds=104, bytes=41829, dealt=39961),
+    "regression, open": job("open-gram", rounds=1, bytes=576, dealt=0),
+}
+every_one = pytest.mark.parametrize("name", OURS)
+long_ones = pytest.mark.parametrize(
+    "name", [name if name == "regression, open" else pytest.param(name, marks=pytest.mark.soak) for name in OURS]
+)
+
+
+@every_one
+def test_cost(name: str) -> None:
+    hold_to_cost(OURS[name])
+
+
+@long_ones
+def test_correct(name: str) -> None:
+    hold_to_correct(OURS[name])
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("owners", [2, 3])
+@pytest.mark.parametrize("name", ["covariances", "fit"])
+def test_view(name: str, owners: int) -> None:
+    """Of a result that is opened, no two secrets have the same: so of what comes before."""
+    hold_to_view(OURS[name], owners)
+
+
+@long_ones
+def test_faults(name: str) -> None:
+    hold_to_faults(OURS[name])
