@@ -233,11 +233,13 @@ def _said(why: str) -> None:
 
 def _peer_trainings(results: Results, job: Job, arrays: Arrays, effort: Effort) -> None:
     for contender, python in _ready(results, job.key, effort, results.trainings, Training):
+        if job.key not in contender.jobs:
+            continue
         if late := _late(effort):
             _told(results, Training(contender.kind.name, job.key, failure=late))
             continue
         local = _their_training(contender, python, job, arrays, effort, wan=False)
-        if job.wan and not local.failure:
+        if job.wan and contender.wan and not local.failure:
             wan = _their_training(contender, python, job, arrays, effort, wan=True)
             local = contenders.with_rounds(local, wan)
             _told(results, local)

@@ -24,17 +24,22 @@ class Contender:
         kind: how it is started.
         slow: whether it does only the first steps of a long job, once, and micro jobs at a part of their size.
         micro: whether it takes part in the microbenchmarks.
+        jobs: the trainings in which it takes part.
+        wan: whether it takes part over the WAN.
         quick: whether it takes part in a quick run.
     """
 
     kind: PeerKind
     slow: bool = False
     micro: bool = True
+    jobs: tuple[str, ...] = ("A", "C", "B")
+    wan: bool = True
     quick: bool = True
 
 
 CONTENDERS = (
     Contender(PeerKind("SPU", "spu", 2)),
+    Contender(PeerKind("SPU over TLS", "spu", 2, encrypted=True), jobs=("A",), wan=False, quick=False),
     Contender(PeerKind("SPU, exp pade", "spu", 2, {"exp": "EXP_PADE"})),
     Contender(PeerKind("SPU, ABY3 (3 parties)", "spu", 3, {"protocol": "ABY3"}), quick=False),
     Contender(PeerKind("CrypTen", "crypten", 2, inside=True)),
@@ -51,12 +56,19 @@ class Runs:
         wan_steps: how many steps over the WAN at most.
         slow_steps: how many steps the slow ones do, but of job A on localhost where others do several runs of it.
         repeats: how often a micro job is repeated.
+        patience: seconds that one run may take; `slow_patience` of a slow one.
     """
 
     local: int
     wan_steps: int
     slow_steps: int
     repeats: int
+    patience: float = 180.0
+    slow_patience: float = 100.0
+
+    def patience_with(self, contender: Contender) -> float:
+        """How long one of its runs may take."""
+        return self.slow_patience if contender.slow else self.patience
 
 
 def train(
@@ -73,14 +85,15 @@ def train(
     inputs = folder / "inputs.npz"
     folder.mkdir(parents=True, exist_ok=True)
     part.write(inputs)
-    count = 1 if wan or contender.slow else runs.local
+    count = runs.local if job.key == "A" and not wan and not contender.slow else 1
+    patience = runs.patience_with(contender)
     try:
         done = [
-            run_peer(contender.kind, python, "train", inputs, folder / "run", wan=wan, timeout=300.0)
+            run_peer(contender.kind, python, "train", inputs, folder / "run", wan=wan, timeout=patience)
             for _ in range(count)
         ]
     except PeerFailure as failure:
-        return Training(contender.kind.name, job.key, network, failure=str(failure))
+        return Training(contender.kind.name, job.key, network, contender.kind.encrypted or None, failure=str(failure))
     note = "" if part is arrays else f"only the first {len(part.steps)} steps, held against the twin after as many"
     return _training(contender.kind, job, part, done, network, note)
 
@@ -104,19 +117,19 @@ def micro(contender: Contender, operation: Operation, python: Path, folder: Path
         expected = expected[:count]
     folder.mkdir(parents=True, exist_ok=True)
     np.savez(folder / "inputs.npz", **inputs)  # type: ignore[arg-type]  # numpy's stub takes the names for options
-    repeats = 2 if contender.slow else runs.repeats
+    repeats, encrypted = 2 if contender.slow else runs.repeats, contender.kind.encrypted or None
     try:
         done = run_peer(
             contender.kind, python, operation.peer_task, folder / "inputs.npz", folder / "run",
-            repeats=repeats, timeout=180.0,
+            repeats=repeats, timeout=runs.patience_with(contender),
         )  # fmt: skip
     except PeerFailure as failure:
-        return Micro(contender.kind.name, operation.key, failure=str(failure))
+        return Micro(contender.kind.name, operation.key, encrypted, failure=str(failure))
     seconds, spread = median_and_spread([one * factor for one in done.seconds])
     assert done.values is not None
     error = float(np.abs(done.values.reshape(expected.shape) - expected).max())
     note = f"measured at 1/{factor} of the size, and multiplied" if factor > 1 else ""
-    return Micro(contender.kind.name, operation.key, None, repeats, seconds, spread, None, None, error, note)
+    return Micro(contender.kind.name, operation.key, encrypted, repeats, seconds, spread, None, None, error, note)
 
 
 def _training(kind: PeerKind, job: Job, part: Arrays, done: list[PeerRun], network: str, note: str) -> Training:
@@ -127,6 +140,7 @@ def _training(kind: PeerKind, job: Job, part: Arrays, done: list[PeerRun], netwo
         who=kind.name,
         job=job.key,
         network=network,
+        encrypted=kind.encrypted or None,
         runs=len(done),
         steps=steps,
         step_seconds=step,

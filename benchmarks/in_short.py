@@ -139,41 +139,32 @@ def _operations(results: Results) -> list[str]:
     lines = []
     for operation in MICROS:
         found = [one for one in results.micros if one.operation == operation.key]
-        ours = [one for one in found if is_ours(one.who)]
+        ours = {one.encrypted: one for one in found if is_ours(one.who)}
         if operation.ours_only or not ours:
             continue
-        others = [one for one in found if not is_ours(one.who) and one.seconds]
-        best = min(others, key=lambda one: one.seconds or 0.0, default=None)
-        words = [_verdict(ours, best), *(_operation(one, best) for one in ours)]
-        error = max((one.error or 0.0 for one in ours), default=0.0)
-        if operation.key == "sigmoid" and any(one.seconds for one in ours):
+        theirs = [one for one in found if not is_ours(one.who) and one.seconds]
+        words = [
+            _like_for_like(
+                "without encryption for both", ours.get(False), [one for one in theirs if not one.encrypted]
+            ),
+            _like_for_like("with encryption for both", ours.get(True), [one for one in theirs if one.encrypted]),
+            _like_for_like("with it for us alone", ours.get(True), [one for one in theirs if not one.encrypted]),
+        ]
+        if operation.key == "sigmoid" and any(one.seconds for one in ours.values()):
+            error = max(one.error or 0.0 for one in ours.values())
             words.append(f"largest error on [-30, 30] {small(error)} (aim: at most {_ASKED['sigmoid']:g})")
         lines.append(f"{operation.title}: {'; '.join(words)}.")
     return lines
 
 
-def _verdict(ours: list[Micro], best: Micro | None) -> str:
-    """Who is faster, in words: like for like, and with encryption for us alone."""
+def _like_for_like(how: str, one: Micro | None, theirs: list[Micro]) -> str:
+    """Who is faster, in words, and by how much."""
+    if one is None or not one.seconds:
+        return f"{how}, no figure of ours{f' ({clean(one.failure)})' if one is not None and one.failure else ''}"
+    best = min(theirs, key=lambda peer: peer.seconds or 0.0, default=None)
     if best is None or not best.seconds:
-        return "no figure of a peer"
-    faster = {one.encrypted: one.seconds < best.seconds for one in ours if one.seconds}
-    if not faster:
-        return "no figure of ours"
-    if all(faster.values()):
-        return (
-            "we are faster than every peer, even with encryption" if True in faster else "we are faster than every peer"
-        )
-    if faster.get(False):
-        return f"we are faster than every peer without encryption for both, slower than {best.who} with it for us alone"
-    return f"{best.who} is faster than we are"
-
-
-def _operation(one: Micro, best: Micro | None) -> str:
-    secured = "encrypted" if one.encrypted else "not encrypted"
-    if one.failure or not one.seconds:
-        return f"{secured} no figure ({clean(one.failure)})"
-    beside = ""
-    if best is not None and best.seconds:
-        factor = best.seconds / one.seconds
-        beside = f", {factor:.1f} times the speed of the fastest peer ({best.who}, {ms(best.seconds)} ms)"
-    return f"{secured} {ms(one.seconds)} ms{beside}"
+        return f"{how}, {ms(one.seconds)} ms and no figure of a peer"
+    beside = f"{ms(one.seconds)} ms beside {ms(best.seconds)} ms of the fastest, {best.who}"
+    if one.seconds < best.seconds:
+        return f"{how}, we are faster than every peer: {best.seconds / one.seconds:.1f} times the speed ({beside})"
+    return f"{how}, {best.who} is faster than we are: {one.seconds / best.seconds:.1f} times the speed ({beside})"

@@ -156,7 +156,7 @@ def write_scenario(
     lines += ["[parties.helper]", 'role = "helper"', "[task]", 'kind = "logistic_regression"']
     task = {"target": "outcome", **job.task, **(extra or {})}
     lines += [f"{key} = {_toml(value)}" for key, value in task.items() if value is not None]
-    lines += ["[session]", "deadline = 600.0"]
+    lines += ["[session]", "deadline = 600.0", "connect_timeout = 300.0"]
     if latency_ms is not None:
         lines += ["[network]", f"latency_ms = {latency_ms}"]
     path = folder / f"{job.key.lower()}{name}.toml"

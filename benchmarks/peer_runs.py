@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.certificates import write_certificate
 from benchmarks.jobs import ROOT
 from benchmarks.wan import carried
 from mpc.ghost import Array
@@ -39,6 +40,7 @@ class PeerKind:
         environment: which virtual environment it runs in, and its program: `peers/ENVIRONMENT_party.py`.
         parties: how many processes.
         options: what its program is told.
+        encrypted: whether its links are, by a certificate made for the run.
         inside: whether its parties put the relay in front of their ports themselves, for ports they choose late.
         note: in the report.
     """
@@ -49,6 +51,7 @@ class PeerKind:
     options: Mapping[str, Any] = field(default_factory=dict)
     inside: bool = False
     note: str = ""
+    encrypted: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,11 +86,12 @@ def run_peer(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     ports = free_ports(kind.parties)
+    certified = write_certificate(folder) if kind.encrypted else {}
     real = [f"127.0.0.1:{port}" for port in ports]
     with _in_front(real if wan and not kind.inside else [], folder / "traffic-relay.json") as dialled:
         commands = []
         for rank in range(kind.parties):
-            more: dict[str, Any] = {**kind.options, **(options or {})}
+            more: dict[str, Any] = {**kind.options, **certified, **(options or {})}
             if wan:
                 more["real"] = real
             if wan and kind.inside:

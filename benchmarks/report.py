@@ -77,8 +77,8 @@ def _reading() -> str:
         "correlations are a column of their own; they travel ahead of need. "
         "*max |dw|* is the largest difference of a weight from plain numpy float64 training with the exact sigmoid; "
         "a sigmoid in few pieces keeps the accuracy and loses the weights. The peers run without encryption, which is "
-        "how they come; we are shown with it (CURVE) and without. *Memory* is the most that any one of our processes "
-        "held.\n"
+        "how they come, but for SPU over TLS; we are shown with it (CURVE) and without. *Memory* is the most that any "
+        "one of our processes held.\n"
     )
 
 
@@ -247,6 +247,8 @@ def _how(results: Results) -> str:
         "- SPU: `jax.nn.sigmoid` in a jax function, one compiled program a step, over SPU's own process link; SEMI2K "
         "by default (the first party deals), and ABY3 among three parties. From jax the sigmoid becomes "
         "1 / (1 + exp(-z)), so that SPU's `sigmoid_mode` does nothing; *pade* is its more accurate exponential.\n"
+        "- SPU over TLS: `enable_ssl` of its link, with one certificate made for the run. CrypTen has no such setting; "
+        "MPyC's is not used.\n"
         "- CrypTen: its `sigmoid`, its default provider (the first party deals); one thread a process. Its converter "
         "from ONNX, which does not load with this torch and is not used, is left out.\n"
         "- MPyC: three parties with an honest majority and no dealer. It has no sigmoid: the program has one from its "

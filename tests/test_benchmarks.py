@@ -90,8 +90,9 @@ def test_the_report_says_what_was_measured() -> None:
     assert "22.5 times the speed of the fastest peer whatever its weights (SPU, 1 piece; aim: 10)" in text
     assert "A step of job A takes 2.00 times its floor (with encryption; aim: at most 2)." in text
     assert (
-        "sigmoid 1e4: we are faster than every peer, even with encryption; encrypted 10.0 ms, 8.0 times the speed of "
-        "the fastest peer (SPU, 80.0 ms); largest error on [-30, 30] 1.9e-05 (aim: at most 0.0001)."
+        "sigmoid 1e4: without encryption for both, no figure of ours; with encryption for both, 10.0 ms and no figure "
+        "of a peer; with it for us alone, we are faster than every peer: 8.0 times the speed (10.0 ms beside 80.0 ms "
+        "of the fastest, SPU); largest error on [-30, 30] 1.9e-05 (aim: at most 0.0001)."
     ) in text
     assert "1.25 s from the command to the result" in text
 
@@ -110,6 +111,23 @@ def test_the_plans_choice_stands_beside_mini_batches_to_the_same_loss() -> None:
         "loss (440 steps): 30.00 s online, 1,400 rounds, loss 0.05290; 12.0 times as long; aim: 2." in text
     )
     assert 'Job A, localhost, solver = "auto": no figures.' in text
+
+
+def test_operations_are_compared_like_for_like() -> None:
+    results = some_results()
+    ours = results.micros[0]
+    results.micros = [
+        ours,
+        replace(ours, encrypted=False, seconds=0.09),
+        replace(ours, who="SPU", encrypted=None, seconds=0.08),
+        replace(ours, who="SPU over TLS", encrypted=True, seconds=0.2),
+    ]
+    text = report(results)
+    assert "without encryption for both, SPU is faster than we are: 1.1 times the speed (90.0 ms beside 80.0 ms" in text
+    assert (
+        "with encryption for both, we are faster than every peer: 20.0 times the speed (10.0 ms beside 200 ms" in text
+    )
+    assert "with it for us alone, we are faster than every peer: 8.0 times the speed (10.0 ms beside 80.0 ms" in text
 
 
 def test_one_lines_failure_is_a_line() -> None:
@@ -510,6 +528,16 @@ def test_a_peers_parties_run_and_report(tmp_path: Path, monkeypatch: pytest.Monk
     assert len(run.seconds) == 1 and run.seconds[0] >= 0 and run.carried is None
     assert run.result.tolist() == [0.0, 1.0, 2.0] and run.setup_seconds > 0
     assert run.notes == {"addresses": 2, "options": {}}
+
+
+def test_a_peer_that_encrypts_has_a_certificate_of_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = "import ssl; c = ssl.create_default_context(cafile=order.options['certificate'])\n"
+    body += "c.load_cert_chain(order.options['certificate'], order.options['key']); report.begin(); report.end()"
+    monkeypatch.setattr("benchmarks.peer_runs.PROGRAMS", fake_peer(tmp_path, body))
+    np.savez(tmp_path / "inputs.npz", x=np.arange(3.0))
+    kind = PeerKind("Fake", "fake", 2, encrypted=True)
+    run = run_peer(kind, Path(sys.executable), "train", tmp_path / "inputs.npz", tmp_path / "run")
+    assert set(run.notes["options"]) == {"certificate", "key"}
 
 
 def test_a_peers_failure_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

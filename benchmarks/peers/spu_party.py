@@ -29,11 +29,23 @@ class Runner:
             self.config.fxp_exp_mode = libspu.RuntimeConfig.ExpMode.__members__[order.options["exp"]]
         desc = libspu.link.Desc()
         desc.recv_timeout_ms = 120_000
+        if "certificate" in order.options:
+            self._encrypt(desc, order.options["certificate"], order.options["key"])
         for number, address in enumerate(order.addresses):
             desc.add_party(f"party{number}", address)
         self.link = libspu.link.create_brpc(desc, self.rank)
         self.runtime = api.Runtime(self.link, self.config)
         self.io = api.Io(self.world, self.config)
+
+    @staticmethod
+    def _encrypt(desc: Any, certificate: str, key: str) -> None:
+        """TLS on the link; one certificate, which all parties have and check each other's by."""
+        desc.enable_ssl = True
+        for options in (desc.server_ssl_opts, desc.client_ssl_opts):
+            options.cert.certificate_path = certificate
+            options.cert.private_key_path = key
+            options.verify.ca_file_path = certificate
+            options.verify.verify_depth = 1
 
     def share(self, name: str, owner: int, value: Any, shape: tuple[int, ...]) -> None:
         """The owner's array, shared among all under a name; the others give None."""
