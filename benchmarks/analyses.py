@@ -41,14 +41,13 @@ class Analysis:
     Args:
         key: its short name.
         title: its name in the report.
-        make: its scenario as the fields of a TOML file, data beside those of `scenarios/`; `NotThere` if there is none.
-        before: the key of the job whose record this one goes on from.
+        make: the folder that holds each job's folder -> its scenario as the fields of a TOML file, with data as they
+            are named in `scenarios/`; `NotThere` if there is none.
     """
 
     key: str
     title: str
-    make: Callable[[], Fields] = field(repr=False)
-    before: str = ""
+    make: Callable[[Path], Fields] = field(repr=False)
 
 
 def demo(name: str) -> Fields:
@@ -57,15 +56,6 @@ def demo(name: str) -> Fields:
     if not path.exists():
         raise NotThere(f"there is no scenarios/{path.name}")
     return tomllib.loads(path.read_text(encoding="utf-8"))
-
-
-def of_kind(kind: str) -> Fields:
-    """The first of the demo's scenarios of this kind."""
-    for path in sorted(SCENARIOS.glob("*.toml")):
-        fields = tomllib.loads(path.read_text(encoding="utf-8"))
-        if fields["task"]["kind"] == kind:
-            return fields
-    raise NotThere(f'no scenario in scenarios/ has kind = "{kind}"')
 
 
 def inference(how: str) -> Fields:
@@ -90,6 +80,13 @@ def split_inference() -> Fields:
     return fields
 
 
+def linear_in_the_open() -> Fields:
+    """Three hospitals' linear regression by their open sums of products."""
+    fields = demo("hips_linear")
+    fields["task"]["inference"] = "open-gram"
+    return fields
+
+
 def shared_model() -> Fields:
     """Two hospitals' model that nobody sees."""
     fields = demo("two_hospitals")
@@ -97,30 +94,54 @@ def shared_model() -> Fields:
     return fields
 
 
+def scored(folder: Path) -> Fields:
+    """A few of a hospital's rows scored by the model that the job before has left shares of."""
+    fields = demo("two_hospitals")
+    owners = [name for name, party in fields["parties"].items() if party["role"] == "owner"]
+    shares = {name: folder / _SHARED / "record" / f"{name}.share" for name in owners}
+    if not all(path.exists() for path in shares.values()):
+        raise NotThere("no model that nobody sees was trained before")
+    lines = (SCENARIOS / fields["parties"][owners[-1]].pop("data")).read_text(encoding="utf-8").splitlines()
+    rows = folder / "new_rows.csv"
+    rows.write_text("\n".join(lines[: 1 + _NEW_ROWS]) + "\n", encoding="utf-8")
+    del fields["parties"][owners[0]]["data"]  # who has nothing to be scored
+    fields["parties"][owners[-1]]["data"] = str(rows.resolve())
+    for name, path in shares.items():
+        fields["parties"][name]["model"] = str(path.resolve())
+    fields["task"] = {"kind": "predict", "id": "patient", "max_rows": _MOST_ROWS}
+    return fields
+
+
+_SHARED = "shared-model"
+_NEW_ROWS, _MOST_ROWS = 20, 1000
+"""How many rows are scored a run, and in all runs at most: more than anyone should allow of 30 features."""
+
 ANALYSES = (
-    Analysis("inference", "inference, shared: 569 x 5, two owners", lambda: inference("shared")),
-    Analysis("open-fisher", "inference, open Fisher matrix: 569 x 5, two owners", lambda: inference("open-fisher")),
-    Analysis("split", "inference, shared: 569 x 5, columns of three owners", split_inference),
-    Analysis("statistics", "statistics: 910 x 9, three owners", lambda: demo("registry_statistics")),
-    Analysis("linear", "linear regression", lambda: of_kind("linear_regression")),
-    Analysis("shared-model", "a model that nobody sees: 569 x 30, two owners", shared_model),
-    Analysis("predict", "new rows scored by such a model", lambda: of_kind("predict"), before="shared-model"),
+    Analysis("inference", "inference, shared: 569 x 5, two owners", lambda _: inference("shared")),
+    Analysis("open-fisher", "inference, open Fisher matrix: 569 x 5, two owners", lambda _: inference("open-fisher")),
+    Analysis("split", "inference, shared: 569 x 5, columns of three owners", lambda _: split_inference()),
+    Analysis("statistics", "statistics: 910 x 9, three owners", lambda _: demo("registry_statistics")),
+    Analysis("linear", "linear regression, shared: 910 x 6, three owners", lambda _: demo("hips_linear")),
+    Analysis("open-gram", "linear regression, open X'X: 910 x 6, three owners", lambda _: linear_in_the_open()),
+    Analysis(_SHARED, "a model that nobody sees: 569 x 30, two owners", lambda _: shared_model()),
+    Analysis("predict", f"{_NEW_ROWS} new rows scored by that model", scored),
 )
 
 
 def scenario_file(analysis: Analysis, folder: Path, *, wan: bool) -> Path:
-    """The scenario of an analysis, for this network.
+    """The scenario of an analysis, for this network, in a folder of its own.
 
     Raises:
         NotThere: there is none.
     """
-    fields = analysis.make()
+    fields = analysis.make(folder)
     fields.pop("network", None)
     if wan:
         fields["network"] = {"latency_ms": LATENCY * 1e3}
     fields["parties"] = _with_whole_paths(fields["parties"])
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{analysis.key}{'-wan' if wan else ''}.toml"
+    own = folder / analysis.key
+    own.mkdir(parents=True, exist_ok=True)
+    path = own / f"{'wan' if wan else 'localhost'}.toml"
     path.write_text("".join(f"{key} = {_inline(value)}\n" for key, value in fields.items()), encoding="utf-8")
     return path
 
@@ -135,7 +156,7 @@ def measure(analysis: Analysis, folder: Path, *, runs: int, wan: bool) -> Beside
     path = scenario_file(analysis, folder, wan=wan)
     scenario = load_scenario(path)
     _, plan = planned(scenario)
-    done = [_command(path, folder / "record") for _ in range(runs)]
+    done = [_command(path, path.parent / "record") for _ in range(runs)]
     parties = done[-1][0]["parties"]
     owners, helper = [parties[name] for name in scenario.owners], parties[scenario.helper]
     times = [max(run["parties"][name]["seconds"]["online"] for name in scenario.owners) for run, _ in done]

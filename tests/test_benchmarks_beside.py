@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import QUICK, _beside_plans
-from benchmarks.analyses import ANALYSES, Analysis, NotThere, demo, measure, of_kind, scenario_file
+from benchmarks.analyses import ANALYSES, Analysis, NotThere, demo, measure, scenario_file
 from benchmarks.micro_programs import COMPARISONS, each_time, plan_of
 from benchmarks.report import report
 from benchmarks.results import BesidePlan, Results, read
@@ -15,7 +15,7 @@ from parties.plan_scenario import planned
 from parties.scenario import load_scenario
 
 OWNERS = ("hospital_a", "hospital_b")
-HERE = tuple(one for one in ANALYSES if one.key in ("inference", "open-fisher", "split", "statistics"))
+HERE = tuple(one for one in ANALYSES if one.key not in ("shared-model", "predict"))
 
 
 def some_results() -> Results:
@@ -25,7 +25,7 @@ def some_results() -> Results:
         comparisons=[one, BesidePlan("select", failure="RuntimeError: it is wrong by 1")],
         analyses=[
             BesidePlan("statistics", "localhost", 1, 0.1, (0.1, 0.1), 1.2, None, 25, 27, 89228, 90000, 24348, 24348),
-            BesidePlan("predict", "WAN", failure='NotThere: no scenario in scenarios/ has kind = "predict"'),
+            BesidePlan("predict", "WAN", failure="NotThere: no model was trained before"),
         ],
     )
 
@@ -39,7 +39,7 @@ def test_the_report_says_what_was_measured_and_what_was_planned(tmp_path: Path) 
     ) in text
     assert "| statistics: 910 x 9, three owners | localhost | 1 | 25 (planned 27) | 89.2 kB (planned 90.0 kB) |" in text
     assert "- selection 1e5, by a shared bit, localhost: no figures: RuntimeError: it is wrong by 1" in text
-    assert 'WAN: no figures: NotThere: no scenario in scenarios/ has kind = "predict"' in text
+    assert "WAN: no figures: NotThere: no model was trained before" in text
     results.write(tmp_path / "results.json")
     assert read(tmp_path / "results.json") == results
 
@@ -55,8 +55,9 @@ def test_every_scenario_is_whole(analysis: Analysis, wan: bool, tmp_path: Path) 
 def test_a_job_that_is_not_there_says_so(tmp_path: Path) -> None:
     with pytest.raises(NotThere, match=r"no scenarios/none\.toml"):
         demo("none")
-    with pytest.raises(NotThere, match='kind = "none"'):
-        of_kind("none")
+    (predict,) = (one for one in ANALYSES if one.key == "predict")
+    with pytest.raises(NotThere, match="no model that nobody sees was trained before"):
+        measure(predict, tmp_path, runs=1, wan=False)
 
 
 def test_a_job_is_as_planned(tmp_path: Path) -> None:
