@@ -44,6 +44,15 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Common:
+    """What all owners must have in common, compared as a keyed digest; and how it is called where they have not."""
+
+    value: str
+    what: str
+    hint: str
+
+
+@dataclass(frozen=True)
 class Offer:
     """What this party brings.
 
@@ -53,6 +62,7 @@ class Offer:
         rows: an owner's numbers of training and test rows; None for the helper.
         columns: an owner's column names in order; None for the helper.
         has_target: where every owner has columns of its own: whether this one has the target; None elsewhere.
+        common: what all owners must have in common beside that; None where there is nothing.
     """
 
     version: str
@@ -60,6 +70,7 @@ class Offer:
     rows: tuple[int, int] | None
     columns: tuple[str, ...] | None
     has_target: bool | None = None
+    common: Common | None = None
 
 
 @dataclass(frozen=True)
@@ -200,12 +211,15 @@ def _shapes(channel: Channel, table: Table, offer: Offer, name_key: bytes) -> _S
     to_owner: dict[str, Any] = {"rows": offer.rows, "names": list(offer.columns or ()) if split else digests}
     if split:
         to_owner["target"] = offer.has_target
+    if offer.common is not None:
+        to_owner["common"] = _name_digest(name_key, offer.common.value)
     messages = {
         peer: {} if me == table.helper else to_owner if peer != table.helper else {"rows": offer.rows}
         for peer in table.everyone
         if peer != me
     }
     got = _exchange(channel, "shapes", messages, None)
+    _same_common(me, table, offer.common, to_owner.get("common"), got)
     rows = {owner: _rows(offer.rows) if owner == me else got[owner].read("rows", _rows) for owner in table.owners}
     if offer.columns is None:
         return _Shapes(rows, (), 0)
@@ -222,6 +236,15 @@ def _shapes(channel: Channel, table: Table, offer: Offer, name_key: bytes) -> _S
             party=me,
         )
     return _Shapes(rows, tuple(name_of[digest] for digest in order), len(order))
+
+
+def _same_common(me: str, table: Table, common: Common | None, mine: Any, got: Mapping[str, _Answer]) -> None:
+    """Raises a DisagreementError where an owner has something else than this one."""
+    if common is None:
+        return
+    for peer in table.owners:
+        if peer != me and got[peer]["common"] != mine:
+            raise DisagreementError(f"{me} and {peer} have {common.what}", common.hint, party=peer)
 
 
 def _split_columns(

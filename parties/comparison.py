@@ -37,7 +37,9 @@ def compare(scenario: Scenario, record: Mapping[str, Any], standardised: Sequenc
         raise InternalError("there is no model to compare, or its weights are incomplete", "report this as a bug")
     features = tuple(model["features"])
     weights = tuple(standardised) if standardised is not None else ()
-    trained = Trained(features, tuple(model["weights"]), model["intercept"], weights, record.get("metrics"))
+    trained = None  # of a model that nobody sees, no weight is compared
+    if "weights" in model:
+        trained = Trained(features, tuple(model["weights"]), model["intercept"], weights, record.get("metrics"))
     facts = record.get("training") or {}
     taken, solver = facts.get("steps"), facts.get("solver")
     if scenario.vertical:

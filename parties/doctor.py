@@ -18,7 +18,7 @@ from parties.findings import Finding, Tell, first_code, of_error, ok, problem
 from parties.job import OwnTable
 from parties.roster import Keyed
 from parties.scenario import Scenario
-from parties.separate import check_name, dials, endpoint, listening, own_keys
+from parties.separate import check_name, dials, endpoint, listening, own_keys, vault_of
 from parties.take_part import public_facts
 
 FEWEST_SECONDS: Final = 1.0
@@ -60,6 +60,8 @@ def examine(
     told.all(found)
     if own is not None:
         told.all(checks.check_own(scenario, me, keys, policy, table))
+        if table is not None:
+            told.all(checks.check_ready(scenario, table, vault_of(scenario, me, RECORDS, own[0].secret)))
     known = _estimates(scenario, me, table, told)
     if own is None:
         return told.code

@@ -24,6 +24,7 @@ from parties.job import OwnTable
 from parties.kinds import job_of
 from parties.roster import Keyed
 from parties.scenario import Scenario, SqlSource, split_address
+from parties.share_file import Vault
 from parties.sum_scenario import SumScenario
 from parties.version import VERSION
 
@@ -104,6 +105,8 @@ def check_own(
     from parties.roster import public_texts
 
     rows = scenario.parties[me].rows or (table.rows if table is not None else None)
+    if not job_of(scenario).pools:
+        rows = None
     try:
         rules = load_policy(keys, policy)
         if rules is not None:
@@ -112,7 +115,7 @@ def check_own(
     except BeaverlodgeError as error:
         yield of_error(error)
     yield check_approval(scenario, me, keys)
-    if table is not None:
+    if table is not None and job_of(scenario).pools:
         try:
             repeats = Releases(keys).warnings(release_of(scenario, table, table.columns))
         except UsageError as error:
@@ -134,9 +137,25 @@ def check_data(scenario: Scenario, me: str) -> tuple[OwnTable | None, list[Findi
     for note in table.notes:
         hint = "it is well if you expected it; else correct the data"
         found.append(warning(note.text, hint) if note.level == "warning" else ok(note.text))
+    if scenario.parties[me].data is None:
+        return table, found
     source = scenario.data_source(me)
     path = scenario.directory / (source.database if isinstance(source, SqlSource) else source)
     return table, [*found, *check_readers(path)]
+
+
+def check_ready(scenario: Scenario, table: OwnTable, vault: Vault) -> Iterator[Finding]:
+    """Whether what this party's keys open is as it should be, and there is room for what will be kept."""
+    job = job_of(scenario)
+    if job.ready is None:
+        return
+    try:
+        opened = job.ready(scenario, table, vault)
+    except BeaverlodgeError as error:
+        yield of_error(error)
+        return
+    for note in opened.notes[len(table.notes) :]:
+        yield ok(note.text)
 
 
 def check_readers(path: Path) -> Iterator[Finding]:

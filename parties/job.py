@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
-from mpc.handshake import Agreement
+from mpc.handshake import Agreement, Common
 from mpc.plan import Plan, ProgramFactory
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from parties.data import Note
     from parties.extent import Extent
     from parties.scenario import Scenario
+    from parties.share_file import Vault
 
 Rows = Mapping[str, tuple[int, int]]
 """Each owner's numbers of rows: to compute with, and held out."""
@@ -96,6 +97,10 @@ class Job(Generic[Tab, Set, Res]):
         found: the owner's data in a sentence, for `mpc doctor`.
         revealed: what a policy's `reveals` must list: the names that let each through, its own first.
         wanted: what is revealed, in a few words, where no plan can be made yet.
+        ready: an owner's table with what only its keys open, once its files are found to be as they should be.
+        common: what the owners must have in common beside what their scenarios say; None where there is nothing.
+        keep: writes what an owner keeps of the result beside its record; says what, for its entry in the record.
+        pools: whether an owner's rows enter what others learn, so that each needs some, and releases are listed.
     """
 
     load: Callable[[Scenario, str], Tab]
@@ -115,3 +120,7 @@ class Job(Generic[Tab, Set, Res]):
     found: Callable[[Scenario, Tab], str]
     revealed: Callable[[Scenario], list[tuple[str, ...]]]
     wanted: Callable[[Scenario], str]
+    ready: Callable[[Scenario, Tab, Vault], Tab] | None = None
+    common: Callable[[Tab], Common] | None = None
+    keep: Callable[[Scenario, Agreement, Res, Vault], dict[str, Any]] | None = None
+    pools: bool = True

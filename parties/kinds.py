@@ -8,6 +8,7 @@ from typing import Any, Final
 from mpc.plan import Plan
 from parties.job import Job, Rows
 from parties.linear import LINEAR
+from parties.predict import PREDICT
 from parties.scenario import Scenario
 from parties.statistics import STATISTICS
 from parties.training import TRAINING
@@ -16,6 +17,7 @@ JOBS: Final[Mapping[str, Job[Any, Any, Any]]] = {
     "logistic_regression": TRAINING,
     "linear_regression": LINEAR,
     "statistics": STATISTICS,
+    "predict": PREDICT,
 }
 
 

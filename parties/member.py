@@ -30,10 +30,12 @@ def main() -> int:
 
             result = part_in_sum(scenario, order, lifeline, reporter, log)
         else:
-            from parties.take_part import take_part
+            from parties.share_file import Vault
+            from parties.take_part import Own, take_part
 
             place = _place(order, scenario.parties, lifeline, reporter)
-            result = take_part(scenario, order["name"], place, reporter, log)
+            own = Own(vault=Vault(order["name"], Path(order["out"])))
+            result = take_part(scenario, order["name"], place, reporter, log, own)
     except Exception as problem:
         error = as_error(problem)
         reporter.failed(error, first_hand=first_hand(error))

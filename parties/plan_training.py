@@ -30,10 +30,10 @@ USES: Final[Mapping[str, str]] = {
     "MultiplyTriple": "products of bits, for the same; rows by class weights; weights by scales",
     "AnyBit": "one answer for many bits, for the same; whether ids are the same (split columns)",
     "MatmulTriple": "the AUC: pairs that are ranked right; the Hessian's inverse (newton)",
-    "BitProduct": "scores beyond what the sigmoid is right for, in the metrics (split columns)",
-    "BitNumber": "comparisons' answers as numbers, in the metrics (split columns)",
-    "LowerBits": "which of the AUC's bins a score is in (split columns)",
-    "DigitsOfMask": "how many scores are in each bin (split columns)",
+    "BitProduct": "scores beyond what the sigmoid is right for, in the metrics (split columns, or a shared model)",
+    "BitNumber": "comparisons' answers as numbers, in the metrics (the same)",
+    "LowerBits": "which of the AUC's bins a score is in (the same)",
+    "DigitsOfMask": "how many scores are in each bin (the same)",
 }
 """What a training needs each kind of correlated randomness for."""
 
@@ -71,11 +71,24 @@ def training_told(settings: TrainingSettings, scenario: Scenario) -> PlanTold:
         scenario={"rows": rows, "features": settings.features, "steps": settings.step_count},
         facts=facts,
         work=_work_text(settings, training),
-        how=(Line(solver_text(training)),),
+        how=(Line(solver_text(training)), *_kept(settings)),
         helper_learns=_helper_learns(settings),
         uses=USES if settings.inference is None else INFERENCE_USES,
         details=details,
     )
+
+
+def _kept(settings: TrainingSettings) -> tuple[Line, ...]:
+    if settings.reveal_model:
+        return ()
+    text = (
+        "Nobody will see the model: each owner keeps a share of it, which says nothing by itself, in a sealed file of "
+        "its own, and its quality comes from shared scores. "
+        'kind = "predict" scores new rows by it (docs/shared_model.md).'
+    )
+    if settings.partition == "vertical":
+        text = text.partition(" kind =")[0] + " New rows cannot be scored by a model of split columns."
+    return (Line(text, "bold"),)
 
 
 def _helper_learns(settings: TrainingSettings) -> tuple[str, ...]:

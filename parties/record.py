@@ -16,6 +16,8 @@ from parties.events import describe_error
 
 RESULT: Final = "result.json"
 REPORT: Final = "report.html"
+SCORES_END: Final = ".scores.csv"
+"""How the files of owners' scores end, which lie beside the record."""
 
 _KEYS: Final = (
     "schema",
@@ -31,6 +33,7 @@ _KEYS: Final = (
     "inference",
     "fit",
     "statistics",
+    "predict",
     "comparison",
     "data",
     "revealed",
@@ -81,8 +84,9 @@ def start_record(out: Path, scenario_name: str, scenario_digest: str) -> None:
     unfinished = InternalError("did not finish", "the run is still going on, or was killed before it could say why")
     try:
         write_record(out, failed_record(unfinished, scenario_name=scenario_name, scenario_digest=scenario_digest))
-        # The report of an earlier run in this folder would be taken for this run's.
-        (out / REPORT).unlink(missing_ok=True)
+        # The report of an earlier run in this folder would be taken for this run's, and so would its scores.
+        for earlier in (out / REPORT, *out.glob(f"*{SCORES_END}")):
+            earlier.unlink(missing_ok=True)
     except OSError as error:
         raise _unusable(out, f"cannot be written to: {error.strerror}") from None
 
@@ -137,7 +141,7 @@ def merge_results(
     )
     agreed = {
         key: _agreed(results, owners, key, f"owners disagree about the result ({key})")
-        for key in ("training", "model", "metrics", "inference", "fit", "statistics", "data", "revealed")
+        for key in ("training", "model", "metrics", "inference", "fit", "statistics", "predict", "data", "revealed")
     }
     record: dict[str, Any] = {
         "schema": 1,
@@ -154,7 +158,8 @@ def merge_results(
     testing = {name: result["testing"] for name, result in results.items() if result.get("testing") is not None}
     if agreed["training"] is not None:  # a helper alone does not know how many columns there are
         record["training"] = agreed["training"]
-    for key in ("inference", "fit", "statistics", "data"):  # only what was agreed to be learnt has a place here
+    # Only what was agreed to be learnt has a place here.
+    for key in ("inference", "fit", "statistics", "predict", "data"):
         if agreed[key] is not None:
             record[key] = agreed[key]
     # A run under a test seed protects nothing, and its record says so.

@@ -39,6 +39,7 @@ from parties.summary import (
 )
 from parties.summary_data import data_blocks
 from parties.summary_inference import fit_texts, inference_grid
+from parties.summary_shared import predict_blocks, shared_model_blocks
 
 CHART_BARS: Final = 40
 """So many weights in the chart at most; the table has all."""
@@ -74,6 +75,8 @@ def report_html(record: Mapping[str, Any]) -> str:
         sections += [_blocks("What all owners' rows say", statistics_blocks(record))]
     elif is_linear(record):
         sections += [_blocks("The linear regression", linear_blocks(record)), _linear_note()]
+    elif table(record.get("predict")):
+        sections += [_blocks("New rows that were scored", predict_blocks(record))]
     elif ok:
         sections += [_quality(record), _confusion(record), _inference(record), _weights(record), _data(record)]
     if table(record.get("parties")) and not table(record.get("sums")):
@@ -178,6 +181,9 @@ def _rate(right: Any, wrong: Any) -> str:
 
 
 def _weights(record: Mapping[str, Any]) -> str:
+    shared = shared_model_blocks(record)
+    if shared:
+        return _blocks("The model", shared)
     grid = weights_grid(record)
     if grid is None:
         return ""

@@ -112,6 +112,7 @@ def settings_for(
         missing="missing" in task.reveal,
         compare_ranges=task.compare_ranges,
         inference=task.inference if inference else None,
+        reveal_model="model" in task.reveal,
     )
     if not auto:
         return settings

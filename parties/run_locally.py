@@ -20,8 +20,9 @@ def run_locally(scenario: Scenario, out: Path | None, *, compare: bool) -> tuple
     Raises:
         BeaverlodgeError: the first cause of a failure; the record then says `failed` and why.
     """
-    for owner in scenario.owners:
-        scenario.data_source(owner)
+    if job_of(scenario).pools:
+        for owner in scenario.owners:
+            scenario.data_source(owner)
     folder = out or default_out(scenario.name)
     start_record(folder, scenario.name, scenario.digest)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from logging import Logger
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +22,7 @@ from parties.releases import Releases, release_of
 from parties.report import write_report
 from parties.roster import public_texts
 from parties.scenario import Scenario
-from parties.separate import place
+from parties.separate import place, vault_of
 from parties.supervisor import Reporter
 from parties.take_part import Own, take_part
 
@@ -58,7 +59,8 @@ def run_one(
         if scenario.network is not None:
             log.info(_REAL_LINKS)
             reporter.log("info", _REAL_LINKS)
-        result = take_part(scenario, me, where, reporter, log, own)
+        vault = vault_of(scenario, me, folder, where.identity.secret)
+        result = take_part(scenario, me, where, reporter, log, replace(own, vault=vault))
         return merge_results({me: result}, scenario_name=scenario.name, scenario_digest=scenario.digest)
 
     return recorded(scenario, me, out, log_format, part)
@@ -101,7 +103,7 @@ def _admitted(
     rules = load_policy(keys, policy)
     if rules is not None:
         rules.check(scenario, me, publics, data.rows)
-    releases = Releases(keys) if data.owned else None
+    releases = Releases(keys) if data.owned and job_of(scenario).pools else None
 
     def show(changes: Sequence[str]) -> None:
         try:
@@ -133,6 +135,8 @@ class _Data:
 
     def rows(self) -> int | None:
         # Stated ones are compared with the data in every run.
+        if not job_of(self._scenario).pools:
+            return None
         stated = self._scenario.parties[self._me].rows
         if stated is not None or not self.owned:
             return stated

@@ -35,6 +35,7 @@ from parties.scenario_models import (
     ModelTask,
     NetworkSpec,
     PartySpec,
+    PredictTask,
     RosterSpec,
     SessionSpec,
     SqlSource,
@@ -43,6 +44,7 @@ from parties.scenario_models import (
     split_address,
 )
 from parties.scenario_partition import task_of
+from parties.scenario_predict import check_shares
 from parties.scenario_tasks import KINDS, read_task, settled_task
 from parties.scenario_unbuilt import unbuilt_role
 
@@ -65,7 +67,7 @@ __all__ = [
 SCHEMA = 1
 MOST_PARTIES = 64
 
-_OWN_AFFAIR = {"data", "encoding", "decimal", "thousands"}
+_OWN_AFFAIR = {"data", "encoding", "decimal", "thousands", "model"}
 _PARTY_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _HEAD_KEYS = ("schema", "name", "seed")
 _TABLE_KEYS = ("parties", "task", "network", "session", "testing", "roster")
@@ -105,6 +107,8 @@ def load_scenario(path: Path) -> Scenario:
         check_roles(parties, problems)
         check_links(parties, problems)
         check_text_settings(parties, problems)
+    if task is not None and parties is not None:
+        check_shares(task, parties, problems)
     if task is not None:
         task = settled_task(task, parties, problems)
     if problems or head is None or task is None or parties is None:
@@ -190,6 +194,13 @@ class Scenario(BaseModel):
             raise InternalError(f'kind = "{self.task.kind}" is taken for statistics', "please report this as a bug")
         return self.task
 
+    @property
+    def predict(self) -> PredictTask:
+        """The task of a scenario that scores new rows."""
+        if not isinstance(self.task, PredictTask):
+            raise InternalError(f'kind = "{self.task.kind}" is taken for a scoring', "please report this as a bug")
+        return self.task
+
     def task_of(self, owner: str) -> ModelTask:
         """The model as it concerns one owner's table: where columns are split, with that owner's `features`."""
         return task_of(self.model_task, self.parties[owner])
@@ -201,7 +212,8 @@ class Scenario(BaseModel):
 
     def own_affair(self, me: str) -> dict[str, Any]:
         """What a party's own entry says that the others need not agree on."""
-        return self.parties[me].model_dump(mode="json", include=_OWN_AFFAIR)
+        said = self.parties[me].model_dump(mode="json", include=_OWN_AFFAIR)
+        return said if said["model"] is not None else {key: said[key] for key in said if key != "model"}
 
     @property
     def directory(self) -> Path:
@@ -328,7 +340,7 @@ def _read_party(name: str, raw: object, problems: list[Problem]) -> PartySpec | 
             raw = {**raw, "data": source}
     party = read_table(PartySpec, raw, table, problems, _ELSEWHERE)
     if party is not None and party.role == "helper":
-        for key in ("data", "encoding", "decimal", "thousands", "features", "rows"):
+        for key in ("data", "encoding", "decimal", "thousands", "features", "rows", "model"):
             if key in party.model_fields_set:
                 problems.append(Problem(f"{table} has {key}, but a helper has none", f"remove '{key}' there"))
     return party if len(problems) == before else None

@@ -80,7 +80,9 @@ def check_columns(task: ModelTask, problems: list[Problem]) -> None:
 def settled_reveal(task: LogisticTask, parties: Mapping[str, PartySpec], problems: list[Problem]) -> LogisticTask:
     """The task with `reveal` and `reveal_to` in one order, whatever the file's, so that digests are equal."""
     owners = check_reveal(task, task.reveal, parties, problems)
-    asked = {*task.reveal, "model"}  # coefficients with their errors are a model, too
+    asked = {*task.reveal}
+    if "inference" in asked:  # coefficients with their errors are a model, too
+        asked.add("model")
     what = tuple(item for item in ("model", "metrics", "missing", "inference") if item in asked)
     return task.model_copy(update={"reveal": what, "reveal_to": owners})
 

@@ -101,6 +101,7 @@ class PartySpec(Table):
         default=None, description="a list of one or more column names"
     )
     rows: Count | None = Field(default=None, description=A_COUNT)
+    model: Text | None = Field(default=None, description="the path of a share of a model, or of a folder for it")
     address: Annotated[str, AfterValidator(an_address)] | None = Field(
         default=None, description='"host:port", such as "10.0.0.5:7101" or "[::1]:7101"'
     )
@@ -265,7 +266,23 @@ class StatisticsTask(Table):
         return tuple(dict.fromkeys(column for column in named if column is not None))
 
 
-AnyTask = Annotated[LogisticTask | LinearTask | StatisticsTask, Field(discriminator="kind")]
+class PredictTask(Table):
+    """Score owners' new rows by a model that nobody sees, for the rows' owner alone."""
+
+    kind: Literal["predict"] = Field(description='"predict"')
+    partition: Literal["horizontal"] = Field(default="horizontal", description='"horizontal"')
+    id: Text | None = Field(default=None, description="the name of the column that identifies a row")
+    output: Literal["probability", "class"] = Field(default="probability", description='"probability" or "class"')
+    grid: float = Field(default=0.01, ge=0.001, le=0.5, description="a number from 0.001 to 0.5")
+    max_rows: Count | None = Field(default=None, description=A_COUNT)
+
+    @property
+    def steps(self) -> int | None:
+        """How many steps the grid has from 0 to 1; None for classes."""
+        return None if self.output == "class" else round(1 / self.grid)
+
+
+AnyTask = Annotated[LogisticTask | LinearTask | StatisticsTask | PredictTask, Field(discriminator="kind")]
 """The [task] of any kind for owners and a helper."""
 
 

@@ -39,7 +39,7 @@ def check_partition(task: LogisticTask, parties: Mapping[str, PartySpec], proble
         problems.append(Problem("[task] compare_ranges is for owners with the same columns", hint))
     if "missing" in task.reveal:
         message = f'[task] reveal = ["missing"] is not available with {_VERTICAL[7:]}'
-        problems.append(Problem(message, 'use reveal = ["model"] or ["model", "metrics"]'))
+        problems.append(Problem(message, 'use "model", "metrics" or both'))
 
 
 def check_split(task: ModelTask, owners: Mapping[str, PartySpec], problems: list[Problem]) -> None:

@@ -11,8 +11,9 @@ from parties.scenario_checks import check_columns, settled_reveal
 from parties.scenario_errors import Problem, nearest, read_table, shown
 from parties.scenario_inference import check_no_inference, settled_inference
 from parties.scenario_linear import prepared_linear, settled_linear
-from parties.scenario_models import AnyTask, LinearTask, LogisticTask, PartySpec, StatisticsTask
+from parties.scenario_models import AnyTask, LinearTask, LogisticTask, PartySpec, PredictTask, StatisticsTask
 from parties.scenario_partition import check_partition
+from parties.scenario_predict import prepared_predict, settled_predict
 from parties.scenario_solver import settled_solver
 from parties.scenario_statistics import prepared_statistics, settled_statistics
 from parties.scenario_unbuilt import without_unbuilt
@@ -32,7 +33,7 @@ class TaskKind:
             equal; may add problems. The parties are None if they are not valid.
     """
 
-    model: type[LogisticTask] | type[LinearTask] | type[StatisticsTask]
+    model: type[LogisticTask] | type[LinearTask] | type[StatisticsTask] | type[PredictTask]
     prepared: Callable[[dict[str, Any], Problems], dict[str, Any]]
     settled: Callable[[Any, Parties | None, Problems], AnyTask]
 
@@ -89,5 +90,6 @@ KINDS: Final[Mapping[str, TaskKind]] = {
     "logistic_regression": TaskKind(LogisticTask, _prepared_training, _settled_training),
     "linear_regression": TaskKind(LinearTask, prepared_linear, settled_linear),
     "statistics": TaskKind(StatisticsTask, prepared_statistics, settled_statistics),
+    "predict": TaskKind(PredictTask, prepared_predict, settled_predict),
 }
 """The kinds of tasks for owners and a helper; kind = "secure_sum" has a scenario of its own (sum_scenario.py)."""

@@ -35,14 +35,11 @@ def _take_out_unbuilt_reveal(left: dict[str, object], problems: list[Problem]) -
     reveal = left.get("reveal")
     if not isinstance(reveal, list) or not all(isinstance(what, str) for what in reveal):
         return
-    hint = 'use reveal = ["model"], and "metrics", "missing" or "inference" with it'
+    hint = 'use reveal = ["model", "metrics"], with "missing" or "inference"; without "model" nobody sees it'
     for what in reveal:
         if what not in ("model", "metrics", "missing", "inference"):
             problems.append(_not_available("reveal", f"[{shown(what)}]", hint))
             left.pop("reveal", None)
-    if not {"model", "inference"} & set(reveal):
-        problems.append(Problem('[task] reveal without "model" is not available in this version', hint))
-        left.pop("reveal", None)
 
 
 def _not_available(key: str, value: str, hint: str) -> Problem:

@@ -14,6 +14,7 @@ from parties import keys
 from parties.keys import KeyPair
 from parties.roster import Keyed, public_texts
 from parties.scenario import Scenario, split_address
+from parties.share_file import Vault
 from parties.supervisor import Reporter
 from parties.take_part import Place, take_part
 
@@ -41,6 +42,12 @@ def place(scenario: Scenario, me: str, folder: Path) -> Place:
 
     local = all(loopback(party.address) for party in scenario.parties.values() if party.address)
     return Place(identity, others, listening(address) if address else None, find, local)
+
+
+def vault_of(scenario: Scenario, me: str, folder: Path, secret: bytes) -> Vault:
+    """What this party's shares of models are sealed with: its identity, whose keys it holds together with whom."""
+    texts = public_texts(scenario)
+    return Vault(me, folder, secret, {owner: texts[owner] for owner in scenario.owners})
 
 
 def check_name(scenario: Keyed, me: str) -> None:

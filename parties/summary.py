@@ -36,6 +36,7 @@ from parties.statistics_summary import statistics_blocks
 from parties.sum_summary import sum_blocks, sum_status
 from parties.summary_data import data_blocks
 from parties.summary_inference import inference_blocks
+from parties.summary_shared import predict_blocks, shared_model_blocks
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -68,11 +69,13 @@ def summary_blocks(record: Mapping[str, Any], out: Path) -> list[Block]:
         blocks += statistics_blocks(record)
     elif is_linear(record):
         blocks += linear_blocks(record)
+    elif table(record.get("predict")):
+        blocks += predict_blocks(record)
     elif record.get("status") == "ok":
         if table(record.get("training")):
             blocks.append(Line(solver_text(table(record["training"]))))
         blocks += _quality_blocks(record)
-        blocks += inference_blocks(record) or _weight_blocks(record)
+        blocks += inference_blocks(record) or shared_model_blocks(record) or _weight_blocks(record)
         blocks += data_blocks(record)
     if table(record.get("parties")) and not table(record.get("sums")):
         blocks += [traffic_grid(record), seconds_grid(record)]
@@ -243,8 +246,9 @@ def traffic_grid(record: Mapping[str, Any]) -> Grid:
 
 
 def seconds_grid(record: Mapping[str, Any]) -> Grid:
-    """Each party's seconds; a helper has no training of its own, and statistics and linear fits have none at all."""
-    trained = not table(record.get("statistics")) and not is_linear(record)
+    """Each party's seconds; a helper has no training of its own, and other kinds of task have none at all."""
+    other = table(record.get("statistics")) or table(record.get("predict")) or is_linear(record)
+    trained = not other
     keys = tuple(key for key in ("connect", "setup", "online", "training", "total") if trained or key != "training")
     rows = tuple(
         (

@@ -31,6 +31,7 @@ from parties.job import OwnTable
 from parties.kinds import job_of
 from parties.releases import Releases, release_of
 from parties.scenario import Scenario
+from parties.share_file import Vault
 from parties.supervisor import Reporter
 from parties.version import VERSION
 
@@ -62,10 +63,11 @@ class Place:
 
 @dataclass(frozen=True)
 class Own:
-    """What an owner on its own machine has ready: its table, if it was read already, and its list of releases."""
+    """What an owner has ready: its table, if it was read already, its list of releases, and what seals its shares."""
 
     table: OwnTable | None = None
     releases: Releases | None = None
+    vault: Vault | None = None
 
 
 def take_part(
@@ -122,6 +124,9 @@ def _play(
     job = job_of(scenario)
     trace.stage("data", 0, 0)
     table = (own.table or _beside(channel, lambda: job.load(scenario, me))) if owner else None
+    vault = own.vault
+    if table is not None and job.ready is not None and vault is not None:
+        table = job.ready(scenario, table, vault)
     _tell_notes(table, reporter, log)
     trace.stage("connecting", 0, 0)
     entropy = _entropy(scenario, me, reporter, log)
@@ -156,11 +161,12 @@ def _play(
         measured = _measured(trace)
         trace.stage("done", 0, 0)
         finished = time.perf_counter()
+    kept = job.keep(scenario, agreement, result, vault) if owner and job.keep is not None and vault is not None else {}
     part(channel, players, patient=not owner)
     agreement = replace(agreement, plan=agreement.plan.on(trace.ways))
     log.info("done: %d rounds, %d bytes sent", measured["rounds"], measured["bytes_sent"])
     part_of_kind = job.record(scenario, agreement, result)
-    return _result(scenario, me, agreement, trace, measured, part_of_kind, started, finished)
+    return _result(scenario, me, agreement, trace, {**measured, **kept}, part_of_kind, started, finished)
 
 
 def _beside(channel: Channel, work: Callable[[], T]) -> T:
@@ -216,7 +222,9 @@ def _offer(scenario: Scenario, table: OwnTable | None) -> Offer:
     if table is None:
         return Offer(VERSION, facts, None, None)
     job = job_of(scenario)
-    return Offer(VERSION, facts, job.counts(scenario, table.rows), table.columns, job.has_target(scenario, table))
+    common = None if job.common is None else job.common(table)
+    rows, has_target = job.counts(scenario, table.rows), job.has_target(scenario, table)
+    return Offer(VERSION, facts, rows, table.columns, has_target, common)
 
 
 def public_facts(scenario: Asking) -> dict[str, Any]:
@@ -259,7 +267,7 @@ def _result(
     me: str,
     agreement: Agreement,
     trace: Trace,
-    measured: Mapping[str, int],
+    measured: Mapping[str, Any],
     part_of_kind: Mapping[str, Any],
     started: float,
     finished: float,

@@ -11,6 +11,7 @@ from parties.blocks import count_text, plural
 from parties.data import Table, load_owner_table
 from parties.extent import extent_from_here, training_shapes
 from parties.job import Job, PlanTold
+from parties.keep_model import keep_model, model_id, ready_to_keep
 from parties.plan_solver import training_facts
 from parties.rows import own_columns, own_rows, row_counts, settings_for, warnings_after, warnings_before
 from parties.scenario import Scenario
@@ -79,13 +80,8 @@ def _record(scenario: Scenario, agreement: Agreement, trained: Trained | None) -
     model = training = None
     if trained is not None:
         training = training_facts(agreement.settings, scenario, agreement.plan.ways)
-        model = {
-            "features": list(trained.features),
-            "weights": list(trained.weights),
-            "intercept": trained.intercept,
-            "standardised_weights": list(trained.standardised[:-1]) if trained.standardised else None,
-            "standardised_intercept": trained.standardised[-1] if trained.standardised else None,
-        }
+        model = _weights(trained) if trained.kept is None else {"id": model_id(agreement)}
+        model = {"features": list(trained.features), **model}
     return {
         "training": training,
         "model": model,
@@ -93,6 +89,15 @@ def _record(scenario: Scenario, agreement: Agreement, trained: Trained | None) -
         "data": _data_facts(scenario, trained),
         "inference": trained.inference.rows_as_dicts() if trained and trained.inference else None,
         "fit": trained.inference.fit_as_dict() if trained and trained.inference else None,
+    }
+
+
+def _weights(trained: Trained) -> dict[str, Any]:
+    return {
+        "weights": list(trained.weights),
+        "intercept": trained.intercept,
+        "standardised_weights": list(trained.standardised[:-1]) if trained.standardised else None,
+        "standardised_intercept": trained.standardised[-1] if trained.standardised else None,
     }
 
 
@@ -112,7 +117,7 @@ def _compare(scenario: Scenario, record: Mapping[str, Any]) -> dict[str, Any]:
     from parties.comparison import compare as with_plaintext
 
     model = record["model"]
-    known = model["standardised_weights"]
+    known = model.get("standardised_weights")
     standardised = None if known is None else [*known, model["standardised_intercept"]]
     return with_plaintext(scenario, record, standardised)
 
@@ -157,7 +162,7 @@ def _revealed(scenario: Scenario) -> list[tuple[str, ...]]:
 
 
 def _wanted(scenario: Scenario) -> str:
-    return ", ".join(scenario.training.reveal)
+    return ", ".join(scenario.training.reveal) or "nothing of the model"
 
 
 TRAINING: Job[Table, TrainingSettings, Trained] = Job(
@@ -178,4 +183,6 @@ TRAINING: Job[Table, TrainingSettings, Trained] = Job(
     found=_found,
     revealed=_revealed,
     wanted=_wanted,
+    ready=ready_to_keep,
+    keep=keep_model,
 )

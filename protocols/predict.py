@@ -12,7 +12,8 @@ as many inequalities. So the number of rows is limited elsewhere, by every owner
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from itertools import accumulate
 
 import numpy as np
@@ -34,6 +35,10 @@ FINEST = 1000
 """Steps of the finest grid: the series of sigma is right to 4e-5."""
 
 
+def _uncounted() -> None:
+    """Of a model that may be asked for any number of scores."""
+
+
 @dataclass(frozen=True)
 class PredictSettings:
     """All that is public about a scoring: the same at every party, the helper too.
@@ -53,11 +58,16 @@ class PredictSettings:
 
 @dataclass(frozen=True)
 class NewRows:
-    """One owner's share of the model and its own new rows (m, d), float64, in the features' own units."""
+    """One owner's share of the model and its own new rows (m, d), float64, in the features' own units.
+
+    `count` notes all owners' rows as scored, and raises where this owner does not let them be: it is called once
+    nothing is left to do but to open the scores.
+    """
 
     model: SharedModel
     names: tuple[str, ...]
     x: Array
+    count: Callable[[], None] = field(default=_uncounted, repr=False)
 
 
 async def predict_job(p: Party, own: NewRows | None, settings: PredictSettings) -> Array | None:
@@ -67,6 +77,7 @@ async def predict_job(p: Party, own: NewRows | None, settings: PredictSettings) 
 
     Raises:
         DataError: a row has values that fixed point cannot hold.
+        BeaverlodgeError: what `count` raises; then nothing was opened, and this owner's share of no score was sent.
     """
     p.stage("sharing")
     if own is not None:
@@ -77,9 +88,11 @@ async def predict_job(p: Party, own: NewRows | None, settings: PredictSettings) 
     z = await scores(p, x, w)
     found = await (_classes(p, z) if settings.steps is None else _rounded(p, z, settings.steps))
     p.stage("opening")
+    if own is not None:
+        own.count()
     mine = await p.reveal_to_each(
         _by_owner(found, settings),
-        what="scores",
+        what="classes" if settings.steps is None else "scores",
         why=_why(settings),
         label="scores",
     )

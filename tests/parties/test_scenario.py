@@ -289,7 +289,6 @@ def test_missing_values_are_told_only_where_there_may_be_some(tmp_path: Path) ->
 
 
 NOT_BUILT = [
-    (('reveal = ["metrics", "model"]', 'reveal = ["metrics"]'), ['reveal without "model"', "use reveal ="]),
     (
         ('reveal = ["metrics", "model"]', 'reveal = ["model", "shap"]'),
         ['reveal = ["shap"]', "use reveal ="],

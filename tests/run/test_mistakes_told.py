@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from mpc.curve import Identity
-from mpc.errors import BeaverlodgeError
 from mpc.session import Frame
 from mpc.transport import Transport
 from mpc.wire import ABORT
 from parties import take_part
-from parties.logs import open_log
-from parties.run_locally import orders
-from parties.scenario import Scenario, load_scenario
-from parties.supervisor import Reporter
+from parties.scenario import load_scenario
 from tests.run.command import mpc, record
 from tests.run.mistakes import (
     B_DATA,
@@ -37,6 +31,7 @@ from tests.run.mistakes import (
     write_folder,
 )
 from tests.run.test_mistakes import QUICK, check
+from tests.run.threads import run_in_threads
 
 RUN = "run small.toml --out record --no-compare"
 
@@ -154,7 +149,7 @@ def test_what_the_frames_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sp
             super().send(peer, frame)
 
     monkeypatch.setattr(take_part, "Transport", Tapped)
-    errors = _run_in_threads(load_scenario(tmp_path / "small.toml"), tmp_path)
+    _, errors = run_in_threads(load_scenario(tmp_path / "small.toml"), tmp_path)
     assert {name: error.code for name, error in errors.items()} == dict.fromkeys(PARTIES, "data")
     assert errors["hospital_b"].told_by is None
     for peer in ("hospital_a", "helper"):
@@ -182,41 +177,3 @@ def _all_first_level(path: Path) -> None:
     for line in lines[1:]:
         line[place] = "I"
     path.write_text("".join(",".join(line) + "\n" for line in lines))
-
-
-def _run_in_threads(run: Scenario, folder: Path) -> Mapping[str, BeaverlodgeError]:
-    """Every party of a scenario in a thread of its own; returns how each failed."""
-    endpoints: dict[str, str | None] = {}
-    all_listen = threading.Barrier(len(PARTIES), timeout=QUICK)
-    errors: dict[str, BeaverlodgeError] = {}
-
-    def play(name: str) -> None:
-        keys = orders_of[name]["keys"]
-        place = PARTIES.index(name)
-
-        def find(endpoint: str | None) -> dict[str, str]:
-            endpoints[name] = endpoint
-            all_listen.wait()
-            return {peer: str(endpoints[peer]) for peer in PARTIES[:place]}
-
-        mine = Identity(keys["public"].encode(), keys["secret"].encode())
-        peers = {peer: key.encode() for peer, key in keys["peers"].items()}
-        where = take_part.Place(mine, peers, "tcp://127.0.0.1:*", find, local=True)
-        log = open_log(folder, name)
-        try:
-            take_part.take_part(run, name, where, Reporter(lambda event: None), log)
-        except BeaverlodgeError as error:
-            errors[name] = error
-        finally:
-            for handler in list(log.handlers):
-                log.removeHandler(handler)
-                handler.close()
-
-    orders_of = orders(run)
-    threads = [threading.Thread(target=play, args=(name,), name=name) for name in PARTIES]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(3 * QUICK)
-    assert not any(thread.is_alive() for thread in threads), "a party hangs"
-    return errors

@@ -1,0 +1,231 @@
+"""`kind = "predict"`: what the code around a run needs to know of scoring new rows by a model that nobody sees."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from mpc.errors import DisagreementError, InternalError, UsageError
+from mpc.ghost import Array
+from mpc.handshake import Agreement, Common
+from mpc.party import Party
+from mpc.plan import Plan, ProgramFactory, make_plan
+from parties.blocks import MISSING, count_text, plural
+from parties.extent import Extent
+from parties.job import Job, PlanTold, Rows
+from parties.predict_data import PredictTable, check_cap, here, load_predict_table, most_rows, opened
+from parties.predict_plan import predict_facts, predict_told
+from parties.private_files import replace_file
+from parties.record import SCORES_END
+from parties.scenario import Scenario
+from parties.share_file import Vault, read_bound
+from protocols.predict import NewRows, PredictSettings, predict_job
+
+_SCORES: Final = "scores"
+_CLASSES: Final = "classes"
+"""What a policy calls rounded probabilities, and classes, which tell less and go with "scores" too."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What an owner gets: its rows' scores (m,), the rows' names, the model's id, and how many rows of each owner were
+    scored so far by this owner's count."""
+
+    scores: Array
+    ids: tuple[str, ...]
+    model: str
+    so_far: Mapping[str, int]
+
+
+def predict_settings(scenario: Scenario, rows: Rows, columns: int) -> PredictSettings:
+    """The public settings of a run.
+
+    Raises:
+        UsageError: nobody has a row, or somebody has more than may be scored at all.
+    """
+    counts = {owner: rows[owner][0] for owner in scenario.owners}
+    if not any(counts.values()):
+        raise UsageError("no owner has a row to score", "name `data` for one of them, with one row or more")
+    most = most_rows(scenario, columns)
+    for owner, count in counts.items():
+        if count > most:
+            default = "" if scenario.predict.max_rows else f" by a model of {plural(columns, 'feature')}"
+            raise UsageError(
+                f"{owner} has {plural(count, 'row')} to score, but each owner may score {count_text(most)} in "
+                f"all{default}",
+                "score fewer rows; max_rows in [task] allows for more, which would tell the model itself "
+                "(docs/shared_model.md)",
+                party=owner,
+            )
+    return PredictSettings(scenario.owners, scenario.helper, tuple(counts.values()), columns, scenario.predict.steps)
+
+
+def _counts(scenario: Scenario, rows: int) -> tuple[int, int]:
+    return rows, 0
+
+
+def _has_target(scenario: Scenario, table: PredictTable) -> bool | None:
+    return None
+
+
+def _common(table: PredictTable) -> Common:
+    hint = "name the shares of one training: its record has the model's id, and so has each share's file"
+    return Common(table.bound.model, "shares of different models", hint)
+
+
+def _features(scenario: Scenario) -> int | None:
+    """How many features the model has, if a share of it is here."""
+    for owner in scenario.owners:
+        try:
+            return len(read_bound(here(scenario, owner), owner).features)
+        except UsageError:
+            continue
+    return None
+
+
+def _shapes(scenario: Scenario) -> tuple[Rows, int]:
+    features = _features(scenario)
+    if features is None:
+        owner = next((one for one in scenario.owners if scenario.parties[one].model is not None), scenario.owners[0])
+        read_bound(here(scenario, owner), owner)  # which says what is wrong
+        raise InternalError("a share was not there, and then it was", "start it again")
+    rows = {}
+    for owner in scenario.owners:
+        spec = scenario.parties[owner]
+        stated = 0 if spec.data is None else None
+        count = spec.rows if spec.rows is not None else stated
+        rows[owner] = (load_predict_table(scenario, owner).rows if count is None else count), 0
+    return rows, features
+
+
+def _extent(scenario: Scenario, table: PredictTable | None) -> Extent:
+    stated = {owner: scenario.parties[owner].rows for owner in scenario.owners}
+    rows = {owner: count for owner, count in stated.items() if count is not None}
+    features = _features(scenario)
+    if table is not None:
+        rows[table.owner], features = table.rows, len(table.columns)
+    return Extent(features, True, rows, split=False)
+
+
+def _plan(settings: PredictSettings) -> Plan:
+    return make_plan(lambda p: predict_job(p, None, settings), settings.owners, settings.helper)
+
+
+def _program(scenario: Scenario, agreement: Agreement, table: PredictTable) -> ProgramFactory:
+    """What an owner runs, if no owner asks for more than this one lets it have.
+
+    The rows are counted once all is ready to be opened, and before anything is: a peer that refuses ends the run in
+    its first round, with nothing counted.
+    """
+    share = table.opened
+    if share is None:
+        raise InternalError("the share of the model was not opened", "please report this as a bug")
+    if agreement.columns != table.columns:
+        raise DisagreementError(
+            "the owners' shares are of models with other features", "name the shares of one training"
+        )
+    rows = {owner: agreement.rows[owner][0] for owner in scenario.owners}
+    most, settings, session = most_rows(scenario, len(table.columns)), agreement.settings, agreement.session.hex()
+    check_cap(share, rows, most)
+    own = NewRows(share.model, table.columns, table.values, lambda: share.count(session, rows, most))
+
+    async def run(p: Party) -> Scored:
+        scores = await predict_job(p, own, settings)
+        if scores is None:
+            raise InternalError("a run without a result", "please report this as a bug")
+        return Scored(scores, table.ids, table.bound.model, share.journal.scored())
+
+    return run
+
+
+def _before(scenario: Scenario, agreement: Agreement) -> list[str]:
+    return []
+
+
+def _after(scored: Scored) -> list[str]:
+    return []
+
+
+def _record(scenario: Scenario, agreement: Agreement, scored: Scored | None) -> dict[str, Any]:
+    """What all owners know of the run; the scores are in a file of their owner alone."""
+    if scored is None:
+        return {"predict": None}
+    facts = predict_facts(agreement.settings, scenario)
+    return {"predict": {"model": scored.model, **facts, "scored_so_far": dict(scored.so_far)}}
+
+
+def _keep(scenario: Scenario, agreement: Agreement, scored: Scored, vault: Vault) -> dict[str, Any]:
+    """Writes the owner's scores, if it has any, to a file that it alone can read; says where they are."""
+    if not scored.scores.size:
+        return {}
+    task = scenario.predict
+    text = io.StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow((task.id or "row", "class" if task.steps is None else "probability"))
+    names = scored.ids or tuple(str(place + 1) for place in range(len(scored.scores)))
+    lines.writerows(zip(names, (f"{score:.6g}" for score in scored.scores), strict=True))
+    path = vault.folder / (vault.party + SCORES_END)
+    replace_file(path, text.getvalue().encode())
+    return {"scores": path.name}
+
+
+def _told(settings: PredictSettings, scenario: Scenario) -> PlanTold:
+    return predict_told(settings, scenario)
+
+
+def _asked(scenario: Scenario, me: str, table: PredictTable | None) -> list[tuple[str, str]]:
+    rows = [("share of a model", scenario.parties[me].model or MISSING)]
+    if table is None:
+        return [*rows, ("columns and rows", "the share or the data cannot be read")]
+    named = [("id, which names the rows in the file of scores", scenario.predict.id)] if scenario.predict.id else []
+    return [
+        *rows,
+        ("model", table.bound.model),
+        *named,
+        ("columns", ", ".join(table.bound.terms)),
+        ("rows that are scored, for this party alone", count_text(table.rows)),
+        ("rows that each owner may score in all, over all runs", count_text(most_rows(scenario, len(table.columns)))),
+    ]
+
+
+def _found(scenario: Scenario, table: PredictTable) -> str:
+    return (
+        f"data: {table.source}: {plural(table.rows, 'row')} to score by model {table.bound.model}, whose share is here"
+    )
+
+
+def _revealed(scenario: Scenario) -> list[tuple[str, ...]]:
+    return [(_SCORES,)] if scenario.predict.steps is not None else [(_CLASSES, _SCORES)]
+
+
+def _wanted(scenario: Scenario) -> str:
+    what = "classes" if scenario.predict.steps is None else "rounded probabilities"
+    return f"{what} of each owner's new rows, to that owner alone"
+
+
+PREDICT: Job[PredictTable, PredictSettings, Scored] = Job(
+    load=load_predict_table,
+    counts=_counts,
+    has_target=_has_target,
+    shapes=_shapes,
+    extent=_extent,
+    settings=predict_settings,
+    plan=_plan,
+    program=_program,
+    before=_before,
+    after=_after,
+    record=_record,
+    compare=None,
+    told=_told,
+    asked=_asked,
+    found=_found,
+    revealed=_revealed,
+    wanted=_wanted,
+    ready=opened,
+    common=_common,
+    keep=_keep,
+    pools=False,
+)

@@ -1,0 +1,81 @@
+"""What the plan of a scoring says beside what every plan says, and the record of one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from parties.blocks import Line, count_text, plural
+from parties.job import PlanTold
+from parties.predict_data import most_rows
+from parties.scenario import Scenario
+from protocols.predict import PredictSettings
+
+USES: Final[Mapping[str, str]] = {
+    "MatmulTriple": "rows times weights",
+    "BitsOfMask": "comparing scores with 0 and with what the sigmoid is right for; rounding them",
+    "BitProduct": "bringing scores to where the sigmoid is right",
+    "MultiplyTriple": "products of bits, for the same",
+    "LowerBits": "rounding scores to the grid",
+    "BitNumber": "comparisons' answers as numbers",
+    "SineMask": "the sigmoid",
+    "Truncation": "cutting its sum to fewer bits",
+}
+"""What a scoring needs each kind of correlated randomness for."""
+
+
+def predict_facts(settings: PredictSettings, scenario: Scenario) -> dict[str, Any]:
+    """The scoring's public numbers, as `result.json` and `mpc plan --json` have them."""
+    return {
+        "rows": dict(zip(settings.owners, settings.rows, strict=True)),
+        "features": settings.features,
+        "output": scenario.predict.output,
+        "grid": None if settings.steps is None else 1 / settings.steps,
+        "max_rows": most_rows(scenario, settings.features),
+    }
+
+
+def predict_told(settings: PredictSettings, scenario: Scenario) -> PlanTold:
+    """What the plan of a scoring says."""
+    facts = predict_facts(settings, scenario)
+    each = ", ".join(f"{owner} {count_text(count) if count else 'none'}" for owner, count in facts["rows"].items())
+    work = (
+        f"{plural(len(settings.owners), 'owner')} and a helper; new rows: {each}; a model of "
+        f"{plural(settings.features, 'feature')}, of which each owner holds a share and which nobody sees."
+    )
+    return PlanTold(
+        scenario={"rows": {owner: {"train": count, "test": 0} for owner, count in facts["rows"].items()}},
+        facts={"predict": facts},
+        work=work,
+        how=(Line(_what(facts)), *_cap(facts, len(settings.owners))),
+        helper_learns=(
+            "how many rows each owner has scored",
+            f"how many features there are ({settings.features}), but none of their values",
+            "the scenario's settings, and when the owners ask for more",
+        ),
+        uses=USES,
+        details=(),
+    )
+
+
+def _what(facts: Mapping[str, Any]) -> str:
+    what = "the class of each, 1 where the probability is 1/2 or more"
+    if facts["grid"] is not None:
+        what = f"the probability of each, rounded to {facts['grid']:g}"
+    return f"An owner learns of its own rows {what}; of another's it learns nothing but how many there are."
+
+
+def _cap(facts: Mapping[str, Any], owners: int) -> tuple[Line, ...]:
+    most, features = facts["max_rows"], facts["features"]
+    counted = (
+        f"Each owner may score {plural(most, 'row')} by this model in all, over all runs: every owner counts them "
+        "beside its share, before anything is opened, and takes part in no more."
+    )
+    if most * (owners - 1) < features:
+        return (Line(counted),)
+    who = "an owner" if owners == 2 else "owners that side with each other"
+    warning = (
+        f"That is not below the {features} features: {features + 1} exact scores give the whole model away, and "
+        f"rounded ones nearly do, so {who} may find it out (docs/shared_model.md)."
+    )
+    return Line(counted), Line(warning, "bold")

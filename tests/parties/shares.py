@@ -1,0 +1,92 @@
+"""Shares of a model that is known, as a training would have left them, for tests of what comes after."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mpc.fixed import encode
+from mpc.share import Share
+from parties.share_file import Bound, Vault, write_share
+from protocols.shared_model import SharedModel, Units, kept_scale
+
+OWNERS = ("hospital_a", "hospital_b")
+FEATURES = ("years", "dose", "marker")
+MODEL = "0123456789abcdef" * 2
+
+
+def bound(party: str, **changes: Any) -> Bound:
+    """What a share is bound to."""
+    given: dict[str, Any] = {
+        "model": MODEL,
+        "scenario": "ab" * 32,
+        "party": party,
+        "owners": OWNERS,
+        "keys": {},
+        "partition": "horizontal",
+        "standardise": False,
+        "features": FEATURES,
+        "terms": changes.get("features", FEATURES),
+        "categories": {},
+        "dates": "refuse",
+        "sealed_by": "file",
+    }
+    return Bound(**{**given, **changes})
+
+
+def models(weights: Sequence[float], owners: Sequence[str] = OWNERS, seed: int = 0) -> dict[str, SharedModel]:
+    """Each owner's share of these weights, the intercept last; rows are in the weights' own units."""
+    d = len(weights) - 1
+    words = encode(np.array(weights), kept_scale(d))
+    draw = np.random.default_rng(seed).integers(0, 2**64, size=(len(owners) - 1, d + 1), dtype=np.uint64)
+    first = words - np.add.reduce(draw)
+    units = Units.known(np.zeros(d), np.ones(d))
+    parts = [first, *draw]
+    return {name: SharedModel(Share(part, kept_scale(d)), units) for name, part in zip(owners, parts, strict=True)}
+
+
+def write_shares(
+    folder: Path, weights: Sequence[float], *, vaults: Mapping[str, Vault] | None = None, seed: int = 0, **changes: Any
+) -> dict[str, Path]:
+    """Every owner's share in FOLDER/NAME.share, as `mpc run` would write it, or sealed by the owners' vaults."""
+    owners = changes.get("owners", OWNERS)
+    folder.mkdir(exist_ok=True)
+    paths = {}
+    for name, model in models(weights, owners, seed).items():
+        paths[name] = folder / f"{name}.share"
+        vault = Vault(name, folder) if vaults is None else vaults[name]
+        write_share(paths[name], bound(name, **changes), model, vault)
+    return paths
+
+
+def write_predict(
+    folder: Path,
+    rows: Mapping[str, str | None],
+    shares: str | Mapping[str, str] = "trained",
+    *,
+    extra: str = "",
+    name: str = "predict",
+) -> Path:
+    """A scenario that scores rows: each owner's CSV text, or None; and where the shares are."""
+    text = [f'schema = 1\nname = "{name}"']
+    for owner, csv in rows.items():
+        text.append(f'[parties.{owner}]\nrole = "owner"')
+        where = shares if isinstance(shares, str) else shares[owner]
+        text.append(f'model = "{where}"')
+        if csv is not None:
+            (folder / f"{owner}_new.csv").write_text(csv)
+            text.append(f'data = "{owner}_new.csv"')
+    text.append(f'[parties.helper]\nrole = "helper"\n[task]\nkind = "predict"\n{extra}')
+    path = folder / f"{name}.toml"
+    path.write_text("\n".join(text) + "\n")
+    return path
+
+
+def csv_of(x: np.ndarray, names: Sequence[str] = FEATURES, ids: str = "p") -> str:
+    """Rows as a CSV file with an id column."""
+    lines = [",".join(("patient", *names))]
+    lines += [",".join((f"{ids}{k}", *(repr(float(v)) for v in row))) for k, row in enumerate(x)]
+    return "\n".join(lines) + "\n"
