@@ -111,19 +111,22 @@ class ScoreJournal:
             raise self._broken("is missing") from None
         lines: list[_Line] = []
         for text in content.split(b"\n")[:-1]:
-            try:
-                line = _Line(**json.loads(text))
-                fields = {"time": line.time, "session": line.session, "rows": line.rows}
-                expected = self._mac(lines[-1].mac if lines else _START, fields)
-                right = hmac.compare_digest(line.mac, expected)
-            except (ValueError, TypeError, RecursionError):
-                right = False
-            if not right:
+            line = self._line(text, lines[-1].mac if lines else _START)
+            if line is None:
                 raise self._broken(f"was changed, in line {len(lines) + 1} or before")
             lines.append(line)
         if not lines:
             raise self._broken("is empty")
         return lines
+
+    def _line(self, text: bytes, before: str) -> _Line | None:
+        """The line, if its code is that of this line after the one before."""
+        try:
+            line = _Line(**json.loads(text))
+            fields = {"time": line.time, "session": line.session, "rows": line.rows}
+            return line if hmac.compare_digest(line.mac, self._mac(before, fields)) else None
+        except (ValueError, TypeError, RecursionError):
+            return None
 
     def _drop_unfinished(self) -> None:
         """A line that a crash cut off goes, so that the next one stands by itself."""

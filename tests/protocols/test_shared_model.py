@@ -11,6 +11,7 @@ from mpc.errors import DataError
 from mpc.fixed import decode, encode
 from mpc.lockstep import Outcome
 from mpc.party import Party
+from mpc.share import Share
 from protocols.bit_budget import X_SCALE
 from protocols.predict import NewRows, PredictSettings, predict_job
 from protocols.shared_model import SharedModel, Units, evaluate_kept, kept_scale
@@ -166,6 +167,24 @@ def test_bins_lie_about_the_mean_wherever_that_is() -> None:
 def test_units_bring_rows_to_the_training() -> None:
     units = Units.known(np.array([1.0, 2.0]), np.array([2.0, 4.0]))
     assert (units.apply(np.array([[3.0, -2.0]])) == [[1.0, -1.0]]).all()
+
+
+def test_d_plus_1_scores_give_the_model_away_and_d_minus_1_do_not() -> None:
+    """The attack that rows are counted against: log-odds are linear equations for the weights and the intercept."""
+    d = 6
+    truth = np.array([0.9, -0.7, 0.4, 0.6, -0.3, 0.5, 0.2])
+    words, draw = encode(truth, kept_scale(d)), np.random.default_rng(2)
+    mask = draw.integers(0, 2**64, size=d + 1, dtype=np.uint64)
+    units = Units.known(np.zeros(d), np.ones(d))
+    shares = (("owner0", words - mask), ("owner1", mask))
+    kept = {name: SharedModel(Share(value, kept_scale(d)), units) for name, value in shares}
+    x = np.vstack((np.zeros(d), np.eye(d)))
+    p = scored(kept, {"owner0": x, "owner1": x[:0]}, 1000)["owner0"]
+    equations, odds = np.hstack((x, np.ones((d + 1, 1)))), np.log(p / (1 - p))
+    assert np.abs(np.linalg.solve(equations, odds) - truth).max() < 0.01
+    few = equations[: d - 1]
+    free = np.linalg.svd(few)[2][d - 1 :]  # other models, as far away as one likes, have the same scores
+    assert len(free) == 2 and np.abs(few @ (truth + 10 * free[0]) - few @ truth).max() < 1e-9
 
 
 @pytest.mark.parametrize("standardise", [True, False])

@@ -20,10 +20,12 @@ from parties.plan_text import plan_json, plan_tables
 from parties.scenario import load_scenario
 from parties.share_file import Vault, journal_path, key_path, open_share
 from tests.parties.shares import FEATURES, OWNERS, csv_of, write_predict, write_shares
-from tests.run.command import Running, mpc, record
+from tests.ports import free_ports
+from tests.run.command import ROOT, Running, mpc, record
 from tests.run.scenarios import write_scenario
-from tests.run.test_party import PARTIES, free_port, separate, start
+from tests.run.test_party import PARTIES, separate, start
 from tests.run.threads import run_in_threads
+from tools.make_new_patients import SEED, TEST_FRACTION, write_new_patients
 
 A, B = OWNERS
 WEIGHTS = (0.8, -0.5, 0.3, 0.1)
@@ -203,10 +205,11 @@ def test_a_run_that_is_killed_counts_if_anything_could_have_been_opened(tmp_path
 def keyed(tmp_path: Path, scenario: Path) -> Path:
     """A scenario of rows to score, with the keys of `separate` and addresses of its own."""
     text = scenario.read_text()
+    ports = dict(zip(OWNERS, free_ports(2), strict=True))
     for name in PARTIES:
         line = re.search(r'"public_key": ("[^"]+")', (tmp_path / "keys" / f"{name}.key").read_text())
         assert line is not None
-        address = "" if name == "helper" else f'address = "127.0.0.1:{free_port()}"\n'
+        address = f'address = "127.0.0.1:{ports[name]}"\n' if name in ports else ""
         text = text.replace(f"[parties.{name}]\n", f"[parties.{name}]\npublic_key = {line[1]}\n{address}")
     scenario.write_text(text)
     return scenario
@@ -233,27 +236,26 @@ def test_three_commands_train_keep_and_score(tmp_path: Path) -> None:
     for name in PARTIES:
         (tmp_path / f"policy_{name}.toml").write_text('kinds = ["predict"]\nreveals = ["scores"]\nminimum_rows = 50\n')
 
-    def begin() -> dict[str, Running]:
+    def begin(*names: str) -> dict[str, Running]:
         digest = load_scenario(predict).digest
         return {
             name: Running(
                 *("party", predict, "--as", name, "--keys", tmp_path / "keys", "--out", folders[name]),
                 *("--approve", digest, "--policy", tmp_path / f"policy_{name}.toml"),
             )
-            for name in PARTIES
+            for name in names
         }
 
-    for name, run in begin().items():
+    for name, run in begin(*PARTIES).items():
         ran = run.end()
         assert ran.code == 0, (name, ran.err)
     assert list(scores(folders[A] / f"{A}.scores.csv")) == ["p0", "p1"]
     assert list(record(folders[B])["parties"]) == [B] and "scores" not in record(folders[B])["parties"][B]
     assert len((tmp_path / "keys" / "releases.jsonl").read_text().splitlines()) == 4  # of the training alone
-    ends = {name: run.end() for name, run in begin().items()}
+    ends = {name: run.end() for name, run in begin(*PARTIES).items()}
     assert {ran.code for ran in ends.values()} == {5}
-    for name in PARTIES:
-        (tmp_path / f"policy_{name}.toml").write_text('reveals = ["classes"]\n')
-    ran = begin()[A].end()
+    (tmp_path / f"policy_{A}.toml").write_text('reveals = ["classes"]\n')
+    ran = begin(A)[A].end()
     assert ran.code == 2 and "refuses this run: reveals = [\"classes\"], but it reveals 'scores'" in ran.err
 
 
@@ -279,6 +281,32 @@ def start_predict(predict: Path, name: str) -> Running:
     folder, digest = predict.parent, load_scenario(predict).digest
     out = folder / f"scored_{name}"
     return Running("party", predict, "--as", name, "--keys", folder / "keys", "--out", out, "--approve", digest)
+
+
+def test_the_new_patients_are_what_the_tool_writes_and_were_not_trained_on(tmp_path: Path) -> None:
+    write_new_patients(tmp_path)
+    there = ROOT / "scenarios" / "data" / "new_patients.csv"
+    assert (tmp_path / "new_patients.csv").read_bytes() == there.read_bytes()
+    training = load_scenario(ROOT / "scenarios" / "shared_model.toml")
+    assert (training.seed, training.training.test_fraction) == (SEED, TEST_FRACTION)
+    assert "malignant" not in there.read_text()
+
+
+@pytest.mark.soak
+def test_the_two_scenarios_run_as_they_are_and_the_third_scoring_is_refused(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "scenarios", tmp_path / "scenarios")
+    words = ("run", "scenarios/shared_model.toml", "--out", "runs/shared_model")
+    ran = mpc(*words, cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    again = mpc(*words, cwd=tmp_path)
+    assert again.code == 2 and "hospital_a.share is there already" in again.err.replace("\n", " ")
+    for k in (10, 20):
+        ran = mpc("run", "scenarios/predict.toml", "--out", f"runs/{k}", cwd=tmp_path)
+        assert ran.code == 0, ran.err
+        assert f"{k} of 29" in ran.out
+    assert len(scores(tmp_path / "runs" / "10" / f"{A}.scores.csv")) == 10
+    ran = mpc("run", "scenarios/predict.toml", "--out", "runs/30", cwd=tmp_path)
+    assert ran.code == 5 and "of the 29 that each owner may have in all, 9 are left to it" in ran.err.replace("\n", " ")
 
 
 def test_what_is_wrong_before_a_run_is_said_by_the_plan(tmp_path: Path) -> None:
