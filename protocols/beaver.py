@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from mpc.correlation import MatmulTriple, MultiplyTriple, Spec
 from mpc.party import Party
+from mpc.pieces import in_pieces
 from mpc.share import Share
 from protocols.halved import halved_matmul, is_worth_halving
 
@@ -19,7 +20,7 @@ async def multiply(p: Party, x: Share, y: Share, *, label: str = "multiply") -> 
     """
     a, b, c = p.correlation(MultiplyTriple(_spec(x), _spec(y)))
     d, e = await p.open(x - a, y - b, label=label)
-    z: Share = c + d * y + e * a[:]
+    z: Share = in_pieces(lambda c, d, y, e, a: c + d * y + e * a, c, d, y, e, a[:])
     return z
 
 
