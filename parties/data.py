@@ -162,6 +162,11 @@ class Table:
         """How many rows there are."""
         return int(self.values.shape[0])
 
+    @property
+    def numbers(self) -> NDArray[np.float64]:
+        """All that is in each row: the columns, and the target if it is here."""
+        return np.column_stack((self.values, self.target)) if self.has_target else self.values
+
     def select(self, names: Sequence[str]) -> Table:
         """The same rows with these columns only, in this order.
 

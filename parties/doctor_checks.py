@@ -101,7 +101,7 @@ def check_own(
 ) -> Iterator[Finding]:
     """What this party itself settled: its policy, its approval, what it released before."""
     from parties.policy import load_policy
-    from parties.releases import Releases, release_of
+    from parties.releases import Releases
     from parties.roster import public_texts
 
     rows = scenario.parties[me].rows or (table.rows if table is not None else None)
@@ -117,7 +117,8 @@ def check_own(
     yield check_approval(scenario, me, keys)
     if table is not None and job_of(scenario).pools:
         try:
-            repeats = Releases(keys).warnings(release_of(scenario, table, table.columns))
+            releases = Releases(keys)
+            repeats = releases.warnings(releases.entry(scenario, table, table.columns))
         except UsageError as error:
             yield of_error(error)
         else:

@@ -14,6 +14,9 @@ from mpc.handshake import Agreement, Common
 from mpc.plan import Plan, ProgramFactory
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from parties.blocks import Block, Line
     from parties.data import Note
     from parties.extent import Extent
@@ -39,6 +42,10 @@ class OwnTable(Protocol):
     def digest(self) -> str: ...
     @property
     def notes(self) -> tuple[Note, ...]: ...
+    @property
+    def numbers(self) -> NDArray[np.float64]:
+        """All that is in each row (rows, ...)."""
+
     def select(self, names: tuple[str, ...]) -> Self:
         """The same rows with these columns only."""
 

@@ -18,7 +18,7 @@ from parties.kinds import job_of
 from parties.private_files import read_own
 from parties.scenario import Scenario
 from parties.scenario_errors import Problem, quoted, read_table, refuse, shown
-from parties.scenario_models import A_COUNT, Count, Names
+from parties.scenario_models import A_COUNT, Count, Names, StatisticsTask
 from parties.sum_scenario import SumScenario
 
 SCHEMA: Final = 1
@@ -34,6 +34,7 @@ class Rules(BaseModel):
     reveals: Names | None = Field(default=None, description='a list such as ["model", "metrics", "standardisation"]')
     minimum_rows: Count | None = Field(default=None, description=A_COUNT)
     minimum_owners: Count | None = Field(default=None, description=A_COUNT)
+    minimum_cell: Count | None = Field(default=None, description=A_COUNT)
     peers: Names | None = Field(default=None, description="a list of public keys or parties' names")
 
 
@@ -60,6 +61,7 @@ class Policy:
             self._kind(scenario),
             self._reveals(scenario),
             self._owners(scenario),
+            self._cells(scenario),
             self._peers(me, publics),
             self._rows(rows),
         ):
@@ -87,6 +89,15 @@ class Policy:
             return "" if enough else f"minimum_owners = {least}, but a sum may be of {cohort} (min_cohort)"
         there = len(scenario.owners)
         return "" if least is None or there >= least else f"minimum_owners = {least}, but there are {there}"
+
+    def _cells(self, scenario: Scenario | SumScenario) -> str:
+        least = self.rules.minimum_cell
+        if least is None or not isinstance(scenario, Scenario) or not isinstance(scenario.task, StatisticsTask):
+            return ""
+        task, said = scenario.task, f"minimum_cell = {least}"
+        if task.min_cell < least:
+            return f"{said}, but min_cell = {task.min_cell}" + ("" if task.min_cell else " tells every cell")
+        return f'{said}, but missing_cells = "told"' if task.missing_cells == "told" else ""
 
     def _peers(self, me: str, publics: Mapping[str, str]) -> str:
         allowed = self.rules.peers

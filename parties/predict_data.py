@@ -62,6 +62,11 @@ class PredictTable:
         digest.update(np.ascontiguousarray(self.values, dtype="<f8").data)
         return digest.hexdigest()
 
+    @property
+    def numbers(self) -> Values:
+        """All that is in each row."""
+        return self.values
+
     def select(self, names: Sequence[str]) -> PredictTable:
         """The same: a model needs all its features."""
         return self

@@ -19,11 +19,13 @@ from mpc.errors import UsageError
 from mpc.party import Revealed
 from parties.job import OwnTable
 from parties.private_files import append_private, read_private
+from parties.row_sketch import differing, sketch_key, sketch_of
 from parties.scenario import Scenario
+from parties.scenario_models import StatisticsTask
 
 FILE: Final = "releases.jsonl"
 NEAR: Final = 10
-"""Fewer rows than this between two runs make one a near-repeat of the other."""
+"""Fewer rows than this, or than the scenario's `min_cell`, between two runs make one a near-repeat of the other."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ class Release:
     """One run of one owner's data.
 
     `data` is a digest of the rows with the columns that were used, in the order of their names.
-    `status` is "started", "done" or "failed".
+    `status` is "started", "done" or "failed". `sketch` tells how many rows two runs differ by (row_sketch.py), and
+    `near` is from how many on they are far apart; a list of an earlier version lacks both.
     """
 
     time: str
@@ -45,6 +48,8 @@ class Release:
     columns: tuple[str, ...]
     revealed: tuple[str, ...]
     status: str = "started"
+    sketch: str = ""
+    near: int = NEAR
 
 
 def release_of(
@@ -63,6 +68,7 @@ def release_of(
         rows=table.rows,
         columns=names,
         revealed=_names(revealed),
+        near=max(NEAR, scenario.task.min_cell if isinstance(scenario.task, StatisticsTask) else 0),
     )
 
 
@@ -79,6 +85,19 @@ class Releases:
         self._past, self._unreadable = _read(content)
         # A line that a crash cut off stays by itself; and better an error now than once the peers wait.
         append_private(self.path, b"\n" if content and not content.endswith(b"\n") else b"")
+        self._key = sketch_key(folder)
+
+    def entry(
+        self,
+        scenario: Scenario,
+        table: OwnTable,
+        columns: Sequence[str],
+        session: str = "",
+        revealed: Sequence[Revealed] = (),
+    ) -> Release:
+        """A run's entry before it starts, with the sketch of its rows."""
+        run = release_of(scenario, table, columns, session, revealed)
+        return replace(run, sketch=sketch_of(table.select(run.columns).numbers, self._key))
 
     def warnings(self, run: Release) -> list[str]:
         """What the owner should know before this run, of earlier ones that it repeats or nearly repeats."""
@@ -97,12 +116,15 @@ class Releases:
                 f"repeat: results of these very rows, with the same owners and features, were released {_times(same)}; "
                 "each further run can say more about them"
             )
-        near = [one for one in past if one.data != run.data and abs(one.rows - run.rows) < NEAR]
+        others = [one for one in past if one.data != run.data]
+        near = [one for one in others if _distance(one, run) < run.near]
         if near:
+            about = differing(near[-1].sketch, run.sketch)
+            how = "" if about is None else f", about {about} of them in one and not in the other"
             found.append(
-                f"near-repeat: results of rows that differ from these, but by fewer than {NEAR} in number "
-                f"({near[-1].rows} then, {run.rows} now), were released {_times(near)}; two runs that differ a little "
-                "reveal their difference"
+                f"near-repeat: results of rows that differ from these, but by fewer than {run.near} in number "
+                f"({near[-1].rows} then, {run.rows} now{how}), were released {_times(near)}; two runs that differ a "
+                "little reveal their difference"
             )
         return found
 
@@ -135,6 +157,12 @@ class Releases:
         append_private(self.path, (json.dumps(asdict(run)) + "\n").encode())
 
 
+def _distance(one: Release, other: Release) -> int:
+    """By how many rows two runs' data differ, at least; by their numbers alone where one has no sketch."""
+    about = differing(one.sketch, other.sketch)
+    return abs(one.rows - other.rows) if about is None else about
+
+
 def _content(path: Path) -> bytes:
     try:
         return read_private(path)
@@ -162,9 +190,13 @@ def _release(fields: Any) -> Release:
     lists = ("owners", "columns", "revealed")
     values: dict[str, Any] = {key: tuple(value) if key in lists else value for key, value in fields.items()}
     run = Release(**values)
-    texts = (run.time, run.scenario, run.digest, run.session, run.party, run.data, run.status)
+    texts = (run.time, run.scenario, run.digest, run.session, run.party, run.data, run.status, run.sketch)
     names = (*run.owners, *run.columns, *run.revealed)
-    if type(run.rows) is not int or not all(isinstance(text, str) for text in (*texts, *names)):
+    if (
+        type(run.rows) is not int
+        or type(run.near) is not int
+        or not all(isinstance(text, str) for text in (*texts, *names))
+    ):
         raise ValueError("not a release")
     return run
 

@@ -18,7 +18,7 @@ from parties.logs import LogFormat, open_log
 from parties.policy import load_policy
 from parties.progress import Progress
 from parties.record import default_out, failed_record, merge_results, start_record, write_record
-from parties.releases import Releases, release_of
+from parties.releases import Releases
 from parties.report import write_report
 from parties.roster import public_texts
 from parties.scenario import Scenario
@@ -112,7 +112,7 @@ def _admitted(
             if approve is None:
                 raise
             table = None  # it is met again once the peers are there, who then hear of it
-        repeats = releases.warnings(release_of(scenario, table, table.columns)) if releases and table else []
+        repeats = releases.warnings(releases.entry(scenario, table, table.columns)) if releases and table else []
         print_blocks(consent_blocks(scenario, me, table, publics, changes, repeats))
 
     obtain(scenario, me, keys, approve, show, ask)

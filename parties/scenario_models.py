@@ -237,6 +237,13 @@ class StatisticsTask(Table):
     survival: Annotated[tuple[SurvivalSpec, ...], Field(strict=False)] = Field(
         default=(), description="a list of tables: write [[task.survival]]"
     )
+    min_cell: Annotated[int, Field(ge=0, le=1000)] = Field(
+        default=5, description="a whole number from 3 to 1000, or 0 to tell every cell"
+    )
+    dominance: Annotated[int, Field(ge=0, le=100)] | None = Field(
+        default=None, description="a percentage from 1 to 100, or 0 to tell every sum"
+    )
+    missing_cells: Literal["tested", "told"] = Field(default="tested", description='"tested" or "told"')
 
     @property
     def numbers(self) -> tuple[str, ...]:

@@ -11,11 +11,14 @@ from parties.scenario_categories import read_categories
 from parties.scenario_errors import Model, Problem, nearest, quoted, read_table, shown
 from parties.scenario_models import GridSpec, PartySpec, StatisticsTask, SurvivalSpec, TTestSpec
 from protocols.statistics_settings import Grid
+from protocols.suppression import LEAST_MINIMUM
 
 MOST_POINTS: Final = 1_000_000
 """Of a grid."""
 MOST_TIMES: Final = 10_000
 """Of a grid of times: each is two counts that are opened."""
+DOMINANCE: Final = 75
+"""The default of `dominance`, in percent, where there is a `min_cell`."""
 
 
 def prepared_statistics(table: dict[str, Any], problems: list[Problem]) -> dict[str, Any]:
@@ -50,7 +53,9 @@ def settled_statistics(
         if spec.features is not None:
             hint = "name the columns once, in [task]"
             problems.append(Problem(f"[parties.{name}] has features, which belong to a training", hint))
-    return task.model_copy(update={"quantiles": tuple(sorted(task.quantiles))})
+    _check_cells(task, problems)
+    share = task.dominance if task.dominance is not None else DOMINANCE if task.min_cell else 0
+    return task.model_copy(update={"quantiles": tuple(sorted(task.quantiles)), "dominance": share})
 
 
 def grid_of(spec: GridSpec) -> Grid:
@@ -132,6 +137,17 @@ def _check_grids(task: StatisticsTask, problems: list[Problem]) -> None:
     if wanted and not set(task.grid) & set(task.columns):
         hint = "write [task.grid] and below it age = { from = 0, to = 110, step = 1 }: the answers are on that grid"
         problems.append(Problem(f"[task] {' and '.join(wanted)} need a grid of a column that is described", hint))
+
+
+def _check_cells(task: StatisticsTask, problems: list[Problem]) -> None:
+    if 0 < task.min_cell < LEAST_MINIMUM:
+        message = f"[task] min_cell = {task.min_cell}: that a cell has too few would tell nearly how many"
+        problems.append(Problem(message, f"write at least {LEAST_MINIMUM}, or 0 to tell every cell"))
+    if not task.min_cell:
+        for key in ("dominance", "missing_cells"):
+            if key in task.model_fields_set and dict(task)[key] not in (0, "told"):
+                message = f"[task] {key} goes with a min_cell, and min_cell = 0 tells every cell"
+                problems.append(Problem(message, f"leave {key} out, or write min_cell = 5"))
 
 
 def _unused(named: Iterable[str], known: Iterable[str]) -> list[str]:

@@ -44,6 +44,9 @@ def statistics_settings(scenario: Scenario, rows: Rows, columns: int) -> Statist
         correlations=task.correlations,
         t_tests=tuple((test.column, test.between) for test in task.t_tests),
         survival=tuple(Survival(one.time, one.event, one.between) for one in task.survival),
+        min_cell=task.min_cell,
+        dominance=task.dominance or 0,
+        missing_cells=task.missing_cells,
     )
 
 
@@ -93,7 +96,12 @@ def _program(scenario: Scenario, agreement: Agreement, table: StatisticsTable) -
 
 
 def _before(scenario: Scenario, agreement: Agreement) -> list[str]:
-    return []
+    least = scenario.statistics.min_cell
+    rows = {owner: agreement.rows[owner][0] for owner in scenario.owners}
+    few = [owner for owner, own in rows.items() if sum(rows.values()) - own < least]
+    if not few:
+        return []
+    return [f"beside {few[0]} the others have fewer than min_cell = {least} rows together: everything will be withheld"]
 
 
 def _after(opened: Opened) -> list[str]:

@@ -43,6 +43,11 @@ class StatisticsTable:
         return int(self.values.shape[0])
 
     @property
+    def numbers(self) -> Values:
+        """All that is in each row."""
+        return self.values
+
+    @property
     def digest(self) -> str:
         """For the owner's own list of what was released about which data."""
         digest = hashlib.sha256(repr((self.columns, self.values.shape)).encode("utf-8"))

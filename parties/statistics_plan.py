@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from parties.blocks import Grid, Line, count_text, plural
+from parties.blocks import Grid, Line, count_text, listed, plural
 from parties.job import PlanTold
+from protocols.cell_tests import loop_numbers
 from protocols.statistics_settings import StatisticsSettings
 
 USES: Final[Mapping[str, str]] = {
-    "BitsOfMask": "comparing how many values are below a point with how many should be",
+    "BitsOfMask": "comparing how many values are below a point with how many should be, and counts with min_cell",
     "MultiplyTriple": "products of bits, for the same",
+    "BitsOfWideMask": "comparing the largest values with sums",
+    "AnyBit": "one bit a block of cells: whether it is withheld",
 }
 """What statistics need each kind of correlated randomness for."""
 
@@ -36,7 +39,7 @@ def statistics_told(settings: StatisticsSettings) -> PlanTold:
         scenario={"rows": {owner: {"train": count, "test": 0} for owner, count in rows.items()}},
         facts={"statistics": _facts(settings)},
         work=work,
-        how=(Line(_TWO_OWNERS),),
+        how=(Line(_TWO_OWNERS), *map(Line, cells_told(settings))),
         helper_learns=(
             "how many rows each owner has",
             "the scenario's settings, and when the owners ask for more",
@@ -46,14 +49,49 @@ def statistics_told(settings: StatisticsSettings) -> PlanTold:
     )
 
 
+def cells_told(s: StatisticsSettings) -> list[str]:
+    """The rule by which cells are told or withheld, in a few sentences."""
+    if not s.min_cell:
+        return [
+            "min_cell = 0: every count is told, of however few patients it is, and sums of so few with it. "
+            "Tables of fine cells then show single patients."
+        ]
+    rounds = 11 if s.dominance and s.samples else 9
+    lacking = " Rows that lack a value are such a cell, too." if s.missing_cells == "tested" else ""
+    found = [
+        f"Small cells (min_cell = {s.min_cell}): before anything is opened, {rounds} rounds of secret comparison find "
+        f"where for some owner the others have fewer than {s.min_cell} patients, but not none. Such cells are "
+        f"withheld, with others that would give them back, and with all that is made of them.{lacking}"
+    ]
+    if s.dominance:
+        found.append(
+            f"Dominance ({s.dominance} %): a sum, and what is made of it, is withheld if one value is above "
+            f"{s.dominance} % of what, for some other owner, the values of all others come to."
+        )
+    found += [
+        f"Told together or not at all, as their columns hang together in a loop: {listed(names)}."
+        for names in _loops(s)
+    ]
+    return found
+
+
+def _loops(settings: StatisticsSettings) -> list[list[str]]:
+    numbers = loop_numbers(settings)
+    return [[name for name, one in numbers.items() if one == number] for number in sorted(set(numbers.values()) - {0})]
+
+
 def _facts(settings: StatisticsSettings) -> dict[str, Any]:
     return {
         "cells": {one.name: list(one.shape) for one in settings.cells},
         "sums": [sample.cells.name for sample in settings.samples],
         "searches": len(settings.searches),
+        "min_cell": settings.min_cell,
+        "dominance": settings.dominance,
+        "missing_cells": settings.missing_cells,
     }
 
 
 def _cells_grid(settings: StatisticsSettings) -> Grid:
     rows = tuple((one.name, " x ".join(map(str, one.shape)) or "1", count_text(one.size)) for one in settings.cells)
-    return Grid("The counts that are opened", ("of", "cells", "in all"), rows, frozenset({0, 1}))
+    title = "The counts that are opened" + (", but for those that are withheld" if settings.min_cell else "")
+    return Grid(title, ("of", "cells", "in all"), rows, frozenset({0, 1}))

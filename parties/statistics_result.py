@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from itertools import combinations
 from typing import Any
@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parties import p_values
-from protocols.classical_tests import chi_square, kaplan_meier, log_rank, pearson, pearson_test, welch
+from protocols.classical_tests import Curve, chi_square, kaplan_meier, log_rank, pearson, pearson_test, welch
 from protocols.statistics_job import Opened
-from protocols.statistics_settings import Sample, StatisticsSettings, Survival
+from protocols.statistics_settings import Cells, Sample, StatisticsSettings, Survival
+from protocols.told_cells import Told
 
 Counts = NDArray[np.int64]
 
@@ -23,14 +24,14 @@ def statistics_facts(opened: Opened, settings: StatisticsSettings) -> dict[str, 
     """All that was asked for, as the record has it: one entry a group wherever `by` keeps groups apart."""
     groups = (None,) if settings.by is None else settings.levels_of(settings.by)
     sizes = _group_sizes(opened, settings)
-    facts: dict[str, Any] = {"rows": sum(settings.rows), "by": None}
+    facts: dict[str, Any] = {"rows": sum(settings.rows), "small_cells": _small_cells(opened.told), "by": None}
     if settings.by is not None:
-        without = sum(settings.rows) - int(sizes.sum())
+        there = [opened.told.is_told("group", settings.group_sizes, g) for g in range(settings.groups)]
         facts["by"] = {
             "column": settings.by,
             "levels": list(groups),
-            "rows": [int(n) for n in sizes],
-            "without": without,
+            "rows": [int(n) if told else None for n, told in zip(sizes, there, strict=True)],
+            "without": sum(settings.rows) - int(sizes.sum()) if all(there) else None,
         }
     found = _found(opened, settings)
     facts["columns"] = {
@@ -43,10 +44,7 @@ def statistics_facts(opened: Opened, settings: StatisticsSettings) -> dict[str, 
     facts["histograms"] = {
         column: {
             "edges": list(cells.axes[-1].edges),
-            "groups": [
-                {"group": name, **_histogram(_of_group(opened.counts[cells.name], settings, g))}
-                for g, name in enumerate(groups)
-            ],
+            "groups": [{"group": name, **_histogram(opened, settings, cells, g)} for g, name in enumerate(groups)],
         }
         for column, cells in settings.binned.items()
     }
@@ -54,10 +52,7 @@ def statistics_facts(opened: Opened, settings: StatisticsSettings) -> dict[str, 
         {
             "rows": {"column": a, "levels": list(settings.levels_of(a))},
             "columns": {"column": b, "levels": list(settings.levels_of(b))},
-            "groups": [
-                {"group": name, **_table(_of_group(opened.counts[cells.name], settings, g))}
-                for g, name in enumerate(groups)
-            ],
+            "groups": [{"group": name, **_table(opened, settings, cells, g)} for g, name in enumerate(groups)],
         }
         for (a, b), cells in settings.crossed.items()
     ]
@@ -85,10 +80,7 @@ def statistics_facts(opened: Opened, settings: StatisticsSettings) -> dict[str, 
             "event": one.event,
             "between": one.between,
             "times": [float(t) for t in settings.grid_of(one.time).points],
-            "groups": [
-                {"group": name, **_survival(_of_group(opened.counts[cells.name], settings, g), settings, one)}
-                for g, name in enumerate(groups)
-            ],
+            "groups": [{"group": name, **_survival(opened, settings, one, cells, g)} for g, name in enumerate(groups)],
         }
         for one, cells in settings.curves.items()
     ]
@@ -108,11 +100,35 @@ def _of_group(values: NDArray[Any], settings: StatisticsSettings, group: int) ->
     return values if settings.by is None else values[group]
 
 
-def _found(opened: Opened, settings: StatisticsSettings) -> dict[tuple[str, int], dict[Any, float]]:
-    """What was looked for, in the column's unit, by column, group and rank."""
-    found: dict[tuple[str, int], dict[Any, float]] = {}
-    for search, point in zip(settings.searches, opened.found, strict=True):
-        value = float(settings.grid_of(search.column).points[int(point)])
+def _small_cells(told: Told) -> dict[str, Any] | None:
+    """The rule by which cells were withheld, and how many were; None if there was none."""
+    s = told.settings
+    if not s.min_cell:
+        return None
+    shown = [told.told_cells(cells) for cells in s.cells]
+    return {
+        "min_cell": s.min_cell,
+        "dominance": s.dominance,
+        "missing_cells": s.missing_cells,
+        "cells": sum(one.size for one in shown),
+        "withheld": sum(int((~one).sum()) for one in shown),
+        "legend": f"null where `withheld` says so: fewer than {s.min_cell} patients of all owners but one (and not "
+        "none), there or in a cell that it would give back",
+    }
+
+
+def _closed(facts: dict[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+    """The facts with null for what is withheld, which `withheld` lists."""
+    hidden = [key for key in keys if key in facts]
+    empty = {key: facts[key] if isinstance(facts[key], dict) else None for key in hidden}
+    return {**facts, **empty, "withheld": hidden} if hidden else facts
+
+
+def _found(opened: Opened, settings: StatisticsSettings) -> dict[tuple[str, int], dict[Any, float | None]]:
+    """What was looked for, in the column's unit, by column, group and rank; None if it is withheld."""
+    found: dict[tuple[str, int], dict[Any, float | None]] = {}
+    for search, point, told in zip(settings.searches, opened.found, opened.told.told_searches, strict=True):
+        value = float(settings.grid_of(search.column).points[int(point)]) if told else None
         found.setdefault((search.column, search.group), {})[search.rank] = value
     return found
 
@@ -123,9 +139,9 @@ def _described(
     sample: Sample,
     group: int,
     rows: int,
-    found: Mapping[Any, float],
+    found: Mapping[Any, float | None],
 ) -> dict[str, Any]:
-    name, wanted = sample.cells.name, set(settings.statistics)
+    name, wanted, told = sample.cells.name, set(settings.statistics), opened.told
     count = int(_of_group(opened.counts[name], settings, group))
     facts: dict[str, Any] = {"count": count}
     if "missing" in wanted:
@@ -146,25 +162,41 @@ def _described(
     shares = {share: found[Fraction(repr(share))] for share in settings.quantiles if Fraction(repr(share)) in found}
     if shares:
         facts["quantiles"] = {f"{share:g}": value if count else None for share, value in shares.items()}
-    return facts
+    if not told.is_told("count", sample.cells, group):
+        return _closed(facts, list(facts))
+    sums = [] if told.is_told("sums", sample.cells, group) else ["sum", "mean", "variance", "sd"]
+    ranks = [end for end in ("min", "max") if found.get(end, 0.0) is None]
+    return _closed(facts, [*sums, *ranks, *(["quantiles"] if None in shares.values() else [])])
 
 
 def _variance(squares: float, count: int) -> float | None:
     return max(squares, 0.0) / (count - 1) if count > 1 else None
 
 
-def _histogram(counts: Counts) -> dict[str, Any]:
-    return {"counts": [int(n) for n in counts[1:-1]], "below": int(counts[0]), "above": int(counts[-1])}
+def _histogram(opened: Opened, settings: StatisticsSettings, cells: Cells, group: int) -> dict[str, Any]:
+    counts: list[int | None] = [int(n) for n in _of_group(opened.counts[cells.name], settings, group)]
+    edges = [None, *cells.axes[-1].edges, None]
+    merged = []
+    for (start, end), told in opened.told.merged(cells, group):
+        total = counts[end - 1] if told else None
+        merged.append({"from": edges[start], "to": edges[end], "count": total})
+        counts[start:end] = [None] * (end - start)
+    facts = {"counts": counts[1:-1], "below": counts[0], "above": counts[-1]}
+    return {**facts, "withheld": ["counts"], "merged": merged} if merged else facts
 
 
-def _table(counts: Counts) -> dict[str, Any]:
-    test = chi_square(counts)
-    return {
-        "counts": counts.tolist(),
+def _table(opened: Opened, settings: StatisticsSettings, cells: Cells, group: int) -> dict[str, Any]:
+    counts = _of_group(opened.counts[cells.name], settings, group)
+    told = _of_group(opened.told.told_cells(cells), settings, group)
+    test = chi_square(counts) if told.all() else None
+    shown = [[int(n) if t else None for n, t in zip(*line, strict=True)] for line in zip(counts, told, strict=True)]
+    facts = {
+        "counts": shown,
         "chi_square": None if test is None else test.value,
         "df": None if test is None else test.df,
         "p": p_values.of_chi_square(test),
     }
+    return facts if told.all() else {**facts, "withheld": ["counts", "chi_square", "df", "p"]}
 
 
 def _correlation(opened: Opened, settings: StatisticsSettings, sample: Sample, group: int) -> dict[str, Any]:
@@ -172,7 +204,10 @@ def _correlation(opened: Opened, settings: StatisticsSettings, sample: Sample, g
     count = int(_of_group(opened.counts[name], settings, group))
     xx, yy, xy = (float(_of_group(one, settings, group)) for one in opened.squares[name])
     r = pearson(xx, yy, xy) if count > 1 else None
-    return {"count": count, "r": r, "p": p_values.of_t(pearson_test(r, count)) if r is not None else None}
+    facts = {"count": count, "r": r, "p": p_values.of_t(pearson_test(r, count)) if r is not None else None}
+    if not opened.told.is_told("count", sample.cells, group):
+        return _closed(facts, list(facts))
+    return facts if opened.told.is_told("sums", sample.cells, group) else _closed(facts, ["r", "p"])
 
 
 def _t_tests(
@@ -214,32 +249,61 @@ def _t_tests(
                 "p": p_values.of_t(test),
             }
         )
-    return {"samples": samples, "tests": tests}
+    if opened.told.is_told("sums", sample.cells, group):
+        return {"samples": samples, "tests": tests}
+    keys = ["mean", "sd"] if opened.told.is_told("count", sample.cells, group) else ["count", "mean", "sd"]
+    return {
+        "samples": [_closed(one, keys) for one in samples],
+        "tests": [_closed(one, [key for key in one if key != "levels"]) for one in tests],
+        "withheld": [*keys, "tests"],
+    }
 
 
-def _survival(counts: Counts, settings: StatisticsSettings, one: Survival) -> dict[str, Any]:
+def _survival(opened: Opened, settings: StatisticsSettings, one: Survival, cells: Cells, group: int) -> dict[str, Any]:
+    counts = _of_group(opened.counts[cells.name], settings, group)
     levels: tuple[str | None, ...] = (None,) if one.between is None else settings.levels_of(one.between)
     arms = counts[None] if one.between is None else counts
     times = settings.grid_of(one.time).points
+    merged = opened.told.merged(cells, group)
     curves = [kaplan_meier(arm) for arm in arms]
+    told = np.ones(len(times), dtype=bool)  # at which times the curves are told: at the last of those that are merged
+    for (start, end), _ in merged:
+        told[start : end - 1] = False
     test = None
     if one.between is not None:
         test = log_rank(np.array([c.at_risk for c in curves]), np.array([c.events for c in curves]))
-    return {
+    facts: dict[str, Any] = {
         "curves": [
-            {
-                "level": level,
-                "count": int(arm.sum()),
-                "events": int(curve.events.sum()),
-                "median": curve.median(times) if arm.sum() else None,
-                "at_risk": curve.at_risk.tolist(),
-                "events_at": curve.events.tolist(),
-                "survival": curve.survival.tolist(),
-                "se": curve.se.tolist(),
-            }
+            {"level": level, "count": int(arm.sum()), **_curve(curve, told, times)}
             for level, arm, curve in zip(levels, arms, curves, strict=True)
         ],
         "log_rank": None
         if test is None
         else {"chi_square": test.value, "df": test.df, "p": p_values.of_chi_square(test)},
+    }
+    if any(not total for _, total in merged):  # all of it
+        curves_of = [_closed(curve, [key for key in curve if key != "level"]) for curve in facts["curves"]]
+        return {"curves": curves_of, "log_rank": None, "withheld": ["curves", "log_rank"]}
+    if merged:
+        last = len(times) - 1
+        spans = [
+            {"from": float(times[a]), "to": float(times[b - 1]) if b <= last + 1 else None} for (a, b), _ in merged
+        ]
+        facts |= {"withheld": ["curves"], "merged": spans}
+    return facts
+
+
+def _curve(curve: Curve, told: NDArray[np.bool_], times: NDArray[np.float64]) -> dict[str, Any]:
+    """A curve at the times at which it is told."""
+
+    def at(values: NDArray[Any]) -> list[Any]:
+        return [value if there else None for value, there in zip(values.tolist(), told, strict=True)]
+
+    return {
+        "events": int(curve.events.sum()),
+        "median": curve.median(times) if curve.at_risk.size and curve.at_risk[0] else None,
+        "at_risk": at(curve.at_risk),
+        "events_at": at(curve.events),
+        "survival": at(curve.survival),
+        "se": at(curve.se),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final
 
@@ -10,6 +10,9 @@ from parties.blocks import MISSING, Block, Grid, Line, count_text, entries, is_n
 
 _MOST_TIMES: Final = 12
 """So many points of a survival curve are shown at most; the record has all."""
+
+_WITHHELD: Final = "*"
+"""In place of a number that is held back."""
 
 _OF_SUMS: Final = ("count", "missing", "sum", "mean", "variance", "sd")
 _WHOLE: Final = frozenset({"count", "missing"})
@@ -25,17 +28,42 @@ def statistics_blocks(record: Mapping[str, Any]) -> list[Block]:
     blocks += _described(found, by)
     for parts in (_histograms, _tables, _correlations, _t_tests, _survival):
         blocks += parts(found, by)
+    blocks += _withheld(found)
     if found.get("note"):
         blocks += [Line(""), Line(str(found["note"]))]
     return blocks
 
 
+def _withheld(found: Mapping[str, Any]) -> list[Block]:
+    """What the marks in the tables mean, or that there can be none."""
+    rule = table(found.get("small_cells"))
+    if not rule:
+        small = "small_cells" in found and found["small_cells"] is None
+        return [Line(""), Line("min_cell = 0: counts were told however few patients they are of.")] if small else []
+    least = rule.get("min_cell")
+    text = (
+        f"{_WITHHELD} withheld: fewer than {least} patients of all owners but one (and not none), there or in a cell "
+        f"that it would give back; {count_text(rule.get('withheld'))} of {count_text(rule.get('cells'))} counts."
+    )
+    if rule.get("dominance"):
+        text += f" Sums, too, of which one value is more than {rule['dominance']} %."
+    return [Line(""), Line(text)]
+
+
+def _shown(one: Mapping[str, Any], key: str, text: str, value: Any = None) -> str:
+    """A number's text, or the mark if it is withheld."""
+    return _WITHHELD if value is None and key in entries(one.get("withheld")) else text
+
+
+def _count(value: Any) -> str:
+    """A count of a table, where null means that it is withheld."""
+    return _WITHHELD if value is None else count_text(value)
+
+
 def _groups_grid(by: Mapping[str, Any]) -> Grid:
     levels, rows = entries(by.get("levels")), entries(by.get("rows"))
-    cells = [(str(level), count_text(n)) for level, n in zip(levels, rows, strict=False)]
-    return Grid(
-        "Rows in each group", (str(by.get("column")), "rows"), (*cells, ("missing", count_text(by.get("without"))))
-    )
+    cells = [(str(level), _count(n)) for level, n in zip(levels, rows, strict=False)]
+    return Grid("Rows in each group", (str(by.get("column")), "rows"), (*cells, ("missing", _count(by.get("without")))))
 
 
 def _described(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[Block]:
@@ -47,7 +75,7 @@ def _described(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[Block]:
     keys = [key for key in _OF_SUMS if any(key in one for _, one in groups)]
     if keys:
         rows = [
-            (name, *_group(one, by), *(count_text(one.get(k)) if k in _WHOLE else _number(one.get(k)) for k in keys))
+            (name, *_group(one, by), *(_value(one, key, count_text if key in _WHOLE else _number) for key in keys))
             for name, one in groups
         ]
         blocks.append(Grid("Columns", ("column", *_group_head(by), *keys), tuple(rows), _left(by)))
@@ -55,7 +83,7 @@ def _described(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[Block]:
     ends = [end for end in ("min", "max") if any(end in one for _, one in groups)]
     if shares or ends:
         rows = [
-            (name, *_group(one, by), *(_number(value) for value in _on_grid(one, ends, shares)))
+            (name, *_group(one, by), *_on_grid(one, ends, shares))
             for name, one in groups
             if "quantiles" in one or set(ends) & set(one)
         ]
@@ -65,9 +93,16 @@ def _described(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[Block]:
     return blocks
 
 
-def _on_grid(one: Mapping[str, Any], ends: list[str], shares: list[str]) -> list[Any]:
-    quantiles = [table(one.get("quantiles")).get(share) for share in shares]
-    return [*(one.get(end) for end in ends[:1]), *quantiles, *(one.get(end) for end in ends[1:])]
+def _on_grid(one: Mapping[str, Any], ends: list[str], shares: list[str]) -> list[str]:
+    found = [table(one.get("quantiles")).get(share) for share in shares]
+    quantiles = [_shown(one, "quantiles", _number(value), value) for value in found]
+    first, last = ([_value(one, end) for end in part] for part in (ends[:1], ends[1:]))
+    return [*first, *quantiles, *last]
+
+
+def _value(one: Mapping[str, Any], key: str, text: Callable[[Any], str] | None = None) -> str:
+    """The number under a key of a group's facts."""
+    return _shown(one, key, (text or _number)(one.get(key)), one.get(key))
 
 
 def _histograms(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[Block]:
@@ -77,10 +112,27 @@ def _histograms(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[Block]:
         bins = [f"{_number(a)} to {_number(b)}" for a, b in pairwise(edges)]
         names = ["below", *bins, "above"]
         counts = [[g.get("below"), *entries(g.get("counts")), g.get("above")] for g in groups]
-        rows = tuple((name, *(count_text(c[k]) for c in counts)) for k, name in enumerate(names))
+        rows = tuple((name, *(_count(c[k]) for c in counts)) for k, name in enumerate(names))
         heads = [str(g.get("group")) if by else "rows" for g in groups]
         blocks.append(Grid(f"Histogram of {column}" + _by(by), ("from, to under", *heads), rows))
+        blocks += _together(groups, by)
     return blocks
+
+
+def _together(groups: list[Mapping[str, Any]], by: Mapping[str, Any]) -> list[Block]:
+    """The totals of bins that are withheld each."""
+    told = []
+    for group in groups:
+        for one in map(table, entries(group.get("merged"))):
+            if one.get("count") is not None:
+                where = f"{by.get('column')} {group.get('group')}, " if by else ""
+                ends = [
+                    f"{word} {_number(one[end])}"
+                    for word, end in (("from", "from"), ("under", "to"))
+                    if is_number(one.get(end))
+                ]
+                told.append(f"{where}{' '.join(ends) or 'all bins'}: {count_text(one['count'])}")
+    return [Line(f"Bins together: {'; '.join(told)}.")] if told else []
 
 
 def _tables(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[Block]:
@@ -91,7 +143,7 @@ def _tables(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[Block]:
             where = f", {by.get('column')} {group.get('group')}" if by else ""
             levels = entries(a.get("levels"))
             counts = [entries(line) for line in entries(group.get("counts"))]
-            rows = tuple((str(n), *map(count_text, line)) for n, line in zip(levels, counts, strict=False))
+            rows = tuple((str(n), *map(_count, line)) for n, line in zip(levels, counts, strict=False))
             heads = (str(a.get("column")), *map(str, entries(b.get("levels"))))
             blocks.append(Grid(f"{a.get('column')} by {b.get('column')}{where}", heads, rows))
             blocks.append(Line(_chi_square_text(group, "Chi-square")))
@@ -103,7 +155,7 @@ def _correlations(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[Block
     for one in map(table, entries(found.get("correlations"))):
         pair = " and ".join(map(str, entries(one.get("columns"))))
         for group in map(table, entries(one.get("groups"))):
-            numbers = (count_text(group.get("count")), _number(group.get("r")), p_text(group.get("p")))
+            numbers = (_value(group, "count", count_text), _value(group, "r"), _value(group, "p", p_text))
             rows.append((pair, *_group(group, by), *numbers))
     heads = ("columns", *_group_head(by), "rows", "r", "p")
     return [Grid("Correlations (Pearson)", heads, tuple(rows), _left(by))] if rows else []
@@ -118,16 +170,17 @@ def _t_tests(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[Block]:
                 interval = MISSING
                 if is_number(test.get("low")) and is_number(test.get("high")):
                     interval = f"{_number(test['low'])} to {_number(test['high'])}"
-                numbers = (_number(test.get(key)) for key in ("t", "df"))
+                interval = _shown(test, "low", interval, test.get("low"))
+                numbers = (_value(test, key) for key in ("t", "df"))
                 rows.append(
                     (
                         str(one.get("column")),
                         *_group(group, by),
                         f"{one.get('between')}: {levels}",
-                        _number(test.get("difference")),
+                        _value(test, "difference"),
                         interval,
                         *numbers,
-                        p_text(test.get("p")),
+                        _value(test, "p", p_text),
                     )
                 )
     heads = ("column", *_group_head(by), "between", "difference", "95 % interval", "t", "df", "p")
@@ -142,20 +195,32 @@ def _survival(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[Block]:
         for group in map(table, entries(one.get("groups"))):
             where = f", {by.get('column')} {group.get('group')}" if by else ""
             curves = [table(curve) for curve in entries(group.get("curves"))]
-            step = max(1, -(-len(times) // _MOST_TIMES))
-            shown = [k for k in range(len(times)) if (k + 1) % step == 0 or k == len(times) - 1]
-            rows = [
-                (_number(times[k]), *(_number(entries(curve.get("survival"))[k]) for curve in curves)) for k in shown
-            ]
+            survival = [entries(curve.get("survival")) for curve in curves]
+            rows = [(_number(times[k]), *(_number(curve[k]) for curve in survival)) for k in _times_shown(survival)]
             for words, key in (("rows", "count"), ("events", "events")):
-                rows.append((words, *(count_text(curve.get(key)) for curve in curves)))
-            rows.append(("median", *(_number(curve.get("median")) for curve in curves)))
+                rows.append((words, *(_value(curve, key, count_text) for curve in curves)))
+            rows.append(("median", *(_value(curve, "median") for curve in curves)))
             heads = (str(one.get("time")), *(str(curve.get("level") or "all") for curve in curves))
             between = f" by {one.get('between')}" if one.get("between") else ""
             blocks.append(Grid(f"Survival to {one.get('event')}{between}{where} (Kaplan-Meier)", heads, tuple(rows)))
+            if group.get("merged"):
+                blocks.append(Line("Told where enough had the event, or were lost, since the point before."))
             if one.get("between"):
-                blocks.append(Line(_chi_square_text(table(group.get("log_rank")), "Log-rank: chi-square")))
+                blocks.append(Line(_chi_square_text(_log_rank(group), "Log-rank: chi-square")))
     return blocks
+
+
+def _log_rank(group: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The test of a group's curves, which says if it is withheld."""
+    hidden = "log_rank" in entries(group.get("withheld"))
+    return {"withheld": ["log_rank"]} if hidden else table(group.get("log_rank"))
+
+
+def _times_shown(curves: list[Sequence[Any]]) -> list[int]:
+    """Some of the points at which the curves are told, the last among them."""
+    told = [k for k, values in enumerate(zip(*curves, strict=False)) if any(is_number(value) for value in values)]
+    step = max(1, -(-len(told) // _MOST_TIMES))
+    return [k for place, k in enumerate(told) if (place + 1) % step == 0 or place == len(told) - 1]
 
 
 def p_text(p: Any) -> str:
@@ -166,6 +231,8 @@ def p_text(p: Any) -> str:
 
 
 def _chi_square_text(test: Mapping[str, Any], name: str) -> str:
+    if {"chi_square", "log_rank"} & set(entries(test.get("withheld"))):
+        return f"{name}: withheld."
     if not is_number(test.get("chi_square")):
         return f"{name}: nothing to compare."
     return f"{name} {_number(test['chi_square'])}, df {test.get('df')}, p {p_text(test.get('p'))}."

@@ -29,7 +29,7 @@ from parties.consent import Asking
 from parties.cores import keep_to_a_core
 from parties.job import OwnTable
 from parties.kinds import job_of
-from parties.releases import Releases, release_of
+from parties.releases import Releases
 from parties.scenario import Scenario
 from parties.share_file import Vault
 from parties.supervisor import Reporter
@@ -206,7 +206,7 @@ def _noting(
     """Around all that is opened: this owner's list of releases, if it keeps one."""
     if releases is None or table is None:
         return nullcontext()
-    run = release_of(scenario, table, agreement.columns, agreement.session.hex(), agreement.plan.reveals)
+    run = releases.entry(scenario, table, agreement.columns, agreement.session.hex(), agreement.plan.reveals)
     return releases.noting(run, trace.reveals, say)
 
 

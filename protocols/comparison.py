@@ -11,6 +11,8 @@ shared bits: Damgard, Fitzi, Kiltz, Nielsen, Toft, TCC 2006). 7 rounds for any n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from mpc.correlation import AnyBit, BitsOfMask, fold_order
@@ -110,14 +112,27 @@ async def any_set(p: Party, bits: Share, *, what: str, why: str) -> Public:
 async def any_each(p: Party, bits: Share, columns: int, *, what: str, why: str) -> Public:
     """Reveal for each column of the bits (N,), row after row, whether any is set: 0 or a uniform word, (columns,).
 
-    The bits are in bit 0 of each byte; a column's word is the sum of bit_i rho_i, rho_i uniform over Z_2^64 and known
-    to nobody. 2 rounds; reveals bit_i + b_i, uniform bits, and the declared words, each independent of the others.
+    2 rounds; reveals what `any_of` does.
     """
-    (n,) = bits.shape
+    places = np.arange(bits.shape[0]).reshape(-1, columns).T
+    return await any_of(p, bits, list(places), what=what, why=why)
+
+
+async def any_of(p: Party, bits: Share, groups: Sequence[Array], *, what: str, why: str) -> Public:
+    """Reveal for each group of places in the bits (N,) whether any bit there is set: 0 or a uniform word, (groups,).
+
+    The bits are in bit 0 of each byte; a group's word is the sum of bit_i rho_i, rho_i uniform over Z_2^64 and known
+    to nobody; a bit that is in several groups has another rho in each. 2 rounds; reveals bit_i + b_i, uniform bits, and
+    the declared words, each independent of the others.
+    """
+    picked = bits[np.concatenate(groups)]
+    starts = np.cumsum([0, *(len(group) for group in groups[:-1])])
+    (n,) = picked.shape
     b, rho, b_rho = p.correlation(AnyBit(n))
-    (opened,) = await p.open(packed(p, bits) - b, label="any/mask")
+    (opened,) = await p.open(packed(p, picked) - b, label="any/mask")
     t = unpacked(p, opened, n)
-    word = (Public(t) * rho[:] + Public(np.uint64(1) - t - t) * b_rho).reshape(-1, columns).sum(axis=0)
+    each = Public(t) * rho[:] + Public(np.uint64(1) - t - t) * b_rho
+    word = Share(p.compute(lambda: np.add.reduceat(each.value, starts), shape=(len(groups),)), each.scale)
     (result,) = await p.reveal(word, what=what, why=why, label="any/reveal")
     return result
 

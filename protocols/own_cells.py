@@ -9,6 +9,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from protocols.cell_tests import Summed
 from protocols.statistics_settings import Axis, Cells, Sample, Search, StatisticsSettings
 
 Values = NDArray[np.float64]
@@ -79,6 +80,19 @@ def own_reach(
     share = Fraction(1) if search.rank == "max" else search.rank
     of_all = share.numerator * len(at)
     return lambda points: share.denominator * np.searchsorted(at, points, side="right") - of_all
+
+
+def contributions(own: OwnColumns, sums: Sequence[Summed]) -> tuple[Values, Values]:
+    """The largest |x| and the sum of |x| over an owner's rows of each sum (sums,); 0 where there is none."""
+    at = {cells: places(own, cells) for one in sums for cells in (one.inside, one.outside) if cells is not None}
+    largest, total = np.zeros(len(sums)), np.zeros(len(sums))
+    for k, one in enumerate(sums):
+        rows = at[one.inside] == one.cell
+        if one.outside is not None:
+            rows &= at[one.outside] < 0
+        sizes = np.abs(own.values[one.column][rows])
+        largest[k], total[k] = sizes.max(initial=0.0), sizes.sum()
+    return largest, total
 
 
 def _along(axis: Axis, values: Values) -> Counts:

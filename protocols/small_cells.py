@@ -1,12 +1,15 @@
-"""Which cells of a table of counts are too small to be told, tested before anything of the table is opened.
+"""Which counts are too small to be told, and which sums one value makes up too much of: tested before anything is told.
 
 A count T = c_1 + ... + c_n over the owners is told only if for every owner j what the others have, T - c_j, is 0 or at
-least m: owner j subtracts its own part of any total that it is told. So a cell is
+least m: owner j subtracts its own part of any total that it is told. So a count is
 
-    small    some owner j has 0 < T - c_j < m
-    ample    every owner j has T - c_j >= m
+    small    if 0 < T - c_j < m for some owner j
 
-and neither where the others' part is 0 for some owner and not small for any: a zero names no patient, and is told.
+A zero names no patient, and is told. A sum S over values x, of which owner j holds S_j = sum |x|, is
+
+    dominated    if 100 max |x_i| > percent (S - S_j) for owners i != j: j would learn i's largest value nearly
+
+What is told is not which of them it is, but for each block of counts and sums (suppression.py) whether any is.
 """
 
 from __future__ import annotations
@@ -19,70 +22,116 @@ import numpy as np
 from mpc.ghost import Array
 from mpc.party import Party
 from mpc.ring import B8
+from mpc.round import together
 from mpc.share import Public, Share
-from protocols.comparison import any_each, less_than, outside
+from protocols.comparison import any_of, outside
+from protocols.suppression import Halving, Span
+from protocols.wide_comparison import below
 
-LEAST_MINIMUM = 3
-"""With 2, that a cell is small would tell that it is 1."""
-_MOST = 1 << 62
+WITHHELD = "withheld cells"
 
 
 @dataclass(frozen=True)
-class CellClasses:
-    """What is known of each cell before any is told: two arrays (cells,) of bools, empty shapes in a dry run."""
+class Blocks:
+    """What decides whether each block is withheld: places in the counts, and then in the sums, that are asked about."""
 
-    small: Array
-    ample: Array
+    places: tuple[Array, ...]
+    counts: int
+    sums: int = 0
+
+    def bits(self, owners: int) -> list[Array]:
+        """The same as places in the bits of `small` and then of `dominated`, which has one for each pair of owners."""
+        pairs = owners * (owners - 1)
+        first = owners * self.counts
+        found = []
+        for places in self.places:
+            counts, sums = places[places < self.counts], places[places >= self.counts] - self.counts
+            of_counts = np.arange(owners)[:, None] * self.counts + counts
+            of_sums = first + np.arange(pairs)[:, None] * self.sums + sums
+            found.append(np.concatenate((of_counts.reshape(-1), of_sums.reshape(-1))))
+        return found
 
 
-async def cell_classes(p: Party, parts: Sequence[Share], m: int) -> CellClasses:
-    """Which cells are small and which are ample, for shared counts c_j (cells,) of each owner j and m >= 3.
+@dataclass(frozen=True)
+class Contributions:
+    """Of values summed up: each owner's largest |x| and sum of |x|, (sums,) at one scale of a wide ring."""
 
-    9 rounds; reveals masked values and bits (uniform), and two declared words a cell, each 0 or uniform: whether it is
-    small for some owner, and whether it is less than ample for some owner. Beyond what of the table is told, that says
-    of a cell that is withheld no more than why.
+    largest: Sequence[Share]
+    totals: Sequence[Share]
+    percent: int
+
+
+async def withheld_blocks(
+    p: Party, counts: Sequence[Share], least: Array, blocks: Blocks, sums: Contributions | None = None
+) -> Array:
+    """Which blocks are withheld, bools (blocks,), for each owner's shared counts (cells,) and their m, int64 (cells,).
+
+    9 rounds, or 11 with sums in a ring of 256 bits; reveals masked values and bits (uniform), and one declared word a
+    block, 0 or uniform: whether any count of the block is small or any of its sums dominated.
+    """
+    programs = [small(p, counts, least)]
+    if sums is not None:
+        programs.append(dominated(p, sums))
+    found = await together(*programs)
+    bits = Share(np.concatenate([part.value for part in found]), 0, B8)
+    why = "one bit a block of cells: whether some owner's others have too few in one of them, but not none"
+    word = await any_of(p, bits, blocks.bits(len(p.owners)), what=WITHHELD, why=why)
+    return p.compute(lambda: word.value != 0, shape=(len(blocks.places),))
+
+
+async def small(p: Party, parts: Sequence[Share], least: Array) -> Share:
+    """[0 < T - c_j < m] in bit 0 of each byte, for owner after owner j (owners x cells,).
+
+    7 rounds; reveals masked values and bits (uniform).
     """
     total = _sum(parts)
-    (cells,) = total.shape
     others = Share(np.concatenate([(total - part).value for part in parts]), total.scale, total.ring)
-    twice = Share(np.concatenate((others.value, others.value)), total.scale, total.ring)
-    low = np.repeat(np.array([1, m], dtype=np.int64), len(parts) * cells)
-    high = np.repeat(np.array([m - 1, _MOST], dtype=np.int64), len(parts) * cells)
-    out = await outside(p, twice, low, high, label="cells/parts")
-    one = Public(np.full((len(parts) * cells,), 1, dtype=np.uint8), 0, B8)
-    small, scant = p.plus(out[: len(parts) * cells], one), out[len(parts) * cells :]
-    bits = np.concatenate((small.value.reshape(len(parts), cells), scant.value.reshape(len(parts), cells)), axis=1)
-    why = f"two bits a cell: whether some owner's others have fewer than {m} but not 0, and whether some have fewer"
-    words = await any_each(p, Share(bits.reshape(-1), 0, B8), 2 * cells, what="small cells", why=why)
-    found = p.compute(lambda: words.value != 0, shape=(2 * cells,))
-    return CellClasses(found[:cells], p.compute(np.logical_not, found[cells:], shape=(cells,)))
+    high = np.tile(least - 1, len(parts))
+    out = await outside(p, others, np.ones_like(high), high, label="cells/parts")
+    return p.plus(out, Public(np.full(high.shape, 1, dtype=np.uint8), 0, B8))
 
 
-async def dominated(p: Party, largest: Sequence[Share], sums: Sequence[Share], percent: int) -> Array:
-    """Which sums of values of at least 0 one contribution makes up too much of, as bools (cells,).
+async def dominated(p: Party, of: Contributions) -> Share:
+    """[100 max |x_i| > percent (S - S_j)] in bit 0 of each byte, for each pair i != j (pairs x sums,).
 
-        100 max_i > percent (S - S_j)       for owners i != j: i's largest value, and the sum without j's part
-
-    for j, who knows its own part, would learn that value nearly. Shared maxima and sums (cells,) at one scale, each
-    below 2^56 in ring units. 9 rounds; reveals masked values and bits (uniform), and one declared word a cell: 0 or
-    uniform.
+    7 + log2(L / 64) rounds in Z_2^L, where both sides are below 2^(L-2); reveals masked values and bits (uniform).
     """
-    total = _sum(sums)
-    (cells,) = total.shape
-    pairs = [(i, j) for i in range(len(sums)) for j in range(len(sums)) if i != j]
-    hundred, part = p.constant(100, ()), p.constant(percent, ())
-    x = Share(np.concatenate([((total - sums[j]) * part).value for _, j in pairs]), total.scale, total.ring)
-    y = Share(np.concatenate([(largest[i] * hundred).value for i, _ in pairs]), total.scale, total.ring)
-    bits = await less_than(p, x, y, label="cells/dominance")
-    why = f"one bit a cell: whether one value is above {percent} % of what the others have"
-    words = await any_each(p, bits, cells, what="dominated cells", why=why)
-    return p.compute(lambda: words.value != 0, shape=(cells,))
+    total = _sum(of.totals)
+    ring = total.ring
+    pairs = [(i, j) for i in range(len(of.totals)) for j in range(len(of.totals)) if i != j]
+    hundred, part = p.constant(100, (), 0, ring), p.constant(of.percent, (), 0, ring)
+    room = [((total - of.totals[j]) * part - of.largest[i] * hundred).value for i, j in pairs]
+    x = Share(np.concatenate(room), total.scale, ring)
+    bits = await below(p, x, np.zeros((1, *x.shape), dtype=object), label="cells/dominance")
+    return bits.reshape(x.shape[0])
 
 
-def told(p: Party, values: Share, withheld: Array) -> Share:
-    """The values (cells,), 0 where they are withheld, so that what is then revealed has a shape that the plan knows."""
-    keep = p.compute(lambda: np.logical_not(withheld).astype(np.uint64), shape=values.shape)
-    return values * Public(keep)
+async def merged_list(p: Party, parts: Sequence[Share], m: int) -> tuple[Share, list[Span]]:
+    """A list of counts (K, kinds), of which each owner has a part, as it may be told; and which cells that merges.
+
+    Where a stretch of the list is withheld (suppression.py), its total stands at its last cell and 0 at the others; a
+    list that is withheld as a whole is all 0. To reveal it is the caller's. 9 rounds; reveals what `withheld_blocks`
+    does. In a dry run no cells are merged.
+    """
+    cells, kinds = parts[0].shape
+    halving = Halving(cells)
+    spans = list(halving.asked)
+    halves = list(dict.fromkeys(half for span in spans for half in halving.asked[span]))
+    sums = [Share(np.concatenate([part[a:b].sum(0).value for a, b in halves]), part.scale) for part in parts]
+    place = {half: np.arange(k * kinds, (k + 1) * kinds) for k, half in enumerate(halves)}
+    asked = Blocks(
+        tuple(np.concatenate([place[half] for half in halving.asked[span]]) for span in spans), len(halves) * kinds
+    )
+    withheld = await withheld_blocks(p, sums, np.full(len(halves) * kinds, m, dtype=np.int64), asked)
+    total = _sum(parts)
+    if p.dry:
+        return total, []
+    blocks = halving.blocks(withheld.tolist())
+    moves = np.eye(cells, dtype=np.uint64)
+    for start, end in blocks:
+        moves[start:end] = 0
+        moves[end - 1, start:end] = 0 if (start, end) == (0, cells) else 1
+    return Share((moves @ total.value), total.scale), blocks
 
 
 def _sum(parts: Sequence[Share]) -> Share:

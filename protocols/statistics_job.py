@@ -1,12 +1,13 @@
 """Descriptive statistics of several owners' rows: counts, then sums, then centred squares, then values on their grids.
 
-Each owner counts and sums up its own rows: its vector is its share of the sum over all owners. Only sums are opened.
+Each owner counts and sums up its own rows: its vector is its share of the sum over all owners. Only sums are opened,
+and of those only what a test of all counts lets through (cell_tests.py): in place of the others every owner enters 0.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -15,11 +16,14 @@ from numpy.typing import NDArray
 from mpc.fixed import encode
 from mpc.ghost import Array
 from mpc.party import Party
-from protocols.own_cells import OwnColumns, count_cells, own_reach, square_cells, sum_cells
+from protocols.cell_tests import Summed, cell_tests
+from protocols.own_cells import OwnColumns, contributions, count_cells, own_reach, square_cells, sum_cells
 from protocols.search import digits_for, first_reached
 from protocols.secure_sum import secure_sum
+from protocols.small_cells import Contributions, withheld_blocks
 from protocols.standardise import SUM_RING, SUM_SCALE
 from protocols.statistics_settings import Cells, Sample, StatisticsSettings
+from protocols.told_cells import Told
 
 Parts = Sequence[tuple[int, Callable[[], Array]]]
 """How many numbers an owner has of each part, and how to get them."""
@@ -42,44 +46,71 @@ class Opened:
         means: likewise; 0 where there is no row.
         squares: of products of distances from the means, for each pair of columns (pairs, cells).
         found: what was looked for on a grid, as the number of its point, in the order of the searches.
+        told: which of them are told; the others are 0.
     """
 
     counts: Mapping[str, NDArray[np.int64]]
     sums: Mapping[str, NDArray[np.float64]]
     means: Mapping[str, NDArray[np.float64]]
     squares: Mapping[str, NDArray[np.float64]]
-    found: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    found: NDArray[np.int64]
+    told: Told
 
 
 async def statistics_job(p: Party, own: OwnColumns | None, settings: StatisticsSettings) -> Opened | None:
     """Open what the settings ask for; a dry party has no rows.
 
-    3 rounds at most for everything that sums give: counts, sums, centred squares, each one vector for all statistics;
-    then those of `first_reached`, for all values on grids at once.
-    Reveals these sums over all owners: with two owners each learns the other's addend, of every cell.
+    With `min_cell`, the 9 or 11 rounds of `withheld_blocks`; then 3 at most for everything that sums give: counts,
+    sums, centred squares, each one vector for all statistics; then those of `first_reached`, for all values on grids at
+    once. Reveals which blocks of cells are withheld, and the sums over all owners of all others: with two owners each
+    learns the other's addend, of every cell that is told.
     """
     own = own or OwnColumns({}, 0)
+    told = await test_cells(p, own, settings)
     p.stage("counts")
-    counts = await open_counts(p, own, settings.cells)
+    counts = await open_counts(p, own, settings.cells, told)
     p.stage("sums")
-    totals = await open_sums(p, own, settings.samples)
+    totals = await open_sums(p, own, settings.samples, told)
     means = {s.cells.name: _means(p, totals[s.cells.name], counts[s.cells.name], s) for s in settings.samples}
-    squares = await open_squares(p, own, [s for s in settings.samples if s.squares], means)
-    found = await open_searches(p, own, settings)
+    squares = await open_squares(p, own, [s for s in settings.samples if s.squares], means, told)
+    found = await open_searches(p, own, settings, told)
     p.stage("done")
     if p.dry:
         return None
-    return Opened(counts, {name: _reals(total) for name, total in totals.items()}, means, squares, found)
+    return Opened(counts, {name: _reals(total) for name, total in totals.items()}, means, squares, found, told)
 
 
-async def open_counts(p: Party, own: OwnColumns, cells: Sequence[Cells]) -> dict[str, Array]:
-    """The rows of all owners in each cell.
+async def test_cells(p: Party, own: OwnColumns, settings: StatisticsSettings) -> Told:
+    """What may be told of all that the settings ask for.
 
-    1 round; reveals the counts. **Small cells**: a rule that holds some of them back belongs here, before anything is
-    opened. It is handed the vector of this owner's counts and the tables that they form, whose margins follow from
-    `Cells.axes`; of a cell that it holds back, the sums and squares must stay closed too (`Sample.cells`).
+    0 rounds without `min_cell`, else those of `withheld_blocks`; reveals what it does.
     """
-    mine = _vector(p, [(one.size, partial(count_cells, own, one)) for one in cells], np.int64)
+    if not settings.min_cell:
+        return Told(settings, {})
+    p.stage("small cells")
+    tests = cell_tests(settings)
+    shape = (len(tests.totals),)
+    mine = p.compute(lambda: tests.values([count_cells(own, one) for one in tests.tables]).view(np.uint64), shape=shape)
+    counts = [p.input(owner, mine if owner == p.name else None, shape, 0) for owner in p.owners]
+    sums = _contributions(p, own, tests.sums, settings.dominance) if tests.sums else None
+    closed = await withheld_blocks(p, counts, tests.least, tests.blocks, sums)
+    return Told(settings, {} if p.dry else dict(zip(tests.asked, closed.tolist(), strict=True)))
+
+
+def _contributions(p: Party, own: OwnColumns, sums: Sequence[Summed], percent: int) -> Contributions:
+    """Each owner's largest values and sums of |x|, shared."""
+    shape = (len(sums),)
+    mine = p.compute(lambda: encode(np.stack(contributions(own, sums)), SUM_SCALE, SUM_RING), shape=(2, *shape))
+    shared = [p.input(owner, mine if owner == p.name else None, (2, *shape), SUM_SCALE, SUM_RING) for owner in p.owners]
+    return Contributions([one[0] for one in shared], [one[1] for one in shared], percent)
+
+
+async def open_counts(p: Party, own: OwnColumns, cells: Sequence[Cells], told: Told) -> dict[str, Array]:
+    """The rows of all owners in each cell that is told; of a stretch of a list that is merged, at its last cell.
+
+    1 round; reveals the counts.
+    """
+    mine = _vector(p, [(one.size, partial(_counts, own, one, told)) for one in cells], np.int64)
     words = p.compute(lambda: mine.view(np.uint64), shape=mine.shape)
     why = "how many rows of all owners are in each cell of the tables that were asked for"
     total = await secure_sum(p, words, 0, what=COUNTS, why=why, label="counts")
@@ -87,39 +118,40 @@ async def open_counts(p: Party, own: OwnColumns, cells: Sequence[Cells]) -> dict
     return _split(p, values, {one.name: one.shape for one in cells})
 
 
-async def open_sums(p: Party, own: OwnColumns, samples: Sequence[Sample]) -> dict[str, Array]:
-    """The sums of all owners' values in each cell, as integers at `SUM_SCALE`.
+async def open_sums(p: Party, own: OwnColumns, samples: Sequence[Sample], told: Told) -> dict[str, Array]:
+    """The sums of all owners' values in each cell that is told, as integers at `SUM_SCALE`.
 
     1 round, or none without samples; reveals the sums.
     """
-    parts = [(int(np.prod(s.sums_shape)), partial(sum_cells, own, s)) for s in samples]
+    parts = [(int(np.prod(s.sums_shape)), partial(_sums, own, s, told)) for s in samples]
     why = "sums over all owners' rows in each cell, for means and what is made of them"
     shapes = {s.cells.name: s.sums_shape for s in samples}
     return await _open_wide(p, parts, shapes, what=SUMS, why=why, label="sums")
 
 
 async def open_squares(
-    p: Party, own: OwnColumns, samples: Sequence[Sample], means: Mapping[str, Array]
+    p: Party, own: OwnColumns, samples: Sequence[Sample], means: Mapping[str, Array], told: Told
 ) -> dict[str, Array]:
-    """The sums of products of distances from the means, in each cell.
+    """The sums of products of distances from the means, in each cell that is told.
 
     1 round, or none without samples; reveals the sums.
     """
     if samples:
         p.stage("squares")
-    parts = [(int(np.prod(s.squares_shape)), partial(square_cells, own, s, means[s.cells.name])) for s in samples]
+    parts = [(int(np.prod(s.squares_shape)), partial(_squares, own, s, means[s.cells.name], told)) for s in samples]
     why = "sums over all owners' rows in each cell, for variances and covariances"
     shapes = {s.cells.name: s.squares_shape for s in samples}
     opened = await _open_wide(p, parts, shapes, what=SQUARES, why=why, label="squares")
     return {name: p.compute(_reals, total, shape=shapes[name]) for name, total in opened.items()}
 
 
-async def open_searches(p: Party, own: OwnColumns, settings: StatisticsSettings) -> Array:
+async def open_searches(p: Party, own: OwnColumns, settings: StatisticsSettings, told: Told) -> Array:
     """The smallest and largest values and quantiles, each as the number of its point on the column's grid.
 
     The least point k with b C(k) >= a n, where C(k) of n values do not exceed it and a / b is the quantile's share; for
     the smallest C(k) >= 1, with C counting the points that values lie on or above. 8 rounds a hexadecimal digit of the
-    longest grid, none without searches; reveals the answers.
+    longest grid, none without searches; reveals the answers. Of one that is withheld every owner's part is 0, and so is
+    the answer.
     """
     searches = settings.searches
     if not searches:
@@ -129,13 +161,25 @@ async def open_searches(p: Party, own: OwnColumns, settings: StatisticsSettings)
     why = "the smallest, the largest, and values that a stated share of all do not exceed, on their columns' grids"
     found = await first_reached(
         p,
-        lambda points: np.array([at(row) for at, row in zip(reach, points, strict=True)]),
+        lambda points: np.array([at(row) for at, row in zip(reach, points, strict=True)]) * told.told_searches[:, None],
         len(searches),
         digits_for(int(last.max()) + 1),
         what=FOUND,
         why=why,
     )
     return p.compute(lambda: np.minimum(found, last), shape=last.shape)
+
+
+def _counts(own: OwnColumns, cells: Cells, told: Told) -> Array:
+    return told.kept(cells, count_cells(own, cells))
+
+
+def _sums(own: OwnColumns, sample: Sample, told: Told) -> Array:
+    return np.where(told.told_sums(sample), sum_cells(own, sample), 0.0)
+
+
+def _squares(own: OwnColumns, sample: Sample, means: Array, told: Told) -> Array:
+    return np.where(told.told_sums(sample), square_cells(own, sample, means), 0.0)
 
 
 async def _open_wide(

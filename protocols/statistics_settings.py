@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # a scenario is read without numpy
     from numpy.typing import NDArray
 
 Described = Literal["count", "missing", "sum", "mean", "variance", "sd", "min", "max"]
+MissingCells = Literal["tested", "told"]
 Rank = Literal["min", "max"] | Fraction
 """The smallest value, the largest, or the one that a share of all values do not exceed."""
 
@@ -139,6 +140,9 @@ class StatisticsSettings:
         tables: pairs of categories that are counted against each other.
         correlations: columns that are correlated, each with each.
         t_tests: column, and the category whose levels are compared.
+        min_cell: how many rows a count must have, or none, that some owner's others have; 0: any count is told.
+        dominance: a sum is told only if no value is above so many percent of what some owner's others have; 0: any is.
+        missing_cells: whether rows that lack a value are such cells too.
     """
 
     owners: tuple[str, ...]
@@ -155,6 +159,9 @@ class StatisticsSettings:
     correlations: tuple[str, ...] = ()
     t_tests: tuple[tuple[str, str], ...] = ()
     survival: tuple[Survival, ...] = ()
+    min_cell: int = 0
+    dominance: int = 0
+    missing_cells: MissingCells = "tested"
 
     @property
     def groups(self) -> int:

@@ -1,80 +1,139 @@
-"""Which cells of a table to withhold besides the small ones, so that its margins do not give those back.
+"""Which cells are withheld together with a small one, so that totals do not give it back: by blocks that are fixed.
 
-Somebody who is told the other cells and the margins solves for what is left. A withheld count x >= 1 is safe from him
-if another table with counts of at least 0 agrees with all that is told and has x - 1 there. One of these, withheld
-together, gives such a table:
+A count is small if for some owner the others' part of it is above 0 and below m (small_cells.py). Whoever is told the
+other cells and a total solves for what is left, so that a small cell takes others with it. Which ones must not depend
+on how large those are: if 1 and m were withheld together, m because it is not small, then 1 + m and "one is small, one
+is not" would tell both. So blocks are fixed before, and all that is told of one is whether it is withheld:
 
-    a rectangle     -1 at (r, c) and (s, d), +1 at (r, d) and (s, c), where (s, d) is ample: margins stay as they are
-    two row totals  -1 at (r, c), +1 at (s, c): the totals of r and s change, and are withheld too
-    two columns     likewise, with c and d
+    a list      is halved, and its halves are, down to its cells. If a half's total is small, then every cell of both
+                halves is withheld: their common total, which follows from what else is told, is then 0 or at least m
+    a table     has blocks of 2 x 2 (3 at an odd end). If a cell of one is small, all of it is withheld; if a row or
+                column within some block has a small total, which follows from the margins, the whole table is
 
-(Gusfield, "A graph theoretic approach to statistical data security", SIAM J. Comput. 17, 1988, has when a table's
-margins give a cell back.) Only what `small_cells` has opened decides, so every owner withholds the same.
+If x, 0 < x < m, is in a withheld block, then x - 1 or x + 1 in its place, made up for in the other half or at the
+corners of a rectangle, gives another list or table of which the same blocks are withheld and the same cells told.
+(Rectangles: Gusfield, "A graph theoretic approach to statistical data security", SIAM J. Comput. 17, 1988.)
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
 
-import numpy as np
-import numpy.typing as npt
+LEAST_MINIMUM = 3
+"""Of m: with 2, that a count is small would tell that it is 1."""
 
-Bools = npt.NDArray[np.bool_]
-_Number = TypeVar("_Number", bound=np.generic)
-_Cells = frozenset[tuple[int, int]]
-
-
-def with_margins(table: npt.NDArray[_Number]) -> npt.NDArray[_Number]:
-    """A table (R, C) with its column totals below, its row totals at the right, and the total of all: (R+1, C+1)."""
-    rows = np.concatenate((table, table.sum(axis=0, keepdims=True)), axis=0)
-    return np.concatenate((rows, rows.sum(axis=1, keepdims=True)), axis=1)
+Span = tuple[int, int]
+"""From a cell to before a cell."""
 
 
-def withheld(small: Bools, ample: Bools, *, complementary: bool = True) -> Bools:
-    """Which cells of a table with margins (R+1, C+1) are not told, from what is small and what is ample there.
+@dataclass(frozen=True)
+class Halving:
+    """A list of `count` cells and its halves.
 
-    A table of one row is a list: its column totals are its cells once more, and are withheld with them.
-    `complementary` False withholds the small cells alone, which is there to show what that gives away.
+    Args:
+        first, last: whether the first and the last cell stay with the one next to them.
+        rest: one more cell comes at the end, which the first halving sets apart.
     """
-    rows, columns = small.shape[0] - 1, small.shape[1] - 1
-    out: Bools = small.copy()
-    if small[rows, columns] or (rows == 1 and columns == 1 and small.any()):
-        out[:] = True  # there are too few in the whole table
-        return out
-    if not complementary:
-        return out
-    for r, c in np.argwhere(small[:rows, :columns]).tolist():
-        moves = _moves(r, c, small, ample)
-        for needed in moves:
-            best = min(needed, key=lambda cells: sum(not out[cell] for cell in cells))
-            for cell in best:
-                out[cell] = True
-    if rows == 1:
-        out[0] |= out[1]
-        out[1] = out[0]
-    if columns == 1:
-        out[:, 0] |= out[:, 1]
-        out[:, 1] = out[:, 0]
-    return out
+
+    count: int
+    first: bool = False
+    last: bool = False
+    rest: bool = False
+
+    @cached_property
+    def asked(self) -> dict[Span, tuple[Span, ...]]:
+        """Every stretch of two or more cells, and whose totals decide whether it is withheld: its halves, and those of
+        all stretches around it, which come before it here."""
+        found: dict[Span, tuple[Span, ...]] = {}
+        left: list[tuple[Span, tuple[Span, ...]]] = [((0, self._cells), ())]
+        while left:
+            span, around = left.pop()
+            if span[1] - span[0] > 1:
+                found[span] = (*around, *self.halves(span))
+                left += [(half, found[span]) for half in self.halves(span)]
+        return found
+
+    def around(self, cell: int) -> list[Span]:
+        """Whose totals decide whether a cell is withheld."""
+        near = [span for span in self.asked if span[0] <= cell < span[1]]
+        return list(self.asked[near[-1]]) if near else []
+
+    def blocks(self, withheld: Sequence[bool]) -> list[Span]:
+        """The largest stretches that are withheld, in order, from what was found of each stretch in `asked`."""
+        closed = dict(zip(self.asked, withheld, strict=True))
+        found, left = [], [(0, self._cells)]
+        while left:
+            span = left.pop()
+            if closed.get(span, False):
+                found.append(span)
+            elif span in closed:
+                left += self.halves(span)
+        return sorted(found)
+
+    def halves(self, span: Span) -> tuple[Span, Span]:
+        """The halves of a stretch."""
+        start, end = span
+        if self.rest and end == self._cells:
+            return (start, end - 1), (end - 1, end)
+        left = start + int(self.first and start == 0)
+        right = end - int(self.last and end == self.count)
+        if right - left < 2:
+            left, right = start, end
+        middle = left + (right - left) // 2
+        return (start, middle), (middle, end)
+
+    @property
+    def _cells(self) -> int:
+        return self.count + int(self.rest)
 
 
-def _moves(r: int, c: int, small: Bools, ample: Bools) -> Iterable[list[_Cells]]:
-    """What has to be found for the small cell (r, c): of each list, one set of cells to withhold."""
-    rows, columns = small.shape[0] - 1, small.shape[1] - 1
-    others, across = [s for s in range(rows) if s != r], [d for d in range(columns) if d != c]
-    by_rows = [frozenset({(r, c), (s, c), (r, columns), (s, columns)}) for s in others]
-    by_columns = [frozenset({(r, c), (r, d), (rows, c), (rows, d)}) for d in across]
-    if not others:
-        return [by_columns]
-    if not across:
-        return [by_rows]
-    found = []
-    if small[r, columns]:  # its row's total is small too: it must be free to change
-        found.append(by_rows)
-    if small[rows, c]:
-        found.append(by_columns)
-    if not found:
-        corners = [frozenset({(r, c), (s, d), (r, d), (s, c)}) for s in others for d in across if ample[s, d]]
-        found.append(corners or by_rows + by_columns)
-    return found
+def runs(count: int) -> list[Span]:
+    """Two cells each, and three at an odd end."""
+    starts = list(range(0, max(count - 1, 1), 2))
+    return list(zip(starts, [*starts[1:], count], strict=True))
+
+
+def table_blocks(rows: int, columns: int) -> list[tuple[Span, Span]]:
+    """The blocks of a table, each as its rows and its columns."""
+    return list(product(runs(rows), runs(columns)))
+
+
+def loops(tables: Sequence[frozenset[str]]) -> list[int]:
+    """For tables over columns, a number each: 0 if the table stands on no loop, else that of its loop.
+
+    Exchanging two rows' values of one column, and of every column that tables tie to it, changes no other table than
+    the one through which they are tied to the rest. So what is withheld of a table can be judged by that table alone,
+    unless its columns hang together without it. Tables on loops that meet have one number.
+    """
+    looped = [k for k in range(len(tables)) if _tied(tables, k)]
+    numbers = [0] * len(tables)
+    groups = _groups([tables[k] for k in looped])
+    for k, group in zip(looped, groups, strict=True):
+        numbers[k] = group + 1
+    return numbers
+
+
+def _tied(tables: Sequence[frozenset[str]], k: int) -> bool:
+    """Whether two of a table's columns hang together by the other tables."""
+    parts = {column: {column} for table in tables for column in table}
+    for other, table in enumerate(tables):
+        if other != k:
+            joined = set().union(*(parts[column] for column in table))
+            for column in joined:
+                parts[column] = joined
+    columns = list(tables[k])
+    return any(b in parts[a] for i, a in enumerate(columns) for b in columns[:i])
+
+
+def _groups(tables: Sequence[frozenset[str]]) -> list[int]:
+    """For each table the number of the first one that it meets, by way of others."""
+    numbers = list(range(len(tables)))
+    for i, table in enumerate(tables):
+        for j in range(i):
+            if table & tables[j] and numbers[i] != numbers[j]:
+                old, new = max(numbers[i], numbers[j]), min(numbers[i], numbers[j])
+                numbers = [new if one == old else one for one in numbers]
+    return numbers

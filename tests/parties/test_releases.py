@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from mpc.errors import UsageError
 from mpc.party import Revealed
 from parties import releases as module
 from parties.data import Table, load_owner_table
 from parties.releases import FILE, NEAR, Release, Releases, release_of
+from parties.row_sketch import differing, sketch_key, sketch_of
 from parties.scenario import Scenario, load_scenario
 from tests.run.scenarios import write_csv, write_scenario
 
@@ -219,3 +221,41 @@ def test_one_patient_more_is_a_near_repeat(small: Scenario, tmp_path: Path) -> N
     write_csv(tmp_path / "hospital_a.csv", 61, 0)
     (said,) = Releases(tmp_path).warnings(release_of(small, table(small), columns))
     assert "(60 then, 61 now)" in said
+
+
+def rows_of(count: int, seed: int = 0) -> NDArray[np.float64]:
+    rows = np.random.default_rng(seed).normal(size=(count, 3))
+    rows[::5, 1] = np.nan
+    return rows
+
+
+@pytest.mark.parametrize("changed", [0, 1, 3, 40])
+def test_a_sketch_tells_about_how_many_rows_differ(changed: int) -> None:
+    key, rows = b"k" * 32, rows_of(2000)
+    fewer = rows[np.random.default_rng(1).permutation(2000)][changed:]
+    about = differing(sketch_of(rows, key), sketch_of(fewer, key))
+    assert about is not None and abs(about - changed) <= 0.3 * changed
+    other = differing(sketch_of(rows, key), sketch_of(rows_of(2000, 7), key))
+    assert other is not None and other > 2500
+    assert sketch_of(rows, b"l" * 32) != sketch_of(rows, key) and differing("", sketch_of(rows, key)) is None
+
+
+def test_rows_of_the_same_number_that_differ_are_no_near_repeat_and_a_few_exchanged_ones_are(tmp_path: Path) -> None:
+    key, rows = sketch_key(tmp_path), rows_of(60)
+    assert stat.S_IMODE((tmp_path / "releases.key").stat().st_mode) == 0o600 and sketch_key(tmp_path) == key
+    run(tmp_path, replace(RUN, sketch=sketch_of(rows, key)))
+    assert Releases(tmp_path).warnings(replace(RUN, data="y", sketch=sketch_of(rows_of(60, 1), key))) == []
+    rows[:3, 0] += 1
+    (said,) = Releases(tmp_path).warnings(replace(RUN, data="y", sketch=sketch_of(rows, key)))
+    assert said.startswith("near-repeat") and "of them in one and not in the other" in said
+    far = replace(RUN, data="y", sketch=sketch_of(rows_of(60)[15:], key), rows=45)
+    assert Releases(tmp_path).warnings(far) == []
+    (said,) = Releases(tmp_path).warnings(replace(far, near=25))
+    assert "by fewer than 25 in number" in said
+
+
+def test_a_key_that_is_none_is_named(tmp_path: Path) -> None:
+    (tmp_path / "releases.key").write_bytes(b"short")
+    (tmp_path / "releases.key").chmod(0o600)
+    with pytest.raises(UsageError, match=r"releases\.key is not a key"):
+        Releases(tmp_path)

@@ -12,7 +12,9 @@ from parties.blocks import Grid, Line
 from parties.consent_text import consent_blocks
 from parties.policy import load_policy
 from parties.scenario import Scenario, load_scenario
+from parties.statistics import statistics_settings
 from parties.statistics_data import StatisticsTable, load_statistics_table
+from parties.statistics_plan import cells_told
 from parties.statistics_summary import p_text, statistics_blocks
 
 HEAD = """schema = 1
@@ -101,6 +103,11 @@ MISTAKES = [
     (('column = "bmi"', 'colum = "bmi"'), ["[[task.t_tests]] has no setting 'colum'", "did you mean 'column'?"]),
     (('["age", "bmi"]\ntables', '["age"]\ntables'), ["correlations lists one column"]),
     (('event = "died"', 'event = "age"'), ["takes 'age' for a number and for an event"]),
+    (('by = "sex"', 'by = "sex"\nmin_cell = 2'), ["min_cell = 2", "write at least 3, or 0 to tell every cell"]),
+    (('by = "sex"', 'by = "sex"\nmin_cell = -1'), ["min_cell must be a whole number from 3 to 1000, or 0"]),
+    (('by = "sex"', 'by = "sex"\nmin_cell = 0\ndominance = 60'), ["dominance goes with a min_cell"]),
+    (('by = "sex"', 'by = "sex"\ndominance = 101'), ["dominance must be a percentage from 1 to 100"]),
+    (('by = "sex"', 'by = "sex"\nmissing_cells = "yes"'), ['missing_cells must be "tested" or "told"']),
     (("arm = [1, 2]", 'arm = [1, 2]\nward = ["x", "y"]'), ["names 'ward', which nothing uses"]),
 ]
 
@@ -195,6 +202,49 @@ def test_a_policy_names_each_kind_of_statistic(tmp_path: Path) -> None:
     assert "it reveals 'max', 'histograms', 'correlations', 't_tests' and 'survival'" in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("task", "says"),
+    [
+        ("", "minimum_cell = 7, but min_cell = 5"),
+        ("min_cell = 0\n", "minimum_cell = 7, but min_cell = 0 tells every cell"),
+        ('min_cell = 8\nmissing_cells = "told"\n', 'minimum_cell = 7, but missing_cells = "told"'),
+        ("min_cell = 7\n", ""),
+    ],
+)
+def test_a_policy_insists_on_a_least_cell(tmp_path: Path, task: str, says: str) -> None:
+    one = scenario(tmp_path, task + FULL)
+    (tmp_path / "policy.toml").write_text("minimum_cell = 7\n")
+    (tmp_path / "policy.toml").chmod(0o600)
+    policy = load_policy(tmp_path)
+    assert policy is not None
+    if says:
+        with pytest.raises(UsageError) as caught:
+            policy.check(one, "a", {}, lambda: None)
+        assert says in caught.value.message
+    else:
+        policy.check(one, "a", {}, lambda: None)
+
+
+@pytest.mark.parametrize(
+    ("task", "least", "share"), [("", 5, 75), ("min_cell = 0\n", 0, 0), ("min_cell = 3\ndominance = 0\n", 3, 0)]
+)
+def test_what_small_cells_do_is_said_before_a_run(tmp_path: Path, task: str, least: int, share: int) -> None:
+    one = scenario(tmp_path, task + FULL)
+    assert (one.statistics.min_cell, one.statistics.dominance) == (least, share)
+    said = " ".join(cells_told(statistics_settings(one, {"a": (5, 0), "b": (5, 0)}, 7)))
+    assert ("Small cells" in said) == bool(least) and ("Dominance" in said) == bool(share)
+    assert ("11 rounds" in said, "9 rounds" in said) == (bool(share), least == 3)
+    assert ("min_cell = 0: every count is told" in said) == (not least)
+
+
+def test_withheld_numbers_are_marked_and_explained() -> None:
+    group = {"group": None, "count": None, "mean": None, "withheld": ["count", "mean"]}
+    rule = {"min_cell": 5, "dominance": 75, "cells": 3, "withheld": 1}
+    grid, _, legend = statistics_blocks({"statistics": {"columns": {"age": [group]}, "small_cells": rule}})
+    assert isinstance(grid, Grid) and grid.rows == (("age", "*", "*"),)
+    assert isinstance(legend, Line) and "fewer than 5 patients" in legend.text and "1 of 3 counts" in legend.text
+
+
 def test_what_is_asked_and_learnt_is_shown_before_approval(tmp_path: Path) -> None:
     one = scenario(tmp_path)
     blocks = consent_blocks(one, "a", load_statistics_table(one, "a"), dict.fromkeys(one.parties, "key"))
@@ -202,7 +252,15 @@ def test_what_is_asked_and_learnt_is_shown_before_approval(tmp_path: Path) -> No
         block.text if isinstance(block, Line) else " ".join(map(" ".join, (block.columns, *block.rows)))
         for block in blocks
     )
-    for words in ("age, bmi, months", "sex, smoker, arm", "died", "centred squares", "values on grids"):
+    for words in (
+        "withheld cells",
+        "min_cell",
+        "age, bmi, months",
+        "sex, smoker, arm",
+        "died",
+        "centred squares",
+        "values on grids",
+    ):
         assert words in text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parties.statistics_result import statistics_facts
+from protocols.cell_tests import least_for
 from protocols.own_cells import OwnColumns
 from protocols.statistics_job import Opened, statistics_job
 from protocols.statistics_settings import Grid, StatisticsSettings, Survival
+from protocols.told_cells import Told
 from tests.examples import steady
 from tests.helpers import lockstep, owner_names
 from tests.pooled_statistics import check_statistics
@@ -31,6 +34,15 @@ EVERYTHING: dict[str, Any] = {
     "t_tests": (("dose", "arm"), ("age", "smoker")),
     "survival": (Survival("months", "died", None), Survival("months", "died", "smoker")),
 }
+
+
+FEWER: dict[str, Any] = {
+    "correlations": ("dose", "months"),
+    "t_tests": (("age", "arm"),),
+    "quantiles": (0.25, 0.5, 0.75),
+    "survival": (),
+}
+"""No table on a loop."""
 
 
 def made_up(rows: int, seed: int, missing: float = 0.1) -> pd.DataFrame:
@@ -78,6 +90,44 @@ def test_everything_is_what_the_pooled_rows_give(owners: int, by: str | None) ->
     tables = {name: made_up(40 + 30 * k, k) for k, name in enumerate(owner_names(owners))}
     facts, asked = described(tables, by=by, **EVERYTHING)
     assert check_statistics(facts, pd.concat(tables.values(), ignore_index=True), asked) > 100
+
+
+@pytest.mark.parametrize("owners", [2, 3])
+def test_with_small_cells_what_is_told_is_what_the_pooled_rows_give(owners: int) -> None:
+    tables = {name: made_up(70 + 30 * k, k, 0.2) for k, name in enumerate(owner_names(owners))}
+    facts, asked = described(tables, by="sex", min_cell=5, dominance=75, **{**EVERYTHING, **FEWER})
+    assert 0 < facts["small_cells"]["withheld"] < facts["small_cells"]["cells"]
+    assert check_statistics(facts, pd.concat(tables.values(), ignore_index=True), asked) > 20
+
+
+def test_what_one_value_makes_up_most_of_is_withheld() -> None:
+    tables = {name: made_up(40, k, 0.0) for k, name in enumerate(owner_names(3))}
+    for table in tables.values():
+        table["dose"] = 1.0
+    one = next(iter(tables.values()))
+    how: dict[str, Any] = {"columns": ("age", "dose"), "by": None, "t_tests": (("dose", "arm"),), "min_cell": 5}
+    how["levels"] = tuple(LEVELS.items())
+    for largest, withheld in ((59.0, False), (61.0, True)):  # the others of an owner have 79 ones and this value
+        one.loc[0, "dose"] = largest * 4  # against 75 %: 236 of 315, and 244 of 323
+        facts, _ = described(tables, dominance=75, **how)
+        (dose,), (age,) = facts["columns"]["dose"], facts["columns"]["age"]
+        assert (dose["count"], dose["mean"] is None, "withheld" in dose) == (120, withheld, withheld)
+        assert age["mean"] is not None
+        (test,) = facts["t_tests"][0]["groups"]
+        assert test["samples"][0]["mean"] is None and test["samples"][0]["count"] > 40  # among half as many
+    facts, _ = described(tables, dominance=0, **how)
+    assert facts["columns"]["dose"][0]["mean"] is not None
+
+
+def test_a_quantile_needs_enough_values_on_either_side() -> None:
+    shares = StatisticsSettings(("a", "b"), "h", (9, 9), quantiles=(0.1, 0.5, 0.9), min_cell=5)
+    assert least_for(Fraction(1, 10), shares) == 50 and least_for(Fraction(1, 2), shares) == 13
+    tables = {name: made_up(60, k, 0.0) for k, name in enumerate(owner_names(2))}
+    facts, _ = described(
+        tables, columns=("age",), quantiles=(0.05, 0.5), grids=(("age", Grid(0, 110, 1)),), min_cell=5, by=None
+    )
+    (age,) = facts["columns"]["age"]
+    assert age["quantiles"]["0.05"] is None and age["quantiles"]["0.5"] > 20 and age["withheld"] == ["quantiles"]
 
 
 @steady(12)
@@ -137,5 +187,5 @@ def test_a_result_without_p_values_says_what_to_install(monkeypatch: pytest.Monk
     assert facts["tables"][0]["groups"][0]["p"] is None and facts["correlations"][0]["groups"][0]["p"] is None
     assert facts["t_tests"][0]["groups"][0]["tests"][0]["p"] is None
     plain = StatisticsSettings(owners=("a", "b"), helper="h", rows=(3, 3), columns=("age",), statistics=("count",))
-    count = Opened({"values of age": np.array(6)}, {}, {}, {})
+    count = Opened({"values of age": np.array(6)}, {}, {}, {}, np.zeros(0, dtype=np.int64), Told(plain, {}))
     assert statistics_facts(count, plain)["note"] is None

@@ -1,115 +1,117 @@
-"""What margins give back of withheld cells, found by linear programming; and that complementary cells prevent it."""
+"""Blocks of lists and tables: in all that there can be, nothing that is told says how many are in a small cell."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
-import numpy.typing as npt
 import pytest
-from scipy.optimize import linprog
 
-from protocols.suppression import Bools, with_margins, withheld
+from protocols.suppression import Halving, loops, runs, table_blocks
 
-M = 5
-Table = npt.NDArray[np.int64]
-
-
-def classes(parts: list[Table]) -> tuple[Bools, Bools]:
-    """Small and ample cells of a table with margins, as `small_cells.cell_classes` has them."""
-    others = np.sum(parts, axis=0) - np.stack(parts)
-    return ((others > 0) & (others < M)).any(axis=0), (others >= M).all(axis=0)
+M = 3
+Told = tuple[object, ...]
 
 
-def attacked(table: Table, hidden: Bools) -> Iterator[tuple[tuple[int, int], float]]:
-    """For each withheld cell of 1 to M - 1 in a table with margins: how far apart its bounds are.
+def small(count: int) -> bool:
+    """Too few, but not none."""
+    return 0 < count < M
 
-    The attacker knows the other cells and margins, and that no count is below 0.
+
+def told_of_list(counts: tuple[int, ...], halving: Halving) -> Told:
+    """Which stretches are withheld, and the totals of these and the cells that are not; the total of all is known."""
+    closed = [any(small(sum(counts[a:b])) for a, b in asked) for asked in halving.asked.values()]
+    blocks = halving.blocks(closed)
+    hidden = {k for a, b in blocks for k in range(a, b)}
+    cells = tuple(None if k in hidden else count for k, count in enumerate(counts))
+    return (cells, tuple(blocks), tuple(sum(counts[a:b]) for a, b in blocks), sum(counts))
+
+
+def told_of_table(table: np.ndarray) -> Told:
+    """The cells that are told, and all margins."""
+    blocks = [table[a:b, c:d] for (a, b), (c, d) in table_blocks(*table.shape)]
+    whole = any(small(n) for block in blocks for n in (*block.sum(axis=0).tolist(), *block.sum(axis=1).tolist()))
+    hidden = [whole or any(small(n) for n in block.reshape(-1).tolist()) for block in blocks]
+    cells = tuple(None if closed else tuple(b.reshape(-1).tolist()) for closed, b in zip(hidden, blocks, strict=True))
+    return (whole, cells, tuple(table.sum(axis=0).tolist()), tuple(table.sum(axis=1).tolist()))
+
+
+def given_back(views: dict[Told, list[tuple[int, ...]]], edge: int) -> list[tuple[Told, int]]:
+    """Of all that looks alike: the cells that are small, and in the same number each time.
+
+    Where a cell is as large as any that was tried, what would look alike may have a larger one.
     """
-    rows, columns = table.shape[0] - 1, table.shape[1] - 1
-    inner = list(itertools.product(range(rows), range(columns)))
-    parts = np.zeros((*table.shape, len(inner)))
-    for k, (r, c) in enumerate(inner):
-        for r_, c_ in itertools.product((r, rows), (c, columns)):
-            parts[r_, c_, k] = 1.0
-    known = ~hidden
-    a, b = parts[known], table[known]
-    for r, c in np.argwhere(hidden & (table > 0) & (table < M)).tolist():
-        ends = []
-        for sign in (1.0, -1.0):
-            found = linprog(sign * parts[r, c], A_eq=a if len(a) else None, b_eq=b if len(b) else None)
-            ends.append(np.inf if found.status == 3 else found.x @ parts[r, c])
-        yield (r, c), abs(ends[1] - ends[0])
+    found = []
+    for told, alike in views.items():
+        columns = np.array(alike).T
+        if columns.max() < edge:
+            same = [k for k, column in enumerate(columns) if small(int(column[0])) and (column == column[0]).all()]
+            found += [(told, k) for k in same]
+    return found
 
 
-def recovered(parts: list[Table], hidden: Bools) -> list[tuple[int, int]]:
-    """The small cells that some owner, who knows its own part, or an outsider solves for."""
-    total: Table = np.sum(parts, axis=0)
-    cells = []
-    for table in (total, *(total - part for part in parts)):
-        cells += [cell for cell, width in attacked(table, hidden) if width < 1.0 - 1e-6]
-    return cells
+@pytest.mark.parametrize(
+    "halving",
+    [
+        Halving(3),
+        Halving(4),
+        Halving(5),
+        Halving(4, first=True, last=True),
+        Halving(4, last=True),
+        Halving(3, rest=True),
+        Halving(4, True, True, True),
+    ],
+    ids=repr,
+)
+def test_no_list_gives_a_small_cell_back(halving: Halving) -> None:
+    cells = halving.count + halving.rest
+    views: dict[Told, list[tuple[int, ...]]] = {}
+    for counts in product(range(6 if cells < 5 else 5), repeat=cells):
+        if sum(counts) >= M:  # else the group is too small, and nothing of it is told
+            views.setdefault(told_of_list(counts, halving), []).append(counts)
+    assert len(views) > 90 and not given_back(views, 5 if cells < 5 else 4)
 
 
-def random_tables(rng: np.random.Generator) -> list[Table]:
-    """The parts of 2 or 3 owners of a table with margins; most have small cells."""
-    shape = tuple(rng.integers(1, 5, size=2))
-    mean = rng.choice([1.0, 3.0, 8.0, 30.0], size=shape)
-    return [with_margins(rng.poisson(mean)) for _ in range(rng.integers(2, 4))]
+@pytest.mark.parametrize(("shape", "most"), [((2, 2), 8), pytest.param((2, 3), 5, marks=pytest.mark.soak)])
+def test_no_table_gives_a_small_cell_back(shape: tuple[int, int], most: int) -> None:
+    views: dict[Told, list[tuple[int, ...]]] = {}
+    for counts in product(range(most + 1), repeat=shape[0] * shape[1]):
+        told = told_of_table(np.array(counts).reshape(shape))
+        if not told[0]:
+            views.setdefault(told, []).append(counts)
+    assert len(views) > 100 and not given_back(views, most)
 
 
-def attack(count: int, *, complementary: bool) -> tuple[int, int, int]:
-    """How many tables with small cells were tried, of how many a cell was recovered, of how many something was told."""
-    rng = np.random.default_rng(20)
-    tried = broken = 0
-    told = 0
-    while tried < count:
-        parts = random_tables(rng)
-        small, ample = classes(parts)
-        if not small.any():
-            continue
-        tried += 1
-        hidden = withheld(small, ample, complementary=complementary)
-        assert not (small & ~hidden).any()
-        broken += bool(recovered(parts, hidden))
-        told += bool((~hidden).any())
-    return tried, broken, told
+def test_that_the_other_cell_is_ample_would_tell() -> None:
+    """Planted: a small cell is withheld with the next one, and which of both is small is told."""
+    views: dict[Told, list[tuple[int, ...]]] = {}
+    for counts in product(range(8), repeat=2):
+        if small(counts[0]) and counts[1] >= M:
+            views.setdefault(("first", sum(counts)), []).append(counts)
+    assert given_back(views, 7)
 
 
-@pytest.mark.parametrize("count", [40, pytest.param(1000, marks=pytest.mark.soak)])
-def test_margins_give_no_withheld_cell_back(count: int) -> None:
-    tried, broken, told = attack(count, complementary=True)
-    print(f"{tried} tables: {broken} with a cell recovered; of {told} something was told")
-    assert broken == 0
-    assert told > count // 3
+def test_first_and_last_bins_stay_with_their_neighbours() -> None:
+    halving = Halving(7, first=True, last=True, rest=True)
+    assert halving.halves((0, 8)) == ((0, 7), (7, 8))
+    assert halving.halves((0, 7)) == ((0, 3), (3, 7)) and halving.halves((0, 3)) == ((0, 2), (2, 3))
+    assert halving.around(0)[-2:] == [(0, 1), (1, 2)]
+    assert Halving(1).around(0) == [] and Halving(1).blocks([]) == []
 
 
-def test_without_complementary_cells_they_do() -> None:
-    tried, broken, _ = attack(20, complementary=False)
-    assert broken > tried // 3
+def test_every_stretch_comes_after_what_is_around_it_and_asks_what_that_asks() -> None:
+    asked = Halving(9).asked
+    assert len(asked) == 8
+    for span, totals in asked.items():
+        for around, before in asked.items():
+            if around[0] <= span[0] and span[1] <= around[1]:
+                assert set(before) <= set(totals)
 
 
-def test_nothing_is_withheld_without_small_cells() -> None:
-    none = np.zeros((4, 3), dtype=bool)
-    assert not withheld(none, ~none).any()
+def test_runs_of_two_and_three() -> None:
+    assert runs(2) == [(0, 2)] and runs(3) == [(0, 3)] and runs(5) == [(0, 2), (2, 5)]
 
 
-def test_a_small_total_withholds_everything() -> None:
-    small = np.zeros((3, 3), dtype=bool)
-    small[:, 2] = small[0, 0] = True
-    assert withheld(small, ~small).all()
-
-
-def test_one_small_cell_takes_a_rectangle_and_no_margin() -> None:
-    small = np.zeros((4, 4), dtype=bool)
-    small[1, 1] = True
-    hidden = withheld(small, ~small)
-    assert hidden.sum() == 4 and hidden[1, 1] and not hidden[3].any() and not hidden[:, 3].any()
-
-
-def test_a_list_loses_two_cells_and_keeps_its_total() -> None:
-    small = np.zeros((2, 5), dtype=bool)
-    small[:, 2] = True
-    hidden = withheld(small, ~small)
-    assert hidden[0].sum() == 2 and not hidden[0, 4] and (hidden[0] == hidden[1]).all()
+def test_loops_of_tables() -> None:
+    tables = ["ab", "bc", "ca", "cd", "de", "xy", "xy", "z"]
+    assert loops([frozenset(one) for one in tables]) == [1, 1, 1, 0, 0, 6 - 2, 6 - 2, 0]

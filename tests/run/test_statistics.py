@@ -33,10 +33,15 @@ def test_the_registry_runs_as_it_is_and_gives_what_the_pooled_rows_give(tmp_path
     settings, plan = planned(load_scenario(REGISTRY))
     rows = pooled()
     assert rows.isna().to_numpy().sum() > 200
-    assert check_statistics(told["statistics"], rows, settings) > 600
+    assert check_statistics(told["statistics"], rows, settings) > 100
     assert told["model"] is None and told["statistics"]["note"] is None
-    assert told["plan"]["digest"] == plan.digest and told["plan"]["rounds"] == 3 + 8 * 3
-    assert {item["what"] for item in told["revealed"]} == {"counts", "sums", "centred squares", "values on grids"}
+    assert told["plan"]["digest"] == plan.digest and told["plan"]["rounds"] == 11 + 3 + 8 * 3
+    kinds = {"withheld cells", "counts", "sums", "centred squares", "values on grids"}
+    assert {item["what"] for item in told["revealed"]} == kinds
+    of_women = told["statistics"]["columns"]["pain_before"][0]  # beside north, two hospitals lack it in 3 women
+    assert of_women["count"] is None and of_women["mean"] is None and "missing" in of_women["withheld"]
+    assert told["statistics"]["columns"]["pain_before"][1]["mean"] > 50
+    assert told["statistics"]["histograms"]["age"]["groups"][0]["merged"] == [{"from": None, "to": 60.0, "count": 87}]
     assert "Rounds and bytes sent were as planned, exactly, for every party." in ran.out
     for words in (
         "Rows in each group",
@@ -44,10 +49,46 @@ def test_the_registry_runs_as_it_is_and_gives_what_the_pooled_rows_give(tmp_path
         "Correlations (Pearson)",
         "Log-rank",
         "Kaplan-Meier",
+        "Bins together: sex f, under 60: 87.",
+        "* withheld: fewer than 5 patients",
     ):
         assert words in ran.out
     report = (tmp_path / "run" / "report.html").read_text()
-    assert "Kaplan-Meier" in report and "Differences of means (Welch)" in report
+    assert "Kaplan-Meier" in report and "Differences of means (Welch)" in report and "* withheld" in report
+
+
+def test_without_a_least_cell_everything_is_told_as_before(tmp_path: Path) -> None:
+    text = REGISTRY.read_text().replace("data/", f"{DATA}/").replace("columns = [", "min_cell = 0\ncolumns = [", 1)
+    path = tmp_path / "all.toml"
+    path.write_text(text)
+    ran = mpc("run", path, "--out", tmp_path / "run")
+    assert ran.code == 0, ran.err
+    told = record(tmp_path / "run")
+    assert check_statistics(told["statistics"], pooled(), planned(load_scenario(path))[0]) > 600
+    assert told["plan"]["rounds"] == 3 + 8 * 3 and told["statistics"]["small_cells"] is None
+    assert "min_cell = 0: counts were told however few patients they are of." in ran.out
+
+
+def test_a_group_that_is_too_small_is_withheld_with_all_that_would_give_it_back(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    for name, rare in (("a", 2), ("b", 1)):
+        ward = np.repeat(["north", "south", "east"], (30, rare, 40))
+        table = pd.DataFrame({"ward": ward, "dose": rng.normal(5, 2, len(ward)).round(3)})
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+    path = tmp_path / "small.toml"
+    path.write_text(
+        'schema = 1\nname = "small"\n[parties.a]\nrole = "owner"\ndata = "a.csv"\n'
+        '[parties.b]\nrole = "owner"\ndata = "b.csv"\n[parties.helper]\nrole = "helper"\n'
+        '[task]\nkind = "statistics"\ncolumns = ["dose"]\nstatistics = ["mean"]\nby = "ward"\n'
+        '[task.categories]\nward = ["east", "north", "south"]\n'
+    )
+    ran = mpc("run", path, "--out", tmp_path / "run")
+    assert ran.code == 0, ran.err
+    found = record(tmp_path / "run")["statistics"]
+    assert found["by"]["rows"] == [80, None, None] and found["by"]["without"] is None
+    assert found["columns"]["dose"][2] == {"group": "south", "count": None, "mean": None, "withheld": ["count", "mean"]}
+    assert found["columns"]["dose"][0]["mean"] > 4 and found["columns"]["dose"][1]["mean"] is None
+    assert "Rounds and bytes sent were as planned" in ran.out
 
 
 def test_the_plan_says_what_is_opened_and_that_two_owners_learn_each_others_addends(tmp_path: Path) -> None:
@@ -59,8 +100,10 @@ def test_the_plan_says_what_is_opened_and_that_two_owners_learn_each_others_adde
     assert "Of two owners, each learns the other's addend" in ran.out
     assert "each can subtract its own part and" in ran.out  # in the table of what is revealed
     facts = json.loads(mpc("plan", two, "--json").out)
-    assert facts["rounds"] == 27 and facts["statistics"]["cells"]["fixation x smoker"] == [2, 2, 3]
-    assert facts["helper"]["opened"] == []
+    assert facts["rounds"] == 38 and facts["statistics"]["cells"]["fixation x smoker"] == [2, 2, 3]
+    assert facts["helper"]["opened"] == [] and facts["statistics"]["min_cell"] == 5
+    for words in ("Small cells (min_cell = 5)", "11 rounds of secret comparison", "Dominance (75 %)", "in a loop: bmi"):
+        assert words in ran.out.replace("\n", " ")
 
 
 def test_without_groups_of_two_owners_who_state_their_rows(tmp_path: Path) -> None:
@@ -118,7 +161,7 @@ def test_three_commands_give_both_owners_the_same_and_the_helper_nothing(tmp_pat
         assert ran.code == 0, (name, ran.err)
     told = {name: record(tmp_path / name) for name in runs}
     assert told["north"]["statistics"] == told["east"]["statistics"] == told["west"]["statistics"]
-    assert check_statistics(told["west"]["statistics"], pooled(), planned(load_scenario(REGISTRY))[0]) > 600
+    assert check_statistics(told["west"]["statistics"], pooled(), planned(load_scenario(REGISTRY))[0]) > 100
     assert "statistics" not in told["helper"] and told["helper"]["revealed"] == []
     (first, _) = (json.loads(line) for line in (tmp_path / "keys" / "releases.jsonl").read_text().splitlines()[:2])
     assert "sums" in first["revealed"] and "bmi" in first["columns"]

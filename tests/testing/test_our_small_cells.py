@@ -11,12 +11,15 @@ from mpc.ghost import Array
 from mpc.party import Party
 from mpc.share import Share
 from mpc.testing import integers, own
-from protocols.small_cells import cell_classes, dominated
+from protocols.small_cells import Blocks, Contributions, merged_list, withheld_blocks
+from protocols.standardise import SUM_RING
+from protocols.suppression import Halving
 from tests.testing.spoken import Secrets, Spoken, hold_to_correct, hold_to_cost, hold_to_faults, hold_to_view
 
 M = 5
 PERCENT = 80
 WORD = 8
+WIDE = 32
 
 
 def parts_of(p: Party, mine: Array) -> list[Share]:
@@ -24,26 +27,65 @@ def parts_of(p: Party, mine: Array) -> list[Share]:
     return [p.input(owner, mine if owner == p.name and not p.dry else None, mine.shape, 0) for owner in p.owners]
 
 
-async def _classes(p: Party, mine: Array) -> Any:
-    found = await cell_classes(p, parts_of(p, mine), M)
-    return () if p.dry else (found.small.astype(float), found.ample.astype(float))
+def wide_parts(p: Party, mine: Array) -> list[Share]:
+    """The same in the ring of the sums."""
+    shape = (len(mine),) if not p.dry else mine.shape
+    words = None if p.dry else SUM_RING.reduce(np.array([int(x) for x in mine], dtype=object))
+    return [p.input(owner, words if owner == p.name else None, shape, 0, SUM_RING) for owner in p.owners]
 
 
-def _classes_twin(parts: tuple[Array, ...]) -> tuple[Array, ...]:
-    others = np.sum(parts, axis=0) - np.stack(parts)
-    small = ((others > 0) & (others < M)).any(axis=0)
-    return small.astype(float), (others >= M).all(axis=0).astype(float)
+def pairs(count: int, sums: int = 0) -> Blocks:
+    """One block each of a count with the next one; then one each of a count and a sum."""
+    found = [np.array([k, (k + 1) % count]) for k in range(count)]
+    return Blocks((*found, *(np.array([k, count + k]) for k in range(sums))), count, sums)
 
 
-async def _dominated(p: Party, largest: Array, sums: Array) -> Any:
-    found = await dominated(p, parts_of(p, largest), parts_of(p, sums), PERCENT)
+async def _blocks(p: Party, mine: Array) -> Any:
+    (m,) = mine.shape
+    found = await withheld_blocks(p, parts_of(p, mine), np.full(m, M), pairs(m))
     return () if p.dry else (found.astype(float),)
 
 
-def _dominated_twin(largest: tuple[Array, ...], sums: tuple[Array, ...]) -> tuple[Array, ...]:
-    others, n = np.sum(sums, axis=0) - np.stack(sums), len(sums)
-    pairs = [(i, j) for i in range(n) for j in range(n) if i != j]
-    return (np.any([100 * largest[i] > PERCENT * others[j] for i, j in pairs], axis=0).astype(float),)
+def _small(parts: tuple[Array, ...]) -> Array:
+    others = np.sum(parts, axis=0) - np.stack(parts)
+    return np.asarray(((others > 0) & (others < M)).any(axis=0))
+
+
+def _blocks_twin(parts: tuple[Array, ...]) -> tuple[Array, ...]:
+    small = _small(parts)
+    return ((small | np.roll(small, -1)).astype(float),)
+
+
+async def _sums(p: Party, mine: Array, largest: Array, sums: Array) -> Any:
+    (m,) = mine.shape
+    of = Contributions(wide_parts(p, largest), wide_parts(p, sums), PERCENT)
+    found = await withheld_blocks(p, parts_of(p, mine), np.full(m, M), pairs(m, m), of)
+    return () if p.dry else (found.astype(float),)
+
+
+def _sums_twin(parts: tuple[Array, ...], largest: tuple[Array, ...], sums: tuple[Array, ...]) -> tuple[Array, ...]:
+    others, n, small = np.sum(sums, axis=0) - np.stack(sums), len(sums), _small(parts)
+    two = [(i, j) for i in range(n) for j in range(n) if i != j]
+    dominated = np.any([100 * largest[i] > PERCENT * others[j] for i, j in two], axis=0)
+    return (np.concatenate((small | np.roll(small, -1), small | dominated)).astype(float),)
+
+
+async def _merged(p: Party, mine: Array) -> Any:
+    kinds = [Share(np.concatenate((part.value, part.value)), 0) for part in parts_of(p, mine)]
+    told, _ = await merged_list(p, [part.reshape(2, -1).T for part in kinds], M)
+    (opened,) = await p.reveal(told, what="list", why="", label="list")
+    return () if p.dry else (opened.value[:, 0].astype(np.int64).astype(float),)
+
+
+def _merged_twin(parts: tuple[Array, ...]) -> tuple[Array, ...]:
+    halving, out = Halving(len(parts[0])), np.sum(parts, axis=0).astype(float)
+    closed = [
+        any(_small(tuple(part[a:b].sum() for part in parts)) for a, b in asked) for asked in halving.asked.values()
+    ]
+    for a, b in halving.blocks(closed):
+        total, out[a:b] = out[a:b].sum(), 0.0
+        out[b - 1] = 0.0 if (a, b) == (0, len(out)) else total
+    return (out,)
 
 
 def one_other(base: list[int], other: int, more: list[list[list[int]]] | None = None) -> Secrets:
@@ -57,14 +99,14 @@ def one_other(base: list[int], other: int, more: list[list[list[int]]] | None = 
 
 
 OURS = {
-    "classes": Spoken(
-        _classes,
-        _classes_twin,
+    "blocks": Spoken(
+        _blocks,
+        _blocks_twin,
         [own(integers(("m",), 0, 12))],
         0.0,
         9,
-        8 * (WORD + 24 + 12 + 18 + 4) + 1 + 4 * WORD,  # of two owners, each with two cells: eight intervals
-        8 * (WORD + 16 + 8 + 12 + 2) + 8 * WORD,
+        4 * (WORD + 58) + 1 + 2 * WORD,  # of two owners, each with two cells: four intervals
+        4 * (WORD + 38) + 8 * WORD,
         {"m": 2},
         cost_owners=(2,),
         secrets=lambda n: [*one_other([10, 10, 10][:n], 14), *one_other([2, 0, 0][:n], 2)],
@@ -72,23 +114,36 @@ OURS = {
         words=500,
         shift=0.5,
     ),
-    "dominated": Spoken(
-        _dominated,
-        _dominated_twin,
-        [own(integers(("m",), 0, 100)), own(integers(("m",), 100, 200))],
+    "sums": Spoken(
+        _sums,
+        _sums_twin,
+        [own(integers(("m",), 0, 12)), own(integers(("m",), 0, 100)), own(integers(("m",), 100, 200))],
         0.0,
-        9,
-        4 * (WORD + 12 + 6 + 9 + 2) + 1 + 2 * WORD,  # of two owners: four comparisons
-        4 * (WORD + 8 + 4 + 6 + 1) + 4 * WORD,
+        11,
+        4 * (WORD + 58) + 4 * (WIDE + 4 * 30 + 9) + 2 + 4 * WORD,  # of two owners: four wide comparisons as well
+        4 * (WORD + 38) + 4 * (WIDE + 1 + 4 * 20 + 6) + 16 * WORD,
         {"m": 2},
         cost_owners=(2,),
-        secrets=lambda n: one_other([10, 10, 10][:n], 14, [[[1000]] * n]),
-        view_sizes={"m": 50},
+        secrets=lambda n: one_other([10, 10, 10][:n], 14, [[[10]] * n, [[1000]] * n]),
+        view_sizes={"m": 20},
         words=500,
         shift=0.5,
     ),
+    "merged list": Spoken(
+        _merged,
+        _merged_twin,
+        [own(integers(("m",), 0, 12))],
+        0.0,
+        10,
+        24 * (WORD + 58) + 5 + 3 * WORD + 8 * WORD,  # of two owners, six halves of two kinds
+        24 * (WORD + 38) + 40 * WORD,
+        fixed={"m": 4},
+        cost_owners=(2,),
+    ),
 }
 every_one = pytest.mark.parametrize("name", OURS)
+tested = pytest.mark.parametrize("name", ["blocks", "sums"])
+"""A merged list is these blocks, and a secret that its caller reveals."""
 
 
 @every_one
@@ -102,11 +157,11 @@ def test_cost(name: str) -> None:
 
 
 @pytest.mark.parametrize("owners", [2, pytest.param(3, marks=pytest.mark.soak)])
-@every_one
+@tested
 def test_view(name: str, owners: int) -> None:
     hold_to_view(OURS[name], owners)
 
 
-@every_one
+@tested
 def test_faults(name: str) -> None:
     hold_to_faults(OURS[name])

@@ -1,0 +1,343 @@
+"""Which counts and sums of a run of statistics are tested before anything is told: public.
+
+Per group (a level of `by`), each of these is told or withheld as one, by suppression.py's rules:
+
+    the group            its rows, and those without a group: a list
+    a column             its count, with the rows that lack it; sums and values on grids only where that is told
+    a histogram          a list: bins, and the rows that lack the column
+    a contingency table  in blocks; as a whole, by the totals within blocks and by the rows in none of its cells
+    a t-test             as a whole: its samples, the rows that are in none, and those of them that have the column
+    a correlation        as a whole: the rows with both columns, those without, and those of them with the one or other
+    survival             a list of times, of all arms at once: the lost and those with the event, of each arm
+
+Tables whose columns hang together in a loop (a x b, b x c, c x a) are told together or not at all: `suppression.loops`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protocols.small_cells import Blocks
+from protocols.statistics_settings import Cells, Sample, Search, StatisticsSettings, Survival
+from protocols.suppression import Halving, Span, loops, table_blocks
+
+Places = NDArray[np.int64]
+Kind = Literal["group", "count", "sums", "search", "list", "table", "block"]
+Key = tuple[Kind, str, int, int]
+"""What a block is of: its kind, a table's name, the group, and a number among its like."""
+
+ALL_ROWS = Cells("all rows", ())
+
+
+@dataclass(frozen=True)
+class Total:
+    """A signed sum of cells, as places among all counts and their signs, and the least that is not small."""
+
+    terms: tuple[tuple[int, int], ...]
+    least: int
+
+
+@dataclass(frozen=True)
+class Summed:
+    """The rows whose values of a column are summed up: in one cell of `inside`, and in no cell of `outside`."""
+
+    column: str
+    inside: Cells
+    cell: int
+    outside: Cells | None = None
+
+
+@dataclass(frozen=True)
+class CellTests:
+    """What is tested: totals of the counts of `tables`, and sums; and which of these each block is withheld by.
+
+    A number of `asked` from 0 on is one of `totals`, and -1 - k is the sum k.
+    """
+
+    tables: tuple[Cells, ...]
+    totals: tuple[Total, ...]
+    sums: tuple[Summed, ...]
+    asked: Mapping[Key, tuple[int, ...]]
+
+    @property
+    def least(self) -> Places:
+        """Of each total: the least that is not small."""
+        return np.array([total.least for total in self.totals], dtype=np.int64)
+
+    @property
+    def blocks(self) -> Blocks:
+        """What decides on each block, in the order of `asked`."""
+        count = len(self.totals)
+        numbers = [np.array(one, dtype=np.int64) for one in self.asked.values()]
+        return Blocks(tuple(np.where(n >= 0, n, count - 1 - n) for n in numbers), count, len(self.sums))
+
+    def values(self, counts: Sequence[NDArray[np.int64]]) -> Places:
+        """The totals of one owner's counts, a table's after the other's."""
+        flat = np.concatenate([one.reshape(-1) for one in counts])
+        terms = np.array([term for total in self.totals for term in total.terms], dtype=np.int64)
+        starts = np.cumsum([0, *(len(total.terms) for total in self.totals[:-1])])
+        return np.asarray(np.add.reduceat(flat[terms[:, 0]] * terms[:, 1], starts), dtype=np.int64)
+
+
+def cell_tests(settings: StatisticsSettings) -> CellTests:
+    """All that is tested for the settings, whose `min_cell` is above 0."""
+    return _Tests(settings).found()
+
+
+Leaf = Mapping[int, int]
+"""Places among all counts, with their signs."""
+
+
+class _Tests:
+    """Collects what is tested, each total and sum once."""
+
+    def __init__(self, settings: StatisticsSettings) -> None:
+        self.settings = settings
+        extra = [Cells(f"rows with {c}", settings.by_axes, (c,)) for c in self._needed()]
+        self.tables = (ALL_ROWS, *dict.fromkeys((settings.group_sizes, *settings.cells, *extra)))
+        sizes = [one.size for one in self.tables]
+        self._starts = dict(zip((one.name for one in self.tables), np.cumsum([0, *sizes]).tolist(), strict=False))
+        self._totals: dict[Total, int] = {}
+        self._sums: dict[Summed, int] = {}
+        self._asked: dict[Key, tuple[int, ...]] = {}
+
+    def found(self) -> CellTests:
+        for g in range(self.settings.groups):
+            gate = self._gate(g)
+            self._add("group", self.settings.group_sizes, g, gate)
+            looped = self._looped(g)
+            for column, sample in self.settings.described.items():
+                self._described(column, sample, g, gate)
+            for column, cells in self.settings.binned.items():
+                self._listed(cells, g, [[leaf] for leaf in self._bins(column, cells, g)], gate + looped[cells.name])
+            for cells in self.settings.crossed.values():
+                self._crossed(cells, g, gate + looped[cells.name])
+            for (column, _), sample in self.settings.compared.items():
+                self._compared(column, sample, g, gate + looped[sample.cells.name])
+            for pair, sample in self.settings.correlated.items():
+                self._correlated(pair, sample, g, gate + looped[sample.cells.name])
+            for cells in self.settings.curves.values():
+                rest = self._count([self._rest(cells, g)]) if self._lacking else []
+                self._listed(cells, g, self._times(cells, g), gate + looped[cells.name] + rest)
+            self._searched(g)
+        return CellTests(self.tables, tuple(self._totals), tuple(self._sums), self._asked)
+
+    @property
+    def _lacking(self) -> bool:
+        """Whether rows that lack something are cells too."""
+        return self.settings.missing_cells == "tested"
+
+    def _needed(self) -> list[str]:
+        """The columns whose rows are counted besides, since other tables split them up."""
+        s = self.settings
+        split = (*(column for column, _ in s.compared), *(column for pair in s.correlated for column in pair))
+        return [column for column in dict.fromkeys(split) if column not in s.columns]
+
+    # Cells, as places among all counts
+
+    def _places(self, cells: Cells, g: int) -> Places:
+        start = self._starts[cells.name]
+        places = np.arange(start, start + cells.size).reshape(cells.shape)
+        return np.asarray(places[g] if self.settings.by else places)
+
+    def _one(self, cells: Cells, g: int) -> Leaf:
+        return {int(self._places(cells, g)): 1}
+
+    def _cells_of(self, column: str) -> Cells:
+        return next(one for one in self.tables if one.present == (column,) and one.axes == self.settings.by_axes)
+
+    def _having(self, column: str, g: int) -> Leaf:
+        """The group's rows that have a column."""
+        return self._one(self._cells_of(column), g)
+
+    def _rest(self, cells: Cells, g: int) -> Leaf:
+        """The group's rows that are in no cell of a table."""
+        return _less(self._one(self.settings.group_sizes, g), _plain(self._places(cells, g)))
+
+    def _bins(self, column: str, cells: Cells, g: int) -> list[Leaf]:
+        bins: list[Leaf] = [{int(place): 1} for place in self._places(cells, g)]
+        return [*bins, self._rest(cells, g)] if self._lacking else bins
+
+    def _times(self, cells: Cells, g: int) -> list[list[Leaf]]:
+        """At each time, the lost and those with the event of each arm."""
+        places = np.moveaxis(self._places(cells, g), -2, 0)
+        return [[{int(place): 1} for place in at.reshape(-1)] for at in places]
+
+    # What is asked
+
+    def _count(self, leaves: Iterable[Leaf], least: int | None = None) -> list[int]:
+        found = []
+        for leaf in leaves:
+            total = Total(tuple(sorted(leaf.items())), self.settings.min_cell if least is None else least)
+            found.append(self._totals.setdefault(total, len(self._totals)))
+        return found
+
+    def _sum(self, column: str, inside: Cells, cell: int, outside: Cells | None = None) -> list[int]:
+        if not self.settings.dominance:
+            return []
+        one = Summed(column, inside, cell, outside)
+        return [-1 - self._sums.setdefault(one, len(self._sums))]
+
+    def _add(self, kind: Kind, cells: Cells, g: int, asked: Iterable[int], number: int = 0) -> list[int]:
+        found = tuple(dict.fromkeys(asked))
+        self._asked[kind, cells.name, g, number] = found
+        return list(found)
+
+    def _gate(self, g: int) -> list[int]:
+        """What decides on a whole group."""
+        s = self.settings
+        if s.by is None:
+            return self._count([self._one(s.group_sizes, g)])
+        groups = [self._one(s.group_sizes, k) for k in range(s.groups)]
+        without = _less(self._one_of(ALL_ROWS), *groups)
+        leaves = [*groups, without] if self._lacking else groups
+        return self._count(_plus(*leaves[a:b]) for a, b in Halving(len(leaves), last=self._lacking).around(g))
+
+    def _one_of(self, cells: Cells) -> Leaf:
+        return {self._starts[cells.name]: 1}
+
+    def _described(self, column: str, sample: Sample, g: int, gate: list[int]) -> None:
+        cells = sample.cells
+        there = self._one(cells, g)
+        lack = [self._rest(cells, g)] if self._lacking else []
+        asked = self._add("count", cells, g, [*gate, *self._count([there, *lack])])
+        self._add("sums", cells, g, [*asked, *self._sum(column, cells, g)])
+
+    def _listed(self, cells: Cells, g: int, leaves: Sequence[Sequence[Leaf]], also: list[int]) -> None:
+        """A list whose cells are counts of several kinds."""
+        kinds = range(len(leaves[0]))
+        numbers: dict[Span, list[int]] = {}
+        for k, halves in enumerate(halving_of(cells, self.settings).asked.values()):
+            for a, b in halves:
+                if (a, b) not in numbers:
+                    numbers[a, b] = self._count(_plus(*(leaf[kind] for leaf in leaves[a:b])) for kind in kinds)
+            self._add("list", cells, g, [*also, *(n for half in halves for n in numbers[half])], k)
+
+    def _crossed(self, cells: Cells, g: int, also: list[int]) -> None:
+        places = self._places(cells, g)
+        blocks = [places[a:b, c:d] for (a, b), (c, d) in table_blocks(*places.shape)]
+        lines = [_plain(line) for block in blocks for line in (*block, *block.T)]
+        lack = [self._rest(cells, g)] if self._lacking else []
+        whole = self._add("table", cells, g, [*also, *self._count([*lines, *lack])])
+        for k, block in enumerate(blocks):
+            self._add("block", cells, g, [*whole, *self._count({int(place): 1} for place in block.flat)], k)
+
+    def _compared(self, column: str, sample: Sample, g: int, also: list[int]) -> None:
+        cells = sample.cells
+        asked = self._add("count", cells, g, [*also, *self._count(self._sample_cells(sample, (column,), g))])
+        levels = cells.shape[-1]
+        sums = [n for k in range(levels) for n in self._sum(column, cells, g * levels + k)]
+        sums += self._sum(column, self._cells_of(column), g, cells)
+        self._add("sums", cells, g, [*asked, *sums])
+
+    def _correlated(self, pair: tuple[str, str], sample: Sample, g: int, also: list[int]) -> None:
+        cells = sample.cells
+        asked = self._add("count", cells, g, [*also, *self._count(self._sample_cells(sample, pair, g))])
+        sums = [n for column in pair for n in self._sum(column, cells, g)]
+        sums += [n for column in pair for n in self._sum(column, self._cells_of(column), g, cells)]
+        self._add("sums", cells, g, [*asked, *sums])
+
+    def _sample_cells(self, sample: Sample, columns: Sequence[str], g: int) -> list[Leaf]:
+        """The cells of a sample; of each column the rows that have it and are in none of them; all that are in none."""
+        cells: list[Leaf] = [{int(place): 1} for place in self._places(sample.cells, g).flat]
+        outside = [_less(self._having(column, g), *cells) for column in columns]
+        return [*cells, *outside, *([self._rest(sample.cells, g)] if self._lacking else [])]
+
+    def _searched(self, g: int) -> None:
+        s = self.settings
+        for k, search in enumerate(s.searches):
+            if search.group == g:
+                cells = s.described[search.column].cells
+                asked = list(self._asked["count", cells.name, g, 0])
+                if isinstance(search.rank, Fraction):
+                    asked += self._count([self._one(cells, g)], least_for(search.rank, s))
+                    asked += self._orders(search, g)
+                self._add("search", cells, g, asked, k)
+
+    def _orders(self, search: Search, g: int) -> list[int]:
+        """The cells that a quantile says something of, since they tell values apart by size."""
+        s, column = self.settings, search.column
+        found: list[int] = []
+        if column in s.binned:
+            found += self._count(self._bins(column, s.binned[column], g))
+        for one, cells in s.curves.items():
+            if one.time == column:
+                found += self._count(leaf for at in self._times(cells, g) for leaf in at)
+        return found
+
+    def _looped(self, g: int) -> dict[str, list[int]]:
+        """For each table by name, all cells of the tables that are told with it or not at all."""
+        s = self.settings
+        cells: dict[str, list[Leaf]] = {}
+        for sample, columns in (
+            *((sample, (column,)) for (column, _), sample in s.compared.items()),
+            *((sample, pair) for pair, sample in s.correlated.items()),
+        ):
+            cells[sample.cells.name] = self._sample_cells(sample, columns, g)
+        for column, one in s.binned.items():
+            cells[one.name] = self._bins(column, one, g)
+        for one in (*s.crossed.values(), *s.curves.values()):
+            lack = [self._rest(one, g)] if self._lacking else []
+            cells[one.name] = [*({int(place): 1} for place in self._places(one, g).flat), *lack]
+        members = loop_numbers(s)
+        together = {
+            number: self._count(leaf for name, loop in members.items() if loop == number for leaf in cells[name])
+            for number in set(members.values()) - {0}
+        }
+        return {name: together.get(number, []) for name, number in members.items()}
+
+
+def loop_numbers(s: StatisticsSettings) -> dict[str, int]:
+    """For each table by name the number of its loop, 0 if it is on none. A histogram of times is on their curves'."""
+    tables: dict[str, frozenset[str]] = {
+        **{cells.name: frozenset(pair) for pair, cells in s.crossed.items()},
+        **{sample.cells.name: frozenset(pair) for pair, sample in s.compared.items()},
+        **{sample.cells.name: frozenset(pair) for pair, sample in s.correlated.items()},
+        **{cells.name: _columns_of(one) for one, cells in s.curves.items()},
+        **{cells.name: frozenset({column}) for column, cells in s.binned.items()},
+    }
+    for one in s.survival:
+        if one.time in s.binned:
+            tables[s.binned[one.time].name] = frozenset({one.time, one.event})
+    return dict(zip(tables, loops(list(tables.values())), strict=True))
+
+
+def _columns_of(one: Survival) -> frozenset[str]:
+    return frozenset({one.time, one.event, *([one.between] if one.between else [])})
+
+
+def halving_of(cells: Cells, settings: StatisticsSettings) -> Halving:
+    """The halves of a histogram, with the rows that lack its column at the end, or of a list of times."""
+    if cells.axes[-1].kind == "bin":
+        return Halving(cells.shape[-1], first=True, last=True, rest=settings.missing_cells == "tested")
+    return Halving(cells.shape[-2])
+
+
+def least_for(share: Fraction, settings: StatisticsSettings) -> int:
+    """How many values there must be for `min_cell` on either side of a quantile, and between it and the next."""
+    shares = [Fraction(0), *sorted(Fraction(repr(one)) for one in settings.quantiles), Fraction(1)]
+    gaps = [b - a for a, b in pairwise(shares) if share in (a, b)]
+    return math.ceil(settings.min_cell / min(gaps))
+
+
+def _plain(places: Places) -> dict[int, int]:
+    return dict.fromkeys(map(int, places.reshape(-1)), 1)
+
+
+def _plus(*leaves: Leaf) -> dict[int, int]:
+    out: dict[int, int] = {}
+    for place, sign in (item for leaf in leaves for item in leaf.items()):
+        out[place] = out.get(place, 0) + sign
+    return {place: sign for place, sign in out.items() if sign}
+
+
+def _less(leaf: Leaf, *others: Leaf) -> dict[int, int]:
+    return _plus(leaf, *({place: -sign for place, sign in other.items()} for other in others))
