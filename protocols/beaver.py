@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from mpc.correlation import MatmulTriple, MultiplyTriple, Spec
 from mpc.party import Party
+from mpc.pieces import in_pieces
 from mpc.share import Share
+from protocols.halved import halved_matmul, is_worth_halving
 
 
 async def multiply(p: Party, x: Share, y: Share, *, label: str = "multiply") -> Share:
@@ -18,7 +20,7 @@ async def multiply(p: Party, x: Share, y: Share, *, label: str = "multiply") -> 
     """
     a, b, c = p.correlation(MultiplyTriple(_spec(x), _spec(y)))
     d, e = await p.open(x - a, y - b, label=label)
-    z: Share = c + d * y + e * a[:]
+    z: Share = in_pieces(lambda c, d, y, e, a: c + d * y + e * a, c, d, y, e, a[:])
     return z
 
 
@@ -29,6 +31,8 @@ async def matmul(p: Party, x: Share, y: Share, *, label: str = "matmul") -> Shar
 
     1 round; reveals x - a and y - b, both uniform.
     """
+    if is_worth_halving(p, x, y):
+        return await halved_matmul(p, x, y, label=label)
     a, b, c = p.correlation(MatmulTriple(_spec(x), _spec(y)))
     d, e = await p.open(x - a, y - b, label=label)
     z: Share = c + (d @ y + a[:] @ e).reshape(*c.shape)

@@ -19,6 +19,7 @@ import numpy as np
 from mpc.correlation import Truncation
 from mpc.ghost import Array
 from mpc.party import Party
+from mpc.pieces import in_pieces
 from mpc.share import Mask, Masked, Public, Share
 
 _OFFSET = (1 << 62) - 1
@@ -43,9 +44,9 @@ def masked(p: Party, x: Share, b: Mask) -> Masked:
 def cut(opened: Public, shift: int) -> Cut:
     """The public parts that follow from the opened D."""
     d: Array = opened.value
-    top = d >> _TOP
-    low = (d >> np.uint64(shift)) - (top << np.uint64(64 - shift)) - np.uint64((1 << (62 - shift)) - 1)
-    return Cut(Public(low, opened.scale - shift), top ^ _ONE)
+    signed = d.view(np.int64) >> np.int64(shift)  # (D >> s) - 2^(64-s) msb D
+    low = signed.view(np.uint64) - np.uint64((1 << (62 - shift)) - 1)
+    return Cut(Public(low, opened.scale - shift), (d >> _TOP) ^ _ONE)
 
 
 def less_offset(opened: Public) -> Public:
@@ -66,4 +67,4 @@ async def truncate(p: Party, x: Share, shift: int) -> Share:
     """
     b, b_low, b_top = p.correlation(Truncation(x.shape, x.scale, shift))
     (opened,) = await p.open(masked(p, x, b), label="truncate")
-    return truncated(p, cut(opened, shift), b_low, b_top, shift)
+    return in_pieces(lambda d, low, top: truncated(p, cut(d, shift), low, top, shift), opened, b_low, b_top)

@@ -1,0 +1,97 @@
+"""The product of matrices at one product for each of two owners: exact, as private as the plain one, at its cost."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mpc.party import Party
+from mpc.ring import Z64
+from mpc.share import Share
+from mpc.testing import reals
+from protocols import beaver
+from protocols.halved import halved_matmul
+from tests.examples import steady
+from tests.helpers import on_shares
+from tests.testing.spoken import Spoken, hold_to_correct, hold_to_cost, hold_to_view
+
+WORD = 8
+EDGES = np.array([0, 1, 2**22 - 1, 2**63, 2**64 - 1], dtype=np.uint64)
+
+
+async def halved(p: Party, x: Share, y: Share) -> Share:
+    return await halved_matmul(p, x, y, label="halved")
+
+
+HALVED = Spoken(
+    halved,
+    lambda x, y: x @ y,
+    [reals(("m", "k"), scale=14, largest=1000.0), reals(("k", "n"), scale=14, largest=1000.0)],
+    lambda x, y: 2.0**-30,  # float64's own, in the twin: the shares' product is exact
+    1,
+    (10 + 20) * WORD,
+    8 * WORD,
+    {"m": 2, "k": 5, "n": 4},
+    owners=(2,),
+    cost_owners=(2,),
+    structure_sizes={"m": 2, "k": 5, "n": 3},
+)
+
+
+def words(draw: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    out = draw.integers(0, 2**64, shape, dtype=np.uint64)
+    out.flat[::5] = draw.choice(EDGES, out.flat[::5].size)
+    return out
+
+
+@steady(60)
+@given(st.integers(1, 5), st.integers(1, 13), st.integers(1, 5), st.integers(0, 2**32))
+def test_every_shape(rows: int, inner: int, columns: int, seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    x, y = words(draw, (rows, inner)), words(draw, (inner, columns))
+
+    async def body(p: Party, s: list[Share]) -> Share:
+        return await halved(p, s[0], s[1])
+
+    (z,), outcome = on_shares(body, [(x, 3, Z64), (y, 4, Z64)], 2, seed)
+    assert (z == x @ y).all()
+    assert outcome.results["owner0"][0].scale == 7
+
+
+@pytest.mark.parametrize("n", [2, 3])
+@pytest.mark.parametrize("shape", [(16, 600, 17), (16, 33, 16), (15, 8, 40), (16, 1, 16)])
+def test_beavers_product_of_matrices_takes_it_where_it_pays(
+    n: int, shape: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = []
+
+    def noted(p: Party, x: Share, y: Share, *, label: str) -> object:
+        taken.append(p.name)
+        return halved_matmul(p, x, y, label=label)
+
+    monkeypatch.setattr(beaver, "halved_matmul", noted)
+    draw = np.random.default_rng(7)
+    x, y = words(draw, shape[:2]), words(draw, shape[1:])
+
+    async def body(p: Party, s: list[Share]) -> Share:
+        return await beaver.matmul(p, s[0], s[1])
+
+    (z,), _ = on_shares(body, [(x, 0, Z64), (y, 0, Z64)], n)
+    assert (z == x @ y).all()
+    pays = n == 2 and shape in ((16, 600, 17), (16, 33, 16))
+    assert set(taken) == ({"owner0", "owner1"} if pays else set())
+
+
+def test_correct() -> None:
+    hold_to_correct(HALVED)
+
+
+def test_cost() -> None:
+    hold_to_cost(HALVED)
+
+
+def test_view() -> None:
+    saw = hold_to_view(HALVED, 2)
+    assert saw.structure is not None and saw.structure.words == 2 * (10 + 15)
