@@ -14,12 +14,13 @@ from parties.extent import extent_from_here, training_shapes
 from parties.job import Job, PlanTold, Rows
 from parties.linear_result import fit_facts, inference_rows
 from parties.linear_summary import EXACT_TEXT
-from parties.rows import own_rows, row_counts
+from parties.rows import group_counts, own_columns, own_rows, row_counts
 from parties.scenario import Scenario
 from protocols.linear_job import linear_job
 from protocols.linear_settings import LinearFit, LinearSettings
 from protocols.linear_table import is_exact
 from protocols.statistics_job import MOST_ROWS
+from protocols.vertical_linear import vertical_linear_job
 
 SCALES: Final = ("scales", "standardisation")
 SUMS: Final = ("open-gram",)
@@ -31,10 +32,10 @@ def linear_settings(scenario: Scenario, rows: Rows, columns: int) -> LinearSetti
 
     Raises:
         UsageError: there are so many rows that their sums do not fit.
-        DataError: there are too few rows for so many features.
+        DataError: there are too few rows for so many features; or columns are split, and the owners' rows differ.
     """
     task = scenario.linear
-    counts = [rows[owner] for owner in scenario.owners]
+    counts = group_counts(scenario, rows)
     total = sum(train for train, _ in counts)
     if total > MOST_ROWS:
         raise UsageError(f"{count_text(total)} rows: sums over more than 2^30 do not fit", "leave owners out")
@@ -63,12 +64,16 @@ def _has_target(scenario: Scenario, table: Table) -> bool | None:
 
 
 def _plan(settings: LinearSettings) -> Plan:
-    return make_plan(lambda p: linear_job(p, None, settings), settings.owners, settings.helper)
+    job = vertical_linear_job if settings.partition == "vertical" else linear_job
+    return make_plan(lambda p: job(p, None, settings), settings.owners, settings.helper)
 
 
 def _program(scenario: Scenario, agreement: Agreement, table: Table) -> ProgramFactory:
     """What an owner runs, once."""
     settings: LinearSettings = agreement.settings
+    if agreement.split is not None:
+        columns = [own_columns(table, scenario, agreement.split, agreement.owners_key)]
+        return lambda p: vertical_linear_job(p, columns.pop(), settings)
     own = [own_rows(table, scenario, agreement.columns)]
     return lambda p: linear_job(p, own.pop(), settings)
 

@@ -18,23 +18,31 @@ from protocols.linear_twin import fit_plain
 def compare(scenario: Scenario, record: Mapping[str, Any]) -> dict[str, Any]:
     """The `comparison` of a run's record: `alone` and `pooled`, each with `inference` and `fit`.
 
-    `alone` of an owner is None where its own rows do not give a fit. `max_difference_in_se`: how far the run's
-    coefficients are from those of all rows in the clear, in standard errors.
+    `alone` of an owner is None where its own rows do not give a fit; where columns are split, the target's owner is
+    there alone, with its own features. `max_difference_in_se`: how far the run's coefficients are from those of all
+    rows in the clear, in standard errors.
 
     Raises:
         DataError: an owner's data cannot be read any more, or have changed.
     """
     names = tuple(record["model"]["features"])
-    own = {owner: own_rows(load_owner_table(scenario, owner), scenario, names) for owner in scenario.owners}
-    x = np.concatenate([one.x_train for one in own.values()])
-    y = np.concatenate([one.y_train for one in own.values()])
+    tables = {owner: load_owner_table(scenario, owner) for owner in scenario.owners}
+    if scenario.vertical:
+        (y,) = (table.target for table in tables.values() if table.has_target)
+        x = np.concatenate([table.values for table in tables.values()], axis=1)
+        alone = {owner: _alone(table.values, y, table.columns) for owner, table in tables.items() if table.has_target}
+    else:
+        own = {owner: own_rows(table, scenario, names) for owner, table in tables.items()}
+        x = np.concatenate([one.x_train for one in own.values()])
+        y = np.concatenate([one.y_train for one in own.values()])
+        alone = {owner: _alone(one.x_train, one.y_train, names) for owner, one in own.items()}
     pooled = fit_plain(x, y, names)
     run = [*record["model"]["weights"], record["model"]["intercept"]]
     apart = [
         abs(a - b) / np.sqrt(v) for a, b, v in zip(run, pooled.coefficients, pooled.variances, strict=True) if v > 0
     ]
     return {
-        "alone": {owner: _facts(_alone(o.x_train, o.y_train, names)) for owner, o in own.items()},
+        "alone": {owner: _facts(fit) for owner, fit in alone.items()},
         "pooled": {**(_facts(pooled) or {}), "max_difference_in_se": float(max(apart, default=0.0))},
     }
 
@@ -42,7 +50,7 @@ def compare(scenario: Scenario, record: Mapping[str, Any]) -> dict[str, Any]:
 def _alone(x: np.ndarray, y: np.ndarray, names: tuple[str, ...]) -> LinearFit | None:
     """The fit to one owner's rows; None where they are too few, or do not tell the features apart."""
     rows, d = x.shape
-    if rows < d + 2 or np.ptp(y) == 0 or np.linalg.matrix_rank(np.c_[x - x.mean(axis=0), np.ones(rows)]) <= d:
+    if not d or rows < d + 2 or np.ptp(y) == 0 or np.linalg.matrix_rank(np.c_[x - x.mean(axis=0), np.ones(rows)]) <= d:
         return None
     return fit_plain(x, y, names)
 

@@ -14,8 +14,10 @@ USES: Final[Mapping[str, str]] = {
     "BitsOfWideMask": "comparing columns' spreads with powers of two; whether the inverse is one",
     "WideTruncation": "cutting products to fewer bits",
     "MatmulTriple": "inverting X'X, and multiplying by it",
-    "AnyBit": "one answer for many bits, for the same",
+    "AnyBit": "one answer for many bits, for the same; whether ids are the same (split columns)",
     "NoisyLift": "the coefficients and their errors in their columns' own units",
+    "Uniform": "hiding the rows, once for the whole run (split columns)",
+    "HeldGram": "products of columns (split columns)",
     "Lift": "sums over the rows, into numbers of 256 bits (split columns)",
 }
 """What a linear regression needs each kind of correlated randomness for."""
@@ -46,7 +48,8 @@ def linear_told(settings: LinearSettings) -> PlanTold:
 
 def _how(settings: LinearSettings) -> tuple[Line, ...]:
     if settings.inference == "shared":
-        text = "Ordinary least squares: X'X and X'y are added and inverted under sharing; only the result is opened."
+        made = "multiplied" if settings.partition == "vertical" else "added"
+        text = f"Ordinary least squares: X'X and X'y are {made} and inverted under sharing; only the result is opened."
         return (Line(text),)
     told = "Ordinary least squares, by every owner for itself: the pooled X'X and X'y are opened"
     if len(settings.owners) == 2:

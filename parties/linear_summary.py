@@ -77,15 +77,16 @@ def _comparison_blocks(record: Mapping[str, Any]) -> list[Block]:
         return []
     joint = [table(row) for row in entries(record.get("inference"))]
     fits = {
-        f"{owner} alone": [table(row) for row in entries(table(one).get("inference"))] for owner, one in alone.items()
+        f"{owner} alone": {table(row).get("feature"): table(row) for row in entries(table(one).get("inference"))}
+        for owner, one in alone.items()
     }
     rows = tuple(
         (
             str(row.get("feature", MISSING)),
             _with_error(row),
-            *(_with_error(own[place]) if len(own) == len(joint) else MISSING for own in fits.values()),
+            *(_with_error(own.get(row.get("feature"), {})) for own in fits.values()),
         )
-        for place, row in enumerate(joint)
+        for row in joint
     )
     grid = Grid("Coefficient (standard error), together and alone", ("feature", "together", *fits), rows)
     largest = significant(pooled.get("max_difference_in_se"), 2)
@@ -94,4 +95,6 @@ def _comparison_blocks(record: Mapping[str, Any]) -> list[Block]:
 
 
 def _with_error(row: Mapping[str, Any]) -> str:
+    if not row:
+        return MISSING
     return f"{significant(row.get('coefficient'))} ({significant(row.get('se'), 3)})"

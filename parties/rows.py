@@ -62,6 +62,24 @@ def split_of(tables: Mapping[str, Table]) -> SplitColumns:
     return SplitColumns({owner: table.columns for owner, table in tables.items()}, holders[0])
 
 
+def group_counts(scenario: Scenario, rows: Mapping[str, tuple[int, int]]) -> list[tuple[int, int]]:
+    """Numbers of training and test rows: each owner's, or where columns are split the one pair that all have.
+
+    Raises:
+        DataError: columns are split, and the owners have different numbers of rows.
+    """
+    counts = [rows[owner] for owner in scenario.owners]
+    if not scenario.vertical:
+        return counts
+    if len(set(counts)) > 1:
+        told = ", ".join(f"{owner} {sum(rows[owner])}" for owner in scenario.owners)
+        raise DataError(
+            f"the owners have different numbers of rows: {told}",
+            'with partition = "vertical" every owner needs the same patients, each once',
+        )
+    return counts[:1]
+
+
 def settings_for(
     scenario: Scenario, rows: Mapping[str, tuple[int, int]], features: int, chosen: str | None = None
 ) -> TrainingSettings:
@@ -77,15 +95,7 @@ def settings_for(
         UsageError: solver = "auto", and no solver can train on data of such a shape.
     """
     task = scenario.training
-    counts = [rows[owner] for owner in scenario.owners]
-    if scenario.vertical:
-        if len(set(counts)) > 1:
-            told = ", ".join(f"{owner} {sum(rows[owner])}" for owner in scenario.owners)
-            raise DataError(
-                f"the owners have different numbers of rows: {told}",
-                'with partition = "vertical" every owner needs the same patients, each once',
-            )
-        counts = counts[:1]
+    counts = group_counts(scenario, rows)
     rate, auto = task.learning_rate, task.solver == "auto"
     inference = "inference" in task.reveal
     solver = "irls" if inference else "newton" if task.solver == "auto" else task.solver

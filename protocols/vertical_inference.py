@@ -59,7 +59,7 @@ async def vertical_inference_job(p: Party, own: OwnColumns | None, settings: Tra
     p.stage("alignment")
     await check_aligned(p, own.ids, misaligned())
     p.stage("standardisation")
-    scaling = own_scaling(p, own, settings)
+    scaling = own_scaling(p, own)
     train = scaling.apply(own.x_train)
     p.insist(
         lambda: check_fit(train, own.names[p.name], p.name, standardised=True),

@@ -49,7 +49,7 @@ async def vertical_job(p: Party, own: OwnColumns | None, settings: TrainingSetti
     await check_aligned(p, own.ids, misaligned())
 
     p.stage("standardisation")
-    scaling = own_scaling(p, own, settings)
+    scaling = own_scaling(p, own, standardise=bool(settings.standardise))
     train = scaling.apply(own.x_train)
     p.insist(
         lambda: check_fit(train, own.names[p.name], p.name, standardised=bool(settings.standardise)),
@@ -86,10 +86,10 @@ def misaligned() -> DataError:
     )
 
 
-def own_scaling(p: Party, own: OwnColumns, settings: TrainingSettings) -> Moments:
+def own_scaling(p: Party, own: OwnColumns, *, standardise: bool = True) -> Moments:
     """This owner's own means and deviations over the training rows; nobody else gets them."""
     width = own.x_train.shape[1:]
-    if not settings.standardise:
+    if not standardise:
         return Moments(p.compute(np.zeros, width, shape=width), p.compute(np.ones, width, shape=width))
     mean = p.compute(lambda: own.x_train.mean(axis=0), shape=width)
     spread = p.compute(lambda: np.sqrt(((own.x_train - mean) ** 2).mean(axis=0)), shape=width)

@@ -20,19 +20,19 @@ HIPS = ROOT / "scenarios" / "hips_linear.toml"
 DATA = ROOT / "scenarios" / "data"
 
 
-def assert_is_statsmodels(told: dict[str, Any], x: pd.DataFrame, y: pd.Series) -> None:
+def assert_is_statsmodels(told: dict[str, Any], x: pd.DataFrame, y: pd.Series, close: float = 1e-6) -> None:
     import statsmodels.api as sm
 
     model = sm.OLS(y.to_numpy(), np.c_[x.to_numpy(dtype=float), np.ones(len(x))]).fit()
     rows, fit = told["inference"], told["fit"]
     assert [row["feature"] for row in rows] == [*x.columns, "(intercept)"]
     for key, wanted in (("coefficient", model.params), ("se", model.bse), ("t", model.tvalues), ("p", model.pvalues)):
-        np.testing.assert_allclose([row[key] for row in rows], wanted, rtol=1e-6, atol=1e-9)
-    np.testing.assert_allclose([[row["low"], row["high"]] for row in rows], model.conf_int(), rtol=1e-6)
+        np.testing.assert_allclose([row[key] for row in rows], wanted, rtol=close, atol=close)
+    np.testing.assert_allclose([[row["low"], row["high"]] for row in rows], model.conf_int(), rtol=close)
     assert (fit["rows"], fit["df"], fit["residual_df"]) == (len(x), len(x.columns), model.df_resid)
     found = [fit[key] for key in ("r2", "adjusted_r2", "residual_se", "f", "p")]
     wanted = [model.rsquared, model.rsquared_adj, np.sqrt(model.mse_resid), model.fvalue, model.f_pvalue]
-    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+    np.testing.assert_allclose(found, wanted, rtol=close)
 
 
 def hips() -> pd.DataFrame:
@@ -151,3 +151,32 @@ def test_a_doctor_knows_the_plan(tmp_path: Path) -> None:
     table, findings = check_data(one, "east")
     assert table is not None and "227 rows, 6 features, target 'pain_after'" in findings[0].text
     assert isinstance(plan_from_here(one, table), Known)
+
+
+@pytest.mark.parametrize("categories", [True, False])
+def test_columns_that_are_split(tmp_path: Path, categories: bool) -> None:
+    """The same patients in another order; the target's owner has a factor, or no other column."""
+    rng = np.random.default_rng(6)
+    rows = pd.DataFrame({"id": [f"p{k}" for k in range(70)], "age": rng.normal(60, 9, 70), "dose": rng.gamma(2, 3, 70)})
+    rows["ward"] = rng.choice(["I", "II"], 70)
+    rows["stay"] = rows["age"] / 10 + (rows["ward"] == "II") * 2 + rng.normal(size=70)
+    rows[["id", "age", "dose"]].to_csv(tmp_path / "a.csv", index=False)
+    kept = ["id", "ward", "stay"] if categories else ["id", "stay"]
+    rows[kept].sample(frac=1, random_state=1).to_csv(tmp_path / "b.csv", index=False)
+    path = tmp_path / "split.toml"
+    path.write_text(
+        'schema = 1\nname = "split"\n[parties.a]\nrole = "owner"\ndata = "a.csv"\n'
+        '[parties.b]\nrole = "owner"\ndata = "b.csv"\n[parties.helper]\nrole = "helper"\n'
+        '[task]\nkind = "linear_regression"\npartition = "vertical"\ntarget = "stay"\nid = "id"\n'
+        + ('[task.categories]\nward = ["I", "II"]\n' if categories else "")
+    )
+    ran = mpc("run", path, "--out", tmp_path / "run")
+    assert ran.code == 0, ran.err
+    x = rows[["age", "dose"]]
+    told = record(tmp_path / "run")
+    assert_is_statsmodels(
+        told, x.assign(**{"ward=II": rows["ward"] == "II"}) if categories else x, rows["stay"], close=1e-4
+    )
+    assert told["comparison"]["pooled"]["max_difference_in_se"] < 1e-3
+    assert "target's deviation" in [item["what"] for item in told["revealed"]]
+    assert "The owners also learn the names of each other's columns" in ran.out.replace("\n", " ")
