@@ -12,7 +12,8 @@ from mpc.fixed import decode
 from mpc.ghost import Array
 from mpc.party import Party
 from mpc.share import Public, Share
-from mpc.testing import own, reals
+from mpc.testing import Input, own, reals
+from protocols.alignment import DIGEST_BITS
 from protocols.beaver import matmul
 from protocols.cross_products import pooled_covariance
 from protocols.least_squares import covariance_scale, least_squares
@@ -20,7 +21,8 @@ from protocols.linear_job import linear_job
 from protocols.linear_settings import LinearFit, LinearSettings
 from protocols.linear_twin import fit_plain
 from protocols.private_scales import plain_scales
-from protocols.training_settings import OwnRows
+from protocols.training_settings import OwnColumns, OwnRows
+from protocols.vertical_linear import vertical_linear_job
 from protocols.wide import wide_truncate
 from protocols.wide_inverse import MATRIX_RING, MATRIX_SCALE, identity
 from tests.testing.spoken import Secrets, Spoken, hold_to_correct, hold_to_cost, hold_to_faults, hold_to_view
@@ -46,12 +48,10 @@ def _pooled_twin(parts: tuple[Array, ...]) -> tuple[Array, Array, Array]:
 
 
 def _same_powers_of_two(n: int) -> Secrets:
-    """Other rows of the first owner, and other covariances, of deviations between the same powers of two."""
-    rest = [[[float(v), 9.0 - v] for v in range(4)]] * (n - 1)
-    one, other = (
-        [list(row) for row in zip(x, (0.0, 9.0, 1.0, 8.0), strict=True)] for x in ((0, 4, 0, 4), (5, 2, 5, 1))
-    )
-    return [([[one, *rest]], [[other, *rest]])]
+    """Other rows of an owner, each in turn, and other covariances, of deviations between the same powers of two."""
+    rest = [[float(v), 9.0 - v] for v in range(4)]
+    one, other = ([[a, b] for a, b in zip(x, (0.0, 9.0, 1.0, 8.0), strict=True)] for x in ((0, 4, 0, 4), (5, 2, 5, 1)))
+    return [tuple([[[rows if i == k else rest for i in range(n)]] for rows in (one, other)]) for k in range(n)]  # type: ignore[misc]
 
 
 # -- the fit from 1/8 + 3/4 x x', whose last row is the target's
@@ -114,13 +114,36 @@ def _regression_twin(parts: tuple[Array, ...]) -> Any:
     return _told(fit_plain(rows[:, :2], rows[:, 2], ("a", "b")))
 
 
+async def _on_columns(p: Party, moved: Array) -> Any:
+    """One column an owner, and the target at the first."""
+    how = LinearSettings(p.owners, "helper", (ROWS,), (0,), len(p.owners), "y", partition="vertical")
+    if p.dry:
+        return await vertical_linear_job(p, None, how)
+    names: dict[str, tuple[str, ...]] = {owner: (f"x{k}",) for k, owner in enumerate(p.owners)}
+    x, none = _column(p.index, decode(moved, SCALE)), np.zeros(0)
+    y = TARGET if p.index == 0 else none
+    own_columns = OwnColumns(names, p.owners[0], x, y, x[:0], none, np.zeros(DIGEST_BITS, dtype=np.uint8))
+    return _told(await vertical_linear_job(p, own_columns, how))
+
+
+def _column(owner: int, moved: Array) -> Array:
+    base: Array = np.cos((owner + 1.0) * np.arange(ROWS))[:, np.newaxis] + moved
+    return base
+
+
+def _on_columns_twin(parts: tuple[Array, ...]) -> Any:
+    x = np.concatenate([_column(k, moved) for k, moved in enumerate(parts)], axis=1)
+    return _told(fit_plain(x, TARGET, tuple(f"x{k}" for k in range(len(parts)))))
+
+
+TARGET = np.sin(2.5 * np.arange(ROWS))
 MOVED = own(reals((ROWS, 3), scale=SCALE, largest=0.25))
+MOVED_COLUMN = own(reals((ROWS, 1), scale=SCALE, largest=0.25))
 
 
-def job(inference: str, **how: Any) -> Spoken:
+def job(protocol: Any, twin: Any, moved: Input, error: float, **how: Any) -> Spoken:
     return Spoken(
-        _regression(inference), _regression_twin, [MOVED], 1e-8, owners=(2, 3), cost_owners=(2,), examples=4, every=47,
-        **how,
+        protocol, twin, [moved], error, owners=(2, 3), cost_owners=(2,), examples=4, every=47, **how
     )  # fmt: skip
 
 
@@ -157,8 +180,11 @@ OURS = {
         examples=4,
         every=23,
     ),
-    "regression": job("shared", rounds=104, bytes=41829, dealt=39961),
-    "regression, open": job("open-gram", rounds=1, bytes=576, dealt=0),
+    "regression": job(_regression("shared"), _regression_twin, MOVED, 1e-8, rounds=104, bytes=41829, dealt=39961),
+    "regression, open": job(_regression("open-gram"), _regression_twin, MOVED, 1e-8, rounds=1, bytes=576, dealt=0),
+    "regression on columns": job(
+        _on_columns, _on_columns_twin, MOVED_COLUMN, 1e-4, rounds=85, bytes=23353, dealt=28604
+    ),
 }
 every_one = pytest.mark.parametrize("name", OURS)
 long_ones = pytest.mark.parametrize(
