@@ -34,11 +34,12 @@ def _median_twin(parts: tuple[Array, ...]) -> Array:
 
 
 def _secrets(n: int) -> Secrets:
-    """The lowest and the highest number are others, on the same side of the same median."""
-    low, high = [10, 90, *[50] * n][:n], [30, 200, *[50] * n][:n]
-    if n == 2:
-        low, high = [50, 90], [50, 200]
-    return [([[[v] for v in low]], [[[v] for v in high]]), ([[[v] for v in low[::-1]]], [[[v] for v in high[::-1]]])]
+    """One owner's number is another on the same side of the same median, each owner's in turn."""
+    low, high, others = (90, 200, [50]) if n == 2 else (10, 30, [50, 90, *[50] * n][: n - 1])
+    return [
+        ([[[v] for v in (*others[:k], low, *others[k:])]], [[[v] for v in (*others[:k], high, *others[k:])]])
+        for k in range(n)
+    ]
 
 
 MEDIAN = Spoken(
