@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 from collections.abc import Callable
 from math import prod
 
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from mpc.ghost import Array
 from mpc.ring import Ring
 
 SEED_BYTES = 32
 _BLOCK = 1 << 18
+_FIRST = 1 << 10  # many streams give a few words alone
 _ZEROS = bytes(_BLOCK)
 
 Entropy = Callable[[str], bytes]
@@ -33,8 +33,9 @@ def insecure_entropy(seed: int, party: str) -> Entropy:
 
 
 def derive(seed: bytes, label: str, context: bytes = b"") -> bytes:
-    """A 32-byte key from `seed`, bound to `label` and `context` (HKDF-SHA256)."""
-    return HKDF(algorithm=SHA256(), length=32, salt=context, info=label.encode()).derive(seed)
+    """A 32-byte key from `seed`, bound to `label` and `context`: HKDF-SHA256 (RFC 5869), whose one block is enough."""
+    extracted = hmac.digest(context, seed, "sha256")
+    return hmac.digest(extracted, label.encode() + b"\x01", "sha256")
 
 
 class Stream:
@@ -44,6 +45,7 @@ class Stream:
         self._encryptor = Cipher(algorithms.AES(key), modes.CTR(bytes(16))).encryptor()
         self._buffer: Array = np.empty(0, dtype=np.uint8)
         self._used = 0
+        self._ahead = _FIRST
 
     def take(self, count: int) -> Array:
         """The next `count` bytes (uint8); further on by a multiple of 8 so that words stay aligned."""
@@ -54,7 +56,8 @@ class Stream:
                 out = self._fresh(step - rest.size, after=rest)
                 self._buffer, self._used = out[:0], 0
                 return out[:count]
-            self._buffer = self._fresh(_BLOCK, after=self._buffer[self._used :])
+            self._ahead = min(_BLOCK, 4 * max(self._ahead, step))
+            self._buffer = self._fresh(self._ahead, after=self._buffer[self._used :])
             self._used = 0
         start = self._used
         self._used = start + step

@@ -4,7 +4,8 @@
     choice       (lying server) i -> server: the holders that i chose, after the server committed to all keys
     shares       i -> server: shares of its mask key and of its self mask's seed b_i, sealed for each holder
     masked       i -> server: y_i = x_i + PRG(b_i) +- PRG(s_ij) over its neighbours j
-    consistency  (lying server) i -> server: its signature of the one set of survivors it was shown
+    consistency  (lying server) i -> server: for each client whose shares it holds, a tag of the one set of survivors
+    it was shown
     unmask       i -> server: for each client whose shares it holds, the share of b_j if j survived, of j's mask key
     if not
 
@@ -12,6 +13,11 @@ Bonawitz et al. 2017, "Practical Secure Aggregation for Privacy-Preserving Machi
 Single-Server Aggregation with (Poly)Logarithmic Overhead". The client shows the server nothing but y_i, which is
 uniform, and shares of one kind for each neighbour, of one set of survivors a round: the server learns the survivors'
 sum.
+
+With a lying server, what hides x_i rests on the holders that i chose: on the masks it shares with them, and on the
+shares it gave them. So i checks the signatures of their keys. Those that chose i check its keys in their turn; were
+they others than i was given, their masks would not cancel, and the sum would be of no use to the server. The tag of a
+set of survivors is under the key of the channel between owner and holder, which the owner knows to be the holder's.
 """
 
 from __future__ import annotations
@@ -21,7 +27,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mpc.agree import KEY_BYTES, SIGNATURE_BYTES, KeyPair, seal, signed, unseal
+from mpc.agree import KEY_BYTES, SIGNATURE_BYTES, TAG_BYTES, KeyPair, seal, signed, unseal
 from mpc.errors import DisagreementError, ProtocolError, TooFewError
 from mpc.ghost import Array
 from mpc.prg import Entropy, Stream, derive
@@ -87,7 +93,7 @@ async def aggregation_client(
         me: this client's number.
         vector: (length,) numbers modulo 2^bits, in machine words.
         entropy: where secrets come from: fresh ones for each attempt.
-        journal: asked before anything is released, or signed, for a set of survivors.
+        journal: asked before anything is released, or tagged, for a set of survivors.
         trust: with a lying server, this client's signing key and everybody's public one.
 
     Raises:
@@ -109,10 +115,11 @@ async def aggregation_client(
         trust,
     )
     neighbours = await (_choose_neighbours(own) if trust else _given_neighbours(own))
-    present, held = await _share(own, neighbours)
+    agreed = {j: own.channel.shared(keys.channel) for j, keys in neighbours.keys.items()}
+    present, held = await _share(own, neighbours, agreed)
     answer = await Exchange(_masked(own, neighbours, present, vector), m.MASKED, _survivors_limit(own))
     if trust:
-        survivors = await _agree(own, neighbours, present, answer, occasion, journal)
+        survivors = await _agree(own, neighbours, agreed, present, answer, occasion, journal)
     else:
         survivors = _told(own, present, answer, occasion, journal)
     released = b"".join(held[j][SHARE_BYTES:] if j in survivors else held[j][:SHARE_BYTES] for j in sorted(held))
@@ -150,7 +157,7 @@ async def _choose_neighbours(own: _Own) -> _Neighbours:
 def _read_neighbours(
     own: _Own, root: bytes, chosen: list[int], body: bytes
 ) -> tuple[dict[int, m.Keys], tuple[int, ...]]:
-    """The signed keys of those that are there, and who chose this client."""
+    """The keys of those that are there, signed by those that this client chose; and who chose it."""
     assert own.trust is not None
     s, entry = own.settings, m.INDEX_BYTES + m.KEYS_BYTES + SIGNATURE_BYTES
     if len(body) < 8:
@@ -168,17 +175,18 @@ def _read_neighbours(
         raise ProtocolError("the list of neighbours is not what it says", _HINT)
     if not set(keys) <= {*chosen, *owners} or any(j >= s.clients for j in keys):
         raise DisagreementError("the server gave keys of clients that this one did not choose", _HINT)
-    for j, theirs in keys.items():
-        if not signed(
-            own.trust.public[j], theirs.signature, m.keys_about(own.context, j) + theirs.mask + theirs.channel
-        ):
+    for j in (j for j in chosen if j in keys):
+        about = m.keys_about(own.context, j) + keys[j].mask + keys[j].channel
+        if not signed(own.trust.public[j], keys[j].signature, about):
             raise DisagreementError(f"the keys that the server gave for client {j} are not signed by it", _HINT)
     if m.root_from(s.clients, {j: m.leaf(j, theirs) for j, theirs in keys.items()}, body[end:]) != root:
         raise DisagreementError("the server gave other keys than it had committed to", _HINT)
     return keys, owners
 
 
-async def _share(own: _Own, neighbours: _Neighbours) -> tuple[tuple[int, ...], dict[int, bytes]]:
+async def _share(
+    own: _Own, neighbours: _Neighbours, agreed: Mapping[int, bytes]
+) -> tuple[tuple[int, ...], dict[int, bytes]]:
     """Give shares to the holders; returns the neighbours that did likewise, and the pairs of shares held for others.
 
     The pair is (share of the mask key, share of the seed); where one cannot be opened, both are NO_SHARE.
@@ -186,9 +194,8 @@ async def _share(own: _Own, neighbours: _Neighbours) -> tuple[tuple[int, ...], d
     secrets = np.concatenate((limbs(own.mask_secret), limbs(own.seed)))
     points = np.array(neighbours.holders, dtype=np.uint64) + np.uint64(1)
     shares = split(secrets, own.settings.threshold, points, own.stream("shares"))
-    agreed = {j: own.channel.shared(keys.channel) for j, keys in neighbours.keys.items()}
     sealed = [
-        seal(_channel_key(own, agreed[j], own.me, j), shares[row].tobytes(), own.context)
+        seal(_channel_key(own, agreed[j], own.me, j, m.SHARES), shares[row].tobytes(), own.context)
         for row, j in enumerate(neighbours.holders)
     ]
     everyone = tuple(neighbours.keys)
@@ -204,7 +211,7 @@ async def _share(own: _Own, neighbours: _Neighbours) -> tuple[tuple[int, ...], d
     givers = [j for j in present if j in set(neighbours.owners)]
     held: dict[int, bytes] = {}
     for j, one in zip(givers, m.pieces(body[bitmap:], len(givers), m.SEALED_BYTES, "sealed shares"), strict=True):
-        pair = unseal(_channel_key(own, agreed[j], j, own.me), one, own.context)
+        pair = unseal(_channel_key(own, agreed[j], j, own.me, m.SHARES), one, own.context)
         held[j] = pair if pair is not None and len(pair) == m.PAIR_BYTES else 2 * m.NO_SHARE
     return present, held
 
@@ -236,13 +243,13 @@ def _told(own: _Own, present: tuple[int, ...], body: bytes, occasion: Occasion, 
 async def _agree(
     own: _Own,
     neighbours: _Neighbours,
+    agreed: Mapping[int, bytes],
     present: tuple[int, ...],
     bitmap: bytes,
     occasion: Occasion,
     journal: Journal,
 ) -> frozenset[int]:
-    """The survivors, once t holders of this client's shares signed the same set: they will not open it as dropped."""
-    assert own.trust is not None
+    """The survivors, once t holders of this client's shares tagged the same set: they will not open it as dropped."""
     s = own.settings
     survivors = frozenset(int(j) for j in np.flatnonzero(m.read_bits(bitmap, s.clients)))
     if own.me not in survivors:
@@ -253,24 +260,27 @@ async def _agree(
     journal(occasion.round, survivors_digest(s.clients, bitmap))
     about = m.consistency_about(own.context, neighbours.root, bitmap)
     holders = [j for j in neighbours.holders if j in survivors]
+    owners = [j for j in neighbours.owners if j in survivors]
+    tags = b"".join(seal(_channel_key(own, agreed[j], own.me, j, m.CONSISTENCY), b"", about) for j in owners)
     size = -(-len(holders) // 8)
-    body = await Exchange(own.trust.signer.sign(about), m.CONSISTENCY, size + len(holders) * SIGNATURE_BYTES)
-    signers = [j for j, there in zip(holders, m.read_bits(body[:size], len(holders)), strict=True) if there]
-    signatures = m.pieces(body[size:], len(signers), SIGNATURE_BYTES, "signatures")
-    for j, signature in list(zip(signers, signatures, strict=True))[: s.threshold]:
-        if not signed(own.trust.public[j], signature, about):
-            raise DisagreementError(
-                f"client {j} did not sign the survivors that this client was shown",
-                "the server shows different sets to different clients, or an old one; nothing was opened",
-            )
-    _enough(len(signers), s.threshold, "signatures of the survivors by holders of its shares")
+    body = await Exchange(tags, m.CONSISTENCY, size + len(holders) * TAG_BYTES)
+    givers = [j for j, there in zip(holders, m.read_bits(body[:size], len(holders)), strict=True) if there]
+    _enough(len(givers), s.threshold, "tags of the survivors by holders of its shares")
+    given = zip(givers, m.pieces(body[size:], len(givers), TAG_BYTES, "tags"), strict=True)
+    keys = {j: _channel_key(own, agreed[j], j, own.me, m.CONSISTENCY) for j in givers}
+    others = [j for j, tag in given if unseal(keys[j], tag, about) is None]
+    if len(givers) - len(others) < s.threshold:
+        raise DisagreementError(
+            f"client {others[0]} was not shown the survivors that this client was shown",
+            "the server shows different sets to different clients, or an old one; nothing was opened",
+        )
     return survivors
 
 
-def _channel_key(own: _Own, agreed: bytes, sender: int, receiver: int) -> bytes:
-    """The key of the one text that `sender` seals for `receiver` in this attempt."""
+def _channel_key(own: _Own, agreed: bytes, sender: int, receiver: int, stage: str) -> bytes:
+    """The key of the one text that `sender` seals for `receiver` in this stage of this attempt."""
     ends = sender.to_bytes(4, "little") + receiver.to_bytes(4, "little")
-    return derive(agreed, "secure aggregation/shares", own.context + ends)
+    return derive(agreed, f"secure aggregation/{stage}", own.context + ends)
 
 
 def _key_limit(s: Settings) -> int:

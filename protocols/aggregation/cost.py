@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Literal
 
-from mpc.agree import SIGNATURE_BYTES
+from mpc.agree import SIGNATURE_BYTES, TAG_BYTES
 from mpc.wire import HEADER_BYTES
 from protocols.aggregation import messages as m
 from protocols.aggregation.server import Aggregated, Circle
@@ -19,13 +20,20 @@ _KEYS_BODY = m.KEYS_BYTES
 _MICRO = 1e-6
 _AGREEMENT = 50 * _MICRO  # X25519, and the key derived from it
 _SIGNING, _CHECKING = 40 * _MICRO, 100 * _MICRO
+_TAG = 10 * _MICRO  # its key, and AES-GCM
+_MASK = 6 * _MICRO  # a stream's start
 _MASK_BYTE = 0.35e-9  # AES-CTR and adding, in the cache
-_PACK_VALUE = 2.2e-9
+_PACK_PASS, _PACK_COLUMN = 1.8 * _MICRO, 0.5e-9  # one of about bits + 7 passes, over an eighth of the values
 _STAGE = 150 * _MICRO  # a stage's fixed work at a client
-_SHARING = 9e-9  # a limb-share and coefficient of Horner's rule
+_SHARING, _SHARING_STEP = 9e-9, 5 * _MICRO  # Horner's rule: a limb-share and coefficient; a coefficient's step
 _TAKING = 40 * _MICRO  # a frame at the server
+_CLIENT, _RELAYED = 80 * _MICRO, 8 * _MICRO  # the server's work for each client, and for each of its holders
 _RECEIVED_BYTE = 1e-9
-_START = 0.012  # what the server does once, at the first round
+_START = 0.003  # what the server does once, at the first round
+
+
+Step = Literal["agreement", "checking", "mask", "pack"]
+"""A step whose time a benchmark can take by itself."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +69,7 @@ def traffic(
     *,
     shared: Degrees | None = None,
     survived: Degrees | None = None,
-    signed: int | None = None,
+    tagged: int | None = None,
     last: str = m.UNMASK,
 ) -> Traffic:
     """What one client sends and receives.
@@ -70,19 +78,19 @@ def traffic(
         there: its neighbours that sent keys (and chose).
         shared: of these, who gave shares too; all where left out.
         survived: of these, who sent vectors; all where left out.
-        signed: of its surviving holders, how many signed; all where left out.
+        tagged: of its surviving holders, how many gave tags of the survivors; all where left out.
         last: the last stage in which it sent.
     """
     shared = shared or there
     survived = survived or shared
-    signed = survived.holders if signed is None else signed
+    tagged = survived.holders if tagged is None else tagged
     signature = SIGNATURE_BYTES if s.malicious else 0
     up = {
         m.KEYS: _KEYS_BODY + signature,
         m.CHOICE: m.INDEX_BYTES * s.neighbours,
         m.SHARES: m.COMMITMENT_BYTES + there.holders * m.SEALED_BYTES,
         m.MASKED: s.vector_bytes,
-        m.CONSISTENCY: SIGNATURE_BYTES,
+        m.CONSISTENCY: survived.owners * TAG_BYTES,
         m.UNMASK: shared.owners * SHARE_BYTES,
     }
     entry = m.INDEX_BYTES + _KEYS_BODY + signature
@@ -92,7 +100,7 @@ def traffic(
         m.CHOICE: 8 + m.INDEX_BYTES * there.owners + list_of_keys + m.ROOT_BYTES * there.hashes,
         m.SHARES: -(-there.neighbours // 8) + shared.owners * m.SEALED_BYTES,
         m.MASKED: s.bitmap_bytes if s.malicious else m.INDEX_BYTES + m.ROOT_BYTES + -(-shared.neighbours // 8),
-        m.CONSISTENCY: -(-survived.holders // 8) + signed * SIGNATURE_BYTES,
+        m.CONSISTENCY: -(-survived.holders // 8) + tagged * TAG_BYTES,
         m.UNMASK: 0,
     }
     stages = m.stages(s.malicious)
@@ -107,10 +115,10 @@ def client_seconds(s: Settings) -> float:
     k = s.neighbours
     pairs = 2 * k - k * k // (s.clients - 1) if s.malicious else k
     word = 4 if s.bits <= 32 else 8
-    seconds = 2 * pairs * _AGREEMENT + (pairs + 1) * s.length * word * _MASK_BYTE
-    seconds += s.length * _PACK_VALUE + k * 18 * s.threshold * _SHARING + 5 * _STAGE
+    seconds = 2 * pairs * _AGREEMENT + (pairs + 1) * (_MASK + s.length * word * _MASK_BYTE)
+    seconds += _packing(s) + s.threshold * (_SHARING_STEP + 18 * k * _SHARING) + 5 * _STAGE
     if s.malicious:
-        seconds += 2 * _SIGNING + (pairs + s.threshold) * _CHECKING
+        seconds += _SIGNING + k * _CHECKING + 2 * k * _TAG
     return seconds
 
 
@@ -119,11 +127,26 @@ def server_seconds(s: Settings, dropped: int, *, network: bool = True) -> float:
     word = 4 if s.bits <= 32 else 8
     pairs = 2 * s.neighbours if s.malicious else s.neighbours
     streams = (s.clients - dropped) + dropped * pairs
-    seconds = s.clients * s.length * _PACK_VALUE
+    seconds = s.clients * _packing(s)
     if network:
         seconds += s.clients * (len(m.stages(s.malicious)) * 2 * _TAKING + s.vector_bytes * _RECEIVED_BYTE)
-    seconds += streams * s.length * word * _MASK_BYTE + dropped * pairs * _AGREEMENT
-    return _START + seconds + s.clients * s.neighbours * 8 * _MICRO
+    seconds += streams * (_MASK + s.length * word * _MASK_BYTE) + dropped * pairs * _AGREEMENT
+    return _START + seconds + s.clients * (_CLIENT + s.neighbours * _RELAYED)
+
+
+def _packing(s: Settings) -> float:
+    """A vector packed, or unpacked."""
+    return (s.bits + 7) * (_PACK_PASS + s.length / 8 * _PACK_COLUMN)
+
+
+def seconds_of(step: Step, values: int) -> float:
+    """What the estimates above reckon with for one step, of so many values of four bytes: the plan's machine."""
+    return {
+        "agreement": _AGREEMENT,
+        "checking": _CHECKING,
+        "mask": _MASK + values * 4 * _MASK_BYTE,
+        "pack": _packing(Settings(1, 0, 0, values, 26, 0)),
+    }[step]
 
 
 def replayed(s: Settings, done: Aggregated) -> dict[int, Traffic]:
@@ -135,9 +158,9 @@ def replayed(s: Settings, done: Aggregated) -> dict[int, Traffic]:
         circle = done.circles.get(i, Circle((), (), ()))
         shared, survived = (_within(circle, answered[stage]) for stage in (m.SHARES, m.MASKED))
         there = Degrees(len(circle.neighbours), len(circle.holders), len(circle.owners), circle.hashes)
-        signers = answered.get(m.CONSISTENCY, frozenset())
-        signed = len([j for j in circle.holders if j in answered[m.MASKED] and j in signers])
-        found[i] = traffic(s, there, shared=shared, survived=survived, signed=signed, last=last)
+        givers = answered.get(m.CONSISTENCY, frozenset())
+        tagged = len([j for j in circle.holders if j in answered[m.MASKED] and j in givers])
+        found[i] = traffic(s, there, shared=shared, survived=survived, tagged=tagged, last=last)
     return found
 
 

@@ -35,7 +35,9 @@ def choose(clients: int, count: int, me: int, stream: Stream) -> Array:
 
 def shuffled(count: int, stream: Stream) -> Array:
     """A uniformly random order of range(count): that of distinct 64-bit random words."""
-    words = stream.take(8 * count).view("<u8")
-    while np.unique(words).size < count:
+    while True:
         words = stream.take(8 * count).view("<u8")
-    return np.argsort(words, kind="stable")
+        order = np.argsort(words, kind="stable")
+        ascending = words[order]
+        if np.all(ascending[1:] != ascending[:-1]):
+            return order

@@ -6,6 +6,7 @@ Sizes follow from who answered alone (cost.py). Numbers are little-endian; a set
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -67,7 +68,7 @@ def keys_about(context: bytes, client: int) -> bytes:
 
 
 def consistency_about(context: bytes, root: bytes, bitmap: bytes) -> bytes:
-    """What a client signs of a set of survivors."""
+    """What a client's tag of a set of survivors is about."""
     return b"survivors" + context + root + hashlib.sha256(bitmap).digest()
 
 
@@ -162,17 +163,16 @@ class KeyTree:
     def proof(self, members: Sequence[int]) -> bytes:
         """The hashes beside the ways from these clients (ascending) to the root, in the order in which they are met."""
 
-        def walk(low: int, high: int, inside: Sequence[int]) -> bytes:
-            if not inside:
+        def walk(low: int, high: int, first: int, last: int) -> bytes:  # over members[first:last], those inside
+            if first == last:
                 return self._nodes[low, high]
             if high - low == 1:
                 return b""
             middle = (low + high) // 2
-            return walk(low, middle, [j for j in inside if j < middle]) + walk(
-                middle, high, [j for j in inside if j >= middle]
-            )
+            split = bisect_left(members, middle, first, last)
+            return walk(low, middle, first, split) + walk(middle, high, split, last)
 
-        return walk(0, self._size, members)
+        return walk(0, self._size, 0, len(members))
 
 
 def root_from(size: int, leaves: Mapping[int, bytes], proof: bytes) -> bytes:
@@ -184,9 +184,10 @@ def root_from(size: int, leaves: Mapping[int, bytes], proof: bytes) -> bytes:
     if len(proof) % _HASH_BYTES:
         raise ProtocolError("a proof of keys is cut off")
     hashes = iter([proof[start : start + _HASH_BYTES] for start in range(0, len(proof), _HASH_BYTES)])
+    members = sorted(leaves)
 
-    def walk(low: int, high: int, inside: Sequence[int]) -> bytes:
-        if not inside:
+    def walk(low: int, high: int, first: int, last: int) -> bytes:  # over members[first:last], those inside
+        if first == last:
             node = next(hashes, None)
             if node is None:
                 raise ProtocolError("a proof of keys is too short")
@@ -194,10 +195,11 @@ def root_from(size: int, leaves: Mapping[int, bytes], proof: bytes) -> bytes:
         if high - low == 1:
             return leaves[low]
         middle = (low + high) // 2
-        left = walk(low, middle, [j for j in inside if j < middle])
-        return _node(left, walk(middle, high, [j for j in inside if j >= middle]))
+        split = bisect_left(members, middle, first, last)
+        left = walk(low, middle, first, split)
+        return _node(left, walk(middle, high, split, last))
 
-    root = walk(0, size, sorted(leaves))
+    root = walk(0, size, 0, len(members))
     if next(hashes, None) is not None:
         raise ProtocolError("a proof of keys is too long")
     return root

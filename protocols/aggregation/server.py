@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mpc.agree import SIGNATURE_BYTES
+from mpc.agree import SIGNATURE_BYTES, TAG_BYTES
 from mpc.errors import ProtocolError
 from mpc.ghost import Array
 from mpc.prg import Entropy, Stream, derive
@@ -185,17 +185,20 @@ def _told(r: _Round, sharers: frozenset[int], survivors: frozenset[int], bitmap:
 
 
 async def _consistent(r: _Round, survivors: frozenset[int], bitmap: bytes) -> tuple[frozenset[int], dict[int, bytes]]:
-    """Show everybody the one set of survivors, and each client what the holders of its shares signed of it."""
-    signatures: dict[int, bytes] = {}
+    """Show everybody the one set of survivors, and each client the tags that the holders of its shares gave of it."""
+    owners = {i: [j for j in r.circles[i].owners if j in survivors] for i in survivors}
+    tags: dict[tuple[int, int], bytes] = {}
 
     def take(i: int, body: bytes) -> None:
-        (signatures[i],) = m.pieces(body, 1, SIGNATURE_BYTES, "a signature")
+        given = m.pieces(body, len(owners[i]), TAG_BYTES, "tags")
+        tags.update({(i, j): tag for j, tag in zip(owners[i], given, strict=True)})
 
     send = dict.fromkeys(survivors, bitmap)
-    signers = await r.gather(m.CONSISTENCY, send, survivors, SIGNATURE_BYTES, take)
+    limit = TAG_BYTES * max(map(len, owners.values()))
+    givers = await r.gather(m.CONSISTENCY, send, survivors, limit, take)
     answers = {}
-    for i in signers:
+    for i in givers:
         holders = [j for j in r.circles[i].holders if j in survivors]
-        signed = [signatures[j] for j in holders if j in signers]
-        answers[i] = m.write_bits([j in signers for j in holders]) + b"".join(signed)
-    return signers, answers
+        given = [tags[j, i] for j in holders if j in givers]
+        answers[i] = m.write_bits([j in givers for j in holders]) + b"".join(given)
+    return givers, answers

@@ -7,13 +7,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from mpc.agree import SIGNATURE_BYTES
+from mpc.agree import SIGNATURE_BYTES, TAG_BYTES, KeyPair, seal
 from mpc.errors import DisagreementError, ProtocolError, TooFewError
+from mpc.prg import derive, insecure_entropy
 from mpc.star_lockstep import StarMessage, StarOutcome, StarTap
 from protocols.aggregation import messages as m
 from protocols.aggregation.bounds import choose_bounds
-from protocols.aggregation.settings import Occasion, context
-from tests.protocols.aggregation.rounds import Memory, play, settings_for, trust_for, vectors_for
+from protocols.aggregation.settings import Occasion, Settings, context
+from tests.protocols.aggregation.rounds import Memory, play, settings_for, total_of, vectors_for
 
 N = 10
 SETTINGS = settings_for(N, 6, malicious=True)
@@ -52,32 +53,59 @@ def bitmap(without: set[int]) -> bytes:
     return m.write_bits([i not in without for i in range(N)])
 
 
+class Tags:
+    """What honest clients sent in stage 'consistency' to each other: the graph is complete here."""
+
+    def __init__(self, told: dict[int, bytes]) -> None:
+        self._told = told
+        self.given: dict[tuple[int, int], bytes] = {}
+
+    def take(self, i: int, body: bytes) -> None:
+        owners = [j for j in np.flatnonzero(m.read_bits(self._told[i], N)).tolist() if j != i]
+        pieces = m.pieces(body, len(owners), TAG_BYTES, "tags")
+        self.given.update({(i, j): tag for j, tag in zip(owners, pieces, strict=True)})
+
+
+def without_tag_for_victim(message: StarMessage) -> bytes:
+    """The tags of a client that was told that the victim dropped out, with nothing in the victim's place."""
+    place = TAG_BYTES * (VICTIM - (message.client < VICTIM))
+    return message.body[:place] + bytes(TAG_BYTES) + message.body[place:]
+
+
 def test_split_views_are_refused_by_everybody() -> None:
-    tap, sent = watched(lied(lambda _: bitmap({VICTIM}), to=range(4), stage=m.MASKED))
+    """Four are told that the victim dropped out, and make no tag for it; the server shows all that it has."""
+    lie = lied(lambda _: bitmap({VICTIM}), to=range(4), stage=m.MASKED)
+
+    def planted(message: StarMessage) -> bytes | None:
+        if message.up and message.label == m.CONSISTENCY and message.client < VICTIM:
+            return without_tag_for_victim(message)
+        return lie(message)
+
+    tap, sent = watched(planted)
     outcome = play(SETTINGS, VECTORS, tap)
     assert isinstance(outcome.error, TooFewError)
     assert released(outcome, sent) == []
     assert len(outcome.failed) == N
     assert all(isinstance(error, DisagreementError | ProtocolError) for error in outcome.failed.values())
-    assert "did not sign the survivors that this client was shown" in str(outcome.failed[VICTIM])
+    assert "was not shown the survivors that this client was shown" in str(outcome.failed[VICTIM])
 
 
 @pytest.mark.parametrize("dropped_half", [range(3), range(4), range(5, 10), range(2, 10)])
 def test_both_kinds_of_share_of_one_client_are_never_given(dropped_half: range) -> None:
-    """A cleverer server: it shows each half the signatures of that half alone. No two sets find t."""
+    """A cleverer server: it shows each half the tags of that half alone. No two sets find t."""
     told = {i: bitmap({VICTIM} if i in dropped_half and i != VICTIM else set()) for i in range(N)}
-    signatures: dict[int, bytes] = {}
+    tags = Tags(told)
 
     def tap(message: StarMessage) -> bytes:
         i = message.client
         if message.up and message.label == m.CONSISTENCY:
-            signatures[i] = message.body
+            tags.take(i, message.body)
         if not message.up and message.label == m.MASKED:
             return told[i]
         if not message.up and message.label == m.CONSISTENCY:
             alike = [j for j in range(N) if j != i and m.read_bits(told[i], N)[j]]
-            there = [j for j in alike if told[j] == told[i] and j in signatures]
-            return m.write_bits([j in there for j in alike]) + b"".join(signatures[j] for j in there)
+            there = [j for j in alike if told[j] == told[i] and (j, i) in tags.given]
+            return m.write_bits([j in there for j in alike]) + b"".join(tags.given[j, i] for j in there)
         return message.body
 
     both, sent = watched(tap)
@@ -89,36 +117,39 @@ def test_both_kinds_of_share_of_one_client_are_never_given(dropped_half: range) 
 
 @pytest.mark.parametrize("split", range(6))
 def test_nor_with_as_many_corrupt_clients_as_are_tolerated(split: int) -> None:
-    """They sign every set for the server, and give it both kinds; t holders still never give one kind each of both."""
+    """They tag every set for the server, and give it both kinds; t holders still never give one kind each of both."""
     bounds = choose_bounds(N, malicious=True)
     corrupt = [0, 1, 2, 9][: bounds.tolerated]
     assert len(corrupt) == bounds.tolerated
     honest = [i for i in range(N) if i not in corrupt]
     others = [i for i in honest if i != VICTIM]
     told = {i: bitmap({VICTIM} if i in others[:split] else set()) for i in range(N)}
-    trust = trust_for(SETTINGS)
     roots: dict[int, bytes] = {}
-    signatures: dict[int, bytes] = {}
+    channels: dict[int, bytes] = {}
+    tags = Tags(told)
     about = context(SETTINGS, Occasion(b"session", 1, 1))
 
-    def signature(j: int, i: int) -> bytes | None:
+    def tag(j: int, i: int) -> bytes | None:
         if j in corrupt:
-            signer = trust[j]
-            assert signer is not None
-            return signer.signer.sign(m.consistency_about(about, roots[0], told[i]))
-        return signatures.get(j) if told[j] == told[i] else None
+            pair = KeyPair(insecure_entropy(7, f"client {j}/1/1")("channel key"))
+            ends = j.to_bytes(4, "little") + i.to_bytes(4, "little")
+            key = derive(pair.shared(channels[i]), "secure aggregation/consistency", about + ends)
+            return seal(key, b"", m.consistency_about(about, roots[0], told[i]))
+        return tags.given.get((j, i)) if told[j] == told[i] else None
 
     def tap(message: StarMessage) -> bytes:
         i = message.client
+        if message.up and message.label == m.KEYS:
+            channels[i] = m.read_keys(message.body, True).channel
         if not message.up and message.label == m.KEYS:
             roots[0] = message.body
         if message.up and message.label == m.CONSISTENCY:
-            signatures[i] = message.body
+            tags.take(i, message.body)
         if not message.up and message.label == m.MASKED:
             return told[i]
         if not message.up and message.label == m.CONSISTENCY:
             holders = [j for j in range(N) if j != i and m.read_bits(told[i], N)[j]]
-            found = [signature(j, i) for j in holders]
+            found = [tag(j, i) for j in holders]
             return m.write_bits([one is not None for one in found]) + b"".join(one for one in found if one)
         return message.body
 
@@ -222,26 +253,73 @@ def test_a_graph_that_the_server_chose_is_refused(lie: str, kind: type[Exception
     assert message in str(failed[VICTIM])
 
 
+def test_other_keys_of_one_that_chose_a_client_give_the_server_nothing() -> None:
+    """The victim checks no signature of those that chose it alone, and is shown a root of keys that are the server's
+    own for one of them. That root the others do not tag; and the sum is spoilt, for the two masks do not cancel."""
+    bodies: dict[int, bytes] = {}
+    made = KeyPair(bytes(range(32))).public
+    chosen = play_to_choice(SPARSE)
+    liar = next(j for j in range(80) if VICTIM in chosen[j] and j not in chosen[VICTIM])
+
+    def tree() -> m.KeyTree:
+        keys = {i: m.read_keys(body, True) for i, body in bodies.items()}
+        keys[liar] = m.Keys(made, made, keys[liar].signature)
+        return m.KeyTree([m.leaf(i, keys[i]) for i in range(80)])
+
+    def tap(sent: StarMessage) -> bytes:
+        if sent.up and sent.label == m.KEYS:
+            bodies[sent.client] = sent.body
+        if sent.up or sent.client != VICTIM or sent.label not in (m.KEYS, m.CHOICE):
+            return sent.body
+        if sent.label == m.KEYS:
+            return tree().root
+        _, start, end = key_list(sent)
+        keys = m.read_key_list(sent.body[start:end], True)
+        keys[liar] = m.Keys(made, made, keys[liar].signature)
+        return sent.body[:start] + m.write_key_list(keys) + tree().proof(sorted(keys))
+
+    outcome = play(SPARSE, SPARSE_VECTORS, tap)
+    assert list(outcome.failed) == [VICTIM]
+    assert "was not shown the survivors" in str(outcome.failed[VICTIM])
+    truth = total_of(SPARSE, SPARSE_VECTORS, outcome.result.survivors)
+    assert not np.any(outcome.result.total == truth)
+
+
+def play_to_choice(settings: Settings) -> dict[int, tuple[int, ...]]:
+    """The holders that each client chooses."""
+    chosen: dict[int, tuple[int, ...]] = {}
+
+    def tap(sent: StarMessage) -> bytes | None:
+        if sent.up and sent.label == m.CHOICE:
+            chosen[sent.client] = m.read_indices(sent.body)
+        return None if sent.label == m.SHARES else sent.body
+
+    play(settings, SPARSE_VECTORS, tap)
+    return chosen
+
+
 def test_an_old_set_of_survivors_is_refused() -> None:
-    """Last round's set with last round's signatures: they are bound to that round."""
-    old: dict[int, bytes] = {}
+    """Last round's set with last round's tags: they are bound to that round."""
+    old = Tags(dict.fromkeys(range(N), bitmap({VICTIM})))
 
     def keep(message: StarMessage) -> bytes | None:
         if message.up and (message.client, message.label) == (VICTIM, m.MASKED):
             return None
         if message.up and message.label == m.CONSISTENCY:
-            old[message.client] = message.body
+            old.take(message.client, message.body)
         return message.body
 
     journals = {i: Memory() for i in range(N)}
     assert play(SETTINGS, VECTORS, keep, journals=journals).error is None
 
     def replay(message: StarMessage) -> bytes:
+        if message.up and message.label == m.CONSISTENCY:
+            return without_tag_for_victim(message)
         if not message.up and message.label == m.MASKED:
             return bitmap({VICTIM})
         if not message.up and message.label == m.CONSISTENCY:
             holders = [j for j in range(N) if j not in (VICTIM, message.client)]
-            return m.write_bits([True] * len(holders)) + b"".join(old[j] for j in holders)
+            return m.write_bits([True] * len(holders)) + b"".join(old.given[j, message.client] for j in holders)
         return message.body
 
     tap, sent = watched(replay)
@@ -249,11 +327,11 @@ def test_an_old_set_of_survivors_is_refused() -> None:
     assert released(outcome, sent) == []
     others = [error for i, error in outcome.failed.items() if i != VICTIM]
     assert len(others) == N - 1
-    assert all("did not sign" in str(error) for error in others)
+    assert all("was not shown the survivors" in str(error) for error in others)
     assert "counts this client as dropped" in str(outcome.failed[VICTIM])
 
 
-def test_a_second_set_in_one_round_is_refused_before_anything_is_signed() -> None:
+def test_a_second_set_in_one_round_is_refused_before_anything_is_tagged() -> None:
     journals = {i: Memory() for i in range(N)}
     assert play(SETTINGS, VECTORS, journals=journals).error is None
     tap, sent = watched(lied(lambda _: bitmap({VICTIM}), stage=m.MASKED))
