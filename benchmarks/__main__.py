@@ -53,7 +53,7 @@ class Effort:
     quick: bool
 
 
-FULL = Effort(9, 3, contenders.Runs(3, 40, 10, 5), ("A", "C", "B", "D", "E"), 22.0, quick=False)
+FULL = Effort(7, 2, contenders.Runs(2, 20, 10, 5), ("A", "C", "B", "D", "E"), 21.0, quick=False)
 QUICK = Effort(5, 1, contenders.Runs(1, 5, 3, 3), ("A", "C"), 4.0, quick=True)
 
 KEPT = FOLDER / "results.json"
@@ -165,10 +165,10 @@ def _ours_of(results: Results, job: Job, effort: Effort) -> Arrays:
 
 
 def _our_trainings(results: Results, job: Job, arrays: Arrays, data: Path, effort: Effort) -> None:
-    runs = {"A": effort.ours, "C": min(5, effort.ours), "B": 3}.get(job.key, 1)
+    runs = {"A": effort.ours, "C": 3, "B": 3}.get(job.key, 1)
     for variant in job.variants:
         for encrypted, wan in ((True, False), (False, False), (True, True)):
-            if wan and not job.wan:
+            if (wan and not job.wan) or not (encrypted or job.peers):  # without encryption, beside peers alone
                 continue
             one = _our_training(job, variant, arrays, data, min(3, runs) if wan else runs, encrypted, wan)
             _told(results, one)
@@ -268,6 +268,8 @@ def _micros(results: Results, effort: Effort) -> None:
         if operation.ours_only:
             continue
         for contender, python in _ready(results, operation.key, effort, results.micros, Micro):
+            if contender.operations is not None and operation.peer_task not in contender.operations:
+                continue
             if late := _late(effort):
                 _told_micro(results, Micro(contender.kind.name, operation.key, failure=late))
                 continue

@@ -41,6 +41,7 @@ class PeerKind:
         parties: how many processes.
         options: what its program is told.
         encrypted: whether its links are, by a certificate made for the run.
+        tries: how often a run that fails is tried.
         inside: whether its parties put the relay in front of their ports themselves, for ports they choose late.
         note: in the report.
     """
@@ -52,6 +53,7 @@ class PeerKind:
     inside: bool = False
     note: str = ""
     encrypted: bool = False
+    tries: int = 1
 
 
 @dataclass(frozen=True)

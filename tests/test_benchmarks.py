@@ -20,7 +20,7 @@ import pytest
 import zmq
 
 from benchmarks.__main__ import FULL, QUICK, _keep, _late, _trainings, attempt
-from benchmarks.contenders import with_rounds
+from benchmarks.contenders import _tried, with_rounds
 from benchmarks.environments import ENVIRONMENTS, set_up
 from benchmarks.floor_member import frames_of, over_zeromq, public_expansion_seconds
 from benchmarks.formats import clean
@@ -155,7 +155,7 @@ def test_a_job_whose_variants_all_fail_keeps_every_line(monkeypatch: pytest.Monk
     monkeypatch.setattr("benchmarks.__main__.FOLDER", tmp_path)
     results = Results(command="make bench")
     _trainings(results, QUICK, [replace(JOBS[0], peers=False)])
-    assert [one.failure for one in results.trainings] == ["RuntimeError: no such thing"] * 6
+    assert [one.failure for one in results.trainings] == ["RuntimeError: no such thing"] * 4
     assert read(tmp_path / "results.json").trainings == results.trainings
     assert "no figure of ours (RuntimeError: no such thing)" in report(results)
 
@@ -528,6 +528,21 @@ def test_a_peers_parties_run_and_report(tmp_path: Path, monkeypatch: pytest.Monk
     assert len(run.seconds) == 1 and run.seconds[0] >= 0 and run.carried is None
     assert run.result.tolist() == [0.0, 1.0, 2.0] and run.setup_seconds > 0
     assert run.notes == {"addresses": 2, "options": {}}
+
+
+def test_a_peer_that_fails_now_and_then_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = iter([PeerFailure("error_code is 0"), None, PeerFailure("no"), PeerFailure("no"), PeerFailure("for good")])
+
+    def run(*order: object, **more: object) -> str:
+        if (failure := next(ends)) is not None:
+            raise failure
+        return "done"
+
+    monkeypatch.setattr("benchmarks.contenders.run_peer", run)
+    kind = PeerKind("Fake", "fake", 2, tries=3)
+    assert str(_tried(kind, "python")) == "done"
+    with pytest.raises(PeerFailure, match="for good"):
+        _tried(kind, "python")
 
 
 def test_a_peer_that_encrypts_has_a_certificate_of_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
