@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from mpc.errors import UsageError
+from mpc.errors import DataError, UsageError
 from mpc.plan import Plan
 from parties.blocks import MISSING, Block, Grid, Line, count_text, plural
 from parties.job import OwnTable
@@ -113,7 +113,7 @@ def _learnt(scenario: Scenario, me: str, table: OwnTable | None) -> list[Block]:
         return [Line(""), *plan_tables(job.plan(settings), settings, scenario)]
     try:
         plan = plan_for(scenario, rows, features)
-    except UsageError:  # of the rows that stand in: those that come may well do
+    except (DataError, UsageError):  # of the rows that stand in: those that come may well do
         return [Line(""), Line(f"Revealed to {', '.join(scenario.owners)}: {job.wanted(scenario)}.")]
     return [
         _reveals_grid(plan),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from mpc.correlation import WINDOW_BYTES, WINDOWS_AHEAD
-from mpc.errors import UsageError
+from mpc.errors import DataError, UsageError
 from mpc.plan import Plan
 from parties.blocks import count_text, short_bytes
 from parties.doctor_links import Seen
@@ -58,7 +58,7 @@ def plan_from_here(scenario: Scenario, table: OwnTable | None) -> Known | Findin
         guesses.append(extent.assumption)
     try:
         return Known(plan_for(scenario, rows, features), f", as if {' and '.join(guesses)}" if guesses else "")
-    except UsageError as error:
+    except (DataError, UsageError) as error:
         return of_error(error)
 
 

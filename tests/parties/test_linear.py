@@ -12,6 +12,8 @@ from parties import p_values
 from parties.blocks import Grid, Line
 from parties.consent_text import consent_blocks
 from parties.data import load_owner_table
+from parties.doctor_estimate import plan_from_here
+from parties.findings import Finding
 from parties.linear import linear_settings
 from parties.linear_plan import USES
 from parties.linear_result import fit_facts, inference_rows
@@ -133,6 +135,19 @@ def test_too_few_rows_are_refused_before_the_run(tmp_path: Path) -> None:
         linear_settings(one, {"a": (2, 0), "b": (2, 0)}, 3)
     assert "at least 5 rows" in problem.value.message
     assert linear_settings(one, {"a": (3, 0), "b": (2, 0)}, 3).features == 3
+
+
+def test_too_few_rows_are_told_by_a_doctor_and_no_hindrance_to_an_approval(tmp_path: Path) -> None:
+    wide = ",".join(f"c{k}" for k in range(30))
+    cells = "\n".join(",".join(str((k * row) % 7) for k in range(30)) + f",{row}" for row in range(6))
+    one = scenario(tmp_path, 'missing = "drop"\n', rows=f"{wide},stay\n{cells}\n")
+    table = load_owner_table(one, "a")
+    found = plan_from_here(one, table)
+    assert isinstance(found, Finding) and "12 rows of all owners for 30 features" in found.text
+    assert "Revealed" not in lines(consent_blocks(one, "a", table, dict.fromkeys(one.parties, "key")))
+    named = one.linear.model_copy(update={"features": table.columns})
+    stated = one.model_copy(update={"task": named, "parties": one.parties})
+    assert "target, a number stay" in lines(consent_blocks(stated, "a", table, dict.fromkeys(one.parties, "key")))
 
 
 def test_what_is_asked_and_told_before_an_approval(tmp_path: Path) -> None:

@@ -91,7 +91,8 @@ def small(folder: Path, **task: str) -> tuple[Path, pd.DataFrame]:
     return path, pd.concat(tables)
 
 
-@pytest.mark.parametrize("how", ["open-gram", pytest.param("shared", marks=pytest.mark.soak)])
+@pytest.mark.soak
+@pytest.mark.parametrize("how", ["open-gram", "shared"])
 def test_interactions_and_means_in_place_of_gaps(tmp_path: Path, how: str) -> None:
     path, rows = small(tmp_path, inference=f'"{how}"')
     ran = mpc("run", path, "--out", tmp_path / "run")
@@ -105,6 +106,7 @@ def test_interactions_and_means_in_place_of_gaps(tmp_path: Path, how: str) -> No
         assert "learns the other's" in told["revealed"][0]["why"]
 
 
+@pytest.mark.soak
 def test_held_out_rows_judge_the_fit(tmp_path: Path) -> None:
     path, _ = small(tmp_path, test_fraction="0.3", reveal='["inference", "metrics"]')
     ran = mpc("run", path, "--out", tmp_path / "run")
@@ -115,6 +117,7 @@ def test_held_out_rows_judge_the_fit(tmp_path: Path) -> None:
     assert f"On {test['rows']} held-out rows: R2" in ran.out
 
 
+@pytest.mark.soak
 def test_a_mistake_in_the_target_is_told_to_its_owner_alone(tmp_path: Path) -> None:
     path, _ = small(tmp_path)
     table = tmp_path / "b.csv"
@@ -153,7 +156,7 @@ def test_a_doctor_knows_the_plan(tmp_path: Path) -> None:
     assert isinstance(plan_from_here(one, table), Known)
 
 
-@pytest.mark.parametrize("categories", [True, False])
+@pytest.mark.parametrize("categories", [True, pytest.param(False, marks=pytest.mark.soak)])
 def test_columns_that_are_split(tmp_path: Path, categories: bool) -> None:
     """The same patients in another order; the target's owner has a factor, or no other column."""
     rng = np.random.default_rng(6)
