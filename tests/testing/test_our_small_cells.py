@@ -142,7 +142,7 @@ OURS = {
     ),
 }
 every_one = pytest.mark.parametrize("name", OURS)
-tested = pytest.mark.parametrize("name", ["blocks", "sums"])
+of_blocks = pytest.mark.parametrize("name", ["blocks", "sums"])
 """A merged list is these blocks, and a secret that its caller reveals."""
 
 
@@ -157,11 +157,11 @@ def test_cost(name: str) -> None:
 
 
 @pytest.mark.parametrize("owners", [2, pytest.param(3, marks=pytest.mark.soak)])
-@tested
+@pytest.mark.parametrize("name", ["blocks", pytest.param("sums", marks=pytest.mark.soak)])
 def test_view(name: str, owners: int) -> None:
     hold_to_view(OURS[name], owners)
 
 
-@tested
+@of_blocks
 def test_faults(name: str) -> None:
     hold_to_faults(OURS[name])
