@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from mpc.errors import UsageError
 from parties.bugs import as_error
 from parties.delay_line import Conditions
 from parties.kinds import job_of
@@ -12,6 +13,7 @@ from parties.launcher import launch
 from parties.progress import Progress
 from parties.record import default_out, failed_record, merge_results, start_record, write_record
 from parties.scenario import NetworkSpec, Scenario
+from parties.share_file import share_path
 
 
 def run_locally(scenario: Scenario, out: Path | None, *, compare: bool) -> tuple[dict[str, Any], Path]:
@@ -23,6 +25,7 @@ def run_locally(scenario: Scenario, out: Path | None, *, compare: bool) -> tuple
     if job_of(scenario).pools:
         for owner in scenario.owners:
             scenario.data_source(owner)
+    _check_shares(scenario)
     folder = out or default_out(scenario.name)
     start_record(folder, scenario.name, scenario.digest)
     try:
@@ -54,6 +57,19 @@ def _run(scenario: Scenario, folder: Path, *, compare: bool) -> dict[str, Any]:
     if compare and compared is not None:
         record["comparison"] = compared(scenario, record)
     return record
+
+
+def _check_shares(scenario: Scenario) -> None:
+    """On one machine no two owners can have their shares of a model in one file."""
+    holder: dict[Path, str] = {}
+    for owner in scenario.owners:
+        if scenario.parties[owner].model is None:
+            continue
+        path = share_path(scenario, owner, scenario.directory).resolve()
+        if path in holder:
+            hint = "name a folder, or a file for each"
+            raise UsageError(f"{holder[path]} and {owner} have the same file for their shares, {path}", hint)
+        holder[path] = owner
 
 
 def orders(scenario: Scenario) -> dict[str, dict[str, Any]]:

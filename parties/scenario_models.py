@@ -101,7 +101,7 @@ class PartySpec(Table):
         default=None, description="a list of one or more column names"
     )
     rows: Count | None = Field(default=None, description=A_COUNT)
-    model: Text | None = Field(default=None, description="the path of a share of a model, or of a folder for it")
+    model: Text | None = Field(default=None, description="the path of a folder, or of a file that ends in .share")
     address: Annotated[str, AfterValidator(an_address)] | None = Field(
         default=None, description='"host:port", such as "10.0.0.5:7101" or "[::1]:7101"'
     )

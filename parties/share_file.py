@@ -32,6 +32,7 @@ from parties.score_journal import Mark, ScoreJournal
 from protocols.shared_model import SharedModel, Units, kept_scale
 
 SCHEMA: Final = 1
+ENDING: Final = ".share"
 _WHAT: Final = "share of a model"
 _NONCE_BYTES: Final = 12
 
@@ -111,10 +112,10 @@ class Opened:
 
 
 def share_path(scenario: Scenario, me: str, folder: Path) -> Path:
-    """Where a party's share is: what its `model` says, which may be a folder; else in the run's folder."""
+    """Where a party's share is: what its `model` says, a folder unless it ends in .share; else in the run's folder."""
     named = scenario.parties[me].model
     path = folder if named is None else scenario.directory / named
-    return path / f"{me}.share" if named is None or path.is_dir() else path
+    return path if path.suffix == ENDING and named is not None else path / f"{me}{ENDING}"
 
 
 def key_path(path: Path) -> Path:

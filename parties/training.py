@@ -136,6 +136,8 @@ def _asked(scenario: Scenario, me: str, table: Table | None) -> list[tuple[str, 
     if task.id is not None:
         use = "to bring the rows into one order" if scenario.vertical else "to find rows that repeat"
         rows.append((f"id, {use}", task.id))
+    if not {"model", "inference"} & set(task.reveal):
+        rows.append(("the model", "nobody sees it: each owner keeps a share, in a sealed file of its own"))
     if table is None:
         return [*rows, ("columns and rows", "the data cannot be read")]
     train, test = row_counts(scenario, table.rows)

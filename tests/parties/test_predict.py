@@ -15,12 +15,15 @@ from parties.doctor_checks import check_data, check_own, check_ready
 from parties.doctor_estimate import Known, plan_from_here
 from parties.kinds import job_of
 from parties.plan_scenario import planned
+from parties.plan_text import plan_tables
 from parties.policy import load_policy
 from parties.predict_data import PredictTable, load_predict_table, most_rows, opened
+from parties.run_locally import run_locally
 from parties.scenario import Scenario, load_scenario
-from parties.share_file import Vault
+from parties.share_file import Vault, share_path
 from parties.summary_shared import predict_blocks, shared_model_blocks
 from tests.parties.shares import FEATURES, OWNERS, csv_of, write_predict, write_shares
+from tests.run.scenarios import write_scenario
 
 A, B = OWNERS
 ROWS = np.array([[0.5, -1.0, 2.0], [1.0, 0.0, -0.5]])
@@ -255,3 +258,25 @@ def test_the_file_of_scores_is_its_owners_alone_and_quotes_what_it_must(tmp_path
     path = tmp_path / "hospital_a.scores.csv"
     assert path.read_text() == 'patient,probability\n"a,""b""",0.07\nc,1\n'
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_share_is_in_a_folder_unless_its_place_ends_in_share(tmp_path: Path) -> None:
+    for where, path in (("x", "x/hospital_a.share"), ("x/y.share", "x/y.share"), ("x.d/", "x.d/hospital_a.share")):
+        one = load_scenario(write_predict(tmp_path, {A: None, B: None}, where))
+        assert share_path(one, A, tmp_path / "out") == tmp_path / path
+    one = load_scenario(write_scenario(tmp_path, reveal=["metrics"]))
+    assert share_path(one, A, tmp_path / "out") == tmp_path / "out" / "hospital_a.share"
+    one = load_scenario(write_predict(tmp_path, {A: None, B: None}, "both.share"))
+    with pytest.raises(UsageError, match="hospital_a and hospital_b have the same file for their shares"):
+        run_locally(one, tmp_path / "run", compare=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_consent_to_a_training_says_that_nobody_sees_the_model(tmp_path: Path) -> None:
+    for reveal, said in ((["metrics"], True), ([], True), (["model"], False)):
+        one = load_scenario(write_scenario(tmp_path, reveal=reveal))
+        table = job_of(one).load(one, A)
+        shown = words(consent_blocks(one, A, table, dict.fromkeys(one.parties, "bl1-x")))
+        assert ("nobody sees it: each owner keeps a share" in shown) == said
+        settings, plan = planned(one)
+        assert ("Nobody will see the model" in words(plan_tables(plan, settings, one))) == said
