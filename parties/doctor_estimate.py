@@ -45,6 +45,10 @@ def plan_from_here(scenario: Scenario, table: OwnTable | None) -> Known | Findin
     extent = job.extent(scenario, table)
     features, known = extent.features, list(extent.rows.values())
     missing = [owner for owner in scenario.owners if owner not in extent.rows]
+    if features is None and not job.pools:
+        return warning(
+            "what the run needs and how long it takes is not known here", "who holds a share of the model knows"
+        )
     if features is None or not known:
         what = " and ".join(
             ([f"`features` in {'each [parties.NAME]' if extent.split else '[task]'}"] if features is None else [])

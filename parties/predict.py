@@ -107,7 +107,7 @@ def _extent(scenario: Scenario, table: PredictTable | None) -> Extent:
     features = _features(scenario)
     if table is not None:
         rows[table.owner], features = table.rows, len(table.columns)
-    return Extent(features, True, rows, split=False)
+    return Extent(features, features is not None, rows, split=False)
 
 
 def _plan(settings: PredictSettings) -> Plan:

@@ -87,6 +87,9 @@ def load_predict_table(scenario: Scenario, owner: str) -> PredictTable:
     bound = read_bound(path, owner)
     _check_bound(scenario, owner, path, bound)
     if scenario.parties[owner].data is None:
+        if scenario.parties[owner].rows is not None:
+            hint = "name its data, or remove `rows`"
+            raise UsageError(f"[parties.{owner}] states rows, but no data to score", hint, party=owner)
         return PredictTable(owner, "no rows", path, bound, np.zeros((0, len(bound.features))))
     spec = scenario.parties[owner]
     form = TextForm(spec.encoding, spec.decimal, spec.thousands)

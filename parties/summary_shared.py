@@ -17,8 +17,8 @@ def shared_model_blocks(record: Mapping[str, Any]) -> list[Block]:
     return [
         Grid("Nobody sees the model: each owner keeps a share of it", ("owner", "file"), files, frozenset({0, 1})),
         Line(
-            f"The model's id is {model['id']}. A share says nothing by itself; each is sealed under its owner's key. "
-            'Owners score new rows by all of them with kind = "predict" (docs/shared_model.md).'
+            f"The model's id is {model['id']}. A share says nothing by itself; each is sealed under its owner's key, "
+            "and stays with that owner (docs/shared_model.md)."
         ),
     ]
 

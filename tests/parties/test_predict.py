@@ -13,6 +13,7 @@ from mpc.errors import BeaverlodgeError, DataError, DisagreementError, UsageErro
 from parties.consent_text import consent_blocks
 from parties.doctor_checks import check_data, check_own, check_ready
 from parties.doctor_estimate import Known, plan_from_here
+from parties.findings import Finding
 from parties.kinds import job_of
 from parties.plan_scenario import planned
 from parties.plan_text import plan_tables
@@ -127,7 +128,10 @@ def test_an_id_that_repeats_and_stated_rows_that_are_others(tmp_path: Path) -> N
     csv = "patient,years,dose,marker\nx,1,2,3\nx,1,2,3\n"
     assert "repeats" in error(tmp_path, csv, 'id = "patient"\n').message
     path = tmp_path / "predict.toml"
-    path.write_text(path.read_text().replace("data = ", "rows = 3\ndata = "))
+    text = path.read_text().replace("[parties.hospital_b]\n", "[parties.hospital_b]\nrows = 4\n")
+    path.write_text(text.replace("data = ", "rows = 3\ndata = "))
+    with pytest.raises(UsageError, match=r"\[parties.hospital_b\] states rows, but no data to score"):
+        load_predict_table(load_scenario(path), B)
     with pytest.raises(DataError, match="the scenario says rows = 3, but there are 2"):
         load_predict_table(load_scenario(path), A)
 
@@ -280,3 +284,15 @@ def test_consent_to_a_training_says_that_nobody_sees_the_model(tmp_path: Path) -
         assert ("nobody sees it: each owner keeps a share" in shown) == said
         settings, plan = planned(one)
         assert ("Nobody will see the model" in words(plan_tables(plan, settings, one))) == said
+
+
+def test_a_helper_that_has_no_share_is_shown_what_there_is_to_know(tmp_path: Path) -> None:
+    path = write_predict(tmp_path, {A: csv_of(ROWS), B: None})
+    path.write_text(
+        path.read_text().replace("data = ", "rows = 2\ndata = ").replace(f"[parties.{B}]", f"[parties.{B}]\nrows = 1")
+    )
+    one = load_scenario(path)
+    said = words(consent_blocks(one, "helper", None, dict.fromkeys(one.parties, "bl1-x")))
+    assert "helper has no data" in said and "to that owner alone" in said
+    known = plan_from_here(one, None)
+    assert isinstance(known, Finding) and known.level == "warning" and "who holds a share" in known.hint

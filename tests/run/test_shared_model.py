@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from mpc.errors import BeaverlodgeError, UsageError
@@ -100,6 +101,41 @@ def test_trained_by_all_scored_for_one_as_the_open_model_would(tmp_path: Path) -
     assert "40 of 41" in (tmp_path / "scored" / "report.html").read_text()
     assert "Rounds and bytes sent were as planned, exactly, for every party." in ran.out
     assert "40 of 41" in mpc("report", tmp_path / "scored").out
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(
+    ("extra", "task"),
+    [
+        ('[task.categories]\nsex = ["f", "m"]\n', {"features": ["years", "dose", "years:marker", "sex"], "epochs": 4}),
+        ("", {"standardise": "private", "solver": "newton", "iterations": 40, "l2": 0.05}),
+        ("", {"standardise": False, "solver": "nesterov", "iterations": 20, "learning_rate": 0.001}),
+    ],
+    ids=["products and categories", "private", "not standardised"],
+)
+def test_three_owners_whatever_the_features_and_their_scales(tmp_path: Path, extra: str, task: dict[str, Any]) -> None:
+    names = ("hospital_a", "hospital_b", "hospital_c")
+    path = write_scenario(tmp_path, 3, reveal=["metrics"], extra=extra, **{"features": list(FEATURES), **task})
+    tables = {name: with_sex(tmp_path / f"{name}.csv", k) for k, name in enumerate(names)}
+    (tmp_path / "trained").mkdir()
+    assert not run_in_threads(load_scenario(path), tmp_path / "trained")[1]
+    path.write_text(path.read_text().replace('reveal = ["metrics"]', 'reveal = ["model"]'))
+    model = run_in_threads(load_scenario(path), tmp_path)[0]["hospital_a"]["model"]
+    new = tables["hospital_b"].drop(columns="outcome").head(20)
+    rows_of = {**dict.fromkeys(names), "hospital_c": new.to_csv(index=False)}
+    assert not score(tmp_path, write_predict(tmp_path, rows_of, extra="grid = 0.001\nmax_rows = 20\n"))[1]
+    got = list(scores(tmp_path / "scored" / "hospital_c.scores.csv").values())
+    columns = new.assign(**{"years:marker": new["years"] * new["marker"], "sex=m": (new["sex"] == "m").astype(float)})
+    x = columns[model["features"]].to_numpy(dtype=float)
+    assert np.abs(np.array(got) - wanted(x, (*model["weights"], model["intercept"]))).max() < 1e-3
+
+
+def with_sex(path: Path, seed: int) -> pd.DataFrame:
+    """The table with one column more."""
+    table = pd.read_csv(path)
+    table.insert(1, "sex", np.random.default_rng(seed).choice(["f", "m"], len(table)))
+    table.to_csv(path, index=False)
+    return table
 
 
 @pytest.mark.parametrize("extra", ["grid = 0.05\n", 'output = "class"\n', 'id = "patient"\n'])
