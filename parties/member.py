@@ -47,12 +47,11 @@ def main() -> int:
 
 def _place(order: Mapping[str, Any], parties: Mapping[str, Any], lifeline: Lifeline, reporter: Reporter) -> Any:
     """A party listens for those that come after it in the scenario, and dials those before it."""
-    from mpc.curve import Identity
+    from parties.order_keys import read_keys
     from parties.take_part import Place
 
-    keys, names = order["keys"], list(parties)
-    me = order["name"]
-    place = names.index(me)
+    names = list(parties)
+    place = names.index(order["name"])
 
     def find(endpoint: str | None) -> dict[str, str]:
         reporter.listening(endpoint)
@@ -65,8 +64,7 @@ def _place(order: Mapping[str, Any], parties: Mapping[str, Any], lifeline: Lifel
             dial[peer] = where
         return dial
 
-    identity = Identity(keys["public"].encode(), keys["secret"].encode())
-    peers = {name: key.encode() for name, key in keys["peers"].items()}
+    identity, peers = read_keys(order["keys"])
     return Place(identity, peers, "tcp://127.0.0.1:*" if place < len(names) - 1 else None, find, local=True)
 
 

@@ -75,16 +75,11 @@ def _check_shares(scenario: Scenario) -> None:
 def orders(scenario: Scenario) -> dict[str, dict[str, Any]]:
     """Each party's order: throw-away keys, its own and the others' public ones."""
     from mpc.curve import new_identity
+    from parties.order_keys import written_keys
 
     pairs = {name: new_identity() for name in scenario.parties}
     return {
-        me: {
-            "keys": {
-                "public": mine.public.decode(),
-                "secret": mine.secret.decode(),
-                "peers": {name: other.public.decode() for name, other in pairs.items() if name != me},
-            }
-        }
+        me: {"keys": written_keys(mine, {name: other for name, other in pairs.items() if name != me})}
         for me, mine in pairs.items()
     }
 

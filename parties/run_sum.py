@@ -58,22 +58,18 @@ def _with_code(error: BeaverlodgeError, scenario: SumScenario) -> BeaverlodgeErr
 def orders(scenario: SumScenario) -> dict[str, dict[str, Any]]:
     """Each process's order: which clients it is, throw-away keys, and the public ones of those it talks to."""
     from mpc.curve import new_identity
+    from parties.order_keys import written_identity, written_keys
 
     server = new_identity()
     pairs = {name: new_identity() for name in scenario.client_names}
-    peers = {name: pair.public.decode() for name, pair in pairs.items()}
-    found: dict[str, dict[str, Any]] = {
-        scenario.server: {
-            "keys": {"public": server.public.decode(), "secret": server.secret.decode(), "peers": peers},
-        }
-    }
+    found: dict[str, dict[str, Any]] = {scenario.server: {"keys": written_keys(server, pairs)}}
     trust = _signing_keys(scenario)
     processes = _processes(scenario)
     numbers = {name: i for i, name in enumerate(scenario.client_names)}
     found[scenario.server]["processes"] = {name: [numbers[c] for c in clients] for name, clients in processes.items()}
     for process, clients in processes.items():
         found[process] = {
-            "clients": {name: {"public": peers[name], "secret": pairs[name].secret.decode()} for name in clients},
+            "clients": {name: written_identity(pairs[name]) for name in clients},
             "server": server.public.decode(),
         }
         if trust is not None:

@@ -9,12 +9,12 @@ from logging import Logger
 from pathlib import Path
 from typing import Any
 
-from mpc.curve import Identity
 from mpc.errors import BeaverlodgeError
 from mpc.star_sockets import ClientHost
 from mpc.transport import Transport
 from parties.descriptors import allow_connections
 from parties.journal import RoundJournal
+from parties.order_keys import read_identity, read_keys
 from parties.sum_clients import Membership, clients_of, dropping, hosts_result, trust_of
 from parties.sum_scenario import SumScenario
 from parties.sum_server import Seat, serve
@@ -45,9 +45,8 @@ def _serve(
     scenario: SumScenario, order: Mapping[str, Any], lifeline: Lifeline, reporter: Reporter, log: Logger
 ) -> dict[str, Any]:
     allow_connections(scenario.count, 1)
-    keys = order["keys"]
-    peers = {name: key.encode() for name, key in keys["peers"].items()}
-    transport = Transport(Identity(keys["public"].encode(), keys["secret"].encode()), peers, "tcp://127.0.0.1:*")
+    identity, peers = read_keys(order["keys"])
+    transport = Transport(identity, peers, "tcp://127.0.0.1:*")
 
     def meet() -> None:
         reporter.listening(transport.endpoint)
@@ -78,7 +77,7 @@ def _take_part(
     clients = clients_of(scenario, members, log, {} if alone else dropping(scenario))
     endpoint = lifeline.peers()[scenario.server]
     assert endpoint is not None
-    identities = {name: Identity(k["public"].encode(), k["secret"].encode()) for name, k in mine.items()}
+    identities = {name: read_identity(fields) for name, fields in mine.items()}
     host = ClientHost(
         endpoint,
         order["server"].encode(),
