@@ -10,7 +10,7 @@ LOCK = build/venv-lock/bin/pip-compile --quiet --no-config --strip-extras --gene
 PYTEST = pytest -v -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # What `make soak` tries: a part of each sweep's cases (0 to 1), which part and which random values, and how many times
-# as many examples of each property test as `make test`. Also from the environment.
+# the examples that each property test states, of which `make test` tries half. Also from the environment.
 SOAK_PART ?= 1
 SOAK_SEED ?= 1
 SOAK_EXAMPLES ?= 20

@@ -1,18 +1,21 @@
-"""How many examples Hypothesis tries: few and always the same in `make test`, many and by a seed in `make soak`."""
+"""How much `make test` tries of what `make soak` tries: few examples, always the same; some cases of many."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 TIMES = "SOAK_EXAMPLES"
-"""The environment variable that says how many times as many examples are to be tried."""
+"""The environment variable that says how many times as many examples are to be tried as are stated."""
 
 
 def scaled(examples: int) -> int:
-    """So many examples, times what a soak asks for."""
-    return max(1, round(examples * float(os.environ.get(TIMES, "1"))))
+    """So many examples, times what a soak asks for; in `make test` half as many."""
+    return max(1, round(examples * float(os.environ.get(TIMES, "0.5"))))
 
 
 def steady(examples: int) -> settings:
@@ -27,3 +30,10 @@ def steady(examples: int) -> settings:
         database=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
+
+
+def sample(cases: Iterable[Any], *kept: Any) -> list[Any]:
+    """Cases for `parametrize`, of which `make test` tries these, and a soak all."""
+    every = list(cases)
+    assert all(one in every for one in kept)
+    return [one if one in kept else pytest.param(one, marks=pytest.mark.soak) for one in every]

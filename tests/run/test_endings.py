@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.examples import sample
 from tests.run.command import Running, mpc, record
 from tests.run.scenarios import write_scenario
 
@@ -28,7 +29,7 @@ def started(tmp_path: Path) -> Running:
     return run
 
 
-@pytest.mark.parametrize("victim", ["hospital_a", "hospital_b", "helper"])
+@pytest.mark.parametrize("victim", sample(["hospital_a", "hospital_b", "helper"], "helper"))
 def test_a_killed_party_ends_the_run(tmp_path: Path, victim: str) -> None:
     run = started(tmp_path)
     run.party(victim).send_signal(signal.SIGKILL)

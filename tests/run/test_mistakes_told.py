@@ -13,6 +13,7 @@ from mpc.transport import Transport
 from mpc.wire import ABORT
 from parties import take_part
 from parties.scenario import load_scenario
+from tests.examples import sample
 from tests.run.command import mpc, record
 from tests.run.mistakes import (
     B_DATA,
@@ -64,8 +65,9 @@ ONE_OWNERS = {
 """Mistakes that hospital_b alone can see."""
 
 
-@pytest.mark.parametrize("mistake", ONE_OWNERS.values(), ids=ONE_OWNERS.keys())
-def test_what_the_peers_logs_say(tmp_path: Path, mistake: Mistake) -> None:
+@pytest.mark.parametrize("name", sample(ONE_OWNERS, "a level that is not listed", "values too large for fixed point"))
+def test_what_the_peers_logs_say(tmp_path: Path, name: str) -> None:
+    mistake = ONE_OWNERS[name]
     write_folder(tmp_path)
     mistake.spoil(tmp_path)
     ran = mpc(*mistake.words.split(), cwd=tmp_path)

@@ -114,6 +114,7 @@ def test_a_killed_relay_ends_the_run(tmp_path: Path) -> None:
     assert record(tmp_path / "record")["error"]["code"] == "internal"
 
 
+@pytest.mark.soak
 def test_a_killed_party_is_named_and_not_its_links(tmp_path: Path) -> None:
     run = in_training(tmp_path)
     run.party("hospital_b").send_signal(signal.SIGKILL)
@@ -124,6 +125,7 @@ def test_a_killed_party_is_named_and_not_its_links(tmp_path: Path) -> None:
     assert record(tmp_path / "record")["error"]["party"] == "hospital_b"
 
 
+@pytest.mark.soak
 def test_a_killed_launcher_takes_the_relay_along(tmp_path: Path) -> None:
     run = in_training(tmp_path)
     psutil.Process(run.process.pid).send_signal(signal.SIGKILL)

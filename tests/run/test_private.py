@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.examples import sample
 from tests.run.command import mpc, record
 from tests.run.scenarios import write_scenario
 
 
-@pytest.mark.parametrize("owners", [2, 3])
+@pytest.mark.parametrize("owners", sample([2, 3], 2))
 def test_private_standardisation_as_a_user_runs_it(tmp_path: Path, owners: int) -> None:
     path = write_scenario(tmp_path, owners, standardise="private", test_fraction=0.2)
     out = tmp_path / "record"

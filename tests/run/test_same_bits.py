@@ -19,6 +19,7 @@ from parties.run_locally import orders
 from parties.scenario import Scenario, load_scenario
 from protocols.training_job import training_job
 from protocols.training_settings import Trained
+from tests.examples import sample
 from tests.helpers import cpu_features
 from tests.run.scenarios import write_scenario
 
@@ -51,7 +52,7 @@ def in_processes(scenario: Scenario, out: Path, environments: dict[str, dict[str
     )
 
 
-@pytest.mark.parametrize("owners", [2, 3])
+@pytest.mark.parametrize("owners", sample([2, 3], 3))
 def test_lockstep_and_processes(tmp_path: Path, owners: int) -> None:
     scenario = load_scenario(write_scenario(tmp_path, owners, extra=SEED))
     expected = in_lockstep(scenario)

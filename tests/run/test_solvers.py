@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.examples import sample
 from tests.run.command import mpc, record
 from tests.run.scenarios import write_scenario
 
@@ -49,7 +50,7 @@ def test_a_run_that_its_stop_tests_end(tmp_path: Path) -> None:
     assert "after how many steps the training ends" in plan
 
 
-@pytest.mark.parametrize("name", SOLVERS)
+@pytest.mark.parametrize("name", sample(SOLVERS, "weighted", "auto"))
 def test_a_run_by_each_solver(tmp_path: Path, name: str) -> None:
     owners = 3 if "without" in name else 2
     ran = mpc("run", write_scenario(tmp_path, owners, **SOLVERS[name]), "--out", tmp_path / "record")

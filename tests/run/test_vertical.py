@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.examples import sample
 from tests.helpers import ROOT
 from tests.run.command import Ran, mpc, record
 from tests.run.test_solvers import as_planned
@@ -70,7 +71,7 @@ OTHER_SOLVERS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", OTHER_SOLVERS)
+@pytest.mark.parametrize("name", sample(OTHER_SOLVERS, "weighted"))
 def test_every_solver_takes_split_columns(tmp_path: Path, name: str) -> None:
     copied(tmp_path)
     fields = tomllib.loads(SCENARIO.read_text())

@@ -33,7 +33,6 @@ class Spoken:
     structure_sizes: dict[str, int] = field(default_factory=dict)
     owners: tuple[int, ...] = (2, 3, 4, 5)
     cost_owners: tuple[int, ...] = (2, 3)
-    view_owners: int = 3
     addends: bool = False
     words: int = 2000
     shift: float = 0.2

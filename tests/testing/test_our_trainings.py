@@ -279,7 +279,6 @@ OURS = {
         4 * WORD + _dealt_compared(4 + 6),
         {"m": 2, "d": 3},
         secrets=lambda n: IN_RANGE,
-        view_owners=2,
         view_sizes={"m": 20, "d": 20},
         structure_sizes={"m": 1, "d": 1},
         words=100,
@@ -295,7 +294,6 @@ OURS = {
         4 * WORD + _dealt_compared(4),
         {"m": 2, "d": 3},
         secrets=lambda n: IN_RANGE,
-        view_owners=2,
         view_sizes={"m": 20, "d": 20},
         structure_sizes={"m": 1, "d": 1},
         words=100,
@@ -351,11 +349,11 @@ def test_cost(name: str) -> None:
 
 @pytest.mark.parametrize("name", OURS)
 def test_view(name: str) -> None:
-    hold_to_view(OURS[name], OURS[name].view_owners)
+    hold_to_view(OURS[name], 2)
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("name", [name for name in OURS if OURS[name].view_owners == 2])
+@pytest.mark.parametrize("name", OURS)
 def test_view_among_three(name: str) -> None:
     hold_to_view(OURS[name], 3)
 
