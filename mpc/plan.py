@@ -20,6 +20,8 @@ from mpc.wire import HEADER_BYTES
 ProgramFactory = Callable[[Party], Program]
 
 WAY_BYTES = 1
+_ROUND_HANDLING = 4e-4  # seconds: half of it is a message's way through session, encryption and socket
+_HANDLED_BYTES = 2e8  # a second: dealt or taken in, encrypted and authenticated
 """What the last owner tells the helper at a fork."""
 
 
@@ -145,6 +147,16 @@ class Plan:
             row["count"] += 1
             row["correction_bytes"] += correction_bytes(kind)
         return table
+
+    @property
+    def handling(self) -> float:
+        """Seconds between the messages, on one core a party: what Python, encryption and numpy take for small arrays.
+
+        Of what is dealt before the first round, the dealing, and the taking in; later windows are dealt beside the
+        rounds. Products of large matrices come on top.
+        """
+        waited_for = sum(self.windows[: self.dealt_first])
+        return len(self.rounds) * _ROUND_HANDLING + 2 * waited_for / _HANDLED_BYTES
 
     def seconds(self, round_trip: float, bandwidth: float, *, slow_start: bool = False) -> float:
         """Time on the wire alone, until the last owner is done; computing, and dealing at the helper, come on top.

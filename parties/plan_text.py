@@ -61,7 +61,7 @@ def plan_tables(plan: Plan, settings: Any, scenario: Scenario) -> list[Block]:
         _traffic_grid(plan),
         Line(f"All that {plan.helper} sends goes to {plan.owners[-1]}, the last owner; the others need seeds only."),
         _seconds_grid(facts, scenario.network),
-        Line("Computing and connecting come on top."),
+        Line(_on_top(plan)),
         *_learns_blocks(facts, plan),
         _dealt_grid(facts, plan, told),
         *told.details,
@@ -101,6 +101,7 @@ def _facts(plan: Plan, told: PlanTold, scenario: Scenario) -> dict[str, Any]:
             "wan": _seconds(plan, WAN, slow_start=True),
             # The links that `mpc run` makes have their bandwidth from the first byte on.
             "network": _seconds(plan, scenario.network, slow_start=False) if scenario.network else None,
+            "handling": plan.handling,
         },
         **told.facts,
     }
@@ -130,6 +131,14 @@ def _cost_text(facts: dict[str, Any], plan: Plan, network: NetworkSpec | None) -
     return (
         f"{bound}{count_text(facts['rounds'])} rounds; each owner sends {short_bytes(most)}, {plan.helper} "
         f"{short_bytes(plan.bytes_sent[plan.helper])}; about {_duration(facts['seconds'][where])} on {name}."
+    )
+
+
+def _on_top(plan: Plan) -> str:
+    """What the time on the wire leaves out."""
+    return (
+        f"Handling the messages takes about {_duration(plan.handling)} besides; products of large matrices and "
+        "connecting come on top."
     )
 
 

@@ -139,7 +139,8 @@ def test_without_loss_it_takes_as_long_as_the_plan_and_the_doctor_say(
     """What else this machine does can only make it slower: one of a few attempts has to fit."""
     far_apart.world.wire(loss=0.0)
     scenario = load_scenario(DEMO)
-    estimate = planned(scenario)[1].seconds(ROUND_TRIP, MBIT * 1e6 / 8, slow_start=True)
+    plan = planned(scenario)[1]
+    estimate = plan.seconds(ROUND_TRIP, MBIT * 1e6 / 8, slow_start=True) + plan.handling
     tried: list[tuple[float, float]] = []
     while len(tried) < ATTEMPTS and not any(WITHIN[0] < took / estimate < WITHIN[1] for took, _ in tried):
         told = told_by_doctors(far_apart)
