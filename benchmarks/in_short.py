@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from benchmarks.formats import clean, ms, size, small
 from benchmarks.jobs import AS_FAR, AUTO, SGD
 from benchmarks.micro_programs import MICROS
-from benchmarks.results import Micro, Results, Training
+from benchmarks.results import BesidePlan, Micro, Results, Training
 
 OURS = "beaverlodge"
 ACCURATE = 1e-2
@@ -63,7 +63,31 @@ def short(results: Results) -> str:
     lines += [_auto(results, network) for network in ("WAN", "localhost")]
     lines += [_whole(results, job, aim) for job, aim in (("B", 1.5), ("C", 0.06), ("D", 15.0), ("E", None))]
     lines += _operations(results)
+    lines += _beside_plans(results)
     return "".join(f"- {line}\n" for line in lines)
+
+
+def _beside_plans(results: Results) -> list[str]:
+    """Whether what was counted is what was planned, and a comparison's rounds."""
+    every = [*results.comparisons, *results.analyses]
+    done = [one for one in every if not one.failure]
+    if not done:
+        return ["Comparisons and other kinds of jobs beside their plans: no figures."]
+    other = [f"{one.key} ({one.network})" for one in done if not _as_planned(one)]
+    said = f"all but {', '.join(other)}" if other else "all"
+    missing = f"; {len(every) - len(done)} without figures" if len(done) < len(every) else ""
+    lines = [f"Rounds and bytes of {len(done)} measurements beside their plans: {said} as planned, exactly{missing}."]
+    lines += [
+        f"Comparison of 1e5 values, {one.network}: {one.rounds:g} rounds (aim: at most 9), {ms(one.seconds)} ms."
+        for one in results.comparisons
+        if one.key == "less_than" and not one.failure
+    ]
+    return lines
+
+
+def _as_planned(one: BesidePlan) -> bool:
+    measured = (one.rounds, one.owner_bytes, one.helper_bytes)
+    return measured == (one.planned_rounds, one.planned_owner_bytes, one.planned_helper_bytes)
 
 
 def _beside_peers(results: Results, job: str, network: str, aim: int | None, aim_of_all: int | None) -> str:

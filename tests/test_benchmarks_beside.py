@@ -40,6 +40,10 @@ def test_the_report_says_what_was_measured_and_what_was_planned(tmp_path: Path) 
     assert "| statistics: 910 x 9, three owners | localhost | 1 | 25 (planned 27) | 89.2 kB (planned 90.0 kB) |" in text
     assert "- selection 1e5, by a shared bit, localhost: no figures: RuntimeError: it is wrong by 1" in text
     assert "WAN: no figures: NotThere: no model was trained before" in text
+    assert (
+        "- Rounds and bytes of 2 measurements beside their plans: all but statistics (localhost) as planned, exactly; "
+        "2 without figures."
+    ) in text
     results.write(tmp_path / "results.json")
     assert read(tmp_path / "results.json") == results
 
