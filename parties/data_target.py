@@ -39,7 +39,8 @@ def read_target(raw: RawTable, column: Column, positive: str | None) -> NDArray[
         raise raw.where.error(
             f"the target column '{column.name}' must hold 0 and 1 only (or yes and no, or true and false), "
             f"which data row {row} does not",
-            f'recode the column, or set positive = "..." in [task] to the value that counts as 1; {ROW_HINT}',
+            'recode the column, or set positive = "..." in [task] to the value that counts as 1; a target of numbers '
+            f'takes kind = "linear_regression"; {ROW_HINT}',
         )
     words = "when s in ('yes', 'true') then 1.0 when s in ('no', 'false') then 0.0"
     return with_nan(raw.arrays([f"case {words} else n end"], view)["v0"])

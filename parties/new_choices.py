@@ -122,7 +122,8 @@ def _target(files: Sequence[FileLook], shared: Sequence[str], asked: Asked) -> s
         also = f"; columns that could be predicted: {some(candidates)}" if candidates else ""
         raise UsageError(
             f"the target must hold 0 and 1 (or yes and no, or true and false), but {but}",
-            f"if it has two other values, say with --positive VALUE which of them counts as 1{also}",
+            "if it has two other values, say with --positive VALUE which of them counts as 1; a target of numbers "
+            f'takes kind = "linear_regression" (docs/linear_regression.md){also}',
         )
     return name
 

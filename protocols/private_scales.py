@@ -185,7 +185,7 @@ def check_varies(constant: list[str]) -> None:
     if constant:
         raise DataError(
             f"column {', '.join(constant)} has the same value in all training rows of all owners",
-            "leave it out of `features`: a constant column tells the model nothing",
+            "leave it out of `features` (of a target: name another one): a constant column tells the model nothing",
         )
 
 

@@ -174,7 +174,7 @@ OURS = {
         9169,
         10132,
         secrets=_any_two,
-        words=50,
+        words=100,
         shift=1.0,
         structure=False,
         examples=4,
