@@ -11,8 +11,7 @@ from benchmarks.results import BesidePlan, Results
 
 _READING = (
     "Rounds and bytes are those that the parties counted while they ran; *planned* is what `mpc plan` says of them "
-    'before anything is sent, and "as planned" means equal, to the byte. WAN: round trips of 20 ms, emulated; the '
-    "plan's time there is the time on the wire alone, without any computing."
+    'before anything is sent, and "as planned" means equal, to the byte. WAN: round trips of 20 ms, emulated.'
 )
 
 
@@ -21,8 +20,8 @@ def operations(results: Results) -> str:
     text = (
         "Each operation on 100,000 shared values of 64 bits, two owners and the helper, between processes and with "
         f"encryption; all of it on one vector, so that rounds do not grow with its length. {_READING} Milliseconds, "
-        "from the moment when the first owner begins until the last is done; the helper deals ahead of time. Made by "
-        f"`{results.command}`.\n\n"
+        "from the moment when the first owner begins until the last is done; the helper deals ahead of time. Planned: "
+        f"the rounds' latencies alone. Made by `{results.command}`.\n\n"
     )
     titles = {operation.key: operation.title for operation in COMPARISONS}
     return _section(text, results.comparisons, titles, per_run=False)
@@ -33,7 +32,8 @@ def jobs(results: Results) -> str:
     text = (
         "Each job by the command `mpc run`, with encryption. *Online* is all after the handshake; *command* is from "
         "the command to the result, the start of all processes and the reading of the files included. A job whose plan "
-        f"has forks may take fewer rounds than planned, never more. {_READING} Made by `{results.command}`.\n\n"
+        f"has forks may take fewer rounds than planned, never more. {_READING} Planned seconds: handling the messages, "
+        f"and on the WAN the time on the wire; large products come on top. Made by `{results.command}`.\n\n"
     )
     titles = {analysis.key: analysis.title for analysis in ANALYSES}
     return _section(text, results.analyses, titles, per_run=True)

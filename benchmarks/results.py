@@ -135,7 +135,7 @@ class BesidePlan:
         key: which one.
         seconds: after the handshake; of an operation, from the first owner's beginning to the last one's end.
         command_seconds: from the command to the result.
-        planned_seconds: on the wire alone, where the network is one that the plan knows.
+        planned_seconds: of a job, on the WAN's wire and for handling the messages; of an operation, on the WAN's wire.
         rounds, owner_bytes, helper_bytes: measured; the most of any owner.
         failure: why there are no figures; then all others mean nothing.
     """

@@ -15,7 +15,7 @@ from parties.plan_scenario import planned
 from parties.scenario import load_scenario
 
 OWNERS = ("hospital_a", "hospital_b")
-HERE = tuple(one for one in ANALYSES if one.key not in ("shared-model", "predict"))
+HERE = tuple(one for one in ANALYSES if one.key != "predict")
 
 
 def some_results() -> Results:
@@ -71,6 +71,7 @@ def test_a_job_is_as_planned(tmp_path: Path) -> None:
     assert one.rounds == one.planned_rounds == len(plan.rounds) > 14
     assert one.owner_bytes == one.planned_owner_bytes > 0 and one.helper_bytes == one.planned_helper_bytes
     assert one.seconds and one.command_seconds and one.seconds < one.command_seconds
+    assert one.planned_seconds and 0 < one.planned_seconds < 1
 
 
 def test_an_operations_share_of_its_session() -> None:
