@@ -16,7 +16,7 @@ from mpc.plan import Plan, ProgramFactory, make_plan
 from parties.blocks import MISSING, count_text, plural
 from parties.extent import Extent
 from parties.job import Job, PlanTold, Rows
-from parties.predict_data import PredictTable, check_cap, here, load_predict_table, most_rows, opened
+from parties.predict_data import PredictTable, check_cap, here, load_predict_table, most_rows, opened, too_many
 from parties.predict_plan import predict_facts, predict_told
 from parties.private_files import replace_file
 from parties.record import SCORES_END
@@ -142,7 +142,8 @@ def _program(scenario: Scenario, agreement: Agreement, table: PredictTable) -> P
 
 
 def _before(scenario: Scenario, agreement: Agreement) -> list[str]:
-    return []
+    warning = too_many(scenario, len(agreement.columns))
+    return [warning] if warning else []
 
 
 def _after(scored: Scored) -> list[str]:
@@ -180,6 +181,7 @@ def _asked(scenario: Scenario, me: str, table: PredictTable | None) -> list[tupl
     rows = [("share of a model", scenario.parties[me].model or MISSING)]
     if table is None:
         return [*rows, ("columns and rows", "the share or the data cannot be read")]
+    warning = too_many(scenario, len(table.columns))
     named = [("id, which names the rows in the file of scores", scenario.predict.id)] if scenario.predict.id else []
     return [
         *rows,
@@ -188,6 +190,7 @@ def _asked(scenario: Scenario, me: str, table: PredictTable | None) -> list[tupl
         ("columns", ", ".join(table.bound.terms)),
         ("rows that are scored, for this party alone", count_text(table.rows)),
         ("rows that each owner may score in all, over all runs", count_text(most_rows(scenario, len(table.columns)))),
+        *([("WARNING", warning)] if warning else []),
     ]
 
 

@@ -147,6 +147,19 @@ def most_rows(scenario: Scenario, features: int) -> int:
     return given if given is not None else (features - 1) // (len(scenario.owners) - 1)
 
 
+def too_many(scenario: Scenario, features: int) -> str:
+    """What so many scores may tell, in a sentence; empty where all owners but one stay below the features."""
+    others = len(scenario.owners) - 1
+    together = most_rows(scenario, features) * others
+    if together < features:
+        return ""
+    who = "an owner may" if others == 1 else "all owners but one may together"
+    return (
+        f"{who} score {rows_text(together)}, not fewer than the {features} features: {features + 1} exact scores give "
+        "the whole model away, and rounded ones nearly do (docs/shared_model.md)"
+    )
+
+
 def check_cap(share: Opened, rows: dict[str, int], most: int) -> None:
     """That no owner's rows, with those that were scored before, are more than it may score.
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from parties.blocks import Line, count_text, plural
 from parties.job import PlanTold
-from parties.predict_data import most_rows
+from parties.predict_data import most_rows, too_many
 from parties.scenario import Scenario
 from protocols.predict import PredictSettings
 
@@ -47,7 +47,7 @@ def predict_told(settings: PredictSettings, scenario: Scenario) -> PlanTold:
         scenario={"rows": {owner: {"train": count, "test": 0} for owner, count in facts["rows"].items()}},
         facts={"predict": facts},
         work=work,
-        how=(Line(_what(facts)), *_cap(facts, len(settings.owners))),
+        how=(Line(_what(facts)), *_cap(facts, too_many(scenario, settings.features))),
         helper_learns=(
             "how many rows each owner has scored",
             f"how many features there are ({settings.features}), but none of their values",
@@ -65,17 +65,9 @@ def _what(facts: Mapping[str, Any]) -> str:
     return f"An owner learns of its own rows {what}; of another's it learns nothing but how many there are."
 
 
-def _cap(facts: Mapping[str, Any], owners: int) -> tuple[Line, ...]:
-    most, features = facts["max_rows"], facts["features"]
+def _cap(facts: Mapping[str, Any], warning: str) -> tuple[Line, ...]:
     counted = (
-        f"Each owner may score {plural(most, 'row')} by this model in all, over all runs: every owner counts them "
-        "beside its share, before anything is opened, and takes part in no more."
+        f"Each owner may score {plural(facts['max_rows'], 'row')} by this model in all, over all runs: every owner "
+        "counts them beside its share, before anything is opened, and takes part in no more."
     )
-    if most * (owners - 1) < features:
-        return (Line(counted),)
-    who = "an owner" if owners == 2 else "owners that side with each other"
-    warning = (
-        f"That is not below the {features} features: {features + 1} exact scores give the whole model away, and "
-        f"rounded ones nearly do, so {who} may find it out (docs/shared_model.md)."
-    )
-    return Line(counted), Line(warning, "bold")
+    return (Line(counted), Line(f"{warning[:1].upper()}{warning[1:]}.", "bold")) if warning else (Line(counted),)

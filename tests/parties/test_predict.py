@@ -18,7 +18,7 @@ from parties.kinds import job_of
 from parties.plan_scenario import planned
 from parties.plan_text import plan_tables
 from parties.policy import load_policy
-from parties.predict_data import PredictTable, load_predict_table, most_rows, opened
+from parties.predict_data import PredictTable, load_predict_table, most_rows, opened, too_many
 from parties.run_locally import run_locally
 from parties.scenario import Scenario, load_scenario
 from parties.share_file import Vault, share_path
@@ -152,8 +152,12 @@ def test_all_owners_but_one_together_stay_below_the_features(
     names = [f"o{k}" for k in range(owners)]
     path = write_predict(tmp_path, dict.fromkeys(names))
     assert most_rows(load_scenario(path), features) == most and most * (owners - 1) < features
-    path.write_text(path.read_text() + "max_rows = 77\n")
-    assert most_rows(load_scenario(path), features) == 77
+    assert too_many(load_scenario(path), features) == ""
+    path.write_text(path.read_text() + f"max_rows = {most + 1}\n")
+    assert most_rows(load_scenario(path), features) == most + 1
+    assert too_many(load_scenario(path), features).startswith(
+        "an owner may" if owners == 2 else "all owners but one may"
+    )
 
 
 def ready(one: Scenario, me: str = A) -> PredictTable:
@@ -214,7 +218,7 @@ def test_consent_shows_the_model_the_rows_and_the_cap(tmp_path: Path) -> None:
         "share of a model",
         "0123456789abcdef",
         "rows that each owner may score in all",
-        "50",
+        "an owner may score 50 rows, not fewer than the 3 features",
         "hospital_a_new.csv",
     ):
         assert text in said

@@ -358,7 +358,7 @@ def test_what_is_wrong_before_a_run_is_said_by_the_plan(tmp_path: Path) -> None:
     scenario = load_scenario(path)
     settings, plan = planned(scenario)
     lines = [block.text for block in plan_tables(plan, settings, scenario) if isinstance(block, Line)]
-    assert any("not below the 3 features: 4 exact scores give the whole model away" in line for line in lines)
+    assert any("An owner may score 9 rows, not fewer than the 3 features: 4 exact scores" in one for one in lines)
     facts = plan_json(plan, settings, scenario)
     told = {"rows": {A: 3, B: 0}, "features": 3, "output": "probability", "grid": 0.01, "max_rows": 9}
     assert facts["predict"] == told and facts["rounds"] == 19 and facts["helper"]["opened"] == []
