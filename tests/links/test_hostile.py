@@ -41,7 +41,7 @@ PAUSE = 0.002  # between two rounds: most of a party's time is work of its own
 
 def siege(*words: str | bytes) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "tests.links.siege", *(w if isinstance(w, str) else w.decode() for w in words)]
-    return subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, cwd=ROOT, env=environment(measured=True), stdout=subprocess.PIPE, text=True)
 
 
 def line(process: subprocess.Popen[str]) -> str:

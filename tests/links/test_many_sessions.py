@@ -35,7 +35,7 @@ def sessions(count: int) -> tuple[list[dict[str, int]], list[dict[str, int]]]:
     other = subprocess.Popen(
         [sys.executable, "-m", "tests.links.sessions", str(count)],
         cwd=ROOT,
-        env=environment(),
+        env=environment(measured=True),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
