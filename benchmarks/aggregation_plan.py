@@ -146,7 +146,8 @@ def _truth(settings: Settings, survivors: tuple[int, ...]) -> Array:
     total = np.zeros(settings.length, dtype=word(settings.bits))
     for i in survivors:
         total += vector_of(settings, i, 1 << _LEVEL_BITS)
-    return total & total.dtype.type((1 << settings.bits) - 1)
+    total &= total.dtype.type((1 << settings.bits) - 1)
+    return total
 
 
 def main() -> None:

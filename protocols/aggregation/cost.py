@@ -26,7 +26,8 @@ _MASK_BYTE = 0.35e-9  # AES-CTR and adding, in the cache
 _PACK_PASS, _PACK_COLUMN = 1.8 * _MICRO, 0.5e-9  # one of about bits + 7 passes, over an eighth of the values
 _STAGE = 150 * _MICRO  # a stage's fixed work at a client
 _SHARING, _SHARING_STEP = 9e-9, 5 * _MICRO  # Horner's rule: a limb-share and coefficient; a coefficient's step
-_TAKING = 40 * _MICRO  # a frame at the server
+_TAKING = 25 * _MICRO  # a frame at the server
+_PROVED = 4 * _MICRO  # besides, with a lying server: proofs of keys, and tags
 _CLIENT, _RELAYED = 80 * _MICRO, 8 * _MICRO  # the server's work for each client, and for each of its holders
 _RECEIVED_BYTE = 1e-9
 _START = 0.003  # what the server does once, at the first round
@@ -131,7 +132,8 @@ def server_seconds(s: Settings, dropped: int, *, network: bool = True) -> float:
     if network:
         seconds += s.clients * (len(m.stages(s.malicious)) * 2 * _TAKING + s.vector_bytes * _RECEIVED_BYTE)
     seconds += streams * (_MASK + s.length * word * _MASK_BYTE) + dropped * pairs * _AGREEMENT
-    return _START + seconds + s.clients * (_CLIENT + s.neighbours * _RELAYED)
+    each = _RELAYED + (_PROVED if s.malicious else 0.0)
+    return _START + seconds + s.clients * (_CLIENT + s.neighbours * each)
 
 
 def _packing(s: Settings) -> float:

@@ -65,12 +65,14 @@ def one_round(server: StarServer, number: int = 1, attempt: int = 1, settings: S
     return done
 
 
-def in_virtual_time(fault: Fault, drops: dict[int, str] | None = None) -> tuple[Aggregated, StarServer, FakeNetwork]:
-    network = FakeNetwork([f"c{i}" for i in range(N)], star_clients(drops=drops), fault)
-    server = served(network)
+def in_virtual_time(
+    fault: Fault, drops: dict[int, str] | None = None, settings: Settings = SETTINGS
+) -> tuple[Aggregated, StarServer, FakeNetwork]:
+    network = FakeNetwork([f"c{i}" for i in range(N)], star_clients(settings, drops), fault)
+    server = served(network, settings)
     network.begin()
     assert len(server.join()) == N
-    return one_round(server), server, network
+    return one_round(server, settings=settings), server, network
 
 
 def check_exact(done: Aggregated) -> None:
@@ -221,34 +223,41 @@ def test_a_client_of_another_scenario_is_refused_and_told() -> None:
     assert "the server stopped (disagreement)" in str(clients[1].failure)
 
 
-@pytest.mark.parametrize("stage", m.stages(False))
-def test_every_client_may_vanish_in_every_stage(stage: str) -> None:
+LYING = settings_for(N, 12, malicious=True)
+OWN_STAGES = (m.CHOICE, m.CONSISTENCY)
+EVERY_STAGE = [(SETTINGS, stage) for stage in m.stages(False)] + [
+    pytest.param(LYING, stage, marks=() if stage in OWN_STAGES else pytest.mark.soak) for stage in m.stages(True)
+]
+
+
+@pytest.mark.parametrize(("settings", "stage"), EVERY_STAGE)
+def test_every_client_may_vanish_in_every_stage(settings: Settings, stage: str) -> None:
     for i in range(N):
-        done, _, network = in_virtual_time(no_fault, {i: stage})
+        done, _, network = in_virtual_time(no_fault, {i: stage}, settings)
         check_exact(done)
-        assert set(done.survivors) == set(range(N)) - ({i} if stage != m.UNMASK else set())
+        assert set(done.survivors) == set(range(N)) - ({i} if stage not in (m.UNMASK, m.CONSISTENCY) else set())
         assert network.time < 3
 
 
-@pytest.mark.parametrize("stage", ["joining", *m.stages(False)])
-def test_clients_of_a_server_that_dies_end_by_themselves(stage: str) -> None:
+@pytest.mark.parametrize(("settings", "stage"), [(SETTINGS, "joining"), *EVERY_STAGE])
+def test_clients_of_a_server_that_dies_end_by_themselves(settings: Settings, stage: str) -> None:
     """Over sockets: the server answers until a stage, and is gone then; nobody waits without end."""
     identity, identities = new_identity(), [new_identity() for _ in range(N)]
     names = [f"c{i}" for i in range(N)]
     allowed = {name: one.public for name, one in zip(names, identities, strict=True)}
     transport = Transport(identity, allowed, "tcp://127.0.0.1:*")
     assert transport.endpoint is not None
-    clients = star_clients()
+    clients = star_clients(settings)
     pairs = dict(zip(names, zip(clients, identities, strict=True), strict=True))
     host = ClientHost(transport.endpoint, identity.public, pairs, 1.0, lambda *_: None)
     thread = threading.Thread(target=host.run)
     thread.start()
-    server = served(transport)
+    server = served(transport, settings)
     try:
         if stage != "joining":
             server.join()
             with pytest.raises(_Dies):
-                server.run(_dying(stage), b"s" * 32, 1, 1)
+                server.run(_dying(stage, settings), b"s" * 32, 1, 1)
     finally:
         transport.close(0)
         thread.join(60)
@@ -261,9 +270,9 @@ class _Dies(Exception):
     """The server's process is killed."""
 
 
-def _dying(stage: str) -> ServerProgram:
+def _dying(stage: str, settings: Settings) -> ServerProgram:
     async def program() -> None:
-        real = aggregation_server(SETTINGS, Occasion(b"s" * 32, 1, 1), insecure_entropy(5, "server"))
+        real = aggregation_server(settings, Occasion(b"s" * 32, 1, 1), insecure_entropy(5, "server"))
         answered: frozenset[int] | None = None
         try:
             while True:
