@@ -246,7 +246,7 @@ def _peer_trainings(results: Results, job: Job, arrays: Arrays, effort: Effort) 
             _told(results, replace(wan, rounds=local.rounds))
         else:
             _told(results, local)
-            if job.wan:
+            if job.wan and contender.wan:
                 _told(results, Training(local.who, job.key, "WAN", failure="not run: it failed on localhost"))
 
 

@@ -58,6 +58,8 @@ def short(results: Results) -> str:
         )
     if not results.floors:
         lines.append("The floor of a step: not measured.")
+    if not results.commands:
+        lines.append("From the command to the result: not measured.")
     for name, seconds in results.commands.items():
         lines.append(f"{name}: {seconds:.2f} s from the command to the result (aim: at most {_ASKED['command']:g} s).")
     lines += [_auto(results, network) for network in ("WAN", "localhost")]
