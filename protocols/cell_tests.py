@@ -8,6 +8,7 @@ Per group (a level of `by`), each of these is told or withheld as one, by suppre
     a contingency table  in blocks; as a whole, by the totals within blocks and by the rows in none of its cells
     a t-test             as a whole: its samples, the rows that are in none, and those of them that have the column
     a correlation        as a whole: the rows with both columns, those without, and those of them with the one or other
+    both's sums          also by how many rows their samples differ from those of an earlier one of the same column
     survival             a list of times, of all arms at once: the lost and those with the event, of each arm
 
 Tables whose columns hang together in a loop (a x b, b x c, c x a) are told together or not at all: `suppression.loops`.
@@ -19,7 +20,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
+from itertools import combinations, pairwise, product
 from typing import Literal
 
 import numpy as np
@@ -39,7 +40,7 @@ ALL_ROWS = Cells("all rows", ())
 
 @dataclass(frozen=True)
 class Total:
-    """A signed sum of cells, as places among all counts and their signs, and the least that is not small."""
+    """A sum of cells, as places among all counts and how often each is taken, and the least that is not small."""
 
     terms: tuple[tuple[int, int], ...]
     least: int
@@ -93,7 +94,7 @@ def cell_tests(settings: StatisticsSettings) -> CellTests:
 
 
 Leaf = Mapping[int, int]
-"""Places among all counts, with their signs."""
+"""Places among all counts, with how often each is taken: -1 is taken off."""
 
 
 class _Tests:
@@ -102,7 +103,11 @@ class _Tests:
     def __init__(self, settings: StatisticsSettings) -> None:
         self.settings = settings
         extra = [Cells(f"rows with {c}", settings.by_axes, (c,)) for c in self._needed()]
-        self.tables = (ALL_ROWS, *dict.fromkeys((settings.group_sizes, *settings.cells, *extra)))
+        self._meetings = _meetings(settings)
+        self.tables = (
+            ALL_ROWS,
+            *dict.fromkeys((settings.group_sizes, *settings.cells, *extra, *(one.cells for one in self._meetings))),
+        )
         sizes = [one.size for one in self.tables]
         self._starts = dict(zip((one.name for one in self.tables), np.cumsum([0, *sizes]).tolist(), strict=False))
         self._totals: dict[Total, int] = {}
@@ -236,20 +241,33 @@ class _Tests:
         levels = cells.shape[-1]
         sums = [n for k in range(levels) for n in self._sum(column, cells, g * levels + k)]
         sums += self._sum(column, self._cells_of(column), g, cells)
-        self._add("sums", cells, g, [*asked, *sums])
+        self._add("sums", cells, g, [*asked, *sums, *self._met(sample, g)])
 
     def _correlated(self, pair: tuple[str, str], sample: Sample, g: int, also: list[int]) -> None:
         cells = sample.cells
         asked = self._add("count", cells, g, [*also, *self._count(self._sample_cells(sample, pair, g))])
         sums = [n for column in pair for n in self._sum(column, cells, g)]
         sums += [n for column in pair for n in self._sum(column, self._cells_of(column), g, cells)]
-        self._add("sums", cells, g, [*asked, *sums])
+        self._add("sums", cells, g, [*asked, *sums, *self._met(sample, g)])
 
     def _sample_cells(self, sample: Sample, columns: Sequence[str], g: int) -> list[Leaf]:
         """The cells of a sample; of each column the rows that have it and are in none of them; all that are in none."""
         cells: list[Leaf] = [{int(place): 1} for place in self._places(sample.cells, g).flat]
         outside = [_less(self._having(column, g), *cells) for column in columns]
         return [*cells, *outside, *([self._rest(sample.cells, g)] if self._lacking else [])]
+
+    def _met(self, sample: Sample, g: int) -> list[int]:
+        """By how many rows a sample's cells, and all of them, differ from those of an earlier one of its column."""
+        found: list[int] = []
+        for one in self._meetings:
+            if sample == one.second:
+                rows, columns = (self._places(each.cells, g).reshape(-1) for each in (one.first, one.second))
+                both = self._places(one.cells, g).reshape(len(rows), len(columns))
+                for part, of in product(_parts(len(rows)), _parts(len(columns))):
+                    shared = _plain(both[part][:, of])
+                    differ = _less(_plus(_plain(rows[part]), _plain(columns[of])), shared, shared)
+                    found += self._count([differ])
+        return found
 
     def _searched(self, g: int) -> None:
         s = self.settings
@@ -295,6 +313,28 @@ class _Tests:
         return {name: together.get(number, []) for name, number in members.items()}
 
 
+@dataclass(frozen=True)
+class _Meeting:
+    """Two samples in which one column's values are summed up, and the cells of the rows that are in both.
+
+    A sum over one less a sum over the other is about the rows by which they differ, which must not be few.
+    """
+
+    first: Sample
+    second: Sample
+    cells: Cells
+
+
+def _meetings(s: StatisticsSettings) -> list[_Meeting]:
+    found = []
+    for first, second in combinations((*s.compared.values(), *s.correlated.values()), 2):
+        if set(first.cells.present) & set(second.cells.present):
+            axes = (*first.cells.axes, *second.cells.axes[len(s.by_axes) :])
+            present = tuple(dict.fromkeys((*first.cells.present, *second.cells.present)))
+            found.append(_Meeting(first, second, Cells(f"{first.cells.name}, {second.cells.name}", axes, present)))
+    return found
+
+
 def loop_numbers(s: StatisticsSettings) -> dict[str, int]:
     """For each table by name the number of its loop, 0 if it is on none. A histogram of times is on their curves'."""
     tables: dict[str, frozenset[str]] = {
@@ -326,6 +366,11 @@ def least_for(share: Fraction, settings: StatisticsSettings) -> int:
     shares = [Fraction(0), *sorted(Fraction(repr(one)) for one in settings.quantiles), Fraction(1)]
     gaps = [b - a for a, b in pairwise(shares) if share in (a, b)]
     return math.ceil(settings.min_cell / min(gaps))
+
+
+def _parts(count: int) -> list[slice]:
+    """Each cell of a sample, and all of them."""
+    return [*(slice(k, k + 1) for k in range(count)), *([slice(0, count)] if count > 1 else [])]
 
 
 def _plain(places: Places) -> dict[int, int]:

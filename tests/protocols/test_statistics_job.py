@@ -92,10 +92,12 @@ def test_everything_is_what_the_pooled_rows_give(owners: int, by: str | None) ->
     assert check_statistics(facts, pd.concat(tables.values(), ignore_index=True), asked) > 100
 
 
-@pytest.mark.parametrize("owners", [2, 3])
-def test_with_small_cells_what_is_told_is_what_the_pooled_rows_give(owners: int) -> None:
+@pytest.mark.parametrize(("owners", "missing"), [(2, "tested"), (3, "told")])
+def test_with_small_cells_what_is_told_is_what_the_pooled_rows_give(owners: int, missing: str) -> None:
     tables = {name: made_up(70 + 30 * k, k, 0.2) for k, name in enumerate(owner_names(owners))}
-    facts, asked = described(tables, by="sex", min_cell=5, dominance=75, **{**EVERYTHING, **FEWER})
+    facts, asked = described(
+        tables, by="sex", min_cell=5, dominance=75, missing_cells=missing, **{**EVERYTHING, **FEWER}
+    )
     assert 0 < facts["small_cells"]["withheld"] < facts["small_cells"]["cells"]
     assert check_statistics(facts, pd.concat(tables.values(), ignore_index=True), asked) > 20
 
@@ -117,6 +119,23 @@ def test_what_one_value_makes_up_most_of_is_withheld() -> None:
         assert test["samples"][0]["mean"] is None and test["samples"][0]["count"] > 40  # among half as many
     facts, _ = described(tables, dominance=0, **how)
     assert facts["columns"]["dose"][0]["mean"] is not None
+
+
+def test_of_two_tests_of_a_column_whose_rows_differ_by_one_patient_the_second_tells_no_sums() -> None:
+    """Each has 9 rows that lack its category, but one of them lacks one category alone."""
+    tables = {name: made_up(200, k, 0.0) for k, name in enumerate(owner_names(2))}
+    for table in tables.values():
+        table.loc[:8, "arm"] = None
+        table.loc[:8, "smoker"] = None
+    how: dict[str, Any] = {"t_tests": (("dose", "arm"), ("dose", "smoker")), "by": None, "min_cell": 5}
+    how["levels"] = tuple(LEVELS.items())
+    facts, _ = described(tables, **how)
+    assert all(one["groups"][0]["samples"][0]["mean"] is not None for one in facts["t_tests"])
+    next(iter(tables.values())).loc[9, "arm"] = None
+    facts, _ = described(tables, **how)
+    first, second = (one["groups"][0]["samples"][0] for one in facts["t_tests"])
+    assert first["mean"] is not None
+    assert second["count"] > 50 and second["mean"] is None and "mean" in second["withheld"]
 
 
 def test_a_quantile_needs_enough_values_on_either_side() -> None:

@@ -98,6 +98,16 @@ def one_other(base: list[int], other: int, more: list[list[list[int]]] | None = 
     return found
 
 
+def exchanged(n: int) -> Secrets:
+    """Of one owner, each in turn, 1 and 9 become 2 and 8 in a stretch that is withheld: its total stays."""
+    all_ample = [[9, 9, 9, 9]] * n
+    found = []
+    for k in range(n):
+        few = [[[9, 9, *end] if i == k else list(own) for i, own in enumerate(all_ample)] for end in ((1, 9), (2, 8))]
+        found.append(([few[0]], [few[1]]))
+    return found
+
+
 OURS = {
     "blocks": Spoken(
         _blocks,
@@ -139,6 +149,9 @@ OURS = {
         24 * (WORD + 38) + 40 * WORD,
         fixed={"m": 4},
         cost_owners=(2,),
+        secrets=exchanged,
+        words=500,
+        shift=0.5,
     ),
 }
 every_one = pytest.mark.parametrize("name", OURS)
@@ -157,7 +170,9 @@ def test_cost(name: str) -> None:
 
 
 @pytest.mark.parametrize("owners", [2, pytest.param(3, marks=pytest.mark.soak)])
-@pytest.mark.parametrize("name", ["blocks", pytest.param("sums", marks=pytest.mark.soak)])
+@pytest.mark.parametrize(
+    "name", ["blocks", *(pytest.param(one, marks=pytest.mark.soak) for one in OURS if one != "blocks")]
+)
 def test_view(name: str, owners: int) -> None:
     hold_to_view(OURS[name], owners)
 
