@@ -169,10 +169,13 @@ def test_a_policy_refuses_before_anything_is_asked(tmp_path: Path, policy: str, 
     ran = mpc(*party(scenario, "hospital_a", "--approve", load_scenario(scenario).digest))
     assert ran.code == 2 and str(path) in ran.err and says in ran.err
     assert ran.out == ""
-    elsewhere = tmp_path / "strict.toml"
-    path.rename(elsewhere)
+
+
+def test_a_policy_may_lie_elsewhere(tmp_path: Path) -> None:
+    scenario, elsewhere = separate(tmp_path), tmp_path / "strict.toml"
+    elsewhere.write_text("minimum_owners = 3")
     ran = mpc(*party(scenario, "hospital_a", "--policy", elsewhere))
-    assert ran.code == 2 and str(elsewhere) in ran.err and says in ran.err
+    assert ran.code == 2 and str(elsewhere) in ran.err and "minimum_owners = 3, but there are 2" in ran.err
 
 
 def test_a_policy_that_names_keys_lets_them_take_part(tmp_path: Path) -> None:
