@@ -128,7 +128,18 @@ def _asked(scenario: Scenario, me: str, table: StatisticsTable | None) -> list[t
         for what, columns in (("numbers", task.numbers), ("categories", task.grouping), ("events", task.events))
         if columns
     ]
-    return [*rows, ("rows", "the data cannot be read" if table is None else count_text(table.rows))]
+    return [
+        *rows,
+        ("rows", "the data cannot be read" if table is None else count_text(table.rows)),
+        ("small cells", " ".join(_cells_told(scenario))),
+    ]
+
+
+def _cells_told(scenario: Scenario) -> list[str]:
+    """The rule for small cells, which depends on nobody's rows."""
+    from parties.statistics_plan import cells_told
+
+    return cells_told(statistics_settings(scenario, dict.fromkeys(scenario.owners, (1, 0)), 0))
 
 
 def _found(scenario: Scenario, table: StatisticsTable) -> str:
