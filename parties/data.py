@@ -15,17 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpc.errors import DataError
+from parties.data_beside import beside_columns, beside_of, read_beside
 from parties.data_cells import TextForm
 from parties.data_checks import MAX_MAGNITUDE, check_ids, find_columns, refuse_extremes, rows_text
 from parties.data_features import Feature, choose_features, read_features
 from parties.data_interactions import multiplied, terms_of
-from parties.data_missing import settle_missing
+from parties.data_missing import settle_missing, without
 from parties.data_read import Column, RawTable, open_source
 from parties.data_target import read_numbers, read_target
 from parties.data_vertical import sorted_rows, target_columns, task_here
 from parties.scenario import LogisticTask, ModelTask, Scenario, SqlSource
 from parties.scenario_errors import nearest, quoted
 from protocols.batches import test_count
+from protocols.training_settings import NOTHING_BESIDE, Beside
 
 __all__ = ["MAX_MAGNITUDE", "Note", "Table", "TextForm", "load_owner_table", "load_table"]
 
@@ -90,8 +92,10 @@ def load_table(source: str | SqlSource, task: ModelTask, owner: str, base: Path,
         if terms is not None:
             task = task.model_copy(update={"features": terms.columns})
         ids = find_columns(raw, [task.id], "the id") if task.id is not None else []
-        features = choose_features(raw, task, [*targets, *ids])
+        asides = beside_columns(raw, task, target_here=bool(targets))
+        features = choose_features(raw, task, [*targets, *ids, *asides])
         target = _target(raw, targets[0], task) if targets else np.zeros(raw.rows)
+        beside = read_beside(raw, asides, task)
         features, values = _with_values(read_features(raw, features), features, task)
         if not features and not (targets and task.partition == "vertical"):
             raise raw.where.error(
@@ -105,20 +109,25 @@ def load_table(source: str | SqlSource, task: ModelTask, owner: str, base: Path,
         for column in ids:
             check_ids(raw, column)
         gaps = np.isnan(values)
-        complete = settle_missing(raw.where, task.missing, task.target, origins, values, target)
+        all_origins = [*origins, *(column.name for column in asides)]
+        both = np.concatenate((values, beside), axis=1)
+        complete, beside = without(
+            settle_missing(raw.where, task.missing, task.target, all_origins, both, target), len(origins)
+        )
         if terms is not None and terms.interact:
             places = {f.column.name: [k for k, name in enumerate(origins) if name == f.column.name] for f in features}
             names, products, lacking = multiplied(terms, places, names, complete.values, gaps)
             refuse_extremes(raw.where, names, products)
             complete = replace(complete, values=products, missing=(*lacking, complete.missing[-1]))
-        used = {column.index for column in (*targets, *ids, *(feature.column for feature in features))}
+        used = {column.index for column in (*targets, *ids, *asides, *(feature.column for feature in features))}
         ignored = tuple(_label(column) for column in raw.columns if column.index not in used)
         target = complete.target if targets else complete.target[:0]
         notes = _notes(raw, ids, ignored, complete.note, target)
-        rows = _Rows(complete.values, target, complete.missing)
+        rows = _Rows(complete.values, target, complete.missing, beside=beside_of(beside, asides, task))
         if task.partition == "vertical":
             order, sorted_ids = sorted_rows(raw, ids[0])
-            rows = _Rows(complete.values[order], target[order] if targets else target, complete.missing, sorted_ids)
+            target = target[order] if targets else target
+            rows = _Rows(complete.values[order], target, complete.missing, sorted_ids, rows.beside.of(order))
         return _table(owner, raw.where.source, names, rows, ignored, notes)
 
 
@@ -139,6 +148,7 @@ class Table:
     `ignored` names the columns that the source has and the task does not use; `notes` are for its owner.
     `missing` says how many values each of the columns lacked in the source, and the target, which is last.
     Where columns are split, rows are in the order of `ids`, and `target` is empty at all owners but one.
+    `beside` has the rows' offsets and weights, if the task names any, where the target is.
     """
 
     owner: str
@@ -151,6 +161,7 @@ class Table:
     ignored: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
     ids: tuple[str, ...] = ()
+    beside: Beside = NOTHING_BESIDE
 
     @property
     def has_target(self) -> bool:
@@ -185,7 +196,7 @@ class Table:
         left = tuple(name for name in self.columns if name not in set(names))
         ignored = self.ignored + left
         missing = (*(self.missing[place] for place in places), self.missing[-1])
-        rows = _Rows(self.values[:, places], self.target, missing, self.ids)
+        rows = _Rows(self.values[:, places], self.target, missing, self.ids, self.beside)
         return _table(self.owner, self.source, tuple(names), rows, ignored, self.notes)
 
     def __repr__(self) -> str:
@@ -201,6 +212,7 @@ class _Rows:
     target: NDArray[np.float64]
     missing: tuple[int, ...]
     ids: tuple[str, ...] = ()
+    beside: Beside = NOTHING_BESIDE
 
 
 def _target(raw: RawTable, column: Column, task: ModelTask) -> NDArray[np.float64]:
@@ -264,4 +276,9 @@ def _table(
     digest = hashlib.sha256(repr((columns, values.shape)).encode("utf-8"))
     digest.update(values.astype("<f8", copy=False).data)
     digest.update(target.astype("<f8", copy=False).data)
-    return Table(owner, source, columns, values, target, digest.hexdigest(), rows.missing, ignored, notes, rows.ids)
+    for name, column in (("offset", rows.beside.offset), ("weights", rows.beside.counts)):
+        if column is not None:
+            digest.update(name.encode("ascii") + column.astype("<f8", copy=False).tobytes())
+    return Table(
+        owner, source, columns, values, target, digest.hexdigest(), rows.missing, ignored, notes, rows.ids, rows.beside
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -29,6 +29,13 @@ class Complete:
     target: Values
     note: str
     missing: tuple[int, ...]
+
+
+def without(complete: Complete, features: int) -> tuple[Complete, Values]:
+    """The same without the columns that come after so many features, and those columns."""
+    missing = (*complete.missing[:features], complete.missing[-1])
+    left = replace(complete, values=complete.values[:, :features], missing=missing)
+    return left, complete.values[:, features:]
 
 
 def settle_missing(

@@ -32,7 +32,15 @@ def training_facts(
         ways: of a run that is over: what its stop tests said.
     """
     if settings.inference is not None:
-        return {"solver": "irls", "steps": settings.step_count, "batch_size": None, "inference": settings.inference}
+        task = scenario.training
+        return {
+            "solver": "irls",
+            "steps": settings.step_count,
+            "batch_size": None,
+            "inference": settings.inference,
+            "offset": task.offset,
+            "weights": task.weights,
+        }
     full = settings.solver != "sgd"
     choice = None
     if scenario.training.solver == "auto":
@@ -50,6 +58,9 @@ def training_facts(
         "class_weights": settings.class_weights,
         "choice": choice,
     }
+
+
+_ASIDES: Final = {"offset": "offset", "weights": "weights"}
 
 
 def steps_text(facts: Mapping[str, Any]) -> str:
@@ -78,7 +89,9 @@ def solver_text(facts: Mapping[str, Any]) -> str:
         kept = "the gradients and Fisher matrices are opened"
         if facts["inference"] == "shared":
             kept = "gradients and Fisher matrices stay shared"
-        return f"Fitted by {NAMES['irls']}: {steps_text(facts)}; {kept}."
+        columns = [f"{facts[key]} as {words}" for key, words in _ASIDES.items() if isinstance(facts.get(key), str)]
+        given = f", with {' and '.join(columns)}" if columns else ""
+        return f"Fitted by {NAMES['irls']}: {steps_text(facts)}{given}; {kept}."
     name = NAMES.get(str(facts.get("solver")), str(facts.get("solver")))
     numbers = [("learning rate", "learning_rate"), ("momentum", "momentum"), ("l2", "l2")]
     told = [f"{words} {significant(facts[key], 3)}" for words, key in numbers if is_number(facts.get(key))]

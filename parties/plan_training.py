@@ -43,7 +43,8 @@ INFERENCE_USES: Final[Mapping[str, str]] = {
     "MatmulTriple": "inverting the Fisher matrix, at each step; the AUC: pairs that are ranked right",
     "WideTruncation": "the same: cutting products to fewer bits",
     "HeldProducts": "the scores, at each step",
-    "BitsOfMask": "which scores are beyond what the sigmoid is right for; how far scores moved in the last step",
+    "BitsOfMask": "which scores are beyond what the sigmoid is right for; how far scores moved in the last step; "
+    "the model without features, and the calibration's cuts and small cells",
     "MultiplyTriple": "products of bits, for the same",
     "BitProduct": "bringing those scores to where it is right",
     "SineMask": "the sigmoid and its slope, at each step",
@@ -52,6 +53,9 @@ INFERENCE_USES: Final[Mapping[str, str]] = {
     "BitsOfWideMask": "whether inverses are right and weights in range, at the beginning and the end",
     "AnyBit": "one answer for many bits, for the same",
     "NoisyLift": "the coefficients in their columns' own units (split columns)",
+    "BitNumber": "comparisons' answers as numbers, in the metrics and the calibration (split columns)",
+    "LowerBits": "which of the AUC's bins a score is in (split columns)",
+    "DigitsOfMask": "how many scores are in each bin (split columns)",
 }
 """The same of a maximum-likelihood fit."""
 
@@ -116,13 +120,31 @@ def _inference_blocks(settings: TrainingSettings) -> tuple[Block, ...]:
         "Features whose sums separate the classes, or that are sums of each other, have no such fit: then one bit says "
         "so, and nothing of the model is opened."
     )
+    lines = [Line(text), *(Line(one) for one in _aside_texts(settings))]
     if settings.inference == "shared":
-        return (Line(text),)
+        return tuple(lines)
     told = "every owner learns the pooled gradient and Fisher matrix of every step"
     if len(settings.owners) == 2:
         told += ", and so the other owner's, by taking off its own"
     few = 'With few rows those sums tell much of the rows; inference = "shared" opens none of them.'
-    return Line(text), Line(f'inference = "open-fisher": {told}. {few}', "bold")
+    return (*lines, Line(f'inference = "open-fisher": {told}. {few}', "bold"))
+
+
+def _aside_texts(settings: TrainingSettings) -> list[str]:
+    """What offset, weights and calibration tell, in sentences."""
+    split, texts = settings.partition == "vertical", []
+    if settings.weighted:
+        told = "a power of two that no weight is above" if split else "the sum of all weights"
+        texts.append(f"Rows are weighted in the fit, and count once in the metrics; {told} is opened.")
+    if settings.offset:
+        told = "the log-likelihood of the fit" if split else "the intercept"
+        texts.append(f"Scores have an offset: for the tests of the whole model, {told} without features is opened.")
+    if settings.calibration is not None:
+        texts.append(
+            "Calibration: the cuts between tenths of predicted risk are opened, then where counts are below "
+            f"{settings.calibration} patients, then the counts, of tenths that are joined there."
+        )
+    return texts
 
 
 def _bits_blocks(bits: dict[str, Any], settings: TrainingSettings, scenario: Scenario) -> tuple[Block, ...]:

@@ -32,12 +32,16 @@ _KEYS: Final = (
     "metrics",
     "inference",
     "fit",
+    "calibration",
     "statistics",
     "predict",
     "comparison",
     "data",
     "revealed",
 )
+_OPTIONAL: Final = ("inference", "fit", "calibration", "statistics", "predict", "data")
+"""Only what was agreed to be learnt has a place in a record."""
+_RESULTS: Final = ("training", "model", "metrics", *_OPTIONAL, "revealed")
 _PARTY_KEYS: Final = ("role", "pid", "rounds", "bytes_sent", "bytes_received", "messages", "seconds")
 _SECONDS: Final = ("connect", "setup", "online", "training", "total")
 
@@ -139,10 +143,7 @@ def merge_results(
         "digest",
         "parties disagree about the plan",
     )
-    agreed = {
-        key: _agreed(results, owners, key, f"owners disagree about the result ({key})")
-        for key in ("training", "model", "metrics", "inference", "fit", "statistics", "predict", "data", "revealed")
-    }
+    agreed = {key: _agreed(results, owners, key, f"owners disagree about the result ({key})") for key in _RESULTS}
     record: dict[str, Any] = {
         "schema": 1,
         "status": "ok",
@@ -158,8 +159,7 @@ def merge_results(
     testing = {name: result["testing"] for name, result in results.items() if result.get("testing") is not None}
     if agreed["training"] is not None:  # a helper alone does not know how many columns there are
         record["training"] = agreed["training"]
-    # Only what was agreed to be learnt has a place here.
-    for key in ("inference", "fit", "statistics", "predict", "data"):
+    for key in _OPTIONAL:
         if agreed[key] is not None:
             record[key] = agreed[key]
     # A run under a test seed protects nothing, and its record says so.

@@ -20,6 +20,7 @@ from parties.statistics_summary import statistics_blocks
 from parties.sum_summary import cost_blocks, sums_blocks
 from parties.summary import (
     RowSet,
+    auc_text,
     correlations_grid,
     difference_text,
     insecure_text,
@@ -38,7 +39,7 @@ from parties.summary import (
     weights_grid,
 )
 from parties.summary_data import data_blocks
-from parties.summary_inference import fit_texts, inference_grid
+from parties.summary_inference import calibration_grid, calibration_texts, fit_texts, inference_grid
 from parties.summary_shared import predict_blocks, shared_model_blocks
 
 CHART_BARS: Final = 40
@@ -114,7 +115,8 @@ def _quality(record: Mapping[str, Any]) -> str:
             else "The joint model of this run. Held-out rows took no part in the training."
         )
     ]
-    parts += [grid_table(quality_grid(record, which)) for which in reversed(sets)]
+    for which in reversed(sets):
+        parts += [grid_table(quality_grid(record, which)), paragraph(auc_text(record, which))]
     parts.append(paragraph(difference_text(record)))
     rows = next((m["rows"] for _, m in models(record, "test") if is_number(m.get("rows")) and m["rows"] > 0), None)
     worth = f" With {count_text(rows)} held-out rows, one patient more or less is {100 / rows:.1g} %." if rows else ""
@@ -232,6 +234,7 @@ def _inference(record: Mapping[str, Any]) -> str:
             "maximum-likelihood fit of a model that was chosen before the data were seen.",
             "note",
         ),
+        *_calibration(record),
     )
 
 
@@ -243,6 +246,19 @@ def _linear_note() -> str:
         f"single coefficient is no evidence of a cause. {RESULT} holds every number in full precision.",
         "note",
     )
+
+
+def _calibration(record: Mapping[str, Any]) -> list[str]:
+    """Observed and expected numbers by tenths of predicted risk; nothing where that was not asked for."""
+    grids = [grid for which in reversed(_SETS) if (grid := calibration_grid(record, which)) is not None]
+    texts = calibration_texts(record)
+    if not texts:
+        return []
+    note = (
+        "All tenths have about as many rows; the first has those of the lowest predicted risk. Of a calibrated model, "
+        "as many have the outcome as were expected to, but for chance."
+    )
+    return [*map(grid_table, grids), paragraph(" ".join((note, *texts)), "note")]
 
 
 def _sums(record: Mapping[str, Any]) -> str:

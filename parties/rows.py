@@ -31,7 +31,14 @@ def own_rows(table: Table, scenario: Scenario, features: tuple[str, ...]) -> Own
     train, test = split(scenario.seed, table.owner, table.rows, scenario.model_task.test_fraction)
     missing = np.array(chosen.missing, dtype=np.uint64)
     return OwnRows(
-        features, chosen.values[train], chosen.target[train], chosen.values[test], chosen.target[test], missing
+        features,
+        chosen.values[train],
+        chosen.target[train],
+        chosen.values[test],
+        chosen.target[test],
+        missing,
+        chosen.beside.of(train),
+        chosen.beside.of(test),
     )
 
 
@@ -47,7 +54,8 @@ def own_columns(table: Table, scenario: Scenario, split_columns: SplitColumns, k
     ids = digest_bits(key, table.ids)
     names = dict(split_columns.columns)
     x_train, x_test = table.values[train], table.values[test]
-    return OwnColumns(names, split_columns.target_owner, x_train, labels[0], x_test, labels[1], ids)
+    beside = table.beside.of(train), table.beside.of(test)
+    return OwnColumns(names, split_columns.target_owner, x_train, labels[0], x_test, labels[1], ids, *beside)
 
 
 def split_of(tables: Mapping[str, Table]) -> SplitColumns:
@@ -123,6 +131,9 @@ def settings_for(
         compare_ranges=task.compare_ranges,
         inference=task.inference if inference else None,
         reveal_model="model" in task.reveal,
+        weighted=task.weights is not None,
+        offset=task.offset is not None,
+        calibration=task.min_cell if "calibration" in task.reveal else None,
     )
     if not auto:
         return settings

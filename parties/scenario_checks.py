@@ -70,11 +70,23 @@ def check_columns(task: ModelTask, problems: list[Problem]) -> None:
             guess = nearest(column, features)
             hint = f"did you mean '{guess}'?" if guess else "add it to features, or remove it there"
             problems.append(Problem(message, hint))
+    _check_asides(task, features, problems)
     if task.id == task.target:
         problems.append(Problem(f"[task] id and target are both '{task.target}'", "name two columns"))
     repeated = _repeated(SIGN.join(sorted(parts_of(term))) for term in terms)
     if repeated:
         problems.append(Problem(f"[task] features lists {quoted(repeated)} more than once", "list each once"))
+
+
+def _check_asides(task: ModelTask, features: Iterable[str], problems: list[Problem]) -> None:
+    """Offset and weights are columns of their own."""
+    taken: dict[str | None, str] = {task.target: "the target", task.id: "the id"}
+    taken |= dict.fromkeys(features, "among the features")
+    taken |= dict.fromkeys(task.categories, "among the categories")
+    for key, column in task.asides.items():
+        if column in taken:
+            problems.append(Problem(f"[task] {key} = '{column}' is {taken[column]}, too", "name a column of its own"))
+        taken[column] = f"the {key}"
 
 
 def settled_reveal(task: LogisticTask, parties: Mapping[str, PartySpec], problems: list[Problem]) -> LogisticTask:
@@ -83,7 +95,7 @@ def settled_reveal(task: LogisticTask, parties: Mapping[str, PartySpec], problem
     asked = {*task.reveal}
     if "inference" in asked:  # coefficients with their errors are a model, too
         asked.add("model")
-    what = tuple(item for item in ("model", "metrics", "missing", "inference") if item in asked)
+    what = tuple(item for item in ("model", "metrics", "missing", "inference", "calibration") if item in asked)
     return task.model_copy(update={"reveal": what, "reveal_to": owners})
 
 

@@ -37,7 +37,19 @@ def settled_inference(task: LogisticTask, problems: list[Problem]) -> LogisticTa
 
 def check_no_inference(task: LogisticTask, problems: list[Problem]) -> None:
     """That no setting of inference stands where none is asked for."""
-    given = [key for key in ("inference", "newton_steps") if key in task.model_fields_set]
+    given = [key for key in ("inference", "newton_steps", "offset", "weights") if key in task.model_fields_set]
     if given:
         message = f"[task] {quoted(given)} {'goes' if len(given) == 1 else 'go'} with {_WHAT[7:]}"
         problems.append(Problem(message, 'add "inference" to reveal, or remove what is named'))
+
+
+def check_calibration(task: LogisticTask, problems: list[Problem]) -> None:
+    """That calibration is asked for with what it is opened beside, and `min_cell` with calibration."""
+    if "calibration" in task.reveal:
+        lacking = [what for what in ("metrics", "inference") if what not in task.reveal]
+        if lacking:
+            hint = "add " + " and ".join(f'"{what}"' for what in lacking) + " to reveal"
+            problems.append(Problem('[task] reveal = ["calibration"] goes with "metrics" and "inference"', hint))
+    elif "min_cell" in task.model_fields_set:
+        message = "[task] min_cell says which cells of a calibration are told, and there is none"
+        problems.append(Problem(message, 'add "calibration" to reveal, or remove min_cell'))

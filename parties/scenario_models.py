@@ -12,9 +12,11 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from parties.scenario_terms import names_of
+from protocols.suppression import LEAST_MINIMUM
 
 LARGEST_SEED = 2**63 - 1
 LARGEST_COUNT = 2**31 - 1
+MOST_MINIMUM = 100
 
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?")
 
@@ -132,6 +134,11 @@ class ModelTask(Table):
             return None
         return tuple(name for term in self.features for name in names_of(term, self.categories))
 
+    @property
+    def asides(self) -> dict[str, str]:
+        """Columns that are no features, by the settings that name them."""
+        return {}
+
 
 class LogisticTask(ModelTask):
     """Train one logistic regression on the rows of all owners."""
@@ -163,9 +170,23 @@ class LogisticTask(ModelTask):
     l2: float = Field(default=0.0, ge=0.0, description="a number of at least 0")
     inference: Literal["shared", "open-fisher"] = Field(default="shared", description='"shared" or "open-fisher"')
     newton_steps: Annotated[int, Field(ge=2, le=100)] = Field(default=14, description="a whole number from 2 to 100")
-    reveal: Annotated[tuple[Literal["model", "metrics", "missing", "inference"], ...], Field(strict=False)] = Field(
-        default=("model", "metrics"), description='a list of "model", "metrics", "missing" and "inference"'
+    offset: Text | None = Field(default=None, description="the name of a column of numbers")
+    weights: Text | None = Field(default=None, description="the name of a column of numbers of at least 0")
+    min_cell: Annotated[int, Field(ge=LEAST_MINIMUM, le=MOST_MINIMUM)] = Field(
+        default=5, description=f"a whole number from {LEAST_MINIMUM} to {MOST_MINIMUM}"
     )
+    reveal: Annotated[
+        tuple[Literal["model", "metrics", "missing", "inference", "calibration"], ...], Field(strict=False)
+    ] = Field(
+        default=("model", "metrics"),
+        description='a list of "model", "metrics", "missing", "inference" and "calibration"',
+    )
+
+    @property
+    def asides(self) -> dict[str, str]:
+        """Columns that are no features, by the settings that name them."""
+        named = {"offset": self.offset, "weights": self.weights}
+        return {key: column for key, column in named.items() if column is not None}
 
 
 class LinearTask(ModelTask):

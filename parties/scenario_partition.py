@@ -64,7 +64,8 @@ def check_split(task: ModelTask, owners: Mapping[str, PartySpec], problems: list
 def _check_owners(task: ModelTask, owners: Mapping[str, PartySpec], problems: list[Problem]) -> None:
     for name, party in owners.items():
         listed = columns_of(party.features or ())
-        for what, column in (("target", task.target), ("id", task.id)):
+        named = (("target", task.target), ("id", task.id), *task.asides.items())
+        for what, column in named:
             if column in listed:
                 problems.append(
                     Problem(f"[parties.{name}] features lists the {what} '{column}'", "remove it from features")

@@ -9,7 +9,7 @@ from typing import Any, Final
 from parties.scenario_categories import read_categories
 from parties.scenario_checks import check_columns, settled_reveal
 from parties.scenario_errors import Problem, nearest, read_table, shown
-from parties.scenario_inference import check_no_inference, settled_inference
+from parties.scenario_inference import check_calibration, check_no_inference, settled_inference
 from parties.scenario_linear import prepared_linear, settled_linear
 from parties.scenario_models import AnyTask, LinearTask, LogisticTask, PartySpec, PredictTask, StatisticsTask
 from parties.scenario_partition import check_partition
@@ -79,6 +79,7 @@ def _settled_training(task: LogisticTask, parties: Parties | None, problems: Pro
     else:
         check_no_inference(task, problems)
         task = settled_solver(task, problems)
+    check_calibration(task, problems)
     if parties is not None:
         task = settled_reveal(task, parties, problems)
         check_partition(task, parties, problems)

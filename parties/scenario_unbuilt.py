@@ -35,9 +35,11 @@ def _take_out_unbuilt_reveal(left: dict[str, object], problems: list[Problem]) -
     reveal = left.get("reveal")
     if not isinstance(reveal, list) or not all(isinstance(what, str) for what in reveal):
         return
-    hint = 'use reveal = ["model", "metrics"], with "missing" or "inference"; without "model" nobody sees it'
+    hint = (
+        'use reveal = ["model", "metrics"], with "missing", "inference", "calibration"; without "model" nobody sees it'
+    )
     for what in reveal:
-        if what not in ("model", "metrics", "missing", "inference"):
+        if what not in ("model", "metrics", "missing", "inference", "calibration"):
             problems.append(_not_available("reveal", f"[{shown(what)}]", hint))
             left.pop("reveal", None)
 

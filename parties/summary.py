@@ -134,7 +134,8 @@ def _quality_blocks(record: Mapping[str, Any]) -> list[Block]:
     if not held_out and not any(table(sets).get("train") for sets in _all_sets(record)):
         return [Line(""), Line(no_metrics_text(record))]
     blocks: list[Block] = [quality_grid(record, which)]
-    blocks += [Line(text) for text in (quality_note(record, which), difference_text(record)) if text]
+    texts = (auc_text(record, which), quality_note(record, which), difference_text(record))
+    blocks += [Line(text) for text in texts if text]
     return blocks
 
 
@@ -168,6 +169,15 @@ def quality_note(record: Mapping[str, Any], which: RowSet) -> str:
     if which == "train":
         return "Alone: on that owner's own training rows. Together and pooled: on all owners' training rows."
     return "Alone and pooled were trained in the clear, which only a run with all data on one machine can do."
+
+
+def auc_text(record: Mapping[str, Any], which: RowSet) -> str:
+    """The joint model's AUC with its interval; empty where there is none."""
+    metrics = table(table(record.get("metrics")).get(which))
+    low, high = metrics.get("auc_low"), metrics.get("auc_high")
+    if not (is_number(low) and is_number(high)):
+        return ""
+    return f"AUC together: {fixed(metrics.get('auc'))}, 95 % interval {fixed(low)} to {fixed(high)} (Hanley-McNeil)."
 
 
 def difference_text(record: Mapping[str, Any]) -> str:

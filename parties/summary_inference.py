@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from parties.blocks import MISSING, Block, Grid, Line, count_text, entries, fixed, is_number, significant, table
 
+_SETS: Final[Mapping[str, str]] = {"test": "held-out rows", "train": "training rows"}
+
 
 def inference_blocks(record: Mapping[str, Any]) -> list[Block]:
-    """The table of coefficients and the tests of the whole model; nothing where none was asked for."""
+    """The table of coefficients, the tests of the whole model, the calibration; nothing where none was asked for."""
     grid = inference_grid(record)
     if grid is None:
         return []
-    return [grid, *(Line(text) for text in fit_texts(record))]
+    calibration = table(record.get("calibration"))
+    groups = calibration_grid(record, "test" if calibration.get("test") else "train")
+    more: list[Block] = [] if groups is None else [groups]
+    more += [Line(text) for text in calibration_texts(record)]
+    return [grid, *(Line(text) for text in fit_texts(record)), *more]
 
 
 def inference_grid(record: Mapping[str, Any], *, wide: bool = False) -> Grid | None:
@@ -46,14 +52,15 @@ def inference_grid(record: Mapping[str, Any], *, wide: bool = False) -> Grid | N
 def fit_texts(record: Mapping[str, Any]) -> list[str]:
     """The tests of the whole model, in sentences."""
     fit = table(record.get("fit"))
+    rows = f"{count_text(fit.get('rows'))} training rows"
+    if is_number(fit.get("weight")):
+        rows += f" of weight {fit['weight']:,.10g}"
+    alone = "the intercept and the offset" if table(record.get("training")).get("offset") else "the intercept"
     if not is_number(fit.get("log_likelihood")):
-        return [
-            f"Maximum likelihood on {count_text(fit.get('rows'))} training rows; its value comes with the metrics, "
-            "which were not asked for."
-        ]
+        return [f"Maximum likelihood on {rows}; its value comes with the metrics, which were not asked for."]
     texts = [
-        f"Maximum likelihood on {count_text(fit.get('rows'))} training rows: log-likelihood "
-        f"{fixed(fit.get('log_likelihood'), 2)}, of the intercept alone {fixed(fit.get('null_log_likelihood'), 2)}; "
+        f"Maximum likelihood on {rows}: log-likelihood "
+        f"{fixed(fit.get('log_likelihood'), 2)}, of {alone} alone {fixed(fit.get('null_log_likelihood'), 2)}; "
         f"McFadden's R2 {fixed(fit.get('mcfadden_r2'), 3)}."
     ]
     if is_number(fit.get("likelihood_ratio")):
@@ -64,11 +71,57 @@ def fit_texts(record: Mapping[str, Any]) -> list[str]:
     return texts
 
 
+def calibration_grid(record: Mapping[str, Any], which: str) -> Grid | None:
+    """Observed and expected numbers by tenths of predicted risk, on held-out ("test") or training rows."""
+    groups = [table(one) for one in entries(table(record.get("calibration")).get(which))]
+    if not groups:
+        return None
+    columns = ("tenth of risk", "rows", "observed", "expected", "observed %", "expected %")
+    told = tuple(
+        (
+            _tenths(one.get("first"), one.get("last")),
+            count_text(one.get("rows")),
+            count_text(one.get("observed")),
+            fixed(one.get("expected"), 2),
+            _percent(one.get("observed"), one.get("rows")),
+            _percent(one.get("expected"), one.get("rows")),
+        )
+        for one in groups
+    )
+    return Grid(f"Calibration on {_SETS.get(which, which)} of all owners, by tenths of predicted risk", columns, told)
+
+
+def calibration_texts(record: Mapping[str, Any]) -> list[str]:
+    """What is not told of it, and why."""
+    calibration = table(record.get("calibration"))
+    if not calibration:
+        return []
+    least, metrics = count_text(calibration.get("min_cell")), table(record.get("metrics"))
+    texts = [
+        f"Tenths are joined where fewer than {least} patients of a class, but not none, are in one besides an owner's "
+        "own; nobody learnt how many."
+    ]
+    for which, words in _SETS.items():
+        if which in metrics and not entries(calibration.get(which)):
+            texts.append(f"Of {words} there are too few for that, or too few of a class: nothing was told.")
+    return texts
+
+
 def p_text(p: Any) -> str:
     """A p-value for reading."""
     if not is_number(p):
         return MISSING
     return "< 0.0001" if p < 1e-4 else fixed(p, 4)
+
+
+def _tenths(first: Any, last: Any) -> str:
+    return f"{first}" if first == last else f"{first} to {last}"
+
+
+def _percent(part: Any, rows: Any) -> str:
+    if not (is_number(part) and is_number(rows)):
+        return MISSING
+    return fixed(100 * part / rows, 1) if rows else MISSING
 
 
 def _odds(row: Mapping[str, Any], *, wide: bool) -> str:

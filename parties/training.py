@@ -89,6 +89,7 @@ def _record(scenario: Scenario, agreement: Agreement, trained: Trained | None) -
         "data": _data_facts(scenario, trained),
         "inference": trained.inference.rows_as_dicts() if trained and trained.inference else None,
         "fit": trained.inference.fit_as_dict() if trained and trained.inference else None,
+        "calibration": _calibration(agreement.settings, trained),
     }
 
 
@@ -99,6 +100,14 @@ def _weights(trained: Trained) -> dict[str, Any]:
         "standardised_weights": list(trained.standardised[:-1]) if trained.standardised else None,
         "standardised_intercept": trained.standardised[-1] if trained.standardised else None,
     }
+
+
+def _calibration(settings: TrainingSettings, trained: Trained | None) -> dict[str, Any] | None:
+    """Each set's tenths, joined where cells are small, as the record has them; None if they were not asked for."""
+    if trained is None or trained.calibration is None:
+        return None
+    groups = {name: [one.as_dict() for one in found] for name, found in trained.calibration.items()}
+    return {"min_cell": settings.calibration, **groups}
 
 
 def _data_facts(scenario: Scenario, trained: Trained | None) -> dict[str, Any] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -13,17 +14,19 @@ from mpc.ghost import Array
 from mpc.party import Party
 from mpc.round import together
 from mpc.share import Public, Share
+from protocols.calibration import calibrate, enough
 from protocols.column_fit import check_fit
 from protocols.data_summary import summarise
 from protocols.held import hold
-from protocols.inference_table import Inference, inference
-from protocols.irls import ROW_SCALE, Design, Fitted, Newton, fit, newton_for, pairs
-from protocols.metrics import SUM_SCALE, Scored, bins_for, evaluate, local_sums
+from protocols.inference_table import inference
+from protocols.irls import ROW_SCALE, SCORE_SCALE, Design, Fitted, Newton, fit, newton_for, pairs
+from protocols.likelihood import likelihoods
+from protocols.metrics import Scored, bins_for, evaluate
 from protocols.open_fisher import fit_open
-from protocols.secure_sum import secure_sum
+from protocols.row_weights import pooled_weight
 from protocols.standardise import Moments, moments
 from protocols.training_job import blank_rows
-from protocols.training_settings import OwnRows, Trained, TrainingSettings
+from protocols.training_settings import Beside, OwnRows, Trained, TrainingSettings
 from protocols.wide import wide_truncate
 from protocols.wide_inverse import MATRIX_RING
 
@@ -36,51 +39,76 @@ LARGEST_SHIFT = 2.0**20
 async def inference_job(p: Party, own: OwnRows | None, settings: TrainingSettings) -> Trained | None:
     """Standardise, fit under sharing, check that the fit exists, reveal the coefficients and their standard errors.
 
-    Reveals the summary of the data (where asked for), the pooled means and standard deviations, two bits (whether
-    features are collinear, whether the fit was reached), the model, the variances of its coefficients (the diagonal of
-    their covariance, no more of it), the log-likelihood with the number of positive rows, and the metrics' sums where
-    asked for. The pooled Fisher matrix, which of two owners would tell each the other's, stays shared.
+    Reveals the summary of the data (where asked for), the sum of the rows' weights (where they have any), the pooled
+    means and standard deviations, two bits (whether features are collinear, whether the fit was reached), the model,
+    the variances of its coefficients (the diagonal of their covariance, no more of it), the log-likelihood with the
+    number of positive rows, with an offset the intercept of the fit without features, and the metrics' sums and the
+    calibration where asked for. The pooled Fisher matrix, which of two owners would tell each the other's, stays
+    shared.
 
     Raises:
-        DataError: a feature is constant, far off 0 or collinear, or the classes can be separated.
+        DataError: a feature is constant, far off 0 or collinear, or the classes can be separated; the weights are 0,
+            or too large.
     """
     own = own or blank_rows(p, settings)
     summary = await summarise(p, own, settings)
     p.stage("standardisation")
-    scaling = await moments(p, own.x_train, sum(settings.train_rows), own.names)
+    weight = await pooled_weight(p, own.beside_train, settings)
+    scaling = await moments(p, own.x_train, weight.total, own.names, own.beside_train.counts)
     p.insist(lambda: check_shifts(scaling, own.names), lambda: DataError("a feature is far off 0"))
     train = scaling.apply(own.x_train)
     p.insist(
         lambda: check_fit(train, own.names, p.name, standardised=True), lambda: DataError("a feature does not fit")
     )
     fit_shared = _shared if settings.inference == "shared" else _open
-    weights, variances = await fit_shared(p, own, train, scaling, settings)
+    ready = replace(own, x_train=train, beside_train=weight.apply(own.beside_train))
+    weights, variances = await fit_shared(p, ready, scaling, settings)
     p.stage("evaluation")
-    train_set = _scored(p, train, own.y_train, weights)
-    sums = await _likelihood(p, train_set)
+    train_set = _scored(p, train, own.y_train, own.beside_train, weights)
+    sums = await likelihoods(p, train_set, own.beside_train, weight, settings)
+    sets = {"train": train_set}
+    if sum(settings.test_rows):
+        test = p.compute(scaling.apply, own.x_test, shape=own.x_test.shape)
+        sets["test"] = _scored(p, test, own.y_test, own.beside_test, weights)
     metrics = None
     if settings.metrics:
-        sets = {"train": train_set}
-        if sum(settings.test_rows):
-            test = p.compute(scaling.apply, own.x_test, shape=own.x_test.shape)
-            sets["test"] = _scored(p, test, own.y_test, weights)
         metrics = await evaluate(p, sets, bins_for(np.zeros(2) if p.dry else weights))
+    calibration = None
+    if settings.calibration is not None:
+        rows = {"train": settings.train_rows, "test": settings.test_rows}
+        told = {name: scored for name, scored in sets.items() if enough(rows[name], settings.calibration)}
+        counted = {name: (scored, sum(rows[name])) for name, scored in told.items()}
+        calibration = await calibrate(p, counted, settings.calibration)
     p.stage("done")
     if p.dry:
         return None
     coefficients = in_units(weights, scaling)
-    found = _inference(own.names, coefficients, variances, sum(settings.train_rows), sums)
+    found = inference(
+        own.names,
+        list(map(float, coefficients)),
+        list(map(float, variances / weight.unit)),
+        sum(settings.train_rows),
+        sums,
+        weight.total if settings.weighted else None,
+    )
     own_units = tuple(map(float, coefficients[:-1]))
-    return Trained(own.names, own_units, float(coefficients[-1]), tuple(map(float, weights)), metrics, summary, found)
+    return Trained(
+        own.names,
+        own_units,
+        float(coefficients[-1]),
+        tuple(map(float, weights)),
+        metrics,
+        summary,
+        found,
+        calibration=calibration,
+    )
 
 
-async def _shared(
-    p: Party, own: OwnRows, train: Array, scaling: Moments, settings: TrainingSettings
-) -> tuple[Array, Array]:
+async def _shared(p: Party, own: OwnRows, scaling: Moments, settings: TrainingSettings) -> tuple[Array, Array]:
     """The standardised weights and the variances in own units, all under sharing but these."""
     how = newton_for(settings.features + 1, sum(settings.train_rows), settings.iterations)
     p.stage("sharing")
-    fitted = await fit(p, *await _share(p, train, own.y_train, how, settings), how)
+    fitted = await fit(p, *await _share(p, own, how, settings), how)
     p.stage("model")
     w, opened = await _reveal(p, fitted, scaling, settings.features)
 
@@ -91,12 +119,10 @@ async def _shared(
     return p.compute(w.real, shape=w.shape), p.compute(variances, shape=w.shape)
 
 
-async def _open(
-    p: Party, own: OwnRows, train: Array, scaling: Moments, settings: TrainingSettings
-) -> tuple[Array, Array]:
+async def _open(p: Party, own: OwnRows, scaling: Moments, settings: TrainingSettings) -> tuple[Array, Array]:
     """The same from the pooled gradient and Fisher matrix of every step, opened."""
-    rows = p.compute(with_ones, train, shape=(train.shape[0], settings.features + 1))
-    found = await fit_open(p, rows, own.y_train, settings.iterations)
+    rows = p.compute(with_ones, own.x_train, shape=(own.x_train.shape[0], settings.features + 1))
+    found = await fit_open(p, rows, own.y_train, own.beside_train, settings.iterations)
 
     def variances() -> Array:
         c = [-m / s for m, s in zip(scaling.mean.tolist(), scaling.deviation.tolist(), strict=True)] + [1.0]
@@ -125,26 +151,35 @@ def check_shifts(scaling: Moments, names: tuple[str, ...]) -> bool:
     return True
 
 
-async def _share(
-    p: Party, train: Array, labels: Array, how: Newton, settings: TrainingSettings
-) -> tuple[Design, Share]:
-    """All owners' standardised rows and the products of their columns, held; and the labels. 1 round, more if large."""
-    j, k = pairs(how.columns)
-    ones = p.compute(lambda: rounded_rows(train), shape=(train.shape[0], how.columns))
-    products = p.compute(lambda: ones[:, j] * ones[:, k], shape=(train.shape[0], len(j)))
-    xs, squares, ys = [], [], []
+async def _share(p: Party, own: OwnRows, how: Newton, settings: TrainingSettings) -> tuple[Design, Share]:
+    """All owners' standardised rows and the products of their columns, held; and the labels. 1 round, more if large.
+
+    Where rows are weighted so are the products, and the weighted rows are held besides.
+    """
+    (j, k), beside = pairs(how.columns), own.beside_train
+    ones = p.compute(lambda: rounded_rows(own.x_train), shape=(own.x_train.shape[0], how.columns))
+    counted = ones
+    if settings.weighted:
+        counted = p.compute(lambda: ones * np.asarray(beside.counts)[:, np.newaxis], shape=ones.shape)
+    products = p.compute(lambda: counted[:, j] * ones[:, k], shape=(ones.shape[0], len(j)))
+    matrices = [_entered(p, products, how.squares, settings), _entered(p, ones, ROW_SCALE, settings)]
+    if settings.weighted:
+        matrices.append(_entered(p, counted, ROW_SCALE, settings))
+    y, offset = _entered(p, own.y_train, 0, settings), None
+    if settings.offset:
+        mine = p.compute(lambda: np.asarray(beside.offset), shape=own.y_train.shape)
+        offset = _entered(p, mine, SCORE_SCALE, settings)
+    squares, rows, *weighted = await together(*(hold(p, one) for one in matrices))
+    return Design(rows, weighted[0] if weighted else rows, squares, offset), y
+
+
+def _entered(p: Party, values: Array, scale: int, settings: TrainingSettings) -> Share:
+    """What all owners have of each row, one owner's after another's, of which `values` (m, ...) are this owner's."""
+    parts = []
     for owner, rows in zip(settings.owners, settings.train_rows, strict=True):
-        mine = owner == p.name and not p.dry
-        x = encode(ones, ROW_SCALE) if mine else None
-        square = encode(products, how.squares) if mine else None
-        y = labels.astype(np.uint64) if mine else None
-        xs.append(p.input(owner, x, (rows, how.columns), ROW_SCALE).value)
-        squares.append(p.input(owner, square, (rows, len(j)), how.squares).value)
-        ys.append(p.input(owner, y, (rows,), 0).value)
-    rows_held, squares_held = await together(
-        hold(p, Share(np.concatenate(xs), ROW_SCALE)), hold(p, Share(np.concatenate(squares), how.squares))
-    )
-    return Design(rows_held, rows_held, squares_held), Share(np.concatenate(ys))
+        words = encode(values, scale) if owner == p.name and not p.dry else None
+        parts.append(p.input(owner, words, (rows, *values.shape[1:]), scale).value)
+    return Share(np.concatenate(parts), scale)
 
 
 def with_ones(train: Array) -> Array:
@@ -191,24 +226,5 @@ def _outer(scaling: Moments, d: int) -> Array:
     return MATRIX_RING.reduce(flat)
 
 
-async def _likelihood(p: Party, scored: Scored) -> Public:
-    """Minus the log-likelihood, and how many rows are of class 1 (2,). 1 round; reveals these sums."""
-
-    def own() -> Array:
-        loss = local_sums(scored)[4]
-        return encode(np.array([loss, np.sum(scored.y == 1)]), SUM_SCALE, what="the log-likelihood")
-
-    words = p.compute(own, shape=(2,))
-    why = "how well the model explains the classes: its log-likelihood, and how many rows are of class 1"
-    return await secure_sum(p, words, SUM_SCALE, what="log-likelihood", why=why, label="log-likelihood")
-
-
-def _inference(names: tuple[str, ...], coefficients: Array, variances: Array, rows: int, sums: Public) -> Inference:
-    loss, positives = sums.real()
-    return inference(
-        names, list(map(float, coefficients)), list(map(float, variances)), rows, (round(positives), float(loss))
-    )
-
-
-def _scored(p: Party, x: Array, y: Array, weights: Array) -> Scored:
-    return Scored(p.compute(lambda: x @ weights[:-1] + weights[-1], shape=(len(x),)), y)
+def _scored(p: Party, x: Array, y: Array, beside: Beside, weights: Array) -> Scored:
+    return Scored(p.compute(lambda: beside.added(x @ weights[:-1] + weights[-1]), shape=(len(x),)), y)

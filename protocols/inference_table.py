@@ -30,14 +30,16 @@ class Inference:
     """What a fit says: its estimates, the intercept's last, and how much better than none it explains the classes.
 
     Args:
-        log_likelihood: of the training rows under the model; of the intercept alone: `null_log_likelihood`. None,
-            as all that follows from it, if it was not asked for.
+        weight: how often all rows count together, where a column says how often each does; else None.
+        log_likelihood: of the training rows under the model; of the intercept alone (with the offset, if there is
+            one): `null_log_likelihood`. None, as all that follows from it, if it was not asked for.
         mcfadden_r2: 1 - log_likelihood / null_log_likelihood (McFadden 1974); None if all rows are of one class.
         likelihood_ratio: twice the difference, chi-square with `df` degrees of freedom if no feature counts; `p`.
     """
 
     table: tuple[Estimate, ...]
     rows: int
+    weight: float | None
     log_likelihood: float | None
     null_log_likelihood: float | None
     mcfadden_r2: float | None
@@ -63,31 +65,51 @@ def estimate(feature: str, coefficient: float, variance: float) -> Estimate:
     return Estimate(feature, coefficient, se, z, p, odds, coefficient - QUANTILE * se, coefficient + QUANTILE * se)
 
 
+@dataclass(frozen=True)
+class Sums:
+    """Minus the log-likelihoods of a fit and of the intercept alone, each row as often as it counts."""
+
+    loss: float
+    null_loss: float | None
+
+
+def null_loss(positives: float, total: float) -> float | None:
+    """Minus the log-likelihood of the intercept alone without an offset; None if all rows are of one class.
+
+    Args:
+        positives: how many rows are of class 1, each as often as it counts, out of `total`.
+    """
+    if not 0 < positives < total:
+        return None
+    share = positives / total
+    return -positives * math.log(share) - (total - positives) * math.log1p(-share)
+
+
 def inference(
     features: Sequence[str],
     coefficients: Sequence[float],
     variances: Sequence[float],
     rows: int,
-    sums: tuple[int, float] | None,
+    sums: Sums | None,
+    weight: float | None = None,
 ) -> Inference:
     """The table and the tests of a fit.
 
     Args:
         features: without the intercept, whose coefficient and variance are last.
-        sums: how many of the rows are of class 1, and minus the log-likelihood; None if nobody knows.
+        sums: its log-likelihoods; None if nobody knows.
+        weight: see `Inference`.
     """
     names = (*features, INTERCEPT)
     table = tuple(estimate(*one) for one in zip(names, coefficients, variances, strict=True))
     df = len(features)
     if sums is None:
-        return Inference(table, rows, None, None, None, None, df, None)
-    positives, loss = sums
-    if not 0 < positives < rows:
-        return Inference(table, rows, -loss, None, None, None, df, None)
-    share = positives / rows
-    null = positives * math.log(share) + (rows - positives) * math.log1p(-share)
-    ratio = 2 * (-loss - null)
-    return Inference(table, rows, -loss, null, 1 + loss / null, ratio, df, chi_square_tail(ratio, df))
+        return Inference(table, rows, weight, None, None, None, None, df, None)
+    if sums.null_loss is None:
+        return Inference(table, rows, weight, -sums.loss, None, None, None, df, None)
+    ratio = 2 * (sums.null_loss - sums.loss)
+    r2 = 1 - sums.loss / sums.null_loss
+    return Inference(table, rows, weight, -sums.loss, -sums.null_loss, r2, ratio, df, chi_square_tail(ratio, df))
 
 
 def chi_square_tail(x: float, df: int) -> float:

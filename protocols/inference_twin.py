@@ -48,11 +48,12 @@ def newton(
     ready: Array, y: Array, *, offset: Array | None = None, counts: Array | None = None, most_steps: int = 50
 ) -> TwinFit:
     """The same for rows (m, d) as they are, the last column all ones; without rows, a model that says 1/2."""
-    m, d = ready.shape
+    m = len(ready)
     o = np.zeros(m) if offset is None else offset
     c = np.ones(m) if counts is None else counts
-    w, converged, steps = np.zeros(d), False, 0
-    covariance = np.eye(d)
+    # From scores of 0, where every p is 1/2: with offsets of any size a good start.
+    covariance = np.linalg.pinv(ready.T @ (ready * (c / 4)[:, np.newaxis]), hermitian=True)
+    w, converged, steps = covariance @ (ready.T @ (c * (y - 0.5 - o / 4))), False, 1
     while steps < most_steps and not converged:
         p = _sigmoid(ready @ w + o)
         covariance = np.linalg.pinv(ready.T @ (ready * (c * p * (1 - p))[:, np.newaxis]), hermitian=True)
@@ -61,6 +62,11 @@ def newton(
         converged = bool(np.abs(ready @ move).max(initial=0.0) < _CLOSE * (1 + np.abs(ready @ w).max(initial=0.0)))
     z = ready @ w + o
     return TwinFit(w, covariance, float(np.sum(c * (y * z - np.logaddexp(0, z)))), steps, converged)
+
+
+def null_log_likelihood(y: Array, *, offset: Array | None = None, counts: Array | None = None) -> float:
+    """The log-likelihood of the fit of the intercept alone, with the offset."""
+    return newton(np.ones((len(y), 1)), y, offset=offset, counts=counts).log_likelihood
 
 
 def _sigmoid(z: Array) -> Array:

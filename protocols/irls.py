@@ -49,6 +49,8 @@ _CLAMP_BITS = int(math.log2(LARGEST))
 LARGEST_MOVE = 2.0**-7  # how far a score may move in the last step
 LARGEST_VARIANCE = 2.0**13  # of a standardised weight: such a fit says nothing
 _INVERTED = 2.0**-12  # how far F F^-1 may be from 1
+LARGEST_OFFSET = 2.0**8
+_OFFSET_BITS = 6  # of a quarter of it, which the first step takes off y - 1/2
 GRAM_DOUBLINGS = 26  # an eigenvalue of G from 2^-22 of its trace on is inverted
 SLOPE_DOUBLINGS = 16  # a direction whose p (1 - p) are 5e-5 on average, or more
 
@@ -106,7 +108,7 @@ class Design:
         rows: X (m, d), the last column all ones, at ROW_SCALE.
         counted: C X, at ROW_SCALE; the rows themselves where all count once.
         squares: C x_j x_k for j <= k (m, d (d + 1) / 2), at Newton.squares.
-        offset: o (m,) at SCORE_SCALE, or None.
+        offset: o (m,) at SCORE_SCALE, within LARGEST_OFFSET, or None.
     """
 
     rows: Held
@@ -194,11 +196,17 @@ async def newton_step(
 
 
 async def _first_step(p: Party, design: Design, y: Share, gram_inverse: Share, how: Newton) -> Step:
-    """The step from w = 0: with no offset every p is 1/2, and 4 F = G. 4 rounds, or those of a step."""
+    """The step from scores of 0, at which every p is 1/2 and 4 F = G: w = 4 G^-1 X^T C (y - 1/2 - o / 4). 4 rounds.
+
+    Without an offset that is Newton's step from w = 0; with one, the start that a statistics package takes, from which
+    it does not matter how far off 0 the offsets are.
+    """
+    e = _less_half(p, y, how.errors)
     if design.offset is not None:
-        w = p.public(p.constant(0, (how.columns,), WEIGHT_SCALE, MATRIX_RING))
-        return await newton_step(p, design, y, w, gram_inverse, how.doublings(0), how)
-    g = await combination(p, design.counted, _less_half(p, y, how.errors), label="gradient")
+        scale = how.errors - _OFFSET_BITS
+        quarter = design.offset.at_scale(SCORE_SCALE + 2)
+        e = _less_half(p, y, scale) - await truncate(p, quarter, quarter.scale - scale)
+    g = await combination(p, design.counted, e, label="gradient")
     move = await _move(p, gram_inverse, await lift(p, g, MATRIX_RING), how)
     return Step(move, gram_inverse, gram_inverse)
 

@@ -15,6 +15,7 @@ from mpc.party import Party
 from mpc.ring import Z64
 from mpc.round import together
 from mpc.share import Public, Share
+from protocols.auc_interval import auc_interval
 from protocols.beaver import matmul
 from protocols.secure_sum import secure_sum
 
@@ -133,11 +134,13 @@ def named_metrics(sums: Public, pairs: Public) -> dict[str, Any]:
     twice = int(Z64.centred(pairs.value)[0])
     if not 0 <= twice <= 2 * positives * negatives:
         raise ProtocolError("the AUC's numerator is outside what the class counts allow", "report this as a bug")
+    auc = twice / (2 * positives * negatives) if positives and negatives else None
     return {
         "rows": rows,
         "positives": positives,
         "accuracy": (tp + tn) / rows if rows else None,
-        "auc": twice / (2 * positives * negatives) if positives and negatives else None,
+        "auc": auc,
+        **auc_interval(auc, positives, negatives),
         "log_loss": loss / rows if rows else None,
         "brier": brier / rows if rows else None,
         "confusion": {

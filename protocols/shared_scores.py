@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from mpc.ghost import Array
 from mpc.party import Party
 from mpc.round import together
 from mpc.share import Public, Share
@@ -26,7 +27,7 @@ from protocols.comparison import less_than
 from protocols.logistic_series import ANGLE_SCALE, SERIES_SCALE, logistic_parts
 from protocols.metrics import auc_numerator, named_metrics
 from protocols.selection import as_numbers, select
-from protocols.shared_histogram import histograms
+from protocols.shared_histogram import BINS, histograms
 from protocols.truncation import truncate
 
 SCORE_SCALE = 24
@@ -54,8 +55,27 @@ async def evaluate_shared(p: Party, sets: dict[str, SharedScores]) -> dict[str, 
     19 rounds for each 2^14 rows and 3 at the end. Reveals what `metrics.evaluate` does: per set the six sums and the
     AUC's numerator. All else is opened under uniform masks.
     """
+    return (await evaluate_with_histograms(p, sets))[0]
+
+
+async def evaluate_with_histograms(
+    p: Party, sets: dict[str, SharedScores]
+) -> tuple[dict[str, dict[str, Any]], dict[str, Share]]:
+    """The same, and the shared histogram of each set's rows (shared_histogram.BINS,), rising with their scores."""
     results = await together(*(_evaluate(p, name, scored) for name, scored in sets.items()))
-    return {name: {} if p.dry else named_metrics(*result) for name, result in zip(sets, results, strict=True)}
+    found = zip(sets, results, strict=True)
+    metrics = {name: {} if p.dry else named_metrics(sums, pairs) for name, (sums, pairs, _) in found}
+    return metrics, {name: everyone for name, (_, _, everyone) in zip(sets, results, strict=True)}
+
+
+def upper_edges(bins: Array, beyond: int) -> Array:
+    """The least score about the mean, at SCORE_SCALE (int64), that is above each of these bins; `beyond` above all."""
+    place = (bins + 1) * (2.0**_BIN_RANGE_BITS / BINS) - 2.0 ** (_BIN_RANGE_BITS - 1)
+    size = np.abs(place)
+    # The places of 1/4, 2 and 16, from which on one clamp less goes on rising.
+    near = np.where(size <= 73 / 4, size / 73, np.where(size <= 34, (size - 16) / 9, size - 32))
+    words = np.ceil(np.copysign(near, place) * 2.0**SCORE_SCALE).astype(np.int64)
+    return np.where(place > 48, beyond, np.where(place <= -48, -beyond, words))
 
 
 @dataclass(frozen=True)
@@ -70,7 +90,7 @@ class _Sums:
     positive: Share
 
 
-async def _evaluate(p: Party, name: str, scored: SharedScores) -> tuple[Public, Public]:
+async def _evaluate(p: Party, name: str, scored: SharedScores) -> tuple[Public, Public, Share]:
     rows = scored.z.shape[0]
     parts = [
         await _sums(p, SharedScores(scored.z[some], scored.centred[some], scored.y[some]))
@@ -89,7 +109,7 @@ async def _evaluate(p: Party, name: str, scored: SharedScores) -> tuple[Public, 
         p.reveal(sums, what=f"metric sums ({name})", why=why, label="metric sums"),
         auc_numerator(p, positive, everyone - positive, name=name, own_rows=False),
     )
-    return revealed[0], pairs
+    return revealed[0], pairs, everyone
 
 
 def _six_sums(p: Party, rows: int, counts: Share, loss: Share) -> Share:

@@ -31,8 +31,14 @@ class Moments:
         return (x - self.mean) / self.deviation
 
 
-async def moments(p: Party, x: Array, rows: int, features: tuple[str, ...]) -> Moments:
+async def moments(
+    p: Party, x: Array, rows: int | float, features: tuple[str, ...], counts: Array | None = None
+) -> Moments:
     """Pooled mean and standard deviation of each feature, from each owner's own rows x (m, d), |x| <= 2^40.
+
+    Args:
+        rows: how many rows all owners have; with `counts` the sum of these over all of them.
+        counts: how often each row counts (m,), below 2^20 each.
 
     2 rounds; reveals the pooled means and standard deviations, as the model's scaling needs them.
 
@@ -40,15 +46,19 @@ async def moments(p: Party, x: Array, rows: int, features: tuple[str, ...]) -> M
         DataError: a feature is constant over all owners' training rows; says which.
     """
     columns = (len(features),)
-    sums = p.compute(lambda: encode(x.sum(axis=0), SUM_SCALE, SUM_RING), shape=columns)
+
+    def summed(values: Array) -> Array:
+        return encode((values if counts is None else (values.T * counts).T).sum(axis=0), SUM_SCALE, SUM_RING)
+
+    sums = p.compute(lambda: summed(x), shape=columns)
     why = "standardisation: every owner scales its rows by them"
     total = await secure_sum(p, sums, SUM_SCALE, SUM_RING, what="feature means", why=why, label="means")
-    mean = p.compute(lambda: _ratios(SUM_RING.centred(total.value), rows << SUM_SCALE), shape=columns)
-    squares = p.compute(lambda: encode(((x - mean) ** 2).sum(axis=0), SUM_SCALE, SUM_RING), shape=columns)
+    mean = p.compute(lambda: _ratios(SUM_RING.centred(total.value), rows), shape=columns)
+    squares = p.compute(lambda: summed((x - mean) ** 2), shape=columns)
     total2 = await secure_sum(
         p, squares, SUM_SCALE, SUM_RING, what="feature standard deviations", why=why, label="centred squares"
     )
-    variance = p.compute(lambda: _ratios(SUM_RING.centred(total2.value), rows << SUM_SCALE), shape=columns)
+    variance = p.compute(lambda: _ratios(SUM_RING.centred(total2.value), rows), shape=columns)
 
     def constant() -> list[str]:
         floor = (np.abs(mean) * 2.0**-40) ** 2  # below this the spread is the rounding of the sums
@@ -65,6 +75,8 @@ async def moments(p: Party, x: Array, rows: int, features: tuple[str, ...]) -> M
     return Moments(mean, deviation)
 
 
-def _ratios(numerators: Array, denominator: int) -> Array:
-    """Quotients of integers, each rounded correctly: Python's division of integers is."""
-    return np.array([int(n) / denominator for n in numerators], dtype=np.float64)
+def _ratios(numerators: Array, rows: int | float) -> Array:
+    """Integers at SUM_SCALE by a number, each rounded correctly: Python's division of integers is."""
+    up, down = rows.as_integer_ratio()
+    denominator = up << SUM_SCALE
+    return np.array([int(n) * down / denominator for n in numerators], dtype=np.float64)

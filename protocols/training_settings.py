@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
 from mpc.ghost import Array
+from protocols.calibration import Calibration
 from protocols.class_weights import Asked
 from protocols.inference_table import Inference
 from protocols.shared_model import SharedModel
@@ -51,6 +53,9 @@ class TrainingSettings:
     compare_ranges: bool = False  # whether to reveal in which columns the owners' values differ much in size
     partition: Literal["horizontal", "vertical"] = "horizontal"
     inference: Literal["shared", "open-fisher"] | None = None  # the maximum-likelihood fit with its errors, and how
+    weighted: bool = False  # with `inference`: whether each row counts as often as a column says
+    offset: bool = False  # with `inference`: whether a column is added to each row's score
+    calibration: int | None = None  # with `inference`: the smallest cell that is told; None: not asked for
     reveal_model: bool = True  # else each owner keeps its share: see shared_model.py
 
     @property
@@ -75,6 +80,37 @@ class TrainingSettings:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """What a fit takes of rows besides features and labels, float64 (m,) each; None where it was not asked for.
+
+    Args:
+        offset: what is added to each row's score, with coefficient 1.
+        counts: how often each row counts: frequency weights, whole or not.
+    """
+
+    offset: Array | None = None
+    counts: Array | None = None
+
+    def of(self, rows: Array) -> Beside:
+        """The same of some of the rows."""
+        return Beside(*(None if one is None else one[rows] for one in (self.offset, self.counts)))
+
+    @staticmethod
+    def joined(parts: Sequence[Beside]) -> Beside:
+        """The same of all these rows, one part after the other; of every part, or of none."""
+        offsets = [part.offset for part in parts if part.offset is not None]
+        counts = [part.counts for part in parts if part.counts is not None]
+        return Beside(np.concatenate(offsets) if offsets else None, np.concatenate(counts) if counts else None)
+
+    def added(self, z: Array) -> Array:
+        """Scores with the offset, if there is one."""
+        return z if self.offset is None else z + self.offset
+
+
+NOTHING_BESIDE = Beside()
+
+
+@dataclass(frozen=True)
 class OwnRows:
     """One owner's own rows, float64: training and test features (m, d), labels 0/1 (m,).
 
@@ -87,6 +123,8 @@ class OwnRows:
     x_test: Array = field(repr=False)
     y_test: Array = field(repr=False)
     missing: Array = field(default_factory=lambda: np.zeros(0, dtype=np.uint64), repr=False)
+    beside_train: Beside = field(default=NOTHING_BESIDE, repr=False)
+    beside_test: Beside = field(default=NOTHING_BESIDE, repr=False)
 
 
 @dataclass(frozen=True)
@@ -107,6 +145,7 @@ class OwnColumns:
         x_train: training rows of this owner's columns, float64 (m, d_i); x_test: likewise, held out.
         y_train: labels 0/1 (m,), or of shape (0,) where another owner has them; y_test: likewise.
         ids: a keyed digest of the rows' ids in order, as bits (alignment.DIGEST_BITS,).
+        beside_train: offsets and counts, which the owner of the labels has; beside_test: likewise, held out.
     """
 
     names: dict[str, tuple[str, ...]]
@@ -116,6 +155,8 @@ class OwnColumns:
     x_test: Array = field(repr=False)
     y_test: Array = field(repr=False)
     ids: Array = field(repr=False)
+    beside_train: Beside = field(default=NOTHING_BESIDE, repr=False)
+    beside_test: Beside = field(default=NOTHING_BESIDE, repr=False)
 
 
 @dataclass(frozen=True)
@@ -134,3 +175,4 @@ class Trained:
     data: DataSummary | None = None
     inference: Inference | None = None
     kept: SharedModel | None = field(default=None, repr=False, compare=False)
+    calibration: Calibration | None = None

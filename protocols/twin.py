@@ -16,6 +16,7 @@ import numpy as np
 from mpc.ghost import Array
 from protocols.accelerated import Accelerated
 from protocols.accelerated_twin import accelerated_twin
+from protocols.auc_interval import auc_interval
 from protocols.batches import batches
 from protocols.class_weights import WEIGHT_SCALE, ClassWeights, balanced, scaled
 from protocols.held import Rows
@@ -23,7 +24,7 @@ from protocols.inference_twin import newton
 from protocols.private_scales import plain_scales
 from protocols.solve import lighter
 from protocols.training_form import accelerated_for
-from protocols.training_settings import OwnRows, Trained, TrainingSettings
+from protocols.training_settings import NOTHING_BESIDE, Beside, OwnRows, Trained, TrainingSettings
 
 _ROUNDING = 2.0**-40  # a spread below this part of the mean is what is left of the rounding of the sums
 
@@ -99,7 +100,8 @@ def pooled(rows: Sequence[OwnRows], settings: TrainingSettings) -> TwinModel:
     counts = {owner: len(own.y_train) for owner, own in zip(settings.row_groups, rows, strict=True)}
     x = np.concatenate([own.x_train for own in rows])
     y = np.concatenate([own.y_train for own in rows])
-    return _fit(x, y, counts, settings, _scale([own.x_train for own in rows], settings))
+    beside = Beside.joined([own.beside_train for own in rows])
+    return _fit(x, y, counts, settings, _scale([own.x_train for own in rows], settings), beside)
 
 
 def alone(owner: str, own: OwnRows, settings: TrainingSettings) -> TwinModel:
@@ -109,7 +111,7 @@ def alone(owner: str, own: OwnRows, settings: TrainingSettings) -> TwinModel:
     so; no rows at all give the model that says 1/2.
     """
     scale = _scale([own.x_train], settings)
-    return _fit(own.x_train, own.y_train, {owner: len(own.y_train)}, settings, scale)
+    return _fit(own.x_train, own.y_train, {owner: len(own.y_train)}, settings, scale, own.beside_train)
 
 
 def ended_after(settings: TrainingSettings, taken: int | None) -> TrainingSettings:
@@ -119,12 +121,12 @@ def ended_after(settings: TrainingSettings, taken: int | None) -> TrainingSettin
     return replace(settings, iterations=taken, tolerance=None)
 
 
-def twin_metrics(model: TwinModel, x: Array, y: Array) -> dict[str, Any]:
+def twin_metrics(model: TwinModel, x: Array, y: Array, beside: Beside = NOTHING_BESIDE) -> dict[str, Any]:
     """How good a model is on rows x (m, d) with labels 0/1 (m,): as `metrics.evaluate` gives it for one set.
 
     The AUC is exact, ties count half; what is undefined (no rows, or one class only) is None.
     """
-    z = model.scores(x)
+    z = beside.added(model.scores(x))
     says, sick = z >= 0, y == 1
     rows, positives = len(y), int(sick.sum())
     confusion = {
@@ -137,11 +139,13 @@ def twin_metrics(model: TwinModel, x: Array, y: Array) -> dict[str, Any]:
     with np.errstate(invalid="ignore"):
         loss = float(np.sum(np.logaddexp(0, z) - y * z))
         brier = float(np.sum((sigmoid(z) - y) ** 2))
+    auc = _auc(z[sick], z[~sick])
     return {
         "rows": rows,
         "positives": positives,
         "accuracy": right / rows if rows else None,
-        "auc": _auc(z[sick], z[~sick]),
+        "auc": auc,
+        **auc_interval(auc, positives, rows - positives),
         "log_loss": loss / rows if rows else None,
         "brier": brier / rows if rows else None,
         "confusion": confusion,
@@ -150,12 +154,16 @@ def twin_metrics(model: TwinModel, x: Array, y: Array) -> dict[str, Any]:
 
 def twin_sets(model: TwinModel, rows: Sequence[OwnRows]) -> dict[str, dict[str, Any]]:
     """A model's metrics on the pooled training rows of these owners and, if there are any, on their test rows."""
-    sets = {"train": [(own.x_train, own.y_train) for own in rows], "test": [(own.x_test, own.y_test) for own in rows]}
-    return {
-        name: twin_metrics(model, np.concatenate([x for x, _ in parts]), np.concatenate([y for _, y in parts]))
-        for name, parts in sets.items()
-        if name == "train" or any(len(y) > 0 for _, y in parts)
+    sets = {
+        "train": [(own.x_train, own.y_train, own.beside_train) for own in rows],
+        "test": [(own.x_test, own.y_test, own.beside_test) for own in rows],
     }
+    found = {}
+    for name, parts in sets.items():
+        if name == "train" or any(len(y) > 0 for _, y, _ in parts):
+            x, y = (np.concatenate(one) for one in ([part[0] for part in parts], [part[1] for part in parts]))
+            found[name] = twin_metrics(model, x, y, Beside.joined([part[2] for part in parts]))
+    return found
 
 
 def comparison(
@@ -175,7 +183,8 @@ def comparison(
     for owner in settings.owners:
         model = alone(owner, rows[owner], settings)
         test = {name: sets for name, sets in twin_sets(model, everyone).items() if name == "test"}
-        lonely[owner] = {"train": twin_metrics(model, rows[owner].x_train, rows[owner].y_train), **test}
+        own = rows[owner]
+        lonely[owner] = {"train": twin_metrics(model, own.x_train, own.y_train, own.beside_train), **test}
     twin = pooled(everyone, ended_after(settings, taken))
     together: dict[str, Any] = dict(twin_sets(twin, everyone))
     if trained is not None:
@@ -202,13 +211,20 @@ def _scale(tables: Sequence[Array], settings: TrainingSettings) -> Array | None:
     return plain_scales(tables) if settings.standardise == "private" else None
 
 
-def _fit(x: Array, y: Array, counts: dict[str, int], settings: TrainingSettings, scale: Array | None) -> TwinModel:
+def _fit(
+    x: Array,
+    y: Array,
+    counts: dict[str, int],
+    settings: TrainingSettings,
+    scale: Array | None,
+    beside: Beside = NOTHING_BESIDE,
+) -> TwinModel:
     weights = _class_weights(y, settings)
     c = np.where(y == 1, weights.of_1, weights.of_0) / 2.0**WEIGHT_SCALE
     if settings.inference is not None:
-        mean, deviation = _moments(x)
+        mean, deviation = _moments(x, beside.counts)
         ready = _with_ones((x - mean) / deviation)
-        found = newton(ready, y, most_steps=settings.iterations)
+        found = newton(ready, y, offset=beside.offset, counts=beside.counts, most_steps=settings.iterations)
         score = float(np.abs(ready @ found.coefficients).max(initial=0.0))
         return TwinModel(found.coefficients, mean, deviation, score, float(np.abs(found.coefficients).max()))
     if settings.solver != "sgd":
@@ -246,11 +262,11 @@ def _with_ones(x: Array) -> Array:
     return np.concatenate((x, np.ones((len(x), 1))), axis=1)
 
 
-def _moments(x: Array) -> tuple[Array, Array]:
-    if not len(x):
+def _moments(x: Array, counts: Array | None = None) -> tuple[Array, Array]:
+    if not len(x) or (counts is not None and not counts.any()):
         return np.zeros(x.shape[1]), np.ones(x.shape[1])
-    mean: Array = x.mean(axis=0)
-    deviation = np.sqrt(((x - mean) ** 2).mean(axis=0))
+    mean: Array = np.average(x, axis=0, weights=counts)
+    deviation = np.sqrt(np.average((x - mean) ** 2, axis=0, weights=counts))
     return mean, np.where(deviation > np.abs(mean) * _ROUNDING, deviation, np.inf)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,9 @@ def joined(columns: Mapping[str, OwnColumns]) -> OwnRows:
     first = next(iter(columns.values()))
     labels = columns[first.target_owner]
     train, test = (np.concatenate([part(columns[owner]) for owner in first.names], axis=1) for part in (_train, _test))
-    return OwnRows(joint_names(first.names), train, labels.y_train, test, labels.y_test)
+    names = joint_names(first.names)
+    rows = OwnRows(names, train, labels.y_train, test, labels.y_test)
+    return replace(rows, beside_train=labels.beside_train, beside_test=labels.beside_test)
 
 
 def vertical_comparison(
@@ -38,6 +41,7 @@ def vertical_comparison(
     if not own.names[owner]:
         return {"alone": {}, "pooled": together}
     rows = OwnRows(own.names[owner], own.x_train, own.y_train, own.x_test, own.y_test)
+    rows = replace(rows, beside_train=own.beside_train, beside_test=own.beside_test)
     return {"alone": {owner: twin_sets(alone(SAME_ROWS, rows, settings), [rows])}, "pooled": together}
 
 

@@ -21,13 +21,15 @@ from mpc.round import together
 from mpc.share import Public, Share
 from protocols.alignment import check_aligned
 from protocols.beaver import multiply
+from protocols.calibration import enough
 from protocols.column_fit import check_fit
 from protocols.held import hold
 from protocols.inference_job import rounded_rows
-from protocols.inference_table import inference
-from protocols.irls import ROW_SCALE, Design, Fitted, Newton, fit, newton_for, pairs
+from protocols.inference_table import Sums, inference, null_loss
+from protocols.irls import ROW_SCALE, SCORE_SCALE, Design, Fitted, Newton, fit, newton_for, pairs
 from protocols.own_units import in_own_units, variances_in_own_units
-from protocols.shared_scores import evaluate_shared
+from protocols.shared_calibration import calibrate_shared
+from protocols.shared_scores import evaluate_with_histograms
 from protocols.standardise import Moments
 from protocols.training_settings import OwnColumns, Trained, TrainingSettings
 from protocols.truncation import truncate
@@ -39,6 +41,7 @@ from protocols.vertical_job import (
     own_numbers,
     own_scaling,
 )
+from protocols.vertical_weights import entered, largest_weight, vertical_likelihoods
 from protocols.wide import lowered, wide_truncate
 
 COVARIANCE_SCALE = 48  # over Z_2^64: irls.LARGEST_VARIANCE fits
@@ -47,9 +50,10 @@ COVARIANCE_SCALE = 48  # over Z_2^64: irls.LARGEST_VARIANCE fits
 async def vertical_inference_job(p: Party, own: OwnColumns | None, settings: TrainingSettings) -> Trained | None:
     """Check that the rows are the same, fit under sharing, reveal coefficients and standard errors in own units.
 
-    Reveals whether all owners' ids are the same, two bits (whether features are collinear, whether the fit was
-    reached), the model and the variances of its coefficients, and the metrics' sums where asked for, from which the
-    log-likelihood follows. Means and deviations stay with the columns' owner.
+    Reveals whether all owners' ids are the same, a power of two no smaller than any weight (where rows have any), two
+    bits (whether features are collinear, whether the fit was reached), the model and the variances of its coefficients,
+    and the metrics' sums where asked for, from which the log-likelihood follows, or with weights or an offset two
+    log-likelihoods besides; and the calibration where asked for. Means and deviations stay with the columns' owner.
 
     Raises:
         DataError: the owners' ids differ, a column is constant or does not fit, features are collinear, or the
@@ -68,35 +72,63 @@ async def vertical_inference_job(p: Party, own: OwnColumns | None, settings: Tra
     (rows,) = settings.train_rows
     how = newton_for(settings.features + 1, rows, settings.iterations)
     p.stage("sharing")
-    design = await _share(p, train, own, how, rows)
+    unit = await largest_weight(p, own, settings)
+    design = await _share(p, train, own, how, unit, settings)
     y = own.y_train.astype(np.uint64) if own.target_owner == p.name and not p.dry else None
     fitted = await fit(p, design, p.input(own.target_owner, y, (rows,), 0), how)
     p.stage("model")
     model, variances = await _reveal(p, fitted, scaling, own, settings.features)
-    metrics = None
+    metrics, sums, weight, calibration = None, None, None, None
     if settings.metrics:
         p.stage("evaluation")
-        metrics = await evaluate_shared(p, input_scores(p, model, own, settings))
+        sets = input_scores(p, model, own, settings)
+        metrics, histograms = await evaluate_with_histograms(p, sets)
+        if settings.weighted or settings.offset:
+            told = await vertical_likelihoods(p, sets["train"], own, unit, settings)
+            sums, weight = told or (None, None)
+        elif not p.dry:
+            loss, positives = metrics["train"]["log_loss"] * rows, metrics["train"]["positives"]
+            sums = Sums(loss, null_loss(positives, rows))
+        if settings.calibration is not None:
+            counted = {
+                name: (scored, histograms[name])
+                for name, scored in sets.items()
+                if enough(scored.z.shape, settings.calibration)
+            }
+            calibration = await calibrate_shared(p, counted, settings.calibration)
     p.stage("done")
     if p.dry:
         return None
     names, coefficients = joint_names(own.names), model.real().tolist()
-    train_metrics = metrics["train"] if metrics else None
-    sums = None if train_metrics is None else (train_metrics["positives"], train_metrics["log_loss"] * rows)
-    found = inference(names, coefficients, variances.tolist(), rows, sums)
-    return Trained(names, tuple(coefficients[:-1]), coefficients[-1], (), metrics, inference=found)
+    weight = weight if settings.weighted else None
+    found = inference(names, coefficients, (variances / unit).tolist(), rows, sums, weight)
+    own_units = tuple(coefficients[:-1])
+    return Trained(names, own_units, coefficients[-1], (), metrics, inference=found, calibration=calibration)
 
 
-async def _share(p: Party, train: Array, own: OwnColumns, how: Newton, rows: int) -> Design:
-    """All owners' columns side by side with a last one of ones, and the products of each two, held. 3 rounds.
+async def _share(
+    p: Party, train: Array, own: OwnColumns, how: Newton, unit: float, settings: TrainingSettings
+) -> Design:
+    """All owners' columns side by side with a last one of ones, and the products of each two, held. 3 rounds, or 5.
 
     An owner works out the squares of its own columns. All other products are of shared values, two columns of one
-    owner's too: a plan knows how many columns there are, and not whose.
+    owner's too: a plan knows how many columns there are, and not whose. Where rows are weighted, all are.
     """
+    (rows,), beside = settings.train_rows, own.beside_train
     j, k = pairs(how.columns)
     crossed = (j != k) & (k != how.columns - 1)
+    offset = entered(p, own, beside.offset, (rows,), SCORE_SCALE) if settings.offset else None
     mine = p.compute(lambda: rounded_rows(train)[:, :-1], shape=train.shape)
     x = _placed(p, p.compute(encode, mine, ROW_SCALE, shape=mine.shape), own, rows)
+    if settings.weighted:
+        counts = None if beside.counts is None else beside.counts / unit
+        c = entered(p, own, counts, (rows,), ROW_SCALE)
+        weighted = await multiply(p, c.reshape(rows, 1), x, label="weighted rows")
+        counted = await truncate(p, weighted, ROW_SCALE)
+        products = await multiply(p, counted[:, j], x[:, k], label="products of columns")
+        cut = await truncate(p, products, products.scale - how.squares)
+        rows_held, counted_held, squares_held = await together(hold(p, x), hold(p, counted), hold(p, cut))
+        return Design(rows_held, counted_held, squares_held, offset)
     squares = p.compute(_own_squares, p, mine, own, how, shape=(rows, len(j)))
     if crossed.any():
         products = await multiply(p, x[:, j[crossed]], x[:, k[crossed]], label="products of columns")
@@ -104,7 +136,7 @@ async def _share(p: Party, train: Array, own: OwnColumns, how: Newton, rows: int
         if not p.dry:
             squares[:, crossed] = cut.value
     rows_held, squares_held = await together(hold(p, x), hold(p, Share(squares, how.squares)))
-    return Design(rows_held, rows_held, squares_held)
+    return Design(rows_held, rows_held, squares_held, offset)
 
 
 def _placed(p: Party, words: Array, own: OwnColumns, rows: int) -> Share:

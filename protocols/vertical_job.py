@@ -24,7 +24,7 @@ from protocols.shared_scores import SCORE_BITS, SCORE_SCALE, SharedScores, evalu
 from protocols.solve import solve
 from protocols.standardise import Moments
 from protocols.training_form import descent_for
-from protocols.training_settings import OwnColumns, Trained, TrainingSettings
+from protocols.training_settings import Beside, OwnColumns, Trained, TrainingSettings
 
 _CONSTANT = 2.0**-40  # a spread below this part of the mean is the rounding of its sum
 
@@ -165,10 +165,10 @@ async def _reveal_model(p: Party, w: Share, scaling: Moments, own: OwnColumns, s
 def input_scores(p: Party, model: Public, own: OwnColumns, settings: TrainingSettings) -> dict[str, SharedScores]:
     """The sets' scores, each row's the sum of what the owners' columns make of it, and their labels."""
     weights = p.compute(model.real, shape=model.shape)
-    train = p.compute(_part_of_scores, p.name, own, own.x_train, weights, shape=own.x_train.shape[:1])
+    train = p.compute(_part_of_scores, p.name, own, own.x_train, own.beside_train, weights, shape=own.x_train.shape[:1])
     sets = {"train": (train, own.y_train, settings.train_rows[0])}
     if settings.test_rows[0]:
-        test = p.compute(_part_of_scores, p.name, own, own.x_test, weights, shape=own.x_test.shape[:1])
+        test = p.compute(_part_of_scores, p.name, own, own.x_test, own.beside_test, weights, shape=own.x_test.shape[:1])
         sets["test"] = (test, own.y_test, settings.test_rows[0])
     shared = {}
     for name, (part, labels, rows) in sets.items():
@@ -184,11 +184,11 @@ def input_scores(p: Party, model: Public, own: OwnColumns, settings: TrainingSet
     return shared
 
 
-def _part_of_scores(owner: str, own: OwnColumns, x: Array, weights: Array) -> Array:
-    """What one owner's columns add to each row's score; the intercept is added by the first owner."""
+def _part_of_scores(owner: str, own: OwnColumns, x: Array, beside: Beside, weights: Array) -> Array:
+    """What one owner's columns add to each row's score, and its offsets; the first owner adds the intercept."""
     owners = list(own.names)
     start = sum(len(own.names[name]) for name in owners[: owners.index(owner)])
-    part: Array = x @ weights[start : start + len(own.names[owner])]
+    part = beside.added(x @ weights[start : start + len(own.names[owner])])
     return part + weights[-1] if owner == owners[0] else part
 
 

@@ -11,7 +11,7 @@ from mpc.errors import DataError
 from protocols.inference_job import inference_job
 from protocols.inference_table import INTERCEPT, chi_square_tail, estimate
 from protocols.inference_twin import fit_ml
-from protocols.training_settings import OwnRows, Trained, TrainingSettings
+from protocols.training_settings import NOTHING_BESIDE, Beside, OwnRows, Trained, TrainingSettings
 from tests.helpers import demo_tables, lockstep, owner_names
 
 FEATURES = ("mean_radius", "mean_texture", "mean_perimeter", "mean_area", "mean_smoothness")
@@ -39,17 +39,23 @@ def settings(counts: list[int], columns: int, **changes: Any) -> TrainingSetting
     return TrainingSettings(**{**usual, **changes})
 
 
-def run(x: np.ndarray, y: np.ndarray, n: int, names: tuple[str, ...], **changes: Any) -> Trained:
+def run(
+    x: np.ndarray, y: np.ndarray, n: int, names: tuple[str, ...], beside: Beside = NOTHING_BESIDE, **changes: Any
+) -> Trained:
     """What all owners learn from these rows, cut into n parts."""
     parts = np.array_split(np.arange(len(x)), n)
-    how = settings([len(part) for part in parts], x.shape[1], **changes)
+    asked = {"offset": beside.offset is not None, "weighted": beside.counts is not None}
+    how = settings([len(part) for part in parts], x.shape[1], **{**asked, **changes})
     empty = np.zeros((0, x.shape[1])), np.zeros(0)
 
     def factory(own: OwnRows) -> Any:
         return lambda p: inference_job(p, None if p.dry else own, how)
 
     outcome = lockstep(
-        {name: factory(OwnRows(names, x[part], y[part], *empty)) for name, part in zip(how.owners, parts, strict=True)}
+        {
+            name: factory(OwnRows(names, x[part], y[part], *empty, beside_train=beside.of(part)))
+            for name, part in zip(how.owners, parts, strict=True)
+        }
     )
     first, *others = (outcome.results[name] for name in how.owners)
     assert all(other == first for other in others)

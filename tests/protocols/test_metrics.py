@@ -158,7 +158,7 @@ def test_no_rows_at_all() -> None:
     got, _ = joint({"test": [empty, empty]}, np.array([1.0, 2.0, 3.0]))
     assert got["test"] == {
         **dict.fromkeys(("rows", "positives"), 0),
-        **dict.fromkeys(("accuracy", "auc", "log_loss", "brier")),
+        **dict.fromkeys(("accuracy", "auc", "auc_se", "auc_low", "auc_high", "log_loss", "brier")),
         "confusion": {"true_positives": 0, "false_positives": 0, "true_negatives": 0, "false_negatives": 0},
     }
     assert got["test"] == plain(*empty, np.array([1.0, 2.0, 3.0]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -62,3 +63,82 @@ def test_separation_ends_the_run_and_says_so(tmp_path: Path) -> None:
     assert ran.code == 3
     assert "separate the two classes" in ran.err.replace("\n", " ")
     assert record(tmp_path / "record")["model"] is None
+
+
+def add_columns(folder: Path, *, only: str = "hospital") -> tuple[np.ndarray, np.ndarray]:
+    """Columns of offsets and weights to the owners' files; returns them, over all owners that get them."""
+    generator = np.random.default_rng(8)
+    offsets, counts = [], []
+    for path in sorted(folder.glob(f"{only}*.csv")):
+        head, *lines = path.read_text().splitlines()
+        o, c = generator.normal(-1, 0.5, len(lines)).round(3), generator.integers(0, 4, len(lines))
+        path.write_text("\n".join([f"{head},shift,times", *map("{},{},{}".format, lines, o, c)]) + "\n")
+        offsets.append(o)
+        counts.append(c)
+    return np.concatenate(offsets), np.concatenate(counts)
+
+
+@pytest.mark.parametrize("how", ["open-fisher", pytest.param("shared", marks=pytest.mark.soak)])
+def test_an_offset_weights_and_calibration(tmp_path: Path, how: str) -> None:
+    import statsmodels.api as sm
+
+    path = write_scenario(
+        tmp_path, rows=150, reveal=[*ASKED, "calibration"], test_fraction=0.0, inference=how, features=list(FEATURES),
+        offset="shift", weights="times", min_cell=4,
+    )  # fmt: skip
+    offset, counts = add_columns(tmp_path)
+    ran = mpc("run", path, "--out", tmp_path / "record", timeout=300)
+    assert ran.code == 0, ran.err
+    assert "Rounds and bytes sent were as planned, exactly, for every party." in ran.out
+    out = " ".join(ran.out.split())
+    assert "with shift as offset and times as weights" in out
+    assert "Calibration on training rows of all owners, by tenths of predicted risk" in out
+    fields = record(tmp_path / "record")
+    x, y = pooled(tmp_path)
+    glm = sm.GLM(y, np.c_[x, np.ones(len(x))], family=sm.families.Binomial(), offset=offset, freq_weights=counts).fit()
+    for row, b, se in zip(fields["inference"], glm.params, glm.bse, strict=True):
+        assert abs(row["coefficient"] - b) < 1e-3 * se and row["se"] == pytest.approx(se, rel=1e-3)
+    assert fields["fit"]["weight"] == counts.sum() and fields["fit"]["rows"] == len(y)
+    assert fields["fit"]["log_likelihood"] == pytest.approx(glm.llf, rel=1e-4)
+    assert fields["comparison"]["pooled"]["max_abs_weight_difference"] < 1e-3
+    quality = fields["metrics"]["train"]
+    assert quality["auc_low"] < quality["auc"] < quality["auc_high"]
+    assert quality["auc"] == pytest.approx(fields["comparison"]["pooled"]["train"]["auc"], abs=2e-3)
+    assert f"95 % interval {quality['auc_low']:.4f} to {quality['auc_high']:.4f}" in out
+    groups = fields["calibration"]["train"]
+    assert fields["calibration"]["min_cell"] == 4 and "Tenths are joined where fewer than 4 patients" in out
+    assert (groups[0]["first"], groups[-1]["last"]) == (1, 10)
+    assert all(one["last"] + 1 == other["first"] for one, other in itertools.pairwise(groups))
+    z = x @ np.array(fields["model"]["weights"]) + fields["model"]["intercept"] + offset
+    assert sum(one["rows"] for one in groups) == len(y)
+    assert sum(one["expected"] for one in groups) == pytest.approx((1 / (1 + np.exp(-z))).sum(), rel=1e-5)
+    report = (tmp_path / "record" / "report.html").read_text()
+    assert "by tenths of predicted risk" in report and "Hanley-McNeil" in report
+
+
+@pytest.mark.soak
+def test_an_offset_weights_and_calibration_of_split_columns(tmp_path: Path) -> None:
+    import statsmodels.api as sm
+
+    path = write_scenario(
+        tmp_path, rows=120, reveal=[*ASKED, "calibration"], test_fraction=0.0, partition="vertical",
+        offset="shift", weights="times",
+    )  # fmt: skip
+    whole = tmp_path / "hospital_a.csv"
+    offset, counts = add_columns(tmp_path, only="hospital_a")
+    rows = [line.split(",") for line in whole.read_text().splitlines()]
+    whole.write_text("\n".join(",".join(row) for row in rows) + "\n")
+    x = np.array([row[1:4] for row in rows[1:]], dtype=float)
+    y = np.array([row[4] for row in rows[1:]], dtype=float)
+    whole.write_text("\n".join(",".join((row[0], row[1], *row[4:])) for row in rows) + "\n")
+    (tmp_path / "hospital_b.csv").write_text("\n".join(",".join((row[0], *row[2:4])) for row in rows) + "\n")
+    ran = mpc("run", path, "--out", tmp_path / "record", timeout=300)
+    assert ran.code == 0, ran.err
+    fields = record(tmp_path / "record")
+    glm = sm.GLM(y, np.c_[x, np.ones(len(x))], family=sm.families.Binomial(), offset=offset, freq_weights=counts).fit()
+    for row, b, se in zip(fields["inference"], glm.params, glm.bse, strict=True):
+        assert abs(row["coefficient"] - b) < 1e-3 * se and row["se"] == pytest.approx(se, rel=1e-3)
+    assert fields["fit"]["weight"] == counts.sum()
+    assert fields["fit"]["log_likelihood"] == pytest.approx(glm.llf, rel=1e-4)
+    assert sum(one["rows"] for one in fields["calibration"]["train"]) in (0, len(y))
+    assert fields["comparison"]["pooled"]["max_abs_weight_difference"] < 1e-3

@@ -1,0 +1,78 @@
+"""Calibration of shared scores: the table of the same bins in the clear, and of a fit of split columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mpc.ghost import Array, ghost
+from mpc.party import Party
+from mpc.ring import Z64
+from mpc.share import Share
+from protocols.calibration import GROUPS, Group
+from protocols.shared_calibration import calibrate_shared
+from protocols.shared_histogram import BINS
+from protocols.shared_scores import SCORE_SCALE, SharedScores, evaluate_with_histograms, upper_edges
+from tests.helpers import on_shares, words
+from tests.protocols.test_calibration import draw, sums_of, told, wanted
+from tests.protocols.test_inference_job import breast_cancer
+from tests.protocols.test_vertical_inference import HOW, run
+from tests.protocols.test_vertical_job import divided
+
+EDGES = upper_edges(np.arange(BINS), 1 << 60) / 2.0**SCORE_SCALE
+
+
+def tenths(z: Array, y: Array, n: int = 2, min_cell: int = 5) -> tuple[Group, ...]:
+    """The tenths of rows whose scores are shared among n owners."""
+    found: dict[str, Any] = {}
+
+    async def body(p: Party, shares: list[Share]) -> tuple[Share, ...]:
+        scored = SharedScores(*shares)
+        _, histograms = await evaluate_with_histograms(p, {"train": scored})
+        calibration = await calibrate_shared(p, {"train": (scored, histograms["train"])}, min_cell)
+        if not p.dry:
+            found[p.name] = calibration["train"]
+        return (Share(ghost((1,)) if p.dry else np.zeros(1, dtype=np.uint64)),)
+
+    encoded = [np.rint(v * 2.0**SCORE_SCALE).astype(np.int64) for v in (z, z - z.mean())]
+    on_shares(body, [*((words(v), SCORE_SCALE, Z64) for v in encoded), (y.astype(np.uint64), 0, Z64)], n)
+    first, *others = found.values()
+    assert all(other == first for other in others)
+    return first
+
+
+def tenth_in_bins(z: Array) -> Array:
+    """Each row's tenth, cut at the bins' upper edges."""
+    bins, m = np.searchsorted(EDGES, z - z.mean(), side="right"), len(z)
+    cuts = [np.sort(bins)[-(-k * m // GROUPS) - 1] for k in range(1, GROUPS)]
+    return np.searchsorted(cuts, bins, side="left")
+
+
+@pytest.mark.parametrize(("n", "m", "spread"), [(2, 200, 1.5), pytest.param(3, 500, 6.0, marks=pytest.mark.soak)])
+def test_it_is_the_table_of_the_bins(n: int, m: int, spread: float) -> None:
+    z, y = draw(m, spread)
+    found = tenths(z, y, n)
+    group = tenth_in_bins(z)
+    assert told(found) == wanted(z, y, group, 1) and len(found) >= 2
+    assert [one.expected for one in found] == pytest.approx(sums_of(found, z, group), abs=4e-5 * m)
+
+
+def test_edges_rise_and_are_where_the_places_say() -> None:
+    assert (np.diff(EDGES) >= 0).all()
+    for c in (-20.0, -15.99, -2.1, -1.9, -0.26, -0.24, -0.001, 0.0003, 0.2, 0.3, 1.7, 2.2, 15.9):
+        place = np.clip(c, -16, 16) + 8 * np.clip(c, -2, 2) + 64 * np.clip(c, -0.25, 0.25)
+        assert np.searchsorted(EDGES, c, side="right") == np.floor((place + 64) * 8), c
+
+
+@pytest.mark.soak
+def test_of_a_fit_of_split_columns() -> None:
+    x, y = breast_cancer()
+    own, how = divided(x, y, [2, 3], 1, metrics=True, calibration=5, **HOW)
+    found, revealed = run(own, how)
+    assert found.calibration is not None and set(found.calibration) == {"train", "test"}
+    assert {"tenths of risk", "withheld cells", "calibration"} <= set(revealed)
+    expected = [one.expected for one in found.calibration["train"]]
+    assert len(expected) >= 3 and found.metrics is not None
+    assert sum(expected) == pytest.approx(found.metrics["train"]["positives"], abs=0.05)
