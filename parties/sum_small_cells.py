@@ -54,8 +54,8 @@ def bias_blocks(facts: Mapping[str, Any]) -> list[Block]:
         alike.setdefault(", ".join(parts), []).append(str(column))
     return [
         Line(
-            f"That biases what is told of {', '.join(columns)}, at the very most: {said}; a mean is one of the rows "
-            "that were added."
+            f"That biases what is told of {', '.join(columns)}, at the very most: {said}; a mean is the quotient "
+            "of what is told."
         )
         for said, columns in alike.items()
     ]
@@ -63,7 +63,7 @@ def bias_blocks(facts: Mapping[str, Any]) -> list[Block]:
 
 def zero_text(min_cell: int) -> str:
     """What a zero says."""
-    return f"A count of 0 means that no client has {min_cell} rows or more, not that there are none."
+    return f"A 0 means that no client has {min_cell} such rows or more, not that there are none."
 
 
 def _unguarded(scenario: SumScenario) -> list[Block]:

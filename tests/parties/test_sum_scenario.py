@@ -193,7 +193,7 @@ def test_what_small_cells_do_to_the_sums_is_said(tmp_path: Path) -> None:
         "of age, at the very most: a count by -24 to 0, a sum by -2,880 to +240",
         "of stay, at the very most: a count by -24 to 0, a sum by -24 to +24",
         "The sums of 'age' are held back where the rows with a value are few",
-        "A count of 0 means that no client has 3 rows or more",
+        "A 0 means that no client has 3 such rows or more",
     ):
         assert words in text
     consent = sum_consent_blocks(scenario, "c1", 9, {})

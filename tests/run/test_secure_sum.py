@@ -66,7 +66,7 @@ def test_clients_keep_their_small_cells_to_themselves(tmp_path: Path) -> None:
     assert (found["clients"], found["left_out"]) == (12, [])
     assert found["small_cells"]["bias"]["age"] == {"count": [-36, 0], "sum": [-36 * 120, 360]}
     told = " ".join(ran.out.split())
-    assert "Each client added 0 where it had fewer than 4 rows. A count of 0 means that no client has 4" in told
+    assert "Each client added 0 where it had fewer than 4 rows. A 0 means that no client has 4" in told
     assert "a count by -36 to 0, a sum by -4,320 to +360" in told
     assert "c2: fewer rows than 4 in cells of 'age' and 'stay'" in (tmp_path / "record" / "c2.log").read_text()
     assert "fewer rows" not in (tmp_path / "record" / "server.log").read_text()
