@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from parties.blocks import Grid, Line
 from parties.consent_text import consent_blocks
 from parties.policy import load_policy
 from parties.scenario import Scenario, load_scenario
-from parties.statistics import statistics_settings
+from parties.statistics import STATISTICS, statistics_settings
 from parties.statistics_data import StatisticsTable, load_statistics_table
 from parties.statistics_plan import cells_told
 from parties.statistics_summary import p_text, statistics_blocks
@@ -235,6 +237,13 @@ def test_what_small_cells_do_is_said_before_a_run(tmp_path: Path, task: str, lea
     assert ("Small cells" in said) == bool(least) and ("Dominance" in said) == bool(share)
     assert ("11 rounds" in said, "9 rounds" in said) == (bool(share), least == 3)
     assert ("min_cell = 0: every count is told" in said) == (not least)
+
+
+def test_that_the_others_have_too_few_rows_is_said_before_a_run(tmp_path: Path) -> None:
+    agreed: Any = SimpleNamespace(rows={"a": (900, 0), "b": (5, 0)})
+    assert STATISTICS.before(scenario(tmp_path), agreed) == []
+    (said,) = STATISTICS.before(scenario(tmp_path, "min_cell = 6\n" + FULL), agreed)
+    assert said.startswith("beside a the others have fewer than min_cell = 6 rows")
 
 
 def test_withheld_numbers_are_marked_and_explained() -> None:

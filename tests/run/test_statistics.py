@@ -57,6 +57,7 @@ def test_the_registry_runs_as_it_is_and_gives_what_the_pooled_rows_give(tmp_path
     assert "Kaplan-Meier" in report and "Differences of means (Welch)" in report and "* withheld" in report
 
 
+@pytest.mark.soak
 def test_without_a_least_cell_everything_is_told_as_before(tmp_path: Path) -> None:
     text = REGISTRY.read_text().replace("data/", f"{DATA}/").replace("columns = [", "min_cell = 0\ncolumns = [", 1)
     path = tmp_path / "all.toml"

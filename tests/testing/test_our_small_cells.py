@@ -155,7 +155,7 @@ OURS = {
     ),
 }
 every_one = pytest.mark.parametrize("name", OURS)
-of_blocks = pytest.mark.parametrize("name", ["blocks", "sums"])
+of_blocks = pytest.mark.parametrize("name", ["blocks", pytest.param("sums", marks=pytest.mark.soak)])
 """A merged list is these blocks, and a secret that its caller reveals."""
 
 
