@@ -180,7 +180,9 @@ def plan(scenario: Path, as_json: bool) -> None:
     multiple=True,
     help="An owner's table, CSV or Parquet: once for each owner, twice at least.",
 )
-@click.option("--target", metavar="COLUMN", help="The column to predict (default: the only one with 0 and 1).")
+@click.option(
+    "--target", metavar="COLUMN", help="The column to predict: of 0 and 1 (default: the only one), or numbers."
+)
 @click.option("--positive", metavar="VALUE", help="The target's value that counts as 1, if it is not 1, yes or true.")
 @click.option("--id", "identifier", metavar="COLUMN", help="The column that names a row (default: one called so).")
 def new(

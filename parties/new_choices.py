@@ -32,6 +32,7 @@ class Asked:
 class Choice:
     """The task's columns, and why each other column is left out.
 
+    `numbers`: whether the target holds numbers, rather than two classes.
     `split`: each owner's features, where the owners have other columns of the same patients; None where they have the
     same columns.
     """
@@ -43,6 +44,7 @@ class Choice:
     missing: Literal["refuse", "drop", "mean"]
     left_out: Mapping[str, str] = field(default_factory=dict)
     split: Mapping[str, tuple[str, ...]] | None = None
+    numbers: bool = False
 
     def without(self, names: Sequence[str], why: str) -> Choice:
         """The same without some of the features."""
@@ -74,6 +76,7 @@ def choose(files: Sequence[FileLook], asked: Asked) -> Choice:
             f"the files have no column in common: {columns}", "give the same measurement the same name in every file"
         )
     target = _target(files, shared, asked)
+    numbers = asked.positive is None and measured([file.columns[target] for file in files])
     identifier = _identifier(files, shared, target, asked)
     left_out: dict[str, str] = {}
     features = []
@@ -96,7 +99,7 @@ def choose(files: Sequence[FileLook], asked: Asked) -> Choice:
             "give the columns that predict the target as numbers, under the same name in every file",
         )
     missing = _missing(files, [target, *features])
-    return Choice(target, asked.positive, identifier, tuple(features), missing, left_out)
+    return Choice(target, asked.positive, identifier, tuple(features), missing, left_out, numbers=numbers)
 
 
 def _target(files: Sequence[FileLook], shared: Sequence[str], asked: Asked) -> str:
@@ -116,16 +119,20 @@ def _target(files: Sequence[FileLook], shared: Sequence[str], asked: Asked) -> s
             "name it with --target COLUMN, and with --positive VALUE which of its two values counts as 1",
         )
     _must_be_shared(name, files, "target")
-    if asked.positive is None and name not in candidates:
+    if asked.positive is None and name not in candidates and not measured([file.columns[name] for file in files]):
         wrong = next((file for file in files if not file.columns[name].binary), None)
         but = f"in {wrong.path.name} '{name}' does not" if wrong else f"'{name}' is the same in all rows of all files"
         also = f"; columns that could be predicted: {some(candidates)}" if candidates else ""
         raise UsageError(
             f"the target must hold 0 and 1 (or yes and no, or true and false), but {but}",
-            "if it has two other values, say with --positive VALUE which of them counts as 1; a target of numbers "
-            f'takes kind = "linear_regression" (docs/linear_regression.md){also}',
+            f"if it has two other values, say with --positive VALUE which of them counts as 1{also}",
         )
     return name
+
+
+def measured(looks: Sequence[Look]) -> bool:
+    """Whether a target holds numbers, for a linear regression: at all owners that have it, and not 0 and 1 alone."""
+    return all(look.kind == "number" and not look.why for look in looks) and any(look.measured for look in looks)
 
 
 def _could_be_target(looks: Sequence[Look]) -> bool:

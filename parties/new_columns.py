@@ -30,6 +30,7 @@ class Look:
 
     `zero` and `one`: whether a target's 0 (or no, false) and 1 (or yes, true) stand in it; both False if other values
     do. `missing` says of each row whether it has no value there. `unique`: no two rows have the same, none is missing.
+    `different`: how many values it has.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Look:
     missing: NDArray[np.bool_]
     unique: bool
     integers: bool
+    different: int
     low: float | None
     high: float | None
 
@@ -47,6 +49,11 @@ class Look:
     def binary(self) -> bool:
         """Whether it could be a target."""
         return self.zero or self.one
+
+    @property
+    def measured(self) -> bool:
+        """Whether it could be a target of numbers: with two values it rather is one of two classes."""
+        return self.kind == "number" and not self.why and self.different > 2
 
     @property
     def consecutive(self) -> bool:
@@ -155,6 +162,7 @@ def _column(raw: RawTable, column: Column, kind: Kind, why: str) -> Look:
         missing=missing,
         unique=not missing.any() and whole(different) == raw.rows,
         integers=kind == "number" and integers is True,
+        different=whole(different),
         low=smallest,
         high=largest,
     )

@@ -171,7 +171,7 @@ def _useless(path: Path) -> list[str]:
     Reads everything as a run would, and so finds what would stop one.
     """
     scenario = load_scenario(path)
-    features = scenario.training.feature_names or ()
+    features = scenario.model_task.feature_names or ()
     tables = {owner: load_owner_table(scenario, owner) for owner in scenario.owners}
     rows = [own_rows(table, scenario, features).x_train for table in tables.values()]
     low = np.min([x.min(axis=0) for x in rows], axis=0)
@@ -238,21 +238,17 @@ def _owner_lines(path: Path, file: FileLook, choice: Choice, *, first: bool) -> 
 
 
 def _task_lines(files: Sequence[FileLook], choice: Choice) -> list[str]:
-    rows = sum(file.rows for file in files) if choice.split is None else files[0].rows
-    batch = next((size for size in _BATCHES if 0.8 * rows / size <= _STEPS_AN_EPOCH), _BATCHES[-1])
     missing: Mapping[str, str] = {
         "drop": "leaves out rows in which a value is missing",
         "mean": "puts a column's mean where a value is missing",
         "refuse": "a missing value is an error; or " + '"drop", or ' * (choice.split is None) + '"mean"',
     }
     partition, whose = "horizontal", "the owners have the same columns of different patients"
-    scaled, held = "to the mean and spread of all rows together, which all see", "of each owner's rows"
     if choice.split is not None:
         partition, whose = "vertical", "the owners have other columns of the same patients"
-        scaled, held = "each owner its own columns; nobody else learns how", "of the patients, the same everywhere"
     lines = [
         "[task]",
-        _line('kind = "logistic_regression"', ""),
+        _line(f'kind = "{"linear" if choice.numbers else "logistic"}_regression"', ""),
         _line(f'partition = "{partition}"', whose),
         _line(f"target = {_toml(choice.target)}", "the column to predict"),
     ]
@@ -269,8 +265,23 @@ def _task_lines(files: Sequence[FileLook], choice: Choice) -> list[str]:
     if choice.split is None:
         lines.append(_line("features = [", "what it is predicted from; take out what should not be used"))
         lines += [*_wrapped([_toml(name) for name in choice.features]), "]"]
+    return [*lines, *(_linear_lines(choice) if choice.numbers else _training_lines(files, choice))]
+
+
+def _linear_lines(choice: Choice) -> list[str]:
+    lines = [_line('inference = "shared"', "sums stay shared; only the result is opened")]
+    if choice.split is None:
+        lines.append(_line("test_fraction = 0.0", 'all rows are in the fit; else add "metrics" to reveal'))
+    return [*lines, _line('reveal = ["inference"]', "coefficients, errors, R2; nothing else at the end")]
+
+
+def _training_lines(files: Sequence[FileLook], choice: Choice) -> list[str]:
+    rows = sum(file.rows for file in files) if choice.split is None else files[0].rows
+    batch = next((size for size in _BATCHES if 0.8 * rows / size <= _STEPS_AN_EPOCH), _BATCHES[-1])
+    scaled, held = "to the mean and spread of all rows together, which all see", "of each owner's rows"
+    if choice.split is not None:
+        scaled, held = "each owner its own columns; nobody else learns how", "of the patients, the same everywhere"
     return [
-        *lines,
         _line("standardise = true", scaled),
         _line("test_fraction = 0.2", f"{held}: held out, and used for the metrics only"),
         _line('solver = "sgd"', "mini-batch gradient descent:"),
@@ -292,7 +303,7 @@ def _told(path: Path, files: Sequence[FileLook], choice: Choice, made_up: bool) 
     used = _some(list(choice.features))
     lines += [
         f"  owners      {owners}",
-        f"  target      {choice.target}" + (f" (1 where it is {choice.positive})" if choice.positive else ""),
+        f"  target      {choice.target}{_of_target(choice)}",
         f"  id          {choice.identifier or 'none'}",
         f"  features    {len(choice.features)}: {used}",
     ]
@@ -311,6 +322,12 @@ def _told(path: Path, files: Sequence[FileLook], choice: Choice, made_up: bool) 
         f"  mpc plan {where}",
         f"  mpc run {where}",
     ]
+
+
+def _of_target(choice: Choice) -> str:
+    if choice.numbers:
+        return " (numbers, so a linear regression)"
+    return f" (1 where it is {choice.positive})" if choice.positive else ""
 
 
 def _some(items: Sequence[str]) -> str:

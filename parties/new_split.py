@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -51,7 +52,9 @@ def choose_split(files: Sequence[FileLook], asked: Asked) -> Choice | None:
     _check_features(files, holder, features, target)
     gaps = any(file.columns[name].missing.any() for file in files for name in features[file.owner])
     every = tuple(name for names in features.values() for name in names)
-    return Choice(target, asked.positive, identifier, every, "mean" if gaps else "refuse", left_out, features)
+    numbers = asked.positive is None and holder.columns[target].measured
+    missing: Literal["mean", "refuse"] = "mean" if gaps else "refuse"
+    return Choice(target, asked.positive, identifier, every, missing, left_out, features, numbers)
 
 
 def useless_in(scenario: Scenario) -> dict[str, list[str]]:
@@ -91,7 +94,7 @@ def _target(files: Sequence[FileLook], asked: Asked, identifier: str) -> tuple[s
         raise UsageError(f"which column is to be predicted? {could}", hint)
     name, file = found[0]
     look = file.columns[name]
-    if asked.positive is None and not (look.zero and look.one):
+    if asked.positive is None and not (look.zero and look.one) and not look.measured:
         raise UsageError(
             "the target must hold 0 and 1 (or yes and no, or true and false), "
             f"but in {file.path.name} '{name}' does not",

@@ -258,6 +258,7 @@ def test_a_target_in_words(tmp_path: Path) -> None:
 
 TWO = (columns(), columns(seed=1))
 FLAGS = tuple(columns(seed=k, sex=[0, 1] * 20, smoker=["yes", "no"] * 20) for k in (0, 1))
+CODED = tuple(columns(seed=k, stage=[1, 2] * 20) for k in (0, 1))
 WORDS = tuple({"age": t["age"], "stage": ["I", "II"] * 20} for t in TWO)
 
 
@@ -269,7 +270,7 @@ WORDS = tuple({"age": t["age"], "stage": ["I", "II"] * 20} for t in TWO)
         (WORDS, Asked(target="stage"), "in a.csv 'stage' does not", "--positive VALUE"),
         (WORDS, Asked(positive="II"), "no target is named", "--target COLUMN"),
         (TWO, Asked(target="Ill"), "a.csv has no column 'Ill'", "did you mean 'ill'?"),
-        (TWO, Asked(target="age"), "in a.csv 'age' does not", "could be predicted: 'ill'"),
+        (CODED, Asked(target="stage"), "in a.csv 'stage' does not", "could be predicted: 'ill'"),
         (TWO, Asked(identifier="mrn"), "--id: a.csv has no column 'mrn'", "its columns are"),
         (TWO, Asked(identifier="ill"), "both 'ill'", "two columns"),
         (({"x": [1, 2]}, {"y": [1, 2]}), Asked(), "a.csv has 'x'; b.csv has 'y'", "same name"),
@@ -368,7 +369,7 @@ def test_the_same_columns_of_the_same_patients_are_rows(tmp_path: Path) -> None:
     [
         ({"sex": [0, 1] * 20}, Asked(), "'sex' and 'ill' could be"),
         ({}, Asked(positive="II"), "'ill' could be"),
-        ({}, Asked(target="dose"), "in b.csv 'dose' does not"),
+        ({"age": [1, 2] * 20}, Asked(target="age"), "in a.csv 'age' does not"),
         ({"age": ["old"] * 40}, Asked(), "a.csv has no numeric column to predict 'ill' from"),
         (
             {"patient": [f"P{k:03}" for k in range(1, 41)]},
@@ -383,6 +384,17 @@ def test_split_columns_that_are_not_clear(tmp_path: Path, changes: dict[str, Any
         make(tmp_path, one | changes, other, asked=asked)
     assert message in raised.value.message
     assert not (tmp_path / "study").exists()
+
+
+def test_a_target_of_numbers_is_for_a_linear_regression(tmp_path: Path) -> None:
+    made, scenario = make(tmp_path, columns(ill=[2, 3, 5, 8] * 10), columns(seed=1), asked=Asked(target="dose"))
+    task = scenario["task"]
+    assert task["kind"] == "linear_regression" and task["reveal"] == ["inference"] and task["test_fraction"] == 0.0
+    assert told(made, "target") == "dose (numbers, so a linear regression)"
+    assert plans(made) == 2
+    made, scenario = make(tmp_path / "split", *halves(), asked=Asked(target="dose"))
+    assert scenario["task"]["kind"] == "linear_regression" and scenario["task"]["partition"] == "vertical"
+    assert plans(made) == 2
 
 
 def test_an_id_that_repeats_is_an_error_of_the_data(tmp_path: Path) -> None:
