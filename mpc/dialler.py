@@ -15,7 +15,7 @@ from mpc.curve import Curve
 from mpc.errors import UsageError
 from mpc.network import Connected, Disconnected, Event, Refused, Unanswered, Unshaken
 from mpc.probe import DOCTORS_ROUTE
-from mpc.zmq_messages import hand_over, next_news, take_over
+from mpc.zmq_messages import NO_WAIT, hand_over, has_come, next_news, take_over
 
 _CONNECT_MS = 3000  # then TCP's next attempt is a new one: its own ones are ever further apart
 _REDIAL_SECONDS = 0.25  # ZeroMQ itself tries again at once, if at all
@@ -133,9 +133,11 @@ class Dialler:
             old.close(0)
 
     def _take(self, socket: Any, peer: str) -> bool:
+        if not has_come(socket):
+            return False
         try:
-            first = socket.recv(zmq.NOBLOCK, copy=False)
-        except zmq.Again:
+            first = socket.recv(NO_WAIT, copy=False)
+        except zmq.Again:  # its connection ended in this moment
             return False
         self._events.append(take_over(socket, first, peer))
         return True

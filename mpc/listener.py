@@ -15,7 +15,7 @@ from mpc.errors import UsageError
 from mpc.gate import Gate
 from mpc.network import Connected, Disconnected, Event, Stranger, Unshaken
 from mpc.probe import DOCTOR, DOCTORS_ROUTE
-from mpc.zmq_messages import hand_over, next_news, pass_over, take_over
+from mpc.zmq_messages import MORE, NO_WAIT, hand_over, has_come, next_news, pass_over, take_over
 
 _BACKLOG = 1024  # connections that wait to be taken, while somebody floods the port
 _GLANCE = 16  # so many connections of strangers may come and go between two looks for a peer's frames
@@ -73,9 +73,11 @@ class Listener:
 
     def take(self) -> bool:
         """Take a frame that came, if there is one."""
+        if not has_come(self._socket):
+            return False
         try:
-            identity = self._socket.recv(zmq.NOBLOCK)
-        except zmq.Again:
+            identity = self._socket.recv(NO_WAIT)
+        except zmq.Again:  # its connection ended in this moment
             return False
         first = self._socket.recv(copy=False)
         peer = self._route_names.get(identity) or self._admit(identity, first)
@@ -147,7 +149,7 @@ class Listener:
 
     def _route(self, peer: str, parts: list[Any]) -> None:
         try:
-            self._socket.send(self._routes[peer], zmq.SNDMORE | zmq.NOBLOCK)
+            self._socket.send(self._routes[peer], MORE)
             hand_over(self._socket, parts)
         except zmq.ZMQError as error:
             if error.errno not in (zmq.EHOSTUNREACH, zmq.EAGAIN):
