@@ -1,4 +1,4 @@
-"""Long elementwise expressions some entries at a time, so that what is in between stays in the processor's cache."""
+"""Long elementwise expressions some entries at a time, so that what is in between takes little memory."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import numpy as np
 from mpc.ghost import is_ghost
 from mpc.share import Public, Share
 
-_PIECE = 1 << 14  # of 64-bit words: a handful of arrays of them fit into a core's second-level cache
+_PIECE = 1 << 16  # of 64-bit words: a handful of arrays of them stay in a processor's cache
 
 
 def in_pieces(expression: Callable[..., Share], *values: Share | Public) -> Share:
     """`expression(*values)`, which must be elementwise, for values of one shape; of others, all at once.
 
-    Without this, every sum and product in an expression on large arrays is a pass over memory and a new array there.
+    Without this, every sum and product of large arrays is a new one, whose pages the system has to find and clear:
+    longer work than the arithmetic, in a process that has not held as much before.
     """
     shape = values[0].shape
     arrays = [value.value for value in values]
