@@ -15,20 +15,14 @@ import hmac
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 from mpc.channel import Channel
-from mpc.errors import DataError, DisagreementError, ProtocolError
+from mpc.errors import DataError, DisagreementError
+from mpc.exchange import Answer, as_count, as_names, as_rows, as_seed, as_texts, as_truth, exchange
 from mpc.plan import Plan
-from mpc.prg import SEED_BYTES, Entropy, derive
-from mpc.round import Blob, Round
+from mpc.prg import Entropy, derive
 from mpc.session import link_key, session_id
-
-LONGEST_NAME = 200
-"""Of a column, in characters, where owners tell each other their columns' names."""
-
-_LIMIT = 1 << 22
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -144,7 +138,7 @@ def meet(
     mine = _summary(plan) if plan else {}
     agreed = _everyone(channel, table, "agree", {**mine, "columns": shapes.count} if plan else {})
     if plan is None:
-        counts = {peer: agreed[peer].read("columns", _count) for peer in table.owners}
+        counts = {peer: agreed[peer].read("columns", as_count) for peer in table.owners}
         if len(set(counts.values())) != 1:
             raise DisagreementError(f"the owners disagree on how many columns they share: {counts}")
         plan = make(rows, counts[table.owners[0]])
@@ -171,18 +165,18 @@ def _hello(channel: Channel, table: Table, offer: Offer, entropy: Entropy, secon
         }
         for peer, part in parts.items()
     }
-    got = _exchange(channel, "hello", messages, seconds, lambda peer, said: _same_program(me, peer, offer, said))
-    session = session_id({me: nonce, **{peer: answer.read("nonce", _seed) for peer, answer in got.items()}})
+    got = exchange(channel, "hello", messages, seconds, lambda peer, said: _same_program(me, peer, offer, said))
+    session = session_id({me: nonce, **{peer: answer.read("nonce", as_seed) for peer, answer in got.items()}})
     channel.trace.stage("handshake", 0, 0)
     for peer, part in parts.items():
-        channel.rekey(peer, link_key(session, {me: part, peer: got[peer].read("part", _seed)}))
+        channel.rekey(peer, link_key(session, {me: part, peer: got[peer].read("part", as_seed)}))
     if me == table.helper:
         return session, b""
-    keys = {me: shared, **{peer: got[peer].read("names", _seed) for peer in table.owners if peer != me}}
+    keys = {me: shared, **{peer: got[peer].read("names", as_seed) for peer in table.owners if peer != me}}
     return session, b"".join(keys[name] for name in table.owners)
 
 
-def _same_program(me: str, peer: str, offer: Offer, said: _Answer) -> None:
+def _same_program(me: str, peer: str, offer: Offer, said: Answer) -> None:
     if said["version"] != offer.version:
         raise DisagreementError(
             f"{me} runs version {_brief(offer.version)} and {peer} version {_brief(said['version'])}",
@@ -218,14 +212,14 @@ def _shapes(channel: Channel, table: Table, offer: Offer, name_key: bytes) -> _S
         for peer in table.everyone
         if peer != me
     }
-    got = _exchange(channel, "shapes", messages, None)
+    got = exchange(channel, "shapes", messages, None)
     _same_common(me, table, offer.common, to_owner.get("common"), got)
-    rows = {owner: _rows(offer.rows) if owner == me else got[owner].read("rows", _rows) for owner in table.owners}
+    rows = {owner: as_rows(offer.rows) if owner == me else got[owner].read("rows", as_rows) for owner in table.owners}
     if offer.columns is None:
         return _Shapes(rows, (), 0)
     if split:
         return _split_columns(me, table, offer, rows, got)
-    names = {owner: digests if owner == me else got[owner].read("names", _texts) for owner in table.owners}
+    names = {owner: digests if owner == me else got[owner].read("names", as_texts) for owner in table.owners}
     everywhere = set(digests).intersection(*names.values())
     name_of = dict(zip(digests, offer.columns, strict=True))
     order = [digest for digest in names[table.owners[0]] if digest in everywhere]
@@ -238,7 +232,7 @@ def _shapes(channel: Channel, table: Table, offer: Offer, name_key: bytes) -> _S
     return _Shapes(rows, tuple(name_of[digest] for digest in order), len(order))
 
 
-def _same_common(me: str, table: Table, common: Common | None, mine: Any, got: Mapping[str, _Answer]) -> None:
+def _same_common(me: str, table: Table, common: Common | None, mine: Any, got: Mapping[str, Answer]) -> None:
     """Raises a DisagreementError where an owner has something else than this one."""
     if common is None:
         return
@@ -248,13 +242,13 @@ def _same_common(me: str, table: Table, common: Common | None, mine: Any, got: M
 
 
 def _split_columns(
-    me: str, table: Table, offer: Offer, rows: Mapping[str, tuple[int, int]], got: Mapping[str, _Answer]
+    me: str, table: Table, offer: Offer, rows: Mapping[str, tuple[int, int]], got: Mapping[str, Answer]
 ) -> _Shapes:
     """Every owner's own columns: the model is about all of them, so the owners tell each other their names."""
     mine = tuple(offer.columns or ())
-    names = {owner: mine if owner == me else got[owner].read("names", _plain_names) for owner in table.owners}
+    names = {owner: mine if owner == me else got[owner].read("names", as_names) for owner in table.owners}
     holders = [
-        owner for owner in table.owners if (offer.has_target if owner == me else got[owner].read("target", _truth))
+        owner for owner in table.owners if (offer.has_target if owner == me else got[owner].read("target", as_truth))
     ]
     if len(holders) != 1:
         raise target_error(holders, me)
@@ -315,105 +309,15 @@ def _seeds(
         elif peer != table.helper and order.index(me) < order.index(peer):
             pairs[peer] = entropy(f"pair/{peer}")
             message.update(seed=pairs[peer].hex())
-    got = _exchange(channel, "seeds", messages, None)
+    got = exchange(channel, "seeds", messages, None)
     for peer, answer in got.items():
         if peer == table.helper:
             _compare(me, mine, {peer: answer})
-            dealing[peer] = answer.read("seed", _seed)
+            dealing[peer] = answer.read("seed", as_seed)
         elif me != table.helper and order.index(peer) < order.index(me):
-            pairs[peer] = answer.read("seed", _seed)
+            pairs[peer] = answer.read("seed", as_seed)
     return pairs, dealing
 
 
-def _everyone(channel: Channel, table: Table, label: str, message: Mapping[str, Any]) -> dict[str, _Answer]:
-    return _exchange(channel, label, dict.fromkeys((p for p in table.everyone if p != channel.me), message), None)
-
-
-def _exchange(
-    channel: Channel,
-    label: str,
-    messages: Mapping[str, Mapping[str, Any]],
-    seconds: float | None,
-    check: Callable[[str, _Answer], None] | None = None,
-) -> dict[str, _Answer]:
-    """One round of JSON objects with every peer; each is checked when it comes, whoever else is still missing."""
-
-    def look(peer: str, body: bytes) -> _Answer:
-        answer = _object(peer, label, body)
-        if check is not None:
-            check(peer, answer)
-        return answer
-
-    send = {peer: json.dumps(message).encode() for peer, message in messages.items()}
-    return channel.exchange(Round(send, dict.fromkeys(messages, Blob(_LIMIT)), label), seconds, look)
-
-
-class _Answer(dict[str, Any]):
-    """A peer's message: a field that is missing or malformed is the peer's fault, not a bug here."""
-
-    def __init__(self, fields: dict[str, Any], peer: str, label: str) -> None:
-        super().__init__(fields)
-        self._where = (peer, label)
-
-    def __missing__(self, key: str) -> Any:
-        peer, label = self._where
-        raise ProtocolError(f"{peer} left out '{key}' in '{label}'", "check that versions are the same", party=peer)
-
-    def read(self, key: str, convert: Callable[[Any], _T]) -> _T:
-        """A field's value, of the form that `convert` takes."""
-        value = self[key]
-        try:
-            return convert(value)
-        except (TypeError, ValueError):
-            peer, label = self._where
-            raise ProtocolError(
-                f"{peer} sent a malformed '{key}' in '{label}'", "check that versions are the same", party=peer
-            ) from None
-
-
-def _seed(value: Any) -> bytes:
-    seed = bytes.fromhex(value)
-    if len(seed) != SEED_BYTES:
-        raise ValueError("not as long as a seed")
-    return seed
-
-
-def _count(value: Any) -> int:
-    if type(value) is not int or not 0 <= value < 1 << 40:
-        raise ValueError("not a count")
-    return value
-
-
-def _rows(value: Any) -> tuple[int, int]:
-    training, test = value
-    return _count(training), _count(test)
-
-
-def _texts(value: Any) -> list[str]:
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise TypeError("not a list of texts")
-    return value
-
-
-def _plain_names(value: Any) -> tuple[str, ...]:
-    """A peer's column names, which will be printed: no control characters, no name twice."""
-    names = tuple(_texts(value))
-    if len(set(names)) < len(names) or not all(name.isprintable() and len(name) <= LONGEST_NAME for name in names):
-        raise ValueError("not names of columns")
-    return names
-
-
-def _truth(value: Any) -> bool:
-    if type(value) is not bool:
-        raise TypeError("neither true nor false")
-    return value
-
-
-def _object(peer: str, label: str, body: bytes) -> _Answer:
-    try:
-        fields = json.loads(body)
-    except (ValueError, RecursionError):
-        fields = None
-    if not isinstance(fields, dict):
-        raise ProtocolError(f"{peer} sent something else than an object in '{label}'", party=peer)
-    return _Answer(fields, peer, label)
+def _everyone(channel: Channel, table: Table, label: str, message: Mapping[str, Any]) -> dict[str, Answer]:
+    return exchange(channel, label, dict.fromkeys((p for p in table.everyone if p != channel.me), message), None)

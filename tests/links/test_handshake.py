@@ -13,6 +13,7 @@ import pytest
 
 from mpc.correlation import Spec, Uniform
 from mpc.errors import DataError, DisagreementError, ProtocolError
+from mpc.exchange import exchange
 from mpc.party import Party
 from mpc.plan import Plan, make_plan
 from tests.links.over_zmq import HELPER, Run, offer_of, over_zmq
@@ -270,7 +271,6 @@ def test_no_shared_column_is_an_error_that_names_the_party_only() -> None:
 
 def meddled(sender: str, label: str, change: Callable[[dict[str, Any]], Any], *, receiver: str | None = None) -> Run:
     """A run in which one party says something else, properly sealed, in one round."""
-    from mpc import handshake
 
     def patched(channel: Any, name: str, messages: Mapping[str, Mapping[str, Any]], *rest: Any) -> Any:
         if channel.me == sender and name == label:
@@ -279,9 +279,9 @@ def meddled(sender: str, label: str, change: Callable[[dict[str, Any]], Any], *,
             }
         return genuine(channel, name, messages, *rest)
 
-    genuine = handshake._exchange
+    genuine = exchange
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(handshake, "_exchange", patched)
+        patch.setattr("mpc.handshake.exchange", patched)
         return run()
 
 
