@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from mpc.errors import DataError
 from protocols.inference_job import inference_job
-from protocols.inference_table import INTERCEPT, chi_square_tail, estimate
+from protocols.inference_table import INTERCEPT, Inference, chi_square_tail, estimate
 from protocols.inference_twin import fit_ml
 from protocols.training_settings import NOTHING_BESIDE, Beside, OwnRows, Trained, TrainingSettings
 from tests.helpers import demo_tables, lockstep, owner_names
@@ -69,6 +70,13 @@ def breast_cancer() -> tuple[np.ndarray, np.ndarray]:
     return x[:, :5], y
 
 
+def show(table: Inference, params: Iterable[float], errors: Iterable[float]) -> None:
+    """With -s: the table beside statsmodels' coefficients and errors."""
+    print(f"\n{'feature':16} {'coefficient':>12} {'statsmodels':>12} {'s.e.':>10} {'statsmodels':>12} {'p':>8}")
+    for row, b, se in zip(table.table, params, errors, strict=True):
+        print(f"{row.feature:16} {row.coefficient:12.6f} {b:12.6f} {row.se:10.6f} {se:12.6f} {row.p:8.4f}")
+
+
 def assert_is_statsmodels(found: Trained, x: np.ndarray, y: np.ndarray) -> None:
     import statsmodels.api as sm
 
@@ -76,6 +84,7 @@ def assert_is_statsmodels(found: Trained, x: np.ndarray, y: np.ndarray) -> None:
     table = found.inference
     assert table is not None
     intervals = model.conf_int()
+    show(table, model.params, model.bse)
     for row, b, se, z, p, (low, high) in zip(
         table.table, model.params, model.bse, model.tvalues, model.pvalues, intervals, strict=True
     ):

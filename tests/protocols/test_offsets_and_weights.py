@@ -10,7 +10,7 @@ import pytest
 from mpc.errors import DataError
 from protocols.inference_twin import fit_ml, null_log_likelihood
 from protocols.training_settings import Beside, Trained
-from tests.protocols.test_inference_job import run
+from tests.protocols.test_inference_job import run, show
 
 NAMES = ("age", "dose")
 
@@ -42,6 +42,7 @@ def null_model(y: np.ndarray, beside: Beside) -> float:
 def assert_is_glm(found: Trained, x: np.ndarray, y: np.ndarray, beside: Beside, close: float = 1e-3) -> None:
     model, table = glm(x, y, beside), found.inference
     assert table is not None
+    show(table, model.params, model.bse)
     for row, b, se, p in zip(table.table, model.params, model.bse, model.pvalues, strict=True):
         assert abs(row.coefficient - b) < close * se
         assert row.se == pytest.approx(se, rel=1e-3)

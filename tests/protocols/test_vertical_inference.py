@@ -13,7 +13,7 @@ from protocols.training_settings import OwnColumns, Trained, TrainingSettings
 from protocols.twin_vertical import joined
 from protocols.vertical_inference import vertical_inference_job
 from tests.helpers import lockstep
-from tests.protocols.test_inference_job import breast_cancer
+from tests.protocols.test_inference_job import breast_cancer, show
 from tests.protocols.test_vertical_job import divided
 
 HOW: dict[str, Any] = {"inference": "shared", "solver": "irls", "iterations": 14}
@@ -39,6 +39,7 @@ def test_it_is_statsmodels_on_the_joined_table(widths: list[int], target: int) -
     rows, table = joined(own), found.inference
     model = sm.Logit(rows.y_train, np.c_[rows.x_train, np.ones(len(rows.x_train))]).fit(disp=0, maxiter=100)
     assert table is not None
+    show(table, model.params, model.bse)
     assert [row.feature for row in table.table] == [*found.features, INTERCEPT]
     for row, b, se, p in zip(table.table, model.params, model.bse, model.pvalues, strict=True):
         assert abs(row.coefficient - b) < 1e-3 * se
