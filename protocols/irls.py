@@ -32,6 +32,7 @@ from protocols.comparison import any_set, outside
 from protocols.gram import combination
 from protocols.held import Held, Rows, products
 from protocols.logistic_series import ANGLE_SCALE, LARGEST, logistic_parts
+from protocols.own_units import places
 from protocols.selection import clamp
 from protocols.truncation import truncate
 from protocols.wide import lift, lowered, wide_truncate
@@ -218,10 +219,7 @@ async def gram(p: Party, design: Design, how: Newton) -> Share:
 
 def _divided(sums: Share, how: Newton) -> Share:
     """The symmetric matrix (d, d) with these entries (d (d + 1) / 2,), divided by 2^trace_bits, at MATRIX_SCALE."""
-    place = np.zeros((how.columns, how.columns), dtype=np.int64)
-    j, k = pairs(how.columns)
-    place[j, k] = place[k, j] = np.arange(len(j))
-    entries = sums[place.reshape(-1)].reshape(how.columns, how.columns)
+    entries = sums[places(how.columns).reshape(-1)].reshape(how.columns, how.columns)
     scale = sums.scale + how.trace_bits
     return entries.shifted(MATRIX_SCALE - scale).at_scale(MATRIX_SCALE)
 
