@@ -104,7 +104,8 @@ def test_a_factor_and_interactions(tmp_path: Path, owners: str, how: str) -> Non
     assert_is_the_formulas(found, rows, FORMULA)
 
 
-@pytest.mark.parametrize("owners", ["ab", pytest.param("abc", marks=pytest.mark.soak)])
+@pytest.mark.soak
+@pytest.mark.parametrize("owners", ["ab", "abc"])
 def test_a_factor_and_interactions_of_split_columns(tmp_path: Path, owners: str) -> None:
     rows = draw_rows(400)
     listed = {"a": TERMS, "b": 'features = ["dose"]'}

@@ -96,12 +96,15 @@ def test_a_row_that_counts_twice_is_two_rows() -> None:
     assert once.p == pytest.approx(often.p, rel=1e-5)
 
 
-@pytest.mark.parametrize("shift", [-200.0, *(pytest.param(far, marks=pytest.mark.soak) for far in (-20.0, 30.0))])
-def test_offsets_far_off_0_move_the_intercept_alone(shift: float) -> None:
+@pytest.mark.parametrize(
+    ("shift", "how"),
+    [(-200.0, "open-fisher"), *(pytest.param(far, "shared", marks=pytest.mark.soak) for far in (-200.0, -20.0, 30.0))],
+)
+def test_offsets_far_off_0_move_the_intercept_alone(shift: float, how: str) -> None:
     """Newton's method from w = 0 would run away; the start from scores of 0 does not."""
     x, y, offset, _ = drawn(seed=4)
-    near = run(x, y, 2, NAMES, Beside(offset - offset.mean()), inference="shared").inference
-    far = run(x, y, 2, NAMES, Beside(offset - offset.mean() + shift), inference="shared").inference
+    near = run(x, y, 2, NAMES, Beside(offset - offset.mean()), inference=how).inference
+    far = run(x, y, 2, NAMES, Beside(offset - offset.mean() + shift), inference=how).inference
     assert near is not None and far is not None
     for a, b in zip(near.table[:-1], far.table[:-1], strict=True):
         assert abs(a.coefficient - b.coefficient) < 1e-3 * a.se
@@ -124,7 +127,7 @@ def test_weights_that_cannot_be_used_are_said(size: float, words: str) -> None:
         run(x, y, 2, NAMES, Beside(None, size * counts), inference="open-fisher")
 
 
-@pytest.mark.parametrize("how", ["shared", "open-fisher"])
+@pytest.mark.parametrize("how", [pytest.param("shared", marks=pytest.mark.soak), "open-fisher"])
 def test_separation_is_said_with_weights_too(how: str) -> None:
     x, _, offset, counts = drawn(seed=7)
     with pytest.raises(DataError, match="separate the two classes"):

@@ -155,6 +155,7 @@ OURS = {
         structure_sizes={"m": 1},
         words=120,
         shift=0.9,
+        examples=10,
         every=40,
     ),
     "likelihoods": Spoken(
