@@ -84,6 +84,7 @@ async def _calibrate(p: Party, scored: Scored, rows: int, min_cell: int) -> tupl
     cuts = await first_reached(
         p, reached, GROUPS - 1, digits_for(_POINTS), what=CUTS, why=_WHY_CUTS, label="calibration/cuts"
     )
+    p.stage("calibration")
     group = p.compute(lambda: np.searchsorted(cuts, place, side="left"), shape=place.shape)
     mine = p.compute(lambda: cells_of(group, scored.y), shape=(GROUPS, 2))
     parts = [p.input(owner, mine if owner == p.name and not p.dry else None, (GROUPS, 2), 0) for owner in p.owners]

@@ -25,6 +25,7 @@ async def likelihoods(
     """
     with_offset = settings.offset
     alone = await null_intercept(p, scored.y, beside) if with_offset else None
+    p.stage("evaluation")
 
     def own() -> Array:
         counts = np.ones(len(scored.y)) if beside.counts is None else beside.counts

@@ -52,6 +52,7 @@ async def _calibrate(p: Party, scored: SharedScores, bins: Share, min_cell: int)
     why = f"{WHY_CUTS}: nine bins about the mean score, which nobody learns"
     digits = digits_for(BINS)
     cuts = await first_reached(p, reached, GROUPS - 1, digits, what=CUTS, why=why, label="calibration/cuts")
+    p.stage("calibration")
     edges = p.compute(lambda: upper_edges(cuts, _ALL), shape=(GROUPS - 1,))
     parts = [
         await _below(p, SharedScores(scored.z[some], scored.centred[some], scored.y[some]), edges)
