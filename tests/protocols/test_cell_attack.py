@@ -105,8 +105,16 @@ def test_a_run_tells_what_the_rule_tells_and_opens_no_other_count(name: str, own
             np.testing.assert_array_equal(opened.counts[cells.name], total)
 
 
-@pytest.mark.parametrize("name", ASKED)
-@pytest.mark.parametrize("runs", [4, pytest.param(120, marks=pytest.mark.soak)])
+@pytest.mark.parametrize(
+    ("name", "runs"),
+    [
+        *((name, 4) for name in ASKED),
+        *(
+            pytest.param(name, runs, marks=pytest.mark.soak)
+            for name, runs in (("tables", 1000), ("curves", 120), ("loop", 120))
+        ),
+    ],
+)
 def test_no_withheld_cell_is_given_back(name: str, runs: int) -> None:
     tried, broken, without, shares = attacks(name, runs)
     print(
