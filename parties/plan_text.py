@@ -136,10 +136,7 @@ def _cost_text(facts: dict[str, Any], plan: Plan, network: NetworkSpec | None) -
 
 def _on_top(plan: Plan) -> str:
     """What the time on the wire leaves out."""
-    return (
-        f"Handling the messages takes about {_duration(plan.handling)} besides; products of large matrices and "
-        "connecting come on top."
-    )
+    return f"Handling the messages takes about {_duration(plan.handling)} besides; connecting and large products, more."
 
 
 def _duration(seconds: float) -> str:

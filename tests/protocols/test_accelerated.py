@@ -78,7 +78,7 @@ STEPS: dict[str, tuple[Any, Any, list[Any]]] = {
 def test_a_step_is_the_twins(name: str) -> None:
     protocol, twin, inputs = STEPS[name]
     # What the rounding of the features, of v for the penalty and of the sigmoid leave, a row or column at a time.
-    check_correct(protocol, twin, inputs, error=3e-4, examples=25)
+    check_correct(protocol, twin, inputs, error=5e-4, examples=25)
 
 
 def test_a_steps_cost() -> None:

@@ -158,7 +158,7 @@ def test_any_number_of_owners(n: int, seed: int) -> None:
 def test_every_setting(tables: Any, changes: dict[str, Any]) -> None:
     own, how = job(tables, **{"batch_size": 32, "form": "dual", **changes})
     # Separable rows and many steps: nothing pulls back what the sigmoid's approximation adds, in either form.
-    check(own, how, limit=1e-3 if how.l2 >= 0.1 else 1e-4 if how.step_count < 300 else 2e-4)
+    check(own, how, limit=1e-3 if how.l2 >= 0.1 else 1e-4 if how.step_count < 300 else 5e-4)
 
 
 def test_the_demo_in_both_forms() -> None:

@@ -76,7 +76,9 @@ SCENARIO = {
         RUN, 2, ["[parties.hospital_b] does not say where its data are", "add data ="], scenario((B_DATA, ""))
     ),
     "a name in capitals": Mistake(RUN, 2, ['"HOSPITAL"', "small letters"], scenario((".hospital_b]", ".HOSPITAL]"))),
-    "another kind of task": Mistake(RUN, 2, ["not available"], scenario(("logistic_regression", "linear_regression"))),
+    "another kind of task": Mistake(
+        RUN, 2, ["poisson_regression"], scenario(("logistic_regression", "poisson_regression"))
+    ),
     "the target as a feature": Mistake(RUN, 2, ["features lists the target"], task('features = ["outcome"]')),
     "a result for nobody": Mistake(RUN, 2, ['"hospital_x"', "did you mean"], task('reveal_to = ["hospital_x"]')),
     "a category of one level": Mistake(RUN, 2, ["two or more levels"], task('categories.stage = ["I"]')),
