@@ -22,8 +22,6 @@ from mpc.session import Frame
 from mpc.zmq_messages import frame_parts
 
 _SPIN_SECONDS = 1e-4  # of looking again and again, and yielding, before this blocks: about what sleep and wake cost
-_LONG_YIELD = 5e-4  # ZeroMQ's thread takes a tenth of it for a small frame
-_CROWDED_SECONDS = 0.5
 _LOOK_SECONDS = 0.02  # so long may frames be taken one after another without a look at all else that may have happened
 
 
@@ -48,8 +46,6 @@ class Transport:
         self._curve = self.curve(me, peers)
         self._bell = Bell()
         self._looked = 0.0
-        self._crowded_until = 0.0
-        self._one_core = hasattr(os, "sched_getaffinity") and len(os.sched_getaffinity(0)) == 1
         self._events: deque[Event] = deque()
         self._dialler = Dialler(self._curve, self._bell, self._events, doctor=doctor)
         self._listener: Listener | None = None
@@ -72,20 +68,6 @@ class Transport:
             self._dialler.send(peer, parts)
         elif self._listener is not None:
             self._listener.send(peer, parts)
-        if self._one_core:
-            self._make_way()
-
-    def _make_way(self) -> None:
-        """Let ZeroMQ's thread, which encrypts and sends, have the one core that there is for both.
-
-        Otherwise a frame leaves only after whatever work comes next (tried: with 100 us of work, it arrives 100 us
-        later). Where somebody else's process took it for long instead, it is not offered again for a while.
-        """
-        now = time.monotonic()
-        if now >= self._crowded_until:
-            os.sched_yield()
-            if time.monotonic() - now > _LONG_YIELD:
-                self._crowded_until = now + _CROWDED_SECONDS
 
     def now(self) -> float:
         """Seconds on a clock that never goes back."""

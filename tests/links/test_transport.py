@@ -369,32 +369,3 @@ def test_the_repr_of_an_identity_keeps_the_secret() -> None:
 def test_poll_gives_up_in_time(trio: Trio) -> None:
     assert trio.listener.poll(0) is None
     assert trio.listener.poll(0.01) is None
-
-
-@pytest.mark.parametrize("cores", [{0}, {0, 1}])
-def test_who_has_one_core_makes_way_for_a_frame_unless_others_take_it_for_long(
-    cores: set[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """ZeroMQ's own thread needs the core to send; another process may keep it for many milliseconds each time."""
-    monkeypatch.setattr("os.sched_getaffinity", lambda pid: cores)
-    clock, away = [100.0], [1e-5]
-    yields: list[float] = []
-
-    def away_for() -> None:
-        yields.append(clock[0])
-        clock[0] += away[0]
-
-    transport = Transport(new_identity(), {"b": new_identity().public}, ANYWHERE)
-    monkeypatch.setattr("mpc.transport.time.monotonic", lambda: clock[0])
-    monkeypatch.setattr("mpc.transport.os.sched_yield", away_for)
-    with opened(transport):
-        for _ in range(3):
-            transport.send("b", frame(b"x"))
-        assert len(yields) == (3 if len(cores) == 1 else 0)
-        away[0] = 0.004
-        for _ in range(3):
-            transport.send("b", frame(b"x"))
-        assert len(yields) == (4 if len(cores) == 1 else 0)
-        clock[0] += 1.0
-        transport.send("b", frame(b"x"))
-        assert len(yields) == (5 if len(cores) == 1 else 0)
