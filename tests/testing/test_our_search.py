@@ -68,7 +68,8 @@ def test_cost() -> None:
     hold_to_cost(MEDIAN)
 
 
-@pytest.mark.parametrize("owners", [2, pytest.param(3, marks=pytest.mark.soak)])
+@pytest.mark.soak
+@pytest.mark.parametrize("owners", [2, 3])
 def test_view(owners: int) -> None:
     hold_to_view(MEDIAN, owners)
 
