@@ -46,7 +46,6 @@ class _Stage:
     gather: Gather
     round: int
     attempt: int
-    before: str
     waiting: set[int]
     answered: set[int] = field(default_factory=set)
 
@@ -94,6 +93,7 @@ class StarServer:
         self._out: set[int] = set()  # of the attempt that is going on
         self._left: dict[int, float] = {}
         self._stage: _Stage | None = None
+        self._last: dict[int, str] = {}  # in this attempt, the stage whose answer a client waits for
         self._attempt: tuple[int, int, bytes] | None = None
         self.counts = StarCounts()
         self.reached = ""
@@ -116,20 +116,19 @@ class StarServer:
         """
         self._attempt = round_, attempt, session
         self._out.clear()
+        self._last.clear()
         self.counts, self.reached = StarCounts(), ""
         for i in self._joined:
             self._send(i, frame(START, session, round=round_, attempt=attempt))
-        before = ""
         try:
             gather = program.send(None)  # type: ignore[arg-type]  # a coroutine is started with None
             while True:
-                answered = self._gather(gather, round_, attempt, before)
+                answered = self._gather(gather, round_, attempt)
                 if len(answered) < gather.quorum:
                     raise TooFewError(
                         f"{len(answered)} clients answered in stage '{gather.label}', and {gather.quorum} are needed",
                         "nothing was opened; wait for more of them (min_cohort, session.deadline)",
                     )
-                before = gather.label
                 gather = program.send(answered)
         except StopIteration as end:
             return end.value
@@ -142,14 +141,14 @@ class StarServer:
         for i in self._joined:
             self._send(i, frame(ABORT, error_code.encode()) if error_code else frame(BYE))
 
-    def _gather(self, gather: Gather, round_: int, attempt: int, before: str) -> frozenset[int]:
+    def _gather(self, gather: Gather, round_: int, attempt: int) -> frozenset[int]:
         expect = (set(gather.expect) & self._joined) - self._quit - self._out
         self.reached = gather.label
-        stage = self._stage = _Stage(gather, round_, attempt, before, expect)
+        stage = self._stage = _Stage(gather, round_, attempt, expect)
         sent = self.counts.sent
         for i, body in gather.send.items():
             sent[i] = sent.get(i, 0) + HEADER_BYTES + len(body)
-            self._send(i, frame(DOWN, body, round=round_, attempt=attempt, label=before))
+            self._send(i, frame(DOWN, body, round=round_, attempt=attempt, label=self._last.get(i, "")))
         end = self._network.now() + self._limits.stage
         total = len(expect)
         while stage.waiting:
@@ -235,6 +234,7 @@ class StarServer:
             return
         stage.waiting.discard(i)
         stage.answered.add(i)
+        self._last[i] = gather.label
 
     def _ping(self, i: int, header: StarHeader) -> None:
         """A client hears nothing: what was lost in a broken connection goes once more."""
@@ -245,11 +245,11 @@ class StarServer:
         if at == (stage.round, stage.attempt, label_code(stage.gather.label)):
             if i in stage.waiting:
                 self._again(i, frame(AGAIN, round=stage.round, attempt=stage.attempt, label=stage.gather.label))
-        elif stage.before and at == (stage.round, stage.attempt, label_code(stage.before)):
+        elif i in self._last and at == (stage.round, stage.attempt, label_code(self._last[i])):
             if i in stage.gather.send:
                 body = stage.gather.send[i]
-                self._again(i, frame(DOWN, body, round=stage.round, attempt=stage.attempt, label=stage.before))
-        elif header.round == 0 and not stage.before and i in stage.waiting and self._attempt is not None:
+                self._again(i, frame(DOWN, body, round=stage.round, attempt=stage.attempt, label=self._last[i]))
+        elif header.round == 0 and i not in self._last and i in stage.waiting and self._attempt is not None:
             self._again(i, frame(START, self._attempt[2], round=stage.round, attempt=stage.attempt))
 
     def _leave(self, i: int, header: StarHeader) -> None:

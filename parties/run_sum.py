@@ -61,18 +61,18 @@ def orders(scenario: SumScenario) -> dict[str, dict[str, Any]]:
     from parties.order_keys import written_identity, written_keys
 
     server = new_identity()
-    pairs = {name: new_identity() for name in scenario.client_names}
+    pairs = {name: new_identity() for name in scenario.star_names}
     found: dict[str, dict[str, Any]] = {scenario.server: {"keys": written_keys(server, pairs)}}
     trust = _signing_keys(scenario)
     processes = _processes(scenario)
-    numbers = {name: i for i, name in enumerate(scenario.client_names)}
+    numbers = {name: i for i, name in enumerate(scenario.star_names)}
     found[scenario.server]["processes"] = {name: [numbers[c] for c in clients] for name, clients in processes.items()}
     for process, clients in processes.items():
         found[process] = {
             "clients": {name: written_identity(pairs[name]) for name in clients},
             "server": server.public.decode(),
         }
-        if trust is not None:
+        if trust is not None:  # and so no helper
             secret, public = trust
             found[process]["signing"] = {name: secret[name] for name in clients}
             found[process]["verifying"] = public
@@ -80,8 +80,9 @@ def orders(scenario: SumScenario) -> dict[str, dict[str, Any]]:
 
 
 def _processes(scenario: SumScenario) -> dict[str, tuple[str, ...]]:
-    """Which clients each process is or hosts."""
-    processes: dict[str, tuple[str, ...]] = {name: (name,) for name in scenario.own_process}
+    """Which clients each process is or hosts; the helper is one by itself."""
+    alone = (*([scenario.helper] if scenario.helper is not None else []), *scenario.own_process)
+    processes: dict[str, tuple[str, ...]] = {name: (name,) for name in alone}
     if scenario.clients is not None:
         count = min(scenario.clients.processes, scenario.clients.count)
         for number in range(count):

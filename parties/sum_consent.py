@@ -1,4 +1,4 @@
-"""What a client, or the server, of a secure sum is shown before it approves the scenario."""
+"""What a client, the server or the helper of a secure sum is shown before it approves the scenario."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _parties(scenario: SumScenario, me: str, publics: Mapping[str, str]) -> list
     rows = []
     for name in listed:
         spec = scenario.parties.get(name)
-        role = "server" if name == scenario.server else "client"
+        role = {scenario.server: "server", scenario.helper: "helper"}.get(name, "client")
         rows.append((name, role, (spec.address if spec is not None else None) or MISSING, publics[name]))
     title = "Who takes part"
     blocks: list[Block] = [Grid(title, ("party", "role", "address", "public key"), tuple(rows), frozenset(range(4)))]
@@ -69,6 +69,12 @@ def _parties(scenario: SumScenario, me: str, publics: Mapping[str, str]) -> list
 def _asked(scenario: SumScenario, me: str, rows: int | None) -> list[Block]:
     if me == scenario.server:
         return [Line(""), Line(f"{me} has no data: it relays the clients' messages, and learns the sums.")]
+    if me == scenario.helper:
+        text = (
+            f"{me} has no data: it takes the masks off, number by number, without seeing what they hide, and compares "
+            f"with {scenario.server} which cells are small. It must not work together with {scenario.server}."
+        )
+        return [Line(""), Line(text)]
     what = [
         ("read", scenario.data_of(me)),
         ("columns", ", ".join(scenario.task.columns)),

@@ -104,7 +104,7 @@ def _own_small_cells(
     if wrong.any():
         column = task.columns[int(np.argmax(wrong))]
         raise DataError(f"{client}: column '{column}' has other values than 0 and 1", "correct it, or `flags`")
-    if task.min_cell is None:
+    if task.min_cell is None or scenario.helper is not None:
         return cells, ()
     cells, small = without_small(cells, flagged, flags, task.min_cell)
     return cells, tuple(column for column, found in zip(task.columns, small, strict=True) if found)

@@ -1,6 +1,7 @@
-"""`mpc doctor` for a secure sum: whether the server, or one client, could take part from this machine now.
+"""`mpc doctor` for a secure sum: whether the server, the helper or one client could take part from this machine now.
 
-A client looks at its one link, to the server or the server's doctor; the server's doctor at the clients that come.
+A client, as the helper, looks at its one link, to the server or the server's doctor; the server's doctor at the
+clients that come.
 """
 
 from __future__ import annotations
@@ -77,7 +78,8 @@ def examine_sum(
 
 
 def _file(scenario: SumScenario) -> Iterator[Finding]:
-    yield ok(f"{scenario.path}: '{scenario.name}', {count_text(scenario.count)} clients and the server")
+    helper = "" if scenario.helper is None else f", and {scenario.helper} as the helper"
+    yield ok(f"{scenario.path}: '{scenario.name}', {count_text(scenario.count)} clients and the server{helper}")
     yield ok(f"digest {scenario.digest}: the same at every party that has the same scenario")
     try:
         yield ok(f"{scenario.server} is at {server_address(scenario)}; clients dial it, and listen nowhere")
@@ -100,7 +102,7 @@ def _descriptors(scenario: SumScenario, me: str) -> Iterable[Finding]:
     if me != scenario.server:
         return checks.check_descriptors(_DESCRIPTORS)
     try:
-        allow_connections(scenario.count, 1)
+        allow_connections(len(scenario.star_names), 1)
     except UsageError as error:
         return [of_error(error)]
     return [ok(f"descriptors: enough for the connections of {count_text(scenario.count)} clients")]
@@ -110,6 +112,8 @@ def _data(scenario: SumScenario, me: str) -> tuple[Values | None, list[Finding]]
     """A client's rows, for the first round, as a run would read them, and what is to be said of them."""
     if me == scenario.server:
         return None, [ok(f"{me} has no data: it is the server")]
+    if me == scenario.helper:
+        return None, [ok(f"{me} has no data: it is the helper")]
     where = scenario.data_of(me, 1)
     try:
         values = ClientRows(scenario).of(me, 1)
@@ -172,14 +176,14 @@ def _links(
     facts = public_facts(scenario)
     about = checks.describe(facts)
     try:
-        meeting = meet(transport, dialled, dict.fromkeys(peers, about), seconds, scenario.count)
+        meeting = meet(transport, dialled, dict.fromkeys(peers, about), seconds, len(scenario.star_names))
     finally:
         transport.close(_LINGER)
     addresses = {me: None, scenario.server: address}
     side = Side(me, identity, peers, addresses, dialled, facts)
     told.all(_of_clients(scenario, side, meeting, seconds) if serves else of_peers(side, meeting, seconds))
     if not serves:
-        told.all(_cost(scenario, meeting))
+        told.all(_cost(scenario, me, meeting))
 
 
 def _of_clients(scenario: SumScenario, side: Side, meeting: Meeting, seconds: float) -> Iterator[Finding]:
@@ -189,24 +193,31 @@ def _of_clients(scenario: SumScenario, side: Side, meeting: Meeting, seconds: fl
     for finding in of_peers(side, Meeting(came, meeting.strangers, meeting.broken), seconds):
         if len(meeting.peers) <= _MOST_TOLD or finding.level != "ok":
             yield finding
-    text = f"{count_text(len(came))} of {count_text(len(meeting.peers))} clients came within {seconds:.0f} s"
+    if scenario.helper in absent:
+        absent.remove(scenario.helper)
+        hint = "without the helper there is no sum: it starts `mpc party` or `mpc doctor` at the same time as this one"
+        yield problem(
+            f"the helper, {scenario.helper}, did not come within {seconds:.0f} s", hint, TooFewError.exit_code
+        )
+    here = scenario.count - len(absent)
+    text = f"{count_text(here)} of {count_text(scenario.count)} clients came within {seconds:.0f} s"
     if not absent:
         yield ok(text)
         return
     names = ", ".join(absent[:_MOST_TOLD]) + (" and others" if len(absent) > _MOST_TOLD else "")
     hint = "they start `mpc party` or `mpc doctor` at the same time as this one; this machine lets them in at its port"
     quorum = scenario.settings.quorum
-    if len(came) >= quorum:
+    if here >= quorum:
         yield warning(f"{text}; missing: {names}", f"{count_text(quorum)} are enough; else {hint}")
     else:
         text = f"{text}, and {count_text(quorum)} are needed; missing: {names}"
         yield problem(text, hint, TooFewError.exit_code)
 
 
-def _cost(scenario: SumScenario, meeting: Meeting) -> Iterator[Finding]:
-    """What a round costs a client, on a link like the one that was measured."""
-    facts = sum_plan(scenario)
-    up, down, stages = facts["bytes"]["client_sends"], facts["bytes"]["client_receives"], len(facts["stages"])
+def _cost(scenario: SumScenario, me: str, meeting: Meeting) -> Iterator[Finding]:
+    """What a round costs a client, or the helper, on a link like the one that was measured."""
+    facts, role = sum_plan(scenario), "helper" if me == scenario.helper else "client"
+    up, down, stages = facts["bytes"][f"{role}_sends"], facts["bytes"][f"{role}_receives"], len(facts["stages"])
     cost = f"a round: {short_bytes(up)} from here, {short_bytes(down)} to here, in {stages} stages"
     seen = next(iter(meeting.peers.values()))
     if seen.round_trip is None or not seen.up or not seen.down:
@@ -215,5 +226,5 @@ def _cost(scenario: SumScenario, meeting: Meeting) -> Iterator[Finding]:
         return
     seconds = stages * seen.round_trip + up / seen.up + down / seen.down
     rates = f"{megabits(seen.up)} up, {megabits(seen.down)} down"
-    compute = facts["seconds"]["client"]
+    compute = facts["seconds"][role]
     yield ok(f"{cost}; about {seconds:.2g} s on the wire ({rates}) and {1000 * compute:.1f} ms of computing here")

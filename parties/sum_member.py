@@ -16,6 +16,7 @@ from parties.descriptors import allow_connections
 from parties.journal import RoundJournal
 from parties.order_keys import read_identity, read_keys
 from parties.sum_clients import Membership, clients_of, dropping, hosts_result, trust_of
+from parties.sum_helper import helped, helper_client
 from parties.sum_scenario import SumScenario
 from parties.sum_server import Seat, serve
 from parties.supervisor import Lifeline, Reporter
@@ -28,7 +29,7 @@ def part_in_sum(
     scenario: SumScenario, order: Mapping[str, Any], lifeline: Lifeline, reporter: Reporter, log: Logger
 ) -> dict[str, Any]:
     """The part of this process, as the launcher ordered it; returns its result."""
-    part = _serve if order["name"] == scenario.server else _take_part
+    part = {scenario.server: _serve, scenario.helper: _help}.get(order["name"], _take_part)
     try:
         return part(scenario, order, lifeline, reporter, log)
     except BeaverlodgeError as error:
@@ -37,14 +38,18 @@ def part_in_sum(
 
 
 def silence(scenario: SumScenario) -> float:
-    """For how long a client that waits for the server's next word goes on hearing nothing, in seconds."""
-    return scenario.session.connect_timeout + 2 * scenario.session.deadline
+    """For how long a client, or the helper, that waits for the server's next word goes on hearing nothing, in seconds.
+
+    With a helper they wait through each other's stages too: it for keys to unmask, they for its last two.
+    """
+    stages = 2 if scenario.helper is None else 5
+    return scenario.session.connect_timeout + stages * scenario.session.deadline
 
 
 def _serve(
     scenario: SumScenario, order: Mapping[str, Any], lifeline: Lifeline, reporter: Reporter, log: Logger
 ) -> dict[str, Any]:
-    allow_connections(scenario.count, 1)
+    allow_connections(len(scenario.star_names), 1)
     identity, peers = read_keys(order["keys"])
     transport = Transport(identity, peers, "tcp://127.0.0.1:*")
 
@@ -61,6 +66,27 @@ def _serve(
         return serve(scenario, seat, reporter, log, meet)
     finally:
         transport.close(LINGER)
+
+
+def _help(
+    scenario: SumScenario, order: Mapping[str, Any], lifeline: Lifeline, reporter: Reporter, log: Logger
+) -> dict[str, Any]:
+    reporter.listening(None)
+    endpoint = lifeline.peers()[scenario.server]
+    assert endpoint is not None
+    client = helper_client(scenario)
+    host = ClientHost(
+        endpoint,
+        order["server"].encode(),
+        {order["name"]: (client, read_identity(order["clients"][order["name"]]))},
+        silence(scenario),
+        lambda over, total: reporter.stage(client.stage, client.rounds, scenario.task.rounds),
+    )
+    try:
+        host.run()
+    finally:
+        host.close(LINGER)
+    return helped(scenario, host, log)
 
 
 def _take_part(

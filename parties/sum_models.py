@@ -15,9 +15,9 @@ Rate = Annotated[float, Field(ge=0.0, le=0.45)]
 
 
 class SumParty(Table):
-    """The server, or a client with a process of its own. A client listens nowhere, so it has no address."""
+    """The server, a client with a process of its own, or the helper. Only the server listens, and has an address."""
 
-    role: Literal["server", "client"] = Field(description='"server" or "client"')
+    role: Literal["server", "client", "helper"] = Field(description='"server", "client" or "helper"')
     data: Text | None = Field(default=None, description="a file's path")
     address: Annotated[str, AfterValidator(an_address)] | None = Field(
         default=None, description='"host:port", such as "10.0.0.5:7101" or "[::1]:7101"'

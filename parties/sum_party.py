@@ -1,4 +1,5 @@
-"""`mpc party` of a secure sum: the server here and its clients elsewhere, or one client, which dials the server only.
+"""`mpc party` of a secure sum: the server here and its clients elsewhere, or one client or the helper, which dial the
+server only.
 
 Who is who comes from the scenario or from the roster that it names, never from the server. Against a server that may
 lie it has to be a roster that somebody else signed.
@@ -17,6 +18,7 @@ from typing import Any, Final
 
 from mpc.errors import DataError, UsageError
 from mpc.party import Revealed
+from mpc.star_client import StarClient
 from mpc.star_sockets import ClientHost
 from mpc.transport import Transport
 from parties import keys as key_files
@@ -35,6 +37,7 @@ from parties.separate import check_name, endpoint_of, listening, loopback, own_p
 from parties.sum_clients import Membership, clients_of, hosts_result, trust_of
 from parties.sum_consent import sum_consent_blocks
 from parties.sum_data import ClientRows, Values
+from parties.sum_helper import helped, helper_client
 from parties.sum_member import LINGER, silence
 from parties.sum_result import client_record, revealed, sum_record
 from parties.sum_rounds import RoundNumbers
@@ -74,6 +77,8 @@ def run_sum_party(
         try:
             if me == scenario.server:
                 return _serve(scenario, address, pair, texts, keys, folder, reporter, log)
+            if me == scenario.helper:
+                return _help(scenario, me, address, pair, texts, reporter, log)
             return _take_part(scenario, me, address, pair, texts, keys, releases, reporter, log)
         except BaseException as problem:
             error = as_error(problem)
@@ -144,7 +149,7 @@ def _admitted(
 ) -> Releases | None:
     """That this party's policy lets the run through and that somebody approved it; its list of releases, if it has
     data."""
-    has_data = me != scenario.server
+    has_data = me not in (scenario.server, scenario.helper)
     read: list[Values] = []
 
     def values() -> Values:
@@ -182,7 +187,7 @@ def _serve(
     reporter: Reporter,
     log: Logger,
 ) -> dict[str, Any]:
-    allow_connections(scenario.count, 1)
+    allow_connections(len(scenario.star_names), 1)
     numbers = RoundNumbers(keys / f"{scenario.server}.rounds", scenario.digest)
     peers = {name: key_files.curve_key(text) for name, text in texts.items() if name != scenario.server}
     patience = scenario.session.patience or (LOOPBACK_PATIENCE if loopback(address) else PATIENCE)
@@ -194,6 +199,45 @@ def _serve(
     finally:
         transport.close(LINGER)
     return sum_record(scenario, {scenario.server: result})
+
+
+def _help(
+    scenario: SumScenario,
+    me: str,
+    address: str,
+    pair: KeyPair,
+    texts: Mapping[str, str],
+    reporter: Reporter,
+    log: Logger,
+) -> dict[str, Any]:
+    client = helper_client(scenario)
+    host = _dial(scenario, me, client, address, pair, texts, reporter)
+    return client_record(scenario, me, helped(scenario, host, log))
+
+
+def _dial(
+    scenario: SumScenario,
+    me: str,
+    client: StarClient,
+    address: str,
+    pair: KeyPair,
+    texts: Mapping[str, str],
+    reporter: Reporter,
+) -> ClientHost:
+    """Go through all rounds over one connection to the server; returns what it was, closed."""
+    host = ClientHost(
+        endpoint_of(scenario.server, address),
+        key_files.curve_key(texts[scenario.server]),
+        {me: (client, pair.identity)},
+        silence(scenario),
+        lambda over, total: reporter.stage(client.stage, client.rounds, scenario.task.rounds),
+        meet_within=scenario.session.connect_timeout,
+    )
+    try:
+        host.run()
+    finally:
+        host.close(LINGER)
+    return host
 
 
 def _take_part(
@@ -215,18 +259,7 @@ def _take_part(
     noting = _Noting(scenario, me, releases, reporter, log)
     member = Membership(RoundJournal(journal_path(scenario, me, keys)), trust, noting.around)
     client = clients_of(scenario, {me: member}, log)[me]
-    host = ClientHost(
-        endpoint_of(scenario.server, address),
-        key_files.curve_key(texts[scenario.server]),
-        {me: (client, pair.identity)},
-        silence(scenario),
-        lambda over, total: reporter.stage(client.stage, client.rounds, scenario.task.rounds),
-        meet_within=scenario.session.connect_timeout,
-    )
-    try:
-        host.run()
-    finally:
-        host.close(LINGER)
+    host = _dial(scenario, me, client, address, pair, texts, reporter)
     if client.failure is not None:
         raise client.failure
     if client.rounds < scenario.task.rounds:

@@ -10,8 +10,15 @@ from typing import Any
 from parties.blocks import Block, Grid, Line, bytes_text, count_text, listed, print_blocks, short_bytes
 from parties.sum_scenario import SumScenario
 from parties.sum_small_cells import small_cells_blocks, small_cells_facts
-from protocols.aggregation.cost import client_seconds, expected_traffic, server_seconds
-from protocols.aggregation.messages import stages
+from protocols.aggregation.cost import (
+    Traffic,
+    client_seconds,
+    expected_helper_traffic,
+    expected_traffic,
+    helper_seconds,
+    server_seconds,
+)
+from protocols.aggregation.settings import stages_of
 
 SCHEMA = 1
 
@@ -28,6 +35,8 @@ def sum_plan(scenario: SumScenario) -> dict[str, Any]:
     """The plan as `mpc plan --json` prints it; its shape is stable under one `schema`."""
     b, s, task = scenario.bounds, scenario.settings, scenario.task
     traffic = expected_traffic(s)
+    helps = s.test is not None
+    helper = expected_helper_traffic(s) if helps else Traffic(0, 0)
     return {
         "schema": SCHEMA,
         "scenario": {"name": scenario.name, "digest": scenario.digest, "clients": b.clients, "numbers": s.length},
@@ -45,18 +54,26 @@ def sum_plan(scenario: SumScenario) -> dict[str, Any]:
             "smallest_group": b.smallest_group if b.malicious else s.min_cohort - b.corrupt,
         },
         "bits": s.bits,
-        "stages": list(stages(s.malicious)),
+        "stages": list(stages_of(s)),
         "bytes": {
             "vector": s.vector_bytes,
             "client_sends": traffic.up,
             "client_receives": traffic.down,
-            "server_sends": traffic.down * b.clients,
-            "server_receives": traffic.up * b.clients,
+            **({"helper_sends": helper.up, "helper_receives": helper.down} if helps else {}),
+            "server_sends": traffic.down * b.clients + helper.down,
+            "server_receives": traffic.up * b.clients + helper.up,
             "exact": not s.malicious,
         },
-        "seconds": {"client": client_seconds(s), "server": server_seconds(s, b.dropped)},
+        "seconds": {
+            "client": client_seconds(s),
+            "server": server_seconds(s, b.dropped),
+            **({"helper": helper_seconds(s, b.dropped)} if helps else {}),
+        },
         "small_cells": small_cells_facts(scenario, b.clients),
-        "reveals": [{"what": text, "to": [scenario.server]} for text in _reveals(scenario)],
+        "reveals": [
+            *({"what": text, "to": [scenario.server]} for text in _reveals(scenario)),
+            *({"what": text, "to": [scenario.helper]} for text in helper_learns(scenario)),
+        ],
     }
 
 
@@ -67,17 +84,27 @@ def plan_blocks(scenario: SumScenario) -> list[Block]:
     traffic = (
         ("a client", bytes_text(sizes["client_sends"]), bytes_text(sizes["client_receives"])),
         (scenario.server, bytes_text(sizes["server_sends"]), bytes_text(sizes["server_receives"])),
+        *(
+            [(scenario.helper, bytes_text(sizes["helper_sends"]), bytes_text(sizes["helper_receives"]))]
+            if scenario.helper is not None
+            else []
+        ),
     )
+    helper = f", the helper {_time(seconds['helper'])}" if scenario.helper is not None else ""
+    nothing = " and nothing is withheld" if scenario.helper is not None else ""
     about = "" if sizes["exact"] else " as many neighbours as are to be expected, and"
     return [
         Line(f"{scenario.name}: the plan. Nothing has been sent.", "bold"),
         *protection_blocks(scenario),
-        Grid("Bytes in a round in which nobody drops out", ("party", "sends", "receives"), traffic),
+        Grid(f"Bytes in a round in which nobody drops out{nothing}", ("party", "sends", "receives"), traffic),
         Line(
             f"With{about} headers, without encryption's. The vector alone is {short_bytes(sizes['vector'])}; what a "
             "run took is compared with the plan of who answered, to the byte."
         ),
-        Line(f"Computation: a client {_time(seconds['client'])}, the server {_time(seconds['server'])}, on one core."),
+        Line(
+            f"Computation: a client {_time(seconds['client'])}, the server {_time(seconds['server'])}{helper}, on one "
+            "core."
+        ),
         *learnt_blocks(scenario),
         Line("Server and clients start only with the same digest:"),
         Line(scenario.digest, wrap=False),
@@ -112,14 +139,29 @@ def learnt_blocks(scenario: SumScenario) -> list[Block]:
     """What the server learns, and the clients; which cells are held back."""
     return [
         Grid("What the server learns", ("what",), tuple((text,) for text in _reveals(scenario))),
+        *(
+            [Grid(f"What {scenario.helper} learns", ("what",), tuple((text,) for text in helper_learns(scenario)))]
+            if scenario.helper is not None
+            else []
+        ),
         Line("The clients learn that a round is done."),
         *small_cells_blocks(scenario),
     ]
 
 
+def helper_learns(scenario: SumScenario) -> list[str]:
+    """What a helper learns; nothing where there is none."""
+    m = scenario.task.min_cell
+    if scenario.helper is None or m is None:
+        return []
+    return [f"of each cell, whether it has 1 to {m - 1} rows", "who takes part, and who drops out when"]
+
+
 def _reveals(scenario: SumScenario) -> list[str]:
     kinds = scenario.kinds
     what = listed([f"{kind}s" for kind in kinds])
+    if scenario.helper is not None:
+        what = f"which numbers are withheld, and of the others the {what}"
     told = [f"{what} of {', '.join(scenario.task.columns)}, over all clients that stay: {scenario.min_cohort} at least"]
     if "weight" in kinds:
         told.append(f"so the total weight ('{scenario.task.weight}') of each sum and mean")

@@ -13,9 +13,9 @@ from parties.blocks import listed
 from parties.sum_scenario import SumScenario
 from parties.sum_small_cells import small_cells_facts
 from protocols.aggregation.cost import replayed
-from protocols.aggregation.messages import stages
 from protocols.aggregation.quantise import decode
 from protocols.aggregation.server import Aggregated
+from protocols.aggregation.settings import stages_of
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def server_result(
         },
         "session": session,
         "plan": {
-            "rounds": len(stages(scenario.settings.malicious)) * len(rounds),
+            "rounds": len(stages_of(scenario.settings)) * len(rounds),
             "bytes": {"server": sum(one.down for one in planned), "clients": sum(one.up for one in planned)},
             "correlations": {},
         },
@@ -99,7 +99,7 @@ def sum_record(scenario: SumScenario, results: Mapping[str, Mapping[str, Any]]) 
 
 
 def client_record(scenario: SumScenario, me: str, result: Mapping[str, Any]) -> dict[str, Any]:
-    """The record of a client on its own machine: it learns that its rounds are done, and what the server was told."""
+    """The record of a client, or the helper, on its own machine: its rounds are done, and what the server was told."""
     return {
         "schema": 1,
         "status": "ok",
@@ -116,24 +116,38 @@ def client_record(scenario: SumScenario, me: str, result: Mapping[str, Any]) -> 
 
 
 def revealed(scenario: SumScenario) -> list[dict[str, Any]]:
-    """What the server learns of the clients' data, as a record lists it."""
+    """What the server, and the helper, learn of the clients' data, as a record lists it."""
     columns = len(scenario.task.columns)
     kinds = listed([f"{kind}s" for kind in scenario.kinds])
-    rounds = f", in each of {scenario.task.rounds} rounds" if scenario.task.rounds > 1 else ""
+    small = "" if scenario.helper is None else ", but for small cells"
     return [
         {
-            "what": f"{kinds} of {columns} columns{rounds}",
+            "what": f"{kinds} of {columns} columns{small}{_in_rounds(scenario)}",
             "to": [scenario.server],
             "shape": [len(scenario.entries)],
             "why": f"the agreed result: over {scenario.min_cohort} clients or more together, and of no one of them",
         },
         {
             "what": "who took part, and who dropped out when",
-            "to": [scenario.server],
+            "to": [scenario.server, *([scenario.helper] if scenario.helper is not None else [])],
             "shape": [len(scenario.client_names)],
             "why": "it relays their messages",
         },
+        *_revealed_to_helper(scenario),
     ]
+
+
+def _revealed_to_helper(scenario: SumScenario) -> list[dict[str, Any]]:
+    test = scenario.test
+    if test is None:
+        return []
+    what = f"of each of {len(test.cells)} cells{_in_rounds(scenario)}, whether it has 1 to {test.m - 1} rows"
+    why = f"it compares; {scenario.server} learns which numbers are withheld for it"
+    return [{"what": what, "to": [scenario.helper], "shape": [len(test.cells)], "why": why}]
+
+
+def _in_rounds(scenario: SumScenario) -> str:
+    return f", in each of {scenario.task.rounds} rounds" if scenario.task.rounds > 1 else ""
 
 
 def round_sums(scenario: SumScenario, found: RoundDone) -> dict[str, Any]:
@@ -141,16 +155,26 @@ def round_sums(scenario: SumScenario, found: RoundDone) -> dict[str, Any]:
     done = found.done
     names, how = scenario.client_names, scenario.coding
     totals = decode(done.total, how, len(done.survivors)).tolist()
+    told = [True] * len(totals) if done.told is None else done.told.tolist()
     columns: dict[str, dict[str, Any]] = {column: {} for column in scenario.task.columns}
-    for (column, kind), total in zip(scenario.entries, totals, strict=True):
-        columns[column][kind] = total / how.scale if kind == "sum" else total
-    for one in columns.values():
+    for (column, kind), total, known in zip(scenario.entries, totals, told, strict=True):
+        columns[column][kind] = None if not known else total / how.scale if kind == "sum" else total
+    withheld = {column: [kind for kind, value in one.items() if value is None] for column, one in columns.items()}
+    for column, one in columns.items():
         if "mean" in scenario.task.statistics:
             by = one["weight" if scenario.task.weight is not None else "count"]
-            one["mean"] = one["sum"] / by if by else None
+            one["mean"] = one["sum"] / by if by and one["sum"] is not None else None
+            withheld[column] += ["mean"] if one["sum"] is None else []
         for kind in ("count", "sum"):
             if kind not in scenario.task.statistics:
                 one.pop(kind, None)
+    small = small_cells_facts(scenario, len(done.survivors))
+    if small is not None and done.told is not None:
+        small["withheld"] = {
+            column: kinds
+            for column, found in withheld.items()
+            if (kinds := [kind for kind in found if kind in columns[column]])
+        }
     dropped = {}
     before = set(range(len(names)))
     for stage, answered in done.answered.items():
@@ -172,6 +196,6 @@ def round_sums(scenario: SumScenario, found: RoundDone) -> dict[str, Any]:
         "neighbours": settings.neighbours,
         "threshold": settings.threshold,
         "bits": settings.bits,
-        "small_cells": small_cells_facts(scenario, len(done.survivors)),
+        "small_cells": small,
         "server": scenario.task.server,
     }

@@ -20,6 +20,7 @@ from parties.version import VERSION
 from protocols.aggregation.bounds import Bounds, choose_bounds
 from protocols.aggregation.quantise import Coding
 from protocols.aggregation.settings import Settings, settings_of
+from protocols.aggregation.small_sums import Cell, CellTest, column_cells
 
 _TABLES = ("parties", "clients", "task", "session", "roster")
 _HEAD_KEYS = ("schema", "name")  # no seed: nothing of a sum is drawn from public randomness
@@ -31,6 +32,7 @@ _ELSEWHERE: Mapping[str, Sequence[str]] = {
     "[roster]": tuple(RosterSpec.model_fields),
 }
 _MOST_BITS = 64
+_MOST_HELPED = 100_000  # clients: all that the helper needs goes in one message, of a few kilobytes each
 
 
 def load_any(path: Path) -> Scenario | SumScenario:
@@ -68,13 +70,18 @@ class SumScenario(BaseModel):
     @property
     def stated_keys(self) -> dict[str, str | None]:
         """Every party's public_key, where the scenario itself states it; the server's comes first."""
-        names = (self.server, *self.client_names)
+        names = (self.server, *self.star_names)
         return {name: self.parties[name].public_key if name in self.parties else None for name in names}
 
     @property
     def server(self) -> str:
         """The server's name."""
         return next(name for name, party in self.parties.items() if party.role == "server")
+
+    @property
+    def helper(self) -> str | None:
+        """The helper's name, where there is one."""
+        return next((name for name, party in self.parties.items() if party.role == "helper"), None)
 
     @property
     def own_process(self) -> tuple[str, ...]:
@@ -91,6 +98,11 @@ class SumScenario(BaseModel):
     def client_names(self) -> tuple[str, ...]:
         """All clients; a client's number in the protocol is its place here."""
         return (*self.own_process, *self.hosted)
+
+    @property
+    def star_names(self) -> tuple[str, ...]:
+        """Who dials the server: the clients by number, then the helper, if there is one."""
+        return (*self.client_names, *([self.helper] if self.helper is not None else []))
 
     @property
     def count(self) -> int:
@@ -157,7 +169,20 @@ class SumScenario(BaseModel):
     @property
     def settings(self) -> Settings:
         """What the protocol needs to know."""
-        return settings_of(self.bounds, len(self.entries), self.coding.bits, self.min_cohort)
+        return settings_of(self.bounds, len(self.entries), self.coding.bits, self.min_cohort, self.test)
+
+    @property
+    def test(self) -> CellTest | None:
+        """With a helper, the cells that it tests: a column's rows, and of flags those with a 1 and those with a 0."""
+        if self.helper is None or self.task.min_cell is None:
+            return None
+        cells: list[Cell] = []
+        for column in self.task.columns:
+            places = {kind: place for place, (name, kind) in enumerate(self.entries) if name == column}
+            count = places.pop("count")
+            flagged = places.get("sum") if column in self.task.flags else None
+            cells += column_cells(count, tuple(places.values()), flagged, int(self.coding.scale))
+        return CellTest(self.task.min_cell, tuple(cells))
 
     def agreed(self) -> dict[str, Any]:
         """All that server and clients must agree on, as plain JSON values."""
@@ -185,7 +210,7 @@ class SumScenario(BaseModel):
     def own_affair(self, me: str) -> dict[str, Any]:
         """What a party's own entry says that the others need not agree on."""
         by = self.clients.by if self.clients is not None and me not in self.parties else None
-        return {"data": self.data_of(me), "by": by} if me != self.server else {}
+        return {"data": self.data_of(me), "by": by} if me not in (self.server, self.helper) else {}
 
     def data_of(self, client: str, place: int | None = None) -> str:
         """Where a client's data are, for the round at this place (1, 2, ...): a path relative to the scenario file."""
@@ -236,12 +261,16 @@ def _parties(raw: object, problems: list[Problem]) -> dict[str, SumParty]:
             found[name] = party
             if (party.role == "client") != (party.data is not None):
                 what = (
-                    "does not say where its data are" if party.role == "client" else "has data, but a server has none"
+                    "does not say where its data are"
+                    if party.role == "client"
+                    else f"has data, but a {party.role} has none"
                 )
                 problems.append(Problem(f"[parties.{name}] {what}"))
-            if party.role == "client" and party.address is not None:
+            if party.role != "server" and party.address is not None:
                 problems.append(
-                    Problem(f"[parties.{name}] has an address, but a client listens nowhere", "remove the address")
+                    Problem(
+                        f"[parties.{name}] has an address, but a {party.role} listens nowhere", "remove the address"
+                    )
                 )
     return found
 
@@ -271,6 +300,8 @@ def _check(scenario: SumScenario, problems: list[Problem]) -> None:
         problems.append(
             Problem(f"[task] flags has {quoted(strangers)}, which is not in `columns`", "list it there too")
         )
+    if scenario.helper is not None:
+        problems += _of_helper(scenario)
     if task.flags and task.min_cell is None:
         problems.append(Problem("[task] flags says whose ones are cells, and there is no min_cell", "add min_cell"))
     if task.flags and not task.range[0] <= 0 < 1 <= task.range[1]:
@@ -298,3 +329,41 @@ def _check(scenario: SumScenario, problems: list[Problem]) -> None:
                 "narrow `range`, or lower `decimals`, `most_rows` or `largest_weight`",
             )
         )
+
+
+def _of_helper(scenario: SumScenario) -> list[Problem]:
+    """What goes with a helper, which tests the sums of all clients for small cells."""
+    task, name = scenario.task, scenario.helper
+    problems = []
+    if sum(party.role == "helper" for party in scenario.parties.values()) > 1:
+        problems.append(Problem("there is more than one helper", "keep one"))
+    if task.min_cell is None:
+        problems.append(
+            Problem(
+                f"[parties.{name}] is a helper, which tests for small cells, and there is no min_cell", "add min_cell"
+            )
+        )
+    elif task.min_cell > scenario.count * task.most_rows:
+        problems.append(Problem("[task] min_cell is more than all clients can have rows", "lower it"))
+    if task.server == "malicious":
+        problems.append(
+            Problem(
+                f'[parties.{name}] is a helper, and server = "malicious": a server that lies could fake the test',
+                'leave out the helper (each client then holds back its own small cells), or set server = "semi-honest"',
+            )
+        )
+    if "count" not in scenario.kinds:
+        problems.append(
+            Problem("[task] statistics has no counts, and a helper tests these", 'add "count" to `statistics`')
+        )
+    if task.weight is not None and task.flags:
+        problems.append(
+            Problem(
+                "[task] weighted sums of flags are not numbers of rows, so a helper cannot test them", "drop `flags`"
+            )
+        )
+    if scenario.count > _MOST_HELPED:
+        problems.append(
+            Problem(f"{scenario.count} clients are more than the {_MOST_HELPED} that a helper serves", "leave it out")
+        )
+    return problems

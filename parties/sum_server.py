@@ -20,7 +20,7 @@ from parties.sum_result import RoundDone, round_sums, server_result
 from parties.sum_rounds import new_session
 from parties.sum_scenario import SumScenario
 from parties.supervisor import Reporter
-from protocols.aggregation.messages import CONSISTENCY, UNMASK
+from protocols.aggregation.messages import CONSISTENCY, HIDDEN, TOLD, UNMASK
 from protocols.aggregation.server import aggregation_server
 from protocols.aggregation.settings import Occasion
 
@@ -30,7 +30,7 @@ class Seat:
     """What a server is handed.
 
     Args:
-        network: a listening transport, whose allow-list is the clients.
+        network: a listening transport, whose allow-list is the clients and the helper.
         first: the number of its first round.
         use: called with each round's number before any client hears of it.
         out: the run's folder.
@@ -68,12 +68,12 @@ def serve(
         reporter.log("warning", text)
 
     limits = StarLimits(session.connect_timeout, session.deadline, seat.patience)
-    names = scenario.client_names
+    names = scenario.star_names
     server = StarServer(seat.network, names, scenario.meeting, limits, reporter.stage, say, seat.gone, about=seat.about)
     code: str | None = BeaverlodgeError.code
     try:
         meet()
-        log.info("%d of %d clients joined", len(server.join()), len(names))
+        log.info("%d of %d joined", len(server.join()), len(names))
         met, computed = time.perf_counter(), time.thread_time()
         name = new_session(seat.first)
         rounds = [_round(scenario, server, seat, name, place, say) for place in range(scenario.task.rounds)]
@@ -108,7 +108,7 @@ def _round(
         try:
             done = server.run(program, session, number, attempt)
         except (TooFewError, ProtocolError) as error:
-            if attempt == scenario.task.attempts or server.reached in (CONSISTENCY, UNMASK):
+            if attempt == scenario.task.attempts or server.reached in (CONSISTENCY, UNMASK, HIDDEN, TOLD):
                 raise _told(error, place, scenario.task.rounds) from None
             say(f"attempt {attempt} at round {number} failed: {error.message}; nothing was opened, and it is repeated")
             failed.append(error.message)

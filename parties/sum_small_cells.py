@@ -16,6 +16,8 @@ def small_cells_facts(scenario: SumScenario, clients: int) -> dict[str, Any] | N
     task = scenario.task
     if task.min_cell is None:
         return None
+    if scenario.helper is not None:
+        return {"min_cell": task.min_cell, "suppressed_by": scenario.helper}
     return {
         "min_cell": task.min_cell,
         "suppressed_by": "clients",
@@ -34,6 +36,21 @@ def small_cells_blocks(scenario: SumScenario) -> list[Block]:
     cells = "Of each column, the rows with a value are a cell"
     if task.flags:
         cells += f"; of {quoted(task.flags)} those with a 1 and those with a 0 too"
+    if scenario.helper is not None:
+        return [
+            Line(
+                f"Small cells (min_cell = {task.min_cell}): {scenario.helper} compares. {cells}. Where one has 1 to "
+                f"{task.min_cell - 1} rows over all clients, the server never sees it, nor the sums that go with it. "
+                "Every other number is exact, and a 0 is told."
+            ),
+            Line(
+                f"{scenario.server} keeps the masked sums and {scenario.helper} the sums of masks: neither sees a "
+                f"number before the test, and {scenario.helper} learns of each cell only whether it is small. That "
+                "holds while both follow the protocol and do not work together: together they see every sum, and no "
+                "client's own numbers."
+            ),
+            *_unguarded(scenario),
+        ]
     return [
         Line(
             f"Small cells (min_cell = {task.min_cell}): each client adds 0 where it has fewer than {task.min_cell} "
@@ -72,9 +89,10 @@ def _unguarded(scenario: SumScenario) -> list[Block]:
     columns = [column for column in task.columns if column not in task.flags]
     if not columns or not {"sum", "mean"} & set(task.statistics):
         return []
+    verb = "held back" if scenario.helper is None else "withheld"
     return [
         Line(
-            f"The sums of {quoted(columns)} are held back where the rows with a value are few, and not where few of "
+            f"The sums of {quoted(columns)} are {verb} where the rows with a value are few, and not where few of "
             "these differ from 0: name columns of 0 and 1 in `flags`."
         )
     ]

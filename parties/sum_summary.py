@@ -21,6 +21,7 @@ from parties.blocks import (
 from parties.sum_small_cells import bias_blocks, zero_text
 
 _MOST_NAMED = 8
+WITHHELD = "*"
 _STAGES = {
     "keys": "before it sent keys",
     "choice": "before it chose neighbours",
@@ -36,7 +37,8 @@ def sum_status(record: Mapping[str, Any]) -> Line:
     sums, name = table(record.get("sums")), str(table(record.get("scenario")).get("name") or "the run")
     if "rounds_due" in sums:
         done, due = sums.get("rounds_done"), sums.get("rounds_due")
-        part = "this client's part" if done == due else f"{done} of {due} rounds with this client in them"
+        me = next((str(table(one).get("role")) for one in table(record.get("parties")).values()), "client")
+        part = f"this {me}'s part" if done == due else f"{done} of {due} rounds with this {me} in them"
         return Line(f"{name}: done, {part}. The sums are the server's to tell.", "bold")
     seconds = table(table(_server(record)).get("seconds"))
     return Line(
@@ -66,11 +68,25 @@ def sums_blocks(record: Mapping[str, Any]) -> list[Block]:
 def _round_blocks(sums: Mapping[str, Any]) -> list[Block]:
     columns = table(sums.get("columns"))
     kinds = [kind for kind in ("count", "weight", "sum", "mean") if any(kind in table(one) for one in columns.values())]
-    rows = tuple((str(name), *(_number(table(one).get(kind)) for kind in kinds)) for name, one in columns.items())
-    blocks: list[Block] = [Grid(f"Over {sums.get('clients')} clients together", ("column", *kinds), rows), Line("")]
     small = table(sums.get("small_cells"))
-    if small:
-        m = int(small.get("min_cell") or 0)
+    withheld = table(small.get("withheld"))
+    rows = tuple(
+        (
+            str(name),
+            *(WITHHELD if kind in entries(withheld.get(name)) else _number(table(one).get(kind)) for kind in kinds),
+        )
+        for name, one in columns.items()
+    )
+    blocks: list[Block] = [Grid(f"Over {sums.get('clients')} clients together", ("column", *kinds), rows), Line("")]
+    m = int(small.get("min_cell") or 0)
+    if "withheld" in small:
+        hidden = sum(len(entries(kinds)) for kinds in withheld.values())
+        what = (
+            f"{WITHHELD}: withheld, for a cell of 1 to {m - 1} rows; nobody saw it." if hidden else "None was withheld."
+        )
+        text = f"{small.get('suppressed_by')} compared the cells with {m} before any was opened. {what}"
+        blocks.append(Line(text))
+    elif small:
         text = f"Each client added 0 where it had fewer than {m} rows. {zero_text(m)}"
         blocks += [Line(text), *bias_blocks(small)]
     dropped = table(sums.get("dropped"))
@@ -93,7 +109,8 @@ def cost_blocks(record: Mapping[str, Any]) -> list[Block]:
     rows = []
     for name, party in table(record.get("parties")).items():
         one = table(party)
-        who = "server" if one.get("role") == "server" else f"{one.get('clients')} clients"
+        role = one.get("role")
+        who = str(role) if role in ("server", "helper") else f"{one.get('clients')} clients"
         if one.get("clients") == 1 and one.get("role") == "client":
             who = "client"
         rows.append((str(name), who, bytes_text(one.get("bytes_sent", 0)), bytes_text(one.get("bytes_received", 0))))

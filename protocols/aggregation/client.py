@@ -7,7 +7,7 @@
     consistency  (lying server) i -> server: for each client whose shares it holds, a tag of the one set of survivors
     it was shown
     unmask       i -> server: for each client whose shares it holds, the share of b_j if j survived, of j's mask key
-    if not
+    if not; with a helper, sealed for it (helper.py)
 
 Bonawitz et al. 2017, "Practical Secure Aggregation for Privacy-Preserving Machine Learning"; Bell et al. 2020, "Secure
 Single-Server Aggregation with (Poly)Logarithmic Overhead". The client shows the server nothing but y_i, which is
@@ -70,12 +70,16 @@ class _Own:
 
 @dataclass(frozen=True)
 class _Neighbours:
-    """Those this client masks with, their keys; who of them holds its shares, and whose shares it is to hold."""
+    """Those this client masks with, their keys; who of them holds its shares, and whose shares it is to hold.
+
+    `helper` is the helper's public key, where there is one.
+    """
 
     keys: Mapping[int, m.Keys]
     holders: tuple[int, ...]
     owners: tuple[int, ...]
     root: bytes = b""
+    helper: bytes = b""
 
 
 async def aggregation_client(
@@ -100,7 +104,11 @@ async def aggregation_client(
         TooFewError: fewer survivors, or holders, than agreed: nothing is opened for them.
         ProtocolError, DisagreementError: the server's message is malformed, or a lie.
     """
-    if settings.malicious != (trust is not None) or vector.shape != (settings.length,):
+    if (
+        settings.malicious != (trust is not None)
+        or (settings.malicious and settings.test)
+        or vector.shape != (settings.length,)
+    ):
         raise ProtocolError("the client was started with other settings than it has keys or values for")
     mask_secret, seed = entropy("mask key"), entropy("self mask seed")
     own = _Own(
@@ -123,18 +131,22 @@ async def aggregation_client(
     else:
         survivors = _told(own, present, answer, occasion, journal)
     released = b"".join(held[j][SHARE_BYTES:] if j in survivors else held[j][:SHARE_BYTES] for j in sorted(held))
+    if settings.test is not None:
+        released = seal(unmask_key(own.channel, neighbours.helper, own.context, me), released, own.context)
     await Exchange(released, m.UNMASK, 0)
 
 
 async def _given_neighbours(own: _Own) -> _Neighbours:
     """The neighbours that an honest server drew: of them it must be right that they are k at most, and t at least."""
     s = own.settings
-    limit = s.neighbours * (m.INDEX_BYTES + m.KEYS_BYTES)
-    keys = m.read_key_list(await Exchange(own.mask.public + own.channel.public, m.KEYS, limit), False)
+    helper = 0 if s.test is None else KEY_BYTES
+    limit = helper + s.neighbours * (m.INDEX_BYTES + m.KEYS_BYTES)
+    answer = await Exchange(own.mask.public + own.channel.public, m.KEYS, limit)
+    keys = m.read_key_list(answer[helper:], False)
     if own.me in keys or any(j >= s.clients for j in keys):
         raise ProtocolError("a client was given neighbours that it cannot have", _HINT)
     _enough(len(keys), s.threshold, "neighbours")
-    return _Neighbours(keys, tuple(keys), tuple(keys))
+    return _Neighbours(keys, tuple(keys), tuple(keys), helper=answer[:helper])
 
 
 async def _choose_neighbours(own: _Own) -> _Neighbours:
@@ -275,6 +287,11 @@ async def _agree(
             "the server shows different sets to different clients, or an old one; nothing was opened",
         )
     return survivors
+
+
+def unmask_key(mine: KeyPair, other: bytes, context: bytes, client: int) -> bytes:
+    """The key under which a client seals what it releases, for the helper: of its channel key and the helper's."""
+    return derive(mine.shared(other), "secure aggregation/unmask", context + client.to_bytes(4, "little"))
 
 
 def _channel_key(own: _Own, agreed: bytes, sender: int, receiver: int, stage: str) -> bytes:

@@ -5,13 +5,14 @@ Frames' headers count; what CURVE and TCP add does not, as everywhere in the pla
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from mpc.agree import SIGNATURE_BYTES, TAG_BYTES
+from mpc.agree import KEY_BYTES, SIGNATURE_BYTES, TAG_BYTES
 from mpc.wire import HEADER_BYTES
 from protocols.aggregation import messages as m
+from protocols.aggregation.helper_messages import facts_bytes, opened_bytes
 from protocols.aggregation.server import Aggregated, Circle
 from protocols.aggregation.settings import Settings
 from protocols.aggregation.shamir import SHARE_BYTES
@@ -25,6 +26,7 @@ _MASK = 6 * _MICRO  # a stream's start
 _MASK_BYTE = 0.35e-9  # AES-CTR and adding, in the cache
 _PACK_PASS, _PACK_COLUMN = 1.8 * _MICRO, 0.5e-9  # one of about bits + 7 passes, over an eighth of the values
 _STAGE = 150 * _MICRO  # a stage's fixed work at a client
+_HASHING = 250 * _MICRO  # to the curve
 _SHARING, _SHARING_STEP = 9e-9, 5 * _MICRO  # Horner's rule: a limb-share and coefficient; a coefficient's step
 _TAKING = 25 * _MICRO  # a frame at the server
 _PROVED = 4 * _MICRO  # besides, with a lying server: proofs of keys, and tags
@@ -92,10 +94,10 @@ def traffic(
         m.SHARES: m.COMMITMENT_BYTES + there.holders * m.SEALED_BYTES,
         m.MASKED: s.vector_bytes,
         m.CONSISTENCY: survived.owners * TAG_BYTES,
-        m.UNMASK: shared.owners * SHARE_BYTES,
+        m.UNMASK: shared.owners * SHARE_BYTES + (TAG_BYTES if s.test is not None else 0),
     }
     entry = m.INDEX_BYTES + _KEYS_BODY + signature
-    list_of_keys = there.neighbours * entry
+    list_of_keys = there.neighbours * entry + (KEY_BYTES if s.test is not None else 0)
     down = {
         m.KEYS: m.ROOT_BYTES if s.malicious else list_of_keys,
         m.CHOICE: 8 + m.INDEX_BYTES * there.owners + list_of_keys + m.ROOT_BYTES * there.hashes,
@@ -109,6 +111,30 @@ def traffic(
     return Traffic(
         sum(HEADER_BYTES + up[stage] for stage in through), sum(HEADER_BYTES + down[stage] for stage in through)
     )
+
+
+def helper_traffic(s: Settings, owners: Mapping[int, int], answered: frozenset[int], told: int, wrong: int) -> Traffic:
+    """What the helper sends and receives: `owners` and `answered` as of `facts_bytes`; so many numbers told, and wrong
+    shares named."""
+    assert s.test is not None
+    up = KEY_BYTES + s.test.hidden_bytes + opened_bytes(s, told, wrong)
+    return Traffic(3 * HEADER_BYTES + up, 3 * HEADER_BYTES + facts_bytes(s, owners, answered) + s.test.blinded_bytes)
+
+
+def expected_helper_traffic(s: Settings) -> Traffic:
+    """The helper's traffic if nobody drops out, and nothing is withheld."""
+    everyone = range(s.clients)
+    return helper_traffic(s, dict.fromkeys(everyone, s.neighbours), frozenset(everyone), s.length, 0)
+
+
+def helper_seconds(s: Settings, dropped: int) -> float:
+    """The helper's computation in such a round: it takes the masks off, and tests each cell."""
+    test = s.test
+    assert test is not None
+    streams, agreements = (s.clients - dropped) + dropped * s.neighbours, s.clients + dropped * s.neighbours
+    word = 4 if s.bits <= 32 else 8
+    seconds = streams * (_MASK + s.length * word * _MASK_BYTE) + agreements * _AGREEMENT
+    return seconds + s.clients * _TAG + len(test.cells) * (_HASHING + (test.m + 1) * _AGREEMENT)
 
 
 def client_seconds(s: Settings) -> float:
@@ -127,11 +153,14 @@ def server_seconds(s: Settings, dropped: int, *, network: bool = True) -> float:
     """The server's computation in a round in which so many drop out after giving shares; `network`: with frames."""
     word = 4 if s.bits <= 32 else 8
     pairs = 2 * s.neighbours if s.malicious else s.neighbours
-    streams = (s.clients - dropped) + dropped * pairs
     seconds = s.clients * _packing(s)
     if network:
         seconds += s.clients * (len(m.stages(s.malicious)) * 2 * _TAKING + s.vector_bytes * _RECEIVED_BYTE)
-    seconds += streams * (_MASK + s.length * word * _MASK_BYTE) + dropped * pairs * _AGREEMENT
+    if s.test is None:
+        streams = (s.clients - dropped) + dropped * pairs
+        seconds += streams * (_MASK + s.length * word * _MASK_BYTE) + dropped * pairs * _AGREEMENT
+    else:  # the helper takes the masks off
+        seconds += len(s.test.cells) * s.test.m * (_HASHING + _AGREEMENT)
     each = _RELAYED + (_PROVED if s.malicious else 0.0)
     return _START + seconds + s.clients * (_CLIENT + s.neighbours * each)
 
@@ -152,7 +181,7 @@ def seconds_of(step: Step, values: int) -> float:
 
 
 def replayed(s: Settings, done: Aggregated) -> dict[int, Traffic]:
-    """Every client's traffic, worked out from a round's events: who answered when, and who knows whom."""
+    """Every client's traffic, and the helper's, worked out from a round's events: who answered, and who knows whom."""
     answered = {stage: frozenset(clients) for stage, clients in done.answered.items()}
     found = {}
     for i in done.answered[m.KEYS]:
@@ -163,6 +192,10 @@ def replayed(s: Settings, done: Aggregated) -> dict[int, Traffic]:
         givers = answered.get(m.CONSISTENCY, frozenset())
         tagged = len([j for j in circle.holders if j in answered[m.MASKED] and j in givers])
         found[i] = traffic(s, there, shared=shared, survived=survived, tagged=tagged, last=last)
+    if done.told is not None:
+        owners = {i: _within(done.circles[i], answered[m.SHARES]).neighbours for i in done.answered[m.SHARES]}
+        wrong = sum(len(of) for of in done.wrong.values())
+        found[s.helper] = helper_traffic(s, owners, answered[m.UNMASK], int(done.told.sum()), wrong)
     return found
 
 

@@ -2,7 +2,8 @@
 the sum.
 
 What it learns is the sum of the survivors' vectors, who took part, and who dropped when. It keeps one vector, and a
-few hundred bytes for each pair of neighbours. Stages, and who sends what: client.py.
+few hundred bytes for each pair of neighbours. Stages, and who sends what: client.py. With a helper the sum stays
+masked here, but for the numbers that the helper finds not small: helper.py.
 """
 
 from __future__ import annotations
@@ -12,16 +13,19 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mpc.agree import SIGNATURE_BYTES, TAG_BYTES
-from mpc.errors import ProtocolError
+from mpc.agree import KEY_BYTES, SIGNATURE_BYTES, TAG_BYTES
+from mpc.errors import ProtocolError, TooFewError
 from mpc.ghost import Array
 from mpc.prg import Entropy, Stream, derive
 from mpc.star import Gather, Take
 from protocols.aggregation import messages as m
 from protocols.aggregation.graph import draw_graph
+from protocols.aggregation.helper_messages import Facts, read_opened, write_facts
 from protocols.aggregation.open import Opening, Reports
 from protocols.aggregation.pack import unpack, word
 from protocols.aggregation.settings import Occasion, Settings, context, survivors_digest
+from protocols.aggregation.shamir import SHARE_BYTES
+from protocols.aggregation.small_sums import CellTest, blind
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ class Aggregated:
         answered: stage -> who answered in it.
         circles: client -> whose neighbour it was; with `answered`, all that its traffic depends on (cost.py).
         wrong: holder -> whose secrets it gave wrong shares of; none of them was used.
+        told: with a helper, (length,) which numbers of `total` are told (bools); the others are 0 in it.
     """
 
     total: Array
@@ -54,6 +59,7 @@ class Aggregated:
     answered: Mapping[str, tuple[int, ...]]
     circles: Mapping[int, Circle]
     wrong: Mapping[int, tuple[int, ...]]
+    told: Array | None = None
 
 
 @dataclass
@@ -67,6 +73,7 @@ class _Round:
     commitments: dict[int, bytes] = field(default_factory=dict)
     sealed: dict[int, list[bytes]] = field(default_factory=dict)
     answered: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    helper_key: bytes = b""
 
     async def gather(
         self, label: str, send: Mapping[int, bytes], expect: frozenset[int], limit: int, take: Take
@@ -89,7 +96,11 @@ async def aggregation_server(settings: Settings, occasion: Occasion, entropy: En
     r = _Round(s, context(s, occasion))
     everyone = frozenset(range(s.clients))
     limit = m.KEYS_BYTES + (SIGNATURE_BYTES if s.malicious else 0)
+    if s.test is not None:
+        everyone |= {s.helper}
     alive = await r.gather(m.KEYS, {}, everyone, limit, lambda i, body: _take_keys(r, i, body))
+    if s.test is not None:
+        alive = _without_helper(r, alive)
     if s.malicious:
         alive, send = await _choices(r, alive)
     else:
@@ -107,6 +118,8 @@ async def aggregation_server(settings: Settings, occasion: Occasion, entropy: En
         askable, send = await _consistent(r, survivors, bitmap)
     else:
         askable, send = survivors, _told(r, sharers, survivors, bitmap)
+    if s.test is not None:
+        return await _opened_by_helper(r, s.test, sharers, survivors, send, total, entropy("small sums"))
     reports = Reports({i: [j for j in r.circles[i].owners if j in sharers] for i in askable})
     await r.gather(m.UNMASK, send, askable, max(map(reports.size, askable)), reports.take)
     neighbours = {i: [j for j in r.circles[i].neighbours if j in survivors] for i in sharers - survivors}
@@ -116,8 +129,66 @@ async def aggregation_server(settings: Settings, occasion: Occasion, entropy: En
     return Aggregated(total, tuple(sorted(survivors)), r.answered, r.circles, reports.wrong)
 
 
+async def _opened_by_helper(
+    r: _Round,
+    test: CellTest,
+    sharers: frozenset[int],
+    survivors: frozenset[int],
+    send: Mapping[int, bytes],
+    masked: Array,
+    secret: bytes,
+) -> Aggregated:
+    """The last stages with a helper: it is given what takes the masks off, and tells those of numbers not small."""
+    s = r.settings
+    owners = {i: tuple(j for j in r.circles[i].neighbours if j in sharers) for i in sharers}
+    sealed: dict[int, bytes] = {}
+
+    def take(i: int, body: bytes) -> None:
+        sealed.update({i: m.pieces(body, 1, len(owners[i]) * SHARE_BYTES + TAG_BYTES, "sealed shares")[0]})
+
+    limit = max(map(len, owners.values())) * SHARE_BYTES + TAG_BYTES
+    await r.gather(m.UNMASK, send, survivors, limit, take)
+    keys = {i: r.keys[i] for i in sharers}
+    facts = Facts(owners, survivors, keys, {i: r.commitments[i] for i in sharers}, sealed)
+    masked &= masked.dtype.type((1 << s.bits) - 1)
+    hidden = await _ask_helper(s, m.HIDDEN, write_facts(s, facts), test.hidden_bytes)
+    m.pieces(hidden, len(test.cells), KEY_BYTES, "hidden cells")
+    blinded = blind(test, hidden, masked, s.bits, secret, r.context)
+    opened = read_opened(s, await _ask_helper(s, m.TOLD, blinded, s.opened_limit))
+    total = np.where(opened.told, (masked - opened.masks) & masked.dtype.type((1 << s.bits) - 1), 0)
+    await Gather(dict.fromkeys([*r.answered[m.UNMASK], s.helper], b""), (), 0, m.UNMASK, 0, lambda i, body: None)
+    return Aggregated(
+        total.astype(masked.dtype), tuple(sorted(survivors)), r.answered, r.circles, opened.wrong, opened.told
+    )
+
+
+async def _ask_helper(s: Settings, label: str, body: bytes, limit: int) -> bytes:
+    """The helper's answer.
+
+    Raises:
+        TooFewError: it gave none.
+    """
+    answers: list[bytes] = []
+    await Gather({s.helper: body}, {s.helper}, 0, label, limit, lambda i, body: answers.append(body))
+    if not answers:
+        raise TooFewError(f"the helper did not answer in stage '{label}'", "nothing was opened; its log says why")
+    return answers[0]
+
+
+def _without_helper(r: _Round, there: frozenset[int]) -> frozenset[int]:
+    """The clients among those that sent keys, if the helper did too."""
+    if r.settings.helper not in there:
+        raise TooFewError("the helper sent no key", "nothing was opened; start it, or see its log")
+    clients = there - {r.settings.helper}
+    r.answered[m.KEYS] = tuple(sorted(clients))
+    return clients
+
+
 def _take_keys(r: _Round, i: int, body: bytes) -> None:
-    r.keys[i] = m.read_keys(body, r.settings.malicious)
+    if i == r.settings.helper:
+        (r.helper_key,) = m.pieces(body, 1, KEY_BYTES, "the helper's key")
+    else:
+        r.keys[i] = m.read_keys(body, r.settings.malicious)
 
 
 def _take_shares(r: _Round, i: int, body: bytes) -> None:
@@ -133,7 +204,7 @@ def _drawn(r: _Round, alive: frozenset[int], stream: Stream) -> dict[int, bytes]
     for i in alive:
         there = tuple(j for j in graph[i].tolist() if j in alive)
         r.circles[i] = Circle(there, there, there)
-    return {i: m.write_key_list({j: r.keys[j] for j in r.circles[i].neighbours}) for i in alive}
+    return {i: r.helper_key + m.write_key_list({j: r.keys[j] for j in r.circles[i].neighbours}) for i in alive}
 
 
 async def _choices(r: _Round, alive: frozenset[int]) -> tuple[frozenset[int], dict[int, bytes]]:

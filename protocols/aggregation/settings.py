@@ -8,8 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mpc.agree import Signer
+from protocols.aggregation import messages as m
 from protocols.aggregation.bounds import Bounds
 from protocols.aggregation.pack import packed_bytes
+from protocols.aggregation.small_sums import CellTest
 
 Journal = Callable[[int, bytes], None]
 """Called with a round's number and a digest of its survivors before anything is released for them. It keeps both
@@ -27,6 +29,7 @@ class Settings:
         min_cohort: nothing is opened for fewer survivors.
         malicious: whether the server may lie.
         most_incoming: with a lying server, how many clients may choose one as a holder.
+        test: with a helper, which numbers are withheld from the server if they are small.
     """
 
     clients: int
@@ -37,6 +40,12 @@ class Settings:
     min_cohort: int
     malicious: bool = False
     most_incoming: int = 0
+    test: CellTest | None = None
+
+    @property
+    def helper(self) -> int:
+        """The helper's number in the star, where there is one: the one after the last client's."""
+        return self.clients
 
     @property
     def vector_bytes(self) -> int:
@@ -47,6 +56,11 @@ class Settings:
     def bitmap_bytes(self) -> int:
         """The size of a set of clients, a bit each."""
         return -(-self.clients // 8)
+
+    @property
+    def opened_limit(self) -> int:
+        """The most that the helper tells: which numbers, their masks, and every holder's every share wrong."""
+        return -(-self.length // 8) + self.vector_bytes + 8 * self.clients * self.neighbours
 
     @property
     def quorum(self) -> int:
@@ -71,10 +85,15 @@ class Trust:
     public: Sequence[bytes]
 
 
-def settings_of(bounds: Bounds, length: int, bits: int, min_cohort: int) -> Settings:
+def settings_of(bounds: Bounds, length: int, bits: int, min_cohort: int, test: CellTest | None = None) -> Settings:
     """The settings with the neighbours and threshold of these bounds."""
     b = bounds
-    return Settings(b.clients, b.neighbours, b.threshold, length, bits, min_cohort, b.malicious, b.most_incoming)
+    return Settings(b.clients, b.neighbours, b.threshold, length, bits, min_cohort, b.malicious, b.most_incoming, test)
+
+
+def stages_of(settings: Settings) -> tuple[str, ...]:
+    """The stages of a round, the helper's own last."""
+    return (*m.stages(settings.malicious), *((m.HIDDEN, m.TOLD) if settings.test is not None else ()))
 
 
 def context(settings: Settings, occasion: Occasion) -> bytes:
@@ -82,7 +101,8 @@ def context(settings: Settings, occasion: Occasion) -> bytes:
     s = settings
     numbers = (s.clients, s.neighbours, s.threshold, s.length, s.bits, s.min_cohort, int(s.malicious), s.most_incoming)
     packed = struct.pack("<10Q", *numbers, occasion.round, occasion.attempt)
-    return hashlib.sha256(b"secure aggregation 1" + occasion.session + packed).digest()
+    tested = repr(s.test).encode() if s.test is not None else b""
+    return hashlib.sha256(b"secure aggregation 1" + occasion.session + packed + tested).digest()
 
 
 def commitment(seed: bytes, about: bytes) -> bytes:

@@ -44,6 +44,9 @@ def test_what_follows_from_a_scenario(tmp_path: Path) -> None:
     assert scenario.digest != loaded(tmp_path / "other", ("decimals = 2", "decimals = 1")).digest
 
 
+CLIENTS, HELPER = "[clients]", '[parties.judge]\nrole = "helper"\n'
+SMALL = ("dropout = 0.2", "dropout = 0.2\nmin_cell = 5")
+
 REFUSED = [
     ([('role = "server"\n', 'role = "client"\ndata = "x.csv"\n')], "there is no server"),
     ([('[parties.c1]\nrole = "client"\ndata = "c1.csv"', '[parties.c1]\nrole = "server"')], "more than one server"),
@@ -66,7 +69,21 @@ REFUSED = [
     ([("[session]", "[sesion]")], "did you mean 'session'?"),
     ([("dropout = 0.2", "dropout = 0.2\nrounds = 2")], "not every `data` has {round} in it"),
     ([('data = "c1.csv"', 'data = "c1.csv"\naddress = "10.0.0.1:7101"')], "a client listens nowhere"),
-    ([('role = "server"', 'role = "owner"')], '[parties.server] role must be "server" or "client"'),
+    ([('role = "server"', 'role = "owner"')], 'role must be "server", "client" or "helper"'),
+    ([(CLIENTS, f"{HELPER}{CLIENTS}")], "and there is no min_cell"),
+    ([(CLIENTS, f"{HELPER}{CLIENTS}"), SMALL, ("range =", "server = 'malicious'\nrange =")], "could fake the test"),
+    ([(CLIENTS, f"{HELPER}{HELPER.replace('judge', 'jury')}{CLIENTS}"), SMALL], "more than one helper"),
+    ([(CLIENTS, f"{HELPER}{CLIENTS}"), SMALL, ("range =", "statistics = ['sum']\nrange =")], "has no counts"),
+    (
+        [
+            (CLIENTS, f"{HELPER}{CLIENTS}"),
+            ("dropout = 0.2", "dropout = 0.2\nmin_cell = 5\nflags = ['age']\nweight = 'w'\nlargest_weight = 3"),
+        ],
+        "weighted sums of flags are not numbers of rows",
+    ),
+    ([(CLIENTS, f"{HELPER}{CLIENTS}"), ("most_rows = 50", "most_rows = 1\nmin_cell = 50")], "more than all clients"),
+    ([(CLIENTS, f"{HELPER}address = '10.0.0.1:7101'\n{CLIENTS}"), SMALL], "a helper listens nowhere"),
+    ([(CLIENTS, f"{HELPER}data = 'x.csv'\n{CLIENTS}"), SMALL], "has data, but a helper has none"),
     ([("[parties.server]", "[parties.Server]")], "cannot be a party's name"),
 ]
 
@@ -199,6 +216,38 @@ def test_what_small_cells_do_to_the_sums_is_said(tmp_path: Path) -> None:
     consent = sum_consent_blocks(scenario, "c1", 9, {})
     assert all(block in consent for block in small_cells_blocks(scenario))
     assert small_cells_blocks(loaded(tmp_path)) == []
+
+
+def test_with_a_helper_clients_add_all_and_it_is_said_who_learns_what(tmp_path: Path) -> None:
+    scenario = loaded(tmp_path, (CLIENTS, f"{HELPER}{CLIENTS}"), task="min_cell = 3\nflags = ['stay']")
+    assert (scenario.helper, scenario.star_names[-1], scenario.count) == ("judge", "judge", 12)
+    numbers = numbers_of(scenario, "c1", np.array([[20.0, 1.0], [30.0, 0.0]]))
+    assert decode(numbers.vector, scenario.coding, 1).tolist() == [2, 5000, 2, 100]
+    assert numbers.withheld == ()
+    assert scenario.test is not None
+    assert [(cell.terms, cell.unit, cell.withholds) for cell in scenario.test.cells] == [
+        (((0, 1),), 1, (0, 1)),
+        (((2, 1),), 1, (2, 3)),
+        (((3, 1),), 100, (3,)),
+        (((2, 100), (3, -1)), 100, (3,)),
+    ]
+    plan = sum_plan(scenario)
+    assert plan["stages"] == ["keys", "shares", "masked", "unmask", "hidden", "told"]
+    assert plan["small_cells"] == {"min_cell": 3, "suppressed_by": "judge"}
+    assert {"what": "of each cell, whether it has 1 to 2 rows", "to": ["judge"]} in plan["reveals"]
+    assert plan["bytes"]["server_receives"] == 12 * plan["bytes"]["client_sends"] + plan["bytes"]["helper_sends"]
+    text = " ".join(str(getattr(block, "text", "")) for block in plan_blocks(scenario))
+    for words in (
+        "judge compares. Of each column, the rows with a value are a cell; of 'stay' those with a 1",
+        "Where one has 1 to 2 rows over all clients, the server never sees it",
+        "judge learns of each cell only whether it is small",
+        "do not work together",
+        "The sums of 'age' are withheld where the rows with a value are few",
+    ):
+        assert words in text
+    shown = " ".join(str(getattr(block, "text", "")) for block in sum_consent_blocks(scenario, "judge", None, {}))
+    assert "judge has no data: it takes the masks off" in shown
+    assert "bias" not in text + shown
 
 
 def test_hosted_clients_share_a_file_and_one_without_rows_says_so(tmp_path: Path) -> None:

@@ -14,19 +14,20 @@ from mpc.agree import Signer
 from mpc.errors import ProtocolError, TooFewError, UsageError
 from mpc.prg import derive
 from mpc.star_client import StarClient
-from mpc.star_wire import UP
+from mpc.star_wire import DOWN, UP
 from parties.journal import RoundJournal
 from parties.sum_clients import Membership, clients_of, trust_of
+from parties.sum_helper import helper_client
 from parties.sum_result import revealed
 from parties.sum_rounds import AgreedRounds, RoundNumbers, new_session
-from parties.sum_scenario import SumScenario
+from parties.sum_scenario import SumScenario, load_any
 from parties.sum_server import Seat, serve
 from parties.supervisor import Reporter
 from protocols.aggregation import messages as m
 from protocols.aggregation.settings import Occasion, Trust
 from tests.links.star_fake import FakeNetwork, Fault, no_fault
 from tests.parties.test_sum_scenario import loaded
-from tests.run.sums import expected
+from tests.run.sums import expected, with_helper
 
 LOG = logging.getLogger("test_sum_server")
 Faults = Callable[[list[StarClient]], Fault]
@@ -59,7 +60,8 @@ def run(
         trusts = {name: trust_of(key, public) for name, key in zip(names, keys, strict=True)}
     members = {name: Membership(RoundJournal(folder / f"{name}.rounds", sync=False), trusts[name]) for name in names}
     clients = list(clients_of(scenario, members, LOG).values())
-    network = FakeNetwork(scenario.client_names, clients, faults(clients))
+    clients += [helper_client(scenario)] if scenario.helper is not None else []
+    network = FakeNetwork(scenario.star_names, clients, faults(clients))
     used: list[int] = []
     seat = Seat(network, first, used.append, folder, 1.0, tuple, {})
 
@@ -150,6 +152,82 @@ def test_a_round_with_too_few_is_repeated_with_all_who_are_there(tmp_path: Path,
     assert (party["bytes_sent"], party["bytes_received"]) == tuple(result["plan"]["bytes"].values())
     assert party["bytes_of_failed_attempts"] > 0
     assert all(client.done for client in clients)
+
+
+def helped(folder: Path, rounds: int = 1, task: str = "", least: int = 5) -> SumScenario:
+    """The same with a helper; a stay is known of c3's three rows alone."""
+    scenario = in_rounds(folder, rounds, f'min_cell = {least}\nmissing = "skip"\n{task}')
+    for path in [path for name in ("c1", "c2", "all") for path in folder.glob(f"{name}_*.csv")]:
+        head, *rows = path.read_text().splitlines()
+        path.write_text("\n".join([head, *(f"{row.rsplit(',', 1)[0]}," for row in rows)]) + "\n")
+    found = load_any(with_helper(scenario.path))
+    assert isinstance(found, SumScenario)
+    return found
+
+
+def lost(label: str, *, up: bool, times: int = 1) -> Faults:
+    """The helper's messages of a stage, or the answers to them, are lost the first times."""
+    left = [times]
+
+    def over(clients: list[StarClient]) -> Fault:
+        def fault(client: int, is_up: bool, kind: int, at: str) -> tuple[float, ...]:
+            hit = (client, is_up, at) == (12, up, label) and kind in (UP, DOWN) and left[0] > 0
+            left[0] -= hit
+            return () if hit else (0.001,)
+
+        return fault
+
+    return over
+
+
+def test_with_a_helper_small_cells_are_withheld_in_every_round(tmp_path: Path) -> None:
+    scenario = helped(tmp_path, 2)
+    served, clients, _ = run(scenario, tmp_path)
+    result = served()
+    for one in result["sums"]["rounds"]:
+        assert one["columns"]["age"] == expected()["age"]
+        assert one["columns"]["stay"] == {"count": None, "sum": None, "mean": None}
+        assert one["small_cells"]["withheld"] == {"stay": ["count", "sum", "mean"]}
+        assert one["dropped"] == {}
+    assert all(client.done and client.rounds == 2 for client in clients)
+    party = result["party"]
+    assert (party["bytes_sent"], party["bytes_received"]) == tuple(result["plan"]["bytes"].values())
+    assert party["bytes_received"] == sum(client.sent for client in clients)
+    assert result["plan"]["rounds"] == 12
+
+
+def test_with_a_helper_a_cell_of_just_enough_rows_is_told(tmp_path: Path) -> None:
+    served, _, _ = run(helped(tmp_path, least=3), tmp_path)
+    sums = served()["sums"]
+    assert sums["columns"]["stay"] == {"count": 3, "sum": 3.0, "mean": 1.0}
+    assert sums["small_cells"] == {"min_cell": 3, "suppressed_by": "judge", "withheld": {}}
+
+
+@pytest.mark.parametrize("up", [True, False])
+@pytest.mark.parametrize("label", [m.KEYS, m.HIDDEN])
+def test_what_is_lost_between_server_and_helper_goes_again(tmp_path: Path, label: str, up: bool) -> None:
+    served, clients, _ = run(helped(tmp_path), tmp_path, lost(label, up=up))
+    assert served()["sums"]["columns"]["age"] == expected()["age"]
+    assert clients[-1].done
+
+
+@pytest.mark.parametrize("label", [m.KEYS, m.HIDDEN, m.TOLD])
+def test_a_helper_that_does_not_answer_ends_the_run_and_nothing_is_told(tmp_path: Path, label: str) -> None:
+    served, clients, _ = run(helped(tmp_path, task="attempts = 3"), tmp_path, lost(label, up=True, times=99))
+    with pytest.raises(TooFewError, match=r"the helper (sent no key|did not answer)"):
+        served()
+    assert {type(client.failure) for client in clients} == {TooFewError}
+    assert not list(tmp_path.glob("*.json"))
+    assert bool(list(tmp_path.glob("*.rounds"))) == (label != m.KEYS)  # after shares there is no other attempt
+    assert clients[0]._at[1] == (3 if label == m.KEYS else 1)
+
+
+def test_an_attempt_with_too_few_is_repeated_with_the_helper_too(tmp_path: Path) -> None:
+    served, clients, _ = run(helped(tmp_path, task="attempts = 2"), tmp_path, late(set(range(6)), m.MASKED, 1))
+    result = served()
+    assert (result["sums"]["attempt"], result["sums"]["clients"]) == (2, 12)
+    assert result["sums"]["columns"]["age"] == expected()["age"]
+    assert clients[-1].done
 
 
 def test_attempts_come_to_an_end(tmp_path: Path) -> None:

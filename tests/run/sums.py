@@ -97,12 +97,13 @@ patience = 1.0
 """
 
 
-def write_separate(folder: Path, clients: int = 4, *, task: str = "") -> Path:
+def write_separate(folder: Path, clients: int = 4, *, task: str = "", helper: bool = False) -> Path:
     """A scenario for machines of their own, here on ports of this one: keys, a roster that `admin` signed, and
     approvals of all; client k has k rows, of age k and a stay of 1.25."""
     names = [f"c{k}" for k in range(1, clients + 1)]
     keys = folder / "keys"
-    texts = {name: generate(name, keys)[1] for name in ("server", *names)}
+    more = ["judge"] if helper else []
+    texts = {name: generate(name, keys)[1] for name in ("server", *names, *more)}
     _, admin = generate("admin", folder / "office")
     entries = "".join(f'[parties.{name}]\npublic_key = "{text}"\n' for name, text in texts.items())
     (folder / "roster.toml").write_text("schema = 1\n" + entries)
@@ -112,6 +113,8 @@ def write_separate(folder: Path, clients: int = 4, *, task: str = "") -> Path:
     own = "".join(f'[parties.{name}]\nrole = "client"\ndata = "{name}.csv"\n\n' for name in names)
     path = folder / "apart.toml"
     path.write_text(SEPARATE.format(port=free_ports(1)[0], own=own, admin=admin, task=task))
+    if helper:
+        with_helper(path, before="[roster]")
     approve(path, *texts)
     return path
 
@@ -127,3 +130,9 @@ def party(path: Path, name: str, out: str = "out") -> Running:
     """`mpc party` of one of them."""
     folder = path.parent
     return Running("party", path, "--as", name, "--keys", folder / "keys", "--out", folder / out / name)
+
+
+def with_helper(path: Path, *, before: str = "[clients]") -> Path:
+    """The same with a helper, `judge`, which the scenario names before that line."""
+    path.write_text(path.read_text().replace(before, f'[parties.judge]\nrole = "helper"\n\n{before}', 1))
+    return path

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from pathlib import Path
 
 import pytest
 
 from tests.run.command import ROOT, Running, mpc, record
-from tests.run.sums import expected, write_sums
+from tests.run.sums import expected, with_helper, write_sums
 
 
 def test_a_sum_over_processes(tmp_path: Path) -> None:
@@ -70,6 +71,47 @@ def test_clients_keep_their_small_cells_to_themselves(tmp_path: Path) -> None:
     assert "a count by -36 to 0, a sum by -4,320 to +360" in told
     assert "c2: fewer rows than 4 in cells of 'age' and 'stay'" in (tmp_path / "record" / "c2.log").read_text()
     assert "fewer rows" not in (tmp_path / "record" / "server.log").read_text()
+
+
+def test_a_helper_withholds_small_sums_over_all_clients(tmp_path: Path) -> None:
+    """51 rows of flags: `few` have a 1 in 4 of them, each at another client, and `more` in 5."""
+    path = with_helper(write_sums(tmp_path, task='min_cell = 5\nflags = ["few", "more"]'))
+    path.write_text(path.read_text().replace('["age", "stay"]', '["age", "few", "more"]'))
+    for k in (1, 2, 3):
+        rows = [f"{k},{int(row == 0 and k < 3)},{int(row == 0)}" for row in range(k)]
+        (tmp_path / f"c{k}.csv").write_text("\n".join(["age,few,more", *rows]) + "\n")
+    ones = [int(row == 0 and k < 3) for k in range(1, 10) for row in range(k)]
+    whose = [f"client_{k},{k}" for k in range(1, 10) for _ in range(k)]
+    rows = [f"{row},{one},{one}" for row, one in zip(whose, ones, strict=True)]
+    (tmp_path / "all.csv").write_text("\n".join(["who,age,few,more", *rows]) + "\n")
+    ran = mpc("run", path, "--out", tmp_path / "record")
+    assert ran.code == 0, ran.err
+    found = record(tmp_path / "record")
+    columns = found["sums"]["columns"]
+    assert columns["age"] == expected()["age"]
+    assert columns["few"] == {"count": 51, "sum": None, "mean": None}
+    assert columns["more"] == {"count": 51, "sum": 5.0, "mean": 5 / 51}
+    assert found["sums"]["small_cells"]["withheld"] == {"few": ["sum", "mean"]}
+    server, helper = found["parties"]["server"], found["parties"]["judge"]
+    assert (server["bytes_sent"], server["bytes_received"]) == tuple(found["plan"]["bytes"].values())
+    assert (helper["role"], helper["rounds"]) == ("helper", 1)
+    told = " ".join(ran.out.split())
+    assert re.search(r"few +51 +\* +\*", ran.out)
+    assert "judge compared the cells with 5 before any was opened. *: withheld, for a cell of 1 to 4 rows" in told
+    assert "whether it has 1 to 4 rows" in found["revealed"][-1]["what"]
+    assert found["revealed"][-1]["to"] == ["judge"]
+    assert re.search(r"few</td>\s*<td[^>]*>51</td>\s*<td[^>]*>\*</td>", (tmp_path / "record/report.html").read_text())
+
+
+def test_a_killed_helper_ends_the_run_with_7(tmp_path: Path) -> None:
+    run = Running("run", with_helper(write_sums(tmp_path, task="min_cell = 5")), "--out", tmp_path / "record")
+    run.wait_for(lambda: "judge" in run.parties(), "a process of the helper")
+    run.party("judge").send_signal(signal.SIGKILL)
+    ended = run.end()
+    assert ended.code == 7, ended.err
+    assert "the helper" in ended.err
+    found = record(tmp_path / "record")
+    assert (found["status"], found["error"]["code"]) == ("failed", "too-few")
 
 
 @pytest.mark.soak

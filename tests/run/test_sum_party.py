@@ -66,6 +66,50 @@ def test_a_second_run_counts_on_and_warns_of_the_repeat(tmp_path: Path) -> None:
     assert record(tmp_path / "third" / "server")["sums"]["round"] == 2
 
 
+@pytest.mark.soak
+def test_a_helper_on_a_machine_of_its_own(tmp_path: Path) -> None:
+    """Of 10 rows those of c1 alone have a stay: 1 is too few to be told."""
+    path = write_separate(tmp_path, task='min_cell = 3\nmissing = "skip"\ndropout = 0.0', helper=True)
+    for k in (2, 3, 4):
+        (tmp_path / f"c{k}.csv").write_text("age,stay\n" + f"{k},\n" * k)
+    ends = all_of(path, ["server", "judge", "c1", "c2", "c3", "c4"], "first")
+    assert {ran.code for ran in ends.values()} == {0}, ends
+    found = record(tmp_path / "first" / "server")
+    assert found["sums"]["columns"]["age"] == ages(1, 2, 3, 4)
+    assert found["sums"]["columns"]["stay"] == {"count": None, "sum": None, "mean": None}
+    server = found["parties"]["server"]
+    assert (server["bytes_sent"], server["bytes_received"]) == tuple(found["plan"]["bytes"].values())
+    mine = record(tmp_path / "first" / "judge")
+    assert mine["sums"] == {"rounds_done": 1, "rounds_due": 1}
+    assert mine["parties"]["judge"]["role"] == "helper"
+    assert "done, this helper's part" in ends["judge"].out
+    (tmp_path / "keys" / "approved.json").unlink()
+    ran = mpc("party", path, "--as", "judge", "--keys", tmp_path / "keys", "--out", tmp_path / "out")
+    assert ran.code == 2
+    for said in (
+        "what judge is asked to take part in",
+        "judge has no data",
+        "What judge learns",
+    ):
+        assert said in " ".join(ran.out.split())
+
+
+@pytest.mark.soak
+def test_doctors_of_a_sum_with_a_helper_meet(tmp_path: Path) -> None:
+    path = write_separate(tmp_path, task="min_cell = 3", helper=True)
+    keys = ("--keys", tmp_path / "keys")
+    for names in (["server", "judge", "c1", "c2", "c3", "c4"], ["server", "c1", "c2", "c3", "c4"]):
+        looks = {name: Running("doctor", path, "--as", name, "--seconds", "12", *keys) for name in names}
+        ends = {name: look.end() for name, look in looks.items()}
+        assert {name: ran.code for name, ran in ends.items()} == dict.fromkeys(names, 0) | (
+            {} if "judge" in names else {"server": 7}
+        )
+        assert "4 of 4 clients came" in ends["server"].out
+        assert ("the helper, judge, did not come" in ends["server"].out) == ("judge" not in names)
+        if "judge" in names:
+            assert "judge has no data: it is the helper" in ends["judge"].out
+
+
 def test_what_is_shown_and_asked_before_the_first_run(tmp_path: Path) -> None:
     path = write_separate(tmp_path, task='server = "malicious"\ndropout = 0.0')
     (tmp_path / "keys" / "approved.json").unlink()

@@ -14,6 +14,7 @@ from mpc.prg import Stream, derive, insecure_entropy
 from mpc.star_lockstep import StarMessage, StarOutcome, StarTap, run_star
 from protocols.aggregation.bounds import choose_bounds
 from protocols.aggregation.client import aggregation_client
+from protocols.aggregation.helper import aggregation_helper
 from protocols.aggregation.pack import word
 from protocols.aggregation.server import aggregation_server
 from protocols.aggregation.settings import Occasion, Settings, Trust, settings_of
@@ -74,7 +75,11 @@ def play(
         return lambda: aggregation_client(i, settings, occasion, vectors[i], entropy, journals[i], trust[i])
 
     server = aggregation_server(settings, occasion, insecure_entropy(seed, f"server/{label}"))
-    return run_star(server, {i: program(i) for i in vectors}, tap)  # type: ignore[misc]
+    programs = {i: program(i) for i in vectors}
+    if settings.test is not None:
+        entropy = insecure_entropy(seed, f"helper/{label}")
+        programs[settings.helper] = lambda: aggregation_helper(settings, occasion, entropy)
+    return run_star(server, programs, tap)  # type: ignore[arg-type]
 
 
 def without(drops: Mapping[int, str]) -> StarTap:

@@ -1,0 +1,171 @@
+"""Which sums are small, where one party has a sum plus a mask and another the mask: neither learns the sum.
+
+The server has y = x + r modulo 2^b, the helper r. For the least number m and a unit u, a cell x is small if it is one
+of u, 2u, ..., (m - 1) u: exactly if r is one of y - u, ..., y - (m - 1) u. That is a private membership test, by
+blinding that commutes (Meadows, IEEE S&P 1986; Huberman, Franklin and Hogg, EC 1999), on Curve25519:
+
+    helper -> server    H(r)^h
+    server -> helper    H(r)^(h a), and in a shuffled order H(y - v u)^a for v = 1, ..., m - 1
+    the helper raises the latter to h: the cell is small if the former is among them
+
+H hashes the cell's place and the number to the curve; h and a are fresh for each cell of each attempt. Reveals to the
+helper one bit a cell: is it small; to the server nothing. Both follow the protocol (semi-honest). Guesses are of no use
+to either: the server would need h to try a guess of r, and the helper a to try one of y (decisional Diffie-Hellman, H
+a random oracle), though both are few bits. The shuffle hides which v it was.
+
+Raising to a power is X25519, whose exponents are multiples of the cofactor 8: the results are of prime order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mpc.agree import KEY_BYTES, KeyPair
+from mpc.errors import ProtocolError
+from mpc.ghost import Array
+from mpc.prg import Stream, derive
+from protocols.aggregation.graph import shuffled
+
+_P = 2**255 - 19
+_A = 486662
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A number of rows, times `unit`: the sum of factor * number over its terms.
+
+    Args:
+        terms: (place in the vector, factor).
+        unit: what one row adds.
+        withholds: the places of the numbers that are not told if this cell is small.
+    """
+
+    terms: tuple[tuple[int, int], ...]
+    unit: int
+    withholds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class CellTest:
+    """The cells that must not be told where they are of 1 to m - 1 rows."""
+
+    m: int
+    cells: tuple[Cell, ...]
+
+    @property
+    def hidden_bytes(self) -> int:
+        """What the helper sends first."""
+        return KEY_BYTES * len(self.cells)
+
+    @property
+    def blinded_bytes(self) -> int:
+        """What the server answers."""
+        return KEY_BYTES * self.m * len(self.cells)
+
+    def told(self, small: Array, length: int) -> Array:
+        """Which of the `length` numbers are told (bools), by which cells are small."""
+        told = np.ones(length, dtype=bool)
+        for cell, is_small in zip(self.cells, small, strict=True):
+            if is_small:
+                told[list(cell.withholds)] = False
+        return told
+
+
+def column_cells(count: int, others: Sequence[int], flagged: int | None, scale: int) -> tuple[Cell, ...]:
+    """A column's cells: its rows with a value, c; of flags those with a 1, f, and those with a 0, c - f.
+
+    A small c withholds all of the column, a small f or c - f the sum of flags alone: c says of neither how many.
+
+    Args:
+        count: the place of c; `others` those of the column's other numbers.
+        flagged: the place of the sum of flags, which is f * scale; None where the column is not of flags.
+    """
+    cells = [Cell(((count, 1),), 1, (count, *others))]
+    if flagged is not None:
+        cells.append(Cell(((flagged, 1),), scale, (flagged,)))
+        cells.append(Cell(((count, scale), (flagged, -1)), scale, (flagged,)))
+    return tuple(cells)
+
+
+def hide(test: CellTest, masks: Array, bits: int, secret: bytes, context: bytes) -> bytes:
+    """The helper's H(r)^h of each cell.
+
+    Args:
+        masks: (length,) the sum of masks modulo 2^bits of each number.
+        secret: 32 fresh bytes, from which the h follow.
+    """
+    powers = _powers(test, secret, context)
+    points = (_hash(context, place, r) for place, r in enumerate(_of_cells(test, masks, bits)))
+    return b"".join(power.shared(point) for power, point in zip(powers, points, strict=True))
+
+
+def blind(test: CellTest, hidden: bytes, masked: Array, bits: int, secret: bytes, context: bytes) -> bytes:
+    """The server's answer: of each cell H(r)^(h a), then H(y - v u)^a in an order that says nothing of v.
+
+    Args:
+        masked: (length,) y, the sum plus the masks, modulo 2^bits.
+        secret: 32 fresh bytes, from which the a and the orders follow.
+    """
+    powers, modulus = _powers(test, secret, context), 1 << bits
+    stream = Stream(derive(secret, "small sums/order", context))
+    answer = []
+    for place, (cell, y) in enumerate(zip(test.cells, _of_cells(test, masked, bits), strict=True)):
+        guesses = [(y - v * cell.unit) % modulus for v in range(1, test.m)]
+        answer.append(powers[place].shared(_piece(hidden, place)))
+        for one in shuffled(len(guesses), stream).tolist():
+            answer.append(powers[place].shared(_hash(context, place, guesses[one])))
+    return b"".join(answer)
+
+
+def find_small(test: CellTest, blinded: bytes, secret: bytes, context: bytes) -> Array:
+    """Which cells are small (bools), for the helper with the same secret as in `hide`.
+
+    Raises:
+        ProtocolError: the answer is not as long as it must be, or holds points that no honest server sends.
+    """
+    if len(blinded) != test.blinded_bytes:
+        raise ProtocolError(f"{len(blinded)} bytes of blinded cells came where {test.blinded_bytes} were due")
+    small = []
+    for place, power in enumerate(_powers(test, secret, context)):
+        own, *others = (_piece(blinded, place * test.m + step) for step in range(test.m))
+        small.append(own in [power.shared(other) for other in others])
+    return np.array(small, dtype=bool)
+
+
+def _powers(test: CellTest, secret: bytes, context: bytes) -> list[KeyPair]:
+    keys = (derive(secret, "small sums/power", context + _number(place)) for place in range(len(test.cells)))
+    return [KeyPair(key) for key in keys]
+
+
+def _of_cells(test: CellTest, numbers: Array, bits: int) -> list[int]:
+    """Each cell's value modulo 2^bits, of a vector or of its masks."""
+    modulus = 1 << bits
+    return [sum(factor * int(numbers[place]) for place, factor in cell.terms) % modulus for cell in test.cells]
+
+
+def _hash(context: bytes, place: int, value: int) -> bytes:
+    """H: the u-coordinate of a point of Curve25519, v^2 = u^3 + 486662 u^2 + u, of which nobody knows a logarithm.
+
+    Try and increment (Boneh, Lynn and Shacham, Asiacrypt 2001): hashes with a counter until one is a u of the curve,
+    by Euler's criterion. The others are of its twist, and a result on the one or the other would tell a bit of the
+    number. How many tries it takes depends on the number: that goes into the time of a whole batch of cells.
+    """
+    text = b"small sums/point" + context + _number(place) + value.to_bytes(8, "little")
+    for counter in range(1 << 16):
+        digest = hashlib.sha256(text + _number(counter)).digest()
+        u = int.from_bytes(digest, "little") & ((1 << 255) - 1)
+        if u < _P and pow(u * (u * (u + _A) + 1) % _P, (_P - 1) // 2, _P) == 1:
+            return u.to_bytes(KEY_BYTES, "little")
+    raise AssertionError  # but for a chance of 2^-65536
+
+
+def _piece(body: bytes, place: int) -> bytes:
+    return body[KEY_BYTES * place : KEY_BYTES * (place + 1)]
+
+
+def _number(value: int) -> bytes:
+    return value.to_bytes(4, "little")
