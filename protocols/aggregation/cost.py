@@ -26,7 +26,8 @@ _MASK = 6 * _MICRO  # a stream's start
 _MASK_BYTE = 0.35e-9  # AES-CTR and adding, in the cache
 _PACK_PASS, _PACK_COLUMN = 1.8 * _MICRO, 0.5e-9  # one of about bits + 7 passes, over an eighth of the values
 _STAGE = 150 * _MICRO  # a stage's fixed work at a client
-_HASHING = 250 * _MICRO  # to the curve
+_HASHING = 250 * _MICRO  # of a number to the curve
+_OPENED = 2 * _MICRO  # a share at the helper
 _SHARING, _SHARING_STEP = 9e-9, 5 * _MICRO  # Horner's rule: a limb-share and coefficient; a coefficient's step
 _TAKING = 25 * _MICRO  # a frame at the server
 _PROVED = 4 * _MICRO  # besides, with a lying server: proofs of keys, and tags
@@ -134,7 +135,8 @@ def helper_seconds(s: Settings, dropped: int) -> float:
     streams, agreements = (s.clients - dropped) + dropped * s.neighbours, s.clients + dropped * s.neighbours
     word = 4 if s.bits <= 32 else 8
     seconds = streams * (_MASK + s.length * word * _MASK_BYTE) + agreements * _AGREEMENT
-    return seconds + s.clients * _TAG + len(test.cells) * (_HASHING + (test.m + 1) * _AGREEMENT)
+    seconds += s.clients * (_TAG + _CLIENT + s.neighbours * _OPENED)
+    return seconds + len(test.cells) * (_HASHING + (test.m + 1) * _AGREEMENT)
 
 
 def client_seconds(s: Settings) -> float:
@@ -159,10 +161,10 @@ def server_seconds(s: Settings, dropped: int, *, network: bool = True) -> float:
     if s.test is None:
         streams = (s.clients - dropped) + dropped * pairs
         seconds += streams * (_MASK + s.length * word * _MASK_BYTE) + dropped * pairs * _AGREEMENT
-    else:  # the helper takes the masks off
-        seconds += len(s.test.cells) * s.test.m * (_HASHING + _AGREEMENT)
-    each = _RELAYED + (_PROVED if s.malicious else 0.0)
-    return _START + seconds + s.clients * (_CLIENT + s.neighbours * each)
+        seconds += s.clients * s.neighbours * (_RELAYED + (_PROVED if s.malicious else 0.0))
+    else:  # the helper puts the shares together and takes the masks off
+        seconds += len(s.test.cells) * ((s.test.m - 1) * _HASHING + s.test.m * _AGREEMENT)
+    return _START + seconds + s.clients * _CLIENT
 
 
 def _packing(s: Settings) -> float:

@@ -69,7 +69,8 @@ def run(
         try:
             return serve(scenario, seat, Reporter(lambda event: None), LOG, network.begin)
         finally:
-            network.poll(1.0)
+            while network.poll(1.0) is not None:
+                pass
 
     return served, clients, used
 

@@ -100,7 +100,8 @@ def test_a_helper_withholds_small_sums_over_all_clients(tmp_path: Path) -> None:
     assert "judge compared the cells with 5 before any was opened. *: withheld, for a cell of 1 to 4 rows" in told
     assert "whether it has 1 to 4 rows" in found["revealed"][-1]["what"]
     assert found["revealed"][-1]["to"] == ["judge"]
-    assert re.search(r"few</td>\s*<td[^>]*>51</td>\s*<td[^>]*>\*</td>", (tmp_path / "record/report.html").read_text())
+    report = (tmp_path / "record" / "report.html").read_text()
+    assert re.search(r"few</th><td[^>]*>51</td><td[^>]*>\*</td>", report)
 
 
 def test_a_killed_helper_ends_the_run_with_7(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -16,7 +17,13 @@ from mpc.star_lockstep import StarMessage, StarOutcome
 from mpc.wire import HEADER_BYTES
 from protocols.aggregation import messages as m
 from protocols.aggregation.client import unmask_key
-from protocols.aggregation.cost import expected_helper_traffic, expected_traffic, replayed
+from protocols.aggregation.cost import (
+    expected_helper_traffic,
+    expected_traffic,
+    helper_seconds,
+    replayed,
+    server_seconds,
+)
 from protocols.aggregation.helper_messages import Opened, read_facts, read_opened, write_opened
 from protocols.aggregation.settings import Settings, context
 from protocols.aggregation.small_sums import Cell, CellTest, blind, column_cells, find_small, hide
@@ -120,6 +127,15 @@ def test_what_is_expected_is_what_a_round_takes() -> None:
     planned = replayed(settings, play(settings, vectors(settings, [(9, 9, 0, 9, 9)])).result)
     assert planned.pop(settings.helper) == expected_helper_traffic(settings)
     assert set(planned.values()) == {expected_traffic(settings)}
+
+
+def test_time_moves_from_the_server_to_the_helper_and_grows_with_the_cells() -> None:
+    settings = with_helper(80)
+    more = replace(settings, test=CellTest(9, COLUMNS))
+    for seconds in (partial(helper_seconds, dropped=0), partial(server_seconds, dropped=0)):
+        assert 0 < seconds(settings) < seconds(more)
+    assert helper_seconds(settings, 0) < helper_seconds(settings, 8)
+    assert server_seconds(settings, 8) == server_seconds(settings, 0)
 
 
 def test_wrong_shares_are_named() -> None:
