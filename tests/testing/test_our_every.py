@@ -62,7 +62,7 @@ ELSEWHERE: list[tuple[ModuleType, Any, list[Input]]] = [
 NOT_EXPRESSED = {
     "protocols/aggregation/client.py aggregation_client": "stages of a server, not rounds: check_sums, and all faults",
     "protocols/aggregation/server.py aggregation_server": "likewise: tests/protocols/aggregation",
-    "protocols/aggregation/helper.py aggregation_helper": "likewise: check_sums in test_helper_view.py, drops in test_small_sums.py",
+    "protocols/aggregation/helper.py aggregation_helper": "likewise: test_helper_view.py, test_small_sums.py",
 }
 """What the kit has no inputs for, and what holds it instead."""
 
