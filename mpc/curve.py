@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from mpc.zmq_messages import LARGEST_PART
 _ZAP_ENDPOINT = "inproc://zeromq.zap.01"
 _HEARTBEAT_MS = 2000
 _HEARTBEAT_TIMEOUT_MS = 10_000
+_ENDING_SECONDS = 1.0
 _HANDSHAKE_MS = 3000  # so long may a connection stay unauthenticated: who only holds it open makes room again
 
 
@@ -92,9 +94,15 @@ class Curve:
         questions.send_multipart([version, request, status, text, user, b""])
         return None if known else key
 
-    def close(self) -> None:
-        """Wait until the closed sockets have sent what they still may; those left open are closed at once."""
-        self._context.destroy(0)
+    def close(self, linger_seconds: float) -> None:
+        """Wait until the closed sockets have sent what they still may; those left open are closed at once.
+
+        Now and then ZeroMQ waits without end for a peer that went away while it was being dialled, whatever the sockets
+        say of lingering: it gets so long and a second, and is then left to the end of the process.
+        """
+        end = threading.Thread(target=self._context.destroy, args=(0,), daemon=True)
+        end.start()
+        end.join(linger_seconds + _ENDING_SECONDS)
 
     def _key(self, mechanism: bytes, credentials: list[bytes]) -> str:
         return z85.encode(credentials[0]).decode() if mechanism == b"CURVE" and credentials else ""

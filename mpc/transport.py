@@ -87,7 +87,7 @@ class Transport:
         self._dialler.close(linger_seconds)
         if self._listener is not None:
             self._listener.close(linger_seconds)
-        self._curve.close()
+        self._curve.close(linger_seconds)
 
     def _take_frame(self) -> bool:
         """Take a frame that is there already, if there is one; after this all sockets that frames come at are empty."""

@@ -369,3 +369,18 @@ def test_the_repr_of_an_identity_keeps_the_secret() -> None:
 def test_poll_gives_up_in_time(trio: Trio) -> None:
     assert trio.listener.poll(0) is None
     assert trio.listener.poll(0.01) is None
+
+
+def test_closing_ends_though_zeromq_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    release, ended, destroy = threading.Event(), threading.Event(), zmq.Context.destroy
+
+    def late(context: zmq.Context[zmq.Socket[bytes]], linger: float) -> None:
+        release.wait()
+        destroy(context, linger)
+        ended.set()
+
+    monkeypatch.setattr("zmq.Context.destroy", late)
+    Transport(new_identity(), {"b": new_identity().public}, ANYWHERE).close(0.01)
+    assert not ended.is_set()
+    release.set()
+    assert ended.wait(60)
