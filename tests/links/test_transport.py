@@ -374,7 +374,7 @@ def test_poll_gives_up_in_time(trio: Trio) -> None:
 def test_closing_ends_though_zeromq_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
     release, ended, destroy = threading.Event(), threading.Event(), zmq.Context.destroy
 
-    def late(context: zmq.Context[zmq.Socket[bytes]], linger: float) -> None:
+    def late(context: zmq.Context[zmq.Socket[bytes]], linger: int) -> None:
         release.wait()
         destroy(context, linger)
         ended.set()
