@@ -14,7 +14,7 @@ from parties.extent import extent_from_here, training_shapes
 from parties.job import Job, PlanTold, Rows
 from parties.linear_result import fit_facts, inference_rows
 from parties.linear_summary import EXACT_TEXT
-from parties.rows import group_counts, own_columns, own_rows, row_counts
+from parties.rows import asked_of_table, group_counts, own_columns, own_rows, row_counts
 from parties.scenario import Scenario
 from protocols.linear_job import linear_job
 from protocols.linear_settings import LinearFit, LinearSettings
@@ -120,19 +120,7 @@ def _told(settings: LinearSettings, scenario: Scenario) -> PlanTold:
 
 
 def _asked(scenario: Scenario, me: str, table: Table | None) -> list[tuple[str, str]]:
-    task = scenario.linear
-    there = table is None or table.has_target
-    rows = [("target, a number", task.target if there else f"{task.target}, which another owner has")]
-    if task.id is not None:
-        use = "to bring the rows into one order" if scenario.vertical else "to find rows that repeat"
-        rows.append((f"id, {use}", task.id))
-    if table is None:
-        return [*rows, ("columns and rows", "the data cannot be read")]
-    train, test = row_counts(scenario, table.rows)
-    sure = scenario.vertical or task.features is not None
-    rows.append(("columns" if sure else "columns, as far as all owners have them", ", ".join(table.columns)))
-    rows.append(("rows", f"{count_text(table.rows)}: {count_text(train)} in the fit, {count_text(test)} held out"))
-    return rows
+    return asked_of_table(scenario, table, "target, a number", "in the fit")
 
 
 def _found(scenario: Scenario, table: Table) -> str:

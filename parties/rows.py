@@ -9,6 +9,7 @@ import numpy as np
 
 from mpc.errors import DataError
 from mpc.handshake import SplitColumns, target_error
+from parties.blocks import count_text
 from parties.data import Table
 from parties.data_vertical import digest_bits
 from parties.scenario import Scenario
@@ -23,6 +24,28 @@ def row_counts(scenario: Scenario, rows: int) -> tuple[int, int]:
     """How many of an owner's rows are for training and how many are held out."""
     held_out = test_count(rows, scenario.model_task.test_fraction)
     return rows - held_out, held_out
+
+
+def asked_of_table(scenario: Scenario, table: Table | None, target: str, use: str) -> list[tuple[str, str]]:
+    """What a model's task asks of an owner's table, as it is shown before the owner approves: what, and which.
+
+    Args:
+        table: None if it cannot be read.
+        target: what the target is called; `use` what the rows that are not held out are for.
+    """
+    task = scenario.model_task
+    there = table is None or table.has_target
+    asked = [(target, task.target if there else f"{task.target}, which another owner has")]
+    if task.id is not None:
+        purpose = "to bring the rows into one order" if scenario.vertical else "to find rows that repeat"
+        asked.append((f"id, {purpose}", task.id))
+    if table is None:
+        return [*asked, ("columns and rows", "the data cannot be read")]
+    train, test = row_counts(scenario, table.rows)
+    sure = scenario.vertical or task.features is not None
+    asked.append(("columns" if sure else "columns, as far as all owners have them", ", ".join(table.columns)))
+    asked.append(("rows", f"{count_text(table.rows)}: {count_text(train)} {use}, {count_text(test)} held out"))
+    return asked
 
 
 def own_rows(table: Table, scenario: Scenario, features: tuple[str, ...]) -> OwnRows:

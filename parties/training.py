@@ -7,13 +7,21 @@ from typing import Any, Final
 
 from mpc.handshake import Agreement
 from mpc.plan import Plan, ProgramFactory, make_plan
-from parties.blocks import count_text, plural
+from parties.blocks import plural
 from parties.data import Table, load_owner_table
 from parties.extent import extent_from_here, training_shapes
 from parties.job import Job, PlanTold
 from parties.keep_model import keep_model, model_id, ready_to_keep
 from parties.plan_solver import training_facts
-from parties.rows import own_columns, own_rows, row_counts, settings_for, warnings_after, warnings_before
+from parties.rows import (
+    asked_of_table,
+    own_columns,
+    own_rows,
+    row_counts,
+    settings_for,
+    warnings_after,
+    warnings_before,
+)
 from parties.scenario import Scenario
 from protocols.inference_job import inference_job
 from protocols.training_form import constants_digest
@@ -138,22 +146,10 @@ def _told(settings: TrainingSettings, scenario: Scenario) -> PlanTold:
 
 
 def _asked(scenario: Scenario, me: str, table: Table | None) -> list[tuple[str, str]]:
-    task = scenario.training
-    rows = [("target", task.target)]
-    if table is not None and not table.has_target:
-        rows = [("target", f"{task.target}, which another owner has")]
-    if task.id is not None:
-        use = "to bring the rows into one order" if scenario.vertical else "to find rows that repeat"
-        rows.append((f"id, {use}", task.id))
-    if not {"model", "inference"} & set(task.reveal):
-        rows.append(("the model", "nobody sees it: each owner keeps a share, in a sealed file of its own"))
-    if table is None:
-        return [*rows, ("columns and rows", "the data cannot be read")]
-    train, test = row_counts(scenario, table.rows)
-    sure = scenario.vertical or task.features is not None
-    rows.append(("columns" if sure else "columns, as far as all owners have them", ", ".join(table.columns)))
-    rows.append(("rows", f"{count_text(table.rows)}: {count_text(train)} to train on, {count_text(test)} held out"))
-    return rows
+    asked = asked_of_table(scenario, table, "target", "to train on")
+    if not {"model", "inference"} & set(scenario.training.reveal):
+        asked.append(("the model", "nobody sees it: each owner keeps a share, in a sealed file of its own"))
+    return asked
 
 
 def _found(scenario: Scenario, table: Table) -> str:
