@@ -48,6 +48,17 @@ def curve_socket(context: zmq.Context[zmq.Socket[bytes]], kind: int, me: Identit
     return socket
 
 
+def end_context(context: zmq.Context[zmq.Socket[bytes]], linger_seconds: float) -> None:
+    """End a context, whose closed sockets have so long to send what they still may; open ones are closed at once.
+
+    Now and then ZeroMQ waits without end for a peer that went away while it was being dialled, whatever its sockets say
+    of lingering (seen in `zmq_ctx_term`): it gets a second more, and is then left to the end of the process.
+    """
+    end = threading.Thread(target=context.destroy, args=(0,), daemon=True)
+    end.start()
+    end.join(linger_seconds + _ENDING_SECONDS)
+
+
 class Curve:
     """The sockets of one party, and its answer to those who want in.
 
@@ -95,14 +106,8 @@ class Curve:
         return None if known else key
 
     def close(self, linger_seconds: float) -> None:
-        """Wait until the closed sockets have sent what they still may; those left open are closed at once.
-
-        Now and then ZeroMQ waits without end for a peer that went away while it was being dialled, whatever the sockets
-        say of lingering: it gets so long and a second, and is then left to the end of the process.
-        """
-        end = threading.Thread(target=self._context.destroy, args=(0,), daemon=True)
-        end.start()
-        end.join(linger_seconds + _ENDING_SECONDS)
+        """Wait until the closed sockets have sent what they still may; those left open are closed at once."""
+        end_context(self._context, linger_seconds)
 
     def _key(self, mechanism: bytes, credentials: list[bytes]) -> str:
         return z85.encode(credentials[0]).decode() if mechanism == b"CURVE" and credentials else ""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import zmq
 
-from mpc.curve import Identity, curve_socket
+from mpc.curve import Identity, curve_socket, end_context
 from mpc.errors import UsageError
 from mpc.session import Frame
 from mpc.star_client import StarClient
@@ -115,7 +115,7 @@ class ClientHost:
             one.client.close()
             self._hang_up(one, round(linger_seconds * 1000))
         self._by_socket.clear()
-        self._context.term()
+        end_context(self._context, max(linger_seconds, _LAST_WORDS_MS / 1000))  # what went before said its last words
 
     def _receive(self, one: Hosted) -> None:
         while not one.socket.closed and not one.client.over:
