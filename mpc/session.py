@@ -1,10 +1,11 @@
 """One link's state: sequence numbers, tags, acknowledgements, resends. A pure state machine: no socket, no clock.
 
 Every data frame has a sequence number and acknowledges all that came before it. Frames are kept until acknowledged,
-so that after a reconnect each side says what it expects next and gets it again; repeats are dropped. The first frame
-of a link (the hello) is tagged under a key that everyone knows, all later ones under the link's session key. A side
-that has no session key yet gives what is not data the hello's number, so that the peer can read it at once; so does
-one that gives up and has not seen yet that the peer has the key.
+so that after a reconnect each side says what it expects next and gets it again; repeats are dropped. News of the first
+connection may come later than its frames: what follows one that came is on its way then, and is not sent again. The
+first frame of a link (the hello) is tagged under a key that everyone knows, all later ones under the link's session
+key. A side that has no session key yet gives what is not data the hello's number, so that the peer can read it at
+once; so does one that gives up and has not seen yet that the peer has the key.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from mpc.wire import ABORT, DATA, HEADER_BYTES, RESUME, Header, TagKey, peek_seq
 
 HELLO_KEY = TagKey(sha256(b"beaverlodge hello").digest())
 HELLO_FRAMES = 1
+
+_FIRST = 1
+"""What the label field of a resume says on the first connection that is news to its sender."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +100,13 @@ class Link:
         """The frames that the peer did not say it has, to be sent again."""
         return tuple(self._frame(DATA, label, sequence, body) for sequence, label, body in self._unacknowledged)
 
-    def resume(self) -> Frame:
-        """Says, on a new connection, which frame is expected next."""
-        if self._keys is None:
+    def resume(self, *, first: bool = False) -> Frame:
+        """Says, on a new connection, which frame is expected next; and whether it is the first that is news here."""
+        if self._keys is None and not first:
             # What came too early over an earlier connection may be of a process that is no more. All of it that is
             # not, comes again.
             self._early.clear()
-        return self._frame(RESUME, 0, self._next_out if self._keys else 0, b"")
+        return self._frame(RESUME, _FIRST if first else 0, self._next_out if self._keys else 0, b"")
 
     def abort(self, body: bytes) -> Frame:
         """Tells the peer that this side gave up."""
@@ -129,7 +133,8 @@ class Link:
         if header.type == ABORT:
             return [Aborted(bytes(body))]
         if header.type == RESUME:
-            return [Resend(self.unacknowledged())]
+            on_its_way = header.label == _FIRST and header.acknowledged > 0
+            return [Resend(() if on_its_way else self.unacknowledged())]
         if header.sequence != self._next_in:
             return [Ignored()]
         self._next_in += 1
