@@ -22,6 +22,10 @@ from mpc.session import Frame
 from mpc.zmq_messages import frame_parts
 
 _SPIN_SECONDS = 1e-4  # of looking again and again, and yielding, before this blocks: about what sleep and wake cost
+_TAKEN_SECONDS = 2e-4  # a yield that took so long gave the processor to other work than ours
+_SHY_SECONDS = (
+    1.0  # and for so long this blocks at once: a thread that wakes comes before such work, one that yields after
+)
 _LOOK_SECONDS = 0.02  # so long may frames be taken one after another without a look at all else that may have happened
 
 
@@ -46,6 +50,7 @@ class Transport:
         self._curve = self.curve(me, peers)
         self._bell = Bell()
         self._looked = 0.0
+        self._shy_until = 0.0
         self._events: deque[Event] = deque()
         self._dialler = Dialler(self._curve, self._bell, self._events, doctor=doctor)
         self._listener: Listener | None = None
@@ -99,10 +104,11 @@ class Transport:
         """Whatever may have happened, at any socket; waits for something to happen, at most so long.
 
         A sleep and a wake take as long as an exchange between two processes on one machine: only after that does this
-        block. Until then it yields, for a machine with few cores has work for this one, a peer's perhaps.
+        block. Until then it yields, for a machine with few cores has work for this one, a peer's perhaps; but not where
+        the processor was not given back soon.
         """
         self._looked = now
-        end, block = now + seconds, now + _SPIN_SECONDS
+        end, block = now + seconds, now + (_SPIN_SECONDS if now > self._shy_until else 0.0)
         while True:
             wake = min(end, self._dialler.redial(now))
             if self._listener is not None:
@@ -118,6 +124,9 @@ class Transport:
                 if now >= end:
                     return
                 os.sched_yield()
+                now, yielded = time.monotonic(), now
+                if now - yielded > _TAKEN_SECONDS:
+                    block, self._shy_until = now, now + _SHY_SECONDS
 
     def _serve(self, socket: Any) -> None:
         """Take all that has come at a socket."""
