@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from math import prod
-from typing import Protocol, cast
+from typing import Protocol
 
 import numpy as np
 
@@ -25,7 +25,7 @@ WINDOW_BYTES = 4 << 20
 WINDOWS_AHEAD = 4
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Spec:
     """What an array on the wire is: its shape, its scale (fractional bits) and its ring."""
 
@@ -33,7 +33,7 @@ class Spec:
     scale: int = 0
     ring: Ring = Z64
 
-    @property
+    @cached_property
     def nbytes(self) -> int:
         """Bytes on the wire."""
         return prod(self.shape) * self.ring.word_bytes
@@ -331,8 +331,10 @@ def _full(kind: Kind, streams: Sequence[Stream]) -> tuple[tuple[Array, ...], lis
 
 def split_correction(kind: Kind, data: memoryview) -> tuple[tuple[Array, ...], memoryview]:
     """The last owner's dealt shares from the head of a window, and the rest of the window."""
-    dealt = []
+    dealt: list[Array] = []
+    start = 0
     for spec in kind.dealt:
-        dealt.append(spec.ring.from_bytes(data[: spec.nbytes], spec.shape))
-        data = data[spec.nbytes :]
-    return cast(tuple[Array, ...], tuple(dealt)), data
+        end = start + spec.nbytes
+        dealt.append(spec.ring.from_bytes(data[start:end], spec.shape))
+        start = end
+    return tuple(dealt), data[start:]

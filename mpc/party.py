@@ -46,8 +46,11 @@ class Revealed:
 class Supply(Protocol):
     """Where a party's shares of correlated randomness come from, in the plan's order."""
 
-    def next(self, kind: Kind) -> tuple[int, tuple[Array, ...], tuple[Array, ...]]:
-        """The next correlation: its number, this owner's drawn parts and its dealt parts."""
+    def next(self, kind: Kind) -> tuple[int, Kind, tuple[Array, ...], tuple[Array, ...]]:
+        """The next correlation: its number, its kind as planned, this owner's drawn parts and its dealt parts.
+
+        The planned kind equals `kind`; what follows from it has been worked out already.
+        """
 
     def fork(self, way: bool) -> bool:
         """The program goes this way from here on; a dry run, which does not know, is told which way to go."""
@@ -127,7 +130,7 @@ class Party:
 
     def kept(self, kind: Kind) -> tuple[int, tuple[Any, ...]]:
         """As `correlation`, with the number under which later kinds refer to its drawn parts."""
-        number, drawn, dealt = self._supply.next(kind)
+        number, kind, drawn, dealt = self._supply.next(kind)
         parts: list[Share] = []
         for spec, value in zip(kind.drawn, drawn, strict=True):
             parts.append(Mask(value, spec.scale, spec.ring, self._masks))

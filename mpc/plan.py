@@ -241,10 +241,10 @@ class _Recorder:
     reveals: list[Revealed] = field(default_factory=list)
     at: str = ""
 
-    def next(self, kind: Kind) -> tuple[int, tuple[Array, ...], tuple[Array, ...]]:
+    def next(self, kind: Kind) -> tuple[int, Kind, tuple[Array, ...], tuple[Array, ...]]:
         self.kinds.append(kind)
         drawn = tuple(ghost(spec.shape) for spec in kind.drawn)
-        return len(self.kinds) - 1, drawn, tuple(ghost(spec.shape) for spec in kind.dealt)
+        return len(self.kinds) - 1, kind, drawn, tuple(ghost(spec.shape) for spec in kind.dealt)
 
     def fork(self, way: bool) -> bool:
         number = len(self.forks)

@@ -98,7 +98,8 @@ class Ring:
     def from_bytes(self, data: Any, shape: tuple[int, ...]) -> Array:
         """The inverse of `to_bytes`; `data` must hold exactly the entries of `shape`."""
         if self.native:
-            return np.frombuffer(data, dtype=self.dtype).reshape(shape)
+            words = np.frombuffer(data, dtype=self.dtype)
+            return words if len(shape) == 1 and words.size == shape[0] else words.reshape(shape)
         w = self.word_bytes
         raw = bytes(data)
         out = np.empty(len(raw) // w, dtype=object)

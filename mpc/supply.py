@@ -31,15 +31,15 @@ class SeedSupply:
         self._ready: tuple[tuple[Array, ...], tuple[Array, ...]] | None = None
         self._sizes: Iterator[int] = (size for _, size in windows(kinds))
 
-    def next(self, kind: Kind) -> tuple[int, tuple[Array, ...], tuple[Array, ...]]:
-        """The next correlation: its number, this owner's drawn parts and its dealt parts."""
+    def next(self, kind: Kind) -> tuple[int, Kind, tuple[Array, ...], tuple[Array, ...]]:
+        """The next correlation: its number, its kind as planned, this owner's drawn parts and its dealt parts."""
         number = self._number
-        if number >= self._end() or self._kinds[number] != kind:
+        if number >= self._end() or (planned := self._kinds[number]) != kind:
             raise InternalError(f"the program asks for a correlation ({type(kind).__name__}) that is not in its plan")
         self._number += 1
         drawn, dealt = self._ready or self._draw(kind)
         self._ready = None
-        return number, drawn, dealt
+        return number, planned, drawn, dealt
 
     def fork(self, way: bool) -> bool:
         """A list of correlations has no forks."""

@@ -167,12 +167,12 @@ class _Supply:
         self._owner = owner
         self._number = 0
 
-    def next(self, kind: Kind) -> tuple[int, tuple[Array, ...], tuple[Array, ...]]:
+    def next(self, kind: Kind) -> tuple[int, Kind, tuple[Array, ...], tuple[Array, ...]]:
         """The next correlation."""
         number = self._number
         self._number += 1
         drawn, dealt = self._dealer.parts(self._owner, number, kind)
-        return number, drawn, dealt
+        return number, kind, drawn, dealt
 
     def fork(self, way: bool) -> bool:
         """The program's way; all owners ask for the same correlations after it, or `Dealer.parts` says so."""
