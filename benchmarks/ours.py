@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,11 @@ from mpc.curve import new_identity
 from mpc.errors import BeaverlodgeError, InterruptedRun
 from mpc.plan import Plan
 from mpc.wire import HEADER_BYTES
+from parties.children import Program
 from parties.data import load_owner_table
 from parties.delay_line import Conditions
 from parties.kinds import plan_for
-from parties.launcher import launch
+from parties.launcher import MEMBER, launch
 from parties.rows import row_counts
 from parties.run_locally import orders
 from parties.scenario import Scenario, load_scenario
@@ -278,10 +280,11 @@ def _train_once(
     watched = Watched()
     results = launch(
         scenario.path,
-        orders(scenario),
+        scenario.parties,
+        partial(orders, scenario),
         out=folder,
         on_event=watched,
-        module="parties.member" if encrypted else "benchmarks.plain_member",
+        program=MEMBER if encrypted else Program("benchmarks.plain_member"),
         network=WAN if wan else None,
     )
     return results, watched
@@ -311,5 +314,11 @@ def _launch_own(
         for me, mine in keys.items()
     }
     return launch(
-        folder / "none.toml", each, out=folder, on_event=lambda name, event: None, module=module, network=network
+        folder / "none.toml",
+        each,
+        lambda: each,
+        out=folder,
+        on_event=lambda name, event: None,
+        program=Program(module),
+        network=network,
     )

@@ -9,10 +9,11 @@ import site
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from mpc.errors import BeaverlodgeError, InternalError, PeerLostError, UsageError
 from parties.events import (
@@ -24,34 +25,83 @@ from parties.events import (
     decode_event,
     error_from,
 )
+from parties.forked import Start, fork, may_fork
 
 _READ_BYTES: Final = 1 << 20
 _QUOTED_CHARACTERS: Final = 200
 _ONE_THREAD: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
+@dataclass(frozen=True)
+class Program:
+    """What a started process is.
+
+    Args:
+        module: the Python module that is run.
+        main: the function that running it calls: given, the process may be a copy of the launcher's, which calls it.
+    """
+
+    module: str
+    main: Callable[[], int | None] | None = None
+
+
+class Process(Protocol):
+    """A started process, however it was started."""
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+
+    def wait(self, timeout: float) -> int:
+        """Its exit code (negative: the signal that ended it); raises `subprocess.TimeoutExpired`."""
+
+    def kill(self) -> None:
+        """Kills it, unless its exit code was taken."""
+
+
+def one_blas_thread() -> None:
+    """Has numpy, when it is loaded, start no threads of its own, unless the user's environment says how many.
+
+    The parties are then copies of a process of one thread, and no more than one thread each works on its matrices: a
+    run has as many of them as parties.
+    """
+    for variable in _ONE_THREAD:
+        os.environ.setdefault(variable, "1")
+
+
 def start_child(
-    name: str, *, module: str, scenario: Path, out: Path, environment: Mapping[str, str] | None = None
+    name: str, program: Program, *, scenario: Path, out: Path, environment: Mapping[str, str] | None = None
 ) -> Child:
-    """Starts `module` as the party `name`; its raw output goes to OUT/NAME.stderr.
+    """Starts `program` as the party `name`; its raw output goes to OUT/NAME.stderr.
+
+    A party with an environment of its own is a new process always: libraries read theirs when they are loaded.
 
     Raises:
         UsageError: the file cannot be written, or the system starts no further process.
     """
     events, events_of_child = os.pipe()
+    lifeline_of_child, lifeline = os.pipe()
+    words = ["--as", name, str(scenario)]
     try:
         with open(out / f"{name}.stderr", "wb") as stderr, _terminal_signals_blocked():
-            process = subprocess.Popen(
-                [sys.executable, "-m", module, "--as", name, str(scenario)],
-                stdin=subprocess.PIPE,
-                stdout=stderr,
-                stderr=stderr,
-                bufsize=0,
-                pass_fds=(events_of_child,),
-                env=_environment(events_of_child, environment or {}),
-            )
+            known = _environment(events_of_child, environment or {})
+            process: Process
+            if program.main is not None and not environment and may_fork():
+                words, path = [program.module, *words], _path()
+                start = Start(name, words, path, known, lifeline_of_child, stderr.fileno(), events_of_child)
+                process = fork(program.main, start)
+            else:
+                process = subprocess.Popen(
+                    [sys.executable, "-m", program.module, *words],
+                    stdin=lifeline_of_child,
+                    stdout=stderr,
+                    stderr=stderr,
+                    pass_fds=(events_of_child,),
+                    env=known,
+                )
     except OSError as error:
         os.close(events)
+        os.close(lifeline)
         raise UsageError(
             f"the process of {name} cannot be started: {error.strerror}",
             f"check that {out} can be written to and that the system has processes and memory left",
@@ -59,7 +109,8 @@ def start_child(
         ) from None
     finally:
         os.close(events_of_child)
-    return Child(name, process, events, out)
+        os.close(lifeline_of_child)
+    return Child(name, process, events, lifeline, out)
 
 
 @contextmanager
@@ -81,13 +132,25 @@ def _environment(events_of_child: int, additions: Mapping[str, str]) -> dict[str
     environment = dict.fromkeys(_ONE_THREAD, "1") | dict(os.environ)
     # `python -m` would put the user's folder first, where a random.py or parties/ would shadow ours.
     environment["PYTHONSAFEPATH"] = "1"
-    home = Path(__file__).resolve().parents[1]
-    installed = (*site.getsitepackages(), site.getusersitepackages())
-    if home not in {Path(folder).resolve() for folder in installed}:
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(home), os.environ.get("PYTHONPATH"))))
+    home = _checkout()
+    if home is not None:
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
     environment[EVENTS_FD] = str(events_of_child)
     environment[LAUNCHER_PID] = str(os.getpid())
     return environment | dict(additions)
+
+
+def _checkout() -> str | None:
+    """The folder that our packages are in, if Python does not look there anyway."""
+    home = Path(__file__).resolve().parents[1]
+    installed = (*site.getsitepackages(), site.getusersitepackages())
+    return None if home in {Path(folder).resolve() for folder in installed} else str(home)
+
+
+def _path() -> list[str]:
+    """Where a copy of this process looks for modules: as a new one that is told as above."""
+    home = _checkout()
+    return ([] if home is None else [home]) + sys.path[0 if sys.flags.safe_path else 1 :]
 
 
 class Child:
@@ -105,7 +168,7 @@ class Child:
         exit_code: as `subprocess` gives it (negative: the signal), None while it runs; since `ended_at`.
     """
 
-    def __init__(self, name: str, process: subprocess.Popen[bytes], events: int, out: Path) -> None:
+    def __init__(self, name: str, process: Process, events: int, lifeline: int, out: Path) -> None:
         self.name = name
         self.events: int | None = events
         self.exited = _exit_descriptor(process.pid)
@@ -119,12 +182,13 @@ class Child:
         self.exit_code: int | None = None
         self.ended_at = 0.0
         self._process = process
+        self._lifeline: int | None = lifeline
         self._stderr = out / f"{name}.stderr"
         self._lines = LineBuffer()
         self._unsent = bytearray()
         self._deaf = False
         os.set_blocking(events, False)
-        os.set_blocking(self.lifeline, False)
+        os.set_blocking(lifeline, False)
 
     @property
     def pid(self) -> int:
@@ -134,14 +198,13 @@ class Child:
     @property
     def lifeline(self) -> int:
         """The descriptor of the lifeline's writing end, which nobody else holds; closed by `release`."""
-        assert self._process.stdin is not None
-        return self._process.stdin.fileno()
+        assert self._lifeline is not None
+        return self._lifeline
 
     @property
     def released(self) -> bool:
         """Whether its lifeline was closed."""
-        assert self._process.stdin is not None
-        return self._process.stdin.closed
+        return self._lifeline is None
 
     def send(self, message: Mapping[str, Any]) -> bool:
         """Sends a line down the lifeline; false if some of it has to wait for `flush`."""
@@ -187,8 +250,9 @@ class Child:
 
     def release(self) -> None:
         """Closes the lifeline: the child is to end at once."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
+        if self._lifeline is not None:
+            os.close(self._lifeline)
+            self._lifeline = None
 
     def stopped(self) -> bool:
         """Whether a signal has stopped it, and none has let it go on (Linux; elsewhere nobody can tell)."""

@@ -46,6 +46,9 @@ def run(scenario: Path, out: Path | None, no_compare: bool) -> None:
     Ends with a summary: how good the joint model is, what it cost, and who learnt what. The same is in the record's
     result.json and report.html.
     """
+    from parties.children import one_blas_thread
+
+    one_blas_thread()  # before numpy is loaded
     from parties.sum_scenario import SumScenario, load_any
 
     loaded = load_any(scenario)

@@ -16,8 +16,8 @@ from time import monotonic
 from typing import Any, Final
 
 from mpc.errors import BeaverlodgeError, InternalError, InterruptedRun, PeerLostError
-from parties import relay
-from parties.children import Child, start_child
+from parties import member, relay
+from parties.children import Child, Program, start_child
 from parties.delay_line import Conditions
 from parties.events import Event
 from parties.interrupts import Interrupts
@@ -41,16 +41,21 @@ KILL_PATIENCE: Final = 2.0
 STOPPED_PATIENCE: Final = 60.0
 """Seconds for which a party may be stopped, where the caller says nothing else."""
 
+MEMBER: Final = Program("parties.member", member.main)
+_RELAY: Final = Program("parties.relay", relay.main)
+
 OnEvent = Callable[[str, Event], None]
+Orders = Mapping[str, Mapping[str, Any]]
 
 
 def launch(
     scenario_path: Path,
-    parties: Mapping[str, Mapping[str, Any]],
+    names: Iterable[str],
+    orders: Callable[[], Orders],
     *,
     out: Path,
     on_event: OnEvent,
-    module: str = "parties.member",
+    program: Program = MEMBER,
     deadline: float | None = None,
     patience: float = STOPPED_PATIENCE,
     environments: Mapping[str, Mapping[str, str]] | None = None,
@@ -61,11 +66,13 @@ def launch(
 
     Args:
         scenario_path: the scenario file, given to every child.
-        parties: each party's order; `scenario`, `name` and `out` are added to it.
+        names: the parties.
+        orders: makes each party's order; `scenario`, `name` and `out` are added to it. Called once all are started: no
+            party's process can then be a copy of one that has seen another's keys.
         out: an existing folder, for the children's files.
         on_event: called with the party's name and each event, in the order they come; first with a `started` and
             its `pid` for every party, once all are started.
-        module: the Python module that is a party.
+        program: what a party's process is.
         deadline: seconds that the whole run may take.
         patience: seconds for which a party may be stopped by a signal.
         environments: environment variables to add, for the parties named.
@@ -82,13 +89,18 @@ def launch(
         run = _Run(selector, on_event)
         try:
             if network is not None:
-                child = start_child(relay.NAME, module=relay.__name__, scenario=scenario_path, out=out)
-                run.add_relay(child, asdict(network))
-            for name, order in parties.items():
+                run.add_relay(start_child(relay.NAME, _RELAY, scenario=scenario_path, out=out))
+            for name in names:
                 extra = (environments or {}).get(name)
-                child = start_child(name, module=module, scenario=scenario_path, out=out, environment=extra)
-                kept = essential is None or name in essential
-                run.add(child, {**order, "scenario": str(scenario_path), "name": name, "out": str(out)}, essential=kept)
+                child = start_child(name, program, scenario=scenario_path, out=out, environment=extra)
+                run.add(child, essential=essential is None or name in essential)
+            if run.relay is not None and network is not None:
+                run.send(run.relay, asdict(network))
+            given = orders()
+            for child in run.children:
+                run.send(
+                    child, {**given[child.name], "scenario": str(scenario_path), "name": child.name, "out": str(out)}
+                )
             for child in run.children:
                 on_event(child.name, {"event": "started", "pid": child.pid})
             _wait_for_the_end(run, interrupts, deadline, Stopped(run.essential, run.relay, patience))
@@ -200,24 +212,23 @@ class _Run:
         self._told: set[str] = set()
         self._told_to_all: set[str] = set()
 
-    def add(self, child: Child, order: Mapping[str, Any], *, essential: bool = True) -> None:
-        """Watches a party and sends it its order."""
+    def add(self, child: Child, *, essential: bool = True) -> None:
+        """Watches a party."""
         self.children.append(child)
         if essential:
             self.essential.append(child)
-        self._watch(child, order)
+        self._watch(child)
 
-    def add_relay(self, child: Child, order: Mapping[str, Any]) -> None:
-        """Watches the process that stands for the network and sends it its order."""
+    def add_relay(self, child: Child) -> None:
+        """Watches the process that stands for the network."""
         self.relay = child
-        self._watch(child, order)
+        self._watch(child)
 
-    def _watch(self, child: Child, order: Mapping[str, Any]) -> None:
+    def _watch(self, child: Child) -> None:
         assert child.events is not None
         self._selector.register(child.events, selectors.EVENT_READ, partial(self._read, child))
         if child.exited is not None:
             self._selector.register(child.exited, selectors.EVENT_READ, partial(self._end, child))
-        self._send(child, order)
 
     def pump(self, timeout: float | None) -> None:
         """Waits until something happens, or for `timeout` seconds, and deals with all of it."""
@@ -242,7 +253,7 @@ class _Run:
             for name in sorted(self._told - self._told_to_all):
                 self._told_to_all.add(name)
                 for each in self.essential:
-                    self._send(each, {"lost": name})
+                    self.send(each, {"lost": name})
 
     def others_are_over(self) -> bool:
         """Whether the parties that are not essential are done, or gone, or stopped: nothing more is to come of them."""
@@ -288,7 +299,8 @@ class _Run:
     def _everyone(self) -> list[Child]:
         return self.children if self.relay is None else [*self.children, self.relay]
 
-    def _send(self, child: Child, message: Mapping[str, Any]) -> None:
+    def send(self, child: Child, message: Mapping[str, Any]) -> None:
+        """Sends a child a line: at once, or as it takes it."""
         if not child.send(message):
             self._forget(child.lifeline)
             self._selector.register(child.lifeline, selectors.EVENT_WRITE, partial(self._flush, child))
@@ -346,13 +358,13 @@ class _Run:
         if self.relay is not None:
             if not self._relay_asked:
                 self._relay_asked = True
-                self._send(self.relay, peers)
+                self.send(self.relay, peers)
             if self.relay.result is None:
                 return
             peers = self.relay.result
         self._introduced = True
         for each in self.children:
-            self._send(each, peers)
+            self.send(each, peers)
 
     def _forget(self, descriptor: int | None) -> None:
         if descriptor is not None and descriptor in self._selector.get_map():

@@ -1,15 +1,27 @@
-"""A party's process under the launcher: `python -m parties.member --as NAME SCENARIO`; of a training or of a sum."""
+"""A party's process under the launcher: `python -m parties.member --as NAME SCENARIO`; of a training or of a sum.
+
+Where it is a copy of the launcher's process (`parties.forked`), all that is imported here is there already.
+"""
 
 from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
+from logging import Logger
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mpc.errors import InternalError
 from parties.supervisor import Lifeline, Reporter, die_with_parent, first_hand
+
+if TYPE_CHECKING:
+    from parties.scenario import Scenario
+    from parties.sum_scenario import SumScenario
+
+Part = Callable[[Mapping[str, Any], Lifeline, Reporter, Logger], dict[str, Any]]
+"""What a party does, by its order; returns its result."""
 
 
 def main() -> int:
@@ -20,22 +32,12 @@ def main() -> int:
     order = lifeline.order()
     from parties.bugs import as_error  # after the order was read: imports take longer than the launcher's line
     from parties.logs import open_log
-    from parties.sum_scenario import SumScenario, load_any
+    from parties.sum_scenario import load_any
 
     log = open_log(Path(order["out"]), order["name"])
     try:
-        scenario = load_any(Path(order["scenario"]))
-        if isinstance(scenario, SumScenario):
-            from parties.sum_member import part_in_sum
-
-            result = part_in_sum(scenario, order, lifeline, reporter, log)
-        else:
-            from parties.share_file import Vault
-            from parties.take_part import Own, take_part
-
-            place = _place(order, scenario.parties, lifeline, reporter)
-            own = Own(vault=Vault(order["name"], Path(order["out"])))
-            result = take_part(scenario, order["name"], place, reporter, log, own)
+        part = part_of(load_any(Path(order["scenario"])))
+        result = part(order, lifeline, reporter, log)
     except Exception as problem:
         error = as_error(problem)
         reporter.failed(error, first_hand=first_hand(error))
@@ -43,6 +45,32 @@ def main() -> int:
     reporter.done(result)
     logging.shutdown()
     return 0
+
+
+def part_of(scenario: Scenario | SumScenario) -> Part:
+    """The part in such a scenario. What it needs is imported here: of two kinds of scenarios, one is never loaded."""
+    from parties.sum_scenario import SumScenario
+
+    if isinstance(scenario, SumScenario):
+        from parties.sum_member import part_in_sum
+
+        return partial(part_in_sum, scenario)
+    from parties.share_file import Vault
+    from parties.take_part import Own, take_part
+
+    def part(order: Mapping[str, Any], lifeline: Lifeline, reporter: Reporter, log: Logger) -> dict[str, Any]:
+        place = _place(order, scenario.parties, lifeline, reporter)
+        own = Own(vault=Vault(order["name"], Path(order["out"])))
+        return take_part(scenario, order["name"], place, reporter, log, own)
+
+    return part
+
+
+def load_libraries(scenario: Scenario | SumScenario) -> None:
+    """Imports all that some party of such a scenario will; its processes, copies of this one, then need not."""
+    import duckdb  # noqa: F401  # as for reading an owner's table
+
+    part_of(scenario)
 
 
 def _place(order: Mapping[str, Any], parties: Mapping[str, Any], lifeline: Lifeline, reporter: Reporter) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from parties.bugs import as_error
 from parties.delay_line import Conditions
 from parties.kinds import job_of
 from parties.launcher import launch
+from parties.member import load_libraries
 from parties.progress import Progress
 from parties.record import default_out, failed_record, merge_results, start_record, write_record
 from parties.scenario import NetworkSpec, Scenario
@@ -41,12 +43,14 @@ def run_locally(scenario: Scenario, out: Path | None, *, compare: bool) -> tuple
 
 def _run(scenario: Scenario, folder: Path, *, compare: bool) -> dict[str, Any]:
     network = conditions(scenario.network)
+    load_libraries(scenario)
     with Progress(list(scenario.parties)) as progress:
         if network is not None:
             progress("network", {"event": "log", "level": "info", "text": network_text(network)})
         results = launch(
             scenario.path,
-            orders(scenario),
+            scenario.parties,
+            partial(orders, scenario),
             out=folder,
             on_event=progress,
             patience=scenario.session.deadline,

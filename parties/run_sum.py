@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mpc.errors import BeaverlodgeError, PeerLostError, TooFewError
 from parties.bugs import as_error
 from parties.launcher import launch
+from parties.member import load_libraries
 from parties.progress import Progress
 from parties.record import default_out, failed_record, start_record, write_record
 from parties.sum_result import sum_record
@@ -26,12 +28,14 @@ def run_sum(scenario: SumScenario, out: Path | None) -> tuple[dict[str, Any], Pa
     start_record(folder, scenario.name, scenario.digest)
     for old in (*folder.glob("*.rounds"), *folder.glob("round_*.json")):  # of throw-away clients of an earlier run
         old.unlink()
-    parties = orders(scenario)
+    names = [scenario.server, *_processes(scenario)]
     try:
-        with Progress(list(parties)) as progress:
+        load_libraries(scenario)
+        with Progress(names) as progress:
             results = launch(
                 scenario.path,
-                parties,
+                names,
+                partial(orders, scenario),
                 out=folder,
                 on_event=progress,
                 patience=scenario.session.deadline,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import statistics
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from parties.children import Program
 from parties.launcher import launch
 from parties.run_locally import orders
 from parties.scenario import load_scenario
@@ -17,7 +19,7 @@ from tests.run.command import ROOT
 DEMO = ROOT / "scenarios" / "two_hospitals.toml"
 PAIRS = 15
 STAGES = {"steps": ("training", "range check"), "opening of X - A": ("sharing", "training")}
-MODULES = {"CURVE": "parties.member", "in clear": "tests.links.plain_member"}
+PROGRAMS = {"CURVE": Program("parties.member"), "in clear": Program("tests.links.plain_member")}
 
 
 def began(log: Path) -> dict[str, float]:
@@ -29,9 +31,10 @@ def began(log: Path) -> dict[str, float]:
 
 
 def test_the_plain_link_is_like_the_real_one(tmp_path: Path) -> None:
-    results = launch(
-        DEMO, orders(load_scenario(DEMO)), out=tmp_path, on_event=lambda *_: None, module=MODULES["in clear"]
-    )
+    scenario = load_scenario(DEMO)
+    make = partial(orders, scenario)
+    program = PROGRAMS["in clear"]
+    results = launch(DEMO, scenario.parties, make, out=tmp_path, on_event=lambda *_: None, program=program)
     for name, one in results.items():
         assert one["party"]["bytes_sent"] == one["plan"]["bytes"][name]
 
@@ -39,13 +42,14 @@ def test_the_plain_link_is_like_the_real_one(tmp_path: Path) -> None:
 @pytest.mark.soak
 @pytest.mark.speed
 def test_what_encryption_costs_the_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    took: dict[str, dict[str, list[float]]] = {what: {kind: [] for kind in MODULES} for what in STAGES}
+    took: dict[str, dict[str, list[float]]] = {what: {kind: [] for kind in PROGRAMS} for what in STAGES}
     scenario = load_scenario(DEMO)
     for number in range(PAIRS):
-        for kind, module in MODULES.items():
+        for kind, program in PROGRAMS.items():
             out = tmp_path / f"{kind}{number}"
             out.mkdir()
-            launch(scenario.path, orders(scenario), out=out, on_event=lambda *_: None, module=module)
+            make = partial(orders, scenario)
+            launch(DEMO, scenario.parties, make, out=out, on_event=lambda *_: None, program=program)
             times = began(out / "hospital_a.log")
             for what, (first, last) in STAGES.items():
                 took[what][kind].append(times[last] - times[first])

@@ -26,13 +26,16 @@ from mpc.errors import (
     UsageError,
 )
 from parties import children
+from parties.children import Program
 from parties.events import Event, LineBuffer, MalformedEvent, decode_event
 from parties.launcher import launch
 from parties.supervisor import Lifeline, Reporter
 
 ROOT = Path(__file__).resolve().parents[2]
-FAKE = "tests.parties.fake_member"
+FAKE = Program("tests.parties.fake_member")
 IN_TIME = 10.0  # 5 to be gone in, and the start of all processes on a busy machine
+HOW = ["new", "copy"]
+"""A party's process: a new one, or a copy of the launcher's."""
 Order = Mapping[str, Any]
 SUCCEED: Order = {"act": "succeed"}
 HANG: Order = {"act": "hang"}
@@ -77,8 +80,8 @@ class Events:
 
 
 def run(out: Path, orders: Mapping[str, Order], **options: Any) -> dict[str, dict[str, Any]]:
-    options = {"on_event": Events(), **options}
-    return launch(out / "s.toml", orders, out=out, module=FAKE, **options)
+    options = {"on_event": Events(), "program": FAKE, **options}
+    return launch(out / "s.toml", orders, lambda: orders, out=out, **options)
 
 
 def fail(out: Path, orders: Mapping[str, Order], **options: Any) -> BeaverlodgeError:
@@ -212,7 +215,7 @@ def test_an_end_without_a_word(tmp_path: Path, code: int, kind: type[Beaverlodge
 
 def test_a_module_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(PeerLostError, match="No module named"):
-        launch(tmp_path / "s", {"a": {}}, out=tmp_path, module="tests.parties.nobody", on_event=Events())
+        run(tmp_path, {"a": {}}, program=Program("tests.parties.nobody"))
 
 
 def test_an_out_that_is_not_there(tmp_path: Path) -> None:
@@ -376,9 +379,9 @@ def is_alive(process: psutil.Process) -> bool:
 class Launcher:
     """A launcher in a process and a group of its own, and its children once all of them are at work."""
 
-    def __init__(self, out: Path, orders: Mapping[str, Order]) -> None:
+    def __init__(self, how: str, out: Path, orders: Mapping[str, Order]) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.parties.launch_fakes", str(out), json.dumps(orders)],
+            [sys.executable, "-m", "tests.parties.launch_fakes", how, str(out), json.dumps([orders])],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             text=True,
@@ -406,41 +409,46 @@ class Launcher:
         return code, (text.splitlines() or [""])[-1]
 
 
-def test_the_launcher_is_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", HOW)
+def test_the_launcher_is_killed(how: str, tmp_path: Path) -> None:
     orders = {"a": {"act": "hang_hard"}, "b": HANG, "c": STOP}
-    launcher = Launcher(tmp_path, orders)
+    launcher = Launcher(how, tmp_path, orders)
     launcher.process.kill()
     assert launcher.end()[0] == -signal.SIGKILL
 
 
+@pytest.mark.parametrize("how", HOW)
 @pytest.mark.parametrize("variable", ["FAKE_UNBOUND", "FAKE_DEAF"])
-def test_each_bond_holds_alone(tmp_path: Path, variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_bond_holds_alone(how: str, tmp_path: Path, variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if variable == "FAKE_DEAF" and sys.platform != "linux":
         pytest.skip("only Linux kills a process when its parent dies")
     monkeypatch.setenv(variable, "1")
-    launcher = Launcher(tmp_path, {"a": HANG, "b": HANG})
+    launcher = Launcher(how, tmp_path, {"a": HANG, "b": HANG})
     launcher.process.kill()
     launcher.end()
 
 
-def test_ctrl_c_reaches_the_whole_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("how", HOW)
+def test_ctrl_c_reaches_the_whole_group(how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_DEAF", "1")
     orders = {"a": {"act": "hang_hard"}, "b": HANG, "c": STOP}
-    launcher = Launcher(tmp_path, orders)
+    launcher = Launcher(how, tmp_path, orders)
     os.killpg(launcher.process.pid, signal.SIGINT)
     code, last = launcher.end()
     assert code == 130
     assert json.loads(last)["code"] == "interrupted"
 
 
-def test_sigterm_to_the_whole_group(tmp_path: Path) -> None:
-    launcher = Launcher(tmp_path, {"a": HANG, "b": HANG})
+@pytest.mark.parametrize("how", HOW)
+def test_sigterm_to_the_whole_group(how: str, tmp_path: Path) -> None:
+    launcher = Launcher(how, tmp_path, {"a": HANG, "b": HANG})
     os.killpg(launcher.process.pid, signal.SIGTERM)
     assert launcher.end()[0] == 130
 
 
-def test_one_party_is_killed_from_outside(tmp_path: Path) -> None:
-    launcher = Launcher(tmp_path, {"a": HANG, "b": HANG})
+@pytest.mark.parametrize("how", HOW)
+def test_one_party_is_killed_from_outside(how: str, tmp_path: Path) -> None:
+    launcher = Launcher(how, tmp_path, {"a": HANG, "b": HANG})
     [victim] = [child for child in launcher.children if "b" in child.cmdline()]
     victim.kill()
     code, last = launcher.end()

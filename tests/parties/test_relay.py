@@ -26,13 +26,14 @@ from hypothesis import strategies as st
 
 from mpc.errors import InternalError, InterruptedRun, PeerLostError
 from parties import delay_line
+from parties.children import Program
 from parties.delay_line import READ_AHEAD, Conditions, DelayLine, End
 from parties.events import Event
 from parties.launcher import launch
 from parties.relay import NAME, Relay
 from tests.examples import steady
 
-FAKE = "tests.parties.fake_member"
+FAKE = Program("tests.parties.fake_member")
 PATIENCE = 30.0
 FAST = Conditions(0.0, None)
 
@@ -379,7 +380,8 @@ def test_a_relay_is_idle_when_nothing_happens() -> None:
 def run(out: Path, *acts: str, on_event: Callable[[str, Event], None] | None = None) -> dict[str, dict[str, Any]]:
     orders = {name: {"act": act} for name, act in zip("abc", acts, strict=False)}
     show = on_event or (lambda name, event: None)
-    return launch(out / "s.toml", orders, out=out, module=FAKE, on_event=show, network=Conditions(0.001, None))
+    network = Conditions(0.001, None)
+    return launch(out / "s.toml", orders, lambda: orders, out=out, program=FAKE, on_event=show, network=network)
 
 
 def relay_process() -> psutil.Process:
@@ -426,8 +428,9 @@ def test_a_relay_that_breaks_down_is_named(tmp_path: Path) -> None:
         launch(
             tmp_path / "s.toml",
             orders,
+            lambda: orders,
             out=tmp_path,
-            module=FAKE,
+            program=FAKE,
             on_event=lambda name, event: None,
             network=Conditions("late", None),  # type: ignore[arg-type]
         )

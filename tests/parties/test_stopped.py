@@ -63,7 +63,7 @@ def test_a_busy_one_is_waited_for(tmp_path: Path) -> None:
 
 
 def test_the_launchers_own_stop_does_not_count(tmp_path: Path) -> None:
-    child = start_child("c", module=FAKE, scenario=tmp_path / "s.toml", out=tmp_path)
+    child = start_child("c", FAKE, scenario=tmp_path / "s.toml", out=tmp_path)
     try:
         stopped = Stopped([child], None, patience=10.0)
         assert stopped.look(5000.0) == [] and not child.stopped()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,10 @@ def test_a_network_changes_the_time_alone(tmp_path: Path) -> None:
         out = tmp_path / f"record{len(models)}"
         out.mkdir()
         network = conditions(scenario.network)
-        results = launch(scenario.path, orders(scenario), out=out, on_event=lambda name, event: None, network=network)
+        make = partial(orders, scenario)
+        results = launch(
+            scenario.path, scenario.parties, make, out=out, on_event=lambda name, event: None, network=network
+        )
         models.append([results[owner]["model"] for owner in scenario.owners])
     assert models[0] == models[1]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,12 @@ def in_lockstep(scenario: Scenario) -> Trained:
 def in_processes(scenario: Scenario, out: Path, environments: dict[str, dict[str, str]] | None = None) -> Any:
     start_record(out, scenario.name, scenario.digest)
     return launch(
-        scenario.path, orders(scenario), out=out, on_event=lambda name, event: None, environments=environments
+        scenario.path,
+        scenario.parties,
+        partial(orders, scenario),
+        out=out,
+        on_event=lambda name, event: None,
+        environments=environments,
     )
 
 

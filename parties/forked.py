@@ -1,0 +1,184 @@
+"""A party as a copy of the launcher's own process, which has the libraries that every party would load for itself.
+
+Loading them takes half a second of processor time a process, more than a small training. A copy is as good as a new
+process only where nothing of the launcher lives on in it: see `may_fork` and `fork`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import gc
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NoReturn
+
+_PR_SET_NAME: Final = 15
+_NAME_BYTES: Final = 15
+_POLL: Final = 0.002
+_ARGUMENTS_START, _ARGUMENTS_END = 45, 46
+"""In /proc/self/stat, counted from the field after the name: where the command line is in memory (proc(5))."""
+
+
+def may_fork() -> bool:
+    """Whether a copy of this process is sound: Linux, and one thread.
+
+    Only the thread that forks lives on in the copy. Any other could hold a lock for ever there; with none, there is
+    also no ZeroMQ context, no DuckDB connection and no pool of BLAS threads that would be a copy of another's. OpenSSL
+    and libsodium draw new randomness after a fork, and the system's own is no state of the process.
+    """
+    return sys.platform == "linux" and len(os.listdir("/proc/self/task")) == 1
+
+
+@dataclass(frozen=True)
+class Start:
+    """How a copy begins.
+
+    Args:
+        name: its name where the system lists processes.
+        words: its command line: `sys.argv`, and what `ps` and /proc show, as far as there is room.
+        path: its `sys.path`.
+        environment: all its environment variables.
+        lifeline: the descriptor that becomes its standard input.
+        output: the descriptor that becomes its standard output and error.
+        events: a descriptor that it has besides; no other of the launcher's.
+    """
+
+    name: str
+    words: Sequence[str]
+    path: Sequence[str]
+    environment: Mapping[str, str]
+    lifeline: int
+    output: int
+    events: int
+
+
+def fork(main: Callable[[], int | None], start: Start) -> Forked:
+    """Runs `main` in a copy of this process; signals that are blocked here are blocked there.
+
+    Raises:
+        OSError: the system starts no further process.
+    """
+    # Until the copy has its own handlers, a signal to it would be written to the launcher's wake-up descriptor.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        pid = os.fork()
+        if pid == 0:
+            _be(main, start, before)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return Forked(pid)
+
+
+class Forked:
+    """A copy as its launcher sees it; like `subprocess.Popen`, as far as `Child` needs one."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._exit_code: int | None = None
+
+    def wait(self, timeout: float) -> int:
+        """Its exit code, or minus the signal that ended it; raises `subprocess.TimeoutExpired`."""
+        until = time.monotonic() + timeout
+        while self._exit_code is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self._exit_code = os.waitstatus_to_exitcode(status)
+            elif time.monotonic() >= until:
+                raise subprocess.TimeoutExpired(f"process {self.pid}", timeout)
+            else:
+                time.sleep(_POLL)
+        return self._exit_code
+
+    def kill(self) -> None:
+        """Kills it; once its exit code was taken, the number may be another process's."""
+        if self._exit_code is None:
+            os.kill(self.pid, signal.SIGKILL)
+
+
+def _be(main: Callable[[], int | None], start: Start, mask: set[signal.Signals] | set[int]) -> NoReturn:
+    """What the copy does: all of it, so that nothing that the launcher has under way is ended twice."""
+    code = 1
+    try:
+        gc.freeze()  # what it has of the launcher stays as it is: unfinished, and in memory that both share
+        _own_signals(mask)
+        _own_descriptors(start)
+        _own_name(start)
+        code = _code_of(main)
+        logging.shutdown()
+        sys.stdout.flush()
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def _code_of(main: Callable[[], int | None]) -> int:
+    """The exit code as Python makes it of what a main function returns, or of `sys.exit`."""
+    try:
+        return main() or 0
+    except SystemExit as end:
+        if end.code is not None and not isinstance(end.code, int):
+            sys.stderr.write(f"{end.code}\n")
+            return 1
+        return end.code or 0
+
+
+def _own_signals(mask: set[signal.Signals] | set[int]) -> None:
+    """Signals as in a new process: what was handled has its default again, what was ignored is ignored."""
+    signal.set_wakeup_fd(-1)
+    for number in signal.valid_signals():
+        if callable(signal.getsignal(number)):
+            signal.signal(number, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _own_descriptors(start: Start) -> None:
+    """The four of its own; every other is closed: another party's lifeline must be held by the launcher alone."""
+    lifeline, output, events = (
+        fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, 3) for each in (start.lifeline, start.output, start.events)
+    )
+    os.dup2(lifeline, 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    if events != start.events:
+        os.dup2(events, start.events, inheritable=False)
+    for each in map(int, os.listdir("/proc/self/fd")):
+        if each > 2 and each != start.events:
+            with suppress(OSError):  # the one by which the list was read
+                os.close(each)
+    # Python's own may hold something that the launcher has not written yet, and is to write once.
+    sys.stdout = sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
+
+
+def _own_name(start: Start) -> None:
+    """Its command line, environment and name, for itself and for who looks at the system's processes."""
+    sys.argv = list(start.words)
+    sys.path[:] = start.path
+    os.environ.clear()
+    os.environ.update(start.environment)
+    ctypes.CDLL(None).prctl(_PR_SET_NAME, start.name.encode()[:_NAME_BYTES])
+    with suppress(OSError, ValueError):  # a system that lets nobody write there: only lists look different
+        _show(start.words)
+
+
+def _show(words: Sequence[str]) -> None:
+    """Writes a command line where the system looks for it, as far as the launcher's own leaves room."""
+    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    first, end = int(fields[_ARGUMENTS_START]), int(fields[_ARGUMENTS_END])
+    room = end - first
+    text = b"".join(os.fsencode(word) + b"\0" for word in words)
+    with open("/proc/self/mem", "r+b", buffering=0) as memory:
+        memory.seek(first)
+        memory.write(text[: room - 1].ljust(room, b"\0"))

@@ -1,0 +1,106 @@
+"""A launcher in a process of its own, with parties that tell what they find in theirs.
+
+Its arguments: OUT, and `new` or `copy`, or why a party is no copy though it could be: `threads`, `environment`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from mpc.curve import new_identity
+from mpc.errors import BeaverlodgeError
+from mpc.prg import Stream, os_entropy
+from parties.children import Program
+from parties.events import EVENTS_FD, LAUNCHER_PID
+from parties.launcher import launch
+from parties.supervisor import Lifeline, Reporter, die_with_parent
+
+MODULE = "tests.parties.copies"
+SAID = "written by the launcher, once"
+
+
+def party() -> int:
+    """One party: tells what its process is like."""
+    die_with_parent()
+    found = look()  # before any thread or descriptor of its own
+    reporter = Reporter.to_launcher()
+    lifeline = Lifeline()
+    lifeline.order()
+    reporter.listening(None)
+    lifeline.peers()
+    reporter.done({**found, **draw()})
+    return 0
+
+
+def look() -> dict[str, Any]:
+    """What a process has, and what others see of it."""
+    links = [Path("/proc/self/fd", each) for each in os.listdir("/proc/self/fd")]
+    descriptors = {link.name: str(link.readlink()) for link in links if link.is_symlink()}
+    numbers = {number: signal.getsignal(number) for number in sorted(signal.valid_signals())}
+    return {
+        "descriptors": descriptors,
+        "handled": [number for number, handler in numbers.items() if callable(handler)],
+        "ignored": [number for number, handler in numbers.items() if handler is signal.SIG_IGN],
+        "blocked": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ())),
+        "wakeup": signal.set_wakeup_fd(-1),
+        "threads": len(os.listdir("/proc/self/task")),
+        "argv": sys.argv[1:],
+        "seen": Path("/proc/self/cmdline").read_text().strip("\0").split("\0"),
+        "called": Path("/proc/self/comm").read_text().strip(),
+        "environment": {name: value for name, value in os.environ.items() if name not in (EVENTS_FD, LAUNCHER_PID)},
+        "path": sys.path[0],
+    }
+
+
+def draw() -> dict[str, str]:
+    """Randomness from everywhere that a party draws it from; and from a generator that a copy has a copy of."""
+    made = new_identity()
+    return {
+        "seed": os_entropy("a seed").hex(),
+        "stream": Stream(os_entropy("a key")).take(8).tobytes().hex(),
+        "openssl": X25519PrivateKey.generate().private_bytes_raw().hex(),
+        "libsodium": made.secret.decode(),
+        "copied": str(np.random.random()),
+    }
+
+
+def main() -> int:
+    """Launch three parties and print what they found, and how they ended where they did not."""
+    out, how = Path(sys.argv[1]), sys.argv[2]
+    draw()  # every generator has a state by now
+    atexit.register(lambda: print("at exit"))
+    sys.stdout.write(SAID + "\n")  # stays in the buffer of a pipe
+    if how == "threads":
+        threading.Thread(target=threading.Event().wait, daemon=True).start()
+    program = Program(MODULE, None if how == "new" else party)
+    orders: dict[str, dict[str, Any]] = {name: {} for name in ("hospital_a", "hospital_b", "helper")}
+    environments = {"helper": {"EXTRA": "1"}} if how == "environment" else None
+    try:
+        results = launch(
+            out / "s.toml",
+            orders,
+            lambda: orders,
+            out=out,
+            on_event=lambda name, event: None,
+            program=program,
+            environments=environments,
+        )
+    except BeaverlodgeError as error:
+        print(error)
+        return error.exit_code
+    print(json.dumps(results))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(party() if "--as" in sys.argv else main())
