@@ -35,7 +35,7 @@ FINEST = 1000
 """Steps of the finest grid: the series of sigma is right to 4e-5."""
 
 
-def _uncounted() -> None:
+def uncounted() -> None:
     """Of a model that may be asked for any number of scores."""
 
 
@@ -44,9 +44,10 @@ class PredictSettings:
     """All that is public about a scoring: the same at every party, the helper too.
 
     Args:
-        rows: each owner's number of new rows; 0 for one that only holds its share.
+        rows: how many scores each owner gets; 0 for one that only holds its share, or another part of the rows.
         features: how many columns the model has, without the intercept.
         steps: of the grid, 1 / grid; None for classes.
+        split: whether every owner has other columns of the rows (vertical_predict.py), or its own rows whole.
     """
 
     owners: tuple[str, ...]
@@ -54,6 +55,7 @@ class PredictSettings:
     rows: tuple[int, ...]
     features: int
     steps: int | None
+    split: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class NewRows:
     model: SharedModel
     names: tuple[str, ...]
     x: Array
-    count: Callable[[], None] = field(default=_uncounted, repr=False)
+    count: Callable[[], None] = field(default=uncounted, repr=False)
 
 
 async def predict_job(p: Party, own: NewRows | None, settings: PredictSettings) -> Array | None:
@@ -83,13 +85,28 @@ async def predict_job(p: Party, own: NewRows | None, settings: PredictSettings) 
     if own is not None:
         check_rows(p.name, own.x, own.model.units, own.names, "the new rows")
     x = _input_rows(p, own, settings)
-    w = own.model.weights if own is not None else Share(ghost((settings.features + 1,)), kept_scale(settings.features))
+    if own is None:
+        return await opened_scores(p, x, blank_weights(settings), settings, uncounted)
+    return await opened_scores(p, x, own.model.weights, settings, own.count)
+
+
+def blank_weights(settings: PredictSettings) -> Share:
+    """Of a dry party."""
+    return Share(ghost((settings.features + 1,)), kept_scale(settings.features))
+
+
+async def opened_scores(
+    p: Party, x: Share, w: Share, settings: PredictSettings, count: Callable[[], None]
+) -> Array | None:
+    """This owner's part of the scores of rows x (m, d) at X_SCALE by kept weights w; `count` comes before they open.
+
+    19 rounds, or 10 for classes. Reveals to each owner as many scores as `settings.rows` says, in the rows' order.
+    """
     p.stage("scores")
     z = await scores(p, x, w)
     found = await (_classes(p, z) if settings.steps is None else _rounded(p, z, settings.steps))
     p.stage("opening")
-    if own is not None:
-        own.count()
+    count()
     mine = await p.reveal_to_each(
         _by_owner(found, settings),
         what="classes" if settings.steps is None else "scores",
@@ -126,6 +143,8 @@ def _by_owner(found: Share, settings: PredictSettings) -> dict[str, Share]:
 
 def _why(settings: PredictSettings) -> str:
     what = "classes" if settings.steps is None else f"scores, rounded to 1/{settings.steps}"
+    if settings.split:
+        return f"the agreed result: the {what}, of rows that all owners have parts of, to this owner alone"
     return f"the agreed result: the {what}, of this owner's own rows, to it alone"
 
 

@@ -6,6 +6,7 @@ the columns comparable: each owner standardises its own. The model leaves the sh
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -140,14 +141,22 @@ async def _kept(
 
 def _input_columns(p: Party, words: Array, labels: Array, own: OwnColumns, rows: int) -> tuple[Share, Share]:
     """All owners' columns of one set of rows side by side, and the labels, from this owner's own."""
+    x = side_by_side(p, words, own.names, rows)
     if p.dry:
-        return Share(words, X_SCALE), Share(ghost((rows,)))
-    parts = [
-        p.input(owner, words if owner == p.name else None, (rows, len(names)), X_SCALE).value
-        for owner, names in own.names.items()
-    ]
+        return x, Share(ghost((rows,)))
     y = labels.astype(np.uint64) if own.target_owner == p.name else None
-    return Share(np.concatenate(parts, axis=1), X_SCALE), p.input(own.target_owner, y, (rows,), 0)
+    return x, p.input(own.target_owner, y, (rows,), 0)
+
+
+def side_by_side(p: Party, words: Array, names: Mapping[str, tuple[str, ...]], rows: int) -> Share:
+    """All owners' columns of rows x (rows, d) at X_SCALE, in the order of `names`, from this owner's own as words."""
+    if p.dry:
+        return Share(words, X_SCALE)
+    parts = [
+        p.input(owner, words if owner == p.name else None, (rows, len(columns)), X_SCALE).value
+        for owner, columns in names.items()
+    ]
+    return Share(np.concatenate(parts, axis=1), X_SCALE)
 
 
 async def _reveal_model(p: Party, w: Share, scaling: Moments, own: OwnColumns, settings: TrainingSettings) -> Public:

@@ -1,0 +1,66 @@
+"""New rows of which every owner has other columns, scored by a model that nobody sees; the scores go to one owner.
+
+    z = sum_i x_i' w_i + b        x_i' = (x_i - mean_i) / scale_i, by the numbers that owner i kept of its columns
+
+The rest is predict.py's. The one owner knows its x_i: so a score is an equation for w_i and what the others' columns
+add, sum_j x_j' w_j + b, a number a row of which it knows no part. Of a row it learns that number once it has found
+out its own w_i, for which d_i + 1 scores of one row are enough in which it changes its own columns. So rows are counted
+as those that one owner has whole, and by the same limit: fewer scores than the model has columns leave the model open
+whatever anybody knows of the others' columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from mpc.fixed import encode
+from mpc.ghost import Array, ghost
+from mpc.party import Party
+from mpc.share import Share
+from protocols.alignment import DIGEST_BITS, check_aligned
+from protocols.bit_budget import X_SCALE
+from protocols.predict import PredictSettings, blank_weights, opened_scores, uncounted
+from protocols.shared_model import SharedModel, check_rows
+from protocols.vertical_job import misaligned, side_by_side
+
+
+@dataclass(frozen=True)
+class NewColumns:
+    """One owner's share of the model and its own columns x (m, d_i) of the new rows, float64, in their own units.
+
+    Args:
+        names: each owner's columns, by owner in the model's order.
+        x: rows in the order that all owners agree on.
+        ids: a keyed digest of the rows' ids in order, as bits (alignment.DIGEST_BITS,).
+        count: as in predict.NewRows.
+    """
+
+    model: SharedModel
+    names: Mapping[str, tuple[str, ...]]
+    x: Array = field(repr=False)
+    ids: Array = field(repr=False)
+    count: Callable[[], None] = field(default=uncounted, repr=False)
+
+
+async def vertical_predict_job(p: Party, own: NewColumns | None, settings: PredictSettings) -> Array | None:
+    """This owner's scores (m,) on the grid, or classes 0 and 1, in the rows' order: none but for the one that gets any.
+
+    A dry party has neither columns nor a share. 21 rounds, or 12 for classes. Reveals whether all owners' ids are the
+    same, and to one owner the rounded scores; all else under uniform masks. Means and scales stay with their columns.
+
+    Raises:
+        DataError: the owners' ids differ; or a row has values that fixed point cannot hold.
+        BeaverlodgeError: what `count` raises; then nothing was opened, and this owner's share of no score was sent.
+    """
+    p.stage("alignment")
+    await check_aligned(p, ghost((DIGEST_BITS,)) if own is None else own.ids, misaligned())
+    p.stage("sharing")
+    rows = sum(settings.rows)
+    if own is None:
+        x, w = Share(ghost((rows, settings.features)), X_SCALE), blank_weights(settings)
+        return await opened_scores(p, x, w, settings, uncounted)
+    units, mine = own.model.units, own.names[p.name]
+    check_rows(p.name, own.x, units, mine, "the new rows", len(p.owners))
+    x = side_by_side(p, encode(units.apply(own.x), X_SCALE), own.names, rows)
+    return await opened_scores(p, x, own.model.weights, settings, own.count)
