@@ -115,13 +115,14 @@ def _learnt(scenario: Scenario, me: str, table: OwnTable | None) -> list[Block]:
         plan = plan_for(scenario, rows, features)
     except (DataError, UsageError):  # of the rows that stand in: those that come may well do
         return [Line(""), Line(f"Revealed to {', '.join(scenario.owners)}: {job.wanted(scenario)}.")]
+    told = also_learnt(split=scenario.vertical, scored=scenario.task.kind == "predict")
     return [
         _reveals_grid(plan),
         Line(""),
         Line(
-            f"{also_learnt(scenario.task.partition)} {scenario.helper} learns how many rows and columns there are, but "
-            "is shown no value. How much is sent depends on the rows: state each owner's `rows`, and list the "
-            f"`features`, for the whole plan. ({plural(len(known), 'owner')} of {len(scenario.owners)} so far.)"
+            f"{told} {scenario.helper} learns how many rows and columns there are, but is shown no value. How much is "
+            "sent depends on the rows: state each owner's `rows`, and list the `features`, for the whole plan. "
+            f"({plural(len(known), 'owner')} of {len(scenario.owners)} so far.)"
         ),
     ]
 

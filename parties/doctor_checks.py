@@ -105,7 +105,7 @@ def check_own(
     from parties.roster import public_texts
 
     rows = scenario.parties[me].rows or (table.rows if table is not None else None)
-    if not job_of(scenario).pools:
+    if not job_of(scenario).pools(scenario, me):
         rows = None
     try:
         rules = load_policy(keys, policy)
@@ -115,7 +115,7 @@ def check_own(
     except BeaverlodgeError as error:
         yield of_error(error)
     yield check_approval(scenario, me, keys)
-    if table is not None and job_of(scenario).pools:
+    if table is not None and job_of(scenario).pools(scenario, me):
         try:
             releases = Releases(keys)
             repeats = releases.warnings(releases.entry(scenario, table, table.columns))

@@ -45,7 +45,7 @@ def plan_from_here(scenario: Scenario, table: OwnTable | None) -> Known | Findin
     extent = job.extent(scenario, table)
     features, known = extent.features, list(extent.rows.values())
     missing = [owner for owner in scenario.owners if owner not in extent.rows]
-    if features is None and not job.pools:
+    if features is None and not all(job.pools(scenario, owner) for owner in scenario.owners):
         return warning(
             "what the run needs and how long it takes is not known here", "who holds a share of the model knows"
         )

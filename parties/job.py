@@ -73,6 +73,11 @@ class PlanTold:
     details: tuple[Block, ...]
 
 
+def _always(scenario: Scenario, owner: str) -> bool:
+    """Of a kind whose every owner's rows enter what all learn."""
+    return True
+
+
 Tab = TypeVar("Tab", bound=OwnTable)
 """A kind's table of an owner."""
 Set = TypeVar("Set")
@@ -107,7 +112,7 @@ class Job(Generic[Tab, Set, Res]):
         ready: an owner's table with what only its keys open, once its files are found to be as they should be.
         common: what the owners must have in common beside what their scenarios say; None where there is nothing.
         keep: writes what an owner keeps of the result beside its record; says what, for its entry in the record.
-        pools: whether an owner's rows enter what others learn, so that each needs some, and releases are listed.
+        pools: whether an owner's rows enter what others learn, so that it needs some, and its releases are listed.
     """
 
     load: Callable[[Scenario, str], Tab]
@@ -130,4 +135,4 @@ class Job(Generic[Tab, Set, Res]):
     ready: Callable[[Scenario, Tab, Vault], Tab] | None = None
     common: Callable[[Tab], Common] | None = None
     keep: Callable[[Scenario, Agreement, Res, Vault], dict[str, Any]] | None = None
-    pools: bool = True
+    pools: Callable[[Scenario, str], bool] = _always

@@ -7,8 +7,9 @@ from typing import Any
 
 from mpc.handshake import Agreement
 from parties.data import Table
-from parties.scenario import LogisticTask, Scenario
+from parties.scenario import ModelTask, Scenario
 from parties.scenario_categories import indicators
+from parties.scenario_terms import columns_of
 from parties.share_file import Bound, Vault, check_room, share_path, write_share
 from protocols.training_settings import Trained
 
@@ -43,7 +44,8 @@ def keep_model(scenario: Scenario, agreement: Agreement, trained: Trained, vault
 
 
 def _bound(scenario: Scenario, agreement: Agreement, trained: Trained, vault: Vault) -> Bound:
-    task = scenario.training
+    task, split = scenario.task_of(vault.party), agreement.split
+    terms = _terms(task, trained.features if split is None else split.columns[vault.party])
     return Bound(
         model=model_id(agreement),
         scenario=scenario.digest,
@@ -51,16 +53,17 @@ def _bound(scenario: Scenario, agreement: Agreement, trained: Trained, vault: Va
         owners=scenario.owners,
         keys=dict(vault.keys),
         partition=task.partition,
-        standardise=task.standardise,
+        standardise=scenario.training.standardise,
         features=trained.features,
-        terms=_terms(task, trained.features),
-        categories=dict(task.categories),
+        columns={} if split is None else dict(split.columns),
+        terms=terms,
+        categories={name: levels for name, levels in task.categories.items() if name in {*terms, *columns_of(terms)}},
         dates=task.dates,
         sealed_by="file" if vault.secret is None else "identity",
     )
 
 
-def _terms(task: LogisticTask, features: tuple[str, ...]) -> tuple[str, ...]:
+def _terms(task: ModelTask, features: tuple[str, ...]) -> tuple[str, ...]:
     """What of an owner's columns the features are made of: as the task lists it, else the columns that all have."""
     if task.features is not None:
         return task.features

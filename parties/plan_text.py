@@ -189,7 +189,7 @@ def _learns_blocks(facts: dict[str, Any], plan: Plan) -> list[Block]:
     return [
         revealed_grid(record, "What the owners will learn"),
         Line(""),
-        Line(also_learnt("vertical" if any(item.what == ALIGNMENT for item in plan.reveals) else "horizontal")),
+        Line(also_learnt(split=any(item.what == ALIGNMENT for item in plan.reveals), scored="predict" in facts)),
         Grid(
             f"What {plan.helper} will learn", ("no value, but",), tuple((told,) for told in facts["helper"]["learns"])
         ),

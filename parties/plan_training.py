@@ -90,8 +90,6 @@ def _kept(settings: TrainingSettings) -> tuple[Line, ...]:
         "its own, and its quality comes from shared scores. "
         'kind = "predict" scores new rows by it (docs/shared_model.md).'
     )
-    if settings.partition == "vertical":
-        text = text.partition(" kind =")[0] + " New rows cannot be scored by a model of split columns."
     return (Line(text, "bold"),)
 
 

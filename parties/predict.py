@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,25 +14,33 @@ from mpc.handshake import Agreement, Common
 from mpc.party import Party
 from mpc.plan import Plan, ProgramFactory, make_plan
 from parties.blocks import MISSING, count_text, plural
+from parties.data_vertical import digest_bits
 from parties.extent import Extent
 from parties.job import Job, PlanTold, Rows
 from parties.predict_data import PredictTable, check_cap, here, load_predict_table, most_rows, opened, too_many
 from parties.predict_plan import predict_facts, predict_told
 from parties.private_files import replace_file
 from parties.record import SCORES_END
+from parties.rows import group_counts
 from parties.scenario import Scenario
-from parties.share_file import Vault, read_bound
+from parties.scenario_errors import quoted
+from parties.share_file import Opened, Vault, read_bound
 from protocols.predict import NewRows, PredictSettings, predict_job
+from protocols.vertical_predict import NewColumns, vertical_predict_job
 
 _SCORES: Final = "scores"
 _CLASSES: Final = "classes"
 """What a policy calls rounded probabilities, and classes, which tell less and go with "scores" too."""
 
+_JOINT_SCORES: Final = "joint-scores"
+_JOINT_CLASSES: Final = "joint-classes"
+"""The same of rows of which all owners have parts: they tell one owner something of each of the others' patients."""
+
 
 @dataclass(frozen=True)
 class Scored:
-    """What an owner gets: its rows' scores (m,), the rows' names, the model's id, and how many rows of each owner were
-    scored so far by this owner's count."""
+    """What an owner gets: scores (m,), the rows' names, the model's id, and how many rows were scored so far for each
+    owner by this one's count."""
 
     scores: Array
     ids: tuple[str, ...]
@@ -46,7 +54,8 @@ def predict_settings(scenario: Scenario, rows: Rows, columns: int) -> PredictSet
     Raises:
         UsageError: nobody has a row, or somebody has more than may be scored at all.
     """
-    counts = {owner: rows[owner][0] for owner in scenario.owners}
+    group_counts(scenario, rows)  # where columns are split, all owners have the same
+    counts = scenario.predict.scored({owner: rows[owner][0] for owner in scenario.owners})
     if not any(counts.values()):
         raise UsageError("no owner has a row to score", "name `data` for one of them, with one row or more")
     most = most_rows(scenario, columns)
@@ -60,7 +69,8 @@ def predict_settings(scenario: Scenario, rows: Rows, columns: int) -> PredictSet
                 "(docs/shared_model.md)",
                 party=owner,
             )
-    return PredictSettings(scenario.owners, scenario.helper, tuple(counts.values()), columns, scenario.predict.steps)
+    steps, split = scenario.predict.steps, scenario.vertical
+    return PredictSettings(scenario.owners, scenario.helper, tuple(counts.values()), columns, steps, split)
 
 
 def _counts(scenario: Scenario, rows: int) -> tuple[int, int]:
@@ -95,7 +105,7 @@ def _shapes(scenario: Scenario) -> tuple[Rows, int]:
     rows = {}
     for owner in scenario.owners:
         spec = scenario.parties[owner]
-        stated = 0 if spec.data is None else None
+        stated = 0 if spec.data is None and not scenario.vertical else None
         count = spec.rows if spec.rows is not None else stated
         rows[owner] = (load_predict_table(scenario, owner).rows if count is None else count), 0
     return rows, features
@@ -107,11 +117,14 @@ def _extent(scenario: Scenario, table: PredictTable | None) -> Extent:
     features = _features(scenario)
     if table is not None:
         rows[table.owner], features = table.rows, len(table.columns)
-    return Extent(features, features is not None, rows, split=False)
+    if scenario.vertical and rows:  # all owners have the same
+        rows = dict.fromkeys(scenario.owners, next(iter(rows.values())) if table is None else table.rows)
+    return Extent(features, features is not None, rows, split=scenario.vertical)
 
 
 def _plan(settings: PredictSettings) -> Plan:
-    return make_plan(lambda p: predict_job(p, None, settings), settings.owners, settings.helper)
+    job = vertical_predict_job if settings.split else predict_job
+    return make_plan(lambda p: job(p, None, settings), settings.owners, settings.helper)
 
 
 def _program(scenario: Scenario, agreement: Agreement, table: PredictTable) -> ProgramFactory:
@@ -127,18 +140,32 @@ def _program(scenario: Scenario, agreement: Agreement, table: PredictTable) -> P
         raise DisagreementError(
             "the owners' shares are of models with other features", "name the shares of one training"
         )
-    rows = {owner: agreement.rows[owner][0] for owner in scenario.owners}
-    most, settings, session = most_rows(scenario, len(table.columns)), agreement.settings, agreement.session.hex()
+    rows = dict(zip(scenario.owners, agreement.settings.rows, strict=True))
+    most, session = most_rows(scenario, len(table.columns)), agreement.session.hex()
     check_cap(share, rows, most)
-    own = NewRows(share.model, table.columns, table.values, lambda: share.count(session, rows, most))
+    job = _job(agreement, table, share, lambda: share.count(session, rows, most))
 
     async def run(p: Party) -> Scored:
-        scores = await predict_job(p, own, settings)
+        scores = await job(p)
         if scores is None:
             raise InternalError("a run without a result", "please report this as a bug")
-        return Scored(scores, table.ids, table.bound.model, share.journal.scored())
+        return Scored(table.as_here(scores), table.ids, table.bound.model, share.journal.scored())
 
     return run
+
+
+def _job(
+    agreement: Agreement, table: PredictTable, share: Opened, count: Callable[[], None]
+) -> Callable[[Party], Coroutine[Any, Any, Array | None]]:
+    """What is run on an owner's own rows, or its own columns of rows that all owners have parts of."""
+    settings, x = agreement.settings, table.in_order
+    if not table.bound.split:
+        rows = NewRows(share.model, table.columns, x, count)
+        return lambda p: predict_job(p, rows, settings)
+    names = {owner: table.bound.columns[owner] for owner in table.bound.owners}
+    ids = digest_bits(agreement.owners_key, table.sorted_ids)
+    columns = NewColumns(share.model, names, x, ids, count)
+    return lambda p: vertical_predict_job(p, columns, settings)
 
 
 def _before(scenario: Scenario, agreement: Agreement) -> list[str]:
@@ -182,30 +209,46 @@ def _asked(scenario: Scenario, me: str, table: PredictTable | None) -> list[tupl
     if table is None:
         return [*rows, ("columns and rows", "the share or the data cannot be read")]
     warning = too_many(scenario, len(table.columns))
-    named = [("id, which names the rows in the file of scores", scenario.predict.id)] if scenario.predict.id else []
+    use = "brings the rows into one order" if scenario.vertical else "names the rows in the file of scores"
     return [
         *rows,
         ("model", table.bound.model),
-        *named,
-        ("columns", ", ".join(table.bound.terms)),
-        ("rows that are scored, for this party alone", count_text(table.rows)),
+        *([(f"id, which {use}", scenario.predict.id)] if scenario.predict.id else []),
+        ("columns", ", ".join(table.bound.terms) or MISSING),
+        *_asked_rows(scenario, me, table),
         ("rows that each owner may score in all, over all runs", count_text(most_rows(scenario, len(table.columns)))),
         *([("WARNING", warning)] if warning else []),
     ]
 
 
+def _asked_rows(scenario: Scenario, me: str, table: PredictTable) -> list[tuple[str, str]]:
+    """Who learns what of a party's rows."""
+    if scenario.predict.gets_scores(me):
+        return [("rows that are scored, for this party alone", count_text(table.rows))]
+    to = " and ".join(scenario.predict.reveal_to or ())
+    told = f"what these columns add to each row's score, once {to} knows the weights of its own: docs/shared_model.md"
+    return [(f"rows that are scored, for {to} alone", count_text(table.rows)), (f"what {to} may learn of them", told)]
+
+
 def _found(scenario: Scenario, table: PredictTable) -> str:
-    return (
-        f"data: {table.source}: {plural(table.rows, 'row')} to score by model {table.bound.model}, whose share is here"
-    )
+    rows = plural(table.rows, "row") + (f" of {plural(table.values.shape[1], 'column')}" if scenario.vertical else "")
+    return f"data: {table.source}: {rows} to score by model {table.bound.model}, whose share is here"
 
 
 def _revealed(scenario: Scenario) -> list[tuple[str, ...]]:
-    return [(_SCORES,)] if scenario.predict.steps is not None else [(_CLASSES, _SCORES)]
+    scores, classes = (_JOINT_SCORES, _JOINT_CLASSES) if scenario.vertical else (_SCORES, _CLASSES)
+    return [(scores,)] if scenario.predict.steps is not None else [(classes, scores)]
+
+
+def _pools(scenario: Scenario, owner: str) -> bool:
+    """A score of split columns tells its one owner of the others' columns."""
+    return scenario.vertical and not scenario.predict.gets_scores(owner)
 
 
 def _wanted(scenario: Scenario) -> str:
     what = "classes" if scenario.predict.steps is None else "rounded probabilities"
+    if scenario.vertical:
+        return f"{what} of new rows that all owners have parts of, to {quoted(scenario.predict.reveal_to or ())} alone"
     return f"{what} of each owner's new rows, to that owner alone"
 
 
@@ -230,5 +273,5 @@ PREDICT: Job[PredictTable, PredictSettings, Scored] = Job(
     ready=opened,
     common=_common,
     keep=_keep,
-    pools=False,
+    pools=_pools,
 )

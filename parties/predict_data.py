@@ -20,6 +20,7 @@ from parties.data_checks import ROW_HINT, check_ids, find_columns, refuse_extrem
 from parties.data_features import choose_features, read_features
 from parties.data_interactions import multiplied, terms_of
 from parties.data_read import Column, RawTable, Where, open_source
+from parties.data_vertical import sorted_rows
 from parties.scenario import LogisticTask, Scenario
 from parties.share_file import Bound, Opened, Vault, open_share, read_bound, share_path
 
@@ -30,10 +31,11 @@ _MODEL = "the model"
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PredictTable:
-    """An owner's new rows, in the features' own units and the model's order (rows, features), and its share.
+    """An owner's new rows, in its features' own units and the model's order (rows, features), and its share.
 
     `bound` is what the share's file says of itself; `opened` is the share, once the owner's key has opened it.
-    `ids` name the rows in the file of scores; empty where the task names no `id`.
+    `ids` name the rows in the file of scores; empty where the task names no `id`. Where columns are split, `order`
+    sorts the rows by id, and `sorted_ids` are the ids then, as all owners compare them.
     """
 
     owner: str
@@ -42,13 +44,28 @@ class PredictTable:
     bound: Bound
     values: Values
     ids: tuple[str, ...] = ()
+    order: NDArray[np.int64] | None = None
+    sorted_ids: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
     opened: Opened | None = field(default=None)
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The model's features."""
+        """The model's features, all owners' together."""
         return self.bound.features
+
+    @property
+    def in_order(self) -> Values:
+        """The rows in the order that all owners agree on."""
+        return self.values if self.order is None else self.values[self.order]
+
+    def as_here(self, scores: Values) -> Values:
+        """Scores of `in_order`, as the rows stand in this owner's data; of an owner that gets none, none."""
+        if self.order is None or not scores.size:
+            return scores
+        placed = np.empty_like(scores)
+        placed[self.order] = scores
+        return placed
 
     @property
     def rows(self) -> int:
@@ -58,7 +75,7 @@ class PredictTable:
     @property
     def digest(self) -> str:
         """Of the rows."""
-        digest = hashlib.sha256(repr((self.columns, self.values.shape)).encode("utf-8"))
+        digest = hashlib.sha256(repr((self.bound.own_features, self.values.shape)).encode("utf-8"))
         digest.update(np.ascontiguousarray(self.values, dtype="<f8").data)
         return digest.hexdigest()
 
@@ -80,13 +97,13 @@ def load_predict_table(scenario: Scenario, owner: str) -> PredictTable:
     """An owner's share of the model, unopened, and its new rows.
 
     Raises:
-        UsageError: there is no share, or it is of another party, of other owners, or of split columns.
+        UsageError: there is no share, or it is of another party, of other owners, or of another partition.
         DataError: the rows cannot be read, or lack what the model needs.
     """
     path = here(scenario, owner)
     bound = read_bound(path, owner)
     _check_bound(scenario, owner, path, bound)
-    if scenario.parties[owner].data is None:
+    if scenario.parties[owner].data is None and not scenario.vertical:
         if scenario.parties[owner].rows is not None:
             hint = "name its data, or remove `rows`"
             raise UsageError(f"[parties.{owner}] states rows, but no data to score", hint, party=owner)
@@ -98,13 +115,13 @@ def load_predict_table(scenario: Scenario, owner: str) -> PredictTable:
         if spec.rows is not None and spec.rows != raw.rows:
             hint = f"correct `rows` in [parties.{owner}], or the data"
             raise raw.where.error(f"the scenario says rows = {spec.rows}, but there are {raw.rows}", hint)
-        ids: tuple[str, ...] = ()
+        table = PredictTable(owner, raw.where.source, path, bound, values)
         if scenario.predict.id is not None:
             (column,) = find_columns(raw, [scenario.predict.id], "the id")
             check_ids(raw, column)
-            ids = tuple(str(one) for one in np.asarray(raw.arrays([f"cast({column.sql} as varchar)"])["v0"]))
             used.add(column.index)
-        return PredictTable(owner, raw.where.source, path, bound, values, ids, _notes(raw, used))
+            table = _named(table, raw, column)
+        return replace(table, notes=_notes(raw, used))
 
 
 def here(scenario: Scenario, owner: str) -> Path:
@@ -136,7 +153,7 @@ def opened(scenario: Scenario, table: PredictTable, vault: Vault) -> PredictTabl
         )
     most = most_rows(scenario, len(table.columns))
     told = ", ".join(f"{name} {count}" for name, count in share.journal.scored().items() if count) or "none"
-    check_cap(share, {table.owner: table.rows}, most)
+    check_cap(share, scenario.predict.scored({table.owner: table.rows}), most)
     note = Note("info", f"model {share.bound.model}: rows scored so far: {told}; each owner may score {most}")
     return replace(table, opened=share, notes=(*table.notes, note))
 
@@ -182,12 +199,11 @@ def check_cap(share: Opened, rows: dict[str, int], most: int) -> None:
 def _check_bound(scenario: Scenario, owner: str, path: Path, bound: Bound) -> None:
     if bound.party != owner:
         raise UsageError(f"{path} is the share of {bound.party}, not of {owner}", "name this party's own", party=owner)
-    if bound.partition == "vertical":
-        raise UsageError(
-            f"{path} is of a model of split columns, of which no owner has whole rows to score",
-            "train a model on columns that all owners have",
-            party=owner,
-        )
+    if bound.split != scenario.vertical:
+        of, hint = "columns that all owners have", "remove partition: each owner scores rows that it has whole"
+        if bound.split:
+            of, hint = "split columns", 'set partition = "vertical", and say in `reveal_to` which owner gets the scores'
+        raise UsageError(f"{path} is of a model of {of}", hint, party=owner)
     if set(bound.owners) != set(scenario.owners):
         raise UsageError(
             f"{path} is of a model that {', '.join(bound.owners)} hold, but the scenario's owners are "
@@ -198,7 +214,9 @@ def _check_bound(scenario: Scenario, owner: str, path: Path, bound: Bound) -> No
 
 
 def _read(raw: RawTable, bound: Bound) -> tuple[Values, set[int]]:
-    """The features' values, in the model's order, and which columns they are made of."""
+    """This owner's features' values, in the model's order, and which columns they are made of."""
+    if not bound.terms:  # of split columns, this owner had the target alone
+        return np.zeros((raw.rows, 0)), set()
     task = LogisticTask(
         kind="logistic_regression",
         target="-",  # which new rows do not have
@@ -219,12 +237,21 @@ def _read(raw: RawTable, bound: Bound) -> tuple[Values, set[int]]:
         places = {one.column.name: [k for k, name in enumerate(origins) if name == one.column.name] for one in chosen}
         names, values, _ = multiplied(terms, places, names, values, np.isnan(values))
         refuse_extremes(raw.where, names, values, _MODEL)
-    if set(names) != set(bound.features):
-        lacking = ", ".join(name for name in bound.features if name not in names)
+    if set(names) != set(bound.own_features):
+        lacking = ", ".join(name for name in bound.own_features if name not in names)
         raise raw.where.error(f"the model needs {lacking}", "give the columns that it was trained on")
-    ordered = np.ascontiguousarray(values[:, [names.index(name) for name in bound.features]])
+    ordered = np.ascontiguousarray(values[:, [names.index(name) for name in bound.own_features]])
     ordered.flags.writeable = False
     return ordered, {one.column.index for one in chosen}
+
+
+def _named(table: PredictTable, raw: RawTable, column: Column) -> PredictTable:
+    """With the rows' names; where columns are split, with their common order, too."""
+    ids = tuple(str(one) for one in np.asarray(raw.arrays([f"cast({column.sql} as varchar)"])["v0"]))
+    if not table.bound.split:
+        return replace(table, ids=ids)
+    order, sorted_ids = sorted_rows(raw, column)
+    return replace(table, ids=ids, order=order, sorted_ids=sorted_ids)
 
 
 def _refuse_missing(where: Where, origins: Sequence[str], values: Values) -> None:

@@ -13,6 +13,7 @@ from protocols.predict import PredictSettings
 
 USES: Final[Mapping[str, str]] = {
     "MatmulTriple": "rows times weights",
+    "AnyBit": "whether all owners have the same ids",
     "BitsOfMask": "comparing scores with 0 and with what the sigmoid is right for; rounding them",
     "BitProduct": "bringing scores to where the sigmoid is right",
     "MultiplyTriple": "products of bits, for the same",
@@ -27,6 +28,7 @@ USES: Final[Mapping[str, str]] = {
 def predict_facts(settings: PredictSettings, scenario: Scenario) -> dict[str, Any]:
     """The scoring's public numbers, as `result.json` and `mpc plan --json` have them."""
     return {
+        "partition": scenario.predict.partition,
         "rows": dict(zip(settings.owners, settings.rows, strict=True)),
         "features": settings.features,
         "output": scenario.predict.output,
@@ -38,18 +40,22 @@ def predict_facts(settings: PredictSettings, scenario: Scenario) -> dict[str, An
 def predict_told(settings: PredictSettings, scenario: Scenario) -> PlanTold:
     """What the plan of a scoring says."""
     facts = predict_facts(settings, scenario)
+    there = dict.fromkeys(settings.owners, sum(settings.rows)) if settings.split else facts["rows"]
     each = ", ".join(f"{owner} {count_text(count) if count else 'none'}" for owner, count in facts["rows"].items())
+    new = f"new rows: {each}"
+    if settings.split:
+        new = f"{plural(sum(settings.rows), 'new row')}, of which every owner has other columns"
     work = (
-        f"{plural(len(settings.owners), 'owner')} and a helper; new rows: {each}; a model of "
+        f"{plural(len(settings.owners), 'owner')} and a helper; {new}; a model of "
         f"{plural(settings.features, 'feature')}, of which each owner holds a share and which nobody sees."
     )
     return PlanTold(
-        scenario={"rows": {owner: {"train": count, "test": 0} for owner, count in facts["rows"].items()}},
+        scenario={"rows": {owner: {"train": count, "test": 0} for owner, count in there.items()}},
         facts={"predict": facts},
         work=work,
-        how=(Line(_what(facts)), *_cap(facts, too_many(scenario, settings.features))),
+        how=(Line(_what(facts, scenario)), *_cap(facts, too_many(scenario, settings.features))),
         helper_learns=(
-            "how many rows each owner has scored",
+            f"how many rows {'are' if settings.split else 'each owner has'} scored",
             f"how many features there are ({settings.features}), but none of their values",
             "the scenario's settings, and when the owners ask for more",
         ),
@@ -58,10 +64,16 @@ def predict_told(settings: PredictSettings, scenario: Scenario) -> PlanTold:
     )
 
 
-def _what(facts: Mapping[str, Any]) -> str:
+def _what(facts: Mapping[str, Any], scenario: Scenario) -> str:
     what = "the class of each, 1 where the probability is 1/2 or more"
     if facts["grid"] is not None:
         what = f"the probability of each, rounded to {facts['grid']:g}"
+    if scenario.vertical:
+        to = " and ".join(scenario.predict.reveal_to or ())
+        return (
+            f"{to} learns {what}; the others learn nothing of the rows but that all owners have the same. Once {to} "
+            "knows the weights of its own columns, a score tells it what the others' columns add to that row's score."
+        )
     return f"An owner learns of its own rows {what}; of another's it learns nothing but how many there are."
 
 

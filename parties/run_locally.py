@@ -24,8 +24,8 @@ def run_locally(scenario: Scenario, out: Path | None, *, compare: bool) -> tuple
     Raises:
         BeaverlodgeError: the first cause of a failure; the record then says `failed` and why.
     """
-    if job_of(scenario).pools:
-        for owner in scenario.owners:
+    for owner in scenario.owners:
+        if job_of(scenario).pools(scenario, owner):
             scenario.data_source(owner)
     _check_shares(scenario)
     folder = out or default_out(scenario.name)

@@ -103,7 +103,7 @@ def _admitted(
     rules = load_policy(keys, policy)
     if rules is not None:
         rules.check(scenario, me, publics, data.rows)
-    releases = Releases(keys) if data.owned and job_of(scenario).pools else None
+    releases = Releases(keys) if data.owned and job_of(scenario).pools(scenario, me) else None
 
     def show(changes: Sequence[str]) -> None:
         try:
@@ -135,7 +135,7 @@ class _Data:
 
     def rows(self) -> int | None:
         # Stated ones are compared with the data in every run.
-        if not job_of(self._scenario).pools:
+        if not job_of(self._scenario).pools(self._scenario, self._me):
             return None
         stated = self._scenario.parties[self._me].rows
         if stated is not None or not self.owned:

@@ -99,12 +99,14 @@ def settled_reveal(task: LogisticTask, parties: Mapping[str, PartySpec], problem
     return task.model_copy(update={"reveal": what, "reveal_to": owners})
 
 
-def check_reveal(
-    task: ModelTask, reveal: Sequence[str], parties: Mapping[str, PartySpec], problems: list[Problem]
-) -> tuple[str, ...]:
-    """That all owners get what is revealed, and that all of it can be; returns the owners."""
-    owners = tuple(name for name, party in parties.items() if party.role == "owner")
-    named = task.reveal_to if task.reveal_to is not None else owners
+def owners_of(parties: Mapping[str, PartySpec]) -> tuple[str, ...]:
+    """The owners' names, in the file's order."""
+    return tuple(name for name, party in parties.items() if party.role == "owner")
+
+
+def check_named_owners(named: Iterable[str], parties: Mapping[str, PartySpec], problems: list[Problem]) -> None:
+    """That `reveal_to` names owners."""
+    owners = owners_of(parties)
     for name in dict.fromkeys(named):
         if name not in parties:
             guess = nearest(name, owners)
@@ -112,6 +114,15 @@ def check_reveal(
             problems.append(Problem(f"[task] reveal_to names {shown(name)}, which is no party", hint))
         elif name not in owners:
             problems.append(Problem(f"[task] reveal_to names the helper '{name}'", "only owners get the result"))
+
+
+def check_reveal(
+    task: ModelTask, reveal: Sequence[str], parties: Mapping[str, PartySpec], problems: list[Problem]
+) -> tuple[str, ...]:
+    """That all owners get what is revealed, and that all of it can be; returns the owners."""
+    owners = owners_of(parties)
+    named = task.reveal_to if task.reveal_to is not None else owners
+    check_named_owners(named, parties, problems)
     left_out = [name for name in owners if name not in named]
     if left_out and all(name in parties for name in named):
         problems.append(

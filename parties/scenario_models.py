@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -295,11 +296,14 @@ class StatisticsTask(Table):
 
 
 class PredictTask(Table):
-    """Score owners' new rows by a model that nobody sees, for the rows' owner alone."""
+    """Score new rows by a model that nobody sees: each owner's for it alone, or rows that all have parts of for one."""
 
     kind: Literal["predict"] = Field(description='"predict"')
-    partition: Literal["horizontal"] = Field(default="horizontal", description='"horizontal"')
+    partition: Literal["horizontal", "vertical"] = Field(default="horizontal", description='"horizontal" or "vertical"')
     id: Text | None = Field(default=None, description="the name of the column that identifies a row")
+    reveal_to: Annotated[Names, Field(min_length=1)] | None = Field(
+        default=None, description="a list of one owner's name"
+    )
     output: Literal["probability", "class"] = Field(default="probability", description='"probability" or "class"')
     grid: float = Field(default=0.01, ge=0.001, le=0.5, description="a number from 0.001 to 0.5")
     max_rows: Count | None = Field(default=None, description=A_COUNT)
@@ -308,6 +312,14 @@ class PredictTask(Table):
     def steps(self) -> int | None:
         """How many steps the grid has from 0 to 1; None for classes."""
         return None if self.output == "class" else round(1 / self.grid)
+
+    def scored(self, rows: Mapping[str, int]) -> dict[str, int]:
+        """How many scores each owner gets, of owners with so many rows: where columns are split, one gets all."""
+        return {owner: count if self.gets_scores(owner) else 0 for owner, count in rows.items()}
+
+    def gets_scores(self, owner: str) -> bool:
+        """Whether an owner is one of those."""
+        return self.partition == "horizontal" or owner in (self.reveal_to or ())
 
 
 AnyTask = Annotated[LogisticTask | LinearTask | StatisticsTask | PredictTask, Field(discriminator="kind")]

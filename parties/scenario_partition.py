@@ -12,7 +12,8 @@ from parties.scenario_terms import SIGN, columns_of, parts_of
 
 Task = TypeVar("Task", bound=ModelTask)
 
-_VERTICAL = '[task] partition = "vertical"'
+VERTICAL = '[task] partition = "vertical"'
+"""How the setting is written."""
 
 
 def task_of(task: Task, spec: PartySpec) -> Task:
@@ -38,7 +39,7 @@ def check_partition(task: LogisticTask, parties: Mapping[str, PartySpec], proble
         hint = "remove it"
         problems.append(Problem("[task] compare_ranges is for owners with the same columns", hint))
     if "missing" in task.reveal:
-        message = f'[task] reveal = ["missing"] is not available with {_VERTICAL[7:]}'
+        message = f'[task] reveal = ["missing"] is not available with {VERTICAL[7:]}'
         problems.append(Problem(message, 'use "model", "metrics" or both'))
 
 
@@ -51,13 +52,13 @@ def check_split(task: ModelTask, owners: Mapping[str, PartySpec], problems: list
             problems.append(Problem(message, 'list them once, in [task], or set partition = "vertical"'))
         return
     if task.id is None:
-        problems.append(Problem(f"{_VERTICAL} needs `id`", "name the column that says whose row it is"))
+        problems.append(Problem(f"{VERTICAL} needs `id`", "name the column that says whose row it is"))
     if task.features is not None:
         hint = "list each owner's own columns in its [parties.NAME], or leave them out"
         problems.append(Problem("[task] features is for owners with the same columns", hint))
     if task.missing == "drop":
         hint = 'take those patients out everywhere before the run, or set missing = "mean"'
-        problems.append(Problem(f'[task] missing = "drop" cannot go with {_VERTICAL[7:]}: rows would not match', hint))
+        problems.append(Problem(f'[task] missing = "drop" cannot go with {VERTICAL[7:]}: rows would not match', hint))
     _check_owners(task, owners, problems)
 
 
@@ -81,9 +82,14 @@ def _check_owners(task: ModelTask, owners: Mapping[str, PartySpec], problems: li
         if unknown:
             message = f"[task.categories] names {quoted(unknown)}, which no owner lists"
             problems.append(Problem(message, "add it to an owner's features, or remove it there"))
+    check_same_rows(owners, problems)
+
+
+def check_same_rows(owners: Mapping[str, PartySpec], problems: list[Problem]) -> None:
+    """All owners have as many rows, as far as the file states them."""
     counts = {name: party.rows for name, party in owners.items() if party.rows is not None}
     if len(set(counts.values())) > 1:
         told = " and ".join(f"{name} {count}" for name, count in counts.items())
         problems.append(
-            Problem(f"the owners have different rows ({told})", f"with {_VERTICAL[7:]} all have the same patients")
+            Problem(f"the owners have different rows ({told})", f"with {VERTICAL[7:]} all have the same patients")
         )

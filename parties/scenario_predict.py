@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
-from parties.scenario_errors import Problem, shown
+from parties.scenario_checks import check_named_owners
+from parties.scenario_errors import Problem, quoted, shown
 from parties.scenario_models import AnyTask, LogisticTask, PartySpec, PredictTask
+from parties.scenario_partition import VERTICAL, check_same_rows
 
 _SLACK: Final = 1e-6
 
 
-def prepared_predict(table: dict[str, Any], problems: list[Problem]) -> dict[str, Any]:
-    """The table as the file has it; split columns are refused here, in words."""
-    if table.get("partition") != "vertical":
-        return table
-    message = (
-        '[task] kind = "predict" scores rows that one owner has whole, so partition = "vertical" cannot go with it'
-    )
-    problems.append(Problem(message, "remove partition, and train a model on columns that all owners have"))
-    return {key: value for key, value in table.items() if key != "partition"}
-
-
 def settled_predict(task: PredictTask, parties: Mapping[str, PartySpec] | None, problems: list[Problem]) -> PredictTask:
-    """The task, if its grid divides 1 and is asked for where there is one."""
+    """The task, if its grid divides 1 and is asked for where there is one, and one owner gets what is of all."""
     if task.output == "class" and "grid" in task.model_fields_set:
         problems.append(Problem('[task] grid is for output = "probability"', "remove grid: a class is 0 or 1"))
     elif abs(1 / task.grid - round(1 / task.grid)) > _SLACK * round(1 / task.grid):
@@ -33,7 +24,29 @@ def settled_predict(task: PredictTask, parties: Mapping[str, PartySpec] | None, 
         if party.features is not None:
             hint = "remove it: the model says which columns it needs"
             problems.append(Problem(f"[parties.{name}] has features, but nothing is trained", hint))
+    _check_split(task, parties or {}, problems)
     return task
+
+
+def _check_split(task: PredictTask, parties: Mapping[str, PartySpec], problems: list[Problem]) -> None:
+    """What brings split rows together, and who gets their scores; of rows that an owner has whole, it does."""
+    if task.partition == "horizontal":
+        if task.reveal_to is not None:
+            message = f"[task] reveal_to goes with {VERTICAL[7:]}: of its own rows each owner alone gets the scores"
+            problems.append(Problem(message, "remove it"))
+        return
+    owners = {name: party for name, party in parties.items() if party.role == "owner"}
+    if task.id is None:
+        problems.append(Problem(f"{VERTICAL} needs `id`", "name the column that says whose row it is"))
+    if task.reveal_to is None:
+        hint = f'write reveal_to = ["NAME"], one of {quoted(owners)}' if owners else 'write reveal_to = ["NAME"]'
+        problems.append(Problem(f"{VERTICAL} needs `reveal_to`: the one owner that gets the scores", hint))
+    elif len(task.reveal_to) > 1:
+        message = f"[task] reveal_to names {quoted(task.reveal_to)}, but scores go to one owner"
+        problems.append(Problem(message, "name one; another run, with its own count of rows, can tell another"))
+    elif parties:
+        check_named_owners(task.reveal_to, parties, problems)
+    check_same_rows(owners, problems)
 
 
 def check_shares(task: AnyTask, parties: Mapping[str, PartySpec], problems: list[Problem]) -> None:

@@ -13,7 +13,7 @@ from parties.scenario_inference import check_calibration, check_no_inference, se
 from parties.scenario_linear import prepared_linear, settled_linear
 from parties.scenario_models import AnyTask, LinearTask, LogisticTask, PartySpec, PredictTask, StatisticsTask
 from parties.scenario_partition import check_partition
-from parties.scenario_predict import prepared_predict, settled_predict
+from parties.scenario_predict import settled_predict
 from parties.scenario_solver import settled_solver
 from parties.scenario_statistics import prepared_statistics, settled_statistics
 from parties.scenario_unbuilt import without_unbuilt
@@ -86,11 +86,16 @@ def _settled_training(task: LogisticTask, parties: Parties | None, problems: Pro
     return task
 
 
+def _as_it_is(table: dict[str, Any], problems: Problems) -> dict[str, Any]:
+    """Of a kind whose settings need no more than their types."""
+    return table
+
+
 _USUAL: Final = "logistic_regression"
 KINDS: Final[Mapping[str, TaskKind]] = {
     "logistic_regression": TaskKind(LogisticTask, _prepared_training, _settled_training),
     "linear_regression": TaskKind(LinearTask, prepared_linear, settled_linear),
     "statistics": TaskKind(StatisticsTask, prepared_statistics, settled_statistics),
-    "predict": TaskKind(PredictTask, prepared_predict, settled_predict),
+    "predict": TaskKind(PredictTask, _as_it_is, settled_predict),
 }
 """The kinds of tasks for owners and a helper; kind = "secure_sum" has a scenario of its own (sum_scenario.py)."""

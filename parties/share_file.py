@@ -61,9 +61,10 @@ class Bound:
     Args:
         model: the model's id.
         scenario: the digest of the scenario that trained it.
-        owners: who else has a share.
+        owners: who else has a share; where columns are split, in their order.
         keys: the owners' public texts, where the training had such.
-        terms, categories, dates: how the features come from an owner's columns.
+        columns: each owner's features, where columns are split; empty where all owners have all.
+        terms, categories, dates: how this owner's features come from its columns.
         sealed_by: whose key opens it: the identity's, or that of the file beside it.
     """
 
@@ -75,10 +76,21 @@ class Bound:
     partition: str
     standardise: bool | str
     features: tuple[str, ...]
+    columns: Mapping[str, tuple[str, ...]]
     terms: tuple[str, ...]
     categories: Mapping[str, tuple[str, ...]]
     dates: Literal["refuse", "days"]
     sealed_by: Literal["identity", "file"]
+
+    @property
+    def split(self) -> bool:
+        """Whether every owner has other columns."""
+        return self.partition == "vertical"
+
+    @property
+    def own_features(self) -> tuple[str, ...]:
+        """The features that this owner has."""
+        return self.columns.get(self.party, ()) if self.split else self.features
 
     @property
     def content(self) -> bytes:
@@ -254,9 +266,9 @@ def _parsed(path: Path, me: str) -> tuple[Bound, bytes, bytes]:
 
 def _bound(fields: Mapping[str, Any]) -> Bound:
     lists = {key: _texts(fields[key]) for key in ("owners", "features", "terms")}
-    categories = {str(name): _texts(levels) for name, levels in fields["categories"].items()}
+    named = {key: {str(name): _texts(of) for name, of in fields[key].items()} for key in ("columns", "categories")}
     keys = {str(name): str(text) for name, text in fields["keys"].items()}
-    bound = Bound(**{**fields, **lists, "categories": categories, "keys": keys})
+    bound = Bound(**{**fields, **lists, **named, "keys": keys})
     texts = (bound.model, bound.scenario, bound.party, bound.partition, bound.dates, bound.sealed_by)
     if not all(isinstance(text, str) for text in texts) or not bound.features:
         raise ValueError("not what a share is bound to")

@@ -342,13 +342,15 @@ def nothing_else(record: Mapping[str, Any]) -> str:
     helper = f" {', '.join(helpers)} was shown no value, only how many rows and columns there are." if helpers else ""
     return (
         "Nothing else was opened but under uniform masks, each used once. "
-        f"{also_learnt('vertical' if split else 'horizontal')}{helper}"
+        f"{also_learnt(split=split, scored=bool(record.get('predict')))}{helper}"
     )
 
 
-def also_learnt(partition: str) -> str:
-    """What owners learn of each other beside what is opened."""
-    if partition == "vertical":
+def also_learnt(*, split: bool, scored: bool) -> str:
+    """What owners learn of each other beside what is opened, where columns are split or not, and rows scored or not."""
+    if split and scored:
+        return "The owners also learn how many rows they all have; each other's columns they know from the training."
+    if split:
         return "The owners also learn the names of each other's columns, and who has the target."
     return "The owners also learn each other's numbers of rows."
 

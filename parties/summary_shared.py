@@ -37,9 +37,13 @@ def predict_blocks(record: Mapping[str, Any]) -> list[Block]:
     if is_number(facts.get("grid")):
         what += f", rounded to {facts['grid']:g}"
     columns = ("owner", "rows", "scored over all runs", "file")
+    whose = "Each owner has its own rows' scores alone."
+    if facts.get("partition") == "vertical":
+        to = ", ".join(str(owner) for owner, count in rows.items() if count)
+        whose = f"Every owner has other columns of these rows, and {to} alone has their scores."
     return [
         Grid(f"New rows that were scored: {what}", columns, cells, frozenset({0, 3})),
-        Line(f"Scored by model {facts.get('model')}, which nobody sees. Each owner has its own rows' scores alone."),
+        Line(f"Scored by model {facts.get('model')}, which nobody sees. {whose}"),
     ]
 
 

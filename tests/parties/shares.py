@@ -29,7 +29,8 @@ def bound(party: str, **changes: Any) -> Bound:
         "partition": "horizontal",
         "standardise": False,
         "features": FEATURES,
-        "terms": changes.get("features", FEATURES),
+        "columns": {},
+        "terms": changes.get("columns", {}).get(party, changes.get("features", FEATURES)),
         "categories": {},
         "dates": "refuse",
         "sealed_by": "file",
@@ -37,15 +38,22 @@ def bound(party: str, **changes: Any) -> Bound:
     return Bound(**{**given, **changes})
 
 
-def models(weights: Sequence[float], owners: Sequence[str] = OWNERS, seed: int = 0) -> dict[str, SharedModel]:
-    """Each owner's share of these weights, the intercept last; rows are in the weights' own units."""
+def models(
+    weights: Sequence[float],
+    owners: Sequence[str] = OWNERS,
+    seed: int = 0,
+    columns: Mapping[str, Sequence[str]] | None = None,
+) -> dict[str, SharedModel]:
+    """Each owner's share of these weights, the intercept last; rows are in the weights' own units, or its columns."""
     d = len(weights) - 1
     words = encode(np.array(weights), kept_scale(d))
     draw = np.random.default_rng(seed).integers(0, 2**64, size=(len(owners) - 1, d + 1), dtype=np.uint64)
     first = words - np.add.reduce(draw)
-    units = Units.known(np.zeros(d), np.ones(d))
-    parts = [first, *draw]
-    return {name: SharedModel(Share(part, kept_scale(d)), units) for name, part in zip(owners, parts, strict=True)}
+    found = {}
+    for name, part in zip(owners, [first, *draw], strict=True):
+        width = len(columns[name]) if columns else d
+        found[name] = SharedModel(Share(part, kept_scale(d)), Units.known(np.zeros(width), np.ones(width)))
+    return found
 
 
 def write_shares(
@@ -55,7 +63,7 @@ def write_shares(
     owners = changes.get("owners", OWNERS)
     folder.mkdir(exist_ok=True)
     paths = {}
-    for name, model in models(weights, owners, seed).items():
+    for name, model in models(weights, owners, seed, changes.get("columns")).items():
         paths[name] = folder / f"{name}.share"
         vault = Vault(name, folder) if vaults is None else vaults[name]
         write_share(paths[name], bound(name, **changes), model, vault)
@@ -90,3 +98,33 @@ def csv_of(x: np.ndarray, names: Sequence[str] = FEATURES, ids: str = "p") -> st
     lines = [",".join(("patient", *names))]
     lines += [",".join((f"{ids}{k}", *(repr(float(v)) for v in row))) for k, row in enumerate(x)]
     return "\n".join(lines) + "\n"
+
+
+SPLIT = {"hospital_a": ("years", "dose"), "hospital_b": ("marker",)}
+
+
+def write_split_shares(folder: Path, weights: Sequence[float], **changes: Any) -> dict[str, Path]:
+    """Shares of a model whose first columns the one owner has, and the last the other."""
+    return write_shares(folder, weights, **{"partition": "vertical", "columns": SPLIT, **changes})
+
+
+def write_split_predict(
+    folder: Path,
+    x: np.ndarray,
+    shares: str | Mapping[str, str] = "trained",
+    *,
+    to: str = "hospital_a",
+    extra: str = "",
+    name: str = "predict",
+    orders: Mapping[str, Sequence[int]] | None = None,
+) -> Path:
+    """A scenario that scores rows x of the model of `SPLIT`, each owner's file in an order of its own."""
+    rows, start = {}, 0
+    for owner, columns in SPLIT.items():
+        order = list((orders or {}).get(owner, range(len(x))))
+        mine = x[order, start : start + len(columns)]
+        lines = [f"p{k}," + ",".join(repr(float(v)) for v in row) for k, row in zip(order, mine, strict=True)]
+        rows[owner] = "\n".join((",".join(("patient", *columns)), *lines)) + "\n"
+        start += len(columns)
+    extra = f'partition = "vertical"\nid = "patient"\nreveal_to = ["{to}"]\n{extra}'
+    return write_predict(folder, rows, shares, extra=extra, name=name)

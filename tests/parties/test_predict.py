@@ -44,12 +44,19 @@ def error(folder: Path, csv: str, extra: str = "", **shares: Any) -> Beaverlodge
     return caught.value
 
 
+SPLIT = 'partition = "vertical"\nid = "patient"\n'
 MISTAKES = [
     ("grid = 0.3\n", "grid = 0.3 does not divide 1"),
     ("grid = 0.0001\n", "grid must be a number from 0.001 to 0.5"),
     ('grid = 0.1\noutput = "class"\n', 'grid is for output = "probability"'),
     ('output = "score"\n', 'output must be "probability" or "class"'),
-    ('partition = "vertical"\n', "scores rows that one owner has whole"),
+    ('reveal_to = ["hospital_a"]\n', 'reveal_to goes with partition = "vertical": of its own rows each owner alone'),
+    (SPLIT, "needs `reveal_to`: the one owner that gets the scores"),
+    (SPLIT + 'reveal_to = ["hospital_a", "hospital_b"]\n', "names 'hospital_a' and 'hospital_b', but scores go to one"),
+    (SPLIT + 'reveal_to = ["hospital"]\n', 'reveal_to names "hospital", which is no party'),
+    (SPLIT + 'reveal_to = ["helper"]\n', "reveal_to names the helper 'helper'"),
+    (SPLIT + "reveal_to = []\n", "reveal_to must be a list of one owner's name"),
+    ('partition = "vertical"\nreveal_to = ["hospital_a"]\n', "needs `id`"),
     ("max_rows = 0\n", "max_rows must be a whole number"),
     ('target = "outcome"\n', "'target'"),
 ]
@@ -136,9 +143,14 @@ def test_an_id_that_repeats_and_stated_rows_that_are_others(tmp_path: Path) -> N
         load_predict_table(load_scenario(path), A)
 
 
-def test_a_model_of_others_or_of_split_columns_is_refused(tmp_path: Path) -> None:
-    found = error(tmp_path, csv_of(ROWS), partition="vertical")
-    assert "is of a model of split columns, of which no owner has whole rows to score" in found.message
+def test_a_model_of_others_or_of_another_partition_is_refused(tmp_path: Path) -> None:
+    columns = {A: FEATURES[:2], B: FEATURES[2:]}
+    found = error(tmp_path, csv_of(ROWS), partition="vertical", columns=columns)
+    assert "is of a model of split columns" in found.message and 'partition = "vertical"' in found.hint
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    found = error(whole, csv_of(ROWS), extra=SPLIT + 'reveal_to = ["hospital_a"]\n')
+    assert "is of a model of columns that all owners have" in found.message and "remove partition" in found.hint
     other = tmp_path / "other"
     other.mkdir()
     found = error(other, csv_of(ROWS), owners=(A, "hospital_c"))

@@ -81,6 +81,7 @@ CHANGES: dict[str, Any] = {
     "partition": "vertical",
     "standardise": True,
     "features": ["years", "dose", "marker2"],
+    "columns": {"hospital_a": ["years"]},
     "terms": ["years", "dose", "marker2"],
     "categories": {"dose": ["1", "2"]},
     "dates": "days",

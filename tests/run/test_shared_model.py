@@ -95,7 +95,7 @@ def test_trained_by_all_scored_for_one_as_the_open_model_would(tmp_path: Path) -
         ("scores", [A], [40]),
         ("scores", [B], [1]),
     ]
-    keys = {"model", "rows", "features", "output", "grid", "max_rows", "scored_so_far"}  # and no score
+    keys = {"model", "partition", "rows", "features", "output", "grid", "max_rows", "scored_so_far"}  # and no score
     assert set(facts["predict"]) == keys and not any(facts.get(key) for key in ("model", "metrics", "comparison"))
     assert "scored over all runs" in ran.out and "40 of 41" in ran.out
     assert "40 of 41" in (tmp_path / "scored" / "report.html").read_text()
@@ -360,5 +360,12 @@ def test_what_is_wrong_before_a_run_is_said_by_the_plan(tmp_path: Path) -> None:
     lines = [block.text for block in plan_tables(plan, settings, scenario) if isinstance(block, Line)]
     assert any("An owner may score 9 rows, not fewer than the 3 features: 4 exact scores" in one for one in lines)
     facts = plan_json(plan, settings, scenario)
-    told = {"rows": {A: 3, B: 0}, "features": 3, "output": "probability", "grid": 0.01, "max_rows": 9}
+    told = {
+        "partition": "horizontal",
+        "rows": {A: 3, B: 0},
+        "features": 3,
+        "output": "probability",
+        "grid": 0.01,
+        "max_rows": 9,
+    }
     assert facts["predict"] == told and facts["rounds"] == 19 and facts["helper"]["opened"] == []

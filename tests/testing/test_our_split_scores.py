@@ -114,9 +114,6 @@ OURS = {
     ),
 }
 every_one = pytest.mark.parametrize("name", OURS)
-classes_at_once = pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.soak) if "classes" not in name else name for name in OURS]
-)
 
 
 @every_one
@@ -149,6 +146,6 @@ def test_nobody_but_the_owner_that_is_named_sees_a_score(steps: int | None) -> N
     check_view(predictor(steps), inputs, secrets=TO_ONE, coalitions=[(0,), (0, 1)], words=words, structure=False)
 
 
-@classes_at_once
+@every_one
 def test_faults(name: str) -> None:
     hold_to_faults(OURS[name])
