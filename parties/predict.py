@@ -226,7 +226,7 @@ def _asked_rows(scenario: Scenario, me: str, table: PredictTable) -> list[tuple[
     if scenario.predict.gets_scores(me):
         return [("rows that are scored, for this party alone", count_text(table.rows))]
     to = " and ".join(scenario.predict.reveal_to or ())
-    told = f"what these columns add to each row's score, once {to} knows the weights of its own: docs/shared_model.md"
+    told = "what these columns add to each row's score: docs/shared_model.md"
     return [(f"rows that are scored, for {to} alone", count_text(table.rows)), (f"what {to} may learn of them", told)]
 
 
@@ -248,7 +248,7 @@ def _pools(scenario: Scenario, owner: str) -> bool:
 def _wanted(scenario: Scenario) -> str:
     what = "classes" if scenario.predict.steps is None else "rounded probabilities"
     if scenario.vertical:
-        return f"{what} of new rows that all owners have parts of, to {quoted(scenario.predict.reveal_to or ())} alone"
+        return f"{what} of rows that all owners have parts of, to {quoted(scenario.predict.reveal_to or ())} alone"
     return f"{what} of each owner's new rows, to that owner alone"
 
 

@@ -71,8 +71,8 @@ def _what(facts: Mapping[str, Any], scenario: Scenario) -> str:
     if scenario.vertical:
         to = " and ".join(scenario.predict.reveal_to or ())
         return (
-            f"{to} learns {what}; the others learn nothing of the rows but that all owners have the same. Once {to} "
-            "knows the weights of its own columns, a score tells it what the others' columns add to that row's score."
+            f"{to} learns of the rows {what}; the others learn nothing of them but that all owners have the same. A "
+            f"score may tell {to} what the others' columns add to it: docs/shared_model.md."
         )
     return f"An owner learns of its own rows {what}; of another's it learns nothing but how many there are."
 

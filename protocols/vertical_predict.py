@@ -2,11 +2,10 @@
 
     z = sum_i x_i' w_i + b        x_i' = (x_i - mean_i) / scale_i, by the numbers that owner i kept of its columns
 
-The rest is predict.py's. The one owner knows its x_i: so a score is an equation for w_i and what the others' columns
-add, sum_j x_j' w_j + b, a number a row of which it knows no part. Of a row it learns that number once it has found
-out its own w_i, for which d_i + 1 scores of one row are enough in which it changes its own columns. So rows are counted
-as those that one owner has whole, and by the same limit: fewer scores than the model has columns leave the model open
-whatever anybody knows of the others' columns.
+The rest is predict.py's. The one owner chooses its x_i: so a score is an equation for w_i and for what the others'
+columns add, sum_j x_j' w_j + b. With x_i' = 0 the score is that number, one for each row; and d_i + 1 scores of one row
+tell w_i as well. So rows are counted as those that one owner has whole, and by the same limit: fewer scores than the
+model has columns leave the model open whatever anybody knows of the others' columns.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ def known(x: dict[str, np.ndarray], weights: np.ndarray, **changes: Any) -> dict
 WEIGHTS = np.array([0.9, -0.7, 0.4, 0.6, -0.3, 0.5, 0.2])
 
 
-def test_d_i_plus_1_scores_of_one_row_tell_an_owners_weights_and_what_the_others_add() -> None:
+def test_what_scores_tell_of_an_owners_weights_and_of_what_the_others_add() -> None:
     """The attack that the docs name: the same row time and again, with other values in the owner's own columns."""
     theirs = np.array([1.5, -0.25, 0.75, 2.0])
     mine = np.vstack((np.zeros(2), np.eye(2)))
@@ -99,7 +99,8 @@ def test_d_i_plus_1_scores_of_one_row_tell_an_owners_weights_and_what_the_others
     odds = np.log(p / (1 - p))
     found = np.linalg.solve(np.hstack((mine, np.ones((3, 1)))), odds)
     assert np.abs(found[:2] - WEIGHTS[:2]).max() < 0.01
-    assert abs(found[2] - (theirs @ WEIGHTS[2:6] + WEIGHTS[6])) < 0.01  # of the others' weights one equation, no more
+    others = theirs @ WEIGHTS[2:6] + WEIGHTS[6]  # of the others' weights one equation, no more
+    assert abs(found[2] - others) < 0.01 and abs(odds[0] - others) < 0.01  # its own columns at 0: a single score
 
 
 def test_ids_that_differ_end_the_run_before_any_row_is_shared() -> None:
