@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from parties.data_checks import ROW_HINT, find_columns, kinds_of, rows_text
+from parties.data_checks import ROW_HINT, find_columns, kinds_of, refuse_extremes, rows_text
 from parties.data_features import Feature, read_features
 from parties.data_read import Column, RawTable
-from parties.scenario_models import ModelTask
+from parties.scenario_models import LinearTask, ModelTask
 from protocols.irls import LARGEST_OFFSET
 from protocols.row_weights import LARGEST_COUNT
 from protocols.training_settings import Beside
@@ -64,13 +64,18 @@ def _check(raw: RawTable, name: str, values: Values, task: ModelTask) -> None:
             f"values are missing in {rows_text(int(gaps.sum()))} (column '{name}')",
             "no mean can stand for an offset or a weight: fill these cells, or take the rows out",
         )
+    linear = isinstance(task, LinearTask)
     if name == task.asides.get("offset"):
+        if linear:
+            refuse_extremes(raw.where, [name], values[:, np.newaxis])  # as of the target, in whose unit it is
+            return
         low, high, range_text, hint = -LARGEST_OFFSET, LARGEST_OFFSET, f"beyond {LARGEST_OFFSET:g}", (
             "an offset is in the unit of the score, the logarithm of odds: of an exposure, give the logarithm"
         )  # fmt: skip
     else:
         low, high, range_text = 0.0, LARGEST_COUNT, f"that are no number from 0 to {LARGEST_COUNT:,.0f}"
-        hint = "a weight says how often a row counts: correct these cells, or divide all weights by a number"
+        much = "much" if linear else "often"
+        hint = f"a weight says how {much} a row counts: correct these cells, or divide all weights by a number"
     bad = ~(gaps | ((values >= low) & (values <= high)))
     if bad.any():
         first = int(np.argmax(bad)) + 1

@@ -51,11 +51,13 @@ def linear_settings(scenario: Scenario, rows: Rows, columns: int) -> LinearSetti
         train_rows=tuple(train for train, _ in counts),
         test_rows=tuple(test for _, test in counts),
         features=columns,
-        target=task.target,
+        target=task.target if task.offset is None else f"{task.target} less {task.offset}",
         partition=task.partition,
         inference=task.inference,
         metrics="metrics" in task.reveal,
         missing="missing" in task.reveal,
+        weighted=task.weights is not None,
+        offset=task.offset is not None,
     )
 
 
@@ -89,7 +91,8 @@ def _after(fit: LinearFit) -> list[str]:
 def _record(scenario: Scenario, agreement: Agreement, fit: LinearFit | None) -> dict[str, Any]:
     if fit is None:
         return {"model": None, "metrics": None, "inference": None, "fit": None, "data": None}
-    columns = (*fit.features, scenario.linear.target)
+    task = scenario.linear
+    columns = (*fit.features, task.target)
     return {
         "model": {
             "features": list(fit.features),
@@ -100,7 +103,7 @@ def _record(scenario: Scenario, agreement: Agreement, fit: LinearFit | None) -> 
         },
         "metrics": fit.metrics,
         "inference": inference_rows(fit),
-        "fit": fit_facts(fit),
+        "fit": {**fit_facts(fit), "offset": task.offset, "weights": task.weights},
         "data": None
         if fit.missing is None
         else {"missing": dict(zip(columns, fit.missing, strict=True)), "unlike_ranges": None},
@@ -116,7 +119,7 @@ def _compare(scenario: Scenario, record: Mapping[str, Any]) -> dict[str, Any]:
 def _told(settings: LinearSettings, scenario: Scenario) -> PlanTold:
     from parties.linear_plan import linear_told
 
-    return linear_told(settings)
+    return linear_told(settings, scenario.linear)
 
 
 def _asked(scenario: Scenario, me: str, table: Table | None) -> list[tuple[str, str]]:

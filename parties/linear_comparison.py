@@ -13,6 +13,7 @@ from parties.rows import own_rows
 from parties.scenario import Scenario
 from protocols.linear_settings import LinearFit
 from protocols.linear_twin import fit_plain
+from protocols.training_settings import Beside
 
 
 def compare(scenario: Scenario, record: Mapping[str, Any]) -> dict[str, Any]:
@@ -28,15 +29,16 @@ def compare(scenario: Scenario, record: Mapping[str, Any]) -> dict[str, Any]:
     names = tuple(record["model"]["features"])
     tables = {owner: load_owner_table(scenario, owner) for owner in scenario.owners}
     if scenario.vertical:
-        (y,) = (table.target for table in tables.values() if table.has_target)
-        x = np.concatenate([table.values for table in tables.values()], axis=1)
-        alone = {owner: _alone(table.values, y, table.columns) for owner, table in tables.items() if table.has_target}
+        ((owner, held),) = ((name, table) for name, table in tables.items() if table.has_target)
+        x, y, beside = np.concatenate([table.values for table in tables.values()], axis=1), held.target, held.beside
+        alone = {owner: _alone(held.values, y, held.columns, beside)}
     else:
         own = {owner: own_rows(table, scenario, names) for owner, table in tables.items()}
         x = np.concatenate([one.x_train for one in own.values()])
         y = np.concatenate([one.y_train for one in own.values()])
-        alone = {owner: _alone(one.x_train, one.y_train, names) for owner, one in own.items()}
-    pooled = fit_plain(x, y, names)
+        beside = Beside.joined([one.beside_train for one in own.values()])
+        alone = {owner: _alone(one.x_train, one.y_train, names, one.beside_train) for owner, one in own.items()}
+    pooled = fit_plain(x, y, names, beside)
     run = [*record["model"]["weights"], record["model"]["intercept"]]
     apart = [
         abs(a - b) / np.sqrt(v) for a, b, v in zip(run, pooled.coefficients, pooled.variances, strict=True) if v > 0
@@ -47,12 +49,16 @@ def compare(scenario: Scenario, record: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _alone(x: np.ndarray, y: np.ndarray, names: tuple[str, ...]) -> LinearFit | None:
-    """The fit to one owner's rows; None where they are too few, or do not tell the features apart."""
-    rows, d = x.shape
-    if not d or rows < d + 2 or np.ptp(y) == 0 or np.linalg.matrix_rank(np.c_[x - x.mean(axis=0), np.ones(rows)]) <= d:
+def _alone(x: np.ndarray, y: np.ndarray, names: tuple[str, ...], beside: Beside) -> LinearFit | None:
+    """The fit to one owner's rows; None where those that count are too few, or do not tell the features apart."""
+    counted = np.full(len(y), True) if beside.counts is None else beside.counts > 0
+    left, used = beside.taken_off(y)[counted], x[counted]
+    rows, d = used.shape
+    if not d or rows < d + 2 or np.ptp(left) == 0:
         return None
-    return fit_plain(x, y, names)
+    if np.linalg.matrix_rank(np.c_[used - used.mean(axis=0), np.ones(rows)]) <= d:
+        return None
+    return fit_plain(x, y, names, beside)
 
 
 def _facts(fit: LinearFit | None) -> dict[str, Any] | None:

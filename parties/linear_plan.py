@@ -7,6 +7,7 @@ from typing import Final
 
 from parties.blocks import Block, Line, count_text, plural
 from parties.job import PlanTold
+from parties.scenario_models import LinearTask
 from protocols.linear_settings import LinearSettings
 
 USES: Final[Mapping[str, str]] = {
@@ -18,12 +19,13 @@ USES: Final[Mapping[str, str]] = {
     "NoisyLift": "the coefficients and their errors in their columns' own units",
     "Uniform": "hiding the rows, once for the whole run (split columns)",
     "HeldGram": "products of columns (split columns)",
+    "Truncation": "rows times the roots of their weights, cut to fewer bits (split columns)",
     "Lift": "sums over the rows, into numbers of 256 bits (split columns)",
 }
 """What a linear regression needs each kind of correlated randomness for."""
 
 
-def linear_told(settings: LinearSettings) -> PlanTold:
+def linear_told(settings: LinearSettings, task: LinearTask) -> PlanTold:
     """What the plan of a linear regression says."""
     rows = {owner: {"train": train, "test": test} for owner, (train, test) in settings.rows_by_owner.items()}
     train, test = sum(settings.train_rows), sum(settings.test_rows)
@@ -33,9 +35,9 @@ def linear_told(settings: LinearSettings) -> PlanTold:
     )
     return PlanTold(
         scenario={"rows": rows, "features": settings.features},
-        facts={"inference": settings.inference},
+        facts={"inference": settings.inference, "offset": task.offset, "weights": task.weights},
         work=work,
-        how=_how(settings),
+        how=_how(settings, task),
         helper_learns=(
             "how many rows each owner has",
             f"how many features there are ({settings.features}), but none of their values",
@@ -46,12 +48,17 @@ def linear_told(settings: LinearSettings) -> PlanTold:
     )
 
 
-def _how(settings: LinearSettings) -> tuple[Line, ...]:
+def _how(settings: LinearSettings, task: LinearTask) -> tuple[Line, ...]:
+    kind = "Weighted least squares" if settings.weighted else "Ordinary least squares"
+    if task.offset is not None:
+        kind += f" of {task.target} less {task.offset}"
+    if task.weights is not None:
+        kind += f", rows weighted by {task.weights}"
     if settings.inference == "shared":
         made = "multiplied" if settings.partition == "vertical" else "added"
-        text = f"Ordinary least squares: X'X and X'y are {made} and inverted under sharing; only the result is opened."
+        text = f"{kind}: X'X and X'y are {made} and inverted under sharing; only the result is opened."
         return (Line(text),)
-    told = "Ordinary least squares, by every owner for itself: the pooled X'X and X'y are opened"
+    told = f"{kind}, by every owner for itself: the pooled X'X and X'y are opened"
     if len(settings.owners) == 2:
         told += ", and so each owner learns the other's, by taking off its own"
     few = 'With few rows they tell much of the rows; inference = "shared" opens neither.'
@@ -59,10 +66,18 @@ def _how(settings: LinearSettings) -> tuple[Line, ...]:
 
 
 def _details(settings: LinearSettings) -> tuple[Block, ...]:
-    if settings.inference == "open-gram":
-        return ()
-    text = (
-        "Features that are sums of multiples of each other have no such fit: then one bit says so, and nothing of the "
-        "model is opened."
-    )
-    return (Line(text),)
+    texts = []
+    if settings.inference == "shared":
+        texts.append(
+            "Features that are sums of multiples of each other have no such fit: then one bit says so, and nothing of "
+            "the model is opened."
+        )
+    if settings.weighted:
+        told = "the sum of all weights"
+        if settings.partition == "vertical":
+            told += ", and a power of two that none is above, in units of their mean,"
+        once = ", and count once among those held out" if settings.metrics else ""
+        texts.append(f"Rows are weighted in the fit{once}; {told} is opened.")
+    if settings.offset:
+        texts.append("The offset is taken off the target by who has both; nothing of it is opened.")
+    return tuple(Line(text) for text in texts)

@@ -48,6 +48,7 @@ def fit_facts(fit: LinearFit) -> dict[str, Any]:
     f, d = f_value(fit), len(fit.features)
     return {
         "rows": fit.rows,
+        "weight": fit.weight,
         "r2": r2(fit),
         "adjusted_r2": adjusted_r2(fit),
         "residual_se": residual_se(fit),

@@ -52,9 +52,13 @@ def coefficients_grid(title: str, rows: Any) -> Grid:
 
 
 def _fit_texts(fit: Mapping[str, Any]) -> list[str]:
+    less = f" of the target less {fit['offset']}" if isinstance(fit.get("offset"), str) else ""
+    kind, weighted = "Ordinary", ""
+    if is_number(fit.get("weight")):
+        kind, weighted = "Weighted", f", weighted by {fit.get('weights')} ({fit['weight']:,.10g} in all)"
     texts = [
-        f"Ordinary least squares on {count_text(fit.get('rows'))} rows: R2 {fixed(fit.get('r2'))}, adjusted "
-        f"{fixed(fit.get('adjusted_r2'))}; residual standard error {significant(fit.get('residual_se'))} with "
+        f"{kind} least squares{less} on {count_text(fit.get('rows'))} rows{weighted}: R2 {fixed(fit.get('r2'))}, "
+        f"adjusted {fixed(fit.get('adjusted_r2'))}; residual standard error {significant(fit.get('residual_se'))} with "
         f"{count_text(fit.get('residual_df'))} degrees of freedom."
     ]
     if is_number(fit.get("f")):

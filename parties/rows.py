@@ -34,8 +34,8 @@ def asked_of_table(scenario: Scenario, table: Table | None, target: str, use: st
         target: what the target is called; `use` what the rows that are not held out are for.
     """
     task = scenario.model_task
-    there = table is None or table.has_target
-    asked = [(target, task.target if there else f"{task.target}, which another owner has")]
+    whose = "" if table is None or table.has_target else ", which another owner has"
+    asked = [(what, f"{column}{whose}") for what, column in ((target, task.target), *task.asides.items())]
     if task.id is not None:
         purpose = "to bring the rows into one order" if scenario.vertical else "to find rows that repeat"
         asked.append((f"id, {purpose}", task.id))

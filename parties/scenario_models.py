@@ -127,6 +127,8 @@ class ModelTask(Table):
     missing: Literal["refuse", "drop", "mean"] = Field(default="refuse", description='"refuse", "drop" or "mean"')
     test_fraction: float = Field(default=0.2, ge=0.0, le=0.9, description="a number from 0 to 0.9")
     reveal_to: Annotated[Names, Field(min_length=1)] | None = Field(default=None, description="a list of owners' names")
+    offset: Text | None = Field(default=None, description="the name of a column of numbers")
+    weights: Text | None = Field(default=None, description="the name of a column of numbers of at least 0")
 
     @property
     def feature_names(self) -> tuple[str, ...] | None:
@@ -138,7 +140,8 @@ class ModelTask(Table):
     @property
     def asides(self) -> dict[str, str]:
         """Columns that are no features, by the settings that name them."""
-        return {}
+        named = {"offset": self.offset, "weights": self.weights}
+        return {key: column for key, column in named.items() if column is not None}
 
 
 class LogisticTask(ModelTask):
@@ -171,8 +174,6 @@ class LogisticTask(ModelTask):
     l2: float = Field(default=0.0, ge=0.0, description="a number of at least 0")
     inference: Literal["shared", "open-fisher"] = Field(default="shared", description='"shared" or "open-fisher"')
     newton_steps: Annotated[int, Field(ge=2, le=100)] = Field(default=14, description="a whole number from 2 to 100")
-    offset: Text | None = Field(default=None, description="the name of a column of numbers")
-    weights: Text | None = Field(default=None, description="the name of a column of numbers of at least 0")
     min_cell: Annotated[int, Field(ge=LEAST_MINIMUM, le=MOST_MINIMUM)] = Field(
         default=5, description=f"a whole number from {LEAST_MINIMUM} to {MOST_MINIMUM}"
     )
@@ -182,12 +183,6 @@ class LogisticTask(ModelTask):
         default=("model", "metrics"),
         description='a list of "model", "metrics", "missing", "inference" and "calibration"',
     )
-
-    @property
-    def asides(self) -> dict[str, str]:
-        """Columns that are no features, by the settings that name them."""
-        named = {"offset": self.offset, "weights": self.weights}
-        return {key: column for key, column in named.items() if column is not None}
 
 
 class LinearTask(ModelTask):

@@ -41,7 +41,10 @@ def covariance_scale(features: int) -> int:
 
 @dataclass(frozen=True)
 class Solved:
-    """Shared in MATRIX_RING: w (d,), C^-1 (d, d), the mean squared residual and t (2,) at LEFT_SCALE."""
+    """Shared in MATRIX_RING: w (d,), C^-1 (d, d), the mean squared residual and t (2,) at LEFT_SCALE.
+
+    Where a column of ones is one of the columns, the last, they are of d + 1, the intercept's among them.
+    """
 
     w: Share
     inverse: Share
@@ -95,21 +98,24 @@ async def reveal_fit(p: Party, solved: Solved, means: Share, factors: Share, squ
     """The coefficients, the variances and the mean squares, opened.
 
     Args:
+        solved: of centred columns, or with an intercept.
         means: of the features and the target (d + 1,) in UNITS_RING at FACTOR_SCALE, in the units of A.
         factors: what makes a feature's own unit of it (d,), likewise; squared: their squares.
 
     7 rounds; reveals these agreed results, and else values under uniform masks of their own.
     """
-    d = solved.w.shape[0]
+    d = means.shape[0] - 1
     w, v = await together(
         wide_truncate(p, solved.w, MATRIX_SCALE - WEIGHT_SCALE),
         wide_truncate(p, solved.inverse, solved.inverse.scale - INVERSE_SCALE),
     )
-    nothing = p.public(p.constant(0, (1,), WEIGHT_SCALE))
-    weights = Share(np.concatenate((lowered(w).value, nothing.value)), WEIGHT_SCALE)
+    weights, matrix = lowered(w), lowered(v)
+    if solved.w.shape[0] == d:
+        nothing = p.public(p.constant(0, (1,), WEIGHT_SCALE))
+        weights = Share(np.concatenate((weights.value, nothing.value)), WEIGHT_SCALE)
+        matrix = _with_one(p, matrix)
     b, (variances, intercept) = await together(
-        in_own_units(p, weights, factors, means[:d]),
-        variances_in_own_units(p, _with_one(p, lowered(v)), squared, means[:d]),
+        in_own_units(p, weights, factors, means[:d]), variances_in_own_units(p, matrix, squared, means[:d])
     )
     moved = b[d:] + means[d:]
     coefficients = Share(np.concatenate((b.value[:d], moved.value)), b.scale, b.ring)

@@ -18,26 +18,34 @@ from protocols.least_squares import Opened, least_squares, reveal_fit
 from protocols.linear_settings import LinearFit, LinearSettings
 from protocols.open_fisher import invert, symmetric
 from protocols.own_units import FACTOR_SCALE, UNITS_RING
+from protocols.row_weights import RowWeights, pooled_weight
 from protocols.secure_sum import secure_sum
 from protocols.standardise import SUM_RING, SUM_SCALE
-from protocols.training_settings import OwnRows
+from protocols.training_settings import Beside, OwnRows
 
 
 async def linear_job(p: Party, own: OwnRows | None, settings: LinearSettings) -> LinearFit | None:
     """Sum up each owner's rows, invert under sharing, reveal the coefficients, their errors and how well they fit.
 
-    Reveals how many values are missing (where asked for); a power of two next to each column's deviation; one bit,
-    whether features are collinear; the coefficients, the diagonal of the inverse of X'X (no more of it), the mean
-    square of the residuals and the target's variance; the held-out rows' sums where asked for. X'X and X'y, which of
-    two owners would tell each the other's, stay shared, unless the owners agreed to open them instead.
+    With weights c and an offset o the fit is that of y - o, and least of sum_i c_i r_i^2 for its residuals r_i: weights
+    are one over each row's variance, up to a factor (Seber and Lee 2003, section 3.10), and the degrees of freedom are
+    those of the number of rows. Coefficients, errors and tests do not depend on that factor, so weights are divided by
+    their mean.
+
+    Reveals how many values are missing (where asked for); the sum of the weights (where there are any); a power of two
+    next to each column's deviation; one bit, whether features are collinear; the coefficients, the diagonal of the
+    inverse of X'X (no more of it), the mean square of the residuals and the target's variance; the held-out rows' sums
+    where asked for. X'X and X'y, which of two owners would tell each the other's, stay shared, unless the owners agreed
+    to open them instead.
 
     Raises:
-        DataError: a column is constant over all owners' rows, or features are collinear.
+        DataError: a column is constant over all owners' rows, or features are collinear; all weights are 0.
     """
     own = own or _blank(p, settings)
     p.stage("data summary" if settings.missing else "sums")
     missing = await missing_counts(p, own.missing) if settings.missing else None
-    fit = await (_shared if settings.inference == "shared" else _open)(p, own, settings)
+    weight = await pooled_weight(p, own.beside_train, settings, math.inf)
+    fit = await (_shared if settings.inference == "shared" else _open)(p, own, weight, settings)
     metrics = None
     if settings.metrics:
         p.stage("evaluation")
@@ -46,14 +54,15 @@ async def linear_job(p: Party, own: OwnRows | None, settings: LinearSettings) ->
     if fit is None:
         return None
     told = None if missing is None else tuple(int(count) for count in missing.value)
-    return LinearFit(**{**vars(fit), "metrics": metrics, "missing": told})
+    summed = weight.total if settings.weighted else None
+    return LinearFit(**{**vars(fit), "metrics": metrics, "missing": told, "weight": summed})
 
 
-async def _shared(p: Party, own: OwnRows, settings: LinearSettings) -> LinearFit | None:
+async def _shared(p: Party, own: OwnRows, weight: RowWeights, settings: LinearSettings) -> LinearFit | None:
     """The fit with all under sharing but the result."""
-    d = settings.features
+    d, counts = settings.features, weight.apply(own.beside_train).counts
     p.stage("sums")
-    pooled = await pooled_covariance(p, _columns(p, own), settings.train_rows, _names(own, settings))
+    pooled = await pooled_covariance(p, _columns(p, own), settings.train_rows, _names(own, settings), counts)
     p.stage("Gram matrix")
     solved = await least_squares(p, pooled.covariance)
     p.stage("model")
@@ -61,30 +70,34 @@ async def _shared(p: Party, own: OwnRows, settings: LinearSettings) -> LinearFit
     opened = await reveal_fit(p, solved, pooled.means, ones, ones)
     if p.dry:
         return None
-    return fit_of(own.names, opened, pooled.units, sum(settings.train_rows))
+    return fit_of(own.names, opened, pooled.units, sum(settings.train_rows), weight.total)
 
 
-def fit_of(names: tuple[str, ...], opened: Opened, units: Array, rows: int) -> LinearFit:
-    """The fit in own units, from what was opened in these units, float64 (d + 1,), the target's last."""
+def fit_of(names: tuple[str, ...], opened: Opened, units: Array, rows: int, weight: float) -> LinearFit:
+    """The fit in own units, from what was opened in these units, float64 (d + 1,), the target's last.
+
+    Args:
+        weight: what the mean squares are to be multiplied with: how much all rows count.
+    """
     factors, unit = np.append(1 / units[:-1], 1.0), float(units[-1])
-    left, total = (max(0.0, float(one)) * rows * unit**2 for one in opened.squares.real())
+    left, total = (max(0.0, float(one)) * weight * unit**2 for one in opened.squares.real())
     variances = np.concatenate((opened.variances.real(), opened.intercept.real())) * factors**2
     s2 = left / (rows - len(units))
     return LinearFit(
         names,
         tuple(map(float, opened.coefficients.real() * factors * unit)),
-        tuple(float(v) * s2 / rows for v in variances),
+        tuple(float(v) * s2 / weight for v in variances),
         rows,
         left,
         total,
     )
 
 
-async def _open(p: Party, own: OwnRows, settings: LinearSettings) -> LinearFit | None:
+async def _open(p: Party, own: OwnRows, weight: RowWeights, settings: LinearSettings) -> LinearFit | None:
     """The fit from the pooled sums of columns and of products of columns, opened. 1 round."""
-    d, rows = settings.features, sum(settings.train_rows)
+    d, rows, counts = settings.features, sum(settings.train_rows), weight.apply(own.beside_train).counts
     p.stage("sums")
-    found = await open_moments(p, _columns(p, own), settings.train_rows, _names(own, settings))
+    found = await open_moments(p, _columns(p, own), settings.train_rows, _names(own, settings), counts)
     if p.dry:
         return None
     matrix = symmetric(found.correlation, d + 1)
@@ -96,21 +109,21 @@ async def _open(p: Party, own: OwnRows, settings: LinearSettings) -> LinearFit |
     b = [a * deviation[d] / s for a, s in zip(w, deviation, strict=False)]
     c = [m / s for m, s in zip(found.mean, deviation[:d], strict=False)]
     intercept = found.mean[d] - math.fsum(a * m for a, m in zip(b, found.mean, strict=False))
-    residual = max(0.0, left) * rows * deviation[d] ** 2
-    scale = residual / (rows - d - 1) / rows
+    residual = max(0.0, left) * weight.total * deviation[d] ** 2
+    scale = residual / (rows - d - 1) / weight.total
     own_variances = [scale * inverse[j][j] / deviation[j] ** 2 for j in range(d)]
     turned = math.fsum(a * v * e for a, row in zip(c, inverse, strict=True) for v, e in zip(row, c, strict=True))
     variances = (*own_variances, scale * (1 + turned))
-    return LinearFit(own.names, (*b, intercept), variances, rows, residual, rows * deviation[d] ** 2)
+    return LinearFit(own.names, (*b, intercept), variances, rows, residual, weight.total * deviation[d] ** 2)
 
 
 async def _held_out(p: Party, own: OwnRows, fit: LinearFit | None, rows: int) -> dict[str, dict[str, Any]] | None:
-    """How far the fit is off on the held-out rows of all owners. 1 round; reveals four sums over them."""
+    """How far the fit is off on the held-out rows of all owners, each counted once. 1 round; reveals four sums."""
 
     def sums() -> Array:
-        b = np.array(fit.coefficients if fit else ())
-        e = own.y_test - (own.x_test @ b[:-1] + b[-1])
-        of_rows = np.array([(e**2).sum(), np.abs(e).sum(), own.y_test.sum(), (own.y_test**2).sum()])
+        b, y = np.array(fit.coefficients if fit else ()), own.beside_test.taken_off(own.y_test)
+        e = y - (own.x_test @ b[:-1] + b[-1])
+        of_rows = np.array([(e**2).sum(), np.abs(e).sum(), y.sum(), (y**2).sum()])
         return encode(of_rows, SUM_SCALE, SUM_RING, what="a sum of held-out rows")
 
     words = p.compute(sums, shape=(4,))
@@ -129,9 +142,11 @@ def _metrics(sums: Public, rows: int) -> dict[str, Any]:
 
 
 def _columns(p: Party, own: OwnRows) -> Array:
-    """The features and, last, the target (m, d + 1) of an owner's rows in the fit."""
+    """The features and, last, the target less the offset (m, d + 1) of an owner's rows in the fit."""
     rows, d = own.x_train.shape
-    return p.compute(lambda: np.column_stack((own.x_train, own.y_train)), shape=(rows, d + 1))
+    return p.compute(
+        lambda: np.column_stack((own.x_train, own.beside_train.taken_off(own.y_train))), shape=(rows, d + 1)
+    )
 
 
 def _names(own: OwnRows, settings: LinearSettings) -> tuple[str, ...]:
@@ -142,4 +157,5 @@ def _blank(p: Party, settings: LinearSettings) -> OwnRows:
     """An owner's rows in a dry run: their shapes."""
     d, (train, test) = settings.features, settings.rows_by_owner[p.name]
     names = tuple(f"x{k}" for k in range(d))
-    return OwnRows(names, ghost((train, d)), ghost((train,)), ghost((test, d)), ghost((test,)), ghost((d + 1,)))
+    missing, beside = ghost((d + 1,)), Beside(None, ghost((train,)) if settings.weighted else None)
+    return OwnRows(names, ghost((train, d)), ghost((train,)), ghost((test, d)), ghost((test,)), missing, beside)

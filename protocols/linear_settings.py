@@ -18,6 +18,7 @@ class LinearSettings:
         target: the target's name, for messages.
         metrics: whether held-out rows judge the fit.
         missing: whether to reveal how many values are missing.
+        weighted: whether each row counts as much as a column says; offset: whether a column is taken off the target.
     """
 
     owners: tuple[str, ...]
@@ -30,6 +31,8 @@ class LinearSettings:
     inference: Literal["shared", "open-gram"] = "shared"
     metrics: bool = False
     missing: bool = False
+    weighted: bool = False
+    offset: bool = False
 
     @property
     def rows_by_owner(self) -> dict[str, tuple[int, int]]:
@@ -47,9 +50,11 @@ class LinearFit:
     Args:
         coefficients: b; variances: of each of them, s^2 (X'X)^-1_jj.
         rows: how many are in the fit.
-        residual: the sum of the squared residuals; total: of the target's squared distances from its mean.
+        residual: the sum of the squared residuals; total: of the target's squared distances from its mean; of
+            weighted rows each square counts as much as its row.
         metrics: of the held-out rows, where asked for.
         missing: how many values each feature lacked, and the target, where asked for.
+        weight: the sum of the rows' weights, where they have any.
     """
 
     features: tuple[str, ...]
@@ -60,3 +65,4 @@ class LinearFit:
     total: float = field(repr=False)
     metrics: Mapping[str, Mapping[str, Any]] | None = None
     missing: tuple[int, ...] | None = None
+    weight: float | None = None

@@ -121,10 +121,16 @@ def _exact_sums(x: Array) -> tuple[Array, Array]:
     return s, q
 
 
-def own_means(x: Array) -> Array:
-    """The means (d,) of an owner's rows x (n, d): of equal numbers exactly these, else they would look spread."""
+def own_means(x: Array, counts: Array | None = None) -> Array:
+    """The means (d,) of an owner's rows x (n, d): of equal numbers exactly these, else they would look spread.
+
+    Args:
+        counts: above 0 (n,), how much each row counts; None if all count once.
+    """
     rows, columns = x.shape
-    return np.where(np.ptp(x, axis=0) == 0, x[0], x.mean(axis=0)) if rows else np.zeros(columns)
+    if not rows:
+        return np.zeros(columns)
+    return np.where(np.ptp(x, axis=0) == 0, x[0], np.average(x, axis=0, weights=counts))
 
 
 async def spread_exponents(p: Party, v: Share, squared: Share, rows: int, features: tuple[str, ...]) -> Array:

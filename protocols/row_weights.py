@@ -1,5 +1,10 @@
-"""Rows that count more or less than once in a fit: frequency weights, brought to a size at which fixed point is as
-exact as without them. What is divided by comes back into the variances: F of counts c / u is F of c, divided by u."""
+"""Rows that count more or less than once in a fit, by weights that are brought to a size at which fixed point is as
+exact as without them.
+
+Frequency weights say how often a row is there. What they are divided by comes back into the variances: F of counts
+c / u is F of c, divided by u. Of a linear regression's weights, one over each row's variance up to a common factor,
+the size tells nothing (linear_job.py).
+"""
 
 from __future__ import annotations
 
@@ -10,6 +15,7 @@ import numpy as np
 from mpc.errors import DataError
 from mpc.fixed import encode
 from mpc.party import Party
+from protocols.linear_settings import LinearSettings
 from protocols.secure_sum import secure_sum
 from protocols.standardise import SUM_RING, SUM_SCALE
 from protocols.training_settings import Beside, TrainingSettings
@@ -30,8 +36,13 @@ class RowWeights:
         return beside if beside.counts is None else replace(beside, counts=beside.counts / self.unit)
 
 
-async def pooled_weight(p: Party, beside: Beside, settings: TrainingSettings) -> RowWeights:
+async def pooled_weight(
+    p: Party, beside: Beside, settings: TrainingSettings | LinearSettings, largest_mean: float = LARGEST_MEAN
+) -> RowWeights:
     """The sum over all owners of their rows' counts, and the mean count, by which they are divided.
+
+    Args:
+        largest_mean: what the mean count may be.
 
     0 rounds without weights; else 1, which reveals the sum: with two owners each learns the other's.
 
@@ -48,12 +59,12 @@ async def pooled_weight(p: Party, beside: Beside, settings: TrainingSettings) ->
     found = RowWeights(float(rows), 1.0)
     if not p.dry:
         weight = float(total.real()[0])
-        check_mean(weight / rows)
+        check_mean(weight / rows, largest_mean)
         found = RowWeights(weight, weight / rows)
     return found
 
 
-def check_mean(mean: float) -> None:
+def check_mean(mean: float, largest: float = LARGEST_MEAN) -> None:
     """Counts that are some, and not too many.
 
     Raises:
@@ -61,8 +72,8 @@ def check_mean(mean: float) -> None:
     """
     if not mean > 0:
         raise DataError("the weights of all training rows are 0", "give rows that count")
-    if mean > LARGEST_MEAN:
+    if mean > largest:
         raise DataError(
-            f"the weights are more than {LARGEST_MEAN:g} on average: errors would be too small to be exact",
+            f"the weights are more than {largest:g} on average: errors would be too small to be exact",
             "divide all weights by a number at all owners, and the errors found by its square root",
         )

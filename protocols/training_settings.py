@@ -85,7 +85,7 @@ class Beside:
 
     Args:
         offset: what is added to each row's score, with coefficient 1.
-        counts: how often each row counts: frequency weights, whole or not.
+        counts: how often each row counts: frequency weights, whole or not; of a linear regression how much it does.
     """
 
     offset: Array | None = None
@@ -105,6 +105,10 @@ class Beside:
     def added(self, z: Array) -> Array:
         """Scores with the offset, if there is one."""
         return z if self.offset is None else z + self.offset
+
+    def taken_off(self, y: Array) -> Array:
+        """Targets less the offset, if there is one."""
+        return y if self.offset is None else y - self.offset
 
 
 NOTHING_BESIDE = Beside()

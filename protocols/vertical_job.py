@@ -92,9 +92,20 @@ def own_scaling(p: Party, own: OwnColumns, *, standardise: bool = True) -> Momen
     width = own.x_train.shape[1:]
     if not standardise:
         return Moments(p.compute(np.zeros, width, shape=width), p.compute(np.ones, width, shape=width))
-    mean = p.compute(lambda: own.x_train.mean(axis=0), shape=width)
-    spread = p.compute(lambda: np.sqrt(((own.x_train - mean) ** 2).mean(axis=0)), shape=width)
-    p.insist(lambda: _check_spread(p.name, own.names[p.name], mean, spread), lambda: DataError("a constant column"))
+    return own_moments(p, own.x_train, own.names[p.name])
+
+
+def own_moments(p: Party, x: Array, names: tuple[str, ...], counts: Array | None = None) -> Moments:
+    """Means and deviations of columns x (m, d) that this owner has, each row as much as it counts."""
+    width = x.shape[1:]
+
+    def averaged(values: Array) -> Array:
+        means: Array = values.mean(axis=0) if counts is None else counts @ values / counts.sum()
+        return means
+
+    mean = p.compute(lambda: averaged(x), shape=width)
+    spread = p.compute(lambda: np.sqrt(averaged((x - mean) ** 2)), shape=width)
+    p.insist(lambda: _check_spread(p.name, names, mean, spread), lambda: DataError("a constant column"))
     return Moments(mean, spread)
 
 

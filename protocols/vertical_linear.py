@@ -3,6 +3,9 @@
 Each owner standardises its own columns, the target's owner the target too; nobody else learns how. With the columns
 held (opened once under one mask), Z'Z follows without a further round: exactly the sums of the rounded products.
 The coefficients leave the sharing in the columns' own units, as those of vertical_inference.py do.
+
+The target's owner has the offset, which it takes off by itself, and the weights, of which see weighted_columns.py. It
+standardises the target by weighted moments, for the total sum of squares is of these, and its other columns as all do.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from dataclasses import replace
 import numpy as np
 
 from mpc.fixed import encode
-from mpc.ghost import Array, ghost, is_ghost
+from mpc.ghost import Array, ghost
 from mpc.party import Party
 from mpc.round import together
 from mpc.share import Public, Share
@@ -26,7 +29,9 @@ from protocols.linear_settings import LinearFit, LinearSettings
 from protocols.own_units import FACTOR_SCALE, UNITS_RING
 from protocols.standardise import Moments
 from protocols.training_settings import OwnColumns
-from protocols.vertical_job import joint_names, misaligned, own_numbers, own_scaling
+from protocols.vertical_job import joint_names, misaligned, own_moments, own_numbers, own_scaling
+from protocols.vertical_weights import entered
+from protocols.weighted_columns import entry_scale, largest_ratio, weighted_columns
 from protocols.wide import lift, wide_truncate
 from protocols.wide_inverse import MATRIX_RING
 
@@ -37,84 +42,103 @@ _RATIO_BITS = 96  # of 1 / N
 async def vertical_linear_job(p: Party, own: OwnColumns | None, settings: LinearSettings) -> LinearFit | None:
     """Check that the rows are the same, multiply the columns and invert under sharing, reveal the fit in own units.
 
-    Reveals whether all owners' ids are the same; one bit, whether features are collinear; the target's standard
+    Reveals whether all owners' ids are the same; with weights their sum, and a power of two that none is above, of what
+    they are on average; one bit, whether features are collinear; the target's standard
     deviation, which R2 and the residual standard error tell anyway; the coefficients, the diagonal of the inverse of
     X'X, the mean square of the residuals. Means, and the features' deviations, stay with the columns' owner.
 
     Raises:
-        DataError: the owners' ids differ, a column is constant, or features are collinear.
+        DataError: the owners' ids differ, a column is constant, features are collinear, or weights are too unequal.
     """
     own = own or _blank(p, settings)
     (rows,), d = settings.train_rows, settings.features
     p.stage("alignment")
     await check_aligned(p, own.ids, misaligned())
     p.stage("standardisation")
-    has_target = own.target_owner == p.name
-    scaling = own_scaling(p, _with_target(own, settings.target) if has_target else own)
-    features, target = _parted(scaling) if has_target else (scaling, None)
+    largest = await largest_ratio(p, own) if settings.weighted else 1.0
+    features, target = own_scaling(p, own), _target_scaling(p, own, settings)
     p.stage("sharing")
-    z = _input(p, own, features, target, rows)
+    z = await _columns(p, own, features, target, largest, settings)
     p.stage("sums")
     held = await hold(p, z)
     sums = await lift(p, held_gram(p, held, held), MATRIX_RING)
     mean = sums * Public(np.array([round(2**_RATIO_BITS / rows)], dtype=object), _RATIO_BITS, MATRIX_RING)
-    a = await wide_truncate(p, mean, mean.scale - covariance_scale(d))
+    a = await wide_truncate(p, mean, mean.scale - covariance_scale(z.shape[1] - 1))
     p.stage("Gram matrix")
     solved = await least_squares(p, a)
     p.stage("model")
-    opened, unit = await _reveal(p, own, features, target, solved)
+    opened, of_target = await _reveal(p, own, features, target, solved, settings)
     p.stage("done")
-    return None if p.dry else fit_of(joint_names(own.names), opened, np.append(np.ones(d), unit.real()), rows)
+    if p.dry:
+        return None
+    unit, *summed = of_target
+    weight = summed[0] if settings.weighted else float(rows)
+    fit = fit_of(joint_names(own.names), opened, np.append(np.ones(d), unit), rows, weight * largest)
+    return replace(fit, weight=weight if settings.weighted else None)
+
+
+def _target_scaling(p: Party, own: OwnColumns, settings: LinearSettings) -> Moments | None:
+    """How the target's owner standardises what is left of it less the offset; None at all others."""
+    if own.target_owner != p.name:
+        return None
+    name = f"{settings.target} (the target)"
+    left = p.compute(lambda: own.beside_train.taken_off(own.y_train)[:, np.newaxis], shape=(*own.y_train.shape, 1))
+    return own_moments(p, left, (name,), own.beside_train.counts)
+
+
+async def _columns(
+    p: Party, own: OwnColumns, features: Moments, target: Moments | None, largest: float, settings: LinearSettings
+) -> Share:
+    """The columns whose products are summed, the target last (m, d + 1); with weights, one of ones before it."""
+    (rows,) = settings.train_rows
+    if not settings.weighted:
+        scale = min(_ROW_SCALE, (61 - math.ceil(math.log2(rows))) // 2)
+        x = _features(p, own, features, rows, scale)
+        left = None if target is None or p.dry else target.apply(own.beside_train.taken_off(own.y_train)[:, np.newaxis])
+        return Share(np.concatenate((x.value, entered(p, own, left, (rows, 1), scale).value), axis=1), scale)
+    x = _features(p, own, features, rows, entry_scale(rows))
+    return await weighted_columns(p, x, own, target, largest)
 
 
 async def _reveal(
-    p: Party, own: OwnColumns, features: Moments, target: Moments | None, solved: Solved
-) -> tuple[Opened, Public]:
-    """The fit in the features' own units, in which the target's deviation is 1; and that deviation. 7 rounds."""
+    p: Party, own: OwnColumns, features: Moments, target: Moments | None, solved: Solved, settings: LinearSettings
+) -> tuple[Opened, list[float]]:
+    """The fit in the features' own units, in which the target's deviation is 1; that deviation; of weights their sum.
+
+    7 rounds.
+    """
     width = features.mean.shape
     factors = own_numbers(p, p.compute(lambda: 1 / features.deviation, shape=width), own)
     squared = own_numbers(p, p.compute(lambda: 1 / features.deviation**2, shape=width), own)
     shifts = own_numbers(p, p.compute(lambda: features.mean / features.deviation, shape=width), own)
     middle = _of_target(p, own, None if target is None else target.mean / target.deviation)
     means = Share(np.concatenate((shifts.value, middle.value)), FACTOR_SCALE, UNITS_RING)
-    why = "the agreed result: the target's standard deviation, which R2 and the residual standard error tell anyway"
-    opened, (unit,) = await together(
+    numbers = [None if target is None else target.deviation]
+    whats = ["target's deviation"]
+    whys = ["the agreed result: the target's standard deviation, which R2 and the residual standard error tell anyway"]
+    if settings.weighted:
+        counts = own.beside_train.counts
+        numbers.append(None if counts is None else np.array([counts.sum()]))
+        whats.append("sum of weights")
+        whys.append("how much all rows count together, by their weights")
+    opened, *others = await together(
         reveal_fit(p, solved, means, factors, squared),
-        p.reveal(
-            _of_target(p, own, None if target is None else target.deviation),
-            what="target's deviation",
-            why=why,
-            label="target's deviation",
+        *(
+            p.reveal(_of_target(p, own, number), what=what, why=why, label=what)
+            for number, what, why in zip(numbers, whats, whys, strict=True)
         ),
     )
-    return opened, unit
+    return opened, [] if p.dry else [float(told[0].real()[0]) for told in others]
 
 
-def _with_target(own: OwnColumns, target: str) -> OwnColumns:
-    """The columns of the target's owner with the target as the last of them."""
-    name = own.target_owner
-    names = {**own.names, name: (*own.names[name], f"{target} (the target)")}
-    if is_ghost(own.y_train):
-        return replace(own, names=names, x_train=ghost((own.x_train.shape[0], own.x_train.shape[1] + 1)))
-    return replace(own, names=names, x_train=np.column_stack((own.x_train, own.y_train)))
-
-
-def _parted(scaling: Moments) -> tuple[Moments, Moments]:
-    """Those of the features, and of the target."""
-    return Moments(scaling.mean[:-1], scaling.deviation[:-1]), Moments(scaling.mean[-1:], scaling.deviation[-1:])
-
-
-def _input(p: Party, own: OwnColumns, features: Moments, target: Moments | None, rows: int) -> Share:
-    """All owners' standardised columns side by side, the target last (m, d + 1): as fine as their sums allow."""
-    scale = min(_ROW_SCALE, (61 - math.ceil(math.log2(rows))) // 2)
+def _features(p: Party, own: OwnColumns, features: Moments, rows: int, scale: int) -> Share:
+    """All owners' standardised columns side by side (m, d): as fine as their sums allow."""
     x = p.compute(lambda: encode(features.apply(own.x_train), scale), shape=own.x_train.shape)
-    y = None if target is None or p.dry else encode(target.apply(own.y_train[:, np.newaxis]), scale)
     parts = [
         p.input(owner, x if owner == p.name else None, (rows, len(names)), scale).value
         for owner, names in own.names.items()
     ]
-    labels = p.input(own.target_owner, y, (rows, 1), scale)
-    return Share(np.concatenate([*parts, labels.value], axis=1), scale)
+    return Share(np.concatenate(parts, axis=1), scale)
 
 
 def _of_target(p: Party, own: OwnColumns, number: Array | None) -> Share:

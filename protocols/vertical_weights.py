@@ -1,5 +1,7 @@
 """Offsets and weights of rows that all owners have: both are known to the owner of the labels, and to nobody else.
 
+The maximum-likelihood fit's are here; for weighted least squares see weighted_columns.py.
+
 The other owners scale their columns without knowing how often a row counts. So counts are divided by a power of two
 that is no smaller than any of them, and all bounds of unweighted rows hold. The fit without features needs nothing of
 the other owners: the labels' owner finds it by itself, and only its log-likelihood is opened.
@@ -48,23 +50,37 @@ async def largest_weight(p: Party, own: OwnColumns, settings: TrainingSettings) 
     """
     if not settings.weighted:
         return 1.0
-    exponent = None
+    largest = None
     if own.target_owner == p.name and not p.dry:
         counts = np.asarray(own.beside_train.counts)
-        _check_counts(p.name, counts)
-        exponent = np.array([math.ceil(math.log2(counts.max()))], dtype=np.int64).view(np.uint64)
-    why = "the weights are divided by it: a power of two, as its exponent"
+        check_mean(float(counts.mean()))
+        check_equal(
+            p.name, counts, "split a row that counts so much into several, at all owners, with ids of their own"
+        )
+        largest = float(counts.max())
+    return await told_power(p, own, largest, "the weights are divided by it: a power of two, as its exponent")
+
+
+async def told_power(p: Party, own: OwnColumns, number: float | None, why: str) -> float:
+    """A power of two that the number, which the target's owner has, is not above. 1 round, which reveals it."""
+    exponent = None
+    if number is not None:
+        exponent = np.array([math.ceil(math.log2(number))], dtype=np.int64).view(np.uint64)
     share = p.input(own.target_owner, exponent, (1,), 0)
     (told,) = await p.reveal(share, what="largest weight", why=why, label="largest weight")
     return 1.0 if p.dry else 2.0 ** int(Z64.centred(told.value)[0])
 
 
-def _check_counts(owner: str, counts: Array) -> None:
-    check_mean(float(counts.mean()))
+def check_equal(owner: str, counts: Array, hint: str) -> None:
+    """Counts that do not differ too much.
+
+    Raises:
+        DataError: one does from their mean.
+    """
     if counts.max() > MOST_UNEQUAL * counts.mean():
         raise DataError(
             f"{owner}: the largest weight is more than {MOST_UNEQUAL:g} times what weights are on average",
-            "split a row that counts so much into several, at all owners, with ids of their own",
+            hint,
             party=owner,
         )
 

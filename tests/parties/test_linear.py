@@ -104,6 +104,8 @@ MISTAKES = [
     (('"missing", "inf', '"metrics", "inf'), ["which are of held-out rows: none is held out"]),
     (('"age:stage"', '"age:stage", "stay"'), ["lists the target 'stay'"]),
     (('stage = ["I", "II"]', 'stag = ["I", "II"]'), ["names 'stag', which is not among", "did you mean 'stage'"]),
+    (('missing = "drop"', 'missing = "drop"\nweights = "age"'), ["weights = 'age' is among the features, too"]),
+    (('missing = "drop"', 'missing = "drop"\noffset = "stay"'), ["offset = 'stay' is the target, too"]),
     (('missing = "drop"', 'partition = "vertical"'), ["needs `id`", "features is for owners with the same columns"]),
 ]
 
@@ -194,6 +196,75 @@ def test_a_policy_lets_through_what_it_lists(
     with pytest.raises(UsageError) as problem:
         policy.check(one, "a", {}, lambda: 6)
     assert refused in problem.value.message
+
+
+ASIDE = FULL.replace("missing = ", 'offset = "usual"\nweights = "times"\nmissing = ')
+BESIDE = "\n".join(
+    f"{line},{more}"
+    for line, more in zip(
+        ROWS.splitlines(),
+        ("usual,times", "2.5,1", "3,1", "4,2", "-300,0", ",2", "2,1e3", "1,0.5", "1,1"),
+        strict=True,
+    )
+)
+
+
+def test_an_offset_is_in_the_unit_of_the_target_and_neither_is_a_feature(tmp_path: Path) -> None:
+    one = scenario(tmp_path, ASIDE, BESIDE + "\n")
+    table = load_owner_table(one, "a")
+    assert table.columns == ("age", "stage=II", "age:stage=II") and table.target.tolist() == [3.5, -12.25, 1e3, 2, 7]
+    assert table.beside.offset is not None and table.beside.offset.tolist() == [2.5, -300, 2, 1, 1]
+    assert table.beside.counts is not None and table.beside.counts.tolist() == [1, 0, 1000, 0.5, 1]
+    settings = linear_settings(one, {"a": (5, 0), "b": (5, 0)}, 3)
+    assert (settings.offset, settings.weighted, settings.target) == (True, True, "stay less usual")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("2,1e3", "2,-1"), ["column 'times' has 1 values that are no number from 0 to 1,000,000", "how much a row"]),
+        (("2,1e3", "2,inf"), ["column 'times' has 1 values that are no number from 0 to 1,000,000"]),
+        (("-300", "-1e13"), ["column 'usual' holds a value beyond 2^40"]),
+        (("-300", "inf"), ["column 'usual' holds an infinite value in data row 4"]),
+        (("usual,", "usually,"), ["no column 'usual' (the offset)", "did you mean 'usually'"]),
+    ],
+)
+def test_an_offset_or_a_weight_that_cannot_be_used_is_named(
+    tmp_path: Path, change: tuple[str, str], says: list[str]
+) -> None:
+    assert change[0] in BESIDE
+    with pytest.raises(DataError) as problem:
+        load_owner_table(scenario(tmp_path, ASIDE, BESIDE.replace(*change) + "\n"), "a")
+    told = f"{problem.value.message}; {problem.value.hint}"
+    assert all(words in told for words in says), told
+
+
+def test_what_is_said_of_an_offset_and_weights_before_a_run(tmp_path: Path) -> None:
+    one = scenario(tmp_path, ASIDE, BESIDE + "\n")
+    text = lines(consent_blocks(one, "a", load_owner_table(one, "a"), dict.fromkeys(one.parties, "key")))
+    assert "offset usual" in text and "weights times" in text and "sum of weights" in text
+    settings, plan = planned(one)
+    text = lines(plan_tables(plan, settings, one))
+    assert "Weighted least squares of stay less usual, rows weighted by times: X'X and X'y are added" in text
+    assert "Rows are weighted in the fit; the sum of all weights is opened." in text
+    assert "The offset is taken off the target by who has both; nothing of it is opened." in text
+    facts = plan_json(plan, settings, one)
+    assert (facts["offset"], facts["weights"]) == ("usual", "times")
+
+
+def test_of_split_columns_the_owner_of_the_target_has_both(tmp_path: Path) -> None:
+    task = 'partition = "vertical"\nid = "id"\noffset = "usual"\nweights = "times"\n'
+    one = scenario(tmp_path, task, "id,stay,usual,times\n" + "".join(f"{k},{k % 3},{k},{k}\n" for k in range(6)))
+    (tmp_path / "b.csv").write_text("id,age,dose\n" + "".join(f"{k},{k},{k * k}\n" for k in range(6)))
+    text = lines(consent_blocks(one, "b", load_owner_table(one, "b"), dict.fromkeys(one.parties, "key")))
+    assert "weights times, which another owner has" in text
+    settings, plan = planned(one)
+    text = lines(plan_tables(plan, settings, one))
+    assert "and a power of two that none is above, in units of their mean, is opened" in text
+    assert set(plan.correlations) <= set(USES)
+    (tmp_path / "b.csv").write_text("id,age,times\n" + "".join(f"{k},{k},1\n" for k in range(6)))
+    with pytest.raises(DataError, match=r"'times' .the weights. is here, but the target 'stay' is not"):
+        load_owner_table(one, "b")
 
 
 def record_of(x: np.ndarray, y: np.ndarray) -> dict[str, object]:

@@ -16,7 +16,7 @@ from protocols.linear_job import linear_job
 from protocols.linear_settings import LinearFit, LinearSettings
 from protocols.linear_table import adjusted_r2, f_value, is_exact, r2, residual_df, residual_se, t_values
 from protocols.linear_twin import fit_plain
-from protocols.training_settings import OwnRows
+from protocols.training_settings import NOTHING_BESIDE, Beside, OwnRows
 from tests.examples import steady
 from tests.helpers import demo_tables, lockstep, owner_names
 
@@ -24,7 +24,12 @@ HOW = ["shared", "open-gram"]
 
 
 def outcome(
-    x: np.ndarray, y: np.ndarray, parts: list[np.ndarray], held_out: list[np.ndarray] | None = None, **changes: Any
+    x: np.ndarray,
+    y: np.ndarray,
+    parts: list[np.ndarray],
+    held_out: list[np.ndarray] | None = None,
+    beside: Beside = NOTHING_BESIDE,
+    **changes: Any,
 ) -> Outcome:
     """A run on these rows, of which each owner has a part."""
     none = [np.zeros(0, dtype=int)] * len(parts)
@@ -37,6 +42,8 @@ def outcome(
         tuple(len(part) for part in rest),
         x.shape[1],
         "y",
+        weighted=beside.counts is not None,
+        offset=beside.offset is not None,
         **changes,
     )
 
@@ -44,7 +51,10 @@ def outcome(
         return lambda p: linear_job(p, None if p.dry else own, how)
 
     missing = np.arange(x.shape[1] + 1, dtype=np.uint64)
-    own = [OwnRows(names, x[a], y[a], x[b], y[b], missing) for a, b in zip(parts, rest, strict=True)]
+    own = [
+        OwnRows(names, x[a], y[a], x[b], y[b], missing, beside.of(a), beside.of(b))
+        for a, b in zip(parts, rest, strict=True)
+    ]
     return lockstep({name: factory(one) for name, one in zip(how.owners, own, strict=True)})
 
 
@@ -56,10 +66,13 @@ def run(x: np.ndarray, y: np.ndarray, n: int = 2, **changes: Any) -> LinearFit:
     return first
 
 
-def assert_is_statsmodels(fit: LinearFit, x: np.ndarray, y: np.ndarray, close: float = 1e-6) -> None:
+def assert_is_statsmodels(
+    fit: LinearFit, x: np.ndarray, y: np.ndarray, close: float = 1e-6, beside: Beside = NOTHING_BESIDE
+) -> None:
     import statsmodels.api as sm
 
-    model = sm.OLS(y, np.c_[x, np.ones(len(x))]).fit()
+    counts = 1.0 if beside.counts is None else beside.counts
+    model = sm.WLS(beside.taken_off(y), np.c_[x, np.ones(len(x))], weights=counts).fit()
     assert np.abs(np.array(fit.coefficients) - model.params).max() < np.inf
     assert (np.abs(np.array(fit.coefficients) - model.params) < close * model.bse).all()
     np.testing.assert_allclose(np.sqrt(fit.variances), model.bse, rtol=close)

@@ -15,25 +15,36 @@ from mpc.plan import ProgramFactory
 from protocols.alignment import DIGEST_BITS
 from protocols.linear_settings import LinearFit, LinearSettings
 from protocols.linear_twin import fit_plain
-from protocols.training_settings import OwnColumns
+from protocols.training_settings import NOTHING_BESIDE, Beside, OwnColumns
 from protocols.vertical_linear import vertical_linear_job
 from tests.examples import steady
 from tests.helpers import demo_tables, lockstep, owner_names
 from tests.protocols.test_linear_job import assert_is_statsmodels
 
 
-def outcome(x: np.ndarray, y: np.ndarray, widths: list[int], holder: int = 0, other_ids: bool = False) -> Outcome:
-    """A run on these columns, of which each owner has so many, and one of them the target."""
+def outcome(
+    x: np.ndarray,
+    y: np.ndarray,
+    widths: list[int],
+    holder: int = 0,
+    other_ids: bool = False,
+    beside: Beside = NOTHING_BESIDE,
+) -> Outcome:
+    """A run on these columns, of which each owner has so many, and one of them the target and what is beside it."""
     owners, cuts = owner_names(len(widths)), np.cumsum([0, *widths])
     names = {
         owner: tuple(f"x{j}" for j in range(a, b)) for owner, a, b in zip(owners, cuts[:-1], cuts[1:], strict=True)
     }
-    how = LinearSettings(owners, "helper", (len(x),), (0,), x.shape[1], "y", partition="vertical")
+    weighted, offset = beside.counts is not None, beside.offset is not None
+    how = LinearSettings(
+        owners, "helper", (len(x),), (0,), x.shape[1], "y", "vertical", weighted=weighted, offset=offset
+    )
 
     def factory(k: int) -> ProgramFactory:
         mine = x[:, cuts[k] : cuts[k + 1]]
         ids = np.full(DIGEST_BITS, int(other_ids and k == 0), dtype=np.uint8)
-        own = OwnColumns(names, owners[holder], mine, y if k == holder else y[:0], mine[:0], y[:0], ids)
+        rest = beside if k == holder else NOTHING_BESIDE
+        own = OwnColumns(names, owners[holder], mine, y if k == holder else y[:0], mine[:0], y[:0], ids, rest)
         return lambda p: vertical_linear_job(p, None if p.dry else own, how)
 
     return lockstep({owner: factory(k) for k, owner in enumerate(owners)})

@@ -12,18 +12,18 @@ import pytest
 from parties.doctor_checks import check_data
 from parties.doctor_estimate import Known, plan_from_here
 from parties.scenario import load_scenario
-from tests.ports import free_ports
 from tests.run.command import ROOT, mpc, record
-from tests.run.test_party import start
+from tests.run.tables import each_by_a_command, hips, write_tables
 
 HIPS = ROOT / "scenarios" / "hips_linear.toml"
-DATA = ROOT / "scenarios" / "data"
 
 
-def assert_is_statsmodels(told: dict[str, Any], x: pd.DataFrame, y: pd.Series, close: float = 1e-6) -> None:
+def assert_is_statsmodels(
+    told: dict[str, Any], x: pd.DataFrame, y: pd.Series, close: float = 1e-6, weights: Any = 1.0
+) -> None:
     import statsmodels.api as sm
 
-    model = sm.OLS(y.to_numpy(), np.c_[x.to_numpy(dtype=float), np.ones(len(x))]).fit()
+    model = sm.WLS(y.to_numpy(), np.c_[x.to_numpy(dtype=float), np.ones(len(x))], weights=weights).fit()
     rows, fit = told["inference"], told["fit"]
     assert [row["feature"] for row in rows] == [*x.columns, "(intercept)"]
     for key, wanted in (("coefficient", model.params), ("se", model.bse), ("t", model.tvalues), ("p", model.pvalues)):
@@ -33,10 +33,6 @@ def assert_is_statsmodels(told: dict[str, Any], x: pd.DataFrame, y: pd.Series, c
     found = [fit[key] for key in ("r2", "adjusted_r2", "residual_se", "f", "p")]
     wanted = [model.rsquared, model.rsquared_adj, np.sqrt(model.mse_resid), model.fvalue, model.f_pvalue]
     np.testing.assert_allclose(found, wanted, rtol=close)
-
-
-def hips() -> pd.DataFrame:
-    return pd.concat([pd.read_csv(DATA / f"hips_{name}.csv") for name in ("north", "east", "west")])
 
 
 def test_the_hips_run_as_they_are_and_give_what_the_pooled_rows_give(tmp_path: Path) -> None:
@@ -73,22 +69,20 @@ def test_the_hips_run_as_they_are_and_give_what_the_pooled_rows_give(tmp_path: P
 def small(folder: Path, **task: str) -> tuple[Path, pd.DataFrame]:
     """Two owners' stays in hospital, with gaps in a feature."""
     rng = np.random.default_rng(5)
-    tables = []
+    tables = {}
     for name, count in (("a", 40), ("b", 55)):
         rows = pd.DataFrame({"age": rng.normal(60, 9, count).round(1), "ward": rng.choice(["I", "II"], count)})
         rows["stay"] = (rows["age"] / 10 + (rows["ward"] == "II") * 2 + rng.normal(size=count)).round(2)
         rows.loc[::9, "age"] = np.nan
-        rows.to_csv(folder / f"{name}.csv", index=False)
-        tables.append(rows.assign(age=rows["age"].fillna(rows["age"].mean())))
+        tables[name] = rows
     settings = "\n".join(f"{key} = {value}" for key, value in task.items())
-    path = folder / "small.toml"
-    path.write_text(
-        'schema = 1\nname = "small"\n[parties.a]\nrole = "owner"\ndata = "a.csv"\n'
-        '[parties.b]\nrole = "owner"\ndata = "b.csv"\n[parties.helper]\nrole = "helper"\n'
-        '[task]\nkind = "linear_regression"\ntarget = "stay"\nfeatures = ["age", "ward", "age:ward"]\n'
-        f'missing = "mean"\n{settings}\n[task.categories]\nward = ["I", "II"]\n'
+    path = write_tables(
+        folder,
+        tables,
+        'kind = "linear_regression"\ntarget = "stay"\nfeatures = ["age", "ward", "age:ward"]\n'
+        f'missing = "mean"\n{settings}\n[task.categories]\nward = ["I", "II"]\n',
     )
-    return path, pd.concat(tables)
+    return path, pd.concat(rows.assign(age=rows["age"].fillna(rows["age"].mean())) for rows in tables.values())
 
 
 @pytest.mark.soak
@@ -132,19 +126,7 @@ def test_a_mistake_in_the_target_is_told_to_its_owner_alone(tmp_path: Path) -> N
 
 @pytest.mark.soak
 def test_four_commands_give_all_owners_the_same_and_the_helper_nothing(tmp_path: Path) -> None:
-    text = HIPS.read_text().replace("data/", f"{DATA}/")
-    ports = dict(zip(("north", "east", "west"), free_ports(3), strict=True))
-    for name in (*ports, "helper"):
-        line = mpc("keygen", name, "--keys", tmp_path / "keys").out
-        address = "" if name == "helper" else f'address = "127.0.0.1:{ports[name]}"\n'
-        text = text.replace(f"[parties.{name}]\n", f"[parties.{name}]\n{line}{address}")
-    path = tmp_path / "hips.toml"
-    path.write_text(text)
-    runs = {name: start(path, name) for name in ("north", "east", "west", "helper")}
-    for name, run in runs.items():
-        ran = run.end()
-        assert ran.code == 0, (name, ran.err)
-    told = {name: record(tmp_path / name) for name in runs}
+    told = each_by_a_command(tmp_path, HIPS)
     assert told["north"]["inference"] == told["east"]["inference"] == told["west"]["inference"]
     assert told["helper"]["model"] is None and "inference" not in told["helper"]
 
@@ -156,6 +138,9 @@ def test_a_doctor_knows_the_plan(tmp_path: Path) -> None:
     assert isinstance(plan_from_here(one, table), Known)
 
 
+SPLIT = 'kind = "linear_regression"\npartition = "vertical"\ntarget = "stay"\nid = "id"\n'
+
+
 @pytest.mark.parametrize("categories", [True, pytest.param(False, marks=pytest.mark.soak)])
 def test_columns_that_are_split(tmp_path: Path, categories: bool) -> None:
     """The same patients in another order; the target's owner has a factor, or no other column."""
@@ -163,15 +148,11 @@ def test_columns_that_are_split(tmp_path: Path, categories: bool) -> None:
     rows = pd.DataFrame({"id": [f"p{k}" for k in range(70)], "age": rng.normal(60, 9, 70), "dose": rng.gamma(2, 3, 70)})
     rows["ward"] = rng.choice(["I", "II"], 70)
     rows["stay"] = rows["age"] / 10 + (rows["ward"] == "II") * 2 + rng.normal(size=70)
-    rows[["id", "age", "dose"]].to_csv(tmp_path / "a.csv", index=False)
     kept = ["id", "ward", "stay"] if categories else ["id", "stay"]
-    rows[kept].sample(frac=1, random_state=1).to_csv(tmp_path / "b.csv", index=False)
-    path = tmp_path / "split.toml"
-    path.write_text(
-        'schema = 1\nname = "split"\n[parties.a]\nrole = "owner"\ndata = "a.csv"\n'
-        '[parties.b]\nrole = "owner"\ndata = "b.csv"\n[parties.helper]\nrole = "helper"\n'
-        '[task]\nkind = "linear_regression"\npartition = "vertical"\ntarget = "stay"\nid = "id"\n'
-        + ('[task.categories]\nward = ["I", "II"]\n' if categories else "")
+    path = write_tables(
+        tmp_path,
+        {"a": rows[["id", "age", "dose"]], "b": rows[kept].sample(frac=1, random_state=1)},
+        f'{SPLIT}[task.categories]\nward = ["I", "II"]\n' if categories else SPLIT,
     )
     ran = mpc("run", path, "--out", tmp_path / "run")
     assert ran.code == 0, ran.err
@@ -183,3 +164,56 @@ def test_columns_that_are_split(tmp_path: Path, categories: bool) -> None:
     assert told["comparison"]["pooled"]["max_difference_in_se"] < 1e-3
     assert "target's deviation" in [item["what"] for item in told["revealed"]]
     assert "The owners also learn the names of each other's columns" in ran.out.replace("\n", " ")
+
+
+ASIDE = 'offset = "usual"\nweights = "times"\n'
+
+
+def weighted(count: int, seed: int) -> pd.DataFrame:
+    """Stays, what is usual for each, and by how many measurements each is known: of some by none."""
+    rng = np.random.default_rng(seed)
+    rows = pd.DataFrame({"id": range(count), "age": rng.normal(60, 9, count).round(1), "dose": rng.gamma(2, 3, count)})
+    rows["usual"], rows["times"] = rng.normal(7, 2, count).round(2), rng.integers(0, 6, count)
+    rows["stay"] = rows["usual"] + rows["age"] / 10 + rng.normal(size=count) / np.sqrt(rows["times"].clip(lower=1))
+    return rows
+
+
+@pytest.mark.parametrize("how", ["shared", pytest.param("open-gram", marks=pytest.mark.soak)])
+def test_weights_and_an_offset(tmp_path: Path, how: str) -> None:
+    tables = {name: weighted(count, seed) for seed, (name, count) in enumerate((("a", 40), ("b", 55), ("c", 20)))}
+    path = write_tables(
+        tmp_path,
+        tables,
+        f'kind = "linear_regression"\ntarget = "stay"\nfeatures = ["age", "dose"]\ninference = "{how}"\n{ASIDE}',
+    )
+    ran = mpc("run", path, "--out", tmp_path / "run")
+    assert ran.code == 0, ran.err
+    told, rows = record(tmp_path / "run"), pd.concat(tables.values())
+    assert_is_statsmodels(told, rows[["age", "dose"]], rows["stay"] - rows["usual"], weights=rows["times"])
+    fit = told["fit"]
+    assert (fit["weight"], fit["offset"], fit["weights"]) == (rows["times"].sum(), "usual", "times")
+    assert told["comparison"]["pooled"]["max_difference_in_se"] < 1e-6
+    assert told["comparison"]["alone"]["c"]["fit"]["weight"] == tables["c"]["times"].sum()
+    assert "sum of weights" in [item["what"] for item in told["revealed"]]
+    out = " ".join(ran.out.split())
+    said = (
+        f"Weighted least squares of the target less usual on 115 rows, weighted by times ({fit['weight']:.0f} in all)"
+    )
+    assert said in out and "Rounds and bytes sent were as planned, exactly, for every party." in out
+    assert said in (tmp_path / "run" / "report.html").read_text()
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("asides", [ASIDE, 'offset = "usual"\n', 'weights = "times"\n'])
+def test_weights_and_an_offset_of_columns_that_are_split(tmp_path: Path, asides: str) -> None:
+    rows = weighted(90, 4)
+    named = [name for name in ("usual", "times") if name in asides]
+    tables = {"a": rows[["id", "age"]], "b": rows[["id", "stay", *named]][::-1], "c": rows[["id", "dose"]]}
+    ran = mpc("run", write_tables(tmp_path, tables, SPLIT + asides), "--out", tmp_path / "run")
+    assert ran.code == 0, ran.err
+    told = record(tmp_path / "run")
+    y = rows["stay"] - rows["usual"] * ("usual" in named)
+    counts = rows["times"] if "times" in named else 1.0
+    assert_is_statsmodels(told, rows[["age", "dose"]], y, close=1e-4, weights=counts)
+    assert told["comparison"]["pooled"]["max_difference_in_se"] < 1e-3
+    assert "Rounds and bytes sent were as planned, exactly, for every party." in " ".join(ran.out.split())

@@ -14,16 +14,10 @@ from parties.doctor_estimate import Known, plan_from_here
 from parties.plan_scenario import planned
 from parties.scenario import load_scenario
 from tests.pooled_statistics import check_statistics
-from tests.ports import free_ports
 from tests.run.command import ROOT, mpc, record
-from tests.run.test_party import start
+from tests.run.tables import DATA, each_by_a_command, hips, write_tables
 
 REGISTRY = ROOT / "scenarios" / "registry_statistics.toml"
-DATA = ROOT / "scenarios" / "data"
-
-
-def pooled() -> pd.DataFrame:
-    return pd.concat([pd.read_csv(DATA / f"hips_{name}.csv") for name in ("north", "east", "west")], ignore_index=True)
 
 
 def test_the_registry_runs_as_it_is_and_gives_what_the_pooled_rows_give(tmp_path: Path) -> None:
@@ -31,7 +25,7 @@ def test_the_registry_runs_as_it_is_and_gives_what_the_pooled_rows_give(tmp_path
     assert ran.code == 0, ran.err
     told = record(tmp_path / "run")
     settings, plan = planned(load_scenario(REGISTRY))
-    rows = pooled()
+    rows = hips()
     assert rows.isna().to_numpy().sum() > 200
     assert check_statistics(told["statistics"], rows, settings) > 100
     assert told["model"] is None and told["statistics"]["note"] is None
@@ -65,23 +59,22 @@ def test_without_a_least_cell_everything_is_told_as_before(tmp_path: Path) -> No
     ran = mpc("run", path, "--out", tmp_path / "run")
     assert ran.code == 0, ran.err
     told = record(tmp_path / "run")
-    assert check_statistics(told["statistics"], pooled(), planned(load_scenario(path))[0]) > 600
+    assert check_statistics(told["statistics"], hips(), planned(load_scenario(path))[0]) > 600
     assert told["plan"]["rounds"] == 3 + 8 * 3 and told["statistics"]["small_cells"] is None
     assert "min_cell = 0: counts were told however few patients they are of." in ran.out
 
 
 def test_a_group_that_is_too_small_is_withheld_with_all_that_would_give_it_back(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
+    tables = {}
     for name, rare in (("a", 2), ("b", 1)):
         ward = np.repeat(["north", "south", "east"], (30, rare, 40))
-        table = pd.DataFrame({"ward": ward, "dose": rng.normal(5, 2, len(ward)).round(3)})
-        table.to_csv(tmp_path / f"{name}.csv", index=False)
-    path = tmp_path / "small.toml"
-    path.write_text(
-        'schema = 1\nname = "small"\n[parties.a]\nrole = "owner"\ndata = "a.csv"\n'
-        '[parties.b]\nrole = "owner"\ndata = "b.csv"\n[parties.helper]\nrole = "helper"\n'
-        '[task]\nkind = "statistics"\ncolumns = ["dose"]\nstatistics = ["mean"]\nby = "ward"\n'
-        '[task.categories]\nward = ["east", "north", "south"]\n'
+        tables[name] = pd.DataFrame({"ward": ward, "dose": rng.normal(5, 2, len(ward)).round(3)})
+    path = write_tables(
+        tmp_path,
+        tables,
+        'kind = "statistics"\ncolumns = ["dose"]\nstatistics = ["mean"]\nby = "ward"\n'
+        '[task.categories]\nward = ["east", "north", "south"]\n',
     )
     ran = mpc("run", path, "--out", tmp_path / "run")
     assert ran.code == 0, ran.err
@@ -113,13 +106,8 @@ def test_without_groups_of_two_owners_who_state_their_rows(tmp_path: Path) -> No
     for name, count in (("a", 30), ("b", 45)):
         tables[name] = pd.DataFrame({"dose": rng.normal(5, 2, count).round(3), "id": np.arange(count)})
         tables[name].loc[::7, "dose"] = np.nan
-        tables[name].to_csv(tmp_path / f"{name}.csv", index=False)
-    path = tmp_path / "small.toml"
-    path.write_text(
-        'schema = 1\nname = "small"\n[parties.a]\nrole = "owner"\ndata = "a.csv"\nrows = 30\n'
-        '[parties.b]\nrole = "owner"\ndata = "b.csv"\nrows = 45\n[parties.helper]\nrole = "helper"\n'
-        '[task]\nkind = "statistics"\ncolumns = ["dose"]\nstatistics = ["sum", "variance"]\n'
-    )
+    task = 'kind = "statistics"\ncolumns = ["dose"]\nstatistics = ["sum", "variance"]\n'
+    path = write_tables(tmp_path, tables, task, stated=True)
     ran = mpc("run", path, "--out", tmp_path / "run")
     assert ran.code == 0, ran.err
     (told,) = record(tmp_path / "run")["statistics"]["columns"]["dose"]
@@ -129,15 +117,11 @@ def test_without_groups_of_two_owners_who_state_their_rows(tmp_path: Path) -> No
 
 
 def test_a_value_outside_of_its_grid_is_told_to_its_owner_alone(tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        (tmp_path / f"{name}.csv").write_text("age\n" + "\n".join(map(str, range(30, 60))) + "\n")
-    (tmp_path / "b.csv").write_text("age\n" + "\n".join(map(str, range(99, 130))) + "\n")
-    path = tmp_path / "small.toml"
-    path.write_text(
-        'schema = 1\nname = "small"\n[parties.a]\nrole = "owner"\ndata = "a.csv"\n'
-        '[parties.b]\nrole = "owner"\ndata = "b.csv"\n[parties.helper]\nrole = "helper"\n'
-        '[task]\nkind = "statistics"\ncolumns = ["age"]\nstatistics = ["max"]\n'
-        "[task.grid]\nage = { from = 0, to = 110, step = 1 }\n"
+    path = write_tables(
+        tmp_path,
+        {"a": pd.DataFrame({"age": range(30, 60)}), "b": pd.DataFrame({"age": range(99, 130)})},
+        'kind = "statistics"\ncolumns = ["age"]\nstatistics = ["max"]\n'
+        "[task.grid]\nage = { from = 0, to = 110, step = 1 }\n",
     )
     ran = mpc("run", path, "--out", tmp_path / "run")
     assert ran.code == 3
@@ -148,21 +132,9 @@ def test_a_value_outside_of_its_grid_is_told_to_its_owner_alone(tmp_path: Path) 
 
 
 def test_three_commands_give_both_owners_the_same_and_the_helper_nothing(tmp_path: Path) -> None:
-    text = REGISTRY.read_text().replace("data/", f"{DATA}/")
-    ports = dict(zip(("north", "east", "west"), free_ports(3), strict=True))
-    for name in (*ports, "helper"):
-        line = mpc("keygen", name, "--keys", tmp_path / "keys").out
-        address = "" if name == "helper" else f'address = "127.0.0.1:{ports[name]}"\n'
-        text = text.replace(f"[parties.{name}]\n", f"[parties.{name}]\n{line}{address}")
-    path = tmp_path / "registry.toml"
-    path.write_text(text)
-    runs = {name: start(path, name) for name in ("north", "east", "west", "helper")}
-    for name, run in runs.items():
-        ran = run.end()
-        assert ran.code == 0, (name, ran.err)
-    told = {name: record(tmp_path / name) for name in runs}
+    told = each_by_a_command(tmp_path, REGISTRY)
     assert told["north"]["statistics"] == told["east"]["statistics"] == told["west"]["statistics"]
-    assert check_statistics(told["west"]["statistics"], pooled(), planned(load_scenario(REGISTRY))[0]) > 100
+    assert check_statistics(told["west"]["statistics"], hips(), planned(load_scenario(REGISTRY))[0]) > 100
     assert "statistics" not in told["helper"] and told["helper"]["revealed"] == []
     (first, _) = (json.loads(line) for line in (tmp_path / "keys" / "releases.jsonl").read_text().splitlines()[:2])
     assert "sums" in first["revealed"] and "bmi" in first["columns"]

@@ -1,0 +1,247 @@
+"""Linear regression with weights and an offset beside statsmodels' WLS on the pooled rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mpc.errors import DataError
+from protocols.linear_table import is_exact
+from protocols.linear_twin import fit_plain
+from protocols.training_settings import Beside
+from tests.examples import steady
+from tests.protocols.test_linear_job import HOW, assert_is_statsmodels, outcome, run
+from tests.protocols.test_vertical_linear import outcome as outcome_on_columns
+from tests.protocols.test_vertical_linear import run as run_on_columns
+
+
+def drawn(m: int = 120, d: int = 3, seed: int = 1) -> tuple[np.ndarray, np.ndarray, Beside]:
+    """Rows, targets whose variance is one over their weight, offsets far off 0; some weights are 0."""
+    draw = np.random.default_rng(seed)
+    x = np.c_[draw.normal(60, 10, m), draw.normal(size=(m, d - 1))]
+    counts = draw.gamma(1.5, 2.0, m)
+    offset = draw.normal(-40, 5, m)
+    y = x @ np.linspace(0.5, -1, d) + offset + draw.normal(size=m) / np.sqrt(counts)
+    return x, y, Beside(offset, np.where(np.arange(m) % 9, counts, 0.0))
+
+
+def counted(beside: Beside) -> np.ndarray:
+    assert beside.counts is not None
+    return beside.counts
+
+
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize(
+    ("n", "case"), [(2, "both"), (2, "weights"), (2, "offset"), (3, "both"), pytest.param(5, "both")]
+)
+def test_it_is_statsmodels_wls(n: int, case: str, how: str) -> None:
+    x, y, both = drawn()
+    beside = {"both": both, "weights": replace(both, offset=None), "offset": replace(both, counts=None)}[case]
+    fit = run(x, y, n, beside=beside, inference=how)
+    assert_is_statsmodels(fit, x, y, beside=beside)
+    assert fit.rows == 120
+    assert fit.weight == (None if case == "offset" else pytest.approx(counted(beside).sum(), rel=1e-12))
+
+
+def test_the_twin_is_statsmodels_wls() -> None:
+    x, y, beside = drawn()
+    fit = fit_plain(x, y, ("a", "b", "c"), beside)
+    assert_is_statsmodels(fit, x, y, close=1e-9, beside=beside)
+    assert fit.weight == pytest.approx(counted(beside).sum())
+
+
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("size", [1e-12, 1e6])
+def test_the_size_of_weights_is_told_by_the_residual_error_alone(size: float, how: str) -> None:
+    x, y, beside = drawn(40)
+    counts = np.minimum(counted(beside), 1.0)
+    one, other = (run(x, y, 2, beside=Beside(None, by * counts), inference=how) for by in (1.0, size))
+    np.testing.assert_allclose(one.coefficients, other.coefficients, rtol=1e-7)
+    np.testing.assert_allclose(one.variances, other.variances, rtol=1e-7)
+    assert other.residual == pytest.approx(size * one.residual, rel=1e-7)
+    assert_is_statsmodels(other, x, y, beside=Beside(None, size * counts))
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_a_weight_is_no_number_of_rows(how: str) -> None:
+    """A row of weight 2 has half the variance, and is one row: coefficients as of two rows, errors as of one."""
+    x, y, _ = drawn(60)
+    counts = np.repeat([1.0, 2.0, 0.0], 20)
+    once = run(x, y, 2, beside=Beside(None, counts), inference=how)
+    times = counts.astype(int)
+    often = run(np.repeat(x, times, axis=0), np.repeat(y, times), 2, inference=how)
+    np.testing.assert_allclose(once.coefficients, often.coefficients, rtol=1e-7)
+    np.testing.assert_allclose(np.array(once.variances) * (60 - 4), np.array(often.variances) * (60 - 4), rtol=1e-7)
+    assert once.residual == pytest.approx(often.residual, rel=1e-7)
+
+
+@steady(6)
+@given(
+    st.integers(2, 5),
+    st.lists(st.tuples(st.floats(-9, 9), st.floats(-9, 9)), min_size=2, max_size=4),
+    st.floats(-6, 5),
+    st.floats(0, 6),
+    st.sampled_from(HOW),
+    st.integers(0, 9999),
+)
+def test_any_shape_unit_and_mean(
+    n: int, columns: list[tuple[float, float]], size: float, spread: float, how: str, seed: int
+) -> None:
+    """Weights over up to six powers of ten, in owners that may have no row, or none that counts."""
+    draw = np.random.default_rng(seed)
+    scale, middle = (np.array([10.0 ** one[k] for one in columns]) for k in range(2))
+    middle = np.minimum(middle, scale * 1e5)
+    d = len(columns) - 1
+    z = draw.normal(size=(4 * d + 20, d))
+    y = z @ draw.normal(size=d) + draw.normal(size=len(z))
+    rows = np.c_[z, y] * scale + middle
+    counts = 10.0 ** (size - spread * draw.random(len(z))) * (draw.random(len(z)) < 0.9)
+    cuts = np.sort(draw.integers(0, len(z) + 1, n - 1))
+    counts[: cuts[0]] = 0.0 if seed % 2 and cuts[0] < 10 else counts[: cuts[0]]
+    beside = Beside(draw.normal(size=len(z)) * scale[-1], counts)
+    fit = next(
+        iter(
+            outcome(
+                rows[:, :-1], rows[:, -1], np.split(np.arange(len(z)), cuts), beside=beside, inference=how
+            ).results.values()
+        )
+    )
+    twin = fit_plain(rows[:, :-1], rows[:, -1], fit.features, beside)
+    error = np.sqrt(twin.variances)
+    assert (np.abs(np.subtract(fit.coefficients, twin.coefficients)) < 1e-4 * error).all()
+    np.testing.assert_allclose(np.sqrt(fit.variances), error, rtol=1e-4)
+    assert (fit.residual, fit.total) == pytest.approx((twin.residual, twin.total), rel=1e-5)
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_weights_that_are_all_0_are_said(how: str) -> None:
+    x, y, _ = drawn(30)
+    with pytest.raises(DataError, match="the weights of all training rows are 0"):
+        run(x, y, 2, beside=Beside(None, np.zeros(30)), inference=how)
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_what_varies_where_weights_are_0_is_constant(how: str) -> None:
+    x, y, _ = drawn(30)
+    counts = np.where(np.arange(30) < 20, 0.1, 0.0)
+    x[:20, 1] = 0.1
+    with pytest.raises(DataError, match="column x1 has the same value in all training rows of all owners"):
+        run(x, y, 3, beside=Beside(None, counts), inference=how)
+    exact = run(x[:, [0, 2]], y, 2, beside=Beside(None, np.where(np.arange(30) % 10, 0.0, 1.0)), inference=how)
+    assert is_exact(exact)
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_held_out_rows_count_once_each_less_their_offset(how: str) -> None:
+    x, y, beside = drawn(90)
+    parts, rest = [np.arange(30), np.arange(30, 60)], [np.arange(60, 70), np.arange(70, 90)]
+    ran = outcome(x, y, parts, rest, beside, inference=how, metrics=True)
+    fit = next(iter(ran.results.values()))
+    b, y = np.array(fit.coefficients), beside.taken_off(y)
+    e = y[60:] - x[60:] @ b[:-1] - b[-1]
+    told = fit.metrics["test"]
+    assert told["rmse"] == pytest.approx(np.sqrt((e**2).mean()), rel=1e-9)
+    assert told["r2"] == pytest.approx(1 - (e**2).sum() / ((y[60:] - y[60:].mean()) ** 2).sum(), rel=1e-6)
+
+
+def test_what_is_opened() -> None:
+    x, y, beside = drawn(30)
+    parts = np.array_split(np.arange(30), 2)
+    shared = [item.what for item in outcome(x, y, parts, beside=beside).reveals]
+    assert shared == [
+        "sum of weights", "feature scales", "feature scales", "collinearity check", "model", "standard errors",
+        "standard errors", "fit",
+    ]  # fmt: skip
+    opened = outcome(x, y, parts, beside=beside, inference="open-gram").reveals
+    assert [item.what for item in opened] == ["sum of weights", "sums of columns", "sums of products of columns"]
+    assert opened[1].shape == (5,)
+
+
+@pytest.mark.parametrize("case", ["both", "weights", "offset"])
+@pytest.mark.parametrize(
+    ("widths", "holder"),
+    [
+        ([2, 1], 0),
+        ([3, 0], 1),
+        pytest.param([1, 1, 1], 2, marks=pytest.mark.soak),
+        pytest.param([1, 0, 1, 0, 1], 3, marks=pytest.mark.soak),
+    ],
+)
+def test_columns_that_are_split(widths: list[int], holder: int, case: str) -> None:
+    x, y, both = drawn()
+    beside = {"both": both, "weights": replace(both, offset=None), "offset": replace(both, counts=None)}[case]
+    fit = run_on_columns(x, y, widths, holder, beside=beside)
+    assert_is_statsmodels(fit, x, y, close=1e-4, beside=beside)
+    assert fit.weight == (None if case == "offset" else pytest.approx(counted(beside).sum(), rel=1e-12))
+
+
+@steady(4)
+@given(
+    st.lists(st.tuples(st.floats(-9, 9), st.floats(-9, 9)), min_size=3, max_size=4),
+    st.floats(-6, 3),
+    st.floats(0, 3),
+    st.integers(0, 9999),
+)
+def test_columns_of_any_shape_unit_and_mean(
+    columns: list[tuple[float, float]], size: float, spread: float, seed: int
+) -> None:
+    draw = np.random.default_rng(seed)
+    scale, middle = (np.array([10.0 ** one[k] for one in columns]) for k in range(2))
+    middle = np.minimum(middle, scale * 1e5)
+    d = len(columns) - 1
+    z = draw.normal(size=(60, d))
+    y = z @ draw.normal(size=d) + draw.normal(size=60)
+    rows = np.c_[z, y] * scale + middle
+    beside = Beside(draw.normal(size=60) * scale[-1], 10.0 ** (size - spread * draw.random(60)))
+    fit = run_on_columns(rows[:, :-1], rows[:, -1], [1, d - 1], seed % 2, beside=beside)
+    twin = fit_plain(rows[:, :-1], rows[:, -1], fit.features, beside)
+    error = np.sqrt(twin.variances)
+    assert (np.abs(np.subtract(fit.coefficients, twin.coefficients)) < 1e-3 * error).all()
+    np.testing.assert_allclose(np.sqrt(fit.variances), error, rtol=1e-3)
+    assert (fit.residual, fit.total) == pytest.approx((twin.residual, twin.total), rel=1e-3)
+
+
+def test_one_row_may_weigh_as_much_as_most_others_together() -> None:
+    """The root of 200 times the mean, beside which other rows lose four bits; and one far off that counts nothing."""
+    x, y, _ = drawn(400)
+    counts = np.r_[1.0, np.full(398, 0.002), 0.0]
+    assert 200 < counts.max() / counts.mean() < 256
+    x[-1, 0], y[-1] = 1e3, -1e9
+    beside = Beside(None, counts)
+    assert_is_statsmodels(run_on_columns(x, y, [2, 1], beside=beside), x, y, close=1e-3, beside=beside)
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        (np.zeros(60), "the weights of all training rows are 0"),
+        (np.r_[np.ones(299) * 1e-3, 500.0], "owner0: the largest weight is more than 256 times"),
+    ],
+)
+def test_weights_that_cannot_be_used_with_split_columns(counts: np.ndarray, words: str) -> None:
+    x, y, _ = drawn(len(counts))
+    with pytest.raises(DataError, match=words):
+        run_on_columns(x, y, [2, 1], beside=Beside(None, counts))
+
+
+def test_a_target_that_varies_where_weights_are_0_is_told_to_its_owner() -> None:
+    x, y, _ = drawn(30)
+    counts = np.where(np.arange(30) < 20, 0.1, 0.0)
+    with pytest.raises(DataError, match=r"owner1: column y \(the target\) has the same value"):
+        run_on_columns(x, np.where(counts > 0, 0.1, y), [2, 1], 1, beside=Beside(None, counts))
+    x[:20, 0] = 0.1  # of another owner, who does not know which rows count
+    with pytest.raises(DataError, match="sum of multiples of the others"):
+        run_on_columns(x, y, [2, 1], 1, beside=Beside(None, counts))
+
+
+def test_what_is_opened_of_split_columns() -> None:
+    x, y, beside = drawn(30)
+    ran = outcome_on_columns(x, y, [2, 1], beside=beside)
+    assert [item.what for item in ran.reveals] == [
+        "row alignment", "largest weight", "collinearity check", "target's deviation", "sum of weights", "model",
+        "standard errors", "standard errors", "fit",
+    ]  # fmt: skip
