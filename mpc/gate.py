@@ -23,6 +23,7 @@ SHUT_SECONDS: Final = 0.02
 """So long is a gate shut before it is looked at again."""
 
 _FEW: Final = 16
+_MANY: Final = 2**16
 _KEPT: Final = 64  # descriptors, for this process's own files and for what comes before the gate is shut
 _SO_ATTACH_FILTER, _SO_DETACH_FILTER = 26, 27  # socket(7)
 _DROP_ALL = struct.pack("=HBBI", 0x06, 0, 0, 0)  # one instruction of a BPF program: let 0 bytes of a packet pass
@@ -94,7 +95,7 @@ class Gate:
             self.shut = True
 
     def _turn_out(self) -> None:
-        many, self._many = self._many, 2 * self._many
+        many, self._many = self._many, min(2 * self._many, _MANY)
         for descriptor in list(islice(self._unknown, many)):
             del self._unknown[descriptor]
             with contextlib.suppress(OSError):  # it has ended by itself

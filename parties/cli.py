@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +17,7 @@ from mpc.errors import BeaverlodgeError, UsageError
 from parties.bugs import as_error
 from parties.version import VERSION
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _SCENARIO = click.argument("scenario", type=click.Path(path_type=Path))
 _OUT = click.option(
     "--out", type=click.Path(path_type=Path), help="Folder for the run's record (default: runs/NAME-TIME)."
@@ -225,9 +229,12 @@ def report(folder: Path) -> None:
 def keygen(name: str, keys: Path, passphrase: bool) -> None:
     """Make the key pair of the party NAME and print the public_key for the scenario."""
     from parties.keys import generate, new_passphrase
+    from parties.scenario import NAME_HINT, PARTY_NAME
 
     path, text = generate(name, keys, new_passphrase() if passphrase else None)
     click.echo(f'public_key = "{text}"')
+    if not PARTY_NAME.fullmatch(name):
+        click.echo(f"{name} can sign rosters, but cannot be a party's name in a scenario: {NAME_HINT}", err=True)
     under = ", under the passphrase" if passphrase else ""
     click.echo(f"the private key is in {path}{under}: keep it on this machine, readable by you alone", err=True)
 
@@ -258,12 +265,27 @@ def _typed_yes() -> bool:
 
 def main() -> None:
     """The entry point: every error ends in one sentence and the design's exit code."""
+    _open_streams()
     sys.exit(_guarded(lambda: cli.main(prog_name="mpc", standalone_mode=False)))
+
+
+def _open_streams() -> None:
+    """Streams that were closed lead nowhere: else the next file that is opened would be taken for one of them."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number, which is this one
+    # Python has None where a stream was closed.
+    sys.stdin = sys.stdin or os.fdopen(0, closefd=False)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8", closefd=False)
 
 
 def _guarded(command: Callable[[], Any]) -> int:
     try:
         code = command()
+        sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as problem:
         problem.show()
         return UsageError.exit_code
@@ -273,16 +295,30 @@ def _guarded(command: Callable[[], Any]) -> int:
         click.echo("mpc: interrupted", err=True)
         return 130
     except BrokenPipeError:
+        _read_no_more()
         return 0
+    except OSError as problem:
+        if problem.errno not in _NO_ROOM:
+            return _told(as_error(problem))
+        _read_no_more()
+        what = f"no room for what is written: {os.strerror(problem.errno or 0)}"
+        return _told(UsageError(what.lower(), "make room, on the disk or wherever the output goes"))
     except (Exception, KeyboardInterrupt) as problem:
         return _told(as_error(problem))
     return code if isinstance(code, int) else 0
 
 
+def _read_no_more() -> None:
+    """Python writes what is left of the output as it ends: nobody reads it, or there is no room for it."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _told(error: BeaverlodgeError) -> int:
-    click.echo(f"mpc: {error.message}", err=True)
-    if error.hint:
-        click.echo(f"     {error.hint}", err=True)
+    with suppress(OSError):  # nobody can be told, but the exit code
+        click.echo(f"mpc: {error.message}", err=True)
+        if error.hint:
+            click.echo(f"     {error.hint}", err=True)
     return error.exit_code
 
 

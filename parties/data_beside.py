@@ -80,6 +80,6 @@ def _check(raw: RawTable, name: str, values: Values, task: ModelTask) -> None:
     if bad.any():
         first = int(np.argmax(bad)) + 1
         raise raw.where.error(
-            f"column '{name}' has {int(bad.sum())} values {range_text} (first in data row {first})",
+            f"column '{name}' has values {range_text} in {rows_text(int(bad.sum()))} (first in data row {first})",
             f"{hint}; {ROW_HINT}",
         )

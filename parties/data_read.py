@@ -33,6 +33,7 @@ PARQUET_ENDING = ".parquet"
 _HEAD_BYTES = 2**20
 _DELIMITERS = (",", ";", "\t", "|")
 _TABLE = "owner_data"
+_MEMORY_HINT = "end other programs, or see what limits this one's memory (ulimit -v, a container's limit)"
 
 
 @contextmanager
@@ -56,7 +57,8 @@ def open_source(source: str | SqlSource, owner: str, base: Path, form: TextForm)
         return
     ending = path.suffix.lower()
     if ending not in (*TEXT_ENDINGS, PARQUET_ENDING):
-        raise where.error(f"a file ending in '{path.suffix}' cannot be read", "give a .csv, .tsv or .parquet file")
+        what = f"a file ending in '{path.suffix}'" if path.suffix else "a file without an ending"
+        raise where.error(f"{what} cannot be read", "give a .csv, .tsv or .parquet file")
     head = _head(path, where)
     with _connection(None, base, where) as connection:
         if ending == PARQUET_ENDING:
@@ -134,14 +136,24 @@ def _existing_file(name: str, base: Path, where: Where) -> Path:
     try:
         if path.is_dir():
             raise where.error("this is a folder, not a file", "name the file in it")
+        if path.exists() and not path.is_file():  # opening a pipe would wait for a writer
+            raise where.error("this is a pipe or a device, not a file", "save the table in a file")
         with path.open("rb"):
             pass
     except FileNotFoundError:
-        raise where.error(f"there is no file {path}", "check `data` in the scenario file") from None
+        raise where.error(f"there is no file {path}", _no_file_hint(name)) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise where.error(f"the file cannot be read ({reason.lower()})", "check its permissions") from None
     return path
+
+
+def _no_file_hint(name: str) -> str:
+    if name.startswith("~"):
+        return "~ is not read as a home folder here: write the whole path"
+    if "://" in name:
+        return "nothing is fetched from the network: save the table in a file first"
+    return "check `data` in the scenario file"
 
 
 def _head(path: Path, where: Where) -> bytes:
@@ -174,6 +186,8 @@ def _connection(database: Path | None, base: Path, where: Where) -> Iterator[Duc
         connection.execute("set enable_progress_bar = false")
         connection.execute("set file_search_path = " + literal(str(base.absolute())))
         yield connection
+    except (duckdb.OutOfMemoryException, MemoryError):
+        raise where.error("there is not enough memory to read the data", _MEMORY_HINT) from None
     except duckdb.Error as error:
         raise where.error(f"the data cannot be read ({_first_line(error)})") from None
     finally:
@@ -192,6 +206,8 @@ def _from_query(connection: DuckDBPyConnection, sql: str, where: Where) -> RawTa
         names = [str(row[0]) for row in described]
         _refuse_repeated(names, "the query", where)
         _store(connection, f"(\n{query}\n)", len(names), {})
+    except duckdb.OutOfMemoryException:
+        raise
     except duckdb.Error as error:
         raise where.error(f"the sql failed ({_first_line(error)})", "correct `sql` in the scenario file") from None
     return _raw_table(connection, names, where)
@@ -207,6 +223,8 @@ def _from_parquet(connection: DuckDBPyConnection, path: Path, where: Where) -> R
         _refuse_repeated(names, "the file", where)
         # Without hive_partitioning = false, a folder called "year=2024" would become a column.
         _store(connection, "read_parquet($path, hive_partitioning = false)", len(names), parameters)
+    except duckdb.OutOfMemoryException:
+        raise
     except duckdb.Error as error:
         raise where.error(f"this is not a readable Parquet file ({_first_line(error)})", "export it again") from None
     return _raw_table(connection, names, where)
@@ -226,6 +244,8 @@ def _from_text(connection: DuckDBPyConnection, path: Path, head: bytes, where: W
     try:
         with as_utf8(path, codec) as readable:
             _store(connection, read, len(names), {"path": _without_wildcards(readable)})
+    except duckdb.OutOfMemoryException:
+        raise
     except duckdb.Error as error:
         raise _csv_error(str(error), where) from None
     except UnicodeDecodeError:

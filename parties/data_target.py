@@ -30,6 +30,24 @@ def read_target(raw: RawTable, column: Column, positive: str | None) -> NDArray[
     """
     if positive is not None:
         return _of_two(raw, column, positive)
+    hint = (
+        'recode the column, or set positive = "..." in [task] to the value that counts as 1; a target of numbers '
+        'takes kind = "linear_regression"'
+    )
+    return _coded(raw, column, "target", hint)
+
+
+def read_event(raw: RawTable, column: Column) -> NDArray[np.float64]:
+    """Whether each row had the event of a survival, as 1.0 and 0.0, NaN where it is missing.
+
+    Raises:
+        DataError: the column holds something else.
+    """
+    return _coded(raw, column, "event", "recode the column")
+
+
+def _coded(raw: RawTable, column: Column, what: str, hint: str) -> NDArray[np.float64]:
+    """1 for 1, yes and true, 0 for 0, no and false, in whichever of these ways the column is written."""
     view = raw.view_of(column)
     counts = raw.one_row([f"count(*) filter (where {sql})" for sql in (MISSING_SQL, *_CODINGS)], view)
     missing, *fitting = (whole(count) for count in counts)
@@ -37,10 +55,9 @@ def read_target(raw: RawTable, column: Column, positive: str | None) -> NDArray[
     if fitting[best] < raw.rows - missing:
         (row,) = raw.one_row([f"min(row) filter (where not {_CODINGS[best]} and not {MISSING_SQL})"], view)
         raise raw.where.error(
-            f"the target column '{column.name}' must hold 0 and 1 only (or yes and no, or true and false), "
+            f"the {what} column '{column.name}' must hold 0 and 1 only (or yes and no, or true and false), "
             f"which data row {row} does not",
-            'recode the column, or set positive = "..." in [task] to the value that counts as 1; a target of numbers '
-            f'takes kind = "linear_regression"; {ROW_HINT}',
+            f"{hint}; {ROW_HINT}",
         )
     words = "when s in ('yes', 'true') then 1.0 when s in ('no', 'false') then 0.0"
     return with_nan(raw.arrays([f"case {words} else n end"], view)["v0"])

@@ -16,11 +16,18 @@ def open_log(folder: Path, party: str, form: LogFormat = "text") -> logging.Logg
     log = logging.getLogger(f"beaverlodge.{party}")
     log.setLevel(logging.INFO)
     log.propagate = False
-    handler = logging.FileHandler(folder / f"{party}.log", encoding="utf-8")
+    handler = _LogFile(folder / f"{party}.log", encoding="utf-8")
     text = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
     handler.setFormatter(JsonLines(party) if form == "json" else text)
     log.addHandler(handler)
     return log
+
+
+class _LogFile(logging.FileHandler):
+    """A log that cannot be written, as on a disk that is full, ends no run; the record says that it cannot be."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Nothing: logging itself would print a traceback."""
 
 
 class JsonLines(logging.Formatter):

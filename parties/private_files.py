@@ -23,8 +23,10 @@ def make_folder(folder: Path) -> None:
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise UsageError(f"the folder {folder} is, or is in, a file", "name another folder") from None
     except OSError as error:
-        raise UsageError(f"the folder {folder} cannot be written: {_reason(error)}") from None
+        raise UsageError(f"the folder {folder} cannot be written: {_reason(error)}", "name another folder") from None
     check_folder(folder)
 
 

@@ -8,6 +8,7 @@ import os
 import re
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -96,7 +97,11 @@ def start_record(out: Path, scenario_name: str, scenario_digest: str) -> None:
 
 
 def write_record(out: Path, record: Mapping[str, Any]) -> None:
-    """Writes `result.json` whole or not at all: who reads it at any time finds the old one or the new one."""
+    """Writes `result.json` whole or not at all: who reads it at any time finds the old one or the new one.
+
+    Raises:
+        UsageError: it cannot be written, as on a disk that is full.
+    """
     text = json.dumps(_ordered(_plain(record), _KEYS), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     temporary = out / f".{RESULT}.{os.getpid()}"
     try:
@@ -105,9 +110,10 @@ def write_record(out: Path, record: Mapping[str, Any]) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, out / RESULT)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise _unusable(out, f"cannot be written to: {error.strerror}") from None
 
 
 def failed_record(error: BeaverlodgeError, *, scenario_name: str = "", scenario_digest: str = "") -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from parties.launcher import launch
 from parties.member import load_libraries
 from parties.progress import Progress
 from parties.record import default_out, failed_record, merge_results, start_record, write_record
+from parties.same_data import told_of_same_data
 from parties.scenario import NetworkSpec, Scenario
 from parties.share_file import share_path
 
@@ -35,7 +37,8 @@ def run_locally(scenario: Scenario, out: Path | None, *, compare: bool) -> tuple
     except (Exception, KeyboardInterrupt) as problem:
         error = as_error(problem)
         record = failed_record(error, scenario_name=scenario.name, scenario_digest=scenario.digest)
-        _write(folder, record)
+        with suppress(UsageError):  # of a disk that is full, say: the first cause is told
+            _write(folder, record)
         raise error from None
     _write(folder, record)
     return record, folder
@@ -47,6 +50,10 @@ def _run(scenario: Scenario, folder: Path, *, compare: bool) -> dict[str, Any]:
     with Progress(list(scenario.parties)) as progress:
         if network is not None:
             progress("network", {"event": "log", "level": "info", "text": network_text(network)})
+        if not scenario.vertical:
+            sources = {name: party.data for name, party in scenario.parties.items()}
+            for text in told_of_same_data(sources, scenario.directory):
+                progress("warning", {"event": "log", "level": "warning", "text": text})
         results = launch(
             scenario.path,
             scenario.parties,

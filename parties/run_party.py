@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from logging import Logger
 from pathlib import Path
 from typing import Any, Final
 
-from mpc.errors import BeaverlodgeError, DataError
+from mpc.errors import BeaverlodgeError, DataError, UsageError
 from parties.blocks import print_blocks
 from parties.consent import Asking, obtain
 from parties.consent_text import consent_blocks
@@ -82,8 +83,9 @@ def recorded(
             record = part(folder, Reporter(lambda event: progress(me, event)), log)
     except BeaverlodgeError as error:
         record = failed_record(error, scenario_name=scenario.name, scenario_digest=scenario.digest)
-        write_record(folder, record)
-        write_report(record, folder)
+        with suppress(UsageError):  # of a disk that is full, say: the first cause is told
+            write_record(folder, record)
+            write_report(record, folder)
         raise
     write_record(folder, record)
     write_report(record, folder)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mpc.errors import BeaverlodgeError, PeerLostError, TooFewError
+from mpc.errors import BeaverlodgeError, PeerLostError, TooFewError, UsageError
 from parties.bugs import as_error
 from parties.launcher import launch
 from parties.member import load_libraries
 from parties.progress import Progress
 from parties.record import default_out, failed_record, start_record, write_record
+from parties.same_data import told_of_same_data
 from parties.sum_result import sum_record
 from parties.sum_scenario import SumScenario
 
@@ -32,6 +34,9 @@ def run_sum(scenario: SumScenario, out: Path | None) -> tuple[dict[str, Any], Pa
     try:
         load_libraries(scenario)
         with Progress(names) as progress:
+            sources = {name: party.data for name, party in scenario.parties.items()}
+            for text in told_of_same_data(sources, scenario.path.parent):
+                progress("warning", {"event": "log", "level": "warning", "text": text})
             results = launch(
                 scenario.path,
                 names,
@@ -45,7 +50,8 @@ def run_sum(scenario: SumScenario, out: Path | None) -> tuple[dict[str, Any], Pa
     except (Exception, KeyboardInterrupt) as problem:
         error = _with_code(as_error(problem), scenario)
         record = failed_record(error, scenario_name=scenario.name, scenario_digest=scenario.digest)
-        _write(folder, record)
+        with suppress(UsageError):  # of a disk that is full, say: the first cause is told
+            _write(folder, record)
         raise error from None
     _write(folder, record)
     return record, folder

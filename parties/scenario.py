@@ -68,7 +68,8 @@ SCHEMA = 1
 MOST_PARTIES = 64
 
 _OWN_AFFAIR = {"data", "encoding", "decimal", "thousands", "model"}
-_PARTY_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+PARTY_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+NAME_HINT = "use small letters, digits and _, starting with a letter, at most 63"
 _HEAD_KEYS = ("schema", "name", "seed")
 _TABLE_KEYS = ("parties", "task", "network", "session", "testing", "roster")
 _ELSEWHERE: Mapping[str, Sequence[str]] = {
@@ -326,9 +327,8 @@ def _read_parties(raw: object, problems: list[Problem]) -> dict[str, PartySpec] 
 def _read_party(name: str, raw: object, problems: list[Problem]) -> PartySpec | None:
     table = f"[parties.{name}]"
     before = len(problems)
-    if not _PARTY_NAME.fullmatch(name):
-        hint = "use small letters, digits and _, starting with a letter, at most 63"
-        problems.append(Problem(f"{shown(name)} cannot be a party's name", hint))
+    if not PARTY_NAME.fullmatch(name):
+        problems.append(Problem(f"{shown(name)} cannot be a party's name", NAME_HINT))
         return None
     if isinstance(raw, Mapping):
         unbuilt = unbuilt_role(name, raw.get("role"))

@@ -7,12 +7,16 @@ pydantic says which field of which table is wrong; the wording here is ours. Eve
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from mpc.errors import UsageError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 MOST_SHOWN = 5
 """How many problems of a file are listed before the rest are only counted."""
@@ -95,7 +99,7 @@ def read_table(
             key = str(detail["loc"][0]) if detail["loc"] else ""
             if key not in seen:
                 seen.add(key)
-                problems.append(_problem(model, raw, table, key, str(detail["type"]), elsewhere))
+                problems.append(_problem(model, raw, table, detail, elsewhere))
         return None
 
 
@@ -113,18 +117,45 @@ def _problem(
     model: type[BaseModel],
     raw: Mapping[str, Any],
     table: str,
-    key: str,
-    kind: str,
+    detail: ErrorDetails,
     elsewhere: Mapping[str, Iterable[str]],
 ) -> Problem:
+    key, kind = str(detail["loc"][0]) if detail["loc"] else "", detail["type"]
     fields = {field.alias or name: field for name, field in model.model_fields.items()}
     if kind == "extra_forbidden":
         return unknown_setting(table, key, fields, elsewhere)
     field = fields.get(key)
     must_be = (field.description if field is not None else None) or "something else"
-    if kind == "missing":
+    if kind == "missing" and key not in raw:
         return Problem(f"{table} needs a value for '{key}'", f"it must be {must_be}")
-    return Problem(f"{table} {key} must be {must_be}, not {shown(raw.get(key))}")
+    return Problem(f"{table} {key} must be {must_be}{_but(raw[key], detail)}", _meant(detail))
+
+
+def _but(value: object, detail: ErrorDetails) -> str:
+    """What a setting is instead; of a list or a table, what in it is wrong."""
+    for step in detail["loc"][1:]:
+        if isinstance(step, int) and _is_list(value) and step < len(value):
+            return f", not of {_with_items(value[step])}"
+        if isinstance(value, Mapping) and step in value:
+            return f", which that of '{_shortened(str(step))}' is not"
+    return f", not {_with_items(value) if detail['type'] == 'missing' else shown(value)}"
+
+
+def _meant(detail: ErrorDetails) -> str:
+    """The word of a list of words that a wrong one probably stands for."""
+    word = detail["input"]
+    if detail["type"] != "literal_error" or not isinstance(word, str):
+        return ""
+    guess = nearest(word, re.findall("'([^']*)'", str(detail.get("ctx", {}).get("expected", ""))))
+    return f'did you mean "{guess}"?' if guess else ""
+
+
+def _is_list(value: object) -> TypeGuard[Sequence[object]]:
+    return isinstance(value, Sequence) and not isinstance(value, str)
+
+
+def _with_items(value: object) -> str:
+    return _shortened(f"[{', '.join(map(shown, value))}]") if _is_list(value) else shown(value)
 
 
 def _shortened(text: str) -> str:

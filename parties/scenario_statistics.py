@@ -134,7 +134,8 @@ def _check_grids(task: StatisticsTask, problems: list[Problem]) -> None:
             hint = f"write [task.grid] and below it {time} = {{ from = 0, to = 60, step = 1 }}"
             problems.append(Problem(f"[[task.survival]] needs a grid of '{time}'", hint))
     wanted = [end for end in ("min", "max") if end in task.statistics] + (["quantiles"] if task.quantiles else [])
-    if wanted and not set(task.grid) & set(task.columns):
+    of_grids = any(problem.message.startswith("[task.grid]") for problem in problems)
+    if wanted and not of_grids and not set(task.grid) & set(task.columns):
         hint = "write [task.grid] and below it age = { from = 0, to = 110, step = 1 }: the answers are on that grid"
         problems.append(Problem(f"[task] {' and '.join(wanted)} need a grid of a column that is described", hint))
 

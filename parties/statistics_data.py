@@ -17,7 +17,7 @@ from parties.data_cells import TextForm
 from parties.data_checks import find_columns, kinds_of, refuse_extremes, rows_text
 from parties.data_features import Feature, is_level, read_features, refuse_unlisted, with_nan
 from parties.data_read import Column, RawTable, Where, open_source
-from parties.data_target import read_target
+from parties.data_target import read_event
 from parties.scenario import Scenario
 from parties.scenario_models import StatisticsTask
 from parties.scenario_statistics import grid_of
@@ -98,7 +98,7 @@ def _read(raw: RawTable, task: StatisticsTask, owner: str) -> StatisticsTable:
     refuse_extremes(raw.where, task.numbers, parts[0], "[task]")
     _refuse_tiny(raw.where, task.numbers, parts[0])
     parts += [_codes(raw, column, task.categories[column.name])[:, None] for column in categories]
-    parts += [read_target(raw, column, None)[:, None] for column in events]
+    parts += [read_event(raw, column)[:, None] for column in events]
     values = np.ascontiguousarray(np.hstack(parts))
     values.flags.writeable = False
     names = (*task.numbers, *task.grouping, *task.events)

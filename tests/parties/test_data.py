@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import subprocess
 import sys
 import tempfile
@@ -376,6 +377,21 @@ def test_a_bad_query(tmp_path: Path, sql: str, must_say: list[str]) -> None:
     check_message(caught.value, "x.duckdb", must_say)
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
+def test_too_little_memory_is_not_taken_for_a_bad_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def full(*_: object) -> None:
+        raise duckdb.OutOfMemoryException("Out of Memory Error: 1,0 is too much")
+
+    pq.write_table(pa.table({"a": [1.0], "y": [0]}), tmp_path / "a.parquet")
+    (tmp_path / "a.csv").write_text("a,y\n1,0\n")
+    monkeypatch.setattr("parties.data_read._store", full)
+    with pytest.raises(DataError) as caught:
+        load_table(name, task(), "clinic", tmp_path)
+    check_message(caught.value, name, ["not enough memory", "ulimit -v"])
+
+
 def test_files_that_are_not_there_or_not_files(tmp_path: Path) -> None:
     (tmp_path / "folder.csv").mkdir()
     (tmp_path / "x.parquet").write_bytes(b"PAR1 but not really")
@@ -383,13 +399,17 @@ def test_files_that_are_not_there_or_not_files(tmp_path: Path) -> None:
     (tmp_path / "bare").write_text("a,y\n1,0\n")
     (tmp_path / "x.db").write_bytes(b"not a database" * 1000)
     (tmp_path / "empty.parquet").write_bytes(b"")
+    os.mkfifo(tmp_path / "pipe.csv")  # with nobody who writes to it
     sources: list[tuple[str | SqlSource, str, list[str]]] = [
         ("none.csv", "none.csv", ["there is no file", "`data`"]),
         ("folder.csv", "folder.csv", ["a folder"]),
         ("x.parquet", "x.parquet", ["not a readable Parquet file"]),
         ("empty.parquet", "empty.parquet", ["is empty"]),
         ("x.xlsx", "x.xlsx", ["'.xlsx'", ".parquet"]),
-        ("bare", "bare", [".csv, .tsv or .parquet"]),
+        ("bare", "bare", ["a file without an ending", ".csv, .tsv or .parquet"]),
+        ("pipe.csv", "pipe.csv", ["a pipe or a device", "save the table in a file"]),
+        ("~/a.csv", "a.csv", ["there is no file", "write the whole path"]),
+        ("https://example.org/a.csv", "a.csv", ["there is no file", "nothing is fetched from the network"]),
         ("a\0.csv", "a\0.csv", ["cannot be read"]),
         (SqlSource(database="none.duckdb", sql="select 1"), "none.duckdb", ["there is no file"]),
         (SqlSource(database="x.db", sql="select 1"), "x.db", ["cannot be opened"]),

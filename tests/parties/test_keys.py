@@ -85,7 +85,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         keys.generate("hospital_a", tmp_path / "file")
     assert str(tmp_path / "file") in caught.value.message
-    with pytest.raises(UsageError, match="cannot be written"):
+    with pytest.raises(UsageError, match="is, or is in, a file; name another folder"):
         keys.generate("hospital_a", tmp_path / "file" / "keys")
 
 

@@ -43,7 +43,7 @@ def test_rows_without_one_are_dropped_with_the_rest_of_the_row(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("content", "changes", "words"),
     [
-        (CSV.replace("-1.5,0", "-1.5,-3"), {}, ["'times'", "1 values", "data row 2", "no number from 0 to 1,000,000"]),
+        (CSV.replace("-1.5,0", "-1.5,-3"), {}, ["'times'", "in 1 row", "data row 2", "no number from 0 to 1,000,000"]),
         (CSV.replace("-1.5,0", "-1.5,2000000"), {}, ["'times'", "data row 2"]),
         (CSV.replace("-1.5,0", "-300,0"), {}, ["'log_time'", "beyond 256", "give the logarithm"]),
         (CSV.replace("-1.5,0", "-1.5,many"), {}, ["'times'", "not numeric", "data row 2", "`offset` and `weights`"]),

@@ -124,7 +124,7 @@ def test_a_write_that_fails_leaves_the_old_record(tmp_path: Path, monkeypatch: p
         raise OSError(28, "no space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(UsageError, match="cannot be written to: no space"):
         write_record(tmp_path, {"schema": 1})
     assert (tmp_path / RESULT).read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == [RESULT]

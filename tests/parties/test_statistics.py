@@ -89,9 +89,11 @@ def test_a_statistics_scenario_is_no_training(tmp_path: Path) -> None:
 MISTAKES = [
     (("quantiles", "quantile"), ["no setting 'quantile'", "did you mean 'quantiles'?"]),
     (("quantiles = [0.9, 0.5]", "epochs = 3"), ["'epochs' belongs in [task] of kind = \"logistic_regression\""]),
-    (("[0.9, 0.5]", "[0.9, 1.0]"), ["quantiles must be a list of numbers between 0 and 1"]),
+    (("[0.9, 0.5]", "[0.9, 1.0]"), ["quantiles must be a list of numbers between 0 and 1, not of 1.0"]),
     (("[0.9, 0.5]", "[0.5, 0.5]"), ["quantiles lists '0.5' more than once"]),
-    (('"sd", "max"', '"sd", "mode"'), ["statistics must be a list of"]),
+    (('"sd", "max"', '"sd", "meen"'), ["statistics must be a list of", ', not of "meen"', 'did you mean "mean"?']),
+    (('["smoker", "arm"]', '["smoker"]'), ["tables must be a list of pairs of columns", 'not of ["smoker"]']),
+    (("[15, 25, 40]", "[15]"), ["two or more edges, which that of 'bmi' is not"]),
     (('by = "sex"', 'by = "sx"'), ["does not list the levels of 'sx'", "did you mean 'sex'?"]),
     (('["smoker", "arm"]', '["smoker", "sex"]'), ["'sex', which `by` keeps apart"]),
     (('["smoker", "arm"]', '["smoker", "smoker"]'), ["'smoker' twice"]),
@@ -137,6 +139,11 @@ def test_what_is_missing_is_named(tmp_path: Path, task: str, says: str) -> None:
         scenario(tmp_path, task)
 
 
+def test_a_grid_that_is_wrong_is_not_called_missing_too(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="age step must be a number above 0, not 0$"):
+        scenario(tmp_path, 'columns = ["age"]\nquantiles = [0.5]\ngrid.age = { from = 0, to = 110, step = 0 }\n')
+
+
 def test_an_unknown_kind_names_the_nearest(tmp_path: Path) -> None:
     (tmp_path / "s.toml").write_text(HEAD.replace('"statistics"', '"statistic"') + FULL)
     with pytest.raises(UsageError) as caught:
@@ -172,7 +179,7 @@ def test_numbers_levels_and_events_are_read_with_their_gaps(tmp_path: Path) -> N
         (("1,12,no", "1,-2,no"), "column 'months' has values below its grid"),
         (("f,never", "x,never"), "column 'sex' holds 1 value that [task.categories] does not list"),
         (("22.5", "light"), "column 'bmi' is not numeric"),
-        (("12,no", "12,perhaps"), "must hold 0 and 1 only"),
+        (("12,no", "12,perhaps"), "the event column 'died' must hold 0 and 1 only"),
         (("bmi,sex", "bmj,sex"), "there is no column 'bmi'"),
         (("22.5", "1e13"), "beyond 2^40"),
         (("\n55,19,f,NA,1,60,yes,y", ""), "4 rows of data, but an owner needs at least 5"),
