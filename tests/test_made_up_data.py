@@ -16,8 +16,9 @@ def test_the_files_are_what_the_tool_writes(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(make_clients, "DATA", tmp_path)
     make_clients.registry(np.random.default_rng(20))
     make_clients.devices(np.random.default_rng(1000))
+    make_clients.implants(np.random.default_rng(12))
     made = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*.csv"))
-    assert len(made) == 21
+    assert len(made) == 22
     for path in made:
         assert (tmp_path / path).read_text().splitlines()[0] == (DATA / path).read_text().splitlines()[0]
         assert (tmp_path / path).read_text().count("\n") == (DATA / path).read_text().count("\n")

@@ -1,6 +1,6 @@
-"""Make up the data of scenarios/registry.toml and scenarios/devices.toml: no person or device is behind them.
+"""Make up the data of the secure sums in scenarios/: no person or device is behind them.
 
-python tools/make_clients.py        rewrite scenarios/data/registry/ and scenarios/data/devices.csv
+python tools/make_clients.py        rewrite scenarios/data/registry/, scenarios/data/devices.csv and implants.csv
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 DATA = Path(__file__).resolve().parent.parent / "scenarios" / "data"
-HOSPITALS, DEVICES = 20, 1000
+HOSPITALS, DEVICES, CLINICS = 20, 1000, 12
 
 
 def registry(rng: np.random.Generator) -> None:
@@ -42,6 +42,19 @@ def devices(rng: np.random.Generator) -> None:
                 rows.writerow([f"client_{device:04d}", steps, pulse_now, asleep])
 
 
+def implants(rng: np.random.Generator) -> None:
+    """Patients with one kind of implant, and what became of them: much of it rare, and something that never was."""
+    with open(DATA / "implants.csv", "w", newline="", encoding="ascii") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(["clinic", "age", "revision", "infection", "fracture", "recall"])
+        for clinic in range(1, CLINICS + 1):
+            for _ in range(int(rng.integers(15, 60))):
+                age = int(np.clip(rng.normal(69, 9), 35, 97))
+                revision, infection, fracture = (int(rng.random() < chance) for chance in (0.04, 0.02, 0.006))
+                rows.writerow([f"client_{clinic:02d}", age, revision, infection, fracture, 0])
+
+
 if __name__ == "__main__":
     registry(np.random.default_rng(20))
     devices(np.random.default_rng(1000))
+    implants(np.random.default_rng(12))

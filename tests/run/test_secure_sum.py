@@ -7,6 +7,7 @@ import re
 import signal
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from tests.run.command import ROOT, Running, mpc, record
@@ -132,6 +133,20 @@ def test_rounds_over_processes(tmp_path: Path) -> None:
     server = found["parties"]["server"]
     assert (server["bytes_sent"], server["bytes_received"]) == tuple(found["plan"]["bytes"].values())
     assert "Round 2 of 2" in ran.out
+
+
+def test_the_scenario_with_a_helper_prints_what_the_docs_say(tmp_path: Path) -> None:
+    ran = mpc("run", ROOT / "scenarios" / "registry_small_cells.toml", "--out", tmp_path / "record")
+    assert ran.code == 0, ran.err
+    (shown,) = re.findall(
+        r"```text\n(Over 12 clients.*?)```", (ROOT / "docs" / "aggregation.md").read_text(), re.DOTALL
+    )
+    assert "\n".join(line.rstrip() for line in shown.splitlines()) in ran.out
+    sums = record(tmp_path / "record")["sums"]
+    assert sums["columns"]["fracture"]["sum"] is None and sums["small_cells"]["withheld"]
+    table = pd.read_csv(ROOT / "scenarios" / "data" / "implants.csv")
+    told = ("age", "revision", "infection", "recall")
+    assert {name: sums["columns"][name]["sum"] for name in told} == table[list(told)].sum().to_dict()
 
 
 @pytest.mark.parametrize("name", ["registry", "devices"])
