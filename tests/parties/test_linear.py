@@ -222,8 +222,17 @@ def test_an_offset_is_in_the_unit_of_the_target_and_neither_is_a_feature(tmp_pat
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (("2,1e3", "2,-1"), ["column 'times' has 1 values that are no number from 0 to 1,000,000", "how much a row"]),
-        (("2,1e3", "2,inf"), ["column 'times' has 1 values that are no number from 0 to 1,000,000"]),
+        (
+            ("2,1e3", "2,-1"),
+            [
+                "column 'times' has values that are no number from 0 to 1,000,000 in 1 row (first in data row ",
+                "how much a row",
+            ],
+        ),
+        (
+            ("2,1e3", "2,inf"),
+            ["column 'times' has values that are no number from 0 to 1,000,000 in 1 row (first in data row "],
+        ),
         (("-300", "-1e13"), ["column 'usual' holds a value beyond 2^40"]),
         (("-300", "inf"), ["column 'usual' holds an infinite value in data row 4"]),
         (("usual,", "usually,"), ["no column 'usual' (the offset)", "did you mean 'usually'"]),
