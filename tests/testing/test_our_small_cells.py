@@ -99,11 +99,14 @@ def one_other(base: list[int], other: int, more: list[list[list[int]]] | None = 
 
 
 def exchanged(n: int) -> Secrets:
-    """Of one owner, each in turn, 1 and 9 become 2 and 8 in a stretch that is withheld: its total stays."""
-    all_ample = [[9, 9, 9, 9]] * n
+    """Of one owner, each in turn, 1 and 9 become 2 and 8 in a stretch that is withheld: its total stays.
+
+    Withheld from the owner before it, of which all others together have few in the third cell.
+    """
     found = []
     for k in range(n):
-        few = [[[9, 9, *end] if i == k else list(own) for i, own in enumerate(all_ample)] for end in ((1, 9), (2, 8))]
+        base = [[9, 9, 9 if i == (k - 1) % n else 1, 9] for i in range(n)]
+        few = [[[9, 9, *end] if i == k else own for i, own in enumerate(base)] for end in ((1, 9), (2, 8))]
         found.append(([few[0]], [few[1]]))
     return found
 
