@@ -13,6 +13,7 @@ import time
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,9 +88,9 @@ def linear_in_the_open() -> Fields:
     return fields
 
 
-def scored(folder: Path) -> Fields:
-    """A hospital's new patients scored by the model that the job before has left shares of."""
-    fields, record = demo("predict"), folder / _SHARED / "record"
+def scored(name: str, training: str, folder: Path) -> Fields:
+    """New patients scored by the model that the job before has left shares of."""
+    fields, record = demo(name), folder / training / "record"
     if not list(record.glob("*.share")):
         raise NotThere("no model that nobody sees was trained before")
     for party in fields["parties"].values():
@@ -99,7 +100,7 @@ def scored(folder: Path) -> Fields:
     return fields
 
 
-_SHARED = "shared-model"
+_SHARED, _SPLIT_SHARED = "shared-model", "split-model"
 _MOST_ROWS = 1000
 """How many rows all runs together may score: more than anyone should allow of 30 features."""
 
@@ -111,7 +112,9 @@ ANALYSES = (
     Analysis("linear", "linear regression, shared: 910 x 6, three owners", lambda _: demo("hips_linear")),
     Analysis("open-gram", "linear regression, open X'X: 910 x 6, three owners", lambda _: linear_in_the_open()),
     Analysis(_SHARED, "a model that nobody sees: 569 x 30, two owners", lambda _: demo("shared_model")),
-    Analysis("predict", "ten new rows scored by that model", scored),
+    Analysis("predict", "ten new rows scored by that model", partial(scored, "predict", _SHARED)),
+    Analysis(_SPLIT_SHARED, "the same, columns of three owners", lambda _: demo("split_model")),
+    Analysis("split-predict", "ten new rows scored by that model", partial(scored, "split_predict", _SPLIT_SHARED)),
 )
 
 

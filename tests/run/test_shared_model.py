@@ -26,7 +26,7 @@ from tests.run.command import ROOT, Running, mpc, record
 from tests.run.scenarios import write_scenario
 from tests.run.test_party import PARTIES, separate, start
 from tests.run.threads import run_in_threads
-from tools.make_new_patients import SEED, TEST_FRACTION, write_new_patients
+from tools.make_new_patients import DEPARTMENTS, SEED, TEST_FRACTION, write_new_patients
 
 A, B = OWNERS
 WEIGHTS = (0.8, -0.5, 0.3, 0.1)
@@ -321,11 +321,13 @@ def start_predict(predict: Path, name: str) -> Running:
 
 def test_the_new_patients_are_what_the_tool_writes_and_were_not_trained_on(tmp_path: Path) -> None:
     write_new_patients(tmp_path)
-    there = ROOT / "scenarios" / "data" / "new_patients.csv"
-    assert (tmp_path / "new_patients.csv").read_bytes() == there.read_bytes()
-    training = load_scenario(ROOT / "scenarios" / "shared_model.toml")
-    assert (training.seed, training.training.test_fraction) == (SEED, TEST_FRACTION)
-    assert "malignant" not in there.read_text()
+    for name in ("new_patients", *(f"new_{department}" for department in DEPARTMENTS)):
+        there = ROOT / "scenarios" / "data" / f"{name}.csv"
+        assert (tmp_path / f"{name}.csv").read_bytes() == there.read_bytes()
+        assert "malignant" not in there.read_text() and there.read_text().count("\n") == 11
+    for name in ("shared_model", "split_model"):
+        training = load_scenario(ROOT / "scenarios" / f"{name}.toml")
+        assert (training.seed, training.training.test_fraction) == (SEED, TEST_FRACTION)
 
 
 @pytest.mark.soak
@@ -343,6 +345,18 @@ def test_the_two_scenarios_run_as_they_are_and_the_third_scoring_is_refused(tmp_
     assert len(scores(tmp_path / "runs" / "10" / f"{A}.scores.csv")) == 10
     ran = mpc("run", "scenarios/predict.toml", "--out", "runs/30", cwd=tmp_path)
     assert ran.code == 5 and "of the 29 that each owner may have in all, 9 are left to it" in ran.err.replace("\n", " ")
+
+
+@pytest.mark.soak
+def test_the_two_scenarios_of_split_columns_run_as_they_are(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "scenarios", tmp_path / "scenarios")
+    ran = mpc("run", "scenarios/split_model.toml", "--out", "runs/split_model", cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    ran = mpc("run", "scenarios/split_predict.toml", "--out", "runs/10", cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    assert "10 of 14" in ran.out and len(scores(tmp_path / "runs" / "10" / "pathology.scores.csv")) == 10
+    ran = mpc("run", "scenarios/split_predict.toml", "--out", "runs/20", cwd=tmp_path)
+    assert ran.code == 5 and "of the 14 that each owner may have in all, 4 are left to it" in ran.err.replace("\n", " ")
 
 
 def test_what_is_wrong_before_a_run_is_said_by_the_plan(tmp_path: Path) -> None:

@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from parties.scenario import load_scenario
 from parties.share_file import journal_path
 from tests.parties.shares import OWNERS, write_split_predict, write_split_shares
-from tests.run.command import mpc, record
-from tests.run.test_shared_model import WEIGHTS, counted, rows, score, scores, wanted
+from tests.run.command import Running, mpc, record
+from tests.run.test_party import PARTIES, separate, start
+from tests.run.test_shared_model import WEIGHTS, counted, keyed, rows, score, scores, wanted
 from tests.run.test_vertical import toml_of
 
 A, B = OWNERS
@@ -81,6 +83,40 @@ def test_rows_that_are_not_the_same_are_refused_and_not_counted(
     _, errors = score(tmp_path, scenario)
     assert words in errors[A].message and errors[A].code == "data"
     assert counted(shares[A], A) == counted(shares[B], B) == {}
+
+
+@pytest.mark.soak
+def test_separate_machines_score_split_columns(tmp_path: Path) -> None:
+    """The owner that gets no scores lets them through by its policy, and lists the run: a second one is a repeat."""
+    training = separate(tmp_path, reveal=[], partition="vertical")
+    table, columns = pd.read_csv(tmp_path / f"{A}.csv"), {A: ["years", "dose"], B: ["marker", "outcome"]}
+    for name in OWNERS:
+        table[["patient", *columns[name]]].to_csv(tmp_path / f"{name}.csv", index=False)
+    for name, run in {name: start(training, name) for name in PARTIES}.items():
+        ran = run.end()
+        assert ran.code == 0, (name, ran.err)
+    where = {name: f"{name}" for name in OWNERS}
+    predict = keyed(tmp_path, write_split_predict(tmp_path, rows(1) + 3, where))
+    (tmp_path / "policy.toml").write_text('reveals = ["joint-scores"]\n')
+    digest, said = load_scenario(predict).digest, {}
+    for again in (False, True):
+        runs = {
+            name: Running(
+                *("party", predict, "--as", name, "--keys", tmp_path / "keys", "--out", tmp_path / f"{name}_{again}"),
+                *("--approve", digest, "--policy", tmp_path / "policy.toml"),
+            )
+            for name in PARTIES
+        }
+        for name, run in runs.items():
+            said[name] = ran = run.end()
+            assert ran.code == 0, (name, ran.err)
+    assert list(scores(tmp_path / f"{A}_True" / f"{A}.scores.csv")) == ["p0"]
+    assert "repeat: results of these very rows" in " ".join(said[B].err.split())
+    assert "repeat" not in said[A].err
+    (tmp_path / "policy.toml").write_text('reveals = ["scores"]\n')
+    command = ("party", predict, "--as", B, "--keys", tmp_path / "keys", "--policy", tmp_path / "policy.toml")
+    ran = mpc(*command, "--approve", digest)
+    assert ran.code == 2 and "it reveals 'joint-scores'" in " ".join(ran.err.split())
 
 
 KNOWN, NEW = 120, 20
