@@ -119,6 +119,12 @@ class RawTable:
         texts = f"(select rowid + 1 as row, {column.text} as s from {_TABLE})"
         return f"(select row, s, {self.form.number('s')} as n from {texts})"
 
+    def spellings(self, column: Column, present: str) -> tuple[str, ...]:
+        """A column's different texts, each as it is first spelt, where `present`, a condition on `s`, holds."""
+        texts = f"(select {column.text} as s, first(trim(cast({column.sql} as varchar))) as t from {_TABLE} group by 1)"
+        (found,) = self.one_row(["list(t order by s)"], f"{texts} where {present}")
+        return tuple(found) if isinstance(found, list) else ()
+
     def repeated(self, columns: Sequence[Column]) -> int:
         """How many rows are the same as an earlier one in these columns."""
         found = self.one_row([f"count(*) - count(distinct hash({', '.join(column.sql for column in columns)}))"])
@@ -225,6 +231,8 @@ def _from_parquet(connection: DuckDBPyConnection, path: Path, where: Where) -> R
         _store(connection, "read_parquet($path, hive_partitioning = false)", len(names), parameters)
     except duckdb.OutOfMemoryException:
         raise
+    except duckdb.InvalidInputException:  # it has not the form of one
+        raise where.error("this is not a Parquet file, or one cut short", "export it again") from None
     except duckdb.Error as error:
         raise where.error(f"this is not a readable Parquet file ({_first_line(error)})", "export it again") from None
     return _raw_table(connection, names, where)

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from mpc.errors import UsageError
-from parties.new_columns import FileLook, Look
+from parties.new_columns import MOST_LEVELS, FileLook, Look
 from parties.scenario_errors import nearest, quoted
 
 _ID_WORDS = frozenset(
@@ -33,6 +33,7 @@ class Choice:
     """The task's columns, and why each other column is left out.
 
     `numbers`: whether the target holds numbers, rather than two classes.
+    `levels`: of columns of texts that could be categories, in all files together.
     `split`: each owner's features, where the owners have other columns of the same patients; None where they have the
     same columns.
     """
@@ -45,6 +46,7 @@ class Choice:
     left_out: Mapping[str, str] = field(default_factory=dict)
     split: Mapping[str, tuple[str, ...]] | None = None
     numbers: bool = False
+    levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def without(self, names: Sequence[str], why: str) -> Choice:
         """The same without some of the features."""
@@ -99,7 +101,11 @@ def choose(files: Sequence[FileLook], asked: Asked) -> Choice:
             "give the columns that predict the target as numbers, under the same name in every file",
         )
     missing = _missing(files, [target, *features])
-    return Choice(target, asked.positive, identifier, tuple(features), missing, left_out, numbers=numbers)
+    texts = {name: levels_of([file.columns[name] for file in files]) for name in shared if left_out.get(name) == "text"}
+    levels = {name: found for name, found in texts.items() if found}
+    left_out |= dict.fromkeys(levels, "text, see [task.categories]")
+    chosen = Choice(target, asked.positive, identifier, tuple(features), missing, left_out, numbers=numbers)
+    return replace(chosen, levels=levels)
 
 
 def _target(files: Sequence[FileLook], shared: Sequence[str], asked: Asked) -> str:
@@ -114,9 +120,11 @@ def _target(files: Sequence[FileLook], shared: Sequence[str], asked: Asked) -> s
             raise UsageError(
                 f"which column is to be predicted? {some(candidates)} could be", "name it with --target COLUMN"
             )
+        in_words = [name for name in shared if len(levels_of([file.columns[name] for file in files])) == 2]
         raise UsageError(
             "which column is to be predicted? none holds 0 and 1 (or yes and no, or true and false) in every file",
-            "name it with --target COLUMN, and with --positive VALUE which of its two values counts as 1",
+            "name it with --target COLUMN, and with --positive VALUE which of its two values counts as 1"
+            + (f"; of two values are {some(in_words)}" if in_words else ""),
         )
     _must_be_shared(name, files, "target")
     if asked.positive is None and name not in candidates and not measured([file.columns[name] for file in files]):
@@ -125,9 +133,27 @@ def _target(files: Sequence[FileLook], shared: Sequence[str], asked: Asked) -> s
         also = f"; columns that could be predicted: {some(candidates)}" if candidates else ""
         raise UsageError(
             f"the target must hold 0 and 1 (or yes and no, or true and false), but {but}",
-            f"if it has two other values, say with --positive VALUE which of them counts as 1{also}",
+            f"{which_counts(levels_of([file.columns[name] for file in files]))}{also}",
         )
     return name
+
+
+def which_counts(levels: Sequence[str]) -> str:
+    """What to do about a target with these values."""
+    if len(levels) != 2:
+        return "if it has two other values, say with --positive VALUE which of them counts as 1"
+    return f"it has the values {quoted(levels)}: say with --positive VALUE which of them counts as 1"
+
+
+def levels_of(looks: Sequence[Look]) -> tuple[str, ...]:
+    """The levels of a column that could be a category in every file, over all of them; else none."""
+    if not all(look.levels for look in looks):
+        return ()
+    spelt: dict[str, str] = {}
+    for look in looks:
+        for level in look.levels:
+            spelt.setdefault(level.lower(), level)
+    return tuple(spelt[key] for key in sorted(spelt)) if len(spelt) <= MOST_LEVELS else ()
 
 
 def measured(looks: Sequence[Look]) -> bool:
@@ -182,6 +208,11 @@ def _must_be_shared(name: str, files: Sequence[FileLook], option: str) -> None:
 
 def why_not(looks: Sequence[Look], names: Sequence[str]) -> str:
     """Why a column that all these files have is no feature; '' if it is one."""
+    called = called_like_an_id(looks[0].name)
+    if called and all(2 * look.different > len(look.missing) for look in looks):
+        repeats = [name for look, name in zip(looks, names, strict=True) if not look.unique]
+        if repeats:
+            return f"it seems to name the rows, but not each by another value, in {some(repeats)}"
     for look, name in zip(looks, names, strict=True):
         if look.why:
             return f"{look.why}, in {name}" if any(not other.why for other in looks) else look.why
@@ -189,7 +220,6 @@ def why_not(looks: Sequence[Look], names: Sequence[str]) -> str:
             return f"empty, in {name}"
         if 2 * np.count_nonzero(look.missing) > len(look.missing):
             return f"mostly empty, in {name}"
-    called = called_like_an_id(looks[0].name)
     if all(look.consecutive or (called and _identifies(look)) for look in looks):
         return "it seems to number the rows"
     if len({(look.low, look.high) for look in looks}) == 1 and looks[0].low == looks[0].high:

@@ -265,7 +265,22 @@ def _task_lines(files: Sequence[FileLook], choice: Choice) -> list[str]:
     if choice.split is None:
         lines.append(_line("features = [", "what it is predicted from; take out what should not be used"))
         lines += [*_wrapped([_toml(name) for name in choice.features]), "]"]
-    return [*lines, *(_linear_lines(choice) if choice.numbers else _training_lines(files, choice))]
+    lines += _linear_lines(choice) if choice.numbers else _training_lines(files, choice)
+    return [*lines, *_category_lines(choice)]
+
+
+def _category_lines(choice: Choice) -> list[str]:
+    """Columns of few texts as categories, for whoever takes the # away."""
+    if not choice.levels:
+        return []
+    return [
+        "",
+        "# Columns of text, with their levels as the files have them. To predict from one, take the # away before it",
+        "# and before [task.categories], and add its name to `features`. The first level is the reference.",
+        "# Who gets this file learns that these levels occur: take away what should not be told.",
+        "# [task.categories]",
+        *(f"# {_key(name)} = [{', '.join(map(_toml, levels))}]" for name, levels in choice.levels.items()),
+    ]
 
 
 def _linear_lines(choice: Choice) -> list[str]:
@@ -353,6 +368,10 @@ def _wrapped(items: Sequence[str]) -> list[str]:
             lines.append("")
         lines[-1] += f" {item},"
     return [f"   {line}" for line in lines]
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _toml(name)
 
 
 def _toml(text: str) -> str:

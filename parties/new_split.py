@@ -13,7 +13,7 @@ from parties.data_checks import find_columns
 from parties.data_read import open_source
 from parties.data_vertical import sorted_rows
 from parties.kinds import plan_for
-from parties.new_choices import Asked, Choice, identifiers, some, why_not
+from parties.new_choices import Asked, Choice, identifiers, some, which_counts, why_not
 from parties.new_columns import FileLook
 from parties.rows import own_columns, row_counts, split_of
 from parties.scenario import Scenario
@@ -98,7 +98,7 @@ def _target(files: Sequence[FileLook], asked: Asked, identifier: str) -> tuple[s
         raise UsageError(
             "the target must hold 0 and 1 (or yes and no, or true and false), "
             f"but in {file.path.name} '{name}' does not",
-            "if it has two other values, say with --positive VALUE which of them counts as 1",
+            which_counts(look.levels),
         )
     return name, file
 

@@ -403,7 +403,7 @@ def test_files_that_are_not_there_or_not_files(tmp_path: Path) -> None:
     sources: list[tuple[str | SqlSource, str, list[str]]] = [
         ("none.csv", "none.csv", ["there is no file", "`data`"]),
         ("folder.csv", "folder.csv", ["a folder"]),
-        ("x.parquet", "x.parquet", ["not a readable Parquet file"]),
+        ("x.parquet", "x.parquet", ["not a Parquet file, or one cut short"]),
         ("empty.parquet", "empty.parquet", ["is empty"]),
         ("x.xlsx", "x.xlsx", ["'.xlsx'", ".parquet"]),
         ("bare", "bare", ["a file without an ending", ".csv, .tsv or .parquet"]),

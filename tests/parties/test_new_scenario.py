@@ -246,6 +246,32 @@ def test_many_columns(tmp_path: Path) -> None:
     assert "and 42 more" in told(made, "features")
 
 
+def test_columns_of_text_are_offered_as_categories(tmp_path: Path) -> None:
+    """In comments, for the user to choose: taken away, what is written runs."""
+    stages, texts = ["II", "I", "iii", None], [f"note {k}" for k in range(40)]
+    more: dict[str, Any] = {"Stadium": stages * 10, "see below": ["a", "b"] * 20, "text": texts}
+    tables = [columns(seed=k, **more) for k in (0, 1)]
+    tables[1]["Stadium"] = ["I", "II", "III", "IV"] * 10
+    made, found = make(tmp_path, *tables)
+    assert "categories" not in found["task"]
+    assert "Stadium (text, see [task.categories])" in told(made, "left out")
+    assert "text (text)" in told(made, "left out")
+    said = made.path.read_text(encoding="utf-8")
+    assert '# Stadium = ["I", "II", "iii", "IV"]\n# "see below" = ["a", "b"]\n' in said
+    assert max(map(len, said.splitlines())) <= 120
+    said = said.replace("# [task.c", "[task.c").replace("# Stadium", "Stadium").replace('# "see', '"see')
+    said = said.replace('"age", "dose",', '"age", "dose", "Stadium", "see below",').replace('"refuse"', '"drop"')
+    made.path.write_text(said, encoding="utf-8")
+    assert plans(made) == 6
+
+
+def test_a_column_of_ids_of_which_some_repeat_is_no_feature(tmp_path: Path) -> None:
+    """Rows of one patient may be many; but that column predicts nothing, and is no name of a row."""
+    made, found = make(tmp_path, columns(patient=[7, *range(39)]), columns(seed=1, patient=range(40)))
+    assert found["task"]["features"] == ["age", "dose"] and "id" not in found["task"]
+    assert "patient (it seems to name the rows, but not each by another value, in 'a.csv')" in told(made, "left out")
+
+
 def test_a_target_in_words(tmp_path: Path) -> None:
     words: Callable[[Columns], list[str]] = lambda table: ["M" if one else "B" for one in table["ill"]]  # noqa: E731
     tables = [columns(seed=k) for k in (0, 1)]
@@ -266,8 +292,8 @@ WORDS = tuple({"age": t["age"], "stage": ["I", "II"] * 20} for t in TWO)
     ("tables", "asked", "message", "hint"),
     [
         (FLAGS, Asked(), "'ill', 'sex' and 'smoker' could be", "--target COLUMN"),
-        (WORDS, Asked(), "none holds 0 and 1", "--positive VALUE"),
-        (WORDS, Asked(target="stage"), "in a.csv 'stage' does not", "--positive VALUE"),
+        (WORDS, Asked(), "none holds 0 and 1", "of two values are 'stage'"),
+        (WORDS, Asked(target="stage"), "in a.csv 'stage' does not", "the values 'I' and 'II': say with --positive"),
         (WORDS, Asked(positive="II"), "no target is named", "--target COLUMN"),
         (TWO, Asked(target="Ill"), "a.csv has no column 'Ill'", "did you mean 'ill'?"),
         (CODED, Asked(target="stage"), "in a.csv 'stage' does not", "could be predicted: 'ill'"),

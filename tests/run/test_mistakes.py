@@ -192,7 +192,7 @@ DATA = {
     "no Parquet inside": Mistake(
         PLAN,
         3,
-        ["hospital_b, b.parquet: this is not a readable Parquet file"],
+        ["hospital_b, b.parquet: this is not a Parquet file, or one cut short"],
         all_of(file("nothing", "b.parquet"), scenario(('"hospital_b.csv"', '"b.parquet"'))),
     ),
     "not a database": Mistake(
