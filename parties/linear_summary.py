@@ -7,7 +7,7 @@ from typing import Any
 
 from parties.blocks import MISSING, Block, Grid, Line, count_text, entries, fixed, is_number, significant, table
 from parties.summary_data import data_blocks
-from parties.summary_inference import p_text
+from parties.summary_inference import coefficients_grid, p_text
 
 EXACT_TEXT = (
     "The features determine the target, to ten digits of its spread: standard errors are of rounding, and tests and "
@@ -23,7 +23,8 @@ def is_linear(record: Mapping[str, Any]) -> bool:
 def linear_blocks(record: Mapping[str, Any]) -> list[Block]:
     """The coefficients, how well they fit, and how it compares, as lines and tables."""
     fit = table(record.get("fit"))
-    blocks: list[Block] = [coefficients_grid("Coefficients per unit of the feature", entries(record.get("inference")))]
+    rows = [table(row) for row in entries(record.get("inference"))]
+    blocks: list[Block] = [coefficients_grid(rows, "t")]
     blocks += [Line(text) for text in _fit_texts(fit)]
     held_out = table(table(record.get("metrics")).get("test"))
     if held_out:
@@ -31,24 +32,6 @@ def linear_blocks(record: Mapping[str, Any]) -> list[Block]:
         text = f"On {count_text(held_out.get('rows'))} held-out rows: R2 {fixed(held_out.get('r2'))}, "
         blocks.append(Line(f"{text}root mean square error {root}, mean absolute error {absolute}."))
     return [*blocks, *_comparison_blocks(record), *data_blocks(record)]
-
-
-def coefficients_grid(title: str, rows: Any) -> Grid:
-    """Each coefficient with its standard error, test and interval."""
-    columns = ("feature", "coefficient", "s.e.", "t", "p", "95 % from", "to")
-    told = tuple(
-        (
-            str(row.get("feature", MISSING)),
-            significant(row.get("coefficient")),
-            significant(row.get("se")),
-            fixed(row.get("t"), 2),
-            p_text(row.get("p")),
-            significant(row.get("low")),
-            significant(row.get("high")),
-        )
-        for row in map(table, rows)
-    )
-    return Grid(title, columns, told)
 
 
 def _fit_texts(fit: Mapping[str, Any]) -> list[str]:

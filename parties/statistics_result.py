@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -22,71 +23,104 @@ Counts = NDArray[np.int64]
 
 def statistics_facts(opened: Opened, settings: StatisticsSettings) -> dict[str, Any]:
     """All that was asked for, as the record has it: one entry a group wherever `by` keeps groups apart."""
-    groups = (None,) if settings.by is None else settings.levels_of(settings.by)
+    asked_p = settings.tables or settings.correlations or settings.t_tests or settings.survival
+    return {
+        "rows": sum(settings.rows),
+        "small_cells": _small_cells(opened.told),
+        "by": None if settings.by is None else _by(opened, settings, settings.by),
+        "columns": _columns(opened, settings),
+        "histograms": _histograms(opened, settings),
+        "tables": _tables(opened, settings),
+        "correlations": _correlations(opened, settings),
+        "t_tests": _comparisons(opened, settings),
+        "survival": _curves(opened, settings),
+        "note": p_values.NEEDS if asked_p and not p_values.can_tell() else None,
+    }
+
+
+def _groups(settings: StatisticsSettings) -> tuple[str | None, ...]:
+    """The groups' names; None of all rows together."""
+    return (None,) if settings.by is None else settings.levels_of(settings.by)
+
+
+def _each_group(settings: StatisticsSettings, facts: Callable[[int], dict[str, Any]]) -> list[dict[str, Any]]:
+    """What there is to say of each group, by its place."""
+    return [{"group": name, **facts(g)} for g, name in enumerate(_groups(settings))]
+
+
+def _by(opened: Opened, settings: StatisticsSettings, by: str) -> dict[str, Any]:
+    """The groups and how many rows each has."""
     sizes = _group_sizes(opened, settings)
-    facts: dict[str, Any] = {"rows": sum(settings.rows), "small_cells": _small_cells(opened.told), "by": None}
-    if settings.by is not None:
-        there = [opened.told.is_told("group", settings.group_sizes, g) for g in range(settings.groups)]
-        facts["by"] = {
-            "column": settings.by,
-            "levels": list(groups),
-            "rows": [int(n) if told else None for n, told in zip(sizes, there, strict=True)],
-            "without": sum(settings.rows) - int(sizes.sum()) if all(there) else None,
-        }
-    found = _found(opened, settings)
-    facts["columns"] = {
+    there = [opened.told.is_told("group", settings.group_sizes, g) for g in range(settings.groups)]
+    return {
+        "column": by,
+        "levels": list(_groups(settings)),
+        "rows": [int(n) if told else None for n, told in zip(sizes, there, strict=True)],
+        "without": sum(settings.rows) - int(sizes.sum()) if all(there) else None,
+    }
+
+
+def _columns(opened: Opened, settings: StatisticsSettings) -> dict[str, Any]:
+    sizes, found = _group_sizes(opened, settings), _found(opened, settings)
+    return {
         column: [
             {"group": name, **_described(opened, settings, sample, g, int(sizes[g]), found.get((column, g), {}))}
-            for g, name in enumerate(groups)
+            for g, name in enumerate(_groups(settings))
         ]
         for column, sample in settings.described.items()
     }
-    facts["histograms"] = {
+
+
+def _histograms(opened: Opened, settings: StatisticsSettings) -> dict[str, Any]:
+    return {
         column: {
             "edges": list(cells.axes[-1].edges),
-            "groups": [{"group": name, **_histogram(opened, settings, cells, g)} for g, name in enumerate(groups)],
+            "groups": _each_group(settings, partial(_histogram, opened, settings, cells)),
         }
         for column, cells in settings.binned.items()
     }
-    facts["tables"] = [
+
+
+def _tables(opened: Opened, settings: StatisticsSettings) -> list[dict[str, Any]]:
+    return [
         {
             "rows": {"column": a, "levels": list(settings.levels_of(a))},
             "columns": {"column": b, "levels": list(settings.levels_of(b))},
-            "groups": [{"group": name, **_table(opened, settings, cells, g)} for g, name in enumerate(groups)],
+            "groups": _each_group(settings, partial(_table, opened, settings, cells)),
         }
         for (a, b), cells in settings.crossed.items()
     ]
-    facts["correlations"] = [
-        {
-            "columns": list(pair),
-            "groups": [{"group": name, **_correlation(opened, settings, sample, g)} for g, name in enumerate(groups)],
-        }
+
+
+def _correlations(opened: Opened, settings: StatisticsSettings) -> list[dict[str, Any]]:
+    return [
+        {"columns": list(pair), "groups": _each_group(settings, partial(_correlation, opened, settings, sample))}
         for pair, sample in settings.correlated.items()
     ]
-    facts["t_tests"] = [
+
+
+def _comparisons(opened: Opened, settings: StatisticsSettings) -> list[dict[str, Any]]:
+    return [
         {
             "column": column,
             "between": between,
-            "groups": [
-                {"group": name, **_t_tests(opened, settings, sample, settings.levels_of(between), g)}
-                for g, name in enumerate(groups)
-            ],
+            "groups": _each_group(settings, partial(_t_tests, opened, settings, sample, settings.levels_of(between))),
         }
         for (column, between), sample in settings.compared.items()
     ]
-    facts["survival"] = [
+
+
+def _curves(opened: Opened, settings: StatisticsSettings) -> list[dict[str, Any]]:
+    return [
         {
             "time": one.time,
             "event": one.event,
             "between": one.between,
             "times": [float(t) for t in settings.grid_of(one.time).points],
-            "groups": [{"group": name, **_survival(opened, settings, one, cells, g)} for g, name in enumerate(groups)],
+            "groups": _each_group(settings, partial(_survival, opened, settings, one, cells)),
         }
         for one, cells in settings.curves.items()
     ]
-    asked_p = settings.tables or settings.correlations or settings.t_tests or settings.survival
-    facts["note"] = p_values.NEEDS if asked_p and not p_values.can_tell() else None
-    return facts
 
 
 def _group_sizes(opened: Opened, settings: StatisticsSettings) -> Counts:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from parties.blocks import MISSING, Block, Grid, Line, count_text, entries, fixed, is_number, significant, table
@@ -32,17 +33,29 @@ def inference_grid(record: Mapping[str, Any], *, wide: bool = False) -> Grid | N
     rows = [table(one) for one in entries(record.get("inference"))]
     if not rows:
         return None
-    columns = ("feature", "coefficient", "s.e.", "z", "p", "95 % from", "to", "odds ratio")
+    grid = coefficients_grid(rows, "z", digits=3)
+    told = tuple((*cells, _odds(row, wide=wide)) for cells, row in zip(grid.rows, rows, strict=True))
+    return replace(grid, columns=(*grid.columns, "odds ratio"), rows=told)
+
+
+def coefficients_grid(rows: Sequence[Mapping[str, Any]], test: str, *, digits: int = 4) -> Grid:
+    """Each coefficient with its standard error, test and interval, the intercept last.
+
+    Args:
+        rows: as a record has them.
+        test: the test's statistic, "z" or "t".
+        digits: of the interval's ends.
+    """
+    columns = ("feature", "coefficient", "s.e.", test, "p", "95 % from", "to")
     told = tuple(
         (
             str(row.get("feature", MISSING)),
             significant(row.get("coefficient")),
             significant(row.get("se")),
-            fixed(row.get("z"), 2),
+            fixed(row.get(test), 2),
             p_text(row.get("p")),
-            significant(row.get("low"), 3),
-            significant(row.get("high"), 3),
-            _odds(row, wide=wide),
+            significant(row.get("low"), digits),
+            significant(row.get("high"), digits),
         )
         for row in rows
     )
