@@ -14,7 +14,7 @@ from mpc.ghost import Array
 from mpc.party import Party
 from mpc.round import together
 from mpc.share import Public, Share
-from protocols.calibration import calibrate, enough
+from protocols.calibration import Calibration, calibrate, enough
 from protocols.column_fit import check_fit
 from protocols.data_summary import summarise
 from protocols.held import hold
@@ -23,7 +23,7 @@ from protocols.irls import ROW_SCALE, SCORE_SCALE, Design, Fitted, Newton, fit, 
 from protocols.likelihood import likelihoods
 from protocols.metrics import Scored, bins_for, evaluate
 from protocols.open_fisher import fit_open
-from protocols.row_weights import pooled_weight
+from protocols.row_weights import RowWeights, pooled_weight
 from protocols.standardise import Moments, moments
 from protocols.training_job import blank_rows
 from protocols.training_settings import Beside, OwnRows, Trained, TrainingSettings
@@ -52,6 +52,33 @@ async def inference_job(p: Party, own: OwnRows | None, settings: TrainingSetting
     """
     own = own or blank_rows(p, settings)
     summary = await summarise(p, own, settings)
+    weight, scaling, ready = await _standardised(p, own, settings)
+    fit_shared = _shared if settings.inference == "shared" else _open
+    weights, variances = await fit_shared(p, ready, scaling, settings)
+    p.stage("evaluation")
+    sets = _scored_sets(p, own, ready.x_train, scaling, weights, settings)
+    sums = await likelihoods(p, sets["train"], own.beside_train, weight, settings)
+    metrics = None
+    if settings.metrics:
+        metrics = await evaluate(p, sets, bins_for(np.zeros(2) if p.dry else weights))
+    calibration = await _calibrated(p, sets, settings)
+    p.stage("done")
+    if p.dry:
+        return None
+    coefficients = in_units(weights, scaling).tolist()
+    summed, divided = weight.total if settings.weighted else None, (variances / weight.unit).tolist()
+    found = inference(own.names, coefficients, divided, sum(settings.train_rows), sums, summed)
+    own_units, standardised = tuple(coefficients[:-1]), tuple(map(float, weights))
+    return Trained(
+        own.names, own_units, coefficients[-1], standardised, metrics, summary, found, calibration=calibration
+    )
+
+
+async def _standardised(p: Party, own: OwnRows, settings: TrainingSettings) -> tuple[RowWeights, Moments, OwnRows]:
+    """How the rows are weighted and standardised, and the same rows with features and weights as the fit takes them.
+
+    2 rounds, or 3 with weights; reveals the pooled means and deviations, and the sum of the weights.
+    """
     p.stage("standardisation")
     weight = await pooled_weight(p, own.beside_train, settings)
     scaling = await moments(p, own.x_train, weight.total, own.names, own.beside_train.counts)
@@ -60,48 +87,28 @@ async def inference_job(p: Party, own: OwnRows | None, settings: TrainingSetting
     p.insist(
         lambda: check_fit(train, own.names, p.name, standardised=True), lambda: DataError("a feature does not fit")
     )
-    fit_shared = _shared if settings.inference == "shared" else _open
-    ready = replace(own, x_train=train, beside_train=weight.apply(own.beside_train))
-    weights, variances = await fit_shared(p, ready, scaling, settings)
-    p.stage("evaluation")
-    train_set = _scored(p, train, own.y_train, own.beside_train, weights)
-    sums = await likelihoods(p, train_set, own.beside_train, weight, settings)
-    sets = {"train": train_set}
+    return weight, scaling, replace(own, x_train=train, beside_train=weight.apply(own.beside_train))
+
+
+def _scored_sets(
+    p: Party, own: OwnRows, train: Array, scaling: Moments, weights: Array, settings: TrainingSettings
+) -> dict[str, Scored]:
+    """This owner's training rows, standardised, and those held out, if any are, with their scores."""
+    sets = {"train": _scored(p, train, own.y_train, own.beside_train, weights)}
     if sum(settings.test_rows):
         test = p.compute(scaling.apply, own.x_test, shape=own.x_test.shape)
         sets["test"] = _scored(p, test, own.y_test, own.beside_test, weights)
-    metrics = None
-    if settings.metrics:
-        metrics = await evaluate(p, sets, bins_for(np.zeros(2) if p.dry else weights))
-    calibration = None
-    if settings.calibration is not None:
-        rows = {"train": settings.train_rows, "test": settings.test_rows}
-        told = {name: scored for name, scored in sets.items() if enough(rows[name], settings.calibration)}
-        counted = {name: (scored, sum(rows[name])) for name, scored in told.items()}
-        calibration = await calibrate(p, counted, settings.calibration)
-    p.stage("done")
-    if p.dry:
+    return sets
+
+
+async def _calibrated(p: Party, sets: dict[str, Scored], settings: TrainingSettings) -> Calibration | None:
+    """The calibration on the sets that have rows enough; None where it was not asked for."""
+    if settings.calibration is None:
         return None
-    coefficients = in_units(weights, scaling)
-    found = inference(
-        own.names,
-        list(map(float, coefficients)),
-        list(map(float, variances / weight.unit)),
-        sum(settings.train_rows),
-        sums,
-        weight.total if settings.weighted else None,
-    )
-    own_units = tuple(map(float, coefficients[:-1]))
-    return Trained(
-        own.names,
-        own_units,
-        float(coefficients[-1]),
-        tuple(map(float, weights)),
-        metrics,
-        summary,
-        found,
-        calibration=calibration,
-    )
+    rows = {"train": settings.train_rows, "test": settings.test_rows}
+    told = {name: scored for name, scored in sets.items() if enough(rows[name], settings.calibration)}
+    counted = {name: (scored, sum(rows[name])) for name, scored in told.items()}
+    return await calibrate(p, counted, settings.calibration)
 
 
 async def _shared(p: Party, own: OwnRows, scaling: Moments, settings: TrainingSettings) -> tuple[Array, Array]:
