@@ -53,10 +53,11 @@ def run(scenario: Path, out: Path | None, no_compare: bool) -> None:
     from parties.children import one_blas_thread
 
     one_blas_thread()  # before numpy is loaded
-    from parties.sum_scenario import SumScenario, load_any
+    from parties.any_scenario import load_any
+    from parties.scenario import Scenario
 
     loaded = load_any(scenario)
-    if isinstance(loaded, SumScenario):
+    if not isinstance(loaded, Scenario):
         from parties.run_sum import run_sum
 
         record, folder = run_sum(loaded, out)
@@ -99,11 +100,12 @@ def party(
     The scenario, or a signed roster that it names, must give every party's public_key, and the scenario an address
     for one side of each pair. Before the first run of a scenario, what it asks for is shown and has to be approved.
     """
-    from parties.sum_scenario import SumScenario, load_any
+    from parties.any_scenario import load_any
+    from parties.scenario import Scenario
 
     ask = _typed_yes if sys.stdin.isatty() else None
     loaded = load_any(scenario)
-    if isinstance(loaded, SumScenario):
+    if not isinstance(loaded, Scenario):
         from parties.sum_party import run_sum_party
 
         part = partial(run_sum_party, loaded)
@@ -131,8 +133,9 @@ def doctor(scenario: Path, name: str | None, keys: Path, policy: Path | None, se
     Looks at the keys, the data, this machine's limits, and the links: every party's doctor at the same time, or its
     `mpc party`, which goes on waiting. No data are sent. Ends with 0, or with the exit code of the first problem.
     """
+    from parties.any_scenario import load_any
     from parties.findings import Finding
-    from parties.sum_scenario import SumScenario, load_any
+    from parties.scenario import Scenario
 
     def tell(finding: Finding) -> None:
         for line in finding.lines:
@@ -142,7 +145,7 @@ def doctor(scenario: Path, name: str | None, keys: Path, policy: Path | None, se
         click.echo(text, err=True)
 
     loaded = load_any(scenario)
-    if isinstance(loaded, SumScenario):
+    if not isinstance(loaded, Scenario):
         from parties.sum_doctor import examine_sum, examine_sum_file
 
         if name is None:
@@ -164,12 +167,13 @@ def plan(scenario: Path, as_json: bool) -> None:
     Reads the owners' row counts and shared columns from their data, or takes `rows` and `features` from the scenario
     where the data are elsewhere.
     """
+    from parties.any_scenario import load_any
     from parties.plan_scenario import planned
     from parties.plan_text import print_plan
-    from parties.sum_scenario import SumScenario, load_any
+    from parties.scenario import Scenario
 
     loaded = load_any(scenario)
-    if isinstance(loaded, SumScenario):
+    if not isinstance(loaded, Scenario):
         from parties.sum_plan import print_sum_plan
 
         print_sum_plan(loaded, as_json=as_json)

@@ -112,6 +112,7 @@ class Job(Generic[Tab, Set, Res]):
         ready: an owner's table with what only its keys open, once its files are found to be as they should be.
         common: what the owners must have in common beside what their scenarios say; None where there is nothing.
         keep: writes what an owner keeps of the result beside its record; says what, for its entry in the record.
+        load_libraries: imports what is else imported when a step is done; for a process that is copied.
         pools: whether an owner's rows enter what others learn, so that it needs some, and its releases are listed.
     """
 
@@ -135,4 +136,5 @@ class Job(Generic[Tab, Set, Res]):
     ready: Callable[[Scenario, Tab, Vault], Tab] | None = None
     common: Callable[[Tab], Common] | None = None
     keep: Callable[[Scenario, Agreement, Res, Vault], dict[str, Any]] | None = None
+    load_libraries: Callable[[Scenario], None] | None = None
     pools: Callable[[Scenario, str], bool] = _always

@@ -2,28 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from mpc.plan import Plan
 from parties.job import Job, Rows
-from parties.linear import LINEAR
-from parties.predict import PREDICT
 from parties.scenario import Scenario
-from parties.statistics import STATISTICS
-from parties.training import TRAINING
 
-JOBS: Final[Mapping[str, Job[Any, Any, Any]]] = {
-    "logistic_regression": TRAINING,
-    "linear_regression": LINEAR,
-    "statistics": STATISTICS,
-    "predict": PREDICT,
+AnyJob = Job[Any, Any, Any]
+
+
+def _training() -> AnyJob:
+    from parties.training import TRAINING
+
+    return TRAINING
+
+
+def _linear() -> AnyJob:
+    from parties.linear import LINEAR
+
+    return LINEAR
+
+
+def _statistics() -> AnyJob:
+    from parties.statistics import STATISTICS
+
+    return STATISTICS
+
+
+def _predict() -> AnyJob:
+    from parties.predict import PREDICT
+
+    return PREDICT
+
+
+# Imported when it is asked for: a run is of one kind, and its start is a good part of a small run.
+_JOBS: Final[Mapping[str, Callable[[], AnyJob]]] = {
+    "logistic_regression": _training,
+    "linear_regression": _linear,
+    "statistics": _statistics,
+    "predict": _predict,
 }
 
 
-def job_of(scenario: Scenario) -> Job[Any, Any, Any]:
+def job_of(scenario: Scenario) -> AnyJob:
     """How the scenario's kind of task is done."""
-    return JOBS[scenario.task.kind]
+    return _JOBS[scenario.task.kind]()
 
 
 def plan_for(scenario: Scenario, rows: Rows, columns: int) -> Plan:

@@ -30,9 +30,9 @@ def main() -> int:
     reporter = Reporter.to_launcher()
     lifeline = Lifeline()
     order = lifeline.order()
+    from parties.any_scenario import load_any
     from parties.bugs import as_error  # after the order was read: imports take longer than the launcher's line
     from parties.logs import open_log
-    from parties.sum_scenario import load_any
 
     log = open_log(Path(order["out"]), order["name"])
     try:
@@ -49,9 +49,9 @@ def main() -> int:
 
 def part_of(scenario: Scenario | SumScenario) -> Part:
     """The part in such a scenario. What it needs is imported here: of two kinds of scenarios, one is never loaded."""
-    from parties.sum_scenario import SumScenario
+    from parties.scenario import Scenario
 
-    if isinstance(scenario, SumScenario):
+    if not isinstance(scenario, Scenario):
         from parties.sum_member import part_in_sum
 
         return partial(part_in_sum, scenario)
@@ -68,9 +68,15 @@ def part_of(scenario: Scenario | SumScenario) -> Part:
 
 def load_libraries(scenario: Scenario | SumScenario) -> None:
     """Imports all that some party of such a scenario will; its processes, copies of this one, then need not."""
-    import duckdb  # noqa: F401  # as for reading an owner's table
+    import duckdb  # noqa: F401
+    import numpy.ma  # noqa: F401  # in which DuckDB gives columns
+
+    from parties.kinds import job_of
+    from parties.scenario import Scenario
 
     part_of(scenario)
+    if isinstance(scenario, Scenario) and (load := job_of(scenario).load_libraries) is not None:
+        load(scenario)
 
 
 def _place(order: Mapping[str, Any], parties: Mapping[str, Any], lifeline: Lifeline, reporter: Reporter) -> Any:

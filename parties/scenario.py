@@ -140,7 +140,7 @@ def differences(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]
 class Scenario(BaseModel):
     """A whole scenario file, checked. All is agreed on but where files are and how data are written."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     name: str
     seed: int

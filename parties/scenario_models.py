@@ -64,8 +64,15 @@ class Table(BaseModel):
     """A table of a scenario file."""
 
     # Strict: the text "10" is not the number 10. hide_input_in_errors: pydantic's own wording is never shown,
-    # and should it ever be, it must not carry values along.
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True)
+    # and should it ever be, it must not carry values along. defer_build: a file uses few of the tables that there are.
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+        defer_build=True,
+    )
 
 
 Text = Annotated[str, AfterValidator(_no_blank)]

@@ -11,11 +11,10 @@ from mpc.errors import UsageError
 from mpc.plan import make_plan
 from parties.scenario_models import NetworkSpec
 from parties.scenario_solver import MOMENTUM
+from parties.trainings import program_of
 from protocols.accelerated_budget import dyadic
 from protocols.training_form import automatic_rate, choose_fit, choose_form, constants_digest, descent_for
-from protocols.training_job import training_job
 from protocols.training_settings import TrainingSettings
-from protocols.vertical_job import vertical_job
 
 STEPS: Final[Mapping[str, int]] = {"newton": 25, "nesterov": 100, "sgd": 400}
 """How many steps bring the loss to about a thousandth of its least value: `tools/solver_steps.py`, docs/solvers.md."""
@@ -103,6 +102,6 @@ def _first(how: TrainingSettings, steps: int) -> TrainingSettings:
 
 
 def _planned_seconds(how: TrainingSettings, round_trip: float, bandwidth: float) -> float:
-    job = vertical_job if how.partition == "vertical" else training_job
+    job = program_of(vertical=how.partition == "vertical", inference=False)
     plan = make_plan(lambda p: job(p, None, how), how.owners, how.helper, constants_digest(how))
     return plan.seconds(round_trip, bandwidth)

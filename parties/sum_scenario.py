@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from mpc.errors import UsageError
-from parties.scenario import SCHEMA, Scenario, check_schema, load_scenario, read_toml
+from parties.scenario import SCHEMA, check_schema
 from parties.scenario_errors import Problem, quoted, read_table, refuse, shown, unknown_setting
 from parties.scenario_models import Head, RosterSpec, SessionSpec
 from parties.sum_models import ClientsSpec, SumParty, SumTask
@@ -35,24 +35,10 @@ _MOST_BITS = 64
 _MOST_HELPED = 100_000  # clients: all that the helper needs goes in one message, of a few kilobytes each
 
 
-def load_any(path: Path) -> Scenario | SumScenario:
-    """Read and check a scenario file of either kind.
-
-    Raises:
-        UsageError: the file cannot be read, or is not a valid scenario.
-    """
-    raw = read_toml(path)
-    task = raw.get("task")
-    if not isinstance(task, Mapping) or task.get("kind") != "secure_sum":
-        return load_scenario(path)
-    check_schema(path, raw)
-    return _read(path, raw)
-
-
 class SumScenario(BaseModel):
     """A whole scenario file, checked."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     name: str
     parties: dict[str, SumParty]
@@ -222,7 +208,13 @@ class SumScenario(BaseModel):
         return path if place is None else path.replace("{round}", str(place))
 
 
-def _read(path: Path, raw: Mapping[str, Any]) -> SumScenario:
+def read_sum(path: Path, raw: Mapping[str, Any]) -> SumScenario:
+    """Check what a scenario file of a secure sum holds.
+
+    Raises:
+        UsageError: it is not a valid scenario.
+    """
+    check_schema(path, raw)
     problems: list[Problem] = []
     for key in raw:
         if key not in (*_HEAD_KEYS, *_TABLES):

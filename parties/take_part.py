@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from logging import Logger
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mpc.channel import Channel, Limits
 from mpc.curve import Identity
@@ -25,7 +25,6 @@ from mpc.play import part, play_helper, play_owner
 from mpc.prg import Entropy, insecure_entropy, os_entropy
 from mpc.trace import Trace
 from mpc.transport import Transport
-from parties.consent import Asking
 from parties.cores import keep_to_a_core
 from parties.job import OwnTable
 from parties.kinds import job_of
@@ -34,6 +33,9 @@ from parties.scenario import Scenario
 from parties.share_file import Vault
 from parties.supervisor import Reporter
 from parties.version import VERSION
+
+if TYPE_CHECKING:
+    from parties.consent import Asking
 
 T = TypeVar("T")
 

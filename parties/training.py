@@ -23,12 +23,9 @@ from parties.rows import (
     warnings_before,
 )
 from parties.scenario import Scenario
-from protocols.inference_job import inference_job
+from parties.trainings import program_of
 from protocols.training_form import constants_digest
-from protocols.training_job import training_job
 from protocols.training_settings import Trained, TrainingSettings
-from protocols.vertical_inference import vertical_inference_job
-from protocols.vertical_job import vertical_job
 
 STANDARDISATION: Final = "standardisation"
 SCALES: Final = "scales"
@@ -50,10 +47,11 @@ def _plan(settings: TrainingSettings) -> Plan:
 
 
 def _job_of(settings: TrainingSettings) -> Callable[..., Any]:
-    """What the owners run."""
-    if settings.partition == "vertical":
-        return vertical_job if settings.inference is None else vertical_inference_job
-    return training_job if settings.inference is None else inference_job
+    return program_of(vertical=settings.partition == "vertical", inference=settings.inference is not None)
+
+
+def _load_libraries(scenario: Scenario) -> None:
+    program_of(vertical=scenario.vertical, inference="inference" in scenario.training.reveal)
 
 
 def _program(scenario: Scenario, agreement: Agreement, table: Table) -> ProgramFactory:
@@ -192,4 +190,5 @@ TRAINING: Job[Table, TrainingSettings, Trained] = Job(
     wanted=_wanted,
     ready=ready_to_keep,
     keep=keep_model,
+    load_libraries=_load_libraries,
 )

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from mpc.errors import DataError, ProtocolError, UsageError
+from parties.any_scenario import load_any
 from parties.descriptors import allow_connections
 from parties.journal import RoundJournal
 from parties.sum_clients import dropping
 from parties.sum_consent import sum_consent_blocks
 from parties.sum_data import ClientRows, numbers_of
 from parties.sum_plan import plan_blocks, sum_plan
-from parties.sum_scenario import SumScenario, load_any
+from parties.sum_scenario import SumScenario
 from parties.sum_small_cells import small_cells_blocks
 from protocols.aggregation.quantise import decode
 from tests.run.command import ROOT

@@ -15,12 +15,13 @@ from mpc.errors import ProtocolError, TooFewError, UsageError
 from mpc.prg import derive
 from mpc.star_client import StarClient
 from mpc.star_wire import DOWN, UP
+from parties.any_scenario import load_any
 from parties.journal import RoundJournal
 from parties.sum_clients import Membership, clients_of, trust_of
 from parties.sum_helper import helper_client
 from parties.sum_result import revealed
 from parties.sum_rounds import AgreedRounds, RoundNumbers, new_session
-from parties.sum_scenario import SumScenario, load_any
+from parties.sum_scenario import SumScenario
 from parties.sum_server import Seat, serve
 from parties.supervisor import Reporter
 from protocols.aggregation import messages as m

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from parties.any_scenario import load_any
 from parties.keys import generate
-from parties.sum_scenario import load_any
 from tests.run.command import Ran, Running, mpc, record
 from tests.run.sums import approve, party, write_separate
 

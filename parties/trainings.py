@@ -1,0 +1,27 @@
+"""Which of the programs for a training its owners run; of the four, one is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+def program_of(*, vertical: bool, inference: bool) -> Callable[..., Any]:
+    """What the owners run."""
+    match vertical, inference:
+        case True, True:
+            from protocols.vertical_inference import vertical_inference_job
+
+            return vertical_inference_job
+        case True, False:
+            from protocols.vertical_job import vertical_job
+
+            return vertical_job
+        case False, True:
+            from protocols.inference_job import inference_job
+
+            return inference_job
+        case _:
+            from protocols.training_job import training_job
+
+            return training_job
