@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NoReturn, Self, cast, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mpc.errors import InternalError
 from mpc.fixed import decode
@@ -59,15 +60,39 @@ class _Value:
     def __iter__(self) -> NoReturn:
         raise InternalError(f"a {type(self).__name__} cannot be iterated over")
 
+    def _after(self, other: float | NDArray[Any] | list[Any]) -> NoReturn:
+        """A number or an array before an operator: numpy leaves it to this class."""
+        raise _plain(self, other)
+
+    __array_ufunc__ = None
+    __radd__ = __rsub__ = __rmul__ = __rmatmul__ = _after
+
+
+def _plain(a: _Value, other: object) -> InternalError:
+    return InternalError(
+        f"{a!r} with a plain {type(other).__name__}: a number needs a scale and a ring, as in "
+        "Public(encode(np.array([2.5]), scale=20), 20) with mpc.fixed.encode"
+    )
+
 
 def _fit(a: _Value, b: _Value) -> None:
+    if not isinstance(b, _Value):
+        raise _plain(a, b)
     if a.scale != b.scale or (a.ring is not b.ring and a.ring != b.ring):
         raise InternalError(f"{a!r} and {b!r} differ in scale or ring and cannot be added")
     if isinstance(a, Public) != isinstance(b, Public):
         raise InternalError(f"{a!r} and {b!r}: make the public one a share with Party.public before it is added")
 
 
+def _entrywise_product(a: _Value, b: _Value) -> Array:
+    if not isinstance(b, _Value):
+        raise _plain(a, b)
+    return a.ring.mul(a.value, b.value)
+
+
 def _matrix_product(a: _Value, b: _Value) -> Array:
+    if not isinstance(b, _Value):
+        raise _plain(a, b)
     if a.ring.xor:
         raise InternalError(f"{a!r} and {b!r}: there is no matrix product over bits")
     return a.ring.matmul(a.value, b.value)
@@ -90,7 +115,7 @@ class Public(_Value):
     @overload
     def __mul__(self, other: Public) -> Public: ...
     def __mul__(self, other: Share | Public) -> Share | Public:
-        return _product(self, other, self.ring.mul(self.value, other.value))
+        return _product(self, other, _entrywise_product(self, other))
 
     @overload
     def __matmul__(self, other: Share) -> Share: ...
@@ -133,7 +158,7 @@ class Share(_Value):
         return Masked(value, self.scale, self.ring, other.id)
 
     def __mul__(self, other: Public) -> Share:
-        return _product(other, self, self.ring.mul(self.value, other.value))
+        return _product(other, self, _entrywise_product(self, other))
 
     def __matmul__(self, other: Public) -> Share:
         return _product(other, self, _matrix_product(self, other))
