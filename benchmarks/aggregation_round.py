@@ -12,8 +12,10 @@ import multiprocessing
 import resource
 import statistics
 import time
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import numpy as np
@@ -33,7 +35,7 @@ from protocols.aggregation.client import aggregation_client
 from protocols.aggregation.cost import client_seconds, expected_traffic, replayed, server_seconds
 from protocols.aggregation.messages import SHARES, stages
 from protocols.aggregation.pack import word
-from protocols.aggregation.server import aggregation_server
+from protocols.aggregation.server import Aggregated, aggregation_server
 from protocols.aggregation.settings import Occasion, Settings, Trust, settings_of
 
 _DIGEST = bytes(32)
@@ -71,75 +73,113 @@ def host(
 
 def measure(clients: int, values: int, dropping: float, processes: int, *, lying: bool, level_bits: int) -> str:
     """Run a round, check it, and say what it took."""
-    bounds = choose_bounds(clients, malicious=lying)
     bits = level_bits + (clients - 1).bit_length()
-    settings = settings_of(bounds, values, bits, clients // 2)
+    settings = settings_of(choose_bounds(clients, malicious=lying), values, bits, clients // 2)
     kinds = stages(lying)
     drops = {(7 * turn) % clients: kinds[turn % len(kinds)] for turn in range(int(dropping * clients))}
-    pairs = [new_identity() for _ in range(clients)]
-    me = new_identity()
+    ran = _run(settings, drops, processes, lying=lying, levels=1 << level_bits)
+    head = (
+        f"{clients} clients x {values} values of {bits} bits, {len(drops)} dropping, k = {settings.neighbours}, "
+        f"t = {settings.threshold}{', lying server' if lying else ''}"
+    )
+    return "\n".join((head, _checked(settings, ran, 1 << level_bits), *_timed(settings, ran)))
+
+
+@dataclass(frozen=True)
+class _Ran:
+    """A round that is over: what the server made of it, the seconds that it took, and what each client says."""
+
+    done: Aggregated
+    wall: float
+    own: float
+    all_threads: float
+    peak: int
+    said: dict[int, tuple[float, int, int]]
+
+
+def _run(settings: Settings, drops: dict[int, str], processes: int, *, lying: bool, levels: int) -> _Ran:
+    clients = settings.clients
+    pairs, me = [new_identity() for _ in range(clients)], new_identity()
     allow_connections(clients, 1)
     transport = Transport(me, {f"c{i}": pair.public for i, pair in enumerate(pairs)}, "tcp://127.0.0.1:*")
-    signing = [derive(bytes(32), f"sign {i}") for i in range(clients)] if lying else []
-    place = {
-        "endpoint": transport.endpoint,
-        "key": me.public,
+    place = _place(transport.endpoint, me, pairs, lying=lying)
+    hosts = _started(processes, settings, levels, drops, place)
+    done, wall, own, all_threads = _served(transport, settings)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    said: dict[int, tuple[float, int, int]] = {}
+    for process, pipe in hosts:
+        said |= pipe.recv()
+        process.join(30)
+    transport.close(1)
+    return _Ran(done, wall, own, all_threads, peak, said)
+
+
+def _place(endpoint: str | None, server: Identity, pairs: list[Identity], *, lying: bool) -> dict[str, Any]:
+    """What the clients' hosts are told: where the server is, and keys; with a lying server those for signatures too."""
+    signing = [derive(bytes(32), f"sign {i}") for i in range(len(pairs))] if lying else []
+    return {
+        "endpoint": endpoint,
+        "key": server.public,
         "pairs": [(pair.public, pair.secret) for pair in pairs],
         "signing": signing,
         "public": [Signer(key).public for key in signing],
     }
+
+
+def _started(
+    processes: int, settings: Settings, levels: int, drops: dict[int, str], place: dict[str, Any]
+) -> list[tuple[BaseProcess, Connection]]:
+    """The hosts, each with the end of a pipe that it reports to."""
     context = multiprocessing.get_context("spawn")
-    hosts, pipes = [], []
+    hosts: list[tuple[BaseProcess, Connection]] = []
     for number in range(processes):
         mine, theirs = context.Pipe()
-        numbers = list(range(number, clients, processes))
-        process = context.Process(target=host, args=(theirs, settings, 1 << level_bits, numbers, drops, place))
+        numbers = list(range(number, settings.clients, processes))
+        process = context.Process(target=host, args=(theirs, settings, levels, numbers, drops, place))
         process.start()
-        hosts.append(process)
-        pipes.append(mine)
-    server = StarServer(
-        transport,
-        [f"c{i}" for i in range(clients)],
-        _DIGEST,
-        StarLimits(_SECONDS, _SECONDS, 0.0),
-        lambda *_: None,
-        print,
-    )
+        hosts.append((process, mine))
+    return hosts
+
+
+def _served(transport: Transport, settings: Settings) -> tuple[Aggregated, float, float, float]:
+    """The server's part, with its seconds by the clock, of its own thread and of all threads."""
+    names = [f"c{i}" for i in range(settings.clients)]
+    server = StarServer(transport, names, _DIGEST, StarLimits(_SECONDS, _SECONDS, 0.0), lambda *_: None, print)
     server.join()
     occasion = Occasion(os_entropy("session"), 1, 1)
-    wall, before, all_threads = time.perf_counter(), time.thread_time(), time.process_time()
+    wall, own, all_threads = time.perf_counter(), time.thread_time(), time.process_time()
     done = server.run(aggregation_server(settings, occasion, os_entropy), occasion.session, 1, 1)
-    wall, own, cpu = time.perf_counter() - wall, time.thread_time() - before, time.process_time() - all_threads
+    taken = time.perf_counter() - wall, time.thread_time() - own, time.process_time() - all_threads
     server.part()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    said: dict[int, tuple[float, int, int]] = {}
-    for pipe in pipes:
-        said |= pipe.recv()
-    for process in hosts:
-        process.join(30)
-    transport.close(1)
-    total = np.zeros(values, dtype=word(bits))
-    for i in done.survivors:
-        total += vector_of(settings, i, 1 << level_bits)
-    exact = np.array_equal(done.total, total & total.dtype.type((1 << bits) - 1))
-    planned = replayed(settings, done)
-    equal = all((planned[i].up, planned[i].down) == said[i][1:] for i in said)
-    times = [seconds for seconds, _, _ in said.values()]
+    return done, *taken
+
+
+def _checked(settings: Settings, ran: _Ran, levels: int) -> str:
+    """Whether the sum is that of the survivors, and the traffic that of the plan, given who answered when."""
+    total = np.zeros(settings.length, dtype=word(settings.bits))
+    for i in ran.done.survivors:
+        total += vector_of(settings, i, levels)
+    exact = np.array_equal(ran.done.total, total & total.dtype.type((1 << settings.bits) - 1))
+    planned = replayed(settings, ran.done)
+    equal = all((planned[i].up, planned[i].down) == ran.said[i][1:] for i in ran.said)
     traffic = expected_traffic(settings)
     ratio = (traffic.up + traffic.down) / settings.vector_bytes
-    lost = len(done.answered[SHARES]) - len(done.survivors)
-    planned_server, planned_client = server_seconds(settings, lost), client_seconds(settings)
-    lines = (
-        f"{clients} clients x {values} values of {bits} bits, {len(drops)} dropping, k = {settings.neighbours}, "
-        f"t = {settings.threshold}{', lying server' if lying else ''}",
-        f"  the sum of {len(done.survivors)} survivors is {'exact' if exact else 'WRONG'}; traffic is "
-        f"{'as planned' if equal else 'NOT as planned'}; {ratio:.3f} times the bare vector, both ways together",
-        f"  server: {own:.2f} s of its own thread (planned {planned_server:.2f} s), {cpu:.2f} s with the network's, "
-        f"{wall:.1f} s by the clock, {peak / 1e6:.0f} MB",
-        f"  a client: {1000 * statistics.median(times):.1f} ms (median; planned {1000 * planned_client:.1f} ms), "
-        f"{1000 * max(times):.1f} ms at most",
+    return (
+        f"  the sum of {len(ran.done.survivors)} survivors is {'exact' if exact else 'WRONG'}; traffic is "
+        f"{'as planned' if equal else 'NOT as planned'}; {ratio:.3f} times the bare vector, both ways together"
     )
-    return "\n".join(lines)
+
+
+def _timed(settings: Settings, ran: _Ran) -> tuple[str, str]:
+    """The seconds beside the plan's."""
+    times = [1000 * seconds for seconds, _, _ in ran.said.values()]
+    lost = len(ran.done.answered[SHARES]) - len(ran.done.survivors)
+    return (
+        f"  server: {ran.own:.2f} s of its own thread (planned {server_seconds(settings, lost):.2f} s), "
+        f"{ran.all_threads:.2f} s with the network's, {ran.wall:.1f} s by the clock, {ran.peak / 1e6:.0f} MB",
+        f"  a client: {statistics.median(times):.1f} ms (median; planned {1000 * client_seconds(settings):.1f} ms), "
+        f"{max(times):.1f} ms at most",
+    )
 
 
 def main() -> None:

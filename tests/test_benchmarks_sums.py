@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import aggregation
+from benchmarks import aggregation, aggregation_round
 from benchmarks.report import report
 from benchmarks.results import Results, SumRound, read
 from protocols.aggregation.bounds import choose_bounds
@@ -47,3 +47,11 @@ def test_the_report_compares(tmp_path: Path) -> None:
     text = report(again)
     assert "| beaverlodge; 10 neighbours | 0.20 | 20.0 | 38.0 kB |" in text
     assert "too few shares" in text
+
+
+@pytest.mark.parametrize("lying", [False, True])
+def test_a_round_over_sockets_is_exact_and_as_planned(lying: bool) -> None:
+    said = aggregation_round.measure(10, 100, 0.2, 1, lying=lying, level_bits=16).splitlines()
+    assert "10 clients x 100 values of 20 bits, 2 dropping" in said[0] and ("lying" in said[0]) == lying
+    assert "the sum of 8 survivors is exact; traffic is as planned" in said[1]
+    assert said[2].startswith("  server: ") and said[3].startswith("  a client: ")
