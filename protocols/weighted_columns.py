@@ -66,6 +66,5 @@ async def weighted_columns(p: Party, x: Share, own: OwnColumns, target: Moments 
         mine = np.column_stack((s, s * y))
     ends = entered(p, own, mine, (rows, 2), x.scale)
     products = await multiply(p, ends[:, :1], x, label="weighted rows")
-    half = p.constant(1 << (x.scale - 1), (1, 1), products.scale)  # for a cut alone would move every row one way
-    counted = await truncate(p, p.plus(products, half), x.scale)
+    counted = await truncate(p, products, x.scale)  # up or down by chance, and so off by nothing on average
     return Share(np.concatenate((counted.value, ends.value), axis=1), x.scale)
