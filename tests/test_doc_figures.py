@@ -1,0 +1,56 @@
+"""Figures in the docs that `mpc plan` prints: as they are now."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from parties.plan_scenario import planned
+from parties.scenario import load_scenario
+
+ROOT = Path(__file__).resolve().parent.parent
+RADIUS = '"mean_radius", "mean_texture", "mean_perimeter", "mean_area", "mean_smoothness"'
+TABLE = (
+    ("epochs = 10", ""),
+    ('solver = "sgd"', ""),
+    ("batch_size = 128", ""),
+    ("learning_rate = 0.5", ""),
+    ('# features = ["mean_radius"]', f"features = [{RADIUS}]"),
+    ("test_fraction = 0.2", "test_fraction = 0.0"),
+    ('reveal = ["model", "metrics"]', 'reveal = ["metrics", "inference"]'),
+)
+OPEN_FISHER = ('id = "patient"', 'id = "patient"\ninference = "open-fisher"')
+OPEN_GRAM = ('missing = "drop"', 'missing = "drop"\ninference = "open-gram"')
+NO_CELLS = ('kind = "statistics"', 'kind = "statistics"\nmin_cell = 0')
+PRIVATE = ("standardise = true", 'standardise = "private"')
+MODEL = ('reveal = ["model", "metrics"]', 'reveal = ["model"]')
+
+FIGURES = [
+    ("inference.md", "two_hospitals", TABLE, "| `shared` | {rounds} | {owner:,} | {helper:,} |"),
+    ("inference.md", "two_hospitals", (*TABLE, OPEN_FISHER), "| `open-fisher` | {rounds} | {owner:,} | {helper:,} |"),
+    ("linear_regression.md", "hips_linear", (), "| `shared` | {rounds} | {owner:,} | {helper:,} |"),
+    ("linear_regression.md", "hips_linear", (OPEN_GRAM,), "| `open-gram` | {rounds} | {owner:,} | {helper:,} |"),
+    ("scenario.md", "two_hospitals", (), "with `true` {rounds} and {owner:,}"),
+    ("scenario.md", "two_hospitals", (PRIVATE,), "tells {rounds} rounds and {owner:,} bytes an owner"),
+    ("results.md", "vertical", (), "{rounds} rounds and {owner:,} bytes an owner"),
+    ("results.md", "vertical", (MODEL,), "{rounds} and {owner:,}"),
+    ("statistics.md", "registry_statistics", (), "The registry's example takes {rounds} rounds"),
+    ("statistics.md", "registry_statistics", (NO_CELLS,), "with the rule and {thousands} kB without"),
+]
+
+
+@pytest.mark.parametrize(("page", "name", "changes", "words"), FIGURES, ids=[" ".join(one[::3]) for one in FIGURES])
+def test_a_figure_of_the_docs(
+    tmp_path: Path, page: str, name: str, changes: tuple[tuple[str, str], ...], words: str
+) -> None:
+    text = (ROOT / "scenarios" / f"{name}.toml").read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new, 1)
+    path = tmp_path / "small.toml"
+    path.write_text(text.replace('"data/', f'"{ROOT}/scenarios/data/'))
+    _, plan = planned(load_scenario(path))
+    owner, helper = plan.bytes_sent[plan.owners[0]], plan.bytes_sent[plan.helper]
+    said = words.format(rounds=len(plan.rounds), owner=owner, helper=helper, thousands=round(owner / 1000))
+    assert said in (ROOT / "docs" / page).read_text(encoding="utf-8")
