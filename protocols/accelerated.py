@@ -26,7 +26,7 @@ from mpc.share import Public, Share
 from protocols.accelerated_budget import MOMENTUM_BITS, AcceleratedBudget
 from protocols.held import Held, HeldRows, Rows, product, products, transpose_product
 from protocols.hessian import Series
-from protocols.sigmoid import sigmoid
+from protocols.sigmoid import TRIG_SCALE, less_half, odd_part
 from protocols.sigmoid_fits import SigmoidFit
 from protocols.stop_test import at_rest, is_due
 from protocols.truncation import truncate
@@ -77,9 +77,9 @@ async def accelerate(
     """
     columns = held.scores.shape[1:]
     v = u = before = p.public(p.constant(0, columns, how.bits.w))
-    seen = []
+    wanted, seen = target(p, y, how), []
     for t in range(iterations):
-        v, u, low = await step(p, held, y, v, u, how)
+        v, u, low = await step(p, held, wanted, v, u, how)
         seen.append(low)
         p.stage("training", t + 1, iterations)
         if how.tolerance is not None and is_due(t + 1, iterations):
@@ -89,17 +89,32 @@ async def accelerate(
     return v, seen
 
 
-async def step(p: Party, held: Prepared, y: Share, v: Share, u: Share, how: Accelerated) -> tuple[Share, Share, Share]:
-    """One step: the next [v] and [u], and [v] before the step at few bits. 3 rounds."""
-    bits, weight = how.bits, (1 + how.momentum) * how.rate / held.scores.shape[0]
+def target(p: Party, y: Share, how: Accelerated) -> Share:
+    """[((1 + b) rate / m) (y - 1/2)] (m,): what the odd part of as much of sigma(X v) is to come near to."""
+    return less_half(p, y, _weight(how, y.shape[0]), TRIG_SCALE + how.bits.coefficients)
+
+
+def _weight(how: Accelerated, rows: int) -> float:
+    return (1 + how.momentum) * how.rate / rows
+
+
+async def step(
+    p: Party, held: Prepared, target: Share, v: Share, u: Share, how: Accelerated
+) -> tuple[Share, Share, Share]:
+    """One step: the next [v] and [u], and [v] before the step at few bits. 3 rounds.
+
+    Args:
+        target: what `target` gives.
+    """
+    bits, weight = how.bits, _weight(how, held.scores.shape[0])
     fine = () if held.penalty is None else (truncate(p, v, bits.w - bits.penalised),)
     (z, low), u_low, *rest = await together(
         product(p, held.scores, v, bits.w_shift, label="step/w"), truncate(p, u, MOMENTUM_BITS), *fine
     )
     s, *rest = await together(
-        sigmoid(p, z, how.fit, weight, bits.coefficients, label="step/z"), *_penalty(p, held.penalty, rest)
+        odd_part(p, z, how.fit, weight, bits.coefficients, label="step/z"), *_penalty(p, held.penalty, rest)
     )
-    errors = s - p.constant(round(weight * 2.0**s.scale), (1,), s.scale) * y
+    errors = s - target
     cut = [truncate(p, one, one.scale - bits.w) for one in rest]
     gamma, *rest = await together(transpose_product(p, held.gradient, errors, bits.e_shift, label="step/e"), *cut)
     for one in rest:

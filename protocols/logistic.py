@@ -17,7 +17,7 @@ from mpc.party import Party
 from mpc.share import Public, Share
 from protocols.bit_budget import BitBudget
 from protocols.held import Held, Rows, product, take_rows, transpose_product
-from protocols.sigmoid import TRIG_SCALE, sigmoid
+from protocols.sigmoid import TRIG_SCALE, less_half, odd_part
 from protocols.sigmoid_fits import SigmoidFit
 
 
@@ -46,9 +46,10 @@ async def descend(
     """
     w = p.public(p.constant(0, x.shape[1:], how.bits.w))
     decay = _decay(p, x.shape[1], how)
+    targets = {size: target(p, y, size, how) for size in {rows.index.size for rows in steps}}
     seen = []
     for t, rows in enumerate(steps):
-        w, low = await step(p, x, y, rows, w, decay, how, weighted)
+        w, low = await step(p, x, targets[rows.index.size], rows, w, decay, how, weighted)
         seen.append(low)
         p.stage("training", t + 1, len(steps))
     return w, seen
@@ -57,24 +58,32 @@ async def descend(
 async def step(
     p: Party,
     x: Held,
-    y: Share,
+    target: Share,
     rows: Rows,
     w: Share,
     decay: Public | None,
     how: Descent,
     weighted: Held | None = None,
 ) -> tuple[Share, Share]:
-    """One mini-batch: the next [w], and [w] before the step at few bits. 3 rounds."""
+    """One mini-batch: the next [w], and [w] before the step at few bits. 3 rounds.
+
+    Args:
+        target: what `target` gives for as many rows as are in the batch.
+    """
     bits, weight = how.bits, how.rate / rows.index.size
     batch = take_rows(x, rows)
     z, low = await product(p, batch, w, bits.w_shift, label="step/w")
-    scale = TRIG_SCALE + bits.coefficients
-    target = p.later(lambda: p.constant(round(weight * 2.0**scale), (1,), scale) * y[rows.index])
-    s = await sigmoid(p, z, how.fit, weight, bits.coefficients, label="step/z")
+    wanted = p.later(lambda: target[rows.index])
+    s = await odd_part(p, z, how.fit, weight, bits.coefficients, label="step/z")
     summed = batch if weighted is None else take_rows(weighted, rows)
-    g = await transpose_product(p, summed, s - target(), bits.e_shift, label="step/e")
+    g = await transpose_product(p, summed, s - wanted(), bits.e_shift, label="step/e")
     w = w - g
     return (w - decay * low() if decay is not None else w), low()
+
+
+def target(p: Party, y: Share, size: int, how: Descent) -> Share:
+    """[(rate / B) (y - 1/2)] for every row (m,): what the odd part of (rate / B) sigma(z) is to come near to."""
+    return less_half(p, y, how.rate / size, TRIG_SCALE + how.bits.coefficients)
 
 
 def _decay(p: Party, columns: int, how: Descent) -> Public | None:

@@ -87,8 +87,18 @@ async def sigmoid(p: Party, z: Share, fit: SigmoidFit, weight: float, scale: int
 
     Error at most weight * (fit.error + rounding). 1 round; reveals z + r, uniform over Z_2^64.
     """
+    odd = await odd_part(p, z, fit, weight, scale, label=label)
+    return p.plus(odd, p.constant(round(weight * 0.5 * 2.0**odd.scale), (1,), odd.scale))
+
+
+async def odd_part(p: Party, z: Share, fit: SigmoidFit, weight: float, scale: int, *, label: str) -> Share:
+    """[weight * (sigma(z) - 1/2)], else as `sigmoid`: the sum of the sines alone."""
     r, waves = p.correlation(SineMask(z.shape[0], z.scale, len(fit.coefficients)))
-    half = p.later(lambda: p.constant(round(weight * 0.5 * 2.0 ** (waves.scale + scale)), (1,), waves.scale + scale))
     (m,) = await p.open(z + r, label=label)
-    total = Share(p.compute(series, m.value, waves.value, fit, weight, scale, shape=m.shape), waves.scale + scale)
-    return p.plus(total, half())
+    return Share(p.compute(series, m.value, waves.value, fit, weight, scale, shape=m.shape), waves.scale + scale)
+
+
+def less_half(p: Party, y: Share, weight: float, scale: int) -> Share:
+    """[weight * (y - 1/2)] at `scale`, for whole numbers y: the odd part less this is weight * (sigma(z) - y)."""
+    half = p.constant(-round(weight * 0.5 * 2.0**scale), (1,), scale)
+    return p.plus(p.constant(round(weight * 2.0**scale), (1,), scale) * y, half)

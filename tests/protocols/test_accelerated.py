@@ -13,7 +13,7 @@ from mpc.errors import ProtocolError, UsageError
 from mpc.party import Party
 from mpc.share import Share
 from mpc.testing import check_correct, check_cost, check_faults, check_view, integers, reals
-from protocols.accelerated import Accelerated, Prepared, momentum_words, step
+from protocols.accelerated import Accelerated, Prepared, momentum_words, step, target
 from protocols.accelerated_budget import MOMENTUM_BITS, accelerated_budget, dyadic
 from protocols.accelerated_twin import accelerated_twin
 from protocols.held import Rows, hold, take_rows
@@ -38,7 +38,7 @@ def every(x: Share) -> Rows:
 
 async def plain_step(p: Party, x: Share, y: Share, v: Share, u: Share) -> tuple[Share, Share]:
     rows = take_rows(await hold(p, x), every(x))
-    return (await step(p, Prepared(rows, rows, None), y, v, u, PLAIN))[:2]
+    return (await step(p, Prepared(rows, rows, None), target(p, y, PLAIN), v, u, PLAIN))[:2]
 
 
 def plain_twin(x: np.ndarray, y: np.ndarray, v: np.ndarray, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -49,7 +49,7 @@ def plain_twin(x: np.ndarray, y: np.ndarray, v: np.ndarray, u: np.ndarray) -> tu
 async def penalised_step(p: Party, x: Share, y: Share, q: Share, v: Share, u: Share) -> tuple[Share, Share]:
     """As a preconditioned step: the penalty by a held matrix."""
     rows, penalty = take_rows(await hold(p, x), every(x)), await hold(p, q)
-    return (await step(p, Prepared(rows, rows, penalty), y, v, u, PLAIN))[:2]
+    return (await step(p, Prepared(rows, rows, penalty), target(p, y, PLAIN), v, u, PLAIN))[:2]
 
 
 def penalised_twin(

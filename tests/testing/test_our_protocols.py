@@ -18,7 +18,7 @@ from protocols.bit_budget import bit_budget
 from protocols.comparison import any_each, any_set, equal, greater, less_than, outside
 from protocols.gram import combination
 from protocols.held import Rows, hold, product, products, take_rows, transpose_product
-from protocols.logistic import Descent, step
+from protocols.logistic import Descent, step, target
 from protocols.secure_sum import secure_sum
 from protocols.selection import as_numbers, maximum, minimum, select
 from protocols.sigmoid import sigmoid
@@ -142,7 +142,9 @@ HOW = Descent(0.5, 0.1, FIT, bit_budget(FIT, 0.5, 1, 5, 0.1))
 
 async def _step(p: Party, x: Share, y: Share, w: Share) -> Share:
     decay = np.full(x.shape[1], round(HOW.rate * HOW.l2 * 2.0**HOW.bits.w_shift), dtype=np.uint64)
-    after, _ = await step(p, await hold(p, x), y, backwards(x), w, Public(decay, HOW.bits.w_shift), HOW)
+    after, _ = await step(
+        p, await hold(p, x), target(p, y, x.shape[0], HOW), backwards(x), w, Public(decay, HOW.bits.w_shift), HOW
+    )
     return after
 
 
