@@ -22,7 +22,7 @@ from protocols.comparison import any_set, outside
 from protocols.gram import combination
 from protocols.held import Held, Rows, product, products, take_rows
 from protocols.range_check import CHUNK
-from protocols.sigmoid import SineMask, series
+from protocols.sigmoid import SineMask, less_half, series
 from protocols.sigmoid_fits import SigmoidFit
 from protocols.truncation import truncate
 
@@ -50,26 +50,30 @@ async def descend_dual(
     2 rounds a step; reveals nothing: each opening is under a uniform mask of its own.
     """
     u = p.public(p.constant(0, gram.shape[1:], how.bits.u))
+    targets = {size: less_half(p, y, how.rate / size, how.bits.u) for size in {rows.index.size for rows in steps}}
     seen = []
     for t, rows in enumerate(steps):
-        u, low = await _step(p, gram, y, rows, u, _decay(p, gram.shape[1], t, how), how)
+        u, low = await _step(p, gram, targets[rows.index.size], rows, u, _decay(p, gram.shape[1], t, how), how)
         seen.append(low)
         p.stage("training", t + 1, len(steps))
     return u, seen
 
 
 async def _step(
-    p: Party, gram: Held, y: Share, rows: Rows, u: Share, decay: Public | None, how: DualDescent
+    p: Party, gram: Held, target: Share, rows: Rows, u: Share, decay: Public | None, how: DualDescent
 ) -> tuple[Share, Share]:
-    """One mini-batch: the next [u], and [u] before the step at few bits. 2 rounds."""
+    """One mini-batch: the next [u], and [u] before the step at few bits. 2 rounds.
+
+    Args:
+        target: [(rate / B) (y - 1/2)] for every row (m,).
+    """
     bits, weight = how.bits, how.rate / rows.index.size
     z, low = await product(p, take_rows(gram, rows), u, bits.u_shift, label="step/u")
     r, waves = p.correlation(SineMask(z.shape[0], z.scale, len(how.fit.coefficients), bits.waves))
-    half = p.later(lambda: p.constant(round(weight * 0.5 * 2.0**bits.u), (1,), bits.u))
-    target = p.later(lambda: p.constant(round(weight * 2.0**bits.u), (1,), bits.u) * y[rows.index])
+    wanted = p.later(lambda: target[rows.index])
     (m,) = await p.open(z + r, label="step/z")
-    waved = Share(p.compute(series, m.value, waves.value, how.fit, weight, bits.coefficients, shape=m.shape), bits.u)
-    errors = p.plus(waved, half()) - target()
+    odd = Share(p.compute(series, m.value, waves.value, how.fit, weight, bits.coefficients, shape=m.shape), bits.u)
+    errors = odd - wanted()
     u = Share(p.compute(_subtracted, u.value, errors.value, rows.index, shape=u.shape), bits.u)
     return (u - decay * low() if decay is not None else u), low()
 
