@@ -8,9 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from tests.ports import free_ports
-from tests.run.command import ROOT, mpc, record
-from tests.run.test_party import start
+from tests.run.command import ROOT, record
+from tests.run.test_party import start, with_keys
 
 DATA = ROOT / "scenarios" / "data"
 HOSPITALS = ("north", "east", "west")
@@ -40,14 +39,8 @@ def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame], task: str, *,
 
 def each_by_a_command(folder: Path, scenario: Path, owners: Sequence[str] = HOSPITALS) -> dict[str, dict[str, Any]]:
     """A shipped scenario with keys and addresses, every party started by itself; each one's record."""
-    text = scenario.read_text().replace("data/", f"{DATA}/")
-    ports, names = dict(zip(owners, free_ports(len(owners)), strict=True)), (*owners, "helper")
-    for name in names:
-        line = mpc("keygen", name, "--keys", folder / "keys").out
-        address = f'address = "127.0.0.1:{ports[name]}"\n' if name in ports else ""
-        text = text.replace(f"[parties.{name}]\n", f"[parties.{name}]\n{line}{address}")
-    path = folder / scenario.name
-    path.write_text(text)
+    path, names = folder / scenario.name, (*owners, "helper")
+    path.write_text(with_keys(scenario.read_text().replace("data/", f"{DATA}/"), folder / "keys", owners))
     runs = {name: start(path, name) for name in names}
     for name, run in runs.items():
         ran = run.end()

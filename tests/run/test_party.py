@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +18,21 @@ PARTIES = ("hospital_a", "hospital_b", "helper")
 def separate(tmp_path: Path, **task: Any) -> Path:
     """A scenario with keys, and addresses for the two hospitals."""
     scenario = write_scenario(tmp_path, **task)
-    text = scenario.read_text()
-    ports = dict(zip(("hospital_a", "hospital_b"), free_ports(2), strict=True))
-    for name in PARTIES:
-        ran = mpc("keygen", name, "--keys", tmp_path / "keys")
+    scenario.write_text(with_keys(scenario.read_text(), tmp_path / "keys", PARTIES[:2]))
+    return scenario
+
+
+def with_keys(text: str, keys: Path, owners: Sequence[str]) -> str:
+    """A scenario's text with public keys, of `owners` and the helper, and the owners' addresses."""
+    ports = dict(zip(owners, free_ports(len(owners)), strict=True))
+    for name in (*owners, "helper"):
+        ran = mpc("keygen", name, "--keys", keys)
         assert ran.code == 0, ran.err
         line = ran.out.strip()
         assert re.fullmatch(r'public_key = "bl1-[\w-]+"', line)
         address = f'address = "127.0.0.1:{ports[name]}"\n' if name in ports else ""
         text = text.replace(f"[parties.{name}]\n", f"[parties.{name}]\n{line}\n{address}")
-    scenario.write_text(text)
-    return scenario
+    return text
 
 
 def approval(scenario: Path, name: str) -> str:
