@@ -14,7 +14,7 @@ from parties.extent import extent_from_here, training_shapes
 from parties.job import Job, PlanTold, Rows
 from parties.linear_result import fit_facts, inference_rows
 from parties.linear_summary import EXACT_TEXT
-from parties.rows import asked_of_table, group_counts, own_columns, own_rows, row_counts
+from parties.rows import WEIGHTS, asked_of_table, group_counts, own_columns, own_rows, row_counts
 from parties.scenario import Scenario
 from protocols.linear_job import linear_job
 from protocols.linear_settings import LinearFit, LinearSettings
@@ -134,7 +134,8 @@ def _found(scenario: Scenario, table: Table) -> str:
 def _revealed(scenario: Scenario) -> list[tuple[str, ...]]:
     task = scenario.linear
     behind = SUMS if task.inference == "open-gram" else SCALES
-    return [*((what,) for what in task.reveal), *([] if scenario.vertical else [behind])]
+    weights = [] if task.weights is None else [(WEIGHTS,)]
+    return [*((what,) for what in task.reveal), *([] if scenario.vertical else [behind]), *weights]
 
 
 def _wanted(scenario: Scenario) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from protocols.accelerated_budget import dyadic
 from protocols.batches import split, test_count
 from protocols.training_form import automatic_rate
 from protocols.training_settings import SAME_ROWS, OwnColumns, OwnRows, TrainingSettings
+
+WEIGHTS: Final = "weights"
+"""What a policy calls the pooled sum of `weights`, by which they are divided: it is opened."""
 
 
 def row_counts(scenario: Scenario, rows: int) -> tuple[int, int]:

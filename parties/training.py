@@ -14,6 +14,7 @@ from parties.job import Job, PlanTold
 from parties.keep_model import keep_model, model_id, ready_to_keep
 from parties.plan_solver import training_facts
 from parties.rows import (
+    WEIGHTS,
     asked_of_table,
     own_columns,
     own_rows,
@@ -35,6 +36,9 @@ tell less and go with "standardisation" too, and the bits behind `compare_ranges
 
 TOLERANCE: Final = "tolerance"
 """What a policy calls the bits of the stop tests."""
+
+CLASSES: Final = "class-count"
+"""What a policy calls the pooled number of rows of a class, from which balanced class weights follow: it is opened."""
 
 
 def _has_target(scenario: Scenario, table: Table) -> bool | None:
@@ -162,6 +166,8 @@ def _revealed(scenario: Scenario) -> list[tuple[str, ...]]:
         (SCALES, STANDARDISATION): task.standardise == "private",
         (RANGES,): task.compare_ranges,
         (TOLERANCE,): task.tolerance is not None,
+        (WEIGHTS,): task.weights is not None,
+        (CLASSES,): task.class_weights == "balanced",
     }
     return [*((what,) for what in task.reveal), *(names for names, wanted in behind.items() if wanted)]
 

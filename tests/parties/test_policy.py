@@ -122,6 +122,18 @@ def test_stop_tests_are_let_through_by_their_name(tmp_path: Path) -> None:
     assert refusal(policy(tmp_path, allowed.replace(', "tolerance"', "")), told).endswith("'tolerance'")
 
 
+@pytest.mark.parametrize(
+    ("asks", "name"),
+    [({"class_weights": "balanced"}, "class-count"), ({"weights": "times"}, "weights")],
+)
+def test_what_is_opened_for_weights_is_let_through_by_its_name(tmp_path: Path, asks: dict[str, Any], name: str) -> None:
+    shown = ["inference"] if "weights" in asks else ["model"]
+    told = load_scenario(write_scenario(tmp_path, reveal=shown, **asks))
+    allowed = f'reveals = ["model", "inference", "standardisation", "{name}"]'
+    policy(tmp_path, allowed).check(told, "hospital_a", PUBLICS, lambda: 60)
+    assert refusal(policy(tmp_path, allowed.replace(f', "{name}"', "")), told).endswith(f"'{name}'")
+
+
 def test_a_party_without_rows_is_not_asked_for_them(tmp_path: Path, scenario: Scenario) -> None:
     policy(tmp_path, "minimum_rows = 1000").check(scenario, "hospital_a", PUBLICS, lambda: None)
 
