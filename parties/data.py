@@ -253,7 +253,9 @@ def _notes(
             Note("warning", f"duplicates: {rows_text(repeated)} the same as an earlier one in every column{but}")
         )
     if target.size and target.min() == target.max():
-        notes.append(Note("warning", f"the target is {target[0]:g} in all of this owner's rows"))
+        # A class is public, another value is a patient's.
+        class_or_same = f"{target[0]:g}" if target[0] in (0.0, 1.0) else "the same"
+        notes.append(Note("warning", f"the target is {class_or_same} in all of this owner's rows"))
     return tuple(notes)
 
 

@@ -6,6 +6,7 @@ and even there a log is no place for a patient's values.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -15,7 +16,8 @@ from numpy.typing import NDArray
 
 from mpc.errors import DataError
 from parties.data_cells import BOOLEAN_SQL, FORMATTED_SQL, MISSING_SQL, days
-from parties.data_read import Column, RawTable, Where
+from parties.data_header import Where
+from parties.data_read import Column, RawTable
 from parties.scenario_errors import nearest, quoted
 
 MAX_MAGNITUDE = 2.0**40
@@ -32,6 +34,10 @@ _DATE_SQL = f"({days('s')} is not null)"
 _MOST_NAMED = 5
 
 
+def _alike(name: str, other: str) -> bool:
+    return name != other and unicodedata.normalize("NFKC", name) == unicodedata.normalize("NFKC", other)
+
+
 def find_columns(raw: RawTable, names: Sequence[str], what: str) -> list[Column]:
     """The columns of these names, in this order. `what` says what they are for, such as "the target"."""
     by_name = {column.name: column for column in raw.columns if column.name}
@@ -40,6 +46,8 @@ def find_columns(raw: RawTable, names: Sequence[str], what: str) -> list[Column]
         guesses = [guess for name in absent if (guess := nearest(name, by_name)) is not None]
         if all(_is_number(name) for name in by_name):
             hint = "its first line looks like data: add a line with the columns' names above it"
+        elif any(_alike(name, guess) for name in absent for guess in guesses):
+            hint = "a name there looks the same, but has other Unicode characters: write it anew, in the file or here"
         elif guesses:
             hint = f"did you mean {quoted(dict.fromkeys(guesses))}?"
         else:

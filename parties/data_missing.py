@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parties.data_checks import rows_text
-from parties.data_read import Where
+from parties.data_header import Where
 
 _MOST_NAMED = 5
 _MOST_LOGGED = 40

@@ -6,21 +6,16 @@ of them, and every row must have as many cells as the header. Parquet files and 
 
 from __future__ import annotations
 
-import codecs
-import csv
-import io
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mpc.errors import DataError
 from parties.data_cells import TextForm, literal
+from parties.data_header import HEAD_BYTES, Where, csv_error, read_header, refuse_repeated, wrong_encoding
 from parties.data_recode import as_utf8, codec_of
-from parties.scenario_errors import quoted
 from parties.scenario_models import SqlSource
 
 if TYPE_CHECKING:
@@ -30,8 +25,6 @@ if TYPE_CHECKING:
 TEXT_ENDINGS = (".csv", ".tsv")
 PARQUET_ENDING = ".parquet"
 
-_HEAD_BYTES = 2**20
-_DELIMITERS = (",", ";", "\t", "|")
 _TABLE = "owner_data"
 _MEMORY_HINT = "end other programs, or see what limits this one's memory (ulimit -v, a container's limit)"
 
@@ -65,18 +58,6 @@ def open_source(source: str | SqlSource, owner: str, base: Path, form: TextForm)
             yield _from_parquet(connection, path, where)
         else:
             yield _from_text(connection, path, head, where, form)
-
-
-@dataclass(frozen=True)
-class Where:
-    """The owner and the file that an error is about."""
-
-    owner: str
-    source: str
-
-    def error(self, message: str, hint: str = "") -> DataError:
-        """A DataError that begins with the owner and the file."""
-        return DataError(f"{self.owner}, {self.source}: {message}", hint, party=self.owner)
 
 
 @dataclass(frozen=True)
@@ -164,7 +145,7 @@ def _no_file_hint(name: str) -> str:
 
 def _head(path: Path, where: Where) -> bytes:
     with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
+        head = file.read(HEAD_BYTES)
     if not head.strip():
         raise where.error("the file is empty", "check that it was exported completely")
     return head
@@ -175,6 +156,8 @@ def _connection(database: Path | None, base: Path, where: Where) -> Iterator[Duc
     import duckdb
 
     # Nothing is fetched from the network and no patient's row is spilled to disk.
+    if database is not None and _begins(database, b"SQLite format 3\0"):
+        raise where.error("this is an SQLite database, not one of DuckDB", "export the table as CSV or Parquet")
     config: dict[str, str | bool | int | float | list[str]] = {
         "autoinstall_known_extensions": "false",
         "temp_directory": "",
@@ -200,6 +183,11 @@ def _connection(database: Path | None, base: Path, where: Where) -> Iterator[Duc
         connection.close()
 
 
+def _begins(path: Path, mark: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(mark)) == mark
+
+
 def _from_query(connection: DuckDBPyConnection, sql: str, where: Where) -> RawTable:
     import duckdb
 
@@ -210,7 +198,7 @@ def _from_query(connection: DuckDBPyConnection, sql: str, where: Where) -> RawTa
         query = _without_end(statements[0].query)
         described = connection.execute(f"describe\n{query}").fetchall()
         names = [str(row[0]) for row in described]
-        _refuse_repeated(names, "the query", where)
+        refuse_repeated(names, "the query", where)
         _store(connection, f"(\n{query}\n)", len(names), {})
     except duckdb.OutOfMemoryException:
         raise
@@ -226,7 +214,7 @@ def _from_parquet(connection: DuckDBPyConnection, path: Path, where: Where) -> R
     try:
         schema = connection.execute("select name, num_children from parquet_schema($path)", parameters)
         names = _top_names(schema.fetchall())
-        _refuse_repeated(names, "the file", where)
+        refuse_repeated(names, "the file", where)
         # Without hive_partitioning = false, a folder called "year=2024" would become a column.
         _store(connection, "read_parquet($path, hive_partitioning = false)", len(names), parameters)
     except duckdb.OutOfMemoryException:
@@ -242,7 +230,7 @@ def _from_text(connection: DuckDBPyConnection, path: Path, head: bytes, where: W
     import duckdb
 
     codec = codec_of(head, form.encoding)
-    names, delimiter = _header(head, codec, where)
+    names, delimiter = read_header(head, codec, where)
     columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(len(names)))
     # DuckDB's own guessing (auto_detect) skips rows that do not fit and takes a later one for the header.
     read = (
@@ -255,9 +243,9 @@ def _from_text(connection: DuckDBPyConnection, path: Path, head: bytes, where: W
     except duckdb.OutOfMemoryException:
         raise
     except duckdb.Error as error:
-        raise _csv_error(str(error), where) from None
+        raise csv_error(str(error), where) from None
     except UnicodeDecodeError:
-        raise _wrong_encoding(codec, where) from None
+        raise wrong_encoding(codec, where) from None
     except OSError as error:
         raise where.error(f"the file cannot be read to its end ({str(error.strerror).lower()})") from None
     return _raw_table(connection, names, where, form)
@@ -281,29 +269,6 @@ def _raw_table(
         message = "there is a header but no row of data" if form else "there is no row of data"
         raise where.error(message, "check that the data were exported completely")
     return RawTable(connection, where, columns, rows, form is not None, form or TextForm())
-
-
-def _header(head: bytes, codec: str, where: Where) -> tuple[list[str], str]:
-    """The column names of a text file and what stands between them."""
-    if b"\0" in head and not codec.startswith("utf-16"):
-        raise where.error("this is not a text file", "export the table as CSV")
-    try:
-        # A head that is not the whole file may end within a letter.
-        text = codecs.getincrementaldecoder(codec)().decode(head, final=len(head) < _HEAD_BYTES)
-    except UnicodeDecodeError as error:
-        line = head.count(b"\n", 0, error.start) + 1
-        raise _wrong_encoding(codec, where, f" (line {line})") from None
-    if not text.strip():
-        raise where.error("the file is empty", "check that it was exported completely")
-    if text[0] in "\r\n":
-        raise where.error("the file begins with an empty line", "the first line must name the columns")
-    records = {delimiter: _first_record(text, delimiter) for delimiter in _DELIMITERS}
-    delimiter = max(_DELIMITERS, key=lambda candidate: len(records[candidate]))
-    names = records[delimiter]
-    if not any(names):
-        raise where.error("the first line names no column", "the first line must name the columns")
-    _refuse_repeated([name for name in names if name], "the header", where)
-    return names, delimiter
 
 
 def _without_end(query: str) -> str:
@@ -333,54 +298,6 @@ def _top_names(schema: Sequence[tuple[str, int | None]]) -> list[str]:
             names.append(name)
         nested += children or 0
     return names
-
-
-def _first_record(text: str, delimiter: str) -> list[str]:
-    # Universal line ends, as DuckDB has them: a lone \r ends a line too.
-    lines = io.StringIO(text, newline=None)
-    try:
-        return [name.strip() for name in next(csv.reader(lines, delimiter=delimiter))]
-    except csv.Error:
-        return []
-
-
-def _refuse_repeated(names: Sequence[str], what: str, where: Where) -> None:
-    repeated = [name for name, times in Counter(names).items() if times > 1]
-    if repeated:
-        raise where.error(
-            f"{what} names more than one column {quoted(repeated)}", "give every column a name of its own"
-        )
-
-
-def _csv_error(report: str, where: Where) -> DataError:
-    """DuckDB's report of a bad line, without the line itself: it holds a patient's values."""
-    line = re.search(r"CSV Error on Line: (\d+)", report)
-    at = f"line {line[1]}" if line else "a line"
-    cells = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", report)
-    if cells:
-        named, found = int(cells[1]), int(cells[2])
-        return where.error(
-            f"{at} has {_counted(found, 'cell')} where the header names {_counted(named, 'column')}",
-            "a cell that holds the delimiter must stand in double quotes",
-        )
-    lowered = report.lower()
-    if "utf-8" in lowered or "unicode" in lowered:
-        return _wrong_encoding("utf-8", where, f" ({at})")
-    if "quote" in lowered.split("possible", 1)[0]:
-        return where.error(f"a double quote in {at} is not closed", "close it, or double it inside a cell")
-    if "maximum line size" in lowered:
-        return where.error(f"{at} is longer than a row of a table can be", "check for a quote left open")
-    return where.error("the file cannot be read as CSV", "check that all lines end alike and that quotes are closed")
-
-
-def _wrong_encoding(codec: str, where: Where, at: str = "") -> DataError:
-    name = "windows-1252" if codec == "cp1252" else "UTF-16" if codec.startswith("utf-16") else "UTF-8"
-    hint = f'save it as UTF-8, or name its `encoding` in [parties.{where.owner}], such as encoding = "latin-1"'
-    return where.error(f"the file is not {name} text{at}", hint)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _first_line(error: duckdb.Error) -> str:

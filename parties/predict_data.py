@@ -18,8 +18,9 @@ from parties.data import Note
 from parties.data_cells import TextForm
 from parties.data_checks import ROW_HINT, check_ids, find_columns, refuse_extremes, rows_text
 from parties.data_features import choose_features, read_features
+from parties.data_header import Where
 from parties.data_interactions import multiplied, terms_of
-from parties.data_read import Column, RawTable, Where, open_source
+from parties.data_read import Column, RawTable, open_source
 from parties.data_vertical import sorted_rows
 from parties.scenario import LogisticTask, Scenario
 from parties.share_file import Bound, Opened, Vault, open_share, read_bound, share_path

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from mpc.errors import DataError
+from mpc.errors import DataError, UsageError
 from mpc.handshake import SplitColumns, target_error
 from parties.blocks import count_text
 from parties.data import Table
@@ -21,6 +21,9 @@ from protocols.training_settings import SAME_ROWS, OwnColumns, OwnRows, Training
 
 WEIGHTS: Final = "weights"
 """What a policy calls the pooled sum of `weights`, by which they are divided: it is opened."""
+
+MOST_STEPS: Final = 1_000_000
+"""Every party makes the plan of them all before the first, which takes it some minutes for so many."""
 
 
 def row_counts(scenario: Scenario, rows: int) -> tuple[int, int]:
@@ -126,7 +129,7 @@ def settings_for(
 
     Raises:
         DataError: columns are split, and the owners have different numbers of rows.
-        UsageError: solver = "auto", and no solver can train on data of such a shape.
+        UsageError: it would take too many steps, or solver = "auto", and no solver can train on data of such a shape.
     """
     task = scenario.training
     counts = group_counts(scenario, rows)
@@ -161,6 +164,11 @@ def settings_for(
         offset=task.offset is not None,
         calibration=task.min_cell if "calibration" in task.reveal else None,
     )
+    if settings.step_count > MOST_STEPS:
+        raise UsageError(
+            f"the training would take {settings.step_count:,} steps, and {MOST_STEPS:,} are the most",
+            "set fewer `epochs` or `iterations`, or larger batches",
+        )
     if not auto:
         return settings
     return candidates(settings)[chosen] if chosen is not None else choose(settings, scenario.network)

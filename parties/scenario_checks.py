@@ -68,7 +68,9 @@ def check_columns(task: ModelTask, problems: list[Problem]) -> None:
         elif task.features is not None and column not in features:
             message = f"[task.categories] names '{column}', which is not among the features"
             guess = nearest(column, features)
-            hint = f"did you mean '{guess}'?" if guess else "add it to features, or remove it there"
+            hint = f"add '{column}' to features, or remove it there" + (
+                f"; or did you mean '{guess}'?" if guess else ""
+            )
             problems.append(Problem(message, hint))
     _check_asides(task, features, problems)
     if task.id == task.target:

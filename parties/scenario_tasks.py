@@ -44,6 +44,10 @@ def read_task(raw: object, problems: Problems, elsewhere: Mapping[str, Sequence[
         problems.append(Problem("the file has no [task]", "add [task] with kind and target"))
         return None
     table = dict(raw) if isinstance(raw, Mapping) else {}
+    if isinstance(raw, Mapping) and "kind" not in table:
+        kinds = " or ".join(f'"{name}"' for name in (*KINDS, "secure_sum"))
+        problems.append(Problem("[task] needs a value for 'kind'", f"it must be {kinds}"))
+        return None
     name = table.get("kind", _USUAL)
     kind = KINDS.get(name) if isinstance(name, str) else KINDS[_USUAL]
     if kind is None:

@@ -16,7 +16,8 @@ from parties.data import FEWEST_ROWS, Note
 from parties.data_cells import TextForm
 from parties.data_checks import find_columns, kinds_of, refuse_extremes, rows_text
 from parties.data_features import Feature, is_level, read_features, refuse_unlisted, with_nan
-from parties.data_read import Column, RawTable, Where, open_source
+from parties.data_header import Where
+from parties.data_read import Column, RawTable, open_source
 from parties.data_target import read_event
 from parties.scenario import Scenario
 from parties.scenario_models import StatisticsTask

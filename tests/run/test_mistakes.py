@@ -63,6 +63,18 @@ SCENARIO = {
     "a rate below zero": Mistake(
         RUN, 2, ['learning_rate must be "auto" or a number above 0'], scenario(("= 0.5", "= -0.5"))
     ),
+    "a word that is near": Mistake(RUN, 2, ['"sgd", "nesterov"', 'mean "nesterov"?'], task('solver = "nestrov"')),
+    "an item of a list": Mistake(RUN, 2, ["features must be a list", ", not of 3"], task('features = ["dose", 3]')),
+    "steps without end": Mistake(
+        RUN, 2, ["2,000,000,000 steps", "1,000,000 are the most"], scenario(("epochs = 3", "epochs = 500000000"))
+    ),
+    "no kind of task": Mistake(RUN, 2, ["needs a value for 'kind'", '"secure_sum"'], scenario((KIND, ""))),
+    "a category among no features": Mistake(
+        RUN,
+        2,
+        ["names 'stage'", "add 'stage' to features"],
+        task('features = ["dose"]', 'categories.stage = ["I", "II"]'),
+    ),
     "all rows held out": Mistake(RUN, 2, ["test_fraction", "from 0 to 0.9"], task("test_fraction = 1.0")),
     "a setting given twice": Mistake(RUN, 2, ["not valid TOML", "second time"], task(KIND)),
     "a Windows path": Mistake(RUN, 2, ["not valid TOML", "write /"], scenario(('"hospital_b', '"d\\hospital_b'))),
@@ -97,6 +109,27 @@ DATA = {
         3,
         ["'.xlsx' cannot be read", ".csv"],
         all_of(file("PK", "b.xlsx"), scenario(('"hospital_b.csv"', '"b.xlsx"'))),
+    ),
+    "a file of SQLite": Mistake(
+        PLAN,
+        3,
+        ["this is an SQLite database", "export the table as CSV"],
+        all_of(
+            file(b"SQLite format 3\0" + bytes(90), "x.sqlite"),
+            scenario(('"hospital_b.csv"', '{ database = "x.sqlite", sql = "select 1" }')),
+        ),
+    ),
+    "what separates cells": Mistake(
+        PLAN, 3, ["a spreadsheet's note of what separates"], text("hospital_b.csv", ("patient", "sep=,\npatient"))
+    ),
+    "a title above the header": Mistake(
+        PLAN, 3, ["line 3 has 2 cells", "remove a title"], text("hospital_b.csv", ("patient", "Export 2024\n\npatient"))
+    ),
+    "letters that look alike": Mistake(
+        PLAN,
+        3,
+        ["no column 'größe'", "has other Unicode characters"],
+        all_of(text("hospital_b.csv", ("dose", "gro\u0308ße")), task('features = ["größe"]'), same_data()),
     ),
     "an empty file": Mistake(PLAN, 3, [B + "the file is empty"], file("")),
     "a binary file": Mistake(PLAN, 3, [B + "this is not a text file"], file(b"PK\x03\x04" + bytes(90))),
