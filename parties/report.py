@@ -19,6 +19,7 @@ from parties.record import REPORT, RESULT
 from parties.statistics_summary import statistics_blocks
 from parties.sum_summary import cost_blocks, sums_blocks
 from parties.summary import (
+    UNRANKED,
     RowSet,
     auc_text,
     correlations_grid,
@@ -205,8 +206,7 @@ def _weights(record: Mapping[str, Any]) -> str:
             "standard deviation can be compared with each other; the odds ratio says by what the odds are multiplied "
             "when the feature is one standard deviation higher and all others are the same."
             if standardised
-            else "The log-odds of the outcome are the intercept plus each feature times its weight. The weights depend "
-            "on the features' units, so their sizes cannot be compared with each other.",
+            else f"The log-odds of the outcome are the intercept plus each feature times its weight. {UNRANKED}",
             "note",
         ),
         paragraph(

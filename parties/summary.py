@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 TOP_WEIGHTS: Final = 5
+UNRANKED: Final = "The weights depend on the features' units, so their sizes cannot be compared with each other."
 _PLACES: Final = {RESULT: "Record", REPORT: "Report"}
 ALIGNMENT: Final = "row alignment"
 """What is revealed only where the owners have other columns of the same rows."""
@@ -215,6 +216,8 @@ def _weight_blocks(record: Mapping[str, Any]) -> list[Block]:
     text = f"Intercept {significant(model.get('intercept'))}."
     if shown < total:
         text += f" All {total} weights are in {RESULT}."
+    if all(size is None for _, _, size in ranked_weights(record)):
+        text += f" {UNRANKED}"
     return [grid, Line(text)]
 
 
@@ -225,7 +228,9 @@ def weights_grid(record: Mapping[str, Any], top: int | None = None) -> Grid | No
         return None
     title = "The model's weights" + (f", the {top} largest" if top is not None and top < len(ranked) else "")
     if all(size is None for _, _, size in ranked):
-        return Grid(title, ("feature", "per unit"), tuple((n, significant(w)) for n, w, _ in ranked[:top]))
+        title += " per unit" if top is not None and top < len(ranked) else ""
+        plain = tuple((n, significant(w), odds_text(w)) for n, w, _ in ranked[:top])
+        return Grid(title, ("feature", "per unit", "odds ratio per unit"), plain)
     rows = tuple((n, significant(w), significant(s), odds_text(s)) for n, w, s in ranked[:top])
     return Grid(title, ("feature", "per unit", "per standard deviation", "odds ratio per s.d."), rows)
 

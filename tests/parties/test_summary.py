@@ -157,7 +157,9 @@ def test_weights_that_were_not_standardised_are_not_called_so() -> None:
     record["model"]["standardised_weights"] = record["model"]["weights"]
     assert "standard deviation" not in plain(record).split("What it cost")[0]
     del record["model"]["standardised_weights"]
-    assert "odds ratio" not in plain(record)
+    text = plain(record)
+    assert "odds ratio per unit" in text and "odds ratio per s.d." not in text
+    assert "their sizes cannot be compared with each other" in text.replace("\n", " ")
 
 
 @pytest.mark.parametrize("width", [80, 100])
