@@ -8,6 +8,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,7 @@ from parties.scenario_errors import Problem, quoted, read_table, refuse, shown
 from parties.scenario_models import A_COUNT, Count, Names, StatisticsTask
 from parties.sum_scenario import SumScenario
 
+_ALIKE: Final = 0.75  # as "modle" and "model" are, and "scores" and "scales" are not
 SCHEMA: Final = 1
 FILE: Final = "policy.toml"
 
@@ -79,7 +81,11 @@ class Policy:
             return ""
         asked = scenario.revealed if isinstance(scenario, SumScenario) else job_of(scenario).revealed(scenario)
         refused = [names[0] for names in asked if not set(names) & set(allowed)]
-        return f"{_listed('reveals', allowed)}, but it reveals {quoted(refused)}" if refused else ""
+        if not refused:
+            return ""
+        slips = [(word, name) for word in allowed for name in get_close_matches(word, refused, n=1, cutoff=_ALIKE)]
+        slip = "".join(f" ('{word}' is not '{name}')" for word, name in slips)
+        return f"{_listed('reveals', allowed)}, but it reveals {quoted(refused)}{slip}"
 
     def _owners(self, scenario: Scenario | SumScenario) -> str:
         least = self.rules.minimum_owners

@@ -80,6 +80,10 @@ class Roster(BaseModel):
     revoked: tuple[str, ...]
     parties: Mapping[str, Entry]
 
+    def is_over(self, now: dt.datetime | None = None) -> bool:
+        """Whether nobody takes it any more."""
+        return self.valid_until is not None and _over(self.valid_until, now or _now())
+
 
 def signature_path(path: Path) -> Path:
     """Where a roster's signature is."""
@@ -92,7 +96,7 @@ def sign_roster(path: Path, admin: str, folder: Path) -> tuple[Path, str, Roster
     Raises:
         UsageError: the roster is not valid, the key file cannot be used, or the signature cannot be written.
     """
-    content = _read(path, "roster")
+    content = _read(path, "roster", "check the path")
     roster = read_roster(path, content)
     pair = keys.load_pair(admin, folder)
     signature = base64.b64encode(pair.signing.sign(_PURPOSE + content)).decode()
@@ -135,7 +139,7 @@ def load_roster(scenario: Keyed, now: dt.datetime | None = None) -> Roster:
     content = _read(path, "roster")
     _check_signature(path, content, scenario.roster.signed_by)
     roster = read_roster(path, content)
-    if roster.valid_until is not None and _over(roster.valid_until, now or _now()):
+    if roster.is_over(now):
         raise DisagreementError(
             f"{path} was valid until {roster.valid_until}", "ask the administrator who signs it for a new one"
         )
@@ -248,11 +252,11 @@ def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
-def _read(path: Path, what: str) -> bytes:
+def _read(path: Path, what: str, hint: str = "check `file` in [roster]") -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        hint = "sign the roster with `mpc roster sign`" if what == "signature" else "check `file` in [roster]"
+        hint = "sign the roster with `mpc roster sign`" if what == "signature" else hint
         raise UsageError(f"there is no {what} {path}", hint) from None
     except OSError as error:
         raise UsageError(f"the {what} {path} cannot be read: {error.strerror}") from None

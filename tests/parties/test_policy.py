@@ -75,6 +75,10 @@ def test_a_named_file_takes_the_place_of_the_one_beside_the_keys(tmp_path: Path)
             'reveals = ["model", "standardisation"], but it reveals \'metrics\'',
         ),
         ('reveals = ["model", "metrics"]', 'reveals = ["model", "metrics"], but it reveals \'standardisation\''),
+        (
+            'reveals = ["modle", "metrics", "standardisation"]',
+            "reveals = [\"modle\", \"metrics\", \"standardisation\"], but it reveals 'model' ('modle' is not 'model')",
+        ),
         ("reveals = []", "reveals = [], but it reveals 'model', 'metrics' and 'standardisation'"),
         ("minimum_rows = 61", "minimum_rows = 61, but the data have 60"),
         ("minimum_owners = 3", "minimum_owners = 3, but there are 2"),

@@ -231,6 +231,7 @@ def test_a_key_is_refused_after_its_time(world: World, until: str, over: bool) -
     else:
         assert public_texts(world.scenario(), NOON) == world.publics
     world.write(f"valid_until = {until}")
+    assert read_roster(world.roster, world.roster.read_bytes()).is_over(NOON) == over
     if over:
         assert world.refusal(DisagreementError).message.startswith(f"{world.roster} was valid until 2026-05-")
     else:

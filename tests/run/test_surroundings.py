@@ -76,6 +76,15 @@ def test_two_owners_of_one_file_are_told(tmp_path: Path) -> None:
     assert told in ran.err
 
 
+def test_a_roster_that_is_over_is_signed_with_a_word(tmp_path: Path) -> None:
+    key = mpc("keygen", "admin", cwd=tmp_path).out
+    for until, said in (("2020-01-01", True), ("2999-01-01", False)):
+        (tmp_path / "r.toml").write_text(f"schema = 1\nvalid_until = {until}\n[parties.admin]\n{key}")
+        ran = mpc("roster", "sign", "r.toml", "--as", "admin", cwd=tmp_path)
+        assert ran.code == 0
+        assert ("was valid until 2020-01-01: no party will take it" in ran.err) == said
+
+
 def test_a_name_that_no_scenario_takes(tmp_path: Path) -> None:
     ran = mpc("keygen", "Klinik-A", cwd=tmp_path)
     assert ran.code == 0
