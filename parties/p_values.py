@@ -10,7 +10,7 @@ from protocols.classical_tests import Statistic
 
 NEEDS: Final = (
     "p-values and intervals of t and F, and of chi-square with more than one degree of freedom, need scipy: "
-    'pip install "beaverlodge[statistics]"'
+    "pip install scipy"
 )
 
 
