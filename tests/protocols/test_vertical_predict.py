@@ -103,6 +103,15 @@ def test_what_scores_tell_of_an_owners_weights_and_of_what_the_others_add() -> N
     assert abs(found[2] - others) < 0.01 and abs(odds[0] - others) < 0.01  # its own columns at 0: a single score
 
 
+def test_owners_may_stand_in_another_order_than_in_the_training() -> None:
+    draw, names = np.random.default_rng(5), owner_names(3)
+    x = {name: draw.normal(size=(4, width)) for name, width in zip(names, (1, 3, 2), strict=True)}
+    new, wanted = known(x, WEIGHTS), np.concatenate(list(x.values()), axis=1) @ WEIGHTS[:-1] + WEIGHTS[-1]
+    turned = {name: new[name] for name in (names[2], names[0], names[1])}
+    for order in (new, turned):
+        assert np.abs(scored(order, names[1], 1000)[names[1]] - 1 / (1 + np.exp(-wanted))).max() < 1e-3
+
+
 def test_ids_that_differ_end_the_run_before_any_row_is_shared() -> None:
     names, x = owner_names(2), np.ones((2, 3))
     counted: list[str] = []
