@@ -12,9 +12,11 @@ from mpc.party import Party
 from mpc.ring import Z64
 from mpc.share import Share
 from protocols.calibration import GROUPS, Group
+from protocols.inference_twin import fit_ml
 from protocols.shared_calibration import calibrate_shared
 from protocols.shared_histogram import BINS
 from protocols.shared_scores import SCORE_SCALE, SharedScores, evaluate_with_histograms, upper_edges
+from protocols.twin_vertical import joined
 from tests.helpers import on_shares, words
 from tests.protocols.test_calibration import draw, sums_of, told, wanted
 from tests.protocols.test_inference_job import breast_cancer
@@ -67,12 +69,20 @@ def test_edges_rise_and_are_where_the_places_say() -> None:
 
 
 @pytest.mark.soak
-def test_of_a_fit_of_split_columns() -> None:
+@pytest.mark.parametrize(("columns", "told_of"), [((1, 2, 3), ("train",)), ((0, 1, 2, 3, 4), ())])
+def test_of_a_fit_of_split_columns(columns: tuple[int, ...], told_of: tuple[str, ...]) -> None:
+    """As of the same fit in the clear; nothing is told of few rows, nor of a model that makes few mistakes."""
     x, y = breast_cancer()
-    own, how = divided(x, y, [2, 3], 1, metrics=True, calibration=5, **HOW)
+    own, how = divided(x[:, columns], y, [1, len(columns) - 1], 1, metrics=True, calibration=5, **HOW)
     found, revealed = run(own, how)
     assert found.calibration is not None and set(found.calibration) == {"train", "test"}
     assert {"tenths of risk", "withheld cells", "calibration"} <= set(revealed)
-    expected = [one.expected for one in found.calibration["train"]]
-    assert len(expected) >= 3 and found.metrics is not None
-    assert sum(expected) == pytest.approx(found.metrics["train"]["positives"], abs=0.05)
+    rows = joined(own)
+    fit = fit_ml(rows.x_train, rows.y_train).coefficients
+    for name, some, labels in (("train", rows.x_train, rows.y_train), ("test", rows.x_test, rows.y_test)):
+        z = some @ fit[:-1] + fit[-1]
+        assert told(found.calibration[name]) == wanted(z, labels, tenth_in_bins(z), 1)
+        assert (len(found.calibration[name]) >= 3) == (name in told_of)
+    expected = sum(one.expected for one in found.calibration["train"])
+    assert found.metrics is not None
+    assert expected == pytest.approx(found.metrics["train"]["positives"] * len(told_of), abs=0.05)
