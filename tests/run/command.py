@@ -1,4 +1,4 @@
-"""Runs the command `mpc` as a user does, in a process of its own."""
+"""Runs the command `mpc` as a user does, in a process of its own; which most tests make from one that is ready."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import psutil
+
+from tests.run.copied import Copied, Ready
 
 ROOT = Path(__file__).resolve().parents[2]
 MPC = [sys.executable, "-m", "parties.cli"]
@@ -43,13 +46,33 @@ def environment(extra: Mapping[str, str] | None = None, *, measured: bool = Fals
     return {**known, "PYTHONPATH": str(ROOT), "COLUMNS": "100", **(extra or {})}
 
 
-def mpc(*words: str | Path, cwd: Path | None = None, timeout: float = LONG) -> Ran:
-    """Run `mpc WORDS` to its end."""
+@cache
+def ready() -> Ready:
+    """What makes copies of a process that has all loaded, for the tests of this one."""
+    return Ready(environment())
+
+
+def mpc(*words: str | Path, cwd: Path | None = None, timeout: float = LONG, new: bool = False) -> Ran:
+    """Run `mpc WORDS` to its end; in a new process, or in the copy of one."""
     start = time.monotonic()
-    done = subprocess.run(
-        [*MPC, *map(str, words)], cwd=cwd or ROOT, env=environment(), capture_output=True, text=True, timeout=timeout
+    process = started(words, cwd or ROOT, new=new)
+    try:
+        out, err = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+    assert process.returncode is not None
+    return Ran(process.returncode, out, err, time.monotonic() - start)
+
+
+def started(words: Iterable[str | Path], folder: Path, *, new: bool) -> Copied | subprocess.Popen[str]:
+    """The command under way, in a session of its own."""
+    if not new and sys.platform == "linux":
+        return Copied(ready(), [*map(str, words)], folder, environment())
+    command, pipe = [*MPC, *map(str, words)], subprocess.PIPE
+    return subprocess.Popen(
+        command, cwd=folder, env=environment(), stdout=pipe, stderr=pipe, text=True, start_new_session=True
     )
-    return Ran(done.returncode, done.stdout, done.stderr, time.monotonic() - start)
 
 
 def record(out: Path) -> dict[str, Any]:
@@ -61,16 +84,8 @@ def record(out: Path) -> dict[str, Any]:
 class Running:
     """A `mpc` command that is still going, and the party processes that it started."""
 
-    def __init__(self, *words: str | Path, cwd: Path | None = None) -> None:
-        self.process = subprocess.Popen(
-            [*MPC, *map(str, words)],
-            cwd=cwd or ROOT,
-            env=environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+    def __init__(self, *words: str | Path, cwd: Path | None = None, new: bool = False) -> None:
+        self.process = started(words, cwd or ROOT, new=new)
         self._known: dict[str, psutil.Process] = {}
         self._heard = ""
 
@@ -93,7 +108,7 @@ class Running:
         """Until the condition holds; the command must still be running."""
         end = time.monotonic() + LONG
         while not condition():
-            assert self.process.poll() is None, f"ended before {what}: {self.process.communicate()}"
+            assert self.process.poll() is None, f"ended before {what}: {self.process.communicate(timeout=LONG)}"
             assert time.monotonic() < end, f"no {what} in {LONG} s"
             time.sleep(0.005)  # a poll of the file system, not a wait for a length of time
 
@@ -123,6 +138,7 @@ class Running:
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise
+        assert self.process.returncode is not None
         return Ran(self.process.returncode, out, self._heard + err, time.monotonic() - start)
 
     def all_gone(self, within: float) -> bool:

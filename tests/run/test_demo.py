@@ -16,7 +16,7 @@ SCENARIO = "scenarios/two_hospitals.toml"
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ran, Path]:
     out = tmp_path_factory.mktemp("demo") / "record"
-    return mpc("run", SCENARIO, "--out", out), out
+    return mpc("run", SCENARIO, "--out", out, new=True), out
 
 
 @pytest.fixture(scope="module")

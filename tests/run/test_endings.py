@@ -14,13 +14,13 @@ from tests.examples import sample
 from tests.run.command import Running, mpc, record
 from tests.run.scenarios import write_scenario
 
-LONG_TRAINING: dict[str, Any] = {"epochs": 250, "batch_size": 8}
+LONG_TRAINING: dict[str, Any] = {"epochs": 100, "batch_size": 8}
 
 
 def started(tmp_path: Path) -> Running:
     """A run that is in the middle of its training."""
     scenario = write_scenario(tmp_path, **LONG_TRAINING)
-    run = Running("run", scenario, "--out", tmp_path / "record", "--no-compare")
+    run = Running("run", scenario, "--out", tmp_path / "record", "--no-compare", new=True)
     run.wait_for(lambda: len(run.parties()) == 3, "three parties")
     line = b""
     while b"training" not in line:
