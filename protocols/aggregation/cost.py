@@ -33,7 +33,7 @@ _TAKING = 25 * _MICRO  # a frame at the server
 _PROVED = 4 * _MICRO  # besides, with a lying server: proofs of keys, and tags
 _CLIENT, _RELAYED = 80 * _MICRO, 8 * _MICRO  # the server's work for each client, and for each of its holders
 _RECEIVED_BYTE = 1e-9
-_START = 0.003  # what the server does once, at the first round
+_START = 0.001  # what the server does once a round
 
 
 Step = Literal["agreement", "checking", "mask", "pack"]
