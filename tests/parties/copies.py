@@ -1,6 +1,6 @@
 """A launcher in a process of its own, with parties that tell what they find in theirs.
 
-Its arguments: OUT, and `new` or `copy`, or why a party is no copy though it could be: `threads`, `environment`.
+Its arguments: OUT, and `copy`, or why a party is a new process though it could be a copy: `threads`, `environment`.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def main() -> int:
     sys.stdout.write(SAID + "\n")  # stays in the buffer of a pipe
     if how == "threads":
         threading.Thread(target=threading.Event().wait, daemon=True).start()
-    program = Program(MODULE, None if how == "new" else party)
+    program = Program(MODULE, party)
     orders: dict[str, dict[str, Any]] = {name: {} for name in ("hospital_a", "hospital_b", "helper")}
     environments = {"helper": {"EXTRA": "1"}} if how == "environment" else None
     try:

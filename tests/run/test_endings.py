@@ -93,7 +93,7 @@ def test_bad_data_at_one_owner(tmp_path: Path) -> None:
 
 
 def test_a_range_that_is_left_reveals_nothing(tmp_path: Path) -> None:
-    scenario = write_scenario(tmp_path, epochs=60, batch_size=8, learning_rate=20.0, sigmoid_range=10)
+    scenario = write_scenario(tmp_path, epochs=10, batch_size=8, learning_rate=20.0, sigmoid_range=10)
     ran = mpc("run", scenario, "--out", tmp_path / "record")
     assert ran.code == 6
     assert "sigmoid_range" in ran.err

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,9 @@ import pytest
 
 from mpc.plan import Plan
 from parties.consent import remember
-from parties.launcher import launch
 from parties.plan_scenario import planned
 from parties.relay import NAME
-from parties.run_locally import conditions, network_text, orders
+from parties.run_locally import conditions, network_text
 from parties.scenario import load_scenario
 from parties.scenario_models import NetworkSpec
 from tests.run.command import Ran, Running, mpc, record
@@ -83,17 +81,13 @@ def test_the_network_is_on_the_screen_and_is_no_party(wan: tuple[Ran, dict[str, 
 
 
 def test_a_network_changes_the_time_alone(tmp_path: Path) -> None:
-    models: list[list[Any]] = []
+    models: list[Any] = []
     for extra in (SEED, SEED + SLOW):
-        scenario = load_scenario(write_scenario(tmp_path, epochs=1, extra=extra))
+        scenario = write_scenario(tmp_path, epochs=1, extra=extra)
         out = tmp_path / f"record{len(models)}"
-        out.mkdir()
-        network = conditions(scenario.network)
-        make = partial(orders, scenario)
-        results = launch(
-            scenario.path, scenario.parties, make, out=out, on_event=lambda name, event: None, network=network
-        )
-        models.append([results[owner]["model"] for owner in scenario.owners])
+        ran = mpc("run", scenario, "--out", out, "--no-compare")
+        assert ran.code == 0, ran.err
+        models.append(record(out)["model"])
     assert models[0] == models[1]
 
 

@@ -22,6 +22,7 @@ from protocols.training_job import training_job
 from protocols.training_settings import Trained
 from tests.examples import sample
 from tests.helpers import cpu_features
+from tests.run.command import mpc, record
 from tests.run.scenarios import write_scenario
 
 SEED = "[testing]\ninsecure_seed = 11\n"
@@ -90,9 +91,12 @@ def test_owners_with_unlike_processors(tmp_path: Path) -> None:
 
 
 def test_two_runs_share_no_secret(tmp_path: Path) -> None:
-    scenario = load_scenario(write_scenario(tmp_path, 2))
-    first = in_processes(scenario, tmp_path / "one")
-    second = in_processes(scenario, tmp_path / "two")
-    assert first["helper"]["session"] != second["helper"]["session"]
-    a, b = (np.array(run["hospital_a"]["model"]["standardised_weights"]) for run in (first, second))
+    scenario = write_scenario(tmp_path, 2)
+    runs = []
+    for out in (tmp_path / "one", tmp_path / "two"):
+        ran = mpc("run", scenario, "--out", out, "--no-compare")
+        assert ran.code == 0, ran.err
+        runs.append(record(out))
+    assert runs[0]["session"] != runs[1]["session"]
+    a, b = (np.array(run["model"]["standardised_weights"]) for run in runs)
     assert np.abs(a - b).max() < 1e-4
