@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -93,7 +94,7 @@ def choose(files: Sequence[FileLook], asked: Asked) -> Choice:
     for file in files:
         for name in file.columns:
             if name not in shared:
-                left_out[name] = "not in every file"
+                left_out[name] = "not in every file" + _spelt_otherwise(name, files)
     if not features:
         reasons = ", ".join(f"'{name}' ({why})" for name, why in list(left_out.items())[:_MOST_NAMED])
         raise UsageError(
@@ -106,6 +107,19 @@ def choose(files: Sequence[FileLook], asked: Asked) -> Choice:
     left_out |= dict.fromkeys(levels, "text, see [task.categories]")
     chosen = Choice(target, asked.positive, identifier, tuple(features), missing, left_out, numbers=numbers)
     return replace(chosen, levels=levels)
+
+
+def _spelt_otherwise(name: str, files: Sequence[FileLook]) -> str:
+    """Which file has the column under a name that only looks different, or differs in case."""
+    for file in files:
+        for other in file.columns:
+            if name not in file.columns and _folded(other) == _folded(name):
+                return f": {file.path.name} has '{other}'"
+    return ""
+
+
+def _folded(name: str) -> str:
+    return re.sub(r"[\s_.-]+", "", unicodedata.normalize("NFKC", name).casefold())
 
 
 def _target(files: Sequence[FileLook], shared: Sequence[str], asked: Asked) -> str:

@@ -246,6 +246,13 @@ def test_many_columns(tmp_path: Path) -> None:
     assert "and 42 more" in told(made, "features")
 
 
+def test_a_column_that_is_spelt_otherwise_in_another_file_is_said_to_be(tmp_path: Path) -> None:
+    made, _ = make(tmp_path, columns(**{"Body mass": [1.5] * 40}), columns(seed=1, body_mass=[2.5] * 40))
+    left = told(made, "left out")
+    assert "Body mass (not in every file: b.csv has 'body_mass')" in left
+    assert "body_mass (not in every file: a.csv has 'Body mass')" in left
+
+
 def test_columns_of_text_are_offered_as_categories(tmp_path: Path) -> None:
     """In comments, for the user to choose: taken away, what is written runs."""
     stages, texts = ["II", "I", "iii", None], [f"note {k}" for k in range(40)]
