@@ -127,7 +127,7 @@ class StarServer:
                 if len(answered) < gather.quorum:
                     raise TooFewError(
                         f"{len(answered)} clients answered in stage '{gather.label}', and {gather.quorum} are needed",
-                        "nothing was opened; see why others left, or wait for more of them (min_cohort, session.deadline)",
+                        "nothing was opened; see why others left, or wait for more (min_cohort, session.deadline)",
                     )
                 gather = program.send(answered)
         except StopIteration as end:

@@ -247,7 +247,8 @@ def test_many_columns(tmp_path: Path) -> None:
 
 
 def test_a_column_that_is_spelt_otherwise_in_another_file_is_said_to_be(tmp_path: Path) -> None:
-    made, _ = make(tmp_path, columns(**{"Body mass": [1.5] * 40}), columns(seed=1, body_mass=[2.5] * 40))
+    spelt: dict[str, Any] = {"Body mass": [1.5] * 40}
+    made, _ = make(tmp_path, columns(**spelt), columns(seed=1, body_mass=[2.5] * 40))
     left = told(made, "left out")
     assert "Body mass (not in every file: b.csv has 'body_mass')" in left
     assert "body_mass (not in every file: a.csv has 'Body mass')" in left
