@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from mpc.errors import InternalError
 from mpc.fixed import decode
-from mpc.ghost import Array
+from mpc.ghost import Array, is_ghost
 from mpc.ring import Z64, Ring
 
 
@@ -39,6 +39,10 @@ class _Value:
 
     def __getitem__(self, index: Any) -> Self:
         return self._with(self.value[index])
+
+    def rows(self, index: Array) -> Self:
+        """The rows at `index` (int64), in that order: what indexing gives, in half the time."""
+        return self[index] if is_ghost(self.value) else self._with(self.value.take(index, axis=0))
 
     def reshape(self, *shape: int) -> Self:
         """The same entries in another shape."""

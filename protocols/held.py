@@ -76,11 +76,11 @@ class HeldRows:
 
     @cached_property
     def opened(self) -> Public:
-        return self.held.opened[self.rows.index]
+        return self.held.opened.rows(self.rows.index)
 
     @cached_property
     def share(self) -> Share:
-        return self.held.share[self.rows.index]
+        return self.held.share.rows(self.rows.index)
 
 
 def take_rows(x: Held, rows: Rows) -> HeldRows:
@@ -122,7 +122,11 @@ class HeldProduct:
 
     def deal(self, drawn: tuple[Array, ...], book: Book) -> tuple[Array, ...]:
         (b,) = drawn
-        return matmul(book[self.held][0][self.rows.index], b), b >> np.uint64(self.shift), b >> np.uint64(63)
+        return (
+            matmul(book[self.held][0].take(self.rows.index, axis=0), b),
+            b >> np.uint64(self.shift),
+            b >> np.uint64(63),
+        )
 
 
 async def product(p: Party, x: HeldRows, w: Share, shift: int, *, label: str) -> tuple[Share, Later[Share]]:
@@ -167,7 +171,7 @@ class HeldTransposeProduct:
 
     def deal(self, drawn: tuple[Array, ...], book: Book) -> tuple[Array, ...]:
         (c,) = drawn
-        a = book[self.held][0][self.rows.index].T
+        a = book[self.held][0].take(self.rows.index, axis=0).T
         v, t = c >> np.uint64(self.shift), c >> np.uint64(63)
         return matmul(a, v), a.astype(np.uint32) * t.astype(np.uint32), v, t
 
@@ -186,12 +190,20 @@ async def transpose_product(p: Party, x: HeldRows, e: Share, shift: int, *, labe
     kind = HeldTransposeProduct(x.number, x.rows, x.shape[1], Spec(e.shape, e.scale), x.scale, shift)
     c, av, at, v, t = p.correlation(kind)
     known = p.later(lambda: x.opened.T @ v + av)
-    top = p.later(lambda: x.opened.value.T.astype(np.uint32) * t.value.astype(np.uint32) + at.value)
+    top = p.later(lambda: p.compute(_wrapping, x.opened.value, t.value, at.value, shape=at.shape))
     (opened,) = await p.open(masked(p, e, c), label=label)
     parts = cut(opened, shift)
     wraps = matmul(top(), parts.no_wrap.astype(np.uint32)).astype(np.uint64) << np.uint64(64 - shift)
     g: Share = known() + x.share.T @ parts.low - Share(wraps, av.scale)
     return g
+
+
+def _wrapping(e: Array, t: Array, at: Array) -> Array:
+    """E^T diag(t) + A^T diag(t) modulo 2^32, from E (B, d), t (B,) and the other (d, B), row by row in memory."""
+    total: Array = e.T.astype(np.uint32, order="C")
+    total *= t.astype(np.uint32)
+    total += at
+    return total
 
 
 @dataclass(frozen=True)
@@ -215,7 +227,7 @@ class HeldProducts:
 
     def deal(self, drawn: tuple[Array, ...], book: Book) -> tuple[Array, ...]:
         (b,), a = drawn, book[self.held][0]
-        return (np.concatenate([matmul(a[r.index], b[:, t]) for t, r in enumerate(self.rows)]),)
+        return (np.concatenate([matmul(a.take(r.index, axis=0), b[:, t]) for t, r in enumerate(self.rows)]),)
 
 
 async def products(p: Party, x: Held, rows: tuple[Rows, ...], w: Share, *, label: str) -> Share:
@@ -226,6 +238,6 @@ async def products(p: Party, x: Held, rows: tuple[Rows, ...], w: Share, *, label
     count = sum(r.index.size for r in rows)
     b, ab = p.correlation(HeldProducts(x.number, rows, count, Spec(w.shape, w.scale), x.scale))
     (d,) = await p.open(w - b, label=label)
-    parts = [x.opened[r.index] @ b[:, t] + x.share[r.index] @ d[:, t] for t, r in enumerate(rows)]
+    parts = [x.opened.rows(r.index) @ b[:, t] + x.share.rows(r.index) @ d[:, t] for t, r in enumerate(rows)]
     result: Share = Share(np.concatenate([part.value for part in parts]), ab.scale) + ab
     return result

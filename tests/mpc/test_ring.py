@@ -77,7 +77,11 @@ def test_matmul_of_any_layout_and_leaves_its_arguments_alone(inner: int) -> None
 
 @pytest.mark.parametrize("ring", [Z64, Z32])
 @pytest.mark.parametrize(
-    "left, right", [((5,), (5,)), ((4, 5), (5,)), ((5,), (5, 4)), ((1, 5), (5, 9)), ((9, 5), (5, 1)), ((6, 5), (5, 6))]
+    "left, right",
+    [
+        *[((5,), (5,)), ((4, 5), (5,)), ((5,), (5, 4)), ((1, 5), (5, 9)), ((9, 5), (5, 1)), ((6, 5), (5, 6))],
+        *[((90, 70), (70,)), ((2, 4000), (4000,))],  # large, for a vector
+    ],
 )
 def test_matmul_of_vectors_and_of_small_words(ring: Ring, left: tuple[int, ...], right: tuple[int, ...]) -> None:
     a, b = elements(ring, left, 5), elements(ring, right, 6)

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import InternalError
+from mpc.ghost import ghost
 from mpc.ring import B64, Z32, Z64, Ring, matmul, wide
 from mpc.share import Mask, Masked, Public, Share
 from tests.examples import steady
@@ -252,3 +253,16 @@ def test_public_values() -> None:
     assert (x * y).scale == 8 and type(x * y) is Public
     assert x.real().tolist() == [6 / 16, -4 / 16]
     assert public(2**128 - 3, scale=1, ring=wide(128)).real().tolist() == [-1.5]
+
+
+@pytest.mark.parametrize("kind", [Share, Public])
+def test_rows_are_those_that_indexing_gives(kind: type[Share] | type[Public]) -> None:
+    value, index = elements(Z64, (9, 4), 3), np.array([7, 0, 7, 3], dtype=np.int64)
+    got = kind(value, 5).rows(index)
+    assert isinstance(got, kind) and got.scale == 5
+    np.testing.assert_array_equal(got.value, value[index])
+    assert kind(ghost((9, 4)), 5).rows(index).shape == (4, 4)
+    with pytest.raises(InternalError):
+        Masked(value, 5, Z64, 1).rows(index)
+    with pytest.raises(InternalError):
+        Masked(ghost((9, 4)), 5, Z64, 1).rows(index)
