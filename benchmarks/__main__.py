@@ -66,7 +66,8 @@ _started = time.monotonic()
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    shown_as_written = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__, formatter_class=shown_as_written)
     parser.add_argument("--quick", action="store_true", help="fewer repeats, jobs and variants")
     parser.add_argument("--only", choices=PARTS, help="one part; what the last run found of the others is kept")
     parser.add_argument("--out", type=Path, default=DOCUMENT, help="where the report goes")

@@ -152,7 +152,10 @@ def _truth(settings: Settings, survivors: tuple[int, ...]) -> Array:
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.aggregation_plan", description=__doc__)
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.aggregation_plan", description=__doc__, formatter_class=raw
+    )
     parser.add_argument("--clients", type=int, nargs="+", default=[10, 100, 1000])
     parser.add_argument("--values", type=int, default=1000)
     parser.add_argument("--server", choices=("semi-honest", "malicious", "both"), default="both")

@@ -22,6 +22,7 @@ import numpy as np
 
 from mpc.agree import Signer
 from mpc.curve import Identity, new_identity
+from mpc.errors import UsageError
 from mpc.ghost import Array
 from mpc.prg import Stream, derive, os_entropy
 from mpc.star import ClientProgram
@@ -184,7 +185,10 @@ def _timed(settings: Settings, ran: _Ran) -> tuple[str, str]:
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.aggregation_round", description=__doc__)
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.aggregation_round", description=__doc__, formatter_class=raw
+    )
     parser.add_argument("--clients", type=int, default=1000)
     parser.add_argument("--values", type=int, default=100_000)
     parser.add_argument("--dropping", type=float, default=0.1)
@@ -192,9 +196,13 @@ def main() -> None:
     parser.add_argument("--bits", type=int, default=16, help="of one client's numbers")
     parser.add_argument("--lying", action="store_true", help="the bounds and stages for a lying server")
     given = parser.parse_args()
-    print(
-        measure(given.clients, given.values, given.dropping, given.processes, lying=given.lying, level_bits=given.bits)
-    )
+    if min(given.clients - 2, given.values, given.processes, given.bits) < 1 or not 0 <= given.dropping <= 1:
+        parser.error("at least 3 clients, 1 value, 1 process and 1 bit, and a share from 0 to 1 that drops out")
+    how = {"lying": given.lying, "level_bits": given.bits}
+    try:
+        print(measure(given.clients, given.values, given.dropping, given.processes, **how))
+    except UsageError as error:
+        parser.error(error.message)
 
 
 if __name__ == "__main__":

@@ -55,3 +55,14 @@ def test_a_round_over_sockets_is_exact_and_as_planned(lying: bool) -> None:
     assert "10 clients x 100 values of 20 bits, 2 dropping" in said[0] and ("lying" in said[0]) == lying
     assert "the sum of 8 survivors is exact; traffic is as planned" in said[1]
     assert said[2].startswith("  server: ") and said[3].startswith("  a client: ")
+
+
+@pytest.mark.parametrize("words", ["--clients 2", "--values 0", "--processes 0", "--dropping 1.5"])
+def test_a_round_that_cannot_be_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["aggregation_round", *words.split()])
+    with pytest.raises(SystemExit) as ended:
+        aggregation_round.main()
+    assert ended.value.code == 2
+    assert "at least 3 clients, 1 value" in capsys.readouterr().err
