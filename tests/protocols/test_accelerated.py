@@ -22,7 +22,7 @@ from protocols.sigmoid_fits import FITS
 from protocols.stop_test import EVERY, steps_taken
 from protocols.training_form import accelerated_for, automatic_rate, choose_fit
 from protocols.twin import pooled, sigmoid, weight_difference
-from tests.examples import steady
+from tests.examples import sample, steady
 from tests.helpers import demo_tables, job, made_up, train
 
 FIT = FITS[0]
@@ -92,10 +92,11 @@ def test_a_steps_cost() -> None:
     check_cost(penalised_step, STEPS["penalised"][2], rounds=5, bytes=opened * WORD, dealt=dealt * WORD, sizes=sizes)
 
 
-def test_a_step_shows_nothing_and_survives_faults() -> None:
+@pytest.mark.parametrize("owners", sample([2, 3], 2))
+def test_a_step_shows_nothing_and_survives_faults(owners: int) -> None:
     protocol, _, inputs = STEPS["penalised"]  # all that the plain step does, and the penalty's products beside it
-    check_view(protocol, inputs, sizes={"m": 2, "d": 2}, words=200)
-    check_faults(protocol, inputs, every=100)
+    check_view(protocol, inputs, owners=owners, sizes={"m": 2, "d": 2}, words=200)
+    check_faults(protocol, inputs, owners=owners, every=100)
 
 
 # -- the whole training
