@@ -38,8 +38,11 @@ class Ready:
     def ended(self, pid: int, timeout: float) -> int | None:
         """A copy's exit code, as `subprocess` gives it; None if it did not end in time."""
         until = time.monotonic() + timeout
-        while pid not in self._ended and (left := until - time.monotonic()) >= 0:
-            self._hear(left)
+        while pid not in self._ended:
+            left = until - time.monotonic()
+            self._hear(max(0.0, left))
+            if left <= 0:
+                break
         return self._ended.get(pid)
 
     def _hear(self, timeout: float | None) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -28,5 +29,8 @@ def test_it_can_be_killed_and_waited_for(tmp_path: Path, new: bool) -> None:
     with pytest.raises(subprocess.TimeoutExpired):
         process.communicate(timeout=0.0)
     process.kill()
+    until = time.monotonic() + LONG
+    while process.poll() is None:
+        assert time.monotonic() < until, "its end is not noticed"
     process.communicate(timeout=LONG)
-    assert process.wait(LONG) == process.poll() == -signal.SIGKILL
+    assert process.wait(LONG) == process.returncode == -signal.SIGKILL
