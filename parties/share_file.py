@@ -250,7 +250,10 @@ def _parsed(path: Path, me: str) -> tuple[Bound, bytes, bytes]:
     try:
         fields = json.loads(read_private(path))
     except FileNotFoundError:
-        hint = f"`model` in [parties.{me}] names the file, or the folder of the run that trained the model"
+        hint = (
+            f"`model` in [parties.{me}] names the file, or the folder of the run that trained the model: of its --out, "
+            "where that was given"
+        )
         raise UsageError(f"there is no share of a model {path}", hint, party=me) from None
     except (ValueError, RecursionError):
         fields = None
