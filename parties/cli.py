@@ -15,6 +15,7 @@ import click
 
 from mpc.errors import BeaverlodgeError, UsageError
 from parties.bugs import as_error
+from parties.ending import end_process
 from parties.version import VERSION
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -272,7 +273,7 @@ def _typed_yes() -> bool:
 def main() -> None:
     """The entry point: every error ends in one sentence and the design's exit code."""
     _open_streams()
-    sys.exit(_guarded(lambda: cli.main(prog_name="mpc", standalone_mode=False)))
+    end_process(_guarded(lambda: cli.main(prog_name="mpc", standalone_mode=False)))
 
 
 def _open_streams() -> None:

@@ -6,7 +6,6 @@ Where it is a copy of the launcher's process (`parties.forked`), all that is imp
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from logging import Logger
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mpc.errors import InternalError
+from parties.ending import end_process
 from parties.supervisor import Lifeline, Reporter, die_with_parent, first_hand
 
 if TYPE_CHECKING:
@@ -103,4 +103,4 @@ def _place(order: Mapping[str, Any], parties: Mapping[str, Any], lifeline: Lifel
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_process(main())

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from mpc.errors import BeaverlodgeError, InternalError, PeerLostError
+from parties.ending import LIFELINE
 from parties.events import EVENTS_FD, LAUNCHER_PID, Event, describe_error, encode_event
 
 STAGE_INTERVAL: Final = 0.05
@@ -64,7 +65,7 @@ class Lifeline:
         self._descriptor = descriptor
         self._on_end = on_end
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        threading.Thread(target=self._watch, name="lifeline", daemon=True).start()
+        threading.Thread(target=self._watch, name=LIFELINE, daemon=True).start()
 
     def order(self) -> dict[str, Any]:
         """The first line: what this party is to do. Waits for it."""
