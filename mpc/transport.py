@@ -7,7 +7,6 @@ frame is the key that its connection was authenticated with, never a routing id 
 
 from __future__ import annotations
 
-import os
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -21,11 +20,6 @@ from mpc.network import Event
 from mpc.session import Frame
 from mpc.zmq_messages import frame_parts
 
-_SPIN_SECONDS = 1e-4  # of looking again and again, and yielding, before this blocks: about what sleep and wake cost
-_TAKEN_SECONDS = 2e-4  # a yield that took so long gave the processor to other work than ours
-_SHY_SECONDS = (
-    1.0  # and for so long this blocks at once: a thread that wakes comes before such work, one that yields after
-)
 _LOOK_SECONDS = 0.02  # so long may frames be taken one after another without a look at all else that may have happened
 
 
@@ -50,7 +44,6 @@ class Transport:
         self._curve = self.curve(me, peers)
         self._bell = Bell()
         self._looked = 0.0
-        self._shy_until = 0.0
         self._events: deque[Event] = deque()
         self._dialler = Dialler(self._curve, self._bell, self._events, doctor=doctor)
         self._listener: Listener | None = None
@@ -103,30 +96,23 @@ class Transport:
     def _look_around(self, now: float, seconds: float) -> None:
         """Whatever may have happened, at any socket; waits for something to happen, at most so long.
 
-        A sleep and a wake take as long as an exchange between two processes on one machine: only after that does this
-        block. Until then it yields, for a machine with few cores has work for this one, a peer's perhaps; but not where
-        the processor was not given back soon.
+        It blocks at once: to look again and again first, and to yield, gave nothing where cores were free, and cost a
+        third of the speed where other programs wanted them.
         """
         self._looked = now
-        end, block = now + seconds, now + (_SPIN_SECONDS if now > self._shy_until else 0.0)
+        end = now + seconds
         while True:
             wake = min(end, self._dialler.redial(now))
             if self._listener is not None:
                 wake = min(wake, self._listener.look(now))
-            wait = 0.0 if self._events or now < block else max(0.0, wake - now)
-            rang = self._bell.wait(wait)
+            rang = self._bell.wait(0.0 if self._events else max(0.0, wake - now))
             for socket in rang:
                 self._serve(socket)
             if self._events:
                 return
             now = time.monotonic()
-            if not rang:
-                if now >= end:
-                    return
-                os.sched_yield()
-                now, yielded = time.monotonic(), now
-                if now - yielded > _TAKEN_SECONDS:
-                    block, self._shy_until = now, now + _SHY_SECONDS
+            if not rang and now >= end:
+                return
 
     def _serve(self, socket: Any) -> None:
         """Take all that has come at a socket."""
