@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import click
 
@@ -270,10 +270,15 @@ def _typed_yes() -> bool:
     return str(answer).strip().lower() == "yes"
 
 
-def main() -> None:
-    """The entry point: every error ends in one sentence and the design's exit code."""
+def main() -> NoReturn:
+    """The entry point: a process that is a command."""
+    end_process(carry_out())
+
+
+def carry_out() -> int:
+    """Do what `sys.argv` says: every error ends in one sentence and the design's exit code, which is returned."""
     _open_streams()
-    end_process(_guarded(lambda: cli.main(prog_name="mpc", standalone_mode=False)))
+    return _guarded(lambda: cli.main(prog_name="mpc", standalone_mode=False))
 
 
 def _open_streams() -> None:

@@ -18,11 +18,10 @@ def ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: Callable[..., An
     monkeypatch.setattr(run_locally, "launch", step)
     out = tmp_path / "record"
     monkeypatch.setattr("sys.argv", ["mpc", "run", str(write_scenario(tmp_path)), "--out", str(out)])
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
+    code = cli.carry_out()
     record = json.loads((out / "result.json").read_text())
     assert record["status"] == "failed"
-    return int(ended.value.code or 0), record["error"]
+    return code, record["error"]
 
 
 def test_ctrl_c_while_no_party_runs(

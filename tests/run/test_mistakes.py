@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from parties.cli import main
+from parties.cli import carry_out
 from tests.run.mistakes import (
     B_DATA,
     KIND,
@@ -293,11 +293,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def typed(words: str, monkeypatch: pytest.MonkeyPatch) -> int:
     """The exit code of `mpc WORDS`, run here."""
     monkeypatch.setattr(sys, "argv", ["mpc", *words.split()])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    code = ended.value.code
-    assert isinstance(code, int)
-    return code
+    return carry_out()
 
 
 def check(mistake: Mistake, code: int, err: str) -> None:
