@@ -32,8 +32,10 @@ test: ## style, types and all tests, with coverage
 	@sh tools/setup.sh dev
 	$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --output-format concise || { echo 'run "make format"' >&2; exit 1; }
-	$(BIN)/mypy --strict
-	$(BIN)/$(PYTEST) --cov --cov-report=
+	@# The types are checked beside the tests, which wait a good part of their time.
+	@mkdir -p build; $(BIN)/mypy --strict >build/types 2>&1 & types=$$!; \
+		$(BIN)/$(PYTEST) --cov --cov-report=; tests=$$?; \
+		wait $$types || tests=1; cat build/types; exit $$tests
 	$(BIN)/coverage report --include='mpc/*,protocols/*' --fail-under=$(COVERAGE_MIN)
 
 soak: ## the long tests and many more examples: docs/soak.md (SOAK_PART=0.1 SOAK_SEED=7: a tenth, chosen by a seed)

@@ -56,7 +56,7 @@ class Channel:
         self._links = {peer: Link(me, peer) for peer in peers}
         self._inboxes: dict[str, deque[Delivered]] = {peer: deque() for peer in self._links}
         self._contact = Contact(me, self._links, limits.patience, network.now(), say)
-        self._greeted: set[str] = set()
+        self._greeted: set[str] = set()  # who was told, on a first connection, what is expected
         self._to_ask: set[str] = set()  # who did not say yet, on the connection that is news, what it expects
         self._asked_early: set[str] = set()  # who said what it expects before its new connection was news here
         self._held_back: set[str] = set()  # to whom something is to go that was not handed over

@@ -96,8 +96,8 @@ class Transport:
     def _look_around(self, now: float, seconds: float) -> None:
         """Whatever may have happened, at any socket; waits for something to happen, at most so long.
 
-        It blocks at once: to look again and again first, and to yield, gave nothing where cores were free, and cost a
-        third of the speed where other programs wanted them.
+        It blocks at once. Who looks again and again first, and yields, gives its core to whatever other program wants
+        it, and gets it back late; who sleeps comes first when it wakes.
         """
         self._looked = now
         end = now + seconds
