@@ -207,7 +207,7 @@ def test_shares_of_two_models_do_not_meet(tmp_path: Path) -> None:
     where = {A: "trained", B: "other/hospital_b.share"}
     _, errors = score(tmp_path, write_predict(tmp_path, {A: csv_of(rows(1)), B: None}, where))
     assert {name: error.code for name, error in errors.items()} == dict.fromkeys(PARTIES, "disagreement")
-    assert {"shares of different models" in errors[name].message for name in OWNERS} == {True}
+    assert any("shares of different models" in errors[name].message for name in OWNERS)  # the other may be told first
     assert counted(shares[A], A) == {}
     where = {A: "trained", B: "trained/hospital_a.share"}
     _, errors = score(tmp_path, write_predict(tmp_path, {A: csv_of(rows(1)), B: None}, where))
