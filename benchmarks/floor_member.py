@@ -78,7 +78,7 @@ def over_transport(transport: Transport, peer: str, payloads: Sequence[int]) -> 
     def step() -> None:
         for frame in frames:
             transport.send(peer, frame)
-            _next(transport, len(frame.body))
+            _next(transport, peer, len(frame.body))
 
     return _blocks(step)
 
@@ -119,10 +119,10 @@ def _blocks(step: Callable[[], None]) -> float:
     return statistics.median(blocks)
 
 
-def _next(transport: Transport, size: int | None) -> bytes:
+def _next(transport: Transport, peer: str, size: int | None) -> bytes:
     """The next frame's body; other events are passed over."""
     while True:
-        event = transport.poll(_PATIENCE)
+        event = transport.poll(_PATIENCE, peer)
         if isinstance(event, Came):
             if size is not None and len(event.body) != size:
                 raise ProtocolError(f"a frame of {len(event.body)} bytes came instead of {size}")
@@ -145,7 +145,7 @@ def _pair(context: Any, seat: Seat, peer: str) -> Any:
         port = socket.bind_to_random_port("tcp://127.0.0.1")
         seat.transport.send(peer, Frame(bytes(HEADER_BYTES), str(port).encode()))
     else:
-        socket.connect(f"tcp://127.0.0.1:{_next(seat.transport, None).decode()}")
+        socket.connect(f"tcp://127.0.0.1:{_next(seat.transport, peer, None).decode()}")
     return socket
 
 

@@ -15,11 +15,13 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import plain_member
 from benchmarks.floor_member import frames_of, plaintext_seconds, public_expansion_seconds
 from benchmarks.jobs import ROOT, Arrays, log_loss
 from benchmarks.micro_programs import Micro as Operation
 from benchmarks.micro_programs import each_time
 from benchmarks.micro_programs import plan_of as plan_of_micro
+from benchmarks.own_run import OwnRun, own_run
 from benchmarks.peer_runs import LATENCY
 from benchmarks.results import BesidePlan, Floor, Micro, Training, median_and_spread
 from mpc.correlation import correction_bytes
@@ -53,6 +55,11 @@ class Watched:
     peak_bytes: int = 0
     _pids: dict[str, int] = field(default_factory=dict)
     _stages: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def setup_seconds(self) -> float:
+        """From the launch to the first step."""
+        return (self.training_at or 0.0) - self.started
 
     def __call__(self, name: str, event: Mapping[str, Any]) -> None:
         """Take an event."""
@@ -94,15 +101,15 @@ def train(
     try:
         scenario = load_scenario(path)
         plan = plan_of(scenario)
-        done = [_train_once(scenario, folder, encrypted=encrypted, wan=wan) for _ in range(runs)]
+        done = [_train_once(path, folder, encrypted=encrypted, wan=wan) for _ in range(runs)]
     except InterruptedRun:
         raise
     except BeaverlodgeError as error:
         return Training(who, job, network, encrypted, failure=str(error))
-    steps = done[-1][1].steps
-    owners = [[result["party"]["seconds"] for name, result in one.items() if name != "helper"] for one, _ in done]
+    steps = done[-1].steps
+    owners = [[one.results[name]["party"]["seconds"] for name in one.results if name != "helper"] for one in done]
     step, spread = median_and_spread([max(s["training"] for s in each) / max(1, steps) for each in owners])
-    last = done[-1][0][PARTIES[0]]
+    last = done[-1].results[PARTIES[0]]
     model, how = last["model"], last["training"]
     weights = np.array([*model["standardised_weights"], model["standardised_intercept"]])
     cost = step_cost(plan, steps)
@@ -115,7 +122,7 @@ def train(
         steps=steps,
         step_seconds=step,
         spread=spread,
-        setup_seconds=statistics.median((watched.training_at or 0.0) - watched.started for _, watched in done),
+        setup_seconds=statistics.median(one.setup_seconds for one in done),
         online_seconds=statistics.median(max(s["online"] for s in each) for each in owners),
         rounds=cost.rounds,
         rounds_how="plan",
@@ -125,7 +132,7 @@ def train(
         difference=float(np.abs(weights - arrays.weights).max()),
         log_loss=log_loss(arrays.x, arrays.y, weights),
         all_rounds=len(plan.rounds),
-        peak_bytes=max(watched.peak_bytes for _, watched in done) or None,
+        peak_bytes=max(one.peak_bytes for one in done) or None,
         note=f"took {how['solver']}, {steps} steps" if how["choice"] else "",
     )
 
@@ -272,11 +279,16 @@ def floor(path: Path, arrays: Arrays, step: Training, folder: Path, *, encrypted
     )
 
 
-def _train_once(
-    scenario: Scenario, folder: Path, *, encrypted: bool, wan: bool
-) -> tuple[dict[str, dict[str, Any]], Watched]:
+def _train_once(path: Path, folder: Path, *, encrypted: bool, wan: bool) -> OwnRun:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    return own_run(path, folder, encrypted=encrypted, wan=wan)
+
+
+def launch_training(
+    scenario: Scenario, folder: Path, *, encrypted: bool, wan: bool
+) -> tuple[dict[str, dict[str, Any]], Watched]:
+    """Run a scenario's parties, from this process; what each reported, and what was seen meanwhile."""
     watched = Watched()
     results = launch(
         scenario.path,
@@ -284,7 +296,7 @@ def _train_once(
         partial(orders, scenario),
         out=folder,
         on_event=watched,
-        program=MEMBER if encrypted else Program("benchmarks.plain_member"),
+        program=MEMBER if encrypted else Program("benchmarks.plain_member", plain_member.main),
         network=WAN if wan else None,
     )
     return results, watched

@@ -7,6 +7,12 @@ import sys
 from benchmarks.plain import PlainTransport
 from parties import member, take_part
 
-if __name__ == "__main__":
+
+def main() -> int:
+    """As `parties.member`'s."""
     take_part.Transport = PlainTransport  # type: ignore[attr-defined]
-    sys.exit(member.main())
+    return member.main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -10,7 +10,7 @@ from typing import Any, Final
 from mpc.contact import Contact, Say
 from mpc.errors import BeaverlodgeError, InterruptedRun, PeerLostError, ProtocolError
 from mpc.giving_up import error_told, last_words
-from mpc.network import Came, Connected, Event, Network, Refused
+from mpc.network import Came, Connected, Disconnected, Event, Network, Refused
 from mpc.probe import DOCTOR, Answerer, is_probe, read_probe
 from mpc.round import Blob, Program, Round
 from mpc.session import Aborted, Delivered, Frame, Incoming, Link, Resend
@@ -61,6 +61,7 @@ class Channel:
         self._asked_early: set[str] = set()  # who said what it expects before its new connection was news here
         self._held_back: set[str] = set()  # to whom something is to go that was not handed over
         self._elsewhere: set[str] = set()  # who needs nothing more, and is in its next run already
+        self._settled = False
         self._about: Mapping[str, Any] = {}
         self._doctors: dict[str, Answerer] = {}
 
@@ -220,10 +221,13 @@ class Channel:
     def _wait(self, end: float, missing: set[str], label: str) -> None:
         """Until the next event, or an error when a deadline passes."""
         now = self._network.now()
-        self._step(min(end, now + self._contact.check(now, end, missing, label)))
+        seconds = min(end - now, self._contact.check(now, end, missing, label))
+        self._meet(self._network.poll(seconds, next(iter(missing)) if self._settled else None))
 
     def _step(self, end: float) -> None:
-        event = self._network.poll(min(60.0, max(0.0, end - self._network.now())))
+        self._meet(self._network.poll(max(0.0, end - self._network.now())))
+
+    def _meet(self, event: Event | None) -> None:
         if isinstance(event, Came):
             self._came(event.peer, event.head, event.body)
         elif event is not None:
@@ -240,6 +244,8 @@ class Channel:
         self._contact.hear(event, self._network.now())
         if isinstance(event, Connected):
             self._greet(event.peer)
+        elif isinstance(event, Disconnected):
+            self._settled = False
 
     def _greet(self, peer: str) -> None:
         """What an earlier connection lost, perhaps unnoticed by one side, is sent again on a new one.
@@ -254,6 +260,14 @@ class Channel:
             self._send_again(peer, self._links[peer].unacknowledged())
         self._asked_early.discard(peer)
         self._held_back.discard(peer)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Note whether every peer was told, and has said, what is expected on the connection that there is.
+
+        Until then news of connections is not to be overtaken by frames, or some are sent again that need not be.
+        """
+        self._settled = self._greeted == self._links.keys() and not self._to_ask
 
     def _answer_doctor(self, peer: str, head: memoryview, body: memoryview) -> None:
         """A peer's doctor is told who is here. It takes no part, and is measured with only until all are there."""
@@ -295,6 +309,7 @@ class Channel:
                     if self._contact.is_down(peer) or peer not in self._to_ask:
                         self._asked_early.add(peer)
                     self._to_ask.discard(peer)
+                    self._settle()
                     self._send_again(peer, frames)
                 case Aborted(body):
                     raise error_told(peer, body, {self.me, *self._links})

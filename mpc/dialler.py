@@ -15,7 +15,7 @@ from mpc.curve import Curve
 from mpc.errors import UsageError
 from mpc.network import Connected, Disconnected, Event, Refused, Unanswered, Unshaken
 from mpc.probe import DOCTORS_ROUTE
-from mpc.zmq_messages import NO_WAIT, hand_over, has_come, next_news, take_over
+from mpc.zmq_messages import AWAITED_SECONDS, NO_WAIT, WAIT, hand_over, has_come, next_news, take_over
 
 _CONNECT_MS = 3000  # then TCP's next attempt is a new one: its own ones are ever further apart
 _REDIAL_SECONDS = 0.25  # ZeroMQ itself tries again at once, if at all
@@ -61,6 +61,7 @@ class Dialler:
         self._hang_up(peer)
         socket = self._curve.dialling(peer)
         socket.connect_timeout = _CONNECT_MS
+        socket.rcvtimeo = round(1000 * AWAITED_SECONDS)
         if self._doctor:
             socket.routing_id = DOCTORS_ROUTE + os.urandom(8)
         socket.reconnect_ivl = 50
@@ -103,6 +104,10 @@ class Dialler:
         """Take a frame that came, if there is one; if not, all sockets are empty after this."""
         return any(self._take(socket, peer) for socket, peer in self._peers.items())
 
+    def take_soon(self, peer: str) -> bool:
+        """Take the peer's next frame, if it comes within `AWAITED_SECONDS`; if not, its socket is empty after this."""
+        return self._receive(self._sockets[peer], peer, WAIT)
+
     def serve(self, socket: Any) -> None:
         """Take all that has come at one of its sockets; nothing if it was hung up meanwhile."""
         if socket in self._monitors:
@@ -133,11 +138,12 @@ class Dialler:
             old.close(0)
 
     def _take(self, socket: Any, peer: str) -> bool:
-        if not has_come(socket):
-            return False
+        return has_come(socket) and self._receive(socket, peer, NO_WAIT)
+
+    def _receive(self, socket: Any, peer: str, flags: int) -> bool:
         try:
-            first = socket.recv(NO_WAIT, copy=False)
-        except zmq.Again:  # its connection ended in this moment
+            first = socket.recv(flags, copy=False)
+        except zmq.Again:  # also where there was one, if its connection ended in this moment
             return False
         self._events.append(take_over(socket, first, peer))
         return True

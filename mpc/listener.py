@@ -15,7 +15,7 @@ from mpc.errors import UsageError
 from mpc.gate import Gate
 from mpc.network import Connected, Disconnected, Event, Stranger, Unshaken
 from mpc.probe import DOCTOR, DOCTORS_ROUTE
-from mpc.zmq_messages import MORE, NO_WAIT, hand_over, has_come, next_news, pass_over, take_over
+from mpc.zmq_messages import AWAITED_SECONDS, MORE, NO_WAIT, WAIT, hand_over, has_come, next_news, pass_over, take_over
 
 _BACKLOG = 1024  # connections that wait to be taken, while somebody floods the port
 _GLANCE = 16  # so many connections of strangers may come and go between two looks for a peer's frames
@@ -52,6 +52,7 @@ class Listener:
         self._socket = curve.listening()
         self._socket.router_mandatory = True
         self._socket.backlog = _BACKLOG
+        self._socket.rcvtimeo = round(1000 * AWAITED_SECONDS)
         self._monitor: Any = self._socket.get_monitor_socket(_WATCHED)
         for each in (self._questions, self._monitor, self._socket):
             bell.watch(each)
@@ -73,11 +74,16 @@ class Listener:
 
     def take(self) -> bool:
         """Take a frame that came, if there is one."""
-        if not has_come(self._socket):
-            return False
+        return has_come(self._socket) and self._receive(NO_WAIT)
+
+    def take_soon(self) -> bool:
+        """Take the next frame, if one comes within `AWAITED_SECONDS`; if not, the socket is empty after this."""
+        return self._receive(WAIT)
+
+    def _receive(self, flags: int) -> bool:
         try:
-            identity = self._socket.recv(NO_WAIT)
-        except zmq.Again:  # its connection ended in this moment
+            identity = self._socket.recv(flags)
+        except zmq.Again:  # also where there was one, if its connection ended in this moment
             return False
         first = self._socket.recv(copy=False)
         peer = self._route_names.get(identity) or self._admit(identity, first)

@@ -71,8 +71,12 @@ class Network(Protocol):
     def send(self, peer: str, frame: Frame) -> None:
         """Hand a frame over; never blocks. It may be lost if the connection breaks."""
 
-    def poll(self, seconds: float) -> Event | None:
-        """The next event, or None if nothing happens for so long."""
+    def poll(self, seconds: float, awaited: str | None = None) -> Event | None:
+        """The next event, or None if nothing happens for so long.
+
+        Args:
+            awaited: a peer whose frame is likely to be next; other events may be told a moment later for it.
+        """
 
     def now(self) -> float:
         """Seconds on a clock that never goes back."""

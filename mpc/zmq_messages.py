@@ -16,7 +16,11 @@ _SMALL = 1 << 16  # a payload below this is copied behind its header: one encryp
 _EVENTS, _POLLIN = int(zmq.EVENTS), int(zmq.POLLIN)
 _MONITOR_EVENT = struct.Struct("=Hi")  # zmq_socket_monitor(3): the event, then a descriptor or an error number
 
+WAIT: Final = 0
 NO_WAIT: Final = int(zmq.NOBLOCK)
+AWAITED_SECONDS: Final = 0.02
+"""So long at most does a party wait at one socket before it looks at all of them."""
+
 MORE: Final = int(zmq.SNDMORE | zmq.NOBLOCK)
 """As plain integers: pyzmq's enumerations take longer to combine and to pass than a small message does to send."""
 

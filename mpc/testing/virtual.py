@@ -315,7 +315,7 @@ class VirtualEnd:
         """Hand a frame over; never blocks."""
         self.net.hand_over(self.name, peer, frame)
 
-    def poll(self, seconds: float) -> Event | None:
+    def poll(self, seconds: float, awaited: str | None = None) -> Event | None:
         """The next event, or None if nothing happens for so long."""
         return self.net.wait(self.name, seconds)
 

@@ -208,7 +208,7 @@ class Script:
     def send(self, peer: str, frame: Frame) -> None:
         self.sent.append(frame)
 
-    def poll(self, seconds: float) -> Event | None:
+    def poll(self, seconds: float, awaited: str | None = None) -> Event | None:
         if self.events:
             return self.events.pop(0)
         self.time += seconds

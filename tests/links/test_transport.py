@@ -384,3 +384,69 @@ def test_closing_ends_though_zeromq_does_not(monkeypatch: pytest.MonkeyPatch) ->
     assert not ended.is_set()
     release.set()
     assert ended.wait(60)
+
+
+def looked_around(transport: Transport) -> None:
+    """From now on, for some hundredths of a second, the transport waits at one socket if it is told whose."""
+    assert transport.poll(0) is None
+
+
+def in_touch(trio: Trio, b: Transport, c: Transport) -> None:
+    """Both diallers have sent a frame, and the listener one to each."""
+    for name, each in (("b", b), ("c", c)):
+        each.send("a", frame(b"hello"))
+        assert came(trio.listener, b, c) == (name, b"hello")
+        trio.listener.send(name, frame(b"hello"))
+        assert came(each) == ("a", b"hello")
+
+
+def test_who_is_awaited_is_heard(trio: Trio) -> None:
+    with opened(b := trio.dialler(trio.b), c := trio.dialler(trio.c)):
+        in_touch(trio, b, c)
+        for large in (b"1", bytes(1 << 20)):  # one message of ZeroMQ's, and one in parts
+            looked_around(trio.listener)
+            b.send("a", frame(large))
+            event = trio.listener.poll(PATIENCE, "b")
+            assert isinstance(event, Came) and (event.peer, bytes(event.body)) == ("b", large)
+            looked_around(b)
+            trio.listener.send("b", frame(large))
+            event = b.poll(PATIENCE, "a")
+            assert isinstance(event, Came) and (event.peer, bytes(event.body)) == ("a", large)
+
+
+def test_who_is_awaited_in_vain_hides_nobody_else(trio: Trio) -> None:
+    with opened(b := trio.dialler(trio.b), c := trio.dialler(trio.c)):
+        in_touch(trio, b, c)
+        looked_around(trio.listener)
+        c.send("a", frame(b"2"))
+        event = trio.listener.poll(PATIENCE, "b")
+        assert isinstance(event, Came) and (event.peer, bytes(event.body)) == ("c", b"2")
+        looked_around(trio.listener)
+        assert trio.listener.poll(0.1, "b") is None
+
+
+def test_an_awaited_peer_that_dials_elsewhere_hides_nobody_else() -> None:
+    """A party that dials two peers awaits one, and the other sends."""
+    keys = {name: new_identity() for name in "abc"}
+    listeners = {name: Transport(keys[name], {"c": keys["c"].public}, ANYWHERE) for name in "ab"}
+    with opened(*listeners.values(), c := Transport(keys["c"], {name: keys[name].public for name in "ab"}, None)):
+        for name, each in listeners.items():
+            c.dial(name, str(each.endpoint))
+            c.send(name, frame(b"hello"))
+            assert came(each, c) == ("c", b"hello")
+        while c.poll(0.1) is not None:
+            pass
+        looked_around(c)
+        listeners["b"].send("c", frame(b"2"))
+        event = c.poll(PATIENCE, "a")
+        assert isinstance(event, Came) and (event.peer, bytes(event.body)) == ("b", b"2")
+
+
+def test_that_an_awaited_peer_left_is_news(trio: Trio) -> None:
+    with opened(b := trio.dialler(trio.b), c := trio.dialler(trio.c)):
+        in_touch(trio, b, c)
+        looked_around(trio.listener)
+        b.close(0)
+        began = time.monotonic()
+        assert isinstance(trio.listener.poll(PATIENCE, "b"), Disconnected)
+        assert time.monotonic() - began < PATIENCE / 2

@@ -34,6 +34,8 @@ from tests.mpc.kit import RINGS, elements, ints
 
 KEY, OTHER = TagKey(bytes(range(32))), TagKey(bytes(32))
 BODY = b"nineteen bytes long"
+LONG = bytes(range(256)) * 9
+"""Of a payload so long the tag is over a hash."""
 
 
 def opened(frame: bytes, key: TagKey = KEY, sender: str = "hospital_b") -> tuple[Header, bytes]:
@@ -66,17 +68,19 @@ def test_there_and_back(type_: int, label: str, sequence: int, acknowledged: int
 
 
 def test_the_layout_is_the_documented_one() -> None:
-    head = seal(2, 0x01020304, 5, 6, b"abc", KEY)
-    plain = b"BL\x02\x02" + bytes([4, 3, 2, 1]) + b"".join(n.to_bytes(8, "little") for n in (5, 6, 3))
-    assert head[:-TAG_BYTES] == plain
-    hashing = Cipher(algorithms.AES(derive(KEY.key, "hash of payloads")), modes.GCM(bytes(12))).encryptor()
-    hashing.authenticate_additional_data(b"abc")
-    hashing.finalize()
-    assert head[-TAG_BYTES:] == blake2b(plain + hashing.tag, digest_size=16, key=KEY.key).digest()
+    for body in (b"", b"abc", LONG[:2048], LONG[:2049], LONG):
+        head = seal(2, 0x01020304, 5, 6, body, KEY)
+        plain = b"BL\x03\x02" + bytes([4, 3, 2, 1]) + b"".join(n.to_bytes(8, "little") for n in (5, 6, len(body)))
+        assert head[:-TAG_BYTES] == plain
+        hashing = Cipher(algorithms.AES(derive(KEY.key, "hash of payloads")), modes.GCM(bytes(12))).encryptor()
+        hashing.authenticate_additional_data(body)
+        hashing.finalize()
+        tagged = plain + (body if len(body) <= 2048 else hashing.tag)
+        assert head[-TAG_BYTES:] == blake2b(tagged, digest_size=16, key=KEY.key).digest()
     assert label_code("matmul") == crc32(b"matmul") != label_code("matmul ")
 
 
-@pytest.mark.parametrize("body", [BODY, b""])
+@pytest.mark.parametrize("body", [BODY, b"", LONG])
 def test_every_flipped_bit_is_noticed(body: bytes) -> None:
     frame = sealed(body)
     opened(frame)
@@ -88,8 +92,9 @@ def test_every_flipped_bit_is_noticed(body: bytes) -> None:
         assert caught.value.party == "hospital_b" and "hospital_b" in caught.value.message
 
 
-def test_every_truncation_and_extension_is_noticed() -> None:
-    frame = sealed()
+@pytest.mark.parametrize("body", [BODY, LONG[:2049]])
+def test_every_truncation_and_extension_is_noticed(body: bytes) -> None:
+    frame = sealed(body)
     for length in range(len(frame)):
         with pytest.raises(ProtocolError, match="shorter than a header" if length < HEADER_BYTES else "and holds"):
             opened(frame[:length])
@@ -106,8 +111,9 @@ def test_a_header_of_another_size_is_refused() -> None:
             unseal(head[:size], memoryview(b""), KEY, sender="hospital_b")
 
 
-def test_bytes_that_change_places_are_noticed() -> None:
-    frame = sealed()
+@pytest.mark.parametrize("body", [BODY, LONG])
+def test_bytes_that_change_places_are_noticed(body: bytes) -> None:
+    frame = sealed(body)
     for i in range(len(frame) - 1):
         if frame[i] != frame[i + 1]:
             with pytest.raises(ProtocolError):
@@ -129,7 +135,7 @@ def test_the_tag_of_another_frame_does_not_fit() -> None:
 
 
 @pytest.mark.parametrize(
-    "place, value", [(0, b"bl"), (2, b"\x01"), (2, b"\x03"), (2, b"\x00"), (3, b"\x00"), (3, b"\x04"), (3, b"\xff")]
+    "place, value", [(0, b"bl"), (2, b"\x01"), (2, b"\x02"), (2, b"\x00"), (3, b"\x00"), (3, b"\x04"), (3, b"\xff")]
 )
 def test_what_is_not_ours_is_refused_even_with_a_right_tag(place: int, value: bytes) -> None:
     plain = sealed()[: HEADER_BYTES - TAG_BYTES]
