@@ -23,6 +23,7 @@ from mpc.ring import B8, B64, Z64, Ring
 
 WINDOW_BYTES = 4 << 20
 WINDOWS_AHEAD = 4
+_AT_ONCE = 1 << 17  # bytes of parts that lie in one piece of memory, none of which is free before all are
 
 
 @dataclass(frozen=True)
@@ -284,10 +285,21 @@ def windows(kinds: Sequence[Kind], forks: Sequence[int] = ()) -> Iterator[tuple[
 
 def draw(kind: Kind, stream: Stream, *, corrected: bool) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
     """One owner's shares from its seed with the helper: the drawn parts, and the dealt ones unless `corrected`."""
-    drawn = tuple(stream.uniform(spec.shape, spec.ring) for spec in kind.drawn)
-    if corrected:
-        return drawn, ()
-    return drawn, tuple(stream.uniform(spec.shape, spec.ring) for spec in kind.dealt)
+    count = len(kind.drawn)
+    parts = _uniform(kind.drawn if corrected else kind.drawn + kind.dealt, stream)
+    return parts[:count], parts[count:]
+
+
+def _uniform(specs: tuple[Spec, ...], stream: Stream) -> tuple[Array, ...]:
+    """The stream's next arrays, each from a multiple of 8 bytes on; small ones are taken all at once."""
+    starts, size = [], 0
+    for spec in specs:
+        starts.append(size)
+        size += -(-spec.nbytes // 8) * 8
+    if size > _AT_ONCE:
+        return tuple([stream.uniform(spec.shape, spec.ring) for spec in specs])
+    taken = stream.take(size)
+    return tuple([spec.ring.at(taken, start, spec.shape) for spec, start in zip(specs, starts, strict=True)])
 
 
 def deal(kinds: Sequence[Kind], streams: Sequence[Stream]) -> Iterator[bytes]:
@@ -334,7 +346,6 @@ def split_correction(kind: Kind, data: memoryview) -> tuple[tuple[Array, ...], m
     dealt: list[Array] = []
     start = 0
     for spec in kind.dealt:
-        end = start + spec.nbytes
-        dealt.append(spec.ring.from_bytes(data[start:end], spec.shape))
-        start = end
+        dealt.append(spec.ring.at(data, start, spec.shape))
+        start += spec.nbytes
     return tuple(dealt), data[start:]

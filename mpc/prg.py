@@ -76,8 +76,7 @@ class Stream:
 
     def uniform(self, shape: tuple[int, ...], ring: Ring) -> Array:
         """Elements of `ring`, uniform."""
-        count = prod(shape)
-        return ring.from_bytes(self.take(count * ring.word_bytes), shape)
+        return ring.at(self.take(prod(shape) * ring.word_bytes), 0, shape)
 
 
 def public_keys(seed: int, label: str, count: int) -> Array:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from math import prod
 from typing import Any, cast
 
 import numpy as np
@@ -106,6 +107,12 @@ class Ring:
         out = np.empty(len(raw) // w, dtype=object)
         out[:] = [int.from_bytes(raw[i : i + w], "little") for i in range(0, len(raw), w)]
         return out.reshape(shape)
+
+    def at(self, data: Any, start: int, shape: tuple[int, ...]) -> Array:
+        """The entries of `shape` whose bytes begin at `start` in `data`; numpy refuses if they go beyond its end."""
+        if self.native:
+            return np.ndarray(shape, self.dtype, data, start)
+        return self.from_bytes(memoryview(data)[start : start + prod(shape) * self.word_bytes], shape)
 
     def words(self, a: Array) -> Array:
         """`a` as an array of machine words to send: itself, or a wide ring's bytes."""

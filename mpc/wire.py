@@ -105,11 +105,11 @@ def parse(data: Any, specs: Sequence[Spec], *, sender: str, label: str) -> tuple
             party=sender,
         )
     if len(specs) == 1:
-        return (specs[0].ring.from_bytes(view, specs[0].shape),)
-    arrays = []
+        return (specs[0].ring.at(view, 0, specs[0].shape),)
+    arrays, start = [], 0
     for spec in specs:
-        arrays.append(spec.ring.from_bytes(view[: spec.nbytes], spec.shape))
-        view = view[spec.nbytes :]
+        arrays.append(spec.ring.at(view, start, spec.shape))
+        start += spec.nbytes
     return tuple(arrays)
 
 
