@@ -108,7 +108,7 @@ def train(
         return Training(who, job, network, encrypted, failure=str(error))
     steps = done[-1].steps
     owners = [[one.results[name]["party"]["seconds"] for name in one.results if name != "helper"] for one in done]
-    step, spread = median_and_spread([max(s["training"] for s in each) / max(1, steps) for each in owners])
+    step, spread = median_and_spread([min(s["training"] for s in each) / max(1, steps) for each in owners])
     last = done[-1].results[PARTIES[0]]
     model, how = last["model"], last["training"]
     weights = np.array([*model["standardised_weights"], model["standardised_intercept"]])

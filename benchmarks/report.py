@@ -67,8 +67,9 @@ def _opening(results: Results) -> str:
 def _reading() -> str:
     return (
         "Everybody trains on the same rows, standardised alike (with a column of ones), in the same batches, from 0. "
-        "*Step* is the time of all steps divided by their number. *Set-up* is all before the first step: processes, "
-        "connections, compilation, sharing of the rows; for us also the standardisation, which the peers are spared. "
+        "*Step* is the time of all steps divided by their number, from when every party was ready for the first. "
+        "*Set-up* is all before the first step: processes, connections, compilation, sharing of the rows; for us also "
+        "the standardisation, which the peers are spared. "
         "*Online* is all after the handshake but the reading of files, evaluation included, where it is known. "
         "*Rounds* of ours are those of the plan, exact. Those of a peer are how many times a message's latency of "
         "10 ms is in what the WAN adds to a step; *all rounds* are those of the whole run. "

@@ -113,8 +113,7 @@ class Contact:
                 raise self._lost(peer, label)
         if now > end:
             raise self._late(missing, label)
-        unmet = sorted(missing - self._met)
-        if unmet and now - self._noticed > _NOTICE_SECONDS:
+        if now - self._noticed > _NOTICE_SECONDS and (unmet := sorted(missing - self._met)):
             self._noticed = now
             why = self._suspicion()
             self._say(f"waiting for {', '.join(unmet)} since {now - self._started:.0f} s{'; ' if why else ''}{why}")

@@ -29,7 +29,7 @@ from protocols.hessian import Series
 from protocols.sigmoid import TRIG_SCALE, less_half, odd_part
 from protocols.sigmoid_fits import SigmoidFit
 from protocols.stop_test import at_rest, is_due
-from protocols.truncation import truncate
+from protocols.truncation import divided, truncate
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,7 @@ async def step(
     (z, low), u_low, *rest = await together(
         product(p, held.scores, v, bits.w_shift, label="step/w"), truncate(p, u, MOMENTUM_BITS), *fine
     )
+    v_low = p.later(lambda: divided(p, low))
     s, *rest = await together(
         odd_part(p, z, how.fit, weight, bits.coefficients, label="step/z"), *_penalty(p, held.penalty, rest)
     )
@@ -120,9 +121,9 @@ async def step(
     for one in rest:
         gamma = gamma + one
     if how.l2 and held.penalty is None:
-        gamma = gamma + _decay(v.shape[0], how) * low()
+        gamma = gamma + _decay(v.shape[0], how) * v_low()
     carried, ahead = (Public(np.array([c], dtype=np.uint64), MOMENTUM_BITS) for c in momentum_words(how.momentum))
-    return v - gamma + ahead * u_low, carried * u_low - gamma, low()
+    return v - gamma + ahead * u_low, carried * u_low - gamma, v_low()
 
 
 def momentum_words(momentum: float) -> tuple[int, int]:

@@ -24,7 +24,7 @@ from protocols.held import Held, Rows, product, products, take_rows
 from protocols.range_check import CHUNK
 from protocols.sigmoid import SineMask, less_half, series
 from protocols.sigmoid_fits import SigmoidFit
-from protocols.truncation import truncate
+from protocols.truncation import divided, truncate
 
 
 @dataclass(frozen=True)
@@ -70,12 +70,13 @@ async def _step(
     bits, weight = how.bits, how.rate / rows.index.size
     z, low = await product(p, take_rows(gram, rows), u, bits.u_shift, label="step/u")
     r, waves = p.correlation(SineMask(z.shape[0], z.scale, len(how.fit.coefficients), bits.waves))
-    wanted = p.later(lambda: target[rows.index])
+    u_low = p.later(lambda: divided(p, low))
+    wanted = p.later(lambda: target.rows(rows.index))
     (m,) = await p.open(z + r, label="step/z")
     odd = Share(p.compute(series, m.value, waves.value, how.fit, weight, bits.coefficients, shape=m.shape), bits.u)
     errors = odd - wanted()
     u = Share(p.compute(_subtracted, u.value, errors.value, rows.index, shape=u.shape), bits.u)
-    return (u - decay * low() if decay is not None else u), low()
+    return (u - decay * u_low() if decay is not None else u), u_low()
 
 
 def _subtracted(u: Array, errors: Array, index: Array) -> Array:

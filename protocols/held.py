@@ -16,9 +16,8 @@ from mpc.correlation import Book, Spec, Uniform
 from mpc.ghost import Array
 from mpc.party import Party
 from mpc.ring import Z32, matmul
-from mpc.round import Later
 from mpc.share import Public, Share
-from protocols.truncation import cut, less_offset, masked, truncated
+from protocols.truncation import Divisible, cut, less_offset, masked
 
 
 @dataclass(frozen=True)
@@ -129,8 +128,8 @@ class HeldProduct:
         )
 
 
-async def product(p: Party, x: HeldRows, w: Share, shift: int, *, label: str) -> tuple[Share, Later[Share]]:
-    """[X_S w] at scale x.scale + w.scale, and (later) [w / 2^shift], from one opening of w; |w| < 2^62.
+async def product(p: Party, x: HeldRows, w: Share, shift: int, *, label: str) -> tuple[Share, Divisible]:
+    """[X_S w] at scale x.scale + w.scale, and what gives [w / 2^shift], from one opening of w; |w| < 2^62.
 
     1 round; reveals w + 2^62 - 1 - b, uniform over Z_2^64.
     """
@@ -138,9 +137,8 @@ async def product(p: Party, x: HeldRows, w: Share, shift: int, *, label: str) ->
     b, ab, b_low, b_top = p.correlation(kind)
     known = p.later(lambda: x.opened @ b[:] + ab)
     (opened,) = await p.open(masked(p, w, b), label=label)
-    low = p.later(lambda: truncated(p, cut(opened, shift), b_low, b_top, shift))
     z: Share = known() + x.share @ less_offset(opened)
-    return z, low
+    return z, Divisible(opened, b_low, b_top, shift)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,9 @@ from protocols.bit_budget import BitBudget
 from protocols.held import Held, Rows, product, take_rows, transpose_product
 from protocols.sigmoid import TRIG_SCALE, less_half, odd_part
 from protocols.sigmoid_fits import SigmoidFit
+from protocols.truncation import Divisible, divided, divided_together
+
+_LATELY = 1 << 13  # rows of the steps whose weights are divided at once: bounds the memory that is held till then
 
 
 @dataclass(frozen=True)
@@ -47,10 +50,14 @@ async def descend(
     w = p.public(p.constant(0, x.shape[1:], how.bits.w))
     decay = _decay(p, x.shape[1], how)
     targets = {size: target(p, y, size, how) for size in {rows.index.size for rows in steps}}
-    seen = []
+    seen: list[Share] = []
+    lately: list[Divisible] = []
     for t, rows in enumerate(steps):
         w, low = await step(p, x, targets[rows.index.size], rows, w, decay, how, weighted)
-        seen.append(low)
+        lately.append(low)
+        if len(lately) * rows.index.size >= _LATELY or t + 1 == len(steps):
+            seen += divided_together(p, lately)
+            lately.clear()
         p.stage("training", t + 1, len(steps))
     return w, seen
 
@@ -64,8 +71,8 @@ async def step(
     decay: Public | None,
     how: Descent,
     weighted: Held | None = None,
-) -> tuple[Share, Share]:
-    """One mini-batch: the next [w], and [w] before the step at few bits. 3 rounds.
+) -> tuple[Share, Divisible]:
+    """One mini-batch: the next [w], and what gives [w] before the step at few bits. 3 rounds.
 
     Args:
         target: what `target` gives for as many rows as are in the batch.
@@ -73,12 +80,13 @@ async def step(
     bits, weight = how.bits, how.rate / rows.index.size
     batch = take_rows(x, rows)
     z, low = await product(p, batch, w, bits.w_shift, label="step/w")
-    wanted = p.later(lambda: target[rows.index])
+    shrunk = None if decay is None else p.later(lambda: decay * divided(p, low))
+    wanted = p.later(lambda: target.rows(rows.index))
     s = await odd_part(p, z, how.fit, weight, bits.coefficients, label="step/z")
     summed = batch if weighted is None else take_rows(weighted, rows)
     g = await transpose_product(p, summed, s - wanted(), bits.e_shift, label="step/e")
     w = w - g
-    return (w - decay * low() if decay is not None else w), low()
+    return (w if shrunk is None else w - shrunk()), low
 
 
 def target(p: Party, y: Share, size: int, how: Descent) -> Share:

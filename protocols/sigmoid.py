@@ -47,7 +47,7 @@ class SineMask(OneMask):
 
 def dealt_waves(r: Array, terms: int, scale: int) -> Array:
     """cos(kr), then sin(kr), as ring elements (2 terms, B) at `scale`: what the helper deals."""
-    waves = ring_coefficients(odd_harmonics(r, terms), np.full(terms, float(1 << scale)))
+    waves = ring_coefficients(odd_harmonics(r, terms), np.full(terms, float(1 << scale)), in_place=True)
     return np.concatenate((waves[1], waves[0]))
 
 
@@ -64,7 +64,7 @@ def expansion(m: Array, fit: SigmoidFit, weight: float, scale: int) -> Array:
     Elementwise IEEE-754 products and rounding only: the same bits at every owner, whatever its CPU.
     """
     terms = len(fit.coefficients)
-    coefficients = ring_coefficients(odd_harmonics(m, terms), _weights(fit, weight, scale))
+    coefficients = ring_coefficients(odd_harmonics(m, terms), _weights(fit, weight, scale), in_place=True)
     return coefficients.reshape(2 * terms, m.shape[0])
 
 

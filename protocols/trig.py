@@ -73,14 +73,17 @@ def harmonic_weights(coefficients: Sequence[float], scale: float) -> NDArray[np.
     return weights
 
 
-def ring_coefficients(waves: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.uint64]:
+def ring_coefficients(
+    waves: NDArray[np.float64], weights: NDArray[np.float64], *, in_place: bool = False
+) -> NDArray[np.uint64]:
     """rint(weights[j] * waves[:, j]) as ring elements, the same bits on every machine.
 
     Args:
         waves: what `odd_harmonics` gave, or its sines or cosines alone: (..., count, B).
         weights: what `harmonic_weights` gave, or several of these: (..., count).
+        in_place: whether the memory of `waves` is no longer needed otherwise.
     """
-    scaled = waves * weights[..., np.newaxis]
+    scaled = np.multiply(waves, weights[..., np.newaxis], out=waves if in_place else None)
     scaled += _TO_INTEGER
     integers = scaled.view(np.int64)
     integers -= _TO_INTEGER_BITS

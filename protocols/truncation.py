@@ -12,6 +12,7 @@ Within one unit of the last place for every x and b, and without bias: the 1 pay
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,6 +59,43 @@ def truncated(p: Party, parts: Cut, b_low: Share, b_top: Share, shift: int) -> S
     """x / 2^s, shared, from the public parts and the helper's [b >> s] and [msb b]."""
     wraps = (parts.no_wrap * b_top.value) << np.uint64(64 - shift)
     return p.plus(Share(b_low.value - wraps, b_low.scale), parts.low)
+
+
+@dataclass(frozen=True)
+class Divisible:
+    """A value x (d,) that was opened as D, and what it takes to have x / 2^shift, now or later: no more rounds.
+
+    It keeps all that came with the helper's parts in memory.
+    """
+
+    opened: Public
+    b_low: Share
+    b_top: Share
+    shift: int
+
+
+def divided(p: Party, x: Divisible) -> Share:
+    """[x / 2^shift], as `truncated`."""
+    return truncated(p, cut(x.opened, x.shift), x.b_low, x.b_top, x.shift)
+
+
+def divided_together(p: Party, several: Sequence[Divisible]) -> list[Share]:
+    """[x / 2^shift] of values of one shape (d,), scale and shift, at little more than the cost of one."""
+    first = several[0]
+
+    def stacked(values: list[Array]) -> Array:
+        return np.concatenate([value.reshape(1, -1) for value in values])
+
+    all_of_them = divided(
+        p,
+        Divisible(
+            Public(stacked([x.opened.value for x in several]), first.opened.scale),
+            Share(stacked([x.b_low.value for x in several]), first.b_low.scale),
+            Share(stacked([x.b_top.value for x in several])),
+            first.shift,
+        ),
+    )
+    return [all_of_them[k] for k in range(len(several))]
 
 
 async def truncate(p: Party, x: Share, shift: int) -> Share:

@@ -73,7 +73,9 @@ def test_as_the_twin(m: int, d: int, batch: int, rate: float, l2: float, fit: Si
     assert np.abs(got - wanted).max() < 1e-4 + fitted + 2.0**-10 * rate * l2
 
 
-def test_the_low_copies_are_the_weights_before_each_step() -> None:
+@pytest.mark.parametrize("at_once", [1, 9, 1 << 13])
+def test_the_low_copies_are_the_weights_before_each_step(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    monkeypatch.setattr("protocols.logistic._LATELY", at_once)
     draw = np.random.default_rng(2)
     x, y = on_a_grid(draw.normal(size=(12, 3))), draw.integers(0, 2, 12).astype(float)
     steps = tuple(Rows.of(np.arange(k % 3, 12, 3)) for k in range(5))

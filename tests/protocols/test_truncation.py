@@ -11,10 +11,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from mpc.correlation import Truncation
 from mpc.party import Party
 from mpc.ring import Z64
 from mpc.share import Share
-from protocols.truncation import truncate
+from protocols.truncation import Divisible, divided, divided_together, masked, truncate
 from tests.examples import steady
 from tests.helpers import on_shares, signed, words
 
@@ -73,3 +74,29 @@ def test_any_shape(n: int) -> None:
     got = cut(values, 3, n)
     assert got.shape == (3, 4, 5)
     assert (abs(got * 8 - values) < 8).all()
+
+
+@pytest.mark.parametrize("n", [2, 3])
+@pytest.mark.parametrize("count", [1, 2, 9])
+def test_together_as_one_by_one(count: int, n: int) -> None:
+    """To the same bits at every owner, so that nothing but the time differs."""
+    values = np.array([EDGES[k:] + EDGES[:k] for k in range(count)])
+    shares: list[tuple[Share, Share]] = []
+
+    async def body(p: Party, s: list[Share]) -> tuple[Share, ...]:
+        opened = []
+        for k in range(count):
+            b, b_low, b_top = p.correlation(Truncation(s[0][k].shape, 40, 13))
+            (d,) = await p.open(masked(p, s[0][k], b), label="truncate")
+            opened.append(Divisible(d, b_low, b_top, 13))
+        together = divided_together(p, opened)
+        if not p.dry:
+            shares.extend(zip(together, [divided(p, one) for one in opened], strict=True))
+        return tuple(together)
+
+    got, _ = on_shares(body, [(words(values), 40, Z64)], n, count)
+    assert len(shares) == n * count
+    for one, other in shares:
+        assert (one.scale, one.value.tolist()) == (other.scale, other.value.tolist())
+    for value, low in zip(values, got, strict=True):
+        assert all(abs(int(a) * 2**13 - int(b)) < 2**13 for a, b in zip(signed(low), value, strict=True))

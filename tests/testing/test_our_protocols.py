@@ -23,7 +23,7 @@ from protocols.secure_sum import secure_sum
 from protocols.selection import as_numbers, maximum, minimum, select
 from protocols.sigmoid import sigmoid
 from protocols.sigmoid_fits import FITS
-from protocols.truncation import truncate
+from protocols.truncation import divided, truncate
 from protocols.twin import sigmoid as exact_sigmoid
 from tests.testing.spoken import Spoken, hold_to_correct, hold_to_cost, hold_to_faults, hold_to_view
 
@@ -37,7 +37,7 @@ WORD = 8
 async def _held_product(p: Party, x: Share, w: Share) -> tuple[Share, Share]:
     held = take_rows(await hold(p, x), Rows.of(np.array([2, 0])))
     z, low = await product(p, held, w, 9, label="product")
-    return z, low()
+    return z, divided(p, low)
 
 
 def _held_product_twin(x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
