@@ -9,8 +9,11 @@ from mpc.errors import UsageError
 _BESIDES = 64  # what a process has open anyway
 
 
-def allow_connections(count: int, each: int) -> None:
+def allow_connections(count: int, each: int, *, instead: str = "") -> None:
     """Raise this process's own limit of open files, so that so many connections of `each` descriptors fit.
+
+    Args:
+        instead: what else the user can do where the system's limit is too low.
 
     Raises:
         UsageError: the system's limit for it is lower; says which one to raise.
@@ -22,6 +25,6 @@ def allow_connections(count: int, each: int) -> None:
     if hard != resource.RLIM_INFINITY and hard < needed:
         raise UsageError(
             f"{count} connections in one process need {needed} open files, and {hard} is the limit",
-            "raise it (ulimit -Hn, or nofile in /etc/security/limits.conf), or set more `processes` in [clients]",
+            f"raise it (ulimit -Hn, or nofile in /etc/security/limits.conf){', or ' if instead else ''}{instead}",
         )
     resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))

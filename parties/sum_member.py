@@ -94,7 +94,7 @@ def _take_part(
 ) -> dict[str, Any]:
     mine = order["clients"]
     alone = order["name"] in mine
-    allow_connections(len(mine), _DESCRIPTORS_A_CLIENT)
+    allow_connections(len(mine), _DESCRIPTORS_A_CLIENT, instead="set more `processes` in [clients]")
     reporter.listening(None)
     public = [bytes.fromhex(key) for key in order.get("verifying", ())]
     trusts = {name: trust_of(bytes.fromhex(key), public) for name, key in order.get("signing", {}).items()}

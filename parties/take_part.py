@@ -26,6 +26,7 @@ from mpc.prg import Entropy, insecure_entropy, os_entropy
 from mpc.trace import Trace
 from mpc.transport import Transport
 from parties.cores import keep_to_a_core
+from parties.descriptors import allow_connections
 from parties.job import OwnTable
 from parties.kinds import job_of
 from parties.releases import Releases
@@ -42,6 +43,7 @@ T = TypeVar("T")
 LOOPBACK_PATIENCE = 3.0
 PATIENCE = 30.0
 _LINGER = 1.0
+_DESCRIPTORS_A_PEER = 8  # its connection's, its monitor's, and those of one that replaces it
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ def take_part(
     keep_freed_memory()
     if place.local and me in scenario.owners:
         keep_to_a_core(scenario.owners.index(me), len(scenario.owners))
+    allow_connections(len(place.peers), _DESCRIPTORS_A_PEER)
     trace = Trace(_stages(reporter, log), _sayer(reporter, log))
     transport = Transport(place.identity, place.peers, place.listen)
     channel: Channel | None = None

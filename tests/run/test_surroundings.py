@@ -93,3 +93,14 @@ def test_a_name_that_no_scenario_takes(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     ran = mpc("keygen", "klinik_a", "--keys", "file", cwd=tmp_path)
     assert (ran.code, ran.err) == (2, "mpc: the folder file is, or is in, a file\n     name another folder\n")
+
+
+def test_too_few_open_files(tmp_path: Path) -> None:
+    """A limit of the user's own is raised; one of the system's is named, before anybody waits for a connection."""
+    write_folder(tmp_path)
+    ran = shell("ulimit -n 24; $MPC run small.toml --out record --no-compare", tmp_path)
+    assert ran.returncode == 2
+    assert "2 connections in one process need 80 open files, and 24 is the limit" in ran.stderr
+    assert "raise it (ulimit -Hn" in ran.stderr and "[clients]" not in ran.stderr
+    assert record(tmp_path / "record")["status"] == "failed"
+    assert shell("ulimit -Sn 24; $MPC run small.toml --out record --no-compare", tmp_path).returncode == 0
