@@ -75,7 +75,7 @@ class FakeNetwork:
         for delay in self.fault(i, False, kind, self.clients[i].stage):
             self.at(delay, deliver)
 
-    def poll(self, seconds: float) -> Event | None:
+    def poll(self, seconds: float, awaited: str | None = None) -> Event | None:
         end = self.time + seconds
         while self.queue and self.queue[0][0] <= end:
             self.time, _, action = heapq.heappop(self.queue)
