@@ -179,7 +179,7 @@ async def transpose_product(p: Party, x: HeldRows, e: Share, shift: int, *, labe
 
     With e / 2^s = u + [v] - 2^(64-s) n * [t] (see truncation), u and n public once e was opened,
 
-        X^T (e / 2^s) = X^T u + (E^T [v] + A^T v) - 2^(64-s) (E^T diag([t]) + A^T diag(t)) n
+        X^T (e / 2^s) = X^T u + E^T ([v] - 2^(64-s) n * [t]) + A^T v - 2^(64-s) A^T diag(t) n
 
     where the helper deals A^T v and A^T diag(t); the latter counts modulo 2^s only.
 
@@ -187,21 +187,12 @@ async def transpose_product(p: Party, x: HeldRows, e: Share, shift: int, *, labe
     """
     kind = HeldTransposeProduct(x.number, x.rows, x.shape[1], Spec(e.shape, e.scale), x.scale, shift)
     c, av, at, v, t = p.correlation(kind)
-    known = p.later(lambda: x.opened.T @ v + av)
-    top = p.later(lambda: p.compute(_wrapping, x.opened.value, t.value, at.value, shape=at.shape))
     (opened,) = await p.open(masked(p, e, c), label=label)
-    parts = cut(opened, shift)
-    wraps = matmul(top(), parts.no_wrap.astype(np.uint32)).astype(np.uint64) << np.uint64(64 - shift)
-    g: Share = known() + x.share.T @ parts.low - Share(wraps, av.scale)
+    parts, up = cut(opened, shift), np.uint64(64 - shift)
+    wraps = matmul(at.value, parts.no_wrap.astype(np.uint32)).astype(np.uint64) << up
+    high = Share(v.value - (parts.no_wrap * t.value << up), v.scale)
+    g: Share = x.share.T @ parts.low + x.opened.T @ high + av - Share(wraps, av.scale)
     return g
-
-
-def _wrapping(e: Array, t: Array, at: Array) -> Array:
-    """E^T diag(t) + A^T diag(t) modulo 2^32, from E (B, d), t (B,) and the other (d, B), row by row in memory."""
-    total: Array = e.T.astype(np.uint32, order="C")
-    total *= t.astype(np.uint32)
-    total += at
-    return total
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,9 @@ def test_an_owner_that_tells_the_helper_something_is_found_and_refused() -> None
         assert isinstance(run.ends[HELPER].error, ProtocolError)
         return received(run)
 
-    assert {body for _, _, body in leak(1) ^ leak(2) if body[:1] != b"{"} == {b"\1" + bytes(7), b"\2" + bytes(7)}
+    # Whether an owner says that it is done before it hears that the helper gave up, is a matter of time.
+    told = {body for _, _, body in leak(1) ^ leak(2) if body and body[:1] != b"{"}
+    assert told == {b"\1" + bytes(7), b"\2" + bytes(7)}
 
 
 async def _after(first: Round, program: Any) -> Any:
