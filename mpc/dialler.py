@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from collections import deque
@@ -95,10 +94,12 @@ class Dialler:
 
     def send(self, peer: str, parts: list[Any]) -> None:
         """Hand a message over; it is held until the peer is connected."""
-        # A peer that refused us has no queue any more, and ZeroMQ would wait for one without end: the news of the
-        # refusal is on its way. All others always have one, for queues have no limit.
-        with contextlib.suppress(zmq.Again):
+        try:
             hand_over(self._sockets[peer], parts)
+        except zmq.Again:
+            # A peer that refused us has no queue any more, and ZeroMQ would wait for one without end: the news of the
+            # refusal is on its way. All others always have one, for queues have no limit.
+            return
 
     def take(self) -> bool:
         """Take a frame that came, if there is one; if not, all sockets are empty after this."""
