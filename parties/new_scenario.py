@@ -287,7 +287,12 @@ def _linear_lines(choice: Choice) -> list[str]:
     lines = [_line('inference = "shared"', "sums stay shared; only the result is opened")]
     if choice.split is None:
         lines.append(_line("test_fraction = 0.0", 'all rows are in the fit; else add "metrics" to reveal'))
-    return [*lines, _line('reveal = ["inference"]', "coefficients, errors, R2; nothing else at the end")]
+    return [
+        *lines,
+        _line('# weights = "measurements"', "a column of variance weights, if there is one; not a feature then"),
+        _line('# offset = "expected"', "a column that is taken off the target, if there is one; not a feature then"),
+        _line('reveal = ["inference"]', "coefficients, errors, R2; nothing else at the end"),
+    ]
 
 
 def _training_lines(files: Sequence[FileLook], choice: Choice) -> list[str]:

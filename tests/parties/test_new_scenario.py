@@ -431,6 +431,21 @@ def test_a_target_of_numbers_is_for_a_linear_regression(tmp_path: Path) -> None:
     assert plans(made) == 2
 
 
+def test_what_the_lines_for_weights_and_an_offset_say_holds(tmp_path: Path) -> None:
+    """Who takes the # away, and names columns that are no features any more, has a scenario with them."""
+    more: dict[str, Any] = {"visits": [1, 2, 4, 5] * 10, "usual": [0.5, 0.25] * 20}
+    made, _ = make(tmp_path, columns(**more), columns(seed=1, **more), asked=Asked(target="dose"))
+    text = made.path.read_text(encoding="utf-8")
+    for line, name in (('# weights = "measurements"', "visits"), ('# offset = "expected"', "usual")):
+        assert text.count(line) == 1
+        text = text.replace(line, f'{line[2:].split("=")[0]}= "{name}"').replace(f'"{name}",', "", 1)
+        text = text.replace(f'    "{name}"\n', "", 1)
+    made.path.write_text(text, encoding="utf-8")
+    settings, _ = planned(load_scenario(made.path))
+    assert settings.weighted and settings.offset
+    assert tomllib.loads(text)["task"]["features"] == ["age", "ill"]
+
+
 def test_an_id_that_repeats_is_an_error_of_the_data(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="the id column 'who' repeats"):
         make(tmp_path, columns(who=[1] * 40), columns(who=range(40)), asked=Asked(identifier="who"))
