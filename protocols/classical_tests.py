@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 Counts = NDArray[np.int64]
 Values = NDArray[np.float64]
 
+_NOTHING = 1e-12  # what rounding leaves of a variance that is zero, beside the largest
+
 
 @dataclass(frozen=True)
 class Statistic:
@@ -101,22 +103,22 @@ def kaplan_meier(counts: Counts) -> Curve:
 
 
 def log_rank(at_risk: Counts, events: Counts) -> Statistic | None:
-    """Do the arms' curves (arms, T) differ? None if fewer than two arms have anybody, or nothing came to anybody.
+    """Do the arms' curves (arms, T) differ? None if never two were waited for, in two arms, when it came to one.
 
     u_g = sum_j (d_gj - d_j n_gj / n_j),  V_gh = sum_j d_j (n_j - d_j) / (n_j - 1) (n_gj / n_j)(delta_gh - n_hj / n_j),
-    X^2 = u' V^-1 u over all arms but one.  Mantel, Cancer Chemother. Rep. 50 (1966).
+    X^2 = u' V^+ u, with as many degrees of freedom as V has ranks: one less than there are arms, and one less for each
+    in which nobody was waited for when it came to anybody, who could show nothing.
+    Mantel, Cancer Chemother. Rep. 50 (1966).
     """
-    there = at_risk[:, 0] > 0 if at_risk.shape[1] else np.zeros(len(at_risk), dtype=bool)
-    at_risk, events = at_risk[there].astype(np.float64), events[there].astype(np.float64)
+    at_risk, events = at_risk.astype(np.float64), events.astype(np.float64)
     n, d = at_risk.sum(axis=0), events.sum(axis=0)
     used = (d > 0) & (n > 1)
-    if len(at_risk) < 2 or not used.any():
-        return None
     part = at_risk[:, used] / n[used]
     u = (events[:, used] - d[used] * part).sum(axis=1)
     weight = d[used] * (n[used] - d[used]) / (n[used] - 1)
     v = np.diag((weight * part).sum(axis=1)) - (weight * part) @ part.T
-    df = len(at_risk) - 1
-    if np.linalg.matrix_rank(v[:df, :df]) < df:
+    values, vectors = np.linalg.eigh(v)
+    some = values > _NOTHING * max(1.0, float(values.max(initial=0.0)))
+    if not some.any():
         return None
-    return Statistic(float(u[:df] @ np.linalg.solve(v[:df, :df], u[:df])), df)
+    return Statistic(float(((u @ vectors[:, some]) ** 2 / values[some]).sum()), int(some.sum()))
