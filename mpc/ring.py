@@ -16,10 +16,10 @@ import numpy as np
 
 from mpc.errors import InternalError
 from mpc.ghost import Array, is_ghost
+from mpc.thin_products import matrix_times_vector
 
 _NATIVE = {8: np.dtype("<u1"), 16: np.dtype("<u2"), 32: np.dtype("<u4"), 64: np.dtype("<u8")}
 _LIMB_BITS = 22  # three limbs cover 64 bits
-_LARGE = 1 << 12
 _MAX_INNER = 512  # 512 * 2^22 * 2^22 = 2^53: sums of products of two limbs' sums are exact in float64
 
 
@@ -155,14 +155,15 @@ def matmul(a: Array, b: Array) -> Array:
     """a @ b over Z_2^64 (or Z_2^32), exactly; shapes as numpy's matmul for one- and two-dimensional arrays.
 
     Each word is cut into three signed limbs of 22 bits, and the limbs' products are float64 BLAS products whose sums
-    stay within 2^53, so every one is exact. Thin products use numpy's integer loops, of which `einsum` has the
-    faster one for a large matrix and a vector.
+    stay within 2^53, so every one is exact. Thin products take integers: see thin_products.py.
     """
     if is_ghost(a) or is_ghost(b):
         product = cast(Array, np.matmul(a, b))
         return product if product.ndim else product.reshape(1)
-    if a.ndim == 2 and b.ndim == 1 and a.size >= _LARGE:
-        return cast(Array, np.einsum("ij,j->i", a, b))
+    if a.ndim == 2 and b.ndim == 1:
+        return matrix_times_vector(a, b)
+    if a.ndim == 1 and b.ndim == 2:
+        return matrix_times_vector(b.T, a)
     if a.ndim == 1 or b.ndim == 1 or a.dtype.itemsize < 8 or min(a.shape[0], b.shape[-1]) < 4:
         return np.atleast_1d(a @ b)  # a numpy scalar would warn where an array wraps around
     inner = a.shape[1]

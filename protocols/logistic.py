@@ -54,7 +54,7 @@ async def descend(
     lately: list[Divisible] = []
     for t, rows in enumerate(steps):
         w, low = await step(p, x, targets[rows.index.size], rows, w, decay, how, weighted)
-        lately.append(low)
+        lately.append(low.apart())
         if len(lately) * rows.index.size >= _LATELY or t + 1 == len(steps):
             seen += divided_together(p, lately)
             lately.clear()

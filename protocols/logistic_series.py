@@ -27,14 +27,14 @@ from mpc.ghost import Array
 from mpc.party import Party
 from mpc.share import Public, Share
 from protocols.sigmoid import TRIG_SCALE, SineMask
-from protocols.trig import harmonic_weights, odd_harmonics, ring_coefficients
+from protocols.trig import harmonic_weights
+from protocols.waves import wave_sums
 
 PERIOD_BITS = 6
 LARGEST = 16.0  # a quarter of the period
 ANGLE_SCALE = 64 - PERIOD_BITS  # at which the period fills the ring
 COEFFICIENT_SCALE = 18
 SERIES_SCALE = TRIG_SCALE + COEFFICIENT_SCALE
-_CHUNK = 1024
 # (4 pi / 64) / sinh(pi t_k) for k = 1, 3, ...: written out, for a library's sinh may differ in its last bit.
 SINES = (
     0.6266374852707041,
@@ -84,15 +84,8 @@ async def logistic_parts(
 
 
 def _series(m: Array, waves: Array, coefficients: int) -> Array:
-    """The three sums, at this owner's shares `waves` (2K, B) of cos(kr) and sin(kr); some columns at a time."""
-    total = np.empty((3, len(m)), dtype=np.uint64)
-    for start in range(0, len(m), _CHUNK):
-        part = slice(start, start + _CHUNK)
-        harmonics = odd_harmonics(m[part], _TERMS)
-        for row, (weights, cosine) in enumerate(_weights(coefficients)):
-            public = ring_coefficients(harmonics[::-1] if cosine else harmonics, weights)
-            total[row, part] = (public.reshape(2 * _TERMS, -1) * waves[:, part]).sum(axis=0, dtype=np.uint64)
-    return total
+    """The three sums, at this owner's shares `waves` (2K, B) of cos(kr) and sin(kr)."""
+    return np.stack([wave_sums(m, waves, weights, cosines_first=first) for weights, first in _weights(coefficients)])
 
 
 @lru_cache(maxsize=2)

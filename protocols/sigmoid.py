@@ -21,10 +21,10 @@ from mpc.ghost import Array
 from mpc.party import Party
 from mpc.share import Share
 from protocols.sigmoid_fits import SigmoidFit
-from protocols.trig import harmonic_weights, odd_harmonics, ring_coefficients
+from protocols.trig import harmonic_weights
+from protocols.waves import scaled_waves, wave_sums
 
 TRIG_SCALE = 24  # fractional bits of the helper's sines and cosines
-_CHUNK = 1024
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,7 @@ class SineMask(OneMask):
 
 def dealt_waves(r: Array, terms: int, scale: int) -> Array:
     """cos(kr), then sin(kr), as ring elements (2 terms, B) at `scale`: what the helper deals."""
-    waves = ring_coefficients(odd_harmonics(r, terms), np.full(terms, float(1 << scale)), in_place=True)
-    return np.concatenate((waves[1], waves[0]))
+    return scaled_waves(r, np.full((2, terms), float(1 << scale)), cosines_first=True)
 
 
 @lru_cache(maxsize=64)
@@ -61,25 +60,14 @@ def _weights(fit: SigmoidFit, weight: float, scale: int) -> Array:
 def expansion(m: Array, fit: SigmoidFit, weight: float, scale: int) -> Array:
     """The public coefficients of cos(kr) and sin(kr), (2K, B) at `scale`: weight c_k sin(km), -weight c_k cos(km).
 
-    Elementwise IEEE-754 products and rounding only: the same bits at every owner, whatever its CPU.
+    The same bits at every owner, whatever its CPU.
     """
-    terms = len(fit.coefficients)
-    coefficients = ring_coefficients(odd_harmonics(m, terms), _weights(fit, weight, scale), in_place=True)
-    return coefficients.reshape(2 * terms, m.shape[0])
+    return scaled_waves(m, _weights(fit, weight, scale))
 
 
 def series(m: Array, waves: Array, fit: SigmoidFit, weight: float, scale: int) -> Array:
-    """The sum over k of the public coefficients times this owner's shares `waves` (2K, B) of cos(kr) and sin(kr).
-
-    Some columns at a time, so that what is in between stays in the processor's cache.
-    """
-    total = np.empty(m.shape, dtype=np.uint64)
-    for start in range(0, m.shape[0], _CHUNK):
-        part = slice(start, start + _CHUNK)
-        terms = expansion(m[part], fit, weight, scale)
-        terms *= waves[:, part]
-        np.add.reduce(terms, axis=0, out=total[part])
-    return total
+    """The sum over k of `expansion`'s coefficients times this owner's shares `waves` (2K, B) of cos(kr) and sin(kr)."""
+    return wave_sums(m, waves, _weights(fit, weight, scale))
 
 
 async def sigmoid(p: Party, z: Share, fit: SigmoidFit, weight: float, scale: int, *, label: str = "sigmoid") -> Share:

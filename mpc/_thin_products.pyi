@@ -1,0 +1,6 @@
+"""thin_products.c, compiled; see thin_products.py."""
+
+from mpc.ghost import Array
+
+def times(a: Array, x: Array, out: Array, word_bytes: int, /) -> None: ...
+def transposed_times(a: Array, x: Array, out: Array, word_bytes: int, /) -> None: ...

@@ -1,0 +1,105 @@
+/* A matrix times a vector over Z_2^64 and Z_2^32: what ring.py does with numpy's integer loops, compiled.
+
+   Exact in any order of the additions, so the words are the same. Arrays are in C order, at any address. */
+
+#define PY_SSIZE_T_CLEAN
+#define Py_LIMITED_API 0x030B0000
+#include <Python.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__x86_64__) && defined(__linux__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
+#if __GNUC__ >= 12
+#define FOR_EACH_CPU __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#endif
+#endif
+#ifndef FOR_EACH_CPU
+#define FOR_EACH_CPU
+#endif
+
+typedef uint64_t word64 __attribute__((aligned(1), may_alias));
+typedef uint32_t word32 __attribute__((aligned(1), may_alias));
+
+/* out = a x for a (m, n), and out = a^T x. */
+#define PRODUCTS(word, by_rows, by_columns)                                                                  \
+    FOR_EACH_CPU static void by_rows(const word *a, const word *x, word *out, Py_ssize_t m, Py_ssize_t n)     \
+    {                                                                                                        \
+        for (Py_ssize_t i = 0; i < m; i++) {                                                                 \
+            word sum = 0;                                                                                    \
+            for (Py_ssize_t j = 0; j < n; j++)                                                               \
+                sum += a[i * n + j] * x[j];                                                                  \
+            out[i] = sum;                                                                                    \
+        }                                                                                                    \
+    }                                                                                                        \
+    FOR_EACH_CPU static void by_columns(const word *a, const word *x, word *restrict out, Py_ssize_t m,       \
+                                        Py_ssize_t n)                                                        \
+    {                                                                                                        \
+        memset(out, 0, (size_t)n * sizeof(word));                                                            \
+        for (Py_ssize_t i = 0; i < m; i++) {                                                                 \
+            word factor = x[i];                                                                              \
+            for (Py_ssize_t j = 0; j < n; j++)                                                               \
+                out[j] += a[i * n + j] * factor;                                                             \
+        }                                                                                                    \
+    }
+
+PRODUCTS(word64, rows_64, columns_64)
+PRODUCTS(word32, rows_32, columns_32)
+
+static PyObject *product(PyObject *args, int transposed)
+{
+    Py_buffer a = {0}, x = {0}, out = {0};
+    int word;
+    if (!PyArg_ParseTuple(args, "y*y*w*i", &a, &x, &out, &word))
+        return NULL;
+    int right = (word == 8 || word == 4) && x.len % word == 0 && out.len % word == 0
+        && a.len == (x.len / word) * (out.len / word) * word;
+    if (right) {
+        Py_ssize_t m = (transposed ? x.len : out.len) / word, n = (transposed ? out.len : x.len) / word;
+        Py_BEGIN_ALLOW_THREADS
+        if (word == 8)
+            (transposed ? columns_64 : rows_64)(a.buf, x.buf, out.buf, m, n);
+        else
+            (transposed ? columns_32 : rows_32)(a.buf, x.buf, out.buf, m, n);
+        Py_END_ALLOW_THREADS
+    } else {
+        PyErr_SetString(PyExc_ValueError, "a matrix, a vector and a result that do not fit each other");
+    }
+    PyBuffer_Release(&a);
+    PyBuffer_Release(&x);
+    PyBuffer_Release(&out);
+    if (!right)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *times(PyObject *self, PyObject *args)
+{
+    (void)self;
+    return product(args, 0);
+}
+
+static PyObject *transposed_times(PyObject *self, PyObject *args)
+{
+    (void)self;
+    return product(args, 1);
+}
+
+static PyMethodDef METHODS[] = {
+    {"times", times, METH_VARARGS, "times(a, x, out, word): out (m,) = a x for a (m, n) of words of 8 or 4 bytes."},
+    {"transposed_times", transposed_times, METH_VARARGS,
+     "transposed_times(a, x, out, word): out (n,) = a^T x for a (m, n)."},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef MODULE = {
+    .m_base = PyModuleDef_HEAD_INIT,
+    .m_name = "mpc._thin_products",
+    .m_doc = "A matrix times a vector over Z_2^64 and Z_2^32, compiled: see mpc/ring.py.",
+    .m_size = 0,
+    .m_methods = METHODS,
+};
+
+PyMODINIT_FUNC PyInit__thin_products(void)
+{
+    return PyModuleDef_Init(&MODULE);
+}

@@ -1,0 +1,262 @@
+/* Sums of sines and cosines of ring elements: what trig.py does with numpy, compiled.
+
+   A public value that multiplies a share has to be the same word at every owner, and one owner may have this module
+   where another has numpy alone. So it takes the same IEEE-754 steps in the same order as trig.py, each rounded once:
+   built with -ffp-contract=off, never with -ffast-math (see pyproject.toml). It reads and writes arrays of 64-bit words
+   in C order, a few angles at a time, so that all that lies between stays in the processor's first cache. */
+
+#define PY_SSIZE_T_CLEAN
+#define Py_LIMITED_API 0x030B0000
+#include <Python.h>
+#include <float.h>
+#include <stdint.h>
+#include <string.h>
+
+#if FLT_EVAL_METHOD != 0
+#error "double arithmetic with more than 64 bits would give other words than numpy"
+#endif
+#if defined(__FAST_MATH__)
+#error "-ffast-math would give other words than numpy"
+#endif
+
+#define AT_ONCE 16     /* angles */
+#define MOST_BASIS 64  /* angles of the basis of one angle's harmonics: enough for 1023 harmonics */
+#define QUARTER_TURN ((uint64_t)1 << 62)
+#define TO_INTEGER 0x1.8p52 /* leaves the nearest integer in the lowest bits of a sum */
+
+#if defined(__x86_64__) && defined(__linux__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
+#if __GNUC__ >= 12
+#define FOR_EACH_CPU __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#endif
+#endif
+#ifndef FOR_EACH_CPU
+#define FOR_EACH_CPU
+#endif
+#define INLINE static inline __attribute__((always_inline))
+
+/* _SINE_OF_QUARTER_TURNS in trig.py. */
+static const double SINE[9] = {
+    1.5707963267948966,     -0.6459640975062462,   0.07969262624616566,    -0.0046817541353042875,
+    0.00016044118471298445, -3.598843020066533e-06, 5.692136379038752e-08, -6.684414265014933e-10,
+    5.872929258297722e-12,
+};
+
+typedef struct {
+    double wave[2][MOST_BASIS][AT_ONCE]; /* sines, cosines */
+} Basis;
+
+INLINE void sine_of_turns(const uint64_t *turns, double *out)
+{
+    for (int i = 0; i < AT_ONCE; i++) {
+        uint64_t size = (int64_t)turns[i] < 0 ? 0 - turns[i] : turns[i];
+        double x = (double)(int64_t)(QUARTER_TURN - size) * 0x1p-62;
+        double square = x * x;
+        double total = square * SINE[8];
+        for (int k = 7; k > 0; k--) {
+            total += SINE[k];
+            total *= square;
+        }
+        total += SINE[0];
+        out[i] = total * x;
+    }
+}
+
+/* The first `low` odd harmonics, then those of the multiples of 2 low that lead from these to all others. */
+INLINE void fill_basis(Basis *basis, const uint64_t *angles, int low, int blocks)
+{
+    for (int k = 0; k < low + blocks - 1; k++) {
+        uint64_t multiple = k < low ? 2 * (uint64_t)k + 1 : 2 * (uint64_t)low * (uint64_t)(k - low + 1);
+        uint64_t cosine[AT_ONCE], sine[AT_ONCE];
+        for (int i = 0; i < AT_ONCE; i++) {
+            cosine[i] = angles[i] * multiple;
+            sine[i] = cosine[i] - QUARTER_TURN;
+        }
+        sine_of_turns(sine, basis->wave[0][k]);
+        sine_of_turns(cosine, basis->wave[1][k]);
+    }
+}
+
+INLINE void harmonic(const Basis *basis, int low, int j, double *sine, double *cosine)
+{
+    const double *s = basis->wave[0][j % low], *c = basis->wave[1][j % low];
+    int block = j / low;
+    if (!block) {
+        memcpy(sine, s, sizeof(double) * AT_ONCE);
+        memcpy(cosine, c, sizeof(double) * AT_ONCE);
+        return;
+    }
+    const double *step_s = basis->wave[0][low + block - 1], *step_c = basis->wave[1][low + block - 1];
+    for (int i = 0; i < AT_ONCE; i++) {
+        sine[i] = s[i] * step_c[i] + c[i] * step_s[i];
+        cosine[i] = c[i] * step_c[i] - s[i] * step_s[i];
+    }
+}
+
+INLINE uint64_t ring_element(double wave, double weight)
+{
+    double scaled = wave * weight;
+    scaled += TO_INTEGER;
+    uint64_t bits, zero;
+    double none = TO_INTEGER;
+    memcpy(&bits, &scaled, sizeof bits);
+    memcpy(&zero, &none, sizeof zero);
+    return bits - zero;
+}
+
+INLINE int low_of(int count)
+{
+    int bits = 0;
+    while (count >> bits)
+        bits++;
+    return 1 << bits / 2;
+}
+
+/* total[i] = sum over the 2 K waves of ring_element(harmonic, weight) * waves[j][i] */
+FOR_EACH_CPU static void sums(const char *angles, const char *waves, const double *weights, char *total,
+                              Py_ssize_t size, int count, int cosines_first)
+{
+    int low = low_of(count), blocks = (count + low - 1) / low;
+    Basis basis;
+    for (Py_ssize_t start = 0; start < size; start += AT_ONCE) {
+        int n = size - start < AT_ONCE ? (int)(size - start) : AT_ONCE;
+        uint64_t some[AT_ONCE] = {0}, sum[AT_ONCE] = {0};
+        memcpy(some, angles + 8 * start, 8 * (size_t)n);
+        fill_basis(&basis, some, low, blocks);
+        for (int j = 0; j < count; j++) {
+            double wave[2][AT_ONCE];
+            uint64_t first[AT_ONCE] = {0}, second[AT_ONCE] = {0};
+            harmonic(&basis, low, j, wave[cosines_first], wave[!cosines_first]);
+            const char *from = waves + 8 * (size * j + start), *more = from + 8 * size * count;
+            if (n == AT_ONCE) {
+                memcpy(first, from, sizeof first);
+                memcpy(second, more, sizeof second);
+            } else {
+                memcpy(first, from, 8 * (size_t)n);
+                memcpy(second, more, 8 * (size_t)n);
+            }
+            for (int i = 0; i < AT_ONCE; i++)
+                sum[i] += ring_element(wave[0][i], weights[j]) * first[i]
+                    + ring_element(wave[1][i], weights[count + j]) * second[i];
+        }
+        memcpy(total + 8 * start, sum, 8 * (size_t)n);
+    }
+}
+
+/* out[j][i] = ring_element(harmonic, weight) for the 2 K waves */
+FOR_EACH_CPU static void scaled(const char *angles, const double *weights, char *out, Py_ssize_t size, int count,
+                                int cosines_first)
+{
+    int low = low_of(count), blocks = (count + low - 1) / low;
+    Basis basis;
+    for (Py_ssize_t start = 0; start < size; start += AT_ONCE) {
+        int n = size - start < AT_ONCE ? (int)(size - start) : AT_ONCE;
+        uint64_t some[AT_ONCE] = {0};
+        memcpy(some, angles + 8 * start, 8 * (size_t)n);
+        fill_basis(&basis, some, low, blocks);
+        for (int j = 0; j < count; j++) {
+            double wave[2][AT_ONCE];
+            uint64_t element[AT_ONCE];
+            harmonic(&basis, low, j, wave[cosines_first], wave[!cosines_first]);
+            for (int half = 0; half < 2; half++) {
+                char *to = out + 8 * (size * (j + half * count) + start);
+                for (int i = 0; i < AT_ONCE; i++)
+                    element[i] = ring_element(wave[half][i], weights[half * count + j]);
+                if (n == AT_ONCE)
+                    memcpy(to, element, sizeof element);
+                else
+                    memcpy(to, element, 8 * (size_t)n);
+            }
+        }
+    }
+}
+
+typedef struct {
+    Py_buffer angles, weights, waves, out;
+    Py_ssize_t size;
+    int count;
+} Arrays;
+
+static void release(Arrays *a)
+{
+    Py_buffer *all[4] = {&a->angles, &a->weights, &a->waves, &a->out};
+    for (int k = 0; k < 4; k++)
+        if (all[k]->obj)
+            PyBuffer_Release(all[k]);
+}
+
+/* Whether the arrays fit each other, whose numbers `waves` and `out` hold for every angle; sets an error if not. */
+static int fit(Arrays *a, Py_ssize_t per_wave, Py_ssize_t per_out)
+{
+    a->size = a->angles.len / 8;
+    Py_ssize_t count = a->weights.len / 16;
+    int right = a->angles.len % 8 == 0 && a->weights.len % 16 == 0 && count > 0
+        && (uintptr_t)a->weights.buf % sizeof(double) == 0
+        && (!a->waves.obj || a->waves.len == 8 * per_wave * 2 * count * a->size)
+        && a->out.len == 8 * a->size * (per_out ? 2 * count : 1);
+    if (right && count <= 1023) {
+        a->count = (int)count;
+        return 1;
+    }
+    PyErr_SetString(PyExc_ValueError, right ? "more than 1023 harmonics" : "arrays of shapes that do not fit");
+    return 0;
+}
+
+static PyObject *sums_of(PyObject *self, PyObject *args)
+{
+    Arrays a = {0};
+    int cosines_first;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "y*y*y*w*p", &a.angles, &a.waves, &a.weights, &a.out, &cosines_first))
+        return NULL;
+    int right = fit(&a, 1, 0);
+    if (right) {
+        Py_BEGIN_ALLOW_THREADS
+        sums(a.angles.buf, a.waves.buf, a.weights.buf, a.out.buf, a.size, a.count, cosines_first);
+        Py_END_ALLOW_THREADS
+    }
+    release(&a);
+    if (!right)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *scaled_of(PyObject *self, PyObject *args)
+{
+    Arrays a = {0};
+    int cosines_first;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "y*y*w*p", &a.angles, &a.weights, &a.out, &cosines_first))
+        return NULL;
+    int right = fit(&a, 0, 1);
+    if (right) {
+        Py_BEGIN_ALLOW_THREADS
+        scaled(a.angles.buf, a.weights.buf, a.out.buf, a.size, a.count, cosines_first);
+        Py_END_ALLOW_THREADS
+    }
+    release(&a);
+    if (!right)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef METHODS[] = {
+    {"sums", sums_of, METH_VARARGS,
+     "sums(angles, waves, weights, out, cosines_first): out (B,) = the sum over the harmonics of\n"
+     "rint(weight * harmonic of the angle) * wave, for angles (B,), waves (2 K, B) and weights (2, K)."},
+    {"scaled", scaled_of, METH_VARARGS,
+     "scaled(angles, weights, out, cosines_first): out (2 K, B) = rint(weight * harmonic of the angle)."},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef MODULE = {
+    .m_base = PyModuleDef_HEAD_INIT,
+    .m_name = "protocols._wave_sums",
+    .m_doc = "Sums of sines and cosines of ring elements, compiled: see protocols/trig.py.",
+    .m_size = 0,
+    .m_methods = METHODS,
+};
+
+PyMODINIT_FUNC PyInit__wave_sums(void)
+{
+    return PyModuleDef_Init(&MODULE);
+}
