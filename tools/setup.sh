@@ -56,11 +56,18 @@ pip_install() {
 }
 
 fingerprint() {
-    { cat pyproject.toml "$1" && pwd; } | cksum
+    { cat pyproject.toml "$1" mpc/*.c protocols/*.c && pwd; } | cksum
 }
 
 ready() { # LEVEL FILE: was this level installed from the files as they are now, in this folder?
     [ -x "$venv/bin/python" ] && [ -f "$venv/.ready-$1" ] && [ "$(cat "$venv/.ready-$1")" = "$(fingerprint "$2")" ]
+}
+
+# Numpy stands in for the compiled loops where they could not be built: the same results, later.
+say_if_not_compiled() {
+    "$venv/bin/python" -c "import mpc._thin_products, protocols._wave_sums" 2>/dev/null ||
+        say "no C compiler with Python's headers was found: all works, but training takes longer" \
+            "(Debian, Ubuntu: sudo apt-get install gcc python3-dev, then: make clean)"
 }
 
 mark_ready() {
@@ -96,6 +103,7 @@ case $level in
         # Wheels only: what a hash vouches for is unpacked, and no package's own build script runs.
         pip_install --require-hashes --only-binary=:all: --requirement "$source_file"
         pip_install --no-deps --no-build-isolation --editable .
+        say_if_not_compiled
         mark_ready core requirements.lock # the larger lock holds all of the smaller one
         [ "$level" = core ] || mark_ready dev requirements-dev.lock
         ;;
