@@ -16,7 +16,7 @@ import numpy as np
 
 from mpc.errors import InternalError
 from mpc.ghost import Array, is_ghost
-from mpc.thin_products import matrix_times_vector
+from mpc.thin_products import matrix_times_vector, rows_times_vector
 
 _NATIVE = {8: np.dtype("<u1"), 16: np.dtype("<u2"), 32: np.dtype("<u4"), 64: np.dtype("<u8")}
 _LIMB_BITS = 22  # three limbs cover 64 bits
@@ -127,6 +127,13 @@ class Ring:
         if self.native or is_ghost(a) or is_ghost(b):
             return matmul(a, b)
         return self.reduce(np.atleast_1d(a @ b))
+
+    def rows_matmul(self, a: Array, index: Array, b: Array, *, transposed: bool) -> Array:
+        """a[index] @ b (or a[index].T @ b), exactly, for a vector b."""
+        if is_ghost(a) or is_ghost(b) or not self.native:
+            rows = a[index]
+            return self.matmul(rows.T if transposed else rows, b)
+        return rows_times_vector(a, index, b, transposed=transposed)
 
     def centred(self, a: Array) -> Array:
         """The representatives in [-2^(bits-1), 2^(bits-1)): int64, or Python integers in a wide ring."""

@@ -8,65 +8,84 @@
 #include <stdint.h>
 #include <string.h>
 
-#if defined(__x86_64__) && defined(__linux__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
-#if __GNUC__ >= 12
+/* Several versions of a function, of which the first call takes the best for this processor. */
+#if !defined(ONE_CPU) && defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__) && __GNUC__ >= 12
 #define FOR_EACH_CPU __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#endif
-#endif
-#ifndef FOR_EACH_CPU
+#else
 #define FOR_EACH_CPU
 #endif
 
 typedef uint64_t word64 __attribute__((aligned(1), may_alias));
+typedef int64_t row_number __attribute__((aligned(1), may_alias));
 typedef uint32_t word32 __attribute__((aligned(1), may_alias));
 
-/* out = a x for a (m, n), and out = a^T x. */
+/* out = a x, and out = a^T x; of a (rows, n) the m rows at `index` count, in that order, or all if it is NULL. */
 #define PRODUCTS(word, by_rows, by_columns)                                                                  \
-    FOR_EACH_CPU static void by_rows(const word *a, const word *x, word *out, Py_ssize_t m, Py_ssize_t n)     \
+    FOR_EACH_CPU static void by_rows(const word *a, const row_number *index, const word *x, word *out,        \
+                                     Py_ssize_t m, Py_ssize_t n)                                             \
     {                                                                                                        \
         for (Py_ssize_t i = 0; i < m; i++) {                                                                 \
+            const word *row = a + (index ? index[i] : i) * n;                                                \
             word sum = 0;                                                                                    \
             for (Py_ssize_t j = 0; j < n; j++)                                                               \
-                sum += a[i * n + j] * x[j];                                                                  \
+                sum += row[j] * x[j];                                                                        \
             out[i] = sum;                                                                                    \
         }                                                                                                    \
     }                                                                                                        \
-    FOR_EACH_CPU static void by_columns(const word *a, const word *x, word *restrict out, Py_ssize_t m,       \
-                                        Py_ssize_t n)                                                        \
+    FOR_EACH_CPU static void by_columns(const word *a, const row_number *index, const word *x,               \
+                                        word *restrict out, Py_ssize_t m, Py_ssize_t n)                      \
     {                                                                                                        \
         memset(out, 0, (size_t)n * sizeof(word));                                                            \
         for (Py_ssize_t i = 0; i < m; i++) {                                                                 \
+            const word *row = a + (index ? index[i] : i) * n;                                                \
             word factor = x[i];                                                                              \
             for (Py_ssize_t j = 0; j < n; j++)                                                               \
-                out[j] += a[i * n + j] * factor;                                                             \
+                out[j] += row[j] * factor;                                                                   \
         }                                                                                                    \
     }
 
 PRODUCTS(word64, rows_64, columns_64)
 PRODUCTS(word32, rows_32, columns_32)
 
+static int within(const row_number *index, Py_ssize_t m, Py_ssize_t rows)
+{
+    for (Py_ssize_t i = 0; i < m; i++)
+        if (index[i] < 0 || index[i] >= rows)
+            return 0;
+    return 1;
+}
+
+/* Takes (a, index, x, out, word): bytes of arrays, and of one word. */
 static PyObject *product(PyObject *args, int transposed)
 {
-    Py_buffer a = {0}, x = {0}, out = {0};
+    Py_buffer a = {0}, index = {0}, x = {0}, out = {0};
     int word;
-    if (!PyArg_ParseTuple(args, "y*y*w*i", &a, &x, &out, &word))
+    if (!PyArg_ParseTuple(args, "y*z*y*w*i", &a, &index, &x, &out, &word))
         return NULL;
-    int right = (word == 8 || word == 4) && x.len % word == 0 && out.len % word == 0
-        && a.len == (x.len / word) * (out.len / word) * word;
+    int right = (word == 8 || word == 4) && x.len % word == 0 && out.len % word == 0 && a.len % word == 0;
     if (right) {
         Py_ssize_t m = (transposed ? x.len : out.len) / word, n = (transposed ? out.len : x.len) / word;
-        Py_BEGIN_ALLOW_THREADS
-        if (word == 8)
-            (transposed ? columns_64 : rows_64)(a.buf, x.buf, out.buf, m, n);
+        Py_ssize_t rows = n ? a.len / word / n : m; /* of no columns there may be any number */
+        const row_number *taken = index.buf;
+        if (taken)
+            right = index.len == 8 * m && a.len == rows * n * word && (!n || within(taken, m, rows));
         else
-            (transposed ? columns_32 : rows_32)(a.buf, x.buf, out.buf, m, n);
-        Py_END_ALLOW_THREADS
-    } else {
-        PyErr_SetString(PyExc_ValueError, "a matrix, a vector and a result that do not fit each other");
+            right = rows == m && a.len == m * n * word;
+        if (right) {
+            Py_BEGIN_ALLOW_THREADS
+            if (word == 8)
+                (transposed ? columns_64 : rows_64)(a.buf, taken, x.buf, out.buf, m, n);
+            else
+                (transposed ? columns_32 : rows_32)(a.buf, taken, x.buf, out.buf, m, n);
+            Py_END_ALLOW_THREADS
+        }
     }
-    PyBuffer_Release(&a);
-    PyBuffer_Release(&x);
-    PyBuffer_Release(&out);
+    if (!right)
+        PyErr_SetString(PyExc_ValueError, "a matrix, a vector and a result that do not fit each other");
+    Py_buffer *all[4] = {&a, &index, &x, &out};
+    for (int k = 0; k < 4; k++)
+        if (all[k]->obj)
+            PyBuffer_Release(all[k]);
     if (!right)
         return NULL;
     Py_RETURN_NONE;
@@ -85,9 +104,10 @@ static PyObject *transposed_times(PyObject *self, PyObject *args)
 }
 
 static PyMethodDef METHODS[] = {
-    {"times", times, METH_VARARGS, "times(a, x, out, word): out (m,) = a x for a (m, n) of words of 8 or 4 bytes."},
+    {"times", times, METH_VARARGS,
+     "times(a, index, x, out, word): out (m,) = a[index] x for a (rows, n) of words of 8 or 4 bytes; index or None."},
     {"transposed_times", transposed_times, METH_VARARGS,
-     "transposed_times(a, x, out, word): out (n,) = a^T x for a (m, n)."},
+     "transposed_times(a, index, x, out, word): out (n,) = a[index]^T x."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -18,9 +18,9 @@ _LARGE = 1 << 12
 class _Compiled(Protocol):
     """The functions of thin_products.c, on arrays in C order."""
 
-    def times(self, a: Array, x: Array, out: Array, word_bytes: int, /) -> None: ...
+    def times(self, a: Array, index: Array | None, x: Array, out: Array, word_bytes: int, /) -> None: ...
 
-    def transposed_times(self, a: Array, x: Array, out: Array, word_bytes: int, /) -> None: ...
+    def transposed_times(self, a: Array, index: Array | None, x: Array, out: Array, word_bytes: int, /) -> None: ...
 
 
 def _compiled() -> _Compiled | None:
@@ -47,7 +47,18 @@ def matrix_times_vector(a: Array, x: Array) -> Array:
     else:
         function, rows = _COMPILED.times, np.ascontiguousarray(a)
     out = np.empty(a.shape[0], dtype=a.dtype)
-    function(rows, np.ascontiguousarray(x), out, word)
+    function(rows, None, np.ascontiguousarray(x), out, word)
+    return out
+
+
+def rows_times_vector(a: Array, index: Array, x: Array, *, transposed: bool = False) -> Array:
+    """a[index] x (or a[index]^T x) for a (rows, n), an index (int64) of its rows and x: the rows are not copied out."""
+    if _COMPILED is None or a.dtype != x.dtype or not a.flags.c_contiguous or (word := a.dtype.itemsize) < 4:
+        rows = a.take(index, axis=0)
+        return matrix_times_vector(rows.T if transposed else rows, x)
+    out = np.empty(a.shape[1] if transposed else index.shape[0], dtype=a.dtype)
+    function = _COMPILED.transposed_times if transposed else _COMPILED.times
+    function(a, np.ascontiguousarray(index), np.ascontiguousarray(x), out, word)
     return out
 
 

@@ -17,6 +17,7 @@ from mpc.ghost import Array
 from mpc.party import Party
 from mpc.ring import Z32, matmul
 from mpc.share import Public, Share
+from mpc.taken import Taken
 from protocols.truncation import Divisible, cut, less_offset, masked
 
 
@@ -56,7 +57,7 @@ class Held:
 
 @dataclass(frozen=True)
 class HeldRows:
-    """Some rows S of a held matrix, gathered once for all products with them, when the first one needs them."""
+    """Some rows S of a held matrix."""
 
     held: Held
     rows: Rows
@@ -73,13 +74,13 @@ class HeldRows:
     def scale(self) -> int:
         return self.held.scale
 
-    @cached_property
-    def opened(self) -> Public:
-        return self.held.opened.rows(self.rows.index)
+    @property
+    def opened(self) -> Taken:
+        return Taken(self.held.opened, self.rows.index)
 
-    @cached_property
-    def share(self) -> Share:
-        return self.held.share.rows(self.rows.index)
+    @property
+    def share(self) -> Taken:
+        return Taken(self.held.share, self.rows.index)
 
 
 def take_rows(x: Held, rows: Rows) -> HeldRows:
@@ -227,6 +228,7 @@ async def products(p: Party, x: Held, rows: tuple[Rows, ...], w: Share, *, label
     count = sum(r.index.size for r in rows)
     b, ab = p.correlation(HeldProducts(x.number, rows, count, Spec(w.shape, w.scale), x.scale))
     (d,) = await p.open(w - b, label=label)
-    parts = [x.opened.rows(r.index) @ b[:, t] + x.share.rows(r.index) @ d[:, t] for t, r in enumerate(rows)]
+    batches = [take_rows(x, r) for r in rows]
+    parts = [batch.opened @ b[:, t] + batch.share @ d[:, t] for t, batch in enumerate(batches)]
     result: Share = Share(np.concatenate([part.value for part in parts]), ab.scale) + ab
     return result

@@ -24,12 +24,10 @@
 #define QUARTER_TURN ((uint64_t)1 << 62)
 #define TO_INTEGER 0x1.8p52 /* leaves the nearest integer in the lowest bits of a sum */
 
-#if defined(__x86_64__) && defined(__linux__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
-#if __GNUC__ >= 12
+/* Several versions of a function, of which the first call takes the best for this processor. */
+#if !defined(ONE_CPU) && defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__) && __GNUC__ >= 12
 #define FOR_EACH_CPU __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#endif
-#endif
-#ifndef FOR_EACH_CPU
+#else
 #define FOR_EACH_CPU
 #endif
 #define INLINE static inline __attribute__((always_inline))
