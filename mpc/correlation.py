@@ -121,9 +121,19 @@ class MatmulTriple:
         return (self.a.ring.matmul(drawn[0], drawn[1]),)
 
 
+_OFFSET = np.uint64((1 << 62) - 1)
+
+
+def cut_mask(b: Array, shift: int) -> tuple[Array, Array]:
+    """With c = b + 2^62 - 1, read as a signed number: (c >> shift) - 2^(62-shift) + 1; and 2^(64-shift) if c < 0."""
+    c = b + _OFFSET
+    low = (c.view(np.int64) >> np.int64(shift)).view(np.uint64) - np.uint64((1 << (62 - shift)) - 1)
+    return low, (c >> np.uint64(63)) << np.uint64(64 - shift)
+
+
 @dataclass(frozen=True)
 class Truncation:
-    """For a mask b over Z_2^64: b >> shift and the top bit of b, both shared. See protocols/truncation.py."""
+    """For a mask b over Z_2^64: what `cut_mask` makes of it, shared. See protocols/truncation.py."""
 
     shape: tuple[int, ...]
     scale: int
@@ -140,7 +150,7 @@ class Truncation:
 
     def deal(self, drawn: tuple[Array, ...], book: Book) -> tuple[Array, ...]:
         (b,) = drawn
-        return b >> np.uint64(self.shift), b >> np.uint64(63)
+        return cut_mask(b, self.shift)
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,13 @@ from hashlib import sha256
 
 import numpy as np
 
-from mpc.correlation import Book, Spec, Uniform
+from mpc.correlation import Book, Spec, Uniform, cut_mask
 from mpc.ghost import Array
 from mpc.party import Party
 from mpc.ring import Z32, matmul
 from mpc.share import Public, Share
 from mpc.taken import Taken
-from protocols.truncation import Divisible, cut, less_offset, masked
+from protocols.truncation import Divisible, cut
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ async def hold(p: Party, x: Share) -> Held:
 
 @dataclass(frozen=True)
 class HeldProduct:
-    """A mask b (d,); A_S b for the rows S of held A; b >> shift and the top bit of b."""
+    """A mask b (d,); A_S b for the rows S of held A; what it takes to cut what is opened under b (truncation.py)."""
 
     held: int
     rows: Rows
@@ -122,77 +122,73 @@ class HeldProduct:
 
     def deal(self, drawn: tuple[Array, ...], book: Book) -> tuple[Array, ...]:
         (b,) = drawn
-        return (
-            matmul(book[self.held][0].take(self.rows.index, axis=0), b),
-            b >> np.uint64(self.shift),
-            b >> np.uint64(63),
-        )
+        return matmul(book[self.held][0].take(self.rows.index, axis=0), b), *cut_mask(b, self.shift)
 
 
 async def product(p: Party, x: HeldRows, w: Share, shift: int, *, label: str) -> tuple[Share, Divisible]:
     """[X_S w] at scale x.scale + w.scale, and what gives [w / 2^shift], from one opening of w; |w| < 2^62.
 
-    1 round; reveals w + 2^62 - 1 - b, uniform over Z_2^64.
+    1 round; reveals w - b, uniform over Z_2^64.
     """
     kind = HeldProduct(x.number, x.rows, x.shape[0], Spec(w.shape, w.scale), x.scale, shift)
-    b, ab, b_low, b_top = p.correlation(kind)
+    b, ab, v, t = p.correlation(kind)
     known = p.later(lambda: x.opened @ b[:] + ab)
-    (opened,) = await p.open(masked(p, w, b), label=label)
-    z: Share = known() + x.share @ less_offset(opened)
-    return z, Divisible(opened, b_low, b_top, shift)
+    (d,) = await p.open(w - b, label=label)
+    z: Share = known() + x.share @ d
+    return z, Divisible(d, v, t, shift)
 
 
 @dataclass(frozen=True)
 class HeldTransposeProduct:
-    """A mask c (B,), with v = c >> shift and t = the top bit of c: A_S^T v, A_S^T diag(t) modulo 2^32, v and t."""
+    """A mask b (B,), with v and t as in truncation.py: A_S^T v, A_S^T diag(t / 2^(64-shift)) modulo 2^32, v and t."""
 
     held: int
     rows: Rows
     columns: int
-    c: Spec
+    b: Spec
     held_scale: int
     shift: int
     kept: bool = False
 
     @cached_property
     def drawn(self) -> tuple[Spec, ...]:
-        return (self.c,)
+        return (self.b,)
 
     @cached_property
     def dealt(self) -> tuple[Spec, ...]:
-        low = self.c.scale - self.shift
+        low = self.b.scale - self.shift
         return (
             Spec((self.columns,), self.held_scale + low),
-            Spec((self.columns, *self.c.shape), self.held_scale, Z32),
-            Spec(self.c.shape, low),
-            Spec(self.c.shape),
+            Spec((self.columns, *self.b.shape), self.held_scale, Z32),
+            Spec(self.b.shape, low),
+            Spec(self.b.shape),
         )
 
     def deal(self, drawn: tuple[Array, ...], book: Book) -> tuple[Array, ...]:
-        (c,) = drawn
+        (b,) = drawn
         a = book[self.held][0].take(self.rows.index, axis=0).T
-        v, t = c >> np.uint64(self.shift), c >> np.uint64(63)
-        return matmul(a, v), a.astype(np.uint32) * t.astype(np.uint32), v, t
+        v, t = cut_mask(b, self.shift)
+        return matmul(a, v), a.astype(np.uint32) * (t != 0), v, t
 
 
 async def transpose_product(p: Party, x: HeldRows, e: Share, shift: int, *, label: str) -> Share:
     """[X_S^T (e / 2^shift)] at scale x.scale + e.scale - shift, |e| < 2^62, 1 <= shift <= 32, from one opening of e.
 
-    With e / 2^s = u + [v] - 2^(64-s) n * [t] (see truncation), u and n public once e was opened,
+    With e / 2^s = u + [v] + n * [t] (see truncation), u and n public once e was opened,
 
-        X^T (e / 2^s) = X^T u + E^T ([v] - 2^(64-s) n * [t]) + A^T v - 2^(64-s) A^T diag(t) n
+        X^T (e / 2^s) = X^T u + E^T ([v] + n * [t]) + A^T v + 2^(64-s) (A^T diag(t / 2^(64-s))) n
 
-    where the helper deals A^T v and A^T diag(t); the latter counts modulo 2^s only.
+    where the helper deals A^T v and A^T diag(t / 2^(64-s)); the latter counts modulo 2^s only.
 
-    1 round; reveals e + 2^62 - 1 - c, uniform over Z_2^64.
+    1 round; reveals e - b, uniform over Z_2^64.
     """
     kind = HeldTransposeProduct(x.number, x.rows, x.shape[1], Spec(e.shape, e.scale), x.scale, shift)
-    c, av, at, v, t = p.correlation(kind)
-    (opened,) = await p.open(masked(p, e, c), label=label)
-    parts, up = cut(opened, shift), np.uint64(64 - shift)
-    wraps = matmul(at.value, parts.no_wrap.astype(np.uint32)).astype(np.uint64) << up
-    high = Share(v.value - (parts.no_wrap * t.value << up), v.scale)
-    g: Share = x.share.T @ parts.low + x.opened.T @ high + av - Share(wraps, av.scale)
+    b, av, at, v, t = p.correlation(kind)
+    (opened,) = await p.open(e - b, label=label)
+    parts = cut(opened, shift)
+    wraps = matmul(at.value, parts.negative.astype(np.uint32)).astype(np.uint64) << np.uint64(64 - shift)
+    high = Share(v.value + parts.negative * t.value, v.scale)
+    g: Share = x.share.T @ parts.low + x.opened.T @ high + av + Share(wraps, av.scale)
     return g
 
 

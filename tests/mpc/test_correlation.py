@@ -85,7 +85,13 @@ def any_bit(drawn: Secrets, dealt: Secrets) -> Secrets:
 
 
 def truncation(shift: int) -> Callable[[Secrets, Secrets], Secrets]:
-    return lambda drawn, dealt: [drawn[0] >> shift, drawn[0] >> 63]
+    def cut(drawn: Secrets, dealt: Secrets) -> Secrets:
+        c = (drawn[0] + 2**62 - 1) % 2**64
+        negative = c >> 63
+        low = ((c - (negative << 64)) >> shift) - 2 ** (62 - shift) + 1
+        return [low % 2**64, negative << (64 - shift)]
+
+    return cut
 
 
 KINDS: list[tuple[Kind, Callable[[Secrets, Secrets], Secrets]]] = [

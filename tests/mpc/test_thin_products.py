@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc import thin_products
-from mpc.thin_products import matrix_times_vector, product_by_numpy
+from mpc.thin_products import matrix_times_vector, product_by_numpy, rows_times_vector
 from tests.examples import steady
 
 needs_compiled = pytest.mark.skipif(not thin_products.COMPILED, reason="no C compiler with Python's headers was here")
@@ -24,7 +24,7 @@ def words(rng: np.random.Generator, shape: tuple[int, ...], dtype: type) -> np.n
     return rng.integers(0, np.iinfo(dtype).max, shape, dtype=dtype, endpoint=True)
 
 
-@steady
+@steady(120)
 @given(
     seed=st.integers(0, 10**6),
     m=st.integers(0, 40),
@@ -67,8 +67,34 @@ def test_words_at_an_odd_address() -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_a_vector_of_another_length_is_refused(way: object) -> None:
     assert callable(way)
-    with pytest.raises(ValueError, match="mismatch|dimension"):
+    with pytest.raises(ValueError, match=r"mismatch|dimension|fit"):
         way(np.zeros((4, 5), dtype=np.uint64), np.zeros(4, dtype=np.uint64))
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint32, np.uint64])
+def test_rows_that_are_not_copied_give_what_copied_ones_do(dtype: type, transposed: bool) -> None:
+    rng = np.random.default_rng(6)
+    a, index = words(rng, (50, 13), dtype), np.array([7, 0, 49, 7, 7, 30])
+    x = words(rng, (6 if transposed else 13,), dtype)
+    rows = a[index].T if transposed else a[index]
+    for whole in (a, np.asfortranarray(a)):
+        got = rows_times_vector(whole, index, x, transposed=transposed)
+        assert got.dtype == dtype and got.tolist() == exact(rows, x)
+    none = rows_times_vector(a, index[:0], x[:0] if transposed else x, transposed=transposed)
+    assert none.tolist() == ([0] * 13 if transposed else [])
+    assert rows_times_vector(a[:, :0], index, x[: 6 if transposed else 0], transposed=transposed).tolist() == (
+        [] if transposed else [0] * 6
+    )
+
+
+@pytest.mark.parametrize("row", [-1, 50])
+def test_a_row_that_is_not_there_is_refused(row: int) -> None:
+    if row < 0 and not thin_products.COMPILED:
+        pytest.skip("numpy counts negative rows from the end")
+    a, x = np.zeros((50, 13), dtype=np.uint64), np.zeros(13, dtype=np.uint64)
+    with pytest.raises((ValueError, IndexError)):
+        rows_times_vector(a, np.array([3, row]), x)
 
 
 @needs_compiled
@@ -80,4 +106,4 @@ def test_arrays_that_do_not_fit_are_refused(sizes: tuple[int, int, int, int]) ->
     arrays = [np.zeros(size, dtype=np.uint64) for size in (a, x, out)]
     for function in (_thin_products.times, _thin_products.transposed_times):
         with pytest.raises(ValueError, match="do not fit"):
-            function(arrays[0], arrays[1], arrays[2], word)
+            function(arrays[0], None, arrays[1], arrays[2], word)

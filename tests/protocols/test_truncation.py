@@ -15,7 +15,7 @@ from mpc.correlation import Truncation
 from mpc.party import Party
 from mpc.ring import Z64
 from mpc.share import Share
-from protocols.truncation import Divisible, divided, divided_together, masked, truncate
+from protocols.truncation import Divisible, divided, divided_together, truncate
 from tests.examples import steady
 from tests.helpers import on_shares, signed, words
 
@@ -86,9 +86,9 @@ def test_together_as_one_by_one(count: int, n: int) -> None:
     async def body(p: Party, s: list[Share]) -> tuple[Share, ...]:
         opened = []
         for k in range(count):
-            b, b_low, b_top = p.correlation(Truncation(s[0][k].shape, 40, 13))
-            (d,) = await p.open(masked(p, s[0][k], b), label="truncate")
-            opened.append(Divisible(d, b_low, b_top, 13))
+            b, v, t = p.correlation(Truncation(s[0][k].shape, 40, 13))
+            (d,) = await p.open(s[0][k] - b, label="truncate")
+            opened.append(Divisible(d, v, t, 13))
         together = divided_together(p, opened)
         if not p.dry:
             shares.extend(zip(together, [divided(p, one) for one in opened], strict=True))

@@ -30,14 +30,15 @@ PROCESSORS = {"sse2": "x86-64", "avx2": "x86-64-v3", "avx512bw": "x86-64-v4"}
 needs_compiled = pytest.mark.skipif(not waves.COMPILED, reason="no C compiler with Python's headers was here")
 
 
-def some(seed: int, size: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Angles (size,), edges among them; waves (2 count, size); weights (2, count)."""
+def some(seed: int, size: int, count: int, bits: float | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Angles (size,), edges among them; waves (2 count, size); weights (2, count) at a scale of so many bits."""
     rng = np.random.default_rng(seed)
     angles = rng.integers(0, 2**64, size, dtype=np.uint64)
     edges = np.array(EDGES, dtype=np.uint64)[: size // 2]
     angles[: edges.size] = edges
     shares = rng.integers(0, 2**64, (2 * count, size), dtype=np.uint64)
-    return angles, shares, harmonic_weights(rng.normal(size=(2, count)), 2.0 ** rng.integers(0, 45))
+    weights = rng.uniform(-1, 1, (2, count)) * 2.0 ** (rng.integers(0, 49) if bits is None else bits)
+    return angles, shares, np.stack([harmonic_weights(row.tolist(), 1.0) for row in weights])
 
 
 def compiler() -> str | None:
@@ -65,7 +66,7 @@ def built(folder: Path, *flags: str) -> Any:
 
 
 @needs_compiled
-@steady
+@steady(60)
 @given(seed=st.integers(0, 10**6), size=st.integers(0, 70), count=st.integers(1, 130), first=st.booleans())
 def test_compiled_and_numpy_give_the_same_words(seed: int, size: int, count: int, first: bool) -> None:
     angles, shares, weights = some(seed, size, count)
@@ -82,7 +83,7 @@ def test_compiled_and_numpy_give_the_same_words(seed: int, size: int, count: int
 @pytest.mark.parametrize("fit", FITS, ids=lambda fit: f"reach{fit.reach:g}")
 def test_the_same_words_for_every_fit_at_many_angles(fit: Any) -> None:
     angles, shares, _ = some(5, 3000, len(fit.coefficients))
-    half = harmonic_weights(fit.coefficients, 2.0**35 / 128)
+    half = harmonic_weights(fit.coefficients, 2.0**35 / 128)  # as in a training
     weights = np.stack((half, -half))
     np.testing.assert_array_equal(wave_sums(angles, shares, weights), sums_by_numpy(angles, shares, weights))
 
@@ -108,7 +109,7 @@ def test_the_same_words_from_any_processors_instructions(tmp_path: Path, flags: 
     if wanted and wanted not in Path("/proc/cpuinfo").read_text(encoding="utf-8").split():
         pytest.skip(f"this processor has no {wanted}")
     module = built(tmp_path, *flags, "-ffp-contract=off")
-    angles, shares, weights = some(7, 1000, 32)
+    angles, shares, weights = some(7, 1000, 32, bits=49)
     out = np.empty(1000, dtype=np.uint64)
     module.sums(angles, shares, weights, out, False)
     np.testing.assert_array_equal(out, sums_by_numpy(angles, shares, weights))
@@ -120,7 +121,7 @@ def test_sums_that_are_rounded_once_with_their_product_do_differ(tmp_path: Path)
     if platform.machine() != "x86_64" or "fma" not in Path("/proc/cpuinfo").read_text(encoding="utf-8").split():
         pytest.skip("this processor has no instruction for a product and a sum")
     module = built(tmp_path, "-O3", "-march=x86-64-v3", "-ffp-contract=fast")
-    angles, shares, weights = some(7, 1000, 32)
+    angles, shares, weights = some(7, 1000, 32, bits=49)
     out = np.empty(1000, dtype=np.uint64)
     module.sums(angles, shares, weights, out, False)
     assert (out != sums_by_numpy(angles, shares, weights)).any()
@@ -145,7 +146,7 @@ def test_arrays_that_do_not_fit_are_refused(sizes: tuple[int, int, int, int]) ->
     from protocols import _wave_sums
 
     angles, shares, count, out = sizes
-    with pytest.raises(ValueError, match="do not fit|1023"):
+    with pytest.raises(ValueError, match=r"do not fit|1023"):
         _wave_sums.sums(
             np.zeros(angles, dtype=np.uint64),
             np.zeros(shares, dtype=np.uint64),
@@ -161,6 +162,6 @@ def test_a_result_that_cannot_be_written_is_refused() -> None:
 
     out = np.zeros((4, 8), dtype=np.uint64)
     out.flags.writeable = False
-    with pytest.raises((BufferError, ValueError, TypeError), match="read-?only|read-write|writ"):
+    with pytest.raises((BufferError, ValueError, TypeError), match=r"read-?only|writ"):
         _wave_sums.scaled(np.zeros(8, dtype=np.uint64), np.zeros((2, 2)), out, False)
     assert sys.getrefcount(out) <= 3  # and nothing holds on to it
