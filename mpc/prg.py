@@ -14,9 +14,10 @@ from mpc.ghost import Array
 from mpc.ring import Ring
 
 SEED_BYTES = 32
-_BLOCK = 1 << 18
+_BLOCK = 1 << 17
+_PIECE = 1 << 16
 _FIRST = 1 << 10  # many streams give a few words alone
-_ZEROS = bytes(_BLOCK)
+_ZEROS = bytes(_PIECE)
 
 Entropy = Callable[[str], bytes]
 """Where secret seeds come from: label -> SEED_BYTES bytes."""
@@ -69,9 +70,9 @@ class Stream:
         out = np.empty(first + count + 15, dtype=np.uint8)  # OpenSSL may ask for a block's slack
         out[:first] = after
         view = out.data
-        for start in range(first, first + count, _BLOCK):
-            size = min(_BLOCK, first + count - start)
-            self._encryptor.update_into(_ZEROS[:size] if size < _BLOCK else _ZEROS, view[start : start + size + 15])
+        for start in range(first, first + count, _PIECE):
+            size = min(_PIECE, first + count - start)
+            self._encryptor.update_into(_ZEROS[:size] if size < _PIECE else _ZEROS, view[start : start + size + 15])
         return out[: first + count]
 
     def uniform(self, shape: tuple[int, ...], ring: Ring) -> Array:

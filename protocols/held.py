@@ -18,6 +18,7 @@ from mpc.party import Party
 from mpc.ring import Z32, matmul
 from mpc.share import Public, Share
 from mpc.taken import Taken
+from mpc.thin_products import rows_times_vector
 from protocols.truncation import Divisible, cut
 
 
@@ -122,7 +123,7 @@ class HeldProduct:
 
     def deal(self, drawn: tuple[Array, ...], book: Book) -> tuple[Array, ...]:
         (b,) = drawn
-        return matmul(book[self.held][0].take(self.rows.index, axis=0), b), *cut_mask(b, self.shift)
+        return rows_times_vector(book[self.held][0], self.rows.index, b), *cut_mask(b, self.shift)
 
 
 async def product(p: Party, x: HeldRows, w: Share, shift: int, *, label: str) -> tuple[Share, Divisible]:
@@ -213,7 +214,7 @@ class HeldProducts:
 
     def deal(self, drawn: tuple[Array, ...], book: Book) -> tuple[Array, ...]:
         (b,), a = drawn, book[self.held][0]
-        return (np.concatenate([matmul(a.take(r.index, axis=0), b[:, t]) for t, r in enumerate(self.rows)]),)
+        return (np.concatenate([rows_times_vector(a, r.index, b[:, t]) for t, r in enumerate(self.rows)]),)
 
 
 async def products(p: Party, x: Held, rows: tuple[Rows, ...], w: Share, *, label: str) -> Share:
