@@ -1,8 +1,8 @@
 """The rings that shares live in: Z_2^k, and words of bits under exclusive or.
 
-`Z64` is the ring of nearly everything. `Z32` halves the bytes of values that matter modulo 2^32 only. Wider rings
-(`wide(256)`) hold exact sums of reals in thin vectors, as Python integers. `B8` ... `B64` hold 8 ... 64 bits a word:
-their addition is exclusive or and their product is `&`, so that one code shares, masks and opens both kinds.
+`Z64` is the ring of nearly everything. `Z32` and `Z16` save bytes of values that matter modulo 2^32 or 2^16 only.
+Wider rings (`wide(256)`) hold exact sums of reals in thin vectors, as Python integers. `B8` ... `B64` hold 8 ... 64
+bits a word: their addition is exclusive or and their product is `&`, so that one code shares, masks and opens both.
 """
 
 from __future__ import annotations
@@ -147,6 +147,7 @@ class Ring:
 
 Z64 = Ring(64)
 Z32 = Ring(32)
+Z16 = Ring(16)
 B64, B32, B16, B8 = Ring(64, True), Ring(32, True), Ring(16, True), Ring(8, True)
 
 

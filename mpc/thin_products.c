@@ -1,4 +1,4 @@
-/* A matrix times a vector over Z_2^64 and Z_2^32: what ring.py does with numpy's integer loops, compiled.
+/* A matrix times a vector over Z_2^64, Z_2^32 and Z_2^16: what ring.py does with numpy's integer loops, compiled.
 
    Exact in any order of the additions, so the words are the same. Arrays are in C order, at any address. */
 
@@ -17,10 +17,11 @@
 
 typedef uint64_t word64 __attribute__((aligned(1), may_alias));
 typedef int64_t row_number __attribute__((aligned(1), may_alias));
+typedef uint16_t word16 __attribute__((aligned(1), may_alias));
 typedef uint32_t word32 __attribute__((aligned(1), may_alias));
 
 /* out = a x, and out = a^T x; of a (rows, n) the m rows at `index` count, in that order, or all if it is NULL. */
-#define PRODUCTS(word, by_rows, by_columns)                                                                  \
+#define PRODUCTS(word, factor, by_rows, by_columns)                                                          \
     FOR_EACH_CPU static void by_rows(const word *a, const row_number *index, const word *x, word *out,        \
                                      Py_ssize_t m, Py_ssize_t n)                                             \
     {                                                                                                        \
@@ -28,7 +29,7 @@ typedef uint32_t word32 __attribute__((aligned(1), may_alias));
             const word *row = a + (index ? index[i] : i) * n;                                                \
             word sum = 0;                                                                                    \
             for (Py_ssize_t j = 0; j < n; j++)                                                               \
-                sum += row[j] * x[j];                                                                        \
+                sum += (word)((factor)row[j] * x[j]);                                                        \
             out[i] = sum;                                                                                    \
         }                                                                                                    \
     }                                                                                                        \
@@ -38,14 +39,15 @@ typedef uint32_t word32 __attribute__((aligned(1), may_alias));
         memset(out, 0, (size_t)n * sizeof(word));                                                            \
         for (Py_ssize_t i = 0; i < m; i++) {                                                                 \
             const word *row = a + (index ? index[i] : i) * n;                                                \
-            word factor = x[i];                                                                              \
+            factor by = x[i];                                                                                \
             for (Py_ssize_t j = 0; j < n; j++)                                                               \
-                out[j] += row[j] * factor;                                                                   \
+                out[j] += (word)(by * row[j]);                                                               \
         }                                                                                                    \
     }
 
-PRODUCTS(word64, rows_64, columns_64)
-PRODUCTS(word32, rows_32, columns_32)
+PRODUCTS(word64, uint64_t, rows_64, columns_64)
+PRODUCTS(word32, uint32_t, rows_32, columns_32)
+PRODUCTS(word16, uint32_t, rows_16, columns_16) /* words of 16 bits would be multiplied as signed numbers */
 
 static int within(const row_number *index, Py_ssize_t m, Py_ssize_t rows)
 {
@@ -62,7 +64,7 @@ static PyObject *product(PyObject *args, int transposed)
     int word;
     if (!PyArg_ParseTuple(args, "y*z*y*w*i", &a, &index, &x, &out, &word))
         return NULL;
-    int right = (word == 8 || word == 4) && x.len % word == 0 && out.len % word == 0 && a.len % word == 0;
+    int right = (word == 8 || word == 4 || word == 2) && x.len % word == 0 && out.len % word == 0 && a.len % word == 0;
     if (right) {
         Py_ssize_t m = (transposed ? x.len : out.len) / word, n = (transposed ? out.len : x.len) / word;
         Py_ssize_t rows = n ? a.len / word / n : m; /* of no columns there may be any number */
@@ -75,8 +77,10 @@ static PyObject *product(PyObject *args, int transposed)
             Py_BEGIN_ALLOW_THREADS
             if (word == 8)
                 (transposed ? columns_64 : rows_64)(a.buf, taken, x.buf, out.buf, m, n);
-            else
+            else if (word == 4)
                 (transposed ? columns_32 : rows_32)(a.buf, taken, x.buf, out.buf, m, n);
+            else
+                (transposed ? columns_16 : rows_16)(a.buf, taken, x.buf, out.buf, m, n);
             Py_END_ALLOW_THREADS
         }
     }
@@ -105,7 +109,7 @@ static PyObject *transposed_times(PyObject *self, PyObject *args)
 
 static PyMethodDef METHODS[] = {
     {"times", times, METH_VARARGS,
-     "times(a, index, x, out, word): out (m,) = a[index] x for a (rows, n) of words of 8 or 4 bytes; index or None."},
+     "times(a, index, x, out, word): out (m,) = a[index] x for a (rows, n) of words of 8, 4 or 2 bytes; index or None."},
     {"transposed_times", transposed_times, METH_VARARGS,
      "transposed_times(a, index, x, out, word): out (n,) = a[index]^T x."},
     {NULL, NULL, 0, NULL},
@@ -114,7 +118,7 @@ static PyMethodDef METHODS[] = {
 static struct PyModuleDef MODULE = {
     .m_base = PyModuleDef_HEAD_INIT,
     .m_name = "mpc._thin_products",
-    .m_doc = "A matrix times a vector over Z_2^64 and Z_2^32, compiled: see mpc/ring.py.",
+    .m_doc = "A matrix times a vector over Z_2^64, Z_2^32 and Z_2^16, compiled: see mpc/ring.py.",
     .m_size = 0,
     .m_methods = METHODS,
 };

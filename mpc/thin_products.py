@@ -1,4 +1,4 @@
-"""A matrix times a vector over Z_2^64 or Z_2^32, which a step of every protocol takes: compiled, or else by numpy.
+"""A matrix times a vector over Z_2^64, Z_2^32 or Z_2^16, many times a round: compiled, or else by numpy.
 
 Sums of words are exact in any order, so both give the same. The compiled way is there if a C compiler was where the
 package was installed (thin_products.c); it takes a fifth of the time, for numpy has no fast loop for integers.
@@ -38,7 +38,7 @@ COMPILED: Final = _COMPILED is not None
 
 def matrix_times_vector(a: Array, x: Array) -> Array:
     """a x (m,) for a (m, n) and x (n,) of unsigned words of one size."""
-    if _COMPILED is None or a.dtype != x.dtype or a.shape[1] != x.shape[0] or (word := a.dtype.itemsize) < 4:
+    if _COMPILED is None or a.dtype != x.dtype or a.shape[1] != x.shape[0] or (word := a.dtype.itemsize) < 2:
         return product_by_numpy(a, x)
     if a.flags.c_contiguous:
         function, rows = _COMPILED.times, a
@@ -53,7 +53,7 @@ def matrix_times_vector(a: Array, x: Array) -> Array:
 
 def rows_times_vector(a: Array, index: Array, x: Array, *, transposed: bool = False) -> Array:
     """a[index] x (or a[index]^T x) for a (rows, n), an index (int64) of its rows and x: the rows are not copied out."""
-    if _COMPILED is None or a.dtype != x.dtype or not a.flags.c_contiguous or (word := a.dtype.itemsize) < 4:
+    if _COMPILED is None or a.dtype != x.dtype or not a.flags.c_contiguous or (word := a.dtype.itemsize) < 2:
         rows = a.take(index, axis=0)
         return matrix_times_vector(rows.T if transposed else rows, x)
     out = np.empty(a.shape[1] if transposed else index.shape[0], dtype=a.dtype)

@@ -2,7 +2,7 @@
 
     score       x_scale + w_scale = 64 - log2 P      the sigmoid's period fills the ring
     gradient    x_scale + e_scale = w_scale          it is added to w as it is
-so  2 x_scale + e_scale + log2 P = 64. The errors e are computed at more bits and cut on their opening.
+so  2 x_scale + e_scale + log2 P = 64. The errors e are computed at `CUT` bits more and cut on their opening.
 
 In the dual form (dual.py), where the weights are w = X^T u, one u a row:
 
@@ -24,6 +24,7 @@ from protocols.sigmoid_fits import SigmoidFit
 X_SCALE = 14  # fewer bits for the features cost accuracy: 13 give 2.5e-4 in a weight, 14 below 1e-4
 X_LIMIT = 1024.0  # the largest |x| of a feature as it enters the training
 WEIGHT_LIMIT = 4096.0  # the largest |w|; checked with the scores
+CUT = 16  # as many as there are bits in the words that a cut takes of the helper for each feature of a row
 LOW_SHIFT = 30  # bits taken off w for the range check and the l2 term
 MOST_ERROR = 1.1  # bounds |sigma - y| for the approximate sigmoid, at any z
 LOW_MARGIN = 0.25  # the low copy of a score is this close to the score
@@ -40,6 +41,7 @@ class BitBudget:
     x: int
     w: int
     e: int
+    waves: int  # of the helper's sines and cosines
     coefficients: int  # of the public sines and cosines, with rate / batch folded in
     e_shift: int  # what the errors lose on their opening
     w_shift: int  # what w loses for its low copy
@@ -56,9 +58,10 @@ def bit_budget(fit: SigmoidFit, rate: float, smallest_batch: int, columns: int, 
     w = X_SCALE + e
     each = 2 * MOST_ERROR * rate / smallest_batch
     largest = max(1, math.ceil(math.log2(each)) + 1) if each else 1
-    coefficients = min(32 + e - TRIG_SCALE, 60 - TRIG_SCALE - largest)
+    computed = min(e + CUT, 60 - largest)
+    coefficients = _coefficients(computed, rate / smallest_batch)
     step = (1 + rate * l2) * WEIGHT_LIMIT + MOST_ERROR * rate * X_LIMIT
-    if step >= 2.0 ** (62 - w) or coefficients < 20:
+    if step >= 2.0 ** (62 - w) or computed <= e:
         strong = f" with l2 {l2:g}" if rate * l2 > 1 else ""
         raise UsageError(
             f"learning_rate {rate:g}{strong} is too large: one step could carry a weight out of the 64-bit ring",
@@ -66,7 +69,7 @@ def bit_budget(fit: SigmoidFit, rate: float, smallest_batch: int, columns: int, 
         )
     if columns * X_LIMIT * WEIGHT_LIMIT >= 2.0 ** (62 - X_SCALE - (w - LOW_SHIFT)):
         raise UsageError(f"{columns} columns are too many for this solver's 64-bit ring", "choose fewer `features`")
-    return BitBudget(X_SCALE, w, e, coefficients, TRIG_SCALE + coefficients - e, LOW_SHIFT)
+    return BitBudget(X_SCALE, w, e, computed - coefficients, coefficients, computed - e, LOW_SHIFT)
 
 
 @dataclass(frozen=True)
@@ -148,6 +151,6 @@ def dual_budget(fit: SigmoidFit, rate: float, l2: float, extent: Extent) -> Dual
 
 
 def _coefficients(u: int, weight: float) -> int:
-    """How many of u's bits the public coefficients get: an error of theirs counts whole, one of the waves `weight`."""
+    """How many of u bits the public coefficients get: an error of theirs counts whole, one of the waves `weight`."""
     best = round((u + 3 - math.log2(weight)) / 2) if weight else u
     return min(max(best, u - TRIG_SCALE), u - 12)

@@ -15,7 +15,7 @@ import numpy as np
 from mpc.correlation import Book, Spec, Uniform, cut_mask
 from mpc.ghost import Array
 from mpc.party import Party
-from mpc.ring import Z32, matmul
+from mpc.ring import Z16, Z32, Ring, matmul
 from mpc.share import Public, Share
 from mpc.taken import Taken
 from mpc.thin_products import rows_times_vector
@@ -141,7 +141,7 @@ async def product(p: Party, x: HeldRows, w: Share, shift: int, *, label: str) ->
 
 @dataclass(frozen=True)
 class HeldTransposeProduct:
-    """A mask b (B,), with v and t as in truncation.py: A_S^T v, A_S^T diag(t / 2^(64-shift)) modulo 2^32, v and t."""
+    """A mask b (B,); with v and t as in truncation.py, A_S^T v, A_S^T diag(t / 2^(64-shift)) modulo 2^shift, v and t."""
 
     held: int
     rows: Rows
@@ -160,7 +160,7 @@ class HeldTransposeProduct:
         low = self.b.scale - self.shift
         return (
             Spec((self.columns,), self.held_scale + low),
-            Spec((self.columns, *self.b.shape), self.held_scale, Z32),
+            Spec((self.columns, *self.b.shape), self.held_scale, _modulo(self.shift)),
             Spec(self.b.shape, low),
             Spec(self.b.shape),
         )
@@ -169,7 +169,12 @@ class HeldTransposeProduct:
         (b,) = drawn
         a = book[self.held][0].take(self.rows.index, axis=0).T
         v, t = cut_mask(b, self.shift)
-        return matmul(a, v), a.astype(np.uint32) * (t != 0), v, t
+        return matmul(a, v), a.astype(_modulo(self.shift).dtype) * (t != 0), v, t
+
+
+def _modulo(shift: int) -> Ring:
+    """The smallest ring of words in which numbers modulo 2^shift are counted."""
+    return Z16 if shift <= 16 else Z32
 
 
 async def transpose_product(p: Party, x: HeldRows, e: Share, shift: int, *, label: str) -> Share:
@@ -187,7 +192,7 @@ async def transpose_product(p: Party, x: HeldRows, e: Share, shift: int, *, labe
     b, av, at, v, t = p.correlation(kind)
     (opened,) = await p.open(e - b, label=label)
     parts = cut(opened, shift)
-    wraps = matmul(at.value, parts.negative.astype(np.uint32)).astype(np.uint64) << np.uint64(64 - shift)
+    wraps = matmul(at.value, parts.negative.astype(at.ring.dtype)).astype(np.uint64) << np.uint64(64 - shift)
     high = Share(v.value + parts.negative * t.value, v.scale)
     g: Share = x.share.T @ parts.low + x.opened.T @ high + av + Share(wraps, av.scale)
     return g

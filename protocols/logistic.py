@@ -17,7 +17,7 @@ from mpc.party import Party
 from mpc.share import Public, Share
 from protocols.bit_budget import BitBudget
 from protocols.held import Held, Rows, product, take_rows, transpose_product
-from protocols.sigmoid import TRIG_SCALE, less_half, odd_part
+from protocols.sigmoid import less_half, odd_part
 from protocols.sigmoid_fits import SigmoidFit
 from protocols.truncation import Divisible, divided, divided_together
 
@@ -82,7 +82,7 @@ async def step(
     z, low = await product(p, batch, w, bits.w_shift, label="step/w")
     shrunk = None if decay is None else p.later(lambda: decay * divided(p, low))
     wanted = p.later(lambda: target.rows(rows.index))
-    s = await odd_part(p, z, how.fit, weight, bits.coefficients, label="step/z")
+    s = await odd_part(p, z, how.fit, weight, bits.coefficients, waves=bits.waves, label="step/z")
     summed = batch if weighted is None else take_rows(weighted, rows)
     g = await transpose_product(p, summed, s - wanted(), bits.e_shift, label="step/e")
     w = w - g
@@ -91,7 +91,7 @@ async def step(
 
 def target(p: Party, y: Share, size: int, how: Descent) -> Share:
     """[(rate / B) (y - 1/2)] for every row (m,): what the odd part of (rate / B) sigma(z) is to come near to."""
-    return less_half(p, y, how.rate / size, TRIG_SCALE + how.bits.coefficients)
+    return less_half(p, y, how.rate / size, how.bits.waves + how.bits.coefficients)
 
 
 def _decay(p: Party, columns: int, how: Descent) -> Public | None:

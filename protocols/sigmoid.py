@@ -79,11 +79,17 @@ async def sigmoid(p: Party, z: Share, fit: SigmoidFit, weight: float, scale: int
     return p.plus(odd, p.constant(round(weight * 0.5 * 2.0**odd.scale), (1,), odd.scale))
 
 
-async def odd_part(p: Party, z: Share, fit: SigmoidFit, weight: float, scale: int, *, label: str) -> Share:
-    """[weight * (sigma(z) - 1/2)], else as `sigmoid`: the sum of the sines alone."""
-    r, waves = p.correlation(SineMask(z.shape[0], z.scale, len(fit.coefficients)))
+async def odd_part(
+    p: Party, z: Share, fit: SigmoidFit, weight: float, scale: int, *, waves: int = TRIG_SCALE, label: str
+) -> Share:
+    """[weight * (sigma(z) - 1/2)] at scale `waves` + `scale`, else as `sigmoid`: the sum of the sines alone.
+
+    Args:
+        waves: fractional bits of the helper's sines and cosines.
+    """
+    r, shares = p.correlation(SineMask(z.shape[0], z.scale, len(fit.coefficients), waves))
     (m,) = await p.open(z + r, label=label)
-    return Share(p.compute(series, m.value, waves.value, fit, weight, scale, shape=m.shape), waves.scale + scale)
+    return Share(p.compute(series, m.value, shares.value, fit, weight, scale, shape=m.shape), waves + scale)
 
 
 def less_half(p: Party, y: Share, weight: float, scale: int) -> Share:

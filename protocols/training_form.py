@@ -100,7 +100,7 @@ def primal_cost(settings: TrainingSettings) -> int:
     rows, steps, columns = sum(settings.train_rows), settings.step_count, settings.features + 1
     visits = rows * settings.epochs
     opened = rows * columns + 2 * steps * columns + 2 * visits
-    dealt = 3 * steps * columns + visits * (4 + columns // 2)
+    dealt = 3 * steps * columns + visits * (4 + columns // 4)
     return 8 * (opened + dealt + _COMPARED_WORDS * (visits + steps * columns)) + ROUND_BYTES * (1 + 3 * steps)
 
 

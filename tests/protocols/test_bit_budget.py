@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mpc.errors import UsageError
-from protocols.bit_budget import LOW_SHIFT, WEIGHT_LIMIT, X_LIMIT, X_SCALE, bit_budget
+from protocols.bit_budget import CUT, LOW_SHIFT, WEIGHT_LIMIT, X_LIMIT, X_SCALE, bit_budget
 from protocols.sigmoid import TRIG_SCALE
 from protocols.sigmoid_fits import FITS, SigmoidFit
 from tests.examples import steady
@@ -24,17 +24,17 @@ def test_everything_fits(fit: SigmoidFit, rate: float, batch: int, columns: int)
     assert 2.0 ** (64 - bits.x - bits.w) == fit.period
     assert bits.x + bits.e == bits.w
     # What is cut, and may be cut: see truncation and held.
-    assert 1 <= bits.e_shift <= 32
-    assert bits.e_shift == TRIG_SCALE + bits.coefficients - bits.e
+    assert 1 <= bits.e_shift <= CUT
+    assert bits.e_shift == bits.waves + bits.coefficients - bits.e
     assert bits.w_shift == LOW_SHIFT
     # The errors before they are cut, their products, the weights after a step, and the scores that are checked.
     largest_error = (fit.bound + 1) * rate / batch
-    assert largest_error * 2.0 ** (TRIG_SCALE + bits.coefficients) < 2.0**62
+    assert largest_error * 2.0 ** (bits.waves + bits.coefficients) < 2.0**62
     assert (WEIGHT_LIMIT + (fit.bound + 0.5) * rate * X_LIMIT) * 2.0**bits.w < 2.0**62
     low = bits.x + bits.w - LOW_SHIFT
     assert columns * X_LIMIT * WEIGHT_LIMIT * 2.0**low < 2.0**62
     # Small batches have larger errors, whose coefficients then get fewer bits, never too few.
-    assert bits.coefficients >= 20
+    assert bits.coefficients >= 20 and 12 <= bits.waves <= TRIG_SCALE
     assert math.isfinite(bits.coefficients)
 
 
