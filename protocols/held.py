@@ -141,7 +141,7 @@ async def product(p: Party, x: HeldRows, w: Share, shift: int, *, label: str) ->
 
 @dataclass(frozen=True)
 class HeldTransposeProduct:
-    """A mask b (B,); with v and t as in truncation.py, A_S^T v, A_S^T diag(t / 2^(64-shift)) modulo 2^shift, v and t."""
+    """A mask b (B,); A_S^T v, A_S^T diag(t / 2^(64-shift)) modulo 2^shift, v and t, these as in truncation.py."""
 
     held: int
     rows: Rows

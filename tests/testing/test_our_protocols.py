@@ -53,6 +53,10 @@ async def _transpose(p: Party, x: Share, e: Share) -> Share:
     return await transpose_product(p, take_rows(await hold(p, x), backwards(x)), e, 12, label="e")
 
 
+async def _transpose_cut_by_more(p: Party, x: Share, e: Share) -> Share:
+    return await transpose_product(p, take_rows(await hold(p, x), backwards(x)), e, 17, label="e")
+
+
 STEPS = (Rows.of(np.array([1])), Rows.of(np.array([2, 0])))
 
 
@@ -234,6 +238,17 @@ OURS = {
         1000.0 * 2.0 ** (12 - 40),
         2,
         (6 + 3) * WORD,
+        2 * WORD + 6 * 2 + 2 * 3 * WORD,
+        {"m": 3, "k": 2},
+        view_sizes={"m": 60, "k": 3},
+    ),
+    "transpose product, cut by more": Spoken(
+        _transpose_cut_by_more,
+        lambda x, e: x[::-1].T @ e,
+        [reals(("m", "k"), scale=SCALE, largest=100.0), reals(("m",), scale=40, largest=100.0)],
+        1000.0 * 2.0 ** (17 - 40),
+        2,
+        (6 + 3) * WORD,
         2 * WORD + 6 * 4 + 2 * 3 * WORD,
         {"m": 3, "k": 2},
         view_sizes={"m": 60, "k": 3},
@@ -406,7 +421,7 @@ OURS = {
         HOW.rate * 2.0 * FIT.error + 1e-5,
         4,
         (6 + 2 + 3 + 3) * WORD,
-        (3 + 2 + 2) * WORD + 2 * len(FIT.coefficients) * 3 * WORD + 2 * WORD + 6 * 4 + 6 * WORD,
+        (3 + 2 + 2) * WORD + 2 * len(FIT.coefficients) * 3 * WORD + 2 * WORD + 6 * 2 + 6 * WORD,
         {"m": 3, "d": 2},
         view_sizes={"m": 24, "d": 24},
     ),
@@ -416,7 +431,7 @@ every_one = pytest.mark.parametrize("name", OURS)
 
 LONG_TO_SEE = (
     *("minimum", "maximum", "less than", "outside", "logistic step"),
-    *("held product", "held products", "transpose product"),
+    *("held product", "held products", "transpose product", "transpose product, cut by more"),
 )
 """Whose views among three owners take long enough to belong to the soak."""
 

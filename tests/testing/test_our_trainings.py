@@ -237,7 +237,7 @@ OURS = {
         lambda x, y: 1e-4 + 2.0**-10,
         7,
         (6 + 2 * (3 + 2 + 2)) * WORD,
-        2 * ((2 + 3 + 3) * WORD + 2 * TERMS * 2 * WORD + 3 * WORD + 6 * 4 + 4 * WORD),
+        2 * ((2 + 3 + 3) * WORD + 2 * TERMS * 2 * WORD + 3 * WORD + 6 * 2 + 4 * WORD),
         {"m": 2, "d": 3},
         view_sizes={"m": 30, "d": 30},
         words=500,
@@ -324,7 +324,7 @@ JOBS = {
             "primal",
             2 + 1 + 2 * 3 + 10 + 1,
             2 * 2 * WIDE + (4 * 3 + 2 * (3 + 4 + 4) + 2 * 3) * WORD + _bytes_compared(2 * (4 + 3)) + 3 * WORD,
-            2 * ((4 + 3 + 3 + 2 * TERMS * 4 + 3 + 2 * 4) * WORD + 3 * 4 * 4) + 8 * WORD + _dealt_compared(2 * (4 + 3)),
+            2 * ((4 + 3 + 3 + 2 * TERMS * 4 + 3 + 2 * 4) * WORD + 3 * 4 * 2) + 8 * WORD + _dealt_compared(2 * (4 + 3)),
         ),
         (
             "dual",
