@@ -63,6 +63,5 @@ def bits_rows(facts: dict[str, Any]) -> tuple[tuple[str, str, str], ...]:
         features,
         ("weights", str(facts["w"]), f"|w| up to {facts['largest_weight']:g}"),
         ("errors of the sigmoid's answer", str(facts["e"]), f"computed with {facts['e_shift']} bits more, then cut"),
-        ("the helper's sines", str(facts["waves"]), ""),
         coefficients,
     )

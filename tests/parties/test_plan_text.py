@@ -143,7 +143,7 @@ def test_bits_are_those_of_the_training(tmp_path: Path) -> None:
         plan, settings, _ = planned(one)
         bits = plan_json(plan, settings, one)["bits"]
         used = descent_for(settings).bits
-        assert {key: bits[key] for key in ("x", "w", "e", "coefficients", "e_shift", "w_shift")} == vars(used)
+        assert {key: bits[key] for key in ("x", "w", "e", "waves", "coefficients", "e_shift", "w_shift")} == vars(used)
 
 
 def test_the_sigmoids_range_is_explained(tmp_path: Path) -> None:
