@@ -21,7 +21,6 @@ from protocols.shared_model import KEPT_LIMIT, kept_scale
 from protocols.sigmoid_fits import FITS, SigmoidFit, fit_for
 from protocols.training_settings import TrainingSettings
 
-ROUND_BYTES = 12_500  # what a round costs beside bytes: 0.1 ms at 1 Gbit/s, a local network's
 _SMALL_SCORES = {"nesterov": 0.05, "newton": 0.005}  # from this l2 on, momentum's overshoot included
 ROUNDING = 1e-3  # the most that the rounding of G may cost a weight where there is a choice
 _COMPARED_WORDS = 15  # what comparing one value in the range check costs, the owners' and the helper's
@@ -68,10 +67,10 @@ def choose_form(settings: TrainingSettings) -> Literal["primal", "dual"]:
     """Whether to train one number a column (primal) or one a row, by the Gram matrix (dual): whichever costs less.
 
     The cost is what differs between the two: the words that an owner opens and that the helper deals, and the rounds,
-    at `ROUND_BYTES` each. It is worked out from public sizes alone, so that every party chooses alike. Rounds weigh
-    as on a local network: where the dual form, which saves rounds, wins there, it wins by more over longer distances.
-    It is chosen only where its bits fit, and wherever they do and the primal form's do not; a training that goes so
-    far that the rounding of G would show in the weights is primal, whatever it costs.
+    at `settings.round_bytes` each. It is worked out from public sizes alone, so that every party chooses alike. Over
+    longer distances the dual form, which saves rounds, wins the sooner. It is chosen only where its bits fit, and
+    wherever they do and the primal form's do not; a training that goes so far that the rounding of G would show in the
+    weights is primal, whatever it costs.
     """
     if settings.solver != "sgd" or settings.class_weights is not None:
         return "primal"
@@ -101,7 +100,7 @@ def primal_cost(settings: TrainingSettings) -> int:
     visits = rows * settings.epochs
     opened = rows * columns + 2 * steps * columns + 2 * visits
     dealt = 3 * steps * columns + visits * (4 + columns // 4)
-    return 8 * (opened + dealt + _COMPARED_WORDS * (visits + steps * columns)) + ROUND_BYTES * (1 + 3 * steps)
+    return 8 * (opened + dealt + _COMPARED_WORDS * (visits + steps * columns)) + settings.round_bytes * (1 + 3 * steps)
 
 
 def dual_cost(settings: TrainingSettings) -> int:
@@ -113,7 +112,7 @@ def dual_cost(settings: TrainingSettings) -> int:
         cross = rows * (rows + 1) // 2
     opened = rows * columns + cross + (rows + 1) * (rows + 2 + 2 * steps) + visits
     dealt = 3 * cross + columns + 2 * (rows + 1) * (1 + steps) + 2 * visits
-    return 8 * (opened + dealt + _COMPARED_WORDS * visits) + ROUND_BYTES * (5 + 2 * steps)
+    return 8 * (opened + dealt + _COMPARED_WORDS * visits) + settings.round_bytes * (5 + 2 * steps)
 
 
 def dual_rounding(settings: TrainingSettings) -> float:

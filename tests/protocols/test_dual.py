@@ -348,6 +348,9 @@ def sized(rows: int, features: int, **changes: Any) -> TrainingSettings:
         (sized(225, 12_634, epochs=223, batch_size=225, learning_rate=0.01), "dual"),
         (sized(100, 1000, batch_size=50), "dual"),
         (sized(455, 30), "primal"),
+        (sized(455, 30, round_bytes=1_250_000), "dual"),  # 10 ms at 1 Gbit/s
+        (sized(455, 30, epochs=250, round_bytes=12), "primal"),  # 0.1 ms at 1 Mbit/s: bytes are what costs
+        (sized(10_000, 100, epochs=1, round_bytes=1_250_000), "primal"),  # G would be 800 MB
         (sized(455, 30, epochs=250), "dual"),
         (sized(455, 30, epochs=250, standardise=False), "primal"),
         (sized(20_000, 30), "primal"),
@@ -361,11 +364,11 @@ def test_the_cheaper_form_is_chosen(how: TrainingSettings, form: str) -> None:
 @pytest.mark.parametrize("how", [sized(60, 10), sized(60, 200), sized(300, 5, epochs=40, batch_size=50)])
 def test_the_choice_is_the_plans(how: TrainingSettings) -> None:
     """`choose_form` follows from sizes what the plans of both forms say."""
-    from protocols.training_form import ROUND_BYTES, dual_cost, primal_cost
+    from protocols.training_form import dual_cost, primal_cost
 
     plans = [planned(replace(how, form=form)) for form in ("primal", "dual")]
     words_of = [sum(one.payload for one in plan.rounds) + sum(plan.windows) for plan in plans]
-    cost = [size + ROUND_BYTES * len(plan.rounds) for size, plan in zip(words_of, plans, strict=True)]
+    cost = [size + how.round_bytes * len(plan.rounds) for size, plan in zip(words_of, plans, strict=True)]
     formulas = [primal_cost(how), dual_cost(how)]
     assert cost[1] - cost[0] == pytest.approx(formulas[1] - formulas[0], rel=0.1, abs=0.01 * cost[0])
     assert choose_form(how) == ("dual" if cost[1] < cost[0] else "primal")
