@@ -8,6 +8,7 @@ python -m benchmarks --only report   write the report again from the last result
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -166,7 +167,7 @@ def _ours_of(results: Results, job: Job, effort: Effort) -> Arrays:
 
 
 def _our_trainings(results: Results, job: Job, arrays: Arrays, data: Path, effort: Effort) -> None:
-    runs = {"A": effort.ours, "C": 3, "B": 3}.get(job.key, 1)
+    runs = {"A": effort.ours, "C": effort.ours, "B": 3}.get(job.key, 1)
     for variant in job.variants:
         for encrypted, wan in ((True, False), (False, False), (True, True)):
             if (wan and not job.wan) or not (encrypted or job.peers):  # without encryption, beside peers alone
@@ -372,5 +373,15 @@ def _say(text: str) -> None:
     print(f"{time.monotonic() - _started:6.0f} s  {text}", flush=True)
 
 
+def command() -> int:
+    """The command's exit code; Ctrl-C ends it with a sentence, and leaves what was measured."""
+    try:
+        main()
+    except (KeyboardInterrupt, InterruptedRun):
+        _say(f"interrupted; {KEPT.relative_to(ROOT)} has what was measured")
+        return 130
+    return 0
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(command())

@@ -71,11 +71,13 @@ def main(words: list[str]) -> int:
     from parties.member import load_libraries
     from parties.scenario import load_scenario
 
-    scenario = load_scenario(Path(order["scenario"]))
-    load_libraries(scenario)
     outcome: dict[str, Any]
     try:
+        scenario = load_scenario(Path(order["scenario"]))
+        load_libraries(scenario)
         results, watched = launch_training(scenario, Path(order["out"]), encrypted=order["encrypted"], wan=order["wan"])
+    except KeyboardInterrupt:
+        return 130  # who ordered it was interrupted, too
     except BeaverlodgeError as error:
         outcome = {"failure": str(error), "code": error.code}
     else:
