@@ -84,6 +84,7 @@ def _install(environment: Environment, place: Path, log: Path) -> str:
     python = find_python()
     if python is None:
         return "no Python 3.11 was found to set it up with (name one, as in: make bench PYTHON=/path/to/python3.11)"
+    log.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(place, ignore_errors=True)
     inside = str(place / "bin" / "python")
     pip = [inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
