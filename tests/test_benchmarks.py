@@ -514,9 +514,11 @@ def test_a_peer_that_does_not_load_is_a_result(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "python").write_text("#!/bin/sh\necho 'ImportError: there is no such peer' >&2\nexit 3\n")
     (tmp_path / "python").chmod(0o755)
     monkeypatch.setattr("benchmarks.environments.find_python", lambda: str(tmp_path / "python"))
-    peer = set_up(ENVIRONMENTS[2], tmp_path)
+    folder = tmp_path / "build" / "bench"  # in a new clone nobody has made it
+    peer = set_up(ENVIRONMENTS[2], folder)
     assert peer.failure.endswith("ended with exit code 3: ImportError: there is no such peer")
-    assert not (tmp_path / "venv-mpyc" / ".ready").exists()
+    assert (folder / f"setup-{ENVIRONMENTS[2].key}.log").exists()
+    assert not (folder / f"venv-{ENVIRONMENTS[2].key}" / ".ready").exists()
 
 
 def test_a_peers_parties_run_and_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
