@@ -128,12 +128,11 @@ class Ring:
             return matmul(a, b)
         return self.reduce(np.atleast_1d(a @ b))
 
-    def rows_matmul(self, a: Array, index: Array, b: Array, *, transposed: bool) -> Array:
-        """a[index] @ b (or a[index].T @ b), exactly, for a vector b."""
+    def rows_matmul(self, a: Array, index: Array, b: Array) -> Array:
+        """a[index] @ b, exactly, for a vector b."""
         if is_ghost(a) or is_ghost(b) or not self.native:
-            rows = a[index]
-            return self.matmul(rows.T if transposed else rows, b)
-        return rows_times_vector(a, index, b, transposed=transposed)
+            return self.matmul(a[index], b)
+        return rows_times_vector(a, index, b)
 
     def centred(self, a: Array) -> Array:
         """The representatives in [-2^(bits-1), 2^(bits-1)): int64, or Python integers in a wide ring."""

@@ -11,15 +11,10 @@ from mpc.share import Public, Share
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
 class Taken:
-    """The rows at `index` (int64) of a value (m, d), in that order: X_S, or X_S^T."""
+    """The rows at `index` (int64) of a value (m, d), in that order: X_S."""
 
     value: Public | Share
     index: Array
-    transposed: bool = False
-
-    @property
-    def T(self) -> Taken:
-        return Taken(self.value, self.index, not self.transposed)
 
     def __matmul__(self, other: Public | Share) -> Share:
         """X_S v for a vector v; one of the two is public, and the scales add."""
@@ -28,8 +23,8 @@ class Taken:
             raise InternalError(f"{self!r} and {other!r}: one of the two has to be public, and one shared")
         if a.ring != other.ring or a.ring.xor:
             raise InternalError(f"{self!r} and {other!r} cannot be multiplied: they differ in ring, or are bits")
-        product = a.ring.rows_matmul(a.value, self.index, other.value, transposed=self.transposed)
+        product = a.ring.rows_matmul(a.value, self.index, other.value)
         return Share(product, a.scale + other.scale, a.ring)
 
     def __repr__(self) -> str:
-        return f"{self.index.shape[0]} rows of {self.value!r}{', transposed' if self.transposed else ''}"
+        return f"{self.index.shape[0]} rows of {self.value!r}"

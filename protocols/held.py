@@ -15,11 +15,12 @@ import numpy as np
 from mpc.correlation import Book, Spec, Uniform, cut_mask
 from mpc.ghost import Array
 from mpc.party import Party
-from mpc.ring import Z16, Z32, Ring, matmul
+from mpc.ring import Z16, Z32, Ring
 from mpc.share import Public, Share
 from mpc.taken import Taken
 from mpc.thin_products import rows_times_vector
-from protocols.truncation import Divisible, cut
+from protocols.held_sums import transposed_sum
+from protocols.truncation import Divisible
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ async def product(p: Party, x: HeldRows, w: Share, shift: int, *, label: str) ->
 
 @dataclass(frozen=True)
 class HeldTransposeProduct:
-    """A mask b (B,); A_S^T v, A_S^T diag(t / 2^(64-shift)) modulo 2^shift, v and t, these as in truncation.py."""
+    """A mask b (B,); A_S^T v, diag(t / 2^(64-shift)) A_S modulo 2^shift, v and t, these as in truncation.py."""
 
     held: int
     rows: Rows
@@ -160,16 +161,17 @@ class HeldTransposeProduct:
         low = self.b.scale - self.shift
         return (
             Spec((self.columns,), self.held_scale + low),
-            Spec((self.columns, *self.b.shape), self.held_scale, _modulo(self.shift)),
+            Spec((*self.b.shape, self.columns), self.held_scale, _modulo(self.shift)),
             Spec(self.b.shape, low),
             Spec(self.b.shape),
         )
 
     def deal(self, drawn: tuple[Array, ...], book: Book) -> tuple[Array, ...]:
         (b,) = drawn
-        a = book[self.held][0].take(self.rows.index, axis=0).T
+        a = book[self.held][0]
         v, t = cut_mask(b, self.shift)
-        return matmul(a, v), a.astype(_modulo(self.shift).dtype) * (t != 0), v, t
+        low = a.take(self.rows.index, axis=0).astype(_modulo(self.shift).dtype)
+        return rows_times_vector(a, self.rows.index, v, transposed=True), low * (t != 0)[:, np.newaxis], v, t
 
 
 def _modulo(shift: int) -> Ring:
@@ -182,20 +184,18 @@ async def transpose_product(p: Party, x: HeldRows, e: Share, shift: int, *, labe
 
     With e / 2^s = u + [v] + n * [t] (see truncation), u and n public once e was opened,
 
-        X^T (e / 2^s) = X^T u + E^T ([v] + n * [t]) + A^T v + 2^(64-s) (A^T diag(t / 2^(64-s))) n
+        X^T (e / 2^s) = X^T u + E^T ([v] + n * [t]) + A^T v + 2^(64-s) (diag(t / 2^(64-s)) A)^T n
 
-    where the helper deals A^T v and A^T diag(t / 2^(64-s)); the latter counts modulo 2^s only.
+    where the helper deals A^T v and diag(t / 2^(64-s)) A; the latter counts modulo 2^s only. (See held_sums.py.)
 
     1 round; reveals e - b, uniform over Z_2^64.
     """
     kind = HeldTransposeProduct(x.number, x.rows, x.shape[1], Spec(e.shape, e.scale), x.scale, shift)
     b, av, at, v, t = p.correlation(kind)
-    (opened,) = await p.open(e - b, label=label)
-    parts = cut(opened, shift)
-    wraps = matmul(at.value, parts.negative.astype(at.ring.dtype)).astype(np.uint64) << np.uint64(64 - shift)
-    high = Share(v.value + parts.negative * t.value, v.scale)
-    g: Share = x.share.T @ parts.low + x.opened.T @ high + av + Share(wraps, av.scale)
-    return g
+    (d,) = await p.open(e - b, label=label)
+    own, known, parts = x.held.share.value, x.held.opened.value, (v.value, t.value, at.value, av.value)
+    g = p.compute(transposed_sum, own, known, x.rows.index, d.value, *parts, shift, shape=av.shape)
+    return Share(g, av.scale)
 
 
 @dataclass(frozen=True)

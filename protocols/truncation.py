@@ -26,24 +26,16 @@ from mpc.share import Public, Share
 _TOP = np.uint64(63)
 
 
-@dataclass(frozen=True)
-class Cut:
-    """What follows in public from an opened D = x - b."""
-
-    low: Public  # D >> s, with its sign
-    negative: Array  # whether D < 0, as 0 or 1
-
-
-def cut(opened: Public, shift: int) -> Cut:
-    """The public parts that follow from the opened D."""
-    d: Array = opened.value
+def cut_words(d: Array, shift: int) -> tuple[Array, Array]:
+    """What follows in public from an opened D: D >> s, with its sign; and whether D < 0, as 0 or 1."""
     low: Array = d.view(np.int64) >> np.int64(shift)
-    return Cut(Public(low.view(np.uint64), opened.scale - shift), d >> _TOP)
+    return low.view(np.uint64), d >> _TOP
 
 
-def truncated(p: Party, parts: Cut, v: Share, t: Share) -> Share:
-    """x / 2^s, shared, from the public parts and the helper's [v] and [t]."""
-    return p.plus(Share(v.value + parts.negative * t.value, v.scale), parts.low)
+def truncated(p: Party, opened: Public, v: Share, t: Share, shift: int) -> Share:
+    """x / 2^s, shared, from the opened D and the helper's [v] and [t]."""
+    low, negative = cut_words(opened.value, shift)
+    return p.plus(Share(v.value + negative * t.value, v.scale), Public(low, v.scale))
 
 
 @dataclass(frozen=True)
@@ -66,7 +58,7 @@ class Divisible:
 
 def divided(p: Party, x: Divisible) -> Share:
     """[x / 2^shift], as `truncated`."""
-    return truncated(p, cut(x.opened, x.shift), x.v, x.t)
+    return truncated(p, x.opened, x.v, x.t, x.shift)
 
 
 def divided_together(p: Party, several: Sequence[Divisible]) -> list[Share]:
@@ -95,4 +87,4 @@ async def truncate(p: Party, x: Share, shift: int) -> Share:
     """
     b, v, t = p.correlation(Truncation(x.shape, x.scale, shift))
     (opened,) = await p.open(x - b, label="truncate")
-    return in_pieces(lambda d, v, t: truncated(p, cut(d, shift), v, t), opened, v, t)
+    return in_pieces(lambda d, v, t: truncated(p, d, v, t, shift), opened, v, t)

@@ -1,0 +1,18 @@
+"""held_sums.c, compiled; see held_sums.py."""
+
+from mpc.ghost import Array
+
+def transposed_sum(
+    x: Array,
+    e: Array,
+    index: Array,
+    d: Array,
+    v: Array,
+    t: Array,
+    wraps: Array,
+    av: Array,
+    out: Array,
+    word_bytes: int,
+    shift: int,
+    /,
+) -> None: ...

@@ -1,0 +1,123 @@
+/* What an owner makes of an opened D in a product with held rows: the sums of held_sums.py, compiled.
+
+   Sums of words are exact in any order, so the words are the same. Arrays are in C order, at any address. */
+
+#define PY_SSIZE_T_CLEAN
+#define Py_LIMITED_API 0x030B0000
+#include <Python.h>
+#include <stdint.h>
+#include <string.h>
+
+/* Several versions of a function, of which the first call takes the best for this processor. */
+#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__) && __GNUC__ >= 12
+#define FOR_EACH_CPU __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define FOR_EACH_CPU
+#endif
+
+typedef uint64_t word64 __attribute__((aligned(1), may_alias));
+typedef int64_t row_number __attribute__((aligned(1), may_alias));
+typedef uint32_t word32 __attribute__((aligned(1), may_alias));
+typedef uint16_t word16 __attribute__((aligned(1), may_alias));
+
+/* D >> shift, with its sign; that a negative number is shifted so is the compilers' choice, and not the language's. */
+static inline uint64_t cut(uint64_t d, int shift)
+{
+    return d >> shift | (d >> 63 ? ~(uint64_t)0 << (64 - shift) : 0);
+}
+
+/* out[j] = sum of the wraps of the rows with D < 0, times 2^(64-shift), plus av[j]. */
+#define WRAPS(word, name)                                                                                        \
+    FOR_EACH_CPU static void name(const word64 *d, const word *wraps, const word64 *av, word64 *restrict out,     \
+                                  Py_ssize_t rows, Py_ssize_t n, int shift)                                      \
+    {                                                                                                            \
+        memset(out, 0, 8 * (size_t)n);                                                                           \
+        for (Py_ssize_t i = 0; i < rows; i++)                                                                    \
+            if (d[i] >> 63)                                                                                      \
+                for (Py_ssize_t j = 0; j < n; j++)                                                               \
+                    out[j] += wraps[i * n + j];                                                                  \
+        for (Py_ssize_t j = 0; j < n; j++)                                                                       \
+            out[j] = (out[j] << (64 - shift)) + av[j];                                                           \
+    }
+
+WRAPS(word32, wraps_32)
+WRAPS(word16, wraps_16)
+
+/* out[j] += sum over i of x[index[i]][j] (D_i >> shift) + e[index[i]][j] (v_i + [D_i < 0] t_i) */
+FOR_EACH_CPU static void products(const word64 *x, const word64 *e, const row_number *index, const word64 *d,
+                                  const word64 *v, const word64 *t, word64 *restrict out, Py_ssize_t rows,
+                                  Py_ssize_t n, int shift)
+{
+    for (Py_ssize_t i = 0; i < rows; i++) {
+        const word64 *x_row = x + index[i] * n, *e_row = e + index[i] * n;
+        uint64_t low = cut(d[i], shift), high = v[i] + (d[i] >> 63) * t[i];
+        for (Py_ssize_t j = 0; j < n; j++)
+            out[j] += x_row[j] * low + e_row[j] * high;
+    }
+}
+
+enum { X, E, INDEX, D, V, T, WRAPS_OF, AV, OUT, ARRAYS };
+
+/* Whether the arrays fit each other, and every row that is named is there. */
+static int fit(const Py_buffer *a, int word, int shift)
+{
+    Py_ssize_t rows = a[D].len / 8, n = a[OUT].len / 8, held = n ? a[X].len / 8 / n : 0;
+    if ((word != 2 && word != 4) || shift < 1 || shift > 32 || a[D].len % 8 || a[OUT].len % 8 || !n)
+        return 0;
+    if (a[X].len != 8 * held * n || a[E].len != a[X].len || a[INDEX].len != 8 * rows || a[V].len != 8 * rows
+        || a[T].len != 8 * rows || a[WRAPS_OF].len != word * rows * n || a[AV].len != 8 * n)
+        return 0;
+    const row_number *index = a[INDEX].buf;
+    for (Py_ssize_t i = 0; i < rows; i++)
+        if (index[i] < 0 || index[i] >= held)
+            return 0;
+    return 1;
+}
+
+static PyObject *transposed_sum(PyObject *self, PyObject *args)
+{
+    Py_buffer a[ARRAYS] = {{0}};
+    int word, shift;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "y*y*y*y*y*y*y*y*w*ii", &a[X], &a[E], &a[INDEX], &a[D], &a[V], &a[T], &a[WRAPS_OF],
+                          &a[AV], &a[OUT], &word, &shift))
+        return NULL;
+    int right = fit(a, word, shift);
+    if (right) {
+        Py_ssize_t rows = a[D].len / 8, n = a[OUT].len / 8;
+        Py_BEGIN_ALLOW_THREADS
+        if (word == 4)
+            wraps_32(a[D].buf, a[WRAPS_OF].buf, a[AV].buf, a[OUT].buf, rows, n, shift);
+        else
+            wraps_16(a[D].buf, a[WRAPS_OF].buf, a[AV].buf, a[OUT].buf, rows, n, shift);
+        products(a[X].buf, a[E].buf, a[INDEX].buf, a[D].buf, a[V].buf, a[T].buf, a[OUT].buf, rows, n, shift);
+        Py_END_ALLOW_THREADS
+    } else {
+        PyErr_SetString(PyExc_ValueError, "arrays that do not fit each other");
+    }
+    for (int k = 0; k < ARRAYS; k++)
+        PyBuffer_Release(&a[k]);
+    if (!right)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef METHODS[] = {
+    {"transposed_sum", transposed_sum, METH_VARARGS,
+     "transposed_sum(x, e, index, d, v, t, wraps, av, out, word, shift): see held_sums.py; wraps (B, n) of words of\n"
+     "4 or 2 bytes."},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef MODULE = {
+    .m_base = PyModuleDef_HEAD_INIT,
+    .m_name = "protocols._held_sums",
+    .m_doc = "An owner's share of a product with held rows, compiled: see protocols/held_sums.py.",
+    .m_size = 0,
+    .m_methods = METHODS,
+};
+
+PyMODINIT_FUNC PyInit__held_sums(void)
+{
+    return PyModuleDef_Init(&MODULE);
+}

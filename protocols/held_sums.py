@@ -1,0 +1,80 @@
+"""What an owner makes of an opened value in a product with held rows: compiled, or else by numpy.
+
+Sums of words are exact in any order, so both give the same. The compiled way (held_sums.c) is one pass over the rows
+where numpy takes twenty calls, each of which costs more than its arithmetic.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+import numpy as np
+
+from mpc.ghost import Array
+from mpc.thin_products import matrix_times_vector, rows_times_vector
+from protocols.truncation import cut_words
+
+
+class _Compiled(Protocol):
+    """The function of held_sums.c, on arrays in C order."""
+
+    def transposed_sum(
+        self,
+        x: Array,
+        e: Array,
+        index: Array,
+        d: Array,
+        v: Array,
+        t: Array,
+        wraps: Array,
+        av: Array,
+        out: Array,
+        word_bytes: int,
+        shift: int,
+        /,
+    ) -> None: ...
+
+
+def _compiled() -> _Compiled | None:
+    try:
+        from protocols import _held_sums
+    except ImportError:
+        return None
+    return _held_sums
+
+
+_COMPILED: Final = _compiled()
+COMPILED: Final = _COMPILED is not None
+"""Whether the compiled way is there."""
+
+
+def transposed_sum(
+    x: Array, e: Array, index: Array, d: Array, v: Array, t: Array, wraps: Array, av: Array, shift: int
+) -> Array:
+    """X_S^T (D >> s) + E_S^T (v + [D < 0] * t) + A^T v + 2^(64-s) wraps^T [D < 0], at one owner: (n,).
+
+    Args:
+        x, e: the owner's share of X, and X - A (m, n).
+        index: the rows S (int64); one for each of `d`, `v` and `t` (B,).
+        d: D, as it was opened.
+        v, t, av: the owner's shares of v, t and A_S^T v.
+        wraps: its share of diag(t / 2^(64-s)) A_S (B, n), in words of at least s bits.
+        shift: s.
+    """
+    if _COMPILED is None or not (x.flags.c_contiguous and e.flags.c_contiguous and d.size and av.size):
+        return transposed_sum_by_numpy(x, e, index, d, v, t, wraps, av, shift)
+    out = np.empty(av.shape, dtype=np.uint64)
+    _COMPILED.transposed_sum(x, e, np.ascontiguousarray(index), d, v, t, wraps, av, out, wraps.dtype.itemsize, shift)
+    return out
+
+
+def transposed_sum_by_numpy(
+    x: Array, e: Array, index: Array, d: Array, v: Array, t: Array, wraps: Array, av: Array, shift: int
+) -> Array:
+    """As `transposed_sum`."""
+    low, negative = cut_words(d, shift)
+    wrapped = matrix_times_vector(wraps.T, negative.astype(wraps.dtype)).astype(np.uint64) << np.uint64(64 - shift)
+    known = rows_times_vector(x, index, low, transposed=True)
+    masked = rows_times_vector(e, index, v + negative * t, transposed=True)
+    total: Array = known + masked + av + wrapped
+    return total
