@@ -14,8 +14,8 @@ from mpc.ghost import Array
 from mpc.ring import Ring
 
 SEED_BYTES = 32
-_BLOCK = 1 << 17
-_PIECE = 1 << 16
+_BLOCK = 1 << 17  # what is drawn ahead: a few of them stay in the processor's cache
+_PIECE = 1 << 16  # what is encrypted in one call, of zeros that are to stay there too
 _FIRST = 1 << 10  # many streams give a few words alone
 _ZEROS = bytes(_PIECE)
 

@@ -2,23 +2,7 @@
 
    Exact in any order of the additions, so the words are the same. Arrays are in C order, at any address. */
 
-#define PY_SSIZE_T_CLEAN
-#define Py_LIMITED_API 0x030B0000
-#include <Python.h>
-#include <stdint.h>
-#include <string.h>
-
-/* Several versions of a function, of which the first call takes the best for this processor. */
-#if !defined(ONE_CPU) && defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__) && __GNUC__ >= 12
-#define FOR_EACH_CPU __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define FOR_EACH_CPU
-#endif
-
-typedef uint64_t word64 __attribute__((aligned(1), may_alias));
-typedef int64_t row_number __attribute__((aligned(1), may_alias));
-typedef uint16_t word16 __attribute__((aligned(1), may_alias));
-typedef uint32_t word32 __attribute__((aligned(1), may_alias));
+#include "compiled.h"
 
 /* out = a x, and out = a^T x; of a (rows, n) the m rows at `index` count, in that order, or all if it is NULL. */
 #define PRODUCTS(word, factor, by_rows, by_columns)                                                          \
@@ -57,42 +41,37 @@ static int within(const row_number *index, Py_ssize_t m, Py_ssize_t rows)
     return 1;
 }
 
+enum { A, INDEX, X, OUT, ARRAYS };
+
 /* Takes (a, index, x, out, word): bytes of arrays, and of one word. */
 static PyObject *product(PyObject *args, int transposed)
 {
-    Py_buffer a = {0}, index = {0}, x = {0}, out = {0};
+    Py_buffer arrays[ARRAYS] = {{0}}, *a = &arrays[A], *index = &arrays[INDEX], *x = &arrays[X], *out = &arrays[OUT];
     int word;
-    if (!PyArg_ParseTuple(args, "y*z*y*w*i", &a, &index, &x, &out, &word))
+    if (!PyArg_ParseTuple(args, "y*z*y*w*i", a, index, x, out, &word))
         return NULL;
-    int right = (word == 8 || word == 4 || word == 2) && x.len % word == 0 && out.len % word == 0 && a.len % word == 0;
+    int right = (word == 8 || word == 4 || word == 2) && x->len % word == 0 && out->len % word == 0
+        && a->len % word == 0;
     if (right) {
-        Py_ssize_t m = (transposed ? x.len : out.len) / word, n = (transposed ? out.len : x.len) / word;
-        Py_ssize_t rows = n ? a.len / word / n : m; /* of no columns there may be any number */
-        const row_number *taken = index.buf;
+        Py_ssize_t m = (transposed ? x->len : out->len) / word, n = (transposed ? out->len : x->len) / word;
+        Py_ssize_t rows = n ? a->len / word / n : m; /* of no columns there may be any number */
+        const row_number *taken = index->buf;
         if (taken)
-            right = index.len == 8 * m && a.len == rows * n * word && (!n || within(taken, m, rows));
+            right = index->len == 8 * m && a->len == rows * n * word && (!n || within(taken, m, rows));
         else
-            right = rows == m && a.len == m * n * word;
+            right = rows == m && a->len == m * n * word;
         if (right) {
             Py_BEGIN_ALLOW_THREADS
             if (word == 8)
-                (transposed ? columns_64 : rows_64)(a.buf, taken, x.buf, out.buf, m, n);
+                (transposed ? columns_64 : rows_64)(a->buf, taken, x->buf, out->buf, m, n);
             else if (word == 4)
-                (transposed ? columns_32 : rows_32)(a.buf, taken, x.buf, out.buf, m, n);
+                (transposed ? columns_32 : rows_32)(a->buf, taken, x->buf, out->buf, m, n);
             else
-                (transposed ? columns_16 : rows_16)(a.buf, taken, x.buf, out.buf, m, n);
+                (transposed ? columns_16 : rows_16)(a->buf, taken, x->buf, out->buf, m, n);
             Py_END_ALLOW_THREADS
         }
     }
-    if (!right)
-        PyErr_SetString(PyExc_ValueError, "a matrix, a vector and a result that do not fit each other");
-    Py_buffer *all[4] = {&a, &index, &x, &out};
-    for (int k = 0; k < 4; k++)
-        if (all[k]->obj)
-            PyBuffer_Release(all[k]);
-    if (!right)
-        return NULL;
-    Py_RETURN_NONE;
+    return ended(arrays, ARRAYS, right ? NULL : "a matrix, a vector and a result that do not fit each other");
 }
 
 static PyObject *times(PyObject *self, PyObject *args)

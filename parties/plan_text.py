@@ -21,14 +21,14 @@ from parties.blocks import (
 )
 from parties.job import PlanTold
 from parties.kinds import job_of
-from parties.scenario import NetworkSpec, Scenario
+from parties.scenario import Scenario
+from parties.scenario_models import LAN, NetworkSpec
 from parties.summary import ALIGNMENT, also_learnt, correlations_grid, revealed_grid
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 SCHEMA: Final = 1
-LAN: Final = NetworkSpec(latency_ms=0.1, bandwidth_mbit=1000.0)
 WAN: Final = NetworkSpec(latency_ms=10.0, bandwidth_mbit=100.0)
 
 

@@ -13,12 +13,12 @@ from parties.blocks import count_text
 from parties.data import Table
 from parties.data_vertical import digest_bits
 from parties.scenario import Scenario
-from parties.scenario_models import NetworkSpec
+from parties.scenario_models import LAN, NetworkSpec
 from parties.solver_choice import candidates, choose
 from protocols.accelerated_budget import dyadic
 from protocols.batches import split, test_count
 from protocols.training_form import automatic_rate
-from protocols.training_settings import LOCAL_ROUND_BYTES, SAME_ROWS, OwnColumns, OwnRows, TrainingSettings
+from protocols.training_settings import SAME_ROWS, OwnColumns, OwnRows, TrainingSettings
 
 WEIGHTS: Final = "weights"
 """What a policy calls the pooled sum of `weights`, by which they are divided: it is opened."""
@@ -177,14 +177,13 @@ def settings_for(
 
 
 def _round_bytes(network: NetworkSpec | None) -> int:
-    """What a round costs on the scenario's network, in bytes; where that has no limit of bandwidth, at 1 Gbit/s.
+    """What a round costs on the scenario's network, in bytes.
 
-    Never less than 0.1 ms, which its work at the parties takes.
+    What it does not say, or says is shorter than on a local network, is as there: a round's work takes time, too.
     """
-    if network is None:
-        return LOCAL_ROUND_BYTES
-    bits_a_second = 1e6 * (network.bandwidth_mbit or 1000.0)
-    return int(max(network.latency_ms, 0.1) / 1000 * bits_a_second / 8)
+    link = network or LAN
+    bits_a_second = 1e6 * (link.bandwidth_mbit or LAN.bandwidth_mbit or 0.0)
+    return int(max(link.latency_ms, LAN.latency_ms) / 1000 * bits_a_second / 8)
 
 
 def warnings_before(rows: Iterable[tuple[int, int]], features: int) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -333,6 +333,10 @@ class NetworkSpec(Table):
 
     latency_ms: float = Field(default=0.0, ge=0.0, description="a number of milliseconds of at least 0")
     bandwidth_mbit: float | None = Field(default=None, gt=0.0, description="a number above 0")
+
+
+LAN: Final = NetworkSpec(latency_ms=0.1, bandwidth_mbit=1000.0)
+"""A local network: what a scenario without a [network] is taken to be on."""
 
 
 class RosterSpec(Table):

@@ -9,7 +9,7 @@ from typing import Final
 
 from mpc.errors import UsageError
 from mpc.plan import make_plan
-from parties.scenario_models import NetworkSpec
+from parties.scenario_models import LAN, NetworkSpec
 from parties.scenario_solver import MOMENTUM
 from parties.trainings import program_of
 from protocols.accelerated_budget import dyadic
@@ -22,8 +22,6 @@ STEPS: Final[Mapping[str, int]] = {"newton": 25, "nesterov": 100, "sgd": 400}
 _BATCH: Final = 128
 _MEASURED: Final = 300
 """Mini-batches of the shorter of two trainings by which one with very many is priced."""
-
-_LOCAL: Final = NetworkSpec(latency_ms=0.1, bandwidth_mbit=1000.0)
 
 
 def candidates(settings: TrainingSettings) -> dict[str, TrainingSettings]:
@@ -61,7 +59,7 @@ def prices(settings: TrainingSettings, network: NetworkSpec | None) -> dict[str,
     Raises:
         UsageError: no solver can train on such data; says why of the last one.
     """
-    link = network or _LOCAL
+    link = network or LAN
     bandwidth = math.inf if link.bandwidth_mbit is None else link.bandwidth_mbit * 1e6 / 8
     seconds: dict[str, float] = {}
     refused: UsageError | None = None

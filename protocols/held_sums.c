@@ -2,23 +2,7 @@
 
    Sums of words are exact in any order, so the words are the same. Arrays are in C order, at any address. */
 
-#define PY_SSIZE_T_CLEAN
-#define Py_LIMITED_API 0x030B0000
-#include <Python.h>
-#include <stdint.h>
-#include <string.h>
-
-/* Several versions of a function, of which the first call takes the best for this processor. */
-#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__) && __GNUC__ >= 12
-#define FOR_EACH_CPU __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define FOR_EACH_CPU
-#endif
-
-typedef uint64_t word64 __attribute__((aligned(1), may_alias));
-typedef int64_t row_number __attribute__((aligned(1), may_alias));
-typedef uint32_t word32 __attribute__((aligned(1), may_alias));
-typedef uint16_t word16 __attribute__((aligned(1), may_alias));
+#include "../mpc/compiled.h"
 
 /* D >> shift, with its sign; that a negative number is shifted so is the compilers' choice, and not the language's. */
 static inline uint64_t cut(uint64_t d, int shift)
@@ -92,14 +76,8 @@ static PyObject *transposed_sum(PyObject *self, PyObject *args)
             wraps_16(a[D].buf, a[WRAPS_OF].buf, a[AV].buf, a[OUT].buf, rows, n, shift);
         products(a[X].buf, a[E].buf, a[INDEX].buf, a[D].buf, a[V].buf, a[T].buf, a[OUT].buf, rows, n, shift);
         Py_END_ALLOW_THREADS
-    } else {
-        PyErr_SetString(PyExc_ValueError, "arrays that do not fit each other");
     }
-    for (int k = 0; k < ARRAYS; k++)
-        PyBuffer_Release(&a[k]);
-    if (!right)
-        return NULL;
-    Py_RETURN_NONE;
+    return ended(a, ARRAYS, right ? NULL : "arrays that do not fit each other");
 }
 
 static PyMethodDef METHODS[] = {

@@ -1,12 +1,9 @@
 """What an owner makes of an opened value in a product with held rows: compiled, or else by numpy.
 
-Sums of words are exact in any order, so both give the same. The compiled way (held_sums.c) is one pass over the rows
-where numpy takes twenty calls, each of which costs more than its arithmetic.
+Sums of words are exact in any order, so both give the same. The compiled way (held_sums.c) is one pass over the rows.
 """
 
 from __future__ import annotations
-
-from typing import Final, Protocol
 
 import numpy as np
 
@@ -14,37 +11,12 @@ from mpc.ghost import Array
 from mpc.thin_products import matrix_times_vector, rows_times_vector
 from protocols.truncation import cut_words
 
-
-class _Compiled(Protocol):
-    """The function of held_sums.c, on arrays in C order."""
-
-    def transposed_sum(
-        self,
-        x: Array,
-        e: Array,
-        index: Array,
-        d: Array,
-        v: Array,
-        t: Array,
-        wraps: Array,
-        av: Array,
-        out: Array,
-        word_bytes: int,
-        shift: int,
-        /,
-    ) -> None: ...
-
-
-def _compiled() -> _Compiled | None:
-    try:
-        from protocols import _held_sums
-    except ImportError:
-        return None
-    return _held_sums
-
-
-_COMPILED: Final = _compiled()
-COMPILED: Final = _COMPILED is not None
+try:
+    from protocols import _held_sums
+except ImportError:  # no C compiler was where the package was installed
+    COMPILED = False
+else:
+    COMPILED = True
 """Whether the compiled way is there."""
 
 
@@ -61,10 +33,10 @@ def transposed_sum(
         wraps: its share of diag(t / 2^(64-s)) A_S (B, n), in words of at least s bits.
         shift: s.
     """
-    if _COMPILED is None or not (x.flags.c_contiguous and e.flags.c_contiguous and d.size and av.size):
+    if not COMPILED or not (x.flags.c_contiguous and e.flags.c_contiguous and d.size and av.size):
         return transposed_sum_by_numpy(x, e, index, d, v, t, wraps, av, shift)
     out = np.empty(av.shape, dtype=np.uint64)
-    _COMPILED.transposed_sum(x, e, np.ascontiguousarray(index), d, v, t, wraps, av, out, wraps.dtype.itemsize, shift)
+    _held_sums.transposed_sum(x, e, np.ascontiguousarray(index), d, v, t, wraps, av, out, wraps.dtype.itemsize, shift)
     return out
 
 

@@ -5,12 +5,9 @@
    built with -ffp-contract=off, never with -ffast-math (see pyproject.toml). It reads and writes arrays of 64-bit words
    in C order, a few angles at a time, so that all that lies between stays in the processor's first cache. */
 
-#define PY_SSIZE_T_CLEAN
-#define Py_LIMITED_API 0x030B0000
-#include <Python.h>
 #include <float.h>
-#include <stdint.h>
-#include <string.h>
+
+#include "../mpc/compiled.h"
 
 #if FLT_EVAL_METHOD != 0
 #error "double arithmetic with more than 64 bits would give other words than numpy"
@@ -19,17 +16,12 @@
 #error "-ffast-math would give other words than numpy"
 #endif
 
-#define AT_ONCE 16     /* angles */
-#define MOST_BASIS 64  /* angles of the basis of one angle's harmonics: enough for 1023 harmonics */
+#define AT_ONCE 16 /* angles */
+#define MOST_HARMONICS 1023
+#define MOST_BASIS 64 /* angles from which those of one angle are made */
 #define QUARTER_TURN ((uint64_t)1 << 62)
 #define TO_INTEGER 0x1.8p52 /* leaves the nearest integer in the lowest bits of a sum */
 
-/* Several versions of a function, of which the first call takes the best for this processor. */
-#if !defined(ONE_CPU) && defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__) && __GNUC__ >= 12
-#define FOR_EACH_CPU __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define FOR_EACH_CPU
-#endif
 #define INLINE static inline __attribute__((always_inline))
 
 /* _SINE_OF_QUARTER_TURNS in trig.py. */
@@ -168,73 +160,51 @@ FOR_EACH_CPU static void scaled(const char *angles, const double *weights, char 
     }
 }
 
-typedef struct {
-    Py_buffer angles, weights, waves, out;
-    Py_ssize_t size;
-    int count;
-} Arrays;
+enum { ANGLES, WEIGHTS, OUT, WAVES, MOST_ARRAYS };
 
-static void release(Arrays *a)
+/* Whether the arrays fit each other, of which `out` holds so many words for an angle; NULL, or why not. */
+static const char *unfit(const Py_buffer *a, Py_ssize_t size, Py_ssize_t count, Py_ssize_t per_angle)
 {
-    Py_buffer *all[4] = {&a->angles, &a->weights, &a->waves, &a->out};
-    for (int k = 0; k < 4; k++)
-        if (all[k]->obj)
-            PyBuffer_Release(all[k]);
-}
-
-/* Whether the arrays fit each other, whose numbers `waves` and `out` hold for every angle; sets an error if not. */
-static int fit(Arrays *a, Py_ssize_t per_wave, Py_ssize_t per_out)
-{
-    a->size = a->angles.len / 8;
-    Py_ssize_t count = a->weights.len / 16;
-    int right = a->angles.len % 8 == 0 && a->weights.len % 16 == 0 && count > 0
-        && (uintptr_t)a->weights.buf % sizeof(double) == 0
-        && (!a->waves.obj || a->waves.len == 8 * per_wave * 2 * count * a->size)
-        && a->out.len == 8 * a->size * (per_out ? 2 * count : 1);
-    if (right && count <= 1023) {
-        a->count = (int)count;
-        return 1;
-    }
-    PyErr_SetString(PyExc_ValueError, right ? "more than 1023 harmonics" : "arrays of shapes that do not fit");
-    return 0;
+    if (a[ANGLES].len % 8 || a[WEIGHTS].len % 16 || !count || (uintptr_t)a[WEIGHTS].buf % sizeof(double)
+        || a[OUT].len != 8 * size * per_angle)
+        return "arrays of shapes that do not fit";
+    return count > MOST_HARMONICS ? "more than 1023 harmonics" : NULL;
 }
 
 static PyObject *sums_of(PyObject *self, PyObject *args)
 {
-    Arrays a = {0};
+    Py_buffer a[MOST_ARRAYS] = {{0}};
     int cosines_first;
     (void)self;
-    if (!PyArg_ParseTuple(args, "y*y*y*w*p", &a.angles, &a.waves, &a.weights, &a.out, &cosines_first))
+    if (!PyArg_ParseTuple(args, "y*y*y*w*p", &a[ANGLES], &a[WAVES], &a[WEIGHTS], &a[OUT], &cosines_first))
         return NULL;
-    int right = fit(&a, 1, 0);
-    if (right) {
+    Py_ssize_t size = a[ANGLES].len / 8, count = a[WEIGHTS].len / 16;
+    const char *error = unfit(a, size, count, 1);
+    if (!error && a[WAVES].len != 16 * count * size)
+        error = "arrays of shapes that do not fit";
+    if (!error) {
         Py_BEGIN_ALLOW_THREADS
-        sums(a.angles.buf, a.waves.buf, a.weights.buf, a.out.buf, a.size, a.count, cosines_first);
+        sums(a[ANGLES].buf, a[WAVES].buf, a[WEIGHTS].buf, a[OUT].buf, size, (int)count, cosines_first);
         Py_END_ALLOW_THREADS
     }
-    release(&a);
-    if (!right)
-        return NULL;
-    Py_RETURN_NONE;
+    return ended(a, MOST_ARRAYS, error);
 }
 
 static PyObject *scaled_of(PyObject *self, PyObject *args)
 {
-    Arrays a = {0};
+    Py_buffer a[MOST_ARRAYS] = {{0}};
     int cosines_first;
     (void)self;
-    if (!PyArg_ParseTuple(args, "y*y*w*p", &a.angles, &a.weights, &a.out, &cosines_first))
+    if (!PyArg_ParseTuple(args, "y*y*w*p", &a[ANGLES], &a[WEIGHTS], &a[OUT], &cosines_first))
         return NULL;
-    int right = fit(&a, 0, 1);
-    if (right) {
+    Py_ssize_t size = a[ANGLES].len / 8, count = a[WEIGHTS].len / 16;
+    const char *error = unfit(a, size, count, 2 * count);
+    if (!error) {
         Py_BEGIN_ALLOW_THREADS
-        scaled(a.angles.buf, a.weights.buf, a.out.buf, a.size, a.count, cosines_first);
+        scaled(a[ANGLES].buf, a[WEIGHTS].buf, a[OUT].buf, size, (int)count, cosines_first);
         Py_END_ALLOW_THREADS
     }
-    release(&a);
-    if (!right)
-        return NULL;
-    Py_RETURN_NONE;
+    return ended(a, MOST_ARRAYS, error);
 }
 
 static PyMethodDef METHODS[] = {
@@ -249,7 +219,7 @@ static PyMethodDef METHODS[] = {
 static struct PyModuleDef MODULE = {
     .m_base = PyModuleDef_HEAD_INIT,
     .m_name = "protocols._wave_sums",
-    .m_doc = "Sums of sines and cosines of ring elements, compiled: see protocols/trig.py.",
+    .m_doc = "Sums of sines and cosines of ring elements, compiled: see protocols/waves.py.",
     .m_size = 0,
     .m_methods = METHODS,
 };

@@ -56,7 +56,7 @@ pip_install() {
 }
 
 fingerprint() {
-    { cat pyproject.toml "$1" mpc/*.c protocols/*.c && pwd; } | cksum
+    { cat pyproject.toml "$1" mpc/*.[ch] protocols/*.c && pwd; } | cksum
 }
 
 ready() { # LEVEL FILE: was this level installed from the files as they are now, in this folder?

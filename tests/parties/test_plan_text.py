@@ -146,6 +146,26 @@ def test_bits_are_those_of_the_training(tmp_path: Path) -> None:
         assert {key: bits[key] for key in ("x", "w", "e", "waves", "coefficients", "e_shift", "w_shift")} == vars(used)
 
 
+@pytest.mark.parametrize(
+    ("network", "round_bytes", "form"),
+    [
+        ("", 12_500, "primal"),
+        ("latency_ms = 0.0\n", 12_500, "primal"),
+        ("bandwidth_mbit = 1.0\n", 12, "primal"),
+        ("latency_ms = 10.0\nbandwidth_mbit = 100.0\n", 125_000, "primal"),
+        ("latency_ms = 10.0\n", 1_250_000, "dual"),
+    ],
+)
+def test_the_form_is_that_of_the_network(tmp_path: Path, network: str, round_bytes: int, form: str) -> None:
+    from protocols.training_form import choose_form
+
+    one = scenario(tmp_path, owners=2, tail=f"[network]\n{network}" if network else "")
+    rows = dict.fromkeys(OWNERS[:2], (228, 0))
+    settings = settings_for(one, rows, 30)
+    assert settings.round_bytes == round_bytes
+    assert choose_form(settings) == form
+
+
 def test_the_sigmoids_range_is_explained(tmp_path: Path) -> None:
     one = scenario(tmp_path)
     _, settings, _ = planned(one)

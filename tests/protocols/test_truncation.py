@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mpc.correlation import Truncation
 from mpc.party import Party
 from mpc.ring import Z64
-from mpc.share import Share
+from mpc.share import Public, Share
 from protocols.truncation import Divisible, divided, divided_together, truncate
 from tests.examples import steady
 from tests.helpers import on_shares, signed, words
@@ -100,3 +100,11 @@ def test_together_as_one_by_one(count: int, n: int) -> None:
         assert (one.scale, one.value.tolist()) == (other.scale, other.value.tolist())
     for value, low in zip(values, got, strict=True):
         assert all(abs(int(a) * 2**13 - int(b)) < 2**13 for a, b in zip(signed(low), value, strict=True))
+
+
+def test_apart_it_keeps_none_of_the_helpers_memory() -> None:
+    whole = np.arange(6, dtype=np.uint64)
+    one = Divisible(Public(np.zeros(3, dtype=np.uint64), 40), Share(whole[:3], 27), Share(whole[3:]), 13)
+    other = one.apart()
+    assert (other.v.value.tolist(), other.v.scale, other.t.value.tolist()) == ([0, 1, 2], 27, [3, 4, 5])
+    assert not any(np.shares_memory(part.value, whole) for part in (other.v, other.t))

@@ -49,12 +49,23 @@ def backwards(x: Share) -> Rows:
     return Rows.of(np.arange(x.shape[0])[::-1].copy())
 
 
-async def _transpose(p: Party, x: Share, e: Share) -> Share:
-    return await transpose_product(p, take_rows(await hold(p, x), backwards(x)), e, 12, label="e")
+def _transpose(shift: int) -> Spoken:
+    """Held rows' transposed product with a vector that is cut by so many bits."""
 
+    async def body(p: Party, x: Share, e: Share) -> Share:
+        return await transpose_product(p, take_rows(await hold(p, x), backwards(x)), e, shift, label="e")
 
-async def _transpose_cut_by_more(p: Party, x: Share, e: Share) -> Share:
-    return await transpose_product(p, take_rows(await hold(p, x), backwards(x)), e, 17, label="e")
+    return Spoken(
+        body,
+        lambda x, e: x[::-1].T @ e,
+        [reals(("m", "k"), scale=SCALE, largest=100.0), reals(("m",), scale=40, largest=100.0)],
+        1000.0 * 2.0 ** (shift - 40),
+        2,
+        (6 + 3) * WORD,
+        2 * WORD + 6 * (2 if shift <= 16 else 4) + 2 * 3 * WORD,
+        {"m": 3, "k": 2},
+        view_sizes={"m": 60, "k": 3},
+    )
 
 
 STEPS = (Rows.of(np.array([1])), Rows.of(np.array([2, 0])))
@@ -231,28 +242,8 @@ OURS = {
         {"k": 2},
         view_sizes={"k": 40},
     ),
-    "transpose product": Spoken(
-        _transpose,
-        lambda x, e: x[::-1].T @ e,
-        [reals(("m", "k"), scale=SCALE, largest=100.0), reals(("m",), scale=40, largest=100.0)],
-        1000.0 * 2.0 ** (12 - 40),
-        2,
-        (6 + 3) * WORD,
-        2 * WORD + 6 * 2 + 2 * 3 * WORD,
-        {"m": 3, "k": 2},
-        view_sizes={"m": 60, "k": 3},
-    ),
-    "transpose product, cut by more": Spoken(
-        _transpose_cut_by_more,
-        lambda x, e: x[::-1].T @ e,
-        [reals(("m", "k"), scale=SCALE, largest=100.0), reals(("m",), scale=40, largest=100.0)],
-        1000.0 * 2.0 ** (17 - 40),
-        2,
-        (6 + 3) * WORD,
-        2 * WORD + 6 * 4 + 2 * 3 * WORD,
-        {"m": 3, "k": 2},
-        view_sizes={"m": 60, "k": 3},
-    ),
+    "transpose product": _transpose(12),
+    "transpose product, cut by more": _transpose(17),
     "sigmoid": Spoken(
         _sigmoid,
         exact_sigmoid,

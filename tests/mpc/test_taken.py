@@ -1,0 +1,42 @@
+"""Rows that are not copied out: their products are those of the rows, and need one public and one shared side."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mpc.errors import InternalError
+from mpc.ring import B64, Z32, Z64, Ring
+from mpc.share import Public, Share
+from mpc.taken import Taken
+
+INDEX = np.array([3, 0, 3])
+
+
+def words(*shape: int, ring: Ring = Z64) -> np.ndarray:
+    return np.random.default_rng(1).integers(0, 2**32, shape, dtype=np.uint64).astype(ring.dtype)
+
+
+@pytest.mark.parametrize("ring", [Z64, Z32])
+def test_the_product_is_that_of_the_rows(ring: Ring) -> None:
+    a, x = words(5, 4, ring=ring), words(4, ring=ring)
+    for left, right in ((Public(a, 3, ring), Share(x, 4, ring)), (Share(a, 3, ring), Public(x, 4, ring))):
+        product = Taken(left, INDEX) @ right
+        assert (product.scale, product.ring) == (7, ring)
+        np.testing.assert_array_equal(product.value, a[INDEX] @ x)
+
+
+def test_two_shares_or_two_rings_have_none() -> None:
+    a, x = words(5, 4), words(4)
+    with pytest.raises(InternalError, match="one of the two has to be public"):
+        Taken(Share(a), INDEX) @ Share(x)
+    with pytest.raises(InternalError, match="one of the two has to be public"):
+        Taken(Public(a), INDEX) @ Public(x)
+    with pytest.raises(InternalError, match="differ in ring"):
+        Taken(Public(a), INDEX) @ Share(words(4, ring=Z32), 0, Z32)
+    with pytest.raises(InternalError, match="are bits"):
+        Taken(Public(a, 0, B64), INDEX) @ Share(x, 0, B64)
+
+
+def test_its_repr_shows_no_data() -> None:
+    assert repr(Taken(Share(words(5, 4), 3), INDEX)) == "3 rows of Share(shape=(5, 4), scale=3, bits=64)"
