@@ -25,6 +25,7 @@ HELPER = "helper"
 ANYWHERE = "tcp://127.0.0.1:*"
 LONG = 30.0  # more than any test needs: only a hang reaches it
 LIMITS = Limits(connect=LONG, deadline=LONG, patience=LONG)
+LINGER = LONG / 10  # who is done stays so long for a peer that left before it, as one does whose parting was cut short
 LABELS = ("hello", "shapes", "agree", "seeds", "deal", "credit", "way", "done", LEAVE)
 
 
@@ -234,7 +235,7 @@ def over_zmq(
             counts = (trace.rounds, trace.messages, trace.bytes_sent, trace.bytes_received)
             labels = dict(trace.labels)
             part(channel, table, patient=name == HELPER)
-            site.transport.close(LONG)
+            site.transport.close(LINGER)
             return Played(result, agreement, *counts, trace.resent, labels, trace)
         except BaseException as error:
             known = error if isinstance(error, BeaverlodgeError) else InternalError("a test's own mistake", party=name)
