@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import sys
 
-_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3  # of glibc's malloc.h
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -2, -3, -8  # of glibc's malloc.h
 _KEPT = 256 << 20
 _MAPPED_APART = 32 << 20  # the most that glibc takes; larger arrays go back to the system as soon as they are freed
 _PAD = 1 << 20
@@ -22,5 +22,5 @@ def keep_freed_memory() -> None:
     libc = ctypes.CDLL(None)
     if not hasattr(libc, "gnu_get_libc_version"):
         return
-    for parameter, value in ((_M_MMAP_THRESHOLD, _MAPPED_APART), (_M_TRIM_THRESHOLD, _KEPT), (_M_TOP_PAD, _PAD)):
+    for parameter, value in ((_M_MMAP_THRESHOLD, _MAPPED_APART), (_M_TRIM_THRESHOLD, _KEPT), (_M_TOP_PAD, _PAD), (_M_ARENA_MAX, 1)):
         libc.mallopt(parameter, value)
