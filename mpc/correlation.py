@@ -80,6 +80,28 @@ class Uniform:
 
 
 @dataclass(frozen=True)
+class OwnMasks:
+    """For each owner a mask that it knows, of what it alone has: `sizes[k]` rows of owner k, later kinds refer to all.
+
+    The one kind whose drawn parts are no shares of anything: each owner's are its own, and the helper's are all owners'
+    rows, one owner's after another's. All draw as many as the largest needs, so that all owners send alike.
+    """
+
+    sizes: tuple[int, ...]
+    columns: int
+    scale: int
+    kept: bool = True
+    dealt: tuple[Spec, ...] = ()
+
+    @cached_property
+    def drawn(self) -> tuple[Spec, ...]:
+        return (Spec((max(self.sizes), self.columns), self.scale),)
+
+    def deal(self, drawn: tuple[Array, ...], book: Book) -> tuple[Array, ...]:
+        return ()
+
+
+@dataclass(frozen=True)
 class MultiplyTriple:
     """c = a * b elementwise, over the ring of the specs (`&` for rings of bits). Beaver 1991."""
 
@@ -341,14 +363,30 @@ def deal_windows(groups: Iterable[Sequence[Kind]], streams: Sequence[Stream]) ->
 
 def _full(kind: Kind, streams: Sequence[Stream]) -> tuple[tuple[Array, ...], list[list[Array]]]:
     """The drawn parts in full, and for each dealt part the shares of all owners but the last."""
-    total: list[Array] = []
+    owned: list[tuple[Array, ...]] = []
     others: list[list[Array]] = [[] for _ in kind.dealt]
     for index, stream in enumerate(streams):
         drawn, dealt = draw(kind, stream, corrected=index == len(streams) - 1)
-        total = [s.ring.add(t, d) for s, t, d in zip(kind.drawn, total, drawn, strict=True)] if total else list(drawn)
+        if owned and not isinstance(kind, OwnMasks):
+            drawn = _added(kind, owned.pop(), drawn)  # as they come: all owners' together may be too large
+        owned.append(drawn)
         for part, share in zip(others, dealt, strict=False):
             part.append(share)
-    return tuple(total), others
+    return in_full(kind, owned), others
+
+
+def in_full(kind: Kind, owned: Sequence[tuple[Array, ...]]) -> tuple[Array, ...]:
+    """The drawn parts in full, from each owner's."""
+    if isinstance(kind, OwnMasks):
+        return (np.concatenate([rows[:size] for (rows,), size in zip(owned, kind.sizes, strict=True)]),)
+    total = owned[0]
+    for drawn in owned[1:]:
+        total = _added(kind, total, drawn)
+    return total
+
+
+def _added(kind: Kind, a: tuple[Array, ...], b: tuple[Array, ...]) -> tuple[Array, ...]:
+    return tuple([spec.ring.add(x, y) for spec, x, y in zip(kind.drawn, a, b, strict=True)])
 
 
 def split_correction(kind: Kind, data: memoryview) -> tuple[tuple[Array, ...], memoryview]:

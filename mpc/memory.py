@@ -22,5 +22,10 @@ def keep_freed_memory() -> None:
     libc = ctypes.CDLL(None)
     if not hasattr(libc, "gnu_get_libc_version"):
         return
-    for parameter, value in ((_M_MMAP_THRESHOLD, _MAPPED_APART), (_M_TRIM_THRESHOLD, _KEPT), (_M_TOP_PAD, _PAD), (_M_ARENA_MAX, 1)):
+    for parameter, value in (
+        (_M_MMAP_THRESHOLD, _MAPPED_APART),
+        (_M_TRIM_THRESHOLD, _KEPT),
+        (_M_TOP_PAD, _PAD),
+        (_M_ARENA_MAX, 1),
+    ):
         libc.mallopt(parameter, value)

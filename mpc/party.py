@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any, Protocol
@@ -175,6 +175,26 @@ class Party:
                 opened[part] = piece.value
         return Public(opened, masked.scale, masked.ring)
 
+    async def open_own(self, masked: Masked, sizes: Sequence[int], *, label: str) -> Public:
+        """Each owner's own rows to all owners, one owner's after another's: of owner k the first `sizes[k]`.
+
+        `masked` (m, d) is this owner's, under a mask that nobody else has a part of. In rounds as `open_rows` has them;
+        reveals nothing: every row is uniform over its ring.
+        """
+        self._spend(masked, label)
+        rows, columns = masked.shape
+        opened = self.compute(np.empty, (sum(sizes), columns), masked.ring.dtype, shape=(sum(sizes), columns))
+        step = max(1, MOST_WORDS // max(1, columns))
+        for start in range(0, rows, step):
+            words = masked.value[start : start + step]
+            spec = Spec(words.shape, masked.scale, masked.ring)
+            got = await self._to_all((words,), (spec,), label)
+            for k, owner in enumerate(self.owners):
+                count, place = min(start + step, sizes[k]) - start, sum(sizes[:k]) + start
+                if count > 0 and not self.dry:
+                    opened[place : place + count] = (words if owner == self.name else got[owner][0])[:count]
+        return Public(opened, masked.scale, masked.ring)
+
     def _spend(self, value: Masked, label: str) -> None:
         """Note that a value is opened under its mask, which nothing else may be from now on."""
         if not isinstance(value, Masked):
@@ -236,11 +256,7 @@ class Party:
     async def _combine(self, shares: tuple[Share, ...], label: str) -> tuple[Public, ...]:
         words = tuple([share.ring.words(share.value) for share in shares])
         specs = tuple([Spec(share.value.shape, share.scale, share.ring) for share in shares])
-        work, self._left = tuple(self._left), []
-        peers = self.peers
-        got = await Round(
-            dict.fromkeys(peers, words), dict.fromkeys(peers, specs), label, everyone=True, meanwhile=work
-        )
+        got = await self._to_all(words, specs, label)
         opened = []
         for k, share in enumerate(shares):
             value = share.value
@@ -248,6 +264,16 @@ class Party:
                 value = share.ring.add(value, got[peer][k])
             opened.append(Public(value, share.scale, share.ring))
         return tuple(opened)
+
+    async def _to_all(
+        self, words: tuple[Array, ...], specs: tuple[Spec, ...], label: str
+    ) -> Mapping[str, tuple[Array, ...]]:
+        """Send these words to every other owner, who sends as many; meanwhile, what was left for later."""
+        work, self._left = tuple(self._left), []
+        peers = self.peers
+        return await Round(
+            dict.fromkeys(peers, words), dict.fromkeys(peers, specs), label, everyone=True, meanwhile=work
+        )
 
     def input(self, owner: str, value: Array | None, shape: tuple[int, ...], scale: int, ring: Ring = Z64) -> Share:
         """Share `owner`'s ring elements among all owners. 0 rounds: the others' shares come from pair seeds.

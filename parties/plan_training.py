@@ -13,7 +13,8 @@ from parties.scenario import Scenario
 from protocols.training_settings import TrainingSettings
 
 USES: Final[Mapping[str, str]] = {
-    "Uniform": "hiding the rows, once for the whole run",
+    "OwnMasks": "hiding each owner's own rows, once for the whole run",
+    "Uniform": "hiding rows by class weights, less secret means, or of split columns; products of rows (dual form)",
     "HeldGram": "the Hessian (newton)",
     "BitsOfWideMask": "comparing the features' spreads with powers of two (private standardisation)",
     "HeldSquare": "products of rows with each other (dual form, private standardisation)",
@@ -38,6 +39,7 @@ USES: Final[Mapping[str, str]] = {
 """What a training needs each kind of correlated randomness for."""
 
 INFERENCE_USES: Final[Mapping[str, str]] = {
+    "OwnMasks": "hiding each owner's own rows and the products of their columns, once for the whole run",
     "Uniform": "hiding the rows and the products of their columns, once for the whole run",
     "Lift": "sums over the rows, into numbers of 256 bits",
     "MatmulTriple": "inverting the Fisher matrix, at each step; the AUC: pairs that are ranked right",

@@ -12,7 +12,7 @@ from hashlib import sha256
 
 import numpy as np
 
-from mpc.correlation import Book, Spec, Uniform, cut_mask
+from mpc.correlation import Book, OwnMasks, Spec, Uniform, cut_mask
 from mpc.ghost import Array
 from mpc.party import Party
 from mpc.ring import Z16, Z32, Ring
@@ -20,6 +20,7 @@ from mpc.share import Public, Share
 from mpc.taken import Taken
 from mpc.thin_products import rows_times_vector
 from protocols.held_sums import transposed_sum
+from protocols.stacked import Stacked
 from protocols.truncation import Divisible
 
 
@@ -90,15 +91,35 @@ def take_rows(x: Held, rows: Rows) -> HeldRows:
     return HeldRows(x, rows)
 
 
-async def hold(p: Party, x: Share) -> Held:
+async def hold(p: Party, x: Share | Stacked) -> Held:
     """Open X - A once, for products with X at one thin opening each.
 
-    1 round, or one for every `MOST_WORDS` words of X; reveals X - A, uniform.
+    Of rows that their owners know, each owner covers its own alone, under a mask that it knows, and sends them alone.
+
+    1 round, or one for every `MOST_WORDS` words that an owner sends; reveals X - A, uniform.
     """
+    if isinstance(x, Stacked):
+        return await _hold_own(p, x)
     number, (a,) = p.kept(Uniform((Spec(x.shape, x.scale),), kept=True))
     covered = x - a
     del a  # as large as X, and of no more use here
     return Held(await p.open_rows(covered, label="hold"), x, number)
+
+
+async def _hold_own(p: Party, x: Stacked) -> Held:
+    number, (a,) = p.kept(OwnMasks(x.sizes, x.shape[1], x.scale))
+    covered = _lengthened(p, x.own, a.shape[0]) - a
+    del a
+    return Held(await p.open_own(covered, x.sizes, label="hold"), x.share, number)
+
+
+def _lengthened(p: Party, own: Share, rows: int) -> Share:
+    """An owner's rows and rows of zeros, so many in all."""
+    missing = own.ring.zeros((rows - own.shape[0], *own.shape[1:]))
+    if not missing.size:
+        return own
+    value = p.compute(lambda: np.concatenate((own.value, missing)), shape=(rows, *own.shape[1:]))
+    return Share(value, own.scale, own.ring)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from fractions import Fraction
 import numpy as np
 
 from mpc.errors import DataError
-from mpc.fixed import encode
 from mpc.ghost import Array
 from mpc.party import Party
 from mpc.round import together
@@ -24,6 +23,7 @@ from protocols.likelihood import likelihoods
 from protocols.metrics import Scored, bins_for, evaluate
 from protocols.open_fisher import fit_open
 from protocols.row_weights import RowWeights, pooled_weight
+from protocols.stacked import stack
 from protocols.standardise import Moments, moments
 from protocols.training_job import blank_rows
 from protocols.training_settings import Beside, OwnRows, Trained, TrainingSettings
@@ -169,24 +169,16 @@ async def _share(p: Party, own: OwnRows, how: Newton, settings: TrainingSettings
     if settings.weighted:
         counted = p.compute(lambda: ones * np.asarray(beside.counts)[:, np.newaxis], shape=ones.shape)
     products = p.compute(lambda: counted[:, j] * ones[:, k], shape=(ones.shape[0], len(j)))
-    matrices = [_entered(p, products, how.squares, settings), _entered(p, ones, ROW_SCALE, settings)]
+    sizes = settings.train_rows
+    matrices = [stack(p, products, how.squares, sizes), stack(p, ones, ROW_SCALE, sizes)]
     if settings.weighted:
-        matrices.append(_entered(p, counted, ROW_SCALE, settings))
-    y, offset = _entered(p, own.y_train, 0, settings), None
+        matrices.append(stack(p, counted, ROW_SCALE, sizes))
+    y, offset = stack(p, own.y_train, 0, sizes).share, None
     if settings.offset:
         mine = p.compute(lambda: np.asarray(beside.offset), shape=own.y_train.shape)
-        offset = _entered(p, mine, SCORE_SCALE, settings)
+        offset = stack(p, mine, SCORE_SCALE, sizes).share
     squares, rows, *weighted = await together(*(hold(p, one) for one in matrices))
     return Design(rows, weighted[0] if weighted else rows, squares, offset), y
-
-
-def _entered(p: Party, values: Array, scale: int, settings: TrainingSettings) -> Share:
-    """What all owners have of each row, one owner's after another's, of which `values` (m, ...) are this owner's."""
-    parts = []
-    for owner, rows in zip(settings.owners, settings.train_rows, strict=True):
-        words = encode(values, scale) if owner == p.name and not p.dry else None
-        parts.append(p.input(owner, words, (rows, *values.shape[1:]), scale).value)
-    return Share(np.concatenate(parts), scale)
 
 
 def with_ones(train: Array) -> Array:

@@ -23,11 +23,17 @@ from protocols.hessian import precondition
 from protocols.logistic import Descent, descend
 from protocols.range_check import Limits, check_range
 from protocols.sigmoid_fits import FITS, SigmoidFit
+from protocols.stacked import Stacked
 from protocols.training_settings import TrainingSettings
 
 
 async def solve(
-    p: Party, x: Share, y: Share, own: Array, how: Descent | DualDescent | Accelerated, settings: TrainingSettings
+    p: Party,
+    x: Share | Stacked,
+    y: Share,
+    own: Array,
+    how: Descent | DualDescent | Accelerated,
+    settings: TrainingSettings,
 ) -> Share:
     """[w] (d + 1,), the intercept last, once it is known that no score or weight left its range.
 
@@ -48,7 +54,7 @@ async def solve(
     weighted = None
     if settings.class_weights is not None:
         weights = await class_weights(p, y, settings.class_weights)
-        weighted = await weighted_rows(p, x, y, weights)
+        weighted = await weighted_rows(p, x.share if isinstance(x, Stacked) else x, y, weights)
         how = lighter(how, weights)
     if isinstance(how, Accelerated):
         return await _train_accelerated(p, x, y, weighted, settings.iterations, how)
@@ -72,7 +78,7 @@ def lighter(how: Descent | DualDescent | Accelerated, weights: ClassWeights) -> 
     return replace(how, l2=l2)
 
 
-async def _hold_both(p: Party, x: Share, weighted: Share | None) -> tuple[Held, Held]:
+async def _hold_both(p: Party, x: Share | Stacked, weighted: Share | None) -> tuple[Held, Held]:
     """The rows held, and as they enter the gradient: two openings in one round, or one of both. 1 round."""
     if weighted is None:
         held = await hold(p, x)
@@ -82,7 +88,7 @@ async def _hold_both(p: Party, x: Share, weighted: Share | None) -> tuple[Held, 
 
 
 async def _train_primal(
-    p: Party, x: Share, y: Share, weighted: Share | None, steps: tuple[Rows, ...], how: Descent
+    p: Party, x: Share | Stacked, y: Share, weighted: Share | None, steps: tuple[Rows, ...], how: Descent
 ) -> Share:
     """The weights [w], once their range was checked. 3 rounds a step."""
     held, summed = await _hold_both(p, x, weighted)
@@ -95,7 +101,7 @@ async def _train_primal(
 
 
 async def _train_accelerated(
-    p: Party, x: Share, y: Share, weighted: Share | None, iterations: int, how: Accelerated
+    p: Party, x: Share | Stacked, y: Share, weighted: Share | None, iterations: int, how: Accelerated
 ) -> Share:
     """The weights [w] by full-batch steps with momentum, preconditioned if asked for. 3 rounds a step."""
     held, gradient = await _hold_both(p, x, weighted)
@@ -113,14 +119,23 @@ async def _train_accelerated(
     return w
 
 
-def _with_ones(p: Party, x: Share) -> Share:
+def _with_ones(p: Party, x: Share | Stacked) -> Share | Stacked:
     """The rows with a last column of ones, for the intercept."""
+    if isinstance(x, Stacked):
+        beside = p.constant(1 << X_SCALE, (x.own.shape[0], 1), X_SCALE)
+        return replace(x, own=Share(np.concatenate((x.own.value, beside.value), axis=1), X_SCALE))
     ones = p.public(p.constant(1 << X_SCALE, (x.shape[0], 1), X_SCALE))
     return Share(np.concatenate((x.value, ones.value), axis=1), X_SCALE)
 
 
 async def _train_dual(
-    p: Party, x: Share, own: Array, y: Share, steps: tuple[Rows, ...], how: DualDescent, settings: TrainingSettings
+    p: Party,
+    x: Share | Stacked,
+    own: Array,
+    y: Share,
+    steps: tuple[Rows, ...],
+    how: DualDescent,
+    settings: TrainingSettings,
 ) -> Share:
     """The same weights by the Gram matrix of all rows. 2 rounds a step."""
     held = await hold(p, x)

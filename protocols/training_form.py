@@ -98,7 +98,7 @@ def primal_cost(settings: TrainingSettings) -> int:
     """What a training one number a column costs, in bytes; up to what both forms have in common."""
     rows, steps, columns = sum(settings.train_rows), settings.step_count, settings.features + 1
     visits = rows * settings.epochs
-    opened = rows * columns + 2 * steps * columns + 2 * visits
+    opened = _rows_sent(settings) * columns + 2 * steps * columns + 2 * visits
     dealt = 3 * steps * columns + visits * (4 + columns // 4)
     return 8 * (opened + dealt + _COMPARED_WORDS * (visits + steps * columns)) + settings.round_bytes * (1 + 3 * steps)
 
@@ -110,9 +110,15 @@ def dual_cost(settings: TrainingSettings) -> int:
     cross = (rows**2 - sum(one**2 for one in settings.train_rows)) // 2
     if settings.standardise == "private":  # nobody knows a row that the common mean was taken off
         cross = rows * (rows + 1) // 2
-    opened = rows * columns + cross + (rows + 1) * (rows + 2 + 2 * steps) + visits
+    opened = _rows_sent(settings) * columns + cross + (rows + 1) * (rows + 2 + 2 * steps) + visits
     dealt = 3 * cross + columns + 2 * (rows + 1) * (1 + steps) + 2 * visits
     return 8 * (opened + dealt + _COMPARED_WORDS * visits) + settings.round_bytes * (5 + 2 * steps)
+
+
+def _rows_sent(settings: TrainingSettings) -> int:
+    """Of how many rows an owner opens X - A: of its own, as many as the largest owner's, where every owner has some."""
+    known = settings.partition == "horizontal" and settings.standardise != "private"
+    return max(settings.train_rows) if known else sum(settings.train_rows)
 
 
 def dual_rounding(settings: TrainingSettings) -> float:

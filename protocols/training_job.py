@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from mpc.errors import DataError
-from mpc.fixed import encode
 from mpc.ghost import Array, ghost
 from mpc.party import Party
 from mpc.share import Share
@@ -24,6 +23,7 @@ from protocols.own_units import in_own_units
 from protocols.private_scales import PrivateScales, check_reach, private_scales
 from protocols.shared_model import SharedModel, Units, check_rows, check_wide_rows, evaluate_kept, keep
 from protocols.solve import solve
+from protocols.stacked import Stacked, stack
 from protocols.standardise import Moments, moments
 from protocols.training_form import descent_for
 from protocols.training_settings import DataSummary, OwnRows, Trained, TrainingSettings
@@ -61,10 +61,10 @@ async def training_job(p: Party, own: OwnRows | None, settings: TrainingSettings
     p.stage("sharing")
     if not settings.reveal_model:
         p.insist(lambda: check_wide_rows(p.name, train, own.names), lambda: DataError("a row does not fit"))
-        x, y = _input_rows(p, train, own.y_train, settings.train_rows, settings)
+        x, y = _input_rows(p, train, own.y_train, settings.train_rows)
         w, units = await solve(p, x, y, train, how, settings), Units.known(scaling.mean, scaling.deviation)
-        return await _kept(p, own, w, units, (x, y), settings, summary)
-    w = await solve(p, *_input_rows(p, train, own.y_train, settings.train_rows, settings), train, how, settings)
+        return await _kept(p, own, w, units, (x.share, y), settings, summary)
+    w = await solve(p, *_input_rows(p, train, own.y_train, settings.train_rows), train, how, settings)
 
     p.stage("model")
     (opened,) = await p.reveal(w, what="model", why="the agreed result: the weights and the intercept", label="model")
@@ -97,9 +97,9 @@ async def _with_private_scales(
     )
     p.stage("sharing")
     scaled = p.compute(lambda: own.x_train / scales.scale, shape=own.x_train.shape)
-    x, y = _input_rows(p, scaled, own.y_train, settings.train_rows, settings)
-    x = x - scales.mean_words
-    w = await solve(p, x, y, scaled, how, settings)
+    x, y = _input_rows(p, scaled, own.y_train, settings.train_rows)
+    centred = x.share - scales.mean_words
+    w = await solve(p, centred, y, scaled, how, settings)
     if not settings.reveal_model:
         units = _private_units(p, scales, own.x_train, total)
         p.insist(
@@ -108,7 +108,7 @@ async def _with_private_scales(
             ),
             lambda: DataError("a row does not fit"),
         )
-        return await _kept(p, own, w, units, (x, y), settings, summary)
+        return await _kept(p, own, w, units, (centred, y), settings, summary)
 
     p.stage("model")
     own_units = await in_own_units(p, w, scales.factors(p), scales.shifts)
@@ -149,8 +149,8 @@ async def _kept(
                 lambda: DataError("a row does not fit"),
             )
             test = p.compute(units.apply, own.x_test, shape=own.x_test.shape)
-            x, y = _input_rows(p, test, own.y_test, settings.test_rows, settings)
-            sets["test"] = (x - units.shift, y)
+            x, y = _input_rows(p, test, own.y_test, settings.test_rows)
+            sets["test"] = (x.share - units.shift, y)
         metrics = await evaluate_kept(p, kept, sets)
     p.stage("done")
     return None if p.dry else Trained(own.names, (), 0.0, (), metrics, summary, kept=SharedModel(kept, units))
@@ -185,18 +185,9 @@ async def _scaling(p: Party, own: OwnRows, settings: TrainingSettings) -> Moment
     return Moments(np.zeros(settings.features), np.ones(settings.features))
 
 
-def _input_rows(
-    p: Party, own_rows: Array, labels: Array, counts: tuple[int, ...], settings: TrainingSettings
-) -> tuple[Share, Share]:
+def _input_rows(p: Party, own_rows: Array, labels: Array, counts: tuple[int, ...]) -> tuple[Stacked, Share]:
     """All owners' rows of one set stacked, and their labels, from this owner's own; `counts` of each owner's."""
-    own = p.compute(encode, own_rows, X_SCALE, shape=own_rows.shape)
-    xs, ys = [], []
-    for owner, rows in zip(settings.owners, counts, strict=True):
-        mine = owner == p.name and not p.dry
-        y = labels.astype(np.uint64) if mine else None
-        xs.append(p.input(owner, own if mine else None, (rows, settings.features), X_SCALE).value)
-        ys.append(p.input(owner, y, (rows,), 0).value)
-    return Share(np.concatenate(xs), X_SCALE), Share(np.concatenate(ys))
+    return stack(p, own_rows, X_SCALE, counts), stack(p, labels, 0, counts).share
 
 
 def _scored(p: Party, x: Array, y: Array, weights: Array) -> Scored:

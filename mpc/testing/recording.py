@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from mpc.correlation import Kind, Spec, draw
+from mpc.correlation import Kind, Spec, draw, in_full
 from mpc.ghost import Array
 from mpc.lockstep import Watch, run_lockstep
 from mpc.party import PairStreams, Party
@@ -131,10 +131,10 @@ class Dealer:
         shares = list(self._draws.shares(number, kind))
         if self._bump is not None and self._bump.number == number:
             shares[self._bump.owner] = _bumped(shares[self._bump.owner], kind, self._bump)
-        drawn = [_sum(spec.ring, [own[0][part] for own in shares]) for part, spec in enumerate(kind.drawn)]
+        drawn = in_full(kind, [own[0] for own in shares])
         if kind.kept:
-            self._book[number] = tuple(drawn)
-        full = kind.deal(tuple(drawn), self._book)
+            self._book[number] = drawn
+        full = kind.deal(drawn, self._book)
         last = []
         for part, (spec, value) in enumerate(zip(kind.dealt, full, strict=True)):
             for own in shares[:-1]:
@@ -150,13 +150,6 @@ def _bumped(parts: Parts, kind: Kind, bump: Bump) -> Parts:
     change.reshape(-1)[bump.entry] = ring.reduce(np.array([bump.by], dtype=object))[0]
     drawn[bump.part] = ring.add(drawn[bump.part], change)
     return tuple(drawn), dealt
-
-
-def _sum(ring: Ring, arrays: Sequence[Array]) -> Array:
-    total = arrays[0]
-    for array in arrays[1:]:
-        total = ring.add(total, array)
-    return total
 
 
 class _Supply:

@@ -20,6 +20,7 @@ from mpc.correlation import (
     Kind,
     MatmulTriple,
     MultiplyTriple,
+    OwnMasks,
     Spec,
     Truncation,
     Uniform,
@@ -36,6 +37,23 @@ from tests.examples import steady
 from tests.mpc.kit import EDGES, combine, deal_to_all, ints
 
 Secrets = list[np.ndarray]
+
+
+@dataclass(frozen=True)
+class Known:
+    """A test's kind: what the kept correlation `of` drew, as shares."""
+
+    of: int
+    shape: tuple[int, ...]
+    kept: bool = False
+    drawn: tuple[Spec, ...] = ()
+
+    @property
+    def dealt(self) -> tuple[Spec, ...]:
+        return (Spec(self.shape),)
+
+    def deal(self, drawn: tuple[np.ndarray, ...], book: Book) -> tuple[np.ndarray, ...]:
+        return book[self.of]
 
 
 @dataclass(frozen=True)
@@ -131,6 +149,16 @@ def test_equation(kind: Kind, equation: Callable[[Secrets, Secrets], Secrets], n
             share.nbytes if s.ring.native else share.size * s.ring.word_bytes
             for s, share in zip(kind.dealt, held[-1][1], strict=True)
         )
+
+
+@pytest.mark.parametrize("sizes", [(2, 3), (4, 1, 0), (1, 1, 1, 1, 5)])
+def test_masks_that_their_owners_know_are_dealt_with_one_after_another(sizes: tuple[int, ...]) -> None:
+    masks = OwnMasks(sizes, 3, 0)
+    held = deal_to_all([masks, Known(0, (sum(sizes), 3))], len(sizes))
+    assert all(owner[0][0][0].shape == (max(sizes), 3) for owner in held)
+    known = np.concatenate([owner[0][0][0][:size] for owner, size in zip(held, sizes, strict=True)])
+    assert combine(Z64, [owner[1][1][0] for owner in held]).tolist() == ints(known).tolist()
+    assert correction_bytes(masks) == 0
 
 
 @pytest.mark.parametrize("n", [2, 3, 5])

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.correlation import MultiplyTriple, Spec, Uniform
+from mpc.correlation import MultiplyTriple, OwnMasks, Spec, Uniform
 from mpc.errors import InternalError, ProtocolError
 from mpc.lockstep import Watch
 from mpc.party import PairStreams, Party, pair_streams
@@ -219,6 +219,46 @@ def test_a_large_value_uses_its_mask_up(monkeypatch: pytest.MonkeyPatch, rows: i
         run(program)  # opened in one round it is there as it was
     else:
         with pytest.raises(InternalError, match="a mask was used twice, the second time in 'twice'"):
+            run(program)
+
+
+@pytest.mark.parametrize("sizes", [(5, 5), (7, 3), (2, 9, 4), (1, 0, 6), (3, 1, 4, 1, 5)])
+@pytest.mark.parametrize("most", [4, 1 << 21])
+def test_each_owners_own_rows_are_opened_to_all(
+    monkeypatch: pytest.MonkeyPatch, sizes: tuple[int, ...], most: int
+) -> None:
+    monkeypatch.setattr("mpc.party.MOST_WORDS", most)  # 4: two rows of two
+    values = [elements(Z64, (max(sizes), 2), k) for k in range(len(sizes))]
+
+    async def program(p: Party) -> tuple[Public, Share]:
+        (a,) = p.correlation(OwnMasks(sizes, 2, 4))
+        covered = Share(values[p.index], 4) - a
+        return await p.open_own(covered, sizes, label="own"), a[:]
+
+    outcome = run(program, len(sizes))
+    rounds = 1 if most > 4 else -(-max(sizes) // 2)
+    assert [one.label for one in outcome.plan.rounds] == ["own"] * rounds
+    assert outcome.payload_bytes["hospital_a"] == 8 * 2 * max(sizes) * (len(sizes) - 1)
+    masks = [a.value for _, a in outcome.results.values()]
+    rows = [(x - a)[:size] for x, a, size in zip(values, masks, sizes, strict=True)]
+    for opened, _ in outcome.results.values():
+        assert (opened.value == np.concatenate(rows)).all() and opened.scale == 4
+
+
+def test_own_rows_are_opened_once_and_under_a_mask() -> None:
+    sizes = (2, 2)
+
+    async def bare(p: Party) -> None:
+        await p.open_own(Share(np.zeros((2, 2), np.uint64)), sizes, label="leak")  # type: ignore[arg-type]
+
+    async def twice(p: Party) -> None:
+        (a,) = p.correlation(OwnMasks(sizes, 2, 0))
+        x = Share(np.zeros((2, 2), np.uint64))
+        await p.open_own(x - a, sizes, label="once")
+        await p.open_own(x + x - a, sizes, label="twice")
+
+    for program, says in ((bare, "is not masked and cannot be opened in 'leak'"), (twice, "twice, .* in 'twice'")):
+        with pytest.raises(InternalError, match=says):
             run(program)
 
 

@@ -16,6 +16,7 @@ from mpc.party import Party
 from mpc.ring import Z64
 from mpc.share import Share
 from protocols.held import Rows, hold, product, products, take_rows, transpose_product
+from protocols.stacked import Stacked, stack
 from protocols.truncation import divided
 from tests.examples import steady
 from tests.helpers import on_shares, signed, words
@@ -65,6 +66,42 @@ def test_product(m: int, d: int, shift: int, n: int, seed: int) -> None:
     assert all(abs(int(a) * 2**shift - int(b)) < 2**shift for a, b in zip(signed(low), w, strict=True))
     assert [share.scale for share in outcome.results["owner0"]] == [44, 30 - shift, 44]
     assert set(outcome.rounds.values()) == {3}
+
+
+@steady(40)
+@given(st.lists(st.integers(0, 5), min_size=2, max_size=5).filter(any), st.integers(1, 4), st.integers(0, 2**32))
+def test_products_with_rows_that_their_owners_know(sizes: list[int], d: int, seed: int) -> None:
+    m, n, draw = sum(sizes), len(sizes), np.random.default_rng(seed)
+    x, w = integers(draw, (m, d), 2**40), integers(draw, (d,), LARGEST)
+    rows = choice(draw, m)
+    e = integers(draw, (rows.index.size,), LARGEST)
+
+    async def body(p: Party, s: list[Share]) -> tuple[Share, ...]:
+        start = sum(sizes[: p.index])
+        stacked = stack(p, x[start : start + sizes[p.index]].astype(float), 0, tuple(sizes))
+        assert (stacked.shape, stacked.scale) == ((m, d), 0)
+        held = await hold(p, stacked)
+        assert held.opened.shape == (m, d)
+        batch = take_rows(held, rows)
+        z, _ = await product(p, batch, s[0], 9, label="w")
+        return stacked.share, z, await transpose_product(p, batch, s[1], 9, label="e")
+
+    (rejoined, z, g), outcome = on_shares(body, [(words(w), 30, Z64), (words(e), 50, Z64)], n, seed)
+    assert (rejoined == words(x)).all()
+    assert (z == words(x[rows.index] @ w)).all()
+    exact, slack = x[rows.index].T @ e, abs(x[rows.index]).sum(axis=0) + 1
+    for k in range(d):
+        assert abs(around_zero(int(g[k]) - (exact[k] >> 9))) <= slack[k]
+    assert outcome.plan.rounds[0].payload == 8 * d * max(sizes)
+    for k, name in enumerate(outcome.results):  # an owner's share is what it knows, and nothing
+        start = sum(sizes[:k])
+        others = np.delete(outcome.results[name][0].value, range(start, start + sizes[k]), axis=0)
+        assert not others.any()
+
+
+def test_an_owner_stacks_as_many_rows_as_it_has() -> None:
+    with pytest.raises(InternalError, match="has 3 rows and not 2"):
+        Stacked(Share(np.zeros((3, 1), np.uint64)), (2, 3), 0)
 
 
 @steady(60)

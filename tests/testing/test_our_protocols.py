@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from mpc.correlation import fold_order
+from mpc.ghost import Array
 from mpc.party import Party
 from mpc.ring import B8, B32, B64, wide
 from mpc.share import Public, Share
@@ -23,6 +24,7 @@ from protocols.secure_sum import secure_sum
 from protocols.selection import as_numbers, maximum, minimum, select
 from protocols.sigmoid import sigmoid
 from protocols.sigmoid_fits import FITS
+from protocols.stacked import Stacked
 from protocols.truncation import divided, truncate
 from protocols.twin import sigmoid as exact_sigmoid
 from tests.testing.spoken import Spoken, hold_to_correct, hold_to_cost, hold_to_faults, hold_to_view
@@ -42,6 +44,16 @@ async def _held_product(p: Party, x: Share, w: Share) -> tuple[Share, Share]:
 
 def _held_product_twin(x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return x[[2, 0]] @ w, w
+
+
+async def _own_product(p: Party, mine: Array, w: Share) -> tuple[Share, Share]:
+    x = Stacked(Share(mine, SCALE), (mine.shape[0],) * len(p.owners), p.index)
+    z, low = await product(p, take_rows(await hold(p, x), Rows.of(np.array([1, 0]))), w, 9, label="product")
+    return z, divided(p, low)
+
+
+def _own_product_twin(parts: tuple[np.ndarray, ...], w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return np.concatenate(parts)[[1, 0]] @ w, w
 
 
 def backwards(x: Share) -> Rows:
@@ -227,6 +239,17 @@ OURS = {
         2.0 ** (9 - 30),
         2,
         (6 + 2) * WORD,
+        (2 + 2 + 2) * WORD,
+        {"k": 2},
+        view_sizes={"k": 60},
+    ),
+    "held product of own rows": Spoken(
+        _own_product,
+        _own_product_twin,
+        [own(reals((1, "k"), scale=SCALE, largest=100.0)), reals(("k",), scale=30, largest=100.0)],
+        2.0 ** (9 - 30),
+        2,
+        (2 + 2) * WORD,
         (2 + 2 + 2) * WORD,
         {"k": 2},
         view_sizes={"k": 60},
@@ -422,7 +445,13 @@ every_one = pytest.mark.parametrize("name", OURS)
 
 LONG_TO_SEE = (
     *("minimum", "maximum", "less than", "outside", "logistic step"),
-    *("held product", "held products", "transpose product", "transpose product, cut by more"),
+    *(
+        "held product",
+        "held product of own rows",
+        "held products",
+        "transpose product",
+        "transpose product, cut by more",
+    ),
 )
 """Whose views among three owners take long enough to belong to the soak."""
 

@@ -21,6 +21,7 @@ from protocols.held import Rows, hold
 from protocols.logistic import Descent, descend
 from protocols.range_check import Limits, check_range
 from protocols.sigmoid_fits import FITS
+from protocols.stacked import Stacked
 from protocols.standardise import SUM_RING
 from protocols.training_job import training_job
 from protocols.training_settings import OwnRows, TrainingSettings
@@ -34,14 +35,13 @@ TERMS = len(FITS[0].coefficients)
 G_SCALE = 10
 
 
-def shared_rows(p: Party, mine: Array) -> Share:
+def own_rows(p: Party, mine: Array) -> Stacked:
     """Every owner's own rows, one owner's after another's."""
-    parts = [p.input(owner, mine if owner == p.name and not p.dry else None, mine.shape, X_SCALE) for owner in p.owners]
-    return Share(np.concatenate([part.value for part in parts]), X_SCALE)
+    return Stacked(Share(mine, X_SCALE), (mine.shape[0],) * len(p.owners), p.index)
 
 
 async def _gram(p: Party, mine: Array) -> Share:
-    held = await hold(p, shared_rows(p, mine))
+    held = await hold(p, own_rows(p, mine))
     gram = await hold_gram(p, held, mine, [mine.shape[0]] * len(p.owners), G_SCALE)
     return gram.share
 
@@ -210,7 +210,7 @@ OURS = {
         [own(reals(("m", "d"), scale=X_SCALE, largest=1000.0))],
         2.0**-G_SCALE,
         3,
-        (4 * 2 + 4 + 4 * 5) * WORD,
+        (2 * 2 + 4 + 4 * 5) * WORD,
         (4 + 2 * 4) * WORD,
         {"m": 2, "d": 2},
         view_sizes={"m": 6, "d": 20},
@@ -323,13 +323,13 @@ JOBS = {
         (
             "primal",
             2 + 1 + 2 * 3 + 10 + 1,
-            2 * 2 * WIDE + (4 * 3 + 2 * (3 + 4 + 4) + 2 * 3) * WORD + _bytes_compared(2 * (4 + 3)) + 3 * WORD,
+            2 * 2 * WIDE + (2 * 3 + 2 * (3 + 4 + 4) + 2 * 3) * WORD + _bytes_compared(2 * (4 + 3)) + 3 * WORD,
             2 * ((4 + 3 + 3 + 2 * TERMS * 4 + 3 + 2 * 4) * WORD + 3 * 4 * 2) + 8 * WORD + _dealt_compared(2 * (4 + 3)),
         ),
         (
             "dual",
             2 + 3 + 2 * 2 + 10 + 2 + 1,
-            2 * 2 * WIDE + (4 * 2 + 4 + 4 * 5 + 2 * (5 + 4) + 5 * 2 + 5 + 4 + 3) * WORD + _bytes_compared(2 * 4),
+            2 * 2 * WIDE + (2 * 2 + 4 + 4 * 5 + 2 * (5 + 4) + 5 * 2 + 5 + 4 + 3) * WORD + _bytes_compared(2 * 4),
             (3 * 4 + 2 * (4 + 2 * 5 + 2 * TERMS * 4) + 8 + 2 * 5 + 2) * WORD + _dealt_compared(2 * 4),
         ),
     )
