@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 from typing import Any, Protocol
 from weakref import ref
@@ -185,14 +186,21 @@ class Party:
         rows, columns = masked.shape
         opened = self.compute(np.empty, (sum(sizes), columns), masked.ring.dtype, shape=(sum(sizes), columns))
         step = max(1, MOST_WORDS // max(1, columns))
+
+        def place(owner: str, start: int, words: Array) -> None:
+            k = self.owners.index(owner)
+            count, first = min(len(words), sizes[k] - start), sum(sizes[:k]) + start
+            if count > 0:
+                opened[first : first + count] = words[:count]
+
         for start in range(0, rows, step):
             words = masked.value[start : start + step]
-            spec = Spec(words.shape, masked.scale, masked.ring)
-            got = await self._to_all((words,), (spec,), label)
-            for k, owner in enumerate(self.owners):
-                count, place = min(start + step, sizes[k]) - start, sum(sizes[:k]) + start
-                if count > 0 and not self.dry:
-                    opened[place : place + count] = (words if owner == self.name else got[owner][0])[:count]
+            if not self.dry:
+                self.later(partial(place, self.name, start, words))
+            got = await self._to_all((words,), (Spec(words.shape, masked.scale, masked.ring),), label)
+            if not self.dry:
+                for owner in self.peers:
+                    place(owner, start, got[owner][0])
         return Public(opened, masked.scale, masked.ring)
 
     def _spend(self, value: Masked, label: str) -> None:

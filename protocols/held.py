@@ -110,7 +110,8 @@ async def _hold_own(p: Party, x: Stacked) -> Held:
     number, (a,) = p.kept(OwnMasks(x.sizes, x.shape[1], x.scale))
     covered = _lengthened(p, x.own, a.shape[0]) - a
     del a
-    return Held(await p.open_own(covered, x.sizes, label="hold"), x.share, number)
+    share = p.later(lambda: x.share)
+    return Held(await p.open_own(covered, x.sizes, label="hold"), share(), number)
 
 
 def _lengthened(p: Party, own: Share, rows: int) -> Share:
