@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mpc.correlation import WINDOWS_AHEAD
+from mpc.dealing import WINDOWS_AHEAD
 from mpc.fixed import encode
 from mpc.ghost import Array
 from mpc.party import Party

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mpc.correlation import deal_windows
+from mpc.dealing import deal_windows
 from mpc.errors import PeerLostError
 from mpc.party import Party, Revealed, pair_streams
 from mpc.plan import Plan, ProgramFactory, groups_to_deal, make_plan

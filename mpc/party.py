@@ -20,10 +20,18 @@ from mpc.round import Later, Round, T
 from mpc.share import Mask, Masked, Public, Share
 
 
-def _lengthened(p: Party, part: Share, length: int) -> Array:
-    """A vector with zeros up to a length."""
-    missing = part.ring.zeros((length - part.shape[0],))
-    return p.compute(lambda: np.concatenate((part.value, missing)), shape=(length,))
+def lengthened(p: Party, share: Share, rows: int) -> Share:
+    """A share (m, ...) with rows of zeros after it, `rows` in all."""
+    shape = (rows, *share.shape[1:])
+    if share.shape == shape:
+        return share
+
+    def filled() -> Array:
+        value = share.ring.zeros(shape)
+        value[: share.shape[0]] = share.value
+        return value
+
+    return Share(p.compute(filled, shape=shape), share.scale, share.ring)
 
 
 def _nobody() -> None:
@@ -250,7 +258,7 @@ class Party:
             fresh[owner] = self.refreshed(part)
         mine, longest = fresh[self.name], max(part.shape[0] for part in fresh.values())
         spec = Spec((longest,), mine.scale, mine.ring)
-        words = {peer: (spec.ring.words(_lengthened(self, fresh[peer], longest)),) for peer in self.peers}
+        words = {peer: (spec.ring.words(lengthened(self, fresh[peer], longest).value),) for peer in self.peers}
         got = await Round(words, dict.fromkeys(self.peers, (spec,)), label, everyone=True)
         value = mine.value
         for peer in self.peers:

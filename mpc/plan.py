@@ -9,7 +9,8 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
-from mpc.correlation import WINDOWS_AHEAD, Kind, correction_bytes, kinds_digest, windows
+from mpc.correlation import Kind, correction_bytes, kinds_digest
+from mpc.dealing import WINDOWS_AHEAD, windows
 from mpc.errors import InternalError
 from mpc.ghost import Array, ghost
 from mpc.party import Party, Revealed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from mpc.channel import Channel
-from mpc.correlation import WINDOWS_AHEAD, deal_windows
+from mpc.dealing import WINDOWS_AHEAD, deal_windows
 from mpc.errors import ProtocolError
 from mpc.handshake import Agreement, Table
 from mpc.party import Party, pair_streams

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from mpc.correlation import Kind, correction_bytes, draw, split_correction, windows
+from mpc.correlation import Kind, correction_bytes
+from mpc.dealing import draw, split_correction, windows
 from mpc.errors import InternalError, ProtocolError
 from mpc.ghost import Array
 from mpc.plan import Plan

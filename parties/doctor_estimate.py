@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from mpc.correlation import WINDOW_BYTES, WINDOWS_AHEAD
+from mpc.correlation import kept_bytes
+from mpc.dealing import WINDOW_BYTES, WINDOWS_AHEAD
 from mpc.errors import DataError, UsageError
 from mpc.plan import Plan
 from parties.blocks import count_text, short_bytes
@@ -81,7 +82,7 @@ def check_memory(known: Known, owner: bool) -> Finding:
 
 def memory_needed(plan: Plan, owner: bool) -> float:
     """An estimate, rather too high, of a party's largest use of memory in bytes."""
-    masks = sum(spec.nbytes for kind in plan.kinds if kind.kept for spec in (*kind.drawn, *kind.dealt))
+    masks = kept_bytes(plan.kinds)
     windows = WINDOWS_AHEAD * max([WINDOW_BYTES, *plan.windows])
     if not owner:
         return _HELPER_AT_LEAST + _HELPER_PER_MASK * masks + windows

@@ -14,7 +14,7 @@ import numpy as np
 
 from mpc.correlation import Book, OwnMasks, Spec, Uniform, cut_mask
 from mpc.ghost import Array
-from mpc.party import Party
+from mpc.party import Party, lengthened
 from mpc.ring import Z16, Z32, Ring
 from mpc.share import Public, Share
 from mpc.taken import Taken
@@ -108,19 +108,10 @@ async def hold(p: Party, x: Share | Stacked) -> Held:
 
 async def _hold_own(p: Party, x: Stacked) -> Held:
     number, (a,) = p.kept(OwnMasks(x.sizes, x.shape[1], x.scale))
-    covered = _lengthened(p, x.own, a.shape[0]) - a
+    covered = lengthened(p, x.own, a.shape[0]) - a
     del a
     share = p.later(lambda: x.share)
     return Held(await p.open_own(covered, x.sizes, label="hold"), share(), number)
-
-
-def _lengthened(p: Party, own: Share, rows: int) -> Share:
-    """An owner's rows and rows of zeros, so many in all."""
-    missing = own.ring.zeros((rows - own.shape[0], *own.shape[1:]))
-    if not missing.size:
-        return own
-    value = p.compute(lambda: np.concatenate((own.value, missing)), shape=(rows, *own.shape[1:]))
-    return Share(value, own.scale, own.ring)
 
 
 @dataclass(frozen=True)

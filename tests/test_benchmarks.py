@@ -35,8 +35,8 @@ from benchmarks.report import report
 from benchmarks.results import Floor, Peer, Results, Training, read
 from benchmarks.results import Micro as MicroResult
 from benchmarks.wan import carried
-from mpc.correlation import WINDOWS_AHEAD
 from mpc.curve import new_identity
+from mpc.dealing import WINDOWS_AHEAD
 from mpc.errors import InterruptedRun, UsageError
 from mpc.fixed import encode
 from mpc.lockstep import run_lockstep

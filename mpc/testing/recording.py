@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from mpc.correlation import Kind, Spec, draw, in_full
+from mpc.correlation import Kind, Spec
+from mpc.dealing import draw, in_full
 from mpc.ghost import Array
 from mpc.lockstep import Watch, run_lockstep
 from mpc.party import PairStreams, Party

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.correlation import WINDOWS_AHEAD
+from mpc.dealing import WINDOWS_AHEAD
 from mpc.errors import DataError, PeerLostError
 from mpc.lockstep import run_lockstep
 from mpc.party import Party
@@ -127,7 +127,7 @@ def test_nothing_but_frames_of_the_rounds_goes_between_owners_and_nothing_of_the
 @pytest.mark.parametrize("n", [2, 3])
 @pytest.mark.parametrize("count", [1, 3, 4, 5, 12])
 def test_windows_and_credits(n: int, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mpc.correlation.WINDOW_BYTES", 4 * 4 * 8)
+    monkeypatch.setattr("mpc.dealing.WINDOW_BYTES", 4 * 4 * 8)
     program = many(count, 4)
     done = run(program, n)
     alone = run_lockstep(dict.fromkeys(owners(n), program), entropy=entropy(n))
@@ -141,7 +141,7 @@ def test_windows_and_credits(n: int, count: int, monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_helper_is_never_further_ahead_than_the_windows_allow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mpc.correlation.WINDOW_BYTES", 1)
+    monkeypatch.setattr("mpc.dealing.WINDOW_BYTES", 1)
     done = run(many(20, 2), 2)
     dealt = credited = 0
     for frame in done.frames:
@@ -157,7 +157,7 @@ def test_the_helper_is_never_further_ahead_than_the_windows_allow(monkeypatch: p
 def test_a_fork_is_told_to_the_helper_and_nothing_is_dealt_for_the_way_not_taken(
     n: int, after: int, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mpc.correlation.WINDOW_BYTES", size)
+    monkeypatch.setattr("mpc.dealing.WINDOW_BYTES", size)
     program = turns(after, WINDOWS_AHEAD + 2)
     done = run(program, n)
     alone = run_lockstep(dict.fromkeys(owners(n), program), entropy=entropy(n))
@@ -214,7 +214,7 @@ def test_two_runs_share_no_seed_session_or_opening() -> None:
 
 
 def test_a_run_that_is_cut_in_the_middle_goes_on_and_gives_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mpc.correlation.WINDOW_BYTES", 1)
+    monkeypatch.setattr("mpc.dealing.WINDOW_BYTES", 1)
     program = many(12, 4)
     a, b = owners(2)
     relays: dict[str, Relay] = {}

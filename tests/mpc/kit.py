@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from mpc.correlation import Kind, deal, draw, split_correction, windows
+from mpc.correlation import Kind
+from mpc.dealing import deal, draw, split_correction, windows
 from mpc.lockstep import Message, Outcome, Tap, run_lockstep
 from mpc.party import Party
 from mpc.prg import Entropy, Stream, derive, insecure_entropy

@@ -11,9 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpc import correlation
 from mpc.correlation import (
-    WINDOW_BYTES,
     AnyBit,
     BitsOfMask,
     Book,
@@ -25,12 +23,10 @@ from mpc.correlation import (
     Truncation,
     Uniform,
     correction_bytes,
-    deal,
-    draw,
     fold_order,
     kinds_digest,
-    windows,
 )
+from mpc.dealing import WINDOW_BYTES, deal, draw, windows
 from mpc.prg import Stream, derive
 from mpc.ring import B8, B16, B64, Z32, Z64, Ring, wide
 from tests.examples import steady
@@ -164,7 +160,7 @@ def test_masks_that_their_owners_know_are_dealt_with_one_after_another(sizes: tu
 @pytest.mark.parametrize("n", [2, 3, 5])
 def test_all_kinds_in_one_job(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Numbers, streams and windows stay in step over many correlations, with kinds that refer to earlier ones."""
-    monkeypatch.setattr(correlation, "WINDOW_BYTES", 300)
+    monkeypatch.setattr("mpc.dealing.WINDOW_BYTES", 300)
     first = Uniform((Spec((3,)), Spec((3,))), kept=True)
     kinds: list[Kind] = [
         KINDS[0][0],
@@ -226,7 +222,7 @@ def test_a_correction_looks_uniform_and_hangs_on_every_other_seed(kind: Kind, n:
 def test_windows(sizes: list[int], limit: int) -> None:
     kinds: list[Kind] = [MultiplyTriple(Spec((size,), 0, B8), Spec((size,), 0, B8)) for size in sizes]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(correlation, "WINDOW_BYTES", limit)
+        patch.setattr("mpc.dealing.WINDOW_BYTES", limit)
         cut = list(windows(kinds))
     flat = [kind for group, _ in cut for kind in group]
     assert flat == kinds[: len(flat)]

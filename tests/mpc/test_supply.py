@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from mpc import correlation
-from mpc.correlation import BitsOfMask, Kind, MultiplyTriple, Spec, Truncation, Uniform, deal, windows
+from mpc.correlation import BitsOfMask, Kind, MultiplyTriple, Spec, Truncation, Uniform
+from mpc.dealing import deal, windows
 from mpc.errors import InternalError, ProtocolError
 from mpc.prg import Stream, derive
 from mpc.supply import SeedSupply
@@ -38,7 +38,7 @@ def supply_of_the_last(kinds: Sequence[Kind], change: Callable[[bytes], bytes] =
 
 @pytest.mark.parametrize("window", [1, 40, 70, 1 << 20])
 def test_every_owner_gets_its_own_shares(window: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(correlation, "WINDOW_BYTES", window)
+    monkeypatch.setattr("mpc.dealing.WINDOW_BYTES", window)
     supplies = [SeedSupply(KINDS, stream(0), None), supply_of_the_last(KINDS)]
     for supply, held in zip(supplies, deal_to_all(KINDS, 2), strict=True):
         for number, (kind, (drawn, dealt)) in enumerate(zip(KINDS, held, strict=True)):
@@ -49,7 +49,7 @@ def test_every_owner_gets_its_own_shares(window: int, monkeypatch: pytest.Monkey
 
 
 def test_windows_are_fetched_when_they_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(correlation, "WINDOW_BYTES", 1)
+    monkeypatch.setattr("mpc.dealing.WINDOW_BYTES", 1)
     fetched: list[int] = []
 
     def count(window: bytes) -> bytes:

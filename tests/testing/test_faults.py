@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import mpc.channel
-import mpc.correlation
+import mpc.dealing
 import mpc.session
 import mpc.wire
 from mpc.errors import PeerLostError
@@ -58,7 +58,7 @@ def test_the_same_faults_on_every_run() -> None:
 
 def test_windows_and_credits(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a window for every correlation the helper waits for credits, and each of those frames has its faults."""
-    monkeypatch.setattr(mpc.correlation, "WINDOW_BYTES", 8)
+    monkeypatch.setattr(mpc.dealing, "WINDOW_BYTES", 8)
 
     async def many(p: Party, x: Share, y: Share) -> Share:
         for _ in range(8):

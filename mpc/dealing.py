@@ -1,0 +1,121 @@
+"""How correlated randomness is dealt: an owner's part from its stream, the last owner's corrections in windows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+from mpc.correlation import Kind, OwnMasks, Spec, correction_bytes
+from mpc.ghost import Array
+from mpc.prg import Stream
+
+WINDOW_BYTES = 4 << 20
+WINDOWS_AHEAD = 4
+_AT_ONCE = 1 << 17  # bytes of parts that lie in one piece of memory, none of which is free before all are
+
+
+def windows(kinds: Sequence[Kind], forks: Sequence[int] = ()) -> Iterator[tuple[list[Kind], int]]:
+    """The list cut into windows of at most `WINDOW_BYTES` of corrections (or one correlation), with their bytes.
+
+    Correlations without a correction ride along with the window that is open.
+
+    Args:
+        forks: numbers of correlations that a window with earlier corrections may not reach: see `Party.fork`.
+    """
+    group: list[Kind] = []
+    size = 0
+    cuts = frozenset(forks)
+    for number, kind in enumerate(kinds):
+        more = correction_bytes(kind)
+        if size and (size + more > WINDOW_BYTES or number in cuts):
+            yield group, size
+            group, size = [], 0
+        group.append(kind)
+        size += more
+    if size:
+        yield group, size
+
+
+def draw(kind: Kind, stream: Stream, *, corrected: bool) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+    """One owner's shares from its seed with the helper: the drawn parts, and the dealt ones unless `corrected`."""
+    count = len(kind.drawn)
+    parts = _uniform(kind.drawn if corrected else kind.drawn + kind.dealt, stream)
+    return parts[:count], parts[count:]
+
+
+def _uniform(specs: tuple[Spec, ...], stream: Stream) -> tuple[Array, ...]:
+    """The stream's next arrays, each from a multiple of 8 bytes on; small ones are taken all at once."""
+    starts, size = [], 0
+    for spec in specs:
+        starts.append(size)
+        size += -(-spec.nbytes // 8) * 8
+    if size > _AT_ONCE:
+        return tuple([stream.uniform(spec.shape, spec.ring) for spec in specs])
+    taken = stream.take(size)
+    return tuple([spec.ring.at(taken, start, spec.shape) for spec, start in zip(specs, starts, strict=True)])
+
+
+def deal(kinds: Sequence[Kind], streams: Sequence[Stream]) -> Iterator[bytes]:
+    """The corrections of a list of correlations, a window at a time."""
+    return deal_windows((group for group, _ in windows(kinds)), streams)
+
+
+def deal_windows(groups: Iterable[Sequence[Kind]], streams: Sequence[Stream]) -> Iterator[bytes]:
+    """The helper's work: the last owner's corrections, a window at a time, from the streams shared with each owner.
+
+    Args:
+        groups: each window's correlations; the next window's are asked for when it is to be dealt, and not before.
+    """
+    book: dict[int, tuple[Array, ...]] = {}
+    number = 0
+    for group in groups:
+        parts: list[bytes | memoryview] = []
+        for kind in group:
+            drawn, others = _full(kind, streams)
+            if kind.kept:
+                book[number] = drawn
+            number += 1
+            for spec, value, shares in zip(kind.dealt, kind.deal(drawn, book), others, strict=True):
+                for share in shares:
+                    value = spec.ring.sub(value, share)
+                parts.append(spec.ring.to_bytes(value))
+        yield b"".join(parts)
+
+
+def _full(kind: Kind, streams: Sequence[Stream]) -> tuple[tuple[Array, ...], list[list[Array]]]:
+    """The drawn parts in full, and for each dealt part the shares of all owners but the last."""
+    owned: list[tuple[Array, ...]] = []
+    others: list[list[Array]] = [[] for _ in kind.dealt]
+    for index, stream in enumerate(streams):
+        drawn, dealt = draw(kind, stream, corrected=index == len(streams) - 1)
+        if owned and not isinstance(kind, OwnMasks):
+            drawn = _added(kind, owned.pop(), drawn)  # as they come: all owners' together may be too large
+        owned.append(drawn)
+        for part, share in zip(others, dealt, strict=False):
+            part.append(share)
+    return in_full(kind, owned), others
+
+
+def in_full(kind: Kind, owned: Sequence[tuple[Array, ...]]) -> tuple[Array, ...]:
+    """The drawn parts in full, from each owner's."""
+    if isinstance(kind, OwnMasks):
+        return (np.concatenate([rows[:size] for (rows,), size in zip(owned, kind.sizes, strict=True)]),)
+    total = owned[0]
+    for drawn in owned[1:]:
+        total = _added(kind, total, drawn)
+    return total
+
+
+def _added(kind: Kind, a: tuple[Array, ...], b: tuple[Array, ...]) -> tuple[Array, ...]:
+    return tuple([spec.ring.add(x, y) for spec, x, y in zip(kind.drawn, a, b, strict=True)])
+
+
+def split_correction(kind: Kind, data: memoryview) -> tuple[tuple[Array, ...], memoryview]:
+    """The last owner's dealt shares from the head of a window, and the rest of the window."""
+    dealt: list[Array] = []
+    start = 0
+    for spec in kind.dealt:
+        dealt.append(spec.ring.at(data, start, spec.shape))
+        start += spec.nbytes
+    return tuple(dealt), data[start:]
