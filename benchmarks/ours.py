@@ -108,7 +108,8 @@ def train(
         return Training(who, job, network, encrypted, failure=str(error))
     steps = done[-1].steps
     owners = [[one.results[name]["party"]["seconds"] for name in one.results if name != "helper"] for one in done]
-    step, spread = median_and_spread([min(s["training"] for s in each) / max(1, steps) for each in owners])
+    each_run = tuple(min(s["training"] for s in each) / max(1, steps) for each in owners)
+    step, spread = median_and_spread(each_run)
     last = done[-1].results[PARTIES[0]]
     model, how = last["model"], last["training"]
     weights = np.array([*model["standardised_weights"], model["standardised_intercept"]])
@@ -134,6 +135,7 @@ def train(
         all_rounds=len(plan.rounds),
         peak_bytes=max(one.peak_bytes for one in done) or None,
         note=f"took {how['solver']}, {steps} steps" if how["choice"] else "",
+        each=each_run,
     )
 
 

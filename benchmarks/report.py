@@ -79,7 +79,8 @@ def _reading() -> str:
         "*max |dw|* is the largest difference of a weight from plain numpy float64 training with the exact sigmoid; "
         "a sigmoid in few pieces keeps the accuracy and loses the weights. The peers run without encryption, which is "
         "how they come, but for SPU over TLS; we are shown with it (CURVE) and without. *Memory* is the most that any "
-        "one of our processes held.\n"
+        "one of our processes held. The machine is now fast and now slow: our runs of job A by mini-batches on "
+        "localhost come in three series, at the beginning, after the peers and at the end.\n"
     )
 
 
@@ -147,7 +148,8 @@ def _floors(results: Results) -> str:
         f"What a step of job A cannot be faster than: two processes that exchange the same frames ({frames} bytes and "
         "their headers, one after the other) over the same transport and do nothing else, plus the plain step in "
         "numpy, plus one public expansion into sines and cosines. Beside it, the same exchanges over bare ZeroMQ "
-        "sockets, without our transport's checks of who is connected. Microseconds; "
+        "sockets, without our transport's checks of who is connected. Measured beside each series of our runs, in the "
+        "mean. Microseconds; "
         f"made by `{results.command}`.\n\n"
     )
     return text + table(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class Training:
         peak_bytes: the most memory that any of its processes held; None where it was not looked at.
         note: what else is to be known.
         failure: why there are no figures; then all others mean nothing.
+        each: each run's seconds a step, where they are kept to be put together with later runs'.
     """
 
     who: str
@@ -58,6 +59,32 @@ class Training:
     peak_bytes: float | None = None
     note: str = ""
     failure: str = ""
+    each: tuple[float, ...] = ()
+
+    def with_later(self, later: Training) -> Training:
+        """These runs and later ones of the same, as one series; the later ones' failure, if they failed."""
+        if self.failure or later.failure:
+            return later if later.failure else self
+        each = self.each + later.each
+        step, spread = median_and_spread(each)
+        return replace(
+            self,
+            runs=len(each),
+            step_seconds=step,
+            spread=spread,
+            setup_seconds=_between(self.setup_seconds, later.setup_seconds, self.runs, later.runs),
+            online_seconds=_between(self.online_seconds, later.online_seconds, self.runs, later.runs),
+            difference=max(self.difference or 0.0, later.difference or 0.0),
+            peak_bytes=max(self.peak_bytes or 0.0, later.peak_bytes or 0.0) or None,
+            each=each,
+        )
+
+
+def _between(one: float | None, other: float | None, runs: int, others: int) -> float | None:
+    """The mean of two medians, each weighing as its runs."""
+    if one is None or other is None:
+        return one if other is None else other
+    return (one * runs + other * others) / (runs + others)
 
 
 @dataclass(frozen=True)
@@ -93,6 +120,24 @@ class Floor:
     plaintext: float
     expansion: float
     frames: tuple[int, ...]
+    series: int = 1
+
+    def with_later(self, later: Floor, step: float) -> Floor:
+        """The mean of this and of one that was measured later; `step` is that of all runs."""
+        count = self.series + later.series
+
+        def mean(one: float, other: float) -> float:
+            return (one * self.series + other * later.series) / count
+
+        return replace(
+            self,
+            step=step,
+            frames_transport=mean(self.frames_transport, later.frames_transport),
+            frames_zeromq=mean(self.frames_zeromq, later.frames_zeromq),
+            plaintext=mean(self.plaintext, later.plaintext),
+            expansion=mean(self.expansion, later.expansion),
+            series=count,
+        )
 
     @property
     def line(self) -> float:

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import zmq
 
-from benchmarks.__main__ import FULL, QUICK, _keep, _late, _trainings, attempt
+from benchmarks.__main__ import FULL, QUICK, _again, _keep, _late, _trainings, attempt
 from benchmarks.contenders import _tried, with_rounds
 from benchmarks.environments import ENVIRONMENTS, set_up
 from benchmarks.floor_member import frames_of, over_zeromq, public_expansion_seconds
@@ -158,6 +158,37 @@ def test_a_job_whose_variants_all_fail_keeps_every_line(monkeypatch: pytest.Monk
     assert [one.failure for one in results.trainings] == ["RuntimeError: no such thing"] * 4
     assert read(tmp_path / "results.json").trainings == results.trainings
     assert "no figure of ours (RuntimeError: no such thing)" in report(results)
+
+
+def test_later_series_are_put_together_with_the_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    first = Training("beaverlodge, sgd", "A", "localhost", True, 3, 40, 5.0, (4.0, 9.0), 0.2, 0.1, each=(4.0, 5.0, 9.0))
+    other = replace(first, job="C")
+    later = replace(first, runs=2, step_seconds=2.0, spread=(1.0, 3.0), setup_seconds=0.7, each=(1.0, 3.0))
+    floors = iter([Floor(True, 2.0, 4.0, 3.0, 0.1, 0.2, (8,)), Floor(True, 2.0, 1.0, 0.0, 0.1, 0.2, (8,))])
+    monkeypatch.setattr("benchmarks.__main__.FOLDER", tmp_path)
+    monkeypatch.setattr("benchmarks.__main__.KEPT", tmp_path / "results.json")
+    monkeypatch.setattr("benchmarks.ours.train", lambda *_, **__: later)
+    monkeypatch.setattr("benchmarks.ours.floor", lambda *_, **__: next(floors))
+    plain = Floor(False, 5.0, 1.0, 1.0, 1.0, 1.0, (8,))
+    results = Results(trainings=[first, other], floors=[Floor(True, 5.0, 1.0, 0.0, 0.1, 0.2, (8,)), plain])
+    for runs, step in ((5, 4.0), (7, 3.0)):
+        _again(results, QUICK, JOBS[0])
+        one, floor = results.trainings[0], results.floors[0]
+        assert (one.runs, one.step_seconds, one.spread, floor.step) == (runs, step, (1.0, 9.0), step)
+    assert results.trainings[0].setup_seconds == pytest.approx((3 * 0.2 + 4 * 0.7) / 7)
+    assert (results.floors[0].series, results.floors[0].frames_transport) == (3, 2.0)
+    assert results.trainings[1] == other and results.floors[1] == plain
+    assert read(tmp_path / "results.json").trainings == results.trainings
+
+
+def test_a_later_series_that_fails_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    first = Training("beaverlodge, sgd", "A", "localhost", True, 1, 40, 5.0, (5.0, 5.0), each=(5.0,))
+    monkeypatch.setattr("benchmarks.__main__.FOLDER", tmp_path)
+    monkeypatch.setattr("benchmarks.__main__.KEPT", tmp_path / "results.json")
+    monkeypatch.setattr("benchmarks.ours.train", lambda *_, **__: replace(first, failure="out of memory"))
+    results = Results(trainings=[first], floors=[Floor(True, 5.0, 1.0, 0.0, 0.1, 0.2, (8,))])
+    _again(results, QUICK, JOBS[0])
+    assert results.trainings[0].failure == "out of memory" and results.floors[0].series == 1
 
 
 def test_a_run_that_is_cut_short_leaves_a_report(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
