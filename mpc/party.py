@@ -281,15 +281,11 @@ class Party:
             opened.append(Public(value, share.scale, share.ring))
         return tuple(opened)
 
-    async def _to_all(
-        self, words: tuple[Array, ...], specs: tuple[Spec, ...], label: str
-    ) -> Mapping[str, tuple[Array, ...]]:
-        """Send these words to every other owner, who sends as many; meanwhile, what was left for later."""
+    def _to_all(self, words: tuple[Array, ...], specs: tuple[Spec, ...], label: str) -> Round:
+        """These words to every other owner, who sends as many; meanwhile, what was left for later."""
         work, self._left = tuple(self._left), []
         peers = self.peers
-        return await Round(
-            dict.fromkeys(peers, words), dict.fromkeys(peers, specs), label, everyone=True, meanwhile=work
-        )
+        return Round(dict.fromkeys(peers, words), dict.fromkeys(peers, specs), label, everyone=True, meanwhile=work)
 
     def input(self, owner: str, value: Array | None, shape: tuple[int, ...], scale: int, ring: Ring = Z64) -> Share:
         """Share `owner`'s ring elements among all owners. 0 rounds: the others' shares come from pair seeds.

@@ -55,21 +55,18 @@ class Ring:
 
     def add(self, a: Array, b: Array) -> Array:
         """a + b, elementwise."""
-        if self.xor:
-            return cast(Array, a ^ b)
-        return cast(Array, a + b) if self.native else self.reduce(a + b)
+        result: Array = a ^ b if self.xor else a + b
+        return result if self.native else self.reduce(result)
 
     def sub(self, a: Array, b: Array) -> Array:
         """a - b, elementwise."""
-        if self.xor:
-            return cast(Array, a ^ b)
-        return cast(Array, a - b) if self.native else self.reduce(a - b)
+        result: Array = a ^ b if self.xor else a - b
+        return result if self.native else self.reduce(result)
 
     def mul(self, a: Array, b: Array) -> Array:
         """a * b, elementwise."""
-        if self.xor:
-            return cast(Array, a & b)
-        return cast(Array, a * b) if self.native else self.reduce(a * b)
+        result: Array = a & b if self.xor else a * b
+        return result if self.native else self.reduce(result)
 
     def sum(self, a: Array, axis: int) -> Array:
         """The ring's sum along `axis`."""

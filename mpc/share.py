@@ -12,7 +12,7 @@ over, and its repr shows its shape and scale only.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn, Self, cast, overload
+from typing import Any, NoReturn, Self, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,8 @@ class _Value:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return cast("tuple[int, ...]", self.value.shape)
+        shape: tuple[int, ...] = self.value.shape
+        return shape
 
     @property
     def T(self) -> Self:
