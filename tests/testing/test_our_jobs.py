@@ -176,7 +176,7 @@ OURS = {
         structure=False,
     ),
     "inference, open": inference(inferring("open-fisher"), inferring_twin, rounds=9, bytes=1040, dealt=0),
-    "inference": inference(inferring("shared"), inferring_twin, rounds=253, bytes=75451, dealt=143358),
+    "inference": inference(inferring("shared"), inferring_twin, rounds=253, bytes=74811, dealt=143358),
     "inference on columns": inference(
         inferring_vertically, inferring_vertically_twin, rounds=258, bytes=127905, dealt=177975
     ),
