@@ -2,12 +2,13 @@
 
 COVERAGE_MIN = 90
 WORKERS = 2
+TEST_WORKERS = 3  # more than cores: many tests wait for deadlines
 
 BIN = .venv/bin
 LOCK = build/venv-lock/bin/pip-compile --quiet --no-config --strip-extras --generate-hashes --allow-unsafe \
 	--build-deps-for=editable --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 # -v takes back the -q of pyproject.toml.
-PYTEST = pytest -v -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+PYTEST = pytest -v -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 # What `make soak` tries: a part of each sweep's cases (0 to 1), which part and which random values, and how many times
 # the examples that each property test states, of which `make test` tries half. Also from the environment.
