@@ -15,7 +15,9 @@ def keep_freed_memory() -> None:
     """Have the C library keep up to 256 MB of freed memory at the end of its heap.
 
     By default glibc gives it back to the system, which then has to find and zero the pages of each new array: for an
-    array of 8 MB that takes longer than the arithmetic on it. Other C libraries are left as they are.
+    array of 8 MB that takes longer than the arithmetic on it. All threads share that heap: a thread's own would grow by
+    a system call a page, and what is freed in it would be of no use to the others. Other C libraries are left as they
+    are.
     """
     if not sys.platform.startswith("linux"):
         return

@@ -182,7 +182,10 @@ class Share(_Value):
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
 class Mask(Share):
-    """A uniform share whose secret no owner knows, for one opening. Slices and products of it are plain shares."""
+    """A uniform share, for one opening. Slices and products of it are plain shares.
+
+    No owner knows what it is a share of, but for `OwnMasks`, of which each owner knows what covers its own rows.
+    """
 
     id: int = -1
 

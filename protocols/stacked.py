@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from mpc.errors import InternalError
 from mpc.fixed import encode
@@ -31,7 +32,7 @@ class Stacked:
     def scale(self) -> int:
         return self.own.scale
 
-    @property
+    @cached_property
     def share(self) -> Share:
         """All rows as an additive sharing: an owner's share has its own rows where they belong, and is zero elsewhere.
 

@@ -24,6 +24,7 @@ from mpc.correlation import (
     Uniform,
     correction_bytes,
     fold_order,
+    kept_bytes,
     kinds_digest,
 )
 from mpc.dealing import WINDOW_BYTES, deal, draw, windows
@@ -155,6 +156,8 @@ def test_masks_that_their_owners_know_are_dealt_with_one_after_another(sizes: tu
     known = np.concatenate([owner[0][0][0][:size] for owner, size in zip(held, sizes, strict=True)])
     assert combine(Z64, [owner[1][1][0] for owner in held]).tolist() == ints(known).tolist()
     assert correction_bytes(masks) == 0
+    other = Uniform((Spec((7,)),), kept=True)
+    assert kept_bytes([masks, Uniform((Spec((9,)),)), other]) == 8 * (3 * sum(sizes) + 7)
 
 
 @pytest.mark.parametrize("n", [2, 3, 5])
