@@ -9,9 +9,11 @@ import numpy as np
 from mpc.correlation import Kind, OwnMasks, Spec, correction_bytes
 from mpc.ghost import Array
 from mpc.prg import Stream
+from mpc.share import Mask, Share
 
 WINDOW_BYTES = 4 << 20
 WINDOWS_AHEAD = 4
+_MOST_DRAWN = 1 << 10  # parts of one correlation, in the numbers of masks
 _AT_ONCE = 1 << 17  # bytes of parts that lie in one piece of memory, none of which is free before all are
 
 
@@ -109,6 +111,16 @@ def in_full(kind: Kind, owned: Sequence[tuple[Array, ...]]) -> tuple[Array, ...]
 
 def _added(kind: Kind, a: tuple[Array, ...], b: tuple[Array, ...]) -> tuple[Array, ...]:
     return tuple([spec.ring.add(x, y) for spec, x, y in zip(kind.drawn, a, b, strict=True)])
+
+
+def as_shares(number: int, kind: Kind, drawn: Sequence[Array], dealt: Sequence[Array]) -> tuple[Share, ...]:
+    """The parts of correlation `number`: what was drawn as masks, each with an id of its own, and what was dealt."""
+    parts: list[Share] = []
+    for spec, value in zip(kind.drawn, drawn, strict=True):
+        parts.append(Mask(value, spec.scale, spec.ring, number * _MOST_DRAWN + len(parts)))
+    for spec, value in zip(kind.dealt, dealt, strict=True):
+        parts.append(Share(value, spec.scale, spec.ring))
+    return tuple(parts)
 
 
 def split_correction(kind: Kind, data: memoryview) -> tuple[tuple[Array, ...], memoryview]:

@@ -55,11 +55,8 @@ class Revealed:
 class Supply(Protocol):
     """Where a party's shares of correlated randomness come from, in the plan's order."""
 
-    def next(self, kind: Kind) -> tuple[int, Kind, tuple[Array, ...], tuple[Array, ...]]:
-        """The next correlation: its number, its kind as planned, this owner's drawn parts and its dealt parts.
-
-        The planned kind equals `kind`; what follows from it has been worked out already.
-        """
+    def next(self, kind: Kind) -> tuple[int, tuple[Share, ...]]:
+        """The next correlation: its number, this owner's drawn parts as `Mask`s, and its dealt parts as `Share`s."""
 
     def fork(self, way: bool) -> bool:
         """The program goes this way from here on; a dry run, which does not know, is told which way to go."""
@@ -127,7 +124,6 @@ class Party:
         self._pairs = pairs
         self._observer = observer
         self._declared = declared
-        self._masks = 0
         self._spent: dict[
             int, Callable[[], Masked | None]
         ] = {}  # who was opened under a mask; weak, for they may be large
@@ -139,14 +135,7 @@ class Party:
 
     def kept(self, kind: Kind) -> tuple[int, tuple[Any, ...]]:
         """As `correlation`, with the number under which later kinds refer to its drawn parts."""
-        number, kind, drawn, dealt = self._supply.next(kind)
-        parts: list[Share] = []
-        for spec, value in zip(kind.drawn, drawn, strict=True):
-            parts.append(Mask(value, spec.scale, spec.ring, self._masks))
-            self._masks += 1
-        for spec, value in zip(kind.dealt, dealt, strict=True):
-            parts.append(Share(value, spec.scale, spec.ring))
-        return number, tuple(parts)
+        return self._supply.next(kind)
 
     def later(self, function: Callable[[], T]) -> Later[T]:
         """What `function` gives, worked out while the next round's messages travel: it must need nothing of them."""

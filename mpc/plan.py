@@ -10,11 +10,12 @@ from hashlib import sha256
 from typing import Any
 
 from mpc.correlation import Kind, correction_bytes, kinds_digest
-from mpc.dealing import WINDOWS_AHEAD, windows
+from mpc.dealing import WINDOWS_AHEAD, as_shares, windows
 from mpc.errors import InternalError
-from mpc.ghost import Array, ghost
+from mpc.ghost import ghost
 from mpc.party import Party, Revealed
 from mpc.round import Blob, Program, Round
+from mpc.share import Share
 from mpc.slow_start import Way
 from mpc.wire import HEADER_BYTES
 
@@ -242,10 +243,11 @@ class _Recorder:
     reveals: list[Revealed] = field(default_factory=list)
     at: str = ""
 
-    def next(self, kind: Kind) -> tuple[int, Kind, tuple[Array, ...], tuple[Array, ...]]:
+    def next(self, kind: Kind) -> tuple[int, tuple[Share, ...]]:
+        number = len(self.kinds)
         self.kinds.append(kind)
-        drawn = tuple(ghost(spec.shape) for spec in kind.drawn)
-        return len(self.kinds) - 1, kind, drawn, tuple(ghost(spec.shape) for spec in kind.dealt)
+        drawn, dealt = ([ghost(spec.shape) for spec in specs] for specs in (kind.drawn, kind.dealt))
+        return number, as_shares(number, kind, drawn, dealt)
 
     def fork(self, way: bool) -> bool:
         number = len(self.forks)

@@ -23,11 +23,16 @@ from mpc.ghost import Array, is_ghost
 from mpc.ring import Z64, Ring
 
 
-@dataclass(frozen=True, eq=False, slots=True, repr=False)
+@dataclass(frozen=True, eq=False, slots=True, repr=False, init=False)
 class _Value:
     value: Array
-    scale: int = 0
-    ring: Ring = Z64
+    scale: int
+    ring: Ring
+
+    def __init__(self, value: Array, scale: int = 0, ring: Ring = Z64) -> None:
+        _put_value(self, value)
+        _put_scale(self, scale)
+        _put_ring(self, ring)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -73,6 +78,10 @@ class _Value:
     __radd__ = __rsub__ = __rmul__ = __rmatmul__ = _after
 
 
+# A frozen dataclass looks up its fields by name to fill them, which takes twice as long, some forty times a step.
+_put_value, _put_scale, _put_ring = (_Value.__dict__[name].__set__ for name in ("value", "scale", "ring"))
+
+
 def _plain(a: _Value, other: object) -> InternalError:
     return InternalError(
         f"{a!r} with a plain {type(other).__name__}: a number needs a scale and a ring, as in "
@@ -103,7 +112,7 @@ def _matrix_product(a: _Value, b: _Value) -> Array:
     return a.ring.matmul(a.value, b.value)
 
 
-@dataclass(frozen=True, eq=False, slots=True, repr=False)
+@dataclass(frozen=True, eq=False, slots=True, repr=False, init=False)
 class Public(_Value):
     """A value known to every owner, to the same bits."""
 
@@ -134,7 +143,7 @@ class Public(_Value):
         return decode(self.value, self.scale, self.ring)
 
 
-@dataclass(frozen=True, eq=False, slots=True, repr=False)
+@dataclass(frozen=True, eq=False, slots=True, repr=False, init=False)
 class Share(_Value):
     """One owner's additive share of a secret."""
 
@@ -180,27 +189,38 @@ class Share(_Value):
         return Share(self.ring.mul(self.value, factor), self.scale, self.ring)
 
 
-@dataclass(frozen=True, eq=False, slots=True, repr=False)
+@dataclass(frozen=True, eq=False, slots=True, repr=False, init=False)
 class Mask(Share):
     """A uniform share, for one opening. Slices and products of it are plain shares.
 
     No owner knows what it is a share of, but for `OwnMasks`, of which each owner knows what covers its own rows.
     """
 
-    id: int = -1
+    id: int
+
+    def __init__(self, value: Array, scale: int = 0, ring: Ring = Z64, id: int = -1) -> None:
+        _Value.__init__(self, value, scale, ring)
+        _put_id_of_mask(self, id)
 
     def _with(self, value: Array) -> Any:
         return Share(value, self.scale, self.ring)
 
 
-@dataclass(frozen=True, eq=False, slots=True, repr=False, weakref_slot=True)
+@dataclass(frozen=True, eq=False, slots=True, repr=False, init=False, weakref_slot=True)
 class Masked(Share):
     """A share under the mask `id`: uniform over the ring whatever the secret, so it may be opened, once."""
 
-    id: int = -1
+    id: int
+
+    def __init__(self, value: Array, scale: int = 0, ring: Ring = Z64, id: int = -1) -> None:
+        _Value.__init__(self, value, scale, ring)
+        _put_id(self, id)
 
     def _with(self, value: Array) -> Any:
         raise InternalError("a masked value is opened whole: reshape or slice it before it is masked")
+
+
+_put_id_of_mask, _put_id = Mask.__dict__["id"].__set__, Masked.__dict__["id"].__set__
 
 
 @overload

@@ -7,11 +7,11 @@ from itertools import islice
 from typing import Any
 
 from mpc.correlation import Kind, correction_bytes
-from mpc.dealing import draw, split_correction, windows
+from mpc.dealing import as_shares, draw, split_correction, windows
 from mpc.errors import InternalError, ProtocolError
-from mpc.ghost import Array
 from mpc.plan import Plan
 from mpc.prg import Stream
+from mpc.share import Share
 
 
 class SeedSupply:
@@ -29,18 +29,18 @@ class SeedSupply:
         self._next_window = next_window
         self._number = 0
         self._window = memoryview(b"")
-        self._ready: tuple[tuple[Array, ...], tuple[Array, ...]] | None = None
+        self._ready: tuple[Share, ...] | None = None
         self._sizes: Iterator[int] = (size for _, size in windows(kinds))
 
-    def next(self, kind: Kind) -> tuple[int, Kind, tuple[Array, ...], tuple[Array, ...]]:
-        """The next correlation: its number, its kind as planned, this owner's drawn parts and its dealt parts."""
+    def next(self, kind: Kind) -> tuple[int, tuple[Share, ...]]:
+        """The next correlation: its number, this owner's drawn parts as `Mask`s, and its dealt parts as `Share`s."""
         number = self._number
-        if number >= self._end() or (planned := self._kinds[number]) != kind:
+        if number >= self._end() or self._kinds[number] != kind:
             raise InternalError(f"the program asks for a correlation ({type(kind).__name__}) that is not in its plan")
-        self._number += 1
-        drawn, dealt = self._ready or self._draw(kind)
+        parts = self._ready if self._ready is not None else self._draw()
         self._ready = None
-        return number, planned, drawn, dealt
+        self._number += 1
+        return number, parts
 
     def fork(self, way: bool) -> bool:
         """A list of correlations has no forks."""
@@ -48,16 +48,17 @@ class SeedSupply:
 
     def prepare(self) -> None:
         """Draw the next correlation ahead of need, while the party waits for its peers; never waits itself."""
-        if self._ready is None and self._number < self._end():
-            kind = self._kinds[self._number]
-            if self._next_window is None or len(self._window) or not correction_bytes(kind):
-                self._ready = self._draw(kind)
+        if self._ready is not None or self._number >= self._end():
+            return
+        if self._next_window is None or len(self._window) or not correction_bytes(self._kinds[self._number]):
+            self._ready = self._draw()
 
     def _end(self) -> int:
         """The number of the first correlation that it is not known yet whether it will be asked for."""
         return len(self._kinds)
 
-    def _draw(self, kind: Kind) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+    def _draw(self) -> tuple[Share, ...]:
+        kind = self._kinds[self._number]  # equal to the one that is asked for, and what follows from it is worked out
         drawn, dealt = draw(kind, self._stream, corrected=self._next_window is not None)
         if self._next_window is not None and kind.dealt:
             if not len(self._window) and correction_bytes(kind):
@@ -65,7 +66,7 @@ class SeedSupply:
                 if len(self._window) != (size := next(self._sizes)):
                     raise ProtocolError(f"the helper sent {len(self._window)} bytes of corrections instead of {size}")
             dealt, self._window = split_correction(kind, self._window)
-        return drawn, dealt
+        return as_shares(self._number, kind, drawn, dealt)
 
 
 class PlannedSupply(SeedSupply):

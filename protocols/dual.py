@@ -73,8 +73,7 @@ async def _step(
     u_low = p.later(lambda: divided(p, low))
     wanted = p.later(lambda: target.rows(rows.index))
     (m,) = await p.open(z + r, label="step/z")
-    odd = Share(p.compute(series, m.value, waves.value, how.fit, weight, bits.coefficients, shape=m.shape), bits.u)
-    errors = odd - wanted()
+    errors = series(p, m, waves, how.fit, weight, bits.coefficients) - wanted()
     u = Share(p.compute(_subtracted, u.value, errors.value, rows.index, shape=u.shape), bits.u)
     return (u - decay * u_low() if decay is not None else u), u_low()
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mpc.party import Party
+from mpc.round import Later
 from mpc.share import Public, Share
 from protocols.bit_budget import BitBudget
 from protocols.held import Held, Rows, product, take_rows, transpose_product
@@ -51,12 +52,12 @@ async def descend(
     decay = _decay(p, x.shape[1], how)
     targets = {size: target(p, y, size, how) for size in {rows.index.size for rows in steps}}
     seen: list[Share] = []
-    lately: list[Divisible] = []
+    lately: list[Later[Divisible]] = []
     for t, rows in enumerate(steps):
         w, low = await step(p, x, targets[rows.index.size], rows, w, decay, how, weighted)
-        lately.append(low.apart())
+        lately.append(p.later(low.apart))
         if len(lately) * rows.index.size >= _LATELY or t + 1 == len(steps):
-            seen += divided_together(p, lately)
+            seen += divided_together(p, [one() for one in lately])
             lately.clear()
         p.stage("training", t + 1, len(steps))
     return w, seen

@@ -19,7 +19,7 @@ import numpy as np
 from mpc.correlation import Book, OneMask, Spec
 from mpc.ghost import Array
 from mpc.party import Party
-from mpc.share import Share
+from mpc.share import Public, Share
 from protocols.sigmoid_fits import SigmoidFit
 from protocols.trig import harmonic_weights
 from protocols.waves import scaled_waves, wave_sums
@@ -65,9 +65,10 @@ def expansion(m: Array, fit: SigmoidFit, weight: float, scale: int) -> Array:
     return scaled_waves(m, _weights(fit, weight, scale))
 
 
-def series(m: Array, waves: Array, fit: SigmoidFit, weight: float, scale: int) -> Array:
-    """The sum over k of `expansion`'s coefficients times this owner's shares `waves` (2K, B) of cos(kr) and sin(kr)."""
-    return wave_sums(m, waves, _weights(fit, weight, scale))
+def series(p: Party, m: Public, waves: Share, fit: SigmoidFit, weight: float, scale: int) -> Share:
+    """The sum over k of `expansion`'s coefficients times the shares `waves` (2K, B) of cos(kr) and sin(kr)."""
+    weights = _weights(fit, weight, scale)  # a dry run has them too, so that no round waits until they are worked out
+    return Share(p.compute(wave_sums, m.value, waves.value, weights, shape=m.shape), waves.scale + scale)
 
 
 async def sigmoid(p: Party, z: Share, fit: SigmoidFit, weight: float, scale: int, *, label: str = "sigmoid") -> Share:
@@ -89,7 +90,7 @@ async def odd_part(
     """
     r, shares = p.correlation(SineMask(z.shape[0], z.scale, len(fit.coefficients), waves))
     (m,) = await p.open(z + r, label=label)
-    return Share(p.compute(series, m.value, shares.value, fit, weight, scale, shape=m.shape), waves + scale)
+    return series(p, m, shares, fit, weight, scale)
 
 
 def less_half(p: Party, y: Share, weight: float, scale: int) -> Share:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from mpc.correlation import Kind, Spec
-from mpc.dealing import draw, in_full
+from mpc.dealing import as_shares, draw, in_full
 from mpc.ghost import Array
 from mpc.lockstep import Watch, run_lockstep
 from mpc.party import PairStreams, Party
@@ -161,12 +161,11 @@ class _Supply:
         self._owner = owner
         self._number = 0
 
-    def next(self, kind: Kind) -> tuple[int, Kind, tuple[Array, ...], tuple[Array, ...]]:
+    def next(self, kind: Kind) -> tuple[int, tuple[Share, ...]]:
         """The next correlation."""
         number = self._number
         self._number += 1
-        drawn, dealt = self._dealer.parts(self._owner, number, kind)
-        return number, kind, drawn, dealt
+        return number, as_shares(number, kind, *self._dealer.parts(self._owner, number, kind))
 
     def fork(self, way: bool) -> bool:
         """The program's way; all owners ask for the same correlations after it, or `Dealer.parts` says so."""

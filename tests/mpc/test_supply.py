@@ -44,8 +44,8 @@ def test_every_owner_gets_its_own_shares(window: int, monkeypatch: pytest.Monkey
         for number, (kind, (drawn, dealt)) in enumerate(zip(KINDS, held, strict=True)):
             got = supply.next(kind)
             assert got[0] == number
-            for mine, expected in zip((*got[2], *got[3]), (*drawn, *dealt), strict=True):
-                np.testing.assert_array_equal(mine, expected)
+            for mine, expected in zip(got[1], (*drawn, *dealt), strict=True):
+                np.testing.assert_array_equal(mine.value, expected)
 
 
 def test_windows_are_fetched_when_they_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
