@@ -12,6 +12,8 @@ from parties.version import VERSION
 
 _OURS = ("numpy", "pyzmq", "cryptography")
 _TUNING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "NPY_DISABLE_CPU_FEATURES", "OMP_NUM_THREADS")
+_IDLING = Path("/sys/devices/system/cpu/cpuidle/current_driver")
+_LONGEST_WAIT = Path("/sys/module/haltpoll/parameters/guest_halt_poll_ns")
 
 
 def describe() -> dict[str, str]:
@@ -26,10 +28,22 @@ def describe() -> dict[str, str]:
         "beaverlodge": f"{VERSION}, Python {platform.python_version()}",
         "its libraries": ", ".join([*(f"{name} {version(name)}" for name in _OURS), f"libzmq {zmq.zmq_version()}"]),
     }
+    if waits := _idling():
+        facts["a core that idles"] = waits
     tuned = [f"{name}={os.environ[name]}" for name in _TUNING if name in os.environ]
     if tuned:
         facts["environment"] = ", ".join(tuned)
     return facts
+
+
+def _idling() -> str:
+    """In a virtual machine: for how long a core that has nothing to do waits before the host takes it back."""
+    try:
+        driver = _IDLING.read_text(encoding="utf-8").strip()
+        longest = int(_LONGEST_WAIT.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    return f"{driver}, guest_halt_poll_ns {longest}" if driver == "haltpoll" else ""
 
 
 def load() -> str:

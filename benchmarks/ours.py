@@ -110,6 +110,8 @@ def train(
     owners = [[one.results[name]["party"]["seconds"] for name in one.results if name != "helper"] for one in done]
     each_run = tuple(min(s["training"] for s in each) / max(1, steps) for each in owners)
     step, spread = median_and_spread(each_run)
+    each_setup = tuple(one.setup_seconds for one in done)
+    each_online = tuple(max(s["online"] for s in each) for each in owners)
     last = done[-1].results[PARTIES[0]]
     model, how = last["model"], last["training"]
     weights = np.array([*model["standardised_weights"], model["standardised_intercept"]])
@@ -123,8 +125,8 @@ def train(
         steps=steps,
         step_seconds=step,
         spread=spread,
-        setup_seconds=statistics.median(one.setup_seconds for one in done),
-        online_seconds=statistics.median(max(s["online"] for s in each) for each in owners),
+        setup_seconds=statistics.median(each_setup),
+        online_seconds=statistics.median(each_online),
         rounds=cost.rounds,
         rounds_how="plan",
         step_bytes=cost.owner_bytes,
@@ -136,6 +138,8 @@ def train(
         peak_bytes=max(one.peak_bytes for one in done) or None,
         note=f"took {how['solver']}, {steps} steps" if how["choice"] else "",
         each=each_run,
+        each_setup=each_setup,
+        each_online=each_online,
     )
 
 

@@ -60,31 +60,29 @@ class Training:
     note: str = ""
     failure: str = ""
     each: tuple[float, ...] = ()
+    each_setup: tuple[float, ...] = ()
+    each_online: tuple[float, ...] = ()
 
     def with_later(self, later: Training) -> Training:
         """These runs and later ones of the same, as one series; the later ones' failure, if they failed."""
         if self.failure or later.failure:
             return later if later.failure else self
-        each = self.each + later.each
+        each, setups = self.each + later.each, self.each_setup + later.each_setup
+        onlines = self.each_online + later.each_online
         step, spread = median_and_spread(each)
         return replace(
             self,
             runs=len(each),
             step_seconds=step,
             spread=spread,
-            setup_seconds=_between(self.setup_seconds, later.setup_seconds, self.runs, later.runs),
-            online_seconds=_between(self.online_seconds, later.online_seconds, self.runs, later.runs),
+            setup_seconds=statistics.median(setups),
+            online_seconds=statistics.median(onlines),
             difference=max(self.difference or 0.0, later.difference or 0.0),
             peak_bytes=max(self.peak_bytes or 0.0, later.peak_bytes or 0.0) or None,
             each=each,
+            each_setup=setups,
+            each_online=onlines,
         )
-
-
-def _between(one: float | None, other: float | None, runs: int, others: int) -> float | None:
-    """The mean of two medians, each weighing as its runs."""
-    if one is None or other is None:
-        return one if other is None else other
-    return (one * runs + other * others) / (runs + others)
 
 
 @dataclass(frozen=True)

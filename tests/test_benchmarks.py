@@ -19,8 +19,9 @@ import numpy as np
 import pytest
 import zmq
 
-from benchmarks.__main__ import FULL, QUICK, _again, _keep, _late, _trainings, attempt
+from benchmarks.__main__ import _trainings
 from benchmarks.contenders import _tried, with_rounds
+from benchmarks.effort import FULL, QUICK, late
 from benchmarks.environments import ENVIRONMENTS, set_up
 from benchmarks.floor_member import frames_of, over_zeromq, public_expansion_seconds
 from benchmarks.formats import clean
@@ -29,11 +30,13 @@ from benchmarks.jobs import AS_FAR, AUTO, JOBS, ROOT, Arrays, arrays_of, epochs_
 from benchmarks.micro_programs import COMPARISONS, MICROS, Micro, less_than, micro_of, plan_of, program
 from benchmarks.ours import plan_of as plan_of_scenario
 from benchmarks.ours import step_cost
+from benchmarks.own_trainings import again
 from benchmarks.peer_runs import PeerFailure, PeerKind, free_ports, run_peer
 from benchmarks.plain import PlainTransport, mechanism
 from benchmarks.report import report
 from benchmarks.results import Floor, Peer, Results, Training, read
 from benchmarks.results import Micro as MicroResult
+from benchmarks.telling import attempt, keep
 from benchmarks.wan import carried
 from mpc.curve import new_identity
 from mpc.dealing import WINDOWS_AHEAD
@@ -151,8 +154,8 @@ def test_a_job_whose_variants_all_fail_keeps_every_line(monkeypatch: pytest.Monk
 
     for name in ("train", "floor", "command_seconds"):
         monkeypatch.setattr(f"benchmarks.ours.{name}", broken)
-    monkeypatch.setattr("benchmarks.__main__.KEPT", tmp_path / "results.json")
-    monkeypatch.setattr("benchmarks.__main__.FOLDER", tmp_path)
+    monkeypatch.setattr("benchmarks.telling.KEPT", tmp_path / "results.json")
+    monkeypatch.setattr("benchmarks.own_trainings.FOLDER", tmp_path)
     results = Results(command="make bench")
     _trainings(results, QUICK, [replace(JOBS[0], peers=False)])
     assert [one.failure for one in results.trainings] == ["RuntimeError: no such thing"] * 4
@@ -161,21 +164,27 @@ def test_a_job_whose_variants_all_fail_keeps_every_line(monkeypatch: pytest.Monk
 
 
 def test_later_series_are_put_together_with_the_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    first = Training("beaverlodge, sgd", "A", "localhost", True, 3, 40, 5.0, (4.0, 9.0), 0.2, 0.1, each=(4.0, 5.0, 9.0))
+    first = Training(
+        "beaverlodge, sgd", "A", "localhost", True, 3, 40, 5.0, (4.0, 9.0), 0.2, 0.1,
+        each=(4.0, 5.0, 9.0), each_setup=(0.1, 0.2, 0.9), each_online=(0.1, 0.1, 0.1),
+    )  # fmt: skip
     other = replace(first, job="C")
-    later = replace(first, runs=2, step_seconds=2.0, spread=(1.0, 3.0), setup_seconds=0.7, each=(1.0, 3.0))
+    later = replace(
+        first, runs=2, step_seconds=2.0, spread=(1.0, 3.0), setup_seconds=0.7,
+        each=(1.0, 3.0), each_setup=(0.6, 0.8), each_online=(0.3, 0.4),
+    )  # fmt: skip
     floors = iter([Floor(True, 2.0, 4.0, 3.0, 0.1, 0.2, (8,)), Floor(True, 2.0, 1.0, 0.0, 0.1, 0.2, (8,))])
-    monkeypatch.setattr("benchmarks.__main__.FOLDER", tmp_path)
-    monkeypatch.setattr("benchmarks.__main__.KEPT", tmp_path / "results.json")
+    monkeypatch.setattr("benchmarks.own_trainings.FOLDER", tmp_path)
+    monkeypatch.setattr("benchmarks.telling.KEPT", tmp_path / "results.json")
     monkeypatch.setattr("benchmarks.ours.train", lambda *_, **__: later)
     monkeypatch.setattr("benchmarks.ours.floor", lambda *_, **__: next(floors))
     plain = Floor(False, 5.0, 1.0, 1.0, 1.0, 1.0, (8,))
     results = Results(trainings=[first, other], floors=[Floor(True, 5.0, 1.0, 0.0, 0.1, 0.2, (8,)), plain])
     for runs, step in ((5, 4.0), (7, 3.0)):
-        _again(results, QUICK, JOBS[0])
+        again(results, QUICK, JOBS[0])
         one, floor = results.trainings[0], results.floors[0]
         assert (one.runs, one.step_seconds, one.spread, floor.step) == (runs, step, (1.0, 9.0), step)
-    assert results.trainings[0].setup_seconds == pytest.approx((3 * 0.2 + 4 * 0.7) / 7)
+    assert (results.trainings[0].setup_seconds, results.trainings[0].online_seconds) == (0.6, 0.3)
     assert (results.floors[0].series, results.floors[0].frames_transport) == (3, 2.0)
     assert results.trainings[1] == other and results.floors[1] == plain
     assert read(tmp_path / "results.json").trainings == results.trainings
@@ -183,29 +192,29 @@ def test_later_series_are_put_together_with_the_first(monkeypatch: pytest.Monkey
 
 def test_a_later_series_that_fails_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     first = Training("beaverlodge, sgd", "A", "localhost", True, 1, 40, 5.0, (5.0, 5.0), each=(5.0,))
-    monkeypatch.setattr("benchmarks.__main__.FOLDER", tmp_path)
-    monkeypatch.setattr("benchmarks.__main__.KEPT", tmp_path / "results.json")
+    monkeypatch.setattr("benchmarks.own_trainings.FOLDER", tmp_path)
+    monkeypatch.setattr("benchmarks.telling.KEPT", tmp_path / "results.json")
     monkeypatch.setattr("benchmarks.ours.train", lambda *_, **__: replace(first, failure="out of memory"))
     results = Results(trainings=[first], floors=[Floor(True, 5.0, 1.0, 0.0, 0.1, 0.2, (8,))])
-    _again(results, QUICK, JOBS[0])
+    again(results, QUICK, JOBS[0])
     assert results.trainings[0].failure == "out of memory" and results.floors[0].series == 1
 
 
 def test_a_run_that_is_cut_short_leaves_a_report(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("benchmarks.__main__.KEPT", tmp_path / "results.json")
+    monkeypatch.setattr("benchmarks.telling.KEPT", tmp_path / "results.json")
     results = some_results()
     results.document = str(tmp_path / "benchmarks.md")
-    _keep(results)
+    keep(results)
     assert read(tmp_path / "results.json").trainings == results.trainings
     text = (tmp_path / "benchmarks.md").read_text()
     assert "minutes so far; not yet done" in text and "beaverlodge, sgd, encrypted" in text
     results.document = str(tmp_path / "no-such-folder" / "benchmarks.md")
-    _keep(results)  # what cannot be written is said, and nothing stops
+    keep(results)  # what cannot be written is said, and nothing stops
 
 
 def test_peers_are_left_out_once_the_time_is_over() -> None:
-    assert _late(FULL) == ""
-    assert _late(replace(FULL, minutes=-1.0)) == "not run: the first -1 minutes were over"
+    assert late(FULL) == ""
+    assert late(replace(FULL, minutes=-1.0)) == "not run: the first -1 minutes were over"
 
 
 def test_nobody_is_dropped_in_silence() -> None:
@@ -563,7 +572,7 @@ def test_a_peers_parties_run_and_report(tmp_path: Path, monkeypatch: pytest.Monk
     assert run.notes == {"addresses": 2, "options": {}}
 
 
-def test_a_peer_that_fails_now_and_then_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_peer_that_fails_now_and_then_is_triedagain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ends = iter([PeerFailure("error_code is 0"), None, PeerFailure("no"), PeerFailure("no"), PeerFailure("for good")])
 
     def run(*order: object, **more: object) -> str:

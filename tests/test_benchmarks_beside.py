@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.__main__ import QUICK, _beside_plans
+from benchmarks.__main__ import _beside_plans
 from benchmarks.analyses import ANALYSES, Analysis, NotThere, demo, measure, scenario_file
+from benchmarks.effort import QUICK
 from benchmarks.micro_programs import COMPARISONS, each_time, plan_of
 from benchmarks.report import report
 from benchmarks.results import BesidePlan, Results, read
@@ -88,7 +89,7 @@ def test_what_fails_is_a_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 
     monkeypatch.setattr("benchmarks.ours.beside_plan", broken)
     monkeypatch.setattr("benchmarks.analyses.measure", broken)
-    monkeypatch.setattr("benchmarks.__main__.KEPT", tmp_path / "results.json")
+    monkeypatch.setattr("benchmarks.telling.KEPT", tmp_path / "results.json")
     results = Results(command="make bench")
     _beside_plans(results, QUICK)
     assert [one.failure for one in results.comparisons] == ["RuntimeError: no such thing"] * len(COMPARISONS)
