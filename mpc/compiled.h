@@ -19,6 +19,21 @@ typedef uint32_t word32 __attribute__((aligned(1), may_alias));
 typedef uint16_t word16 __attribute__((aligned(1), may_alias));
 typedef int64_t row_number __attribute__((aligned(1), may_alias));
 
+#define ROWS_AHEAD 4
+#define BYTES_AHEAD 1024 /* what comes after them in a row, the processor foresees */
+
+/* Asks for a row of so many bytes that is needed soon: rows at any places come slowly, each from a page of its own. */
+static inline void fetch(const void *row, Py_ssize_t bytes)
+{
+#if defined(__GNUC__)
+    Py_ssize_t end = bytes < BYTES_AHEAD ? bytes : BYTES_AHEAD;
+    for (Py_ssize_t k = 0; k < end; k += 64)
+        __builtin_prefetch((const char *)row + k);
+#else
+    (void)row, (void)bytes;
+#endif
+}
+
 /* Lets go of the arrays, and ends a function: None, or its error. */
 static PyObject *ended(Py_buffer *arrays, int count, const char *error)
 {

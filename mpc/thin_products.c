@@ -11,6 +11,8 @@
     {                                                                                                        \
         for (Py_ssize_t i = 0; i < m; i++) {                                                                 \
             const word *row = a + (index ? index[i] : i) * n;                                                \
+            if (index && i + ROWS_AHEAD < m)                                                                 \
+                fetch(a + index[i + ROWS_AHEAD] * n, (Py_ssize_t)sizeof(word) * n);                          \
             word sum = 0;                                                                                    \
             for (Py_ssize_t j = 0; j < n; j++)                                                               \
                 sum += (word)((factor)row[j] * x[j]);                                                        \
@@ -23,6 +25,8 @@
         memset(out, 0, (size_t)n * sizeof(word));                                                            \
         for (Py_ssize_t i = 0; i < m; i++) {                                                                 \
             const word *row = a + (index ? index[i] : i) * n;                                                \
+            if (index && i + ROWS_AHEAD < m)                                                                 \
+                fetch(a + index[i + ROWS_AHEAD] * n, (Py_ssize_t)sizeof(word) * n);                          \
             factor by = x[i];                                                                                \
             for (Py_ssize_t j = 0; j < n; j++)                                                               \
                 out[j] += (word)(by * row[j]);                                                               \

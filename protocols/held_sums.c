@@ -34,6 +34,10 @@ FOR_EACH_CPU static void products(const word64 *x, const word64 *e, const row_nu
 {
     for (Py_ssize_t i = 0; i < rows; i++) {
         const word64 *x_row = x + index[i] * n, *e_row = e + index[i] * n;
+        if (i + ROWS_AHEAD < rows) {
+            fetch(x + index[i + ROWS_AHEAD] * n, 8 * n);
+            fetch(e + index[i + ROWS_AHEAD] * n, 8 * n);
+        }
         uint64_t low = cut(d[i], shift), high = v[i] + (d[i] >> 63) * t[i];
         for (Py_ssize_t j = 0; j < n; j++)
             out[j] += x_row[j] * low + e_row[j] * high;
