@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import NamedTuple
 
 from mpc.errors import PeerLostError, ProtocolError
 from mpc.prg import derive
@@ -25,8 +26,7 @@ _FIRST = 1
 """What the label field of a resume says on the first connection that is news to its sender."""
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """A frame to send: its header, its payload."""
 
     head: bytes
@@ -37,8 +37,7 @@ class Frame:
         return len(self.head) + len(self.body)
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(NamedTuple):
     """A data frame in its turn."""
 
     label: int
