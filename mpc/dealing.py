@@ -7,13 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from mpc.correlation import Kind, OwnMasks, Spec, correction_bytes
+from mpc.errors import InternalError
 from mpc.ghost import Array
 from mpc.prg import Stream
 from mpc.share import Mask, Share
 
 WINDOW_BYTES = 4 << 20
 WINDOWS_AHEAD = 4
-_MOST_DRAWN = 1 << 10  # parts of one correlation, in the numbers of masks
+MOST_DRAWN = 1 << 10  # parts of one correlation: masks are numbered so
 _AT_ONCE = 1 << 17  # bytes of parts that lie in one piece of memory, none of which is free before all are
 
 
@@ -114,10 +115,16 @@ def _added(kind: Kind, a: tuple[Array, ...], b: tuple[Array, ...]) -> tuple[Arra
 
 
 def as_shares(number: int, kind: Kind, drawn: Sequence[Array], dealt: Sequence[Array]) -> tuple[Share, ...]:
-    """The parts of correlation `number`: what was drawn as masks, each with an id of its own, and what was dealt."""
+    """The parts of correlation `number`: what was drawn as masks, each with an id of its own, and what was dealt.
+
+    Raises:
+        InternalError: there are more drawn parts than ids.
+    """
+    if len(drawn) > MOST_DRAWN:
+        raise InternalError(f"a {type(kind).__name__} has more than {MOST_DRAWN:,} drawn parts")
     parts: list[Share] = []
     for spec, value in zip(kind.drawn, drawn, strict=True):
-        parts.append(Mask(value, spec.scale, spec.ring, number * _MOST_DRAWN + len(parts)))
+        parts.append(Mask(value, spec.scale, spec.ring, number * MOST_DRAWN + len(parts)))
     for spec, value in zip(kind.dealt, dealt, strict=True):
         parts.append(Share(value, spec.scale, spec.ring))
     return tuple(parts)

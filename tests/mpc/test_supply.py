@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from mpc.correlation import BitsOfMask, Kind, MultiplyTriple, Spec, Truncation, Uniform
-from mpc.dealing import deal, windows
+from mpc.dealing import MOST_DRAWN, deal, windows
 from mpc.errors import InternalError, ProtocolError
 from mpc.prg import Stream, derive
+from mpc.share import Mask, Share
 from mpc.supply import SeedSupply
 from tests.mpc.kit import deal_to_all
 
@@ -46,6 +47,35 @@ def test_every_owner_gets_its_own_shares(window: int, monkeypatch: pytest.Monkey
             assert got[0] == number
             for mine, expected in zip(got[1], (*drawn, *dealt), strict=True):
                 np.testing.assert_array_equal(mine.value, expected)
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_parts_are_alike_whether_drawn_ahead_or_when_asked_for(last: bool) -> None:
+    def parts(*, ahead: bool) -> list[tuple[Share, ...]]:
+        supply = supply_of_the_last(KINDS) if last else SeedSupply(KINDS, stream(0), None)
+        every = []
+        for kind in KINDS:
+            if ahead:
+                supply.prepare()
+            every.append(supply.next(kind)[1])
+        return every
+
+    ids = []
+    for kind, asked, ahead in zip(KINDS, parts(ahead=False), parts(ahead=True), strict=True):
+        for k, (spec, one, other) in enumerate(zip((*kind.drawn, *kind.dealt), asked, ahead, strict=True)):
+            assert type(one) is type(other) is (Mask if k < len(kind.drawn) else Share)
+            assert (one.scale, one.ring, one.shape) == (spec.scale, spec.ring, spec.shape)
+            np.testing.assert_array_equal(one.value, other.value)
+            if isinstance(one, Mask) and isinstance(other, Mask):
+                assert one.id == other.id
+                ids.append(one.id)
+    assert len(set(ids)) == len(ids)
+
+
+def test_more_masks_than_there_are_numbers_for_are_refused() -> None:
+    kind = Uniform((Spec((1,)),) * (MOST_DRAWN + 1))
+    with pytest.raises(InternalError, match="a Uniform has more than 1,024 drawn parts"):
+        SeedSupply([kind], stream(0), None).next(kind)
 
 
 def test_windows_are_fetched_when_they_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
