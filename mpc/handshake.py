@@ -24,6 +24,8 @@ from mpc.plan import Plan
 from mpc.prg import Entropy, derive
 from mpc.session import link_key, session_id
 
+_BRIEF = 100  # characters of a value that is shown: a public key, which one has to compare to its end, has 92
+
 
 @dataclass(frozen=True)
 class Table:
@@ -195,7 +197,8 @@ def _same_program(me: str, peer: str, offer: Offer, said: Answer) -> None:
 
 
 def _brief(value: Any) -> str:
-    return "not set" if value is None else json.dumps(value)[:80]
+    text = "not set" if value is None else json.dumps(value)
+    return text if len(text) <= _BRIEF else text[: _BRIEF - 3] + "..."
 
 
 def _shapes(channel: Channel, table: Table, offer: Offer, name_key: bytes) -> _Shapes:

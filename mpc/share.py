@@ -78,7 +78,7 @@ class _Value:
     __radd__ = __rsub__ = __rmul__ = __rmatmul__ = _after
 
 
-# A frozen dataclass looks up its fields by name to fill them, which takes twice as long, some forty times a step.
+# A frozen dataclass looks up its fields by name to fill them, which takes twice as long, at every round.
 _put_value, _put_scale, _put_ring = (_Value.__dict__[name].__set__ for name in ("value", "scale", "ring"))
 
 
@@ -190,25 +190,8 @@ class Share(_Value):
 
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False, init=False)
-class Mask(Share):
-    """A uniform share, for one opening. Slices and products of it are plain shares.
-
-    No owner knows what it is a share of, but for `OwnMasks`, of which each owner knows what covers its own rows.
-    """
-
-    id: int
-
-    def __init__(self, value: Array, scale: int = 0, ring: Ring = Z64, id: int = -1) -> None:
-        _Value.__init__(self, value, scale, ring)
-        _put_id_of_mask(self, id)
-
-    def _with(self, value: Array) -> Any:
-        return Share(value, self.scale, self.ring)
-
-
-@dataclass(frozen=True, eq=False, slots=True, repr=False, init=False, weakref_slot=True)
-class Masked(Share):
-    """A share under the mask `id`: uniform over the ring whatever the secret, so it may be opened, once."""
+class _Numbered(Share):
+    """A share that has to do with the mask `id`."""
 
     id: int
 
@@ -216,11 +199,27 @@ class Masked(Share):
         _Value.__init__(self, value, scale, ring)
         _put_id(self, id)
 
+
+_put_id = _Numbered.__dict__["id"].__set__
+
+
+@dataclass(frozen=True, eq=False, slots=True, repr=False, init=False)
+class Mask(_Numbered):
+    """A uniform share, for one opening. Slices and products of it are plain shares.
+
+    No owner knows what it is a share of, but for `OwnMasks`, of which each owner knows what covers its own rows.
+    """
+
+    def _with(self, value: Array) -> Any:
+        return Share(value, self.scale, self.ring)
+
+
+@dataclass(frozen=True, eq=False, slots=True, repr=False, init=False, weakref_slot=True)
+class Masked(_Numbered):
+    """A share under the mask `id`: uniform over the ring whatever the secret, so it may be opened, once."""
+
     def _with(self, value: Array) -> Any:
         raise InternalError("a masked value is opened whole: reshape or slice it before it is masked")
-
-
-_put_id_of_mask, _put_id = Mask.__dict__["id"].__set__, Masked.__dict__["id"].__set__
 
 
 @overload

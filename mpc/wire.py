@@ -97,7 +97,7 @@ def parse(data: Any, specs: Sequence[Spec], *, sender: str, label: str) -> tuple
         ProtocolError: the payload is not exactly as long as the specs say.
     """
     view = memoryview(data)
-    expected = specs[0].nbytes if len(specs) == 1 else sum([spec.nbytes for spec in specs])
+    expected = sum([spec.nbytes for spec in specs])
     if len(view) != expected:
         raise ProtocolError(
             f"a message from {sender} in '{label}' has {len(view)} bytes instead of {expected}",

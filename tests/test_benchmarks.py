@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import zmq
 
+from benchmarks import machine
 from benchmarks.__main__ import _trainings
 from benchmarks.contenders import _tried, with_rounds
 from benchmarks.effort import FULL, QUICK, late
@@ -198,6 +199,25 @@ def test_a_later_series_that_fails_is_told(monkeypatch: pytest.MonkeyPatch, tmp_
     results = Results(trainings=[first], floors=[Floor(True, 5.0, 1.0, 0.0, 0.1, 0.2, (8,))])
     again(results, QUICK, JOBS[0])
     assert results.trainings[0].failure == "out of memory" and results.floors[0].series == 1
+
+
+@pytest.mark.parametrize(
+    ("driver", "wait", "told"),
+    [
+        ("haltpoll", "200000", "haltpoll, guest_halt_poll_ns 200000"),
+        ("acpi_idle", "200000", ""),
+        ("haltpoll", None, ""),
+    ],
+)
+def test_how_cores_idle_is_told_where_a_host_takes_them_back(
+    driver: str, wait: str | None, told: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "driver").write_text(f"{driver}\n")
+    if wait is not None:
+        (tmp_path / "wait").write_text(f"{wait}\n")
+    monkeypatch.setattr("benchmarks.machine._IDLING", tmp_path / "driver")
+    monkeypatch.setattr("benchmarks.machine._LONGEST_WAIT", tmp_path / "wait")
+    assert machine.describe().get("a core that idles", "") == told
 
 
 def test_a_run_that_is_cut_short_leaves_a_report(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -572,7 +592,7 @@ def test_a_peers_parties_run_and_report(tmp_path: Path, monkeypatch: pytest.Monk
     assert run.notes == {"addresses": 2, "options": {}}
 
 
-def test_a_peer_that_fails_now_and_then_is_triedagain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_peer_that_fails_now_and_then_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ends = iter([PeerFailure("error_code is 0"), None, PeerFailure("no"), PeerFailure("no"), PeerFailure("for good")])
 
     def run(*order: object, **more: object) -> str:

@@ -149,6 +149,16 @@ def test_two_parties_of_different_versions_both_name_it_though_a_third_is_missin
             'name is "test" here and "other" there',
             'name is "other" here and "test" there',
         ),
+        (
+            {"name": "test", "seed": "bl1-" + 86 * "k"},  # as long as a public key
+            f'seed is 7 here and "bl1-{86 * "k"}" there',
+            f'seed is "bl1-{86 * "k"}" here and 7 there',
+        ),
+        (
+            {"name": "test", "seed": 200 * "k"},
+            f'seed is 7 here and "{96 * "k"}... there',
+            f'seed is "{96 * "k"}... here and 7 there',
+        ),
     ],
 )
 def test_another_scenario_is_told_in_words_by_both(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from dataclasses import FrozenInstanceError
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,19 @@ def public(*numbers: int, scale: int = 4, ring: Ring = Z64) -> Public:
 
 def mask(*numbers: int, scale: int = 4, ring: Ring = Z64, number: int = 0) -> Mask:
     return Mask(np.array(numbers, dtype=ring.dtype), scale, ring, number)
+
+
+@pytest.mark.parametrize("value", [share(1), public(1), mask(1), share(1) - mask(2)], ids=lambda v: type(v).__name__)
+def test_values_stay_as_they_are(value: Any) -> None:
+    for name in ("value", "scale", "ring", "id"):
+        if hasattr(value, name):
+            with pytest.raises(FrozenInstanceError):
+                setattr(value, name, 0)
+            with pytest.raises(FrozenInstanceError):
+                delattr(value, name)
+    with pytest.raises((AttributeError, TypeError)):
+        value.other = 0
+    assert (value.scale, value.ring, value.shape) == (4, Z64, (1,))
 
 
 @each_ring

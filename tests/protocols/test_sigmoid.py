@@ -12,10 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.fixed import decode, encode
+from mpc.ghost import ghost
 from mpc.party import Party
+from mpc.plan import make_plan
 from mpc.ring import Z64
 from mpc.share import Share
-from protocols.sigmoid import TRIG_SCALE, expansion, sigmoid
+from protocols.sigmoid import TRIG_SCALE, _weights, expansion, odd_part, sigmoid
 from protocols.sigmoid_fits import FITS, SigmoidFit, approximate
 from protocols.twin import sigmoid as exact
 from tests.examples import steady
@@ -85,4 +87,13 @@ def test_the_public_coefficients_are_those_of_the_angle_sum(fit: SigmoidFit) -> 
 def test_a_score_from_a_product_comes_at_the_right_scale() -> None:
     fit = FITS[1]
     z = encode(np.array([1.5]), 57)
-    assert (run(decode(z, 57), fit, 1.0, 30, 2) - exact(np.array([1.5])))[0] < 3e-5
+    assert abs(run(decode(z, 57), fit, 1.0, 30, 2) - exact(np.array([1.5])))[0] < 3e-5
+
+
+def test_a_dry_run_works_out_the_weights_that_the_run_needs() -> None:
+    fit, weight, scale = FITS[1], 0.37, 30
+    _weights.cache_clear()
+    make_plan(lambda p: odd_part(p, Share(ghost((3,)), 57), fit, weight, scale, label="s"), ("a", "b"), "helper")
+    assert _weights.cache_info().misses == 1
+    _weights(fit, weight, scale)
+    assert _weights.cache_info().misses == 1
