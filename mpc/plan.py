@@ -104,7 +104,7 @@ class Plan:
 
     @property
     def dealt_first(self) -> int:
-        """How many windows the last owner waits for before it begins: all of a small job, none of a large one.
+        """How many windows the last owner has before it takes the first: all of a small job, none of a large one.
 
         All up to the first fork, that is.
         """
@@ -154,8 +154,8 @@ class Plan:
     def handling(self) -> float:
         """Seconds between the messages, on one core a party: what Python, encryption and numpy take for small arrays.
 
-        Of what is dealt before the first round, the dealing, and the taking in; later windows are dealt beside the
-        rounds. Products of large matrices come on top.
+        Of what is dealt first, the dealing, and the taking in, as if nothing else were done meanwhile; later windows
+        are dealt beside the rounds. Products of large matrices come on top.
         """
         waited_for = sum(self.windows[: self.dealt_first])
         return len(self.rounds) * _ROUND_HANDLING + 2 * waited_for / _HANDLED_BYTES
@@ -166,7 +166,7 @@ class Plan:
         Each pair of parties has a link of its own, with the bandwidth each way. In a round, every message takes its
         transfer and one latency, side by side. The helper's windows travel beside the rounds, each after the one
         before it and after the credit for it; the last owner's next round waits for those that it needs. A small job
-        is dealt whole before the first round.
+        is dealt whole before the first of it is used.
 
         Args:
             round_trip: seconds.
@@ -175,7 +175,7 @@ class Plan:
         """
         latency, windows = round_trip / 2, self._windows_on_the_way(round_trip, bandwidth, slow_start)
         way = Way(round_trip, bandwidth, slow_start=slow_start)  # from any owner to any other: all carry the same
-        others, last = 0.0, windows.all_here(self.dealt_first)  # when they have all that their next round needs
+        others = last = 0.0  # when they have all that their next round needs
         others_sent = last_sent = 0.0
         for one in self.rounds:
             last = windows.taken(one.drawn, last)
@@ -189,7 +189,8 @@ class Plan:
     def _windows_on_the_way(self, round_trip: float, bandwidth: float, slow_start: bool) -> _Windows:
         way, latency = Way(round_trip, bandwidth, slow_start=slow_start), round_trip / 2
         transfers = [way.transfer(HEADER_BYTES + size) for size in self.windows]
-        return _Windows(self._first_corrections, self.turns, transfers, latency, HEADER_BYTES / bandwidth + latency)
+        credit = HEADER_BYTES / bandwidth + latency
+        return _Windows(self._first_corrections, self.turns, transfers, self.dealt_first, latency, credit)
 
 
 class _Windows:
@@ -199,25 +200,29 @@ class _Windows:
         needed: for each window, the number of the correlation that it is fetched for.
         turns: for each window, how many forks come before it.
         transfers: for each window, the seconds that its transfer takes.
+        first: how many of them are all there, without a credit, before the first is taken.
         latency: seconds.
         credit: seconds from the sending of a credit, or of what a fork's way is, to its arrival.
     """
 
     def __init__(
-        self, needed: Sequence[int], turns: Sequence[int], transfers: list[float], latency: float, credit: float
+        self,
+        needed: Sequence[int],
+        turns: Sequence[int],
+        transfers: list[float],
+        first: int,
+        latency: float,
+        credit: float,
     ) -> None:
         self._needed = needed
         self._turns = turns
         self._told = 0.0  # when the helper knew of the last fork's way
         self._transfers = transfers
+        self._all_here = sum(transfers[:first]) + latency if first else 0.0
         self._latency = latency
         self._credit = credit
         self._sent = 0.0
         self._taken: list[float] = []
-
-    def all_here(self, count: int) -> float:
-        """When the first `count` windows, which need no credit, have arrived."""
-        return sum(self._transfers[:count]) + self._latency if count else 0.0
 
     def taken(self, drawn: int, now: float) -> float:
         """When the last owner has all windows for the first `drawn` correlations, if it asks for them `now`."""
@@ -228,7 +233,7 @@ class _Windows:
             if number >= WINDOWS_AHEAD and self._turns[number] == self._turns[number - WINDOWS_AHEAD]:
                 allowed = max(allowed, self._taken[number - WINDOWS_AHEAD] + self._credit)
             self._sent = max(self._sent, allowed) + self._transfers[number]
-            now = max(now, self._sent + self._latency)
+            now = max(now, self._sent + self._latency, self._all_here)
             self._taken.append(now)
         return now
 
@@ -253,6 +258,9 @@ class _Recorder:
         number = len(self.forks)
         self.forks.append(len(self.kinds))
         return number < len(self.ways) and self.ways[number]
+
+    def settle(self) -> None:
+        """A dry run waits for nobody."""
 
     def forked(self, way: bool) -> None:
         """A dry run knows which way it goes."""

@@ -22,14 +22,14 @@ def play_owner(channel: Channel, table: Table, agreement: Agreement, trace: Trac
     """Run an owner's program over the channel; returns the program's result."""
     me, plan, context = channel.me, agreement.plan, agreement.context
     key = derive(agreement.dealing_seeds[table.helper], "correlations", context)
-    fetch = _Fetch(channel, table.helper, plan) if me == table.owners[-1] else None
-    supply = PlannedSupply(plan, Stream(key), fetch, fetch.tell if fetch is not None else lambda way: None)
+    fetch = _Fetch(channel, table.helper, plan, trace) if me == table.owners[-1] else None
+    if fetch is not None:
+        supply = PlannedSupply(plan, Stream(key), fetch, fetch.tell, fetch.settle)
+    else:
+        supply = PlannedSupply(plan, Stream(key), None)
     pairs = {peer: pair_streams(seed, context) for peer, seed in agreement.pair_seeds.items()}
     declared = frozenset(item.what for item in plan.reveals)
     party = Party(me, table.owners, supply, pairs, trace, declared=declared)
-    if fetch is not None and plan.dealt_first:
-        trace.stage("dealing", 0, 0)
-        channel.gather(table.helper, plan.dealt_first, "deal")
     return channel.drive(factory(party), supply.prepare)
 
 
@@ -78,21 +78,36 @@ def part(channel: Channel, table: Table, *, patient: bool) -> None:
 
 
 class _Fetch:
-    """The last owner's way to its next window: it gives a credit for each one that it takes while more are due."""
+    """The last owner's way to its next window: it gives a credit for each one that it takes while more are due.
 
-    def __init__(self, channel: Channel, helper: str, plan: Plan) -> None:
+    Of a small job it has all that is dealt first before it takes the first of it.
+    """
+
+    def __init__(self, channel: Channel, helper: str, plan: Plan, trace: Trace) -> None:
         self._channel = channel
         self._helper = helper
         self._plan = plan
+        self._trace = trace
         self._ways: list[bool] = []
         self._taken = 0
 
+    def settle(self) -> None:
+        """Wait for what is dealt first, in a stage of its own: the steps of the next stage are not to."""
+        if not self._taken and self._plan.dealt_first:
+            self._trace.stage("dealing", 0, 0)
+            self._gather()
+
     def __call__(self) -> memoryview:
+        if not self._taken:
+            self._gather()
         window = self._channel.pull(self._helper, "deal")
         self._taken += 1
         if self._plan.on(self._ways).needs_credit(self._taken - 1 + WINDOWS_AHEAD):
             self._channel.push(self._helper, "credit", b"")
         return window
+
+    def _gather(self) -> None:
+        self._channel.gather(self._helper, self._plan.dealt_first, "deal")
 
     def tell(self, way: bool) -> None:
         """Say which way the program goes: what comes after is dealt only now."""

@@ -53,6 +53,9 @@ class SeedSupply:
         if self._next_window is None or len(self._window) or not correction_bytes(self._kinds[self._number]):
             self._ready = self._draw()
 
+    def settle(self) -> None:
+        """Wait for what is dealt first, if this supply has anything to wait for."""
+
     def _end(self) -> int:
         """The number of the first correlation that it is not known yet whether it will be asked for."""
         return len(self._kinds)
@@ -77,6 +80,7 @@ class PlannedSupply(SeedSupply):
     Args:
         plan: as long as nothing else is said, every fork goes the way `False`.
         tell: called at each fork with the way; for the last owner, to tell the helper.
+        settle: for the last owner, waits for what is dealt first.
     """
 
     def __init__(
@@ -85,10 +89,12 @@ class PlannedSupply(SeedSupply):
         stream: Stream,
         next_window: Callable[[], Any] | None,
         tell: Callable[[bool], None] = lambda way: None,
+        settle: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(plan.kinds, stream, next_window)
         self._plan = plan
         self._tell = tell
+        self._settle = settle
         self._ways: list[bool] = []
         self._sizes = iter(plan.windows)
 
@@ -103,6 +109,10 @@ class PlannedSupply(SeedSupply):
             self._plan = self._plan.on(self._ways)
             self._kinds, self._sizes = self._plan.kinds, islice(self._plan.windows, dealt, None)
         return way
+
+    def settle(self) -> None:
+        """Wait for what is dealt first, before a stage that is counted in steps."""
+        self._settle()
 
     def _end(self) -> int:
         forks = self._plan.forks

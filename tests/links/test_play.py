@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -172,6 +173,40 @@ def test_a_fork_is_told_to_the_helper_and_nothing_is_dealt_for_the_way_not_taken
     assert done.played[HELPER].trace.ways == [number == after for number in range(forks)]
     dealt = [len(f.body) for f in done.frames if f.label == "deal"]
     assert dealt == list(alone.plan.windows)
+
+
+async def opened_first(p: Party) -> Any:
+    """A round that needs nothing of the helper, then steps that need its corrections."""
+    x = p.input(p.owners[0], own(p, p.owners[0], (M, D), 1), (M, D), 4)
+    w = p.input(p.owners[1], own(p, p.owners[1], (D,), 2), (D,), 8)
+    p.stage("sharing")
+    await hold(p, x)
+    p.stage("steps", 0, 1)
+    z = await matmul(p, x, w, label="scores")
+    p.stage("steps", 1, 1)
+    (scores,) = await p.reveal(z, what="scores", why="a test", label="reveal")
+    return scores.value
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_owners_begin_while_the_helper_deals_and_count_steps_once_it_has(n: int) -> None:
+    begun: dict[str, threading.Event] = {name: threading.Event() for name in owners(n)}
+
+    def late(sent: Sent) -> Frame:
+        if sent.label == "hold":
+            begun[sent.sender].set()
+        elif sent.label == "deal":
+            assert all(event.wait(LIMITS.connect) for event in begun.values()), "an owner waits for the helper"
+        return Frame(sent.head, sent.body)
+
+    done = run(opened_first, n, wire=late)
+    alone = run_lockstep(dict.fromkeys(owners(n), opened_first), entropy=entropy(n))
+    last = owners(n)[-1]
+    for name in owners(n):
+        assert bits(done.played[name].result) == bits(alone.results[name])
+        waits = ["dealing"] if name == last else []
+        assert list(done.played[name].trace.began)[-len(waits) - 2 :] == ["sharing", *waits, "steps"]
+    check_traffic(done, alone.plan)
 
 
 async def outer(p: Party) -> Any:

@@ -23,7 +23,7 @@ PARTIES = ("hospital_a", "hospital_b", "helper")
 PROMPT = in_time(5.0)  # seconds in which every process has to be gone
 
 ORDER = (
-    *("start", "data", "connecting", "handshake", "running", "dealing", "standardisation", "sharing"),
+    *("start", "data", "connecting", "handshake", "running", "standardisation", "sharing", "dealing"),
     *("training", "range check", "model", "evaluation", "done"),
 )
 """All stages, in order. What comes after the last is the launcher's: the comparison, the record and the summary."""
