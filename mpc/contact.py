@@ -97,7 +97,7 @@ class Contact:
             case Stranger(key):
                 if key not in self._strangers and len(self._strangers) < _STRANGERS_TOLD:  # they try again and again
                     self._strangers.add(key)
-                    self._say(f"turned away a connection with the unlisted key {key}")
+                    self._say(f"turned away a connection with the unlisted key {key}...")
 
     def check(self, now: float, end: float, missing: set[str], label: str) -> float:
         """Whether to go on waiting for these until the end; says now and then who has not come yet.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from zmq.utils import z85
 from mpc.errors import InternalError
 from mpc.zmq_messages import LARGEST_PART
 
+KEY_PREFIX = "bl1-"
+_DECIDED = 42  # characters of base64 that 32 bytes decide alone: what follows the key in a public text is in the next
 _ZAP_ENDPOINT = "inproc://zeromq.zap.01"
 _HEARTBEAT_MS = 2000
 _HEARTBEAT_TIMEOUT_MS = 10_000
@@ -33,6 +36,11 @@ class Identity:
 def new_identity() -> Identity:
     """A fresh key pair."""
     return Identity(*zmq.curve_keypair())
+
+
+def text_begins(key: bytes) -> str:
+    """How the public text of who has this key (32 bytes) begins, as it stands in a scenario."""
+    return KEY_PREFIX + base64.urlsafe_b64encode(key).decode()[:_DECIDED]
 
 
 def curve_socket(context: zmq.Context[zmq.Socket[bytes]], kind: int, me: Identity) -> zmq.Socket[bytes]:
@@ -97,13 +105,13 @@ class Curve:
         return questions
 
     def answer(self, questions: zmq.Socket[bytes]) -> str | None:
-        """Answer one question (ZAP, rfc.zeromq.org/spec/27); returns the key if it was turned away."""
+        """Answer one question (ZAP, rfc.zeromq.org/spec/27); of who was turned away, how its public text begins."""
         version, request, _domain, _address, _identity, mechanism, *credentials = questions.recv_multipart()
         key = self._key(mechanism, credentials)
         known = key in self.names
         status, text, user = (b"200", b"OK", key.encode()) if known else (b"400", b"not on the allow-list", b"")
         questions.send_multipart([version, request, status, text, user, b""])
-        return None if known else key
+        return None if known else text_begins(credentials[0] if credentials else b"")
 
     def close(self, linger_seconds: float) -> None:
         """Wait until the closed sockets have sent what they still may; those left open are closed at once."""

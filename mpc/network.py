@@ -43,7 +43,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Stranger:
-    """Somebody with a key that is not on the allow-list was turned away."""
+    """Somebody with a key that is not on the allow-list was turned away: how its public text begins."""
 
     key: str
 

@@ -207,7 +207,7 @@ def _of_link(peer: str, seen: Seen) -> Finding:
 def _of_port(me: str, meeting: Meeting) -> Iterator[Finding]:
     missing = [peer for peer, seen in meeting.peers.items() if not seen.dialled and not seen.connected]
     for key in sorted(meeting.strangers):
-        text = f"a connection with the unlisted key {key[:60]} was turned away"
+        text = f"a connection with the unlisted key {key}... was turned away"
         if missing:
             hint = f"if it is {' or '.join(missing)}, the public_key in this party's scenario is another one: compare"
             yield problem(text, hint, _DISAGREED)

@@ -23,13 +23,12 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from zmq.utils import z85
 
-from mpc.curve import Identity
+from mpc.curve import KEY_PREFIX, Identity
 from mpc.errors import UsageError
 from parties.private_files import check_folder, create_private, make_folder, read_private
 
 PASSPHRASE_VARIABLE = "BEAVERLODGE_PASSPHRASE"
 
-_PREFIX = "bl1-"
 _KEY_BYTES = 32
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}")
 _SCRYPT = {"n": 1 << 16, "r": 8, "p": 1}  # 64 MB and about 0.2 s a guess
@@ -130,7 +129,7 @@ def load_pair(name: str, folder: Path, passphrase: Callable[[Path], str] = ask_p
 
 def public_text(curve: bytes, signing: bytes) -> str:
     """The public halves as one text: the CURVE key (Z85) and the Ed25519 key (32 bytes)."""
-    return _PREFIX + base64.urlsafe_b64encode(z85.decode(curve) + signing).decode().rstrip("=")
+    return KEY_PREFIX + base64.urlsafe_b64encode(z85.decode(curve) + signing).decode().rstrip("=")
 
 
 def curve_key(text: str) -> bytes:
@@ -153,12 +152,12 @@ def signing_key(text: str) -> Ed25519PublicKey:
 
 
 def _halves(text: str) -> bytes:
-    if not text.startswith(_PREFIX):
+    if not text.startswith(KEY_PREFIX):
         raise ValueError("not a public key of `mpc keygen`")
-    body = text[len(_PREFIX) :]
+    body = text[len(KEY_PREFIX) :]
     raw = base64.b64decode(body + "=" * (-len(body) % 4), altchars=b"-_", validate=True)
     # One key has one text: the two bits that base64 leaves over are zero, so that a list of texts is a list of keys.
-    if len(raw) != 2 * _KEY_BYTES or _PREFIX + base64.urlsafe_b64encode(raw).decode().rstrip("=") != text:
+    if len(raw) != 2 * _KEY_BYTES or KEY_PREFIX + base64.urlsafe_b64encode(raw).decode().rstrip("=") != text:
         raise ValueError("not a public key of `mpc keygen`")
     return raw
 

@@ -14,8 +14,11 @@ from typing import Any
 import pytest
 import zmq
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given
+from hypothesis import strategies as st
+from zmq.utils import z85
 
-from mpc.curve import new_identity
+from mpc.curve import new_identity, text_begins
 from mpc.errors import InternalError, UsageError
 from mpc.transport import Transport
 from parties import keys, private_files
@@ -164,6 +167,12 @@ def test_what_is_not_a_public_text_is_refused(tmp_path: Path, change: Any) -> No
     text = keys.generate("hospital_a", tmp_path)[1]
     with pytest.raises(ValueError):
         keys.curve_key(change(text))
+
+
+@given(st.binary(min_size=32, max_size=32), st.binary(min_size=32, max_size=32))
+def test_a_link_key_alone_says_how_the_public_text_begins(link: bytes, signing: bytes) -> None:
+    text = keys.public_text(z85.encode(link), signing)
+    assert text.startswith(text_begins(link)) and len(text_begins(link)) == len("bl1-") + 42
 
 
 def test_a_public_text_is_one_word() -> None:
