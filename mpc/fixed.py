@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 
 from mpc.errors import ProtocolError
 from mpc.ghost import Array, is_ghost
 from mpc.ring import Z64, Ring
+from mpc.slices import slices
 
 
 def encode(x: Array, scale: int, ring: Ring = Z64, *, what: str = "a value") -> Array:
@@ -20,20 +19,29 @@ def encode(x: Array, scale: int, ring: Ring = Z64, *, what: str = "a value") -> 
     if is_ghost(x):
         return x
     x = np.asarray(x, dtype=np.float64)
+    flat, words = x.reshape(-1), np.empty(x.size, dtype=ring.dtype)
+    for part in slices(x.size):
+        scaled = _scaled(flat[part], scale, ring, what)
+        if ring.native:
+            words[part] = scaled.astype(f"<i{ring.bits // 8}").view(ring.dtype)
+        else:
+            words[part] = [int(v) for v in scaled.tolist()]  # exact: a float64 beyond 2^53 is an integer
+    words = words.reshape(x.shape)
+    return words if ring.native else ring.reduce(words)
+
+
+def _scaled(x: Array, scale: int, ring: Ring, what: str) -> Array:
+    """Each x * 2^scale as the nearest whole number, in float64."""
     if not np.isfinite(x).all():
         raise ProtocolError(f"{what} is not a finite number", "check the data for infinities and missing values")
     with np.errstate(over="ignore"):  # an infinity is too large, and refused below
-        scaled = np.rint(np.ldexp(x, scale))
+        scaled: Array = np.rint(np.ldexp(x, scale))
     if x.size and np.abs(scaled).max() >= 2.0 ** min(ring.bits - 2, 1023):
         raise ProtocolError(
             f"{what} is too large for {scale} fractional bits in {ring.bits}",
             "standardise the features, or use smaller values",
         )
-    if ring.native:
-        return cast(Array, scaled.astype(f"<i{ring.bits // 8}").view(ring.dtype))
-    integers = np.empty(x.size, dtype=object)
-    integers[:] = [int(v) for v in scaled.ravel().tolist()]  # exact: a float64 beyond 2^53 is an integer
-    return ring.reduce(integers.reshape(x.shape))
+    return scaled
 
 
 def decode(a: Array, scale: int, ring: Ring = Z64) -> Array:

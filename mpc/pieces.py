@@ -9,26 +9,24 @@ import numpy as np
 
 from mpc.ghost import is_ghost
 from mpc.share import Public, Share
-
-_PIECE = 1 << 16  # of 64-bit words: a handful of arrays of them stay in a processor's cache
+from mpc.slices import slices
 
 
 def in_pieces(expression: Callable[..., Share], *values: Share | Public) -> Share:
-    """`expression(*values)`, which must be elementwise, for values of one shape; of others, all at once.
-
-    Without this, every sum and product of large arrays is a new one, whose pages the system has to find and clear:
-    longer work than the arithmetic, in a process that has not held as much before.
-    """
+    """`expression(*values)`, which must be elementwise, for values of one shape; of others, all at once."""
     shape = values[0].shape
     arrays = [value.value for value in values]
-    if any(is_ghost(a) or a.shape != shape or not a.flags.c_contiguous for a in arrays) or arrays[0].size <= _PIECE:
+    if any(is_ghost(a) or a.shape != shape or not a.flags.c_contiguous for a in arrays):
+        return expression(*values)
+    size = arrays[0].size
+    parts = slices(size)
+    part = next(parts, None)
+    if part is None or part.stop == size:
         return expression(*values)
     flat: list[Any] = [value.reshape(-1) for value in values]
-    size = arrays[0].size
-    first = expression(*[value[:_PIECE] for value in flat])
+    first = expression(*[value[part] for value in flat])
     out = np.empty(size, dtype=first.value.dtype)
-    out[:_PIECE] = first.value
-    for start in range(_PIECE, size, _PIECE):
-        part = slice(start, start + _PIECE)
+    out[part] = first.value
+    for part in parts:
         out[part] = expression(*[value[part] for value in flat]).value
     return Share(out.reshape(shape), first.scale, first.ring)

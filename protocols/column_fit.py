@@ -17,16 +17,16 @@ def check_fit(train: Array, names: tuple[str, ...], owner: str, *, standardised:
     Raises:
         DataError: one does not; names the column.
     """
-    for name, column in zip(names, train.T, strict=True):
-        largest = np.abs(column).max(initial=0.0)
+    furthest = np.maximum(train.max(axis=0, initial=0.0), -train.min(axis=0, initial=0.0))
+    # A standardised column is fine over all owners, even where one owner's few rows lie close to the mean.
+    sizes = np.zeros(len(names)) if standardised else _typical(train)
+    for name, largest, typical in zip(names, furthest, sizes, strict=True):
         if largest > X_LIMIT:
             raise DataError(
                 f"{owner}: column {name} has values beyond {X_LIMIT:g} as it enters the training",
                 "set standardise = true, or rescale or clip the column",
                 party=owner,
             )
-        # A standardised column is fine over all owners, even where one owner's few rows lie close to the mean.
-        typical = np.sqrt(np.mean(column**2)) if column.size and not standardised else 0.0
         if 0 < typical < _COARSEST:
             raise DataError(
                 f"{owner}: column {name} has values too small for {X_SCALE} fractional bits",
@@ -34,3 +34,9 @@ def check_fit(train: Array, names: tuple[str, ...], owner: str, *, standardised:
                 party=owner,
             )
     return True
+
+
+def _typical(train: Array) -> Array:
+    """The root of each column's mean square."""
+    squares: Array = np.einsum("ij,ij->j", train, train)
+    return np.sqrt(squares / max(1, len(train)))

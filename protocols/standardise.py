@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from mpc.fixed import encode
 from mpc.ghost import Array
 from mpc.party import Party
 from mpc.ring import wide
+from mpc.slices import slices
 from protocols.secure_sum import secure_sum
 
 SUM_RING = wide(256)
@@ -28,7 +30,9 @@ class Moments:
 
     def apply(self, x: Array) -> Array:
         """(x - mean) / deviation, for rows x (m, d)."""
-        return (x - self.mean) / self.deviation
+        centred = x - self.mean
+        centred /= self.deviation  # in its place: a table may be large
+        return centred
 
 
 async def moments(
@@ -47,14 +51,14 @@ async def moments(
     """
     columns = (len(features),)
 
-    def summed(values: Array) -> Array:
-        return encode((values if counts is None else (values.T * counts).T).sum(axis=0), SUM_SCALE, SUM_RING)
+    def summed(values: Callable[[Array], Array]) -> Array:
+        return encode(_column_sums(values, x, counts), SUM_SCALE, SUM_RING)
 
-    sums = p.compute(lambda: summed(x), shape=columns)
+    sums = p.compute(lambda: summed(lambda rows: rows), shape=columns)
     why = "standardisation: every owner scales its rows by them"
     total = await secure_sum(p, sums, SUM_SCALE, SUM_RING, what="feature means", why=why, label="means")
     mean = p.compute(lambda: _ratios(SUM_RING.centred(total.value), rows), shape=columns)
-    squares = p.compute(lambda: summed((x - mean) ** 2), shape=columns)
+    squares = p.compute(lambda: summed(lambda rows: (rows - mean) ** 2), shape=columns)
     total2 = await secure_sum(
         p, squares, SUM_SCALE, SUM_RING, what="feature standard deviations", why=why, label="centred squares"
     )
@@ -73,6 +77,15 @@ async def moments(
     )
     deviation = p.compute(lambda: np.array([math.sqrt(v) for v in variance]), shape=columns)
     return Moments(mean, deviation)
+
+
+def _column_sums(values: Callable[[Array], Array], x: Array, counts: Array | None) -> Array:
+    """The sum of values(x) over the rows of x (m, d), row by row, each counted so often: (d,)."""
+    total = np.zeros(x.shape[1])
+    for part in slices(*x.shape):
+        rows = values(x[part])
+        total += (rows if counts is None else rows * counts[part, np.newaxis]).sum(axis=0)
+    return total
 
 
 def _ratios(numerators: Array, rows: int | float) -> Array:

@@ -99,6 +99,21 @@ def test_shapes_are_kept_and_nothing_is_fine(ring: Ring) -> None:
         assert decode(encode(x, 5, ring), 5, ring).shape == shape
 
 
+@pytest.mark.parametrize("ring", [Z64, Z32, WIDE])
+@pytest.mark.parametrize("shape", [(9,), (5, 9), (2, 3, 4)])
+def test_the_same_in_pieces_as_at_once(ring: Ring, shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    x = np.random.default_rng(5).normal(0, 100, shape)
+    at_once = encode(x, 12, ring)
+    monkeypatch.setattr("mpc.slices.PIECE", 4)
+    for same in (x, np.asfortranarray(x), np.repeat(x, 2, axis=0)[::2]):
+        np.testing.assert_array_equal(encode(same, 12, ring), at_once)
+    for bad, why in ((np.inf, "not a finite"), (2.0**252, "too large")):
+        y = x.copy()
+        y[-1] = bad
+        with pytest.raises(ProtocolError, match=f"the rate is {why}"):
+            encode(y, 12, ring, what="the rate")
+
+
 def test_halves_round_to_even_everywhere() -> None:
     x = np.array([0.5, 1.5, 2.5, -0.5, -1.5])
     assert decode(encode(x, 0), 0).tolist() == [0, 2, 2, 0, -2]

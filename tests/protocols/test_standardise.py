@@ -63,6 +63,25 @@ def test_as_numpy_on_all_rows(counts: list[int], columns: list[tuple[float, floa
     np.testing.assert_allclose(got.deviation, x.std(axis=0), rtol=1e-12)
 
 
+@pytest.mark.parametrize("counted", [False, True])
+def test_a_long_table_is_summed_in_pieces(counted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mpc.slices.PIECE", 16)
+    draw = np.random.default_rng(4)
+    parts = [draw.normal(size=(m, 3)) * 7 + 4 for m in (31, 1, 20)]
+    often = [draw.integers(0, 4, len(part)) for part in parts] if counted else [np.ones(len(part)) for part in parts]
+    total = float(sum(each.sum() for each in often))
+    names = ("x0", "x1", "x2")
+
+    def factory(k: int) -> ProgramFactory:
+        counts = often[k] if counted else None
+        return lambda p: moments(p, ghost((1, 3)) if p.dry else parts[k], total, names, None if p.dry else counts)
+
+    got = lockstep({name: factory(k) for k, name in enumerate(owner_names(3))}).results["owner0"]
+    x = np.repeat(np.concatenate(parts), np.concatenate(often).astype(int), axis=0)
+    np.testing.assert_allclose(got.mean, x.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(got.deviation, x.std(axis=0), rtol=1e-12)
+
+
 def test_a_small_spread_far_from_zero() -> None:
     draw = np.random.default_rng(1)
     parts = [draw.normal(size=(50, 2)) * [1e-3, 1.0] + [1e3, 1e9] for _ in range(3)]
