@@ -15,7 +15,7 @@ from typing import Any, cast
 import numpy as np
 
 from mpc.errors import InternalError
-from mpc.ghost import Array, is_ghost
+from mpc.ghost import Array, ghost, is_ghost
 from mpc.thin_products import matrix_times_vector, rows_times_vector
 
 _NATIVE = {8: np.dtype("<u1"), 16: np.dtype("<u2"), 32: np.dtype("<u4"), 64: np.dtype("<u8")}
@@ -125,11 +125,15 @@ class Ring:
             return matmul(a, b)
         return self.reduce(np.atleast_1d(a @ b))
 
-    def rows_matmul(self, a: Array, index: Array, b: Array) -> Array:
-        """a[index] @ b, exactly, for a vector b."""
-        if is_ghost(a) or is_ghost(b) or not self.native:
-            return self.matmul(a[index], b)
-        return rows_times_vector(a, index, b)
+    def rows_matmul(self, a: Array, index: Array, b: Array, first: int | None = None) -> Array:
+        """a[index] @ b, exactly, for a vector b; `first` as in `rows_times_vector`, in a ring of machine words."""
+        if is_ghost(a) or is_ghost(b):
+            return self.matmul(ghost((index.size, a.shape[1])), b)
+        if self.native:
+            return rows_times_vector(a, index, b, first=first)
+        if first is not None:
+            raise InternalError("rows that are left out are for rings of machine words")
+        return self.matmul(a[index], b)
 
     def centred(self, a: Array) -> Array:
         """The representatives in [-2^(bits-1), 2^(bits-1)): int64, or Python integers in a wide ring."""

@@ -11,10 +11,15 @@ from mpc.share import Public, Share
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
 class Taken:
-    """The rows at `index` (int64) of a value (m, d), in that order: X_S."""
+    """The rows at `index` (int64) of a value (m, d), in that order: X_S.
+
+    Args:
+        first: where the value has only the rows from this one on of a matrix whose other rows are zero.
+    """
 
     value: Public | Share
     index: Array
+    first: int | None = None
 
     def __matmul__(self, other: Public | Share) -> Share:
         """X_S v for a vector v; one of the two is public, and the scales add."""
@@ -23,7 +28,7 @@ class Taken:
             raise InternalError(f"{self!r} and {other!r}: one of the two has to be public, and one shared")
         if a.ring != other.ring or a.ring.xor:
             raise InternalError(f"{self!r} and {other!r} cannot be multiplied: they differ in ring, or are bits")
-        product = a.ring.rows_matmul(a.value, self.index, other.value)
+        product = a.ring.rows_matmul(a.value, self.index, other.value, self.first)
         return Share(product, a.scale + other.scale, a.ring)
 
     def __repr__(self) -> str:

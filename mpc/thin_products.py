@@ -12,6 +12,7 @@ import numpy as np
 from mpc.ghost import Array
 
 _LARGE = 1 << 12
+_EVERY_ROW = -1
 
 
 try:
@@ -34,18 +35,36 @@ def matrix_times_vector(a: Array, x: Array) -> Array:
     else:
         function, rows = _thin_products.times, np.ascontiguousarray(a)
     out = np.empty(a.shape[0], dtype=a.dtype)
-    function(rows, None, np.ascontiguousarray(x), out, word)
+    function(rows, None, np.ascontiguousarray(x), out, word, _EVERY_ROW)
     return out
 
 
-def rows_times_vector(a: Array, index: Array, x: Array, *, transposed: bool = False) -> Array:
-    """a[index] x (or a[index]^T x) for a (rows, n), an index (int64) of its rows and x: the rows are not copied out."""
+def rows_times_vector(a: Array, index: Array, x: Array, *, transposed: bool = False, first: int | None = None) -> Array:
+    """a[index] x (or a[index]^T x) for a (rows, n), an index (int64) of its rows and x: the rows are not copied out.
+
+    Args:
+        first: where `a` has only the rows from this one on of a matrix whose other rows are zero.
+    """
     if not COMPILED or a.dtype != x.dtype or not a.flags.c_contiguous or (word := a.dtype.itemsize) < 2:
-        rows = a.take(index, axis=0)
-        return matrix_times_vector(rows.T if transposed else rows, x)
+        return _copied_rows_times_vector(a, index, x, transposed=transposed, first=first)
     out = np.empty(a.shape[1] if transposed else index.shape[0], dtype=a.dtype)
     function = _thin_products.transposed_times if transposed else _thin_products.times
-    function(a, np.ascontiguousarray(index), np.ascontiguousarray(x), out, word)
+    from_row = _EVERY_ROW if first is None else first
+    function(a, np.ascontiguousarray(index), np.ascontiguousarray(x), out, word, from_row)
+    return out
+
+
+def _copied_rows_times_vector(a: Array, index: Array, x: Array, *, transposed: bool, first: int | None) -> Array:
+    """As `rows_times_vector`."""
+    if first is None:
+        rows = a.take(index, axis=0)
+        return matrix_times_vector(rows.T if transposed else rows, x)
+    here = (index >= first) & (index < first + a.shape[0])
+    rows = a.take(index[here] - first, axis=0)
+    if transposed:
+        return matrix_times_vector(rows.T, x[here])
+    out = np.zeros(index.shape[0], dtype=a.dtype)
+    out[here] = matrix_times_vector(rows, x)
     return out
 
 

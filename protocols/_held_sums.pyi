@@ -14,5 +14,6 @@ def transposed_sum(
     out: Array,
     word_bytes: int,
     shift: int,
+    first: int,
     /,
 ) -> None: ...

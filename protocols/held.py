@@ -43,10 +43,13 @@ class Held:
 
     Then for a mask b and an opened d = w - b, X w = E b + A b + X d, where the helper deals [A b]; what does not depend
     on d is worked out while d is on its way.
+
+    Args:
+        shared: this owner's share of X; of rows that their owners know, its own, for its share of the others is zero.
     """
 
     opened: Public
-    share: Share
+    shared: Share | Stacked
     number: int
 
     @property
@@ -56,6 +59,16 @@ class Held:
     @property
     def scale(self) -> int:
         return self.opened.scale
+
+    @property
+    def share(self) -> Share:
+        """This owner's share of all of X."""
+        return self.shared.share if isinstance(self.shared, Stacked) else self.shared
+
+    @property
+    def here(self) -> tuple[Share, int | None]:
+        """This owner's share of the rows of which it is not zero, and where these begin, if they are not all."""
+        return (self.shared.own, self.shared.first) if isinstance(self.shared, Stacked) else (self.shared, None)
 
 
 @dataclass(frozen=True)
@@ -83,7 +96,8 @@ class HeldRows:
 
     @property
     def share(self) -> Taken:
-        return Taken(self.held.share, self.rows.index)
+        share, first = self.held.here
+        return Taken(share, self.rows.index, first)
 
 
 def take_rows(x: Held, rows: Rows) -> HeldRows:
@@ -110,8 +124,7 @@ async def _hold_own(p: Party, x: Stacked) -> Held:
     number, (a,) = p.kept(OwnMasks(x.sizes, x.shape[1], x.scale))
     covered = lengthened(p, x.own, a.shape[0]) - a
     del a
-    share = p.later(lambda: x.share)
-    return Held(await p.open_own(covered, x.sizes, label="hold"), share(), number)
+    return Held(await p.open_own(covered, x.sizes, label="hold"), x, number)
 
 
 @dataclass(frozen=True)
@@ -206,8 +219,8 @@ async def transpose_product(p: Party, x: HeldRows, e: Share, shift: int, *, labe
     kind = HeldTransposeProduct(x.number, x.rows, x.shape[1], Spec(e.shape, e.scale), x.scale, shift)
     b, av, at, v, t = p.correlation(kind)
     (d,) = await p.open(e - b, label=label)
-    own, known, parts = x.held.share.value, x.held.opened.value, (v.value, t.value, at.value, av.value)
-    g = p.compute(transposed_sum, own, known, x.rows.index, d.value, *parts, shift, shape=av.shape)
+    (own, first), known, parts = x.held.here, x.held.opened.value, (v.value, t.value, at.value, av.value)
+    g = p.compute(transposed_sum, own.value, known, x.rows.index, d.value, *parts, shift, first, shape=av.shape)
     return Share(g, av.scale)
 
 

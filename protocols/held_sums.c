@@ -27,32 +27,42 @@ static inline uint64_t cut(uint64_t d, int shift)
 WRAPS(word32, wraps_32)
 WRAPS(word16, wraps_16)
 
-/* out[j] += sum over i of x[index[i]][j] (D_i >> shift) + e[index[i]][j] (v_i + [D_i < 0] t_i) */
-FOR_EACH_CPU static void products(const word64 *x, const word64 *e, const row_number *index, const word64 *d,
-                                  const word64 *v, const word64 *t, word64 *restrict out, Py_ssize_t rows,
-                                  Py_ssize_t n, int shift)
+/* out[j] += sum over i of x[index[i]][j] (D_i >> shift) + e[index[i]][j] (v_i + [D_i < 0] t_i); of x there are `held`
+   rows, those from `first` on, and the others are zero. */
+FOR_EACH_CPU static void products(const word64 *x, const word64 *e, const row_number *index, size_t first,
+                                  size_t held, const word64 *d, const word64 *v, const word64 *t,
+                                  word64 *restrict out, Py_ssize_t rows, Py_ssize_t n, int shift)
 {
     for (Py_ssize_t i = 0; i < rows; i++) {
-        const word64 *x_row = x + index[i] * n, *e_row = e + index[i] * n;
         if (i + ROWS_AHEAD < rows) {
-            fetch(x + index[i + ROWS_AHEAD] * n, 8 * n);
+            size_t next = (size_t)index[i + ROWS_AHEAD] - first;
+            if (next < held)
+                fetch(x + next * (size_t)n, 8 * n);
             fetch(e + index[i + ROWS_AHEAD] * n, 8 * n);
         }
+        const word64 *e_row = e + index[i] * n;
+        size_t at = (size_t)index[i] - first;
         uint64_t low = cut(d[i], shift), high = v[i] + (d[i] >> 63) * t[i];
-        for (Py_ssize_t j = 0; j < n; j++)
-            out[j] += x_row[j] * low + e_row[j] * high;
+        if (at < held) {
+            const word64 *x_row = x + at * (size_t)n;
+            for (Py_ssize_t j = 0; j < n; j++)
+                out[j] += x_row[j] * low + e_row[j] * high;
+        } else {
+            for (Py_ssize_t j = 0; j < n; j++)
+                out[j] += e_row[j] * high;
+        }
     }
 }
 
 enum { X, E, INDEX, D, V, T, WRAPS_OF, AV, OUT, ARRAYS };
 
-/* Whether the arrays fit each other, and every row that is named is there. */
-static int fit(const Py_buffer *a, int word, int shift)
+/* Whether the arrays fit each other, and every row that is named is there: of e, and unless first >= 0 of x. */
+static int fit(const Py_buffer *a, int word, int shift, Py_ssize_t first)
 {
-    Py_ssize_t rows = a[D].len / 8, n = a[OUT].len / 8, held = n ? a[X].len / 8 / n : 0;
+    Py_ssize_t rows = a[D].len / 8, n = a[OUT].len / 8, held = n ? a[E].len / 8 / n : 0;
     if ((word != 2 && word != 4) || shift < 1 || shift > 32 || a[D].len % 8 || a[OUT].len % 8 || !n)
         return 0;
-    if (a[X].len != 8 * held * n || a[E].len != a[X].len || a[INDEX].len != 8 * rows || a[V].len != 8 * rows
+    if (a[E].len != 8 * held * n || a[X].len % (8 * n) || (first < 0 && a[X].len != a[E].len) || a[INDEX].len != 8 * rows || a[V].len != 8 * rows
         || a[T].len != 8 * rows || a[WRAPS_OF].len != word * rows * n || a[AV].len != 8 * n)
         return 0;
     const row_number *index = a[INDEX].buf;
@@ -66,19 +76,22 @@ static PyObject *transposed_sum(PyObject *self, PyObject *args)
 {
     Py_buffer a[ARRAYS] = {{0}};
     int word, shift;
+    Py_ssize_t first;
     (void)self;
-    if (!PyArg_ParseTuple(args, "y*y*y*y*y*y*y*y*w*ii", &a[X], &a[E], &a[INDEX], &a[D], &a[V], &a[T], &a[WRAPS_OF],
-                          &a[AV], &a[OUT], &word, &shift))
+    if (!PyArg_ParseTuple(args, "y*y*y*y*y*y*y*y*w*iin", &a[X], &a[E], &a[INDEX], &a[D], &a[V], &a[T], &a[WRAPS_OF],
+                          &a[AV], &a[OUT], &word, &shift, &first))
         return NULL;
-    int right = fit(a, word, shift);
+    int right = fit(a, word, shift, first);
     if (right) {
         Py_ssize_t rows = a[D].len / 8, n = a[OUT].len / 8;
+        size_t from = first < 0 ? 0 : (size_t)first, held = (size_t)(a[X].len / 8 / n);
         Py_BEGIN_ALLOW_THREADS
         if (word == 4)
             wraps_32(a[D].buf, a[WRAPS_OF].buf, a[AV].buf, a[OUT].buf, rows, n, shift);
         else
             wraps_16(a[D].buf, a[WRAPS_OF].buf, a[AV].buf, a[OUT].buf, rows, n, shift);
-        products(a[X].buf, a[E].buf, a[INDEX].buf, a[D].buf, a[V].buf, a[T].buf, a[OUT].buf, rows, n, shift);
+        products(a[X].buf, a[E].buf, a[INDEX].buf, from, held, a[D].buf, a[V].buf, a[T].buf, a[OUT].buf, rows, n,
+                 shift);
         Py_END_ALLOW_THREADS
     }
     return ended(a, ARRAYS, right ? NULL : "arrays that do not fit each other");
@@ -86,8 +99,8 @@ static PyObject *transposed_sum(PyObject *self, PyObject *args)
 
 static PyMethodDef METHODS[] = {
     {"transposed_sum", transposed_sum, METH_VARARGS,
-     "transposed_sum(x, e, index, d, v, t, wraps, av, out, word, shift): see held_sums.py; wraps (B, n) of words of\n"
-     "4 or 2 bytes."},
+     "transposed_sum(x, e, index, d, v, t, wraps, av, out, word, shift, first): see held_sums.py; wraps (B, n) of words\n"
+     "of 4 or 2 bytes. Where `first` is not negative, x has the rows from there on, and the others are zero."},
     {NULL, NULL, 0, NULL},
 };
 

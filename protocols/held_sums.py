@@ -21,7 +21,16 @@ else:
 
 
 def transposed_sum(
-    x: Array, e: Array, index: Array, d: Array, v: Array, t: Array, wraps: Array, av: Array, shift: int
+    x: Array,
+    e: Array,
+    index: Array,
+    d: Array,
+    v: Array,
+    t: Array,
+    wraps: Array,
+    av: Array,
+    shift: int,
+    first: int | None = None,
 ) -> Array:
     """X_S^T (D >> s) + E_S^T (v + [D < 0] * t) + A^T v + 2^(64-s) wraps^T [D < 0], at one owner: (n,).
 
@@ -32,21 +41,32 @@ def transposed_sum(
         v, t, av: the owner's shares of v, t and A_S^T v.
         wraps: its share of diag(t / 2^(64-s)) A_S (B, n), in words of at least s bits.
         shift: s.
+        first: where `x` has only the rows from this one on, and the owner's share of the others is zero.
     """
     if not COMPILED or not (x.flags.c_contiguous and e.flags.c_contiguous and d.size and av.size):
-        return transposed_sum_by_numpy(x, e, index, d, v, t, wraps, av, shift)
+        return transposed_sum_by_numpy(x, e, index, d, v, t, wraps, av, shift, first)
     out = np.empty(av.shape, dtype=np.uint64)
-    _held_sums.transposed_sum(x, e, np.ascontiguousarray(index), d, v, t, wraps, av, out, wraps.dtype.itemsize, shift)
+    word, from_row = wraps.dtype.itemsize, -1 if first is None else first
+    _held_sums.transposed_sum(x, e, np.ascontiguousarray(index), d, v, t, wraps, av, out, word, shift, from_row)
     return out
 
 
 def transposed_sum_by_numpy(
-    x: Array, e: Array, index: Array, d: Array, v: Array, t: Array, wraps: Array, av: Array, shift: int
+    x: Array,
+    e: Array,
+    index: Array,
+    d: Array,
+    v: Array,
+    t: Array,
+    wraps: Array,
+    av: Array,
+    shift: int,
+    first: int | None = None,
 ) -> Array:
     """As `transposed_sum`."""
     low, negative = cut_words(d, shift)
     wrapped = matrix_times_vector(wraps.T, negative.astype(wraps.dtype)).astype(np.uint64) << np.uint64(64 - shift)
-    known = rows_times_vector(x, index, low, transposed=True)
+    known = rows_times_vector(x, index, low, transposed=True, first=first)
     masked = rows_times_vector(e, index, v + negative * t, transposed=True)
     total: Array = known + masked + av + wrapped
     return total

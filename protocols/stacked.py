@@ -32,6 +32,11 @@ class Stacked:
     def scale(self) -> int:
         return self.own.scale
 
+    @property
+    def first(self) -> int:
+        """Where this owner's rows begin."""
+        return sum(self.sizes[: self.index])
+
     @cached_property
     def share(self) -> Share:
         """All rows as an additive sharing: an owner's share has its own rows where they belong, and is zero elsewhere.
@@ -41,8 +46,7 @@ class Stacked:
         if is_ghost(self.own.value):
             return Share(ghost(self.shape), self.scale, self.own.ring)
         value = self.own.ring.zeros(self.shape)
-        start = sum(self.sizes[: self.index])
-        value[start : start + self.sizes[self.index]] = self.own.value
+        value[self.first : self.first + self.sizes[self.index]] = self.own.value
         return Share(value, self.scale, self.own.ring)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mpc.errors import InternalError
-from mpc.ring import B64, Z32, Z64, Ring
+from mpc.ring import B64, Z32, Z64, Ring, wide
 from mpc.share import Public, Share
 from mpc.taken import Taken
 
@@ -24,6 +24,17 @@ def test_the_product_is_that_of_the_rows(ring: Ring) -> None:
         product = Taken(left, INDEX) @ right
         assert (product.scale, product.ring) == (7, ring)
         np.testing.assert_array_equal(product.value, a[INDEX] @ x)
+
+
+@pytest.mark.parametrize("ring", [Z64, Z32])
+def test_rows_that_are_left_out_are_zero(ring: Ring) -> None:
+    a, x = words(5, 4, ring=ring), words(4, ring=ring)
+    some = np.zeros_like(a)
+    some[2:4] = a[2:4]
+    product = Taken(Share(a[2:4], 3, ring), INDEX, 2) @ Public(x, 4, ring)
+    np.testing.assert_array_equal(product.value, some[INDEX] @ x)
+    with pytest.raises(InternalError, match="rings of machine words"):
+        Taken(Share(words(2, 4).astype(object), 3, wide(128)), INDEX, 2) @ Public(x.astype(object), 4, wide(128))
 
 
 def test_two_shares_or_two_rings_have_none() -> None:

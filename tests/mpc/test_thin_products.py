@@ -88,6 +88,26 @@ def test_rows_that_are_not_copied_give_what_copied_ones_do(dtype: type, transpos
     )
 
 
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32, np.uint64])
+@pytest.mark.parametrize(("first", "count"), [(0, 50), (0, 20), (20, 30), (17, 1), (50, 0), (3, 0)])
+def test_rows_that_are_left_out_are_zero(
+    dtype: type, first: int, count: int, compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not compiled:
+        monkeypatch.setattr(thin_products, "COMPILED", False)
+    rng = np.random.default_rng(7)
+    a, index, x = words(rng, (50, 13), dtype), rng.integers(0, 50, 40), words(rng, (13,), dtype)
+    y = words(rng, (40,), dtype)
+    some = np.zeros_like(a)
+    some[first : first + count] = a[first : first + count]
+    here = a[first : first + count].copy()
+    for held in (here, np.asfortranarray(here)):
+        assert rows_times_vector(held, index, x, first=first).tolist() == exact(some[index], x)
+        assert rows_times_vector(held, index, y, transposed=True, first=first).tolist() == exact(some[index].T, y)
+    assert rows_times_vector(here, index[:0], x, first=first).tolist() == []
+
+
 @pytest.mark.parametrize("row", [-1, 50])
 def test_a_row_that_is_not_there_is_refused(row: int) -> None:
     if row < 0 and not thin_products.COMPILED:
@@ -106,4 +126,4 @@ def test_arrays_that_do_not_fit_are_refused(sizes: tuple[int, int, int, int]) ->
     arrays = [np.zeros(size, dtype=np.uint64) for size in (a, x, out)]
     for function in (_thin_products.times, _thin_products.transposed_times):
         with pytest.raises(ValueError, match="do not fit"):
-            function(arrays[0], None, arrays[1], arrays[2], word)
+            function(arrays[0], None, arrays[1], arrays[2], word, -1)

@@ -57,6 +57,16 @@ def test_exact(seed: int, m: int, n: int, rows: int, shift: int, way: Any) -> No
     assert way(*given_ones, shift).tolist() == exact(given_ones, shift)
 
 
+@pytest.mark.parametrize("way", [SUM, BY_NUMPY])
+@pytest.mark.parametrize(("first", "count"), [(0, 12), (0, 5), (5, 7), (4, 1), (12, 0), (2, 0)])
+def test_rows_that_are_left_out_are_zero(first: int, count: int, way: Any) -> None:
+    x, *rest = arrays(5, 12, 7, 40, np.uint16)
+    some = np.zeros_like(x)
+    some[first : first + count] = x[first : first + count]
+    here = x[first : first + count].copy()
+    assert way(here, *rest, 11, first).tolist() == exact((some, *rest), 11)
+
+
 @pytest.mark.parametrize("dtype", [np.uint16, np.uint32])
 def test_a_batch_of_a_training_in_any_order_of_memory(dtype: Any) -> None:
     x, e, index, *rest = arrays(3, 455, 31, 128, dtype)
