@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from math import prod
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -21,15 +21,14 @@ from mpc.ghost import Array
 from mpc.ring import B8, B64, Z64, Ring
 
 
-@dataclass(frozen=True)
-class Spec:
+class Spec(NamedTuple):
     """What an array on the wire is: its shape, its scale (fractional bits) and its ring."""
 
     shape: tuple[int, ...]
     scale: int = 0
     ring: Ring = Z64
 
-    @cached_property
+    @property
     def nbytes(self) -> int:
         """Bytes on the wire."""
         return prod(self.shape) * self.ring.word_bytes

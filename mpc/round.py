@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Generator, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from mpc.correlation import Spec
 from mpc.errors import InternalError
@@ -39,8 +39,7 @@ class Blob:
     limit: int
 
 
-@dataclass(frozen=True, eq=False)
-class Round:
+class Round(NamedTuple):
     """What this party sends to each peer, and what it waits for from each; `await` gives the arrays by sender.
 
     Args:

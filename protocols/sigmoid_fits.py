@@ -7,7 +7,7 @@ at z and at period/2 - z, as the sigmoid nearly is, up to exp(-(period/2 - reach
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +57,7 @@ class SigmoidFit:
     """The most that it is away from the sigmoid while |z| <= reach."""
     bound: float
     """The most that it is away from 1/2, for any z at all."""
-    coefficients: tuple[float, ...]
+    coefficients: tuple[float, ...] = field(hash=False)  # a step looks up what follows from a fit
     """Those of the odd harmonics 1, 3, 5, ..."""
 
 
