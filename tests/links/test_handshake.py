@@ -386,7 +386,7 @@ def raw(sender: str, label: str, body: bytes) -> Run:
 
     def patched(self: Channel, one: Any, *rest: Any) -> Any:
         if self.me == sender and one.label == label:
-            one = replace(one, send=dict.fromkeys(one.send, body))
+            one = one._replace(send=dict.fromkeys(one.send, body))
         return genuine(self, one, *rest)
 
     with pytest.MonkeyPatch.context() as patch:
