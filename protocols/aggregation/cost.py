@@ -31,7 +31,7 @@ _OPENED = 2 * _MICRO  # a share at the helper
 _SHARING, _SHARING_STEP = 9e-9, 5 * _MICRO  # Horner's rule: a limb-share and coefficient; a coefficient's step
 _TAKING = 25 * _MICRO  # a frame at the server
 _PROVED = 4 * _MICRO  # besides, with a lying server: proofs of keys, and tags
-_CLIENT, _RELAYED = 80 * _MICRO, 8 * _MICRO  # the server's work for each client, and for each of its holders
+_CLIENT, _RELAYED = 80 * _MICRO, 6.5 * _MICRO  # the server's work for each client, and for each of its holders
 _RECEIVED_BYTE = 1e-9
 _START = 0.001  # what the server does once a round
 
