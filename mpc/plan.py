@@ -22,9 +22,10 @@ from mpc.wire import HEADER_BYTES
 ProgramFactory = Callable[[Party], Program]
 
 WAY_BYTES = 1
+"""What the last owner tells the helper at a fork."""
+
 _ROUND_HANDLING = 4e-4  # seconds: half of it is a message's way through session, encryption and socket
 _HANDLED_BYTES = 2e8  # a second: dealt or taken in, encrypted and authenticated
-"""What the last owner tells the helper at a fork."""
 
 
 @dataclass(frozen=True)

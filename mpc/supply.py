@@ -53,9 +53,6 @@ class SeedSupply:
         if self._next_window is None or len(self._window) or not correction_bytes(self._kinds[self._number]):
             self._ready = self._draw()
 
-    def settle(self) -> None:
-        """Wait for what is dealt first, if this supply has anything to wait for."""
-
     def _end(self) -> int:
         """The number of the first correlation that it is not known yet whether it will be asked for."""
         return len(self._kinds)

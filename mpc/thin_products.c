@@ -105,8 +105,8 @@ static PyObject *transposed_times(PyObject *self, PyObject *args)
 
 static PyMethodDef METHODS[] = {
     {"times", times, METH_VARARGS,
-     "times(a, index, x, out, word, first): out (m,) = a[index] x for a (rows, n) of words of 8, 4 or 2 bytes; index or\n"
-     "None. Where `first` is not negative, a has the rows from there on of a matrix whose other rows are zero."},
+     "times(a, index, x, out, word, first): out (m,) = a[index] x for a (rows, n) of words of 8, 4 or 2 bytes; index\n"
+     "or None. Where `first` is not negative, a has the rows from there on of a matrix whose other rows are zero."},
     {"transposed_times", transposed_times, METH_VARARGS,
      "transposed_times(a, index, x, out, word, first): out (n,) = a[index]^T x."},
     {NULL, NULL, 0, NULL},

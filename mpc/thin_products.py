@@ -12,7 +12,8 @@ import numpy as np
 from mpc.ghost import Array
 
 _LARGE = 1 << 12
-_EVERY_ROW = -1
+EVERY_ROW = -1
+"""What the compiled loops are told in place of the first row, where `a` has all rows of its matrix."""
 
 
 try:
@@ -35,7 +36,7 @@ def matrix_times_vector(a: Array, x: Array) -> Array:
     else:
         function, rows = _thin_products.times, np.ascontiguousarray(a)
     out = np.empty(a.shape[0], dtype=a.dtype)
-    function(rows, None, np.ascontiguousarray(x), out, word, _EVERY_ROW)
+    function(rows, None, np.ascontiguousarray(x), out, word, EVERY_ROW)
     return out
 
 
@@ -49,7 +50,7 @@ def rows_times_vector(a: Array, index: Array, x: Array, *, transposed: bool = Fa
         return _copied_rows_times_vector(a, index, x, transposed=transposed, first=first)
     out = np.empty(a.shape[1] if transposed else index.shape[0], dtype=a.dtype)
     function = _thin_products.transposed_times if transposed else _thin_products.times
-    from_row = _EVERY_ROW if first is None else first
+    from_row = EVERY_ROW if first is None else first
     function(a, np.ascontiguousarray(index), np.ascontiguousarray(x), out, word, from_row)
     return out
 

@@ -62,8 +62,10 @@ static int fit(const Py_buffer *a, int word, int shift, Py_ssize_t first)
     Py_ssize_t rows = a[D].len / 8, n = a[OUT].len / 8, held = n ? a[E].len / 8 / n : 0;
     if ((word != 2 && word != 4) || shift < 1 || shift > 32 || a[D].len % 8 || a[OUT].len % 8 || !n)
         return 0;
-    if (a[E].len != 8 * held * n || a[X].len % (8 * n) || (first < 0 && a[X].len != a[E].len) || a[INDEX].len != 8 * rows || a[V].len != 8 * rows
-        || a[T].len != 8 * rows || a[WRAPS_OF].len != word * rows * n || a[AV].len != 8 * n)
+    if (a[E].len != 8 * held * n || a[X].len % (8 * n) || (first < 0 && a[X].len != a[E].len))
+        return 0;
+    if (a[INDEX].len != 8 * rows || a[V].len != 8 * rows || a[T].len != 8 * rows
+        || a[WRAPS_OF].len != word * rows * n || a[AV].len != 8 * n)
         return 0;
     const row_number *index = a[INDEX].buf;
     for (Py_ssize_t i = 0; i < rows; i++)
@@ -99,8 +101,8 @@ static PyObject *transposed_sum(PyObject *self, PyObject *args)
 
 static PyMethodDef METHODS[] = {
     {"transposed_sum", transposed_sum, METH_VARARGS,
-     "transposed_sum(x, e, index, d, v, t, wraps, av, out, word, shift, first): see held_sums.py; wraps (B, n) of words\n"
-     "of 4 or 2 bytes. Where `first` is not negative, x has the rows from there on, and the others are zero."},
+     "transposed_sum(x, e, index, d, v, t, wraps, av, out, word, shift, first): see held_sums.py; wraps (B, n) of\n"
+     "words of 4 or 2 bytes. Where `first` is not negative, x has the rows from there on, and the others are zero."},
     {NULL, NULL, 0, NULL},
 };
 

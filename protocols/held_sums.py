@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from mpc.ghost import Array
-from mpc.thin_products import matrix_times_vector, rows_times_vector
+from mpc.thin_products import EVERY_ROW, matrix_times_vector, rows_times_vector
 from protocols.truncation import cut_words
 
 try:
@@ -46,7 +46,7 @@ def transposed_sum(
     if not COMPILED or not (x.flags.c_contiguous and e.flags.c_contiguous and d.size and av.size):
         return transposed_sum_by_numpy(x, e, index, d, v, t, wraps, av, shift, first)
     out = np.empty(av.shape, dtype=np.uint64)
-    word, from_row = wraps.dtype.itemsize, -1 if first is None else first
+    word, from_row = wraps.dtype.itemsize, EVERY_ROW if first is None else first
     _held_sums.transposed_sum(x, e, np.ascontiguousarray(index), d, v, t, wraps, av, out, word, shift, from_row)
     return out
 

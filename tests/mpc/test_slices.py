@@ -11,12 +11,14 @@ from tests.examples import steady
 
 
 @steady(100)
-@given(st.integers(0, 5 * PIECE), st.integers(0, 2 * PIECE))
-def test_slices(rows: int, columns: int) -> None:
-    parts = list(slices(rows, columns)) if rows <= 1000 * max(1, PIECE // max(1, columns)) else []
+@given(st.integers(0, 5), st.integers(-1, 1), st.integers(0, 2 * PIECE))
+def test_slices(pieces: int, more: int, columns: int) -> None:
+    rows = max(0, pieces * max(1, PIECE // max(1, columns)) + more)
+    parts = list(slices(rows, columns))
     ends = [part.stop for part in parts]
     assert [part.start for part in parts] == [0, *ends][: len(parts)]
-    assert not parts or ends[-1] == rows
+    assert (ends[-1] if ends else 0) == rows
+    assert len(parts) <= pieces + 1
     for part in parts:
         assert part.stop == part.start + 1 or (part.stop - part.start) * columns <= PIECE
 

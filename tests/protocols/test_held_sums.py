@@ -95,8 +95,9 @@ def test_arrays_that_do_not_fit_are_refused(which: int) -> None:
 def test_a_row_that_is_not_there_is_refused(row: int) -> None:
     good = list(arrays(1, 9, 4, 6, np.uint16))
     good[2] = np.array([0, 1, row, 2, 3, 4])
-    with pytest.raises(ValueError, match="do not fit"):
-        SUM(*good, 5)
+    for first in (None, 0):
+        with pytest.raises(ValueError, match="do not fit"):
+            SUM(*good, 5, first)
 
 
 @needs_compiled
