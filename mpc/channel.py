@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mpc.contact import Contact, Say
-from mpc.errors import BeaverlodgeError, InterruptedRun, PeerLostError, ProtocolError
+from mpc.errors import BeaverlodgeError, InternalError, InterruptedRun, PeerLostError, ProtocolError
 from mpc.giving_up import error_told, last_words
-from mpc.network import Came, Connected, Disconnected, Event, Network, Refused
+from mpc.lane import LaneKeys
+from mpc.network import Came, Connected, Disconnected, Event, LaneEnded, Network, Refused
 from mpc.probe import DOCTOR, Answerer, is_probe, read_probe
 from mpc.round import Blob, Program, Round
 from mpc.session import Aborted, Delivered, Frame, Incoming, Link, Resend
@@ -149,6 +150,13 @@ class Channel:
         """Use the session's key with a peer from now on."""
         self._handle(peer, self._links[peer].rekey(key))
 
+    def lane_keys(self, peer: str) -> LaneKeys:
+        """What a lane to a peer is sealed with in this session."""
+        keys = self._links[peer].lane_keys
+        if keys is None:
+            raise InternalError("there is no lane before there is a session")
+        return keys
+
     def attend(self, done: Callable[[], bool]) -> None:
         """Look after the links until something else is done: handshakes are answered, and who gives up is heard."""
         while not done():
@@ -246,6 +254,10 @@ class Channel:
             self._greet(event.peer)
         elif isinstance(event, Disconnected):
             self._settled = False
+        elif isinstance(event, LaneEnded) and not (
+            self._contact.is_down(event.peer) or self._contact.is_dismissed(event.peer)
+        ):
+            self._send_again(event.peer, self._links[event.peer].unacknowledged())
 
     def _greet(self, peer: str) -> None:
         """What an earlier connection lost, perhaps unnoticed by one side, is sent again on a new one.

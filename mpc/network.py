@@ -62,7 +62,14 @@ class Unanswered:
     peer: str
 
 
-Event = Came | Connected | Disconnected | Refused | Stranger | Unshaken | Unanswered
+@dataclass(frozen=True, slots=True)
+class LaneEnded:
+    """A peer's lane is gone, and perhaps some frames with it; ZeroMQ carries all from now on."""
+
+    peer: str
+
+
+Event = Came | Connected | Disconnected | Refused | Stranger | Unshaken | Unanswered | LaneEnded
 
 
 class Network(Protocol):

@@ -11,11 +11,13 @@ once; so does one that gives up and has not seen yet that the peer has the key.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import NamedTuple
 
 from mpc.errors import PeerLostError, ProtocolError
+from mpc.lane import LaneKeys
 from mpc.prg import derive
 from mpc.wire import ABORT, DATA, HEADER_BYTES, RESUME, Header, TagKey, peek_sequence, seal, unseal
 
@@ -60,7 +62,7 @@ class Aborted:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """A repeat, or a frame after a gap that a resend will fill."""
+    """A repeat, or a frame that came before its turn, and is kept until then."""
 
 
 Incoming = Delivered | Resend | Aborted | Ignored
@@ -80,11 +82,14 @@ class Link:
         self._hello: bytes | None = None  # a digest of the peer's first frame
         self._unacknowledged: deque[tuple[int, int, bytes]] = deque()  # sequence, label, payload
         self._early: list[tuple[memoryview, memoryview]] = []
+        self._ahead: dict[int, Delivered] = {}  # by sequence: what came before its turn, by another way or after a gap
+        self.lane_keys: LaneKeys | None = None
 
     def rekey(self, link_key: bytes) -> list[Incoming]:
         """Use the session's key from now on; returns what came before it was known."""
         mine, theirs = (derive(link_key, f"frames of {name}") for name in (self.me, self.peer))
         self._keys = (TagKey(mine), TagKey(theirs))
+        self.lane_keys = LaneKeys(*(derive(link_key, f"lane of {name}") for name in (self.me, self.peer)))
         early, self._early = self._early, []
         return [item for head, body in early for item in self.receive(head, body)]
 
@@ -134,10 +139,19 @@ class Link:
         if header.type == RESUME:
             on_its_way = header.label == _FIRST and header.acknowledged > 0
             return [Resend(() if on_its_way else self.unacknowledged())]
+        delivered = Delivered(header.label, body)
         if header.sequence != self._next_in:
+            if header.sequence > self._next_in:
+                self._ahead[header.sequence] = delivered
             return [Ignored()]
         self._next_in += 1
-        return [Delivered(header.label, body)]
+        return [delivered, *self._in_turn()] if self._ahead else [delivered]
+
+    def _in_turn(self) -> Iterator[Delivered]:
+        """What came before its turn, as far as it has its turn now."""
+        while (following := self._ahead.pop(self._next_in, None)) is not None:
+            self._next_in += 1
+            yield following
 
     def _check_the_same(self, header: Header, body: memoryview) -> None:
         """That the peer did not lose its memory: it says hello once, and what it has it does not forget."""
@@ -146,8 +160,10 @@ class Link:
             return
         first = header.type == DATA and header.sequence == 0
         hello = sha256(body).digest() if first else self._hello
+        # Who has the session's key has not forgotten; what it said may have been overtaken by what it said later.
+        forgetful = header.type == RESUME and header.sequence < HELLO_FRAMES
         self._hello = self._hello or hello
-        if hello != self._hello or (header.type == RESUME and header.acknowledged < self._acknowledged):
+        if hello != self._hello or (forgetful and header.acknowledged < self._acknowledged):
             raise PeerLostError(
                 f"{self.peer} was started again in the middle of the run",
                 "start every party again",

@@ -99,7 +99,8 @@ def _place(order: Mapping[str, Any], parties: Mapping[str, Any], lifeline: Lifel
         return dial
 
     identity, peers = read_keys(order["keys"])
-    return Place(identity, peers, "tcp://127.0.0.1:*" if place < len(names) - 1 else None, find, local=True)
+    listen = "tcp://127.0.0.1:*" if place < len(names) - 1 else None
+    return Place(identity, peers, listen, find, local=True, lanes=order["lanes"])
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from mpc.channel import Channel, Limits
 from mpc.curve import Identity
 from mpc.errors import BeaverlodgeError, InternalError, InterruptedRun
 from mpc.handshake import Agreement, Offer, Table, meet
+from mpc.meet_lanes import meet_lanes
 from mpc.memory import keep_freed_memory
 from mpc.plan import Plan
 from mpc.play import part, play_helper, play_owner
@@ -43,7 +44,7 @@ T = TypeVar("T")
 LOOPBACK_PATIENCE = 3.0
 PATIENCE = 30.0
 _LINGER = 1.0
-_DESCRIPTORS_A_PEER = 8  # its connection's, its monitor's, and those of one that replaces it
+_DESCRIPTORS_A_PEER = 9  # its connection's, its monitor's, those of one that replaces it, and its lane's
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Place:
         listen: where it listens, or None to dial only.
         find: tells, once this party listens at an endpoint, which peers to dial where.
         local: whether all parties are on this machine, where a closed connection means a dead process.
+        lanes: whether owners may have lanes to each other, at ports that nobody has opened for them elsewhere.
     """
 
     identity: Identity
@@ -63,6 +65,7 @@ class Place:
     listen: str | None
     find: Callable[[str | None], Mapping[str, str]]
     local: bool
+    lanes: bool
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,8 @@ def take_part(
         channel = _channel(scenario, me, place, transport, trace, _sayer(reporter, log))
         for peer, endpoint in dial.items():
             transport.dial(peer, endpoint)
-        return _play(scenario, me, channel, trace, reporter, log, started, own or Own())
+        lanes = transport if place.lanes and me in scenario.owners else None
+        return _play(scenario, me, channel, lanes, trace, reporter, log, started, own or Own())
     except BaseException as problem:
         error = _as_error(problem, me, log)
         log.error("stage '%s': %s", trace.at, error)
@@ -119,6 +123,7 @@ def _play(
     scenario: Scenario,
     me: str,
     channel: Channel,
+    lanes: Transport | None,
     trace: Trace,
     reporter: Reporter,
     log: Logger,
@@ -144,6 +149,8 @@ def _play(
 
     agreement = meet(channel, players, _offer(scenario, table), make, entropy, scenario.session.connect_timeout)
     agreement = replace(agreement, settings=settings[-1])
+    if lanes is not None:
+        meet_lanes(channel, lanes, [peer for peer in players.owners if peer != me])
     if table is not None and len(agreement.columns) < len(table.columns):
         unshared = [name for name in table.columns if name not in set(agreement.columns)]
         log.info("columns that not all owners have, and that are not used: %s", ", ".join(unshared))
@@ -159,6 +166,8 @@ def _play(
             for warning in job.before(scenario, agreement):
                 say(warning)
             result = play_owner(channel, players, agreement, trace, program)
+            if lanes is not None:
+                lanes.use_lanes(begin=False)
             for warning in job.after(result):
                 say(warning)
         else:

@@ -1,0 +1,40 @@
+"""How parties that have a session get lanes to each other: two rounds of a handshake, before what is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from mpc.channel import Channel
+from mpc.exchange import as_truth, exchange
+from mpc.transport import Transport
+
+_PORTS = 1 << 16
+
+
+def meet_lanes(channel: Channel, transport: Transport, peers: Collection[str]) -> None:
+    """Dial a lane to each of these peers that listens, and take one of each that dials. 2 rounds.
+
+    The port is told over ZeroMQ, and whoever dials it has to greet under a key of this session. Where no lane can be
+    had, ZeroMQ carries everything.
+
+    Raises:
+        BeaverlodgeError: as in any round.
+    """
+    offered = {peer: transport.offer_lane(peer) for peer in peers}
+    told = exchange(channel, "lanes", {peer: {"port": offered[peer]} for peer in peers}, None)
+    dialled = {}
+    for peer in peers:
+        port = told[peer].read("port", _as_port)
+        can = port is not None and offered[peer] is None
+        dialled[peer] = can and transport.dial_lane(peer, port or 0, channel.lane_keys(peer))
+    said = exchange(channel, "lanes dialled", {peer: {"dialled": dialled[peer]} for peer in peers}, None)
+    come = [peer for peer in peers if said[peer].read("dialled", as_truth) and offered[peer] is not None]
+    transport.take_lanes({peer: channel.lane_keys(peer) for peer in come})
+    transport.use_lanes(begin=True)  # not before: a peer that was dialled takes this side's lane only now
+
+
+def _as_port(value: Any) -> int | None:
+    if value is not None and (type(value) is not int or not 0 < value < _PORTS):
+        raise ValueError("not a port")
+    return value
