@@ -12,6 +12,7 @@ from benchmarks.micro_programs import micro_of, plan_of, program
 from benchmarks.seat import Seat, take_seat
 from mpc.channel import Channel, Limits
 from mpc.handshake import Agreement, Offer, Table, meet
+from mpc.meet_lanes import meet_lanes
 from mpc.play import part, play_helper, play_owner
 from mpc.prg import os_entropy
 from mpc.trace import Trace
@@ -34,6 +35,8 @@ def main() -> None:
     owner = seat.name in OWNERS
     offer = Offer(VERSION, {}, (1, 0) if owner else None, ("x",) if owner else None)
     agreement = meet(channel, table, offer, lambda rows, columns: plan, os_entropy, 60.0)
+    if owner and seat.order["lanes"]:
+        meet_lanes(channel, seat.transport, [name for name in OWNERS if name != seat.name])
     trace.restart_counts()
     result = _play(seat, channel, table, agreement, trace, repeats)
     counted = {"rounds": trace.rounds, "bytes": trace.bytes_sent}
@@ -52,6 +55,7 @@ def _play(
         return {"dealing": (time.monotonic() - began) / (repeats + 1)}
     times: list[tuple[float, float]] = []
     values = play_owner(channel, table, agreement, trace, lambda p: program(p, micro, repeats, times))
+    seat.transport.use_lanes(begin=False)
     if seat.name == OWNERS[0]:
         np.save(Path(seat.order["out"]) / "values.npy", values)
     return {"times": times}

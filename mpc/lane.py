@@ -22,8 +22,10 @@ LONGEST: Final = 1 << 16
 """Bytes of a payload that a lane takes: what is longer is better left to ZeroMQ's threads, beside other work."""
 
 _LENGTH_BYTES = 4
-_SEAL_BYTES = 16
-_LARGEST = LONGEST + HEADER_BYTES + _SEAL_BYTES
+SEAL_BYTES: Final = 16
+"""What a seal adds to a frame."""
+
+_LARGEST = LONGEST + HEADER_BYTES + SEAL_BYTES
 _NONCE_BYTES = 12
 
 

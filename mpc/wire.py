@@ -124,7 +124,7 @@ def peek_sequence(head: memoryview) -> int:
     return int.from_bytes(head[8:16], "little")
 
 
-def peek_type(head: memoryview) -> int:
+def peek_type(head: bytes | memoryview) -> int:
     """The type in a header that was not checked yet."""
     return head[3]
 

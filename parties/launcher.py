@@ -67,8 +67,9 @@ def launch(
     Args:
         scenario_path: the scenario file, given to every child.
         names: the parties.
-        orders: makes each party's order; `scenario`, `name` and `out` are added to it. Called once all are started: no
-            party's process can then be a copy of one that has seen another's keys.
+        orders: makes each party's order; `scenario`, `name`, `out`, and in `lanes` whether it may have lanes, are added
+            to it. Called once all are started: no party's process can then be a copy of one that has seen another's
+            keys.
         out: an existing folder, for the children's files.
         on_event: called with the party's name and each event, in the order they come; first with a `started` and
             its `pid` for every party, once all are started.
@@ -97,10 +98,10 @@ def launch(
             if run.relay is not None and network is not None:
                 run.send(run.relay, asdict(network))
             given = orders()
+            # What went on a lane would go round the relay.
+            common = {"scenario": str(scenario_path), "out": str(out), "lanes": network is None}
             for child in run.children:
-                run.send(
-                    child, {**given[child.name], "scenario": str(scenario_path), "name": child.name, "out": str(out)}
-                )
+                run.send(child, {**given[child.name], **common, "name": child.name})
             for child in run.children:
                 on_event(child.name, {"event": "started", "pid": child.pid})
             _wait_for_the_end(run, interrupts, deadline, Stopped(run.essential, run.relay, patience))

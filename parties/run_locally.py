@@ -84,19 +84,13 @@ def _check_shares(scenario: Scenario) -> None:
 
 
 def orders(scenario: Scenario) -> dict[str, dict[str, Any]]:
-    """Each party's order: throw-away keys, its own and the others' public ones; and whether owners may have lanes.
-
-    A lane would go round a network that is emulated.
-    """
+    """Each party's order: throw-away keys, its own and the others' public ones."""
     from mpc.curve import new_identity
     from parties.order_keys import written_keys
 
     pairs = {name: new_identity() for name in scenario.parties}
     return {
-        me: {
-            "keys": written_keys(mine, {name: other for name, other in pairs.items() if name != me}),
-            "lanes": conditions(scenario.network) is None,
-        }
+        me: {"keys": written_keys(mine, {name: other for name, other in pairs.items() if name != me})}
         for me, mine in pairs.items()
     }
 
