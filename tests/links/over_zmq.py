@@ -13,6 +13,8 @@ from mpc.channel import LEAVE, Channel, Limits
 from mpc.curve import Identity, new_identity
 from mpc.errors import BeaverlodgeError, InternalError
 from mpc.handshake import Agreement, Offer, PlanMaker, Table, meet
+from mpc.lane import LaneKeys
+from mpc.meet_lanes import meet_lanes
 from mpc.plan import ProgramFactory, make_plan
 from mpc.play import part, play_helper, play_owner
 from mpc.prg import Entropy, insecure_entropy
@@ -26,7 +28,7 @@ ANYWHERE = "tcp://127.0.0.1:*"
 LONG = 30.0  # more than any test needs: only a hang reaches it
 LIMITS = Limits(connect=LONG, deadline=LONG, patience=LONG)
 LINGER = LONG / 10  # who is done stays so long for a peer that left before it, as one does whose parting was cut short
-LABELS = ("hello", "shapes", "agree", "seeds", "deal", "credit", "way", "done", LEAVE)
+LABELS = ("hello", "shapes", "agree", "seeds", "lanes", "lanes dialled", "deal", "credit", "way", "done", LEAVE)
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,10 @@ Wire = Callable[[Sent], Frame | None]
 """Looks at a frame that a party sends; gives what goes out instead, or None to lose it."""
 
 
+LaneThrough = Callable[[str, str, int], int]
+"""(dialler, listener, the port that is offered) -> the port to dial a lane at."""
+
+
 class Tapped(Transport):
     """A transport whose outgoing frames pass by a watcher."""
 
@@ -52,6 +58,12 @@ class Tapped(Transport):
         self.name = name
         self.wire: Wire | None = None
         self.labels: dict[int, str] = {}
+        self.lane_through: LaneThrough | None = None
+
+    def dial_lane(self, peer: str, port: int, keys: LaneKeys) -> bool:
+        if self.lane_through is not None:
+            port = self.lane_through(self.name, peer, port)
+        return super().dial_lane(peer, port, keys)
 
     def send(self, peer: str, frame: Frame) -> None:
         if self.wire is not None:
@@ -193,6 +205,7 @@ def over_zmq(
     wire: Wire | None = None,
     limits: Limits = LIMITS,
     through: Mapping[tuple[str, str], Callable[[str], str]] | None = None,
+    lanes: LaneThrough | None = None,
     absent: Collection[str] = (),
     seconds: float = LONG,
 ) -> Run:
@@ -204,6 +217,7 @@ def over_zmq(
         offers: party -> what it brings to the handshake, where it is not the usual.
         make: party -> how it makes the plan; where left out, from the first owner's program.
         wire: sees, and may alter or lose, every frame. Called from all the parties' threads.
+        lanes: gives the owners lanes, dialled where it says; none where left out.
         absent: who never takes part, though its sockets are there.
     """
     owners = tuple(factories)
@@ -225,6 +239,8 @@ def over_zmq(
         try:
             agreement = meet(channel, table, offer, maker, seeds, limits.connect)
             site.transport.labels.update({label_code(one.label): one.label for one in agreement.plan.rounds})
+            if lanes is not None and name != HELPER:
+                meet_lanes(channel, site.transport, [owner for owner in owners if owner != name])
             trace.restart_counts()
             trace.stage("running", 0, 0)
             result = None
@@ -232,6 +248,7 @@ def over_zmq(
                 play_helper(channel, table, agreement, trace)
             else:
                 result = play_owner(channel, table, agreement, trace, factories[name])
+                site.transport.use_lanes(begin=False)
             counts = (trace.rounds, trace.messages, trace.bytes_sent, trace.bytes_received)
             labels = dict(trace.labels)
             part(channel, table, patient=name == HELPER)
@@ -245,6 +262,7 @@ def over_zmq(
     with sites(*table.everyone, limits=limits, through=through) as parties:
         for site in parties.values():
             site.transport.wire = watch
+            site.transport.lane_through = lanes
             site.transport.labels.update({label_code(label): label for label in LABELS})
         present = {name: site for name, site in parties.items() if name not in absent}
         ends = at_once({name: lambda site=site: job(site) for name, site in present.items()}, seconds)  # type: ignore[misc]

@@ -27,6 +27,7 @@ from tests.mpc.kit import elements, entropy, owners
 from tests.protocols.test_stop_test import turns
 
 M, D = 6, 3
+NOT_COUNTED = ("", "hello", "shapes", "agree", "seeds", "lanes", "lanes dialled", "done", "bye")
 
 
 def own(p: Party, owner: str, shape: tuple[int, ...], seed: int) -> np.ndarray | None:
@@ -82,11 +83,7 @@ def check_traffic(done: Run, plan: Plan) -> None:
         assert one.resent == 0
     assert sum(one.bytes_received for one in played.values()) == sum(plan.bytes_sent.values())
     for name in played:
-        frames = [
-            sent
-            for sent in done.frames
-            if sent.sender == name and sent.label not in ("", "hello", "shapes", "agree", "seeds", "done", "bye")
-        ]
+        frames = [sent for sent in done.frames if sent.sender == name and sent.label not in NOT_COUNTED]
         assert len(frames) == plan.messages_sent[name]
         assert sum(len(sent.head) + len(sent.body) for sent in frames) == plan.bytes_sent[name]
 
