@@ -7,12 +7,12 @@ from typing import Any
 
 from mpc.channel import Channel
 from mpc.exchange import as_truth, exchange
-from mpc.transport import Transport
+from mpc.network import LaneNetwork
 
 _PORTS = 1 << 16
 
 
-def meet_lanes(channel: Channel, transport: Transport, peers: Collection[str]) -> None:
+def meet_lanes(channel: Channel, network: LaneNetwork, peers: Collection[str]) -> None:
     """Dial a lane to each of these peers that listens, and take one of each that dials. 2 rounds.
 
     The port is told over ZeroMQ, and whoever dials it has to greet under a key of this session. Where no lane can be
@@ -21,17 +21,17 @@ def meet_lanes(channel: Channel, transport: Transport, peers: Collection[str]) -
     Raises:
         BeaverlodgeError: as in any round.
     """
-    offered = {peer: transport.offer_lane(peer) for peer in peers}
+    offered = {peer: network.offer_lane(peer) for peer in peers}
     told = exchange(channel, "lanes", {peer: {"port": offered[peer]} for peer in peers}, None)
     dialled = {}
     for peer in peers:
         port = told[peer].read("port", _as_port)
         can = port is not None and offered[peer] is None
-        dialled[peer] = can and transport.dial_lane(peer, port or 0, channel.lane_keys(peer))
+        dialled[peer] = can and network.dial_lane(peer, port or 0, channel.lane_keys(peer))
     said = exchange(channel, "lanes dialled", {peer: {"dialled": dialled[peer]} for peer in peers}, None)
     come = [peer for peer in peers if said[peer].read("dialled", as_truth) and offered[peer] is not None]
-    transport.take_lanes({peer: channel.lane_keys(peer) for peer in come})
-    transport.use_lanes(begin=True)  # not before: a peer that was dialled takes this side's lane only now
+    network.take_lanes({peer: channel.lane_keys(peer) for peer in come})
+    network.use_lanes(begin=True)  # not before: a peer that was dialled takes this side's lane only now
 
 
 def _as_port(value: Any) -> int | None:

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from mpc.lane import LaneKeys
 from mpc.session import Frame
 
 
@@ -87,3 +89,19 @@ class Network(Protocol):
 
     def now(self) -> float:
         """Seconds on a clock that never goes back."""
+
+
+class LaneNetwork(Network, Protocol):
+    """A network that can have lanes beside its connections (`lane.Lane`)."""
+
+    def offer_lane(self, peer: str) -> int | None:
+        """The port at which a peer that dials this side may dial a lane, too; None where this side dials."""
+
+    def dial_lane(self, peer: str, port: int, keys: LaneKeys) -> bool:
+        """Whether there is a lane now to a peer that this side dials, at the port that it offers there."""
+
+    def take_lanes(self, keys: Mapping[str, LaneKeys]) -> None:
+        """Take the lanes of those who have dialled the port that was offered, and close it."""
+
+    def use_lanes(self, *, begin: bool) -> None:
+        """Send short data on lanes from now on, or no longer; what comes is taken in either case."""

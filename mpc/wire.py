@@ -26,7 +26,7 @@ from mpc.ghost import Array
 from mpc.prg import derive
 
 MAGIC = b"BL"
-WIRE_VERSION = 4
+WIRE_VERSION = 5
 HEADER = struct.Struct("<2sBBIQQQ16s")
 HEADER_BYTES = HEADER.size
 _UNTAGGED = struct.Struct("<2sBBIQQQ")

@@ -21,6 +21,7 @@ from mpc.errors import BeaverlodgeError, InternalError, InterruptedRun
 from mpc.handshake import Agreement, Offer, Table, meet
 from mpc.meet_lanes import meet_lanes
 from mpc.memory import keep_freed_memory
+from mpc.network import LaneNetwork
 from mpc.plan import Plan
 from mpc.play import part, play_helper, play_owner
 from mpc.prg import Entropy, insecure_entropy, os_entropy
@@ -123,7 +124,7 @@ def _play(
     scenario: Scenario,
     me: str,
     channel: Channel,
-    lanes: Transport | None,
+    lanes: LaneNetwork | None,
     trace: Trace,
     reporter: Reporter,
     log: Logger,

@@ -9,14 +9,15 @@ from typing import Any
 from mpc.channel import LEAVE, Channel, Limits
 from mpc.errors import BeaverlodgeError, InternalError
 from mpc.handshake import Offer, Table, meet
-from mpc.network import Network
+from mpc.meet_lanes import meet_lanes
+from mpc.network import LaneNetwork, Network
 from mpc.party import Revealed
 from mpc.play import part, play_helper, play_owner
 from mpc.prg import Entropy
 from mpc.testing.programs import HELPER, Case
 from mpc.trace import Trace
 
-LABELS = ("hello", "shapes", "agree", "seeds", "deal", "credit", "way", "done", LEAVE)
+LABELS = ("hello", "shapes", "agree", "seeds", "lanes", "lanes dialled", "deal", "credit", "way", "done", LEAVE)
 """The labels that are not a protocol's."""
 
 
@@ -34,8 +35,15 @@ class Played:
     ways: tuple[bool, ...] = ()  # that the program took, or the helper was told of
 
 
-def take_part(case: Case, name: str, network: Network, limits: Limits, entropy: Mapping[str, Entropy]) -> Played:
-    """A party's whole part in a run of `case`.
+def take_part(
+    case: Case,
+    name: str,
+    network: Network,
+    limits: Limits,
+    entropy: Mapping[str, Entropy],
+    lanes: LaneNetwork | None = None,
+) -> Played:
+    """A party's whole part in a run of `case`; an owner's with lanes to the others, where the network can have them.
 
     Raises:
         BeaverlodgeError: what went wrong first, here or at a peer; the peers were told.
@@ -49,11 +57,15 @@ def take_part(case: Case, name: str, network: Network, limits: Limits, entropy: 
     offer = Offer("test", {}, (1, 0) if owner else None, ("x",) if owner else None)
     try:
         agreement = meet(channel, table, offer, lambda *_: plan, entropy[name], limits.connect)
+        if owner and lanes is not None:
+            meet_lanes(channel, lanes, [peer for peer in case.owners if peer != name])
         trace.restart_counts()
         trace.stage("running", 0, 0)
         result = None
         if owner:
             result = play_owner(channel, table, agreement, trace, case.program)
+            if lanes is not None:
+                lanes.use_lanes(begin=False)
         else:
             play_helper(channel, table, agreement, trace)
         counts = trace.rounds, trace.messages, trace.bytes_sent, trace.bytes_received
