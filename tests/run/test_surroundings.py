@@ -100,7 +100,7 @@ def test_too_few_open_files(tmp_path: Path) -> None:
     write_folder(tmp_path)
     ran = shell("ulimit -n 24; $MPC run small.toml --out record --no-compare", tmp_path)
     assert ran.returncode == 2
-    assert "2 connections in one process need 80 open files, and 24 is the limit" in ran.stderr
+    assert "2 connections in one process need 82 open files, and 24 is the limit" in ran.stderr
     assert "raise it (ulimit -Hn" in ran.stderr and "[clients]" not in ran.stderr
     assert record(tmp_path / "record")["status"] == "failed"
     assert shell("ulimit -Sn 24; $MPC run small.toml --out record --no-compare", tmp_path).returncode == 0
