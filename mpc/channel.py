@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mpc.contact import Contact, Say
-from mpc.errors import BeaverlodgeError, InternalError, InterruptedRun, PeerLostError, ProtocolError
+from mpc.errors import BeaverlodgeError, InterruptedRun, PeerLostError, ProtocolError
 from mpc.giving_up import error_told, last_words
 from mpc.lane import LaneKeys
 from mpc.network import Came, Connected, Disconnected, Event, LaneEnded, Network, Refused
@@ -151,11 +151,8 @@ class Channel:
         self._handle(peer, self._links[peer].rekey(key))
 
     def lane_keys(self, peer: str) -> LaneKeys:
-        """What a lane to a peer is sealed with in this session."""
-        keys = self._links[peer].lane_keys
-        if keys is None:
-            raise InternalError("there is no lane before there is a session")
-        return keys
+        """What the lane to a peer is sealed with; once a session."""
+        return self._links[peer].lane_keys()
 
     def attend(self, done: Callable[[], bool]) -> None:
         """Look after the links until something else is done: handshakes are answered, and who gives up is heard."""

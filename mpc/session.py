@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import NamedTuple
 
-from mpc.errors import PeerLostError, ProtocolError
+from mpc.errors import InternalError, PeerLostError, ProtocolError
 from mpc.lane import LaneKeys
 from mpc.prg import derive
 from mpc.wire import ABORT, DATA, HEADER_BYTES, RESUME, Header, TagKey, peek_sequence, seal, unseal
@@ -83,15 +83,22 @@ class Link:
         self._unacknowledged: deque[tuple[int, int, bytes]] = deque()  # sequence, label, payload
         self._early: list[tuple[memoryview, memoryview]] = []
         self._ahead: dict[int, Delivered] = {}  # by sequence: what came before its turn, by another way or after a gap
-        self.lane_keys: LaneKeys | None = None
+        self._lane_keys: LaneKeys | None = None
 
     def rekey(self, link_key: bytes) -> list[Incoming]:
         """Use the session's key from now on; returns what came before it was known."""
         mine, theirs = (derive(link_key, f"frames of {name}") for name in (self.me, self.peer))
         self._keys = (TagKey(mine), TagKey(theirs))
-        self.lane_keys = LaneKeys(*(derive(link_key, f"lane of {name}") for name in (self.me, self.peer)))
+        self._lane_keys = LaneKeys(*(derive(link_key, f"lane of {name}") for name in (self.me, self.peer)))
         early, self._early = self._early, []
         return [item for head, body in early for item in self.receive(head, body)]
+
+    def lane_keys(self) -> LaneKeys:
+        """What the link's lane is sealed with; once a session, for its records are numbered from 0."""
+        keys, self._lane_keys = self._lane_keys, None
+        if keys is None:
+            raise InternalError("a link has one lane in a session, and none before it")
+        return keys
 
     def data(self, label: int, body: bytes) -> Frame:
         """The next data frame; it is kept until the peer acknowledges it."""

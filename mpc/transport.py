@@ -137,19 +137,17 @@ class Transport:
         return self._listener is not None and self._listener.take_soon()
 
     def _await_any(self) -> bool:
-        """Take what comes soon, at any socket. Those of ZeroMQ ring only if nobody has used them since they did."""
+        """Take what comes soon,. ZeroMQ's sockets ring only if they were found empty, and not used since."""
         if self._stirred and self._take_frame():
             return True
-        self._stirred = False
         for socket in self._bell.wait(AWAITED_SECONDS):
             self._serve(socket)
         return bool(self._events)
 
     def _take_frame(self) -> bool:
         """Take a frame that is there already, if there is one; after this all sockets that frames come at are empty."""
-        if self._listener is not None and self._listener.take():
-            return True
-        return self._dialler.take()
+        self._stirred = (self._listener is not None and self._listener.take()) or self._dialler.take()
+        return self._stirred
 
     def _look_around(self, now: float, seconds: float) -> None:
         """Whatever may have happened, at any socket; waits for something to happen, at most so long.

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from mpc.lane import LONGEST, SEAL_BYTES, GcmCipher, Lane, LaneKeys
 from mpc.wire import HEADER_BYTES
+from tests.examples import steady
 
 A, B, C = (bytes([letter]) * 32 for letter in b"abc")
 LARGEST = LONGEST + HEADER_BYTES
@@ -71,6 +72,7 @@ def ends() -> Iterator[Ends]:
         yield Ends(Lane("b", a, GcmCipher(LaneKeys(A, B))), Lane("a", b, GcmCipher(LaneKeys(B, A))), from_a, to_b)
 
 
+@steady(100)
 @given(st.lists(SIZES, min_size=1, max_size=4), st.lists(st.floats(0, 1), max_size=4))
 def test_frames_arrive_whole_and_in_order_however_their_bytes_come(sizes: list[int], cuts: list[float]) -> None:
     frames = [bytes([number]) * size for number, size in enumerate(sizes)]

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mpc.curve import new_identity
 from mpc.lane import LONGEST, SEAL_BYTES, LaneKeys
@@ -15,6 +17,7 @@ from mpc.network import Came, Disconnected, Event, LaneEnded
 from mpc.session import Frame
 from mpc.transport import Transport
 from mpc.wire import DATA, RESUME, TagKey, seal
+from tests.examples import steady
 from tests.links.lane_relay import LaneRelay
 from tests.links.over_zmq import ANYWHERE
 from tests.links.relay import DIALLER, LISTENER, Relay
@@ -157,6 +160,35 @@ def test_many_frames_at_once(pair: Pair) -> None:
         taken += [bytes(event.body)] if isinstance(event, Came) else []
         pair.a.poll(0)  # what there was no room for leaves as room comes
     assert sorted(taken) == sorted(bodies)  # what found the lane full went over ZeroMQ: the session orders them
+
+
+@steady(40)
+@given(
+    st.lists(st.tuples(st.booleans(), st.sampled_from([0, 9, LONGEST, LONGEST + 1, 300_000])), max_size=30), st.data()
+)
+def test_who_awaits_a_peer_hears_what_comes_by_either_way(
+    frames: list[tuple[bool, int]], choices: st.DataObject
+) -> None:
+    """Though it were to look at all sockets only every ten minutes: each of them rings by itself."""
+    with pytest.MonkeyPatch.context() as patch, paired() as pair:
+        pair.meet()
+        patch.setattr("mpc.transport.AWAITED_SECONDS", 600.0)
+        waiting = {"a": 0, "b": 0}
+        for from_a, size in frames:
+            (pair.a if from_a else pair.b).send("b" if from_a else "a", data(bytes(size)))
+            waiting["b" if from_a else "a"] += 1
+            for name in waiting:
+                while waiting[name] and choices.draw(st.booleans()):
+                    take_one(pair, name, awaits=choices.draw(st.booleans()))
+                    waiting[name] -= 1
+        for name, left in waiting.items():
+            for _ in range(left):
+                take_one(pair, name, awaits=True)
+
+
+def take_one(pair: Pair, name: str, *, awaits: bool) -> None:
+    transport, peer = (pair.a, "b") if name == "a" else (pair.b, "a")
+    until(Came, transport, peer if awaits else None)
 
 
 def test_a_lane_over_ipv6() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpc.errors import PeerLostError, ProtocolError
+from mpc.errors import InternalError, PeerLostError, ProtocolError
 from mpc.session import (
     HELLO_KEY,
     Aborted,
@@ -90,6 +90,17 @@ def test_what_follows_a_gap_waits_for_the_resend() -> None:
     again = resent(take(a, b.resume()))
     assert [texts(take(b, frame)) for frame in again[:1]] == [[b"lost", b"early"]], "what came early was kept"
     assert take(b, again[1]) == [Ignored()]
+
+
+def test_a_link_has_one_lane_in_a_session_and_none_before() -> None:
+    a, b = pair()
+    with pytest.raises(InternalError, match="one lane in a session"):
+        a.lane_keys()
+    a, b = keyed()
+    of_a, of_b = a.lane_keys(), b.lane_keys()
+    assert (of_a.mine, of_a.theirs) == (of_b.theirs, of_b.mine) and of_a.mine != of_a.theirs
+    with pytest.raises(InternalError, match="one lane in a session"):
+        a.lane_keys()
 
 
 def test_a_frame_that_overtakes_others_waits_for_them() -> None:
