@@ -34,7 +34,6 @@ _STEPS = 200
 _REPEATS = 200
 _COEFFICIENTS = 37  # fractional bits; the time does not depend on them
 _PATIENCE = 60.0
-_HEAD = seal(DATA, 0, 0, 0, b"", TagKey(bytes(32)))
 
 
 def frames_of(plan: Plan, steps: int) -> tuple[int, ...]:
@@ -77,7 +76,7 @@ def timed(function: Callable[[], object]) -> float:
 
 def over_transport(transport: Transport, peer: str, payloads: Sequence[int]) -> float:
     """Seconds a step of these exchanges takes over our transport."""
-    frames = [Frame(_HEAD, bytes(size)) for size in payloads]
+    frames = [_frame(bytes(size)) for size in payloads]
 
     def step() -> None:
         for frame in frames:
@@ -112,19 +111,23 @@ def main() -> None:
     seat.transport.close(1.0)
 
 
+def _frame(body: bytes) -> Frame:
+    return Frame(seal(DATA, 0, 0, 0, body, TagKey(bytes(32))), body)
+
+
 def _meet_lane(seat: Seat, peer: str) -> None:
     """Let the two have a lane, as a run's owners have one; the first party listens."""
     keys = LaneKeys(*(derive(bytes(32), f"lane of {name}") for name in (seat.name, peer)))
     transport, port = seat.transport, seat.transport.offer_lane(peer)
     if port is not None:
         _next(transport, peer, None)
-        transport.send(peer, Frame(_HEAD, str(port).encode()))
+        transport.send(peer, _frame(str(port).encode()))
         _next(transport, peer, None)
         transport.take_lanes({peer: keys})
     else:
-        transport.send(peer, Frame(_HEAD, b"here"))  # who listens can send to those alone who have said something
+        transport.send(peer, _frame(b"here"))  # who listens can send to those alone who have said something
         transport.dial_lane(peer, int(_next(transport, peer, None)), keys)
-        transport.send(peer, Frame(_HEAD, b"dialled"))
+        transport.send(peer, _frame(b"dialled"))
     transport.use_lanes(begin=True)
 
 

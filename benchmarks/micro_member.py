@@ -35,10 +35,11 @@ def main() -> None:
     owner = seat.name in OWNERS
     offer = Offer(VERSION, {}, (1, 0) if owner else None, ("x",) if owner else None)
     agreement = meet(channel, table, offer, lambda rows, columns: plan, os_entropy, 60.0)
-    if owner and seat.order["lanes"]:
-        meet_lanes(channel, seat.transport, [name for name in OWNERS if name != seat.name])
+    if seat.order["lanes"]:
+        meet_lanes(channel, seat.transport, table)
     trace.restart_counts()
     result = _play(seat, channel, table, agreement, trace, repeats)
+    seat.transport.use_lanes(begin=False)
     counted = {"rounds": trace.rounds, "bytes": trace.bytes_sent}
     part(channel, table, patient=not owner)
     seat.reporter.done({**result, "repeats": repeats, "counted": counted})
@@ -55,7 +56,6 @@ def _play(
         return {"dealing": (time.monotonic() - began) / (repeats + 1)}
     times: list[tuple[float, float]] = []
     values = play_owner(channel, table, agreement, trace, lambda p: program(p, micro, repeats, times))
-    seat.transport.use_lanes(begin=False)
     if seat.name == OWNERS[0]:
         np.save(Path(seat.order["out"]) / "values.npy", values)
     return {"times": times}

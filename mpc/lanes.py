@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 
 from mpc.bell import Bell
-from mpc.lane import LONGEST, Lane, LaneCipher, LaneKeys
+from mpc.lane import LENGTH_BYTES, Lane, LaneCipher, LaneKeys
 from mpc.network import Came, Event, LaneEnded
 from mpc.session import Frame
 from mpc.wire import DATA, HEADER_BYTES, peek_type
@@ -55,7 +55,7 @@ class Lanes:
         except OSError:
             return False
         lane = Lane(peer, connection, self._cipher(keys))
-        lane.send(_GREETING)
+        lane.say(_GREETING)
         self._add(lane)
         return True
 
@@ -84,16 +84,23 @@ class Lanes:
         self._port = None
 
     def send(self, peer: str, frame: Frame) -> bool:
-        """Send a frame; False where it has to go another way: it is long, or no data, or the lane is full or gone."""
+        """Send a frame, now or as room comes; False if it has to go another way: it is no data, or there is no lane."""
         lane = self._lanes.get(peer)
-        if lane is None or not self._used or len(frame.body) > LONGEST or peek_type(frame.head) != DATA or lane.full:
+        if lane is None or not self._used or peek_type(frame.head) != DATA:
             return False
-        lane.send(frame.head + frame.body)
+        lane.send(frame.head, frame.body)
         if lane.full:
             self._bell.for_room(lane, wanted=True)
         if lane.ended:
             self._end(lane)
         return True
+
+    def tend(self) -> None:
+        """Send what waits for room, if there is some."""
+        for lane in self._lanes.values():
+            if lane.full:
+                lane.flush()  # its end, if that is it, is found when it is served
+                self._bell.for_room(lane, wanted=lane.full)
 
     def serve(self, lane: Lane) -> None:
         """Take all that has come on a lane, and send what waits for room."""
@@ -148,7 +155,7 @@ def _first_record(connection: socket.socket) -> bytes:
     """The first record of who has dialled, without its length; empty if none comes."""
     connection.settimeout(_STRANGER_SECONDS)
     try:
-        size = int.from_bytes(connection.recv(4, socket.MSG_WAITALL), "little")
+        size = int.from_bytes(connection.recv(LENGTH_BYTES, socket.MSG_WAITALL), "little")
         return connection.recv(size, socket.MSG_WAITALL) if size <= _LONGEST_GREETING else b""
     except OSError:
         return b""

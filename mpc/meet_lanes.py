@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Any
 
 from mpc.channel import Channel
 from mpc.exchange import as_truth, exchange
+from mpc.handshake import Table
 from mpc.network import LaneNetwork
 
 _PORTS = 1 << 16
 
 
-def meet_lanes(channel: Channel, network: LaneNetwork, peers: Collection[str]) -> None:
-    """Dial a lane to each of these peers that listens, and take one of each that dials. 2 rounds.
+def lane_ends(table: Table, name: str) -> list[str]:
+    """Those to whom a party has a lane: owners to each other, and the last one to the helper, which deals to it."""
+    if name == table.helper:
+        return [table.owners[-1]]
+    peers = [owner for owner in table.owners if owner != name]
+    return [*peers, table.helper] if name == table.owners[-1] else peers
+
+
+def meet_lanes(channel: Channel, network: LaneNetwork, table: Table) -> None:
+    """Dial a lane to each peer that shall have one and listens, and take one of each that dials. 2 rounds.
 
     The port is told over ZeroMQ, and whoever dials it has to greet under a key of this session. Where no lane can be
     had, ZeroMQ carries everything.
@@ -21,6 +29,7 @@ def meet_lanes(channel: Channel, network: LaneNetwork, peers: Collection[str]) -
     Raises:
         BeaverlodgeError: as in any round.
     """
+    peers = lane_ends(table, channel.me)
     offered = {peer: network.offer_lane(peer) for peer in peers}
     told = exchange(channel, "lanes", {peer: {"port": offered[peer]} for peer in peers}, None)
     dialled = {}

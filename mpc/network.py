@@ -87,6 +87,9 @@ class Network(Protocol):
             awaited: a peer whose frame is likely to be next; other events may be told a moment later for it.
         """
 
+    def tend(self) -> None:
+        """Send what was handed over and waits for room, if there is some now; never blocks."""
+
     def now(self) -> float:
         """Seconds on a clock that never goes back."""
 
@@ -104,4 +107,4 @@ class LaneNetwork(Network, Protocol):
         """Take the lanes of those who have dialled the port that was offered, and close it."""
 
     def use_lanes(self, *, begin: bool) -> None:
-        """Send short data on lanes from now on, or no longer; what comes is taken in either case."""
+        """Send data on lanes from now on, or no longer; what comes is taken in either case."""

@@ -93,6 +93,10 @@ class Transport:
         elif self._listener is not None:
             self._listener.send(peer, parts)
 
+    def tend(self) -> None:
+        """Send what waits for room on a lane, if there is some now; never blocks. ZeroMQ does so by itself."""
+        self._lanes.tend()
+
     def now(self) -> float:
         """Seconds on a clock that never goes back."""
         return time.monotonic()

@@ -58,7 +58,7 @@ class Place:
         listen: where it listens, or None to dial only.
         find: tells, once this party listens at an endpoint, which peers to dial where.
         local: whether all parties are on this machine, where a closed connection means a dead process.
-        lanes: whether owners may have lanes to each other, at ports that nobody has opened for them elsewhere.
+        lanes: whether parties may have lanes to each other, at ports that nobody has opened for them elsewhere.
     """
 
     identity: Identity
@@ -99,7 +99,7 @@ def take_part(
         channel = _channel(scenario, me, place, transport, trace, _sayer(reporter, log))
         for peer, endpoint in dial.items():
             transport.dial(peer, endpoint)
-        lanes = transport if place.lanes and me in scenario.owners else None
+        lanes = transport if place.lanes else None
         return _play(scenario, me, channel, lanes, trace, reporter, log, started, own or Own())
     except BaseException as problem:
         error = _as_error(problem, me, log)
@@ -151,7 +151,7 @@ def _play(
     agreement = meet(channel, players, _offer(scenario, table), make, entropy, scenario.session.connect_timeout)
     agreement = replace(agreement, settings=settings[-1])
     if lanes is not None:
-        meet_lanes(channel, lanes, [peer for peer in players.owners if peer != me])
+        meet_lanes(channel, lanes, players)
     if table is not None and len(agreement.columns) < len(table.columns):
         unshared = [name for name in table.columns if name not in set(agreement.columns)]
         log.info("columns that not all owners have, and that are not used: %s", ", ".join(unshared))
@@ -167,12 +167,12 @@ def _play(
             for warning in job.before(scenario, agreement):
                 say(warning)
             result = play_owner(channel, players, agreement, trace, program)
-            if lanes is not None:
-                lanes.use_lanes(begin=False)
             for warning in job.after(result):
                 say(warning)
         else:
             play_helper(channel, players, agreement, trace)
+        if lanes is not None:
+            lanes.use_lanes(begin=False)
         measured = _measured(trace)
         trace.stage("done", 0, 0)
         finished = time.perf_counter()

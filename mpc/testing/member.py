@@ -43,7 +43,7 @@ def take_part(
     entropy: Mapping[str, Entropy],
     lanes: LaneNetwork | None = None,
 ) -> Played:
-    """A party's whole part in a run of `case`; an owner's with lanes to the others, where the network can have them.
+    """A party's whole part in a run of `case`; with lanes where the network can have them.
 
     Raises:
         BeaverlodgeError: what went wrong first, here or at a peer; the peers were told.
@@ -57,17 +57,17 @@ def take_part(
     offer = Offer("test", {}, (1, 0) if owner else None, ("x",) if owner else None)
     try:
         agreement = meet(channel, table, offer, lambda *_: plan, entropy[name], limits.connect)
-        if owner and lanes is not None:
-            meet_lanes(channel, lanes, [peer for peer in case.owners if peer != name])
+        if lanes is not None:
+            meet_lanes(channel, lanes, table)
         trace.restart_counts()
         trace.stage("running", 0, 0)
         result = None
         if owner:
             result = play_owner(channel, table, agreement, trace, case.program)
-            if lanes is not None:
-                lanes.use_lanes(begin=False)
         else:
             play_helper(channel, table, agreement, trace)
+        if lanes is not None:
+            lanes.use_lanes(begin=False)
         counts = trace.rounds, trace.messages, trace.bytes_sent, trace.bytes_received
         labels = dict(trace.labels)
         part(channel, table, patient=not owner)

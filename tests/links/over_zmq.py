@@ -217,7 +217,7 @@ def over_zmq(
         offers: party -> what it brings to the handshake, where it is not the usual.
         make: party -> how it makes the plan; where left out, from the first owner's program.
         wire: sees, and may alter or lose, every frame. Called from all the parties' threads.
-        lanes: gives the owners lanes, dialled where it says; none where left out.
+        lanes: gives the parties lanes, dialled where it says; none where left out.
         absent: who never takes part, though its sockets are there.
     """
     owners = tuple(factories)
@@ -239,8 +239,8 @@ def over_zmq(
         try:
             agreement = meet(channel, table, offer, maker, seeds, limits.connect)
             site.transport.labels.update({label_code(one.label): one.label for one in agreement.plan.rounds})
-            if lanes is not None and name != HELPER:
-                meet_lanes(channel, site.transport, [owner for owner in owners if owner != name])
+            if lanes is not None:
+                meet_lanes(channel, site.transport, table)
             trace.restart_counts()
             trace.stage("running", 0, 0)
             result = None
@@ -248,7 +248,7 @@ def over_zmq(
                 play_helper(channel, table, agreement, trace)
             else:
                 result = play_owner(channel, table, agreement, trace, factories[name])
-                site.transport.use_lanes(begin=False)
+            site.transport.use_lanes(begin=False)
             counts = (trace.rounds, trace.messages, trace.bytes_sent, trace.bytes_received)
             labels = dict(trace.labels)
             part(channel, table, patient=name == HELPER)
