@@ -44,5 +44,5 @@ class Bell:
     def wait(self, seconds: float) -> list[Any]:
         """The sockets to look into: at once if there are any, else after at most so long; empty if none rang."""
         new, self._new = self._new, []
-        rang = self._poll.poll(0 if new else math.ceil(seconds * 1000))
-        return [*new, *(socket for descriptor, _ in rang if (socket := self._sockets[descriptor]) not in new)]
+        rang = [self._sockets[descriptor] for descriptor, _ in self._poll.poll(0 if new else math.ceil(seconds * 1000))]
+        return [*new, *(socket for socket in rang if socket not in new)] if new else rang

@@ -59,7 +59,7 @@ class Lanes:
         self._add(lane)
         return True
 
-    def take(self, expected: Mapping[str, LaneKeys]) -> None:
+    def admit(self, expected: Mapping[str, LaneKeys]) -> None:
         """Take the lanes of these peers, who have dialled, and offer none any more.
 
         Whoever else has dialled, and does not greet as only a peer can, is turned away.
@@ -102,11 +102,19 @@ class Lanes:
                 lane.flush()  # its end, if that is it, is found when it is served
                 self._bell.for_room(lane, wanted=lane.full)
 
+    def take(self, peer: str) -> bool:
+        """Whether a peer's lane has brought something by now: in a round it often has before anybody waits."""
+        self._take(self._lanes[peer])
+        return bool(self._events)
+
     def serve(self, lane: Lane) -> None:
         """Take all that has come on a lane, and send what waits for room."""
         if lane.full:
             lane.flush()
             self._bell.for_room(lane, wanted=lane.full)
+        self._take(lane)
+
+    def _take(self, lane: Lane) -> None:
         for whole in lane.receive():
             self._events.append(Came(lane.peer, whole[:HEADER_BYTES], whole[HEADER_BYTES:]))
         if lane.ended:

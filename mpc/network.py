@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from mpc.lane import LaneKeys
 from mpc.session import Frame
 
 
-@dataclass(frozen=True, slots=True)
-class Came:
-    """A frame from a peer."""
+class Came(NamedTuple):
+    """A frame from a peer. (A tuple: one is made in every round, and a dataclass takes three times as long.)"""
 
     peer: str
     head: memoryview

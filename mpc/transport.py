@@ -76,7 +76,7 @@ class Transport:
 
     def take_lanes(self, keys: Mapping[str, LaneKeys]) -> None:
         """Take the lanes of those who have dialled the port that was offered, and close it."""
-        self._lanes.take(keys)
+        self._lanes.admit(keys)
 
     def use_lanes(self, *, begin: bool) -> None:
         """Send on lanes from now on, or no longer; what comes is taken in either case."""
@@ -134,7 +134,7 @@ class Transport:
     def _await_frame(self, peer: str) -> bool:
         """Take the next frame at a peer's socket, or whatever comes first if it has a lane, if anything comes soon."""
         if peer in self._lanes:
-            return self._await_any()
+            return self._lanes.take(peer) or self._await_any()
         self._stirred = True
         if peer in self._dialler:
             return self._dialler.take_soon(peer)

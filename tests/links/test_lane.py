@@ -12,13 +12,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpc.lane import LONGEST, SEAL_BYTES, GcmCipher, Lane, LaneKeys
-from mpc.wire import HEADER_BYTES
+from mpc.lane import LENGTH_BYTES, PIECE, SEAL_BYTES, GcmCipher, Lane, LaneKeys
+from mpc.wire import DATA, HEADER_BYTES, TagKey, seal
 from tests.examples import steady
 
 A, B, C = (bytes([letter]) * 32 for letter in b"abc")
-LARGEST = LONGEST + HEADER_BYTES
-SIZES = st.one_of(st.integers(0, 100), st.sampled_from([LARGEST - 1, LARGEST, LONGEST]))
+SIZES = st.one_of(st.integers(0, 100), st.sampled_from([PIECE - 1, PIECE, PIECE + 1, 2 * PIECE, 3 * PIECE + 5]))
+KEY = TagKey(bytes(32))
+BEFORE = LENGTH_BYTES + HEADER_BYTES  # of a short frame's record, before its body
+
+
+def head_of(body: bytes) -> bytes:
+    return seal(DATA, 0, 0, 0, body, KEY)
+
+
+def bodies(frames: list[memoryview]) -> list[bytes]:
+    for frame in frames:
+        assert bytes(frame[:HEADER_BYTES]) == head_of(bytes(frame[HEADER_BYTES:]))
+    return [bytes(frame[HEADER_BYTES:]) for frame in frames]
 
 
 @dataclass
@@ -30,29 +41,36 @@ class Ends:
     from_a: socket.socket
     to_b: socket.socket
 
-    def records(self, *frames: bytes) -> list[bytes]:
-        """What a's lane sends for each frame."""
+    def records(self, *bodies: bytes) -> list[bytes]:
+        """What a's lane sends for frames of these bodies."""
         records = []
-        for frame in frames:
-            self.a.send(frame)
-            record = self.from_a.recv(4, socket.MSG_WAITALL)
-            records.append(record + self.from_a.recv(int.from_bytes(record, "little"), socket.MSG_WAITALL))
+        for body in bodies:
+            self.a.send(head_of(body), body)
+            for _ in range(1 if len(body) <= PIECE else 1 - (-len(body) // PIECE)):
+                self.a.flush()
+                size = self.from_a.recv(LENGTH_BYTES, socket.MSG_WAITALL)
+                rest = b""
+                while len(rest) < int.from_bytes(size, "little"):
+                    self.a.flush()
+                    rest += self.from_a.recv(int.from_bytes(size, "little") - len(rest))
+                records.append(size + rest)
+        assert not self.a.full
         return records
 
     def take(self, *pieces: bytes) -> list[bytes]:
-        """What b's lane makes of bytes that come in these pieces."""
-        frames: list[bytes] = []
+        """The bodies that b's lane makes of bytes that come in these pieces."""
+        taken: list[bytes] = []
         for piece in pieces:
             view = memoryview(piece)
             while view:
                 try:
                     view = view[self.to_b.send(view) :]
                 except BlockingIOError:
-                    frames += map(bytes, self.b.receive())
+                    taken += bodies(self.b.receive())
                 except OSError:
-                    return frames
-            frames += map(bytes, self.b.receive())
-        return frames
+                    return taken
+            taken += bodies(self.b.receive())
+        return taken
 
 
 @contextmanager
@@ -72,51 +90,62 @@ def ends() -> Iterator[Ends]:
         yield Ends(Lane("b", a, GcmCipher(LaneKeys(A, B))), Lane("a", b, GcmCipher(LaneKeys(B, A))), from_a, to_b)
 
 
+def two(one: socket.socket, other: socket.socket) -> tuple[Lane, Lane]:
+    return Lane("b", one, GcmCipher(LaneKeys(A, B))), Lane("a", other, GcmCipher(LaneKeys(B, A)))
+
+
+def until(lane: Lane, count: int = 1) -> list[bytes]:
+    """The next bodies that come, at least so many, or all before the lane ends."""
+    taken: list[bytes] = []
+    while len(taken) < count and not lane.ended:
+        taken += bodies(lane.receive())
+    return taken
+
+
 @steady(100)
 @given(st.lists(SIZES, min_size=1, max_size=4), st.lists(st.floats(0, 1), max_size=4))
 def test_frames_arrive_whole_and_in_order_however_their_bytes_come(sizes: list[int], cuts: list[float]) -> None:
-    frames = [bytes([number]) * size for number, size in enumerate(sizes)]
+    sent = [bytes([number]) * size for number, size in enumerate(sizes)]
     with ends() as both:
-        stream = b"".join(both.records(*frames))
+        stream = b"".join(both.records(*sent))
         places = [0, *sorted(round(cut * len(stream)) for cut in cuts), len(stream)]
         taken = both.take(*(stream[start:stop] for start, stop in pairwise(places)))
-        while len(taken) < len(frames) and not both.b.ended:  # the kernel may hand over what it has a little later
-            taken += map(bytes, both.b.receive())
-        assert taken == frames and not both.b.ended
+        taken += until(both.b, len(sent) - len(taken))  # the kernel may hand over what it has a little later
+        assert taken == sent and not both.b.ended
 
 
 def test_both_directions_at_once() -> None:
     with connected() as (one, other):
-        a, b = Lane("b", one, GcmCipher(LaneKeys(A, B))), Lane("a", other, GcmCipher(LaneKeys(B, A)))
+        a, b = two(one, other)
         for number in range(50):
-            a.send(b"from a %d" % number)
-            b.send(b"from b %d" % number)
-            assert until_one(b) == b"from a %d" % number
-            assert until_one(a) == b"from b %d" % number
+            for lane, body in ((a, b"from a %d" % number), (b, b"from b %d" % number)):
+                lane.send(head_of(body), body)
+            assert until(b) == [b"from a %d" % number]
+            assert until(a) == [b"from b %d" % number]
 
 
-def test_what_a_full_lane_could_not_send_is_sent_once_there_is_room() -> None:
+def test_what_there_is_no_room_for_waits_in_order_and_is_sent_as_room_comes() -> None:
     with connected() as (one, other):
         one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        a, b = Lane("b", one, GcmCipher(LaneKeys(A, B))), Lane("a", other, GcmCipher(LaneKeys(B, A)))
-        frames: list[bytes] = []
-        while not a.full:
-            frames.append(bytes([len(frames) % 251]) * LARGEST)
-            a.send(frames[-1])
+        a, b = two(one, other)
+        sent = [bytes([number]) * (PIECE * (number % 4) + number) for number in range(40)]
+        for body in sent:
+            a.send(head_of(body), body)
+        assert a.full
         taken: list[bytes] = []
-        while len(taken) < len(frames):
-            taken += map(bytes, b.receive())
+        while len(taken) < len(sent):
+            taken += bodies(b.receive())
             a.flush()
-        assert taken == frames and not a.full and not a.ended and not b.ended
+        assert taken == sent and not a.full and not a.ended and not b.ended
 
 
-@pytest.mark.parametrize("at", [0, 3, 4, 5, 30, 4 + 60, -SEAL_BYTES, -1])
+@pytest.mark.parametrize("at", [0, 3, 4, 5, 30, BEFORE, BEFORE + 59, -SEAL_BYTES, -1])
 def test_an_altered_byte_ends_the_lane_and_nothing_of_its_record_is_taken(at: int) -> None:
     with ends() as both:
         first, second, third = both.records(b"1" * 60, b"2" * 60, b"3" * 60)
         altered = bytearray(second)
         altered[at] ^= 1
-        taken = both.take(first, bytes(altered), third, bytes(200_000))
+        taken = both.take(first, bytes(altered), third, bytes(4 * PIECE))
         assert taken == [b"1" * 60] and both.b.ended
 
 
@@ -126,10 +155,35 @@ def test_an_altered_byte_ends_the_lane_and_nothing_of_its_record_is_taken(at: in
     ids=["repeated", "left out", "swapped", "old"],
 )
 def test_a_record_out_of_turn_ends_the_lane(order: tuple[int, ...], good: int) -> None:
-    frames = [b"one", b"two", b"three"]
+    sent = [b"one", b"two", b"three"]
     with ends() as both:
-        records = both.records(*frames)
-        assert both.take(*(records[number] for number in order)) == frames[:good] and both.b.ended
+        records = both.records(*sent)
+        assert both.take(*(records[number] for number in order)) == sent[:good] and both.b.ended
+
+
+def test_a_long_frame_without_one_of_its_pieces_is_not_taken() -> None:
+    with ends() as both:
+        records = both.records(bytes(3 * PIECE), b"next")
+        assert len(records) == 5
+        del records[2]
+        assert both.take(*records) == [] and both.b.ended
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [
+        (b"shorter than a header",),
+        (b"",),
+        (head_of(bytes(10)) + bytes(11),),
+        (head_of(bytes(10)), bytes(11)),
+        (head_of(bytes(10)) + bytes(4), bytes(7)),
+    ],
+)
+def test_records_that_are_no_frame_end_the_lane(contents: tuple[bytes, ...]) -> None:
+    cipher = GcmCipher(LaneKeys(A, B))
+    with ends() as both:
+        sealed = [cipher.seal(number, content) for number, content in enumerate(contents)]
+        assert both.take(*(len(one).to_bytes(LENGTH_BYTES, "little") + one for one in sealed)) == [] and both.b.ended
 
 
 @pytest.mark.parametrize(
@@ -137,18 +191,17 @@ def test_a_record_out_of_turn_ends_the_lane(order: tuple[int, ...], good: int) -
 )
 def test_a_record_is_for_one_direction_of_one_link(keys: LaneKeys) -> None:
     with ends() as both, connected() as (one, other):
-        record = both.records(b"frame")[0]
         lane = Lane("a", one, GcmCipher(keys))
-        other.sendall(record)
-        taken: list[bytes] = []
-        while not taken and not lane.ended:
-            taken = [bytes(frame) for frame in lane.receive()]
-        assert (taken, lane.ended) == (([b"frame"], False) if keys.theirs == A else ([], True))
+        other.sendall(both.records(b"frame")[0])
+        assert (until(lane), lane.ended) == (([b"frame"], False) if keys.theirs == A else ([], True))
 
 
 def test_a_record_longer_than_any_ends_the_lane_before_it_has_come() -> None:
+    longest = HEADER_BYTES + PIECE + SEAL_BYTES
     with ends() as both:
-        assert both.take((LARGEST + SEAL_BYTES + 1).to_bytes(4, "little")) == [] and both.b.ended
+        assert both.take(longest.to_bytes(LENGTH_BYTES, "little")) == [] and not both.b.ended
+    with ends() as both:
+        assert both.take((longest + 1).to_bytes(LENGTH_BYTES, "little")) == [] and both.b.ended
 
 
 def test_what_came_before_the_end_is_taken_and_half_a_record_is_not() -> None:
@@ -156,18 +209,15 @@ def test_what_came_before_the_end_is_taken_and_half_a_record_is_not() -> None:
         first, second = both.records(b"first", b"second")
         both.to_b.send(first + second[:-1])
         both.to_b.close()
-        taken: list[bytes] = []
-        while not both.b.ended:
-            taken += map(bytes, both.b.receive())
-        assert taken == [b"first"]
+        assert until(both.b, 2) == [b"first"] and both.b.ended
 
 
 def test_a_peer_that_is_gone_ends_the_lane_of_who_sends() -> None:
     with connected() as (one, other):
-        lane = Lane("b", one, GcmCipher(LaneKeys(A, B)))
+        lane, _ = two(one, other)
         other.close()
         while not lane.ended:
-            lane.send(b"frame")
+            lane.send(head_of(b"frame"), b"frame")
 
 
 def test_nothing_of_a_frame_can_be_read_on_the_way() -> None:
@@ -175,12 +225,5 @@ def test_nothing_of_a_frame_can_be_read_on_the_way() -> None:
     with ends() as both:
         first, second = both.records(secret, secret)
         assert secret not in first and secret not in second and first != second
-        assert len(first) == 4 + len(secret) + SEAL_BYTES
+        assert len(first) == BEFORE + len(secret) + SEAL_BYTES
         assert both.take(first + second) == [secret, secret]
-
-
-def until_one(lane: Lane) -> bytes:
-    while not (frames := lane.receive()):
-        assert not lane.ended
-    (frame,) = frames
-    return bytes(frame)

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.curve import new_identity
-from mpc.lane import LONGEST, SEAL_BYTES, LaneKeys
+from mpc.lane import PIECE, SEAL_BYTES, LaneKeys
 from mpc.network import Came, Disconnected, Event, LaneEnded
 from mpc.session import Frame
 from mpc.transport import Transport
-from mpc.wire import DATA, RESUME, TagKey, seal
+from mpc.wire import DATA, HEADER_BYTES, RESUME, TagKey, seal
 from tests.examples import steady
 from tests.links.lane_relay import LaneRelay
 from tests.links.over_zmq import ANYWHERE
@@ -29,7 +29,7 @@ AB, BA = LaneKeys(A, B), LaneKeys(B, A)
 
 
 def data(body: bytes, kind: int = DATA) -> Frame:
-    return Frame(seal(kind, 0, 0, 0, b"", TagKey(bytes(32))), body)
+    return Frame(seal(kind, 0, 0, 0, body, TagKey(bytes(32))), body)
 
 
 class Pair:
@@ -120,18 +120,16 @@ def paired(listen: str = ANYWHERE) -> Iterator[Pair]:
         made.b.close(0)
 
 
-def test_short_data_goes_on_the_lane_and_all_else_over_zeromq(pair: Pair) -> None:
-    frames = [
-        *(data(b"short"), data(b""), data(b"s" * LONGEST)),
-        *(data(b"l" * (LONGEST + 1)), data(b"no data", RESUME)),
-    ]
+def test_data_goes_on_the_lane_and_all_else_over_zeromq(pair: Pair) -> None:
+    frames = [data(b"short"), data(b""), data(b"s" * PIECE), data(b"l" * (PIECE + 1)), data(b"no data", RESUME)]
     with seen(pair) as relay:
         for frame in frames:
             pair.a.send("b", frame)
             assert pair.at_b() == frame.body
             pair.b.send("a", frame)
             assert pair.at_a() == frame.body
-        assert sorted(relay.sizes) == sorted([GREETING, *(2 * [4 + frame.size + SEAL_BYTES for frame in frames[:3]])])
+        contents = [*(frame.size for frame in frames[:3]), HEADER_BYTES, PIECE, 1]
+        assert sorted(relay.sizes) == sorted([GREETING, *(2 * [4 + size + SEAL_BYTES for size in contents])])
 
 
 def test_nothing_goes_on_a_lane_before_its_use_or_after(pair: Pair) -> None:
@@ -151,21 +149,29 @@ def test_what_a_peer_still_sends_on_its_lane_is_taken_by_one_that_does_not(pair:
 
 def test_many_frames_at_once(pair: Pair) -> None:
     pair.meet()
-    bodies = [bytes([number]) * (number * 997 % LONGEST) for number in range(200)]
-    taken: list[bytes] = []
-    for body in bodies:
-        pair.a.send("b", data(body))
-    while len(taken) < len(bodies):
-        event = pair.b.poll(0.01)
-        taken += [bytes(event.body)] if isinstance(event, Came) else []
-        pair.a.poll(0)  # what there was no room for leaves as room comes
-    assert sorted(taken) == sorted(bodies)  # what found the lane full went over ZeroMQ: the session orders them
+    bodies = [bytes([number]) * (number * 9973 % (4 * PIECE)) for number in range(200)]
+    for transport, peer in ((pair.a, "b"), (pair.b, "a")):
+        for body in bodies:
+            transport.send(peer, data(body))
+    taken: dict[str, list[bytes]] = {"a": [], "b": []}
+    while any(len(each) < len(bodies) for each in taken.values()):
+        for name, transport in (("a", pair.a), ("b", pair.b)):  # what there was no room for leaves as room comes
+            if isinstance(event := transport.poll(0), Came):
+                taken[name].append(bytes(event.body))
+    assert taken == {"a": bodies, "b": bodies}
+
+
+def test_who_is_busy_sends_what_waits_for_room_by_tending_to_it(pair: Pair) -> None:
+    pair.meet()
+    body = bytes(64 * PIECE)
+    pair.a.send("b", data(body))
+    while not isinstance(event := pair.b.poll(0), Came):
+        pair.a.tend()
+    assert event.body == body
 
 
 @steady(40)
-@given(
-    st.lists(st.tuples(st.booleans(), st.sampled_from([0, 9, LONGEST, LONGEST + 1, 300_000])), max_size=30), st.data()
-)
+@given(st.lists(st.tuples(st.booleans(), st.sampled_from([0, 9, PIECE, PIECE + 1, 300_000])), max_size=30), st.data())
 def test_who_awaits_a_peer_hears_what_comes_by_either_way(
     frames: list[tuple[bool, int]], choices: st.DataObject
 ) -> None:
