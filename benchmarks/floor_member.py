@@ -123,12 +123,12 @@ def _meet_lane(seat: Seat, peer: str) -> None:
         _next(transport, peer, None)
         transport.send(peer, _frame(str(port).encode()))
         _next(transport, peer, None)
-        transport.take_lanes({peer: keys})
+        transport.admit_lanes({peer: keys})
     else:
         transport.send(peer, _frame(b"here"))  # who listens can send to those alone who have said something
         transport.dial_lane(peer, int(_next(transport, peer, None)), keys)
         transport.send(peer, _frame(b"dialled"))
-    transport.use_lanes(begin=True)
+    transport.use_lanes([peer])
 
 
 def _blocks(step: Callable[[], None]) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from mpc.bell import Bell
 from mpc.lane import LENGTH_BYTES, Lane, LaneCipher, LaneKeys
@@ -33,7 +33,7 @@ class Lanes:
         self._bell = bell
         self._events = events
         self._lanes: dict[str, Lane] = {}
-        self._used = False
+        self._used: set[str] = set()
         self._port: socket.socket | None = None
 
     def __contains__(self, peer: str) -> bool:
@@ -59,13 +59,13 @@ class Lanes:
         self._add(lane)
         return True
 
-    def admit(self, expected: Mapping[str, LaneKeys]) -> None:
-        """Take the lanes of these peers, who have dialled, and offer none any more.
+    def admit(self, expected: Mapping[str, LaneKeys]) -> set[str]:
+        """Take the lanes of these peers, who have dialled, and offer none any more; returns whose were found.
 
         Whoever else has dialled, and does not greet as only a peer can, is turned away.
         """
         if self._port is None:
-            return
+            return set()
         missing = {peer: self._cipher(keys) for peer, keys in expected.items()}
         end = time.monotonic() + _SECONDS
         while missing and (left := end - time.monotonic()) > 0:
@@ -82,11 +82,12 @@ class Lanes:
                 self._add(Lane(peer, connection, missing.pop(peer), received=1))
         self._port.close()
         self._port = None
+        return {*expected} - {*missing}
 
     def send(self, peer: str, frame: Frame) -> bool:
         """Send a frame, now or as room comes; False if it has to go another way: it is no data, or there is no lane."""
         lane = self._lanes.get(peer)
-        if lane is None or not self._used or peek_type(frame.head) != DATA:
+        if lane is None or peer not in self._used or peek_type(frame.head) != DATA:
             return False
         lane.send(frame.head, frame.body)
         if lane.full:
@@ -120,9 +121,9 @@ class Lanes:
         if lane.ended:
             self._end(lane)
 
-    def use(self, *, begin: bool) -> None:
-        """Send on them from now on, or no longer; what comes is taken in either case."""
-        self._used = begin
+    def use(self, peers: Collection[str]) -> None:
+        """Send on the lanes of these peers from now on, and on no other; what comes on any is taken."""
+        self._used = {*peers}
 
     def drop(self, peer: str) -> list[Event]:
         """Let a peer's lane go; returns the frames that have come on it."""

@@ -21,10 +21,11 @@ def lane_ends(table: Table, name: str) -> list[str]:
 
 
 def meet_lanes(channel: Channel, network: LaneNetwork, table: Table) -> None:
-    """Dial a lane to each peer that shall have one and listens, and take one of each that dials. 2 rounds.
+    """Dial a lane to each peer that shall have one and listens, and admit each that dials. 3 rounds.
 
-    The port is told over ZeroMQ, and whoever dials it has to greet under a key of this session. Where no lane can be
-    had, ZeroMQ carries everything.
+    The port is told over ZeroMQ, whoever dials it has to greet under a key of this session, and is told over ZeroMQ
+    whether it was heard: behind a port of this machine may be somebody else. Where no lane can be had, ZeroMQ carries
+    everything.
 
     Raises:
         BeaverlodgeError: as in any round.
@@ -39,8 +40,9 @@ def meet_lanes(channel: Channel, network: LaneNetwork, table: Table) -> None:
         dialled[peer] = can and network.dial_lane(peer, port or 0, channel.lane_keys(peer))
     said = exchange(channel, "lanes dialled", {peer: {"dialled": dialled[peer]} for peer in peers}, None)
     come = [peer for peer in peers if said[peer].read("dialled", as_truth) and offered[peer] is not None]
-    network.take_lanes({peer: channel.lane_keys(peer) for peer in come})
-    network.use_lanes(begin=True)  # not before: a peer that was dialled takes this side's lane only now
+    admitted = network.admit_lanes({peer: channel.lane_keys(peer) for peer in come})
+    heard = exchange(channel, "lanes admitted", {peer: {"admitted": peer in admitted} for peer in peers}, None)
+    network.use_lanes([peer for peer in peers if peer in admitted or heard[peer].read("admitted", as_truth)])
 
 
 def _as_port(value: Any) -> int | None:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -102,8 +102,8 @@ class LaneNetwork(Network, Protocol):
     def dial_lane(self, peer: str, port: int, keys: LaneKeys) -> bool:
         """Whether there is a lane now to a peer that this side dials, at the port that it offers there."""
 
-    def take_lanes(self, keys: Mapping[str, LaneKeys]) -> None:
-        """Take the lanes of those who have dialled the port that was offered, and close it."""
+    def admit_lanes(self, keys: Mapping[str, LaneKeys]) -> set[str]:
+        """Take the lanes of those who have dialled the port that was offered, and close it; returns who was found."""
 
-    def use_lanes(self, *, begin: bool) -> None:
-        """Send data on lanes from now on, or no longer; what comes is taken in either case."""
+    def use_lanes(self, peers: Collection[str]) -> None:
+        """Send data on the lanes of these peers from now on, and on no other; what comes on any is taken."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
 from mpc.bell import Bell
@@ -74,13 +74,13 @@ class Transport:
         """Whether there is a lane now to a peer that this side dials, at the port that it offers there."""
         return self._lanes.dial(peer, (_host(self._dialler.endpoint(peer)), port), keys)
 
-    def take_lanes(self, keys: Mapping[str, LaneKeys]) -> None:
-        """Take the lanes of those who have dialled the port that was offered, and close it."""
-        self._lanes.admit(keys)
+    def admit_lanes(self, keys: Mapping[str, LaneKeys]) -> set[str]:
+        """Take the lanes of those who have dialled the port that was offered, and close it; returns who was found."""
+        return self._lanes.admit(keys)
 
-    def use_lanes(self, *, begin: bool) -> None:
-        """Send on lanes from now on, or no longer; what comes is taken in either case."""
-        self._lanes.use(begin=begin)
+    def use_lanes(self, peers: Collection[str]) -> None:
+        """Send data on the lanes of these peers from now on, and on no other; what comes on any is taken."""
+        self._lanes.use(peers)
 
     def send(self, peer: str, frame: Frame) -> None:
         """Send a frame on a lane, or hand it to ZeroMQ, which holds it until the peer is connected. Never blocks."""

@@ -172,7 +172,7 @@ def _play(
         else:
             play_helper(channel, players, agreement, trace)
         if lanes is not None:
-            lanes.use_lanes(begin=False)
+            lanes.use_lanes(())
         measured = _measured(trace)
         trace.stage("done", 0, 0)
         finished = time.perf_counter()

@@ -17,7 +17,20 @@ from mpc.prg import Entropy
 from mpc.testing.programs import HELPER, Case
 from mpc.trace import Trace
 
-LABELS = ("hello", "shapes", "agree", "seeds", "lanes", "lanes dialled", "deal", "credit", "way", "done", LEAVE)
+LABELS = (
+    "hello",
+    "shapes",
+    "agree",
+    "seeds",
+    "lanes",
+    "lanes dialled",
+    "lanes admitted",
+    "deal",
+    "credit",
+    "way",
+    "done",
+    LEAVE,
+)
 """The labels that are not a protocol's."""
 
 
@@ -67,7 +80,7 @@ def take_part(
         else:
             play_helper(channel, table, agreement, trace)
         if lanes is not None:
-            lanes.use_lanes(begin=False)
+            lanes.use_lanes(())
         counts = trace.rounds, trace.messages, trace.bytes_sent, trace.bytes_received
         labels = dict(trace.labels)
         part(channel, table, patient=not owner)

@@ -28,7 +28,20 @@ ANYWHERE = "tcp://127.0.0.1:*"
 LONG = 30.0  # more than any test needs: only a hang reaches it
 LIMITS = Limits(connect=LONG, deadline=LONG, patience=LONG)
 LINGER = LONG / 10  # who is done stays so long for a peer that left before it, as one does whose parting was cut short
-LABELS = ("hello", "shapes", "agree", "seeds", "lanes", "lanes dialled", "deal", "credit", "way", "done", LEAVE)
+LABELS = (
+    "hello",
+    "shapes",
+    "agree",
+    "seeds",
+    "lanes",
+    "lanes dialled",
+    "lanes admitted",
+    "deal",
+    "credit",
+    "way",
+    "done",
+    LEAVE,
+)
 
 
 @dataclass(frozen=True)
@@ -248,7 +261,7 @@ def over_zmq(
                 play_helper(channel, table, agreement, trace)
             else:
                 result = play_owner(channel, table, agreement, trace, factories[name])
-            site.transport.use_lanes(begin=False)
+            site.transport.use_lanes(())
             counts = (trace.rounds, trace.messages, trace.bytes_sent, trace.bytes_received)
             labels = dict(trace.labels)
             part(channel, table, patient=name == HELPER)

@@ -156,3 +156,18 @@ def narrow(init: Callable[..., None]) -> Callable[..., None]:
         init(self, peer, connection, *rest, **named)
 
     return made
+
+
+def test_somebody_else_at_the_port_who_takes_all_in_and_says_nothing_is_no_lane() -> None:
+    """As a tunnel's end may be, where addresses of one machine stand for several."""
+    with ExitStack() as stack:
+        held: list[socket.socket] = []
+
+        def through(dialler: str, listener: str, port: int) -> int:
+            held.append(stack.enter_context(socket.create_server(("127.0.0.1", 0))))
+            return int(held[-1].getsockname()[1])
+
+        done = run(small, 2, lanes=through)
+        assert len(held) == 2
+    check_results(done, 2)
+    check_traffic(done, expected(2).plan)

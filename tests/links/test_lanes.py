@@ -50,12 +50,12 @@ class Pair:
         port = self.a.offer_lane("b")
         assert port is not None and self.b.offer_lane("a") is None
         assert self.b.dial_lane("a", through(port), BA)
-        self.a.take_lanes({"b": AB})
+        assert self.a.admit_lanes({"b": AB}) == {"b"}
         self.use()
 
     def use(self) -> None:
-        for transport in (self.a, self.b):
-            transport.use_lanes(begin=True)
+        self.a.use_lanes(["b"])
+        self.b.use_lanes(["a"])
 
     def at_a(self) -> bytes:
         """The next frame that comes to a."""
@@ -135,14 +135,14 @@ def test_data_goes_on_the_lane_and_all_else_over_zeromq(pair: Pair) -> None:
 def test_nothing_goes_on_a_lane_before_its_use_or_after(pair: Pair) -> None:
     with seen(pair) as relay:
         for transport in (pair.a, pair.b):
-            transport.use_lanes(begin=False)
+            transport.use_lanes(())
         pair.both_hear()
         assert relay.sizes == [GREETING]
 
 
 def test_what_a_peer_still_sends_on_its_lane_is_taken_by_one_that_does_not(pair: Pair) -> None:
     pair.meet()
-    pair.a.use_lanes(begin=False)
+    pair.a.use_lanes(())
     pair.b.send("a", data(b"on the lane"))
     assert pair.at_a() == b"on the lane"
 
@@ -213,12 +213,12 @@ def test_one_port_serves_all_who_dial_and_is_closed_then() -> None:
         for name, key in (("c", C), ("b", B)):
             diallers[name].dial("a", str(listener.endpoint))
             assert diallers[name].dial_lane("a", port, LaneKeys(key, A))
-        listener.take_lanes({"b": LaneKeys(A, B), "c": LaneKeys(A, C)})
+        assert listener.admit_lanes({"b": LaneKeys(A, B), "c": LaneKeys(A, C)}) == {"b", "c"}
         with pytest.raises(OSError, match="refused"):
             socket.create_connection(("127.0.0.1", port), PATIENCE)
-        listener.use_lanes(begin=True)
+        listener.use_lanes("bc")
         for name, dialler in diallers.items():
-            dialler.use_lanes(begin=True)
+            dialler.use_lanes("a")
             dialler.send("a", data(name.encode()))
             event, _ = until(Came, listener, name)
             assert isinstance(event, Came) and (event.peer, bytes(event.body)) == (name, name.encode())
@@ -245,7 +245,7 @@ def test_strangers_at_the_port_get_nothing_and_keep_nobody_out(pair: Pair, said:
 def test_who_greets_under_another_sessions_key_is_a_stranger(pair: Pair) -> None:
     port = pair.a.offer_lane("b")
     assert port is not None and pair.b.dial_lane("a", port, LaneKeys(C, A))
-    pair.a.take_lanes({"b": AB})
+    assert pair.a.admit_lanes({"b": AB}) == set()
     pair.use()
     assert until(LaneEnded, pair.b, "a") == (LaneEnded("a"), [])
     pair.both_hear()
@@ -254,7 +254,7 @@ def test_who_greets_under_another_sessions_key_is_a_stranger(pair: Pair) -> None
 def test_a_port_that_nobody_listens_at_any_more_gives_no_lane(pair: Pair) -> None:
     port = pair.a.offer_lane("b")
     assert port is not None
-    pair.a.take_lanes({})
+    assert pair.a.admit_lanes({}) == set()
     assert not pair.b.dial_lane("a", port, BA)
     pair.use()
     pair.both_hear()
@@ -262,7 +262,7 @@ def test_a_port_that_nobody_listens_at_any_more_gives_no_lane(pair: Pair) -> Non
 
 def test_who_was_said_to_dial_and_did_not_is_waited_for_a_moment(pair: Pair) -> None:
     assert pair.a.offer_lane("b") is not None
-    pair.a.take_lanes({"b": AB})
+    assert pair.a.admit_lanes({"b": AB}) == set()
     pair.use()
     pair.both_hear()
 

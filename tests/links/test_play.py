@@ -27,7 +27,7 @@ from tests.mpc.kit import elements, entropy, owners
 from tests.protocols.test_stop_test import turns
 
 M, D = 6, 3
-NOT_COUNTED = ("", "hello", "shapes", "agree", "seeds", "lanes", "lanes dialled", "done", "bye")
+NOT_COUNTED = ("", "hello", "shapes", "agree", "seeds", "lanes", "lanes dialled", "lanes admitted", "done", "bye")
 
 
 def own(p: Party, owner: str, shape: tuple[int, ...], seed: int) -> np.ndarray | None:
