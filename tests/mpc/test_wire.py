@@ -70,7 +70,7 @@ def test_there_and_back(type_: int, label: str, sequence: int, acknowledged: int
 def test_the_layout_is_the_documented_one() -> None:
     for body in (b"", b"abc", LONG[:2048], LONG[:2049], LONG):
         head = seal(2, 0x01020304, 5, 6, body, KEY)
-        plain = b"BL\x04\x02" + bytes([4, 3, 2, 1]) + b"".join(n.to_bytes(8, "little") for n in (5, 6, len(body)))
+        plain = b"BL\x05\x02" + bytes([4, 3, 2, 1]) + b"".join(n.to_bytes(8, "little") for n in (5, 6, len(body)))
         assert head[:-TAG_BYTES] == plain
         hashing = Cipher(algorithms.AES(derive(KEY.key, "hash of payloads")), modes.GCM(bytes(12))).encryptor()
         hashing.authenticate_additional_data(body)
