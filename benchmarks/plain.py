@@ -19,12 +19,12 @@ class Unsealed:
     def __init__(self, keys: LaneKeys) -> None:
         self._mine, self._theirs = keys.mine[:SEAL_BYTES], keys.theirs[:SEAL_BYTES]
 
-    def seal(self, number: int, content: bytes | memoryview) -> bytes:
-        """A record's content as it travels."""
-        return b"".join((self._mine, content))
+    def seal(self, number: int, frame: bytes) -> bytes:
+        """The frame as it travels."""
+        return self._mine + frame
 
     def open(self, number: int, sealed: bytes | memoryview) -> bytes | None:
-        """The content; None if the record is not of who has the key."""
+        """The frame; None if the record is not of who has the key."""
         return bytes(sealed[SEAL_BYTES:]) if sealed[:SEAL_BYTES] == self._theirs else None
 
 

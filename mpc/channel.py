@@ -130,10 +130,6 @@ class Channel:
         """Send one message outside the rounds (the helper's windows, and credits)."""
         self._send(peer, label_code(label), body)
 
-    def tend(self) -> None:
-        """In the middle of long work: send what waits for room."""
-        self._network.tend()
-
     def pull(self, peer: str, label: str, deadline: float | None = None) -> memoryview:
         """The peer's next message, which must have this label; without a deadline, as long as it is in contact."""
         end = self._network.now() + (deadline if deadline is not None else float("inf"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -64,14 +64,11 @@ def deal(kinds: Sequence[Kind], streams: Sequence[Stream]) -> Iterator[bytes]:
     return deal_windows((group for group, _ in windows(kinds)), streams)
 
 
-def deal_windows(
-    groups: Iterable[Sequence[Kind]], streams: Sequence[Stream], between: Callable[[], None] = lambda: None
-) -> Iterator[bytes]:
+def deal_windows(groups: Iterable[Sequence[Kind]], streams: Sequence[Stream]) -> Iterator[bytes]:
     """The helper's work: the last owner's corrections, a window at a time, from the streams shared with each owner.
 
     Args:
         groups: each window's correlations; the next window's are asked for when it is to be dealt, and not before.
-        between: called after every correlation.
     """
     book: dict[int, tuple[Array, ...]] = {}
     number = 0
@@ -86,7 +83,6 @@ def deal_windows(
                 for share in shares:
                     value = spec.ring.sub(value, share)
                 parts.append(spec.ring.to_bytes(value))
-            between()
         yield b"".join(parts)
 
 

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Mapping
 
 from mpc.bell import Bell
-from mpc.lane import LENGTH_BYTES, Lane, LaneCipher, LaneKeys
+from mpc.lane import LENGTH_BYTES, LONGEST, Lane, LaneCipher, LaneKeys
 from mpc.network import Came, Event, LaneEnded
 from mpc.session import Frame
 from mpc.wire import DATA, HEADER_BYTES, peek_type
@@ -55,7 +55,7 @@ class Lanes:
         except OSError:
             return False
         lane = Lane(peer, connection, self._cipher(keys))
-        lane.say(_GREETING)
+        lane.send(_GREETING)
         self._add(lane)
         return True
 
@@ -85,23 +85,18 @@ class Lanes:
         return {*expected} - {*missing}
 
     def send(self, peer: str, frame: Frame) -> bool:
-        """Send a frame, now or as room comes; False if it has to go another way: it is no data, or there is no lane."""
+        """Send a frame; False where it is to go another way: it is long, or no data, or the lane is full or not used."""
         lane = self._lanes.get(peer)
-        if lane is None or peer not in self._used or peek_type(frame.head) != DATA:
+        if lane is None or peer not in self._used or lane.full:
             return False
-        lane.send(frame.head, frame.body)
+        if len(frame.body) > LONGEST or peek_type(frame.head) != DATA:
+            return False
+        lane.send(frame.head + frame.body)
         if lane.full:
             self._bell.for_room(lane, wanted=True)
         if lane.ended:
             self._end(lane)
         return True
-
-    def tend(self) -> None:
-        """Send what waits for room, if there is some."""
-        for lane in self._lanes.values():
-            if lane.full:
-                lane.flush()  # its end, if that is it, is found when it is served
-                self._bell.for_room(lane, wanted=lane.full)
 
     def take(self, peer: str) -> bool:
         """Whether a peer's lane has brought something by now: in a round it often has before anybody waits."""

@@ -1,4 +1,4 @@
-"""How parties that have a session get lanes to each other: two rounds of a handshake, before what is measured."""
+"""How owners who have a session get lanes to each other: rounds of the handshake, before what is measured."""
 
 from __future__ import annotations
 
@@ -12,25 +12,19 @@ from mpc.network import LaneNetwork
 _PORTS = 1 << 16
 
 
-def lane_ends(table: Table, name: str) -> list[str]:
-    """Those to whom a party has a lane: owners to each other, and the last one to the helper, which deals to it."""
-    if name == table.helper:
-        return [table.owners[-1]]
-    peers = [owner for owner in table.owners if owner != name]
-    return [*peers, table.helper] if name == table.owners[-1] else peers
-
-
 def meet_lanes(channel: Channel, network: LaneNetwork, table: Table) -> None:
-    """Dial a lane to each peer that shall have one and listens, and admit each that dials. 3 rounds.
+    """Let an owner dial a lane to each other that listens, and admit each that dials. 3 rounds between owners.
 
     The port is told over ZeroMQ, whoever dials it has to greet under a key of this session, and is told over ZeroMQ
     whether it was heard: behind a port of this machine may be somebody else. Where no lane can be had, ZeroMQ carries
-    everything.
+    everything, as it does for the helper, whose windows are long.
 
     Raises:
         BeaverlodgeError: as in any round.
     """
-    peers = lane_ends(table, channel.me)
+    if channel.me not in table.owners:
+        return
+    peers = [owner for owner in table.owners if owner != channel.me]
     offered = {peer: network.offer_lane(peer) for peer in peers}
     told = exchange(channel, "lanes", {peer: {"port": offered[peer]} for peer in peers}, None)
     dialled = {}

@@ -86,9 +86,6 @@ class Network(Protocol):
             awaited: a peer whose frame is likely to be next; other events may be told a moment later for it.
         """
 
-    def tend(self) -> None:
-        """Send what was handed over and waits for room, if there is some now; never blocks."""
-
     def now(self) -> float:
         """Seconds on a clock that never goes back."""
 
@@ -106,4 +103,4 @@ class LaneNetwork(Network, Protocol):
         """Take the lanes of those who have dialled the port that was offered, and close it; returns who was found."""
 
     def use_lanes(self, peers: Collection[str]) -> None:
-        """Send data on the lanes of these peers from now on, and on no other; what comes on any is taken."""
+        """Send short data on the lanes of these peers from now on, and on no other; what comes is taken."""

@@ -51,7 +51,7 @@ def play_helper(channel: Channel, table: Table, agreement: Agreement, trace: Tra
         channel.pull(last, "credit")
 
     trace.stage("dealing", 0, len(plan.windows))
-    for number, window in enumerate(deal_windows(groups_to_deal(plan, way, credit), streams, channel.tend)):
+    for number, window in enumerate(deal_windows(groups_to_deal(plan, way, credit), streams)):
         channel.push(last, "deal", window)
         trace.stage("dealing", number + 1, len(plan.windows))
 

@@ -79,7 +79,7 @@ class Transport:
         return self._lanes.admit(keys)
 
     def use_lanes(self, peers: Collection[str]) -> None:
-        """Send data on the lanes of these peers from now on, and on no other; what comes on any is taken."""
+        """Send short data on the lanes of these peers from now on, and on no other; what comes is taken."""
         self._lanes.use(peers)
 
     def send(self, peer: str, frame: Frame) -> None:
@@ -92,10 +92,6 @@ class Transport:
             self._dialler.send(peer, parts)
         elif self._listener is not None:
             self._listener.send(peer, parts)
-
-    def tend(self) -> None:
-        """Send what waits for room on a lane, if there is some now; never blocks. ZeroMQ does so by itself."""
-        self._lanes.tend()
 
     def now(self) -> float:
         """Seconds on a clock that never goes back."""

@@ -129,11 +129,6 @@ def peek_type(head: bytes | memoryview) -> int:
     return head[3]
 
 
-def length_in(head: bytes | memoryview) -> int:
-    """The payload's length in a header that was not checked yet."""
-    return int.from_bytes(head[24:32], "little")
-
-
 def tag_is_right(head: memoryview, body: memoryview, key: TagKey) -> bool:
     """Whether a frame's tag fits its header and body."""
     said = bytes(head)

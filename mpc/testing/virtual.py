@@ -319,9 +319,6 @@ class VirtualEnd:
         """The next event, or None if nothing happens for so long."""
         return self.net.wait(self.name, seconds)
 
-    def tend(self) -> None:
-        """Nothing waits for room."""
-
     def now(self) -> float:
         """Virtual seconds."""
         return self.net.time

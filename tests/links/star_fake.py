@@ -75,9 +75,6 @@ class FakeNetwork:
         for delay in self.fault(i, False, kind, self.clients[i].stage):
             self.at(delay, deliver)
 
-    def tend(self) -> None:
-        """Nothing waits for room."""
-
     def poll(self, seconds: float, awaited: str | None = None) -> Event | None:
         end = self.time + seconds
         while self.queue and self.queue[0][0] <= end:

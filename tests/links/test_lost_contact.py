@@ -214,9 +214,6 @@ class Script:
         self.time += seconds
         return None
 
-    def tend(self) -> None:
-        """Nothing waits for room."""
-
     def now(self) -> float:
         return self.time
 
