@@ -85,7 +85,7 @@ class Lanes:
         return {*expected} - {*missing}
 
     def send(self, peer: str, frame: Frame) -> bool:
-        """Send a frame; False where it is to go another way: it is long, or no data, or the lane is full or not used."""
+        """Send a frame; False if it is to go another way: it is long, or no data, or the lane is full or not used."""
         lane = self._lanes.get(peer)
         if lane is None or peer not in self._used or lane.full:
             return False
