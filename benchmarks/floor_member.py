@@ -123,11 +123,13 @@ def _meet_lane(seat: Seat, peer: str) -> None:
         _next(transport, peer, None)
         transport.send(peer, _frame(str(port).encode()))
         _next(transport, peer, None)
-        transport.admit_lanes({peer: keys})
+        met = peer in transport.admit_lanes({peer: keys})
     else:
         transport.send(peer, _frame(b"here"))  # who listens can send to those alone who have said something
-        transport.dial_lane(peer, int(_next(transport, peer, None)), keys)
+        met = transport.dial_lane(peer, int(_next(transport, peer, None)), keys)
         transport.send(peer, _frame(b"dialled"))
+    if not met:
+        raise ProtocolError("the two have no lane")
     transport.use_lanes([peer])
 
 

@@ -102,7 +102,8 @@ class Transport:
 
         Args:
             awaited: a peer whose frame is likely to be next. For `AWAITED_SECONDS` at a time ZeroMQ itself waits for
-                it, at that peer's socket alone, which costs half of what it does to wait at all of them.
+                it, at that peer's socket alone, which costs half of what it does to wait at all of them; if it has a
+                lane, its lane is looked into first.
         """
         events = self._events
         if not events:
@@ -137,7 +138,7 @@ class Transport:
         return self._listener is not None and self._listener.take_soon()
 
     def _await_any(self) -> bool:
-        """Take what comes soon,. ZeroMQ's sockets ring only if they were found empty, and not used since."""
+        """Take what comes soon; ZeroMQ's sockets ring only if they were found empty and not used since."""
         if self._stirred and self._take_frame():
             return True
         for socket in self._bell.wait(AWAITED_SECONDS):
