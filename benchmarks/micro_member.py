@@ -39,7 +39,7 @@ def main() -> None:
         meet_lanes(channel, seat.transport, table)
     trace.restart_counts()
     result = _play(seat, channel, table, agreement, trace, repeats)
-    seat.transport.use_lanes(())
+    seat.transport.retire_lanes()
     counted = {"rounds": trace.rounds, "bytes": trace.bytes_sent}
     part(channel, table, patient=not owner)
     seat.reporter.done({**result, "repeats": repeats, "counted": counted})

@@ -111,23 +111,26 @@ class Lanes:
         self._take(lane)
 
     def _take(self, lane: Lane) -> None:
-        for whole in lane.receive():
-            self._events.append(Came(lane.peer, whole[:HEADER_BYTES], whole[HEADER_BYTES:]))
+        self._events += _frames(lane)
         if lane.ended:
             self._end(lane)
 
     def use(self, peers: Collection[str]) -> None:
-        """Send on the lanes of these peers from now on, and on no other; what comes on any is taken."""
+        """Send on the lanes of these peers from now on, and let all others go."""
         self._used = {*peers}
+        for peer in self._lanes.keys() - self._used:
+            self._remove(self._lanes[peer])
 
-    def drop(self, peer: str) -> list[Event]:
+    def retire(self) -> None:
+        """Send nothing more; what comes is still taken."""
+        self._used = set()
+
+    def drop(self, peer: str) -> list[Came]:
         """Let a peer's lane go; returns the frames that have come on it."""
-        lane = self._lanes.get(peer)
-        if lane is None:
-            return []
-        frames = lane.receive()
+        lane = self._lanes[peer]
+        frames = _frames(lane)
         self._remove(lane)
-        return [Came(peer, whole[:HEADER_BYTES], whole[HEADER_BYTES:]) for whole in frames]
+        return frames
 
     def close(self) -> None:
         """Let all go."""
@@ -148,6 +151,11 @@ class Lanes:
         del self._lanes[lane.peer]
         self._bell.forget(lane)
         lane.close()
+
+
+def _frames(lane: Lane) -> list[Came]:
+    """What has come on a lane."""
+    return [Came(lane.peer, whole[:HEADER_BYTES], whole[HEADER_BYTES:]) for whole in lane.receive()]
 
 
 def _listening(host: str) -> socket.socket:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from mpc.channel import Channel
 from mpc.exchange import as_truth, exchange
 from mpc.handshake import Table
 from mpc.network import LaneNetwork
+
+LANE_LABELS: Final = ("lanes", "lanes dialled", "lanes admitted")
+"""Of the three rounds."""
 
 _PORTS = 1 << 16
 
@@ -24,18 +27,19 @@ def meet_lanes(channel: Channel, network: LaneNetwork, table: Table) -> None:
     """
     if channel.me not in table.owners:
         return
+    offering, dialling, admitting = LANE_LABELS
     peers = [owner for owner in table.owners if owner != channel.me]
     offered = {peer: network.offer_lane(peer) for peer in peers}
-    told = exchange(channel, "lanes", {peer: {"port": offered[peer]} for peer in peers}, None)
+    told = exchange(channel, offering, {peer: {"port": offered[peer]} for peer in peers}, None)
     dialled = {}
     for peer in peers:
         port = told[peer].read("port", _as_port)
         can = port is not None and offered[peer] is None
         dialled[peer] = can and network.dial_lane(peer, port or 0, channel.lane_keys(peer))
-    said = exchange(channel, "lanes dialled", {peer: {"dialled": dialled[peer]} for peer in peers}, None)
+    said = exchange(channel, dialling, {peer: {"dialled": dialled[peer]} for peer in peers}, None)
     come = [peer for peer in peers if said[peer].read("dialled", as_truth) and offered[peer] is not None]
     admitted = network.admit_lanes({peer: channel.lane_keys(peer) for peer in come})
-    heard = exchange(channel, "lanes admitted", {peer: {"admitted": peer in admitted} for peer in peers}, None)
+    heard = exchange(channel, admitting, {peer: {"admitted": peer in admitted} for peer in peers}, None)
     network.use_lanes([peer for peer in peers if peer in admitted or heard[peer].read("admitted", as_truth)])
 
 

@@ -103,4 +103,7 @@ class LaneNetwork(Network, Protocol):
         """Take the lanes of those who have dialled the port that was offered, and close it; returns who was found."""
 
     def use_lanes(self, peers: Collection[str]) -> None:
-        """Send short data on the lanes of these peers from now on, and on no other; what comes is taken."""
+        """Send short data on the lanes of these peers from now on, and let all others go."""
+
+    def retire_lanes(self) -> None:
+        """Send nothing more on lanes; what comes is still taken."""

@@ -1,11 +1,12 @@
 """One link's state: sequence numbers, tags, acknowledgements, resends. A pure state machine: no socket, no clock.
 
 Every data frame has a sequence number and acknowledges all that came before it. Frames are kept until acknowledged,
-so that after a reconnect each side says what it expects next and gets it again; repeats are dropped. News of the first
-connection may come later than its frames: what follows one that came is on its way then, and is not sent again. The
-first frame of a link (the hello) is tagged under a key that everyone knows, all later ones under the link's session
-key. A side that has no session key yet gives what is not data the hello's number, so that the peer can read it at
-once; so does one that gives up and has not seen yet that the peer has the key.
+so that after a reconnect each side says what it expects next and gets it again; repeats are dropped, and what comes
+before its turn is kept until then. News of the first connection may come later than its frames: what follows one that
+came is on its way then, and is not sent again. The first frame of a link (the hello) is tagged under a key that
+everyone knows, all later ones under the link's session key. A side that has no session key yet gives what is not data
+the hello's number, so that the peer can read it at once; so does one that gives up and has not seen yet that the peer
+has the key.
 """
 
 from __future__ import annotations

@@ -79,8 +79,12 @@ class Transport:
         return self._lanes.admit(keys)
 
     def use_lanes(self, peers: Collection[str]) -> None:
-        """Send short data on the lanes of these peers from now on, and on no other; what comes is taken."""
+        """Send short data on the lanes of these peers from now on, and let all others go."""
         self._lanes.use(peers)
+
+    def retire_lanes(self) -> None:
+        """Send nothing more on lanes; what comes is still taken."""
+        self._lanes.retire()
 
     def send(self, peer: str, frame: Frame) -> None:
         """Send a frame on a lane, or hand it to ZeroMQ, which holds it until the peer is connected. Never blocks."""

@@ -140,16 +140,8 @@ def _play(
         table = job.ready(scenario, table, vault)
     _tell_notes(table, reporter, log)
     trace.stage("connecting", 0, 0)
-    entropy = _entropy(scenario, me, reporter, log)
     players = Table(scenario.owners, scenario.helper)
-    settings: list[Any] = []
-
-    def make(rows: Mapping[str, tuple[int, int]], columns: int) -> Plan:
-        settings.append(job.settings(scenario, rows, columns))
-        return job.plan(settings[-1])
-
-    agreement = meet(channel, players, _offer(scenario, table), make, entropy, scenario.session.connect_timeout)
-    agreement = replace(agreement, settings=settings[-1])
+    agreement = _agree(scenario, table, channel, players, _entropy(scenario, me, reporter, log))
     if lanes is not None:
         meet_lanes(channel, lanes, players)
     if table is not None and len(agreement.columns) < len(table.columns):
@@ -172,7 +164,7 @@ def _play(
         else:
             play_helper(channel, players, agreement, trace)
         if lanes is not None:
-            lanes.use_lanes(())
+            lanes.retire_lanes()
         measured = _measured(trace)
         trace.stage("done", 0, 0)
         finished = time.perf_counter()
@@ -182,6 +174,19 @@ def _play(
     log.info("done: %d rounds, %d bytes sent", measured["rounds"], measured["bytes_sent"])
     part_of_kind = job.record(scenario, agreement, result)
     return _result(scenario, me, agreement, trace, {**measured, **kept}, part_of_kind, started, finished)
+
+
+def _agree(scenario: Scenario, table: OwnTable | None, channel: Channel, players: Table, entropy: Entropy) -> Agreement:
+    """What all parties agree on, with the settings that the plan was made of."""
+    job = job_of(scenario)
+    settings: list[Any] = []
+
+    def make(rows: Mapping[str, tuple[int, int]], columns: int) -> Plan:
+        settings.append(job.settings(scenario, rows, columns))
+        return job.plan(settings[-1])
+
+    agreement = meet(channel, players, _offer(scenario, table), make, entropy, scenario.session.connect_timeout)
+    return replace(agreement, settings=settings[-1])
 
 
 def _beside(channel: Channel, work: Callable[[], T]) -> T:

@@ -9,7 +9,7 @@ from typing import Any
 from mpc.channel import LEAVE, Channel, Limits
 from mpc.errors import BeaverlodgeError, InternalError
 from mpc.handshake import Offer, Table, meet
-from mpc.meet_lanes import meet_lanes
+from mpc.meet_lanes import LANE_LABELS, meet_lanes
 from mpc.network import LaneNetwork, Network
 from mpc.party import Revealed
 from mpc.play import part, play_helper, play_owner
@@ -17,20 +17,7 @@ from mpc.prg import Entropy
 from mpc.testing.programs import HELPER, Case
 from mpc.trace import Trace
 
-LABELS = (
-    "hello",
-    "shapes",
-    "agree",
-    "seeds",
-    "lanes",
-    "lanes dialled",
-    "lanes admitted",
-    "deal",
-    "credit",
-    "way",
-    "done",
-    LEAVE,
-)
+LABELS = ("hello", "shapes", "agree", "seeds", *LANE_LABELS, "deal", "credit", "way", "done", LEAVE)
 """The labels that are not a protocol's."""
 
 
@@ -80,7 +67,7 @@ def take_part(
         else:
             play_helper(channel, table, agreement, trace)
         if lanes is not None:
-            lanes.use_lanes(())
+            lanes.retire_lanes()
         counts = trace.rounds, trace.messages, trace.bytes_sent, trace.bytes_received
         labels = dict(trace.labels)
         part(channel, table, patient=not owner)

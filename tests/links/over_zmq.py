@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from mpc.channel import LEAVE, Channel, Limits
+from mpc.channel import Channel, Limits
 from mpc.curve import Identity, new_identity
 from mpc.errors import BeaverlodgeError, InternalError
 from mpc.handshake import Agreement, Offer, PlanMaker, Table, meet
@@ -19,6 +19,7 @@ from mpc.plan import ProgramFactory, make_plan
 from mpc.play import part, play_helper, play_owner
 from mpc.prg import Entropy, insecure_entropy
 from mpc.session import Frame
+from mpc.testing.member import LABELS
 from mpc.trace import Trace
 from mpc.transport import Transport
 from mpc.wire import label_code
@@ -28,20 +29,6 @@ ANYWHERE = "tcp://127.0.0.1:*"
 LONG = 30.0  # more than any test needs: only a hang reaches it
 LIMITS = Limits(connect=LONG, deadline=LONG, patience=LONG)
 LINGER = LONG / 10  # who is done stays so long for a peer that left before it, as one does whose parting was cut short
-LABELS = (
-    "hello",
-    "shapes",
-    "agree",
-    "seeds",
-    "lanes",
-    "lanes dialled",
-    "lanes admitted",
-    "deal",
-    "credit",
-    "way",
-    "done",
-    LEAVE,
-)
 
 
 @dataclass(frozen=True)
@@ -261,7 +248,7 @@ def over_zmq(
                 play_helper(channel, table, agreement, trace)
             else:
                 result = play_owner(channel, table, agreement, trace, factories[name])
-            site.transport.use_lanes(())
+            site.transport.retire_lanes()
             counts = (trace.rounds, trace.messages, trace.bytes_sent, trace.bytes_received)
             labels = dict(trace.labels)
             part(channel, table, patient=name == HELPER)

@@ -185,8 +185,11 @@ def test_a_peer_that_is_gone_ends_the_lane_of_who_sends() -> None:
     with connected() as (one, other):
         lane, _ = two(one, other)
         other.close()
-        while not lane.ended:
+        sent = 0
+        while not lane.ended and sent < 1000:
             lane.send(HEAD + b"frame")
+            sent += 1
+        assert lane.ended
 
 
 def test_nothing_of_a_frame_can_be_read_on_the_way() -> None:

@@ -134,14 +134,22 @@ def test_short_data_goes_on_the_lane_and_all_else_over_zeromq(pair: Pair) -> Non
 def test_nothing_goes_on_a_lane_before_its_use_or_after(pair: Pair) -> None:
     with seen(pair) as relay:
         for transport in (pair.a, pair.b):
-            transport.use_lanes(())
+            transport.retire_lanes()
+        pair.both_hear()
+        assert relay.sizes == [GREETING]
+
+
+def test_a_lane_that_is_not_to_be_used_is_let_go(pair: Pair) -> None:
+    with seen(pair) as relay:
+        pair.b.use_lanes(())
+        assert until(LaneEnded, pair.a, "b")[0] == LaneEnded("b")
         pair.both_hear()
         assert relay.sizes == [GREETING]
 
 
 def test_what_a_peer_still_sends_on_its_lane_is_taken_by_one_that_does_not(pair: Pair) -> None:
     pair.meet()
-    pair.a.use_lanes(())
+    pair.a.retire_lanes()
     pair.b.send("a", data(b"on the lane"))
     assert pair.at_a() == b"on the lane"
 

@@ -38,7 +38,13 @@ def main() -> None:
 
 def act(order: dict[str, Any], reporter: Reporter, peers: dict[str, str | None]) -> None:
     """What the order says, once all parties have met."""
-    result = {"name": order["name"], "argv": sys.argv, "peers": peers, "keys": order.get("keys"), "lanes": order["lanes"]}
+    result = {
+        "name": order["name"],
+        "argv": sys.argv,
+        "peers": peers,
+        "keys": order.get("keys"),
+        "lanes": order["lanes"],
+    }
     match order["act"]:
         case "succeed" | "stop_early" | "start_slowly":
             reporter.done(result)
