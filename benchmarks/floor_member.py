@@ -23,7 +23,7 @@ from mpc.plan import Plan
 from mpc.prg import derive
 from mpc.session import Frame
 from mpc.transport import Transport
-from mpc.wire import DATA, HEADER_BYTES, TagKey, seal
+from mpc.wire import DATA, HEADER_BYTES, TagKey, header_start
 from protocols.sigmoid import expansion
 from protocols.sigmoid_fits import fit_for
 from protocols.twin import sigmoid
@@ -112,7 +112,7 @@ def main() -> None:
 
 
 def _frame(body: bytes) -> Frame:
-    return Frame(seal(DATA, 0, 0, 0, body, TagKey(bytes(32))), body)
+    return Frame(header_start(DATA, 0, 0, 0, len(body)), body, TagKey(bytes(32)))
 
 
 def _meet_lane(seat: Seat, peer: str) -> None:

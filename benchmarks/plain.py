@@ -14,7 +14,7 @@ from mpc.transport import Transport
 
 
 class Unsealed:
-    """Records in clear, as long as sealed ones."""
+    """Records in clear, as long as sealed ones, and without a check of what is in them."""
 
     def __init__(self, keys: LaneKeys) -> None:
         self._mine, self._theirs = keys.mine[:SEAL_BYTES], keys.theirs[:SEAL_BYTES]

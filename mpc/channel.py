@@ -234,15 +234,15 @@ class Channel:
 
     def _meet(self, event: Event | None) -> None:
         if isinstance(event, Came):
-            self._came(event.peer, event.head, event.body)
+            self._came(event)
         elif event is not None:
             self._hear(event)
 
-    def _came(self, peer: str, head: memoryview, body: memoryview) -> None:
-        if is_probe(head):
-            self._answer_doctor(peer, head, body)
-        elif peer in self._links and peer not in self._elsewhere:
-            self._receive(peer, head, body)
+    def _came(self, frame: Came) -> None:
+        if not frame.sealed and is_probe(frame.head):
+            self._answer_doctor(frame.peer, frame.head, frame.body)
+        elif frame.peer in self._links and frame.peer not in self._elsewhere:
+            self._receive(*frame)
 
     def _hear(self, event: Event) -> None:
         """News of a connection."""
@@ -290,9 +290,9 @@ class Channel:
             for frame in self._doctors[party].answer(fields, self._network.now(), doing=doing):
                 self._network.send(peer, frame)
 
-    def _receive(self, peer: str, head: memoryview, body: memoryview) -> None:
+    def _receive(self, peer: str, head: memoryview, body: memoryview, sealed: bool) -> None:
         try:
-            items = self._links[peer].receive(head, body)
+            items = self._links[peer].receive(head, body, sealed=sealed)
         except PeerLostError:
             if not self._contact.is_dismissed(peer):
                 raise

@@ -3,9 +3,9 @@
 ZeroMQ hands a frame to a thread of its own, which wakes, seals and writes it; at the peer another thread wakes, reads
 and opens it, and then wakes the one that waits. Frames on a lane are written and read by the parties' own threads.
 
-A record is its length (4 bytes) and a frame that is sealed with the record's number as its nonce, under a key that
-belongs to one direction of one link in one session. What was altered, left out, repeated or comes from elsewhere does
-not open, and ends the lane: the session then sends over ZeroMQ what did not arrive.
+A record is its length (4 bytes) and a frame without its tag, sealed with the record's number as its nonce, under a key
+that belongs to one direction of one link in one session. What was altered, left out, repeated or comes from elsewhere
+does not open, and ends the lane: the session then sends over ZeroMQ what did not arrive.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Final, NamedTuple, Protocol
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from mpc.wire import HEADER_BYTES
+from mpc.wire import UNTAGGED_BYTES
 
 LONGEST: Final = 1 << 17
 """Bytes of a payload that a lane takes: what is longer is better left to ZeroMQ's threads, beside other work."""
@@ -26,7 +26,7 @@ SEAL_BYTES: Final = 16
 
 LENGTH_BYTES: Final = 4
 
-_LARGEST = LENGTH_BYTES + HEADER_BYTES + LONGEST + SEAL_BYTES
+_LARGEST = LENGTH_BYTES + UNTAGGED_BYTES + LONGEST + SEAL_BYTES
 _NONCE_BYTES = 12
 
 

@@ -11,7 +11,7 @@ from mpc.bell import Bell
 from mpc.lane import LENGTH_BYTES, LONGEST, Lane, LaneCipher, LaneKeys
 from mpc.network import Came, Event, LaneEnded
 from mpc.session import Frame
-from mpc.wire import DATA, HEADER_BYTES, peek_type
+from mpc.wire import UNTAGGED_BYTES
 
 _SECONDS = 1.0  # to dial, and to find the peers among those who have dialled: on one machine they are there already
 _STRANGER_SECONDS = 0.1
@@ -85,13 +85,16 @@ class Lanes:
         return {*expected} - {*missing}
 
     def send(self, peer: str, frame: Frame) -> bool:
-        """Send a frame; False if it is to go another way: it is long, or no data, or the lane is full or not used."""
+        """Send a frame; False if it is to go another way: it is long, or has its tag, or the lane is full or not used.
+
+        The lane's seal is all that it needs.
+        """
         lane = self._lanes.get(peer)
-        if lane is None or peer not in self._used or lane.full:
+        if lane is None or frame.key is None or peer not in self._used or lane.full:
             return False
-        if len(frame.body) > LONGEST or peek_type(frame.head) != DATA:
+        if len(frame.body) > LONGEST:
             return False
-        lane.send(frame.head + frame.body)
+        lane.send(frame.start + frame.body)
         if lane.full:
             self._bell.for_room(lane, wanted=True)
         if lane.ended:
@@ -155,7 +158,7 @@ class Lanes:
 
 def _frames(lane: Lane) -> list[Came]:
     """What has come on a lane."""
-    return [Came(lane.peer, whole[:HEADER_BYTES], whole[HEADER_BYTES:]) for whole in lane.receive()]
+    return [Came(lane.peer, whole[:UNTAGGED_BYTES], whole[UNTAGGED_BYTES:], True) for whole in lane.receive()]
 
 
 def _listening(host: str) -> socket.socket:

@@ -14,11 +14,16 @@ from mpc.session import Frame
 
 
 class Came(NamedTuple):
-    """A frame from a peer. (A tuple: one is made in every round, and a dataclass takes three times as long.)"""
+    """A frame from a peer. (A tuple: one is made in every round, and a dataclass takes three times as long.)
+
+    Args:
+        sealed: whether it came under a lane's seal, and so has no tag.
+    """
 
     peer: str
     head: memoryview
     body: memoryview
+    sealed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

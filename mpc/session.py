@@ -20,7 +20,7 @@ from typing import NamedTuple
 from mpc.errors import InternalError, PeerLostError, ProtocolError
 from mpc.lane import LaneKeys
 from mpc.prg import derive
-from mpc.wire import ABORT, DATA, HEADER_BYTES, RESUME, Header, TagKey, peek_sequence, seal, unseal
+from mpc.wire import ABORT, DATA, HEADER_BYTES, RESUME, Header, TagKey, header_start, peek_sequence, seal, unseal
 
 HELLO_KEY = TagKey(sha256(b"beaverlodge hello").digest())
 HELLO_FRAMES = 1
@@ -30,14 +30,27 @@ _FIRST = 1
 
 
 class Frame(NamedTuple):
-    """A frame to send: its header, its payload."""
+    """A frame to send.
 
-    head: bytes
+    Args:
+        start: the header; of data without its tag, which is worked out when it is asked for: on a lane it is not.
+        body: the payload.
+        key: of the tag that is to be worked out.
+    """
+
+    start: bytes
     body: bytes
+    key: TagKey | None = None
+
+    @property
+    def head(self) -> bytes:
+        """The whole header."""
+        return self.start if self.key is None else self.start + self.key.tag(self.start, self.body)
 
     @property
     def size(self) -> int:
-        return len(self.head) + len(self.body)
+        """Bytes of the whole header and the payload."""
+        return HEADER_BYTES + len(self.body)
 
 
 class Delivered(NamedTuple):
@@ -82,7 +95,7 @@ class Link:
         self._acknowledged = 0  # how many of this side's frames the peer said that it has
         self._hello: bytes | None = None  # a digest of the peer's first frame
         self._unacknowledged: deque[tuple[int, int, bytes]] = deque()  # sequence, label, payload
-        self._early: list[tuple[memoryview, memoryview]] = []
+        self._early: list[tuple[memoryview, memoryview]] = []  # frames that came before there was a key
         self._ahead: dict[int, Delivered] = {}  # by sequence: what came before its turn, by another way or after a gap
         self._lane_keys: LaneKeys | None = None
 
@@ -106,7 +119,8 @@ class Link:
         sequence = self._next_out
         self._next_out += 1
         self._unacknowledged.append((sequence, label, body))
-        return self._frame(DATA, label, sequence, body)
+        start = header_start(DATA, label, sequence, self._next_in, len(body))
+        return Frame(start, body, self._key(incoming=False, sequence=sequence))
 
     def unacknowledged(self) -> tuple[Frame, ...]:
         """The frames that the peer did not say it has, to be sent again."""
@@ -124,18 +138,24 @@ class Link:
         """Tells the peer that this side gave up."""
         return self._frame(ABORT, 0, self._next_out if self._peer_has_keys else 0, body)
 
-    def receive(self, head: memoryview, body: memoryview) -> list[Incoming]:
+    def receive(self, head: memoryview, body: memoryview, *, sealed: bool = False) -> list[Incoming]:
         """Take one frame that came under the peer's key.
+
+        Args:
+            sealed: whether it came under the seal of the link's lane, and so has no tag.
 
         Raises:
             ProtocolError: the frame is malformed, was altered, or acknowledges what was never sent.
             PeerLostError: the peer's process is a new one, which knows nothing of this session.
         """
-        sequence = peek_sequence(head) if len(head) == HEADER_BYTES else 0
-        if self._keys is None and sequence >= HELLO_FRAMES:
-            self._early.append((head, body))
-            return []
-        header = unseal(head, body, self._key(incoming=True, sequence=sequence), sender=self.peer)
+        key = None
+        if not sealed:
+            sequence = peek_sequence(head) if len(head) == HEADER_BYTES else 0
+            if self._keys is None and sequence >= HELLO_FRAMES:
+                self._early.append((head, body))
+                return []
+            key = self._key(incoming=True, sequence=sequence)
+        header = unseal(head, body, key, sender=self.peer)
         self._peer_has_keys |= header.sequence >= HELLO_FRAMES
         if header.acknowledged > self._next_out:
             raise ProtocolError(f"{self.peer} acknowledges frames that were never sent", party=self.peer)

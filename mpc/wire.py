@@ -26,11 +26,11 @@ from mpc.ghost import Array
 from mpc.prg import derive
 
 MAGIC = b"BL"
-WIRE_VERSION = 5
-HEADER = struct.Struct("<2sBBIQQQ16s")
-HEADER_BYTES = HEADER.size
+WIRE_VERSION = 6
 _UNTAGGED = struct.Struct("<2sBBIQQQ")
+UNTAGGED_BYTES = _UNTAGGED.size
 TAG_BYTES = 16
+HEADER_BYTES = UNTAGGED_BYTES + TAG_BYTES
 
 DATA, RESUME, ABORT = 1, 2, 3
 TYPES = (DATA, RESUME, ABORT)
@@ -65,14 +65,13 @@ class TagKey:
 
 
 class Header(NamedTuple):
-    """A frame's header, as sent."""
+    """What a frame's header says."""
 
     type: int
     label: int
     sequence: int
     acknowledged: int
     length: int
-    tag: bytes
 
 
 @lru_cache(maxsize=4096)
@@ -115,8 +114,13 @@ def parse(data: Any, specs: Sequence[Spec], *, sender: str, label: str) -> tuple
 
 def seal(type_: int, label: int, sequence: int, acknowledged: int, body: bytes, key: TagKey) -> bytes:
     """A header for `body`, with its tag under `key`."""
-    head = _UNTAGGED.pack(MAGIC, WIRE_VERSION, type_, label, sequence, acknowledged, len(body))
-    return head + key.tag(head, body)
+    start = header_start(type_, label, sequence, acknowledged, len(body))
+    return start + key.tag(start, body)
+
+
+def header_start(type_: int, label: int, sequence: int, acknowledged: int, length: int) -> bytes:
+    """A header without its tag, for a payload of so many bytes."""
+    return _UNTAGGED.pack(MAGIC, WIRE_VERSION, type_, label, sequence, acknowledged, length)
 
 
 def peek_sequence(head: memoryview) -> int:
@@ -124,7 +128,7 @@ def peek_sequence(head: memoryview) -> int:
     return int.from_bytes(head[8:16], "little")
 
 
-def peek_type(head: bytes | memoryview) -> int:
+def peek_type(head: memoryview) -> int:
     """The type in a header that was not checked yet."""
     return head[3]
 
@@ -135,15 +139,18 @@ def tag_is_right(head: memoryview, body: memoryview, key: TagKey) -> bool:
     return compare_digest(said[-TAG_BYTES:], key.tag(said[:-TAG_BYTES], body))
 
 
-def unseal(head: memoryview, body: memoryview, key: TagKey, *, sender: str) -> Header:
+def unseal(head: memoryview, body: memoryview, key: TagKey | None, *, sender: str) -> Header:
     """The header of a frame, once length, version, type and tag were checked.
+
+    Args:
+        key: of the tag; None where a lane's seal vouches for the frame, and it has no tag.
 
     Raises:
         ProtocolError: the frame is malformed or was altered.
     """
-    if len(head) != HEADER_BYTES:
-        raise ProtocolError(f"{sender} sent a frame of {len(head)} bytes, shorter than a header", party=sender)
-    magic, version, type_, label, sequence, acknowledged, length, tag = HEADER.unpack(head)
+    if len(head) != (HEADER_BYTES if key is not None else UNTAGGED_BYTES):
+        raise ProtocolError(f"{sender} sent a frame with a header of {len(head)} bytes", party=sender)
+    magic, version, type_, label, sequence, acknowledged, length = _UNTAGGED.unpack_from(head)
     if magic != MAGIC or version != WIRE_VERSION or type_ not in TYPES:
         raise ProtocolError(
             f"{sender} sent a frame that is not ours",
@@ -152,6 +159,6 @@ def unseal(head: memoryview, body: memoryview, key: TagKey, *, sender: str) -> H
         )
     if length != len(body):
         raise ProtocolError(f"{sender} sent a frame that says {length} bytes and holds {len(body)}", party=sender)
-    if not tag_is_right(head, body, key):
+    if key is not None and not tag_is_right(head, body, key):
         raise ProtocolError(f"{sender} sent a frame whose tag is wrong: it was altered on its way", party=sender)
-    return Header(type_, label, sequence, acknowledged, length, tag)
+    return Header(type_, label, sequence, acknowledged, length)

@@ -46,6 +46,11 @@ def take(link: Link, frame: Frame) -> list[Incoming]:
     return link.receive(memoryview(frame.head), memoryview(frame.body))
 
 
+def take_sealed(link: Link, frame: Frame) -> list[Incoming]:
+    """A frame that comes on a lane: without its tag."""
+    return link.receive(memoryview(frame.start), memoryview(frame.body), sealed=True)
+
+
 def texts(items: list[Incoming]) -> list[bytes]:
     assert all(isinstance(item, Delivered) for item in items)
     return [bytes(item.body) for item in items if isinstance(item, Delivered)]
@@ -248,6 +253,17 @@ def test_a_change_of_any_byte_of_the_header_is_refused(place: int) -> None:
     assert texts(take(b, frame)) == [b"payload"], "the altered one has left no trace"
 
 
+def test_a_frame_without_its_tag_is_taken_under_a_lanes_seal_alone() -> None:
+    a, b = keyed()
+    first, second = a.data(1, b"one"), a.data(1, b"two")
+    with pytest.raises(ProtocolError, match="a sent a frame with a header of 32 bytes"):
+        b.receive(memoryview(first.start), memoryview(first.body))
+    assert texts(take_sealed(b, first)) == [b"one"]
+    with pytest.raises(ProtocolError, match="a sent a frame with a header of 48 bytes"):
+        b.receive(memoryview(second.head), memoryview(second.body), sealed=True)
+    assert texts(take(b, second)) == [b"two"]
+
+
 @pytest.mark.parametrize("body", [b"paylpad", b"payload!", b"payloa", b""])
 def test_another_payload_is_refused(body: bytes) -> None:
     a, b = keyed()
@@ -357,9 +373,9 @@ class LossyPair:
                 self.on_the_lane[other(who)].append(frame)
 
     def take(self, who: str) -> None:
-        """The next frame on the lane."""
-        if self.on_the_lane[who]:
-            self._handle(who, take(self.links[who], self.on_the_lane[who].popleft()))
+        """The next frame on the lane, which a side has, too, once there is a session."""
+        if self.rekeyed[who] and self.on_the_lane[who]:
+            self._handle(who, take_sealed(self.links[who], self.on_the_lane[who].popleft()))
 
     def sever(self, kept_a: int, kept_b: int) -> None:
         """The lane breaks, and all but so many frames to each side are lost."""

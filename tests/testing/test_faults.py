@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,6 @@ import pytest
 import mpc.channel
 import mpc.dealing
 import mpc.session
-import mpc.wire
 from mpc.errors import PeerLostError
 from mpc.party import Party
 from mpc.session import Delivered, Frame, Ignored, Incoming, Link
@@ -72,9 +72,9 @@ def test_windows_and_credits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def without_tags(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unseal(head: memoryview, body: memoryview, key: TagKey, *, sender: str) -> Header:
-        _, _, type_, label, sequence, acknowledged, length, tag = mpc.wire.HEADER.unpack(head)
-        return Header(type_, label, sequence, acknowledged, length, tag)
+    def unseal(head: memoryview, body: memoryview, key: TagKey | None, *, sender: str) -> Header:
+        _, _, *fields, _ = struct.unpack("<2sBBIQQQ16s", head)
+        return Header(*fields)
 
     monkeypatch.setattr(mpc.session, "unseal", unseal)
 
@@ -96,8 +96,8 @@ def test_without_tags_a_frame_cut_short_is_a_traceback(monkeypatch: pytest.Monke
 def test_without_dropping_repeats_no_run_goes_well(monkeypatch: pytest.MonkeyPatch) -> None:
     receive = Link.receive
 
-    def all_of_it(self: Link, head: memoryview, body: memoryview) -> list[Incoming]:
-        items = receive(self, head, body)
+    def all_of_it(self: Link, head: memoryview, body: memoryview, *, sealed: bool) -> list[Incoming]:
+        items = receive(self, head, body, sealed=sealed)
         return [Delivered(int.from_bytes(head[4:8], "little"), body) if isinstance(i, Ignored) else i for i in items]
 
     monkeypatch.setattr(Link, "receive", all_of_it)
