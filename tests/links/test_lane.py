@@ -13,19 +13,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.lane import LENGTH_BYTES, LONGEST, SEAL_BYTES, GcmCipher, Lane, LaneKeys
-from mpc.wire import HEADER_BYTES
+from mpc.wire import UNTAGGED_BYTES
 from tests.examples import steady
 
 A, B, C = (bytes([letter]) * 32 for letter in b"abc")
 SIZES = st.one_of(st.integers(0, 100), st.sampled_from([LONGEST - 1, LONGEST]))
-HEAD = bytes(HEADER_BYTES)
-BEFORE = LENGTH_BYTES + HEADER_BYTES  # of a record, before the body of its frame
+HEAD = bytes(UNTAGGED_BYTES)
+BEFORE = LENGTH_BYTES + UNTAGGED_BYTES  # of a record, before the body of its frame
 
 
 def bodies(frames: list[memoryview]) -> list[bytes]:
     for frame in frames:
-        assert frame[:HEADER_BYTES] == HEAD
-    return [bytes(frame[HEADER_BYTES:]) for frame in frames]
+        assert frame[:UNTAGGED_BYTES] == HEAD
+    return [bytes(frame[UNTAGGED_BYTES:]) for frame in frames]
 
 
 @dataclass
@@ -166,7 +166,7 @@ def test_a_record_is_for_one_direction_of_one_link(keys: LaneKeys) -> None:
 
 
 def test_a_record_longer_than_any_ends_the_lane_before_it_has_come() -> None:
-    longest = HEADER_BYTES + LONGEST + SEAL_BYTES
+    longest = UNTAGGED_BYTES + LONGEST + SEAL_BYTES
     with ends() as both:
         assert both.take(longest.to_bytes(LENGTH_BYTES, "little")) == [] and not both.b.ended
     with ends() as both:

@@ -276,7 +276,7 @@ def test_another_payload_is_refused(body: bytes) -> None:
 @pytest.mark.parametrize("with_key", [False, True])
 def test_a_header_of_another_length_is_refused(head: bytes, with_key: bool) -> None:
     b = keyed()[1] if with_key else pair()[1]
-    with pytest.raises(ProtocolError, match="a sent a frame of"):
+    with pytest.raises(ProtocolError, match="a sent a frame with a header of"):
         take(b, Frame(head, b""))
 
 
