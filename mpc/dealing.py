@@ -131,10 +131,17 @@ def as_shares(number: int, kind: Kind, drawn: Sequence[Array], dealt: Sequence[A
 
 
 def split_correction(kind: Kind, data: memoryview) -> tuple[tuple[Array, ...], memoryview]:
-    """The last owner's dealt shares from the head of a window, and the rest of the window."""
+    """The last owner's dealt shares from the head of a window, and the rest of the window.
+
+    Small ones are copied: they are split ahead of need, while messages travel, and then lie in the core's cache.
+    """
+    size = correction_bytes(kind)
+    mine, rest = data[:size], data[size:]
+    if size <= _AT_ONCE:
+        mine = memoryview(bytes(mine))
     dealt: list[Array] = []
     start = 0
     for spec in kind.dealt:
-        dealt.append(spec.ring.at(data, start, spec.shape))
+        dealt.append(spec.ring.at(mine, start, spec.shape))
         start += spec.nbytes
-    return tuple(dealt), data[start:]
+    return tuple(dealt), rest
