@@ -91,11 +91,17 @@ class _Fetch:
         self._ways: list[bool] = []
         self._taken = 0
 
-    def settle(self) -> None:
-        """Wait for what is dealt first, in a stage of its own: the steps of the next stage are not to."""
-        if not self._taken and self._plan.dealt_first:
-            self._trace.stage("dealing", 0, 0)
-            self._gather()
+    def settle(self) -> bool:
+        """Wait for what is dealt first, in a stage of its own: the steps of the next stage are not to.
+
+        Returns:
+            Whether there is such, and none of it was taken yet.
+        """
+        if self._taken or not self._plan.dealt_first:
+            return False
+        self._trace.stage("dealing", 0, 0)
+        self._gather()
+        return True
 
     def __call__(self) -> memoryview:
         if not self._taken:

@@ -77,7 +77,7 @@ class PlannedSupply(SeedSupply):
     Args:
         plan: as long as nothing else is said, every fork goes the way `False`.
         tell: called at each fork with the way; for the last owner, to tell the helper.
-        settle: for the last owner, waits for what is dealt first.
+        settle: for the last owner, waits for what is dealt first, and says whether there is such.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class PlannedSupply(SeedSupply):
         stream: Stream,
         next_window: Callable[[], Any] | None,
         tell: Callable[[bool], None] = lambda way: None,
-        settle: Callable[[], None] = lambda: None,
+        settle: Callable[[], bool] = lambda: False,
     ) -> None:
         super().__init__(plan.kinds, stream, next_window)
         self._plan = plan
@@ -108,8 +108,9 @@ class PlannedSupply(SeedSupply):
         return way
 
     def settle(self) -> None:
-        """Wait for what is dealt first, before a stage that is counted in steps."""
-        self._settle()
+        """Wait for what is dealt first, before a stage that is counted in steps; the first of it is drawn then, too."""
+        if self._settle() and self._ready is None and self._number < self._end():
+            self._ready = self._draw()
 
     def _end(self) -> int:
         forks = self._plan.forks

@@ -37,8 +37,10 @@ class Descent:
 
 async def descend(
     p: Party, x: Held, y: Share, steps: Sequence[Rows], how: Descent, weighted: Held | None = None
-) -> tuple[Share, list[Share]]:
+) -> tuple[Share, Later[list[Share]]]:
     """Train from w = 0: the weights [w] (d,) at scale bits.w, and each step's weights at few bits for the range check.
+
+    Stage "training". What is left to do for the range check is done when it is asked for.
 
     Args:
         x: the rows (m, d), the last column all ones, held at scale bits.x.
@@ -53,14 +55,15 @@ async def descend(
     targets = {size: target(p, y, size, how) for size in {rows.index.size for rows in steps}}
     seen: list[Share] = []
     lately: list[Later[Divisible]] = []
+    p.stage("training", 0, len(steps))
     for t, rows in enumerate(steps):
         w, low = await step(p, x, targets[rows.index.size], rows, w, decay, how, weighted)
         lately.append(p.later(low.apart))
-        if len(lately) * rows.index.size >= _LATELY or t + 1 == len(steps):
+        if len(lately) * rows.index.size >= _LATELY:
             seen += divided_together(p, [one() for one in lately])
             lately.clear()
         p.stage("training", t + 1, len(steps))
-    return w, seen
+    return w, Later(lambda: seen + divided_together(p, [one() for one in lately]))
 
 
 async def step(

@@ -92,11 +92,10 @@ async def _train_primal(
 ) -> Share:
     """The weights [w], once their range was checked. 3 rounds a step."""
     held, summed = await _hold_both(p, x, weighted)
-    p.stage("training", 0, len(steps))
     w, seen = await descend(p, held, y, steps, how, None if weighted is None else summed)
     p.stage("range check", 0, len(steps))
     limits = Limits(how.fit.reach - LOW_MARGIN, WEIGHT_LIMIT)
-    await check_range(p, held, steps, seen, limits, _left_range(how.fit))
+    await check_range(p, held, steps, seen(), limits, _left_range(how.fit))
     return w
 
 

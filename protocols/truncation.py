@@ -63,6 +63,8 @@ def divided(p: Party, x: Divisible) -> Share:
 
 def divided_together(p: Party, several: Sequence[Divisible]) -> list[Share]:
     """[x / 2^shift] of values of one shape (d,), scale and shift, at little more than the cost of one."""
+    if not several:
+        return []
     first = several[0]
 
     def stacked(values: list[Array]) -> Array:

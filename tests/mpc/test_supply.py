@@ -10,9 +10,10 @@ import pytest
 from mpc.correlation import BitsOfMask, Kind, MultiplyTriple, Spec, Truncation, Uniform
 from mpc.dealing import MOST_DRAWN, deal, windows
 from mpc.errors import InternalError, ProtocolError
+from mpc.plan import Plan
 from mpc.prg import Stream, derive
 from mpc.share import Mask, Share
-from mpc.supply import SeedSupply
+from mpc.supply import PlannedSupply, SeedSupply
 from tests.mpc.kit import deal_to_all
 
 UNIFORM = Uniform((Spec((2,)),))
@@ -93,6 +94,29 @@ def test_windows_are_fetched_when_they_are_needed(monkeypatch: pytest.MonkeyPatc
         seen.append(len(fetched))
     assert seen == [0, 1, 1, 2, 2, 3, 3]
     assert fetched == [size for _, size in windows(KINDS)] == [48, 32, 32]
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_the_first_correlation_is_drawn_once_what_is_dealt_first_is_there(there: bool) -> None:
+    kind = Truncation((3,), 20, 4)
+    plan, fetched = Plan(("a", "b"), "helper", (), (kind, kind), ()), []
+    dealing = deal(plan.kinds, [stream(0), stream(1)])
+
+    def fetch() -> bytes:
+        fetched.append("window")
+        return next(dealing)
+
+    supply = PlannedSupply(plan, stream(1), fetch, settle=lambda: there)
+    supply.settle()
+    assert fetched == ["window"] * there
+    supply.settle()
+    for number, (drawn, dealt) in enumerate(deal_to_all(plan.kinds, 2)[1]):
+        got = supply.next(kind)
+        assert got[0] == number
+        for mine, expected in zip(got[1], (*drawn, *dealt), strict=True):
+            np.testing.assert_array_equal(mine.value, expected)
+    supply.settle()
+    assert fetched == ["window"]
 
 
 @pytest.mark.parametrize("last", [False, True])

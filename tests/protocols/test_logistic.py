@@ -41,7 +41,7 @@ def both(
 
     async def body(p: Party, s: list[Share]) -> tuple[Share, ...]:
         w, seen = await descend(p, await hold(p, s[0]), s[1], steps, how)
-        return (w, *seen)
+        return (w, *seen())
 
     (w, *seen), outcome = on_shares(body, [(ready, X_SCALE, Z64), (y.astype(np.uint64), 0, Z64)], n, seed)
     twin = fit_twin(x, y, steps, rate, l2, standardise=False)
@@ -100,7 +100,7 @@ def test_no_steps_no_weights() -> None:
 
     async def body(p: Party, s: list[Share]) -> Share:
         w, seen = await descend(p, await hold(p, s[0]), s[1], (), how)
-        assert seen == []
+        assert seen() == []
         return w
 
     (w,), _ = on_shares(body, [(np.ones((2, 3)), X_SCALE, Z64), (np.ones(2), 0, Z64)])

@@ -74,7 +74,7 @@ def steps_of(x: Any) -> tuple[Rows, ...]:
 
 async def _descend(p: Party, x: Share, y: Share) -> tuple[Share, ...]:
     w, seen = await descend(p, await hold(p, x), y, steps_of(x), PRIMAL)
-    return w, *seen
+    return w, *seen()
 
 
 def _descend_twin(x: Array, y: Array) -> tuple[Array, ...]:
