@@ -30,7 +30,12 @@ def play_owner(channel: Channel, table: Table, agreement: Agreement, trace: Trac
     pairs = {peer: pair_streams(seed, context) for peer, seed in agreement.pair_seeds.items()}
     declared = frozenset(item.what for item in plan.reveals)
     party = Party(me, table.owners, supply, pairs, trace, declared=declared)
-    return channel.drive(factory(party), supply.prepare)
+
+    def meanwhile() -> None:
+        trace.tell()
+        supply.prepare()
+
+    return channel.drive(factory(party), meanwhile)
 
 
 def play_helper(channel: Channel, table: Table, agreement: Agreement, trace: Trace) -> None:
@@ -51,6 +56,7 @@ def play_helper(channel: Channel, table: Table, agreement: Agreement, trace: Tra
         channel.pull(last, "credit")
 
     trace.stage("dealing", 0, len(plan.windows))
+    trace.tell()
     for number, window in enumerate(deal_windows(groups_to_deal(plan, way, credit), streams)):
         channel.push(last, "deal", window)
         trace.stage("dealing", number + 1, len(plan.windows))
