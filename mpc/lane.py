@@ -84,14 +84,10 @@ class Lane:
         self._connection = connection
         self._cipher = cipher
         self._sent, self._received = 0, received
+        self.full = False  # whether a part of the last record still waits for room on the way
         self._unsent = memoryview(b"")
         self._buffer = memoryview(bytearray(2 * _LARGEST))
         self._filled = 0
-
-    @property
-    def full(self) -> bool:
-        """Whether a part of the last record still waits for room on the way."""
-        return bool(self._unsent)
 
     def send(self, frame: bytes) -> None:
         """Send a frame, or as much of it as there is room for: the rest by `flush`. Not where the lane is full."""
@@ -100,10 +96,12 @@ class Lane:
         record = len(sealed).to_bytes(LENGTH_BYTES, "little") + sealed
         if (count := self._write(record)) < len(record):
             self._unsent = memoryview(record)[count:]
+            self.full = True
 
     def flush(self) -> None:
         """Send what there is room for now."""
         self._unsent = self._unsent[self._write(self._unsent) :]
+        self.full = bool(self._unsent)
 
     def receive(self) -> list[memoryview]:
         """The frames that have come whole, in order. After the last one, `ended` is true."""

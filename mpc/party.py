@@ -134,7 +134,7 @@ class Party:
 
     def correlation(self, kind: Kind) -> tuple[Any, ...]:
         """The next correlation from the helper: its drawn parts as `Mask`s, then its dealt parts as `Share`s."""
-        return self.kept(kind)[1]
+        return self._supply.next(kind)[1]
 
     def kept(self, kind: Kind) -> tuple[int, tuple[Any, ...]]:
         """As `correlation`, with the number under which later kinds refer to its drawn parts."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Generator, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from mpc.correlation import Spec
 from mpc.errors import InternalError
@@ -22,14 +22,14 @@ class Later(Generic[T]):
 
     def __init__(self, function: Callable[[], T]) -> None:
         self._function: Callable[[], T] | None = function
-        self._value: T | None = None
+        self._value: T
 
     def __call__(self) -> T:
         """The value."""
         if self._function is not None:
             self._value = self._function()
             self._function = None  # and let go of what it was worked out from
-        return cast(T, self._value)
+        return self._value
 
 
 @dataclass(frozen=True)

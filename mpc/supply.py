@@ -28,6 +28,7 @@ class SeedSupply:
         self._stream = stream
         self._next_window = next_window
         self._number = 0
+        self._end = len(kinds)  # the number of the first correlation that it is not known yet whether it is asked for
         self._window = memoryview(b"")
         self._ready: tuple[Share, ...] | None = None
         self._sizes: Iterator[int] = (size for _, size in windows(kinds))
@@ -35,7 +36,7 @@ class SeedSupply:
     def next(self, kind: Kind) -> tuple[int, tuple[Share, ...]]:
         """The next correlation: its number, this owner's drawn parts as `Mask`s, and its dealt parts as `Share`s."""
         number = self._number
-        if number >= self._end() or self._kinds[number] != kind:
+        if number >= self._end or self._kinds[number] != kind:
             raise InternalError(f"the program asks for a correlation ({type(kind).__name__}) that is not in its plan")
         parts = self._ready if self._ready is not None else self._draw()
         self._ready = None
@@ -48,14 +49,10 @@ class SeedSupply:
 
     def prepare(self) -> None:
         """Draw the next correlation ahead of need, while the party waits for its peers; never waits itself."""
-        if self._ready is not None or self._number >= self._end():
+        if self._ready is not None or self._number >= self._end:
             return
         if self._next_window is None or len(self._window) or not correction_bytes(self._kinds[self._number]):
             self._ready = self._draw()
-
-    def _end(self) -> int:
-        """The number of the first correlation that it is not known yet whether it will be asked for."""
-        return len(self._kinds)
 
     def _draw(self) -> tuple[Share, ...]:
         kind = self._kinds[self._number]  # equal to the one that is asked for, and what follows from it is worked out
@@ -94,10 +91,11 @@ class PlannedSupply(SeedSupply):
         self._settle = settle
         self._ways: list[bool] = []
         self._sizes = iter(plan.windows)
+        self._end = self._next_fork()
 
     def fork(self, way: bool) -> bool:
         """The program goes this way from here on."""
-        if self._number != self._end():
+        if self._number != self._end:
             raise InternalError("the program goes one of two ways where its plan has no fork")
         self._tell(way)
         self._ways.append(way)
@@ -105,13 +103,14 @@ class PlannedSupply(SeedSupply):
             dealt = sum(1 for turn in self._plan.turns if turn < len(self._ways))
             self._plan = self._plan.on(self._ways)
             self._kinds, self._sizes = self._plan.kinds, islice(self._plan.windows, dealt, None)
+        self._end = self._next_fork()
         return way
 
     def settle(self) -> None:
         """Wait for what is dealt first, before a stage that is counted in steps; the first of it is drawn then, too."""
-        if self._settle() and self._ready is None and self._number < self._end():
+        if self._settle() and self._ready is None and self._number < self._end:
             self._ready = self._draw()
 
-    def _end(self) -> int:
+    def _next_fork(self) -> int:
         forks = self._plan.forks
         return forks[len(self._ways)] if len(self._ways) < len(forks) else len(self._kinds)

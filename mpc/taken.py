@@ -26,7 +26,7 @@ class Taken:
         a = self.value
         if isinstance(a, Public) == isinstance(other, Public):
             raise InternalError(f"{self!r} and {other!r}: one of the two has to be public, and one shared")
-        if a.ring != other.ring or a.ring.xor:
+        if (a.ring is not other.ring and a.ring != other.ring) or a.ring.xor:
             raise InternalError(f"{self!r} and {other!r} cannot be multiplied: they differ in ring, or are bits")
         product = a.ring.rows_matmul(a.value, self.index, other.value, self.first)
         return Share(product, a.scale + other.scale, a.ring)
