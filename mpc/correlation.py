@@ -284,7 +284,7 @@ def kinds_digest(kinds: Sequence[Kind]) -> str:
 
 def correction_bytes(kind: Kind) -> int:
     """Bytes of the correction that the helper sends for one correlation of this kind."""
-    return sum(spec.nbytes for spec in kind.dealt)
+    return sum([spec.nbytes for spec in kind.dealt])
 
 
 def kept_bytes(kinds: Iterable[Kind]) -> int:

@@ -141,7 +141,7 @@ def split_correction(kind: Kind, data: memoryview) -> tuple[tuple[Array, ...], m
         mine = memoryview(bytes(mine))
     dealt: list[Array] = []
     start = 0
-    for spec in kind.dealt:
-        dealt.append(spec.ring.at(mine, start, spec.shape))
-        start += spec.nbytes
+    for shape, _, ring in kind.dealt:
+        dealt.append(part := ring.at(mine, start, shape))
+        start += part.size * ring.word_bytes
     return tuple(dealt), rest

@@ -51,7 +51,7 @@ class SeedSupply:
         """Draw the next correlation ahead of need, while the party waits for its peers; never waits itself."""
         if self._ready is not None or self._number >= self._end:
             return
-        if self._next_window is None or len(self._window) or not correction_bytes(self._kinds[self._number]):
+        if self._next_window is None or len(self._window) or not self._kinds[self._number].dealt:
             self._ready = self._draw()
 
     def _draw(self) -> tuple[Share, ...]:
