@@ -29,7 +29,7 @@ from protocols.sigmoid_fits import fit_for
 from protocols.twin import sigmoid
 
 PARTIES = ("hospital_a", "hospital_b")
-_BLOCKS = 15
+_BLOCKS = 5
 _STEPS = 200
 _REPEATS = 200
 _COEFFICIENTS = 37  # fractional bits; the time does not depend on them

@@ -268,17 +268,21 @@ def beside_plan(operation: Operation, folder: Path, *, runs: int, wan: bool) -> 
 
 
 def floor(path: Path, arrays: Arrays, step: Training, folder: Path, *, encrypted: bool) -> Floor:
-    """What a step of the job cannot be faster than, measured now."""
+    """What a step of the job cannot be faster than, measured now.
+
+    The exchanges by as many pairs of processes as the step was measured in runs: two processes keep for good the pace
+    at which they began, each asleep when the other's frame comes, or never, and that is twice the time or half of it.
+    """
     scenario = load_scenario(path)
     plan = plan_of(scenario)
     frames = frames_of(plan, step.steps)
-    results = _launch_own("benchmarks.floor_member", folder, PARTIES[:2], encrypted, {"frames": list(frames)})
-    measured = [results[name] for name in PARTIES[:2]]
+    order = {"frames": list(frames)}
+    pairs = [_launch_own("benchmarks.floor_member", folder, PARTIES[:2], encrypted, order) for _ in range(step.runs)]
     return Floor(
         encrypted=encrypted,
         step=step.step_seconds or 0.0,
-        frames_transport=max(one["transport"] for one in measured),
-        frames_zeromq=max(one["zeromq"] for one in measured),
+        frames_transport=statistics.median(max(one["transport"] for one in pair.values()) for pair in pairs),
+        frames_zeromq=statistics.median(max(one["zeromq"] for one in pair.values()) for pair in pairs),
         plaintext=plaintext_seconds(arrays),
         expansion=public_expansion_seconds(len(arrays.steps[0]), arrays.twin.largest_score),
         frames=frames,

@@ -148,8 +148,8 @@ def _floors(results: Results) -> str:
         f"What a step of job A cannot be faster than: two processes that exchange the same frames ({frames} bytes and "
         "their headers, one after the other) over the same transport and do nothing else, plus the plain step in "
         "numpy, plus one public expansion into sines and cosines. Beside it, the same exchanges over bare ZeroMQ "
-        "sockets, without our transport's checks of who is connected. Measured beside each series of our runs, in the "
-        "mean. Microseconds; "
+        "sockets, without our transport's checks of who is connected. Measured beside each series of our runs, by as "
+        "many pairs of processes as there are runs, of which the median; of the series, the mean. Microseconds; "
         f"made by `{results.command}`.\n\n"
     )
     return text + table(
