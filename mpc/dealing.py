@@ -15,7 +15,7 @@ from mpc.share import Mask, Share
 WINDOW_BYTES = 4 << 20
 WINDOWS_AHEAD = 4
 MOST_DRAWN = 1 << 10  # parts of one correlation: masks are numbered so
-_AT_ONCE = 1 << 17  # bytes of parts that lie in one piece of memory, none of which is free before all are
+AT_ONCE = 1 << 17  # bytes of parts that lie in one piece of memory, none of which is free before all are
 
 
 def windows(kinds: Sequence[Kind], forks: Sequence[int] = ()) -> Iterator[tuple[list[Kind], int]]:
@@ -53,7 +53,7 @@ def _uniform(specs: tuple[Spec, ...], stream: Stream) -> tuple[Array, ...]:
     for spec in specs:
         starts.append(size)
         size += -(-spec.nbytes // 8) * 8
-    if size > _AT_ONCE:
+    if size > AT_ONCE:
         return tuple([stream.uniform(spec.shape, spec.ring) for spec in specs])
     taken = stream.take(size)
     return tuple([spec.ring.at(taken, start, spec.shape) for spec, start in zip(specs, starts, strict=True)])
@@ -120,8 +120,7 @@ def as_shares(number: int, kind: Kind, drawn: Sequence[Array], dealt: Sequence[A
     Raises:
         InternalError: there are more drawn parts than ids.
     """
-    if len(drawn) > MOST_DRAWN:
-        raise InternalError(f"a {type(kind).__name__} has more than {MOST_DRAWN:,} drawn parts")
+    check_numbers(kind)
     parts: list[Share] = []
     for spec, value in zip(kind.drawn, drawn, strict=True):
         parts.append(Mask(value, spec.scale, spec.ring, number * MOST_DRAWN + len(parts)))
@@ -130,18 +129,7 @@ def as_shares(number: int, kind: Kind, drawn: Sequence[Array], dealt: Sequence[A
     return tuple(parts)
 
 
-def split_correction(kind: Kind, data: memoryview) -> tuple[tuple[Array, ...], memoryview]:
-    """The last owner's dealt shares from the head of a window, and the rest of the window.
-
-    Small ones are copied: they are split ahead of need, while messages travel, and then lie in the core's cache.
-    """
-    size = correction_bytes(kind)
-    mine, rest = data[:size], data[size:]
-    if size <= _AT_ONCE:
-        mine = memoryview(bytes(mine))
-    dealt: list[Array] = []
-    start = 0
-    for shape, _, ring in kind.dealt:
-        dealt.append(part := ring.at(mine, start, shape))
-        start += part.size * ring.word_bytes
-    return tuple(dealt), rest
+def check_numbers(kind: Kind) -> None:
+    """Refuse a kind with more drawn parts than there are ids."""
+    if len(kind.drawn) > MOST_DRAWN:
+        raise InternalError(f"a {type(kind).__name__} has more than {MOST_DRAWN:,} drawn parts")

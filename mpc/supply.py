@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 
-from mpc.correlation import Kind, correction_bytes
-from mpc.dealing import as_shares, draw, split_correction, windows
+from mpc.correlation import Kind
+from mpc.cut import Cut
+from mpc.dealing import windows
 from mpc.errors import InternalError, ProtocolError
 from mpc.plan import Plan
 from mpc.prg import Stream
 from mpc.share import Share
+
+_CUTS: Final = 4
 
 
 class SeedSupply:
@@ -31,6 +35,7 @@ class SeedSupply:
         self._end = len(kinds)  # the number of the first correlation that it is not known yet whether it is asked for
         self._window = memoryview(b"")
         self._ready: tuple[Share, ...] | None = None
+        self._cuts: dict[type[Kind], deque[Cut]] = {}
         self._sizes: Iterator[int] = (size for _, size in windows(kinds))
 
     def next(self, kind: Kind) -> tuple[int, tuple[Share, ...]]:
@@ -56,14 +61,28 @@ class SeedSupply:
 
     def _draw(self) -> tuple[Share, ...]:
         kind = self._kinds[self._number]  # equal to the one that is asked for, and what follows from it is worked out
-        drawn, dealt = draw(kind, self._stream, corrected=self._next_window is not None)
-        if self._next_window is not None and kind.dealt:
-            if not len(self._window) and correction_bytes(kind):
-                self._window = memoryview(self._next_window())
-                if len(self._window) != (size := next(self._sizes)):
-                    raise ProtocolError(f"the helper sent {len(self._window)} bytes of corrections instead of {size}")
-            dealt, self._window = split_correction(kind, self._window)
-        return as_shares(self._number, kind, drawn, dealt)
+        cut = self._cut(kind)
+        size = cut.correction
+        if size and not len(self._window):
+            self._fetch()
+        correction, self._window = self._window[:size], self._window[size:]
+        return cut.shares(self._number, self._stream, correction)
+
+    def _cut(self, kind: Kind) -> Cut:
+        """How to cut this one: as one of the last few of its kind, where batches are of one size or two."""
+        cuts = self._cuts.setdefault(type(kind), deque(maxlen=_CUTS))
+        for cut in cuts:
+            if cut.fits(kind):
+                return cut
+        cuts.append(Cut(kind, corrected=self._next_window is not None))
+        return cuts[-1]
+
+    def _fetch(self) -> None:
+        """Take the next window of corrections, which only the last owner asks for."""
+        assert self._next_window is not None
+        self._window = memoryview(self._next_window())
+        if len(self._window) != (size := next(self._sizes)):
+            raise ProtocolError(f"the helper sent {len(self._window)} bytes of corrections instead of {size}")
 
 
 class PlannedSupply(SeedSupply):

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from mpc.correlation import Kind
-from mpc.dealing import deal, draw, split_correction, windows
+from mpc.dealing import deal, draw, windows
 from mpc.lockstep import Message, Outcome, Tap, run_lockstep
 from mpc.party import Party
 from mpc.prg import Entropy, Stream, derive, insecure_entropy
@@ -96,8 +96,12 @@ def deal_to_all(kinds: Sequence[Kind], n: int, seed: int = 3) -> list[list[Parts
         window = memoryview(next(dealt))
         for kind in group:
             drawn, _none = draw(kind, last, corrected=True)
-            shares, window = split_correction(kind, window)
-            mine.append((drawn, shares))
+            shares, start = [], 0
+            for spec in kind.dealt:
+                shares.append(spec.ring.at(window, start, spec.shape))
+                start += spec.nbytes
+            window = window[start:]
+            mine.append((drawn, tuple(shares)))
         assert not len(window)
     mine.extend((draw(kind, last, corrected=True)[0], ()) for kind in kinds[len(mine) :])
     assert next(dealt, None) is None

@@ -27,7 +27,8 @@ from mpc.correlation import (
     kept_bytes,
     kinds_digest,
 )
-from mpc.dealing import WINDOW_BYTES, deal, draw, split_correction, windows
+from mpc.cut import Cut
+from mpc.dealing import WINDOW_BYTES, deal, draw, windows
 from mpc.prg import Stream, derive
 from mpc.ring import B8, B16, B64, Z32, Z64, Ring, wide
 from tests.examples import steady
@@ -261,13 +262,13 @@ def test_draw_leaves_the_dealt_parts_to_the_correction() -> None:
 
 @pytest.mark.parametrize(("count", "apart"), [(8, True), (8191, True), (8193, False)])
 def test_a_small_correction_is_copied_out_of_its_window_and_a_large_one_is_not(count: int, apart: bool) -> None:
-    window = bytearray(np.arange(2 * count + 5, dtype="<u8").tobytes())
-    (v, t), rest = split_correction(Truncation((count,), 20, 2), memoryview(window))
-    assert (v.tolist(), t.tolist()) == (list(range(count)), list(range(count, 2 * count)))
-    assert np.frombuffer(rest, "<u8").tolist() == list(range(2 * count, 2 * count + 5))
+    window = bytearray(np.arange(2 * count, dtype="<u8").tobytes())
+    cut = Cut(Truncation((count,), 20, 2), corrected=True)
+    assert cut.correction == len(window)
+    _, v, t = cut.shares(0, Stream(bytes(32)), memoryview(window))
+    assert (v.value.tolist(), t.value.tolist()) == (list(range(count)), list(range(count, 2 * count)))
     window[:] = bytes(len(window))
-    assert bool(v.any()) == bool(t.any()) == apart
-    assert not np.frombuffer(rest, "<u8").any(), "what is not yet drawn stays where it is"
+    assert bool(v.value[1:].any()) == bool(t.value.any()) == apart
 
 
 @steady(100)
