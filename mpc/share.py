@@ -94,7 +94,7 @@ def _fit(a: _Value, b: _Value) -> None:
         raise _plain(a, b)
     if a.scale != b.scale or (a.ring is not b.ring and a.ring != b.ring):
         raise InternalError(f"{a!r} and {b!r} differ in scale or ring and cannot be added")
-    if isinstance(a, Public) != isinstance(b, Public):
+    if isinstance(a, Public) is not isinstance(b, Public):
         raise InternalError(f"{a!r} and {b!r}: make the public one a share with Party.public before it is added")
 
 
@@ -149,7 +149,8 @@ class Share(_Value):
 
     def __add__(self, other: Share) -> Share:
         _fit(self, other)
-        return self._under(other, self.ring.add(self.value, other.value))
+        value = self.ring.add(self.value, other.value)
+        return self._under(other, value) if isinstance(other, Mask) else Share(value, self.scale, self.ring)
 
     @overload
     def __sub__(self, other: Mask) -> Masked: ...
@@ -157,12 +158,11 @@ class Share(_Value):
     def __sub__(self, other: Share) -> Share: ...
     def __sub__(self, other: Share) -> Share:
         _fit(self, other)
-        return self._under(other, self.ring.sub(self.value, other.value))
+        value = self.ring.sub(self.value, other.value)
+        return self._under(other, value) if isinstance(other, Mask) else Share(value, self.scale, self.ring)
 
-    def _under(self, other: Share, value: Array) -> Share:
-        """`value`, the sum or difference of this share and `other`: masked, if `other` is a mask."""
-        if not isinstance(other, Mask):
-            return Share(value, self.scale, self.ring)
+    def _under(self, other: Mask, value: Array) -> Masked:
+        """`value`, the sum or difference of this share and a mask."""
         if isinstance(self, Mask | Masked):
             raise InternalError(
                 f"{self!r} is a mask or masked already: a mask on top could cancel what hides the value"
