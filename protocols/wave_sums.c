@@ -16,7 +16,7 @@
 #error "-ffast-math would give other words than numpy"
 #endif
 
-#define AT_ONCE 16 /* angles */
+#define AT_ONCE 32 /* angles */
 #define MOST_HARMONICS 1023
 #define MOST_BASIS 64 /* angles from which those of one angle are made */
 #define QUARTER_TURN ((uint64_t)1 << 62)
