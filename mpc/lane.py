@@ -150,7 +150,9 @@ class Lane:
             self._received += 1
             frames.append(memoryview(opened))
             start = stop
-        if start:
+        if start == self._filled:
+            self._filled = 0
+        elif start:
             rest = bytes(self._buffer[start : self._filled])
             self._filled = len(rest)
             self._buffer[: len(rest)] = rest
