@@ -146,6 +146,12 @@ class Channel:
         while len(self._inboxes[peer]) < count:
             self._wait(float("inf"), {peer}, label)
 
+    def here(self, peer: str) -> int:
+        """How many of the peer's messages are here and not taken; waits for none."""
+        while (event := self._network.poll(0.0)) is not None:
+            self._meet(event)
+        return len(self._inboxes[peer])
+
     def rekey(self, peer: str, key: bytes) -> None:
         """Use the session's key with a peer from now on."""
         self._handle(peer, self._links[peer].rekey(key))

@@ -13,6 +13,7 @@ from mpc.prg import Stream
 from mpc.share import Mask, Share
 
 WINDOW_BYTES = 4 << 20
+FIRST_WINDOW_BYTES = 1 << 18  # so that the last owner takes in one of them while the helper deals the next
 WINDOWS_AHEAD = 4
 MOST_DRAWN = 1 << 10  # parts of one correlation: masks are numbered so
 AT_ONCE = 1 << 17  # bytes of parts that lie in one piece of memory, none of which is free before all are
@@ -21,7 +22,8 @@ AT_ONCE = 1 << 17  # bytes of parts that lie in one piece of memory, none of whi
 def windows(kinds: Sequence[Kind], forks: Sequence[int] = ()) -> Iterator[tuple[list[Kind], int]]:
     """The list cut into windows of at most `WINDOW_BYTES` of corrections (or one correlation), with their bytes.
 
-    Correlations without a correction ride along with the window that is open.
+    The first `WINDOW_BYTES` come in windows of `FIRST_WINDOW_BYTES`. Correlations without a correction ride along with
+    the window that is open.
 
     Args:
         forks: numbers of correlations that a window with earlier corrections may not reach: see `Party.fork`.
@@ -29,15 +31,29 @@ def windows(kinds: Sequence[Kind], forks: Sequence[int] = ()) -> Iterator[tuple[
     group: list[Kind] = []
     size = 0
     cuts = frozenset(forks)
+    total, most = 0, min(WINDOW_BYTES, FIRST_WINDOW_BYTES)
     for number, kind in enumerate(kinds):
         more = correction_bytes(kind)
-        if size and (size + more > WINDOW_BYTES or number in cuts):
+        if size and (size + more > most or number in cuts):
             yield group, size
+            total += size
+            most = most if total < WINDOW_BYTES else WINDOW_BYTES
             group, size = [], 0
         group.append(kind)
         size += more
     if size:
         yield group, size
+
+
+def first_windows(sizes: Iterable[int]) -> int:
+    """How many of these windows, at the beginning of a list, hold its first `WINDOW_BYTES`: at least one."""
+    total = count = 0
+    for size in sizes:
+        if total >= WINDOW_BYTES:
+            break
+        total += size
+        count += 1
+    return max(1, count)
 
 
 def draw(kind: Kind, stream: Stream, *, corrected: bool) -> tuple[tuple[Array, ...], tuple[Array, ...]]:

@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 from mpc.correlation import Kind, correction_bytes, kinds_digest
-from mpc.dealing import WINDOWS_AHEAD, as_shares, windows
+from mpc.dealing import WINDOWS_AHEAD, as_shares, first_windows, windows
 from mpc.errors import InternalError
 from mpc.ghost import ghost
 from mpc.party import Party, Revealed
@@ -109,12 +109,22 @@ class Plan:
 
         All up to the first fork, that is.
         """
-        first = sum(1 for turn in self.turns if not turn) if self.forks else len(self.windows)
-        return first if first <= WINDOWS_AHEAD else 0
+        first = len(self._before_forks)
+        return first if first <= self.free_windows else 0
+
+    @cached_property
+    def free_windows(self) -> int:
+        """How many windows the helper deals without a credit: those that hold the first `WINDOW_BYTES` count as one."""
+        return first_windows(self._before_forks) + WINDOWS_AHEAD - 1
+
+    @cached_property
+    def _before_forks(self) -> tuple[int, ...]:
+        """The sizes of the windows before the first fork: what follows from them is the same on all ways."""
+        return self.windows[: sum(1 for turn in self.turns if not turn)] if self.forks else self.windows
 
     def needs_credit(self, number: int) -> bool:
         """Whether the helper waits for a credit before it sends this window: of those after one fork, the fifth on."""
-        if not WINDOWS_AHEAD <= number < len(self.windows):
+        if not self.free_windows <= number < len(self.windows):
             return False
         return not self.forks or self.turns[number] == self.turns[number - WINDOWS_AHEAD]
 
@@ -191,7 +201,8 @@ class Plan:
         way, latency = Way(round_trip, bandwidth, slow_start=slow_start), round_trip / 2
         transfers = [way.transfer(HEADER_BYTES + size) for size in self.windows]
         credit = HEADER_BYTES / bandwidth + latency
-        return _Windows(self._first_corrections, self.turns, transfers, self.dealt_first, latency, credit)
+        first, free = self.dealt_first, self.free_windows
+        return _Windows(self._first_corrections, self.turns, transfers, first, free, latency, credit)
 
 
 class _Windows:
@@ -202,6 +213,7 @@ class _Windows:
         turns: for each window, how many forks come before it.
         transfers: for each window, the seconds that its transfer takes.
         first: how many of them are all there, without a credit, before the first is taken.
+        free: how many are dealt without a credit.
         latency: seconds.
         credit: seconds from the sending of a credit, or of what a fork's way is, to its arrival.
     """
@@ -212,6 +224,7 @@ class _Windows:
         turns: Sequence[int],
         transfers: list[float],
         first: int,
+        free: int,
         latency: float,
         credit: float,
     ) -> None:
@@ -220,6 +233,7 @@ class _Windows:
         self._told = 0.0  # when the helper knew of the last fork's way
         self._transfers = transfers
         self._all_here = sum(transfers[:first]) + latency if first else 0.0
+        self._free = free
         self._latency = latency
         self._credit = credit
         self._sent = 0.0
@@ -231,7 +245,7 @@ class _Windows:
             if number and self._turns[number] > self._turns[number - 1]:
                 self._told = now + self._credit
             allowed = self._told
-            if number >= WINDOWS_AHEAD and self._turns[number] == self._turns[number - WINDOWS_AHEAD]:
+            if number >= self._free and self._turns[number] == self._turns[number - WINDOWS_AHEAD]:
                 allowed = max(allowed, self._taken[number - WINDOWS_AHEAD] + self._credit)
             self._sent = max(self._sent, allowed) + self._transfers[number]
             now = max(now, self._sent + self._latency, self._all_here)

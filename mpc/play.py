@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from mpc.channel import Channel
@@ -39,7 +40,7 @@ def play_owner(channel: Channel, table: Table, agreement: Agreement, trace: Trac
 
 
 def play_helper(channel: Channel, table: Table, agreement: Agreement, trace: Trace) -> None:
-    """Deal the plan's correlations: at most `WINDOWS_AHEAD` windows ahead of what the last owner has taken.
+    """Deal the plan's correlations: as far ahead of what the last owner has taken as the plan lets it.
 
     And none of what comes after a fork before the last owner has said which way it goes.
     """
@@ -96,30 +97,32 @@ class _Fetch:
         self._trace = trace
         self._ways: list[bool] = []
         self._taken = 0
+        self._settled = False  # whether what is dealt first was waited for
 
-    def settle(self) -> bool:
+    def settle(self) -> Iterator[tuple[int, bool]]:
         """Wait for what is dealt first, in a stage of its own: the steps of the next stage are not to.
 
-        Returns:
-            Whether there is such, and none of it was taken yet.
+        Yields:
+            As each window comes: how many have come, and whether there is time before the next one.
         """
-        if self._taken or not self._plan.dealt_first:
-            return False
+        first = self._plan.dealt_first
+        if self._settled or not first:
+            return
+        self._settled = True
         self._trace.stage("dealing", 0, 0)
-        self._gather()
-        return True
+        for number in range(1, first + 1):
+            self._channel.gather(self._helper, number - self._taken, "deal")
+            yield number, number < first and self._taken + self._channel.here(self._helper) == number
 
     def __call__(self) -> memoryview:
-        if not self._taken:
-            self._gather()
+        if not self._settled:
+            self._settled = True
+            self._channel.gather(self._helper, self._plan.dealt_first, "deal")
         window = self._channel.pull(self._helper, "deal")
         self._taken += 1
         if self._plan.on(self._ways).needs_credit(self._taken - 1 + WINDOWS_AHEAD):
             self._channel.push(self._helper, "credit", b"")
         return window
-
-    def _gather(self) -> None:
-        self._channel.gather(self._helper, self._plan.dealt_first, "deal")
 
     def tell(self, way: bool) -> None:
         """Say which way the program goes: what comes after is dealt only now."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final
 
@@ -34,7 +34,8 @@ class SeedSupply:
         self._number = 0
         self._end = len(kinds)  # the number of the first correlation that it is not known yet whether it is asked for
         self._window = memoryview(b"")
-        self._ready: tuple[Share, ...] | None = None
+        self._fetched = 0  # windows
+        self._ready: deque[tuple[Share, ...]] = deque()  # drawn ahead, from number `self._number` on
         self._cuts: dict[type[Kind], deque[Cut]] = {}
         self._sizes: Iterator[int] = (size for _, size in windows(kinds))
 
@@ -43,10 +44,10 @@ class SeedSupply:
         number = self._number
         if number >= self._end or self._kinds[number] != kind:
             raise InternalError(f"the program asks for a correlation ({type(kind).__name__}) that is not in its plan")
-        parts = self._ready if self._ready is not None else self._draw()
-        self._ready = None
+        if not self._ready:
+            self._draw()
         self._number += 1
-        return number, parts
+        return number, self._ready.popleft()
 
     def fork(self, way: bool) -> bool:
         """A list of correlations has no forks."""
@@ -54,19 +55,26 @@ class SeedSupply:
 
     def prepare(self) -> None:
         """Draw the next correlation ahead of need, while the party waits for its peers; never waits itself."""
-        if self._ready is not None or self._number >= self._end:
-            return
-        if self._next_window is None or len(self._window) or not self._kinds[self._number].dealt:
-            self._ready = self._draw()
+        if not self._ready and self._may_draw():
+            self._draw()
 
-    def _draw(self) -> tuple[Share, ...]:
-        kind = self._kinds[self._number]  # equal to the one that is asked for, and what follows from it is worked out
+    def _may_draw(self, come: int = 0) -> bool:
+        """Whether another one can be drawn without waiting, where so many windows have come."""
+        number = self._number + len(self._ready)
+        if number >= self._end:
+            return False
+        here = self._next_window is None or len(self._window) > 0 or self._fetched < come
+        return here or not self._kinds[number].dealt
+
+    def _draw(self) -> None:
+        number = self._number + len(self._ready)
+        kind = self._kinds[number]  # equal to the one that is asked for, and what follows from it is worked out
         cut = self._cut(kind)
         size = cut.correction
         if size and not len(self._window):
             self._fetch()
         correction, self._window = self._window[:size], self._window[size:]
-        return cut.shares(self._number, self._stream, correction)
+        self._ready.append(cut.shares(number, self._stream, correction))
 
     def _cut(self, kind: Kind) -> Cut:
         """How to cut this one: as one of the last few of its kind, where batches are of one size or two."""
@@ -81,6 +89,7 @@ class SeedSupply:
         """Take the next window of corrections, which only the last owner asks for."""
         assert self._next_window is not None
         self._window = memoryview(self._next_window())
+        self._fetched += 1
         if len(self._window) != (size := next(self._sizes)):
             raise ProtocolError(f"the helper sent {len(self._window)} bytes of corrections instead of {size}")
 
@@ -93,7 +102,8 @@ class PlannedSupply(SeedSupply):
     Args:
         plan: as long as nothing else is said, every fork goes the way `False`.
         tell: called at each fork with the way; for the last owner, to tell the helper.
-        settle: for the last owner, waits for what is dealt first, and says whether there is such.
+        settle: for the last owner, waits for what is dealt first; says as each window comes how many have come, and
+            whether there is time before the next one.
     """
 
     def __init__(
@@ -102,7 +112,7 @@ class PlannedSupply(SeedSupply):
         stream: Stream,
         next_window: Callable[[], Any] | None,
         tell: Callable[[bool], None] = lambda way: None,
-        settle: Callable[[], bool] = lambda: False,
+        settle: Callable[[], Iterable[tuple[int, bool]]] = tuple,
     ) -> None:
         super().__init__(plan.kinds, stream, next_window)
         self._plan = plan
@@ -126,9 +136,17 @@ class PlannedSupply(SeedSupply):
         return way
 
     def settle(self) -> None:
-        """Wait for what is dealt first, before a stage that is counted in steps; the first of it is drawn then, too."""
-        if self._settle() and self._ready is None and self._number < self._end:
-            self._ready = self._draw()
+        """Wait for what is dealt first, before a stage that is counted in steps.
+
+        What can be drawn in that time, is: all at the other owners, who wait for the last one.
+        """
+        while self._next_window is None and self._plan.dealt_first and self._may_draw():
+            self._draw()
+        for come, in_time in self._settle():
+            if not self._ready and self._number < self._end:
+                self._draw()
+            while in_time and self._may_draw(come):
+                self._draw()
 
     def _next_fork(self) -> int:
         forks = self._plan.forks

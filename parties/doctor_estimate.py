@@ -83,7 +83,7 @@ def check_memory(known: Known, owner: bool) -> Finding:
 def memory_needed(plan: Plan, owner: bool) -> float:
     """An estimate, rather too high, of a party's largest use of memory in bytes."""
     masks = kept_bytes(plan.kinds)
-    windows = WINDOWS_AHEAD * max([WINDOW_BYTES, *plan.windows])
+    windows = (WINDOWS_AHEAD + 1) * max([WINDOW_BYTES, *plan.windows])
     if not owner:
         return _HELPER_AT_LEAST + _HELPER_PER_MASK * masks + windows
     reading = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # this process has read the data just so

@@ -17,6 +17,7 @@
 #endif
 
 #define AT_ONCE 32 /* angles */
+#define AHEAD 4 /* rows */
 #define MOST_HARMONICS 1023
 #define MOST_BASIS 64 /* angles from which those of one angle are made */
 #define QUARTER_TURN ((uint64_t)1 << 62)
@@ -117,6 +118,11 @@ FOR_EACH_CPU static void sums(const char *angles, const char *waves, const doubl
             uint64_t first[AT_ONCE] = {0}, second[AT_ONCE] = {0};
             harmonic(&basis, low, j, wave[cosines_first], wave[!cosines_first]);
             const char *from = waves + 8 * (size * j + start), *more = from + 8 * size * count;
+            if (j + AHEAD < count)
+                for (int line = 0; line < 8 * AT_ONCE; line += 64) {
+                    __builtin_prefetch(from + 8 * size * AHEAD + line);
+                    __builtin_prefetch(more + 8 * size * AHEAD + line);
+                }
             if (n == AT_ONCE) {
                 memcpy(first, from, sizeof first);
                 memcpy(second, more, sizeof second);

@@ -40,7 +40,6 @@ from benchmarks.results import Micro as MicroResult
 from benchmarks.telling import attempt, keep
 from benchmarks.wan import carried
 from mpc.curve import new_identity
-from mpc.dealing import WINDOWS_AHEAD
 from mpc.errors import InterruptedRun, UsageError
 from mpc.fixed import encode
 from mpc.lane import SEAL_BYTES, LaneKeys
@@ -419,7 +418,7 @@ def test_less_than_at_its_edges() -> None:
 @pytest.mark.parametrize("micro", dict.fromkeys((*MICROS, *COMPARISONS)), ids=lambda micro: micro.key)
 def test_operations_are_dealt_ahead(micro: Micro) -> None:
     plan, repeats = plan_of(micro, OWNERS, "helper")
-    assert len(plan.windows) <= WINDOWS_AHEAD and repeats >= 1
+    assert plan.dealt_first == len(plan.windows) and repeats >= 1
 
 
 # --- links ------------------------------------------------------------------------------------------------------------

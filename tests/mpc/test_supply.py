@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pytest
 
 from mpc.correlation import BitsOfMask, Kind, MultiplyTriple, Spec, Truncation, Uniform
-from mpc.dealing import MOST_DRAWN, deal, windows
+from mpc.dealing import MOST_DRAWN, deal, draw, windows
 from mpc.errors import InternalError, ProtocolError
 from mpc.plan import Plan
 from mpc.prg import Stream, derive
@@ -96,27 +96,66 @@ def test_windows_are_fetched_when_they_are_needed(monkeypatch: pytest.MonkeyPatc
     assert fetched == [size for _, size in windows(KINDS)] == [48, 32, 32]
 
 
-@pytest.mark.parametrize("there", [False, True])
-def test_the_first_correlation_is_drawn_once_what_is_dealt_first_is_there(there: bool) -> None:
+TWO_A_WINDOW = 2 * 48
+
+
+@pytest.mark.parametrize(
+    ("come", "drawn"),
+    [
+        ([], 0),
+        ([(1, False)], 1),
+        ([(1, True)], 2),
+        ([(1, True), (2, True), (3, False)], 4),
+        ([(1, False), (2, True), (3, False)], 4),
+        ([(1, False), (2, False), (3, False)], 1),
+        ([(1, True), (2, True), (3, True)], 5),
+    ],
+    ids=str,
+)
+def test_the_last_owner_draws_what_has_come_while_it_waits_for_more(
+    come: list[tuple[int, bool]], drawn: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And in any case the first, so that its window is taken."""
+    monkeypatch.setattr("mpc.dealing.WINDOW_BYTES", TWO_A_WINDOW)
     kind = Truncation((3,), 20, 4)
-    plan, fetched = Plan(("a", "b"), "helper", (), (kind, kind), ()), []
+    plan = Plan(("a", "b"), "helper", (), (kind,) * 5, ())
+    assert plan.windows == (TWO_A_WINDOW, TWO_A_WINDOW, TWO_A_WINDOW // 2)
     dealing = deal(plan.kinds, [stream(0), stream(1)])
+    fetched: list[int] = []
+    stages: list[int] = []
+
+    def settle() -> Iterator[tuple[int, bool]]:
+        for window in come:
+            yield window
+            assert len(fetched) <= window[0], "none is asked for before it has come"
 
     def fetch() -> bytes:
-        fetched.append("window")
+        fetched.append(len(stages))
         return next(dealing)
 
-    supply = PlannedSupply(plan, stream(1), fetch, settle=lambda: there)
+    supply = PlannedSupply(plan, stream(1), fetch, settle=settle)
     supply.settle()
-    assert fetched == ["window"] * there
-    supply.settle()
-    for number, (drawn, dealt) in enumerate(deal_to_all(plan.kinds, 2)[1]):
+    assert len(fetched) == -(-drawn // 2)
+    for number, (uniform, dealt) in enumerate(deal_to_all(plan.kinds, 2)[1]):
+        stages.append(number)
         got = supply.next(kind)
         assert got[0] == number
-        for mine, expected in zip(got[1], (*drawn, *dealt), strict=True):
+        for mine, expected in zip(got[1], (*uniform, *dealt), strict=True):
             np.testing.assert_array_equal(mine.value, expected)
+    assert [at for at in fetched if at] == [2 * k + 1 for k in range(-(-drawn // 2), 3)], "the others when needed"
+
+
+def test_other_owners_draw_all_that_is_dealt_first_while_they_wait_for_the_last() -> None:
+    kind = Truncation((3,), 20, 4)
+    plan = Plan(("a", "b"), "helper", (), (kind,) * 5, (), forks=(3,))
+    drawn, owned = stream(0), stream(0)
+    supply = PlannedSupply(plan, drawn, None)
     supply.settle()
-    assert fetched == ["window"]
+    expected = [draw(kind, owned, corrected=False) for _ in range(3)]
+    assert drawn.take(8).tolist() == owned.take(8).tolist(), "nothing that comes after a fork"
+    for parts in expected:
+        for mine, words in zip(supply.next(kind)[1], (*parts[0], *parts[1]), strict=True):
+            np.testing.assert_array_equal(mine.value, words)
 
 
 @pytest.mark.parametrize("last", [False, True])
