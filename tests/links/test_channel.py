@@ -35,6 +35,20 @@ def pair() -> Iterator[dict[str, Site]]:
 # Rounds
 
 
+def test_what_is_here_is_counted_without_waiting_and_without_taking_it(pair: dict[str, Site]) -> None:
+    def job(site: Site, peer: str) -> list[bytes]:
+        assert site.channel.here(peer) in range(4)
+        for text in (b"one", b"two", b"three"):
+            site.channel.push(peer, "news", text)
+        site.channel.gather(peer, 3, "news")
+        assert site.channel.here(peer) == 3
+        got = [bytes(site.channel.pull(peer, "news"))]
+        assert site.channel.here(peer) == 2
+        return [*got, *(bytes(site.channel.pull(peer, "news")) for _ in range(2))]
+
+    assert both(pair, job) == dict.fromkeys("ab", [b"one", b"two", b"three"])
+
+
 def test_a_rounds_work_is_done_once_its_messages_are_on_their_way(pair: dict[str, Site]) -> None:
     done: list[str] = []
 
