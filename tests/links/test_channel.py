@@ -46,7 +46,7 @@ def test_what_is_here_is_counted_without_waiting_and_without_taking_it(pair: dic
         assert site.channel.here(peer) == 2
         return [*got, *(bytes(site.channel.pull(peer, "news")) for _ in range(2))]
 
-    assert both(pair, job) == dict.fromkeys("ab", [b"one", b"two", b"three"])
+    assert both(pair, job) == {name: [b"one", b"two", b"three"] for name in "ab"}
 
 
 def test_a_rounds_work_is_done_once_its_messages_are_on_their_way(pair: dict[str, Site]) -> None:
