@@ -123,7 +123,10 @@ class Plan:
         return self.windows[: sum(1 for turn in self.turns if not turn)] if self.forks else self.windows
 
     def needs_credit(self, number: int) -> bool:
-        """Whether the helper waits for a credit before it sends this window: of those after one fork, the fifth on."""
+        """Whether the helper waits for a credit before it sends this window.
+
+        Of all but the free ones, those that are the fifth or a later one after a fork.
+        """
         if not self.free_windows <= number < len(self.windows):
             return False
         return not self.forks or self.turns[number] == self.turns[number - WINDOWS_AHEAD]

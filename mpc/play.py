@@ -87,7 +87,7 @@ def part(channel: Channel, table: Table, *, patient: bool) -> None:
 class _Fetch:
     """The last owner's way to its next window: it gives a credit for each one that it takes while more are due.
 
-    Of a small job it has all that is dealt first before it takes the first of it.
+    Of a small job it takes what is dealt first as it comes, in `settle`; who does not settle, has all of it first.
     """
 
     def __init__(self, channel: Channel, helper: str, plan: Plan, trace: Trace) -> None:
