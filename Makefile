@@ -10,17 +10,22 @@ LOCK = build/venv-lock/bin/pip-compile --quiet --no-config --strip-extras --gene
 # -v takes back the -q of pyproject.toml.
 PYTEST = pytest -v -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
-# What `make soak` tries: a part of each sweep's cases (0 to 1), which part and which random values, and how many times
-# the examples that each property test states, of which `make test` tries half. Also from the environment.
+# What `make soak` and `make sweep` try: a part of each series' cases (0 to 1), which part and which random values; and
+# in the soak how many times the examples that each property test states, of which `make test` tries half. Also from the
+# environment.
 SOAK_PART ?= 1
 SOAK_SEED ?= 1
 SOAK_EXAMPLES ?= 20
-SOAK = pytest -n $(WORKERS) --dist worksteal -o python_files='test_*.py soak_*.py' -m 'soak or hypothesis' \
+SWEEP_PART ?= 1
+SWEEP_SEED ?= 1
+LONG = pytest -n $(WORKERS) --dist worksteal
+SOAK = $(LONG) -o python_files='test_*.py soak_*.py' -m '(soak or hypothesis) and not sweep' \
 	--hypothesis-seed=$(SOAK_SEED)
+SWEEP = $(LONG) -o python_files='test_*.py sweep_*.py' -m sweep --hypothesis-seed=$(SWEEP_SEED)
 
 .DEFAULT_GOAL = help
 .NOTPARALLEL:
-.PHONY: help demo test soak test-lowest bench format lock clean
+.PHONY: help demo test soak sweep test-lowest bench format lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +47,10 @@ test: ## style, types and all tests, with coverage
 soak: ## the long tests and many more examples: docs/soak.md (SOAK_PART=0.1 SOAK_SEED=7: a tenth, chosen by a seed)
 	@sh tools/setup.sh dev
 	SOAK_PART=$(SOAK_PART) SOAK_SEED=$(SOAK_SEED) SOAK_EXAMPLES=$(SOAK_EXAMPLES) $(BIN)/$(SOAK)
+
+sweep: ## attacks at full speed and trainings of all settings: docs/soak.md (SWEEP_PART=0.1 SWEEP_SEED=7: a tenth)
+	@sh tools/setup.sh dev
+	SWEEP_PART=$(SWEEP_PART) SWEEP_SEED=$(SWEEP_SEED) $(BIN)/$(SWEEP)
 
 test-lowest: ## the tests with the oldest releases that pyproject.toml allows
 	@sh tools/setup.sh lowest

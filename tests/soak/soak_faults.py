@@ -20,7 +20,7 @@ from mpc.wire import label_code
 from protocols.training_job import training_job
 from protocols.training_settings import Trained
 from tests.helpers import job, made_up
-from tests.soak.sweeps import Tell, chosen, seed
+from tests.tiers import SOAK, Tell
 
 pytestmark = pytest.mark.soak
 
@@ -96,7 +96,7 @@ def judge(tell: Tell, sweep: str, outcomes: Mapping[str, str]) -> None:
     others = {"otherwise_amiss": sum(counts.values())} if counts else {}
     tried = len(outcomes)
     tell(sweep, tried=tried, recovered=recovered, refused_by_name=refused, wrong=wrong, hung=hung, **others)
-    amiss = [f"{case} (seed {seed()}): {outcome}" for case, outcome in outcomes.items() if outcome not in FINE]
+    amiss = [f"{case} (seed {SOAK.seed()}): {outcome}" for case, outcome in outcomes.items() if outcome not in FINE]
     assert not amiss, "\n".join(amiss[:10])
 
 
@@ -104,14 +104,14 @@ def judge(tell: Tell, sweep: str, outcomes: Mapping[str, str]) -> None:
 @pytest.mark.parametrize("name", TRAININGS)
 def test_one_fault_at_every_message(name: str, kind: str, tell: Tell) -> None:
     one = training(name)
-    draw = Random(f"{seed()}/{name}/{kind}")
+    draw = Random(f"{SOAK.seed()}/{name}/{kind}")
     every = [
         Fault(kind, number, draw.getrandbits(40))
         for number in range(len(one.frames))
         for _ in range(CHOICES.get(kind, 1))
     ]
     outcomes = {}
-    for fault in chosen(f"{name}/{kind}", every):
+    for fault in SOAK.chosen(f"{name}/{kind}", every):
         outcome, ends = one.run(fault)
         if outcome == "refused" and kind in HARMLESS and one.frames[fault.number][1] != LEAVING:
             outcome = f"not lived through: {[end.error for end in ends.values() if end.error]}"
@@ -123,7 +123,7 @@ def test_one_fault_at_every_message(name: str, kind: str, tell: Tell) -> None:
 def test_death_before_every_message(name: str, tell: Tell) -> None:
     one = training(name)
     outcomes = {}
-    for number in chosen(f"{name}/deaths", range(len(one.frames))):
+    for number in SOAK.chosen(f"{name}/deaths", range(len(one.frames))):
         fault = Fault(DEATH, number)
         outcome, ends = one.run(fault)
         named = {end.error.party for end in ends.values() if isinstance(end.error, BeaverlodgeError)}
@@ -138,8 +138,8 @@ def test_death_before_every_message(name: str, tell: Tell) -> None:
 def test_several_faults_in_one_run(name: str, block: int, tell: Tell) -> None:
     one = training(name)
     outcomes = {}
-    for number in chosen(f"{name}/several/{block}", range(block * SEVERAL, (block + 1) * SEVERAL)):
-        draw = Random(f"{seed()}/{name}/{number}")
+    for number in SOAK.chosen(f"{name}/several/{block}", range(block * SEVERAL, (block + 1) * SEVERAL)):
+        draw = Random(f"{SOAK.seed()}/{name}/{number}")
         kinds = HARMLESS if number % 2 else KINDS  # of all kinds, hardly a run recovers
         frames = sorted(draw.sample(range(len(one.frames)), draw.randint(2, 6)))
         faults = [Fault(draw.choice(kinds), frame, draw.getrandbits(40)) for frame in frames]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.soak.stages import DEALT_TO, MOMENTS, PARTIES, PROMPT, Moment, Staged, begun
-from tests.soak.sweeps import Tell, chosen
+from tests.tiers import SOAK, Tell
 
 pytestmark = pytest.mark.soak
 
@@ -40,7 +40,7 @@ def judge(staged: Staged, tell: Tell, sweep: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("moment", "number"), chosen("interrupted", [(moment, one) for moment in MOMENTS for one in SIGNALS]), ids=str
+    ("moment", "number"), SOAK.chosen("interrupted", [(moment, one) for moment in MOMENTS for one in SIGNALS]), ids=str
 )
 def test_interrupted(tmp_path: Path, moment: Moment, number: signal.Signals, tell: Tell) -> None:
     staged = begun(tmp_path, moment, DEALT_TO)
@@ -49,7 +49,9 @@ def test_interrupted(tmp_path: Path, moment: Moment, number: signal.Signals, tel
 
 
 @pytest.mark.parametrize(
-    ("moment", "victim"), chosen("stopped, interrupted", [(m, victim) for m in MOMENTS for victim in PARTIES]), ids=str
+    ("moment", "victim"),
+    SOAK.chosen("stopped, interrupted", [(m, victim) for m in MOMENTS for victim in PARTIES]),
+    ids=str,
 )
 def test_interrupted_with_a_stopped_party(tmp_path: Path, moment: Moment, victim: str, tell: Tell) -> None:
     staged = begun(tmp_path, moment, victim)

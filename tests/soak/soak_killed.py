@@ -10,7 +10,7 @@ import pytest
 from tests.run.command import Running
 from tests.run.scenarios import write_scenario
 from tests.soak.stages import DEALT_TO, MOMENTS, PARTIES, PROMPT, Moment, Staged, begun
-from tests.soak.sweeps import Tell, chosen
+from tests.tiers import SOAK, Tell
 
 pytestmark = pytest.mark.soak
 
@@ -34,7 +34,7 @@ def judge(staged: Staged, victim: str, tell: Tell, sweep: str) -> None:
 
 @pytest.mark.parametrize(
     ("moment", "victim", "number"),
-    chosen("killed", [(moment, victim, number) for number in ROUNDS for moment in MOMENTS for victim in PARTIES]),
+    SOAK.chosen("killed", [(moment, victim, number) for number in ROUNDS for moment in MOMENTS for victim in PARTIES]),
     ids=str,
 )
 def test_a_killed_party(tmp_path: Path, moment: Moment, victim: str, number: int, tell: Tell) -> None:
@@ -45,7 +45,7 @@ def test_a_killed_party(tmp_path: Path, moment: Moment, victim: str, number: int
 
 @pytest.mark.parametrize(
     ("victim", "lines"),
-    chosen("killed at a line", [(victim, lines) for victim in PARTIES for lines in LINES]),
+    SOAK.chosen("killed at a line", [(victim, lines) for victim in PARTIES for lines in LINES]),
     ids=str,
 )
 def test_a_party_that_is_killed_when_so_many_lines_were_said(
@@ -61,7 +61,7 @@ def test_a_party_that_is_killed_when_so_many_lines_were_said(
 
 
 @pytest.mark.parametrize(
-    ("moment", "number"), chosen("launcher killed", [(m, number) for number in ROUNDS for m in MOMENTS]), ids=str
+    ("moment", "number"), SOAK.chosen("launcher killed", [(m, number) for number in ROUNDS for m in MOMENTS]), ids=str
 )
 def test_a_killed_launcher(tmp_path: Path, moment: Moment, number: int, tell: Tell) -> None:
     staged = begun(tmp_path, moment, DEALT_TO)

@@ -9,15 +9,17 @@ import pytest
 
 from parties.relay import NAME as NETWORK
 from tests.soak.stages import DEALT_TO, MOMENTS, PARTIES, PROMPT, Moment, begun
-from tests.soak.sweeps import Tell, chosen, in_time
+from tests.tiers import SOAK, Tell
 
 pytestmark = pytest.mark.soak
 
-DEADLINE = in_time(4.0, patient=12.0)  # a busy machine lets a party wait longer for what comes
+DEADLINE = SOAK.in_time(4.0, patient=12.0)  # a busy machine lets a party wait longer for what comes
 
 
 @pytest.mark.parametrize(
-    ("moment", "victim"), chosen("stopped", [(moment, victim) for moment in MOMENTS for victim in PARTIES]), ids=str
+    ("moment", "victim"),
+    SOAK.chosen("stopped", [(moment, victim) for moment in MOMENTS for victim in PARTIES]),
+    ids=str,
 )
 def test_a_stopped_party(tmp_path: Path, moment: Moment, victim: str, tell: Tell) -> None:
     staged = begun(tmp_path, moment, victim, deadline=DEADLINE)
@@ -35,7 +37,7 @@ def test_a_stopped_party(tmp_path: Path, moment: Moment, victim: str, tell: Tell
     tell(f"{sweep}, met in", **{ended.landed(): 1})
 
 
-@pytest.mark.parametrize("moment", chosen("network stopped", MOMENTS), ids=str)
+@pytest.mark.parametrize("moment", SOAK.chosen("network stopped", MOMENTS), ids=str)
 def test_a_stopped_network(tmp_path: Path, moment: Moment, tell: Tell) -> None:
     staged = begun(tmp_path, moment, DEALT_TO, deadline=DEADLINE)
     staged.signal(NETWORK, signal.SIGSTOP)

@@ -12,7 +12,7 @@ import pytest
 from protocols.aggregation.messages import stages
 from tests.run.command import Running, record
 from tests.run.sums import expected, write_sums
-from tests.soak.sweeps import Tell, chosen
+from tests.tiers import SOAK, Tell
 
 pytestmark = pytest.mark.soak
 
@@ -25,7 +25,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("server", "stage", "victim"), chosen("sums killed", CASES), ids=str)
+@pytest.mark.parametrize(("server", "stage", "victim"), SOAK.chosen("sums killed", CASES), ids=str)
 def test_a_kill_in_every_stage(tmp_path: Path, server: str, stage: str, victim: str, tell: Tell) -> None:
     """The exact sum of a stated set, or a clean failure: never a hang, a traceback or a wrong sum."""
     run = Running("run", write_sums(tmp_path, task=f'server = "{server}"', deadline=20.0), "--out", tmp_path / "record")

@@ -17,10 +17,10 @@ import psutil
 
 from tests.run.command import Ran, Running, record
 from tests.run.scenarios import write_scenario
-from tests.soak.sweeps import in_time
+from tests.tiers import SOAK
 
 PARTIES = ("hospital_a", "hospital_b", "helper")
-PROMPT = in_time(5.0)  # seconds in which every process has to be gone
+PROMPT = SOAK.in_time(5.0)  # seconds in which every process has to be gone
 
 ORDER = (
     *("start", "data", "connecting", "handshake", "running", "standardisation", "sharing", "dealing"),

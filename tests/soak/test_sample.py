@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from tests.soak.stages import Moment, begun
-from tests.soak.sweeps import chosen, lines
 
 DEADLINE = 5.0
 
@@ -40,32 +39,3 @@ def test_stopped_parties_where_no_peer_would_notice(tmp_path: Path) -> None:
             ended.check_ok()
         else:
             ended.check_failed(4, "peer-lost", victim)
-
-
-# -- the sweeps' own tools
-
-
-def test_a_part_is_chosen_by_the_seed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def parts(part: str, seeds: range) -> list[list[int]]:
-        monkeypatch.setenv("SOAK_PART", part)
-        found = []
-        for seed in seeds:
-            monkeypatch.setenv("SOAK_SEED", str(seed))
-            found.append(chosen("sweep", range(50)))
-        return found
-
-    assert parts("1", range(2)) == [[*range(50)]] * 2
-    tenths = parts("0.1", range(100))
-    assert {len(tenth) for tenth in tenths} == {5}
-    assert tenths[3] == parts("0.1", range(3, 4))[0] == sorted(tenths[3])
-    assert {case for tenth in tenths for case in tenth} == {*range(50)}, "over time, all are tried"
-    assert len(parts("0.0001", range(1))[0]) == 1
-
-
-def test_the_counts_of_a_sweep() -> None:
-    told: list[tuple[str, dict[str, float]]] = [
-        ("kills", {"tried": 1, "named": 1, "slowest": 0.5}),
-        ("kills", {"tried": 1000, "slowest": 0.25}),
-        ("cuts", {"tried": 2}),
-    ]
-    assert lines(told) == ["cuts: 2 tried", "kills: 1,001 tried, 1 named, 0.5 slowest"]

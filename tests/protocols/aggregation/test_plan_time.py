@@ -7,7 +7,7 @@ import statistics
 import pytest
 
 from benchmarks.aggregation_plan import WITHIN, beside
-from tests.soak.sweeps import Tell
+from tests.tiers import Tell
 
 ROUNDS = [(clients, lying) for clients in (10, 100, 1000) for lying in (False, True)] + [(10_000, False)]
 

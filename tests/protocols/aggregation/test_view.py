@@ -26,7 +26,7 @@ from protocols.aggregation.server import aggregation_server
 from protocols.aggregation.settings import Occasion, Settings, context
 from tests.protocols.aggregation.adversary import Adversary, Tape
 from tests.protocols.aggregation.rounds import Memory, trust_for, without
-from tests.soak.sweeps import Tell, chosen
+from tests.tiers import SOAK, Tell
 
 BYTES = Ring(8)
 CLIENTS = 7
@@ -172,7 +172,7 @@ def name_of(case: object) -> str:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize(("settings", "coalition", "stage"), chosen("coalitions", COALITIONS), ids=name_of)
+@pytest.mark.parametrize(("settings", "coalition", "stage"), SOAK.chosen("coalitions", COALITIONS), ids=name_of)
 def test_any_tolerated_coalition_whoever_drops_in_whichever_stage(
     settings: Settings, coalition: tuple[int, ...], stage: str | None, tell: Tell
 ) -> None:

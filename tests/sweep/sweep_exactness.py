@@ -5,6 +5,7 @@ settings.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 from typing import Any, Literal
 
 import numpy as np
@@ -19,9 +20,9 @@ from protocols.twin import TwinModel, pooled, weight_difference
 from tests.helpers import demo_tables, job, made_up, owner_names, train
 from tests.protocols.test_vertical_job import divided
 from tests.protocols.test_vertical_job import train as train_columns
-from tests.soak.sweeps import Tell, chosen
+from tests.tiers import SWEEP, Tell
 
-pytestmark = pytest.mark.soak
+pytestmark = pytest.mark.sweep
 
 Form = Literal["primal", "dual"]
 Tables = Mapping[str, tuple[np.ndarray, np.ndarray]]
@@ -37,7 +38,7 @@ PENALTIES = (0.0, 0.001, 0.01, 0.1)
 SETTINGS = ("sigmoid_range", "l2", "learning_rate", "standardise", "epochs", "batch_size")
 """What an error may tell the user to change."""
 
-SWEEP = f"weights after {STEPS:,} steps beside the twin's"
+SERIES = f"weights after {STEPS:,} steps beside the twin's"
 HOT = "hot settings"
 
 
@@ -85,12 +86,14 @@ def settings(seed: int, rows: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("seed", "owners", "form", "split"),
-    chosen("exactness", [(s, n, form, split) for s in SEEDS for n in OWNERS for form in FORMS for split in SPLITS]),
+    SWEEP.chosen(
+        "exactness", [(s, n, form, split) for s in SEEDS for n in OWNERS for form in FORMS for split in SPLITS]
+    ),
 )
 def test_a_thousand_steps(seed: int, owners: int, form: Form, split: str, tell: Tell) -> None:
     model, twin = SPLITS[split](seed, owners, form=form)
     worst = weight_difference(model, twin)
-    tell(f"{SWEEP}: {split} split over {owners} owners, {form} form", trainings=1, worst_difference=worst)
+    tell(f"{SERIES}: {split} split over {owners} owners, {form} form", trainings=1, worst_difference=worst)
     assert worst <= LARGEST
 
 
@@ -114,14 +117,16 @@ def full_batch(solver: str, seed: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("seed", "owners", "solver", "split"),
-    chosen("solvers", [(s, n, solver, split) for s in EIGHT for n in OWNERS for solver in SOLVERS for split in SPLITS]),
+    SWEEP.chosen(
+        "solvers", [(s, n, solver, split) for s in EIGHT for n in OWNERS for solver in SOLVERS for split in SPLITS]
+    ),
 )
 def test_a_thousand_steps_of_all_rows(seed: int, owners: int, solver: str, split: str, tell: Tell) -> None:
     model, twin = SPLITS[split](seed, owners, **full_batch(solver, seed))
     # Without a penalty, made-up rows that can nearly be told apart have weights of 20: three digits are held of those.
     worst, relative = weight_difference(model, twin), relative_difference(model, twin)
     tell(
-        f"{SWEEP}: {split} split over {owners} owners, {solver}",
+        f"{SERIES}: {split} split over {owners} owners, {solver}",
         trainings=1,
         worst_difference=worst,
         worst_difference_to_the_largest_weight=relative,
@@ -173,9 +178,7 @@ HOTS: dict[str, tuple[Tables, dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize(
-    ("name", "form"), chosen("hot", [(name, form) for name in HOTS for form in (*FORMS, "auto")]), ids=str
-)
+@pytest.mark.parametrize(("name", "form"), SWEEP.chosen("hot", product(HOTS, (*FORMS, "auto"))), ids=str)
 def test_hot(name: str, form: Any, tell: Tell) -> None:
     tables, changes = HOTS[name]
     own, how = job(tables, 7, form=form, **{"metrics": False, **changes})
