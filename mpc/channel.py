@@ -11,7 +11,7 @@ from mpc.contact import Contact, Say
 from mpc.errors import BeaverlodgeError, InterruptedRun, PeerLostError, ProtocolError
 from mpc.giving_up import error_told, last_words
 from mpc.lane import LaneKeys
-from mpc.network import Came, Connected, Disconnected, Event, LaneEnded, Network, Refused
+from mpc.network import HANDSHAKE_BYTES, Came, Connected, Disconnected, Event, LaneEnded, Network, Refused
 from mpc.probe import DOCTOR, Answerer, is_probe, read_probe
 from mpc.round import Blob, Program, Round
 from mpc.session import Aborted, Delivered, Frame, Incoming, Link, Resend
@@ -65,6 +65,8 @@ class Channel:
         self._settled = False
         self._about: Mapping[str, Any] = {}
         self._doctors: dict[str, Answerer] = {}
+        for peer in self._links:
+            network.allow(peer, HANDSHAKE_BYTES)
 
     def drive(self, program: Program, meanwhile: Callable[[], None] | None = None) -> Any:
         """Run a program to its end; each `await` is one round with the peers.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from mpc.errors import DisagreementError, PeerLostError
-from mpc.network import Connected, Disconnected, Event, Refused, Stranger, Unanswered, Unshaken
+from mpc.errors import DisagreementError, PeerLostError, ProtocolError
+from mpc.network import Connected, Disconnected, Event, Overlong, Refused, Stranger, Unanswered, Unshaken
 
 Say = Callable[[str], None]
 
@@ -68,6 +68,7 @@ class Contact:
 
         Raises:
             DisagreementError: a peer does not admit this party's key.
+            ProtocolError: a peer sends a longer message than it may.
         """
         match event:
             case Connected(peer):
@@ -83,6 +84,12 @@ class Contact:
                 raise DisagreementError(
                     f"{peer} refuses this party's key, or is not the one the scenario names",
                     f"compare the public keys of {self._me} and {peer} in both scenario files",
+                    party=peer,
+                )
+            case Overlong(peer):
+                raise ProtocolError(
+                    f"{peer} sends a message that is longer than any that is due from it",
+                    "the parties may run different versions",
                     party=peer,
                 )
             case Unanswered(peer):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from mpc.lane import LaneKeys
 from mpc.session import Frame
@@ -75,7 +75,18 @@ class LaneEnded:
     peer: str
 
 
-Event = Came | Connected | Disconnected | Refused | Stranger | Unshaken | Unanswered | LaneEnded
+@dataclass(frozen=True, slots=True)
+class Overlong:
+    """A peer sends a payload that is longer than it may be (`Network.allow`); nothing of it was kept."""
+
+    peer: str
+
+
+Event = Came | Connected | Disconnected | Refused | Stranger | Unshaken | Unanswered | Overlong | LaneEnded
+
+
+HANDSHAKE_BYTES: Final = 1 << 22
+"""The longest payload that is taken from a peer before there is a plan."""
 
 
 class Network(Protocol):
@@ -93,6 +104,9 @@ class Network(Protocol):
 
     def now(self) -> float:
         """Seconds on a clock that never goes back."""
+
+    def allow(self, peer: str, nbytes: int) -> None:
+        """Take no payload of this peer that is longer than so many bytes, from now on; `Overlong` tells of one."""
 
 
 class LaneNetwork(Network, Protocol):

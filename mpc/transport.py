@@ -21,7 +21,7 @@ from mpc.dialler import Dialler
 from mpc.lane import Lane, LaneKeys
 from mpc.lanes import Lanes
 from mpc.listener import Listener
-from mpc.network import Disconnected, Event
+from mpc.network import Came, Disconnected, Event, Overlong
 from mpc.session import Frame
 from mpc.zmq_messages import AWAITED_SECONDS, frame_parts
 
@@ -49,6 +49,7 @@ class Transport:
         self._looked = 0.0
         self._stirred = True  # whether ZeroMQ's sockets were used since they were found empty
         self._events: deque[Event] = deque()
+        self._allowed: dict[str, int] = {}  # the longest payload that is taken from a peer
         self._lanes = Lanes(self._curve.lane_cipher, self._bell, self._events)
         self._dialler = Dialler(self._curve, self._bell, self._events, doctor=doctor)
         self._listener: Listener | None = None
@@ -97,6 +98,10 @@ class Transport:
         elif self._listener is not None:
             self._listener.send(peer, parts)
 
+    def allow(self, peer: str, nbytes: int) -> None:
+        """Take no payload of this peer that is longer than so many bytes, from now on."""
+        self._allowed[peer] = nbytes
+
     now = staticmethod(time.monotonic)  # asked for several times a round
 
     def poll(self, seconds: float, awaited: str | None = None) -> Event | None:
@@ -117,6 +122,8 @@ class Transport:
         if not events:
             return None
         event = events.popleft()
+        if isinstance(event, Came) and len(event.body) > self._allowed.get(event.peer, len(event.body)):
+            return Overlong(event.peer)
         if isinstance(event, Disconnected) and event.peer in self._lanes:
             events.extendleft(reversed([*self._lanes.drop(event.peer), event]))
             event = events.popleft()

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Protocol
 
-from mpc.network import Came, Connected, Disconnected, Event
+from mpc.network import Came, Connected, Disconnected, Event, Overlong
 from mpc.session import Frame
 
 LATENCY = 0.001
@@ -88,6 +88,7 @@ class _Seat:
     name: str
     baton: threading.Lock = field(default_factory=threading.Lock)
     inbox: deque[Event] = field(default_factory=deque)
+    allowed: dict[str, int] = field(default_factory=dict)  # the longest payload that it takes from a peer
     wake: float = 0.0
     gone: bool = False
     dead: bool = False
@@ -182,6 +183,10 @@ class VirtualNetwork:
         if self.hanging:
             raise _Ended
         return seat.inbox.popleft() if seat.inbox else None
+
+    def allow(self, name: str, peer: str, nbytes: int) -> None:
+        """A party takes no payload of a peer that is longer than this."""
+        self._seats[name].allowed[peer] = nbytes
 
     # What trouble does
 
@@ -279,9 +284,12 @@ class VirtualNetwork:
         return self._lines[frozenset((sent.sender, sent.receiver))]
 
     def _arrive(self, sent: Sent, line: _Line, age: int) -> None:
-        if line.age == age:
-            came = Came(sent.sender, memoryview(sent.frame.head), memoryview(sent.frame.body))
-            self._seats[sent.receiver].inbox.append(came)
+        if line.age != age:
+            return
+        seat, frame = self._seats[sent.receiver], sent.frame
+        fits = len(frame.body) <= seat.allowed.get(sent.sender, len(frame.body))
+        came = Came(sent.sender, memoryview(frame.head), memoryview(frame.body)) if fits else Overlong(sent.sender)
+        seat.inbox.append(came)
 
     def _opener(self, ends: tuple[str, ...], line: _Line) -> Callable[[], None]:
         one, other = ends
@@ -322,3 +330,7 @@ class VirtualEnd:
     def now(self) -> float:
         """Virtual seconds."""
         return self.net.time
+
+    def allow(self, peer: str, nbytes: int) -> None:
+        """Take no longer payload of this peer."""
+        self.net.allow(self.name, peer, nbytes)

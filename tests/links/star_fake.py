@@ -87,3 +87,6 @@ class FakeNetwork:
 
     def now(self) -> float:
         return self.time
+
+    def allow(self, peer: str, nbytes: int) -> None:
+        """Clients' messages are as long as their stages say."""

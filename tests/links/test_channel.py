@@ -14,6 +14,7 @@ from mpc.channel import Channel, Limits
 from mpc.correlation import Spec
 from mpc.curve import new_identity, text_begins
 from mpc.errors import DisagreementError, PeerLostError, ProtocolError
+from mpc.network import HANDSHAKE_BYTES
 from mpc.prg import derive
 from mpc.ring import B8, wide
 from mpc.round import Blob, Program, Round
@@ -201,6 +202,16 @@ def test_a_message_longer_than_allowed_is_refused(pair: dict[str, Site]) -> None
         ProtocolError,
         "b sent 101 bytes in 'text': too many",
     )
+
+
+def test_a_message_longer_than_any_that_is_due_is_refused_before_it_is_asked_for(pair: dict[str, Site]) -> None:
+    pair["b"].channel.push("a", "another", bytes(HANDSHAKE_BYTES + 1))
+    error = fails(
+        lambda: pair["a"].channel.pull("b", "text", LONG),
+        ProtocolError,
+        "b sends a message that is longer than any that is due from it",
+    )
+    assert error.party == "b"
 
 
 @pytest.mark.parametrize("place", [0, 5, 8, 20, HEADER_BYTES - 1])

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mpc.network import Came, Connected, Disconnected, Event
+from mpc.network import Came, Connected, Disconnected, Event, Overlong
 from mpc.session import Frame
 from mpc.testing.virtual import LATENCY, End, Sent, Smooth, Trouble, VirtualNetwork, Wires
 
@@ -46,6 +46,8 @@ def _said(event: Event) -> str:
             return "up"
         case Disconnected():
             return "down"
+        case Overlong():
+            return "too long"
     return "?"
 
 
@@ -108,6 +110,21 @@ def test_a_frame_that_is_overtaken() -> None:
     assert texts(run(Doer(held(1)))[0]["b"]) == ["up", "0", "2", "1", "3"]
     last, _ = run(Doer(held(3)))
     assert last["b"].value[-1] == (pytest.approx(0.502), "3")  # nobody overtook it
+
+
+def test_a_longer_payload_than_is_allowed_is_told_of_and_not_kept() -> None:
+    net = VirtualNetwork(("a", "b"), Smooth(), HORIZON)
+    net.end_of("b").allow("a", 7)
+
+    def a() -> None:
+        end = net.end_of("a")
+        end.poll(1)
+        for k, length in enumerate((7, 8, 0)):
+            end.send("b", Frame(bytes([k]) * 48, bytes(length)))
+        end.poll(1)
+
+    ends = net.run({"a": a, "b": lambda: log(net, "b", 0.5)})
+    assert texts(ends["b"]) == ["up", "0", "too long", "2"]
 
 
 @pytest.mark.parametrize("unnoticed", [None, "a"])
