@@ -6,15 +6,37 @@ A message is lower case, names the party, file or column it is about, and the hi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
+
+
+def plain_text(value: object, longest: int | None = None) -> str:
+    """A text as one line on which no terminal, log or page acts, whoever wrote it.
+
+    Control characters, line breaks of every kind, marks that change the direction of writing, and whatever else is not
+    printable are written as Python escapes them, such as `\\x1b`.
+
+    Args:
+        value: a text, or anything that has one.
+        longest: how many characters it may have; three dots tell that more was there.
+    """
+    text = value if isinstance(value, str) else str(value)
+    if longest is not None:
+        text = text[: longest + 1]
+    if not text.isprintable():
+        text = "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
+    return text if longest is None or len(text) <= longest else f"{text[: max(0, longest - 3)]}..."
 
 
 class BeaverlodgeError(Exception):
     """What went wrong (`message`), what to do (`hint`), and the process's `exit_code`.
 
+    All texts are made plain here, each to one line: names of columns, files and parties in them come from others.
+
     Args:
         message: one sentence, lower case, without a full stop.
         hint: what the reader can do about it; may be empty.
+        points: where a file has several mistakes, each of them.
         party: the party that the error is about, where there is one.
         told_by: the peer that reported it, where it was not found here.
     """
@@ -22,15 +44,24 @@ class BeaverlodgeError(Exception):
     exit_code: ClassVar[int] = 70
     code: ClassVar[str] = "internal"
 
-    def __init__(self, message: str, hint: str = "", *, party: str | None = None, told_by: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+    def __init__(
+        self,
+        message: str,
+        hint: str = "",
+        *,
+        party: str | None = None,
+        told_by: str | None = None,
+        points: Sequence[str] = (),
+    ) -> None:
+        self.message = plain_text(message)
+        self.hint = plain_text(hint)
+        self.points = tuple(map(plain_text, points))
         self.party = party
         self.told_by = told_by
+        super().__init__(self.message)
 
     def __str__(self) -> str:
-        return f"{self.message}; {self.hint}" if self.hint else self.message
+        return "; ".join(text for text in (self.message, *self.points, self.hint) if text)
 
 
 class UsageError(BeaverlodgeError):

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from mpc.errors import plain_text
+
 if TYPE_CHECKING:
     from rich.box import Box
     from rich.console import Console
@@ -29,7 +31,7 @@ def print_blocks(blocks: Iterable[Block], console: Console | None = None) -> Non
             if isinstance(block, Grid):
                 _print_grid(block, console, box)
             else:
-                text = Text(printable(block.text), style=block.style)
+                text = Text(plain_text(block.text), style=block.style)
                 console.print(text, soft_wrap=not block.wrap)
     encoding = console.encoding
     lines = "".join(line.rstrip() + "\n" for line in captured.get().splitlines())
@@ -109,11 +111,6 @@ def listed(words: Sequence[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
-def printable(text: str) -> str:
-    """The text without anything that a terminal would act on."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
-
-
 @dataclass(frozen=True)
 class Line:
     """A paragraph. `style` is rich's; `wrap` is off for what is to be copied, such as a path."""
@@ -160,10 +157,10 @@ def _print_grid(grid: Grid, console: Console, box: Box) -> None:
     for place, name in enumerate(grid.columns):
         on_left = place in grid.left
         shown.add_column(
-            Text(printable(name)), justify="left" if on_left else "right", no_wrap=not on_left, overflow="fold"
+            Text(plain_text(name)), justify="left" if on_left else "right", no_wrap=not on_left, overflow="fold"
         )
     for row in grid.rows:
-        shown.add_row(*(Text(printable(cell)) for cell in row))
+        shown.add_row(*(Text(plain_text(cell)) for cell in row))
     console.print()
-    console.print(Text(printable(grid.title), style="bold"))
+    console.print(Text(plain_text(grid.title), style="bold"))
     console.print(shown)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from mpc.errors import BeaverlodgeError, InternalError, PeerLostError, UsageError
+from mpc.errors import BeaverlodgeError, InternalError, PeerLostError, UsageError, plain_text
 from parties.events import (
     EVENTS_FD,
     LAUNCHER_PID,
@@ -356,7 +356,7 @@ class Child:
         except OSError:
             return ""
         last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-        return "".join(letter for letter in last if letter.isprintable())[:_QUOTED_CHARACTERS]
+        return plain_text(last, _QUOTED_CHARACTERS)
 
 
 def _exit_descriptor(pid: int) -> int | None:

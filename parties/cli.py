@@ -13,7 +13,7 @@ from typing import Any, Literal, NoReturn
 
 import click
 
-from mpc.errors import BeaverlodgeError, UsageError
+from mpc.errors import BeaverlodgeError, UsageError, plain_text
 from parties.bugs import as_error
 from parties.ending import end_process
 from parties.version import VERSION
@@ -143,7 +143,7 @@ def doctor(scenario: Path, name: str | None, keys: Path, policy: Path | None, se
             click.echo(line)
 
     def say(text: str) -> None:
-        click.echo(text, err=True)
+        click.echo(plain_text(text), err=True)
 
     loaded = load_any(scenario)
     if not isinstance(loaded, Scenario):
@@ -328,7 +328,9 @@ def _read_no_more() -> None:
 
 def _told(error: BeaverlodgeError) -> int:
     with suppress(OSError):  # nobody can be told, but the exit code
-        click.echo(f"mpc: {error.message}", err=True)
+        click.echo(f"mpc: {error.message}{':' if error.points else ''}", err=True)
+        for point in error.points:
+            click.echo(f"  - {point}", err=True)
         if error.hint:
             click.echo(f"     {error.hint}", err=True)
     return error.exit_code

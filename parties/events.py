@@ -69,7 +69,8 @@ def decode_event(line: bytes) -> Event:
 
 def describe_error(error: BeaverlodgeError) -> dict[str, str | None]:
     """An error as a `failed` event and the run's record hold it."""
-    return {"code": error.code, "party": error.party, "message": error.message, "hint": error.hint}
+    message = "; ".join((error.message, *error.points))
+    return {"code": error.code, "party": error.party, "message": message, "hint": error.hint}
 
 
 def error_from(fields: Mapping[str, Any], *, reporter: str) -> BeaverlodgeError:

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from mpc.errors import BeaverlodgeError, UsageError
-from parties.blocks import printable
+from mpc.errors import BeaverlodgeError, UsageError, plain_text
 
 Level = Literal["ok", "warning", "problem"]
 Tell = Callable[["Finding"], None]
@@ -28,8 +27,8 @@ class Finding:
     @property
     def lines(self) -> list[str]:
         """As it is printed: what was found, and below it what to do."""
-        first = f"{self.level:<{len(_INDENT)}}{printable(self.text)}"
-        return [first, *([f"{_INDENT}-> {printable(self.hint)}"] if self.hint else [])]
+        first = f"{self.level:<{len(_INDENT)}}{plain_text(self.text)}"
+        return [first, *([f"{_INDENT}-> {plain_text(self.hint)}"] if self.hint else [])]
 
 
 def ok(text: str) -> Finding:

@@ -8,6 +8,8 @@ import logging
 from pathlib import Path
 from typing import Literal
 
+from mpc.errors import plain_text
+
 LogFormat = Literal["text", "json"]
 
 
@@ -17,8 +19,7 @@ def open_log(folder: Path, party: str, form: LogFormat = "text") -> logging.Logg
     log.setLevel(logging.INFO)
     log.propagate = False
     handler = _LogFile(folder / f"{party}.log", encoding="utf-8")
-    text = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
-    handler.setFormatter(JsonLines(party) if form == "json" else text)
+    handler.setFormatter(JsonLines(party) if form == "json" else _TextLines())
     log.addHandler(handler)
     return log
 
@@ -28,6 +29,17 @@ class _LogFile(logging.FileHandler):
 
     def handleError(self, record: logging.LogRecord) -> None:
         """Nothing: logging itself would print a traceback."""
+
+
+class _TextLines(logging.Formatter):
+    """One line a record, whatever is in its text: a column's name or a peer's word begins none of its own."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """A record as one line."""
+        return plain_text(super().format(record))
 
 
 class JsonLines(logging.Formatter):
@@ -40,5 +52,6 @@ class JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """A record as one line of JSON."""
         when = dt.datetime.fromtimestamp(record.created, dt.UTC).isoformat(timespec="milliseconds")
-        fields = {"time": when, "level": record.levelname.lower(), "party": self._party, "text": record.getMessage()}
+        text = plain_text(record.getMessage())
+        fields = {"time": when, "level": record.levelname.lower(), "party": self._party, "text": text}
         return json.dumps(fields)

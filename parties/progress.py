@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Protocol, TextIO
 
+from mpc.errors import plain_text
 from parties.events import Event
 
 if TYPE_CHECKING:
@@ -22,16 +23,6 @@ PLAIN_INTERVAL: Final = 1.0
 
 BARS_INTERVAL: Final = 0.1
 """Seconds between two drawings of the bars."""
-
-
-def printable_lines(name: str, text: str) -> list[str]:
-    """The lines that show a party's text, without anything that a terminal would act on."""
-    lines = text.splitlines() or [""]
-    return [f"{name}: {_printable(line)}" for line in lines]
-
-
-def _printable(text: str) -> str:
-    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 class _View(Protocol):
@@ -96,8 +87,7 @@ class Progress:
             case "stage":
                 self._view.stage(name, event["stage"], event.get("done"), event.get("total"))
             case "log":
-                for line in printable_lines(name, event["text"]):
-                    self._view.line(line)
+                self._view.line(plain_text(f"{name}: {event['text']}"))
             case "done" | "failed" as stage:
                 self._view.stage(name, stage, None, None)
 
@@ -120,8 +110,7 @@ class _Plain:
             return
         self._shown[name] = stage, now
         count = f" {done}/{total}" if done is not None and total else ""
-        for line in printable_lines(name, stage + count):
-            self.line(line)
+        self.line(plain_text(f"{name}: {stage}{count}"))
 
     def line(self, text: str) -> None:
         print(text, file=self._stream, flush=True)
@@ -156,7 +145,7 @@ class _Bars:
             self._tasks[name],
             completed=1 if finished else done or 0,
             total=1 if finished else total or 1,
-            stage=_printable(stage),
+            stage=plain_text(stage),
             count=count,
         )
         now = self._clock()

@@ -102,7 +102,7 @@ def write_record(out: Path, record: Mapping[str, Any]) -> None:
     Raises:
         UsageError: it cannot be written, as on a disk that is full.
     """
-    text = json.dumps(_ordered(_plain(record), _KEYS), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    text = _json(_ordered(_plain(record), _KEYS))
     temporary = out / f".{RESULT}.{os.getpid()}"
     try:
         with open(temporary, "w", encoding="utf-8") as file:
@@ -205,6 +205,16 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
     return value
+
+
+def _json(record: Mapping[str, Any]) -> str:
+    """As JSON, with letters as they are, but nothing in it on which a terminal that shows the file would act."""
+    lines = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False).split("\n")
+    return "".join(f"{line if line.isprintable() else ''.join(map(_json_letter, line))}\n" for line in lines)
+
+
+def _json_letter(one: str) -> str:
+    return one if one.isprintable() else json.dumps(one)[1:-1]
 
 
 def _unusable(folder: Path, why: str) -> UsageError:

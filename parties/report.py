@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import Any, Final
 
 from mpc.errors import UsageError
 from parties.blocks import MISSING, Block, Grid, count_text, entries, fixed, is_number, significant, table
 from parties.linear_summary import is_linear, linear_blocks
-from parties.page import bar_chart, grid_table, paragraph, section, whole_page
+from parties.page import bar_chart, escaped, grid_table, paragraph, section, whole_page
 from parties.record import REPORT, RESULT
 from parties.statistics_summary import statistics_blocks
 from parties.sum_summary import cost_blocks, sums_blocks
@@ -91,11 +90,11 @@ def report_html(record: Mapping[str, Any]) -> str:
 
 def _head(record: Mapping[str, Any], name: str, *, ok: bool) -> str:
     first, *others = [line.text for line in status_lines(record) if line.text != insecure_text(record)]
-    parts = [f"<h1>{escape(name)}</h1>"]
+    parts = [f"<h1>{escaped(name)}</h1>"]
     if is_insecure(record):
-        parts.append(f'<p class="alarm" role="alert">{escape(insecure_text(record))}</p>')
+        parts.append(f'<p class="alarm" role="alert">{escaped(insecure_text(record))}</p>')
     ending = first.removeprefix(f"{name}: ")
-    parts.append(f'<p class="{"status" if ok else "alarm"}">{escape(ending[:1].upper() + ending[1:])}</p>')
+    parts.append(f'<p class="{"status" if ok else "alarm"}">{escaped(ending[:1].upper() + ending[1:])}</p>')
     parts += [paragraph(text) for text in others]
     if not ok:
         parts.append(paragraph("No result was kept. Each party's log, next to this file, says what it did until then."))
@@ -198,7 +197,7 @@ def _weights(record: Mapping[str, Any]) -> str:
     caption = f"Weights {unit}" + (f", the {CHART_BARS} largest of {len(ranked)}" if len(ranked) > CHART_BARS else "")
     return section(
         "The model",
-        f"<figure>{bar_chart(bars, caption)}<figcaption>{escape(caption)}</figcaption></figure>",
+        f"<figure>{bar_chart(bars, caption)}<figcaption>{escaped(caption)}</figcaption></figure>",
         grid_table(grid),
         paragraph(f"Intercept {significant(model.get('intercept'), 6)}, for features in their own units."),
         paragraph(
@@ -320,5 +319,5 @@ def _about(record: Mapping[str, Any]) -> str:
         "Owners": ", ".join(owners_of(record)),
         "Numbers in full": RESULT,
     }
-    rows = "".join(f"<dt>{escape(key)}</dt><dd>{escape(str(value))}</dd>" for key, value in facts.items() if value)
+    rows = "".join(f"<dt>{escaped(key)}</dt><dd>{escaped(str(value))}</dd>" for key, value in facts.items() if value)
     return section("About this run", f"<dl>{rows}</dl>")

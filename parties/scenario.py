@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from mpc.errors import InternalError, UsageError
+from mpc.errors import InternalError, UsageError, plain_text
 from parties.scenario_checks import check_links, check_roles, check_text_settings
 from parties.scenario_errors import (
     Model,
@@ -349,7 +349,7 @@ def _read_party(name: str, raw: object, problems: list[Problem]) -> PartySpec | 
 def _compare(mine: object, theirs: object, key: str, found: list[str]) -> None:
     if isinstance(mine, Mapping) and isinstance(theirs, Mapping):
         for name in [*mine, *(name for name in theirs if name not in mine)]:
-            inner = f"{key}.{_escaped(name)}" if key else _escaped(name)
+            inner = f"{key}.{plain_text(name, 60)}" if key else plain_text(name, 60)
             _compare(mine.get(name, _ABSENT), theirs.get(name, _ABSENT), inner, found)
     elif mine != theirs or type(mine) is not type(theirs):
         found.append(f"{key}: {_value(mine)} here, {_value(theirs)} there")
@@ -365,7 +365,3 @@ def _value(value: object) -> str:
         return "a table"
     text = json.dumps(value)
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _escaped(name: object) -> str:
-    return json.dumps(str(name))[1:-1][:60]

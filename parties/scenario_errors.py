@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from mpc.errors import UsageError
+from mpc.errors import UsageError, plain_text
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -107,10 +107,10 @@ def refuse(where: str, problems: Sequence[Problem]) -> UsageError:
     """One error for all that is wrong with a scenario file."""
     if len(problems) == 1:
         return UsageError(f"{where}: {problems[0].message}", problems[0].hint)
-    lines = [f"  - {p.message}; {p.hint}" if p.hint else f"  - {p.message}" for p in problems[:MOST_SHOWN]]
+    points = [f"{p.message}; {p.hint}" if p.hint else p.message for p in problems[:MOST_SHOWN]]
     if len(problems) > MOST_SHOWN:
-        lines.append(f"  - and {len(problems) - MOST_SHOWN} more")
-    return UsageError(f"{where} has {len(problems)} problems:\n" + "\n".join(lines))
+        points.append(f"and {len(problems) - MOST_SHOWN} more")
+    return UsageError(f"{where} has {len(problems)} problems", points=points)
 
 
 def _problem(
@@ -159,5 +159,4 @@ def _with_items(value: object) -> str:
 
 
 def _shortened(text: str) -> str:
-    printable = "".join(letter if letter.isprintable() else " " for letter in text)
-    return printable if len(printable) <= _LONGEST_SHOWN else printable[: _LONGEST_SHOWN - 3] + "..."
+    return plain_text(text, _LONGEST_SHOWN)

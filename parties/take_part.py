@@ -348,8 +348,9 @@ def _as_error(problem: BaseException, me: str, log: Logger) -> BeaverlodgeError:
         return problem
     if isinstance(problem, KeyboardInterrupt):
         return InterruptedRun(f"{me} was interrupted", "start it again from the beginning", party=me)
-    frames = "".join(traceback.format_tb(problem.__traceback__))
-    log.error("a bug: %s\n%s", type(problem).__name__, frames)
+    log.error("a bug: %s", type(problem).__name__)
+    for line in "".join(traceback.format_tb(problem.__traceback__)).splitlines():
+        log.error("%s", line)
     return InternalError(
         f"{me} met a bug ({type(problem).__name__})", "please report it with the log, which holds no data", party=me
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mpc import errors
-from mpc.errors import ERRORS, BeaverlodgeError, InternalError, PeerLostError, error_of_code
+from mpc.errors import ERRORS, BeaverlodgeError, InternalError, PeerLostError, UsageError, error_of_code, plain_text
 
 CONTRACT = {
     "usage": 2,
@@ -48,3 +48,33 @@ def test_what_an_error_says() -> None:
     )  # fmt: skip
     bare = PeerLostError("hospital_b was lost")
     assert str(bare) == "hospital_b was lost" and bare.hint == "" and bare.party is None and bare.told_by is None
+
+
+def test_an_error_lists_its_points() -> None:
+    error = UsageError("s.toml has 2 problems", "see the docs", points=["no task", "no\nparties"])
+    assert error.points == ("no task", r"no\nparties")
+    assert str(error) == r"s.toml has 2 problems; no task; no\nparties; see the docs"
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("mean_radius, Größe, 年龄, \\n", "mean_radius, Größe, 年龄, \\n"),
+        ("\x1b[31mred\x9b0m", r"\x1b[31mred\x9b0m"),
+        ("a\nb\r\nc\td\0", r"a\nb\r\nc\td\x00"),
+        ("a\u2028b\u2029c\x85d", r"a\u2028b\u2029c\x85d"),
+        ("\u202eevil\u2066x\u200b\ufeff", r"\u202eevil\u2066x\u200b\ufeff"),
+        ("\udc80\U000e0001", r"\udc80\U000e0001"),
+    ],
+)
+def test_a_plain_text_is_one_line_of_what_can_be_printed(text: str, plain: str) -> None:
+    assert plain_text(text) == plain
+    assert plain.isprintable()
+    assert (UsageError(text, text).message, UsageError(text, text).hint) == (plain, plain)
+
+
+def test_a_plain_text_is_cut() -> None:
+    assert plain_text("x" * 50, 50) == "x" * 50
+    assert plain_text("x" * 51, 50) == "x" * 47 + "..."
+    assert plain_text("\x1b" * 50, 50) == (r"\x1b" * 50)[:47] + "..."
+    assert plain_text([1, 2], 9) == "[1, 2]"

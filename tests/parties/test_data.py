@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpc.errors import DataError
+from mpc.errors import DataError, plain_text
 from parties.data import MAX_MAGNITUDE, Table, load_owner_table, load_table
 from parties.data_read import RawTable
 from parties.scenario import LogisticTask, SqlSource, load_scenario
@@ -442,7 +442,7 @@ def test_files_that_are_not_there_or_not_files(tmp_path: Path) -> None:
 def check_message(error: DataError, source: str, must_say: list[str]) -> None:
     assert error.exit_code == 3
     assert error.party == "clinic"
-    assert error.message.startswith(f"clinic, {source}: ")
+    assert error.message.startswith(f"clinic, {plain_text(source)}: ")
     said = str(error)
     assert "\n" not in said
     assert SECRET not in said.replace(",", "").replace("_", "")

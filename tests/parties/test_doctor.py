@@ -48,7 +48,7 @@ def test_the_first_problem_gives_the_exit_code() -> None:
     found = [ok("x"), warning("y", "do"), of_error(DataError("z", "mend it")), problem("w", "do", 4)]
     assert (first_code(found), first_code(found[:2])) == (3, 0)
     assert found[2].lines == ["problem  z", "         -> mend it"]
-    assert problem("a\x1b[2Jb", "").lines == ["problem  a [2Jb"]
+    assert problem("a\x1b[2Jb", "").lines == ["problem  a\\x1b[2Jb"]
 
 
 def test_every_pair_without_an_address_is_named(tmp_path: Path) -> None:

@@ -39,8 +39,7 @@ def test_plain_lines_are_few(capsys: pytest.CaptureFixture[str]) -> None:
         "a: training 10/30",
         "a: training 20/30",
         "a: evaluation",
-        "a: two",
-        "a: lines  [31m",
+        "a: two\\nlines \\x1b[31m",
         "a: done",
     ]
     assert capsys.readouterr() == ("", "")

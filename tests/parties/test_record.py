@@ -215,6 +215,14 @@ def test_a_task_without_a_model(tmp_path: Path) -> None:
     assert read(tmp_path)["model"] is None
 
 
+def test_a_record_is_shown_on_a_terminal_without_harm(tmp_path: Path) -> None:
+    name = "Größe \x1b[31m\x9b\u2028\u202e\n\udc80\U000e0001"
+    write_record(tmp_path, failed_record(UsageError("x"), scenario_name=name))
+    text = (tmp_path / RESULT).read_text(encoding="utf-8")
+    assert all(letter.isprintable() or letter == "\n" for letter in text)
+    assert "Größe" in text and json.loads(text)["scenario"]["name"] == name
+
+
 def test_infinities_are_null_and_numbers_exact(tmp_path: Path) -> None:
     values = [float("inf"), -float("inf"), 0.1, 1e300, 5e-324, (1, True, None, "é")]
     write_record(tmp_path, {"schema": 1, "values": values})

@@ -136,6 +136,16 @@ def _poisoned(value: Any, evil: str, key: str = "") -> Any:
     return evil if isinstance(value, str) and key not in ("status", "role") else value
 
 
+def test_no_text_of_the_record_changes_how_others_are_shown() -> None:
+    record = real_record()
+    record["scenario"]["name"] = "\u202etnemirepxe\x1b]0;x\x07"
+    record["model"]["features"] = ["a\u2028b\nc"]
+    record["parties"] = {f"{name}\u2066": entry for name, entry in record["parties"].items()}
+    html = report_html(record)
+    assert all(letter.isprintable() or letter == "\n" for letter in html)
+    assert r"\u202etnemirepxe\x1b]0;x\x07" in html
+
+
 def test_a_failed_run_says_what_to_do(tmp_path: Path) -> None:
     error = DataError("hospital_a: column age is empty", "fill it in", party="hospital_a")
     page = Page(write_report(failed_record(error, scenario_name="demo"), tmp_path).read_text(encoding="utf-8"))

@@ -74,12 +74,16 @@ def load(tmp_path: Path, text: str | bytes) -> Scenario:
     return load_scenario(path)
 
 
-def refusal(tmp_path: Path, text: str | bytes) -> str:
+def refused(tmp_path: Path, text: str | bytes) -> UsageError:
     with pytest.raises(UsageError) as caught:
         load(tmp_path, text)
     assert caught.value.exit_code == 2
     assert "pydantic" not in str(caught.value)
-    return str(caught.value)
+    return caught.value
+
+
+def refusal(tmp_path: Path, text: str | bytes) -> str:
+    return str(refused(tmp_path, text))
 
 
 def changed(*changes: tuple[str, str]) -> str:
@@ -455,18 +459,19 @@ def test_iterations_points_to_epochs(tmp_path: Path) -> None:
 
 
 def test_all_problems_are_told_together(tmp_path: Path) -> None:
-    said = refusal(tmp_path, changed(("epochs = 3", "epoch = 3"), ("seed = 7", "seed = -1"), ("l2 = 0", "l2 = -1")))
+    text = changed(("epochs = 3", "epoch = 3"), ("seed = 7", "seed = -1"), ("l2 = 0", "l2 = -1"))
+    assert len(refused(tmp_path, text).points) == 3
+    said = refusal(tmp_path, text)
     assert "3 problems" in said
-    assert len(said.splitlines()) == 4
     for words in ("'epochs'", "seed must be", "l2 must be"):
         assert words in said
 
 
 def test_many_problems_are_counted_not_listed(tmp_path: Path) -> None:
-    said = refusal(tmp_path, GOOD.replace("[network]", "\n".join(f"qq{i} = 1" for i in range(20))))
-    assert "problems" in said
-    assert len(said.splitlines()) == 7
-    assert "more" in said.splitlines()[-1]
+    error = refused(tmp_path, GOOD.replace("[network]", "\n".join(f"qq{i} = 1" for i in range(20))))
+    assert "problems" in error.message
+    assert len(error.points) == 6
+    assert "more" in error.points[-1]
 
 
 def test_too_many_parties(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def test_a_mistake_is_named(tmp_path: Path, change: tuple[str, str], says: list[
     assert change[0] in FULL
     with pytest.raises(UsageError) as caught:
         scenario(tmp_path, FULL.replace(change[0], change[1], 1))
-    said = f"{caught.value.message} {caught.value.hint}"
+    said = str(caught.value)
     assert all(words in said for words in says), said
 
 
