@@ -3,33 +3,36 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 from mpc.errors import ProtocolError, UsageError
+from parties.private_files import append_line, read_lines
 
 
 class RoundJournal:
     """A client's journal: one line a round, written out before it returns.
 
     Args:
-        path: the file; made where there is none.
+        path: the file, which only its owner can open; made where there is none.
         sync: whether a line is to outlive a failure of the machine, not of the process alone.
 
     Raises:
-        UsageError: the file cannot be used, or is no journal.
+        UsageError: the file cannot be used, others can open it, or it is no journal.
     """
 
     def __init__(self, path: Path, *, sync: bool = True) -> None:
         self._path = path
         self._sync = sync
-        self._kept: dict[int, str] = {}
+        self._kept: dict[int, bytes] = {}
         try:
-            lines = path.read_text(encoding="ascii").splitlines() if path.exists() else []
-            for line in lines:
+            for line in read_lines(path):
                 entry = json.loads(line)
-                self._kept[int(entry["round"])] = str(entry["survivors"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+                number, survivors = int(entry["round"]), bytes.fromhex(entry["survivors"])
+                if self._kept.setdefault(number, survivors) != survivors:
+                    raise ValueError(f"it has two sets of survivors of round {number}")
+        except FileNotFoundError:
+            return
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise UsageError(
                 f"the journal of released shares {path} cannot be read: {error}",
                 "without it, nobody knows what was released: take part in new rounds only, with a new file",
@@ -41,24 +44,19 @@ class RoundJournal:
         Raises:
             ProtocolError: they were released for others, or the file cannot be written to.
         """
-        digest = survivors.hex()
         kept = self._kept.get(number)
-        if kept == digest:
+        if kept == survivors:
             return
         if kept is not None:
             raise ProtocolError(
                 f"shares were released for other survivors of round {number}",
                 "two sums of one round would show their difference: start a new round",
             )
+        line = json.dumps({"round": number, "survivors": survivors.hex()}).encode()
         try:
-            with open(self._path, "a", encoding="ascii") as file:
-                file.write(json.dumps({"round": number, "survivors": digest}) + "\n")
-                file.flush()
-                if self._sync:
-                    os.fsync(file.fileno())
-        except OSError as error:
+            append_line(self._path, line, sync=self._sync)
+        except UsageError as error:
             raise ProtocolError(
-                f"the journal of released shares cannot be written to ({error.strerror}); nothing was released",
-                f"make room for {self._path}",
+                f"the journal of released shares: {error.message}; nothing was released", f"make room for {self._path}"
             ) from None
-        self._kept[number] = digest
+        self._kept[number] = survivors

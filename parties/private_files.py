@@ -104,8 +104,11 @@ def replace_file(path: Path, content: bytes) -> None:
         raise UsageError(f"{path} cannot be written: {_reason(error)}") from None
 
 
-def append_private(path: Path, content: bytes) -> None:
-    """Adds to the end of a file that only its owner can open, and waits until it is on the disk.
+def append_private(path: Path, content: bytes, *, sync: bool = True) -> None:
+    """Adds to the end of a file that only its owner can open.
+
+    Args:
+        sync: whether to wait until it is on the disk, and so outlives the machine's failure, not the process's alone.
 
     Raises:
         UsageError: it cannot be written.
@@ -114,11 +117,45 @@ def append_private(path: Path, content: bytes) -> None:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "ab", buffering=0) as file:
             written = file.write(content)
-            os.fsync(file.fileno())
+            if sync:
+                os.fsync(file.fileno())
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {_reason(error)}") from None
     if written != len(content):
         raise UsageError(f"{path} cannot be written: the disk is full")
+
+
+def read_lines(path: Path) -> list[bytes]:
+    """The lines of a journal, which only its owner can open.
+
+    A line counts once it was written whole. What a crash cut off stays unread, and `append_line` removes it.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        UsageError: it cannot be read, or others can open it.
+    """
+    return read_private(path).split(b"\n")[:-1]
+
+
+def append_line(path: Path, line: bytes, *, sync: bool = True) -> None:
+    """Adds a line to a journal, which is made where there is none; what a crash cut off before it goes.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    try:
+        with open(path, "rb+") as file:
+            content = file.read()
+            end = content.rfind(b"\n") + 1
+            if end < len(content):
+                file.truncate(end)
+                file.flush()
+                os.fsync(file.fileno())
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {_reason(error)}") from None
+    append_private(path, line + b"\n", sync=sync)
 
 
 @contextlib.contextmanager

@@ -22,6 +22,7 @@ from parties.record import default_out, failed_record, merge_results, start_reco
 from parties.releases import Releases
 from parties.report import write_report
 from parties.roster import public_texts
+from parties.run_lock import lock_run
 from parties.scenario import Scenario
 from parties.separate import place, vault_of
 from parties.supervisor import Reporter
@@ -54,17 +55,18 @@ def run_one(
             the policy refused, or that nobody approved: no connection was made.
     """
     where = place(scenario, me, keys)
-    own = _admitted(scenario, me, keys, approve, policy, ask)
+    with lock_run(keys, me, scenario.digest):
+        own = _admitted(scenario, me, keys, approve, policy, ask)
 
-    def part(folder: Path, reporter: Reporter, log: Logger) -> dict[str, Any]:
-        if scenario.network is not None:
-            log.info(_REAL_LINKS)
-            reporter.log("info", _REAL_LINKS)
-        vault = vault_of(scenario, me, folder, where.identity.secret)
-        result = take_part(scenario, me, where, reporter, log, replace(own, vault=vault))
-        return merge_results({me: result}, scenario_name=scenario.name, scenario_digest=scenario.digest)
+        def part(folder: Path, reporter: Reporter, log: Logger) -> dict[str, Any]:
+            if scenario.network is not None:
+                log.info(_REAL_LINKS)
+                reporter.log("info", _REAL_LINKS)
+            vault = vault_of(scenario, me, folder, where.identity.secret)
+            result = take_part(scenario, me, where, reporter, log, replace(own, vault=vault))
+            return merge_results({me: result}, scenario_name=scenario.name, scenario_digest=scenario.digest)
 
-    return recorded(scenario, me, out, log_format, part)
+        return recorded(scenario, me, out, log_format, part)
 
 
 def recorded(

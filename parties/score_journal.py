@@ -11,7 +11,6 @@ from __future__ import annotations
 import datetime as dt
 import hmac
 import json
-import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mpc.errors import UsageError
-from parties.private_files import append_private, create_private, read_private
+from parties.private_files import append_line, create_private, read_lines
 
 _START: Final = "0" * 64
 
@@ -65,7 +64,7 @@ class ScoreJournal:
         """
         fields = {"time": _now(), "session": "", "rows": {}}
         line = {**fields, "mac": self._mac(_START, fields)}
-        create_private(self.path, _written(line))
+        create_private(self.path, _written(line) + b"\n")
         return Mark(1, str(line["mac"]))
 
     def check(self, mark: Mark) -> None:
@@ -99,18 +98,17 @@ class ScoreJournal:
                 raise UsageError(f"{owner} had other rows scored meanwhile", "score fewer rows", party=owner)
         fields = {"time": _now(), "session": session, "rows": dict(rows)}
         mac = self._mac(lines[-1].mac, fields)
-        self._drop_unfinished()
-        append_private(self.path, _written({**fields, "mac": mac}))
+        append_line(self.path, _written({**fields, "mac": mac}))
         return Mark(len(lines) + 1, mac)
 
     def _read(self) -> list[_Line]:
         """Its lines, each with the right code. One without an end was never counted on: the run did not go on."""
         try:
-            content = read_private(self.path)
+            written = read_lines(self.path)
         except FileNotFoundError:
             raise self._broken("is missing") from None
         lines: list[_Line] = []
-        for text in content.split(b"\n")[:-1]:
+        for text in written:
             line = self._line(text, lines[-1].mac if lines else _START)
             if line is None:
                 raise self._broken(f"was changed, in line {len(lines) + 1} or before")
@@ -127,19 +125,6 @@ class ScoreJournal:
             return line if hmac.compare_digest(line.mac, self._mac(before, fields)) else None
         except (ValueError, TypeError, RecursionError):
             return None
-
-    def _drop_unfinished(self) -> None:
-        """A line that a crash cut off goes, so that the next one stands by itself."""
-        try:
-            with open(self.path, "rb+") as file:
-                content = file.read()
-                end = content.rfind(b"\n") + 1
-                if end < len(content):
-                    file.truncate(end)
-                    file.flush()
-                    os.fsync(file.fileno())
-        except OSError as error:
-            raise UsageError(f"{self.path} cannot be written: {error.strerror}") from None
 
     def _mac(self, before: str, fields: Mapping[str, Any]) -> str:
         said = json.dumps([self._model, before, fields], sort_keys=True, separators=(",", ":"))
@@ -161,7 +146,7 @@ def _totals(lines: list[_Line]) -> dict[str, int]:
 
 
 def _written(line: Mapping[str, Any]) -> bytes:
-    return (json.dumps(line) + "\n").encode()
+    return json.dumps(line).encode()
 
 
 def _now() -> str:

@@ -32,6 +32,7 @@ from parties.keys import KeyPair
 from parties.logs import LogFormat
 from parties.policy import load_policy
 from parties.releases import Release, Releases, now
+from parties.run_lock import lock_run
 from parties.run_party import recorded
 from parties.separate import check_name, endpoint_of, listening, loopback, own_pair
 from parties.sum_clients import Membership, clients_of, hosts_result, trust_of
@@ -71,21 +72,22 @@ def run_sum_party(
     address = server_address(scenario)
     pair, texts = own_pair(scenario, me, keys)
     check_identities(scenario, texts)
-    releases = _admitted(scenario, me, keys, texts, approve, policy, ask)
+    with lock_run(keys, me, scenario.digest):
+        releases = _admitted(scenario, me, keys, texts, approve, policy, ask)
 
-    def part(folder: Path, reporter: Reporter, log: Logger) -> dict[str, Any]:
-        try:
-            if me == scenario.server:
-                return _serve(scenario, address, pair, texts, keys, folder, reporter, log)
-            if me == scenario.helper:
-                return _help(scenario, me, address, pair, texts, reporter, log)
-            return _take_part(scenario, me, address, pair, texts, keys, releases, reporter, log)
-        except BaseException as problem:
-            error = as_error(problem)
-            log.error("%s", error)
-            raise error from None
+        def part(folder: Path, reporter: Reporter, log: Logger) -> dict[str, Any]:
+            try:
+                if me == scenario.server:
+                    return _serve(scenario, address, pair, texts, keys, folder, reporter, log)
+                if me == scenario.helper:
+                    return _help(scenario, me, address, pair, texts, reporter, log)
+                return _take_part(scenario, me, address, pair, texts, keys, releases, reporter, log)
+            except BaseException as problem:
+                error = as_error(problem)
+                log.error("%s", error)
+                raise error from None
 
-    return recorded(scenario, me, out, log_format, part)
+        return recorded(scenario, me, out, log_format, part)
 
 
 def server_address(scenario: SumScenario) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mpc.errors import ProtocolError, UsageError
 from mpc.prg import os_entropy
-from parties.private_files import append_private, read_private
+from parties.private_files import append_line, read_lines
 
 _RANDOM_BYTES = 32
 _FIRST_BYTES = 4
@@ -60,11 +60,11 @@ class RoundNumbers:
         self._path = path
         self._digest = digest
         try:
-            entries = [json.loads(line) for line in read_private(path).splitlines()]
+            entries = [json.loads(line) for line in read_lines(path)]
             used = [int(entry["round"]) for entry in entries if entry["scenario"] == digest]
         except FileNotFoundError:
             used = []
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise UsageError(
                 f"{path} is not a list of rounds: {error}",
                 "correct it; a number that is used again is refused by the clients, unless the same ones survive",
@@ -75,4 +75,4 @@ class RoundNumbers:
 
     def use(self, number: int) -> None:
         """Note a number, before any client hears of it."""
-        append_private(self._path, (json.dumps({"scenario": self._digest, "round": number}) + "\n").encode())
+        append_line(self._path, json.dumps({"scenario": self._digest, "round": number}).encode())

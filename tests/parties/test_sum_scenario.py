@@ -15,6 +15,7 @@ from parties.sum_clients import dropping
 from parties.sum_consent import sum_consent_blocks
 from parties.sum_data import ClientRows, numbers_of
 from parties.sum_plan import plan_blocks, sum_plan
+from parties.sum_rounds import RoundNumbers
 from parties.sum_scenario import SumScenario
 from parties.sum_small_cells import small_cells_blocks
 from protocols.aggregation.quantise import decode
@@ -280,13 +281,53 @@ def test_a_journal_outlives_a_restart(tmp_path: Path) -> None:
     assert len(path.read_text().splitlines()) == 2
 
 
-def test_a_journal_that_cannot_be_read_or_written_releases_nothing(tmp_path: Path) -> None:
+def test_a_journal_is_its_clients_own(tmp_path: Path) -> None:
     path = tmp_path / "c1.rounds"
-    path.write_text('{"round": 1}\n')
+    RoundJournal(path)(1, b"one")
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.chmod(0o644)
+    with pytest.raises(UsageError, match="others than its owner can read"):
+        RoundJournal(path)
+
+
+def test_of_a_line_that_a_crash_cut_off_nothing_is_left(tmp_path: Path) -> None:
+    path = tmp_path / "c1.rounds"
+    RoundJournal(path)(3, b"one")
+    with path.open("ab") as file:
+        file.write(b'{"round": 4, "surv')
+    again = RoundJournal(path)
+    again(4, b"two")
+    assert RoundJournal(path)._kept == {3: b"one", 4: b"two"}
+    numbers = RoundNumbers(tmp_path / "server.rounds", "a")
+    numbers.use(1)
+    with (tmp_path / "server.rounds").open("ab") as file:
+        file.write(b'{"scenario": "a", "round": 2')
+    numbers = RoundNumbers(tmp_path / "server.rounds", "a")
+    assert numbers.next == 2
+    numbers.use(2)
+    assert RoundNumbers(tmp_path / "server.rounds", "a").next == 3
+
+
+@pytest.mark.parametrize(
+    "content", ['{"round": 1}\n', "[]\n", "[" * 100_000 + "\n", '{"round": 1, "survivors": "x"}\n']
+)
+def test_a_journal_that_cannot_be_read_or_written_releases_nothing(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "c1.rounds"
+    path.write_text(content + "\n")
+    path.chmod(0o600)
     with pytest.raises(UsageError, match="cannot be read"):
         RoundJournal(path)
-    with pytest.raises(ProtocolError, match=r"cannot be written to .*; nothing was released"):
+    with pytest.raises(ProtocolError, match=r"cannot be written.*; nothing was released"):
         RoundJournal(tmp_path / "nowhere" / "c1.rounds")(1, b"one")
+
+
+def test_a_journal_that_holds_two_sets_of_a_round_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "c1.rounds"
+    RoundJournal(path)(1, b"one")
+    with path.open("ab") as file:
+        file.write(b'{"round": 1, "survivors": "00"}\n')
+    with pytest.raises(UsageError, match="two sets of survivors of round 1"):
+        RoundJournal(path)
 
 
 def test_a_limit_of_open_files_that_is_too_low_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,38 @@
+"""A party that is started twice: the second start is refused before it connects, and the run goes on."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+from tests.run.command import mpc, record
+from tests.run.sums import party, write_separate
+from tests.run.test_party import PARTIES, separate, start
+
+
+def test_a_helper_that_is_started_twice_takes_part_once(tmp_path: Path) -> None:
+    scenario = separate(tmp_path)
+    helper = start(scenario, "helper")
+    assert helper.hear("connecting")
+    again = mpc("party", scenario, "--as", "helper", "--keys", tmp_path / "keys", "--out", tmp_path / "again")
+    assert again.code == 2
+    assert f"helper runs this study here already (process {helper.process.pid})" in again.err
+    assert not (tmp_path / "again").exists()
+    owners = [start(scenario, name) for name in PARTIES[:2]]
+    assert {run.end().code for run in (helper, *owners)} == {0}
+    assert record(tmp_path / "helper")["status"] == "ok"
+    assert not list((tmp_path / "keys").glob("*.lock"))
+
+
+def test_a_server_and_a_client_of_a_sum_that_are_started_twice(tmp_path: Path) -> None:
+    path = write_separate(tmp_path)
+    runs = [party(path, name) for name in ("server", "c1")]
+    for run, name in zip(runs, ("server", "c1"), strict=True):
+        assert run.hear("joining")
+        again = mpc("party", path, "--as", name, "--keys", tmp_path / "keys", "--out", tmp_path / "again")
+        assert again.code == 2
+        assert f"{name} runs this study here already (process {run.process.pid})" in again.err
+    assert not (tmp_path / "again").exists()
+    for run in reversed(runs):
+        run.process.send_signal(signal.SIGINT)
+        assert run.end().code == 130
