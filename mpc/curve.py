@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import zmq
 from zmq.utils import z85
@@ -28,10 +28,7 @@ class Identity:
     """A CURVE key pair, in Z85."""
 
     public: bytes
-    secret: bytes
-
-    def __repr__(self) -> str:
-        return f"Identity({self.public.decode()})"
+    secret: bytes = field(repr=False)
 
 
 def new_identity() -> Identity:

@@ -77,8 +77,10 @@ class Agreement:
     rows: Mapping[str, tuple[int, int]]  # each owner's training and test rows
     columns: tuple[str, ...]  # that all owners have, or this owner's own where columns are split; empty at the helper
     plan: Plan
-    pair_seeds: Mapping[str, bytes]
-    dealing_seeds: Mapping[str, bytes]  # at the helper by owner; at an owner under the helper's name
+    pair_seeds: Mapping[str, bytes] = field(repr=False)
+    dealing_seeds: Mapping[str, bytes] = field(
+        repr=False
+    )  # at the helper by owner; at an owner under the helper's name
     split: SplitColumns | None = None  # at an owner where columns are split
     owners_key: bytes = field(default=b"", repr=False)  # of this session, known to the owners alone
     settings: Any = None  # the public settings that the plan was made of, where whoever made it wants to keep them

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from hashlib import blake2b
 from hmac import compare_digest
@@ -41,7 +41,7 @@ _NO_NONCE = bytes(12)
 _SHORT = 2048  # bytes of a payload up to which BLAKE2b alone takes less time than to go to another library and back
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
 class TagKey:
     """The key of the tags in one direction of a link.
 
@@ -51,7 +51,7 @@ class TagKey:
     nobody sees but the function, need no nonce.
     """
 
-    key: bytes
+    key: bytes = field(repr=False)
 
     @cached_property
     def _hash(self) -> AESGCM:

@@ -23,7 +23,7 @@ set of survivors is under the key of the channel between owner and holder, which
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -57,8 +57,8 @@ class _Own:
     me: int
     settings: Settings
     context: bytes
-    mask_secret: bytes
-    seed: bytes
+    mask_secret: bytes = field(repr=False)
+    seed: bytes = field(repr=False)
     mask: KeyPair
     channel: KeyPair
     entropy: Entropy
