@@ -44,7 +44,7 @@ async def _likelihoods(p: Party, parts: Array, counts: Array, labels: Array) -> 
     how = TrainingSettings(p.owners, "helper", (m,), (0,), 1, 1, 1, 1, 1.0, 0.0, None, True, True, weighted=True)
     beside, y = NOTHING_BESIDE, labels[:0]
     if p.index == 0 and not p.dry:
-        beside, y = Beside(None, decode(counts, SCALE)), labels.astype(np.float64)
+        beside, y = Beside(None, np.abs(decode(counts, SCALE))), labels.astype(np.float64)
     own_columns = OwnColumns({}, p.owners[0], parts, y, parts, y, np.zeros(DIGEST_BITS, np.uint8), beside)
     z = Share(parts, SCORE_SCALE)
     found = await vertical_likelihoods(p, SharedScores(z, z, z), own_columns, 4.0, how)
@@ -52,7 +52,7 @@ async def _likelihoods(p: Party, parts: Array, counts: Array, labels: Array) -> 
 
 
 def _likelihoods_twin(parts: tuple[Array, ...], counts: tuple[Array, ...], labels: tuple[Array, ...]) -> Array:
-    c, y, z = counts[0], labels[0], np.sum(parts, axis=0)
+    c, y, z = np.abs(counts[0]), labels[0], np.sum(parts, axis=0)
     null = -null_log_likelihood(y, counts=c)
     return np.array([np.sum(c * (np.logaddexp(0, z) - y * z)), max(null, 0.0), c.sum()])
 
