@@ -1,7 +1,6 @@
 """One of two processes that exchange a training step's frames and do nothing else: the floor of a step's time.
 
-Once over our transport, on a lane as in a run, and once over bare ZeroMQ sockets, each with the encryption that the
-order asks for.
+Once over our transport, and once over bare ZeroMQ sockets, each with the encryption that the order asks for.
 """
 
 from __future__ import annotations
@@ -17,13 +16,11 @@ import zmq
 from benchmarks.jobs import Arrays
 from benchmarks.seat import Seat, take_seat
 from mpc.errors import ProtocolError
-from mpc.lane import LaneKeys
 from mpc.network import Came
 from mpc.plan import Plan
-from mpc.prg import derive
 from mpc.session import Frame
 from mpc.transport import Transport
-from mpc.wire import DATA, HEADER_BYTES, TagKey, header_start
+from mpc.wire import HEADER_BYTES
 from protocols.sigmoid import expansion
 from protocols.sigmoid_fits import fit_for
 from protocols.twin import sigmoid
@@ -76,7 +73,7 @@ def timed(function: Callable[[], object]) -> float:
 
 def over_transport(transport: Transport, peer: str, payloads: Sequence[int]) -> float:
     """Seconds a step of these exchanges takes over our transport."""
-    frames = [_frame(bytes(size)) for size in payloads]
+    frames = [Frame(bytes(HEADER_BYTES), bytes(size)) for size in payloads]
 
     def step() -> None:
         for frame in frames:
@@ -103,34 +100,11 @@ def main() -> None:
     seat = take_seat(lambda order: PARTIES)
     (peer,) = (name for name in PARTIES if name != seat.name)
     payloads = seat.order["frames"]
-    _meet_lane(seat, peer)
     transport = over_transport(seat.transport, peer, payloads)
     with zmq.Context() as context, _pair(context, seat, peer) as socket:
         zeromq = over_zeromq(socket, payloads)
     seat.reporter.done({"transport": transport, "zeromq": zeromq})
     seat.transport.close(1.0)
-
-
-def _frame(body: bytes) -> Frame:
-    return Frame(header_start(DATA, 0, 0, 0, len(body)), body, TagKey(bytes(32)))
-
-
-def _meet_lane(seat: Seat, peer: str) -> None:
-    """Let the two have a lane, as a run's owners have one; the first party listens."""
-    keys = LaneKeys(*(derive(bytes(32), f"lane of {name}") for name in (seat.name, peer)))
-    transport, port = seat.transport, seat.transport.offer_lane(peer)
-    if port is not None:
-        _next(transport, peer, None)
-        transport.send(peer, _frame(str(port).encode()))
-        _next(transport, peer, None)
-        met = peer in transport.admit_lanes({peer: keys})
-    else:
-        transport.send(peer, _frame(b"here"))  # who listens can send to those alone who have said something
-        met = transport.dial_lane(peer, int(_next(transport, peer, None)), keys)
-        transport.send(peer, _frame(b"dialled"))
-    if not met:
-        raise ProtocolError("the two have no lane")
-    transport.use_lanes([peer])
 
 
 def _blocks(step: Callable[[], None]) -> float:

@@ -12,7 +12,6 @@ from benchmarks.micro_programs import micro_of, plan_of, program
 from benchmarks.seat import Seat, take_seat
 from mpc.channel import Channel, Limits
 from mpc.handshake import Agreement, Offer, Table, meet
-from mpc.meet_lanes import meet_lanes
 from mpc.play import part, play_helper, play_owner
 from mpc.prg import os_entropy
 from mpc.trace import Trace
@@ -35,11 +34,8 @@ def main() -> None:
     owner = seat.name in OWNERS
     offer = Offer(VERSION, {}, (1, 0) if owner else None, ("x",) if owner else None)
     agreement = meet(channel, table, offer, lambda rows, columns: plan, os_entropy, 60.0)
-    if seat.order["lanes"]:
-        meet_lanes(channel, seat.transport, table)
     trace.restart_counts()
     result = _play(seat, channel, table, agreement, trace, repeats)
-    seat.transport.retire_lanes()
     counted = {"rounds": trace.rounds, "bytes": trace.bytes_sent}
     part(channel, table, patient=not owner)
     seat.reporter.done({**result, "repeats": repeats, "counted": counted})

@@ -9,23 +9,7 @@ from typing import Any
 import zmq
 
 from mpc.curve import Curve
-from mpc.lane import SEAL_BYTES, LaneCipher, LaneKeys
 from mpc.transport import Transport
-
-
-class Unsealed:
-    """Records in clear, as long as sealed ones, and without a check of what is in them."""
-
-    def __init__(self, keys: LaneKeys) -> None:
-        self._mine, self._theirs = keys.mine[:SEAL_BYTES], keys.theirs[:SEAL_BYTES]
-
-    def seal(self, number: int, frame: bytes) -> bytes:
-        """The frame as it travels."""
-        return self._mine + frame
-
-    def open(self, number: int, sealed: bytes | memoryview) -> bytes | None:
-        """The frame; None if the record is not of who has the key."""
-        return bytes(sealed[SEAL_BYTES:]) if sealed[:SEAL_BYTES] == self._theirs else None
 
 
 class Plain(Curve):
@@ -42,10 +26,6 @@ class Plain(Curve):
         socket = super().listening()
         socket.plain_server = True
         return socket
-
-    def lane_cipher(self, keys: LaneKeys) -> LaneCipher:
-        """A lane on which all can be read: a record begins with a part of its key in place of a seal."""
-        return Unsealed(keys)
 
     def _key(self, mechanism: bytes, credentials: list[bytes]) -> str:
         return credentials[0].decode("ascii", "replace") if mechanism == b"PLAIN" and credentials else ""

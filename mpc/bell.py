@@ -1,4 +1,4 @@
-"""Waiting for any of many sockets at once, ZeroMQ's and others, by their descriptors: one cheap system call for all."""
+"""Waiting for any of many ZeroMQ sockets at once, by their descriptors: one cheap system call for all of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Bell:
     A ZeroMQ socket's descriptor rings when something happens in a socket that was found empty, and every call on the
     socket may silence it (zmq_getsockopt(3), ZMQ_FD). So whoever waits here takes all from a socket that is named, and
     looks into a socket that was used otherwise, before waiting again, or asks to be told of it `again`. A new one is
-    named once without having rung. Other sockets (`lane.Lane`) ring as long as there is something to take.
+    named once without having rung.
     """
 
     def __init__(self) -> None:
@@ -32,10 +32,6 @@ class Bell:
         self._poll.unregister(socket.fd)
         del self._sockets[socket.fd]
         self._new = [one for one in self._new if one is not socket]
-
-    def for_room(self, socket: Any, *, wanted: bool) -> None:
-        """Whether to ring, too, when a socket that is not ZeroMQ's has room to write."""
-        self._poll.modify(socket.fd, select.POLLIN | select.POLLOUT if wanted else select.POLLIN)
 
     def again(self, socket: Any) -> None:
         """Not all was taken from a socket: it is named the next time, without having rung."""

@@ -10,8 +10,7 @@ from typing import Any, Final
 from mpc.contact import Contact, Say
 from mpc.errors import BeaverlodgeError, InterruptedRun, PeerLostError, ProtocolError
 from mpc.giving_up import error_told, last_words
-from mpc.lane import LaneKeys
-from mpc.network import HANDSHAKE_BYTES, Came, Connected, Disconnected, Event, LaneEnded, Network, Refused
+from mpc.network import HANDSHAKE_BYTES, Came, Connected, Disconnected, Event, Network, Refused
 from mpc.probe import DOCTOR, Answerer, is_probe, read_probe
 from mpc.round import Blob, Program, Round
 from mpc.session import Aborted, Delivered, Frame, Incoming, Link, Resend
@@ -158,10 +157,6 @@ class Channel:
         """Use the session's key with a peer from now on."""
         self._handle(peer, self._links[peer].rekey(key))
 
-    def lane_keys(self, peer: str) -> LaneKeys:
-        """What the lane to a peer is sealed with; once a session."""
-        return self._links[peer].lane_keys()
-
     def attend(self, done: Callable[[], bool]) -> None:
         """Look after the links until something else is done: handshakes are answered, and who gives up is heard."""
         while not done():
@@ -247,7 +242,7 @@ class Channel:
             self._hear(event)
 
     def _came(self, frame: Came) -> None:
-        if not frame.sealed and is_probe(frame.head):
+        if is_probe(frame.head):
             self._answer_doctor(frame.peer, frame.head, frame.body)
         elif frame.peer in self._links and frame.peer not in self._elsewhere:
             self._receive(*frame)
@@ -259,10 +254,6 @@ class Channel:
             self._greet(event.peer)
         elif isinstance(event, Disconnected):
             self._settled = False
-        elif isinstance(event, LaneEnded) and not (
-            self._contact.is_down(event.peer) or self._contact.is_dismissed(event.peer)
-        ):
-            self._send_again(event.peer, self._links[event.peer].unacknowledged())
 
     def _greet(self, peer: str) -> None:
         """What an earlier connection lost, perhaps unnoticed by one side, is sent again on a new one.
@@ -298,9 +289,9 @@ class Channel:
             for frame in self._doctors[party].answer(fields, self._network.now(), doing=doing):
                 self._network.send(peer, frame)
 
-    def _receive(self, peer: str, head: memoryview, body: memoryview, sealed: bool) -> None:
+    def _receive(self, peer: str, head: memoryview, body: memoryview) -> None:
         try:
-            items = self._links[peer].receive(head, body, sealed=sealed)
+            items = self._links[peer].receive(head, body)
         except PeerLostError:
             if not self._contact.is_dismissed(peer):
                 raise

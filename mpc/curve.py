@@ -11,7 +11,6 @@ import zmq
 from zmq.utils import z85
 
 from mpc.errors import InternalError
-from mpc.lane import GcmCipher, LaneCipher, LaneKeys
 from mpc.zmq_messages import LARGEST_PART
 
 KEY_PREFIX = "bl1-"
@@ -110,10 +109,6 @@ class Curve:
         status, text, user = (b"200", b"OK", key.encode()) if known else (b"400", b"not on the allow-list", b"")
         questions.send_multipart([version, request, status, text, user, b""])
         return None if known else text_begins(credentials[0] if credentials else b"")
-
-    def lane_cipher(self, keys: LaneKeys) -> LaneCipher:
-        """What a lane is sealed with."""
-        return GcmCipher(keys)
 
     def close(self, linger_seconds: float) -> None:
         """Wait until the closed sockets have sent what they still may; those left open are closed at once."""

@@ -77,10 +77,6 @@ class Dialler:
         except zmq.ZMQError as error:
             raise UsageError(f"the address of {peer}, {endpoint}, cannot be dialled: {error.strerror}") from error
 
-    def endpoint(self, peer: str) -> str:
-        """Where a peer is dialled."""
-        return self._endpoints[peer]
-
     def redial(self, now: float) -> float:
         """Dial those anew that ZeroMQ does not: it gives up a peer for good that once sent what makes no sense.
 

@@ -5,25 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
-from mpc.lane import LaneKeys
 from mpc.session import Frame
 
 
 class Came(NamedTuple):
-    """A frame from a peer. (A tuple: one is made in every round, and a dataclass takes three times as long.)
-
-    Args:
-        sealed: whether it came under a lane's seal, and so has no tag.
-    """
+    """A frame from a peer. (A tuple: one is made in every round, and a dataclass takes three times as long.)"""
 
     peer: str
     head: memoryview
     body: memoryview
-    sealed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +62,13 @@ class Unanswered:
 
 
 @dataclass(frozen=True, slots=True)
-class LaneEnded:
-    """A peer's lane is gone, and perhaps some frames with it; ZeroMQ carries all from now on."""
-
-    peer: str
-
-
-@dataclass(frozen=True, slots=True)
 class Overlong:
     """A peer sends a payload that is longer than it may be (`Network.allow`); nothing of it was kept."""
 
     peer: str
 
 
-Event = Came | Connected | Disconnected | Refused | Stranger | Unshaken | Unanswered | Overlong | LaneEnded
+Event = Came | Connected | Disconnected | Refused | Stranger | Unshaken | Unanswered | Overlong
 
 
 HANDSHAKE_BYTES: Final = 1 << 22
@@ -107,22 +93,3 @@ class Network(Protocol):
 
     def allow(self, peer: str, nbytes: int) -> None:
         """Take no payload of this peer that is longer than so many bytes, from now on; `Overlong` tells of one."""
-
-
-class LaneNetwork(Network, Protocol):
-    """A network that can have lanes beside its connections (`lane.Lane`)."""
-
-    def offer_lane(self, peer: str) -> int | None:
-        """The port at which a peer that dials this side may dial a lane, too; None where this side dials."""
-
-    def dial_lane(self, peer: str, port: int, keys: LaneKeys) -> bool:
-        """Whether there is a lane now to a peer that this side dials, at the port that it offers there."""
-
-    def admit_lanes(self, keys: Mapping[str, LaneKeys]) -> set[str]:
-        """Take the lanes of those who have dialled the port that was offered, and close it; returns who was found."""
-
-    def use_lanes(self, peers: Collection[str]) -> None:
-        """Send short data on the lanes of these peers from now on, and let all others go."""
-
-    def retire_lanes(self) -> None:
-        """Send nothing more on lanes; what comes is still taken."""

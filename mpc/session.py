@@ -1,26 +1,23 @@
 """One link's state: sequence numbers, tags, acknowledgements, resends. A pure state machine: no socket, no clock.
 
 Every data frame has a sequence number and acknowledges all that came before it. Frames are kept until acknowledged,
-so that after a reconnect each side says what it expects next and gets it again; repeats are dropped, and what comes
-before its turn is kept until then. News of the first connection may come later than its frames: what follows one that
-came is on its way then, and is not sent again. The first frame of a link (the hello) is tagged under a key that
-everyone knows, all later ones under the link's session key. A side that has no session key yet gives what is not data
-the hello's number, so that the peer can read it at once; so does one that gives up and has not seen yet that the peer
-has the key.
+so that after a reconnect each side says what it expects next and gets it again; repeats are dropped. News of the first
+connection may come later than its frames: what follows one that came is on its way then, and is not sent again. The
+first frame of a link (the hello) is tagged under a key that everyone knows, all later ones under the link's session
+key. A side that has no session key yet gives what is not data the hello's number, so that the peer can read it at
+once; so does one that gives up and has not seen yet that the peer has the key.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import NamedTuple
 
-from mpc.errors import InternalError, PeerLostError, ProtocolError
-from mpc.lane import LaneKeys
+from mpc.errors import PeerLostError, ProtocolError
 from mpc.prg import derive
-from mpc.wire import ABORT, DATA, HEADER_BYTES, RESUME, Header, TagKey, header_start, peek_sequence, seal, unseal
+from mpc.wire import ABORT, DATA, HEADER_BYTES, RESUME, Header, TagKey, peek_sequence, seal, unseal
 
 HELLO_KEY = TagKey(sha256(b"beaverlodge hello").digest())
 HELLO_FRAMES = 1
@@ -30,27 +27,15 @@ _FIRST = 1
 
 
 class Frame(NamedTuple):
-    """A frame to send.
+    """A frame to send: its header, its payload."""
 
-    Args:
-        start: the header; of data without its tag, which is worked out when it is asked for: on a lane it is not.
-        body: the payload.
-        key: of the tag that is to be worked out.
-    """
-
-    start: bytes
+    head: bytes
     body: bytes
-    key: TagKey | None = None
-
-    @property
-    def head(self) -> bytes:
-        """The whole header."""
-        return self.start if self.key is None else self.start + self.key.tag(self.start, self.body)
 
     @property
     def size(self) -> int:
-        """Bytes of the whole header and the payload."""
-        return HEADER_BYTES + len(self.body)
+        """Bytes of header and payload."""
+        return len(self.head) + len(self.body)
 
 
 class Delivered(NamedTuple):
@@ -76,7 +61,7 @@ class Aborted:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """A repeat, or a frame that came before its turn, and is kept until then."""
+    """A repeat, or a frame after a gap that a resend will fill."""
 
 
 Incoming = Delivered | Resend | Aborted | Ignored
@@ -95,32 +80,21 @@ class Link:
         self._acknowledged = 0  # how many of this side's frames the peer said that it has
         self._hello: bytes | None = None  # a digest of the peer's first frame
         self._unacknowledged: deque[tuple[int, int, bytes]] = deque()  # sequence, label, payload
-        self._early: list[tuple[memoryview, memoryview]] = []  # frames that came before there was a key
-        self._ahead: dict[int, Delivered] = {}  # by sequence: what came before its turn, by another way or after a gap
-        self._lane_keys: LaneKeys | None = None
+        self._early: list[tuple[memoryview, memoryview]] = []
 
     def rekey(self, link_key: bytes) -> list[Incoming]:
         """Use the session's key from now on; returns what came before it was known."""
         mine, theirs = (derive(link_key, f"frames of {name}") for name in (self.me, self.peer))
         self._keys = (TagKey(mine), TagKey(theirs))
-        self._lane_keys = LaneKeys(*(derive(link_key, f"lane of {name}") for name in (self.me, self.peer)))
         early, self._early = self._early, []
         return [item for head, body in early for item in self.receive(head, body)]
-
-    def lane_keys(self) -> LaneKeys:
-        """What the link's lane is sealed with; once a session, for its records are numbered from 0."""
-        keys, self._lane_keys = self._lane_keys, None
-        if keys is None:
-            raise InternalError("a link has one lane in a session, and none before it")
-        return keys
 
     def data(self, label: int, body: bytes) -> Frame:
         """The next data frame; it is kept until the peer acknowledges it."""
         sequence = self._next_out
         self._next_out += 1
         self._unacknowledged.append((sequence, label, body))
-        start = header_start(DATA, label, sequence, self._next_in, len(body))
-        return Frame(start, body, self._key(incoming=False, sequence=sequence))
+        return self._frame(DATA, label, sequence, body)
 
     def unacknowledged(self) -> tuple[Frame, ...]:
         """The frames that the peer did not say it has, to be sent again."""
@@ -138,24 +112,18 @@ class Link:
         """Tells the peer that this side gave up."""
         return self._frame(ABORT, 0, self._next_out if self._peer_has_keys else 0, body)
 
-    def receive(self, head: memoryview, body: memoryview, *, sealed: bool = False) -> list[Incoming]:
+    def receive(self, head: memoryview, body: memoryview) -> list[Incoming]:
         """Take one frame that came under the peer's key.
-
-        Args:
-            sealed: whether it came under the seal of the link's lane, and so has no tag.
 
         Raises:
             ProtocolError: the frame is malformed, was altered, or acknowledges what was never sent.
             PeerLostError: the peer's process is a new one, which knows nothing of this session.
         """
-        key = None
-        if not sealed:
-            sequence = peek_sequence(head) if len(head) == HEADER_BYTES else 0
-            if self._keys is None and sequence >= HELLO_FRAMES:
-                self._early.append((head, body))
-                return []
-            key = self._key(incoming=True, sequence=sequence)
-        header = unseal(head, body, key, sender=self.peer)
+        sequence = peek_sequence(head) if len(head) == HEADER_BYTES else 0
+        if self._keys is None and sequence >= HELLO_FRAMES:
+            self._early.append((head, body))
+            return []
+        header = unseal(head, body, self._key(incoming=True, sequence=sequence), sender=self.peer)
         self._peer_has_keys |= header.sequence >= HELLO_FRAMES
         if header.acknowledged > self._next_out:
             raise ProtocolError(f"{self.peer} acknowledges frames that were never sent", party=self.peer)
@@ -167,19 +135,10 @@ class Link:
         if header.type == RESUME:
             on_its_way = header.label == _FIRST and header.acknowledged > 0
             return [Resend(() if on_its_way else self.unacknowledged())]
-        delivered = Delivered(header.label, body)
         if header.sequence != self._next_in:
-            if header.sequence > self._next_in:
-                self._ahead[header.sequence] = delivered
             return [Ignored()]
         self._next_in += 1
-        return [delivered, *self._in_turn()] if self._ahead else [delivered]
-
-    def _in_turn(self) -> Iterator[Delivered]:
-        """What came before its turn, as far as it has its turn now."""
-        while (following := self._ahead.pop(self._next_in, None)) is not None:
-            self._next_in += 1
-            yield following
+        return [Delivered(header.label, body)]
 
     def _check_the_same(self, header: Header, body: memoryview) -> None:
         """That the peer did not lose its memory: it says hello once, and what it has it does not forget."""
@@ -188,10 +147,8 @@ class Link:
             return
         first = header.type == DATA and header.sequence == 0
         hello = sha256(body).digest() if first else self._hello
-        # Who has the session's key has not forgotten; what it said may have been overtaken by what it said later.
-        forgetful = header.type == RESUME and header.sequence < HELLO_FRAMES
         self._hello = self._hello or hello
-        if hello != self._hello or (forgetful and header.acknowledged < self._acknowledged):
+        if hello != self._hello or (header.type == RESUME and header.acknowledged < self._acknowledged):
             raise PeerLostError(
                 f"{self.peer} was started again in the middle of the run",
                 "start every party again",

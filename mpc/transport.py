@@ -3,25 +3,20 @@
 A party has at most one listening socket, and dials each peer that does not dial it. Every socket is encrypted, and a
 listener admits only the keys on its allow-list: it answers ZeroMQ's authentication requests itself. The sender of a
 frame is the key that its connection was authenticated with, never a routing id or a name inside the frame.
-
-Once two parties have a session they may have a lane beside ZeroMQ's connection (`mpc/lane.py`), under keys that they
-have agreed over it. The session puts in order what comes by both ways.
 """
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from mpc.bell import Bell
 from mpc.curve import Curve, Identity
 from mpc.dialler import Dialler
-from mpc.lane import Lane, LaneKeys
-from mpc.lanes import Lanes
 from mpc.listener import Listener
-from mpc.network import Came, Disconnected, Event, Overlong
+from mpc.network import Came, Event, Overlong
 from mpc.session import Frame
 from mpc.zmq_messages import AWAITED_SECONDS, frame_parts
 
@@ -47,10 +42,8 @@ class Transport:
         self._curve = self.curve(me, peers)
         self._bell = Bell()
         self._looked = 0.0
-        self._stirred = True  # whether ZeroMQ's sockets were used since they were found empty
         self._events: deque[Event] = deque()
         self._allowed: dict[str, int] = {}  # the longest payload that is taken from a peer
-        self._lanes = Lanes(self._curve.lane_cipher, self._bell, self._events)
         self._dialler = Dialler(self._curve, self._bell, self._events, doctor=doctor)
         self._listener: Listener | None = None
         if listen is not None:
@@ -65,33 +58,8 @@ class Transport:
         """Connect to a peer, and again whenever the connection breaks; an earlier call for the peer counts no more."""
         self._dialler.dial(peer, endpoint)
 
-    def offer_lane(self, peer: str) -> int | None:
-        """The port at which a peer that dials this side may dial a lane, too; None where this side dials."""
-        if self.endpoint is None or peer in self._dialler:
-            return None
-        return self._lanes.offer(_host(self.endpoint))
-
-    def dial_lane(self, peer: str, port: int, keys: LaneKeys) -> bool:
-        """Whether there is a lane now to a peer that this side dials, at the port that it offers there."""
-        return self._lanes.dial(peer, (_host(self._dialler.endpoint(peer)), port), keys)
-
-    def admit_lanes(self, keys: Mapping[str, LaneKeys]) -> set[str]:
-        """Take the lanes of those who have dialled the port that was offered, and close it; returns who was found."""
-        return self._lanes.admit(keys)
-
-    def use_lanes(self, peers: Collection[str]) -> None:
-        """Send short data on the lanes of these peers from now on, and let all others go."""
-        self._lanes.use(peers)
-
-    def retire_lanes(self) -> None:
-        """Send nothing more on lanes; what comes is still taken."""
-        self._lanes.retire()
-
     def send(self, peer: str, frame: Frame) -> None:
-        """Send a frame on a lane, or hand it to ZeroMQ, which holds it until the peer is connected. Never blocks."""
-        if self._lanes.send(peer, frame):
-            return
-        self._stirred = True
+        """Hand a frame to ZeroMQ, which holds it until the peer is connected. Never blocks."""
         parts = frame_parts(frame)
         if peer in self._dialler:
             self._dialler.send(peer, parts)
@@ -109,8 +77,7 @@ class Transport:
 
         Args:
             awaited: a peer whose frame is likely to be next. For `AWAITED_SECONDS` at a time ZeroMQ itself waits for
-                it, at that peer's socket alone, which costs half of what it does to wait at all of them; if it has a
-                lane, its lane is looked into first.
+                it, at that peer's socket alone, which costs half of what it does to wait at all of them.
         """
         events = self._events
         if not events:
@@ -124,40 +91,24 @@ class Transport:
         event = events.popleft()
         if isinstance(event, Came) and len(event.body) > self._allowed.get(event.peer, len(event.body)):
             return Overlong(event.peer)
-        if isinstance(event, Disconnected) and event.peer in self._lanes:
-            events.extendleft(reversed([*self._lanes.drop(event.peer), event]))
-            event = events.popleft()
         return event
 
     def close(self, linger_seconds: float) -> None:
         """Close all sockets; what was handed over has so long to leave."""
-        self._lanes.close()
         self._dialler.close(linger_seconds)
         if self._listener is not None:
             self._listener.close(linger_seconds)
         self._curve.close(linger_seconds)
 
     def _await_frame(self, peer: str) -> bool:
-        """Take the next frame at a peer's socket, or whatever comes first if it has a lane, if anything comes soon."""
-        if peer in self._lanes:
-            return self._lanes.take(peer) or self._await_any()
-        self._stirred = True
+        """Take the next frame at a peer's socket, if one comes soon."""
         if peer in self._dialler:
             return self._dialler.take_soon(peer)
         return self._listener is not None and self._listener.take_soon()
 
-    def _await_any(self) -> bool:
-        """Take what comes soon; ZeroMQ's sockets ring only if they were found empty and not used since."""
-        if self._stirred and self._take_frame():
-            return True
-        for socket in self._bell.wait(AWAITED_SECONDS):
-            self._serve(socket)
-        return bool(self._events)
-
     def _take_frame(self) -> bool:
         """Take a frame that is there already, if there is one; after this all sockets that frames come at are empty."""
-        self._stirred = (self._listener is not None and self._listener.take()) or self._dialler.take()
-        return self._stirred
+        return (self._listener is not None and self._listener.take()) or self._dialler.take()
 
     def _look_around(self, now: float, seconds: float) -> None:
         """Whatever may have happened, at any socket; waits for something to happen, at most so long.
@@ -182,12 +133,5 @@ class Transport:
 
     def _serve(self, socket: Any) -> None:
         """Take all that has come at a socket."""
-        if isinstance(socket, Lane):
-            self._lanes.serve(socket)
-        elif self._listener is None or not self._listener.serve(socket):
+        if self._listener is None or not self._listener.serve(socket):
             self._dialler.serve(socket)
-
-
-def _host(endpoint: str) -> str:
-    """Of "tcp://host:port"; of an IPv4 address as ZeroMQ writes it in IPv6, the IPv4 address."""
-    return endpoint.removeprefix("tcp://").rpartition(":")[0].strip("[]").removeprefix("::ffff:")

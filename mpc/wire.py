@@ -26,11 +26,10 @@ from mpc.ghost import Array
 from mpc.prg import derive
 
 MAGIC = b"BL"
-WIRE_VERSION = 6
+WIRE_VERSION = 7
 _UNTAGGED = struct.Struct("<2sBBIQQQ")
-UNTAGGED_BYTES = _UNTAGGED.size
 TAG_BYTES = 16
-HEADER_BYTES = UNTAGGED_BYTES + TAG_BYTES
+HEADER_BYTES = _UNTAGGED.size + TAG_BYTES
 
 DATA, RESUME, ABORT = 1, 2, 3
 TYPES = (DATA, RESUME, ABORT)
@@ -114,13 +113,8 @@ def parse(data: Any, specs: Sequence[Spec], *, sender: str, label: str) -> tuple
 
 def seal(type_: int, label: int, sequence: int, acknowledged: int, body: bytes, key: TagKey) -> bytes:
     """A header for `body`, with its tag under `key`."""
-    start = header_start(type_, label, sequence, acknowledged, len(body))
+    start = _UNTAGGED.pack(MAGIC, WIRE_VERSION, type_, label, sequence, acknowledged, len(body))
     return start + key.tag(start, body)
-
-
-def header_start(type_: int, label: int, sequence: int, acknowledged: int, length: int) -> bytes:
-    """A header without its tag, for a payload of so many bytes."""
-    return _UNTAGGED.pack(MAGIC, WIRE_VERSION, type_, label, sequence, acknowledged, length)
 
 
 def peek_sequence(head: memoryview) -> int:
@@ -139,16 +133,13 @@ def tag_is_right(head: memoryview, body: memoryview, key: TagKey) -> bool:
     return compare_digest(said[-TAG_BYTES:], key.tag(said[:-TAG_BYTES], body))
 
 
-def unseal(head: memoryview, body: memoryview, key: TagKey | None, *, sender: str) -> Header:
+def unseal(head: memoryview, body: memoryview, key: TagKey, *, sender: str) -> Header:
     """The header of a frame, once length, version, type and tag were checked.
-
-    Args:
-        key: of the tag; None where a lane's seal vouches for the frame, and it has no tag.
 
     Raises:
         ProtocolError: the frame is malformed or was altered.
     """
-    if len(head) != (HEADER_BYTES if key is not None else UNTAGGED_BYTES):
+    if len(head) != HEADER_BYTES:
         raise ProtocolError(f"{sender} sent a frame with a header of {len(head)} bytes", party=sender)
     magic, version, type_, label, sequence, acknowledged, length = _UNTAGGED.unpack_from(head)
     if magic != MAGIC or version != WIRE_VERSION or type_ not in TYPES:
@@ -159,6 +150,6 @@ def unseal(head: memoryview, body: memoryview, key: TagKey | None, *, sender: st
         )
     if length != len(body):
         raise ProtocolError(f"{sender} sent a frame that says {length} bytes and holds {len(body)}", party=sender)
-    if key is not None and not tag_is_right(head, body, key):
+    if not tag_is_right(head, body, key):
         raise ProtocolError(f"{sender} sent a frame whose tag is wrong: it was altered on its way", party=sender)
     return Header(type_, label, sequence, acknowledged, length)

@@ -67,9 +67,8 @@ def launch(
     Args:
         scenario_path: the scenario file, given to every child.
         names: the parties.
-        orders: makes each party's order; `scenario`, `name`, `out`, and in `lanes` whether it may have lanes, are added
-            to it. Called once all are started: no party's process can then be a copy of one that has seen another's
-            keys.
+        orders: makes each party's order; `scenario`, `name` and `out` are added to it. Called once all are
+            started: no party's process can then be a copy of one that has seen another's keys.
         out: an existing folder, for the children's files.
         on_event: called with the party's name and each event, in the order they come; first with a `started` and
             its `pid` for every party, once all are started.
@@ -98,8 +97,7 @@ def launch(
             if run.relay is not None and network is not None:
                 run.send(run.relay, asdict(network))
             given = orders()
-            # What went on a lane would go round the relay.
-            common = {"scenario": str(scenario_path), "out": str(out), "lanes": network is None}
+            common = {"scenario": str(scenario_path), "out": str(out)}
             for child in run.children:
                 run.send(child, {**given[child.name], **common, "name": child.name})
             for child in run.children:

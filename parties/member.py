@@ -100,7 +100,7 @@ def _place(order: Mapping[str, Any], parties: Mapping[str, Any], lifeline: Lifel
 
     identity, peers = read_keys(order["keys"])
     listen = "tcp://127.0.0.1:*" if place < len(names) - 1 else None
-    return Place(identity, peers, listen, find, local=True, lanes=order["lanes"])
+    return Place(identity, peers, listen, find, local=True)
 
 
 if __name__ == "__main__":

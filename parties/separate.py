@@ -41,7 +41,7 @@ def place(scenario: Scenario, me: str, folder: Path) -> Place:
         return {peer: endpoint(scenario, peer) for peer in dialled}
 
     local = all(loopback(party.address) for party in scenario.parties.values() if party.address)
-    return Place(identity, others, listening(address) if address else None, find, local, lanes=local)
+    return Place(identity, others, listening(address) if address else None, find, local)
 
 
 def vault_of(scenario: Scenario, me: str, folder: Path, secret: bytes) -> Vault:

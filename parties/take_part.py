@@ -19,9 +19,7 @@ from mpc.channel import Channel, Limits
 from mpc.curve import Identity
 from mpc.errors import BeaverlodgeError, InternalError, InterruptedRun
 from mpc.handshake import Agreement, Offer, Table, meet
-from mpc.meet_lanes import meet_lanes
 from mpc.memory import keep_freed_memory
-from mpc.network import LaneNetwork
 from mpc.plan import Plan
 from mpc.play import part, play_helper, play_owner
 from mpc.prg import Entropy, insecure_entropy, os_entropy
@@ -45,7 +43,7 @@ T = TypeVar("T")
 LOOPBACK_PATIENCE = 3.0
 PATIENCE = 30.0
 _LINGER = 1.0
-_DESCRIPTORS_A_PEER = 9  # its connection's, its monitor's, those of one that replaces it, and its lane's
+_DESCRIPTORS_A_PEER = 8  # its connection's, its monitor's, and those of one that replaces it
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,6 @@ class Place:
         listen: where it listens, or None to dial only.
         find: tells, once this party listens at an endpoint, which peers to dial where.
         local: whether all parties are on this machine, where a closed connection means a dead process.
-        lanes: whether parties may have lanes to each other, at ports that nobody has opened for them elsewhere.
     """
 
     identity: Identity
@@ -66,7 +63,6 @@ class Place:
     listen: str | None
     find: Callable[[str | None], Mapping[str, str]]
     local: bool
-    lanes: bool
 
 
 @dataclass(frozen=True)
@@ -99,8 +95,7 @@ def take_part(
         channel = _channel(scenario, me, place, transport, trace, _sayer(reporter, log))
         for peer, endpoint in dial.items():
             transport.dial(peer, endpoint)
-        lanes = transport if place.lanes else None
-        return _play(scenario, me, channel, lanes, trace, reporter, log, started, own or Own())
+        return _play(scenario, me, channel, trace, reporter, log, started, own or Own())
     except BaseException as problem:
         error = _as_error(problem, me, log)
         log.error("stage '%s': %s", trace.at, error)
@@ -124,7 +119,6 @@ def _play(
     scenario: Scenario,
     me: str,
     channel: Channel,
-    lanes: LaneNetwork | None,
     trace: Trace,
     reporter: Reporter,
     log: Logger,
@@ -142,8 +136,6 @@ def _play(
     trace.stage("connecting", 0, 0)
     players = Table(scenario.owners, scenario.helper)
     agreement = _agree(scenario, table, channel, players, _entropy(scenario, me, reporter, log))
-    if lanes is not None:
-        meet_lanes(channel, lanes, players)
     if table is not None and len(agreement.columns) < len(table.columns):
         unshared = [name for name in table.columns if name not in set(agreement.columns)]
         log.info("columns that not all owners have, and that are not used: %s", ", ".join(unshared))
@@ -163,8 +155,6 @@ def _play(
                 say(warning)
         else:
             play_helper(channel, players, agreement, trace)
-        if lanes is not None:
-            lanes.retire_lanes()
         measured = _measured(trace)
         trace.stage("done", 0, 0)
         finished = time.perf_counter()

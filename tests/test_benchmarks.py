@@ -33,7 +33,7 @@ from benchmarks.ours import plan_of as plan_of_scenario
 from benchmarks.ours import step_cost
 from benchmarks.own_trainings import again
 from benchmarks.peer_runs import PeerFailure, PeerKind, free_ports, run_peer
-from benchmarks.plain import PlainTransport, Unsealed, mechanism
+from benchmarks.plain import PlainTransport, mechanism
 from benchmarks.report import report
 from benchmarks.results import Floor, Peer, Results, Training, read
 from benchmarks.results import Micro as MicroResult
@@ -42,7 +42,6 @@ from benchmarks.wan import carried
 from mpc.curve import new_identity
 from mpc.errors import InterruptedRun, UsageError
 from mpc.fixed import encode
-from mpc.lane import SEAL_BYTES, LaneKeys
 from mpc.lockstep import run_lockstep
 from mpc.network import Came, Connected
 from mpc.party import Party
@@ -458,15 +457,6 @@ def test_the_plain_transport_admits_only_those_on_its_list() -> None:
     finally:
         dialler.close(0)
         listener.close(0)
-
-
-def test_a_lane_in_clear_hides_nothing_and_still_knows_whose_it_is() -> None:
-    a, b = bytes([1]) * 32, bytes([2]) * 32
-    at_a, at_b, stranger = Unsealed(LaneKeys(a, b)), Unsealed(LaneKeys(b, a)), Unsealed(LaneKeys(b, b))
-    record = at_a.seal(0, SECRET)
-    assert SECRET in record and len(record) == len(SECRET) + SEAL_BYTES
-    assert at_b.open(0, memoryview(record)) == SECRET
-    assert at_a.open(0, record) is None and stranger.open(0, record) is None
 
 
 def body_from(transport: Transport, peer: str) -> bytes:

@@ -9,15 +9,14 @@ from typing import Any
 from mpc.channel import LEAVE, Channel, Limits
 from mpc.errors import BeaverlodgeError, InternalError
 from mpc.handshake import Offer, Table, meet
-from mpc.meet_lanes import LANE_LABELS, meet_lanes
-from mpc.network import LaneNetwork, Network
+from mpc.network import Network
 from mpc.party import Revealed
 from mpc.play import part, play_helper, play_owner
 from mpc.prg import Entropy
 from mpc.testing.programs import HELPER, Case
 from mpc.trace import Trace
 
-LABELS = ("hello", "shapes", "agree", "seeds", *LANE_LABELS, "deal", "credit", "way", "done", LEAVE)
+LABELS = ("hello", "shapes", "agree", "seeds", "deal", "credit", "way", "done", LEAVE)
 """The labels that are not a protocol's."""
 
 
@@ -41,9 +40,8 @@ def take_part(
     network: Network,
     limits: Limits,
     entropy: Mapping[str, Entropy],
-    lanes: LaneNetwork | None = None,
 ) -> Played:
-    """A party's whole part in a run of `case`; with lanes where the network can have them.
+    """A party's whole part in a run of `case`.
 
     Raises:
         BeaverlodgeError: what went wrong first, here or at a peer; the peers were told.
@@ -57,8 +55,6 @@ def take_part(
     offer = Offer("test", {}, (1, 0) if owner else None, ("x",) if owner else None)
     try:
         agreement = meet(channel, table, offer, lambda *_: plan, entropy[name], limits.connect)
-        if lanes is not None:
-            meet_lanes(channel, lanes, table)
         trace.restart_counts()
         trace.stage("running", 0, 0)
         result = None
@@ -66,8 +62,6 @@ def take_part(
             result = play_owner(channel, table, agreement, trace, case.program)
         else:
             play_helper(channel, table, agreement, trace)
-        if lanes is not None:
-            lanes.retire_lanes()
         counts = trace.rounds, trace.messages, trace.bytes_sent, trace.bytes_received
         labels = dict(trace.labels)
         part(channel, table, patient=not owner)

@@ -32,7 +32,7 @@ def over_sockets(case: Case, entropy: Mapping[str, Entropy]) -> dict[str, Played
 
     def live(name: str) -> None:
         try:
-            played[name] = take_part(case, name, transports[name], _LIMITS, entropy, transports[name])
+            played[name] = take_part(case, name, transports[name], _LIMITS, entropy)
         except BaseException as error:
             errors[name] = error
 

@@ -13,8 +13,6 @@ from mpc.channel import Channel, Limits
 from mpc.curve import Identity, new_identity
 from mpc.errors import BeaverlodgeError, InternalError
 from mpc.handshake import Agreement, Offer, PlanMaker, Table, meet
-from mpc.lane import LaneKeys
-from mpc.meet_lanes import meet_lanes
 from mpc.plan import ProgramFactory, make_plan
 from mpc.play import part, play_helper, play_owner
 from mpc.prg import Entropy, insecure_entropy
@@ -46,10 +44,6 @@ Wire = Callable[[Sent], Frame | None]
 """Looks at a frame that a party sends; gives what goes out instead, or None to lose it."""
 
 
-LaneThrough = Callable[[str, str, int], int]
-"""(dialler, listener, the port that is offered) -> the port to dial a lane at."""
-
-
 class Tapped(Transport):
     """A transport whose outgoing frames pass by a watcher."""
 
@@ -58,12 +52,6 @@ class Tapped(Transport):
         self.name = name
         self.wire: Wire | None = None
         self.labels: dict[int, str] = {}
-        self.lane_through: LaneThrough | None = None
-
-    def dial_lane(self, peer: str, port: int, keys: LaneKeys) -> bool:
-        if self.lane_through is not None:
-            port = self.lane_through(self.name, peer, port)
-        return super().dial_lane(peer, port, keys)
 
     def send(self, peer: str, frame: Frame) -> None:
         if self.wire is not None:
@@ -72,8 +60,7 @@ class Tapped(Transport):
             out = self.wire(Sent(self.name, peer, label, frame.head, bytes(frame.body)))
             if out is None:
                 return
-            if (out.head, out.body) != (frame.head, frame.body):
-                frame = out  # with its tag: what is as it was may go without, on a lane
+            frame = out
         super().send(peer, frame)
 
 
@@ -206,7 +193,6 @@ def over_zmq(
     wire: Wire | None = None,
     limits: Limits = LIMITS,
     through: Mapping[tuple[str, str], Callable[[str], str]] | None = None,
-    lanes: LaneThrough | None = None,
     absent: Collection[str] = (),
     seconds: float = LONG,
 ) -> Run:
@@ -218,7 +204,6 @@ def over_zmq(
         offers: party -> what it brings to the handshake, where it is not the usual.
         make: party -> how it makes the plan; where left out, from the first owner's program.
         wire: sees, and may alter or lose, every frame. Called from all the parties' threads.
-        lanes: gives the parties lanes, dialled where it says; none where left out.
         absent: who never takes part, though its sockets are there.
     """
     owners = tuple(factories)
@@ -240,8 +225,6 @@ def over_zmq(
         try:
             agreement = meet(channel, table, offer, maker, seeds, limits.connect)
             site.transport.labels.update({label_code(one.label): one.label for one in agreement.plan.rounds})
-            if lanes is not None:
-                meet_lanes(channel, site.transport, table)
             trace.restart_counts()
             trace.stage("running", 0, 0)
             result = None
@@ -249,7 +232,6 @@ def over_zmq(
                 play_helper(channel, table, agreement, trace)
             else:
                 result = play_owner(channel, table, agreement, trace, factories[name])
-            site.transport.retire_lanes()
             counts = (trace.rounds, trace.messages, trace.bytes_sent, trace.bytes_received)
             labels = dict(trace.labels)
             part(channel, table, patient=name == HELPER)
@@ -263,7 +245,6 @@ def over_zmq(
     with sites(*table.everyone, limits=limits, through=through) as parties:
         for site in parties.values():
             site.transport.wire = watch
-            site.transport.lane_through = lanes
             site.transport.labels.update({label_code(label): label for label in LABELS})
         present = {name: site for name, site in parties.items() if name not in absent}
         ends = at_once({name: lambda site=site: job(site) for name, site in present.items()}, seconds)  # type: ignore[misc]

@@ -13,7 +13,6 @@ import pytest
 from mpc.dealing import WINDOWS_AHEAD
 from mpc.errors import DataError, PeerLostError
 from mpc.lockstep import run_lockstep
-from mpc.meet_lanes import LANE_LABELS
 from mpc.party import Party
 from mpc.plan import Plan
 from mpc.prg import os_entropy
@@ -28,7 +27,7 @@ from tests.mpc.kit import elements, entropy, owners
 from tests.protocols.test_stop_test import turns
 
 M, D = 6, 3
-NOT_COUNTED = ("", "hello", "shapes", "agree", "seeds", *LANE_LABELS, "done", "bye")
+NOT_COUNTED = ("", "hello", "shapes", "agree", "seeds", "done", "bye")
 
 
 def own(p: Party, owner: str, shape: tuple[int, ...], seed: int) -> np.ndarray | None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpc.errors import InternalError, PeerLostError, ProtocolError
+from mpc.errors import PeerLostError, ProtocolError
 from mpc.session import (
     HELLO_KEY,
     Aborted,
@@ -44,11 +44,6 @@ def keyed() -> tuple[Link, Link]:
 
 def take(link: Link, frame: Frame) -> list[Incoming]:
     return link.receive(memoryview(frame.head), memoryview(frame.body))
-
-
-def take_sealed(link: Link, frame: Frame) -> list[Incoming]:
-    """A frame that comes on a lane: without its tag."""
-    return link.receive(memoryview(frame.start), memoryview(frame.body), sealed=True)
 
 
 def texts(items: list[Incoming]) -> list[bytes]:
@@ -93,45 +88,7 @@ def test_what_follows_a_gap_waits_for_the_resend() -> None:
     a.data(1, b"lost")
     assert take(b, a.data(1, b"early")) == [Ignored()]
     again = resent(take(a, b.resume()))
-    assert [texts(take(b, frame)) for frame in again[:1]] == [[b"lost", b"early"]], "what came early was kept"
-    assert take(b, again[1]) == [Ignored()]
-
-
-def test_a_link_has_one_lane_in_a_session_and_none_before() -> None:
-    a, b = pair()
-    with pytest.raises(InternalError, match="one lane in a session"):
-        a.lane_keys()
-    a, b = keyed()
-    of_a, of_b = a.lane_keys(), b.lane_keys()
-    assert (of_a.mine, of_a.theirs) == (of_b.theirs, of_b.mine) and of_a.mine != of_a.theirs
-    with pytest.raises(InternalError, match="one lane in a session"):
-        a.lane_keys()
-
-
-def test_a_frame_that_overtakes_others_waits_for_them() -> None:
-    a, b = keyed()
-    frames = [a.data(number, b"%d" % number) for number in range(4)]
-    assert [take(b, frames[number]) for number in (3, 1)] == [[Ignored()], [Ignored()]]
-    assert texts(take(b, frames[0])) == [b"0", b"1"]
-    assert take(b, frames[3]) == [Ignored()], "a repeat of what waits"
-    assert texts(take(b, frames[2])) == [b"2", b"3"]
-
-
-def test_a_resume_that_was_overtaken_by_what_its_sender_said_later_is_no_loss_of_memory() -> None:
-    a, b = keyed()
-    resume = b.resume()
-    for body in (b"one", b"two"):
-        take(b, a.data(1, body))
-    take(a, b.data(1, b"this acknowledges both, and comes first"))
-    assert resent(take(a, resume)) == ()
-
-
-def test_a_resume_without_the_sessions_key_that_acknowledges_less_is_a_loss_of_memory() -> None:
-    a, b = keyed()
-    take(b, a.data(1, b"one"))
-    take(a, b.data(1, b"this acknowledges it"))
-    with pytest.raises(PeerLostError, match="b was started again in the middle of the run"):
-        take(a, Link("b", "a").resume())
+    assert [texts(take(b, frame)) for frame in again] == [[b"lost"], [b"early"]]
 
 
 def test_only_what_was_not_acknowledged_is_sent_again() -> None:
@@ -253,17 +210,6 @@ def test_a_change_of_any_byte_of_the_header_is_refused(place: int) -> None:
     assert texts(take(b, frame)) == [b"payload"], "the altered one has left no trace"
 
 
-def test_a_frame_without_its_tag_is_taken_under_a_lanes_seal_alone() -> None:
-    a, b = keyed()
-    first, second = a.data(1, b"one"), a.data(1, b"two")
-    with pytest.raises(ProtocolError, match="a sent a frame with a header of 32 bytes"):
-        b.receive(memoryview(first.start), memoryview(first.body))
-    assert texts(take_sealed(b, first)) == [b"one"]
-    with pytest.raises(ProtocolError, match="a sent a frame with a header of 48 bytes"):
-        b.receive(memoryview(second.head), memoryview(second.body), sealed=True)
-    assert texts(take(b, second)) == [b"two"]
-
-
 @pytest.mark.parametrize("body", [b"paylpad", b"payload!", b"payloa", b""])
 def test_another_payload_is_refused(body: bytes) -> None:
     a, b = keyed()
@@ -351,9 +297,6 @@ class LossyPair:
         self.rekeyed = {"a": False, "b": False}
         self.news = {"a": 1, "b": 1}
         self.greeted = {"a": False, "b": False}
-        self.on_the_lane: dict[str, deque[Frame]] = {"a": deque(), "b": deque()}  # by receiver
-        self.has_lane = {"a": True, "b": True}  # as far as the side has noticed
-        self.severed = False
 
     def send(self, who: str) -> None:
         body = f"{who}{len(self.sent[who])}".encode()
@@ -362,33 +305,6 @@ class LossyPair:
         self.sent[who].append(body)
         self.on_the_way[other(who)].append(self.links[who].data(len(self.sent[who]), body))
         self._agree(who)
-
-    def hurry(self, who: str) -> None:
-        """Send on the lane, which is there once there is a session, and on which what follows a cut is lost."""
-        if self.rekeyed[who] and self.has_lane[who]:
-            body = f"{who}{len(self.sent[who])}".encode()
-            self.sent[who].append(body)
-            frame = self.links[who].data(len(self.sent[who]), body)
-            if not self.severed:
-                self.on_the_lane[other(who)].append(frame)
-
-    def take(self, who: str) -> None:
-        """The next frame on the lane, which a side has, too, once there is a session."""
-        if self.rekeyed[who] and self.on_the_lane[who]:
-            self._handle(who, take_sealed(self.links[who], self.on_the_lane[who].popleft()))
-
-    def sever(self, kept_a: int, kept_b: int) -> None:
-        """The lane breaks, and all but so many frames to each side are lost."""
-        for who, kept in (("a", kept_a), ("b", kept_b)):
-            while len(self.on_the_lane[who]) > kept:
-                self.on_the_lane[who].pop()
-        self.severed = True
-
-    def notice(self, who: str) -> None:
-        """One side finds the lane's end, and sends again what may have been lost on it."""
-        if self.severed and self.has_lane[who] and not self.on_the_lane[who]:
-            self.has_lane[who] = False
-            self.on_the_way[other(who)].extend(self.links[who].unacknowledged())
 
     def receive(self, who: str) -> None:
         if self.on_the_way[who]:
@@ -409,11 +325,9 @@ class LossyPair:
             self.news[who] += 1
 
     def settle(self) -> None:
-        while any((*self.on_the_way.values(), *self.on_the_lane.values(), *self.news.values())):
+        while any(self.on_the_way.values()) or any(self.news.values()):
             for who in "ab":
                 self.receive(who)
-                self.take(who)
-                self.notice(who)
                 self.hear(who)
 
     def _handle(self, who: str, items: list[Incoming]) -> None:
@@ -440,10 +354,6 @@ STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("send"), SIDES),
         st.tuples(st.just("receive"), SIDES),
-        st.tuples(st.just("hurry"), SIDES),
-        st.tuples(st.just("take"), SIDES),
-        st.tuples(st.just("notice"), SIDES),
-        st.tuples(st.just("sever"), st.integers(0, 4), st.integers(0, 4)),
         st.tuples(st.just("hear"), SIDES),
         st.tuples(st.just("cut"), st.integers(0, 4), st.integers(0, 4)),
     ),
@@ -453,7 +363,7 @@ STEPS = st.lists(
 
 @steady(150)
 @given(STEPS)
-def test_whatever_a_cut_loses_by_either_way_every_message_comes_once_and_in_order(steps: list[tuple]) -> None:
+def test_whatever_a_cut_loses_every_message_comes_once_and_in_order(steps: list[tuple]) -> None:
     net = LossyPair()
     for name, *rest in steps:
         match name:
@@ -463,14 +373,6 @@ def test_whatever_a_cut_loses_by_either_way_every_message_comes_once_and_in_orde
                 net.receive(*rest)
             case "hear":
                 net.hear(*rest)
-            case "hurry":
-                net.hurry(*rest)
-            case "take":
-                net.take(*rest)
-            case "notice":
-                net.notice(*rest)
-            case "sever":
-                net.sever(*rest)
             case _:
                 net.cut(*rest)
     net.cut(0, 0)

@@ -43,7 +43,6 @@ def act(order: dict[str, Any], reporter: Reporter, peers: dict[str, str | None])
         "argv": sys.argv,
         "peers": peers,
         "keys": order.get("keys"),
-        "lanes": order["lanes"],
     }
     match order["act"]:
         case "succeed" | "stop_early" | "start_slowly":

@@ -39,7 +39,7 @@ def run_in_threads(
 
         mine = Identity(keys["public"].encode(), keys["secret"].encode())
         peers = {peer: key.encode() for peer, key in keys["peers"].items()}
-        where = take_part.Place(mine, peers, "tcp://127.0.0.1:*", find, local=True, lanes=True)
+        where = take_part.Place(mine, peers, "tcp://127.0.0.1:*", find, local=True)
         log = open_log(folder, name)
         own = take_part.Own(vault=Vault(name, folder))
         try:

@@ -96,8 +96,8 @@ def test_without_tags_a_frame_cut_short_is_a_traceback(monkeypatch: pytest.Monke
 def test_without_dropping_repeats_no_run_goes_well(monkeypatch: pytest.MonkeyPatch) -> None:
     receive = Link.receive
 
-    def all_of_it(self: Link, head: memoryview, body: memoryview, *, sealed: bool) -> list[Incoming]:
-        items = receive(self, head, body, sealed=sealed)
+    def all_of_it(self: Link, head: memoryview, body: memoryview) -> list[Incoming]:
+        items = receive(self, head, body)
         return [Delivered(int.from_bytes(head[4:8], "little"), body) if isinstance(i, Ignored) else i for i in items]
 
     monkeypatch.setattr(Link, "receive", all_of_it)
