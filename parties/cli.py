@@ -76,7 +76,7 @@ def run(scenario: Path, out: Path | None, no_compare: bool) -> None:
 @click.option("--as", "name", required=True, help="Which party of the scenario this machine is.")
 @_OUT
 @_KEYS
-@click.option("--approve", metavar="DIGEST", help="Approve the scenario with this digest; the first 16 digits will do.")
+@click.option("--approve", metavar="DIGEST", help="Approve what has this digest: the last that is shown.")
 @click.option(
     "--policy", type=click.Path(path_type=Path), help="What to refuse (default: policy.toml beside the keys)."
 )

@@ -1,7 +1,9 @@
 """Consent: before its first run of a scenario, a party is shown what it asks for, and somebody approves it.
 
-What was approved is remembered in `approved.json`, beside the keys, by the scenario's digest and by what the digest
-leaves out: where this party's own data are and how they are written. Any change of either asks anew.
+Two digests: the scenario's, which is the same at every party and is compared by telephone, and the approval's, which
+covers what the scenario's leaves out, too: this party's own data and query, how they are written, where its share of a
+model is, and the roster's file. `--approve` takes the approval's. What was approved is remembered in `approved.json`,
+beside the keys. Any change of what it covers asks anew.
 """
 
 from __future__ import annotations
@@ -20,9 +22,9 @@ from parties.private_files import locked, read_private, replace_file
 from parties.scenario import differences
 
 FILE: Final = "approved.json"
-FEWEST_DIGITS: Final = 16
 SCHEMA: Final = 1
-_DIGEST = re.compile(rf"[0-9a-f]{{{FEWEST_DIGITS},64}}")
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+_PURPOSE: Final = "beaverlodge approval 1"
 
 
 class Asking(Protocol):
@@ -54,16 +56,9 @@ class Approval:
     agreed: dict[str, Any]
 
 
-def consent_digest(scenario: Asking, me: str, approved: Sequence[Approval] = ()) -> str:
-    """What is to be approved: the scenario's digest, the same at every party.
-
-    Where that was approved once, but with other data of this party, the digest is one that covers them too: else
-    whoever edits `data` would need no new approval.
-    """
-    before = [one for one in approved if (one.party, one.digest) == (me, scenario.digest)]
-    if not before or any(one.own == _own(scenario, me) for one in before):
-        return scenario.digest
-    return hashlib.sha256(f"{scenario.digest}/{me}/{_own(scenario, me)}".encode()).hexdigest()
+def consent_digest(scenario: Asking, me: str) -> str:
+    """What `me` approves, in hexadecimal: the scenario, and what of it is this party's own affair."""
+    return hashlib.sha256(f"{_PURPOSE}/{scenario.digest}/{me}/{_own(scenario, me)}".encode()).hexdigest()
 
 
 def obtain(
@@ -77,7 +72,7 @@ def obtain(
     """See to it that this party's run of the scenario is approved; remembers it if it is new.
 
     Args:
-        given: the digest of `--approve`, or its first digits.
+        given: the digest of `--approve`, all of it.
         show: shows what is asked for; takes lines on what was changed since an earlier approval.
         ask: asks at a terminal; None where there is none.
 
@@ -85,9 +80,9 @@ def obtain(
         UsageError: it is not approved, or another scenario is.
     """
     approved = read_approvals(folder)
-    digest = consent_digest(scenario, me, approved)
+    digest = consent_digest(scenario, me)
     if given is not None:
-        _check_given(given, digest, scenario)
+        _check_given(given, digest, scenario, me)
     own = _own(scenario, me)
     if any((one.party, one.digest, one.own) == (me, scenario.digest, own) for one in approved):
         return
@@ -144,15 +139,20 @@ def _approval(fields: Any) -> Approval:
     return one
 
 
-def _check_given(given: str, digest: str, scenario: Asking) -> None:
+def _check_given(given: str, digest: str, scenario: Asking, me: str) -> None:
     if not _DIGEST.fullmatch(given.lower()):
+        raise UsageError("--approve needs a whole digest, of 64 digits", f"here it is {digest}")
+    if given.lower() == scenario.digest:
         raise UsageError(
-            f"--approve needs at least the first {FEWEST_DIGITS} digits of a digest", f"here it is {digest}"
+            "--approve has the scenario's digest, which leaves out the data and the query of each party",
+            f"if you agree to what is shown without --approve, start it once with --approve {digest}",
+            party=me,
         )
-    if not digest.startswith(given.lower()):
+    if given.lower() != digest:
         raise UsageError(
-            f"--approve names another scenario than {scenario.path} is now",
-            f"look at it again without --approve; its digest is {digest}",
+            f"--approve names another scenario, or other data of {me}, than {scenario.path} now has",
+            f"look at it again without --approve; the digest to approve is {digest}",
+            party=me,
         )
 
 
@@ -161,10 +161,11 @@ def _changes(scenario: Asking, earlier: Approval | None, own: str) -> list[str]:
         return []
     lines = differences(scenario.agreed(), earlier.agreed)
     if own != earlier.own:
-        lines.append("where the data of this party are, or how they are written")
+        lines.append("this party's own data or query, how they are written, its share of a model, or the roster's file")
     return lines
 
 
 def _own(scenario: Asking, me: str) -> str:
     """A digest of what a party's own entry says that the parties need not agree on."""
-    return hashlib.sha256(json.dumps(scenario.own_affair(me), sort_keys=True).encode()).hexdigest()
+    affair = json.dumps(scenario.own_affair(me), sort_keys=True)
+    return hashlib.sha256(f"{_PURPOSE}/{affair}".encode()).hexdigest()

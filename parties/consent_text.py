@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any, Final
 
-from mpc.errors import DataError, UsageError
+from mpc.errors import DataError, UsageError, plain_text
 from mpc.plan import Plan
 from parties.blocks import MISSING, Block, Grid, Line, count_text, plural
+from parties.consent import Asking, consent_digest
 from parties.job import OwnTable
 from parties.kinds import job_of, plan_for
+from parties.roster import Keyed
 from parties.scenario import Scenario, SqlSource
+from parties.sum_scenario import SumScenario
 from parties.summary import also_learnt, revealed_grid
 
+LINE_BREAK: Final = re.compile(r"\r\n|\n|\r")
+"""What ends a line of a query, and with it a comment."""
+
+_SQL_WIDTH: Final = 88
 _STANDING_IN: Final = 100
 """An owner's rows, where only what does not depend on them is shown."""
 
@@ -38,8 +47,10 @@ def consent_blocks(
         Line(f"{scenario.name}: what {me} is asked to take part in. Nothing has been sent.", "bold"),
         *changed_grid(changes),
         _parties_grid(scenario, publics),
+        *keys_lines(scenario),
         *_asked(scenario, me, table),
         Grid("What is computed", ("setting", "value"), tuple(_settings(scenario)), frozenset({0, 1})),
+        session_grid(scenario),
         *_insecure(scenario),
         *_learnt(scenario, me, table),
         Line(""),
@@ -48,10 +59,42 @@ def consent_blocks(
             "what was released about which data, and repeats are warned of."
         ),
         *(Line(text, "bold") for text in warnings),
-        Line(""),
-        Line("The scenario's digest, the same at every party that has the same scenario:"),
-        Line(scenario.digest, wrap=False),
+        *digest_lines(scenario, me),
     ]
+
+
+def digest_lines(scenario: Asking, me: str) -> list[Block]:
+    """Both digests: the one to compare with the others, and the one that approves."""
+    return [
+        Line(""),
+        Line("The scenario's digest, the same at every party that has the same scenario; compare it by telephone:"),
+        Line(scenario.digest, wrap=False),
+        Line(f"What {me} approves, which covers its own data and query, too; --approve takes it:"),
+        Line(consent_digest(scenario, me), wrap=False),
+    ]
+
+
+def keys_lines(scenario: Keyed) -> list[Block]:
+    """Where the parties' keys are from, and who can change them all."""
+    if scenario.roster is None:
+        return []
+    text = (
+        f"The keys come from the roster {scenario.roster.file}, as it is now. Who holds the key that signs it "
+        "can change all of them, and so who takes part, without another approval:"
+    )
+    return [Line(text), Line(scenario.roster.signed_by, wrap=False)]
+
+
+def session_grid(scenario: Scenario | SumScenario) -> Grid:
+    """How long this party waits for the others."""
+    session = scenario.session
+    patience = "as the runtime chooses" if session.patience is None else f"{session.patience:g} s"
+    rows = (
+        ("for the others to come (connect_timeout)", f"{session.connect_timeout:g} s"),
+        ("for a message (deadline)", f"{session.deadline:g} s"),
+        ("for a lost connection to come back (patience)", patience),
+    )
+    return Grid("How long it waits", ("for what", "at most"), rows, frozenset({0, 1}))
 
 
 def changed_grid(changes: Sequence[str]) -> list[Block]:
@@ -75,9 +118,32 @@ def _asked(scenario: Scenario, me: str, table: OwnTable | None) -> list[Block]:
     if spec.role != "owner":
         return [Line(""), Line(f"{me} has no data: it deals random numbers, and must side with no owner.")]
     source = spec.data
-    where = f"{source.database}: {source.sql.strip()}" if isinstance(source, SqlSource) else source or MISSING
-    rows = [("read", where), *job_of(scenario).asked(scenario, me, table)]
-    return [Grid(f"What is asked of the data of {me}", ("what", "which"), tuple(rows), frozenset({0, 1}))]
+    query = source.sql if isinstance(source, SqlSource) else None
+    where = source.database if isinstance(source, SqlSource) else source
+    rows = [("read", MISSING if where is None else where + (", by the query below" if query else ""))]
+    if spec.model is not None:
+        rows.append(("its share of the model, a file", spec.model))
+    rows += job_of(scenario).asked(scenario, me, table)
+    return [Grid(f"What is asked of the data of {me}", ("what", "which"), tuple(rows), frozenset({0, 1})), *_sql(query)]
+
+
+def _sql(query: str | None) -> list[Block]:
+    """A query, each line of it with its number, so that what runs cannot seem to be part of a comment."""
+    if query is None:
+        return []
+    lines = LINE_BREAK.split(query)
+    width = len(str(len(lines)))
+    blocks: list[Block] = [Line(""), Line(f"The query, {plural(len(lines), 'line')}:", "bold")]
+    for blank, group in groupby(enumerate(lines, start=1), key=lambda one: not one[1].strip(" \t")):
+        if blank:
+            blocks.append(Line(f"{'':>{width}} | ({plural(len(list(group)), 'line')} without text)", wrap=False))
+            continue
+        for number, line in group:
+            whole = plain_text(line)
+            for start in range(0, len(whole), _SQL_WIDTH):
+                mark = f"{number:>{width}} |" if start == 0 else f"{'':>{width}} +"
+                blocks.append(Line(f"{mark} {whole[start : start + _SQL_WIDTH]}", wrap=False))
+    return blocks
 
 
 def _settings(scenario: Scenario) -> list[tuple[str, str]]:

@@ -45,7 +45,7 @@ def run_one(
     """Take part as `me`; returns this party's record and its folder.
 
     Args:
-        approve: the digest of the scenario that is approved, or its first digits.
+        approve: the digest of what is approved: the scenario, and this party's own data.
         policy: the policy's file, if it is not the one beside the keys.
         ask: asks at a terminal whether to approve; None where there is none.
         log_format: how the log is written.

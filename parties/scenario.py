@@ -213,8 +213,8 @@ class Scenario(BaseModel):
 
     def own_affair(self, me: str) -> dict[str, Any]:
         """What a party's own entry says that the others need not agree on."""
-        said = self.parties[me].model_dump(mode="json", include=_OWN_AFFAIR)
-        return said if said["model"] is not None else {key: said[key] for key in said if key != "model"}
+        roster = self.roster.file if self.roster is not None else None
+        return {**self.parties[me].model_dump(mode="json", include=_OWN_AFFAIR), "roster": roster}
 
     @property
     def directory(self) -> Path:

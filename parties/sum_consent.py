@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from parties.blocks import MISSING, Block, Grid, Line, count_text
-from parties.consent_text import changed_grid, shown
+from parties.consent_text import changed_grid, digest_lines, keys_lines, session_grid, shown
 from parties.sum_plan import learnt_blocks, protection_blocks
 from parties.sum_scenario import SumScenario
 
@@ -35,8 +35,10 @@ def sum_consent_blocks(
         Line(f"{scenario.name}: what {me} is asked to take part in. Nothing has been sent.", "bold"),
         *changed_grid(changes),
         *_parties(scenario, me, publics),
+        *keys_lines(scenario),
         *_asked(scenario, me, rows),
         Grid("What is computed", ("setting", "value"), settings, frozenset({0, 1})),
+        session_grid(scenario),
         Line(""),
         *protection_blocks(scenario),
         *learnt_blocks(scenario),
@@ -46,9 +48,7 @@ def sum_consent_blocks(
             "releases.jsonl, beside its keys, keeps what was released about which data, and repeats are warned of."
         ),
         *(Line(text, "bold") for text in warnings),
-        Line(""),
-        Line("The scenario's digest, the same at every party that has the same scenario:"),
-        Line(scenario.digest, wrap=False),
+        *digest_lines(scenario, me),
     ]
 
 

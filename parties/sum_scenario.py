@@ -196,7 +196,8 @@ class SumScenario(BaseModel):
     def own_affair(self, me: str) -> dict[str, Any]:
         """What a party's own entry says that the others need not agree on."""
         by = self.clients.by if self.clients is not None and me not in self.parties else None
-        return {"data": self.data_of(me), "by": by} if me not in (self.server, self.helper) else {}
+        data = {"data": self.data_of(me), "by": by} if me not in (self.server, self.helper) else {}
+        return {**data, "roster": self.roster.file if self.roster is not None else None}
 
     def data_of(self, client: str, place: int | None = None) -> str:
         """Where a client's data are, for the round at this place (1, 2, ...): a path relative to the scenario file."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from parties.consent import consent_digest
 from parties.scenario import load_scenario
 from tests.hosts.machines import Command, World
 from tests.run.command import Ran, record
@@ -57,8 +58,8 @@ class Study:
                 shutil.copy(scenario.parent / own, host.folder / own)
 
     def digest(self, name: str) -> str:
-        """The digest of the scenario as a party's host has it."""
-        return load_scenario(self.world[name].folder / SCENARIO).digest
+        """What a party approves of the scenario as its host has it."""
+        return consent_digest(load_scenario(self.world[name].folder / SCENARIO), name)
 
     def start(self, name: str, *more: str) -> Command:
         """Start a party on its host, where its scenario is approved."""

@@ -63,7 +63,7 @@ def lossy(far_apart: Study, tmp_path_factory: pytest.TempPathFactory) -> Seen:
     study, capture = far_apart, tmp_path_factory.mktemp("capture") / "packets"
     shown = study.world["hospital_b"].mpc("party", SCENARIO, "--as", "hospital_b", "--out", "record")
     assert shown.code == 2, "nothing is sent before the administrator has seen what for"
-    assert study.digest("helper") in shown.out and study.digest("helper") in shown.err
+    assert study.digest("hospital_b") in shown.out and study.digest("hospital_b") in shown.err
     study.world.wire(delay=ROUND_TRIP / 2, loss=LOSS, seed=3, capture=str(capture))
     runs = {"helper": study.start("helper")}
     study.wait_for(runs["helper"], "helper", "connecting")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import stat
@@ -10,9 +11,10 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from rich.console import Console
 
 from mpc.errors import UsageError
-from parties.blocks import Grid, Line
+from parties.blocks import Grid, Line, print_blocks
 from parties.consent import FILE, consent_digest, obtain, read_approvals, remember
 from parties.consent_text import consent_blocks
 from parties.data import load_owner_table
@@ -56,6 +58,10 @@ class Desk:
         assert caught.value.exit_code == 2
         return caught.value
 
+    def digest(self, me: str = A) -> str:
+        """What somebody has to approve."""
+        return consent_digest(self.scenario, me)
+
     def wanted(self) -> str:
         """The digest that the refusal names."""
         found = re.search(r"--approve ([0-9a-f]{64})$", self.refusal().hint)
@@ -71,46 +77,52 @@ def desk(tmp_path: Path) -> Desk:
 def test_nothing_runs_that_nobody_approved(desk: Desk) -> None:
     error = desk.refusal()
     assert error.message == "hospital_a has not approved the scenario 'small'" and error.party == A
-    assert error.hint.endswith(f"--approve {desk.scenario.digest}")
+    assert error.hint.endswith(f"--approve {desk.digest()}")
     assert desk.shown == [[]]
     assert not (desk.folder / FILE).exists()
     desk.refusal()
 
 
 def test_a_digest_approves_once_and_for_all(desk: Desk) -> None:
-    desk.obtain(desk.scenario.digest)
+    desk.obtain(desk.digest())
     assert desk.shown == [[]]
     desk.obtain()
-    desk.obtain(desk.scenario.digest)
+    desk.obtain(desk.digest())
     assert desk.shown == [[]]
     assert stat.S_IMODE((desk.folder / FILE).stat().st_mode) == 0o600
     (one,) = read_approvals(desk.folder)
     assert (one.digest, one.party, one.scenario) == (desk.scenario.digest, A, "small")
 
 
-@pytest.mark.parametrize("digits", [16, 17, 63, 64])
-def test_so_many_digits_are_enough(desk: Desk, digits: int) -> None:
-    desk.obtain(desk.scenario.digest[:digits].upper())
+def test_capital_letters_will_do(desk: Desk) -> None:
+    desk.obtain(desk.digest().upper())
     assert read_approvals(desk.folder)[0].digest == desk.scenario.digest
 
 
-@pytest.mark.parametrize("given", ["", "yes", "0123456789abcde", "g" * 16, "0" * 65, "0123456789abcdef\n"])
-def test_what_is_no_digest_is_refused(desk: Desk, given: str) -> None:
+@pytest.mark.parametrize("given", ["", "yes", "g" * 64, "0" * 65, "0123456789abcdef", f"{'0' * 64}\n"])
+def test_what_is_no_whole_digest_is_refused(desk: Desk, given: str) -> None:
     error = desk.refusal(given)
-    assert "at least the first 16 digits" in error.message and desk.scenario.digest in error.hint
+    assert "needs a whole digest" in error.message and desk.digest() in error.hint
     assert desk.shown == []
 
 
-def test_fewer_digits_of_the_right_one_are_refused(desk: Desk) -> None:
-    desk.refusal(desk.scenario.digest[:15])
+@pytest.mark.parametrize("digits", [15, 16, 63])
+def test_the_first_digits_of_the_right_one_are_refused(desk: Desk, digits: int) -> None:
+    assert "needs a whole digest" in desk.refusal(desk.digest()[:digits]).message
+
+
+def test_the_scenarios_digest_approves_nothing_for_it_leaves_out_data_and_query(desk: Desk) -> None:
+    error = desk.refusal(desk.scenario.digest)
+    assert "leaves out the data and the query" in error.message and error.hint.endswith(desk.digest())
+    assert desk.shown == [] and read_approvals(desk.folder) == []
 
 
 def test_another_digest_approves_nothing_even_if_this_one_is_approved(desk: Desk) -> None:
-    other = ("0" if desk.scenario.digest[0] != "0" else "1") + desk.scenario.digest[1:]
+    other = ("0" if desk.digest()[0] != "0" else "1") + desk.digest()[1:]
     assert "names another scenario" in desk.refusal(other).message
-    desk.obtain(desk.scenario.digest)
+    desk.obtain(desk.digest())
     assert "names another scenario" in desk.refusal(other).message
-    assert desk.scenario.digest in desk.refusal(other).hint
+    assert desk.digest() in desk.refusal(other).hint
 
 
 def test_a_typed_yes_approves_and_anything_else_does_not(desk: Desk) -> None:
@@ -132,7 +144,7 @@ def test_a_typed_yes_approves_and_anything_else_does_not(desk: Desk) -> None:
     ],
 )
 def test_a_changed_scenario_is_asked_for_anew_and_says_what_changed(desk: Desk, old: str, new: str, says: str) -> None:
-    before = desk.scenario.digest
+    before = desk.digest()
     desk.obtain(before)
     desk.edit(old, new)
     error = desk.refusal()
@@ -154,31 +166,31 @@ def test_a_changed_scenario_is_asked_for_anew_and_says_what_changed(desk: Desk, 
     ],
 )
 def test_other_data_of_ones_own_are_asked_for_anew_though_the_digest_stays(desk: Desk, old: str, new: str) -> None:
-    agreed = desk.scenario.digest
-    desk.obtain(agreed)
+    agreed, before = desk.scenario.digest, desk.digest()
+    desk.obtain(before)
     desk.edit(old, new)
     assert desk.scenario.digest == agreed
     wanted = desk.wanted()
-    assert wanted != agreed
-    assert desk.shown[-1] == ["where the data of this party are, or how they are written"]
-    assert "names another scenario" in desk.refusal(agreed).message  # it may stand in a start script
+    assert wanted != before
+    assert desk.shown[-1][0].startswith("this party's own data or query")
+    assert "names another scenario, or other data" in desk.refusal(before).message  # it may stand in a start script
     desk.obtain(wanted)
     desk.obtain()
     desk.edit(new, old)
-    desk.obtain(agreed)
+    desk.obtain(before)
 
 
 def test_another_owners_data_are_not_this_ones_affair(desk: Desk) -> None:
-    desk.obtain(desk.scenario.digest)
+    desk.obtain(desk.digest())
     desk.edit('data = "hospital_b.csv"', 'data = "elsewhere.csv"')
     desk.obtain()
 
 
 def test_each_party_approves_for_itself(desk: Desk) -> None:
-    desk.obtain(desk.scenario.digest)
+    desk.obtain(desk.digest())
     for name in (B, HELPER):
         assert desk.refusal(me=name).message == f"{name} has not approved the scenario 'small'"
-        desk.obtain(desk.scenario.digest, me=name)
+        desk.obtain(desk.digest(name), me=name)
     assert [one.party for one in read_approvals(desk.folder)] == [A, B, HELPER]
 
 
@@ -217,7 +229,7 @@ def test_a_file_that_is_no_list_of_approvals_is_named(desk: Desk, content: bytes
 
 
 def test_an_entry_of_other_types_is_no_approval(desk: Desk) -> None:
-    desk.obtain(desk.scenario.digest)
+    desk.obtain(desk.digest())
     path = desk.folder / FILE
     content = json.loads(path.read_text())
     content["approved"][0]["digest"] = 3
@@ -226,21 +238,23 @@ def test_an_entry_of_other_types_is_no_approval(desk: Desk) -> None:
 
 
 def test_approvals_that_others_can_write_do_not_count(desk: Desk) -> None:
-    desk.obtain(desk.scenario.digest)
+    desk.obtain(desk.digest())
     (desk.folder / FILE).chmod(0o662)
     assert "others than its owner" in desk.refusal().message
 
 
-def test_the_digest_is_the_scenarios_until_other_data_were_approved_under_it(desk: Desk) -> None:
-    one = desk.scenario
-    assert consent_digest(one, A) == one.digest
-    desk.obtain(one.digest)
-    assert consent_digest(one, A, read_approvals(desk.folder)) == one.digest
-    desk.edit('"hospital_a.csv"', '"hospital_b.csv"')
-    changed = desk.scenario
-    first = consent_digest(changed, A, read_approvals(desk.folder))
-    desk.edit('"hospital_b.csv"', '"c.csv"')
-    assert first != consent_digest(desk.scenario, A, read_approvals(desk.folder)) != one.digest
+def test_what_is_approved_covers_ones_own_data_and_query_from_the_first_time(desk: Desk) -> None:
+    digests = {desk.scenario.digest, desk.digest(), desk.digest(B), desk.digest(HELPER)}
+    query = 'data = { database = "x.duckdb", sql = "select * from a" }'
+    for old, new in (
+        ('data = "hospital_a.csv"', query),
+        ("from a", "from a -- all"),
+        (query.replace("from a", "from a -- all"), 'data = "hospital_a.csv"\nencoding = "latin-1"'),
+        ("[parties.helper]", '[roster]\nfile = "r.toml"\nsigned_by = "x"\n[parties.helper]'),
+    ):
+        desk.edit(old, new)
+        digests.add(desk.digest())
+    assert len(digests) == 8
 
 
 def text(one: Scenario, me: str, changes: Sequence[str] = (), warnings: Sequence[str] = ()) -> str:
@@ -293,7 +307,8 @@ def test_a_query_and_a_test_seed_are_shown(desk: Desk) -> None:
     words = "\n".join(block.text for block in blocks if isinstance(block, Line))
     assert "THIS SCENARIO PROTECTS NOTHING" in words
     rows = [row for block in blocks if isinstance(block, Grid) for row in block.rows]
-    assert ("read", "x.duckdb: select *\nfrom everyone") in rows
+    assert ("read", "x.duckdb, by the query below") in rows
+    assert "The query, 2 lines:\n1 | select *\n2 | from everyone" in words
     assert ("columns and rows", "the data cannot be read") in rows
 
 
@@ -319,3 +334,53 @@ def test_the_helper_is_shown_what_it_deals_for(desk: Desk) -> None:
 def test_what_does_not_fit_with_rows_that_stand_in_is_shown_as_declared(desk: Desk) -> None:
     desk.edit("learning_rate = 0.5", "learning_rate = 1e9")
     assert "Revealed to hospital_a, hospital_b: model, metrics." in text(desk.scenario, HELPER)
+
+
+def query_shown(desk: Desk, sql: str) -> list[str]:
+    """The lines of the query, as they are printed."""
+    desk.edit('data = "hospital_a.csv"', f"rows = 60\ndata = {{ database = 'x.duckdb', sql = {json.dumps(sql)} }}")
+    printed = io.StringIO()
+    print_blocks(consent_blocks(desk.scenario, A, None, PUBLICS), Console(file=printed, width=100))
+    return [line for line in printed.getvalue().splitlines() if re.match(r" *\d* [|+] ", line)]
+
+
+def test_a_query_cannot_hide_behind_a_comment(desk: Desk) -> None:
+    hidden = "select * from p -- plain\n" + "\n" * 900 + "union all\rselect read_text('k')"
+    assert query_shown(desk, hidden) == [
+        "  1 | select * from p -- plain",
+        "    | (900 lines without text)",
+        "902 | union all",
+        "903 | select read_text('k')",
+    ]
+
+
+def test_a_query_moves_no_cursor_and_hides_behind_no_blanks(desk: Desk) -> None:
+    shown = query_shown(desk, "select 1 \x1b[2K\x1b[A\u202e\u2028x\tfrom p" + " " * 60 + "union all select 2 --\x85")
+    assert shown[0].startswith(r"1 | select 1 \x1b[2K\x1b[A\u202e\u2028x\tfrom p")
+    assert "".join(line[4:] for line in shown).endswith(r"    union all select 2 --\x85")
+    assert all(len(line) <= 100 for line in shown)
+
+
+def test_the_model_the_roster_who_signs_it_and_the_session_are_shown(desk: Desk) -> None:
+    desk.edit('data = "hospital_a.csv"', 'data = "hospital_a.csv"\nmodel = "shares/x.share"')
+    desk.edit("[task]\n", '[task]\nreveal = ["metrics"]\n')
+    roster = '[roster]\nfile = "keys.toml"\nsigned_by = "bl1-admin"\n[session]\ndeadline = 7.5\npatience = 3.0\n'
+    desk.path.write_text(desk.path.read_text() + roster)
+    shown = text(desk.scenario, A)
+    for words in (
+        "its share of the model, a file | shares/x.share",
+        "The keys come from the roster keys.toml",
+        "can change all of them",
+        "bl1-admin",
+        "for the others to come (connect_timeout) | 60 s",
+        "for a message (deadline) | 7.5 s",
+        "for a lost connection to come back (patience) | 3 s",
+    ):
+        assert words in shown, words
+
+
+def test_both_digests_are_shown_and_told_apart(desk: Desk) -> None:
+    lines = text(desk.scenario, A).splitlines()
+    agreed = lines.index(desk.scenario.digest)
+    assert "compare it by telephone" in lines[agreed - 1]
+    assert "--approve takes it" in lines[agreed + 1] and lines[agreed + 2] == desk.digest()

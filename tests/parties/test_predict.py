@@ -93,7 +93,7 @@ def test_where_the_share_is_changes_no_digest_and_asks_anew(tmp_path: Path) -> N
     one = load_scenario(write_predict(tmp_path, {A: None, B: None}, "here"))
     other = load_scenario(write_predict(tmp_path, {A: None, B: None}, "there", name="predict"))
     assert one.digest == other.digest and one.own_affair(A) != other.own_affair(A)
-    assert "model" in one.own_affair(A) and "model" not in one.own_affair("helper")
+    assert one.own_affair(A)["model"] and one.own_affair("helper")["model"] is None
 
 
 def test_rows_are_in_the_models_order_whatever_the_files(tmp_path: Path) -> None:

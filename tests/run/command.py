@@ -18,6 +18,8 @@ from typing import Any
 
 import psutil
 
+from parties.any_scenario import load_any
+from parties.consent import consent_digest
 from tests.run.copied import Copied, Ready
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,6 +52,11 @@ def environment(extra: Mapping[str, str] | None = None, *, measured: bool = Fals
 def ready() -> Ready:
     """What makes copies of a process that has all loaded, for the tests of this one."""
     return Ready(environment())
+
+
+def approving(scenario: Path, name: str) -> tuple[str, str]:
+    """The option by which a party approves a scenario as it is now."""
+    return "--approve", consent_digest(load_any(scenario), name)
 
 
 def mpc(*words: str | Path, cwd: Path | None = None, timeout: float = LONG, new: bool = False) -> Ran:

@@ -18,7 +18,7 @@ import pytest
 from parties.consent import read_approvals, remember
 from parties.keys import PASSPHRASE_VARIABLE
 from parties.scenario import load_scenario
-from tests.run.command import LONG, MPC, ROOT, Ran, Running, environment, mpc, record
+from tests.run.command import LONG, MPC, ROOT, Ran, Running, approving, environment, mpc, record
 from tests.run.test_party import PARTIES, approval, separate, start
 
 
@@ -69,7 +69,7 @@ def releases(scenario: Path, name: str) -> list[dict[str, object]]:
 
 def test_a_party_is_asked_once_and_its_releases_are_listed(tmp_path: Path) -> None:
     scenario = separate(tmp_path)
-    # Approved by a yes, by sixteen digits, and by a digest; the first before its peers are there.
+    # Approved by a yes, by the digest that the refusal names, and by one worked out; the first before its peers come.
     text = scenario.read_text()
     scenario.write_text(text + "[session]\nconnect_timeout = 0.3\n")
     alone = typed(*party(scenario, "helper", "--out", tmp_path / "alone"), answers=[('Type "yes"', "Yes")])
@@ -78,7 +78,7 @@ def test_a_party_is_asked_once_and_its_releases_are_listed(tmp_path: Path) -> No
     scenario.write_text(text)
     remember(load_scenario(scenario), "helper", tmp_path / "keys")
     runs = {
-        "hospital_a": start(scenario, "hospital_a", approval(scenario, "hospital_a")[:16]),
+        "hospital_a": start(scenario, "hospital_a", approval(scenario, "hospital_a")),
         "hospital_b": start(scenario, "hospital_b"),
         "helper": Running(*party(scenario, "helper", "--out", tmp_path / "helper")),
     }
@@ -114,14 +114,14 @@ def test_a_party_is_asked_once_and_its_releases_are_listed(tmp_path: Path) -> No
 
 def test_without_approval_nothing_is_sent_and_one_sentence_says_so(tmp_path: Path) -> None:
     scenario = separate(tmp_path)
-    digest = load_scenario(scenario).digest
+    agreed, (_, digest) = load_scenario(scenario).digest, approving(scenario, "hospital_a")
     ran = mpc(*party(scenario, "hospital_a", "--out", tmp_path / "record"))
     assert ran.code == 2
     assert ran.err.splitlines() == [
         "mpc: hospital_a has not approved the scenario 'small'",
         f"     if you agree to what is shown, start it once with --approve {digest}",
     ]
-    assert "What the owners will learn" in ran.out and digest in ran.out
+    assert "What the owners will learn" in ran.out and digest in ran.out and agreed in ran.out
     assert not (tmp_path / "record").exists() and read_approvals(tmp_path / "keys") == []
     ran = typed(*party(scenario, "hospital_a"), answers=[('Type "yes"', "y")])
     assert ran.code == 2 and "has not approved" in ran.err
@@ -168,7 +168,7 @@ def test_a_policy_refuses_before_anything_is_asked(tmp_path: Path, policy: str, 
     scenario = separate(tmp_path)
     path = tmp_path / "keys" / "policy.toml"
     path.write_text(policy)
-    ran = mpc(*party(scenario, "hospital_a", "--approve", load_scenario(scenario).digest))
+    ran = mpc(*party(scenario, "hospital_a", *approving(scenario, "hospital_a")))
     assert ran.code == 2 and str(path) in ran.err and says in ran.err
     assert ran.out == ""
 

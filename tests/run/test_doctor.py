@@ -7,7 +7,7 @@ import re
 import socket
 from pathlib import Path
 
-from tests.run.command import Ran, Running, mpc
+from tests.run.command import Ran, Running, approving, mpc
 from tests.run.test_party import PARTIES, separate, start
 
 KEYS = "keys"
@@ -150,9 +150,11 @@ def test_json_logs_hold_one_object_a_line_and_no_value(tmp_path: Path) -> None:
     scenario = separate(tmp_path)
     values = {cell for path in tmp_path.glob("*.csv") for cell in re.findall(r"-?\d+\.\d{3,}", path.read_text())}
     assert len(values) > 100
-    digest = re.findall(r"^ok +digest (\w+)", mpc("doctor", scenario).out, re.M)[0]
-    words = ("--keys", tmp_path / KEYS, "--approve", digest, "--log-format", "json")
-    runs = {name: Running("party", scenario, "--as", name, "--out", tmp_path / name, *words) for name in PARTIES}
+    words = ("--keys", tmp_path / KEYS, "--log-format", "json")
+    runs = {
+        name: Running("party", scenario, "--as", name, "--out", tmp_path / name, *words, *approving(scenario, name))
+        for name in PARTIES
+    }
     for run in runs.values():
         ended = run.end()
         assert ended.code == 0, ended.err

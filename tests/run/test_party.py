@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from parties.scenario import load_scenario
 from tests.ports import free_ports
-from tests.run.command import Running, mpc, record
+from tests.run.command import Running, approving, mpc, record
 from tests.run.scenarios import write_scenario
 
 PARTIES = ("hospital_a", "hospital_b", "helper")
@@ -48,10 +47,8 @@ def approval(scenario: Path, name: str) -> str:
 def start(scenario: Path, name: str, approve: str | None = None) -> Running:
     """A party of a scenario that is approved as it is."""
     folder = scenario.parent
-    digest = approve or load_scenario(scenario).digest
-    return Running(
-        "party", scenario, "--as", name, "--keys", folder / "keys", "--out", folder / name, "--approve", digest
-    )
+    approval = ("--approve", approve) if approve is not None else approving(scenario, name)
+    return Running("party", scenario, "--as", name, "--keys", folder / "keys", "--out", folder / name, *approval)
 
 
 def test_three_commands_make_one_model(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from parties.scenario import load_scenario
 from parties.share_file import Vault, journal_path, key_path, open_share
 from tests.parties.shares import FEATURES, OWNERS, csv_of, write_predict, write_shares
 from tests.ports import free_ports
-from tests.run.command import ROOT, Running, mpc, record
+from tests.run.command import ROOT, Running, approving, mpc, record
 from tests.run.scenarios import write_scenario
 from tests.run.test_party import PARTIES, separate, start
 from tests.run.threads import run_in_threads
@@ -273,11 +273,10 @@ def test_three_commands_train_keep_and_score(tmp_path: Path) -> None:
         (tmp_path / f"policy_{name}.toml").write_text('kinds = ["predict"]\nreveals = ["scores"]\nminimum_rows = 50\n')
 
     def begin(*names: str) -> dict[str, Running]:
-        digest = load_scenario(predict).digest
         return {
             name: Running(
                 *("party", predict, "--as", name, "--keys", tmp_path / "keys", "--out", folders[name]),
-                *("--approve", digest, "--policy", tmp_path / f"policy_{name}.toml"),
+                *(*approving(predict, name), "--policy", tmp_path / f"policy_{name}.toml"),
             )
             for name in names
         }
@@ -314,9 +313,9 @@ def test_a_share_goes_with_the_keys_that_its_owners_had(tmp_path: Path) -> None:
 
 
 def start_predict(predict: Path, name: str) -> Running:
-    folder, digest = predict.parent, load_scenario(predict).digest
-    out = folder / f"scored_{name}"
-    return Running("party", predict, "--as", name, "--keys", folder / "keys", "--out", out, "--approve", digest)
+    folder = predict.parent
+    words = ("--keys", folder / "keys", "--out", folder / f"scored_{name}", *approving(predict, name))
+    return Running("party", predict, "--as", name, *words)
 
 
 def test_the_new_patients_are_what_the_tool_writes_and_were_not_trained_on(tmp_path: Path) -> None:

@@ -10,10 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from parties.scenario import load_scenario
 from parties.share_file import journal_path
 from tests.parties.shares import OWNERS, write_split_predict, write_split_shares
-from tests.run.command import Running, mpc, record
+from tests.run.command import Running, approving, mpc, record
 from tests.run.test_party import PARTIES, separate, start
 from tests.run.test_shared_model import WEIGHTS, counted, keyed, rows, score, scores, wanted
 from tests.run.test_vertical import toml_of
@@ -99,12 +98,12 @@ def test_separate_machines_score_split_columns(tmp_path: Path) -> None:
     where = {name: f"{name}" for name in OWNERS}
     predict = keyed(tmp_path, write_split_predict(tmp_path, rows(1) + 3, where))
     (tmp_path / "policy.toml").write_text('reveals = ["joint-scores"]\n')
-    digest, said = load_scenario(predict).digest, {}
+    said = {}
     for again in (False, True):
         runs = {
             name: Running(
                 *("party", predict, "--as", name, "--keys", tmp_path / "keys", "--out", tmp_path / f"{name}_{again}"),
-                *("--approve", digest, "--policy", tmp_path / "policy.toml"),
+                *(*approving(predict, name), "--policy", tmp_path / "policy.toml"),
             )
             for name in PARTIES
         }
@@ -116,7 +115,7 @@ def test_separate_machines_score_split_columns(tmp_path: Path) -> None:
     assert "repeat" not in said[A].err
     (tmp_path / "policy.toml").write_text('reveals = ["scores"]\n')
     command = ("party", predict, "--as", B, "--keys", tmp_path / "keys", "--policy", tmp_path / "policy.toml")
-    ran = mpc(*command, "--approve", digest)
+    ran = mpc(*command, *approving(predict, B))
     assert ran.code == 2 and "it reveals 'joint-scores'" in " ".join(ran.err.split())
 
 

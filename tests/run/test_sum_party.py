@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from parties.any_scenario import load_any
 from parties.keys import generate
-from tests.run.command import Ran, Running, mpc, record
+from tests.run.command import Ran, Running, approving, mpc, record
 from tests.run.sums import approve, party, write_separate
 
 
@@ -116,7 +115,7 @@ def test_what_is_shown_and_asked_before_the_first_run(tmp_path: Path) -> None:
     words = ("--as", "c3", "--keys", tmp_path / "keys", "--out", tmp_path / "out")
     ran = mpc("party", path, *words)
     assert ran.code == 2
-    assert f"--approve {load_any(path).digest}" in ran.err
+    assert " ".join(approving(path, "c3")) in ran.err
     for said in ("what c3 is asked to take part in", "What the server learns", "c3.csv", "The server may lie"):
         assert said in ran.out
     (tmp_path / "keys" / "policy.toml").write_text("minimum_owners = 4\n")
@@ -160,7 +159,7 @@ def test_a_client_with_another_key_is_turned_away_at_once(tmp_path: Path) -> Non
         mpc("roster", "sign", tmp_path / "mine_roster.toml", "--as", "admin", "--keys", tmp_path / "office").code == 0
     )
     mine.write_text(path.read_text().replace("roster.toml", "mine_roster.toml"))
-    words = ("--keys", other, "--out", tmp_path / "out" / "c1", "--approve", load_any(mine).digest)
+    words = ("--keys", other, "--out", tmp_path / "out" / "c1", *approving(mine, "c1"))
     ran = mpc("party", mine, "--as", "c1", *words)
     assert ran.code == 5, ran.err
     assert "the server refuses this client's key" in ran.err
