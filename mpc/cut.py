@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from mpc.correlation import Kind, Spec
-from mpc.dealing import AT_ONCE, MOST_DRAWN, check_numbers
+from mpc.dealing import AT_ONCE
 from mpc.prg import Stream
 from mpc.ring import Ring
 from mpc.share import Mask, Share
@@ -21,13 +21,9 @@ class Cut:
     Args:
         kind: any of them.
         corrected: whether the dealt parts are the helper's correction: at the last owner.
-
-    Raises:
-        InternalError: there are more drawn parts than masks have numbers.
     """
 
     def __init__(self, kind: Kind, *, corrected: bool) -> None:
-        check_numbers(kind)
         self._drawn, self._dealt = kind.drawn, kind.dealt
         streamed = kind.drawn if corrected else kind.drawn + kind.dealt
         places, self._streamed_bytes = _places(streamed, _STREAM_STEP)
@@ -39,8 +35,8 @@ class Cut:
         """Whether the kind has these parts."""
         return kind.drawn == self._drawn and kind.dealt == self._dealt
 
-    def shares(self, number: int, stream: Stream, correction: memoryview) -> tuple[Share, ...]:
-        """The parts of correlation `number`: what was drawn as `Mask`s, each with an id of its own, and what was dealt.
+    def shares(self, stream: Stream, correction: memoryview) -> tuple[Share, ...]:
+        """The parts of the next correlation: what was drawn as `Mask`s, and what was dealt.
 
         A small correction is copied: it is cut ahead of need, while messages travel, and then lies in the core's cache.
 
@@ -50,11 +46,9 @@ class Cut:
         # Small parts are drawn all at once; of large ones, none is to keep the others' memory.
         drawn = stream.take(self._streamed_bytes) if self._streamed_bytes <= AT_ONCE else None
         parts: list[Share] = []
-        id = number * MOST_DRAWN
         for start, shape, scale, ring in self._masks:
             words = stream.uniform(shape, ring) if drawn is None else ring.at(drawn, start, shape)
-            parts.append(Mask(words, scale, ring, id))
-            id += 1
+            parts.append(Mask(words, scale, ring))
         for start, shape, scale, ring in self._shares:
             words = stream.uniform(shape, ring) if drawn is None else ring.at(drawn, start, shape)
             parts.append(Share(words, scale, ring))

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from mpc.correlation import Kind, OwnMasks, Spec, correction_bytes
-from mpc.errors import InternalError
 from mpc.ghost import Array
 from mpc.prg import Stream
 from mpc.share import Mask, Share
@@ -15,7 +14,6 @@ from mpc.share import Mask, Share
 WINDOW_BYTES = 4 << 20
 FIRST_WINDOW_BYTES = 1 << 18  # so that the last owner takes in one of them while the helper deals the next
 WINDOWS_AHEAD = 4
-MOST_DRAWN = 1 << 10  # parts of one correlation: masks are numbered so
 AT_ONCE = 1 << 17  # bytes of parts that lie in one piece of memory, none of which is free before all are
 
 
@@ -130,22 +128,7 @@ def _added(kind: Kind, a: tuple[Array, ...], b: tuple[Array, ...]) -> tuple[Arra
     return tuple([spec.ring.add(x, y) for spec, x, y in zip(kind.drawn, a, b, strict=True)])
 
 
-def as_shares(number: int, kind: Kind, drawn: Sequence[Array], dealt: Sequence[Array]) -> tuple[Share, ...]:
-    """The parts of correlation `number`: what was drawn as masks, each with an id of its own, and what was dealt.
-
-    Raises:
-        InternalError: there are more drawn parts than ids.
-    """
-    check_numbers(kind)
-    parts: list[Share] = []
-    for spec, value in zip(kind.drawn, drawn, strict=True):
-        parts.append(Mask(value, spec.scale, spec.ring, number * MOST_DRAWN + len(parts)))
-    for spec, value in zip(kind.dealt, dealt, strict=True):
-        parts.append(Share(value, spec.scale, spec.ring))
-    return tuple(parts)
-
-
-def check_numbers(kind: Kind) -> None:
-    """Refuse a kind with more drawn parts than there are ids."""
-    if len(kind.drawn) > MOST_DRAWN:
-        raise InternalError(f"a {type(kind).__name__} has more than {MOST_DRAWN:,} drawn parts")
+def as_shares(kind: Kind, drawn: Sequence[Array], dealt: Sequence[Array]) -> tuple[Share, ...]:
+    """The parts of a correlation: what was drawn as masks, and what was dealt."""
+    masks = [Mask(value, spec.scale, spec.ring) for spec, value in zip(kind.drawn, drawn, strict=True)]
+    return (*masks, *(Share(value, spec.scale, spec.ring) for spec, value in zip(kind.dealt, dealt, strict=True)))

@@ -92,17 +92,28 @@ def run_lockstep(
     owners = tuple(factories)
     plan = plan or make_plan(factories[owners[0]], owners, helper)
     net = _Net(tap or (lambda message: message.body))
-    parties = seat(plan, entropy, lambda windows: _windows(windows, net, helper, owners[-1]))
-    programs = {name: factories[name](party) for name, (party, _) in parties.items()}
+    seats = seat(plan, entropy, lambda windows: _windows(windows, net, helper, owners[-1]))
+    programs = {name: factories[name](one.party) for name, one in seats.items()}
     results, rounds = net.run(programs)
-    watch = parties[owners[0]][1]
+    for one in seats.values():
+        one.supply.finish(one.party)
+    watch = seats[owners[0]].watch
     sent = {name: net.sent.get(name, 0) for name in (*owners, helper)}
     return Outcome(results, tuple(watch.reveals), rounds, sent, plan.on(watch.ways))
 
 
+@dataclass(frozen=True)
+class Seat:
+    """An owner that is ready to run its program, with its supply, and who watches it."""
+
+    party: Party
+    supply: PlannedSupply
+    watch: Watch
+
+
 def seat(
     plan: Plan, entropy: Mapping[str, Entropy], carry: Callable[[Iterator[bytes]], Callable[[], bytes]]
-) -> dict[str, tuple[Party, Watch]]:
+) -> dict[str, Seat]:
     """Owners ready to run a plan, with the seeds that a handshake would have agreed on."""
     owners, helper = plan.owners, plan.helper
     context = session_id({name: entropy[name]("hello") for name in (*owners, helper)}) + plan.digest.encode()
@@ -111,7 +122,7 @@ def seat(
     said = _told(watches[owners[-1]].ways)
     dealing = deal_windows(groups_to_deal(plan, said), [Stream(with_helper[o]) for o in owners])
     pair_seeds = {(a, b): entropy[a](f"pair/{b}") for i, a in enumerate(owners) for b in owners[i + 1 :]}
-    parties: dict[str, tuple[Party, Watch]] = {}
+    seats: dict[str, Seat] = {}
     declared = frozenset(item.what for item in plan.reveals)
     for name in owners:
         watch = watches[name]
@@ -122,8 +133,9 @@ def seat(
             for peer in owners
             if peer != name
         }
-        parties[name] = (Party(name, owners, supply, pairs, watch, declared=declared), watch)
-    return parties
+        party = Party(name, owners, supply, pairs, watch, declared=declared)
+        seats[name] = Seat(party, supply, watch)
+    return seats
 
 
 def _told(ways: list[bool]) -> Callable[[], bool]:

@@ -127,10 +127,13 @@ class Party:
         self._pairs = pairs
         self._observer = observer
         self._declared = declared
-        self._spent: dict[
-            int, Callable[[], Masked | None]
-        ] = {}  # who was opened under a mask; weak, for they may be large
+        self._opened: dict[str, int] = {}
         self._left: list[Later[Any]] = []
+
+    @property
+    def opened(self) -> Mapping[str, int]:
+        """By label: how many masks were used up, and how many values revealed, so far."""
+        return self._opened
 
     def correlation(self, kind: Kind) -> tuple[Any, ...]:
         """The next correlation from the helper: its drawn parts as `Mask`s, then its dealt parts as `Share`s."""
@@ -168,7 +171,7 @@ class Party:
         if rows <= step:
             return (await self._combine((masked,), label))[0]
         opened = masked.value
-        self._spent[masked.id] = _nobody
+        masked.use.opened = _nobody
         for start in range(0, rows, step):
             part = slice(start, start + step)
             (piece,) = await self._combine((Share(masked.value[part], masked.scale, masked.ring),), label)
@@ -207,9 +210,16 @@ class Party:
         """Note that a value is opened under its mask, which nothing else may be from now on."""
         if not isinstance(value, Masked):
             raise InternalError(f"{value!r} is not masked and cannot be opened in '{label}'")
-        if value.id in self._spent and self._spent[value.id]() is not value:
+        opened = value.use.opened
+        if opened is None:
+            value.use.opened = ref(value)
+            self._count(label)
+        elif opened() is not value:
             raise InternalError(f"a mask was used twice, the second time in '{label}'")
-        self._spent[value.id] = ref(value)
+
+    def _count(self, label: str) -> None:
+        """Note that one more value was opened in this round."""
+        self._opened[label] = self._opened.get(label, 0) + 1
 
     async def reveal(self, *shares: Share, what: str, why: str, label: str) -> tuple[Public, ...]:
         """Open agreed outputs to all owners. 1 round; reveals the values and nothing else.
@@ -225,6 +235,7 @@ class Party:
             if isinstance(share, Mask | Masked):
                 raise InternalError(f"a mask cannot be revealed, in '{label}'")
             self._observer.revealed(Revealed(what, self.owners, share.shape, why))
+            self._count(label)
         return await self._combine(
             tuple(share + self._zero(share.shape, share.scale, share.ring) for share in shares), label
         )
@@ -247,6 +258,7 @@ class Party:
                 raise InternalError(f"a mask cannot be revealed, in '{label}'")
             if part.shape[0]:
                 self._observer.revealed(Revealed(what, (owner,), part.shape, why))
+                self._count(label)
             fresh[owner] = self.refreshed(part)
         mine, longest = fresh[self.name], max(part.shape[0] for part in fresh.values())
         spec = Spec((longest,), mine.scale, mine.ring)

@@ -53,6 +53,7 @@ class Plan:
     constants: str = ""
     forks: tuple[int, ...] = ()  # how many correlations come before each fork
     ways: tuple[bool, ...] = ()  # that it takes at the first ones; at all others, False
+    opened: tuple[tuple[str, int], ...] = ()  # by label: how many masks are used up, and how many values revealed
     _remake: Callable[[tuple[bool, ...]], Plan] | None = field(default=None, compare=False, repr=False)
     _others: dict[tuple[bool, ...], Plan] = field(default_factory=dict, compare=False, repr=False)
 
@@ -270,7 +271,7 @@ class _Recorder:
         number = len(self.kinds)
         self.kinds.append(kind)
         drawn, dealt = ([ghost(spec.shape) for spec in specs] for specs in (kind.drawn, kind.dealt))
-        return number, as_shares(number, kind, drawn, dealt)
+        return number, as_shares(kind, drawn, dealt)
 
     def fork(self, way: bool) -> bool:
         number = len(self.forks)
@@ -327,6 +328,7 @@ def make_plan(
         constants,
         tuple(recorder.forks),
         ways,
+        tuple(party.opened.items()),
         lambda other: make_plan(factory, owners, helper, constants, other),
     )
 

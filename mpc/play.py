@@ -36,7 +36,9 @@ def play_owner(channel: Channel, table: Table, agreement: Agreement, trace: Trac
         trace.tell()
         supply.prepare()
 
-    return channel.drive(factory(party), meanwhile)
+    result = channel.drive(factory(party), meanwhile)
+    supply.finish(party)
+    return result
 
 
 def play_helper(channel: Channel, table: Table, agreement: Agreement, trace: Trace) -> None:

@@ -11,6 +11,7 @@ over, and its repr shows its shape and scale only.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn, Self, overload
 
@@ -169,7 +170,7 @@ class Share(_Value):
             )
         if value.shape != other.shape:
             raise InternalError(f"{self!r} needs a mask of its own shape, not {other.shape}: each entry is masked once")
-        return Masked(value, self.scale, self.ring, other.id)
+        return Masked(value, self.scale, self.ring, other.use)
 
     def __mul__(self, other: Public) -> Share:
         return _product(other, self, _entrywise_product(self, other))
@@ -189,22 +190,37 @@ class Share(_Value):
         return Share(self.ring.mul(self.value, factor), self.scale, self.ring)
 
 
+class Use:
+    """The one use of a mask, which the mask and all that is masked with it have in common.
+
+    It is as old as they are and no older: of a mask that is spent and gone, nothing is kept.
+
+    Attributes:
+        opened: None until something is opened under the mask; then a weak reference to what was, for it may be large.
+    """
+
+    __slots__ = ("opened",)
+
+    def __init__(self) -> None:
+        self.opened: Callable[[], Masked | None] | None = None
+
+
 @dataclass(frozen=True, eq=False, slots=True, repr=False, init=False)
-class _Numbered(Share):
-    """A share that has to do with the mask `id`."""
+class _OfMask(Share):
+    """A share that has to do with a mask, whose use this is."""
 
-    id: int
+    use: Use
 
-    def __init__(self, value: Array, scale: int = 0, ring: Ring = Z64, id: int = -1) -> None:
+    def __init__(self, value: Array, scale: int = 0, ring: Ring = Z64, use: Use | None = None) -> None:
         _Value.__init__(self, value, scale, ring)
-        _put_id(self, id)
+        _put_use(self, use or Use())
 
 
-_put_id = _Numbered.__dict__["id"].__set__
+_put_use = _OfMask.__dict__["use"].__set__
 
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False, init=False)
-class Mask(_Numbered):
+class Mask(_OfMask):
     """A uniform share, for one opening. Slices and products of it are plain shares.
 
     No owner knows what it is a share of, but for `OwnMasks`, of which each owner knows what covers its own rows.
@@ -215,8 +231,8 @@ class Mask(_Numbered):
 
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False, init=False, weakref_slot=True)
-class Masked(_Numbered):
-    """A share under the mask `id`: uniform over the ring whatever the secret, so it may be opened, once."""
+class Masked(_OfMask):
+    """A share under a mask: uniform over the ring whatever the secret, so it may be opened, once."""
 
     def _with(self, value: Array) -> Any:
         raise InternalError("a masked value is opened whole: reshape or slice it before it is masked")

@@ -11,6 +11,7 @@ from mpc.correlation import Kind
 from mpc.cut import Cut
 from mpc.dealing import windows
 from mpc.errors import InternalError, ProtocolError
+from mpc.party import Party
 from mpc.plan import Plan
 from mpc.prg import Stream
 from mpc.share import Share
@@ -67,14 +68,14 @@ class SeedSupply:
         return here or not self._kinds[number].dealt
 
     def _draw(self) -> None:
-        number = self._number + len(self._ready)
-        kind = self._kinds[number]  # equal to the one that is asked for, and what follows from it is worked out
+        # Equal to the one that is asked for, and what follows from it is worked out.
+        kind = self._kinds[self._number + len(self._ready)]
         cut = self._cut(kind)
         size = cut.correction
         if size and not len(self._window):
             self._fetch()
         correction, self._window = self._window[:size], self._window[size:]
-        self._ready.append(cut.shares(number, self._stream, correction))
+        self._ready.append(cut.shares(self._stream, correction))
 
     def _cut(self, kind: Kind) -> Cut:
         """How to cut this one: as one of the last few of its kind, where batches are of one size or two."""
@@ -134,6 +135,33 @@ class PlannedSupply(SeedSupply):
             self._kinds, self._sizes = self._plan.kinds, islice(self._plan.windows, dealt, None)
         self._end = self._next_fork()
         return way
+
+    def finish(self, party: Party) -> None:
+        """Compare what the program drew and opened, now that it has ended, with the plan of the ways that it took.
+
+        What a program opens is checked as it does so: it is masked, under a mask of its own, or declared. This checks
+        the whole once more. A program whose flow followed a value without `fork`, at all owners alike, may have passed
+        each single check, and has opened something else than what was shown before the run.
+
+        Args:
+            party: whose program it was.
+
+        Raises:
+            InternalError: the program drew fewer correlations than its plan has, or opened more or less.
+        """
+        drawn = (self._number, len(self._kinds), "drew", "correlations")
+        planned = dict(self._plan.opened)
+        opened = [
+            (party.opened.get(label, 0), planned.get(label, 0), "opened", f"values in '{label}'")
+            for label in {**planned, **party.opened}
+        ]
+        for done, expected, verb, what in (*opened, drawn):
+            if done != expected:
+                raise InternalError(
+                    f"{party.name} {verb} {done} {what}, where its plan has {expected}",
+                    "the program is not the one that was planned: do not use its result",
+                    party=party.name,
+                )
 
     def settle(self) -> None:
         """Wait for what is dealt first, before a stage that is counted in steps.

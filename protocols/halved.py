@@ -82,7 +82,7 @@ def _g_squared(u: Array, v: Array) -> tuple[Array, Array]:
 
 def _turned(mask: Mask, function: Map, axis: int) -> Mask:
     """A mask under an invertible map: as uniform as it was, and still for one opening."""
-    return Mask(_mapped(mask.value, function, axis), mask.scale, mask.ring, mask.id)
+    return Mask(_mapped(mask.value, function, axis), mask.scale, mask.ring, mask.use)
 
 
 def _mapped(words: Array, function: Map, axis: int) -> Array:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from types import coroutine
 from typing import Any
@@ -165,7 +165,7 @@ class _Supply:
         """The next correlation."""
         number = self._number
         self._number += 1
-        return number, as_shares(number, kind, *self._dealer.parts(self._owner, number, kind))
+        return number, as_shares(kind, *self._dealer.parts(self._owner, number, kind))
 
     def fork(self, way: bool) -> bool:
         """The program's way; all owners ask for the same correlations after it, or `Dealer.parts` says so."""
@@ -282,7 +282,7 @@ def record(case: Case, draws: Draws, bump: Bump | None = None) -> Recording:
         party = _NotingParty(case, p.name, dealer, draws, diary)
         return _watched(lambda: case.program(party), diary)
 
-    plan = case.plan
+    plan = replace(case.plan, kinds=(), opened=())  # what its parties draw is the dealer's, not the driver's
     with refusals(f"a run with {case.n} owners"):
         run_lockstep(dict.fromkeys(case.owners, factory), plan, entropy=case.entropy(0))
     for k, name in enumerate(case.owners):

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mpc.correlation import Spec, Uniform
 from mpc.dealing import WINDOWS_AHEAD
-from mpc.errors import DataError, PeerLostError
+from mpc.errors import DataError, InternalError, PeerLostError
 from mpc.lockstep import run_lockstep
 from mpc.party import Party
 from mpc.plan import Plan
@@ -86,6 +87,17 @@ def check_traffic(done: Run, plan: Plan) -> None:
         frames = [sent for sent in done.frames if sent.sender == name and sent.label not in NOT_COUNTED]
         assert len(frames) == plan.messages_sent[name]
         assert sum(len(sent.head) + len(sent.body) for sent in frames) == plan.bytes_sent[name]
+
+
+def test_a_run_over_sockets_that_opened_more_than_its_plan_fails_at_its_end() -> None:
+    async def program(p: Party) -> Any:
+        x = p.input(p.owners[0], own(p, p.owners[0], (3,), 1), (3,), 0)
+        masks = [a for _ in range(2) for a in p.correlation(Uniform((Spec((3,)),)))]
+        await p.open(*(x - a for a in masks[: 1 if p.dry else 2]), label="one")
+
+    errors = [end.error for end in run(program, 2).ends.values()]
+    assert all(isinstance(error, InternalError) for error in errors), "whoever fails first tells the others"
+    assert any("opened 2 values in 'one', where its plan has 1" in str(error) for error in errors)
 
 
 @pytest.mark.parametrize("n", [2, 3, 5])

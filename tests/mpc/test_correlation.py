@@ -269,7 +269,7 @@ def test_a_small_correction_is_copied_out_of_its_window_and_a_large_one_is_not(c
     window = bytearray(np.arange(2 * count, dtype="<u8").tobytes())
     cut = Cut(Truncation((count,), 20, 2), corrected=True)
     assert cut.correction == len(window)
-    _, v, t = cut.shares(0, Stream(bytes(32)), memoryview(window))
+    _, v, t = cut.shares(Stream(bytes(32)), memoryview(window))
     assert (v.value.tolist(), t.value.tolist()) == (list(range(count)), list(range(count, 2 * count)))
     window[:] = bytes(len(window))
     assert bool(v.value[1:].any()) == bool(t.value.any()) == apart

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from mpc.plan import Plan, make_plan
 from mpc.prg import insecure_entropy
 from mpc.ring import Z64
 from mpc.round import Blob, Round
-from mpc.share import Share
+from mpc.share import Mask, Share
 from tests.mpc.kit import Log, Protocol, combine, entropy, owners, run
 
 X, Y = (np.array(numbers, dtype=np.uint64) for numbers in ([3, 2**63, 5], [7, 4, 2**64 - 1]))
@@ -268,14 +268,66 @@ def test_a_correlation_that_the_plan_does_not_have_is_refused() -> None:
         with_odd_one(odd)
 
 
+Step = Callable[[Party, Share, list[Mask]], Coroutine[Any, Any, Any]]
+
+
+async def opens_one_more(p: Party, x: Share, masks: list[Mask]) -> None:
+    await p.open(*([x - masks[1]] if p.dry else [x - masks[1], x + masks[2]]), label="second")
+
+
+async def skips_an_opening(p: Party, x: Share, masks: list[Mask]) -> None:
+    if p.dry:
+        await p.open(x - masks[1], label="second")
+
+
+async def opens_elsewhere(p: Party, x: Share, masks: list[Mask]) -> None:
+    await p.open(x - masks[1], label="second" if p.dry else "third")
+
+
+async def reveals_again(p: Party, x: Share, masks: list[Mask]) -> None:
+    if not p.dry:
+        await p.reveal(x + x, what="sum", why="agreed", label="sum")
+
+
+async def draws_one_more_when_dry(p: Party, x: Share, masks: list[Mask]) -> None:
+    if p.dry:
+        p.correlation(Uniform((Spec((3,)),)))
+
+
+NOT_PLANNED = {
+    opens_one_more: "opened 2 values in 'second', where its plan has 1",
+    skips_an_opening: "opened 0 values in 'second', where its plan has 1",
+    opens_elsewhere: "opened 0 values in 'second', where its plan has 1",
+    reveals_again: "opened 2 values in 'sum', where its plan has 1",
+    draws_one_more_when_dry: "drew 3 correlations, where its plan has 4",
+}
+
+
+@pytest.mark.parametrize(("does", "says"), NOT_PLANNED.items(), ids=lambda v: getattr(v, "__name__", None))
+def test_a_run_that_opened_something_else_than_its_plan_fails_at_its_end(does: Step, says: str) -> None:
+    """At all owners alike, so that no round fails: each value was masked, and each output declared."""
+
+    async def program(p: Party) -> int:
+        x = p.input("hospital_a", X if p.index == 0 and not p.dry else None, (3,), 0)
+        masks = [a for _ in range(3) for a in p.correlation(Uniform((Spec((3,)),)))]
+        await p.open(x - masks[0], label="first")
+        await does(p, x, masks)
+        await p.reveal(x, what="sum", why="agreed", label="sum")
+        return 1
+
+    with pytest.raises(InternalError, match=f"hospital_a {says}") as caught:
+        run(program, 2)
+    assert "do not use its result" in caught.value.hint and caught.value.party == "hospital_a"
+
+
 def test_parties_that_are_seated_share_what_a_handshake_agrees_on() -> None:
     plan = make_plan(revealed_product, owners(3), "helper")
     seated = seat(plan, entropy(3), lambda windows: lambda: next(windows))
     assert list(seated) == list(owners(3))
     shares = [
-        party.input("hospital_b", Y if party.name == "hospital_b" else None, (3,), 0) for party, _ in seated.values()
+        one.party.input("hospital_b", Y if name == "hospital_b" else None, (3,), 0) for name, one in seated.items()
     ]
     assert combine(Z64, [share.value for share in shares]).tolist() == Y.tolist()
-    for party, watch in seated.values():
-        party.stage("here")
-        assert watch.stages == [("here", 0, 0)] and watch.reveals == []
+    for one in seated.values():
+        one.party.stage("here")
+        assert one.watch.stages == [("here", 0, 0)] and one.watch.reveals == []

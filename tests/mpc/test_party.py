@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from mpc.lockstep import Watch
 from mpc.party import PairStreams, Party, pair_streams
 from mpc.prg import Stream, derive
 from mpc.ring import B8, B16, B64, Z32, Z64, Ring, wide
-from mpc.share import Mask, Masked, Public, Share
+from mpc.share import Mask, Masked, Public, Share, Use
 from tests.mpc.kit import RINGS, Log, combine, elements, entropy, ints, owners, run
 
 SIZES = [2, 3, 4, 5]
@@ -162,6 +163,28 @@ def test_a_mask_is_used_once(at_once: bool, again: str) -> None:
         run(program)
 
 
+def test_of_a_spent_mask_nothing_is_kept() -> None:
+    """A run may open any number of values: when a value is gone, its party has forgotten that it was there."""
+    party = Party("hospital_a", owners(2), NoSupply(), {}, Watch(), declared=None)
+    x, theirs = Share(np.array([5], dtype=np.uint64)), {"hospital_b": (np.array([7], dtype=np.uint64),)}
+
+    async def program() -> None:
+        while True:
+            await party.open(x - Mask(np.array([3], dtype=np.uint64)), label="again")
+
+    running = program()
+    running.send(None)
+    tracemalloc.start()
+    try:
+        for _ in range(2000):
+            running.send(theirs)
+        assert tracemalloc.get_traced_memory()[0] < 2000 * 4, "bytes"
+    finally:
+        tracemalloc.stop()
+        running.close()
+    assert party.opened == {"again": 2001}
+
+
 def test_a_mask_read_at_another_scale_is_the_same_mask() -> None:
     async def program(p: Party) -> None:
         x, y = own_input(p, "hospital_a", np.zeros(2, np.uint64)), own_input(p, "hospital_a", np.ones(2, np.uint64))
@@ -271,15 +294,15 @@ def test_only_a_masked_value_is_opened_row_by_row() -> None:
 
 
 def test_masks_of_one_correlation_are_different_masks() -> None:
-    async def program(p: Party) -> tuple[int, ...]:
+    async def program(p: Party) -> tuple[Use, ...]:
         x = own_input(p, "hospital_a", np.zeros(2, np.uint64))
         a, b, c = p.correlation(MultiplyTriple(Spec((2,)), Spec((2,))))
         (d,) = p.correlation(Uniform((Spec((2,)),)))
         assert type(a) is type(b) is type(d) is Mask and type(c) is Share
         await p.open(x - a, x - b, x - d, label="all")
-        return (a.id, b.id, d.id)
+        return (a.use, b.use, d.use)
 
-    assert all(len(set(ids)) == 3 for ids in run(program).results.values())
+    assert all(len(set(uses)) == 3 for uses in run(program).results.values())
 
 
 def test_correlations_are_numbered_and_typed() -> None:

@@ -31,13 +31,13 @@ def public(*numbers: int, scale: int = 4, ring: Ring = Z64) -> Public:
     return Public(np.array(numbers, dtype=ring.dtype), scale, ring)
 
 
-def mask(*numbers: int, scale: int = 4, ring: Ring = Z64, number: int = 0) -> Mask:
-    return Mask(np.array(numbers, dtype=ring.dtype), scale, ring, number)
+def mask(*numbers: int, scale: int = 4, ring: Ring = Z64) -> Mask:
+    return Mask(np.array(numbers, dtype=ring.dtype), scale, ring)
 
 
 @pytest.mark.parametrize("value", [share(1), public(1), mask(1), share(1) - mask(2)], ids=lambda v: type(v).__name__)
 def test_values_stay_as_they_are(value: Any) -> None:
-    for name in ("value", "scale", "ring", "id"):
+    for name in ("value", "scale", "ring", "use"):
         if hasattr(value, name):
             with pytest.raises(FrozenInstanceError):
                 setattr(value, name, 0)
@@ -172,9 +172,9 @@ class TestNothingGetsOut:
 
 
 def test_a_mask_makes_a_masked_value() -> None:
-    a = mask(3, 5, number=7)
+    a = mask(3, 5)
     for got, expected in ((share(10, 20) - a, [7, 15]), (share(10, 20) + a, [13, 25])):
-        assert type(got) is Masked and got.id == 7 and got.scale == 4 and got.value.tolist() == expected
+        assert type(got) is Masked and got.use is a.use and got.scale == 4 and got.value.tolist() == expected
     assert type(share(1, 1) - a[:]) is Share
 
 
@@ -189,7 +189,7 @@ def test_a_mask_covers_every_entry() -> None:
 
 
 def test_a_mask_cannot_be_taken_off_again() -> None:
-    a, b = mask(3, number=1), mask(4, number=2)
+    a, b = mask(3), mask(4)
     for covered in (share(10) - a, share(10) + a, a, b):
         for f in (operator.add, operator.sub):
             with pytest.raises(InternalError, match="masked already"):
@@ -228,13 +228,13 @@ def test_products_and_sums_of_a_masked_value_are_plain_shares() -> None:
         assert type(part) is Share
 
 
-@pytest.mark.parametrize("value", [share(8), public(8), mask(8, number=3), share(8) - mask(1, number=3)])
+@pytest.mark.parametrize("value", [share(8), public(8), mask(8), share(8) - mask(1)])
 def test_at_scale_keeps_what_a_value_is(value: Any) -> None:
     other = value.at_scale(9)
     assert type(other) is type(value)
     assert other.scale == 9 and other.ring == value.ring and other.value is value.value
     if isinstance(value, Mask | Masked):
-        assert other.id == value.id == 3
+        assert other.use is value.use
 
 
 def test_slices_shapes_and_transposes() -> None:
@@ -277,6 +277,6 @@ def test_rows_are_those_that_indexing_gives(kind: type[Share] | type[Public]) ->
     np.testing.assert_array_equal(got.value, value[index])
     assert kind(ghost((9, 4)), 5).rows(index).shape == (4, 4)
     with pytest.raises(InternalError):
-        Masked(value, 5, Z64, 1).rows(index)
+        Masked(value, 5, Z64).rows(index)
     with pytest.raises(InternalError):
-        Masked(ghost((9, 4)), 5, Z64, 1).rows(index)
+        Masked(ghost((9, 4)), 5, Z64).rows(index)

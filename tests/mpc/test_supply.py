@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mpc.correlation import BitsOfMask, Kind, MultiplyTriple, Spec, Truncation, Uniform
-from mpc.dealing import MOST_DRAWN, deal, draw, windows
+from mpc.dealing import deal, draw, windows
 from mpc.errors import InternalError, ProtocolError
 from mpc.plan import Plan
 from mpc.prg import Stream, derive
@@ -61,22 +61,15 @@ def test_parts_are_alike_whether_drawn_ahead_or_when_asked_for(last: bool) -> No
             every.append(supply.next(kind)[1])
         return every
 
-    ids = []
+    uses = []
     for kind, asked, ahead in zip(KINDS, parts(ahead=False), parts(ahead=True), strict=True):
         for k, (spec, one, other) in enumerate(zip((*kind.drawn, *kind.dealt), asked, ahead, strict=True)):
             assert type(one) is type(other) is (Mask if k < len(kind.drawn) else Share)
             assert (one.scale, one.ring, one.shape) == (spec.scale, spec.ring, spec.shape)
             np.testing.assert_array_equal(one.value, other.value)
             if isinstance(one, Mask) and isinstance(other, Mask):
-                assert one.id == other.id
-                ids.append(one.id)
-    assert len(set(ids)) == len(ids)
-
-
-def test_more_masks_than_there_are_numbers_for_are_refused() -> None:
-    kind = Uniform((Spec((1,)),) * (MOST_DRAWN + 1))
-    with pytest.raises(InternalError, match="a Uniform has more than 1,024 drawn parts"):
-        SeedSupply([kind], stream(0), None).next(kind)
+                uses += [one.use, other.use]
+    assert len(set(uses)) == len(uses)
 
 
 def test_windows_are_fetched_when_they_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
