@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mpc.dealing import deal_windows
-from mpc.errors import PeerLostError
+from mpc.errors import BeaverlodgeError, PeerLostError
 from mpc.party import Party, Revealed, pair_streams
 from mpc.plan import Plan, ProgramFactory, groups_to_deal, make_plan
 from mpc.prg import Entropy, Stream, derive
@@ -77,6 +77,7 @@ def run_lockstep(
     entropy: Mapping[str, Entropy],
     helper: str = "helper",
     tap: Tap | None = None,
+    refusal: type[BeaverlodgeError] | None = None,
 ) -> Outcome:
     """Run one program for each owner, with a helper, in this thread.
 
@@ -85,6 +86,8 @@ def run_lockstep(
         plan: what all owners agreed on; made from the first owner's program where left out.
         entropy: party (the helper too) -> where its seeds come from.
         tap: called with every message; returns the body to deliver, or None to drop it.
+        refusal: an error with which a program may end: it is then that owner's result, and need not have come to the
+            end of its plan.
 
     Raises:
         PeerLostError: a party waits for a message that nobody will send.
@@ -94,9 +97,10 @@ def run_lockstep(
     net = _Net(tap or (lambda message: message.body))
     seats = seat(plan, entropy, lambda windows: _windows(windows, net, helper, owners[-1]))
     programs = {name: factories[name](one.party) for name, one in seats.items()}
-    results, rounds = net.run(programs)
-    for one in seats.values():
-        one.supply.finish(one.party)
+    results, rounds = net.run(programs, () if refusal is None else (refusal,))
+    for name, one in seats.items():
+        if refusal is None or not isinstance(results[name], refusal):
+            one.supply.finish(one.party)
     watch = seats[owners[0]].watch
     sent = {name: net.sent.get(name, 0) for name in (*owners, helper)}
     return Outcome(results, tuple(watch.reveals), rounds, sent, plan.on(watch.ways))
@@ -180,7 +184,9 @@ class _Net:
             raise PeerLostError(f"{receiver} waits for {sender} in '{label}'{found}", party=sender)
         return box.popleft().body
 
-    def run(self, programs: Mapping[str, Program]) -> tuple[dict[str, Any], dict[str, int]]:
+    def run(
+        self, programs: Mapping[str, Program], refusals: tuple[type[BeaverlodgeError], ...]
+    ) -> tuple[dict[str, Any], dict[str, int]]:
         results: dict[str, Any] = {}
         rounds = dict.fromkeys(programs, 0)
         answers: dict[str, Mapping[str, Any] | None] = dict.fromkeys(programs)
@@ -194,6 +200,9 @@ class _Net:
                         waiting[name] = program.send(answers[name])  # type: ignore[arg-type]  # None starts it
                     except StopIteration as end:
                         results[name] = end.value
+                        continue
+                    except refusals as refusal:
+                        results[name] = refusal
                         continue
                     rounds[name] += 1
                     for peer, arrays in waiting[name].send.items():

@@ -187,13 +187,15 @@ def _compare_refusal(case: Case, refusal: BeaverlodgeError, where: str, seed: in
                 return await case.program(p)
             except type(refusal):
                 refused.append(p.name)
-                return None
+                raise
 
         return run()
 
     results: Mapping[str, Any] = {}
     try:
-        results = run_lockstep(dict.fromkeys(case.owners, guarded), case.plan, entropy=case.entropy(seed)).results
+        results = run_lockstep(
+            dict.fromkeys(case.owners, guarded), case.plan, entropy=case.entropy(seed), refusal=type(refusal)
+        ).results
     except PeerLostError:  # one owner refused its own data, and the others wait for it
         results = dict.fromkeys(refused)
     except BeaverlodgeError as error:

@@ -203,25 +203,18 @@ def test_scores_beyond_the_range_stop_the_run(n: int) -> None:
     own, how = job(tables, learning_rate=20.0, epochs=20, sigmoid_range=20.0, form="dual")
     assert pooled(list(own.values()), how).largest_score > choose_fit(how).reach
     labels: list[str] = []
-    errors: list[ProtocolError] = []
 
     def factory(name: str) -> ProgramFactory:
-        async def program(p: Party) -> Any:
-            if p.dry:
-                return await training_job(p, None, how)
-            with pytest.raises(ProtocolError) as caught:
-                await training_job(p, own[name], how)
-            errors.append(caught.value)
-            return None
-
-        return program
+        return lambda p: training_job(p, None if p.dry else own[name], how)
 
     def tap(message: Message) -> bytes:
         labels.append(message.label)
         return message.body
 
-    outcome = run_lockstep({name: factory(name) for name in how.owners}, entropy=entropy(how.owners, 0), tap=tap)
-    assert len(errors) == n
+    programs, seeds = {name: factory(name) for name in how.owners}, entropy(how.owners, 0)
+    outcome = run_lockstep(programs, entropy=seeds, tap=tap, refusal=ProtocolError)
+    errors = list(outcome.results.values())
+    assert len(errors) == n and all(isinstance(error, ProtocolError) for error in errors)
     assert all("the model stays hidden" in error.message for error in errors)
     assert [r.what for r in outcome.reveals] == ["feature means", "feature standard deviations", "range check"]
     assert labels[-1] == "any/reveal"
@@ -237,31 +230,17 @@ def test_one_bad_score_in_any_chunk_is_seen(monkeypatch: pytest.MonkeyPatch, bad
     u = np.tile([9.0, -9.0, 9.0, 1.0], (5, 1))
     if bad is not None:
         u[bad, 3] = 1.01 if bad != 2 else -1.01
-    seen: list[bool] = []
 
-    async def body(p: Party, s: list[Share]) -> tuple[Share, ...]:
-        held = await hold(p, s[0])
-        lows = [s[1][t] for t in range(5)]
-        error = ProtocolError("out of range")
-        try:
-            await check_scores(p, held, steps, lows, 10.0, error)
-        except ProtocolError:
-            seen.append(True)
-        return ()
+    async def program(p: Party) -> None:
+        mine = p.name == "owner0" and not p.dry
+        g = p.input("owner0", encode(gram, 14) if mine else None, gram.shape, 14)
+        v = p.input("owner0", encode(u, 20) if mine else None, u.shape, 20)
+        held = await hold(p, g)
+        await check_scores(p, held, steps, [v[t] for t in range(5)], 10.0, ProtocolError("out of range"))
 
     owners = owner_names(2)
-
-    def factory(p: Party) -> Any:
-        async def program() -> Any:
-            mine = p.name == "owner0" and not p.dry
-            g = p.input("owner0", encode(gram, 14) if mine else None, gram.shape, 14)
-            v = p.input("owner0", encode(u, 20) if mine else None, u.shape, 20)
-            return await body(p, [g, v])
-
-        return program()
-
-    run_lockstep(dict.fromkeys(owners, factory), entropy=entropy(owners, 1))
-    assert seen == ([] if bad is None else [True, True])
+    outcome = run_lockstep(dict.fromkeys(owners, program), entropy=entropy(owners, 1), refusal=ProtocolError)
+    assert [result is not None for result in outcome.results.values()] == [bad is not None] * 2
 
 
 # -- the bits

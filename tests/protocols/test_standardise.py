@@ -6,8 +6,6 @@ rows, extreme spreads, and the column that is named.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,7 +14,6 @@ from hypothesis import strategies as st
 from mpc.errors import DataError
 from mpc.ghost import ghost
 from mpc.lockstep import run_lockstep
-from mpc.party import Party
 from mpc.plan import ProgramFactory
 from protocols.standardise import Moments, moments
 from tests.examples import steady
@@ -120,18 +117,7 @@ def test_constant_at_each_owner_but_not_together_is_fine() -> None:
 
 
 def test_every_owner_stops_at_a_constant_column() -> None:
-    stopped: list[str] = []
     parts = [np.ones((3, 1)), np.ones((3, 1)), np.ones((3, 1))]
-
-    def guarded(factory: ProgramFactory) -> ProgramFactory:
-        async def program(p: Party) -> Any:
-            try:
-                await factory(p)
-            except DataError:
-                stopped.append(p.name)
-
-        return program
-
-    made = {name: guarded(factory) for name, factory in factories(parts, ("x",)).items()}
-    run_lockstep(made, entropy=entropy(owner_names(3), 0))
-    assert stopped == list(owner_names(3))
+    programs, seeds = factories(parts, ("x",)), entropy(owner_names(3), 0)
+    outcome = run_lockstep(programs, entropy=seeds, refusal=DataError)
+    assert all(isinstance(result, DataError) for result in outcome.results.values())
