@@ -10,10 +10,10 @@ from typing import Any, Final
 from mpc.contact import Contact, Say
 from mpc.errors import BeaverlodgeError, InterruptedRun, PeerLostError, ProtocolError
 from mpc.giving_up import error_told, last_words
-from mpc.network import HANDSHAKE_BYTES, Came, Connected, Disconnected, Event, Network, Refused
+from mpc.network import Came, Connected, Disconnected, Event, Network, Refused
 from mpc.probe import DOCTOR, Answerer, is_probe, read_probe
 from mpc.round import Blob, Program, Round
-from mpc.session import Aborted, Delivered, Frame, Incoming, Link, Resend
+from mpc.session import HANDSHAKE, Aborted, Backlog, Delivered, Frame, Incoming, Link, Resend
 from mpc.trace import Trace
 from mpc.wire import HEADER_BYTES, label_code, parse, payload
 
@@ -65,7 +65,13 @@ class Channel:
         self._about: Mapping[str, Any] = {}
         self._doctors: dict[str, Answerer] = {}
         for peer in self._links:
-            network.allow(peer, HANDSHAKE_BYTES)
+            network.allow(peer, HANDSHAKE.longest)
+
+    def bound(self, theirs: Mapping[str, Backlog], own: Mapping[str, Backlog]) -> None:
+        """Keep no more than this of each peer's messages from now on, and of this side's to each."""
+        for peer, link in self._links.items():
+            self._network.allow(peer, theirs[peer].longest)
+            link.bound(theirs[peer], own[peer])
 
     def drive(self, program: Program, meanwhile: Callable[[], None] | None = None) -> Any:
         """Run a program to its end; each `await` is one round with the peers.
@@ -136,7 +142,7 @@ class Channel:
         end = self._network.now() + (deadline if deadline is not None else float("inf"))
         while not self._inboxes[peer]:
             self._wait(end, {peer}, label)
-        got = self._inboxes[peer].popleft()
+        got = self._next(peer)
         if got.label != label_code(label):
             raise ProtocolError(f"{self.me} waits for {peer} in '{label}', which is in another round", party=peer)
         self.trace.received(HEADER_BYTES + len(got.body))
@@ -210,8 +216,13 @@ class Channel:
         else:
             self._network.send(peer, frame)
 
-    def _take(self, peer: str, one: Round, code: int) -> Any:
+    def _next(self, peer: str) -> Delivered:
         got = self._inboxes[peer].popleft()
+        self._links[peer].used(got.body)
+        return got
+
+    def _take(self, peer: str, one: Round, code: int) -> Any:
+        got = self._next(peer)
         if got.label != code:
             raise ProtocolError(
                 f"{self.me} waits for {peer} in '{one.label}', which is in another round",
@@ -261,6 +272,7 @@ class Channel:
         Each side says on every connection what it expects next.
         """
         self._network.send(peer, self._links[peer].resume(first=peer not in self._greeted))
+        self._send_again(peer, self._links[peer].connected())
         self._greeted.add(peer)
         if peer not in self._asked_early:
             self._to_ask.add(peer)

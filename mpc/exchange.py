@@ -8,9 +8,9 @@ from typing import Any, Final, TypeVar
 
 from mpc.channel import Channel
 from mpc.errors import ProtocolError
-from mpc.network import HANDSHAKE_BYTES
 from mpc.prg import SEED_BYTES
 from mpc.round import Blob, Round
+from mpc.session import HANDSHAKE
 
 LONGEST_NAME: Final = 200
 """Of a column, in characters, where owners tell each other their columns' names."""
@@ -34,7 +34,7 @@ def exchange(
         return answer
 
     send = {peer: json.dumps(message).encode() for peer, message in messages.items()}
-    return channel.exchange(Round(send, dict.fromkeys(messages, Blob(HANDSHAKE_BYTES)), label), seconds, look)
+    return channel.exchange(Round(send, dict.fromkeys(messages, Blob(HANDSHAKE.longest)), label), seconds, look)
 
 
 class Answer(dict[str, Any]):

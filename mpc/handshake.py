@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mpc.backlog import backlog
 from mpc.channel import Channel
 from mpc.errors import DataError, DisagreementError
 from mpc.exchange import Answer, as_count, as_names, as_rows, as_seed, as_texts, as_truth, exchange
@@ -138,19 +139,27 @@ def meet(
     rows = shapes.rows
     plan = None
     if me != table.helper:
-        plan = make(rows, shapes.count)
+        plan = _bounding(channel, make(rows, shapes.count))
     mine = _summary(plan) if plan else {}
     agreed = _everyone(channel, table, "agree", {**mine, "columns": shapes.count} if plan else {})
     if plan is None:
         counts = {peer: agreed[peer].read("columns", as_count) for peer in table.owners}
         if len(set(counts.values())) != 1:
             raise DisagreementError(f"the owners disagree on how many columns they share: {counts}")
-        plan = make(rows, counts[table.owners[0]])
+        plan = _bounding(channel, make(rows, counts[table.owners[0]]))
         mine = _summary(plan)
     _compare(me, mine, {peer: said for peer, said in agreed.items() if peer != table.helper})
     pairs, dealing = _seeds(channel, table, plan, mine, entropy)
     key = derive(owners_key, "owners", session) if owners_key else b""
     return Agreement(session, rows, shapes.columns, plan, pairs, dealing, shapes.split, key)
+
+
+def _bounding(channel: Channel, plan: Plan) -> Plan:
+    """The plan, by which messages are bounded from now on."""
+    me, everyone = channel.me, (*plan.owners, plan.helper)
+    peers = [peer for peer in everyone if peer != me]
+    channel.bound({peer: backlog(plan, peer, me) for peer in peers}, {peer: backlog(plan, me, peer) for peer in peers})
+    return plan
 
 
 def _hello(channel: Channel, table: Table, offer: Offer, entropy: Entropy, seconds: float) -> tuple[bytes, bytes]:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from mpc.session import Frame
 
@@ -69,10 +69,6 @@ class Overlong:
 
 
 Event = Came | Connected | Disconnected | Refused | Stranger | Unshaken | Unanswered | Overlong
-
-
-HANDSHAKE_BYTES: Final = 1 << 22
-"""The longest payload that is taken from a peer before there is a plan."""
 
 
 class Network(Protocol):

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from mpc.errors import PeerLostError, ProtocolError
 from mpc.prg import derive
@@ -21,6 +21,30 @@ from mpc.wire import ABORT, DATA, HEADER_BYTES, RESUME, Header, TagKey, peek_seq
 
 HELLO_KEY = TagKey(sha256(b"beaverlodge hello").digest())
 HELLO_FRAMES = 1
+
+FRAME_BYTES: Final = 1 << 10
+"""What a message that is kept takes, beside its payload, where memory is counted: its header, and Python's objects."""
+
+_MOST_ASKED: Final = 2
+"""How often a peer is sent again what it expects, from one new connection to the next: on the one, and on the next
+before that is news."""
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """What is kept of a party's messages at most.
+
+    Args:
+        longest: bytes of the longest payload.
+        nbytes: bytes of all messages that came and were not used yet, with `FRAME_BYTES` for each.
+    """
+
+    longest: int
+    nbytes: int
+
+
+HANDSHAKE: Final = Backlog(1 << 22, 5 << 20)
+"""Before there is a plan: of the two objects that may wait, one (the names of columns) can be long."""
 
 _FIRST = 1
 """What the label field of a resume says on the first connection that is news to its sender."""
@@ -80,20 +104,54 @@ class Link:
         self._acknowledged = 0  # how many of this side's frames the peer said that it has
         self._hello: bytes | None = None  # a digest of the peer's first frame
         self._unacknowledged: deque[tuple[int, int, bytes]] = deque()  # sequence, label, payload
-        self._early: list[tuple[memoryview, memoryview]] = []
+        self._early: list[tuple[memoryview, memoryview]] = []  # frames that came before there was a key
+        self._limit = HANDSHAKE.nbytes  # of what came from the peer and was not used
+        self._kept = 0  # bytes of that
+        self._own_limit: int | None = None  # of what the peer did not acknowledge
+        self._own_kept = 0
+        self._asked = 0  # how often the peer said what it expects, since the last connection that was news
 
     def rekey(self, link_key: bytes) -> list[Incoming]:
         """Use the session's key from now on; returns what came before it was known."""
         mine, theirs = (derive(link_key, f"frames of {name}") for name in (self.me, self.peer))
         self._keys = (TagKey(mine), TagKey(theirs))
         early, self._early = self._early, []
+        self._kept -= sum(_size(body) for _, body in early)
         return [item for head, body in early for item in self.receive(head, body)]
 
+    def bound(self, theirs: Backlog, own: Backlog) -> None:
+        """Keep no more than this of the peer's messages from now on, and of this side's own."""
+        self._limit, self._own_limit = theirs.nbytes, own.nbytes
+
+    def used(self, body: memoryview) -> None:
+        """The payload of a delivered frame is not kept any more."""
+        self._kept -= _size(body)
+
+    def connected(self) -> tuple[Frame, ...]:
+        """There is a new connection; gives the frames to send again, of a peer that asked more often than was heard.
+
+        Connections may come and go while a party computes, and be news after all that the peer said on each of them. A
+        peer that asks without end, on one connection, is not answered without end.
+        """
+        unheard, self._asked = self._asked > _MOST_ASKED, 0
+        return self.unacknowledged() if unheard else ()
+
     def data(self, label: int, body: bytes) -> Frame:
-        """The next data frame; it is kept until the peer acknowledges it."""
+        """The next data frame; it is kept until the peer acknowledges it.
+
+        Raises:
+            ProtocolError: the peer did not acknowledge what it must have used.
+        """
         sequence = self._next_out
         self._next_out += 1
         self._unacknowledged.append((sequence, label, body))
+        self._own_kept += _size(body)
+        if self._own_limit is not None and self._own_kept > self._own_limit:
+            raise ProtocolError(
+                f"{self.peer} does not acknowledge messages that it has used",
+                "the parties may run different versions",
+                party=self.peer,
+            )
         return self._frame(DATA, label, sequence, body)
 
     def unacknowledged(self) -> tuple[Frame, ...]:
@@ -105,6 +163,7 @@ class Link:
         if self._keys is None and not first:
             # What came too early over an earlier connection may be of a process that is no more. All of it that is
             # not, comes again.
+            self._kept -= sum(_size(body) for _, body in self._early)
             self._early.clear()
         return self._frame(RESUME, _FIRST if first else 0, self._next_out if self._keys else 0, b"")
 
@@ -116,11 +175,13 @@ class Link:
         """Take one frame that came under the peer's key.
 
         Raises:
-            ProtocolError: the frame is malformed, was altered, or acknowledges what was never sent.
+            ProtocolError: the frame is malformed, was altered, or acknowledges what was never sent; or the peer sends
+                more, ahead of what is used of it, than there can be in this program.
             PeerLostError: the peer's process is a new one, which knows nothing of this session.
         """
         sequence = peek_sequence(head) if len(head) == HEADER_BYTES else 0
         if self._keys is None and sequence >= HELLO_FRAMES:
+            self._keep(body)
             self._early.append((head, body))
             return []
         header = unseal(head, body, self._key(incoming=True, sequence=sequence), sender=self.peer)
@@ -129,16 +190,28 @@ class Link:
             raise ProtocolError(f"{self.peer} acknowledges frames that were never sent", party=self.peer)
         self._check_the_same(header, body)
         while self._unacknowledged and self._unacknowledged[0][0] < header.acknowledged:
-            self._unacknowledged.popleft()
+            self._own_kept -= _size(self._unacknowledged.popleft()[2])
         if header.type == ABORT:
             return [Aborted(bytes(body))]
         if header.type == RESUME:
+            self._asked += 1
             on_its_way = header.label == _FIRST and header.acknowledged > 0
-            return [Resend(() if on_its_way else self.unacknowledged())]
+            return [Resend(() if on_its_way or self._asked > _MOST_ASKED else self.unacknowledged())]
         if header.sequence != self._next_in:
             return [Ignored()]
+        self._keep(body)
         self._next_in += 1
         return [Delivered(header.label, body)]
+
+    def _keep(self, body: memoryview) -> None:
+        """Count what came as kept until it is used."""
+        self._kept += _size(body)
+        if self._kept > self._limit:
+            raise ProtocolError(
+                f"{self.peer} sends more than {self.me} can have use for yet",
+                "the parties may run different versions, or a process of an earlier run is still there",
+                party=self.peer,
+            )
 
     def _check_the_same(self, header: Header, body: memoryview) -> None:
         """That the peer did not lose its memory: it says hello once, and what it has it does not forget."""
@@ -164,6 +237,11 @@ class Link:
     def _frame(self, type_: int, label: int, sequence: int, body: bytes) -> Frame:
         key = self._key(incoming=False, sequence=sequence)
         return Frame(seal(type_, label, sequence, self._next_in, body, key), body)
+
+
+def _size(body: bytes | memoryview) -> int:
+    """What a message takes where memory is counted."""
+    return len(body) + FRAME_BYTES
 
 
 def session_id(nonces: dict[str, bytes]) -> bytes:

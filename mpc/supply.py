@@ -34,6 +34,7 @@ class SeedSupply:
         self._next_window = next_window
         self._number = 0
         self._end = len(kinds)  # the number of the first correlation that it is not known yet whether it is asked for
+        self._helper: str | None = None  # who deals, where it has a name
         self._window = memoryview(b"")
         self._fetched = 0  # windows
         self._ready: deque[tuple[Share, ...]] = deque()  # drawn ahead, from number `self._number` on
@@ -92,7 +93,8 @@ class SeedSupply:
         self._window = memoryview(self._next_window())
         self._fetched += 1
         if len(self._window) != (size := next(self._sizes)):
-            raise ProtocolError(f"the helper sent {len(self._window)} bytes of corrections instead of {size}")
+            sent = f"{self._helper or 'the helper'} sent {len(self._window)} bytes of corrections"
+            raise ProtocolError(f"{sent} instead of {size}", party=self._helper)
 
 
 class PlannedSupply(SeedSupply):
@@ -117,6 +119,7 @@ class PlannedSupply(SeedSupply):
     ) -> None:
         super().__init__(plan.kinds, stream, next_window)
         self._plan = plan
+        self._helper = plan.helper
         self._tell = tell
         self._settle = settle
         self._ways: list[bool] = []

@@ -7,6 +7,7 @@ import math
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from mpc.backlog import kept
 from mpc.plan import Plan
 from mpc.wire import HEADER_BYTES
 from parties.blocks import (
@@ -91,6 +92,7 @@ def _facts(plan: Plan, told: PlanTold, scenario: Scenario) -> dict[str, Any]:
         "messages": dict(plan.messages_sent),
         "correlations": plan.correlations,
         "masks": sum(len(kind.drawn) for kind in plan.kinds),
+        "kept": kept(plan),
         "reveals": [
             {"what": item.what, "to": list(item.to), "shape": list(item.shape), "why": item.why}
             for item in plan.reveals
@@ -155,12 +157,21 @@ def _stages_grid(facts: dict[str, Any]) -> Grid:
 
 
 def _traffic_grid(plan: Plan) -> Grid:
+    memory = kept(plan)
     rows = tuple(
-        (name, "owner" if name in plan.owners else "helper", count_text(plan.messages_sent[name]), bytes_text(sent))
+        (
+            name,
+            "owner" if name in plan.owners else "helper",
+            count_text(plan.messages_sent[name]),
+            bytes_text(sent),
+            f"at most {short_bytes(memory[name])}",
+        )
         for name, sent in plan.bytes_sent.items()
     )
     title = f"What each party sends (headers of {HEADER_BYTES} bytes a message included)"
-    return Grid(title, ("party", "role", "messages", "bytes sent"), rows, frozenset({0, 1}))
+    return Grid(
+        title, ("party", "role", "messages", "bytes sent", "memory for others' messages"), rows, frozenset({0, 1})
+    )
 
 
 def _dealt_grid(facts: dict[str, Any], plan: Plan, told: PlanTold) -> Grid:

@@ -14,11 +14,10 @@ from mpc.channel import Channel, Limits
 from mpc.correlation import Spec
 from mpc.curve import new_identity, text_begins
 from mpc.errors import DisagreementError, PeerLostError, ProtocolError
-from mpc.network import HANDSHAKE_BYTES
 from mpc.prg import derive
 from mpc.ring import B8, wide
 from mpc.round import Blob, Program, Round
-from mpc.session import Frame
+from mpc.session import HANDSHAKE, Frame
 from mpc.trace import Trace
 from mpc.transport import Transport
 from mpc.wire import HEADER_BYTES
@@ -205,7 +204,7 @@ def test_a_message_longer_than_allowed_is_refused(pair: dict[str, Site]) -> None
 
 
 def test_a_message_longer_than_any_that_is_due_is_refused_before_it_is_asked_for(pair: dict[str, Site]) -> None:
-    pair["b"].channel.push("a", "another", bytes(HANDSHAKE_BYTES + 1))
+    pair["b"].channel.push("a", "another", bytes(HANDSHAKE.longest + 1))
     error = fails(
         lambda: pair["a"].channel.pull("b", "text", LONG),
         ProtocolError,

@@ -366,7 +366,7 @@ def test_a_malformed_field_is_the_senders_fault(sender: str, label: str, key: st
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"[1, 2]", b'"text"', b"7", b"null", b"\xff\xfe", b"[" * 200_000], ids=lambda b: str(b[:8])
+    "body", [b"", b"{", b"[1, 2]", b'"text"', b"7", b"null", b"\xff\xfe", b"[" * 50_000], ids=lambda b: str(b[:8])
 )
 @pytest.mark.parametrize("label", ["hello", "seeds"])
 def test_what_is_no_object_is_refused(body: bytes, label: str) -> None:
@@ -399,7 +399,7 @@ def test_a_message_that_is_too_long_is_refused() -> None:
     for name in ("hospital_a", HELPER):
         if name in found:
             assert isinstance(found[name], ProtocolError) and found[name].party == "hospital_b"
-            assert "hospital_b sent 4194306 bytes in 'hello': too many" in found[name].message
+            assert found[name].message == "hospital_b sends a message that is longer than any that is due from it"
     assert {"hospital_a", HELPER} & set(found)
 
 

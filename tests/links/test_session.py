@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 
 from mpc.errors import PeerLostError, ProtocolError
 from mpc.session import (
+    FRAME_BYTES,
+    HANDSHAKE,
     HELLO_KEY,
     Aborted,
+    Backlog,
     Delivered,
     Frame,
     Ignored,
@@ -39,6 +42,8 @@ def keyed() -> tuple[Link, Link]:
     assert texts(take(b, hello_a)) == [b"hello of a"]
     assert texts(take(a, hello_b)) == [b"hello of b"]
     assert a.rekey(KEY) == b.rekey(KEY) == []
+    a.used(memoryview(hello_b.body))
+    b.used(memoryview(hello_a.body))
     return a, b
 
 
@@ -98,8 +103,79 @@ def test_only_what_was_not_acknowledged_is_sent_again() -> None:
     a.data(1, b"two")
     assert [frame.body for frame in resent(take(a, b.resume()))] == [b"two"]
     assert [frame.body for frame in resent(take(a, b.resume()))] == [b"two"], "until it is acknowledged"
-    take(b, resent(take(a, b.resume()))[0])
+    take(b, a.unacknowledged()[0])
     assert resent(take(a, b.resume())) == ()
+
+
+def test_a_peer_that_asks_without_end_is_answered_once_more_when_there_is_a_new_connection() -> None:
+    a, b = keyed()
+    a.data(1, bytes(1000))
+    answers = [resent(take(a, b.resume())) for _ in range(1000)]
+    assert [len(frames) for frames in answers] == [1, 1, *[0] * 998]
+    assert [frame.body for frame in a.connected()] == [bytes(1000)], "it may be a new connection that it asked on last"
+    assert a.connected() == ()
+    assert len(resent(take(a, b.resume()))) == 1
+
+
+# What is kept
+
+
+def test_what_comes_before_the_key_is_bounded() -> None:
+    a, b = pair()
+    b.data(0, b"hello")
+    b.rekey(KEY)
+    longest = bytes(HANDSHAKE.longest)
+    assert take(a, b.data(1, longest)) == []
+    with pytest.raises(ProtocolError, match="b sends more than a can have use for yet") as caught:
+        take(a, b.data(1, longest))
+    assert caught.value.party == "b"
+    a, b = pair()
+    b.data(0, b"hello")
+    b.rekey(KEY)
+    empty = b.data(1, b"")
+    for _ in range(HANDSHAKE.nbytes // FRAME_BYTES):
+        take(a, empty)
+    with pytest.raises(ProtocolError, match="b sends more than a can have use for yet"):  # its objects take memory, too
+        take(a, empty)
+    a.resume()
+    assert take(a, empty) == [], "what came over an earlier connection is kept no more"
+
+
+def test_what_was_not_used_is_bounded_and_what_was_used_makes_room() -> None:
+    a, b = keyed()
+    a.bound(Backlog(100, 2 * (100 + FRAME_BYTES)), Backlog(0, 0))
+    for _ in range(5):
+        items = [*take(a, b.data(1, bytes(100))), *take(a, b.data(2, bytes(100)))]
+        for item in items:
+            assert isinstance(item, Delivered)
+            a.used(item.body)
+    take(a, b.data(1, bytes(100)))
+    take(a, b.data(2, bytes(100)))
+    with pytest.raises(ProtocolError, match="b sends more than a can have use for yet"):
+        take(a, b.data(3, b""))
+
+
+def test_a_repeat_takes_no_memory() -> None:
+    a, b = keyed()
+    a.bound(Backlog(100, 100 + FRAME_BYTES), Backlog(0, 0))
+    frame = b.data(1, bytes(100))
+    assert texts(take(a, frame)) == [bytes(100)]
+    assert [take(a, frame) for _ in range(10)] == [[Ignored()]] * 10
+
+
+def test_a_peer_that_acknowledges_nothing_is_sent_no_more_than_it_can_have_use_for() -> None:
+    a, b = keyed()
+    take(a, b.data(1, b"this acknowledges the hello"))
+    a.bound(HANDSHAKE, Backlog(100, 2 * (100 + FRAME_BYTES)))
+    for _ in range(3):  # an honest one does
+        take(b, a.data(1, bytes(100)))
+        take(b, a.data(2, bytes(100)))
+        take(a, b.data(1, b""))
+    a.data(1, bytes(100))
+    a.data(2, bytes(100))
+    with pytest.raises(ProtocolError, match="b does not acknowledge messages that it has used") as caught:
+        a.data(3, b"")
+    assert caught.value.party == "b"
 
 
 def test_what_is_on_its_way_when_the_first_connection_is_late_news_is_not_sent_again() -> None:
@@ -315,6 +391,7 @@ class LossyPair:
         if self.news[who]:
             self.news[who] -= 1
             self.on_the_way[other(who)].append(self.links[who].resume(first=not self.greeted[who]))
+            self.on_the_way[other(who)].extend(self.links[who].connected())
             self.greeted[who] = True
 
     def cut(self, kept_a: int, kept_b: int) -> None:

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from mpc.backlog import kept
 from mpc.plan import Plan, make_plan
 from mpc.wire import HEADER_BYTES
+from parties.blocks import short_bytes
 from parties.plan_scenario import planned as plan_of_scenario
 from parties.plan_text import plan_json, plan_tables, print_plan
 from parties.plan_training import USES
@@ -89,6 +91,9 @@ def test_json_is_the_plan(tmp_path: Path, owners: int) -> None:
     assert facts["correlations"] == plan.correlations
     assert [item["what"] for item in facts["reveals"]] == [item.what for item in plan.reveals]
     assert facts["helper"]["opened"] == []
+    assert facts["kept"] == kept(plan) and list(facts["kept"]) == [*plan.owners, plan.helper]
+    row = " ".join(row_of(printed(one), "What each party sends", one.owners[-1]))
+    assert row.endswith(f"at most {short_bytes(facts['kept'][one.owners[-1]])}")
 
     # The stages cover all that an owner sends; the last one besides asks the helper for more.
     assert sum(stage["bytes"] for stage in facts["stages"]) == plan.bytes_sent[one.owners[0]]
