@@ -8,13 +8,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from parties.data_cells import TextForm, literal
 from parties.data_header import HEAD_BYTES, Where, csv_error, read_header, refuse_repeated, wrong_encoding
+from parties.data_query import (
+    LIMITS,
+    QueryLimits,
+    close_all_else,
+    configuration,
+    too_many_rows,
+    too_much_memory,
+    within_limits,
+)
 from parties.data_recode import as_utf8, codec_of
 from parties.scenario_models import SqlSource
 
@@ -30,7 +39,9 @@ _MEMORY_HINT = "end other programs, or see what limits this one's memory (ulimit
 
 
 @contextmanager
-def open_source(source: str | SqlSource, owner: str, base: Path, form: TextForm) -> Iterator[RawTable]:
+def open_source(
+    source: str | SqlSource, owner: str, base: Path, form: TextForm, limits: QueryLimits = LIMITS
+) -> Iterator[RawTable]:
     """The owner's rows as a table of a DuckDB connection that lives as long as the `with`.
 
     Args:
@@ -38,6 +49,7 @@ def open_source(source: str | SqlSource, owner: str, base: Path, form: TextForm)
         owner: whose data they are; errors name this party.
         base: the folder that a relative path starts from.
         form: how the file is written, if it is a text file.
+        limits: what a query may take.
 
     Raises:
         DataError: the data are missing, cannot be read, or hold no rows.
@@ -45,15 +57,15 @@ def open_source(source: str | SqlSource, owner: str, base: Path, form: TextForm)
     where = Where(owner, Path(source.database if isinstance(source, SqlSource) else source).name)
     path = _existing_file(source.database if isinstance(source, SqlSource) else source, base, where)
     if isinstance(source, SqlSource):
-        with _connection(path, base, where) as connection:
-            yield _from_query(connection, source.sql, where)
+        with _connection(path, where, limits) as connection:
+            yield _from_query(connection, source.sql, where, limits)
         return
     ending = path.suffix.lower()
     if ending not in (*TEXT_ENDINGS, PARQUET_ENDING):
         what = f"a file ending in '{path.suffix}'" if path.suffix else "a file without an ending"
         raise where.error(f"{what} cannot be read", "give a .csv, .tsv or .parquet file")
     head = _head(path, where)
-    with _connection(None, base, where) as connection:
+    with _connection(None, where, limits) as connection:
         if ending == PARQUET_ENDING:
             yield _from_parquet(connection, path, where)
         else:
@@ -119,7 +131,7 @@ class RawTable:
 
 
 def _existing_file(name: str, base: Path, where: Where) -> Path:
-    path = base / name
+    path = base.absolute() / name  # an absolute path is a file's for DuckDB, too, whatever its name begins with
     try:
         if path.is_dir():
             raise where.error("this is a folder, not a file", "name the file in it")
@@ -152,19 +164,12 @@ def _head(path: Path, where: Where) -> bytes:
 
 
 @contextmanager
-def _connection(database: Path | None, base: Path, where: Where) -> Iterator[DuckDBPyConnection]:
+def _connection(database: Path | None, where: Where, limits: QueryLimits) -> Iterator[DuckDBPyConnection]:
     import duckdb
 
-    # Nothing is fetched from the network and no patient's row is spilled to disk.
     if database is not None and _begins(database, b"SQLite format 3\0"):
         raise where.error("this is an SQLite database, not one of DuckDB", "export the table as CSV or Parquet")
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "autoinstall_known_extensions": "false",
-        "temp_directory": "",
-    }
-    if database is not None:
-        # One thread: a query without `order by` then gives its rows in the same order every time.
-        config["threads"] = "1"
+    config: dict[str, str | bool | int | float | list[str]] = {**configuration(database is not None, limits)}
     try:
         connection = duckdb.connect(
             ":memory:" if database is None else str(database), read_only=database is not None, config=config
@@ -173,14 +178,16 @@ def _connection(database: Path | None, base: Path, where: Where) -> Iterator[Duc
         raise where.error(f"the database cannot be opened ({_first_line(error)})") from None
     try:
         connection.execute("set enable_progress_bar = false")
-        connection.execute("set file_search_path = " + literal(str(base.absolute())))
+        if database is not None:
+            close_all_else(connection)
         yield connection
     except (duckdb.OutOfMemoryException, MemoryError):
         raise where.error("there is not enough memory to read the data", _MEMORY_HINT) from None
     except duckdb.Error as error:
         raise where.error(f"the data cannot be read ({_first_line(error)})") from None
     finally:
-        connection.close()
+        with suppress(duckdb.Error):  # of a query that goes on, whatever it is told
+            connection.close()
 
 
 def _begins(path: Path, mark: bytes) -> bool:
@@ -188,23 +195,41 @@ def _begins(path: Path, mark: bytes) -> bool:
         return file.read(len(mark)) == mark
 
 
-def _from_query(connection: DuckDBPyConnection, sql: str, where: Where) -> RawTable:
+def _from_query(connection: DuckDBPyConnection, sql: str, where: Where, limits: QueryLimits) -> RawTable:
     import duckdb
 
-    try:
-        statements = duckdb.extract_statements(sql)
-        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-            raise where.error("the sql is not one select statement", "write a single query")
-        query = _without_end(statements[0].query)
+    def run() -> list[str]:
+        query = _one_select(sql, where)
         described = connection.execute(f"describe\n{query}").fetchall()
         names = [str(row[0]) for row in described]
         refuse_repeated(names, "the query", where)
-        _store(connection, f"(\n{query}\n)", len(names), {})
-    except duckdb.OutOfMemoryException:
-        raise
+        most = limits.cells // len(names)
+        _store(connection, f"(\n{query}\n)", len(names), {}, most + 1)
+        found = connection.execute(f"select count(*) from {_TABLE}").fetchone()
+        if found is None or found[0] > most:
+            raise too_many_rows(where, most)
+        return names
+
+    try:
+        names = within_limits(connection, run, where, limits)
+    except (duckdb.OutOfMemoryException, MemoryError):
+        raise too_much_memory(where, limits) from None
+    except duckdb.PermissionException:
+        hint = "a query sees the tables of its own database: put what it needs there, or name the file as `data`"
+        raise where.error("the sql reaches for something outside its database", hint) from None
     except duckdb.Error as error:
-        raise where.error(f"the sql failed ({_first_line(error)})", "correct `sql` in the scenario file") from None
+        raise where.error(f"the sql failed ({_first_line(error)})", "correct `sql`") from None
     return _raw_table(connection, names, where)
+
+
+def _one_select(sql: str, where: Where) -> str:
+    """The one statement that a query is, without what may follow it."""
+    import duckdb
+
+    statements = duckdb.extract_statements(sql)
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise where.error("the sql is not one select statement", "write a single query")
+    return _without_end(statements[0].query)
 
 
 def _from_parquet(connection: DuckDBPyConnection, path: Path, where: Where) -> RawTable:
@@ -217,6 +242,7 @@ def _from_parquet(connection: DuckDBPyConnection, path: Path, where: Where) -> R
         refuse_repeated(names, "the file", where)
         # Without hive_partitioning = false, a folder called "year=2024" would become a column.
         _store(connection, "read_parquet($path, hive_partitioning = false)", len(names), parameters)
+        close_all_else(connection)
     except duckdb.OutOfMemoryException:
         raise
     except duckdb.InvalidInputException:  # it has not the form of one
@@ -240,6 +266,7 @@ def _from_text(connection: DuckDBPyConnection, path: Path, head: bytes, where: W
     try:
         with as_utf8(path, codec) as readable:
             _store(connection, read, len(names), {"path": _without_wildcards(readable)})
+        close_all_else(connection)
     except duckdb.OutOfMemoryException:
         raise
     except duckdb.Error as error:
@@ -251,10 +278,12 @@ def _from_text(connection: DuckDBPyConnection, path: Path, head: bytes, where: W
     return _raw_table(connection, names, where, form)
 
 
-def _store(connection: DuckDBPyConnection, source: str, width: int, parameters: Mapping[str, str]) -> None:
+def _store(
+    connection: DuckDBPyConnection, source: str, width: int, parameters: Mapping[str, str], most: int | None = None
+) -> None:
     columns = ", ".join(f"c{i}" for i in range(width))
     query = f"create temp table {_TABLE} as select * from {source} as source({columns})"
-    connection.execute(query, parameters)
+    connection.execute(query if most is None else f"{query} limit {most}", parameters)
 
 
 def _raw_table(

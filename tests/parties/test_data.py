@@ -208,8 +208,6 @@ def test_queries(tmp_path: Path) -> None:
     assert table.values[:, 0].tolist() == [5, 4, 3, 2, 1, 0]
     assert table.source == "x.duckdb"
     assert from_query(tmp_path, "with q as (from p) select * from q where a < 3").rows == 3
-    (tmp_path / "b.csv").write_text("a,y\n8,1\n")
-    assert from_query(tmp_path, "select * from 'b.csv'").values.tolist() == [[8.0]]
 
 
 def test_a_query_cannot_change_the_database(tmp_path: Path) -> None:
