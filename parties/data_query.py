@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+QUERY: Final = "query"
+"""The name of the thread in which one runs."""
+
 _CLOSED: Final = (
     "enable_external_access = false",
     "python_enable_replacements = false",  # else a table's name may be that of a variable here
@@ -90,7 +93,7 @@ def within_limits(connection: DuckDBPyConnection, work: Callable[[], T], where: 
         else:
             future.set_result(found)
 
-    threading.Thread(target=run, daemon=True).start()
+    threading.Thread(target=run, name=QUERY, daemon=True).start()
     try:
         return future.result(limits.seconds)
     except StillRunning:
