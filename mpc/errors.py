@@ -106,6 +106,13 @@ class TooFewError(BeaverlodgeError):
     code = "too-few"
 
 
+class RecordError(BeaverlodgeError):
+    """A run was carried out, but what it gave cannot be written here."""
+
+    exit_code = 8
+    code = "record"
+
+
 class InternalError(BeaverlodgeError):
     """A bug of ours."""
 
@@ -127,6 +134,7 @@ ERRORS: tuple[type[BeaverlodgeError], ...] = (
     DisagreementError,
     ProtocolError,
     TooFewError,
+    RecordError,
     InternalError,
     InterruptedRun,
 )

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from mpc.errors import plain_text
 
@@ -33,15 +33,20 @@ def print_blocks(blocks: Iterable[Block], console: Console | None = None) -> Non
             else:
                 text = Text(plain_text(block.text), style=block.style)
                 console.print(text, soft_wrap=not block.wrap)
-    encoding = console.encoding
-    lines = "".join(line.rstrip() + "\n" for line in captured.get().splitlines())
+    write_text("".join(line.rstrip() + "\n" for line in captured.get().splitlines()), console.file, console.encoding)
+
+
+def write_text(text: str, file: IO[str], encoding: str) -> None:
+    """Writes what a command prints, letters that the encoding lacks as escapes. A reader that goes away is no error."""
     try:
-        console.file.write(lines.encode(encoding, "backslashreplace").decode(encoding))
-        console.file.flush()
-    except BrokenPipeError:
+        file.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        file.flush()
+    except OSError as problem:
         # Without this, Python complains once more when it flushes at its end.
-        if console.file is sys.stdout:
+        if file is sys.stdout:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(problem, BrokenPipeError):
+            raise
 
 
 def table(value: object) -> Mapping[str, Any]:

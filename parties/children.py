@@ -26,6 +26,7 @@ from parties.events import (
     error_from,
 )
 from parties.forked import Start, fork, may_fork
+from parties.private_files import open_private
 
 _READ_BYTES: Final = 1 << 20
 _QUOTED_CHARACTERS: Final = 200
@@ -83,7 +84,7 @@ def start_child(
     lifeline_of_child, lifeline = os.pipe()
     words = ["--as", name, str(scenario)]
     try:
-        with open(out / f"{name}.stderr", "wb") as stderr, _terminal_signals_blocked():
+        with open(out / f"{name}.stderr", "wb", opener=open_private) as stderr, _terminal_signals_blocked():
             known = _environment(events_of_child, environment or {})
             process: Process
             if program.main is not None and not environment and may_fork():

@@ -13,9 +13,10 @@ from typing import Any, Literal, NoReturn
 
 import click
 
-from mpc.errors import BeaverlodgeError, UsageError, plain_text
+from mpc.errors import BeaverlodgeError, InterruptedRun, UsageError, plain_text
 from parties.bugs import as_error
 from parties.ending import end_process
+from parties.output import Output
 from parties.version import VERSION
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -27,6 +28,10 @@ _KEYS = click.option(
     "--keys", type=click.Path(path_type=Path), default=Path("keys"), show_default=True, help="Folder of key files."
 )
 
+_QUIET = click.option(
+    "--quiet", is_flag=True, help="Print how the run ended and where its record is, and nothing of its result."
+)
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(VERSION, prog_name="mpc")
@@ -36,8 +41,8 @@ def cli() -> None:
     A scenario file says who takes part and what is computed: try `mpc run scenarios/two_hospitals.toml`.
 
     Exit codes: 0 done; 2 usage, scenario or a port in use; 3 data; 4 a peer is unreachable, lost or too late;
-    5 peers disagree or one is refused; 6 a protocol's check failed; 7 too few participants; 70 a bug of ours;
-    130 interrupted.
+    5 peers disagree or one is refused; 6 a protocol's check failed; 7 too few participants; 8 the run is done, but
+    what it gave could not be written or printed; 70 a bug of ours; 130 interrupted.
     """
 
 
@@ -45,7 +50,8 @@ def cli() -> None:
 @_SCENARIO
 @_OUT
 @click.option("--no-compare", is_flag=True, help="Skip the comparison with training alone and in the clear.")
-def run(scenario: Path, out: Path | None, no_compare: bool) -> None:
+@_QUIET
+def run(scenario: Path, out: Path | None, no_compare: bool, quiet: bool) -> None:
     """Run every party of SCENARIO on this machine, each in its own process.
 
     Ends with a summary: how good the joint model is, what it cost, and who learnt what. The same is in the record's
@@ -55,20 +61,20 @@ def run(scenario: Path, out: Path | None, no_compare: bool) -> None:
 
     one_blas_thread()  # before numpy is loaded
     from parties.any_scenario import load_any
+    from parties.record import check_out
     from parties.scenario import Scenario
 
-    loaded = load_any(scenario)
+    check_out(out)
+    loaded, output = load_any(scenario), Output(quiet=quiet)
     if not isinstance(loaded, Scenario):
         from parties.run_sum import run_sum
 
-        record, folder = run_sum(loaded, out)
+        finished = run_sum(loaded, out, output)
     else:
         from parties.run_locally import run_locally
 
-        record, folder = run_locally(loaded, out, compare=not no_compare)
-    from parties.summary import print_summary
-
-    print_summary(record, folder)
+        finished = run_locally(loaded, out, output, compare=not no_compare)
+    output.finished(finished)
 
 
 @cli.command()
@@ -85,8 +91,9 @@ def run(scenario: Path, out: Path | None, no_compare: bool) -> None:
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
-    help="The log: lines of text, or one JSON object a line.",
+    help="The log and all that is printed: lines of text, or one JSON object a line.",
 )
+@_QUIET
 def party(
     scenario: Path,
     name: str,
@@ -95,15 +102,25 @@ def party(
     approve: str | None,
     policy: Path | None,
     log_format: Literal["text", "json"],
-) -> None:
+    quiet: bool,
+) -> int:
     """Take part in SCENARIO as one party, on this machine; the others run on theirs.
 
     The scenario, or a signed roster that it names, must give every party's public_key, and the scenario an address
     for one side of each pair. Before the first run of a scenario, what it asks for is shown and has to be approved.
     """
+    output = Output(name, log_format, quiet)
+    return _guarded(lambda: _take_part(scenario, name, out, keys, approve, policy, output), output)
+
+
+def _take_part(
+    scenario: Path, name: str, out: Path | None, keys: Path, approve: str | None, policy: Path | None, output: Output
+) -> None:
     from parties.any_scenario import load_any
+    from parties.record import check_out
     from parties.scenario import Scenario
 
+    check_out(out)
     ask = _typed_yes if sys.stdin.isatty() else None
     loaded = load_any(scenario)
     if not isinstance(loaded, Scenario):
@@ -114,10 +131,7 @@ def party(
         from parties.run_party import run_one
 
         part = partial(run_one, loaded)
-    record, folder = part(name, out, keys, approve=approve, policy=policy, ask=ask, log_format=log_format)
-    from parties.summary import print_summary
-
-    print_summary(record, folder)
+    output.finished(part(name, out, keys, approve=approve, policy=policy, ask=ask, output=output))
 
 
 @cli.command()
@@ -294,7 +308,8 @@ def _open_streams() -> None:
     sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8", closefd=False)
 
 
-def _guarded(command: Callable[[], Any]) -> int:
+def _guarded(command: Callable[[], Any], output: Output | None = None) -> int:
+    output = output or Output()
     try:
         code = command()
         sys.stdout.flush()
@@ -302,21 +317,20 @@ def _guarded(command: Callable[[], Any]) -> int:
         problem.show()
         return UsageError.exit_code
     except click.ClickException as problem:
-        return _told(_mistyped(problem))
+        return _told(output, _mistyped(problem))
     except click.Abort:
-        click.echo("mpc: interrupted", err=True)
-        return 130
+        return _told(output, InterruptedRun("interrupted"))
     except BrokenPipeError:
         _read_no_more()
         return 0
     except OSError as problem:
         if problem.errno not in _NO_ROOM:
-            return _told(as_error(problem))
+            return _told(output, as_error(problem))
         _read_no_more()
         what = f"no room for what is written: {os.strerror(problem.errno or 0)}"
-        return _told(UsageError(what.lower(), "make room, on the disk or wherever the output goes"))
+        return _told(output, UsageError(what.lower(), "make room, on the disk or wherever the output goes"))
     except (Exception, KeyboardInterrupt) as problem:
-        return _told(as_error(problem))
+        return _told(output, as_error(problem))
     return code if isinstance(code, int) else 0
 
 
@@ -326,13 +340,8 @@ def _read_no_more() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _told(error: BeaverlodgeError) -> int:
-    with suppress(OSError):  # nobody can be told, but the exit code
-        click.echo(f"mpc: {error.message}{':' if error.points else ''}", err=True)
-        for point in error.points:
-            click.echo(f"  - {point}", err=True)
-        if error.hint:
-            click.echo(f"     {error.hint}", err=True)
+def _told(output: Output, error: BeaverlodgeError) -> int:
+    output.error(error)
     return error.exit_code
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
+from collections.abc import Mapping
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Literal
 
 from mpc.errors import plain_text
+from parties.private_files import open_private
 
 LogFormat = Literal["text", "json"]
 
@@ -25,7 +28,10 @@ def open_log(folder: Path, party: str, form: LogFormat = "text") -> logging.Logg
 
 
 class _LogFile(logging.FileHandler):
-    """A log that cannot be written, as on a disk that is full, ends no run; the record says that it cannot be."""
+    """A log that its party alone can read. Where it cannot be written, as on a full disk, that ends no run."""
+
+    def _open(self) -> TextIOWrapper:
+        return TextIOWrapper(open(self.baseFilename, "ab", opener=open_private), encoding=self.encoding)
 
     def handleError(self, record: logging.LogRecord) -> None:
         """Nothing: logging itself would print a traceback."""
@@ -51,7 +57,17 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """A record as one line of JSON."""
-        when = dt.datetime.fromtimestamp(record.created, dt.UTC).isoformat(timespec="milliseconds")
-        text = plain_text(record.getMessage())
-        fields = {"time": when, "level": record.levelname.lower(), "party": self._party, "text": text}
-        return json.dumps(fields)
+        return json_line(record.levelname.lower(), self._party, record.getMessage(), when=record.created)
+
+
+def json_line(
+    level: str, party: str, text: str, more: Mapping[str, object] | None = None, *, when: float | None = None
+) -> str:
+    """What a party says as one JSON object: `time` (UTC), `level`, `party`, `text` and what else there is.
+
+    Args:
+        when: in seconds since 1970; now where it is left out.
+    """
+    time = dt.datetime.now(dt.UTC) if when is None else dt.datetime.fromtimestamp(when, dt.UTC)
+    fields = {"time": time.isoformat(timespec="milliseconds"), "level": level, "party": party, "text": plain_text(text)}
+    return json.dumps({**fields, **(more or {})})

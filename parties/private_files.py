@@ -65,15 +65,47 @@ def read_own(path: Path) -> bytes:
     return _read(path, _OTHERS_MAY_WRITE)
 
 
-def create_private(path: Path, content: bytes) -> None:
+def open_private(path: str, flags: int) -> int:
+    """An opener for `open`: a file that is made is for its owner alone, whatever the umask."""
+    return os.open(path, flags | os.O_CLOEXEC, 0o600)
+
+
+def create_private(path: Path, content: bytes, *, sync: bool = True) -> None:
     """A new file that only its owner can open; nothing is left behind if it cannot be written whole.
+
+    Args:
+        sync: whether to wait until it is on the disk.
 
     Raises:
         FileExistsError: it is there already.
         UsageError: it cannot be written.
     """
+    _write_new(path, content, path, sync=sync)
+
+
+def replace_file(path: Path, content: bytes, *, sync: bool = True) -> None:
+    """Puts new content, readable by its owner only, in a file's place, whole or not at all.
+
+    Args:
+        sync: whether to wait until it is on the disk.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    _write_new(temporary, content, path, sync=sync)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise UsageError(f"{path} cannot be written: {_reason(error)}") from None
+
+
+def _write_new(where: Path, content: bytes, path: Path, *, sync: bool) -> None:
+    """A new file `where`, for its owner alone; an error names the `path` that the content is for."""
+    try:
+        descriptor = open_private(str(where), os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     except FileExistsError:
         raise
     except OSError as error:
@@ -82,25 +114,10 @@ def create_private(path: Path, content: bytes) -> None:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                os.fsync(file.fileno())
     except OSError as error:
-        path.unlink(missing_ok=True)
-        raise UsageError(f"{path} cannot be written: {_reason(error)}") from None
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Puts new content, readable by its owner only, in a file's place, whole or not at all.
-
-    Raises:
-        UsageError: it cannot be written.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.unlink(missing_ok=True)
-    create_private(temporary, content)
-    try:
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
+        where.unlink(missing_ok=True)
         raise UsageError(f"{path} cannot be written: {_reason(error)}") from None
 
 
@@ -114,7 +131,7 @@ def append_private(path: Path, content: bytes, *, sync: bool = True) -> None:
         UsageError: it cannot be written.
     """
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        descriptor = open_private(str(path), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         with os.fdopen(descriptor, "ab", buffering=0) as file:
             written = file.write(content)
             if sync:

@@ -1,4 +1,4 @@
-"""Shows on standard error how far every party is: bars on a terminal, plain lines elsewhere.
+"""Shows on standard error how far every party is: bars on a terminal, plain lines or JSON objects elsewhere.
 
 Nothing goes to standard output, which is for the summary.
 """
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TextIO
 
 from mpc.errors import plain_text
 from parties.events import Event
+from parties.logs import LogFormat, json_line
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -30,7 +31,7 @@ class _View(Protocol):
 
     def stage(self, name: str, stage: str, done: int | None, total: int | None) -> None: ...
 
-    def line(self, text: str) -> None: ...
+    def say(self, name: str, level: str, text: str) -> None: ...
 
     def close(self) -> None: ...
 
@@ -42,6 +43,8 @@ class Progress:
         names: the parties, in the order to show them.
         stream: where to; standard error.
         terminal: whether that is a terminal; asked of the stream by itself.
+        form: text, or one JSON object a line.
+        quiet: shows what the parties say, and not how far they are.
         clock: seconds; for tests.
     """
 
@@ -51,11 +54,15 @@ class Progress:
         *,
         stream: TextIO | None = None,
         terminal: bool | None = None,
+        form: LogFormat = "text",
+        quiet: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stream = sys.stderr if stream is None else stream
         is_terminal = self._stream.isatty() if terminal is None else terminal
-        self._view: _View = _Bars(names, self._stream, clock) if is_terminal else _Plain(self._stream, clock)
+        bars = is_terminal and form == "text" and not quiet
+        self._view: _View = _Bars(names, self._stream, clock) if bars else _Lines(self._stream, clock, form)
+        self._quiet = quiet
         self._open = True
 
     def __enter__(self) -> Progress:
@@ -84,20 +91,23 @@ class Progress:
         match event["event"]:
             case "started":
                 self._view.start()
+            case "log":
+                self._view.say(name, event["level"], event["text"])
+            case _ if self._quiet:
+                return
             case "stage":
                 self._view.stage(name, event["stage"], event.get("done"), event.get("total"))
-            case "log":
-                self._view.line(plain_text(f"{name}: {event['text']}"))
             case "done" | "failed" as stage:
                 self._view.stage(name, stage, None, None)
 
 
-class _Plain:
+class _Lines:
     """One line whenever a stage changes, and about one a second in between."""
 
-    def __init__(self, stream: TextIO, clock: Callable[[], float]) -> None:
+    def __init__(self, stream: TextIO, clock: Callable[[], float], form: LogFormat) -> None:
         self._stream = stream
         self._clock = clock
+        self._form = form
         self._shown: dict[str, tuple[str, float]] = {}
 
     def start(self) -> None:
@@ -110,10 +120,11 @@ class _Plain:
             return
         self._shown[name] = stage, now
         count = f" {done}/{total}" if done is not None and total else ""
-        self.line(plain_text(f"{name}: {stage}{count}"))
+        self.say(name, "info", f"{stage}{count}")
 
-    def line(self, text: str) -> None:
-        print(text, file=self._stream, flush=True)
+    def say(self, name: str, level: str, text: str) -> None:
+        line = json_line(level, name, text) if self._form == "json" else plain_text(f"{name}: {text}")
+        print(line, file=self._stream, flush=True)
 
     def close(self) -> None:
         return
@@ -153,7 +164,8 @@ class _Bars:
             self._drawn_at = now
             bars.refresh()
 
-    def line(self, text: str) -> None:
+    def say(self, name: str, level: str, text: str) -> None:
+        text = plain_text(f"{name}: {text}")
         if self._bars is None:
             print(text, file=self._stream, flush=True)
         else:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from mpc.errors import BeaverlodgeError, InternalError, UsageError
+from mpc.errors import BeaverlodgeError, InternalError, UsageError, plain_text
 from parties.events import describe_error
+from parties.private_files import create_private, replace_file
 
 RESULT: Final = "result.json"
 REPORT: Final = "report.html"
@@ -47,12 +46,50 @@ _PARTY_KEYS: Final = ("role", "pid", "rounds", "bytes_sent", "bytes_received", "
 _SECONDS: Final = ("connect", "setup", "online", "training", "total")
 
 
-def default_out(name: str, *, runs: Path = Path("runs")) -> Path:
-    """A new folder RUNS/NAME-TIME for a run of the scenario `name`; created, so that no other run takes it.
+def check_out(out: Path | None) -> None:
+    """Refuse a folder that a run cannot have for itself, before anything is done; nothing is made.
+
+    Args:
+        out: the folder of `--out`; None where there will be a new one.
 
     Raises:
-        UsageError: it cannot be created.
+        UsageError: it is a file, or it is there and not empty.
     """
+    try:
+        contents = [] if out is None else sorted(entry.name for entry in out.iterdir())
+    except FileNotFoundError:
+        return
+    except NotADirectoryError:
+        raise _unusable(out, "is, or is in, a file") from None
+    except OSError as error:
+        raise _unusable(out, f"cannot be used: {error.strerror}") from None
+    if RESULT in contents:
+        raise _unusable(out, "holds the record of another run, which is never written over")
+    if contents:
+        raise _unusable(out, f"is not empty: it holds {plain_text(contents[0], 40)}")
+
+
+def take_folder(out: Path | None, name: str, runs: Path = Path("runs")) -> Path:
+    """The folder of a run of the scenario `name`, for its user alone: OUT, or a new RUNS/NAME-TIME.
+
+    Raises:
+        UsageError: it cannot be made, or it is there and not empty.
+    """
+    if out is None:
+        return _new_folder(name, runs)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.mkdir(mode=0o700, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise _unusable(out, "is, or is in, a file") from None
+    except OSError as error:
+        raise _unusable(out, f"cannot be used: {error.strerror}") from None
+    check_out(out)
+    return out
+
+
+def _new_folder(name: str, runs: Path) -> Path:
+    """Made by one call, so that no other run takes it."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "run"
     stem = f"{plain}-{time.strftime('%Y%m%d-%H%M%S')}"
     number = 1
@@ -60,7 +97,7 @@ def default_out(name: str, *, runs: Path = Path("runs")) -> Path:
         folder = runs / (stem if number == 1 else f"{stem}-{number}")
         try:
             runs.mkdir(parents=True, exist_ok=True)
-            folder.mkdir()
+            folder.mkdir(mode=0o700)
         except FileExistsError:
             if not runs.is_dir():
                 raise _unusable(runs, "is not a folder") from None
@@ -71,49 +108,27 @@ def default_out(name: str, *, runs: Path = Path("runs")) -> Path:
             return folder
 
 
-def start_record(out: Path, scenario_name: str, scenario_digest: str) -> None:
-    """Takes the folder `out` for a run: until it ends otherwise, the record says that it did not finish.
+def start_record(folder: Path, scenario_name: str, scenario_digest: str) -> None:
+    """The first thing in a run's folder: until the run ends otherwise, its record says that it did not finish.
 
     Raises:
-        UsageError: `out` is a file, cannot be written to, or holds other things than a run.
+        UsageError: it cannot be written, or another run has just taken the folder.
     """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        contents = {entry.name for entry in out.iterdir()}
-    except (FileExistsError, NotADirectoryError):
-        raise _unusable(out, "is, or is in, a file") from None
-    except OSError as error:
-        raise _unusable(out, f"cannot be used: {error.strerror}") from None
-    if contents and RESULT not in contents:
-        raise _unusable(out, f"is not empty and holds no {RESULT}")
     unfinished = InternalError("did not finish", "the run is still going on, or was killed before it could say why")
+    record = failed_record(unfinished, scenario_name=scenario_name, scenario_digest=scenario_digest)
     try:
-        write_record(out, failed_record(unfinished, scenario_name=scenario_name, scenario_digest=scenario_digest))
-        # The report of an earlier run in this folder would be taken for this run's, and so would its scores.
-        for earlier in (out / REPORT, *out.glob(f"*{SCORES_END}")):
-            earlier.unlink(missing_ok=True)
-    except OSError as error:
-        raise _unusable(out, f"cannot be written to: {error.strerror}") from None
+        create_private(folder / RESULT, _json(record).encode())
+    except FileExistsError:
+        raise _unusable(folder, "was just taken by another run") from None
 
 
-def write_record(out: Path, record: Mapping[str, Any]) -> None:
+def write_record(folder: Path, record: Mapping[str, Any]) -> None:
     """Writes `result.json` whole or not at all: who reads it at any time finds the old one or the new one.
 
     Raises:
         UsageError: it cannot be written, as on a disk that is full.
     """
-    text = _json(_ordered(_plain(record), _KEYS))
-    temporary = out / f".{RESULT}.{os.getpid()}"
-    try:
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, out / RESULT)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise _unusable(out, f"cannot be written to: {error.strerror}") from None
+    replace_file(folder / RESULT, _json(record).encode())
 
 
 def failed_record(error: BeaverlodgeError, *, scenario_name: str = "", scenario_digest: str = "") -> dict[str, Any]:
@@ -209,7 +224,8 @@ def _plain(value: Any) -> Any:
 
 def _json(record: Mapping[str, Any]) -> str:
     """As JSON, with letters as they are, but nothing in it on which a terminal that shows the file would act."""
-    lines = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False).split("\n")
+    fields = _ordered(_plain(record), _KEYS)
+    lines = json.dumps(fields, indent=2, ensure_ascii=False, allow_nan=False).split("\n")
     return "".join(f"{line if line.isprintable() else ''.join(map(_json_letter, line))}\n" for line in lines)
 
 
@@ -217,5 +233,5 @@ def _json_letter(one: str) -> str:
     return one if one.isprintable() else json.dumps(one)[1:-1]
 
 
-def _unusable(folder: Path, why: str) -> UsageError:
-    return UsageError(f"the folder {folder} {why}", "name another with --out, or make this one usable")
+def _unusable(folder: Path | None, why: str) -> UsageError:
+    return UsageError(f"the folder {folder} {why}", "name another with --out, one that is empty or not there")

@@ -5,15 +5,14 @@ It says what the summary says, with all weights, a chart of them, and how to rea
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from mpc.errors import UsageError
 from parties.blocks import MISSING, Block, Grid, count_text, entries, fixed, is_number, significant, table
 from parties.linear_summary import is_linear, linear_blocks
 from parties.page import bar_chart, escaped, grid_table, paragraph, section, whole_page
+from parties.private_files import replace_file
 from parties.record import REPORT, RESULT
 from parties.statistics_summary import statistics_blocks
 from parties.sum_summary import cost_blocks, sums_blocks
@@ -50,18 +49,10 @@ def write_report(record: Mapping[str, Any], out: Path) -> Path:
     """Writes the report of a record next to it, whole or not at all; returns where it is.
 
     Raises:
-        UsageError: the folder cannot be written to.
+        UsageError: it cannot be written.
     """
-    path, temporary = out / REPORT, out / f".{REPORT}.{os.getpid()}"
-    try:
-        try:
-            temporary.write_text(report_html(record), encoding="utf-8", errors="backslashreplace")
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UsageError(f"the report cannot be written to {out}: {reason}", "make that folder writable") from None
+    path = out / REPORT
+    replace_file(path, report_html(record).encode("utf-8", "backslashreplace"), sync=False)
     return path
 
 

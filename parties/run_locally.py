@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mpc.errors import UsageError
-from parties.bugs import as_error
 from parties.delay_line import Conditions
 from parties.kinds import job_of
 from parties.launcher import launch
 from parties.member import load_libraries
-from parties.progress import Progress
-from parties.record import default_out, failed_record, merge_results, start_record, write_record
+from parties.output import Output
+from parties.record import merge_results
+from parties.recorded_run import Finished, run_recorded
 from parties.same_data import told_of_same_data
 from parties.scenario import NetworkSpec, Scenario
 from parties.share_file import share_path
 
 
-def run_locally(scenario: Scenario, out: Path | None, *, compare: bool) -> tuple[dict[str, Any], Path]:
-    """Run a scenario's parties on this machine; returns the record and its folder.
+def run_locally(scenario: Scenario, out: Path | None, output: Output, *, compare: bool) -> Finished:
+    """Run a scenario's parties on this machine.
 
     Raises:
         BeaverlodgeError: the first cause of a failure; the record then says `failed` and why.
@@ -30,24 +29,13 @@ def run_locally(scenario: Scenario, out: Path | None, *, compare: bool) -> tuple
         if job_of(scenario).pools(scenario, owner):
             scenario.data_source(owner)
     _check_shares(scenario)
-    folder = out or default_out(scenario.name)
-    start_record(folder, scenario.name, scenario.digest)
-    try:
-        record = _run(scenario, folder, compare=compare)
-    except (Exception, KeyboardInterrupt) as problem:
-        error = as_error(problem)
-        record = failed_record(error, scenario_name=scenario.name, scenario_digest=scenario.digest)
-        with suppress(UsageError):  # of a disk that is full, say: the first cause is told
-            _write(folder, record)
-        raise error from None
-    _write(folder, record)
-    return record, folder
+    return run_recorded(scenario, out, lambda folder: _run(scenario, folder, output, compare=compare))
 
 
-def _run(scenario: Scenario, folder: Path, *, compare: bool) -> dict[str, Any]:
+def _run(scenario: Scenario, folder: Path, output: Output, *, compare: bool) -> dict[str, Any]:
     network = conditions(scenario.network)
     load_libraries(scenario)
-    with Progress(list(scenario.parties)) as progress:
+    with output.progress(list(scenario.parties)) as progress:
         if network is not None:
             progress("network", {"event": "log", "level": "info", "text": network_text(network)})
         if not scenario.vertical:
@@ -107,10 +95,3 @@ def network_text(network: Conditions) -> str:
     """A line for the screen."""
     rate = "" if network.bandwidth is None else f" and {network.bandwidth * 8 / 1e6:g} Mbit/s each way"
     return f"every link is made to have {network.latency * 1000:g} ms one way{rate}"
-
-
-def _write(folder: Path, record: dict[str, Any]) -> None:
-    from parties.report import write_report
-
-    write_record(folder, record)
-    write_report(record, folder)

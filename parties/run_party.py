@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from logging import Logger
 from pathlib import Path
 from typing import Any, Final
 
-from mpc.errors import BeaverlodgeError, DataError, UsageError
-from parties.blocks import print_blocks
-from parties.consent import Asking, obtain
+from mpc.errors import DataError
+from parties.consent import obtain
 from parties.consent_text import consent_blocks
 from parties.job import OwnTable
 from parties.kinds import job_of
-from parties.logs import LogFormat, open_log
+from parties.logs import open_log
+from parties.output import Output
 from parties.policy import load_policy
-from parties.progress import Progress
-from parties.record import default_out, failed_record, merge_results, start_record, write_record
+from parties.record import merge_results
+from parties.recorded_run import Finished, Named, run_recorded
 from parties.releases import Releases
-from parties.report import write_report
 from parties.roster import public_texts
 from parties.run_lock import lock_run
 from parties.scenario import Scenario
@@ -40,15 +38,15 @@ def run_one(
     approve: str | None = None,
     policy: Path | None = None,
     ask: Callable[[], bool] | None = None,
-    log_format: LogFormat = "text",
-) -> tuple[dict[str, Any], Path]:
-    """Take part as `me`; returns this party's record and its folder.
+    output: Output,
+) -> Finished:
+    """Take part as `me`.
 
     Args:
         approve: the digest of what is approved: the scenario, and this party's own data.
         policy: the policy's file, if it is not the one beside the keys.
         ask: asks at a terminal whether to approve; None where there is none.
-        log_format: how the log is written.
+        output: how it is told what happens; the log is written in the same form.
 
     Raises:
         BeaverlodgeError: what went wrong; the record then says `failed` and why. There is no record of a run that
@@ -56,7 +54,7 @@ def run_one(
     """
     where = place(scenario, me, keys)
     with lock_run(keys, me, scenario.digest):
-        own = _admitted(scenario, me, keys, approve, policy, ask)
+        own = _admitted(scenario, me, keys, approve, policy, ask, output)
 
         def part(folder: Path, reporter: Reporter, log: Logger) -> dict[str, Any]:
             if scenario.network is not None:
@@ -66,32 +64,24 @@ def run_one(
             result = take_part(scenario, me, where, reporter, log, replace(own, vault=vault))
             return merge_results({me: result}, scenario_name=scenario.name, scenario_digest=scenario.digest)
 
-        return recorded(scenario, me, out, log_format, part)
+        return take_recorded_part(scenario, me, out, output, part)
 
 
-def recorded(
-    scenario: Asking, me: str, out: Path | None, log_format: LogFormat, part: Callable[[Path, Reporter, Logger], Any]
-) -> tuple[dict[str, Any], Path]:
-    """Do a party's part, given its folder; writes the record that it returns, or why there is none.
+def take_recorded_part(
+    scenario: Named, me: str, out: Path | None, output: Output, part: Callable[[Path, Reporter, Logger], dict[str, Any]]
+) -> Finished:
+    """Do a party's part, given its folder, whom to report to and its log; its record is written.
 
     Raises:
-        BeaverlodgeError: what went wrong.
+        BeaverlodgeError: what went wrong; the record then says `failed` and why.
     """
-    folder = out or default_out(f"{scenario.name}-{me}")
-    start_record(folder, scenario.name, scenario.digest)
-    try:
-        with Progress([me]) as progress:
-            log = open_log(folder, me, log_format)
-            record = part(folder, Reporter(lambda event: progress(me, event)), log)
-    except BeaverlodgeError as error:
-        record = failed_record(error, scenario_name=scenario.name, scenario_digest=scenario.digest)
-        with suppress(UsageError):  # of a disk that is full, say: the first cause is told
-            write_record(folder, record)
-            write_report(record, folder)
-        raise
-    write_record(folder, record)
-    write_report(record, folder)
-    return record, folder
+
+    def in_folder(folder: Path) -> dict[str, Any]:
+        with output.progress([me]) as progress:
+            log = open_log(folder, me, output.form)
+            return part(folder, Reporter(lambda event: progress(me, event)), log)
+
+    return run_recorded(scenario, out, in_folder, name=f"{scenario.name}-{me}")
 
 
 def _admitted(
@@ -101,6 +91,7 @@ def _admitted(
     approve: str | None,
     policy: Path | None,
     ask: Callable[[], bool] | None,
+    output: Output,
 ) -> Own:
     """What this party takes along into a run that its policy lets through and that somebody approved."""
     publics, data = public_texts(scenario), _Data(scenario, me)
@@ -117,7 +108,7 @@ def _admitted(
                 raise
             table = None  # it is met again once the peers are there, who then hear of it
         repeats = releases.warnings(releases.entry(scenario, table, table.columns)) if releases and table else []
-        print_blocks(consent_blocks(scenario, me, table, publics, changes, repeats))
+        output.blocks(consent_blocks(scenario, me, table, publics, changes, repeats))
 
     obtain(scenario, me, keys, approve, show, ask)
     return Own(data.read, releases)

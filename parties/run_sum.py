@@ -4,39 +4,37 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mpc.errors import BeaverlodgeError, PeerLostError, TooFewError, UsageError
-from parties.bugs import as_error
+from mpc.errors import BeaverlodgeError, PeerLostError, TooFewError
 from parties.launcher import launch
 from parties.member import load_libraries
-from parties.progress import Progress
-from parties.record import default_out, failed_record, start_record, write_record
+from parties.output import Output
+from parties.recorded_run import Finished, run_recorded
 from parties.same_data import told_of_same_data
 from parties.sum_result import sum_record
 from parties.sum_scenario import SumScenario
 
 
-def run_sum(scenario: SumScenario, out: Path | None) -> tuple[dict[str, Any], Path]:
-    """Run a scenario's server and clients on this machine; returns the record and its folder.
+def run_sum(scenario: SumScenario, out: Path | None, output: Output) -> Finished:
+    """Run a scenario's server and clients on this machine.
 
     Raises:
         BeaverlodgeError: why there is no result; the record then says `failed` and why.
     """
-    folder = out or default_out(scenario.name)
-    start_record(folder, scenario.name, scenario.digest)
-    for old in (*folder.glob("*.rounds"), *folder.glob("round_*.json")):  # of throw-away clients of an earlier run
-        old.unlink()
+    return run_recorded(scenario, out, lambda folder: _run(scenario, folder, output))
+
+
+def _run(scenario: SumScenario, folder: Path, output: Output) -> dict[str, Any]:
     names = [scenario.server, *_processes(scenario)]
-    try:
-        load_libraries(scenario)
-        with Progress(names) as progress:
-            sources = {name: party.data for name, party in scenario.parties.items()}
-            for text in told_of_same_data(sources, scenario.path.parent):
-                progress("warning", {"event": "log", "level": "warning", "text": text})
+    load_libraries(scenario)
+    with output.progress(names) as progress:
+        sources = {name: party.data for name, party in scenario.parties.items()}
+        for text in told_of_same_data(sources, scenario.path.parent):
+            progress("warning", {"event": "log", "level": "warning", "text": text})
+        try:
             results = launch(
                 scenario.path,
                 names,
@@ -46,15 +44,9 @@ def run_sum(scenario: SumScenario, out: Path | None) -> tuple[dict[str, Any], Pa
                 patience=scenario.session.deadline,
                 essential=[scenario.server],
             )
-        record = sum_record(scenario, results)
-    except (Exception, KeyboardInterrupt) as problem:
-        error = _with_code(as_error(problem), scenario)
-        record = failed_record(error, scenario_name=scenario.name, scenario_digest=scenario.digest)
-        with suppress(UsageError):  # of a disk that is full, say: the first cause is told
-            _write(folder, record)
-        raise error from None
-    _write(folder, record)
-    return record, folder
+        except BeaverlodgeError as error:
+            raise _with_code(error, scenario) from None
+    return sum_record(scenario, results)
 
 
 def _with_code(error: BeaverlodgeError, scenario: SumScenario) -> BeaverlodgeError:
@@ -108,10 +100,3 @@ def _signing_keys(scenario: SumScenario) -> tuple[Mapping[str, str], list[str]] 
 
     secrets = {name: os.urandom(32) for name in scenario.client_names}
     return {name: key.hex() for name, key in secrets.items()}, [Signer(key).public.hex() for key in secrets.values()]
-
-
-def _write(folder: Path, record: dict[str, Any]) -> None:
-    from parties.report import write_report
-
-    write_record(folder, record)
-    write_report(record, folder)

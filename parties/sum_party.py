@@ -22,18 +22,18 @@ from mpc.star_client import StarClient
 from mpc.star_sockets import ClientHost
 from mpc.transport import Transport
 from parties import keys as key_files
-from parties.blocks import print_blocks
 from parties.bugs import as_error
 from parties.consent import obtain
 from parties.descriptors import allow_connections
 from parties.doctor_checks import describe
 from parties.journal import RoundJournal
 from parties.keys import KeyPair
-from parties.logs import LogFormat
+from parties.output import Output
 from parties.policy import load_policy
+from parties.recorded_run import Finished
 from parties.releases import Release, Releases, now
 from parties.run_lock import lock_run
-from parties.run_party import recorded
+from parties.run_party import take_recorded_part
 from parties.separate import check_name, endpoint_of, listening, loopback, own_pair
 from parties.sum_clients import Membership, clients_of, hosts_result, trust_of
 from parties.sum_consent import sum_consent_blocks
@@ -60,9 +60,9 @@ def run_sum_party(
     approve: str | None = None,
     policy: Path | None = None,
     ask: Callable[[], bool] | None = None,
-    log_format: LogFormat = "text",
-) -> tuple[dict[str, Any], Path]:
-    """Take part as `me`; returns this party's record and its folder. Arguments as of `run_party.run_one`.
+    output: Output,
+) -> Finished:
+    """Take part as `me`. Arguments as of `run_party.run_one`.
 
     Raises:
         BeaverlodgeError: what went wrong; the record then says `failed` and why. There is no record of a run that
@@ -73,7 +73,7 @@ def run_sum_party(
     pair, texts = own_pair(scenario, me, keys)
     check_identities(scenario, texts)
     with lock_run(keys, me, scenario.digest):
-        releases = _admitted(scenario, me, keys, texts, approve, policy, ask)
+        releases = _admitted(scenario, me, keys, texts, approve, policy, ask, output)
 
         def part(folder: Path, reporter: Reporter, log: Logger) -> dict[str, Any]:
             try:
@@ -87,7 +87,7 @@ def run_sum_party(
                 log.error("%s", error)
                 raise error from None
 
-        return recorded(scenario, me, out, log_format, part)
+        return take_recorded_part(scenario, me, out, output, part)
 
 
 def server_address(scenario: SumScenario) -> str:
@@ -148,6 +148,7 @@ def _admitted(
     approve: str | None,
     policy: Path | None,
     ask: Callable[[], bool] | None,
+    output: Output,
 ) -> Releases | None:
     """That this party's policy lets the run through and that somebody approved it; its list of releases, if it has
     data."""
@@ -173,7 +174,7 @@ def _admitted(
             except DataError:
                 if approve is None:
                     raise  # else it is met again at the start, and the server hears of it
-        print_blocks(sum_consent_blocks(scenario, me, rows, texts, changes, repeats))
+        output.blocks(sum_consent_blocks(scenario, me, rows, texts, changes, repeats))
 
     obtain(scenario, me, keys, approve, show, ask)
     return releases

@@ -11,7 +11,7 @@ from logging import Logger
 from pathlib import Path
 from typing import Any
 
-from mpc.errors import BeaverlodgeError, ProtocolError, TooFewError
+from mpc.errors import BeaverlodgeError, ProtocolError, TooFewError, UsageError
 from mpc.network import Network
 from mpc.prg import os_entropy
 from mpc.star_server import StarLimits, StarServer
@@ -120,7 +120,10 @@ def _round(
         found = RoundDone(number, attempt, done, counts, tuple(failed), wasted_sent, wasted_received)
         if scenario.task.rounds > 1:  # should a later round fail, this one's sum is not lost with it
             content = json.dumps(round_sums(scenario, found), indent=2, allow_nan=False) + "\n"
-            replace_file(seat.out / f"round_{place + 1}.json", content.encode())
+            try:
+                replace_file(seat.out / f"round_{place + 1}.json", content.encode())
+            except UsageError as error:  # it was opened: that the record can be written later is not yet lost
+                say(f"the sums of round {place + 1} are not kept before the end: {error.message}")
         return found
     raise AssertionError
 

@@ -61,8 +61,20 @@ def print_summary(record: Mapping[str, Any], out: Path, console: Console | None 
     print_blocks(summary_blocks(record, out), console)
 
 
-def summary_blocks(record: Mapping[str, Any], out: Path) -> list[Block]:
-    """All that the summary says, in its order."""
+def ending_blocks(record: Mapping[str, Any], out: Path, *, recorded: bool = True) -> list[Block]:
+    """How a run ended and where its record is, with nothing of what it gave."""
+    name = str(table(record.get("scenario")).get("name") or "the run")
+    where = f" Record: {out / RESULT}" if recorded else ""
+    alarm = [Line(insecure_text(record), "bold red")] if is_insecure(record) else []
+    return [Line(f"{name}: done.{where}", wrap=False), *alarm]
+
+
+def summary_blocks(record: Mapping[str, Any], out: Path, *, recorded: bool = True) -> list[Block]:
+    """All that the summary says, in its order.
+
+    Args:
+        recorded: whether the record is in its folder, as it should be.
+    """
     blocks: list[Block] = [*status_lines(record)]
     if table(record.get("sums")):
         blocks += sum_blocks(record)
@@ -84,7 +96,7 @@ def summary_blocks(record: Mapping[str, Any], out: Path) -> list[Block]:
             blocks += [Line(""), plan_line(record)]
     if record.get("revealed"):
         blocks += [revealed_grid(record), Line(""), Line(nothing_else(record))]
-    there = [out / name for name in (RESULT, REPORT) if name == RESULT or (out / name).exists()]
+    there = [out / name for name in (RESULT, REPORT) if name == RESULT or (out / name).exists()] if recorded else []
     blocks += [Line(""), *(Line(f"{_PLACES[path.name]}: {path}", wrap=False) for path in there)]
     return blocks
 

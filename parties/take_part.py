@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mpc.channel import Channel, Limits
 from mpc.curve import Identity
-from mpc.errors import BeaverlodgeError, InternalError, InterruptedRun
+from mpc.errors import BeaverlodgeError, InternalError, InterruptedRun, RecordError, UsageError
 from mpc.handshake import Agreement, Offer, Table, meet
 from mpc.memory import keep_freed_memory
 from mpc.plan import Plan
@@ -158,12 +158,26 @@ def _play(
         measured = _measured(trace)
         trace.stage("done", 0, 0)
         finished = time.perf_counter()
-    kept = job.keep(scenario, agreement, result, vault) if owner and job.keep is not None and vault is not None else {}
+    kept = _kept(scenario, me, agreement, result, vault) if owner and vault is not None else {}
     part(channel, players, patient=not owner)
     agreement = replace(agreement, plan=agreement.plan.on(trace.ways))
     log.info("done: %d rounds, %d bytes sent", measured["rounds"], measured["bytes_sent"])
     part_of_kind = job.record(scenario, agreement, result)
     return _result(scenario, me, agreement, trace, {**measured, **kept}, part_of_kind, started, finished)
+
+
+def _kept(scenario: Scenario, me: str, agreement: Agreement, result: Any, vault: Vault) -> dict[str, Any]:
+    """What the run leaves beside its record, written; where that is.
+
+    Raises:
+        RecordError: it cannot be written, and all was opened that was to be.
+    """
+    keep = job_of(scenario).keep
+    try:
+        return keep(scenario, agreement, result, vault) if keep is not None else {}
+    except UsageError as error:
+        hint = "; ".join(text for text in (error.hint, "what was revealed by then stays known") if text)
+        raise RecordError(f"the run is done, but not kept: {error.message}", hint, party=me) from None
 
 
 def _agree(scenario: Scenario, table: OwnTable | None, channel: Channel, players: Table, entropy: Entropy) -> Agreement:

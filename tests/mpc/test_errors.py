@@ -14,6 +14,7 @@ CONTRACT = {
     "disagreement": 5,
     "protocol": 6,
     "too-few": 7,
+    "record": 8,
     "internal": 70,
     "interrupted": 130,
 }

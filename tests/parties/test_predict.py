@@ -15,6 +15,7 @@ from parties.doctor_checks import check_data, check_own, check_ready
 from parties.doctor_estimate import Known, plan_from_here
 from parties.findings import Finding
 from parties.kinds import job_of
+from parties.output import Output
 from parties.plan_scenario import planned
 from parties.plan_text import plan_tables
 from parties.policy import load_policy
@@ -288,7 +289,7 @@ def test_a_share_is_in_a_folder_unless_its_place_ends_in_share(tmp_path: Path) -
     assert share_path(one, A, tmp_path / "out") == tmp_path / "out" / "hospital_a.share"
     one = load_scenario(write_predict(tmp_path, {A: None, B: None}, "both.share"))
     with pytest.raises(UsageError, match="hospital_a and hospital_b have the same file for their shares"):
-        run_locally(one, tmp_path / "run", compare=False)
+        run_locally(one, tmp_path / "run", Output(), compare=False)
     assert not (tmp_path / "run").exists()
 
 

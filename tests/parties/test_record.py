@@ -15,10 +15,11 @@ from mpc.errors import InternalError, PeerLostError, UsageError
 from parties.record import (
     REPORT,
     RESULT,
-    default_out,
+    check_out,
     failed_record,
     merge_results,
     start_record,
+    take_folder,
     write_record,
 )
 
@@ -73,9 +74,14 @@ def results() -> dict[str, dict[str, Any]]:
     return {"a": result("owner"), "b": result("owner"), "h": result("helper")}
 
 
+def start(out: Path, name: str = "demo") -> Path:
+    folder = take_folder(out, name)
+    start_record(folder, name, "d1")
+    return folder
+
+
 def test_a_started_run_did_not_finish(tmp_path: Path) -> None:
-    out = tmp_path / "deep" / "run"
-    start_record(out, "demo", "d1")
+    out = start(tmp_path / "deep" / "run")
     record = read(out)
     assert list(record) == SHAPE
     assert record["status"] == "failed"
@@ -86,72 +92,88 @@ def test_a_started_run_did_not_finish(tmp_path: Path) -> None:
     assert [path.name for path in out.iterdir()] == [RESULT]
 
 
-def test_a_folder_of_an_earlier_run_is_taken_again(tmp_path: Path) -> None:
-    start_record(tmp_path, "first", "d1")
-    (tmp_path / REPORT).write_text("the first run's")
-    (tmp_path / "a.log").write_text("kept")
-    start_record(tmp_path, "second", "d2")
-    assert read(tmp_path)["scenario"]["name"] == "second"
-    assert not (tmp_path / REPORT).exists()
-    assert (tmp_path / "a.log").exists()
+@pytest.mark.parametrize("there", [RESULT, REPORT, "thesis.doc", ".hidden"])
+def test_a_folder_that_is_not_empty_is_refused(tmp_path: Path, there: str) -> None:
+    (tmp_path / there).write_text("mine")
+    why = "holds the record of another run" if there == RESULT else f"is not empty: it holds {there}"
+    for refuses in (check_out, start):
+        with pytest.raises(UsageError, match=re.escape(why)):
+            refuses(tmp_path)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {there: "mine"}
 
 
-def test_other_folders_are_refused(tmp_path: Path) -> None:
+def test_folders_that_are_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.doc").write_text("mine")
-    with pytest.raises(UsageError, match=r"is not empty and holds no result\.json"):
-        start_record(tmp_path, "demo", "d1")
-    assert [path.name for path in tmp_path.iterdir()] == ["thesis.doc"]
     for path in (tmp_path / "thesis.doc", tmp_path / "thesis.doc" / "run"):
-        with pytest.raises(UsageError, match="a file"):
-            start_record(path, "demo", "d1")
+        for refuses in (check_out, start):
+            with pytest.raises(UsageError, match="a file"):
+                refuses(path)
+
+
+def test_an_empty_folder_and_none_will_do(tmp_path: Path) -> None:
+    check_out(tmp_path)
+    check_out(tmp_path / "new")
+    check_out(None)
+    assert list(tmp_path.iterdir()) == []
+    start(tmp_path)
+
+
+def test_two_runs_never_share_a_folder(tmp_path: Path) -> None:
+    folder = take_folder(tmp_path / "run", "demo")
+    assert take_folder(folder, "demo") == folder, "both found it empty"
+    start_record(folder, "first", "d1")
+    with pytest.raises(UsageError, match="was just taken by another run"):
+        start_record(folder, "second", "d2")
+    assert read(folder)["scenario"]["name"] == "first"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    with pytest.raises(UsageError, match="cannot be written to"):
-        start_record(tmp_path, "demo", "d1")
+    with pytest.raises(UsageError, match="cannot be written"):
+        start(tmp_path)
     with pytest.raises(UsageError, match="cannot be created"):
-        default_out("demo", runs=tmp_path)
+        take_folder(None, "demo", tmp_path)
     tmp_path.chmod(0o700)
 
 
 def test_a_write_that_fails_leaves_the_old_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    start_record(tmp_path, "demo", "d1")
-    before = (tmp_path / RESULT).read_bytes()
+    out = start(tmp_path / "out")
+    before = (out / RESULT).read_bytes()
 
     def full(descriptor: int) -> None:
         raise OSError(28, "no space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(UsageError, match="cannot be written to: no space"):
-        write_record(tmp_path, {"schema": 1})
-    assert (tmp_path / RESULT).read_bytes() == before
-    assert [path.name for path in tmp_path.iterdir()] == [RESULT]
+    with pytest.raises(UsageError, match="cannot be written: no space"):
+        write_record(out, {"schema": 1})
+    assert (out / RESULT).read_bytes() == before
+    assert [path.name for path in out.iterdir()] == [RESULT]
     with pytest.raises(UsageError, match="no space"):
-        start_record(tmp_path, "demo", "d1")
+        start(tmp_path / "other")
+    assert list((tmp_path / "other").iterdir()) == []
 
 
-def test_default_out_is_new_every_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_is_new_every_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("time.strftime", lambda form: "20250102-030405")
-    names = [str(default_out("two-hospitals")) for _ in range(3)]
+    names = [str(take_folder(None, "two-hospitals")) for _ in range(3)]
     stem = "runs/two-hospitals-20250102-030405"
     assert names == [stem, f"{stem}-2", f"{stem}-3"]
     start_record(Path(names[1]), "two-hospitals", "d1")
 
 
-def test_default_out_stays_below_runs(tmp_path: Path) -> None:
-    folder = default_out("../../a b/ö", runs=tmp_path)
+def test_a_new_folder_stays_below_runs(tmp_path: Path) -> None:
+    folder = take_folder(None, "../../a b/ö", tmp_path)
     assert folder.parent == tmp_path
     assert re.fullmatch(r"a-b-\d{8}-\d{6}|a-b--?\d{8}-\d{6}", folder.name)
-    assert default_out("..", runs=tmp_path).name.startswith("run-")
+    assert take_folder(None, "..", tmp_path).name.startswith("run-")
 
 
-def test_default_out_where_runs_is_a_file(tmp_path: Path) -> None:
+def test_a_new_folder_where_runs_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("")
     with pytest.raises(UsageError, match="is not a folder"):
-        default_out("demo", runs=tmp_path / "runs")
+        take_folder(None, "demo", tmp_path / "runs")
 
 
 def test_a_failed_record_says_why(tmp_path: Path) -> None:

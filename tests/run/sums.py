@@ -67,6 +67,19 @@ def expected(*without: int) -> dict[str, dict[str, float]]:
     }
 
 
+def write_rounds(folder: Path) -> Path:
+    """Two rounds, each of rows of its own: every stay is 1 in the first, and 2 in the second."""
+    path = write_sums(folder, task="rounds = 2\nattempts = 2")
+    text = path.read_text()
+    for name in ("c1", "c2", "c3", "all"):
+        text = text.replace(f"{name}.csv", f"{name}_{{round}}.csv")
+        for place in (1, 2):
+            rows = (folder / f"{name}.csv").read_text().replace("1.25", f"{place}")
+            (folder / f"{name}_{place}.csv").write_text(rows)
+    path.write_text(text)
+    return path
+
+
 SEPARATE = """
 schema = 1
 name = "apart"

@@ -48,6 +48,7 @@ def in_lockstep(scenario: Scenario) -> Trained:
 
 
 def in_processes(scenario: Scenario, out: Path, environments: dict[str, dict[str, str]] | None = None) -> Any:
+    out.mkdir()
     start_record(out, scenario.name, scenario.digest)
     return launch(
         scenario.path,

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from tests.run.command import ROOT, Running, mpc, record
-from tests.run.sums import expected, with_helper, write_sums
+from tests.run.sums import expected, with_helper, write_rounds, write_sums
 
 
 def test_a_sum_over_processes(tmp_path: Path) -> None:
@@ -118,14 +118,7 @@ def test_a_killed_helper_ends_the_run_with_7(tmp_path: Path) -> None:
 
 @pytest.mark.soak
 def test_rounds_over_processes(tmp_path: Path) -> None:
-    path = write_sums(tmp_path, task="rounds = 2\nattempts = 2")
-    text = path.read_text()
-    for name in ("c1", "c2", "c3", "all"):
-        text = text.replace(f"{name}.csv", f"{name}_{{round}}.csv")
-        for place in (1, 2):
-            rows = (tmp_path / f"{name}.csv").read_text().replace("1.25", f"{place}")
-            (tmp_path / f"{name}_{place}.csv").write_text(rows)
-    path.write_text(text)
+    path = write_rounds(tmp_path)
     ran = mpc("run", path, "--out", tmp_path / "record")
     assert ran.code == 0, ran.err
     found = record(tmp_path / "record")

@@ -60,10 +60,24 @@ def test_no_room_for_the_record(tmp_path: Path) -> None:
         timeout=60,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (SMALLEST, SMALLEST)),
     )
-    assert ran.returncode == 2, ran.stderr
-    assert "mpc: the folder record cannot be written to: File too large" in ran.stderr
+    assert ran.returncode == 8, ran.stderr
+    said = "mpc: the run is done, but its record could not be written: record/result.json cannot be written: File too"
+    assert said in ran.stderr
     assert "Traceback" not in ran.stderr
+    assert "together (this run)" in ran.stdout and "result.json" not in ran.stdout
     assert record(tmp_path / "record")["error"]["message"] == "did not finish"
+
+
+def test_no_room_for_the_summary(tmp_path: Path) -> None:
+    write_folder(tmp_path)
+    ran = shell("$MPC run small.toml --out record --no-compare > /dev/full", tmp_path)
+    assert ran.returncode == 8
+    *_, said, hint = ran.stderr.splitlines()
+    assert said.startswith(
+        "mpc: the run is done and its record is in record, but its summary could not be printed: no space"
+    )
+    assert hint == "     `mpc report record` prints it"
+    assert record(tmp_path / "record")["status"] == "ok"
 
 
 def test_two_owners_of_one_file_are_told(tmp_path: Path) -> None:
