@@ -7,13 +7,16 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
 from mpc.channel import Channel
-from mpc.errors import ProtocolError
+from mpc.errors import ProtocolError, UsageError
 from mpc.prg import SEED_BYTES
 from mpc.round import Blob, Round
 from mpc.session import HANDSHAKE
 
 LONGEST_NAME: Final = 200
 """Of a column, in characters, where owners tell each other their columns' names."""
+
+MOST_COLUMNS: Final = 100_000
+"""Of one owner, or of all together: so many names, in short, fill the longest message of a handshake."""
 
 _T = TypeVar("_T")
 
@@ -34,6 +37,12 @@ def exchange(
         return answer
 
     send = {peer: json.dumps(message).encode() for peer, message in messages.items()}
+    if max(map(len, send.values())) > HANDSHAKE.longest:
+        raise UsageError(
+            f"what {channel.me} has to say of its columns is longer than others take ({HANDSHAKE.longest:,} bytes)",
+            "name fewer columns, by `features`, or shorter ones",
+            party=channel.me,
+        )
     return channel.exchange(Round(send, dict.fromkeys(messages, Blob(HANDSHAKE.longest)), label), seconds, look)
 
 
@@ -69,8 +78,8 @@ def as_seed(value: Any) -> bytes:
 
 
 def as_count(value: Any) -> int:
-    """A number of things, of a size that may be."""
-    if type(value) is not int or not 0 <= value < 1 << 40:
+    """A number of things; whoever asked looks whether there can be so many."""
+    if type(value) is not int or not 0 <= value < 1 << 62:
         raise ValueError("not a count")
     return value
 
@@ -81,10 +90,19 @@ def as_rows(value: Any) -> tuple[int, int]:
     return as_count(training), as_count(test)
 
 
+def as_columns(value: Any) -> int:
+    """How many columns there are, of one owner or of all."""
+    count = as_count(value)
+    if count > MOST_COLUMNS:
+        raise ValueError("more columns than there can be")
+    return count
+
+
 def as_texts(value: Any) -> list[str]:
-    """A list of texts."""
+    """A list of as many texts as there can be columns."""
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise TypeError("not a list of texts")
+    as_columns(len(value))
     return value
 
 

@@ -20,7 +20,7 @@ from typing import Any
 from mpc.backlog import backlog
 from mpc.channel import Channel
 from mpc.errors import DataError, DisagreementError
-from mpc.exchange import Answer, as_count, as_names, as_rows, as_seed, as_texts, as_truth, exchange
+from mpc.exchange import MOST_COLUMNS, Answer, as_columns, as_names, as_rows, as_seed, as_texts, as_truth, exchange
 from mpc.plan import Plan
 from mpc.prg import Entropy, derive
 from mpc.session import link_key, session_id
@@ -143,7 +143,7 @@ def meet(
     mine = _summary(plan) if plan else {}
     agreed = _everyone(channel, table, "agree", {**mine, "columns": shapes.count} if plan else {})
     if plan is None:
-        counts = {peer: agreed[peer].read("columns", as_count) for peer in table.owners}
+        counts = {peer: agreed[peer].read("columns", as_columns) for peer in table.owners}
         if len(set(counts.values())) != 1:
             raise DisagreementError(f"the owners disagree on how many columns they share: {counts}")
         plan = _bounding(channel, make(rows, counts[table.owners[0]]))
@@ -267,6 +267,13 @@ def _split_columns(
     if len(holders) != 1:
         raise target_error(holders, me)
     split = SplitColumns(names, holders[0])
+    if split.count > MOST_COLUMNS:
+        most = max(names, key=lambda owner: len(names[owner]))
+        raise DisagreementError(
+            f"{most} says that it has {len(names[most]):,} columns; all together may have {MOST_COLUMNS:,}",
+            f"ask {most} which data it uses, or list `features` in its entry",
+            party=most,
+        )
     if not split.count:
         raise DataError(f"{me}: no owner has a numeric column", "give the columns that predict the target", party=me)
     return _Shapes(rows, mine, split.count, split)

@@ -78,6 +78,17 @@ def _always(scenario: Scenario, owner: str) -> bool:
     return True
 
 
+def _own_rows_only(scenario: Scenario, rows: Rows, columns: int) -> int:
+    """Of a kind in which no party computes with numbers of all owners' rows."""
+    return 0
+
+
+def all_cells(scenario: Scenario, rows: Rows, columns: int) -> int:
+    """Of a kind in which every party computes with all owners' rows, masked."""
+    counts = [sum(pair) for pair in rows.values()]
+    return (max(counts) if scenario.vertical else sum(counts)) * columns
+
+
 Tab = TypeVar("Tab", bound=OwnTable)
 """A kind's table of an owner."""
 Set = TypeVar("Set")
@@ -113,6 +124,7 @@ class Job(Generic[Tab, Set, Res]):
         common: what the owners must have in common beside what their scenarios say; None where there is nothing.
         keep: writes what an owner keeps of the result beside its record; says what, for its entry in the record.
         load_libraries: imports what is else imported when a step is done; for a process that is copied.
+        pooled: how many numbers, about, a party computes with that grow with all owners' rows and columns together.
         pools: whether an owner's rows enter what others learn, so that it needs some, and its releases are listed.
     """
 
@@ -137,4 +149,5 @@ class Job(Generic[Tab, Set, Res]):
     common: Callable[[Tab], Common] | None = None
     keep: Callable[[Scenario, Agreement, Res, Vault], dict[str, Any]] | None = None
     load_libraries: Callable[[Scenario], None] | None = None
+    pooled: Callable[[Scenario, Rows, int], int] = _own_rows_only
     pools: Callable[[Scenario, str], bool] = _always

@@ -11,7 +11,7 @@ from mpc.plan import Plan, ProgramFactory, make_plan
 from parties.blocks import count_text, plural
 from parties.data import Table, load_owner_table
 from parties.extent import extent_from_here, training_shapes
-from parties.job import Job, PlanTold, Rows
+from parties.job import Job, PlanTold, Rows, all_cells
 from parties.linear_result import fit_facts, inference_rows
 from parties.linear_summary import EXACT_TEXT
 from parties.rows import WEIGHTS, asked_of_table, group_counts, own_columns, own_rows, row_counts
@@ -142,6 +142,11 @@ def _wanted(scenario: Scenario) -> str:
     return ", ".join(scenario.linear.reveal)
 
 
+def _pooled(scenario: Scenario, rows: Rows, columns: int) -> int:
+    """The covariances of all columns; where they are split, the rows besides."""
+    return columns * columns + (all_cells(scenario, rows, columns) if scenario.vertical else 0)
+
+
 LINEAR: Job[Table, LinearSettings, LinearFit] = Job(
     load=load_owner_table,
     counts=row_counts,
@@ -160,4 +165,5 @@ LINEAR: Job[Table, LinearSettings, LinearFit] = Job(
     found=_found,
     revealed=_revealed,
     wanted=_wanted,
+    pooled=_pooled,
 )

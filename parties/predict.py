@@ -16,7 +16,7 @@ from mpc.plan import Plan, ProgramFactory, make_plan
 from parties.blocks import MISSING, count_text, plural
 from parties.data_vertical import digest_bits
 from parties.extent import Extent
-from parties.job import Job, PlanTold, Rows
+from parties.job import Job, PlanTold, Rows, all_cells
 from parties.predict_data import PredictTable, check_cap, here, load_predict_table, most_rows, opened, too_many
 from parties.predict_plan import predict_facts, predict_told
 from parties.private_files import replace_file
@@ -273,5 +273,6 @@ PREDICT: Job[PredictTable, PredictSettings, Scored] = Job(
     ready=opened,
     common=_common,
     keep=_keep,
+    pooled=all_cells,
     pools=_pools,
 )

@@ -25,6 +25,7 @@ from mpc.play import part, play_helper, play_owner
 from mpc.prg import Entropy, insecure_entropy, os_entropy
 from mpc.trace import Trace
 from mpc.transport import Transport
+from parties.claims import check_claims
 from parties.cores import keep_to_a_core
 from parties.descriptors import allow_connections
 from parties.job import OwnTable
@@ -186,6 +187,7 @@ def _agree(scenario: Scenario, table: OwnTable | None, channel: Channel, players
     settings: list[Any] = []
 
     def make(rows: Mapping[str, tuple[int, int]], columns: int) -> Plan:
+        check_claims(scenario, channel.me, rows, columns)
         settings.append(job.settings(scenario, rows, columns))
         return job.plan(settings[-1])
 

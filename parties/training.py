@@ -10,7 +10,7 @@ from mpc.plan import Plan, ProgramFactory, make_plan
 from parties.blocks import plural
 from parties.data import Table, load_owner_table
 from parties.extent import extent_from_here, training_shapes
-from parties.job import Job, PlanTold
+from parties.job import Job, PlanTold, all_cells
 from parties.keep_model import keep_model, model_id, ready_to_keep
 from parties.plan_solver import training_facts
 from parties.rows import (
@@ -197,4 +197,5 @@ TRAINING: Job[Table, TrainingSettings, Trained] = Job(
     ready=ready_to_keep,
     keep=keep_model,
     load_libraries=_load_libraries,
+    pooled=all_cells,
 )

@@ -12,7 +12,7 @@ from zlib import crc32
 import pytest
 
 from mpc.correlation import Spec, Uniform
-from mpc.errors import DataError, DisagreementError, ProtocolError
+from mpc.errors import DataError, DisagreementError, ProtocolError, UsageError
 from mpc.exchange import exchange
 from mpc.party import Party
 from mpc.plan import Plan, make_plan
@@ -346,10 +346,13 @@ MALFORMED = [
     ("hospital_b", "shapes", "rows", [1.5, 2]),
     ("hospital_b", "shapes", "rows", [True, 2]),
     ("hospital_b", "shapes", "rows", [10**30, 2]),
+    ("hospital_b", "shapes", "rows", [2**62, 2]),
+    ("hospital_b", "shapes", "names", ["a"] * 100_001),
     ("hospital_b", "shapes", "names", "abc"),
     ("hospital_b", "shapes", "names", [["a"]]),
     ("hospital_b", "agree", "columns", "2"),
     ("hospital_b", "agree", "columns", -1),
+    ("hospital_b", "agree", "columns", 100_001),
     ("hospital_a", "seeds", "seed", "00"),
     (HELPER, "seeds", "seed", None),
 ]
@@ -409,11 +412,27 @@ def test_a_long_setting_is_told_in_short() -> None:
     assert all(len(error.message) < 400 for error in found.values())
 
 
+def test_who_has_more_columns_than_others_take_is_told_so_itself() -> None:
+    names = tuple(f"{k:x>150}" for k in range(30_000))
+    found = first_hand(run(offers=split_offers({TWO[0]: names, TWO[1]: ("b",)})))
+    assert isinstance(found[TWO[0]], UsageError)
+    assert "what hospital_a has to say of its columns is longer than others take (4,194,304 bytes)" in str(
+        found[TWO[0]]
+    )
+
+
 # Where columns are split
 
 
 def split_offers(columns: Mapping[str, tuple[str, ...]], target: str = TWO[0]) -> dict[str, Any]:
     return {owner: offer_of(owner, columns=names, has_target=owner == target) for owner, names in columns.items()}
+
+
+def test_who_has_more_columns_than_all_together_may_is_named() -> None:
+    names = {TWO[0]: ("a",), TWO[1]: tuple(f"c{k}" for k in range(100_000))}
+    _, error = first_hand(run(offers=split_offers(names))).popitem()
+    assert isinstance(error, DisagreementError) and error.party == "hospital_b"
+    assert error.message == "hospital_b says that it has 100,000 columns; all together may have 100,000"
 
 
 def test_split_columns_are_told_to_owners_only() -> None:
