@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from mpc.contact import Contact, Say
 from mpc.errors import BeaverlodgeError, InterruptedRun, PeerLostError, ProtocolError
-from mpc.giving_up import error_told, last_words
+from mpc.giving_up import already_here, error_told, last_words
 from mpc.network import Came, Connected, Disconnected, Event, Network, Refused
 from mpc.probe import DOCTOR, Answerer, is_probe, read_probe
 from mpc.round import Blob, Program, Round
@@ -60,6 +60,7 @@ class Channel:
         self._to_ask: set[str] = set()  # who did not say yet, on the connection that is news, what it expects
         self._asked_early: set[str] = set()  # who said what it expects before its new connection was news here
         self._held_back: set[str] = set()  # to whom something is to go that was not handed over
+        self._doubles: set[str] = set()  # whose key a second process has, as was told
         self._elsewhere: set[str] = set()  # who needs nothing more, and is in its next run already
         self._settled = False
         self._about: Mapping[str, Any] = {}
@@ -255,8 +256,27 @@ class Channel:
     def _came(self, frame: Came) -> None:
         if is_probe(frame.head):
             self._answer_doctor(frame.peer, frame.head, frame.body)
-        elif frame.peer in self._links and frame.peer not in self._elsewhere:
-            self._receive(*frame)
+        elif frame.peer in self._links and frame.peer not in self._elsewhere and self._let_in(frame):
+            self._receive(frame.peer, frame.head, frame.body)
+
+    def _let_in(self, frame: Came) -> bool:
+        """Whether a frame is to be heard: of a peer's second connection, only if it is the same process at its end.
+
+        Another process with the peer's key, which was started beside it, disturbs no session: it is told that.
+        """
+        if not frame.newcomer:
+            return True
+        peer, link = frame.peer, self._links[frame.peer]
+        if link.comes_from_the_peer(frame.head, frame.body):
+            self._say(f"{peer} connects anew; its other connection is shut")
+            self._network.adopt(peer)
+            return True
+        if link.lives:
+            if peer not in self._doubles:
+                self._doubles.add(peer)
+                self._say(f"another process with the key of {peer} connects, and is turned away: this run goes on")
+            self._network.turn_away(peer, link.refusal(already_here(self.me, self.trace.at)))
+        return False
 
     def _hear(self, event: Event) -> None:
         """News of a connection."""

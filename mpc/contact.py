@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from mpc.errors import DisagreementError, PeerLostError, ProtocolError
-from mpc.network import Connected, Disconnected, Event, Overlong, Refused, Stranger, Unanswered, Unshaken
+from mpc.network import Connected, Disconnected, Event, Overfull, Overlong, Refused, Stranger, Unanswered, Unshaken
+from mpc.refusals import Refusals
 
 Say = Callable[[str], None]
 
 _NOTICE_SECONDS = 5.0
 _LOST_LOOK_SECONDS = 0.25
-_STRANGERS_TOLD = 20
 _SUSPICIOUS = 3  # handshakes that failed one after another
 
 
@@ -35,10 +35,10 @@ class Contact:
         self._met: set[str] = set()
         self._down: dict[str, float] = {}
         self._done: set[str] = set()
-        self._strangers: set[str] = set()
+        self._refusals = Refusals()
         self._broken_off: Counter[str | None] = Counter()  # handshakes that failed, by whom we dialled
         self._unanswered: set[str] = set()  # peers at whose address nobody answers
-        self._told_broken: set[str | None] = set()
+        self._told_broken: set[str] = set()
         self._started = self._noticed = started
 
     def met(self, peer: str) -> None:
@@ -92,19 +92,29 @@ class Contact:
                     "the parties may run different versions",
                     party=peer,
                 )
+            case Overfull(peer):
+                raise ProtocolError(
+                    f"{peer} sends more than is taken, and its connection was shut",
+                    f"no run needs so much: see what runs as {peer}",
+                    party=peer,
+                )
             case Unanswered(peer):
                 self._unanswered.add(peer)
-            case Unshaken(broken):
-                self._unanswered.discard(broken or "")
-                self._broken_off[broken] += 1
-                if broken not in self._told_broken:
-                    self._told_broken.add(broken)
-                    where = f"the handshake with {broken}" if broken else "a handshake at this party's port"
-                    self._say(f"{where} broke off, and nothing of it was taken in")
-            case Stranger(key):
-                if key not in self._strangers and len(self._strangers) < _STRANGERS_TOLD:  # they try again and again
-                    self._strangers.add(key)
-                    self._say(f"turned away a connection with the unlisted key {key}...")
+            case Unshaken(None, address):
+                self._broken_off[None] += 1
+                self._say_if_new(self._refusals.broken(address))
+            case Unshaken(str(peer)):
+                self._unanswered.discard(peer)
+                self._broken_off[peer] += 1
+                if peer not in self._told_broken:
+                    self._told_broken.add(peer)
+                    self._say(f"the handshake with {peer} broke off, and nothing of it was taken in")
+            case Stranger(key, address):
+                self._say_if_new(self._refusals.stranger(key, address))
+
+    def _say_if_new(self, text: str) -> None:
+        if text:
+            self._say(text)
 
     def check(self, now: float, end: float, missing: set[str], label: str) -> float:
         """Whether to go on waiting for these until the end; says now and then who has not come yet.

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import base64
+import ctypes
+import os
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import zmq
 from zmq.utils import z85
 
 from mpc.errors import InternalError
-from mpc.zmq_messages import LARGEST_PART
+from mpc.zmq_messages import LARGEST_PART, PIECE
 
 KEY_PREFIX = "bl1-"
 _DECIDED = 42  # characters of base64 that 32 bytes decide alone: what follows the key in a public text is in the next
@@ -20,6 +24,12 @@ _HEARTBEAT_MS = 2000
 _HEARTBEAT_TIMEOUT_MS = 10_000
 _ENDING_SECONDS = 1.0
 _HANDSHAKE_MS = 3000  # so long may a connection stay unauthenticated: who only holds it open makes room again
+_AHEAD_MESSAGES = 96  # of a connection, whole and not taken yet: then ZeroMQ reads no more of it
+_PENDING = 2  # connections of one key that were let in and have said nothing yet
+_PENDING_SECONDS = 12.0  # more than the handshake and the silence that a gate allows
+
+HELD_BYTES: Final = (_AHEAD_MESSAGES + 16) * PIECE
+"""What ZeroMQ may hold of one connection: what is whole, and what is on its way to become so."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +55,8 @@ def curve_socket(context: zmq.Context[zmq.Socket[bytes]], kind: int, me: Identit
     socket = context.socket(kind)
     socket.curve_publickey = me.public
     socket.curve_secretkey = me.secret
-    socket.sndhwm = socket.rcvhwm = 0  # the session bounds what is under way
+    socket.sndhwm = 0  # the session bounds what is under way
+    socket.rcvhwm = _AHEAD_MESSAGES
     socket.maxmsgsize = LARGEST_PART
     socket.heartbeat_ivl = _HEARTBEAT_MS
     socket.heartbeat_timeout = _HEARTBEAT_TIMEOUT_MS
@@ -62,6 +73,16 @@ def end_context(context: zmq.Context[zmq.Socket[bytes]], linger_seconds: float) 
     end = threading.Thread(target=context.destroy, args=(0,), daemon=True)
     end.start()
     end.join(linger_seconds + _ENDING_SECONDS)
+
+
+def new_context() -> zmq.Context[zmq.Socket[bytes]]:
+    """A context whose sockets give connections ids that nobody can guess.
+
+    libzmq counts them up from a value of the C library's generator, which nobody seeds: the same in every process. Who
+    claims an id that is to be given next has the process end in an assertion.
+    """
+    ctypes.CDLL(None).srand(ctypes.c_uint(int.from_bytes(os.urandom(4), "little")))
+    return zmq.Context()
 
 
 class Curve:
@@ -81,7 +102,8 @@ class Curve:
         self._me = me
         self._keys = dict(peers)
         self.names = {key.decode(): name for name, key in peers.items()}
-        self._context = zmq.Context()
+        self._context = new_context()
+        self._pending: dict[str, list[float]] = {}  # by key: when connections were let in that have said nothing yet
 
     def dialling(self, peer: str) -> zmq.Socket[bytes]:
         """A socket that connects to nobody but this peer."""
@@ -101,14 +123,39 @@ class Curve:
         questions.bind(_ZAP_ENDPOINT)
         return questions
 
-    def answer(self, questions: zmq.Socket[bytes]) -> str | None:
-        """Answer one question (ZAP, rfc.zeromq.org/spec/27); of who was turned away, how its public text begins."""
-        version, request, _domain, _address, _identity, mechanism, *credentials = questions.recv_multipart()
+    def answer(self, questions: zmq.Socket[bytes]) -> tuple[str, str] | None:
+        """Answer one question (ZAP, rfc.zeromq.org/spec/27).
+
+        A key that was let in often, and says nothing, has to try again later.
+
+        Returns:
+            Of who was turned away: how its public text begins, and its address.
+        """
+        version, request, _domain, address, _identity, mechanism, *credentials = questions.recv_multipart()
         key = self._key(mechanism, credentials)
         known = key in self.names
-        status, text, user = (b"200", b"OK", key.encode()) if known else (b"400", b"not on the allow-list", b"")
+        status, text, user = (b"400", b"not on the allow-list", b"")
+        if known:
+            status, text, user = (b"200", b"OK", key.encode()) if self._may_enter(key) else (b"300", b"later", b"")
         questions.send_multipart([version, request, status, text, user, b""])
-        return None if known else text_begins(credentials[0] if credentials else b"")
+        if known:
+            return None
+        where = address.decode(errors="replace").removeprefix("::ffff:")
+        return text_begins(credentials[0] if credentials else b""), where
+
+    def heard(self, key: str) -> str | None:
+        """Whose key it is under which a connection said something for the first time."""
+        if pending := self._pending.get(key):
+            pending.pop(0)
+        return self.names.get(key)
+
+    def _may_enter(self, key: str) -> bool:
+        now = time.monotonic()
+        pending = self._pending[key] = [when for when in self._pending.get(key, ()) if now - when < _PENDING_SECONDS]
+        if len(pending) < _PENDING:
+            pending.append(now)
+            return True
+        return False
 
     def close(self, linger_seconds: float) -> None:
         """Wait until the closed sockets have sent what they still may; those left open are closed at once."""

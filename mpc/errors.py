@@ -92,6 +92,12 @@ class DisagreementError(BeaverlodgeError):
     code = "disagreement"
 
 
+class AlreadyHereError(DisagreementError):
+    """A peer is in a run with another process that has this party's key."""
+
+    code = "already-here"
+
+
 class ProtocolError(BeaverlodgeError):
     """A protocol's check failed: a malformed or tampered message, or a value out of range."""
 
@@ -132,6 +138,7 @@ ERRORS: tuple[type[BeaverlodgeError], ...] = (
     DataError,
     PeerLostError,
     DisagreementError,
+    AlreadyHereError,
     ProtocolError,
     TooFewError,
     RecordError,

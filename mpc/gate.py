@@ -5,7 +5,8 @@ process can open no file any more, its own record included. So some descriptors 
 need these, the oldest of those that have not said who they are are turned out, and for a moment the kernel drops what
 asks for a new connection: whoever is turned out, or wants in, asks again by TCP's own rules, a second later. A few are
 turned out at a time, for a round of the session waits until all of them are gone; twice as many the next time if that
-was not enough.
+was not enough. Whoever says nothing for long is turned out in any case: a listed key gets few connections at a time,
+and silent ones would add up.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import os
 import resource
 import socket
 import struct
+from collections.abc import Callable
 from itertools import islice
 from typing import Final
 
@@ -34,15 +36,19 @@ class Gate:
 
     Args:
         listener: the socket's descriptor; it is not taken over.
+        shut: ends the connection with a descriptor.
+        silent_seconds: so long may a connection say nothing.
     """
 
-    def __init__(self, listener: int) -> None:
+    def __init__(self, listener: int, shut: Callable[[int], None], silent_seconds: float) -> None:
         self._socket = socket.socket(fileno=os.dup(listener))
+        self._shut_connection = shut
+        self._silent_seconds = silent_seconds
         limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         self._most = float("inf") if limit == resource.RLIM_INFINITY else limit - min(_KEPT, limit // 4)
         self._room = self._most - _in_use()  # for so many connections
         self._open: set[int] = set()  # the connections' descriptors
-        self._unknown: dict[int, None] = {}  # of these, who did not say yet who they are, the oldest first
+        self._unknown: dict[int, float] = {}  # of these, who did not say yet who they are, the oldest first: since when
         self._many = _FEW  # to turn out the next time
         self._look_at = 0.0
         self.shut = False
@@ -50,7 +56,7 @@ class Gate:
     def took(self, descriptor: int, now: float) -> None:
         """The listener took a connection, which got this descriptor."""
         self._open.add(descriptor)
-        self._unknown[descriptor] = None
+        self._unknown[descriptor] = now
         if len(self._open) >= self._room and not self.shut:
             self._shut()
             self._turn_out()
@@ -66,11 +72,21 @@ class Gate:
         self._unknown.pop(descriptor, None)
 
     def look(self, now: float) -> float:
-        """Look at a shut gate when it is time: open it if enough descriptors are free, else turn out more.
+        """Turn out who was silent for too long; open a shut gate if enough descriptors are free, else turn out more.
 
         Returns:
-            When to look again, if it is still shut.
+            When to look again.
         """
+        again = self._look_when_shut(now) if self.shut else float("inf")
+        for descriptor, since in list(islice(self._unknown.items(), _FEW)):
+            due = since + self._silent_seconds
+            if due > now:
+                return min(again, due)
+            del self._unknown[descriptor]
+            self._shut_connection(descriptor)
+        return again if not self._unknown else now
+
+    def _look_when_shut(self, now: float) -> float:
         if now < self._look_at:
             return self._look_at
         if len(self._open) < self._room and _in_use() < self._most:
@@ -98,12 +114,7 @@ class Gate:
         many, self._many = self._many, min(2 * self._many, _MANY)
         for descriptor in list(islice(self._unknown, many)):
             del self._unknown[descriptor]
-            with contextlib.suppress(OSError):  # it has ended by itself
-                connection = socket.socket(fileno=descriptor)
-                try:
-                    connection.shutdown(socket.SHUT_RDWR)
-                finally:
-                    connection.detach()  # it is ZeroMQ's, which closes it now
+            self._shut_connection(descriptor)
 
 
 def _in_use() -> float:

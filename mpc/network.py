@@ -12,11 +12,16 @@ from mpc.session import Frame
 
 
 class Came(NamedTuple):
-    """A frame from a peer. (A tuple: one is made in every round, and a dataclass takes three times as long.)"""
+    """A frame from a peer. (A tuple: one is made in every round, and a dataclass takes three times as long.)
+
+    Args:
+        newcomer: whether it came by another connection than the one of the peer that is heard (`Network.adopt`).
+    """
 
     peer: str
     head: memoryview
     body: memoryview
+    newcomer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +47,33 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Stranger:
-    """Somebody with a key that is not on the allow-list was turned away: how its public text begins."""
+    """Somebody with a key that is not on the allow-list was turned away: how its public text begins, and from where."""
 
     key: str
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Unshaken:
-    """A connection ended before both sides knew each other: one that we dialled, or one at our port (peer None)."""
+    """A connection ended before both sides knew each other: one that we dialled, or one at our port (peer None).
+
+    At our port: from where it came, if that is known.
+    """
 
     peer: str | None
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
     """Nobody answers at the address of a peer that we dial."""
+
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Overfull:
+    """A peer's connection was shut, for more of it was held than any run needs."""
 
     peer: str
 
@@ -68,7 +85,7 @@ class Overlong:
     peer: str
 
 
-Event = Came | Connected | Disconnected | Refused | Stranger | Unshaken | Unanswered | Overlong
+Event = Came | Connected | Disconnected | Refused | Stranger | Unshaken | Unanswered | Overlong | Overfull
 
 
 class Network(Protocol):
@@ -83,6 +100,12 @@ class Network(Protocol):
         Args:
             awaited: a peer whose frame is likely to be next; other events may be told a moment later for it.
         """
+
+    def adopt(self, peer: str) -> None:
+        """Hear a peer's newcomer from now on: the other connection of that key is shut. `Connected` follows."""
+
+    def turn_away(self, peer: str, frame: Frame) -> None:
+        """Send a peer's newcomer a last frame."""
 
     def now(self) -> float:
         """Seconds on a clock that never goes back."""

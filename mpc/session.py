@@ -6,6 +6,9 @@ connection may come later than its frames: what follows one that came is on its 
 first frame of a link (the hello) is tagged under a key that everyone knows, all later ones under the link's session
 key. A side that has no session key yet gives what is not data the hello's number, so that the peer can read it at
 once; so does one that gives up and has not seen yet that the peer has the key.
+
+What says which frame is expected has a digest of its sender's hello with it. Two processes never say the same hello,
+for there is a nonce in it: so a process that was started again, or twice, is told from one that only connects anew.
 """
 
 from __future__ import annotations
@@ -17,7 +20,19 @@ from typing import Final, NamedTuple
 
 from mpc.errors import PeerLostError, ProtocolError
 from mpc.prg import derive
-from mpc.wire import ABORT, DATA, HEADER_BYTES, RESUME, Header, TagKey, peek_sequence, seal, unseal
+from mpc.wire import (
+    ABORT,
+    DATA,
+    HEADER_BYTES,
+    RESUME,
+    Header,
+    TagKey,
+    peek_sequence,
+    peek_type,
+    seal,
+    tag_is_right,
+    unseal,
+)
 
 HELLO_KEY = TagKey(sha256(b"beaverlodge hello").digest())
 HELLO_FRAMES = 1
@@ -101,8 +116,8 @@ class Link:
         self._peer_has_keys = False  # as far as this side has seen
         self._next_out = 0
         self._next_in = 0
-        self._acknowledged = 0  # how many of this side's frames the peer said that it has
-        self._hello: bytes | None = None  # a digest of the peer's first frame
+        self._own_hello = b""  # a digest of this side's first frame, once there is one
+        self._hello = b""  # of the peer's
         self._unacknowledged: deque[tuple[int, int, bytes]] = deque()  # sequence, label, payload
         self._early: list[tuple[memoryview, memoryview]] = []  # frames that came before there was a key
         self._limit = HANDSHAKE.nbytes  # of what came from the peer and was not used
@@ -143,6 +158,8 @@ class Link:
             ProtocolError: the peer did not acknowledge what it must have used.
         """
         sequence = self._next_out
+        if not sequence:
+            self._own_hello = sha256(body).digest()
         self._next_out += 1
         self._unacknowledged.append((sequence, label, body))
         self._own_kept += _size(body)
@@ -165,11 +182,35 @@ class Link:
             # not, comes again.
             self._kept -= sum(_size(body) for _, body in self._early)
             self._early.clear()
-        return self._frame(RESUME, _FIRST if first else 0, self._next_out if self._keys else 0, b"")
+        return self._frame(RESUME, _FIRST if first else 0, self._next_out if self._keys else 0, self._own_hello)
 
     def abort(self, body: bytes) -> Frame:
         """Tells the peer that this side gave up."""
         return self._frame(ABORT, 0, self._next_out if self._peer_has_keys else 0, body)
+
+    @property
+    def lives(self) -> bool:
+        """Whether there is a session."""
+        return self._keys is not None
+
+    def refusal(self, body: bytes) -> Frame:
+        """Tells another process with the peer's key that the peer is here already."""
+        return Frame(seal(ABORT, 0, 0, 0, body, HELLO_KEY), body)
+
+    def comes_from_the_peer(self, head: memoryview, body: memoryview) -> bool:
+        """Whether a frame of another connection under the peer's key shows that it comes from the same process."""
+        if not self._hello:
+            return True
+        if len(head) != HEADER_BYTES:
+            return False
+        sequence = peek_sequence(head)
+        if not tag_is_right(head, body, self._key(incoming=True, sequence=sequence)):
+            return False
+        if sequence >= HELLO_FRAMES:
+            return self._keys is not None
+        if peek_type(head) == RESUME:
+            return body == self._hello
+        return peek_type(head) == DATA and sha256(body).digest() == self._hello
 
     def receive(self, head: memoryview, body: memoryview) -> list[Incoming]:
         """Take one frame that came under the peer's key.
@@ -214,20 +255,19 @@ class Link:
             )
 
     def _check_the_same(self, header: Header, body: memoryview) -> None:
-        """That the peer did not lose its memory: it says hello once, and what it has it does not forget."""
-        if header.type == DATA and header.sequence:
-            self._acknowledged = max(self._acknowledged, header.acknowledged)
-            return
-        first = header.type == DATA and header.sequence == 0
-        hello = sha256(body).digest() if first else self._hello
+        """That the peer is the process that said hello: what it says of its hello is that hello's digest."""
+        hello = b""
+        if header.type == RESUME:
+            hello = bytes(body)
+        elif header.type == DATA and header.sequence == 0:
+            hello = sha256(body).digest()
         self._hello = self._hello or hello
-        if hello != self._hello or (header.type == RESUME and header.acknowledged < self._acknowledged):
+        if hello and hello != self._hello:
             raise PeerLostError(
                 f"{self.peer} was started again in the middle of the run",
                 "start every party again",
                 party=self.peer,
             )
-        self._acknowledged = max(self._acknowledged, header.acknowledged)
 
     def _key(self, *, incoming: bool, sequence: int) -> TagKey:
         if self._keys is None or sequence < HELLO_FRAMES:

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mpc.errors import DisagreementError, ProtocolError, TooFewError
-from mpc.network import Came, Connected, Disconnected, Network, Stranger
+from mpc.network import Came, Connected, Disconnected, Network, Overfull, Overlong, Stranger, Unshaken
 from mpc.probe import DOCTOR, Answerer, read_probe
+from mpc.refusals import Refusals
 from mpc.star import Gather, ServerProgram
 from mpc.star_wire import ABORT, AGAIN, BYE, DOWN, JOIN, OUT, PING, QUIT, START, UP, StarHeader, frame, read_header
 from mpc.wire import HEADER_BYTES, label_code
@@ -88,6 +89,7 @@ class StarServer:
         self._gone = gone
         self._about = about or {}
         self._doctors: dict[str, Answerer] = {}
+        self._refusals = Refusals()
         self._joined: set[int] = set()
         self._quit: set[int] = set()
         self._out: set[int] = set()  # of the attempt that is going on
@@ -168,6 +170,9 @@ class StarServer:
             self._drop(i)
         event = self._network.poll(min(max(0.0, seconds), _ASK_SECONDS))
         match event:
+            case Came(peer, head, body, True):
+                self._network.adopt(peer)  # which client it is, its key says
+                self._frame(self._numbers[peer], head, body)
             case Came(peer, head, body) if peer.endswith(DOCTOR):
                 self._answer_doctor(peer, head, body)
             case Came(peer, head, body):
@@ -176,8 +181,15 @@ class StarServer:
                 self._left.pop(self._numbers[peer], None)
             case Disconnected(peer) if peer in self._numbers:  # and not that of a doctor
                 self._left[self._numbers[peer]] = self._network.now()
-            case Stranger():
-                self._say("somebody with a key that is not on the allow-list was turned away")
+            case Stranger(key, address):
+                if text := self._refusals.stranger(key, address):
+                    self._say(text)
+            case Unshaken(_, address):
+                if text := self._refusals.broken(address):
+                    self._say(text)
+            case Overlong(peer) | Overfull(peer) if peer in self._numbers:
+                i = self._numbers[peer]
+                self._refuse(i, ProtocolError("it sends more than is taken of it", party=peer))
 
     def _answer_doctor(self, peer: str, head: memoryview, body: memoryview) -> None:
         """A client's doctor is told who is here; it takes no part, and is measured with only between attempts."""

@@ -7,12 +7,11 @@ from collections.abc import Callable, Mapping
 
 import zmq
 
-from mpc.curve import Identity, curve_socket, end_context
+from mpc.curve import Identity, curve_socket, end_context, new_context
 from mpc.errors import UsageError
 from mpc.session import Frame
 from mpc.star_client import StarClient
-from mpc.wire import HEADER_BYTES
-from mpc.zmq_messages import frame_parts, next_news
+from mpc.zmq_messages import LONGEST, NO_WAIT, Assembler, TooLong, messages_of, next_news, pass_over
 
 PING_SECONDS = 10.0
 _LOOK_SECONDS = 0.05
@@ -34,6 +33,7 @@ class Hosted:
         self.heard = self.pinged = time.monotonic()
         self.seconds = 0.0
         self.monitor: zmq.Socket[bytes] | None = None
+        self.frames = Assembler()
 
     def look(self) -> None:
         """Whether the server let the client in, or turned its key away; while it may be the one or the other."""
@@ -73,7 +73,7 @@ class ClientHost:
         self._began = time.monotonic()
         self._silence = silence
         self._listener = listener
-        self._context = zmq.Context()
+        self._context = new_context()
         self._context.set(zmq.MAX_SOCKETS, len(clients) + _SPARE_SOCKETS)
         self._poller = zmq.Poller()
         self._by_socket: dict[object, Hosted] = {}
@@ -120,13 +120,19 @@ class ClientHost:
     def _receive(self, one: Hosted) -> None:
         while not one.socket.closed and not one.client.over:
             try:
-                parts = one.socket.recv_multipart(zmq.NOBLOCK)
+                message = one.socket.recv(NO_WAIT, copy=False)
             except zmq.Again:
                 return
+            pass_over(one.socket, message)
+            try:
+                whole = one.frames.take(message.buffer, LONGEST)
+            except TooLong:
+                continue
+            if whole is None:
+                continue
             one.heard = one.pinged = time.monotonic()
-            whole = b"".join(parts)
             started = time.thread_time()
-            answer = one.client.came(whole[:HEADER_BYTES], whole[HEADER_BYTES:])
+            answer = one.client.came(*map(bytes, whole))
             one.seconds += time.thread_time() - started
             self._send(one, answer)
 
@@ -155,8 +161,8 @@ class ClientHost:
 
     def _send(self, one: Hosted, frames: list[Frame]) -> None:
         for each in frames:
-            parts = frame_parts(each)
-            one.socket.send_multipart(parts, zmq.NOBLOCK, copy=len(parts) == 1)
+            for message in messages_of(each):
+                one.socket.send(message, NO_WAIT)
 
     def _socket(self, server_key: bytes, identity: Identity) -> zmq.Socket[bytes]:
         socket = curve_socket(self._context, zmq.DEALER, identity)

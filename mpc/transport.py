@@ -16,9 +16,10 @@ from mpc.bell import Bell
 from mpc.curve import Curve, Identity
 from mpc.dialler import Dialler
 from mpc.listener import Listener
-from mpc.network import Came, Event, Overlong
+from mpc.meter import Meter
+from mpc.network import Event
 from mpc.session import Frame
-from mpc.zmq_messages import AWAITED_SECONDS, frame_parts
+from mpc.zmq_messages import AWAITED_SECONDS
 
 
 class Transport:
@@ -44,11 +45,14 @@ class Transport:
         self._looked = 0.0
         self._events: deque[Event] = deque()
         self._allowed: dict[str, int] = {}  # the longest payload that is taken from a peer
-        self._dialler = Dialler(self._curve, self._bell, self._events, doctor=doctor)
+        self._meter = Meter()
+        self._dialler = Dialler(self._curve, self._bell, self._events, self._meter, self._allowed, doctor=doctor)
         self._listener: Listener | None = None
         if listen is not None:
             try:
-                self._listener = Listener(self._curve, listen, self._bell, self._events)
+                self._listener = Listener(
+                    self._curve, listen, self._bell, self._events, self._meter, self._allowed, self._dialler
+                )
             except BaseException:
                 self.close(0)
                 raise
@@ -60,11 +64,20 @@ class Transport:
 
     def send(self, peer: str, frame: Frame) -> None:
         """Hand a frame to ZeroMQ, which holds it until the peer is connected. Never blocks."""
-        parts = frame_parts(frame)
         if peer in self._dialler:
-            self._dialler.send(peer, parts)
+            self._dialler.send(peer, frame)
         elif self._listener is not None:
-            self._listener.send(peer, parts)
+            self._listener.send(peer, frame)
+
+    def adopt(self, peer: str) -> None:
+        """Hear a peer's newcomer from now on: the other connection of that key is shut. `Connected` follows."""
+        if self._listener is not None:
+            self._listener.adopt(peer)
+
+    def turn_away(self, peer: str, frame: Frame) -> None:
+        """Send a peer's newcomer a last frame."""
+        if self._listener is not None:
+            self._listener.turn_away(peer, frame)
 
     def allow(self, peer: str, nbytes: int) -> None:
         """Take no payload of this peer that is longer than so many bytes, from now on."""
@@ -83,31 +96,31 @@ class Transport:
         if not events:
             now = time.monotonic()
             looked = now - self._looked <= AWAITED_SECONDS
-            soon = awaited if looked and seconds > AWAITED_SECONDS else None
-            if not (soon is not None and self._await_frame(soon)) and not (self._take_frame() and looked):
+            if awaited is not None and looked and seconds > AWAITED_SECONDS:
+                self._await_message(awaited)
+            while not events and self._take_message():
+                pass
+            if not (events and looked):
                 self._look_around(now, seconds)
-        if not events:
-            return None
-        event = events.popleft()
-        if isinstance(event, Came) and len(event.body) > self._allowed.get(event.peer, len(event.body)):
-            return Overlong(event.peer)
-        return event
+        return events.popleft() if events else None
 
     def close(self, linger_seconds: float) -> None:
         """Close all sockets; what was handed over has so long to leave."""
         self._dialler.close(linger_seconds)
         if self._listener is not None:
             self._listener.close(linger_seconds)
+        self._meter.close()
         self._curve.close(linger_seconds)
 
-    def _await_frame(self, peer: str) -> bool:
-        """Take the next frame at a peer's socket, if one comes soon."""
+    def _await_message(self, peer: str) -> None:
+        """Take the next message at a peer's socket, if one comes soon."""
         if peer in self._dialler:
-            return self._dialler.take_soon(peer)
-        return self._listener is not None and self._listener.take_soon()
+            self._dialler.take_soon(peer)
+        elif self._listener is not None:
+            self._listener.take_soon()
 
-    def _take_frame(self) -> bool:
-        """Take a frame that is there already, if there is one; after this all sockets that frames come at are empty."""
+    def _take_message(self) -> bool:
+        """Take a message that is there, if there is one; if not, all sockets that messages come at are empty now."""
         return (self._listener is not None and self._listener.take()) or self._dialler.take()
 
     def _look_around(self, now: float, seconds: float) -> None:
@@ -134,4 +147,4 @@ class Transport:
     def _serve(self, socket: Any) -> None:
         """Take all that has come at a socket."""
         if self._listener is None or not self._listener.serve(socket):
-            self._dialler.serve(socket)
+            self._dialler.serve(socket, time.monotonic())

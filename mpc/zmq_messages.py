@@ -1,4 +1,13 @@
-"""What goes through a ZeroMQ socket: frames as messages of one or more parts, and news of connections."""
+"""What goes through a ZeroMQ socket: frames as messages, put together again with distrust; and news of connections.
+
+A message has one part, always: ZeroMQ hands over a message of several parts when its last one is here, keeps all of
+them until then, and counts them against no limit. So a long frame goes as several messages. The last byte of a message
+says what it is; what stands before it, and so an array's words, keeps its alignment:
+
+    head | payload                              | 0    a whole frame
+    head | first piece  | payload's length 8    | 1    the beginning of a frame
+    next piece          | where it begins 8     | 2    the next piece of the frame that was begun
+"""
 
 from __future__ import annotations
 
@@ -7,14 +16,29 @@ from typing import Any, Final
 
 import zmq
 
-from mpc.network import Came
 from mpc.session import Frame
 from mpc.wire import HEADER_BYTES
 
-_PIECE = 1 << 18  # a large payload goes in pieces, between which heartbeats pass on a slow link
-_SMALL = 1 << 16  # a payload below this is copied behind its header: one encrypted message instead of two
+PIECE: Final = 1 << 18
+"""Bytes of payload in a message: between two messages heartbeats pass on a slow link."""
+
+LARGEST_PART: Final = PIECE + 1024
+"""What framing and encryption add is less; an announcement of more ends the connection."""
+
+LONGEST: Final = (1 << 22) + (1 << 16)
+"""Bytes of a payload that are taken from a peer as long as nobody says otherwise: an object of the handshake."""
+
 _EVENTS, _POLLIN = int(zmq.EVENTS), int(zmq.POLLIN)
 _MONITOR_EVENT = struct.Struct("=Hi")  # zmq_socket_monitor(3): the event, then a descriptor or an error number
+_NUMBER = struct.Struct("<Q")
+_END = _NUMBER.size + 1
+_WHOLE, _FIRST, _NEXT = b"\0", b"\1", b"\2"
+
+# A message on the wire (ZMTP 3.1 and CurveZMQ, rfc.zeromq.org/spec/37 and /25): flags and length, the name of the
+# command, the nonce, the authenticator and a byte of flags.
+_CURVE_BYTES = 8 + 8 + 16 + 1
+_SHORT = 255
+_SHORT_FRAME, _LONG_FRAME = 2, 9
 
 WAIT: Final = 0
 NO_WAIT: Final = int(zmq.NOBLOCK)
@@ -24,16 +48,93 @@ AWAITED_SECONDS: Final = 0.02
 MORE: Final = int(zmq.SNDMORE | zmq.NOBLOCK)
 """As plain integers: pyzmq's enumerations take longer to combine and to pass than a small message does to send."""
 
-LARGEST_PART: Final = _PIECE + 1024
-"""What encryption adds is less; an announcement of more ends the connection."""
+
+def messages_of(frame: Frame) -> list[bytes]:
+    """A frame as ZeroMQ's messages."""
+    body = frame.body
+    if len(body) <= PIECE:
+        return [b"".join((frame.head, body, _WHOLE))]
+    view, length = memoryview(body), _NUMBER.pack(len(body))
+    first = b"".join((frame.head, view[:PIECE], length, _FIRST))
+    rest = range(PIECE, len(view), PIECE)
+    return [first, *(b"".join((view[at : at + PIECE], _NUMBER.pack(at), _NEXT)) for at in rest)]
 
 
-def frame_parts(frame: Frame) -> list[Any]:
-    """A frame as the parts of one ZeroMQ message."""
-    if len(frame.body) < _SMALL:
-        return [frame.head + frame.body]
-    view = memoryview(frame.body)
-    return [frame.head, *(view[start : start + _PIECE] for start in range(0, len(view), _PIECE))]
+def wire_bytes(size: int) -> int:
+    """What a message of so many bytes takes on an encrypted connection, without TCP's own."""
+    sealed = size + _CURVE_BYTES
+    return sealed + (_SHORT_FRAME if sealed <= _SHORT else _LONG_FRAME)
+
+
+class TooLong(Exception):
+    """A peer began a frame that is longer than any that is taken of it now."""
+
+
+class Assembler:
+    """Puts the frames of one connection together.
+
+    What does not fit, as after a cut in the middle of a frame, is dropped: the session asks for it again.
+    """
+
+    __slots__ = ("_body", "_filled", "_head")
+
+    def __init__(self) -> None:
+        self._head = b""
+        self._body = bytearray()
+        self._filled = 0
+
+    def take(self, message: memoryview, longest: int) -> tuple[memoryview, memoryview] | None:
+        """A frame's header and payload, if this message makes one whole.
+
+        Args:
+            message: read-only; a whole frame's parts are views of it.
+            longest: bytes of a payload that are taken.
+
+        Raises:
+            TooLong: the frame that begins here has more; nothing of it is kept.
+        """
+        kind = message[-1:]
+        if kind == _WHOLE:
+            return message[:HEADER_BYTES], message[HEADER_BYTES:-1]
+        if kind == _FIRST and len(message) >= HEADER_BYTES + _END:
+            self._begin(message, longest)
+            return None
+        if kind == _NEXT and len(message) >= _END and self._filled:
+            return self._go_on(message[:-_END], _number(message))
+        return None
+
+    def _begin(self, message: memoryview, longest: int) -> None:
+        self._drop()
+        length, piece = _number(message), message[HEADER_BYTES:-_END]
+        if length > longest:
+            raise TooLong
+        if len(piece) < length:
+            self._head = bytes(message[:HEADER_BYTES])
+            self._body = bytearray(length)
+            self._put(piece)
+
+    def _go_on(self, piece: memoryview, at: int) -> tuple[memoryview, memoryview] | None:
+        if at != self._filled or not 0 < len(piece) <= len(self._body) - at:
+            self._drop()
+            return None
+        self._put(piece)
+        if self._filled < len(self._body):
+            return None
+        whole = memoryview(self._head), memoryview(self._body).toreadonly()
+        self._drop()
+        return whole
+
+    def _put(self, piece: memoryview) -> None:
+        self._body[self._filled : self._filled + len(piece)] = piece
+        self._filled += len(piece)
+
+    def _drop(self) -> None:
+        self._head, self._body, self._filled = b"", bytearray(), 0
+
+
+def _number(message: memoryview) -> int:
+    number: int = _NUMBER.unpack_from(message, len(message) - _END)[0]
+    return number
 
 
 def has_come(socket: Any) -> bool:
@@ -41,28 +142,8 @@ def has_come(socket: Any) -> bool:
     return bool(socket.get(_EVENTS) & _POLLIN)
 
 
-def hand_over(socket: Any, parts: list[Any]) -> None:
-    """Give a message to a socket, without waiting."""
-    if len(parts) == 1:
-        socket.send(parts[0], NO_WAIT)
-    else:
-        socket.send_multipart(parts, NO_WAIT, copy=False)
-
-
-def take_over(socket: Any, first: zmq.Frame, peer: str) -> Came:
-    """The peer's frame whose first part was taken from a socket; the other parts are taken now."""
-    whole = first.buffer
-    if not first.more:
-        return Came(peer, whole[:HEADER_BYTES], whole[HEADER_BYTES:])
-    parts = []
-    while first.more:
-        first = socket.recv(copy=False)
-        parts.append(first.buffer)
-    return Came(peer, whole, parts[0] if len(parts) == 1 else memoryview(b"".join(parts)))
-
-
 def pass_over(socket: Any, first: zmq.Frame) -> None:
-    """Take the other parts of a message, and drop it."""
+    """Take the other parts of a message that has more than one, and drop them."""
     while first.more:
         first = socket.recv(copy=False)
 

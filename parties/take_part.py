@@ -228,14 +228,12 @@ def _noting(
     agreement: Agreement,
     trace: Trace,
     say: Callable[[str], None],
-) -> AbstractContextManager[object]:
+) -> AbstractContextManager[None]:
     """Around all that is opened: this owner's list of releases, if it keeps one."""
     if releases is None or table is None:
         return nullcontext()
     run = releases.entry(scenario, table, agreement.columns, agreement.session.hex(), agreement.plan.reveals)
-    noting = releases.noting(run, trace.reveals, say)
-    trace.opening = noting.opening
-    return noting
+    return releases.noting(run, trace.reveals, say)
 
 
 def _tell_notes(table: OwnTable | None, reporter: Reporter, log: Logger) -> None:

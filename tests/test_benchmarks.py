@@ -432,7 +432,7 @@ def test_only_the_plain_transport_shows_what_it_carries(make: type[Transport], n
         try:
             target.append(int((listener.endpoint or "").rsplit(":", 1)[1]))
             dialler.dial("a", f"tcp://127.0.0.1:{port_of_spy}")
-            assert mechanism(dialler._dialler._sockets["a"]) == name
+            assert mechanism(dialler._dialler._dialled["a"].socket) == name
             assert listener._listener is not None and mechanism(listener._listener._socket) == name
             frame = Frame(bytes(HEADER_BYTES), SECRET)
             dialler.send("a", frame)

@@ -334,3 +334,9 @@ class VirtualEnd:
     def allow(self, peer: str, nbytes: int) -> None:
         """Take no longer payload of this peer."""
         self.net.allow(self.name, peer, nbytes)
+
+    def adopt(self, peer: str) -> None:
+        """Nobody has two connections at a time here."""
+
+    def turn_away(self, peer: str, frame: Frame) -> None:
+        """Nobody has two connections at a time here."""

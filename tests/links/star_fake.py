@@ -90,3 +90,9 @@ class FakeNetwork:
 
     def allow(self, peer: str, nbytes: int) -> None:
         """Clients' messages are as long as their stages say."""
+
+    def adopt(self, peer: str) -> None:
+        """Nobody has two connections at a time here."""
+
+    def turn_away(self, peer: str, frame: Frame) -> None:
+        """Nobody has two connections at a time here."""

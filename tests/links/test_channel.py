@@ -245,9 +245,9 @@ def test_a_refused_key_is_told_at_once_naming_both() -> None:
     assert isinstance(error, DisagreementError) and error.party == "a"
     assert "a refuses this party's key" in error.message and "the public keys of b and a" in error.hint
     assert isinstance(ends["a"].error, PeerLostError)
-    assert said == [f"turned away a connection with the unlisted key {text_begins(z85.decode(b.public))}..."], (
-        "once, however often"
-    )
+    assert said == [
+        f"turned away a connection from 127.0.0.1 with the unlisted key {text_begins(z85.decode(b.public))}..."
+    ], "once, however often"
 
 
 # Deadlines

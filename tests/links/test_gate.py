@@ -14,7 +14,7 @@ def test_a_gate_stays_shut_for_as_long_as_descriptors_are_few(monkeypatch: pytes
     monkeypatch.setattr(gate, "_in_use", lambda: float("inf"))
     ours, theirs = socket.socketpair()
     with socket.create_server(("127.0.0.1", 0)) as listener, ours, theirs:
-        kept = gate.Gate(listener.fileno())
+        kept = gate.Gate(listener.fileno(), lambda _: ours.shutdown(socket.SHUT_RDWR), 1e6)
         kept.took(ours.fileno(), 0.0)
         assert kept.shut
         assert theirs.recv(1) == b""  # turned out

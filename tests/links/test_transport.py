@@ -17,15 +17,17 @@ from zmq.utils import z85
 
 from mpc.curve import Identity, new_identity, text_begins
 from mpc.errors import InternalError, UsageError
-from mpc.network import Came, Connected, Disconnected, Event, Refused, Stranger, Unanswered, Unshaken
+from mpc.network import Came, Connected, Disconnected, Event, Overlong, Refused, Stranger, Unanswered, Unshaken
 from mpc.session import Frame
 from mpc.transport import Transport
 from mpc.wire import HEADER_BYTES
+from mpc.zmq_messages import PIECE
 from tests.links.over_zmq import ANYWHERE
 from tests.links.relay import LISTENER, Relay
 
 HEAD = b"h" * HEADER_BYTES
 PATIENCE = 20.0
+UNSEEDED = 0x6B8B4567  # the first number of the C library's generator, if nobody seeds it
 
 
 def frame(body: bytes) -> Frame:
@@ -121,7 +123,7 @@ def test_an_unlisted_key_is_turned_away_and_both_sides_learn_it(trio: Trio) -> N
     with opened(stranger := trio.dialler(unlisted)):
         stranger.send("a", frame(b"let me in"))
         event, before = until(Stranger, trio.listener)
-        assert event == Stranger(text_begins(z85.decode(unlisted.public))) and before == []
+        assert event == Stranger(text_begins(z85.decode(unlisted.public)), "127.0.0.1") and before == []
         event, before = until(Refused, stranger)
         assert event == Refused("a") and before == []
         with opened(b := trio.dialler(trio.b)):
@@ -138,7 +140,8 @@ def test_a_listener_with_another_key_is_never_taken_for_the_peer(trio: Trio) -> 
             event, before = until(Unshaken, b)
             assert event == Unshaken("a") and before == []
             event, before = until(Unshaken, trio.listener)
-            assert event == Unshaken(None) and before == []
+            assert isinstance(event, Unshaken) and event.peer is None and event.address in ("127.0.0.1", "")
+            assert before == []
 
 
 @pytest.mark.parametrize("kind", [zmq.DEALER, zmq.REQ, zmq.ROUTER])
@@ -151,7 +154,8 @@ def test_a_client_without_curve_gets_nowhere_and_disturbs_nobody(trio: Trio, kin
         seen = 0
         end = time.monotonic() + PATIENCE
         while not seen & zmq.EVENT_DISCONNECTED and time.monotonic() < end:
-            assert trio.listener.poll(0.01) in (None, Unshaken(None))
+            event = trio.listener.poll(0.01)
+            assert event is None or isinstance(event, Unshaken)
             while monitor.poll(0):
                 seen |= int.from_bytes(monitor.recv_multipart()[0][:2], "little")
         assert seen & zmq.EVENT_DISCONNECTED and not seen & zmq.EVENT_HANDSHAKE_SUCCEEDED
@@ -246,34 +250,70 @@ def test_what_a_peer_sent_before_it_left_comes_before_the_news(trio: Trio) -> No
     assert [bytes(event.body) for event in before if isinstance(event, Came)] == [b"%d" % n for n in range(50)]
 
 
-def test_a_second_connection_under_the_same_key_replaces_the_first(trio: Trio) -> None:
+def newcomer(trio: Trio, *others: Transport) -> bytes:
+    """What a second connection of b's says, which is marked as such."""
+    event, _ = until(Came, trio.listener, *others)
+    assert isinstance(event, Came) and event.newcomer and event.peer == "b"
+    return bytes(event.body)
+
+
+def test_a_second_connection_of_a_key_takes_no_place_before_it_is_let_in(trio: Trio) -> None:
     with opened(old := trio.dialler(trio.b), new := trio.dialler(trio.b)):
         old.send("a", frame(b"old"))
         assert came(trio.listener) == ("b", b"old")
         new.send("a", frame(b"new"))
-        event, before = until(Came, trio.listener)
-        assert isinstance(event, Came) and bytes(event.body) == b"new" and before == [Connected("b")]
-        trio.listener.send("b", frame(b"answer"))
-        assert came(new, old) == ("a", b"answer")
-        old.send("a", frame(b"late, and not heard"))
+        assert newcomer(trio) == b"new"
+        trio.listener.send("b", frame(b"to the first"))
+        assert came(old, new) == ("a", b"to the first")
+        trio.listener.turn_away("b", frame(b"not now"))
+        assert came(new, old) == ("a", b"not now")
+        trio.listener.adopt("b")
+        assert until(Connected, trio.listener, old, new) == (Connected("b"), [])
+        assert until(Disconnected, old, trio.listener, new)[0] == Disconnected("a")
+        trio.listener.send("b", frame(b"to the second"))
+        assert came(new, trio.listener) == ("a", b"to the second")
         new.send("a", frame(b"newer"))
-        assert came(trio.listener, old) == ("b", b"newer")
-        trio.listener.send("b", frame(b"still to the new one"))
-        assert came(new, old) == ("a", b"still to the new one")
-    event, before = until(Disconnected, trio.listener)
-    assert event == Disconnected("b") and not any(isinstance(e, Came | Connected) for e in before)
+        event, before = until(Came, trio.listener, new)
+        assert event == Came("b", event.head, event.body) and bytes(event.body) == b"newer"  # type: ignore[union-attr]
+        assert before == [], "that the first connection ended is no news"
+    assert until(Disconnected, trio.listener)[0] == Disconnected("b")
 
 
-def test_the_end_of_a_connection_that_was_replaced_is_no_news(trio: Trio) -> None:
+def test_a_newcomer_takes_the_place_of_a_connection_that_ends(trio: Trio) -> None:
     with opened(new := trio.dialler(trio.b)):
         with opened(old := trio.dialler(trio.b)):
             old.send("a", frame(b"old"))
             assert came(trio.listener) == ("b", b"old")
             new.send("a", frame(b"new"))
-            assert came(trio.listener) == ("b", b"new")
-        assert trio.listener.poll(0.2) is None
+            assert newcomer(trio) == b"new"
+        assert until(Disconnected, trio.listener, new) == (Disconnected("b"), [])
+        assert until(Connected, trio.listener, new) == (Connected("b"), [])
         new.send("a", frame(b"newer"))
-        assert until(Came, trio.listener)[1] == []
+        event, before = until(Came, trio.listener)
+        assert isinstance(event, Came) and not event.newcomer and before == []
+
+
+def test_a_key_has_two_connections_at_most(trio: Trio) -> None:
+    """Of several newcomers the last one stays; and who says nothing is turned out."""
+    with opened(first := trio.dialler(trio.b), second := trio.dialler(trio.b), third := trio.dialler(trio.b)):
+        for one, said in ((first, b"1"), (second, b"2"), (third, b"3")):
+            one.send("a", frame(said))
+            event, _ = until(Came, trio.listener, first, second, third)
+            assert isinstance(event, Came) and bytes(event.body) == said and event.newcomer is (one is not first)
+        assert until(Disconnected, second, trio.listener)[0] == Disconnected("a")
+        third.send("a", frame(b"still here"))
+        assert newcomer(trio, first) == b"still here"
+
+
+def test_nobody_whom_this_party_dials_is_heard_at_its_port(trio: Trio) -> None:
+    with opened(elsewhere := Transport(trio.b, {"a": trio.a.public}, ANYWHERE), b := trio.dialler(trio.b)):
+        trio.listener.dial("b", str(elsewhere.endpoint))
+        b.send("a", frame(b"I dial, too"))
+        assert until(Disconnected, b, trio.listener)[0] == Disconnected("a")
+        trio.listener.send("b", frame(b"hello"))
+        assert came(elsewhere, trio.listener) == ("a", b"hello")
+        elsewhere.send("a", frame(b"from where b listens"))
+        assert came(trio.listener, elsewhere) == ("b", b"from where b listens")
 
 
 def test_a_dialler_comes_back_by_itself_after_a_cut(trio: Trio) -> None:
@@ -321,7 +361,8 @@ def impostor(trio: Trio, me: Identity, routing_id: bytes) -> zmq.Socket[bytes]:
     dealer: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
     dealer.linger = 0
     dealer.curve_publickey, dealer.curve_secretkey, dealer.curve_serverkey = me.public, me.secret, trio.a.public
-    dealer.routing_id = routing_id
+    if routing_id:
+        dealer.routing_id = routing_id
     dealer.connect(str(trio.listener.endpoint))
     return dealer
 
@@ -337,13 +378,17 @@ def test_a_routing_id_of_ones_own_choice_says_nothing(trio: Trio, routing_id: by
         assert not false.poll(50)
 
 
+def routes(transport: Transport) -> dict[str, bytes]:
+    """ZeroMQ's routing id of each peer's connection."""
+    assert transport._listener is not None
+    return {peer: connection.route for peer, connection in transport._listener._current.items()}
+
+
 def test_anothers_routing_id_cannot_be_taken(trio: Trio) -> None:
     with opened(b := trio.dialler(trio.b)):
         b.send("a", frame(b"one"))
         assert came(trio.listener) == ("b", b"one")
-        assert trio.listener._listener is not None
-        taken = trio.listener._listener._routes["b"]
-        with impostor(trio, trio.c, taken) as false:
+        with impostor(trio, trio.c, routes(trio.listener)["b"]) as false:
             false.send(HEAD + b"I am b")
             b.send("a", frame(b"two"))
             assert came(trio.listener) == ("b", b"two")
@@ -352,10 +397,65 @@ def test_anothers_routing_id_cannot_be_taken(trio: Trio) -> None:
             assert not false.poll(50)
 
 
+def test_who_takes_the_routing_id_of_one_who_left_is_heard_in_its_own_name(trio: Trio) -> None:
+    """A client sets the id by which another's connection went: what it says is its own; nothing for b goes there."""
+    b = trio.dialler(trio.b)
+    with opened(b):
+        b.send("a", frame(b"one"))
+        assert came(trio.listener) == ("b", b"one")
+        left = routes(trio.listener)["b"]
+    assert until(Disconnected, trio.listener)[0] == Disconnected("b")
+    with impostor(trio, trio.c, left) as false:
+        false.send(HEAD + b"I am b" + b"\0")
+        assert came(trio.listener) == ("c", b"I am b")
+        trio.listener.send("b", frame(b"for b only"))
+        assert not false.poll(50)
+        with opened(again := trio.dialler(trio.b)):
+            again.send("a", frame(b"two"))
+            assert came(trio.listener) == ("b", b"two")
+            assert came(again) == ("a", b"for b only")
+        assert not false.poll(50)
+
+
+def test_the_ids_of_connections_cannot_be_guessed(trio: Trio) -> None:
+    """libzmq counts them up from a value that is the same in every process, unless its generator is seeded."""
+    others = Trio()
+    seen = set()
+    with opened(others.listener):
+        for each in (trio, others):
+            with opened(b := each.dialler(each.b)):
+                b.send("a", frame(b"hello"))
+                assert came(each.listener) == ("b", b"hello")
+                seen.add(routes(each.listener)["b"])
+    assert len(seen) == 2
+    assert not any(int.from_bytes(route[1:]) in range(UNSEEDED - 2**20, UNSEEDED + 2**20) for route in seen)
+
+
+def test_a_message_in_parts_ends_its_connection(trio: Trio) -> None:
+    with impostor(trio, trio.c, b"") as false, opened(b := trio.dialler(trio.b)):
+        false.send_multipart([HEAD, b"x", b"y"])
+        assert until(Disconnected, trio.listener)[0] == Disconnected("c")
+        b.send("a", frame(b"business as usual"))
+        assert came(trio.listener) == ("b", b"business as usual")
+
+
+def test_a_longer_payload_than_is_allowed_is_told_of_and_not_kept(trio: Trio) -> None:
+    trio.listener.allow("b", PIECE)
+    with opened(b := trio.dialler(trio.b)):
+        b.send("a", frame(bytes(PIECE)))
+        assert came(trio.listener) == ("b", bytes(PIECE))
+        b.send("a", frame(bytes(PIECE + 1)))
+        assert until(Overlong, trio.listener) == (Overlong("b"), [])
+        b.send("a", frame(b"after it"))
+        assert came(trio.listener) == ("b", b"after it")
+
+
 @pytest.mark.parametrize("size", [0, 1, (1 << 16) - 1, 1 << 16, 20_000_000])
 def test_payloads_of_any_size_arrive_whole(trio: Trio, size: int) -> None:
     body = (bytes(range(251)) * (size // 251 + 1))[:size]
     with opened(b := trio.dialler(trio.b)):
+        for each, peer in ((trio.listener, "b"), (b, "a")):
+            each.allow(peer, size)
         b.send("a", frame(body))
         assert came(trio.listener) == ("b", body)
         trio.listener.send("b", frame(body))

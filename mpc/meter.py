@@ -1,0 +1,151 @@
+"""How much a peer's connections make this process hold: what the kernel received of each, less what was taken from it.
+
+ZeroMQ's high-water marks count whole messages. A message of several parts is whole when its last part is here, so who
+never sends that one fills the memory. So every connection is watched: the kernel says how many bytes came (TCP_INFO)
+and how many of them nobody has read yet (SIOCINQ); the rest is in ZeroMQ's hands until the party takes it. A connection
+of which more than its bound is held is shut. A thread of its own looks, for a party that computes does not.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import resource
+import socket
+import struct
+import termios
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_LOOK_SECONDS: Final = 0.02
+_FEW: Final = 32  # connections that are looked at each time; more of them only where the process grows
+_GROWTH: Final = 1 << 23
+_AT_LEAST_EVERY: Final = 1.0  # seconds
+_HANDSHAKE_BYTES: Final = 1024  # a connection's greeting, CURVE's handshake and metadata
+_CHATTER: Final = 256  # bytes a second that heartbeats may take, which nobody takes out
+_INFO_BYTES: Final = 136
+_RECEIVED_AT: Final = 128  # tcpi_bytes_received in struct tcp_info (linux/tcp.h, since 4.1)
+_PAGE: Final = resource.getpagesize()
+
+
+@dataclass(slots=True)
+class _Account:
+    """One connection's: which file it is, how much was taken out of it, how much may be held, and since when."""
+
+    inode: int
+    bound: int
+    since: float
+    taken: int = 0
+    shut: bool = False
+
+
+class Meter:
+    """Watches connections by their descriptors, which are ZeroMQ's: it may close one, and the number be used anew.
+
+    On a system that does not say how many bytes came, nothing is shut.
+    """
+
+    def __init__(self) -> None:
+        self._accounts: dict[int, _Account] = {}
+        self._over = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def watch(self, descriptor: int, bound: int) -> None:
+        """A connection began; so many bytes of it may be held."""
+        with suppress(OSError):  # it has ended by now
+            self._accounts[descriptor] = _Account(os.fstat(descriptor).st_ino, bound, time.monotonic())
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._look_again_and_again, name="meter", daemon=True)
+            self._thread.start()
+
+    def let(self, descriptor: int, bound: int) -> None:
+        """From now on so many bytes of the connection may be held."""
+        account = self._accounts.get(descriptor)
+        if account is not None:
+            account.bound = bound
+
+    def took(self, descriptor: int, size: int) -> None:
+        """So many bytes, as they are on the wire, were taken from the connection."""
+        account = self._accounts.get(descriptor)
+        if account is not None:
+            account.taken += size
+
+    def forget(self, descriptor: int) -> bool:
+        """The connection is no more; whether it was shut because too much of it was held."""
+        account = self._accounts.pop(descriptor, None)
+        return account is not None and account.shut
+
+    def shut(self, descriptor: int) -> None:
+        """End a connection; what else has this descriptor by now stays."""
+        account = self._accounts.get(descriptor)
+        if account is not None:
+            _shut(descriptor, account.inode)
+
+    def close(self) -> None:
+        """Watch no more."""
+        self._over.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _look_again_and_again(self) -> None:
+        looked, size = 0.0, 0
+        while not self._over.wait(_LOOK_SECONDS):
+            now, resident = time.monotonic(), _resident()
+            if len(self._accounts) <= _FEW or resident - size > _GROWTH or now - looked > _AT_LEAST_EVERY:
+                looked, size = now, resident
+                for descriptor, account in list(self._accounts.items()):
+                    self._look(descriptor, account, now)
+
+    def _look(self, descriptor: int, account: _Account, now: float) -> None:
+        allowed = account.bound + account.taken + _HANDSHAKE_BYTES + _CHATTER * (now - account.since)
+        received = _read_out(descriptor)
+        if received is not None and received > allowed and _shut(descriptor, account.inode):
+            account.shut = True
+
+
+def _read_out(descriptor: int) -> int | None:
+    """How many bytes of a TCP connection were read, by ZeroMQ that is; None if it cannot be told."""
+    try:
+        connection = socket.socket(fileno=descriptor)
+    except OSError:
+        return None
+    try:
+        (unread,) = struct.unpack("i", fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)))
+        info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_BYTES)
+    except OSError:
+        return None
+    finally:
+        connection.detach()
+    if len(info) < _INFO_BYTES:
+        return None
+    (received,) = struct.unpack_from("=Q", info, _RECEIVED_AT)
+    return int(received) - int(unread)
+
+
+def _shut(descriptor: int, inode: int) -> bool:
+    """End a connection, if this descriptor still is the file that it was."""
+    try:
+        if os.fstat(descriptor).st_ino != inode:
+            return False
+        connection = socket.socket(fileno=descriptor)
+    except OSError:
+        return False
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return False  # it has ended by itself
+    finally:
+        connection.detach()  # it is ZeroMQ's, which closes it now
+    return True
+
+
+def _resident() -> int:
+    """Bytes of memory that this process has; 0 if the system does not say."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE
+    except (OSError, ValueError):
+        return 0
