@@ -15,6 +15,10 @@ def _nobody(text: str) -> None:
     """Listens to no hint."""
 
 
+def _nothing() -> None:
+    """Keeps no list of what is opened."""
+
+
 @dataclass
 class Trace:
     """Counts of a live run, from the end of the handshake on; resends are counted apart.
@@ -22,6 +26,7 @@ class Trace:
     Args:
         listener: told of each stage and step, for progress.
         advised: told of each hint.
+        opening: called before anything leaves of what is revealed; what it raises ends the run.
     """
 
     listener: StageListener
@@ -36,6 +41,7 @@ class Trace:
     labels: dict[str, int] = field(default_factory=dict)
     began: dict[str, float] = field(default_factory=dict)
     at: str = "start"
+    opening: Callable[[], None] = _nothing
     _untold: tuple[str, int, int] | None = None
 
     def stage(self, name: str, done: int, total: int) -> None:
@@ -56,6 +62,7 @@ class Trace:
             self.listener(*untold)
 
     def revealed(self, item: Revealed) -> None:
+        self.opening()
         self.reveals.append(item)
 
     def forked(self, way: bool) -> None:

@@ -1,18 +1,18 @@
 """An owner's own list of what was released about which data: `releases.jsonl`, beside its keys.
 
 Two runs that differ a little reveal their difference, so each run is compared with the earlier ones. A run is noted
-before its first opening, as all that its plan reveals, and once more at its end, as what it did reveal: a run
-that was killed in between counts as if it had revealed all.
+before the first that it opens, as all that its plan reveals, and once more at its end, as what it did reveal: a run
+that was killed in between counts as if it had revealed all. One that opened nothing is no release.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Final
 
 from mpc.errors import UsageError
@@ -128,33 +128,66 @@ class Releases:
             )
         return found
 
-    @contextmanager
-    def noting(self, run: Release, revealed: Sequence[Revealed], say: Callable[[str], None]) -> Iterator[None]:
-        """Around all that is opened: warns of repeats, and notes the run before and after.
+    def noting(self, run: Release, revealed: Sequence[Revealed], say: Callable[[str], None]) -> NotedRun:
+        """What to enter around a run.
 
         Args:
             run: the entry, with what the plan reveals.
             revealed: what has been revealed so far; read at the end.
             say: takes a warning.
-
-        Raises:
-            UsageError: the run cannot be noted; nothing was opened then.
         """
-        for warning in self.warnings(run):
-            say(warning)
-        self._append(run)
-        status = "failed"
-        try:
-            yield
-            status = "done"
-        finally:
-            try:
-                self._append(replace(run, time=now(), revealed=_names(revealed), status=status))
-            except UsageError as error:  # the first entry stays: it says no less
-                say(error.message)
+        return NotedRun(run, revealed, self.warnings(run), self._append, say)
 
     def _append(self, run: Release) -> None:
         append_private(self.path, (json.dumps(asdict(run)) + "\n").encode())
+
+
+class NotedRun:
+    """A run in its owner's list: warns of repeats at its start, and is noted before the first that it opens.
+
+    It is noted once more at its end, as what it did open. A run that opened nothing is not in the list.
+    """
+
+    def __init__(
+        self,
+        run: Release,
+        revealed: Sequence[Revealed],
+        warnings: Sequence[str],
+        append: Callable[[Release], None],
+        say: Callable[[str], None],
+    ) -> None:
+        self._run = run
+        self._revealed = revealed
+        self._warnings = warnings
+        self._append = append
+        self._say = say
+        self._noted = False
+
+    def opening(self) -> None:
+        """Something is about to be opened; returns once the run is noted.
+
+        Raises:
+            UsageError: it cannot be noted; nothing was opened then.
+        """
+        if not self._noted:
+            self._append(self._run)
+            self._noted = True
+
+    def __enter__(self) -> NotedRun:
+        for warning in self._warnings:
+            self._say(warning)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._noted:
+            return
+        status = "done" if kind is None else "failed"
+        try:
+            self._append(replace(self._run, time=now(), revealed=_names(self._revealed), status=status))
+        except UsageError as problem:  # the first entry stays: it says no less
+            self._say(problem.message)
 
 
 def _distance(one: Release, other: Release) -> int:

@@ -27,7 +27,7 @@ from protocols.aggregation.graph import shuffled
 from protocols.aggregation.messages import stages
 from protocols.aggregation.settings import Journal, Occasion, Settings, Trust
 
-Noting = Callable[[bytes, int, Values, Journal], tuple[AbstractContextManager[None], Journal]]
+Noting = Callable[[bytes, int, Values, Journal], tuple[AbstractContextManager[object], Journal]]
 """(session, round, rows, journal) -> what notes a release: it is entered around the client's part in the round, and
 the journal that goes with it."""
 
@@ -144,7 +144,7 @@ class _Part:
         """This client's program for an attempt at a round; its rows are read before anything is sent."""
         self.prepare(self._agreed.place(session, number, attempt))
         journal: Journal = self._member.journal
-        noted: AbstractContextManager[None] = nullcontext()
+        noted: AbstractContextManager[object] = nullcontext()
         if self._member.noting is not None:
             noted, journal = self._member.noting(session, number, self._values, journal)
         occasion = Occasion(session, number, attempt)
@@ -152,7 +152,7 @@ class _Part:
         return _within(noted, make(os_entropy, journal, self._member.trust))
 
 
-async def _within(noted: AbstractContextManager[None], program: ClientProgram) -> None:
+async def _within(noted: AbstractContextManager[object], program: ClientProgram) -> None:
     with noted:
         await program
 

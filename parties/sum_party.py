@@ -285,18 +285,20 @@ class _Noting:
 
     def around(
         self, session: bytes, number: int, values: Values, journal: Journal
-    ) -> tuple[AbstractContextManager[None], Journal]:
+    ) -> tuple[AbstractContextManager[object], Journal]:
         """What to enter around a round, and the journal that goes with it."""
         run = release_of(self._scenario, self._me, values, f"{session.hex()}/{number}")
         released: list[Revealed] = []
 
         def noted(number: int, survivors: bytes) -> None:
+            noting.opening()
             journal(number, survivors)
             released.extend(
                 Revealed(what, (self._scenario.server,), (len(self._scenario.entries),), "") for what in run.revealed
             )
 
-        return self._releases.noting(run, released, self._say), noted
+        noting = self._releases.noting(run, released, self._say)
+        return noting, noted
 
     def _say(self, text: str) -> None:
         self._log.warning("%s", text)

@@ -228,12 +228,14 @@ def _noting(
     agreement: Agreement,
     trace: Trace,
     say: Callable[[str], None],
-) -> AbstractContextManager[None]:
+) -> AbstractContextManager[object]:
     """Around all that is opened: this owner's list of releases, if it keeps one."""
     if releases is None or table is None:
         return nullcontext()
     run = releases.entry(scenario, table, agreement.columns, agreement.session.hex(), agreement.plan.reveals)
-    return releases.noting(run, trace.reveals, say)
+    noting = releases.noting(run, trace.reveals, say)
+    trace.opening = noting.opening
+    return noting
 
 
 def _tell_notes(table: OwnTable | None, reporter: Reporter, log: Logger) -> None:

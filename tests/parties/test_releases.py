@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import stat
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from mpc.errors import UsageError
 from mpc.party import Revealed
+from mpc.trace import Trace
 from parties import releases as module
 from parties.data import Table, load_owner_table
 from parties.releases import FILE, NEAR, Release, Releases, release_of
@@ -41,8 +43,8 @@ RUN = Release(
 def run(folder: Path, one: Release, revealed: Sequence[Revealed] = (MODEL,)) -> list[str]:
     """Note a whole run; returns the warnings."""
     said: list[str] = []
-    with Releases(folder).noting(one, revealed, said.append):
-        pass
+    with Releases(folder).noting(one, revealed, said.append) as noting:
+        noting.opening()
     return said
 
 
@@ -52,7 +54,10 @@ def lines(folder: Path) -> list[dict[str, Any]]:
 
 def test_a_run_is_noted_before_and_after(tmp_path: Path) -> None:
     revealed: list[Revealed] = []
-    with Releases(tmp_path).noting(replace(RUN, revealed=("feature means", "model")), revealed, print):
+    with Releases(tmp_path).noting(replace(RUN, revealed=("feature means", "model")), revealed, print) as noting:
+        assert lines(tmp_path) == []
+        noting.opening()
+        noting.opening()
         (before,) = lines(tmp_path)
         assert (before["status"], before["revealed"]) == ("started", ["feature means", "model"])
         revealed += [SUMS, MODEL, MODEL]
@@ -70,19 +75,35 @@ def test_a_run_is_noted_before_and_after(tmp_path: Path) -> None:
 
 
 def test_a_failed_run_notes_what_it_had_revealed(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), Releases(tmp_path).noting(RUN, [SUMS], print):
+    with suppress(ZeroDivisionError), Releases(tmp_path).noting(RUN, [SUMS], print) as noting:
+        noting.opening()
         raise ZeroDivisionError
     assert (lines(tmp_path)[-1]["status"], lines(tmp_path)[-1]["revealed"]) == ("failed", ["feature means"])
     assert len(Releases(tmp_path).warnings(RUN)) == 1
 
 
-def test_a_run_that_revealed_nothing_does_not_count_and_a_killed_one_does(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), Releases(tmp_path).noting(RUN, [], print):
-        raise KeyboardInterrupt
+@pytest.mark.parametrize("end", [ZeroDivisionError, KeyboardInterrupt, None])
+def test_a_run_that_opened_nothing_is_no_release(tmp_path: Path, end: type[BaseException] | None) -> None:
+    with suppress(ZeroDivisionError, KeyboardInterrupt), Releases(tmp_path).noting(RUN, [], print):
+        if end is not None:
+            raise end
+    assert lines(tmp_path) == []
     assert Releases(tmp_path).warnings(RUN) == []
-    killed = (tmp_path / FILE).read_text().splitlines(keepends=True)[0]
-    (tmp_path / FILE).write_text(killed)
+
+
+def test_a_run_that_was_killed_counts_once_it_opened_something(tmp_path: Path) -> None:
+    run(tmp_path, RUN)
+    started, _ = (tmp_path / FILE).read_text().splitlines(keepends=True)
+    (tmp_path / FILE).write_text(started)
     assert len(Releases(tmp_path).warnings(RUN)) == 1
+
+
+def test_a_failed_run_of_an_earlier_version_that_opened_nothing_does_not_count(tmp_path: Path) -> None:
+    run(tmp_path, RUN)
+    last = lines(tmp_path)[-1] | {"status": "failed", "revealed": []}
+    with (tmp_path / FILE).open("a") as file:
+        file.write(json.dumps(last) + "\n")
+    assert Releases(tmp_path).warnings(RUN) == []
 
 
 def test_a_repeat_is_warned_of_with_its_date_and_scenario(tmp_path: Path) -> None:
@@ -175,15 +196,20 @@ def test_a_list_that_cannot_be_written_is_met_before_the_run(tmp_path: Path) -> 
 def test_nothing_is_opened_if_the_run_cannot_be_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = Releases(tmp_path)
     monkeypatch.setattr(module, "append_private", _full)
-    with pytest.raises(UsageError, match="disk is full"), opened.noting(RUN, [], print):
-        raise AssertionError("went on")
+    trace = Trace(lambda *_: None)
+    with opened.noting(RUN, trace.reveals, print) as noting:
+        trace.opening = noting.opening
+        with pytest.raises(UsageError, match="disk is full"):
+            trace.revealed(MODEL)
+    assert trace.reveals == []
 
 
 def test_an_end_that_cannot_be_noted_is_said_and_leaves_the_beginning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
-    with Releases(tmp_path).noting(RUN, [MODEL], said.append):
+    with Releases(tmp_path).noting(RUN, [MODEL], said.append) as noting:
+        noting.opening()
         monkeypatch.setattr(module, "append_private", _full)
     assert said == ["the disk is full"]
     assert [line["status"] for line in lines(tmp_path)] == ["started"]

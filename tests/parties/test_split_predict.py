@@ -116,8 +116,8 @@ def test_what_another_learns_of_rows_is_a_release_of_them(tmp_path: Path) -> Non
     assert not pools(one, A) and pools(one, B)
     table, releases = load_predict_table(one, B), Releases(tmp_path)
     run = releases.entry(one, table, table.columns, "s")
-    with releases.noting(run, [Revealed("scores", (A,), (3,), "")], lambda text: None):
-        pass
+    with releases.noting(run, [Revealed("scores", (A,), (3,), "")], lambda text: None) as noting:
+        noting.opening()
     (again,) = Releases(tmp_path).warnings(run)  # such as hospital a would ask for to find out its own weights
     assert again.startswith("repeat: results of these very rows")
 

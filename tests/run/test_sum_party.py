@@ -48,6 +48,16 @@ def test_a_sum_among_machines_against_a_server_that_may_lie(tmp_path: Path) -> N
     assert [json.loads(line)["round"] for one in journals for line in one.read_text().splitlines()] == [1]
 
 
+def test_a_failed_sum_that_opened_nothing_is_no_release(tmp_path: Path) -> None:
+    """It was begun, by too few clients: they sent keys, and released nothing."""
+    path = write_separate(tmp_path, task="dropout = 0.0")
+    path.write_text(path.read_text().replace("connect_timeout = 40.0", "connect_timeout = 1.0"))
+    approve(path, "server", "c1", "c2")
+    ends = all_of(path, ["server", "c1", "c2"], "first")
+    assert {ran.code for ran in ends.values()} == {7}, ends
+    assert (tmp_path / "keys" / "releases.jsonl").read_text() == ""
+
+
 @pytest.mark.soak
 def test_a_second_run_counts_on_and_warns_of_the_repeat(tmp_path: Path) -> None:
     """Another set of survivors is another round: the clients' journals hold them to one set a number."""
