@@ -59,7 +59,7 @@ class Ghost:
         if isinstance(index, np.ndarray) and index.ndim == 1 and index.dtype != np.bool_:
             return Ghost((index.size, *self.shape[1:]))  # the common choice of rows, without an array of their size
         key = _index_key(index)
-        return Ghost(np.broadcast_to(np.int8(0), self.shape)[index].shape if key is None else _indexed(self.shape, key))
+        return Ghost(_blank(self.shape)[index].shape if key is None else _indexed(self.shape, key))
 
     def reshape(self, *shape: Any) -> Ghost:
         return Ghost(_reshaped(self.shape, shape))
@@ -125,6 +125,11 @@ def _reduced(x: Any, axis: int | None) -> Ghost:
     return Ghost(tuple(n for i, n in enumerate(shape) if i != axis % len(shape)))
 
 
+def _blank(shape: tuple[int, ...]) -> Array:
+    """An array of a shape, in no memory."""
+    return np.broadcast_to(np.int8(0), shape)
+
+
 # Cached, since the steps of a training are all alike: to work shapes out takes longer than all the rest of a step.
 
 
@@ -144,17 +149,17 @@ def _index_key(index: Any) -> tuple[Any, ...] | None:
 @lru_cache(maxsize=1024)
 def _indexed(shape: tuple[int, ...], key: tuple[Any, ...]) -> tuple[int, ...]:
     index = tuple([slice(*one) if type(one) is tuple else one for one in key])
-    return np.broadcast_to(np.int8(0), shape)[index].shape
+    return tuple(_blank(shape)[index].shape)
 
 
 @lru_cache(maxsize=1024)
 def _reshaped(shape: tuple[int, ...], wanted: tuple[Any, ...]) -> tuple[int, ...]:
-    return np.broadcast_to(np.int8(0), shape).reshape(*wanted).shape
+    return tuple(_blank(shape).reshape(*wanted).shape)
 
 
 @lru_cache(maxsize=1024)
 def _concatenated(shapes: tuple[tuple[int, ...], ...], axis: int | None = 0) -> tuple[int, ...]:
-    return np.concatenate([np.broadcast_to(np.int8(0), shape) for shape in shapes], axis).shape
+    return tuple(np.concatenate([_blank(shape) for shape in shapes], axis).shape)
 
 
 @lru_cache(maxsize=1024)
