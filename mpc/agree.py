@@ -18,6 +18,20 @@ SIGNATURE_BYTES = 64
 _NONCE = bytes(12)
 
 
+_PRIME = 2**255 - 19
+_ORDER_8 = (
+    325606250916557431795983626356110631294008115727848805560023387167927233504,
+    39382357235489614581723060781553021112529911719440698176882885853963445705823,
+)
+_SMALL_ORDER = frozenset((0, 1, _PRIME - 1, _PRIME, _PRIME + 1, *_ORDER_8))
+"""The coordinates of all points of Curve25519 and its twist whose order divides 8 (cr.yp.to/ecdh.html#validate)."""
+
+
+def is_small_order(public: bytes) -> bool:
+    """Whether a public key is one of the few that give the same secret with every key."""
+    return int.from_bytes(public, "little") % 2**255 in _SMALL_ORDER
+
+
 class KeyPair:
     """A Diffie-Hellman key pair. `repr` shows nothing."""
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mpc.agree import KEY_BYTES, SIGNATURE_BYTES, TAG_BYTES
+from mpc.agree import KEY_BYTES, SIGNATURE_BYTES, TAG_BYTES, is_small_order
 from mpc.errors import ProtocolError, TooFewError
 from mpc.ghost import Array
 from mpc.prg import Entropy, Stream, derive
@@ -186,9 +186,19 @@ def _without_helper(r: _Round, there: frozenset[int]) -> frozenset[int]:
 
 def _take_keys(r: _Round, i: int, body: bytes) -> None:
     if i == r.settings.helper:
-        (r.helper_key,) = m.pieces(body, 1, KEY_BYTES, "the helper's key")
+        (key,) = m.pieces(body, 1, KEY_BYTES, "the helper's key")
+        _check_order(key)
+        r.helper_key = key
     else:
-        r.keys[i] = m.read_keys(body, r.settings.malicious)
+        keys = m.read_keys(body, r.settings.malicious)
+        _check_order(keys.mask, keys.channel)
+        r.keys[i] = keys
+
+
+def _check_order(*public: bytes) -> None:
+    """That no key is one at which every honest client would give up."""
+    if any(map(is_small_order, public)):
+        raise ProtocolError("its public key is of small order")
 
 
 def _take_shares(r: _Round, i: int, body: bytes) -> None:
