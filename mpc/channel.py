@@ -74,11 +74,6 @@ class Channel:
             self._network.allow(peer, theirs[peer].longest)
             link.bound(theirs[peer], own[peer])
 
-    @property
-    def deadline(self) -> float:
-        """Seconds for a peer's answer in one round."""
-        return self._limits.deadline
-
     def drive(self, program: Program, meanwhile: Callable[[], None] | None = None) -> Any:
         """Run a program to its end; each `await` is one round with the peers.
 

@@ -2,13 +2,40 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from typing import Final
 
-from mpc.errors import BeaverlodgeError, DisagreementError, PeerLostError, ProtocolError, TooFewError, error_of_code
+from mpc.errors import (
+    AlreadyHereError,
+    BeaverlodgeError,
+    DisagreementError,
+    PeerLostError,
+    ProtocolError,
+    TooFewError,
+)
 from mpc.session import Frame
 from mpc.star import ClientProgram, Exchange
-from mpc.star_wire import ABORT, AGAIN, BYE, DOWN, JOIN, OUT, PING, QUIT, START, UP, frame, read_header
+from mpc.star_wire import (
+    ABORT,
+    AGAIN,
+    BYE,
+    DOWN,
+    INSTANCE_BYTES,
+    JOIN,
+    OUT,
+    PING,
+    QUIT,
+    START,
+    UP,
+    WORD_BYTES,
+    frame,
+    read_code,
+    read_header,
+)
 from mpc.wire import HEADER_BYTES, label_code
+
+_RESENDS: Final = 3  # of one message, which a server may ask for
 
 Program = Callable[[bytes, int, int], ClientProgram]
 """(session, round, attempt) -> the client's program."""
@@ -22,6 +49,7 @@ class StarClient:
         digest: of what server and clients must agree on.
         drop_at: the stage in which it vanishes instead of sending; for trying out what drop-outs do.
         due: how many rounds there are: after as many, the server is not needed any more.
+        instance: what tells this process from another one with the same key; drawn anew where it is not given.
 
     Attributes:
         done: whether all rounds are done.
@@ -31,25 +59,31 @@ class StarClient:
         met: whether the server was seen to be there.
         unheard: whether the server takes nothing more of this client.
         rounds: how many rounds it went through to the end.
+        steps: how often the server's word took it further; what else comes keeps nobody waiting.
         sent, received: bytes of its messages in rounds, headers included.
         stage: where it is, for logs.
     """
 
-    def __init__(self, make: Program, digest: bytes, drop_at: str | None = None, due: int = 1) -> None:
+    def __init__(
+        self, make: Program, digest: bytes, drop_at: str | None = None, due: int = 1, instance: bytes | None = None
+    ) -> None:
         self._make = make
         self._digest = digest
         self._drop_at = drop_at
         self._due = due
+        self._instance = instance or os.urandom(INSTANCE_BYTES)
         self._program: ClientProgram | None = None
         self._exchange: Exchange | None = None
         self._at = (0, 0)
         self._last: Frame | None = None
+        self._resends = 0  # of it, that the server may still ask for
+        self._asked = False  # whether the server was asked, since it was last sent
         self.done = False
         self.vanished = False
         self.failure: BeaverlodgeError | None = None
         self.fell_short: TooFewError | None = None
         self.met = self.unheard = False
-        self.rounds = 0
+        self.rounds = self.steps = 0
         self.sent = self.received = 0
         self.stage = "joining"
 
@@ -58,18 +92,23 @@ class StarClient:
         """Whether nothing more is to come."""
         return self.done or self.vanished or self.failure is not None
 
+    @property
+    def limit(self) -> int:
+        """The longest payload that the server can have to send now, in bytes."""
+        return max(WORD_BYTES, self._exchange.limit if self._exchange is not None else 0)
+
     def begin(self) -> list[Frame]:
         """What to send first: that it joins, or why it cannot."""
         if self.failure is not None:
-            return [frame(QUIT, self.failure.code.encode())]
-        return [frame(JOIN, self._digest)]
+            return [self._frame(QUIT, self.failure.code.encode())]
+        return [self._frame(JOIN, self._digest)]
 
     def ping(self) -> list[Frame]:
         """What to send after a long silence: the server answers with what was lost, if anything was."""
+        self._asked = True
         if self._exchange is None:
-            return [frame(JOIN, self._digest), frame(PING)]
-        round_, attempt = self._at
-        return [frame(PING, round=round_, attempt=attempt, label=self._exchange.label)]
+            return [self._frame(JOIN, self._digest), self._frame(PING)]
+        return [self._frame(PING, at=self._at, label=self._exchange.label)]
 
     def came(self, head: bytes, body: bytes) -> list[Frame]:
         """Take a frame; returns the frames to send. A failure is kept in `failure`, and told to the server.
@@ -86,12 +125,13 @@ class StarClient:
                 return []
             self.fell_short = error
             self.stage = "waiting"
-            round_, attempt = self._at
-            return [frame(OUT, error.code.encode(), round=round_, attempt=attempt)]
+            return [self._frame(OUT, error.code.encode(), at=self._at)]
         except BeaverlodgeError as error:
-            self.failure = error
-            self.close()
-            return [frame(QUIT, error.code.encode())]
+            return self._fail(error)
+
+    def offended(self, what: str) -> list[Frame]:
+        """The server did what no server may; returns the frames to send."""
+        return self._fail(ProtocolError(what, "it is no server of this version: see what runs there", party="server"))
 
     def lost(self, seconds: float) -> None:
         """The server was not heard of for so long."""
@@ -120,28 +160,37 @@ class StarClient:
             self._program.close()
         self._program = self._exchange = self._last = None
 
+    def _frame(self, kind: int, body: bytes = b"", *, at: tuple[int, int] = (0, 0), label: str = "") -> Frame:
+        return frame(kind, body, round=at[0], attempt=at[1], label=label, instance=self._instance)
+
+    def _fail(self, error: BeaverlodgeError) -> list[Frame]:
+        self.failure = error
+        self.close()
+        return [self._frame(QUIT, error.code.encode())]
+
     def _take(self, head: bytes, body: bytes) -> list[Frame]:
         header = read_header(head, body, "the server")
         if header.kind == BYE:
             self.done = True
             self.failure = None if self.rounds else self.fell_short
         elif header.kind == ABORT:
-            why = error_of_code(body[:64].decode(errors="replace"))
-            # Whatever else ended the server: a round without it is one with too few.
-            kind = why if why in (DisagreementError, ProtocolError) else TooFewError
-            raise kind(f"the server stopped ({why.code})", "its log says why", party="server", told_by="server")
+            raise _told(read_code(body))
         elif header.kind == START and (header.round, header.attempt) > self._at:
             self.close()
             self._at = header.round, header.attempt
+            self.steps += 1
             self._program = self._make(body, header.round, header.attempt)
             return self._go_on(None)
-        elif header.kind == AGAIN and self._last is not None:
+        elif header.kind == AGAIN and self._last is not None and self._asked and self._resends > 0:
+            self._asked = False
+            self._resends -= 1
             return [self._last]
         elif header.kind == DOWN and header.place == self._awaited:
             assert self._exchange is not None
             if len(body) > self._exchange.limit:
                 raise ProtocolError("the server's message is longer than it can be", party="server")
             self.received += HEADER_BYTES + len(body)
+            self.steps += 1
             return self._go_on(body)
         return []
 
@@ -164,7 +213,21 @@ class StarClient:
             self.vanished = self.unheard = True
             self.close()
             return []
-        round_, attempt = self._at
-        self._last = frame(UP, self._exchange.send, round=round_, attempt=attempt, label=self.stage)
+        self._last = self._frame(UP, self._exchange.send, at=self._at, label=self.stage)
+        self._resends, self._asked = _RESENDS, False
         self.sent += self._last.size
         return [self._last]
+
+
+def _told(why: type[BeaverlodgeError]) -> BeaverlodgeError:
+    """What a client ends with whose server stopped for this reason, or turned it away."""
+    if why is AlreadyHereError:
+        return AlreadyHereError(
+            "another process with this client's key takes part already",
+            "see whether this client was started twice; a second one is let in once the first is gone",
+            party="server",
+            told_by="server",
+        )
+    # Whatever else ended the server: a round without it is one with too few.
+    kind = why if why in (DisagreementError, ProtocolError) else TooFewError
+    return kind(f"the server stopped ({why.code})", "its log says why", party="server", told_by="server")

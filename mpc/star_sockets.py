@@ -1,23 +1,33 @@
-"""Many clients' connections in one process, each with its own socket and keys: ZeroMQ with CURVE, as all links."""
+"""Many clients' connections in one process, each with its own socket and keys: ZeroMQ with CURVE, as all links.
+
+The server may send anything at any time. A client takes nothing longer than what is due, looks at its clock whatever
+comes, and waits no longer for a server that talks and does not take it further. One that is alone in its process
+watches how much of its connection is held, too.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 import zmq
 
-from mpc.curve import Identity, curve_socket, end_context, new_context
+from mpc.curve import HELD_BYTES, Identity, curve_socket, end_context, new_context
 from mpc.errors import UsageError
+from mpc.meter import Meter
 from mpc.session import Frame
 from mpc.star_client import StarClient
-from mpc.zmq_messages import LONGEST, NO_WAIT, Assembler, TooLong, messages_of, next_news, pass_over
+from mpc.zmq_messages import NO_WAIT, Assembler, TooLong, messages_of, next_news, pass_over, wire_bytes
 
 PING_SECONDS = 10.0
 _LOOK_SECONDS = 0.05
 _LAST_WORDS_MS = 5000
 _SPARE_SOCKETS = 16
-_WATCHED = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+_TURN = 64  # messages of one client that are taken before others have their turn, and the clock
+_WATCHED = (
+    zmq.EVENT_CONNECTED | zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+)
 
 
 class Hosted:
@@ -35,16 +45,18 @@ class Hosted:
         self.monitor: zmq.Socket[bytes] | None = None
         self.frames = Assembler()
 
-    def look(self) -> None:
-        """Whether the server let the client in, or turned its key away; while it may be the one or the other."""
-        while self.monitor is not None:
-            news = next_news(self.monitor)
-            if news is None:
-                return
-            if news[0] == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+    def look(self, meter: Meter) -> None:
+        """News of the connection: whether the server let the client in, or turned its key away, or sent too much."""
+        while self.monitor is not None and (news := next_news(self.monitor)) is not None:
+            event, value = news
+            if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
                 self.client.refused()
-            else:
+            elif event == zmq.EVENT_CONNECTED:
+                meter.watch(value, HELD_BYTES)
+            elif event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
                 self.client.met = True
+            elif meter.forget(value):
+                self.client.offended("the server sends more than is taken, and its connection was shut")
 
 
 class ClientHost:
@@ -53,10 +65,10 @@ class ClientHost:
     Args:
         endpoint, server_key: where the server listens, and its public key (Z85).
         clients: name -> the client and its keys.
-        silence: seconds without a word from the server after which a client gives up.
+        silence: seconds without a word from the server that takes a client further, after which it gives up.
         listener: told how many are over, now and then.
-        meet_within: seconds in which the server is to be met; a client that it turns away sees that at once. Takes
-            more descriptors.
+        meet_within: seconds in which the server is to be met; a client that it turns away sees that at once, and
+            how much is held of its connection is bounded. Takes more descriptors.
     """
 
     def __init__(
@@ -75,8 +87,10 @@ class ClientHost:
         self._listener = listener
         self._context = new_context()
         self._context.set(zmq.MAX_SOCKETS, len(clients) + _SPARE_SOCKETS)
+        self._meter = Meter()
         self._poller = zmq.Poller()
         self._by_socket: dict[object, Hosted] = {}
+        self._monitors: dict[object, Hosted] = {}
         self.hosted: dict[str, Hosted] = {}
         try:
             for name, (client, identity) in clients.items():
@@ -84,6 +98,8 @@ class ClientHost:
                 one = self.hosted[name] = self._by_socket[socket] = Hosted(client, socket)
                 if meet_within is not None:
                     one.monitor = socket.get_monitor_socket(_WATCHED)
+                    self._monitors[one.monitor] = one
+                    self._poller.register(one.monitor, zmq.POLLIN)
                 socket.connect(endpoint)
                 self._poller.register(socket, zmq.POLLIN)
         except zmq.ZMQError as error:
@@ -100,7 +116,10 @@ class ClientHost:
         looked = 0.0
         while self._by_socket:
             for socket, _ in self._poller.poll(round(1000 * _LOOK_SECONDS)):
-                self._receive(self._by_socket[socket])
+                if socket in self._monitors:
+                    self._monitors[socket].look(self._meter)
+                else:
+                    self._receive(self._by_socket[socket])
             if time.monotonic() - looked < _LOOK_SECONDS:
                 continue
             looked = time.monotonic()
@@ -115,30 +134,43 @@ class ClientHost:
             one.client.close()
             self._hang_up(one, round(linger_seconds * 1000))
         self._by_socket.clear()
+        self._meter.close()
         end_context(self._context, max(linger_seconds, _LAST_WORDS_MS / 1000))  # what went before said its last words
 
     def _receive(self, one: Hosted) -> None:
-        while not one.socket.closed and not one.client.over:
+        for _ in range(_TURN):
+            if one.client.over:
+                return
             try:
                 message = one.socket.recv(NO_WAIT, copy=False)
             except zmq.Again:
                 return
+            self._meter.took(int(message.get(zmq.SRCFD)), wire_bytes(len(message.buffer)))
+            self._send(one, self._taken(one, message))
+
+    def _taken(self, one: Hosted, message: zmq.Frame) -> list[Frame]:
+        """What a client has to say to a message."""
+        client = one.client
+        if message.more:
             pass_over(one.socket, message)
-            try:
-                whole = one.frames.take(message.buffer, LONGEST)
-            except TooLong:
-                continue
-            if whole is None:
-                continue
+            return client.offended("the server sent a message that is not ours")
+        try:
+            whole = one.frames.take(message.buffer, client.limit)
+        except TooLong:
+            return client.offended("the server's message is longer than it can be")
+        if whole is None:
+            return []
+        steps, started = client.steps, time.thread_time()
+        answer = client.came(*map(bytes, whole))
+        one.seconds += time.thread_time() - started
+        if client.steps > steps:
             one.heard = one.pinged = time.monotonic()
-            started = time.thread_time()
-            answer = one.client.came(*map(bytes, whole))
-            one.seconds += time.thread_time() - started
-            self._send(one, answer)
+        return answer
 
     def _look_at_clocks(self, now: float) -> None:
         for one in self._by_socket.values():
-            one.look()
+            if one.client.over:
+                continue
             if self._meet_within is not None and not one.client.met and now - self._began > self._meet_within:
                 one.client.lost(self._meet_within)
             elif now - one.heard > self._silence:
@@ -155,14 +187,17 @@ class ClientHost:
 
     def _hang_up(self, one: Hosted, linger_ms: int) -> None:
         if one.monitor is not None:
+            self._poller.unregister(one.monitor)
+            del self._monitors[one.monitor]
             one.socket.disable_monitor()
             one.monitor = None
         one.socket.close(linger_ms)
 
     def _send(self, one: Hosted, frames: list[Frame]) -> None:
-        for each in frames:
-            for message in messages_of(each):
-                one.socket.send(message, NO_WAIT)
+        with suppress(zmq.Again):  # a connection that was refused has no queue: the news of that is on its way
+            for each in frames:
+                for message in messages_of(each):
+                    one.socket.send(message, NO_WAIT)
 
     def _socket(self, server_key: bytes, identity: Identity) -> zmq.Socket[bytes]:
         socket = curve_socket(self._context, zmq.DEALER, identity)

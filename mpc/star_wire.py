@@ -1,7 +1,9 @@
 """Frames between a server and its clients: a header of 48 bytes, as long as that of other links, then the message.
 
-    magic 2 | version 1 | kind 1 | round 4 | attempt 2 | stage 4 | payload bytes 8 | zero 26
+    magic 2 | version 1 | kind 1 | round 4 | attempt 2 | stage 4 | payload bytes 8 | instance 16 | zero 10
 
+The first three bytes mean the same in every version, so that two parties of different ones learn that. `instance` is
+of a client's process, drawn at its start, in all that it sends: of two processes with one key, the server hears one.
 Frames carry no tag: each goes over one encrypted connection between the two ends that it is for (CURVE), and what
 must be bound to a round is bound by the protocol itself.
 """
@@ -10,16 +12,24 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from mpc.errors import ProtocolError
+from mpc.errors import BeaverlodgeError, DisagreementError, ProtocolError, error_of_code
 from mpc.session import Frame
 from mpc.wire import HEADER_BYTES, label_code
 
 MAGIC = b"BS"
-VERSION = 1
-_HEADER = struct.Struct("<2sBBIHIQ26x")
+VERSION = 2
+_BEGINNING = struct.Struct("<2sB")
+_HEADER = struct.Struct("<2sBBIHIQ16s10x")
 assert _HEADER.size == HEADER_BYTES
+
+INSTANCE_BYTES: Final = 16
+NO_INSTANCE: Final = bytes(INSTANCE_BYTES)
+"""What a server's frames have: they go to the process at the connection."""
+
+WORD_BYTES: Final = 256
+"""No message is longer but for those of a stage: digests, sessions, codes."""
 
 JOIN = 1  # client: I am here, and this is the digest of what I take to be agreed
 START = 2  # server: a round begins; the payload is the session
@@ -42,6 +52,7 @@ class StarHeader:
     round: int = 0
     attempt: int = 0
     stage: int = 0
+    instance: bytes = NO_INSTANCE
 
     @property
     def place(self) -> tuple[int, int, int]:
@@ -49,20 +60,41 @@ class StarHeader:
         return self.round, self.attempt, self.stage
 
 
-def frame(kind: int, body: bytes = b"", *, round: int = 0, attempt: int = 0, label: str = "") -> Frame:
+def frame(
+    kind: int,
+    body: bytes = b"",
+    *,
+    round: int = 0,
+    attempt: int = 0,
+    label: str = "",
+    instance: bytes = NO_INSTANCE,
+) -> Frame:
     """A frame."""
     stage = label_code(label) if label else 0
-    return Frame(_HEADER.pack(MAGIC, VERSION, kind, round, attempt, stage, len(body)), body)
+    return Frame(_HEADER.pack(MAGIC, VERSION, kind, round, attempt, stage, len(body), instance), body)
 
 
 def read_header(head: Any, body: Any, sender: str) -> StarHeader:
     """The header of a frame.
 
     Raises:
+        DisagreementError: it is one of another version.
         ProtocolError: it is no frame of ours, or not as long as it says.
     """
     if len(head) == HEADER_BYTES:
-        magic, version, kind, round_, attempt, stage, length = _HEADER.unpack(head)
-        if magic == MAGIC and version == VERSION and kind in KINDS and length == len(body):
-            return StarHeader(kind, round_, attempt, stage)
+        magic, version = _BEGINNING.unpack_from(head)
+        if magic == MAGIC and version != VERSION:
+            raise DisagreementError(
+                f"{sender} sends messages of version {version}, and this party's are of version {VERSION}",
+                "install the same version everywhere",
+                party=sender,
+            )
+        magic, version, kind, round_, attempt, stage, length, instance = _HEADER.unpack(head)
+        if magic == MAGIC and kind in KINDS and length == len(body):
+            return StarHeader(kind, round_, attempt, stage, instance)
     raise ProtocolError(f"{sender} sent a frame that is not ours", "check that all run the same version", party=sender)
+
+
+def read_code(body: Any) -> type[BeaverlodgeError]:
+    """The error that an ABORT names, as far as it is one of ours; nothing else of its text is used."""
+    return error_of_code(bytes(body[:WORD_BYTES]).decode("ascii", "replace"))

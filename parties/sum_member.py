@@ -37,13 +37,14 @@ def part_in_sum(
         raise
 
 
-def silence(scenario: SumScenario) -> float:
-    """For how long a client, or the helper, that waits for the server's next word goes on hearing nothing, in seconds.
+def silence(scenario: SumScenario, patience: float) -> float:
+    """For how long a client, or the helper, waits for a word of the server's that takes it further, in seconds.
 
-    With a helper they wait through each other's stages too: it for keys to unmask, they for its last two.
+    With a helper they wait through each other's stages too: it for keys to unmask, they for its last two. A stage lasts
+    until its deadline, which the server's patience may put off.
     """
     stages = 2 if scenario.helper is None else 5
-    return scenario.session.connect_timeout + stages * scenario.session.deadline
+    return scenario.session.connect_timeout + stages * (scenario.session.deadline + patience)
 
 
 def _serve(
@@ -79,7 +80,7 @@ def _help(
         endpoint,
         order["server"].encode(),
         {order["name"]: (client, read_identity(order["clients"][order["name"]]))},
-        silence(scenario),
+        silence(scenario, scenario.session.patience or 0.0),
         lambda over, total: reporter.stage(client.stage, client.rounds, scenario.task.rounds),
     )
     try:
@@ -108,7 +109,7 @@ def _take_part(
         endpoint,
         order["server"].encode(),
         {name: (clients[name], identities[name]) for name in mine},
-        silence(scenario),
+        silence(scenario, scenario.session.patience or 0.0),
         lambda over, total: reporter.stage("running", over, total),
     )
     try:

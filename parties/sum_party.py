@@ -34,7 +34,7 @@ from parties.recorded_run import Finished
 from parties.releases import Release, Releases, now
 from parties.run_lock import lock_run
 from parties.run_party import take_recorded_part
-from parties.separate import check_name, endpoint_of, listening, loopback, own_pair
+from parties.separate import check_name, endpoint_of, listening, own_pair
 from parties.sum_clients import Membership, clients_of, hosts_result, trust_of
 from parties.sum_consent import sum_consent_blocks
 from parties.sum_data import ClientRows, Values
@@ -45,7 +45,7 @@ from parties.sum_rounds import RoundNumbers
 from parties.sum_scenario import SumScenario
 from parties.sum_server import Seat, serve
 from parties.supervisor import Reporter
-from parties.take_part import LOOPBACK_PATIENCE, PATIENCE, public_facts
+from parties.take_part import PATIENCE, public_facts
 from protocols.aggregation.settings import Journal
 
 _DIGITS: Final = 16
@@ -193,7 +193,7 @@ def _serve(
     allow_connections(len(scenario.star_names), 1)
     numbers = RoundNumbers(keys / f"{scenario.server}.rounds", scenario.digest)
     peers = {name: key_files.curve_key(text) for name, text in texts.items() if name != scenario.server}
-    patience = scenario.session.patience or (LOOPBACK_PATIENCE if loopback(address) else PATIENCE)
+    patience = scenario.session.patience or PATIENCE
     about = {key: value for key, value in describe(public_facts(scenario)).items() if key in ("version", "facts")}
     transport = Transport(pair.identity, peers, listening(address))
     try:
@@ -232,7 +232,7 @@ def _dial(
         endpoint_of(scenario.server, address),
         key_files.curve_key(texts[scenario.server]),
         {me: (client, pair.identity)},
-        silence(scenario),
+        silence(scenario, scenario.session.patience or PATIENCE),
         lambda over, total: reporter.stage(client.stage, client.rounds, scenario.task.rounds),
         meet_within=scenario.session.connect_timeout,
     )

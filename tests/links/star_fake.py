@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -32,6 +33,9 @@ class FakeNetwork:
     queue: list[tuple[float, int, Callable[[], Event | None]]] = field(default_factory=list)
     count: int = 0
     to_doctors: list[tuple[str, Frame]] = field(default_factory=list)
+    adopted: list[str] = field(default_factory=list)
+    turned_away: list[tuple[str, Frame]] = field(default_factory=list)
+    sent: Counter[str] = field(default_factory=Counter)  # bytes, by client
 
     def begin(self) -> None:
         for i, client in enumerate(self.clients):
@@ -65,6 +69,7 @@ class FakeNetwork:
         if peer.endswith(DOCTOR):
             self.to_doctors.append((peer, one))
             return
+        self.sent[peer] += one.size
         i = list(self.names).index(peer)
         kind = read_header(one.head, one.body, "").kind
 
@@ -88,11 +93,11 @@ class FakeNetwork:
     def now(self) -> float:
         return self.time
 
+    def adopt(self, peer: str) -> None:
+        self.adopted.append(peer)
+
+    def turn_away(self, peer: str, one: Frame) -> None:
+        self.turned_away.append((peer, one))
+
     def allow(self, peer: str, nbytes: int) -> None:
         """Clients' messages are as long as their stages say."""
-
-    def adopt(self, peer: str) -> None:
-        """Nobody has two connections at a time here."""
-
-    def turn_away(self, peer: str, frame: Frame) -> None:
-        """Nobody has two connections at a time here."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -53,9 +54,10 @@ def star_clients(settings: Settings = SETTINGS, drops: dict[int, str] | None = N
     ]
 
 
-def served(network: object, settings: Settings = SETTINGS) -> StarServer:
+def served(network: object, settings: Settings = SETTINGS, patience: float = 1.0) -> StarServer:
     names = [f"c{i}" for i in range(settings.clients)]
-    return StarServer(network, names, DIGEST, LIMITS, lambda *_: None, lambda _: None)  # type: ignore[arg-type]
+    limits = replace(LIMITS, patience=patience)
+    return StarServer(network, names, DIGEST, limits, lambda *_: None, lambda _: None)  # type: ignore[arg-type]
 
 
 def one_round(server: StarServer, number: int = 1, attempt: int = 1, settings: Settings = SETTINGS) -> Aggregated:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 from pathlib import Path
 
 from tests.run.command import mpc, record
-from tests.run.sums import party, write_separate
+from tests.run.sums import approve, party, write_separate
 from tests.run.test_party import PARTIES, separate, start
 
 
@@ -36,3 +37,27 @@ def test_a_server_and_a_client_of_a_sum_that_are_started_twice(tmp_path: Path) -
     for run in reversed(runs):
         run.process.send_signal(signal.SIGINT)
         assert run.end().code == 130
+
+
+def test_a_second_client_with_the_same_keys_does_not_displace_the_first(tmp_path: Path) -> None:
+    """Of the same study with a copy of the keys, which the lock does not see, and of another study at its address."""
+    path = write_separate(tmp_path)
+    other = tmp_path / "other.toml"
+    other.write_text(path.read_text().replace('name = "apart"', 'name = "else"'))
+    approve(other, "c1")
+    shutil.copytree(tmp_path / "keys", tmp_path / "copied")
+    runs = {name: party(path, name) for name in ("server", "c1")}
+    assert runs["server"].hear(r"joining +1")
+    for scenario, words in (
+        (path, "another process with this client's key takes part already"),
+        (other, "the server stopped (disagreement)"),
+    ):
+        again = mpc("party", scenario, "--as", "c1", "--keys", tmp_path / "copied", "--out", tmp_path / "again")
+        assert again.code == 5
+        assert words in again.err
+        shutil.rmtree(tmp_path / "again")
+    runs |= {name: party(path, name) for name in ("c2", "c3", "c4")}
+    ends = {name: run.end() for name, run in runs.items()}
+    assert {ran.code for ran in ends.values()} == {0}, ends
+    assert record(tmp_path / "out" / "server")["sums"]["clients"] == 4
+    assert "another process with the key of c1 came, and was turned away" in ends["server"].err

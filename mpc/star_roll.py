@@ -1,0 +1,101 @@
+"""Which of a server's clients are there, each by which of its processes. No network, no clock.
+
+A client is its key. A process says an instance, which it drew when it started, in all that it sends: of two processes
+with one key the first is heard as long as its connection lives, and another one in its place once it is gone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable
+from typing import Final
+
+REPEAT_SECONDS: Final = 1.0
+"""Between two messages that go to a client once more."""
+
+
+class Roll:
+    """The clients of a server, by number.
+
+    Attributes:
+        joined: who takes part, also while its connection is closed.
+        astray: who was there and cannot take part, or left; nobody waits for it, and it may come (again).
+        refused: whose messages were not what they must be: it is heard no more.
+        out: who takes no further part in the attempt that is going on.
+        left: since when the connection is closed by which a client's process was heard.
+    """
+
+    def __init__(self) -> None:
+        self.joined: set[int] = set()
+        self.astray: set[int] = set()
+        self.refused: set[int] = set()
+        self.out: set[int] = set()
+        self.left: dict[int, float] = {}
+        self._instances: dict[int, bytes] = {}
+        self._connections: Counter[int] = Counter()
+        self._told: dict[int, float] = {}
+        self._repeated: dict[int, dict[Hashable, int]] = {}
+
+    @property
+    def settled(self) -> int:
+        """How many need not be waited for any more."""
+        return len(self.joined) + len(self.astray) + len(self.refused)
+
+    def is_there(self, i: int) -> bool:
+        """Whether a process of the client takes part, and its connection lives."""
+        return i in self.joined and i not in self.left
+
+    def is_of(self, i: int, instance: bytes) -> bool:
+        """Whether this is the client's process that takes part, or did last."""
+        return self._instances.get(i) == instance
+
+    def join(self, i: int, instance: bytes) -> None:
+        """A process takes part from now on, in the place of any that did before."""
+        self._instances[i] = instance
+        self.joined.add(i)
+        self.astray.discard(i)
+        self.left.pop(i, None)
+
+    def stray(self, i: int) -> None:
+        """The client takes no part now."""
+        self.joined.discard(i)
+        self.astray.add(i)
+        self.out.add(i)
+
+    def refuse(self, i: int) -> None:
+        """The client is heard no more."""
+        self.stray(i)
+        self.astray.discard(i)
+        self.refused.add(i)
+
+    def connect(self, i: int) -> None:
+        """A connection of the client's is new; what comes by it says of which process it is."""
+        self._connections[i] += 1
+
+    def disconnect(self, i: int, now: float) -> None:
+        """The client's connection is closed."""
+        self.left.setdefault(i, now)
+
+    def begin(self) -> None:
+        """An attempt begins: all may take part who are there."""
+        self.out.clear()
+        self._repeated.clear()
+
+    def may_tell(self, i: int, now: float) -> bool:
+        """Whether a client may be told something once more; notes that it is."""
+        if now - self._told.get(i, now - REPEAT_SECONDS) < REPEAT_SECONDS:
+            return False
+        self._told[i] = now
+        return True
+
+    def may_repeat(self, i: int, message: Hashable, now: float) -> bool:
+        """Whether a message may go to a client once more, which asked for it; notes that it does.
+
+        A connection loses nothing while it lives. So a message is repeated once by each, and whoever asks on and reads
+        nothing makes two copies wait at the most.
+        """
+        repeated = self._repeated.setdefault(i, {})
+        if repeated.get(message) == self._connections[i] or not self.may_tell(i, now):
+            return False
+        repeated[message] = self._connections[i]
+        return True
