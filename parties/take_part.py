@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LOOPBACK_PATIENCE = 3.0
+LAUNCHED_PATIENCE = 3.0
 PATIENCE = 30.0
 _LINGER = 1.0
 _DESCRIPTORS_A_PEER = 8  # its connection's, its monitor's, and those of one that replaces it
@@ -56,7 +56,7 @@ class Place:
         peers: the others' public keys.
         listen: where it listens, or None to dial only.
         find: tells, once this party listens at an endpoint, which peers to dial where.
-        local: whether all parties are on this machine, where a closed connection means a dead process.
+        local: whether the launcher has started all parties, on this machine: a closed connection means a dead process.
     """
 
     identity: Identity
@@ -111,7 +111,7 @@ def _channel(
     scenario: Scenario, me: str, place: Place, transport: Transport, trace: Trace, say: Callable[[str], None]
 ) -> Channel:
     session = scenario.session
-    patience = session.patience or (LOOPBACK_PATIENCE if place.local else PATIENCE)
+    patience = session.patience or (LAUNCHED_PATIENCE if place.local else PATIENCE)
     limits = Limits(session.connect_timeout, session.deadline, patience)
     return Channel(me, [name for name in scenario.parties if name != me], transport, limits, trace, say)
 

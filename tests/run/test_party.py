@@ -95,6 +95,7 @@ def test_a_wrong_key_is_refused(tmp_path: Path) -> None:
 
 def test_a_lost_party_ends_the_others(tmp_path: Path) -> None:
     scenario = separate(tmp_path, epochs=100, batch_size=8)
+    scenario.write_text(scenario.read_text() + "\n[session]\npatience = 3.0\n")
     runs = {name: start(scenario, name) for name in PARTIES}
     runs["hospital_a"].wait_for(lambda: "connecting" in _log(tmp_path, "hospital_a"), "a start")
     runs["hospital_b"].wait_for(lambda: "training" in _log(tmp_path, "hospital_b"), "training")
