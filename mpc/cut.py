@@ -38,7 +38,7 @@ class Cut:
     def shares(self, stream: Stream, correction: memoryview) -> tuple[Share, ...]:
         """The parts of the next correlation: what was drawn as `Mask`s, and what was dealt.
 
-        A small correction is copied: it is cut ahead of need, while messages travel, and then lies in the core's cache.
+        A small correction is copied: its words may lie anywhere in the window, which it is not to keep.
 
         Args:
             correction: `self.correction` bytes.

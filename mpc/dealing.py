@@ -11,8 +11,7 @@ from mpc.ghost import Array
 from mpc.prg import Stream
 from mpc.share import Mask, Share
 
-WINDOW_BYTES = 4 << 20
-FIRST_WINDOW_BYTES = 1 << 18  # so that the last owner takes in one of them while the helper deals the next
+WINDOW_BYTES = 1 << 20
 WINDOWS_AHEAD = 4
 AT_ONCE = 1 << 17  # bytes of parts that lie in one piece of memory, none of which is free before all are
 
@@ -20,8 +19,7 @@ AT_ONCE = 1 << 17  # bytes of parts that lie in one piece of memory, none of whi
 def windows(kinds: Sequence[Kind], forks: Sequence[int] = ()) -> Iterator[tuple[list[Kind], int]]:
     """The list cut into windows of at most `WINDOW_BYTES` of corrections (or one correlation), with their bytes.
 
-    The first `WINDOW_BYTES` come in windows of `FIRST_WINDOW_BYTES`. Correlations without a correction ride along with
-    the window that is open.
+    Correlations without a correction ride along with the window that is open.
 
     Args:
         forks: numbers of correlations that a window with earlier corrections may not reach: see `Party.fork`.
@@ -29,13 +27,10 @@ def windows(kinds: Sequence[Kind], forks: Sequence[int] = ()) -> Iterator[tuple[
     group: list[Kind] = []
     size = 0
     cuts = frozenset(forks)
-    total, most = 0, min(WINDOW_BYTES, FIRST_WINDOW_BYTES)
     for number, kind in enumerate(kinds):
         more = correction_bytes(kind)
-        if size and (size + more > most or number in cuts):
+        if size and (size + more > WINDOW_BYTES or number in cuts):
             yield group, size
-            total += size
-            most = most if total < WINDOW_BYTES else WINDOW_BYTES
             group, size = [], 0
         group.append(kind)
         size += more
@@ -43,15 +38,10 @@ def windows(kinds: Sequence[Kind], forks: Sequence[int] = ()) -> Iterator[tuple[
         yield group, size
 
 
-def first_windows(sizes: Iterable[int]) -> int:
-    """How many of these windows, at the beginning of a list, hold its first `WINDOW_BYTES`: at least one."""
-    total = count = 0
-    for size in sizes:
-        if total >= WINDOW_BYTES:
-            break
-        total += size
-        count += 1
-    return max(1, count)
+def is_little(kinds: Iterable[Kind]) -> bool:
+    """Whether an owner can draw all of them at once: its parts take no more than windows that are dealt ahead may."""
+    most = WINDOWS_AHEAD * WINDOW_BYTES
+    return sum(spec.nbytes for kind in kinds for spec in (*kind.drawn, *kind.dealt)) <= most
 
 
 def draw(kind: Kind, stream: Stream, *, corrected: bool) -> tuple[tuple[Array, ...], tuple[Array, ...]]:

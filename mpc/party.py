@@ -61,9 +61,6 @@ class Supply(Protocol):
     def fork(self, way: bool) -> bool:
         """The program goes this way from here on; a dry run, which does not know, is told which way to go."""
 
-    def settle(self) -> None:
-        """Wait for what is dealt first, before a stage that is counted in steps."""
-
 
 class Observer(Protocol):
     """Who is told what a program does: the trace of a live run, or nobody."""
@@ -351,12 +348,7 @@ class Party:
         return way
 
     def stage(self, name: str, done: int = 0, total: int = 0) -> None:
-        """Tell the observer where the program is; no effect on the protocol.
-
-        A stage that is counted in steps begins once the helper has dealt what it deals first (`Plan.dealt_first`).
-        """
-        if total and not done:
-            self._supply.settle()
+        """Tell the observer where the program is; no effect on the protocol."""
         self._observer.stage(name, done, total)
 
     def hint(self, text: str) -> None:

@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 from mpc.correlation import Kind, correction_bytes, kinds_digest
-from mpc.dealing import WINDOWS_AHEAD, as_shares, first_windows, windows
+from mpc.dealing import WINDOWS_AHEAD, as_shares, is_little, windows
 from mpc.errors import InternalError
 from mpc.ghost import ghost
 from mpc.party import Party, Revealed
@@ -104,31 +104,17 @@ class Plan:
             first += len(group)
         return tuple(needed)
 
-    @property
-    def dealt_first(self) -> int:
-        """How many windows the last owner has before it takes the first: all of a small job, none of a large one.
-
-        All up to the first fork, that is.
-        """
-        first = len(self._before_forks)
-        return first if first <= self.free_windows else 0
-
     @cached_property
-    def free_windows(self) -> int:
-        """How many windows the helper deals without a credit: those that hold the first `WINDOW_BYTES` count as one."""
-        return first_windows(self._before_forks) + WINDOWS_AHEAD - 1
-
-    @cached_property
-    def _before_forks(self) -> tuple[int, ...]:
-        """The sizes of the windows before the first fork: what follows from them is the same on all ways."""
-        return self.windows[: sum(1 for turn in self.turns if not turn)] if self.forks else self.windows
+    def small(self) -> bool:
+        """Whether all is dealt, and drawn at every owner, before the program begins: it is little, and has no forks."""
+        return not self.credits and not self.forks and is_little(self.kinds)
 
     def needs_credit(self, number: int) -> bool:
         """Whether the helper waits for a credit before it sends this window.
 
-        Of all but the free ones, those that are the fifth or a later one after a fork.
+        The first `WINDOWS_AHEAD` ones of a run, and after each fork, need none.
         """
-        if not self.free_windows <= number < len(self.windows):
+        if not WINDOWS_AHEAD <= number < len(self.windows):
             return False
         return not self.forks or self.turns[number] == self.turns[number - WINDOWS_AHEAD]
 
@@ -169,10 +155,10 @@ class Plan:
     def handling(self) -> float:
         """Seconds between the messages, on one core a party: what Python, encryption and numpy take for small arrays.
 
-        Of what is dealt first, the dealing, and the taking in, as if nothing else were done meanwhile; later windows
-        are dealt beside the rounds. Products of large matrices come on top.
+        Of a small job, the dealing and the taking in; of others, those of the first window, and later ones are dealt
+        beside the rounds. Products of large matrices come on top.
         """
-        waited_for = sum(self.windows[: self.dealt_first])
+        waited_for = sum(self.windows if self.small else self.windows[:1])
         return len(self.rounds) * _ROUND_HANDLING + 2 * waited_for / _HANDLED_BYTES
 
     def seconds(self, round_trip: float, bandwidth: float, *, slow_start: bool = False) -> float:
@@ -181,7 +167,7 @@ class Plan:
         Each pair of parties has a link of its own, with the bandwidth each way. In a round, every message takes its
         transfer and one latency, side by side. The helper's windows travel beside the rounds, each after the one
         before it and after the credit for it; the last owner's next round waits for those that it needs. A small job
-        is dealt whole before the first of it is used.
+        is dealt whole before the last owner begins.
 
         Args:
             round_trip: seconds.
@@ -190,7 +176,8 @@ class Plan:
         """
         latency, windows = round_trip / 2, self._windows_on_the_way(round_trip, bandwidth, slow_start)
         way = Way(round_trip, bandwidth, slow_start=slow_start)  # from any owner to any other: all carry the same
-        others = last = 0.0  # when they have all that their next round needs
+        others = 0.0  # when they have all that their next round needs
+        last = windows.taken(len(self.kinds), 0.0) if self.small else 0.0
         others_sent = last_sent = 0.0
         for one in self.rounds:
             last = windows.taken(one.drawn, last)
@@ -205,8 +192,7 @@ class Plan:
         way, latency = Way(round_trip, bandwidth, slow_start=slow_start), round_trip / 2
         transfers = [way.transfer(HEADER_BYTES + size) for size in self.windows]
         credit = HEADER_BYTES / bandwidth + latency
-        first, free = self.dealt_first, self.free_windows
-        return _Windows(self._first_corrections, self.turns, transfers, first, free, latency, credit)
+        return _Windows(self._first_corrections, self.turns, transfers, latency, credit)
 
 
 class _Windows:
@@ -216,8 +202,6 @@ class _Windows:
         needed: for each window, the number of the correlation that it is fetched for.
         turns: for each window, how many forks come before it.
         transfers: for each window, the seconds that its transfer takes.
-        first: how many of them are all there, without a credit, before the first is taken.
-        free: how many are dealt without a credit.
         latency: seconds.
         credit: seconds from the sending of a credit, or of what a fork's way is, to its arrival.
     """
@@ -226,9 +210,7 @@ class _Windows:
         self,
         needed: Sequence[int],
         turns: Sequence[int],
-        transfers: list[float],
-        first: int,
-        free: int,
+        transfers: Sequence[float],
         latency: float,
         credit: float,
     ) -> None:
@@ -236,8 +218,6 @@ class _Windows:
         self._turns = turns
         self._told = 0.0  # when the helper knew of the last fork's way
         self._transfers = transfers
-        self._all_here = sum(transfers[:first]) + latency if first else 0.0
-        self._free = free
         self._latency = latency
         self._credit = credit
         self._sent = 0.0
@@ -249,10 +229,10 @@ class _Windows:
             if number and self._turns[number] > self._turns[number - 1]:
                 self._told = now + self._credit
             allowed = self._told
-            if number >= self._free and self._turns[number] == self._turns[number - WINDOWS_AHEAD]:
+            if number >= WINDOWS_AHEAD and self._turns[number] == self._turns[number - WINDOWS_AHEAD]:
                 allowed = max(allowed, self._taken[number - WINDOWS_AHEAD] + self._credit)
             self._sent = max(self._sent, allowed) + self._transfers[number]
-            now = max(now, self._sent + self._latency, self._all_here)
+            now = max(now, self._sent + self._latency)
             self._taken.append(now)
         return now
 
@@ -277,9 +257,6 @@ class _Recorder:
         number = len(self.forks)
         self.forks.append(len(self.kinds))
         return number < len(self.ways) and self.ways[number]
-
-    def settle(self) -> None:
-        """A dry run waits for nobody."""
 
     def forked(self, way: bool) -> None:
         """A dry run knows which way it goes."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Final
 
 from mpc.channel import Channel
@@ -23,20 +22,15 @@ def play_owner(channel: Channel, table: Table, agreement: Agreement, trace: Trac
     """Run an owner's program over the channel; returns the program's result."""
     me, plan, context = channel.me, agreement.plan, agreement.context
     key = derive(agreement.dealing_seeds[table.helper], "correlations", context)
-    fetch = _Fetch(channel, table.helper, plan, trace) if me == table.owners[-1] else None
-    if fetch is not None:
-        supply = PlannedSupply(plan, Stream(key), fetch, fetch.tell, fetch.settle)
+    if me == table.owners[-1]:
+        fetch = _Fetch(channel, table.helper, plan)
+        supply = PlannedSupply(plan, Stream(key), fetch, fetch.tell)
     else:
         supply = PlannedSupply(plan, Stream(key), None)
     pairs = {peer: pair_streams(seed, context) for peer, seed in agreement.pair_seeds.items()}
     declared = frozenset(item.what for item in plan.reveals)
     party = Party(me, table.owners, supply, pairs, trace, declared=declared)
-
-    def meanwhile() -> None:
-        trace.tell()
-        supply.prepare()
-
-    result = channel.drive(factory(party), meanwhile)
+    result = channel.drive(factory(party))
     supply.finish(party)
     return result
 
@@ -59,7 +53,6 @@ def play_helper(channel: Channel, table: Table, agreement: Agreement, trace: Tra
         channel.pull(last, "credit")
 
     trace.stage("dealing", 0, len(plan.windows))
-    trace.tell()
     for number, window in enumerate(deal_windows(groups_to_deal(plan, way, credit), streams)):
         channel.push(last, "deal", window)
         trace.stage("dealing", number + 1, len(plan.windows))
@@ -87,39 +80,16 @@ def part(channel: Channel, table: Table, *, patient: bool) -> None:
 
 
 class _Fetch:
-    """The last owner's way to its next window: it gives a credit for each one that it takes while more are due.
+    """The last owner's way to its next window: it gives a credit for each one that it takes while more are due."""
 
-    Of a small job it takes what is dealt first as it comes, in `settle`; who does not settle, has all of it first.
-    """
-
-    def __init__(self, channel: Channel, helper: str, plan: Plan, trace: Trace) -> None:
+    def __init__(self, channel: Channel, helper: str, plan: Plan) -> None:
         self._channel = channel
         self._helper = helper
         self._plan = plan
-        self._trace = trace
         self._ways: list[bool] = []
         self._taken = 0
-        self._settled = False  # whether what is dealt first was waited for
-
-    def settle(self) -> Iterator[tuple[int, bool]]:
-        """Wait for what is dealt first, in a stage of its own: the steps of the next stage are not to.
-
-        Yields:
-            As each window comes: how many have come, and whether there is time before the next one.
-        """
-        first = self._plan.dealt_first
-        if self._settled or not first:
-            return
-        self._settled = True
-        self._trace.stage("dealing", 0, 0)
-        for number in range(1, first + 1):
-            self._channel.gather(self._helper, number - self._taken, "deal")
-            yield number, number < first and self._taken + self._channel.here(self._helper) == number
 
     def __call__(self) -> memoryview:
-        if not self._settled:
-            self._settled = True
-            self._channel.gather(self._helper, self._plan.dealt_first, "deal")
         window = self._channel.pull(self._helper, "deal")
         self._taken += 1
         if self._plan.on(self._ways).needs_credit(self._taken - 1 + WINDOWS_AHEAD):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final
 
@@ -36,8 +36,7 @@ class SeedSupply:
         self._end = len(kinds)  # the number of the first correlation that it is not known yet whether it is asked for
         self._helper: str | None = None  # who deals, where it has a name
         self._window = memoryview(b"")
-        self._fetched = 0  # windows
-        self._ready: deque[tuple[Share, ...]] = deque()  # drawn ahead, from number `self._number` on
+        self._ready: deque[tuple[Share, ...]] = deque()  # drawn first, from number `self._number` on
         self._cuts: dict[type[Kind], deque[Cut]] = {}
         self._sizes: Iterator[int] = (size for _, size in windows(kinds))
 
@@ -55,23 +54,9 @@ class SeedSupply:
         """A list of correlations has no forks."""
         raise InternalError("the program goes one of two ways where its plan has no fork")
 
-    def prepare(self) -> None:
-        """Draw the next correlation ahead of need, while the party waits for its peers; never waits itself."""
-        if not self._ready and self._may_draw():
-            self._draw()
-
-    def _may_draw(self, come: int = 0) -> bool:
-        """Whether another one can be drawn without waiting, where so many windows have come."""
-        number = self._number + len(self._ready)
-        if number >= self._end:
-            return False
-        here = self._next_window is None or len(self._window) > 0 or self._fetched < come
-        return here or not self._kinds[number].dealt
-
     def _draw(self) -> None:
-        # Equal to the one that is asked for, and what follows from it is worked out.
-        kind = self._kinds[self._number + len(self._ready)]
-        cut = self._cut(kind)
+        # The plan's own kind, equal to the one that is asked for: what follows from it is worked out.
+        cut = self._cut(self._kinds[self._number + len(self._ready)])
         size = cut.correction
         if size and not len(self._window):
             self._fetch()
@@ -91,7 +76,6 @@ class SeedSupply:
         """Take the next window of corrections, which only the last owner asks for."""
         assert self._next_window is not None
         self._window = memoryview(self._next_window())
-        self._fetched += 1
         if len(self._window) != (size := next(self._sizes)):
             sent = f"{self._helper or 'the helper'} sent {len(self._window)} bytes of corrections"
             raise ProtocolError(f"{sent} instead of {size}", party=self._helper)
@@ -100,13 +84,13 @@ class SeedSupply:
 class PlannedSupply(SeedSupply):
     """Draws a plan's correlations in order, and after each fork those of the way that the program takes.
 
+    Those of a small plan are drawn at once: the last owner waits for the helper then, and the others draw meanwhile.
+
     Nothing that comes after a fork is drawn before it is known which way it goes.
 
     Args:
         plan: as long as nothing else is said, every fork goes the way `False`.
         tell: called at each fork with the way; for the last owner, to tell the helper.
-        settle: for the last owner, waits for what is dealt first; says as each window comes how many have come, and
-            whether there is time before the next one.
     """
 
     def __init__(
@@ -115,16 +99,16 @@ class PlannedSupply(SeedSupply):
         stream: Stream,
         next_window: Callable[[], Any] | None,
         tell: Callable[[bool], None] = lambda way: None,
-        settle: Callable[[], Iterable[tuple[int, bool]]] = tuple,
     ) -> None:
         super().__init__(plan.kinds, stream, next_window)
         self._plan = plan
         self._helper = plan.helper
         self._tell = tell
-        self._settle = settle
         self._ways: list[bool] = []
         self._sizes = iter(plan.windows)
         self._end = self._next_fork()
+        for _ in plan.kinds if plan.small else ():
+            self._draw()
 
     def fork(self, way: bool) -> bool:
         """The program goes this way from here on."""
@@ -165,19 +149,6 @@ class PlannedSupply(SeedSupply):
                     "the program is not the one that was planned: do not use its result",
                     party=party.name,
                 )
-
-    def settle(self) -> None:
-        """Wait for what is dealt first, before a stage that is counted in steps.
-
-        What can be drawn in that time, is: all at the other owners, who wait for the last one.
-        """
-        while self._next_window is None and self._plan.dealt_first and self._may_draw():
-            self._draw()
-        for come, in_time in self._settle():
-            if not self._ready and self._number < self._end:
-                self._draw()
-            while in_time and self._may_draw(come):
-                self._draw()
 
     def _next_fork(self) -> int:
         forks = self._plan.forks

@@ -42,24 +42,13 @@ class Trace:
     began: dict[str, float] = field(default_factory=dict)
     at: str = "start"
     opening: Callable[[], None] = _nothing
-    _untold: tuple[str, int, int] | None = None
 
     def stage(self, name: str, done: int, total: int) -> None:
-        """The party is at this step of a stage. That a stage of steps begins, the listener hears by `tell`, or next."""
-        self.tell()
+        """The party is at this step of a stage."""
         if name != self.at:
             self.at = name
             self.began.setdefault(name, time.perf_counter())
-        if total and not done:
-            self._untold = name, done, total
-        else:
-            self.listener(name, done, total)
-
-    def tell(self) -> None:
-        """Tell the listener what it was not told yet: a log's line takes longer than a message takes to leave."""
-        if self._untold is not None:
-            untold, self._untold = self._untold, None
-            self.listener(*untold)
+        self.listener(name, done, total)
 
     def revealed(self, item: Revealed) -> None:
         self.opening()

@@ -171,9 +171,6 @@ class _Supply:
         """The program's way; all owners ask for the same correlations after it, or `Dealer.parts` says so."""
         return way
 
-    def settle(self) -> None:
-        """The dealer is never late."""
-
 
 class _PairStream(Stream):
     """A stream that two owners share, from the run's draws; what it gives is noted."""

@@ -185,41 +185,47 @@ def test_a_fork_is_told_to_the_helper_and_nothing_is_dealt_for_the_way_not_taken
 
 
 async def opened_first(p: Party) -> Any:
-    """A round that needs nothing of the helper, then steps that need its corrections."""
+    """A round that needs nothing of the helper, then products that need its corrections."""
     x = p.input(p.owners[0], own(p, p.owners[0], (M, D), 1), (M, D), 4)
     w = p.input(p.owners[1], own(p, p.owners[1], (D,), 2), (D,), 8)
-    p.stage("sharing")
     await hold(p, x)
-    p.stage("steps", 0, 1)
-    z = await matmul(p, x, w, label="scores")
-    p.stage("steps", 1, 1)
-    (scores,) = await p.reveal(z, what="scores", why="a test", label="reveal")
-    return scores.value
+    scores = [await matmul(p, x, w, label="scores") for _ in range(WINDOWS_AHEAD + 1)]
+    (told,) = await p.reveal(scores[-1], what="scores", why="a test", label="reveal")
+    return told.value
 
 
-@pytest.mark.parametrize("n", [2, 3])
-def test_owners_begin_while_the_helper_deals_and_count_steps_once_it_has(n: int) -> None:
-    begun: dict[str, threading.Event] = {name: threading.Event() for name in owners(n)}
+def opened_and_dealt(monkeypatch: pytest.MonkeyPatch, size: int, wire: Callable[[Sent], Frame | None]) -> list[str]:
+    """The order of the last owner's first message and all windows, in a run with windows of this size."""
+    monkeypatch.setattr("mpc.dealing.WINDOW_BYTES", size)
+    done = run(opened_first, 2, wire=wire)
+    alone = run_lockstep(dict.fromkeys(owners(2), opened_first), entropy=entropy(2))
+    for name in owners(2):
+        assert bits(done.played[name].result) == bits(alone.results[name])
+    check_traffic(done, alone.plan)
+    return [f.label for f in done.frames if f.label == "deal" or (f.label == "hold" and f.sender == owners(2)[-1])]
+
+
+def test_a_small_job_is_dealt_whole_before_the_last_owner_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    order = opened_and_dealt(monkeypatch, 1 << 20, lambda sent: Frame(sent.head, sent.body))
+    assert order == ["deal", "hold"]
+
+
+def test_the_last_owner_of_a_larger_job_begins_while_the_helper_deals(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = threading.Event()
 
     def late(sent: Sent) -> Frame:
-        if sent.label == "hold":
-            begun[sent.sender].set()
+        if sent.label == "hold" and sent.sender == owners(2)[-1]:
+            begun.set()
         elif sent.label == "deal":
-            assert all(event.wait(LIMITS.connect) for event in begun.values()), "an owner waits for the helper"
+            assert begun.wait(LIMITS.connect), "the last owner waits for the helper"
         return Frame(sent.head, sent.body)
 
-    done = run(opened_first, n, wire=late)
-    alone = run_lockstep(dict.fromkeys(owners(n), opened_first), entropy=entropy(n))
-    last = owners(n)[-1]
-    for name in owners(n):
-        assert bits(done.played[name].result) == bits(alone.results[name])
-        waits = ["dealing"] if name == last else []
-        assert list(done.played[name].trace.began)[-len(waits) - 2 :] == ["sharing", *waits, "steps"]
-    check_traffic(done, alone.plan)
+    order = opened_and_dealt(monkeypatch, 1, late)
+    assert sorted(order) == [*(["deal"] * (WINDOWS_AHEAD + 1)), "hold"]
 
 
 async def outer(p: Party) -> Any:
-    """Six outer products, each with a correction of nearly one window."""
+    """Six outer products, each with a correction that is longer than a window."""
     side = 700
     a = p.input(p.owners[0], own(p, p.owners[0], (side, 1), 1), (side, 1), 0)
     b = p.input(p.owners[1], own(p, p.owners[1], (1, side), 2), (1, side), 0)
@@ -232,7 +238,7 @@ def test_more_corrections_than_the_windows_ahead_hold() -> None:
     done = run(outer, 2)
     alone = run_lockstep(dict.fromkeys(owners(2), outer), entropy=entropy(2))
     plan = alone.plan
-    assert sum(plan.windows) > 16 << 20 and plan.credits == 1
+    assert sum(plan.windows) > 16 << 20 and plan.credits == 2
     for name in owners(2):
         assert bits(done.played[name].result) == bits(alone.results[name])
     check_traffic(done, plan)

@@ -28,7 +28,7 @@ from mpc.correlation import (
     kinds_digest,
 )
 from mpc.cut import Cut
-from mpc.dealing import FIRST_WINDOW_BYTES, WINDOW_BYTES, deal, draw, first_windows, windows
+from mpc.dealing import WINDOW_BYTES, deal, draw, windows
 from mpc.prg import Stream, derive
 from mpc.ring import B8, B16, B64, Z32, Z64, Ring, wide
 from tests.examples import steady
@@ -239,13 +239,10 @@ def test_windows(sizes: list[int], limit: int) -> None:
         assert size + next(n for n in map(correction_bytes, group) if n or size > limit) > limit
 
 
-def test_windows_hold_four_megabytes_and_the_first_four_come_in_sixteenths() -> None:
+def test_windows_hold_a_megabyte() -> None:
     kind = MultiplyTriple(Spec((1 << 14,)), Spec((1 << 14,)))  # an eighth of a megabyte
-    sizes = [size for _, size in windows([kind] * 84)]
-    assert sizes == [*(16 * [FIRST_WINDOW_BYTES]), WINDOW_BYTES, WINDOW_BYTES // 2 + WINDOW_BYTES // 8]
-    assert sum(sizes[:16]) == WINDOW_BYTES
-    assert [first_windows(sizes[:count]) for count in (0, 1, 5, 16, 17, 18)] == [1, 1, 5, 16, 16, 16]
-    assert first_windows([WINDOW_BYTES - 1, 7, 7]) == 2 and first_windows([3 * WINDOW_BYTES] * 3) == 1
+    assert [size for _, size in windows([kind] * 21)] == [WINDOW_BYTES, WINDOW_BYTES, WINDOW_BYTES * 5 // 8]
+    assert WINDOW_BYTES == 1 << 20
     assert list(windows([])) == [] == list(windows([Uniform((Spec((9,)),))]))
 
 

@@ -460,21 +460,6 @@ def test_compute_and_insist_are_skipped_in_a_dry_run_only() -> None:
         run(fails)
 
 
-def test_a_stage_of_steps_begins_when_what_is_dealt_first_is_there() -> None:
-    watch, settled = Watch(), []
-
-    class Late(NoSupply):
-        def settle(self) -> None:
-            settled.append(list(watch.stages))
-
-    party = Party("hospital_b", owners(2), Late(), {}, watch, declared=None)
-    party.stage("sharing")
-    party.stage("training", 0, 2)
-    party.stage("training", 1, 2)
-    party.stage("model")
-    assert settled == [[("sharing", 0, 0)]], "once, before the stage is told"
-
-
 def test_a_party_knows_its_place_and_tells_its_stages() -> None:
     watch = Watch()
     party = Party("hospital_b", owners(3), NoSupply(), {}, watch, declared=None)
@@ -503,9 +488,6 @@ class NoSupply:
 
     def fork(self, way: bool) -> bool:
         raise AssertionError(way)
-
-    def settle(self) -> None:
-        raise AssertionError("nothing is dealt")
 
 
 def bits_are_balanced(words: np.ndarray) -> bool:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
 
 from mpc.correlation import BitsOfMask, Kind, MultiplyTriple, Spec, Truncation, Uniform
-from mpc.dealing import deal, draw, windows
+from mpc.dealing import deal, windows
 from mpc.errors import InternalError, ProtocolError
-from mpc.plan import Plan
 from mpc.prg import Stream, derive
 from mpc.share import Mask, Share
-from mpc.supply import PlannedSupply, SeedSupply
+from mpc.supply import SeedSupply
 from tests.mpc.kit import deal_to_all
 
 UNIFORM = Uniform((Spec((2,)),))
@@ -51,24 +50,15 @@ def test_every_owner_gets_its_own_shares(window: int, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("last", [False, True])
-def test_parts_are_alike_whether_drawn_ahead_or_when_asked_for(last: bool) -> None:
-    def parts(*, ahead: bool) -> list[tuple[Share, ...]]:
-        supply = supply_of_the_last(KINDS) if last else SeedSupply(KINDS, stream(0), None)
-        every = []
-        for kind in KINDS:
-            if ahead:
-                supply.prepare()
-            every.append(supply.next(kind)[1])
-        return every
-
+def test_parts_have_their_specs_and_each_mask_a_use_of_its_own(last: bool) -> None:
+    supply = supply_of_the_last(KINDS) if last else SeedSupply(KINDS, stream(0), None)
     uses = []
-    for kind, asked, ahead in zip(KINDS, parts(ahead=False), parts(ahead=True), strict=True):
-        for k, (spec, one, other) in enumerate(zip((*kind.drawn, *kind.dealt), asked, ahead, strict=True)):
-            assert type(one) is type(other) is (Mask if k < len(kind.drawn) else Share)
+    for kind in KINDS:
+        for k, (spec, one) in enumerate(zip((*kind.drawn, *kind.dealt), supply.next(kind)[1], strict=True)):
+            assert type(one) is (Mask if k < len(kind.drawn) else Share)
             assert (one.scale, one.ring, one.shape) == (spec.scale, spec.ring, spec.shape)
-            np.testing.assert_array_equal(one.value, other.value)
-            if isinstance(one, Mask) and isinstance(other, Mask):
-                uses += [one.use, other.use]
+            if isinstance(one, Mask):
+                uses.append(one.use)
     assert len(set(uses)) == len(uses)
 
 
@@ -87,68 +77,6 @@ def test_windows_are_fetched_when_they_are_needed(monkeypatch: pytest.MonkeyPatc
         seen.append(len(fetched))
     assert seen == [0, 1, 1, 2, 2, 3, 3]
     assert fetched == [size for _, size in windows(KINDS)] == [48, 32, 32]
-
-
-TWO_A_WINDOW = 2 * 48
-
-
-@pytest.mark.parametrize(
-    ("come", "drawn"),
-    [
-        ([], 0),
-        ([(1, False)], 1),
-        ([(1, True)], 2),
-        ([(1, True), (2, True), (3, False)], 4),
-        ([(1, False), (2, True), (3, False)], 4),
-        ([(1, False), (2, False), (3, False)], 1),
-        ([(1, True), (2, True), (3, True)], 5),
-    ],
-    ids=str,
-)
-def test_the_last_owner_draws_what_has_come_while_it_waits_for_more(
-    come: list[tuple[int, bool]], drawn: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """And in any case the first, so that its window is taken."""
-    monkeypatch.setattr("mpc.dealing.WINDOW_BYTES", TWO_A_WINDOW)
-    kind = Truncation((3,), 20, 4)
-    plan = Plan(("a", "b"), "helper", (), (kind,) * 5, ())
-    assert plan.windows == (TWO_A_WINDOW, TWO_A_WINDOW, TWO_A_WINDOW // 2)
-    dealing = deal(plan.kinds, [stream(0), stream(1)])
-    fetched: list[int] = []
-    stages: list[int] = []
-
-    def settle() -> Iterator[tuple[int, bool]]:
-        for window in come:
-            yield window
-            assert len(fetched) <= window[0], "none is asked for before it has come"
-
-    def fetch() -> bytes:
-        fetched.append(len(stages))
-        return next(dealing)
-
-    supply = PlannedSupply(plan, stream(1), fetch, settle=settle)
-    supply.settle()
-    assert len(fetched) == -(-drawn // 2)
-    for number, (uniform, dealt) in enumerate(deal_to_all(plan.kinds, 2)[1]):
-        stages.append(number)
-        got = supply.next(kind)
-        assert got[0] == number
-        for mine, expected in zip(got[1], (*uniform, *dealt), strict=True):
-            np.testing.assert_array_equal(mine.value, expected)
-    assert [at for at in fetched if at] == [2 * k + 1 for k in range(-(-drawn // 2), 3)], "the others when needed"
-
-
-def test_other_owners_draw_all_that_is_dealt_first_while_they_wait_for_the_last() -> None:
-    kind = Truncation((3,), 20, 4)
-    plan = Plan(("a", "b"), "helper", (), (kind,) * 5, (), forks=(3,))
-    drawn, owned = stream(0), stream(0)
-    supply = PlannedSupply(plan, drawn, None)
-    supply.settle()
-    expected = [draw(kind, owned, corrected=False) for _ in range(3)]
-    assert drawn.take(8).tolist() == owned.take(8).tolist(), "nothing that comes after a fork"
-    for parts in expected:
-        for mine, words in zip(supply.next(kind)[1], (*parts[0], *parts[1]), strict=True):
-            np.testing.assert_array_equal(mine.value, words)
 
 
 @pytest.mark.parametrize("last", [False, True])

@@ -5,23 +5,11 @@ from __future__ import annotations
 from mpc.trace import Trace
 
 
-def test_that_a_stage_of_steps_begins_is_told_when_there_is_time_for_it() -> None:
-    told: list[tuple[str, int, int]] = []
-    trace = Trace(lambda *stage: told.append(stage))
-    trace.stage("sharing", 0, 0)
-    trace.stage("training", 0, 2)
-    assert told == [("sharing", 0, 0)] and trace.at == "training" and "training" in trace.began
-    trace.tell()
-    assert told[1:] == [("training", 0, 2)]
-    trace.tell()
-    trace.stage("training", 1, 2)
-    assert told[2:] == [("training", 1, 2)]
-
-
-def test_all_is_told_in_order_whoever_asks() -> None:
+def test_every_stage_and_step_is_told_at_once_and_in_order() -> None:
     told: list[tuple[str, int, int]] = []
     trace = Trace(lambda *stage: told.append(stage))
     stages = [("training", 0, 2), ("training", 1, 2), ("range check", 0, 4), ("search", 0, 3), ("done", 0, 0)]
-    for stage in stages:
+    for count, stage in enumerate(stages, 1):
         trace.stage(*stage)
-    assert told == stages
+        assert told == stages[:count] and trace.at == stage[0]
+    assert list(trace.began) == ["training", "range check", "search", "done"]

@@ -155,7 +155,7 @@ def test_a_run_is_its_plan_of_the_ways_it_took(
 def test_nothing_is_dealt_before_it_is_known_that_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mpc.dealing.WINDOW_BYTES", 1 << 20)
     plan = plan_of(9, 2)
-    assert plan.windows == (64, 64, 64) and plan.turns == (0, 1, 2) and plan.dealt_first == 1
+    assert plan.windows == (64, 64, 64) and plan.turns == (0, 1, 2)
     whole = plan.on((False, True))
     assert whole.windows == (64, 64, 32) and whole is plan.on([False, True]) and plan.on([False]) is plan
     assert whole.on(()).windows == plan.windows
