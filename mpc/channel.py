@@ -74,12 +74,8 @@ class Channel:
             self._network.allow(peer, theirs[peer].longest)
             link.bound(theirs[peer], own[peer])
 
-    def drive(self, program: Program, meanwhile: Callable[[], None] | None = None) -> Any:
-        """Run a program to its end; each `await` is one round with the peers.
-
-        Args:
-            meanwhile: called in each round once this side's messages are on their way, to use the wait.
-        """
+    def drive(self, program: Program) -> Any:
+        """Run a program to its end; each `await` is one round with the peers."""
         answer: Mapping[str, Any] | None = None
         try:
             while True:
@@ -87,23 +83,16 @@ class Channel:
                     one = program.send(answer)  # type: ignore[arg-type]  # None starts a coroutine
                 except StopIteration as end:
                     return end.value
-                answer = self.exchange(one, meanwhile=meanwhile)
+                answer = self.exchange(one)
         finally:
             program.close()
 
-    def exchange(
-        self,
-        one: Round,
-        deadline: float | None = None,
-        look: Look | None = None,
-        meanwhile: Callable[[], None] | None = None,
-    ) -> dict[str, Any]:
+    def exchange(self, one: Round, deadline: float | None = None, look: Look | None = None) -> dict[str, Any]:
         """Send and receive what a round declares.
 
         Args:
             deadline: seconds; the limits' one where left out.
             look: what to make of an answer as soon as it is there, before the others are.
-            meanwhile: called between sending and receiving.
 
         Raises:
             PeerLostError: a peer was lost for longer than the patience, or did not answer within the deadline.
@@ -119,8 +108,6 @@ class Channel:
             self._send(peer, code, body)
         for task in one.meanwhile:
             task()
-        if meanwhile is not None:
-            meanwhile()
         missing = set(one.recv)
         end = self._network.now() + (deadline if deadline is not None else self._limits.deadline)
         answers = {}
@@ -148,17 +135,6 @@ class Channel:
             raise ProtocolError(f"{self.me} waits for {peer} in '{label}', which is in another round", party=peer)
         self.trace.received(HEADER_BYTES + len(got.body))
         return got.body
-
-    def gather(self, peer: str, count: int, label: str) -> None:
-        """Wait until the peer's next `count` messages are here; `pull` then takes them at once."""
-        while len(self._inboxes[peer]) < count:
-            self._wait(float("inf"), {peer}, label)
-
-    def here(self, peer: str) -> int:
-        """How many of the peer's messages are here and not taken; waits for none."""
-        while (event := self._network.poll(0.0)) is not None:
-            self._meet(event)
-        return len(self._inboxes[peer])
 
     def rekey(self, peer: str, key: bytes) -> None:
         """Use the session's key with a peer from now on."""
@@ -285,6 +261,8 @@ class Channel:
             self._greet(event.peer)
         elif isinstance(event, Disconnected):
             self._settled = False
+            if event.peer.endswith(DOCTOR) and (doctor := self._doctors.get(event.peer.removesuffix(DOCTOR))):
+                doctor.begin_again()
 
     def _greet(self, peer: str) -> None:
         """What an earlier connection lost, perhaps unnoticed by one side, is sent again on a new one.
@@ -318,8 +296,9 @@ class Channel:
         fields = read_probe(head, body)
         if waiting or fields.get("is") == "about?":
             doing = "waiting" if waiting else "running"
-            for frame in self._doctors[party].answer(fields, self._network.now(), doing=doing):
-                self._network.send(peer, frame)
+            answer = self._doctors[party].answer(fields, self._network.now(), doing=doing)
+            if answer is not None:
+                self._network.send(peer, answer)
 
     def _receive(self, peer: str, head: memoryview, body: memoryview) -> None:
         try:

@@ -3,10 +3,12 @@
 A probe is a frame of its own type: a JSON object, a zero byte, and filler. A channel that waits for a party, and meets
 that party's doctor instead, answers the probes and goes on waiting; no sequence number moves. No probe holds data.
 
-    about                     version, the scenario's public facts, what is being done
-    echo    n                 the same, at once: the round trip
-    piece   n of train        one of many; after the last the receiver says how long they took to come: one way's rate
-    send    pieces            asks for such a train, the other way
+    about?     version, the scenario's public facts, what is being done
+    echo? n    the same, at once: the round trip
+    take? n    with `TRANSFER_BYTES` of filler; the answer says that it came: the way to the answering side
+    send? n    the answer has as much filler: the way back
+
+What is answered is bounded (`Answerer`): a question takes few bytes, and who asks need not read.
 """
 
 from __future__ import annotations
@@ -25,8 +27,14 @@ DOCTOR = "/doctor"
 DOCTORS_ROUTE = b"doctor"
 """How the routing ids of doctors' connections begin."""
 
-PIECE_BYTES = 32_000
-MOST_PIECES = 1024
+TRANSFER_BYTES = 1_000_000
+"""Of the transfer that is timed, each way."""
+
+ANSWERS_A_SECOND = 50
+BYTES_A_SECOND = 2 * TRANSFER_BYTES + (1 << 16)
+MOST_BYTES = 8 * TRANSFER_BYTES
+"""Of all answers to one peer, until `Answerer.begin_again`: for one that asks and does not read, no more is kept."""
+
 _LONGEST = 1 << 20  # of a probe's JSON
 
 
@@ -34,11 +42,6 @@ def probe(fields: Mapping[str, Any], filler: int = 0) -> Frame:
     """A probe with these fields, and so many bytes of filler."""
     body = json.dumps(fields).encode() + b"\0" + bytes(filler)
     return Frame(seal(PROBE, 0, 0, 0, body, HELLO_KEY), body)
-
-
-def train(number: int, pieces: int) -> list[Frame]:
-    """Frames to measure one way's rate with."""
-    return [probe({"is": "piece", "train": number, "n": n, "of": pieces}, PIECE_BYTES) for n in range(pieces)]
 
 
 def is_probe(head: memoryview) -> bool:
@@ -58,7 +61,9 @@ def read_probe(head: memoryview, body: memoryview) -> dict[str, Any]:
 
 
 class Answerer:
-    """Answers the probes of one peer.
+    """Answers the probes of one peer, within `ANSWERS_A_SECOND`, `BYTES_A_SECOND` and `MOST_BYTES`.
+
+    What is above is not answered.
 
     Args:
         about: what to tell of this side.
@@ -66,36 +71,47 @@ class Answerer:
 
     def __init__(self, about: Mapping[str, Any]) -> None:
         self._about = dict(about)
-        self._train: tuple[int, int, float] | None = None  # of the train that comes: number, pieces so far, beginning
+        self._second = -math.inf  # when the second began that is counted
+        self._answers = self._bytes = 0  # in it
+        self._all_bytes = 0
 
-    def answer(self, fields: Mapping[str, Any], now: float, **more: Any) -> list[Frame]:
-        """What to send back; nothing for what is no question.
+    def answer(self, fields: Mapping[str, Any], now: float, **more: Any) -> Frame | None:
+        """What to send back; None for what is no question, or one too many.
 
         Args:
             now: when the probe came, in seconds.
             more: what else to tell of this side, if that is asked.
         """
+        if now - self._second >= 1.0:
+            self._second, self._answers, self._bytes = now, 0, 0
+        if self._answers >= ANSWERS_A_SECOND:
+            return None
+        answer = self._answer(fields, more)
+        if answer is None or self._all_bytes + answer.size > MOST_BYTES:
+            return None
+        if self._answers and self._bytes + answer.size > BYTES_A_SECOND:
+            return None
+        self._answers += 1
+        self._bytes += answer.size
+        self._all_bytes += answer.size
+        return answer
+
+    def begin_again(self) -> None:
+        """The connection is gone, and with it whatever waited for the peer."""
+        self._all_bytes = 0
+
+    def _answer(self, fields: Mapping[str, Any], more: Mapping[str, Any]) -> Frame | None:
         match fields:
             case {"is": "about?"}:
-                return [probe({**self._about, **more, "is": "about"})]
+                return probe({**self._about, **more, "is": "about"})
             case {"is": "echo?", "n": int(number)}:
-                return [probe({"is": "echo", "n": number})]
-            case {"is": "send?", "train": int(number), "pieces": int(pieces)} if 0 < pieces <= MOST_PIECES:
-                return train(number, pieces)
-            case {"is": "piece", "train": int(number), "n": int(place), "of": int(pieces)}:
-                return self._piece(number, place, pieces, now)
+                return probe({"is": "echo", "n": number})
+            case {"is": "take?", "n": int(number)}:
+                return probe({"is": "took", "n": number})
+            case {"is": "send?", "n": int(number)}:
+                return probe({"is": "sent", "n": number}, TRANSFER_BYTES)
             case _:
-                return []
-
-    def _piece(self, number: int, place: int, pieces: int, now: float) -> list[Frame]:
-        if self._train is None or self._train[0] != number or place == 0:
-            self._train = (number, 0, now)
-        _, so_far, began = self._train
-        self._train = (number, so_far + 1, began)
-        if place + 1 < pieces:
-            return []
-        # The first piece says when the train began to come: its own way does not count.
-        return [probe({"is": "came", "train": number, "bytes": so_far * PIECE_BYTES, "seconds": now - began})]
+                return None
 
 
 def a_number(value: Any) -> float | None:

@@ -219,6 +219,8 @@ class StarServer:
                 self._roll.connect(self._numbers[peer])
             case Disconnected(peer) if peer in self._numbers:
                 self._roll.disconnect(self._numbers[peer], self._network.now())
+            case Disconnected(peer) if peer in self._doctors:
+                self._doctors[peer].begin_again()
             case Overlong(peer) if peer in self._numbers:
                 error = ProtocolError(f"it sent a message longer than the {self._longest} bytes that are the most")
                 self._refuse(self._numbers[peer], error)
@@ -237,8 +239,9 @@ class StarServer:
         fields = read_probe(head, body)
         doing = "waiting" if self._attempt is None else "running"
         if doing == "waiting" or fields.get("is") == "about?":
-            for one in self._doctors[peer].answer(fields, self._network.now(), doing=doing):
-                self._network.send(peer, one)
+            answer = self._doctors[peer].answer(fields, self._network.now(), doing=doing)
+            if answer is not None:
+                self._network.send(peer, answer)
 
     def _say_if_new(self, text: str) -> None:
         if text:

@@ -1,7 +1,8 @@
 """`mpc doctor` on its links: it meets its peers, or their doctors, over the real transport, and measures each link.
 
-Only probes are sent (`mpc.probe`): who is there, how long a round trip takes, how fast each way is. A pair is measured
-by the side that dials. Where both ends are doctors they take turns, so that no two measurements share a link.
+Only probes are sent (`mpc.probe`): who is there, how long a round trip takes, and how long one transfer takes each way.
+A pair is measured by the side that dials. Where both ends are doctors they take turns, so that no two measurements
+share a link.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from mpc.network import Came, Connected, Disconnected, Event, Refused, Stranger, Unanswered, Unshaken
-from mpc.probe import DOCTOR, MOST_PIECES, Answerer, a_number, is_probe, probe, read_probe, train
+from mpc.probe import DOCTOR, TRANSFER_BYTES, Answerer, a_number, is_probe, probe, read_probe
 from mpc.session import Frame
 from mpc.transport import Transport
 
 ECHOES: Final = 9
 _TICK: Final = 0.05
 _PATIENCE: Final = 5.0  # a measurement that takes longer does not keep other pairs waiting
-_FEWEST_PIECES: Final = 2
+_SHORTEST: Final = 1e-6
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,8 @@ class Seen:
         refused: whether the peer, under its right key, turned this party's key away.
         broken: how many handshakes broke off.
         about: what the other side said of itself; empty if it did not.
-        round_trip: seconds.
-        up, down: bytes a second, to the peer and from it.
+        round_trip: seconds, the median of `ECHOES`.
+        up, down: bytes a second at which `TRANSFER_BYTES` went to the peer, and came from it.
     """
 
     dialled: bool
@@ -72,7 +73,6 @@ def meet(
     dialled: Mapping[str, str],
     peers: Mapping[str, Mapping[str, Any]],
     seconds: float,
-    pairs: float | None = None,
 ) -> Meeting:
     """Look at all links, for so many seconds at most; ends as soon as every peer was met and measured.
 
@@ -80,12 +80,8 @@ def meet(
         transport: a doctor's, that listens if this party has an address.
         dialled: where to dial whom.
         peers: all of them, each with what it is told of this side.
-        pairs: how many pairs there are to be measured, if it is not everybody with everybody.
     """
-    # Every pair has its turn within half of the time, if all come at once.
-    turns = pairs or len(peers) * (len(peers) + 1) / 2
-    budget = min(0.5, seconds / (8 * turns))
-    looks = {peer: _Look(transport, peer, peer in dialled, about, budget) for peer, about in peers.items()}
+    looks = {peer: _Look(transport, peer, peer in dialled, about) for peer, about in peers.items()}
     room = _Room(transport, looks)
     for peer, endpoint in dialled.items():
         transport.dial(peer, endpoint)
@@ -158,7 +154,7 @@ class _Room:
                 look.answer(fields)
             case {"is": "bye"}:
                 look.said_bye = True
-            case {"is": "about?"} | {"is": "echo?"} | {"is": "send?"} | {"is": "piece"}:
+            case {"is": "about?"} | {"is": "echo?"} | {"is": "take?"} | {"is": "send?"}:
                 look.question(address, fields)
             case {"is": str()}:
                 look.answer(fields)
@@ -167,18 +163,16 @@ class _Room:
 class _Look:
     """The look at one peer: questions in their order, and the answers to the peer's own."""
 
-    def __init__(self, transport: Transport, peer: str, dialled: bool, about: Mapping[str, Any], budget: float) -> None:
+    def __init__(self, transport: Transport, peer: str, dialled: bool, about: Mapping[str, Any]) -> None:
         self._transport = transport
         self.peer = peer
         self._dialled = dialled
         self._answerer = Answerer(about)
-        self._budget = budget
         self._address = ""
         self._script: _Script | None = None
         self._wait = _Wait()
         self._until = 0.0
         self._answers: dict[str, dict[str, Any]] = {}
-        self._trains = 0
         self._connected = False
         self._about: dict[str, Any] = {}
         self._round_trip: float | None = None
@@ -231,13 +225,10 @@ class _Look:
             self.said_bye = self.said_bye or self.finished
 
     def question(self, address: str, fields: Mapping[str, Any]) -> None:
-        """Answer the peer. The trains that this side asked for end here; they have numbers below zero."""
-        for frame in self._answerer.answer(fields, self._transport.now()):
-            told = read_probe(memoryview(frame.head), memoryview(frame.body))
-            if told.get("is") == "came" and told["train"] < 0:
-                self.answer({**told, "is": "came"})
-            else:
-                self._transport.send(address, frame)
+        """Answer the peer, within bounds."""
+        answer = self._answerer.answer(fields, self._transport.now())
+        if answer is not None:
+            self._transport.send(address, answer)
 
     def answer(self, fields: dict[str, Any]) -> None:
         """An answer: to what this side waits for, or will wait for."""
@@ -276,20 +267,19 @@ class _Look:
             return
         times = []
         for number in range(ECHOES):
-            began = self._transport.now()
-            while (yield _Wait((probe({"is": "echo?", "n": number}),), "echo")).get("n") != number:
-                pass
-            times.append(self._transport.now() - began)
-        self._round_trip = statistics.median(times)
+            times.append((yield from self._timed(probe({"is": "echo?", "n": number}), "echo", number)))
+        trip = self._round_trip = statistics.median(times)
         if self._is_doctor and not self._dialled:
             told = yield _Wait(answer="measured")
             # The peer's way up is this side's way down.
-            self._up, self._down = a_number(told.get("down")), a_number(told.get("up"))
+            self._up, self._down = _rate(told.get("down")), _rate(told.get("up"))
             self.measured = True
             return
         yield from self._wait_for_turn()
-        self._up = yield from self._rate(to_peer=True)
-        self._down = yield from self._rate(to_peer=False)
+        up = yield from self._timed(probe({"is": "take?", "n": ECHOES}, TRANSFER_BYTES), "took", ECHOES)
+        down = yield from self._timed(probe({"is": "send?", "n": ECHOES}), "sent", ECHOES)
+        # A question goes one way and its answer the other: a round trip besides the transfer.
+        self._up, self._down = (TRANSFER_BYTES / max(_SHORTEST, seconds - trip) for seconds in (up, down))
         self.measured = True
         if self._is_doctor:
             yield _Wait((probe({"is": "measured", "up": self._up, "down": self._down}),))
@@ -302,20 +292,16 @@ class _Look:
                 return
             yield _Wait(seconds=2 * _TICK)
 
-    def _rate(self, *, to_peer: bool) -> Generator[_Wait, dict[str, Any], float | None]:
-        """Bytes a second one way: ever longer trains, until one takes long enough to be believed."""
-        pieces = _FEWEST_PIECES
-        while True:
-            self._trains += 1
-            number = self._trains if to_peer else -self._trains
-            frames = train(number, pieces) if to_peer else [probe({"is": "send?", "train": number, "pieces": pieces})]
-            came: dict[str, Any] = {}
-            while came.get("train") != number:
-                came = yield _Wait(tuple(frames), "came")
-                frames = []
-            size, seconds = a_number(came.get("bytes")), a_number(came.get("seconds"))
-            if size is None or seconds is None:
-                return None
-            if seconds >= self._budget / 4 or pieces == MOST_PIECES:
-                return size / max(seconds, 1e-6)
-            pieces = min(MOST_PIECES, 4 * pieces)
+    def _timed(self, question: Frame, kind: str, number: int) -> Generator[_Wait, dict[str, Any], float]:
+        """Seconds from a question to its answer, which has its number."""
+        began = self._transport.now()
+        answer = yield _Wait((question,), kind)
+        while answer.get("n") != number:
+            answer = yield _Wait((), kind)
+        return self._transport.now() - began
+
+
+def _rate(value: Any) -> float | None:
+    """A peer's word for a rate, if it is one that `_SHORTEST` allows and that the transfer would end at."""
+    rate = a_number(value)
+    return rate if rate is not None and 1.0 <= rate <= TRANSFER_BYTES / _SHORTEST else None

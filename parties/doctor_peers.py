@@ -13,8 +13,10 @@ from typing import Any, Final
 from mpc.curve import Identity
 from mpc.errors import DisagreementError, PeerLostError
 from mpc.network import Connected, Refused
+from mpc.probe import TRANSFER_BYTES
 from mpc.transport import Transport
-from parties.doctor_links import Meeting, Seen
+from parties.blocks import short_bytes
+from parties.doctor_links import ECHOES, Meeting, Seen
 from parties.findings import Finding, ok, problem, warning
 from parties.scenario import differences, split_address
 from parties.version import VERSION
@@ -200,8 +202,11 @@ def _of_link(peer: str, seen: Seen) -> Finding:
     if seen.round_trip is None or seen.up is None or seen.down is None:
         hint = f"run the doctors of both parties once more, with a longer --seconds; see how the link to {peer} is"
         return warning(f"the link to {peer} could not be measured in time", hint)
-    rates = f"{megabits(seen.up)} to {peer}, {megabits(seen.down)} from it"
-    return ok(f"link to {peer}: {seen.round_trip * 1000:.3g} ms round trip, {rates}")
+    ways = f"{_transfer(seen.up)} to {peer}, {_transfer(seen.down)} from it"
+    return ok(
+        f"link to {peer}: {seen.round_trip * 1000:.3g} ms round trip (median of {ECHOES}); "
+        f"{short_bytes(TRANSFER_BYTES)} took {ways}"
+    )
 
 
 def _of_port(me: str, meeting: Meeting) -> Iterator[Finding]:
@@ -216,6 +221,10 @@ def _of_port(me: str, meeting: Meeting) -> Iterator[Finding]:
     if meeting.broken:
         hint = f"they are of strangers, or of a peer whose scenario has another public_key of {me}: compare"
         yield warning(f"connections to this party's port that broke off before a key was known: {meeting.broken}", hint)
+
+
+def _transfer(rate: float) -> str:
+    return f"{TRANSFER_BYTES / rate:.2g} s ({megabits(rate)})"
 
 
 def megabits(rate: float) -> str:

@@ -176,7 +176,7 @@ def _links(
     facts = public_facts(scenario)
     about = checks.describe(facts)
     try:
-        meeting = meet(transport, dialled, dict.fromkeys(peers, about), seconds, len(scenario.star_names))
+        meeting = meet(transport, dialled, dict.fromkeys(peers, about), seconds)
     finally:
         transport.close(_LINGER)
     addresses = {me: None, scenario.server: address}

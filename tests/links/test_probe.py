@@ -11,7 +11,18 @@ import pytest
 from mpc.channel import Channel, Limits
 from mpc.curve import Identity, new_identity
 from mpc.network import Came, Connected
-from mpc.probe import DOCTOR, MOST_PIECES, PIECE_BYTES, Answerer, a_number, is_probe, probe, read_probe, train
+from mpc.probe import (
+    ANSWERS_A_SECOND,
+    BYTES_A_SECOND,
+    DOCTOR,
+    MOST_BYTES,
+    TRANSFER_BYTES,
+    Answerer,
+    a_number,
+    is_probe,
+    probe,
+    read_probe,
+)
 from mpc.round import Blob, Round
 from mpc.session import HELLO_KEY, Frame
 from mpc.trace import Trace
@@ -103,18 +114,20 @@ def test_a_party_that_listens_answers_a_doctor_and_then_meets_the_party(pair: Pa
             with pair.start("b", dial=at, doctor=True) as doctor:
                 answers = doctor.ask(probe({"is": "about?"}))
                 answers += doctor.ask(probe({"is": "echo?", "n": 7}))
-                answers += doctor.ask(probe({"is": "send?", "train": 3, "pieces": 4}), answers=4)
-                answers += doctor.ask(*train(5, 6))
+                answers += doctor.ask(probe({"is": "take?", "n": 8}, TRANSFER_BYTES))
+                doctor.transport.send("a", probe({"is": "send?", "n": 9}))
+                sent = doctor.came()
+                answers += [{**read_probe(sent.head, sent.body), "filler": len(sent.body)}]
             with pair.start("b", dial=at) as b:
                 return answers, b.swap("hello")
 
         ends = values(at_once({"a": lambda: a.swap("hello"), "b": visit}))
     assert ends["a"] == ends["b"][1] == b"hello"
-    about, echo, *pieces, came = ends["b"][0]
+    about, echo, took, sent = ends["b"][0]
     assert about == {"is": "about", "doing": "waiting", **ABOUT}
     assert echo == {"is": "echo", "n": 7}
-    assert [(piece["train"], piece["n"], piece["of"]) for piece in pieces] == [(3, n, 4) for n in range(4)]
-    assert (came["train"], came["bytes"]) == (5, 5 * PIECE_BYTES) and came["seconds"] >= 0
+    assert took == {"is": "took", "n": 8}
+    assert sent.pop("filler") > TRANSFER_BYTES and sent == {"is": "sent", "n": 9}
     assert a.said == ["b looks at its links with `mpc doctor`, and is answered"]
 
 
@@ -143,8 +156,9 @@ def test_a_doctor_takes_nothing_from_a_session_that_runs(pair: Pair) -> None:
 
         def look() -> Any:
             with pair.start("b", dial=at, doctor=True) as doctor:
-                # The echo is not answered, nor is the train: what the party computes comes first.
-                (about,) = doctor.ask(probe({"is": "echo?", "n": 1}), *train(1, 2), probe({"is": "about?"}))
+                # The echo is not answered, nor is the transfer: what the party computes comes first.
+                questions = probe({"is": "echo?", "n": 1}), probe({"is": "send?", "n": 1}), probe({"is": "about?"})
+                (about,) = doctor.ask(*questions)
                 doctor.transport.send("a", Frame(seal(DATA, 0, 1, 1, b"", HELLO_KEY), b""))
             return about, b.swap("next")
 
@@ -169,20 +183,65 @@ def test_what_is_no_probe_is_not_taken_for_one() -> None:
         {},
         {"is": "echo?"},
         {"is": "echo?", "n": "1"},
-        {"is": "send?", "train": 1, "pieces": MOST_PIECES + 1},
-        {"is": "send?", "train": 1, "pieces": -1},
-        {"is": "piece", "train": 1, "n": None, "of": 1},
+        {"is": "send?", "n": None},
+        {"is": "take?"},
+        {"is": "sent", "n": 1},
     ],
 )
 def test_questions_that_make_no_sense_are_not_answered(question: dict[str, Any]) -> None:
-    assert Answerer(ABOUT).answer(question, 0.0) == []
+    assert Answerer(ABOUT).answer(question, 0.0) is None
 
 
-def test_a_train_is_timed_from_its_first_piece_to_its_last() -> None:
+def answered(answerer: Answerer, question: dict[str, Any], count: int, now: float) -> list[Frame]:
+    """What so many questions in one moment are answered."""
+    answers = [answerer.answer(question, now) for _ in range(count)]
+    return [answer for answer in answers if answer is not None]
+
+
+def test_what_is_answered_in_a_second_is_bounded() -> None:
     answerer = Answerer(ABOUT)
-    answers = [answerer.answer({"is": "piece", "train": 2, "n": n, "of": 3}, 10.0 + n) for n in range(3)]
-    assert answers[:2] == [[], []]
-    assert told(answers[2][0]) == {"is": "came", "train": 2, "bytes": 2 * PIECE_BYTES, "seconds": 2.0}
+    for second in range(3):
+        assert len(answered(answerer, {"is": "echo?", "n": 1}, 4 * ANSWERS_A_SECOND, 10.0 + second)) == ANSWERS_A_SECOND
+        assert answered(answerer, {"is": "about?"}, 1, 10.9 + second) == []
+    sent = answered(answerer, {"is": "send?", "n": 1}, 40, 20.0)
+    assert len(sent) == 2 and sum(one.size for one in sent) <= BYTES_A_SECOND
+    assert len(answered(answerer, {"is": "echo?", "n": 1}, 40, 20.0)) == 40, "small answers have room besides"
+
+
+def test_an_answer_that_is_larger_than_a_seconds_bytes_is_given_alone() -> None:
+    answerer = Answerer({"facts": "x" * BYTES_A_SECOND})
+    assert len(answered(answerer, {"is": "about?"}, 5, 1.0)) == 1
+
+
+def test_a_peer_that_asks_and_does_not_read_is_kept_no_more_than_a_bound() -> None:
+    """1,850 bytes of questions once made a server queue 660 MB."""
+    answerer = Answerer(ABOUT)
+    size = sum(one.size for now in range(600) for one in answered(answerer, {"is": "send?", "n": 1}, 9, float(now)))
+    assert MOST_BYTES - 2 * TRANSFER_BYTES < size <= MOST_BYTES
+    answerer.begin_again()
+    assert len(answered(answerer, {"is": "send?", "n": 1}, 9, 700.0)) == 2
+
+
+def test_a_party_answers_no_more_than_the_bound_and_the_next_doctor_again(pair: Pair) -> None:
+    with pair.start("a") as a:
+        at = str(a.transport.endpoint)
+
+        def visit() -> tuple[int, Any]:
+            with pair.start("b", dial=at, doctor=True) as doctor:
+                for _ in range(100):
+                    doctor.transport.send("a", probe({"is": "send?", "n": 1}))
+                doctor.transport.send("a", probe({"is": "about?"}))
+                sent, one = 0, doctor.came()
+                while read_probe(one.head, one.body).get("is") != "about":
+                    sent, one = sent + len(one.body), doctor.came()
+            with pair.start("b", dial=at, doctor=True) as doctor:
+                doctor.ask(probe({"is": "about?"}))
+            with pair.start("b", dial=at) as b:
+                return sent, b.swap("hello")
+
+        ends = values(at_once({"a": lambda: a.swap("hello"), "b": visit}))
+    sent, hello = ends["b"]
+    assert 2 * TRANSFER_BYTES < sent <= MOST_BYTES and hello == b"hello"
 
 
 def test_numbers_from_a_peer_are_checked() -> None:

@@ -164,7 +164,8 @@ def looked(seen: Seen, *, strangers: frozenset[str] = frozenset(), broken: int =
 def test_what_is_said_of_a_peer_that_was_met() -> None:
     there = Seen(False, connected=True, about=about(), round_trip=0.01, up=1e7, down=2e7)
     assert first_code(looked(there)) == 0
-    assert "link to b: 10 ms round trip, 80 Mbit/s to b, 160 Mbit/s from it" in texts(looked(there), "ok")
+    measured = "10 ms round trip (median of 9); 1 MB took 0.1 s (80 Mbit/s) to b, 0.05 s (160 Mbit/s) from it"
+    assert f"link to b: {measured}" in texts(looked(there), "ok")
     other = looked(replace(there, about=about(version="0.0.9", facts={**FACTS, "task.epochs": 4})))
     assert first_code(other) == 5
     assert "version" in texts(other, "problem") and "task.epochs: 3 here, 4 there" in texts(other, "problem")

@@ -39,7 +39,9 @@ def test_three_doctors_meet_and_measure_their_links(tmp_path: Path) -> None:
         for peer in set(PARTIES) - {name}:
             assert re.search(rf"^ok +{peer} is there .*under its own key: its doctor; beaverlodge \d", ran.out, re.M)
             assert re.search(rf"^ok +{peer} has the same scenario$", ran.out, re.M)
-            assert re.search(rf"^ok +link to {peer}: \S+ ms round trip, \S+ [MG]bit/s to {peer}, ", ran.out, re.M)
+            assert re.search(rf"^ok +link to {peer}: \S+ ms round trip \(median of 9\); 1 MB took ", ran.out, re.M)
+            way = r"\S+ s \(\S+ [MG]bit/s\)"
+            assert re.search(rf" took {way} to {peer}, {way} from it$", ran.out, re.M)
         if name != "helper":
             assert re.search(r"^ok +the run: \d+ rounds, .* s on the wire", ran.out, re.M)
             assert re.search(r"^ok +data: .* 3 columns to learn from, target 'outcome'", ran.out, re.M)
