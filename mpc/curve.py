@@ -24,9 +24,13 @@ _HEARTBEAT_MS = 2000
 _HEARTBEAT_TIMEOUT_MS = 10_000
 _ENDING_SECONDS = 1.0
 _HANDSHAKE_MS = 3000  # so long may a connection stay unauthenticated: who only holds it open makes room again
-_AHEAD_MESSAGES = 96  # of a connection, whole and not taken yet: then ZeroMQ reads no more of it
 _PENDING = 2  # connections of one key that were let in and have said nothing yet
 _PENDING_SECONDS = 12.0  # more than the handshake and the silence that a gate allows
+
+_AHEAD_MESSAGES: Final = 96  # of a connection, whole and not taken yet: then ZeroMQ reads no more of it
+
+TURN_MESSAGES: Final = 4 * _AHEAD_MESSAGES
+"""Of a connection, so many are taken before this side looks elsewhere: all that were there, and some since."""
 
 HELD_BYTES: Final = (_AHEAD_MESSAGES + 16) * PIECE
 """What ZeroMQ may hold of one connection: what is whole, and what is on its way to become so."""

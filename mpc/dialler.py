@@ -17,7 +17,7 @@ from typing import Any, Final
 import zmq
 
 from mpc.bell import Bell
-from mpc.curve import HELD_BYTES, Curve
+from mpc.curve import HELD_BYTES, TURN_MESSAGES, Curve
 from mpc.errors import UsageError
 from mpc.meter import Meter
 from mpc.network import Came, Connected, Disconnected, Event, Overfull, Overlong, Refused, Unanswered, Unshaken
@@ -157,8 +157,8 @@ class Dialler:
         one = self._by_socket.get(socket)
         if one is None:
             return
-        while self._take(one):
-            pass
+        if all(self._take(one) for _ in range(TURN_MESSAGES)):
+            self._bell.again(one.socket)  # a peer that sends faster than this takes would keep it here for good
         if socket is one.monitor and self._observe(one, now):
             self._bell.again(socket)
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import zmq
 
 from mpc.bell import Bell
-from mpc.curve import HELD_BYTES, Curve
+from mpc.curve import HELD_BYTES, TURN_MESSAGES, Curve
 from mpc.errors import UsageError
 from mpc.gate import Gate
 from mpc.meter import Meter
@@ -211,8 +211,13 @@ class Listener:
             self._events.append(Came(peer, *whole, newcomer))
 
     def _drain(self) -> None:
-        while self.take():
-            pass
+        """Take all that is there now.
+
+        Who sends faster than this takes would keep it here for good: ZeroMQ takes connections by turns, and so many
+        messages are all that were there in the beginning.
+        """
+        if all(self.take() for _ in range(TURN_MESSAGES * (len(self._by_descriptor) + 1))):
+            self._bell.again(self._socket)
 
     def _meet(self, route: bytes, key: str, descriptor: int) -> _Connection | None:
         """The first message of a connection came: whose it is, by the key that the connection came under."""

@@ -141,7 +141,7 @@ class Transport:
             if self._events:
                 return
             now = time.monotonic()
-            if not rang and now >= end:
+            if now >= end:  # whoever sends what is not taken keeps ringing
                 return
 
     def _serve(self, socket: Any) -> None:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 import zmq
@@ -470,6 +471,31 @@ def test_the_repr_of_an_identity_keeps_the_secret() -> None:
 def test_poll_gives_up_in_time(trio: Trio) -> None:
     assert trio.listener.poll(0) is None
     assert trio.listener.poll(0.01) is None
+
+
+@pytest.mark.parametrize("side", ["listener", "dialler"])
+def test_who_sends_faster_than_this_side_takes_holds_nobody_up(
+    trio: Trio, side: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A socket at which there is always one more message, of which nothing is taken."""
+    taken: list[int] = []
+
+    def one_more(*_: object) -> bool:
+        taken.append(1)
+        assert len(taken) < 100_000
+        return True
+
+    with opened(b := trio.dialler(trio.b)):
+        b.send("a", frame(b"hello"))
+        assert came(trio.listener) == ("b", b"hello")
+        transport: Any = trio.listener if side == "listener" else b
+        part, what = (transport._listener, "take") if side == "listener" else (transport._dialler, "_take")
+        monkeypatch.setattr(part, what, one_more)
+        socket = part._socket if side == "listener" else part._dialled["a"].socket
+        monkeypatch.setattr(transport._bell, "wait", lambda seconds: [socket])
+        monkeypatch.setattr(transport, "_take_message", lambda: False)
+        assert transport.poll(0.01) is None
+        assert taken
 
 
 def test_closing_ends_though_zeromq_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
