@@ -109,8 +109,8 @@ def check_own(
         rows = None
     try:
         rules = load_policy(keys, policy)
-        if rules is not None:
-            rules.check(scenario, me, public_texts(scenario), lambda: rows)
+        rules.check(scenario, me, public_texts(scenario), lambda: rows)
+        if rules.written:
             yield ok(f"{rules.path} lets this scenario through")
     except BeaverlodgeError as error:
         yield of_error(error)

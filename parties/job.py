@@ -119,6 +119,8 @@ class Job(Generic[Tab, Set, Res]):
         asked: what is asked of an owner's data, as rows of a table; the owner's table is None if it cannot be read.
         found: the owner's data in a sentence, for `mpc doctor`.
         revealed: what a policy's `reveals` must list: the names that let each through, its own first.
+        small_counts: what may tell a count of rows below a given one, and what to do, for a policy's `minimum_cell`;
+            nothing where each count that is told was tested, or is of all rows.
         wanted: what is revealed, in a few words, where no plan can be made yet.
         ready: an owner's table with what only its keys open, once its files are found to be as they should be.
         common: what the owners must have in common beside what their scenarios say; None where there is nothing.
@@ -144,6 +146,7 @@ class Job(Generic[Tab, Set, Res]):
     asked: Callable[[Scenario, str, Tab | None], list[tuple[str, str]]]
     found: Callable[[Scenario, Tab], str]
     revealed: Callable[[Scenario], list[tuple[str, ...]]]
+    small_counts: Callable[[Scenario, int], list[str]]
     wanted: Callable[[Scenario], str]
     ready: Callable[[Scenario, Tab, Vault], Tab] | None = None
     common: Callable[[Tab], Common] | None = None

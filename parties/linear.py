@@ -14,7 +14,7 @@ from parties.extent import extent_from_here, training_shapes
 from parties.job import Job, PlanTold, Rows, all_cells
 from parties.linear_result import fit_facts, inference_rows
 from parties.linear_summary import EXACT_TEXT
-from parties.rows import WEIGHTS, asked_of_table, group_counts, own_columns, own_rows, row_counts
+from parties.rows import MISSING_COUNTS, WEIGHTS, asked_of_table, group_counts, own_columns, own_rows, row_counts
 from parties.scenario import Scenario
 from protocols.linear_job import linear_job
 from protocols.linear_settings import LinearFit, LinearSettings
@@ -138,6 +138,14 @@ def _revealed(scenario: Scenario) -> list[tuple[str, ...]]:
     return [*((what,) for what in task.reveal), *([] if scenario.vertical else [behind]), *weights]
 
 
+def _small_counts(scenario: Scenario, least: int) -> list[str]:
+    """No count of its own is tested; its metrics are of all rows."""
+    task = scenario.linear
+    opened = 'inference = "open-gram" opens sums of products, which of 0/1 columns are counts'
+    untested = {MISSING_COUNTS: "missing" in task.reveal, opened: task.inference == "open-gram"}
+    return [text for text, told in untested.items() if told]
+
+
 def _wanted(scenario: Scenario) -> str:
     return ", ".join(scenario.linear.reveal)
 
@@ -164,6 +172,7 @@ LINEAR: Job[Table, LinearSettings, LinearFit] = Job(
     asked=_asked,
     found=_found,
     revealed=_revealed,
+    small_counts=_small_counts,
     wanted=_wanted,
     pooled=_pooled,
 )

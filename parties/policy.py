@@ -1,6 +1,7 @@
 """An owner's policy: what it refuses outright, whatever a scenario asks for. `policy.toml`, beside its keys.
 
-A rule that is left out refuses nothing. It is checked before any connection is made.
+A rule that is left out refuses nothing, but for `insecure_seed`: what protects nothing has to be allowed. It is checked
+before any connection is made.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from parties.kinds import job_of
 from parties.private_files import read_own
 from parties.scenario import Scenario
 from parties.scenario_errors import Problem, quoted, read_table, refuse, shown
-from parties.scenario_models import A_COUNT, Count, Names, StatisticsTask
+from parties.scenario_models import A_COUNT, Count, Names
 from parties.sum_scenario import SumScenario
 
 _ALIKE: Final = 0.75  # as "modle" and "model" are, and "scores" and "scales" are not
@@ -38,14 +39,16 @@ class Rules(BaseModel):
     minimum_owners: Count | None = Field(default=None, description=A_COUNT)
     minimum_cell: Count | None = Field(default=None, description=A_COUNT)
     peers: Names | None = Field(default=None, description="a list of public keys or parties' names")
+    insecure_seed: bool = Field(default=False, description="true or false")
 
 
 @dataclass(frozen=True)
 class Policy:
-    """A policy and the file that it is in."""
+    """A policy and the file that it is in; without such a file it has no rules, and is not `written`."""
 
     path: Path
     rules: Rules
+    written: bool = True
 
     def check(
         self, scenario: Scenario | SumScenario, me: str, publics: Mapping[str, str], rows: Callable[[], int | None]
@@ -59,6 +62,7 @@ class Policy:
         Raises:
             UsageError: a rule is broken; it and the file are named.
         """
+        self._check_seed(scenario, me)
         for message in (
             self._kind(scenario),
             self._reveals(scenario),
@@ -70,6 +74,15 @@ class Policy:
             if message:
                 hint = "if you want to take part, change that rule; else tell the others which one it is"
                 raise UsageError(f"{self.path} refuses this run: {message}", hint, party=me)
+
+    def _check_seed(self, scenario: Scenario | SumScenario, me: str) -> None:
+        testing = scenario.testing if isinstance(scenario, Scenario) else None
+        if testing is not None and testing.insecure_seed is not None and not self.rules.insecure_seed:
+            raise UsageError(
+                f"[testing] insecure_seed makes all secrets of a run known to all, and no policy of {me} allows it",
+                f"for a test, write insecure_seed = true into {self.path}; else have it taken out of the scenario",
+                party=me,
+            )
 
     def _kind(self, scenario: Scenario | SumScenario) -> str:
         kinds, kind = self.rules.kinds, scenario.task.kind
@@ -98,12 +111,13 @@ class Policy:
 
     def _cells(self, scenario: Scenario | SumScenario) -> str:
         least = self.rules.minimum_cell
-        if least is None or not isinstance(scenario, Scenario) or not isinstance(scenario.task, StatisticsTask):
+        if least is None:
             return ""
-        task, said = scenario.task, f"minimum_cell = {least}"
-        if task.min_cell < least:
-            return f"{said}, but min_cell = {task.min_cell}" + ("" if task.min_cell else " tells every cell")
-        return f'{said}, but missing_cells = "told"' if task.missing_cells == "told" else ""
+        if isinstance(scenario, SumScenario):
+            told = scenario.small_counts(least)
+        else:
+            told = job_of(scenario).small_counts(scenario, least)
+        return f"minimum_cell = {least}, but {'; '.join(told)}" if told else ""
 
     def _peers(self, me: str, publics: Mapping[str, str]) -> str:
         allowed = self.rules.peers
@@ -120,8 +134,8 @@ class Policy:
         return f"minimum_rows = {least}, but the data have {there}"
 
 
-def load_policy(folder: Path, path: Path | None = None) -> Policy | None:
-    """The policy in FOLDER/policy.toml, or in the file that is named; None if there is none in the folder.
+def load_policy(folder: Path, path: Path | None = None) -> Policy:
+    """The policy in FOLDER/policy.toml, or in the file that is named; one without rules if there is none in the folder.
 
     Raises:
         UsageError: the file is not valid, others can change it, or a named one is missing.
@@ -131,7 +145,7 @@ def load_policy(folder: Path, path: Path | None = None) -> Policy | None:
         content = read_own(where)
     except FileNotFoundError:
         if path is None:
-            return None
+            return Policy(where, Rules(), written=False)
         raise UsageError(f"there is no policy file {where}", "check --policy") from None
     try:
         raw = tomllib.loads(content.decode("utf-8"))

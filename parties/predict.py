@@ -269,6 +269,7 @@ PREDICT: Job[PredictTable, PredictSettings, Scored] = Job(
     asked=_asked,
     found=_found,
     revealed=_revealed,
+    small_counts=lambda scenario, least: [],  # each score is one row's, and its owner's
     wanted=_wanted,
     ready=opened,
     common=_common,

@@ -21,6 +21,7 @@ from protocols.training_form import automatic_rate
 from protocols.training_settings import SAME_ROWS, OwnColumns, OwnRows, TrainingSettings
 
 WEIGHTS: Final = "weights"
+MISSING_COUNTS: Final = '"missing" tells how many values each column lacks, however few'
 """What a policy calls the pooled sum of `weights`, by which they are divided: it is opened."""
 
 MOST_STEPS: Final = 1_000_000

@@ -150,6 +150,13 @@ def _revealed(scenario: Scenario) -> list[tuple[str, ...]]:
     return [(what,) for what in asked_for(scenario)]
 
 
+def _small_counts(scenario: Scenario, least: int) -> list[str]:
+    task = scenario.statistics
+    if task.min_cell < least:
+        return [f"min_cell = {task.min_cell}" + ("" if task.min_cell else " tells every cell")]
+    return ['missing_cells = "told"'] if task.missing_cells == "told" else []
+
+
 def asked_for(scenario: Scenario) -> list[str]:
     """What is opened, as a policy's `reveals` names it: statistics of columns, the other kinds by their settings."""
     task = scenario.statistics
@@ -180,5 +187,6 @@ STATISTICS: Job[StatisticsTable, StatisticsSettings, Opened] = Job(
     asked=_asked,
     found=_found,
     revealed=_revealed,
+    small_counts=_small_counts,
     wanted=_wanted,
 )

@@ -134,8 +134,8 @@ def _settled(
     """What this party itself settled: its policy, its approval, what it released before."""
     try:
         rules = load_policy(keys, policy)
-        if rules is not None:
-            rules.check(scenario, me, public_texts(scenario), lambda: None if values is None else len(values))
+        rules.check(scenario, me, public_texts(scenario), lambda: None if values is None else len(values))
+        if rules.written:
             yield ok(f"{rules.path} lets this scenario through")
     except BeaverlodgeError as error:
         yield of_error(error)

@@ -144,6 +144,16 @@ class SumScenario(BaseModel):
         """What a policy's `reveals` must list: the statistics, and what stands in the vector for them."""
         return [(name,) for name in dict.fromkeys([*self.task.statistics, *self.kinds])]
 
+    def small_counts(self, least: int) -> list[str]:
+        """What may tell the server a count of rows below `least`, and what to do."""
+        task = self.task
+        if task.min_cell is None:
+            return [
+                "no min_cell withholds small counts: write one, with a helper that compares the sums, or without "
+                "(docs/aggregation.md)"
+            ]
+        return [f"min_cell = {task.min_cell}"] if task.min_cell < least else []
+
     @property
     def coding(self) -> Coding:
         """How a client's counts and sums become numbers modulo 2^b."""

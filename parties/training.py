@@ -14,6 +14,7 @@ from parties.job import Job, PlanTold, all_cells
 from parties.keep_model import keep_model, model_id, ready_to_keep
 from parties.plan_solver import training_facts
 from parties.rows import (
+    MISSING_COUNTS,
     WEIGHTS,
     asked_of_table,
     own_columns,
@@ -172,6 +173,25 @@ def _revealed(scenario: Scenario) -> list[tuple[str, ...]]:
     return [*((what,) for what in task.reveal), *(names for names, wanted in behind.items() if wanted)]
 
 
+def _small_counts(scenario: Scenario, least: int) -> list[str]:
+    """Only a calibration's counts are tested. Sums of the indicators of a category are counts of its levels."""
+    task = scenario.training
+    pooled = task.partition == "horizontal"
+    untested = {
+        f"calibration has min_cell = {task.min_cell}": "calibration" in task.reveal and task.min_cell < least,
+        '"metrics" tells how many rows were right and wrong, however few': "metrics" in task.reveal,
+        MISSING_COUNTS: "missing" in task.reveal,
+        'class_weights = "balanced" tells how many rows have the rarer class': task.class_weights == "balanced",
+        "standardise = true tells how many rows have each level of a category": (
+            pooled and task.standardise is True and bool(task.categories)
+        ),
+        'inference = "open-fisher" opens sums of products, which of 0/1 columns are counts': (
+            "inference" in task.reveal and task.inference == "open-fisher"
+        ),
+    }
+    return [text for text, told in untested.items() if told]
+
+
 def _wanted(scenario: Scenario) -> str:
     return ", ".join(scenario.training.reveal) or "nothing of the model"
 
@@ -193,6 +213,7 @@ TRAINING: Job[Table, TrainingSettings, Trained] = Job(
     asked=_asked,
     found=_found,
     revealed=_revealed,
+    small_counts=_small_counts,
     wanted=_wanted,
     ready=ready_to_keep,
     keep=keep_model,

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from mpc.errors import UsageError
-from parties.policy import Policy, load_policy
+from parties.any_scenario import load_any
+from parties.policy import Policy, Rules, load_policy
 from parties.scenario import Scenario, load_scenario
+from parties.sum_scenario import SumScenario
 from tests.run.scenarios import write_scenario
+from tests.run.sums import with_helper, write_sums
 
 PUBLICS = {"hospital_a": "bl1-a", "hospital_b": "bl1-b", "helper": "bl1-h"}
 ALL = """
@@ -33,11 +36,11 @@ def policy(folder: Path, text: str) -> Policy:
     path = folder / "policy.toml"
     path.write_text(text)
     found = load_policy(folder)
-    assert found is not None and found.path == path
+    assert found.path == path and found.written
     return found
 
 
-def refusal(one: Policy, scenario: Scenario, rows: int | None = 60) -> str:
+def refusal(one: Policy, scenario: Scenario | SumScenario, rows: int | None = 60) -> str:
     with pytest.raises(UsageError) as caught:
         one.check(scenario, "hospital_a", PUBLICS, lambda: rows)
     error = caught.value
@@ -51,7 +54,8 @@ def test_what_is_allowed_is_let_through(tmp_path: Path, scenario: Scenario, text
 
 
 def test_without_a_file_there_is_no_policy(tmp_path: Path) -> None:
-    assert load_policy(tmp_path) is None
+    found = load_policy(tmp_path)
+    assert not found.written and found.rules == Rules()
     with pytest.raises(UsageError) as caught:
         load_policy(tmp_path, tmp_path / "other.toml")
     assert caught.value.message == f"there is no policy file {tmp_path / 'other.toml'}"
@@ -62,7 +66,7 @@ def test_a_named_file_takes_the_place_of_the_one_beside_the_keys(tmp_path: Path)
     other = tmp_path / "other.toml"
     other.write_text("")
     found = load_policy(tmp_path, other)
-    assert found is not None and found.path == other and found.rules.minimum_owners is None
+    assert found.path == other and found.rules.minimum_owners is None
 
 
 @pytest.mark.parametrize(
@@ -136,6 +140,78 @@ def test_what_is_opened_for_weights_is_let_through_by_its_name(tmp_path: Path, a
     allowed = f'reveals = ["model", "inference", "standardisation", "{name}"]'
     policy(tmp_path, allowed).check(told, "hospital_a", PUBLICS, lambda: 60)
     assert refusal(policy(tmp_path, allowed.replace(f', "{name}"', "")), told).endswith(f"'{name}'")
+
+
+INFER: dict[str, Any] = {"reveal": ["inference"]}
+CALIBRATE: dict[str, Any] = {"reveal": ["inference", "metrics", "calibration"]}
+LEVELS: dict[str, Any] = {"features": ["years"], "categories.years": ["1", "2"]}
+CELLS: dict[str, tuple[dict[str, Any], str]] = {
+    "a model": ({"reveal": ["model"]}, ""),
+    "metrics": ({}, '"metrics" tells how many rows were right and wrong'),
+    "missing values": ({"missing": "drop", "reveal": ["model", "missing"]}, '"missing" tells how many values'),
+    "a class": ({"reveal": ["model"], "class_weights": "balanced"}, 'class_weights = "balanced" tells'),
+    "levels": ({"reveal": ["model"], **LEVELS}, "standardise = true tells how many rows have"),
+    "levels, unscaled": ({"reveal": ["model"], **LEVELS, "standardise": "private"}, ""),
+    "inference": (INFER, ""),
+    "an open Fisher matrix": ({**INFER, "inference": "open-fisher"}, 'inference = "open-fisher" opens'),
+    "a calibration": ({**CALIBRATE, "min_cell": 19}, 'calibration has min_cell = 19; "metrics" tells'),
+    "a calibration as large": ({**CALIBRATE, "min_cell": 20}, 'minimum_cell = 20, but "metrics" tells'),
+}
+
+
+@pytest.mark.parametrize("case", CELLS)
+def test_a_least_cell_binds_a_training(tmp_path: Path, case: str) -> None:
+    asks, says = CELLS[case]
+    told = load_scenario(write_scenario(tmp_path, **asks))
+    check_cells(policy(tmp_path, "minimum_cell = 20"), told, says)
+
+
+@pytest.mark.parametrize(
+    ("task", "says"),
+    [
+        ("", ""),
+        ('reveal = ["inference", "metrics"]\ntest_fraction = 0.2', ""),
+        ('missing = "drop"\nreveal = ["inference", "missing"]', '"missing" tells how many values'),
+        ('inference = "open-gram"', 'inference = "open-gram" opens'),
+    ],
+)
+def test_a_least_cell_binds_a_line(tmp_path: Path, task: str, says: str) -> None:
+    path = write_scenario(tmp_path)
+    head, _ = path.read_text().split("[task]")
+    path.write_text(f'{head}[task]\nkind = "linear_regression"\ntarget = "dose"\nid = "patient"\n{task}\n')
+    check_cells(policy(tmp_path, "minimum_cell = 20"), load_scenario(path), says)
+
+
+@pytest.mark.parametrize("helper", [False, True])
+@pytest.mark.parametrize(
+    ("task", "says"), [("", "no min_cell"), ("min_cell = 19\n", "min_cell = 19"), ("min_cell = 20\n", "")]
+)
+def test_a_least_cell_binds_sums(tmp_path: Path, helper: bool, task: str, says: str) -> None:
+    if helper and not task:
+        return  # the scenario is refused: a helper compares with min_cell
+    path = write_sums(tmp_path, task=task)
+    check_cells(policy(tmp_path, "minimum_cell = 20"), load_any(with_helper(path) if helper else path), says)
+
+
+def check_cells(one: Policy, scenario: Scenario | SumScenario, says: str) -> None:
+    """That the rule refuses the scenario with these words; or, without any, that it lets it through."""
+    if not says:
+        one.check(scenario, "hospital_a", PUBLICS, lambda: 60)
+        return
+    said = refusal(one, scenario)
+    assert said.startswith("minimum_cell = 20, but ") and says in said
+
+
+def test_a_seed_that_protects_nothing_needs_a_rule(tmp_path: Path) -> None:
+    told = load_scenario(write_scenario(tmp_path, extra="[testing]\ninsecure_seed = 3\n"))
+    policy(tmp_path, "insecure_seed = true").check(told, "hospital_a", PUBLICS, lambda: 60)
+    for one in (load_policy(tmp_path / "none"), policy(tmp_path, ALL), policy(tmp_path, "insecure_seed = false")):
+        with pytest.raises(UsageError) as caught:
+            one.check(told, "hospital_a", PUBLICS, lambda: 60)
+        assert "no policy of hospital_a allows it" in caught.value.message
+        assert f"write insecure_seed = true into {one.path}" in caught.value.hint
+    bare = load_scenario(write_scenario(tmp_path, extra="[testing]\n"))
+    load_policy(tmp_path / "none").check(bare, "hospital_a", PUBLICS, lambda: 60)
 
 
 def test_a_party_without_rows_is_not_asked_for_them(tmp_path: Path, scenario: Scenario) -> None:

@@ -112,6 +112,19 @@ def test_a_party_is_asked_once_and_its_releases_are_listed(tmp_path: Path) -> No
     assert "near-repeat" not in third["hospital_b"].err
 
 
+def test_a_test_seed_needs_more_than_an_approval(tmp_path: Path) -> None:
+    scenario = separate(tmp_path)
+    scenario.write_text(scenario.read_text() + "[session]\nconnect_timeout = 0.3\n[testing]\ninsecure_seed = 3\n")
+    words = party(scenario, "hospital_a", "--out", tmp_path / "record", *approving(scenario, "hospital_a"))
+    ran = mpc(*words)
+    assert ran.code == 2 and "insecure_seed makes all secrets of a run known" in ran.err and ran.out == ""
+    policy = tmp_path / "keys" / "policy.toml"
+    assert f"write insecure_seed = true into {policy}" in ran.err and not (tmp_path / "record").exists()
+    policy.write_text("insecure_seed = true\n")
+    ran = mpc(*words)
+    assert ran.code == 4 and "THIS SCENARIO PROTECTS NOTHING" in ran.out, ran.err
+
+
 def test_without_approval_nothing_is_sent_and_one_sentence_says_so(tmp_path: Path) -> None:
     scenario = separate(tmp_path)
     agreed, (_, digest) = load_scenario(scenario).digest, approving(scenario, "hospital_a")
