@@ -74,6 +74,11 @@ class Channel:
             self._network.allow(peer, theirs[peer].longest)
             link.bound(theirs[peer], own[peer])
 
+    @property
+    def deadline(self) -> float:
+        """Seconds for a peer's answer in one round."""
+        return self._limits.deadline
+
     def drive(self, program: Program) -> Any:
         """Run a program to its end; each `await` is one round with the peers."""
         answer: Mapping[str, Any] | None = None

@@ -46,6 +46,16 @@ def exchange(
     return channel.exchange(Round(send, dict.fromkeys(messages, Blob(HANDSHAKE.longest)), label), seconds, look)
 
 
+def tell(channel: Channel, peer: str, label: str, message: Mapping[str, Any]) -> None:
+    """Say an object to one peer, which `hear`s it; no answer is waited for."""
+    channel.push(peer, label, json.dumps(message).encode())
+
+
+def hear(channel: Channel, peer: str, label: str) -> Answer:
+    """What the peer `tell`s, within the deadline of a round."""
+    return _object(peer, label, bytes(channel.pull(peer, label, channel.deadline)))
+
+
 class Answer(dict[str, Any]):
     """A peer's message: a field that is missing or malformed is the peer's fault, not a bug here."""
 

@@ -8,6 +8,7 @@ on data cannot be planned at all.
 from __future__ import annotations
 
 from functools import lru_cache
+from math import prod
 from typing import Any, cast
 
 import numpy as np
@@ -45,7 +46,7 @@ class Ghost:
 
     @property
     def size(self) -> int:
-        return int(np.prod(self.shape, dtype=np.int64))
+        return prod(self.shape)
 
     @property
     def T(self) -> Ghost:
@@ -54,16 +55,14 @@ class Ghost:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def _blank(self) -> Array:
-        return np.broadcast_to(np.int8(0), self.shape)
-
     def __getitem__(self, index: Any) -> Ghost:
         if isinstance(index, np.ndarray) and index.ndim == 1 and index.dtype != np.bool_:
             return Ghost((index.size, *self.shape[1:]))  # the common choice of rows, without an array of their size
-        return Ghost(self._blank()[index].shape)
+        key = _index_key(index)
+        return Ghost(_blank(self.shape)[index].shape if key is None else _indexed(self.shape, key))
 
     def reshape(self, *shape: Any) -> Ghost:
-        return Ghost(self._blank().reshape(*shape).shape)
+        return Ghost(_reshaped(self.shape, shape))
 
     def astype(self, _dtype: Any, copy: bool = True) -> Ghost:
         return self
@@ -89,11 +88,13 @@ class Ghost:
         if func is np.shape:
             return args[0].shape
         if func is np.concatenate:
-            blanks = [np.broadcast_to(np.int8(0), np.shape(x)) for x in args[0]]
-            return Ghost(np.concatenate(blanks, *args[1:], **kwargs).shape)
+            shapes = tuple(x.shape if type(x) is Ghost else np.shape(x) for x in args[0])
+            return Ghost(_concatenated(shapes, *args[1:], **kwargs))
         raise InternalError(f"a dry run cannot do numpy.{func.__name__}")
 
     def __add__(self, other: Any) -> Ghost:
+        if type(other) is Ghost and other.shape == self.shape:
+            return self  # nothing can change it
         return cast(Ghost, np.add(cast(Any, self), other))
 
     __radd__ = __add__
@@ -124,9 +125,46 @@ def _reduced(x: Any, axis: int | None) -> Ghost:
     return Ghost(tuple(n for i, n in enumerate(shape) if i != axis % len(shape)))
 
 
+def _blank(shape: tuple[int, ...]) -> Array:
+    """An array of a shape, in no memory."""
+    return np.broadcast_to(np.int8(0), shape)
+
+
+# Cached, since the steps of a training are all alike: to work shapes out takes longer than all the rest of a step.
+
+
+def _index_key(index: Any) -> tuple[Any, ...] | None:
+    """Whole numbers, slices and the like as what can be looked up; None for an index that has anything else in it."""
+    key: list[Any] = []
+    for one in index if type(index) is tuple else (index,):
+        if type(one) is slice:
+            key.append((one.start, one.stop, one.step))
+        elif type(one) is int or one is None or one is ...:
+            key.append(one)
+        else:
+            return None
+    return tuple(key)
+
+
+@lru_cache(maxsize=1024)
+def _indexed(shape: tuple[int, ...], key: tuple[Any, ...]) -> tuple[int, ...]:
+    index = tuple([slice(*one) if type(one) is tuple else one for one in key])
+    return tuple(_blank(shape)[index].shape)
+
+
+@lru_cache(maxsize=1024)
+def _reshaped(shape: tuple[int, ...], wanted: tuple[Any, ...]) -> tuple[int, ...]:
+    return tuple(_blank(shape).reshape(*wanted).shape)
+
+
+@lru_cache(maxsize=1024)
+def _concatenated(shapes: tuple[tuple[int, ...], ...], axis: int | None = 0) -> tuple[int, ...]:
+    return tuple(np.concatenate([_blank(shape) for shape in shapes], axis).shape)
+
+
 @lru_cache(maxsize=1024)
 def _broadcast(shapes: tuple[tuple[int, ...], ...]) -> tuple[int, ...]:
-    """The shape of an elementwise operation; cached, since a training's steps are all alike."""
+    """The shape of an elementwise operation."""
     return np.broadcast_shapes(*shapes)
 
 

@@ -3,8 +3,9 @@
     hello    version, the scenario's public facts, nonces      everyone <-> everyone
     shapes   each owner's row counts, and its columns' names under a key that the helper does not have; where columns
              are split, the owners tell each other (not the helper) the names, for the model is about all of them
-    agree    the plan's digest and constants; the owners tell the helper how many columns they share
-    seeds    owner -> owner: the seed of their pair; helper -> owner: the seed it deals from, and its own digest
+    columns  owner -> helper: how many columns they share; then all make the plan at the same time
+    agree    the plan's digest and constants
+    seeds    owner -> owner: the seed of their pair; helper -> owner: the seed it deals from
 
 Where two parties differ they say so in words, naming the setting. What an owner has that others lack is not told.
 """
@@ -20,10 +21,28 @@ from typing import Any
 from mpc.backlog import backlog
 from mpc.channel import Channel
 from mpc.errors import DataError, DisagreementError
-from mpc.exchange import MOST_COLUMNS, Answer, as_columns, as_names, as_rows, as_seed, as_texts, as_truth, exchange
+from mpc.exchange import (
+    MOST_COLUMNS,
+    Answer,
+    as_columns,
+    as_names,
+    as_rows,
+    as_seed,
+    as_texts,
+    as_truth,
+    exchange,
+    hear,
+    tell,
+)
 from mpc.plan import Plan
 from mpc.prg import Entropy, derive
 from mpc.session import link_key, session_id
+
+PLANNING_SECONDS = 1e-3
+"""A round, of the plan that is just made: so much longer than for an answer to a round, a party waits for the others'.
+
+It is twenty times as long as it takes on one core that has nothing else to do.
+"""
 
 _BRIEF = 100  # characters of a value that is shown: a public key, which one has to compare to its end, has 92
 
@@ -137,21 +156,24 @@ def meet(
     session, owners_key = _hello(channel, table, offer, entropy, connect_seconds)
     shapes = _shapes(channel, table, offer, derive(owners_key, "column names", session) if owners_key else b"")
     rows = shapes.rows
-    plan = None
-    if me != table.helper:
-        plan = _bounding(channel, make(rows, shapes.count))
-    mine = _summary(plan) if plan else {}
-    agreed = _everyone(channel, table, "agree", {**mine, "columns": shapes.count} if plan else {})
-    if plan is None:
-        counts = {peer: agreed[peer].read("columns", as_columns) for peer in table.owners}
-        if len(set(counts.values())) != 1:
-            raise DisagreementError(f"the owners disagree on how many columns they share: {counts}")
-        plan = _bounding(channel, make(rows, counts[table.owners[0]]))
-        mine = _summary(plan)
-    _compare(me, mine, {peer: said for peer, said in agreed.items() if peer != table.helper})
-    pairs, dealing = _seeds(channel, table, plan, mine, entropy)
+    plan = _bounding(channel, make(rows, _column_count(channel, table, shapes)))
+    mine, peers = _summary(plan), [name for name in table.everyone if name != me]
+    seconds = channel.deadline + PLANNING_SECONDS * len(plan.rounds)
+    _compare(me, mine, exchange(channel, "agree", dict.fromkeys(peers, mine), seconds))
+    pairs, dealing = _seeds(channel, table, entropy)
     key = derive(owners_key, "owners", session) if owners_key else b""
     return Agreement(session, rows, shapes.columns, plan, pairs, dealing, shapes.split, key)
+
+
+def _column_count(channel: Channel, table: Table, shapes: _Shapes) -> int:
+    """How many columns the owners share, or have together: they tell the helper."""
+    if channel.me != table.helper:
+        tell(channel, table.helper, "columns", {"columns": shapes.count})
+        return shapes.count
+    counts = {owner: hear(channel, owner, "columns").read("columns", as_columns) for owner in table.owners}
+    if len(set(counts.values())) != 1:
+        raise DisagreementError(f"the owners disagree on how many columns they share: {counts}")
+    return counts[table.owners[0]]
 
 
 def _bounding(channel: Channel, plan: Plan) -> Plan:
@@ -315,9 +337,7 @@ def _compare(me: str, mine: Mapping[str, Any], theirs: Mapping[str, Mapping[str,
                 )
 
 
-def _seeds(
-    channel: Channel, table: Table, plan: Plan, mine: Mapping[str, Any], entropy: Entropy
-) -> tuple[dict[str, bytes], dict[str, bytes]]:
+def _seeds(channel: Channel, table: Table, entropy: Entropy) -> tuple[dict[str, bytes], dict[str, bytes]]:
     """The pair seeds (the earlier owner draws), and the dealing seeds (the helper draws)."""
     me, order = channel.me, table.owners
     pairs: dict[str, bytes] = {}
@@ -326,19 +346,14 @@ def _seeds(
     for peer, message in messages.items():
         if me == table.helper:
             dealing[peer] = entropy(f"deal/{peer}")
-            message.update(mine, seed=dealing[peer].hex())
+            message.update(seed=dealing[peer].hex())
         elif peer != table.helper and order.index(me) < order.index(peer):
             pairs[peer] = entropy(f"pair/{peer}")
             message.update(seed=pairs[peer].hex())
     got = exchange(channel, "seeds", messages, None)
     for peer, answer in got.items():
         if peer == table.helper:
-            _compare(me, mine, {peer: answer})
             dealing[peer] = answer.read("seed", as_seed)
         elif me != table.helper and order.index(peer) < order.index(me):
             pairs[peer] = answer.read("seed", as_seed)
     return pairs, dealing
-
-
-def _everyone(channel: Channel, table: Table, label: str, message: Mapping[str, Any]) -> dict[str, Answer]:
-    return exchange(channel, label, dict.fromkeys((p for p in table.everyone if p != channel.me), message), None)

@@ -13,7 +13,7 @@ from mpc.plan import Plan
 from parties.blocks import MISSING, Block, Grid, Line, count_text, plural
 from parties.consent import Asking, consent_digest
 from parties.job import OwnTable
-from parties.kinds import job_of, plan_for
+from parties.kinds import Plans, job_of
 from parties.roster import Keyed
 from parties.scenario import Scenario, SqlSource
 from parties.sum_scenario import SumScenario
@@ -34,6 +34,7 @@ def consent_blocks(
     publics: Mapping[str, str],
     changes: Sequence[str] = (),
     warnings: Sequence[str] = (),
+    plans: Plans | None = None,
 ) -> list[Block]:
     """All that is shown, in its order.
 
@@ -42,6 +43,7 @@ def consent_blocks(
         publics: every party's public text.
         changes: where the scenario differs from one that was approved earlier.
         warnings: earlier runs that this one repeats or nearly repeats.
+        plans: keeps the plan that is made, for the run.
     """
     return [
         Line(f"{scenario.name}: what {me} is asked to take part in. Nothing has been sent.", "bold"),
@@ -52,7 +54,7 @@ def consent_blocks(
         Grid("What is computed", ("setting", "value"), tuple(_settings(scenario)), frozenset({0, 1})),
         session_grid(scenario),
         *_insecure(scenario),
-        *_learnt(scenario, me, table),
+        *_learnt(scenario, me, table, plans or Plans()),
         Line(""),
         Line(
             "Two runs that differ a little reveal their difference. An owner's releases.jsonl, beside its keys, keeps "
@@ -166,7 +168,7 @@ def _insecure(scenario: Scenario) -> list[Block]:
     return [Line(""), Line(text, "bold red")]
 
 
-def _learnt(scenario: Scenario, me: str, table: OwnTable | None) -> list[Block]:
+def _learnt(scenario: Scenario, me: str, table: OwnTable | None, plans: Plans) -> list[Block]:
     """The whole plan, where the shapes are known; else what does not depend on them."""
     job = job_of(scenario)
     extent = job.extent(scenario, table)
@@ -175,10 +177,10 @@ def _learnt(scenario: Scenario, me: str, table: OwnTable | None) -> list[Block]:
     if extent.exact and len(known) == len(scenario.owners):
         from parties.plan_text import plan_tables
 
-        settings = job.settings(scenario, rows, features)
-        return [Line(""), *plan_tables(job.plan(settings), settings, scenario)]
+        settings, plan = plans.of(scenario, rows, features)
+        return [Line(""), *plan_tables(plan, settings, scenario)]
     try:
-        plan = plan_for(scenario, rows, features)
+        _, plan = plans.of(scenario, rows, features)
     except (DataError, UsageError):  # of the rows that stand in: those that come may well do
         return [Line(""), Line(f"Revealed to {', '.join(scenario.owners)}: {job.wanted(scenario)}.")]
     told = also_learnt(split=scenario.vertical, scored=scenario.task.kind == "predict")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -10,6 +11,8 @@ from parties.job import Job, Rows
 from parties.scenario import Scenario
 
 AnyJob = Job[Any, Any, Any]
+
+_KEPT_PLANS: Final = 2
 
 
 def _training() -> AnyJob:
@@ -50,6 +53,36 @@ def job_of(scenario: Scenario) -> AnyJob:
     return _JOBS[scenario.task.kind]()
 
 
+class Plans:
+    """The last plans that a process made, of which each takes long where a training has many steps.
+
+    A party's process needs one to show what is asked for, for the run, and to say what was done: it is handed on.
+    """
+
+    def __init__(self) -> None:
+        self._made: deque[tuple[Scenario, Rows, int, Any, Plan]] = deque(maxlen=_KEPT_PLANS)
+
+    def of(self, scenario: Scenario, rows: Rows, columns: int) -> tuple[Any, Plan]:
+        """The public settings of the scenario's run, and their plan; made where this is the first to ask.
+
+        Args:
+            rows: each owner's numbers of rows.
+            columns: how many columns the owners share, or have together.
+
+        Raises:
+            UsageError: no such run can be.
+            DataError: the owners' numbers of rows do not fit together.
+        """
+        for one, its_rows, its_columns, settings, plan in self._made:
+            if one is scenario and its_rows == rows and its_columns == columns:
+                return settings, plan
+        job = job_of(scenario)
+        settings = job.settings(scenario, rows, columns)
+        plan = job.plan(settings)
+        self._made.append((scenario, dict(rows), columns, settings, plan))
+        return settings, plan
+
+
 def plan_for(scenario: Scenario, rows: Rows, columns: int) -> Plan:
     """The plan of a scenario's run, given each owner's rows and how many columns the owners share (or have together).
 
@@ -57,5 +90,4 @@ def plan_for(scenario: Scenario, rows: Rows, columns: int) -> Plan:
         UsageError: no such run can be.
         DataError: the owners' numbers of rows do not fit together.
     """
-    job = job_of(scenario)
-    return job.plan(job.settings(scenario, rows, columns))
+    return Plans().of(scenario, rows, columns)[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mpc.plan import Plan
-from parties.kinds import job_of
+from parties.kinds import Plans, job_of
 from parties.scenario import Scenario
 
 
@@ -16,6 +16,4 @@ def planned(scenario: Scenario) -> tuple[Any, Plan]:
         UsageError: an owner's data are not here, and the scenario does not state what is needed instead.
         DataError: data that are here cannot be read, or do not fit together.
     """
-    job = job_of(scenario)
-    settings = job.settings(scenario, *job.shapes(scenario))
-    return settings, job.plan(settings)
+    return Plans().of(scenario, *job_of(scenario).shapes(scenario))

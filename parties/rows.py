@@ -170,7 +170,7 @@ def settings_for(
     if settings.step_count > MOST_STEPS:
         raise UsageError(
             f"the training would take {settings.step_count:,} steps, and {MOST_STEPS:,} are the most",
-            "set fewer `epochs` or `iterations`, or larger batches",
+            "set fewer `epochs`, or a larger `batch_size`" if settings.solver == "sgd" else "set fewer `iterations`",
         )
     if not auto:
         return settings

@@ -12,7 +12,7 @@ from mpc.errors import DataError
 from parties.consent import obtain
 from parties.consent_text import consent_blocks
 from parties.job import OwnTable
-from parties.kinds import job_of
+from parties.kinds import Plans, job_of
 from parties.logs import open_log
 from parties.output import Output
 from parties.policy import load_policy
@@ -99,6 +99,7 @@ def _admitted(
     if rules is not None:
         rules.check(scenario, me, publics, data.rows)
     releases = Releases(keys) if data.owned and job_of(scenario).pools(scenario, me) else None
+    plans = Plans()
 
     def show(changes: Sequence[str]) -> None:
         try:
@@ -108,10 +109,10 @@ def _admitted(
                 raise
             table = None  # it is met again once the peers are there, who then hear of it
         repeats = releases.warnings(releases.entry(scenario, table, table.columns)) if releases and table else []
-        output.blocks(consent_blocks(scenario, me, table, publics, changes, repeats))
+        output.blocks(consent_blocks(scenario, me, table, publics, changes, repeats, plans))
 
     obtain(scenario, me, keys, approve, show, ask)
-    return Own(data.read, releases)
+    return Own(data.read, releases, plans=plans)
 
 
 class _Data:

@@ -9,9 +9,9 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from logging import Logger
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -28,8 +28,8 @@ from mpc.transport import Transport
 from parties.claims import check_claims
 from parties.cores import keep_to_a_core
 from parties.descriptors import allow_connections
-from parties.job import OwnTable
-from parties.kinds import job_of
+from parties.job import OwnTable, Rows
+from parties.kinds import Plans, job_of
 from parties.releases import Releases
 from parties.scenario import Scenario
 from parties.share_file import Vault
@@ -44,6 +44,7 @@ T = TypeVar("T")
 LAUNCHED_PATIENCE = 3.0
 PATIENCE = 30.0
 _LINGER = 1.0
+_SOON = 0.05  # seconds for which nobody minds if a party does not answer
 _DESCRIPTORS_A_PEER = 8  # its connection's, its monitor's, and those of one that replaces it
 
 
@@ -68,11 +69,19 @@ class Place:
 
 @dataclass(frozen=True)
 class Own:
-    """What an owner has ready: its table, if it was read already, its list of releases, and what seals its shares."""
+    """What a party has ready.
+
+    Args:
+        table: an owner's table, if it was read already.
+        releases: an owner's list of releases.
+        vault: what seals an owner's shares.
+        plans: the plans that were made already.
+    """
 
     table: OwnTable | None = None
     releases: Releases | None = None
     vault: Vault | None = None
+    plans: Plans = field(default_factory=Plans)
 
 
 def take_part(
@@ -129,14 +138,14 @@ def _play(
     owner = scenario.parties[me].role == "owner"
     job = job_of(scenario)
     trace.stage("data", 0, 0)
-    table = (own.table or _beside(channel, lambda: job.load(scenario, me))) if owner else None
+    table = (own.table or _beside(channel, "data", lambda: job.load(scenario, me))) if owner else None
     vault = own.vault
     if table is not None and job.ready is not None and vault is not None:
         table = job.ready(scenario, table, vault)
     _tell_notes(table, reporter, log)
     trace.stage("connecting", 0, 0)
     players = Table(scenario.owners, scenario.helper)
-    agreement = _agree(scenario, table, channel, players, _entropy(scenario, me, reporter, log))
+    agreement = _agree(scenario, table, channel, players, _entropy(scenario, me, reporter, log), own.plans)
     if table is not None and len(agreement.columns) < len(table.columns):
         unshared = [name for name in table.columns if name not in set(agreement.columns)]
         log.info("columns that not all owners have, and that are not used: %s", ", ".join(unshared))
@@ -181,22 +190,34 @@ def _kept(scenario: Scenario, me: str, agreement: Agreement, result: Any, vault:
         raise RecordError(f"the run is done, but not kept: {error.message}", hint, party=me) from None
 
 
-def _agree(scenario: Scenario, table: OwnTable | None, channel: Channel, players: Table, entropy: Entropy) -> Agreement:
+def _agree(
+    scenario: Scenario, table: OwnTable | None, channel: Channel, players: Table, entropy: Entropy, plans: Plans
+) -> Agreement:
     """What all parties agree on, with the settings that the plan was made of."""
-    job = job_of(scenario)
     settings: list[Any] = []
 
-    def make(rows: Mapping[str, tuple[int, int]], columns: int) -> Plan:
+    def make(rows: Rows, columns: int) -> Plan:
         check_claims(scenario, channel.me, rows, columns)
-        settings.append(job.settings(scenario, rows, columns))
-        return job.plan(settings[-1])
+        made, plan = _beside(channel, "planning", lambda: _digested(*plans.of(scenario, rows, columns)))
+        settings.append(made)
+        return plan
 
     agreement = meet(channel, players, _offer(scenario, table), make, entropy, scenario.session.connect_timeout)
     return replace(agreement, settings=settings[-1])
 
 
-def _beside(channel: Channel, work: Callable[[], T]) -> T:
-    """Do what may take long in a thread of its own; peers' handshakes would time out if nobody answered meanwhile."""
+def _digested(settings: Any, plan: Plan) -> tuple[Any, Plan]:
+    """A plan whose digest is worked out, too."""
+    assert plan.digest
+    return settings, plan
+
+
+def _beside(channel: Channel, stage: str, work: Callable[[], T]) -> T:
+    """Do what may take long in a thread of its own; peers' handshakes would time out if nobody answered meanwhile.
+
+    Args:
+        stage: what it is called, once it has taken a while.
+    """
     future: Future[T] = Future()
 
     def run() -> None:
@@ -206,7 +227,9 @@ def _beside(channel: Channel, work: Callable[[], T]) -> T:
             future.set_exception(problem)
 
     threading.Thread(target=run, daemon=True).start()  # if a peer gives up, its end is not waited for
-    channel.attend(future.done)
+    if not wait([future], _SOON).done:
+        channel.trace.stage(stage, 0, 0)
+        channel.attend(future.done)
     return future.result()
 
 

@@ -5,6 +5,8 @@ Both come from the scenario's seed, per owner; they say which rows, never what i
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from mpc.ghost import Array
@@ -31,11 +33,18 @@ def epoch_order(seed: int, epoch: int, counts: dict[str, int]) -> Array:
     proportion.
     """
     starts = np.cumsum([0, *counts.values()])[:-1]
-    rows, places = [], []
-    for (owner, count), start in zip(counts.items(), starts, strict=True):
-        rows.append(start + public_permutation(seed, f"epoch/{epoch}/{owner}", count))
-        places.append((np.arange(count) + 0.5) / max(count, 1))
-    return np.concatenate(rows)[np.argsort(np.concatenate(places), kind="stable")]
+    rows = [
+        start + public_permutation(seed, f"epoch/{epoch}/{owner}", count)
+        for (owner, count), start in zip(counts.items(), starts, strict=True)
+    ]
+    return np.concatenate(rows)[_spread(tuple(counts.values()))]
+
+
+@lru_cache(maxsize=4)
+def _spread(counts: tuple[int, ...]) -> Array:
+    """Where, of all owners' rows one owner's after another's, each place of an epoch comes from: in every epoch."""
+    places = [(np.arange(count) + 0.5) / max(count, 1) for count in counts]
+    return np.argsort(np.concatenate(places), kind="stable")
 
 
 def batches(seed: int, epochs: int, batch_size: int, counts: dict[str, int]) -> tuple[Rows, ...]:

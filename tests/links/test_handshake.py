@@ -9,14 +9,15 @@ from hashlib import blake2b, md5, sha1, sha256, sha512
 from typing import Any
 from zlib import crc32
 
+import numpy as np
 import pytest
 
 from mpc.correlation import Spec, Uniform
 from mpc.errors import DataError, DisagreementError, ProtocolError, UsageError
-from mpc.exchange import exchange
+from mpc.exchange import exchange, tell
 from mpc.party import Party
 from mpc.plan import Plan, make_plan
-from tests.links.over_zmq import HELPER, Run, offer_of, over_zmq
+from tests.links.over_zmq import HELPER, LIMITS, Run, offer_of, over_zmq
 
 TWO = ("hospital_a", "hospital_b")
 THREE = (*TWO, "hospital_c")
@@ -190,11 +191,11 @@ def test_another_plan_is_found_before_anything_secret_moves(odd: str, plan: Plan
     assert all(words in error.message for error in found.values())
     assert all(odd in (name, error.party) for name, error in found.items())
     assert all(error is not None for error in errors(done).values()), "nobody goes on"
-    assert {sent.label for sent in done.frames} <= {"hello", "shapes", "agree", "seeds", ""}
+    assert {sent.label for sent in done.frames} <= {"hello", "shapes", "columns", "agree", "seeds", ""}
 
 
 def test_the_owners_compare_the_helpers_plan_too() -> None:
-    done = meddled(HELPER, "seeds", given("plan", "another"))
+    done = meddled(HELPER, "agree", given("plan", "another"))
     for name in TWO:
         error = errors(done)[name]
         assert isinstance(error, DisagreementError)
@@ -206,8 +207,32 @@ def test_the_helper_sees_owners_that_count_columns_differently() -> None:
     def claim(fields: dict[str, Any]) -> dict[str, Any]:
         return {**fields, "columns": fields["columns"] + 1}
 
-    found = first_hand(meddled("hospital_b", "agree", claim, receiver=HELPER))
+    found = first_hand(meddled("hospital_b", "columns", claim, receiver=HELPER))
     assert "the owners disagree on how many columns they share" in found[HELPER].message
+
+
+@pytest.mark.parametrize("rounds", [1, 40])
+def test_others_are_given_time_for_the_plan_that_one_has_just_made(
+    rounds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousandth of a second a round, for 250,000 steps minutes; whoever does not answer at all costs no more."""
+    given: dict[tuple[str, str], float | None] = {}
+
+    def noting(channel: Any, label: str, messages: Any, seconds: float | None, *rest: Any) -> Any:
+        given[channel.me, label] = seconds
+        return exchange(channel, label, messages, seconds, *rest)
+
+    async def program(p: Party) -> None:
+        share = p.input(p.owners[0], None if p.dry or p.index else np.zeros(1, np.uint64), (1,), 0)
+        for _ in range(rounds):
+            await p.reveal(share, what="x", why="test", label="x")
+
+    monkeypatch.setattr("mpc.handshake.exchange", noting)
+    done = over_zmq(dict.fromkeys(TWO, program))
+    assert errors(done) == dict.fromkeys((*TWO, HELPER))
+    for name in (*TWO, HELPER):
+        assert given[name, "agree"] == pytest.approx(LIMITS.deadline + 0.001 * rounds)
+        assert given[name, "shapes"] is None, "the deadline of a round"
 
 
 # What is not told
@@ -289,9 +314,14 @@ def meddled(sender: str, label: str, change: Callable[[dict[str, Any]], Any], *,
             }
         return genuine(channel, name, messages, *rest)
 
+    def patched_tell(channel: Any, peer: str, name: str, said: Mapping[str, Any]) -> None:
+        meddles = channel.me == sender and name == label and receiver in (None, peer)
+        tell(channel, peer, name, change(dict(said)) if meddles else said)
+
     genuine = exchange
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mpc.handshake.exchange", patched)
+        patch.setattr("mpc.handshake.tell", patched_tell)
         return run()
 
 
@@ -311,7 +341,7 @@ MISSING = [
     ("hospital_b", "hello", "names"),
     ("hospital_b", "shapes", "rows"),
     ("hospital_b", "shapes", "names"),
-    ("hospital_b", "agree", "columns"),
+    ("hospital_b", "columns", "columns"),
     ("hospital_a", "seeds", "seed"),
     (HELPER, "seeds", "seed"),
 ]
@@ -350,9 +380,9 @@ MALFORMED = [
     ("hospital_b", "shapes", "names", ["a"] * 100_001),
     ("hospital_b", "shapes", "names", "abc"),
     ("hospital_b", "shapes", "names", [["a"]]),
-    ("hospital_b", "agree", "columns", "2"),
-    ("hospital_b", "agree", "columns", -1),
-    ("hospital_b", "agree", "columns", 100_001),
+    ("hospital_b", "columns", "columns", "2"),
+    ("hospital_b", "columns", "columns", -1),
+    ("hospital_b", "columns", "columns", 100_001),
     ("hospital_a", "seeds", "seed", "00"),
     (HELPER, "seeds", "seed", None),
 ]
