@@ -223,7 +223,7 @@ def new(
     from parties.new_scenario import new_scenario
 
     for line in new_scenario(folder, files, Asked(target, positive, identifier)).lines:
-        click.echo(line)
+        click.echo(plain_text(line))
 
 
 @cli.command()
@@ -275,7 +275,7 @@ def sign(file: Path, name: str, keys: Path) -> None:
     click.echo(f'signed_by = "{text}"')
     if signed.is_over():
         click.echo(f"{file} was valid until {signed.valid_until}: no party will take it", err=True)
-    told = f"{', '.join(signed.parties)}; revoked keys: {len(signed.revoked)}"
+    told = plain_text(f"{', '.join(signed.parties)}; revoked keys: {len(signed.revoked)}")
     click.echo(f"the signature of {file} ({told}) is in {where}: hand out both files", err=True)
 
 
