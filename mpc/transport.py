@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from mpc.bell import Bell
-from mpc.curve import Curve, Identity
+from mpc.curve import TURN_MESSAGES, Curve, Identity
 from mpc.dialler import Dialler
 from mpc.listener import Listener
 from mpc.meter import Meter
@@ -98,10 +98,12 @@ class Transport:
             looked = now - self._looked <= AWAITED_SECONDS
             if awaited is not None and looked and seconds > AWAITED_SECONDS:
                 self._await_message(awaited)
-            while not events and self._take_message():
-                pass
+            empty = False
+            for _ in range(TURN_MESSAGES):
+                if events or (empty := not self._take_message()):
+                    break
             if not (events and looked):
-                self._look_around(now, seconds)
+                self._look_around(now, seconds if empty else 0.0)
         return events.popleft() if events else None
 
     def close(self, linger_seconds: float) -> None:

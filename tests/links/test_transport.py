@@ -577,3 +577,11 @@ def test_that_an_awaited_peer_left_is_news(trio: Trio) -> None:
         began = time.monotonic()
         assert isinstance(trio.listener.poll(PATIENCE, "b"), Disconnected)
         assert time.monotonic() - began < PATIENCE / 2
+
+
+def test_what_makes_no_event_keeps_a_party_no_longer_than_it_waits(trio: Trio, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A peer sends nonsense faster than it is taken: there is always another message, and never a frame."""
+    looked_around(trio.listener)
+    monkeypatch.setattr(trio.listener, "_take_message", lambda: True)
+    assert trio.listener.poll(0) is None
+    assert trio.listener.poll(PATIENCE, "b") is None
