@@ -106,7 +106,7 @@ class Plan:
 
     @cached_property
     def small(self) -> bool:
-        """Whether all is dealt, and drawn at every owner, before the program begins: it is little, and has no forks."""
+        """Whether all is dealt, and drawn at every owner, when the first is needed: it is little, and has no forks."""
         return not self.credits and not self.forks and is_little(self.kinds)
 
     def needs_credit(self, number: int) -> bool:
@@ -167,7 +167,7 @@ class Plan:
         Each pair of parties has a link of its own, with the bandwidth each way. In a round, every message takes its
         transfer and one latency, side by side. The helper's windows travel beside the rounds, each after the one
         before it and after the credit for it; the last owner's next round waits for those that it needs. A small job
-        is dealt whole before the last owner begins.
+        is dealt whole before the last owner draws the first of it.
 
         Args:
             round_trip: seconds.
@@ -176,11 +176,10 @@ class Plan:
         """
         latency, windows = round_trip / 2, self._windows_on_the_way(round_trip, bandwidth, slow_start)
         way = Way(round_trip, bandwidth, slow_start=slow_start)  # from any owner to any other: all carry the same
-        others = 0.0  # when they have all that their next round needs
-        last = windows.taken(len(self.kinds), 0.0) if self.small else 0.0
+        others = last = 0.0  # when they have all that their next round needs
         others_sent = last_sent = 0.0
         for one in self.rounds:
-            last = windows.taken(one.drawn, last)
+            last = windows.taken(len(self.kinds) if self.small and one.drawn else one.drawn, last)
             transfer = way.transfer(HEADER_BYTES + one.payload)
             others_sent = max(others, others_sent) + transfer
             last_sent = max(last, last_sent) + transfer

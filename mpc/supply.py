@@ -36,7 +36,8 @@ class SeedSupply:
         self._end = len(kinds)  # the number of the first correlation that it is not known yet whether it is asked for
         self._helper: str | None = None  # who deals, where it has a name
         self._window = memoryview(b"")
-        self._ready: deque[tuple[Share, ...]] = deque()  # drawn first, from number `self._number` on
+        self._ready: deque[tuple[Share, ...]] = deque()  # drawn, from number `self._number` on
+        self._at_once = 1  # how many are drawn when none is ready
         self._cuts: dict[type[Kind], deque[Cut]] = {}
         self._sizes: Iterator[int] = (size for _, size in windows(kinds))
 
@@ -46,7 +47,8 @@ class SeedSupply:
         if number >= self._end or self._kinds[number] != kind:
             raise InternalError(f"the program asks for a correlation ({type(kind).__name__}) that is not in its plan")
         if not self._ready:
-            self._draw()
+            for _ in range(self._at_once):
+                self._draw()
         self._number += 1
         return number, self._ready.popleft()
 
@@ -84,7 +86,8 @@ class SeedSupply:
 class PlannedSupply(SeedSupply):
     """Draws a plan's correlations in order, and after each fork those of the way that the program takes.
 
-    Those of a small plan are drawn at once: the last owner waits for the helper then, and the others draw meanwhile.
+    Those of a small plan are all drawn when the first is asked for: the last owner waits for the helper then, and the
+    others draw meanwhile.
 
     Nothing that comes after a fork is drawn before it is known which way it goes.
 
@@ -107,8 +110,8 @@ class PlannedSupply(SeedSupply):
         self._ways: list[bool] = []
         self._sizes = iter(plan.windows)
         self._end = self._next_fork()
-        for _ in plan.kinds if plan.small else ():
-            self._draw()
+        if plan.small:
+            self._at_once = len(plan.kinds)
 
     def fork(self, way: bool) -> bool:
         """The program goes this way from here on."""

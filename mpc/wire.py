@@ -37,7 +37,7 @@ PROBE = 4  # outside every session: see mpc/probe.py
 
 
 _NO_NONCE = bytes(12)
-_SHORT = 2048  # bytes of a payload up to which BLAKE2b alone takes less time than to go to another library and back
+_SHORT = 512  # bytes of a payload up to which BLAKE2b alone takes less time than to go to another library and back
 
 
 @dataclass(frozen=True)

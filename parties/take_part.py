@@ -235,8 +235,7 @@ def _beside(channel: Channel, stage: str, work: Callable[[], T]) -> T:
 
 @contextmanager
 def _without_pauses() -> Iterator[None]:
-    """Python's search for garbage in all that was imported takes 15 ms, as long as many rounds: once, before them."""
-    gc.collect()
+    """Python's search for garbage in all that was imported takes 15 ms, as long as many rounds: it leaves that out."""
     gc.freeze()
     try:
         yield
