@@ -7,9 +7,10 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import click
 
@@ -18,6 +19,10 @@ from parties.bugs import as_error
 from parties.ending import end_process
 from parties.output import Output
 from parties.version import VERSION
+
+if TYPE_CHECKING:
+    from parties.scenario import Scenario
+    from parties.sum_scenario import SumScenario
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _SCENARIO = click.argument("scenario", type=click.Path(path_type=Path))
@@ -31,6 +36,14 @@ _KEYS = click.option(
 _QUIET = click.option(
     "--quiet", is_flag=True, help="Print how the run ended and where its record is, and nothing of its result."
 )
+
+
+_DATA = click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="This party's own table, instead of the scenario's `data`: CSV, Parquet, or with --sql a DuckDB database.",
+)
+_SQL = click.option("--sql", type=click.Path(path_type=Path), help="A file with the query of that database.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -82,6 +95,8 @@ def run(scenario: Path, out: Path | None, no_compare: bool, quiet: bool) -> None
 @click.option("--as", "name", required=True, help="Which party of the scenario this machine is.")
 @_OUT
 @_KEYS
+@_DATA
+@_SQL
 @click.option("--approve", metavar="DIGEST", help="Approve what has this digest: the last that is shown.")
 @click.option(
     "--policy", type=click.Path(path_type=Path), help="What to refuse (default: policy.toml beside the keys)."
@@ -99,6 +114,8 @@ def party(
     name: str,
     out: Path | None,
     keys: Path,
+    data: Path | None,
+    sql: Path | None,
     approve: str | None,
     policy: Path | None,
     log_format: Literal["text", "json"],
@@ -110,19 +127,35 @@ def party(
     for one side of each pair. Before the first run of a scenario, what it asks for is shown and has to be approved.
     """
     output = Output(name, log_format, quiet)
-    return _guarded(lambda: _take_part(scenario, name, out, keys, approve, policy, output), output)
+    here = _Here(scenario, name, keys, data, sql)
+    return _guarded(lambda: _take_part(here, out, approve, policy, output), output)
 
 
-def _take_part(
-    scenario: Path, name: str, out: Path | None, keys: Path, approve: str | None, policy: Path | None, output: Output
-) -> None:
-    from parties.any_scenario import load_any
+@dataclass(frozen=True)
+class _Here:
+    """A scenario's file, which party this is, and where its keys and its own data are."""
+
+    scenario: Path
+    name: str
+    keys: Path
+    data: Path | None
+    sql: Path | None
+
+    def load(self) -> Scenario | SumScenario:
+        """The scenario as this party takes part in it."""
+        from parties.any_scenario import load_any
+        from parties.own_data import with_own_data
+
+        return with_own_data(load_any(self.scenario), self.name, self.keys, self.data, self.sql)
+
+
+def _take_part(here: _Here, out: Path | None, approve: str | None, policy: Path | None, output: Output) -> None:
     from parties.record import check_out
     from parties.scenario import Scenario
 
     check_out(out)
     ask = _typed_yes if sys.stdin.isatty() else None
-    loaded = load_any(scenario)
+    loaded = here.load()
     if not isinstance(loaded, Scenario):
         from parties.sum_party import run_sum_party
 
@@ -131,22 +164,73 @@ def _take_part(
         from parties.run_party import run_one
 
         part = partial(run_one, loaded)
-    output.finished(part(name, out, keys, approve=approve, policy=policy, ask=ask, output=output))
+    output.finished(part(here.name, out, here.keys, approve=approve, policy=policy, ask=ask, output=output))
+
+
+@cli.command()
+@_SCENARIO
+@click.option("--as", "name", required=True, help="Which party of the scenario this machine is.")
+@_KEYS
+@_DATA
+@_SQL
+@click.option("--digest", metavar="DIGEST", help="Approve what has this digest, without being asked.")
+@click.option(
+    "--policy", type=click.Path(path_type=Path), help="What to refuse (default: policy.toml beside the keys)."
+)
+def approve(
+    scenario: Path,
+    name: str,
+    keys: Path,
+    data: Path | None,
+    sql: Path | None,
+    digest: str | None,
+    policy: Path | None,
+) -> None:
+    """Approve SCENARIO as one party, without a run: shows what it asks for, and asks.
+
+    Nothing that it names is opened or looked up for that, but a roster in its folder.
+    """
+    from parties.scenario import Scenario
+
+    loaded = _Here(scenario, name, keys, data, sql).load()
+    ask, output = _typed_yes if sys.stdin.isatty() else None, Output(name)
+    if isinstance(loaded, Scenario):
+        from parties.run_party import ask_approval
+        from parties.separate import check_name
+
+        check_name(loaded, name)
+        new, _ = ask_approval(loaded, name, keys, digest, policy, ask, output)
+    else:
+        from parties.sum_party import ask_sum_approval, checked_texts
+
+        new, _ = ask_sum_approval(loaded, name, keys, checked_texts(loaded, name), digest, policy, ask, output)
+    click.echo(f"{name} has approved {scenario}{' as it is now' if new else ' already, as it is now'}", err=True)
 
 
 @cli.command()
 @_SCENARIO
 @click.option("--as", "name", help="Which party this machine is; without it, only the file is looked at.")
 @_KEYS
+@_DATA
+@_SQL
 @click.option(
     "--policy", type=click.Path(path_type=Path), help="What to refuse (default: policy.toml beside the keys)."
 )
 @click.option("--seconds", type=click.FloatRange(3.0), default=10.0, show_default=True, help="How long to look.")
-def doctor(scenario: Path, name: str | None, keys: Path, policy: Path | None, seconds: float) -> int:
+def doctor(
+    scenario: Path,
+    name: str | None,
+    keys: Path,
+    data: Path | None,
+    sql: Path | None,
+    policy: Path | None,
+    seconds: float,
+) -> int:
     """Say whether a run of SCENARIO could start now, and what to do where it could not.
 
     Looks at the keys, the data, this machine's limits, and the links: every party's doctor at the same time, or its
-    `mpc party`, which goes on waiting. No data are sent. Ends with 0, or with the exit code of the first problem.
+    `mpc party`, which goes on waiting. Before the scenario is approved it looks at the keys, the policy and this
+    machine alone. No data are sent. Ends with 0, or with the exit code of the first problem.
     """
     from parties.any_scenario import load_any
     from parties.findings import Finding
@@ -159,7 +243,7 @@ def doctor(scenario: Path, name: str | None, keys: Path, policy: Path | None, se
     def say(text: str) -> None:
         click.echo(plain_text(text), err=True)
 
-    loaded = load_any(scenario)
+    loaded = load_any(scenario) if name is None else _Here(scenario, name, keys, data, sql).load()
     if not isinstance(loaded, Scenario):
         from parties.sum_doctor import examine_sum, examine_sum_file
 

@@ -68,8 +68,8 @@ def obtain(
     given: str | None,
     show: Callable[[Sequence[str]], None],
     ask: Callable[[], bool] | None,
-) -> None:
-    """See to it that this party's run of the scenario is approved; remembers it if it is new.
+) -> bool:
+    """See to it that this party's run of the scenario is approved; remembers it, and returns True, if that is new.
 
     Args:
         given: the digest of `--approve`, all of it.
@@ -85,7 +85,7 @@ def obtain(
         _check_given(given, digest, scenario, me)
     own = _own(scenario, me)
     if any((one.party, one.digest, one.own) == (me, scenario.digest, own) for one in approved):
-        return
+        return False
     earlier = next((one for one in reversed(approved) if (one.party, one.scenario) == (me, scenario.name)), None)
     show(_changes(scenario, earlier, own))
     if given is None and not (ask is not None and ask()):
@@ -96,6 +96,7 @@ def obtain(
             party=me,
         )
     remember(scenario, me, folder)
+    return True
 
 
 def remember(scenario: Asking, me: str, folder: Path) -> None:

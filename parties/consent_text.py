@@ -30,39 +30,45 @@ _STANDING_IN: Final = 100
 def consent_blocks(
     scenario: Scenario,
     me: str,
-    table: OwnTable | None,
     publics: Mapping[str, str],
     changes: Sequence[str] = (),
-    warnings: Sequence[str] = (),
     plans: Plans | None = None,
 ) -> list[Block]:
-    """All that is shown, in its order.
+    """All that is shown, in its order. Nothing is opened for it but a roster: what is not stated is not known yet.
 
     Args:
-        table: this party's data; None if it has none, or if they cannot be read yet.
         publics: every party's public text.
         changes: where the scenario differs from one that was approved earlier.
-        warnings: earlier runs that this one repeats or nearly repeats.
         plans: keeps the plan that is made, for the run.
     """
     return [
-        Line(f"{scenario.name}: what {me} is asked to take part in. Nothing has been sent.", "bold"),
+        Line(f"{scenario.name}: what {me} is asked to take part in. Nothing has been opened or sent.", "bold"),
         *changed_grid(changes),
         _parties_grid(scenario, publics),
         *keys_lines(scenario),
-        *_asked(scenario, me, table),
+        *_asked(scenario, me),
         Grid("What is computed", ("setting", "value"), tuple(_settings(scenario)), frozenset({0, 1})),
         session_grid(scenario),
         *_insecure(scenario),
-        *_learnt(scenario, me, table, plans or Plans()),
+        *_learnt(scenario, plans or Plans()),
         Line(""),
         Line(
             "Two runs that differ a little reveal their difference. An owner's releases.jsonl, beside its keys, keeps "
             "what was released about which data, and repeats are warned of."
         ),
-        *(Line(text, "bold") for text in warnings),
         *digest_lines(scenario, me),
     ]
+
+
+def read_blocks(scenario: Scenario, me: str, table: OwnTable, warnings: Sequence[str]) -> list[Block]:
+    """What the data are that were approved, once they were read; nothing has been sent yet.
+
+    Args:
+        warnings: earlier runs that this one repeats or nearly repeats.
+    """
+    rows = tuple(job_of(scenario).asked(scenario, me, table))
+    grid = Grid(f"What was read of the data of {me}", ("what", "which"), rows, frozenset({0, 1}))
+    return [grid, *(Line(text, "bold") for text in warnings)]
 
 
 def digest_lines(scenario: Asking, me: str) -> list[Block]:
@@ -115,7 +121,7 @@ def _parties_grid(scenario: Scenario, publics: Mapping[str, str]) -> Grid:
     return Grid("Who takes part", ("party", "role", "address", "rows", "public key"), rows, frozenset({0, 1, 2, 4}))
 
 
-def _asked(scenario: Scenario, me: str, table: OwnTable | None) -> list[Block]:
+def _asked(scenario: Scenario, me: str) -> list[Block]:
     spec = scenario.parties[me]
     if spec.role != "owner":
         return [Line(""), Line(f"{me} has no data: it deals random numbers, and must side with no owner.")]
@@ -123,9 +129,14 @@ def _asked(scenario: Scenario, me: str, table: OwnTable | None) -> list[Block]:
     query = source.sql if isinstance(source, SqlSource) else None
     where = source.database if isinstance(source, SqlSource) else source
     rows = [("read", MISSING if where is None else where + (", by the query below" if query else ""))]
+    if scenario.data_from is not None:
+        rows.append(("as this party itself says", f"{scenario.data_from}; the scenario has no say in it"))
+    if (spec.encoding, spec.decimal, spec.thousands) != ("utf-8", ".", None):
+        thousands = "" if spec.thousands is None else f", thousands {spec.thousands!r}"
+        rows.append(("written in", f"{spec.encoding}, decimal {spec.decimal!r}{thousands}"))
     if spec.model is not None:
         rows.append(("its share of the model, a file", spec.model))
-    rows += job_of(scenario).asked(scenario, me, table)
+    rows += job_of(scenario).asked(scenario, me, None)
     return [Grid(f"What is asked of the data of {me}", ("what", "which"), tuple(rows), frozenset({0, 1})), *_sql(query)]
 
 
@@ -168,10 +179,10 @@ def _insecure(scenario: Scenario) -> list[Block]:
     return [Line(""), Line(text, "bold red")]
 
 
-def _learnt(scenario: Scenario, me: str, table: OwnTable | None, plans: Plans) -> list[Block]:
+def _learnt(scenario: Scenario, plans: Plans) -> list[Block]:
     """The whole plan, where the shapes are known; else what does not depend on them."""
     job = job_of(scenario)
-    extent = job.extent(scenario, table)
+    extent = job.extent(scenario, None)
     known, features = extent.rows, extent.features or 1
     rows = {owner: job.counts(scenario, known.get(owner, _STANDING_IN)) for owner in scenario.owners}
     if extent.exact and len(known) == len(scenario.owners):

@@ -11,6 +11,7 @@ from mpc.curve import Identity
 from mpc.errors import BeaverlodgeError, UsageError
 from mpc.transport import Transport
 from parties import doctor_checks as checks
+from parties.consent import Asking
 from parties.doctor_estimate import Known, check_disk, check_memory, check_time, plan_from_here
 from parties.doctor_links import Meeting, meet
 from parties.doctor_peers import LOOK_SECONDS, Side, of_peers
@@ -27,11 +28,10 @@ _LINGER: Final = 0.5
 
 
 def examine_file(scenario: Scenario, tell: Tell) -> int:
-    """What can be known of the file alone; the exit code."""
+    """What can be known of the file alone, and of a roster in its folder; the exit code."""
     told = Told(tell)
     told.all(checks.check_file(scenario))
     told.all(checks.check_keys(scenario))
-    told.all(checks.check_names(scenario))
     return told.code
 
 
@@ -39,6 +39,8 @@ def examine(
     scenario: Scenario, me: str, keys: Path, policy: Path | None, seconds: float, tell: Tell, say: Callable[[str], None]
 ) -> int:
     """All that concerns the party `me` on this machine, its peers included; the exit code.
+
+    Before the scenario is approved nothing that it names is opened, looked up or dialled.
 
     Args:
         policy: the policy's file, if it is not the one beside the keys.
@@ -54,14 +56,19 @@ def examine(
     told = Told(tell)
     told.all(checks.check_file(scenario))
     own = keys_of(scenario, me, keys, told)
-    told.all(checks.check_names(scenario, me))
     told.all(checks.check_machine(scenario))
+    stated = checks.pooled_rows(scenario, me, None)
+    told.all(checks.check_policy(scenario, me, keys, policy, stated) if own is not None else ())
+    if not told.approved(scenario, me, keys):
+        return told.code
+    told.all(checks.check_names(scenario, me))
     table, found = checks.check_data(scenario, me)
     told.all(found)
-    if own is not None:
-        told.all(checks.check_own(scenario, me, keys, policy, table))
-        if table is not None:
-            told.all(checks.check_ready(scenario, table, vault_of(scenario, me, RECORDS, own[0].secret)))
+    if own is not None and table is not None:
+        if stated is None:
+            told.all(checks.check_policy(scenario, me, keys, policy, checks.pooled_rows(scenario, me, table)))
+        told.all(checks.check_releases(scenario, me, keys, table))
+        told.all(checks.check_ready(scenario, table, vault_of(scenario, me, RECORDS, own[0].secret)))
     known = _estimates(scenario, me, table, told)
     if own is None:
         return told.code
@@ -86,6 +93,12 @@ class Told:
     def one(self, finding: Finding) -> None:
         self._findings.append(finding)
         self._tell(finding)
+
+    def approved(self, scenario: Asking, me: str, keys: Path) -> bool:
+        """Whether the scenario is approved as it is, which is told."""
+        finding = checks.check_approval(scenario, me, keys)
+        self.one(finding)
+        return finding.level == "ok"
 
     @property
     def code(self) -> int:

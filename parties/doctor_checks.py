@@ -96,34 +96,43 @@ def check_names(scenario: Scenario | SumScenario, me: str | None = None) -> Iter
             yield problem(f"{host} ({name}) is not known on this machine: {answer}", hint, code, name)
 
 
-def check_own(
-    scenario: Scenario, me: str, keys: Path, policy: Path | None, table: OwnTable | None
+def check_policy(
+    scenario: Scenario | SumScenario, me: str, keys: Path, policy: Path | None, rows: int | None
 ) -> Iterator[Finding]:
-    """What this party itself settled: its policy, its approval, what it released before."""
+    """Whether this party's policy lets the scenario through, with so many rows of its own where they are known."""
     from parties.policy import load_policy
-    from parties.releases import Releases
     from parties.roster import public_texts
 
-    rows = scenario.parties[me].rows or (table.rows if table is not None else None)
-    if not job_of(scenario).pools(scenario, me):
-        rows = None
     try:
         rules = load_policy(keys, policy)
-        rules.check(scenario, me, public_texts(scenario), lambda: rows)
+        rules.check(scenario, me, public_texts(scenario), rows)
         if rules.written:
             yield ok(f"{rules.path} lets this scenario through")
     except BeaverlodgeError as error:
         yield of_error(error)
-    yield check_approval(scenario, me, keys)
-    if table is not None and job_of(scenario).pools(scenario, me):
-        try:
-            releases = Releases(keys)
-            repeats = releases.warnings(releases.entry(scenario, table, table.columns))
-        except UsageError as error:
-            yield of_error(error)
-        else:
-            for text in repeats:
-                yield warning(text, "whether to go on is yours to judge: docs/keys.md, releases")
+
+
+def pooled_rows(scenario: Scenario, me: str, table: OwnTable | None) -> int | None:
+    """How many rows of this party enter what others learn: as the scenario states, or as they are."""
+    if not job_of(scenario).pools(scenario, me):
+        return None
+    return scenario.parties[me].rows or (table.rows if table is not None else None)
+
+
+def check_releases(scenario: Scenario, me: str, keys: Path, table: OwnTable) -> Iterator[Finding]:
+    """What this party released before."""
+    from parties.releases import Releases
+
+    if not job_of(scenario).pools(scenario, me):
+        return
+    try:
+        releases = Releases(keys)
+        repeats = releases.warnings(releases.entry(scenario, table, table.columns))
+    except UsageError as error:
+        yield of_error(error)
+    else:
+        for text in repeats:
+            yield warning(text, "whether to go on is yours to judge: docs/keys.md, releases")
 
 
 def check_data(scenario: Scenario, me: str) -> tuple[OwnTable | None, list[Finding]]:
@@ -166,15 +175,16 @@ def check_readers(path: Path) -> Iterator[Finding]:
 
 
 def check_approval(scenario: Asking, me: str, keys: Path) -> Finding:
-    """Whether the scenario was approved as it is."""
+    """Whether the scenario was approved as it is. If not, nothing that it names is looked at."""
     from parties.consent import obtain
 
     try:
         obtain(scenario, me, keys, None, lambda _: None, None)
     except UsageError as error:
-        if "has not approved" in error.message:
-            return warning(error.message, f"`mpc party` shows it and asks, at its first start; {error.hint}")
-        return of_error(error)
+        if "has not approved" not in error.message:
+            return of_error(error)
+        message = f"{error.message}: until then the data, host names and links that it names are not looked at"
+        return problem(message, f"`mpc party` shows what it asks for, at its first start; {error.hint}")
     return ok(f"{me} has approved this scenario")
 
 

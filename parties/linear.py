@@ -123,7 +123,7 @@ def _told(settings: LinearSettings, scenario: Scenario) -> PlanTold:
 
 
 def _asked(scenario: Scenario, me: str, table: Table | None) -> list[tuple[str, str]]:
-    return asked_of_table(scenario, table, "target, a number", "in the fit")
+    return asked_of_table(scenario, me, table, "target, a number", "in the fit")
 
 
 def _found(scenario: Scenario, table: Table) -> str:

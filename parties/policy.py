@@ -7,7 +7,7 @@ before any connection is made.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -51,13 +51,13 @@ class Policy:
     written: bool = True
 
     def check(
-        self, scenario: Scenario | SumScenario, me: str, publics: Mapping[str, str], rows: Callable[[], int | None]
+        self, scenario: Scenario | SumScenario, me: str, publics: Mapping[str, str], rows: int | None = None
     ) -> None:
         """That the scenario asks `me` for nothing that the policy refuses.
 
         Args:
             publics: every party's public text.
-            rows: how many rows this party would enter; None if it has none. Asked only if a rule needs it.
+            rows: how many rows this party would enter, as stated; None if it has none, or nobody states it.
 
         Raises:
             UsageError: a rule is broken; it and the file are named.
@@ -69,11 +69,24 @@ class Policy:
             self._owners(scenario),
             self._cells(scenario),
             self._peers(me, publics),
-            self._rows(rows),
         ):
-            if message:
-                hint = "if you want to take part, change that rule; else tell the others which one it is"
-                raise UsageError(f"{self.path} refuses this run: {message}", hint, party=me)
+            self._refuse(me, message)
+        if rows is not None:
+            self.check_rows(me, rows)
+
+    def check_rows(self, me: str, rows: int) -> None:
+        """That `me` would enter enough rows: as stated, or as they are once the data were read.
+
+        Raises:
+            UsageError: they are too few.
+        """
+        least = self.rules.minimum_rows
+        self._refuse(me, "" if least is None or rows >= least else f"minimum_rows = {least}, but the data have {rows}")
+
+    def _refuse(self, me: str, message: str) -> None:
+        if message:
+            hint = "if you want to take part, change that rule; else tell the others which one it is"
+            raise UsageError(f"{self.path} refuses this run: {message}", hint, party=me)
 
     def _check_seed(self, scenario: Scenario | SumScenario, me: str) -> None:
         testing = scenario.testing if isinstance(scenario, Scenario) else None
@@ -125,13 +138,6 @@ class Policy:
             return ""
         strangers = [name for name, text in publics.items() if name != me and not {name, text} & set(allowed)]
         return f"peers lists neither the name nor the key of {quoted(strangers)}" if strangers else ""
-
-    def _rows(self, rows: Callable[[], int | None]) -> str:
-        least = self.rules.minimum_rows
-        there = rows() if least is not None else None
-        if least is None or there is None or there >= least:
-            return ""
-        return f"minimum_rows = {least}, but the data have {there}"
 
 
 def load_policy(folder: Path, path: Path | None = None) -> Policy:

@@ -21,7 +21,7 @@ from parties.predict_data import PredictTable, check_cap, here, load_predict_tab
 from parties.predict_plan import predict_facts, predict_told
 from parties.private_files import replace_file
 from parties.record import SCORES_END
-from parties.rows import group_counts
+from parties.rows import NOT_STATED, group_counts
 from parties.scenario import Scenario
 from parties.scenario_errors import quoted
 from parties.share_file import Opened, Vault, read_bound
@@ -114,7 +114,7 @@ def _shapes(scenario: Scenario) -> tuple[Rows, int]:
 def _extent(scenario: Scenario, table: PredictTable | None) -> Extent:
     stated = {owner: scenario.parties[owner].rows for owner in scenario.owners}
     rows = {owner: count for owner, count in stated.items() if count is not None}
-    features = _features(scenario)
+    features = None
     if table is not None:
         rows[table.owner], features = table.rows, len(table.columns)
     if scenario.vertical and rows:  # all owners have the same
@@ -205,29 +205,36 @@ def _told(settings: PredictSettings, scenario: Scenario) -> PlanTold:
 
 
 def _asked(scenario: Scenario, me: str, table: PredictTable | None) -> list[tuple[str, str]]:
-    rows = [("share of a model", scenario.parties[me].model or MISSING)]
-    if table is None:
-        return [*rows, ("columns and rows", "the share or the data cannot be read")]
-    warning = too_many(scenario, len(table.columns))
     use = "brings the rows into one order" if scenario.vertical else "names the rows in the file of scores"
+    rows = [(f"id, which {use}", scenario.predict.id)] if scenario.predict.id else []
+    if table is None:
+        most = scenario.predict.max_rows
+        told = "fewer than the model has features" if most is None else count_text(most)
+        return [
+            *rows,
+            ("columns", "those that the model of this share needs"),
+            *_asked_rows(scenario, me, scenario.parties[me].rows),
+            ("rows that each owner may score in all, over all runs", told),
+        ]
+    warning = too_many(scenario, len(table.columns))
     return [
-        *rows,
         ("model", table.bound.model),
-        *([(f"id, which {use}", scenario.predict.id)] if scenario.predict.id else []),
+        *rows,
         ("columns", ", ".join(table.bound.terms) or MISSING),
-        *_asked_rows(scenario, me, table),
+        *_asked_rows(scenario, me, table.rows),
         ("rows that each owner may score in all, over all runs", count_text(most_rows(scenario, len(table.columns)))),
         *([("WARNING", warning)] if warning else []),
     ]
 
 
-def _asked_rows(scenario: Scenario, me: str, table: PredictTable) -> list[tuple[str, str]]:
-    """Who learns what of a party's rows."""
+def _asked_rows(scenario: Scenario, me: str, count: int | None) -> list[tuple[str, str]]:
+    """Who learns what of a party's rows; None if it is not known yet how many there are."""
+    rows = NOT_STATED if count is None else count_text(count)
     if scenario.predict.gets_scores(me):
-        return [("rows that are scored, for this party alone", count_text(table.rows))]
+        return [("rows that are scored, for this party alone", rows)]
     to = " and ".join(scenario.predict.reveal_to or ())
     told = "what these columns add to each row's score: docs/shared_model.md"
-    return [(f"rows that are scored, for {to} alone", count_text(table.rows)), (f"what {to} may learn of them", told)]
+    return [(f"rows that are scored, for {to} alone", rows), (f"what {to} may learn of them", told)]
 
 
 def _found(scenario: Scenario, table: PredictTable) -> str:

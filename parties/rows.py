@@ -24,6 +24,9 @@ WEIGHTS: Final = "weights"
 MISSING_COUNTS: Final = '"missing" tells how many values each column lacks, however few'
 """What a policy calls the pooled sum of `weights`, by which they are divided: it is opened."""
 
+NOT_STATED: Final = "all; how many, the scenario does not state"
+"""Of an owner's rows, before they are read."""
+
 MOST_STEPS: Final = 1_000_000
 """Every party makes the plan of them all before the first, which takes it some minutes for so many."""
 
@@ -34,11 +37,11 @@ def row_counts(scenario: Scenario, rows: int) -> tuple[int, int]:
     return rows - held_out, held_out
 
 
-def asked_of_table(scenario: Scenario, table: Table | None, target: str, use: str) -> list[tuple[str, str]]:
-    """What a model's task asks of an owner's table, as it is shown before the owner approves: what, and which.
+def asked_of_table(scenario: Scenario, me: str, table: Table | None, target: str, use: str) -> list[tuple[str, str]]:
+    """What a model's task asks of an owner's table: what, and which.
 
     Args:
-        table: None if it cannot be read.
+        table: None before the owner approved, when nothing is read.
         target: what the target is called; `use` what the rows that are not held out are for.
     """
     task = scenario.model_task
@@ -47,13 +50,19 @@ def asked_of_table(scenario: Scenario, table: Table | None, target: str, use: st
     if task.id is not None:
         purpose = "to bring the rows into one order" if scenario.vertical else "to find rows that repeat"
         asked.append((f"id, {purpose}", task.id))
-    if table is None:
-        return [*asked, ("columns and rows", "the data cannot be read")]
-    train, test = row_counts(scenario, table.rows)
+    listed = scenario.task_of(me).feature_names
+    columns = listed if table is None else table.columns
+    named = "every column of numbers" if columns is None else ", ".join(columns)
     sure = scenario.vertical or task.features is not None
-    asked.append(("columns" if sure else "columns, as far as all owners have them", ", ".join(table.columns)))
-    asked.append(("rows", f"{count_text(table.rows)}: {count_text(train)} {use}, {count_text(test)} held out"))
+    asked.append(("columns" if sure else "columns, as far as all owners have them", named))
+    rows = scenario.parties[me].rows if table is None else table.rows
+    asked.append(("rows", NOT_STATED if rows is None else _rows_told(scenario, rows, use)))
     return asked
+
+
+def _rows_told(scenario: Scenario, rows: int, use: str) -> str:
+    train, test = row_counts(scenario, rows)
+    return f"{count_text(rows)}: {count_text(train)} {use}, {count_text(test)} held out"
 
 
 def own_rows(table: Table, scenario: Scenario, features: tuple[str, ...]) -> OwnRows:

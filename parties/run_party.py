@@ -10,12 +10,12 @@ from typing import Any, Final
 
 from mpc.errors import DataError
 from parties.consent import obtain
-from parties.consent_text import consent_blocks
+from parties.consent_text import consent_blocks, read_blocks
 from parties.job import OwnTable
 from parties.kinds import Plans, job_of
 from parties.logs import open_log
 from parties.output import Output
-from parties.policy import load_policy
+from parties.policy import Policy, load_policy
 from parties.record import merge_results
 from parties.recorded_run import Finished, Named, run_recorded
 from parties.releases import Releases
@@ -84,6 +84,36 @@ def take_recorded_part(
     return run_recorded(scenario, out, in_folder, name=f"{scenario.name}-{me}")
 
 
+def ask_approval(
+    scenario: Scenario,
+    me: str,
+    keys: Path,
+    approve: str | None,
+    policy: Path | None,
+    ask: Callable[[], bool] | None,
+    output: Output,
+    plans: Plans | None = None,
+) -> tuple[bool, Policy]:
+    """That this party's policy lets the scenario through and that somebody approved it; nothing it names is opened.
+
+    Args:
+        plans: keeps the plan that is made for what is shown.
+
+    Returns:
+        Whether the approval is a new one; the policy.
+
+    Raises:
+        UsageError: one of both is not so.
+    """
+    publics, rules = public_texts(scenario), load_policy(keys, policy)
+    rules.check(scenario, me, publics, scenario.parties[me].rows if job_of(scenario).pools(scenario, me) else None)
+
+    def show(changes: Sequence[str]) -> None:
+        output.blocks(consent_blocks(scenario, me, publics, changes, plans))
+
+    return obtain(scenario, me, keys, approve, show, ask), rules
+
+
 def _admitted(
     scenario: Scenario,
     me: str,
@@ -94,47 +124,24 @@ def _admitted(
     output: Output,
 ) -> Own:
     """What this party takes along into a run that its policy lets through and that somebody approved."""
-    publics, data = public_texts(scenario), _Data(scenario, me)
-    rules = load_policy(keys, policy)
-    if rules is not None:
-        rules.check(scenario, me, publics, data.rows)
-    releases = Releases(keys) if data.owned and job_of(scenario).pools(scenario, me) else None
     plans = Plans()
-
-    def show(changes: Sequence[str]) -> None:
-        try:
-            table = data.table()
-        except DataError:
-            if approve is None:
-                raise
-            table = None  # it is met again once the peers are there, who then hear of it
-        repeats = releases.warnings(releases.entry(scenario, table, table.columns)) if releases and table else []
-        output.blocks(consent_blocks(scenario, me, table, publics, changes, repeats, plans))
-
-    obtain(scenario, me, keys, approve, show, ask)
-    return Own(data.read, releases, plans=plans)
-
-
-class _Data:
-    """A party's own data, read when they are first asked for; a helper has none."""
-
-    def __init__(self, scenario: Scenario, me: str) -> None:
-        self._scenario = scenario
-        self._me = me
-        self.owned = scenario.parties[me].role == "owner"
-        self.read: OwnTable | None = None
-
-    def table(self) -> OwnTable | None:
-        if self.owned and self.read is None:
-            self.read = job_of(self._scenario).load(self._scenario, self._me)
-        return self.read
-
-    def rows(self) -> int | None:
-        # Stated ones are compared with the data in every run.
-        if not job_of(self._scenario).pools(self._scenario, self._me):
-            return None
-        stated = self._scenario.parties[self._me].rows
-        if stated is not None or not self.owned:
-            return stated
-        table = self.table()
-        return table.rows if table is not None else None
+    new, rules = ask_approval(scenario, me, keys, approve, policy, ask, output, plans)
+    spec, job = scenario.parties[me], job_of(scenario)
+    pools = job.pools(scenario, me)
+    if spec.role != "owner":
+        return Own(plans=plans)
+    releases = Releases(keys) if pools else None
+    # Stated rows are compared with the data in every run; data that need no look are read once the peers are there.
+    must_count = rules.rules.minimum_rows is not None and pools and spec.rows is None
+    if not (new or must_count):
+        return Own(None, releases, plans=plans)
+    try:
+        table: OwnTable = job.load(scenario, me)
+    except DataError as error:  # told once the peers are there, who then hear of it
+        return Own(None, releases, problem=error, plans=plans)
+    if pools:
+        rules.check_rows(me, table.rows)
+    if new:
+        repeats = [] if releases is None else releases.warnings(releases.entry(scenario, table, table.columns))
+        output.blocks(read_blocks(scenario, me, table, repeats))
+    return Own(table, releases, plans=plans)

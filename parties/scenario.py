@@ -151,6 +151,8 @@ class Scenario(BaseModel):
     testing: TestingSpec | None
     roster: RosterSpec | None = None
     path: Path
+    data_from: str | None = None
+    """What says where this party's own data are, if not the scenario file."""
 
     @property
     def owners(self) -> tuple[str, ...]:
@@ -249,7 +251,7 @@ class Scenario(BaseModel):
 
     def agreed(self) -> dict[str, Any]:
         """All that the parties must agree on, as plain JSON values."""
-        left_out: Any = {"path": True, "parties": {"__all__": _OWN_AFFAIR}, "roster": {"file"}}
+        left_out: Any = {"path": True, "data_from": True, "parties": {"__all__": _OWN_AFFAIR}, "roster": {"file"}}
         values = self.model_dump(mode="json", exclude=left_out)
         # Which owner comes first matters, and a JSON object has no order.
         return {"schema": SCHEMA, "party_order": list(self.parties), **values}

@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 from parties.scenario_errors import Problem, nearest, quoted, shown
-from parties.scenario_models import LogisticTask, ModelTask, PartySpec
+from parties.scenario_models import LogisticTask, ModelTask, PartySpec, SqlSource
 from parties.scenario_terms import SIGN, columns_of, parts_of
 
+
+class WithData(Protocol):
+    """Somebody's data, and how they are written."""
+
+    @property
+    def data(self) -> str | SqlSource | None: ...
+    @property
+    def decimal(self) -> str: ...
+    @property
+    def thousands(self) -> str | None: ...
+    @property
+    def model_fields_set(self) -> set[str]: ...
+
+
 _TEXT_SETTINGS = ("encoding", "decimal", "thousands")
-_TEXT_ENDINGS = (".csv", ".tsv")
+TEXT_ENDINGS = (".csv", ".tsv")
 
 
 def check_roles(parties: Mapping[str, PartySpec], problems: list[Problem]) -> None:
@@ -39,11 +54,11 @@ def check_links(parties: Mapping[str, PartySpec], problems: list[Problem]) -> No
             holder.setdefault(value, name)
 
 
-def check_text_settings(parties: Mapping[str, PartySpec], problems: list[Problem]) -> None:
+def check_text_settings(parties: Mapping[str, WithData], problems: list[Problem]) -> None:
     """How a text file is written is said of text files only, and of two signs that differ."""
     for name, party in parties.items():
         said = [key for key in _TEXT_SETTINGS if key in party.model_fields_set]
-        is_text = party.data is None or (isinstance(party.data, str) and party.data.lower().endswith(_TEXT_ENDINGS))
+        is_text = party.data is None or (isinstance(party.data, str) and party.data.lower().endswith(TEXT_ENDINGS))
         if said and not is_text:
             message = f"[parties.{name}] has {quoted(said)}, but its data are not a text file"
             problems.append(Problem(message, "such a setting is for .csv and .tsv files; remove it"))

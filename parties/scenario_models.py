@@ -95,18 +95,24 @@ class SqlSource(Table):
     sql: Text = Field(description="one select statement")
 
 
-class PartySpec(Table):
-    """One party: its role, where its data are, and how it is reached."""
+DATA: Final = 'a file\'s path or { database = "x.duckdb", sql = "select ..." }'
 
-    role: Literal["owner", "helper"] = Field(description='"owner" or "helper"')
-    data: Text | SqlSource | None = Field(
-        default=None, description='a file\'s path or { database = "x.duckdb", sql = "select ..." }'
-    )
+
+class TextSettings(Table):
+    """How an owner's text file is written."""
+
     encoding: Literal["utf-8", "utf-16", "latin-1", "windows-1252"] = Field(
         default="utf-8", description='"utf-8", "utf-16", "latin-1" or "windows-1252"'
     )
     decimal: Literal[".", ","] = Field(default=".", description='"." or ","')
     thousands: Literal[",", ".", " ", "'"] | None = Field(default=None, description='",", ".", " " or "\'"')
+
+
+class PartySpec(TextSettings):
+    """One party: its role, where its data are, and how it is reached."""
+
+    role: Literal["owner", "helper"] = Field(description='"owner" or "helper"')
+    data: Text | SqlSource | None = Field(default=None, description=DATA)
     features: Annotated[Names, Field(min_length=1)] | None = Field(
         default=None, description="a list of one or more column names"
     )

@@ -10,6 +10,7 @@ from mpc.plan import Plan, ProgramFactory, make_plan
 from parties.blocks import count_text, plural
 from parties.extent import Extent
 from parties.job import Job, PlanTold, Rows
+from parties.rows import NOT_STATED
 from parties.scenario import Scenario
 from parties.scenario_statistics import grid_of
 from parties.statistics_data import StatisticsTable, load_statistics_table
@@ -123,6 +124,7 @@ def _told(settings: StatisticsSettings, scenario: Scenario) -> PlanTold:
 
 def _asked(scenario: Scenario, me: str, table: StatisticsTable | None) -> list[tuple[str, str]]:
     task = scenario.statistics
+    count = scenario.parties[me].rows if table is None else table.rows
     rows = [
         (what, ", ".join(columns))
         for what, columns in (("numbers", task.numbers), ("categories", task.grouping), ("events", task.events))
@@ -130,7 +132,7 @@ def _asked(scenario: Scenario, me: str, table: StatisticsTable | None) -> list[t
     ]
     return [
         *rows,
-        ("rows", "the data cannot be read" if table is None else count_text(table.rows)),
+        ("rows", NOT_STATED if count is None else count_text(count)),
         ("small cells", " ".join(_cells_told(scenario))),
     ]
 

@@ -14,29 +14,22 @@ _MOST_LISTED = 64
 
 
 def sum_consent_blocks(
-    scenario: SumScenario,
-    me: str,
-    rows: int | None,
-    publics: Mapping[str, str],
-    changes: Sequence[str] = (),
-    warnings: Sequence[str] = (),
+    scenario: SumScenario, me: str, publics: Mapping[str, str], changes: Sequence[str] = ()
 ) -> list[Block]:
-    """All that is shown, in its order.
+    """All that is shown, in its order. Nothing is opened for it but a roster.
 
     Args:
-        rows: of this client's data; None if it has none, or if they cannot be read yet.
         publics: every party's public text.
         changes: where the scenario differs from one that was approved earlier.
-        warnings: earlier runs that this one repeats or nearly repeats.
     """
     task: dict[str, Any] = scenario.agreed()["task"]
     settings = tuple((key, shown(value)) for key, value in task.items() if value is not None)
     return [
-        Line(f"{scenario.name}: what {me} is asked to take part in. Nothing has been sent.", "bold"),
+        Line(f"{scenario.name}: what {me} is asked to take part in. Nothing has been opened or sent.", "bold"),
         *changed_grid(changes),
         *_parties(scenario, me, publics),
         *keys_lines(scenario),
-        *_asked(scenario, me, rows),
+        *_asked(scenario, me),
         Grid("What is computed", ("setting", "value"), settings, frozenset({0, 1})),
         session_grid(scenario),
         Line(""),
@@ -47,7 +40,6 @@ def sum_consent_blocks(
             "Two sums that differ by few clients, or by few rows of one, reveal their difference. A client's "
             "releases.jsonl, beside its keys, keeps what was released about which data, and repeats are warned of."
         ),
-        *(Line(text, "bold") for text in warnings),
         *digest_lines(scenario, me),
     ]
 
@@ -66,7 +58,7 @@ def _parties(scenario: SumScenario, me: str, publics: Mapping[str, str]) -> list
     return blocks
 
 
-def _asked(scenario: SumScenario, me: str, rows: int | None) -> list[Block]:
+def _asked(scenario: SumScenario, me: str) -> list[Block]:
     if me == scenario.server:
         return [Line(""), Line(f"{me} has no data: it relays the clients' messages, and learns the sums.")]
     if me == scenario.helper:
@@ -77,8 +69,9 @@ def _asked(scenario: SumScenario, me: str, rows: int | None) -> list[Block]:
         return [Line(""), Line(text)]
     what = [
         ("read", scenario.data_of(me)),
+        *([("as this party itself says", scenario.data_from)] if scenario.data_from is not None else []),
         ("columns", ", ".join(scenario.task.columns)),
         *([("weight of each row", scenario.task.weight)] if scenario.task.weight is not None else []),
-        ("rows", "the data cannot be read" if rows is None else count_text(rows)),
+        ("rows", f"all of that file, {count_text(scenario.task.most_rows)} at most"),
     ]
     return [Grid(f"What is asked of the data of {me}", ("what", "which"), tuple(what), frozenset({0, 1}))]

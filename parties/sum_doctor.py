@@ -39,7 +39,6 @@ def examine_sum_file(scenario: SumScenario, tell: Tell) -> int:
     """What can be known of the file alone; the exit code."""
     told = Told(tell)
     told.all(_file(scenario))
-    told.all(checks.check_names(scenario))
     return told.code
 
 
@@ -62,12 +61,15 @@ def examine_sum(
     told = Told(tell)
     told.all(_file(scenario))
     own = keys_of(scenario, me, keys, told)
-    told.all(checks.check_names(scenario, me))
     told.one(checks.check_versions())
     told.all(_descriptors(scenario, me))
+    told.all(checks.check_policy(scenario, me, keys, policy, None) if own is not None else ())
+    if not told.approved(scenario, me, keys):
+        return told.code
+    told.all(checks.check_names(scenario, me))
     values, found = _data(scenario, me)
     told.all(found)
-    if own is not None:
+    if own is not None and values is not None:
         told.all(_settled(scenario, me, keys, policy, values))
     told.one(check_disk(RECORDS))
     if own is None:
@@ -128,21 +130,11 @@ def _data(scenario: SumScenario, me: str) -> tuple[Values | None, list[Finding]]
     return values, [*found, *checks.check_readers(scenario.directory / where)]
 
 
-def _settled(
-    scenario: SumScenario, me: str, keys: Path, policy: Path | None, values: Values | None
-) -> Iterator[Finding]:
-    """What this party itself settled: its policy, its approval, what it released before."""
+def _settled(scenario: SumScenario, me: str, keys: Path, policy: Path | None, values: Values) -> Iterator[Finding]:
+    """What this party itself settled, now that its rows are known: its policy, what it released before."""
     try:
         rules = load_policy(keys, policy)
-        rules.check(scenario, me, public_texts(scenario), lambda: None if values is None else len(values))
-        if rules.written:
-            yield ok(f"{rules.path} lets this scenario through")
-    except BeaverlodgeError as error:
-        yield of_error(error)
-    yield checks.check_approval(scenario, me, keys)
-    if values is None:
-        return
-    try:
+        rules.check_rows(me, len(values))
         repeats = Releases(keys).warnings(release_of(scenario, me, values))
     except UsageError as error:
         yield of_error(error)

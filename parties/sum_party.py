@@ -22,6 +22,7 @@ from mpc.star_client import StarClient
 from mpc.star_sockets import ClientHost
 from mpc.transport import Transport
 from parties import keys as key_files
+from parties.blocks import Line, plural
 from parties.bugs import as_error
 from parties.consent import obtain
 from parties.descriptors import allow_connections
@@ -29,9 +30,10 @@ from parties.doctor_checks import describe
 from parties.journal import RoundJournal
 from parties.keys import KeyPair
 from parties.output import Output
-from parties.policy import load_policy
+from parties.policy import Policy, load_policy
 from parties.recorded_run import Finished
 from parties.releases import Release, Releases, now
+from parties.roster import public_texts
 from parties.run_lock import lock_run
 from parties.run_party import take_recorded_part
 from parties.separate import check_name, endpoint_of, listening, own_pair
@@ -140,6 +142,38 @@ def release_of(scenario: SumScenario, me: str, values: Values, session: str = ""
     )
 
 
+def checked_texts(scenario: SumScenario, me: str) -> dict[str, str]:
+    """Everybody's public text, of a scenario that has a party `me`.
+
+    Raises:
+        UsageError, DisagreementError: there is no such party; a key is missing or not to be trusted.
+    """
+    check_name(scenario, me)
+    texts = public_texts(scenario)
+    check_identities(scenario, texts)
+    return texts
+
+
+def ask_sum_approval(
+    scenario: SumScenario,
+    me: str,
+    keys: Path,
+    texts: Mapping[str, str],
+    approve: str | None,
+    policy: Path | None,
+    ask: Callable[[], bool] | None,
+    output: Output,
+) -> tuple[bool, Policy]:
+    """As `run_party.ask_approval`, of a secure sum."""
+    rules = load_policy(keys, policy)
+    rules.check(scenario, me, texts)
+
+    def show(changes: Sequence[str]) -> None:
+        output.blocks(sum_consent_blocks(scenario, me, texts, changes))
+
+    return obtain(scenario, me, keys, approve, show, ask), rules
+
+
 def _admitted(
     scenario: SumScenario,
     me: str,
@@ -153,30 +187,20 @@ def _admitted(
     """That this party's policy lets the run through and that somebody approved it; its list of releases, if it has
     data."""
     has_data = me not in (scenario.server, scenario.helper)
-    read: list[Values] = []
-
-    def values() -> Values:
-        if not read:
-            read.append(ClientRows(scenario).of(me, 1))
-        return read[0]
-
-    rules = load_policy(keys, policy)
-    if rules is not None:
-        rules.check(scenario, me, texts, lambda: len(values()) if has_data else None)
-    releases = Releases(keys) if has_data else None
-
-    def show(changes: Sequence[str]) -> None:
-        rows, repeats = None, []
-        if releases is not None:
-            try:
-                rows = len(values())
-                repeats = releases.warnings(release_of(scenario, me, values()))
-            except DataError:
-                if approve is None:
-                    raise  # else it is met again at the start, and the server hears of it
-        output.blocks(sum_consent_blocks(scenario, me, rows, texts, changes, repeats))
-
-    obtain(scenario, me, keys, approve, show, ask)
+    new, rules = ask_sum_approval(scenario, me, keys, texts, approve, policy, ask, output)
+    if not has_data:
+        return None
+    releases = Releases(keys)
+    if new or rules.rules.minimum_rows is not None:
+        try:
+            values = ClientRows(scenario).of(me, 1)
+        except DataError:
+            return releases  # it is met again at the start, and the server hears of it
+        rules.check_rows(me, len(values))
+        if new:
+            repeats = releases.warnings(release_of(scenario, me, values))
+            blocks = [Line(f"{me}: {plural(len(values), 'row')} read."), *(Line(text, "bold") for text in repeats)]
+            output.blocks(blocks)
     return releases
 
 

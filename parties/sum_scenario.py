@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
@@ -31,6 +31,9 @@ _ELSEWHERE: Mapping[str, Sequence[str]] = {
     "[session]": tuple(SessionSpec.model_fields),
     "[roster]": tuple(RosterSpec.model_fields),
 }
+ROUND: Final = "{round}"
+"""In a path of data: the number of the round goes here."""
+
 _MOST_BITS = 64
 _MOST_HELPED = 100_000  # clients: all that the helper needs goes in one message, of a few kilobytes each
 
@@ -47,6 +50,7 @@ class SumScenario(BaseModel):
     session: SessionSpec
     roster: RosterSpec | None = None
     path: Path
+    data_from: str | None = None
 
     @property
     def directory(self) -> Path:
@@ -216,7 +220,7 @@ class SumScenario(BaseModel):
         else:
             assert self.clients is not None
             path = self.clients.data.replace("{client}", client)
-        return path if place is None else path.replace("{round}", str(place))
+        return path if place is None else path.replace(ROUND, str(place))
 
 
 def read_sum(path: Path, raw: Mapping[str, Any]) -> SumScenario:
@@ -313,7 +317,7 @@ def _check(scenario: SumScenario, problems: list[Problem]) -> None:
         problems.append(Problem("[task] range is empty", "give the smallest value first, then the largest"))
     sources = [str(party.data) for party in scenario.parties.values() if party.role == "client"]
     sources += [clients.data] if clients is not None else []
-    if task.rounds > 1 and any("{round}" not in source for source in sources):
+    if task.rounds > 1 and any(ROUND not in source for source in sources):
         problems.append(
             Problem(
                 "[task] rounds is more than 1, and not every `data` has {round} in it",

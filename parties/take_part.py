@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mpc.channel import Channel, Limits
 from mpc.curve import Identity
-from mpc.errors import BeaverlodgeError, InternalError, InterruptedRun, RecordError, UsageError
+from mpc.errors import BeaverlodgeError, DataError, InternalError, InterruptedRun, RecordError, UsageError
 from mpc.handshake import Agreement, Offer, Table, meet
 from mpc.memory import keep_freed_memory
 from mpc.plan import Plan
@@ -76,12 +76,14 @@ class Own:
         releases: an owner's list of releases.
         vault: what seals an owner's shares.
         plans: the plans that were made already.
+        problem: why the table could not be read; its peers hear of it.
     """
 
     table: OwnTable | None = None
     releases: Releases | None = None
     vault: Vault | None = None
     plans: Plans = field(default_factory=Plans)
+    problem: DataError | None = None
 
 
 def take_part(
@@ -138,6 +140,8 @@ def _play(
     owner = scenario.parties[me].role == "owner"
     job = job_of(scenario)
     trace.stage("data", 0, 0)
+    if own.problem is not None:
+        raise own.problem
     table = (own.table or _beside(channel, "data", lambda: job.load(scenario, me))) if owner else None
     vault = own.vault
     if table is not None and job.ready is not None and vault is not None:

@@ -149,7 +149,7 @@ def _told(settings: TrainingSettings, scenario: Scenario) -> PlanTold:
 
 
 def _asked(scenario: Scenario, me: str, table: Table | None) -> list[tuple[str, str]]:
-    asked = asked_of_table(scenario, table, "target", "to train on")
+    asked = asked_of_table(scenario, me, table, "target", "to train on")
     if not {"model", "inference"} & set(scenario.training.reveal):
         asked.append(("the model", "nobody sees it: each owner keeps a share, in a sealed file of its own"))
     return asked

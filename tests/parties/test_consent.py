@@ -21,6 +21,7 @@ from parties.data import load_owner_table
 from parties.plan_scenario import planned
 from parties.plan_text import plan_tables
 from parties.scenario import Scenario, load_scenario
+from tests.parties.asked import asked_and_read
 from tests.run.scenarios import write_scenario
 
 A, B, HELPER = "hospital_a", "hospital_b", "helper"
@@ -261,7 +262,7 @@ def text(one: Scenario, me: str, changes: Sequence[str] = (), warnings: Sequence
     """All that a party is shown."""
     table = load_owner_table(one, me) if one.parties[me].role == "owner" else None
     words = []
-    for block in consent_blocks(one, me, table, PUBLICS, changes, warnings):
+    for block in asked_and_read(one, me, table, PUBLICS, changes, warnings):
         words.append(block.text if isinstance(block, Line) else "\n".join((block.title, *map(" | ".join, block.rows))))
     return "\n".join(words)
 
@@ -269,7 +270,7 @@ def text(one: Scenario, me: str, changes: Sequence[str] = (), warnings: Sequence
 def test_what_is_shown_to_an_owner(desk: Desk) -> None:
     shown = text(desk.scenario, A, ["epochs: 4 here, 3 there"], ["repeat: again"])
     for words in (
-        "small: what hospital_a is asked to take part in. Nothing has been sent.",
+        "small: what hospital_a is asked to take part in. Nothing has been opened or sent.",
         "hospital_b | owner | - | - | bl1-b",
         "read | hospital_a.csv",
         "target | outcome",
@@ -292,7 +293,7 @@ def test_what_is_shown_to_an_owner(desk: Desk) -> None:
 
 def test_nothing_is_left_out_of_the_settings(desk: Desk) -> None:
     desk.edit("[task]\n", '[task]\ncategories.years = ["1", "2"]\nfeatures = ["years", "dose"]\npositive = "1"\n')
-    blocks = consent_blocks(desk.scenario, HELPER, None, PUBLICS)
+    blocks = consent_blocks(desk.scenario, HELPER, PUBLICS)
     (grid,) = [block for block in blocks if isinstance(block, Grid) and block.title == "What is computed"]
     task = {key: value for key, value in desk.scenario.agreed()["task"].items() if value is not None}
     assert {row[0] for row in grid.rows} == {"seed", *task}
@@ -303,21 +304,23 @@ def test_a_query_and_a_test_seed_are_shown(desk: Desk) -> None:
         'data = "hospital_a.csv"', 'data = { database = "x.duckdb", sql = "select *\\nfrom everyone" }\nrows = 60'
     )
     desk.path.write_text(desk.path.read_text() + "[testing]\ninsecure_seed = 3\n")
-    blocks = consent_blocks(desk.scenario, A, None, PUBLICS)
+    blocks = consent_blocks(desk.scenario, A, PUBLICS)
     words = "\n".join(block.text for block in blocks if isinstance(block, Line))
     assert "THIS SCENARIO PROTECTS NOTHING" in words
     rows = [row for block in blocks if isinstance(block, Grid) for row in block.rows]
     assert ("read", "x.duckdb, by the query below") in rows
     assert "The query, 2 lines:\n1 | select *\n2 | from everyone" in words
-    assert ("columns and rows", "the data cannot be read") in rows
+    assert ("columns, as far as all owners have them", "every column of numbers") in rows
+    assert ("rows", "60: 48 to train on, 12 held out") in rows
 
 
 def test_the_whole_plan_is_shown_where_rows_and_features_are_stated(desk: Desk) -> None:
+    desk.edit('data = "hospital_a.csv"', 'data = "hospital_a.csv"\nrows = 60')
     desk.edit('data = "hospital_b.csv"', 'data = "hospital_b.csv"\nrows = 67')
     desk.edit("[task]\n", '[task]\nfeatures = ["years", "dose"]\n')
     one = desk.scenario
     settings, plan = planned(one)
-    blocks = consent_blocks(one, A, load_owner_table(one, A), PUBLICS)
+    blocks = consent_blocks(one, A, PUBLICS)
     for block in plan_tables(plan, settings, one):
         assert block in blocks
     assert plan.digest in text(one, A)
@@ -340,7 +343,7 @@ def query_shown(desk: Desk, sql: str) -> list[str]:
     """The lines of the query, as they are printed."""
     desk.edit('data = "hospital_a.csv"', f"rows = 60\ndata = {{ database = 'x.duckdb', sql = {json.dumps(sql)} }}")
     printed = io.StringIO()
-    print_blocks(consent_blocks(desk.scenario, A, None, PUBLICS), Console(file=printed, width=100))
+    print_blocks(consent_blocks(desk.scenario, A, PUBLICS), Console(file=printed, width=100))
     return [line for line in printed.getvalue().splitlines() if re.match(r" *\d* [|+] ", line)]
 
 

@@ -10,7 +10,6 @@ import pytest
 from mpc.errors import DataError, UsageError
 from parties import p_values
 from parties.blocks import Grid, Line
-from parties.consent_text import consent_blocks
 from parties.data import load_owner_table
 from parties.doctor_estimate import plan_from_here
 from parties.findings import Finding
@@ -23,6 +22,7 @@ from parties.plan_text import plan_json, plan_tables
 from parties.policy import load_policy
 from parties.scenario import Scenario, load_scenario
 from protocols.linear_twin import fit_plain
+from tests.parties.asked import asked_and_read
 
 HEAD = """schema = 1
 name = "small"
@@ -146,15 +146,15 @@ def test_too_few_rows_are_told_by_a_doctor_and_no_hindrance_to_an_approval(tmp_p
     table = load_owner_table(one, "a")
     found = plan_from_here(one, table)
     assert isinstance(found, Finding) and "12 rows of all owners for 30 features" in found.text
-    assert "Revealed" not in lines(consent_blocks(one, "a", table, dict.fromkeys(one.parties, "key")))
+    assert "Revealed" not in lines(asked_and_read(one, "a", table, dict.fromkeys(one.parties, "key")))
     named = one.linear.model_copy(update={"features": table.columns})
     stated = one.model_copy(update={"task": named, "parties": one.parties})
-    assert "target, a number stay" in lines(consent_blocks(stated, "a", table, dict.fromkeys(one.parties, "key")))
+    assert "target, a number stay" in lines(asked_and_read(stated, "a", table, dict.fromkeys(one.parties, "key")))
 
 
 def test_what_is_asked_and_told_before_an_approval(tmp_path: Path) -> None:
     one = scenario(tmp_path)
-    text = lines(consent_blocks(one, "a", load_owner_table(one, "a"), dict.fromkeys(one.parties, "key")))
+    text = lines(asked_and_read(one, "a", load_owner_table(one, "a"), dict.fromkeys(one.parties, "key")))
     assert "target, a number stay" in text and "6: 6 in the fit, 0 held out" in text
     assert "inference, missing" in text
 
@@ -191,10 +191,10 @@ def test_a_policy_lets_through_what_it_lists(
     policy = load_policy(tmp_path)
     assert policy is not None
     if refused is None:
-        policy.check(one, "a", {}, lambda: 6)
+        policy.check(one, "a", {}, 6)
         return
     with pytest.raises(UsageError) as problem:
-        policy.check(one, "a", {}, lambda: 6)
+        policy.check(one, "a", {}, 6)
     assert refused in problem.value.message
 
 
@@ -250,7 +250,7 @@ def test_an_offset_or_a_weight_that_cannot_be_used_is_named(
 
 def test_what_is_said_of_an_offset_and_weights_before_a_run(tmp_path: Path) -> None:
     one = scenario(tmp_path, ASIDE, BESIDE + "\n")
-    text = lines(consent_blocks(one, "a", load_owner_table(one, "a"), dict.fromkeys(one.parties, "key")))
+    text = lines(asked_and_read(one, "a", load_owner_table(one, "a"), dict.fromkeys(one.parties, "key")))
     assert "offset usual" in text and "weights times" in text and "sum of weights" in text
     settings, plan = planned(one)
     text = lines(plan_tables(plan, settings, one))
@@ -265,7 +265,7 @@ def test_of_split_columns_the_owner_of_the_target_has_both(tmp_path: Path) -> No
     task = 'partition = "vertical"\nid = "id"\noffset = "usual"\nweights = "times"\n'
     one = scenario(tmp_path, task, "id,stay,usual,times\n" + "".join(f"{k},{k % 3},{k},{k}\n" for k in range(6)))
     (tmp_path / "b.csv").write_text("id,age,dose\n" + "".join(f"{k},{k},{k * k}\n" for k in range(6)))
-    text = lines(consent_blocks(one, "b", load_owner_table(one, "b"), dict.fromkeys(one.parties, "key")))
+    text = lines(asked_and_read(one, "b", load_owner_table(one, "b"), dict.fromkeys(one.parties, "key")))
     assert "weights times, which another owner has" in text
     settings, plan = planned(one)
     text = lines(plan_tables(plan, settings, one))

@@ -76,10 +76,11 @@ def test_a_plan_that_would_take_hours_is_refused_at_once(
 
 def test_the_plan_that_consent_shows_is_the_one_of_the_run(tmp_path: Path, made: list[Any]) -> None:
     path = write_scenario(tmp_path, features=["years", "dose"])
-    path.write_text(path.read_text().replace('data = "hospital_b.csv"', 'data = "hospital_b.csv"\nrows = 67'))
+    text = path.read_text().replace('data = "hospital_b.csv"', 'data = "hospital_b.csv"\nrows = 67')
+    path.write_text(text.replace('data = "hospital_a.csv"', 'data = "hospital_a.csv"\nrows = 60'))
     one, plans = load_scenario(path), Plans()
     table = load_owner_table(one, A)
-    consent_blocks(one, A, table, dict.fromkeys(one.parties, "key"), plans=plans)
+    consent_blocks(one, A, dict.fromkeys(one.parties, "key"), plans=plans)
     assert len(made) == 1
     counts = job_of(one).counts
     plans.of(one, {A: counts(one, table.rows), B: counts(one, 67)}, 2)  # as the handshake has them

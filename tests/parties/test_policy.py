@@ -42,7 +42,7 @@ def policy(folder: Path, text: str) -> Policy:
 
 def refusal(one: Policy, scenario: Scenario | SumScenario, rows: int | None = 60) -> str:
     with pytest.raises(UsageError) as caught:
-        one.check(scenario, "hospital_a", PUBLICS, lambda: rows)
+        one.check(scenario, "hospital_a", PUBLICS, rows)
     error = caught.value
     assert error.exit_code == 2 and error.party == "hospital_a" and "change that rule" in error.hint
     return error.message.removeprefix(f"{one.path} refuses this run: ")
@@ -50,7 +50,7 @@ def refusal(one: Policy, scenario: Scenario | SumScenario, rows: int | None = 60
 
 @pytest.mark.parametrize("text", ["", "schema = 1", ALL])
 def test_what_is_allowed_is_let_through(tmp_path: Path, scenario: Scenario, text: str) -> None:
-    policy(tmp_path, text).check(scenario, "hospital_a", PUBLICS, lambda: 60)
+    policy(tmp_path, text).check(scenario, "hospital_a", PUBLICS, 60)
 
 
 def test_without_a_file_there_is_no_policy(tmp_path: Path) -> None:
@@ -98,27 +98,27 @@ def test_each_rule_refuses(tmp_path: Path, scenario: Scenario, rule: str, says: 
 def test_sums_for_standardisation_are_asked_for_only_where_they_are_opened(tmp_path: Path) -> None:
     plain = load_scenario(write_scenario(tmp_path, standardise=False, reveal=["model"]))
     one = policy(tmp_path, 'reveals = ["model"]')
-    one.check(plain, "hospital_a", PUBLICS, lambda: 60)
+    one.check(plain, "hospital_a", PUBLICS, 60)
     assert refusal(one, load_scenario(write_scenario(tmp_path, reveal=["model"]))).endswith("'standardisation'")
 
 
 def test_powers_of_two_are_let_through_by_their_name_and_by_that_of_the_sums(tmp_path: Path) -> None:
     private = load_scenario(write_scenario(tmp_path, standardise="private", reveal=["model"]))
     for allowed in ("scales", "standardisation"):
-        policy(tmp_path, f'reveals = ["model", "{allowed}"]').check(private, "hospital_a", PUBLICS, lambda: 60)
+        policy(tmp_path, f'reveals = ["model", "{allowed}"]').check(private, "hospital_a", PUBLICS, 60)
     assert refusal(policy(tmp_path, 'reveals = ["model"]'), private).endswith("'scales'")
 
 
 def test_split_columns_open_no_sums(tmp_path: Path) -> None:
     path = write_scenario(tmp_path, reveal=["model"], partition="vertical")
-    policy(tmp_path, 'reveals = ["model"]').check(load_scenario(path), "hospital_a", PUBLICS, lambda: 60)
+    policy(tmp_path, 'reveals = ["model"]').check(load_scenario(path), "hospital_a", PUBLICS, 60)
 
 
 def test_what_is_told_of_the_data_is_asked_for_only_where_it_is_opened(tmp_path: Path) -> None:
     asks: dict[str, Any] = {"missing": "drop", "reveal": ["model", "missing"], "compare_ranges": True}
     told = load_scenario(write_scenario(tmp_path, **asks))
     policy(tmp_path, 'reveals = ["model", "standardisation", "missing", "ranges"]').check(
-        told, "hospital_a", PUBLICS, lambda: 60
+        told, "hospital_a", PUBLICS, 60
     )
     assert refusal(policy(tmp_path, 'reveals = ["model", "standardisation"]'), told).endswith("'missing' and 'ranges'")
 
@@ -126,7 +126,7 @@ def test_what_is_told_of_the_data_is_asked_for_only_where_it_is_opened(tmp_path:
 def test_stop_tests_are_let_through_by_their_name(tmp_path: Path) -> None:
     told = load_scenario(write_scenario(tmp_path, reveal=["model"], solver="newton", tolerance=0.01))
     allowed = 'reveals = ["model", "standardisation", "tolerance"]'
-    policy(tmp_path, allowed).check(told, "hospital_a", PUBLICS, lambda: 60)
+    policy(tmp_path, allowed).check(told, "hospital_a", PUBLICS, 60)
     assert refusal(policy(tmp_path, allowed.replace(', "tolerance"', "")), told).endswith("'tolerance'")
 
 
@@ -138,7 +138,7 @@ def test_what_is_opened_for_weights_is_let_through_by_its_name(tmp_path: Path, a
     shown = ["inference"] if "weights" in asks else ["model"]
     told = load_scenario(write_scenario(tmp_path, reveal=shown, **asks))
     allowed = f'reveals = ["model", "inference", "standardisation", "{name}"]'
-    policy(tmp_path, allowed).check(told, "hospital_a", PUBLICS, lambda: 60)
+    policy(tmp_path, allowed).check(told, "hospital_a", PUBLICS, 60)
     assert refusal(policy(tmp_path, allowed.replace(f', "{name}"', "")), told).endswith(f"'{name}'")
 
 
@@ -196,7 +196,7 @@ def test_a_least_cell_binds_sums(tmp_path: Path, helper: bool, task: str, says: 
 def check_cells(one: Policy, scenario: Scenario | SumScenario, says: str) -> None:
     """That the rule refuses the scenario with these words; or, without any, that it lets it through."""
     if not says:
-        one.check(scenario, "hospital_a", PUBLICS, lambda: 60)
+        one.check(scenario, "hospital_a", PUBLICS, 60)
         return
     said = refusal(one, scenario)
     assert said.startswith("minimum_cell = 20, but ") and says in said
@@ -204,25 +204,25 @@ def check_cells(one: Policy, scenario: Scenario | SumScenario, says: str) -> Non
 
 def test_a_seed_that_protects_nothing_needs_a_rule(tmp_path: Path) -> None:
     told = load_scenario(write_scenario(tmp_path, extra="[testing]\ninsecure_seed = 3\n"))
-    policy(tmp_path, "insecure_seed = true").check(told, "hospital_a", PUBLICS, lambda: 60)
+    policy(tmp_path, "insecure_seed = true").check(told, "hospital_a", PUBLICS, 60)
     for one in (load_policy(tmp_path / "none"), policy(tmp_path, ALL), policy(tmp_path, "insecure_seed = false")):
         with pytest.raises(UsageError) as caught:
-            one.check(told, "hospital_a", PUBLICS, lambda: 60)
+            one.check(told, "hospital_a", PUBLICS, 60)
         assert "no policy of hospital_a allows it" in caught.value.message
         assert f"write insecure_seed = true into {one.path}" in caught.value.hint
     bare = load_scenario(write_scenario(tmp_path, extra="[testing]\n"))
-    load_policy(tmp_path / "none").check(bare, "hospital_a", PUBLICS, lambda: 60)
+    load_policy(tmp_path / "none").check(bare, "hospital_a", PUBLICS, 60)
 
 
 def test_a_party_without_rows_is_not_asked_for_them(tmp_path: Path, scenario: Scenario) -> None:
-    policy(tmp_path, "minimum_rows = 1000").check(scenario, "hospital_a", PUBLICS, lambda: None)
+    policy(tmp_path, "minimum_rows = 1000").check(scenario, "hospital_a", PUBLICS, None)
 
 
-def test_rows_are_asked_for_by_that_rule_only(tmp_path: Path, scenario: Scenario) -> None:
-    def never() -> int:
-        raise AssertionError("asked")
-
-    policy(tmp_path, ALL.replace("minimum_rows = 60", "")).check(scenario, "hospital_a", PUBLICS, never)
+def test_rows_that_were_read_are_checked_as_stated_ones_are(tmp_path: Path) -> None:
+    policy(tmp_path, ALL).check_rows("hospital_a", 60)
+    with pytest.raises(UsageError, match="minimum_rows = 60, but the data have 59"):
+        policy(tmp_path, ALL).check_rows("hospital_a", 59)
+    policy(tmp_path, ALL.replace("minimum_rows = 60", "")).check_rows("hospital_a", 1)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from mpc.errors import BeaverlodgeError, DataError, DisagreementError, UsageError
 from parties.consent_text import consent_blocks
-from parties.doctor_checks import check_data, check_own, check_ready
+from parties.doctor_checks import check_data, check_ready, check_releases
 from parties.doctor_estimate import Known, plan_from_here
 from parties.findings import Finding
 from parties.kinds import job_of
@@ -24,6 +24,7 @@ from parties.run_locally import run_locally
 from parties.scenario import Scenario, load_scenario
 from parties.share_file import Vault, share_path
 from parties.summary_shared import predict_blocks, shared_model_blocks
+from tests.parties.asked import asked_and_read
 from tests.parties.shares import FEATURES, OWNERS, csv_of, write_predict, write_shares
 from tests.run.scenarios import write_scenario
 
@@ -209,10 +210,10 @@ def test_a_policy_goes_by_kind_and_by_what_is_told(tmp_path: Path) -> None:
         rules = load_policy(tmp_path)
         assert rules is not None
         if not refused:
-            rules.check(one, A, publics, lambda: None)
+            rules.check(one, A, publics, None)
             continue
         with pytest.raises(UsageError, match=refused):
-            rules.check(one, A, publics, lambda: None)
+            rules.check(one, A, publics, None)
 
 
 def words(blocks: Any) -> str:
@@ -226,9 +227,9 @@ def words(blocks: Any) -> str:
 
 def test_consent_shows_the_model_the_rows_and_the_cap(tmp_path: Path) -> None:
     one = scenario(tmp_path, extra="max_rows = 50\n")
-    said = words(consent_blocks(one, A, load_predict_table(one, A), dict.fromkeys(one.parties, "bl1-x")))
+    said = words(asked_and_read(one, A, load_predict_table(one, A), dict.fromkeys(one.parties, "bl1-x")))
     for text in (
-        "share of a model",
+        "its share of the model, a file",
         "0123456789abcdef",
         "rows that each owner may score in all",
         "an owner may score 50 rows, not fewer than the 3 features",
@@ -236,7 +237,7 @@ def test_consent_shows_the_model_the_rows_and_the_cap(tmp_path: Path) -> None:
     ):
         assert text in said
     one = load_scenario(write_predict(tmp_path, {A: None, B: None}))
-    said = words(consent_blocks(one, B, load_predict_table(one, B), dict.fromkeys(one.parties, "bl1-x")))
+    said = words(asked_and_read(one, B, load_predict_table(one, B), dict.fromkeys(one.parties, "bl1-x")))
     assert "rounded probabilities of each owner's new rows, to that owner alone" in said
 
 
@@ -253,7 +254,7 @@ def test_a_doctor_opens_the_share_and_knows_the_plan(tmp_path: Path) -> None:
     assert found.level == "problem" and "is missing" in found.text
     none, findings = check_data(one, B)  # which has no rows
     assert none is not None and none.rows == 0 and findings[0].level == "ok"
-    assert not any("releases" in finding.text for finding in check_own(one, B, tmp_path, None, none))
+    assert not any("releases" in finding.text for finding in check_releases(one, B, tmp_path, none))
 
 
 def test_what_the_summary_says_of_records_that_lack_things() -> None:
@@ -297,7 +298,7 @@ def test_consent_to_a_training_says_that_nobody_sees_the_model(tmp_path: Path) -
     for reveal, said in ((["metrics"], True), ([], True), (["model"], False)):
         one = load_scenario(write_scenario(tmp_path, reveal=reveal))
         table = job_of(one).load(one, A)
-        shown = words(consent_blocks(one, A, table, dict.fromkeys(one.parties, "bl1-x")))
+        shown = words(asked_and_read(one, A, table, dict.fromkeys(one.parties, "bl1-x")))
         assert ("nobody sees it: each owner keeps a share" in shown) == said
         settings, plan = planned(one)
         assert ("Nobody will see the model" in words(plan_tables(plan, settings, one))) == said
@@ -309,7 +310,7 @@ def test_a_helper_that_has_no_share_is_shown_what_there_is_to_know(tmp_path: Pat
         path.read_text().replace("data = ", "rows = 2\ndata = ").replace(f"[parties.{B}]", f"[parties.{B}]\nrows = 1")
     )
     one = load_scenario(path)
-    said = words(consent_blocks(one, "helper", None, dict.fromkeys(one.parties, "bl1-x")))
+    said = words(consent_blocks(one, "helper", dict.fromkeys(one.parties, "bl1-x")))
     assert "helper has no data" in said and "to that owner alone" in said
     known = plan_from_here(one, None)
     assert isinstance(known, Finding) and known.level == "warning" and "who holds a share" in known.hint

@@ -13,7 +13,6 @@ from mpc.handshake import Agreement, SplitColumns
 from mpc.party import Revealed
 from mpc.plan import make_plan
 from mpc.share import Share
-from parties.consent_text import consent_blocks
 from parties.doctor_checks import check_data
 from parties.doctor_estimate import Known, plan_from_here
 from parties.keep_model import keep_model
@@ -30,6 +29,7 @@ from protocols.predict import PredictSettings
 from protocols.shared_model import SharedModel, Units, kept_scale
 from protocols.training_settings import Trained
 from protocols.vertical_predict import vertical_predict_job
+from tests.parties.asked import asked_and_read
 from tests.parties.shares import FEATURES, OWNERS, write_split_predict, write_split_shares
 from tests.parties.test_predict import words
 
@@ -104,9 +104,9 @@ def test_a_policy_names_scores_of_split_columns_apart(tmp_path: Path) -> None:
         assert rules is not None
         if refused:
             with pytest.raises(UsageError, match=refused):
-                rules.check(one, B, publics, lambda: None)
+                rules.check(one, B, publics, None)
         else:
-            rules.check(one, B, publics, lambda: None)
+            rules.check(one, B, publics, None)
 
 
 def test_what_another_learns_of_rows_is_a_release_of_them(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_what_another_learns_of_rows_is_a_release_of_them(tmp_path: Path) -> Non
 def test_consent_and_plan_say_who_learns_what_of_whom(tmp_path: Path) -> None:
     one = scenario(tmp_path, extra="max_rows = 3\n")
     publics = dict.fromkeys(one.parties, "bl1-x")
-    mine, theirs = (words(consent_blocks(one, name, load_predict_table(one, name), publics)) for name in OWNERS)
+    mine, theirs = (words(asked_and_read(one, name, load_predict_table(one, name), publics)) for name in OWNERS)
     assert "rows that are scored, for this party alone" in mine and "id, which brings the rows into one order" in mine
     assert "rows that are scored, for hospital_a alone" in theirs and "what hospital_a may learn of them" in theirs
     assert "an owner may score 3 rows, not fewer than the 3 features" in theirs

@@ -11,13 +11,13 @@ import pytest
 
 from mpc.errors import DataError, UsageError
 from parties.blocks import Grid, Line
-from parties.consent_text import consent_blocks
 from parties.policy import load_policy
 from parties.scenario import Scenario, load_scenario
 from parties.statistics import STATISTICS, statistics_settings
 from parties.statistics_data import StatisticsTable, load_statistics_table
 from parties.statistics_plan import cells_told
 from parties.statistics_summary import p_text, statistics_blocks
+from tests.parties.asked import asked_and_read
 
 HEAD = """schema = 1
 name = "small"
@@ -207,7 +207,7 @@ def test_a_policy_names_each_kind_of_statistic(tmp_path: Path) -> None:
     policy = load_policy(tmp_path)
     assert policy is not None
     with pytest.raises(UsageError) as caught:
-        policy.check(one, "a", {}, lambda: None)
+        policy.check(one, "a", {}, None)
     assert "it reveals 'max', 'histograms', 'correlations', 't_tests' and 'survival'" in caught.value.message
 
 
@@ -228,10 +228,10 @@ def test_a_policy_insists_on_a_least_cell(tmp_path: Path, task: str, says: str) 
     assert policy is not None
     if says:
         with pytest.raises(UsageError) as caught:
-            policy.check(one, "a", {}, lambda: None)
+            policy.check(one, "a", {}, None)
         assert says in caught.value.message
     else:
-        policy.check(one, "a", {}, lambda: None)
+        policy.check(one, "a", {}, None)
 
 
 @pytest.mark.parametrize(
@@ -263,7 +263,7 @@ def test_withheld_numbers_are_marked_and_explained() -> None:
 
 def test_what_is_asked_and_learnt_is_shown_before_approval(tmp_path: Path) -> None:
     one = scenario(tmp_path)
-    blocks = consent_blocks(one, "a", load_statistics_table(one, "a"), dict.fromkeys(one.parties, "key"))
+    blocks = asked_and_read(one, "a", load_statistics_table(one, "a"), dict.fromkeys(one.parties, "key"))
     text = " ".join(
         block.text if isinstance(block, Line) else " ".join(map(" ".join, (block.columns, *block.rows)))
         for block in blocks

@@ -215,7 +215,7 @@ def test_what_small_cells_do_to_the_sums_is_said(tmp_path: Path) -> None:
         "A 0 means that no client has 3 such rows or more",
     ):
         assert words in text
-    consent = sum_consent_blocks(scenario, "c1", 9, {})
+    consent = sum_consent_blocks(scenario, "c1", {})
     assert all(block in consent for block in small_cells_blocks(scenario))
     assert small_cells_blocks(loaded(tmp_path)) == []
 
@@ -247,7 +247,7 @@ def test_with_a_helper_clients_add_all_and_it_is_said_who_learns_what(tmp_path: 
         "The sums of 'age' are withheld where the rows with a value are few",
     ):
         assert words in text
-    shown = " ".join(str(getattr(block, "text", "")) for block in sum_consent_blocks(scenario, "judge", None, {}))
+    shown = " ".join(str(getattr(block, "text", "")) for block in sum_consent_blocks(scenario, "judge", {}))
     assert "judge has no data: it takes the masks off" in shown
     assert "bias" not in text + shown
 

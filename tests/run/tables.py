@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,8 @@ def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame], task: str, *,
 def each_by_a_command(folder: Path, scenario: Path, owners: Sequence[str] = HOSPITALS) -> dict[str, dict[str, Any]]:
     """A shipped scenario with keys and addresses, every party started by itself; each one's record."""
     path, names = folder / scenario.name, (*owners, "helper")
-    path.write_text(with_keys(scenario.read_text().replace("data/", f"{DATA}/"), folder / "keys", owners))
+    shutil.copytree(DATA, folder / "data")
+    path.write_text(with_keys(scenario.read_text(), folder / "keys", owners))
     runs = {name: start(path, name) for name in names}
     for name, run in runs.items():
         ran = run.end()

@@ -148,15 +148,16 @@ def test_without_approval_nothing_is_sent_and_one_sentence_says_so(tmp_path: Pat
     assert ran.code == 2 and "--approve names another scenario" in ran.err
 
 
-def test_data_that_cannot_be_read_are_met_before_approval_is_asked_for(tmp_path: Path) -> None:
+def test_data_are_not_looked_for_before_an_approval_and_peers_hear_that_they_are_missing(tmp_path: Path) -> None:
     scenario = separate(tmp_path)
     (tmp_path / "hospital_a.csv").unlink()
     ran = mpc(*party(scenario, "hospital_a"))
-    assert ran.code == 3 and "there is no file" in ran.err and "Traceback" not in ran.err
-    runs = {name: start(scenario, name) for name in PARTIES}  # and the peers of one that approved hear of it
+    assert ran.code == 2 and "has not approved" in ran.err and "there is no file" not in ran.err
+    assert "rows" in ran.out and "the scenario does not state" in ran.out
+    runs = {name: start(scenario, name) for name in PARTIES}
     ends = {name: run.end() for name, run in runs.items()}
     assert {ran.code for ran in ends.values()} == {3}, ends
-    assert "the data cannot be read" in ends["hospital_a"].out
+    assert "there is no file" in ends["hospital_a"].err and "there is no file" not in ends["helper"].err
     assert "hospital_a" in ends["helper"].err
 
 
@@ -177,13 +178,14 @@ def test_mpc_run_asks_nobody(tmp_path: Path) -> None:
         ("minimum_row = 3", "did you mean 'minimum_rows'?"),
     ],
 )
-def test_a_policy_refuses_before_anything_is_asked(tmp_path: Path, policy: str, says: str) -> None:
+def test_a_policy_refuses_before_anything_is_sent(tmp_path: Path, policy: str, says: str) -> None:
     scenario = separate(tmp_path)
     path = tmp_path / "keys" / "policy.toml"
     path.write_text(policy)
     ran = mpc(*party(scenario, "hospital_a", *approving(scenario, "hospital_a")))
     assert ran.code == 2 and str(path) in ran.err and says in ran.err
-    assert ran.out == ""
+    assert ("is asked to take part in" in ran.out) == ("but the data have" in says)
+    assert not (tmp_path / "record").exists()
 
 
 def test_a_policy_may_lie_elsewhere(tmp_path: Path) -> None:

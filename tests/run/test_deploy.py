@@ -97,7 +97,7 @@ class Machines:
     def _start(self, step: Typed) -> Iterator[subprocess.Popen[str]]:
         """A machine's commands at a terminal, with `yes` typed for those that ask."""
         keyboard, terminal = pty.openpty()
-        if "mpc party" in step.commands:
+        if "mpc approve" in step.commands:
             os.write(keyboard, b"yes\n")
         process = subprocess.Popen(
             ["sh", "-e", "-c", step.commands],

@@ -7,6 +7,8 @@ import re
 import socket
 from pathlib import Path
 
+from parties.consent import remember
+from parties.scenario import load_scenario
 from tests.run.command import Ran, Running, approving, mpc
 from tests.run.test_party import PARTIES, separate, start
 
@@ -14,6 +16,13 @@ KEYS = "keys"
 
 
 def doctor(scenario: Path, name: str, *more: str) -> tuple[str | Path, ...]:
+    """The doctor of a party that approved the scenario."""
+    if name in PARTIES:
+        remember(load_scenario(scenario), name, scenario.parent / KEYS)
+    return unapproved(scenario, name, *more)
+
+
+def unapproved(scenario: Path, name: str, *more: str) -> tuple[str | Path, ...]:
     return ("doctor", scenario, "--as", name, "--keys", scenario.parent / KEYS, *more)
 
 
@@ -173,3 +182,25 @@ def test_a_folder_that_others_can_change(tmp_path: Path) -> None:
     (tmp_path / KEYS).chmod(0o777)
     ran = mpc(*doctor(scenario, "hospital_a", "--seconds", "3"))
     assert ran.code == 2 and "chmod go-w" in ran.out
+
+
+def test_before_an_approval_the_doctor_looks_at_the_file_the_keys_and_this_machine_alone(tmp_path: Path) -> None:
+    scenario = separate(tmp_path)
+    (tmp_path / "hospital_a.csv").unlink()
+    text = scenario.read_text()
+    scenario.write_text(re.sub(r'address = "127.0.0.1:(\d+)"', r'address = "no-such-host.invalid:\1"', text))
+    (tmp_path / KEYS / "policy.toml").write_text("minimum_owners = 3\n")
+    ran = mpc(*unapproved(scenario, "hospital_a", "--seconds", "3"))
+    assert ran.code == 2 and ran.seconds < 3
+    said = " ".join(ran.out.split())
+    for words in (
+        "hospital_a.key is yours alone",
+        "descriptors: ",
+        "refuses this run: minimum_owners = 3",
+        "hospital_a has not approved the scenario 'small': until then the data, host names and links that it names",
+        "--approve",
+    ):
+        assert words in said, words
+    for words in ("no-such-host.invalid (", "there is no file", "the port is free", "looking at the links"):
+        assert words not in said + ran.err, words
+    assert "no-such-host.invalid (" not in mpc("doctor", scenario).out  # nobody could have approved it
