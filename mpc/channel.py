@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Final
 
 from mpc.contact import Contact, Say
 from mpc.errors import BeaverlodgeError, InterruptedRun, PeerLostError, ProtocolError
-from mpc.giving_up import already_here, error_told, last_words
+from mpc.giving_up import Words, already_here, error_told, last_words, read_words
 from mpc.network import Came, Connected, Disconnected, Event, Network, Refused
 from mpc.probe import DOCTOR, Answerer, is_probe, read_probe
 from mpc.round import Blob, Program, Round
-from mpc.session import HANDSHAKE, Aborted, Backlog, Delivered, Frame, Incoming, Link, Resend
+from mpc.session import HANDSHAKE, Aborted, Backlog, Delivered, Frame, Incoming, Link, Resend, Told
 from mpc.trace import Trace
+from mpc.waiting import SIGNS_A_DEADLINE, UNHEARD_DEADLINES, Sign, Wait, read_sign, sign_body
 from mpc.wire import HEADER_BYTES, label_code, parse, payload
 
 Look = Callable[[str, Any], Any]
@@ -24,6 +26,7 @@ LEAVE: Final = "bye"
 
 _FAREWELL_SECONDS = 1.0
 _ATTENDING_SECONDS = 0.005
+_OTHER_ROUNDS = 8  # of the handshake and the parting, at most
 
 
 @dataclass(frozen=True)
@@ -65,11 +68,24 @@ class Channel:
         self._settled = False
         self._about: Mapping[str, Any] = {}
         self._doctors: dict[str, Answerer] = {}
+        self._everyone = frozenset((me, *self._links))
+        self._stages: Set[str] = frozenset()  # of the program
+        self._rounds, self._most_rounds = 0, _OTHER_ROUNDS  # that were begun; that a peer may have begun
+        self._sign_due = 0.0
+        self._waits: tuple[Wait, set[str]] | None = None  # how, and whom for
         for peer in self._links:
             network.allow(peer, HANDSHAKE.longest)
 
-    def bound(self, theirs: Mapping[str, Backlog], own: Mapping[str, Backlog]) -> None:
-        """Keep no more than this of each peer's messages from now on, and of this side's to each."""
+    def bound(
+        self, theirs: Mapping[str, Backlog], own: Mapping[str, Backlog], stages: Set[str], most_rounds: int
+    ) -> None:
+        """From now on, believe peers to be in these stages, and in no more rounds than this.
+
+        Args:
+            theirs: of each peer's messages, no more is kept.
+            own: of this side's to each, no more.
+        """
+        self._stages, self._most_rounds = stages, most_rounds + _OTHER_ROUNDS
         for peer, link in self._links.items():
             self._network.allow(peer, theirs[peer].longest)
             link.bound(theirs[peer], own[peer])
@@ -96,7 +112,7 @@ class Channel:
         """Send and receive what a round declares.
 
         Args:
-            deadline: seconds; the limits' one where left out.
+            deadline: seconds; the limits' one where left out, infinite to wait for as long as the peers go on.
             look: what to make of an answer as soon as it is there, before the others are.
 
         Raises:
@@ -104,6 +120,7 @@ class Channel:
             ProtocolError: a message was malformed, altered, of another round or of another length.
         """
         self.trace.round(one.label)
+        self._rounds += 1
         code = label_code(one.label)
         encoded: dict[int, bytes] = {}
         for peer, arrays in one.send.items():
@@ -114,7 +131,7 @@ class Channel:
         for task in one.meanwhile:
             task()
         missing = set(one.recv)
-        end = self._network.now() + (deadline if deadline is not None else self._limits.deadline)
+        wait = self._begin(one.label, deadline)
         answers = {}
         while missing:
             for peer in one.recv:
@@ -123,7 +140,7 @@ class Channel:
                     answers[peer] = look(peer, answer) if look else answer
                     missing.discard(peer)
             if missing:
-                self._wait(end, missing, one.label)
+                self._wait(wait, missing)
         return answers
 
     def push(self, peer: str, label: str, body: bytes) -> None:
@@ -131,10 +148,10 @@ class Channel:
         self._send(peer, label_code(label), body)
 
     def pull(self, peer: str, label: str, deadline: float | None = None) -> memoryview:
-        """The peer's next message, which must have this label; without a deadline, as long as it is in contact."""
-        end = self._network.now() + (deadline if deadline is not None else float("inf"))
+        """The peer's next message, which must have this label; the deadline is as in `exchange`."""
+        wait = self._begin(label, deadline)
         while not self._inboxes[peer]:
-            self._wait(end, {peer}, label)
+            self._wait(wait, {peer})
         got = self._next(peer)
         if got.label != label_code(label):
             raise ProtocolError(f"{self.me} waits for {peer} in '{label}', which is in another round", party=peer)
@@ -219,11 +236,30 @@ class Channel:
             return bytes(got.body)
         return parse(got.body, specs, sender=peer, label=one.label)
 
-    def _wait(self, end: float, missing: set[str], label: str) -> None:
+    def _begin(self, label: str, deadline: float | None) -> Wait:
+        seconds = self._limits.deadline if deadline is None else deadline
+        return Wait(label, self._network.now(), seconds, self._limits.patience)
+
+    def _wait(self, wait: Wait, missing: set[str]) -> None:
         """Until the next event, or an error when a deadline passes."""
         now = self._network.now()
-        seconds = min(end - now, self._contact.check(now, end, missing, label))
+        self._waits = wait, missing
+        seconds = self._contact.check(now, wait, missing)
+        if wait.end == inf:
+            unheard = UNHEARD_DEADLINES * self._limits.deadline + self._limits.patience
+            self._contact.check_progress(now, wait, missing, unheard)
+        if now >= self._sign_due:
+            self._give_sign(now, missing)
+        seconds = min(seconds, self._sign_due - now)
         self._meet(self._network.poll(seconds, next(iter(missing)) if self._settled else None))
+
+    def _give_sign(self, now: float, missing: set[str]) -> None:
+        """Tell all who can hear it in which round this party is, and whom it waits for."""
+        self._sign_due = now + self._limits.deadline / SIGNS_A_DEADLINE
+        body = sign_body(Sign(self._rounds, frozenset(missing), self._contact.down_among(missing)))
+        for peer, link in self._links.items():
+            if link.lives and not self._contact.is_down(peer) and peer not in self._elsewhere:
+                self._network.send(peer, link.sign(body))
 
     def _step(self, end: float) -> None:
         self._meet(self._network.poll(max(0.0, end - self._network.now())))
@@ -262,6 +298,8 @@ class Channel:
     def _hear(self, event: Event) -> None:
         """News of a connection."""
         self._contact.hear(event, self._network.now())
+        if isinstance(event, Connected | Disconnected):
+            self._sign_due = 0.0  # peers pause their deadlines meanwhile
         if isinstance(event, Connected):
             self._greet(event.peer)
         elif isinstance(event, Disconnected):
@@ -335,5 +373,45 @@ class Channel:
                     self._to_ask.discard(peer)
                     self._settle()
                     self._send_again(peer, frames)
+                case Told(body):
+                    sign = read_sign(peer, body, self._everyone)
+                    self._contact.told(peer, sign, self._network.now(), self._most_rounds)
                 case Aborted(body):
-                    raise error_told(peer, body, {self.me, *self._links})
+                    raise self._first_cause(peer, self._words(peer, body))
+
+    def _words(self, peer: str, body: bytes) -> Words:
+        return read_words(peer, body, self._everyone, self._stages)
+
+    def _first_cause(self, peer: str, words: Words) -> BeaverlodgeError:
+        """The error to end with, where a peer gives up.
+
+        If it did for another one's sake, that one has a moment to say itself what happened. If it gave up waiting for
+        this party, which waits for others, they are the cause.
+        """
+        told, lost = error_told(peer, words, self.me), words.lost
+        if lost == self.me and self._waits is not None:
+            wait, missing = self._waits
+            if others := missing - {peer}:
+                return self._contact.kept_waiting(others, wait, f"until {peer} gave up waiting for {self.me}")
+        if lost is None or lost == self.me or self._contact.is_down(lost):
+            return told
+        heard = self._hear_out(lost)
+        return told if heard is None else error_told(lost, heard, self.me)
+
+    def _hear_out(self, peer: str) -> Words | None:
+        """The last words of a peer that somebody else gave up for, if they come soon."""
+        end = self._network.now() + _FAREWELL_SECONDS
+        while (left := end - self._network.now()) > 0:
+            event = self._network.poll(left)
+            if isinstance(event, Disconnected) and event.peer == peer:
+                return None
+            if not isinstance(event, Came) or event.peer != peer or event.newcomer or is_probe(event.head):
+                continue
+            try:
+                items = self._links[peer].receive(event.head, event.body)
+            except BeaverlodgeError:
+                return None
+            for item in items:
+                if isinstance(item, Aborted):
+                    return self._words(peer, item.body)
+        return None

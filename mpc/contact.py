@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from mpc.errors import DisagreementError, PeerLostError, ProtocolError
 from mpc.network import Connected, Disconnected, Event, Overfull, Overlong, Refused, Stranger, Unanswered, Unshaken
 from mpc.refusals import Refusals
+from mpc.waiting import Sign, Wait, cause, lost_behind
 
 Say = Callable[[str], None]
 
@@ -35,6 +36,10 @@ class Contact:
         self._met: set[str] = set()
         self._down: dict[str, float] = {}
         self._done: set[str] = set()
+        self._signs: dict[str, Sign] = {}  # what each peer said last of whom it waits for
+        self._said: dict[str, float] = {}  # when it did
+        self._some_lost = False  # whether one of them has lost contact
+        self._went_on: dict[str, float] = {}  # when it was last heard to be in a later round than before
         self._refusals = Refusals()
         self._broken_off: Counter[str | None] = Counter()  # handshakes that failed, by whom we dialled
         self._unanswered: set[str] = set()  # peers at whose address nobody answers
@@ -62,6 +67,18 @@ class Contact:
     def is_dismissed(self, peer: str) -> bool:
         """Whether the peer needs nothing more."""
         return peer in self._done
+
+    def down_among(self, peers: Iterable[str]) -> frozenset[str]:
+        """With whom of these the contact is lost."""
+        return frozenset(self._down).intersection(peers)
+
+    def told(self, peer: str, sign: Sign, now: float, most_rounds: int) -> None:
+        """A peer says of itself whom it waits for; in a later round than it can have, it is not believed to be."""
+        last = self._signs.get(peer, Sign())
+        if last.rounds < sign.rounds <= most_rounds:
+            self._went_on[peer] = now
+        self._signs[peer], self._said[peer] = sign, now
+        self._some_lost = any(sign.lost for sign in self._signs.values())
 
     def hear(self, event: Event, now: float) -> None:
         """News of a connection.
@@ -116,25 +133,42 @@ class Contact:
         if text:
             self._say(text)
 
-    def check(self, now: float, end: float, missing: set[str], label: str) -> float:
-        """Whether to go on waiting for these until the end; says now and then who has not come yet.
+    def check(self, now: float, wait: Wait, missing: set[str]) -> float:
+        """Whether to go on waiting for these; says now and then who has not come yet.
 
         Returns:
             In how many seconds, at most, to call this again.
 
         Raises:
-            PeerLostError: a peer was lost for longer than the patience, or the end is past.
+            PeerLostError: a peer was lost for longer than the patience, or the deadline is over.
         """
         for peer, since in self._down.items():
             if now - since > self._patience:
-                raise self._lost(peer, label)
-        if now > end:
-            raise self._late(missing, label)
+                raise self._lost(peer, wait.label)
+        paused = (bool(self._down) and not self._down.keys().isdisjoint(missing)) or (
+            self._some_lost and lost_behind(missing, self._signs)
+        )
+        if not wait.look(now, paused=paused):
+            raise self._late(missing, wait)
         if now - self._noticed > _NOTICE_SECONDS and (unmet := sorted(missing - self._met)):
             self._noticed = now
             why = self._suspicion()
             self._say(f"waiting for {', '.join(unmet)} since {now - self._started:.0f} s{'; ' if why else ''}{why}")
-        return _LOST_LOOK_SECONDS if self._down else _NOTICE_SECONDS
+        return min(wait.end - now, _LOST_LOOK_SECONDS if self._down else _NOTICE_SECONDS)
+
+    def check_progress(self, now: float, wait: Wait, missing: set[str], seconds: float) -> None:
+        """Whether all of these went on within so many seconds, or this wait began as short a time ago.
+
+        Raises:
+            PeerLostError: one did not.
+        """
+        for peer in sorted(missing):
+            if now - max(wait.began, self._went_on.get(peer, 0.0)) > seconds:
+                raise PeerLostError(
+                    f"{peer} did not go on for {seconds:g} s, and is waited for in '{wait.label}'",
+                    f"see the log of {peer}; a longer `deadline` gives all owners more time to compute",
+                    party=peer,
+                )
 
     def _lost(self, peer: str, label: str) -> PeerLostError:
         down = ", ".join(sorted(self._down))
@@ -146,14 +180,30 @@ class Contact:
             party=peer,
         )
 
-    def _late(self, missing: set[str], label: str) -> PeerLostError:
-        peer = min(missing)
-        if peer in self._met:
-            return PeerLostError(f"{peer} did not answer in '{label}' in time", f"see the log of {peer}", party=peer)
+    def _late(self, missing: set[str], wait: Wait) -> PeerLostError:
+        if missing <= self._met:
+            return self.kept_waiting(missing, wait, "in time")
+        peer = min(missing - self._met)
         return PeerLostError(
             f"{', '.join(sorted(missing - self._met))} did not connect in time",
             self._suspicion() or "start every party, and check their addresses and firewalls",
             party=peer,
+        )
+
+    def kept_waiting(self, missing: set[str], wait: Wait, until: str) -> PeerLostError:
+        """The error where these did not answer: it names who keeps them waiting, as far as they say."""
+        fresh = {peer: sign for peer, sign in self._signs.items() if self._said[peer] >= wait.began}
+        peer, says = cause(missing, fresh, self._me)
+        if says is None:
+            return PeerLostError(
+                f"{peer} did not answer in '{wait.label}' {until}", f"see the log of {peer}", party=peer
+            )
+        late = ", ".join(sorted(missing))
+        return PeerLostError(
+            f"{late} did not answer in '{wait.label}' {until}: {says} says that it waits for {peer}",
+            f"see the logs of {peer} and {says}",
+            party=peer,
+            told_by=says,
         )
 
     def _suspicion(self) -> str:

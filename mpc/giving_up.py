@@ -1,19 +1,31 @@
-"""What a party that gives up tells its peers, and what they make of it: code, party and stage, nothing else."""
+"""What a party that gives up tells its peers, and what they make of it: code, stage, and whom it lost; nothing else.
+
+A peer is believed for itself alone. That it lost another one is its claim, and told as such; all else that it says is
+about itself, whatever it writes. Codes and stages are of closed sets: no text of a peer's is ever shown.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Set
+from dataclasses import dataclass
+from typing import Any, Final
 
-from mpc.errors import AlreadyHereError, BeaverlodgeError, PeerLostError, error_of_code
+from mpc.errors import ERRORS, AlreadyHereError, BeaverlodgeError, PeerLostError, ProtocolError
 
-_LONGEST = 64  # characters of each field
+STAGES: Final = frozenset({"start", "data", "connecting", "handshake", "running", "dealing", "done"})
+"""Of every run; those of a program are in its plan."""
+
+_LONGEST: Final = 1 << 12  # bytes
+_KINDS: Final = {kind.code: kind for kind in ERRORS}
 
 
 def last_words(error: BeaverlodgeError, stage: str, me: str) -> bytes:
-    """What this party tells all others of the error that ends its run."""
-    about_another = error.told_by is not None or isinstance(error, PeerLostError)
-    origin = error.party if about_another and error.party else me
-    return json.dumps({"code": error.code, "stage": stage, "origin": origin}).encode()
+    """What this party tells all others of the error that ends its run: of another's, that it is lost."""
+    lost = isinstance(error, PeerLostError) or error.told_by is not None
+    origin = error.party if lost and error.party else me
+    code = error.code if origin == me else PeerLostError.code
+    return json.dumps({"code": code, "stage": stage, "origin": origin}).encode()
 
 
 def already_here(me: str, stage: str) -> bytes:
@@ -21,16 +33,38 @@ def already_here(me: str, stage: str) -> bytes:
     return json.dumps({"code": AlreadyHereError.code, "stage": stage, "origin": me}).encode()
 
 
-def error_told(peer: str, body: bytes, parties: set[str]) -> BeaverlodgeError:
-    """The error of a peer, with nothing of its text trusted beyond a known code, a party's name and a short stage."""
-    try:
-        fields = json.loads(body)
-        code, stage, origin = (str(fields[key])[:_LONGEST] for key in ("code", "stage", "origin"))
-    except (ValueError, KeyError, TypeError, RecursionError):
-        code, stage, origin = "protocol", "unknown", peer
-    stage = stage if stage.isprintable() else "unknown"
-    origin = origin if origin in parties else peer
-    kind = error_of_code(code)
+@dataclass(frozen=True)
+class Words:
+    """What a peer that gives up says, as far as it makes sense.
+
+    Args:
+        kind: of its error.
+        where: in which stage, as words.
+        lost: with which other party it lost contact, as it says; None if it says so of none.
+    """
+
+    kind: type[BeaverlodgeError]
+    where: str
+    lost: str | None
+
+
+def read_words(peer: str, body: bytes, parties: Set[str], stages: Set[str]) -> Words:
+    """What a peer says.
+
+    Args:
+        parties: all of them.
+        stages: those that the program has beside `STAGES`.
+    """
+    fields = _fields(body)
+    kind = _KINDS.get(_text(fields.get("code")), ProtocolError)
+    stage, origin = _text(fields.get("stage")), _text(fields.get("origin"))
+    where = f"in stage '{stage}'" if stage in STAGES or stage in stages else "in an unknown stage"
+    return Words(kind, where, origin if kind is PeerLostError and origin in parties - {peer} else None)
+
+
+def error_told(peer: str, words: Words, me: str) -> BeaverlodgeError:
+    """The error to end with where a peer gave up."""
+    kind, where, lost = words.kind, words.where, words.lost
     if kind is AlreadyHereError:
         return kind(
             f"{peer} is in a run with another process that has this party's key",
@@ -38,16 +72,27 @@ def error_told(peer: str, body: bytes, parties: set[str]) -> BeaverlodgeError:
             party=peer,
             told_by=peer,
         )
-    if kind is PeerLostError and origin != peer:
+    if lost is None:
         return kind(
-            f"{peer} lost contact with {origin} in stage '{stage}' (peer-lost)",
-            f"see whether {origin} still runs, and its log",
-            party=origin,
-            told_by=peer,
+            f"{peer} stopped the run {where} ({kind.code})", f"the log of {peer} says why", party=peer, told_by=peer
         )
     return kind(
-        f"{origin} stopped the run in stage '{stage}' ({kind.code})",
-        f"the log of {origin} says why",
-        party=origin,
+        f"{peer} says that it lost contact with {lost}, {where} (peer-lost)",
+        f"see the logs of {peer} and {lost}, and the network between them"
+        if lost == me
+        else f"see whether {lost} still runs, and its log",
+        party=peer if lost == me else lost,
         told_by=peer,
     )
+
+
+def _fields(body: bytes) -> dict[str, Any]:
+    try:
+        fields = json.loads(body) if len(body) <= _LONGEST else None
+    except (ValueError, RecursionError):
+        fields = None
+    return fields if isinstance(fields, dict) else {}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

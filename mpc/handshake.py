@@ -180,7 +180,8 @@ def _bounding(channel: Channel, plan: Plan) -> Plan:
     """The plan, by which messages are bounded from now on."""
     me, everyone = channel.me, (*plan.owners, plan.helper)
     peers = [peer for peer in everyone if peer != me]
-    channel.bound({peer: backlog(plan, peer, me) for peer in peers}, {peer: backlog(plan, me, peer) for peer in peers})
+    theirs, own = {p: backlog(plan, p, me) for p in peers}, {p: backlog(plan, me, p) for p in peers}
+    channel.bound(theirs, own, plan.stages, len(plan.rounds))
     return plan
 
 

@@ -56,6 +56,7 @@ class Plan:
     opened: tuple[tuple[str, int], ...] = ()  # by label: how many masks are used up, and how many values revealed
     _remake: Callable[[tuple[bool, ...]], Plan] | None = field(default=None, compare=False, repr=False)
     _others: dict[tuple[bool, ...], Plan] = field(default_factory=dict, compare=False, repr=False)
+    stages: frozenset[str] = field(default=frozenset(), compare=False)  # that the program goes through
 
     def on(self, ways: Sequence[bool]) -> Plan:
         """The plan of a run that takes these ways at its first forks: the same up to the first that differs."""
@@ -245,6 +246,7 @@ class _Recorder:
     forks: list[int] = field(default_factory=list)
     reveals: list[Revealed] = field(default_factory=list)
     at: str = ""
+    stages: set[str] = field(default_factory=set)
 
     def next(self, kind: Kind) -> tuple[int, tuple[Share, ...]]:
         number = len(self.kinds)
@@ -262,6 +264,7 @@ class _Recorder:
 
     def stage(self, name: str, done: int, total: int) -> None:
         self.at = name
+        self.stages.add(name)
 
     def revealed(self, item: Revealed) -> None:
         self.reveals.append(item)
@@ -306,6 +309,7 @@ def make_plan(
         ways,
         tuple(party.opened.items()),
         lambda other: make_plan(factory, owners, helper, constants, other),
+        stages=frozenset(recorder.stages),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any, Final
 
 from mpc.channel import Channel
@@ -46,11 +47,11 @@ def play_helper(channel: Channel, table: Table, agreement: Agreement, trace: Tra
     ]
 
     def way() -> bool:
-        trace.forked(_way(channel.pull(last, "way"), last))
+        trace.forked(_way(channel.pull(last, "way", inf), last))
         return trace.ways[-1]
 
     def credit(number: int) -> None:
-        channel.pull(last, "credit")
+        channel.pull(last, "credit", inf)
 
     trace.stage("dealing", 0, len(plan.windows))
     for number, window in enumerate(deal_windows(groups_to_deal(plan, way, credit), streams)):
@@ -71,11 +72,11 @@ def part(channel: Channel, table: Table, *, patient: bool) -> None:
     moment costs time only.
 
     Args:
-        patient: whether to wait as long as the peers are in contact (the helper is done long before the owners).
+        patient: whether to wait for as long as the peers go on (the helper is done long before the owners).
     """
     peers = [name for name in table.everyone if name != channel.me]
     done = Round(dict.fromkeys(peers, ()), dict.fromkeys(peers, ()), "done")
-    channel.exchange(done, float("inf") if patient else None, lambda peer, _: channel.dismiss(peer))
+    channel.exchange(done, inf if patient else None, lambda peer, _: channel.dismiss(peer))
     channel.take_leave()
 
 

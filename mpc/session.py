@@ -25,6 +25,7 @@ from mpc.wire import (
     DATA,
     HEADER_BYTES,
     RESUME,
+    SIGN,
     Header,
     TagKey,
     peek_sequence,
@@ -99,11 +100,18 @@ class Aborted:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What the peer says of whom it waits for."""
+
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Ignored:
     """A repeat, or a frame after a gap that a resend will fill."""
 
 
-Incoming = Delivered | Resend | Aborted | Ignored
+Incoming = Delivered | Resend | Aborted | Told | Ignored
 
 
 class Link:
@@ -188,6 +196,10 @@ class Link:
         """Tells the peer that this side gave up."""
         return self._frame(ABORT, 0, self._next_out if self._peer_has_keys else 0, body)
 
+    def sign(self, body: bytes) -> Frame:
+        """Says whom this side waits for, in a session that there is."""
+        return self._frame(SIGN, 0, self._next_out, body)
+
     @property
     def lives(self) -> bool:
         """Whether there is a session."""
@@ -234,6 +246,8 @@ class Link:
             self._own_kept -= _size(self._unacknowledged.popleft()[2])
         if header.type == ABORT:
             return [Aborted(bytes(body))]
+        if header.type == SIGN:
+            return [Told(bytes(body))]
         if header.type == RESUME:
             self._asked += 1
             on_its_way = header.label == _FIRST and header.acknowledged > 0

@@ -32,8 +32,9 @@ TAG_BYTES = 16
 HEADER_BYTES = _UNTAGGED.size + TAG_BYTES
 
 DATA, RESUME, ABORT = 1, 2, 3
-TYPES = (DATA, RESUME, ABORT)
 PROBE = 4  # outside every session: see mpc/probe.py
+SIGN = 5  # see mpc/waiting.py
+TYPES = (DATA, RESUME, ABORT, SIGN)
 
 
 _NO_NONCE = bytes(12)

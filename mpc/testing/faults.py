@@ -20,12 +20,14 @@ from mpc.testing.inputs import Input, Sizes, complete
 from mpc.testing.member import LABELS, Played, take_part
 from mpc.testing.programs import Case, Protocol, same_results, taken_case
 from mpc.testing.virtual import End, Sent, Smooth, Trouble, VirtualNetwork, Wires
-from mpc.wire import ABORT, HEADER_BYTES, RESUME, label_code
+from mpc.wire import ABORT, HEADER_BYTES, RESUME, SIGN, label_code
 
 LIMITS = Limits(connect=5.0, deadline=5.0, patience=2.0)
 _AWAY = 0.5  # seconds that a broken connection takes to come back
 _LONG = 3.0  # deadlines that a frame is late which comes too late
 _FAREWELL = 2.0  # seconds: more than a party takes to tell the others that it gives up
+
+_NAMES = {RESUME: "resume", ABORT: "abort", SIGN: "sign"}
 
 KINDS = (
     "dropped",
@@ -272,8 +274,8 @@ def _judge(
 
 def _label(sent: Sent, labels: Mapping[int, str]) -> str:
     type_ = sent.frame.head[3]
-    if type_ in (RESUME, ABORT):
-        return "resume" if type_ == RESUME else "abort"
+    if type_ in _NAMES:
+        return _NAMES[type_]
     return labels.get(int.from_bytes(sent.frame.head[4:8], "little"), "?")
 
 

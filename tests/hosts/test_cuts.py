@@ -70,7 +70,9 @@ def check_lost(ran: dict[str, Ran]) -> None:
     """
     assert {name: one.code for name, one in ran.items()} == dict.fromkeys(PARTIES, 4), ran
     told = ran["hospital_a"].err.partition("mpc: ")[2]
-    assert told.startswith(("lost contact with hospital_b for more than", "helper lost contact with hospital_b"))
+    assert told.startswith(
+        ("lost contact with hospital_b for more than", "helper says that it lost contact with hospital_b")
+    )
     assert "mpc: lost contact with helper, hospital_a for more than" in ran["hospital_b"].err
     assert "hospital_b" in ran["helper"].err.partition("mpc: ")[2]
 

@@ -134,7 +134,7 @@ def test_two_owners_that_let_nobody_in_are_named(ready: Study) -> None:
     assert "hospital_a did not connect in time" in ran["hospital_b"].err
     assert "nobody answers at the address of hospital_a" in ran["hospital_b"].err
     assert "let hospital_b in through its firewall" in ran["hospital_b"].err
-    assert "hospital_b lost contact with hospital_a" in ran["helper"].err
+    assert "hospital_b says that it lost contact with hospital_a" in ran["helper"].err
 
 
 def test_a_host_that_nobody_knows_is_named(ready: Study) -> None:

