@@ -6,6 +6,7 @@ with one key the first is heard as long as its connection lives, and another one
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Hashable
 from typing import Final
@@ -81,13 +82,6 @@ class Roll:
         self.out.clear()
         self._repeated.clear()
 
-    def may_tell(self, i: int, now: float) -> bool:
-        """Whether a client may be told something once more; notes that it is."""
-        if now - self._told.get(i, now - REPEAT_SECONDS) < REPEAT_SECONDS:
-            return False
-        self._told[i] = now
-        return True
-
     def may_repeat(self, i: int, message: Hashable, now: float) -> bool:
         """Whether a message may go to a client once more, which asked for it; notes that it does.
 
@@ -95,7 +89,8 @@ class Roll:
         nothing makes two copies wait at the most.
         """
         repeated = self._repeated.setdefault(i, {})
-        if repeated.get(message) == self._connections[i] or not self.may_tell(i, now):
+        if repeated.get(message) == self._connections[i] or now - self._told.get(i, -math.inf) < REPEAT_SECONDS:
             return False
+        self._told[i] = now
         repeated[message] = self._connections[i]
         return True

@@ -317,9 +317,8 @@ class StarServer:
         if i not in self._roll.joined:
             self._roll.astray.add(i)
         last, now = frame(ABORT, error.code.encode()), self._network.now()
-        if newcomer:
-            if self._roll.may_tell(i, now):
-                self._network.turn_away(self._names[i], last)
+        if newcomer:  # of which the network takes few messages
+            self._network.turn_away(self._names[i], last)
         elif self._roll.may_repeat(i, error.code, now):
             self._send(i, last)
 

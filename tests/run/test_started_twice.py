@@ -61,3 +61,17 @@ def test_a_second_client_with_the_same_keys_does_not_displace_the_first(tmp_path
     assert {ran.code for ran in ends.values()} == {0}, ends
     assert record(tmp_path / "out" / "server")["sums"]["clients"] == 4
     assert "another process with the key of c1 came, and was turned away" in ends["server"].err
+
+
+def test_a_client_that_was_killed_is_welcome_again_and_counts_once(tmp_path: Path) -> None:
+    path = write_separate(tmp_path)
+    server, first = party(path, "server"), party(path, "c1")
+    assert server.hear(r"joining +1")
+    first.process.kill()
+    first.end()
+    runs = {name: party(path, name, "again") for name in ("c1", "c2", "c3", "c4")}
+    ends = {name: run.end() for name, run in (("server", server), *runs.items())}
+    assert {ran.code for ran in ends.values()} == {0}, ends
+    sums = record(tmp_path / "out" / "server")["sums"]
+    assert (sums["clients"], sums["columns"]["age"]["count"]) == (4, 1 + 2 + 3 + 4)
+    assert "turned away" not in ends["server"].err
