@@ -28,6 +28,7 @@ from mpc.wire import (
     SIGN,
     Header,
     TagKey,
+    check_version,
     peek_sequence,
     peek_type,
     seal,
@@ -228,10 +229,12 @@ class Link:
         """Take one frame that came under the peer's key.
 
         Raises:
+            DisagreementError: the peer's frames are of another version.
             ProtocolError: the frame is malformed, was altered, or acknowledges what was never sent; or the peer sends
                 more, ahead of what is used of it, than there can be in this program.
             PeerLostError: the peer's process is a new one, which knows nothing of this session.
         """
+        check_version(head, me=self.me, sender=self.peer)
         sequence = peek_sequence(head) if len(head) == HEADER_BYTES else 0
         if self._keys is None and sequence >= HELLO_FRAMES:
             self._keep(body)

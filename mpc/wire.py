@@ -2,7 +2,8 @@
 
     magic 2 | version 1 | type 1 | label 4 | sequence 8 | acknowledged 8 | payload bytes 8 | tag 16
 
-The label is a checksum of the round's label. The tag is over (session, sender, header, payload): the session and the
+Magic and version stand first in every version of this format, so that each can tell which one another party has. The
+label is a checksum of the round's label. The tag is over (session, sender, header, payload): the session and the
 sender are in its key, see `TagKey`. Lengths are checked against what the round declares before anything is read.
 """
 
@@ -14,14 +15,14 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from hashlib import blake2b
 from hmac import compare_digest
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from zlib import crc32
 
 import numpy as np
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from mpc.correlation import Spec
-from mpc.errors import ProtocolError
+from mpc.errors import DisagreementError, ProtocolError
 from mpc.ghost import Array
 from mpc.prg import derive
 
@@ -116,6 +117,30 @@ def seal(type_: int, label: int, sequence: int, acknowledged: int, body: bytes, 
     """A header for `body`, with its tag under `key`."""
     start = _UNTAGGED.pack(MAGIC, WIRE_VERSION, type_, label, sequence, acknowledged, len(body))
     return start + key.tag(start, body)
+
+
+def other_version(start: memoryview) -> int | None:
+    """The version of who sent something that begins so; None if it is this one's, or if it is no frame."""
+    return start[2] if len(start) > 2 and start[:2] == MAGIC and start[2] != WIRE_VERSION else None
+
+
+def check_version(head: memoryview, *, me: str, sender: str) -> None:
+    """Refuse a frame of another version.
+
+    Raises:
+        DisagreementError: it is one, of whatever form.
+    """
+    theirs = other_version(head)
+    if theirs is not None:
+        raise DisagreementError(versions_differ(me, sender, theirs), SAME_VERSION, party=sender)
+
+
+SAME_VERSION: Final = "install the same version of beaverlodge everywhere"
+
+
+def versions_differ(me: str, peer: str, theirs: int) -> str:
+    """That a peer's frames are of another version."""
+    return f"{peer} speaks version {theirs} of the parties' protocol, and {me} version {WIRE_VERSION}"
 
 
 def peek_sequence(head: memoryview) -> int:

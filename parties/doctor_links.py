@@ -16,6 +16,7 @@ from mpc.network import Came, Connected, Disconnected, Event, Refused, Stranger,
 from mpc.probe import DOCTOR, TRANSFER_BYTES, Answerer, a_number, is_probe, probe, read_probe
 from mpc.session import Frame
 from mpc.transport import Transport
+from mpc.wire import other_version
 
 ECHOES: Final = 9
 _TICK: Final = 0.05
@@ -33,6 +34,7 @@ class Seen:
         refused: whether the peer, under its right key, turned this party's key away.
         broken: how many handshakes broke off.
         about: what the other side said of itself; empty if it did not.
+        other_version: of its frames, if it is not this side's.
         round_trip: seconds, the median of `ECHOES`.
         up, down: bytes a second at which `TRANSFER_BYTES` went to the peer, and came from it.
     """
@@ -45,6 +47,7 @@ class Seen:
     round_trip: float | None = None
     up: float | None = None
     down: float | None = None
+    other_version: int | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,8 @@ class _Room:
                 self._looks[peer].arrived(peer)
             case Came(address, head, body):
                 look = self._looks[address.removesuffix(DOCTOR)]
+                if (version := other_version(head)) is not None:
+                    look.other_version = version
                 if is_probe(head):
                     look.arrived(address)
                     self._probe(look, address, read_probe(head, body))
@@ -178,6 +183,7 @@ class _Look:
         self._round_trip: float | None = None
         self._up: float | None = None
         self._down: float | None = None
+        self.other_version: int | None = None
         self.refused = False
         self.broken = 0
         self.said_bye = False
@@ -197,6 +203,7 @@ class _Look:
             self._round_trip,
             self._up,
             self._down,
+            self.other_version,
         )
 
     @property
@@ -221,6 +228,7 @@ class _Look:
         """The connection is gone. Whoever comes next is asked from the beginning."""
         if address == self._address:
             self._script = None
+            self.other_version = None
             self.wants_turn = False
             self.said_bye = self.said_bye or self.finished
 

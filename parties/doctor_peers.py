@@ -15,6 +15,7 @@ from mpc.errors import DisagreementError, PeerLostError
 from mpc.network import Connected, Refused
 from mpc.probe import TRANSFER_BYTES
 from mpc.transport import Transport
+from mpc.wire import SAME_VERSION, versions_differ
 from parties.blocks import short_bytes
 from parties.doctor_links import ECHOES, Meeting, Seen
 from parties.findings import Finding, ok, problem, warning
@@ -168,6 +169,8 @@ def _of_absent(side: Side, peer: str, seconds: float) -> Finding:
 
 def _of_met(side: Side, peer: str, seen: Seen) -> Iterator[Finding]:
     place = f"at {side.addresses[peer]}" if seen.dialled else "by dialling in"
+    if seen.other_version is not None:
+        yield problem(versions_differ(side.me, peer, seen.other_version), SAME_VERSION, _DISAGREED, peer)
     if not seen.about:
         hint = f"it may be busy, or of an older version: see its log, and run `mpc doctor` of {peer} instead"
         yield warning(f"{peer} is there ({place}), under its own key, but does not say what it runs", hint)

@@ -16,6 +16,7 @@ import pytest
 from mpc.curve import Identity, new_identity
 from mpc.errors import DataError
 from mpc.transport import Transport
+from mpc.wire import WIRE_VERSION
 from parties import doctor_checks, doctor_estimate
 from parties.doctor_estimate import Known, check_disk, check_memory, check_time, memory_free, plan_from_here
 from parties.doctor_links import Meeting, Seen, meet
@@ -172,6 +173,10 @@ def test_what_is_said_of_a_peer_that_was_met() -> None:
     assert "not measured" in texts(looked(replace(there, about=about(doing="running"))), "warning")
     assert "could not be measured" in texts(looked(replace(there, up=None)), "warning")
     assert "does not say what it runs" in texts(looked(replace(there, about={})), "warning")
+    for silent in (there, replace(there, about={})):
+        older = looked(replace(silent, other_version=6))
+        assert first_code(older) == 5
+        assert f"b speaks version 6 of the parties' protocol, and a version {WIRE_VERSION}" in texts(older, "problem")
     assert first_code(looked(replace(there, about=about(facts="nonsense", version=["x"] * 99)))) == 5
 
 

@@ -43,7 +43,7 @@ def test_all_faults_of_all_frames_of_two_owners() -> None:
     byes = 3 * 2  # what comes then changes no result any more
     for kind in ("truncated", "header altered", "payload altered"):
         assert saw.recovered[kind] == byes
-    assert set(saw.errors) == {"peer-lost", "protocol"}
+    assert set(saw.errors) == {"peer-lost", "protocol", "disagreement"}  # an altered byte may be the version's
     assert "dropped " in str(saw) and f"{saw.tried} runs" in str(saw)
 
 
