@@ -13,18 +13,23 @@ TIMES = "SOAK_EXAMPLES"
 """The environment variable that says how many times as many examples are to be tried as are stated."""
 
 
-def scaled(examples: int) -> int:
-    """So many examples, times what a soak asks for; in `make test` half as many."""
-    return max(1, round(examples * float(os.environ.get(TIMES, "0.5"))))
+def scaled(examples: int, few: int | None = None) -> int:
+    """So many examples, times what a soak asks for; in `make test` half as many, or so few."""
+    if TIMES not in os.environ:
+        return max(1, examples // 2) if few is None else few
+    return max(1, round(examples * float(os.environ[TIMES])))
 
 
-def steady(examples: int) -> settings:
+def steady(examples: int, few: int | None = None) -> settings:
     """Hypothesis without regard for the machine's speed, with the same examples on every run.
 
     In a soak there are more, and `--hypothesis-seed` chooses them.
+
+    Args:
+        few: how many `make test` tries, where half of them are too many.
     """
     return settings(
-        max_examples=scaled(examples),
+        max_examples=scaled(examples, few),
         deadline=None,
         derandomize=TIMES not in os.environ,
         database=None,

@@ -21,7 +21,7 @@ from mpc.curve import Identity
 from mpc.errors import BeaverlodgeError
 from mpc.handshake import Table, meet
 from mpc.party import Party
-from mpc.plan import make_plan
+from mpc.plan import ProgramFactory, make_plan
 from mpc.play import part, play_helper, play_owner
 from mpc.prg import os_entropy
 from mpc.trace import Trace
@@ -53,26 +53,47 @@ def session(name: str, keys: Mapping[str, Identity], endpoints: Mapping[str, str
     """Take part in one session."""
     others = {peer: key.public for peer, key in keys.items() if peer != name}
     transport = Transport(keys[name], others, endpoints.get(name))
+    return take_part(name, transport, {peer: endpoints[peer] for peer in _DIALS[name]}, LIMITS, product)
+
+
+def take_part(
+    name: str,
+    transport: Transport,
+    dials: Mapping[str, str],
+    limits: Limits,
+    program: ProgramFactory,
+    say: Callable[[str], None] = lambda text: None,
+    watch: Callable[[Channel], None] = lambda channel: None,
+    linger: float = 5.0,
+) -> Any:
+    """A party's part in a session, from the handshake to the parting; the transport is closed at the end.
+
+    Args:
+        watch: is given the channel before it is used.
+        linger: seconds that the last frames have to leave.
+    """
+    others = [peer for peer in TABLE.everyone if peer != name]
     trace = Trace(lambda *_: None)
-    channel = Channel(name, others, transport, LIMITS, trace, lambda text: None)
+    channel = Channel(name, others, transport, limits, trace, say)
+    watch(channel)
     try:
-        for peer in _DIALS[name]:
-            transport.dial(peer, endpoints[peer])
+        for peer, endpoint in dials.items():
+            transport.dial(peer, endpoint)
         agreement = meet(
-            channel, TABLE, offer_of(name), lambda *_: make_plan(product, OWNERS, HELPER), os_entropy, LIMITS.connect
+            channel, TABLE, offer_of(name), lambda *_: make_plan(program, OWNERS, HELPER), os_entropy, limits.connect
         )
         result = None
         if name == HELPER:
             play_helper(channel, TABLE, agreement, trace)
         else:
-            result = [int(value) for value in play_owner(channel, TABLE, agreement, trace, product)]
+            result = [int(value) for value in play_owner(channel, TABLE, agreement, trace, program)]
         part(channel, TABLE, patient=name == HELPER)
         return result
     except BeaverlodgeError as error:
         channel.abort(error, trace.at)
         raise
     finally:
-        transport.close(5)
+        transport.close(linger)
 
 
 def used() -> dict[str, int]:
