@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -174,6 +175,8 @@ def _take_part(here: _Here, out: Path | None, approve: str | None, policy: Path 
 @_DATA
 @_SQL
 @click.option("--digest", metavar="DIGEST", help="Approve what has this digest, without being asked.")
+@click.option("--until", metavar="DATE", help="The approval ends with this day (2027-03-31, UTC), or at this time.")
+@click.option("--by", metavar="WHO", help="Who approves (default: the user of this command).")
 @click.option(
     "--policy", type=click.Path(path_type=Path), help="What to refuse (default: policy.toml beside the keys)."
 )
@@ -184,13 +187,19 @@ def approve(
     data: Path | None,
     sql: Path | None,
     digest: str | None,
+    until: str | None,
+    by: str | None,
     policy: Path | None,
 ) -> None:
     """Approve SCENARIO as one party, without a run: shows what it asks for, and asks.
 
-    Nothing that it names is opened or looked up for that, but a roster in its folder.
+    Nothing that it names is opened or looked up for that, but a roster in its folder. With --until or --by, a new
+    approval takes the place of one that there is.
     """
+    from parties.consent import Terms
     from parties.scenario import Scenario
+
+    terms = Terms(by or "", until or "") if until is not None or by is not None else None
 
     loaded = _Here(scenario, name, keys, data, sql).load()
     ask, output = _typed_yes if sys.stdin.isatty() else None, Output(name)
@@ -199,12 +208,31 @@ def approve(
         from parties.separate import check_name
 
         check_name(loaded, name)
-        new, _ = ask_approval(loaded, name, keys, digest, policy, ask, output)
+        new, _ = ask_approval(loaded, name, keys, digest, policy, ask, output, terms=terms)
     else:
         from parties.sum_party import ask_sum_approval, checked_texts
 
-        new, _ = ask_sum_approval(loaded, name, keys, checked_texts(loaded, name), digest, policy, ask, output)
-    click.echo(f"{name} has approved {scenario}{' as it is now' if new else ' already, as it is now'}", err=True)
+        new, _ = ask_sum_approval(loaded, name, keys, checked_texts(loaded, name), digest, policy, ask, output, terms)
+    until = f", until {until}" if until else ""
+    click.echo(f"{name} has approved {scenario}{' as it is now' if new else ' already, as it is now'}{until}", err=True)
+
+
+@cli.command()
+@click.argument("what", metavar="SCENARIO|DIGEST")
+@click.option("--as", "name", required=True, help="Which party's approval it is.")
+@_KEYS
+def revoke(what: str, name: str, keys: Path) -> None:
+    """Withdraw what a party approved: a scenario as it is now, or what has DIGEST (the approval's or the scenario's).
+
+    The next run of it has to be approved again. One that is under way goes on.
+    """
+    from parties.any_scenario import load_any
+    from parties.consent import revoke as withdraw
+
+    digest = what.lower() if re.fullmatch("[0-9a-fA-F]{64}", what) else load_any(Path(what)).digest
+    for one in withdraw(name, keys, digest):
+        given = f"of {one.when[:10]}{' by ' + one.by if one.by else ''}{', until ' + one.until if one.until else ''}"
+        click.echo(plain_text(f"revoked: the approval {given} of '{one.scenario}' for {name}, {one.approves}"))
 
 
 @cli.command()

@@ -82,7 +82,7 @@ class Roster(BaseModel):
 
     def is_over(self, now: dt.datetime | None = None) -> bool:
         """Whether nobody takes it any more."""
-        return self.valid_until is not None and _over(self.valid_until, now or _now())
+        return self.valid_until is not None and is_over(self.valid_until, now or _now())
 
 
 def signature_path(path: Path) -> Path:
@@ -232,7 +232,7 @@ def _check_valid(roster: Roster, name: str, text: str, now: dt.datetime) -> None
         message = f"the key of {name} is revoked in {roster.path}"
         raise DisagreementError(message, f"{name} makes a new one with `mpc keygen`, and the roster lists that")
     entry = roster.parties.get(name)
-    if entry is not None and entry.valid_until is not None and _over(entry.valid_until, now):
+    if entry is not None and entry.valid_until is not None and is_over(entry.valid_until, now):
         message = f"the key of {name} was valid until {entry.valid_until} ({roster.path})"
         raise DisagreementError(message, "the administrator gives it more time, or lists a new key, and signs again")
 
@@ -241,7 +241,7 @@ def _halves(text: str) -> set[bytes]:
     return {keys.curve_key(text), keys.signing_key(text).public_bytes_raw()}
 
 
-def _over(until: Moment, now: dt.datetime) -> bool:
+def is_over(until: Moment, now: dt.datetime) -> bool:
     """Whether a time is past; a date counts to its end, and without a time zone it is in UTC."""
     if isinstance(until, dt.datetime):
         return now > (until if until.tzinfo else until.replace(tzinfo=dt.UTC))

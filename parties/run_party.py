@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mpc.errors import DataError
-from parties.consent import obtain
+from parties.consent import Terms, obtain
 from parties.consent_text import consent_blocks, read_blocks
 from parties.job import OwnTable
 from parties.kinds import Plans, job_of
@@ -93,6 +93,7 @@ def ask_approval(
     ask: Callable[[], bool] | None,
     output: Output,
     plans: Plans | None = None,
+    terms: Terms | None = None,
 ) -> tuple[bool, Policy]:
     """That this party's policy lets the scenario through and that somebody approved it; nothing it names is opened.
 
@@ -111,7 +112,7 @@ def ask_approval(
     def show(changes: Sequence[str]) -> None:
         output.blocks(consent_blocks(scenario, me, publics, changes, plans))
 
-    return obtain(scenario, me, keys, approve, show, ask), rules
+    return obtain(scenario, me, keys, approve, show, ask, terms), rules
 
 
 def _admitted(

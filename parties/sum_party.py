@@ -24,7 +24,7 @@ from mpc.transport import Transport
 from parties import keys as key_files
 from parties.blocks import Line, plural
 from parties.bugs import as_error
-from parties.consent import obtain
+from parties.consent import Terms, obtain
 from parties.descriptors import allow_connections
 from parties.doctor_checks import describe
 from parties.journal import RoundJournal
@@ -163,6 +163,7 @@ def ask_sum_approval(
     policy: Path | None,
     ask: Callable[[], bool] | None,
     output: Output,
+    terms: Terms | None = None,
 ) -> tuple[bool, Policy]:
     """As `run_party.ask_approval`, of a secure sum."""
     rules = load_policy(keys, policy)
@@ -171,7 +172,7 @@ def ask_sum_approval(
     def show(changes: Sequence[str]) -> None:
         output.blocks(sum_consent_blocks(scenario, me, texts, changes))
 
-    return obtain(scenario, me, keys, approve, show, ask), rules
+    return obtain(scenario, me, keys, approve, show, ask, terms), rules
 
 
 def _admitted(

@@ -13,10 +13,11 @@ import pytest
 
 SECRET = re.compile(r"(^|_)(keys?|secrets?|seeds?|private|passphrase|password|signing)(_|$)")
 PUBLIC = {
+    "mpc.listener._Connection.key": "a public key",
     "mpc.network.Stranger.key": "a public key",
-    "mpc.session.Frame.key": "a TagKey, which shows nothing of itself",
     "mpc.testing.inputs.Input.private": "yes or no",
     "mpc.testing.recording.Note.key": "where a number was drawn",
+    "parties.cli._Here.keys": "a folder",
     "parties.doctor_peers.Side.keys": "public keys",
     "parties.share_file.Bound.keys": "public texts",
     "parties.share_file.Vault.keys": "public texts",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import json
 import re
@@ -14,8 +15,9 @@ import pytest
 from rich.console import Console
 
 from mpc.errors import UsageError
+from parties import consent as module
 from parties.blocks import Grid, Line, print_blocks
-from parties.consent import FILE, consent_digest, obtain, read_approvals, remember
+from parties.consent import FILE, Terms, consent_digest, obtain, read_approvals, remember, revoke, user_name
 from parties.consent_text import consent_blocks
 from parties.data import load_owner_table
 from parties.plan_scenario import planned
@@ -46,12 +48,14 @@ class Desk:
         assert old in text
         self.path.write_text(text.replace(old, new, 1))
 
-    def obtain(self, given: str | None = None, *, answer: bool | None = None, me: str = A) -> None:
+    def obtain(
+        self, given: str | None = None, *, answer: bool | None = None, me: str = A, terms: Terms | None = None
+    ) -> None:
         def ask() -> bool:
             self.asked += 1
             return bool(answer)
 
-        obtain(self.scenario, me, self.folder, given, self.shown.append, None if answer is None else ask)
+        obtain(self.scenario, me, self.folder, given, self.shown.append, None if answer is None else ask, terms)
 
     def refusal(self, given: str | None = None, *, answer: bool | None = None, me: str = A) -> UsageError:
         with pytest.raises(UsageError) as caught:
@@ -93,6 +97,116 @@ def test_a_digest_approves_once_and_for_all(desk: Desk) -> None:
     assert stat.S_IMODE((desk.folder / FILE).stat().st_mode) == 0o600
     (one,) = read_approvals(desk.folder)
     assert (one.digest, one.party, one.scenario) == (desk.scenario.digest, A, "small")
+
+
+def over(desk: Desk, monkeypatch: pytest.MonkeyPatch, when: str) -> None:
+    """It is that time now."""
+    monkeypatch.setattr(module, "_now", lambda: dt.datetime.fromisoformat(when))
+
+
+def approvals(desk: Desk) -> list[dict[str, str]]:
+    """The list as it is in its file."""
+    fields: list[dict[str, str]] = json.loads((desk.folder / FILE).read_text())["approved"]
+    return fields
+
+
+def test_an_approval_says_who_gave_it_and_until_when(desk: Desk) -> None:
+    desk.obtain(desk.digest())
+    desk.obtain(desk.digest(), terms=Terms("Dr. Weiß", "2999-03-31"))
+    first, second = read_approvals(desk.folder)
+    assert (first.by, first.until, first.revoked) == (user_name(), "", "")
+    assert (second.by, second.until, second.approves) == ("Dr. Weiß", "2999-03-31", desk.digest())
+
+
+@pytest.mark.parametrize(
+    ("until", "last", "over_at"),
+    [
+        ("2999-03-31", "2999-03-31T23:59:59+00:00", "2999-04-01T00:00:00+00:00"),
+        ("2999-03-31T12:00:00Z", "2999-03-31T12:00:00+00:00", "2999-03-31T12:00:01+00:00"),
+        ("2999-03-31T12:00:00+02:00", "2999-03-31T10:00:00+00:00", "2999-03-31T10:00:01+00:00"),
+    ],
+)
+def test_an_approval_that_is_over_is_none(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, until: str, last: str, over_at: str
+) -> None:
+    desk.obtain(desk.digest(), terms=Terms(until=until))
+    over(desk, monkeypatch, last)
+    desk.obtain()
+    over(desk, monkeypatch, over_at)
+    error = desk.refusal()
+    assert f"has not approved the scenario 'small': the approval of {approvals(desk)[0]['when'][:10]} was until" in str(
+        error
+    )
+    desk.obtain(desk.digest())
+    desk.obtain()
+
+
+def test_the_last_approval_of_the_same_counts(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.obtain(desk.digest())
+    desk.obtain(desk.digest(), terms=Terms(until="2999-03-31"))
+    over(desk, monkeypatch, "2999-04-01T00:00:00+00:00")
+    assert "was until 2999-03-31" in desk.refusal().message
+
+
+def test_other_terms_are_asked_for(desk: Desk) -> None:
+    desk.obtain(desk.digest())
+    with pytest.raises(UsageError, match="has not approved the scenario 'small' on these terms"):
+        desk.obtain(terms=Terms(until="2999-03-31"))
+    desk.obtain(answer=True, terms=Terms(until="2999-03-31"))
+    assert [one.until for one in read_approvals(desk.folder)] == ["", "2999-03-31"]
+
+
+@pytest.mark.parametrize(
+    ("until", "says"),
+    [
+        ("tomorrow", "'tomorrow' is neither a date nor a time"),
+        ("2027-02-30", "is neither a date"),
+        ("2020-01-01", "an approval until 2020-01-01 would be over already"),
+    ],
+)
+def test_a_wrong_end_is_refused(until: str, says: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        Terms(until=until)
+    assert says in caught.value.message and "2027-03-31" in caught.value.hint
+
+
+@pytest.mark.parametrize("by_scenario", [False, True])
+def test_a_revoked_approval_is_none(desk: Desk, by_scenario: bool) -> None:
+    for me in (A, B):
+        desk.obtain(desk.digest(me), me=me)
+    digest = desk.scenario.digest if by_scenario else desk.digest()
+    (one,) = revoke(A, desk.folder, digest.upper())
+    assert one.approves == desk.digest()
+    assert re.search(r": the approval of 2\d{3}-\d\d-\d\d was revoked on 2\d{3}-", desk.refusal().message)
+    desk.obtain(me=B)
+    with pytest.raises(UsageError) as caught:
+        revoke(A, desk.folder, digest)
+    assert "has approved nothing that has the digest" in caught.value.message
+    assert caught.value.hint == "no approval of hospital_a is in force"
+    with pytest.raises(UsageError) as caught:
+        revoke(B, desk.folder, "0" * 64)
+    assert caught.value.hint == f"in force are 'small': {desk.digest(B)}"
+    desk.obtain(desk.digest())
+    desk.obtain()
+
+
+def test_a_list_of_an_earlier_version_is_read_and_one_that_needs_no_more_is_written(desk: Desk) -> None:
+    desk.obtain(desk.digest())
+    fields = approvals(desk)
+    assert fields[0].keys() == {"digest", "own", "party", "scenario", "when", "agreed", "by"}
+    del fields[0]["by"]
+    (desk.folder / FILE).write_text(json.dumps({"schema": 1, "approved": fields}))
+    desk.obtain()
+    assert read_approvals(desk.folder)[0].by == ""
+    desk.obtain(desk.digest(B), me=B)
+    assert "by" not in approvals(desk)[0]
+
+
+@pytest.mark.parametrize("change", [{"until": "soon"}, {"until": 3}, {"by": None}, {"revoked": 1}, {"more": ""}])
+def test_an_entry_that_is_none_spoils_the_list(desk: Desk, change: dict[str, object]) -> None:
+    desk.obtain(desk.digest())
+    (desk.folder / FILE).write_text(json.dumps({"schema": 1, "approved": [{**approvals(desk)[0], **change}]}))
+    assert "is not a list of approvals" in desk.refusal().message
 
 
 def test_capital_letters_will_do(desk: Desk) -> None:

@@ -112,6 +112,35 @@ def test_a_party_is_asked_once_and_its_releases_are_listed(tmp_path: Path) -> No
     assert "near-repeat" not in third["hospital_b"].err
 
 
+def test_an_approval_for_a_service_is_no_run_and_can_be_revoked(tmp_path: Path) -> None:
+    scenario = separate(tmp_path)
+    scenario.write_text(scenario.read_text() + "[session]\nconnect_timeout = 0.3\n")
+    me = ("--as", "hospital_a", "--keys", tmp_path / "keys")
+    _, digest = approving(scenario, "hospital_a")
+    asked = mpc("approve", scenario, *me)
+    assert asked.code == 2 and "what hospital_a is asked to take part in" in asked.out
+    assert mpc("approve", scenario, *me, "--digest", digest, "--until", "2020-01-01").code == 2
+    given = mpc("approve", scenario, *me, "--digest", digest, "--until", "2999-03-31", "--by", "Dr. W\x1b[31m")
+    assert given.code == 0 and given.err.endswith("as it is now, until 2999-03-31\n"), given.err
+    assert not list(tmp_path.glob("runs*"))
+
+    run = party(scenario, "hospital_a")
+    first = mpc(*run, "--out", tmp_path / "first")
+    assert first.code == 4 and "is asked to take part" not in first.out
+    withdrawn = mpc("revoke", scenario, *me)
+    assert withdrawn.code == 0 and f", until 2999-03-31 of 'small' for hospital_a, {digest}" in withdrawn.out
+    assert r"by Dr. W\x1b[31m, until" in withdrawn.out
+    second = mpc(*run, "--out", tmp_path / "second")
+    assert second.code == 2 and "hospital_a has not approved the scenario 'small': the approval of" in second.err
+    assert "was revoked on" in second.err and not (tmp_path / "second").exists()
+
+    assert mpc("approve", scenario, *me, "--digest", digest).code == 0
+    assert mpc("approve", scenario, *me).err.endswith("already, as it is now\n")
+    assert mpc("revoke", digest, *me).code == 0
+    again = mpc("revoke", digest, *me)
+    assert again.code == 2 and "no approval of hospital_a is in force" in again.err
+
+
 def test_a_test_seed_needs_more_than_an_approval(tmp_path: Path) -> None:
     scenario = separate(tmp_path)
     scenario.write_text(scenario.read_text() + "[session]\nconnect_timeout = 0.3\n[testing]\ninsecure_seed = 3\n")

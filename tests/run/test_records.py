@@ -142,7 +142,7 @@ def test_with_json_all_that_is_printed_is_an_object_a_line(tmp_path: Path) -> No
         assert all(one.keys() >= KEYS and one["party"] == name for one in out + err)
         assert {one["text"] for one in err} >= {"data", "connecting", "done"}
         texts = [one["text"] for one in out]
-        assert f"small: what {name} is asked to take part in. Nothing has been sent." in texts
+        assert f"small: what {name} is asked to take part in. Nothing has been opened or sent." in texts
         assert any(text.startswith("small: done. 1 owner") or "helper" in text for text in texts)
         tables = {one["text"]: one for one in out if "rows" in one}
         assert tables["Who takes part"]["columns"][0] == "party"
