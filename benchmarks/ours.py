@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -152,11 +153,12 @@ def plan_of(scenario: Scenario) -> Plan:
 
 def step_cost(plan: Plan, steps: int) -> StepCost:
     """A step's rounds, an owner's bytes and the helper's, from the rounds of the plan's stage "training"."""
-    rounds = [one for one in plan.rounds if one.stage == "training"]
-    if not rounds or not steps:
+    places = [place for place, one in enumerate(plan.rounds) if one.stage == "training"]
+    if not places or not steps:
         return StepCost(0.0, 0.0, 0.0)
-    before = max((one.drawn for one in plan.rounds[: plan.rounds.index(rounds[0])]), default=0)
-    dealt = sum(correction_bytes(kind) for kind in plan.kinds[before : rounds[-1].drawn])
+    drawn = list(accumulate((one.draws for one in plan.rounds), initial=0))
+    dealt = sum(correction_bytes(kind) for kind in plan.kinds[drawn[places[0]] : drawn[places[-1] + 1]])
+    rounds = [plan.rounds[place] for place in places]
     sent = sum(HEADER_BYTES + one.payload for one in rounds)
     return StepCost(len(rounds) / steps, sent / steps, dealt / steps)
 

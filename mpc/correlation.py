@@ -8,12 +8,11 @@ what is left of the true value once the others' shares are taken off, sent to th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import sha256
 from math import prod
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -55,6 +54,23 @@ class Kind(Protocol):
 
     def deal(self, drawn: tuple[Array, ...], book: Book) -> tuple[Array, ...]:
         """The dealt parts' values, from the drawn parts in full."""
+
+
+class OfList:
+    """What kinds have in common that differ in an item of a public list only: in which rows a step uses, say."""
+
+    @property
+    def place(self) -> tuple[Sequence[Any], int] | None:
+        """The list that its item is of, and where it is there; None if it is of none."""
+        raise NotImplementedError
+
+    def without_item(self) -> Kind:
+        """The one kind, with parts like this one's, that stands for all that differ from it in their item."""
+        raise NotImplementedError
+
+    def with_item(self, item: Any) -> Kind:
+        """The same with this item."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -273,23 +289,15 @@ def fold_order(words: Array) -> Array:
     return out
 
 
-def kinds_digest(kinds: Sequence[Kind]) -> str:
-    """A digest of the ordered list of kinds: equal programs have equal digests."""
-    digest = sha256()
-    for kind in kinds:
-        digest.update(repr(kind).encode())
-        digest.update(b"\n")
-    return digest.hexdigest()
-
-
 def correction_bytes(kind: Kind) -> int:
     """Bytes of the correction that the helper sends for one correlation of this kind."""
     return sum([spec.nbytes for spec in kind.dealt])
 
 
-def kept_bytes(kinds: Iterable[Kind]) -> int:
-    """Bytes of all that later correlations refer to, in full, as the helper has it."""
-    kept = [kind for kind in kinds if kind.kept]
-    own = [sum(kind.sizes) * kind.columns * Z64.word_bytes for kind in kept if isinstance(kind, OwnMasks)]
-    others = [kind for kind in kept if not isinstance(kind, OwnMasks)]
-    return sum(own) + sum(spec.nbytes for kind in others for spec in (*kind.drawn, *kind.dealt))
+def kept_bytes(kind: Kind) -> int:
+    """Bytes of what later correlations refer to of one of this kind, in full, as the helper has it."""
+    if not kind.kept:
+        return 0
+    if isinstance(kind, OwnMasks):
+        return sum(kind.sizes) * kind.columns * Z64.word_bytes
+    return sum(spec.nbytes for spec in (*kind.drawn, *kind.dealt))

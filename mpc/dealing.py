@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from mpc.correlation import Kind, OwnMasks, Spec, correction_bytes
+from mpc.correlation import Kind, OwnMasks, Spec
 from mpc.ghost import Array
 from mpc.prg import Stream
+from mpc.repeated import listed
 from mpc.share import Mask, Share
 
 WINDOW_BYTES = 1 << 20
@@ -16,7 +18,21 @@ WINDOWS_AHEAD = 4
 AT_ONCE = 1 << 17  # bytes of parts that lie in one piece of memory, none of which is free before all are
 
 
-def windows(kinds: Sequence[Kind], forks: Sequence[int] = ()) -> Iterator[tuple[list[Kind], int]]:
+class Window(NamedTuple):
+    """What the helper sends at once: the corrections of the correlations from `start` to `stop`.
+
+    Args:
+        first: the first of these that has a correction, for which the window is fetched.
+        nbytes: of all the corrections.
+    """
+
+    start: int
+    stop: int
+    first: int
+    nbytes: int
+
+
+def windows(kinds: Sequence[Kind], forks: Sequence[int] = ()) -> Iterator[Window]:
     """The list cut into windows of at most `WINDOW_BYTES` of corrections (or one correlation), with their bytes.
 
     Correlations without a correction ride along with the window that is open.
@@ -24,24 +40,24 @@ def windows(kinds: Sequence[Kind], forks: Sequence[int] = ()) -> Iterator[tuple[
     Args:
         forks: numbers of correlations that a window with earlier corrections may not reach: see `Party.fork`.
     """
-    group: list[Kind] = []
-    size = 0
     cuts = frozenset(forks)
-    for number, kind in enumerate(kinds):
-        more = correction_bytes(kind)
+    start = first = size = number = 0
+    for number, more in enumerate(listed(kinds).correction_bytes()):
         if size and (size + more > WINDOW_BYTES or number in cuts):
-            yield group, size
-            group, size = [], 0
-        group.append(kind)
+            yield Window(start, number, first, size)
+            start, size = number, 0
+        if more and not size:
+            first = number
         size += more
     if size:
-        yield group, size
+        yield Window(start, number + 1, first, size)
 
 
-def is_little(kinds: Iterable[Kind]) -> bool:
+def is_little(kinds: Sequence[Kind]) -> bool:
     """Whether an owner can draw all of them at once: its parts take no more than windows that are dealt ahead may."""
     most = WINDOWS_AHEAD * WINDOW_BYTES
-    return sum(spec.nbytes for kind in kinds for spec in (*kind.drawn, *kind.dealt)) <= most
+    parts = ((count, (*kind.drawn, *kind.dealt)) for kind, count in listed(kinds).counted())
+    return sum(count * spec.nbytes for count, specs in parts for spec in specs) <= most
 
 
 def draw(kind: Kind, stream: Stream, *, corrected: bool) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
@@ -65,7 +81,7 @@ def _uniform(specs: tuple[Spec, ...], stream: Stream) -> tuple[Array, ...]:
 
 def deal(kinds: Sequence[Kind], streams: Sequence[Stream]) -> Iterator[bytes]:
     """The corrections of a list of correlations, a window at a time."""
-    return deal_windows((group for group, _ in windows(kinds)), streams)
+    return deal_windows((kinds[one.start : one.stop] for one in windows(kinds)), streams)
 
 
 def deal_windows(groups: Iterable[Sequence[Kind]], streams: Sequence[Stream]) -> Iterator[bytes]:

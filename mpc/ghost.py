@@ -181,6 +181,7 @@ def is_ghost(x: object) -> bool:
     return type(x) is Ghost
 
 
+@lru_cache(maxsize=1024)
 def ghost(shape: tuple[int, ...]) -> Array:
-    """A ghost that the type checker takes for an array, as protocols do."""
+    """A ghost that the type checker takes for an array, as protocols do; one for each shape, as none can change."""
     return cast(Array, Ghost(shape))

@@ -9,11 +9,12 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
-from mpc.correlation import Kind, correction_bytes, kinds_digest
-from mpc.dealing import WINDOWS_AHEAD, as_shares, is_little, windows
+from mpc.correlation import Kind, correction_bytes
+from mpc.dealing import WINDOWS_AHEAD, Window, as_shares, is_little, windows
 from mpc.errors import InternalError
 from mpc.ghost import ghost
 from mpc.party import Party, Revealed
+from mpc.repeated import KindList, Repeated, listed
 from mpc.round import Blob, Program, Round
 from mpc.share import Share
 from mpc.slow_start import Way
@@ -32,23 +33,26 @@ _HANDLED_BYTES = 2e8  # a second: dealt or taken in, encrypted and authenticated
 class PlannedRound:
     """One round: its label, and the bytes of payload from one owner to each other owner.
 
-    `drawn` is how many of the plan's correlations an owner draws before it sends.
+    `draws` is how many of the plan's correlations an owner draws before it sends, after the round before.
     """
 
     label: str
     stage: str
     payload: int
-    drawn: int
+    draws: int
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Rounds, bytes, correlations and reveals of one program, exactly."""
+    """Rounds, bytes, correlations and reveals of one program, exactly.
+
+    A plan that `make_plan` made keeps equal rounds and correlations once: a million steps take some megabytes.
+    """
 
     owners: tuple[str, ...]
     helper: str
-    rounds: tuple[PlannedRound, ...]
-    kinds: tuple[Kind, ...]
+    rounds: Sequence[PlannedRound]
+    kinds: Sequence[Kind]
     reveals: tuple[Revealed, ...]
     constants: str = ""
     forks: tuple[int, ...] = ()  # how many correlations come before each fork
@@ -75,35 +79,43 @@ class Plan:
     def digest(self) -> str:
         """What the parties compare in the handshake: it covers every round, correlation, reveal and constant."""
         text = sha256()
-        for one in self.rounds:
-            text.update(f"{one.label}/{one.payload}\n".encode())
-        text.update(kinds_digest(self.kinds).encode())
+        for line in self._rounds.mapped(lambda one: f"{one.label}/{one.payload}\n".encode()):
+            text.update(line)
+        text.update(self._kinds.digest.encode())
         text.update(repr((self.owners, self.helper, self.reveals, self.constants, self.forks)).encode())
         return text.hexdigest()
 
     @cached_property
-    def windows(self) -> tuple[int, ...]:
-        """The sizes in bytes of the windows of corrections that the helper sends to the last owner."""
-        return tuple(size for _, size in windows(self.kinds, self.forks))
+    def _rounds(self) -> Repeated[PlannedRound]:
+        return self.rounds if isinstance(self.rounds, Repeated) else Repeated(self.rounds)
 
     @cached_property
-    def groups(self) -> tuple[tuple[Kind, ...], ...]:
-        """The correlations of each window."""
-        return tuple(tuple(group) for group, _ in windows(self.kinds, self.forks))
+    def _kinds(self) -> KindList:
+        return listed(self.kinds)
+
+    @property
+    def counted_kinds(self) -> list[tuple[Kind, int]]:
+        """Each kind of correlation, one for all that have parts alike, and how many there are."""
+        return self._kinds.counted()
+
+    @cached_property
+    def windows(self) -> tuple[int, ...]:
+        """The sizes in bytes of the windows of corrections that the helper sends to the last owner."""
+        return tuple(window.nbytes for window in self._windows)
+
+    def group(self, number: int) -> Sequence[Kind]:
+        """The correlations of a window, as it is dealt: made anew each time."""
+        window = self._windows[number]
+        return self.kinds[window.start : window.stop]
 
     @cached_property
     def turns(self) -> tuple[int, ...]:
         """Of each window: how many forks come before it, whose ways must be known before it is dealt."""
-        return tuple(bisect_right(self.forks, number) for number in self._first_corrections)
+        return tuple(bisect_right(self.forks, window.first) for window in self._windows)
 
     @cached_property
-    def _first_corrections(self) -> tuple[int, ...]:
-        """Of each window: the number of the first correlation in it that has a correction, for which it is fetched."""
-        first, needed = 0, []
-        for group in self.groups:
-            needed.append(first + next(at for at, kind in enumerate(group) if correction_bytes(kind)))
-            first += len(group)
-        return tuple(needed)
+    def _windows(self) -> tuple[Window, ...]:
+        return tuple(windows(self._kinds, self.forks))
 
     @cached_property
     def small(self) -> bool:
@@ -128,7 +140,7 @@ class Plan:
     def bytes_sent(self) -> dict[str, int]:
         """Bytes of our frames (header and payload) that each party sends after the handshake."""
         others = len(self.owners) - 1
-        each = sum(HEADER_BYTES + one.payload for one in self.rounds) * others
+        each = sum(count * (HEADER_BYTES + one.payload) for one, count in self._rounds.counted()) * others
         sent = dict.fromkeys(self.owners, each)
         sent[self.owners[-1]] += self.credits * HEADER_BYTES + len(self.forks) * (HEADER_BYTES + WAY_BYTES)
         sent[self.helper] = sum(HEADER_BYTES + size for size in self.windows)
@@ -146,10 +158,10 @@ class Plan:
     def correlations(self) -> dict[str, dict[str, int]]:
         """By kind: how many, and the bytes of corrections they cost the helper."""
         table: dict[str, dict[str, int]] = {}
-        for kind in self.kinds:
+        for kind, count in self.counted_kinds:
             row = table.setdefault(type(kind).__name__, {"count": 0, "correction_bytes": 0})
-            row["count"] += 1
-            row["correction_bytes"] += correction_bytes(kind)
+            row["count"] += count
+            row["correction_bytes"] += count * correction_bytes(kind)
         return table
 
     @property
@@ -179,8 +191,10 @@ class Plan:
         way = Way(round_trip, bandwidth, slow_start=slow_start)  # from any owner to any other: all carry the same
         others = last = 0.0  # when they have all that their next round needs
         others_sent = last_sent = 0.0
+        drawn = 0
         for one in self.rounds:
-            last = windows.taken(len(self.kinds) if self.small and one.drawn else one.drawn, last)
+            drawn += one.draws
+            last = windows.taken(len(self.kinds) if self.small and drawn else drawn, last)
             transfer = way.transfer(HEADER_BYTES + one.payload)
             others_sent = max(others, others_sent) + transfer
             last_sent = max(last, last_sent) + transfer
@@ -192,7 +206,7 @@ class Plan:
         way, latency = Way(round_trip, bandwidth, slow_start=slow_start), round_trip / 2
         transfers = [way.transfer(HEADER_BYTES + size) for size in self.windows]
         credit = HEADER_BYTES / bandwidth + latency
-        return _Windows(self._first_corrections, self.turns, transfers, latency, credit)
+        return _Windows([window.first for window in self._windows], self.turns, transfers, latency, credit)
 
 
 class _Windows:
@@ -242,9 +256,9 @@ class _Recorder:
     """A dry run's supply and observer: it writes down what it is asked for."""
 
     ways: tuple[bool, ...] = ()
-    kinds: list[Kind] = field(default_factory=list)
+    kinds: KindList = field(default_factory=KindList)
     forks: list[int] = field(default_factory=list)
-    reveals: list[Revealed] = field(default_factory=list)
+    reveals: Repeated[Revealed] = field(default_factory=Repeated)
     at: str = ""
     stages: set[str] = field(default_factory=set)
 
@@ -288,7 +302,8 @@ def make_plan(
     """
     recorder = _Recorder(ways)
     party = Party(owners[0], owners, recorder, {}, recorder, declared=None, dry=True)
-    rounds: list[PlannedRound] = []
+    rounds: Repeated[PlannedRound] = Repeated()
+    drawn = 0
     program = factory(party)
     answer: Mapping[str, Any] | None = None
     while True:
@@ -296,13 +311,14 @@ def make_plan(
             one = program.send(answer)  # type: ignore[arg-type]  # None starts a coroutine
         except StopIteration:
             break
-        rounds.append(PlannedRound(one.label, recorder.at, _payload(one), len(recorder.kinds)))
+        rounds.append(PlannedRound(one.label, recorder.at, _payload(one), len(recorder.kinds) - drawn))
+        drawn = len(recorder.kinds)
         answer = {peer: tuple(ghost(spec.shape) for spec in specs) for peer, specs in one.recv.items()}  # type: ignore[union-attr]
     return Plan(
         owners,
         helper,
-        tuple(rounds),
-        tuple(recorder.kinds),
+        rounds,
+        recorder.kinds,
         tuple(recorder.reveals),
         constants,
         tuple(recorder.forks),
@@ -315,7 +331,7 @@ def make_plan(
 
 def groups_to_deal(
     plan: Plan, next_way: Callable[[], bool], wait: Callable[[int], None] = lambda number: None
-) -> Iterator[tuple[Kind, ...]]:
+) -> Iterator[Sequence[Kind]]:
     """The correlations of each window, as the helper deals them.
 
     Args:
@@ -334,7 +350,7 @@ def groups_to_deal(
             return
         if plan.needs_credit(number):
             wait(number)
-        yield plan.groups[number]
+        yield plan.group(number)
         number += 1
 
 

@@ -14,6 +14,7 @@ from mpc.errors import InternalError, ProtocolError
 from mpc.party import Party
 from mpc.plan import Plan
 from mpc.prg import Stream
+from mpc.repeated import listed
 from mpc.share import Share
 
 _CUTS: Final = 4
@@ -29,7 +30,7 @@ class SeedSupply:
     """
 
     def __init__(self, kinds: Sequence[Kind], stream: Stream, next_window: Callable[[], Any] | None) -> None:
-        self._kinds = kinds
+        self._kinds = listed(kinds)
         self._stream = stream
         self._next_window = next_window
         self._number = 0
@@ -39,7 +40,7 @@ class SeedSupply:
         self._ready: deque[tuple[Share, ...]] = deque()  # drawn, from number `self._number` on
         self._at_once = 1  # how many are drawn when none is ready
         self._cuts: dict[type[Kind], deque[Cut]] = {}
-        self._sizes: Iterator[int] = (size for _, size in windows(kinds))
+        self._sizes: Iterator[int] = (window.nbytes for window in windows(kinds))
 
     def next(self, kind: Kind) -> tuple[int, tuple[Share, ...]]:
         """The next correlation: its number, this owner's drawn parts as `Mask`s, and its dealt parts as `Share`s."""
@@ -57,8 +58,8 @@ class SeedSupply:
         raise InternalError("the program goes one of two ways where its plan has no fork")
 
     def _draw(self) -> None:
-        # The plan's own kind, equal to the one that is asked for: what follows from it is worked out.
-        cut = self._cut(self._kinds[self._number + len(self._ready)])
+        # The plan's own kind has parts like the one that is asked for: what follows from it is worked out.
+        cut = self._cut(self._kinds.like(self._number + len(self._ready)))
         size = cut.correction
         if size and not len(self._window):
             self._fetch()
@@ -122,7 +123,7 @@ class PlannedSupply(SeedSupply):
         if way:
             dealt = sum(1 for turn in self._plan.turns if turn < len(self._ways))
             self._plan = self._plan.on(self._ways)
-            self._kinds, self._sizes = self._plan.kinds, islice(self._plan.windows, dealt, None)
+            self._kinds, self._sizes = listed(self._plan.kinds), islice(self._plan.windows, dealt, None)
         self._end = self._next_fork()
         return way
 

@@ -82,7 +82,7 @@ def check_memory(known: Known, owner: bool) -> Finding:
 
 def memory_needed(plan: Plan, owner: bool) -> float:
     """An estimate, rather too high, of a party's largest use of memory in bytes."""
-    masks = kept_bytes(plan.kinds)
+    masks = sum(count * kept_bytes(kind) for kind, count in plan.counted_kinds)
     windows = (WINDOWS_AHEAD + 1) * max([WINDOW_BYTES, *plan.windows])
     if not owner:
         return _HELPER_AT_LEAST + _HELPER_PER_MASK * masks + windows

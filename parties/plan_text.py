@@ -91,7 +91,7 @@ def _facts(plan: Plan, told: PlanTold, scenario: Scenario) -> dict[str, Any]:
         "bytes": dict(plan.bytes_sent),
         "messages": dict(plan.messages_sent),
         "correlations": plan.correlations,
-        "masks": sum(len(kind.drawn) for kind in plan.kinds),
+        "masks": sum(count * len(kind.drawn) for kind, count in plan.counted_kinds),
         "kept": kept(plan),
         "reveals": [
             {"what": item.what, "to": list(item.to), "shape": list(item.shape), "why": item.why}

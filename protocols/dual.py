@@ -17,6 +17,7 @@ from mpc.errors import ProtocolError
 from mpc.ghost import Array
 from mpc.party import Party
 from mpc.share import Public, Share
+from protocols.batches import batch_sizes
 from protocols.bit_budget import DualBudget
 from protocols.comparison import any_set, outside
 from protocols.gram import combination
@@ -50,7 +51,7 @@ async def descend_dual(
     2 rounds a step; reveals nothing: each opening is under a uniform mask of its own.
     """
     u = p.public(p.constant(0, gram.shape[1:], how.bits.u))
-    targets = {size: less_half(p, y, how.rate / size, how.bits.u) for size in {rows.index.size for rows in steps}}
+    targets = {size: less_half(p, y, how.rate / size, how.bits.u) for size in set(batch_sizes(steps))}
     seen = []
     for t, rows in enumerate(steps):
         u, low = await _step(p, gram, targets[rows.index.size], rows, u, _decay(p, gram.shape[1], t, how), how)
@@ -108,13 +109,13 @@ async def check_scores(
     the scores are all that there is to check. 10 rounds a chunk of 2^18 values; reveals one word a chunk: zero if all
     held, else uniform.
     """
-    largest = max(rows.index.size for rows in steps)
+    largest = max(batch_sizes(steps))
     at_once = max(1, CHUNK // (largest + gram.shape[1]))
     for start in range(0, len(steps), at_once):
         part = slice(start, start + at_once)
         low = [share.value.reshape(-1, 1) for share in seen[part]]
         stacked = Share(np.concatenate(low, axis=1), seen[start].scale)
-        scores = await products(p, gram, tuple(steps[part]), stacked, label="range/scores")
+        scores = await products(p, gram, steps[part], stacked, label="range/scores")
         high = np.full(scores.shape, round(limit * 2.0**scores.scale), dtype=np.int64)
         word = await any_set(
             p,

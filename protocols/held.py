@@ -6,13 +6,15 @@ would show the change. A step's other operand has a fresh mask each time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
+from typing import Any, cast
 
 import numpy as np
 
-from mpc.correlation import Book, OwnMasks, Spec, Uniform, cut_mask
+from mpc.correlation import Book, Kind, OfList, OwnMasks, Spec, Uniform, cut_mask
 from mpc.ghost import Array
 from mpc.party import Party, lengthened
 from mpc.ring import Z16, Z32, Ring
@@ -26,15 +28,23 @@ from protocols.truncation import Divisible
 
 @dataclass(frozen=True)
 class Rows:
-    """A public choice of rows; equal when the digests are, so that plans can be compared."""
+    """A public choice of rows; equal when the digests are, so that plans can be compared.
+
+    Args:
+        place: the list that they are of, where they are of one that works them out anew, and where they are there.
+    """
 
     digest: str
     index: Array = field(compare=False, repr=False)
+    place: tuple[Sequence[Rows], int] | None = field(default=None, compare=False, repr=False)
 
     @staticmethod
-    def of(index: Array) -> Rows:
+    def of(index: Array, place: tuple[Sequence[Rows], int] | None = None) -> Rows:
         """The rows at `index` (int64), in that order."""
-        return Rows(sha256(index.astype("<i8").tobytes()).hexdigest()[:16], index)
+        return Rows(sha256(index.astype("<i8").tobytes()).hexdigest()[:16], index, place)
+
+
+_ANY = Rows("", np.empty(0, dtype=np.int64))
 
 
 @dataclass(frozen=True)
@@ -128,11 +138,31 @@ async def _hold_own(p: Party, x: Stacked) -> Held:
 
 
 @dataclass(frozen=True)
-class HeldProduct:
-    """A mask b (d,); A_S b for the rows S of held A; what it takes to cut what is opened under b (truncation.py)."""
+class _OfRows(OfList):
+    """What kinds have in common that are about some rows of a held matrix."""
 
     held: int
     rows: Rows
+
+    @property
+    def place(self) -> tuple[Sequence[Rows], int] | None:
+        """The list that its rows are of, and where."""
+        return self.rows.place
+
+    def without_item(self) -> Kind:
+        """The one that stands for all rows."""
+        return self.with_item(_ANY)
+
+    def with_item(self, item: Rows) -> Kind:
+        """The same for other rows."""
+        alike: Any = replace(self, rows=item)
+        return cast(Kind, alike)
+
+
+@dataclass(frozen=True)
+class HeldProduct(_OfRows):
+    """A mask b (d,); A_S b for the rows S of held A; what it takes to cut what is opened under b (truncation.py)."""
+
     count: int
     b: Spec
     held_scale: int
@@ -167,11 +197,9 @@ async def product(p: Party, x: HeldRows, w: Share, shift: int, *, label: str) ->
 
 
 @dataclass(frozen=True)
-class HeldTransposeProduct:
+class HeldTransposeProduct(_OfRows):
     """A mask b (B,); A_S^T v, diag(t / 2^(64-shift)) A_S modulo 2^shift, v and t, these as in truncation.py."""
 
-    held: int
-    rows: Rows
     columns: int
     b: Spec
     held_scale: int
@@ -229,7 +257,7 @@ class HeldProducts:
     """A mask b (d, T), and for each t the products A_S b_t with the rows S of step t, one after another."""
 
     held: int
-    rows: tuple[Rows, ...]
+    rows: Sequence[Rows]
     count: int
     b: Spec
     held_scale: int
@@ -248,15 +276,15 @@ class HeldProducts:
         return (np.concatenate([rows_times_vector(a, r.index, b[:, t]) for t, r in enumerate(self.rows)]),)
 
 
-async def products(p: Party, x: Held, rows: tuple[Rows, ...], w: Share, *, label: str) -> Share:
+async def products(p: Party, x: Held, rows: Sequence[Rows], w: Share, *, label: str) -> Share:
     """[X_S w_t] for each column w_t of w (d, T) with its own rows S, one after another; scales add.
 
     1 round; reveals w - b, uniform.
     """
-    count = sum(r.index.size for r in rows)
+    batches = [take_rows(x, r) for r in rows]
+    count = sum(batch.rows.index.size for batch in batches)
     b, ab = p.correlation(HeldProducts(x.number, rows, count, Spec(w.shape, w.scale), x.scale))
     (d,) = await p.open(w - b, label=label)
-    batches = [take_rows(x, r) for r in rows]
     parts = [batch.opened @ b[:, t] + batch.share @ d[:, t] for t, batch in enumerate(batches)]
     result: Share = Share(np.concatenate([part.value for part in parts]), ab.scale) + ab
     return result

@@ -16,6 +16,7 @@ import numpy as np
 from mpc.party import Party
 from mpc.round import Later
 from mpc.share import Public, Share
+from protocols.batches import batch_sizes
 from protocols.bit_budget import BitBudget
 from protocols.held import Held, Rows, product, take_rows, transpose_product
 from protocols.sigmoid import less_half, odd_part
@@ -52,7 +53,7 @@ async def descend(
     """
     w = p.public(p.constant(0, x.shape[1:], how.bits.w))
     decay = _decay(p, x.shape[1], how)
-    targets = {size: target(p, y, size, how) for size in {rows.index.size for rows in steps}}
+    targets = {size: target(p, y, size, how) for size in set(batch_sizes(steps))}
     seen: list[Share] = []
     lately: list[Later[Divisible]] = []
     p.stage("training", 0, len(steps))

@@ -16,6 +16,7 @@ import numpy as np
 from mpc.errors import ProtocolError
 from mpc.party import Party
 from mpc.share import Public, Share
+from protocols.batches import batch_sizes
 from protocols.comparison import any_set, outside
 from protocols.held import Held, Rows, products
 
@@ -41,7 +42,7 @@ async def check_range(
     for part in _chunks(steps, weights[0].shape[0]):
         w = [weights[t] for t in part]
         stacked = Share(np.concatenate([v.value.reshape(-1, 1) for v in w], axis=1), w[0].scale)
-        scores = await products(p, x, tuple(steps[t] for t in part), stacked, label="range/scores")
+        scores = await products(p, x, steps[part.start : part.stop], stacked, label="range/scores")
         flat = Share(np.concatenate([v.value for v in w]), w[0].scale)
         word = await _any_outside(p, scores, flat, limits)
         p.insist(lambda word=word: not word.value.any(), lambda: error)  # type: ignore[misc]
@@ -67,8 +68,8 @@ async def _any_outside(p: Party, scores: Share, weights: Share, limits: Limits) 
 def _chunks(steps: Sequence[Rows], width: int) -> Iterator[range]:
     """Consecutive steps whose scores and weights fill at most a chunk."""
     start, size = 0, 0
-    for t, rows in enumerate(steps):
-        more = rows.index.size + width
+    for t, rows in enumerate(batch_sizes(steps)):
+        more = rows + width
         if size and size + more > CHUNK:
             yield range(start, t)
             start, size = t, 0

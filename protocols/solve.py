@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -88,7 +89,7 @@ async def _hold_both(p: Party, x: Share | Stacked, weighted: Share | None) -> tu
 
 
 async def _train_primal(
-    p: Party, x: Share | Stacked, y: Share, weighted: Share | None, steps: tuple[Rows, ...], how: Descent
+    p: Party, x: Share | Stacked, y: Share, weighted: Share | None, steps: Sequence[Rows], how: Descent
 ) -> Share:
     """The weights [w], once their range was checked. 3 rounds a step."""
     held, summed = await _hold_both(p, x, weighted)
@@ -132,7 +133,7 @@ async def _train_dual(
     x: Share | Stacked,
     own: Array,
     y: Share,
-    steps: tuple[Rows, ...],
+    steps: Sequence[Rows],
     how: DualDescent,
     settings: TrainingSettings,
 ) -> Share:

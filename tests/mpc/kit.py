@@ -92,9 +92,9 @@ def deal_to_all(kinds: Sequence[Kind], n: int, seed: int = 3) -> list[list[Parts
     last = streams()[-1]
     dealt = deal(kinds, streams())
     mine: list[Parts] = []
-    for group, _ in windows(kinds):
+    for cut in windows(kinds):
         window = memoryview(next(dealt))
-        for kind in group:
+        for kind in kinds[cut.start : cut.stop]:
             drawn, _none = draw(kind, last, corrected=True)
             shares, start = [], 0
             for spec in kind.dealt:

@@ -25,11 +25,11 @@ from mpc.correlation import (
     correction_bytes,
     fold_order,
     kept_bytes,
-    kinds_digest,
 )
 from mpc.cut import Cut
 from mpc.dealing import WINDOW_BYTES, deal, draw, windows
 from mpc.prg import Stream, derive
+from mpc.repeated import KindList
 from mpc.ring import B8, B16, B64, Z32, Z64, Ring, wide
 from tests.examples import steady
 from tests.mpc.kit import EDGES, combine, deal_to_all, ints
@@ -158,7 +158,7 @@ def test_masks_that_their_owners_know_are_dealt_with_one_after_another(sizes: tu
     assert combine(Z64, [owner[1][1][0] for owner in held]).tolist() == ints(known).tolist()
     assert correction_bytes(masks) == 0
     other = Uniform((Spec((7,)),), kept=True)
-    assert kept_bytes([masks, Uniform((Spec((9,)),)), other]) == 8 * (3 * sum(sizes) + 7)
+    assert [kept_bytes(kind) for kind in (masks, Uniform((Spec((9,)),)), other)] == [8 * 3 * sum(sizes), 0, 56]
 
 
 @pytest.mark.parametrize("n", [2, 3, 5])
@@ -227,21 +227,24 @@ def test_windows(sizes: list[int], limit: int) -> None:
     kinds: list[Kind] = [MultiplyTriple(Spec((size,), 0, B8), Spec((size,), 0, B8)) for size in sizes]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mpc.dealing.WINDOW_BYTES", limit)
-        cut = list(windows(kinds))
+        cut = [(kinds[one.start : one.stop], one) for one in windows(kinds)]
     flat = [kind for group, _ in cut for kind in group]
     assert flat == kinds[: len(flat)]
     assert not any(sizes[len(flat) :])  # only kinds without a correction are left over
-    for group, size in cut:
+    for group, window in cut:
         needed = [correction_bytes(kind) for kind in group]
-        assert size == sum(needed) > 0
-        assert size <= limit or sum(1 for n in needed if n) == 1
-    for (_, size), (group, _) in pairwise(cut):
+        assert window.nbytes == sum(needed) > 0
+        assert window.nbytes <= limit or sum(1 for n in needed if n) == 1
+        assert window.first == window.start + next(at for at, n in enumerate(needed) if n)
+    for (_, before), (group, _) in pairwise(cut):
+        size = before.nbytes
         assert size + next(n for n in map(correction_bytes, group) if n or size > limit) > limit
 
 
 def test_windows_hold_a_megabyte() -> None:
     kind = MultiplyTriple(Spec((1 << 14,)), Spec((1 << 14,)))  # an eighth of a megabyte
-    assert [size for _, size in windows([kind] * 21)] == [WINDOW_BYTES, WINDOW_BYTES, WINDOW_BYTES * 5 // 8]
+    sizes = [window.nbytes for window in windows([kind] * 21)]
+    assert sizes == [WINDOW_BYTES, WINDOW_BYTES, WINDOW_BYTES * 5 // 8]
     assert WINDOW_BYTES == 1 << 20
     assert list(windows([])) == [] == list(windows([Uniform((Spec((9,)),))]))
 
@@ -249,7 +252,7 @@ def test_windows_hold_a_megabyte() -> None:
 def test_deal_sends_each_window_as_one_message() -> None:
     kinds: list[Kind] = [Truncation((k,), 3, 2) for k in range(5)]
     (window,) = deal(kinds, [Stream(bytes(32)), Stream(bytes([1]) * 32)])
-    assert [len(window)] == [size for _, size in windows(kinds)] == [16 * (1 + 2 + 3 + 4)]
+    assert [len(window)] == [one.nbytes for one in windows(kinds)] == [16 * (1 + 2 + 3 + 4)]
 
 
 def test_draw_leaves_the_dealt_parts_to_the_correction() -> None:
@@ -334,5 +337,6 @@ def test_the_digest_covers_kinds_shapes_scales_rings_and_order() -> None:
         [Uniform((a, a))],
         [Uniform((a,)), Uniform((a,))],
     ]
-    assert len({kinds_digest(kinds) for kinds in lists}) == len(lists)
-    assert kinds_digest([MultiplyTriple(a, b)]) == kinds_digest([MultiplyTriple(Spec((2,), 3), Spec((2,), 4))])
+    assert len({KindList(kinds).digest for kinds in lists}) == len(lists)
+    same = MultiplyTriple(Spec((2,), 3), Spec((2,), 4))
+    assert KindList([MultiplyTriple(a, b)]).digest == KindList([same]).digest

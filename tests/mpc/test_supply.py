@@ -76,7 +76,7 @@ def test_windows_are_fetched_when_they_are_needed(monkeypatch: pytest.MonkeyPatc
         supply.next(kind)
         seen.append(len(fetched))
     assert seen == [0, 1, 1, 2, 2, 3, 3]
-    assert fetched == [size for _, size in windows(KINDS)] == [48, 32, 32]
+    assert fetched == [one.nbytes for one in windows(KINDS)] == [48, 32, 32]
 
 
 @pytest.mark.parametrize("last", [False, True])

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocols import batches as batches_module
 from protocols.batches import batches, epoch_order, split
 from protocols.batches import test_count as held_out
 from tests.examples import steady
+from tests.helpers import job, made_up, train
 
 seeds = st.integers(-(2**63), 2**63 - 1)
 owners = st.lists(st.integers(0, 60), min_size=2, max_size=5).map(lambda c: {f"o{k}": v for k, v in enumerate(c)})
@@ -88,3 +90,16 @@ def test_they_never_change() -> None:
     assert steps[0].digest == "278d560885e1bf27"
     assert digest(*(rows.index for rows in batches(-1, 3, 7, {"a": 5, "b": 0, "ü": 9}))) == "e090ab9d01a1b8c4"
     assert split(0, "a", 10, 0.3)[1].tolist() == [2, 4, 6]
+
+
+@pytest.mark.parametrize("form", ["primal", "dual"])
+def test_a_training_is_the_same_to_the_bit_where_its_batches_are_worked_out_anew(
+    form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, how = job(made_up([20, 15], 3, 3), epochs=5, batch_size=6, form=form)
+    kept = train(own, how)
+    monkeypatch.setattr(batches_module, "MOST_KEPT", 0)
+    anew = train(own, how)
+    assert anew.plan.digest == kept.plan.digest and anew.payload_bytes == kept.payload_bytes
+    for name, model in kept.results.items():
+        assert anew.results[name].weights == model.weights
