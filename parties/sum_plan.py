@@ -16,6 +16,7 @@ from protocols.aggregation.cost import (
     expected_helper_traffic,
     expected_traffic,
     helper_seconds,
+    largest_traffic,
     server_seconds,
 )
 from protocols.aggregation.settings import stages_of
@@ -69,6 +70,7 @@ def sum_plan(scenario: SumScenario) -> dict[str, Any]:
             "server": server_seconds(s, b.dropped),
             **({"helper": helper_seconds(s, b.dropped)} if helps else {}),
         },
+        "memory": _memory(scenario),
         "small_cells": small_cells_facts(scenario, b.clients),
         "reveals": [
             *({"what": text, "to": [scenario.server]} for text in _reveals(scenario)),
@@ -105,10 +107,31 @@ def plan_blocks(scenario: SumScenario) -> list[Block]:
             f"Computation: a client {_time(seconds['client'])}, the server {_time(seconds['server'])}{helper}, on one "
             "core."
         ),
+        Line(
+            "Whatever a client sends, or does not fetch, the server keeps at most "
+            f"{short_bytes(facts['memory']['server_for_a_client'])} of it besides the sum; a client keeps at most "
+            f"{short_bytes(facts['memory']['client'])} of the server's messages."
+        ),
         *learnt_blocks(scenario),
         Line("Server and clients start only with the same digest:"),
         Line(scenario.digest, wrap=False),
     ]
+
+
+def _memory(scenario: SumScenario) -> dict[str, int]:
+    """The most that the server keeps of one client's messages, and of those for it; and a client of the server's.
+
+    That is what ZeroMQ may hold of a connection, and the messages of a round: each answer waits twice at the most in
+    every attempt for a client that reads nothing, and a client's message four times for a server that reads nothing.
+    """
+    from mpc.curve import HELD_BYTES
+
+    most = largest_traffic(scenario.settings)
+    attempts = scenario.task.rounds * scenario.task.attempts
+    return {
+        "server_for_a_client": HELD_BYTES + most.up + 2 * attempts * most.down,
+        "client": HELD_BYTES + most.down + 4 * most.up,
+    }
 
 
 def protection_blocks(scenario: SumScenario) -> list[Block]:

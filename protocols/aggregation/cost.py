@@ -67,6 +67,13 @@ def expected_traffic(s: Settings) -> Traffic:
     return traffic(s, Degrees(both, k, k, _hashes(s.clients, both)))
 
 
+def largest_traffic(s: Settings) -> Traffic:
+    """The most that a client sends and receives: with a lying server, with as many that chose it as may."""
+    incoming = s.most_incoming if s.malicious else s.neighbours
+    neighbours = min(s.clients - 1, s.neighbours + incoming)
+    return traffic(s, Degrees(neighbours, s.neighbours, incoming, s.clients.bit_length() * neighbours))
+
+
 def traffic(
     s: Settings,
     there: Degrees,

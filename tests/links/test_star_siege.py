@@ -18,7 +18,7 @@ from mpc.curve import curve_socket, new_identity
 from mpc.session import Frame
 from mpc.star_client import StarClient
 from mpc.star_sockets import ClientHost, Hosted
-from mpc.star_wire import AGAIN, DOWN, INSTANCE_BYTES, JOIN, PING, START, UP, frame
+from mpc.star_wire import AGAIN, DOWN, INSTANCE_BYTES, JOIN, PING, START, UP, VERSION, frame
 from mpc.wire import HEADER_BYTES
 from mpc.zmq_messages import PIECE, messages_of
 from tests.links.raw import ANY_MS, Raw
@@ -92,6 +92,31 @@ def test_a_thousand_questions_of_a_client_that_reads_nothing(
     assert found["answered"] == [0, 1]
     assert found["said"] == []
     assert found["grown"] < 16_000_000
+
+
+@pytest.mark.soak
+def test_a_flood_of_every_kind_of_frame_leaves_the_round_as_it_is(
+    served: tuple[subprocess.Popen[str], Callable[[int], Raw]],
+) -> None:
+    """300,000 frames, as fast as they go."""
+    process, connection = served
+    c, m = connection(0), connection(1)
+    c.say(frame(JOIN, DIGEST, instance=b"c" * INSTANCE_BYTES))
+    m.say(frame(JOIN, DIGEST, instance=OWN))
+    for one, instance in ((c, b"c" * INSTANCE_BYTES), (m, OWN)):
+        assert one.hear()[3] == START
+        one.say(up(FIRST, instance))
+    assert c.hear()[3] == DOWN
+    others = [frame(kind, b"x" * 40, round=1, attempt=1, label=FIRST, instance=OWN) for kind in (START, DOWN)]
+    words = [messages_of(one)[0] for one in (ping(FIRST), ping(SECOND), ping(), up(FIRST), *others)]
+    for _ in range(50_000):
+        for word in (*words, b"\7"):
+            m.socket.send(word)
+    m.say(up(SECOND))
+    c.say(up(SECOND, b"c" * INSTANCE_BYTES))
+    found = result(process)
+    assert (found["answered"], found["said"]) == ([0, 1], [])
+    assert found["grown"] < BOUND
 
 
 def test_frames_that_are_longer_than_their_stage_are_not_kept(
@@ -181,6 +206,16 @@ def test_a_client_takes_nothing_that_is_longer_than_due(false_server: Callable[[
         server.say(message)
     found = result(server.process)
     assert (found["exit_code"], found["failure"]) == (6, "the server's message is longer than it can be")
+
+
+def test_a_client_that_meets_another_version_names_both(false_server: Callable[[float], FalseServer]) -> None:
+    server = false_server(30.0)
+    start = frame(START, b"s" * 32, round=1, attempt=1)
+    for message in messages_of(Frame(start.head[:2] + bytes([VERSION + 1]) + start.head[3:], start.body)):
+        server.say(message)
+    found = result(server.process)
+    sent = f"the server sends messages of version {VERSION + 1}, and this party's are of version {VERSION}"
+    assert (found["exit_code"], found["failure"]) == (5, sent)
 
 
 def test_a_client_gives_up_a_server_that_only_talks(false_server: Callable[[float], FalseServer]) -> None:

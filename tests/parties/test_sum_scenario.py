@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mpc.curve import HELD_BYTES
 from mpc.errors import DataError, ProtocolError, UsageError
 from parties.any_scenario import load_any
 from parties.descriptors import allow_connections
@@ -250,6 +251,21 @@ def test_with_a_helper_clients_add_all_and_it_is_said_who_learns_what(tmp_path: 
     shown = " ".join(str(getattr(block, "text", "")) for block in sum_consent_blocks(scenario, "judge", {}))
     assert "judge has no data: it takes the masks off" in shown
     assert "bias" not in text + shown
+
+
+@pytest.mark.parametrize("server", ["semi-honest", "malicious"])
+def test_the_plan_says_how_much_is_kept_of_a_party_that_keeps_to_no_rules(tmp_path: Path, server: str) -> None:
+    once = sum_plan(loaded(tmp_path, task=f'server = "{server}"'))
+    assert once["memory"]["client"] >= HELD_BYTES + once["bytes"]["client_receives"]
+    (tmp_path / "more").mkdir()
+    more = sum_plan(loaded(tmp_path / "more", task=f'server = "{server}"\nattempts = 3'))
+    assert more["memory"]["client"] == once["memory"]["client"]
+    least = HELD_BYTES + once["bytes"]["client_sends"] + 2 * once["bytes"]["client_receives"]
+    assert once["memory"]["server_for_a_client"] >= least
+    grown = more["memory"]["server_for_a_client"] - once["memory"]["server_for_a_client"]
+    assert grown >= 4 * once["bytes"]["client_receives"]
+    text = " ".join(str(getattr(block, "text", "")) for block in plan_blocks(loaded(tmp_path)))
+    assert "Whatever a client sends, or does not fetch, the server keeps at most 29" in text
 
 
 def test_hosted_clients_share_a_file_and_one_without_rows_says_so(tmp_path: Path) -> None:
