@@ -20,6 +20,7 @@ class _Items(Sequence[V]):
     """What can be read by number or in order; equal to any sequence of equal items."""
 
     def _item(self, number: int) -> V:
+        """The item of this number, which counts from the end if it is negative."""
         raise NotImplementedError
 
     @overload
@@ -27,8 +28,7 @@ class _Items(Sequence[V]):
     @overload
     def __getitem__(self, at: slice) -> tuple[V, ...]: ...
     def __getitem__(self, at: int | slice) -> V | tuple[V, ...]:
-        numbers = range(len(self))[at]
-        return self._item(numbers) if isinstance(numbers, int) else tuple(map(self._item, numbers))
+        return tuple(map(self._item, range(len(self))[at])) if isinstance(at, slice) else self._item(at)
 
     def __iter__(self) -> Iterator[V]:
         return map(self._item, range(len(self)))
@@ -119,7 +119,7 @@ class KindList(_Items[Kind]):
         return len(self._places)
 
     def _item(self, number: int) -> Kind:
-        kind, items = self._alike[number]
+        kind, items = self._alike._item(number)
         if items == _NO_LIST:
             return kind
         assert isinstance(kind, OfList)

@@ -7,7 +7,7 @@ would show the change. A step's other operand has a fresh mask each time.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from typing import Any, cast
@@ -155,7 +155,8 @@ class _OfRows(OfList):
 
     def with_item(self, item: Rows) -> Kind:
         """The same for other rows."""
-        alike: Any = replace(self, rows=item)
+        alike: Any = object.__new__(type(self))
+        alike.__dict__.update(self.__dict__, rows=item)  # with the parts that were worked out, which are the same
         return cast(Kind, alike)
 
 
