@@ -16,11 +16,9 @@ from typing import Any, Final
 
 from mpc.errors import BeaverlodgeError, DisagreementError, ProtocolError, error_of_code
 from mpc.session import Frame
-from mpc.wire import HEADER_BYTES, label_code
+from mpc.wire import HEADER_BYTES, SAME_VERSION, STAR_MAGIC, STAR_VERSION, label_code
 
-MAGIC = b"BS"
-VERSION = 2
-_BEGINNING = struct.Struct("<2sB")
+MAGIC, VERSION = STAR_MAGIC, STAR_VERSION
 _HEADER = struct.Struct("<2sBBIHIQ16s10x")
 assert _HEADER.size == HEADER_BYTES
 
@@ -81,15 +79,14 @@ def read_header(head: Any, body: Any, sender: str) -> StarHeader:
         DisagreementError: it is one of another version.
         ProtocolError: it is no frame of ours, or not as long as it says.
     """
+    if len(head) > len(MAGIC) and head[:2] == MAGIC and (theirs := head[2]) != VERSION:
+        raise DisagreementError(
+            f"{sender} sends messages of version {theirs}, and this party's are of version {VERSION}",
+            SAME_VERSION,
+            party=sender,
+        )
     if len(head) == HEADER_BYTES:
-        magic, version = _BEGINNING.unpack_from(head)
-        if magic == MAGIC and version != VERSION:
-            raise DisagreementError(
-                f"{sender} sends messages of version {version}, and this party's are of version {VERSION}",
-                "install the same version everywhere",
-                party=sender,
-            )
-        magic, version, kind, round_, attempt, stage, length, instance = _HEADER.unpack(head)
+        magic, _version, kind, round_, attempt, stage, length, instance = _HEADER.unpack(head)
         if magic == MAGIC and kind in KINDS and length == len(body):
             return StarHeader(kind, round_, attempt, stage, instance)
     raise ProtocolError(f"{sender} sent a frame that is not ours", "check that all run the same version", party=sender)

@@ -124,6 +124,15 @@ def other_version(start: memoryview) -> int | None:
     return start[2] if len(start) > 2 and start[:2] == MAGIC and start[2] != WIRE_VERSION else None
 
 
+STAR_MAGIC, STAR_VERSION = b"BS", 2  # of the frames between a server and many clients (star_wire.py)
+
+
+def is_foreign(start: memoryview) -> bool:
+    """Whether something begins as a frame of another version does, of either kind of frames."""
+    star = len(start) > 2 and start[:2] == STAR_MAGIC and start[2] != STAR_VERSION
+    return star or other_version(start) is not None
+
+
 def check_version(head: memoryview, *, me: str, sender: str) -> None:
     """Refuse a frame of another version.
 

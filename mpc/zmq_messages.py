@@ -17,7 +17,7 @@ from typing import Any, Final
 import zmq
 
 from mpc.session import Frame
-from mpc.wire import HEADER_BYTES, other_version
+from mpc.wire import HEADER_BYTES, is_foreign
 
 PIECE: Final = 1 << 18
 """Bytes of payload in a message: between two messages heartbeats pass on a slow link."""
@@ -96,12 +96,12 @@ class Assembler:
         kind = message[-1:]
         if kind == _WHOLE:
             return message[:HEADER_BYTES], message[HEADER_BYTES:-1]
-        if kind == _FIRST and other_version(message) is None and len(message) >= HEADER_BYTES + _END:
+        if kind == _FIRST and not is_foreign(message) and len(message) >= HEADER_BYTES + _END:
             self._begin(message, longest)
             return None
         if kind == _NEXT and len(message) >= _END and self._filled:
             return self._go_on(message[:-_END], _number(message))
-        if other_version(message) is not None:  # whatever its form is: who takes it, sees what it is
+        if is_foreign(message):  # whatever its form is: who takes it, sees what it is
             return message[:HEADER_BYTES], message[:0]
         return None
 

@@ -208,6 +208,21 @@ def test_a_client_takes_nothing_that_is_longer_than_due(false_server: Callable[[
     assert (found["exit_code"], found["failure"]) == (6, "the server's message is longer than it can be")
 
 
+def test_a_client_of_version_1_is_named_with_both(served: tuple[subprocess.Popen[str], Callable[[int], Raw]]) -> None:
+    """Its messages have another form, too: no last byte that says what they are."""
+    process, connection = served
+    c, m = connection(0), connection(1)
+    join = frame(JOIN, DIGEST)
+    m.socket.send(join.head[:2] + b"\1" + join.head[3:] + join.body)
+    c.say(frame(JOIN, DIGEST, instance=b"c" * INSTANCE_BYTES))
+    for label in (FIRST, SECOND):
+        c.hear()
+        c.say(up(label, b"c" * INSTANCE_BYTES))
+    found = result(process)
+    line = f"m sends messages of version 1, and this party's are of version {VERSION}: it was refused"
+    assert (found["answered"], found["said"]) == ([0], [line])
+
+
 def test_a_client_that_meets_another_version_names_both(false_server: Callable[[float], FalseServer]) -> None:
     server = false_server(30.0)
     start = frame(START, b"s" * 32, round=1, attempt=1)
