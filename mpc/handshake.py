@@ -20,7 +20,7 @@ from typing import Any
 
 from mpc.backlog import backlog
 from mpc.channel import Channel
-from mpc.errors import DataError, DisagreementError
+from mpc.errors import DataError, DisagreementError, plain_text
 from mpc.exchange import (
     MOST_COLUMNS,
     Answer,
@@ -224,15 +224,19 @@ def _same_program(me: str, peer: str, offer: Offer, said: Answer) -> None:
         mine, other = offer.facts.get(key), theirs.get(key)
         if mine != other:
             raise DisagreementError(
-                f"the scenarios of {me} and {peer} differ: {key} is {_brief(mine)} here and {_brief(other)} there",
+                f"the scenarios of {me} and {peer} differ: {plain_text(key, _BRIEF)} is {_brief(mine)} here and "
+                f"{_brief(other)} there",
                 "all parties must run the same scenario file",
                 party=peer,
             )
 
 
 def _brief(value: Any) -> str:
-    text = "not set" if value is None else json.dumps(value)
-    return text if len(text) <= _BRIEF else text[: _BRIEF - 3] + "..."
+    """A value that may be a peer's, in ASCII and not long."""
+    try:
+        return plain_text("not set" if value is None else json.dumps(value), _BRIEF)
+    except RecursionError:
+        return "nested too deeply"
 
 
 def _shapes(channel: Channel, table: Table, offer: Offer, name_key: bytes) -> _Shapes:

@@ -451,6 +451,23 @@ def test_who_has_more_columns_than_others_take_is_told_so_itself() -> None:
     )
 
 
+@pytest.mark.parametrize("text", ["\x1b[2J", "\n2026-11-30 INFO approved", "\u202e", "\u2028", "\0", "x" * 100_000])
+def test_no_text_of_a_peer_acts_on_a_terminal_or_fills_a_log(text: str) -> None:
+    """Of the names and values of settings, and of the version."""
+    facts = {"name": "test", "seed": 7}
+    for offer in (
+        offer_of("hospital_b", facts={**facts, text: 1}),
+        offer_of("hospital_b", facts={**facts, "seed": [text]}),
+        offer_of("hospital_b", facts={**facts, "seed": {text: text}}),
+        offer_of("hospital_b", version=text),
+    ):
+        done = run(offers={"hospital_b": offer})
+        assert first_hand(done)
+        for error in errors(done).values():
+            assert isinstance(error, DisagreementError) and str(error).isprintable() and len(str(error)) < 500
+        assert all(line.isprintable() and len(line) < 500 for said in done.said.values() for line in said)
+
+
 # Where columns are split
 
 
