@@ -23,8 +23,7 @@ def backlog(plan: Plan, sender: str, receiver: str) -> Backlog:
         return Backlog(_SMALL, _SMALL + frames * FRAME_BYTES)
     if sender == plan.helper:
         return _of_windows(plan) if receiver == plan.owners[-1] else Backlog(_SMALL, _SMALL)
-    longest = max((one.payload for one in plan.rounds), default=0)
-    return Backlog(max(_SMALL, longest), _SMALL + 2 * (longest + FRAME_BYTES))
+    return Backlog(max(_SMALL, plan.longest), _SMALL + 2 * (plan.longest + FRAME_BYTES))
 
 
 def kept(plan: Plan) -> dict[str, int]:

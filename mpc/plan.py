@@ -99,6 +99,11 @@ class Plan:
         return self._kinds.counted()
 
     @cached_property
+    def longest(self) -> int:
+        """Bytes of the longest payload that one owner sends another."""
+        return max((one.payload for one, _ in self._rounds.counted()), default=0)
+
+    @cached_property
     def windows(self) -> tuple[int, ...]:
         """The sizes in bytes of the windows of corrections that the helper sends to the last owner."""
         return tuple(window.nbytes for window in self._windows)
