@@ -63,7 +63,8 @@ def _unwritten(folder: Path, record: Mapping[str, Any]) -> RecordError | None:
     except UsageError as error:
         return RecordError(
             f"the run is done, but its record could not be written: {error.message}",
-            "what it revealed was revealed: keep the result that is printed, and do not run it again for the record",
+            "what it revealed was revealed: keep what is printed of it (with --quiet, nothing is), and run nothing "
+            "again for the record's sake",
         )
     try:
         _write_report(folder, record)

@@ -15,6 +15,7 @@ from mpc.errors import ProtocolError, TooFewError, UsageError
 from mpc.prg import derive
 from mpc.star_client import StarClient
 from mpc.star_wire import DOWN, UP
+from parties import sum_server
 from parties.any_scenario import load_any
 from parties.journal import RoundJournal
 from parties.sum_clients import Membership, clients_of, trust_of
@@ -106,6 +107,18 @@ def test_rounds_over_one_set_of_connections_each_with_its_own_rows(tmp_path: Pat
     assert result["party"]["bytes_received"] == sum(client.sent for client in clients)
     rounds = [json.loads(line)["round"] for line in (tmp_path / "c1.rounds").read_text().splitlines()]
     assert rounds == used
+
+
+def test_a_round_that_cannot_be_kept_at_once_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its sum was opened; the record may yet have room."""
+
+    def full(path: Path, content: bytes) -> None:
+        raise UsageError(f"{path} cannot be written: No space left on device")
+
+    monkeypatch.setattr(sum_server, "replace_file", full)
+    served, _, _ = run(in_rounds(tmp_path, 2), tmp_path)
+    assert [one["columns"]["stay"]["mean"] for one in served()["sums"]["rounds"]] == [1, 2]
+    assert not list(tmp_path.glob("round_*.json"))
 
 
 def test_weights_go_through_and_their_total_is_told(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.run.command import MPC, environment, mpc, record
 from tests.run.mistakes import same_data, scenario, write_folder
+from tests.run.scenarios import write_scenario
 
 SMALLEST = 4096
 """More than the first, empty record takes, and less than a whole one."""
@@ -20,6 +21,19 @@ def shell(line: str, here: Path) -> subprocess.CompletedProcess[str]:
     words = ["bash", "-c", line]
     known = environment({"MPC": " ".join(MPC)})
     return subprocess.run(words, cwd=here, env=known, capture_output=True, text=True, timeout=60)
+
+
+def with_room_for(size: int, here: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    """A run in which no file can be longer than this."""
+    return subprocess.run(
+        [*MPC, "run", "small.toml", "--out", "record", *more],
+        cwd=here,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)),
+    )
 
 
 @pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])
@@ -50,22 +64,30 @@ def test_no_room_for_the_output(tmp_path: Path) -> None:
 def test_no_room_for_the_record(tmp_path: Path) -> None:
     """What stands there then says that the run did not finish."""
     write_folder(tmp_path)
-    words = [*MPC, "run", "small.toml", "--out", "record"]
-    ran = subprocess.run(
-        words,
-        cwd=tmp_path,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (SMALLEST, SMALLEST)),
-    )
+    ran = with_room_for(SMALLEST, tmp_path)
     assert ran.returncode == 8, ran.stderr
     said = "mpc: the run is done, but its record could not be written: record/result.json cannot be written: File too"
     assert said in ran.stderr
     assert "Traceback" not in ran.stderr
     assert "together (this run)" in ran.stdout and "result.json" not in ran.stdout
     assert record(tmp_path / "record")["error"]["message"] == "did not finish"
+
+
+def test_no_room_for_the_record_of_a_quiet_run(tmp_path: Path) -> None:
+    write_folder(tmp_path)
+    ran = with_room_for(SMALLEST, tmp_path, "--quiet")
+    assert (ran.returncode, ran.stdout) == (8, "small: done.\n"), ran.stderr
+    assert "with --quiet, nothing is" in ran.stderr
+
+
+def test_no_room_for_an_owners_share(tmp_path: Path) -> None:
+    """A share of a model is all that is left of its training."""
+    write_scenario(tmp_path, reveal=["metrics"])
+    ran = with_room_for(800, tmp_path)
+    assert ran.returncode == 8, ran.stderr
+    assert "mpc: the run is done, but not kept: record/hospital_" in ran.stderr
+    assert ".share cannot be written: File too large" in ran.stderr
+    assert record(tmp_path / "record")["status"] == "failed"
 
 
 def test_no_room_for_the_summary(tmp_path: Path) -> None:
@@ -114,7 +136,7 @@ def test_too_few_open_files(tmp_path: Path) -> None:
     write_folder(tmp_path)
     ran = shell("ulimit -n 24; $MPC run small.toml --out record --no-compare", tmp_path)
     assert ran.returncode == 2
-    assert "2 connections in one process need 82 open files, and 24 is the limit" in ran.stderr
+    assert "2 connections in one process need 80 open files, and 24 is the limit" in ran.stderr
     assert "raise it (ulimit -Hn" in ran.stderr and "[clients]" not in ran.stderr
     assert record(tmp_path / "record")["status"] == "failed"
     assert shell("ulimit -Sn 24; $MPC run small.toml --out record --no-compare", tmp_path).returncode == 0
