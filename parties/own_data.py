@@ -17,6 +17,7 @@ from parties.scenario import Scenario, SqlSource
 from parties.scenario_checks import TEXT_ENDINGS, check_text_settings
 from parties.scenario_errors import Problem, read_table, refuse
 from parties.scenario_models import DATA, Text, TextSettings
+from parties.share_file import share_path
 from parties.study_paths import inside
 from parties.sum_scenario import ROUND, SumScenario
 
@@ -46,6 +47,8 @@ def with_own_data(
     """
     own, origin = read_own_data(me, keys), str(keys / f"{me}{ENDING}")
     spec = scenario.parties.get(me)
+    if isinstance(scenario, Scenario) and spec is not None:
+        share_path(scenario, me, scenario.directory)  # says so if it leads elsewhere
     if sql is not None and data is None:
         raise UsageError("--sql goes with --data", "name the DuckDB database with --data")
     if data is not None:

@@ -10,7 +10,6 @@ import base64
 import binascii
 import datetime as dt
 import json
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Protocol
@@ -23,6 +22,8 @@ from parties import keys
 from parties.private_files import replace_file
 from parties.scenario_errors import Problem, read_table, refuse, shown, unknown_setting
 from parties.scenario_models import RosterSpec
+from parties.study_paths import inside
+from parties.toml_text import parse_toml, read_text_file
 
 SCHEMA: Final = 1
 _PURPOSE: Final = b"beaverlodge roster 1\n"
@@ -135,7 +136,8 @@ def load_roster(scenario: Keyed, now: dt.datetime | None = None) -> Roster:
         DisagreementError: it is not signed by whom the scenario names, or its time is over.
     """
     assert scenario.roster is not None
-    path = scenario.directory / scenario.roster.file
+    hint = "put the roster and its signature into the scenario's folder"
+    path = inside(scenario.directory, scenario.roster.file, "[roster] file", hint)
     content = _read(path, "roster")
     _check_signature(path, content, scenario.roster.signed_by)
     roster = read_roster(path, content)
@@ -153,7 +155,7 @@ def read_roster(path: Path, content: bytes) -> Roster:
         UsageError: it is not one; all that is wrong is named.
     """
     try:
-        raw = tomllib.loads(content.decode("utf-8"))
+        raw = parse_toml(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: the roster is not valid TOML: {str(error).lower()}", "correct that line") from None
     problems: list[Problem] = []
@@ -254,9 +256,10 @@ def _now() -> dt.datetime:
 
 def _read(path: Path, what: str, hint: str = "check `file` in [roster]") -> bytes:
     try:
-        return path.read_bytes()
+        return read_text_file(path)
     except FileNotFoundError:
         hint = "sign the roster with `mpc roster sign`" if what == "signature" else hint
         raise UsageError(f"there is no {what} {path}", hint) from None
-    except OSError as error:
-        raise UsageError(f"the {what} {path} cannot be read: {error.strerror}") from None
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise UsageError(f"the {what} {path} cannot be read: {why}", hint) from None

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,11 +20,11 @@ from parties.scenario_checks import check_links, check_roles, check_text_setting
 from parties.scenario_errors import (
     Model,
     Problem,
+    add_unknown,
     nearest,
     read_table,
     refuse,
     shown,
-    unknown_setting,
 )
 from parties.scenario_models import (
     AnyTask,
@@ -47,6 +46,7 @@ from parties.scenario_partition import task_of
 from parties.scenario_predict import check_shares
 from parties.scenario_tasks import KINDS, read_task, settled_task
 from parties.scenario_unbuilt import unbuilt_role
+from parties.toml_text import parse_toml, read_text_file
 
 __all__ = [
     "LinearTask",
@@ -95,7 +95,7 @@ def load_scenario(path: Path) -> Scenario:
     known = (*_HEAD_KEYS, *_TABLE_KEYS)
     for key in raw:
         if key not in known:
-            problems.append(unknown_setting("the top of the file", key, known, _ELSEWHERE))
+            add_unknown("the top of the file", key, known, _ELSEWHERE, problems)
     head_values = {key: value for key, value in raw.items() if key in _HEAD_KEYS}
     head = read_table(Head, head_values, "the top of the file:", problems, {})
     parties = _read_parties(raw.get("parties"), problems)
@@ -270,7 +270,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         UsageError: the file cannot be read or is not TOML.
     """
     try:
-        content = path.read_bytes()
+        content = read_text_file(path)
     except FileNotFoundError:
         raise UsageError(f"{path}: there is no such scenario file", "check the path") from None
     except IsADirectoryError:
@@ -284,9 +284,9 @@ def read_toml(path: Path) -> dict[str, Any]:
         line = content.count(b"\n", 0, error.start) + 1
         raise UsageError(f"{path}: the scenario file is not UTF-8 text (line {line})", "save it as UTF-8") from None
     try:
-        return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        reason = str(error) if isinstance(error, tomllib.TOMLDecodeError) else "nested too deeply"
+        return parse_toml(text)
+    except (ValueError, RecursionError) as error:
+        reason = str(error) if isinstance(error, ValueError) else "nested too deeply"
         hint = "correct that line"
         if "\\" in reason:
             hint = "in a path, write / or put it in single quotes: 'data\\file.csv'"

@@ -22,6 +22,7 @@ MOST_SHOWN = 5
 """How many problems of a file are listed before the rest are only counted."""
 
 _LONGEST_SHOWN = 40
+_LARGEST_SHOWN = 10**_LONGEST_SHOWN
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -50,6 +51,8 @@ def shown(value: object) -> str:
     """A value of the scenario file, as its author wrote it, at most a few words long."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, int) and abs(value) >= _LARGEST_SHOWN:
+        return "a huge number"
     if isinstance(value, (int, float)):
         return _shortened(repr(value))
     if isinstance(value, str):
@@ -80,6 +83,14 @@ def unknown_setting(table: str, key: str, known: Iterable[str], elsewhere: Mappi
     return Problem(message, f"it has {', '.join(sorted(known))}")
 
 
+def add_unknown(
+    table: str, key: str, known: Iterable[str], elsewhere: Mapping[str, Iterable[str]], problems: list[Problem]
+) -> None:
+    """Add what is to be said of a key that its table does not have; a near one is looked for if that will be shown."""
+    shown_still = len(problems) < MOST_SHOWN
+    problems.append(unknown_setting(table, key, known, elsewhere) if shown_still else Problem(f"{table}: another one"))
+
+
 def read_table(
     model: type[Model],
     raw: object,
@@ -99,7 +110,8 @@ def read_table(
             key = str(detail["loc"][0]) if detail["loc"] else ""
             if key not in seen:
                 seen.add(key)
-                problems.append(_problem(model, raw, table, detail, elsewhere))
+                shown_still = len(problems) < MOST_SHOWN
+                problems.append(_problem(model, raw, table, detail, elsewhere) if shown_still else Problem(table))
         return None
 
 

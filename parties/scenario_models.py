@@ -57,7 +57,7 @@ def _no_blank(text: str) -> str:
 
 def _as_text(value: Any) -> Any:
     """A whole number as the text it is written as: `positive = 2` means the same as `positive = "2"`."""
-    return str(value) if type(value) is int else value
+    return str(value) if type(value) is int and abs(value) <= LARGEST_SEED else value
 
 
 class Table(BaseModel):
@@ -85,7 +85,8 @@ Number = Annotated[float, Field(ge=-(2.0**40), le=2.0**40)]
 
 A_COUNT = f"a whole number from 1 to {LARGEST_COUNT}"
 A_SEED = f"a whole number from 0 to {LARGEST_SEED}"
-SECONDS = "a number of seconds above 0"
+MOST_SECONDS = 1_000_000.0
+SECONDS = "a number of seconds above 0, up to 1000000"
 
 
 class SqlSource(Table):
@@ -337,8 +338,8 @@ AnyTask = Annotated[LogisticTask | LinearTask | StatisticsTask | PredictTask, Fi
 class NetworkSpec(Table):
     """What the links between the parties are like; `mpc run` behaves as if they were."""
 
-    latency_ms: float = Field(default=0.0, ge=0.0, description="a number of milliseconds of at least 0")
-    bandwidth_mbit: float | None = Field(default=None, gt=0.0, description="a number above 0")
+    latency_ms: float = Field(default=0.0, ge=0.0, le=60_000.0, description="a number of milliseconds from 0 to 60000")
+    bandwidth_mbit: float | None = Field(default=None, ge=0.001, le=1e6, description="a number from 0.001 to 1000000")
 
 
 LAN: Final = NetworkSpec(latency_ms=0.1, bandwidth_mbit=1000.0)
@@ -355,9 +356,9 @@ class RosterSpec(Table):
 class SessionSpec(Table):
     """How long a party waits for the others, in seconds. `patience` None: the runtime chooses."""
 
-    patience: float | None = Field(default=None, gt=0.0, description=SECONDS)
-    deadline: float = Field(default=60.0, gt=0.0, description=SECONDS)
-    connect_timeout: float = Field(default=60.0, gt=0.0, description=SECONDS)
+    patience: float | None = Field(default=None, gt=0.0, le=MOST_SECONDS, description=SECONDS)
+    deadline: float = Field(default=60.0, gt=0.0, le=MOST_SECONDS, description=SECONDS)
+    connect_timeout: float = Field(default=60.0, gt=0.0, le=MOST_SECONDS, description=SECONDS)
 
 
 class TestingSpec(Table):

@@ -29,6 +29,7 @@ from mpc.share import Share
 from parties.private_files import create_private, locked, make_folder, read_private, replace_file
 from parties.scenario import Scenario
 from parties.score_journal import Mark, ScoreJournal
+from parties.study_paths import inside
 from protocols.shared_model import SharedModel, Units, kept_scale
 
 SCHEMA: Final = 1
@@ -124,9 +125,16 @@ class Opened:
 
 
 def share_path(scenario: Scenario, me: str, folder: Path) -> Path:
-    """Where a party's share is: what its `model` says, a folder unless it ends in .share; else in the run's folder."""
+    """Where a party's share is: what its `model` says, a folder unless it ends in .share; else in the run's folder.
+
+    Raises:
+        UsageError: `model` leads out of the study's folder, and out of where records go.
+    """
     named = scenario.parties[me].model
-    path = folder if named is None else scenario.directory / named
+    path = folder
+    if named is not None:
+        hint = "shares are kept in the scenario's folder, or where records go: move it there, or name another place"
+        path = inside(scenario.directory, named, f"[parties.{me}] model", hint, records=True)
     return path if path.suffix == ENDING and named is not None else path / f"{me}{ENDING}"
 
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from mpc.errors import UsageError
 from parties.scenario import SCHEMA, check_schema
-from parties.scenario_errors import Problem, quoted, read_table, refuse, shown, unknown_setting
+from parties.scenario_errors import Problem, add_unknown, quoted, read_table, refuse, shown
 from parties.scenario_models import Head, RosterSpec, SessionSpec
 from parties.sum_models import ClientsSpec, SumParty, SumTask
 from parties.version import VERSION
@@ -233,7 +233,7 @@ def read_sum(path: Path, raw: Mapping[str, Any]) -> SumScenario:
     problems: list[Problem] = []
     for key in raw:
         if key not in (*_HEAD_KEYS, *_TABLES):
-            problems.append(unknown_setting("the top of the file", key, (*_HEAD_KEYS, *_TABLES), _ELSEWHERE))
+            add_unknown("the top of the file", key, (*_HEAD_KEYS, *_TABLES), _ELSEWHERE, problems)
     head = read_table(Head, {k: v for k, v in raw.items() if k in _HEAD_KEYS}, "the top of the file:", problems, {})
     parties = _parties(raw.get("parties"), problems)
     clients = read_table(ClientsSpec, raw["clients"], "[clients]", problems, _ELSEWHERE) if "clients" in raw else None
