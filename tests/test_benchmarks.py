@@ -416,8 +416,9 @@ def test_less_than_at_its_edges() -> None:
 
 @pytest.mark.parametrize("micro", dict.fromkeys((*MICROS, *COMPARISONS)), ids=lambda micro: micro.key)
 def test_operations_are_dealt_ahead(micro: Micro) -> None:
+    """As often as the first windows hold them; where they do not hold one, it waits for the helper, and is timed so."""
     plan, repeats = plan_of(micro, OWNERS, "helper")
-    assert not plan.credits and repeats >= 1
+    assert 1 <= repeats <= 5 and (not plan.credits or repeats == 1)
 
 
 # --- links ------------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ CONTRACT = {
     "data": 3,
     "peer-lost": 4,
     "disagreement": 5,
+    "already-here": 5,
     "protocol": 6,
     "too-few": 7,
     "record": 8,
