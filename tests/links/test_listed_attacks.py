@@ -27,7 +27,6 @@ from tests.links.over_zmq import HELPER
 from tests.links.raw_peer import BrokenOff, RawPeer, raw_peer
 
 IN_TIME = 10.0
-OPEN = pytest.mark.xfail(strict=False, reason="another wire version ends with 6, not 5")
 A_WHILE = 0.3  # in which what is not to happen would have happened
 
 
@@ -242,7 +241,6 @@ def test_an_abort_says_nothing_in_anothers_name(honest: Honest) -> None:
     assert error["party"] == "m" and "curl" not in error["message"] and "b stopped" not in error["message"], error
 
 
-@OPEN
 def test_another_wire_version_is_named(honest: Honest) -> None:
     with scene(honest, "session", "b", "a") as (peer, began):
         with raw_peer(peer.identity, peer.server, peer.endpoint) as one:
