@@ -29,8 +29,8 @@ from tests.links.raw_peer import BrokenOff, RawPeer, raw_peer
 
 PART: Final = 256_000
 INSTANCE: Final = b"m" * star_wire.INSTANCE_BYTES
-_STALLED: Final = 1.0  # who takes nothing for so long takes nothing more
-_TAKEN_WITHIN: Final = 3.0
+_STALLED: Final = 0.5  # who takes nothing for so long takes nothing more
+_TAKEN_WITHIN: Final = 1.5
 
 
 @dataclass(frozen=True)
