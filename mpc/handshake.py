@@ -1,8 +1,9 @@
 """How parties meet: who runs what, on which shapes, by which plan; then the seeds. Before that no secret moves.
 
     hello    version, the scenario's public facts, nonces      everyone <-> everyone
-    shapes   each owner's row counts, and its columns' names under a key that the helper does not have; where columns
-             are split, the owners tell each other (not the helper) the names, for the model is about all of them
+    shapes   digests of the nonces that were heard; each owner's row counts, and its columns' names under a key that the
+             helper does not have; where columns are split, the owners tell each other (not the helper) the names, for
+             the model is about all of them
     columns  owner -> helper: how many columns they share; then all make the plan at the same time
     agree    the plan's digest and constants
     seeds    owner -> owner: the seed of their pair; helper -> owner: the seed it deals from
@@ -16,6 +17,7 @@ import hmac
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 from mpc.backlog import backlog
@@ -153,16 +155,16 @@ def meet(
         DataError: the owners share no column; or, where columns are split, not exactly one has the target.
     """
     me = channel.me
-    session, owners_key = _hello(channel, table, offer, entropy, connect_seconds)
-    shapes = _shapes(channel, table, offer, derive(owners_key, "column names", session) if owners_key else b"")
+    session = _hello(channel, table, offer, entropy, connect_seconds)
+    shapes = _shapes(channel, table, offer, session)
     rows = shapes.rows
     plan = _bounding(channel, make(rows, _column_count(channel, table, shapes)))
     mine, peers = _summary(plan), [name for name in table.everyone if name != me]
     seconds = channel.deadline + PLANNING_SECONDS * len(plan.rounds)
     _compare(me, mine, exchange(channel, "agree", dict.fromkeys(peers, mine), seconds))
     pairs, dealing = _seeds(channel, table, entropy)
-    key = derive(owners_key, "owners", session) if owners_key else b""
-    return Agreement(session, rows, shapes.columns, plan, pairs, dealing, shapes.split, key)
+    key = derive(session.owners_key, "owners", session.name) if session.owners_key else b""
+    return Agreement(session.name, rows, shapes.columns, plan, pairs, dealing, shapes.split, key)
 
 
 def _column_count(channel: Channel, table: Table, shapes: _Shapes) -> int:
@@ -185,8 +187,29 @@ def _bounding(channel: Channel, plan: Plan) -> Plan:
     return plan
 
 
-def _hello(channel: Channel, table: Table, offer: Offer, entropy: Entropy, seconds: float) -> tuple[bytes, bytes]:
-    """The session's name, and what the owners share to make keys of (empty at the helper)."""
+@dataclass(frozen=True)
+class _Session:
+    """What follows from the hellos: the session's name, each party's nonce, and what the owners make keys of.
+
+    The last is empty at the helper.
+    """
+
+    name: bytes
+    nonces: Mapping[str, bytes]
+    owners_key: bytes = field(repr=False)
+
+    @property
+    def told(self) -> dict[str, str]:
+        """A digest of each party's nonce."""
+        return {party: sha256(nonce).hexdigest() for party, nonce in sorted(self.nonces.items())}
+
+
+def _hello(channel: Channel, table: Table, offer: Offer, entropy: Entropy, seconds: float) -> _Session:
+    """Meet all peers, and have a key with each.
+
+    A link's key is bound to the nonces of its two ends alone. A party that says one hello to one peer and another to
+    the next is found out in the next round, in which all tell each other what they heard, and not by others' tags.
+    """
     me = channel.me
     nonce, shared = entropy("hello"), entropy("names")
     parts = {peer: entropy(f"link/{peer}") for peer in table.everyone if peer != me}
@@ -202,14 +225,34 @@ def _hello(channel: Channel, table: Table, offer: Offer, entropy: Entropy, secon
         for peer, part in parts.items()
     }
     got = exchange(channel, "hello", messages, seconds, lambda peer, said: _same_program(me, peer, offer, said))
-    session = session_id({me: nonce, **{peer: answer.read("nonce", as_seed) for peer, answer in got.items()}})
+    nonces = {me: nonce, **{peer: answer.read("nonce", as_seed) for peer, answer in got.items()}}
     channel.trace.stage("handshake", 0, 0)
     for peer, part in parts.items():
-        channel.rekey(peer, link_key(session, {me: part, peer: got[peer].read("part", as_seed)}))
+        pair = session_id({me: nonce, peer: nonces[peer]})
+        channel.rekey(peer, link_key(pair, {me: part, peer: got[peer].read("part", as_seed)}))
     if me == table.helper:
-        return session, b""
+        return _Session(session_id(nonces), nonces, b"")
     keys = {me: shared, **{peer: got[peer].read("names", as_seed) for peer in table.owners if peer != me}}
-    return session, b"".join(keys[name] for name in table.owners)
+    return _Session(session_id(nonces), nonces, b"".join(keys[name] for name in table.owners))
+
+
+def _same_hellos(me: str, peer: str, session: _Session, said: Answer) -> None:
+    """That a peer heard of all what this party heard."""
+    told = said.read("hellos", dict[str, str])
+    for party, digest in session.told.items():
+        if told.get(party) == digest:
+            continue
+        if party in (me, peer):
+            raise DisagreementError(
+                f"{peer} tells of another hello than was said between {peer} and {me}",
+                f"see what runs as {peer}, and its log",
+                party=peer,
+            )
+        raise DisagreementError(
+            f"{party} said one hello to {me} and another to {peer}, as {peer} tells",
+            f"see what runs as {party}, and its log; if nothing is wrong there, what runs as {peer}",
+            party=party,
+        )
 
 
 def _same_program(me: str, peer: str, offer: Offer, said: Answer) -> None:
@@ -239,9 +282,10 @@ def _brief(value: Any) -> str:
         return "nested too deeply"
 
 
-def _shapes(channel: Channel, table: Table, offer: Offer, name_key: bytes) -> _Shapes:
-    """What the owners bring. The helper is told their rows only."""
+def _shapes(channel: Channel, table: Table, offer: Offer, session: _Session) -> _Shapes:
+    """What the owners bring. The helper is told their rows only. All say whose hellos they heard."""
     me, split = channel.me, offer.has_target is not None
+    name_key = derive(session.owners_key, "column names", session.name) if session.owners_key else b""
     digests = [_name_digest(name_key, name) for name in offer.columns or ()]
     to_owner: dict[str, Any] = {"rows": offer.rows, "names": list(offer.columns or ()) if split else digests}
     if split:
@@ -249,11 +293,14 @@ def _shapes(channel: Channel, table: Table, offer: Offer, name_key: bytes) -> _S
     if offer.common is not None:
         to_owner["common"] = _name_digest(name_key, offer.common.value)
     messages = {
-        peer: {} if me == table.helper else to_owner if peer != table.helper else {"rows": offer.rows}
+        peer: {
+            "hellos": session.told,
+            **({} if me == table.helper else to_owner if peer != table.helper else {"rows": offer.rows}),
+        }
         for peer in table.everyone
         if peer != me
     }
-    got = exchange(channel, "shapes", messages, None)
+    got = exchange(channel, "shapes", messages, None, lambda peer, said: _same_hellos(me, peer, session, said))
     _same_common(me, table, offer.common, to_owner.get("common"), got)
     rows = {owner: as_rows(offer.rows) if owner == me else got[owner].read("rows", as_rows) for owner in table.owners}
     if offer.columns is None:

@@ -310,6 +310,11 @@ def session_id(nonces: dict[str, bytes]) -> bytes:
 
 
 def link_key(session: bytes, parts: dict[str, bytes]) -> bytes:
-    """The key of one link, from the secret part that each end sent the other under CURVE."""
+    """The key of one link, from the secret part that each end sent the other under CURVE.
+
+    Args:
+        session: a digest of the two ends' nonces.
+        parts: each end's secret part.
+    """
     secret = b"".join(parts[name] for name in sorted(parts))
     return derive(secret, "link " + " ".join(sorted(parts)), session)

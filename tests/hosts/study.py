@@ -68,6 +68,13 @@ class Study:
         words = ("party", SCENARIO, "--as", name, "--out", "record")
         return self.world[name].start(*words, "--approve", self.digest(name), *more)
 
+    def look(self, name: str, *more: str) -> Command:
+        """Start a party's doctor on its host, where its scenario is approved."""
+        words = (SCENARIO, "--as", name)
+        ran = self.world[name].mpc("approve", *words, "--digest", self.digest(name))
+        assert ran.code == 0, ran.err
+        return self.world[name].start("doctor", *words, *more)
+
     def log(self, name: str) -> str:
         """What a party's log says so far."""
         path = self.world[name].folder / "record" / f"{name}.log"

@@ -39,7 +39,7 @@ def closed(looking: Study) -> Iterator[Study]:
 
 def look(study: Study, *more: str) -> dict[str, Ran]:
     """The doctors of all three, at the same time."""
-    return ends({name: study.world[name].start("doctor", SCENARIO, "--as", name, *more) for name in PARTIES})
+    return ends({name: study.look(name, *more) for name in PARTIES})
 
 
 def found(out: str, pattern: str) -> tuple[float, ...]:
@@ -68,7 +68,7 @@ def test_links_that_lose_packets_are_met_and_measured(looking: Study) -> None:
 def test_ten_seconds_are_enough_and_are_kept(looking: Study) -> None:
     """As it is typed, without --seconds; alone, for nobody else is there: all that there is to wait for."""
     looking.world.wire(delay=ROUND_TRIP / 2, loss=0.0)
-    ran = looking.world["hospital_b"].mpc("doctor", SCENARIO, "--as", "hospital_b")
+    ran = looking.look("hospital_b").end()
     assert ran.code == 4
     assert ran.seconds < 15, "ten, and what a busy machine takes to start it"
     for peer in OTHERS["hospital_b"]:
@@ -90,7 +90,7 @@ def test_a_pair_without_an_address_is_named(looking: Study) -> None:
     text = path.read_text()
     path.write_text(re.sub(r'address = "hospital-a[^"]*"\n', "", text))
     try:
-        ran = looking.world["hospital_b"].mpc("doctor", SCENARIO, "--as", "hospital_b", "--seconds", "3")
+        ran = looking.look("hospital_b", "--seconds", "3").end()
     finally:
         path.write_text(text)
     assert ran.code == 2

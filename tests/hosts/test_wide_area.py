@@ -126,7 +126,7 @@ def test_a_capture_holds_nothing_in_clear(lossy: Seen) -> None:
 
 def told_by_doctors(study: Study) -> float:
     """The longest time that the doctors of the owners expect, on the links as they measure them."""
-    runs = {name: study.world[name].start("doctor", SCENARIO, "--as", name, "--seconds", "30") for name in PARTIES}
+    runs = {name: study.look(name, "--seconds", "30") for name in PARTIES}
     said = ends(runs)
     done(said)
     found = [re.search(r"about (\S+) s on the wire", said[name].out) for name in ("hospital_a", "hospital_b")]

@@ -12,6 +12,7 @@ from zlib import crc32
 import numpy as np
 import pytest
 
+from mpc.channel import Channel
 from mpc.correlation import Spec, Uniform
 from mpc.errors import DataError, DisagreementError, ProtocolError, UsageError
 from mpc.exchange import exchange, tell
@@ -268,7 +269,7 @@ def test_no_column_name_is_sent_in_clear_or_as_a_digest_that_others_could_guess(
     for sent in done.frames:
         if sent.receiver == HELPER and sent.label in ("hello", "shapes"):
             fields = set(json.loads(sent.body))
-            assert fields == ({"rows"} if sent.label == "shapes" else {"version", "facts", "nonce", "part"})
+            assert fields == ({"hellos", "rows"} if sent.label == "shapes" else {"version", "facts", "nonce", "part"})
 
 
 def test_the_same_name_has_another_digest_in_another_session() -> None:
@@ -413,7 +414,6 @@ def test_what_is_no_object_is_refused(body: bytes, label: str) -> None:
 
 def raw(sender: str, label: str, body: bytes) -> Run:
     """A run in which one party sends other bytes, properly sealed, in one round."""
-    from mpc.channel import Channel
 
     genuine = Channel.exchange
 
@@ -425,6 +425,26 @@ def raw(sender: str, label: str, body: bytes) -> Run:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Channel, "exchange", patched)
         return run()
+
+
+@pytest.mark.parametrize("owners", [TWO, THREE])
+def test_who_says_two_hellos_is_named_and_not_those_who_heard_them(owners: tuple[str, ...]) -> None:
+    """The last owner says another nonce to the helper than to the others: nobody's tag is wrong for that."""
+    liar, genuine = owners[-1], Channel.exchange
+
+    def two_hellos(self: Channel, one: Any, *rest: Any) -> Any:
+        if self.me == liar and one.label == "hello":
+            said = {**json.loads(one.send[HELPER]), "nonce": "00" * 32}
+            one = one._replace(send={**one.send, HELPER: json.dumps(said).encode()})
+        return genuine(self, one, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Channel, "exchange", two_hellos)
+        found = errors(run(owners))
+    honest = [error for name, error in found.items() if name != liar]
+    assert all(error is not None and error.exit_code in (5, 6) for error in honest), honest
+    own = [error for error in honest if error.told_by is None]
+    assert own and {error.party for error in own} == {liar}
 
 
 def test_a_message_that_is_too_long_is_refused() -> None:
