@@ -15,6 +15,7 @@ from mpc.share import Mask, Share
 
 WINDOW_BYTES = 1 << 20
 WINDOWS_AHEAD = 4
+SMALL_BYTES = 16 << 20  # of all that an owner draws, in a job that is drawn at once
 AT_ONCE = 1 << 17  # bytes of parts that lie in one piece of memory, none of which is free before all are
 
 
@@ -54,10 +55,9 @@ def windows(kinds: Sequence[Kind], forks: Sequence[int] = ()) -> Iterator[Window
 
 
 def is_little(kinds: Sequence[Kind]) -> bool:
-    """Whether an owner can draw all of them at once: its parts take no more than windows that are dealt ahead may."""
-    most = WINDOWS_AHEAD * WINDOW_BYTES
+    """Whether an owner draws all of them at once: its parts take no more than `SMALL_BYTES`."""
     parts = ((count, (*kind.drawn, *kind.dealt)) for kind, count in listed(kinds).counted())
-    return sum(count * spec.nbytes for count, specs in parts for spec in specs) <= most
+    return sum(count * spec.nbytes for count, specs in parts for spec in specs) <= SMALL_BYTES
 
 
 def draw(kind: Kind, stream: Stream, *, corrected: bool) -> tuple[tuple[Array, ...], tuple[Array, ...]]:

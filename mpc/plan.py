@@ -125,7 +125,7 @@ class Plan:
     @cached_property
     def small(self) -> bool:
         """Whether all is dealt, and drawn at every owner, when the first is needed: it is little, and has no forks."""
-        return not self.credits and not self.forks and is_little(self.kinds)
+        return not self.forks and is_little(self.kinds)
 
     def needs_credit(self, number: int) -> bool:
         """Whether the helper waits for a credit before it sends this window.

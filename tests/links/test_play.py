@@ -211,6 +211,7 @@ def test_a_small_job_is_dealt_whole_before_the_last_owner_begins(monkeypatch: py
 
 
 def test_the_last_owner_of_a_larger_job_begins_while_the_helper_deals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mpc.dealing.SMALL_BYTES", 0)
     begun = threading.Event()
 
     def late(sent: Sent) -> Frame:
