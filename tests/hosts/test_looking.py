@@ -57,7 +57,9 @@ def test_links_that_lose_packets_are_met_and_measured(looking: Study) -> None:
         for peer in OTHERS[name]:
             assert re.search(rf"^ok +{peer} is there \(.*\), under its own key: its doctor", ran.out, re.MULTILINE)
             trip, up, down = found(
-                ran.out, rf"link to {peer}: (\S+) ms round trip, (\S+) Mbit/s to {peer}, (\S+) Mbit/s from it"
+                ran.out,
+                rf"link to {peer}: (\S+) ms round trip \(median of \d+\); 1 MB took \S+ s \((\S+) Mbit/s\) to {peer}, "
+                r"\S+ s \((\S+) Mbit/s\) from it",
             )
             assert ROUND_TRIP * 1000 <= trip < 10 * ROUND_TRIP * 1000
             assert min(up, down) > MBIT / 200 and max(up, down) < 1.3 * MBIT
