@@ -32,6 +32,7 @@ from mpc.zmq_messages import (
     TooLong,
     has_come,
     messages_of,
+    monitor_of,
     next_news,
     pass_over,
     wire_bytes,
@@ -114,7 +115,7 @@ class Dialler:
         if self._doctor:
             socket.routing_id = DOCTORS_ROUTE + os.urandom(8)
         socket.reconnect_ivl = _NEVER_MS
-        one = _Dialled(peer, endpoint, socket, socket.get_monitor_socket(_WATCHED))
+        one = _Dialled(peer, endpoint, socket, monitor_of(socket, _WATCHED))
         self._dialled[peer] = self._by_socket[socket] = self._by_socket[one.monitor] = one
         self._sockets = tuple(self._dialled.values())
         self._bell.watch(one.monitor)

@@ -30,6 +30,7 @@ from mpc.zmq_messages import (
     TooLong,
     has_come,
     messages_of,
+    monitor_of,
     next_news,
     pass_over,
     wire_bytes,
@@ -107,7 +108,7 @@ class Listener:
         self._socket.router_mandatory = True
         self._socket.backlog = _BACKLOG
         self._socket.rcvtimeo = round(1000 * AWAITED_SECONDS)
-        self._monitor: Any = self._socket.get_monitor_socket(_WATCHED)
+        self._monitor: Any = monitor_of(self._socket, _WATCHED)
         for each in (self._questions, self._monitor, self._socket):
             bell.watch(each)
         try:

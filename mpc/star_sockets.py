@@ -18,7 +18,7 @@ from mpc.errors import UsageError
 from mpc.meter import Meter
 from mpc.session import Frame
 from mpc.star_client import StarClient
-from mpc.zmq_messages import NO_WAIT, Assembler, TooLong, messages_of, next_news, pass_over, wire_bytes
+from mpc.zmq_messages import NO_WAIT, Assembler, TooLong, messages_of, monitor_of, next_news, pass_over, wire_bytes
 
 PING_SECONDS = 10.0
 _LOOK_SECONDS = 0.05
@@ -97,7 +97,7 @@ class ClientHost:
                 socket = self._socket(server_key, identity)
                 one = self.hosted[name] = self._by_socket[socket] = Hosted(client, socket)
                 if meet_within is not None:
-                    one.monitor = socket.get_monitor_socket(_WATCHED)
+                    one.monitor = monitor_of(socket, _WATCHED)
                     self._monitors[one.monitor] = one
                     self._poller.register(one.monitor, zmq.POLLIN)
                 socket.connect(endpoint)

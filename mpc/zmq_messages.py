@@ -11,6 +11,7 @@ says what it is; what stands before it, and so an array's words, keeps its align
 
 from __future__ import annotations
 
+import os
 import struct
 from typing import Any, Final
 
@@ -148,6 +149,15 @@ def pass_over(socket: Any, first: zmq.Frame) -> None:
     """Take the other parts of a message that has more than one, and drop them."""
     while first.more:
         first = socket.recv(copy=False)
+
+
+def monitor_of(socket: Any, events: int) -> Any:
+    """A socket at which ZeroMQ tells what happens to the connections of another one.
+
+    Its address is new each time. pyzmq would make one of the socket's descriptor, which may have been that of a socket
+    whose monitor is not quite gone yet.
+    """
+    return socket.get_monitor_socket(events, f"inproc://monitor-{os.urandom(16).hex()}")
 
 
 def next_news(monitor: Any) -> tuple[int, int] | None:

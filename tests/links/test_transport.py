@@ -22,7 +22,7 @@ from mpc.network import Came, Connected, Disconnected, Event, Overlong, Refused,
 from mpc.session import Frame
 from mpc.transport import Transport
 from mpc.wire import HEADER_BYTES
-from mpc.zmq_messages import PIECE
+from mpc.zmq_messages import PIECE, monitor_of
 from tests.links.over_zmq import ANYWHERE
 from tests.links.relay import LISTENER, Relay
 
@@ -585,3 +585,15 @@ def test_what_makes_no_event_keeps_a_party_no_longer_than_it_waits(trio: Trio, m
     monkeypatch.setattr(trio.listener, "_take_message", lambda: True)
     assert trio.listener.poll(0) is None
     assert trio.listener.poll(PATIENCE, "b") is None
+
+
+def test_a_monitor_has_a_name_of_its_own() -> None:
+    """A new socket may get the descriptor of one that is not quite gone yet, and with it the name of its monitor."""
+    with zmq.Context() as context, context.socket(zmq.DEALER) as dialled, context.socket(zmq.PAIR) as earlier:
+        earlier.bind(f"inproc://monitor.s-{dialled.FD}")  # as pyzmq names it
+        with pytest.raises(zmq.ZMQError, match="Address already in use"):
+            dialled.get_monitor_socket(zmq.EVENT_ALL)
+        with monitor_of(dialled, zmq.EVENT_CONNECTED | zmq.EVENT_CONNECT_DELAYED) as monitor:
+            dialled.linger = 0
+            dialled.connect("tcp://127.0.0.1:1")
+            assert monitor.poll(10_000)
