@@ -2,7 +2,7 @@
 
 COVERAGE_MIN = 90
 WORKERS = 2
-TEST_WORKERS = 5  # more than cores: most tests wait for processes and deadlines
+TEST_WORKERS = 4  # more than cores: most tests wait for processes and deadlines
 
 BIN = .venv/bin
 LOCK = build/venv-lock/bin/pip-compile --quiet --no-config --strip-extras --generate-hashes --allow-unsafe \

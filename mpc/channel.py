@@ -288,7 +288,7 @@ class Channel:
             self._say(f"{peer} connects anew; its other connection is shut")
             self._network.adopt(peer)
             return True
-        if link.lives:
+        if link.lives and not self._contact.is_dismissed(peer):  # else it is in its next run already
             if peer not in self._doubles:
                 self._doubles.add(peer)
                 self._say(f"another process with the key of {peer} connects, and is turned away: this run goes on")

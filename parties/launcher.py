@@ -26,6 +26,9 @@ from parties.stopped import Stopped
 CAUSE_PATIENCE: Final = 0.7
 """Seconds from the first sign of a failure until the best cause known by then is taken."""
 
+HEARSAY_PATIENCE: Final = 2.0
+"""Seconds to wait instead where the best cause is what a party was told: the one that knows stays a second for peers."""
+
 INTERRUPT_PATIENCE: Final = 0.05
 """Seconds for a signal to us that explains why a child was killed: both may have been sent by one hand."""
 
@@ -124,7 +127,8 @@ def _wait_for_the_end(run: _Run, interrupts: Interrupts, deadline: float | None,
             # What the parties say then, they say of links that we broke.
             cause, final = broken, True
         if cause is not None:
-            latest = now + (INTERRUPT_PATIENCE if final else CAUSE_PATIENCE)
+            hearsay = not isinstance(cause, PeerLostError) and not any(child.first_hand for child in run.children)
+            latest = now + (INTERRUPT_PATIENCE if final else HEARSAY_PATIENCE if hearsay else CAUSE_PATIENCE)
             decide_at = latest if decide_at is None else min(decide_at, latest)
             if now >= decide_at or (ended and not final):
                 raise (None if final else stopped.explains(cause)) or cause

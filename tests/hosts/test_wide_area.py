@@ -133,6 +133,8 @@ def told_by_doctors(study: Study) -> float:
     return max(float(one[1]) for one in found if one is not None)
 
 
+@pytest.mark.soak
+@pytest.mark.speed
 def test_without_loss_it_takes_as_long_as_the_plan_and_the_doctor_say(
     far_apart: Study, capsys: pytest.CaptureFixture[str]
 ) -> None:
