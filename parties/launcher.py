@@ -27,7 +27,7 @@ CAUSE_PATIENCE: Final = 0.7
 """Seconds from the first sign of a failure until the best cause known by then is taken."""
 
 HEARSAY_PATIENCE: Final = 2.0
-"""Seconds to wait instead where the best cause is what a party was told: the one that knows stays a second for peers."""
+"""Seconds to wait instead where the best cause is what a party was told: the one that knows may stay for its peers."""
 
 INTERRUPT_PATIENCE: Final = 0.05
 """Seconds for a signal to us that explains why a child was killed: both may have been sent by one hand."""
