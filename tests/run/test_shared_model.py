@@ -231,7 +231,7 @@ def test_a_run_that_is_killed_counts_if_anything_could_have_been_opened(tmp_path
     if stage == "scores":
         assert seen == {A: {}, B: {}}
         scenario.write_text(scenario.read_text().replace("150.0", "0.0"))
-        assert mpc("run", scenario, "--out", tmp_path / "scored").code == 0
+        assert mpc("run", scenario, "--out", tmp_path / "again").code == 0
     else:
         assert seen[A] == {A: 2, B: 0}
         ran = mpc("run", scenario, "--out", tmp_path / "again")
@@ -265,17 +265,19 @@ def test_three_commands_train_keep_and_score(tmp_path: Path) -> None:
     predict = keyed(tmp_path, write_predict(tmp_path, {A: csv_of(x), B: None}, where, extra='id = "patient"\n'))
     shown = mpc("party", predict, "--as", A, "--keys", tmp_path / "keys")
     assert shown.code == 2 and "rows that are scored, for this party alone" in shown.out
-    assert "over all runs" in shown.out and record(tmp_path / A)["model"]["id"] in shown.out
+    assert record(tmp_path / A)["model"]["id"] not in shown.out, "the share is opened once that is approved"
+    ran = mpc("approve", predict, "--as", B, "--keys", tmp_path / "keys", "--digest", approving(predict, B)[1])
+    assert ran.code == 0, ran.err
     doctor = mpc("doctor", predict, "--as", B, "--keys", tmp_path / "keys", "--seconds", "3")
     assert "rows scored so far: none; each owner may score 2" in doctor.out.replace("\n", " ")
     folders = {name: tmp_path / f"scored_{name}" for name in PARTIES}
     for name in PARTIES:
         (tmp_path / f"policy_{name}.toml").write_text('kinds = ["predict"]\nreveals = ["scores"]\nminimum_rows = 50\n')
 
-    def begin(*names: str) -> dict[str, Running]:
+    def begin(*names: str, again: str = "") -> dict[str, Running]:
         return {
             name: Running(
-                *("party", predict, "--as", name, "--keys", tmp_path / "keys", "--out", folders[name]),
+                *("party", predict, "--as", name, "--keys", tmp_path / "keys", "--out", f"{folders[name]}{again}"),
                 *(*approving(predict, name), "--policy", tmp_path / f"policy_{name}.toml"),
             )
             for name in names
@@ -287,10 +289,10 @@ def test_three_commands_train_keep_and_score(tmp_path: Path) -> None:
     assert list(scores(folders[A] / f"{A}.scores.csv")) == ["p0", "p1"]
     assert list(record(folders[B])["parties"]) == [B] and "scores" not in record(folders[B])["parties"][B]
     assert len((tmp_path / "keys" / "releases.jsonl").read_text().splitlines()) == 4  # of the training alone
-    ends = {name: run.end() for name, run in begin(*PARTIES).items()}
+    ends = {name: run.end() for name, run in begin(*PARTIES, again="_again").items()}
     assert {ran.code for ran in ends.values()} == {5}
     (tmp_path / f"policy_{A}.toml").write_text('reveals = ["classes"]\n')
-    ran = begin(A)[A].end()
+    ran = begin(A, again="_otherwise")[A].end()
     assert ran.code == 2 and "refuses this run: reveals = [\"classes\"], but it reveals 'scores'" in ran.err
 
 
@@ -336,7 +338,7 @@ def test_the_two_scenarios_run_as_they_are_and_the_third_scoring_is_refused(tmp_
     ran = mpc(*words, cwd=tmp_path)
     assert ran.code == 0, ran.err
     again = mpc(*words, cwd=tmp_path)
-    assert again.code == 2 and re.search(r"hospital_[ab]\.share\s+is\s+there\s+already", again.err), again.err
+    assert again.code == 2 and "runs/shared_model holds the record of another run" in again.err, again.err
     for k in (10, 20):
         ran = mpc("run", "scenarios/predict.toml", "--out", f"runs/{k}", cwd=tmp_path)
         assert ran.code == 0, ran.err
