@@ -139,7 +139,7 @@ def test_without_loss_it_takes_as_long_as_the_plan_and_the_doctor_say(
     far_apart: Study, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What else this machine does can only make it slower: one of a few attempts has to fit."""
-    far_apart.world.wire(loss=0.0)
+    far_apart.world.wire(delay=ROUND_TRIP / 2, loss=0.0)
     scenario = load_scenario(DEMO)
     plan = planned(scenario)[1]
     estimate = plan.seconds(ROUND_TRIP, MBIT * 1e6 / 8, slow_start=True) + plan.handling
