@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from parties import p_values
+from protocols import p_values
 from protocols.classical_tests import Statistic
 from protocols.linear_settings import LinearFit
 from protocols.linear_table import (
@@ -21,7 +21,7 @@ from protocols.linear_table import (
 
 
 def inference_rows(fit: LinearFit) -> list[dict[str, Any]]:
-    """The table of coefficients, the intercept last; p and interval are None where they cannot be told here."""
+    """The table of coefficients, the intercept last; no p and no interval where the fit is exact."""
     df = residual_df(fit)
     reach = None if is_exact(fit) else p_values.t_quantile(df, 0.975)
     rows = []
@@ -57,5 +57,4 @@ def fit_facts(fit: LinearFit) -> dict[str, Any]:
         "df": d,
         "p": p_values.of_f(f, d, residual_df(fit)),
         "exact": is_exact(fit),
-        "note": None if p_values.can_tell() else p_values.NEEDS,
     }

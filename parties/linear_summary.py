@@ -51,8 +51,6 @@ def _fit_texts(fit: Mapping[str, Any]) -> list[str]:
         )
     if fit.get("exact"):
         texts.append(EXACT_TEXT)
-    if fit.get("note"):
-        texts.append(f"{fit['note']}.")
     return texts
 
 

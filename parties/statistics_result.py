@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from parties import p_values
+from protocols import p_values
 from protocols.classical_tests import Curve, chi_square, kaplan_meier, log_rank, pearson, pearson_test, welch
 from protocols.statistics_job import Opened
 from protocols.statistics_settings import Cells, Sample, StatisticsSettings, Survival
@@ -23,7 +23,6 @@ Counts = NDArray[np.int64]
 
 def statistics_facts(opened: Opened, settings: StatisticsSettings) -> dict[str, Any]:
     """All that was asked for, as the record has it: one entry a group wherever `by` keeps groups apart."""
-    asked_p = settings.tables or settings.correlations or settings.t_tests or settings.survival
     return {
         "rows": sum(settings.rows),
         "small_cells": _small_cells(opened.told),
@@ -34,7 +33,6 @@ def statistics_facts(opened: Opened, settings: StatisticsSettings) -> dict[str, 
         "correlations": _correlations(opened, settings),
         "t_tests": _comparisons(opened, settings),
         "survival": _curves(opened, settings),
-        "note": p_values.NEEDS if asked_p and not p_values.can_tell() else None,
     }
 
 
@@ -270,8 +268,7 @@ def _t_tests(
         if test is not None and difference is not None:
             error = math.sqrt(float((variances[two] / counts[two]).sum()))
             reach = p_values.t_quantile(test.df, 0.975)
-            if reach is not None:
-                low, high = difference - reach * error, difference + reach * error
+            low, high = difference - reach * error, difference + reach * error
         tests.append(
             {
                 "levels": [levels[i], levels[j]],

@@ -28,10 +28,7 @@ def statistics_blocks(record: Mapping[str, Any]) -> list[Block]:
     blocks += _described(found, by)
     for parts in (_histograms, _tables, _correlations, _t_tests, _survival):
         blocks += parts(found, by)
-    blocks += _withheld(found)
-    if found.get("note"):
-        blocks += [Line(""), Line(str(found["note"]))]
-    return blocks
+    return [*blocks, *_withheld(found)]
 
 
 def _withheld(found: Mapping[str, Any]) -> list[Block]:

@@ -1,6 +1,6 @@
 """Tests and curves that follow from counts and sums that all owners know: in the clear, no protocol.
 
-p-values are not here: those of t and chi-square need a library (parties/p_values.py).
+p-values are those of protocols/p_values.py.
 """
 
 from __future__ import annotations

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from protocols.classical_tests import Statistic
+from protocols.p_values import of_chi_square
+
 QUANTILE = 1.959963984540054  # of the normal distribution at 0.975
 INTERCEPT = "(intercept)"
 
@@ -109,19 +112,6 @@ def inference(
         return Inference(table, rows, weight, -sums.loss, None, None, None, df, None)
     ratio = 2 * (sums.null_loss - sums.loss)
     r2 = 1 - sums.loss / sums.null_loss
-    return Inference(table, rows, weight, -sums.loss, -sums.null_loss, r2, ratio, df, chi_square_tail(ratio, df))
-
-
-def chi_square_tail(x: float, df: int) -> float:
-    """The chance that a chi-square variable with `df` degrees of freedom is above x.
-
-    Finite sums, by the recurrence of the incomplete gamma function (Abramowitz and Stegun 1964, 26.4.4 and 26.4.5).
-    """
-    if x <= 0:
-        return 1.0
-    half = x / 2
-    total = math.erfc(math.sqrt(half)) if df % 2 else 0.0
-    for k in range(df // 2):
-        order = k + (0.5 if df % 2 else 0.0)
-        total += math.exp(order * math.log(half) - half - math.lgamma(order + 1))
-    return min(1.0, total)
+    return Inference(
+        table, rows, weight, -sums.loss, -sums.null_loss, r2, ratio, df, of_chi_square(Statistic(ratio, df))
+    )

@@ -1,6 +1,6 @@
 """What follows from a fit of a linear regression that all know: t, R2, F. No protocol.
 
-p-values and intervals are not here: those of t and F need a library (parties/p_values.py).
+p-values and intervals are those of protocols/p_values.py.
 """
 
 from __future__ import annotations

@@ -282,7 +282,7 @@ def test_what_is_asked_and_learnt_is_shown_before_approval(tmp_path: Path) -> No
 
 def test_a_summary_of_a_record_that_lacks_things() -> None:
     assert statistics_blocks({}) == []
-    assert statistics_blocks({"statistics": {"columns": {"age": [{"group": None, "count": 3}]}, "note": "more"}})
+    assert statistics_blocks({"statistics": {"columns": {"age": [{"group": None, "count": 3}]}}})
     (grid,) = statistics_blocks({"statistics": {"columns": {"age": [{"group": None, "count": 3, "mean": None}]}}})
     assert isinstance(grid, Grid) and grid.rows == (("age", "3", "-"),)
     assert (p_text(None), p_text(0.03), p_text(1e-9)) == ("-", "0.0300", "< 0.0001")

@@ -10,7 +10,7 @@ import pytest
 
 from mpc.errors import DataError
 from protocols.inference_job import inference_job
-from protocols.inference_table import INTERCEPT, Inference, chi_square_tail, estimate
+from protocols.inference_table import INTERCEPT, Inference, estimate
 from protocols.inference_twin import fit_ml
 from protocols.training_settings import NOTHING_BESIDE, Beside, OwnRows, Trained, TrainingSettings
 from tests.helpers import demo_tables, lockstep, owner_names
@@ -162,15 +162,6 @@ def test_the_twin_is_statsmodels() -> None:
     np.testing.assert_allclose(twin.coefficients, model.params, rtol=1e-6)
     np.testing.assert_allclose(np.sqrt(np.diag(twin.covariance)), model.bse, rtol=1e-6)
     assert twin.log_likelihood == pytest.approx(model.llf, rel=1e-9) and twin.converged
-
-
-def test_tails_are_scipys() -> None:
-    from scipy.stats import chi2
-
-    for df in (1, 2, 3, 5, 8, 30, 31):
-        for x in (1e-3, 0.5, 3.0, 20.0, 200.0):
-            assert chi_square_tail(x, df) == pytest.approx(float(chi2.sf(x, df)), rel=1e-9, abs=1e-300)
-    assert chi_square_tail(0.0, 3) == 1.0
 
 
 def test_a_row_of_the_table() -> None:

@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 from parties.statistics_result import statistics_facts
 from protocols.cell_tests import least_for
 from protocols.own_cells import OwnColumns
-from protocols.statistics_job import Opened, statistics_job
+from protocols.statistics_job import statistics_job
 from protocols.statistics_settings import Grid, StatisticsSettings, Survival
-from protocols.told_cells import Told
 from tests.examples import steady
 from tests.helpers import lockstep, owner_names
 from tests.pooled_statistics import check_statistics
@@ -197,15 +196,3 @@ def test_large_and_small_values_keep_their_digits() -> None:
 def test_points_of_a_grid_are_the_decimals_next_to_them() -> None:
     assert Grid(0, 1, 0.1).points.tolist() == [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
     assert Grid(-0.3, 0.35, 0.3).points.tolist() == [-0.3, 0.0, 0.3]
-
-
-def test_a_result_without_p_values_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("parties.p_values.find_spec", lambda name: None)
-    tables = {name: made_up(60, k) for k, name in enumerate(owner_names(2))}
-    facts, _ = described(tables, **EVERYTHING)
-    assert "pip install scipy" in facts["note"]
-    assert facts["tables"][0]["groups"][0]["p"] is None and facts["correlations"][0]["groups"][0]["p"] is None
-    assert facts["t_tests"][0]["groups"][0]["tests"][0]["p"] is None
-    plain = StatisticsSettings(owners=("a", "b"), helper="h", rows=(3, 3), columns=("age",), statistics=("count",))
-    count = Opened({"values of age": np.array(6)}, {}, {}, {}, np.zeros(0, dtype=np.int64), Told(plain, {}))
-    assert statistics_facts(count, plain)["note"] is None
