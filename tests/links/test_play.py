@@ -12,7 +12,7 @@ import pytest
 
 from mpc.correlation import Spec, Uniform
 from mpc.dealing import WINDOWS_AHEAD
-from mpc.errors import DataError, InternalError, PeerLostError
+from mpc.errors import DataError, InternalError, PeerLostError, ProtocolError
 from mpc.lockstep import run_lockstep
 from mpc.party import Party
 from mpc.plan import Plan
@@ -182,6 +182,14 @@ def test_a_fork_is_told_to_the_helper_and_nothing_is_dealt_for_the_way_not_taken
     assert done.played[HELPER].trace.ways == [number == after for number in range(forks)]
     dealt = [len(f.body) for f in done.frames if f.label == "deal"]
     assert dealt == list(alone.plan.windows)
+
+
+@pytest.mark.parametrize("said", [b"\x02", b"\xff"])
+def test_a_way_that_is_none_of_the_two_ends_the_run(said: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mpc.play._Fetch.tell", lambda fetch, way: fetch._channel.push(HELPER, "way", said))
+    error = run(turns(1, 2), 2).ends[HELPER].error
+    assert isinstance(error, ProtocolError) and error.party == owners(2)[-1]
+    assert "said neither of two ways" in str(error)
 
 
 async def opened_first(p: Party) -> Any:

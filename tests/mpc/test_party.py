@@ -363,6 +363,58 @@ def test_revealing_adds_a_fresh_sharing_of_zero(ring: Ring, n: int) -> None:
 
 
 @each_size
+@each_ring
+@pytest.mark.parametrize("to", ["all", "each"])
+def test_each_value_has_a_sharing_of_zero_of_its_own(to: str, ring: Ring, n: int) -> None:
+    """One share is revealed three times, twice in one round: what is sent of it is never alike, nor alike for two."""
+    log = Log()
+
+    async def program(p: Party) -> np.ndarray:
+        x = own_input(p, owners(n)[0], elements(ring, (64,), 1), ring)
+        for k in range(3):
+            if to == "each":
+                await p.reveal_to_each(dict.fromkeys(owners(n), x), what="x", why="agreed", label=f"{k}")
+            elif k < 2:
+                await p.reveal(*[x] * (2 - k), what="x", why="agreed", label=f"{k}")
+        return x.value
+
+    shares = run(program, n, tap=log).results
+    for sender in owners(n):
+        sent = {}
+        for message in (one for one in log.messages if one.sender == sender):
+            words = np.frombuffer(message.body, dtype=np.uint8).reshape(-1, 64 * ring.word_bytes)
+            sent.update(
+                {(message.label, k, to == "all" or message.receiver): row.tobytes() for k, row in enumerate(words)}
+            )
+        assert len(sent) == (3 if to == "all" else 3 * (n - 1))
+        assert len({*sent.values(), bytes(ring.to_bytes(shares[sender]))}) == len(sent) + 1, sender
+
+
+@each_size
+@each_ring
+def test_each_owner_is_told_its_own_part(ring: Ring, n: int) -> None:
+    """Of other values and lengths than the others'; one is told nothing, and is sent zeros."""
+    log = Log()
+    parts = {name: elements(ring, (3 * k,), k) for k, name in enumerate(owners(n))}
+    last = owners(n)[-1]
+
+    async def program(p: Party) -> Public:
+        shares = {name: own_input(p, last, value, ring, 3) for name, value in parts.items()}
+        return await p.reveal_to_each(shares, what="parts", why="agreed", label="own")
+
+    outcome = run(program, n, tap=log)
+    assert [(one.what, one.to, one.shape) for one in outcome.reveals] == [
+        ("parts", (name,), (len(part),)) for name, part in parts.items() if len(part)
+    ]
+    assert outcome.plan.reveals == outcome.reveals
+    assert {len(message.body) for message in log.messages} == {len(parts[last]) * ring.word_bytes}
+    for name, told in outcome.results.items():
+        assert ints(told.value).tolist() == ints(parts[name]).tolist()
+        got = [ring.from_bytes(one.body, parts[last].shape) for one in log.messages if one.receiver == name]
+        assert not any(words[len(parts[name]) :].any() for words in got), "one is sent its own part alone"
+
+
+@each_size
 def test_what_a_party_sends_to_reveal_is_uniform(n: int) -> None:
     """A share that is not uniform at all (here zero, at all but one) must not show."""
     log = Log()
@@ -385,9 +437,13 @@ def test_only_what_is_declared_is_revealed(what: str) -> None:
         return Party(name, owners(2), NoSupply(), pairs, Watch(), declared=frozenset({"model"}))
 
     share = Share(np.array([5], dtype=np.uint64))
+    each = dict.fromkeys(owners(2), share)
     with pytest.raises(InternalError, match=f"'{what}' is not declared"):
         party("hospital_a").reveal(share, what=what, why="", label="x").send(None)
+    with pytest.raises(InternalError, match=f"'{what}' is not declared"):
+        party("hospital_a").reveal_to_each(each, what=what, why="", label="x").send(None)
     party("hospital_a").reveal(share, what="model", why="", label="x").send(None)
+    party("hospital_a").reveal_to_each(each, what="model", why="", label="x").send(None)
 
 
 def test_an_undeclared_reveal_stops_the_run_before_anything_is_sent() -> None:
@@ -410,8 +466,14 @@ def test_masks_are_not_revealed() -> None:
             (a,) = p.correlation(Uniform((Spec((3,)),)))
             await p.reveal(pick(x, a), what="x", why="", label="sum")
 
-        with pytest.raises(InternalError, match="a mask cannot be revealed, in 'sum'"):
-            run(program)
+        async def to_each(p: Party, pick: Any = pick) -> None:
+            x = p.input("hospital_a", np.zeros(3, np.uint64) if p.index == 0 else None, (3,), 0)
+            (a,) = p.correlation(Uniform((Spec((3,)),)))
+            await p.reveal_to_each(dict.fromkeys(p.owners, pick(x, a)), what="x", why="", label="sum")
+
+        for one in (program, to_each):
+            with pytest.raises(InternalError, match="a mask cannot be revealed, in 'sum'"):
+                run(one)
 
 
 # --- the rest ---

@@ -49,6 +49,19 @@ def test_matmul_is_exact_where_the_float_sums_are_largest(inner: int) -> None:
             np.testing.assert_array_equal(matmul(b.T, a.T), expected.T)
 
 
+@pytest.mark.parametrize("inner", [512, 513, 600, 1024, 1025])
+def test_matmul_is_exact_where_large_float_sums_are_odd(inner: int) -> None:
+    """Limbs close to the most negative one: 512 products of two limbs' sums stay below 2^53, 1,024 are rounded."""
+    draw = np.random.default_rng(inner)
+
+    def limbs(shape: tuple[int, ...]) -> np.ndarray:
+        low, middle = (draw.integers(-(2**21), -(2**21) + 2**10, shape).astype(np.uint64) for _ in range(2))
+        return low + (middle << np.uint64(22))
+
+    a, b = limbs((4, inner)), limbs((inner, 30))
+    np.testing.assert_array_equal(matmul(a, b), product(a, b))
+
+
 @pytest.mark.parametrize("inner", [6, 200, 530])
 def test_matmul_of_any_layout_and_leaves_its_arguments_alone(inner: int) -> None:
     big_a, big_b = elements(Z64, (12, 3 * inner), 1), elements(Z64, (2 * inner, 15), 2)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
-from mpc.errors import DataError
+from mpc.errors import DataError, UsageError
 from mpc.fixed import decode, encode
-from mpc.lockstep import Outcome
+from mpc.lockstep import Message, Outcome
 from mpc.party import Party
 from mpc.share import Share
 from protocols.bit_budget import X_SCALE
-from protocols.predict import NewRows, PredictSettings, predict_job
-from protocols.shared_model import SharedModel, Units, evaluate_kept, kept_scale
+from protocols.predict import NewRows, PredictSettings, predict_job, uncounted
+from protocols.shared_model import SharedModel, Units, evaluate_kept, keep, kept_scale
 from protocols.training_settings import OwnRows, Trained, TrainingSettings
 from protocols.twin import pooled, twin_sets
 from protocols.twin_vertical import joined
@@ -133,6 +134,50 @@ def test_shares_of_any_model_look_alike() -> None:
         for owner in range(2):
             bits = np.unpackbits(np.array([w[owner] for w in words]).view(np.uint8).reshape(-1, 8), axis=1)
             assert np.abs(bits.mean(axis=0) - 0.5).max() < 5 * 0.5 / np.sqrt(len(bits))
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_a_kept_share_is_none_that_was_there_before(n: int) -> None:
+    """Weights that need no bits taken off would else be kept in the very shares that the training computed with."""
+    names = tuple(f"owner{k}" for k in range(n))
+    words = encode(np.array([1.5, -2.0, 0.25]), kept_scale(2))
+
+    def program(p: Party) -> Any:
+        async def run() -> Any:
+            w = p.input("owner0", words if p.index == 0 and not p.dry else None, words.shape, kept_scale(2))
+            return w.value, (await keep(p, w)).value
+
+        return run()
+
+    shares = lockstep(dict.fromkeys(names, program), 1).results
+    assert all(not (before == kept).any() for before, kept in shares.values())
+    assert (np.add.reduce([kept for _, kept in shares.values()]) == words).all()
+
+
+@pytest.mark.parametrize("steps", [1000, None])
+def test_nothing_of_a_score_is_sent_before_all_owners_counted_it(steps: int | None) -> None:
+    """Where one refuses, it has sent no share of a score; that it is asked comes before the last round."""
+    units, sent, names = Units.known(np.zeros(1), np.ones(1)), [], ("owner0", "owner1")
+    settings = PredictSettings(names, "helper", (2, 0), 1, steps)
+
+    def refused() -> None:
+        raise UsageError("no more rows")
+
+    def factory(name: str, count: Callable[[], None]) -> Any:
+        model = SharedModel(Share(np.array([3, 4], dtype=np.uint64), kept_scale(1)), units)
+        own = NewRows(model, ("x0",), np.zeros((2 if name == "owner0" else 0, 1)), count)
+        return lambda p: predict_job(p, None if p.dry else own, settings)
+
+    def tap(message: Message) -> bytes:
+        sent.append((message.sender, message.label))
+        return message.body
+
+    with pytest.raises(UsageError, match="no more rows"):
+        lockstep({"owner0": factory("owner0", uncounted), "owner1": factory("owner1", refused)}, 1, tap=tap)
+    refusers = len([one for one in sent if one[0] == "owner1"])
+    outcome = lockstep({name: factory(name, uncounted) for name in names}, 1)
+    assert refusers == len(outcome.plan.rounds) - 1
+    assert outcome.plan.rounds[-1].label == "scores"
 
 
 def test_rows_of_the_size_of_a_placeholder_are_refused() -> None:

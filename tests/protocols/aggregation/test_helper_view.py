@@ -156,6 +156,22 @@ def test_the_helper_sees_points_that_say_nothing_of_the_numbers() -> None:
     print(check_sums(helpers, BYTES, runs=16))
 
 
+def test_the_helper_opens_nothing_for_fewer_than_the_agreed_cohort() -> None:
+    """A server that waits for fewer, with clients that help it: the helper was told another number, and stops first."""
+    strict = replace(SETTINGS, min_cohort=CLIENTS)
+    programs = {
+        i: partial(aggregation_client, i, SETTINGS, ROUND, vector, insecure_entropy(1, f"{i}"), Memory())
+        for i, vector in inputs(0, None).items()
+    }
+    programs[SETTINGS.helper] = partial(aggregation_helper, strict, ROUND, insecure_entropy(1, "helper"))
+    tape = Tape()
+    server = aggregation_server(SETTINGS, ROUND, insecure_entropy(1, "server"))
+    outcome = run_star(server, programs, tape.over(without({3: m.MASKED})))
+    assert outcome.result is None
+    assert "there are 6 survivors, and 7 are needed" in str(outcome.failed[SETTINGS.helper])
+    assert (SETTINGS.helper, m.HIDDEN) not in tape.up
+
+
 def test_nothing_of_a_vector_reaches_the_helper() -> None:
     """What it is handed is all public, or sealed for it: no client's y_i, and not their sum."""
     tape, _ = played(0, 0, SETTINGS, {})

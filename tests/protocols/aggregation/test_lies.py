@@ -115,6 +115,23 @@ def test_both_kinds_of_share_of_one_client_are_never_given(dropped_half: range) 
     assert len(set(kinds)) <= 1  # here even: who releases at all releases the same kind
 
 
+@pytest.mark.parametrize("spoilt", [0, 1])
+def test_t_right_tags_are_asked_for(spoilt: int) -> None:
+    """The server shows the victim t tags, the first of which it may have altered: with one it does not release."""
+
+    def change(message: StarMessage) -> bytes:
+        holders, t = N - 1, SETTINGS.threshold
+        tags = message.body[-(-holders // 8) :]
+        shown = bytes([tags[0] ^ spoilt]) + tags[1 : t * TAG_BYTES]
+        return m.write_bits([k < t for k in range(holders)]) + shown
+
+    tap, sent = watched(lied(change, to=range(VICTIM, VICTIM + 1), stage=m.CONSISTENCY))
+    outcome = play(SETTINGS, VECTORS, tap)
+    assert (VICTIM in released(outcome, sent)) == (not spoilt)
+    if spoilt:
+        assert "client 0 was not shown the survivors" in str(outcome.failed[VICTIM])
+
+
 @pytest.mark.parametrize("split", range(6))
 def test_nor_with_as_many_corrupt_clients_as_are_tolerated(split: int) -> None:
     """They tag every set for the server, and give it both kinds; t holders still never give one kind each of both."""

@@ -15,7 +15,7 @@ from protocols.aggregation.graph import choose, draw_graph
 from protocols.aggregation.masks import add_mask, pair_key
 from protocols.aggregation.pack import pack, packed_bytes, unpack, word
 from protocols.aggregation.quantise import coding, decode, encode
-from protocols.aggregation.shamir import PRIME, combine, from_limbs, inverse, limbs, reduce, split
+from protocols.aggregation.shamir import PRIME, combine, from_limbs, inverse, limbs, reduce, split, uniform
 from tests.examples import steady
 
 
@@ -43,6 +43,33 @@ def test_fewer_than_t_shares_fit_every_secret_alike() -> None:
     other = shares[:3].copy()
     other[2] = (other[2].astype(np.uint64) + np.uint64(1)) % np.uint64(PRIME)
     assert np.all(combine(points[:3][None], other[None])[0] != first)
+
+
+@pytest.mark.parametrize("t", range(2, 9))
+def test_t_less_1_shares_lie_on_no_smaller_polynomial(t: int) -> None:
+    """Interpolated as if fewer were enough, they give another secret: the degree is t - 1, in every limb."""
+    secret = bytes(range(t, t + 32))
+    points, shares = shares_of(secret, t, t)
+    for fewer in range(1, t):
+        assert np.all(combine(points[:fewer][None], shares[:fewer][None])[0] != limbs(secret))
+
+
+class Words(Stream):
+    """A stream that begins with these words."""
+
+    def __init__(self, *words: int) -> None:
+        super().__init__(bytes(32))
+        self._words = np.array(words, dtype="<u4").view(np.uint8)
+
+    def take(self, count: int) -> np.ndarray:
+        first, self._words = self._words[:count], self._words[count:]
+        return np.concatenate((first, super().take(count - first.size)))
+
+
+def test_the_prime_itself_is_drawn_again() -> None:
+    """As a coefficient it would stand for 0, which were then drawn twice as often as any other."""
+    drawn = uniform((2, 2), Words(PRIME, 5, 2**32 - 1, 7, PRIME, 9, 11))
+    assert drawn.tolist() == [[11, 5], [9, 7]]
 
 
 def test_shares_of_one_secret_are_uniform() -> None:

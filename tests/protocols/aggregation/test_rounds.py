@@ -74,6 +74,26 @@ def test_too_few_answers_end_the_round_and_open_nothing() -> None:
     assert not [one for one in sent if one.up and one.label == m.UNMASK]
 
 
+@pytest.mark.parametrize("malicious", [False, True])
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_round_needs_one_client_more_than_shares(malicious: bool, more: int) -> None:
+    """A client holds no share of its own secrets: with t survivors each has t - 1 holders, and nothing is asked for."""
+    settings = settings_for(8, 4, malicious=malicious)
+    vectors, sent = vectors_for(settings), []
+
+    def tap(message: StarMessage) -> bytes | None:
+        sent.append(message.label)
+        late = message.up and message.label == m.MASKED and message.client >= settings.threshold + more
+        return None if late else message.body
+
+    outcome = play(settings, vectors, tap)
+    if more:
+        assert exact(settings, outcome, vectors)
+    else:
+        assert isinstance(outcome.error, TooFewError)
+        assert not {m.CONSISTENCY, m.UNMASK} & {*sent}
+
+
 def test_a_malformed_message_drops_its_sender_alone() -> None:
     settings = settings_for(8, 4)
     vectors = vectors_for(settings)

@@ -94,6 +94,19 @@ def test_the_order_of_the_guesses_says_nothing_of_the_value() -> None:
     assert all(min(found) > 6 for found in places.values()), places
 
 
+def test_numbers_are_hashed_to_the_curve_and_not_to_its_twist() -> None:
+    """Every u has a v with v^2 = u^3 + 486662 u^2 + u: a root modulo p = 5 (mod 8), worked out (RFC 8032, 5.1.3)."""
+    test, prime = CellTest(3, tuple(Cell(((0, 1),), 1, (0,)) for _ in range(24))), 2**255 - 19
+    number = np.array([1234], dtype="<u4")
+    hidden = hide(test, number, 20, bytes(32), CONTEXT)
+    sent = hidden + blind(test, hidden, number, 20, bytes(range(32)), CONTEXT)  # a power stays where its base is
+    for start in range(0, len(sent), 32):
+        u = int.from_bytes(sent[start : start + 32], "little")
+        right = (u**3 + 486662 * u**2 + u) % prime
+        root = pow(right, (prime + 3) // 8, prime)
+        assert right in (root**2 % prime, -(root**2) % prime), "of the twist"
+
+
 @given(
     st.lists(st.tuples(*(st.integers(0, 3) for _ in range(4))), min_size=1, max_size=9),
     st.integers(3, 9),
