@@ -446,6 +446,17 @@ def test_only_what_is_declared_is_revealed(what: str) -> None:
     party("hospital_a").reveal_to_each(each, what="model", why="", label="x").send(None)
 
 
+def test_where_nothing_is_declared_nothing_is_revealed() -> None:
+    party = Party("hospital_a", owners(2), NoSupply(), {}, Watch(), declared=frozenset())
+    share = Share(np.array([5], dtype=np.uint64))
+    for program in (
+        party.reveal(share, what="model", why="", label="x"),
+        party.reveal_to_each(dict.fromkeys(owners(2), share), what="model", why="", label="x"),
+    ):
+        with pytest.raises(InternalError, match="'model' is not declared"):
+            program.send(None)
+
+
 def test_an_undeclared_reveal_stops_the_run_before_anything_is_sent() -> None:
     log = Log()
 

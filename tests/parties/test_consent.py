@@ -301,6 +301,24 @@ def test_another_owners_data_are_not_this_ones_affair(desk: Desk) -> None:
     desk.obtain()
 
 
+def test_another_roster_is_asked_for_anew_though_the_same_key_signed_it(desk: Desk) -> None:
+    desk.path.write_text(desk.path.read_text() + '[roster]\nfile = "keys.toml"\nsigned_by = "bl1-admin"\n')
+    agreed = desk.scenario.digest
+    desk.obtain(desk.digest())
+    desk.edit('"keys.toml"', '"older_keys.toml"')
+    assert desk.scenario.digest == agreed
+    desk.refusal()
+    assert desk.shown[-1][0].endswith("or the roster's file")
+
+
+def test_one_partys_approval_is_no_others_though_their_files_have_one_name(desk: Desk) -> None:
+    for name in (A, B):
+        desk.edit(f'data = "{name}.csv"', 'data = "patients.csv"')
+    desk.obtain(desk.digest())
+    assert desk.digest() != desk.digest(B)
+    desk.refusal(me=B)
+
+
 def test_each_party_approves_for_itself(desk: Desk) -> None:
     desk.obtain(desk.digest())
     for name in (B, HELPER):

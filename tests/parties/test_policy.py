@@ -193,6 +193,13 @@ def test_a_least_cell_binds_sums(tmp_path: Path, helper: bool, task: str, says: 
     check_cells(policy(tmp_path, "minimum_cell = 20"), load_any(with_helper(path) if helper else path), says)
 
 
+def test_the_least_number_of_owners_is_held_against_those_for_whom_a_sum_may_be_opened(tmp_path: Path) -> None:
+    sums = load_any(write_sums(tmp_path, task="min_cohort = 7\n"))
+    policy(tmp_path, "minimum_owners = 7").check(sums, "c1", PUBLICS)
+    said = refusal(policy(tmp_path, "minimum_owners = 8"), sums)
+    assert said == "minimum_owners = 8, but a sum may be of 7 (min_cohort)"
+
+
 def check_cells(one: Policy, scenario: Scenario | SumScenario, says: str) -> None:
     """That the rule refuses the scenario with these words; or, without any, that it lets it through."""
     if not says:
