@@ -13,6 +13,8 @@ from mpc.handshake import Agreement, SplitColumns
 from mpc.party import Revealed
 from mpc.plan import make_plan
 from mpc.share import Share
+from parties.blocks import Grid
+from parties.consent_text import consent_blocks
 from parties.doctor_checks import check_data
 from parties.doctor_estimate import Known, plan_from_here
 from parties.keep_model import keep_model
@@ -142,6 +144,15 @@ def test_consent_and_plan_say_who_learns_what_of_whom(tmp_path: Path) -> None:
     )
     shown = words(predict_blocks({"predict": {**facts["predict"], "model": "m"}}))
     assert "Every owner has other columns of these rows, and hospital_a alone has their scores." in shown
+
+
+@pytest.mark.parametrize("to", OWNERS)
+def test_the_consent_says_that_scores_go_to_one_owner_and_all_else_to_all(tmp_path: Path, to: str) -> None:
+    """Also before anything was opened, when only what does not depend on rows can be shown."""
+    one = scenario(tmp_path, to=to, extra="max_rows = 1000\n")
+    blocks = consent_blocks(one, "helper", dict.fromkeys(one.parties, "bl1-x"))
+    (grid,) = (block for block in blocks if isinstance(block, Grid) and block.title == "What the owners will learn")
+    assert {row[0]: row[1] for row in grid.rows} == {"row alignment": "all owners", "scores": to}
 
 
 def test_a_doctor_knows_all_owners_rows_by_its_own(tmp_path: Path) -> None:

@@ -217,6 +217,18 @@ def test_a_policy_refuses_before_anything_is_sent(tmp_path: Path, policy: str, s
     assert not (tmp_path / "record").exists()
 
 
+def test_rows_that_went_after_the_approval_are_held_against_the_policy(tmp_path: Path) -> None:
+    """Nobody is asked again for a file of the same name: what a rule says of its rows is looked at in every run."""
+    scenario = separate(tmp_path)
+    (tmp_path / "keys" / "policy.toml").write_text("minimum_rows = 60")
+    remember(load_scenario(scenario), "hospital_a", tmp_path / "keys")
+    data = tmp_path / "hospital_a.csv"
+    data.write_text("".join(data.read_text().splitlines(keepends=True)[:-1]))
+    ran = mpc(*party(scenario, "hospital_a"))
+    assert ran.code == 2 and "minimum_rows = 60, but the data have 59" in ran.err
+    assert not (tmp_path / "record").exists()
+
+
 def test_a_policy_may_lie_elsewhere(tmp_path: Path) -> None:
     scenario, elsewhere = separate(tmp_path), tmp_path / "strict.toml"
     elsewhere.write_text("minimum_owners = 3")
