@@ -19,7 +19,7 @@ from parties.data_beside import beside_columns, beside_of, read_beside
 from parties.data_cells import TextForm
 from parties.data_checks import MAX_MAGNITUDE, check_ids, find_columns, refuse_extremes, rows_text
 from parties.data_features import Feature, choose_features, read_features
-from parties.data_interactions import multiplied, terms_of
+from parties.data_interactions import combined, multiplied, terms_of
 from parties.data_missing import settle_missing, without
 from parties.data_read import Column, RawTable, open_source
 from parties.data_target import read_numbers, read_target
@@ -27,6 +27,7 @@ from parties.data_vertical import sorted_rows, target_columns, task_here
 from parties.scenario import LogisticTask, ModelTask, Scenario, SqlSource
 from parties.scenario_errors import nearest, quoted
 from protocols.batches import test_count
+from protocols.own_design import Made, plain
 from protocols.training_settings import NOTHING_BESIDE, Beside
 
 __all__ = ["MAX_MAGNITUDE", "Note", "Table", "TextForm", "load_owner_table", "load_table"]
@@ -114,8 +115,10 @@ def load_table(source: str | SqlSource, task: ModelTask, owner: str, base: Path,
         complete, beside = without(
             settle_missing(raw.where, task.missing, task.target, all_origins, both, target), len(origins)
         )
+        made = _made(features)
         if terms is not None and terms.interact:
             places = {f.column.name: [k for k, name in enumerate(origins) if name == f.column.name] for f in features}
+            made = Made(combined(terms, places), made.factors, complete.values)
             names, products, lacking = multiplied(terms, places, names, complete.values, gaps)
             refuse_extremes(raw.where, names, products)
             complete = replace(complete, values=products, missing=(*lacking, complete.missing[-1]))
@@ -123,11 +126,13 @@ def load_table(source: str | SqlSource, task: ModelTask, owner: str, base: Path,
         ignored = tuple(_label(column) for column in raw.columns if column.index not in used)
         target = complete.target if targets else complete.target[:0]
         notes = _notes(raw, ids, ignored, complete.note, target)
-        rows = _Rows(complete.values, target, complete.missing, beside=beside_of(beside, asides, task))
+        rows = _Rows(complete.values, target, complete.missing, beside=beside_of(beside, asides, task), made=made)
         if task.partition == "vertical":
             order, sorted_ids = sorted_rows(raw, ids[0])
             target = target[order] if targets else target
-            rows = _Rows(complete.values[order], target, complete.missing, sorted_ids, rows.beside.of(order))
+            rows = _Rows(
+                complete.values[order], target, complete.missing, sorted_ids, rows.beside.of(order), made.of(order)
+            )
         return _table(owner, raw.where.source, names, rows, ignored, notes)
 
 
@@ -148,7 +153,8 @@ class Table:
     `ignored` names the columns that the source has and the task does not use; `notes` are for its owner.
     `missing` says how many values each of the columns lacked in the source, and the target, which is last.
     Where columns are split, rows are in the order of `ids`, and `target` is empty at all owners but one.
-    `beside` has the rows' offsets and weights, if the task names any, where the target is.
+    `beside` has the rows' offsets and weights, if the task names any, where the target is. `made` says what the
+    columns are made of, where some are products or a category's levels.
     """
 
     owner: str
@@ -162,6 +168,7 @@ class Table:
     notes: tuple[Note, ...] = ()
     ids: tuple[str, ...] = ()
     beside: Beside = NOTHING_BESIDE
+    made: Made | None = None
 
     @property
     def has_target(self) -> bool:
@@ -196,7 +203,8 @@ class Table:
         left = tuple(name for name in self.columns if name not in set(names))
         ignored = self.ignored + left
         missing = (*(self.missing[place] for place in places), self.missing[-1])
-        rows = _Rows(self.values[:, places], self.target, missing, self.ids, self.beside)
+        made = None if self.made is None else self.made.select(places, self.values)
+        rows = _Rows(self.values[:, places], self.target, missing, self.ids, self.beside, made)
         return _table(self.owner, self.source, tuple(names), rows, ignored, self.notes)
 
     def __repr__(self) -> str:
@@ -213,6 +221,7 @@ class _Rows:
     missing: tuple[int, ...]
     ids: tuple[str, ...] = ()
     beside: Beside = NOTHING_BESIDE
+    made: Made | None = None
 
 
 def _target(raw: RawTable, column: Column, task: ModelTask) -> NDArray[np.float64]:
@@ -234,6 +243,13 @@ def _with_values(
     origins = [feature for feature in features for _ in feature.names]
     kept = [place for place, feature in enumerate(origins) if feature.levels or not empty[place]]
     return list(dict.fromkeys(origins[place] for place in kept)), values[:, kept]
+
+
+def _made(features: Sequence[Feature]) -> Made:
+    """What columns are made of before any are multiplied: each is one, and a category's belong together."""
+    starts = np.cumsum([0, *(len(feature.names) for feature in features)]).tolist()
+    factors = [tuple(range(a, b)) for f, a, b in zip(features, starts, starts[1:], strict=False) if f.levels]
+    return Made(plain(starts[-1]).products, tuple(factors))
 
 
 def _notes(
@@ -282,5 +298,16 @@ def _table(
         if column is not None:
             digest.update(name.encode("ascii") + column.astype("<f8", copy=False).tobytes())
     return Table(
-        owner, source, columns, values, target, digest.hexdigest(), rows.missing, ignored, notes, rows.ids, rows.beside
+        owner,
+        source,
+        columns,
+        values,
+        target,
+        digest.hexdigest(),
+        rows.missing,
+        ignored,
+        notes,
+        rows.ids,
+        rows.beside,
+        rows.made,
     )

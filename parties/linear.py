@@ -58,6 +58,7 @@ def linear_settings(scenario: Scenario, rows: Rows, columns: int) -> LinearSetti
         missing="missing" in task.reveal,
         weighted=task.weights is not None,
         offset=task.offset is not None,
+        min_cell=task.min_cell,
     )
 
 
@@ -139,10 +140,12 @@ def _revealed(scenario: Scenario) -> list[tuple[str, ...]]:
 
 
 def _small_counts(scenario: Scenario, least: int) -> list[str]:
-    """No count of its own is tested; its metrics are of all rows."""
+    """The fit's cells are tested; its metrics are of all rows."""
     task = scenario.linear
-    opened = 'inference = "open-gram" opens sums of products, which of 0/1 columns are counts'
-    untested = {MISSING_COUNTS: "missing" in task.reveal, opened: task.inference == "open-gram"}
+    untested = {
+        f"it has min_cell = {task.min_cell}": task.min_cell < least,
+        MISSING_COUNTS: "missing" in task.reveal,
+    }
     return [text for text, told in untested.items() if told]
 
 

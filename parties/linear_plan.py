@@ -15,6 +15,7 @@ USES: Final[Mapping[str, str]] = {
     "BitsOfWideMask": "comparing columns' spreads with powers of two; whether the inverse is one",
     "WideTruncation": "cutting products to fewer bits",
     "MatmulTriple": "inverting X'X, and multiplying by it",
+    "BitsOfMask": "whether a cell of the model is too small (three owners or more)",
     "AnyBit": "one answer for many bits, for the same; whether ids are the same (split columns)",
     "NoisyLift": "the coefficients and their errors in their columns' own units",
     "Uniform": "hiding the rows, once for the whole run (split columns)",

@@ -25,7 +25,7 @@ USES: Final[Mapping[str, str]] = {
     "SineMask": "the sigmoid, at each step",
     "HeldTransposeProduct": "the gradient, at each step",
     "HeldProducts": "all scores once more, for the range check; the Hessian's inverse times the rows (newton)",
-    "BitsOfMask": "comparing, in the range check and of the owners' ranges",
+    "BitsOfMask": "comparing, in the range check, of the owners' ranges, and of the model's cells",
     "NoisyLift": "the weights in their columns' own units",
     "WideTruncation": "cutting those weights to fewer bits, and the means",
     "MultiplyTriple": "products of bits, for the same; rows by class weights; weights by scales",

@@ -79,6 +79,7 @@ def own_rows(table: Table, scenario: Scenario, features: tuple[str, ...]) -> Own
         missing,
         chosen.beside.of(train),
         chosen.beside.of(test),
+        None if chosen.made is None else chosen.made.of(train),
     )
 
 
@@ -95,7 +96,8 @@ def own_columns(table: Table, scenario: Scenario, split_columns: SplitColumns, k
     names = dict(split_columns.columns)
     x_train, x_test = table.values[train], table.values[test]
     beside = table.beside.of(train), table.beside.of(test)
-    return OwnColumns(names, split_columns.target_owner, x_train, labels[0], x_test, labels[1], ids, *beside)
+    made = None if table.made is None else table.made.of(train)
+    return OwnColumns(names, split_columns.target_owner, x_train, labels[0], x_test, labels[1], ids, *beside, made)
 
 
 def split_of(tables: Mapping[str, Table]) -> SplitColumns:
@@ -175,6 +177,7 @@ def settings_for(
         offset=task.offset is not None,
         round_bytes=_round_bytes(scenario.network),
         calibration=task.min_cell if "calibration" in task.reveal else None,
+        min_cell=task.min_cell,
     )
     if settings.step_count > MOST_STEPS:
         raise UsageError(

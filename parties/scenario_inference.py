@@ -44,12 +44,12 @@ def check_no_inference(task: LogisticTask, problems: list[Problem]) -> None:
 
 
 def check_calibration(task: LogisticTask, problems: list[Problem]) -> None:
-    """That calibration is asked for with what it is opened beside, and `min_cell` with calibration."""
+    """That calibration is asked for with what it is opened beside, and with cells that are tested."""
     if "calibration" in task.reveal:
         lacking = [what for what in ("metrics", "inference") if what not in task.reveal]
         if lacking:
             hint = "add " + " and ".join(f'"{what}"' for what in lacking) + " to reveal"
             problems.append(Problem('[task] reveal = ["calibration"] goes with "metrics" and "inference"', hint))
-    elif "min_cell" in task.model_fields_set:
-        message = "[task] min_cell says which cells of a calibration are told, and there is none"
-        problems.append(Problem(message, 'add "calibration" to reveal, or remove min_cell'))
+        if task.min_cell == 1:
+            message = "[task] min_cell = 1 tests no cell, and a calibration's are always tested"
+            problems.append(Problem(message, 'set min_cell to 3 or more, or take "calibration" out of reveal'))

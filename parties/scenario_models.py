@@ -49,6 +49,16 @@ def an_address(text: str) -> str:
     return text
 
 
+A_MINIMUM: Final = f"a whole number from {LEAST_MINIMUM} to {MOST_MINIMUM}, or 1 to test no cell"
+
+
+def a_minimum(number: int) -> int:
+    """The number, unless it is 2: with it, that a count is small would tell that it is 1."""
+    if 1 < number < LEAST_MINIMUM:
+        raise ValueError("tells the counts that it withholds")
+    return number
+
+
 def _no_blank(text: str) -> str:
     if not text.strip():
         raise ValueError("blank")
@@ -143,6 +153,9 @@ class ModelTask(Table):
     reveal_to: Annotated[Names, Field(min_length=1)] | None = Field(default=None, description="a list of owners' names")
     offset: Text | None = Field(default=None, description="the name of a column of numbers")
     weights: Text | None = Field(default=None, description="the name of a column of numbers of at least 0")
+    min_cell: Annotated[int, Field(ge=1, le=MOST_MINIMUM), AfterValidator(a_minimum)] = Field(
+        default=5, description=A_MINIMUM
+    )
 
     @property
     def feature_names(self) -> tuple[str, ...] | None:
@@ -188,9 +201,6 @@ class LogisticTask(ModelTask):
     l2: float = Field(default=0.0, ge=0.0, description="a number of at least 0")
     inference: Literal["shared", "open-fisher"] = Field(default="shared", description='"shared" or "open-fisher"')
     newton_steps: Annotated[int, Field(ge=2, le=100)] = Field(default=14, description="a whole number from 2 to 100")
-    min_cell: Annotated[int, Field(ge=LEAST_MINIMUM, le=MOST_MINIMUM)] = Field(
-        default=5, description=f"a whole number from {LEAST_MINIMUM} to {MOST_MINIMUM}"
-    )
     reveal: Annotated[
         tuple[Literal["model", "metrics", "missing", "inference", "calibration"], ...], Field(strict=False)
     ] = Field(

@@ -174,20 +174,12 @@ def _revealed(scenario: Scenario) -> list[tuple[str, ...]]:
 
 
 def _small_counts(scenario: Scenario, least: int) -> list[str]:
-    """Only a calibration's counts are tested. Sums of the indicators of a category are counts of its levels."""
+    """A model's cells are tested, and so sums of columns of few values, and a calibration's; not those of metrics."""
     task = scenario.training
-    pooled = task.partition == "horizontal"
     untested = {
-        f"calibration has min_cell = {task.min_cell}": "calibration" in task.reveal and task.min_cell < least,
+        f"it has min_cell = {task.min_cell}": task.min_cell < least,
         '"metrics" tells how many rows were right and wrong, however few': "metrics" in task.reveal,
         MISSING_COUNTS: "missing" in task.reveal,
-        'class_weights = "balanced" tells how many rows have the rarer class': task.class_weights == "balanced",
-        "standardise = true tells how many rows have each level of a category": (
-            pooled and task.standardise is True and bool(task.categories)
-        ),
-        'inference = "open-fisher" opens sums of products, which of 0/1 columns are counts': (
-            "inference" in task.reveal and task.inference == "open-fisher"
-        ),
     }
     return [text for text, told in untested.items() if told]
 

@@ -16,6 +16,7 @@ from mpc.share import Public, Share
 from protocols.calibration import Calibration, calibrate, enough
 from protocols.column_fit import check_fit
 from protocols.data_summary import summarise
+from protocols.design_cells import check_design
 from protocols.held import hold
 from protocols.inference_table import inference
 from protocols.irls import ROW_SCALE, SCORE_SCALE, Design, Fitted, Newton, fit, newton_for, pairs
@@ -39,7 +40,8 @@ LARGEST_SHIFT = 2.0**20
 async def inference_job(p: Party, own: OwnRows | None, settings: TrainingSettings) -> Trained | None:
     """Standardise, fit under sharing, check that the fit exists, reveal the coefficients and their standard errors.
 
-    Reveals the summary of the data (where asked for), the sum of the rows' weights (where they have any), the pooled
+    Reveals whether a cell of the model is small (which ends the run),
+    the summary of the data (where asked for), the sum of the rows' weights (where they have any), the pooled
     means and standard deviations, two bits (whether features are collinear, whether the fit was reached), the model,
     the variances of its coefficients (the diagonal of their covariance, no more of it), the log-likelihood with the
     number of positive rows, with an offset the intercept of the fit without features, and the metrics' sums and the
@@ -51,6 +53,8 @@ async def inference_job(p: Party, own: OwnRows | None, settings: TrainingSetting
             or too large.
     """
     own = own or blank_rows(p, settings)
+    await check_design(p, own, settings)
+    own = replace(own, made=None)
     summary = await summarise(p, own, settings)
     weight, scaling, ready = await _standardised(p, own, settings)
     fit_shared = _shared if settings.inference == "shared" else _open

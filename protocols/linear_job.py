@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from mpc.party import Party
 from mpc.share import Public
 from protocols.cross_products import open_moments, pooled_covariance
 from protocols.data_summary import missing_counts
+from protocols.design_cells import check_design
 from protocols.irls import collinear
 from protocols.least_squares import Opened, least_squares, reveal_fit
 from protocols.linear_settings import LinearFit, LinearSettings
@@ -32,7 +34,8 @@ async def linear_job(p: Party, own: OwnRows | None, settings: LinearSettings) ->
     those of the number of rows. Coefficients, errors and tests do not depend on that factor, so weights are divided by
     their mean.
 
-    Reveals how many values are missing (where asked for); the sum of the weights (where there are any); a power of two
+    Reveals whether a cell of the model is small (which ends the run);
+    how many values are missing (where asked for); the sum of the weights (where there are any); a power of two
     next to each column's deviation; one bit, whether features are collinear; the coefficients, the diagonal of the
     inverse of X'X (no more of it), the mean square of the residuals and the target's variance; the held-out rows' sums
     where asked for. X'X and X'y, which of two owners would tell each the other's, stay shared, unless the owners agreed
@@ -42,6 +45,8 @@ async def linear_job(p: Party, own: OwnRows | None, settings: LinearSettings) ->
         DataError: a column is constant over all owners' rows, or features are collinear; all weights are 0.
     """
     own = own or _blank(p, settings)
+    await check_design(p, own, settings)
+    own = replace(own, made=None)
     p.stage("data summary" if settings.missing else "sums")
     missing = await missing_counts(p, own.missing) if settings.missing else None
     weight = await pooled_weight(p, own.beside_train, settings, math.inf)

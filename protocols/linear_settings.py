@@ -19,6 +19,7 @@ class LinearSettings:
         metrics: whether held-out rows judge the fit.
         missing: whether to reveal how many values are missing.
         weighted: whether each row counts as much as a column says; offset: whether a column is taken off the target.
+        min_cell: how many rows of a cell are not too few: see design_cells.py; 1: not tested.
     """
 
     owners: tuple[str, ...]
@@ -33,6 +34,7 @@ class LinearSettings:
     missing: bool = False
     weighted: bool = False
     offset: bool = False
+    min_cell: int = 1
 
     @property
     def rows_by_owner(self) -> dict[str, tuple[int, int]]:

@@ -16,6 +16,7 @@ from protocols.accelerated import Accelerated
 from protocols.bit_budget import SMALLEST_DEVIATION, X_SCALE
 from protocols.column_fit import check_fit
 from protocols.data_summary import summarise
+from protocols.design_cells import check_design
 from protocols.dual import DualDescent
 from protocols.logistic import Descent
 from protocols.metrics import Bins, Scored, bins_for, evaluate, mean_score
@@ -32,8 +33,9 @@ from protocols.training_settings import DataSummary, OwnRows, Trained, TrainingS
 async def training_job(p: Party, own: OwnRows | None, settings: TrainingSettings) -> Trained | None:
     """Standardise, train, check the range, reveal the model and its metrics. A dry party has no rows.
 
-    Trains in the form that costs less, which changes nothing in what is revealed: in this order, the summary of the
-    data, the pooled means and standard deviations (each where asked for; with private standardisation only powers of
+    Trains in the form that costs less, which changes nothing in what is revealed: in this order, whether a cell of
+    the model is small (which ends the run), the summary of the data,
+    the pooled means and standard deviations (each where asked for; with private standardisation only powers of
     two next to the deviations), whether the range held, the model, the mean score (without standardisation) and the
     pooled metrics' sums (where asked for). Nothing else is opened but under uniform masks. Of a model that is kept
     instead, no score is opened either: see shared_model.py.
@@ -44,6 +46,8 @@ async def training_job(p: Party, own: OwnRows | None, settings: TrainingSettings
     """
     own = own or blank_rows(p, settings)
     how = descent_for(settings)
+    await check_design(p, own, settings)
+    own = replace(own, made=None)
     summary = await summarise(p, own, settings)
     p.stage("standardisation")
     if settings.standardise == "private":

@@ -12,6 +12,7 @@ from mpc.ghost import Array
 from protocols.calibration import Calibration
 from protocols.class_weights import Asked
 from protocols.inference_table import Inference
+from protocols.own_design import Made
 from protocols.shared_model import SharedModel
 
 SAME_ROWS = "all owners"
@@ -61,6 +62,7 @@ class TrainingSettings:
     offset: bool = False  # with `inference`: whether a column is added to each row's score
     calibration: int | None = None  # with `inference`: the smallest cell that is told; None: not asked for
     reveal_model: bool = True  # else each owner keeps its share: see shared_model.py
+    min_cell: int = 1  # how many rows of a cell are not too few: see design_cells.py; 1: not tested
 
     @property
     def row_groups(self) -> tuple[str, ...]:
@@ -122,7 +124,8 @@ NOTHING_BESIDE = Beside()
 class OwnRows:
     """One owner's own rows, float64: training and test features (m, d), labels 0/1 (m,).
 
-    `missing` (d + 1,) says how many values each column lacked, the target's last, for a summary of the data.
+    `missing` (d + 1,) says how many values each column lacked, the target's last, for a summary of the data. `made`
+    says what the training rows' columns are made of; None: each is one.
     """
 
     names: tuple[str, ...]
@@ -133,6 +136,7 @@ class OwnRows:
     missing: Array = field(default_factory=lambda: np.zeros(0, dtype=np.uint64), repr=False)
     beside_train: Beside = field(default=NOTHING_BESIDE, repr=False)
     beside_test: Beside = field(default=NOTHING_BESIDE, repr=False)
+    made: Made | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -154,6 +158,7 @@ class OwnColumns:
         y_train: labels 0/1 (m,), or of shape (0,) where another owner has them; y_test: likewise.
         ids: a keyed digest of the rows' ids in order, as bits (alignment.DIGEST_BITS,).
         beside_train: offsets and counts, which the owner of the labels has; beside_test: likewise, held out.
+        made: what this owner's columns of the training rows are made of; None: each is one.
     """
 
     names: dict[str, tuple[str, ...]]
@@ -165,6 +170,17 @@ class OwnColumns:
     ids: Array = field(repr=False)
     beside_train: Beside = field(default=NOTHING_BESIDE, repr=False)
     beside_test: Beside = field(default=NOTHING_BESIDE, repr=False)
+    made: Made | None = field(default=None, repr=False)
+
+
+def joint_names(names: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """The model's features: the owners' columns in the owners' order; a name that two have gets its owner's before."""
+    everyone = [name for own in names.values() for name in own]
+    shared = {name for name in everyone if everyone.count(name) > 1} if len(set(everyone)) < len(everyone) else set()
+    joint = [f"{owner}:{name}" if name in shared else name for owner, own in names.items() for name in own]
+    if len(set(joint)) < len(joint):  # a column has another owner's name before it already
+        joint = [f"{owner}:{name}" for owner, own in names.items() for name in own]
+    return tuple(joint)
 
 
 @dataclass(frozen=True)

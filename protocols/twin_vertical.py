@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from mpc.ghost import Array
-from protocols.training_settings import SAME_ROWS, OwnColumns, OwnRows, Trained, TrainingSettings
+from protocols.training_settings import SAME_ROWS, OwnColumns, OwnRows, Trained, TrainingSettings, joint_names
 from protocols.twin import alone, ended_after, pooled, twin_sets, weight_difference
-from protocols.vertical_job import joint_names
 
 
 def joined(columns: Mapping[str, OwnColumns]) -> OwnRows:

@@ -10,6 +10,8 @@ for the covariance V of the standardised weights.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from mpc.errors import DataError
@@ -23,6 +25,7 @@ from protocols.alignment import check_aligned
 from protocols.beaver import multiply
 from protocols.calibration import enough
 from protocols.column_fit import check_fit
+from protocols.design_cells import check_split_design
 from protocols.held import hold
 from protocols.inference_job import rounded_rows
 from protocols.inference_table import Sums, inference, null_loss
@@ -31,12 +34,11 @@ from protocols.own_units import in_own_units, variances_in_own_units
 from protocols.shared_calibration import calibrate_shared
 from protocols.shared_scores import evaluate_with_histograms
 from protocols.standardise import Moments
-from protocols.training_settings import OwnColumns, Trained, TrainingSettings
+from protocols.training_settings import OwnColumns, Trained, TrainingSettings, joint_names
 from protocols.truncation import truncate
 from protocols.vertical_job import (
     blank_columns,
     input_scores,
-    joint_names,
     misaligned,
     own_numbers,
     own_scaling,
@@ -50,7 +52,8 @@ COVARIANCE_SCALE = 48  # over Z_2^64: irls.LARGEST_VARIANCE fits
 async def vertical_inference_job(p: Party, own: OwnColumns | None, settings: TrainingSettings) -> Trained | None:
     """Check that the rows are the same, fit under sharing, reveal coefficients and standard errors in own units.
 
-    Reveals whether all owners' ids are the same, a power of two no smaller than any weight (where rows have any), two
+    Reveals whether all owners' ids are the same, whether a cell of the model is small (which ends the
+    run), a power of two no smaller than any weight (where rows have any), two
     bits (whether features are collinear, whether the fit was reached), the model and the variances of its coefficients,
     and the metrics' sums where asked for, from which the log-likelihood follows, or with weights or an offset two
     log-likelihoods besides; and the calibration where asked for. Means and deviations stay with the columns' owner.
@@ -62,6 +65,8 @@ async def vertical_inference_job(p: Party, own: OwnColumns | None, settings: Tra
     own = own or blank_columns(p, settings)
     p.stage("alignment")
     await check_aligned(p, own.ids, misaligned())
+    await check_split_design(p, own, settings)
+    own = replace(own, made=None)
     p.stage("standardisation")
     scaling = own_scaling(p, own)
     train = scaling.apply(own.x_train)

@@ -7,6 +7,7 @@ the columns comparable: each owner standardises its own. The model leaves the sh
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,13 +20,14 @@ from mpc.share import Public, Share
 from protocols.alignment import DIGEST_BITS, check_aligned
 from protocols.bit_budget import X_SCALE
 from protocols.column_fit import check_fit
+from protocols.design_cells import check_split_design
 from protocols.own_units import FACTOR_SCALE, LARGEST_FACTOR, UNITS_RING, in_own_units
 from protocols.shared_model import SharedModel, Units, check_rows, check_wide_rows, evaluate_kept, keep
 from protocols.shared_scores import SCORE_BITS, SCORE_SCALE, SharedScores, evaluate_shared
 from protocols.solve import solve
 from protocols.standardise import Moments
 from protocols.training_form import descent_for
-from protocols.training_settings import Beside, OwnColumns, Trained, TrainingSettings
+from protocols.training_settings import Beside, OwnColumns, Trained, TrainingSettings, joint_names
 
 _CONSTANT = 2.0**-40  # a spread below this part of the mean is the rounding of its sum
 
@@ -33,7 +35,8 @@ _CONSTANT = 2.0**-40  # a spread below this part of the mean is the rounding of 
 async def vertical_job(p: Party, own: OwnColumns | None, settings: TrainingSettings) -> Trained | None:
     """Check that the rows are the same, standardise, train, check the range, reveal the model and its metrics.
 
-    A dry party has no rows. Reveals whether all owners' ids are the same, whether the range held, the model in the
+    A dry party has no rows. Reveals whether all owners' ids are the same, whether a cell of the model is small (which
+    ends the run), whether the range held, the model in the
     columns' own units (the weights would be the same numbers had the owners put their columns into one table), and
     where asked for the metrics' sums, as with rows that are split. Means and deviations stay with the columns' owner,
     and so does what its columns add to a row's score. All else that is opened is under uniform masks. Of a model that
@@ -48,6 +51,8 @@ async def vertical_job(p: Party, own: OwnColumns | None, settings: TrainingSetti
     how = descent_for(settings)
     p.stage("alignment")
     await check_aligned(p, own.ids, misaligned())
+    await check_split_design(p, own, settings)
+    own = replace(own, made=None)
 
     p.stage("standardisation")
     scaling = own_scaling(p, own, standardise=bool(settings.standardise))
@@ -242,16 +247,6 @@ def own_numbers(p: Party, numbers: Array, own: OwnColumns) -> Share:
         for owner, names in own.names.items()
     ]
     return Share(np.concatenate(parts), FACTOR_SCALE, UNITS_RING)
-
-
-def joint_names(names: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """The model's features: the owners' columns in the owners' order; a name that two have gets its owner's before."""
-    everyone = [name for own in names.values() for name in own]
-    shared = {name for name in everyone if everyone.count(name) > 1} if len(set(everyone)) < len(everyone) else set()
-    joint = [f"{owner}:{name}" if name in shared else name for owner, own in names.items() for name in own]
-    if len(set(joint)) < len(joint):  # a column has another owner's name before it already
-        joint = [f"{owner}:{name}" for owner, own in names.items() for name in own]
-    return tuple(joint)
 
 
 def _trained(

@@ -21,6 +21,7 @@ from mpc.party import Party
 from mpc.round import together
 from mpc.share import Public, Share
 from protocols.alignment import DIGEST_BITS, check_aligned
+from protocols.design_cells import check_split_design
 from protocols.held import hold
 from protocols.hessian import held_gram
 from protocols.least_squares import Opened, Solved, covariance_scale, least_squares, reveal_fit
@@ -28,8 +29,8 @@ from protocols.linear_job import fit_of
 from protocols.linear_settings import LinearFit, LinearSettings
 from protocols.own_units import FACTOR_SCALE, UNITS_RING
 from protocols.standardise import Moments
-from protocols.training_settings import OwnColumns
-from protocols.vertical_job import joint_names, misaligned, own_moments, own_numbers, own_scaling
+from protocols.training_settings import OwnColumns, joint_names
+from protocols.vertical_job import misaligned, own_moments, own_numbers, own_scaling
 from protocols.vertical_weights import entered
 from protocols.weighted_columns import entry_scale, largest_ratio, weighted_columns
 from protocols.wide import lift, wide_truncate
@@ -42,7 +43,8 @@ _RATIO_BITS = 96  # of 1 / N
 async def vertical_linear_job(p: Party, own: OwnColumns | None, settings: LinearSettings) -> LinearFit | None:
     """Check that the rows are the same, multiply the columns and invert under sharing, reveal the fit in own units.
 
-    Reveals whether all owners' ids are the same; with weights their sum, and a power of two that none is above, of what
+    Reveals whether all owners' ids are the same; whether a cell of the model is small (which ends the
+    run); with weights their sum, and a power of two that none is above, of what
     they are on average; one bit, whether features are collinear; the target's standard
     deviation, which R2 and the residual standard error tell anyway; the coefficients, the diagonal of the inverse of
     X'X, the mean square of the residuals. Means, and the features' deviations, stay with the columns' owner.
@@ -54,6 +56,8 @@ async def vertical_linear_job(p: Party, own: OwnColumns | None, settings: Linear
     (rows,), d = settings.train_rows, settings.features
     p.stage("alignment")
     await check_aligned(p, own.ids, misaligned())
+    await check_split_design(p, own, settings)
+    own = replace(own, made=None)
     p.stage("standardisation")
     largest = await largest_ratio(p, own) if settings.weighted else 1.0
     features, target = own_scaling(p, own), _target_scaling(p, own, settings)

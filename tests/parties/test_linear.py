@@ -167,7 +167,7 @@ def test_a_plan_says_what_is_opened_and_that_two_owners_learn_each_others_sums(t
     one = scenario(tmp_path, FULL.replace('"drop"', '"drop"\ninference = "open-gram"'))
     settings, plan = planned(one)
     text = lines(plan_tables(plan, settings, one))
-    assert "and so each owner learns the other's" in text and len(plan.rounds) == 2
+    assert "and so each owner learns the other's" in text and len(plan.rounds) == 4
     assert plan_json(plan, settings, one)["inference"] == "open-gram"
 
 

@@ -106,8 +106,9 @@ def test_where_columns_are_split_the_owner_of_the_target_has_them(tmp_path: Path
         ('features = ["t", "u"]\nweights = "t"\n', "weights = 't' is among the features, too"),
         ('reveal = ["model"]\noffset = "t"\n', "'offset' goes with reveal"),
         ('reveal = ["inference", "calibration"]\n', 'goes with "metrics" and "inference"; add "metrics" to reveal'),
-        ("min_cell = 7\n", 'add "calibration" to reveal'),
-        ("min_cell = 2\n", "a whole number from 3 to 100"),
+        ('reveal = ["inference", "metrics", "calibration"]\nmin_cell = 1\n', "a calibration's are always tested"),
+        ("min_cell = 2\n", "a whole number from 3 to 100, or 1 to test no cell"),
+        ("min_cell = 101\n", "a whole number from 3 to 100, or 1 to test no cell"),
     ],
 )
 def test_settings_that_do_not_go_together(tmp_path: Path, written: str, words: str) -> None:

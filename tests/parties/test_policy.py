@@ -142,19 +142,22 @@ def test_what_is_opened_for_weights_is_let_through_by_its_name(tmp_path: Path, a
     assert refusal(policy(tmp_path, allowed.replace(f', "{name}"', "")), told).endswith(f"'{name}'")
 
 
-INFER: dict[str, Any] = {"reveal": ["inference"]}
+INFER: dict[str, Any] = {"reveal": ["inference"], "min_cell": 20}
 CALIBRATE: dict[str, Any] = {"reveal": ["inference", "metrics", "calibration"]}
+MODEL: dict[str, Any] = {"reveal": ["model"], "min_cell": 20}
 LEVELS: dict[str, Any] = {"features": ["years"], "categories.years": ["1", "2"]}
 CELLS: dict[str, tuple[dict[str, Any], str]] = {
-    "a model": ({"reveal": ["model"]}, ""),
-    "metrics": ({}, '"metrics" tells how many rows were right and wrong'),
-    "missing values": ({"missing": "drop", "reveal": ["model", "missing"]}, '"missing" tells how many values'),
-    "a class": ({"reveal": ["model"], "class_weights": "balanced"}, 'class_weights = "balanced" tells'),
-    "levels": ({"reveal": ["model"], **LEVELS}, "standardise = true tells how many rows have"),
-    "levels, unscaled": ({"reveal": ["model"], **LEVELS, "standardise": "private"}, ""),
+    "a model": (MODEL, ""),
+    "smaller cells": ({**MODEL, "min_cell": 19}, "minimum_cell = 20, but it has min_cell = 19"),
+    "no cells": ({**MODEL, "min_cell": 1}, "it has min_cell = 1"),
+    "as a scenario has them": ({"reveal": ["model"]}, "it has min_cell = 5"),
+    "metrics": ({"min_cell": 20}, '"metrics" tells how many rows were right and wrong'),
+    "missing values": ({**MODEL, "missing": "drop", "reveal": ["model", "missing"]}, '"missing" tells how many values'),
+    "a class": ({**MODEL, "class_weights": "balanced"}, ""),
+    "levels": ({**MODEL, **LEVELS}, ""),
     "inference": (INFER, ""),
-    "an open Fisher matrix": ({**INFER, "inference": "open-fisher"}, 'inference = "open-fisher" opens'),
-    "a calibration": ({**CALIBRATE, "min_cell": 19}, 'calibration has min_cell = 19; "metrics" tells'),
+    "an open Fisher matrix": ({**INFER, "inference": "open-fisher"}, ""),
+    "a calibration": ({**CALIBRATE, "min_cell": 19}, 'it has min_cell = 19; "metrics" tells'),
     "a calibration as large": ({**CALIBRATE, "min_cell": 20}, 'minimum_cell = 20, but "metrics" tells'),
 }
 
@@ -169,10 +172,11 @@ def test_a_least_cell_binds_a_training(tmp_path: Path, case: str) -> None:
 @pytest.mark.parametrize(
     ("task", "says"),
     [
-        ("", ""),
-        ('reveal = ["inference", "metrics"]\ntest_fraction = 0.2', ""),
-        ('missing = "drop"\nreveal = ["inference", "missing"]', '"missing" tells how many values'),
-        ('inference = "open-gram"', 'inference = "open-gram" opens'),
+        ("", "it has min_cell = 5"),
+        ("min_cell = 20", ""),
+        ('min_cell = 20\nreveal = ["inference", "metrics"]\ntest_fraction = 0.2', ""),
+        ('min_cell = 20\nmissing = "drop"\nreveal = ["inference", "missing"]', '"missing" tells how many values'),
+        ('min_cell = 20\ninference = "open-gram"', ""),
     ],
 )
 def test_a_least_cell_binds_a_line(tmp_path: Path, task: str, says: str) -> None:

@@ -16,10 +16,10 @@ from mpc.plan import Plan, ProgramFactory, make_plan
 from protocols.alignment import DIGEST_BITS
 from protocols.batches import split
 from protocols.training_form import automatic_rate, choose_form, constants_digest
-from protocols.training_settings import SAME_ROWS, OwnColumns, Trained, TrainingSettings
+from protocols.training_settings import SAME_ROWS, OwnColumns, Trained, TrainingSettings, joint_names
 from protocols.twin import TwinModel, pooled, twin_sets, weight_difference
 from protocols.twin_vertical import joined, vertical_comparison
-from protocols.vertical_job import joint_names, vertical_job
+from protocols.vertical_job import vertical_job
 from tests.examples import steady
 from tests.helpers import demo_tables, lockstep, made_up, owner_names
 

@@ -77,6 +77,7 @@ def test_what_was_revealed_is_what_the_plan_said(result: dict[str, Any]) -> None
     plan = json.loads(mpc("plan", SCENARIO, "--json").out)
     assert [item["what"] for item in result["revealed"]] == [item["what"] for item in plan["reveals"]]
     assert {item["what"] for item in result["revealed"]} == {
+        "cells of the model",
         "feature means",
         "feature standard deviations",
         "range check",

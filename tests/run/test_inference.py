@@ -43,11 +43,11 @@ def test_a_run(tmp_path: Path, how: str) -> None:
     assert fields["comparison"]["pooled"]["max_abs_weight_difference"] < 1e-3
     told = [item["what"] for item in fields["revealed"]]
     if how == "shared":
-        assert told[2:6] == ["collinearity check", "convergence check", "model", "standard errors"]
+        assert told[3:7] == ["collinearity check", "convergence check", "model", "standard errors"]
         assert "gradient and Fisher matrix" not in told
     else:
         assert told.count("gradient and Fisher matrix") == 14
-        assert "learns the other's" in fields["revealed"][2]["why"]
+        assert "learns the other's" in fields["revealed"][3]["why"]
     report = (tmp_path / "record" / "report.html").read_text()
     assert "Coefficients and their errors" in report and "no standard errors" not in report
 

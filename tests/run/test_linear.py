@@ -54,7 +54,7 @@ def test_the_hips_run_as_they_are_and_give_what_the_pooled_rows_give(tmp_path: P
     assert told["comparison"]["pooled"]["max_difference_in_se"] < 1e-6
     assert len(told["comparison"]["alone"]["west"]["inference"]) == 7
     assert [item["what"] for item in told["revealed"]] == [
-        "missing values", "feature scales", "feature scales", "collinearity check", "model",
+        "cells of the model", "missing values", "feature scales", "feature scales", "collinearity check", "model",
         "standard errors", "standard errors", "fit",
     ]  # fmt: skip
     assert "Rounds and bytes sent were as planned, exactly, for every party." in ran.out
@@ -96,8 +96,9 @@ def test_interactions_and_means_in_place_of_gaps(tmp_path: Path, how: str) -> No
     told = record(tmp_path / "run")
     assert_is_statsmodels(told, x, rows["stay"])
     if how == "open-gram":
-        assert [item["what"] for item in told["revealed"]] == ["sums of columns", "sums of products of columns"]
-        assert "learns the other's" in told["revealed"][0]["why"]
+        whats = ["cells of the model", "sums of columns", "sums of products of columns"]
+        assert [item["what"] for item in told["revealed"]] == whats
+        assert "learns the other's" in told["revealed"][1]["why"]
 
 
 @pytest.mark.soak

@@ -119,7 +119,7 @@ def test_data_as_hospitals_have_them(tmp_path: Path) -> None:
     all_of(
         scenario(('data = "hospital_a.csv"', 'data = "hospital_a.csv"\ndecimal = ","\nencoding = "latin-1"')),
         scenario((B_DATA, B_DATA + "\nrows = 67")),
-        task('positive = "ill"', 'missing = "drop"', 'categories.stage = ["I", "II", "III"]'),
+        task('positive = "ill"', "min_cell = 1", 'missing = "drop"', 'categories.stage = ["I", "II", "III"]'),
     )(tmp_path)
     ran = mpc("run", "small.toml", "--out", "record", cwd=tmp_path)
     assert ran.code == 0, ran.err

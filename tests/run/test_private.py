@@ -23,7 +23,7 @@ def test_private_standardisation_as_a_user_runs_it(tmp_path: Path, owners: int) 
     assert abs(result["metrics"]["test"]["auc"] - result["comparison"]["pooled"]["test"]["auc"]) <= 0.005
     assert result["model"]["standardised_weights"] is result["model"]["standardised_intercept"] is None
     whats = [item["what"] for item in result["revealed"]]
-    assert whats[:4] == ["feature scales", "feature scales", "range check", "model"]
+    assert whats[:5] == ["cells of the model", "feature scales", "feature scales", "range check", "model"]
     assert not {"feature means", "feature standard deviations", "mean score"} & set(whats)
     plan = json.loads(mpc("plan", path, "--json").out)
     for name, party in result["parties"].items():

@@ -65,6 +65,6 @@ def test_a_run_by_each_solver(tmp_path: Path, name: str) -> None:
     assert fields["training"]["steps"] == steps
     assert fields["comparison"]["pooled"]["max_abs_weight_difference"] < 1e-4
     count = ["class count"] if name == "weighted" else []
-    assert [item["what"] for item in fields["revealed"]][: 4 + len(count)] == [
-        "feature means", "feature standard deviations", *count, "range check", "model",
+    assert [item["what"] for item in fields["revealed"]][: 5 + len(count)] == [
+        "cells of the model", "feature means", "feature standard deviations", *count, "range check", "model",
     ]  # fmt: skip

@@ -59,8 +59,8 @@ def test_measured_is_planned_and_revealed_is_what_the_plan_says(demo: tuple[Ran,
         assert party["bytes_sent"] == plan["bytes"][name]
         assert party["rounds"] == (plan["rounds"] if party["role"] == "owner" else 0)
     sums = [f"{what} ({name})" for what in ("metric sums", "AUC pairs") for name in ("train", "test")]
-    assert [item["what"] for item in result["revealed"]] == ["row alignment", "range check", "model", *sums]
-    assert [item["what"] for item in plan["reveals"]] == ["row alignment", "range check", "model", *sums]
+    assert [item["what"] for item in result["revealed"]] == ["row alignment", "cells of the model", "range check", "model", *sums]
+    assert [item["what"] for item in plan["reveals"]] == ["row alignment", "cells of the model", "range check", "model", *sums]
     assert "names of each other's columns" in " ".join(demo[0].out.split())
 
 
@@ -85,8 +85,8 @@ def test_every_solver_takes_split_columns(tmp_path: Path, name: str) -> None:
     assert result["comparison"]["pooled"]["max_abs_weight_difference"] < 1e-3
     count = ["class count"] if "class_weights" in OTHER_SOLVERS[name] else []
     stops = ["stop test"] * (result["training"]["steps"] // 10) if name == "stopped" else []
-    assert [item["what"] for item in result["revealed"]][: 3 + len(count + stops)] == [
-        "row alignment", *count, *stops, "range check", "model",
+    assert [item["what"] for item in result["revealed"]][: 4 + len(count + stops)] == [
+        "row alignment", "cells of the model", *count, *stops, "range check", "model",
     ]  # fmt: skip
     if name == "stopped":
         as_planned(result, result["training"]["steps"])
