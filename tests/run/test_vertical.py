@@ -59,8 +59,9 @@ def test_measured_is_planned_and_revealed_is_what_the_plan_says(demo: tuple[Ran,
         assert party["bytes_sent"] == plan["bytes"][name]
         assert party["rounds"] == (plan["rounds"] if party["role"] == "owner" else 0)
     sums = [f"{what} ({name})" for what in ("metric sums", "AUC pairs") for name in ("train", "test")]
-    assert [item["what"] for item in result["revealed"]] == ["row alignment", "cells of the model", "range check", "model", *sums]
-    assert [item["what"] for item in plan["reveals"]] == ["row alignment", "cells of the model", "range check", "model", *sums]
+    whats = ["row alignment", "cells of the model", "range check", "model", *sums]
+    assert [item["what"] for item in result["revealed"]] == whats
+    assert [item["what"] for item in plan["reveals"]] == whats
     assert "names of each other's columns" in " ".join(demo[0].out.split())
 
 
