@@ -33,6 +33,8 @@ async def null_intercept(p: Party, y: Array, beside: Beside) -> Array:
         return np.rint(_UNIT * excess(y, beside, points.reshape(-1) * STEP - _FAREST)).astype(np.int64).reshape(1, -1)
 
     why = "the intercept that fits best without any feature, for the likelihood-ratio test and McFadden's R2"
+    if len(p.owners) == 2:
+        why += " (with two owners each so learns the other's part of the sum that it makes 0)"
     found = await first_reached(p, own, 1, _DIGITS, what="null model", why=why, label="null model")
     return p.compute(lambda: found * STEP - _FAREST, shape=(1,))
 

@@ -1,0 +1,167 @@
+"""The threat model's table of what is opened names all that any scenario's plan can reveal, and nothing else."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from mpc.plan import Plan
+from parties.kinds import Plans
+from parties.plan_scenario import planned
+from parties.scenario import load_scenario
+
+ROOT = Path(__file__).resolve().parent.parent
+ROWS = 40
+
+HORIZONTAL = "partition = 'horizontal'\nfeatures = ['x', 'z']\n"
+VERTICAL = "partition = 'vertical'\nid = 'i'\n"
+INFERENCE = "reveal = ['metrics', 'inference', 'calibration']\n"
+TRAININGS = {
+    "defaults": "",
+    "not standardised": "standardise = false\n",
+    "private": "standardise = 'private'\nl2 = 0.01\n",
+    "stopped": "solver = 'newton'\niterations = 20\ntolerance = 0.01\nl2 = 0.01\n",
+    "by class": "class_weights = 'balanced'\n",
+    "kept": "reveal = ['metrics']\n",
+    "inference": INFERENCE,
+    "with an offset": INFERENCE + "offset = 'o'\n",
+    "with weights": INFERENCE + "weights = 'w'\n",
+}
+ROWS_ONLY = {
+    "missing": "reveal = ['model', 'missing']\nmissing = 'drop'\n",
+    "ranges": "compare_ranges = true\n",
+    "open-fisher": INFERENCE + "inference = 'open-fisher'\n",
+}
+LINES = {"line": "", "weighted line": "weights = 'w'\n", "line with an offset": "offset = 'o'\n"}
+LINES_OF_ROWS = {
+    "open-gram": "inference = 'open-gram'\n",
+    "held out": "reveal = ['inference', 'metrics', 'missing']\nmissing = 'drop'\ntest_fraction = 0.2\n",
+}
+STATISTICS = """
+columns = ["x"]
+statistics = ["count", "missing", "sum", "mean", "variance", "sd", "min", "max"]
+quantiles = [0.5]
+by = "site"
+correlations = ["x", "z"]
+tables = [["sex", "ward"]]
+[task.categories]
+sex = ["f", "m"]
+ward = ["I", "II"]
+site = ["a", "b"]
+[task.grid]
+x = { from = 0, to = 10, step = 1 }
+t = { from = 0, to = 10, step = 1 }
+[task.histograms]
+x = [0, 5, 10]
+[[task.t_tests]]
+column = "z"
+between = "sex"
+[[task.survival]]
+time = "t"
+event = "e"
+between = "sex"
+"""
+
+
+def scenarios() -> Iterator[tuple[str, str]]:
+    """Scenarios in which every setting that has to do with what is opened has each of its values somewhere."""
+    for split, only in ((HORIZONTAL, ROWS_ONLY), (VERTICAL, {})):
+        for name, task in (TRAININGS | only).items():
+            if split == VERTICAL and name == "private":
+                continue
+            yield f"{name}, {split[13:18]}", f"kind = 'logistic_regression'\ntarget = 'y'\n{split}{task}"
+    for split, only in ((HORIZONTAL, LINES_OF_ROWS), (VERTICAL, {})):
+        for name, task in (LINES | only).items():
+            yield f"{name}, {split[13:18]}", f"kind = 'linear_regression'\ntarget = 'y'\n{split}{task}"
+    yield "statistics", f"kind = 'statistics'\n{STATISTICS}"
+    yield "all statistics", f"kind = 'statistics'\nmin_cell = 0{STATISTICS}"
+
+
+def plan_of(folder: Path, task: str, owners: int) -> Plan:
+    text = "schema = 1\nname = 'told'\n"
+    for k in range(owners):
+        width = "features = ['x']\n" if "vertical" in task else ""
+        text += f"[parties.owner{k}]\nrole = 'owner'\nrows = {ROWS}\n{width}"
+    (folder / "told.toml").write_text(f"{text}[parties.helper]\nrole = 'helper'\n[task]\n{task}")
+    return planned(load_scenario(folder / "told.toml"))[1]
+
+
+@cache
+def every_plan(folder: Path) -> dict[str, Plan]:
+    plans = {
+        f"{name}, {owners} owners": plan_of(folder, task, owners) for name, task in scenarios() for owners in (2, 3)
+    }
+    for name in ("predict", "split_predict"):
+        for output in ("probability", "class"):
+            text = (ROOT / "scenarios" / f"{name}.toml").read_text().replace("grid = 0.01", "")
+            (folder / f"{name}.toml").write_text(text.replace('"probability"', f'"{output}"'))
+            one = load_scenario(folder / f"{name}.toml")
+            rows = dict.fromkeys(one.owners, (2, 0))
+            plans[f"{name} {output}"] = Plans().of(one, rows, 10)[1]
+    return plans
+
+
+@pytest.fixture(scope="module")
+def plans(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Plan]:
+    return every_plan(tmp_path_factory.mktemp("plans"))
+
+
+def table() -> dict[str, str]:
+    """What the table's rows name, each with its row."""
+    text = (ROOT / "docs" / "threat-model.md").read_text(encoding="utf-8")
+    rows = text.split("| opened | when | what it tells |\n|---|---|---|\n")[1].split("\n\n")[0].splitlines()
+    return {what: row for row in rows for what in re.findall(r"`([^`]+)`", row.split("|")[1])}
+
+
+def named_in_the_protocols() -> set[str]:
+    """Every text, or constant of a text, that a protocol gives as `what` of a value that is opened."""
+    found = set()
+    for path in (ROOT / "protocols").glob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        constants = {
+            target.id: node.value.value
+            for node in tree.body
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call) or getattr(node.func, "id", "") == "encode":
+                continue
+            for keyword in node.keywords:
+                value = keyword.value
+                if keyword.arg == "what" and isinstance(value, ast.Constant):
+                    found.add(str(value.value))
+                elif keyword.arg == "what" and isinstance(value, ast.Name) and value.id in constants:
+                    found.add(str(constants[value.id]))
+    return found
+
+
+def test_the_scenarios_here_reach_all_that_a_protocol_opens(plans: dict[str, Plan]) -> None:
+    named = named_in_the_protocols()
+    assert {"model", "cells of the model", "withheld cells"} <= named
+    assert sorted(named - {item.what for plan in plans.values() for item in plan.reveals}) == []
+
+
+def test_the_table_names_all_that_is_opened_and_nothing_else(plans: dict[str, Plan]) -> None:
+    opened = {item.what: name for name, plan in plans.items() for item in plan.reveals}
+    rows = table()
+    assert {what: name for what, name in opened.items() if what not in rows} == {}
+    assert sorted(set(rows) - set(opened)) == []
+
+
+def test_what_two_owners_learn_of_each_other_stands_in_the_plan_where_it_stands_in_the_table(
+    plans: dict[str, Plan],
+) -> None:
+    rows = table()
+    for name, plan in plans.items():
+        for item in plan.reveals:
+            said = "of two owners" in rows[item.what]
+            if said and len(plan.owners) == 2 and "verti" not in name and "split" not in name:
+                assert "with two owners" in item.why, (name, item.what)
+            assert len(plan.owners) == 2 or "with two owners" not in item.why
