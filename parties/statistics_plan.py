@@ -56,13 +56,19 @@ def cells_told(s: StatisticsSettings) -> list[str]:
             "min_cell = 0: every count is told, of however few patients it is, and sums of so few with it. "
             "Tables of fine cells then show single patients."
         ]
-    rounds = 11 if s.dominance and s.samples else 9
+    rounds = 9 if not s.samples else 17 if len(s.owners) > 2 else 11 if s.dominance else 9
     lacking = " Rows that lack a value are such a cell, too." if s.missing_cells == "tested" else ""
     found = [
         f"Small cells (min_cell = {s.min_cell}): before anything is opened, {rounds} rounds of secret comparison find "
         f"where for some owner the others have fewer than {s.min_cell} patients, but not none. Such cells are "
         f"withheld, with others that would give them back, and with all that is made of them.{lacking}"
     ]
+    if s.samples:
+        found.append(
+            "Rare values: wherever a column is summed up (means, deviations, t-tests, correlations), the rows that "
+            "differ from its commonest value are a cell, for a sum of zeros and ones is a count. Of a column of four "
+            "values or fewer each value's rows are one, of two columns' products each pair's of six or fewer."
+        )
     if s.dominance:
         found.append(
             f"Dominance ({s.dominance} %): a sum, and what is made of it, is withheld if one value is above "

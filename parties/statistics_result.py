@@ -145,7 +145,7 @@ def _small_cells(told: Told) -> dict[str, Any] | None:
         "cells": sum(one.size for one in shown),
         "withheld": sum(int((~one).sum()) for one in shown),
         "legend": f"null where `withheld` says so: fewer than {s.min_cell} patients of all owners but one (and not "
-        "none), there or in a cell that it would give back",
+        "none), there or in a cell that it would give back; of sums, that few have another value than the commonest",
     }
 
 

@@ -42,8 +42,8 @@ def _withheld(found: Mapping[str, Any]) -> list[Block]:
         f"{_WITHHELD} withheld: fewer than {least} patients of all owners but one (and not none), there or in a cell "
         f"that it would give back; {count_text(rule.get('withheld'))} of {count_text(rule.get('cells'))} counts."
     )
-    if rule.get("dominance"):
-        text += f" Sums, too, of which one value is more than {rule['dominance']} %."
+    text += f" Of sums (means, deviations, tests): that fewer than {least} have another value than the commonest"
+    text += f", or one value is more than {rule['dominance']} %." if rule.get("dominance") else "."
     return [Line(""), Line(text)]
 
 

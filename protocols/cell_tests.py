@@ -4,6 +4,8 @@ Per group (a level of `by`), each of these is told or withheld as one, by suppre
 
     the group            its rows, and those without a group: a list
     a column             its count, with the rows that lack it; sums and values on grids only where that is told
+    a column's sums      everywhere: also by the rows that differ from its commonest value, and by each value's where
+                         there are few (rare_values.py); and only where its histogram and times tell every cell
     a histogram          a list: bins, and the rows that lack the column
     a contingency table  in blocks; as a whole, by the totals within blocks and by the rows in none of its cells
     a t-test             as a whole: its samples, the rows that are in none, and those of them that have the column
@@ -18,16 +20,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import combinations, pairwise, product
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from protocols.rare_values import MARKS, Layout
 from protocols.small_cells import Blocks
-from protocols.statistics_settings import Cells, Sample, Search, StatisticsSettings, Survival
+from protocols.statistics_settings import Cells, Sample, StatisticsSettings, Survival
 from protocols.suppression import Halving, Span, loops, table_blocks
 
 Places = NDArray[np.int64]
@@ -57,16 +60,33 @@ class Summed:
 
 
 @dataclass(frozen=True)
+class Valued:
+    """The rows of a cell, as for `Summed`, whose values are summed up: of a column, or of two also their products."""
+
+    columns: tuple[str, ...]
+    inside: Cells
+    cell: int
+    outside: Cells | None = None
+
+
+SLOTS: Final[Mapping[int, int]] = {1: 4, 2: 6}
+"""By columns: for how many different values or pairs the sums of x, x^2 and x y may tell the rows of each."""
+
+
+@dataclass(frozen=True)
 class CellTests:
     """What is tested: totals of the counts of `tables`, and sums; and which of these each block is withheld by.
 
-    A number of `asked` from 0 on is one of `totals`, and -1 - k is the sum k.
+    A number of `asked` from 0 on is one of `totals`, and -1 - k is the sum k; `valued` has for some blocks the
+    numbers of `values`.
     """
 
     tables: tuple[Cells, ...]
     totals: tuple[Total, ...]
     sums: tuple[Summed, ...]
     asked: Mapping[Key, tuple[int, ...]]
+    values: tuple[Valued, ...] = ()
+    valued: Mapping[Key, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def least(self) -> Places:
@@ -76,11 +96,40 @@ class CellTests:
     @property
     def blocks(self) -> Blocks:
         """What decides on each block, in the order of `asked`."""
-        count = len(self.totals)
-        numbers = [np.array(one, dtype=np.int64) for one in self.asked.values()]
-        return Blocks(tuple(np.where(n >= 0, n, count - 1 - n) for n in numbers), count, len(self.sums))
+        count, sums = len(self.totals), len(self.sums)
+        columns = np.array([len(one.columns) for one in self.values], dtype=np.int64)
+        place = np.zeros(len(self.values), dtype=np.int64)  # among those of as many columns
+        for of in SLOTS:
+            place[columns == of] = np.arange((columns == of).sum())
+        ones, twos = (int((columns == of).sum()) for of in SLOTS)
+        found = []
+        for key, numbers in self.asked.items():
+            plain, values = (np.array(one, dtype=np.int64) for one in (numbers, self.valued.get(key, ())))
+            single, double = (place[values[columns[values] == of]] for of in SLOTS)
+            marks = (MARKS * double[:, None] + np.arange(MARKS)).reshape(-1)
+            start = count + sums
+            found.append(
+                np.concatenate(
+                    (
+                        np.where(plain >= 0, plain, count - 1 - plain),
+                        start + single,
+                        start + ones + double,
+                        start + ones + twos + marks,
+                    )
+                )
+            )
+        return Blocks(tuple(found), count, sums, self.layouts)
 
-    def values(self, counts: Sequence[NDArray[np.int64]]) -> Places:
+    @property
+    def layouts(self) -> tuple[Layout, ...]:
+        """How the values are asked about: of one column, of two, and certain rows of two; none without values."""
+        if not self.values:
+            return ()
+        ones, twos = (sum(len(one.columns) == of for one in self.values) for of in SLOTS)
+        found = (Layout(ones, SLOTS[1]), Layout(twos, SLOTS[2]), Layout(MARKS * twos, 1, levels=False))
+        return found if twos else found[:1]
+
+    def totalled(self, counts: Sequence[NDArray[np.int64]]) -> Places:
         """The totals of one owner's counts, a table's after the other's."""
         flat = np.concatenate([one.reshape(-1) for one in counts])
         terms = np.array([term for total in self.totals for term in total.terms], dtype=np.int64)
@@ -113,6 +162,8 @@ class _Tests:
         self._totals: dict[Total, int] = {}
         self._sums: dict[Summed, int] = {}
         self._asked: dict[Key, tuple[int, ...]] = {}
+        self._values: dict[Valued, int] = {}
+        self._valued: dict[Key, tuple[int, ...]] = {}
 
     def found(self) -> CellTests:
         for g in range(self.settings.groups):
@@ -133,7 +184,9 @@ class _Tests:
                 rest = self._count([self._rest(cells, g)]) if self._lacking else []
                 self._listed(cells, g, self._times(cells, g), gate + looped[cells.name] + rest)
             self._searched(g)
-        return CellTests(self.tables, tuple(self._totals), tuple(self._sums), self._asked)
+        return CellTests(
+            self.tables, tuple(self._totals), tuple(self._sums), self._asked, tuple(self._values), self._valued
+        )
 
     @property
     def _lacking(self) -> bool:
@@ -196,6 +249,15 @@ class _Tests:
         self._asked[kind, cells.name, g, number] = found
         return list(found)
 
+    def _add_sums(self, cells: Cells, g: int, asked: Iterable[int], values: Iterable[Valued]) -> None:
+        """Sums, of which also the values that are summed up decide, and all cells that tell those apart by size."""
+        values = list(values)
+        columns = dict.fromkeys(column for one in values for column in one.columns)
+        self._add("sums", cells, g, [*asked, *(n for column in columns for n in self._orders(column, g))])
+        self._valued["sums", cells.name, g, 0] = tuple(
+            self._values.setdefault(one, len(self._values)) for one in values
+        )
+
     def _gate(self, g: int) -> list[int]:
         """What decides on a whole group."""
         s = self.settings
@@ -214,7 +276,8 @@ class _Tests:
         there = self._one(cells, g)
         lack = [self._rest(cells, g)] if self._lacking else []
         asked = self._add("count", cells, g, [*gate, *self._count([there, *lack])])
-        self._add("sums", cells, g, [*asked, *self._sum(column, cells, g)])
+        summed = [Valued((column,), cells, g)] if sample in self.settings.samples else []
+        self._add_sums(cells, g, [*asked, *self._sum(column, cells, g)], summed)
 
     def _listed(self, cells: Cells, g: int, leaves: Sequence[Sequence[Leaf]], also: list[int]) -> None:
         """A list whose cells are counts of several kinds."""
@@ -241,14 +304,18 @@ class _Tests:
         levels = cells.shape[-1]
         sums = [n for k in range(levels) for n in self._sum(column, cells, g * levels + k)]
         sums += self._sum(column, self._cells_of(column), g, cells)
-        self._add("sums", cells, g, [*asked, *sums, *self._met(sample, g)])
+        values = [Valued((column,), cells, g * levels + k) for k in range(levels)]
+        values.append(Valued((column,), self._cells_of(column), g, cells))
+        self._add_sums(cells, g, [*asked, *sums, *self._met(sample, g)], values)
 
     def _correlated(self, pair: tuple[str, str], sample: Sample, g: int, also: list[int]) -> None:
         cells = sample.cells
         asked = self._add("count", cells, g, [*also, *self._count(self._sample_cells(sample, pair, g))])
         sums = [n for column in pair for n in self._sum(column, cells, g)]
         sums += [n for column in pair for n in self._sum(column, self._cells_of(column), g, cells)]
-        self._add("sums", cells, g, [*asked, *sums, *self._met(sample, g)])
+        values = [Valued(columns, cells, g) for columns in (pair, *((column,) for column in pair))]
+        values += [Valued((column,), self._cells_of(column), g, cells) for column in pair]
+        self._add_sums(cells, g, [*asked, *sums, *self._met(sample, g)], values)
 
     def _sample_cells(self, sample: Sample, columns: Sequence[str], g: int) -> list[Leaf]:
         """The cells of a sample; of each column the rows that have it and are in none of them; all that are in none."""
@@ -277,12 +344,12 @@ class _Tests:
                 asked = list(self._asked["count", cells.name, g, 0])
                 if isinstance(search.rank, Fraction):
                     asked += self._count([self._one(cells, g)], least_for(search.rank, s))
-                    asked += self._orders(search, g)
+                    asked += self._orders(search.column, g)
                 self._add("search", cells, g, asked, k)
 
-    def _orders(self, search: Search, g: int) -> list[int]:
-        """The cells that a quantile says something of, since they tell values apart by size."""
-        s, column = self.settings, search.column
+    def _orders(self, column: str, g: int) -> list[int]:
+        """The cells that tell a column's values apart by size, of which its quantiles and sums say something."""
+        s = self.settings
         found: list[int] = []
         if column in s.binned:
             found += self._count(self._bins(column, s.binned[column], g))

@@ -9,7 +9,8 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.cell_tests import Summed
+from protocols.cell_tests import SLOTS, CellTests, Summed, Valued
+from protocols.rare_values import marks_of, own_marks, own_values
 from protocols.statistics_settings import Axis, Cells, Sample, Search, StatisticsSettings
 
 Values = NDArray[np.float64]
@@ -84,15 +85,33 @@ def own_reach(
 
 def contributions(own: OwnColumns, sums: Sequence[Summed]) -> tuple[Values, Values]:
     """The largest |x| and the sum of |x| over an owner's rows of each sum (sums,); 0 where there is none."""
-    at = {cells: places(own, cells) for one in sums for cells in (one.inside, one.outside) if cells is not None}
+    chosen = _chosen(own, sums)
     largest, total = np.zeros(len(sums)), np.zeros(len(sums))
     for k, one in enumerate(sums):
-        rows = at[one.inside] == one.cell
-        if one.outside is not None:
-            rows &= at[one.outside] < 0
-        sizes = np.abs(own.values[one.column][rows])
+        sizes = np.abs(own.values[one.column][chosen(one)])
         largest[k], total[k] = sizes.max(initial=0.0), sizes.sum()
     return largest, total
+
+
+def value_words(own: OwnColumns, tests: CellTests, owners: int) -> list[NDArray[np.uint64]]:
+    """Of each layout of the tests, what an owner enters of the values that are summed up (items, width)."""
+    chosen = _chosen(own, tests.values)
+    rows = [np.stack([own.values[name][chosen(one)] for name in one.columns], axis=1) for one in tests.values]
+    ones, twos = ([values for values in rows if values.shape[1] == columns] for columns in SLOTS)
+    found = [own_values(ones, SLOTS[1], owners), own_values(twos, SLOTS[2], owners)]
+    found.append(own_marks([mark for values in twos for mark in marks_of(values)], owners))
+    return [one.words for one in found[: len(tests.layouts)]]
+
+
+def _chosen(own: OwnColumns, asked: Sequence[Summed] | Sequence[Valued]) -> Callable[[Summed | Valued], Counts]:
+    """Which rows are summed up."""
+    at = {cells: places(own, cells) for one in asked for cells in (one.inside, one.outside) if cells is not None}
+
+    def rows(one: Summed | Valued) -> Counts:
+        there = at[one.inside] == one.cell
+        return np.flatnonzero(there if one.outside is None else there & (at[one.outside] < 0))
+
+    return rows
 
 
 def _along(axis: Axis, values: Values) -> Counts:

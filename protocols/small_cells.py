@@ -9,6 +9,8 @@ A zero names no patient, and is told. A sum S over values x, of which owner j ho
 
     dominated    if 100 max |x_i| > percent (S - S_j) for owners i != j: j would learn i's largest value nearly
 
+Nor is a sum told that is a count of few rows, since nearly all rows have one value: rare_values.py.
+
 What is told is not which of them it is, but for each block of counts and sums (suppression.py) whether any is.
 """
 
@@ -25,6 +27,7 @@ from mpc.ring import B8
 from mpc.round import together
 from mpc.share import Public, Share
 from protocols.comparison import any_of, outside
+from protocols.rare_values import Layout, rare
 from protocols.suppression import Halving, Span
 from protocols.wide_comparison import below
 
@@ -33,22 +36,28 @@ WITHHELD = "withheld cells"
 
 @dataclass(frozen=True)
 class Blocks:
-    """What decides whether each block is withheld: places in the counts, and then in the sums, that are asked about."""
+    """What decides whether each block is withheld: places in the counts, then the sums, then the items of each layout
+    of `values` (rare_values.py), that are asked about."""
 
     places: tuple[Array, ...]
     counts: int
     sums: int = 0
+    values: tuple[Layout, ...] = ()
 
     def bits(self, owners: int) -> list[Array]:
-        """The same as places in the bits of `small` and then of `dominated`, which has one for each pair of owners."""
-        pairs = owners * (owners - 1)
-        first = owners * self.counts
+        """The same as places in the bits of `small`, then of `dominated`, which has one for each pair of owners, then
+        of `rare`."""
+        kinds = [(self.counts, owners), (self.sums, owners * (owners - 1))]
+        kinds += [(layout.items, layout.candidates(owners)) for layout in self.values]
         found = []
         for places in self.places:
-            counts, sums = places[places < self.counts], places[places >= self.counts] - self.counts
-            of_counts = np.arange(owners)[:, None] * self.counts + counts
-            of_sums = first + np.arange(pairs)[:, None] * self.sums + sums
-            found.append(np.concatenate((of_counts.reshape(-1), of_sums.reshape(-1))))
+            start = bit = 0
+            bits = []
+            for count, repeated in kinds:
+                some = places[(places >= start) & (places < start + count)] - start
+                bits.append((bit + np.arange(repeated)[:, None] * count + some).reshape(-1))
+                start, bit = start + count, bit + count * repeated
+            found.append(np.concatenate(bits))
         return found
 
 
@@ -61,17 +70,34 @@ class Contributions:
     percent: int
 
 
+@dataclass(frozen=True)
+class Values:
+    """Of each layout, each owner's words (items, width) of the values that are summed up; and the least, m."""
+
+    parts: Sequence[Sequence[Share]]
+    least: int
+
+
 async def withheld_blocks(
-    p: Party, counts: Sequence[Share], least: Array, blocks: Blocks, sums: Contributions | None = None
+    p: Party,
+    counts: Sequence[Share],
+    least: Array,
+    blocks: Blocks,
+    sums: Contributions | None = None,
+    values: Values | None = None,
 ) -> Array:
     """Which blocks are withheld, bools (blocks,), for each owner's shared counts (cells,) and their m, int64 (cells,).
 
-    9 rounds, or 11 with sums in a ring of 256 bits; reveals masked values and bits (uniform), and one declared word a
-    block, 0 or uniform: whether any count of the block is small or any of its sums dominated.
+    9 rounds, 11 with sums in a ring of 256 bits, 17 with values of more than two owners; reveals masked values and bits
+    (uniform), and one declared word a block, 0 or uniform: whether any count of the block is small, any of its sums
+    dominated, or one of few rows with another value than the commonest.
     """
     programs = [small(p, counts, least)]
     if sums is not None:
         programs.append(dominated(p, sums))
+    if values is not None:
+        of_each = zip(values.parts, blocks.values, strict=True)
+        programs += [rare(p, parts, layout, values.least) for parts, layout in of_each]
     found = await together(*programs)
     bits = Share(np.concatenate([part.value for part in found]), 0, B8)
     why = "one bit a block of cells: whether some owner's others have too few in one of them, but not none"

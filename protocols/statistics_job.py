@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from mpc.fixed import encode
 from mpc.ghost import Array
 from mpc.party import Party
-from protocols.cell_tests import Summed, cell_tests
-from protocols.own_cells import OwnColumns, contributions, count_cells, own_reach, square_cells, sum_cells
+from protocols.cell_tests import CellTests, Summed, cell_tests
+from protocols.own_cells import OwnColumns, contributions, count_cells, own_reach, square_cells, sum_cells, value_words
 from protocols.search import digits_for, first_reached
 from protocols.secure_sum import secure_sum
-from protocols.small_cells import Contributions, withheld_blocks
+from protocols.small_cells import Contributions, Values, withheld_blocks
 from protocols.standardise import SUM_RING, SUM_SCALE
 from protocols.statistics_settings import Cells, Sample, StatisticsSettings
 from protocols.told_cells import Told
@@ -60,7 +60,7 @@ class Opened:
 async def statistics_job(p: Party, own: OwnColumns | None, settings: StatisticsSettings) -> Opened | None:
     """Open what the settings ask for; a dry party has no rows.
 
-    With `min_cell`, the 9 or 11 rounds of `withheld_blocks`; then 3 at most for everything that sums give: counts,
+    With `min_cell`, the 9 to 17 rounds of `withheld_blocks`; then 3 at most for everything that sums give: counts,
     sums, centred squares, each one vector for all statistics; then those of `first_reached`, for all values on grids at
     once. Reveals which blocks of cells are withheld, and the sums over all owners of all others: with two owners each
     learns the other's addend, of every cell that is told.
@@ -90,10 +90,13 @@ async def test_cells(p: Party, own: OwnColumns, settings: StatisticsSettings) ->
     p.stage("small cells")
     tests = cell_tests(settings)
     shape = (len(tests.totals),)
-    mine = p.compute(lambda: tests.values([count_cells(own, one) for one in tests.tables]).view(np.uint64), shape=shape)
+    mine = p.compute(
+        lambda: tests.totalled([count_cells(own, one) for one in tests.tables]).view(np.uint64), shape=shape
+    )
     counts = [p.input(owner, mine if owner == p.name else None, shape, 0) for owner in p.owners]
     sums = _contributions(p, own, tests.sums, settings.dominance) if tests.sums else None
-    closed = await withheld_blocks(p, counts, tests.least, tests.blocks, sums)
+    values = _values(p, own, tests, settings.min_cell) if tests.values else None
+    closed = await withheld_blocks(p, counts, tests.least, tests.blocks, sums, values)
     return Told(settings, {} if p.dry else dict(zip(tests.asked, closed.tolist(), strict=True)))
 
 
@@ -103,6 +106,16 @@ def _contributions(p: Party, own: OwnColumns, sums: Sequence[Summed], percent: i
     mine = p.compute(lambda: encode(np.stack(contributions(own, sums)), SUM_SCALE, SUM_RING), shape=(2, *shape))
     shared = [p.input(owner, mine if owner == p.name else None, (2, *shape), SUM_SCALE, SUM_RING) for owner in p.owners]
     return Contributions([one[0] for one in shared], [one[1] for one in shared], percent)
+
+
+def _values(p: Party, own: OwnColumns, tests: CellTests, least: int) -> Values:
+    """Each owner's commonest values and their counts, shared."""
+    shapes = [(one.items, one.width) for one in tests.layouts]
+    words = [None] * len(shapes) if p.dry else value_words(own, tests, len(p.owners))
+    parts = []
+    for shape, mine in zip(shapes, words, strict=True):
+        parts.append([p.input(owner, mine if owner == p.name else None, shape, 0) for owner in p.owners])
+    return Values(parts, least)
 
 
 async def open_counts(p: Party, own: OwnColumns, cells: Sequence[Cells], told: Told) -> dict[str, Array]:

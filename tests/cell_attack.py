@@ -23,7 +23,7 @@ Values = dict[str, Sequence[float]]
 def told_in_clear(owned: Sequence[OwnColumns], settings: StatisticsSettings) -> Told:
     """What is told, by the rule as it is written down, of counts alone."""
     tests = cell_tests(settings)
-    parts = np.stack([tests.values([count_cells(own, one) for one in tests.tables]) for own in owned])
+    parts = np.stack([tests.totalled([count_cells(own, one) for one in tests.tables]) for own in owned])
     others = parts.sum(axis=0) - parts
     small = ((others > 0) & (others < tests.least)).any(axis=0)
     return Told(settings, {key: any(small[k] for k in asked if k >= 0) for key, asked in tests.asked.items()})

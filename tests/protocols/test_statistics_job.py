@@ -98,17 +98,20 @@ def test_with_small_cells_what_is_told_is_what_the_pooled_rows_give(owners: int,
         tables, by="sex", min_cell=5, dominance=75, missing_cells=missing, **{**EVERYTHING, **FEWER}
     )
     assert 0 < facts["small_cells"]["withheld"] < facts["small_cells"]["cells"]
-    assert check_statistics(facts, pd.concat(tables.values(), ignore_index=True), asked) > 20
+    assert check_statistics(facts, pd.concat(tables.values(), ignore_index=True), asked) >= 20
 
 
 def test_what_one_value_makes_up_most_of_is_withheld() -> None:
     tables = {name: made_up(40, k, 0.0) for k, name in enumerate(owner_names(3))}
     for table in tables.values():
-        table["dose"] = 1.0
+        table["dose"] = np.tile([1.0, 0.6, 0.8, 1.2, 1.4], 8)
     one = next(iter(tables.values()))
     how: dict[str, Any] = {"columns": ("age", "dose"), "by": None, "t_tests": (("dose", "arm"),), "min_cell": 5}
     how["levels"] = tuple(LEVELS.items())
-    for largest, withheld in ((59.0, False), (61.0, True)):  # the others of an owner have 79 ones and this value
+    for largest, withheld in (
+        (59.0, False),
+        (61.0, True),
+    ):  # the others of an owner have 79 others, of 79 together, and this value
         one.loc[0, "dose"] = largest * 4  # against 75 %: 236 of 315, and 244 of 323
         facts, _ = described(tables, dominance=75, **how)
         (dose,), (age,) = facts["columns"]["dose"], facts["columns"]["age"]

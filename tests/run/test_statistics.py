@@ -29,7 +29,7 @@ def test_the_registry_runs_as_it_is_and_gives_what_the_pooled_rows_give(tmp_path
     assert rows.isna().to_numpy().sum() > 200
     assert check_statistics(told["statistics"], rows, settings) > 100
     assert told["model"] is None
-    assert told["plan"]["digest"] == plan.digest and told["plan"]["rounds"] == 11 + 3 + 8 * 3
+    assert told["plan"]["digest"] == plan.digest and told["plan"]["rounds"] == 17 + 3 + 8 * 3
     kinds = {"withheld cells", "counts", "sums", "centred squares", "values on grids"}
     assert {item["what"] for item in told["revealed"]} == kinds
     of_women = told["statistics"]["columns"]["pain_before"][0]  # beside north, two hospitals lack it in 3 women

@@ -11,9 +11,11 @@ from mpc.ghost import Array
 from mpc.party import Party
 from mpc.share import Share
 from mpc.testing import integers, own
-from protocols.small_cells import Blocks, Contributions, merged_list, withheld_blocks
+from protocols.rare_values import Layout, own_values
+from protocols.small_cells import Blocks, Contributions, Values, merged_list, withheld_blocks
 from protocols.standardise import SUM_RING
 from protocols.suppression import Halving
+from tests.rare_values import is_rare
 from tests.testing.spoken import Secrets, Spoken, hold_to_correct, hold_to_cost, hold_to_faults, hold_to_view
 
 M = 5
@@ -88,6 +90,20 @@ def _merged_twin(parts: tuple[Array, ...]) -> tuple[Array, ...]:
     return (out,)
 
 
+async def _values(p: Party, mine: Array) -> Any:
+    layout = Layout(1, 2)
+    words = p.compute(lambda: own_values([mine[:, None]], 2, len(p.owners)).words, shape=(1, layout.width))
+    parts = [p.input(owner, words if owner == p.name and not p.dry else None, words.shape, 0) for owner in p.owners]
+    none = [Share(np.zeros((1,), dtype=np.uint64))] * len(p.owners)
+    blocks = Blocks((np.array([1]),), 1, values=(layout,))
+    found = await withheld_blocks(p, none, np.full(1, M), blocks, values=Values([parts], M))
+    return () if p.dry else (found.astype(float),)
+
+
+def _values_twin(parts: tuple[Array, ...]) -> tuple[Array, ...]:
+    return (np.array([float(is_rare([part[:, None] for part in parts], 2, M))]),)
+
+
 def one_other(base: list[int], other: int, more: list[list[list[int]]] | None = None) -> Secrets:
     """One owner's number is another one, each owner in turn; `more`: what else is given, the same in both."""
     kept = more or []
@@ -142,6 +158,20 @@ OURS = {
         words=500,
         shift=0.5,
     ),
+    "values": Spoken(
+        _values,
+        _values_twin,
+        [own(integers(("m",), 0, 1))],
+        0.0,
+        9,
+        (2 + 6) * (WORD + 58) + 1 + WORD,  # of two owners: the count, and six numbers of the one item
+        (2 + 6) * (WORD + 38) + 6 * WORD,
+        {"m": 20},
+        cost_owners=(2,),
+        secrets=lambda n: [([[0, 1] * 10] * n, [[0, 1] * 8 + [1] * 4] * n)],
+        words=500,
+        shift=0.5,
+    ),
     "merged list": Spoken(
         _merged,
         _merged_twin,
@@ -158,7 +188,9 @@ OURS = {
     ),
 }
 every_one = pytest.mark.parametrize("name", OURS)
-of_blocks = pytest.mark.parametrize("name", ["blocks", pytest.param("sums", marks=pytest.mark.soak)])
+of_blocks = pytest.mark.parametrize(
+    "name", ["blocks", *(pytest.param(name, marks=pytest.mark.soak) for name in ("sums", "values"))]
+)
 """A merged list is these blocks, and a secret that its caller reveals."""
 
 

@@ -1,0 +1,37 @@
+"""What a curious owner tried with results: each was told by a run once, and is withheld now."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tests.run.command import mpc, record
+from tests.run.tables import write_tables
+
+
+def run_of(folder: Path, tables: dict[str, pd.DataFrame], task: str) -> dict[str, Any]:
+    """The record of a run that must be done."""
+    path = write_tables(folder, tables, task)
+    ran = mpc("run", path, "--out", folder / "run")
+    assert ran.code == 0, ran.err
+    return record(folder / "run")
+
+
+def flags(ones: int, rows: int = 100) -> pd.DataFrame:
+    """A column of zeros and so many ones."""
+    return pd.DataFrame({"fracture": np.repeat([1, 0], (ones, rows - ones)), "age": np.arange(rows) % 61 + 30})
+
+
+def test_the_mean_of_a_flag_does_not_tell_the_two_fractures_of_the_other_owner(tmp_path: Path) -> None:
+    task = 'kind = "statistics"\ncolumns = ["fracture", "age"]\ncorrelations = ["age", "fracture"]\n'
+    task += '[[task.t_tests]]\ncolumn = "fracture"\nbetween = "arm"\n[task.categories]\narm = ["old", "new"]\n'
+    tables = {name: flags(ones).assign(arm=["old", "new"] * 50) for name, ones in (("a", 10), ("b", 2))}
+    found = run_of(tmp_path, tables, task)["statistics"]
+    (fracture,), (age,) = (found["columns"][name] for name in ("fracture", "age"))
+    assert (fracture["count"], fracture["mean"], fracture["sd"]) == (200, None, None)
+    assert fracture["withheld"] == ["mean", "sd"] and age["mean"] > 50
+    assert found["correlations"][0]["groups"][0]["r"] is None and found["correlations"][0]["groups"][0]["count"] == 200
+    assert found["t_tests"][0]["groups"][0]["samples"][0]["mean"] is None
