@@ -118,7 +118,7 @@ def tables(draw: st.DrawFn, columns: int) -> list[Rows]:
 def test_no_rare_value_is_missed(owned: list[Rows]) -> None:
     (told,) = values_found([[one] for one in owned], SLOTS[1])
     assert told or not is_rare(owned, SLOTS[1], M)
-    if len(owned) == 2 or min(len(one) for one in owned) >= 40 and not told:
+    if len(owned) == 2 or (min(len(one) for one in owned) >= 40 and not told):
         assert told is is_rare(owned, SLOTS[1], M)
 
 
