@@ -15,7 +15,7 @@ def few(count: int, least: int) -> bool:
 
 
 def is_rare(owned: Sequence[NDArray[np.float64]], slots: int, least: int) -> bool:
-    """Whether, of all owners but one, few rows (rows, columns) differ from the commonest, or few have one of few values."""
+    """Whether, of all owners but one, few rows (rows, columns) differ from the commonest, or have one of few values."""
     return any(_rare(np.concatenate(others), slots, least) for others in all_but_one(owned))
 
 
