@@ -386,13 +386,14 @@ class Channel:
         """The error to end with, where a peer gives up.
 
         If it did for another one's sake, that one has a moment to say itself what happened. If it gave up waiting for
-        this party, which waits for others, they are the cause.
+        this party, which waits for others, they are the cause, if that took as long as makes one give up.
         """
         told, lost = error_told(peer, words, self.me), words.lost
-        if lost == self.me and self._waits is not None:
+        if lost == self.me and words.by is None and self._waits is not None:
             wait, missing = self._waits
-            if others := missing - {peer}:
-                return self._contact.kept_waiting(others, wait, f"until {peer} gave up waiting for {self.me}")
+            others = missing - {peer}
+            if others and self._network.now() - wait.began >= self._limits.deadline / 2:
+                return self._contact.kept_waiting(others, wait, peer)
         if lost is None or lost == self.me or self._contact.is_down(lost):
             return told
         heard = self._hear_out(lost)

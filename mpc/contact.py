@@ -182,7 +182,7 @@ class Contact:
 
     def _late(self, missing: set[str], wait: Wait) -> PeerLostError:
         if missing <= self._met:
-            return self.kept_waiting(missing, wait, "in time")
+            return self.kept_waiting(missing, wait)
         peer = min(missing - self._met)
         return PeerLostError(
             f"{', '.join(sorted(missing - self._met))} did not connect in time",
@@ -190,13 +190,21 @@ class Contact:
             party=peer,
         )
 
-    def kept_waiting(self, missing: set[str], wait: Wait, until: str) -> PeerLostError:
-        """The error where these did not answer: it names who keeps them waiting, as far as they say."""
+    def kept_waiting(self, missing: set[str], wait: Wait, given_up_by: str | None = None) -> PeerLostError:
+        """The error where these did not answer: it names who keeps them waiting, as far as they say.
+
+        Args:
+            given_up_by: who says that it gave up waiting for this party, where that ends the wait.
+        """
         fresh = {peer: sign for peer, sign in self._signs.items() if self._said[peer] >= wait.began}
         peer, says = cause(missing, fresh, self._me)
+        until = "in time" if given_up_by is None else f"until {given_up_by} said that it gave up waiting for {self._me}"
         if says is None:
             return PeerLostError(
-                f"{peer} did not answer in '{wait.label}' {until}", f"see the log of {peer}", party=peer
+                f"{peer} did not answer in '{wait.label}' {until}",
+                f"see the log of {peer}" if given_up_by is None else f"see the logs of {peer} and {given_up_by}",
+                party=peer,
+                told_by=given_up_by,
             )
         late = ", ".join(sorted(missing))
         return PeerLostError(

@@ -21,11 +21,12 @@ _KINDS: Final = {kind.code: kind for kind in ERRORS}
 
 
 def last_words(error: BeaverlodgeError, stage: str, me: str) -> bytes:
-    """What this party tells all others of the error that ends its run: of another's, that it is lost."""
+    """What this party tells all others of the error that ends its run: of another's, that it is lost, and who says so."""
     lost = isinstance(error, PeerLostError) or error.told_by is not None
     origin = error.party if lost and error.party else me
     code = error.code if origin == me else PeerLostError.code
-    return json.dumps({"code": code, "stage": stage, "origin": origin}).encode()
+    hearsay = {"by": error.told_by} if error.told_by not in (None, origin) else {}
+    return json.dumps({"code": code, "stage": stage, "origin": origin, **hearsay}).encode()
 
 
 def already_here(me: str, stage: str) -> bytes:
@@ -41,11 +42,13 @@ class Words:
         kind: of its error.
         where: in which stage, as words.
         lost: with which other party it lost contact, as it says; None if it says so of none.
+        by: who told it that, as it says; None if it saw so itself.
     """
 
     kind: type[BeaverlodgeError]
     where: str
     lost: str | None
+    by: str | None = None
 
 
 def read_words(peer: str, body: bytes, parties: Set[str], stages: Set[str]) -> Words:
@@ -59,12 +62,15 @@ def read_words(peer: str, body: bytes, parties: Set[str], stages: Set[str]) -> W
     kind = _KINDS.get(_text(fields.get("code")), ProtocolError)
     stage, origin = _text(fields.get("stage")), _text(fields.get("origin"))
     where = f"in stage '{stage}'" if stage in STAGES or stage in stages else "in an unknown stage"
-    return Words(kind, where, origin if kind is PeerLostError and origin in parties - {peer} else None)
+    if kind is not PeerLostError or origin not in parties - {peer}:
+        return Words(kind, where, None)
+    by = _text(fields.get("by"))
+    return Words(kind, where, origin, by if by in parties - {peer, origin} else None)
 
 
 def error_told(peer: str, words: Words, me: str) -> BeaverlodgeError:
-    """The error to end with where a peer gave up."""
-    kind, where, lost = words.kind, words.where, words.lost
+    """The error to end with where a peer gave up: of it and whom it names, at most one is this party itself."""
+    kind, where, lost, by = words.kind, words.where, words.lost, words.by
     if kind is AlreadyHereError:
         return kind(
             f"{peer} is in a run with another process that has this party's key",
@@ -75,6 +81,13 @@ def error_told(peer: str, words: Words, me: str) -> BeaverlodgeError:
     if lost is None:
         return kind(
             f"{peer} stopped the run {where} ({kind.code})", f"the log of {peer} says why", party=peer, told_by=peer
+        )
+    if by is not None:
+        return kind(
+            f"{peer} gave up {where}, for {by}, as it says, told it that {lost} is lost (peer-lost)",
+            f"see the logs of {', '.join(name for name in (peer, by, lost) if name != me)}",
+            party=by if lost == me else lost,
+            told_by=peer,
         )
     return kind(
         f"{peer} says that it lost contact with {lost}, {where} (peer-lost)",

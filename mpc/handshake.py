@@ -252,6 +252,7 @@ def _same_hellos(me: str, peer: str, session: _Session, said: Answer) -> None:
             f"{party} said one hello to {me} and another to {peer}, as {peer} tells",
             f"see what runs as {party}, and its log; if nothing is wrong there, what runs as {peer}",
             party=party,
+            told_by=peer,
         )
 
 

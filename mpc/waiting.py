@@ -96,16 +96,23 @@ def lost_behind(missing: Set[str], signs: Mapping[str, Sign]) -> bool:
 def cause(missing: Set[str], signs: Mapping[str, Sign], me: str) -> tuple[str, str | None]:
     """Who keeps all others waiting, as far as one can know, and who says so, if it is not seen here.
 
-    A peer that waits for nobody, or does not say so, is the cause; where all say that they wait, the one at the end.
+    A peer that waits for nobody, or does not say so, is the cause; where all say that they wait, the one at the end. Of
+    peers that say that they wait for each other, one does not say the truth: one is named, and as said by the other.
     """
     silent = [peer for peer in missing if not _waits(peer, signs, me)]
     if silent:
         return min(silent), None
+    says: dict[str, str] = {}  # who waits for one, as it says
     for peer in sorted(missing):
-        for behind in _behind({peer}, signs):
-            if behind not in missing and behind != me and not _waits(behind, signs, me):
-                return behind, next(one for one in sorted(signs) if behind in signs[one].waits)
-    return min(missing), None
+        path = [peer]
+        for one in path:  # which grows
+            for behind in sorted(_waits(one, signs, me)):
+                says.setdefault(behind, one)
+                if behind not in path:
+                    path.append(behind)
+                if not _waits(behind, signs, me):
+                    return behind, one
+    return min(missing), says.get(min(missing))
 
 
 def _waits(peer: str, signs: Mapping[str, Sign], me: str) -> frozenset[str]:

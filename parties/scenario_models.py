@@ -90,8 +90,9 @@ Count = Annotated[int, Field(ge=1, le=LARGEST_COUNT)]
 # TOML has lists only; they become tuples so that a model cannot be changed.
 Names = Annotated[tuple[Text, ...], Field(strict=False)]
 
-Weight = Annotated[float, Field(gt=0.0)]
+Weight = Annotated[float, Field(ge=1e-6, le=1e6)]
 Number = Annotated[float, Field(ge=-(2.0**40), le=2.0**40)]
+A_NUMBER = "a number from -2^40 to 2^40"
 
 A_COUNT = f"a whole number from 1 to {LARGEST_COUNT}"
 A_SEED = f"a whole number from 0 to {LARGEST_SEED}"
@@ -189,16 +190,16 @@ class LogisticTask(ModelTask):
     iterations: Count | None = Field(default=None, description=A_COUNT)
     momentum: float | None = Field(default=None, ge=0.0, le=0.99, description="a number from 0 to 0.99")
     tolerance: float | None = Field(default=None, gt=0.0, le=1.0, description="a number above 0 and up to 1")
-    learning_rate: Literal["auto"] | Annotated[float, Field(gt=0.0)] | None = Field(
-        default=None, description='"auto" or a number above 0'
+    learning_rate: Literal["auto"] | Annotated[float, Field(gt=0.0, le=1e6)] | None = Field(
+        default=None, description='"auto" or a number above 0 and up to 1000000'
     )
     sigmoid_range: Literal["auto"] | Annotated[float, Field(gt=0.0, le=245.0)] = Field(
         default="auto", description='"auto" or a number above 0 and up to 245'
     )
     class_weights: Literal["balanced"] | Annotated[tuple[Weight, Weight], Field(strict=False)] | None = Field(
-        default=None, description='"balanced" or two numbers above 0, for class 0 and class 1'
+        default=None, description='"balanced" or two numbers from 0.000001 to 1000000, for class 0 and class 1'
     )
-    l2: float = Field(default=0.0, ge=0.0, description="a number of at least 0")
+    l2: float = Field(default=0.0, ge=0.0, le=1e6, description="a number from 0 to 1000000")
     inference: Literal["shared", "open-fisher"] = Field(default="shared", description='"shared" or "open-fisher"')
     newton_steps: Annotated[int, Field(ge=2, le=100)] = Field(default=14, description="a whole number from 2 to 100")
     reveal: Annotated[
@@ -224,9 +225,9 @@ class LinearTask(ModelTask):
 class GridSpec(Table):
     """The points that an answer is given on: from, from + step, and so on, up to `to`."""
 
-    from_: Number = Field(alias="from", description="a number")
-    to: Number = Field(description="a number")
-    step: Annotated[Number, Field(gt=0.0)] = Field(description="a number above 0")
+    from_: Number = Field(alias="from", description=A_NUMBER)
+    to: Number = Field(description=A_NUMBER)
+    step: Annotated[float, Field(ge=2.0**-40, le=2.0**40)] = Field(description="a number from 2^-40 to 2^40")
 
 
 class TTestSpec(Table):
@@ -267,7 +268,7 @@ class StatisticsTask(Table):
     grid: dict[Text, GridSpec] = Field(default_factory=dict, description="a table of columns and their grids")
     histograms: Annotated[
         dict[Text, Annotated[tuple[Number, ...], Field(strict=False, min_length=2)]], Field(strict=False)
-    ] = Field(default_factory=dict, description="a table of columns, each with a list of two or more edges")
+    ] = Field(default_factory=dict, description="a table of columns, each with a list of two or more edges, from -2^40 to 2^40")
     tables: Annotated[tuple[Annotated[tuple[Text, Text], Field(strict=False)], ...], Field(strict=False)] = Field(
         default=(), description="a list of pairs of columns of [task.categories]"
     )

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from parties.scenario_models import A_COUNT, Count, Names, Table, Text, an_address
+from parties.scenario_models import A_COUNT, Count, Names, Number, Table, Text, an_address
 from protocols.suppression import LEAST_MINIMUM
 
 MOST_MINIMUM = 100
@@ -46,8 +46,8 @@ class SumTask(Table):
     statistics: Annotated[tuple[Literal["count", "sum", "mean"], ...], Field(strict=False, min_length=1)] = Field(
         default=("count", "sum", "mean"), description='a list of "count", "sum" and "mean"'
     )
-    range: Annotated[tuple[float, float], Field(strict=False)] = Field(
-        description="a list of the smallest and the largest value that a cell may have"
+    range: Annotated[tuple[Number, Number], Field(strict=False)] = Field(
+        description="a list of the smallest and the largest value that a cell may have, from -2^40 to 2^40"
     )
     decimals: Annotated[int, Field(ge=0, le=9)] = Field(default=3, description="a whole number from 0 to 9")
     weight: Text | None = Field(default=None, description="the name of the column with each row's weight")

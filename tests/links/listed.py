@@ -610,10 +610,22 @@ def judge_inside(inside: Inside, answer: Mapping[str, Any]) -> str:
     for name, error in errors.items():
         assert error["code"] in (TOLD if error.get("told_by") else ENDINGS), (name, error)
         assert error["party"] in NAMES["session"], (name, error)
+        assert not is_blamed_wrongly(inside.attacker, error), (name, error)
     if errors:
         about = {who for error in errors.values() for who in (error["party"], error["told_by"])}
         assert inside.attacker in about, errors
     return ", ".join(sorted({error["code"] for error in errors.values()})) or "done"
+
+
+def is_blamed_wrongly(attacker: str, error: Mapping[str, Any]) -> bool:
+    """Whether an error says of somebody else what only the attacker can have done or said.
+
+    What was found is of the attacker, or of several that did not come. What was told is told as the word of who says
+    it: of itself, that it stopped, which is so; or of another, and then the attacker is one of the two.
+    """
+    party, told_by, (absent, found, _) = error["party"], error["told_by"], error["message"].partition(" did not connect")
+    several = absent.split(", ") if found else ()
+    return attacker not in (party, told_by, *several) and party != told_by
 
 
 def check_bounds(answer: Mapping[str, Any]) -> None:
@@ -638,9 +650,9 @@ def judge(attack: Attack, answer: Mapping[str, Any]) -> str:
         assert error["code"] in (TOLD if error.get("told_by") else ENDINGS), (name, error)
         about = {error["party"], error["told_by"]}
         assert about & {*NAMES[attack.scene]}, (name, error)
-        # Who says hello twice, to one party and by another process to others, has them derive different keys: they find
-        # each other's tags wrong, and name each other.
-        if name == attack.target and not any(step.kind == "hello" for step in attack.steps):
+        if name != attack.attacker:  # else it is an honest process, whose key another has, too
+            assert not is_blamed_wrongly(attack.attacker, error), (name, error)
+        if name == attack.target:
             assert attack.attacker in about, (name, error)
     RIGHT[attack.scene](attack, ends)
     return str(ends[attack.target].get("error", {}).get("code", "right"))

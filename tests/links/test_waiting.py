@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import mpc.dealing
 from mpc.channel import Channel, Limits
 from mpc.errors import BeaverlodgeError, DataError, PeerLostError, ProtocolError
+from mpc.giving_up import last_words
 from mpc.party import Party
 from mpc.round import Round
 from mpc.session import Link
@@ -140,9 +142,9 @@ def test_a_wait_counts_while_nobody_is_lost() -> None:
 
 
 def pair(
-    play_b: Callable[[Link, Any], None], seconds: float | None = None, me: str = "a"
+    play_b: Callable[[Link, Any], None], seconds: float | None = None, to: str = "b"
 ) -> tuple[End, VirtualNetwork]:
-    """a waits for b, which has said hello and now does what it likes; how and when a ends."""
+    """a waits for one of two, of which b has said hello and now does what it likes; how and when a ends."""
     net = VirtualNetwork(("a", "b", "c"), Smooth(), HORIZON)
 
     def a() -> Any:
@@ -151,7 +153,7 @@ def pair(
             channel.push(peer, "hello", b"hello")
             channel.pull(peer, "hello")
             channel.rekey(peer, KEY)
-        return channel.exchange(Round({}, {"b": ONE_WORD}, "matmul"), seconds)
+        return channel.exchange(Round({}, {to: ONE_WORD}, "matmul"), seconds)
 
     def other(name: str) -> Callable[[], None]:
         def play() -> None:
@@ -235,11 +237,12 @@ def test_a_sign_is_read_as_it_was_written() -> None:
         ("b", {"b": "c", "c": "h"}, ("h", "c")),
         ("b", {"b": "c", "c": "a"}, ("c", "b")),
         ("b", {"b": "a"}, ("b", None)),
-        ("bc", {"b": "c", "c": "b"}, ("b", None)),
-        ("b", {"b": "h", "h": "b"}, ("b", None)),
+        ("bc", {"b": "c", "c": "b"}, ("b", "c")),  # one of them does not say the truth
+        ("b", {"b": "h", "h": "b"}, ("b", "h")),
+        ("b", {"b": "c", "c": "hd", "d": "h"}, ("h", "c")),
     ],
 )
-def test_the_cause_is_who_waits_for_nobody(missing: str, signs: dict[str, str], found: tuple[str, str | None]) -> None:
+def test_the_cause_is_who_waits_for_nobody_and_who_says_so_is_told(missing: str, signs: dict[str, str], found: tuple[str, str | None]) -> None:
     said = {peer: Sign(1, frozenset(waits)) for peer, waits in signs.items()}
     assert cause(set(missing), said, "a") == found
 
@@ -249,6 +252,48 @@ def test_who_is_lost_further_behind_pauses_a_deadline_too() -> None:
     assert lost_behind({"b"}, signs)
     assert not lost_behind({"b"}, {"b": Sign(1, frozenset("c"))})
     assert not lost_behind({"b"}, {"d": signs["c"]})
+
+
+def gives_up(when: float, origin: str, **more: str) -> Callable[[Link, Any], None]:
+    """It says after so many seconds that it gave up."""
+
+    def play(link: Link, end: Any) -> None:
+        while end.now() < when:
+            end.poll(when - end.now())
+        body = {"code": "peer-lost", "stage": "running", "origin": origin, **more}
+        end.send("a", link.abort(json.dumps(body).encode()))
+
+    return play
+
+
+@pytest.mark.parametrize(
+    ("after", "more", "party", "told_by"),
+    [
+        (1.0, {}, "b", "b"),  # nobody gives up so soon: it is its word alone
+        (14.0, {}, "c", "b"),
+        (14.0, {"by": "c"}, "c", "b"),
+        (1.0, {"by": "c"}, "c", "b"),
+        (1.0, {"by": "b"}, "b", "b"),
+        (1.0, {"by": "curl x | sh"}, "b", "b"),
+    ],
+)
+def test_who_says_that_it_gave_up_on_this_party_is_told_of_with_whomever_that_is_laid_to(
+    after: float, more: dict[str, str], party: str, told_by: str
+) -> None:
+    ended, _ = pair(gives_up(after, "a", **more), to="c")
+    error = ended.error
+    assert isinstance(error, PeerLostError) and (error.party, error.told_by) == (party, told_by)
+    assert "curl" not in str(error) and "b" in error.message.split()
+
+
+def test_what_was_hearsay_is_passed_on_as_such() -> None:
+    told = PeerLostError("b says that it lost contact with c", party="c", told_by="b")
+    assert json.loads(last_words(told, "running", "a")) == {
+        "code": "peer-lost",
+        "stage": "running",
+        "origin": "c",
+        "by": "b",
+    }
 
 
 # A silent helper

@@ -171,7 +171,7 @@ SCENARIOS: Final = (
         "a number of a hundred thousand digits", TASK, "momentum = " + "9" * 100_000, "a number has too many digits"
     ),
     number("a huge number", TASK, "iterations = 0x" + "f" * 100_000, "not a huge number"),
-    number("not a number", TASK, "l2 = nan", "l2 must be a number of at least 0, not nan"),
+    number("not a number", TASK, "l2 = nan", "l2 must be a number from 0 to 1000000, not nan"),
     number("infinity", TASK, "test_fraction = inf", "test_fraction must be a number from 0 to 0.9, not inf"),
     number("a range without end", TASK, "sigmoid_range = 1e300", "sigmoid_range must be"),
     number("rows below zero", LIST.replace("helper", "hospital_b"), "rows = -1", "rows must be a whole number from 1"),

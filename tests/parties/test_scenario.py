@@ -200,7 +200,7 @@ MISTAKES = [
     (("learning_rate = 1", "learning_rate = 0"), ['learning_rate must be "auto" or a number above 0']),
     (("learning_rate = 1", "learning_rate = nan"), ["a number above 0", "nan"]),
     (("learning_rate = 1", "learning_rate = [1]"), ["learning_rate must be", "a list"]),
-    (("l2 = 0", "l2 = -0.5"), ["l2 must be a number of at least 0"]),
+    (("l2 = 0", "l2 = -0.5"), ["l2 must be a number from 0 to 1000000"]),
     (("test_fraction = 0.25", "test_fraction = 0.95"), ["test_fraction", "from 0 to 0.9", "0.95"]),
     (("test_fraction = 0.25", "test_fraction = -0.1"), ["test_fraction", "from 0 to 0.9"]),
     (('sigmoid_range = "auto"', "sigmoid_range = 0"), ["sigmoid_range", '"auto"', "up to 245"]),

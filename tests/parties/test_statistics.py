@@ -140,7 +140,7 @@ def test_what_is_missing_is_named(tmp_path: Path, task: str, says: str) -> None:
 
 
 def test_a_grid_that_is_wrong_is_not_called_missing_too(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"age step must be a number above 0, not 0$"):
+    with pytest.raises(UsageError, match=r"age step must be a number from 2\^-40 to 2\^40, not 0$"):
         scenario(tmp_path, 'columns = ["age"]\nquantiles = [0.5]\ngrid.age = { from = 0, to = 110, step = 0 }\n')
 
 
