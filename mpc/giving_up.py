@@ -21,7 +21,7 @@ _KINDS: Final = {kind.code: kind for kind in ERRORS}
 
 
 def last_words(error: BeaverlodgeError, stage: str, me: str) -> bytes:
-    """What this party tells all others of the error that ends its run: of another's, that it is lost, and who says so."""
+    """What this party tells all others of the error that ends its run: of another's, that it is lost, as who says."""
     lost = isinstance(error, PeerLostError) or error.told_by is not None
     origin = error.party if lost and error.party else me
     code = error.code if origin == me else PeerLostError.code

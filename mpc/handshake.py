@@ -205,7 +205,7 @@ class _Session:
 
 
 def _hello(channel: Channel, table: Table, offer: Offer, entropy: Entropy, seconds: float) -> _Session:
-    """Meet all peers, and have a key with each.
+    """Meet all peers, and have a key with each as soon as it said hello: it can then be told who else is waited for.
 
     A link's key is bound to the nonces of its two ends alone. A party that says one hello to one peer and another to
     the next is found out in the next round, in which all tell each other what they heard, and not by others' tags.
@@ -224,12 +224,15 @@ def _hello(channel: Channel, table: Table, offer: Offer, entropy: Entropy, secon
         }
         for peer, part in parts.items()
     }
-    got = exchange(channel, "hello", messages, seconds, lambda peer, said: _same_program(me, peer, offer, said))
+
+    def heard(peer: str, said: Answer) -> None:
+        _same_program(me, peer, offer, said)
+        pair = session_id({me: nonce, peer: said.read("nonce", as_seed)})
+        channel.rekey(peer, link_key(pair, {me: parts[peer], peer: said.read("part", as_seed)}))
+
+    got = exchange(channel, "hello", messages, seconds, heard)
     nonces = {me: nonce, **{peer: answer.read("nonce", as_seed) for peer, answer in got.items()}}
     channel.trace.stage("handshake", 0, 0)
-    for peer, part in parts.items():
-        pair = session_id({me: nonce, peer: nonces[peer]})
-        channel.rekey(peer, link_key(pair, {me: part, peer: got[peer].read("part", as_seed)}))
     if me == table.helper:
         return _Session(session_id(nonces), nonces, b"")
     keys = {me: shared, **{peer: got[peer].read("names", as_seed) for peer in table.owners if peer != me}}

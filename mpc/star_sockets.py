@@ -190,6 +190,7 @@ class ClientHost:
             self._poller.unregister(one.monitor)
             del self._monitors[one.monitor]
             one.socket.disable_monitor()
+            one.monitor.close(0)
             one.monitor = None
         one.socket.close(linger_ms)
 

@@ -268,7 +268,10 @@ class StatisticsTask(Table):
     grid: dict[Text, GridSpec] = Field(default_factory=dict, description="a table of columns and their grids")
     histograms: Annotated[
         dict[Text, Annotated[tuple[Number, ...], Field(strict=False, min_length=2)]], Field(strict=False)
-    ] = Field(default_factory=dict, description="a table of columns, each with a list of two or more edges, from -2^40 to 2^40")
+    ] = Field(
+        default_factory=dict,
+        description="a table of columns, each with a list of two or more edges, from -2^40 to 2^40",
+    )
     tables: Annotated[tuple[Annotated[tuple[Text, Text], Field(strict=False)], ...], Field(strict=False)] = Field(
         default=(), description="a list of pairs of columns of [task.categories]"
     )

@@ -17,6 +17,10 @@ MOST_POINTS: Final = 1_000_000
 """Of a grid."""
 MOST_TIMES: Final = 10_000
 """Of a grid of times: each is two counts that are opened."""
+MOST_TABLE_CELLS: Final = 4096
+"""Of one table of two categories: which of them may be told is worked out from every row and column of it."""
+MOST_CELLS: Final = 20_000
+"""Of all tables, histograms and groups together."""
 DOMINANCE: Final = 75
 """The default of `dominance`, in percent, where there is a `min_cell`."""
 
@@ -54,6 +58,7 @@ def settled_statistics(
             hint = "name the columns once, in [task]"
             problems.append(Problem(f"[parties.{name}] has features, which belong to a training", hint))
     _check_cells(task, problems)
+    _check_size(task, problems)
     share = task.dominance if task.dominance is not None else DOMINANCE if task.min_cell else 0
     return task.model_copy(update={"quantiles": tuple(sorted(task.quantiles)), "dominance": share})
 
@@ -149,6 +154,22 @@ def _check_cells(task: StatisticsTask, problems: list[Problem]) -> None:
             if key in task.model_fields_set and dict(task)[key] not in (0, "told"):
                 message = f"[task] {key} goes with a min_cell, and min_cell = 0 tells every cell"
                 problems.append(Problem(message, f"leave {key} out, or write min_cell = 5"))
+
+
+def _check_size(task: StatisticsTask, problems: list[Problem]) -> None:
+    """Not more cells than a plan can be made for while somebody waits to be shown what the scenario asks."""
+    levels = {column: len(names) for column, names in task.categories.items()}
+    tables = {pair: levels.get(pair[0], 0) * levels.get(pair[1], 0) for pair in task.tables}
+    for (one, other), cells in tables.items():
+        if cells > MOST_TABLE_CELLS:
+            message = f"[task] the table of {shown(f'{one} x {other}')} has {cells} cells, and {MOST_TABLE_CELLS}"
+            problems.append(Problem(f"{message} are the most", "take fewer levels"))
+    bins = sum(len(edges) + 1 for edges in task.histograms.values())
+    groups = sum(levels.get(test.between, 0) for test in task.t_tests)
+    cells = levels.get(task.by or "", 1) * (len(task.columns) + bins + groups + sum(tables.values()))
+    if cells > MOST_CELLS and not any("cells" in problem.message for problem in problems):
+        message = f"[task] asks for {cells} cells of tables, histograms and groups, and {MOST_CELLS} are the most"
+        problems.append(Problem(message, "ask for less at once"))
 
 
 def _unused(named: Iterable[str], known: Iterable[str]) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict
 
 from mpc.errors import UsageError
-from parties.scenario import SCHEMA, check_schema
+from parties.scenario import NAME_HINT, PARTY_NAME, SCHEMA, check_schema
 from parties.scenario_errors import Problem, add_unknown, quoted, read_table, refuse, shown
 from parties.scenario_models import Head, RosterSpec, SessionSpec
 from parties.sum_models import ClientsSpec, SumParty, SumTask
@@ -261,9 +261,10 @@ def _parties(raw: object, problems: list[Problem]) -> dict[str, SumParty]:
         return {}
     found = {}
     for name, values in raw.items():
+        if not PARTY_NAME.fullmatch(name):
+            problems.append(Problem(f"{shown(name)} cannot be a party's name", NAME_HINT))
+            continue
         party = read_table(SumParty, values, f"[parties.{name}]", problems, _ELSEWHERE)
-        if not name.isidentifier() or not name.islower():
-            problems.append(Problem(f"{shown(name)} cannot be a party's name", "use small letters, digits and _"))
         if party is not None:
             found[name] = party
             if (party.role == "client") != (party.data is not None):

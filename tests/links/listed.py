@@ -623,7 +623,11 @@ def is_blamed_wrongly(attacker: str, error: Mapping[str, Any]) -> bool:
     What was found is of the attacker, or of several that did not come. What was told is told as the word of who says
     it: of itself, that it stopped, which is so; or of another, and then the attacker is one of the two.
     """
-    party, told_by, (absent, found, _) = error["party"], error["told_by"], error["message"].partition(" did not connect")
+    party, told_by, (absent, found, _) = (
+        error["party"],
+        error["told_by"],
+        error["message"].partition(" did not connect"),
+    )
     several = absent.split(", ") if found else ()
     return attacker not in (party, told_by, *several) and party != told_by
 
@@ -650,7 +654,9 @@ def judge(attack: Attack, answer: Mapping[str, Any]) -> str:
         assert error["code"] in (TOLD if error.get("told_by") else ENDINGS), (name, error)
         about = {error["party"], error["told_by"]}
         assert about & {*NAMES[attack.scene]}, (name, error)
-        if name != attack.attacker:  # else it is an honest process, whose key another has, too
+        # An honest process has the attacker's key, too. Who ended because of the attacker is met by nobody any more.
+        gone = " did not connect in time" in error["message"] and "error" in ends.get(error["party"], {})
+        if name != attack.attacker and not gone:
             assert not is_blamed_wrongly(attack.attacker, error), (name, error)
         if name == attack.target:
             assert attack.attacker in about, (name, error)

@@ -242,7 +242,9 @@ def test_a_sign_is_read_as_it_was_written() -> None:
         ("b", {"b": "c", "c": "hd", "d": "h"}, ("h", "c")),
     ],
 )
-def test_the_cause_is_who_waits_for_nobody_and_who_says_so_is_told(missing: str, signs: dict[str, str], found: tuple[str, str | None]) -> None:
+def test_the_cause_is_who_waits_for_nobody_and_who_says_so_is_told(
+    missing: str, signs: dict[str, str], found: tuple[str, str | None]
+) -> None:
     said = {peer: Sign(1, frozenset(waits)) for peer, waits in signs.items()}
     assert cause(set(missing), said, "a") == found
 

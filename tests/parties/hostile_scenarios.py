@@ -1,16 +1,18 @@
 """Scenarios as a malicious partner might write them: a table, one entry for each place where a file's text is used.
 
 Each is a change of a scenario for three machines that is otherwise well. What `mpc party` of hospital_a makes of it:
-how it ends and what it says without an approval, what of it consent shows, and how it ends once it was approved.
+how it ends and what it says without an approval, what of it consent shows, and how it ends once it was approved. Those
+of secure sums are in `hostile_sums.py`.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-ASKED: Final = "hospital_a has not approved"
+ASKED: Final = "has not approved the scenario"
 KEY: Final = "keys/hospital_a.key"
 
 
@@ -24,6 +26,7 @@ class Hostile:
         ends: the exit code without an approval, and what is said.
         shows: what consent shows.
         approved: the exit code and what is said when it was approved; None if it cannot be, or waits for its peers.
+        me: who is asked.
     """
 
     what: str
@@ -31,6 +34,7 @@ class Hostile:
     ends: tuple[int, str] = (2, ASKED)
     shows: tuple[str, ...] = ()
     approved: tuple[int, str] | None = None
+    me: str = "hospital_a"
 
     def text(self, text: str, folder: Path, home: Path) -> str:
         """The scenario with its changes."""
@@ -46,6 +50,11 @@ ADDRESS: Final = 'address = "127.0.0.1:'
 TOP: Final = "schema = 1\n"
 LIST: Final = "[parties.helper]\n"
 REVEAL: Final = 'target = "outcome"'
+RATE: Final = "learning_rate = 0.5"
+WHOLE: Final = (
+    '[task]\nkind = "logistic_regression"\ntarget = "outcome"\nid = "patient"\nepochs = 3\nbatch_size = 32\n'
+    "learning_rate = 0.5\n"
+)
 
 
 def data(what: str, value: str, ends: tuple[int, str], approved: tuple[int, str] | None = None) -> Hostile:
@@ -63,6 +72,11 @@ def number(what: str, table: str, line: str, says: str) -> Hostile:
     """A number out of its bounds: refused as the file is read."""
     new = f"{line}\n{table}" if line.startswith("[") else f"{table}{line}\n"
     return Hostile(what, ((table, new),), (2, says))
+
+
+def statistics(what: str, lines: str, ends: tuple[int, str] = (2, ASKED), shows: tuple[str, ...] = ()) -> Hostile:
+    """Another kind of task."""
+    return Hostile(what, ((WHOLE, f'[task]\nkind = "statistics"\n{lines}\n'),), ends, shows)
 
 
 def model(what: str, path: str, says: str = "leads out of the study's folder") -> Hostile:
@@ -173,6 +187,41 @@ SCENARIOS: Final = (
     number("a huge number", TASK, "iterations = 0x" + "f" * 100_000, "not a huge number"),
     number("not a number", TASK, "l2 = nan", "l2 must be a number from 0 to 1000000, not nan"),
     number("infinity", TASK, "test_fraction = inf", "test_fraction must be a number from 0 to 0.9, not inf"),
+    Hostile("a rate without end", ((RATE, "learning_rate = 1e300"),), (2, "a number above 0 and up to 1000000")),
+    Hostile("a rate beyond the ring", ((RATE, "learning_rate = 1e6"),), shows=("1000000",)),
+    Hostile("a rate of nothing", ((RATE, "learning_rate = 5e-324"),), shows=("5e-324",)),
+    number("a penalty without end", TASK, "l2 = 1e300", "l2 must be a number from 0 to 1000000, not 1e+300"),
+    number("a class that counts for all", TASK, "class_weights = [1e-300, 1.0]", "two numbers from 0.000001"),
+    number("a row of every patient there is", LIST.replace("helper", "hospital_b"), f"rows = {2**31}", "rows must be"),
+    Hostile("a seed beyond its bits", (("seed = 3", f"seed = {2**63}"),), (2, "seed must be a whole number from 0 to")),
+    number("a momentum that grows", TASK, "momentum = 1.5", "momentum must be a number from 0 to 0.99"),
+    statistics(
+        "a grid of endless points",
+        'columns = ["age"]\nquantiles = [0.5]\n[task.grid]\nage = { from = 0, to = 1, step = 1e-300 }',
+        (2, "step must be a number from 2^-40 to 2^40"),
+    ),
+    statistics(
+        "a grid of a million million points",
+        'columns = ["age"]\nquantiles = [0.5]\n[task.grid]\nage = { from = 0, to = 1000, step = 1e-9 }',
+        (2, "1000000 are the most"),
+    ),
+    statistics(
+        "edges out of reach",
+        "[task.histograms]\nage = [-1e300, 1e300]",
+        (2, "from -2^40 to 2^40"),
+    ),
+    statistics(
+        "a thousand million cells",
+        'tables = [["a", "b"]]\n[task.categories]\n'
+        + "\n".join(f"{name} = {json.dumps([str(k) for k in range(30_000)])}" for name in "ab"),
+        (2, "has 900000000 cells, and 4096 are the most"),
+    ),
+    statistics(
+        "groups of groups",
+        f'columns = ["age"]\nby = "a"\n[task.histograms]\nage = {list(range(999))}\n[task.categories]\n'
+        + f"a = {json.dumps([str(k) for k in range(999)])}",
+        (2, "[task] asks for 999999 cells"),
+    ),
     number("a range without end", TASK, "sigmoid_range = 1e300", "sigmoid_range must be"),
     number("rows below zero", LIST.replace("helper", "hospital_b"), "rows = -1", "rows must be a whole number from 1"),
     number(

@@ -4,29 +4,43 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import duckdb
 import pytest
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic.fields import FieldInfo
 
-from parties import take_part
+from parties import doctor, sum_doctor, take_part
 from parties.any_scenario import load_any
 from parties.cli import carry_out
 from parties.consent import consent_digest
+from parties.scenario_models import Table
 from tests.parties.hostile_scenarios import ASKED, SCENARIOS, Hostile
+from tests.parties.hostile_sums import SUMS
+from tests.run.sums import write_separate
 from tests.run.test_party import separate
 
 ADDED = "[session]\nconnect_timeout = 0.2\n"
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A scenario for three machines, with keys, in a folder with a database, a pipe and links that lead out."""
-    home = tmp_path_factory.mktemp("home")
+def studies(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+    """By who is asked: a scenario for machines of their own, in a folder with a database, a pipe and links out."""
+    owners = in_a_study(tmp_path_factory.mktemp("home"), separate, "hospital_a")
+    sums = in_a_study(tmp_path_factory.mktemp("home"), write_separate, "c1")
+    sums.write_text(sums.read_text().replace("connect_timeout = 40.0", "connect_timeout = 0.2"))
+    (sums.parent / "keys" / "approved.json").unlink()
+    return {"hospital_a": owners, "c1": sums, "server": sums}
+
+
+def in_a_study(home: Path, write: Callable[[Path], Path], owner: str) -> Path:
     folder = home / "study"
     folder.mkdir()
-    path = separate(folder)
-    (home / "secret.csv").write_text((folder / "hospital_a.csv").read_text())
+    path = write(folder)
+    (home / "secret.csv").write_text((folder / f"{owner}.csv").read_text())
     (folder / "link.csv").symlink_to(home / "secret.csv")
     (folder / "away").symlink_to(home)
     os.mkfifo(folder / "pipe.csv")
@@ -43,38 +57,88 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *wor
     return code, out, err
 
 
-@pytest.mark.parametrize("one", SCENARIOS, ids=[one.what for one in SCENARIOS])
+def present(home: Path) -> set[Path]:
+    return {entry for entry in home.rglob("*") if "keys" not in entry.parts}
+
+
+@pytest.mark.parametrize("one", [*SCENARIOS, *SUMS], ids=lambda one: one.what)
 def test_it_ends_in_a_sentence_and_reaches_nothing(
-    study: Path, one: Hostile, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+    studies: Mapping[str, Path],
+    one: Hostile,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
 ) -> None:
+    study, me = studies[one.me], one.me
     folder, home = study.parent, study.parent.parent
     path = folder / "hostile.toml"
     text = study.read_text()
-    path.write_text(one.text(text if "[session]" in str(one.changes) else text + ADDED, folder, home))
+    path.write_text(one.text(text if "[session]" in text + str(one.changes) else text + ADDED, folder, home))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(take_part, "_LINGER", 0.0)
-    before = {entry for entry in home.rglob("*") if "keys" not in entry.parts}
-    words = ("party", path, "--as", "hospital_a", "--keys", folder / "keys", "--out", tmp_path / "out")
-    code, out, err = run(monkeypatch, capfd, *words)
+    for doctors in (doctor, sum_doctor):
+        monkeypatch.setattr(doctors, "_links", lambda *_: None)
+    before = present(home)
+    party = ("party", path, "--as", me, "--keys", folder / "keys", "--out", tmp_path / "out")
+    look = ("doctor", path, "--as", me, "--keys", folder / "keys")
+    code, out, err = run(monkeypatch, capfd, *party)
+    said, shown = " ".join(err.split()), " ".join(out.split())
     code_expected, says = one.ends
-    said = " ".join(err.split())
     assert code == code_expected and any(each in said for each in says.split("|")), (code, err)
     if says == ASKED:
-        shown = " ".join(out.split())
-        assert "what hospital_a is asked to take part in. Nothing has been opened or sent." in shown
+        assert f"what {me} is asked to take part in. Nothing has been opened or sent." in shown
         assert all(" ".join(words.split()) in shown for words in one.shows), out
     else:
         assert out == "" and one.approved is None
+    everything = out + err
+    code, out, err = run(monkeypatch, capfd, *look)
+    assert code == code_expected and any(each in " ".join((out + err).split()) for each in says.split("|")), (out, err)
+    everything += out + err
     if one.approved is not None:
-        digest = consent_digest(load_any(path), "hospital_a")
-        code, out, err = run(monkeypatch, capfd, *words, "--approve", digest)
+        digest = consent_digest(load_any(path), me)
+        code, out, err = run(monkeypatch, capfd, *party, "--approve", digest)
         assert code == one.approved[0] and one.approved[1] in " ".join(err.split()), (code, err)
-    for line in (out + err).split("\n"):
+        everything += out + err
+        code, out, err = run(monkeypatch, capfd, *look)
+        assert code == one.approved[0] and one.approved[1] in " ".join(out.split()), (code, out, err)
+        everything += out + err
+    for line in everything.split("\n"):
         assert line.isprintable(), ascii(line)
-    assert "Traceback" not in err and "secret" not in {entry.stem for entry in tmp_path.rglob("*")}
-    assert {entry for entry in home.rglob("*") if "keys" not in entry.parts} == before
+    assert "Traceback" not in everything and "a bug" not in everything
+    assert "secret" not in {entry.stem for entry in tmp_path.rglob("*")}
+    assert present(home) == before
 
 
 def test_there_are_sixty_of_them_for_every_place_where_a_files_text_is_used() -> None:
-    assert len(SCENARIOS) >= 60
-    assert len({one.what for one in SCENARIOS}) == len(SCENARIOS)
+    every = [*SCENARIOS, *SUMS]
+    assert len(SCENARIOS) >= 60 and len(SUMS) >= 60
+    assert len({one.what for one in every}) == len(every)
+
+
+def test_every_number_has_bounds() -> None:
+    """Whatever a partner writes, what is made of it is a number that the rest of the program was meant for."""
+    without = [
+        f"{model.__name__}.{name}"
+        for model in tables(Table)
+        for name, one in model.model_fields.items()
+        if unbounded(one.annotation, one.metadata)
+    ]
+    assert without == []
+
+
+def tables(of: type[Table]) -> Iterator[type[Table]]:
+    for model in of.__subclasses__():
+        yield model
+        yield from tables(model)
+
+
+def unbounded(kind: Any, metadata: Sequence[Any]) -> bool:
+    """Whether a number that may stand there, however deep in lists, has no smallest or no largest value."""
+    if kind in (int, float):
+        ends = {type(limit).__name__.lower()[0] for limit in metadata if type(limit) in (Ge, Gt, Le, Lt)}
+        return ends != {"g", "l"}
+    if get_origin(kind) is Annotated:
+        inner, *more = get_args(kind)
+        limits = [limit for one in more for limit in (one.metadata if isinstance(one, FieldInfo) else [one])]
+        return unbounded(inner, [*metadata, *limits])
+    return any(unbounded(inner, metadata) for inner in get_args(kind) if get_origin(kind) is not Literal)
