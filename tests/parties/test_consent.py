@@ -467,7 +467,7 @@ def test_the_helper_is_shown_what_it_deals_for(desk: Desk) -> None:
 
 
 def test_what_does_not_fit_with_rows_that_stand_in_is_shown_as_declared(desk: Desk) -> None:
-    desk.edit("learning_rate = 0.5", "learning_rate = 1e9")
+    desk.edit("learning_rate = 0.5", "learning_rate = 1e6")
     assert "Revealed to hospital_a, hospital_b: model, metrics." in text(desk.scenario, HELPER)
 
 

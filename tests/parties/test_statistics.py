@@ -93,7 +93,7 @@ MISTAKES = [
     (("[0.9, 0.5]", "[0.5, 0.5]"), ["quantiles lists '0.5' more than once"]),
     (('"sd", "max"', '"sd", "meen"'), ["statistics must be a list of", ', not of "meen"', 'did you mean "mean"?']),
     (('["smoker", "arm"]', '["smoker"]'), ["tables must be a list of pairs of columns", 'not of ["smoker"]']),
-    (("[15, 25, 40]", "[15]"), ["two or more edges, which that of 'bmi' is not"]),
+    (("[15, 25, 40]", "[15]"), ["two or more edges, from -2^40 to 2^40, which that of 'bmi' is not"]),
     (('by = "sex"', 'by = "sx"'), ["does not list the levels of 'sx'", "did you mean 'sex'?"]),
     (('["smoker", "arm"]', '["smoker", "sex"]'), ["'sex', which `by` keeps apart"]),
     (('["smoker", "arm"]', '["smoker", "smoker"]'), ["'smoker' twice"]),

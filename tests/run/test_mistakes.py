@@ -98,7 +98,7 @@ SCENARIO = {
         RUN, 2, ["decimal and thousands are both"], scenario((B_DATA, B_DATA + '\nthousands = "."'))
     ),
     "a setting in another table": Mistake(RUN, 2, ["'decimal' belongs in [parties.NAME]"], task('decimal = ","')),
-    "a rate that leaves no bits": Mistake(RUN, 2, ["learning_rate"], scenario(("= 0.5", "= 1e9"))),
+    "a rate that leaves no bits": Mistake(RUN, 2, ["learning_rate"], scenario(("= 0.5", "= 1e6"))),
 }
 
 DATA = {
