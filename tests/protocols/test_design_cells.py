@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -312,6 +313,47 @@ def test_a_linear_regression_opens_nothing_else_before_it_stops(inference: str) 
     assert "column smoker" in ended.results["owner0"].message
     rows = [own(20), own(5)]
     assert len(run(rows, asked(rows)).reveals) > 1
+
+
+def test_a_job_stops_where_the_target_alone_has_a_small_cell() -> None:
+    """A column of many values has none."""
+
+    def own(ones: int) -> OwnRows:
+        x, y = np.linspace(-1, 1, 60)[:, np.newaxis], np.zeros(60)
+        y[np.linspace(0, 59, ones).astype(int)] = 1.0
+        return OwnRows(("age",), x, y, x[:0], y[:0])
+
+    for ones, stops in ((3, True), (20, False)):
+        rows = [own(25), own(ones)]
+        ended = run(rows, settings(rows, solver="irls", iterations=8, inference="shared"))
+        assert ([one.what for one in ended.reveals] == [WHAT]) == stops
+
+
+@pytest.mark.parametrize("linear", [True, False])
+@pytest.mark.parametrize("opened", [True, False])
+def test_a_job_that_opens_matrices_stops_at_a_small_cell_of_two_columns(linear: bool, opened: bool) -> None:
+    """Of which each alone has none; the third column has many values, so that not all cells follow from the model."""
+    rng = np.random.default_rng(4)
+
+    def own(both: int) -> OwnRows:
+        flags = np.repeat([(1, 1), (1, 0), (0, 1), (0, 0)], [both, 60, 60, 80], axis=0)
+        x = np.column_stack((flags, rng.normal(size=len(flags))))
+        y = rng.normal(size=len(x)) if linear else rng.integers(0, 2, len(x)).astype(float)
+        return OwnRows(("smoker", "old", "dose"), x, y, x[:0], y[:0])
+
+    rows = [own(30), own(2)]
+    sizes = tuple(len(one.y_train) for one in rows)
+    how: LinearSettings | TrainingSettings
+    if linear:
+        inference: Any = "open-gram" if opened else "shared"
+        how = LinearSettings(owner_names(2), "helper", sizes, (0, 0), 3, "pain", inference=inference, min_cell=M)
+    else:
+        inference = "open-fisher" if opened else "shared"
+        how = settings(rows, features=3, solver="irls", iterations=8, inference=inference)
+    ended = run(rows, how)
+    assert ([one.what for one in ended.reveals] == [WHAT]) == opened
+    if opened:
+        assert ended.results["owner0"].message.startswith("column smoker, column old: some value")
 
 
 def test_rows_that_do_not_count_are_in_no_cell() -> None:

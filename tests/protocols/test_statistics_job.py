@@ -101,6 +101,19 @@ def test_with_small_cells_what_is_told_is_what_the_pooled_rows_give(owners: int,
     assert check_statistics(facts, pd.concat(tables.values(), ignore_index=True), asked) >= 20
 
 
+@pytest.mark.parametrize(
+    ("owners", "ones", "told"), [(2, 2, False), (2, 4, False), (2, 5, True), (3, 2, False), (3, 3, True)]
+)
+def test_a_flag_that_few_of_an_owners_others_have_tells_no_sums(owners: int, ones: int, told: bool) -> None:
+    """The sum of a column of 0 and 1 is a count; with three owners it is that of two together."""
+    flags = {name: np.repeat([1.0, 0.0], [ones if k else 20, 60]) for k, name in enumerate(owner_names(owners))}
+    tables = {name: pd.DataFrame({"dose": values}) for name, values in flags.items()}
+    facts, _ = described(tables, columns=("dose",), statistics=("count", "sum", "mean", "sd"), by=None, min_cell=5)
+    (dose,) = facts["columns"]["dose"]
+    assert dose["count"] == sum(map(len, flags.values()))
+    assert [dose[what] is not None for what in ("sum", "mean", "sd")] == [told] * 3
+
+
 def test_what_one_value_makes_up_most_of_is_withheld() -> None:
     tables = {name: made_up(40, k, 0.0) for k, name in enumerate(owner_names(3))}
     for table in tables.values():
