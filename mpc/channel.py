@@ -279,7 +279,8 @@ class Channel:
     def _let_in(self, frame: Came) -> bool:
         """Whether a frame is to be heard: of a peer's second connection, only if it is the same process at its end.
 
-        Another process with the peer's key, which was started beside it, disturbs no session: it is told that.
+        Another process with the peer's key, which was started beside it, disturbs nothing: it is told that, from the
+        first one's hello on.
         """
         if not frame.newcomer:
             return True
@@ -288,7 +289,7 @@ class Channel:
             self._say(f"{peer} connects anew; its other connection is shut")
             self._network.adopt(peer)
             return True
-        if link.lives and not self._contact.is_dismissed(peer):  # else it is in its next run already
+        if not self._contact.is_dismissed(peer):  # else it is in its next run already
             if peer not in self._doubles:
                 self._doubles.add(peer)
                 self._say(f"another process with the key of {peer} connects, and is turned away: this run goes on")

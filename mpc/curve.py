@@ -25,7 +25,7 @@ _HEARTBEAT_TIMEOUT_MS = 10_000
 _ENDING_SECONDS = 1.0
 _HANDSHAKE_MS = 3000  # so long may a connection stay unauthenticated: who only holds it open makes room again
 _PENDING = 2  # connections of one key that were let in and have said nothing yet
-_PENDING_SECONDS = 12.0  # more than the handshake and the silence that a gate allows
+_PENDING_SECONDS = 8.0  # more than the handshake and the silence that a listener allows
 
 _AHEAD_MESSAGES: Final = 96  # of a connection, whole and not taken yet: then ZeroMQ reads no more of it
 

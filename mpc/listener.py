@@ -40,7 +40,7 @@ _BACKLOG: Final = 1024  # connections that wait to be taken, while somebody floo
 _GLANCE: Final = 16  # so many connections of strangers may come and go between two looks for a peer's frames
 _UNHEARD_BYTES: Final = 1 << 21  # held of a connection that did not say who it is, or is not the one that is heard
 _NEWCOMERS_MESSAGES: Final = 64  # of a newcomer; one that this side lets in needs two or three
-_SILENT_SECONDS: Final = 8.0  # who has a listed key says something at once, or is shut out
+_SILENT_SECONDS: Final = 4.0  # who has a listed key says something at once, or is shut out
 # Not EVENT_HANDSHAKE_FAILED_PROTOCOL: where libzmq 4.3.5 reports it, a frame that cannot be decrypted leaves the
 # connection silent until the heartbeats end it, instead of closing it at once.
 _WATCHED: Final = zmq.EVENT_LISTENING | zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED

@@ -63,6 +63,33 @@ def test_a_process_that_was_started_twice_disturbs_no_session() -> None:
     assert not any("lost contact" in text for text in a.said + b.said)
 
 
+def test_it_is_told_before_there_is_a_session_too() -> None:
+    """a reads its data still, or waits for somebody else: it answers nobody's hello, but has heard the first one's."""
+    keys = {name: new_identity() for name in "ab"}
+    a = Party("a", keys["a"], keys["b"])
+    endpoint = str(a.transport.endpoint)
+    b = Party("b", keys["b"], keys["a"], endpoint)
+    twice = Party("b", keys["b"], keys["a"], endpoint)
+    over: list[bool] = []
+
+    def first() -> None:
+        b.channel.push("a", "hello", b"hello of b")
+        b.channel.attend(lambda: bool(over))
+
+    def second() -> DisagreementError:
+        try:
+            with pytest.raises(AlreadyHereError) as caught:
+                twice.channel.attend(lambda: False)
+            return caught.value
+        finally:
+            over.append(True)
+
+    with closing(a, b, twice):
+        ends = values(at_once({"a": lambda: a.channel.attend(lambda: bool(over)), "b": first, "twice": second}))
+        assert bytes(a.channel.pull("b", "hello")) == b"hello of b"
+    assert ends["twice"].exit_code == 5 and ends["twice"].party == "a"
+
+
 def views(frame: tuple[bytes, bytes]) -> tuple[memoryview, memoryview]:
     return memoryview(frame[0]), memoryview(frame[1])
 
