@@ -181,7 +181,7 @@ def _insecure(scenario: Scenario) -> list[Block]:
 
 def _learnt(scenario: Scenario, plans: Plans) -> list[Block]:
     """The whole plan, where the shapes are known; else what does not depend on them."""
-    job = job_of(scenario)
+    job, scored = job_of(scenario), scenario.task.kind == "predict"
     extent = job.extent(scenario, None)
     known, features = extent.rows, extent.features or 1
     rows = {owner: job.counts(scenario, known.get(owner, _STANDING_IN)) for owner in scenario.owners}
@@ -193,8 +193,9 @@ def _learnt(scenario: Scenario, plans: Plans) -> list[Block]:
     try:
         _, plan = plans.of(scenario, rows, features)
     except (DataError, UsageError):  # of the rows that stand in: those that come may well do
-        return [Line(""), Line(f"Revealed to {', '.join(scenario.owners)}: {job.wanted(scenario)}.")]
-    told = also_learnt(split=scenario.vertical, scored=scenario.task.kind == "predict")
+        to = "" if scored else f" to {', '.join(scenario.owners)}"  # whom scores go to is part of what is wanted
+        return [Line(""), Line(f"Revealed{to}: {job.wanted(scenario)}.")]
+    told = also_learnt(split=scenario.vertical, scored=scored)
     return [
         _reveals_grid(plan),
         Line(""),

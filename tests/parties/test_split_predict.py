@@ -153,6 +153,11 @@ def test_the_consent_says_that_scores_go_to_one_owner_and_all_else_to_all(tmp_pa
     blocks = consent_blocks(one, "helper", dict.fromkeys(one.parties, "bl1-x"))
     (grid,) = (block for block in blocks if isinstance(block, Grid) and block.title == "What the owners will learn")
     assert {row[0]: row[1] for row in grid.rows} == {"row alignment": "all owners", "scores": to}
+    fewer = tmp_path / "fewer"  # than the rows that stand in for those that are not known: there is no plan
+    fewer.mkdir()
+    unknown = scenario(fewer, to=to, extra="max_rows = 3\n")
+    said = words(consent_blocks(unknown, "helper", dict.fromkeys(one.parties, "bl1-x")))
+    assert f"Revealed: rounded probabilities of rows that all owners have parts of, to '{to}' alone." in said
 
 
 def test_a_doctor_knows_all_owners_rows_by_its_own(tmp_path: Path) -> None:
