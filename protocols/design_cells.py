@@ -28,7 +28,7 @@ from mpc.share import Public, Share
 from protocols.beaver import matmul
 from protocols.comparison import any_of, outside
 from protocols.linear_settings import LinearSettings
-from protocols.own_design import OwnDesign, cells_of_each, plain, tested_cells
+from protocols.own_design import OwnDesign, plain, tested_cells
 from protocols.small_cells import small
 from protocols.training_settings import OwnColumns, OwnRows, TrainingSettings, joint_names
 
@@ -49,15 +49,12 @@ async def check_design(p: Party, own: OwnRows, settings: TrainingSettings | Line
         return
     p.stage("small cells")
     classes = isinstance(settings, TrainingSettings)
-    pairs = settings.inference in ("open-fisher", "open-gram")
-    mine = None if p.dry else _own_rows(own, settings, classes=classes, pairs=pairs)
-    word = await small_columns(p, mine, settings.features, settings.min_cell, classes=classes, pairs=pairs)
+    mine = None if p.dry else _own_rows(own, settings, classes=classes)
+    word = await small_columns(p, mine, settings.features, settings.min_cell, classes=classes)
     p.insist(lambda: not word.value.any(), lambda: too_few(own.names, word, settings.min_cell))
 
 
-async def small_columns(
-    p: Party, mine: OwnDesign | None, columns: int, least: int, *, classes: bool, pairs: bool
-) -> Public:
+async def small_columns(p: Party, mine: OwnDesign | None, columns: int, least: int, *, classes: bool) -> Public:
     """Whether there is a small cell (columns + 2,): 0 or a uniform word for each column, the target, all together.
 
     2 rounds of two owners, and 9 of more; reveals masked values and bits (uniform), and the declared words.
@@ -71,12 +68,12 @@ async def small_columns(
     ]
     groups = [np.arange(owners) * width + k for k in range(width)]
     if not apart:
-        size = tested_cells(columns, classes=classes, pairs=pairs)
+        cells = tested_cells(columns, classes=classes)
+        size = cells.size
         counts = ghost((size,)) if mine is None else mine.counts().astype(np.uint64)
         parts = [p.input(owner, counts if owner == p.name and not p.dry else None, (size,), 0) for owner in p.owners]
         bits.append(await small(p, parts, np.full(size, least, dtype=np.int64)))
         seen = owners * width + np.arange(owners)[:, np.newaxis] * size
-        cells = cells_of_each(columns, classes=classes, pairs=pairs)
         groups = [np.concatenate((group, (seen + each).reshape(-1))) for group, each in zip(groups, cells, strict=True)]
     every = Share(np.concatenate([one.value for one in bits]), 0, B8)
     return await any_of(p, every, groups, what=WHAT, why=_why(p))
@@ -180,11 +177,12 @@ def _entered(p: Party, mine: OwnDesign | None, weights: Array | None, split: Spl
     return Share(np.concatenate(parts, axis=1)), p.input(split.target_owner, classes, (split.rows, 2), 0)
 
 
-def _own_rows(own: OwnRows, settings: TrainingSettings | LinearSettings, *, classes: bool, pairs: bool) -> OwnDesign:
+def _own_rows(own: OwnRows, settings: TrainingSettings | LinearSettings, *, classes: bool) -> OwnDesign:
     """The rows that are in the fit: those that count."""
     y = own.y_train if classes else own.beside_train.taken_off(own.y_train)
     made, counts = own.made or plain(settings.features), own.beside_train.counts
-    whole = OwnDesign(own.x_train, made, y, classes, settings.min_cell, pairs)
+    matrices = settings.inference in ("open-fisher", "open-gram")
+    whole = OwnDesign(own.x_train, made, y, classes, settings.min_cell, matrices)
     return whole if counts is None else whole.at(counts > 0)
 
 

@@ -6,8 +6,10 @@ made of counts, and gives them back: from one 0/1 column x and a 0/1 target, wit
 
     n(x = 0) = 1 / (v0 p0 (1 - p0))      n(x = 1) = 1 / ((v1 - v0) p1 (1 - p1))      of class 1: n p
 
-for p0 = sigma(b0), p1 = sigma(b0 + b1). With G combinations of the values of d columns, the d + 1 variances and the
-number of rows are as many equations as unknowns up to G = d + 2: then all combinations are cells as well.
+for p0 = sigma(b0), p1 = sigma(b0 + b1). Where all columns have few values, the model is made of the numbers of rows of
+each combination of their values, and tells of these: the number of all, d + 1 variances, each column's mean, and of one
+that is not 0 or 1 its deviation. Up to so many combinations they are solved for, and so are cells, too. Matrices of
+several steps, opened, are equations for all combinations of the columns of few values, however many.
 
 Two or more owners' cells can be added only where they have a name that all know: 0 and 1 of a column, the levels of a
 category. Such cells are `named`; of three owners or more they are counted together, all others by each owner alone.
@@ -18,7 +20,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,7 +113,7 @@ class OwnDesign:
         target: the target (m,), or None where another owner has it.
         classes: whether the target has classes 0 and 1, rather than being a number.
         least: how many rows are not too few.
-        pairs: whether sums of products of any two columns will be opened.
+        open_matrices: whether sums of products of any two columns will be opened.
     """
 
     x: Array
@@ -120,7 +121,7 @@ class OwnDesign:
     target: Array | None
     classes: bool
     least: int
-    pairs: bool = False
+    open_matrices: bool = False
 
     @cached_property
     def _columns(self) -> list[list[Part]]:
@@ -147,14 +148,6 @@ class OwnDesign:
     def _class(self) -> Axis | None:
         return None if self.target is None else axis_of(self.target)
 
-    @cached_property
-    def _crossed(self) -> list[tuple[tuple[int, int], list[Part]]]:
-        """The parts of every two columns together, where sums of their products will be opened."""
-        if not self.pairs:
-            return []
-        both = combinations(range(len(self._columns)), 2)
-        return [((j, k), _joined(self._columns[j], self._columns[k])) for j, k in both]
-
     def at(self, rows: Mask) -> OwnDesign:
         """The same of some of the rows."""
         target = None if self.target is None else self.target[rows]
@@ -170,19 +163,16 @@ class OwnDesign:
         """
         found = np.zeros(len(self._columns) + 2, dtype=np.uint8)
         for k, parts in enumerate(self._columns):
-            found[k] = self._small(parts, by_class=True, named=named)
-        for (j, k), parts in self._crossed:
-            if self._small(parts, by_class=False, named=named):
-                found[[j, k]] = 1
-        found[-2] = self._small([], by_class=True, named=named)
+            found[k] = self._small(parts, named=named)
+        found[-2] = self._small([], named=named)
         found[-1] = self._together(named=named)
         return found
 
-    def _small(self, parts: Sequence[Part], *, by_class: bool, named: bool) -> bool:
+    def _small(self, parts: Sequence[Part], *, named: bool) -> bool:
         axes = [part.axis for part in parts if part.axis is not None]
         if parts and not axes:
             return False
-        if by_class and self._class is not None:
+        if self._class is not None:
             axes.append(self._class)
         if not axes:
             return False
@@ -192,21 +182,27 @@ class OwnDesign:
         return _any_small(np.bincount(_crossing(axes)[there]), self.least)
 
     def _together(self, *, named: bool) -> bool:
-        """Whether the combinations of all columns' values are few enough to follow from the model, and one is small."""
+        """Whether the combinations of the columns' values follow from what is told, and one is small."""
         parts = {part.number: part for column in self._columns for part in column}
         axes = [part.axis for part in parts.values() if part.axis is not None]
-        if len(axes) < max(2, len(parts)):
+        if len(axes) < 2 or (len(axes) < len(parts) and not self.open_matrices):
             return False
         if named and self._two is not None:
-            return self._small(self._two, by_class=True, named=True)
+            return self._small(self._two, named=True)
         codes = axes[0].codes
         for axis in axes[1:]:
             codes = _renumbered(codes * (int(axis.codes.max(initial=0)) + 1) + axis.codes)
-        if int(codes.max(initial=0)) + 1 > len(self._columns) + 2:
+        if int(codes.max(initial=0)) + 1 > self._equations and not self.open_matrices:
             return False
         if self._class is not None:
             codes = codes * (int(self._class.codes.max(initial=0)) + 1) + self._class.codes
         return _any_small(np.bincount(codes), self.least)
+
+    @property
+    def _equations(self) -> int:
+        """How many numbers are told of the combinations: of all rows, a variance each, means and deviations."""
+        flags = sum(bool(np.isin(column, (0.0, 1.0)).all()) for column in self.x.T)
+        return 3 * len(self._columns) + 2 - flags
 
     @cached_property
     def _two(self) -> list[Part] | None:
@@ -239,7 +235,7 @@ class OwnDesign:
     # -- what is counted together with other owners' rows
 
     def counts(self) -> NDArray[np.int64]:
-        """The named cells (tested_cells,): CASES x classes of each column, the target, all together; then pairs."""
+        """The named cells (tested_cells,): CASES x classes of each column, the target, and all together."""
         every = np.ones(len(self.x), dtype=bool)
         among = self._among(every)
         found = [self._cases(parts, among) for parts in self._columns]
@@ -248,8 +244,7 @@ class OwnDesign:
         if not self.classes:
             target[0, 0] = 0  # all rows: no cell
         together = np.zeros_like(target) if self._two is None else self._cases(self._two, among)
-        found += [target, together, *(self._cases(parts, [every]) for _, parts in self._crossed)]
-        return np.concatenate([one.reshape(-1) for one in found])
+        return np.concatenate([one.reshape(-1) for one in (*found, target, together)])
 
     def _among(self, every: Mask) -> list[Mask | None]:
         """The rows of each class, of which no count is small where the target has many values."""
@@ -283,27 +278,10 @@ class OwnDesign:
         return part.axis.codes == part.on, part.axis.codes == 0
 
 
-def tested_cells(columns: int, *, classes: bool, pairs: bool) -> int:
-    """How many cells are counted together, of a design with so many columns."""
-    crossed = columns * (columns - 1) // 2 if pairs else 0
-    return CASES * ((columns + 2) * (2 if classes else 3) + crossed)
-
-
-def cells_of_each(columns: int, *, classes: bool, pairs: bool) -> list[NDArray[np.int64]]:
-    """Which of these cells decide on each column of the design, on the target, and on all columns together."""
+def tested_cells(columns: int, *, classes: bool) -> NDArray[np.int64]:
+    """The places among the counts (columns + 2, ...) of each column's cells, the target's, and of all together."""
     width = CASES * (2 if classes else 3)
-    found = [np.arange(k * width, (k + 1) * width) for k in range(columns + 2)]
-    if pairs:
-        start = (columns + 2) * width
-        for number, both in enumerate(combinations(range(columns), 2)):
-            cells = start + CASES * number + np.arange(CASES)
-            for k in both:
-                found[k] = np.concatenate((found[k], cells))
-    return found
-
-
-def _joined(first: Sequence[Part], second: Sequence[Part]) -> list[Part]:
-    return list({part.number: part for part in (*first, *second)}.values())
+    return np.arange((columns + 2) * width).reshape(columns + 2, width)
 
 
 def _crossing(axes: Sequence[Axis]) -> Codes:

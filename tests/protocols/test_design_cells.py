@@ -31,7 +31,7 @@ def found(designs: Sequence[OwnDesign], seed: int = 0) -> list[bool]:
     async def program(p: Party) -> np.ndarray:
         mine = None if p.dry else designs[p.index]
         columns = len(first.made.products)
-        word = await small_columns(p, mine, columns, M, classes=first.classes, pairs=first.pairs)
+        word = await small_columns(p, mine, columns, M, classes=first.classes)
         return word.value
 
     outcome = lockstep(dict.fromkeys(owner_names(len(designs)), program), seed)
@@ -39,9 +39,9 @@ def found(designs: Sequence[OwnDesign], seed: int = 0) -> list[bool]:
     return [bool(one) for one in outcome.results["owner0"]]
 
 
-def design(x: np.ndarray, y: np.ndarray, made: Made | None = None, *, pairs: bool = False) -> OwnDesign:
+def design(x: np.ndarray, y: np.ndarray, made: Made | None = None, *, matrices: bool = False) -> OwnDesign:
     classes = bool(np.isin(y, (0, 1)).all())
-    return OwnDesign(x.astype(float), made or plain(x.shape[1]), y.astype(float), classes, M, pairs)
+    return OwnDesign(x.astype(float), made or plain(x.shape[1]), y.astype(float), classes, M, matrices)
 
 
 def cell(values: np.ndarray, y: np.ndarray) -> bool:
@@ -152,14 +152,21 @@ def test_a_product_has_a_cell_for_each_combination_of_its_factors(owners: int) -
 
 
 @pytest.mark.parametrize("owners", [2, 3])
-def test_open_matrices_tell_the_rows_of_every_two_columns(owners: int) -> None:
+def test_open_matrices_tell_the_rows_of_each_combination(owners: int) -> None:
     a, b = np.repeat([0, 1, 0, 1], [40, 38, 38, 2]), np.repeat([0, 0, 1, 1], [40, 38, 38, 2])
     c = np.linspace(-1, 1, 118)
     x, y = np.column_stack((a, b, c)), np.tile([0, 1], 59)
-    if owners == 3:
-        x, y = x[:-1], y[:-1]  # one row each: two at any two owners
-    assert found([design(x, y)] * owners) == [False] * 5
-    assert found([design(x, y, pairs=True)] * owners) == [True, True, False, False, False]
+    assert found([design(x, y)] * owners) == [False] * 5  # the third has many values
+    assert found([design(x, y, matrices=True)] * owners) == [False] * 4 + [True]
+
+
+@pytest.mark.parametrize("flags", [3, 4])
+def test_combinations_are_cells_as_long_as_they_are_solved_for(flags: int) -> None:
+    """Of three 0/1 columns, 3 means, 4 variances and the number of rows are 8 equations; of four, 10 for 16."""
+    x = np.array([[(k >> bit) & 1 for bit in range(flags)] for k in range(2**flags)])
+    x = np.repeat(x, [12] * (2**flags - 1) + [4], axis=0)
+    y = np.arange(len(x)) % 2
+    assert found([design(x, y)] * 2) == [False] * (flags + 1) + [flags == 3]
 
 
 def test_levels_as_columns_of_0_and_1_are_found_though_nobody_calls_them_a_category() -> None:

@@ -25,15 +25,12 @@ CELLS = 4 * 2 * BITS
 """That are counted together, of three owners or more: of these as many of each class."""
 
 
-def program(*, pairs: bool) -> Any:
-    async def run(p: Party, x: Array, y: Array) -> Any:
-        mine = None
-        if not p.dry:
-            mine = OwnDesign(x.astype(float), plain(FLAGS), y.astype(float), True, M, pairs)
-        word = await small_columns(p, mine, FLAGS, M, classes=True, pairs=pairs)
-        return () if p.dry else ((word.value != 0).astype(float),)
-
-    return run
+async def _columns(p: Party, x: Array, y: Array) -> Any:
+    mine = None
+    if not p.dry:
+        mine = OwnDesign(x.astype(float), plain(FLAGS), y.astype(float), True, M)
+    word = await small_columns(p, mine, FLAGS, M, classes=True)
+    return () if p.dry else ((word.value != 0).astype(float),)
 
 
 def _small(rows: Sequence[Array]) -> bool:
@@ -46,15 +43,10 @@ def _small(rows: Sequence[Array]) -> bool:
     return False
 
 
-def twin(*, pairs: bool) -> Any:
-    def found(x: tuple[Array, ...], y: tuple[Array, ...]) -> tuple[Array, ...]:
-        whole = [np.column_stack(one) for one in zip(x, y, strict=True)]
-        of = [_small([rows[:, [*columns, FLAGS]] for rows in whole]) for columns in ([0], [1], [], [0, 1])]
-        if pairs and _small([rows[:, :FLAGS] for rows in whole]):
-            of[:2] = True, True
-        return (np.array(of, dtype=float),)
-
-    return found
+def _columns_twin(x: tuple[Array, ...], y: tuple[Array, ...]) -> tuple[Array, ...]:
+    whole = [np.column_stack(one) for one in zip(x, y, strict=True)]
+    of = [_small([rows[:, [*columns, FLAGS]] for rows in whole]) for columns in ([0], [1], [], [0, 1])]
+    return (np.array(of, dtype=float),)
 
 
 def turned(n: int) -> Secrets:
@@ -93,8 +85,8 @@ def exchanged(n: int) -> Secrets:
 INPUTS = [own(integers(("m", FLAGS), 0, 1)), own(integers(("m",), 0, 1))]
 OURS = {
     "of two owners": Spoken(
-        program(pairs=False),
-        twin(pairs=False),
+        _columns,
+        _columns_twin,
         INPUTS,
         0.0,
         2,
@@ -107,14 +99,14 @@ OURS = {
         words=500,
         shift=0.5,
     ),
-    "with every two columns": Spoken(
-        program(pairs=True),
-        twin(pairs=True),
+    "of three owners": Spoken(
+        _columns,
+        _columns_twin,
         INPUTS,
         0.0,
         9,
-        3 * (CELLS + 4) * (WORD + 58) + 17 + BITS * WORD,  # 132 bits: three owners', and those of their cells
-        3 * (CELLS + 4) * (WORD + 38) + 132 * WORD,
+        3 * CELLS * (WORD + 58) + 14 + BITS * WORD,  # 108 bits: three owners', and those of their cells
+        3 * CELLS * (WORD + 38) + 108 * WORD,
         {"m": ROWS},
         owners=(2, 3, 4),
         cost_owners=(3,),
@@ -158,7 +150,7 @@ def test_cost(name: str) -> None:
     ("name", "owners"),
     [
         ("of two owners", 2),
-        pytest.param("with every two columns", 3, marks=pytest.mark.soak),
+        pytest.param("of three owners", 3, marks=pytest.mark.soak),
         ("of split columns", 2),
     ],
 )
@@ -166,6 +158,6 @@ def test_view(name: str, owners: int) -> None:
     hold_to_view(OURS[name], owners)
 
 
-@pytest.mark.parametrize("name", ["of two owners", pytest.param("with every two columns", marks=pytest.mark.soak)])
+@pytest.mark.parametrize("name", ["of two owners", pytest.param("of three owners", marks=pytest.mark.soak)])
 def test_faults(name: str) -> None:
     hold_to_faults(OURS[name])
