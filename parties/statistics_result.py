@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from parties.statistics_survival import survival_facts
 from protocols import p_values
-from protocols.classical_tests import Curve, chi_square, kaplan_meier, log_rank, pearson, pearson_test, welch
+from protocols.classical_tests import chi_square, pearson, pearson_test, welch
 from protocols.statistics_job import Opened
-from protocols.statistics_settings import Cells, Sample, StatisticsSettings, Survival
+from protocols.statistics_settings import Cells, Sample, StatisticsSettings
 from protocols.told_cells import Told
 
 Counts = NDArray[np.int64]
@@ -115,9 +116,9 @@ def _curves(opened: Opened, settings: StatisticsSettings) -> list[dict[str, Any]
             "event": one.event,
             "between": one.between,
             "times": [float(t) for t in settings.grid_of(one.time).points],
-            "groups": _each_group(settings, partial(_survival, opened, settings, one, cells)),
+            "groups": _each_group(settings, partial(survival_facts, opened, settings, one)),
         }
-        for one, cells in settings.curves.items()
+        for one in settings.curves
     ]
 
 
@@ -287,54 +288,4 @@ def _t_tests(
         "samples": [_closed(one, keys) for one in samples],
         "tests": [_closed(one, [key for key in one if key != "levels"]) for one in tests],
         "withheld": [*keys, "tests"],
-    }
-
-
-def _survival(opened: Opened, settings: StatisticsSettings, one: Survival, cells: Cells, group: int) -> dict[str, Any]:
-    counts = _of_group(opened.counts[cells.name], settings, group)
-    levels: tuple[str | None, ...] = (None,) if one.between is None else settings.levels_of(one.between)
-    arms = counts[None] if one.between is None else counts
-    times = settings.grid_of(one.time).points
-    merged = opened.told.merged(cells, group)
-    curves = [kaplan_meier(arm) for arm in arms]
-    told = np.ones(len(times), dtype=bool)  # at which times the curves are told: at the last of those that are merged
-    for (start, end), _ in merged:
-        told[start : end - 1] = False
-    test = None
-    if one.between is not None:
-        test = log_rank(np.array([c.at_risk for c in curves]), np.array([c.events for c in curves]))
-    facts: dict[str, Any] = {
-        "curves": [
-            {"level": level, "count": int(arm.sum()), **_curve(curve, told, times)}
-            for level, arm, curve in zip(levels, arms, curves, strict=True)
-        ],
-        "log_rank": None
-        if test is None
-        else {"chi_square": test.value, "df": test.df, "p": p_values.of_chi_square(test)},
-    }
-    if any(not total for _, total in merged):  # all of it
-        curves_of = [_closed(curve, [key for key in curve if key != "level"]) for curve in facts["curves"]]
-        return {"curves": curves_of, "log_rank": None, "withheld": ["curves", "log_rank"]}
-    if merged:
-        last = len(times) - 1
-        spans = [
-            {"from": float(times[a]), "to": float(times[b - 1]) if b <= last + 1 else None} for (a, b), _ in merged
-        ]
-        facts |= {"withheld": ["curves"], "merged": spans}
-    return facts
-
-
-def _curve(curve: Curve, told: NDArray[np.bool_], times: NDArray[np.float64]) -> dict[str, Any]:
-    """A curve at the times at which it is told."""
-
-    def at(values: NDArray[Any]) -> list[Any]:
-        return [value if there else None for value, there in zip(values.tolist(), told, strict=True)]
-
-    return {
-        "events": int(curve.events.sum()),
-        "median": curve.median(times) if curve.at_risk.size and curve.at_risk[0] else None,
-        "at_risk": at(curve.at_risk),
-        "events_at": at(curve.events),
-        "survival": at(curve.survival),
-        "se": at(curve.se),
     }

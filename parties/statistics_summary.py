@@ -16,6 +16,7 @@ _WITHHELD: Final = "*"
 
 _OF_SUMS: Final = ("count", "missing", "sum", "mean", "variance", "sd")
 _WHOLE: Final = frozenset({"count", "missing"})
+_ESTIMATORS: Final = {"kaplan-meier": "Kaplan-Meier", "actuarial": "actuarial: times lie between points"}
 
 
 def statistics_blocks(record: Mapping[str, Any]) -> list[Block]:
@@ -193,18 +194,54 @@ def _survival(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[Block]:
             where = f", {by.get('column')} {group.get('group')}" if by else ""
             curves = [table(curve) for curve in entries(group.get("curves"))]
             survival = [entries(curve.get("survival")) for curve in curves]
-            rows = [(_number(times[k]), *(_number(curve[k]) for curve in survival)) for k in _times_shown(survival)]
+            shown = _times_shown(survival)
+            rows = [(_number(times[k]), *(_at(curve, k) for curve in survival)) for k in shown]
             for words, key in (("rows", "count"), ("events", "events")):
                 rows.append((words, *(_value(curve, key, count_text) for curve in curves)))
-            rows.append(("median", *(_value(curve, "median") for curve in curves)))
+            rows.append(("median", *(_median(curve) for curve in curves)))
             heads = (str(one.get("time")), *(str(curve.get("level") or "all") for curve in curves))
             between = f" by {one.get('between')}" if one.get("between") else ""
-            blocks.append(Grid(f"Survival to {one.get('event')}{between}{where} (Kaplan-Meier)", heads, tuple(rows)))
-            if group.get("merged"):
-                blocks.append(Line("Told where enough had the event, or were lost, since the point before."))
+            name = _ESTIMATORS.get(str(group.get("estimator")), "Kaplan-Meier")
+            blocks.append(Grid(f"Survival to {one.get('event')}{between}{where} ({name})", heads, tuple(rows)))
+            blocks += _estimated(group, [_at_most(curve, shown) for curve in curves])
             if one.get("between"):
-                blocks.append(Line(_chi_square_text(_log_rank(group), "Log-rank: chi-square")))
+                blocks.append(Line(_log_rank_text(group)))
     return blocks
+
+
+def _at(curve: Sequence[Any], k: int) -> str:
+    """A curve at one of its times; of a curve that is withheld, the mark."""
+    return _number(curve[k]) if k < len(curve) else _WITHHELD
+
+
+def _median(curve: Mapping[str, Any]) -> str:
+    """A curve's median, or after which time and by which it was reached."""
+    after, by = curve.get("median_after"), curve.get("median")
+    if not is_number(by) or "at_risk" not in entries(curve.get("withheld")):
+        return _value(curve, "median")
+    return f"{_number(after)} to {_number(by)}" if is_number(after) else f"by {_number(by)}"
+
+
+def _at_most(curve: Mapping[str, Any], shown: list[int]) -> float:
+    """How far off a curve is at most, at the times that are shown."""
+    errors = entries(curve.get("error"))
+    return max((errors[k] for k in shown if k < len(errors) and is_number(errors[k])), default=0.0)
+
+
+def _estimated(group: Mapping[str, Any], errors: Sequence[float]) -> list[Line]:
+    """How curves come about that are made of what is told, and how near they are to those of all counts."""
+    if not group.get("deferred"):
+        return []
+    text = "Told at the ends of stretches in which enough had the event; who was lost is counted by lots. At the times "
+    return [Line(f"{text}shown within {_number(max(errors, default=0.0))} of the curve that all counts would give.")]
+
+
+def _log_rank_text(group: Mapping[str, Any]) -> str:
+    test = _log_rank(group)
+    text = _chi_square_text(test, "Log-rank: chi-square")
+    if not is_number(test.get("error")) or not test["error"]:
+        return text
+    return f"{text[:-1]}; of {test.get('of')}, within {_number(test['error'])}."
 
 
 def _log_rank(group: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -11,7 +11,8 @@ Per group (a level of `by`), each of these is told or withheld as one, by suppre
     a t-test             as a whole: its samples, the rows that are in none, and those of them that have the column
     a correlation        as a whole: the rows with both columns, those without, and those of them with the one or other
     both's sums          also by how many rows their samples differ from those of an earlier one of the same column
-    survival             a list of times, of all arms at once: the lost and those with the event, of each arm
+    survival             each arm: those with the event, and those who are still waited for at the end; where times are
+                         merged is found after that (forward_merge.py), and the lost are deferred (survival_cells.py)
 
 Tables whose columns hang together in a loop (a x b, b x c, c x a) are told together or not at all: `suppression.loops`.
 """
@@ -34,7 +35,7 @@ from protocols.statistics_settings import Cells, Sample, StatisticsSettings, Sur
 from protocols.suppression import Halving, Span, loops, table_blocks
 
 Places = NDArray[np.int64]
-Kind = Literal["group", "count", "sums", "search", "list", "table", "block"]
+Kind = Literal["group", "count", "sums", "search", "list", "table", "block", "arm"]
 Key = tuple[Kind, str, int, int]
 """What a block is of: its kind, a table's name, the group, and a number among its like."""
 
@@ -155,7 +156,15 @@ class _Tests:
         self._meetings = _meetings(settings)
         self.tables = (
             ALL_ROWS,
-            *dict.fromkeys((settings.group_sizes, *settings.cells, *extra, *(one.cells for one in self._meetings))),
+            *dict.fromkeys(
+                (
+                    settings.group_sizes,
+                    *settings.cells,
+                    *settings.exact_curves.values(),
+                    *extra,
+                    *(one.cells for one in self._meetings),
+                )
+            ),
         )
         sizes = [one.size for one in self.tables]
         self._starts = dict(zip((one.name for one in self.tables), np.cumsum([0, *sizes]).tolist(), strict=False))
@@ -180,9 +189,9 @@ class _Tests:
                 self._compared(column, sample, g, gate + looped[sample.cells.name])
             for pair, sample in self.settings.correlated.items():
                 self._correlated(pair, sample, g, gate + looped[sample.cells.name])
-            for cells in self.settings.curves.values():
-                rest = self._count([self._rest(cells, g)]) if self._lacking else []
-                self._listed(cells, g, self._times(cells, g), gate + looped[cells.name] + rest)
+            for one, cells in self.settings.curves.items():
+                rest = self._count([self._rest(self.settings.exact_curves[one], g)]) if self._lacking else []
+                self._arms(cells, g, gate + looped[cells.name] + rest)
             self._searched(g)
         return CellTests(
             self.tables, tuple(self._totals), tuple(self._sums), self._asked, tuple(self._values), self._valued
@@ -223,11 +232,6 @@ class _Tests:
     def _bins(self, column: str, cells: Cells, g: int) -> list[Leaf]:
         bins: list[Leaf] = [{int(place): 1} for place in self._places(cells, g)]
         return [*bins, self._rest(cells, g)] if self._lacking else bins
-
-    def _times(self, cells: Cells, g: int) -> list[list[Leaf]]:
-        """At each time, the lost and those with the event of each arm."""
-        places = np.moveaxis(self._places(cells, g), -2, 0)
-        return [[{int(place): 1} for place in at.reshape(-1)] for at in places]
 
     # What is asked
 
@@ -288,6 +292,12 @@ class _Tests:
                 if (a, b) not in numbers:
                     numbers[a, b] = self._count(_plus(*(leaf[kind] for leaf in leaves[a:b])) for kind in kinds)
             self._add("list", cells, g, [*also, *(n for half in halves for n in numbers[half])], k)
+
+    def _arms(self, cells: Cells, g: int, also: list[int]) -> None:
+        places = self._places(cells, g)
+        for k, arm in enumerate(places.reshape(-1, *places.shape[-2:])):
+            asked = self._count([_plain(arm[:-1, 1]), {int(arm[-1, 0]): 1}])
+            self._add("arm", cells, g, [*also, *asked], k)
 
     def _crossed(self, cells: Cells, g: int, also: list[int]) -> None:
         places = self._places(cells, g)
@@ -353,9 +363,9 @@ class _Tests:
         found: list[int] = []
         if column in s.binned:
             found += self._count(self._bins(column, s.binned[column], g))
-        for one, cells in s.curves.items():
+        for one, cells in s.exact_curves.items():
             if one.time == column:
-                found += self._count(leaf for at in self._times(cells, g) for leaf in at)
+                found += self._count({int(place): 1} for place in self._places(cells, g).flat)
         return found
 
     def _looped(self, g: int) -> dict[str, list[int]]:
@@ -369,9 +379,10 @@ class _Tests:
             cells[sample.cells.name] = self._sample_cells(sample, columns, g)
         for column, one in s.binned.items():
             cells[one.name] = self._bins(column, one, g)
-        for one in (*s.crossed.values(), *s.curves.values()):
+        exact = {cells.name: s.exact_curves[one] for one, cells in s.curves.items()}
+        for name, one in {**{cells.name: cells for cells in s.crossed.values()}, **exact}.items():
             lack = [self._rest(one, g)] if self._lacking else []
-            cells[one.name] = [*({int(place): 1} for place in self._places(one, g).flat), *lack]
+            cells[name] = [*({int(place): 1} for place in self._places(one, g).flat), *lack]
         members = loop_numbers(s)
         together = {
             number: self._count(leaf for name, loop in members.items() if loop == number for leaf in cells[name])
@@ -422,10 +433,8 @@ def _columns_of(one: Survival) -> frozenset[str]:
 
 
 def halving_of(cells: Cells, settings: StatisticsSettings) -> Halving:
-    """The halves of a histogram, with the rows that lack its column at the end, or of a list of times."""
-    if cells.axes[-1].kind == "bin":
-        return Halving(cells.shape[-1], first=True, last=True, rest=settings.missing_cells == "tested")
-    return Halving(cells.shape[-2])
+    """The halves of a histogram, with the rows that lack its column at the end."""
+    return Halving(cells.shape[-1], first=True, last=True, rest=settings.missing_cells == "tested")
 
 
 def least_for(share: Fraction, settings: StatisticsSettings) -> int:

@@ -1,4 +1,4 @@
-"""Tests and curves that follow from counts and sums that all owners know: in the clear, no protocol.
+"""Tests that follow from counts and sums that all owners know: in the clear, no protocol.
 
 p-values are those of protocols/p_values.py.
 """
@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 
 Counts = NDArray[np.int64]
 Values = NDArray[np.float64]
-
-_NOTHING = 1e-12  # what rounding leaves of a variance that is zero, beside the largest
 
 
 @dataclass(frozen=True)
@@ -67,58 +65,3 @@ def pearson_test(r: float, n: int) -> Statistic | None:
         return None
     rest = 1.0 - r * r
     return Statistic(math.copysign(math.inf, r) if rest <= 0.0 else r * math.sqrt((n - 2) / rest), n - 2)
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A Kaplan-Meier curve at each point of time: who was waited for, to whom it came, S(t) and its standard error."""
-
-    at_risk: Counts
-    events: Counts
-    survival: Values
-    se: Values
-
-    def median(self, times: Values) -> float | None:
-        """The first point at which at most half are left; None if there is none."""
-        reached = np.flatnonzero(self.survival <= 0.5 + 1e-12)  # a half, as products of doubles give it
-        return float(times[reached[0]]) if reached.size else None
-
-
-def kaplan_meier(counts: Counts) -> Curve:
-    """The curve of counts (T + 1, 2): without and with the event, at each point of time and beyond the last.
-
-    S(t) = prod_{t_j <= t} (1 - d_j / n_j),  Var S(t) = S(t)^2 sum d_j / (n_j (n_j - d_j))  (Greenwood). Who is lost
-    at t_j was waited for at t_j. Kaplan and Meier, JASA 53 (1958).
-    """
-    leaving = counts.sum(axis=1)
-    at_risk = np.cumsum(leaving[::-1])[::-1][:-1]
-    events = counts[:-1, 1]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        kept = np.where(at_risk > 0, 1.0 - events / at_risk, 1.0)
-        terms = np.where(events > 0, events / (at_risk * (at_risk - events)), 0.0)
-        survival = np.asarray(np.cumprod(kept), dtype=np.float64)
-        se = np.asarray(survival * np.sqrt(np.cumsum(terms)), dtype=np.float64)
-    se[survival <= 0] = np.nan
-    return Curve(at_risk, events, survival, se)
-
-
-def log_rank(at_risk: Counts, events: Counts) -> Statistic | None:
-    """Do the arms' curves (arms, T) differ? None if never two were waited for, in two arms, when it came to one.
-
-    u_g = sum_j (d_gj - d_j n_gj / n_j),  V_gh = sum_j d_j (n_j - d_j) / (n_j - 1) (n_gj / n_j)(delta_gh - n_hj / n_j),
-    X^2 = u' V^+ u, with as many degrees of freedom as V has ranks: one less than there are arms, and one less for each
-    in which nobody was waited for when it came to anybody, who could show nothing.
-    Mantel, Cancer Chemother. Rep. 50 (1966).
-    """
-    at_risk, events = at_risk.astype(np.float64), events.astype(np.float64)
-    n, d = at_risk.sum(axis=0), events.sum(axis=0)
-    used = (d > 0) & (n > 1)
-    part = at_risk[:, used] / n[used]
-    u = (events[:, used] - d[used] * part).sum(axis=1)
-    weight = d[used] * (n[used] - d[used]) / (n[used] - 1)
-    v = np.diag((weight * part).sum(axis=1)) - (weight * part) @ part.T
-    values, vectors = np.linalg.eigh(v)
-    some = values > _NOTHING * max(1.0, float(values.max(initial=0.0)))
-    if not some.any():
-        return None
-    return Statistic(float(((u @ vectors[:, some]) ** 2 / values[some]).sum()), int(some.sum()))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from protocols.cell_tests import SLOTS, CellTests, Summed, Valued
 from protocols.rare_values import marks_of, own_marks, own_values
 from protocols.statistics_settings import Axis, Cells, Sample, Search, StatisticsSettings
+from protocols.survival_cells import deferred
 
 Values = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -26,9 +27,10 @@ class OwnColumns:
 
 
 def count_cells(own: OwnColumns, cells: Cells) -> Counts:
-    """How many of an owner's rows are in each cell."""
+    """How many of an owner's rows are in each cell; of those lost over time, as it tells them (survival_cells.py)."""
     place = places(own, cells)
-    return np.bincount(place[place >= 0], minlength=cells.size).reshape(cells.shape)
+    counts = np.bincount(place[place >= 0], minlength=cells.size).reshape(cells.shape)
+    return deferred(counts, cells.deferred) if cells.deferred else counts
 
 
 def sum_cells(own: OwnColumns, sample: Sample) -> Values:

@@ -7,7 +7,7 @@ and of those only what a test of all counts lets through (cell_tests.py): in pla
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -22,7 +22,8 @@ from protocols.search import digits_for, first_reached
 from protocols.secure_sum import secure_sum
 from protocols.small_cells import Contributions, Values, withheld_blocks
 from protocols.standardise import SUM_RING, SUM_SCALE
-from protocols.statistics_settings import Cells, Sample, StatisticsSettings
+from protocols.statistics_settings import Cells, Sample, StatisticsSettings, Survival
+from protocols.survival import Followed, LogRankOpened, follow, open_log_ranks
 from protocols.told_cells import Told
 
 Parts = Sequence[tuple[int, Callable[[], Array]]]
@@ -46,6 +47,8 @@ class Opened:
         means: likewise; 0 where there is no row.
         squares: of products of distances from the means, for each pair of columns (pairs, cells).
         found: what was looked for on a grid, as the number of its point, in the order of the searches.
+        between: of each survival, whether times lie between its grid's points.
+        log_ranks: of each survival with arms, and with `min_cell`, the log-rank test's sums.
         told: which of them are told; the others are 0.
     """
 
@@ -55,20 +58,26 @@ class Opened:
     squares: Mapping[str, NDArray[np.float64]]
     found: NDArray[np.int64]
     told: Told
+    between: Mapping[Survival, bool] = field(default_factory=dict)
+    log_ranks: Mapping[Survival, LogRankOpened] = field(default_factory=dict)
 
 
 async def statistics_job(p: Party, own: OwnColumns | None, settings: StatisticsSettings) -> Opened | None:
     """Open what the settings ask for; a dry party has no rows.
 
-    With `min_cell`, the 9 to 17 rounds of `withheld_blocks`; then 3 at most for everything that sums give: counts,
-    sums, centred squares, each one vector for all statistics; then those of `first_reached`, for all values on grids at
-    once. Reveals which blocks of cells are withheld, and the sums over all owners of all others: with two owners each
-    learns the other's addend, of every cell that is told.
+    With `min_cell`, the 9 to 17 rounds of `withheld_blocks`; with curves those of `follow`; then 3 at most for
+    everything that sums give: counts, sums, centred squares, each one vector for all statistics; 2 for log-rank tests;
+    then those of `first_reached`, for all values on grids at once. Reveals which blocks of cells are withheld, what
+    `follow` and `open_log_ranks` do, and the sums over all owners of all others: with two owners each learns the
+    other's addend, of every cell that is told.
     """
     own = own or OwnColumns({}, 0)
     told = await test_cells(p, own, settings)
+    followed = await follow(p, own, settings, told) if settings.curves else Followed()
+    told = replace(told, ends=followed.ends)
     p.stage("counts")
     counts = await open_counts(p, own, settings.cells, told)
+    log_ranks = await open_log_ranks(p, settings, followed, counts, told)
     p.stage("sums")
     totals = await open_sums(p, own, settings.samples, told)
     means = {s.cells.name: _means(p, totals[s.cells.name], counts[s.cells.name], s) for s in settings.samples}
@@ -77,7 +86,16 @@ async def statistics_job(p: Party, own: OwnColumns | None, settings: StatisticsS
     p.stage("done")
     if p.dry:
         return None
-    return Opened(counts, {name: _reals(total) for name, total in totals.items()}, means, squares, found, told)
+    return Opened(
+        counts,
+        {name: _reals(total) for name, total in totals.items()},
+        means,
+        squares,
+        found,
+        told,
+        followed.between,
+        log_ranks,
+    )
 
 
 async def test_cells(p: Party, own: OwnColumns, settings: StatisticsSettings) -> Told:
@@ -119,7 +137,7 @@ def _values(p: Party, own: OwnColumns, tests: CellTests, least: int) -> Values:
 
 
 async def open_counts(p: Party, own: OwnColumns, cells: Sequence[Cells], told: Told) -> dict[str, Array]:
-    """The rows of all owners in each cell that is told; of a stretch of a list that is merged, at its last cell.
+    """The rows of all owners in each cell that is told; of a stretch that is merged, at its last cell.
 
     1 round; reveals the counts.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -65,11 +65,16 @@ class Axis:
 
 @dataclass(frozen=True)
 class Cells:
-    """A table of counts: of the rows that have a value in each of `present`, by the axes. No row is in two cells."""
+    """A table of counts: of the rows that have a value in each of `present`, by the axes. No row is in two cells.
+
+    Args:
+        deferred: an owner counts those who were lost later, so many at a time (survival_cells.py); 0: at once.
+    """
 
     name: str
     axes: tuple[Axis, ...]
     present: tuple[str, ...] = ()
+    deferred: int = 0
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -234,6 +239,14 @@ class StatisticsSettings:
     @cached_property
     def curves(self) -> dict[Survival, Cells]:
         """The cells of each set of survival curves: by group and arm, at each point of time, without and with event."""
+        return {
+            one: replace(cells, name=_curve_name(one), deferred=self.min_cell)
+            for one, cells in self.exact_curves.items()
+        }
+
+    @cached_property
+    def exact_curves(self) -> dict[Survival, Cells]:
+        """The same with everybody counted where they are; these are not opened where there is a `min_cell`."""
         found = {}
         for one in self.survival:
             points = tuple(map(float, self.grid_of(one.time).points))
@@ -244,8 +257,12 @@ class StatisticsSettings:
                 Axis(one.time, "time", len(points) + 1, points),
                 Axis(one.event, "level", 2),
             )
-            found[one] = Cells(f"{one.time} to {one.event}" + (f" by {one.between}" if one.between else ""), axes)
+            found[one] = Cells(f"{_curve_name(one)}, at each time", axes)
         return found
+
+    def arms_of(self, one: Survival) -> tuple[str | None, ...]:
+        """What a survival's curves are of: the levels that are compared, or None for all rows."""
+        return (None,) if one.between is None else self.levels_of(one.between)
 
     @cached_property
     def samples(self) -> tuple[Sample, ...]:
@@ -275,3 +292,7 @@ class StatisticsSettings:
         return tuple(
             Search(column, group, rank) for column in with_grid for group in range(self.groups) for rank in ranks
         )
+
+
+def _curve_name(one: Survival) -> str:
+    return f"{one.time} to {one.event}" + (f" by {one.between}" if one.between else "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -20,13 +20,15 @@ class Told:
 
     settings: StatisticsSettings
     withheld: Mapping[Key, bool]
+    ends: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+    """Of each table of curves, the times (groups, arms, T) at which a stretch ends whose events are told together."""
 
     def is_told(self, kind: Kind, cells: Cells, g: int, number: int = 0) -> bool:
         """Whether a block is told."""
         return not self.withheld.get((kind, cells.name, g, number), False)
 
     def blocks(self, cells: Cells, g: int) -> list[Span]:
-        """The stretches of a histogram or of times that are withheld; after the last bin come the rows without."""
+        """The stretches of a histogram that are withheld; after the last bin come the rows without."""
         flags = [
             closed
             for (kind, name, group, _), closed in self.withheld.items()
@@ -36,7 +38,7 @@ class Told:
 
     def merged(self, cells: Cells, g: int) -> list[tuple[Span, bool]]:
         """The same, and whether the stretch's total is told: not that of all, nor one with the rows without."""
-        size = cells.shape[_along(cells)]
+        size = cells.shape[-1]
         everything = next(iter(halving_of(cells, self.settings).asked))
         return [((a, min(b, size)), (a, b) != everything) for a, b in self.blocks(cells, g)]
 
@@ -75,13 +77,16 @@ class Told:
         return {
             s.group_sizes.name: "group",
             **{one.name: "table" for one in s.crossed.values()},
-            **{one.name: "list" for one in (*s.binned.values(), *s.curves.values())},
+            **{one.name: "list" for one in s.binned.values()},
+            **{one.name: "curves" for one in s.curves.values()},
         }
 
     def _kept(self, cells: Cells, counts: NDArray[np.int64], g: int) -> NDArray[np.int64]:
         kind = self._kinds.get(cells.name, "count")
         if kind == "list":
             return self._merged(cells, counts, g)
+        if kind == "curves":
+            return self._followed(cells, counts, g)
         if kind == "table":
             out = counts * self.is_told("table", cells, g)
             for k, ((a, b), (c, d)) in enumerate(table_blocks(*counts.shape)):
@@ -90,14 +95,20 @@ class Told:
         return counts * self.is_told("group" if kind == "group" else "count", cells, g)
 
     def _merged(self, cells: Cells, counts: NDArray[np.int64], g: int) -> NDArray[np.int64]:
-        along = np.moveaxis(counts, _along(cells), 0).copy()
+        out = counts.copy()
         for (a, b), told in self.merged(cells, g):
-            total = along[a:b].sum(axis=0)
-            along[a:b] = 0
-            along[b - 1] = total * told
-        return np.moveaxis(along, 0, _along(cells))
+            total = out[a:b].sum()
+            out[a:b] = 0
+            out[b - 1] = total * told
+        return out
 
-
-def _along(cells: Cells) -> int:
-    """Which axis of a histogram or of survival is the list."""
-    return -1 if cells.axes[-1].kind == "bin" else -2
+    def _followed(self, cells: Cells, counts: NDArray[np.int64], g: int) -> NDArray[np.int64]:
+        """Of curves (..., T + 1, 2): each stretch's events at its end, and no arm that is withheld."""
+        out = counts.reshape(-1, *counts.shape[-2:]).copy()
+        for k, arm in enumerate(out):
+            arm *= self.is_told("arm", cells, g, k)
+            ends = np.flatnonzero(self.ends[cells.name][g, k])
+            sums = np.diff(arm[:-1, 1].cumsum()[ends], prepend=0)
+            arm[:-1, 1] = 0
+            arm[ends, 1] = sums
+        return out.reshape(counts.shape)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -14,6 +14,7 @@ from scipy.sparse import csr_array
 from protocols.cell_tests import cell_tests
 from protocols.own_cells import OwnColumns, count_cells, places
 from protocols.statistics_settings import Cells, StatisticsSettings
+from protocols.survival_cells import told_times
 from protocols.told_cells import Told
 
 Values = dict[str, Sequence[float]]
@@ -26,7 +27,25 @@ def told_in_clear(owned: Sequence[OwnColumns], settings: StatisticsSettings) -> 
     parts = np.stack([tests.totalled([count_cells(own, one) for one in tests.tables]) for own in owned])
     others = parts.sum(axis=0) - parts
     small = ((others > 0) & (others < tests.least)).any(axis=0)
-    return Told(settings, {key: any(small[k] for k in asked if k >= 0) for key, asked in tests.asked.items()})
+    told = Told(settings, {key: any(small[k] for k in asked if k >= 0) for key, asked in tests.asked.items()})
+    return replace(told, ends={cells.name: ends_in_clear(owned, cells, told) for cells in settings.curves.values()})
+
+
+def ends_in_clear(owned: Sequence[OwnColumns], cells: Cells, told: Told) -> NDArray[np.bool_]:
+    """Where stretches of events end (groups, arms, T), by the rule as it is written down."""
+    s, at = told.settings, told_times(cells.axes[-2])
+    shape = (len(owned), s.groups, -1, *cells.shape[-2:])
+    events = np.stack([count_cells(own, cells) for own in owned]).reshape(shape)[..., :-1, 1].cumsum(axis=-1)[..., at]
+    ends = np.zeros((*events.shape[1:3], cells.shape[-2] - 1), dtype=bool)
+    ends[..., at[-1]] = True
+    for g, k in np.ndindex(*ends.shape[:2]):
+        others = (events.sum(axis=0) - events)[:, g, k] * told.is_told("arm", cells, g, k)
+        least = np.where(others[:, -1] == 0, 0, s.min_cell)
+        begin = np.zeros(len(owned), dtype=np.int64)
+        for t in range(len(at) - 1):
+            if (others[:, t] - begin >= least).all() and (others[:, -1] - others[:, t] >= least).all():
+                ends[g, k, at[t]], begin = True, others[:, t]
+    return ends
 
 
 @dataclass(frozen=True)
@@ -70,9 +89,44 @@ def known_rows(rows: Rows, told: Told) -> csr_array:
     found = [np.ones((1, rows.kinds.rows))]
     for cells in s.cells:
         by_cell = cell_rows(rows.kinds, cells).toarray()
+        if cells in s.curves.values():
+            found += _stretches(by_cell, cells, told)
+            continue
         found.append(by_cell[told.told_cells(cells).reshape(-1)])
-        if cells in (*s.binned.values(), *s.curves.values()):
+        if cells in s.binned.values():
             found.append(_merged(by_cell, cells, told))
+    return csr_array(np.concatenate(found))
+
+
+def _stretches(by_cell: NDArray[np.float64], cells: Cells, told: Told) -> list[NDArray[np.float64]]:
+    """Of each arm that is told: the events of its stretches, and all other rows."""
+    found = []
+    arms = by_cell.reshape(told.settings.groups, -1, *cells.shape[-2:], by_cell.shape[1])
+    for g, k in np.ndindex(*arms.shape[:2]):
+        if told.is_told("arm", cells, g, k):
+            ends = np.flatnonzero(told.ends[cells.name][g, k])
+            found.append(np.add.reduceat(arms[g, k, :-1, 1], np.concatenate(([0], ends[:-1] + 1)), axis=0))
+            found.append((arms[g, k, :, 0].sum(axis=0) + arms[g, k, -1, 1])[None])
+    return found
+
+
+def known_lots(rows: Rows, told: Told, other: int) -> csr_array:
+    """Beside that, of two owners: between which times all of the other's lots were lost; all that its counts tell.
+
+    Of the last lot only where it can be neither what is left of one nor gone.
+    """
+    s, own = told.settings, rows.of(other)
+    found = [np.zeros((1, rows.kinds.rows))]
+    for cells in s.curves.values():
+        by_cell = cell_rows(rows.kinds, cells).toarray()
+        arms = by_cell.reshape(s.groups, -1, *cells.shape[-2:], by_cell.shape[1])
+        counts = count_cells(own, cells).reshape(arms.shape[:-1])[..., 0]
+        for g, k in np.ndindex(*arms.shape[:2]):
+            if told.is_told("arm", cells, g, k):
+                lots = np.flatnonzero(counts[g, k, :-1])
+                known = lots if counts[g, k, -1] != s.min_cell else lots[:-1]
+                starts = np.concatenate(([0], known[:-1] + 1)) if len(known) else known
+                found += [arms[g, k, a : b + 1, 0].sum(axis=0)[None] for a, b in zip(starts, known, strict=True)]
     return csr_array(np.concatenate(found))
 
 
@@ -80,7 +134,7 @@ def _merged(by_cell: NDArray[np.float64], cells: Cells, told: Told) -> NDArray[n
     s = told.settings
     shape = (s.groups, *cells.shape[1:]) if s.by else (1, *cells.shape)
     grid = by_cell.reshape(*shape, -1)
-    axis = -2 if cells.axes[-1].kind == "bin" else -3
+    axis = -2
     sums = [
         np.moveaxis(grid[g], axis, 0)[a:b].sum(axis=0).reshape(-1, by_cell.shape[1])
         for g in range(s.groups)
@@ -93,7 +147,7 @@ def _merged(by_cell: NDArray[np.float64], cells: Cells, told: Told) -> NDArray[n
 def one_by_one(rows: Rows, owned: Sequence[OwnColumns], settings: StatisticsSettings) -> csr_array:
     """The totals that would be known if small cells were withheld, and no others with them."""
     found = [np.ones((1, rows.kinds.rows))]
-    for cells in settings.cells:
+    for cells in (*(one for one in settings.cells if not one.deferred), *settings.exact_curves.values()):
         parts = np.stack([count_cells(own, cells).reshape(-1) for own in owned])
         others = parts.sum(axis=0) - parts
         small = ((others > 0) & (others < settings.min_cell)).any(axis=0)

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.sparse import vstack
 
 from protocols.own_cells import count_cells
 from protocols.statistics_job import statistics_job
 from protocols.statistics_settings import Grid, StatisticsSettings, Survival
-from tests.cell_attack import Rows, Values, drawn, known_rows, one_by_one, recovered, told_in_clear
+from tests.cell_attack import Rows, Values, drawn, known_lots, known_rows, one_by_one, recovered, told_in_clear
 from tests.helpers import lockstep, owner_names
 
 NAN = float("nan")
@@ -78,6 +79,8 @@ def attacks(name: str, runs: int) -> tuple[int, int, int, list[Any]]:
         tried += 1
         attacker = int(rng.integers(len(owned)))
         known = known_rows(rows, told)
+        if len(owned) == 2:
+            known = vstack((known, known_lots(rows, told, 1 - attacker)), format="csr")
         shares.append(np.mean([told.told_cells(one).mean() for one in s.cells]))
         broken += bool(list(recovered(rows, known, s, attacker)))
         without += next(recovered(rows, one_by_one(rows, owned, s), s, attacker), None) is not None

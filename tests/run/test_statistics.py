@@ -18,6 +18,8 @@ from tests.run.command import ROOT, mpc, record
 from tests.run.tables import DATA, each_by_a_command, hips, write_tables
 
 REGISTRY = ROOT / "scenarios" / "registry_statistics.toml"
+SURVIVAL = 18 + 61 + 3 * 10
+"""Rounds of its curves: of three owners, at 61 points of its grid, in four windows."""
 
 
 def test_the_registry_runs_as_it_is_and_gives_what_the_pooled_rows_give(tmp_path: Path) -> None:
@@ -29,8 +31,9 @@ def test_the_registry_runs_as_it_is_and_gives_what_the_pooled_rows_give(tmp_path
     assert rows.isna().to_numpy().sum() > 200
     assert check_statistics(told["statistics"], rows, settings) > 100
     assert told["model"] is None
-    assert told["plan"]["digest"] == plan.digest and told["plan"]["rounds"] == 17 + 3 + 8 * 3
+    assert told["plan"]["digest"] == plan.digest and told["plan"]["rounds"] == 17 + SURVIVAL + 5 + 8 * 3
     kinds = {"withheld cells", "counts", "sums", "centred squares", "values on grids"}
+    kinds |= {"times between points", "stretches", "expected events"}
     assert {item["what"] for item in told["revealed"]} == kinds
     of_women = told["statistics"]["columns"]["pain_before"][0]  # beside north, two hospitals lack it in 3 women
     assert of_women["count"] is None and of_women["mean"] is None and "missing" in of_women["withheld"]
@@ -60,7 +63,7 @@ def test_without_a_least_cell_everything_is_told_as_before(tmp_path: Path) -> No
     assert ran.code == 0, ran.err
     told = record(tmp_path / "run")
     assert check_statistics(told["statistics"], hips(), planned(load_scenario(path))[0]) > 600
-    assert told["plan"]["rounds"] == 3 + 8 * 3 and told["statistics"]["small_cells"] is None
+    assert told["plan"]["rounds"] == 2 + 3 + 8 * 3 and told["statistics"]["small_cells"] is None
     assert "min_cell = 0: counts were told however few patients they are of." in ran.out
 
 
@@ -94,7 +97,11 @@ def test_the_plan_says_what_is_opened_and_that_two_owners_learn_each_others_adde
     assert "Of two owners, each learns the other's addend" in ran.out
     assert "each can subtract its own part and" in ran.out  # in the table of what is revealed
     facts = json.loads(mpc("plan", two, "--json").out)
-    assert facts["rounds"] == 38 and facts["statistics"]["cells"]["fixation x smoker"] == [2, 2, 3]
+    assert facts["rounds"] == 11 + SURVIVAL - 4 + 5 + 8 * 3 and facts["statistics"]["cells"]["fixation x smoker"] == [
+        2,
+        2,
+        3,
+    ]
     assert facts["helper"]["opened"] == [] and facts["statistics"]["min_cell"] == 5
     for words in ("Small cells (min_cell = 5)", "11 rounds of secret comparison", "Dominance (75 %)", "in a loop: bmi"):
         assert words in ran.out.replace("\n", " ")

@@ -1,0 +1,159 @@
+"""From what a run of statistics opened to the survival curves and log-rank tests of `result.json`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protocols import p_values
+from protocols.classical_tests import Statistic
+from protocols.log_rank import arm_pairs
+from protocols.log_rank_bounds import log_rank_told
+from protocols.statistics_job import Opened
+from protocols.statistics_settings import Cells, StatisticsSettings, Survival
+from protocols.survival import LogRankOpened
+from protocols.survival_cells import uncounted
+from protocols.survival_curve import Arm, Curve, curve, log_rank, median, quadratic
+
+Values = NDArray[np.float64]
+_NEAR = 0.1
+"""Of a test of counts as they are told: its error, beside itself and 1."""
+
+
+def survival_facts(opened: Opened, settings: StatisticsSettings, one: Survival, group: int) -> dict[str, Any]:
+    """The curves of one group, and the test of whether they differ."""
+    arms = _arms(opened, settings, one, group)
+    times = settings.grid_of(one.time).points
+    levels = settings.arms_of(one)
+    curves = [_curve(level, arm, times, _deferred(settings)) for level, arm in zip(levels, arms, strict=True)]
+    facts: dict[str, Any] = {
+        "estimator": "actuarial" if opened.between.get(one, False) else "kaplan-meier",
+        "deferred": _deferred(settings),
+        "curves": curves,
+        "log_rank": None,
+    }
+    if one.between is None:
+        return facts
+    known = [arm for arm in arms if arm is not None]
+    if len(known) < len(arms):
+        return {**facts, "withheld": ["log_rank"]}
+    sums = opened.log_ranks.get(one)
+    if sums is None:
+        test = _tested(log_rank(_at_risk(known), _events(known)), None)
+        return {**facts, "log_rank": test}
+    if not sums.told[group]:
+        return {**facts, **_as_told(known)}
+    return {**facts, "log_rank": _of_sums(sums, group, [int(arm.counts[:-1, 1].sum()) for arm in known])}
+
+
+def _deferred(settings: StatisticsSettings) -> int:
+    """How many may have been lost and not be counted yet, at any time."""
+    return len(settings.owners) * (2 * settings.min_cell - 1) if settings.min_cell else 0
+
+
+def _arms(opened: Opened, settings: StatisticsSettings, one: Survival, group: int) -> list[Arm | None]:
+    """What is known of each arm; None if it is withheld."""
+    cells: Cells = settings.curves[one]
+    counts = opened.counts[cells.name].reshape(settings.groups, -1, *cells.shape[-2:])[group]
+    times = cells.shape[-2] - 1
+    ends = opened.told.ends.get(cells.name)
+    there = [opened.told.is_told("arm", cells, group, k) for k in range(len(counts))]
+    return [
+        Arm(
+            arm,
+            np.ones(times, dtype=bool) if ends is None else ends[group, k],
+            uncounted(arm, len(settings.owners), settings.min_cell),
+            len(settings.owners) * max(settings.min_cell - 1, 0) / 2,
+            "actuarial" if opened.between.get(one, False) else "kaplan-meier",
+        )
+        if there[k]
+        else None
+        for k, arm in enumerate(counts)
+    ]
+
+
+def _curve(level: str | None, arm: Arm | None, times: Values, deferred: int) -> dict[str, Any]:
+    """A curve at the times at which it is told: at the ends of stretches, where it is near what all counts give."""
+    keys = ("count", "events", "median", "median_after", "error", "at_risk", "events_at", "lost_at", "survival", "se")
+    if arm is None:
+        empty: dict[str, Any] = dict.fromkeys(keys)
+        return {"level": level, **empty, "withheld": list(keys)}
+    found = curve(arm)
+    told = arm.ends if arm.exact else arm.ends & _close(found)
+
+    def at(values: NDArray[Any], there: NDArray[np.bool_]) -> list[Any]:
+        return [value if one else None for value, one in zip(values.tolist(), there, strict=True)]
+
+    half, open_ = median(found, arm.ends, times)
+    exact = deferred == 0
+    waited = arm.counts.sum(axis=1)[::-1].cumsum()[::-1][:-1]
+    facts = {
+        "level": level,
+        "count": arm.rows,
+        "events": int(arm.counts[:-1, 1].sum()),
+        "median": None if half is None or not arm.rows else half[1],
+        "median_after": None if half is None else half[0],
+        "error": at(found.error, told),
+        "at_risk": at(waited, np.full(len(told), exact)),
+        "events_at": at(arm.counts[:-1, 1], arm.ends),
+        "lost_at": arm.counts[:-1, 0].tolist(),
+        "survival": at(found.survival, told),
+        "se": at(found.se, told),
+    }
+    if exact:
+        return facts
+    return {**facts, "withheld": ["at_risk", "events_at", "survival", "se", *(["median"] if open_ else [])]}
+
+
+def _close(found: Curve) -> NDArray[np.bool_]:
+    """Where a curve is less than two standard errors off what all counts would give."""
+    return (found.error <= 1e-12) | (found.error <= 2.0 * np.nan_to_num(found.se, nan=0.0))
+
+
+def _at_risk(arms: list[Arm]) -> NDArray[np.int64]:
+    return np.array([arm.counts.sum(axis=1)[::-1].cumsum()[::-1][:-1] for arm in arms])
+
+
+def _events(arms: list[Arm]) -> NDArray[np.int64]:
+    return np.array([arm.counts[:-1, 1] for arm in arms])
+
+
+def _as_told(arms: list[Arm]) -> dict[str, Any]:
+    """The test of what is told where nothing more may be, if that is near enough to the test of all counts."""
+    if len(arms) == 2:
+        found = log_rank_told([replace(arm, estimator="kaplan-meier") for arm in arms])
+        if found is None:
+            return {"log_rank": None}
+        test, error = found
+        if error <= _NEAR * max(1.0, test.value):
+            return {"log_rank": _tested(test, {"error": error, "of": "counts as told"})}
+    return {"withheld": ["log_rank"]}
+
+
+def _of_sums(sums: LogRankOpened, group: int, observed: list[int]) -> dict[str, Any] | None:
+    """The test from E and V, of which the last arm's follow from the others'; with what their units leave open."""
+    arms = len(observed)
+    values, units = sums.values[group], np.ldexp(1.0, -sums.places[group])
+    expected = np.append(values[: arms - 1], sum(observed) - values[: arms - 1].sum())
+    v = np.zeros((arms, arms))
+    for (g, h), value in zip(arm_pairs(arms), values[arms - 1 :], strict=True):
+        v[g, h] = v[h, g] = value
+    v[-1, :-1] = v[:-1, -1] = -v[:-1, :-1].sum(axis=0)
+    v[-1, -1] = v[:-1, :-1].sum()
+    found = quadratic(np.array(observed) - expected, v, arms**2 * float(units[-1]))
+    if found is None:
+        return None
+    test, x = found
+    length = float(np.abs(x).sum())
+    error = arms * (2.0 * length * float(units[0]) + length**2 * arms * float(units[-1]))
+    return _tested(test, {"error": error, "observed": observed, "expected": expected.tolist(), "of": "all counts"})
+
+
+def _tested(test: Statistic | None, more: dict[str, Any] | None) -> dict[str, Any] | None:
+    if test is None:
+        return None
+    exact = {"error": 0.0, "of": "all counts"}
+    return {"chi_square": test.value, "df": test.df, "p": p_values.of_chi_square(test), **(more or exact)}
