@@ -21,7 +21,7 @@ from parties.job import OwnTable
 from parties.private_files import append_private, read_private
 from parties.row_sketch import differing, sketch_key, sketch_of
 from parties.scenario import Scenario
-from parties.scenario_models import StatisticsTask
+from parties.scenario_models import ModelTask, StatisticsTask
 
 FILE: Final = "releases.jsonl"
 NEAR: Final = 10
@@ -68,7 +68,7 @@ def release_of(
         rows=table.rows,
         columns=names,
         revealed=_names(revealed),
-        near=max(NEAR, scenario.task.min_cell if isinstance(scenario.task, StatisticsTask) else 0),
+        near=max(NEAR, scenario.task.min_cell if isinstance(scenario.task, StatisticsTask | ModelTask) else 0),
     )
 
 

@@ -429,6 +429,7 @@ def test_nothing_is_left_out_of_the_settings(desk: Desk) -> None:
     (grid,) = [block for block in blocks if isinstance(block, Grid) and block.title == "What is computed"]
     task = {key: value for key, value in desk.scenario.agreed()["task"].items() if value is not None}
     assert {row[0] for row in grid.rows} == {"seed", *task}
+    assert ("min_cell", "5") in grid.rows  # the scenario does not say it: what is not said counts, too
 
 
 def test_a_query_and_a_test_seed_are_shown(desk: Desk) -> None:

@@ -388,6 +388,22 @@ def test_products_with_a_category_are_one_a_level_but_the_first(tmp_path: Path) 
     np.testing.assert_array_equal(table.values[:, 3], [0, 50, 0, 30, 0])
 
 
+def test_a_table_knows_what_its_columns_are_made_of(tmp_path: Path) -> None:
+    """So that each level's rows can be counted, the first's too, and each combination's of a product."""
+    made = load(tmp_path, INTERACTING, task(("stage:age", "stage", "male"), categories=STAGES)).made
+    assert made is not None and made.values is not None
+    assert made.factors == ((0, 1),)  # of stage, age and male, as they were read
+    assert made.products == ((0, 2), (1, 2), (0,), (1,), (3,))
+    np.testing.assert_array_equal(made.values[:, 2], [40, 50, 60, 30, 70])
+    few = load(tmp_path, INTERACTING, task(("age:male", "age"))).select(["age"]).made
+    assert few is not None and few.products == ((0,),)
+    plain = load(tmp_path, INTERACTING, task(("male", "stage"), categories=STAGES)).made
+    assert plain is not None and plain.values is None and plain.factors == ((1, 2),)
+    # Of columns that all owners share, some of the table's: what they are made of stays.
+    some = load(tmp_path, INTERACTING, task(("male", "stage"), categories=STAGES)).select(["stage=II", "stage=III"])
+    assert some.made is not None and some.made.products == ((1,), (2,)) and some.made.values is not None
+
+
 def test_gaps_are_filled_before_columns_are_multiplied(tmp_path: Path) -> None:
     holes = INTERACTING.replace("60,0", ",1")
     asked = task(("age:male", "age")).model_copy(update={"missing": "mean"})
