@@ -360,7 +360,7 @@ def test_a_job_that_opens_matrices_stops_at_a_small_cell_of_two_columns(linear: 
     ended = run(rows, how)
     assert ([one.what for one in ended.reveals] == [WHAT]) == opened
     if opened:
-        assert ended.results["owner0"].message.startswith("column smoker, column old: some value")
+        assert ended.results["owner0"].message.startswith("all columns together: some value")
 
 
 def test_rows_that_do_not_count_are_in_no_cell() -> None:
