@@ -16,7 +16,7 @@ PUBLIC = {
     "mpc.listener._Connection.key": "a public key",
     "mpc.network.Stranger.key": "a public key",
     "mpc.testing.inputs.Input.private": "yes or no",
-    "mpc.testing.recording.Note.key": "where a number was drawn",
+    "mpc.testing.noting.Note.key": "where a number was drawn",
     "parties.cli._Here.keys": "a folder",
     "parties.doctor_peers.Side.keys": "public keys",
     "parties.share_file.Bound.keys": "public texts",

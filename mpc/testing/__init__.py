@@ -15,6 +15,7 @@ from mpc.testing.cost import Cost, check_cost
 from mpc.testing.failure import CheckFailed
 from mpc.testing.faults import KINDS, Faults, check_faults
 from mpc.testing.inputs import Input, integers, own, reals, words
+from mpc.testing.programs import to_each
 from mpc.testing.star_view import Summed, check_sums
 from mpc.testing.structure import Structure
 from mpc.testing.view import Viewed, check_view
@@ -37,5 +38,6 @@ __all__ = [
     "integers",
     "own",
     "reals",
+    "to_each",
     "words",
 ]

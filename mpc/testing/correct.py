@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
+from math import log, prod, sqrt
 from typing import Any
 
 import numpy as np
 
-from mpc.errors import BeaverlodgeError, PeerLostError
+from mpc.errors import BeaverlodgeError, PeerLostError, UsageError
 from mpc.ghost import Array
 from mpc.lockstep import run_lockstep
 from mpc.party import Party
 from mpc.share import Public, Share
 from mpc.testing.failure import CheckFailed, refusals
 from mpc.testing.inputs import Input, Sizes, Values, complete, givers, names_in, randoms
-from mpc.testing.programs import Case, Protocol, results_of, same_results, taken_case, totals
+from mpc.testing.programs import Case, Each, Protocol, results_of, same_results, taken_case, totals
 from mpc.testing.sockets import over_sockets
 
+_SURELY = -log(1e-3)  # of so many wrong entries that are expected, one turns up in 999 of 1,000 checks
+_SPREAD = 5.0  # standard errors by which a mean may differ from what it should be
+_MOST_RUNS = 200
+_AT_ONCE = 4096  # entries of a run of many, where nothing else is said
 _CHOSEN_ENTRIES = 64  # of a larger array Hypothesis chooses the seed, not every entry
 
 Twin = Callable[..., Any]
@@ -27,20 +31,39 @@ Bound = float | Callable[..., Any] | None
 
 @dataclass(frozen=True)
 class Correct:
-    """What `check_correct` saw: how many examples, and the largest error of a real number."""
+    """What `check_correct` saw: how many examples, and the errors of real numbers.
+
+    `mean_error` is signed, over `entries` of random inputs; `rarest` is the share of wrong entries that would be found
+    in 999 of 1,000 checks.
+    """
 
     examples: int
     worst_error: float
+    mean_error: float
+    entries: int
     sockets: int  # runs over real sockets, whose results were those of the lockstep runs to the bit
 
+    @property
+    def rarest(self) -> float:
+        return min(1.0, _SURELY / max(1, self.entries))
+
     def __str__(self) -> str:
-        return f"{self.examples} examples, largest error {self.worst_error:.3g}, {self.sockets} runs over sockets"
+        return (
+            f"{self.examples} examples, largest error {self.worst_error:.3g}, mean {self.mean_error:.2g}; "
+            f"{self.sockets} runs over sockets\n"
+            f"a wrong entry in every {1 / self.rarest:,.0f} would be found, in {self.entries:,} entries"
+        )
 
 
 @dataclass
 class _Seen:
     examples: int = 0
     worst: float = 0.0
+    entries: int = 0
+
+    def take(self, gaps: Array) -> None:
+        self.worst = max(self.worst, float(np.abs(gaps).max(initial=0.0)))
+        self.entries += gaps.size
 
 
 def check_correct(
@@ -54,6 +77,9 @@ def check_correct(
     largest_size: int = 5,
     examples: int = 60,
     sockets: Sequence[int] = (2,),
+    many: int = 0,
+    many_sizes: Sizes | None = None,
+    bias: float | None = None,
     seed: int = 0,
 ) -> Correct:
     """Compare a protocol with its twin: owners' number, sizes, signs and edges of the range as Hypothesis chooses.
@@ -61,23 +87,65 @@ def check_correct(
     Args:
         twin: plaintext inputs -> what the protocol's results should hold, one or a tuple, in the same order. Where it
             raises an error of mpc.errors, the protocol must end with one of that class, and no owner with a result.
+            What each owner is told alone is a `to_each`.
         error: the largest absolute difference, or a function of the twin's inputs that gives it (for all results, or
             an array for each entry); None if the results are ring elements or numbers that must be the twin's to the
             bit.
         owners: the numbers of owners to choose from.
         sizes: of named sizes that should stay as they are; the others are 1 to `largest_size`.
         examples: how many; the same ones on every run.
+        many: how many entries of results to compare at least, of random inputs, beside the examples: of a fault in one
+            entry of 4,096, thirty thousand tell.
+        many_sizes: of named sizes in these runs; 4,096 where there is one name.
+        bias: the largest mean of the signed errors, over those entries (4,096 where `many` is left out). A protocol
+            that always cuts down is biased though no error is large.
         sockets: for each of these numbers of owners, one run over real encrypted sockets, every party in a thread.
 
     Raises:
-        CheckFailed: a result differs; the message names the owners' number, the sizes and the entry.
+        CheckFailed: a result differs; the message names the owners' number, the sizes and the entry. Or the mean error
+            is beyond `bias`, by more than chance allows.
     """
     seen = _Seen()
     _explore(protocol, twin, tuple(inputs), error, tuple(owners), dict(sizes or {}), largest_size, examples, seen)
     for n in sockets:
         known = complete(inputs, sizes, 2)
         _compare_sockets(taken_case(protocol, inputs, n, known, f"correct/{seed}"), seed)
-    return Correct(seen.examples, seen.worst, len(sockets))
+    count = many or (_AT_ONCE if bias is not None else 0)
+    mean = _compare_many(protocol, twin, tuple(inputs), error, sizes, many_sizes, count, bias, f"many/{seed}", seen)
+    return Correct(seen.examples, seen.worst, mean, seen.entries, len(sockets))
+
+
+def _compare_many(
+    protocol: Protocol,
+    twin: Twin,
+    inputs: tuple[Input, ...],
+    error: Bound,
+    sizes: Sizes | None,
+    many_sizes: Sizes | None,
+    count: int,
+    bias: float | None,
+    seed: str,
+    seen: _Seen,
+) -> float:
+    """Runs of two owners on random inputs until so many entries are compared; the mean of their errors."""
+    names = [name for name in names_in(inputs) if name not in (sizes or {})]
+    known = complete(inputs, {**(sizes or {}), **(many_sizes or {})}, _AT_ONCE if len(names) == 1 else 6)
+    gaps = [np.zeros(0)]
+    for run in range(_MOST_RUNS if count else 0):
+        case = Case(protocol, inputs, 2, known, randoms(inputs, known, 2, f"{seed}/{run}"))
+        gaps.append(compare(case, twin, error, run))
+        seen.take(gaps[-1])
+        if sum(gap.size for gap in gaps) >= count:
+            break
+    found = np.concatenate(gaps)
+    if found.size < count:
+        raise UsageError(
+            f"{_MOST_RUNS} runs have {found.size} entries to compare, fewer than {count}", "give larger `many_sizes`"
+        )
+    mean = float(found.mean()) if found.size else 0.0
+    if bias is not None and abs(mean) > bias + _SPREAD * float(found.std()) / sqrt(found.size):
+        raise CheckFailed(f"the mean error is {mean:.3g}, over {found.size} entries, beyond {bias:.3g}: a bias")
+    return mean
 
 
 def _explore(
@@ -122,7 +190,7 @@ def _explore(
             for k, one in enumerate(inputs)
         )
         case = Case(protocol, inputs, n, drawn, values)
-        seen.worst = max(seen.worst, compare(case, twin, error, data.draw(st.integers(0, 1 << 16), label="seed")))
+        seen.take(compare(case, twin, error, data.draw(st.integers(0, 1 << 16), label="seed")))
         seen.examples += 1
 
     explore()
@@ -149,8 +217,8 @@ def _edges(one: Input) -> list[int]:
     return [0, 1, -1, unit, -unit, unit - 1, one.low + 1, one.high - 1, one.high // 2, one.low // 2]
 
 
-def compare(case: Case, twin: Twin, error: Bound, seed: int) -> float:
-    """Run a case in lockstep; the largest error among its results.
+def compare(case: Case, twin: Twin, error: Bound, seed: int) -> Array:
+    """Run a case in lockstep; how far each entry of its results lies above the twin's.
 
     Raises:
         CheckFailed: a result is not what the twin gives.
@@ -164,17 +232,29 @@ def compare(case: Case, twin: Twin, error: Bound, seed: int) -> float:
         expected = results_of(twin(*plain))
     except BeaverlodgeError as refusal:
         _compare_refusal(case, refusal, where, seed)
-        return 0.0
+        return np.zeros(0)
     with refusals(f"the run with {where}"):
         outcome = run_lockstep(case.factories, case.plan, entropy=case.entropy(seed))
-    given = totals(outcome.results)
+    apart = {k for k, want in enumerate(expected) if isinstance(want, Each)}
+    given = totals(outcome.results, apart)
     if len(given) != len(expected):
         raise CheckFailed(f"the protocol has {len(given)} results and its twin {len(expected)}")
     bound = error(*plain) if callable(error) else error
-    worst = 0.0
-    for k, (value, want) in enumerate(zip(given, expected, strict=True)):
-        worst = max(worst, _error(f"{where}: result {k}", value, np.asarray(want), bound))
-    return worst
+    gaps = [
+        _gaps(f"{where}: result {k}{of}", value, np.asarray(want), bound)
+        for k, (values, wanted) in enumerate(zip(given, expected, strict=True))
+        for of, value, want in _leaves(values, wanted)
+    ]
+    return np.concatenate([np.zeros(0), *(gap.reshape(-1) for gap in gaps)])
+
+
+def _leaves(given: Any, want: Any) -> list[tuple[str, Any, Any]]:
+    """A result and what the twin says of it; of what each owner is told alone, each owner's."""
+    if not isinstance(want, Each):
+        return [("", given, want)]
+    if len(want.values) != len(given):
+        raise CheckFailed(f"the twin tells {len(want.values)} owners something, of {len(given)}")
+    return [(f" of {name}", value, one) for (name, value), one in zip(given.items(), want.values, strict=True)]
 
 
 def _compare_refusal(case: Case, refusal: BeaverlodgeError, where: str, seed: int) -> None:
@@ -205,9 +285,10 @@ def _compare_refusal(case: Case, refusal: BeaverlodgeError, where: str, seed: in
         raise CheckFailed(f"{where}: {', '.join(given) or 'nobody'} has a result, where the twin says: {refusal}")
 
 
-def _error(what: str, given: Share | Public | Array, want: Array, bound: Any) -> float:
-    if isinstance(given, np.ndarray):
-        return _gap(what, given.astype(np.float64), want, 0.0 if bound is None else bound)
+def _gaps(what: str, given: Share | Public | Array, want: Array, bound: Any) -> Array:
+    """By entry, how far a result lies above its twin's; a ring element that must be the twin's to the bit has 0."""
+    if isinstance(given, np.ndarray | int | float):
+        return _real_gaps(what, np.asarray(given, np.float64), want, 0.0 if bound is None else bound)
     if given.shape != want.shape:
         raise CheckFailed(f"{what} has the shape {given.shape} and its twin's {want.shape}")
     if bound is None:
@@ -215,22 +296,22 @@ def _error(what: str, given: Share | Public | Array, want: Array, bound: Any) ->
         if not np.all(same):
             place = tuple(int(k) for k in np.argwhere(~np.asarray(same, dtype=bool))[0])
             raise CheckFailed(f"{what} at {place} is {given.value[place]}, not {want[place]}")
-        return 0.0
-    return _gap(what, Public(given.value, given.scale, given.ring).real(), want, bound)
+        return np.zeros(want.shape)
+    return _real_gaps(what, Public(given.value, given.scale, given.ring).real(), want, bound)
 
 
-def _gap(what: str, real: Array, want: Array, bound: Any) -> float:
+def _real_gaps(what: str, real: Array, want: Array, bound: Any) -> Array:
     if real.shape != want.shape:
         raise CheckFailed(f"{what} has the shape {real.shape} and its twin's {want.shape}")
-    gap = np.abs(real - want)
-    wrong = ~(gap <= bound)  # a gap that is no number is wrong too
+    gap = real - want
+    wrong = ~(np.abs(gap) <= bound)  # a gap that is no number is wrong too
     if wrong.any():
         place = tuple(int(k) for k in np.argwhere(wrong)[0])
         raise CheckFailed(
             f"{what} at {place} is {real[place]!r}, its twin's {want[place]!r}: "
-            f"{gap[place]:.3g} apart, {int(wrong.sum())} of {gap.size} entries beyond the error"
+            f"{abs(gap[place]):.3g} apart, {int(wrong.sum())} of {gap.size} entries beyond the error"
         )
-    return float(gap.max(initial=0.0))
+    return gap
 
 
 def _compare_sockets(case: Case, seed: int) -> None:

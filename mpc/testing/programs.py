@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -92,6 +92,18 @@ class Case:
         return {name: insecure_entropy(seed, name) for name in (*self.owners, HELPER)}
 
 
+@dataclass(frozen=True)
+class Each:
+    """What a twin says that every owner is told by itself, in the owners' order. Made with `to_each`."""
+
+    values: tuple[Any, ...]
+
+
+def to_each(values: Sequence[Any]) -> Each:
+    """In a twin's result: what each owner is told alone, one value for each."""
+    return Each(tuple(values))
+
+
 def results_of(result: Any) -> list[Any]:
     """A protocol's result as a flat list."""
     if isinstance(result, tuple | list):
@@ -99,8 +111,10 @@ def results_of(result: Any) -> list[Any]:
     return [result]
 
 
-def totals(results: Mapping[str, Any]) -> list[Share | Public | Array]:
+def totals(results: Mapping[str, Any], apart: Container[int] = ()) -> list[Any]:
     """What all owners' results hold together: the sum of shares, and what is public, which must be the same.
+
+    Of those whose numbers are in `apart`, by owner what each has.
 
     A number or an array is public too: what a protocol makes of opened values, as float64 or integers.
 
@@ -112,7 +126,8 @@ def totals(results: Mapping[str, Any]) -> list[Share | Public | Array]:
     for name, leaves in flat.items():
         if len(leaves) != len(first):
             raise CheckFailed(f"{first_name} has {len(first)} results and {name} has {len(leaves)}")
-    return [_total(k, {name: leaves[k] for name, leaves in flat.items()}) for k in range(len(first))]
+    by_result = [{name: leaves[k] for name, leaves in flat.items()} for k in range(len(first))]
+    return [parts if k in apart else _total(k, parts) for k, parts in enumerate(by_result)]
 
 
 def _total(number: int, parts: Mapping[str, Any]) -> Share | Public | Array:

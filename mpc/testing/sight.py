@@ -8,15 +8,17 @@ neighbours in one opening: each would be a bare secret if a mask were missing or
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product, zip_longest
+from typing import Any
 
 import numpy as np
 
 from mpc.ghost import Array
 from mpc.ring import Ring
 from mpc.testing.failure import CheckFailed
+from mpc.testing.noting import Note
 from mpc.testing.recording import Recording, Sending
 
 
@@ -41,12 +43,24 @@ class _Stack:
 
 
 @dataclass(frozen=True)
+class _Held:
+    """One note over all runs."""
+
+    note: Note
+    words: Array
+
+
+@dataclass(frozen=True)
 class Sight:
     """All that was sent and noted, over all runs of one case."""
 
     n: int
     sent: Mapping[tuple[int, int, str, str], _Stack]  # by round, place, sender, receiver
-    notes: Mapping[tuple[str, str, str], tuple[Ring, Array]]  # by owner, key, peer
+    own: Mapping[tuple[int, int, str], _Stack]  # by round, place, owner: its part of what it is told alone
+    to_all: frozenset[tuple[int, int, str]]  # round, place, sender of what goes to all alike
+    notes: Mapping[tuple[str, str, str], _Held]  # by owner, key, peer
+    said: Mapping[str, tuple[str, ...]]  # by owner, the same in all runs
+    runs: int
 
     def items(self, coalition: Sequence[int]) -> Iterator[Item]:
         """What a coalition sees, the simple things first."""
@@ -56,10 +70,11 @@ class Sight:
         held = list(self._held(inside))
         yield from received
         yield from opened
-        yield from held
-        for base in (*received, *opened):
-            for thing in held:
-                yield from _combined(base, thing, 2)
+        yield from (item for item, _ in held)
+        for base in (*received, *opened, *self._from_outside(inside)):
+            for thing, is_share in held:
+                if is_share:
+                    yield from _combined(base, thing, 2)
         for first, second in (*combinations(opened, 2), *combinations(received, 2)):
             yield from _combined(first, second, 1)
         for one in opened:
@@ -81,32 +96,77 @@ class Sight:
             yield Item(name, first.label, first.spec.ring, stack.words, not first.revealed)
 
     def _opened(self, inside: Sequence[str]) -> Iterator[Item]:
-        """Arrays of all owners, added up, where the coalition has them all."""
-        groups: dict[tuple[int, int], dict[str, _Stack]] = {}
-        for (number, place, sender, receiver), stack in self.sent.items():
-            if sender in inside or receiver in inside:
-                groups.setdefault((number, place), {}).setdefault(sender, stack)
-        for (_, place), stacks in groups.items():
-            first, *others = stacks.values()
-            ring, shape = first.first.spec.ring, first.words.shape
-            if len(stacks) < self.n or any((s.first.spec.ring, s.words.shape) != (ring, shape) for s in others):
-                continue
-            total = first.words
-            for stack in others:
-                total = ring.add(total, stack.words)
-            name = f"{first.first.where}, value {place} as opened"
-            yield Item(name, first.first.label, ring, total, not first.first.revealed)
+        """What each member can add up: the arrays that it got of all outside, and the members' own.
 
-    def _held(self, inside: Sequence[str]) -> Iterator[Item]:
-        groups: dict[tuple[str, str], list[tuple[Ring, Array]]] = {}
+        What a member puts in is its array for any owner: so a part that was meant for another owner, and was sent to
+        this one too, is added up with the members' parts for that other.
+        """
+        names = [f"owner{k}" for k in range(self.n)]
+        for number, place in dict.fromkeys(key[:2] for key in self.sent):
+            first = next(stack.first for key, stack in self.sent.items() if key[:2] == (number, place))
+            to_all = all((number, place, sender) in self.to_all for sender in names)
+            seen: list[Array] = []
+            for reader, meant in [(inside[0], inside[0])] if to_all else product(inside, names):
+                parts = [self._part(number, place, s, meant if s in inside else reader) for s in names]
+                total = _total([part for part in parts if part is not None], first)
+                if len(parts) - parts.count(None) < self.n or total is None:
+                    continue
+                if any(np.array_equal(total, other) for other in seen):
+                    continue
+                seen.append(total)
+                of = "" if to_all else f" to {reader}" + (f", with parts for {meant}" if meant != reader else "")
+                yield Item(
+                    f"{first.where}, value {place} as opened{of}",
+                    first.label,
+                    first.spec.ring,
+                    total,
+                    not first.revealed,
+                )
+
+    def _from_outside(self, inside: Sequence[str]) -> Iterator[Item]:
+        """What a member got of all outside, added up, where owners are sent different things."""
+        outside = [name for name in (f"owner{k}" for k in range(self.n)) if name not in inside]
+        for number, place in dict.fromkeys(key[:2] for key in self.sent):
+            for reader in inside if len(outside) > 1 else ():
+                parts = [self.sent.get((number, place, sender, reader)) for sender in outside]
+                stacks = [part for part in parts if part is not None]
+                apart = any((number, place, sender) not in self.to_all for sender in outside)
+                if apart and len(stacks) == len(outside) and (total := _total(stacks, stacks[0].first)) is not None:
+                    first = stacks[0].first
+                    name = f"{first.where}, value {place} as sent to {reader}"
+                    yield Item(name, first.label, first.spec.ring, total, not first.revealed)
+
+    def _part(self, number: int, place: int, sender: str, to: str) -> _Stack | None:
+        """What an owner sends another, or has of it for itself."""
+        if sender != to:
+            return self.sent.get((number, place, sender, to))
+        if (number, place, sender) in self.own:
+            return self.own[number, place, sender]
+        if (number, place, sender) in self.to_all:
+            return next(stack for key, stack in self.sent.items() if key[:3] == (number, place, sender))
+        return None
+
+    def _held(self, inside: Sequence[str]) -> Iterator[tuple[Item, bool]]:
+        """What the members hold, added up, and whether it is a share of something."""
+        groups: dict[tuple[str, str], list[_Held]] = {}
         for (owner, key, peer), held in self.notes.items():
             if owner in inside and peer not in inside:
                 groups.setdefault((key, peer), []).append(held)
         for (key, peer), parts in groups.items():
-            ring, total = parts[0]
-            for _, words in parts[1:]:
-                total = ring.add(total, words)
-            yield Item(f"{key} with {peer}" if peer else key, "", ring, total, False, 3)
+            note, total = parts[0].note, parts[0].words
+            for part in parts[1:] if note.share else ():
+                total = note.ring.add(total, part.words)
+            yield Item(f"{key} with {peer}" if peer else key, "", note.ring, total, False, 3), note.share
+
+
+def _total(stacks: Sequence[_Stack], like: Sending) -> Array | None:
+    """The sum of arrays; None where they are not alike."""
+    if not stacks or any((s.first.spec.ring, s.words.shape) != (like.spec.ring, stacks[0].words.shape) for s in stacks):
+        return None
+    total = stacks[0].words
+    for stack in stacks[1:]:
+        total = like.spec.ring.add(total, stack.words)
+    return total
 
 
 def _combined(one: Item, other: Item, rank: int) -> Iterator[Item]:
@@ -120,20 +180,60 @@ def _combined(one: Item, other: Item, rank: int) -> Iterator[Item]:
 
 
 def stacked(recordings: Sequence[Recording], n: int) -> Sight:
-    """All runs of one case together."""
+    """All runs of one case together.
+
+    Raises:
+        CheckFailed: what is sent, or what an owner says, is not alike in all runs.
+    """
     first = recordings[0]
     sent: dict[tuple[int, int, str, str], _Stack] = {}
+    own: dict[tuple[int, int, str], _Stack] = {}
     for k, one in enumerate(first.sendings):
         if one.value.size:
-            words = np.stack([_same(one, r, k).value.reshape(-1) for r in recordings])
-            sent[one.round, one.place, one.sender, one.receiver] = _Stack(one, words)
-    notes: dict[tuple[str, str, str], tuple[Ring, Array]] = {}
+            same = [_same(one, r, k) for r in recordings]
+            sent[one.round, one.place, one.sender, one.receiver] = _stack([s.value for s in same], one)
+            kept = [s.own for s in same if s.own is not None]
+            if len(kept) == len(same):
+                own[one.round, one.place, one.sender] = _stack(kept, one)
+    for owner, told in first.said.items():
+        for recording in recordings:
+            check_said(owner, told, recording.said[owner], "in another run with the same secrets")
+    notes: dict[tuple[str, str, str], _Held] = {}
     for owner, mine in first.notes.items():
         for k, note in enumerate(mine):
             if note.value.size:
                 words = np.stack([r.notes[owner][k].value.reshape(-1) for r in recordings])
-                notes[owner, note.key, note.peer] = (note.ring, words)
-    return Sight(n, sent, notes)
+                notes[owner, note.key, note.peer] = _Held(note, words)
+    return Sight(n, sent, own, _sent_to_all(sent, own), notes, first.said, len(recordings))
+
+
+def _stack(values: Sequence[Array], first: Sending) -> _Stack:
+    return _Stack(first, np.stack([value.reshape(-1) for value in values]))
+
+
+def _sent_to_all(
+    sent: Mapping[tuple[int, int, str, str], _Stack], own: Container[Any]
+) -> frozenset[tuple[int, int, str]]:
+    """The arrays that their sender sends to all alike: round, place, sender."""
+    firsts: dict[tuple[int, int, str], Array] = {}
+    differ = set()
+    for key, stack in sent.items():
+        if not np.array_equal(firsts.setdefault(key[:3], stack.words), stack.words):
+            differ.add(key[:3])
+    return frozenset(key for key in firsts if key not in differ and key not in own)
+
+
+def check_said(owner: str, one: Sequence[str], other: Sequence[str], where: str) -> None:
+    """No text that leaves a party depends on secrets or on randomness.
+
+    Raises:
+        CheckFailed: names the first that differs.
+    """
+    for mine, theirs in zip_longest(one, other, fillvalue="nothing"):
+        if mine != theirs:
+            raise CheckFailed(
+                f"{owner} says '{mine}', and '{theirs}' {where}: a reason, a stage, a hint and an error hold no data"
+            )
 
 
 def _same(one: Sending, recording: Recording, k: int) -> Sending:

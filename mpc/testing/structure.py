@@ -24,9 +24,10 @@ from mpc.correlation import Kind
 from mpc.ghost import Array
 from mpc.prg import derive
 from mpc.ring import Ring
+from mpc.testing.draws import Bump, Draws
 from mpc.testing.failure import CheckFailed
 from mpc.testing.programs import Case
-from mpc.testing.recording import Bump, Draws, Recording, Sending, record, same_to_all
+from mpc.testing.recording import Recording, Sending, record, same_to_all
 
 _MOST_WORDS = 3000
 

@@ -13,11 +13,12 @@ from itertools import combinations, zip_longest
 from typing import Any
 
 from mpc.errors import UsageError
+from mpc.testing.draws import Draws
 from mpc.testing.failure import CheckFailed
 from mpc.testing.inputs import Input, Sizes, Values, complete, constants, names_in, randoms, written
 from mpc.testing.programs import Case, Protocol, taken_case
-from mpc.testing.recording import Draws, Recording, record
-from mpc.testing.sight import Sight, stacked
+from mpc.testing.recording import Recording, record
+from mpc.testing.sight import Sight, check_said, stacked
 from mpc.testing.statistics import histograms, smallest_shift, uneven, unlike
 from mpc.testing.structure import Structure, check_masks
 
@@ -135,7 +136,7 @@ def check_view(
     tested: set[tuple[int, ...]] = set()
     for number, (one, other) in enumerate(_pairs(protocol, inputs, owners, known, secrets, seed)):
         cases = [Case(protocol, tuple(inputs), owners, known, values) for values in (one, other)]
-        tested |= _look(cases[0], cases[1], chosen, words, public, f"{seed}/{number}", sums)
+        tested |= _look(cases[0], cases[1], chosen, words, public, f"{seed}/{number}", sums, secrets is not None)
     if not tested:
         raise UsageError("the secrets are such that nothing is hidden from any coalition", "give other secrets")
     _conclude(sums)
@@ -170,11 +171,13 @@ def _look(
     public: Sequence[str],
     seed: str,
     sums: _Sums,
+    may_refuse: bool,
 ) -> set[tuple[int, ...]]:
     """Compare what each coalition sees of two secrets; which coalitions there is something to hide from."""
     turns = range(one.n) if any(each.owner is None and not each.private for each in one.inputs) else range(1)
     sides = [
-        (replace(one, turn=turn), _Runner(replace(other, turn=turn), words, public, f"{seed}/{turn}")) for turn in turns
+        (replace(one, turn=turn), _Runner(replace(other, turn=turn), words, public, f"{seed}/{turn}", may_refuse))
+        for turn in turns
     ]
     tested = set()
     for coalition in coalitions:
@@ -233,8 +236,9 @@ def _agreeing(case: Case, other: Case, coalition: Sequence[int]) -> Case | None:
 class _Runner:
     """Runs cases often enough, and keeps what was seen: several coalitions look at the same runs."""
 
-    def __init__(self, other: Case, words: int, public: Sequence[str], seed: str) -> None:
+    def __init__(self, other: Case, words: int, public: Sequence[str], seed: str, may_refuse: bool) -> None:
         self.other = other
+        self._may_refuse = may_refuse
         self._public = public
         self._words = words
         self._seed = seed
@@ -246,10 +250,12 @@ class _Runner:
         key = tuple(case.own_inputs(k) for k in range(case.n))
         if key not in self._kept:
             seed = f"view/{self._seed}/{len(self._kept)}"
-            first = record(case, Draws(case.n, f"{seed}/0"))
+            first = record(case, Draws(case.n, f"{seed}/0"), may_refuse=self._may_refuse)
             count = self._count(first)
             self.runs += count
-            rest = [record(case, Draws(case.n, f"{seed}/{run}")) for run in range(1, count)]
+            rest = [
+                record(case, Draws(case.n, f"{seed}/{run}"), may_refuse=self._may_refuse) for run in range(1, count)
+            ]
             self._kept[key] = stacked([first, *rest], case.n)
         return self._kept[key]
 
@@ -265,6 +271,8 @@ def _compare(runner: _Runner, mine: Case, coalition: Sequence[int], public: Sequ
     sides = [runner.sight(case) for case in (mine, runner.other)]
     sums.runs += runner.runs - before
     names = _names(coalition)
+    for owner, told in sides[0].said.items():
+        check_said(owner, told, sides[1].said[owner], "with another secret")
     for one, other in zip_longest(*(side.items(coalition) for side in sides)):
         if one is None or other is None or one.name != other.name:
             odd = one or other

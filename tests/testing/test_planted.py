@@ -183,7 +183,7 @@ LEAKS: dict[str, tuple[Callable[..., Any], str, str]] = {
     "a share sent to the holder of the other share": (
         share_to_the_holder_of_the_other,
         r"round 0 'hand over': word 0 of array 0 from owner0 to owner1 has no mask",
-        r"round 0 'hand over', (value 0 as opened|array 0 from owner2 to owner0, plus share of input 0).* differs",
+        r"round 0 'hand over', (value 0 as opened|array 0 from owner0 to owner1, plus share of input 0).* differs",
     ),
     "a share sent beside an opening": (
         share_sent_beside_an_opening,
