@@ -6,11 +6,12 @@ helper's, but every share of every part is at hand, to be looked at or altered.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from mpc.correlation import Kind
+from mpc.correlation import Kind, Spec
 from mpc.dealing import as_shares, draw, in_full
 from mpc.ghost import Array
 from mpc.prg import Stream, derive
@@ -31,12 +32,63 @@ class Bump:
     owner: int
     by: int
 
+    def applied(self, number: int, kind: Kind, shares: list[Parts]) -> list[Parts]:
+        """The owners' parts of this correlation, changed if it is the one."""
+        if number != self.number:
+            return shares
+        change = kind.drawn[self.part].ring.zeros(kind.drawn[self.part].shape)
+        change.reshape(-1)[self.entry] = kind.drawn[self.part].ring.reduce(np.array([self.by], dtype=object))[0]
+        return _changed(shares, kind, self.owner, {self.part: change})
+
+
+ODD = "odd"
+"""The seed of odd amounts: what one mask covers, by an odd multiple, changes by an odd amount at once."""
+
+
+@dataclass(frozen=True)
+class Shake:
+    """A change of every drawn word of some correlations, at one owner, by uniform amounts.
+
+    The amounts are those of all seeds, added up; those of `ODD` are odd where the ring has odd numbers.
+    """
+
+    numbers: frozenset[int]
+    owner: int
+    seeds: tuple[str, ...]
+
+    def applied(self, number: int, kind: Kind, shares: list[Parts]) -> list[Parts]:
+        """The owners' parts of this correlation, changed if it is one of them."""
+        if number not in self.numbers:
+            return shares
+        changes = {}
+        for part, spec in enumerate(kind.drawn):
+            changes[part] = spec.ring.zeros(spec.shape)
+            for seed in self.seeds:
+                changes[part] = spec.ring.add(changes[part], _amounts(spec, seed, f"{number}/{part}"))
+        return _changed(shares, kind, self.owner, changes)
+
+
+def _amounts(spec: Spec, seed: str, where: str) -> Array:
+    drawn = Stream(derive(bytes(32), f"shake/{seed}/{where}")).uniform(spec.shape, spec.ring)
+    if spec.ring.xor or seed != ODD:
+        return drawn
+    one, two = (spec.ring.reduce(np.full(spec.shape, k, dtype=object)) for k in (1, 2))
+    return spec.ring.add(spec.ring.mul(drawn, two), one)
+
+
+def _changed(shares: list[Parts], kind: Kind, owner: int, changes: Mapping[int, Array]) -> list[Parts]:
+    drawn, dealt = list(shares[owner][0]), shares[owner][1]
+    for part, change in changes.items():
+        drawn[part] = kind.drawn[part].ring.add(drawn[part], change)
+    return [*shares[:owner], (tuple(drawn), dealt), *shares[owner + 1 :]]
+
 
 class Draws:
     """All randomness of a run, drawn from a seed when first asked for and the same ever after."""
 
-    def __init__(self, n: int, seed: str) -> None:
+    def __init__(self, n: int, seed: str, zeros: str = "") -> None:
         self._n = n
+        self._zeros = zeros  # other ones than those of the seed alone
         self._seed = seed
         self._streams: dict[str, Stream] = {}
         self._shares: list[list[Parts]] = []
@@ -54,7 +106,8 @@ class Draws:
         """What two owners draw from a stream that they share."""
         key = (label, number)
         if key not in self._pairs:
-            self._pairs[key] = self._stream(f"pair/{label}").uniform(shape, ring)
+            mine = f"{label}{self._zeros}" if label.startswith("zeros") else label
+            self._pairs[key] = self._stream(f"pair/{mine}").uniform(shape, ring)
         return self._pairs[key]
 
     def _stream(self, label: str) -> Stream:
@@ -66,7 +119,7 @@ class Draws:
 class Dealer:
     """Deals the correlations that the owners ask for, perhaps with one drawn word changed."""
 
-    def __init__(self, draws: Draws, bump: Bump | None = None) -> None:
+    def __init__(self, draws: Draws, bump: Bump | Shake | None = None) -> None:
         self.kinds: list[Kind] = []
         self._draws = draws
         self._bump = bump
@@ -84,8 +137,8 @@ class Dealer:
 
     def _deal(self, number: int, kind: Kind) -> list[Parts]:
         shares = list(self._draws.shares(number, kind))
-        if self._bump is not None and self._bump.number == number:
-            shares[self._bump.owner] = _bumped(shares[self._bump.owner], kind, self._bump)
+        if self._bump is not None:
+            shares = self._bump.applied(number, kind, shares)
         drawn = in_full(kind, [own[0] for own in shares])
         if kind.kept:
             self._book[number] = drawn
@@ -96,15 +149,6 @@ class Dealer:
                 value = spec.ring.sub(value, own[1][part])
             last.append(value)
         return [*shares[:-1], (shares[-1][0], tuple(last))]
-
-
-def _bumped(parts: Parts, kind: Kind, bump: Bump) -> Parts:
-    drawn, dealt = list(parts[0]), parts[1]
-    ring = kind.drawn[bump.part].ring
-    change = ring.zeros(drawn[bump.part].shape)
-    change.reshape(-1)[bump.entry] = ring.reduce(np.array([bump.by], dtype=object))[0]
-    drawn[bump.part] = ring.add(drawn[bump.part], change)
-    return tuple(drawn), dealt
 
 
 class Supply:

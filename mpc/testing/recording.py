@@ -15,7 +15,7 @@ from mpc.lockstep import run_lockstep
 from mpc.party import Party
 from mpc.ring import B8
 from mpc.round import Blob
-from mpc.testing.draws import Bump, Dealer, Draws
+from mpc.testing.draws import Bump, Dealer, Draws, Shake
 from mpc.testing.failure import CheckFailed, refusals
 from mpc.testing.noting import Diary, Note, NotingParty, check_zeros, watched
 from mpc.testing.programs import HELPER, Case
@@ -54,7 +54,7 @@ class Recording:
     drawn: Mapping[str, tuple[int, ...]]
 
 
-def record(case: Case, draws: Draws, bump: Bump | None = None, *, may_refuse: bool = False) -> Recording:
+def record(case: Case, draws: Draws, bump: Bump | Shake | None = None, *, may_refuse: bool = False) -> Recording:
     """One run of a case in one thread.
 
     Args:

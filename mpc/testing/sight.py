@@ -24,7 +24,10 @@ from mpc.testing.recording import Recording, Sending
 
 @dataclass(frozen=True)
 class Item:
-    """One thing seen: its words (runs, W), and whether they should be uniform; `rank` orders findings by simplicity."""
+    """One thing seen: its words (runs, W), and whether they should be uniform; `rank` orders findings by simplicity.
+
+    `once` says that no word should come twice, in whatever run. `opened` is the round and place of what all add up.
+    """
 
     name: str
     label: str
@@ -32,6 +35,8 @@ class Item:
     words: Array
     masked: bool = False
     rank: int = 0
+    once: bool = False
+    opened: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,8 @@ class Sight:
             alike.append(stack.words)
             first = stack.first
             name = f"{first.where}, array {place} from {sender} to {receiver}"
-            yield Item(name, first.label, first.spec.ring, stack.words, not first.revealed)
+            masked = not first.revealed
+            yield Item(name, first.label, first.spec.ring, stack.words, masked, once=masked)
 
     def _opened(self, inside: Sequence[str]) -> Iterator[Item]:
         """What each member can add up: the arrays that it got of all outside, and the members' own.
@@ -115,13 +121,9 @@ class Sight:
                     continue
                 seen.append(total)
                 of = "" if to_all else f" to {reader}" + (f", with parts for {meant}" if meant != reader else "")
-                yield Item(
-                    f"{first.where}, value {place} as opened{of}",
-                    first.label,
-                    first.spec.ring,
-                    total,
-                    not first.revealed,
-                )
+                name, masked = f"{first.where}, value {place} as opened{of}", not first.revealed
+                where = (number, place) if to_all else None
+                yield Item(name, first.label, first.spec.ring, total, masked, once=masked, opened=where)
 
     def _from_outside(self, inside: Sequence[str]) -> Iterator[Item]:
         """What a member got of all outside, added up, where owners are sent different things."""
@@ -172,11 +174,11 @@ def _total(stacks: Sequence[_Stack], like: Sending) -> Array | None:
 def _combined(one: Item, other: Item, rank: int) -> Iterator[Item]:
     if one.ring != other.ring or one.words.shape != other.words.shape:
         return
-    yield Item(f"{one.name}, less {other.name}", one.label, one.ring, one.ring.sub(one.words, other.words), False, rank)
-    if not one.ring.xor:
-        yield Item(
-            f"{one.name}, plus {other.name}", one.label, one.ring, one.ring.add(one.words, other.words), False, rank
-        )
+    ring, once = one.ring, one.once and rank > 1
+    yield Item(f"{one.name}, less {other.name}", one.label, ring, ring.sub(one.words, other.words), False, rank, once)
+    if not ring.xor:
+        both = ring.add(one.words, other.words)
+        yield Item(f"{one.name}, plus {other.name}", one.label, ring, both, False, rank, once)
 
 
 def stacked(recordings: Sequence[Recording], n: int) -> Sight:

@@ -17,6 +17,7 @@ from mpc.ring import Ring
 
 BINS = 16
 LOOSE = 1e-5  # what is likelier than that is never a finding, so it needs no exact p-value
+_UNLIKE = 8  # bytes
 _CERTAINTY = 2.326  # standard deviations: 99 %
 
 
@@ -72,12 +73,34 @@ def unlike(one: Array, other: Array) -> list[tuple[int, float]]:
 def uneven(sample: Array) -> list[tuple[int, float]]:
     """The nibbles that are not uniform, and the chance of that; only what is below `LOOSE`."""
     counts = sample.sum(axis=0, dtype=np.float64)
+    if not counts.size:
+        return []
     expected = counts[0].sum() / BINS
     found = []
     for nibble, statistic in enumerate(((counts - expected) ** 2).sum(axis=1) / expected):
         if statistic > critical(BINS - 1, LOOSE):
             found.append((nibble, chi_square_p(float(statistic) / _spread(sample[:, nibble]), BINS - 1)))
     return [(nibble, p) for nibble, p in found if p < LOOSE]
+
+
+def repeated(words: Array, ring: Ring) -> tuple[int, int] | None:
+    """Two runs of words (runs, W) with a word, or a row of short ones, that is the same; None if there are none.
+
+    Uniform words of 64 bits or more are never alike; where those of a run have fewer together, nothing is looked at.
+    """
+    runs = words.shape[0]
+    size = ring.word_bytes if ring.word_bytes >= _UNLIKE else words.shape[1] * ring.word_bytes
+    if size < _UNLIKE:
+        return None
+    mark = np.dtype(np.uint64) if size == _UNLIKE else np.dtype((np.void, size))
+    marks = np.frombuffer(ring.to_bytes(np.ascontiguousarray(words)), dtype=mark)
+    order = np.argsort(marks, kind="stable")
+    same = np.flatnonzero(marks[order[1:]] == marks[order[:-1]])
+    if not same.size or 2 * same.size > marks.size:  # what is mostly the same is for the other tests
+        return None
+    per_run = marks.size // runs
+    first, second = sorted(int(order[same[0] + k]) // per_run for k in (0, 1))
+    return first, second
 
 
 def _spread(runs: Array) -> float:
@@ -96,6 +119,8 @@ def smallest_shift(words: int, p: float) -> float:
 
     The hardest case: it moves evenly from one half of the 16 values to the other.
     """
+    if not words:
+        return 1.0
     freedom, bound = BINS - 1, critical(BINS - 1, p)
     excess = 0.0  # of chi-square's mean, if a share d of the probability moves: 2 words d^2
     while freedom + excess - _CERTAINTY * sqrt(2 * (freedom + 2 * excess)) < bound:

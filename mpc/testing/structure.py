@@ -9,12 +9,13 @@ whatever the secrets.
 What this shows: in this program, which is the same for all values (its flow cannot depend on them), every word that an
 owner sends is covered, for anyone who knows everything but that owner's draws. What it does not show: that the drawn
 words are uniform (the dealer's part; the statistical check looks at that), or that a coefficient that is odd at the
-values tried is odd at all others. Declared outputs, and rounds named as public, are left out.
+values tried is odd at all others. Declared outputs are left out, and rounds named as public need no masks; but a mask
+that touched such a round is a used one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -34,16 +35,20 @@ _MOST_WORDS = 3000
 
 @dataclass(frozen=True)
 class Structure:
-    """What was shown: how many words each owner sends, and how many drawn words cover them."""
+    """What was shown: how many words the owners send, and how many drawn words cover them.
+
+    `rounds`, where it was looked at whole rounds: at how many, and of how many.
+    """
 
     words: int
     masks: int
     runs: int
+    rounds: tuple[int, int] | None = None
 
     def __str__(self) -> str:
-        return (
-            f"{self.words} sent words, each covered by a mask of its own, of {self.masks} drawn words; {self.runs} runs"
-        )
+        own = "a mask of its own" if self.rounds is None else "masks that touched nothing before"
+        seen = "" if self.rounds is None else f", in {self.rounds[0]} of {self.rounds[1]} rounds of all owners"
+        return f"{self.words} sent words, each covered by {own}, of {self.masks} drawn words{seen}; {self.runs} runs"
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ class _Mask:
     touched: frozenset[_Row]  # every row that it changes, in any round
 
 
-def check_masks(case: Case, public: Sequence[str], seed: int) -> Structure:
+def check_masks(case: Case, exempt: Container[str], seed: int) -> Structure:
     """Show that every word of every owner's messages has a mask of its own, or fail at the first that has none.
 
     Raises:
@@ -80,17 +85,17 @@ def check_masks(case: Case, public: Sequence[str], seed: int) -> Structure:
         raise CheckFailed(f"{words} drawn words are too many for the structural check: give smaller `structure_sizes`")
     covered = 0
     for index, sender in enumerate(case.owners):
-        groups = _groups(base, sender, public)
+        groups = masked_groups(base, sender, ())
         masks = [_mask(case, draws, base, groups, word, index, seed) for word in _drawn_words(base.kinds)]
-        for number in dict.fromkeys(group[0].round for group in groups):
+        for number in dict.fromkeys(group[0].round for group in groups if group[0].label not in exempt):
             covered += _check_round(groups, [mask for mask in masks if mask is not None], number)
     return Structure(covered, words * case.n, 1 + 2 * words * case.n)
 
 
-def _groups(recording: Recording, sender: str, public: Sequence[str]) -> list[list[Sending]]:
-    """What an owner sends, in order, arrays for several receivers once."""
+def masked_groups(recording: Recording, sender: str, exempt: Container[str]) -> list[list[Sending]]:
+    """What an owner sends that needs a mask, in order, arrays for several receivers once."""
     return same_to_all(
-        [one for one in recording.sendings if one.sender == sender and not one.revealed and one.label not in public]
+        [one for one in recording.sendings if one.sender == sender and not one.revealed and one.label not in exempt]
     )
 
 

@@ -7,25 +7,32 @@ is distributed. The structural one (structure.py) shows that every word that is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations, zip_longest
-from typing import Any
+from typing import Any, Literal
 
 from mpc.errors import UsageError
+from mpc.ghost import Array
+from mpc.ring import Ring
+from mpc.testing.by_round import check_enough, check_rounds
 from mpc.testing.draws import Draws
 from mpc.testing.failure import CheckFailed
 from mpc.testing.inputs import Input, Sizes, Values, complete, constants, names_in, randoms, written
+from mpc.testing.kept import check_kept
+from mpc.testing.longer_masks import check_longer, even_nibbles
 from mpc.testing.programs import Case, Protocol, taken_case
 from mpc.testing.recording import Recording, record
-from mpc.testing.sight import Sight, check_said, stacked
-from mpc.testing.statistics import histograms, smallest_shift, uneven, unlike
+from mpc.testing.sight import Item, Sight, check_said, stacked
+from mpc.testing.statistics import histograms, repeated, smallest_shift, uneven, unlike
 from mpc.testing.structure import Structure, check_masks
 
 FALSE_ALARM = 1e-4
 """The chance that a check of a protocol that shows nothing fails; all its tests share it (Bonferroni)."""
-_FEWEST_RUNS, _MOST_RUNS = 8, 200
+_FEWEST_RUNS, _MOST_RUNS = 50, 200
 _TOLD = 5
+LARGEST_SHIFT = 0.3
+"""Statistics alone must be able to find a shift of probability of that size."""
 
 Secrets = Sequence[Any]
 
@@ -36,6 +43,7 @@ class Viewed:
 
     `shift` is the smallest shift of probability that it would find (in 99 cases of 100) in a word of the message with
     the fewest words; `untested` are coalitions from which the given secrets hide nothing, so that nothing was compared.
+    `sessions` are the runs with the same secrets in which no mask came twice.
     """
 
     coalitions: tuple[str, ...]
@@ -44,6 +52,7 @@ class Viewed:
     tests: int
     words: int
     shift: float
+    sessions: int
     structure: Structure | None
 
     def __str__(self) -> str:
@@ -51,6 +60,7 @@ class Viewed:
             f"{self.tests} tests over {self.runs} runs; coalitions: {'; '.join(self.coalitions)}",
             "the helper receives nothing",
             f"a shift of {self.shift:.3f} in probability would be found, in {self.words} words",
+            f"no mask twice in {self.sessions} sessions",
         ]
         if self.untested:
             lines.append(f"nothing to hide from: {'; '.join(self.untested)}")
@@ -76,11 +86,22 @@ class _Finding:
 class _Sums:
     """The tests of a whole check, so far, and what they found."""
 
+    public: Sequence[str]
+    longer: Mapping[str, int]
     tests: int = 0
     runs: int = 0
+    sessions: int = 0
     masked: int = 0  # samples of the masked message that has the fewest, and of the output that has the fewest
     output: int = 0
     found: list[tuple[str, int, int, float, str]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)  # that are no matter of chance
+
+    def note(self, check: Callable[[], None]) -> None:
+        """Make a check, and write down what it finds: the statistics say more, where they find something too."""
+        try:
+            check()
+        except CheckFailed as problem:
+            self.problems.append(str(problem))
 
     def findings(self) -> list[_Finding]:
         """What is less likely than chance allows over all tests, the simplest items first."""
@@ -105,7 +126,9 @@ def check_view(
     sizes: Sizes | None = None,
     public: Sequence[str] = (),
     words: int = 2000,
-    structure: bool = True,
+    statistical: Mapping[str, int] | None = None,
+    kept: Sequence[int] = (),
+    structure: bool | Literal["by round"] = True,
     structure_sizes: Sizes | None = None,
     seed: int = 0,
 ) -> Viewed:
@@ -119,35 +142,52 @@ def check_view(
         sizes: of named sizes in the statistical check; larger ones give more power for the time.
         public: labels of rounds in which nothing secret is sent: their words need no mask and are not uniform.
         words: samples, on either side, of the message that has the fewest.
-        structure: whether to check the masks too.
+        statistical: by label, rounds whose masks do not fill the ring, and by how many bits they are longer than what
+            they cover (40, say). They are held to that, and to even lower bits of what is opened; not to `structure`.
+        kept: numbers of results whose shares are stored or handed on, and so must be independent of all that was sent.
+        structure: whether to check the masks too: word by word, "by round" (a few runs a round, for long protocols), or
+            not at all. Then the statistics must find a shift of 0.3.
         structure_sizes: of named sizes in that check, which takes two runs for every drawn word.
 
     Raises:
         CheckFailed: something in a view differs, is not uniform, or is covered by no mask of its own; the message
             names the round, the label and the parties.
+        UsageError: without `structure`, the statistics would miss a shift of 0.3.
     """
+    longer = statistical or {}
+    exempt = {*public, *longer}
     covered = None
-    if structure:
+    if structure or kept:
         small = complete(inputs, structure_sizes, 2)
-        covered = check_masks(taken_case(protocol, inputs, owners, small, f"structure/{seed}"), public, seed)
-    known = complete(inputs, sizes, 128 if len(names_in(inputs)) == 1 else 12)
+        taken = taken_case(protocol, inputs, owners, small, f"structure/{seed}")
+        if structure:
+            covered = (check_masks if structure is True else check_rounds)(taken, exempt, seed)
+        check_kept(taken, kept, seed)
+    known = complete(inputs, sizes, 32 if len(names_in(inputs)) == 1 else 6)
     chosen = _coalitions(coalitions, owners)
-    sums = _Sums()
+    sums = _Sums(public, longer)
     tested: set[tuple[int, ...]] = set()
     for number, (one, other) in enumerate(_pairs(protocol, inputs, owners, known, secrets, seed)):
         cases = [Case(protocol, tuple(inputs), owners, known, values) for values in (one, other)]
-        tested |= _look(cases[0], cases[1], chosen, words, public, f"{seed}/{number}", sums, secrets is not None)
+        tested |= _look(cases[0], cases[1], chosen, words, f"{seed}/{number}", sums, secrets is not None)
     if not tested:
         raise UsageError("the secrets are such that nothing is hidden from any coalition", "give other secrets")
     _conclude(sums)
     words_seen = sums.masked or sums.output
+    shift = smallest_shift(words_seen, FALSE_ALARM / sums.tests)
+    if not structure and shift > LARGEST_SHIFT:
+        raise UsageError(
+            f"no mask is looked at, and in {words_seen} words a shift of {shift:.2f} in probability would not be found",
+            f'give more `words` or larger `sizes` until it is {LARGEST_SHIFT}, or structure="by round"',
+        )
     return Viewed(
         tuple(_names(c) for c in chosen if c in tested),
         tuple(_names(c) for c in chosen if c not in tested),
         sums.runs,
         sums.tests,
         words_seen,
-        smallest_shift(words_seen, FALSE_ALARM / sums.tests),
+        shift,
+        sums.sessions,
         covered,
     )
 
@@ -168,7 +208,6 @@ def _look(
     other: Case,
     coalitions: Sequence[tuple[int, ...]],
     words: int,
-    public: Sequence[str],
     seed: str,
     sums: _Sums,
     may_refuse: bool,
@@ -176,7 +215,7 @@ def _look(
     """Compare what each coalition sees of two secrets; which coalitions there is something to hide from."""
     turns = range(one.n) if any(each.owner is None and not each.private for each in one.inputs) else range(1)
     sides = [
-        (replace(one, turn=turn), _Runner(replace(other, turn=turn), words, public, f"{seed}/{turn}", may_refuse))
+        (replace(one, turn=turn), _Runner(replace(other, turn=turn), words, sums, f"{seed}/{turn}", may_refuse))
         for turn in turns
     ]
     tested = set()
@@ -185,7 +224,7 @@ def _look(
             mine = _agreeing(case, runner.other, coalition)
             if mine is not None:
                 tested.add(coalition)
-                _compare(runner, mine, coalition, public, sums)
+                _compare(runner, mine, coalition, sums)
                 break
     return tested
 
@@ -236,10 +275,11 @@ def _agreeing(case: Case, other: Case, coalition: Sequence[int]) -> Case | None:
 class _Runner:
     """Runs cases often enough, and keeps what was seen: several coalitions look at the same runs."""
 
-    def __init__(self, other: Case, words: int, public: Sequence[str], seed: str, may_refuse: bool) -> None:
+    def __init__(self, other: Case, words: int, sums: _Sums, seed: str, may_refuse: bool) -> None:
         self.other = other
         self._may_refuse = may_refuse
-        self._public = public
+        self._sums = sums
+        self._exempt = {*sums.public, *sums.longer}
         self._words = words
         self._seed = seed
         self._kept: dict[tuple[tuple[bytes, ...], ...], Sight] = {}
@@ -251,6 +291,7 @@ class _Runner:
         if key not in self._kept:
             seed = f"view/{self._seed}/{len(self._kept)}"
             first = record(case, Draws(case.n, f"{seed}/0"), may_refuse=self._may_refuse)
+            self._sums.note(lambda: check_enough(first, self._exempt))
             count = self._count(first)
             self.runs += count
             rest = [
@@ -260,37 +301,57 @@ class _Runner:
         return self._kept[key]
 
     def _count(self, first: Recording) -> int:
-        sent = [one for one in first.sendings if one.value.size and one.label not in self._public]
+        sent = [one for one in first.sendings if one.value.size and one.label not in self._sums.public]
         sizes = [one.value.size for one in sent if not one.revealed] or [one.value.size for one in sent]
         fewest = min(sizes, default=self._words)
         return min(_MOST_RUNS, max(_FEWEST_RUNS, -(-self._words // fewest)))
 
 
-def _compare(runner: _Runner, mine: Case, coalition: Sequence[int], public: Sequence[str], sums: _Sums) -> None:
+def _compare(runner: _Runner, mine: Case, coalition: Sequence[int], sums: _Sums) -> None:
     before = runner.runs
     sides = [runner.sight(case) for case in (mine, runner.other)]
     sums.runs += runner.runs - before
+    sums.sessions = min(sums.sessions or sides[0].runs, *(side.runs for side in sides))
     names = _names(coalition)
     for owner, told in sides[0].said.items():
         check_said(owner, told, sides[1].said[owner], "with another secret")
+    spread: dict[tuple[int, int], tuple[Array, Ring]] = {}
     for one, other in zip_longest(*(side.items(coalition) for side in sides)):
         if one is None or other is None or one.name != other.name:
             odd = one or other
             raise CheckFailed(f"{odd.name}: seen by {names} with one secret and not with the other")
-        counts = histograms(one.words, one.ring), histograms(other.words, other.ring)
-        sums.tests += counts[0].shape[1]
-        samples = int(one.words.size)
-        masked = one.masked and one.label not in public
-        if masked:
-            sums.masked = min(sums.masked or samples, samples)
-        elif one.rank == 0:
-            sums.output = min(sums.output or samples, samples)
-        for nibble, p in unlike(*counts):
-            sums.found.append((f"{one.name}, differs between two secrets", 2 * one.rank, nibble, p, names))
-        if masked:
-            sums.tests += counts[0].shape[1]
-            for nibble, p in uneven(counts[0]):
-                sums.found.append((f"{one.name}, is not uniform", 2 * one.rank + 1, nibble, p, names))
+        _compare_item(one, other, names, sums)
+        if one.opened and one.label in sums.longer:
+            spread[one.opened] = one.words, one.ring
+    if spread:
+        sums.note(lambda: check_longer(mine, runner.other, spread, sums.longer, f"longer/{names}"))
+
+
+def _compare_item(one: Item, other: Item, names: str, sums: _Sums) -> None:
+    counts = histograms(one.words, one.ring), histograms(other.words, other.ring)
+    sums.tests += counts[0].shape[1]
+    samples = int(one.words.size)
+    masked = one.masked and one.label not in sums.public
+    if masked:
+        sums.masked = min(sums.masked or samples, samples)
+    elif one.rank == 0:
+        sums.output = min(sums.output or samples, samples)
+    for nibble, p in unlike(*counts):
+        sums.found.append((f"{one.name}, differs between two secrets", 2 * one.rank, nibble, p, names))
+    if masked:
+        even = counts[0].shape[1]
+        if one.opened and one.label in sums.longer:
+            even = even_nibbles(one.words, one.ring)
+        sums.tests += even
+        for nibble, p in uneven(counts[0][:, :even]):
+            sums.found.append((f"{one.name}, is not uniform", 2 * one.rank + 1, nibble, p, names))
+    if one.once and one.label not in sums.public:
+        for item in (one, other):
+            if again := repeated(item.words, item.ring):
+                sums.problems.append(
+                    f"{item.name}: the same word in sessions {again[0]} and {again[1]}, as seen by {names}: a mask was "
+                    "used in both"
+                )
 
 
 def _conclude(sums: _Sums) -> None:
@@ -298,6 +359,8 @@ def _conclude(sums: _Sums) -> None:
     if findings:
         more = f"\n... and {len(findings) - _TOLD} more" if len(findings) > _TOLD else ""
         raise CheckFailed("\n".join(str(finding) for finding in findings[:_TOLD]) + more)
+    if sums.problems:
+        raise CheckFailed("\n".join(list(dict.fromkeys(sums.problems))[:_TOLD]))
 
 
 def _stretches(numbers: Sequence[int]) -> list[tuple[int, int]]:

@@ -161,7 +161,7 @@ def test_two_groups_of_secrets_with_the_same_powers_of_two_look_alike() -> None:
     )
     for tables in (one, other):  # 5 columns alike, as the kit counts words
         assert (plain_scales([np.array(x, dtype=float) for x in tables]) == 2).all()
-    saw = check_view(scaled, TABLES, secrets=[([one], [other])], words=100, coalitions=[(1, 2)], structure=False)
+    saw = check_view(scaled, TABLES, secrets=[([one], [other])], words=100, coalitions=[(1, 2)], structure="by round")
     assert saw.shift < 1
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from mpc.testing import Faults, Input, Viewed, check_correct, check_cost, check_faults, check_view
 
@@ -36,8 +36,11 @@ class Spoken:
     addends: bool = False
     words: int = 2000
     shift: float = 0.2
-    structure: bool = True
+    structure: bool | Literal["by round"] = True
     public: tuple[str, ...] = ()
+    kept: tuple[int, ...] = ()  # the results whose shares are stored
+    bias: float | None = None
+    many: int = 0
     examples: int = 30
     every: int = 5
 
@@ -46,7 +49,15 @@ def hold_to_correct(it: Spoken, times: int = 1) -> None:
     """It gives what its twin gives, in lockstep and over sockets; for so many times as many examples."""
     examples = times * it.examples
     saw = check_correct(
-        it.protocol, it.twin, it.inputs, error=it.error, sizes=it.fixed, owners=it.owners, examples=examples
+        it.protocol,
+        it.twin,
+        it.inputs,
+        error=it.error,
+        sizes=it.fixed,
+        owners=it.owners,
+        examples=examples,
+        bias=it.bias,
+        many=it.many,
     )
     assert saw.examples >= 2 * it.examples // 3 or not it.sizes
     assert saw.sockets == 1
@@ -78,7 +89,9 @@ def hold_to_view(it: Spoken, owners: int) -> Viewed:
         words=it.words,
         structure=it.structure,
         public=it.public,
+        kept=it.kept,
     )
+    print(saw)
     assert saw.shift < it.shift
     many = owners - it.addends
     assert [who for who in saw.untested if who.count("owner") < many] == []

@@ -173,7 +173,7 @@ OURS = {
         view_sizes={"m": 4},
         words=100,
         shift=0.8,
-        structure=False,
+        structure="by round",
     ),
     "inference, open": inference(inferring("open-fisher"), inferring_twin, rounds=9, bytes=1040, dealt=0),
     "inference": inference(inferring("shared"), inferring_twin, rounds=253, bytes=74811, dealt=143358),

@@ -12,7 +12,8 @@ from mpc.fixed import decode
 from mpc.ghost import Array
 from mpc.party import Party
 from mpc.share import Share
-from mpc.testing import check_view, integers, own, reals
+from mpc.testing import CheckFailed, check_view, integers, own, reals
+from protocols import predict
 from protocols.bit_budget import X_SCALE
 from protocols.metrics import Scored, local_sums
 from protocols.predict import NewRows, PredictSettings, predict_job
@@ -75,7 +76,7 @@ def predictor(steps: int | None) -> Any:
         got = await predict_job(p, mine, settings)
         out = np.zeros((len(p.owners), 2))
         if got is not None:
-            out[p.index, : rows[p.index]] = got
+            out[p.index, : rows[p.index]] = got[: rows[p.index]]
         return Share(np.rint(out * (steps or 1)).astype(np.uint64))
 
     return scored
@@ -147,9 +148,10 @@ OURS = {
         4 * WORD + 4 * (WORD + 2 * 29) + 1 + WORD,
         4 * (2 * WORD) + 4 * (WORD + 2 * 19) + 4 * WORD,
         secrets=lambda _: [([[1.0, -2.0, 3.0, 4.0]], [[-8.0, 7.0, 0.0, 1e-3]])],
+        kept=(0,),
         words=100,
         shift=0.8,
-        structure=False,
+        structure="by round",
         examples=15,
     ),
     "kept metrics": Spoken(
@@ -161,7 +163,7 @@ OURS = {
         scores_bytes(3) + 3 * WORD + clamp_bytes(3) + 2 * WORD + evaluate_bytes(3),
         3 * WORD + 2 * 3 * WORD + clamp_dealt(3) + 2 * 2 * WORD + evaluate_dealt(3),
         {"m": 3},
-        structure=False,
+        structure="by round",
         examples=8,
         every=41,
     ),
@@ -176,7 +178,7 @@ OURS = {
         secrets=lambda _: ALIKE,
         words=200,
         shift=0.8,
-        structure=False,
+        structure="by round",
         cost_owners=(2,),
         examples=10,
         every=17,
@@ -192,7 +194,7 @@ OURS = {
         secrets=lambda _: ALIKE,
         words=200,
         shift=0.8,
-        structure=False,
+        structure="by round",
         cost_owners=(2,),
         examples=10,
         every=7,
@@ -223,14 +225,26 @@ def test_view_of_scores(name: str) -> None:
 
 
 def test_view_of_classes_in_short() -> None:
-    check_view(predictor(None), [X_INPUT, W_INPUT], secrets=ALIKE[:1], coalitions=[(1, 2)], words=40, structure=False)
+    check_view(
+        predictor(None), [X_INPUT, W_INPUT], secrets=ALIKE[:1], coalitions=[(1, 2)], words=40, structure="by round"
+    )
+
+
+def look_at_scores(steps: int | None) -> None:
+    """What owners 0 and 1 see, alone and together, while owner 2's scores are others."""
+    how: dict[str, Any] = {"words": 40 if steps is None else 200, "structure": "by round"}
+    check_view(predictor(steps), [X_INPUT, W_INPUT], secrets=TO_ONE, coalitions=[(0,), (1,), (0, 1)], **how)
 
 
 @pytest.mark.parametrize("steps", [None, pytest.param(GRID, marks=pytest.mark.soak)])
 def test_nobody_but_the_owner_of_a_row_sees_its_score(steps: int | None) -> None:
-    words = 40 if steps is None else 200
-    inputs = [X_INPUT, W_INPUT]
-    check_view(predictor(steps), inputs, secrets=TO_ONE, coalitions=[(0,), (0, 1)], words=words, structure=False)
+    look_at_scores(steps)
+
+
+def test_everybody_who_is_sent_all_scores_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predict, "_by_owner", lambda found, settings: dict.fromkeys(settings.owners, found))
+    with pytest.raises(CheckFailed, match=r"'scores', value 0 as opened to owner0, differs between two secrets"):
+        look_at_scores(None)
 
 
 @every_one

@@ -11,7 +11,8 @@ from mpc.fixed import decode
 from mpc.ghost import Array
 from mpc.party import Party
 from mpc.share import Share
-from mpc.testing import check_view, own, reals
+from mpc.testing import CheckFailed, check_view, own, reals
+from protocols import predict
 from protocols.alignment import DIGEST_BITS
 from protocols.bit_budget import X_SCALE
 from protocols.predict import PredictSettings
@@ -91,7 +92,7 @@ ALIGNED, ALIGNED_DEALT = DIGEST_BITS // 8 + WORD, DIGEST_BITS * WORD
 def split(steps: int | None, **how: Any) -> Spoken:
     return Spoken(
         predictor(steps), predict_twin(steps), [X_INPUT, W_INPUT], secrets=alike, words=200, shift=0.8,
-        structure=False, cost_owners=(2,), examples=10, **how,
+        structure="by round", cost_owners=(2,), examples=10, **how,
     )  # fmt: skip
 
 
@@ -135,15 +136,25 @@ def test_view(name: str, owners: int) -> None:
 
 def test_view_of_classes_in_short() -> None:
     check_view(
-        predictor(None), [X_INPUT, W_INPUT], secrets=alike(3)[:1], coalitions=[(1, 2)], words=40, structure=False
+        predictor(None), [X_INPUT, W_INPUT], secrets=alike(3)[:1], coalitions=[(1, 2)], words=40, structure="by round"
     )
+
+
+def look_at_scores(steps: int | None) -> None:
+    """What owners 0 and 1 see, alone and together, while owner 2's scores are others."""
+    how: dict[str, Any] = {"words": 40 if steps is None else 200, "structure": "by round"}
+    check_view(predictor(steps), [X_INPUT, W_INPUT], secrets=TO_ONE, coalitions=[(0,), (1,), (0, 1)], **how)
 
 
 @pytest.mark.parametrize("steps", [None, pytest.param(GRID, marks=pytest.mark.soak)])
 def test_nobody_but_the_owner_that_is_named_sees_a_score(steps: int | None) -> None:
-    words = 40 if steps is None else 200
-    inputs = [X_INPUT, W_INPUT]
-    check_view(predictor(steps), inputs, secrets=TO_ONE, coalitions=[(0,), (0, 1)], words=words, structure=False)
+    look_at_scores(steps)
+
+
+def test_everybody_who_is_sent_all_scores_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predict, "_by_owner", lambda found, settings: dict.fromkeys(settings.owners, found))
+    with pytest.raises(CheckFailed, match=r"'scores', value 0 as opened to owner0, differs between two secrets"):
+        look_at_scores(None)
 
 
 @every_one

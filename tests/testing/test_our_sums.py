@@ -95,7 +95,7 @@ OURS = {
         addends=True,
         words=1000,
         shift=0.3,
-        structure=False,  # every opening is a declared sum
+        structure="by round",  # every opening is a declared sum
     ),
     "mean score": Spoken(
         _mean_score,
@@ -111,7 +111,7 @@ OURS = {
         addends=True,
         words=100,
         shift=0.8,
-        structure=False,
+        structure="by round",
     ),
     "AUC": Spoken(
         _auc,

@@ -315,7 +315,7 @@ JOBS = {
         cost_owners=(2,),
         words=100,
         shift=0.8,
-        structure=False,  # in a soak: it takes two runs a drawn word
+        structure="by round",  # in a soak: it takes two runs a drawn word
         examples=20,
         every=23,
     )

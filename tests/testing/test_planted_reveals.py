@@ -203,4 +203,4 @@ def test_an_error_that_tells_nothing_is_no_finding() -> None:
         return opened
 
     secrets = [([[1, 2, 3]], [[1, 3, 2]])]
-    assert check_view(protocol, [MINE], secrets=secrets, coalitions=[(0,)], structure=False, words=200).runs
+    assert check_view(protocol, [MINE], secrets=secrets, coalitions=[(0,)], structure=False, words=600).runs
