@@ -5,7 +5,7 @@
     check_view      no party, and no parties together, see anything that depends on the others' secrets
     check_faults    every frame lost, late, repeated, altered ..., and every death: the same result or a clear error
 
-See docs/testing.md.
+`show_plan` tells what a protocol costs and reveals, before anything is run. See docs/testing.md and docs/protocols.md.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from mpc.testing.failure import CheckFailed
 from mpc.testing.faults import KINDS, Faults, check_faults
 from mpc.testing.inputs import Input, integers, own, reals, words
 from mpc.testing.programs import to_each
+from mpc.testing.shown_plan import show_plan
 from mpc.testing.star_view import Summed, check_sums
 from mpc.testing.structure import Structure
 from mpc.testing.view import Viewed, check_view
@@ -38,6 +39,7 @@ __all__ = [
     "integers",
     "own",
     "reals",
+    "show_plan",
     "to_each",
     "words",
 ]

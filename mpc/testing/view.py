@@ -30,6 +30,8 @@ from mpc.testing.structure import Structure, check_masks
 FALSE_ALARM = 1e-4
 """The chance that a check of a protocol that shows nothing fails; all its tests share it (Bonferroni)."""
 _FEWEST_RUNS, _MOST_RUNS = 50, 200
+_RUNS_BESIDE = 60  # where the masks are looked at too, and nobody asks for more
+_WORDS = 2000
 _TOLD = 5
 LARGEST_SHIFT = 0.3
 """Statistics alone must be able to find a shift of probability of that size."""
@@ -88,6 +90,8 @@ class _Sums:
 
     public: Sequence[str]
     longer: Mapping[str, int]
+    words: int  # that are wanted
+    most_runs: int
     tests: int = 0
     runs: int = 0
     sessions: int = 0
@@ -125,7 +129,7 @@ def check_view(
     coalitions: Iterable[Iterable[int]] | None = None,
     sizes: Sizes | None = None,
     public: Sequence[str] = (),
-    words: int = 2000,
+    words: int | None = None,
     statistical: Mapping[str, int] | None = None,
     kept: Sequence[int] = (),
     structure: bool | Literal["by round"] = True,
@@ -141,7 +145,8 @@ def check_view(
             all inputs itself, the owners' turn to give them starts elsewhere.
         sizes: of named sizes in the statistical check; larger ones give more power for the time.
         public: labels of rounds in which nothing secret is sent: their words need no mask and are not uniform.
-        words: samples, on either side, of the message that has the fewest.
+        words: samples, on either side, of the message that has the fewest: in at least 50 runs and at most 200. Where
+            left out 2,000, in at most 60 runs where the masks are looked at too.
         statistical: by label, rounds whose masks do not fill the ring, and by how many bits they are longer than what
             they cover (40, say). They are held to that, and to even lower bits of what is opened; not to `structure`.
         kept: numbers of results whose shares are stored or handed on, and so must be independent of all that was sent.
@@ -163,13 +168,13 @@ def check_view(
         if structure:
             covered = (check_masks if structure is True else check_rounds)(taken, exempt, seed)
         check_kept(taken, kept, seed)
-    known = complete(inputs, sizes, 32 if len(names_in(inputs)) == 1 else 6)
+    known = complete(inputs, sizes, 16 if len(names_in(inputs)) == 1 else 5)
     chosen = _coalitions(coalitions, owners)
-    sums = _Sums(public, longer)
+    sums = _Sums(public, longer, words or _WORDS, _RUNS_BESIDE if structure and words is None else _MOST_RUNS)
     tested: set[tuple[int, ...]] = set()
     for number, (one, other) in enumerate(_pairs(protocol, inputs, owners, known, secrets, seed)):
         cases = [Case(protocol, tuple(inputs), owners, known, values) for values in (one, other)]
-        tested |= _look(cases[0], cases[1], chosen, words, f"{seed}/{number}", sums, secrets is not None)
+        tested |= _look(cases[0], cases[1], chosen, f"{seed}/{number}", sums, secrets is not None)
     if not tested:
         raise UsageError("the secrets are such that nothing is hidden from any coalition", "give other secrets")
     _conclude(sums)
@@ -207,7 +212,6 @@ def _look(
     one: Case,
     other: Case,
     coalitions: Sequence[tuple[int, ...]],
-    words: int,
     seed: str,
     sums: _Sums,
     may_refuse: bool,
@@ -215,7 +219,7 @@ def _look(
     """Compare what each coalition sees of two secrets; which coalitions there is something to hide from."""
     turns = range(one.n) if any(each.owner is None and not each.private for each in one.inputs) else range(1)
     sides = [
-        (replace(one, turn=turn), _Runner(replace(other, turn=turn), words, sums, f"{seed}/{turn}", may_refuse))
+        (replace(one, turn=turn), _Runner(replace(other, turn=turn), sums, f"{seed}/{turn}", may_refuse))
         for turn in turns
     ]
     tested = set()
@@ -275,12 +279,11 @@ def _agreeing(case: Case, other: Case, coalition: Sequence[int]) -> Case | None:
 class _Runner:
     """Runs cases often enough, and keeps what was seen: several coalitions look at the same runs."""
 
-    def __init__(self, other: Case, words: int, sums: _Sums, seed: str, may_refuse: bool) -> None:
+    def __init__(self, other: Case, sums: _Sums, seed: str, may_refuse: bool) -> None:
         self.other = other
         self._may_refuse = may_refuse
         self._sums = sums
         self._exempt = {*sums.public, *sums.longer}
-        self._words = words
         self._seed = seed
         self._kept: dict[tuple[tuple[bytes, ...], ...], Sight] = {}
         self.runs = 0
@@ -303,8 +306,8 @@ class _Runner:
     def _count(self, first: Recording) -> int:
         sent = [one for one in first.sendings if one.value.size and one.label not in self._sums.public]
         sizes = [one.value.size for one in sent if not one.revealed] or [one.value.size for one in sent]
-        fewest = min(sizes, default=self._words)
-        return min(_MOST_RUNS, max(_FEWEST_RUNS, -(-self._words // fewest)))
+        fewest = min(sizes, default=self._sums.words)
+        return min(self._sums.most_runs, max(_FEWEST_RUNS, -(-self._sums.words // fewest)))
 
 
 def _compare(runner: _Runner, mine: Case, coalition: Sequence[int], sums: _Sums) -> None:

@@ -34,8 +34,8 @@ class Spoken:
     owners: tuple[int, ...] = (2, 3, 4, 5)
     cost_owners: tuple[int, ...] = (2, 3)
     addends: bool = False
-    words: int = 2000
-    shift: float = 0.2
+    words: int | None = None
+    shift: float = 0.3
     structure: bool | Literal["by round"] = True
     public: tuple[str, ...] = ()
     kept: tuple[int, ...] = ()  # the results whose shares are stored

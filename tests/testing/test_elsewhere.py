@@ -10,13 +10,22 @@ from pathlib import Path
 
 import pytest
 
+from mpc.party import Party
+from mpc.share import Share
+from mpc.testing import reals, show_plan
+from protocols.beaver import multiply
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs" / "testing.md"
 
 
+def examples() -> list[str]:
+    """The two of the docs: the second one is built of the first."""
+    return re.findall(r"```python\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
+
+
 def example() -> str:
-    (code,) = re.findall(r"```python\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
-    return str(code)
+    return examples()[0]
 
 
 def run_pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -30,14 +39,43 @@ def run_pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str
     return subprocess.run(command, cwd=folder, env=keep, capture_output=True, text=True, timeout=300)
 
 
-def test_the_example_of_the_docs(tmp_path: Path) -> None:
-    (tmp_path / "test_square.py").write_text(example(), encoding="utf-8")
-    ran = run_pytest(tmp_path, "-s", "test_square.py")
+def test_the_examples_of_the_docs(tmp_path: Path) -> None:
+    for name, code in zip(("test_square.py", "test_energy.py"), examples(), strict=True):
+        assert code.startswith(f"# {name}\n")
+        (tmp_path / name).write_text(code, encoding="utf-8")
+    ran = run_pytest(tmp_path, "-s", "test_square.py", "test_energy.py")
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    for words in ("60 examples", "1 rounds, 80 bytes", "coalitions: owner0; owner1; owner2", "recovered", "1 passed"):
+    for words in ("60 examples", "1 rounds, 80 bytes", "coalitions: owner0; owner1; owner2", "recovered", "2 passed"):
+        assert words in ran.stdout
+    for words in ("2 owners and a helper, m = 5", "a wrong entry in every 4,", "nothing to hide from: owner0, owner1"):
         assert words in ran.stdout
     test = example().split("INPUTS = ")[1]
     assert len([line for line in test.splitlines() if line.strip()]) <= 10
+
+
+def test_the_plan_that_the_docs_show() -> None:
+    page = (ROOT / "docs" / "protocols.md").read_text(encoding="utf-8")
+    shown = show_plan(multiply, [reals(("m",), scale=14, largest=100.0)] * 2, {"m": 5})
+    assert f"```text\n{shown}\n```" in page
+
+
+def test_a_plan_that_is_shown_names_reveals_and_what_is_repeated() -> None:
+    async def steps(p: Party, x: Share) -> object:
+        for _ in range(3):
+            x = (await multiply(p, x, x, label="step")).at_scale(14)
+        return await p.reveal(x, what="total", why="agreed", label="told")
+
+    shown = show_plan(steps, [reals((2,), scale=14, largest=1.0)], owners=3)
+    assert "  step: 32 bytes, 3 times\n  told: 16 bytes\n" in shown
+    assert shown.endswith("reveals\n  total (2,) to owner0, owner1, owner2: agreed")
+
+
+@pytest.mark.parametrize(
+    "word", ["open", "open_rows", "reveal", "reveal_to_each", "input", "public", "correlation", "refreshed", "fork"]
+)
+def test_the_page_for_authors_names_what_a_party_does(word: str) -> None:
+    assert f"`p.{word}(" in (ROOT / "docs" / "protocols.md").read_text(encoding="utf-8")
+    assert hasattr(Party, word)
 
 
 @pytest.mark.parametrize(
