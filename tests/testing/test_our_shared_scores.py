@@ -112,7 +112,7 @@ OURS = {
         floor_bytes(3),
         floor_dealt(3),
         {"m": 3},
-        shift=0.3,
+        view_sizes={"m": 128},
     ),
     "histograms": Spoken(
         _histograms,

@@ -94,7 +94,7 @@ async def of_half_a_mask(p: Party, x: Share, y: Share) -> Any:
 
 
 def test_masks_of_32_bits_that_look_like_64() -> None:
-    with pytest.raises(CheckFailed, match="owner0 has sent 2048 bits by then that need a mask, and drawn 1024 bits"):
+    with pytest.raises(CheckFailed, match="owner0 has sent 1024 bits by then that need a mask, and drawn 512 bits"):
         check_view(of_32_bits, PAIR, structure=False)
     for protocol, structure in ((of_32_bits, True), (of_half_a_mask, True), (of_half_a_mask, "by round")):
         with pytest.raises(CheckFailed, match=r"round 0 'open': word 0 .* is not covered by "):
