@@ -203,7 +203,7 @@ class Listener:
         try:
             whole = connection.frames.take(message, self._allowed.get(peer, LONGEST))
         except TooLong:
-            if newcomer:
+            if newcomer or peer.endswith(DOCTOR):  # which ends no run
                 self._meter.shut(connection.descriptor)
             else:
                 self._events.append(Overlong(peer))
@@ -315,7 +315,7 @@ class Listener:
         peer = connection.peer
         if self._by_route.get(connection.route) is connection:
             del self._by_route[connection.route]
-        if too_much:
+        if too_much and not peer.endswith(DOCTOR):
             self._events.append(Overfull(peer))
         if self._newcomers.get(peer) is connection:
             del self._newcomers[peer]

@@ -57,6 +57,7 @@ LISTENS: Final = "tcp://127.0.0.1:*"
 OVER: Final = 2**40
 SILENCE: Final = 10.0
 LINGER: Final = 0.15
+LAST_ANSWERS: Final = 1.0  # of a sum's server, without which its clients wait for longer than they are waited for here
 PAUSE: Final = 0.002  # between two rounds that are timed: most of a party's time is work of its own
 LONG_ANSWER: Final = 60_000
 _ENDED_WITHIN: Final = 8.0
@@ -317,7 +318,7 @@ def a_sum(scene: Scene) -> dict[str, str]:
             server.part()
             return result
         finally:
-            transport.close(LINGER)
+            transport.close(LAST_ANSWERS)
 
     def client(name: str) -> StarClient:
         async def stages() -> str:

@@ -242,6 +242,21 @@ def test_an_abort_says_nothing_in_anothers_name(honest: Honest) -> None:
     assert error["party"] == "m" and "curl" not in error["message"] and "b stopped" not in error["message"], error
 
 
+@pytest.mark.parametrize("kind", ["a beginning and another", "hello too long"])
+def test_a_doctors_connection_ends_no_run(honest: Honest, kind: str) -> None:
+    """Whatever comes by it: it is shut, and nobody by the name of a doctor is held to have done anything."""
+    with scene(honest, "pair", "m", "a") as (peer, began):
+        honest.ask("go")
+        assert waits_for(lambda: bool(peer.ids()))
+        with suppress(BrokenOff), raw_peer(peer.identity, peer.server, peer.endpoint, b"doctor 7") as one:
+            for parts in MESSAGES[kind](Random(2), 300_000) * 2:
+                one.send(*parts)
+            time.sleep(A_WHILE)
+        answer = {**began, **honest.tell("end")}
+    check_bounds(answer)
+    assert not [end for end in answer["ends"].values() if "error" in end], answer["ends"]
+
+
 def test_another_wire_version_is_named(honest: Honest) -> None:
     with scene(honest, "session", "b", "a") as (peer, began):
         with raw_peer(peer.identity, peer.server, peer.endpoint) as one:
