@@ -26,6 +26,7 @@ from mpc.share import Public, Share
 from protocols.accelerated_budget import MOMENTUM_BITS, AcceleratedBudget
 from protocols.held import Held, HeldRows, Rows, product, products, transpose_product
 from protocols.hessian import Series
+from protocols.range_check import Seen, kept_all
 from protocols.sigmoid import TRIG_SCALE, less_half, odd_part
 from protocols.sigmoid_fits import SigmoidFit
 from protocols.stop_test import at_rest, is_due
@@ -63,7 +64,7 @@ class Prepared:
 
 
 async def accelerate(
-    p: Party, held: Prepared, y: Share, iterations: int, how: Accelerated
+    p: Party, held: Prepared, y: Share, iterations: int, how: Accelerated, seen: Seen | None = None
 ) -> tuple[Share, list[Share]]:
     """Train from v = 0: the last [v] (d,) at scale bits.w, and each step's v at few bits for the range check.
 
@@ -71,22 +72,23 @@ async def accelerate(
         held: the rows (m, d), the last column all ones, held.
         y: labels 0 and 1 (m,) at scale 0.
         iterations: how many steps; with a tolerance, at most.
+        seen: is given each step's v, and checks those of a long training meanwhile.
 
-    3 rounds a step, and 9 for each stop test where there is a tolerance; reveals what the stop tests say (see
-    stop_test.py), and nothing else: each opening is under a uniform mask of its own.
+    3 rounds a step, those of `seen`, and 9 for each stop test where there is a tolerance; reveals what the stop tests
+    say (see stop_test.py), and nothing else: each opening is under a uniform mask of its own.
     """
     columns = held.scores.shape[1:]
     v = u = before = p.public(p.constant(0, columns, how.bits.w))
-    wanted, seen = target(p, y, how), []
+    wanted, kept = target(p, y, how), seen or kept_all()
     for t in range(iterations):
         v, u, low = await step(p, held, wanted, v, u, how)
-        seen.append(low)
+        await kept.add([low])
         p.stage("training", t + 1, iterations)
         if how.tolerance is not None and is_due(t + 1, iterations):
             if await at_rest(p, v, before, how.tolerance):
                 break
             before = v
-    return v, seen
+    return v, kept.left
 
 
 def target(p: Party, y: Share, how: Accelerated) -> Share:

@@ -8,7 +8,7 @@ and z are each opened once, under masks of their own. The intercept stands besid
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +22,7 @@ from protocols.bit_budget import DualBudget
 from protocols.comparison import any_set, outside
 from protocols.gram import combination
 from protocols.held import Held, Rows, product, products, take_rows
-from protocols.range_check import CHUNK
+from protocols.range_check import CHUNK, Seen, kept_all
 from protocols.sigmoid import SineMask, less_half, series
 from protocols.sigmoid_fits import SigmoidFit
 from protocols.truncation import divided, truncate
@@ -39,7 +39,7 @@ class DualDescent:
 
 
 async def descend_dual(
-    p: Party, gram: Held, y: Share, steps: Sequence[Rows], how: DualDescent
+    p: Party, gram: Held, y: Share, steps: Sequence[Rows], how: DualDescent, seen: Seen | None = None
 ) -> tuple[Share, list[Share]]:
     """Train from u = 0: [u] (m + 1,) at scale bits.u, the intercept last, and each step's u at few bits.
 
@@ -47,17 +47,18 @@ async def descend_dual(
         gram: G with a last column of ones (m, m + 1), held at scale bits.g.
         y: labels 0 and 1 (m,) at scale 0.
         steps: the rows of each mini-batch.
+        seen: is given each step's u, and checks those of a long training meanwhile.
 
-    2 rounds a step; reveals nothing: each opening is under a uniform mask of its own.
+    2 rounds a step, and those of `seen`; else reveals nothing: each opening is under a uniform mask of its own.
     """
     u = p.public(p.constant(0, gram.shape[1:], how.bits.u))
     targets = {size: less_half(p, y, how.rate / size, how.bits.u) for size in set(batch_sizes(steps))}
-    seen = []
+    kept = seen or kept_all()
     for t, rows in enumerate(steps):
         u, low = await _step(p, gram, targets[rows.index.size], rows, u, _decay(p, gram.shape[1], t, how), how)
-        seen.append(low)
+        await kept.add([low])
         p.stage("training", t + 1, len(steps))
-    return u, seen
+    return u, kept.left
 
 
 async def _step(
@@ -109,22 +110,39 @@ async def check_scores(
     the scores are all that there is to check. 10 rounds a chunk of 2^18 values; reveals one word a chunk: zero if all
     held, else uniform.
     """
-    largest = max(batch_sizes(steps))
-    at_once = max(1, CHUNK // (largest + gram.shape[1]))
-    for start in range(0, len(steps), at_once):
-        part = slice(start, start + at_once)
-        low = [share.value.reshape(-1, 1) for share in seen[part]]
-        stacked = Share(np.concatenate(low, axis=1), seen[start].scale)
-        scores = await products(p, gram, steps[part], stacked, label="range/scores")
-        high = np.full(scores.shape, round(limit * 2.0**scores.scale), dtype=np.int64)
-        word = await any_set(
-            p,
-            await outside(p, scores, -high, high, label="range/mask"),
-            what="range check",
-            why="one bit: zero if every score of the training stayed in range, else a random word",
-        )
-        p.insist(lambda word=word: not word.value.any(), lambda: error)  # type: ignore[misc]
-        p.stage("range check", min(start + at_once, len(steps)), len(steps))
+    for part in _chunks(gram, steps):
+        await _check_part(p, gram, steps[part.start : part.stop], seen[part.start : part.stop], limit, error)
+        p.stage("range check", part.stop, len(steps))
+
+
+def seen_scores(p: Party, gram: Held, steps: Sequence[Rows], limit: float, error: ProtocolError) -> Seen:
+    """What checks a training's scores while it goes on: `check_scores` is then for those that are left."""
+
+    async def check(part: range, seen: Sequence[Share]) -> None:
+        await _check_part(p, gram, steps[part.start : part.stop], seen, limit, error)
+
+    return Seen(_chunks(gram, steps), check)
+
+
+def _chunks(gram: Held, steps: Sequence[Rows]) -> Iterator[range]:
+    """Consecutive steps whose u and scores fill at most a chunk."""
+    at_once = max(1, CHUNK // (max(batch_sizes(steps)) + gram.shape[1]))
+    return (range(start, min(start + at_once, len(steps))) for start in range(0, len(steps), at_once))
+
+
+async def _check_part(
+    p: Party, gram: Held, steps: Sequence[Rows], seen: Sequence[Share], limit: float, error: ProtocolError
+) -> None:
+    stacked = Share(np.concatenate([share.value.reshape(-1, 1) for share in seen], axis=1), seen[0].scale)
+    scores = await products(p, gram, steps, stacked, label="range/scores")
+    high = np.full(scores.shape, round(limit * 2.0**scores.scale), dtype=np.int64)
+    word = await any_set(
+        p,
+        await outside(p, scores, -high, high, label="range/mask"),
+        what="range check",
+        why="one bit: zero if every score of the training stayed in range, else a random word",
+    )
+    p.insist(lambda: not word.value.any(), lambda: error)
 
 
 async def dual_weights(p: Party, x: Held, u: Share, how: DualDescent) -> Share:

@@ -19,6 +19,7 @@ from mpc.share import Public, Share
 from protocols.batches import batch_sizes
 from protocols.bit_budget import BitBudget
 from protocols.held import Held, Rows, product, take_rows, transpose_product
+from protocols.range_check import Seen, kept_all
 from protocols.sigmoid import less_half, odd_part
 from protocols.sigmoid_fits import SigmoidFit
 from protocols.truncation import Divisible, divided, divided_together
@@ -37,7 +38,13 @@ class Descent:
 
 
 async def descend(
-    p: Party, x: Held, y: Share, steps: Sequence[Rows], how: Descent, weighted: Held | None = None
+    p: Party,
+    x: Held,
+    y: Share,
+    steps: Sequence[Rows],
+    how: Descent,
+    weighted: Held | None = None,
+    seen: Seen | None = None,
 ) -> tuple[Share, Later[list[Share]]]:
     """Train from w = 0: the weights [w] (d,) at scale bits.w, and each step's weights at few bits for the range check.
 
@@ -48,23 +55,24 @@ async def descend(
         y: labels 0 and 1 (m,) at scale 0.
         steps: the rows of each mini-batch.
         weighted: the rows as they enter the gradient, if they count differently.
+        seen: is given the steps' weights, and checks those of a long training meanwhile.
 
-    3 rounds a step; reveals nothing: each opening is under a uniform mask of its own.
+    3 rounds a step, and those of `seen`; else reveals nothing: each opening is under a uniform mask of its own.
     """
     w = p.public(p.constant(0, x.shape[1:], how.bits.w))
     decay = _decay(p, x.shape[1], how)
     targets = {size: target(p, y, size, how) for size in set(batch_sizes(steps))}
-    seen: list[Share] = []
+    kept = seen or kept_all()
     lately: list[Later[Divisible]] = []
     p.stage("training", 0, len(steps))
     for t, rows in enumerate(steps):
         w, low = await step(p, x, targets[rows.index.size], rows, w, decay, how, weighted)
         lately.append(p.later(low.apart))
         if len(lately) * rows.index.size >= _LATELY:
-            seen += divided_together(p, [one() for one in lately])
+            await kept.add(divided_together(p, [one() for one in lately]))
             lately.clear()
         p.stage("training", t + 1, len(steps))
-    return w, Later(lambda: seen + divided_together(p, [one() for one in lately]))
+    return w, Later(lambda: kept.left + divided_together(p, [one() for one in lately]))
 
 
 async def step(

@@ -17,12 +17,12 @@ from protocols.accelerated import Accelerated, Prepared, accelerate
 from protocols.batches import batches
 from protocols.bit_budget import LOW_MARGIN, WEIGHT_LIMIT, X_SCALE
 from protocols.class_weights import ClassWeights, class_weights, weighted_rows
-from protocols.dual import DualDescent, check_scores, descend_dual, dual_weights
+from protocols.dual import DualDescent, check_scores, descend_dual, dual_weights, seen_scores
 from protocols.gram import hold_gram, hold_gram_of_columns, hold_gram_of_shared
 from protocols.held import Held, Rows, hold, take_rows
 from protocols.hessian import precondition
 from protocols.logistic import Descent, descend
-from protocols.range_check import Limits, check_range
+from protocols.range_check import Limits, check_range, seen_in_range
 from protocols.sigmoid_fits import FITS, SigmoidFit
 from protocols.stacked import Stacked
 from protocols.training_settings import TrainingSettings
@@ -93,10 +93,11 @@ async def _train_primal(
 ) -> Share:
     """The weights [w], once their range was checked. 3 rounds a step."""
     held, summed = await _hold_both(p, x, weighted)
-    w, seen = await descend(p, held, y, steps, how, None if weighted is None else summed)
-    p.stage("range check", 0, len(steps))
-    limits = Limits(how.fit.reach - LOW_MARGIN, WEIGHT_LIMIT)
-    await check_range(p, held, steps, seen(), limits, _left_range(how.fit))
+    limits, error = Limits(how.fit.reach - LOW_MARGIN, WEIGHT_LIMIT), _left_range(how.fit)
+    seen = seen_in_range(p, held, steps, limits, error)
+    w, left = await descend(p, held, y, steps, how, None if weighted is None else summed, seen)
+    p.stage("range check", seen.checked, len(steps))
+    await check_range(p, held, _from(steps, seen.checked), left(), limits, error)
     return w
 
 
@@ -112,10 +113,12 @@ async def _train_accelerated(
         gradient, penalty = await precondition(p, held, gradient, how.series, stretch, how.bits.rows)
     p.stage("training", 0, iterations)
     prepared = Prepared(take_rows(held, every), take_rows(gradient, every), penalty)
-    w, seen = await accelerate(p, prepared, y, iterations, how)
-    p.stage("range check", 0, len(seen))
     limits = Limits(how.fit.reach - LOW_MARGIN, how.bits.limit)
-    await check_range(p, held, (every,) * len(seen), seen, limits, _left_range(how.fit, how.bits.limit, "iterations"))
+    error = _left_range(how.fit, how.bits.limit, "iterations")
+    seen = seen_in_range(p, held, (every,) * iterations, limits, error)
+    w, left = await accelerate(p, prepared, y, iterations, how, seen)
+    p.stage("range check", 0, len(left))
+    await check_range(p, held, (every,) * len(left), left, limits, error)
     return w
 
 
@@ -148,11 +151,18 @@ async def _train_dual(
     else:
         gram = await hold_gram(p, held, words, settings.train_rows, how.bits.g)
     p.stage("training", 0, len(steps))
-    u, seen = await descend_dual(p, gram, y, steps, how)
-    p.stage("range check", 0, len(steps))
-    await check_scores(p, gram, steps, seen, how.fit.reach - LOW_MARGIN, _left_range(how.fit))
+    limit, error = how.fit.reach - LOW_MARGIN, _left_range(how.fit)
+    seen = seen_scores(p, gram, steps, limit, error)
+    u, left = await descend_dual(p, gram, y, steps, how, seen)
+    p.stage("range check", seen.checked, len(steps))
+    await check_scores(p, gram, _from(steps, seen.checked), left, limit, error)
     p.stage("weights")
     return await dual_weights(p, held, u, how)
+
+
+def _from(steps: Sequence[Rows], first: int) -> Sequence[Rows]:
+    """The steps from this one on; of all of them, which need not be worked out for their sizes, all."""
+    return steps[first:] if first else steps
 
 
 def _left_range(fit: SigmoidFit, weight: float = WEIGHT_LIMIT, length: str = "epochs") -> ProtocolError:

@@ -6,7 +6,8 @@ range by design, and chunks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from mpc.party import Party
 from mpc.plan import ProgramFactory
 from mpc.ring import Z64
 from mpc.share import Share
-from protocols import range_check
+from protocols import dual, logistic, range_check
 from protocols.batches import batches
 from protocols.bit_budget import WEIGHT_LIMIT
 from protocols.held import Rows, hold
@@ -151,6 +152,58 @@ def test_five_thousand_steps_at_rate_ten() -> None:
     assert twin.largest_score < choose_fit(how).reach
     model = train(own, how).results["owner0"]
     assert weight_difference(model, twin) < 1e-3 * max(1.0, np.abs(twin.weights).max())
+
+
+FORMS = {
+    "primal": {"form": "primal"},
+    "dual": {"form": "dual"},
+    "nesterov": {"solver": "nesterov", "iterations": 60, "momentum": 0.5, "epochs": 1},
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_long_training_is_checked_chunk_by_chunk_and_keeps_no_more_than_one(
+    form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (range_check, dual):
+        monkeypatch.setattr(module, "CHUNK", 256)
+    monkeypatch.setattr(logistic, "_LATELY", 8)
+    kept: list[int] = []
+    add = range_check.Seen.add
+
+    async def counted(self: range_check.Seen, weights: Sequence[Share]) -> None:
+        await add(self, weights)
+        kept.append(len(self.left))
+
+    monkeypatch.setattr(range_check.Seen, "add", counted)
+    changes = {"epochs": 20, "batch_size": 8, "learning_rate": 0.5, "l2": 0.01, "metrics": False, **FORMS[form]}
+    own, how = job(made_up([20, 20], 3, 3), **changes)
+    outcome = train(own, how)
+    assert weight_difference(outcome.results["owner0"], pooled(list(own.values()), how)) < 1e-3
+    words = [each.what for each in outcome.reveals if each.what == "range check"]
+    assert len(words) > 3 and 0 < max(kept) * 4 <= 256
+
+
+def test_a_long_training_that_leaves_the_range_ends_with_the_chunk_that_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not after all its steps, and nothing but chunks' words is opened."""
+    monkeypatch.setattr(range_check, "CHUNK", 256)
+    monkeypatch.setattr(logistic, "_LATELY", 8)
+    own, how = job(made_up([40, 40], 3, 2, steep=20.0), learning_rate=20.0, epochs=40, sigmoid_range=20.0)
+    sent: Counter[str] = Counter()
+
+    def tap(message: Message) -> bytes:
+        sent[message.label] += message.sender == "owner0"
+        return message.body
+
+    def factory(name: str) -> ProgramFactory:
+        return lambda p: training_job(p, None if p.dry else own[name], how)
+
+    outcome = run_lockstep(
+        {name: factory(name) for name in how.owners}, entropy=entropy(how.owners, 1), tap=tap, refusal=ProtocolError
+    )
+    assert all(isinstance(error, ProtocolError) for error in outcome.results.values())
+    assert {r.what for r in outcome.reveals} == {"feature means", "feature standard deviations", "range check"}
+    assert 0 < sent["step/w"] < how.step_count
 
 
 def check(x: np.ndarray, w: np.ndarray, steps: tuple[Rows, ...], n: int, seed: int) -> bool:
