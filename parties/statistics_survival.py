@@ -147,8 +147,8 @@ def _of_sums(sums: LogRankOpened, group: int, observed: list[int]) -> dict[str, 
     if found is None:
         return None
     test, x = found
-    length = float(np.abs(x).sum())
-    error = arms * (2.0 * length * float(units[0]) + length**2 * arms * float(units[-1]))
+    slope = float(np.abs(x[:-1] - x[-1]).sum())  # of chi-square by E of all arms but the last, half of it
+    error = 2.0 * slope * float(units[0]) + slope**2 * float(units[-1])
     return _tested(test, {"error": error, "observed": observed, "expected": expected.tolist(), "of": "all counts"})
 
 
