@@ -21,7 +21,10 @@ NAMES: Final[Mapping[str, str]] = {
 
 
 def training_facts(
-    settings: TrainingSettings, scenario: Scenario, ways: Sequence[bool] | None = None
+    settings: TrainingSettings,
+    scenario: Scenario,
+    ways: Sequence[bool] | None = None,
+    converged: bool | None = None,
 ) -> dict[str, Any]:
     """The solver and its public numbers, as `result.json` and `mpc plan --json` have them.
 
@@ -30,12 +33,14 @@ def training_facts(
 
     Args:
         ways: of a run that is over: what its stop tests said.
+        converged: of such a run: what its convergence check said; None where the solver has none.
     """
     if settings.inference is not None:
         task = scenario.training
         return {
             "solver": "irls",
             "steps": settings.step_count,
+            "converged": converged,
             "batch_size": None,
             "inference": settings.inference,
             "offset": task.offset,
@@ -51,6 +56,7 @@ def training_facts(
         "most_steps": settings.step_count,
         "tolerance": settings.tolerance,
         "stopped": None if settings.tolerance is None or ways is None else True in ways,
+        "converged": converged,
         "batch_size": None if full else settings.batch_size,
         "learning_rate": settings.learning_rate,
         "momentum": settings.momentum if full else None,
@@ -81,6 +87,23 @@ def _stop_text(facts: Mapping[str, Any]) -> str:
     if facts.get("stopped"):
         return f" It ended before its {count_text(facts.get('most_steps'))} steps were over, as {rest}."
     return f" It took all its steps: at no test had {rest}."
+
+
+def unsettled_text(facts: Mapping[str, Any]) -> str:
+    """What to know of weights that are not, or need not be, the optimum's; empty where they are, or in a plan."""
+    ways = 'reveal = ["inference"] gives the fit itself, with its errors'
+    if facts.get("solver") == "sgd":
+        return (
+            "Mini-batches end near the optimum, not at it, and it is not tested how near: a single weight says little. "
+            f"{ways[0].upper()}{ways[1:]}."
+        )
+    if facts.get("converged") is not False:
+        return ""
+    return (
+        "NOT CONVERGED: in the last quarter of the steps a weight still moved by more than a tenth of the least "
+        "standard error that it can have. A single weight says little, and so do probabilities. Raise `iterations` or "
+        f'`l2`, or try solver = "newton"; {ways}.'
+    )
 
 
 def solver_text(facts: Mapping[str, Any]) -> str:

@@ -35,6 +35,7 @@ from parties.summary import (
     seconds_grid,
     status_lines,
     traffic_grid,
+    unsettled_lines,
     weights_grid,
 )
 from parties.summary_data import data_blocks
@@ -191,10 +192,12 @@ def _weights(record: Mapping[str, Any]) -> str:
         f"<figure>{bar_chart(bars, caption)}<figcaption>{escaped(caption)}</figcaption></figure>",
         grid_table(grid),
         paragraph(f"Intercept {significant(model.get('intercept'), 6)}, for features in their own units."),
+        *(paragraph(line.text) for line in unsettled_lines(record)),
         paragraph(
             "The log-odds of the outcome are the intercept plus each feature times its weight per unit. Weights per "
-            "standard deviation can be compared with each other; the odds ratio says by what the odds are multiplied "
-            "when the feature is one standard deviation higher and all others are the same."
+            "standard deviation can be compared with each other; an odds ratio says by what the odds are multiplied "
+            "when the feature is one standard deviation higher and all others are the same, and is told of a training "
+            "that is known to have converged."
             if standardised
             else f"The log-odds of the outcome are the intercept plus each feature times its weight. {UNRANKED}",
             "note",

@@ -215,9 +215,11 @@ def warnings_before(rows: Iterable[tuple[int, int]], features: int) -> list[str]
     ]
 
 
-def warnings_after(metrics: Mapping[str, Mapping[str, Any]] | None) -> list[str]:
-    """What the metrics, where they were agreed on, say is wrong with the rows of all owners together."""
+def warnings_after(metrics: Mapping[str, Mapping[str, Any]] | None, converged: bool | None = None) -> list[str]:
+    """What the metrics, where they were agreed on, say is wrong with the rows of all owners; and with the training."""
     found = []
+    if converged is False:
+        found.append("the training has not converged: its weights still moved; raise `iterations` or `l2`")
     for name, words in (("train", "training"), ("test", "held-out")):
         one = (metrics or {}).get(name)
         if one is not None and one["positives"] in (0, one["rows"]):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -30,7 +31,7 @@ from parties.blocks import (
     table,
 )
 from parties.linear_summary import is_linear, linear_blocks
-from parties.plan_solver import solver_text
+from parties.plan_solver import solver_text, unsettled_text
 from parties.record import REPORT, RESULT
 from parties.statistics_summary import statistics_blocks
 from parties.sum_summary import sum_blocks, sum_status
@@ -87,6 +88,7 @@ def summary_blocks(record: Mapping[str, Any], out: Path, *, recorded: bool = Tru
     elif record.get("status") == "ok":
         if table(record.get("training")):
             blocks.append(Line(solver_text(table(record["training"]))))
+            blocks += unsettled_lines(record)
         blocks += _quality_blocks(record)
         blocks += inference_blocks(record) or shared_model_blocks(record) or _weight_blocks(record)
         blocks += data_blocks(record)
@@ -233,8 +235,15 @@ def _weight_blocks(record: Mapping[str, Any]) -> list[Block]:
     return [grid, Line(text)]
 
 
+def unsettled_lines(record: Mapping[str, Any]) -> list[Line]:
+    """What to know of weights that need not be the optimum's; nothing where they are."""
+    training = table(record.get("training"))
+    text = unsettled_text(training)
+    return [Line(text, "bold red" if training.get("converged") is False else "")] if text else []
+
+
 def weights_grid(record: Mapping[str, Any], top: int | None = None) -> Grid | None:
-    """The model's weights, largest effect first; None without a model."""
+    """The model's weights, largest effect first; with odds ratios if the training converged. None without a model."""
     ranked = ranked_weights(record)
     if not ranked:
         return None
@@ -242,9 +251,13 @@ def weights_grid(record: Mapping[str, Any], top: int | None = None) -> Grid | No
     if all(size is None for _, _, size in ranked):
         title += " per unit" if top is not None and top < len(ranked) else ""
         plain = tuple((n, significant(w), odds_text(w)) for n, w, _ in ranked[:top])
-        return Grid(title, ("feature", "per unit", "odds ratio per unit"), plain)
-    rows = tuple((n, significant(w), significant(s), odds_text(s)) for n, w, s in ranked[:top])
-    return Grid(title, ("feature", "per unit", "per standard deviation", "odds ratio per s.d."), rows)
+        grid = Grid(title, ("feature", "per unit", "odds ratio per unit"), plain)
+    else:
+        rows = tuple((n, significant(w), significant(s), odds_text(s)) for n, w, s in ranked[:top])
+        grid = Grid(title, ("feature", "per unit", "per standard deviation", "odds ratio per s.d."), rows)
+    if table(record.get("training")).get("converged"):
+        return grid
+    return replace(grid, columns=grid.columns[:-1], rows=tuple(row[:-1] for row in grid.rows))
 
 
 def ranked_weights(record: Mapping[str, Any]) -> list[tuple[str, float, float | None]]:

@@ -83,14 +83,14 @@ def _before(scenario: Scenario, agreement: Agreement) -> list[str]:
 
 
 def _after(trained: Trained) -> list[str]:
-    return warnings_after(trained.metrics)
+    return warnings_after(trained.metrics, trained.converged)
 
 
 def _record(scenario: Scenario, agreement: Agreement, trained: Trained | None) -> dict[str, Any]:
     """The model and what belongs to it."""
     model = training = None
     if trained is not None:
-        training = training_facts(agreement.settings, scenario, agreement.plan.ways)
+        training = training_facts(agreement.settings, scenario, agreement.plan.ways, trained.converged)
         model = _weights(trained) if trained.kept is None else {"id": model_id(agreement)}
         model = {"features": list(trained.features), **model}
     return {

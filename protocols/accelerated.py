@@ -65,8 +65,8 @@ class Prepared:
 
 async def accelerate(
     p: Party, held: Prepared, y: Share, iterations: int, how: Accelerated, seen: Seen | None = None
-) -> tuple[Share, list[Share]]:
-    """Train from v = 0: the last [v] (d,) at scale bits.w, and each step's v at few bits for the range check.
+) -> tuple[list[Share], list[Share]]:
+    """Train from v = 0: every [v] (d,) at scale bits.w, from 0 on, and each step's at few bits for the range check.
 
     Args:
         held: the rows (m, d), the last column all ones, held.
@@ -79,16 +79,17 @@ async def accelerate(
     """
     columns = held.scores.shape[1:]
     v = u = before = p.public(p.constant(0, columns, how.bits.w))
-    wanted, kept = target(p, y, how), seen or kept_all()
+    wanted, path, kept = target(p, y, how), [v], seen or kept_all()
     for t in range(iterations):
         v, u, low = await step(p, held, wanted, v, u, how)
+        path.append(v)
         await kept.add([low])
         p.stage("training", t + 1, iterations)
         if how.tolerance is not None and is_due(t + 1, iterations):
             if await at_rest(p, v, before, how.tolerance):
                 break
             before = v
-    return v, kept.left
+    return path, kept.left
 
 
 def target(p: Party, y: Share, how: Accelerated) -> Share:

@@ -10,17 +10,21 @@ from mpc.ghost import Array
 from protocols.accelerated import momentum_words
 from protocols.accelerated_budget import MOMENTUM_BITS
 from protocols.hessian import Series
-from protocols.stop_test import is_due
+from protocols.stop_test import is_due, last_quarter
 
 
 @dataclass(frozen=True)
 class Path:
-    """Where a training went: the last v, the largest |z| and |v| of any step, and how many steps there were."""
+    """Where a training went: the last v, the largest |z| and |v| of any step, and how many steps there were.
+
+    `moved` is how far a weight went at most in the last quarter of them: see stop_test.py.
+    """
 
     weights: Array = field(repr=False)
     largest_score: float
     largest_weight: float
     steps: int
+    moved: float
 
 
 def accelerated_twin(
@@ -40,7 +44,7 @@ def accelerated_twin(
     p = np.eye(d) if series is None else inverse_series_twin(x.T @ (np.broadcast_to(c, (m,))[:, None] * x), series)
     carried, ahead = (word / 2.0**MOMENTUM_BITS for word in momentum_words(momentum))
     v, u, before = np.zeros(d), np.zeros(d), np.zeros(d)
-    steps = 0
+    steps, path = 0, [v]
     score = weight = 0.0
     with np.errstate(over="ignore", invalid="ignore"):  # settings that diverge give infinities, not a warning
         while steps < iterations:
@@ -51,11 +55,13 @@ def accelerated_twin(
             gamma = (1 + momentum) * rate * (p @ (x.T @ (c * (sigma - y)) / max(m, 1) + ridge * v))
             v, u = v - gamma + ahead * u, carried * u - gamma
             steps += 1
+            path.append(v)
             if tolerance is not None and is_due(steps, iterations):
                 if np.abs(v - before).max() <= tolerance:
                     break
                 before = v
-    return Path(v, score, weight, steps)
+        moved = float(np.abs(v - path[-1 - min(steps, last_quarter(steps))]).max())
+    return Path(v, score, weight, steps, moved)
 
 
 def inverse_series_twin(gram: Array, series: Series) -> Array:

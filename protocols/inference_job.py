@@ -73,9 +73,8 @@ async def inference_job(p: Party, own: OwnRows | None, settings: TrainingSetting
     summed, divided = weight.total if settings.weighted else None, (variances / weight.unit).tolist()
     found = inference(own.names, coefficients, divided, sum(settings.train_rows), sums, summed)
     own_units, standardised = tuple(coefficients[:-1]), tuple(map(float, weights))
-    return Trained(
-        own.names, own_units, coefficients[-1], standardised, metrics, summary, found, calibration=calibration
-    )
+    trained = Trained(own.names, own_units, coefficients[-1], standardised, metrics, summary, found)
+    return replace(trained, calibration=calibration, converged=True)
 
 
 async def _standardised(p: Party, own: OwnRows, settings: TrainingSettings) -> tuple[RowWeights, Moments, OwnRows]:

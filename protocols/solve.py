@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from mpc.fixed import encode
 from mpc.ghost import Array
 from mpc.party import Party
 from mpc.round import together
-from mpc.share import Share
+from mpc.share import Public, Share
 from protocols.accelerated import Accelerated, Prepared, accelerate
 from protocols.batches import batches
 from protocols.bit_budget import LOW_MARGIN, WEIGHT_LIMIT, X_SCALE
@@ -25,7 +25,21 @@ from protocols.logistic import Descent, descend
 from protocols.range_check import Limits, check_range, seen_in_range
 from protocols.sigmoid_fits import FITS, SigmoidFit
 from protocols.stacked import Stacked
+from protocols.stop_test import last_quarter, moved, rest_bound, tell_moved
 from protocols.training_settings import TrainingSettings
+
+
+@dataclass(frozen=True)
+class Solved:
+    """[w] (d + 1,), and what the convergence check said (see stop_test.py): None where the solver has none."""
+
+    weights: Share
+    moved: Public | None = None
+
+    @property
+    def converged(self) -> bool | None:
+        """Whether the weights came to rest; None where nobody tested it."""
+        return None if self.moved is None else not self.moved.value.any()
 
 
 async def solve(
@@ -35,8 +49,8 @@ async def solve(
     own: Array,
     how: Descent | DualDescent | Accelerated,
     settings: TrainingSettings,
-) -> Share:
-    """[w] (d + 1,), the intercept last, once it is known that no score or weight left its range.
+) -> Solved:
+    """The weights (d + 1,), the intercept last, once it is known that no score or weight left its range.
 
     Args:
         x: all owners' training rows (m, d), one owner's rows (or columns) after another's, at scale X_SCALE.
@@ -45,7 +59,8 @@ async def solve(
         how: the public numbers of the steps, as `descent_for` gives them.
 
     Reveals one bit, whether the range held, for balanced class weights how many labels are 1, and with a tolerance
-    what each stop test says; all else that is opened is under uniform masks.
+    what each stop test says; then, of the full-batch solvers, whether they converged. All else that is opened is under
+    uniform masks.
 
     Raises:
         ProtocolError: a score or a weight left its range; then nothing about the model was opened.
@@ -66,8 +81,8 @@ async def solve(
         dict(zip(settings.row_groups, settings.train_rows, strict=True)),
     )
     if isinstance(how, DualDescent):
-        return await _train_dual(p, x, own, y, steps, how, settings)
-    return await _train_primal(p, x, y, weighted, steps, how)
+        return Solved(await _train_dual(p, x, own, y, steps, how, settings))
+    return Solved(await _train_primal(p, x, y, weighted, steps, how))
 
 
 def lighter(how: Descent | DualDescent | Accelerated, weights: ClassWeights) -> Descent | DualDescent | Accelerated:
@@ -103,8 +118,8 @@ async def _train_primal(
 
 async def _train_accelerated(
     p: Party, x: Share | Stacked, y: Share, weighted: Share | None, iterations: int, how: Accelerated
-) -> Share:
-    """The weights [w] by full-batch steps with momentum, preconditioned if asked for. 3 rounds a step."""
+) -> Solved:
+    """The weights by full-batch steps with momentum, preconditioned if asked for. 3 rounds a step."""
     held, gradient = await _hold_both(p, x, weighted)
     every, penalty = Rows.of(np.arange(x.shape[0], dtype=np.int64)), None
     if how.series is not None:
@@ -116,10 +131,14 @@ async def _train_accelerated(
     limits = Limits(how.fit.reach - LOW_MARGIN, how.bits.limit)
     error = _left_range(how.fit, how.bits.limit, "iterations")
     seen = seen_in_range(p, held, (every,) * iterations, limits, error)
-    w, left = await accelerate(p, prepared, y, iterations, how, seen)
+    path, left = await accelerate(p, prepared, y, iterations, how, seen)
     p.stage("range check", 0, len(left))
-    await check_range(p, held, (every,) * len(left), left, limits, error)
-    return w
+    w, before, rows = path[-1], path[-1 - last_quarter(len(path) - 1)], x.shape[0]
+    _, bits = await together(
+        check_range(p, held, (every,) * len(left), left, limits, error),
+        moved(p, w, before, rest_bound(rows), label="convergence/mask"),
+    )
+    return Solved(w, await tell_moved(p, bits, rows))
 
 
 def _with_ones(p: Party, x: Share | Stacked) -> Share | Stacked:

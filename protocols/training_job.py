@@ -23,7 +23,7 @@ from protocols.metrics import Bins, Scored, bins_for, evaluate, mean_score
 from protocols.own_units import in_own_units
 from protocols.private_scales import PrivateScales, check_reach, private_scales
 from protocols.shared_model import SharedModel, Units, check_rows, check_wide_rows, evaluate_kept, keep
-from protocols.solve import solve
+from protocols.solve import Solved, solve
 from protocols.stacked import Stacked, stack
 from protocols.standardise import Moments, moments
 from protocols.training_form import descent_for
@@ -34,11 +34,11 @@ async def training_job(p: Party, own: OwnRows | None, settings: TrainingSettings
     """Standardise, train, check the range, reveal the model and its metrics. A dry party has no rows.
 
     Trains in the form that costs less, which changes nothing in what is revealed: in this order, whether a cell of
-    the model is small (which ends the run), the summary of the data,
-    the pooled means and standard deviations (each where asked for; with private standardisation only powers of
-    two next to the deviations), whether the range held, the model, the mean score (without standardisation) and the
-    pooled metrics' sums (where asked for). Nothing else is opened but under uniform masks. Of a model that is kept
-    instead, no score is opened either: see shared_model.py.
+    the model is small (which ends the run), the summary of the data, the pooled means and standard deviations (each
+    where asked for; with private standardisation only powers of two next to the deviations), whether the range held,
+    whether a full-batch solver converged, the model, the mean score (without standardisation) and the pooled metrics'
+    sums (where asked for). Nothing else is opened but under uniform masks. Of a model that is kept instead, no score is
+    opened either: see shared_model.py.
 
     Raises:
         DataError: a feature is constant, too large or too small for fixed point.
@@ -66,12 +66,13 @@ async def training_job(p: Party, own: OwnRows | None, settings: TrainingSettings
     if not settings.reveal_model:
         p.insist(lambda: check_wide_rows(p.name, train, own.names), lambda: DataError("a row does not fit"))
         x, y = _input_rows(p, train, own.y_train, settings.train_rows)
-        w, units = await solve(p, x, y, train, how, settings), Units.known(scaling.mean, scaling.deviation)
-        return await _kept(p, own, w, units, (x.share, y), settings, summary)
-    w = await solve(p, *_input_rows(p, train, own.y_train, settings.train_rows), train, how, settings)
+        solved, units = await solve(p, x, y, train, how, settings), Units.known(scaling.mean, scaling.deviation)
+        return await _kept(p, own, solved, units, (x.share, y), settings, summary)
+    solved = await solve(p, *_input_rows(p, train, own.y_train, settings.train_rows), train, how, settings)
 
     p.stage("model")
-    (opened,) = await p.reveal(w, what="model", why="the agreed result: the weights and the intercept", label="model")
+    why = "the agreed result: the weights and the intercept"
+    (opened,) = await p.reveal(solved.weights, what="model", why=why, label="model")
     p.stage("evaluation")
     metrics = None
     if settings.metrics:
@@ -82,7 +83,7 @@ async def training_job(p: Party, own: OwnRows | None, settings: TrainingSettings
             middle = await mean_score(p, sets["train"], sum(settings.train_rows))
         metrics = await evaluate(p, sets, _bins(p, weights, middle))
     p.stage("done")
-    return None if p.dry else _trained(own.names, opened.real(), scaling, metrics, summary)
+    return None if p.dry else _trained(own.names, opened.real(), scaling, metrics, summary, solved.converged)
 
 
 async def _with_private_scales(
@@ -103,7 +104,7 @@ async def _with_private_scales(
     scaled = p.compute(lambda: own.x_train / scales.scale, shape=own.x_train.shape)
     x, y = _input_rows(p, scaled, own.y_train, settings.train_rows)
     centred = x.share - scales.mean_words
-    w = await solve(p, centred, y, scaled, how, settings)
+    solved = await solve(p, centred, y, scaled, how, settings)
     if not settings.reveal_model:
         units = _private_units(p, scales, own.x_train, total)
         p.insist(
@@ -112,10 +113,10 @@ async def _with_private_scales(
             ),
             lambda: DataError("a row does not fit"),
         )
-        return await _kept(p, own, w, units, (centred, y), settings, summary)
+        return await _kept(p, own, solved, units, (centred, y), settings, summary)
 
     p.stage("model")
-    own_units = await in_own_units(p, w, scales.factors(p), scales.shifts)
+    own_units = await in_own_units(p, solved.weights, scales.factors(p), scales.shifts)
     why = "the agreed result: the weights and the intercept, in the features' own units; means stay secret"
     (opened,) = await p.reveal(own_units, what="model", why=why, label="model")
     p.stage("evaluation")
@@ -128,13 +129,14 @@ async def _with_private_scales(
     p.stage("done")
     if p.dry:
         return None
-    return Trained(own.names, tuple(map(float, weights[:-1])), float(weights[-1]), (), metrics, summary)
+    told = Trained(own.names, tuple(map(float, weights[:-1])), float(weights[-1]), (), metrics, summary)
+    return replace(told, converged=solved.converged)
 
 
 async def _kept(
     p: Party,
     own: OwnRows,
-    w: Share,
+    solved: Solved,
     units: Units,
     train: tuple[Share, Share],
     settings: TrainingSettings,
@@ -142,7 +144,7 @@ async def _kept(
 ) -> Trained | None:
     """The rest of the job where nobody sees the model: each owner keeps its share, and the metrics come from shares."""
     p.stage("model")
-    kept = await keep(p, w)
+    kept = await keep(p, solved.weights)
     metrics = None
     if settings.metrics:
         p.stage("evaluation")
@@ -157,7 +159,10 @@ async def _kept(
             sets["test"] = (x.share - units.shift, y)
         metrics = await evaluate_kept(p, kept, sets)
     p.stage("done")
-    return None if p.dry else Trained(own.names, (), 0.0, (), metrics, summary, kept=SharedModel(kept, units))
+    if p.dry:
+        return None
+    shared = SharedModel(kept, units)
+    return Trained(own.names, (), 0.0, (), metrics, summary, kept=shared, converged=solved.converged)
 
 
 def _private_units(p: Party, scales: PrivateScales, x: Array, total: int) -> Units:
@@ -212,10 +217,12 @@ def _trained(
     scaling: Moments,
     metrics: dict[str, dict[str, Any]] | None,
     summary: DataSummary | None,
+    converged: bool | None,
 ) -> Trained:
     raw = w[:-1] / scaling.deviation
     intercept = float(w[-1]) - float(np.sum(raw * scaling.mean))
-    return Trained(names, tuple(map(float, raw)), intercept, tuple(map(float, w)), metrics, summary)
+    standardised = tuple(map(float, w))
+    return Trained(names, tuple(map(float, raw)), intercept, standardised, metrics, summary, converged=converged)
 
 
 def blank_rows(p: Party, settings: TrainingSettings) -> OwnRows:

@@ -200,3 +200,4 @@ class Trained:
     inference: Inference | None = None
     kept: SharedModel | None = field(default=None, repr=False, compare=False)
     calibration: Calibration | None = None
+    converged: bool | None = None  # None: not tested

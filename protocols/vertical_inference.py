@@ -108,7 +108,8 @@ async def vertical_inference_job(p: Party, own: OwnColumns | None, settings: Tra
     weight = weight if settings.weighted else None
     found = inference(names, coefficients, (variances / unit).tolist(), rows, sums, weight)
     own_units = tuple(coefficients[:-1])
-    return Trained(names, own_units, coefficients[-1], (), metrics, inference=found, calibration=calibration)
+    trained = Trained(names, own_units, coefficients[-1], (), metrics, inference=found)
+    return replace(trained, calibration=calibration, converged=True)
 
 
 async def _share(

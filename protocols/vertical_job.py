@@ -24,7 +24,7 @@ from protocols.design_cells import check_split_design
 from protocols.own_units import FACTOR_SCALE, LARGEST_FACTOR, UNITS_RING, in_own_units
 from protocols.shared_model import SharedModel, Units, check_rows, check_wide_rows, evaluate_kept, keep
 from protocols.shared_scores import SCORE_BITS, SCORE_SCALE, SharedScores, evaluate_shared
-from protocols.solve import solve
+from protocols.solve import Solved, solve
 from protocols.standardise import Moments
 from protocols.training_form import descent_for
 from protocols.training_settings import Beside, OwnColumns, Trained, TrainingSettings, joint_names
@@ -36,11 +36,11 @@ async def vertical_job(p: Party, own: OwnColumns | None, settings: TrainingSetti
     """Check that the rows are the same, standardise, train, check the range, reveal the model and its metrics.
 
     A dry party has no rows. Reveals whether all owners' ids are the same, whether a cell of the model is small (which
-    ends the run), whether the range held, the model in the
-    columns' own units (the weights would be the same numbers had the owners put their columns into one table), and
-    where asked for the metrics' sums, as with rows that are split. Means and deviations stay with the columns' owner,
-    and so does what its columns add to a row's score. All else that is opened is under uniform masks. Of a model that
-    is kept instead, nothing is opened but the metrics' sums: see shared_model.py.
+    ends the run), whether the range held, whether a full-batch solver converged, the model in the columns' own units
+    (the weights would be the same numbers had the owners put their columns into one table), and where asked for the
+    metrics' sums, as with rows that are split. Means and deviations stay with the columns' owner, and so does what its
+    columns add to a row's score. All else that is opened is under uniform masks. Of a model that is kept instead,
+    nothing is opened but the metrics' sums: see shared_model.py.
 
     Raises:
         DataError: the owners' ids differ; a column of this owner is constant, too large or too small for fixed point;
@@ -71,16 +71,16 @@ async def vertical_job(p: Party, own: OwnColumns | None, settings: TrainingSetti
         )
         x, y = _input_columns(p, words, own.y_train, own, settings.train_rows[0])
         return await _kept(p, own, await solve(p, x, y, train, how, settings), scaling, (x, y), settings)
-    w = await solve(p, *_input_columns(p, words, own.y_train, own, settings.train_rows[0]), train, how, settings)
+    solved = await solve(p, *_input_columns(p, words, own.y_train, own, settings.train_rows[0]), train, how, settings)
 
     p.stage("model")
-    opened = await _reveal_model(p, w, scaling, own, settings)
+    opened = await _reveal_model(p, solved.weights, scaling, own, settings)
     metrics = None
     if settings.metrics:
         p.stage("evaluation")
         metrics = await evaluate_shared(p, input_scores(p, opened, own, settings))
     p.stage("done")
-    return None if p.dry else _trained(own, opened.real(), settings, metrics)
+    return None if p.dry else _trained(own, opened.real(), settings, metrics, solved.converged)
 
 
 def misaligned() -> DataError:
@@ -133,11 +133,11 @@ def _check_spread(owner: str, names: tuple[str, ...], mean: Array, spread: Array
 
 
 async def _kept(
-    p: Party, own: OwnColumns, w: Share, scaling: Moments, train: tuple[Share, Share], settings: TrainingSettings
+    p: Party, own: OwnColumns, solved: Solved, scaling: Moments, train: tuple[Share, Share], settings: TrainingSettings
 ) -> Trained | None:
     """The rest of the job where nobody sees the model: as with rows that are split (training_job.py)."""
     p.stage("model")
-    kept, units = await keep(p, w), Units.known(scaling.mean, scaling.deviation)
+    kept, units = await keep(p, solved.weights), Units.known(scaling.mean, scaling.deviation)
     metrics = None
     if settings.metrics:
         p.stage("evaluation")
@@ -152,7 +152,10 @@ async def _kept(
             sets["test"] = _input_columns(p, x_test, own.y_test, own, held_out)
         metrics = await evaluate_kept(p, kept, sets)
     p.stage("done")
-    return None if p.dry else Trained(joint_names(own.names), (), 0.0, (), metrics, kept=SharedModel(kept, units))
+    if p.dry:
+        return None
+    shared = SharedModel(kept, units)
+    return Trained(joint_names(own.names), (), 0.0, (), metrics, kept=shared, converged=solved.converged)
 
 
 def _input_columns(p: Party, words: Array, labels: Array, own: OwnColumns, rows: int) -> tuple[Share, Share]:
@@ -250,11 +253,15 @@ def own_numbers(p: Party, numbers: Array, own: OwnColumns) -> Share:
 
 
 def _trained(
-    own: OwnColumns, w: Array, settings: TrainingSettings, metrics: dict[str, dict[str, Any]] | None
+    own: OwnColumns,
+    w: Array,
+    settings: TrainingSettings,
+    metrics: dict[str, dict[str, Any]] | None,
+    converged: bool | None,
 ) -> Trained:
     weights, intercept = tuple(map(float, w[:-1])), float(w[-1])
     standardised = () if settings.standardise else (*weights, intercept)
-    return Trained(joint_names(own.names), weights, intercept, standardised, metrics)
+    return Trained(joint_names(own.names), weights, intercept, standardised, metrics, converged=converged)
 
 
 def blank_columns(p: Party, settings: TrainingSettings) -> OwnColumns:

@@ -157,9 +157,20 @@ def test_weights_that_were_not_standardised_are_not_called_so() -> None:
     record["model"]["standardised_weights"] = record["model"]["weights"]
     assert "standard deviation" not in plain(record).split("What it cost")[0]
     del record["model"]["standardised_weights"]
+    record["training"] = {"solver": "newton", "converged": True}
     text = plain(record)
     assert "odds ratio per unit" in text and "odds ratio per s.d." not in text
     assert "their sizes cannot be compared with each other" in text.replace("\n", " ")
+
+
+def test_weights_that_need_not_be_the_optimums_have_no_odds_ratios() -> None:
+    record = real_record()
+    record["training"] = {"solver": "sgd", "converged": None}
+    assert "Mini-batches end near the optimum" in plain(record) and "odds ratio" not in plain(record)
+    record["training"] = {"solver": "newton", "converged": False}
+    assert "NOT CONVERGED" in plain(record) and "odds ratio" not in plain(record)
+    record["training"]["converged"] = True
+    assert "CONVERGED" not in plain(record) and "odds ratio per s.d." in plain(record)
 
 
 @pytest.mark.parametrize("width", [80, 100])
