@@ -48,6 +48,7 @@ def hard(kind: str, rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 def optimum(x: np.ndarray, y: np.ndarray, l2: float) -> tuple[np.ndarray, np.ndarray]:
     """Damped Newton steps in the clear, and the weights' standard errors."""
     ridge, w = np.append(np.full(x.shape[1] - 1, l2), 0.0), np.zeros(x.shape[1])
+    fisher = np.eye(len(w))
     for _ in range(100):
         s = sigmoid(x @ w)
         fisher = (x.T * (s * (1 - s))) @ x / len(y)
