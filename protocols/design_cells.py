@@ -124,42 +124,49 @@ async def split_columns(p: Party, mine: OwnDesign | None, weights: Array | None,
 
     for the values l of each column and the classes c: a product of what two owners have, of all l at once, each in its
     place of one word. 10 rounds; reveals both factors less masks, masked values and bits (uniform), and the declared
-    words.
+    words. The combinations of an owner's columns are cells if no owner has a column of many values: with t_i for
+    small ones of owner i and f_k for columns of few values alone at owner k, if t_i + sum_k f_k = n + 1.
 
     Args:
         mine: this owner's columns, and the target if it has it; all rows.
         weights: how much each row counts (rows,), where the target is; None where all count.
     """
-    d = sum(split.widths.values())
+    n, d = len(p.owners), sum(split.widths.values())
     width = split.rows.bit_length() + 1
-    places, total, size = 64 // width, d + 2, 2 * d * (64 // width)
-    alone = [
-        p.input(owner, _alone(p.name, mine, weights, split) if owner == p.name else None, (total,), 0, B8).value
-        for owner in p.owners
-    ]
+    places, size = 64 // width, 2 * d * (64 // width)
+    bits, together = (None, None) if mine is None else _alone(p.name, mine, weights, split)
+    alone = [p.input(owner, bits if owner == p.name else None, (d + 1,), 0, B8).value for owner in p.owners]
+    entered = [p.input(owner, together if owner == p.name else None, (2,), 0) for owner in p.owners]
     values, classes = _entered(p, mine, weights, split, width)
     counts = await matmul(p, values.T, classes, label="cells/classes")
-    each = np.concatenate([counts.shifted(64 - width * (place + 1)).reshape(2 * d).value for place in range(places)])
-    low = np.full(size, 1 << (64 - width), dtype=np.int64)
-    outer = await outside(p, Share(each), low, low * split.least - 1, label="cells/parts")
-    few = p.plus(outer, Public(np.ones(size, dtype=np.uint8), 0, B8))
-    groups = [np.arange(len(p.owners)) * total + k for k in range(total)]
-    cells = len(p.owners) * total + np.arange(size).reshape(places, d, 2)
-    groups = [*(np.concatenate((groups[k], cells[:, k].reshape(-1))) for k in range(d)), *groups[d:]]
+    each = [counts.shifted(64 - width * (place + 1)).reshape(2 * d).value for place in range(places)]
+    everywhere = entered[0][1:]
+    for one in entered[1:]:
+        everywhere = everywhere + one[1:]
+    asked = Share(np.concatenate([*each, *((one[:1] + everywhere).value for one in entered)]))
+    unit, most = 1 << (64 - width), min(split.least, split.rows + 1)
+    low = np.array([unit] * size + [n + 1] * n, dtype=np.int64)
+    high = np.array([unit * most - 1] * size + [n + 1] * n, dtype=np.int64)
+    outer = await outside(p, asked, low, high, label="cells/parts")
+    few = p.plus(outer, Public(np.ones(size + n, dtype=np.uint8), 0, B8))
+    groups = [np.arange(n) * (d + 1) + k for k in range(d + 1)]
+    cells = n * (d + 1) + np.arange(size).reshape(places, d, 2)
+    groups = [*(np.concatenate((groups[k], cells[:, k].reshape(-1))) for k in range(d)), groups[d]]
+    groups.append(n * (d + 1) + size + np.arange(n))
     every = Share(np.concatenate([*alone, few.value]), 0, B8)
     return await any_of(p, every, groups, what=WHAT, why=_why(p))
 
 
-def _alone(name: str, mine: OwnDesign | None, weights: Array | None, split: Split) -> Array | None:
-    """What this owner finds of its own columns, at their places among all (columns + 2,)."""
-    if mine is None:
-        return None
-    found = np.zeros(sum(split.widths.values()) + 2, dtype=np.uint8)
-    bits = (mine if weights is None else mine.at(weights > 0)).alone(named=False)
+def _alone(name: str, mine: OwnDesign, weights: Array | None, split: Split) -> tuple[Array, Array]:
+    """What this owner finds of its own columns, at their places among all, and of the target, as bits (columns + 1,);
+    of the columns' combinations, and whether all have few values (2,)."""
+    counted = mine if weights is None else mine.at(weights > 0)
+    *columns, target, together = counted.alone(named=False)
+    found = np.zeros(sum(split.widths.values()) + 1, dtype=np.uint8)
     owners = list(split.widths)
     first = sum(split.widths[owner] for owner in owners[: owners.index(name)])
-    found[first : first + split.widths[name]], found[-2:] = bits[:-2], bits[-2:]
-    return found
+    found[first : first + len(columns)], found[-1] = columns, target
+    return found, np.array([together, counted.of_few_values], dtype=np.uint64)
 
 
 def _entered(p: Party, mine: OwnDesign | None, weights: Array | None, split: Split, width: int) -> tuple[Share, Share]:

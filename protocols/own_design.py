@@ -199,6 +199,11 @@ class OwnDesign:
         return _any_small(np.bincount(codes), self.least)
 
     @property
+    def of_few_values(self) -> bool:
+        """Whether no column has many values."""
+        return all(part.axis is not None for column in self._columns for part in column)
+
+    @property
     def _equations(self) -> int:
         """How many numbers are told of the combinations: of all rows, a variance each, means and deviations."""
         flags = sum(bool(np.isin(column, (0.0, 1.0)).all()) for column in self.x.T)

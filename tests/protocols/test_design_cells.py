@@ -244,6 +244,30 @@ def test_what_split_columns_are_not_tested_for() -> None:
     assert found_split([a[:, np.newaxis], b[:, np.newaxis]], y[::-1]) == [False] * 4
 
 
+def test_combinations_of_split_columns_are_cells_if_no_owner_has_a_column_of_many_values() -> None:
+    levels = category(np.repeat([0, 1, 2, 3], [4, 36, 40, 40]), 4)
+    flag, y = np.tile([[0], [1]], (ROWS // 2, 1)), (np.arange(ROWS) % 3 == 0).astype(int)
+    nothing, wide = np.zeros((ROWS, 0)), np.linspace(0, 1, ROWS)[:, np.newaxis]
+    for others, told in (([flag], True), ([nothing], True), ([wide], False), ([flag, wide], False)):
+        found_there = found_split([*others, levels], y)
+        assert not any(found_there[:-1])
+        assert found_there[-1] is told
+
+
+def test_split_columns_of_fewer_rows_than_a_cell_needs() -> None:
+    y, flag = np.tile([0, 1], 5), np.repeat([[0], [1]], 5, axis=0)
+    names = owner_names(2)
+    split = Split(dict.fromkeys(names, 1), names[0], 10, 100)
+
+    async def program(p: Party) -> np.ndarray:
+        mine = None
+        if not p.dry:
+            mine = OwnDesign(flag.astype(float), plain(1), y.astype(float) if p.index == 0 else None, True, 100)
+        return (await split_columns(p, mine, None, split)).value
+
+    assert lockstep(dict.fromkeys(names, program)).results["owner0"][:3].all()
+
+
 # -- in the jobs
 
 COUNTED = [(20, 30, 30, 40), (2, 18, 30, 50)]  # with 1: of class 1 and 0; with 0: likewise

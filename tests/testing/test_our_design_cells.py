@@ -122,8 +122,8 @@ OURS = {
         [own(integers(("m",), 0, 1)), own(integers(("m",), 0, 1))],
         0.0,
         10,
-        40 * (2 + 2) * WORD + 36 * (WORD + 58) + 6 + BITS * WORD,  # nine places of two columns by two classes
-        4 * WORD + 36 * (WORD + 38) + (8 + 36) * WORD,
+        40 * (2 + 2) * WORD + 38 * (WORD + 58) + 6 + BITS * WORD,  # nine places of two columns by two classes; two
+        4 * WORD + 38 * (WORD + 38) + (6 + 38) * WORD,
         {"m": 40},
         cost_owners=(2,),
         secrets=exchanged,
