@@ -134,14 +134,15 @@ class _Look:
             if (odd != 0).any():
                 return _said(group, int(np.flatnonzero(odd)[0]), "is not covered by multiples of its masks")
         least = -(-_EVIDENCE // min(group[0].spec.ring.bits for group in groups))
-        while len(changes) < _MOST_SEEDS and (len(changes) < least or _bare(groups, changes)):
+        while len(changes) < least:
             changes.append(self._changes(sender, groups, numbers, (f"{len(changes)}",)))
-        bare = _bare(groups, changes)
-        if bare:
-            group, entry = bare
-            same = any((change[groups.index(group)][entry] != 0) for change in changes)
-            return _said(group, entry, "is not covered by the whole of its mask" if same else "has no fresh mask")
-        return _shared(groups, changes)
+        for k, group in enumerate(groups):
+            still = np.flatnonzero(np.all([change[k] == 0 for change in changes], axis=0))
+            if still.size:
+                return _said(group, int(still[0]), "has no fresh mask")
+        while (bare := _bare(groups, changes)) and len(changes) < _MOST_SEEDS:
+            changes.append(self._changes(sender, groups, numbers, (f"{len(changes)}",)))
+        return _said(*bare, "is not covered by the whole of its mask") if bare else _shared(groups, changes)
 
 
 def _bare(groups: Groups, changes: Sequence[Sequence[Array]]) -> tuple[Sequence[Sending], int] | None:

@@ -89,6 +89,8 @@ def record(case: Case, draws: Draws, bump: Bump | Shake | None = None, *, may_re
                 value = parts[k] if one.private else parts[0]
                 diaries[name].notes.append(Note(f"input {number} of {name}", one.ring, value))
         check_zeros(name, diaries[name])
+        if diaries[name].error is None and not any(map(_is_refusal, diaries.values())):
+            _check_reveals(case, name, diaries[name])
     return Recording(
         tuple(_sendings(diaries)),
         {name: tuple(diary.notes) for name, diary in diaries.items()},
@@ -96,6 +98,14 @@ def record(case: Case, draws: Draws, bump: Bump | Shake | None = None, *, may_re
         tuple(dealer.kinds),
         {name: tuple(diary.drawn) for name, diary in diaries.items()},
     )
+
+
+def _check_reveals(case: Case, name: str, diary: Diary) -> None:
+    """What an owner reveals, and to whom, is what the plan said."""
+    planned = [(one.what, one.to, one.shape) for one in case.plan.on(diary.watch.ways).reveals]
+    made = [(one.what, one.to, one.shape) for one in diary.watch.reveals]
+    if made != planned:
+        raise CheckFailed(f"{name} reveals {made}, where the plan has {planned}")
 
 
 def _is_refusal(diary: Diary) -> bool:

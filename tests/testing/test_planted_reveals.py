@@ -140,6 +140,18 @@ def test_parts_for_each_that_were_not_declared() -> None:
         look(more)
 
 
+def test_parts_for_others_than_the_plan_names() -> None:
+    async def narrowed(p: Party, x: Array) -> Any:
+        """Nobody but owner 0, says the dry run; owner 1 asks for its part too."""
+        parts = {owner: part if owner != "owner2" else part[:0] for owner, part in scores(p, x).items()}
+        if p.dry:
+            parts["owner1"] = parts["owner1"][:0]
+        return await p.reveal_to_each(parts, what="scores", why="its own", label="scores")
+
+    with pytest.raises(CheckFailed, match=r"owner0 reveals .*'owner1'.*, where the plan has .*'owner0'"):
+        look(narrowed)
+
+
 # -- shares of outputs
 
 
