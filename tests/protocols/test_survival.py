@@ -131,6 +131,15 @@ def test_counts_are_right_or_withheld_and_estimates_as_near_as_they_say(
         assert all("withheld" not in one for one in facts["curves"]) and "withheld" not in facts
 
 
+def test_where_each_time_is_told_by_itself_the_log_rank_sums_are_not_opened() -> None:
+    """They would be two numbers more about counts of which nothing else is left open."""
+    table = pd.DataFrame({"months": [12.0, 24.0, 36.0] * 80, "died": 1.0, "arm": np.repeat(["old", "new"], [150, 90])})
+    facts, _ = told(table, 2, Grid(12, 36, 12))
+    assert facts["log_rank"]["of"] == "counts as told"
+    facts, _ = told(patients(600, "spread", 1), 2, Grid(0, 240, 1))
+    assert facts["log_rank"]["of"] == "all counts"
+
+
 def test_three_arms_by_group() -> None:
     rng = np.random.default_rng(2)
     table = patients(1500, "spread", 5)
