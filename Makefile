@@ -48,7 +48,7 @@ soak: ## the long tests and many more examples: docs/soak.md (SOAK_PART=0.1 SOAK
 	@sh tools/setup.sh dev
 	SOAK_PART=$(SOAK_PART) SOAK_SEED=$(SOAK_SEED) SOAK_EXAMPLES=$(SOAK_EXAMPLES) $(BIN)/$(SOAK)
 
-sweep: ## attacks at full speed and trainings of all settings: docs/soak.md (SWEEP_PART=0.1 SWEEP_SEED=7: a tenth)
+sweep: ## attacks at full speed, trainings of all settings, planted bugs: docs/soak.md (SWEEP_PART=0.1 SWEEP_SEED=7: a tenth)
 	@sh tools/setup.sh dev
 	SWEEP_PART=$(SWEEP_PART) SWEEP_SEED=$(SWEEP_SEED) $(BIN)/$(SWEEP)
 
