@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any, Final
 
 from parties.blocks import Grid, Line, count_text, listed, plural
@@ -12,6 +13,9 @@ from protocols.statistics_settings import StatisticsSettings
 
 USES: Final[Mapping[str, str]] = {
     "BitsOfMask": "comparing how many values are below a point with how many should be, and counts with min_cell",
+    "BitNumber": "the outcomes as numbers",
+    "BitProduct": "counts of rows with rare values",
+    "MatmulTriple": "looking counts up at a point that nobody knows",
     "MultiplyTriple": "products of bits, for the same",
     "BitsOfWideMask": "comparing the largest values with sums",
     "AnyBit": "one bit a block of cells: whether it is withheld",
@@ -68,6 +72,11 @@ def cells_told(s: StatisticsSettings) -> list[str]:
             "Rare values: wherever a column is summed up (means, deviations, t-tests, correlations), the rows that "
             "differ from its commonest value are a cell, for a sum of zeros and ones is a count. Of a column of four "
             "values or fewer each value's rows are one, of two columns' products each pair's of six or fewer."
+        )
+    if any(isinstance(one.rank, Fraction) for one in s.searches):
+        found.append(
+            f"A quantile is withheld, too, where 1 to {s.min_cell - 1} values of some owner's others lie on a side of "
+            "it, up to another quantile or the end: that is tested once it is found, and before it is opened."
         )
     if s.dominance:
         found.append(

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
 from protocols.cell_tests import SLOTS, CellTests, Summed, Valued
 from protocols.rare_values import marks_of, own_marks, own_values
-from protocols.statistics_settings import Axis, Cells, Sample, Search, StatisticsSettings
+from protocols.statistics_settings import Axis, Cells, Sample, StatisticsSettings
 from protocols.survival_cells import deferred
 
 Values = NDArray[np.float64]
@@ -65,24 +64,14 @@ def places(own: OwnColumns, cells: Cells) -> Counts:
     return np.where(known, place, -1)
 
 
-def own_reach(
-    own: OwnColumns, settings: StatisticsSettings, search: Search, *, first: bool
-) -> Callable[[Counts], Counts]:
-    """This owner's part of what a search is about, by points: b C_i(k) - a n_i, or for the smallest value C_i(k) - 1.
-
-    Args:
-        first: whether this is the first of the owners, who takes off the 1.
-    """
-    rows = places(own, Cells("", settings.by_axes, (search.column,)))
-    grid = settings.grid_of(search.column).points
-    values = own.values[search.column][rows == search.group]
-    if search.rank == "min":  # the last point that is not above a value
-        at = np.sort(np.searchsorted(grid, values, side="right") - 1)
-        return lambda points: np.searchsorted(at, points, side="right") - int(first)
-    at = np.sort(np.searchsorted(grid, values, side="left"))  # the first point that is not below a value
-    share = Fraction(1) if search.rank == "max" else search.rank
-    of_all = share.numerator * len(at)
-    return lambda points: share.denominator * np.searchsorted(at, points, side="right") - of_all
+def reached_counts(own: OwnColumns, settings: StatisticsSettings, column: str, group: int, down: bool) -> Counts:
+    """How many of an owner's values in a group do not exceed each point of the column's grid, each rounded up to it,
+    or down."""
+    rows = places(own, Cells("", settings.by_axes, (column,)))
+    grid = settings.grid_of(column).points
+    values = own.values[column][rows == group]
+    at = np.searchsorted(grid, values, side="right") - 1 if down else np.searchsorted(grid, values, side="left")
+    return np.cumsum(np.bincount(at, minlength=len(grid)))
 
 
 def contributions(own: OwnColumns, sums: Sequence[Summed]) -> tuple[Values, Values]:

@@ -6,6 +6,7 @@ and of those only what a test of all counts lets through (cell_tests.py): in pla
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -16,11 +17,20 @@ from numpy.typing import NDArray
 from mpc.fixed import encode
 from mpc.ghost import Array
 from mpc.party import Party
-from protocols.cell_tests import CellTests, Summed, cell_tests
-from protocols.own_cells import OwnColumns, contributions, count_cells, own_reach, square_cells, sum_cells, value_words
-from protocols.search import digits_for, first_reached
+from mpc.share import Share
+from protocols.cell_tests import CellTests, SideTests, Summed, cell_tests, side_tests
+from protocols.grid_search import Reached, Wanted, grid_search
+from protocols.own_cells import (
+    OwnColumns,
+    contributions,
+    count_cells,
+    reached_counts,
+    square_cells,
+    sum_cells,
+    value_words,
+)
 from protocols.secure_sum import secure_sum
-from protocols.small_cells import Contributions, Values, withheld_blocks
+from protocols.small_cells import Blocks, Contributions, Values, withheld_blocks
 from protocols.standardise import SUM_RING, SUM_SCALE
 from protocols.statistics_settings import Cells, Sample, StatisticsSettings, Survival
 from protocols.survival import Followed, LogRankOpened, follow, open_log_ranks
@@ -67,7 +77,7 @@ async def statistics_job(p: Party, own: OwnColumns | None, settings: StatisticsS
 
     With `min_cell`, the 9 to 17 rounds of `withheld_blocks`; with curves those of `follow`; then 3 at most for
     everything that sums give: counts, sums, centred squares, each one vector for all statistics; 2 for log-rank tests;
-    then those of `first_reached`, for all values on grids at once. Reveals which blocks of cells are withheld, what
+    then those of `open_searches`, for all values on grids at once. Reveals which blocks of cells are withheld, what
     `follow` and `open_log_ranks` do, and the sums over all owners of all others: with two owners each learns the
     other's addend, of every cell that is told.
     """
@@ -82,7 +92,7 @@ async def statistics_job(p: Party, own: OwnColumns | None, settings: StatisticsS
     totals = await open_sums(p, own, settings.samples, told)
     means = {s.cells.name: _means(p, totals[s.cells.name], counts[s.cells.name], s) for s in settings.samples}
     squares = await open_squares(p, own, [s for s in settings.samples if s.squares], means, told)
-    found = await open_searches(p, own, settings, told)
+    found, told = await open_searches(p, own, settings, counts, told)
     p.stage("done")
     if p.dry:
         return None
@@ -176,29 +186,82 @@ async def open_squares(
     return {name: p.compute(_reals, total, shape=shapes[name]) for name, total in opened.items()}
 
 
-async def open_searches(p: Party, own: OwnColumns, settings: StatisticsSettings, told: Told) -> Array:
-    """The smallest and largest values and quantiles, each as the number of its point on the column's grid.
+async def open_searches(
+    p: Party, own: OwnColumns, settings: StatisticsSettings, counts: Mapping[str, Array], told: Told
+) -> tuple[Array, Told]:
+    """The smallest and largest values and quantiles, each as the number of a point of the column's grid; what is told.
 
-    The least point k with b C(k) >= a n, where C(k) of n values do not exceed it and a / b is the quantile's share; for
-    the smallest C(k) >= 1, with C counting the points that values lie on or above. 8 rounds a hexadecimal digit of the
-    longest grid, none without searches; reveals the answers. Of one that is withheld every owner's part is 0, and so is
-    the answer.
+    The quantile of a share q of n values is the least point that ceil(q n) of them do not exceed, in whole numbers; the
+    largest value that n do, the smallest that one does, rounded down. With `min_cell` a quantile is told only if, of
+    each owner's others, none or `min_cell` values and more lie on either side of it, up to the next one that is asked
+    for (cell_tests.py). Of one that is withheld every owner's part is 0, and so is the answer.
+
+    19 rounds, 28 with quantiles and `min_cell`, none without searches; reveals which quantiles are withheld, and the
+    answers.
     """
     searches = settings.searches
     if not searches:
-        return np.zeros(0, dtype=np.int64)
-    last = np.array([settings.grid_of(one.column).count - 1 for one in searches])
-    reach = [] if p.dry else [own_reach(own, settings, one, first=p.index == 0) for one in searches]
-    why = "the smallest, the largest, and values that a stated share of all do not exceed, on their columns' grids"
-    found = await first_reached(
-        p,
-        lambda points: np.array([at(row) for at, row in zip(reach, points, strict=True)]) * told.told_searches[:, None],
-        len(searches),
-        digits_for(int(last.max()) + 1),
-        what=FOUND,
-        why=why,
+        return np.zeros(0, dtype=np.int64), told
+    p.stage("search")
+    least = p.compute(lambda: _asked_for(settings, counts), shape=(len(searches),))
+    lists = list(dict.fromkeys(one.counted for one in searches))
+    places = [np.flatnonzero([one.counted == key for one in searches]) for key in lists]
+    wanted = [
+        Wanted(settings.grid_of(key[0]).count, least[place], partial(reached_counts, own, settings, *key))
+        for key, place in zip(lists, places, strict=True)
+    ]
+    found = await grid_search(p, wanted)
+    order = np.argsort(np.concatenate(places))
+    points, up_to, below = (
+        Share(np.concatenate(parts)[order], 0)
+        for parts in zip(*((one.points.value, one.up_to.value, one.below.value) for one in found), strict=True)
     )
-    return p.compute(lambda: np.minimum(found, last), shape=last.shape)
+    reached = Reached(points, up_to, below)
+    told = await _test_sides(p, own, settings, reached, told)
+    open_ones = p.compute(lambda: told.told_searches.astype(np.uint64), shape=(len(searches),))
+    why = "the smallest, the largest, and values that a stated share of all do not exceed, on their columns' grids"
+    (answer,) = await p.reveal(Share(reached.points.value * open_ones, 0), what=FOUND, why=why, label="search/answer")
+    last = np.array([settings.grid_of(one.column).count - 1 for one in searches])
+    return p.compute(lambda: np.minimum(answer.value.view(np.int64), last), shape=last.shape), told
+
+
+async def _test_sides(p: Party, own: OwnColumns, settings: StatisticsSettings, reached: Reached, told: Told) -> Told:
+    """What is told, without the quantiles of which few of an owner's others' values lie on a side.
+
+    9 rounds with `min_cell` and quantiles, else 0; reveals what `withheld_blocks` does.
+    """
+    tests = side_tests(settings)
+    if not tests.asked:
+        return told
+    p.stage("sides")
+    groups = len(tests.cells)
+    rows = p.compute(lambda: _rows_of(own, tests).view(np.uint64), shape=(groups,))
+    parts = []
+    for k, owner in enumerate(p.owners):
+        all_of = p.input(owner, rows if owner == p.name else None, (groups,), 0)
+        parts.append(Share(tests.sides(reached.up_to.value[:, k], reached.below.value[:, k], all_of.value), 0))
+    least = np.full(tests.count, settings.min_cell, dtype=np.int64)
+    blocks = Blocks(tuple(np.array(one, dtype=np.int64) for one in tests.asked.values()), tests.count)
+    closed = await withheld_blocks(p, parts, least, blocks)
+    if p.dry:
+        return told
+    found = dict(zip(tests.asked, closed.tolist(), strict=True))
+    return Told(settings, {key: was or found.get(key, False) for key, was in told.withheld.items()})
+
+
+def _asked_for(settings: StatisticsSettings, counts: Mapping[str, Array]) -> Array:
+    """How many values must not exceed the answer to each search: ceil(q n), in whole numbers."""
+    found = []
+    for one in settings.searches:
+        count = int(counts[settings.described[one.column].cells.name].reshape(-1)[one.group])
+        found.append(
+            min(1, count) if one.rank == "min" else count if one.rank == "max" else math.ceil(one.rank * count)
+        )
+    return np.array(found, dtype=np.int64)
+
+
+def _rows_of(own: OwnColumns, tests: SideTests) -> Array:
+    return np.array([count_cells(own, cells).reshape(-1)[g] for cells, g in tests.cells], dtype=np.int64)
 
 
 def _counts(own: OwnColumns, cells: Cells, told: Told) -> Array:

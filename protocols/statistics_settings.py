@@ -119,6 +119,11 @@ class Search:
     group: int
     rank: Rank
 
+    @property
+    def counted(self) -> tuple[str, int, bool]:
+        """Which counts it is about: the column's, of the group, with values rounded down to the grid or up."""
+        return self.column, self.group, self.rank == "min"
+
 
 @dataclass(frozen=True)
 class Survival:

@@ -35,3 +35,17 @@ def test_the_mean_of_a_flag_does_not_tell_the_two_fractures_of_the_other_owner(t
     assert fracture["withheld"] == ["mean", "sd"] and age["mean"] > 50
     assert found["correlations"][0]["groups"][0]["r"] is None and found["correlations"][0]["groups"][0]["count"] == 200
     assert found["t_tests"][0]["groups"][0]["samples"][0]["mean"] is None
+
+
+def test_a_median_with_two_patients_of_the_other_owner_below_it_is_withheld(tmp_path: Path) -> None:
+    mine = [*range(40, 66)] * 4 + [66] * 6
+    tables = {
+        "a": pd.DataFrame({"age": mine}),
+        "b": pd.DataFrame({"age": [50, 51, 66, *[70 + k % 20 for k in range(97)]]}),
+    }
+    task = 'kind = "statistics"\ncolumns = ["age"]\nquantiles = [0.5, 0.3333333333333333]\n'
+    (age,) = run_of(tmp_path, tables, f"{task}[task.grid]\nage = {{ from = 0, to = 110, step = 1 }}\n")["statistics"][
+        "columns"
+    ]["age"]
+    assert age["count"] == 210 and age["mean"] > 60 and age["withheld"] == ["quantiles"]
+    assert set(age["quantiles"].values()) == {None}

@@ -8,6 +8,7 @@ import pytest
 from mpc.ghost import Array
 from mpc.party import Party
 from mpc.testing import integers, own
+from protocols.grid_search import Wanted, grid_search
 from protocols.search import FAN, digits_for, first_reached
 from tests.testing.spoken import Secrets, Spoken, hold_to_correct, hold_to_cost, hold_to_faults, hold_to_view
 
@@ -60,22 +61,70 @@ MEDIAN = Spoken(
 )
 
 
-def test_correct() -> None:
-    hold_to_correct(MEDIAN)
+async def _on_grid(p: Party, mine: Array) -> Array:
+    """The smallest of all numbers, and the one that half of all do not exceed, found among 16 points."""
+    count = len(p.owners) * mine.shape[0]
+    least = np.array([1, -(-count // 2)], dtype=np.int64)
+    (found,) = await grid_search(p, [Wanted(FAN, least, lambda: _reached_by(mine))])
+    (points,) = await p.reveal(found.points, what="quantiles", why="agreed", label="quantiles")
+    return p.compute(lambda: points.value.astype(np.float64), shape=points.shape)
 
 
-def test_cost() -> None:
-    hold_to_cost(MEDIAN)
+def _reached_by(mine: Array) -> Array:
+    return np.cumsum(np.bincount(mine.astype(np.int64), minlength=FAN))
+
+
+def _on_grid_twin(parts: tuple[Array, ...]) -> Array:
+    return np.quantile(np.concatenate(parts), [0, 0.5], method="inverted_cdf")
+
+
+SIDE = 4  # rows and columns of 16 points
+COMPARED = 2 * 2 * (SIDE - 1)
+
+ON_GRID = Spoken(
+    _on_grid,
+    _on_grid_twin,
+    [own(integers(("m",), 0, FAN - 1))],
+    0.0,
+    19,
+    COMPARED * (WORD + 12 + 6 + 3 + 3 + 3 + 2)
+    + 2  # the comparisons' bits as numbers
+    + (2 * SIDE + SIDE * 2 * (SIDE + 1)) * WORD  # which row, and both owners' counts
+    + (2 * SIDE + 2 * 2 * 2 * SIDE) * WORD  # which point, and both owners' counts of the row, each twice
+    + 2 * WORD,
+    COMPARED * (WORD + 8 + 4 + 2 + 2 + 2 + 1) + COMPARED * WORD + (2 * 2 * (SIDE + 1) + 2 * 2 * 2 * SIDE) * WORD,
+    {"m": 2},
+    cost_owners=(2,),
+    secrets=lambda n: [([[3, 9]] * n, [[3, 9]] * (n - 1) + [[3, 12]])],
+    view_sizes={"m": 2},
+    structure_sizes={"m": 1},
+    words=120,
+    shift=0.9,
+    every=11,
+)
+both = pytest.mark.parametrize("case", [MEDIAN, ON_GRID], ids=["median", "on a grid"])
+
+
+@both
+def test_correct(case: Spoken) -> None:
+    hold_to_correct(case)
+
+
+@both
+def test_cost(case: Spoken) -> None:
+    hold_to_cost(case)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("owners", [2, 3])
-def test_view(owners: int) -> None:
-    hold_to_view(MEDIAN, owners)
+@both
+def test_view(case: Spoken, owners: int) -> None:
+    hold_to_view(case, owners)
 
 
-def test_faults() -> None:
-    hold_to_faults(MEDIAN)
+@both
+def test_faults(case: Spoken) -> None:
+    hold_to_faults(case)
 
 
 def test_digits() -> None:

@@ -73,7 +73,8 @@ def _traded(n: int) -> Secrets:
     return [(given, ([b, a, c], given[1])), (given, ([c, b, a], given[1])), (given, ([a, c, b], given[1]))]
 
 
-COMPARED = 2 * (FAN - 1)  # a digit of two medians
+SIDE = 4  # rows and columns of the grid's 16 points
+COMPARED = 2 * 2 * (SIDE - 1)  # of two medians
 CELLS, MEANS, SQUARES = 3 * 2, 2 + 4, 2 + 6
 
 STATISTICS = Spoken(
@@ -81,10 +82,15 @@ STATISTICS = Spoken(
     _statistics_twin,
     [own(integers(("m", 2), 0, LARGEST)), own(integers(("m",), 0, 1))],
     1e-9,
-    3 + 8,
-    CELLS * WORD + (MEANS + SQUARES) * WIDE + COMPARED * (WORD + 12 + 6 + 3 + 3 + 3 + 2) + 4,
-    COMPARED * (WORD + 8 + 4 + 2 + 2 + 2 + 1),
+    3 + 19,
+    CELLS * WORD
+    + (MEANS + SQUARES) * WIDE
+    + COMPARED * (WORD + 12 + 6 + 3 + 3 + 3 + 2)
+    + 2 * (2 + (SIDE + SIDE * 2 * (SIDE + 1)) * WORD + (SIDE + 2 * 2 * SIDE) * WORD)  # test_our_search.py
+    + 2 * WORD,
+    COMPARED * (WORD + 8 + 4 + 2 + 2 + 2 + 1) + COMPARED * WORD + 2 * (2 * (SIDE + 1) + 2 * 2 * SIDE) * WORD,
     {"m": 3},
+    cost_owners=(2,),
     secrets=_traded,
     addends=True,
     view_sizes={"m": 2},
