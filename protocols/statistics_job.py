@@ -246,7 +246,7 @@ async def _test_sides(p: Party, own: OwnColumns, settings: StatisticsSettings, r
     if p.dry:
         return told
     found = dict(zip(tests.asked, closed.tolist(), strict=True))
-    return Told(settings, {key: was or found.get(key, False) for key, was in told.withheld.items()})
+    return replace(told, withheld={key: was or found.get(key, False) for key, was in told.withheld.items()})
 
 
 def _asked_for(settings: StatisticsSettings, counts: Mapping[str, Array]) -> Array:

@@ -6,6 +6,7 @@ quantile says how many rows at least and at most are on either side.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linprog
 
-from protocols.own_cells import own_reach, places
-from protocols.statistics_settings import Cells, Sample, StatisticsSettings
+from protocols.own_cells import places, reached_counts
+from protocols.statistics_settings import Cells, Sample, Search, StatisticsSettings
 from protocols.told_cells import Told
 from tests.cell_attack import Rows, cell_rows, known_rows
 
@@ -57,21 +58,22 @@ def _sides(rows: Rows, told: Told, found: NDArray[np.int64]) -> tuple[Floats, Fl
         if not is_told:
             continue
         there = places(rows.kinds, Cells("", s.by_axes, (search.column,))) == search.group
-        weights = [_reach(rows, s, search, kind, int(point)) if there[kind] else (0, 0) for kind in range(len(there))]
-        enough, before = (np.array(one, dtype=float) for one in zip(*weights, strict=True))
-        # The 1 that the first owner takes off for the smallest value stands in the bounds.
-        off = 1.0 if search.rank == "min" else 0.0
+        kinds = np.array(
+            [_reach(rows, s, search, kind, int(point)) if there[kind] else (0, 0) for kind in range(len(there))]
+        )
+        enough, before = kinds.T.astype(float)
+        count = int(rows.counts.sum(axis=0) @ there)
+        rank = 1 if search.rank == "min" else count if search.rank == "max" else math.ceil(search.rank * count)
         least.append(np.stack((enough, -before)))
-        bounds += [off, 1.0 - off]
+        bounds += [float(rank), 1.0 - rank]
     return np.concatenate(least), np.array(bounds)
 
 
-def _reach(rows: Rows, s: StatisticsSettings, search: object, kind: int, point: int) -> tuple[int, int]:
-    """What one row of a kind adds to what is searched for, at the point and at the one before it."""
+def _reach(rows: Rows, s: StatisticsSettings, search: Search, kind: int, point: int) -> tuple[int, int]:
+    """Whether a row of a kind counts at the point that was found, and at the one before it."""
     one = Rows(rows.kinds, np.eye(rows.kinds.rows, dtype=np.int64)[[kind]]).of(0)
-    reach = own_reach(one, s, search, first=False)  # type: ignore[arg-type]
-    here, before = reach(np.array([point, point - 1]))
-    return int(here), int(before)
+    counts = np.concatenate(([0], reached_counts(one, s, *search.counted)))
+    return int(counts[point + 1]), int(counts[point])
 
 
 def targets(rows: Rows, settings: StatisticsSettings) -> Iterator[tuple[str, Floats]]:
