@@ -43,6 +43,7 @@ COUNTS = "counts"
 SUMS = "sums"
 SQUARES = "centred squares"
 FOUND = "values on grids"
+_ROUNDED = 2.0**-50  # of a mean: a row's distance from it is not known better
 MOST_ROWS = 1 << 30
 """Of all owners: squares of 2^40 over so many rows at 96 fractional bits fit the ring of the sums."""
 
@@ -91,7 +92,7 @@ async def statistics_job(p: Party, own: OwnColumns | None, settings: StatisticsS
     p.stage("sums")
     totals = await open_sums(p, own, settings.samples, told)
     means = {s.cells.name: _means(p, totals[s.cells.name], counts[s.cells.name], s) for s in settings.samples}
-    squares = await open_squares(p, own, [s for s in settings.samples if s.squares], means, told)
+    squares = await open_squares(p, own, [s for s in settings.samples if s.squares], means, counts, told)
     found, told = await open_searches(p, own, settings, counts, told)
     p.stage("done")
     if p.dry:
@@ -171,7 +172,12 @@ async def open_sums(p: Party, own: OwnColumns, samples: Sequence[Sample], told: 
 
 
 async def open_squares(
-    p: Party, own: OwnColumns, samples: Sequence[Sample], means: Mapping[str, Array], told: Told
+    p: Party,
+    own: OwnColumns,
+    samples: Sequence[Sample],
+    means: Mapping[str, Array],
+    counts: Mapping[str, Array],
+    told: Told,
 ) -> dict[str, Array]:
     """The sums of products of distances from the means, in each cell that is told.
 
@@ -183,7 +189,12 @@ async def open_squares(
     why = "sums over all owners' rows in each cell, for variances and covariances"
     shapes = {s.cells.name: s.squares_shape for s in samples}
     opened = await _open_wide(p, parts, shapes, what=SQUARES, why=why, label="squares")
-    return {name: p.compute(_reals, total, shape=shapes[name]) for name, total in opened.items()}
+    found = {}
+    for s in samples:
+        name = s.cells.name
+        values = p.compute(_reals, opened[name], shape=s.squares_shape)
+        found[name] = p.compute(_varying, values, means[name], counts[name], s, shape=s.squares_shape)
+    return found
 
 
 async def open_searches(
@@ -262,6 +273,13 @@ def _asked_for(settings: StatisticsSettings, counts: Mapping[str, Array]) -> Arr
 
 def _rows_of(own: OwnColumns, tests: SideTests) -> Array:
     return np.array([count_cells(own, cells).reshape(-1)[g] for cells, g in tests.cells], dtype=np.int64)
+
+
+def _varying(squares: Array, means: Array, counts: Array, sample: Sample) -> Array:
+    """The sums of products about the means, 0 of a column whose distances from its mean are what rounded that mean."""
+    constant = squares[: len(means)] <= counts * (np.abs(means) * _ROUNDED) ** 2
+    pairs = [constant[i] | constant[j] for i, j in sample.products]
+    return np.where(np.stack(pairs), 0.0, squares)
 
 
 def _counts(own: OwnColumns, cells: Cells, told: Told) -> Array:

@@ -90,7 +90,10 @@ def residues(numbers: Array, bits: int) -> Array:
 
 
 def decode(total: Array, how: Coding, summed: int) -> Array:
-    """The sum as whole numbers (int64; divide by the scale), of `summed` clients' numbers modulo 2^b."""
+    """The sum as whole numbers (divide by the scale), of `summed` clients' numbers modulo 2^b: int64, or Python's own
+    where one may be 2^63 or above."""
     least = summed * how.low
     above = (total.astype(np.uint64) - np.uint64(least % (1 << 64))) & np.uint64((1 << how.bits) - 1)
+    if least + (1 << how.bits) > 1 << 63:
+        return above.astype(object) + least
     return above.astype(np.int64) + np.int64(least)

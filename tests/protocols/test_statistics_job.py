@@ -267,6 +267,18 @@ def test_large_and_small_values_keep_their_digits() -> None:
         assert told["sd"] == pytest.approx(pooled.std(), rel=1e-9)
 
 
+def test_a_constant_column_has_no_deviation_and_no_tests() -> None:
+    """The mean of 17.99 is rounded, and the rows' distances from it were a deviation of 7e-15, with p = 1."""
+    tables = {name: made_up(40, k, 0.0) for k, name in enumerate(owner_names(2))}
+    for table in tables.values():
+        table["dose"] = 17.99
+    how: dict[str, Any] = {"columns": ("dose",), "t_tests": (("dose", "arm"),), "correlations": ("age", "dose")}
+    facts, _ = described(tables, levels=tuple(LEVELS.items()), **how)
+    assert facts["columns"]["dose"][0]["sd"] == 0 and facts["columns"]["dose"][0]["mean"] == pytest.approx(17.99)
+    (test,) = facts["t_tests"][0]["groups"][0]["tests"]
+    assert (test["t"], test["p"], facts["correlations"][0]["groups"][0]["r"]) == (None, None, None)
+
+
 def test_points_of_a_grid_are_the_decimals_next_to_them() -> None:
     assert Grid(0, 1, 0.1).points.tolist() == [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
     assert Grid(-0.3, 0.35, 0.3).points.tolist() == [-0.3, 0.0, 0.3]

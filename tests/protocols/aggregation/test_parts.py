@@ -233,3 +233,10 @@ def test_a_proof_leads_to_the_root_of_the_same_keys_only(n: int, some: set[int],
 def test_malformed_messages_are_refused(read: object, message: str) -> None:
     with pytest.raises(ProtocolError, match=message):
         read()  # type: ignore[operator]
+
+
+def test_a_sum_of_two_to_the_63_and_above_is_no_negative_number() -> None:
+    how = coding(0, 2.0**62, 1, 3)
+    values = [1 << 62, 1 << 62, 5]
+    total = np.array([sum(values) % (1 << how.bits)], dtype=np.uint64)
+    assert how.bits == 64 and decode(total, how, 3).tolist() == [(1 << 63) + 5]
