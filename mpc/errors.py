@@ -39,6 +39,7 @@ class BeaverlodgeError(Exception):
         points: where a file has several mistakes, each of them.
         party: the party that the error is about, where there is one.
         told_by: the peer that reported it, where it was not found here.
+        joint: whether all owners find it alike, of values that are theirs together: it is about none of them.
     """
 
     exit_code: ClassVar[int] = 70
@@ -52,12 +53,14 @@ class BeaverlodgeError(Exception):
         party: str | None = None,
         told_by: str | None = None,
         points: Sequence[str] = (),
+        joint: bool = False,
     ) -> None:
         self.message = plain_text(message)
         self.hint = plain_text(hint)
         self.points = tuple(map(plain_text, points))
         self.party = party
         self.told_by = told_by
+        self.joint = joint
         super().__init__(self.message)
 
     def __str__(self) -> str:

@@ -336,6 +336,14 @@ class Party:
         if not self.dry and not condition():
             raise error()
 
+    def insist_jointly(self, condition: Callable[[], bool], error: Callable[[], BeaverlodgeError]) -> None:
+        """`insist`, of a condition on values that all owners see alike: what does not hold is about none of them."""
+        try:
+            self.insist(condition, error)
+        except BeaverlodgeError as problem:
+            problem.joint = True
+            raise
+
     def fork(self, condition: Callable[[], bool]) -> bool:
         """Go one of two ways, by a condition on values that were revealed.
 

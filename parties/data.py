@@ -133,7 +133,8 @@ def load_table(source: str | SqlSource, task: ModelTask, owner: str, base: Path,
             rows = _Rows(
                 complete.values[order], target, complete.missing, sorted_ids, rows.beside.of(order), made.of(order)
             )
-        return _table(owner, raw.where.source, names, rows, ignored, notes)
+        table = _table(owner, raw.where.source, names, rows, ignored, notes)
+        return replace(table, excluded=raw.rows - table.rows)
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,7 @@ class Table:
     Where columns are split, rows are in the order of `ids`, and `target` is empty at all owners but one.
     `beside` has the rows' offsets and weights, if the task names any, where the target is. `made` says what the
     columns are made of, where some are products or a category's levels.
+    `excluded` is how many rows of the source are not here, as a value of theirs is missing.
     """
 
     owner: str
@@ -169,6 +171,7 @@ class Table:
     ids: tuple[str, ...] = ()
     beside: Beside = NOTHING_BESIDE
     made: Made | None = None
+    excluded: int = 0
 
     @property
     def has_target(self) -> bool:

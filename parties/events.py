@@ -74,12 +74,17 @@ def describe_error(error: BeaverlodgeError) -> dict[str, str | None]:
 
 
 def error_from(fields: Mapping[str, Any], *, reporter: str) -> BeaverlodgeError:
-    """The error that `describe_error` described, as `reporter` met it; its message always names a party."""
+    """The error that `describe_error` described, as `reporter` met it.
+
+    Its message always names a party, but for what all owners find of themselves together.
+    """
     message = fields["message"]
     party = fields.get("party")
     if reporter not in message and (party is None or party not in message):
         message = f"{reporter}: {message}"
     kind = error_of_code(fields["code"])
+    if fields.get("joint"):
+        return kind(fields["message"], fields.get("hint") or "", joint=True)
     return kind(message, fields.get("hint") or "", party=party or reporter)
 
 

@@ -43,6 +43,10 @@ class OwnTable(Protocol):
     @property
     def notes(self) -> tuple[Note, ...]: ...
     @property
+    def excluded(self) -> int | None:
+        """How many rows of the source were left out; None of a kind that leaves none out."""
+
+    @property
     def numbers(self) -> NDArray[np.float64]:
         """All that is in each row (rows, ...)."""
 

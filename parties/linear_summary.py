@@ -7,7 +7,7 @@ from typing import Any
 
 from parties.blocks import MISSING, Block, Grid, Line, count_text, entries, fixed, is_number, significant, table
 from parties.summary_data import data_blocks
-from parties.summary_inference import coefficients_grid, p_text
+from parties.summary_inference import MEAN_NOTE, coefficients_grid, p_text
 
 EXACT_TEXT = (
     "The features determine the target, to ten digits of its spread: standard errors are of rounding, and tests and "
@@ -25,6 +25,8 @@ def linear_blocks(record: Mapping[str, Any]) -> list[Block]:
     fit = table(record.get("fit"))
     rows = [table(row) for row in entries(record.get("inference"))]
     blocks: list[Block] = [coefficients_grid(rows, "t")]
+    if rows and table(record.get("about")).get("missing") == "mean":
+        blocks.append(Line(MEAN_NOTE))
     blocks += [Line(text) for text in _fit_texts(fit)]
     held_out = table(table(record.get("metrics")).get("test"))
     if held_out:

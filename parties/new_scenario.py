@@ -31,6 +31,9 @@ HELPER: Final = "helper"
 _COMMENT_AT: Final = 36
 _WIDTH: Final = 110
 _STEPS_AN_EPOCH: Final = 50
+_MOST_FEATURES: Final = 30
+_ROWS_A_FEATURE: Final = 20
+"""Up to so many features, each with so many rows, a fit with standard errors is proposed; else a trained prediction."""
 _BATCHES: Final = (32, 64, 128, 256, 512, 1024)
 _MOST_NAMED: Final = 20
 _CONSTANT: Final = "the same in all training rows"
@@ -295,8 +298,21 @@ def _linear_lines(choice: Choice) -> list[str]:
     ]
 
 
+def _inference_lines(choice: Choice) -> list[str]:
+    """The maximum-likelihood fit to all rows, for which a statistician asks."""
+    shared = [] if choice.split is not None else [_line('inference = "shared"', "sums stay shared; only results open")]
+    return [
+        *shared,
+        _line("test_fraction = 0.0", "all rows are in the fit; 0.2 holds a fifth of them out"),
+        _line('reveal = ["inference", "metrics"]', "coefficients, errors, tests; and how good the model is"),
+        _line('# reveal = ["model", "metrics"]', "a prediction, trained by gradient descent: no errors, no p-values"),
+    ]
+
+
 def _training_lines(files: Sequence[FileLook], choice: Choice) -> list[str]:
     rows = sum(file.rows for file in files) if choice.split is None else files[0].rows
+    if len(choice.features) <= _MOST_FEATURES and rows >= _ROWS_A_FEATURE * (len(choice.features) + 1):
+        return _inference_lines(choice)
     batch = next((size for size in _BATCHES if 0.8 * rows / size <= _STEPS_AN_EPOCH), _BATCHES[-1])
     scaled, held = "to the mean and spread of all rows together, which all see", "of each owner's rows"
     if choice.split is not None:

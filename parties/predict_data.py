@@ -69,6 +69,10 @@ class PredictTable:
         return placed
 
     @property
+    def excluded(self) -> None:
+        """No row is left out."""
+
+    @property
     def rows(self) -> int:
         """How many rows there are."""
         return int(self.values.shape[0])

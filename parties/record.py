@@ -24,10 +24,12 @@ _KEYS: Final = (
     "status",
     "error",
     "scenario",
+    "about",
     "session",
     "plan",
     "training",
     "parties",
+    "rows",
     "model",
     "metrics",
     "inference",
@@ -108,14 +110,16 @@ def _new_folder(name: str, runs: Path) -> Path:
             return folder
 
 
-def start_record(folder: Path, scenario_name: str, scenario_digest: str) -> None:
+def start_record(
+    folder: Path, scenario_name: str, scenario_digest: str, about: Mapping[str, Any] | None = None
+) -> None:
     """The first thing in a run's folder: until the run ends otherwise, its record says that it did not finish.
 
     Raises:
         UsageError: it cannot be written, or another run has just taken the folder.
     """
     unfinished = InternalError("did not finish", "the run is still going on, or was killed before it could say why")
-    record = failed_record(unfinished, scenario_name=scenario_name, scenario_digest=scenario_digest)
+    record = failed_record(unfinished, scenario_name=scenario_name, scenario_digest=scenario_digest, about=about)
     try:
         create_private(folder / RESULT, _json(record).encode())
     except FileExistsError:
@@ -131,13 +135,25 @@ def write_record(folder: Path, record: Mapping[str, Any]) -> None:
     replace_file(folder / RESULT, _json(record).encode())
 
 
-def failed_record(error: BeaverlodgeError, *, scenario_name: str = "", scenario_digest: str = "") -> dict[str, Any]:
-    """The record of a run that failed of `error`, in the full shape, with nothing where nothing is known."""
+def failed_record(
+    error: BeaverlodgeError,
+    *,
+    scenario_name: str = "",
+    scenario_digest: str = "",
+    about: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The record of a run that failed of `error`, in the full shape, with nothing where nothing is known.
+
+    Args:
+        about: what the run is of, as `parties.about` has it.
+    """
+    known = {} if about is None else {"about": about}
     return {
         "schema": 1,
         "status": "failed",
         "error": describe_error(error),
         "scenario": {"name": scenario_name, "digest": scenario_digest},
+        **known,
         "session": "",
         "plan": {"rounds": 0, "bytes": {}, "correlations": {}},
         "parties": {},
@@ -164,6 +180,7 @@ def merge_results(
         "digest",
         "parties disagree about the plan",
     )
+    rows = _agreed(results, everyone, "rows", "parties disagree about the numbers of rows")
     agreed = {key: _agreed(results, owners, key, f"owners disagree about the result ({key})") for key in _RESULTS}
     record: dict[str, Any] = {
         "schema": 1,
@@ -177,6 +194,8 @@ def merge_results(
         "metrics": agreed["metrics"],
         "revealed": agreed["revealed"] or [],
     }
+    if rows is not None:
+        record["rows"] = rows
     testing = {name: result["testing"] for name, result in results.items() if result.get("testing") is not None}
     if agreed["training"] is not None:  # a helper alone does not know how many columns there are
         record["training"] = agreed["training"]

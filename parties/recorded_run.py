@@ -6,21 +6,12 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from mpc.errors import RecordError, UsageError
+from parties.about import Agreed, about
 from parties.bugs import as_error
 from parties.record import failed_record, start_record, take_folder, write_record
-
-
-class Named(Protocol):
-    """A scenario, as far as its runs' records name it."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def digest(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -33,7 +24,7 @@ class Finished:
 
 
 def run_recorded(
-    scenario: Named, out: Path | None, part: Callable[[Path], dict[str, Any]], *, name: str = ""
+    scenario: Agreed, out: Path | None, part: Callable[[Path], dict[str, Any]], *, name: str = ""
 ) -> Finished:
     """Do a run, given its folder; writes the record that it returns, or why there is none.
 
@@ -44,12 +35,13 @@ def run_recorded(
         BeaverlodgeError: what went wrong; the record then says `failed` and why.
     """
     folder = take_folder(out, name or scenario.name)
-    start_record(folder, scenario.name, scenario.digest)
+    known = about(scenario)
+    start_record(folder, scenario.name, scenario.digest, known)
     try:
-        record = part(folder)
+        record = {**part(folder), "about": known}
     except (Exception, KeyboardInterrupt) as problem:
         error = as_error(problem)
-        failed = failed_record(error, scenario_name=scenario.name, scenario_digest=scenario.digest)
+        failed = failed_record(error, scenario_name=scenario.name, scenario_digest=scenario.digest, about=known)
         with suppress(UsageError):  # of a disk that is full, say: the first cause is told
             _write(folder, failed)
         raise error from None

@@ -26,6 +26,7 @@ from parties.summary import (
     is_insecure,
     models,
     no_metrics_text,
+    not_told_text,
     nothing_else,
     owners_of,
     plan_line,
@@ -38,6 +39,7 @@ from parties.summary import (
     unsettled_lines,
     weights_grid,
 )
+from parties.summary_about import about_facts, about_line, is_of
 from parties.summary_data import data_blocks
 from parties.summary_inference import calibration_grid, calibration_texts, fit_texts, inference_grid
 from parties.summary_shared import predict_blocks, shared_model_blocks
@@ -70,6 +72,8 @@ def report_html(record: Mapping[str, Any]) -> str:
         sections += [_blocks("The linear regression", linear_blocks(record)), _linear_note()]
     elif table(record.get("predict")):
         sections += [_blocks("New rows that were scored", predict_blocks(record))]
+    elif ok and not is_of(record, "logistic_regression"):
+        sections += [section("The result", paragraph(not_told_text(record)))]
     elif ok:
         sections += [_quality(record), _confusion(record), _inference(record), _weights(record), _data(record)]
     if table(record.get("parties")) and not table(record.get("sums")):
@@ -87,7 +91,7 @@ def _head(record: Mapping[str, Any], name: str, *, ok: bool) -> str:
         parts.append(f'<p class="alarm" role="alert">{escaped(insecure_text(record))}</p>')
     ending = first.removeprefix(f"{name}: ")
     parts.append(f'<p class="{"status" if ok else "alarm"}">{escaped(ending[:1].upper() + ending[1:])}</p>')
-    parts += [paragraph(text) for text in others]
+    parts += [paragraph(text) for text in (about_line(record) if ok else "", *others) if text]
     if not ok:
         parts.append(paragraph("No result was kept. Each party's log, next to this file, says what it did until then."))
     return "<header>\n" + "\n".join(parts) + "\n</header>"
@@ -101,10 +105,16 @@ def _quality(record: Mapping[str, Any]) -> str:
     parts = [
         paragraph(
             "Each line is one model: each owner's own, from its own training rows only; the joint one of this run; "
-            "and the one that the same training gives on all rows in the clear. Held-out rows took no part in any "
-            "training, and are the same rows for every line, so the lines can be compared with each other."
+            "and the one that the same training gives on all rows in the clear."
+            + (
+                " Held-out rows took no part in any training, and are the same rows for every line, so the lines can "
+                "be compared with each other."
+                if "test" in sets
+                else " No rows were held out: the lines say how well each model fits rows that it was made of."
+            )
             if compared
-            else "The joint model of this run. Held-out rows took no part in the training."
+            else "The joint model of this run."
+            + (" Held-out rows took no part in the training." if "test" in sets else " No rows were held out.")
         )
     ]
     for which in reversed(sets):
@@ -130,7 +140,7 @@ _SET_NAMES: Final[Mapping[RowSet, str]] = {"train": "training rows", "test": "he
 
 def _confusion(record: Mapping[str, Any]) -> str:
     metrics = table(record.get("metrics"))
-    matrices = [_matrix(table(table(metrics.get(which)).get("confusion")), which) for which in reversed(_SETS)]
+    matrices = [_matrix(record, table(table(metrics.get(which)).get("confusion")), which) for which in reversed(_SETS)]
     if not any(matrices):
         return ""
     which: RowSet = "test" if matrices[0] else "train"
@@ -149,13 +159,14 @@ def _confusion(record: Mapping[str, Any]) -> str:
     )
 
 
-def _matrix(counts: Mapping[str, Any], which: RowSet) -> str:
+def _matrix(record: Mapping[str, Any], counts: Mapping[str, Any], which: RowSet) -> str:
     if not counts:
         return ""
     cell = {key: count_text(counts.get(key)) for key in _CONFUSION}
+    outcome = str(table(table(record.get("about")).get("outcome")).get("column") or "outcome")
     rows = (
-        ("outcome 1", cell["true_positives"], cell["false_negatives"]),
-        ("outcome 0", cell["false_positives"], cell["true_negatives"]),
+        (f"{outcome} 1", cell["true_positives"], cell["false_negatives"]),
+        (f"{outcome} 0", cell["false_positives"], cell["true_negatives"]),
     )
     return grid_table(Grid(f"Joint model, {_SET_NAMES[which]}", ("", "model says 1", "model says 0"), rows))
 
@@ -222,8 +233,9 @@ def _inference(record: Mapping[str, Any]) -> str:
         paragraph(
             "A coefficient is what one unit more of the feature adds to the log-odds of the outcome, all others being "
             "the same; its standard error is from the inverse of the pooled Fisher matrix. z is the coefficient "
-            "divided by it, p the two-sided chance of a z as far from 0 if the coefficient were 0 (Wald), and the "
-            "intervals are the coefficient +- 1.96 standard errors and their exponentials. All of this holds for the "
+            "divided by it, p the two-sided chance of a z as far from 0 if the coefficient were 0 (Wald). The first "
+            "interval is the coefficient +- 1.96 standard errors; the odds ratio is the coefficient's exponential, and "
+            "the interval behind it those of the first one's ends. All of this holds for the "
             "maximum-likelihood fit of a model that was chosen before the data were seen.",
             "note",
         ),
@@ -307,6 +319,7 @@ def _revealed(record: Mapping[str, Any]) -> str:
 def _about(record: Mapping[str, Any]) -> str:
     scenario = table(record.get("scenario"))
     facts = {
+        **about_facts(record),
         "Scenario": scenario.get("digest"),
         "Plan": table(record.get("plan")).get("digest"),
         "Session": record.get("session"),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mpc.errors import DataError
+from parties.about import Agreed
 from parties.consent import Terms, obtain
 from parties.consent_text import consent_blocks, read_blocks
 from parties.job import OwnTable
@@ -17,7 +18,7 @@ from parties.logs import open_log
 from parties.output import Output
 from parties.policy import Policy, load_policy
 from parties.record import merge_results
-from parties.recorded_run import Finished, Named, run_recorded
+from parties.recorded_run import Finished, run_recorded
 from parties.releases import Releases
 from parties.roster import public_texts
 from parties.run_lock import lock_run
@@ -68,7 +69,11 @@ def run_one(
 
 
 def take_recorded_part(
-    scenario: Named, me: str, out: Path | None, output: Output, part: Callable[[Path, Reporter, Logger], dict[str, Any]]
+    scenario: Agreed,
+    me: str,
+    out: Path | None,
+    output: Output,
+    part: Callable[[Path, Reporter, Logger], dict[str, Any]],
 ) -> Finished:
     """Do a party's part, given its folder, whom to report to and its log; its record is written.
 

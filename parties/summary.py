@@ -35,6 +35,7 @@ from parties.plan_solver import solver_text, unsettled_text
 from parties.record import REPORT, RESULT
 from parties.statistics_summary import statistics_blocks
 from parties.sum_summary import sum_blocks, sum_status
+from parties.summary_about import about_line, is_of
 from parties.summary_data import data_blocks
 from parties.summary_inference import inference_blocks
 from parties.summary_shared import predict_blocks, shared_model_blocks
@@ -77,6 +78,8 @@ def summary_blocks(record: Mapping[str, Any], out: Path, *, recorded: bool = Tru
         recorded: whether the record is in its folder, as it should be.
     """
     blocks: list[Block] = [*status_lines(record)]
+    if record.get("status") == "ok" and (text := about_line(record)):
+        blocks.append(Line(text))
     if table(record.get("sums")):
         blocks += sum_blocks(record)
     elif table(record.get("statistics")):
@@ -85,6 +88,8 @@ def summary_blocks(record: Mapping[str, Any], out: Path, *, recorded: bool = Tru
         blocks += linear_blocks(record)
     elif table(record.get("predict")):
         blocks += predict_blocks(record)
+    elif record.get("status") == "ok" and not is_of(record, "logistic_regression"):
+        blocks += [Line(""), Line(not_told_text(record))]
     elif record.get("status") == "ok":
         if table(record.get("training")):
             blocks.append(Line(solver_text(table(record["training"]))))
@@ -159,6 +164,13 @@ def no_metrics_text(record: Mapping[str, Any]) -> str:
     if not owners_of(record):
         return "A helper is told neither the model nor how good it is."
     return "The model's metrics were not asked for (`reveal` in the scenario)."
+
+
+def not_told_text(record: Mapping[str, Any]) -> str:
+    """Why a record of another kind than a training has no result."""
+    if not owners_of(record):
+        return "A helper is told nothing of the result."
+    return "The record holds no result."
 
 
 def quality_grid(record: Mapping[str, Any], which: RowSet) -> Grid:

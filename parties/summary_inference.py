@@ -9,6 +9,11 @@ from typing import Any, Final
 
 from parties.blocks import MISSING, Block, Grid, Line, count_text, entries, fixed, is_number, significant, table
 
+MEAN_NOTE: Final = (
+    'Missing values were replaced by the mean of their owner\'s rows (missing = "mean"), and count here as if they had '
+    "been measured: standard errors are too small, p-values too, and coefficients are biased towards 0."
+)
+_INTERVAL: Final = ("95 % from", "to")
 _SETS: Final[Mapping[str, str]] = {"test": "held-out rows", "train": "training rows"}
 
 
@@ -25,17 +30,18 @@ def inference_blocks(record: Mapping[str, Any]) -> list[Block]:
 
 
 def inference_grid(record: Mapping[str, Any], *, wide: bool = False) -> Grid | None:
-    """Each coefficient with its standard error, test and interval, the intercept last.
+    """Each coefficient with its standard error and test, its odds ratio and that one's interval, the intercept last.
 
     Args:
-        wide: with the odds ratio's interval, too.
+        wide: with the coefficient's own interval, too.
     """
     rows = [table(one) for one in entries(record.get("inference"))]
     if not rows:
         return None
     grid = coefficients_grid(rows, "z", digits=3)
-    told = tuple((*cells, _odds(row, wide=wide)) for cells, row in zip(grid.rows, rows, strict=True))
-    return replace(grid, columns=(*grid.columns, "odds ratio"), rows=told)
+    kept = len(grid.columns) if wide else len(grid.columns) - len(_INTERVAL)
+    told = tuple((*cells[:kept], *_odds(row)) for cells, row in zip(grid.rows, rows, strict=True))
+    return replace(grid, columns=(*grid.columns[:kept], "odds ratio", *_INTERVAL), rows=told)
 
 
 def coefficients_grid(rows: Sequence[Mapping[str, Any]], test: str, *, digits: int = 4) -> Grid:
@@ -46,7 +52,7 @@ def coefficients_grid(rows: Sequence[Mapping[str, Any]], test: str, *, digits: i
         test: the test's statistic, "z" or "t".
         digits: of the interval's ends.
     """
-    columns = ("feature", "coefficient", "s.e.", test, "p", "95 % from", "to")
+    columns = ("feature", "coefficient", "s.e.", test, "p", *_INTERVAL)
     told = tuple(
         (
             str(row.get("feature", MISSING)),
@@ -69,12 +75,16 @@ def fit_texts(record: Mapping[str, Any]) -> list[str]:
     if is_number(fit.get("weight")):
         rows += f" of weight {fit['weight']:,.10g}"
     alone = "the intercept and the offset" if table(record.get("training")).get("offset") else "the intercept"
+    if is_number(fit.get("events")):
+        rows += f", {fit['events']:,.10g} with the outcome"
+    filled = [MEAN_NOTE] if table(record.get("about")).get("missing") == "mean" else []
     if not is_number(fit.get("log_likelihood")):
-        return [f"Maximum likelihood on {rows}; its value comes with the metrics, which were not asked for."]
+        return [*filled, f"Maximum likelihood on {rows}; its value comes with the metrics, which were not asked for."]
     texts = [
+        *filled,
         f"Maximum likelihood on {rows}: log-likelihood "
         f"{fixed(fit.get('log_likelihood'), 2)}, of {alone} alone {fixed(fit.get('null_log_likelihood'), 2)}; "
-        f"McFadden's R2 {fixed(fit.get('mcfadden_r2'), 3)}."
+        f"McFadden's R2 {fixed(fit.get('mcfadden_r2'), 3)}.",
     ]
     if is_number(fit.get("likelihood_ratio")):
         texts.append(
@@ -137,9 +147,8 @@ def _percent(part: Any, rows: Any) -> str:
     return fixed(100 * part / rows, 1) if rows else MISSING
 
 
-def _odds(row: Mapping[str, Any], *, wide: bool) -> str:
+def _odds(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    """The odds ratio and its interval, from the coefficient's."""
     ends: list[Any] = [row.get(key) for key in ("coefficient", "low", "high")]
-    if not all(is_number(end) and abs(end) < 700 for end in ends):
-        return MISSING
-    odds, low, high = (significant(math.exp(end), 3) for end in ends)
-    return f"{odds} ({low} to {high})" if wide else odds
+    odds, low, high = (significant(math.exp(end), 3) if is_number(end) and abs(end) < 700 else MISSING for end in ends)
+    return odds, low, high

@@ -153,7 +153,7 @@ class Reporter:
 
     def failed(self, error: BeaverlodgeError, *, first_hand: bool) -> None:
         """The party failed. `first_hand` is false for what a peer told, and for the loss of a peer."""
-        fields = describe_error(error)
+        fields = {**describe_error(error), "joint": error.joint}
         event = {"event": "failed", "error": fields, "exit_code": error.exit_code, "first_hand": first_hand}
         self._send(event)
 

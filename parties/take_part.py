@@ -157,6 +157,7 @@ def _play(
     say = _sayer(reporter, log)
     noting = _noting(own.releases, scenario, table, agreement, trace, say)
     program = job.program(scenario, agreement, table) if table is not None else None
+    excluded = {} if table is None or table.excluded is None else {"rows_excluded": table.excluded}
     del table  # which may be large; the program has its own rows of it
     with _without_pauses(), noting:
         trace.restart_counts()
@@ -177,7 +178,7 @@ def _play(
     agreement = replace(agreement, plan=agreement.plan.on(trace.ways))
     log.info("done: %d rounds, %d bytes sent", measured["rounds"], measured["bytes_sent"])
     part_of_kind = job.record(scenario, agreement, result)
-    return _result(scenario, me, agreement, trace, {**measured, **kept}, part_of_kind, started, finished)
+    return _result(scenario, me, agreement, trace, {**measured, **excluded, **kept}, part_of_kind, started, finished)
 
 
 def _kept(scenario: Scenario, me: str, agreement: Agreement, result: Any, vault: Vault) -> dict[str, Any]:
@@ -337,6 +338,7 @@ def _result(
     return {
         "party": {"role": scenario.parties[me].role, "pid": os.getpid(), **measured, "seconds": seconds},
         "session": agreement.session.hex(),
+        "rows": {owner: {"train": train, "test": test} for owner, (train, test) in agreement.rows.items()},
         "plan": {
             "digest": plan.digest,
             "rounds": len(plan.rounds),

@@ -37,4 +37,4 @@ async def check_aligned(p: Party, digest: Array, error: BeaverlodgeError) -> Non
         what="row alignment",
         why="one bit: zero if all owners have the same ids, else a random word",
     )
-    p.insist(lambda: not word.value.any(), lambda: error)
+    p.insist_jointly(lambda: not word.value.any(), lambda: error)

@@ -142,7 +142,7 @@ async def _check_part(
         what="range check",
         why="one bit: zero if every score of the training stayed in range, else a random word",
     )
-    p.insist(lambda: not word.value.any(), lambda: error)
+    p.insist_jointly(lambda: not word.value.any(), lambda: error)
 
 
 async def dual_weights(p: Party, x: Held, u: Share, how: DualDescent) -> Share:

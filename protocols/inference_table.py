@@ -16,7 +16,7 @@ INTERCEPT = "(intercept)"
 
 @dataclass(frozen=True)
 class Estimate:
-    """A row of the table; the interval of 95 % is the coefficient's, and its exponentials are the odds ratio's."""
+    """A row of the table, with the 95 % interval of the coefficient (`low`, `high`) and that of the odds ratio."""
 
     feature: str
     coefficient: float
@@ -26,6 +26,8 @@ class Estimate:
     odds_ratio: float
     low: float
     high: float
+    odds_low: float
+    odds_high: float
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Inference:
 
     Args:
         weight: how often all rows count together, where a column says how often each does; else None.
+        events: how many of the rows are of class 1, each as often as it counts; None where nobody knows.
         log_likelihood: of the training rows under the model; of the intercept alone (with the offset, if there is
             one): `null_log_likelihood`. None, as all that follows from it, if it was not asked for.
         mcfadden_r2: 1 - log_likelihood / null_log_likelihood (McFadden 1974); None if all rows are of one class.
@@ -43,6 +46,7 @@ class Inference:
     table: tuple[Estimate, ...]
     rows: int
     weight: float | None
+    events: float | None
     log_likelihood: float | None
     null_log_likelihood: float | None
     mcfadden_r2: float | None
@@ -63,17 +67,22 @@ def estimate(feature: str, coefficient: float, variance: float) -> Estimate:
     """A row of the table; Wald's z and its two-sided p under the normal distribution."""
     se = math.sqrt(variance)
     z = coefficient / se
-    odds = math.exp(coefficient) if coefficient < 700 else math.inf
     p = math.erfc(abs(z) / math.sqrt(2))
-    return Estimate(feature, coefficient, se, z, p, odds, coefficient - QUANTILE * se, coefficient + QUANTILE * se)
+    low, high = coefficient - QUANTILE * se, coefficient + QUANTILE * se
+    odds, *ends = (math.exp(one) if one < 700 else math.inf for one in (coefficient, low, high))
+    return Estimate(feature, coefficient, se, z, p, odds, low, high, *ends)
 
 
 @dataclass(frozen=True)
 class Sums:
-    """Minus the log-likelihoods of a fit and of the intercept alone, each row as often as it counts."""
+    """Minus the log-likelihoods of a fit and of the intercept alone, each row as often as it counts.
+
+    `events` of the rows are of class 1; None where nobody knows.
+    """
 
     loss: float
     null_loss: float | None
+    events: float | None = None
 
 
 def null_loss(positives: float, total: float) -> float | None:
@@ -107,11 +116,20 @@ def inference(
     table = tuple(estimate(*one) for one in zip(names, coefficients, variances, strict=True))
     df = len(features)
     if sums is None:
-        return Inference(table, rows, weight, None, None, None, None, df, None)
+        return Inference(table, rows, weight, None, None, None, None, None, df, None)
     if sums.null_loss is None:
-        return Inference(table, rows, weight, -sums.loss, None, None, None, df, None)
+        return Inference(table, rows, weight, sums.events, -sums.loss, None, None, None, df, None)
     ratio = 2 * (sums.null_loss - sums.loss)
     r2 = 1 - sums.loss / sums.null_loss
     return Inference(
-        table, rows, weight, -sums.loss, -sums.null_loss, r2, ratio, df, of_chi_square(Statistic(ratio, df))
+        table,
+        rows,
+        weight,
+        sums.events,
+        -sums.loss,
+        -sums.null_loss,
+        r2,
+        ratio,
+        df,
+        of_chi_square(Statistic(ratio, df)),
     )

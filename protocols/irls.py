@@ -250,7 +250,7 @@ async def check_inverted(p: Party, left: Share) -> None:
     word = await any_set(
         p, bits, what="collinearity check", why="one bit: zero if the features can be told apart, else a random word"
     )
-    p.insist(
+    p.insist_jointly(
         lambda: not word.value.any(),
         collinear,
     )
@@ -290,7 +290,7 @@ async def _check_converged(p: Party, design: Design, w: Share, last: Share, step
         what="convergence check",
         why="one bit: zero if the maximum-likelihood fit exists and was reached, else a random word",
     )
-    p.insist(
+    p.insist_jointly(
         lambda: not word.value.any(),
         lambda: not_reached(how.steps),
     )

@@ -43,7 +43,7 @@ async def likelihoods(
     if p.dry:
         return None
     loss, other = map(float, total.real())
-    return Sums(loss, other if with_offset else null_loss(other, weight.total))
+    return Sums(loss, other) if with_offset else Sums(loss, null_loss(other, weight.total), other)
 
 
 def losses(z: Array, y: Array) -> Array:

@@ -74,7 +74,7 @@ async def fit_open(p: Party, x: Array, y: Array, beside: Beside, steps: int) -> 
     p.stage("range check")
     # The sum over rows of C (x move)^2: so no row's score moved further in the last step, that counts as much as most.
     moved = math.fsum(a * g * b for a, row in zip(move, gram, strict=True) for g, b in zip(row, move, strict=True))
-    p.insist(lambda: moved <= LARGEST_MOVE**2, lambda: not_reached(steps))
+    p.insist_jointly(lambda: moved <= LARGEST_MOVE**2, lambda: not_reached(steps))
     return OpenFit(tuple(w), inverse)
 
 

@@ -147,7 +147,7 @@ async def spread_exponents(p: Party, v: Share, squared: Share, rows: int, featur
     found = await together(below(p, v, coarse, label="deviations"), below(p, spread, floor, label="spreads"))
     bits = np.concatenate([less.value for less in found])
     first = await _reveal_bits(p, bits, "whether a feature varies, and roughly how much")
-    p.insist(lambda: _check_spread(first, features), lambda: DataError("a feature is constant"))
+    p.insist_jointly(lambda: _check_spread(first, features), lambda: DataError("a feature is constant"))
     most = p.compute(lambda: (1 - first[:_RADIX]).sum(axis=0).astype(np.int64) - 1, shape=(d,))
     base = p.compute(lambda: SMALLEST_EXPONENT + _RADIX * most, shape=(d,))
 

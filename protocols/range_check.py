@@ -95,7 +95,7 @@ async def _check_part(
     scores = await products(p, x, steps, stacked, label="range/scores")
     flat = Share(np.concatenate([v.value for v in weights]), weights[0].scale)
     word = await _any_outside(p, scores, flat, limits)
-    p.insist(lambda: not word.value.any(), lambda: error)
+    p.insist_jointly(lambda: not word.value.any(), lambda: error)
 
 
 async def _any_outside(p: Party, scores: Share, weights: Share, limits: Limits) -> Public:

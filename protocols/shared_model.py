@@ -91,7 +91,7 @@ async def keep(p: Party, w: Share, *, limit: float = KEPT_LIMIT) -> Share:
         what="range check",
         why="one bit: zero if every weight is small enough to be scored by, else a random word",
     )
-    p.insist(
+    p.insist_jointly(
         lambda: not word.value.any(),
         lambda: ProtocolError(f"a weight passed {limit:g}: the model stays hidden", "raise l2, or lower learning_rate"),
     )

@@ -68,7 +68,7 @@ async def moments(
         floor = (np.abs(mean) * 2.0**-40) ** 2  # below this the spread is the rounding of the sums
         return [name for name, v, f in zip(features, variance, floor, strict=True) if not v > f]
 
-    p.insist(
+    p.insist_jointly(
         lambda: not constant(),
         lambda: DataError(
             f"column {', '.join(constant())} has the same value in all training rows of all owners",

@@ -56,7 +56,7 @@ async def training_job(p: Party, own: OwnRows | None, settings: TrainingSettings
     train = scaling.apply(own.x_train)
     own = replace(own, x_train=train)  # lets go of the rows as they were: a table may be large
     if isinstance(how, DualDescent) and settings.standardise:
-        p.insist(lambda: _wide_enough(scaling, own.names), lambda: DataError("a feature does not fit"))
+        p.insist_jointly(lambda: _wide_enough(scaling, own.names), lambda: DataError("a feature does not fit"))
     p.insist(
         lambda: check_fit(train, own.names, p.name, standardised=bool(settings.standardise)),
         lambda: DataError("a feature does not fit"),

@@ -93,7 +93,7 @@ async def vertical_inference_job(p: Party, own: OwnColumns | None, settings: Tra
             sums, weight = told or (None, None)
         elif not p.dry:
             loss, positives = metrics["train"]["log_loss"] * rows, metrics["train"]["positives"]
-            sums = Sums(loss, null_loss(positives, rows))
+            sums = Sums(loss, null_loss(positives, rows), positives)
         if settings.calibration is not None:
             counted = {
                 name: (scored, histograms[name])

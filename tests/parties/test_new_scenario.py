@@ -182,13 +182,28 @@ def test_what_is_left_out_and_why(tmp_path: Path) -> None:
     assert plans(made) == 4
 
 
-def test_a_column_that_differs_in_held_out_rows_only_is_left_out(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("rows", "proposed"), [(27, ["model", "metrics"]), (26, ["inference", "metrics"])])
+def test_inference_on_all_rows_is_proposed_where_there_are_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, proposed: list[str]
+) -> None:
+    """80 rows, and three coefficients with the intercept's."""
+    monkeypatch.setattr("parties.new_scenario._ROWS_A_FEATURE", rows)
+    made, found = make(tmp_path, columns(), columns(seed=1))
+    assert found["task"]["reveal"] == proposed
+    assert found["task"]["test_fraction"] == (0.2 if "model" in proposed else 0.0)
+    assert plans(made)
+
+
+def test_a_column_that_differs_in_held_out_rows_only_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The training would end in an error: there is nothing to learn from it."""
     from protocols.batches import split
 
     _, held_out = split(1, "a", 40, 0.2)
     rare = np.zeros(40)
     rare[held_out[0]] = 2.5
+    monkeypatch.setattr("parties.new_scenario._ROWS_A_FEATURE", 1000)
     made, found = make(tmp_path, columns(rare=rare), columns(seed=1, rare=np.zeros(40)))
     assert found["task"]["features"] == ["age", "dose"]
     assert "rare (the same in all training rows)" in told(made, "left out")

@@ -35,7 +35,7 @@ SHAPE = [
     "metrics",
     "revealed",
 ]
-WHO: dict[str, str] = {"scenario_name": "demo", "scenario_digest": "d1"}
+WHO: dict[str, Any] = {"scenario_name": "demo", "scenario_digest": "d1"}
 
 
 def read(out: Path) -> dict[str, Any]:

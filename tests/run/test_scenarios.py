@@ -195,7 +195,9 @@ def test_a_new_scenario_runs_as_its_last_lines_say(tmp_path: Path) -> None:
     found = record(tmp_path / "out")
     assert found["scenario"]["name"] == "my study"
     assert found["comparison"]["pooled"]["max_abs_weight_difference"] <= 1e-3
-    assert found["metrics"]["test"]["auc"] > 0.8
+    assert found["metrics"]["train"]["auc"] > 0.8
+    assert [row["feature"] for row in found["inference"]][-1] == "(intercept)"
+    assert all(row["odds_low"] < row["odds_ratio"] < row["odds_high"] for row in found["inference"])
     assert "columns that are not used" not in (tmp_path / "out" / "made_up_a.log").read_text()
 
 
