@@ -110,16 +110,14 @@ def _new_folder(name: str, runs: Path) -> Path:
             return folder
 
 
-def start_record(
-    folder: Path, scenario_name: str, scenario_digest: str, about: Mapping[str, Any] | None = None
-) -> None:
+def start_record(folder: Path, scenario_name: str, scenario_digest: str) -> None:
     """The first thing in a run's folder: until the run ends otherwise, its record says that it did not finish.
 
     Raises:
         UsageError: it cannot be written, or another run has just taken the folder.
     """
     unfinished = InternalError("did not finish", "the run is still going on, or was killed before it could say why")
-    record = failed_record(unfinished, scenario_name=scenario_name, scenario_digest=scenario_digest, about=about)
+    record = failed_record(unfinished, scenario_name=scenario_name, scenario_digest=scenario_digest)
     try:
         create_private(folder / RESULT, _json(record).encode())
     except FileExistsError:

@@ -36,7 +36,7 @@ def run_recorded(
     """
     folder = take_folder(out, name or scenario.name)
     known = about(scenario)
-    start_record(folder, scenario.name, scenario.digest, known)
+    start_record(folder, scenario.name, scenario.digest)
     try:
         record = {**part(folder), "about": known}
     except (Exception, KeyboardInterrupt) as problem:

@@ -505,7 +505,7 @@ def test_reporter_sends_few_of_many_steps() -> None:
     assert len(sent) < 1_000
     reporter.failed(ProtocolError("bad", "look", party="b"), first_hand=True)
     error = {"code": "protocol", "party": "b", "message": "bad", "hint": "look"}
-    assert sent[-1] == {"event": "failed", "error": error, "exit_code": 6, "first_hand": True}
+    assert sent[-1] == {"event": "failed", "error": {**error, "joint": False}, "exit_code": 6, "first_hand": True}
 
 
 def test_reporter_needs_a_launcher(monkeypatch: pytest.MonkeyPatch) -> None:
