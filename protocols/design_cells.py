@@ -51,7 +51,7 @@ async def check_design(p: Party, own: OwnRows, settings: TrainingSettings | Line
     classes = isinstance(settings, TrainingSettings)
     mine = None if p.dry else _own_rows(own, settings, classes=classes)
     word = await small_columns(p, mine, settings.features, settings.min_cell, classes=classes)
-    p.insist(lambda: not word.value.any(), lambda: too_few(own.names, word, settings.min_cell))
+    p.insist_jointly(lambda: not word.value.any(), lambda: too_few(own.names, word, settings.min_cell))
 
 
 async def small_columns(p: Party, mine: OwnDesign | None, columns: int, least: int, *, classes: bool) -> Public:
@@ -114,7 +114,7 @@ async def check_split_design(p: Party, own: OwnColumns, settings: TrainingSettin
     split = Split(widths, own.target_owner, settings.train_rows[0], settings.min_cell)
     mine = None if p.dry else _own_columns(p.name, own, settings)
     word = await split_columns(p, mine, own.beside_train.counts, split)
-    p.insist(lambda: not word.value.any(), lambda: too_few(joint_names(own.names), word, settings.min_cell))
+    p.insist_jointly(lambda: not word.value.any(), lambda: too_few(joint_names(own.names), word, settings.min_cell))
 
 
 async def split_columns(p: Party, mine: OwnDesign | None, weights: Array | None, split: Split) -> Public:
