@@ -60,7 +60,7 @@ LINGER: Final = 0.15
 LAST_ANSWERS: Final = 1.0  # of a sum's server, without which its clients wait for longer than they are waited for here
 PAUSE: Final = 0.002  # between two rounds that are timed: most of a party's time is work of its own
 LONG_ANSWER: Final = 60_000
-_ENDED_WITHIN: Final = 8.0
+_ENDED_WITHIN: Final = 16.0
 DIALS: Final[Mapping[str, tuple[str, ...]]] = {"a": (), HELPER: ("a",), "b": ("a", HELPER)}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -154,7 +155,7 @@ def test_five_thousand_steps_at_rate_ten() -> None:
     assert weight_difference(model, twin) < 1e-3 * max(1.0, np.abs(twin.weights).max())
 
 
-FORMS = {
+FORMS: dict[str, dict[str, Any]] = {
     "primal": {"form": "primal"},
     "dual": {"form": "dual"},
     "nesterov": {"solver": "nesterov", "iterations": 60, "momentum": 0.5, "epochs": 1},
@@ -176,7 +177,14 @@ def test_a_long_training_is_checked_chunk_by_chunk_and_keeps_no_more_than_one(
         kept.append(len(self.left))
 
     monkeypatch.setattr(range_check.Seen, "add", counted)
-    changes = {"epochs": 20, "batch_size": 8, "learning_rate": 0.5, "l2": 0.01, "metrics": False, **FORMS[form]}
+    changes: dict[str, Any] = {
+        "epochs": 20,
+        "batch_size": 8,
+        "learning_rate": 0.5,
+        "l2": 0.01,
+        "metrics": False,
+        **FORMS[form],
+    }
     own, how = job(made_up([20, 20], 3, 3), **changes)
     outcome = train(own, how)
     assert weight_difference(outcome.results["owner0"], pooled(list(own.values()), how)) < 1e-3
