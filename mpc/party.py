@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import prod
@@ -62,6 +62,19 @@ class Supply(Protocol):
         """The program goes this way from here on; a dry run, which does not know, is told which way to go."""
 
 
+class Repeats(Protocol):
+    """A dry run's memory of steps that are alike: see `Party.step`."""
+
+    def mark(self, place: int, opened: Mapping[str, int]) -> Any:
+        """Where the dry run is now; None if that is no place between two steps."""
+
+    def again(self, key: Hashable, now: Any, opened: dict[str, int]) -> Any:
+        """Write down once more what such a step does, if that is known: then its `result`."""
+
+    def ran(self, key: Hashable, first: Any, last: Any, result: Any) -> None:
+        """A step was run."""
+
+
 class Observer(Protocol):
     """Who is told what a program does: the trace of a live run, or nobody."""
 
@@ -102,6 +115,7 @@ class Party:
         declared: what may be revealed; None (in a dry run) lets everything through to be collected.
         observer: who is told of stages and reveals.
         dry: whether this is a dry run on shapes.
+        repeats: a dry run's memory of its steps.
     """
 
     def __init__(
@@ -114,6 +128,7 @@ class Party:
         *,
         declared: frozenset[str] | None,
         dry: bool = False,
+        repeats: Repeats | None = None,
     ) -> None:
         self.name = name
         self.owners = owners
@@ -126,6 +141,7 @@ class Party:
         self._declared = declared
         self._opened: dict[str, int] = {}
         self._left: list[Later[Any]] = []
+        self._repeats = repeats
 
     @property
     def opened(self) -> Mapping[str, int]:
@@ -145,6 +161,29 @@ class Party:
         left = Later(function)
         self._left.append(left)
         return left
+
+    async def step(self, key: Hashable, place: int, run: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """One of many steps that ask for and open the same, but for the rows of a public list that are its own.
+
+        A dry run runs a few of them: a plan of a million steps takes seconds. It gives what such a step gave, so what
+        that has must be of the same shapes each time.
+
+        Args:
+            key: equal for steps that are alike.
+            place: where the step's rows are in their list.
+            run: the step.
+        """
+        if self._repeats is None:
+            return await run()
+        before = self._repeats.mark(place, self._opened)
+        known = None if before is None else self._repeats.again(key, before, self._opened)
+        if known is not None:
+            result: T = known.result
+            return result
+        result = await run()
+        if before is not None:
+            self._repeats.ran(key, before, self._repeats.mark(place, self._opened), result)
+        return result
 
     async def open(self, *masked: Masked, label: str) -> tuple[Public, ...]:
         """Open masked values to all owners. 1 round; reveals nothing: each is uniform over its ring.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
@@ -261,6 +261,8 @@ class _Recorder:
     """A dry run's supply and observer: it writes down what it is asked for."""
 
     ways: tuple[bool, ...] = ()
+    rounds: Repeated[PlannedRound] = field(default_factory=Repeated)
+    drawn: int = 0  # correlations, when the last round began
     kinds: KindList = field(default_factory=KindList)
     forks: list[int] = field(default_factory=list)
     reveals: Repeated[Revealed] = field(default_factory=Repeated)
@@ -292,6 +294,79 @@ class _Recorder:
         """A dry run has nothing to say."""
 
 
+@dataclass(frozen=True)
+class _Mark:
+    """Where a dry run is: how many rounds, correlations, forks and reveals there were; at which place of a list."""
+
+    rounds: int
+    kinds: int
+    other: tuple[int, int]
+    place: int
+    opened: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class _Block:
+    """What a step asked for and opened, and gave."""
+
+    first: _Mark
+    last: _Mark
+    result: Any
+
+
+class _Repeats:
+    """A dry run's memory of steps that are the same each time.
+
+    A step is run as it is until it was recorded twice alike, but for its place; after that what it did is written down
+    once more, and it is not run.
+    """
+
+    def __init__(self, recorder: _Recorder) -> None:
+        self._recorder = recorder
+        self._once: dict[Hashable, _Block] = {}
+        self._twice: dict[Hashable, _Block] = {}
+
+    def mark(self, place: int, opened: Mapping[str, int]) -> _Mark | None:
+        """Where the dry run is now; None if it has drawn correlations that no round was for yet."""
+        now = self._recorder
+        if now.drawn != len(now.kinds):
+            return None
+        return _Mark(len(now.rounds), len(now.kinds), (len(now.forks), len(now.reveals)), place, tuple(opened.items()))
+
+    def again(self, key: Hashable, now: _Mark, opened: dict[str, int]) -> _Block | None:
+        """The step once more, without running it, if it is known well enough."""
+        block = self._twice.get(key)
+        if block is None:
+            return None
+        first, last = block.first, block.last
+        self._recorder.rounds.copied(first.rounds, last.rounds)
+        self._recorder.kinds.copied(first.kinds, last.kinds, now.place - first.place)
+        self._recorder.drawn = len(self._recorder.kinds)
+        before = dict(first.opened)
+        for label, count in last.opened:
+            opened[label] = opened.get(label, 0) + count - before.get(label, 0)
+        return block
+
+    def ran(self, key: Hashable, first: _Mark, last: _Mark | None, result: Any) -> None:
+        """The step was run."""
+        if last is None or first.other != last.other:
+            self._once.pop(key, None)
+            return
+        block, known = _Block(first, last, result), self._once.get(key)
+        self._once[key] = block
+        if known is not None and self._alike(known, block):
+            self._twice[key] = block
+
+    def _alike(self, one: _Block, other: _Block) -> bool:
+        rounds, kinds = self._recorder.rounds, self._recorder.kinds
+        further = other.first.place - one.first.place
+        return (
+            rounds.numbered(one.first.rounds, one.last.rounds) == rounds.numbered(other.first.rounds, other.last.rounds)
+            and one.last.kinds - one.first.kinds == other.last.kinds - other.first.kinds
+            and kinds.alike(one.first.kinds, one.last.kinds, other.first.kinds, further)
+        )
+
+
 def make_plan(
     factory: ProgramFactory, owners: tuple[str, ...], helper: str, constants: str = "", ways: tuple[bool, ...] = ()
 ) -> Plan:
@@ -306,9 +381,8 @@ def make_plan(
         InternalError: the program's control flow depends on data, or a round is not the same for every owner.
     """
     recorder = _Recorder(ways)
-    party = Party(owners[0], owners, recorder, {}, recorder, declared=None, dry=True)
-    rounds: Repeated[PlannedRound] = Repeated()
-    drawn = 0
+    rounds = recorder.rounds
+    party = Party(owners[0], owners, recorder, {}, recorder, declared=None, dry=True, repeats=_Repeats(recorder))
     program = factory(party)
     answer: Mapping[str, Any] | None = None
     while True:
@@ -316,8 +390,8 @@ def make_plan(
             one = program.send(answer)  # type: ignore[arg-type]  # None starts a coroutine
         except StopIteration:
             break
-        rounds.append(PlannedRound(one.label, recorder.at, _payload(one), len(recorder.kinds) - drawn))
-        drawn = len(recorder.kinds)
+        rounds.append(PlannedRound(one.label, recorder.at, _payload(one), len(recorder.kinds) - recorder.drawn))
+        recorder.drawn = len(recorder.kinds)
         answer = {peer: tuple(ghost(spec.shape) for spec in specs) for peer, specs in one.recv.items()}  # type: ignore[union-attr]
     return Plan(
         owners,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from array import array
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
@@ -62,11 +63,24 @@ class Repeated(_Items[T], Generic[T]):
             self._values.append(item)
         self._numbers.append(number)
 
+    def copied(self, first: int, last: int) -> None:
+        """The items of these numbers once more, at the end."""
+        self._numbers.extend(self._numbers[first:last])
+
     def __len__(self) -> int:
         return len(self._numbers)
 
+    def numbered(self, first: int, last: int) -> array[int]:
+        """Which value each of these items is."""
+        return self._numbers[first:last]
+
     def _item(self, number: int) -> T:
         return self._values[self._numbers[number]]
+
+    @property
+    def values(self) -> Sequence[T]:
+        """Each value once, in the order in which they first came."""
+        return self._values
 
     def counted(self) -> list[tuple[T, int]]:
         """Each value, and how often it is there."""
@@ -91,13 +105,11 @@ class KindList(_Items[Kind]):
         self._alike: Repeated[tuple[Kind, int]] = Repeated()  # a kind, without its item, and the item's list
         self._lists: list[Sequence[Any]] = []
         self._places = array("I")  # in that list; zero where there is none
-        self._digest = sha256()
         for kind in kinds:
             self.append(kind)
 
     def append(self, kind: Kind) -> None:
         """One more."""
-        self._digest.update(f"{kind!r}\n".encode())
         found = kind.place if isinstance(kind, OfList) else None
         if found is None:
             self._alike.append((kind, _NO_LIST))
@@ -107,6 +119,23 @@ class KindList(_Items[Kind]):
             items, place = found
             self._alike.append((kind.without_item(), self._list_number(items)))
             self._places.append(place)
+
+    def copied(self, first: int, last: int, further: int) -> None:
+        """The kinds of these numbers once more, at the end, with items so much further on in their lists."""
+        for number in range(first, last):
+            self._places.append(self._places[number] + (further if self._alike[number][1] != _NO_LIST else 0))
+        self._alike.copied(first, last)
+
+    def alike(self, first: int, last: int, other: int, further: int) -> bool:
+        """Whether as many kinds from `other` on are the same as these, with items so much further on."""
+        count = last - first
+        if self._alike.numbered(first, last) != self._alike.numbered(other, other + count):
+            return False
+        return all(
+            self._places[other + k]
+            == self._places[first + k] + (further if self._alike[first + k][1] != _NO_LIST else 0)
+            for k in range(count)
+        )
 
     def _list_number(self, items: Sequence[Any]) -> int:
         for number, known in enumerate(self._lists):
@@ -139,8 +168,21 @@ class KindList(_Items[Kind]):
 
     @property
     def digest(self) -> str:
-        """A digest of the ordered list: equal programs have equal digests."""
-        return self._digest.hexdigest()
+        """A digest of the ordered list: equal programs have equal digests.
+
+        It is of each kind once, of each public list by what it is made of, and of which of them come in which order.
+        """
+        text = sha256()
+        for kind, items in self._alike.values:
+            text.update(f"{kind!r} {items}\n".encode())
+        for one in self._lists:
+            text.update(f"{one!r}\n".encode())
+        for numbers in (self._alike.numbered(0, len(self)), self._places):
+            if sys.byteorder == "big":
+                numbers = array("I", numbers)
+                numbers.byteswap()
+            text.update(numbers.tobytes())
+        return text.hexdigest()
 
 
 def listed(kinds: Sequence[Kind]) -> KindList:

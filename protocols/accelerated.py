@@ -81,7 +81,11 @@ async def accelerate(
     v = u = before = p.public(p.constant(0, columns, how.bits.w))
     wanted, path, kept = target(p, y, how), [v], seen or kept_all()
     for t in range(iterations):
-        v, u, low = await step(p, held, wanted, v, u, how)
+
+        async def one(v: Share = v, u: Share = u) -> tuple[Share, Share, Share]:
+            return await step(p, held, wanted, v, u, how)
+
+        v, u, low = await p.step("step", 0, one)
         path.append(v)
         await kept.add([low])
         p.stage("training", t + 1, iterations)

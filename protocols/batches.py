@@ -37,7 +37,7 @@ def split(seed: int, owner: str, rows: int, test_fraction: float) -> tuple[Array
 
 def batch_sizes(steps: Sequence[Rows]) -> Iterator[int]:
     """How many rows each mini-batch has; which ones, is not worked out for it."""
-    return steps.sizes() if isinstance(steps, Batches) else (rows.index.size for rows in steps)
+    return steps.sizes() if isinstance(steps, Batches | Part) else (rows.index.size for rows in steps)
 
 
 def epoch_order(seed: int, epoch: int, counts: Mapping[str, int]) -> Array:
@@ -96,6 +96,10 @@ class Batches(Sequence[Rows]):
         """How many rows each batch has."""
         one = [min(self.batch_size, self.rows - start) for start in range(0, self.rows, self.batch_size)]
         return chain.from_iterable(repeat(one, self.epochs))
+
+    def size(self, at: int) -> int:
+        """How many rows the batch at this place has."""
+        return min(self.batch_size, self.rows - at % self._each * self.batch_size)
 
     def epoch(self, number: int) -> tuple[Rows, ...]:
         """The mini-batches of one epoch."""
@@ -156,5 +160,9 @@ class Part(Sequence[Rows]):
             return Part(self.of, places.start, places.stop, places.step)
         return self.of[places]
 
+    def sizes(self) -> Iterator[int]:
+        """How many rows each has."""
+        return map(self.of.size, self._places)
+
     def __repr__(self) -> str:
-        return repr(tuple(self))
+        return f"{self.of!r}[{self.start}:{self.stop}:{self.step}]"

@@ -54,8 +54,12 @@ async def descend_dual(
     u = p.public(p.constant(0, gram.shape[1:], how.bits.u))
     targets = {size: less_half(p, y, how.rate / size, how.bits.u) for size in set(batch_sizes(steps))}
     kept = seen or kept_all()
-    for t, rows in enumerate(steps):
-        u, low = await _step(p, gram, targets[rows.index.size], rows, u, _decay(p, gram.shape[1], t, how), how)
+    for t, size in enumerate(batch_sizes(steps)):
+
+        async def one(t: int = t, size: int = size, u: Share = u) -> tuple[Share, Share]:
+            return await _step(p, gram, targets[size], steps[t], u, _decay(p, gram.shape[1], t, how), how)
+
+        u, low = await p.step(size, t, one)
         await kept.add([low])
         p.stage("training", t + 1, len(steps))
     return u, kept.left
@@ -134,7 +138,7 @@ async def _check_part(
     p: Party, gram: Held, steps: Sequence[Rows], seen: Sequence[Share], limit: float, error: ProtocolError
 ) -> None:
     stacked = Share(np.concatenate([share.value.reshape(-1, 1) for share in seen], axis=1), seen[0].scale)
-    scores = await products(p, gram, steps, stacked, label="range/scores")
+    scores = await products(p, gram, steps, stacked, label="range/scores", count=sum(batch_sizes(steps)))
     high = np.full(scores.shape, round(limit * 2.0**scores.scale), dtype=np.int64)
     word = await any_set(
         p,

@@ -277,15 +277,23 @@ class HeldProducts:
         return (np.concatenate([rows_times_vector(a, r.index, b[:, t]) for t, r in enumerate(self.rows)]),)
 
 
-async def products(p: Party, x: Held, rows: Sequence[Rows], w: Share, *, label: str) -> Share:
+async def products(p: Party, x: Held, rows: Sequence[Rows], w: Share, *, label: str, count: int | None = None) -> Share:
     """[X_S w_t] for each column w_t of w (d, T) with its own rows S, one after another; scales add.
 
     1 round; reveals w - b, uniform.
+
+    Args:
+        count: how many values that are, where it is known: a dry run then works out no rows.
     """
-    batches = [take_rows(x, r) for r in rows]
-    count = sum(batch.rows.index.size for batch in batches)
+    if count is None:
+        count = sum(r.index.size for r in rows)
     b, ab = p.correlation(HeldProducts(x.number, rows, count, Spec(w.shape, w.scale), x.scale))
     (d,) = await p.open(w - b, label=label)
-    parts = [batch.opened @ b[:, t] + batch.share @ d[:, t] for t, batch in enumerate(batches)]
-    result: Share = Share(np.concatenate([part.value for part in parts]), ab.scale) + ab
+
+    def worked_out() -> Array:
+        batches = [take_rows(x, r) for r in rows]
+        parts = [batch.opened @ b[:, t] + batch.share @ d[:, t] for t, batch in enumerate(batches)]
+        return np.concatenate([part.value for part in parts])
+
+    result: Share = Share(p.compute(worked_out, shape=(count,)), ab.scale) + ab
     return result

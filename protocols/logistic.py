@@ -65,10 +65,15 @@ async def descend(
     kept = seen or kept_all()
     lately: list[Later[Divisible]] = []
     p.stage("training", 0, len(steps))
-    for t, rows in enumerate(steps):
-        w, low = await step(p, x, targets[rows.index.size], rows, w, decay, how, weighted)
-        lately.append(p.later(low.apart))
-        if len(lately) * rows.index.size >= _LATELY:
+    for t, size in enumerate(batch_sizes(steps)):
+
+        async def one(t: int = t, size: int = size, w: Share = w) -> tuple[Share, Later[Divisible]]:
+            after, low = await step(p, x, targets[size], steps[t], w, decay, how, weighted)
+            return after, p.later(low.apart)
+
+        w, low = await p.step(size, t, one)
+        lately.append(low)
+        if len(lately) * size >= _LATELY:
             await kept.add(divided_together(p, [one() for one in lately]))
             lately.clear()
         p.stage("training", t + 1, len(steps))

@@ -92,7 +92,7 @@ async def _check_part(
     p: Party, x: Held, steps: Sequence[Rows], weights: Sequence[Share], limits: Limits, error: ProtocolError
 ) -> None:
     stacked = Share(np.concatenate([v.value.reshape(-1, 1) for v in weights], axis=1), weights[0].scale)
-    scores = await products(p, x, steps, stacked, label="range/scores")
+    scores = await products(p, x, steps, stacked, label="range/scores", count=sum(batch_sizes(steps)))
     flat = Share(np.concatenate([v.value for v in weights]), weights[0].scale)
     word = await _any_outside(p, scores, flat, limits)
     p.insist_jointly(lambda: not word.value.any(), lambda: error)
