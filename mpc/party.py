@@ -169,7 +169,7 @@ class Party:
         that has must be of the same shapes each time.
 
         Args:
-            key: equal for steps that are alike.
+            key: equal for steps that are alike; what they ask for is compared twice, and each live run with its plan.
             place: where the step's rows are in their list.
             run: the step.
         """

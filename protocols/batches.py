@@ -5,7 +5,7 @@ Both come from the scenario's seed, per owner; they say which rows, never what i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from itertools import chain, repeat
@@ -38,6 +38,11 @@ def split(seed: int, owner: str, rows: int, test_fraction: float) -> tuple[Array
 def batch_sizes(steps: Sequence[Rows]) -> Iterator[int]:
     """How many rows each mini-batch has; which ones, is not worked out for it."""
     return steps.sizes() if isinstance(steps, Batches | Part) else (rows.index.size for rows in steps)
+
+
+def alike(steps: Sequence[Rows], at: int, size: int) -> Hashable:
+    """A key of a step, for `Party.step`: of mini-batches, whose rows a plan has by their place, how many they are."""
+    return size if isinstance(steps, Batches) else steps[at]
 
 
 def epoch_order(seed: int, epoch: int, counts: Mapping[str, int]) -> Array:

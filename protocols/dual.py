@@ -17,7 +17,7 @@ from mpc.errors import ProtocolError
 from mpc.ghost import Array
 from mpc.party import Party
 from mpc.share import Public, Share
-from protocols.batches import batch_sizes
+from protocols.batches import alike, batch_sizes
 from protocols.bit_budget import DualBudget
 from protocols.comparison import any_set, outside
 from protocols.gram import combination
@@ -59,7 +59,7 @@ async def descend_dual(
         async def one(t: int = t, size: int = size, u: Share = u) -> tuple[Share, Share]:
             return await _step(p, gram, targets[size], steps[t], u, _decay(p, gram.shape[1], t, how), how)
 
-        u, low = await p.step(size, t, one)
+        u, low = await p.step(alike(steps, t, size), t, one)
         await kept.add([low])
         p.stage("training", t + 1, len(steps))
     return u, kept.left

@@ -16,7 +16,7 @@ import numpy as np
 from mpc.party import Party
 from mpc.round import Later
 from mpc.share import Public, Share
-from protocols.batches import batch_sizes
+from protocols.batches import alike, batch_sizes
 from protocols.bit_budget import BitBudget
 from protocols.held import Held, Rows, product, take_rows, transpose_product
 from protocols.range_check import Seen, kept_all
@@ -71,7 +71,7 @@ async def descend(
             after, low = await step(p, x, targets[size], steps[t], w, decay, how, weighted)
             return after, p.later(low.apart)
 
-        w, low = await p.step(size, t, one)
+        w, low = await p.step(alike(steps, t, size), t, one)
         lately.append(low)
         if len(lately) * size >= _LATELY:
             await kept.add(divided_together(p, [one() for one in lately]))

