@@ -12,6 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from mpc.lockstep import Message
 from parties.statistics_result import statistics_facts
 from protocols.own_cells import OwnColumns
 from protocols.statistics_job import statistics_job
@@ -169,10 +170,34 @@ def test_a_quantile_needs_enough_values_of_others_on_either_side() -> None:
         facts, _ = described(of_ages(mine, theirs), quantiles=(0.5,), **AGES)
         (age,) = facts["columns"]["age"]
         assert (age["quantiles"]["0.5"] is None, "withheld" in age) == (withheld, withheld)
+    mine = [*range(40, 65)] * 4 + [66.0] * 10  # the median is 66, which six of the others have, and four are below
+    facts, _ = described(of_ages(mine, [50.0] * 4 + [66.0] * 6 + [80.0] * 90), quantiles=(0.5,), **AGES)
+    assert facts["columns"]["age"][0]["quantiles"]["0.5"] is None
     tables = {name: made_up(60, k, 0.0) for k, name in enumerate(owner_names(2))}
     facts, _ = described(tables, quantiles=(0.05, 0.5), **AGES)
     (age,) = facts["columns"]["age"]
     assert age["quantiles"]["0.05"] is None and age["quantiles"]["0.5"] > 20 and age["withheld"] == ["quantiles"]
+
+
+def test_a_quantile_that_is_withheld_is_not_opened() -> None:
+    """Not only left out of what is shown: what the owners sent adds up to nothing."""
+    for below, withheld in (([50.0, 51.0, 66.0], True), ([], False)):
+        owned = of_ages([*range(40, 66)] * 4 + [66.0] * 6, [*below, *[70.0 + k % 20 for k in range(100 - len(below))]])
+        rows = tuple(len(table) for table in owned.values())
+        asked = StatisticsSettings(owners=tuple(owned), helper="helper", rows=rows, quantiles=(0.5,), **AGES)
+        sent: dict[str, np.ndarray] = {}
+
+        def tap(message: Message, sent: dict[str, np.ndarray] = sent) -> bytes:
+            if message.label == "search/answer":
+                sent[message.sender] = np.frombuffer(message.body, dtype=np.uint64)
+            return message.body
+
+        def program(table: pd.DataFrame, asked: StatisticsSettings = asked) -> Any:
+            return lambda p: statistics_job(p, None if p.dry else own_columns(table), asked)
+
+        lockstep({name: program(table) for name, table in owned.items()}, tap=tap)
+        opened = np.add.reduce(list(sent.values()))
+        assert len(sent) == 2 and opened.any() != withheld
 
 
 def is_told(owned: list[list[float]], points: list[float], k: int, least: int = 5) -> bool:
