@@ -31,6 +31,7 @@ FALSE_ALARM = 1e-4
 """The chance that a check of a protocol that shows nothing fails; all its tests share it (Bonferroni)."""
 _FEWEST_RUNS, _MOST_RUNS = 50, 200
 _RUNS_BESIDE = 60  # where the masks are looked at too, and nobody asks for more
+_RUNS_ALONE = 1000  # where no mask is looked at, and somebody does
 _WORDS = 2000
 _TOLD = 5
 LARGEST_SHIFT = 0.3
@@ -145,8 +146,8 @@ def check_view(
             all inputs itself, the owners' turn to give them starts elsewhere.
         sizes: of named sizes in the statistical check; larger ones give more power for the time.
         public: labels of rounds in which nothing secret is sent: their words need no mask and are not uniform.
-        words: samples, on either side, of the message that has the fewest: in at least 50 runs and at most 200. Where
-            left out 2,000, in at most 60 runs where the masks are looked at too.
+        words: samples, on either side, of the message that has the fewest: in at least 50 runs and at most 200, or
+            1,000 if no mask is looked at. Where left out 2,000, in at most 200 runs, or 60 if masks are looked at too.
         statistical: by label, rounds whose masks do not fill the ring, and by how many bits they are longer than what
             they cover (40, say). They are held to that, and to even lower bits of what is opened; not to `structure`.
         kept: numbers of results whose shares are stored or handed on, and so must be independent of all that was sent.
@@ -157,7 +158,7 @@ def check_view(
     Raises:
         CheckFailed: something in a view differs, is not uniform, or is covered by no mask of its own; the message
             names the round, the label and the parties.
-        UsageError: without `structure`, the statistics would miss a shift of 0.3.
+        UsageError: no mask is looked at, and the statistics would miss a shift of 0.3.
     """
     longer = statistical or {}
     exempt = {*public, *longer}
@@ -170,7 +171,9 @@ def check_view(
         check_kept(taken, kept, seed)
     known = complete(inputs, sizes, 16 if len(names_in(inputs)) == 1 else 5)
     chosen = _coalitions(coalitions, owners)
-    sums = _Sums(public, longer, words or _WORDS, _RUNS_BESIDE if structure and words is None else _MOST_RUNS)
+    masks = bool(covered and covered.words)
+    most = _MOST_RUNS if masks == (words is not None) else _RUNS_BESIDE if masks else _RUNS_ALONE
+    sums = _Sums(public, longer, words or _WORDS, most)
     tested: set[tuple[int, ...]] = set()
     for number, (one, other) in enumerate(_pairs(protocol, inputs, owners, known, secrets, seed)):
         cases = [Case(protocol, tuple(inputs), owners, known, values) for values in (one, other)]
@@ -180,7 +183,7 @@ def check_view(
     _conclude(sums)
     words_seen = sums.masked or sums.output
     shift = smallest_shift(words_seen, FALSE_ALARM / sums.tests)
-    if not structure and shift > LARGEST_SHIFT:
+    if shift > LARGEST_SHIFT and not masks:
         raise UsageError(
             f"no mask is looked at, and in {words_seen} words a shift of {shift:.2f} in probability would not be found",
             f'give more `words` or larger `sizes` until it is {LARGEST_SHIFT}, or structure="by round"',

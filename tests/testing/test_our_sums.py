@@ -109,8 +109,7 @@ OURS = {
         secrets=lambda n: traded([[1.0, 3.0], [5.0, 7.0], [2.0, 0.0]]),
         view_sizes={"m": 2},
         addends=True,
-        words=100,
-        shift=0.8,
+        words=700,
         structure="by round",
     ),
     "AUC": Spoken(
