@@ -13,12 +13,12 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from hashlib import blake2b
 from hmac import compare_digest
 from typing import Any, Final, NamedTuple
 from zlib import crc32
 
 import numpy as np
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from mpc.correlation import Spec
@@ -29,8 +29,10 @@ from mpc.prg import derive
 MAGIC = b"BL"
 WIRE_VERSION = 7
 _UNTAGGED = struct.Struct("<2sBBIQQQ")
+_TAGGED = struct.Struct("<2sBBIQQQ16s")
 TAG_BYTES = 16
-HEADER_BYTES = _UNTAGGED.size + TAG_BYTES
+HEADER_BYTES = _TAGGED.size
+TYPE_AT: Final = 3
 
 DATA, RESUME, ABORT = 1, 2, 3
 PROBE = 4  # outside every session: see mpc/probe.py
@@ -38,31 +40,42 @@ SIGN = 5  # see mpc/waiting.py
 TYPES = (DATA, RESUME, ABORT, SIGN)
 
 
+_VERSION: Final = bytes([WIRE_VERSION])
 _NO_NONCE = bytes(12)
-_SHORT = 512  # bytes of a payload up to which BLAKE2b alone takes less time than to go to another library and back
+_LONG: Final = 1 << 14  # bytes of a payload from which on it takes longer to copy it than to hash it apart
 
 
 @dataclass(frozen=True)
 class TagKey:
     """The key of the tags in one direction of a link.
 
-    A tag is keyed BLAKE2b of the header, which says the payload's length, and the payload; of a long one, of a secret
-    hash of it (hash, then a pseudo-random function: Wegman and Carter 1981). The hash is GHASH, 20 times as fast as
-    BLAKE2b: two payloads that are not told its key collide with a chance of their blocks / 2^128, and its values, which
-    nobody sees but the function, need no nonce.
+    A tag is AES of a secret hash of the header, which says the payload's length, and the payload; or of a long one, of
+    another secret hash of it (hash, then a pseudo-random function: Wegman and Carter 1981; the permutation of 2^128
+    values is told from one after some 2^64 tags). The hash is GHASH, 20 times as fast as BLAKE2b, and for short texts,
+    too, faster than anything else here. Two texts that are not told its key collide with a chance of their blocks /
+    2^128, and its values, which nobody sees but AES, need no nonce.
     """
 
     key: bytes = field(repr=False)
 
     @cached_property
     def _hash(self) -> AESGCM:
+        return AESGCM(derive(self.key, "hash of frames"))
+
+    @cached_property
+    def _payload_hash(self) -> AESGCM:
         return AESGCM(derive(self.key, "hash of payloads"))
+
+    @cached_property
+    def _permutation(self) -> CipherContext:
+        return Cipher(algorithms.AES(derive(self.key, "tags")), modes.ECB()).encryptor()
 
     def tag(self, head: bytes, body: bytes | memoryview) -> bytes:
         """The tag of a header (without its tag) and a payload."""
-        if len(body) > _SHORT:
-            body = self._hash.encrypt(_NO_NONCE, b"", body)  # of an empty text: GHASH, under a fixed secret mask
-        return blake2b(head + body, digest_size=TAG_BYTES, key=self.key).digest()
+        # Of an empty text, GCM gives GHASH of the rest under a fixed secret mask.
+        if len(body) >= _LONG:
+            body = self._payload_hash.encrypt(_NO_NONCE, b"", body)
+        return self._permutation.update(self._hash.encrypt(_NO_NONCE, b"", head + body))
 
 
 class Header(NamedTuple):
@@ -139,8 +152,7 @@ def check_version(head: memoryview, *, me: str, sender: str) -> None:
     Raises:
         DisagreementError: it is one, of whatever form.
     """
-    theirs = other_version(head)
-    if theirs is not None:
+    if head[2:3] != _VERSION and (theirs := other_version(head)) is not None:
         raise DisagreementError(versions_differ(me, sender, theirs), SAME_VERSION, party=sender)
 
 
@@ -159,7 +171,7 @@ def peek_sequence(head: memoryview) -> int:
 
 def peek_type(head: memoryview) -> int:
     """The type in a header that was not checked yet."""
-    return head[3]
+    return head[TYPE_AT]
 
 
 def tag_is_right(head: memoryview, body: memoryview, key: TagKey) -> bool:
@@ -176,7 +188,7 @@ def unseal(head: memoryview, body: memoryview, key: TagKey, *, sender: str) -> H
     """
     if len(head) != HEADER_BYTES:
         raise ProtocolError(f"{sender} sent a frame with a header of {len(head)} bytes", party=sender)
-    magic, version, type_, label, sequence, acknowledged, length = _UNTAGGED.unpack_from(head)
+    magic, version, type_, label, sequence, acknowledged, length, tag = _TAGGED.unpack(head)
     if magic != MAGIC or version != WIRE_VERSION or type_ not in TYPES:
         raise ProtocolError(
             f"{sender} sent a frame that is not ours",
@@ -185,6 +197,6 @@ def unseal(head: memoryview, body: memoryview, key: TagKey, *, sender: str) -> H
         )
     if length != len(body):
         raise ProtocolError(f"{sender} sent a frame that says {length} bytes and holds {len(body)}", party=sender)
-    if not tag_is_right(head, body, key):
+    if not compare_digest(tag, key.tag(bytes(head[:-TAG_BYTES]), body)):
         raise ProtocolError(f"{sender} sent a frame whose tag is wrong: it was altered on its way", party=sender)
     return Header(type_, label, sequence, acknowledged, length)
