@@ -124,7 +124,7 @@ class Plan:
 
     @cached_property
     def small(self) -> bool:
-        """Whether all is dealt, and drawn at every owner, when the first is needed: it is little, and has no forks."""
+        """Whether all is dealt, and drawn at every owner, once the first was needed: it is little, and has no forks."""
         return not self.forks and is_little(self.kinds)
 
     def needs_credit(self, number: int) -> bool:
@@ -185,7 +185,7 @@ class Plan:
         Each pair of parties has a link of its own, with the bandwidth each way. In a round, every message takes its
         transfer and one latency, side by side. The helper's windows travel beside the rounds, each after the one
         before it and after the credit for it; the last owner's next round waits for those that it needs. A small job
-        is dealt whole before the last owner draws the first of it.
+        is dealt whole before the round ends that needs the first of it.
 
         Args:
             round_trip: seconds.
@@ -199,10 +199,12 @@ class Plan:
         drawn = 0
         for one in self.rounds:
             drawn += one.draws
-            last = windows.taken(len(self.kinds) if self.small and drawn else drawn, last)
+            last = windows.taken(drawn, last)
             transfer = way.transfer(HEADER_BYTES + one.payload)
             others_sent = max(others, others_sent) + transfer
             last_sent = max(last, last_sent) + transfer
+            if self.small and drawn:
+                last = windows.taken(len(self.kinds), last)
             among_others = others_sent if len(self.owners) > 2 else 0.0
             others, last = max(others, last_sent + latency, among_others + latency), max(last, others_sent + latency)
         return max(others, windows.taken(len(self.kinds), last))

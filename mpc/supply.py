@@ -38,7 +38,7 @@ class SeedSupply:
         self._helper: str | None = None  # who deals, where it has a name
         self._window = memoryview(b"")
         self._ready: deque[tuple[Share, ...]] = deque()  # drawn, from number `self._number` on
-        self._at_once = 1  # how many are drawn when none is ready
+        self._later: Callable[[Callable[[], None]], object] | None = None
         self._cuts: dict[type[Kind], deque[Cut]] = {}
         self._sizes: Iterator[int] = (window.nbytes for window in windows(kinds))
 
@@ -48,14 +48,20 @@ class SeedSupply:
         if number >= self._end or self._kinds[number] != kind:
             raise InternalError(f"the program asks for a correlation ({type(kind).__name__}) that is not in its plan")
         if not self._ready:
-            for _ in range(self._at_once):
-                self._draw()
+            self._draw()
+            if self._later is not None:
+                self._later(self._draw_rest)
+                self._later = None
         self._number += 1
         return number, self._ready.popleft()
 
     def fork(self, way: bool) -> bool:
         """A list of correlations has no forks."""
         raise InternalError("the program goes one of two ways where its plan has no fork")
+
+    def _draw_rest(self) -> None:
+        while self._number + len(self._ready) < len(self._kinds):
+            self._draw()
 
     def _draw(self) -> None:
         # The plan's own kind has parts like the one that is asked for: what follows from it is worked out.
@@ -87,9 +93,6 @@ class SeedSupply:
 class PlannedSupply(SeedSupply):
     """Draws a plan's correlations in order, and after each fork those of the way that the program takes.
 
-    Those of a small plan are all drawn when the first is asked for: the last owner waits for the helper then, and the
-    others draw meanwhile.
-
     Nothing that comes after a fork is drawn before it is known which way it goes.
 
     Args:
@@ -111,8 +114,15 @@ class PlannedSupply(SeedSupply):
         self._ways: list[bool] = []
         self._sizes = iter(plan.windows)
         self._end = self._next_fork()
-        if plan.small:
-            self._at_once = len(plan.kinds)
+
+    def draw_ahead(self, later: Callable[[Callable[[], None]], object]) -> None:
+        """Draw all of a small plan while the messages travel of the round that needs the first of it.
+
+        Args:
+            later: given something to do, has it done in the next round.
+        """
+        if self._plan.small:
+            self._later = later
 
     def fork(self, way: bool) -> bool:
         """The program goes this way from here on."""

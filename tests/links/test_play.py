@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -202,35 +203,46 @@ async def opened_first(p: Party) -> Any:
     return told.value
 
 
-def opened_and_dealt(monkeypatch: pytest.MonkeyPatch, size: int, wire: Callable[[Sent], Frame | None]) -> list[str]:
-    """The order of the last owner's first message and all windows, in a run with windows of this size."""
-    monkeypatch.setattr("mpc.dealing.WINDOW_BYTES", size)
+def opened_and_dealt(monkeypatch: pytest.MonkeyPatch, waits_for: Callable[[int], str]) -> list[str]:
+    """The order of the last owner's messages and all windows, one for each product.
+
+    Args:
+        waits_for: by a window's number: what the last owner must have sent before the window comes.
+    """
+    monkeypatch.setattr("mpc.dealing.WINDOW_BYTES", 1)
+    sent = {label: threading.Event() for label in ("hold", "scores", "reveal")}
+    number = itertools.count()
+
+    def wire(frame: Sent) -> Frame:
+        if frame.label in sent and frame.sender == owners(2)[-1]:
+            sent[frame.label].set()
+        elif frame.label == "deal":
+            before = waits_for(next(number))
+            assert sent[before].wait(LIMITS.connect), f"the last owner waits for the helper before '{before}'"
+        return Frame(frame.head, frame.body)
+
     done = run(opened_first, 2, wire=wire)
     alone = run_lockstep(dict.fromkeys(owners(2), opened_first), entropy=entropy(2))
     for name in owners(2):
         assert bits(done.played[name].result) == bits(alone.results[name])
     check_traffic(done, alone.plan)
-    return [f.label for f in done.frames if f.label == "deal" or (f.label == "hold" and f.sender == owners(2)[-1])]
+    return [f.label for f in done.frames if f.label == "deal" or (f.label in sent and f.sender == owners(2)[-1])]
 
 
-def test_a_small_job_is_dealt_whole_before_the_last_owner_begins(monkeypatch: pytest.MonkeyPatch) -> None:
-    order = opened_and_dealt(monkeypatch, 1 << 20, lambda sent: Frame(sent.head, sent.body))
-    assert order == ["deal", "hold"]
+WINDOWS = ["deal"] * (WINDOWS_AHEAD + 1)
+
+
+def test_a_small_job_is_dealt_whole_while_the_first_round_lasts_that_needs_some_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    order = opened_and_dealt(monkeypatch, lambda number: "hold")
+    order.remove("hold")
+    assert order == [*WINDOWS, *(["scores"] * len(WINDOWS)), "reveal"]
 
 
 def test_the_last_owner_of_a_larger_job_begins_while_the_helper_deals(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mpc.dealing.SMALL_BYTES", 0)
-    begun = threading.Event()
-
-    def late(sent: Sent) -> Frame:
-        if sent.label == "hold" and sent.sender == owners(2)[-1]:
-            begun.set()
-        elif sent.label == "deal":
-            assert begun.wait(LIMITS.connect), "the last owner waits for the helper"
-        return Frame(sent.head, sent.body)
-
-    order = opened_and_dealt(monkeypatch, 1, late)
-    assert sorted(order) == [*(["deal"] * (WINDOWS_AHEAD + 1)), "hold"]
+    opened_and_dealt(monkeypatch, lambda number: "scores" if number else "hold")
 
 
 async def outer(p: Party) -> Any:
