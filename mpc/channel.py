@@ -136,7 +136,7 @@ class Channel:
         while missing:
             for peer in one.recv:
                 if peer in missing and self._inboxes[peer]:
-                    answer = self._take(peer, one, code)
+                    answer = self._take(peer, one)
                     answers[peer] = look(peer, answer) if look else answer
                     missing.discard(peer)
             if missing:
@@ -152,11 +152,7 @@ class Channel:
         wait = self._begin(label, deadline)
         while not self._inboxes[peer]:
             self._wait(wait, {peer})
-        got = self._next(peer)
-        if got.label != label_code(label):
-            raise ProtocolError(f"{self.me} waits for {peer} in '{label}', which is in another round", party=peer)
-        self.trace.received(HEADER_BYTES + len(got.body))
-        return got.body
+        return self._next(peer, label)
 
     def rekey(self, peer: str, key: bytes) -> None:
         """Use the session's key with a peer from now on."""
@@ -209,32 +205,32 @@ class Channel:
 
     def _send(self, peer: str, code: int, body: bytes) -> None:
         frame = self._links[peer].data(code, body)
-        self.trace.sent(frame.size)
-        if self._contact.is_down(peer):
+        self.trace.sent(HEADER_BYTES + len(body))
+        if peer in self._contact.down:
             self._held_back.add(peer)  # the session sends it once contact is back
         else:
             self._network.send(peer, frame)
 
-    def _next(self, peer: str) -> Delivered:
-        got = self._inboxes[peer].popleft()
-        self._links[peer].used(got.body)
-        return got
-
-    def _take(self, peer: str, one: Round, code: int) -> Any:
-        got = self._next(peer)
-        if got.label != code:
+    def _next(self, peer: str, label: str) -> memoryview:
+        """The payload of the peer's next message, which has come."""
+        code, body = self._inboxes[peer].popleft()
+        self._links[peer].used(body)
+        if code != label_code(label):
             raise ProtocolError(
-                f"{self.me} waits for {peer} in '{one.label}', which is in another round",
+                f"{self.me} waits for {peer} in '{label}', which is in another round",
                 "the parties may run different versions",
                 party=peer,
             )
-        self.trace.received(HEADER_BYTES + len(got.body))
-        specs = one.recv[peer]
+        self.trace.received(HEADER_BYTES + len(body))
+        return body
+
+    def _take(self, peer: str, one: Round) -> Any:
+        body, specs = self._next(peer, one.label), one.recv[peer]
         if isinstance(specs, Blob):
-            if len(got.body) > specs.limit:
-                raise ProtocolError(f"{peer} sent {len(got.body)} bytes in '{one.label}': too many", party=peer)
-            return bytes(got.body)
-        return parse(got.body, specs, sender=peer, label=one.label)
+            if len(body) > specs.limit:
+                raise ProtocolError(f"{peer} sent {len(body)} bytes in '{one.label}': too many", party=peer)
+            return bytes(body)
+        return parse(body, specs, sender=peer, label=one.label)
 
     def _begin(self, label: str, deadline: float | None) -> Wait:
         seconds = self._limits.deadline if deadline is None else deadline
@@ -258,32 +254,29 @@ class Channel:
         self._sign_due = now + self._limits.deadline / SIGNS_A_DEADLINE
         body = sign_body(Sign(self._rounds, frozenset(missing), self._contact.down_among(missing)))
         for peer, link in self._links.items():
-            if link.lives and not self._contact.is_down(peer) and peer not in self._elsewhere:
+            if link.lives and peer not in self._contact.down and peer not in self._elsewhere:
                 self._network.send(peer, link.sign(body))
 
     def _step(self, end: float) -> None:
         self._meet(self._network.poll(max(0.0, end - self._network.now())))
 
     def _meet(self, event: Event | None) -> None:
-        if isinstance(event, Came):
-            self._came(event)
-        elif event is not None:
-            self._hear(event)
-
-    def _came(self, frame: Came) -> None:
-        if is_probe(frame.head):
-            self._answer_doctor(frame.peer, frame.head, frame.body)
-        elif frame.peer in self._links and frame.peer not in self._elsewhere and self._let_in(frame):
-            self._receive(frame.peer, frame.head, frame.body)
+        if not isinstance(event, Came):
+            if event is not None:
+                self._hear(event)
+            return
+        peer, head, body, newcomer = event
+        if is_probe(head):
+            self._answer_doctor(peer, head, body)
+        elif peer in self._links and peer not in self._elsewhere and (not newcomer or self._let_in(event)):
+            self._receive(peer, head, body)
 
     def _let_in(self, frame: Came) -> bool:
-        """Whether a frame is to be heard: of a peer's second connection, only if it is the same process at its end.
+        """Whether a second connection of a peer is to be heard: only if it is the same process at its end.
 
         Another process with the peer's key, which was started beside it, disturbs nothing: it is told that, from the
         first one's hello on.
         """
-        if not frame.newcomer:
-            return True
         peer, link = frame.peer, self._links[frame.peer]
         if link.comes_from_the_peer(frame.head, frame.body):
             self._say(f"{peer} connects anew; its other connection is shut")
@@ -369,7 +362,7 @@ class Channel:
             match item:
                 case Resend(frames):
                     # What is held back after this, where its connection is no news yet, it will not ask for again.
-                    if self._contact.is_down(peer) or peer not in self._to_ask:
+                    if peer in self._contact.down or peer not in self._to_ask:
                         self._asked_early.add(peer)
                     self._to_ask.discard(peer)
                     self._settle()
@@ -395,7 +388,7 @@ class Channel:
             others = missing - {peer}
             if others and self._network.now() - wait.began >= self._limits.deadline / 2:
                 return self._contact.kept_waiting(others, wait, peer)
-        if lost is None or lost == self.me or self._contact.is_down(lost):
+        if lost is None or lost == self.me or lost in self._contact.down:
             return told
         heard = self._hear_out(lost)
         return told if heard is None else error_told(lost, heard, self.me)

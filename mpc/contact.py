@@ -34,7 +34,7 @@ class Contact:
         self._patience = patience
         self._say = say
         self._met: set[str] = set()
-        self._down: dict[str, float] = {}
+        self.down: dict[str, float] = {}  # with whom contact is lost, and since when
         self._done: set[str] = set()
         self._signs: dict[str, Sign] = {}  # what each peer said last of whom it waits for
         self._said: dict[str, float] = {}  # when it did
@@ -55,14 +55,10 @@ class Contact:
         """Whether all peers have been met."""
         return self._met >= self._peers
 
-    def is_down(self, peer: str) -> bool:
-        """Whether the contact with a peer is lost."""
-        return peer in self._down
-
     def dismiss(self, peer: str) -> None:
         """That the peer leaves is no loss from now on."""
         self._done.add(peer)
-        self._down.pop(peer, None)
+        self.down.pop(peer, None)
 
     def is_dismissed(self, peer: str) -> bool:
         """Whether the peer needs nothing more."""
@@ -70,7 +66,7 @@ class Contact:
 
     def down_among(self, peers: Iterable[str]) -> frozenset[str]:
         """With whom of these the contact is lost."""
-        return frozenset(self._down).intersection(peers)
+        return frozenset(self.down).intersection(peers)
 
     def told(self, peer: str, sign: Sign, now: float, most_rounds: int) -> None:
         """A peer says of itself whom it waits for; in a later round than it can have, it is not believed to be."""
@@ -91,11 +87,11 @@ class Contact:
             case Connected(peer):
                 self._broken_off.pop(peer, None)
                 self._unanswered.discard(peer)
-                if self._down.pop(peer, None) is not None:
+                if self.down.pop(peer, None) is not None:
                     self._say(f"in contact with {peer} again")
             case Disconnected(peer):
-                if peer in self._met and peer not in self._down and peer not in self._done:
-                    self._down[peer] = now
+                if peer in self._met and peer not in self.down and peer not in self._done:
+                    self.down[peer] = now
                     self._say(f"lost contact with {peer}; waiting up to {self._patience:g} s")
             case Refused(peer):
                 raise DisagreementError(
@@ -142,10 +138,10 @@ class Contact:
         Raises:
             PeerLostError: a peer was lost for longer than the patience, or the deadline is over.
         """
-        for peer, since in self._down.items():
+        for peer, since in self.down.items():
             if now - since > self._patience:
                 raise self._lost(peer, wait.label)
-        paused = (bool(self._down) and not self._down.keys().isdisjoint(missing)) or (
+        paused = (bool(self.down) and not self.down.keys().isdisjoint(missing)) or (
             self._some_lost and lost_behind(missing, self._signs)
         )
         if not wait.look(now, paused=paused):
@@ -154,7 +150,7 @@ class Contact:
             self._noticed = now
             why = self._suspicion()
             self._say(f"waiting for {', '.join(unmet)} since {now - self._started:.0f} s{'; ' if why else ''}{why}")
-        return min(wait.end - now, _LOST_LOOK_SECONDS if self._down else _NOTICE_SECONDS)
+        return min(wait.end - now, _LOST_LOOK_SECONDS if self.down else _NOTICE_SECONDS)
 
     def check_progress(self, now: float, wait: Wait, missing: set[str], seconds: float) -> None:
         """Whether all of these went on within so many seconds, or this wait began as short a time ago.
@@ -171,11 +167,11 @@ class Contact:
                 )
 
     def _lost(self, peer: str, label: str) -> PeerLostError:
-        down = ", ".join(sorted(self._down))
+        down = ", ".join(sorted(self.down))
         return PeerLostError(
             f"lost contact with {down} for more than {self._patience:g} s, in '{label}'",
             f"see whether {down} still runs, and its log"
-            if len(self._down) == 1
+            if len(self.down) == 1
             else "see whether they still run, and whether this machine's own network does",
             party=peer,
         )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -30,12 +30,12 @@ from mpc.zmq_messages import (
     WAIT,
     Assembler,
     TooLong,
+    hand_over,
     has_come,
     messages_of,
     monitor_of,
     next_news,
     pass_over,
-    wire_bytes,
 )
 
 _CONNECT_MS: Final = 3000  # then TCP's next attempt is a new one: its own ones are ever further apart
@@ -97,14 +97,12 @@ class Dialler:
         self._allowed = allowed
         self._doctor = doctor
         self._dialled: dict[str, _Dialled] = {}
+        self.peers = self._dialled.keys()
         self._by_socket: dict[Any, _Dialled] = {}  # and by monitor
         self._sockets: tuple[_Dialled, ...] = ()
         self._waiting: dict[str, list[bytes]] = {}  # what was handed over since the peer was last connected
         self._refusing: set[str] = set()
         self._pauses: dict[str, float] = {}  # seconds before the next attempt
-
-    def __contains__(self, peer: object) -> bool:
-        return peer in self._dialled
 
     def dial(self, peer: str, endpoint: str) -> None:
         """Connect to a peer, and again whenever the connection breaks; an earlier call for the peer counts no more."""
@@ -142,6 +140,7 @@ class Dialler:
         """Hand a frame over; it is held until the peer is connected."""
         one, messages = self._dialled[peer], messages_of(frame)
         if not one.shaken:
+            messages = list(messages)
             self._waiting.setdefault(peer, []).extend(messages)
         self._hand_over(one, messages)
 
@@ -181,10 +180,10 @@ class Dialler:
             self._bell.forget(old)
             old.close(0)
 
-    def _hand_over(self, one: _Dialled, messages: list[bytes]) -> None:
+    def _hand_over(self, one: _Dialled, messages: Iterable[bytes]) -> None:
         try:
             for message in messages:
-                one.socket.send(message, NO_WAIT)
+                hand_over(one.socket, message, NO_WAIT)
         except zmq.Again:
             return  # the connection has ended, and the news of that is on its way: queues have no limit
 
@@ -193,17 +192,19 @@ class Dialler:
 
     def _receive(self, one: _Dialled, flags: int) -> bool:
         try:
-            message = one.socket.recv(flags, copy=False)
+            message = one.socket.recv(flags, False)
         except zmq.Again:  # also where there was one, if its connection ended in this moment
             return False
-        self._watch(one, int(message.get(zmq.SRCFD)))
-        self._meter.took(one.descriptor, wire_bytes(len(message.buffer)))
+        buffer, descriptor = message.buffer, message.get(zmq.SRCFD)
+        if one.descriptor != descriptor:
+            self._watch(one, descriptor)
+        self._meter.took(descriptor, len(buffer))
         if message.more:  # our messages have one part
             pass_over(one.socket, message)
             self._meter.shut(one.descriptor)
             return True
         try:
-            whole = one.frames.take(message.buffer, self._allowed.get(one.peer, LONGEST))
+            whole = one.frames.take(buffer, self._allowed.get(one.peer, LONGEST))
         except TooLong:
             self._events.append(Overlong(one.peer))
             return True

@@ -6,7 +6,7 @@ import itertools
 import socket
 import time
 from collections import deque
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -28,12 +28,12 @@ from mpc.zmq_messages import (
     WAIT,
     Assembler,
     TooLong,
+    hand_over,
     has_come,
     messages_of,
     monitor_of,
     next_news,
     pass_over,
-    wire_bytes,
 )
 
 _BACKLOG: Final = 1024  # connections that wait to be taken, while somebody floods the port
@@ -179,17 +179,17 @@ class Listener:
             route = self._socket.recv(flags)
         except zmq.Again:  # also where there was one, if its connection ended in this moment
             return False
-        message = self._socket.recv(copy=False)
-        key, descriptor = str(message.get("User-Id")), int(message.get(zmq.SRCFD))
+        message = self._socket.recv(0, False)
+        buffer, key, descriptor = message.buffer, str(message.get("User-Id")), message.get(zmq.SRCFD)
         connection = self._by_route.get(route)
         if connection is None or connection.key != key or connection.descriptor != descriptor:
             connection = self._meet(route, key, descriptor)
-        self._meter.took(descriptor, wire_bytes(len(message.buffer)))
+        self._meter.took(descriptor, len(buffer))
         if message.more:  # our messages have one part
             pass_over(self._socket, message)
             self._meter.shut(descriptor)
         elif connection is not None:
-            self._deliver(connection, message.buffer)
+            self._deliver(connection, buffer)
         return True
 
     def _deliver(self, connection: _Connection, message: memoryview) -> None:
@@ -260,11 +260,11 @@ class Listener:
             del self._by_route[connection.route]
         self._meter.shut(connection.descriptor)
 
-    def _route(self, connection: _Connection, messages: list[bytes]) -> None:
+    def _route(self, connection: _Connection, messages: Iterable[bytes]) -> None:
         try:
             for message in messages:
-                self._socket.send(connection.route, MORE)
-                self._socket.send(message, NO_WAIT)
+                hand_over(self._socket, connection.route, MORE)
+                hand_over(self._socket, message, NO_WAIT)
         except zmq.ZMQError as error:
             if error.errno not in _DROPPABLE:
                 raise  # a lost connection is no error here: the session sends the frame again after a reconnect

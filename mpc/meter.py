@@ -31,6 +31,12 @@ _INFO_BYTES: Final = 136
 _RECEIVED_AT: Final = 128  # tcpi_bytes_received in struct tcp_info (linux/tcp.h, since 4.1)
 _PAGE: Final = resource.getpagesize()
 
+# A message on the wire (ZMTP 3.1 and CurveZMQ, rfc.zeromq.org/spec/37 and /25): flags and length, the name of the
+# command, the nonce, the authenticator and a byte of flags.
+_CURVE_BYTES = 8 + 8 + 16 + 1
+_SHORT = 255
+_SHORT_FRAME, _LONG_FRAME = 2, 9
+
 
 @dataclass(slots=True)
 class _Account:
@@ -69,10 +75,10 @@ class Meter:
             account.bound = bound
 
     def took(self, descriptor: int, size: int) -> None:
-        """So many bytes, as they are on the wire, were taken from the connection."""
+        """A message of so many bytes was taken from the connection: as much as it is on the wire."""
         account = self._accounts.get(descriptor)
         if account is not None:
-            account.taken += size
+            account.taken += wire_bytes(size)
 
     def forget(self, descriptor: int) -> bool:
         """The connection is no more; whether it was shut because too much of it was held."""
@@ -94,8 +100,9 @@ class Meter:
     def _look_again_and_again(self) -> None:
         looked, size = 0.0, 0
         while not self._over.wait(_LOOK_SECONDS):
-            now, resident = time.monotonic(), _resident()
-            if len(self._accounts) <= _FEW or resident - size > _GROWTH or now - looked > _AT_LEAST_EVERY:
+            now, many = time.monotonic(), len(self._accounts) > _FEW
+            resident = _resident() if many else 0
+            if not many or resident - size > _GROWTH or now - looked > _AT_LEAST_EVERY:
                 looked, size = now, resident
                 for descriptor, account in list(self._accounts.items()):
                     self._look(descriptor, account, now)
@@ -105,6 +112,12 @@ class Meter:
         received = _read_out(descriptor)
         if received is not None and received > allowed and _shut(descriptor, account.inode):
             account.shut = True
+
+
+def wire_bytes(size: int) -> int:
+    """What a message of so many bytes takes on an encrypted connection, without TCP's own."""
+    sealed = size + _CURVE_BYTES
+    return sealed + (_SHORT_FRAME if sealed <= _SHORT else _LONG_FRAME)
 
 
 def _read_out(descriptor: int) -> int | None:

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mpc.session import HELLO_KEY, Frame
-from mpc.wire import HEADER_BYTES, PROBE, peek_type, seal, tag_is_right
+from mpc.wire import HEADER_BYTES, PROBE, TYPE_AT, seal, tag_is_right
 
 DOCTOR = "/doctor"
 """What a transport adds to a party's name for a connection of its doctor; no party's name has a stroke in it."""
@@ -46,7 +46,7 @@ def probe(fields: Mapping[str, Any], filler: int = 0) -> Frame:
 
 def is_probe(head: memoryview) -> bool:
     """Whether a frame is a probe, and so nothing of a session."""
-    return len(head) == HEADER_BYTES and peek_type(head) == PROBE
+    return len(head) == HEADER_BYTES and head[TYPE_AT] == PROBE
 
 
 def read_probe(head: memoryview, body: memoryview) -> dict[str, Any]:

@@ -149,7 +149,7 @@ class Link:
 
     def used(self, body: memoryview) -> None:
         """The payload of a delivered frame is not kept any more."""
-        self._kept -= _size(body)
+        self._kept -= len(body) + FRAME_BYTES
 
     def connected(self) -> tuple[Frame, ...]:
         """There is a new connection; gives the frames to send again, of a peer that asked more often than was heard.
@@ -171,7 +171,7 @@ class Link:
             self._own_hello = sha256(body).digest()
         self._next_out += 1
         self._unacknowledged.append((sequence, label, body))
-        self._own_kept += _size(body)
+        self._own_kept += len(body) + FRAME_BYTES
         if self._own_limit is not None and self._own_kept > self._own_limit:
             raise ProtocolError(
                 f"{self.peer} does not acknowledge messages that it has used",
@@ -241,29 +241,33 @@ class Link:
             self._early.append((head, body))
             return []
         header = unseal(head, body, self._key(incoming=True, sequence=sequence), sender=self.peer)
-        self._peer_has_keys |= header.sequence >= HELLO_FRAMES
-        if header.acknowledged > self._next_out:
+        type_, label, sequence, acknowledged, _ = header
+        if acknowledged > self._next_out:
             raise ProtocolError(f"{self.peer} acknowledges frames that were never sent", party=self.peer)
-        self._check_the_same(header, body)
-        while self._unacknowledged and self._unacknowledged[0][0] < header.acknowledged:
-            self._own_kept -= _size(self._unacknowledged.popleft()[2])
-        if header.type == ABORT:
+        if sequence >= HELLO_FRAMES:
+            self._peer_has_keys = True
+        if type_ == RESUME or sequence == 0:
+            self._check_the_same(header, body)
+        waiting = self._unacknowledged
+        while waiting and waiting[0][0] < acknowledged:
+            self._own_kept -= len(waiting.popleft()[2]) + FRAME_BYTES
+        if type_ == DATA:
+            if sequence != self._next_in:
+                return [Ignored()]
+            self._keep(body)
+            self._next_in += 1
+            return [Delivered(label, body)]
+        if type_ == ABORT:
             return [Aborted(bytes(body))]
-        if header.type == SIGN:
+        if type_ == SIGN:
             return [Told(bytes(body))]
-        if header.type == RESUME:
-            self._asked += 1
-            on_its_way = header.label == _FIRST and header.acknowledged > 0
-            return [Resend(() if on_its_way or self._asked > _MOST_ASKED else self.unacknowledged())]
-        if header.sequence != self._next_in:
-            return [Ignored()]
-        self._keep(body)
-        self._next_in += 1
-        return [Delivered(header.label, body)]
+        self._asked += 1
+        on_its_way = label == _FIRST and acknowledged > 0
+        return [Resend(() if on_its_way or self._asked > _MOST_ASKED else self.unacknowledged())]
 
     def _keep(self, body: memoryview) -> None:
         """Count what came as kept until it is used."""
-        self._kept += _size(body)
+        self._kept += len(body) + FRAME_BYTES
         if self._kept > self._limit:
             raise ProtocolError(
                 f"{self.peer} sends more than {self.me} can have use for yet",

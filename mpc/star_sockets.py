@@ -18,7 +18,7 @@ from mpc.errors import UsageError
 from mpc.meter import Meter
 from mpc.session import Frame
 from mpc.star_client import StarClient
-from mpc.zmq_messages import NO_WAIT, Assembler, TooLong, messages_of, monitor_of, next_news, pass_over, wire_bytes
+from mpc.zmq_messages import NO_WAIT, Assembler, TooLong, messages_of, monitor_of, next_news, pass_over
 
 PING_SECONDS = 10.0
 _LOOK_SECONDS = 0.05
@@ -145,7 +145,7 @@ class ClientHost:
                 message = one.socket.recv(NO_WAIT, copy=False)
             except zmq.Again:
                 return
-            self._meter.took(int(message.get(zmq.SRCFD)), wire_bytes(len(message.buffer)))
+            self._meter.took(int(message.get(zmq.SRCFD)), len(message.buffer))
             self._send(one, self._taken(one, message))
 
     def _taken(self, one: Hosted, message: zmq.Frame) -> list[Frame]:

@@ -51,7 +51,7 @@ class Transport:
         if listen is not None:
             try:
                 self._listener = Listener(
-                    self._curve, listen, self._bell, self._events, self._meter, self._allowed, self._dialler
+                    self._curve, listen, self._bell, self._events, self._meter, self._allowed, self._dialler.peers
                 )
             except BaseException:
                 self.close(0)
@@ -64,7 +64,7 @@ class Transport:
 
     def send(self, peer: str, frame: Frame) -> None:
         """Hand a frame to ZeroMQ, which holds it until the peer is connected. Never blocks."""
-        if peer in self._dialler:
+        if peer in self._dialler.peers:
             self._dialler.send(peer, frame)
         elif self._listener is not None:
             self._listener.send(peer, frame)
@@ -97,7 +97,12 @@ class Transport:
             now = time.monotonic()
             looked = now - self._looked <= AWAITED_SECONDS
             if awaited is not None and looked and seconds > AWAITED_SECONDS:
-                self._await_message(awaited)
+                if awaited in self._dialler.peers:
+                    self._dialler.take_soon(awaited)
+                elif self._listener is not None:
+                    self._listener.take_soon()
+                if events:
+                    return events.popleft()
             empty = False
             for _ in range(TURN_MESSAGES):
                 if events or (empty := not self._take_message()):
@@ -113,13 +118,6 @@ class Transport:
             self._listener.close(linger_seconds)
         self._meter.close()
         self._curve.close(linger_seconds)
-
-    def _await_message(self, peer: str) -> None:
-        """Take the next message at a peer's socket, if one comes soon."""
-        if peer in self._dialler:
-            self._dialler.take_soon(peer)
-        elif self._listener is not None:
-            self._listener.take_soon()
 
     def _take_message(self) -> bool:
         """Take a message that is there, if there is one; if not, all sockets that messages come at are empty now."""

@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+import numpy as np
 import zmq
 
 from mpc.session import Frame
@@ -35,12 +37,6 @@ _NUMBER = struct.Struct("<Q")
 _END = _NUMBER.size + 1
 _WHOLE, _FIRST, _NEXT = b"\0", b"\1", b"\2"
 
-# A message on the wire (ZMTP 3.1 and CurveZMQ, rfc.zeromq.org/spec/37 and /25): flags and length, the name of the
-# command, the nonce, the authenticator and a byte of flags.
-_CURVE_BYTES = 8 + 8 + 16 + 1
-_SHORT = 255
-_SHORT_FRAME, _LONG_FRAME = 2, 9
-
 WAIT: Final = 0
 NO_WAIT: Final = int(zmq.NOBLOCK)
 AWAITED_SECONDS: Final = 0.02
@@ -49,22 +45,21 @@ AWAITED_SECONDS: Final = 0.02
 MORE: Final = int(zmq.SNDMORE | zmq.NOBLOCK)
 """As plain integers: pyzmq's enumerations take longer to combine and to pass than a small message does to send."""
 
-
-def messages_of(frame: Frame) -> list[bytes]:
-    """A frame as ZeroMQ's messages."""
-    body = frame.body
-    if len(body) <= PIECE:
-        return [b"".join((frame.head, body, _WHOLE))]
-    view, length = memoryview(body), _NUMBER.pack(len(body))
-    first = b"".join((frame.head, view[:PIECE], length, _FIRST))
-    rest = range(PIECE, len(view), PIECE)
-    return [first, *(b"".join((view[at : at + PIECE], _NUMBER.pack(at), _NEXT)) for at in rest)]
+hand_over: Final[Any] = zmq.backend.Socket.send
+"""Of a socket, `send` without what it does before for sockets of other kinds."""
 
 
-def wire_bytes(size: int) -> int:
-    """What a message of so many bytes takes on an encrypted connection, without TCP's own."""
-    sealed = size + _CURVE_BYTES
-    return sealed + (_SHORT_FRAME if sealed <= _SHORT else _LONG_FRAME)
+def messages_of(frame: Frame) -> Iterable[bytes]:
+    """A frame as ZeroMQ's messages; each of a long one is made when it is asked for, where the last one was."""
+    head, body = frame
+    return (b"".join((head, body, _WHOLE)),) if len(body) <= PIECE else _pieces(head, body)
+
+
+def _pieces(head: bytes, body: bytes) -> Iterator[bytes]:
+    view = memoryview(body)
+    yield b"".join((head, view[:PIECE], _NUMBER.pack(len(body)), _FIRST))
+    for at in range(PIECE, len(body), PIECE):
+        yield b"".join((view[at : at + PIECE], _NUMBER.pack(at), _NEXT))
 
 
 class TooLong(Exception):
@@ -80,9 +75,7 @@ class Assembler:
     __slots__ = ("_body", "_filled", "_head")
 
     def __init__(self) -> None:
-        self._head = b""
-        self._body = bytearray()
-        self._filled = 0
+        self._drop()
 
     def take(self, message: memoryview, longest: int) -> tuple[memoryview, memoryview] | None:
         """A frame's header and payload, if this message makes one whole.
@@ -113,7 +106,7 @@ class Assembler:
             raise TooLong
         if len(piece) < length:
             self._head = bytes(message[:HEADER_BYTES])
-            self._body = bytearray(length)
+            self._body = np.empty(length, np.uint8).data  # a `bytearray` would be filled twice
             self._put(piece)
 
     def _go_on(self, piece: memoryview, at: int) -> tuple[memoryview, memoryview] | None:
@@ -123,7 +116,7 @@ class Assembler:
         self._put(piece)
         if self._filled < len(self._body):
             return None
-        whole = memoryview(self._head), memoryview(self._body).toreadonly()
+        whole = memoryview(self._head), self._body.toreadonly()
         self._drop()
         return whole
 
@@ -132,7 +125,7 @@ class Assembler:
         self._filled += len(piece)
 
     def _drop(self) -> None:
-        self._head, self._body, self._filled = b"", bytearray(), 0
+        self._head, self._body, self._filled = b"", memoryview(b""), 0
 
 
 def _number(message: memoryview) -> int:

@@ -115,7 +115,7 @@ def test_what_is_sent_while_contact_is_lost_comes_when_it_is_back(speaker: str) 
         cut.relay.pause()
         cut.relay.cut()
         end = time.monotonic() + LONG
-        while not site.channel._contact.is_down(peer) and time.monotonic() < end:
+        while peer not in site.channel._contact.down and time.monotonic() < end:
             site.channel._step(time.monotonic() + 0.05)
         for number in range(10):
             site.channel.push(peer, "message", bytes([number]))

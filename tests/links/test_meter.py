@@ -13,12 +13,12 @@ import pytest
 import zmq
 
 from mpc.curve import HELD_BYTES, Identity, new_identity
-from mpc.meter import Meter, _read_out
+from mpc.meter import Meter, _read_out, wire_bytes
 from mpc.network import Came, Disconnected, Overfull
 from mpc.session import Frame
 from mpc.transport import Transport
 from mpc.wire import HEADER_BYTES
-from mpc.zmq_messages import PIECE, Assembler, TooLong, messages_of, wire_bytes
+from mpc.zmq_messages import PIECE, Assembler, TooLong, messages_of
 from tests.links.over_zmq import ANYWHERE
 
 PATIENCE = 20.0
@@ -64,7 +64,7 @@ def test_a_message_without_an_end_ends_its_connection() -> None:
 def test_whole_messages_wait_where_nobody_takes_them_and_end_nothing() -> None:
     """A peer that is ahead of a party that computes is held up by TCP, and all that it sent comes."""
     with met() as (listener, raw, _):
-        piece = messages_of(Frame(bytes(HEADER_BYTES), bytes(PIECE)))[0]
+        (piece,) = messages_of(Frame(bytes(HEADER_BYTES), bytes(PIECE)))
         sent = 0
         while sent < GIVEN // PIECE and raw.poll(300, zmq.POLLOUT):
             raw.send(piece, zmq.NOBLOCK)
@@ -117,7 +117,7 @@ def test_the_thread_ends_with_the_transport() -> None:
 @pytest.mark.parametrize("size", [0, 1, PIECE, PIECE + 1, 2 * PIECE, 3 * PIECE + 7])
 def test_a_frame_is_put_together_of_its_messages(size: int) -> None:
     body = os.urandom(size)
-    messages = messages_of(Frame(b"h" * HEADER_BYTES, body))
+    messages = list(messages_of(Frame(b"h" * HEADER_BYTES, body)))
     assert max(map(len, messages)) <= PIECE + HEADER_BYTES + 9
     frames = Assembler()
     got = [frames.take(memoryview(message), size) for message in messages]
@@ -143,7 +143,7 @@ def test_what_does_not_fit_makes_no_frame() -> None:
 
 
 def test_a_claim_of_a_long_payload_takes_no_memory() -> None:
-    first = messages_of(Frame(b"h" * HEADER_BYTES, bytes(PIECE + 1)))[0]
+    first, _ = messages_of(Frame(b"h" * HEADER_BYTES, bytes(PIECE + 1)))
     claim = first[:-9] + (1 << 60).to_bytes(8, "little") + b"\1"
     with pytest.raises(TooLong):
         Assembler().take(memoryview(claim), 1 << 22)

@@ -124,7 +124,7 @@ def test_a_party_that_waits_without_end_hangs(monkeypatch: pytest.MonkeyPatch) -
 
 def test_an_error_that_names_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     def nameless(self: mpc.channel.Channel, wait: Wait, missing: set[str]) -> None:
-        if self._contact._down or self._network.now() > wait.end:
+        if self._contact.down or self._network.now() > wait.end:
             raise PeerLostError("somebody is lost")
         self._step(self._network.now() + 5)
 
