@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 TOP_WEIGHTS: Final = 5
+MOST_DOUBT: Final = 0.005
+"""An AUC that may be further off is withheld, or told with that (protocols/metrics.py)."""
+
 UNRANKED: Final = "The weights depend on the features' units, so their sizes cannot be compared with each other."
 _PLACES: Final = {RESULT: "Record", REPORT: "Report"}
 ALIGNMENT: Final = "row alignment"
@@ -201,10 +204,17 @@ def quality_note(record: Mapping[str, Any], which: RowSet) -> str:
 def auc_text(record: Mapping[str, Any], which: RowSet) -> str:
     """The joint model's AUC with its interval; empty where there is none."""
     metrics = table(table(record.get("metrics")).get(which))
-    low, high = metrics.get("auc_low"), metrics.get("auc_high")
+    low, high, error = metrics.get("auc_low"), metrics.get("auc_high"), metrics.get("auc_error")
+    doubt = error is not None and is_number(error) and error > MOST_DOUBT
+    if doubt and metrics.get("auc") is None:
+        return (
+            f"AUC together: withheld, as it could be told to {significant(error, 2)} only: most scores are close to "
+            "each other, and far from their mean. Take logarithms of skewed features, and look for outliers."
+        )
     if not (is_number(low) and is_number(high)):
         return ""
-    return f"AUC together: {fixed(metrics.get('auc'))}, 95 % interval {fixed(low)} to {fixed(high)} (Hanley-McNeil)."
+    text = f"AUC together: {fixed(metrics.get('auc'))}, 95 % interval {fixed(low)} to {fixed(high)} (Hanley-McNeil)."
+    return f"{text} Scores in one bin count as equal: it may be off by {significant(error, 2)}." if doubt else text
 
 
 def difference_text(record: Mapping[str, Any]) -> str:

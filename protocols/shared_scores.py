@@ -25,7 +25,7 @@ from mpc.share import Public, Share
 from protocols.beaver import matmul
 from protocols.comparison import less_than
 from protocols.logistic_series import ANGLE_SCALE, SERIES_SCALE, logistic_parts
-from protocols.metrics import auc_numerator, named_metrics
+from protocols.metrics import auc_pairs, named_metrics
 from protocols.selection import as_numbers, select
 from protocols.shared_histogram import BINS, histograms
 from protocols.truncation import truncate
@@ -53,7 +53,7 @@ async def evaluate_shared(p: Party, sets: dict[str, SharedScores]) -> dict[str, 
     """Pooled metrics of each named set, as `metrics.evaluate` gives them.
 
     19 rounds for each 2^14 rows and 3 at the end. Reveals what `metrics.evaluate` does: per set the six sums and the
-    AUC's numerator. All else is opened under uniform masks.
+    AUC's pairs. All else is opened under uniform masks.
     """
     return (await evaluate_with_histograms(p, sets))[0]
 
@@ -64,7 +64,7 @@ async def evaluate_with_histograms(
     """The same, and the shared histogram of each set's rows (shared_histogram.BINS,), rising with their scores."""
     results = await together(*(_evaluate(p, name, scored) for name, scored in sets.items()))
     found = zip(sets, results, strict=True)
-    metrics = {name: {} if p.dry else named_metrics(sums, pairs) for name, (sums, pairs, _) in found}
+    metrics = {name: {} if p.dry else named_metrics(sums, pairs, withhold=False) for name, (sums, pairs, _) in found}
     return metrics, {name: everyone for name, (_, _, everyone) in zip(sets, results, strict=True)}
 
 
@@ -107,7 +107,7 @@ async def _evaluate(p: Party, name: str, scored: SharedScores) -> tuple[Public, 
     why = "the model's quality: confusion counts, log-loss and Brier score"
     revealed, pairs = await together(
         p.reveal(sums, what=f"metric sums ({name})", why=why, label="metric sums"),
-        auc_numerator(p, positive, everyone - positive, name=name, own_rows=False),
+        auc_pairs(p, positive, everyone - positive, BINS, name=name),
     )
     return revealed[0], pairs, everyone
 

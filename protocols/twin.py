@@ -145,6 +145,7 @@ def twin_metrics(model: TwinModel, x: Array, y: Array, beside: Beside = NOTHING_
         "positives": positives,
         "accuracy": right / rows if rows else None,
         "auc": auc,
+        "auc_error": None if auc is None else 0.0,
         **auc_interval(auc, positives, rows - positives),
         "log_loss": loss / rows if rows else None,
         "brier": brier / rows if rows else None,

@@ -82,14 +82,14 @@ def evaluate_bytes(m: int) -> int:
     compared = 9 * m * (WORD + 29)
     chosen = m + 8 * m * WORD + -(-m // 8)
     quality = (m + 4 * m + 2) * WORD
-    return compared + chosen + quality + histogram_bytes(m) + (2 * BINS + 7) * WORD
+    return compared + chosen + quality + histogram_bytes(m) + (2 * BINS + 8) * WORD
 
 
 def evaluate_dealt(m: int) -> int:
     compared = 9 * m * (WORD + 19)
     chosen = (2 * 8 + 1) * m * WORD
     quality = (48 * m + 3 + 4) * WORD
-    return compared + chosen + quality + histogram_dealt(m) + WORD
+    return compared + chosen + quality + histogram_dealt(m) + 2 * WORD
 
 
 OURS = {

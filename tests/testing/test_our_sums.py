@@ -10,9 +10,10 @@ import pytest
 from mpc.errors import DataError
 from mpc.ghost import Array
 from mpc.party import Party
-from mpc.share import Public, Share
+from mpc.share import Share
 from mpc.testing import integers, own, reals
-from protocols.metrics import BINS, Bins, Scored, auc_numerator, evaluate, mean_score
+from protocols.auc_pairs import BUCKETS, count_pairs
+from protocols.metrics import BINS, Bins, Scored, evaluate, mean_score
 from protocols.standardise import SUM_RING, moments
 from protocols.twin import TwinModel, twin_metrics
 from tests.testing.spoken import Secrets, Spoken, hold_to_correct, hold_to_cost, hold_to_faults, hold_to_view
@@ -44,13 +45,15 @@ async def _mean_score(p: Party, z: Array) -> Array:
     return await mean_score(p, Scored(number(p, z, 8), z), len(p.owners) * z.shape[0])
 
 
-async def _auc(p: Party, mine: Array) -> Public:
-    return await auc_numerator(p, Share(mine[0]), Share(mine[1]), name="test")
+async def _auc(p: Party, mine: Array) -> Share:
+    """Of histograms whose last two numbers are of buckets."""
+    return await count_pairs(p, Share(mine[0]), Share(mine[1]), mine.shape[1] - 2)
 
 
 def _auc_twin(parts: tuple[Array, ...]) -> Array:
     positives, negatives = np.sum(parts, axis=0)
-    return np.array([positives @ (2 * np.cumsum(negatives) - negatives)])
+    low, bins = negatives[:-2], positives[:-2]
+    return np.array([bins @ (2 * np.cumsum(low) - low), bins @ low - positives[-2:] @ negatives[-2:]])
 
 
 def _or_less(value: float | None) -> float:
@@ -117,13 +120,12 @@ OURS = {
         _auc_twin,
         [own(integers((2, "m"), 0, 1000))],
         0.0,
-        2,
-        (6 + 1) * WORD,
-        WORD,
+        1,
+        6 * WORD,
+        2 * WORD,
         {"m": 3},
         secrets=lambda n: traded([[[k]] * 2 for k in (1, 7, 100)]),
         view_sizes={"m": 60},
-        addends=True,
     ),
     "metrics": Spoken(
         _evaluate,
@@ -131,8 +133,8 @@ OURS = {
         [own(integers(("m",), -40, 40)), own(integers(("m",), 0, 1))],
         1e-6,
         2,
-        (6 + 2 * BINS + 1) * WORD,
-        WORD,
+        (6 + 2 * (BINS + BUCKETS) + 2) * WORD,
+        2 * WORD,
         {"m": 5},
         examples=10,
         every=7,
