@@ -23,7 +23,7 @@ Springer (2001), 5.2 (for the commonest value: the complement of a cell is one).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
 
@@ -72,10 +72,10 @@ class OwnValues:
         beyond: MANY if there are more values than are listed, else 0 (items,).
     """
 
-    keys: NDArray[np.uint64]
-    gains: NDArray[np.int64]
-    differ: NDArray[np.int64]
-    beyond: NDArray[np.int64]
+    keys: NDArray[np.uint64] = field(repr=False)
+    gains: NDArray[np.int64] = field(repr=False)
+    differ: NDArray[np.int64] = field(repr=False)
+    beyond: NDArray[np.int64] = field(repr=False)
 
     @cached_property
     def words(self) -> NDArray[np.uint64]:
@@ -172,10 +172,10 @@ class Marked:
         least: how many at least would differ from any other commonest.
     """
 
-    key: tuple[float, ...]
-    rows: int
-    differ: int | None
-    least: int
+    key: tuple[float, ...] = field(repr=False)
+    rows: int = field(repr=False)
+    differ: int | None = field(repr=False)
+    least: int = field(repr=False)
 
 
 def own_marks(marks: Sequence[Marked], owners: int) -> OwnValues:

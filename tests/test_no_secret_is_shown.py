@@ -15,6 +15,7 @@ SECRET = re.compile(r"(^|_)(keys?|secrets?|seeds?|private|passphrase|password|si
 PUBLIC = {
     "mpc.listener._Connection.key": "a public key",
     "mpc.network.Stranger.key": "a public key",
+    "mpc.testing.draws.Shake.seeds": "labels of public streams",
     "mpc.testing.inputs.Input.private": "yes or no",
     "mpc.testing.noting.Note.key": "where a number was drawn",
     "parties.cli._Here.keys": "a folder",
