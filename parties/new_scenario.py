@@ -25,6 +25,7 @@ from parties.new_columns import FileLook, look_into
 from parties.new_split import choose_split, useless_in
 from parties.rows import own_rows, row_counts
 from parties.scenario import load_scenario
+from parties.scenario_models import MIN_ROWS_PER_FEATURE
 
 FILE: Final = "scenario.toml"
 HELPER: Final = "helper"
@@ -317,6 +318,8 @@ def _training_lines(files: Sequence[FileLook], choice: Choice) -> list[str]:
     scaled, held = "to the mean and spread of all rows together, which all see", "of each owner's rows"
     if choice.split is not None:
         scaled, held = "each owner its own columns; nobody else learns how", "of the patients, the same everywhere"
+    others = rows if choice.split is not None else rows - max(file.rows for file in files)
+    few = 0.8 * others < MIN_ROWS_PER_FEATURE * len(choice.features)
     return [
         _line("standardise = true", scaled),
         _line("test_fraction = 0.2", f"{held}: held out, and used for the metrics only"),
@@ -324,7 +327,9 @@ def _training_lines(files: Sequence[FileLook], choice: Choice) -> list[str]:
         _line("epochs = 10", "  how often each row is used,"),
         _line(f"batch_size = {batch}", "  how many rows a step uses, from all owners,"),
         _line("learning_rate = 0.5", "  and how far a step goes"),
-        _line("l2 = 0.0", "more than 0 keeps the weights small"),
+        _line("l2 = 0.01", f"keeps the weights small: under {MIN_ROWS_PER_FEATURE} rows a feature need it")
+        if few
+        else _line("l2 = 0.0", "more than 0 keeps the weights small"),
         _line('reveal = ["model", "metrics"]', "nothing else is opened at the end"),
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mpc.plan import Plan
+from parties.few_rows import refuse_few
 from parties.kinds import Plans, job_of
 from parties.scenario import Scenario
 
@@ -14,6 +15,8 @@ def planned(scenario: Scenario) -> tuple[Any, Plan]:
 
     Raises:
         UsageError: an owner's data are not here, and the scenario does not state what is needed instead.
-        DataError: data that are here cannot be read, or do not fit together.
+        DataError: data that are here cannot be read, do not fit together, or are too few.
     """
-    return Plans().of(scenario, *job_of(scenario).shapes(scenario))
+    rows, columns = job_of(scenario).shapes(scenario)
+    refuse_few(scenario, rows, columns)
+    return Plans().of(scenario, rows, columns)

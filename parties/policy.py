@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,7 +20,7 @@ from parties.kinds import job_of
 from parties.private_files import read_own
 from parties.scenario import Scenario
 from parties.scenario_errors import Problem, quoted, read_table, refuse, shown
-from parties.scenario_models import A_COUNT, Count, Names
+from parties.scenario_models import A_COUNT, MIN_ROWS, MIN_ROWS_PER_FEATURE, Count, Names
 from parties.sum_scenario import SumScenario
 
 _ALIKE: Final = 0.75  # as "modle" and "model" are, and "scores" and "scales" are not
@@ -36,6 +36,9 @@ class Rules(BaseModel):
     kinds: Names | None = Field(default=None, description="a list of kinds of task")
     reveals: Names | None = Field(default=None, description='a list such as ["model", "metrics", "standardisation"]')
     minimum_rows: Count | None = Field(default=None, description=A_COUNT)
+    minimum_rows_per_feature: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="a whole number of at least 0"
+    )
     minimum_owners: Count | None = Field(default=None, description=A_COUNT)
     minimum_cell: Count | None = Field(default=None, description=A_COUNT)
     peers: Names | None = Field(default=None, description="a list of public keys or parties' names")
@@ -68,6 +71,7 @@ class Policy:
             self._reveals(scenario),
             self._owners(scenario),
             self._cells(scenario),
+            self._few_rows(scenario),
             self._peers(me, publics),
         ):
             self._refuse(me, message)
@@ -131,6 +135,27 @@ class Policy:
         else:
             told = job_of(scenario).small_counts(scenario, least)
         return f"minimum_cell = {least}, but {'; '.join(told)}" if told else ""
+
+    def _few_rows(self, scenario: Scenario | SumScenario) -> str:
+        """What a scenario's own minimums undercut: the defaults, unless a rule allows fewer."""
+        if isinstance(scenario, SumScenario):
+            return ""
+        stated = dict(scenario.task)
+        found = []
+        for key, default, rule, allowed in (
+            ("min_rows", MIN_ROWS, "minimum_rows", self.rules.minimum_rows),
+            (
+                "min_rows_per_feature",
+                MIN_ROWS_PER_FEATURE,
+                "minimum_rows_per_feature",
+                self.rules.minimum_rows_per_feature,
+            ),
+        ):
+            least = default if allowed is None else min(default, allowed)
+            if stated.get(key, default) < least:
+                said = f"{rule} is {least}" + (" where it says nothing" if allowed is None else "")
+                found.append(f"{said}, but [task] {key} = {stated[key]}")
+        return "; ".join(found)
 
     def _peers(self, me: str, publics: Mapping[str, str]) -> str:
         allowed = self.rules.peers

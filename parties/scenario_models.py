@@ -94,6 +94,11 @@ Weight = Annotated[float, Field(ge=1e-6, le=1e6)]
 Number = Annotated[float, Field(ge=-(2.0**40), le=2.0**40)]
 A_NUMBER = "a number from -2^40 to 2^40"
 
+MIN_ROWS: Final = 20
+"""Of an owner, unless the scenario says otherwise and every policy allows it."""
+MIN_ROWS_PER_FEATURE: Final = 5
+"""Likewise, of a model that is told without a penalty."""
+
 A_COUNT = f"a whole number from 1 to {LARGEST_COUNT}"
 A_SEED = f"a whole number from 0 to {LARGEST_SEED}"
 MOST_SECONDS = 1_000_000.0
@@ -154,6 +159,10 @@ class ModelTask(Table):
     reveal_to: Annotated[Names, Field(min_length=1)] | None = Field(default=None, description="a list of owners' names")
     offset: Text | None = Field(default=None, description="the name of a column of numbers")
     weights: Text | None = Field(default=None, description="the name of a column of numbers of at least 0")
+    min_rows: Count = Field(default=MIN_ROWS, description=A_COUNT)
+    min_rows_per_feature: Annotated[int, Field(ge=0, le=LARGEST_COUNT)] = Field(
+        default=MIN_ROWS_PER_FEATURE, description=f"a whole number from 0 to {LARGEST_COUNT}"
+    )
     min_cell: Annotated[int, Field(ge=1, le=MOST_MINIMUM), AfterValidator(a_minimum)] = Field(
         default=5, description=A_MINIMUM
     )
@@ -289,6 +298,7 @@ class StatisticsTask(Table):
         default=None, description="a percentage from 1 to 100, or 0 to tell every sum"
     )
     missing_cells: Literal["tested", "told"] = Field(default="tested", description='"tested" or "told"')
+    min_rows: Count = Field(default=MIN_ROWS, description=A_COUNT)
 
     @property
     def numbers(self) -> tuple[str, ...]:

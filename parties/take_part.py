@@ -28,6 +28,7 @@ from mpc.transport import Transport
 from parties.claims import check_claims
 from parties.cores import keep_to_a_core
 from parties.descriptors import allow_connections
+from parties.few_rows import refuse_few
 from parties.job import OwnTable, Rows
 from parties.kinds import Plans, job_of
 from parties.releases import Releases
@@ -203,6 +204,7 @@ def _agree(
 
     def make(rows: Rows, columns: int) -> Plan:
         check_claims(scenario, channel.me, rows, columns)
+        refuse_few(scenario, rows, columns)
         made, plan = _beside(channel, "planning", lambda: _digested(*plans.of(scenario, rows, columns)))
         settings.append(made)
         return plan

@@ -26,6 +26,10 @@ DEMO = ROOT / "scenarios" / "data"
 Body = Callable[[Party, list[Share]], Awaitable[Any]]
 
 
+FEW = "min_rows = 1\nmin_rows_per_feature = 0\n"
+"""For [task] of a model: what lets tables of a few rows through, as every policy would have to allow."""
+
+
 def owner_names(n: int) -> tuple[str, ...]:
     return tuple(f"owner{k}" for k in range(n))
 

@@ -21,6 +21,7 @@ from parties.plan_text import plan_json, plan_tables
 from parties.policy import load_policy
 from parties.scenario import Scenario, load_scenario
 from protocols.linear_twin import fit_plain
+from tests.helpers import FEW
 from tests.parties.asked import asked_and_read
 
 HEAD = """schema = 1
@@ -59,7 +60,8 @@ def scenario(folder: Path, task: str = FULL, rows: str = ROWS) -> Scenario:
     for name in ("a", "b"):
         (folder / f"{name}.csv").write_text(rows)
     path = folder / "small.toml"
-    path.write_text(HEAD + task)
+    kind = 'kind = "linear_regression"\n'
+    path.write_text((HEAD + task).replace(kind, kind + FEW))
     return load_scenario(path)
 
 
@@ -185,7 +187,9 @@ def test_a_policy_lets_through_what_it_lists(
     tmp_path: Path, reveals: list[str], task: str, refused: str | None
 ) -> None:
     one = scenario(tmp_path, task)
-    (tmp_path / "policy.toml").write_text(f"reveals = {reveals}\nkinds = ['linear_regression']\n".replace("'", '"'))
+    few = "minimum_rows = 1\nminimum_rows_per_feature = 0\n"
+    rules = f"reveals = {reveals}\nkinds = ['linear_regression']\n{few}"
+    (tmp_path / "policy.toml").write_text(rules.replace("'", '"'))
     (tmp_path / "policy.toml").chmod(0o600)
     policy = load_policy(tmp_path)
     assert policy is not None

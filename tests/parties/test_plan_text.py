@@ -248,6 +248,7 @@ def test_wide_data_are_planned_in_the_dual_form(tmp_path: Path) -> None:
         'parties.a = { role = "owner", rows = 40 }\nparties.b = { role = "owner", rows = 50 }\n'
         'parties.helper = { role = "helper" }\n'
         f'[task]\nkind = "logistic_regression"\ntarget = "y"\nfeatures = [{names}]\nepochs = 30\nlearning_rate = 0.01\n'
+        "min_rows_per_feature = 0\n"
     )
     one = load_scenario(path)
     settings, plan = plan_of_scenario(one)

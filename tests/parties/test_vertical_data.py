@@ -14,6 +14,7 @@ from parties.extent import extent_from_here
 from parties.plan_scenario import planned
 from parties.rows import own_columns, settings_for, split_of
 from parties.scenario import Scenario, load_scenario
+from tests.helpers import FEW
 
 HEAD = 'schema = 1\nname = "v"\n'
 A = '[parties.a]\nrole = "owner"\ndata = "a.csv"\n'
@@ -31,7 +32,7 @@ def scenario(
 ) -> Scenario:
     for name, content in zip("ab", files, strict=True):
         (folder / f"{name}.csv").write_text(content)
-    (folder / "v.toml").write_text(HEAD + a + b + HELPER + task)
+    (folder / "v.toml").write_text((HEAD + a + b + HELPER + task).replace("[task]\n", f"[task]\n{FEW}"))
     return load_scenario(folder / "v.toml")
 
 

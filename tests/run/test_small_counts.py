@@ -49,3 +49,14 @@ def test_a_median_with_two_patients_of_the_other_owner_below_it_is_withheld(tmp_
     ]["age"]
     assert age["count"] == 210 and age["mean"] > 60 and age["withheld"] == ["quantiles"]
     assert set(age["quantiles"].values()) == {None}
+
+
+def test_sums_for_standardisation_are_not_opened_over_two_rows_of_an_owner(tmp_path: Path) -> None:
+    rng = np.random.default_rng(7)
+    whole = pd.DataFrame({"age": rng.normal(60, 9, 46).round(1), "ill": np.arange(46) % 2})
+    tables = {"a": whole[:36], "b": whole[36:]}  # of ten rows of b two are left to train on
+    task = 'kind = "logistic_regression"\ntarget = "ill"\ntest_fraction = 0.8\nreveal = ["model"]\nl2 = 0.1\n'
+    ran = mpc("run", write_tables(tmp_path, tables, task), "--out", tmp_path / "run")
+    assert ran.code == 3 and "min_rows = 20" in ran.err
+    revealed = record(tmp_path / "run")["revealed"]
+    assert not any("means" in one["what"] for one in revealed)

@@ -1,0 +1,55 @@
+"""Sums over few rows are those patients: the fewest rows of an owner that a run takes, and of a model for each feature.
+
+The sums of two owners less one's own are the other's; over a single row they are that patient, and a model without a
+penalty whose features are nearly as many as the rows goes through them.
+"""
+
+from __future__ import annotations
+
+from mpc.errors import DataError
+from parties.blocks import count_text, plural
+from parties.job import Rows
+from parties.scenario import Scenario
+from parties.scenario_models import LinearTask, LogisticTask, ModelTask, PredictTask
+
+
+def refuse_few(scenario: Scenario, rows: Rows, features: int) -> None:
+    """That every owner computes with enough rows, and a model that is told without a penalty rests on enough.
+
+    Args:
+        rows: each owner's numbers of rows: to compute with, and held out.
+        features: how many the owners share, or have together.
+
+    Raises:
+        DataError: there are too few; says whose or how many, and which setting says so.
+    """
+    task = scenario.task
+    if isinstance(task, PredictTask):
+        return  # a score is of one row, and told to its owner
+    few = [owner for owner, (used, _) in rows.items() if used < task.min_rows]
+    if few:
+        told = ", ".join(f"{owner} has {plural(rows[owner][0], 'row')}" for owner in few)
+        kind = " to train on" if isinstance(task, ModelTask) else ""
+        raise DataError(
+            f"{told}{kind}, and min_rows = {task.min_rows}: sums over so few would show its patients",
+            "add rows, or leave this owner out; a lower min_rows in [task] has to be allowed by every owner's policy",
+        )
+    if not isinstance(task, ModelTask) or not _is_told_without_penalty(task):
+        return
+    counts = [used for used, _ in rows.values()]
+    others = counts[0] if scenario.vertical else sum(counts) - max(counts)
+    if others < task.min_rows_per_feature * features:
+        whose = "there are" if scenario.vertical else "the others of an owner have"
+        least = task.min_rows_per_feature
+        asked = count_text(least * features)
+        raise DataError(
+            f"{whose} {plural(others, 'row')} to train on, and min_rows_per_feature = {least} "
+            f"asks for {asked} with {plural(features, 'feature')}: a model of so many would say too much of each row",
+            "name fewer `features`, or set `l2`; every owner's policy has to allow a lower min_rows_per_feature",
+        )
+
+
+def _is_told_without_penalty(task: ModelTask) -> bool:
+    if isinstance(task, LogisticTask):
+        return not task.l2 and bool({"model", "inference"} & set(task.reveal))
+    return isinstance(task, LinearTask)
