@@ -25,7 +25,7 @@ def test_an_owner_with_few_rows_to_train_on_is_named(tmp_path: Path) -> None:
 
 def test_a_model_without_a_penalty_rests_on_enough_rows_of_the_others(tmp_path: Path) -> None:
     rows = {"hospital_a": (1000, 0), "hospital_b": (24, 0)}
-    with pytest.raises(DataError, match="the others of an owner have 24 rows .* asks for 25 with 5 features"):
+    with pytest.raises(DataError, match=r"the others of an owner have 24 rows .* asks for 25 with 5 features"):
         refuse_few(load_scenario(write_scenario(tmp_path, rows=60)), rows, 5)
     settings: list[dict[str, Any]] = [{"l2": 0.1}, {"reveal": ["metrics"], "features": ["years"]}]
     for allowed in (*settings, {"min_rows_per_feature": 4}):
