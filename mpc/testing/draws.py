@@ -7,7 +7,7 @@ helper's, but every share of every part is at hand, to be looked at or altered.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -54,7 +54,7 @@ class Shake:
 
     numbers: frozenset[int]
     owner: int
-    seeds: tuple[str, ...]
+    seeds: tuple[str, ...] = field(repr=False)
 
     def applied(self, number: int, kind: Kind, shares: list[Parts]) -> list[Parts]:
         """The owners' parts of this correlation, changed if it is one of them."""
