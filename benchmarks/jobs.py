@@ -154,6 +154,7 @@ def write_scenario(
     for owner, file in zip(("hospital_a", "hospital_b"), files, strict=True):
         lines += [f"[parties.{owner}]", 'role = "owner"', f'data = "{file}"']
     lines += ["[parties.helper]", 'role = "helper"', "[task]", 'kind = "logistic_regression"']
+    lines.append("min_rows_per_feature = 0")  # one job has far more columns than rows
     task = {"target": "outcome", **job.task, **(extra or {})}
     lines += [f"{key} = {_toml(value)}" for key, value in task.items() if value is not None]
     lines += ["[session]", "deadline = 600.0", "connect_timeout = 300.0"]
