@@ -31,6 +31,7 @@ USES: Final[Mapping[str, str]] = {
     "MultiplyTriple": "products of bits, for the same; rows by class weights; weights by scales",
     "AnyBit": "one answer for many bits, for the same; whether ids are the same (split columns)",
     "MatmulTriple": "the AUC: pairs that are ranked right; the Hessian's inverse (newton)",
+    "PairTriple": "the AUC: pairs of rows of two owners",
     "BitProduct": "scores beyond what the sigmoid is right for, in the metrics (split columns, or a shared model)",
     "BitNumber": "comparisons' answers as numbers, in the metrics (the same)",
     "LowerBits": "which of the AUC's bins a score is in (the same)",
@@ -43,6 +44,7 @@ INFERENCE_USES: Final[Mapping[str, str]] = {
     "Uniform": "hiding the rows and the products of their columns, once for the whole run",
     "Lift": "sums over the rows, into numbers of 256 bits",
     "MatmulTriple": "inverting the Fisher matrix, at each step; the AUC: pairs that are ranked right",
+    "PairTriple": "the AUC: pairs of rows of two owners",
     "WideTruncation": "the same: cutting products to fewer bits",
     "HeldProducts": "the scores, at each step",
     "BitsOfMask": "which scores are beyond what the sigmoid is right for; how far scores moved in the last step; "
