@@ -57,7 +57,7 @@ INFERENCE_USES: Final[Mapping[str, str]] = {
     "BitsOfWideMask": "whether inverses are right and weights in range, at the beginning and the end",
     "AnyBit": "one answer for many bits, for the same",
     "NoisyLift": "the coefficients in their columns' own units (split columns)",
-    "BitNumber": "comparisons' answers as numbers, in the metrics and the calibration (split columns)",
+    "BitNumber": "comparisons' answers as numbers, in the calibration and in the metrics of split columns",
     "LowerBits": "which of the AUC's bins a score is in (split columns)",
     "DigitsOfMask": "how many scores are in each bin (split columns)",
 }
@@ -143,7 +143,7 @@ def _aside_texts(settings: TrainingSettings) -> list[str]:
         texts.append(f"Scores have an offset: for the tests of the whole model, {told} without features is opened.")
     if settings.calibration is not None:
         texts.append(
-            "Calibration: the cuts between tenths of predicted risk are opened, then where counts are below "
+            "Calibration by tenths of predicted risk, cut where nobody learns: it is opened where counts are below "
             f"{settings.calibration} patients, then the counts, of tenths that are joined there."
         )
     return texts

@@ -2,12 +2,13 @@
 
 The tenths are those of all owners' rows: the k-th of nine cuts is the least multiple c of 2^-8 with
 
-    10 #{i : z_i <= c} >= k m          for the scores z_i of m rows, of any owner
+    C(c) >= k m / 10,    C(c) = #{i : z_i <= c}    for the scores z_i of m rows, of any owner
 
-found by secret comparison (search.py), so that the cuts alone are told. Each owner then counts its own rows of either
-class in each tenth. Before anything of that is opened it is tested for small cells, and tenths are joined where there
-are any (small_cells.py, suppression.py): what is told of either class is a number that is 0 or at least min_cell for
-the others of every owner.
+found under sharing (grid_search.py). Nobody learns a cut: it would tell each of two owners how many of the other's rows
+are in a tenth. What each owner has of either class up to a cut, and the risks' sum, are looked up at the shared point.
+Before anything of that is opened it is tested for small cells, and tenths are joined where there are any
+(small_cells.py, suppression.py): what is told of either class is a number that is 0 or at least min_cell for the others
+of every owner.
 """
 
 from __future__ import annotations
@@ -23,19 +24,16 @@ from mpc.ghost import Array
 from mpc.party import Party
 from mpc.round import together
 from mpc.share import Share
+from protocols.grid_search import Wanted, grid_search, looked_up
 from protocols.metrics import SUM_SCALE, Scored
-from protocols.search import digits_for, first_reached
 from protocols.small_cells import merged_list
 from protocols.suppression import Span
 
 GROUPS = 10
 STEP = 2.0**-8
-_FARTHEST = 128.0  # scores beyond are taken to be there
-_POINTS = round(2 * _FARTHEST / STEP)
-CUTS = "tenths of risk"
+FARTHEST = 32.0  # scores beyond are taken to be there: their risks are within 10^-13 of 0 and of 1
+_POINTS = round(2 * FARTHEST / STEP)
 CALIBRATION = "calibration"
-WHY_CUTS = "what cuts all rows into tenths of predicted risk"
-_WHY_CUTS = f"{WHY_CUTS}: nine scores, rounded up; each owner so learns how many of the others' rows are in each tenth"
 
 
 @dataclass(frozen=True)
@@ -68,29 +66,27 @@ def enough(rows: Sequence[int], min_cell: int) -> bool:
 async def calibrate(p: Party, sets: Mapping[str, tuple[Scored, int]], min_cell: int) -> Calibration:
     """Each set's tenths, from each owner's own scores and labels, and how many rows all owners have; {} in a dry run.
 
-    Of too few patients of a class there are none. 42 rounds; reveals per set the cuts, a bit for each stretch of tenths
-    that says whether they are joined, and what is then told, beside masked values.
+    Of too few patients of a class there are none. 30 rounds; reveals per set a bit for each stretch of tenths that says
+    whether they are joined, and what is then told, beside masked values.
     """
     found = await together(*(_calibrate(p, scored, rows, min_cell) for scored, rows in sets.values()))
     return {} if p.dry else dict(zip(sets, found, strict=True))
 
 
 async def _calibrate(p: Party, scored: Scored, rows: int, min_cell: int) -> tuple[Group, ...]:
-    place = p.compute(lambda: places(scored.z), shape=scored.z.shape)
-
-    def reached(points: Array) -> Array:
-        return reached_by(np.searchsorted(np.sort(place), points, side="right"), rows, first=p.index == 0)
-
-    cuts = await first_reached(
-        p, reached, GROUPS - 1, digits_for(_POINTS), what=CUTS, why=_WHY_CUTS, label="calibration/cuts"
-    )
     p.stage("calibration")
-    group = p.compute(lambda: np.searchsorted(cuts, place, side="left"), shape=place.shape)
-    mine = p.compute(lambda: cells_of(group, scored.y), shape=(GROUPS, 2))
-    parts = [p.input(owner, mine if owner == p.name and not p.dry else None, (GROUPS, 2), 0) for owner in p.owners]
-    risk = p.compute(lambda: 0.5 * (1 + np.tanh(0.5 * scored.z)), shape=place.shape)
-    expected = p.compute(lambda: encode(np.bincount(group, risk, GROUPS), SUM_SCALE), shape=(GROUPS,))
-    return await reveal_groups(p, parts, Share(expected, SUM_SCALE), min_cell)
+    owners = len(p.owners)
+    up_to = p.compute(lambda: sums_up_to(scored), shape=(3, _POINTS))
+    wanted = Wanted(_POINTS, least_in(rows), lambda: up_to[0].view(np.int64))
+    (found,) = await grid_search(p, [wanted])
+    kinds = owners + 1
+    more = await looked_up(p, wanted, found, lambda: _placed(up_to[1:2], up_to[2:], p.index, owners), kinds)
+    ends = p.compute(lambda: _placed(up_to[:2, -1:], up_to[2:, -1:], p.index, owners).T, shape=(1, 2 * owners + 1))
+    below = np.concatenate((np.concatenate((found.up_to.value, more.value), axis=1), ends))
+    each = np.concatenate((below[:1], below[1:] - below[:-1]))
+    parts = [np.concatenate((each[:, k : k + 1], each[:, owners + k : owners + k + 1]), axis=1) for k in range(owners)]
+    counts = [Share(np.concatenate((part[:, :1] - part[:, 1:], part[:, 1:]), axis=1), 0) for part in parts]
+    return await reveal_groups(p, counts, Share(each[:, -1], SUM_SCALE), min_cell)
 
 
 async def reveal_groups(p: Party, parts: Sequence[Share], expected: Share, min_cell: int) -> tuple[Group, ...]:
@@ -124,14 +120,31 @@ def moves(joined: Sequence[Span]) -> Array:
 
 def places(z: Array) -> Array:
     """The number of the least point on the grid that is no smaller, for each score."""
-    return np.clip(np.ceil((z + _FARTHEST) / STEP), 0, _POINTS - 1).astype(np.int64)
+    return np.clip(np.ceil((z + FARTHEST) / STEP), 0, _POINTS - 1).astype(np.int64)
 
 
-def reached_by(counts: Array, rows: int, *, first: bool) -> Array:
-    """10 C - k m at the points (9, n) where C rows are: an owner's part of it, of which the first has all that is
-    public."""
-    target = np.arange(1, GROUPS, dtype=np.int64)[:, np.newaxis] * rows
-    return GROUPS * counts - target * first
+def sums_up_to(scored: Scored) -> Array:
+    """At each point of the grid, of the rows whose scores do not exceed it: how many, how many of class 1, and the sum
+    of their risks at SUM_SCALE; (3, G), as ring elements."""
+    place, risk = places(scored.z), 0.5 * (1 + np.tanh(0.5 * scored.z))
+    everyone, positive, expected = (
+        np.cumsum(np.bincount(place, weights, _POINTS)) for weights in (None, scored.y, risk)
+    )
+    counts = np.stack((everyone, positive)).astype(np.uint64)
+    return np.concatenate((counts, encode(expected, SUM_SCALE)[np.newaxis]))
+
+
+def least_in(rows: int) -> Array:
+    """How many of so many rows must not be above each cut, int64 (9,): k m / 10, rounded up."""
+    return -(-np.arange(1, GROUPS, dtype=np.int64) * rows // GROUPS)
+
+
+def _placed(own: Array, summed: Array, index: int, owners: int) -> Array:
+    """This owner's share of each kind in `own` of every owner, all owners' of one kind after the other, and then of the
+    sums over all owners of what is in `summed`."""
+    found = np.zeros((own.shape[0], owners, own.shape[1]), dtype=np.uint64)
+    found[:, index] = own
+    return np.concatenate((found.reshape(-1, own.shape[1]), summed))
 
 
 def cells_of(group: Array, y: Array) -> Array:

@@ -9,9 +9,9 @@ Owner i has C_i(k) values that do not exceed point k. With G points in D rows of
     C_i(k) = sum_e [e] C_i(w d + e),  and C_i(k - 1) likewise
 
 since C never falls. Nobody learns k, d or any C; from C_i(k) and C_i(k - 1) it is tested how many values each owner's
-others have on either side, before k is told. (Digits that are opened one by one, as search.py does, tell where k lies
-before that can be tested.) Like the second level of a tree-based array: Blanton and Saia, "Circuits for oblivious
-access to arrays", 2011.
+others have on either side, before k is told, if it ever is: `looked_up` finds other sums at k likewise. (Digits that
+are opened one by one, as search.py does, tell where k lies before that can be tested.) Like the second level of a
+tree-based array: Blanton and Saia, "Circuits for oblivious access to arrays", 2011.
 """
 
 from __future__ import annotations
@@ -62,13 +62,14 @@ class Wanted:
 
     def table(self) -> Array:
         """This owner's counts before each row and in it, (D, w + 1); after the last point all its values."""
-        counts = self.own()
-        padded = np.full(self.rows * self.width + 1, counts[-1], dtype=np.int64)
-        padded[0] = 0
-        padded[1 : 1 + self.points] = counts
+        padded = np.concatenate((np.zeros(1, dtype=np.int64), self.padded(self.own())))
         starts = self.width * np.arange(self.rows)[:, np.newaxis]
         found: Array = padded[starts + np.arange(self.width + 1)]
         return found
+
+    def padded(self, values: Array) -> Array:
+        """Values (..., G) at all points, and the last one again up to D w."""
+        return np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, self.rows * self.width - self.points)], mode="edge")
 
 
 @dataclass(frozen=True)
@@ -78,11 +79,14 @@ class Reached:
     Args:
         points: k of each search (searches,).
         up_to, below: C_i(k) and C_i(k - 1), for each owner i (searches, owners).
+        row, place: [d = r] and [e = c], (searches, D) and (searches, w): what `looked_up` chooses by.
     """
 
     points: Share
     up_to: Share
     below: Share
+    row: Share
+    place: Share
 
 
 async def grid_search(p: Party, wanted: Sequence[Wanted]) -> list[Reached]:
@@ -91,6 +95,26 @@ async def grid_search(p: Party, wanted: Sequence[Wanted]) -> list[Reached]:
     18 rounds; reveals masked values and bits only, each under a uniform mask of its own.
     """
     return await together(*(_search(p, one) for one in wanted))
+
+
+async def looked_up(p: Party, of: Wanted, found: Reached, own: Callable[[], Array], kinds: int) -> Share:
+    """Other values at each answer, (searches, kinds) at scale 0: sums of what the owners have there.
+
+    2 rounds; reveals masked values only, each under a uniform mask of its own.
+
+    Args:
+        own: gives this owner's part at all points, 8-byte words (kinds, G); not called in a dry run.
+    """
+
+    def by_row() -> Array:
+        table = of.padded(own()).reshape(kinds, of.rows, of.width)
+        return table.transpose(1, 0, 2).reshape(of.rows, kinds * of.width).view(np.uint64)
+
+    mine = p.compute(by_row, shape=(of.rows, kinds * of.width))
+    rows = await matmul(p, found.row, Share(mine, 0), label="look-up/row")
+    each = rows.reshape(of.searches, kinds, of.width)
+    chosen = await multiply(p, found.place.reshape(of.searches, 1, of.width), each, label="look-up/place")
+    return chosen.sum(axis=2)
 
 
 async def _search(p: Party, of: Wanted) -> Reached:
@@ -106,7 +130,7 @@ async def _search(p: Party, of: Wanted) -> Reached:
     chosen = await multiply(p, is_place.reshape(searches, 1, 1, width), Share(at, 0), label="search/counts")
     counts = chosen.sum(axis=3)
     whole = Public(np.array([width], dtype=np.uint64), 0)
-    return Reached(row * whole + place, counts[:, :, 0], counts[:, :, 1])
+    return Reached(row * whole + place, counts[:, :, 0], counts[:, :, 1], is_row, is_place)
 
 
 async def _first(p: Party, counts: Share, least: Array, places: int) -> tuple[Share, Share]:

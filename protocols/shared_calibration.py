@@ -1,8 +1,8 @@
 """Calibration by tenths of predicted risk (calibration.py) where scores are shared: each owner has a part of each.
 
-The cuts are bins of the histogram that the AUC is counted from, about the mean score: which bin has 10 C >= k m is
-found on the shared sums of its counts, by secret comparison. Nobody learns the mean, and so nobody the cuts. Then for
-each row and cut [c < cut] is a shared bit, and what is below a cut is one product of matrices,
+The cuts are bins of the histogram that the AUC is counted from, about the mean score: which bin has C >= k m / 10 is
+found on the shared sums of its counts (grid_search.py), and its upper edge looked up. Nobody learns mean, bin or edge.
+Then for each row and cut [c < cut] is a shared bit, and what is below a cut is one product of matrices,
 
     (rows of class 1, expected ones) below cut k = sum_i [c_i < cut_k] (y_i, sigma(z_i))
 """
@@ -16,12 +16,12 @@ import numpy as np
 from mpc.ghost import Array
 from mpc.party import Party
 from mpc.round import together
-from mpc.share import Public, Share
+from mpc.share import Share
 from protocols.beaver import matmul
-from protocols.calibration import CUTS, GROUPS, WHY_CUTS, Calibration, Group, reached_by, reveal_groups
+from protocols.calibration import GROUPS, Calibration, Group, least_in, reveal_groups
 from protocols.comparison import less_than
+from protocols.grid_search import Wanted, grid_search, looked_up
 from protocols.logistic_series import ANGLE_SCALE, SERIES_SCALE, logistic_parts
-from protocols.search import digits_for, first_reached
 from protocols.selection import as_numbers, clamp
 from protocols.shared_histogram import BINS
 from protocols.shared_scores import CHUNK, SCORE_SCALE, SharedScores, upper_edges
@@ -33,9 +33,8 @@ _ALL = 1 << 60  # beyond every score, and so far below 2^63 that no difference f
 async def calibrate_shared(p: Party, sets: Mapping[str, tuple[SharedScores, Share]], min_cell: int) -> Calibration:
     """Each set's tenths, from its scores and the histogram (1024,) of all its rows; {} in a dry run.
 
-    44 rounds, and 10 more for each 2^14 rows after the first; reveals per set the cuts as numbers of bins about a mean
-    that nobody knows, a bit for each stretch of tenths that says whether they are joined, and what is then told, beside
-    masked values.
+    40 rounds, and 10 more for each 2^14 rows after the first; reveals per set a bit for each stretch of tenths that
+    says whether they are joined, and what is then told, beside masked values.
     """
     found = await together(*(_calibrate(p, scored, bins, min_cell) for scored, bins in sets.values()))
     return {} if p.dry else dict(zip(sets, found, strict=True))
@@ -43,17 +42,11 @@ async def calibrate_shared(p: Party, sets: Mapping[str, tuple[SharedScores, Shar
 
 async def _calibrate(p: Party, scored: SharedScores, bins: Share, min_cell: int) -> tuple[Group, ...]:
     rows = scored.z.shape[0]
-    below = p.compute(lambda: np.cumsum(bins.value, dtype=np.uint64).view(np.int64), shape=(BINS,))
-
-    def reached(points: Array) -> Array:
-        with np.errstate(over="ignore"):
-            return reached_by(below[np.minimum(points, BINS - 1)], rows, first=p.index == 0)
-
-    why = f"{WHY_CUTS}: nine bins about the mean score, which nobody learns"
-    digits = digits_for(BINS)
-    cuts = await first_reached(p, reached, GROUPS - 1, digits, what=CUTS, why=why, label="calibration/cuts")
     p.stage("calibration")
-    edges = p.compute(lambda: upper_edges(cuts, _ALL), shape=(GROUPS - 1,))
+    below = p.compute(lambda: np.cumsum(bins.value, dtype=np.uint64).view(np.int64), shape=(BINS,))
+    wanted = Wanted(BINS, least_in(rows), lambda: below)
+    (found,) = await grid_search(p, [wanted])
+    edges = (await looked_up(p, wanted, found, lambda: _edges(first=p.index == 0), 1)).reshape(GROUPS - 1)
     parts = [
         await _below(p, SharedScores(scored.z[some], scored.centred[some], scored.y[some]), edges)
         for some in (slice(start, start + CHUNK) for start in range(0, rows, CHUNK))
@@ -69,18 +62,23 @@ async def _calibrate(p: Party, scored: SharedScores, bins: Share, min_cell: int)
     return await reveal_groups(p, parts, expected.reshape(GROUPS).at_scale(SERIES_SCALE), min_cell)
 
 
+def _edges(*, first: bool) -> Array:
+    """A share of all bins' upper edges (1, 1024), of which the first owner has all."""
+    return upper_edges(np.arange(BINS), _ALL)[np.newaxis] * int(first)
+
+
 def _tenths_of(below: Share) -> Share:
     """What is in each tenth (10, 1), from what is below each cut, and in all."""
     return Share(np.concatenate((below.value[:1], below.value[1:] - below.value[:-1])), below.scale)
 
 
-async def _below(p: Party, rows: SharedScores, edges: Array) -> Share:
+async def _below(p: Party, rows: SharedScores, edges: Share) -> Share:
     """How many rows are below each edge and how many there are (10,), how many of them of class 1, and how many are
     expected to be, at SERIES_SCALE: (10, 3), as ring elements. 10 rounds; reveals masked values and bits only.
     """
     (m,), cuts = rows.z.shape, GROUPS - 1
     repeated = Share(np.concatenate([rows.centred.value] * cuts), SCORE_SCALE)
-    limits = p.public(Public(p.compute(lambda: np.repeat(edges, m).view(np.uint64), shape=(cuts * m,)), SCORE_SCALE))
+    limits = Share((edges.value.reshape(cuts, 1) + np.zeros((1, m), dtype=np.uint64)).reshape(cuts * m), SCORE_SCALE)
     bits, within = await together(
         less_than(p, repeated, limits, label="calibration/compare"),
         clamp(p, rows.z, _CLAMP_BITS, label="calibration/clamp"),

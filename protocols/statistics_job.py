@@ -19,7 +19,7 @@ from mpc.ghost import Array
 from mpc.party import Party
 from mpc.share import Share
 from protocols.cell_tests import CellTests, SideTests, Summed, cell_tests, side_tests
-from protocols.grid_search import Reached, Wanted, grid_search
+from protocols.grid_search import Wanted, grid_search
 from protocols.own_cells import (
     OwnColumns,
     contributions,
@@ -227,17 +227,19 @@ async def open_searches(
         Share(np.concatenate(parts)[order], 0)
         for parts in zip(*((one.points.value, one.up_to.value, one.below.value) for one in found), strict=True)
     )
-    reached = Reached(points, up_to, below)
-    told = await _test_sides(p, own, settings, reached, told)
+    told = await _test_sides(p, own, settings, up_to, below, told)
     open_ones = p.compute(lambda: told.told_searches.astype(np.uint64), shape=(len(searches),))
     why = "the smallest, the largest, and values that a stated share of all do not exceed, on their columns' grids"
-    (answer,) = await p.reveal(Share(reached.points.value * open_ones, 0), what=FOUND, why=why, label="search/answer")
+    (answer,) = await p.reveal(Share(points.value * open_ones, 0), what=FOUND, why=why, label="search/answer")
     last = np.array([settings.grid_of(one.column).count - 1 for one in searches])
     return p.compute(lambda: np.minimum(answer.value.view(np.int64), last), shape=last.shape), told
 
 
-async def _test_sides(p: Party, own: OwnColumns, settings: StatisticsSettings, reached: Reached, told: Told) -> Told:
-    """What is told, without the quantiles of which few of an owner's others' values lie on a side.
+async def _test_sides(
+    p: Party, own: OwnColumns, settings: StatisticsSettings, up_to: Share, below: Share, told: Told
+) -> Told:
+    """What is told, without the quantiles of which few of an owner's others' values lie on a side: from each owner's
+    up to the answers and below them (searches, owners).
 
     9 rounds with `min_cell` and quantiles, else 0; reveals what `withheld_blocks` does.
     """
@@ -250,7 +252,7 @@ async def _test_sides(p: Party, own: OwnColumns, settings: StatisticsSettings, r
     parts = []
     for k, owner in enumerate(p.owners):
         all_of = p.input(owner, rows if owner == p.name else None, (groups,), 0)
-        parts.append(Share(tests.sides(reached.up_to.value[:, k], reached.below.value[:, k], all_of.value), 0))
+        parts.append(Share(tests.sides(up_to.value[:, k], below.value[:, k], all_of.value), 0))
     least = np.full(tests.count, settings.min_cell, dtype=np.int64)
     blocks = Blocks(tuple(np.array(one, dtype=np.int64) for one in tests.asked.values()), tests.count)
     closed = await withheld_blocks(p, parts, least, blocks)

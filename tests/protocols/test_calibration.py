@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mpc.ghost import ghost
+from mpc.party import Party
 from protocols.calibration import GROUPS, STEP, Group, calibrate, cells_of, enough
 from protocols.metrics import Scored
 from protocols.suppression import Halving, Span
@@ -39,7 +40,7 @@ def tenths(z: np.ndarray, y: np.ndarray, n: int = 2, min_cell: int = 5) -> tuple
 
 def tenth_of(z: np.ndarray) -> np.ndarray:
     """Each row's tenth, of rows in one place: cut at order statistics of the scores, rounded up."""
-    whole, m = np.ceil(z / STEP), len(z)
+    whole, m = np.ceil(np.clip(z, -32, 32 - STEP) / STEP), len(z)
     return np.searchsorted([np.sort(whole)[-(-k * m // GROUPS) - 1] for k in range(1, GROUPS)], whole, side="left")
 
 
@@ -94,7 +95,7 @@ def test_it_is_the_pooled_table(n: int, m: int, spread: float) -> None:
     assert told(found) == wanted(z, y, group, n)
     assert [one.expected for one in found] == pytest.approx(sums_of(found, z, group), abs=1e-5)
     assert sum(one.rows for one in found) in (0, m)
-    assert set(revealed) == {"tenths of risk", "withheld cells", "calibration"}
+    assert set(revealed) == {"withheld cells", "calibration"}
 
 
 def test_tenths_are_pandas_tenths() -> None:
@@ -141,6 +142,36 @@ def test_what_is_told_gives_no_small_cell_back() -> None:
                 small = ((ill > 0) & (ill < 5)) | ((rows - ill > 0) & (rows - ill < 5))
                 assert (most - least)[small].min(initial=9) >= 1
     assert joined_some > 300
+
+
+def test_nobody_learns_how_few_rows_of_the_others_are_in_a_tenth(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that is revealed is the same whether owner1 has a patient in the highest tenth, or none.
+
+    Cuts between tenths would tell owner0, who knows that there are 60 rows in each, how many of them are not its own.
+    """
+    seen: list[tuple[str, Any]] = []
+    reveal = Party.reveal
+
+    async def watched(p: Party, *values: Any, what: str, **more: Any) -> Any:
+        found = await reveal(p, *values, what=what, **more)
+        if not p.dry and p.index == 0:
+            withheld = what == "withheld cells"  # 0, or a uniform word
+            seen.extend((what, one.value != 0 if withheld else one.real()) for one in found)
+        return found
+
+    monkeypatch.setattr(Party, "reveal", watched)
+    high, low = 1.3, 0.8
+    risk = np.mean(1 / (1 + np.exp([-high, -low])))
+    middle = float(np.log(risk / (1 - risk)))
+    top = []
+    for two in ([low, high], [middle, middle]):
+        z = np.stack((np.linspace(-2, 2, 300), np.r_[np.linspace(-2, 0.2, 298), two]), axis=1).reshape(-1)
+        found, _ = tenths(z, np.tile([0.0, 0.0, 1.0, 1.0], 150))
+        assert 3 <= len(found) < GROUPS
+        top.append(int((tenth_of(z)[1::2] == GROUPS - 1).sum()))
+    assert top == [1, 0]
+    for (what, value), (other, again) in zip(seen[: len(seen) // 2], seen[len(seen) // 2 :], strict=True):
+        assert what == other and value == pytest.approx(again, abs=1e-5)
 
 
 def test_too_few_rows_are_told_nothing_of() -> None:

@@ -29,6 +29,8 @@ from tests.testing.spoken import Secrets, Spoken, hold_to_correct, hold_to_cost,
 WORD = 8
 SCALE = 8
 M = 3
+CUTS, SIDE = GROUPS - 1, 128  # rows and columns of the 2^14 points
+STEPS = CUTS * (SIDE - 1)
 COMPARED, DEALT = WORD + 29, WORD + 19  # bytes of a comparison of two numbers
 
 # -- each row's loss times its count
@@ -194,9 +196,15 @@ OURS = {
         _tenths_twin,
         [SCORES, LABELS],
         1e-5,
-        42,
-        4 * (9 * 15 * COMPARED + 17) + 72 * (WORD + 58) + 25 + (9 + 30) * WORD,  # of two owners: 72 intervals
-        4 * 9 * 15 * DEALT + (72 * 46) + 200 * WORD,
+        30,
+        2 * (STEPS * COMPARED + -(-STEPS // 8))  # which row, and which point of it
+        + (CUTS * SIDE + SIDE * 2 * (SIDE + 1) + CUTS * SIDE * (1 + 2 * 2))
+        * WORD  # rows of both owners, up to and below
+        + (CUTS * SIDE + SIDE * 3 * SIDE + CUTS * SIDE * (1 + 3)) * WORD  # both owners' rows of class 1, and risks
+        + 72 * (WORD + 58)  # of two owners: 72 intervals
+        + 25
+        + (9 + 30) * WORD,
+        2 * STEPS * (DEALT + WORD) + CUTS * (2 * (SIDE + 1) + (2 * 2 + 3 + 3) * SIDE) * WORD + (72 * 46) + 200 * WORD,
         {"m": M},
         cost_owners=(2,),
         secrets=_turned,
@@ -212,9 +220,9 @@ OURS = {
         _shared_tenths_twin,
         [reals(("m",), scale=SCORE_SCALE, largest=20.0), integers(("m",), 0, 1)],
         1e-3,
-        66,
-        45794,  # with the histogram, which is most of it: the parts are checked elsewhere
-        40292,
+        62,
+        97298,  # with the histogram, which is most of it: the parts are checked elsewhere
+        67463,
         {"m": M},
         cost_owners=(2,),
         examples=5,
