@@ -121,7 +121,7 @@ def test_tenths_are_joined_where_few_patients_of_a_class_are() -> None:
 
 
 def test_what_is_told_gives_no_small_cell_back() -> None:
-    """Not even to owners who know of each tenth how many of the others' rows are in it, as the cuts tell."""
+    """Not even if owners knew of each tenth how many of the others' rows are in it: nobody is told."""
     generator = np.random.default_rng(11)
     joined_some = 0
     for _ in range(1000):
