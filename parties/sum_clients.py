@@ -137,7 +137,7 @@ class _Part:
             text = "%s: %d cells were outside the agreed range, and were clipped"
             self._log.warning(text, self._name, numbers.clipped)
         if numbers.withheld:
-            text = "%s: fewer rows than %d in cells of %s: it adds nothing to them"
+            text = "%s: fewer rows than %d in cells of %s: it adds nothing for them, or the commonest value"
             self._log.warning(text, self._name, self._scenario.task.min_cell, quoted(numbers.withheld))
 
     def program(self, session: bytes, number: int, attempt: int) -> ClientProgram:

@@ -15,7 +15,7 @@ from parties.data_checks import find_columns, kinds_of
 from parties.data_features import Feature, read_features
 from parties.data_read import RawTable, open_source
 from parties.sum_scenario import SumScenario
-from protocols.aggregation.own_cells import OwnCells, without_small
+from protocols.aggregation.own_cells import add_up, differing, without_small
 from protocols.aggregation.quantise import residues
 
 Values = NDArray[np.float64]
@@ -80,34 +80,33 @@ def numbers_of(scenario: SumScenario, client: str, values: Values) -> OwnNumbers
             'correct them, widen `range`, or set out_of_range = "clip"',
         )
     whole = np.where(missing, 0, np.clip(scaled, np.ceil(low), np.floor(high))).astype(np.int64)
-    weight = weights[:, None] * ~missing
-    cells = OwnCells((~missing).sum(axis=0), weight.sum(axis=0), (weight * whole).sum(axis=0), int(how.scale))
-    cells, withheld = _own_small_cells(scenario, client, values, cells)
+    _check_flags(scenario, client, values)
+    there, withheld = ~missing, np.zeros(len(task.columns), dtype=bool)
+    if task.min_cell is None or scenario.helper is not None:
+        cells = add_up(whole, there, weights)
+    else:
+        cells, withheld = without_small(whole, there, weights, task.min_cell)
     totals = {"count": cells.counts, "weight": cells.weights, "sum": cells.sums}
     places = {column: place for place, column in enumerate(task.columns)}
     numbers = np.array([totals[kind][places[column]] for column, kind in scenario.entries], dtype=np.int64)
-    return OwnNumbers(residues(numbers, how.bits), clipped + int(outside.sum()), withheld)
+    if scenario.unflagged:
+        differ = differing(whole, there, weights)
+        numbers = np.append(numbers, [differ[places[column]] for column in scenario.unflagged])
+    small = tuple(column for column, found in zip(task.columns, withheld, strict=True) if found)
+    return OwnNumbers(residues(numbers, how.bits), clipped + int(outside.sum()), small)
 
 
-def _own_small_cells(
-    scenario: SumScenario, client: str, values: Values, cells: OwnCells
-) -> tuple[OwnCells, tuple[str, ...]]:
-    """The totals without those of too few rows, if such are not to be added up; and in which columns there were any.
+def _check_flags(scenario: SumScenario, client: str, values: Values) -> None:
+    """Refuse flags other than 0 and 1.
 
     Raises:
-        DataError: a column of flags has other values than 0 and 1.
+        DataError: a column of flags has other values.
     """
-    task = scenario.task
-    flags = np.array([column in task.flags for column in task.columns])
-    flagged = (values == 1).sum(axis=0)
+    flags = np.array([column in scenario.task.flags for column in scenario.task.columns])
     wrong = flags & (((values != 0) & (values != 1) & ~np.isnan(values)).any(axis=0))
     if wrong.any():
-        column = task.columns[int(np.argmax(wrong))]
+        column = scenario.task.columns[int(np.argmax(wrong))]
         raise DataError(f"{client}: column '{column}' has other values than 0 and 1", "correct it, or `flags`")
-    if task.min_cell is None or scenario.helper is not None:
-        return cells, ()
-    cells, small = without_small(cells, flagged, flags, task.min_cell)
-    return cells, tuple(column for column, found in zip(task.columns, small, strict=True) if found)
 
 
 def _weights(scenario: SumScenario, client: str, values: Values) -> tuple[Values, NDArray[np.int64], int]:

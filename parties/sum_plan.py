@@ -9,7 +9,7 @@ from typing import Any
 
 from parties.blocks import Block, Grid, Line, bytes_text, count_text, listed, print_blocks, short_bytes
 from parties.sum_scenario import SumScenario
-from parties.sum_small_cells import small_cells_blocks, small_cells_facts
+from parties.sum_small_cells import asked_text, small_cells_blocks, small_cells_facts
 from protocols.aggregation.cost import (
     Traffic,
     client_seconds,
@@ -177,7 +177,7 @@ def helper_learns(scenario: SumScenario) -> list[str]:
     m = scenario.task.min_cell
     if scenario.helper is None or m is None:
         return []
-    return [f"of each cell, whether it has 1 to {m - 1} rows", "who takes part, and who drops out when"]
+    return [f"of each cell, {asked_text(scenario, m)}", "who takes part, and who drops out when"]
 
 
 def _reveals(scenario: SumScenario) -> list[str]:

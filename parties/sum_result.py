@@ -11,7 +11,7 @@ from mpc.errors import InternalError
 from mpc.star_server import StarCounts, named
 from parties.blocks import listed
 from parties.sum_scenario import SumScenario
-from parties.sum_small_cells import small_cells_facts
+from parties.sum_small_cells import asked_text, small_cells_facts
 from protocols.aggregation.cost import replayed
 from protocols.aggregation.quantise import decode
 from protocols.aggregation.server import Aggregated
@@ -141,7 +141,7 @@ def _revealed_to_helper(scenario: SumScenario) -> list[dict[str, Any]]:
     test = scenario.test
     if test is None:
         return []
-    what = f"of each of {len(test.cells)} cells{_in_rounds(scenario)}, whether it has 1 to {test.m - 1} rows"
+    what = f"of each of {len(test.cells)} cells{_in_rounds(scenario)}, {asked_text(scenario, test.m)}"
     why = f"it compares; {scenario.server} learns which numbers are withheld for it"
     return [{"what": what, "to": [scenario.helper], "shape": [len(test.cells)], "why": why}]
 
@@ -157,7 +157,7 @@ def round_sums(scenario: SumScenario, found: RoundDone) -> dict[str, Any]:
     totals = decode(done.total, how, len(done.survivors)).tolist()
     told = [True] * len(totals) if done.told is None else done.told.tolist()
     columns: dict[str, dict[str, Any]] = {column: {} for column in scenario.task.columns}
-    for (column, kind), total, known in zip(scenario.entries, totals, told, strict=True):
+    for (column, kind), total, known in zip(scenario.entries, totals, told, strict=False):
         columns[column][kind] = None if not known else total / how.scale if kind == "sum" else total
     withheld = {column: [kind for kind, value in one.items() if value is None] for column, one in columns.items()}
     for column, one in columns.items():

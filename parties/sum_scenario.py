@@ -20,7 +20,7 @@ from parties.version import VERSION
 from protocols.aggregation.bounds import Bounds, choose_bounds
 from protocols.aggregation.quantise import Coding
 from protocols.aggregation.settings import Settings, settings_of
-from protocols.aggregation.small_sums import Cell, CellTest, column_cells
+from protocols.aggregation.small_sums import Cell, CellTest, column_cells, differing_cell
 
 _TABLES = ("parties", "clients", "task", "session", "roster")
 _HEAD_KEYS = ("schema", "name")  # no seed: nothing of a sum is drawn from public randomness
@@ -139,6 +139,14 @@ class SumScenario(BaseModel):
         return tuple(dict.fromkeys(kind for _, kind in self.entries))
 
     @property
+    def unflagged(self) -> tuple[str, ...]:
+        """Whose rows that differ from a client's commonest value follow in the vector, for a helper's test alone."""
+        task = self.task
+        if self.helper is None or task.min_cell is None or "sum" not in self.kinds:
+            return ()
+        return tuple(column for column in task.columns if column not in task.flags)
+
+    @property
     def read_columns(self) -> tuple[str, ...]:
         """The columns that are read of a client's data; the weights, if any, last."""
         return (*self.task.columns, *([self.task.weight] if self.task.weight is not None else []))
@@ -169,11 +177,14 @@ class SumScenario(BaseModel):
     @property
     def settings(self) -> Settings:
         """What the protocol needs to know."""
-        return settings_of(self.bounds, len(self.entries), self.coding.bits, self.min_cohort, self.test)
+        return settings_of(
+            self.bounds, len(self.entries) + len(self.unflagged), self.coding.bits, self.min_cohort, self.test
+        )
 
     @property
     def test(self) -> CellTest | None:
-        """With a helper, the cells that it tests: a column's rows, and of flags those with a 1 and those with a 0."""
+        """With a helper, the cells that it tests: a column's rows, of flags those with a 1 and those with a 0, and of
+        other columns those that differ from their client's commonest value."""
         if self.helper is None or self.task.min_cell is None:
             return None
         cells: list[Cell] = []
@@ -182,7 +193,11 @@ class SumScenario(BaseModel):
             count = places.pop("count")
             flagged = places.get("sum") if column in self.task.flags else None
             cells += column_cells(count, tuple(places.values()), flagged, int(self.coding.scale))
-        return CellTest(self.task.min_cell, tuple(cells))
+            if column in self.unflagged:
+                differ = len(self.entries) + self.unflagged.index(column)
+                cells.append(differing_cell(differ, places["sum"]))
+        never = range(len(self.entries), len(self.entries) + len(self.unflagged))
+        return CellTest(self.task.min_cell, tuple(cells), tuple(never))
 
     def agreed(self) -> dict[str, Any]:
         """All that server and clients must agree on, as plain JSON values."""

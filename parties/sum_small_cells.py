@@ -8,7 +8,7 @@ from typing import Any
 from parties.blocks import Block, Line, entries, is_number, table
 from parties.scenario_errors import quoted
 from parties.sum_scenario import SumScenario
-from protocols.aggregation.own_cells import Bias, bias
+from protocols.aggregation.own_cells import FEW_VALUES, Bias, bias
 
 
 def small_cells_facts(scenario: SumScenario, clients: int) -> dict[str, Any] | None:
@@ -34,9 +34,9 @@ def small_cells_blocks(scenario: SumScenario) -> list[Block]:
     if facts is None or task.min_cell is None:
         return []
     cells = "Of each column, the rows with a value are a cell"
-    if task.flags:
-        cells += f"; of {quoted(task.flags)} those with a 1 and those with a 0 too"
     if scenario.helper is not None:
+        if task.flags:
+            cells += f"; of {quoted(task.flags)} those with a 1 and those with a 0 too"
         return [
             Line(
                 f"Small cells (min_cell = {task.min_cell}): {scenario.helper} compares. {cells}. Where one has 1 to "
@@ -49,18 +49,24 @@ def small_cells_blocks(scenario: SumScenario) -> list[Block]:
                 "holds while both follow the protocol and do not work together: together they see every sum, and no "
                 "client's own numbers."
             ),
-            *_unguarded(scenario),
+            *_unflagged(scenario, task.min_cell),
         ]
     return [
         Line(
             f"Small cells (min_cell = {task.min_cell}): each client adds 0 where it has fewer than {task.min_cell} "
-            f"rows, and the sums that go with them. {cells}. The server sees no cell of 1 to {task.min_cell - 1} "
-            "rows, and not who left something out."
+            "rows, and the sums that go with them; fewer rows that differ from its commonest value, or that have one "
+            f"of at most {FEW_VALUES} values, count as if they had the commonest. The server sees no cell of 1 to "
+            f"{task.min_cell - 1} rows, and not who left something out."
         ),
-        *_unguarded(scenario),
         *bias_blocks(facts),
         Line(zero_text(task.min_cell)),
     ]
+
+
+def asked_text(scenario: SumScenario, m: int) -> str:
+    """What the helper learns of a cell."""
+    zero = f" (of {quoted(scenario.unflagged)}: whether fewer than {m} rows differ)" if scenario.unflagged else ""
+    return f"whether it has 1 to {m - 1} rows{zero}"
 
 
 def bias_blocks(facts: Mapping[str, Any]) -> list[Block]:
@@ -83,17 +89,14 @@ def zero_text(min_cell: int) -> str:
     return f"A 0 means that no client has {min_cell} such rows or more, not that there are none."
 
 
-def _unguarded(scenario: SumScenario) -> list[Block]:
-    """A warning of sums that may be counts of few rows, for all that the scenario says."""
-    task = scenario.task
-    columns = [column for column in task.columns if column not in task.flags]
-    if not columns or not {"sum", "mean"} & set(task.statistics):
+def _unflagged(scenario: SumScenario, m: int) -> list[Block]:
+    """With a helper, what is asked of columns that are not of flags."""
+    if not scenario.unflagged:
         return []
-    verb = "held back" if scenario.helper is None else "withheld"
     return [
         Line(
-            f"The sums of {quoted(columns)} are {verb} where the rows with a value are few, and not where few of "
-            "these differ from 0: name columns of 0 and 1 in `flags`."
+            f"The sums of {quoted(scenario.unflagged)} are withheld, too, unless {m} rows or more differ from their "
+            "client's commonest value. Name columns of 0 and 1 in `flags`: then their own rows decide, and a 0 is told."
         )
     ]
 
@@ -109,7 +112,7 @@ def _biases(scenario: SumScenario, column: str, clients: int) -> dict[str, Bias]
             task.min_cell,
             task.range,
             flag=column in task.flags,
-            largest_weight=task.largest_weight or 1,
+            largest_weight=task.largest_weight,
         )
         for kind in kinds
     }

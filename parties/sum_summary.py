@@ -82,12 +82,17 @@ def _round_blocks(sums: Mapping[str, Any]) -> list[Block]:
     if "withheld" in small:
         hidden = sum(len(entries(kinds)) for kinds in withheld.values())
         what = (
-            f"{WITHHELD}: withheld, for a cell of 1 to {m - 1} rows; nobody saw it." if hidden else "None was withheld."
+            f"{WITHHELD}: withheld, for a cell of fewer than {m} rows; nobody saw it."
+            if hidden
+            else "None was withheld."
         )
         text = f"{small.get('suppressed_by')} compared the cells with {m} before any was opened. {what}"
         blocks.append(Line(text))
     elif small:
-        text = f"Each client added 0 where it had fewer than {m} rows. {zero_text(m)}"
+        text = (
+            f"Each client added 0 where it had fewer than {m} rows, and its commonest value for fewer that differ. "
+            f"{zero_text(m)}"
+        )
         blocks += [Line(text), *bias_blocks(small)]
     dropped = table(sums.get("dropped"))
     if dropped:

@@ -131,8 +131,9 @@ def helper_traffic(s: Settings, owners: Mapping[int, int], answered: frozenset[i
 
 def expected_helper_traffic(s: Settings) -> Traffic:
     """The helper's traffic if nobody drops out, and nothing is withheld."""
-    everyone = range(s.clients)
-    return helper_traffic(s, dict.fromkeys(everyone, s.neighbours), frozenset(everyone), s.length, 0)
+    assert s.test is not None
+    everyone, told = range(s.clients), s.length - len(s.test.never)
+    return helper_traffic(s, dict.fromkeys(everyone, s.neighbours), frozenset(everyone), told, 0)
 
 
 def helper_seconds(s: Settings, dropped: int) -> float:
@@ -143,7 +144,7 @@ def helper_seconds(s: Settings, dropped: int) -> float:
     word = 4 if s.bits <= 32 else 8
     seconds = streams * (_MASK + s.length * word * _MASK_BYTE) + agreements * _AGREEMENT
     seconds += s.clients * (_TAG + _CLIENT + s.neighbours * _OPENED)
-    return seconds + len(test.cells) * (_HASHING + (test.m + 1) * _AGREEMENT)
+    return seconds + len(test.cells) * (_HASHING + 2 * _AGREEMENT) + test.guesses * _AGREEMENT
 
 
 def client_seconds(s: Settings) -> float:
@@ -170,7 +171,7 @@ def server_seconds(s: Settings, dropped: int, *, network: bool = True) -> float:
         seconds += streams * (_MASK + s.length * word * _MASK_BYTE) + dropped * pairs * _AGREEMENT
         seconds += s.clients * s.neighbours * (_RELAYED + (_PROVED if s.malicious else 0.0))
     else:  # the helper puts the shares together and takes the masks off
-        seconds += len(s.test.cells) * ((s.test.m - 1) * _HASHING + s.test.m * _AGREEMENT)
+        seconds += s.test.guesses * (_HASHING + _AGREEMENT) + len(s.test.cells) * _AGREEMENT
     return _START + seconds + s.clients * _CLIENT
 
 

@@ -1,14 +1,13 @@
-"""Small cells where nobody can compare the totals: each client puts its own to 0 before it adds them up.
+"""Small cells where nobody can compare the totals: each client takes its own out before it adds them up.
 
-A cell is a number of rows: those with a value c, and of a column of flags those with a 1, f, and those with a 0. For
-the least number m, a client's count c, total weight w and sum s of a column become
+A cell is a number of rows: those with a value, c; of the values that are summed up, those that differ from the client's
+commonest value; and, of at most 4 values, those with each of them (protocols/rare_values.py says why). For the least
+number m, of a column with 0 < c < m a client adds nothing. Else the rows of a small cell count as if they had the
+commonest value: all that differ from it, if these are few, or those with a rare one of few values. That is done to the
+values, to the rows' weights and to the products of both, since the sums of all three are told or follow.
 
-    0, 0, 0      if 0 < c < m
-    c, w, 0      of flags, if 0 < f < m          the few count as if they had a 0
-    c, w, w      of flags, if 0 < c - f < m      the few count as if they had a 1
-    c, w, s      else
-
-Then every client's cells, and so the totals', are 0 or at least m.
+Then of every client, and so of all together, as many rows as differ from the clients' own commonest values are 0 or at
+least m. Of flags (0 or 1) those with a 1, and those with a 0, are 0 or at least m.
 """
 
 from __future__ import annotations
@@ -19,30 +18,54 @@ import numpy as np
 
 from mpc.ghost import Array
 
+FEW_VALUES = 4
+"""Of as many different values at the most, each one's rows are a cell."""
+
 
 @dataclass(frozen=True)
 class OwnCells:
-    """A client's numbers of each column, int64 (columns,): rows with a value, their weight, their sum times `scale`."""
+    """A client's numbers of each column, int64 (columns,): rows with a value, their weight, the weighted sum."""
 
     counts: Array
     weights: Array
     sums: Array
-    scale: int
 
 
-def without_small(cells: OwnCells, flagged: Array, flags: Array, m: int) -> tuple[OwnCells, Array]:
-    """The numbers without small cells, and in which columns (bools) there were any.
+def add_up(values: Array, there: Array, weights: Array) -> OwnCells:
+    """The totals as they are.
 
     Args:
-        flagged: (columns,) how many rows have a 1.
-        flags: (columns,) which columns are of flags.
+        values: int64 (rows, columns), times the scale; 0 where there is none.
+        there: bools (rows, columns).
+        weights: int64 (rows,), 1 each without weights.
     """
-    few = _small(cells.counts, m)
-    scarce = flags & ~few & _small(flagged, m)
-    frequent = flags & ~few & ~scarce & _small(cells.counts - flagged, m)
-    sums = np.where(few | scarce, 0, np.where(frequent, cells.weights * cells.scale, cells.sums))
-    left = OwnCells(np.where(few, 0, cells.counts), np.where(few, 0, cells.weights), sums, cells.scale)
-    return left, few | scarce | frequent
+    weighted = weights[:, None] * there
+    return OwnCells(there.sum(axis=0), weighted.sum(axis=0), (weighted * values).sum(axis=0))
+
+
+def without_small(values: Array, there: Array, weights: Array, m: int) -> tuple[OwnCells, Array]:
+    """The totals without small cells, of what `add_up` takes, and in which columns (bools) there were any."""
+    totals = np.zeros((3, values.shape[1]), dtype=np.int64)
+    for place, (column, has) in enumerate(zip(values.T, there.T, strict=True)):
+        rows = int(has.sum())
+        if rows >= m:
+            weight = _settled(weights[has], m)
+            totals[:, place] = rows, weight.sum(), _settled(weight * _settled(column[has], m), m).sum()
+    left, plain = OwnCells(*totals), add_up(values, there, weights)
+    changed = [a != b for a, b in ((left.counts, plain.counts), (left.weights, plain.weights), (left.sums, plain.sums))]
+    return left, np.any(changed, axis=0)
+
+
+def differing(values: Array, there: Array, weights: Array) -> Array:
+    """Of each column, how many rows differ from the commonest value, or weighted value if these are fewer (columns,).
+
+    The sum over clients is at most the number of all their rows that differ from any one value.
+    """
+    found = [
+        min(_rest(column[has]), _rest(weights[has] * column[has]))
+        for column, has in zip(values.T, there.T, strict=True)
+    ]
+    return np.array(found, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -53,17 +76,42 @@ class Bias:
     high: float
 
 
-def bias(kind: str, clients: int, m: int, bounds: tuple[float, float], *, flag: bool, largest_weight: int = 1) -> Bias:
-    """The bias of a count, a total weight or a sum of values within `bounds`, by the rule above."""
+def bias(
+    kind: str, clients: int, m: int, bounds: tuple[float, float], *, flag: bool, largest_weight: int | None = None
+) -> Bias:
+    """The bias of a count, a total weight or a sum of values within `bounds`, by the rule above.
+
+    The rows of up to 3 small values of 4 change (of flags, of one), with weights in each of the three steps; each by
+    the distance of the ends at most, or to 0.
+    """
     rows = clients * (m - 1)
     if kind == "count":
         return Bias(-rows, 0)
-    weight = rows * largest_weight
     if kind == "weight":
-        return Bias(-weight, 0)
-    if flag:
-        return Bias(-weight, weight)
-    return Bias(-weight * max(0.0, bounds[1]), -weight * min(0.0, bounds[0]))
+        most = float((FEW_VALUES - 1) * rows * (largest_weight or 1))
+        return Bias(-most, most)
+    low, high = (0.0, 1.0) if flag else bounds
+    most = rows * (max(high, 0.0) - min(low, 0.0))
+    if largest_weight is not None:
+        most *= 3 * (FEW_VALUES - 1) * largest_weight
+    elif not flag:
+        most *= FEW_VALUES - 1
+    return Bias(-most, most)
+
+
+def _settled(values: Array, m: int) -> Array:
+    """The values of rows (rows,), those of small cells replaced by the commonest."""
+    different, which, counts = np.unique(values, return_inverse=True, return_counts=True)
+    common = int(np.argmax(counts))
+    if _small(len(values) - counts[common], m):
+        return np.full_like(values, different[common])
+    if len(different) > FEW_VALUES:
+        return values
+    return np.where(_small(counts, m)[which], different[common], values)
+
+
+def _rest(values: Array) -> int:
+    return len(values) - int(np.unique(values, return_counts=True)[1].max(initial=0))
 
 
 def _small(rows: Array, m: int) -> Array:

@@ -1,8 +1,9 @@
 """Which sums are small, where one party has a sum plus a mask and another the mask: neither learns the sum.
 
 The server has y = x + r modulo 2^b, the helper r. For the least number m and a unit u, a cell x is small if it is one
-of u, 2u, ..., (m - 1) u: exactly if r is one of y - u, ..., y - (m - 1) u. That is a private membership test, by
-blinding that commutes (Meadows, IEEE S&P 1986; Huberman, Franklin and Hogg, EC 1999), on Curve25519:
+of u, 2u, ..., (m - 1) u: exactly if r is one of y - u, ..., y - (m - 1) u; of some cells, 0 is small, too, and y one
+more of these. That is a private membership test, by blinding that commutes (Meadows, IEEE S&P 1986; Huberman, Franklin
+and Hogg, EC 1999), on Curve25519:
 
     helper -> server    H(r)^h
     server -> helper    H(r)^(h a), and in a shuffled order H(y - v u)^a for v = 1, ..., m - 1
@@ -42,19 +43,22 @@ class Cell:
         terms: (place in the vector, factor).
         unit: what one row adds.
         withholds: the places of the numbers that are not told if this cell is small.
+        least: from how many rows on it is small; 0 where no rows are too few as well.
     """
 
     terms: tuple[tuple[int, int], ...]
     unit: int
     withholds: tuple[int, ...]
+    least: int = 1
 
 
 @dataclass(frozen=True)
 class CellTest:
-    """The cells that must not be told where they are of 1 to m - 1 rows."""
+    """The cells that must not be told where they are of 1 to m - 1 rows; the places `never` only serve the test."""
 
     m: int
     cells: tuple[Cell, ...]
+    never: tuple[int, ...] = ()
 
     @property
     def hidden_bytes(self) -> int:
@@ -64,11 +68,17 @@ class CellTest:
     @property
     def blinded_bytes(self) -> int:
         """What the server answers."""
-        return KEY_BYTES * self.m * len(self.cells)
+        return KEY_BYTES * (len(self.cells) + self.guesses)
+
+    @property
+    def guesses(self) -> int:
+        """How many guesses there are of all cells."""
+        return sum(self.m - cell.least for cell in self.cells)
 
     def told(self, small: Array, length: int) -> Array:
         """Which of the `length` numbers are told (bools), by which cells are small."""
         told = np.ones(length, dtype=bool)
+        told[list(self.never)] = False
         for cell, is_small in zip(self.cells, small, strict=True):
             if is_small:
                 told[list(cell.withholds)] = False
@@ -89,6 +99,15 @@ def column_cells(count: int, others: Sequence[int], flagged: int | None, scale: 
         cells.append(Cell(((flagged, 1),), scale, (flagged,)))
         cells.append(Cell(((count, scale), (flagged, -1)), scale, (flagged,)))
     return tuple(cells)
+
+
+def differing_cell(differ: int, total: int) -> Cell:
+    """Of a column that is not of flags, the rows that differ from their client's commonest value (place `differ`).
+
+    The rows of all clients that differ from any one value are no fewer. So the sum, at `total`, is told only
+    if these are m or more: of none, they may yet be few, since clients may have different commonest values.
+    """
+    return Cell(((differ, 1),), 1, (total,), least=0)
 
 
 def hide(test: CellTest, masks: Array, bits: int, secret: bytes, context: bytes) -> bytes:
@@ -114,7 +133,7 @@ def blind(test: CellTest, hidden: bytes, masked: Array, bits: int, secret: bytes
     stream = Stream(derive(secret, "small sums/order", context))
     answer = []
     for place, (cell, y) in enumerate(zip(test.cells, _of_cells(test, masked, bits), strict=True)):
-        guesses = [(y - v * cell.unit) % modulus for v in range(1, test.m)]
+        guesses = [(y - v * cell.unit) % modulus for v in range(cell.least, test.m)]
         answer.append(powers[place].shared(_piece(hidden, place)))
         for one in shuffled(len(guesses), stream).tolist():
             answer.append(powers[place].shared(_hash(context, place, guesses[one])))
@@ -129,10 +148,13 @@ def find_small(test: CellTest, blinded: bytes, secret: bytes, context: bytes) ->
     """
     if len(blinded) != test.blinded_bytes:
         raise ProtocolError(f"{len(blinded)} bytes of blinded cells came where {test.blinded_bytes} were due")
-    small = []
-    for place, power in enumerate(_powers(test, secret, context)):
-        own, *others = (_piece(blinded, place * test.m + step) for step in range(test.m))
+    small: list[bool] = []
+    start = 0
+    for cell, power in zip(test.cells, _powers(test, secret, context), strict=True):
+        end = start + 1 + test.m - cell.least
+        own, *others = (_piece(blinded, place) for place in range(start, end))
         small.append(own in [power.shared(other) for other in others])
+        start = end
     return np.array(small, dtype=bool)
 
 

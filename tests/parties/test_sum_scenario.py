@@ -178,6 +178,42 @@ FLAGS = [
     ([1, 1, 0, 0], [4, 0]),  # two of each: what is left is one cell
 ]
 
+VALUES = [
+    ([0, 0, 0, 0, 1, 1], 0),  # flags of which the scenario says nothing
+    ([0, 0, 0, 0, 1, 2], 0),  # a third value is no way round
+    ([7, 7, 7, 7, 1, 2], 42),
+    ([0, 0, 0, 0, 1, 1, 1, 9, 9], 3),  # of few values, each one's rows are a cell
+    ([0, 0, 0, 0, 1, 2, 3, 4], 10),
+]
+
+
+@pytest.mark.parametrize(("ages", "total"), VALUES)
+def test_the_rows_that_differ_from_a_clients_commonest_value_are_a_cell(
+    tmp_path: Path, ages: list[int], total: int
+) -> None:
+    scenario = small(tmp_path)
+    numbers = numbers_of(scenario, "c1", np.array([[age, 1.0] for age in ages]))
+    totals = dict(zip(scenario.entries, decode(numbers.vector, scenario.coding, 1).tolist(), strict=True))
+    assert [totals["age", "count"], totals["age", "sum"] / scenario.coding.scale] == [len(ages), total]
+    assert ("age" in numbers.withheld) == (total != sum(ages))
+
+
+@pytest.mark.parametrize(
+    ("weights", "total", "weight"),
+    [
+        ([1, 1, 1, 1, 2, 2], 24, 6),  # the rows with a 2 would be the weight less the count
+        ([0, 0, 0, 1, 1, 1], 12, 3),
+        ([1, 2, 3, 4, 5, 6], 84, 21),
+    ],
+)
+def test_few_rows_with_another_weight_count_as_if_they_had_the_commonest(
+    tmp_path: Path, weights: list[int], total: int, weight: int
+) -> None:
+    scenario = small(tmp_path, 'weight = "w"\nlargest_weight = 9')
+    numbers = numbers_of(scenario, "c1", np.array([[4.0, 1.0, one] for one in weights]))
+    totals = dict(zip(scenario.entries, decode(numbers.vector, scenario.coding, 1).tolist(), strict=True))
+    assert [totals["age", "sum"] / scenario.coding.scale, totals["age", "weight"]] == [total, weight]
+
 
 @pytest.mark.parametrize(("stays", "expected"), FLAGS)
 def test_a_client_adds_nothing_where_it_has_few_rows(tmp_path: Path, stays: list[int], expected: list[int]) -> None:
@@ -205,14 +241,14 @@ def test_flags_are_zeros_and_ones(tmp_path: Path) -> None:
 def test_what_small_cells_do_to_the_sums_is_said(tmp_path: Path) -> None:
     scenario = small(tmp_path)
     facts = sum_plan(scenario)["small_cells"]
-    assert facts["bias"]["age"] == {"count": [-24, 0], "sum": [-24 * 120, 240]}
+    assert facts["bias"]["age"] == {"count": [-24, 0], "sum": [-3 * 24 * 130, 3 * 24 * 130]}
     assert facts["bias"]["stay"] == {"count": [-24, 0], "sum": [-24, 24]}
     text = " ".join(str(getattr(block, "text", "")) for block in plan_blocks(scenario))
     for words in (
         "each client adds 0 where it has fewer than 3 rows",
-        "of age, at the very most: a count by -24 to 0, a sum by -2,880 to +240",
+        "of age, at the very most: a count by -24 to 0, a sum by -9,360 to +9,360",
         "of stay, at the very most: a count by -24 to 0, a sum by -24 to +24",
-        "The sums of 'age' are held back where the rows with a value are few",
+        "fewer rows that differ from its commonest value, or that have one of at most 4 values, count as if",
         "A 0 means that no client has 3 such rows or more",
     ):
         assert words in text
@@ -225,19 +261,22 @@ def test_with_a_helper_clients_add_all_and_it_is_said_who_learns_what(tmp_path: 
     scenario = loaded(tmp_path, (CLIENTS, f"{HELPER}{CLIENTS}"), task="min_cell = 3\nflags = ['stay']")
     assert (scenario.helper, scenario.star_names[-1], scenario.count) == ("judge", "judge", 12)
     numbers = numbers_of(scenario, "c1", np.array([[20.0, 1.0], [30.0, 0.0]]))
-    assert decode(numbers.vector, scenario.coding, 1).tolist() == [2, 5000, 2, 100]
+    assert decode(numbers.vector, scenario.coding, 1).tolist() == [2, 5000, 2, 100, 1]  # one age differs
     assert numbers.withheld == ()
     assert scenario.test is not None
-    assert [(cell.terms, cell.unit, cell.withholds) for cell in scenario.test.cells] == [
-        (((0, 1),), 1, (0, 1)),
-        (((2, 1),), 1, (2, 3)),
-        (((3, 1),), 100, (3,)),
-        (((2, 100), (3, -1)), 100, (3,)),
+    assert [(cell.terms, cell.unit, cell.withholds, cell.least) for cell in scenario.test.cells] == [
+        (((0, 1),), 1, (0, 1), 1),
+        (((4, 1),), 1, (1,), 0),
+        (((2, 1),), 1, (2, 3), 1),
+        (((3, 1),), 100, (3,), 1),
+        (((2, 100), (3, -1)), 100, (3,), 1),
     ]
+    assert scenario.test.never == (4,)
     plan = sum_plan(scenario)
+    differ = " (of 'age': whether fewer than 3 rows differ)"
     assert plan["stages"] == ["keys", "shares", "masked", "unmask", "hidden", "told"]
     assert plan["small_cells"] == {"min_cell": 3, "suppressed_by": "judge"}
-    assert {"what": "of each cell, whether it has 1 to 2 rows", "to": ["judge"]} in plan["reveals"]
+    assert {"what": f"of each cell, whether it has 1 to 2 rows{differ}", "to": ["judge"]} in plan["reveals"]
     assert plan["bytes"]["server_receives"] == 12 * plan["bytes"]["client_sends"] + plan["bytes"]["helper_sends"]
     text = " ".join(str(getattr(block, "text", "")) for block in plan_blocks(scenario))
     for words in (
@@ -245,7 +284,7 @@ def test_with_a_helper_clients_add_all_and_it_is_said_who_learns_what(tmp_path: 
         "Where one has 1 to 2 rows over all clients, the server never sees it",
         "judge learns of each cell only whether it is small",
         "do not work together",
-        "The sums of 'age' are withheld where the rows with a value are few",
+        "The sums of 'age' are withheld, too, unless 3 rows or more differ from their client's commonest value",
     ):
         assert words in text
     shown = " ".join(str(getattr(block, "text", "")) for block in sum_consent_blocks(scenario, "judge", {}))

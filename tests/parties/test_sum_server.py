@@ -125,12 +125,12 @@ def test_weights_go_through_and_their_total_is_told(tmp_path: Path) -> None:
     scenario = in_rounds(tmp_path, task='weight = "w"\nlargest_weight = 20')
     for name in ("c1", "c2", "c3", "all"):
         head, *rows = (tmp_path / f"{name}_1.csv").read_text().splitlines()
-        weights = [row.split(",")[-2] for row in rows]  # of a client k, k
+        weights = [row.split(",")[-2] for row in rows]  # the age: 1, 3, ..., 2 k - 1
         content = [f"{head},w", *(f"{row},{weight}" for row, weight in zip(rows, weights, strict=True))]
         (tmp_path / f"{name}_1.csv").write_text("\n".join(content) + "\n")
     served, _, _ = run(scenario, tmp_path)
     sizes = [1, 2, 3, *range(1, 10)]
-    weight, total = sum(k * k for k in sizes), sum(k**3 for k in sizes)
+    weight, total = sum(k * k for k in sizes), sum(k * (4 * k * k - 1) // 3 for k in sizes)
     found = served()["sums"]["columns"]["age"]
     assert found == {"count": sum(sizes), "weight": weight, "sum": float(total), "mean": total / weight}
     assert "counts, weights and sums of 2 columns" in revealed(scenario)[0]["what"]
@@ -212,7 +212,7 @@ def test_with_a_helper_small_cells_are_withheld_in_every_round(tmp_path: Path) -
 
 
 def test_with_a_helper_a_cell_of_just_enough_rows_is_told(tmp_path: Path) -> None:
-    served, _, _ = run(helped(tmp_path, least=3), tmp_path)
+    served, _, _ = run(helped(tmp_path, task='flags = ["stay"]', least=3), tmp_path)
     sums = served()["sums"]
     assert sums["columns"]["stay"] == {"count": 3, "sum": 3.0, "mean": 1.0}
     assert sums["small_cells"] == {"min_cell": 3, "suppressed_by": "judge", "withheld": {}}

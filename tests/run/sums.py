@@ -43,13 +43,14 @@ deadline = {deadline}
 
 
 def write_sums(folder: Path, *, task: str = "", join: float = 50.0, deadline: float = 50.0, cell: str = "1.25") -> Path:
-    """The scenario and its data in `folder`; client k has k rows, of age k and a stay of `cell` or 1.25."""
+    """The scenario and its data in `folder`; client k has k rows, of ages 1, 3, 5, ... (k^2 in all) and a stay of
+    `cell` or 1.25."""
     own = ""
     for k in range(1, OWN + 1):
-        rows = "".join(f"{k},{cell if k == 2 else 1.25}\n" for _ in range(k))
+        rows = "".join(f"{2 * row + 1},{cell if k == 2 else 1.25}\n" for row in range(k))
         (folder / f"c{k}.csv").write_text("age,stay\n" + rows)
         own += f'[parties.c{k}]\nrole = "client"\ndata = "c{k}.csv"\n\n'
-    lines = [f"client_{k},{k},1.25\n" for k in range(1, HOSTED + 1) for _ in range(k)]
+    lines = [f"client_{k},{2 * row + 1},1.25\n" for k in range(1, HOSTED + 1) for row in range(k)]
     (folder / "all.csv").write_text("who,age,stay\n" + "".join(reversed(lines)))
     path = folder / "sums.toml"
     path.write_text(TEXT.format(own=own, hosted=HOSTED, task=task, join=join, deadline=deadline))

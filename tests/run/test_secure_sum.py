@@ -60,45 +60,51 @@ def test_too_few_clients_end_the_run_with_7(tmp_path: Path) -> None:
 
 
 def test_clients_keep_their_small_cells_to_themselves(tmp_path: Path) -> None:
-    """Client k has k rows: those with fewer than 4 add nothing, and only their own logs say so."""
+    """Client k has k rows: those with fewer than 4 add nothing, and only their own logs say so. Of the ages of 4 rows,
+    3 differ from any one: these count as if they were 1, too."""
     ran = mpc("run", write_sums(tmp_path, task="min_cell = 4"), "--out", tmp_path / "record")
     assert ran.code == 0, ran.err
     found = record(tmp_path / "record")["sums"]
-    assert found["columns"]["age"] == {"count": 39, "sum": 271.0, "mean": 271 / 39}
+    assert found["columns"]["age"] == {"count": 39, "sum": 259.0, "mean": 259 / 39}
     assert (found["clients"], found["left_out"]) == (12, [])
-    assert found["small_cells"]["bias"]["age"] == {"count": [-36, 0], "sum": [-36 * 120, 360]}
+    assert found["small_cells"]["bias"]["age"] == {"count": [-36, 0], "sum": [-3 * 36 * 130, 3 * 36 * 130]}
     told = " ".join(ran.out.split())
-    assert "Each client added 0 where it had fewer than 4 rows. A 0 means that no client has 4" in told
-    assert "a count by -36 to 0, a sum by -4,320 to +360" in told
+    assert (
+        "had fewer than 4 rows, and its commonest value for fewer that differ. A 0 means that no client has 4" in told
+    )
+    assert "a count by -36 to 0, a sum by -14,040 to +14,040" in told
     assert "c2: fewer rows than 4 in cells of 'age' and 'stay'" in (tmp_path / "record" / "c2.log").read_text()
     assert "fewer rows" not in (tmp_path / "record" / "server.log").read_text()
 
 
 def test_a_helper_withholds_small_sums_over_all_clients(tmp_path: Path) -> None:
-    """51 rows of flags: `few` have a 1 in 4 of them, each at another client, and `more` in 5."""
+    """51 rows of flags: `few` have a 1 in 4 of them, each at another client, and `more` in 5; `rare` is `few`, but the
+    scenario does not say that it is of flags."""
     path = with_helper(write_sums(tmp_path, task='min_cell = 5\nflags = ["few", "more"]'))
-    path.write_text(path.read_text().replace('["age", "stay"]', '["age", "few", "more"]'))
+    path.write_text(path.read_text().replace('["age", "stay"]', '["age", "few", "more", "rare"]'))
     for k in (1, 2, 3):
-        rows = [f"{k},{int(row == 0 and k < 3)},{int(row == 0)}" for row in range(k)]
-        (tmp_path / f"c{k}.csv").write_text("\n".join(["age,few,more", *rows]) + "\n")
+        rows = [f"{row},{int(row == 0 and k < 3)},{int(row == 0)},{int(row == 0 and k < 3)}" for row in range(k)]
+        (tmp_path / f"c{k}.csv").write_text("\n".join(["age,few,more,rare", *rows]) + "\n")
     ones = [int(row == 0 and k < 3) for k in range(1, 10) for row in range(k)]
-    whose = [f"client_{k},{k}" for k in range(1, 10) for _ in range(k)]
-    rows = [f"{row},{one},{one}" for row, one in zip(whose, ones, strict=True)]
-    (tmp_path / "all.csv").write_text("\n".join(["who,age,few,more", *rows]) + "\n")
+    whose = [f"client_{k},{row}" for k in range(1, 10) for row in range(k)]
+    rows = [f"{row},{one},{one},{one}" for row, one in zip(whose, ones, strict=True)]
+    (tmp_path / "all.csv").write_text("\n".join(["who,age,few,more,rare", *rows]) + "\n")
     ran = mpc("run", path, "--out", tmp_path / "record")
     assert ran.code == 0, ran.err
     found = record(tmp_path / "record")
     columns = found["sums"]["columns"]
-    assert columns["age"] == expected()["age"]
+    ages = sum(k * (k - 1) / 2 for k in (1, 2, 3, *range(1, 10)))
+    assert columns["age"] == {"count": 51, "sum": ages, "mean": ages / 51}
+    assert columns["rare"] == columns["few"]
     assert columns["few"] == {"count": 51, "sum": None, "mean": None}
     assert columns["more"] == {"count": 51, "sum": 5.0, "mean": 5 / 51}
-    assert found["sums"]["small_cells"]["withheld"] == {"few": ["sum", "mean"]}
+    assert found["sums"]["small_cells"]["withheld"] == {"few": ["sum", "mean"], "rare": ["sum", "mean"]}
     server, helper = found["parties"]["server"], found["parties"]["judge"]
     assert (server["bytes_sent"], server["bytes_received"]) == tuple(found["plan"]["bytes"].values())
     assert (helper["role"], helper["rounds"]) == ("helper", 1)
     told = " ".join(ran.out.split())
     assert re.search(r"few +51 +\* +\*", ran.out)
-    assert "judge compared the cells with 5 before any was opened. *: withheld, for a cell of 1 to 4 rows" in told
+    assert "judge compared the cells with 5 before any was opened. *: withheld, for a cell of fewer than 5 rows" in told
     assert "whether it has 1 to 4 rows" in found["revealed"][-1]["what"]
     assert found["revealed"][-1]["to"] == ["judge"]
     report = (tmp_path / "record" / "report.html").read_text()

@@ -26,7 +26,7 @@ from protocols.aggregation.cost import (
 )
 from protocols.aggregation.helper_messages import Opened, read_facts, read_opened, write_opened
 from protocols.aggregation.settings import Settings, context
-from protocols.aggregation.small_sums import Cell, CellTest, blind, column_cells, find_small, hide
+from protocols.aggregation.small_sums import Cell, CellTest, blind, column_cells, differing_cell, find_small, hide
 from tests.examples import steady
 from tests.protocols.aggregation.rounds import FIRST, play, settings_for, without
 
@@ -64,19 +64,24 @@ def told_right(outcome: StarOutcome, given: dict[int, np.ndarray], m: int) -> No
 )
 @steady(15)
 def test_the_two_ends_find_the_small_cells(values: list[tuple[int, int]], least: int, bits: int, seed: int) -> None:
-    """Of a count and flags (times 10): against the plain rule, at any modulus and any masks."""
+    """Of a count, flags (times 10) and rows that differ: against the plain rule, at any modulus and any masks."""
     cells: list[Cell] = []
     numbers: list[int] = []
     for count, flagged in values:
-        cells += column_cells(len(numbers), (), len(numbers) + 1, 10)
+        cells += [*column_cells(len(numbers), (), len(numbers) + 1, 10), differing_cell(len(numbers), 0)]
         numbers += [count + flagged, 10 * flagged]
     test, modulus = CellTest(least, tuple(cells)), (1 << bits) - 1
     masks = Stream(derive(bytes(32), f"masks {seed}")).take(8 * len(numbers)).view("<u8") & np.uint64(modulus)
     masked = (np.array(numbers, dtype="<u8") + masks) & np.uint64(modulus)
     mine, theirs = (derive(bytes(32), f"{who} {seed}") for who in ("helper", "server"))
     answer = blind(test, hide(test, masks, bits, mine, CONTEXT), masked, bits, theirs, CONTEXT)
-    rows = [one for count, flagged in values for one in (count + flagged, flagged, count)]
-    assert find_small(test, answer, mine, CONTEXT).tolist() == [0 < one < least for one in rows]
+    assert len(answer) == test.blinded_bytes
+    expected = [
+        small
+        for count, flagged in values
+        for small in (*(0 < one < least for one in (count + flagged, flagged, count)), count + flagged < least)
+    ]
+    assert find_small(test, answer, mine, CONTEXT).tolist() == expected
 
 
 def test_the_order_of_the_guesses_says_nothing_of_the_value() -> None:
