@@ -10,13 +10,16 @@ import json
 import statistics
 import subprocess
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.results import SumRound
+from benchmarks.results import Line
+from benchmarks.running import PeerFailure
 from mpc.agree import Signer
+from mpc.errors import BeaverlodgeError
 from mpc.ghost import Array
 from mpc.prg import derive, os_entropy
 from mpc.star_lockstep import StarMessage, run_star
@@ -35,34 +38,50 @@ _SLOWEST = 300.0
 _TRIES = 5
 
 
-def compare(flower: Path | None, failure: str, repeats: int) -> list[SumRound]:
-    """Us several times and Flower once: with Flower's usual 10 neighbours, and with those that our bounds give."""
+def cases(flower: Path, runs: int) -> list[tuple[str, str, Callable[[], Line]]]:
+    """Flower once and us several times: with Flower's usual 10 neighbours, and with those that our bounds give.
+
+    Returns:
+        Of each line, how many neighbours and whose choice that is, who, and what measures it.
+    """
     weak = choose_bounds(CLIENTS, neighbours=10, threshold=7)
     semi, lying = choose_bounds(CLIENTS), choose_bounds(CLIENTS, malicious=True)
     weak_signed = choose_bounds(CLIENTS, malicious=True, neighbours=10, threshold=6)
-    cases = (
+    found: list[tuple[str, str, Callable[[], Line]]] = []
+    for note, plain, signed in (
         ("10 neighbours, below our bounds", weak, weak_signed),
         (f"{semi.neighbours} neighbours, our bounds for a server that follows the protocol", semi, None),
         (f"{lying.neighbours} holders, our bounds for a lying server", None, lying),
-    )
-    found = []
-    for note, plain, signed in cases:
+    ):
         bounds = plain or signed
         assert bounds is not None
         shares = bounds.neighbours + 1 + bounds.neighbours % 2  # its own one too, and an odd number
-        once = SumRound("Flower SecAgg+", note, failure=failure)
-        runs = {"f": [once if flower is None else theirs(flower, shares, bounds.threshold, note)]}
-        for _ in range(repeats):
-            for key, one in (("p", plain), ("s", signed)):
-                if one is not None:
-                    settings = settings_of(one, VALUES, _coding().bits, 50)
-                    runs.setdefault(key, []).append(_finished(settings, note))
-        found += [_median(one) for one in runs.values()]
+        found.append((note, "Flower SecAgg+", partial(theirs, flower, shares, bounds.threshold)))
+        for who, one in (("beaverlodge", plain), ("beaverlodge, signatures and consistency round", signed)):
+            if one is not None:
+                found.append((note, who, partial(ours, settings_of(one, VALUES, _coding().bits, 50), runs)))
     return found
 
 
-def ours(settings: Settings, note: str) -> SumRound:
-    """One round of ours."""
+def ours(settings: Settings, runs: int) -> Line:
+    """Several rounds of ours."""
+    done = [_finished(settings) for _ in range(runs)]
+    return Line("sums", "beaverlodge", {key: [one[key] for one in done] for key in done[0]})
+
+
+def _finished(settings: Settings) -> dict[str, float]:
+    """A round that finds its shares: below our bounds, not every one does."""
+    for turn in range(_TRIES):
+        try:
+            return _round(settings)
+        except BeaverlodgeError:
+            if turn == _TRIES - 1:
+                raise
+    raise AssertionError("the loop returns")
+
+
+def _round(settings: Settings) -> dict[str, float]:
+    """One round of ours: processor time, bytes that a client sends and receives, and the mean's largest error."""
     vectors = _vectors()
     how = _coding()
     signers = [Signer(derive(bytes(32), f"signer {i}")) for i in range(CLIENTS)] if settings.malicious else []
@@ -83,46 +102,29 @@ def ours(settings: Settings, note: str) -> SumRound:
         clients[i] = partial(aggregation_client, i, settings, occasion, numbers, os_entropy, journal, trust)
     outcome = run_star(aggregation_server(settings, occasion, os_entropy), clients, tap)
     if outcome.error is not None:
-        return SumRound("beaverlodge", note, signed=settings.malicious, failure=str(outcome.error))
+        raise outcome.error
     done = outcome.result
     mean = decode(done.total, how, len(done.survivors)) / how.scale / len(done.survivors)
     seconds = time.process_time() - began
     expected = np.mean([vectors[i] for i in done.survivors], axis=0)
     alive = [i for i in range(CLIENTS) if i >= DROPPED]
     headers = len(stages(settings.malicious)) * HEADER_BYTES
-    return SumRound(
-        "beaverlodge",
-        note,
-        signed=settings.malicious,
-        seconds=seconds,
-        up=statistics.mean(outcome.sent[i] for i in alive) + headers,
-        down=statistics.mean(outcome.received[i] for i in alive) + headers,
-        error=float(np.max(np.abs(mean - expected))),
-    )
+    return {
+        "seconds": seconds,
+        "up": statistics.mean(outcome.sent[i] for i in alive) + headers,
+        "down": statistics.mean(outcome.received[i] for i in alive) + headers,
+        "error": float(np.max(np.abs(mean - expected))),
+    }
 
 
-def _finished(settings: Settings, note: str) -> SumRound:
-    """A round that finds its shares: below our bounds, not every one does."""
-    rounds = [ours(settings, note)]
-    while rounds[-1].failure and len(rounds) < _TRIES:
-        rounds.append(ours(settings, note))
-    return rounds[-1]
-
-
-def theirs(python: Path, shares: int, threshold: int, note: str) -> SumRound:
+def theirs(python: Path, shares: int, threshold: int) -> Line:
     """One round of Flower's."""
     words = [str(word) for word in (python, PROGRAM, CLIENTS, VALUES, shares, threshold, DROPPED)]
-    try:
-        ran = subprocess.run(words, capture_output=True, text=True, timeout=_SLOWEST)
-    except subprocess.TimeoutExpired:
-        return SumRound("Flower SecAgg+", note, failure=f"not done in {_SLOWEST:.0f} s")
+    ran = subprocess.run(words, capture_output=True, text=True, timeout=_SLOWEST)
     if ran.returncode:
-        last = [f"exit code {ran.returncode}", *ran.stderr.strip().splitlines()][-1]
-        return SumRound("Flower SecAgg+", note, failure=last[:200])
+        raise PeerFailure([f"exit code {ran.returncode}", *ran.stderr.strip().splitlines()][-1])
     said = json.loads(ran.stdout.strip().splitlines()[-1])
-    return SumRound(
-        "Flower SecAgg+", note, seconds=said["seconds"], up=said["up"], down=said["down"], error=said["error"]
-    )
+    return Line("sums", "Flower SecAgg+", {key: said[key] for key in ("seconds", "up", "down", "error")})
 
 
 def _vectors() -> list[Array]:
@@ -137,8 +139,3 @@ def _coding() -> Coding:
 
 def _note(kept: dict[int, bytes], number: int, digest: bytes) -> None:
     kept[number] = digest
-
-
-def _median(runs: list[SumRound]) -> SumRound:
-    measured = [one for one in runs if not one.failure and one.seconds is not None]
-    return sorted(measured, key=lambda one: one.seconds or 0.0)[len(measured) // 2] if measured else runs[0]

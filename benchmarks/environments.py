@@ -6,12 +6,11 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.results import Peer
+from benchmarks.running import last_words
 
 _PROBE = "import sys, ensurepip, ssl, venv; sys.exit(sys.version_info[:2] != (3, 11))"
 _SLOWEST_INSTALL = 900.0
@@ -51,18 +50,15 @@ ENVIRONMENTS = (
 )
 
 
-def set_up(environment: Environment, folder: Path) -> Peer:
-    """Make the environment ready, if it is not; never raises: a peer that cannot be had is reported as such."""
-    began = time.monotonic()
+def set_up(environment: Environment, folder: Path) -> str:
+    """Make the environment ready, if it is not: its versions, or why it cannot be had; never raises."""
     place = folder / f"venv-{environment.key}"
     stamp, wanted = place / ".ready", repr(environment)
-    failure = ""
     if not stamp.is_file() or stamp.read_text(encoding="utf-8") != wanted:
-        failure = _install(environment, place, folder / f"setup-{environment.key}.log")
-        if not failure:
-            stamp.write_text(wanted, encoding="utf-8")
-    versions = "" if failure else _versions(python_of(folder, environment.key), environment.shown)
-    return Peer(environment.title, versions, time.monotonic() - began, failure)
+        if failure := _install(environment, place, folder / f"setup-{environment.key}.log"):
+            return f"could not be set up: {failure}"
+        stamp.write_text(wanted, encoding="utf-8")
+    return _versions(python_of(folder, environment.key), environment.shown)
 
 
 def python_of(folder: Path, key: str) -> Path:
@@ -103,11 +99,7 @@ def _run(command: Sequence[str], output: object, log: Path) -> str:
         code = subprocess.run(command, stdout=output, stderr=output, timeout=_SLOWEST_INSTALL).returncode  # type: ignore[call-overload]
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"`{' '.join(command[1:])}`: {type(error).__name__}"
-    if not code:
-        return ""
-    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    said = next((line for line in reversed(lines) if "rror" in line), lines[-1] if lines else "it said nothing")
-    return f"`{' '.join(command[1:])[:80]}` ended with exit code {code}: {said[:200]}"
+    return f"`{' '.join(command[1:])[:80]}` ended with exit code {code}: {last_words(log)}" if code else ""
 
 
 def _versions(python: Path, packages: Sequence[str]) -> str:

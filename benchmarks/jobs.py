@@ -1,248 +1,188 @@
-"""The training jobs: one scenario each, and the same rows, batches and steps as plain arrays for everybody else."""
+"""What everybody does: the training jobs and the single operations, as plain arrays that are the same for all."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.results import FOLDER, ROOT
+from benchmarks.running import LATENCY
 from mpc.ghost import Array
 from parties.data import load_owner_table
 from parties.rows import own_rows, row_counts, settings_for
-from parties.scenario import Scenario, load_scenario
-from protocols.batches import batches, epoch_order
-from protocols.training_settings import TrainingSettings
-from protocols.twin import TwinModel, fit_twin, pooled, sigmoid
+from parties.scenario import load_scenario
+from protocols.batches import batches
+from protocols.held import Rows
+from protocols.twin import fit_twin
 
-ROOT = Path(__file__).resolve().parent.parent
-DEMO_DATA = ROOT / "scenarios" / "data"
+OWNERS = ("hospital_a", "hospital_b")
+PARTIES = (*OWNERS, "helper")
 
 
 @dataclass(frozen=True)
 class Job:
-    """One training, the same for all who run it.
+    """One training: `epochs` of mini-batches of `batch` rows, from 0, at `rate`, without penalty.
 
     Args:
-        key: its short name.
-        title: its name in the report.
-        task: the [task] table's lines beyond target and features, of which every variant has the same batches.
-        variants: our ways to run it: a name, and lines that replace or follow those of `task`; None takes one out.
-        peer_steps: how many steps the peers do, where all are too many to wait for.
-        peers: whether peers run it at all.
+        key: its name in file names.
+        title: in the report.
+        shape: rows and columns of made-up data and how far its columns tell the outcome; None: the demo's.
+        peers: whether the peers do it, too.
         wan: whether it is run over the emulated WAN, too.
     """
 
     key: str
     title: str
-    task: Mapping[str, Any]
-    variants: Mapping[str, Mapping[str, Any]]
-    peer_steps: int | None = None
+    epochs: int
+    batch: int
+    rate: float
+    shape: tuple[int, int, float] | None = None
     peers: bool = True
     wan: bool = False
 
 
-SGD = "sgd"
-AUTO = "solver auto"
-AS_FAR = "sgd as far as solver auto"
-"""Our ways to train job A: the peers' way, the plan's choice, and mini-batches until the loss is that of the choice."""
-
-_MOST_EPOCHS = 2000
-
 JOBS = (
-    Job(
-        "A",
-        "A: breast cancer, 569 x 30, 10 epochs of mini-batches of 128, rate 0.5",
-        {"epochs": 10, "batch_size": 128, "learning_rate": 0.5, "id": "patient", "target": "malignant"},
-        {SGD: {}, AUTO: {"solver": "auto", "epochs": None, "batch_size": None, "learning_rate": None}},
-        wan=True,
-    ),
-    Job(
-        "C",
-        "C: made-up data, 10,000 x 100, one epoch of mini-batches of 128, rate 0.5",
-        {"epochs": 1, "batch_size": 128, "learning_rate": 0.5, "test_fraction": 0.0},
-        {SGD: {}},
-    ),
-    Job(
-        "B",
-        "B: made-up data in the shape of a gene-expression study, 225 x 12,634, 223 full-batch steps, rate 0.05",
-        {"epochs": 223, "batch_size": 225, "learning_rate": 0.05, "test_fraction": 0.0},
-        {SGD: {}},
-        peer_steps=3,
-    ),
+    Job("A", "breast cancer, 569 x 30, 10 epochs of mini-batches of 128: 50 steps", 10, 128, 0.5, wan=True),
+    Job("B", "made-up, 225 x 12,634, 10 full-batch steps", 10, 225, 0.05, (225, 12_634, 0.02)),
+    Job("C", "made-up, 10,000 x 100, one epoch of mini-batches of 128: 79 steps", 1, 128, 0.5, (10_000, 100, 0.3)),
     Job(
         "D",
-        "D: made-up data, 1,000,000 x 20, one epoch of mini-batches of 10,000, rate 0.5",
-        {"epochs": 1, "batch_size": 10_000, "learning_rate": 0.5, "test_fraction": 0.0},
-        {SGD: {}},
-        peers=False,
-    ),
-    Job(
-        "E",
-        "E: made-up data, 100,000 x 50, one epoch of mini-batches of 1,000, rate 0.5",
-        {"epochs": 1, "batch_size": 1_000, "learning_rate": 0.5, "test_fraction": 0.0},
-        {SGD: {}},
+        "made-up, 1,000,000 x 20, one epoch of mini-batches of 10,000: 100 steps",
+        1,
+        10_000,
+        0.5,
+        (1_000_000, 20, 0.5),
         peers=False,
     ),
 )
 
-_SHAPES = {"B": (225, 12_634, 0.02), "C": (10_000, 100, 0.3), "D": (1_000_000, 20, 0.5), "E": (100_000, 50, 0.4)}
-
 
 @dataclass(frozen=True)
 class Arrays:
-    """A job in the clear: standardised rows with a column of ones last, owner after owner, and its batches."""
-
-    x: Array = field(repr=False)
-    y: Array = field(repr=False)
-    counts: tuple[int, ...]
-    steps: tuple[Array, ...] = field(repr=False)
-    rate: float
-    twin: TwinModel = field(repr=False)
-    x_test: Array = field(repr=False)
-    y_test: Array = field(repr=False)
-
-    def first(self, count: int) -> Arrays:
-        """The same job, ended after `count` steps, with its twin."""
-        steps = self.steps[:count]
-        return Arrays(self.x, self.y, self.counts, steps, self.rate, _twin(self, steps), self.x_test, self.y_test)
-
-    def write(self, path: Path) -> None:
-        """The file that peers read."""
-        order, sizes = np.concatenate(self.steps), np.array([len(rows) for rows in self.steps])
-        np.savez(path, x=self.x, y=self.y, counts=self.counts, order=order, sizes=sizes, rate=self.rate)
-
-    @cached_property
-    def weights(self) -> Array:
-        """The twin's weights in standardised units, the intercept last."""
-        return self.twin.weights
-
-    def accuracy(self, weights: Array) -> float:
-        """The share of held-out rows (all rows, where none is held out) that weights classify rightly."""
-        x, y = (self.x_test, self.y_test) if len(self.y_test) else (self.x, self.y)
-        right = ((x @ weights >= 0) == (y == 1)).mean()
-        return float(right)
-
-
-def _twin(job: Arrays, steps: tuple[Array, ...]) -> TwinModel:
-    """The plain training on rows that are standardised already."""
-    from protocols.held import Rows
-
-    twin = fit_twin(job.x[:, :-1], job.y, [Rows.of(rows) for rows in steps], job.rate, 0.0, standardise=False)
-    return twin
-
-
-def write_scenario(
-    job: Job, folder: Path, extra: Mapping[str, Any] | None = None, name: str = "", latency_ms: float | None = None
-) -> Path:
-    """The scenario file of a job, with its data beside it if they are made up.
+    """A job in the clear: standardised rows with a column of ones last, owner after owner, and its batches.
 
     Args:
-        extra: as in `Job.variants`.
-        latency_ms: what the scenario says of its network, which solver = "auto" goes by.
+        inputs: the file that the peers read.
+        scenarios: ours, of the same rows: for this machine, and for a network of the WAN's latency.
+        weights: after the same steps in plain float64, with the exact sigmoid.
     """
-    folder = folder.resolve()
+
+    inputs: Path
+    scenarios: tuple[Path, Path]
+    steps: int
+    weights: Array = field(repr=False)
+
+    def scenario_for(self, wan: bool) -> Path:
+        """Our scenario: its latency decides how many rounds a step is given."""
+        return self.scenarios[wan]
+
+    def difference(self, weights: Any) -> float:
+        """max |dw| against the plain training."""
+        return float(np.abs(np.asarray(weights) - self.weights).max())
+
+
+def arrays_of(job: Job) -> Arrays:
+    """The job's rows, standardised before anybody gets them, its batches and its plain training."""
+    folder = FOLDER / "data"
     folder.mkdir(parents=True, exist_ok=True)
-    if job.key in _SHAPES:
-        files = _made_up(job.key, folder)
-    else:
-        files = [DEMO_DATA / f"{owner}.csv" for owner in ("hospital_a", "hospital_b")]
+    parts = _standardised(*_demo_rows()) if job.shape is None else _standardised(*_made_up(*job.shape))
+    paths = _write_scenario(job, folder, parts, None), _write_scenario(job, folder, parts, LATENCY)
+    scenario = load_scenario(paths[0])
+    tables = {owner: load_owner_table(scenario, owner) for owner in OWNERS}
+    counts = {owner: row_counts(scenario, table.rows) for owner, table in tables.items()}
+    settings = settings_for(scenario, counts, parts[0][0].shape[1])
+    sizes = dict(zip(OWNERS, settings.train_rows, strict=True))
+    steps = [rows.index for rows in batches(settings.seed, settings.epochs, settings.batch_size, sizes)]
+    rows = [own_rows(tables[owner], scenario, column_names(parts)) for owner in OWNERS]
+    x = np.concatenate([one.x_train for one in rows])
+    y = np.concatenate([one.y_train for one in rows]).astype(np.float64)
+    twin = fit_twin(x, y, [Rows.of(step) for step in steps], job.rate, 0.0, standardise=False)
+    inputs = folder / f"{job.key}.npz"
+    ones = np.concatenate((x, np.ones((len(x), 1))), axis=1)
+    order, lengths = np.concatenate(steps), np.array([len(step) for step in steps])
+    np.savez(inputs, x=ones, y=y, counts=list(sizes.values()), order=order, sizes=lengths, rate=job.rate)
+    return Arrays(inputs, paths, len(steps), twin.weights)
+
+
+def column_names(parts: list[tuple[Array, Array]]) -> tuple[str, ...]:
+    """The columns' names in the files."""
+    return tuple(f"x{number}" for number in range(parts[0][0].shape[1]))
+
+
+def _write_scenario(job: Job, folder: Path, parts: list[tuple[Array, Array]], latency: float | None) -> Path:
+    import pandas as pd
+
     lines = ["schema = 1", f'name = "bench-{job.key.lower()}"', "seed = 7"]
-    for owner, file in zip(("hospital_a", "hospital_b"), files, strict=True):
+    for owner, (x, y) in zip(OWNERS, parts, strict=True):
+        file = folder / f"{job.key}-{owner}.parquet"
+        pd.DataFrame(x, columns=list(column_names(parts))).assign(outcome=y).to_parquet(file)
         lines += [f"[parties.{owner}]", 'role = "owner"', f'data = "{file}"']
-    lines += ["[parties.helper]", 'role = "helper"', "[task]", 'kind = "logistic_regression"']
-    lines.append("min_rows_per_feature = 0")  # one job has far more columns than rows
-    task = {"target": "outcome", **job.task, **(extra or {})}
-    lines += [f"{key} = {_toml(value)}" for key, value in task.items() if value is not None]
+    lines += ["[parties.helper]", 'role = "helper"', "[task]", 'kind = "logistic_regression"', 'target = "outcome"']
+    lines += ["min_rows_per_feature = 0", "standardise = false", "test_fraction = 0.0", 'reveal = ["model"]', 'solver = "sgd"']
+    lines += [f"epochs = {job.epochs}", f"batch_size = {job.batch}", f"learning_rate = {job.rate}"]
     lines += ["[session]", "deadline = 600.0", "connect_timeout = 300.0"]
-    if latency_ms is not None:
-        lines += ["[network]", f"latency_ms = {latency_ms}"]
-    path = folder / f"{job.key.lower()}{name}.toml"
+    if latency is not None:
+        lines += ["[network]", f"latency_ms = {1e3 * latency}"]
+    path = folder / f"{job.key}{'' if latency is None else '-wan'}.toml"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
 
 
-def arrays_of(path: Path) -> Arrays:
-    """A scenario's rows, batches and plaintext twin."""
-    scenario = load_scenario(path)
-    tables = {owner: load_owner_table(scenario, owner) for owner in scenario.owners}
-    counts = {owner: row_counts(scenario, table.rows) for owner, table in tables.items()}
-    features = tables[scenario.owners[0]].columns
-    settings = settings_for(scenario, counts, len(features))
-    rows = [own_rows(tables[owner], scenario, features) for owner in scenario.owners]
-    twin = pooled(rows, settings)
-    y = np.concatenate([own.y_train for own in rows]).astype(np.float64)
-    test = np.concatenate([own.x_test for own in rows])
-    return Arrays(
-        _standardised(np.concatenate([own.x_train for own in rows]), twin),
-        y,
-        tuple(len(own.y_train) for own in rows),
-        batches_of(scenario, settings),
-        settings.learning_rate,
-        twin,
-        _standardised(test, twin),
-        np.concatenate([own.y_test for own in rows]).astype(np.float64),
-    )
-
-
-def batches_of(scenario: Scenario, settings: TrainingSettings) -> tuple[Array, ...]:
-    """The rows of every mini-batch, as our own training has them."""
-    counts = dict(zip(scenario.owners, settings.train_rows, strict=True))
-    return tuple(r.index for r in batches(settings.seed, settings.epochs, settings.batch_size, counts))
-
-
-def epochs_to(loss: float, path: Path, arrays: Arrays) -> int | None:
-    """How many epochs of a scenario's mini-batches bring the loss on the training rows down to `loss`; None: no number.
-
-    Worked out in the clear, on arrays that `arrays_of` gave for the scenario.
-    """
-    scenario = load_scenario(path)
-    counts = dict(zip(scenario.owners, arrays.counts, strict=True))
-    size, w = scenario.training.batch_size, np.zeros(arrays.x.shape[1])
-    for epoch in range(_MOST_EPOCHS):
-        order = epoch_order(scenario.seed, epoch, counts)
-        for start in range(0, len(order), size):
-            rows = order[start : start + size]
-            batch = arrays.x[rows]
-            w = w - (arrays.rate / len(rows)) * (batch.T @ (sigmoid(batch @ w) - arrays.y[rows]))
-        if log_loss(arrays.x, arrays.y, w) <= loss:
-            return epoch + 1
-    return None
-
-
-def log_loss(x: Array, y: Array, weights: Array) -> float:
-    """The mean loss of weights on rows with a column of ones."""
-    z = x @ weights
-    return float(np.mean(np.logaddexp(0, z) - y * z))
-
-
-def _standardised(x: Array, twin: TwinModel) -> Array:
-    ones = np.ones((len(x), 1))
-    return np.concatenate(((x - twin.mean) / twin.deviation, ones), axis=1)
-
-
-def _made_up(key: str, folder: Path) -> list[Path]:
-    """Two owners' files of made-up rows; written once."""
+def _demo_rows() -> tuple[Array, Array, int]:
     import pandas as pd
 
-    rows, columns, strength = _SHAPES[key]
-    files = [folder / f"{key.lower()}_{owner}.parquet" for owner in "ab"]
-    if all(file.exists() for file in files):
-        return files
+    tables = [pd.read_csv(ROOT / "scenarios" / "data" / f"{owner}.csv") for owner in OWNERS]
+    table = pd.concat(tables).drop(columns="patient")
+    y = table.pop("malignant").to_numpy(np.int64)
+    return table.to_numpy(np.float64), y, len(tables[0])
+
+
+def _made_up(rows: int, columns: int, strength: float) -> tuple[Array, Array, int]:
     rng = np.random.default_rng(2026)
     x = rng.normal(size=(rows, columns))
     z = strength * (x @ rng.normal(size=columns))
-    y = (rng.uniform(size=rows) < 1 / (1 + np.exp(-z))).astype(np.int64)
-    table = pd.DataFrame(x, columns=[f"x{k}" for k in range(columns)])
-    table["outcome"] = y
-    half = rows // 2
-    table[:half].to_parquet(files[0])
-    table[half:].to_parquet(files[1])
-    return files
+    return x, (rng.uniform(size=rows) < 1 / (1 + np.exp(-z))).astype(np.int64), rows // 2
 
 
-def _toml(value: Any) -> str:
-    return f'"{value}"' if isinstance(value, str) else repr(value)
+def _standardised(x: Array, y: Array, first: int) -> list[tuple[Array, Array]]:
+    x = (x - x.mean(axis=0)) / x.std(axis=0)
+    return [(x[:first], y[:first]), (x[first:], y[first:])]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation on two shared arrays, or on the first of them."""
+
+    key: str
+    title: str
+    shape: tuple[int, ...]
+    largest: float = 8.0
+
+    def inputs(self) -> dict[str, Array]:
+        """The two inputs in the clear."""
+        rng = np.random.default_rng(len(self.title))
+        return {name: rng.uniform(-self.largest, self.largest, size=self.shape) for name in "xy"}
+
+    def expected(self) -> Array:
+        """The result in the clear."""
+        x, y = self.inputs().values()
+        match self.key:
+            case "multiply":
+                return x * y
+            case "less_than":
+                return (x < y).astype(np.float64)
+            case "sigmoid":
+                return 1 / (1 + np.exp(-x))
+        return x @ y
+
+
+OPERATIONS = (
+    Operation("multiply", "multiply, 1,000,000", (1_000_000,)),
+    Operation("matmul128", "matrix product, 128^3", (128, 128)),
+    Operation("matmul512", "matrix product, 512^3", (512, 512)),
+    Operation("less_than", "less than, 100,000", (100_000,)),
+    Operation("sigmoid", "sigmoid, 10,000", (10_000,), 30.0),
+)

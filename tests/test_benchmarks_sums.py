@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import aggregation, aggregation_round
-from benchmarks.report import report
-from benchmarks.results import Results, SumRound, read
+from benchmarks.running import PeerFailure
 from protocols.aggregation.bounds import choose_bounds
 from protocols.aggregation.settings import settings_of
 
@@ -20,33 +19,21 @@ def test_our_round_is_right(monkeypatch: pytest.MonkeyPatch, malicious: bool) ->
         monkeypatch.setattr(aggregation, name, value)
     how = aggregation._coding()
     settings = settings_of(choose_bounds(12, malicious=malicious), 100, how.bits, 6)
-    one = aggregation.ours(settings, "small")
-    assert not one.failure
-    assert one.error is not None
-    assert one.error < 4e-6  # half of Flower's quantisation step, and float32's rounding
-    assert one.up is not None
-    assert one.up > settings.vector_bytes
+    values = aggregation.ours(settings, 2).values
+    assert max(values["error"]) < 4e-6  # half of Flower's quantisation step, and float32's rounding
+    assert len(values["up"]) == 2
+    assert min(values["up"]) > settings.vector_bytes
 
 
 def test_a_round_that_cannot_run_says_why() -> None:
-    one = aggregation.theirs(Path(sys.executable), 11, 7, "note")  # an interpreter without Flower
-    assert "flwr" in one.failure
-    assert aggregation._median([one]) is one
+    with pytest.raises(PeerFailure, match="flwr"):
+        aggregation.theirs(Path(sys.executable), 11, 7)  # an interpreter without Flower
 
 
-def test_the_report_compares(tmp_path: Path) -> None:
-    results = Results()
-    results.sums = [
-        SumRound("Flower SecAgg+", "10 neighbours", seconds=4.0, up=88_000.0, down=12_000.0, error=1e-6),
-        SumRound("beaverlodge", "10 neighbours", seconds=0.2, up=38_000.0, down=2_000.0, error=1e-6),
-        SumRound("beaverlodge", "10 neighbours", signed=True, failure="too few shares"),
-    ]
-    results.write(tmp_path / "results.json")
-    again = read(tmp_path / "results.json")
-    assert again.sums == results.sums
-    text = report(again)
-    assert "| beaverlodge; 10 neighbours | 0.20 | 20.0 | 38.0 kB |" in text
-    assert "too few shares" in text
+def test_every_line_has_whose_choice_of_neighbours_it_is() -> None:
+    found = [(who, note) for note, who, _ in aggregation.cases(Path("python"), 1)]
+    assert len(set(found)) == len(found) == 7
+    assert sum("Flower" in who for who, _ in found) == 3
 
 
 @pytest.mark.parametrize("lying", [False, True])

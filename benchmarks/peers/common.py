@@ -1,6 +1,6 @@
-"""What every peer's program shares: its order, its inputs and its report. Runs in the peer's own environment.
+"""What every contender's program shares: its order, its inputs and its report. Runs in the contender's environment.
 
-The order is a JSON file (see `benchmarks/peer_runs.py`); the report is written to the file that it names.
+The order is a JSON file (see `benchmarks/running.py`); the report is written to the file that it names.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +17,16 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Order:
-    """What one party of a peer is to do.
+    """What one party is to do.
 
     Args:
         rank: which party this is.
         addresses: "host:port" of every party, as this one is to dial them; its own is where it listens.
-        task: "train", or the name of a micro job.
+        task: "train", or the key of an operation.
         inputs: a .npz file with the arrays of the task; each party uses its own rows only.
-        repeats: how often a micro job is repeated after a warm-up.
-        options: what is particular to a peer.
+        repeats: how often an operation is done, one after the other.
+        options: what is particular to a contender.
         report: where the report goes.
-        started: when the processes were started.
     """
 
     rank: int
@@ -37,7 +36,11 @@ class Order:
     repeats: int
     options: dict[str, Any]
     report: str
-    started: float
+
+    @property
+    def operation(self) -> str:
+        """The operation's name, without its size."""
+        return self.task.rstrip("0123456789")
 
     def arrays(self) -> dict[str, Any]:
         """The task's arrays by name."""
@@ -45,38 +48,27 @@ class Order:
             return {name: file[name] for name in file.files}
 
 
-@dataclass
 class Report:
-    """What one party measured: seconds of a monotonic clock that all processes of the machine share."""
+    """When one party got how far, by the clock that all processes of a machine share, and what it found.
 
-    setup_seconds: float = 0.0
-    began: list[float] = field(default_factory=list)
-    ended: list[float] = field(default_factory=list)
-    result: list[float] = field(default_factory=list)
-    notes: dict[str, Any] = field(default_factory=dict)
+    "connected": all parties are there and nothing was shared yet. "steps": the first step of a training begins.
+    "done": the result is there, in shares.
+    """
 
-    def ready(self, order: Order) -> None:
-        """Set-up ends here: imports, connections, compilation, sharing of the inputs."""
-        self.setup_seconds = time.monotonic() - order.started
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        self.marks: dict[str, float] = {}
 
-    def begin(self) -> None:
-        """A timed part begins."""
-        self.began.append(time.monotonic())
+    def mark(self, what: str) -> None:
+        """This party is as far as that now; the first time counts."""
+        self.marks.setdefault(what, time.monotonic())
 
-    def end(self) -> None:
-        """A timed part ends."""
-        self.ended.append(time.monotonic())
-
-    def keep(self, order: Order, values: Any) -> None:
-        """Leave a result that is too large for the report beside it."""
-        np.save(Path(order.report).with_suffix(".npy"), np.asarray(values, dtype=np.float64))
-
-    def write(self, path: str) -> None:
-        """Leave the report where the order says, whole or not at all."""
-        place = Path(path)
-        part = place.with_suffix(".part")
-        part.write_text(json.dumps(self.__dict__), encoding="utf-8")
-        part.replace(place)
+    def write(self, result: Any) -> None:
+        """Leave the report where the order says, and beside it the result if this party has it."""
+        place = Path(self.order.report)
+        if result is not None:
+            np.save(place.with_suffix(".npy"), np.asarray(result, dtype=np.float64))
+        place.write_text(json.dumps({"marks": self.marks}), encoding="utf-8")
 
 
 def read_order() -> Order:
@@ -87,3 +79,9 @@ def read_order() -> Order:
 def steps_of(arrays: dict[str, Any]) -> list[Any]:
     """The rows of every mini-batch, in order."""
     return np.split(arrays["order"], np.cumsum(arrays["sizes"])[:-1])
+
+
+def parts_of(arrays: dict[str, Any]) -> list[slice]:
+    """Which rows are each owner's."""
+    stops = np.cumsum(arrays["counts"])
+    return [slice(stop - count, stop) for stop, count in zip(stops, arrays["counts"], strict=True)]

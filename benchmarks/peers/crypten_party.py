@@ -15,12 +15,11 @@ import threading
 import time
 import types
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
-from common import Order, Report, read_order, steps_of
+from common import Order, Report, parts_of, read_order, steps_of
 from torch.distributed.rendezvous import register_rendezvous_handler
 
 # Its converter from ONNX, which nothing here uses, imports a module that this torch does not have any more.
@@ -57,7 +56,7 @@ class Addresses:
             threading.Thread(target=work, daemon=True).start()
 
     def close(self) -> None:
-        """End the relays; each leaves a record of what it carried."""
+        """End the relays."""
         for relay in self._relays:
             assert relay.stdin is not None
             relay.stdin.close()
@@ -96,11 +95,7 @@ class Addresses:
     def _in_front(self, port: int) -> list[int]:
         if self._relay is None:
             return []
-        command = [*self._relay]
-        place = command.index("--traffic") + 1
-        path = Path(command[place])
-        command[place] = str(path.with_name(f"{path.stem}-{len(self._relays)}.json"))
-        command += [f"{number}=127.0.0.1:{port}" for number in range(_LISTENERS)]
+        command = [*self._relay, *(f"{number}=127.0.0.1:{port}" for number in range(_LISTENERS))]
         relay = subprocess.Popen(command, cwd=self._root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self._relays.append(relay)
         assert relay.stdout is not None
@@ -165,24 +160,22 @@ def opened(value: Any) -> Any:
     return value._tensor.reveal().numpy().astype("float64") / value._tensor.encoder.scale
 
 
-def train(order: Order, report: Report) -> None:
+def train(order: Order, report: Report) -> Any:
     """Mini-batch gradient descent."""
     arrays = order.arrays()
-    steps, counts, rate = steps_of(arrays), arrays["counts"], float(arrays["rate"])
-    stops = counts.cumsum()
-    parts = [slice(stop - count, stop) for stop, count in zip(stops, counts, strict=True)]
+    parts, rate = parts_of(arrays), float(arrays["rate"])
+    crypten.communicator.get().barrier()
+    report.mark("connected")
     x = crypten.cat([share(owner, order.rank, arrays["x"][part]) for owner, part in enumerate(parts)])
     y = crypten.cat([share(owner, order.rank, arrays["y"][part, None]) for owner, part in enumerate(parts)])
-    batches = [(x[torch.from_numpy(rows)], y[torch.from_numpy(rows)]) for rows in steps]
+    batches = [(x[torch.from_numpy(rows)], y[torch.from_numpy(rows)]) for rows in steps_of(arrays)]
     w = share(0, order.rank, arrays["x"][:1].T * 0)
-    crypten.communicator.get().barrier()
-    report.ready(order)
-    report.begin()
+    report.mark("steps")
     for xs, ys in batches:
         errors = xs.matmul(w).sigmoid() - ys
         w = w - xs.t().matmul(errors).div(len(xs)).mul(rate)
-    report.end()
-    report.result = [float(value) for value in opened(w).ravel()]
+    report.mark("done")
+    return opened(w).ravel()
 
 
 MICRO = {
@@ -193,33 +186,28 @@ MICRO = {
 }
 
 
-def micro(order: Order, report: Report) -> None:
-    """One operation, again and again, after a warm-up."""
+def micro(order: Order, report: Report) -> Any:
+    """One operation, again and again."""
     arrays = order.arrays()
+    crypten.communicator.get().barrier()
+    report.mark("connected")
     x, y = (share(owner, order.rank, arrays[name]) for owner, name in enumerate("xy"))
-    operation = MICRO[order.task.rstrip("0123456789")]
-    operation(x, y)
-    report.ready(order)
     result = x
     for _ in range(order.repeats):
-        crypten.communicator.get().barrier()
-        report.begin()
-        result = operation(x, y)
-        report.end()
-    values = opened(result)
-    if order.rank == 0:
-        report.keep(order, values)
+        result = MICRO[order.operation](x, y)
+    report.mark("done")
+    return opened(result)
 
 
 def main() -> None:
     """Follow the order."""
     order = read_order()
     addresses = start(order)
-    report = Report(notes={"crypten": crypten.__version__, "torch": torch.__version__})
-    (train if order.task == "train" else micro)(order, report)
+    report = Report(order)
+    result = (train if order.task == "train" else micro)(order, report)
     crypten.communicator.get().barrier()
     addresses.close()
-    report.write(order.report)
+    report.write(result)
     os._exit(0)  # its threads and groups do not all end by themselves
 
 

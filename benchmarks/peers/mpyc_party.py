@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import Order, Report, read_order, steps_of
+from common import Order, Report, parts_of, read_order, steps_of
 
 ORDER = read_order()
 # MPyC reads its parties from the command line when it is imported.
 sys.argv = [sys.argv[0], "-I", str(ORDER.rank)]
 for _address in ORDER.addresses:
     sys.argv += ["-P", _address]
-import mpyc  # noqa: E402
 from mpyc.runtime import mpc  # noqa: E402
 
 FIXED = mpc.SecFxp(64, 24)
@@ -70,27 +69,25 @@ async def done(*values: Any) -> None:
     await mpc.gather(*values)
 
 
-async def train(order: Order, report: Report) -> None:
+async def train(order: Order, report: Report) -> Any:
     """Mini-batch gradient descent."""
     arrays = order.arrays()
-    steps, counts, rate = steps_of(arrays), arrays["counts"], float(arrays["rate"])
-    stops = counts.cumsum()
-    parts = [slice(stop - count, stop) for stop, count in zip(stops, counts, strict=True)]
+    parts, rate = parts_of(arrays), float(arrays["rate"])
+    await mpc.barrier()
+    report.mark("connected")
     x = np.concatenate([share(owner, arrays["x"][part]) for owner, part in enumerate(parts)])
     y = np.concatenate([share(owner, arrays["y"][part]) for owner, part in enumerate(parts)])
-    batches = [(x[rows], y[rows]) for rows in steps]
+    batches = [(x[rows], y[rows]) for rows in steps_of(arrays)]
     w = share(0, arrays["x"][0] * 0)
     for xs, ys in batches:
         await done(xs, ys)
-    await mpc.barrier()
-    report.ready(order)
-    report.begin()
+    report.mark("steps")
     for xs, ys in batches:
         gradient = xs.T @ (sigmoid(xs @ w) - ys)
         w = w - gradient * (rate / len(xs))
         await done(w)
-    report.end()
-    report.result = [float(value) for value in await mpc.output(w)]
+    report.mark("done")
+    return await mpc.output(w)
 
 
 MICRO = {
@@ -101,32 +98,26 @@ MICRO = {
 }
 
 
-async def micro(order: Order, report: Report) -> None:
+async def micro(order: Order, report: Report) -> Any:
     """One operation, again and again."""
     arrays = order.arrays()
+    await mpc.barrier()
+    report.mark("connected")
     x, y = (share(owner, arrays[name]) for owner, name in enumerate("xy"))
-    operation = MICRO[order.task.rstrip("0123456789")]
-    await done(x, y)
-    report.ready(order)
     result = x
     for _ in range(order.repeats):
-        await mpc.barrier()
-        report.begin()
-        result = operation(x, y)
+        result = MICRO[order.operation](x, y)
         await done(result)
-        report.end()
-    values = await mpc.output(result)
-    if order.rank == 0:
-        report.keep(order, values)
+    report.mark("done")
+    return await mpc.output(result)
 
 
 async def main() -> None:
     """Follow the order."""
     await others_listen(ORDER)
     await mpc.start()
-    report = Report(notes={"mpyc": mpyc.__version__})
-    await (train if ORDER.task == "train" else micro)(ORDER, report)
-    report.write(ORDER.report)
+    report = Report(ORDER)
+    report.write(await (train if ORDER.task == "train" else micro)(ORDER, report))
     await mpc.shutdown()
 
 

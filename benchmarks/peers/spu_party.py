@@ -11,8 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import spu
-from common import Order, Report, read_order, steps_of
+from common import Order, Report, parts_of, read_order, steps_of
 from spu import api, libspu
 from spu.utils import frontend
 
@@ -64,10 +63,6 @@ class Runner:
             mine.share_chunks = [self.link.recv(owner)]
         self.runtime.set_var(name, mine)
 
-    def barrier(self) -> None:
-        """Wait for all parties."""
-        self.link.barrier()
-
     def compile(self, function: Any, inputs: dict[str, tuple[int, ...]], outputs: list[str]) -> Any:
         """A jax function of secret arrays as a program of SPU."""
         shapes = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in inputs.values()]
@@ -98,10 +93,10 @@ class Runner:
         return self.io.reconstruct(shares)
 
 
-def train(runner: Runner, order: Order, report: Report) -> None:
+def train(runner: Runner, order: Order, report: Report) -> Any:
     """Mini-batch gradient descent; every step is one run of a compiled program."""
     arrays = order.arrays()
-    steps, counts, columns = steps_of(arrays), arrays["counts"], arrays["x"].shape[1]
+    steps, parts, columns = steps_of(arrays), parts_of(arrays), arrays["x"].shape[1]
     rate = float(arrays["rate"])
 
     def choose(x: list[Any], y: list[Any]) -> Any:
@@ -111,15 +106,9 @@ def train(runner: Runner, order: Order, report: Report) -> None:
     def step(x: Any, y: Any, w: Any) -> Any:
         return w - rate * (x.T @ (jax.nn.sigmoid(x @ w) - y) / x.shape[0])
 
-    stops = np.cumsum(counts)
-    shapes: dict[str, tuple[int, ...]] = {}
-    for name, value in (("x", arrays["x"]), ("y", arrays["y"])):
-        for owner, stop in enumerate(stops):
-            part = value[stop - counts[owner] : stop]
-            shapes[f"{name}{owner}"] = part.shape
-            runner.share(f"{name}{owner}", owner, part, part.shape)
-    names = [f"{name}_{t}" for name in "xy" for t in range(len(steps))]
-    owners = len(counts)
+    inputs = {f"{name}{owner}": arrays[name][part] for name in "xy" for owner, part in enumerate(parts)}
+    shapes = {name: value.shape for name, value in inputs.items()}
+    names, owners = [f"{name}_{t}" for name in "xy" for t in range(len(steps))], len(parts)
     chooser = runner.compile(lambda *flat: choose(list(flat[:owners]), list(flat[owners:])), shapes, [*names, "w"])
     compiled = {
         size: runner.compile(step, {"x": (size, columns), "y": (size,), "w": (columns,)}, ["w"])
@@ -129,15 +118,16 @@ def train(runner: Runner, order: Order, report: Report) -> None:
         libspu.Executable(f"step{t}", [f"x_{t}", f"y_{t}", "w"], ["w"], compiled[len(rows)].code)
         for t, rows in enumerate(steps)
     ]
+    runner.link.barrier()
+    report.mark("connected")
+    for name, value in inputs.items():
+        runner.share(name, int(name[1:]), value, value.shape)
     runner.runtime.run(chooser)
-    runner.barrier()
-    report.ready(order)
-    report.begin()
+    report.mark("steps")
     for program in programs:
         runner.runtime.run(program)
-    report.end()
-    opened = runner.reveal("w")
-    report.result = [] if opened is None else [float(value) for value in opened]
+    report.mark("done")
+    return runner.reveal("w")
 
 
 MICRO = {
@@ -148,32 +138,25 @@ MICRO = {
 }
 
 
-def micro(runner: Runner, order: Order, report: Report) -> None:
-    """One operation, again and again, after a warm-up."""
+def micro(runner: Runner, order: Order, report: Report) -> Any:
+    """One operation, again and again."""
     arrays = order.arrays()
-    inputs = {"x": arrays["x"].shape, "y": arrays["y"].shape}
-    for owner, name in enumerate(inputs):
-        runner.share(name, owner, arrays[name], inputs[name])
-    program = runner.compile(MICRO[order.task.rstrip("0123456789")], inputs, ["z"])
-    runner.runtime.run(program)
-    report.ready(order)
+    program = runner.compile(MICRO[order.operation], {name: arrays[name].shape for name in "xy"}, ["z"])
+    runner.link.barrier()
+    report.mark("connected")
+    for owner, name in enumerate("xy"):
+        runner.share(name, owner, arrays[name], arrays[name].shape)
     for _ in range(order.repeats):
-        runner.barrier()
-        report.begin()
         runner.runtime.run(program)
-        report.end()
-    opened = runner.reveal("z")
-    if opened is not None:
-        report.keep(order, opened)
+    report.mark("done")
+    return runner.reveal("z")
 
 
 def main() -> None:
     """Follow the order."""
     order = read_order()
-    runner = Runner(order)
-    report = Report(notes={"spu": spu.__version__, "jax": jax.__version__})
-    (train if order.task == "train" else micro)(runner, order, report)
-    report.write(order.report)
+    runner, report = Runner(order), Report(order)
+    report.write((train if order.task == "train" else micro)(runner, order, report))
     runner.link.stop_link()
 
 
