@@ -56,7 +56,7 @@ test-lowest: ## the tests with the oldest releases that pyproject.toml allows
 	@sh tools/setup.sh lowest
 	build/venv-lowest/bin/$(PYTEST)
 
-bench: ## time us and other frameworks, and write docs/benchmarks.md (QUICK=1: 3 minutes instead of 20)
+bench: ## time us and other frameworks, and write docs/benchmarks.md (QUICK=1: the smallest of it)
 	@sh tools/setup.sh dev
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
