@@ -121,7 +121,13 @@ def _write_scenario(job: Job, folder: Path, parts: list[tuple[Array, Array]], la
         pd.DataFrame(x, columns=list(column_names(parts))).assign(outcome=y).to_parquet(file)
         lines += [f"[parties.{owner}]", 'role = "owner"', f'data = "{file}"']
     lines += ["[parties.helper]", 'role = "helper"', "[task]", 'kind = "logistic_regression"', 'target = "outcome"']
-    lines += ["min_rows_per_feature = 0", "standardise = false", "test_fraction = 0.0", 'reveal = ["model"]', 'solver = "sgd"']
+    lines += [
+        "min_rows_per_feature = 0",
+        "standardise = false",
+        "test_fraction = 0.0",
+        'reveal = ["model"]',
+        'solver = "sgd"',
+    ]
     lines += [f"epochs = {job.epochs}", f"batch_size = {job.batch}", f"learning_rate = {job.rate}"]
     lines += ["[session]", "deadline = 600.0", "connect_timeout = 300.0"]
     if latency is not None:

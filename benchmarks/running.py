@@ -60,16 +60,15 @@ class Contender:
     tries: int = 1
 
 
-_OPERATIONS = ("multiply", "matmul128", "matmul512", "less_than", "sigmoid")
 CONTENDERS = (
     Contender("beaverlodge, encrypted", "ours", 3, encrypted=True),
     Contender("beaverlodge", "ours", 3, {"plain": True}),
     Contender("SPU", "spu", 2),
     Contender("SPU, exp pade", "spu", 2, {"exp": "EXP_PADE"}, tables=("A", "sigmoid")),
-    Contender("SPU over TLS, encrypted", "spu", 2, encrypted=True, tables=("A", *_OPERATIONS), tries=3),
-    Contender("SPU, ABY3 (3 equal parties)", "spu", 3, {"protocol": "ABY3"}, tables=("A", "B", *_OPERATIONS)),
+    Contender("SPU over TLS, encrypted", "spu", 2, encrypted=True, tables=("A",), tries=3),
+    Contender("SPU, ABY3 (3 equal parties)", "spu", 3, {"protocol": "ABY3"}, tables=("A", "B")),
     Contender("CrypTen", "crypten", 2, inside=True),
-    Contender("MPyC (3 equal parties)", "mpyc", 3, tables=("A", "WAN", "C", "matmul128")),
+    Contender("MPyC (3 equal parties)", "mpyc", 3, tables=("A", "WAN", "matmul128")),
 )
 
 
