@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -162,7 +162,8 @@ def _sums(results: Results, effort: Effort, *, dry: bool) -> list[str]:
     """Secure aggregation, beside Flower's."""
     if not dry:
         for note, who, work in aggregation.cases(python_of(FOLDER, "flower"), effort.runs):
-            results.take("sums", f"{who}; {note}", work)
+            name = f"{who}; {note}"
+            results.take("sums", name, lambda work=work, name=name: replace(work(), who=name))  # type: ignore[misc]
     return ["sums"]
 
 

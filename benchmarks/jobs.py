@@ -123,7 +123,7 @@ def _write_scenario(job: Job, folder: Path, parts: list[tuple[Array, Array]], la
     lines += ["[parties.helper]", 'role = "helper"', "[task]", 'kind = "logistic_regression"', 'target = "outcome"']
     lines += [
         "min_rows_per_feature = 0",
-        "standardise = false",
+        "standardise = true",  # once more, in our time: the form of few rows needs bounds
         "test_fraction = 0.0",
         'reveal = ["model"]',
         'solver = "sgd"',

@@ -67,7 +67,7 @@ CONTENDERS = (
     Contender("SPU, exp pade", "spu", 2, {"exp": "EXP_PADE"}, tables=("A", "sigmoid")),
     Contender("SPU over TLS, encrypted", "spu", 2, encrypted=True, tables=("A",), tries=3),
     Contender("SPU, ABY3 (3 equal parties)", "spu", 3, {"protocol": "ABY3"}, tables=("A", "B")),
-    Contender("CrypTen", "crypten", 2, inside=True),
+    Contender("CrypTen", "crypten", 2, inside=True, tries=3),
     Contender("MPyC (3 equal parties)", "mpyc", 3, tables=("A", "WAN", "matmul128")),
 )
 

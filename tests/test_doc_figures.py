@@ -56,7 +56,7 @@ def test_a_figure_of_the_docs(
     assert said in (ROOT / "docs" / page).read_text(encoding="utf-8")
 
 
-README_ROWS = ("beaverlodge, encrypted", "SPU", "SPU over TLS, encrypted", "CrypTen", "MPyC (3 equal parties)")
+README_ROWS = ("beaverlodge, encrypted", "SPU", "CrypTen", "MPyC (3 equal parties)")
 
 
 @pytest.mark.parametrize("who", README_ROWS)
