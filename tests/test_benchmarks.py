@@ -76,7 +76,7 @@ def test_nobody_wrong_is_the_fastest() -> None:
 
 
 def test_nobody_is_missing_in_silence() -> None:
-    why = "ValueError: /home/somebody/build/x.so is not at https://files.example/simple"
+    why = "ValueError: /some/where/build/x.so is not at https://files.example/simple"
     text = report(
         Results({"when": "now"}, {"MPyC": "could not be set up: no Python"}, [Line("A", "MPyC", failure=why)])
     )
