@@ -155,6 +155,7 @@ async def scaled(p: Party, mine: np.ndarray) -> Share:
     return scales.mean
 
 
+@pytest.mark.soak
 def test_two_groups_of_secrets_with_the_same_powers_of_two_look_alike() -> None:
     one, other = (
         [[[v] * 5 for v in row] for row in (first, range(4), range(4))] for first in ([0, 4, 0, 4], [1, 5, 2, 5])

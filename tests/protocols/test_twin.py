@@ -25,7 +25,19 @@ from protocols.twin import (
 )
 from tests.helpers import demo_tables, job, made_up
 
-KEYS = {"rows", "positives", "accuracy", "auc", "auc_se", "auc_low", "auc_high", "log_loss", "brier", "confusion"}
+KEYS = {
+    "rows",
+    "positives",
+    "accuracy",
+    "auc",
+    "auc_se",
+    "auc_low",
+    "auc_high",
+    "auc_error",
+    "log_loss",
+    "brier",
+    "confusion",
+}
 
 
 def test_many_full_steps_reach_the_optimum_that_scikit_learn_finds() -> None:

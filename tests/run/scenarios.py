@@ -28,7 +28,7 @@ def write_scenario(folder: Path, owners: int = 2, *, rows: int = 60, extra: str 
     """A scenario with `owners` hospitals and a helper, and their data."""
     other = task.get("solver", "sgd") != "sgd" or "inference" in task.get("reveal", ())
     mini_batch = {} if other else {"epochs": 3, "batch_size": 32, "learning_rate": 0.5}
-    few = {"min_rows": 1, "min_rows_per_feature": 0} if rows < 40 else {}
+    few = {"min_rows": 1, "min_rows_per_feature": 0, "min_cell": 1} if rows < 40 else {}
     settings = {**few, **mini_batch, **task}
     text = ['schema = 1\nname = "small"\nseed = 3\n']
     for k in range(owners):

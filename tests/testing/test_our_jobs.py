@@ -166,9 +166,9 @@ OURS = {
     "training on columns": columns(kept=False, rounds=23, bytes=2070, dealt=5300),
     "training on columns, kept": columns(
         kept=True,
-        rounds=29,
-        bytes=1557,
-        dealt=4630,
+        rounds=31,
+        bytes=1764,
+        dealt=4792,
         secrets=any_other,
         view_sizes={"m": 4},
         words=100,

@@ -109,6 +109,7 @@ def test_cost() -> None:
     hold_to_cost(STATISTICS)
 
 
+@pytest.mark.soak
 def test_view() -> None:
     """Of three owners; of two, each learns the other's addend, and the plan says so."""
     hold_to_view(STATISTICS, 3)

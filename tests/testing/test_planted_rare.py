@@ -189,7 +189,7 @@ def test_a_triple_that_is_wrong_once_in_4096() -> None:
         return check_correct(product, lambda x, y: x * y, PAIR, error=1e-3, sockets=(), many=many)
 
     assert "a wrong entry in every " in str(check(0))
-    with pytest.raises(CheckFailed, match=r"result 0 at \(\d+,\) is .* 1 of 4096 entries beyond the error"):
+    with pytest.raises(CheckFailed, match=r"result 0 at \(\d+,\) is .* [12] of 4096 entries beyond the error"):
         check(30_000)
 
 
