@@ -26,8 +26,6 @@ from protocols.twin import (
 from tests.helpers import demo_tables, job, made_up
 
 KEYS = {
-    "rows", "positives", "accuracy", "auc", "auc_se", "auc_low", "auc_high", "auc_error", "log_loss", "brier", "confusion"
-}  # fmt: skip
     "rows",
     "positives",
     "accuracy",
