@@ -448,7 +448,7 @@ every_one = pytest.mark.parametrize("name", OURS)
 
 
 LONG_TO_SEE = (
-    *("minimum", "maximum", "less than", "outside", "logistic step"),
+    *("minimum", "maximum", "less than", "outside", "logistic step", "equal", "select", "greater"),
     *(
         "held product",
         "held product of own rows",

@@ -209,10 +209,9 @@ def test_cost(name: str) -> None:
     hold_to_cost(OURS[name])
 
 
-@pytest.mark.parametrize("owners", [2, pytest.param(3, marks=pytest.mark.soak)])
-@pytest.mark.parametrize(
-    "name", ["stretches", *(pytest.param(one, marks=pytest.mark.soak) for one in OURS if one != "stretches")]
-)
+@pytest.mark.soak
+@pytest.mark.parametrize("owners", [2, 3])
+@pytest.mark.parametrize("name", OURS)
 def test_view(name: str, owners: int) -> None:
     hold_to_view(OURS[name], owners)
 

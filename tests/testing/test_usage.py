@@ -34,7 +34,7 @@ async def rate_is_told(p: Party, x: Share, y: Share) -> Share:
 
 
 def test_rounds_in_which_nothing_secret_is_sent_are_named() -> None:
-    assert check_view(rate_is_told, [X, X], public=["rate"], words=500).coalitions
+    assert check_view(rate_is_told, [X, X], public=["rate"]).coalitions
     with pytest.raises(
         CheckFailed, match=r"round 0 'rate': word 0 of array 0 from owner0 to owner1, owner2 has no mask"
     ):
