@@ -119,6 +119,43 @@ def test_a_feature_far_off_0(how: str) -> None:
     assert_is_statsmodels(run(x, y, 2, ("year", "dose"), inference=how), x, y)
 
 
+def one_in_10_000() -> tuple[np.ndarray, np.ndarray]:
+    """120,000 rows, of which about 12 are of class 1."""
+    generator = np.random.default_rng(12)
+    x = generator.normal(size=(120_000, 2))
+    return x, (generator.random(120_000) < 1 / (1 + np.exp(9.5 - 0.7 * x[:, 0]))).astype(float)
+
+
+def outlier() -> tuple[np.ndarray, np.ndarray]:
+    """One value of a million among deviates of 1."""
+    generator = np.random.default_rng(13)
+    x = generator.normal(size=(2000, 2))
+    y = (generator.random(2000) < 1 / (1 + np.exp(-0.8 * x[:, 0] + x[:, 1]))).astype(float)
+    x[7, 0], y[7] = 1e6, 1.0
+    return x, y
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("how", ["shared", "open-fisher"])
+@pytest.mark.parametrize("rows", [one_in_10_000, outlier])
+def test_what_docs_promise_of_imbalance_and_outliers(rows: Any, how: str) -> None:
+    """docs/inference.md: standard errors within 2e-3 of themselves; or there is no table."""
+    import statsmodels.api as sm
+
+    x, y = rows()
+    try:
+        found = run(x, y, 2, ("a", "b"), inference=how, iterations=25).inference
+    except DataError:
+        assert rows is outlier
+        return
+    assert found is not None
+    model = sm.Logit(y, np.c_[x, np.ones(len(x))]).fit(disp=0, maxiter=200)
+    show(found, model.params, model.bse)
+    for row, b, se in zip(found.table, model.params, model.bse, strict=True):
+        assert row.se == pytest.approx(se, rel=2e-3)
+        assert abs(row.coefficient - b) < 2e-2 * se
+
+
 @pytest.mark.parametrize("how", ["shared", "open-fisher"])
 def test_separation_is_said(how: str) -> None:
     generator = np.random.default_rng(4)
