@@ -14,10 +14,11 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -30,7 +31,6 @@ from benchmarks.running import CONTENDERS, Contender, PeerFailure, Run, run
 from mpc.errors import InterruptedRun
 
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
-PARTS = ("training", "operations", "kinds", "sums", "report")
 REPEATS = 5
 """How often an operation is done in a run."""
 
@@ -50,7 +50,7 @@ def main() -> None:
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__, formatter_class=raw)
     parser.add_argument("--quick", action="store_true", help="one run of each, of the smallest job")
-    parser.add_argument("--only", choices=PARTS, help="one part")
+    parser.add_argument("--only", choices=(*_MEASURED, "report"), help="one part")
     parser.add_argument("--out", type=Path, default=DOCUMENT, help="where the report goes")
     given = parser.parse_args()
     results = read() if given.only and KEPT.exists() else Results()
@@ -69,28 +69,24 @@ def _measure(results: Results, effort: Effort, only: str | None) -> None:
     for environment in ENVIRONMENTS:
         say(f"{environment.title}: setting up (the first time takes minutes)")
         results.peers[environment.title] = set_up(environment, FOLDER)
-    parts = {"training": _trainings, "operations": _operations, "kinds": _kinds, "sums": _sums}
-    for name, measure in parts.items():
+    for name, (tables, measure) in _MEASURED.items():
         if only in (None, name):
-            tables = measure(results, effort, dry=True)
             results.lines = [line for line in results.lines if line.table not in tables]
-            measure(results, effort, dry=False)
+            measure(results, effort)
     results.machine["load averages"] = f"{before} before, {machine.load()} after"
     results.machine["took"] = f"{minutes():.0f} minutes"
     results.write()
 
 
-def _trainings(results: Results, effort: Effort, *, dry: bool) -> list[str]:
+def _trainings(results: Results, effort: Effort) -> None:
     """Everybody's training of each job, and of the first over the WAN."""
-    if not dry:
-        for job in effort.jobs:
-            arrays = arrays_of(job)
-            for table in (job.key, WAN) if job.wan else (job.key,):
-                for contender in CONTENDERS if job.peers else CONTENDERS[:1]:
-                    if not contender.tables or table in contender.tables:
-                        work = partial(_training, table, contender, arrays, effort.runs)
-                        results.take(table, contender.name, work)
-    return [WAN, *(job.key for job in JOBS)]
+    for job in effort.jobs:
+        arrays = arrays_of(job)
+        for table in (job.key, WAN) if job.wan else (job.key,):
+            for contender in CONTENDERS if job.peers else CONTENDERS[:1]:
+                if not contender.tables or table in contender.tables:
+                    work = partial(_training, table, contender, arrays, effort.runs)
+                    results.take(table, contender.name, work)
 
 
 def _training(table: str, contender: Contender, arrays: Arrays, runs: int) -> Line:
@@ -101,19 +97,17 @@ def _training(table: str, contender: Contender, arrays: Arrays, runs: int) -> Li
     return Line(table, contender.name, {**times, "error": errors, "sent": _sent(done)})
 
 
-def _operations(results: Results, effort: Effort, *, dry: bool) -> list[str]:
+def _operations(results: Results, effort: Effort) -> None:
     """Everybody's time for each operation."""
-    if not dry:
-        for operation in effort.operations:
-            inputs = FOLDER / "data" / f"{operation.key}.npz"
-            inputs.parent.mkdir(parents=True, exist_ok=True)
-            x, y = operation.inputs().values()
-            np.savez(inputs, x=x, y=y)
-            for contender in CONTENDERS:
-                if not contender.tables or operation.key in contender.tables:
-                    work = partial(_operation, operation, contender, inputs, effort.runs)
-                    results.take(operation.key, contender.name, work)
-    return [operation.key for operation in OPERATIONS]
+    for operation in effort.operations:
+        inputs = FOLDER / "data" / f"{operation.key}.npz"
+        inputs.parent.mkdir(parents=True, exist_ok=True)
+        x, y = operation.inputs().values()
+        np.savez(inputs, x=x, y=y)
+        for contender in CONTENDERS:
+            if not contender.tables or operation.key in contender.tables:
+                work = partial(_operation, operation, contender, inputs, effort.runs)
+                results.take(operation.key, contender.name, work)
 
 
 def _operation(operation: Operation, contender: Contender, inputs: Path, runs: int) -> Line:
@@ -133,12 +127,10 @@ def _python(contender: Contender) -> Path:
     return Path(sys.executable) if contender.program == "ours" else python_of(FOLDER, contender.program)
 
 
-def _kinds(results: Results, effort: Effort, *, dry: bool) -> list[str]:
+def _kinds(results: Results, effort: Effort) -> None:
     """The command `mpc run` on each scenario of the project's."""
-    if not dry:
-        for path in effort.scenarios:
-            results.take("kinds", path.name, partial(_command, path, effort.runs))
-    return ["kinds"]
+    for path in effort.scenarios:
+        results.take("kinds", path.name, partial(_command, path, effort.runs))
 
 
 def _command(path: Path, runs: int) -> Line:
@@ -158,13 +150,20 @@ def _command(path: Path, runs: int) -> Line:
     return Line("kinds", path.name, {"command": seconds, "online": online, "rounds": rounds})
 
 
-def _sums(results: Results, effort: Effort, *, dry: bool) -> list[str]:
+def _sums(results: Results, effort: Effort) -> None:
     """Secure aggregation, beside Flower's."""
-    if not dry:
-        for note, who, work in aggregation.cases(python_of(FOLDER, "flower"), effort.runs):
-            name = f"{who}; {note}"
-            results.take("sums", name, lambda work=work, name=name: replace(work(), who=name))  # type: ignore[misc]
-    return ["sums"]
+    for note, who, work in aggregation.cases(python_of(FOLDER, "flower"), effort.runs):
+        name = f"{who}; {note}"
+        results.take("sums", name, lambda work=work, name=name: replace(work(), who=name))  # type: ignore[misc]
+
+
+_MEASURED: Final[Mapping[str, tuple[tuple[str, ...], Callable[[Results, Effort], None]]]] = {
+    "training": ((WAN, *(job.key for job in JOBS)), _trainings),
+    "operations": (tuple(operation.key for operation in OPERATIONS), _operations),
+    "kinds": (("kinds",), _kinds),
+    "sums": (("sums",), _sums),
+}
+"""The parts in their order: which tables each fills, and how."""
 
 
 def command() -> int:

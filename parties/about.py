@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 
 from parties.version import VERSION
 
+_OF_LINKS: Final = ("address", "public_key")
 _USUAL_POSITIVE: Final = "1, yes or true"
 """What a target of two values counts as 1 where the scenario does not say."""
 
@@ -30,9 +31,13 @@ def about(scenario: Agreed) -> dict[str, Any]:
     Returns:
         `kind`, `outcome` (column and positive value; None of a kind without one), `reference_levels` (by column: the
         level that has no coefficient), `missing` (the policy), `seed`, `version`, `started` (UTC), and `settings`: all
-        that the parties agreed on, which has no path of any machine.
+        that the parties agreed on but their addresses and keys, for a record may be published. It holds no path.
     """
     settings = scenario.agreed()
+    settings["parties"] = {
+        name: {key: value for key, value in party.items() if key not in _OF_LINKS}
+        for name, party in settings["parties"].items()
+    }
     task = settings["task"]
     levels: Mapping[str, Any] = task.get("categories") or {}
     return {

@@ -91,18 +91,18 @@ def _stop_text(facts: Mapping[str, Any]) -> str:
 
 def unsettled_text(facts: Mapping[str, Any]) -> str:
     """What to know of weights that are not, or need not be, the optimum's; empty where they are, or in a plan."""
-    ways = 'reveal = ["inference"] gives the fit itself, with its errors'
+    fit = 'with reveal = ["inference"] the run gives the maximum-likelihood fit and its standard errors'
     if facts.get("solver") == "sgd":
         return (
-            "Mini-batches end near the optimum, not at it, and it is not tested how near: a single weight says little. "
-            f"{ways[0].upper()}{ways[1:]}."
+            "Mini-batches end near the optimum, not at it, and how near is not tested, so a single weight says little: "
+            f"{fit}."
         )
     if facts.get("converged") is not False:
         return ""
     return (
         "NOT CONVERGED: in the last quarter of the steps a weight still moved by more than a tenth of the least "
         "standard error that it can have. A single weight says little, and so do probabilities. Raise `iterations` or "
-        f'`l2`, or try solver = "newton"; {ways}.'
+        f'`l2`, or try solver = "newton"; {fit}.'
     )
 
 

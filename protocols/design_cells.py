@@ -213,8 +213,8 @@ def too_few(names: tuple[str, ...], word: Public, least: int) -> DataError:
     found = [f"column {name}" for name, few in zip(names, columns, strict=True) if few]
     found += ["the target"] * target + ["all columns together"] * together
     return DataError(
-        f"{', '.join(found)}: some value (or combination of values) is in fewer than min_cell = {least} rows, but not "
-        "none, of some owner's others, in a class if the target has classes; the model could tell how many they are",
-        "join rare levels, leave these columns or products out, or hold fewer rows out; or lower min_cell, where every "
-        "owner's policy allows it. Nothing of the model was opened",
+        f"{', '.join(found)}: some value or combination of values, within a class if there are classes, has 1 to "
+        f"{least - 1} rows besides some owner's own (min_cell = {least}), and the model could show how many",
+        "join rare levels, leave these columns or products out, or hold fewer rows out; every owner's policy has to "
+        "allow a lower min_cell. Nothing of the model was opened",
     )

@@ -50,10 +50,20 @@ def test_it_says_what_the_run_was_and_holds_no_path(path: Path) -> None:
     found = about(scenario)
     assert found["kind"] == scenario.task.kind
     assert found["version"] == VERSION
-    assert found["settings"] == scenario.agreed()
+    agreed = scenario.agreed()
+    assert {**found["settings"], "parties": agreed["parties"]} == agreed
+    assert list(found["settings"]["parties"]) == list(agreed["parties"])
     assert found["started"].endswith("Z")
     text = json.dumps(found)
     assert ".csv" not in text and ".parquet" not in text and ".duckdb" not in text and str(path.parent) not in text
+
+
+def test_it_names_no_address_and_no_key(tmp_path: Path) -> None:
+    """A record may be published, and who reads it need not know where hospitals listen."""
+    where = 'role = "helper"\naddress = "10.1.2.3:7101"\npublic_key = "0123456789"'
+    found = changed(tmp_path, "two_hospitals", ('role = "helper"', where))
+    assert found["settings"]["parties"]["helper"]["role"] == "helper"
+    assert "10.1.2.3" not in json.dumps(found) and "0123456789" not in json.dumps(found)
 
 
 def test_reference_levels_and_missing_values_are_told(tmp_path: Path) -> None:
