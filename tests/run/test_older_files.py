@@ -1,0 +1,91 @@
+"""What an earlier version wrote is still read: scenarios, keys, roster, policy, sealed shares, journals, records."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.ports import free_ports
+from tests.run.command import Running, approving, mpc
+
+OLDER = Path(__file__).parent / "older"
+SHOWN = {
+    "logistic": ["0.06782", "0.04868", "0.000766", "21.83"],
+    "linear": ["0.4556", "0.06872", "11.62"],
+    "statistics": ["27.52", "4.436", "13.60"],
+    "secure_sum": ["160,221", "68.4167", "12 of 12 clients"],
+}
+"""Figures that a report of each record has."""
+PARTIES = ("north", "south", "helper")
+
+
+@pytest.fixture
+def older(tmp_path: Path) -> Path:
+    """A copy of an earlier version's files, which only their owner may read, as that version left them."""
+    folder = tmp_path / "older"
+    shutil.copytree(OLDER, folder)
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+    return folder
+
+
+@pytest.mark.parametrize("name", [*SHOWN, "hidden", "predict"])
+def test_a_scenario_is_planned(older: Path, name: str) -> None:
+    ran = mpc("plan", older / f"{name}.toml")
+    assert (ran.code, ran.err) == (0, "")
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_a_record_is_reported(older: Path, name: str) -> None:
+    run = older / "runs" / name
+    ran = mpc("report", run)
+    assert (ran.code, ran.err) == (0, "")
+    for words in SHOWN[name]:
+        assert words in ran.out
+    assert "<html" in (run / "report.html").read_text()
+
+
+def test_a_record_of_a_hidden_model_is_reported(older: Path) -> None:
+    hidden, predicted = (mpc("report", older / "runs" / name) for name in ("hidden-north", "predict-north"))
+    assert (hidden.code, predicted.code) == (0, 0)
+    assert "66.7 % (20/30)" in hidden.out
+    assert "4 of 20" in predicted.out
+
+
+def test_sealed_shares_score_as_they_did(older: Path) -> None:
+    """By the keys, under the roster and the policy of that time; the rows scored then are counted."""
+    scenario = older / "predict.toml"
+    ports = iter(free_ports(3))
+    scenario.write_text(re.sub(r"127\.0\.0\.1:\d+", lambda _: f"127.0.0.1:{next(ports)}", scenario.read_text()))
+    runs = {
+        who: Running(
+            *("party", scenario, "--as", who, "--keys", older / "keys" / who, "--out", older / f"new-{who}"),
+            *approving(scenario, who),
+        )
+        for who in PARTIES
+    }
+    for who, run in runs.items():
+        ran = run.end()
+        assert ran.code == 0, (who, ran.err)
+    scores = (older / "new-north" / "north.scores.csv").read_text()
+    assert scores == (OLDER / "runs" / "predict-north" / "north.scores.csv").read_text()
+    assert "8 of 20" in mpc("report", older / "new-north").out
+
+
+def test_a_policy_still_refuses(older: Path) -> None:
+    """This one allows no linear regression."""
+    scenario = older / "predict.toml"
+    scenario.write_text((older / "linear.toml").read_text())
+    keyed = re.search(r"\[roster\]\n.*?\n\n", (OLDER / "predict.toml").read_text(), re.DOTALL)
+    assert keyed
+    ports = iter(free_ports(3))
+    text = scenario.read_text().replace("[parties.north]", f"{keyed[0]}[parties.north]")
+    text = re.sub(r'(role = "\w+"\n)', lambda m: f'{m[1]}address = "127.0.0.1:{next(ports)}"\n', text)
+    scenario.write_text(text)
+    ran = mpc("party", scenario, "--as", "north", "--keys", older / "keys" / "north", *approving(scenario, "north"))
+    assert ran.code == 2
+    assert "policy.toml" in ran.err
+    assert "kinds" in ran.err
