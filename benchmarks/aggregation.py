@@ -19,8 +19,8 @@ import numpy as np
 from benchmarks.results import Line
 from benchmarks.running import PeerFailure
 from mpc.agree import Signer
+from mpc.array import Array
 from mpc.errors import BeaverlodgeError
-from mpc.ghost import Array
 from mpc.prg import derive, os_entropy
 from mpc.star_lockstep import StarMessage, run_star
 from mpc.wire import HEADER_BYTES

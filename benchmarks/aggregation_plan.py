@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks.aggregation_round import vector_of
 from mpc.agree import KeyPair, Signer, signed
-from mpc.ghost import Array
+from mpc.array import Array
 from mpc.prg import derive, os_entropy
 from mpc.star_lockstep import StarMessage, StarTap, run_star
 from protocols.aggregation.bounds import choose_bounds

@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 
 from mpc.agree import Signer
+from mpc.array import Array
 from mpc.curve import Identity, new_identity
 from mpc.errors import UsageError
-from mpc.ghost import Array
 from mpc.prg import Stream, derive, os_entropy
 from mpc.star import ClientProgram
 from mpc.star_client import StarClient

@@ -15,9 +15,10 @@ from mpc.network import Came, Connected, Disconnected, Event, Network, Refused
 from mpc.probe import DOCTOR, Answerer, is_probe, read_probe
 from mpc.round import Blob, Program, Round
 from mpc.session import HANDSHAKE, Aborted, Backlog, Delivered, Frame, Incoming, Link, Resend, Told
+from mpc.specs import parse, payload
 from mpc.trace import Trace
 from mpc.waiting import SIGNS_A_DEADLINE, UNHEARD_DEADLINES, Sign, Wait, read_sign, sign_body
-from mpc.wire import HEADER_BYTES, label_code, parse, payload
+from mpc.wire import HEADER_BYTES, label_code
 
 Look = Callable[[str, Any], Any]
 

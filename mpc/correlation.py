@@ -11,27 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import prod
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from mpc.ghost import Array
-from mpc.ring import B8, B64, Z64, Ring
-
-
-class Spec(NamedTuple):
-    """What an array on the wire is: its shape, its scale (fractional bits) and its ring."""
-
-    shape: tuple[int, ...]
-    scale: int = 0
-    ring: Ring = Z64
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes on the wire."""
-        return prod(self.shape) * self.ring.word_bytes
-
+from mpc.array import Array
+from mpc.ring import B8, B64, Z64
+from mpc.specs import Spec
 
 Book = Mapping[int, tuple[Array, ...]]
 """At the helper: the drawn parts (in full) of earlier correlations that later ones refer to, by their number."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from mpc.correlation import Kind, Spec
+from mpc.correlation import Kind
 from mpc.dealing import AT_ONCE
 from mpc.prg import Stream
 from mpc.ring import Ring
 from mpc.share import Mask, Share
+from mpc.specs import Spec
 
 _STREAM_STEP: Final = 8  # `Stream.take` goes on by a multiple of this
 _Places = list[tuple[int, tuple[int, ...], int, Ring]]  # where each part begins, its shape, scale and ring

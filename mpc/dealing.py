@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mpc.correlation import Kind, OwnMasks, Spec
-from mpc.ghost import Array
+from mpc.array import Array
+from mpc.correlation import Kind, OwnMasks
 from mpc.prg import Stream
 from mpc.repeated import listed
 from mpc.share import Mask, Share
+from mpc.specs import Spec
 
 WINDOW_BYTES = 1 << 20
 WINDOWS_AHEAD = 4

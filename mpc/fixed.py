@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from mpc.array import Array
 from mpc.errors import ProtocolError
-from mpc.ghost import Array, is_ghost
+from mpc.ghost import is_ghost
 from mpc.ring import Z64, Ring
 from mpc.slices import slices
 

@@ -13,9 +13,8 @@ from typing import Any, cast
 
 import numpy as np
 
+from mpc.array import Array
 from mpc.errors import InternalError
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class Ghost:

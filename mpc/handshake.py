@@ -37,8 +37,8 @@ from mpc.exchange import (
     tell,
 )
 from mpc.plan import Plan
-from mpc.prg import Entropy, derive
-from mpc.session import link_key, session_id
+from mpc.prg import Entropy, derive, session_id
+from mpc.session import link_key
 
 PLANNING_SECONDS = 1e-3
 """A round, of the plan that is just made: so much longer than for an answer to a round, a party waits for the others'.

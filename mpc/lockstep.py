@@ -14,11 +14,10 @@ from mpc.dealing import deal_windows
 from mpc.errors import BeaverlodgeError, PeerLostError
 from mpc.party import Party, Revealed, pair_streams
 from mpc.plan import Plan, ProgramFactory, groups_to_deal, make_plan
-from mpc.prg import Entropy, Stream, derive
+from mpc.planned_supply import PlannedSupply
+from mpc.prg import Entropy, Stream, derive, session_id
 from mpc.round import Blob, Program, Round
-from mpc.session import session_id
-from mpc.supply import PlannedSupply
-from mpc.wire import parse, payload
+from mpc.specs import parse, payload
 
 
 @dataclass(frozen=True)

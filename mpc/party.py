@@ -11,13 +11,15 @@ from weakref import ref
 
 import numpy as np
 
-from mpc.correlation import Kind, Spec
+from mpc.array import Array
+from mpc.correlation import Kind
 from mpc.errors import BeaverlodgeError, InternalError
-from mpc.ghost import Array, ghost
+from mpc.ghost import ghost
 from mpc.prg import Stream, derive
 from mpc.ring import Z64, Ring
 from mpc.round import Later, Round, T
 from mpc.share import Mask, Masked, Public, Share
+from mpc.specs import Spec
 
 
 def lengthened(p: Party, share: Share, rows: int) -> Share:

@@ -15,10 +15,9 @@ from mpc.errors import InternalError
 from mpc.ghost import ghost
 from mpc.party import Party, Revealed
 from mpc.repeated import KindList, Repeated, listed
-from mpc.round import Blob, Program, Round
+from mpc.round import HEADER_BYTES, Blob, Program, Round
 from mpc.share import Share
 from mpc.slow_start import Way
-from mpc.wire import HEADER_BYTES
 
 ProgramFactory = Callable[[Party], Program]
 

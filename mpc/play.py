@@ -11,9 +11,9 @@ from mpc.errors import ProtocolError
 from mpc.handshake import Agreement, Table
 from mpc.party import Party, pair_streams
 from mpc.plan import WAY_BYTES, Plan, ProgramFactory, groups_to_deal
+from mpc.planned_supply import PlannedSupply
 from mpc.prg import Stream, derive
 from mpc.round import Round
-from mpc.supply import PlannedSupply
 from mpc.trace import Trace
 
 _WAYS: Final = (bytes(WAY_BYTES), bytes([1]) * WAY_BYTES)

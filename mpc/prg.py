@@ -5,12 +5,13 @@ from __future__ import annotations
 import hmac
 import os
 from collections.abc import Callable
+from hashlib import sha256
 from math import prod
 
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from mpc.ghost import Array
+from mpc.array import Array
 from mpc.ring import Ring
 
 SEED_BYTES = 32
@@ -37,6 +38,14 @@ def derive(seed: bytes, label: str, context: bytes = b"") -> bytes:
     """A 32-byte key from `seed`, bound to `label` and `context`: HKDF-SHA256 (RFC 5869), whose one block is enough."""
     extracted = hmac.digest(context, seed, "sha256")
     return hmac.digest(extracted, label.encode() + b"\x01", "sha256")
+
+
+def session_id(nonces: dict[str, bytes]) -> bytes:
+    """The session's name: a digest of every party's nonce."""
+    digest = sha256(b"beaverlodge session")
+    for name in sorted(nonces):
+        digest.update(sha256(name.encode()).digest() + sha256(nonces[name]).digest())
+    return digest.digest()
 
 
 class Stream:

@@ -14,8 +14,9 @@ from typing import Any, cast
 
 import numpy as np
 
+from mpc.array import Array
 from mpc.errors import InternalError
-from mpc.ghost import Array, ghost, is_ghost
+from mpc.ghost import ghost, is_ghost
 from mpc.thin_products import matrix_times_vector, rows_times_vector
 
 _NATIVE = {8: np.dtype("<u1"), 16: np.dtype("<u2"), 32: np.dtype("<u4"), 64: np.dtype("<u8")}

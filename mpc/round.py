@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Generator, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
-from mpc.correlation import Spec
+from mpc.array import Array
 from mpc.errors import InternalError
-from mpc.ghost import Array
+from mpc.specs import Spec
 
 Arrays = tuple[Array, ...]
 Program = Coroutine["Round", Mapping[str, Arrays], Any]
 T = TypeVar("T")
+
+HEADER_BYTES: Final = 48
+"""What a message takes beside its payload: a plan counts it, and the links' frames keep to it."""
 
 
 class Later(Generic[T]):

@@ -305,14 +305,6 @@ def _size(body: bytes | memoryview) -> int:
     return len(body) + FRAME_BYTES
 
 
-def session_id(nonces: dict[str, bytes]) -> bytes:
-    """The session's name: a digest of every party's nonce."""
-    digest = sha256(b"beaverlodge session")
-    for name in sorted(nonces):
-        digest.update(sha256(name.encode()).digest() + sha256(nonces[name]).digest())
-    return digest.digest()
-
-
 def link_key(session: bytes, parts: dict[str, bytes]) -> bytes:
     """The key of one link, from the secret part that each end sent the other under CURVE.
 

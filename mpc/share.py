@@ -18,9 +18,10 @@ from typing import Any, NoReturn, Self, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from mpc.array import Array
 from mpc.errors import InternalError
 from mpc.fixed import decode
-from mpc.ghost import Array, is_ghost
+from mpc.ghost import is_ghost
 from mpc.ring import Z64, Ring
 
 

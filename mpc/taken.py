@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mpc.array import Array
 from mpc.errors import InternalError
-from mpc.ghost import Array
 from mpc.share import Public, Share
 
 

@@ -9,7 +9,7 @@ from typing import cast
 
 import numpy as np
 
-from mpc.ghost import Array
+from mpc.array import Array
 
 _LARGE = 1 << 12
 EVERY_ROW = -1

@@ -10,28 +10,25 @@ sender are in its key, see `TagKey`. Lengths are checked against what the round 
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from hmac import compare_digest
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from zlib import crc32
 
-import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from mpc.correlation import Spec
 from mpc.errors import DisagreementError, ProtocolError
-from mpc.ghost import Array
 from mpc.prg import derive
+from mpc.round import HEADER_BYTES as HEADER_BYTES
 
 MAGIC = b"BL"
 WIRE_VERSION = 7
 _UNTAGGED = struct.Struct("<2sBBIQQQ")
 _TAGGED = struct.Struct("<2sBBIQQQ16s")
 TAG_BYTES = 16
-HEADER_BYTES = _TAGGED.size
+assert _TAGGED.size == HEADER_BYTES
 TYPE_AT: Final = 3
 
 DATA, RESUME, ABORT = 1, 2, 3
@@ -92,38 +89,6 @@ class Header(NamedTuple):
 def label_code(label: str) -> int:
     """The four bytes that stand for a label in a frame."""
     return crc32(label.encode())
-
-
-def payload(arrays: Sequence[Array] | bytes) -> bytes:
-    """The arrays' words back to back."""
-    if isinstance(arrays, bytes):
-        return arrays
-    if len(arrays) == 1:
-        return bytes(arrays[0].tobytes())
-    return b"".join([np.ascontiguousarray(a).data.cast("B") if a.size else b"" for a in arrays])
-
-
-def parse(data: Any, specs: Sequence[Spec], *, sender: str, label: str) -> tuple[Array, ...]:
-    """The arrays in a payload; read-only views of it.
-
-    Raises:
-        ProtocolError: the payload is not exactly as long as the specs say.
-    """
-    view = memoryview(data)
-    expected = sum([spec.nbytes for spec in specs])
-    if len(view) != expected:
-        raise ProtocolError(
-            f"a message from {sender} in '{label}' has {len(view)} bytes instead of {expected}",
-            "the parties may run different versions",
-            party=sender,
-        )
-    if len(specs) == 1:
-        return (specs[0].ring.at(view, 0, specs[0].shape),)
-    arrays, start = [], 0
-    for spec in specs:
-        arrays.append(spec.ring.at(view, start, spec.shape))
-        start += spec.nbytes
-    return tuple(arrays)
 
 
 def seal(type_: int, label: int, sequence: int, acknowledged: int, body: bytes, key: TagKey) -> bytes:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from mpc.array import Array
 from mpc.errors import DisagreementError, InternalError, UsageError
-from mpc.ghost import Array
 from mpc.handshake import Agreement, Common
 from mpc.party import Party
 from mpc.plan import Plan, ProgramFactory, make_plan

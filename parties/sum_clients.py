@@ -11,8 +11,8 @@ from statistics import median
 from typing import Any
 
 from mpc.agree import Signer
+from mpc.array import Array
 from mpc.errors import BeaverlodgeError, DataError
-from mpc.ghost import Array
 from mpc.prg import Stream, derive, os_entropy
 from mpc.star import ClientProgram
 from mpc.star_client import StarClient

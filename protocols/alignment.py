@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from mpc.array import Array
 from mpc.errors import BeaverlodgeError
-from mpc.ghost import Array
 from mpc.party import Party
 from mpc.ring import B8
 from mpc.share import Share

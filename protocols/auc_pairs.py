@@ -17,10 +17,11 @@ from functools import cached_property
 
 import numpy as np
 
-from mpc.correlation import Book, Spec
-from mpc.ghost import Array
+from mpc.array import Array
+from mpc.correlation import Book
 from mpc.party import Party
 from mpc.share import Share
+from mpc.specs import Spec
 
 BUCKETS = 4096
 

@@ -13,7 +13,7 @@ from typing import Final, overload
 
 import numpy as np
 
-from mpc.ghost import Array
+from mpc.array import Array
 from mpc.prg import public_permutation
 from protocols.held import Rows
 

@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from mpc.array import Array
 from mpc.fixed import encode
-from mpc.ghost import Array
 from mpc.party import Party
 from mpc.round import together
 from mpc.share import Share

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mpc.array import Array
 from mpc.correlation import AnyBit, BitsOfMask, fold_order
-from mpc.ghost import Array
 from mpc.party import Party
 from mpc.ring import B8, B16, B32, B64, Ring
 from mpc.share import Public, Share

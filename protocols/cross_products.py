@@ -22,7 +22,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from mpc.ghost import Array, ghost
+from mpc.array import Array
+from mpc.ghost import ghost
 from mpc.party import Party
 from mpc.round import together
 from mpc.share import Public, Share

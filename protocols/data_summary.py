@@ -8,7 +8,7 @@ from itertools import combinations
 
 import numpy as np
 
-from mpc.ghost import Array
+from mpc.array import Array
 from mpc.party import Party
 from mpc.ring import B8
 from mpc.round import together

@@ -20,8 +20,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mpc.array import Array
 from mpc.errors import DataError
-from mpc.ghost import Array, ghost
+from mpc.ghost import ghost
 from mpc.party import Party
 from mpc.ring import B8
 from mpc.share import Public, Share

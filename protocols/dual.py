@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mpc.array import Array
 from mpc.errors import ProtocolError
-from mpc.ghost import Array
 from mpc.party import Party
 from mpc.share import Public, Share
 from protocols.batches import alike, batch_sizes

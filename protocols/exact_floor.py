@@ -15,11 +15,12 @@ from functools import cached_property
 
 import numpy as np
 
-from mpc.correlation import Book, OneMask, Spec, fold_order
-from mpc.ghost import Array
+from mpc.array import Array
+from mpc.correlation import Book, OneMask, fold_order
 from mpc.party import Party
 from mpc.ring import B64
 from mpc.share import Public, Share
+from mpc.specs import Spec
 from protocols.comparison import greater
 from protocols.selection import as_numbers
 

@@ -25,7 +25,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.ghost import Array
+from mpc.array import Array
 from mpc.party import Party
 from mpc.ring import B8
 from mpc.share import Public, Share

@@ -13,11 +13,12 @@ from functools import cached_property
 
 import numpy as np
 
-from mpc.correlation import Book, Spec
-from mpc.ghost import Array
+from mpc.array import Array
+from mpc.correlation import Book
 from mpc.party import Party
 from mpc.ring import matmul
 from mpc.share import Public, Share
+from mpc.specs import Spec
 from protocols.held import Held, hold
 from protocols.truncation import truncate
 

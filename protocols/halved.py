@@ -20,11 +20,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mpc.correlation import MatmulTriple, Spec
-from mpc.ghost import Array
+from mpc.array import Array
+from mpc.correlation import MatmulTriple
 from mpc.party import Party
 from mpc.ring import Z64
 from mpc.share import Mask, Public, Share
+from mpc.specs import Spec
 
 _FEWEST = 16  # rows and columns, below which a second product costs less than the sums do
 

@@ -14,11 +14,12 @@ from typing import Any, cast
 
 import numpy as np
 
-from mpc.correlation import Book, Kind, OfList, OwnMasks, Spec, Uniform, cut_mask
-from mpc.ghost import Array
+from mpc.array import Array
+from mpc.correlation import Book, Kind, OfList, OwnMasks, Uniform, cut_mask
 from mpc.party import Party, lengthened
 from mpc.ring import Z16, Z32, Ring
 from mpc.share import Public, Share
+from mpc.specs import Spec
 from mpc.taken import Taken
 from mpc.thin_products import rows_times_vector
 from protocols.held_sums import transposed_sum

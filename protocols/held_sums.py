@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mpc.ghost import Array
+from mpc.array import Array
 from mpc.thin_products import EVERY_ROW, matrix_times_vector, rows_times_vector
 from protocols.truncation import cut_words
 

@@ -17,12 +17,13 @@ from functools import cached_property
 
 import numpy as np
 
-from mpc.correlation import Book, Spec
-from mpc.ghost import Array
+from mpc.array import Array
+from mpc.correlation import Book
 from mpc.party import Party
 from mpc.ring import matmul as ring_matmul
 from mpc.round import together
 from mpc.share import Public, Share
+from mpc.specs import Spec
 from protocols.beaver import matmul
 from protocols.held import Held, Rows, hold, products
 from protocols.truncation import truncate

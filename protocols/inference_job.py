@@ -8,8 +8,8 @@ from fractions import Fraction
 
 import numpy as np
 
+from mpc.array import Array
 from mpc.errors import DataError
-from mpc.ghost import Array
 from mpc.party import Party
 from mpc.round import together
 from mpc.share import Public, Share

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mpc.ghost import Array
+from mpc.array import Array
 
 _CLOSE = 1e-12
 

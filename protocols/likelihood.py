@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from mpc.array import Array
 from mpc.fixed import encode
-from mpc.ghost import Array
 from mpc.party import Party
 from protocols.inference_table import Sums, null_loss
 from protocols.metrics import SUM_SCALE, Scored

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from mpc.array import Array
 from mpc.fixed import encode
-from mpc.ghost import Array, ghost
+from mpc.ghost import ghost
 from mpc.party import Party
 from mpc.share import Public
 from protocols.cross_products import open_moments, pooled_covariance

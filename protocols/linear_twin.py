@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mpc.ghost import Array
+from mpc.array import Array
 from protocols.linear_settings import LinearFit
 from protocols.training_settings import NOTHING_BESIDE, Beside
 

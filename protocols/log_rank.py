@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mpc.ghost import Array
+from mpc.array import Array
 from mpc.party import Party
 from mpc.ring import Ring, wide
 from mpc.share import Public, Share

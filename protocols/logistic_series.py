@@ -23,7 +23,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from mpc.ghost import Array
+from mpc.array import Array
 from mpc.party import Party
 from mpc.share import Public, Share
 from protocols.sigmoid import TRIG_SCALE, SineMask

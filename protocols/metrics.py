@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from mpc.array import Array
 from mpc.errors import ProtocolError
 from mpc.fixed import encode
-from mpc.ghost import Array
 from mpc.party import Party
 from mpc.ring import Z64
 from mpc.round import together

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mpc.ghost import Array
+from mpc.array import Array
 from mpc.party import Party
 from protocols.search import FAN, digits_for, first_reached
 from protocols.training_settings import Beside

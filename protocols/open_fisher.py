@@ -17,9 +17,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mpc.array import Array
 from mpc.errors import DataError
 from mpc.fixed import encode
-from mpc.ghost import Array
 from mpc.party import Party
 from protocols.irls import LARGEST_MOVE, collinear, not_reached, pairs
 from protocols.secure_sum import secure_sum

@@ -24,7 +24,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.ghost import Array
+from mpc.array import Array
 
 FEW = 10
 """Of a column with more values a model tells fewer digits than its cells have."""

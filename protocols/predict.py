@@ -18,8 +18,9 @@ from itertools import accumulate
 
 import numpy as np
 
+from mpc.array import Array
 from mpc.fixed import encode
-from mpc.ghost import Array, ghost
+from mpc.ghost import ghost
 from mpc.party import Party
 from mpc.share import Public, Share
 from protocols.bit_budget import X_SCALE

@@ -23,8 +23,8 @@ from fractions import Fraction
 
 import numpy as np
 
+from mpc.array import Array
 from mpc.errors import DataError
-from mpc.ghost import Array
 from mpc.party import Party
 from mpc.ring import B8, Z64
 from mpc.round import together

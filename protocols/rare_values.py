@@ -30,7 +30,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.ghost import Array
+from mpc.array import Array
 from mpc.party import Party
 from mpc.ring import B8
 from mpc.share import Public, Share

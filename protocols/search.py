@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mpc.ghost import Array
+from mpc.array import Array
 from mpc.party import Party
 from mpc.share import Share
 from protocols.comparison import less_than, packed, unpacked

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mpc.ghost import Array
+from mpc.array import Array
 from mpc.party import Party
 from mpc.ring import Z64, Ring
 from mpc.share import Public, Share

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from mpc.ghost import Array
+from mpc.array import Array
 from mpc.party import Party
 from mpc.round import together
 from mpc.share import Share

@@ -22,10 +22,11 @@ from functools import cached_property
 
 import numpy as np
 
-from mpc.correlation import Book, OneMask, Spec
-from mpc.ghost import Array
+from mpc.array import Array
+from mpc.correlation import Book, OneMask
 from mpc.party import Party
 from mpc.share import Public, Share
+from mpc.specs import Spec
 from protocols.beaver import matmul, multiply
 from protocols.exact_floor import floor
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from mpc.array import Array
 from mpc.errors import DataError, ProtocolError
-from mpc.ghost import Array
 from mpc.party import Party
 from mpc.round import together
 from mpc.share import Public, Share

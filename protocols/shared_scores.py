@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from mpc.ghost import Array
+from mpc.array import Array
 from mpc.party import Party
 from mpc.round import together
 from mpc.share import Public, Share

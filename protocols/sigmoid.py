@@ -16,10 +16,11 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from mpc.correlation import Book, OneMask, Spec
-from mpc.ghost import Array
+from mpc.array import Array
+from mpc.correlation import Book, OneMask
 from mpc.party import Party
 from mpc.share import Public, Share
+from mpc.specs import Spec
 from protocols.sigmoid_fits import SigmoidFit
 from protocols.trig import harmonic_weights
 from protocols.waves import scaled_waves, wave_sums

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mpc.ghost import Array
+from mpc.array import Array
 from mpc.party import Party
 from mpc.ring import B8
 from mpc.round import together

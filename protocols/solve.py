@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mpc.array import Array
 from mpc.errors import ProtocolError
 from mpc.fixed import encode
-from mpc.ghost import Array
 from mpc.party import Party
 from mpc.round import together
 from mpc.share import Public, Share

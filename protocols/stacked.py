@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from mpc.array import Array
 from mpc.errors import InternalError
 from mpc.fixed import encode
-from mpc.ghost import Array, ghost, is_ghost
+from mpc.ghost import ghost, is_ghost
 from mpc.party import Party
 from mpc.share import Share
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mpc.array import Array
 from mpc.errors import DataError
 from mpc.fixed import encode
-from mpc.ghost import Array
 from mpc.party import Party
 from mpc.ring import wide
 from mpc.slices import slices

@@ -14,8 +14,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from mpc.array import Array
 from mpc.fixed import encode
-from mpc.ghost import Array
 from mpc.party import Party
 from mpc.share import Share
 from protocols.cell_tests import CellTests, SideTests, Summed, cell_tests, side_tests

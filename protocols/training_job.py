@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from mpc.array import Array
 from mpc.errors import DataError
-from mpc.ghost import Array, ghost
+from mpc.ghost import ghost
 from mpc.party import Party
 from mpc.share import Share
 from protocols.accelerated import Accelerated

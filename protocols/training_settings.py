@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
-from mpc.ghost import Array
+from mpc.array import Array
 from protocols.calibration import Calibration
 from protocols.class_weights import Asked
 from protocols.inference_table import Inference

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mpc.array import Array
 from mpc.correlation import Truncation
-from mpc.ghost import Array
 from mpc.party import Party
 from mpc.pieces import in_pieces
 from mpc.share import Public, Share

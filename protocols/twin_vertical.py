@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mpc.ghost import Array
+from mpc.array import Array
 from protocols.training_settings import SAME_ROWS, OwnColumns, OwnRows, Trained, TrainingSettings, joint_names
 from protocols.twin import alone, ended_after, pooled, twin_sets, weight_difference
 

@@ -14,9 +14,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from mpc.array import Array
 from mpc.errors import DataError
 from mpc.fixed import encode
-from mpc.ghost import Array
 from mpc.party import Party
 from mpc.ring import Z64
 from mpc.round import together

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from mpc.array import Array
 from mpc.errors import DataError
 from mpc.fixed import encode
-from mpc.ghost import Array, ghost
+from mpc.ghost import ghost
 from mpc.party import Party
 from mpc.share import Public, Share
 from protocols.alignment import DIGEST_BITS, check_aligned

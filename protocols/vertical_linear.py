@@ -15,8 +15,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from mpc.array import Array
 from mpc.fixed import encode
-from mpc.ghost import Array, ghost
+from mpc.ghost import ghost
 from mpc.party import Party
 from mpc.round import together
 from mpc.share import Public, Share

@@ -13,8 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from mpc.array import Array
 from mpc.fixed import encode
-from mpc.ghost import Array, ghost
+from mpc.ghost import ghost
 from mpc.party import Party
 from mpc.share import Share
 from protocols.alignment import DIGEST_BITS, check_aligned

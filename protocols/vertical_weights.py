@@ -13,9 +13,9 @@ import math
 
 import numpy as np
 
+from mpc.array import Array
 from mpc.errors import DataError
 from mpc.fixed import decode, encode
-from mpc.ghost import Array
 from mpc.party import Party
 from mpc.ring import Z64
 from mpc.round import together

@@ -11,11 +11,12 @@ from functools import cached_property
 
 import numpy as np
 
-from mpc.correlation import Book, Spec
-from mpc.ghost import Array
+from mpc.array import Array
+from mpc.correlation import Book
 from mpc.party import Party
 from mpc.ring import Z64, Ring, wide
 from mpc.share import Public, Share
+from mpc.specs import Spec
 
 _OFFSET = (1 << 62) - 1
 NOISE = 192

@@ -11,11 +11,12 @@ from functools import cached_property
 
 import numpy as np
 
-from mpc.correlation import Book, Spec, fold_order
-from mpc.ghost import Array
+from mpc.array import Array
+from mpc.correlation import Book, fold_order
 from mpc.party import Party
 from mpc.ring import B8, B64, Ring
 from mpc.share import Public, Share
+from mpc.specs import Spec
 from protocols.beaver import multiply
 from protocols.comparison import compared
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mpc.ghost import Array
+from mpc.array import Array
 from mpc.party import Party
 from mpc.ring import wide
 from mpc.share import Public, Share

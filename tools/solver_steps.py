@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mpc.ghost import Array
+from mpc.array import Array
 from parties.solver_choice import STEPS, candidates
 from protocols.training_settings import OwnRows, TrainingSettings
 from protocols.twin import pooled

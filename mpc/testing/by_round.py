@@ -16,7 +16,7 @@ from math import prod
 
 import numpy as np
 
-from mpc.ghost import Array
+from mpc.array import Array
 from mpc.prg import derive
 from mpc.ring import Ring
 from mpc.testing.draws import ODD, Draws, Shake

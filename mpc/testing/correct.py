@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from mpc.array import Array
 from mpc.errors import BeaverlodgeError, PeerLostError, UsageError
-from mpc.ghost import Array
 from mpc.lockstep import run_lockstep
 from mpc.party import Party
 from mpc.share import Public, Share

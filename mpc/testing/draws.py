@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mpc.correlation import Kind, Spec
+from mpc.array import Array
+from mpc.correlation import Kind
 from mpc.dealing import as_shares, draw, in_full
-from mpc.ghost import Array
 from mpc.prg import Stream, derive
 from mpc.ring import Ring
 from mpc.share import Share
+from mpc.specs import Spec
 from mpc.testing.failure import CheckFailed
 
 Parts = tuple[tuple[Array, ...], tuple[Array, ...]]

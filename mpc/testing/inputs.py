@@ -9,9 +9,9 @@ from typing import Any, cast
 
 import numpy as np
 
+from mpc.array import Array
 from mpc.errors import UsageError
 from mpc.fixed import decode, encode
-from mpc.ghost import Array
 from mpc.prg import Stream, derive
 from mpc.ring import Z64, Ring
 

@@ -12,7 +12,7 @@ from math import log2
 
 import numpy as np
 
-from mpc.ghost import Array
+from mpc.array import Array
 from mpc.ring import Ring
 from mpc.testing.draws import Draws
 from mpc.testing.failure import CheckFailed

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from mpc.array import Array
 from mpc.errors import BeaverlodgeError, DataError
-from mpc.ghost import Array
 from mpc.lockstep import Watch
 from mpc.party import PairStreams, Party
 from mpc.ring import Z64, Ring

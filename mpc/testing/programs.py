@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from mpc.array import Array
 from mpc.errors import DataError, ProtocolError
-from mpc.ghost import Array, ghost
+from mpc.ghost import ghost
 from mpc.lockstep import run_lockstep
 from mpc.party import Party
 from mpc.plan import Plan, ProgramFactory, make_plan

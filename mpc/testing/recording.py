@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from mpc.correlation import Kind, Spec
+from mpc.array import Array
+from mpc.correlation import Kind
 from mpc.errors import BeaverlodgeError, DataError, ProtocolError
-from mpc.ghost import Array
 from mpc.lockstep import run_lockstep
 from mpc.party import Party
 from mpc.ring import B8
 from mpc.round import Blob
+from mpc.specs import Spec
 from mpc.testing.draws import Bump, Dealer, Draws, Shake
 from mpc.testing.failure import CheckFailed, refusals
 from mpc.testing.noting import Diary, Note, NotingParty, check_zeros, watched

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from mpc.ghost import Array
+from mpc.array import Array
 from mpc.ring import Ring
 from mpc.testing.failure import CheckFailed
 from mpc.testing.noting import Note

@@ -13,7 +13,7 @@ from itertools import combinations
 
 import numpy as np
 
-from mpc.ghost import Array
+from mpc.array import Array
 from mpc.ring import Ring
 from mpc.testing.failure import CheckFailed
 from mpc.testing.statistics import histograms, smallest_shift, uneven, unlike

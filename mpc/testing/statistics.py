@@ -12,7 +12,7 @@ from math import erfc, exp, lgamma, log, sqrt
 
 import numpy as np
 
-from mpc.ghost import Array
+from mpc.array import Array
 from mpc.ring import Ring
 
 BINS = 16

@@ -21,8 +21,8 @@ from math import prod
 
 import numpy as np
 
+from mpc.array import Array
 from mpc.correlation import Kind
-from mpc.ghost import Array
 from mpc.prg import derive
 from mpc.ring import Ring
 from mpc.testing.draws import Bump, Draws

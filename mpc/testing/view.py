@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from itertools import combinations, zip_longest
 from typing import Any, Literal
 
+from mpc.array import Array
 from mpc.errors import UsageError
-from mpc.ghost import Array
 from mpc.ring import Ring
 from mpc.testing.by_round import check_enough, check_rounds
 from mpc.testing.draws import Draws

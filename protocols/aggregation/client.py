@@ -28,8 +28,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mpc.agree import KEY_BYTES, SIGNATURE_BYTES, TAG_BYTES, KeyPair, seal, signed, unseal
+from mpc.array import Array
 from mpc.errors import DisagreementError, ProtocolError, TooFewError
-from mpc.ghost import Array
 from mpc.prg import Entropy, Stream, derive
 from mpc.star import Exchange
 from protocols.aggregation import messages as m

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from mpc.array import Array
 from mpc.errors import InternalError
-from mpc.ghost import Array
 from mpc.prg import Stream
 
 

@@ -17,8 +17,8 @@ from __future__ import annotations
 import numpy as np
 
 from mpc.agree import KeyPair, unseal
+from mpc.array import Array
 from mpc.errors import ProtocolError, TooFewError
-from mpc.ghost import Array
 from mpc.prg import Entropy
 from mpc.star import Exchange
 from protocols.aggregation import messages as m

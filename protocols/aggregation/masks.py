@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from mpc.ghost import Array
+from mpc.array import Array
 from mpc.prg import derive
 
 _BLOCK = 1 << 16

@@ -14,8 +14,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import numpy as np
 
 from mpc.agree import KeyPair
+from mpc.array import Array
 from mpc.errors import ProtocolError, TooFewError
-from mpc.ghost import Array
 from protocols.aggregation import messages as m
 from protocols.aggregation.decode import wrong_shares
 from protocols.aggregation.masks import add_mask, pair_key, self_key

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from mpc.array import Array
 from mpc.errors import ProtocolError
-from mpc.ghost import Array
 
 _ROWS = 8
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mpc.agree import KEY_BYTES, SIGNATURE_BYTES, TAG_BYTES, is_small_order
+from mpc.array import Array
 from mpc.errors import ProtocolError, TooFewError
-from mpc.ghost import Array
 from mpc.prg import Entropy, Stream, derive
 from mpc.star import Gather, Take
 from protocols.aggregation import messages as m

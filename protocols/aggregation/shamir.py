@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mpc.ghost import Array
+from mpc.array import Array
 from mpc.prg import Stream
 
 PRIME = (1 << 31) - 1

@@ -26,8 +26,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mpc.agree import KEY_BYTES, KeyPair
+from mpc.array import Array
 from mpc.errors import ProtocolError
-from mpc.ghost import Array
 from mpc.prg import Stream, derive
 from protocols.aggregation.graph import shuffled
 

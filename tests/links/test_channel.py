@@ -11,13 +11,13 @@ import pytest
 from zmq.utils import z85
 
 from mpc.channel import Channel, Limits
-from mpc.correlation import Spec
 from mpc.curve import new_identity, text_begins
 from mpc.errors import DisagreementError, PeerLostError, ProtocolError
 from mpc.prg import derive
 from mpc.ring import B8, wide
 from mpc.round import Blob, Program, Round
 from mpc.session import HANDSHAKE, Frame
+from mpc.specs import Spec
 from mpc.trace import Trace
 from mpc.transport import Transport
 from mpc.wire import HEADER_BYTES

@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 
 from mpc.channel import Channel
-from mpc.correlation import Spec, Uniform
+from mpc.correlation import Uniform
 from mpc.errors import DataError, DisagreementError, ProtocolError, UsageError
 from mpc.exchange import exchange, tell
 from mpc.party import Party
 from mpc.plan import Plan, make_plan
+from mpc.specs import Spec
 from tests.links.over_zmq import HELPER, LIMITS, Run, offer_of, over_zmq
 
 TWO = ("hospital_a", "hospital_b")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.correlation import Spec, Uniform
+from mpc.correlation import Uniform
 from mpc.dealing import WINDOWS_AHEAD
 from mpc.errors import DataError, InternalError, PeerLostError, ProtocolError
 from mpc.lockstep import run_lockstep
@@ -20,6 +20,7 @@ from mpc.plan import Plan
 from mpc.prg import os_entropy
 from mpc.ring import Z64
 from mpc.session import Frame
+from mpc.specs import Spec
 from mpc.wire import HEADER_BYTES
 from protocols.beaver import matmul, multiply
 from protocols.held import hold

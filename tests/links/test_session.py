@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import DisagreementError, PeerLostError, ProtocolError
+from mpc.prg import session_id
 from mpc.session import (
     FRAME_BYTES,
     HANDSHAKE,
@@ -22,7 +23,6 @@ from mpc.session import (
     Link,
     Resend,
     link_key,
-    session_id,
 )
 from mpc.wire import DATA, HEADER_BYTES, RESUME, peek_sequence, seal
 from tests.examples import steady

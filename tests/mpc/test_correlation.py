@@ -19,7 +19,6 @@ from mpc.correlation import (
     MatmulTriple,
     MultiplyTriple,
     OwnMasks,
-    Spec,
     Truncation,
     Uniform,
     correction_bytes,
@@ -31,6 +30,7 @@ from mpc.dealing import WINDOW_BYTES, deal, draw, windows
 from mpc.prg import Stream, derive
 from mpc.repeated import KindList
 from mpc.ring import B8, B16, B64, Z32, Z64, Ring, wide
+from mpc.specs import Spec
 from tests.examples import steady
 from tests.mpc.kit import EDGES, combine, deal_to_all, ints
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.correlation import MultiplyTriple, Spec, Uniform
+from mpc.correlation import MultiplyTriple, Uniform
 from mpc.errors import InternalError, PeerLostError, ProtocolError
 from mpc.lockstep import Message, run_lockstep, seat
 from mpc.party import Party
@@ -17,6 +17,7 @@ from mpc.prg import insecure_entropy
 from mpc.ring import Z64
 from mpc.round import Blob, Round
 from mpc.share import Mask, Share
+from mpc.specs import Spec
 from tests.mpc.kit import Log, Protocol, combine, entropy, owners, run
 
 X, Y = (np.array(numbers, dtype=np.uint64) for numbers in ([3, 2**63, 5], [7, 4, 2**64 - 1]))

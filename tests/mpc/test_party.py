@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.correlation import MultiplyTriple, OwnMasks, Spec, Uniform
+from mpc.correlation import MultiplyTriple, OwnMasks, Uniform
 from mpc.errors import InternalError, ProtocolError
 from mpc.lockstep import Watch
 from mpc.party import PairStreams, Party, pair_streams
 from mpc.prg import Stream, derive
 from mpc.ring import B8, B16, B64, Z32, Z64, Ring, wide
 from mpc.share import Mask, Masked, Public, Share, Use
+from mpc.specs import Spec
 from tests.mpc.kit import RINGS, Log, combine, elements, entropy, ints, owners, run
 
 SIZES = [2, 3, 4, 5]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpc.correlation import MatmulTriple, MultiplyTriple, Spec, Truncation, Uniform
+from mpc.correlation import MatmulTriple, MultiplyTriple, Truncation, Uniform
 from mpc.dealing import WINDOWS_AHEAD
 from mpc.errors import InternalError
 from mpc.lockstep import run_lockstep
@@ -21,6 +21,7 @@ from mpc.ring import B8, B64, Z32, Z64, wide
 from mpc.round import Blob, Round, together
 from mpc.share import Share
 from mpc.slow_start import FIRST_WINDOW, Way
+from mpc.specs import Spec
 from mpc.wire import HEADER_BYTES
 from tests.examples import steady
 from tests.mpc.kit import Log, Protocol, elements, entropy, owners, run

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpc.correlation import Spec
 from mpc.errors import InternalError, ProtocolError
 from mpc.ring import B8
 from mpc.round import Blob, Later, Round, together
+from mpc.specs import Spec
 from tests.examples import steady
 from tests.mpc.kit import answers
 

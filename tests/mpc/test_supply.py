@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from mpc.correlation import BitsOfMask, Kind, MultiplyTriple, Spec, Truncation, Uniform
+from mpc.correlation import BitsOfMask, Kind, MultiplyTriple, Truncation, Uniform
 from mpc.dealing import deal, windows
 from mpc.errors import InternalError, ProtocolError
 from mpc.prg import Stream, derive
 from mpc.share import Mask, Share
+from mpc.specs import Spec
 from mpc.supply import SeedSupply
 from tests.mpc.kit import deal_to_all
 

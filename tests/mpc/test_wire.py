@@ -10,24 +10,11 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpc.correlation import Spec
 from mpc.errors import ProtocolError
 from mpc.prg import derive
 from mpc.ring import Z64, wide
-from mpc.wire import (
-    DATA,
-    HEADER_BYTES,
-    TAG_BYTES,
-    TYPES,
-    Header,
-    TagKey,
-    label_code,
-    parse,
-    payload,
-    peek_sequence,
-    seal,
-    unseal,
-)
+from mpc.specs import Spec, parse, payload
+from mpc.wire import DATA, HEADER_BYTES, TAG_BYTES, TYPES, Header, TagKey, label_code, peek_sequence, seal, unseal
 from tests.examples import steady
 from tests.mpc.kit import RINGS, elements, ints
 

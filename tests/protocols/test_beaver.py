@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import BroadcastableShapes, mutually_broadcastable_shapes
 
-from mpc.correlation import MultiplyTriple, Spec
+from mpc.correlation import MultiplyTriple
 from mpc.errors import InternalError
 from mpc.fixed import decode, encode
 from mpc.party import Party
 from mpc.ring import B8, B16, B32, B64, Z32, Z64, Ring, wide
 from mpc.share import Share
+from mpc.specs import Spec
 from protocols.beaver import matmul, multiply
 from tests.examples import steady
 from tests.helpers import on_shares, signed

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.ghost import Array
+from mpc.array import Array
 from mpc.lockstep import Outcome, run_lockstep
 from mpc.party import Party
 from mpc.plan import ProgramFactory

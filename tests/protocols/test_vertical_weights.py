@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mpc.array import Array
 from mpc.errors import DataError
-from mpc.ghost import Array
 from protocols.training_settings import NOTHING_BESIDE, Beside, OwnColumns, TrainingSettings
 from protocols.twin_vertical import joined
 from tests.protocols.test_offsets_and_weights import assert_is_glm, drawn

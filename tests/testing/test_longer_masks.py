@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.correlation import Book, Spec
-from mpc.ghost import Array
+from mpc.array import Array
+from mpc.correlation import Book
 from mpc.party import Party
 from mpc.share import Mask, Share
+from mpc.specs import Spec
 from mpc.testing import CheckFailed, check_view, integers
 from tests.testing.test_planted import again
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.ghost import Array
+from mpc.array import Array
 from mpc.party import Party
 from mpc.testing import integers, own
 from protocols.design_cells import Split, small_columns, split_columns

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mpc.array import Array
 from mpc.errors import DataError
 from mpc.fixed import decode
-from mpc.ghost import Array
 from mpc.party import Party
 from mpc.testing import integers, own, reals
 from protocols.accelerated_twin import accelerated_twin

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mpc.array import Array
 from mpc.errors import DataError
 from mpc.fixed import decode
-from mpc.ghost import Array
 from mpc.party import Party
 from mpc.share import Public, Share
 from mpc.testing import Input, own, reals

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mpc.array import Array
 from mpc.correlation import fold_order
-from mpc.ghost import Array
 from mpc.party import Party
 from mpc.ring import B8, B32, B64, wide
 from mpc.share import Public, Share

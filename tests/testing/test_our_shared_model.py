@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mpc.array import Array
 from mpc.errors import ProtocolError
 from mpc.fixed import decode
-from mpc.ghost import Array
 from mpc.party import Party
 from mpc.share import Share
 from mpc.testing import CheckFailed, check_view, integers, own, reals

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.ghost import Array
+from mpc.array import Array
 from mpc.party import Party
 from mpc.share import Share
 from mpc.testing import integers, own

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mpc.ghost import Array
+from mpc.array import Array
 from mpc.party import Party
 from mpc.testing import integers, own
 from protocols.own_cells import OwnColumns

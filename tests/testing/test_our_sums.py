@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mpc.array import Array
 from mpc.errors import DataError
-from mpc.ghost import Array
 from mpc.party import Party
 from mpc.share import Share
 from mpc.testing import integers, own, reals

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mpc.array import Array
 from mpc.errors import DataError, ProtocolError
-from mpc.ghost import Array, ghost
+from mpc.ghost import ghost
 from mpc.party import Party
 from mpc.ring import Z64
 from mpc.share import Share

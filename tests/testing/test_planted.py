@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.correlation import Book, MultiplyTriple, Spec, Uniform
-from mpc.ghost import Array
+from mpc.array import Array
+from mpc.correlation import Book, MultiplyTriple, Uniform
 from mpc.party import Party
 from mpc.ring import Z32, Z64
 from mpc.round import Round
 from mpc.share import Mask, Masked, Public, Share
+from mpc.specs import Spec
 from mpc.testing import CheckFailed, check_correct, check_cost, check_view, own, reals
 from protocols.beaver import multiply
 

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.correlation import Book, MultiplyTriple, Spec, Uniform
+from mpc.array import Array
+from mpc.correlation import Book, MultiplyTriple, Uniform
 from mpc.errors import UsageError
-from mpc.ghost import Array
 from mpc.party import Party
 from mpc.round import Round
 from mpc.share import Mask, Share
+from mpc.specs import Spec
 from mpc.testing import CheckFailed, check_correct, check_view, words
 from protocols.beaver import multiply
 from protocols.truncation import truncate

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mpc.array import Array
 from mpc.errors import DataError, ProtocolError
-from mpc.ghost import Array
 from mpc.party import Party
 from mpc.share import Public, Share
 from mpc.testing import CheckFailed, check_correct, check_view, own, reals, to_each

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.correlation import Spec, Uniform
+from mpc.array import Array
+from mpc.correlation import Uniform
 from mpc.errors import UsageError
-from mpc.ghost import Array
 from mpc.party import Party
 from mpc.ring import B8, wide
 from mpc.round import Round
 from mpc.share import Public, Share
+from mpc.specs import Spec
 from mpc.testing import CheckFailed, check_correct, check_cost, check_faults, check_view, integers, own, reals, words
 from mpc.testing.inputs import complete, constants, randoms, written
 from protocols.beaver import multiply

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.correlation import Spec
 from mpc.fixed import encode
 from mpc.ghost import ghost
 from mpc.lockstep import Message
@@ -17,6 +16,7 @@ from mpc.party import Party
 from mpc.plan import ProgramFactory
 from mpc.round import Round
 from mpc.share import Share
+from mpc.specs import Spec
 from protocols.bit_budget import X_SCALE
 from protocols.standardise import Moments, moments
 from protocols.training_job import training_job

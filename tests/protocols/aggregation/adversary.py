@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mpc.agree import KEY_BYTES, SIGNATURE_BYTES, KeyPair, unseal
-from mpc.ghost import Array
+from mpc.array import Array
 from mpc.prg import Entropy, derive
 from mpc.star_lockstep import StarMessage, StarTap
 from protocols.aggregation import messages as m

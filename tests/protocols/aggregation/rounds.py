@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mpc.agree import Signer
+from mpc.array import Array
 from mpc.errors import ProtocolError
-from mpc.ghost import Array
 from mpc.prg import Stream, derive, insecure_entropy
 from mpc.star_lockstep import StarMessage, StarOutcome, StarTap, run_star
 from protocols.aggregation.bounds import choose_bounds

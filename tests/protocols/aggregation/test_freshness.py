@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from mpc.ghost import Array
+from mpc.array import Array
 from mpc.prg import Stream, derive
 from mpc.testing.failure import CheckFailed
 from protocols.aggregation import client, server

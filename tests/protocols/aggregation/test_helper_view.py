@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from mpc.agree import KeyPair, unseal
-from mpc.ghost import Array
+from mpc.array import Array
 from mpc.prg import Entropy, derive, insecure_entropy
 from mpc.ring import Ring
 from mpc.star_lockstep import run_star

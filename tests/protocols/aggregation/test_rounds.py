@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mpc.array import Array
 from mpc.errors import ProtocolError, TooFewError
-from mpc.ghost import Array
 from mpc.prg import insecure_entropy
 from mpc.star_lockstep import StarMessage, run_star
 from protocols.aggregation import messages as m

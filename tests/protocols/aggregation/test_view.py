@@ -13,7 +13,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from mpc.ghost import Array
+from mpc.array import Array
 from mpc.prg import Entropy, Stream, derive, insecure_entropy
 from mpc.ring import Ring
 from mpc.star_lockstep import run_star
