@@ -12,8 +12,9 @@ from benchmarks.results import FOLDER, ROOT
 from benchmarks.running import LATENCY
 from mpc.array import Array
 from parties.data import load_owner_table
-from parties.rows import own_rows, row_counts, settings_for
+from parties.rows import own_rows, row_counts
 from parties.scenario import load_scenario
+from parties.training_settings import settings_for
 from protocols.batches import batches
 from protocols.held import Rows
 from protocols.twin import fit_twin

@@ -12,8 +12,8 @@ from mpc.errors import DataError, UsageError, plain_text
 from mpc.plan import Plan
 from parties.blocks import MISSING, Block, Grid, Line, count_text, plural
 from parties.consent import Asking, consent_digest
-from parties.job import OwnTable
 from parties.kinds import Plans, job_of
+from parties.own_table import OwnTable
 from parties.roster import Keyed
 from parties.scenario import Scenario, SqlSource
 from parties.sum_scenario import SumScenario

@@ -16,7 +16,7 @@ from parties.doctor_estimate import Known, check_disk, check_memory, check_time,
 from parties.doctor_links import Meeting, meet
 from parties.doctor_peers import LOOK_SECONDS, Side, of_peers
 from parties.findings import Finding, Tell, first_code, of_error, ok, problem
-from parties.job import OwnTable
+from parties.own_table import OwnTable
 from parties.roster import Keyed
 from parties.scenario import Scenario
 from parties.separate import check_name, dials, endpoint, listening, own_keys, vault_of

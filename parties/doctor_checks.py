@@ -20,8 +20,8 @@ from mpc.errors import BeaverlodgeError, DataError, PeerLostError, UsageError
 from parties.blocks import count_text, plural
 from parties.consent import Asking
 from parties.findings import Finding, of_error, ok, problem, warning
-from parties.job import OwnTable
 from parties.kinds import job_of
+from parties.own_table import OwnTable
 from parties.roster import Keyed
 from parties.scenario import Scenario, SqlSource, split_address
 from parties.share_file import Vault

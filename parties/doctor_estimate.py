@@ -18,8 +18,8 @@ from parties.blocks import count_text, short_bytes
 from parties.doctor_links import Seen
 from parties.doctor_peers import megabits
 from parties.findings import Finding, of_error, ok, problem, warning
-from parties.job import OwnTable
 from parties.kinds import job_of, plan_for
+from parties.own_table import OwnTable
 from parties.scenario import Scenario
 
 DISK_NEEDED: Final = 50_000_000

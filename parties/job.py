@@ -8,50 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from mpc.handshake import Agreement, Common
 from mpc.plan import Plan, ProgramFactory
+from parties.own_table import OwnTable
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from parties.blocks import Block, Line
-    from parties.data import Note
     from parties.extent import Extent
     from parties.scenario import Scenario
     from parties.share_file import Vault
 
 Rows = Mapping[str, tuple[int, int]]
 """Each owner's numbers of rows: to compute with, and held out."""
-
-
-class OwnTable(Protocol):
-    """An owner's table, as far as the code around a kind of task needs to know it."""
-
-    @property
-    def owner(self) -> str: ...
-    @property
-    def source(self) -> str: ...
-    @property
-    def columns(self) -> tuple[str, ...]: ...
-    @property
-    def rows(self) -> int: ...
-    @property
-    def digest(self) -> str: ...
-    @property
-    def notes(self) -> tuple[Note, ...]: ...
-    @property
-    def excluded(self) -> int | None:
-        """How many rows of the source were left out; None of a kind that leaves none out."""
-
-    @property
-    def numbers(self) -> NDArray[np.float64]:
-        """All that is in each row (rows, ...)."""
-
-    def select(self, names: tuple[str, ...]) -> Self:
-        """The same rows with these columns only."""
 
 
 @dataclass(frozen=True)

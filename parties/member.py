@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from mpc.errors import InternalError
 from parties.ending import end_process
-from parties.supervisor import Lifeline, Reporter, die_with_parent, first_hand
+from parties.reporter import Reporter
+from parties.supervisor import Lifeline, die_with_parent, first_hand
 
 if TYPE_CHECKING:
     from parties.scenario import Scenario

@@ -20,13 +20,15 @@ from parties.job import Job, PlanTold, Rows, all_cells
 from parties.predict_data import PredictTable, check_cap, here, load_predict_table, most_rows, opened, too_many
 from parties.predict_plan import predict_facts, predict_told
 from parties.private_files import replace_file
-from parties.record import SCORES_END
 from parties.rows import NOT_STATED, group_counts
 from parties.scenario import Scenario
 from parties.scenario_errors import quoted
 from parties.share_file import Opened, Vault, read_bound
 from protocols.predict import NewRows, PredictSettings, predict_job
 from protocols.vertical_predict import NewColumns, vertical_predict_job
+
+SCORES_END: Final = ".scores.csv"
+"""How the files of owners' scores end, which lie beside the record."""
 
 _SCORES: Final = "scores"
 _CLASSES: Final = "classes"

@@ -16,8 +16,6 @@ from parties.private_files import create_private, replace_file
 
 RESULT: Final = "result.json"
 REPORT: Final = "report.html"
-SCORES_END: Final = ".scores.csv"
-"""How the files of owners' scores end, which lie beside the record."""
 
 _KEYS: Final = (
     "schema",

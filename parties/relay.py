@@ -18,7 +18,8 @@ from time import monotonic
 from typing import Any, Final
 
 from parties.delay_line import Conditions, DelayLine, End
-from parties.supervisor import Lifeline, Reporter, die_with_parent
+from parties.reporter import Reporter
+from parties.supervisor import Lifeline, die_with_parent
 
 NAME: Final = "network-relay"
 """Its name among processes; no party can have one with a hyphen."""

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from mpc.errors import UsageError
 from mpc.party import Revealed
-from parties.job import OwnTable
+from parties.own_table import OwnTable
 from parties.private_files import append_private, read_private
 from parties.row_sketch import differing, sketch_key, sketch_of
 from parties.scenario import Scenario

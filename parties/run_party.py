@@ -12,19 +12,19 @@ from mpc.errors import DataError
 from parties.about import Agreed
 from parties.consent import Terms, obtain
 from parties.consent_text import consent_blocks, read_blocks
-from parties.job import OwnTable
 from parties.kinds import Plans, job_of
 from parties.logs import open_log
 from parties.output import Output
+from parties.own_table import OwnTable
 from parties.policy import Policy, load_policy
 from parties.record import merge_results
 from parties.recorded_run import Finished, run_recorded
 from parties.releases import Releases
+from parties.reporter import Reporter
 from parties.roster import public_texts
 from parties.run_lock import lock_run
 from parties.scenario import Scenario
 from parties.separate import place, vault_of
-from parties.supervisor import Reporter
 from parties.take_part import Own, take_part
 
 _REAL_LINKS: Final = "[network] is for `mpc run` only: the links between machines are what they are"

@@ -12,10 +12,10 @@ from mpc.curve import Identity
 from mpc.errors import UsageError
 from parties import keys
 from parties.keys import KeyPair
+from parties.reporter import Reporter
 from parties.roster import Keyed, public_texts
 from parties.scenario import Scenario, split_address
 from parties.share_file import Vault
-from parties.supervisor import Reporter
 from parties.take_part import Place, take_part
 
 _MOST_NAMED: Final = 20

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from logging import Logger
 from statistics import median
-from typing import Any
+from typing import Any, Final
 
 from mpc.agree import Signer
 from mpc.array import Array
@@ -27,6 +27,9 @@ from protocols.aggregation.graph import shuffled
 from protocols.aggregation.messages import stages
 from protocols.aggregation.settings import Journal, Occasion, Settings, Trust
 
+LINGER: Final = 1.0
+"""Seconds in which a transport may still send what it holds when a sum's process ends."""
+
 Noting = Callable[[bytes, int, Values, Journal], tuple[AbstractContextManager[object], Journal]]
 """(session, round, rows, journal) -> what notes a release: it is entered around the client's part in the round, and
 the journal that goes with it."""
@@ -39,6 +42,16 @@ class Membership:
     journal: RoundJournal
     trust: Trust | None = None
     noting: Noting | None = None
+
+
+def silence(scenario: SumScenario, patience: float) -> float:
+    """For how long a client, or the helper, waits for a word of the server's that takes it further, in seconds.
+
+    With a helper they wait through each other's stages too: it for keys to unmask, they for its last two. A stage lasts
+    until its deadline, which the server's patience may put off.
+    """
+    stages = 2 if scenario.helper is None else 5
+    return scenario.session.connect_timeout + stages * (scenario.session.deadline + patience)
 
 
 def clients_of(

@@ -25,9 +25,9 @@ from parties.releases import Releases
 from parties.roster import public_texts
 from parties.separate import check_name, endpoint_of
 from parties.sum_data import ClientRows, Values, numbers_of
-from parties.sum_party import check_identities, release_of, server_address
 from parties.sum_plan import sum_plan
 from parties.sum_scenario import SumScenario
+from parties.sum_trust import check_identities, release_of, server_address
 from parties.take_part import public_facts
 
 _MOST_TOLD = 20

@@ -15,13 +15,13 @@ from mpc.transport import Transport
 from parties.descriptors import allow_connections
 from parties.journal import RoundJournal
 from parties.order_keys import read_identity, read_keys
-from parties.sum_clients import Membership, clients_of, dropping, hosts_result, trust_of
+from parties.reporter import Reporter
+from parties.sum_clients import LINGER, Membership, clients_of, dropping, hosts_result, silence, trust_of
 from parties.sum_helper import helped, helper_client
 from parties.sum_scenario import SumScenario
 from parties.sum_server import Seat, serve
-from parties.supervisor import Lifeline, Reporter
+from parties.supervisor import Lifeline
 
-LINGER = 1.0
 _DESCRIPTORS_A_CLIENT = 3  # a socket, its mailbox, and one while it connects
 
 
@@ -35,16 +35,6 @@ def part_in_sum(
     except BeaverlodgeError as error:
         log.error("%s", error)
         raise
-
-
-def silence(scenario: SumScenario, patience: float) -> float:
-    """For how long a client, or the helper, waits for a word of the server's that takes it further, in seconds.
-
-    With a helper they wait through each other's stages too: it for keys to unmask, they for its last two. A stage lasts
-    until its deadline, which the server's patience may put off.
-    """
-    stages = 2 if scenario.helper is None else 5
-    return scenario.session.connect_timeout + stages * (scenario.session.deadline + patience)
 
 
 def _serve(

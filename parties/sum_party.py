@@ -7,7 +7,6 @@ lie it has to be a roster that somebody else signed.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import resource
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +15,7 @@ from logging import Logger
 from pathlib import Path
 from typing import Any, Final
 
-from mpc.errors import DataError, UsageError
+from mpc.errors import DataError
 from mpc.party import Revealed
 from mpc.star_client import StarClient
 from mpc.star_sockets import ClientHost
@@ -32,21 +31,21 @@ from parties.keys import KeyPair
 from parties.output import Output
 from parties.policy import Policy, load_policy
 from parties.recorded_run import Finished
-from parties.releases import Release, Releases, now
+from parties.releases import Releases
+from parties.reporter import Reporter
 from parties.roster import public_texts
 from parties.run_lock import lock_run
 from parties.run_party import take_recorded_part
 from parties.separate import check_name, endpoint_of, listening, own_pair
-from parties.sum_clients import Membership, clients_of, hosts_result, trust_of
+from parties.sum_clients import LINGER, Membership, clients_of, hosts_result, silence, trust_of
 from parties.sum_consent import sum_consent_blocks
 from parties.sum_data import ClientRows, Values
 from parties.sum_helper import helped, helper_client
-from parties.sum_member import LINGER, silence
-from parties.sum_result import client_record, revealed, sum_record
+from parties.sum_result import client_record, sum_record
 from parties.sum_rounds import RoundNumbers
 from parties.sum_scenario import SumScenario
 from parties.sum_server import Seat, serve
-from parties.supervisor import Reporter
+from parties.sum_trust import check_identities, release_of, server_address
 from parties.take_part import PATIENCE, public_facts
 from protocols.aggregation.settings import Journal
 
@@ -92,54 +91,9 @@ def run_sum_party(
         return take_recorded_part(scenario, me, out, output, part)
 
 
-def server_address(scenario: SumScenario) -> str:
-    """Where the server listens.
-
-    Raises:
-        UsageError: the scenario does not say it.
-    """
-    address = scenario.parties[scenario.server].address
-    if address is None:
-        raise UsageError(
-            f"[parties.{scenario.server}] has no address, so no client can reach it",
-            'give it one, such as address = "10.0.0.5:7101"; clients need none',
-        )
-    return address
-
-
-def check_identities(scenario: SumScenario, texts: Mapping[str, str]) -> None:
-    """That a server that may lie has no hand in who the clients are.
-
-    Raises:
-        UsageError: the keys come from no roster, or from one that the server signed.
-    """
-    if scenario.task.server != "malicious":
-        return
-    if scenario.roster is None:
-        raise UsageError(
-            'server = "malicious" needs a [roster]: a server that may lie must have no hand in who the clients are',
-            "let somebody whom the clients trust sign one: docs/keys.md",
-        )
-    if scenario.roster.signed_by == texts[scenario.server]:
-        raise UsageError(
-            f"the roster is signed by {scenario.server}, which may lie", "let somebody else sign it: docs/keys.md"
-        )
-
-
 def journal_path(scenario: SumScenario, me: str, keys: Path) -> Path:
     """A client's journal of what it released shares for, in this scenario."""
     return keys / f"{me}-{scenario.digest[:_DIGITS]}.rounds"
-
-
-def release_of(scenario: SumScenario, me: str, values: Values, session: str = "") -> Release:
-    """An entry of a client's list of releases, before a round starts."""
-    columns = tuple(sorted(scenario.read_columns))
-    order = [scenario.read_columns.index(column) for column in columns]
-    data = hashlib.sha256("\0".join(columns).encode() + b"\0" + values[:, order].tobytes()).hexdigest()
-    what = tuple(item["what"] for item in revealed(scenario)[:1])
-    return Release(
-        now(), scenario.name, scenario.digest, session, me, (scenario.server,), data, len(values), columns, what
-    )
 
 
 def checked_texts(scenario: SumScenario, me: str) -> dict[str, str]:

@@ -16,10 +16,10 @@ from mpc.network import Network
 from mpc.prg import os_entropy
 from mpc.star_server import StarLimits, StarServer
 from parties.private_files import replace_file
+from parties.reporter import Reporter
 from parties.sum_result import RoundDone, round_sums, server_result
 from parties.sum_rounds import new_session
 from parties.sum_scenario import SumScenario
-from parties.supervisor import Reporter
 from protocols.aggregation.messages import CONSISTENCY, HIDDEN, TOLD, UNMASK
 from protocols.aggregation.server import aggregation_server
 from protocols.aggregation.settings import Occasion

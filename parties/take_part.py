@@ -29,12 +29,13 @@ from parties.claims import check_claims
 from parties.cores import keep_to_a_core
 from parties.descriptors import allow_connections
 from parties.few_rows import refuse_few
-from parties.job import OwnTable, Rows
+from parties.job import Rows
 from parties.kinds import Plans, job_of
+from parties.own_table import OwnTable
 from parties.releases import Releases
+from parties.reporter import Reporter
 from parties.scenario import Scenario
 from parties.share_file import Vault
-from parties.supervisor import Reporter
 from parties.version import VERSION
 
 if TYPE_CHECKING:

@@ -13,18 +13,9 @@ from parties.extent import extent_from_here, training_shapes
 from parties.job import Job, PlanTold, all_cells
 from parties.keep_model import keep_model, model_id, ready_to_keep
 from parties.plan_solver import training_facts
-from parties.rows import (
-    MISSING_COUNTS,
-    WEIGHTS,
-    asked_of_table,
-    own_columns,
-    own_rows,
-    row_counts,
-    settings_for,
-    warnings_after,
-    warnings_before,
-)
+from parties.rows import MISSING_COUNTS, WEIGHTS, asked_of_table, own_columns, own_rows, row_counts
 from parties.scenario import Scenario
+from parties.training_settings import settings_for, warnings_after, warnings_before
 from parties.trainings import program_of
 from protocols.training_form import constants_digest
 from protocols.training_settings import Trained, TrainingSettings

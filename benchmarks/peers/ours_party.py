@@ -36,8 +36,8 @@ from mpc.trace import Trace  # noqa: E402
 from mpc.transport import Transport  # noqa: E402
 from parties import take_part  # noqa: E402
 from parties.cores import keep_to_a_core  # noqa: E402
+from parties.reporter import Reporter  # noqa: E402
 from parties.scenario import load_scenario  # noqa: E402
-from parties.supervisor import Reporter  # noqa: E402
 from parties.version import VERSION  # noqa: E402
 from protocols.beaver import matmul, multiply  # noqa: E402
 from protocols.comparison import less_than  # noqa: E402

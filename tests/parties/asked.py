@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from parties.blocks import Block
 from parties.consent_text import consent_blocks, read_blocks
-from parties.job import OwnTable
+from parties.own_table import OwnTable
 from parties.scenario import Scenario
 
 

@@ -23,7 +23,8 @@ from mpc.prg import Stream, os_entropy
 from parties.children import Program
 from parties.events import EVENTS_FD, LAUNCHER_PID
 from parties.launcher import launch
-from parties.supervisor import Lifeline, Reporter, die_with_parent
+from parties.reporter import Reporter
+from parties.supervisor import Lifeline, die_with_parent
 
 MODULE = "tests.parties.copies"
 SAID = "written by the launcher, once"

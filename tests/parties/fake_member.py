@@ -12,7 +12,8 @@ from typing import Any, NoReturn
 
 from mpc.errors import error_of_code
 from parties.events import EVENTS_FD
-from parties.supervisor import Lifeline, Reporter, die_with_parent
+from parties.reporter import Reporter
+from parties.supervisor import Lifeline, die_with_parent
 
 
 def main() -> None:

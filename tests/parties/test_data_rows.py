@@ -10,8 +10,8 @@ import pytest
 
 from mpc.errors import DataError
 from parties.data import Note, Table, load_owner_table, load_table
-from parties.rows import warnings_after, warnings_before
 from parties.scenario import LogisticTask, load_scenario
+from parties.training_settings import warnings_after, warnings_before
 
 Missing = Literal["refuse", "drop", "mean"]
 

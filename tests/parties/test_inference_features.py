@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from parties.data import load_owner_table
-from parties.rows import own_columns, own_rows, settings_for, split_of
+from parties.rows import own_columns, own_rows, split_of
 from parties.scenario import Scenario, load_scenario
+from parties.training_settings import settings_for
 from protocols.inference_job import inference_job
 from protocols.inference_table import Inference
 from protocols.vertical_inference import vertical_inference_job

@@ -29,7 +29,8 @@ from parties import children
 from parties.children import Program
 from parties.events import Event, LineBuffer, MalformedEvent, decode_event
 from parties.launcher import launch
-from parties.supervisor import Lifeline, Reporter
+from parties.reporter import Reporter
+from parties.supervisor import Lifeline
 
 ROOT = Path(__file__).resolve().parents[2]
 FAKE = Program("tests.parties.fake_member")

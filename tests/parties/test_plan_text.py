@@ -18,8 +18,8 @@ from parties.blocks import short_bytes
 from parties.plan_scenario import planned as plan_of_scenario
 from parties.plan_text import plan_json, plan_tables, print_plan
 from parties.plan_training import USES
-from parties.rows import settings_for
 from parties.scenario import Scenario, load_scenario
+from parties.training_settings import settings_for
 from protocols.training_form import choose_fit, constants_digest
 from protocols.training_job import training_job
 from protocols.training_settings import TrainingSettings

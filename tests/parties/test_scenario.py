@@ -10,9 +10,9 @@ import pytest
 from pydantic import ValidationError
 
 from mpc.errors import UsageError
-from parties.rows import settings_for
 from parties.scenario import Scenario, SqlSource, differences, load_scenario, split_address
 from parties.scenario_solver import MOST_UNEQUAL
+from parties.training_settings import settings_for
 from protocols import class_weights
 from protocols.accelerated_budget import dyadic
 from protocols.training_form import automatic_rate

@@ -11,10 +11,10 @@ from mpc.errors import UsageError
 from mpc.plan import make_plan
 from parties.plan_scenario import planned
 from parties.plan_solver import solver_text, training_facts
-from parties.rows import settings_for
 from parties.scenario import load_scenario
 from parties.scenario_models import NetworkSpec
 from parties.solver_choice import STEPS, candidates, choose, prices
+from parties.training_settings import settings_for
 from protocols.training_form import constants_digest
 from protocols.training_job import training_job
 from protocols.training_settings import TrainingSettings

@@ -18,13 +18,13 @@ from mpc.star_wire import DOWN, UP
 from parties import sum_server
 from parties.any_scenario import load_any
 from parties.journal import RoundJournal
+from parties.reporter import Reporter
 from parties.sum_clients import Membership, clients_of, trust_of
 from parties.sum_helper import helper_client
 from parties.sum_result import revealed
 from parties.sum_rounds import AgreedRounds, RoundNumbers, new_session
 from parties.sum_scenario import SumScenario
 from parties.sum_server import Seat, serve
-from parties.supervisor import Reporter
 from protocols.aggregation import messages as m
 from protocols.aggregation.settings import Occasion, Trust
 from tests.links.star_fake import FakeNetwork, Fault, no_fault

@@ -12,8 +12,9 @@ from parties.data import Table, load_owner_table
 from parties.data_vertical import digest_bits
 from parties.extent import extent_from_here
 from parties.plan_scenario import planned
-from parties.rows import own_columns, settings_for, split_of
+from parties.rows import own_columns, split_of
 from parties.scenario import Scenario, load_scenario
+from parties.training_settings import settings_for
 from tests.helpers import FEW
 
 HEAD = 'schema = 1\nname = "v"\n'

@@ -15,9 +15,10 @@ from parties.data import load_owner_table
 from parties.kinds import plan_for
 from parties.launcher import launch
 from parties.record import start_record
-from parties.rows import own_rows, row_counts, settings_for
+from parties.rows import own_rows, row_counts
 from parties.run_locally import orders
 from parties.scenario import Scenario, load_scenario
+from parties.training_settings import settings_for
 from protocols.training_job import training_job
 from protocols.training_settings import Trained
 from tests.examples import sample

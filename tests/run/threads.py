@@ -11,10 +11,10 @@ from mpc.curve import Identity
 from mpc.errors import BeaverlodgeError
 from parties import take_part
 from parties.logs import open_log
+from parties.reporter import Reporter
 from parties.run_locally import orders
 from parties.scenario import Scenario
 from parties.share_file import Vault
-from parties.supervisor import Reporter
 
 QUICK = 10.0
 
