@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -113,8 +112,11 @@ def _close(found: Curve) -> NDArray[np.bool_]:
     return (found.error <= 1e-12) | (found.error <= 2.0 * np.nan_to_num(found.se, nan=0.0))
 
 
-def _at_risk(arms: list[Arm]) -> NDArray[np.int64]:
-    return np.array([arm.counts.sum(axis=1)[::-1].cumsum()[::-1][:-1] for arm in arms])
+def _at_risk(arms: list[Arm]) -> Values:
+    """Who counts as waited for at each time (arms, T): of those lost at it all, or half (actuarial)."""
+    halves = [arm.counts[:-1, 0] / 2 if arm.estimator == "actuarial" else 0.0 for arm in arms]
+    waited = [arm.counts.sum(axis=1)[::-1].cumsum()[::-1][:-1] for arm in arms]
+    return np.asarray(np.array(waited) - np.array(halves).reshape(len(arms), -1), dtype=np.float64)
 
 
 def _events(arms: list[Arm]) -> NDArray[np.int64]:
@@ -124,7 +126,7 @@ def _events(arms: list[Arm]) -> NDArray[np.int64]:
 def _as_told(arms: list[Arm]) -> dict[str, Any]:
     """The test of what is told where nothing more may be, if that is near enough to the test of all counts."""
     if len(arms) == 2:
-        found = log_rank_told([replace(arm, estimator="kaplan-meier") for arm in arms])
+        found = log_rank_told(arms)
         if found is None:
             return {"log_rank": None}
         test, error = found

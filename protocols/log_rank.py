@@ -5,13 +5,16 @@ With n_gj waited for and d_gj events in arm g at time t_j, n_j and d_j of all ar
     E_g  = sum_j d_j p_gj                      p_gj = n_gj / n_j
     V_gh = sum_j w_j p_gj (delta_gh - p_hj)    w_j  = d_j (n_j - d_j) / (n_j - 1)
 
-(Mantel, Cancer Chemother. Rep. 50, 1966.) The quotients are a number times an inverse: with R = 1 - n / 2^b, n < 2^b,
+(Mantel, Cancer Chemother. Rep. 50, 1966.) All n are entered doubled, since of those who are lost between two points
+half count as waited for (the actuarial n - c / 2): n below is twice the rows.
+
+The quotients are a number times an inverse: with R = 1 - n / 2^b, n < 2^b,
 
     2^b / n = (1 + R)(1 + R^2)(1 + R^4) ...
 
 whose first b + 5 factors leave R^(2^(b+5)) < e^-32 of it (Ben-Israel and Cohen, SIAM J. Numer. Anal. 3, 1966). At
 b + 40 fractional bits rounding leaves less than 2^-28. Where n is 0 the series is what it is: n_g = 0 there, and so is
-the product; as d (n - d) = 0 is, exactly, where n - 1 is 0 or -1.
+the product; as d (n - 2d) = 0 is, exactly, where n - 2 is 0, -1 or -2, whatever the series wraps round to.
 
 What is opened are E and V of all arms but the last, whose follow; of each as many digits as the caller wants.
 """
@@ -40,7 +43,7 @@ _WHY = "log-rank test: the expected events of the arms and their covariance, to 
 
 @dataclass(frozen=True)
 class Digits:
-    """Of which size numbers are: fewer than 2^rows rows, and `scale` fractional bits in `ring`."""
+    """Of which size numbers are: twice the rows are fewer than 2^rows, and `scale` fractional bits in `ring`."""
 
     rows: int
 
@@ -56,7 +59,7 @@ class Digits:
 
 def digits_of(rows: int) -> Digits:
     """For so many rows of all owners."""
-    return Digits(max(rows, 2).bit_length())
+    return Digits((2 * max(rows, 2)).bit_length())
 
 
 @dataclass(frozen=True)
@@ -73,19 +76,19 @@ def arm_pairs(arms: int) -> list[tuple[int, int]]:
     return [*((g, g) for g in kept), *((g, h) for g in kept for h in kept if g < h)]
 
 
-async def log_rank_sums(p: Party, at_risk: Share, events: Share, digits: Digits) -> LogRankSums:
-    """From n_gj (groups, arms, T) and d_j (groups, T), at scale 0 in the digits' ring.
+async def log_rank_sums(p: Party, doubled: Share, events: Share, digits: Digits) -> LogRankSums:
+    """From 2 n_gj (groups, arms, T) and d_j (groups, T), at scale 0 in the digits' ring.
 
-    2 (b + 5) + 7 rounds for fewer than 2^b rows; reveals values under uniform masks.
+    2 (b + 5) + 7 rounds for fewer than 2^b / 2 rows; reveals values under uniform masks.
     """
     scale, ring, b = digits.scale, digits.ring, digits.rows
-    groups, arms, times = at_risk.shape
+    groups, arms, times = doubled.shape
     size = groups * times
-    by_arm = [at_risk[:, g].reshape(1, size) for g in range(arms)]
-    n, d = at_risk.sum(axis=1).reshape(1, size), events.reshape(1, size)
-    less_one = p.plus(n, p.constant(-1, (1, size), 0, ring))
+    by_arm = [doubled[:, g].reshape(1, size) for g in range(arms)]
+    n, d = doubled.sum(axis=1).reshape(1, size), events.reshape(1, size)
+    less_one = p.plus(n, p.constant(-2, (1, size), 0, ring))
     inverse = await _inverses(p, _stacked([n, less_one]), digits)
-    left = await multiply(p, d, n - d, label="log-rank")
+    left = await multiply(p, d, n - d - d, label="log-rank")
     one, other = inverse[:1], inverse[1:]
     numerators = _stacked([*by_arm[:-1], left])
     inverses = Share(np.concatenate([*[one.value] * (arms - 1), other.value]), inverse.scale, ring)

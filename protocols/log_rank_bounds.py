@@ -21,7 +21,7 @@ Range = tuple[Values, Values]
 def log_rank_told(arms: Sequence[Arm]) -> tuple[Statistic, float] | None:
     """The test of two arms' curves as they are estimated, and by how much that of all counts may differ.
 
-    None if there is nothing to compare. The arms' estimator is to be "kaplan-meier".
+    None if there is nothing to compare.
     """
     found = [curve(arm) for arm in arms]
     test = log_rank(np.array([one.at_risk for one in found]), np.array([one.events for one in found]))

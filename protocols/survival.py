@@ -76,19 +76,16 @@ class LogRankOpened:
 async def follow(p: Party, own: OwnColumns, settings: StatisticsSettings, told: Told) -> Followed:
     """Where the stretches of events end, and the log-rank test's sums; 2 rounds without `min_cell`.
 
-    With it those of `stretches` or `log_rank_sums`, whichever are more. Reveals a bit for each survival, whether times
-    lie between points, and the ends of stretches; all else that is opened is under uniform masks.
+    With it those of `stretches`, or 2 and those of `log_rank_sums`, whichever are more. Reveals a bit for each
+    survival, whether times lie between points, and the ends of stretches; all else is under uniform masks.
     """
     p.stage("survival")
     curves = list(settings.curves)
     compared = [one for one in curves if len(settings.arms_of(one)) > 1] if settings.min_cell else []
     merged = curves if settings.min_cell else []
-    found = await together(
-        _between(p, own, settings),
-        *(_stretches(p, own, settings, one, told) for one in merged),
-        *(_sums(p, own, settings, one) for one in compared),
+    (between, sums), *ends = await together(
+        _all_sums(p, own, settings, compared), *(_stretches(p, own, settings, one, told) for one in merged)
     )
-    between, ends, sums = found[0], found[1 : 1 + len(merged)], found[1 + len(merged) :]
     if p.dry:
         return Followed(sums=dict(zip(compared, sums, strict=True)))
     names = [settings.curves[one].name for one in merged]
@@ -119,6 +116,16 @@ async def open_log_ranks(
         one: LogRankOpened(values, units, there[:, 0])
         for one, values, (_, units, there) in zip(followed.sums, opened, wanted, strict=True)
     }
+
+
+async def _all_sums(
+    p: Party, own: OwnColumns, settings: StatisticsSettings, compared: list[Survival]
+) -> tuple[Array, list[LogRankSums]]:
+    """Which survivals have times between the points (curves,); and then the sums, which depend on it."""
+    between = await _between(p, own, settings)
+    curves = list(settings.curves)
+    sums = [_sums(p, own, settings, one, between[curves.index(one)]) for one in compared]
+    return between, await together(*sums)
 
 
 async def _between(p: Party, own: OwnColumns, settings: StatisticsSettings) -> Array:
@@ -165,7 +172,9 @@ async def _stretches(p: Party, own: OwnColumns, settings: StatisticsSettings, on
     return p.compute(ends, shape=(settings.groups, arms, times))
 
 
-async def _sums(p: Party, own: OwnColumns, settings: StatisticsSettings, one: Survival) -> LogRankSums:
+async def _sums(
+    p: Party, own: OwnColumns, settings: StatisticsSettings, one: Survival, actuarial: Array
+) -> LogRankSums:
     digits = digits_of(sum(settings.rows))
     cells = settings.exact_curves[one]
     arms, times = len(settings.arms_of(one)), cells.shape[-2] - 1
@@ -175,16 +184,18 @@ async def _sums(p: Party, own: OwnColumns, settings: StatisticsSettings, one: Su
         return count_cells(own, cells).reshape(settings.groups, arms, times + 1, 2)
 
     def waiting() -> Array:
-        leaving = counted().sum(axis=3)[:, :, ::-1].cumsum(axis=2)[:, :, ::-1]
-        return np.asarray(leaving[:, :, :-1], dtype=object)
+        counts = counted()
+        leaving = counts.sum(axis=3)[:, :, ::-1].cumsum(axis=2)[:, :, ::-1]
+        lost = counts[:, :, :-1, 0] if actuarial else 0
+        return np.asarray(2 * leaving[:, :, :-1] - lost, dtype=object)
 
-    at_risk = Share(p.compute(waiting, shape=shape), 0, digits.ring)
+    doubled = Share(p.compute(waiting, shape=shape), 0, digits.ring)
     events = Share(
         p.compute(lambda: counted()[:, :, :-1, 1].sum(axis=1).astype(object), shape=(settings.groups, times)),
         0,
         digits.ring,
     )
-    return await log_rank_sums(p, at_risk, events, digits)
+    return await log_rank_sums(p, doubled, events, digits)
 
 
 def _places(counts: Counts, settings: StatisticsSettings, one: Survival) -> Counts:

@@ -129,7 +129,7 @@ def log_rank(at_risk: Counts | Values, events: Counts | Values) -> Statistic | N
     """Do the arms' curves (arms, T) differ? None if never two were waited for, in two arms, when it came to one.
 
     u_g = sum_j (d_gj - d_j n_gj / n_j),  V_gh = sum_j d_j (n_j - d_j) / (n_j - 1) (n_gj / n_j)(delta_gh - n_hj / n_j).
-    Mantel, Cancer Chemother. Rep. 50 (1966).
+    Mantel, Cancer Chemother. Rep. 50 (1966); of times that lie between the points the n are actuarial, as a curve's.
     """
     at_risk, events = at_risk.astype(np.float64), events.astype(np.float64)
     n, d = at_risk.sum(axis=0), events.sum(axis=0)

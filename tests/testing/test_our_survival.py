@@ -22,7 +22,7 @@ from tests.testing.spoken import Secrets, Spoken, hold_to_correct, hold_to_cost,
 M = 4
 WORD, WIDE = 8, 16
 COMPARED, DEALT = WORD + 12 + 6 + 3 + 3 + 3 + 2, WORD + 8 + 4 + 2 + 2 + 2 + 1
-DIGITS = Digits(5)
+DIGITS = Digits(6)
 PLACES = 10
 
 
@@ -58,11 +58,11 @@ async def _log_rank(p: Party, mine: Array) -> Array:
         return np.moveaxis(mine.view(np.int64), 0, 2).astype(object)  # by arm and kind
 
     def waiting() -> Array:
-        return np.asarray(counts().sum(axis=1)[:, ::-1].cumsum(axis=1)[:, ::-1])
+        return 2 * np.asarray(counts().sum(axis=1)[:, ::-1].cumsum(axis=1)[:, ::-1])
 
-    at_risk = Share(p.compute(lambda: waiting()[None], shape=(1, 2, times)), 0, DIGITS.ring)
+    doubled = Share(p.compute(lambda: waiting()[None], shape=(1, 2, times)), 0, DIGITS.ring)
     events = Share(p.compute(lambda: counts()[:, 1].sum(axis=0)[None], shape=(1, times)), 0, DIGITS.ring)
-    sums = await log_rank_sums(p, at_risk, events, DIGITS)
+    sums = await log_rank_sums(p, doubled, events, DIGITS)
     return (await open_log_rank(p, sums, np.full((1, 2), PLACES), np.ones((1, 2), dtype=bool)))[0]
 
 
@@ -145,7 +145,7 @@ def sums_cost(times: int, digits: Digits) -> tuple[int, int]:
 
 
 OF_LIST, OF_SUMS = stretches_cost(1, 3), sums_cost(3, DIGITS)
-OF_CURVES, OF_TEST = stretches_cost(2, 3), sums_cost(3, Digits(5))
+OF_CURVES, OF_TEST = stretches_cost(2, 3), sums_cost(3, Digits(6))
 
 OURS = {
     "stretches": Spoken(
@@ -184,7 +184,7 @@ OURS = {
         _follow_twin,
         [own(integers(("m",), 0, 6)), own(integers(("m",), 0, 1)), own(integers(("m",), 0, 1))],
         0.0,
-        2 * (5 + 5) + 7,
+        2 + 2 * (6 + 5) + 7,
         OF_CURVES[0] + OF_TEST[0] + 1 + WORD,
         OF_CURVES[1] + OF_TEST[1] + 2 * WORD,
         {"m": 8},
