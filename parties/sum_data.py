@@ -15,7 +15,7 @@ from parties.data_checks import find_columns, kinds_of
 from parties.data_features import Feature, read_features
 from parties.data_read import RawTable, open_source
 from parties.sum_scenario import SumScenario
-from protocols.aggregation.own_cells import add_up, differing, without_small
+from protocols.aggregation.own_cells import add_up, without_small
 from protocols.aggregation.quantise import residues
 
 Values = NDArray[np.float64]
@@ -83,15 +83,16 @@ def numbers_of(scenario: SumScenario, client: str, values: Values) -> OwnNumbers
     _check_flags(scenario, client, values)
     there, withheld = ~missing, np.zeros(len(task.columns), dtype=bool)
     if task.min_cell is None or scenario.helper is not None:
-        cells = add_up(whole, there, weights)
+        sums = add_up(whole, there, weights)
     else:
-        cells, withheld = without_small(whole, there, weights, task.min_cell)
-    totals = {"count": cells.counts, "weight": cells.weights, "sum": cells.sums}
-    places = {column: place for place, column in enumerate(task.columns)}
-    numbers = np.array([totals[kind][places[column]] for column, kind in scenario.entries], dtype=np.int64)
-    if scenario.unflagged:
-        differ = differing(whole, there, weights)
-        numbers = np.append(numbers, [differ[places[column]] for column in scenario.unflagged])
+        sums, withheld = without_small(whole, there, weights, task.min_cell)
+    totals = {"count": sums.counts, "weight": sums.weights, "sum": sums.sums}
+    places = {name: place for place, name in enumerate(task.columns)}
+    numbers = np.array([totals[kind][places[name]] for name, kind in scenario.entries], dtype=np.int64)
+    for rows in scenario.value_rows:
+        has, own = there[:, places[rows.column]], whole[:, places[rows.column]]
+        of = {"value": own, "weight": weights, "product": weights * own}[rows.of]
+        numbers = np.concatenate((numbers, rows.counted(of[has], task.min_cell or 0)))
     small = tuple(column for column, found in zip(task.columns, withheld, strict=True) if found)
     return OwnNumbers(residues(numbers, how.bits), clipped + int(outside.sum()), small)
 

@@ -20,7 +20,8 @@ from parties.version import VERSION
 from protocols.aggregation.bounds import Bounds, choose_bounds
 from protocols.aggregation.quantise import Coding
 from protocols.aggregation.settings import Settings, settings_of
-from protocols.aggregation.small_sums import Cell, CellTest, column_cells, differing_cell
+from protocols.aggregation.small_sums import Cell, CellTest, column_cells
+from protocols.aggregation.value_rows import ValueRows, moduli
 
 _TABLES = ("parties", "clients", "task", "session", "roster")
 _HEAD_KEYS = ("schema", "name")  # no seed: nothing of a sum is drawn from public randomness
@@ -140,11 +141,23 @@ class SumScenario(BaseModel):
 
     @property
     def unflagged(self) -> tuple[str, ...]:
-        """Whose rows that differ from a client's commonest value follow in the vector, for a helper's test alone."""
+        """With a helper, the columns of whose rows with each value it tests what it can: of flags it knows them."""
         task = self.task
         if self.helper is None or task.min_cell is None or "sum" not in self.kinds:
             return ()
         return tuple(column for column in task.columns if column not in task.flags)
+
+    @property
+    def value_rows(self) -> tuple[ValueRows, ...]:
+        """The tables of rows with each value that follow in the vector, for a helper's test alone."""
+        low, high = self._scaled_range
+        found = [ValueRows(column, "value", moduli(low, high)) for column in self.unflagged]
+        most = self.task.largest_weight
+        if most is not None:
+            ends = min(0, low * most), max(0, high * most)
+            found += [ValueRows(column, "weight", moduli(0, most)) for column in self.unflagged]
+            found += [ValueRows(column, "product", moduli(*ends)) for column in self.unflagged]
+        return tuple(found)
 
     @property
     def read_columns(self) -> tuple[str, ...]:
@@ -169,35 +182,42 @@ class SumScenario(BaseModel):
     @property
     def coding(self) -> Coding:
         """How a client's counts and sums become numbers modulo 2^b."""
-        task, scale = self.task, 10**self.task.decimals
-        low, high = math.ceil(task.range[0] * scale), math.floor(task.range[1] * scale)
+        task, (low, high) = self.task, self._scaled_range
         most = task.most_rows * (task.largest_weight or 1)
-        return Coding(min(0, low * most), max(most, high * most), scale, self.count)
+        return Coding(min(0, low * most), max(most, high * most, task.min_cell or 0), 10**task.decimals, self.count)
+
+    @property
+    def _scaled_range(self) -> tuple[int, int]:
+        scale, (low, high) = 10**self.task.decimals, self.task.range
+        return math.ceil(low * scale), math.floor(high * scale)
 
     @property
     def settings(self) -> Settings:
         """What the protocol needs to know."""
-        return settings_of(
-            self.bounds, len(self.entries) + len(self.unflagged), self.coding.bits, self.min_cohort, self.test
-        )
+        length = len(self.entries) + sum(one.places for one in self.value_rows)
+        return settings_of(self.bounds, length, self.coding.bits, self.min_cohort, self.test)
 
     @property
     def test(self) -> CellTest | None:
         """With a helper, the cells that it tests: a column's rows, of flags those with a 1 and those with a 0, and of
-        other columns those that differ from their client's commonest value."""
-        if self.helper is None or self.task.min_cell is None:
+        other columns those with each of few values, weights and products."""
+        least = self.task.min_cell
+        if self.helper is None or least is None:
             return None
         cells: list[Cell] = []
-        for column in self.task.columns:
-            places = {kind: place for place, (name, kind) in enumerate(self.entries) if name == column}
-            count = places.pop("count")
+        told: dict[str, dict[str, int]] = {column: {} for column in self.task.columns}
+        for place, (column, kind) in enumerate(self.entries):
+            told[column][kind] = place
+        for column, places in told.items():
+            others = tuple(place for kind, place in places.items() if kind != "count")
             flagged = places.get("sum") if column in self.task.flags else None
-            cells += column_cells(count, tuple(places.values()), flagged, int(self.coding.scale))
-            if column in self.unflagged:
-                differ = len(self.entries) + self.unflagged.index(column)
-                cells.append(differing_cell(differ, places["sum"]))
-        never = range(len(self.entries), len(self.entries) + len(self.unflagged))
-        return CellTest(self.task.min_cell, tuple(cells), tuple(never))
+            cells += column_cells(places["count"], others, flagged, int(self.coding.scale))
+        first = len(self.entries)
+        for rows in self.value_rows:
+            kinds = ("weight", "sum") if rows.of == "weight" else ("sum",)
+            cells.append(rows.cell(first, (told[rows.column][kind] for kind in kinds), least))
+            first += rows.places
+        return CellTest(least, tuple(cells), tuple(range(len(self.entries), first)))
 
     def agreed(self) -> dict[str, Any]:
         """All that server and clients must agree on, as plain JSON values."""

@@ -9,6 +9,7 @@ from parties.blocks import Block, Line, entries, is_number, table
 from parties.scenario_errors import quoted
 from parties.sum_scenario import SumScenario
 from protocols.aggregation.own_cells import FEW_VALUES, Bias, bias
+from protocols.aggregation.value_rows import most_values
 
 
 def small_cells_facts(scenario: SumScenario, clients: int) -> dict[str, Any] | None:
@@ -45,9 +46,9 @@ def small_cells_blocks(scenario: SumScenario) -> list[Block]:
             ),
             Line(
                 f"{scenario.server} keeps the masked sums and {scenario.helper} the sums of masks: neither sees a "
-                f"number before the test, and {scenario.helper} learns of each cell only whether it is small. That "
-                "holds while both follow the protocol and do not work together: together they see every sum, and no "
-                "client's own numbers."
+                f"number before the test, and {scenario.helper} learns of each cell only "
+                f"{asked_text(scenario, task.min_cell)}. That holds while both follow the protocol and do not work "
+                "together: together they see every sum, and no client's own numbers."
             ),
             *_unflagged(scenario, task.min_cell),
         ]
@@ -65,8 +66,9 @@ def small_cells_blocks(scenario: SumScenario) -> list[Block]:
 
 def asked_text(scenario: SumScenario, m: int) -> str:
     """What the helper learns of a cell."""
-    zero = f" (of {quoted(scenario.unflagged)}: whether fewer than {m} rows differ)" if scenario.unflagged else ""
-    return f"whether it has 1 to {m - 1} rows{zero}"
+    if not scenario.unflagged:
+        return f"whether it has 1 to {m - 1} rows"
+    return f"whether it has 1 to {m - 1} rows; of {quoted(scenario.unflagged)}, about how many values have so few"
 
 
 def bias_blocks(facts: Mapping[str, Any]) -> list[Block]:
@@ -93,10 +95,14 @@ def _unflagged(scenario: SumScenario, m: int) -> list[Block]:
     """With a helper, what is asked of columns that are not of flags."""
     if not scenario.unflagged:
         return []
+    weights = "; likewise the total weights, by the rows with each weight" if scenario.task.weight is not None else ""
+    places = {len(rows.moduli) for rows in scenario.value_rows}
+    chance = " By chance, one of four values in some 4,000 cases is overlooked." if places != {1} else ""
     return [
         Line(
-            f"The sums of {quoted(scenario.unflagged)} are withheld, too, unless {m} rows or more differ from their "
-            "client's commonest value. Name columns of 0 and 1 in `flags`: then their own rows decide, and a 0 is told."
+            f"The sums of {quoted(scenario.unflagged)} are withheld, too, if 1 to {m - 1} rows differ from the "
+            f"commonest value, or if there are at most {most_values(m)} values and one has 1 to {m - 1} rows{weights}. "
+            f"Where any client has more values, none is asked about.{chance}"
         )
     ]
 

@@ -144,7 +144,7 @@ def helper_seconds(s: Settings, dropped: int) -> float:
     word = 4 if s.bits <= 32 else 8
     seconds = streams * (_MASK + s.length * word * _MASK_BYTE) + agreements * _AGREEMENT
     seconds += s.clients * (_TAG + _CLIENT + s.neighbours * _OPENED)
-    return seconds + len(test.cells) * (_HASHING + 2 * _AGREEMENT) + test.guesses * _AGREEMENT
+    return seconds + test.parts * (_HASHING + 2 * _AGREEMENT) + test.guesses * _AGREEMENT
 
 
 def client_seconds(s: Settings) -> float:
@@ -171,7 +171,7 @@ def server_seconds(s: Settings, dropped: int, *, network: bool = True) -> float:
         seconds += streams * (_MASK + s.length * word * _MASK_BYTE) + dropped * pairs * _AGREEMENT
         seconds += s.clients * s.neighbours * (_RELAYED + (_PROVED if s.malicious else 0.0))
     else:  # the helper puts the shares together and takes the masks off
-        seconds += s.test.guesses * (_HASHING + _AGREEMENT) + len(s.test.cells) * _AGREEMENT
+        seconds += s.test.guesses * (_HASHING + _AGREEMENT) + s.test.parts * _AGREEMENT
     return _START + seconds + s.clients * _CLIENT
 
 

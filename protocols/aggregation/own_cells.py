@@ -56,18 +56,6 @@ def without_small(values: Array, there: Array, weights: Array, m: int) -> tuple[
     return left, np.any(changed, axis=0)
 
 
-def differing(values: Array, there: Array, weights: Array) -> Array:
-    """Of each column, how many rows differ from the commonest value, or weighted value if these are fewer (columns,).
-
-    The sum over clients is at most the number of all their rows that differ from any one value.
-    """
-    found = [
-        min(_rest(column[has]), _rest(weights[has] * column[has]))
-        for column, has in zip(values.T, there.T, strict=True)
-    ]
-    return np.array(found, dtype=np.int64)
-
-
 @dataclass(frozen=True)
 class Bias:
     """How far from the truth a total of n clients may be: from `low` to `high`, in the column's own units."""
@@ -108,10 +96,6 @@ def _settled(values: Array, m: int) -> Array:
     if len(different) > FEW_VALUES:
         return values
     return np.where(_small(counts, m)[which], different[common], values)
-
-
-def _rest(values: Array) -> int:
-    return len(values) - int(np.unique(values, return_counts=True)[1].max(initial=0))
 
 
 def _small(rows: Array, m: int) -> Array:

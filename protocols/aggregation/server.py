@@ -152,7 +152,7 @@ async def _opened_by_helper(
     facts = Facts(owners, survivors, keys, {i: r.commitments[i] for i in sharers}, sealed)
     masked &= masked.dtype.type((1 << s.bits) - 1)
     hidden = await _ask_helper(s, m.HIDDEN, write_facts(s, facts), test.hidden_bytes)
-    m.pieces(hidden, len(test.cells), KEY_BYTES, "hidden cells")
+    m.pieces(hidden, test.parts, KEY_BYTES, "hidden cells")
     blinded = blind(test, hidden, masked, s.bits, secret, r.context)
     opened = read_opened(s, await _ask_helper(s, m.TOLD, blinded, s.opened_limit))
     total = np.where(opened.told, (masked - opened.masks) & masked.dtype.type((1 << s.bits) - 1), 0)

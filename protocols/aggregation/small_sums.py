@@ -1,18 +1,19 @@
 """Which sums are small, where one party has a sum plus a mask and another the mask: neither learns the sum.
 
-The server has y = x + r modulo 2^b, the helper r. For the least number m and a unit u, a cell x is small if it is one
-of u, 2u, ..., (m - 1) u: exactly if r is one of y - u, ..., y - (m - 1) u; of some cells, 0 is small, too, and y one
-more of these. That is a private membership test, by blinding that commutes (Meadows, IEEE S&P 1986; Huberman, Franklin
-and Hogg, EC 1999), on Curve25519:
+The server has y = x + r modulo 2^b, the helper r. For the least number m and a unit u, a number x is small if it is one
+of u, 2u, ..., (m - 1) u: exactly if r is one of y - u, ..., y - (m - 1) u. That is a private membership test, by
+blinding that commutes (Meadows, IEEE S&P 1986; Huberman, Franklin and Hogg, EC 1999), on Curve25519:
 
     helper -> server    H(r)^h
     server -> helper    H(r)^(h a), and in a shuffled order H(y - v u)^a for v = 1, ..., m - 1
-    the helper raises the latter to h: the cell is small if the former is among them
+    the helper raises the latter to h: the number is small if the former is among them
 
-H hashes the cell's place and the number to the curve; h and a are fresh for each cell of each attempt. Reveals to the
-helper one bit a cell: is it small; to the server nothing. Both follow the protocol (semi-honest). Guesses are of no use
-to either: the server would need h to try a guess of r, and the helper a to try one of y (decisional Diffie-Hellman, H
-a random oracle), though both are few bits. The shuffle hides which v it was.
+A cell is of one number or more, its parts, which the server answers in a shuffled order: so the helper has one h for
+all of them. H hashes the part's place and the number to the curve; h is fresh for each cell of each attempt, and a for
+each part. Reveals to the helper of each cell how many of its parts are small; to the server nothing. Both follow the
+protocol (semi-honest). Guesses are of no use to either: the server would need h to try a guess of r, and the helper a
+to try one of y, or to tell which part an answer is of (decisional Diffie-Hellman, H a random oracle), though both are
+few bits. The shuffle hides which v it was.
 
 Raising to a power is X25519, whose exponents are multiples of the cofactor 8: the results are of prime order.
 """
@@ -37,19 +38,19 @@ _A = 486662
 
 @dataclass(frozen=True)
 class Cell:
-    """A number of rows, times `unit`: the sum of factor * number over its terms.
+    """Numbers of rows, times `unit`: each part is the sum of factor * number over its terms.
 
     Args:
-        terms: (place in the vector, factor).
+        parts: the terms of each, (place in the vector, factor).
         unit: what one row adds.
         withholds: the places of the numbers that are not told if this cell is small.
-        least: from how many rows on it is small; 0 where no rows are too few as well.
+        most: it is small if 1 to `most` of its parts are.
     """
 
-    terms: tuple[tuple[int, int], ...]
+    parts: tuple[tuple[tuple[int, int], ...], ...]
     unit: int
     withholds: tuple[int, ...]
-    least: int = 1
+    most: int = 1
 
 
 @dataclass(frozen=True)
@@ -63,17 +64,22 @@ class CellTest:
     @property
     def hidden_bytes(self) -> int:
         """What the helper sends first."""
-        return KEY_BYTES * len(self.cells)
+        return KEY_BYTES * self.parts
 
     @property
     def blinded_bytes(self) -> int:
         """What the server answers."""
-        return KEY_BYTES * (len(self.cells) + self.guesses)
+        return KEY_BYTES * (self.parts + self.guesses)
+
+    @property
+    def parts(self) -> int:
+        """How many numbers are tested."""
+        return sum(len(cell.parts) for cell in self.cells)
 
     @property
     def guesses(self) -> int:
-        """How many guesses there are of all cells."""
-        return sum(self.m - cell.least for cell in self.cells)
+        """How many guesses there are of all of them."""
+        return (self.m - 1) * self.parts
 
     def told(self, small: Array, length: int) -> Array:
         """Which of the `length` numbers are told (bools), by which cells are small."""
@@ -94,49 +100,48 @@ def column_cells(count: int, others: Sequence[int], flagged: int | None, scale: 
         count: the place of c; `others` those of the column's other numbers.
         flagged: the place of the sum of flags, which is f * scale; None where the column is not of flags.
     """
-    cells = [Cell(((count, 1),), 1, (count, *others))]
+    cells = [Cell((((count, 1),),), 1, (count, *others))]
     if flagged is not None:
-        cells.append(Cell(((flagged, 1),), scale, (flagged,)))
-        cells.append(Cell(((count, scale), (flagged, -1)), scale, (flagged,)))
+        cells.append(Cell((((flagged, 1),),), scale, (flagged,)))
+        cells.append(Cell((((count, scale), (flagged, -1)),), scale, (flagged,)))
     return tuple(cells)
 
 
-def differing_cell(differ: int, total: int) -> Cell:
-    """Of a column that is not of flags, the rows that differ from their client's commonest value (place `differ`).
-
-    The rows of all clients that differ from any one value are no fewer. So the sum, at `total`, is told only
-    if these are m or more: of none, they may yet be few, since clients may have different commonest values.
-    """
-    return Cell(((differ, 1),), 1, (total,), least=0)
-
-
 def hide(test: CellTest, masks: Array, bits: int, secret: bytes, context: bytes) -> bytes:
-    """The helper's H(r)^h of each cell.
+    """The helper's H(r)^h of each part of each cell.
 
     Args:
         masks: (length,) the sum of masks modulo 2^bits of each number.
         secret: 32 fresh bytes, from which the h follow.
     """
-    powers = _powers(test, secret, context)
-    points = (_hash(context, place, r) for place, r in enumerate(_of_cells(test, masks, bits)))
-    return b"".join(power.shared(point) for power, point in zip(powers, points, strict=True))
+    hidden, place = [], 0
+    for cell, power in zip(test.cells, _powers(len(test.cells), secret, context), strict=True):
+        for r in _of_parts(cell, masks, bits):
+            hidden.append(power.shared(_hash(context, place, r)))
+            place += 1
+    return b"".join(hidden)
 
 
 def blind(test: CellTest, hidden: bytes, masked: Array, bits: int, secret: bytes, context: bytes) -> bytes:
-    """The server's answer: of each cell H(r)^(h a), then H(y - v u)^a in an order that says nothing of v.
+    """The server's answer: of each part of a cell, in an order that says nothing, H(r)^(h a), then H(y - v u)^a in an
+    order that says nothing of v.
 
     Args:
         masked: (length,) y, the sum plus the masks, modulo 2^bits.
         secret: 32 fresh bytes, from which the a and the orders follow.
     """
-    powers, modulus = _powers(test, secret, context), 1 << bits
+    powers, modulus = _powers(test.parts, secret, context), 1 << bits
     stream = Stream(derive(secret, "small sums/order", context))
-    answer = []
-    for place, (cell, y) in enumerate(zip(test.cells, _of_cells(test, masked, bits), strict=True)):
-        guesses = [(y - v * cell.unit) % modulus for v in range(cell.least, test.m)]
-        answer.append(powers[place].shared(_piece(hidden, place)))
-        for one in shuffled(len(guesses), stream).tolist():
-            answer.append(powers[place].shared(_hash(context, place, guesses[one])))
+    answer, first = [], 0
+    for cell in test.cells:
+        numbers = _of_parts(cell, masked, bits)
+        for part in shuffled(len(numbers), stream).tolist():
+            place, power = first + part, powers[first + part]
+            answer.append(power.shared(_piece(hidden, place)))
+            for one in shuffled(test.m - 1, stream).tolist():
+                guess = (numbers[part] - (one + 1) * cell.unit) % modulus
+                answer.append(power.shared(_hash(context, place, guess)))
+        first += len(numbers)
     return b"".join(answer)
 
 
@@ -150,23 +155,23 @@ def find_small(test: CellTest, blinded: bytes, secret: bytes, context: bytes) ->
         raise ProtocolError(f"{len(blinded)} bytes of blinded cells came where {test.blinded_bytes} were due")
     small: list[bool] = []
     start = 0
-    for cell, power in zip(test.cells, _powers(test, secret, context), strict=True):
-        end = start + 1 + test.m - cell.least
-        own, *others = (_piece(blinded, place) for place in range(start, end))
-        small.append(own in [power.shared(other) for other in others])
-        start = end
+    for cell, power in zip(test.cells, _powers(len(test.cells), secret, context), strict=True):
+        found = 0
+        for _ in cell.parts:
+            own, *others = (_piece(blinded, place) for place in range(start, start + test.m))
+            found += own in [power.shared(other) for other in others]
+            start += test.m
+        small.append(1 <= found <= cell.most)
     return np.array(small, dtype=bool)
 
 
-def _powers(test: CellTest, secret: bytes, context: bytes) -> list[KeyPair]:
-    keys = (derive(secret, "small sums/power", context + _number(place)) for place in range(len(test.cells)))
-    return [KeyPair(key) for key in keys]
+def _powers(count: int, secret: bytes, context: bytes) -> list[KeyPair]:
+    return [KeyPair(derive(secret, "small sums/power", context + _number(place))) for place in range(count)]
 
 
-def _of_cells(test: CellTest, numbers: Array, bits: int) -> list[int]:
-    """Each cell's value modulo 2^bits, of a vector or of its masks."""
-    modulus = 1 << bits
-    return [sum(factor * int(numbers[place]) for place, factor in cell.terms) % modulus for cell in test.cells]
+def _of_parts(cell: Cell, numbers: Array, bits: int) -> list[int]:
+    """The value of each part modulo 2^bits, of a vector or of its masks."""
+    return [sum(factor * int(numbers[place]) for place, factor in terms) % (1 << bits) for terms in cell.parts]
 
 
 def _hash(context: bytes, place: int, value: int) -> bytes:

@@ -20,6 +20,7 @@ from parties.sum_rounds import RoundNumbers
 from parties.sum_scenario import SumScenario
 from parties.sum_small_cells import small_cells_blocks
 from protocols.aggregation.quantise import decode
+from protocols.aggregation.value_rows import PRIMES
 from tests.run.command import ROOT
 from tests.run.sums import TEXT, write_sums
 
@@ -261,19 +262,21 @@ def test_with_a_helper_clients_add_all_and_it_is_said_who_learns_what(tmp_path: 
     scenario = loaded(tmp_path, (CLIENTS, f"{HELPER}{CLIENTS}"), task="min_cell = 3\nflags = ['stay']")
     assert (scenario.helper, scenario.star_names[-1], scenario.count) == ("judge", "judge", 12)
     numbers = numbers_of(scenario, "c1", np.array([[20.0, 1.0], [30.0, 0.0]]))
-    assert decode(numbers.vector, scenario.coding, 1).tolist() == [2, 5000, 2, 100, 1]  # one age differs
+    *totals, rows = np.split(decode(numbers.vector, scenario.coding, 1), [4])
+    assert totals[0].tolist() == [2, 5000, 2, 100]
+    assert rows.tolist() == [int(k in (2000 % p, 3000 % p)) for p in PRIMES for k in range(p)]  # of two ages
     assert numbers.withheld == ()
     assert scenario.test is not None
-    assert [(cell.terms, cell.unit, cell.withholds, cell.least) for cell in scenario.test.cells] == [
-        (((0, 1),), 1, (0, 1), 1),
-        (((4, 1),), 1, (1,), 0),
-        (((2, 1),), 1, (2, 3), 1),
-        (((3, 1),), 100, (3,), 1),
-        (((2, 100), (3, -1)), 100, (3,), 1),
+    assert [(cell.parts, cell.unit, cell.withholds, cell.most) for cell in scenario.test.cells] == [
+        ((((0, 1),),), 1, (0, 1), 1),
+        ((((2, 1),),), 1, (2, 3), 1),
+        ((((3, 1),),), 100, (3,), 1),
+        ((((2, 100), (3, -1)),), 100, (3,), 1),
+        (tuple(((4 + place, 1),) for place in range(sum(PRIMES))), 1, (1,), 4 * len(PRIMES)),
     ]
-    assert scenario.test.never == (4,)
+    assert scenario.test.never == tuple(range(4, 4 + sum(PRIMES)))
     plan = sum_plan(scenario)
-    differ = " (of 'age': whether fewer than 3 rows differ)"
+    differ = "; of 'age', about how many values have so few"
     assert plan["stages"] == ["keys", "shares", "masked", "unmask", "hidden", "told"]
     assert plan["small_cells"] == {"min_cell": 3, "suppressed_by": "judge"}
     assert {"what": f"of each cell, whether it has 1 to 2 rows{differ}", "to": ["judge"]} in plan["reveals"]
@@ -282,14 +285,37 @@ def test_with_a_helper_clients_add_all_and_it_is_said_who_learns_what(tmp_path: 
     for words in (
         "judge compares. Of each column, the rows with a value are a cell; of 'stay' those with a 1",
         "Where one has 1 to 2 rows over all clients, the server never sees it",
-        "judge learns of each cell only whether it is small",
+        "judge learns of each cell only whether it has 1 to 2 rows; of 'age', about how many values have so few",
         "do not work together",
-        "The sums of 'age' are withheld, too, unless 3 rows or more differ from their client's commonest value",
+        "The sums of 'age' are withheld, too, if 1 to 2 rows differ from the commonest value, or if there are at most",
     ):
         assert words in text
     shown = " ".join(str(getattr(block, "text", "")) for block in sum_consent_blocks(scenario, "judge", {}))
     assert "judge has no data: it takes the masks off" in shown
     assert "bias" not in text + shown
+
+
+def test_of_weights_the_rows_with_each_and_with_each_product_are_tested(tmp_path: Path) -> None:
+    """Few weights withhold their total and the sum, few products the sum alone; a client with many values says so."""
+    task = 'min_cell = 3\nweight = "w"\nlargest_weight = 9'
+    scenario = loaded(tmp_path, (CLIENTS, f"{HELPER}{CLIENTS}"), task=task)
+    assert [(rows.column, rows.of, len(rows.moduli)) for rows in scenario.value_rows] == [
+        *((column, "value", 5) for column in ("age", "stay")),
+        *((column, "weight", 1) for column in ("age", "stay")),
+        *((column, "product", 5) for column in ("age", "stay")),
+    ]
+    assert scenario.test is not None
+    assert [cell.withholds for cell in scenario.test.cells[-6:]] == [(2,), (5,), (1, 2), (4, 5), (2,), (5,)]
+    values = np.array([[1.0, stay, 1 + 6 * (stay == 4)] for stay in (0, 1, 2, 3, 4)])
+    added = decode(numbers_of(scenario, "c1", values).vector, scenario.coding, 1)[6:]
+    starts = np.cumsum([one.places for one in scenario.value_rows])[:-1]
+    keys = [f"{one.of} of {one.column}" for one in scenario.value_rows]
+    tables = dict(zip(keys, np.split(added, starts), strict=True))
+    for of, heaviest in (("value", 100), ("product", 700)):
+        rows = [4 * (k == 100 % p) + (k == heaviest % p) for p in PRIMES for k in range(p)]
+        assert tables[f"{of} of age"].tolist() == rows
+    assert set(tables["value of stay"]) == {3} == set(tables["product of stay"])  # five values are too many to ask
+    assert tables["weight of stay"].tolist() == [0, 4, 0, 0, 0, 0, 0, 1, 0, 0]
 
 
 @pytest.mark.parametrize("server", ["semi-honest", "malicious"])

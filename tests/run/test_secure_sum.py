@@ -111,6 +111,27 @@ def test_a_helper_withholds_small_sums_over_all_clients(tmp_path: Path) -> None:
     assert re.search(r"few</th><td[^>]*>51</td><td[^>]*>\*</td>", report)
 
 
+def test_a_helper_withholds_a_sum_that_gives_a_third_value_back_and_the_total_of_few_weights(tmp_path: Path) -> None:
+    """45 rows: of the weights four are 9, each at another client, and the others 1 (their total is 77); then `third` is
+    100 in three rows, beside 0s and 1s (its sum says so). `stay` is 1.25 everywhere."""
+    path = with_helper(write_sums(tmp_path, task='min_cell = 5\nweight = "w"\nlargest_weight = 9'))
+    text = path.read_text().replace('["age", "stay"]', '["third", "stay"]')
+    path.write_text(re.sub(r"\[parties\.c\d\]\n.*\n.*\n", "", text))
+    for weight, third, weights, stays in ((9, 1, None, None), (1, 100, 45, 56.25)):
+        rows = [
+            f"client_{k},{third if k > 6 and not row else row % 2},1.25,{weight if k < 5 and not row else 1}"
+            for k in range(1, 10)
+            for row in range(k)
+        ]
+        (tmp_path / "all.csv").write_text("\n".join(["who,third,stay,w", *rows]) + "\n")
+        ran = mpc("run", path, "--out", tmp_path / f"record {weight}")
+        assert ran.code == 0, ran.err
+        columns = record(tmp_path / f"record {weight}")["sums"]["columns"]
+        mean = stays and stays / 45
+        assert columns["third"] == {"count": 45, "weight": weights, "sum": None, "mean": None}
+        assert columns["stay"] == {"count": 45, "weight": weights, "sum": stays, "mean": mean}
+
+
 def test_a_killed_helper_ends_the_run_with_7(tmp_path: Path) -> None:
     run = Running("run", with_helper(write_sums(tmp_path, task="min_cell = 5")), "--out", tmp_path / "record")
     run.wait_for(lambda: "judge" in run.parties(), "a process of the helper")

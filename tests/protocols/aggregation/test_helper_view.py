@@ -34,7 +34,7 @@ BYTES = Ring(8)
 CLIENTS, COALITION = 7, (2, 5)
 CELLS, EACH = 8, 32  # a cell is a count, with which 32 numbers go
 WITHHELD = np.arange(CELLS * EACH) < CELLS * EACH // 2  # the first half of the cells
-TEST = CellTest(3, tuple(Cell(((EACH * c, 1),), 1, tuple(range(EACH * c, EACH * (c + 1)))) for c in range(CELLS)))
+TEST = CellTest(3, tuple(Cell((((EACH * c, 1),),), 1, tuple(range(EACH * c, EACH * (c + 1)))) for c in range(CELLS)))
 SETTINGS = Settings(CLIENTS, CLIENTS - 1, 4, length=CELLS * EACH, bits=8, min_cohort=4, test=TEST)
 ROUND = Occasion(b"session", 1, 1)
 

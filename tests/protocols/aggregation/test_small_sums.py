@@ -26,7 +26,7 @@ from protocols.aggregation.cost import (
 )
 from protocols.aggregation.helper_messages import Opened, read_facts, read_opened, write_opened
 from protocols.aggregation.settings import Settings, context
-from protocols.aggregation.small_sums import Cell, CellTest, blind, column_cells, differing_cell, find_small, hide
+from protocols.aggregation.small_sums import Cell, CellTest, blind, column_cells, find_small, hide
 from tests.examples import steady
 from tests.protocols.aggregation.rounds import FIRST, play, settings_for, without
 
@@ -64,11 +64,13 @@ def told_right(outcome: StarOutcome, given: dict[int, np.ndarray], m: int) -> No
 )
 @steady(15)
 def test_the_two_ends_find_the_small_cells(values: list[tuple[int, int]], least: int, bits: int, seed: int) -> None:
-    """Of a count, flags (times 10) and rows that differ: against the plain rule, at any modulus and any masks."""
+    """Of a count, flags (times 10), and both as parts of one cell, of which one may be small: against the plain rule,
+    at any modulus and any masks."""
     cells: list[Cell] = []
     numbers: list[int] = []
     for count, flagged in values:
-        cells += [*column_cells(len(numbers), (), len(numbers) + 1, 10), differing_cell(len(numbers), 0)]
+        place = len(numbers)
+        cells += [*column_cells(place, (), place + 1, 10), Cell((((place, 10),), ((place + 1, 1),)), 10, ())]
         numbers += [count + flagged, 10 * flagged]
     test, modulus = CellTest(least, tuple(cells)), (1 << bits) - 1
     masks = Stream(derive(bytes(32), f"masks {seed}")).take(8 * len(numbers)).view("<u8") & np.uint64(modulus)
@@ -79,14 +81,17 @@ def test_the_two_ends_find_the_small_cells(values: list[tuple[int, int]], least:
     expected = [
         small
         for count, flagged in values
-        for small in (*(0 < one < least for one in (count + flagged, flagged, count)), count + flagged < least)
+        for small in (
+            *(0 < one < least for one in (count + flagged, flagged, count)),
+            (0 < count + flagged < least) != (0 < flagged < least),
+        )
     ]
     assert find_small(test, answer, mine, CONTEXT).tolist() == expected
 
 
 def test_the_order_of_the_guesses_says_nothing_of_the_value() -> None:
     """Where the match stands is uniform over the m - 1 places, for every small value."""
-    test = CellTest(4, (Cell(((0, 1),), 1, (0,)),))
+    test = CellTest(4, (Cell((((0, 1),),), 1, (0,)),))
     places = {value: [0, 0, 0] for value in (1, 2, 3)}
     for run in range(60):
         for value, found in places.items():
@@ -99,9 +104,27 @@ def test_the_order_of_the_guesses_says_nothing_of_the_value() -> None:
     assert all(min(found) > 6 for found in places.values()), places
 
 
+def test_the_order_of_the_parts_says_nothing_of_which_is_small() -> None:
+    """Of a cell of three parts: where the small one stands in the answer is uniform, and its place fits no other's."""
+    test = CellTest(2, (Cell(tuple(((part, 1),) for part in range(3)), 1, (0,)),))
+    places = {part: [0, 0, 0] for part in range(3)}
+    for run in range(60):
+        for part, found in places.items():
+            mine, theirs = (derive(bytes(32), f"{who} {run} {part}") for who in ("helper", "server"))
+            masks = np.array([5, 6, 7], dtype="<u4")
+            masked = masks + (np.arange(3) == part).astype("<u4")
+            answer = blind(test, hide(test, masks, 20, mine, CONTEXT), masked, 20, theirs, CONTEXT)
+            assert find_small(test, answer, mine, CONTEXT).tolist() == [True]
+            power = KeyPair(derive(mine, "small sums/power", CONTEXT + bytes(4)))
+            points = [answer[start : start + 32] for start in range(0, len(answer), 32)]
+            pairs = list(zip(points[::2], points[1::2], strict=True))
+            found[[power.shared(guess) == own for own, guess in pairs].index(True)] += 1
+    assert all(min(found) > 6 for found in places.values()), places
+
+
 def test_numbers_are_hashed_to_the_curve_and_not_to_its_twist() -> None:
     """Every u has a v with v^2 = u^3 + 486662 u^2 + u: a root modulo p = 5 (mod 8), worked out (RFC 8032, 5.1.3)."""
-    test, prime = CellTest(3, tuple(Cell(((0, 1),), 1, (0,)) for _ in range(24))), 2**255 - 19
+    test, prime = CellTest(3, tuple(Cell((((0, 1),),), 1, (0,)) for _ in range(24))), 2**255 - 19
     number = np.array([1234], dtype="<u4")
     hidden = hide(test, number, 20, bytes(32), CONTEXT)
     sent = hidden + blind(test, hidden, number, 20, bytes(range(32)), CONTEXT)  # a power stays where its base is
