@@ -20,6 +20,7 @@ from protocols.told_cells import Told
 from tests.testing.spoken import Secrets, Spoken, hold_to_correct, hold_to_cost, hold_to_faults, hold_to_view
 
 M = 4
+LISTS = 3  # that a view looks at: the first round has a word for each
 WORD, WIDE = 8, 16
 COMPARED, DEALT = WORD + 12 + 6 + 3 + 3 + 3 + 2, WORD + 8 + 4 + 2 + 2 + 2 + 1
 DIGITS = Digits(6)
@@ -27,13 +28,16 @@ PLACES = 10
 
 
 async def _stretches(p: Party, mine: Array) -> Array:
-    """Of one list of counts (m,)."""
-    (count,) = mine.shape
-    found = await stretches(p, p.compute(lambda: mine.view(np.int64)[None], shape=(1, count)), M)
-    return p.compute(lambda: found[0].astype(float), shape=(count,))
+    """Of lists of counts (l, m)."""
+    found = await stretches(p, p.compute(lambda: mine.view(np.int64), shape=mine.shape), M)
+    return p.compute(lambda: found.astype(float), shape=mine.shape)
 
 
 def _stretches_twin(parts: tuple[Array, ...]) -> Array:
+    return np.array([_ends(counts) for counts in zip(*parts, strict=True)])
+
+
+def _ends(parts: tuple[Array, ...]) -> Array:
     others = (np.sum(parts, axis=0) - np.stack(parts)).cumsum(axis=1)
     least = np.where(others[:, -1] == 0, 0, M)
     ends, begin = np.zeros(len(parts[0])), np.zeros(len(parts))
@@ -46,8 +50,8 @@ def _stretches_twin(parts: tuple[Array, ...]) -> Array:
 
 def _more(n: int) -> Secrets:
     """Each owner in turn has one or two more: stretches end where they did."""
-    base = [[6, 2, 5]] * n
-    return [([base], [[[7, 2, 6] if i == k else one for i, one in enumerate(base)]]) for k in range(n)]
+    base = [[[6, 2, 5]] * LISTS] * n
+    return [([base], [[[[7, 2, 6]] * LISTS if i == k else one for i, one in enumerate(base)]]) for k in range(n)]
 
 
 async def _log_rank(p: Party, mine: Array) -> Array:
@@ -108,7 +112,7 @@ async def _follow(p: Party, months: Array, died: Array, arms: Array) -> Any:
 def _follow_twin(months: tuple[Array, ...], died: tuple[Array, ...], arms: tuple[Array, ...]) -> tuple[Array, ...]:
     up = [np.ceil(one / 2) for one in months]
     ends = [
-        _stretches_twin(
+        _ends(
             tuple(
                 np.array([((t == k) & (d == 1) & (a == arm)).sum() for k in range(3)])
                 for t, d, a in zip(up, died, arms, strict=True)
@@ -151,16 +155,17 @@ OURS = {
     "stretches": Spoken(
         _stretches,
         _stretches_twin,
-        [own(integers(("m",), 0, 6))],
+        [own(integers(("l", "m"), 0, 6))],
         0.0,
         16 + 1 + 3,
         OF_LIST[0],
         OF_LIST[1],
-        {"m": 3},
+        {"l": 1, "m": 3},
         cost_owners=(2,),
         secrets=_more,
-        view_sizes={"m": 3},
-        words=200,
+        view_sizes={"l": LISTS, "m": 3},
+        structure_sizes={"l": 1, "m": 2},
+        words=300,
         shift=0.5,
     ),
     "log-rank": Spoken(
@@ -176,7 +181,7 @@ OURS = {
         cost_owners=(2,),
         secrets=_later,
         view_sizes={"m": 3},
-        words=200,
+        words=260,
         shift=0.5,
     ),
     "follow": Spoken(
@@ -192,8 +197,9 @@ OURS = {
         cost_owners=(2,),
         secrets=_exchanged,
         view_sizes={"m": 8},
-        words=60,
-        shift=0.5,
+        words=200,
+        shift=0.6,
+        structure="by round",  # word by word for its two parts
     ),
 }
 every_one = pytest.mark.parametrize("name", OURS)
