@@ -1,7 +1,8 @@
 """Sums over few rows are those patients: the fewest rows of an owner that a run takes, and of a model for each feature.
 
 The sums of two owners less one's own are the other's; over a single row they are that patient, and a model without a
-penalty whose features are nearly as many as the rows goes through them.
+penalty whose features are nearly as many as the rows goes through them. Held-out rows are a cell: with the model in
+hand, the log-loss of a single one is its score and its class.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def refuse_few(scenario: Scenario, rows: Rows, features: int) -> None:
         features: how many the owners share, or have together.
 
     Raises:
-        DataError: there are too few; says whose or how many, and which setting says so.
+        DataError: there are too few of either; says whose or how many, and which setting says so.
     """
     task = scenario.task
     if isinstance(task, PredictTask):
@@ -34,6 +35,8 @@ def refuse_few(scenario: Scenario, rows: Rows, features: int) -> None:
             f"{told}{kind}, and min_rows = {task.min_rows}: sums over so few would show its patients",
             "add rows, or leave this owner out; a lower min_rows in [task] has to be allowed by every owner's policy",
         )
+    if isinstance(task, LogisticTask | LinearTask):
+        _refuse_few_held_out(task, rows)
     if not isinstance(task, ModelTask) or not _is_told_without_penalty(task):
         return
     counts = [used for used, _ in rows.values()]
@@ -46,6 +49,20 @@ def refuse_few(scenario: Scenario, rows: Rows, features: int) -> None:
             f"{whose} {plural(others, 'row')} to train on, and min_rows_per_feature = {least} "
             f"asks for {asked} with {plural(features, 'feature')}: a model of so many would say too much of each row",
             "name fewer `features`, or set `l2`; every owner's policy has to allow a lower min_rows_per_feature",
+        )
+
+
+def _refuse_few_held_out(task: LogisticTask | LinearTask, rows: Rows) -> None:
+    """That what is told of held-out rows is of 0 or at least min_cell of every owner."""
+    if not {"metrics", "calibration"} & set(task.reveal):
+        return
+    few = [owner for owner, (_, held_out) in rows.items() if 0 < held_out < task.min_cell]
+    if few:
+        told = ", ".join(f"{owner} has {plural(rows[owner][1], 'held-out row')}" for owner in few)
+        raise DataError(
+            f"{told}, and min_cell = {task.min_cell}: metrics over so few would show its patients",
+            "change `test_fraction` (with 0 the metrics are of the training rows alone), add rows, or take "
+            '"metrics" out of reveal; every owner\'s policy has to allow a lower min_cell',
         )
 
 

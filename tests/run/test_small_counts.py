@@ -60,3 +60,17 @@ def test_sums_for_standardisation_are_not_opened_over_two_rows_of_an_owner(tmp_p
     assert ran.code == 3 and "min_rows = 20" in ran.err
     revealed = record(tmp_path / "run")["revealed"]
     assert not any("means" in one["what"] for one in revealed)
+
+
+def test_metrics_are_not_told_of_two_held_out_rows_of_an_owner(tmp_path: Path) -> None:
+    """The plan says so too. Where nothing is told of held-out rows, or an owner has none, the run goes on."""
+    rng = np.random.default_rng(7)
+    whole = pd.DataFrame({"age": rng.normal(60, 9, 120).round(1), "ill": rng.integers(0, 2, 120)})
+    tables = {"a": whole[:96], "b": whole[96:]}  # of 24 rows of b two are held out
+    task = 'kind = "logistic_regression"\ntarget = "ill"\ntest_fraction = 0.1\nreveal = ["model"%s]\nl2 = 0.1\n'
+    path = write_tables(tmp_path, tables, task % ', "metrics"')
+    ran, planned = mpc("run", path, "--out", tmp_path / "run"), mpc("plan", path)
+    for refused in (ran, planned):
+        assert refused.code == 3 and "b has 2 held-out rows, and min_cell = 5" in refused.err
+    assert record(tmp_path / "run")["revealed"] == []
+    assert mpc("run", write_tables(tmp_path, tables, task % ""), "--out", tmp_path / "other").code == 0
