@@ -29,7 +29,7 @@ def compare(scenario: Scenario, record: Mapping[str, Any], standardised: Sequenc
     from parties.data import load_owner_table
     from parties.rows import own_columns, own_rows, split_of
     from parties.training_settings import settings_for
-    from protocols.training_settings import Trained
+    from protocols.rows.results import Trained
     from protocols.twin import comparison
     from protocols.twin_vertical import vertical_comparison
 

@@ -13,7 +13,7 @@ from parties.data_read import Column, RawTable
 from parties.scenario_models import LinearTask, ModelTask
 from protocols.irls import LARGEST_OFFSET
 from protocols.row_weights import LARGEST_COUNT
-from protocols.training_settings import Beside
+from protocols.rows.offset_weights import Beside
 
 Values = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from parties.data_checks import find_columns
 from parties.data_read import Column, RawTable
 from parties.scenario_models import ModelTask
-from protocols.alignment import DIGEST_BITS
+from protocols.rows.own_rows import DIGEST_BITS
 
 
 def target_columns(raw: RawTable, task: ModelTask) -> list[Column]:

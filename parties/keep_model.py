@@ -11,7 +11,7 @@ from parties.scenario import ModelTask, Scenario
 from parties.scenario_categories import indicators
 from parties.scenario_terms import columns_of
 from parties.share_file import Bound, Vault, check_room, share_path, write_share
-from protocols.training_settings import Trained
+from protocols.rows.results import Trained
 
 
 def model_id(agreement: Agreement) -> str:

@@ -13,7 +13,7 @@ from parties.rows import own_rows
 from parties.scenario import Scenario
 from protocols.linear_settings import LinearFit
 from protocols.linear_twin import fit_plain
-from protocols.training_settings import Beside
+from protocols.rows.offset_weights import Beside
 
 
 def compare(scenario: Scenario, record: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 from protocols import p_values
-from protocols.classical_tests import Statistic
 from protocols.linear_settings import LinearFit
 from protocols.linear_table import (
     INTERCEPT,
@@ -18,6 +17,7 @@ from protocols.linear_table import (
     residual_se,
     t_values,
 )
+from protocols.rows.results import Statistic
 
 
 def inference_rows(fit: LinearFit) -> list[dict[str, Any]]:

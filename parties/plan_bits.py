@@ -16,7 +16,8 @@ _FORMS = {
 
 def bits_facts(settings: TrainingSettings) -> dict[str, Any]:
     """The form, its fractional bits and limits, and the sigmoid's approximation, as `mpc plan --json` has them."""
-    from protocols.bit_budget import WEIGHT_LIMIT, X_LIMIT
+    from protocols.bit_budget import WEIGHT_LIMIT
+    from protocols.rows.limits import X_LIMIT
     from protocols.training_form import bits_for, choose_fit, choose_form
 
     fit = choose_fit(settings)

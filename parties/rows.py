@@ -14,7 +14,7 @@ from parties.data import Table
 from parties.data_vertical import digest_bits
 from parties.scenario import Scenario
 from protocols.batches import split, test_count
-from protocols.training_settings import SAME_ROWS, OwnColumns, OwnRows
+from protocols.rows.own_rows import SAME_ROWS, OwnColumns, OwnRows
 
 WEIGHTS: Final = "weights"
 MISSING_COUNTS: Final = '"missing" tells how many values each column lacks, however few'

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocols import p_values
-from protocols.classical_tests import Statistic
 from protocols.log_rank import arm_pairs
 from protocols.log_rank_bounds import log_rank_told
+from protocols.rows.results import Statistic
 from protocols.statistics_job import Opened
 from protocols.statistics_settings import Cells, StatisticsSettings, Survival
 from protocols.survival import LogRankOpened

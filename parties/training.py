@@ -17,8 +17,10 @@ from parties.rows import MISSING_COUNTS, WEIGHTS, asked_of_table, own_columns, o
 from parties.scenario import Scenario
 from parties.training_settings import settings_for, warnings_after, warnings_before
 from parties.trainings import program_of
+from protocols import irls
+from protocols.rows.results import Trained
 from protocols.training_form import constants_digest
-from protocols.training_settings import Trained, TrainingSettings
+from protocols.training_settings import TrainingSettings
 
 STANDARDISATION: Final = "standardisation"
 SCALES: Final = "scales"
@@ -39,7 +41,13 @@ def _has_target(scenario: Scenario, table: Table) -> bool | None:
 
 def _plan(settings: TrainingSettings) -> Plan:
     job = _job_of(settings)
-    return make_plan(lambda p: job(p, None, settings), settings.owners, settings.helper, constants_digest(settings))
+    return make_plan(lambda p: job(p, None, settings), settings.owners, settings.helper, _constants_digest(settings))
+
+
+def _constants_digest(settings: TrainingSettings) -> str:
+    if settings.inference is None:
+        return constants_digest(settings)
+    return irls.constants_digest(irls.newton_of(settings))
 
 
 def _job_of(settings: TrainingSettings) -> Callable[..., Any]:

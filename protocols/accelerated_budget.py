@@ -14,8 +14,9 @@ import math
 from dataclasses import dataclass
 
 from mpc.errors import UsageError
-from protocols.bit_budget import LOW_SHIFT, MOST_ERROR, WEIGHT_LIMIT, X_LIMIT, X_SCALE
+from protocols.bit_budget import LOW_SHIFT, MOST_ERROR, WEIGHT_LIMIT
 from protocols.hessian import PENALTY_SCALE, Series
+from protocols.rows.limits import X_LIMIT, X_SCALE
 from protocols.sigmoid import TRIG_SCALE
 from protocols.sigmoid_fits import SigmoidFit
 

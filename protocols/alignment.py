@@ -10,22 +10,24 @@ from __future__ import annotations
 import numpy as np
 
 from mpc.array import Array
-from mpc.errors import BeaverlodgeError
+from mpc.errors import DataError
 from mpc.party import Party
 from mpc.ring import B8
 from mpc.share import Share
 from protocols.comparison import any_set
+from protocols.rows.own_rows import DIGEST_BITS
 
-DIGEST_BITS = 128  # two lists that differ have equal digests with chance 2^-128
 
-
-async def check_aligned(p: Party, digest: Array, error: BeaverlodgeError) -> None:
-    """Raise `error` unless every owner's `digest` is the same.
+async def check_aligned(p: Party, digest: Array) -> None:
+    """Stop unless every owner's `digest` is the same.
 
     Args:
         digest: this owner's own, DIGEST_BITS bits as uint8 (DIGEST_BITS,), under a key that all owners have.
 
     2 rounds; reveals one word: zero if all are the same, else uniform.
+
+    Raises:
+        DataError: at all owners, for some owner's rows are others, or in another order.
     """
     digests = [
         p.input(owner, digest if owner == p.name and not p.dry else None, (DIGEST_BITS,), 0, B8) for owner in p.owners
@@ -37,4 +39,13 @@ async def check_aligned(p: Party, digest: Array, error: BeaverlodgeError) -> Non
         what="row alignment",
         why="one bit: zero if all owners have the same ids, else a random word",
     )
-    p.insist_jointly(lambda: not word.value.any(), lambda: error)
+    p.insist_jointly(lambda: not word.value.any(), _misaligned)
+
+
+def _misaligned() -> DataError:
+    """Of owners whose ids are not the same."""
+    return DataError(
+        "the owners' lists of ids differ, though they are equally long",
+        "every owner needs the same patients, each once, with ids written the same way (letter case aside); nothing "
+        "more was told of the lists, so compare them by a way that you agreed on",
+    )

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 
-from protocols.inference_table import QUANTILE
+from protocols.rows.results import QUANTILE
 
 
 def auc_interval(auc: float | None, positives: int, negatives: int) -> dict[str, float | None]:

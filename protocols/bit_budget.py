@@ -18,11 +18,10 @@ import math
 from dataclasses import dataclass
 
 from mpc.errors import UsageError
+from protocols.rows.limits import X_LIMIT, X_SCALE
 from protocols.sigmoid import TRIG_SCALE
 from protocols.sigmoid_fits import SigmoidFit
 
-X_SCALE = 14  # fewer bits for the features cost accuracy: 13 give 2.5e-4 in a weight, 14 below 1e-4
-X_LIMIT = 1024.0  # the largest |x| of a feature as it enters the training
 WEIGHT_LIMIT = 4096.0  # the largest |w|; checked with the scores
 CUT = 16  # as many as there are bits in the words that a cut takes of the helper for each feature of a row
 LOW_SHIFT = 30  # bits taken off w for the range check and the l2 term

@@ -14,8 +14,6 @@ of every owner.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 
@@ -26,6 +24,7 @@ from mpc.round import together
 from mpc.share import Share
 from protocols.grid_search import Wanted, grid_search, looked_up
 from protocols.metrics import SUM_SCALE, Scored
+from protocols.rows.results import Calibration, Group
 from protocols.small_cells import merged_list
 from protocols.suppression import Span
 
@@ -34,25 +33,6 @@ STEP = 2.0**-8
 FARTHEST = 32.0  # scores beyond are taken to be there: their risks are within 10^-13 of 0 and of 1
 _POINTS = round(2 * FARTHEST / STEP)
 CALIBRATION = "calibration"
-
-
-@dataclass(frozen=True)
-class Group:
-    """Some tenths of the rows, by predicted risk: the first and the last of them, counted from 1; how many rows, how
-    many of class 1, and how many were expected to be."""
-
-    first: int
-    last: int
-    rows: int
-    observed: int
-    expected: float
-
-    def as_dict(self) -> dict[str, Any]:
-        """As `result.json` holds it."""
-        return asdict(self)
-
-
-Calibration = Mapping[str, tuple[Group, ...]]
 
 
 def enough(rows: Sequence[int], min_cell: int) -> bool:

@@ -8,7 +8,6 @@ the gradient, c_i x_i, are made once, and a step then costs what it costs withou
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -17,11 +16,11 @@ from mpc.party import Party
 from mpc.share import Public, Share
 from protocols.beaver import multiply
 from protocols.secure_sum import TWO_OWNERS
+from protocols.training_settings import Asked
 from protocols.truncation import truncate
 
 WEIGHT_SCALE = 14
 MOST_UNEQUAL = 64.0  # how many times one class may count what the other does
-Asked = Literal["balanced"] | tuple[float, float]
 
 
 @dataclass(frozen=True)

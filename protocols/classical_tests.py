@@ -6,21 +6,14 @@ p-values are those of protocols/p_values.py.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from protocols.rows.results import Statistic
+
 Counts = NDArray[np.int64]
 Values = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Statistic:
-    """A test's statistic and its degrees of freedom."""
-
-    value: float
-    df: float
 
 
 def chi_square(observed: Counts) -> Statistic | None:

@@ -28,13 +28,12 @@ from mpc.party import Party
 from mpc.round import together
 from mpc.share import Public, Share
 from protocols.beaver import multiply
-from protocols.irls import pairs
-from protocols.least_squares import covariance_scale
-from protocols.own_units import FACTOR_SCALE, UNITS_RING, places
+from protocols.linalg.symmetric import pairs, places
+from protocols.own_units import FACTOR_SCALE, UNITS_RING
 from protocols.private_scales import check_varies, own_means, spread_exponents
 from protocols.secure_sum import secure_sum
 from protocols.wide import wide_truncate
-from protocols.wide_inverse import MATRIX_RING
+from protocols.wide_inverse import MATRIX_RING, MATRIX_SCALE
 
 _SUM_SCALE = 96  # of S; Q and V have twice that
 _RATIO_BITS = 224  # fractional bits of 1 / (N^2 2^(e_j + e_k + 2))
@@ -190,3 +189,8 @@ def _exact_sums(x: Array, counts: Array | None) -> tuple[Array, Array, Array]:
 def _ratios(exponents: Array, rows: int, bits: int) -> Array:
     """1 / (rows 2^exponent) at so many bits, rounded: integers, and so the same at every owner."""
     return np.array([round(Fraction(2) ** (bits - int(e)) / rows) for e in exponents], dtype=object)
+
+
+def covariance_scale(features: int) -> int:
+    """Fractional bits of A: read at MATRIX_SCALE, C becomes one that is at most 1, whatever the correlations."""
+    return MATRIX_SCALE - math.ceil(math.log2(features))

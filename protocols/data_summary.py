@@ -15,8 +15,10 @@ from mpc.round import together
 from mpc.share import Public, Share
 from protocols.beaver import multiply
 from protocols.comparison import any_each, outside
+from protocols.rows.own_rows import OwnRows
+from protocols.rows.results import DataSummary
 from protocols.secure_sum import secure_sum
-from protocols.training_settings import DataSummary, OwnRows, TrainingSettings
+from protocols.training_settings import TrainingSettings
 
 TIMES = 10
 """So many times larger is too much for the same quantity in the same unit."""

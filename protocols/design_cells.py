@@ -28,17 +28,17 @@ from mpc.ring import B8
 from mpc.share import Public, Share
 from protocols.beaver import matmul
 from protocols.comparison import any_of, outside
-from protocols.linear_settings import LinearSettings
 from protocols.own_design import OwnDesign, plain, tested_cells
+from protocols.rows.own_rows import OwnColumns, OwnRows, joint_names
 from protocols.small_cells import small
-from protocols.training_settings import OwnColumns, OwnRows, TrainingSettings, joint_names
+from protocols.training_settings import FitSettings
 
 WHAT = "cells of the model"
 _WHY = "a bit for each column, the target, all together: whether a cell of some owner's others is too small"
 _TWO_OWNERS = "; with two owners each so learns it of the other"
 
 
-async def check_design(p: Party, own: OwnRows, settings: TrainingSettings | LinearSettings) -> None:
+async def check_design(p: Party, own: OwnRows, settings: FitSettings) -> None:
     """Stop if a cell of the model is small, where owners have rows of their own.
 
     0 rounds with min_cell = 1; else 2 of two owners and 9 of more; reveals what `small_columns` does.
@@ -49,9 +49,8 @@ async def check_design(p: Party, own: OwnRows, settings: TrainingSettings | Line
     if settings.min_cell == 1:
         return
     p.stage("small cells")
-    classes = isinstance(settings, TrainingSettings)
-    mine = None if p.dry else _own_rows(own, settings, classes=classes)
-    word = await small_columns(p, mine, settings.features, settings.min_cell, classes=classes)
+    mine = None if p.dry else _own_rows(own, settings)
+    word = await small_columns(p, mine, settings.features, settings.min_cell, classes=settings.classes)
     p.insist_jointly(lambda: not word.value.any(), lambda: too_few(own.names, word, settings.min_cell))
 
 
@@ -97,7 +96,7 @@ class Split:
     least: int
 
 
-async def check_split_design(p: Party, own: OwnColumns, settings: TrainingSettings | LinearSettings) -> None:
+async def check_split_design(p: Party, own: OwnColumns, settings: FitSettings) -> None:
     """Stop if a cell of the model is small, where every owner has columns of its own of the same rows.
 
     Each owner tests its own columns by itself. What is counted by classes that another owner has is of each column
@@ -185,23 +184,21 @@ def _entered(p: Party, mine: OwnDesign | None, weights: Array | None, split: Spl
     return Share(np.concatenate(parts, axis=1)), p.input(split.target_owner, classes, (split.rows, 2), 0)
 
 
-def _own_rows(own: OwnRows, settings: TrainingSettings | LinearSettings, *, classes: bool) -> OwnDesign:
+def _own_rows(own: OwnRows, settings: FitSettings) -> OwnDesign:
     """The rows that are in the fit: those that count."""
-    y = own.y_train if classes else own.beside_train.taken_off(own.y_train)
+    y = own.y_train if settings.classes else own.beside_train.taken_off(own.y_train)
     made, counts = own.made or plain(settings.features), own.beside_train.counts
-    matrices = settings.inference in ("open-fisher", "open-gram")
-    whole = OwnDesign(own.x_train, made, y, classes, settings.min_cell, matrices)
+    whole = OwnDesign(own.x_train, made, y, settings.classes, settings.min_cell, settings.opens_matrices)
     return whole if counts is None else whole.at(counts > 0)
 
 
-def _own_columns(name: str, own: OwnColumns, settings: TrainingSettings | LinearSettings) -> OwnDesign:
+def _own_columns(name: str, own: OwnColumns, settings: FitSettings) -> OwnDesign:
     """An owner's columns of all rows, and the target if it has it."""
-    classes = isinstance(settings, TrainingSettings)
     y = None
     if own.target_owner == name:
-        y = own.y_train if classes else own.beside_train.taken_off(own.y_train)
+        y = own.y_train if settings.classes else own.beside_train.taken_off(own.y_train)
     made = own.made or plain(own.x_train.shape[1])
-    return OwnDesign(own.x_train, made, y, classes, settings.min_cell)
+    return OwnDesign(own.x_train, made, y, settings.classes, settings.min_cell)
 
 
 def _why(p: Party) -> str:

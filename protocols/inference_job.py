@@ -13,21 +13,25 @@ from mpc.errors import DataError
 from mpc.party import Party
 from mpc.round import together
 from mpc.share import Public, Share
-from protocols.calibration import Calibration, calibrate, enough
+from protocols.calibration import calibrate, enough
 from protocols.column_fit import check_fit
 from protocols.data_summary import summarise
 from protocols.design_cells import check_design
 from protocols.held import hold
 from protocols.inference_table import inference
-from protocols.irls import ROW_SCALE, SCORE_SCALE, Design, Fitted, Newton, fit, newton_for, pairs
+from protocols.irls import ROW_SCALE, SCORE_SCALE, Design, Fitted, Newton, fit, newton_of
 from protocols.likelihood import likelihoods
+from protocols.linalg.symmetric import pairs
 from protocols.metrics import Scored, bins_for, evaluate
 from protocols.open_fisher import fit_open
 from protocols.row_weights import RowWeights, pooled_weight
+from protocols.rows.blank import blank_rows
+from protocols.rows.offset_weights import Beside
+from protocols.rows.own_rows import OwnRows
+from protocols.rows.results import Calibration, Trained
 from protocols.stacked import stack
 from protocols.standardise import Moments, moments
-from protocols.training_job import blank_rows
-from protocols.training_settings import Beside, OwnRows, Trained, TrainingSettings
+from protocols.training_settings import TrainingSettings
 from protocols.wide import wide_truncate
 from protocols.wide_inverse import MATRIX_RING
 
@@ -116,7 +120,7 @@ async def _calibrated(p: Party, sets: dict[str, Scored], settings: TrainingSetti
 
 async def _shared(p: Party, own: OwnRows, scaling: Moments, settings: TrainingSettings) -> tuple[Array, Array]:
     """The standardised weights and the variances in own units, all under sharing but these."""
-    how = newton_for(settings.features + 1, sum(settings.train_rows), settings.iterations)
+    how = newton_of(settings)
     p.stage("sharing")
     fitted = await fit(p, *await _share(p, own, how, settings), how)
     p.stage("model")

@@ -19,10 +19,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from hashlib import sha256
 
 import numpy as np
 
-from mpc.array import Array
 from mpc.errors import DataError
 from mpc.party import Party
 from mpc.round import together
@@ -31,15 +31,26 @@ from protocols.beaver import matmul
 from protocols.comparison import any_set, outside
 from protocols.gram import combination
 from protocols.held import Held, Rows, products
-from protocols.logistic_series import ANGLE_SCALE, LARGEST, logistic_parts
-from protocols.own_units import places
+from protocols.linalg.symmetric import places
+from protocols.logistic_series import ANGLE_SCALE, LARGEST, SINES, logistic_parts
+from protocols.rows.limits import X_LIMIT
 from protocols.selection import clamp
+from protocols.training_settings import TrainingSettings
 from protocols.truncation import truncate
 from protocols.wide import lift, lowered, wide_truncate
-from protocols.wide_comparison import below
-from protocols.wide_inverse import MATRIX_RING, MATRIX_SCALE, inverse, refined, residual
+from protocols.wide_inverse import (
+    GRAM_DOUBLINGS,
+    INVERTED,
+    MATRIX_RING,
+    MATRIX_SCALE,
+    beyond,
+    check_inverted,
+    inverse,
+    refined,
+    residual,
+)
 
-ROW_SCALE = 20  # of the rows' entries, at most bit_budget.X_LIMIT
+ROW_SCALE = 20  # of the rows' entries, at most X_LIMIT
 WEIGHT_SCALE = 18  # of w as it meets the rows
 SCORE_SCALE = ROW_SCALE + WEIGHT_SCALE
 FIT_SCALE = 40  # of w as it is opened, below a thousandth of any standard error
@@ -49,10 +60,8 @@ _COEFFICIENTS = 30
 _CLAMP_BITS = int(math.log2(LARGEST))
 LARGEST_MOVE = 2.0**-7  # how far a score may move in the last step
 LARGEST_VARIANCE = 2.0**13  # of a standardised weight: such a fit says nothing
-_INVERTED = 2.0**-12  # how far F F^-1 may be from 1
 LARGEST_OFFSET = 2.0**8
 _OFFSET_BITS = 6  # of a quarter of it, which the first step takes off y - 1/2
-GRAM_DOUBLINGS = 26  # an eigenvalue of G from 2^-22 of its trace on is inverted
 SLOPE_DOUBLINGS = 16  # a direction whose p (1 - p) are 5e-5 on average, or more
 
 
@@ -86,6 +95,11 @@ class Newton:
         return 2.0 ** (62 - SCORE_SCALE - _ROW_BITS - math.ceil(math.log2(self.columns)))
 
 
+def newton_of(settings: TrainingSettings) -> Newton:
+    """The public numbers of the fit that the settings ask for."""
+    return newton_for(settings.features + 1, sum(settings.train_rows), settings.iterations)
+
+
 def newton_for(columns: int, total: float, steps: int) -> Newton:
     """The public numbers for rows that are standardised over `total` rows, each counted as often as it counts.
 
@@ -99,6 +113,11 @@ def newton_for(columns: int, total: float, steps: int) -> Newton:
     return Newton(
         columns, steps, trace_bits, squares, min(_MOST_SLOPES, room - squares), min(_MOST_SLOPES, 41 - row_bits)
     )
+
+
+def constants_digest(how: Newton) -> str:
+    """A digest of the public numbers that every owner must hold to the same bits."""
+    return sha256(repr((how, X_LIMIT, SINES)).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -116,11 +135,6 @@ class Design:
     counted: Held
     squares: Held
     offset: Share | None = None
-
-
-def pairs(columns: int) -> tuple[Array, Array]:
-    """j and k of the products x_j x_k, j <= k, in their order."""
-    return np.triu_indices(columns)
 
 
 @dataclass(frozen=True)
@@ -242,28 +256,6 @@ async def _move(p: Party, inverse: Share, gradient: Share, how: Newton) -> Share
     return (await matmul(p, inverse, scaled.reshape(-1, 1), label="step")).reshape(how.columns)
 
 
-async def check_inverted(p: Party, left: Share) -> None:
-    """Stop if the series left too much [left] (d, d) of 1 - G P: columns are collinear. 11 rounds; reveals one bit."""
-    d = left.shape[0]
-    limit = np.full(d * d, round(_INVERTED * 2**MATRIX_SCALE), dtype=object)
-    bits = await _beyond(p, left.reshape(d * d), limit)
-    word = await any_set(
-        p, bits, what="collinearity check", why="one bit: zero if the features can be told apart, else a random word"
-    )
-    p.insist_jointly(
-        lambda: not word.value.any(),
-        collinear,
-    )
-
-
-def collinear() -> DataError:
-    """Of features that are not independent."""
-    return DataError(
-        "a feature is a sum of multiples of the others, or nearly, over all owners' training rows",
-        "leave one of them out of `features` (of a factor's levels as columns, one has to be left out)",
-    )
-
-
 async def _check_converged(p: Party, design: Design, w: Share, last: Share, step: Step, how: Newton) -> None:
     """Stop unless the last step was small, and all that it was worked out from is right. 14 rounds; reveals one bit.
 
@@ -273,7 +265,7 @@ async def _check_converged(p: Party, design: Design, w: Share, last: Share, step
     left, moved = await together(
         residual(p, step.information, step.inverse), _scores(p, design.rows, last, label="last move")
     )
-    matrix = np.full(d * d, round(_INVERTED * 2**MATRIX_SCALE), dtype=object)
+    matrix = np.full(d * d, round(INVERTED * 2**MATRIX_SCALE), dtype=object)
     weights = np.full(2 * d, round(how.largest_weight * 2**WEIGHT_SCALE), dtype=object)
     scale = MATRIX_SCALE + how.trace_bits - 2
     variances = np.full(d, round(LARGEST_VARIANCE * 2**scale), dtype=object)
@@ -281,7 +273,7 @@ async def _check_converged(p: Party, design: Design, w: Share, last: Share, step
     asked = np.concatenate((left.value.reshape(d * d), w.value, last.value, diagonal.value))
     score = np.full(moved.shape, round(LARGEST_MOVE * 2**SCORE_SCALE), dtype=np.int64)
     wide_bits, bits = await together(
-        _beyond(p, Share(asked, 0, MATRIX_RING), np.concatenate((matrix, weights, variances))),
+        beyond(p, Share(asked, 0, MATRIX_RING), np.concatenate((matrix, weights, variances))),
         outside(p, moved, -score, score, label="last move/compare"),
     )
     word = await any_set(
@@ -304,11 +296,3 @@ def not_reached(steps: int) -> DataError:
         "leave out or join the features or levels that only one class has, or give more rows; raise `newton_steps` "
         "only if you know that the estimates are finite; a training with l2 instead gives a model without errors",
     )
-
-
-async def _beyond(p: Party, x: Share, limits: Array) -> Share:
-    """[|x| > limit] in bit 0 of each byte (N,), for x (N,) in MATRIX_RING and public limits. 9 rounds."""
-    thresholds = np.stack((-limits, limits + 1))
-    bits = await below(p, x, thresholds, label="wide/compare")
-    flipped = p.constant(1, (1,), 0, bits.ring)
-    return p.plus(bits[0] + bits[1], flipped)

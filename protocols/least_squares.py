@@ -15,7 +15,6 @@ inverse needs (wide_inverse.py).
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,19 +23,13 @@ from mpc.party import Party
 from mpc.round import together
 from mpc.share import Public, Share
 from protocols.beaver import matmul
-from protocols.irls import GRAM_DOUBLINGS, check_inverted
 from protocols.own_units import in_own_units, variances_in_own_units
 from protocols.wide import lowered, wide_truncate
-from protocols.wide_inverse import MATRIX_RING, MATRIX_SCALE, inverse, refined
+from protocols.wide_inverse import GRAM_DOUBLINGS, MATRIX_RING, MATRIX_SCALE, check_inverted, inverse, refined
 
 WEIGHT_SCALE = 40  # of w as it leaves the wide ring: |w| <= 2^12, as w'C w <= 1 and no eigenvalue of C is below 2^-23
 INVERSE_SCALE = 36  # of C^-1, at most 2^23 and on its diagonal at least 1
 LEFT_SCALE = 60  # of the mean squared residual, and of t
-
-
-def covariance_scale(features: int) -> int:
-    """Fractional bits of A: read at MATRIX_SCALE, C becomes one that is at most 1, whatever the correlations."""
-    return MATRIX_SCALE - math.ceil(math.log2(features))
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,13 @@ import numpy as np
 from mpc.array import Array
 from mpc.fixed import encode
 from mpc.party import Party
-from protocols.inference_table import Sums, null_loss
 from protocols.metrics import SUM_SCALE, Scored
-from protocols.null_model import null_intercept
+from protocols.null_model import null_intercept, null_loss
 from protocols.row_weights import RowWeights
+from protocols.rows.offset_weights import Beside
+from protocols.rows.results import Sums
 from protocols.secure_sum import secure_sum
-from protocols.training_settings import Beside, TrainingSettings
+from protocols.training_settings import TrainingSettings
 
 
 async def likelihoods(

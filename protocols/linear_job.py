@@ -16,15 +16,16 @@ from mpc.share import Public
 from protocols.cross_products import open_moments, pooled_covariance
 from protocols.data_summary import missing_counts
 from protocols.design_cells import check_design
-from protocols.irls import collinear
 from protocols.least_squares import Opened, least_squares, reveal_fit
+from protocols.linalg.symmetric import invert, symmetric
 from protocols.linear_settings import LinearFit, LinearSettings
-from protocols.open_fisher import invert, symmetric
 from protocols.own_units import FACTOR_SCALE, UNITS_RING
 from protocols.row_weights import RowWeights, pooled_weight
+from protocols.rows.offset_weights import Beside
+from protocols.rows.own_rows import OwnRows
 from protocols.secure_sum import secure_sum
 from protocols.standardise import SUM_RING, SUM_SCALE
-from protocols.training_settings import Beside, OwnRows
+from protocols.wide_inverse import collinear
 
 
 async def linear_job(p: Party, own: OwnRows | None, settings: LinearSettings) -> LinearFit | None:

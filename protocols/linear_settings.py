@@ -37,6 +37,16 @@ class LinearSettings:
     min_cell: int = 1
 
     @property
+    def classes(self) -> bool:
+        """A linear regression's target is a number."""
+        return False
+
+    @property
+    def opens_matrices(self) -> bool:
+        """Whether the pooled sums of products of columns are opened."""
+        return self.inference == "open-gram"
+
+    @property
     def rows_by_owner(self) -> dict[str, tuple[int, int]]:
         """Each owner's numbers of rows in the fit and held out; where columns are split, all have the same rows."""
         counts = tuple(zip(self.train_rows, self.test_rows, strict=True))

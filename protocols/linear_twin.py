@@ -6,7 +6,7 @@ import numpy as np
 
 from mpc.array import Array
 from protocols.linear_settings import LinearFit
-from protocols.training_settings import NOTHING_BESIDE, Beside
+from protocols.rows.offset_weights import NOTHING_BESIDE, Beside
 
 
 def fit_plain(x: Array, y: Array, names: tuple[str, ...], beside: Beside = NOTHING_BESIDE) -> LinearFit:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.classical_tests import Statistic
+from protocols.rows.results import Statistic
 from protocols.survival_curve import Arm, curve, log_rank
 
 Values = NDArray[np.float64]

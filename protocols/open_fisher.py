@@ -12,23 +12,19 @@ one order, so that all get the same table.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from mpc.array import Array
-from mpc.errors import DataError
 from mpc.fixed import encode
 from mpc.party import Party
-from protocols.irls import LARGEST_MOVE, collinear, not_reached, pairs
+from protocols.irls import LARGEST_MOVE, not_reached
+from protocols.linalg.symmetric import Matrix, identity, invert, pairs, symmetric
+from protocols.rows.offset_weights import Beside
 from protocols.secure_sum import secure_sum
 from protocols.standardise import SUM_RING, SUM_SCALE
-from protocols.training_settings import Beside
-
-_SMALLEST_PIVOT = 2.0**-40  # of a diagonal entry, for a column to be told apart from those before it
-
-Matrix = list[list[float]]
+from protocols.wide_inverse import collinear
 
 
 @dataclass(frozen=True)
@@ -90,40 +86,3 @@ def _own_sums(x: Array, y: Array, beside: Beside, w: Array | None) -> Array:
         error, slope = beside.counts * error, beside.counts * slope
     fisher = x.T @ (x * slope[:, np.newaxis])
     return encode(np.concatenate((x.T @ error, fisher[j, k])), SUM_SCALE, SUM_RING, what="a sum of the rows")
-
-
-def symmetric(entries: Sequence[float], d: int) -> Matrix:
-    """The symmetric matrix with these entries on and above its diagonal, in the order of `pairs`."""
-    matrix = identity(d)
-    for j, k, value in zip(*pairs(d), entries, strict=True):
-        matrix[j][k] = matrix[k][j] = value
-    return matrix
-
-
-def identity(d: int) -> Matrix:
-    """The identity (d, d)."""
-    return [[float(j == k) for k in range(d)] for j in range(d)]
-
-
-def invert(matrix: Matrix, singular: DataError) -> Matrix:
-    """The inverse of a positive definite matrix, by Cholesky's factor L: L^-T L^-1.
-
-    Raises:
-        DataError: `singular`, if the matrix is not positive definite, or hardly.
-    """
-    d = len(matrix)
-    lower = [[0.0] * d for _ in range(d)]
-    for j in range(d):
-        for k in range(j):
-            inner = math.fsum(a * b for a, b in zip(lower[j][:k], lower[k][:k], strict=True))
-            lower[j][k] = (matrix[j][k] - inner) / lower[k][k]
-        pivot = matrix[j][j] - math.fsum(a * a for a in lower[j][:j])
-        if not pivot > _SMALLEST_PIVOT * matrix[j][j]:
-            raise singular
-        lower[j][j] = math.sqrt(pivot)
-    below = identity(d)
-    for column in range(d):
-        for j in range(column, d):
-            inner = math.fsum(lower[j][k] * below[k][column] for k in range(column, j))
-            below[j][column] = ((1.0 if j == column else 0.0) - inner) / lower[j][j]
-    return [[math.fsum(below[i][j] * below[i][k] for i in range(max(j, k), d)) for k in range(d)] for j in range(d)]

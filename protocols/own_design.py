@@ -18,13 +18,14 @@ category. Such cells are `named`; of three owners or more they are counted toget
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mpc.array import Array
+from protocols.rows.design import Made
 
 FEW = 10
 """Of a column with more values a model tells fewer digits than its cells have."""
@@ -34,30 +35,6 @@ CASES = 4
 
 Codes = NDArray[np.int64]
 Mask = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Made:
-    """What the columns of a design are made of.
-
-    Args:
-        products: of each column of the design, which columns it is the product of; mostly one.
-        factors: the columns of each category, which are 1 at one level each, and all 0 at its first.
-        values: these columns (m, ...), where they are others than the design's.
-    """
-
-    products: tuple[tuple[int, ...], ...]
-    factors: tuple[tuple[int, ...], ...] = ()
-    values: Array | None = field(default=None, repr=False)
-
-    def of(self, rows: Array) -> Made:
-        """The same of some of the rows."""
-        return self if self.values is None else Made(self.products, self.factors, self.values[rows])
-
-    def select(self, columns: Sequence[int], values: Array) -> Made:
-        """The same of some of the design's columns; `values` (m, d) are the design's, of which these are some."""
-        kept = self.values if self.values is not None else values
-        return Made(tuple(self.products[k] for k in columns), self.factors, kept)
 
 
 def plain(columns: int) -> Made:

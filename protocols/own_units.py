@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from mpc.array import Array
 from mpc.party import Party
 from mpc.ring import wide
 from mpc.round import together
 from mpc.share import Share
 from protocols.beaver import multiply
+from protocols.linalg.symmetric import places
 from protocols.wide import NOISE, noisy_lift, wide_truncate
 
 UNITS_RING = wide(512)
@@ -81,11 +81,3 @@ async def variances_in_own_units(p: Party, covariance: Share, squared: Share, sh
     )
     quadratic = (await multiply(p, half, t, label="own units")).sum()
     return variances, await wide_truncate(p, quadratic, quadratic.scale - INTERCEPT_SCALE)
-
-
-def places(d: int) -> Array:
-    """Where entry (j, k) of a symmetric matrix stands among those on and above its diagonal (d, d)."""
-    place = np.zeros((d, d), dtype=np.int64)
-    j, k = np.triu_indices(d)
-    place[j, k] = place[k, j] = np.arange(len(j))
-    return place

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from protocols.classical_tests import Statistic
+from protocols.rows.results import Statistic
 
 
 def of_chi_square(statistic: Statistic | None) -> float | None:

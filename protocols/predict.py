@@ -23,12 +23,13 @@ from mpc.fixed import encode
 from mpc.ghost import ghost
 from mpc.party import Party
 from mpc.share import Public, Share
-from protocols.bit_budget import X_SCALE
 from protocols.comparison import less_than
 from protocols.exact_floor import floor
 from protocols.logistic_series import ANGLE_SCALE, SERIES_SCALE, logistic_parts
+from protocols.rows.kept_model import SharedModel
+from protocols.rows.limits import X_SCALE
 from protocols.selection import as_numbers, clamp
-from protocols.shared_model import SharedModel, check_rows, kept_scale, scores
+from protocols.shared_model import check_rows, kept_scale, scores
 
 _SATURATED_BITS = 4  # logistic_series.LARGEST, beyond which a score is 0 or 1 on any grid
 

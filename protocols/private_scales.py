@@ -30,8 +30,8 @@ from mpc.ring import B8, Z64
 from mpc.round import together
 from mpc.share import Public, Share
 from protocols.beaver import multiply
-from protocols.bit_budget import X_LIMIT, X_SCALE
 from protocols.own_units import FACTOR_SCALE, UNITS_RING
+from protocols.rows.limits import X_LIMIT, X_SCALE
 from protocols.wide import wide_truncate
 from protocols.wide_comparison import below
 

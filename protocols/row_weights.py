@@ -15,10 +15,10 @@ import numpy as np
 from mpc.errors import DataError
 from mpc.fixed import encode
 from mpc.party import Party
-from protocols.linear_settings import LinearSettings
+from protocols.rows.offset_weights import Beside
 from protocols.secure_sum import secure_sum
 from protocols.standardise import SUM_RING, SUM_SCALE
-from protocols.training_settings import Beside, TrainingSettings
+from protocols.training_settings import FitSettings
 
 LARGEST_MEAN = 1000.0  # an error is then 30 times smaller against what it is of rounding
 LARGEST_COUNT = 1e6
@@ -37,7 +37,7 @@ class RowWeights:
 
 
 async def pooled_weight(
-    p: Party, beside: Beside, settings: TrainingSettings | LinearSettings, largest_mean: float = LARGEST_MEAN
+    p: Party, beside: Beside, settings: FitSettings, largest_mean: float = LARGEST_MEAN
 ) -> RowWeights:
     """The sum over all owners of their rows' counts, and the mean count, by which they are divided.
 

@@ -18,10 +18,11 @@ from mpc.party import Party
 from mpc.round import together
 from mpc.share import Share
 from protocols.beaver import matmul
-from protocols.calibration import GROUPS, Calibration, Group, least_in, reveal_groups
+from protocols.calibration import GROUPS, least_in, reveal_groups
 from protocols.comparison import less_than
 from protocols.grid_search import Wanted, grid_search, looked_up
 from protocols.logistic_series import ANGLE_SCALE, SERIES_SCALE, logistic_parts
+from protocols.rows.results import Calibration, Group
 from protocols.selection import as_numbers, clamp
 from protocols.shared_histogram import BINS
 from protocols.shared_scores import CHUNK, SCORE_SCALE, SharedScores, upper_edges

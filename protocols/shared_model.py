@@ -10,7 +10,6 @@ one declared bit confirms) no score leaves the ring.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,8 +20,9 @@ from mpc.party import Party
 from mpc.round import together
 from mpc.share import Public, Share
 from protocols.beaver import matmul
-from protocols.bit_budget import X_LIMIT, X_SCALE
 from protocols.comparison import any_set, outside
+from protocols.rows.kept_model import Units
+from protocols.rows.limits import X_LIMIT, X_SCALE
 from protocols.selection import clamp
 from protocols.shared_scores import CHUNK, SCORE_BITS, SCORE_SCALE, SharedScores, evaluate_shared
 from protocols.truncation import truncate
@@ -33,40 +33,6 @@ KEPT_LIMIT = 8192.0
 _WIDE = 128  # from so many features on, a row's values are bounded together
 _RATIO_BITS = 20
 _COARSE = 20  # bits that a sum of scores loses before it is divided
-
-
-@dataclass(frozen=True)
-class Units:
-    """What brings one owner's rows to the units of the weights.
-
-    Args:
-        mean, scale: public, or this owner's own: float64 (d,).
-        shift: [what is taken off every row besides] (d,) at X_SCALE: the means where they are nobody's to know.
-        centre: around what this owner's rows lie, float64 (d,); `slack` scales further off than it looks.
-    """
-
-    mean: Array = field(repr=False)
-    scale: Array = field(repr=False)
-    shift: Share
-    centre: Array = field(repr=False)
-    slack: float = 0.0
-
-    @staticmethod
-    def known(mean: Array, scale: Array) -> Units:
-        """Where mean and scale are all that there is."""
-        return Units(mean, scale, Share(np.zeros(mean.shape, dtype=np.uint64), X_SCALE), mean)
-
-    def apply(self, x: Array) -> Array:
-        """(x - mean) / scale, for rows x (m, d) in their own units."""
-        return (x - self.mean) / self.scale
-
-
-@dataclass(frozen=True)
-class SharedModel:
-    """One owner's share of a model: [w] (d + 1,), the intercept last, at scale `kept_scale(d)`; and its rows' units."""
-
-    weights: Share
-    units: Units
 
 
 def kept_scale(features: int) -> int:

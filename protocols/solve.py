@@ -15,7 +15,7 @@ from mpc.round import together
 from mpc.share import Public, Share
 from protocols.accelerated import Accelerated, Prepared, accelerate
 from protocols.batches import batches
-from protocols.bit_budget import LOW_MARGIN, WEIGHT_LIMIT, X_SCALE
+from protocols.bit_budget import LOW_MARGIN, WEIGHT_LIMIT
 from protocols.class_weights import ClassWeights, class_weights, weighted_rows
 from protocols.dual import DualDescent, check_scores, descend_dual, dual_weights, seen_scores
 from protocols.gram import hold_gram, hold_gram_of_columns, hold_gram_of_shared
@@ -23,6 +23,7 @@ from protocols.held import Held, Rows, hold, take_rows
 from protocols.hessian import precondition
 from protocols.logistic import Descent, descend
 from protocols.range_check import Limits, check_range, seen_in_range
+from protocols.rows.limits import X_SCALE
 from protocols.sigmoid_fits import FITS, SigmoidFit
 from protocols.stacked import Stacked
 from protocols.stop_test import last_quarter, moved, rest_bound, tell_moved

@@ -152,7 +152,7 @@ def _lies_between(own: OwnColumns, settings: StatisticsSettings, one: Survival) 
 async def _stretches(p: Party, own: OwnColumns, settings: StatisticsSettings, one: Survival, told: Told) -> Array:
     """Where stretches end (groups, arms, T); of arms that are withheld every owner has nothing."""
     cells = settings.curves[one]
-    at = told_times(cells.axes[-2])
+    at = told_times(cells.shape[-2] - 1)
     arms, times = len(settings.arms_of(one)), cells.shape[-2] - 1
     lists = settings.groups * arms
 

@@ -14,8 +14,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.statistics_settings import Axis
-
 Counts = NDArray[np.int64]
 
 MOST_TOLD = 64
@@ -64,8 +62,7 @@ def uncounted(told: Counts, owners: int, m: int) -> Counts:
     return np.asarray(np.minimum(most, later)) if m else np.zeros(len(later), dtype=np.int64)
 
 
-def told_times(axis: Axis) -> Counts:
-    """At which points of a grid a curve may be told: all of them, or one in so many, and the last."""
-    count = axis.size - 1
+def told_times(count: int) -> Counts:
+    """At which of so many points of a grid a curve may be told: all of them, or one in so many, and the last."""
     step = -(-count // MOST_TOLD)
     return np.unique([*range(step - 1, count, step), count - 1]).astype(np.int64)

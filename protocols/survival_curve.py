@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.classical_tests import Statistic
+from protocols.rows.results import Statistic
 
 Counts = NDArray[np.int64]
 Values = NDArray[np.float64]

@@ -10,13 +10,13 @@ from typing import Literal
 from mpc.errors import UsageError
 from protocols.accelerated import Accelerated
 from protocols.accelerated_budget import AcceleratedBudget, accelerated_budget
-from protocols.bit_budget import WEIGHT_LIMIT, X_LIMIT, BitBudget, DualBudget, Extent, bit_budget, dual_budget
+from protocols.bit_budget import WEIGHT_LIMIT, BitBudget, DualBudget, Extent, bit_budget, dual_budget
 from protocols.class_weights import most_unequal
 from protocols.dual import DualDescent
 from protocols.hessian import MOST_DOUBLINGS, series_for, steepest
-from protocols.irls import newton_for
 from protocols.logistic import Descent
 from protocols.logistic_series import SINES
+from protocols.rows.limits import X_LIMIT
 from protocols.shared_model import KEPT_LIMIT, kept_scale
 from protocols.sigmoid_fits import FITS, SigmoidFit, fit_for
 from protocols.training_settings import TrainingSettings
@@ -53,9 +53,6 @@ def choose_fit(settings: TrainingSettings) -> SigmoidFit:
 
 def constants_digest(settings: TrainingSettings) -> str:
     """A digest of the public numbers that every owner must hold to the same bits."""
-    if settings.inference is not None:
-        newton = newton_for(settings.features + 1, sum(settings.train_rows), settings.iterations)
-        return sha256(repr((newton, X_LIMIT, SINES)).encode()).hexdigest()
     how = descent_for(settings)
     hidden = not settings.reveal_model
     series = SINES if settings.metrics and (hidden or settings.partition == "vertical") else ()

@@ -10,11 +10,10 @@ import numpy as np
 
 from mpc.array import Array
 from mpc.errors import DataError
-from mpc.ghost import ghost
 from mpc.party import Party
 from mpc.share import Share
 from protocols.accelerated import Accelerated
-from protocols.bit_budget import SMALLEST_DEVIATION, X_SCALE
+from protocols.bit_budget import SMALLEST_DEVIATION
 from protocols.column_fit import check_fit
 from protocols.data_summary import summarise
 from protocols.design_cells import check_design
@@ -23,12 +22,17 @@ from protocols.logistic import Descent
 from protocols.metrics import Bins, Scored, bins_for, evaluate, mean_score
 from protocols.own_units import in_own_units
 from protocols.private_scales import PrivateScales, check_reach, private_scales
-from protocols.shared_model import SharedModel, Units, check_rows, check_wide_rows, evaluate_kept, keep
+from protocols.rows.blank import blank_rows
+from protocols.rows.kept_model import SharedModel, Units
+from protocols.rows.limits import X_SCALE
+from protocols.rows.own_rows import OwnRows
+from protocols.rows.results import DataSummary, Trained
+from protocols.shared_model import check_rows, check_wide_rows, evaluate_kept, keep
 from protocols.solve import Solved, solve
 from protocols.stacked import Stacked, stack
 from protocols.standardise import Moments, moments
 from protocols.training_form import descent_for
-from protocols.training_settings import DataSummary, OwnRows, Trained, TrainingSettings
+from protocols.training_settings import TrainingSettings
 
 
 async def training_job(p: Party, own: OwnRows | None, settings: TrainingSettings) -> Trained | None:
@@ -224,11 +228,3 @@ def _trained(
     intercept = float(w[-1]) - float(np.sum(raw * scaling.mean))
     standardised = tuple(map(float, w))
     return Trained(names, tuple(map(float, raw)), intercept, standardised, metrics, summary, converged=converged)
-
-
-def blank_rows(p: Party, settings: TrainingSettings) -> OwnRows:
-    """An owner's rows in a dry run: their shapes."""
-    i, d = p.index, settings.features
-    train, test = settings.train_rows[i], settings.test_rows[i]
-    names = tuple(f"x{k}" for k in range(d))
-    return OwnRows(names, ghost((train, d)), ghost((train,)), ghost((test, d)), ghost((test,)), ghost((d + 1,)))

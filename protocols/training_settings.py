@@ -2,24 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol
 
-import numpy as np
+from protocols.rows.own_rows import SAME_ROWS
 
-from mpc.array import Array
-from protocols.calibration import Calibration
-from protocols.class_weights import Asked
-from protocols.inference_table import Inference
-from protocols.own_design import Made
-from protocols.shared_model import SharedModel
-
-SAME_ROWS = "all owners"
-"""The one group of rows where every owner has the same ones; no owner's name has a space in it."""
+Asked = Literal["balanced"] | tuple[float, float]
+"""Each class by how many rows it has, or the weights of class 0 and 1."""
 
 LOCAL_ROUND_BYTES: Final = 12_500
 """On a local network: 0.1 ms at 1 Gbit/s."""
+
+
+class FitSettings(Protocol):
+    """What every fit's settings say of its rows, for the protocols that more than one kind of fit uses."""
+
+    @property
+    def train_rows(self) -> tuple[int, ...]:
+        """Each owner's number of rows in the fit; where columns are split, one number, that of all owners."""
+
+    @property
+    def features(self) -> int:
+        """How many columns the fit has, without the intercept."""
+
+    @property
+    def weighted(self) -> bool:
+        """Whether each row counts as much as a column says."""
+
+    @property
+    def min_cell(self) -> int:
+        """How many rows of a cell are not too few; 1: not tested."""
+
+    @property
+    def classes(self) -> bool:
+        """Whether the target has classes 0 and 1, rather than being a number."""
+
+    @property
+    def opens_matrices(self) -> bool:
+        """Whether sums of products of any two columns are opened."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +85,16 @@ class TrainingSettings:
     min_cell: int = 1  # how many rows of a cell are not too few: see design_cells.py; 1: not tested
 
     @property
+    def classes(self) -> bool:
+        """A logistic regression's target has classes."""
+        return True
+
+    @property
+    def opens_matrices(self) -> bool:
+        """Whether Newton's steps open the pooled Fisher matrix."""
+        return self.inference == "open-fisher"
+
+    @property
     def row_groups(self) -> tuple[str, ...]:
         """The names under which rows are split and ordered: each owner's own, or of all owners at once."""
         return self.owners if self.partition == "horizontal" else (SAME_ROWS,)
@@ -83,121 +113,3 @@ class TrainingSettings:
         if self.solver != "sgd":
             return self.iterations
         return self.epochs * -(-sum(self.train_rows) // self.batch_size)
-
-
-@dataclass(frozen=True)
-class Beside:
-    """What a fit takes of rows besides features and labels, float64 (m,) each; None where it was not asked for.
-
-    Args:
-        offset: what is added to each row's score, with coefficient 1.
-        counts: how often each row counts: frequency weights, whole or not; of a linear regression how much it does.
-    """
-
-    offset: Array | None = None
-    counts: Array | None = None
-
-    def of(self, rows: Array) -> Beside:
-        """The same of some of the rows."""
-        return Beside(*(None if one is None else one[rows] for one in (self.offset, self.counts)))
-
-    @staticmethod
-    def joined(parts: Sequence[Beside]) -> Beside:
-        """The same of all these rows, one part after the other; of every part, or of none."""
-        offsets = [part.offset for part in parts if part.offset is not None]
-        counts = [part.counts for part in parts if part.counts is not None]
-        return Beside(np.concatenate(offsets) if offsets else None, np.concatenate(counts) if counts else None)
-
-    def added(self, z: Array) -> Array:
-        """Scores with the offset, if there is one."""
-        return z if self.offset is None else z + self.offset
-
-    def taken_off(self, y: Array) -> Array:
-        """Targets less the offset, if there is one."""
-        return y if self.offset is None else y - self.offset
-
-
-NOTHING_BESIDE = Beside()
-
-
-@dataclass(frozen=True)
-class OwnRows:
-    """One owner's own rows, float64: training and test features (m, d), labels 0/1 (m,).
-
-    `missing` (d + 1,) says how many values each column lacked, the target's last, for a summary of the data. `made`
-    says what the training rows' columns are made of; None: each is one.
-    """
-
-    names: tuple[str, ...]
-    x_train: Array = field(repr=False)
-    y_train: Array = field(repr=False)
-    x_test: Array = field(repr=False)
-    y_test: Array = field(repr=False)
-    missing: Array = field(default_factory=lambda: np.zeros(0, dtype=np.uint64), repr=False)
-    beside_train: Beside = field(default=NOTHING_BESIDE, repr=False)
-    beside_test: Beside = field(default=NOTHING_BESIDE, repr=False)
-    made: Made | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True)
-class DataSummary:
-    """What all owners learnt of their data together: see data_summary.py. None: it was not asked for."""
-
-    missing: tuple[int, ...] | None  # of each feature, and of the target at the end
-    unlike_ranges: tuple[str, ...] | None
-
-
-@dataclass(frozen=True)
-class OwnColumns:
-    """One owner's own columns of rows that all owners have, in the order that all agree on.
-
-    Args:
-        names: each owner's columns, by owner in the scenario's order.
-        target_owner: who has the labels.
-        x_train: training rows of this owner's columns, float64 (m, d_i); x_test: likewise, held out.
-        y_train: labels 0/1 (m,), or of shape (0,) where another owner has them; y_test: likewise.
-        ids: a keyed digest of the rows' ids in order, as bits (alignment.DIGEST_BITS,).
-        beside_train: offsets and counts, which the owner of the labels has; beside_test: likewise, held out.
-        made: what this owner's columns of the training rows are made of; None: each is one.
-    """
-
-    names: dict[str, tuple[str, ...]]
-    target_owner: str
-    x_train: Array = field(repr=False)
-    y_train: Array = field(repr=False)
-    x_test: Array = field(repr=False)
-    y_test: Array = field(repr=False)
-    ids: Array = field(repr=False)
-    beside_train: Beside = field(default=NOTHING_BESIDE, repr=False)
-    beside_test: Beside = field(default=NOTHING_BESIDE, repr=False)
-    made: Made | None = field(default=None, repr=False)
-
-
-def joint_names(names: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """The model's features: the owners' columns in the owners' order; a name that two have gets its owner's before."""
-    everyone = [name for own in names.values() for name in own]
-    shared = {name for name in everyone if everyone.count(name) > 1} if len(set(everyone)) < len(everyone) else set()
-    joint = [f"{owner}:{name}" if name in shared else name for owner, own in names.items() for name in own]
-    if len(set(joint)) < len(joint):  # a column has another owner's name before it already
-        joint = [f"{owner}:{name}" for owner, own in names.items() for name in own]
-    return tuple(joint)
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What every owner learns: weights in the features' own units and in standardised ones, the intercept last.
-
-    `standardised` is empty where those would tell how an owner's columns are distributed. Of a model that nobody sees,
-    `weights` is empty too, and `kept` is this owner's share of it.
-    """
-
-    features: tuple[str, ...]
-    weights: tuple[float, ...]
-    intercept: float
-    standardised: tuple[float, ...]
-    metrics: dict[str, dict[str, Any]] | None
-    data: DataSummary | None = None
-    inference: Inference | None = None
-    kept: SharedModel | None = field(default=None, repr=False, compare=False)
-    calibration: Calibration | None = None
-    converged: bool | None = None  # None: not tested

@@ -22,9 +22,12 @@ from protocols.class_weights import WEIGHT_SCALE, ClassWeights, balanced, scaled
 from protocols.held import Rows
 from protocols.inference_twin import newton
 from protocols.private_scales import plain_scales
+from protocols.rows.offset_weights import NOTHING_BESIDE, Beside
+from protocols.rows.own_rows import OwnRows
+from protocols.rows.results import Trained
 from protocols.solve import lighter
 from protocols.training_form import accelerated_for
-from protocols.training_settings import NOTHING_BESIDE, Beside, OwnRows, Trained, TrainingSettings
+from protocols.training_settings import TrainingSettings
 
 _ROUNDING = 2.0**-40  # a spread below this part of the mean is what is left of the rounding of the sums
 

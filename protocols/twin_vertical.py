@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from mpc.array import Array
-from protocols.training_settings import SAME_ROWS, OwnColumns, OwnRows, Trained, TrainingSettings, joint_names
+from protocols.rows.own_rows import SAME_ROWS, OwnColumns, OwnRows, joint_names
+from protocols.rows.results import Trained
+from protocols.training_settings import TrainingSettings
 from protocols.twin import alone, ended_after, pooled, twin_sets, weight_difference
 
 

@@ -26,24 +26,25 @@ from protocols.beaver import multiply
 from protocols.calibration import enough
 from protocols.column_fit import check_fit
 from protocols.design_cells import check_split_design
+from protocols.evaluation.column_scores import input_scores
+from protocols.evaluation.weighted_likelihood import vertical_likelihoods
 from protocols.held import hold
 from protocols.inference_job import rounded_rows
-from protocols.inference_table import Sums, inference, null_loss
-from protocols.irls import ROW_SCALE, SCORE_SCALE, Design, Fitted, Newton, fit, newton_for, pairs
+from protocols.inference_table import inference
+from protocols.irls import ROW_SCALE, SCORE_SCALE, Design, Fitted, Newton, fit, newton_of
+from protocols.linalg.symmetric import pairs
+from protocols.null_model import null_loss
 from protocols.own_units import in_own_units, variances_in_own_units
+from protocols.rows.blank import blank_columns
+from protocols.rows.own_rows import OwnColumns, joint_names
+from protocols.rows.results import Sums, Trained
+from protocols.scaling.own_columns import entered, own_numbers, own_scaling
 from protocols.shared_calibration import calibrate_shared
 from protocols.shared_scores import evaluate_with_histograms
 from protocols.standardise import Moments
-from protocols.training_settings import OwnColumns, Trained, TrainingSettings, joint_names
+from protocols.training_settings import TrainingSettings
 from protocols.truncation import truncate
-from protocols.vertical_job import (
-    blank_columns,
-    input_scores,
-    misaligned,
-    own_numbers,
-    own_scaling,
-)
-from protocols.vertical_weights import entered, largest_weight, vertical_likelihoods
+from protocols.vertical_weights import largest_weight
 from protocols.wide import lowered, wide_truncate
 
 COVARIANCE_SCALE = 48  # over Z_2^64: irls.LARGEST_VARIANCE fits
@@ -64,7 +65,7 @@ async def vertical_inference_job(p: Party, own: OwnColumns | None, settings: Tra
     """
     own = own or blank_columns(p, settings)
     p.stage("alignment")
-    await check_aligned(p, own.ids, misaligned())
+    await check_aligned(p, own.ids)
     await check_split_design(p, own, settings)
     own = replace(own, made=None)
     p.stage("standardisation")
@@ -75,7 +76,7 @@ async def vertical_inference_job(p: Party, own: OwnColumns | None, settings: Tra
         lambda: DataError("a feature does not fit"),
     )
     (rows,) = settings.train_rows
-    how = newton_for(settings.features + 1, rows, settings.iterations)
+    how = newton_of(settings)
     p.stage("sharing")
     unit = await largest_weight(p, own, settings)
     design = await _share(p, train, own, how, unit, settings)

@@ -6,7 +6,6 @@ the columns comparable: each owner standardises its own. The model leaves the sh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -18,19 +17,23 @@ from mpc.fixed import encode
 from mpc.ghost import ghost
 from mpc.party import Party
 from mpc.share import Public, Share
-from protocols.alignment import DIGEST_BITS, check_aligned
-from protocols.bit_budget import X_SCALE
+from protocols.alignment import check_aligned
 from protocols.column_fit import check_fit
 from protocols.design_cells import check_split_design
-from protocols.own_units import FACTOR_SCALE, LARGEST_FACTOR, UNITS_RING, in_own_units
-from protocols.shared_model import SharedModel, Units, check_rows, check_wide_rows, evaluate_kept, keep
-from protocols.shared_scores import SCORE_BITS, SCORE_SCALE, SharedScores, evaluate_shared
+from protocols.evaluation.column_scores import input_scores
+from protocols.own_units import in_own_units
+from protocols.rows.blank import blank_columns
+from protocols.rows.kept_model import SharedModel, Units
+from protocols.rows.limits import X_SCALE
+from protocols.rows.own_rows import OwnColumns, joint_names
+from protocols.rows.results import Trained
+from protocols.scaling.own_columns import own_numbers, own_scaling, side_by_side
+from protocols.shared_model import check_rows, check_wide_rows, evaluate_kept, keep
+from protocols.shared_scores import evaluate_shared
 from protocols.solve import Solved, solve
 from protocols.standardise import Moments
 from protocols.training_form import descent_for
-from protocols.training_settings import Beside, OwnColumns, Trained, TrainingSettings, joint_names
-
-_CONSTANT = 2.0**-40  # a spread below this part of the mean is the rounding of its sum
+from protocols.training_settings import TrainingSettings
 
 
 async def vertical_job(p: Party, own: OwnColumns | None, settings: TrainingSettings) -> Trained | None:
@@ -51,7 +54,7 @@ async def vertical_job(p: Party, own: OwnColumns | None, settings: TrainingSetti
     own = own or blank_columns(p, settings)
     how = descent_for(settings)
     p.stage("alignment")
-    await check_aligned(p, own.ids, misaligned())
+    await check_aligned(p, own.ids)
     await check_split_design(p, own, settings)
     own = replace(own, made=None)
 
@@ -82,55 +85,6 @@ async def vertical_job(p: Party, own: OwnColumns | None, settings: TrainingSetti
         metrics = await evaluate_shared(p, input_scores(p, opened, own, settings))
     p.stage("done")
     return None if p.dry else _trained(own, opened.real(), settings, metrics, solved.converged)
-
-
-def misaligned() -> DataError:
-    """Of owners whose ids are not the same."""
-    return DataError(
-        "the owners' lists of ids differ, though they are equally long",
-        "every owner needs the same patients, each once, with ids written the same way (letter case aside); nothing "
-        "more was told of the lists, so compare them by a way that you agreed on",
-    )
-
-
-def own_scaling(p: Party, own: OwnColumns, *, standardise: bool = True) -> Moments:
-    """This owner's own means and deviations over the training rows; nobody else gets them."""
-    width = own.x_train.shape[1:]
-    if not standardise:
-        return Moments(p.compute(np.zeros, width, shape=width), p.compute(np.ones, width, shape=width))
-    return own_moments(p, own.x_train, own.names[p.name])
-
-
-def own_moments(p: Party, x: Array, names: tuple[str, ...], counts: Array | None = None) -> Moments:
-    """Means and deviations of columns x (m, d) that this owner has, each row as much as it counts."""
-    width = x.shape[1:]
-
-    def averaged(values: Array) -> Array:
-        means: Array = values.mean(axis=0) if counts is None else counts @ values / counts.sum()
-        return means
-
-    mean = p.compute(lambda: averaged(x), shape=width)
-    spread = p.compute(lambda: np.sqrt(averaged((x - mean) ** 2)), shape=width)
-    p.insist(lambda: _check_spread(p.name, names, mean, spread), lambda: DataError("a constant column"))
-    return Moments(mean, spread)
-
-
-def _check_spread(owner: str, names: tuple[str, ...], mean: Array, spread: Array) -> bool:
-    constant = [n for n, m, s in zip(names, mean, spread, strict=True) if not s > abs(m) * _CONSTANT]
-    if constant:
-        raise DataError(
-            f"{owner}: column {', '.join(constant)} has the same value in all training rows",
-            "leave it out of `features`: a constant column tells the model nothing",
-            party=owner,
-        )
-    narrow = [n for n, m, s in zip(names, mean, spread, strict=True) if max(1.0, abs(m)) >= s * LARGEST_FACTOR]
-    if narrow:
-        raise DataError(
-            f"{owner}: column {', '.join(narrow)} has values too close to each other",
-            "give it in smaller units",
-            party=owner,
-        )
-    return True
 
 
 async def _kept(
@@ -168,17 +122,6 @@ def _input_columns(p: Party, words: Array, labels: Array, own: OwnColumns, rows:
     return x, p.input(own.target_owner, y, (rows,), 0)
 
 
-def side_by_side(p: Party, words: Array, names: Mapping[str, tuple[str, ...]], rows: int) -> Share:
-    """All owners' columns of rows x (rows, d) at X_SCALE, in the order of `names`, from this owner's own as words."""
-    if p.dry:
-        return Share(words, X_SCALE)
-    parts = [
-        p.input(owner, words if owner == p.name else None, (rows, len(columns)), X_SCALE).value
-        for owner, columns in names.items()
-    ]
-    return Share(np.concatenate(parts, axis=1), X_SCALE)
-
-
 async def _reveal_model(p: Party, w: Share, scaling: Moments, own: OwnColumns, settings: TrainingSettings) -> Public:
     """The model in the columns' own units (d + 1,), the intercept last. 1 round, or 4 with standardised columns."""
     why = "the agreed result: the weights and the intercept"
@@ -191,68 +134,6 @@ async def _reveal_model(p: Party, w: Share, scaling: Moments, own: OwnColumns, s
     return opened
 
 
-def input_scores(p: Party, model: Public, own: OwnColumns, settings: TrainingSettings) -> dict[str, SharedScores]:
-    """The sets' scores, each row's the sum of what the owners' columns make of it, and their labels."""
-    weights = p.compute(model.real, shape=model.shape)
-    train = p.compute(_part_of_scores, p.name, own, own.x_train, own.beside_train, weights, shape=own.x_train.shape[:1])
-    sets = {"train": (train, own.y_train, settings.train_rows[0])}
-    if settings.test_rows[0]:
-        test = p.compute(_part_of_scores, p.name, own, own.x_test, own.beside_test, weights, shape=own.x_test.shape[:1])
-        sets["test"] = (test, own.y_test, settings.test_rows[0])
-    shared = {}
-    for name, (part, labels, rows) in sets.items():
-        p.insist(
-            lambda part=part, rows=rows: check_reach(p.name, part, train, rows, len(p.owners)),  # type: ignore[misc]
-            lambda: DataError("a score does not fit"),
-        )
-        z = Share(p.compute(encode, part, SCORE_SCALE, shape=(rows,)), SCORE_SCALE)
-        # The parts' means add up to the scores' mean: so each owner takes its own off, and nobody learns a mean.
-        centred = p.compute(lambda part=part: encode(part - part.mean(), SCORE_SCALE), shape=(rows,))
-        y = labels.astype(np.uint64) if own.target_owner == p.name else None
-        shared[name] = SharedScores(z, Share(centred, SCORE_SCALE), p.input(own.target_owner, y, (rows,), 0))
-    return shared
-
-
-def _part_of_scores(owner: str, own: OwnColumns, x: Array, beside: Beside, weights: Array) -> Array:
-    """What one owner's columns add to each row's score, and its offsets; the first owner adds the intercept."""
-    owners = list(own.names)
-    start = sum(len(own.names[name]) for name in owners[: owners.index(owner)])
-    part = beside.added(x @ weights[start : start + len(own.names[owner])])
-    return part + weights[-1] if owner == owners[0] else part
-
-
-def check_reach(owner: str, part: Array, train: Array, rows: int, owners: int) -> bool:
-    """Whether a set's scores stay in the ring: how far an owner's parts may be from their mean in training.
-
-    All owners' means add up to the mean score of the training, which its range check bounds.
-
-    Raises:
-        DataError: one is further off, naming the owner and how many rows.
-    """
-    largest = 2.0 ** (SCORE_BITS - 1) / (rows * owners)
-    outlying = int(np.sum(~(np.abs(part - train.mean()) <= largest)))
-    if outlying:
-        raise DataError(
-            f"{owner}: {outlying} of the rows that the model is tried on have values too far from the others'",
-            "look for wrong values in this owner's columns (a wrong unit, a placeholder such as 1e30), or leave "
-            '"metrics" out of `reveal`',
-            party=owner,
-        )
-    return True
-
-
-def own_numbers(p: Party, numbers: Array, own: OwnColumns) -> Share:
-    """One number a column, from each owner for its own columns, at FACTOR_SCALE in the ring for units."""
-    if p.dry:
-        return Share(numbers, FACTOR_SCALE, UNITS_RING)
-    words = encode(numbers, FACTOR_SCALE, UNITS_RING)
-    parts = [
-        p.input(owner, words if owner == p.name else None, (len(names),), FACTOR_SCALE, UNITS_RING).value
-        for owner, names in own.names.items()
-    ]
-    return Share(np.concatenate(parts), FACTOR_SCALE, UNITS_RING)
-
-
 def _trained(
     own: OwnColumns,
     w: Array,
@@ -263,12 +144,3 @@ def _trained(
     weights, intercept = tuple(map(float, w[:-1])), float(w[-1])
     standardised = () if settings.standardise else (*weights, intercept)
     return Trained(joint_names(own.names), weights, intercept, standardised, metrics, converged=converged)
-
-
-def blank_columns(p: Party, settings: TrainingSettings) -> OwnColumns:
-    """For a dry run all columns are the first owner's: whose they are changes nothing in what is sent."""
-    (rows,), (held_out,), d = settings.train_rows, settings.test_rows, settings.features
-    names = {p.name: tuple(f"x{k}" for k in range(d))}
-    return OwnColumns(
-        names, p.name, ghost((rows, d)), ghost((rows,)), ghost((held_out, d)), ghost((held_out,)), ghost((DIGEST_BITS,))
-    )

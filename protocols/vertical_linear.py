@@ -21,18 +21,18 @@ from mpc.ghost import ghost
 from mpc.party import Party
 from mpc.round import together
 from mpc.share import Public, Share
-from protocols.alignment import DIGEST_BITS, check_aligned
+from protocols.alignment import check_aligned
+from protocols.cross_products import covariance_scale
 from protocols.design_cells import check_split_design
 from protocols.held import hold
 from protocols.hessian import held_gram
-from protocols.least_squares import Opened, Solved, covariance_scale, least_squares, reveal_fit
+from protocols.least_squares import Opened, Solved, least_squares, reveal_fit
 from protocols.linear_job import fit_of
 from protocols.linear_settings import LinearFit, LinearSettings
 from protocols.own_units import FACTOR_SCALE, UNITS_RING
+from protocols.rows.own_rows import DIGEST_BITS, OwnColumns, joint_names
+from protocols.scaling.own_columns import entered, own_moments, own_numbers, own_scaling
 from protocols.standardise import Moments
-from protocols.training_settings import OwnColumns, joint_names
-from protocols.vertical_job import misaligned, own_moments, own_numbers, own_scaling
-from protocols.vertical_weights import entered
 from protocols.weighted_columns import entry_scale, largest_ratio, weighted_columns
 from protocols.wide import lift, wide_truncate
 from protocols.wide_inverse import MATRIX_RING
@@ -56,7 +56,7 @@ async def vertical_linear_job(p: Party, own: OwnColumns | None, settings: Linear
     own = own or _blank(p, settings)
     (rows,), d = settings.train_rows, settings.features
     p.stage("alignment")
-    await check_aligned(p, own.ids, misaligned())
+    await check_aligned(p, own.ids)
     await check_split_design(p, own, settings)
     own = replace(own, made=None)
     p.stage("standardisation")

@@ -18,11 +18,13 @@ from mpc.fixed import encode
 from mpc.ghost import ghost
 from mpc.party import Party
 from mpc.share import Share
-from protocols.alignment import DIGEST_BITS, check_aligned
-from protocols.bit_budget import X_SCALE
+from protocols.alignment import check_aligned
 from protocols.predict import PredictSettings, blank_weights, opened_scores, uncounted
-from protocols.shared_model import SharedModel, check_rows
-from protocols.vertical_job import misaligned, side_by_side
+from protocols.rows.kept_model import SharedModel
+from protocols.rows.limits import X_SCALE
+from protocols.rows.own_rows import DIGEST_BITS
+from protocols.scaling.own_columns import side_by_side
+from protocols.shared_model import check_rows
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ async def vertical_predict_job(p: Party, own: NewColumns | None, settings: Predi
         BeaverlodgeError: what `count` raises; then nothing was opened, and this owner's share of no score was sent.
     """
     p.stage("alignment")
-    await check_aligned(p, ghost((DIGEST_BITS,)) if own is None else own.ids, misaligned())
+    await check_aligned(p, ghost((DIGEST_BITS,)) if own is None else own.ids)
     p.stage("sharing")
     rows = sum(settings.rows)
     if own is None:

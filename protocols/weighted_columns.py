@@ -18,10 +18,11 @@ from mpc.party import Party
 from mpc.share import Share
 from protocols.beaver import multiply
 from protocols.row_weights import check_mean
+from protocols.rows.own_rows import OwnColumns
+from protocols.scaling.own_columns import entered
 from protocols.standardise import Moments
-from protocols.training_settings import OwnColumns
 from protocols.truncation import truncate
-from protocols.vertical_weights import check_equal, entered, told_power
+from protocols.vertical_weights import check_equal, told_power
 
 _FINEST = 24  # fractional bits of rows times roots, where sums over the rows fit: of the least weights 4 are lost
 

@@ -18,14 +18,19 @@ from __future__ import annotations
 import numpy as np
 
 from mpc.array import Array
+from mpc.errors import DataError
 from mpc.party import Party
 from mpc.ring import wide
 from mpc.share import Public, Share
 from protocols.beaver import matmul
+from protocols.comparison import any_set
 from protocols.wide import wide_truncate
+from protocols.wide_comparison import below
 
 MATRIX_RING = wide(256)
 MATRIX_SCALE = 80
+INVERTED = 2.0**-12  # how far F F^-1 may be from 1
+GRAM_DOUBLINGS = 26  # an eigenvalue of G from 2^-22 of its trace on is inverted
 
 
 async def inverse(p: Party, h: Share, doublings: int) -> tuple[Share, Share]:
@@ -68,3 +73,33 @@ def identity(d: int) -> Array:
     for k in range(d):
         matrix[k, k] = 1 << MATRIX_SCALE
     return matrix
+
+
+async def check_inverted(p: Party, left: Share) -> None:
+    """Stop if the series left too much [left] (d, d) of 1 - G P: columns are collinear. 11 rounds; reveals one bit."""
+    d = left.shape[0]
+    limit = np.full(d * d, round(INVERTED * 2**MATRIX_SCALE), dtype=object)
+    bits = await beyond(p, left.reshape(d * d), limit)
+    word = await any_set(
+        p, bits, what="collinearity check", why="one bit: zero if the features can be told apart, else a random word"
+    )
+    p.insist_jointly(
+        lambda: not word.value.any(),
+        collinear,
+    )
+
+
+def collinear() -> DataError:
+    """Of features that are not independent."""
+    return DataError(
+        "a feature is a sum of multiples of the others, or nearly, over all owners' training rows",
+        "leave one of them out of `features` (of a factor's levels as columns, one has to be left out)",
+    )
+
+
+async def beyond(p: Party, x: Share, limits: Array) -> Share:
+    """[|x| > limit] in bit 0 of each byte (N,), for x (N,) in MATRIX_RING and public limits. 9 rounds."""
+    thresholds = np.stack((-limits, limits + 1))
+    bits = await below(p, x, thresholds, label="wide/compare")
+    flipped = p.constant(1, (1,), 0, bits.ring)
+    return p.plus(bits[0] + bits[1], flipped)

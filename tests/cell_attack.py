@@ -33,7 +33,7 @@ def told_in_clear(owned: Sequence[OwnColumns], settings: StatisticsSettings) -> 
 
 def ends_in_clear(owned: Sequence[OwnColumns], cells: Cells, told: Told) -> NDArray[np.bool_]:
     """Where stretches of events end (groups, arms, T), by the rule as it is written down."""
-    s, at = told.settings, told_times(cells.axes[-2])
+    s, at = told.settings, told_times(cells.shape[-2] - 1)
     shape = (len(owned), s.groups, -1, *cells.shape[-2:])
     events = np.stack([count_cells(own, cells) for own in owned]).reshape(shape)[..., :-1, 1].cumsum(axis=-1)[..., at]
     ends = np.zeros((*events.shape[1:3], cells.shape[-2] - 1), dtype=bool)

@@ -17,8 +17,9 @@ from mpc.prg import insecure_entropy
 from mpc.ring import Z64, Ring
 from mpc.share import Public, Share
 from protocols.batches import split
+from protocols.rows.own_rows import OwnRows
 from protocols.training_job import training_job
-from protocols.training_settings import OwnRows, TrainingSettings
+from protocols.training_settings import TrainingSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / "scenarios" / "data"

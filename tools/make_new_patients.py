@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from protocols.batches import split
-from protocols.training_settings import SAME_ROWS
+from protocols.rows.own_rows import SAME_ROWS
 
 SOURCE = Path(__file__).resolve().parent.parent / "scenarios" / "data"
 SEED, TEST_FRACTION = 7, 0.2  # as in those scenarios

@@ -14,7 +14,8 @@ import numpy as np
 
 from mpc.array import Array
 from parties.solver_choice import STEPS, candidates
-from protocols.training_settings import OwnRows, TrainingSettings
+from protocols.rows.own_rows import OwnRows
+from protocols.training_settings import TrainingSettings
 from protocols.twin import pooled
 
 _DATA = Path(__file__).resolve().parent.parent / "scenarios" / "data"

@@ -13,7 +13,8 @@ from parties.comparison import compare
 from parties.scenario import Scenario, load_scenario
 from protocols import twin
 from protocols.batches import split
-from protocols.training_settings import OwnRows, TrainingSettings
+from protocols.rows.own_rows import OwnRows
+from protocols.training_settings import TrainingSettings
 from tests.helpers import made_up
 
 OWNERS = ("east", "west")

@@ -394,7 +394,7 @@ def test_what_split_columns_lack(tmp_path: Path) -> None:
 
 def rare_in_held_out_rows() -> list[int]:
     from protocols.batches import split
-    from protocols.training_settings import SAME_ROWS
+    from protocols.rows.own_rows import SAME_ROWS
 
     _, held_out = split(1, SAME_ROWS, 40, 0.2)
     return [int(k == held_out[0]) * 5 + 2 for k in range(40)]

@@ -16,8 +16,9 @@ from mpc.errors import UsageError
 from mpc.fixed import decode
 from mpc.share import Share
 from parties.share_file import Opened, Vault, journal_path, key_path, open_share, read_bound, write_share
-from protocols.bit_budget import X_SCALE
-from protocols.shared_model import SharedModel, Units, kept_scale
+from protocols.rows.kept_model import SharedModel, Units
+from protocols.rows.limits import X_SCALE
+from protocols.shared_model import kept_scale
 from tests.parties.shares import FEATURES, OWNERS, bound, models, write_shares
 
 A, B = OWNERS

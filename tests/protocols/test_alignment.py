@@ -12,17 +12,17 @@ from mpc.party import Party
 from mpc.ring import B8
 from mpc.share import Public
 from mpc.testing import check_correct, check_cost, check_faults, check_view, own, words
-from protocols.alignment import DIGEST_BITS, check_aligned
+from protocols.alignment import check_aligned
+from protocols.rows.own_rows import DIGEST_BITS
 from tests.helpers import lockstep, owner_names
 
 BITS = own(words((DIGEST_BITS,), ring=B8))
-ERROR = DataError("they differ", "")
 
 
 async def tried(p: Party, bits: np.ndarray) -> Public:
     """The word itself, so that the kit sees all that is opened; its bits are in bit 0 of each byte."""
     try:
-        await check_aligned(p, bits, ERROR)
+        await check_aligned(p, bits)
     except DataError:
         return Public(np.ones(1, dtype=np.uint64))
     return Public(np.zeros(1, dtype=np.uint64))

@@ -9,7 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mpc.errors import UsageError
-from protocols.bit_budget import CUT, LOW_SHIFT, WEIGHT_LIMIT, X_LIMIT, X_SCALE, bit_budget
+from protocols.bit_budget import CUT, LOW_SHIFT, WEIGHT_LIMIT, bit_budget
+from protocols.rows.limits import X_LIMIT, X_SCALE
 from protocols.sigmoid import TRIG_SCALE
 from protocols.sigmoid_fits import FITS, SigmoidFit
 from tests.examples import steady

@@ -9,10 +9,11 @@ import pytest
 
 from mpc.ghost import ghost
 from mpc.party import Party
-from protocols.calibration import GROUPS, STEP, Group, calibrate, cells_of, enough
+from protocols.calibration import GROUPS, STEP, calibrate, cells_of, enough
 from protocols.metrics import Scored
+from protocols.rows.offset_weights import Beside
+from protocols.rows.results import Group
 from protocols.suppression import Halving, Span
-from protocols.training_settings import Beside
 from tests.helpers import lockstep, owner_names
 from tests.protocols.test_inference_job import FEATURES, breast_cancer
 from tests.protocols.test_inference_job import run as fitted

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mpc.errors import DataError
-from protocols.bit_budget import X_LIMIT
 from protocols.column_fit import check_fit
+from protocols.rows.limits import X_LIMIT
 
 NAMES = ("age", "dose", "stay")
 

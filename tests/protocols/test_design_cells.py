@@ -16,9 +16,12 @@ from protocols.design_cells import WHAT, Split, small_columns, split_columns
 from protocols.inference_job import inference_job
 from protocols.linear_job import linear_job
 from protocols.linear_settings import LinearSettings
-from protocols.own_design import FEW, Made, OwnDesign, axis_of, plain
+from protocols.own_design import FEW, OwnDesign, axis_of, plain
+from protocols.rows.design import Made
+from protocols.rows.offset_weights import Beside
+from protocols.rows.own_rows import OwnRows
 from protocols.training_job import training_job
-from protocols.training_settings import Beside, OwnRows, TrainingSettings
+from protocols.training_settings import TrainingSettings
 from tests.helpers import entropy, lockstep, owner_names
 
 M = 5

@@ -23,10 +23,12 @@ from mpc.plan import Plan, ProgramFactory, make_plan
 from mpc.ring import Z64
 from mpc.share import Share
 from protocols import dual
-from protocols.bit_budget import LOW_MARGIN, X_LIMIT, X_SCALE, Extent, dual_budget
+from protocols.bit_budget import LOW_MARGIN, Extent, dual_budget
 from protocols.dual import DualDescent, check_scores, descend_dual, dual_weights
 from protocols.gram import hold_gram
 from protocols.held import Rows, hold
+from protocols.rows.limits import X_LIMIT, X_SCALE
+from protocols.rows.own_rows import OwnRows
 from protocols.sigmoid_fits import FITS
 from protocols.training_form import (
     ROUNDING,
@@ -38,7 +40,7 @@ from protocols.training_form import (
     primal_cost,
 )
 from protocols.training_job import training_job
-from protocols.training_settings import OwnRows, TrainingSettings
+from protocols.training_settings import TrainingSettings
 from protocols.twin import fit_twin, pooled, weight_difference
 from tests.examples import steady
 from tests.helpers import demo_tables, entropy, job, made_up, on_shares, owner_names, train

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from mpc.party import Party
 from mpc.ring import Z64
 from mpc.share import Share
-from protocols.bit_budget import X_SCALE
 from protocols.gram import combination, hold_gram
 from protocols.held import hold
+from protocols.rows.limits import X_SCALE
 from tests.examples import steady
 from tests.helpers import on_shares, signed, words
 

@@ -10,9 +10,12 @@ import pytest
 
 from mpc.errors import DataError
 from protocols.inference_job import inference_job
-from protocols.inference_table import INTERCEPT, Inference, estimate
+from protocols.inference_table import INTERCEPT, estimate
 from protocols.inference_twin import fit_ml
-from protocols.training_settings import NOTHING_BESIDE, Beside, OwnRows, Trained, TrainingSettings
+from protocols.rows.offset_weights import NOTHING_BESIDE, Beside
+from protocols.rows.own_rows import OwnRows
+from protocols.rows.results import Inference, Trained
+from protocols.training_settings import TrainingSettings
 from tests.helpers import demo_tables, lockstep, owner_names
 
 FEATURES = ("mean_radius", "mean_texture", "mean_perimeter", "mean_area", "mean_smoothness")

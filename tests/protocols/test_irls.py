@@ -17,18 +17,8 @@ from mpc.testing import check_correct, check_cost, check_faults, check_view, int
 from protocols.beaver import multiply
 from protocols.held import hold
 from protocols.inference_twin import fit_ml
-from protocols.irls import (
-    FIT_SCALE,
-    ROW_SCALE,
-    WEIGHT_SCALE,
-    Design,
-    Newton,
-    fit,
-    gram,
-    newton_for,
-    newton_step,
-    pairs,
-)
+from protocols.irls import FIT_SCALE, ROW_SCALE, WEIGHT_SCALE, Design, Newton, fit, gram, newton_for, newton_step
+from protocols.linalg.symmetric import pairs
 from protocols.selection import clamp
 from protocols.truncation import truncate
 from protocols.wide import lift, wide_truncate

@@ -16,7 +16,8 @@ from protocols.linear_job import linear_job
 from protocols.linear_settings import LinearFit, LinearSettings
 from protocols.linear_table import adjusted_r2, f_value, is_exact, r2, residual_df, residual_se, t_values
 from protocols.linear_twin import fit_plain
-from protocols.training_settings import NOTHING_BESIDE, Beside, OwnRows
+from protocols.rows.offset_weights import NOTHING_BESIDE, Beside
+from protocols.rows.own_rows import OwnRows
 from tests.examples import steady
 from tests.helpers import demo_tables, lockstep, owner_names
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mpc.errors import DataError
 from protocols.linear_table import is_exact
 from protocols.linear_twin import fit_plain
-from protocols.training_settings import Beside
+from protocols.rows.offset_weights import Beside
 from tests.examples import steady
 from tests.protocols.test_linear_job import HOW, assert_is_statsmodels, outcome, run
 from tests.protocols.test_vertical_linear import outcome as outcome_on_columns

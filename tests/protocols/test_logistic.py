@@ -17,9 +17,10 @@ from mpc.fixed import decode, encode
 from mpc.party import Party
 from mpc.ring import Z64
 from mpc.share import Share
-from protocols.bit_budget import LOW_SHIFT, X_SCALE, bit_budget
+from protocols.bit_budget import LOW_SHIFT, bit_budget
 from protocols.held import Rows, hold
 from protocols.logistic import Descent, descend
+from protocols.rows.limits import X_SCALE
 from protocols.sigmoid_fits import FITS, SigmoidFit
 from protocols.twin import fit_twin
 from tests.examples import steady

@@ -9,7 +9,8 @@ import pytest
 
 from mpc.errors import DataError
 from protocols.inference_twin import fit_ml, null_log_likelihood
-from protocols.training_settings import Beside, Trained
+from protocols.rows.offset_weights import Beside
+from protocols.rows.results import Trained
 from tests.protocols.test_inference_job import run, show
 
 NAMES = ("age", "dose")

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from protocols import p_values
-from protocols.classical_tests import Statistic
+from protocols.rows.results import Statistic
 
 
 def test_they_are_those_of_the_distributions() -> None:

@@ -19,11 +19,11 @@ from mpc.plan import ProgramFactory
 from mpc.ring import B8, wide
 from mpc.share import Public, Share
 from mpc.testing import check_correct, check_cost, check_faults, check_view, own, reals, words
-from protocols.bit_budget import X_SCALE
 from protocols.gram import hold_gram_of_shared
 from protocols.held import hold
 from protocols.own_units import UNITS_RING
 from protocols.private_scales import check_reach, plain_scales, private_scales
+from protocols.rows.limits import X_SCALE
 from protocols.twin import pooled, weight_difference
 from protocols.wide_comparison import below
 from tests.examples import steady

@@ -26,9 +26,10 @@ from protocols.batches import batches
 from protocols.bit_budget import WEIGHT_LIMIT
 from protocols.held import Rows, hold
 from protocols.range_check import Limits, check_range
+from protocols.rows.own_rows import OwnRows
 from protocols.training_form import choose_fit
 from protocols.training_job import training_job
-from protocols.training_settings import OwnRows, TrainingSettings
+from protocols.training_settings import TrainingSettings
 from protocols.twin import TwinModel, pooled, weight_difference
 from tests.examples import steady
 from tests.helpers import demo_tables, entropy, job, made_up, on_shares, train, words

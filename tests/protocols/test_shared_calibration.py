@@ -12,8 +12,9 @@ from mpc.ghost import ghost
 from mpc.party import Party
 from mpc.ring import Z64
 from mpc.share import Share
-from protocols.calibration import GROUPS, Group
+from protocols.calibration import GROUPS
 from protocols.inference_twin import fit_ml
+from protocols.rows.results import Group
 from protocols.shared_calibration import calibrate_shared
 from protocols.shared_histogram import BINS
 from protocols.shared_scores import SCORE_SCALE, SharedScores, evaluate_with_histograms, upper_edges

@@ -13,10 +13,13 @@ from mpc.fixed import decode, encode
 from mpc.lockstep import Message, Outcome
 from mpc.party import Party
 from mpc.share import Share
-from protocols.bit_budget import X_SCALE
 from protocols.predict import NewRows, PredictSettings, predict_job, uncounted
-from protocols.shared_model import SharedModel, Units, evaluate_kept, keep, kept_scale
-from protocols.training_settings import OwnRows, Trained, TrainingSettings
+from protocols.rows.kept_model import SharedModel, Units
+from protocols.rows.limits import X_SCALE
+from protocols.rows.own_rows import OwnRows
+from protocols.rows.results import Trained
+from protocols.shared_model import evaluate_kept, keep, kept_scale
+from protocols.training_settings import TrainingSettings
 from protocols.twin import pooled, twin_sets
 from protocols.twin_vertical import joined
 from protocols.vertical_job import vertical_job

@@ -12,7 +12,8 @@ from sklearn.metrics import roc_auc_score
 
 from protocols.batches import batches
 from protocols.held import Rows
-from protocols.training_settings import OwnRows, Trained
+from protocols.rows.own_rows import OwnRows
+from protocols.rows.results import Trained
 from protocols.twin import (
     alone,
     comparison,

@@ -9,7 +9,9 @@ import pytest
 
 from mpc.errors import DataError
 from protocols.inference_table import INTERCEPT
-from protocols.training_settings import OwnColumns, Trained, TrainingSettings
+from protocols.rows.own_rows import OwnColumns
+from protocols.rows.results import Trained
+from protocols.training_settings import TrainingSettings
 from protocols.twin_vertical import joined
 from protocols.vertical_inference import vertical_inference_job
 from tests.helpers import lockstep

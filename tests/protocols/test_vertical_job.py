@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from mpc.errors import DataError
 from mpc.lockstep import Outcome
 from mpc.plan import Plan, ProgramFactory, make_plan
-from protocols.alignment import DIGEST_BITS
 from protocols.batches import split
+from protocols.rows.own_rows import DIGEST_BITS, SAME_ROWS, OwnColumns, joint_names
+from protocols.rows.results import Trained
 from protocols.training_form import automatic_rate, choose_form, constants_digest
-from protocols.training_settings import SAME_ROWS, OwnColumns, Trained, TrainingSettings, joint_names
+from protocols.training_settings import TrainingSettings
 from protocols.twin import TwinModel, pooled, twin_sets, weight_difference
 from protocols.twin_vertical import joined, vertical_comparison
 from protocols.vertical_job import vertical_job

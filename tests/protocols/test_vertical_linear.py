@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from mpc.errors import DataError
 from mpc.lockstep import Outcome
 from mpc.plan import ProgramFactory
-from protocols.alignment import DIGEST_BITS
 from protocols.linear_settings import LinearFit, LinearSettings
 from protocols.linear_twin import fit_plain
-from protocols.training_settings import NOTHING_BESIDE, Beside, OwnColumns
+from protocols.rows.offset_weights import NOTHING_BESIDE, Beside
+from protocols.rows.own_rows import DIGEST_BITS, OwnColumns
 from protocols.vertical_linear import vertical_linear_job
 from tests.examples import steady
 from tests.helpers import demo_tables, lockstep, owner_names

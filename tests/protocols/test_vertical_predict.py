@@ -11,10 +11,10 @@ from mpc.errors import DataError, DisagreementError
 from mpc.fixed import encode
 from mpc.plan import ProgramFactory
 from mpc.share import Share
-from protocols.alignment import DIGEST_BITS
 from protocols.predict import PredictSettings
-from protocols.shared_model import SharedModel, Units, kept_scale
-from protocols.training_settings import OwnColumns
+from protocols.rows.kept_model import SharedModel, Units
+from protocols.rows.own_rows import DIGEST_BITS, OwnColumns
+from protocols.shared_model import kept_scale
 from protocols.twin import pooled
 from protocols.twin_vertical import joined
 from protocols.vertical_job import vertical_job

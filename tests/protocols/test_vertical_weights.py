@@ -10,7 +10,9 @@ import pytest
 
 from mpc.array import Array
 from mpc.errors import DataError
-from protocols.training_settings import NOTHING_BESIDE, Beside, OwnColumns, TrainingSettings
+from protocols.rows.offset_weights import NOTHING_BESIDE, Beside
+from protocols.rows.own_rows import OwnColumns
+from protocols.training_settings import TrainingSettings
 from protocols.twin_vertical import joined
 from tests.protocols.test_offsets_and_weights import assert_is_glm, drawn
 from tests.protocols.test_vertical_inference import HOW, run

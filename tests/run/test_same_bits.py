@@ -19,8 +19,8 @@ from parties.rows import own_rows, row_counts
 from parties.run_locally import orders
 from parties.scenario import Scenario, load_scenario
 from parties.training_settings import settings_for
+from protocols.rows.results import Trained
 from protocols.training_job import training_job
-from protocols.training_settings import Trained
 from tests.examples import sample
 from tests.helpers import cpu_features
 from tests.run.command import mpc, record

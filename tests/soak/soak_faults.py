@@ -17,8 +17,8 @@ from mpc.testing.faults import HARMLESS, KINDS, Fault, Planted, play
 from mpc.testing.programs import Case, same_results
 from mpc.testing.virtual import End, Smooth
 from mpc.wire import label_code
+from protocols.rows.results import Trained
 from protocols.training_job import training_job
-from protocols.training_settings import Trained
 from tests.helpers import job, made_up
 from tests.tiers import SOAK, Tell
 

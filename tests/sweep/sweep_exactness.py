@@ -14,8 +14,8 @@ import pytest
 from mpc.errors import BeaverlodgeError, DataError, ProtocolError, UsageError
 from parties.scenario_solver import MOMENTUM
 from protocols.accelerated_budget import dyadic
+from protocols.rows.results import Trained
 from protocols.training_form import automatic_rate
-from protocols.training_settings import Trained
 from protocols.twin import TwinModel, pooled, weight_difference
 from tests.helpers import demo_tables, job, made_up, owner_names, train
 from tests.protocols.test_vertical_job import divided

@@ -12,17 +12,19 @@ from mpc.fixed import decode
 from mpc.party import Party
 from mpc.share import Share
 from mpc.testing import integers, own, reals
-from protocols.alignment import DIGEST_BITS
-from protocols.calibration import GROUPS, STEP, Calibration, calibrate, cells_of
+from protocols.calibration import GROUPS, STEP, calibrate, cells_of
+from protocols.evaluation.weighted_likelihood import vertical_likelihoods, weighted_loss
 from protocols.inference_twin import null_log_likelihood
 from protocols.metrics import Scored
 from protocols.null_model import STEP as INTERCEPT_STEP
 from protocols.null_model import excess, null_intercept
+from protocols.rows.offset_weights import NOTHING_BESIDE, Beside
+from protocols.rows.own_rows import DIGEST_BITS, OwnColumns
+from protocols.rows.results import Calibration
 from protocols.shared_calibration import calibrate_shared
 from protocols.shared_histogram import BINS
 from protocols.shared_scores import SCORE_SCALE, SharedScores, evaluate_with_histograms, upper_edges
-from protocols.training_settings import NOTHING_BESIDE, Beside, OwnColumns, TrainingSettings
-from protocols.vertical_weights import vertical_likelihoods, weighted_loss
+from protocols.training_settings import TrainingSettings
 from tests.protocols.test_calibration import plainly_joined
 from tests.testing.spoken import Secrets, Spoken, hold_to_correct, hold_to_cost, hold_to_faults, hold_to_view
 

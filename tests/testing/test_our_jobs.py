@@ -13,11 +13,12 @@ from mpc.fixed import decode
 from mpc.party import Party
 from mpc.testing import integers, own, reals
 from protocols.accelerated_twin import accelerated_twin
-from protocols.alignment import DIGEST_BITS
 from protocols.held import Rows
 from protocols.inference_job import inference_job
 from protocols.inference_twin import fit_ml
-from protocols.training_settings import OwnColumns, OwnRows, Trained, TrainingSettings
+from protocols.rows.own_rows import DIGEST_BITS, OwnColumns, OwnRows
+from protocols.rows.results import Trained
+from protocols.training_settings import TrainingSettings
 from protocols.twin import fit_twin
 from protocols.vertical_inference import vertical_inference_job
 from protocols.vertical_job import vertical_job

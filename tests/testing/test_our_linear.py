@@ -14,16 +14,16 @@ from mpc.fixed import decode
 from mpc.party import Party
 from mpc.share import Public, Share
 from mpc.testing import Input, own, reals
-from protocols.alignment import DIGEST_BITS
 from protocols.beaver import matmul
-from protocols.cross_products import pooled_covariance
-from protocols.least_squares import covariance_scale, least_squares
+from protocols.cross_products import covariance_scale, pooled_covariance
+from protocols.least_squares import least_squares
 from protocols.linear_job import linear_job
 from protocols.linear_settings import LinearFit, LinearSettings
 from protocols.linear_twin import fit_plain
 from protocols.private_scales import plain_scales
+from protocols.rows.offset_weights import NOTHING_BESIDE, Beside
+from protocols.rows.own_rows import DIGEST_BITS, OwnColumns, OwnRows
 from protocols.standardise import Moments
-from protocols.training_settings import NOTHING_BESIDE, Beside, OwnColumns, OwnRows
 from protocols.vertical_linear import vertical_linear_job
 from protocols.weighted_columns import weighted_columns
 from protocols.wide import wide_truncate

@@ -14,11 +14,12 @@ from mpc.party import Party
 from mpc.share import Share
 from mpc.testing import CheckFailed, check_view, integers, own, reals
 from protocols import predict
-from protocols.bit_budget import X_SCALE
 from protocols.metrics import Scored, local_sums
 from protocols.predict import NewRows, PredictSettings, predict_job
+from protocols.rows.kept_model import SharedModel, Units
+from protocols.rows.limits import X_SCALE
 from protocols.selection import clamp
-from protocols.shared_model import SharedModel, Units, evaluate_kept, keep, kept_scale
+from protocols.shared_model import evaluate_kept, keep, kept_scale
 from protocols.twin import TwinModel, twin_metrics
 from tests.testing.spoken import Spoken, hold_to_correct, hold_to_cost, hold_to_faults, hold_to_view
 from tests.testing.test_our_shared_scores import (

@@ -13,10 +13,11 @@ from mpc.party import Party
 from mpc.share import Share
 from mpc.testing import CheckFailed, check_view, own, reals
 from protocols import predict
-from protocols.alignment import DIGEST_BITS
-from protocols.bit_budget import X_SCALE
 from protocols.predict import PredictSettings
-from protocols.shared_model import SharedModel, Units, kept_scale
+from protocols.rows.kept_model import SharedModel, Units
+from protocols.rows.limits import X_SCALE
+from protocols.rows.own_rows import DIGEST_BITS
+from protocols.shared_model import kept_scale
 from protocols.vertical_predict import NewColumns, vertical_predict_job
 from tests.testing.spoken import Spoken, hold_to_correct, hold_to_cost, hold_to_faults, hold_to_view
 from tests.testing.test_our_shared_model import clamp_bytes, clamp_dealt, scores_bytes

@@ -15,17 +15,19 @@ from mpc.party import Party
 from mpc.ring import Z64
 from mpc.share import Share
 from mpc.testing import integers, own, reals
-from protocols.bit_budget import X_SCALE, Extent, bit_budget, dual_budget
+from protocols.bit_budget import Extent, bit_budget, dual_budget
 from protocols.dual import DualDescent, check_scores, descend_dual, dual_weights
 from protocols.gram import hold_gram, hold_gram_of_columns
 from protocols.held import Rows, hold
 from protocols.logistic import Descent, descend
 from protocols.range_check import Limits, check_range
+from protocols.rows.limits import X_SCALE
+from protocols.rows.own_rows import OwnRows
 from protocols.sigmoid_fits import FITS
 from protocols.stacked import Stacked
 from protocols.standardise import SUM_RING
 from protocols.training_job import training_job
-from protocols.training_settings import OwnRows, TrainingSettings
+from protocols.training_settings import TrainingSettings
 from protocols.twin import fit_twin
 from protocols.twin import sigmoid as exact_sigmoid
 from tests.testing.spoken import Secrets, Spoken, hold_to_correct, hold_to_cost, hold_to_faults, hold_to_view

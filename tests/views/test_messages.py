@@ -17,10 +17,11 @@ from mpc.plan import ProgramFactory
 from mpc.round import Round
 from mpc.share import Share
 from mpc.specs import Spec
-from protocols.bit_budget import X_SCALE
+from protocols.rows.limits import X_SCALE
+from protocols.rows.own_rows import OwnRows
 from protocols.standardise import Moments, moments
 from protocols.training_job import training_job
-from protocols.training_settings import OwnRows, TrainingSettings
+from protocols.training_settings import TrainingSettings
 from tests.helpers import demo_tables, job
 from tests.views.view_tools import THRESHOLD, Recording, byte_p_value, leaks, record
 

@@ -8,7 +8,7 @@ from mpc.fixed import encode
 from mpc.lockstep import Message
 from mpc.party import Party
 from mpc.share import Public, Share
-from protocols.bit_budget import X_SCALE
+from protocols.rows.limits import X_SCALE
 from tests.helpers import demo_tables, job
 from tests.links.over_zmq import Run, over_zmq
 from tests.views.test_messages import demo, programs

@@ -1,0 +1,25 @@
+"""The rows of a dry run: shapes without data."""
+
+from __future__ import annotations
+
+from mpc.ghost import ghost
+from mpc.party import Party
+from protocols.rows.own_rows import DIGEST_BITS, OwnColumns, OwnRows
+from protocols.training_settings import TrainingSettings
+
+
+def blank_columns(p: Party, settings: TrainingSettings) -> OwnColumns:
+    """For a dry run all columns are the first owner's: whose they are changes nothing in what is sent."""
+    (rows,), (held_out,), d = settings.train_rows, settings.test_rows, settings.features
+    names = {p.name: tuple(f"x{k}" for k in range(d))}
+    return OwnColumns(
+        names, p.name, ghost((rows, d)), ghost((rows,)), ghost((held_out, d)), ghost((held_out,)), ghost((DIGEST_BITS,))
+    )
+
+
+def blank_rows(p: Party, settings: TrainingSettings) -> OwnRows:
+    """An owner's rows in a dry run: their shapes."""
+    i, d = p.index, settings.features
+    train, test = settings.train_rows[i], settings.test_rows[i]
+    names = tuple(f"x{k}" for k in range(d))
+    return OwnRows(names, ghost((train, d)), ghost((train,)), ghost((test, d)), ghost((test,)), ghost((d + 1,)))

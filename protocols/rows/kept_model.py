@@ -1,0 +1,45 @@
+"""A model that nobody sees, as one owner keeps it: its share of the weights, and the units of its rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mpc.array import Array
+from mpc.share import Share
+from protocols.rows.limits import X_SCALE
+
+
+@dataclass(frozen=True)
+class Units:
+    """What brings one owner's rows to the units of the weights.
+
+    Args:
+        mean, scale: public, or this owner's own: float64 (d,).
+        shift: [what is taken off every row besides] (d,) at X_SCALE: the means where they are nobody's to know.
+        centre: around what this owner's rows lie, float64 (d,); `slack` scales further off than it looks.
+    """
+
+    mean: Array = field(repr=False)
+    scale: Array = field(repr=False)
+    shift: Share
+    centre: Array = field(repr=False)
+    slack: float = 0.0
+
+    @staticmethod
+    def known(mean: Array, scale: Array) -> Units:
+        """Where mean and scale are all that there is."""
+        return Units(mean, scale, Share(np.zeros(mean.shape, dtype=np.uint64), X_SCALE), mean)
+
+    def apply(self, x: Array) -> Array:
+        """(x - mean) / scale, for rows x (m, d) in their own units."""
+        return (x - self.mean) / self.scale
+
+
+@dataclass(frozen=True)
+class SharedModel:
+    """One owner's share of a model: [w] (d + 1,), the intercept last, at scale `kept_scale(d)`; and its rows' units."""
+
+    weights: Share
+    units: Units

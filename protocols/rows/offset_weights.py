@@ -1,0 +1,45 @@
+"""What a fit takes of rows besides features and labels: offsets and weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mpc.array import Array
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What a fit takes of rows besides features and labels, float64 (m,) each; None where it was not asked for.
+
+    Args:
+        offset: what is added to each row's score, with coefficient 1.
+        counts: how often each row counts: frequency weights, whole or not; of a linear regression how much it does.
+    """
+
+    offset: Array | None = None
+    counts: Array | None = None
+
+    def of(self, rows: Array) -> Beside:
+        """The same of some of the rows."""
+        return Beside(*(None if one is None else one[rows] for one in (self.offset, self.counts)))
+
+    @staticmethod
+    def joined(parts: Sequence[Beside]) -> Beside:
+        """The same of all these rows, one part after the other; of every part, or of none."""
+        offsets = [part.offset for part in parts if part.offset is not None]
+        counts = [part.counts for part in parts if part.counts is not None]
+        return Beside(np.concatenate(offsets) if offsets else None, np.concatenate(counts) if counts else None)
+
+    def added(self, z: Array) -> Array:
+        """Scores with the offset, if there is one."""
+        return z if self.offset is None else z + self.offset
+
+    def taken_off(self, y: Array) -> Array:
+        """Targets less the offset, if there is one."""
+        return y if self.offset is None else y - self.offset
+
+
+NOTHING_BESIDE = Beside()

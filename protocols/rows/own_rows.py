@@ -1,0 +1,72 @@
+"""An owner's rows, and an owner's columns of rows that all owners have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mpc.array import Array
+from protocols.rows.design import Made
+from protocols.rows.offset_weights import NOTHING_BESIDE, Beside
+
+SAME_ROWS = "all owners"
+"""The one group of rows where every owner has the same ones; no owner's name has a space in it."""
+
+
+@dataclass(frozen=True)
+class OwnRows:
+    """One owner's own rows, float64: training and test features (m, d), labels 0/1 (m,).
+
+    `missing` (d + 1,) says how many values each column lacked, the target's last, for a summary of the data. `made`
+    says what the training rows' columns are made of; None: each is one.
+    """
+
+    names: tuple[str, ...]
+    x_train: Array = field(repr=False)
+    y_train: Array = field(repr=False)
+    x_test: Array = field(repr=False)
+    y_test: Array = field(repr=False)
+    missing: Array = field(default_factory=lambda: np.zeros(0, dtype=np.uint64), repr=False)
+    beside_train: Beside = field(default=NOTHING_BESIDE, repr=False)
+    beside_test: Beside = field(default=NOTHING_BESIDE, repr=False)
+    made: Made | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class OwnColumns:
+    """One owner's own columns of rows that all owners have, in the order that all agree on.
+
+    Args:
+        names: each owner's columns, by owner in the scenario's order.
+        target_owner: who has the labels.
+        x_train: training rows of this owner's columns, float64 (m, d_i); x_test: likewise, held out.
+        y_train: labels 0/1 (m,), or of shape (0,) where another owner has them; y_test: likewise.
+        ids: a keyed digest of the rows' ids in order, as bits (alignment.DIGEST_BITS,).
+        beside_train: offsets and counts, which the owner of the labels has; beside_test: likewise, held out.
+        made: what this owner's columns of the training rows are made of; None: each is one.
+    """
+
+    names: dict[str, tuple[str, ...]]
+    target_owner: str
+    x_train: Array = field(repr=False)
+    y_train: Array = field(repr=False)
+    x_test: Array = field(repr=False)
+    y_test: Array = field(repr=False)
+    ids: Array = field(repr=False)
+    beside_train: Beside = field(default=NOTHING_BESIDE, repr=False)
+    beside_test: Beside = field(default=NOTHING_BESIDE, repr=False)
+    made: Made | None = field(default=None, repr=False)
+
+
+def joint_names(names: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """The model's features: the owners' columns in the owners' order; a name that two have gets its owner's before."""
+    everyone = [name for own in names.values() for name in own]
+    shared = {name for name in everyone if everyone.count(name) > 1} if len(set(everyone)) < len(everyone) else set()
+    joint = [f"{owner}:{name}" if name in shared else name for owner, own in names.items() for name in own]
+    if len(set(joint)) < len(joint):  # a column has another owner's name before it already
+        joint = [f"{owner}:{name}" for owner, own in names.items() for name in own]
+    return tuple(joint)
+
+
+DIGEST_BITS = 128  # two lists that differ have equal digests with chance 2^-128
