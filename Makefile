@@ -73,5 +73,6 @@ lock: ## renew requirements.lock and requirements-dev.lock from pyproject.toml
 	$(LOCK) --upgrade --extra test --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 
 clean: ## remove all that was made here but the records in runs/
-	rm -rf .venv build dist beaverlodge.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis mpc/*.so protocols/*.so
+	rm -rf .venv build dist beaverlodge.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find mpc protocols -name '*.so' -delete
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

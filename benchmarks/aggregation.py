@@ -18,12 +18,12 @@ import numpy as np
 
 from benchmarks.results import Line
 from benchmarks.running import PeerFailure
-from mpc.agree import Signer
-from mpc.array import Array
 from mpc.errors import BeaverlodgeError
-from mpc.prg import derive, os_entropy
-from mpc.star_lockstep import StarMessage, run_star
-from mpc.wire import HEADER_BYTES
+from mpc.randomness.key_agreement import Signer
+from mpc.randomness.streams import derive, os_entropy
+from mpc.ring.array import Array
+from mpc.runtime.round import HEADER_BYTES
+from mpc.star.lockstep import StarMessage, run_star
 from protocols.aggregation.bounds import choose_bounds
 from protocols.aggregation.client import aggregation_client
 from protocols.aggregation.messages import MASKED, stages

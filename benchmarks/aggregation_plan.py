@@ -19,10 +19,10 @@ from functools import partial
 import numpy as np
 
 from benchmarks.aggregation_round import vector_of
-from mpc.agree import KeyPair, Signer, signed
-from mpc.array import Array
-from mpc.prg import derive, os_entropy
-from mpc.star_lockstep import StarMessage, StarTap, run_star
+from mpc.randomness.key_agreement import KeyPair, Signer, signed
+from mpc.randomness.streams import derive, os_entropy
+from mpc.ring.array import Array
+from mpc.star.lockstep import StarMessage, StarTap, run_star
 from protocols.aggregation.bounds import choose_bounds
 from protocols.aggregation.client import aggregation_client
 from protocols.aggregation.cost import Step, client_seconds, seconds_of, server_seconds

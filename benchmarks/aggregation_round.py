@@ -20,16 +20,16 @@ from typing import Any
 
 import numpy as np
 
-from mpc.agree import Signer
-from mpc.array import Array
-from mpc.curve import Identity, new_identity
 from mpc.errors import UsageError
-from mpc.prg import Stream, derive, os_entropy
-from mpc.star import ClientProgram
-from mpc.star_client import StarClient
-from mpc.star_server import StarLimits, StarServer
-from mpc.star_sockets import ClientHost
-from mpc.transport import Transport
+from mpc.links.zmq.curve import Identity, new_identity
+from mpc.links.zmq.transport import Transport
+from mpc.randomness.key_agreement import Signer
+from mpc.randomness.streams import Stream, derive, os_entropy
+from mpc.ring.array import Array
+from mpc.star.client import StarClient
+from mpc.star.server import StarLimits, StarServer
+from mpc.star.sockets import ClientHost
+from mpc.star.stage import ClientProgram
 from parties.descriptors import allow_connections
 from protocols.aggregation.bounds import choose_bounds
 from protocols.aggregation.client import aggregation_client

@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.results import FOLDER, ROOT
 from benchmarks.running import LATENCY
-from mpc.array import Array
+from mpc.ring.array import Array
 from parties.data import load_owner_table
 from parties.rows import own_rows, row_counts
 from parties.scenario import load_scenario

@@ -8,8 +8,8 @@ from typing import Any
 
 import zmq
 
-from mpc.curve import Curve
-from mpc.transport import Transport
+from mpc.links.zmq.curve import Curve
+from mpc.links.zmq.transport import Transport
 
 
 class Plain(Curve):

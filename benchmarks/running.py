@@ -19,8 +19,8 @@ import numpy as np
 
 from benchmarks.certificates import write_certificate
 from benchmarks.results import FOLDER, ROOT
-from mpc.array import Array
-from mpc.curve import new_identity
+from mpc.links.zmq.curve import new_identity
+from mpc.ring.array import Array
 
 PROGRAMS = Path(__file__).resolve().parent / "peers"
 LATENCY = 0.01

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any, Final
 
 from mpc.errors import DataError, UsageError, plain_text
-from mpc.plan import Plan
+from mpc.runtime.plan import Plan
 from parties.blocks import MISSING, Block, Grid, Line, count_text, plural
 from parties.consent import Asking, consent_digest
 from parties.kinds import Plans, job_of

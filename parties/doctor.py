@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
-from mpc.curve import Identity
 from mpc.errors import BeaverlodgeError, UsageError
-from mpc.transport import Transport
+from mpc.links.zmq.curve import Identity
+from mpc.links.zmq.transport import Transport
 from parties import doctor_checks as checks
 from parties.consent import Asking
 from parties.doctor_estimate import Known, check_disk, check_memory, check_time, plan_from_here

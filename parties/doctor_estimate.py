@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from mpc.correlation import kept_bytes
-from mpc.dealing import WINDOW_BYTES, WINDOWS_AHEAD
 from mpc.errors import DataError, UsageError
-from mpc.plan import Plan
+from mpc.randomness.correlation import kept_bytes
+from mpc.randomness.dealing import WINDOW_BYTES, WINDOWS_AHEAD
+from mpc.runtime.plan import Plan
 from parties.blocks import count_text, short_bytes
 from parties.doctor_links import Seen
 from parties.doctor_peers import megabits

@@ -1,8 +1,8 @@
 """`mpc doctor` on its links: it meets its peers, or their doctors, over the real transport, and measures each link.
 
-Only probes are sent (`mpc.probe`): who is there, how long a round trip takes, and how long one transfer takes each way.
-A pair is measured by the side that dials. Where both ends are doctors they take turns, so that no two measurements
-share a link.
+Only probes are sent (`mpc.links.probe`): who is there, how long a round trip takes, and how long one transfer takes
+each way. A pair is measured by the side that dials. Where both ends are doctors they take turns, so that no two
+measurements share a link.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from mpc.network import Came, Connected, Disconnected, Event, Refused, Stranger, Unanswered, Unshaken
-from mpc.probe import DOCTOR, TRANSFER_BYTES, Answerer, a_number, is_probe, probe, read_probe
-from mpc.session import Frame
-from mpc.transport import Transport
-from mpc.wire import other_version
+from mpc.links.network import Came, Connected, Disconnected, Event, Refused, Stranger, Unanswered, Unshaken
+from mpc.links.probe import DOCTOR, TRANSFER_BYTES, Answerer, a_number, is_probe, probe, read_probe
+from mpc.links.session import Frame
+from mpc.links.wire import other_version
+from mpc.links.zmq.transport import Transport
 
 ECHOES: Final = 9
 _TICK: Final = 0.05

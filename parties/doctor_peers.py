@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mpc.curve import Identity
 from mpc.errors import DisagreementError, PeerLostError
-from mpc.network import Connected, Refused
-from mpc.probe import TRANSFER_BYTES
-from mpc.transport import Transport
-from mpc.wire import SAME_VERSION, versions_differ
+from mpc.links.network import Connected, Refused
+from mpc.links.probe import TRANSFER_BYTES
+from mpc.links.wire import SAME_VERSION, versions_differ
+from mpc.links.zmq.curve import Identity
+from mpc.links.zmq.transport import Transport
 from parties.blocks import short_bytes
 from parties.doctor_links import ECHOES, Meeting, Seen
 from parties.findings import Finding, ok, problem, warning

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from mpc.handshake import Agreement, Common
-from mpc.plan import Plan, ProgramFactory
+from mpc.links.meeting.handshake import Agreement, Common
+from mpc.runtime.plan import Plan, ProgramFactory
 from parties.own_table import OwnTable
 
 if TYPE_CHECKING:

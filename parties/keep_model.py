@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from mpc.handshake import Agreement
+from mpc.links.meeting.handshake import Agreement
 from parties.data import Table
 from parties.scenario import ModelTask, Scenario
 from parties.scenario_categories import indicators

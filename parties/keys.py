@@ -23,8 +23,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from zmq.utils import z85
 
-from mpc.curve import KEY_PREFIX, Identity
 from mpc.errors import UsageError
+from mpc.links.zmq.curve import KEY_PREFIX, Identity
 from parties.private_files import check_folder, create_private, make_folder, read_private
 
 PASSPHRASE_VARIABLE = "BEAVERLODGE_PASSPHRASE"

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from mpc.plan import Plan
+from mpc.runtime.plan import Plan
 from parties.job import Job, Rows
 from parties.scenario import Scenario
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from mpc.errors import DataError, UsageError
-from mpc.handshake import Agreement
-from mpc.plan import Plan, ProgramFactory, make_plan
+from mpc.links.meeting.handshake import Agreement
+from mpc.runtime.plan import Plan, ProgramFactory, make_plan
 from parties.blocks import count_text, plural
 from parties.data import Table, load_owner_table
 from parties.extent import extent_from_here, training_shapes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mpc.curve import Identity
+from mpc.links.zmq.curve import Identity
 
 
 def written_identity(identity: Identity) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mpc.plan import Plan
+from mpc.runtime.plan import Plan
 from parties.few_rows import refuse_few
 from parties.kinds import Plans, job_of
 from parties.scenario import Scenario

@@ -7,9 +7,9 @@ import math
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from mpc.backlog import kept
-from mpc.plan import Plan
-from mpc.wire import HEADER_BYTES
+from mpc.links.meeting.backlog import kept
+from mpc.runtime.plan import Plan
+from mpc.runtime.round import HEADER_BYTES
 from parties.blocks import (
     Block,
     Grid,

@@ -8,11 +8,11 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mpc.array import Array
 from mpc.errors import DisagreementError, InternalError, UsageError
-from mpc.handshake import Agreement, Common
-from mpc.party import Party
-from mpc.plan import Plan, ProgramFactory, make_plan
+from mpc.links.meeting.handshake import Agreement, Common
+from mpc.ring.array import Array
+from mpc.runtime.party import Party
+from mpc.runtime.plan import Plan, ProgramFactory, make_plan
 from parties.blocks import MISSING, count_text, plural
 from parties.data_vertical import digest_bits
 from parties.extent import Extent

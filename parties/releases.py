@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from mpc.errors import UsageError
-from mpc.party import Revealed
+from mpc.runtime.party import Revealed
 from parties.own_table import OwnTable
 from parties.private_files import append_private, read_private
 from parties.row_sketch import differing, sketch_key, sketch_of

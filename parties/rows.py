@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from mpc.errors import DataError
-from mpc.handshake import SplitColumns, target_error
+from mpc.links.meeting.handshake import SplitColumns, target_error
 from parties.blocks import count_text
 from parties.data import Table
 from parties.data_vertical import digest_bits

@@ -73,7 +73,7 @@ def _check_shares(scenario: Scenario) -> None:
 
 def orders(scenario: Scenario) -> dict[str, dict[str, Any]]:
     """Each party's order: throw-away keys, its own and the others' public ones."""
-    from mpc.curve import new_identity
+    from mpc.links.zmq.curve import new_identity
     from parties.order_keys import written_keys
 
     pairs = {name: new_identity() for name in scenario.parties}

@@ -59,7 +59,7 @@ def _with_code(error: BeaverlodgeError, scenario: SumScenario) -> BeaverlodgeErr
 
 def orders(scenario: SumScenario) -> dict[str, dict[str, Any]]:
     """Each process's order: which clients it is, throw-away keys, and the public ones of those it talks to."""
-    from mpc.curve import new_identity
+    from mpc.links.zmq.curve import new_identity
     from parties.order_keys import written_identity, written_keys
 
     server = new_identity()
@@ -96,7 +96,7 @@ def _signing_keys(scenario: SumScenario) -> tuple[Mapping[str, str], list[str]] 
     """With a lying server: each client's signing key, and everybody's public one, in hexadecimal."""
     if scenario.task.server != "malicious":
         return None
-    from mpc.agree import Signer
+    from mpc.randomness.key_agreement import Signer
 
     secrets = {name: os.urandom(32) for name in scenario.client_names}
     return {name: key.hex() for name, key in secrets.items()}, [Signer(key).public.hex() for key in secrets.values()]

@@ -8,8 +8,8 @@ from logging import Logger
 from pathlib import Path
 from typing import Any, Final
 
-from mpc.curve import Identity
 from mpc.errors import UsageError
+from mpc.links.zmq.curve import Identity
 from parties import keys
 from parties.keys import KeyPair
 from parties.reporter import Reporter

@@ -22,10 +22,10 @@ import numpy as np
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from mpc.array import Array
 from mpc.errors import UsageError
-from mpc.prg import derive, os_entropy
-from mpc.share import Share
+from mpc.randomness.streams import derive, os_entropy
+from mpc.ring.array import Array
+from mpc.sharing.share import Share
 from parties.private_files import create_private, locked, make_folder, read_private, replace_file
 from parties.scenario import Scenario
 from parties.score_journal import Mark, ScoreJournal

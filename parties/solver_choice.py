@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from mpc.errors import UsageError
-from mpc.plan import make_plan
+from mpc.runtime.plan import make_plan
 from parties.scenario_models import LAN, NetworkSpec
 from parties.scenario_solver import MOMENTUM
 from parties.trainings import program_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from mpc.errors import UsageError
-from mpc.handshake import Agreement
-from mpc.plan import Plan, ProgramFactory, make_plan
+from mpc.links.meeting.handshake import Agreement
+from mpc.runtime.plan import Plan, ProgramFactory, make_plan
 from parties.blocks import count_text, plural
 from parties.extent import Extent
 from parties.job import Job, PlanTold, Rows

@@ -10,13 +10,13 @@ from logging import Logger
 from statistics import median
 from typing import Any, Final
 
-from mpc.agree import Signer
-from mpc.array import Array
 from mpc.errors import BeaverlodgeError, DataError
-from mpc.prg import Stream, derive, os_entropy
-from mpc.star import ClientProgram
-from mpc.star_client import StarClient
-from mpc.star_sockets import ClientHost
+from mpc.randomness.key_agreement import Signer
+from mpc.randomness.streams import Stream, derive, os_entropy
+from mpc.ring.array import Array
+from mpc.star.client import StarClient
+from mpc.star.sockets import ClientHost
+from mpc.star.stage import ClientProgram
 from parties.journal import RoundJournal
 from parties.scenario_errors import quoted
 from parties.sum_data import ClientRows, Values, numbers_of

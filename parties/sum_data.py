@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.array import Array
 from mpc.errors import DataError
+from mpc.ring.array import Array
 from parties.data_cells import TextForm
 from parties.data_checks import find_columns, kinds_of
 from parties.data_features import Feature, read_features

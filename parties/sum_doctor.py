@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from mpc.curve import Identity
 from mpc.errors import BeaverlodgeError, DataError, TooFewError, UsageError
+from mpc.links.zmq.curve import Identity
 from parties import doctor_checks as checks
 from parties.blocks import count_text, plural, short_bytes
 from parties.descriptors import allow_connections

@@ -7,10 +7,10 @@ import resource
 from logging import Logger
 from typing import Any
 
-from mpc.prg import os_entropy
-from mpc.star import ClientProgram
-from mpc.star_client import StarClient
-from mpc.star_sockets import ClientHost
+from mpc.randomness.streams import os_entropy
+from mpc.star.client import StarClient
+from mpc.star.sockets import ClientHost
+from mpc.star.stage import ClientProgram
 from parties.sum_clients import hosts_result
 from parties.sum_rounds import AgreedRounds
 from parties.sum_scenario import SumScenario

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from mpc.errors import BeaverlodgeError
-from mpc.star_sockets import ClientHost
-from mpc.transport import Transport
+from mpc.links.zmq.transport import Transport
+from mpc.star.sockets import ClientHost
 from parties.descriptors import allow_connections
 from parties.journal import RoundJournal
 from parties.order_keys import read_identity, read_keys

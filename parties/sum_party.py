@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from mpc.errors import DataError
-from mpc.party import Revealed
-from mpc.star_client import StarClient
-from mpc.star_sockets import ClientHost
-from mpc.transport import Transport
+from mpc.links.zmq.transport import Transport
+from mpc.runtime.party import Revealed
+from mpc.star.client import StarClient
+from mpc.star.sockets import ClientHost
 from parties import keys as key_files
 from parties.blocks import Line, plural
 from parties.bugs import as_error

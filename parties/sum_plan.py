@@ -124,7 +124,7 @@ def _memory(scenario: SumScenario) -> dict[str, int]:
     That is what ZeroMQ may hold of a connection, and the messages of a round: each answer waits twice at the most in
     every attempt for a client that reads nothing, and a client's message four times for a server that reads nothing.
     """
-    from mpc.curve import HELD_BYTES
+    from mpc.links.zmq.curve import HELD_BYTES
 
     most = largest_traffic(scenario.settings)
     attempts = scenario.task.rounds * scenario.task.attempts

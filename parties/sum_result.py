@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mpc.errors import InternalError
-from mpc.star_server import StarCounts, named
+from mpc.star.server import StarCounts, named
 from parties.blocks import listed
 from parties.sum_scenario import SumScenario
 from parties.sum_small_cells import asked_text, small_cells_facts

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 from mpc.errors import ProtocolError, UsageError
-from mpc.prg import os_entropy
+from mpc.randomness.streams import os_entropy
 from parties.private_files import append_line, read_lines
 
 _RANDOM_BYTES = 32

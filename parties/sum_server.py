@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from mpc.errors import BeaverlodgeError, ProtocolError, TooFewError, UsageError
-from mpc.network import Network
-from mpc.prg import os_entropy
-from mpc.star_server import StarLimits, StarServer
+from mpc.links.network import Network
+from mpc.randomness.streams import os_entropy
+from mpc.star.server import StarLimits, StarServer
 from parties.private_files import replace_file
 from parties.reporter import Reporter
 from parties.sum_result import RoundDone, round_sums, server_result

@@ -15,16 +15,15 @@ from dataclasses import dataclass, field, replace
 from logging import Logger
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mpc.channel import Channel, Limits
-from mpc.curve import Identity
 from mpc.errors import BeaverlodgeError, DataError, InternalError, InterruptedRun, RecordError, UsageError
-from mpc.handshake import Agreement, Offer, Table, meet
-from mpc.memory import keep_freed_memory
-from mpc.plan import Plan
-from mpc.play import part, play_helper, play_owner
-from mpc.prg import Entropy, insecure_entropy, os_entropy
-from mpc.trace import Trace
-from mpc.transport import Transport
+from mpc.links.channel import Channel, Limits
+from mpc.links.meeting.handshake import Agreement, Offer, Table, meet
+from mpc.links.meeting.play import part, play_helper, play_owner
+from mpc.links.zmq.curve import Identity
+from mpc.links.zmq.transport import Transport
+from mpc.randomness.streams import Entropy, insecure_entropy, os_entropy
+from mpc.runtime.plan import Plan
+from mpc.runtime.trace import Trace
 from parties.claims import check_claims
 from parties.cores import keep_to_a_core
 from parties.descriptors import allow_connections
@@ -32,6 +31,7 @@ from parties.few_rows import refuse_few
 from parties.job import Rows
 from parties.kinds import Plans, job_of
 from parties.own_table import OwnTable
+from parties.processes.memory import keep_freed_memory
 from parties.releases import Releases
 from parties.reporter import Reporter
 from parties.scenario import Scenario

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from mpc.handshake import Agreement
-from mpc.plan import Plan, ProgramFactory, make_plan
+from mpc.links.meeting.handshake import Agreement
+from mpc.runtime.plan import Plan, ProgramFactory, make_plan
 from parties.blocks import plural
 from parties.data import Table, load_owner_table
 from parties.extent import extent_from_here, training_shapes

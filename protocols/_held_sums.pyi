@@ -1,6 +1,6 @@
 """held_sums.c, compiled; see held_sums.py."""
 
-from mpc.array import Array
+from mpc.ring.array import Array
 
 def transposed_sum(
     x: Array,

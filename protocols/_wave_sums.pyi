@@ -1,6 +1,6 @@
 """wave_sums.c, compiled; see waves.py."""
 
-from mpc.array import Array
+from mpc.ring.array import Array
 
 def sums(angles: Array, waves: Array, weights: Array, out: Array, cosines_first: bool, /) -> None: ...
 def scaled(angles: Array, weights: Array, out: Array, cosines_first: bool, /) -> None: ...

@@ -20,9 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from mpc.party import Party
-from mpc.round import together
-from mpc.share import Public, Share
+from mpc.runtime.party import Party
+from mpc.runtime.round import together
+from mpc.sharing.share import Public, Share
 from protocols.accelerated_budget import MOMENTUM_BITS, AcceleratedBudget
 from protocols.held import Held, HeldRows, Rows, product, products, transpose_product
 from protocols.hessian import Series

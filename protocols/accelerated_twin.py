@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mpc.array import Array
+from mpc.ring.array import Array
 from protocols.accelerated import momentum_words
 from protocols.accelerated_budget import MOMENTUM_BITS
 from protocols.hessian import Series

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from mpc.array import Array
 from mpc.errors import DataError
-from mpc.party import Party
-from mpc.ring import B8
-from mpc.share import Share
+from mpc.ring.array import Array
+from mpc.ring.rings import B8
+from mpc.runtime.party import Party
+from mpc.sharing.share import Share
 from protocols.comparison import any_set
 from protocols.rows.own_rows import DIGEST_BITS
 

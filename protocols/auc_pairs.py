@@ -17,11 +17,11 @@ from functools import cached_property
 
 import numpy as np
 
-from mpc.array import Array
-from mpc.correlation import Book
-from mpc.party import Party
-from mpc.share import Share
-from mpc.specs import Spec
+from mpc.randomness.correlation import Book
+from mpc.ring.array import Array
+from mpc.ring.specs import Spec
+from mpc.runtime.party import Party
+from mpc.sharing.share import Share
 
 BUCKETS = 4096
 

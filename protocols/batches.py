@@ -13,8 +13,8 @@ from typing import Final, overload
 
 import numpy as np
 
-from mpc.array import Array
-from mpc.prg import public_permutation
+from mpc.randomness.streams import public_permutation
+from mpc.ring.array import Array
 from protocols.held import Rows
 
 MOST_KEPT: Final = 1 << 20

@@ -6,11 +6,11 @@ With d = x - a and e = y - b opened, x y = a b + d y + a e: two products of a pu
 
 from __future__ import annotations
 
-from mpc.correlation import MatmulTriple, MultiplyTriple
-from mpc.party import Party
-from mpc.pieces import in_pieces
-from mpc.share import Share
-from mpc.specs import Spec
+from mpc.randomness.correlation import MatmulTriple, MultiplyTriple
+from mpc.ring.specs import Spec
+from mpc.runtime.party import Party
+from mpc.sharing.pieces import in_pieces
+from mpc.sharing.share import Share
 from protocols.halved import halved_matmul, is_worth_halving
 
 

@@ -17,11 +17,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from mpc.array import Array
-from mpc.fixed import encode
-from mpc.party import Party
-from mpc.round import together
-from mpc.share import Share
+from mpc.ring.array import Array
+from mpc.ring.fixed_point import encode
+from mpc.runtime.party import Party
+from mpc.runtime.round import together
+from mpc.sharing.share import Share
 from protocols.grid_search import Wanted, grid_search, looked_up
 from protocols.metrics import SUM_SCALE, Scored
 from protocols.rows.results import Calibration, Group

@@ -28,7 +28,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.array import Array
+from mpc.ring.array import Array
 from protocols.rare_values import MARKS, Layout
 from protocols.small_cells import Blocks
 from protocols.statistics_settings import Cells, Sample, StatisticsSettings, Survival

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mpc.errors import DataError
-from mpc.party import Party
-from mpc.share import Public, Share
+from mpc.runtime.party import Party
+from mpc.sharing.share import Public, Share
 from protocols.beaver import multiply
 from protocols.secure_sum import TWO_OWNERS
 from protocols.training_settings import Asked

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mpc.array import Array
 from mpc.errors import DataError
+from mpc.ring.array import Array
 from protocols.rows.limits import X_LIMIT, X_SCALE
 
 _COARSEST = 2.0**-6  # the smallest typical size of a feature that X_SCALE bits still hold to three digits

@@ -15,11 +15,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mpc.array import Array
-from mpc.correlation import AnyBit, BitsOfMask, fold_order
-from mpc.party import Party
-from mpc.ring import B8, B16, B32, B64, Ring
-from mpc.share import Public, Share
+from mpc.randomness.correlation import AnyBit, BitsOfMask, fold_order
+from mpc.ring.array import Array
+from mpc.ring.rings import B8, B16, B32, B64, Ring
+from mpc.runtime.party import Party
+from mpc.sharing.share import Public, Share
 from protocols.beaver import multiply
 
 _ONES = 0xFFFF_FFFF_FFFF_FFFF

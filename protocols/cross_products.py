@@ -22,11 +22,11 @@ from fractions import Fraction
 
 import numpy as np
 
-from mpc.array import Array
-from mpc.ghost import ghost
-from mpc.party import Party
-from mpc.round import together
-from mpc.share import Public, Share
+from mpc.ring.abstract_array import ghost
+from mpc.ring.array import Array
+from mpc.runtime.party import Party
+from mpc.runtime.round import together
+from mpc.sharing.share import Public, Share
 from protocols.beaver import multiply
 from protocols.linalg.symmetric import pairs, places
 from protocols.own_units import FACTOR_SCALE, UNITS_RING

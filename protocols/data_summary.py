@@ -8,11 +8,11 @@ from itertools import combinations
 
 import numpy as np
 
-from mpc.array import Array
-from mpc.party import Party
-from mpc.ring import B8
-from mpc.round import together
-from mpc.share import Public, Share
+from mpc.ring.array import Array
+from mpc.ring.rings import B8
+from mpc.runtime.party import Party
+from mpc.runtime.round import together
+from mpc.sharing.share import Public, Share
 from protocols.beaver import multiply
 from protocols.comparison import any_each, outside
 from protocols.rows.own_rows import OwnRows

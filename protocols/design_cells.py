@@ -20,12 +20,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mpc.array import Array
 from mpc.errors import DataError
-from mpc.ghost import ghost
-from mpc.party import Party
-from mpc.ring import B8
-from mpc.share import Public, Share
+from mpc.ring.abstract_array import ghost
+from mpc.ring.array import Array
+from mpc.ring.rings import B8
+from mpc.runtime.party import Party
+from mpc.sharing.share import Public, Share
 from protocols.beaver import matmul
 from protocols.comparison import any_of, outside
 from protocols.own_design import OwnDesign, plain, tested_cells

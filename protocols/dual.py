@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mpc.array import Array
 from mpc.errors import ProtocolError
-from mpc.party import Party
-from mpc.share import Public, Share
+from mpc.ring.array import Array
+from mpc.runtime.party import Party
+from mpc.sharing.share import Public, Share
 from protocols.batches import alike, batch_sizes
 from protocols.bit_budget import DualBudget
 from protocols.comparison import any_set, outside

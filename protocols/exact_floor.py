@@ -15,12 +15,12 @@ from functools import cached_property
 
 import numpy as np
 
-from mpc.array import Array
-from mpc.correlation import Book, OneMask, fold_order
-from mpc.party import Party
-from mpc.ring import B64
-from mpc.share import Public, Share
-from mpc.specs import Spec
+from mpc.randomness.correlation import Book, OneMask, fold_order
+from mpc.ring.array import Array
+from mpc.ring.rings import B64
+from mpc.ring.specs import Spec
+from mpc.runtime.party import Party
+from mpc.sharing.share import Public, Share
 from protocols.comparison import greater
 from protocols.selection import as_numbers
 

@@ -25,10 +25,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.array import Array
-from mpc.party import Party
-from mpc.ring import B8
-from mpc.share import Public, Share
+from mpc.ring.array import Array
+from mpc.ring.rings import B8
+from mpc.runtime.party import Party
+from mpc.sharing.share import Public, Share
 from protocols.beaver import multiply
 from protocols.comparison import less_than, packed, unpacked
 from protocols.selection import as_numbers

@@ -13,12 +13,12 @@ from functools import cached_property
 
 import numpy as np
 
-from mpc.array import Array
-from mpc.correlation import Book
-from mpc.party import Party
-from mpc.ring import matmul
-from mpc.share import Public, Share
-from mpc.specs import Spec
+from mpc.randomness.correlation import Book
+from mpc.ring.array import Array
+from mpc.ring.rings import matmul
+from mpc.ring.specs import Spec
+from mpc.runtime.party import Party
+from mpc.sharing.share import Public, Share
 from protocols.held import Held, hold
 from protocols.truncation import truncate
 

@@ -20,12 +20,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mpc.array import Array
-from mpc.correlation import MatmulTriple
-from mpc.party import Party
-from mpc.ring import Z64
-from mpc.share import Mask, Public, Share
-from mpc.specs import Spec
+from mpc.randomness.correlation import MatmulTriple
+from mpc.ring.array import Array
+from mpc.ring.rings import Z64
+from mpc.ring.specs import Spec
+from mpc.runtime.party import Party
+from mpc.sharing.share import Mask, Public, Share
 
 _FEWEST = 16  # rows and columns, below which a second product costs less than the sums do
 

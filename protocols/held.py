@@ -14,15 +14,15 @@ from typing import Any, cast
 
 import numpy as np
 
-from mpc.array import Array
-from mpc.correlation import Book, Kind, OfList, OwnMasks, Uniform, cut_mask
-from mpc.party import Party, lengthened
-from mpc.ring import Z16, Z32, Ring
-from mpc.share import Public, Share
-from mpc.specs import Spec
-from mpc.taken import Taken
-from mpc.thin_products import rows_times_vector
+from mpc.randomness.correlation import Book, Kind, OfList, OwnMasks, Uniform, cut_mask
+from mpc.ring.array import Array
+from mpc.ring.rings import Z16, Z32, Ring
+from mpc.ring.specs import Spec
+from mpc.ring.thin_products import rows_times_vector
+from mpc.runtime.party import Party, lengthened
+from mpc.sharing.share import Public, Share
 from protocols.held_sums import transposed_sum
+from protocols.linalg.row_selection import Taken
 from protocols.stacked import Stacked
 from protocols.truncation import Divisible
 

@@ -2,7 +2,7 @@
 
    Sums of words are exact in any order, so the words are the same. Arrays are in C order, at any address. */
 
-#include "../mpc/compiled.h"
+#include "compiled.h"
 
 /* D >> shift, with its sign; that a negative number is shifted so is the compilers' choice, and not the language's. */
 static inline uint64_t cut(uint64_t d, int shift)

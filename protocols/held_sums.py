@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mpc.array import Array
-from mpc.thin_products import EVERY_ROW, matrix_times_vector, rows_times_vector
+from mpc.ring.array import Array
+from mpc.ring.thin_products import EVERY_ROW, matrix_times_vector, rows_times_vector
 from protocols.truncation import cut_words
 
 try:

@@ -17,13 +17,13 @@ from functools import cached_property
 
 import numpy as np
 
-from mpc.array import Array
-from mpc.correlation import Book
-from mpc.party import Party
-from mpc.ring import matmul as ring_matmul
-from mpc.round import together
-from mpc.share import Public, Share
-from mpc.specs import Spec
+from mpc.randomness.correlation import Book
+from mpc.ring.array import Array
+from mpc.ring.rings import matmul as ring_matmul
+from mpc.ring.specs import Spec
+from mpc.runtime.party import Party
+from mpc.runtime.round import together
+from mpc.sharing.share import Public, Share
 from protocols.beaver import matmul
 from protocols.held import Held, Rows, hold, products
 from protocols.truncation import truncate

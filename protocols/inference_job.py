@@ -8,11 +8,11 @@ from fractions import Fraction
 
 import numpy as np
 
-from mpc.array import Array
 from mpc.errors import DataError
-from mpc.party import Party
-from mpc.round import together
-from mpc.share import Public, Share
+from mpc.ring.array import Array
+from mpc.runtime.party import Party
+from mpc.runtime.round import together
+from mpc.sharing.share import Public, Share
 from protocols.calibration import calibrate, enough
 from protocols.column_fit import check_fit
 from protocols.data_summary import summarise

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mpc.array import Array
+from mpc.ring.array import Array
 
 _CLOSE = 1e-12
 

@@ -24,9 +24,9 @@ from hashlib import sha256
 import numpy as np
 
 from mpc.errors import DataError
-from mpc.party import Party
-from mpc.round import together
-from mpc.share import Public, Share
+from mpc.runtime.party import Party
+from mpc.runtime.round import together
+from mpc.sharing.share import Public, Share
 from protocols.beaver import matmul
 from protocols.comparison import any_set, outside
 from protocols.gram import combination

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mpc.party import Party
-from mpc.round import together
-from mpc.share import Public, Share
+from mpc.runtime.party import Party
+from mpc.runtime.round import together
+from mpc.sharing.share import Public, Share
 from protocols.beaver import matmul
 from protocols.own_units import in_own_units, variances_in_own_units
 from protocols.wide import lowered, wide_truncate

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from mpc.array import Array
-from mpc.fixed import encode
-from mpc.party import Party
+from mpc.ring.array import Array
+from mpc.ring.fixed_point import encode
+from mpc.runtime.party import Party
 from protocols.metrics import SUM_SCALE, Scored
 from protocols.null_model import null_intercept, null_loss
 from protocols.row_weights import RowWeights

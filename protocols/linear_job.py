@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from mpc.array import Array
-from mpc.fixed import encode
-from mpc.ghost import ghost
-from mpc.party import Party
-from mpc.share import Public
+from mpc.ring.abstract_array import ghost
+from mpc.ring.array import Array
+from mpc.ring.fixed_point import encode
+from mpc.runtime.party import Party
+from mpc.sharing.share import Public
 from protocols.cross_products import open_moments, pooled_covariance
 from protocols.data_summary import missing_counts
 from protocols.design_cells import check_design

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mpc.array import Array
+from mpc.ring.array import Array
 from protocols.linear_settings import LinearFit
 from protocols.rows.offset_weights import NOTHING_BESIDE, Beside
 

@@ -25,10 +25,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mpc.array import Array
-from mpc.party import Party
-from mpc.ring import Ring, wide
-from mpc.share import Public, Share
+from mpc.ring.array import Array
+from mpc.ring.rings import Ring, wide
+from mpc.runtime.party import Party
+from mpc.sharing.share import Public, Share
 from protocols.beaver import multiply
 from protocols.wide import wide_truncate
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mpc.party import Party
-from mpc.round import Later
-from mpc.share import Public, Share
+from mpc.runtime.party import Party
+from mpc.runtime.round import Later
+from mpc.sharing.share import Public, Share
 from protocols.batches import alike, batch_sizes
 from protocols.bit_budget import BitBudget
 from protocols.held import Held, Rows, product, take_rows, transpose_product

@@ -23,9 +23,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from mpc.array import Array
-from mpc.party import Party
-from mpc.share import Public, Share
+from mpc.ring.array import Array
+from mpc.runtime.party import Party
+from mpc.sharing.share import Public, Share
 from protocols.sigmoid import TRIG_SCALE, SineMask
 from protocols.trig import harmonic_weights
 from protocols.waves import wave_sums

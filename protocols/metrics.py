@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from mpc.array import Array
 from mpc.errors import ProtocolError
-from mpc.fixed import encode
-from mpc.party import Party
-from mpc.ring import Z64
-from mpc.round import together
-from mpc.share import Public, Share
+from mpc.ring.array import Array
+from mpc.ring.fixed_point import encode
+from mpc.ring.rings import Z64
+from mpc.runtime.party import Party
+from mpc.runtime.round import together
+from mpc.sharing.share import Public, Share
 from protocols.auc_interval import auc_interval
 from protocols.auc_pairs import BUCKETS, buckets_of, count_pairs, pair_counts
 from protocols.secure_sum import secure_sum

@@ -15,8 +15,8 @@ import math
 
 import numpy as np
 
-from mpc.array import Array
-from mpc.party import Party
+from mpc.ring.array import Array
+from mpc.runtime.party import Party
 from protocols.rows.offset_weights import Beside
 from protocols.search import FAN, digits_for, first_reached
 

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mpc.array import Array
-from mpc.fixed import encode
-from mpc.party import Party
+from mpc.ring.array import Array
+from mpc.ring.fixed_point import encode
+from mpc.runtime.party import Party
 from protocols.irls import LARGEST_MOVE, not_reached
 from protocols.linalg.symmetric import Matrix, identity, invert, pairs, symmetric
 from protocols.rows.offset_weights import Beside

@@ -24,7 +24,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.array import Array
+from mpc.ring.array import Array
 from protocols.rows.design import Made
 
 FEW = 10

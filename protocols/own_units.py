@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from mpc.party import Party
-from mpc.ring import wide
-from mpc.round import together
-from mpc.share import Share
+from mpc.ring.rings import wide
+from mpc.runtime.party import Party
+from mpc.runtime.round import together
+from mpc.sharing.share import Share
 from protocols.beaver import multiply
 from protocols.linalg.symmetric import places
 from protocols.wide import NOISE, noisy_lift, wide_truncate

@@ -18,11 +18,11 @@ from itertools import accumulate
 
 import numpy as np
 
-from mpc.array import Array
-from mpc.fixed import encode
-from mpc.ghost import ghost
-from mpc.party import Party
-from mpc.share import Public, Share
+from mpc.ring.abstract_array import ghost
+from mpc.ring.array import Array
+from mpc.ring.fixed_point import encode
+from mpc.runtime.party import Party
+from mpc.sharing.share import Public, Share
 from protocols.comparison import less_than
 from protocols.exact_floor import floor
 from protocols.logistic_series import ANGLE_SCALE, SERIES_SCALE, logistic_parts

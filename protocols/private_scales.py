@@ -23,12 +23,12 @@ from fractions import Fraction
 
 import numpy as np
 
-from mpc.array import Array
 from mpc.errors import DataError
-from mpc.party import Party
-from mpc.ring import B8, Z64
-from mpc.round import together
-from mpc.share import Public, Share
+from mpc.ring.array import Array
+from mpc.ring.rings import B8, Z64
+from mpc.runtime.party import Party
+from mpc.runtime.round import together
+from mpc.sharing.share import Public, Share
 from protocols.beaver import multiply
 from protocols.own_units import FACTOR_SCALE, UNITS_RING
 from protocols.rows.limits import X_LIMIT, X_SCALE

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mpc.errors import ProtocolError
-from mpc.party import Party
-from mpc.share import Public, Share
+from mpc.runtime.party import Party
+from mpc.sharing.share import Public, Share
 from protocols.batches import batch_sizes
 from protocols.comparison import any_set, outside
 from protocols.held import Held, Rows, products

@@ -30,10 +30,10 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.array import Array
-from mpc.party import Party
-from mpc.ring import B8
-from mpc.share import Public, Share
+from mpc.ring.array import Array
+from mpc.ring.rings import B8
+from mpc.runtime.party import Party
+from mpc.sharing.share import Public, Share
 from protocols.comparison import equal, outside
 from protocols.selection import select
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mpc.errors import DataError
-from mpc.fixed import encode
-from mpc.party import Party
+from mpc.ring.fixed_point import encode
+from mpc.runtime.party import Party
 from protocols.rows.offset_weights import Beside
 from protocols.secure_sum import secure_sum
 from protocols.standardise import SUM_RING, SUM_SCALE

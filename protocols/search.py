@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mpc.array import Array
-from mpc.party import Party
-from mpc.share import Share
+from mpc.ring.array import Array
+from mpc.runtime.party import Party
+from mpc.sharing.share import Share
 from protocols.comparison import less_than, packed, unpacked
 
 FAN = 16

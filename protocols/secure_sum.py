@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from mpc.array import Array
-from mpc.party import Party
-from mpc.ring import Z64, Ring
-from mpc.share import Public, Share
+from mpc.ring.array import Array
+from mpc.ring.rings import Z64, Ring
+from mpc.runtime.party import Party
+from mpc.sharing.share import Public, Share
 
 TWO_OWNERS = " (with two owners each can subtract its own part and learns the other's)"
 

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from mpc.correlation import BitNumber, BitProduct
-from mpc.party import Party
-from mpc.share import Public, Share
+from mpc.randomness.correlation import BitNumber, BitProduct
+from mpc.runtime.party import Party
+from mpc.sharing.share import Public, Share
 from protocols.comparison import less_than, packed, unpacked
 
 

@@ -13,10 +13,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from mpc.array import Array
-from mpc.party import Party
-from mpc.round import together
-from mpc.share import Share
+from mpc.ring.array import Array
+from mpc.runtime.party import Party
+from mpc.runtime.round import together
+from mpc.sharing.share import Share
 from protocols.beaver import matmul
 from protocols.calibration import GROUPS, least_in, reveal_groups
 from protocols.comparison import less_than

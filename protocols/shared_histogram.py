@@ -22,11 +22,11 @@ from functools import cached_property
 
 import numpy as np
 
-from mpc.array import Array
-from mpc.correlation import Book, OneMask
-from mpc.party import Party
-from mpc.share import Public, Share
-from mpc.specs import Spec
+from mpc.randomness.correlation import Book, OneMask
+from mpc.ring.array import Array
+from mpc.ring.specs import Spec
+from mpc.runtime.party import Party
+from mpc.sharing.share import Public, Share
 from protocols.beaver import matmul, multiply
 from protocols.exact_floor import floor
 

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from mpc.array import Array
 from mpc.errors import DataError, ProtocolError
-from mpc.party import Party
-from mpc.round import together
-from mpc.share import Public, Share
+from mpc.ring.array import Array
+from mpc.runtime.party import Party
+from mpc.runtime.round import together
+from mpc.sharing.share import Public, Share
 from protocols.beaver import matmul
 from protocols.comparison import any_set, outside
 from protocols.rows.kept_model import Units

@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from mpc.array import Array
-from mpc.party import Party
-from mpc.round import together
-from mpc.share import Public, Share
+from mpc.ring.array import Array
+from mpc.runtime.party import Party
+from mpc.runtime.round import together
+from mpc.sharing.share import Public, Share
 from protocols.beaver import matmul
 from protocols.comparison import less_than
 from protocols.logistic_series import ANGLE_SCALE, SERIES_SCALE, logistic_parts

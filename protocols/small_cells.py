@@ -21,11 +21,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mpc.array import Array
-from mpc.party import Party
-from mpc.ring import B8
-from mpc.round import together
-from mpc.share import Public, Share
+from mpc.ring.array import Array
+from mpc.ring.rings import B8
+from mpc.runtime.party import Party
+from mpc.runtime.round import together
+from mpc.sharing.share import Public, Share
 from protocols.comparison import any_of, outside
 from protocols.rare_values import Layout, rare
 from protocols.suppression import Halving, Span

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mpc.array import Array
 from mpc.errors import ProtocolError
-from mpc.fixed import encode
-from mpc.party import Party
-from mpc.round import together
-from mpc.share import Public, Share
+from mpc.ring.array import Array
+from mpc.ring.fixed_point import encode
+from mpc.runtime.party import Party
+from mpc.runtime.round import together
+from mpc.sharing.share import Public, Share
 from protocols.accelerated import Accelerated, Prepared, accelerate
 from protocols.batches import batches
 from protocols.bit_budget import LOW_MARGIN, WEIGHT_LIMIT

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from mpc.array import Array
 from mpc.errors import InternalError
-from mpc.fixed import encode
-from mpc.ghost import ghost, is_ghost
-from mpc.party import Party
-from mpc.share import Share
+from mpc.ring.abstract_array import ghost, is_ghost
+from mpc.ring.array import Array
+from mpc.ring.fixed_point import encode
+from mpc.runtime.party import Party
+from mpc.sharing.share import Share
 
 
 @dataclass(frozen=True, eq=False)

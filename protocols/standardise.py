@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mpc.array import Array
 from mpc.errors import DataError
-from mpc.fixed import encode
-from mpc.party import Party
-from mpc.ring import wide
-from mpc.slices import slices
+from mpc.ring.array import Array
+from mpc.ring.fixed_point import encode
+from mpc.ring.rings import wide
+from mpc.ring.slices import slices
+from mpc.runtime.party import Party
 from protocols.secure_sum import secure_sum
 
 SUM_RING = wide(256)

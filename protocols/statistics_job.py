@@ -14,10 +14,10 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.array import Array
-from mpc.fixed import encode
-from mpc.party import Party
-from mpc.share import Share
+from mpc.ring.array import Array
+from mpc.ring.fixed_point import encode
+from mpc.runtime.party import Party
+from mpc.sharing.share import Share
 from protocols.cell_tests import CellTests, SideTests, Summed, cell_tests, side_tests
 from protocols.grid_search import Wanted, grid_search
 from protocols.own_cells import (

@@ -20,8 +20,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mpc.party import Party
-from mpc.share import Public, Share
+from mpc.runtime.party import Party
+from mpc.sharing.share import Public, Share
 from protocols.comparison import any_set, outside
 
 EVERY = 10

@@ -22,11 +22,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from mpc.array import Array
-from mpc.party import Party
-from mpc.ring import B8
-from mpc.round import together
-from mpc.share import Share
+from mpc.ring.array import Array
+from mpc.ring.rings import B8
+from mpc.runtime.party import Party
+from mpc.runtime.round import together
+from mpc.sharing.share import Share
 from protocols.comparison import any_of
 from protocols.forward_merge import stretches
 from protocols.log_rank import (

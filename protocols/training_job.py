@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from mpc.array import Array
 from mpc.errors import DataError
-from mpc.party import Party
-from mpc.share import Share
+from mpc.ring.array import Array
+from mpc.runtime.party import Party
+from mpc.sharing.share import Share
 from protocols.accelerated import Accelerated
 from protocols.bit_budget import SMALLEST_DEVIATION
 from protocols.column_fit import check_fit

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mpc.array import Array
-from mpc.correlation import Truncation
-from mpc.party import Party
-from mpc.pieces import in_pieces
-from mpc.share import Public, Share
+from mpc.randomness.correlation import Truncation
+from mpc.ring.array import Array
+from mpc.runtime.party import Party
+from mpc.sharing.pieces import in_pieces
+from mpc.sharing.share import Public, Share
 
 _TOP = np.uint64(63)
 

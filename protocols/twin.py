@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mpc.array import Array
+from mpc.ring.array import Array
 from protocols.accelerated import Accelerated
 from protocols.accelerated_twin import accelerated_twin
 from protocols.auc_interval import auc_interval

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mpc.array import Array
+from mpc.ring.array import Array
 from protocols.rows.own_rows import SAME_ROWS, OwnColumns, OwnRows, joint_names
 from protocols.rows.results import Trained
 from protocols.training_settings import TrainingSettings

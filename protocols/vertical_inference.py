@@ -14,13 +14,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from mpc.array import Array
 from mpc.errors import DataError
-from mpc.fixed import encode
-from mpc.party import Party
-from mpc.ring import Z64
-from mpc.round import together
-from mpc.share import Public, Share
+from mpc.ring.array import Array
+from mpc.ring.fixed_point import encode
+from mpc.ring.rings import Z64
+from mpc.runtime.party import Party
+from mpc.runtime.round import together
+from mpc.sharing.share import Public, Share
 from protocols.alignment import check_aligned
 from protocols.beaver import multiply
 from protocols.calibration import enough

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from mpc.array import Array
 from mpc.errors import DataError
-from mpc.fixed import encode
-from mpc.ghost import ghost
-from mpc.party import Party
-from mpc.share import Public, Share
+from mpc.ring.abstract_array import ghost
+from mpc.ring.array import Array
+from mpc.ring.fixed_point import encode
+from mpc.runtime.party import Party
+from mpc.sharing.share import Public, Share
 from protocols.alignment import check_aligned
 from protocols.column_fit import check_fit
 from protocols.design_cells import check_split_design

@@ -15,12 +15,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from mpc.array import Array
-from mpc.fixed import encode
-from mpc.ghost import ghost
-from mpc.party import Party
-from mpc.round import together
-from mpc.share import Public, Share
+from mpc.ring.abstract_array import ghost
+from mpc.ring.array import Array
+from mpc.ring.fixed_point import encode
+from mpc.runtime.party import Party
+from mpc.runtime.round import together
+from mpc.sharing.share import Public, Share
 from protocols.alignment import check_aligned
 from protocols.cross_products import covariance_scale
 from protocols.design_cells import check_split_design

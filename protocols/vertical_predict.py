@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from mpc.array import Array
-from mpc.fixed import encode
-from mpc.ghost import ghost
-from mpc.party import Party
-from mpc.share import Share
+from mpc.ring.abstract_array import ghost
+from mpc.ring.array import Array
+from mpc.ring.fixed_point import encode
+from mpc.runtime.party import Party
+from mpc.sharing.share import Share
 from protocols.alignment import check_aligned
 from protocols.predict import PredictSettings, blank_weights, opened_scores, uncounted
 from protocols.rows.kept_model import SharedModel

@@ -13,10 +13,10 @@ import math
 
 import numpy as np
 
-from mpc.array import Array
 from mpc.errors import DataError
-from mpc.party import Party
-from mpc.ring import Z64
+from mpc.ring.array import Array
+from mpc.ring.rings import Z64
+from mpc.runtime.party import Party
 from protocols.row_weights import check_mean
 from protocols.rows.own_rows import OwnColumns
 from protocols.training_settings import TrainingSettings

@@ -7,7 +7,7 @@
 
 #include <float.h>
 
-#include "../mpc/compiled.h"
+#include "compiled.h"
 
 #if FLT_EVAL_METHOD != 0
 #error "double arithmetic with more than 64 bits would give other words than numpy"

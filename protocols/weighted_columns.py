@@ -14,8 +14,8 @@ import math
 
 import numpy as np
 
-from mpc.party import Party
-from mpc.share import Share
+from mpc.runtime.party import Party
+from mpc.sharing.share import Share
 from protocols.beaver import multiply
 from protocols.row_weights import check_mean
 from protocols.rows.own_rows import OwnColumns

@@ -11,12 +11,12 @@ from functools import cached_property
 
 import numpy as np
 
-from mpc.array import Array
-from mpc.correlation import Book
-from mpc.party import Party
-from mpc.ring import Z64, Ring, wide
-from mpc.share import Public, Share
-from mpc.specs import Spec
+from mpc.randomness.correlation import Book
+from mpc.ring.array import Array
+from mpc.ring.rings import Z64, Ring, wide
+from mpc.ring.specs import Spec
+from mpc.runtime.party import Party
+from mpc.sharing.share import Public, Share
 
 _OFFSET = (1 << 62) - 1
 NOISE = 192

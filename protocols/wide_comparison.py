@@ -11,12 +11,12 @@ from functools import cached_property
 
 import numpy as np
 
-from mpc.array import Array
-from mpc.correlation import Book, fold_order
-from mpc.party import Party
-from mpc.ring import B8, B64, Ring
-from mpc.share import Public, Share
-from mpc.specs import Spec
+from mpc.randomness.correlation import Book, fold_order
+from mpc.ring.array import Array
+from mpc.ring.rings import B8, B64, Ring
+from mpc.ring.specs import Spec
+from mpc.runtime.party import Party
+from mpc.sharing.share import Public, Share
 from protocols.beaver import multiply
 from protocols.comparison import compared
 

@@ -17,11 +17,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from mpc.array import Array
 from mpc.errors import DataError
-from mpc.party import Party
-from mpc.ring import wide
-from mpc.share import Public, Share
+from mpc.ring.array import Array
+from mpc.ring.rings import wide
+from mpc.runtime.party import Party
+from mpc.sharing.share import Public, Share
 from protocols.beaver import matmul
 from protocols.comparison import any_set
 from protocols.wide import wide_truncate

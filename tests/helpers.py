@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from mpc.lockstep import Message, Outcome, Tap, run_lockstep
-from mpc.party import Party
-from mpc.plan import ProgramFactory
-from mpc.prg import insecure_entropy
-from mpc.ring import Z64, Ring
-from mpc.share import Public, Share
+from mpc.randomness.streams import insecure_entropy
+from mpc.ring.rings import Z64, Ring
+from mpc.runtime.lockstep import Message, Outcome, Tap, run_lockstep
+from mpc.runtime.party import Party
+from mpc.runtime.plan import ProgramFactory
+from mpc.sharing.share import Public, Share
 from protocols.batches import split
 from protocols.rows.own_rows import OwnRows
 from protocols.training_job import training_job

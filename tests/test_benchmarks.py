@@ -25,12 +25,12 @@ from benchmarks.plain import PlainTransport, mechanism
 from benchmarks.report import OURS, OURS_PLAIN, WAN, fastest, report
 from benchmarks.results import ROOT, Line, Results, read
 from benchmarks.running import CONTENDERS, PROGRAMS, Contender, PeerFailure, free_ports, run
-from mpc.curve import new_identity
 from mpc.errors import InterruptedRun
-from mpc.network import Came, Connected
-from mpc.session import Frame
-from mpc.transport import Transport
-from mpc.wire import HEADER_BYTES
+from mpc.links.network import Came, Connected
+from mpc.links.session import Frame
+from mpc.links.zmq.curve import new_identity
+from mpc.links.zmq.transport import Transport
+from mpc.runtime.round import HEADER_BYTES
 
 SECRET = b"what nobody but the two may read"
 PYTHON = Path(sys.executable)

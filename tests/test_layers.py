@@ -27,7 +27,13 @@ FORBIDDEN = {
 }
 NOWHERE = {"pickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
 MAY_IMPORT_ZMQ = {
-    *("mpc/curve.py", "mpc/listener.py", "mpc/dialler.py", "mpc/star_sockets.py", "mpc/zmq_messages.py"),
+    *(
+        "mpc/links/zmq/curve.py",
+        "mpc/links/zmq/listener.py",
+        "mpc/links/zmq/dialler.py",
+        "mpc/star/sockets.py",
+        "mpc/links/zmq/messages.py",
+    ),
     "parties/keys.py",
 }
 DYNAMIC_CALLS = {"getattr", "eval", "exec", "__import__"}
@@ -115,22 +121,22 @@ def test_the_walk_sees_every_package() -> None:
 @pytest.mark.parametrize(
     ("path", "source", "what"),
     [
-        ("mpc/ring.py", "import protocols.beaver", "imports protocols.beaver"),
-        ("mpc/ring.py", "from parties import cli", "imports parties"),
+        ("mpc/ring/rings.py", "import protocols.beaver", "imports protocols.beaver"),
+        ("mpc/ring/rings.py", "from parties import cli", "imports parties"),
         ("mpc/sub/deep.py", "def f():\n    from parties.cli import main", "imports parties.cli"),
-        ("mpc/session.py", "import zmq", "imports zmq"),
-        ("mpc/session.py", "from zmq.utils import z85", "imports zmq"),
+        ("mpc/links/session.py", "import zmq", "imports zmq"),
+        ("mpc/links/session.py", "from zmq.utils import z85", "imports zmq"),
         ("parties/owner.py", "import zmq.auth", "imports zmq"),
         ("protocols/beaver.py", "import parties", "imports parties"),
         ("protocols/beaver.py", "from time import perf_counter", "imports time"),
         ("protocols/beaver.py", "import os.path as p", "imports os.path"),
         ("protocols/beaver.py", "if TYPE_CHECKING:\n    import socket", "imports socket"),
         ("protocols/masks.py", "import secrets", "imports secrets"),
-        ("mpc/prg.py", "from random import getrandbits", "imports random"),
-        ("mpc/prg.py", "import numpy.random", "imports numpy.random"),
-        ("mpc/prg.py", "from numpy import random", "imports numpy.random"),
-        ("mpc/prg.py", "from numpy.random import default_rng", "imports numpy.random"),
-        ("mpc/prg.py", "import numpy as np\nnp.random.default_rng(1)", "uses numpy.random"),
+        ("mpc/randomness/streams.py", "from random import getrandbits", "imports random"),
+        ("mpc/randomness/streams.py", "import numpy.random", "imports numpy.random"),
+        ("mpc/randomness/streams.py", "from numpy import random", "imports numpy.random"),
+        ("mpc/randomness/streams.py", "from numpy.random import default_rng", "imports numpy.random"),
+        ("mpc/randomness/streams.py", "import numpy as np\nnp.random.default_rng(1)", "uses numpy.random"),
         ("protocols/noise.py", "import numpy as n\nx = n.random", "uses numpy.random"),
         ("parties/data.py", "import pickle", "imports pickle"),
         ("parties/data.py", "np.load(f, allow_pickle=True)", "calls allow_pickle"),
@@ -146,14 +152,14 @@ def test_a_planted_violation_is_caught(path: str, source: str, what: str) -> Non
 @pytest.mark.parametrize(
     ("path", "source"),
     [
-        ("mpc/curve.py", "import zmq"),
+        ("mpc/links/zmq/curve.py", "import zmq"),
         ("parties/keys.py", "import zmq"),
         (
             "protocols/logistic.py",
-            "import numpy as np\nfrom mpc.share import Share\nfrom protocols import beaver",
+            "import numpy as np\nfrom mpc.sharing.share import Share\nfrom protocols import beaver",
         ),
         ("parties/owner.py", "import os, time, mpc, protocols"),
-        ("mpc/prg.py", "import timeit\nfrom . import ring\nself.random(3)"),
+        ("mpc/randomness/streams.py", "import timeit\nfrom . import ring\nself.random(3)"),
         ("parties/data.py", "np.load(f, allow_pickle=False)"),
     ],
 )

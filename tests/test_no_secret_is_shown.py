@@ -13,11 +13,11 @@ import pytest
 
 SECRET = re.compile(r"(^|_)(keys?|secrets?|seeds?|private|passphrase|password|signing)(_|$)")
 PUBLIC = {
-    "mpc.listener._Connection.key": "a public key",
-    "mpc.network.Stranger.key": "a public key",
-    "mpc.testing.draws.Shake.seeds": "labels of public streams",
-    "mpc.testing.inputs.Input.private": "yes or no",
-    "mpc.testing.noting.Note.key": "where a number was drawn",
+    "mpc.links.zmq.listener._Connection.key": "a public key",
+    "mpc.links.network.Stranger.key": "a public key",
+    "mpc.testing.views.draws.Shake.seeds": "labels of public streams",
+    "mpc.testing.cases.inputs.Input.private": "yes or no",
+    "mpc.testing.views.noting.Note.key": "where a number was drawn",
     "parties.cli._Here.keys": "a folder",
     "parties.doctor_peers.Side.keys": "public keys",
     "parties.share_file.Bound.keys": "public texts",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mpc.plan import Plan
+from mpc.runtime.plan import Plan
 from parties.kinds import Plans
 from parties.plan_scenario import planned
 from parties.scenario import load_scenario

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mpc.array import Array
+from mpc.ring.array import Array
 from parties.solver_choice import STEPS, candidates
 from protocols.rows.own_rows import OwnRows
 from protocols.training_settings import TrainingSettings

@@ -22,18 +22,18 @@ one_blas_thread()  # before numpy's library is loaded by what follows
 
 from benchmarks.jobs import PARTIES  # noqa: E402
 from benchmarks.plain import PlainTransport  # noqa: E402
-from mpc.channel import Channel, Limits  # noqa: E402
-from mpc.curve import Identity  # noqa: E402
-from mpc.fixed import encode  # noqa: E402
-from mpc.handshake import Offer, Table, meet  # noqa: E402
-from mpc.party import Party  # noqa: E402
-from mpc.plan import make_plan  # noqa: E402
-from mpc.play import part, play_helper, play_owner  # noqa: E402
-from mpc.prg import os_entropy  # noqa: E402
-from mpc.ring import B8  # noqa: E402
-from mpc.share import Share  # noqa: E402
-from mpc.trace import Trace  # noqa: E402
-from mpc.transport import Transport  # noqa: E402
+from mpc.links.channel import Channel, Limits  # noqa: E402
+from mpc.links.meeting.handshake import Offer, Table, meet  # noqa: E402
+from mpc.links.meeting.play import part, play_helper, play_owner  # noqa: E402
+from mpc.links.zmq.curve import Identity  # noqa: E402
+from mpc.links.zmq.transport import Transport  # noqa: E402
+from mpc.randomness.streams import os_entropy  # noqa: E402
+from mpc.ring.fixed_point import encode  # noqa: E402
+from mpc.ring.rings import B8  # noqa: E402
+from mpc.runtime.party import Party  # noqa: E402
+from mpc.runtime.plan import make_plan  # noqa: E402
+from mpc.runtime.trace import Trace  # noqa: E402
+from mpc.sharing.share import Share  # noqa: E402
 from parties import take_part  # noqa: E402
 from parties.cores import keep_to_a_core  # noqa: E402
 from parties.reporter import Reporter  # noqa: E402

@@ -10,16 +10,16 @@
 
 from __future__ import annotations
 
+from mpc.testing.cases.failure import CheckFailed
+from mpc.testing.cases.inputs import Input, integers, own, reals, words
+from mpc.testing.cases.programs import to_each
 from mpc.testing.correct import Correct, check_correct
 from mpc.testing.cost import Cost, check_cost
-from mpc.testing.failure import CheckFailed
-from mpc.testing.faults import KINDS, Faults, check_faults
-from mpc.testing.inputs import Input, integers, own, reals, words
-from mpc.testing.programs import to_each
+from mpc.testing.faults.check import KINDS, Faults, check_faults
 from mpc.testing.shown_plan import show_plan
-from mpc.testing.star_view import Summed, check_sums
-from mpc.testing.structure import Structure
-from mpc.testing.view import Viewed, check_view
+from mpc.testing.views.check import Viewed, check_view
+from mpc.testing.views.star_view import Summed, check_sums
+from mpc.testing.views.structure import Structure
 
 __all__ = [
     "KINDS",

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from mpc.array import Array
 from mpc.errors import BeaverlodgeError, PeerLostError, UsageError
-from mpc.lockstep import run_lockstep
-from mpc.party import Party
-from mpc.share import Public, Share
-from mpc.testing.failure import CheckFailed, refusals
-from mpc.testing.inputs import Input, Sizes, Values, complete, givers, names_in, randoms
-from mpc.testing.programs import Case, Each, Protocol, results_of, same_results, taken_case, totals
-from mpc.testing.sockets import over_sockets
+from mpc.ring.array import Array
+from mpc.runtime.lockstep import run_lockstep
+from mpc.runtime.party import Party
+from mpc.sharing.share import Public, Share
+from mpc.testing.cases.failure import CheckFailed, refusals
+from mpc.testing.cases.inputs import Input, Sizes, Values, complete, givers, names_in, randoms
+from mpc.testing.cases.programs import Case, Each, Protocol, results_of, same_results, taken_case, totals
+from mpc.testing.faults.sockets import over_sockets
 
 _SURELY = -log(1e-3)  # of so many wrong entries that are expected, one turns up in 999 of 1,000 checks
 _SPREAD = 5.0  # standard errors by which a mean may differ from what it should be

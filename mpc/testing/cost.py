@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mpc.errors import DataError, ProtocolError
-from mpc.lockstep import Message, Outcome, run_lockstep
-from mpc.testing.failure import CheckFailed, refusals
-from mpc.testing.faults import play_smoothly
-from mpc.testing.inputs import Input, Sizes, Values, complete, constants, randoms
-from mpc.testing.programs import HELPER, Case, Protocol
+from mpc.runtime.lockstep import Message, Outcome, run_lockstep
+from mpc.testing.cases.failure import CheckFailed, refusals
+from mpc.testing.cases.inputs import Input, Sizes, Values, complete, constants, randoms
+from mpc.testing.cases.programs import HELPER, Case, Protocol
+from mpc.testing.faults.check import play_smoothly
 
 _SEEDS = 3
 

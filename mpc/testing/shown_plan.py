@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from mpc.plan import Plan
-from mpc.testing.inputs import Input, Sizes, complete, constants
-from mpc.testing.programs import Case, Protocol
+from mpc.runtime.plan import Plan
+from mpc.testing.cases.inputs import Input, Sizes, complete, constants
+from mpc.testing.cases.programs import Case, Protocol
 
 
 def show_plan(protocol: Protocol, inputs: Sequence[Input], sizes: Sizes | None = None, *, owners: int = 2) -> str:

@@ -27,11 +27,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mpc.agree import KEY_BYTES, SIGNATURE_BYTES, TAG_BYTES, KeyPair, seal, signed, unseal
-from mpc.array import Array
 from mpc.errors import DisagreementError, ProtocolError, TooFewError
-from mpc.prg import Entropy, Stream, derive
-from mpc.star import Exchange
+from mpc.randomness.key_agreement import KEY_BYTES, SIGNATURE_BYTES, TAG_BYTES, KeyPair, seal, signed, unseal
+from mpc.randomness.streams import Entropy, Stream, derive
+from mpc.ring.array import Array
+from mpc.star.stage import Exchange
 from protocols.aggregation import messages as m
 from protocols.aggregation.graph import choose
 from protocols.aggregation.masks import add_mask, pair_key, self_key

@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from mpc.agree import KEY_BYTES, SIGNATURE_BYTES, TAG_BYTES
-from mpc.wire import HEADER_BYTES
+from mpc.randomness.key_agreement import KEY_BYTES, SIGNATURE_BYTES, TAG_BYTES
+from mpc.runtime.round import HEADER_BYTES
 from protocols.aggregation import messages as m
 from protocols.aggregation.helper_messages import facts_bytes, opened_bytes
 from protocols.aggregation.server import Aggregated, Circle

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from mpc.array import Array
 from mpc.errors import InternalError
-from mpc.prg import Stream
+from mpc.randomness.streams import Stream
+from mpc.ring.array import Array
 
 
 def draw_graph(clients: int, neighbours: int, stream: Stream) -> Array:

@@ -16,11 +16,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from mpc.agree import KeyPair, unseal
-from mpc.array import Array
 from mpc.errors import ProtocolError, TooFewError
-from mpc.prg import Entropy
-from mpc.star import Exchange
+from mpc.randomness.key_agreement import KeyPair, unseal
+from mpc.randomness.streams import Entropy
+from mpc.ring.array import Array
+from mpc.star.stage import Exchange
 from protocols.aggregation import messages as m
 from protocols.aggregation.client import unmask_key
 from protocols.aggregation.helper_messages import Facts, Opened, facts_limit, read_facts, write_opened

@@ -8,9 +8,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from mpc.agree import TAG_BYTES
-from mpc.array import Array
 from mpc.errors import ProtocolError
+from mpc.randomness.key_agreement import TAG_BYTES
+from mpc.ring.array import Array
 from protocols.aggregation import messages as m
 from protocols.aggregation.pack import pack, packed_bytes, unpack, word
 from protocols.aggregation.settings import Settings

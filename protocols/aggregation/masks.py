@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from mpc.array import Array
-from mpc.prg import derive
+from mpc.randomness.streams import derive
+from mpc.ring.array import Array
 
 _BLOCK = 1 << 16
 _ZEROS = bytes(_BLOCK)

@@ -13,9 +13,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from mpc.agree import KEY_BYTES, SIGNATURE_BYTES, TAG_BYTES
-from mpc.array import Array
 from mpc.errors import ProtocolError
+from mpc.randomness.key_agreement import KEY_BYTES, SIGNATURE_BYTES, TAG_BYTES
+from mpc.ring.array import Array
 from protocols.aggregation.shamir import PRIME, SHARE_BYTES
 
 KEYS = "keys"

@@ -13,9 +13,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from mpc.agree import KeyPair
-from mpc.array import Array
 from mpc.errors import ProtocolError, TooFewError
+from mpc.randomness.key_agreement import KeyPair
+from mpc.ring.array import Array
 from protocols.aggregation import messages as m
 from protocols.aggregation.decode import wrong_shares
 from protocols.aggregation.masks import add_mask, pair_key, self_key

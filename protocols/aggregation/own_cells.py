@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mpc.array import Array
+from mpc.ring.array import Array
 
 FEW_VALUES = 4
 """Of as many different values at the most, each one's rows are a cell."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mpc.array import Array
 from mpc.errors import ProtocolError
+from mpc.ring.array import Array
 
 _ROWS = 8
 

@@ -14,8 +14,8 @@ from typing import Literal
 
 import numpy as np
 
-from mpc.array import Array
 from mpc.errors import DataError, UsageError
+from mpc.ring.array import Array
 from protocols.aggregation.pack import word
 
 MOST_BITS = 64

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mpc.agree import KEY_BYTES, SIGNATURE_BYTES, TAG_BYTES, is_small_order
-from mpc.array import Array
 from mpc.errors import ProtocolError, TooFewError
-from mpc.prg import Entropy, Stream, derive
-from mpc.star import Gather, Take
+from mpc.randomness.key_agreement import KEY_BYTES, SIGNATURE_BYTES, TAG_BYTES, is_small_order
+from mpc.randomness.streams import Entropy, Stream, derive
+from mpc.ring.array import Array
+from mpc.star.stage import Gather, Take
 from protocols.aggregation import messages as m
 from protocols.aggregation.graph import draw_graph
 from protocols.aggregation.helper_messages import Facts, read_opened, write_facts

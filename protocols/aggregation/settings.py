@@ -7,7 +7,7 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from mpc.agree import Signer
+from mpc.randomness.key_agreement import Signer
 from protocols.aggregation import messages as m
 from protocols.aggregation.bounds import Bounds
 from protocols.aggregation.pack import packed_bytes

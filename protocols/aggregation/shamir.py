@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mpc.array import Array
-from mpc.prg import Stream
+from mpc.randomness.streams import Stream
+from mpc.ring.array import Array
 
 PRIME = (1 << 31) - 1
 SECRET_BYTES = 32

@@ -26,10 +26,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mpc.agree import KEY_BYTES, KeyPair
-from mpc.array import Array
 from mpc.errors import ProtocolError
-from mpc.prg import Stream, derive
+from mpc.randomness.key_agreement import KEY_BYTES, KeyPair
+from mpc.randomness.streams import Stream, derive
+from mpc.ring.array import Array
 from protocols.aggregation.graph import shuffled
 
 _P = 2**255 - 19

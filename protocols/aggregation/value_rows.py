@@ -29,7 +29,7 @@ from typing import Literal
 
 import numpy as np
 
-from mpc.array import Array
+from mpc.ring.array import Array
 from protocols.aggregation.own_cells import FEW_VALUES
 from protocols.aggregation.small_sums import Cell
 

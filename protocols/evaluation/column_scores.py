@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from mpc.array import Array
 from mpc.errors import DataError
-from mpc.fixed import encode
-from mpc.party import Party
-from mpc.share import Public, Share
+from mpc.ring.array import Array
+from mpc.ring.fixed_point import encode
+from mpc.runtime.party import Party
+from mpc.sharing.share import Public, Share
 from protocols.rows.offset_weights import Beside
 from protocols.rows.own_rows import OwnColumns
 from protocols.shared_scores import SCORE_BITS, SCORE_SCALE, SharedScores

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from mpc.array import Array
 from mpc.errors import DataError
-from mpc.fixed import decode
-from mpc.party import Party
-from mpc.round import together
-from mpc.share import Public, Share
+from mpc.ring.array import Array
+from mpc.ring.fixed_point import decode
+from mpc.runtime.party import Party
+from mpc.runtime.round import together
+from mpc.sharing.share import Public, Share
 from protocols.beaver import matmul
 from protocols.logistic_series import ANGLE_SCALE, LARGEST, SERIES_SCALE, logistic_parts
 from protocols.metrics import SUM_SCALE

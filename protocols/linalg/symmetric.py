@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mpc.array import Array
 from mpc.errors import DataError
+from mpc.ring.array import Array
 
 _SMALLEST_PIVOT = 2.0**-40  # of a diagonal entry, for a column to be told apart from those before it
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mpc.ghost import ghost
-from mpc.party import Party
+from mpc.ring.abstract_array import ghost
+from mpc.runtime.party import Party
 from protocols.rows.own_rows import DIGEST_BITS, OwnColumns, OwnRows
 from protocols.training_settings import TrainingSettings
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from mpc.array import Array
+from mpc.ring.array import Array
 
 
 @dataclass(frozen=True)

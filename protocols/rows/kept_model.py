@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mpc.array import Array
-from mpc.share import Share
+from mpc.ring.array import Array
+from mpc.sharing.share import Share
 from protocols.rows.limits import X_SCALE
 
 

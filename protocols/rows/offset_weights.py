@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mpc.array import Array
+from mpc.ring.array import Array
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mpc.array import Array
+from mpc.ring.array import Array
 from protocols.rows.design import Made
 from protocols.rows.offset_weights import NOTHING_BESIDE, Beside
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from mpc.array import Array
 from mpc.errors import DataError
-from mpc.fixed import encode
-from mpc.party import Party
-from mpc.share import Share
+from mpc.ring.array import Array
+from mpc.ring.fixed_point import encode
+from mpc.runtime.party import Party
+from mpc.sharing.share import Share
 from protocols.own_units import FACTOR_SCALE, LARGEST_FACTOR, UNITS_RING
 from protocols.rows.limits import X_SCALE
 from protocols.rows.own_rows import OwnColumns

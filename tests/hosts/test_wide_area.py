@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.wire import MAGIC
+from mpc.links.wire import MAGIC
 from parties.plan_scenario import planned
 from parties.scenario import load_scenario
 from tests.hosts.packets import captured, streams

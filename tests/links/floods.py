@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from itertools import count, cycle, islice
 from typing import Any, Final
 
-from mpc import star_wire
-from mpc.probe import DOCTORS_ROUTE, probe
-from mpc.session import HELLO_KEY, Frame
-from mpc.star_wire import JOIN, PING, UP
-from mpc.wire import DATA, RESUME, label_code, seal
-from mpc.zmq_messages import messages_of
+from mpc.links.probe import DOCTORS_ROUTE, probe
+from mpc.links.session import HELLO_KEY, Frame
+from mpc.links.wire import DATA, RESUME, label_code, seal
+from mpc.links.zmq.messages import messages_of
+from mpc.star import wire as star_wire
+from mpc.star.wire import JOIN, PING, UP
 from tests.links.honest import DIGEST, STAGES, token
 from tests.links.listed import Peer
 from tests.links.raw_peer import BrokenOff, RawPeer, raw_peer

@@ -30,18 +30,18 @@ from typing import Any, Final
 import numpy as np
 import zmq
 
-import mpc.channel
-from mpc.channel import Channel, Limits
-from mpc.curve import Curve, Identity
+import mpc.links.channel
 from mpc.errors import BeaverlodgeError
-from mpc.party import Party
-from mpc.round import Blob, Round
-from mpc.star import ClientProgram, Exchange, Gather, ServerProgram, Take
-from mpc.star_client import StarClient
-from mpc.star_server import StarLimits, StarServer
-from mpc.star_sockets import ClientHost
-from mpc.trace import Trace
-from mpc.transport import Transport
+from mpc.links.channel import Channel, Limits
+from mpc.links.zmq.curve import Curve, Identity
+from mpc.links.zmq.transport import Transport
+from mpc.runtime.party import Party
+from mpc.runtime.round import Blob, Round
+from mpc.runtime.trace import Trace
+from mpc.star.client import StarClient
+from mpc.star.server import StarLimits, StarServer
+from mpc.star.sockets import ClientHost
+from mpc.star.stage import ClientProgram, Exchange, Gather, ServerProgram, Take
 from parties.doctor_links import meet as look_at_links
 from protocols.beaver import multiply
 from tests.links.over_zmq import HELPER
@@ -371,7 +371,7 @@ def held() -> dict[str, int]:
 def main() -> None:
     """Take orders until the input ends."""
     scene: Scene | None = None
-    mpc.channel._FAREWELL_SECONDS = 0.05  # so that ten thousand runs that fail take minutes
+    mpc.links.channel._FAREWELL_SECONDS = 0.05  # so that ten thousand runs that fail take minutes
     for line in sys.stdin:
         match line.split():
             case ["go"] if scene:

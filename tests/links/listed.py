@@ -22,16 +22,16 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from mpc import star_wire
-from mpc.channel import Channel, Limits
-from mpc.curve import Identity, new_identity
 from mpc.errors import BeaverlodgeError
-from mpc.prg import SEED_BYTES
-from mpc.probe import probe
-from mpc.session import HELLO_KEY, Frame
-from mpc.transport import Transport
-from mpc.wire import ABORT, DATA, PROBE, RESUME, Header, TagKey, label_code, seal
-from mpc.zmq_messages import PIECE, messages_of
+from mpc.links.channel import Channel, Limits
+from mpc.links.probe import probe
+from mpc.links.session import HELLO_KEY, Frame
+from mpc.links.wire import ABORT, DATA, PROBE, RESUME, Header, TagKey, label_code, seal
+from mpc.links.zmq.curve import Identity, new_identity
+from mpc.links.zmq.messages import PIECE, messages_of
+from mpc.links.zmq.transport import Transport
+from mpc.randomness.streams import SEED_BYTES
+from mpc.star import wire as star_wire
 from tests.examples import TIMES
 from tests.links.honest import CLIENTS, DIALS, DIGEST, LEAVES_AFTER_FIRST, STAGES, expected, products
 from tests.links.over_zmq import HELPER

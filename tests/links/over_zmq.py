@@ -9,18 +9,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from mpc.channel import Channel, Limits
-from mpc.curve import Identity, new_identity
 from mpc.errors import BeaverlodgeError, InternalError
-from mpc.handshake import Agreement, Offer, PlanMaker, Table, meet
-from mpc.plan import ProgramFactory, make_plan
-from mpc.play import part, play_helper, play_owner
-from mpc.prg import Entropy, insecure_entropy
-from mpc.session import Frame
-from mpc.testing.member import LABELS
-from mpc.trace import Trace
-from mpc.transport import Transport
-from mpc.wire import label_code
+from mpc.links.channel import Channel, Limits
+from mpc.links.meeting.handshake import Agreement, Offer, PlanMaker, Table, meet
+from mpc.links.meeting.play import part, play_helper, play_owner
+from mpc.links.session import Frame
+from mpc.links.wire import label_code
+from mpc.links.zmq.curve import Identity, new_identity
+from mpc.links.zmq.transport import Transport
+from mpc.randomness.streams import Entropy, insecure_entropy
+from mpc.runtime.plan import ProgramFactory, make_plan
+from mpc.runtime.trace import Trace
+from mpc.testing.faults.member import LABELS
 
 HELPER = "helper"
 ANYWHERE = "tcp://127.0.0.1:*"

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.round import Blob, Round
-from mpc.specs import Spec
+from mpc.ring.specs import Spec
+from mpc.runtime.round import Blob, Round
 from tests.links.over_zmq import Site, at_once, values
 
 KEY = bytes(range(32))

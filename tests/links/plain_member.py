@@ -6,8 +6,8 @@ import sys
 
 import zmq
 
-from mpc.curve import Curve
-from mpc.transport import Transport
+from mpc.links.zmq.curve import Curve
+from mpc.links.zmq.transport import Transport
 from parties import member, take_part
 
 

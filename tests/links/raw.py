@@ -6,9 +6,9 @@ from typing import Any, Final
 
 import zmq
 
-from mpc.curve import Identity, curve_socket
-from mpc.session import Frame
-from mpc.zmq_messages import messages_of
+from mpc.links.session import Frame
+from mpc.links.zmq.curve import Identity, curve_socket
+from mpc.links.zmq.messages import messages_of
 
 ANY_MS: Final = 30_000
 

@@ -23,7 +23,7 @@ import pytest
 import zmq
 from zmq.utils import z85
 
-from mpc.curve import Identity
+from mpc.links.zmq.curve import Identity
 
 MORE, COMMAND = 1, 2
 """The flags of a message's part, inside its box."""

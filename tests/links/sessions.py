@@ -16,16 +16,16 @@ from typing import Any
 import numpy as np
 import psutil
 
-from mpc.channel import Channel, Limits
-from mpc.curve import Identity
 from mpc.errors import BeaverlodgeError
-from mpc.handshake import Table, meet
-from mpc.party import Party
-from mpc.plan import ProgramFactory, make_plan
-from mpc.play import part, play_helper, play_owner
-from mpc.prg import os_entropy
-from mpc.trace import Trace
-from mpc.transport import Transport
+from mpc.links.channel import Channel, Limits
+from mpc.links.meeting.handshake import Table, meet
+from mpc.links.meeting.play import part, play_helper, play_owner
+from mpc.links.zmq.curve import Identity
+from mpc.links.zmq.transport import Transport
+from mpc.randomness.streams import os_entropy
+from mpc.runtime.party import Party
+from mpc.runtime.plan import ProgramFactory, make_plan
+from mpc.runtime.trace import Trace
 from protocols.beaver import multiply
 from tests.links.over_zmq import HELPER, offer_of
 

@@ -21,11 +21,11 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from typing import Final
 
-from mpc.channel import Channel, Limits
-from mpc.curve import Identity
-from mpc.round import Blob, Round
-from mpc.trace import Trace
-from mpc.transport import Transport
+from mpc.links.channel import Channel, Limits
+from mpc.links.zmq.curve import Identity
+from mpc.links.zmq.transport import Transport
+from mpc.runtime.round import Blob, Round
+from mpc.runtime.trace import Trace
 from tests.links.pairs import KEY, ONE_WORD, word
 
 DESCRIPTORS: Final = 1024

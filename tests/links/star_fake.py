@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from mpc.network import Came, Connected, Disconnected, Event
-from mpc.probe import DOCTOR
-from mpc.session import Frame
-from mpc.star_client import StarClient
-from mpc.star_sockets import PING_SECONDS
-from mpc.star_wire import read_header
+from mpc.links.network import Came, Connected, Disconnected, Event
+from mpc.links.probe import DOCTOR
+from mpc.links.session import Frame
+from mpc.star.client import StarClient
+from mpc.star.sockets import PING_SECONDS
+from mpc.star.wire import read_header
 
 Fault = Callable[[int, bool, int, str], tuple[float, ...]]
 """(client, up, kind, stage) -> the delays with which a frame comes: none if it is lost, two if it comes twice."""

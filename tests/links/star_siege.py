@@ -11,13 +11,13 @@ import resource
 import sys
 from typing import Final
 
-from mpc.curve import Identity
 from mpc.errors import BeaverlodgeError
-from mpc.star import ClientProgram, Exchange, Gather, ServerProgram
-from mpc.star_client import StarClient
-from mpc.star_server import StarLimits, StarServer
-from mpc.star_sockets import ClientHost
-from mpc.transport import Transport
+from mpc.links.zmq.curve import Identity
+from mpc.links.zmq.transport import Transport
+from mpc.star.client import StarClient
+from mpc.star.server import StarLimits, StarServer
+from mpc.star.sockets import ClientHost
+from mpc.star.stage import ClientProgram, Exchange, Gather, ServerProgram
 
 DIGEST: Final = b"d" * 32
 LONG: Final = 200_000

@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-import mpc.dealing
-from mpc.backlog import _SMALL, backlog, kept
+import mpc.randomness.dealing
 from mpc.errors import ProtocolError
-from mpc.party import Party
-from mpc.session import FRAME_BYTES, HANDSHAKE, Link
-from mpc.share import Share
+from mpc.links.meeting.backlog import _SMALL, backlog, kept
+from mpc.links.session import FRAME_BYTES, HANDSHAKE, Link
+from mpc.links.wire import DATA, label_code
+from mpc.runtime.party import Party
+from mpc.sharing.share import Share
 from mpc.testing import reals
-from mpc.testing.faults import play
-from mpc.testing.inputs import complete
-from mpc.testing.programs import Case, taken_case
-from mpc.testing.virtual import End, Sent, Smooth, Wires
-from mpc.wire import DATA, label_code
+from mpc.testing.cases.inputs import complete
+from mpc.testing.cases.programs import Case, taken_case
+from mpc.testing.faults.check import play
+from mpc.testing.faults.virtual import End, Sent, Smooth, Wires
 from protocols.beaver import multiply
 from protocols.truncation import truncate
 from tests.protocols import test_stop_test
@@ -81,7 +81,7 @@ class Slow:
 def test_no_honest_party_is_ahead_of_another_by_more_than_the_plan_says(
     window: int, protocol: Any, inputs: Any, owners: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mpc.dealing, "WINDOW_BYTES", window)
+    monkeypatch.setattr(mpc.randomness.dealing, "WINDOW_BYTES", window)
     case = case_of(protocol, inputs, owners)
     plan, last = case.plan, case.owners[-1]
     most: dict[tuple[str, str], int] = defaultdict(int)
@@ -170,7 +170,7 @@ def of(label: str) -> Callable[[Sent], bool]:
 def test_who_sends_more_than_there_is_use_for_is_named_and_not_heard_out(
     sender: str, receiver: str, label: str, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mpc.dealing, "WINDOW_BYTES", 8)
+    monkeypatch.setattr(mpc.randomness.dealing, "WINDOW_BYTES", 8)
     case = case_of(many, [SMALL, SMALL], 2)
     ends, most = flooded(case, Flood(sender, receiver, of(label), size), monkeypatch)
     error = ends[receiver].error

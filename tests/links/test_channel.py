@@ -10,17 +10,16 @@ import numpy as np
 import pytest
 from zmq.utils import z85
 
-from mpc.channel import Channel, Limits
-from mpc.curve import new_identity, text_begins
 from mpc.errors import DisagreementError, PeerLostError, ProtocolError
-from mpc.prg import derive
-from mpc.ring import B8, wide
-from mpc.round import Blob, Program, Round
-from mpc.session import HANDSHAKE, Frame
-from mpc.specs import Spec
-from mpc.trace import Trace
-from mpc.transport import Transport
-from mpc.wire import HEADER_BYTES
+from mpc.links.channel import Channel, Limits
+from mpc.links.session import HANDSHAKE, Frame
+from mpc.links.zmq.curve import new_identity, text_begins
+from mpc.links.zmq.transport import Transport
+from mpc.randomness.streams import derive
+from mpc.ring.rings import B8, wide
+from mpc.ring.specs import Spec
+from mpc.runtime.round import HEADER_BYTES, Blob, Program, Round
+from mpc.runtime.trace import Trace
 from tests.links.over_zmq import ANYWHERE, LIMITS, LONG, Sent, Site, at_once, sites, values
 from tests.links.pairs import ONE_WORD, both, fails, greet, swap
 

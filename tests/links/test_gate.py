@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from mpc import gate
+from mpc.links.zmq import gate
 
 
 def test_a_gate_stays_shut_for_as_long_as_descriptors_are_few(monkeypatch: pytest.MonkeyPatch) -> None:

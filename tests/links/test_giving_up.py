@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from mpc.errors import BeaverlodgeError, DataError, InterruptedRun, PeerLostError, ProtocolError
-from mpc.giving_up import last_words
-from mpc.session import HANDSHAKE, Frame
+from mpc.links.abort import last_words
+from mpc.links.session import HANDSHAKE, Frame
 from tests.links.over_zmq import LONG, Sent, Site, at_once, sites, values
 from tests.links.pairs import KEY, both, fails, greet, swap
 
@@ -148,6 +148,6 @@ def test_who_only_just_connects_hears_that_another_gave_up() -> None:
 
 @pytest.mark.parametrize("error", [PeerLostError("b did not connect", party="b"), InterruptedRun("stopped", party="a")])
 def test_nobody_waits_for_peers_after_an_interrupt_or_in_vain(error: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mpc.channel._FAREWELL_SECONDS", 2 * LONG)
+    monkeypatch.setattr("mpc.links.channel._FAREWELL_SECONDS", 2 * LONG)
     with sites("a", "b") as parties:
         values(at_once({"a": lambda: parties["a"].channel.abort(error, "connecting")}))

@@ -12,13 +12,13 @@ from zlib import crc32
 import numpy as np
 import pytest
 
-from mpc.channel import Channel
-from mpc.correlation import Uniform
 from mpc.errors import DataError, DisagreementError, ProtocolError, UsageError
-from mpc.exchange import exchange, tell
-from mpc.party import Party
-from mpc.plan import Plan, make_plan
-from mpc.specs import Spec
+from mpc.links.channel import Channel
+from mpc.links.meeting.exchange import exchange, tell
+from mpc.randomness.correlation import Uniform
+from mpc.ring.specs import Spec
+from mpc.runtime.party import Party
+from mpc.runtime.plan import Plan, make_plan
 from tests.links.over_zmq import HELPER, LIMITS, Run, offer_of, over_zmq
 
 TWO = ("hospital_a", "hospital_b")
@@ -51,7 +51,7 @@ def first_hand(run: Run) -> dict[str, Any]:
 @pytest.fixture
 def nobody_to_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who gives up does not wait for a third party that never comes."""
-    monkeypatch.setattr("mpc.channel._FAREWELL_SECONDS", 0.0)
+    monkeypatch.setattr("mpc.links.channel._FAREWELL_SECONDS", 0.0)
 
 
 # When all is well
@@ -229,7 +229,7 @@ def test_others_are_given_time_for_the_plan_that_one_has_just_made(
         for _ in range(rounds):
             await p.reveal(share, what="x", why="test", label="x")
 
-    monkeypatch.setattr("mpc.handshake.exchange", noting)
+    monkeypatch.setattr("mpc.links.meeting.handshake.exchange", noting)
     done = over_zmq(dict.fromkeys(TWO, program))
     assert errors(done) == dict.fromkeys((*TWO, HELPER))
     for name in (*TWO, HELPER):
@@ -275,7 +275,7 @@ def test_no_column_name_is_sent_in_clear_or_as_a_digest_that_others_could_guess(
 
 def test_the_same_name_has_another_digest_in_another_session() -> None:
     def digests(seed: int) -> set[str]:
-        from mpc.prg import insecure_entropy
+        from mpc.randomness.streams import insecure_entropy
 
         done = run(entropy={name: insecure_entropy(seed, name) for name in (*TWO, HELPER)})
         return {
@@ -322,8 +322,8 @@ def meddled(sender: str, label: str, change: Callable[[dict[str, Any]], Any], *,
 
     genuine = exchange
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mpc.handshake.exchange", patched)
-        patch.setattr("mpc.handshake.tell", patched_tell)
+        patch.setattr("mpc.links.meeting.handshake.exchange", patched)
+        patch.setattr("mpc.links.meeting.handshake.tell", patched_tell)
         return run()
 
 

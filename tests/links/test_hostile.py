@@ -17,14 +17,13 @@ import psutil
 import pytest
 import zmq
 
-from mpc.channel import Channel
-from mpc.curve import Identity, new_identity
-from mpc.network import Came, Connected, Disconnected, Unshaken
-from mpc.round import Round
-from mpc.session import Frame
-from mpc.trace import Trace
-from mpc.transport import Transport
-from mpc.wire import HEADER_BYTES
+from mpc.links.channel import Channel
+from mpc.links.network import Came, Connected, Disconnected, Unshaken
+from mpc.links.session import Frame
+from mpc.links.zmq.curve import Identity, new_identity
+from mpc.links.zmq.transport import Transport
+from mpc.runtime.round import HEADER_BYTES, Round
+from mpc.runtime.trace import Trace
 from tests.links.over_zmq import ANYWHERE, LIMITS
 from tests.links.pairs import ONE_WORD, word
 from tests.links.siege import DESCRIPTORS, LABEL, OVER, meet

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from mpc.curve import new_identity
-from mpc.star import Gather
-from mpc.star_server import StarLimits, StarServer
-from mpc.star_wire import BYE, DOWN, INSTANCE_BYTES, JOIN, OUT, PING, QUIT, START, UP, frame
-from mpc.transport import Transport
+from mpc.links.zmq.curve import new_identity
+from mpc.links.zmq.transport import Transport
+from mpc.star.server import StarLimits, StarServer
+from mpc.star.stage import Gather
+from mpc.star.wire import BYE, DOWN, INSTANCE_BYTES, JOIN, OUT, PING, QUIT, START, UP, frame
 from tests.links.raw import Raw
 
 V, M, C = 0, 1, 2

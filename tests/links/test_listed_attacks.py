@@ -14,13 +14,14 @@ from typing import Any
 
 import pytest
 
-from mpc import star_wire
-from mpc.curve import new_identity
-from mpc.network import Came
-from mpc.session import HELLO_KEY, Frame
-from mpc.transport import Transport
-from mpc.wire import ABORT, DATA, HEADER_BYTES, RESUME, WIRE_VERSION, label_code, seal
-from mpc.zmq_messages import messages_of
+from mpc.links.network import Came
+from mpc.links.session import HELLO_KEY, Frame
+from mpc.links.wire import ABORT, DATA, RESUME, WIRE_VERSION, label_code, seal
+from mpc.links.zmq.curve import new_identity
+from mpc.links.zmq.messages import messages_of
+from mpc.links.zmq.transport import Transport
+from mpc.runtime.round import HEADER_BYTES
+from mpc.star import wire as star_wire
 from tests.links.honest import DIGEST, STAGES, token
 from tests.links.listed import MESSAGES, SILENCE, Honest, Inside, carry_out_inside, check_bounds, scene
 from tests.links.over_zmq import HELPER

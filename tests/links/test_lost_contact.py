@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from mpc.channel import Channel, Limits
 from mpc.errors import PeerLostError
-from mpc.network import Came, Connected, Disconnected, Event
-from mpc.prg import derive
-from mpc.round import Round
-from mpc.session import Frame, Link
-from mpc.trace import Trace
-from mpc.wire import DATA, HEADER_BYTES, RESUME, label_code
+from mpc.links.channel import Channel, Limits
+from mpc.links.network import Came, Connected, Disconnected, Event
+from mpc.links.session import Frame, Link
+from mpc.links.wire import DATA, RESUME, label_code
+from mpc.randomness.streams import derive
+from mpc.runtime.round import HEADER_BYTES, Round
+from mpc.runtime.trace import Trace
 from tests.links.over_zmq import LIMITS, LONG, Site, at_once, sites, values
 from tests.links.pairs import ONE_WORD, both, fails, greet, swap, word
 from tests.links.relay import DIALLER, LISTENER, Relay
@@ -74,8 +74,8 @@ def pour(site: Site, peer: str, relay: Relay, sides: tuple[str, ...]) -> list[by
 @pytest.mark.parametrize("noticed_by", ["both", "the dialler", "the listener"])
 def test_whatever_a_cut_loses_comes_once_and_in_order(noticed_by: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both pour messages at each other; the relay loses what is under way and breaks the connection, several times."""
-    monkeypatch.setattr("mpc.curve._HEARTBEAT_MS", 50)  # the side whose connection stands notices by these
-    monkeypatch.setattr("mpc.curve._HEARTBEAT_TIMEOUT_MS", 200)
+    monkeypatch.setattr("mpc.links.zmq.curve._HEARTBEAT_MS", 50)  # the side whose connection stands notices by these
+    monkeypatch.setattr("mpc.links.zmq.curve._HEARTBEAT_TIMEOUT_MS", 200)
     sides = {"both": (), "the dialler": (DIALLER,), "the listener": (LISTENER,)}[noticed_by]
     with Cut() as cut:
         got = both(cut.parties, lambda site, peer: pour(site, peer, cut.relay, sides))

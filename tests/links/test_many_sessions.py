@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mpc.curve import new_identity
+from mpc.links.zmq.curve import new_identity
 from tests.links.over_zmq import HELPER
 from tests.links.sessions import OWNERS, run
 from tests.ports import free_ports

@@ -12,13 +12,13 @@ from contextlib import contextmanager
 import pytest
 import zmq
 
-from mpc.curve import HELD_BYTES, Identity, new_identity
-from mpc.meter import Meter, _read_out, wire_bytes
-from mpc.network import Came, Disconnected, Overfull
-from mpc.session import Frame
-from mpc.transport import Transport
-from mpc.wire import HEADER_BYTES
-from mpc.zmq_messages import PIECE, Assembler, TooLong, messages_of
+from mpc.links.network import Came, Disconnected, Overfull
+from mpc.links.session import Frame
+from mpc.links.zmq.curve import HELD_BYTES, Identity, new_identity
+from mpc.links.zmq.messages import PIECE, Assembler, TooLong, messages_of
+from mpc.links.zmq.meter import Meter, _read_out, wire_bytes
+from mpc.links.zmq.transport import Transport
+from mpc.runtime.round import HEADER_BYTES
 from tests.links.over_zmq import ANYWHERE
 
 PATIENCE = 20.0

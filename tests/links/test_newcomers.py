@@ -6,11 +6,10 @@ import os
 
 import pytest
 
-from mpc.curve import new_identity
 from mpc.errors import AlreadyHereError, DisagreementError
-from mpc.round import Blob, Round
-from mpc.session import Link
-from mpc.wire import HEADER_BYTES
+from mpc.links.session import Link
+from mpc.links.zmq.curve import new_identity
+from mpc.runtime.round import HEADER_BYTES, Blob, Round
 from tests.links.over_zmq import at_once, values
 from tests.links.pairs import KEY, swap
 from tests.links.test_restarts import Party, closing

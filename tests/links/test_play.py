@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.correlation import Uniform
-from mpc.dealing import WINDOWS_AHEAD
 from mpc.errors import DataError, InternalError, PeerLostError, ProtocolError
-from mpc.lockstep import run_lockstep
-from mpc.party import Party
-from mpc.plan import Plan
-from mpc.prg import os_entropy
-from mpc.ring import Z64
-from mpc.session import Frame
-from mpc.specs import Spec
-from mpc.wire import HEADER_BYTES
+from mpc.links.session import Frame
+from mpc.randomness.correlation import Uniform
+from mpc.randomness.dealing import WINDOWS_AHEAD
+from mpc.randomness.streams import os_entropy
+from mpc.ring.rings import Z64
+from mpc.ring.specs import Spec
+from mpc.runtime.lockstep import run_lockstep
+from mpc.runtime.party import Party
+from mpc.runtime.plan import Plan
+from mpc.runtime.round import HEADER_BYTES
 from protocols.beaver import matmul, multiply
 from protocols.held import hold
 from tests.links.over_zmq import HELPER, LIMITS, Played, Run, Sent, over_zmq
@@ -139,7 +139,7 @@ def test_nothing_but_frames_of_the_rounds_goes_between_owners_and_nothing_of_the
 @pytest.mark.parametrize("n", [2, 3])
 @pytest.mark.parametrize("count", [1, 3, 4, 5, 12])
 def test_windows_and_credits(n: int, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mpc.dealing.WINDOW_BYTES", 4 * 4 * 8)
+    monkeypatch.setattr("mpc.randomness.dealing.WINDOW_BYTES", 4 * 4 * 8)
     program = many(count, 4)
     done = run(program, n)
     alone = run_lockstep(dict.fromkeys(owners(n), program), entropy=entropy(n))
@@ -153,7 +153,7 @@ def test_windows_and_credits(n: int, count: int, monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_helper_is_never_further_ahead_than_the_windows_allow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mpc.dealing.WINDOW_BYTES", 1)
+    monkeypatch.setattr("mpc.randomness.dealing.WINDOW_BYTES", 1)
     done = run(many(20, 2), 2)
     dealt = credited = 0
     for frame in done.frames:
@@ -169,7 +169,7 @@ def test_the_helper_is_never_further_ahead_than_the_windows_allow(monkeypatch: p
 def test_a_fork_is_told_to_the_helper_and_nothing_is_dealt_for_the_way_not_taken(
     n: int, after: int, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mpc.dealing.WINDOW_BYTES", size)
+    monkeypatch.setattr("mpc.randomness.dealing.WINDOW_BYTES", size)
     program = turns(after, WINDOWS_AHEAD + 2)
     done = run(program, n)
     alone = run_lockstep(dict.fromkeys(owners(n), program), entropy=entropy(n))
@@ -188,7 +188,9 @@ def test_a_fork_is_told_to_the_helper_and_nothing_is_dealt_for_the_way_not_taken
 
 @pytest.mark.parametrize("said", [b"\x02", b"\xff"])
 def test_a_way_that_is_none_of_the_two_ends_the_run(said: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mpc.play._Fetch.tell", lambda fetch, way: fetch._channel.push(HELPER, "way", said))
+    monkeypatch.setattr(
+        "mpc.links.meeting.play._Fetch.tell", lambda fetch, way: fetch._channel.push(HELPER, "way", said)
+    )
     error = run(turns(1, 2), 2).ends[HELPER].error
     assert isinstance(error, ProtocolError) and error.party == owners(2)[-1]
     assert "said neither of two ways" in str(error)
@@ -210,7 +212,7 @@ def opened_and_dealt(monkeypatch: pytest.MonkeyPatch, waits_for: Callable[[int],
     Args:
         waits_for: by a window's number: what the last owner must have sent before the window comes.
     """
-    monkeypatch.setattr("mpc.dealing.WINDOW_BYTES", 1)
+    monkeypatch.setattr("mpc.randomness.dealing.WINDOW_BYTES", 1)
     sent = {label: threading.Event() for label in ("hold", "scores", "reveal")}
     number = itertools.count()
 
@@ -242,7 +244,7 @@ def test_a_small_job_is_dealt_whole_while_the_first_round_lasts_that_needs_some_
 
 
 def test_the_last_owner_of_a_larger_job_begins_while_the_helper_deals(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mpc.dealing.SMALL_BYTES", 0)
+    monkeypatch.setattr("mpc.randomness.dealing.SMALL_BYTES", 0)
     opened_and_dealt(monkeypatch, lambda number: "scores" if number else "hold")
 
 
@@ -286,7 +288,7 @@ def test_two_runs_share_no_seed_session_or_opening() -> None:
 
 
 def test_a_run_that_is_cut_in_the_middle_goes_on_and_gives_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mpc.dealing.WINDOW_BYTES", 1)
+    monkeypatch.setattr("mpc.randomness.dealing.WINDOW_BYTES", 1)
     program = many(12, 4)
     a, b = owners(2)
     relays: dict[str, Relay] = {}

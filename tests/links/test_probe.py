@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from mpc.channel import Channel, Limits
-from mpc.curve import Identity, new_identity
-from mpc.network import Came, Connected
-from mpc.probe import (
+from mpc.links.channel import Channel, Limits
+from mpc.links.network import Came, Connected
+from mpc.links.probe import (
     ANSWERS_A_SECOND,
     BYTES_A_SECOND,
     DOCTOR,
@@ -23,11 +22,12 @@ from mpc.probe import (
     probe,
     read_probe,
 )
-from mpc.round import Blob, Round
-from mpc.session import HELLO_KEY, Frame
-from mpc.trace import Trace
-from mpc.transport import Transport
-from mpc.wire import DATA, PROBE, seal
+from mpc.links.session import HELLO_KEY, Frame
+from mpc.links.wire import DATA, PROBE, seal
+from mpc.links.zmq.curve import Identity, new_identity
+from mpc.links.zmq.transport import Transport
+from mpc.runtime.round import Blob, Round
+from mpc.runtime.trace import Trace
 from tests.links.over_zmq import ANYWHERE, LONG, at_once, values
 from tests.links.pairs import KEY
 

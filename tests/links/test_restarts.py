@@ -10,13 +10,13 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from mpc.channel import Channel, Limits
-from mpc.curve import Identity, new_identity
 from mpc.errors import PeerLostError
-from mpc.network import Connected, Unshaken
-from mpc.session import Link
-from mpc.trace import Trace
-from mpc.transport import Transport
+from mpc.links.channel import Channel, Limits
+from mpc.links.network import Connected, Unshaken
+from mpc.links.session import Link
+from mpc.links.zmq.curve import Identity, new_identity
+from mpc.links.zmq.transport import Transport
+from mpc.runtime.trace import Trace
 from tests.links.over_zmq import ANYWHERE, LONG, End, at_once
 from tests.links.pairs import KEY, greet, swap
 
@@ -120,7 +120,7 @@ def test_what_an_earlier_process_sent_too_early_is_forgotten() -> None:
 
 
 def test_a_key_that_is_not_the_listeners_makes_both_sides_suspicious(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mpc.contact._NOTICE_SECONDS", 0.3)
+    monkeypatch.setattr("mpc.links.contact._NOTICE_SECONDS", 0.3)
     keys = {name: new_identity() for name in "ab"}
     limits = Limits(connect=LONG, deadline=1.5, patience=LONG)
     a = Party("a", keys["a"], keys["b"], limits=limits)

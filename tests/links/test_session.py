@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import DisagreementError, PeerLostError, ProtocolError
-from mpc.prg import session_id
-from mpc.session import (
+from mpc.links.session import (
     FRAME_BYTES,
     HANDSHAKE,
     HELLO_KEY,
@@ -24,7 +23,9 @@ from mpc.session import (
     Resend,
     link_key,
 )
-from mpc.wire import DATA, HEADER_BYTES, RESUME, peek_sequence, seal
+from mpc.links.wire import DATA, RESUME, peek_sequence, seal
+from mpc.randomness.streams import session_id
+from mpc.runtime.round import HEADER_BYTES
 from tests.examples import steady
 
 KEY = bytes(range(32))

@@ -11,17 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpc.curve import new_identity
 from mpc.errors import TooFewError
-from mpc.network import Came, Disconnected
-from mpc.prg import insecure_entropy
-from mpc.probe import probe, read_probe
-from mpc.star import ClientProgram, Exchange, Gather, ServerProgram
-from mpc.star_client import StarClient
-from mpc.star_server import StarLimits, StarServer
-from mpc.star_sockets import ClientHost
-from mpc.star_wire import ABORT, AGAIN, DOWN, JOIN, PING, QUIT, UP, frame
-from mpc.transport import Transport
+from mpc.links.network import Came, Disconnected
+from mpc.links.probe import probe, read_probe
+from mpc.links.zmq.curve import new_identity
+from mpc.links.zmq.transport import Transport
+from mpc.randomness.streams import insecure_entropy
+from mpc.star.client import StarClient
+from mpc.star.server import StarLimits, StarServer
+from mpc.star.sockets import ClientHost
+from mpc.star.stage import ClientProgram, Exchange, Gather, ServerProgram
+from mpc.star.wire import ABORT, AGAIN, DOWN, JOIN, PING, QUIT, UP, frame
 from protocols.aggregation import messages as m
 from protocols.aggregation.client import aggregation_client
 from protocols.aggregation.cost import replayed

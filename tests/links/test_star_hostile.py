@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import DisagreementError, ProtocolError, TooFewError
-from mpc.network import Came, Connected, Disconnected, Event, Overfull, Overlong, Stranger
-from mpc.session import Frame
-from mpc.star_client import StarClient
-from mpc.star_server import StarServer
-from mpc.star_wire import (
+from mpc.links.network import Came, Connected, Disconnected, Event, Overfull, Overlong, Stranger
+from mpc.links.session import Frame
+from mpc.star.client import StarClient
+from mpc.star.server import StarServer
+from mpc.star.wire import (
     ABORT,
     AGAIN,
     BYE,

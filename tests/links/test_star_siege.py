@@ -14,13 +14,13 @@ from typing import Any, Final
 import pytest
 import zmq
 
-from mpc.curve import curve_socket, new_identity
-from mpc.session import Frame
-from mpc.star_client import StarClient
-from mpc.star_sockets import ClientHost, Hosted
-from mpc.star_wire import AGAIN, DOWN, INSTANCE_BYTES, JOIN, PING, START, UP, VERSION, frame
-from mpc.wire import HEADER_BYTES
-from mpc.zmq_messages import PIECE, messages_of
+from mpc.links.session import Frame
+from mpc.links.zmq.curve import curve_socket, new_identity
+from mpc.links.zmq.messages import PIECE, messages_of
+from mpc.runtime.round import HEADER_BYTES
+from mpc.star.client import StarClient
+from mpc.star.sockets import ClientHost, Hosted
+from mpc.star.wire import AGAIN, DOWN, INSTANCE_BYTES, JOIN, PING, START, UP, VERSION, frame
 from tests.links.raw import ANY_MS, Raw
 from tests.links.star_siege import DIGEST, FIRST, LONG, SECOND, word_and_answer
 

@@ -16,13 +16,13 @@ import pytest
 import zmq
 from zmq.utils import z85
 
-from mpc.curve import Identity, new_identity, text_begins
 from mpc.errors import InternalError, UsageError
-from mpc.network import Came, Connected, Disconnected, Event, Overlong, Refused, Stranger, Unanswered, Unshaken
-from mpc.session import Frame
-from mpc.transport import Transport
-from mpc.wire import HEADER_BYTES
-from mpc.zmq_messages import PIECE, monitor_of
+from mpc.links.network import Came, Connected, Disconnected, Event, Overlong, Refused, Stranger, Unanswered, Unshaken
+from mpc.links.session import Frame
+from mpc.links.zmq.curve import Identity, new_identity, text_begins
+from mpc.links.zmq.messages import PIECE, monitor_of
+from mpc.links.zmq.transport import Transport
+from mpc.runtime.round import HEADER_BYTES
 from tests.links.over_zmq import ANYWHERE
 from tests.links.relay import LISTENER, Relay
 
@@ -215,9 +215,9 @@ def test_a_listener_that_closes_is_noticed(trio: Trio) -> None:
 
 CHILD = """
 import sys
-from mpc.session import Frame
-from mpc.curve import Identity
-from mpc.transport import Transport
+from mpc.links.session import Frame
+from mpc.links.zmq.curve import Identity
+from mpc.links.zmq.transport import Transport
 endpoint, server, public, secret = (text.encode() for text in sys.argv[1:])
 transport = Transport(Identity(public, secret), {"a": server}, None)
 transport.dial("a", endpoint.decode())
@@ -347,8 +347,8 @@ def test_who_is_dialled_anew_is_heard_there_and_closing_does_not_hang(trio: Trio
 
 
 def test_a_silent_connection_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mpc.curve._HEARTBEAT_MS", 50)
-    monkeypatch.setattr("mpc.curve._HEARTBEAT_TIMEOUT_MS", 150)
+    monkeypatch.setattr("mpc.links.zmq.curve._HEARTBEAT_MS", 50)
+    monkeypatch.setattr("mpc.links.zmq.curve._HEARTBEAT_TIMEOUT_MS", 150)
     trio = Trio()
     with Relay(str(trio.listener.endpoint)) as relay, opened(trio.listener, b := trio.dialler(trio.b, at=relay.dial)):
         b.send("a", frame(b"before"))

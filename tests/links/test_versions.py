@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-import mpc.dialler
+import mpc.links.zmq.dialler
 from mpc.errors import DisagreementError
-from mpc.network import Connected
-from mpc.probe import probe
-from mpc.round import Blob, Round
-from mpc.session import Frame
-from mpc.transport import Transport
-from mpc.wire import MAGIC, WIRE_VERSION, other_version
-from mpc.zmq_messages import PIECE, Assembler, messages_of
+from mpc.links.network import Connected
+from mpc.links.probe import probe
+from mpc.links.session import Frame
+from mpc.links.wire import MAGIC, WIRE_VERSION, other_version
+from mpc.links.zmq.messages import PIECE, Assembler, messages_of
+from mpc.links.zmq.transport import Transport
+from mpc.runtime.round import Blob, Round
 from tests.links.over_zmq import LONG, Sent, Site, at_once, sites
 from tests.links.pairs import both, greet, swap
 
@@ -75,7 +75,7 @@ def in_pieces(frame: Frame) -> list[bytes]:
 def test_another_versions_messages_may_have_another_form(
     form: Callable[[Frame], list[bytes]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mpc.dialler, "messages_of", form)  # b dials
+    monkeypatch.setattr(mpc.links.zmq.dialler, "messages_of", form)  # b dials
     with sites("a", "b") as parties:
         a, b = parties["a"], parties["b"]
 

@@ -8,23 +8,23 @@ from typing import Any
 
 import pytest
 
-import mpc.dealing
-from mpc.channel import Channel, Limits
+import mpc.randomness.dealing
 from mpc.errors import BeaverlodgeError, DataError, PeerLostError, ProtocolError
-from mpc.giving_up import last_words
-from mpc.party import Party
-from mpc.round import Round
-from mpc.session import Link
-from mpc.share import Share
+from mpc.links.abort import last_words
+from mpc.links.channel import Channel, Limits
+from mpc.links.session import Link
+from mpc.links.waiting import Sign, Wait, cause, lost_behind, read_sign, sign_body
+from mpc.links.wire import ABORT, DATA, SIGN, label_code
+from mpc.runtime.party import Party
+from mpc.runtime.round import Round
+from mpc.runtime.trace import Trace
+from mpc.sharing.share import Share
 from mpc.testing import reals
-from mpc.testing.faults import play
-from mpc.testing.inputs import complete
-from mpc.testing.member import take_part
-from mpc.testing.programs import Case, taken_case
-from mpc.testing.virtual import End, Sent, Smooth, Trouble, VirtualNetwork, Wires
-from mpc.trace import Trace
-from mpc.waiting import Sign, Wait, cause, lost_behind, read_sign, sign_body
-from mpc.wire import ABORT, DATA, SIGN, label_code
+from mpc.testing.cases.inputs import complete
+from mpc.testing.cases.programs import Case, taken_case
+from mpc.testing.faults.check import play
+from mpc.testing.faults.member import take_part
+from mpc.testing.faults.virtual import End, Sent, Smooth, Trouble, VirtualNetwork, Wires
 from protocols.beaver import multiply
 from protocols.truncation import truncate
 from tests.links.pairs import KEY, ONE_WORD
@@ -44,7 +44,7 @@ async def many(p: Party, x: Share, y: Share) -> Share:
 @pytest.fixture(params=[2, 3])
 def case(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Case:
     """With a window for every correlation, so that the last owner waits for the helper, and the helper for credits."""
-    monkeypatch.setattr(mpc.dealing, "WINDOW_BYTES", 8)
+    monkeypatch.setattr(mpc.randomness.dealing, "WINDOW_BYTES", 8)
     return taken_case(many, [X, X], request.param, complete([X, X], None, 2), "waiting")
 
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from mpc.correlation import Kind
-from mpc.dealing import deal, draw, windows
-from mpc.lockstep import Message, Outcome, Tap, run_lockstep
-from mpc.party import Party
-from mpc.prg import Entropy, Stream, derive, insecure_entropy
-from mpc.ring import B8, B16, B32, B64, Z32, Z64, Ring, wide
+from mpc.randomness.correlation import Kind
+from mpc.randomness.dealing import deal, draw, windows
+from mpc.randomness.streams import Entropy, Stream, derive, insecure_entropy
+from mpc.ring.rings import B8, B16, B32, B64, Z32, Z64, Ring, wide
+from mpc.runtime.lockstep import Message, Outcome, Tap, run_lockstep
+from mpc.runtime.party import Party
 
 RINGS = (Z64, Z32, B64, B32, B16, B8, wide(128), wide(256))
 EDGES = (0, 1, 2, 2**22 - 1, 2**22, 2**32 - 1, 2**44, 2**63 - 1, 2**63, 2**64 - 2, 2**64 - 1)

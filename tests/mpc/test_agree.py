@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mpc.agree import _SMALL_ORDER, KeyPair, is_small_order
 from mpc.errors import ProtocolError
+from mpc.randomness.key_agreement import _SMALL_ORDER, KeyPair, is_small_order
 
 
 @pytest.mark.parametrize("coordinate", sorted(_SMALL_ORDER))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import zmq
 
-from mpc.bell import Bell
+from mpc.links.zmq.poller import Bell
 
 LONG = 20.0
 

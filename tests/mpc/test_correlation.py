@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpc.correlation import (
+from mpc.randomness.correlation import (
     AnyBit,
     BitsOfMask,
     Book,
@@ -25,12 +25,12 @@ from mpc.correlation import (
     fold_order,
     kept_bytes,
 )
-from mpc.cut import Cut
-from mpc.dealing import WINDOW_BYTES, deal, draw, windows
-from mpc.prg import Stream, derive
-from mpc.repeated import KindList
-from mpc.ring import B8, B16, B64, Z32, Z64, Ring, wide
-from mpc.specs import Spec
+from mpc.randomness.dealing import WINDOW_BYTES, deal, draw, windows
+from mpc.randomness.layout import Cut
+from mpc.randomness.repeated import KindList
+from mpc.randomness.streams import Stream, derive
+from mpc.ring.rings import B8, B16, B64, Z32, Z64, Ring, wide
+from mpc.ring.specs import Spec
 from tests.examples import steady
 from tests.mpc.kit import EDGES, combine, deal_to_all, ints
 
@@ -164,7 +164,7 @@ def test_masks_that_their_owners_know_are_dealt_with_one_after_another(sizes: tu
 @pytest.mark.parametrize("n", [2, 3, 5])
 def test_all_kinds_in_one_job(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Numbers, streams and windows stay in step over many correlations, with kinds that refer to earlier ones."""
-    monkeypatch.setattr("mpc.dealing.WINDOW_BYTES", 300)
+    monkeypatch.setattr("mpc.randomness.dealing.WINDOW_BYTES", 300)
     first = Uniform((Spec((3,)), Spec((3,))), kept=True)
     kinds: list[Kind] = [
         KINDS[0][0],
@@ -226,7 +226,7 @@ def test_a_correction_looks_uniform_and_hangs_on_every_other_seed(kind: Kind, n:
 def test_windows(sizes: list[int], limit: int) -> None:
     kinds: list[Kind] = [MultiplyTriple(Spec((size,), 0, B8), Spec((size,), 0, B8)) for size in sizes]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mpc.dealing.WINDOW_BYTES", limit)
+        patch.setattr("mpc.randomness.dealing.WINDOW_BYTES", limit)
         cut = [(kinds[one.start : one.stop], one) for one in windows(kinds)]
     flat = [kind for group, _ in cut for kind in group]
     assert flat == kinds[: len(flat)]

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import ProtocolError
-from mpc.fixed import decode, encode
-from mpc.ghost import ghost, is_ghost
-from mpc.ring import Z32, Z64, Ring, wide
+from mpc.ring.abstract_array import ghost, is_ghost
+from mpc.ring.fixed_point import decode, encode
+from mpc.ring.rings import Z32, Z64, Ring, wide
 from tests.examples import steady
 
 WIDE = wide(256)
@@ -104,7 +104,7 @@ def test_shapes_are_kept_and_nothing_is_fine(ring: Ring) -> None:
 def test_the_same_in_pieces_as_at_once(ring: Ring, shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     x = np.random.default_rng(5).normal(0, 100, shape)
     at_once = encode(x, 12, ring)
-    monkeypatch.setattr("mpc.slices.PIECE", 4)
+    monkeypatch.setattr("mpc.ring.slices.PIECE", 4)
     for same in (x, np.asfortranarray(x), np.repeat(x, 2, axis=0)[::2]):
         np.testing.assert_array_equal(encode(same, 12, ring), at_once)
     for bad, why in ((np.inf, "not a finite"), (2.0**252, "too large")):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, basic_indices, mutually_broadcastable_shapes
 
 from mpc.errors import InternalError
-from mpc.ghost import Ghost, ghost, is_ghost
+from mpc.ring.abstract_array import Ghost, ghost, is_ghost
 from tests.examples import steady
 
 BINARY: list[Callable[[Any, Any], Any]] = [

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.correlation import MultiplyTriple, Uniform
 from mpc.errors import InternalError, PeerLostError, ProtocolError
-from mpc.lockstep import Message, run_lockstep, seat
-from mpc.party import Party
-from mpc.plan import Plan, make_plan
-from mpc.prg import insecure_entropy
-from mpc.ring import Z64
-from mpc.round import Blob, Round
-from mpc.share import Mask, Share
-from mpc.specs import Spec
+from mpc.randomness.correlation import MultiplyTriple, Uniform
+from mpc.randomness.streams import insecure_entropy
+from mpc.ring.rings import Z64
+from mpc.ring.specs import Spec
+from mpc.runtime.lockstep import Message, run_lockstep, seat
+from mpc.runtime.party import Party
+from mpc.runtime.plan import Plan, make_plan
+from mpc.runtime.round import Blob, Round
+from mpc.sharing.share import Mask, Share
 from tests.mpc.kit import Log, Protocol, combine, entropy, owners, run
 
 X, Y = (np.array(numbers, dtype=np.uint64) for numbers in ([3, 2**63, 5], [7, 4, 2**64 - 1]))

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.correlation import MultiplyTriple, OwnMasks, Uniform
 from mpc.errors import InternalError, ProtocolError
-from mpc.lockstep import Watch
-from mpc.party import PairStreams, Party, pair_streams
-from mpc.prg import Stream, derive
-from mpc.ring import B8, B16, B64, Z32, Z64, Ring, wide
-from mpc.share import Mask, Masked, Public, Share, Use
-from mpc.specs import Spec
+from mpc.randomness.correlation import MultiplyTriple, OwnMasks, Uniform
+from mpc.randomness.streams import Stream, derive
+from mpc.ring.rings import B8, B16, B64, Z32, Z64, Ring, wide
+from mpc.ring.specs import Spec
+from mpc.runtime.lockstep import Watch
+from mpc.runtime.party import PairStreams, Party, pair_streams
+from mpc.sharing.share import Mask, Masked, Public, Share, Use
 from tests.mpc.kit import RINGS, Log, combine, elements, entropy, ints, owners, run
 
 SIZES = [2, 3, 4, 5]
@@ -213,7 +213,7 @@ def test_the_same_object_may_be_opened_again() -> None:
 def test_a_large_value_is_opened_in_rounds_of_whole_rows(
     monkeypatch: pytest.MonkeyPatch, ring: Ring, rows: int
 ) -> None:
-    monkeypatch.setattr("mpc.party.MOST_WORDS", 20)  # six rows of three
+    monkeypatch.setattr("mpc.runtime.party.MOST_WORDS", 20)  # six rows of three
     value = elements(ring, (rows, 3), 7)
 
     async def program(p: Party) -> tuple[Share, Share]:
@@ -231,7 +231,7 @@ def test_a_large_value_is_opened_in_rounds_of_whole_rows(
 @pytest.mark.parametrize("rows", [2, 20])
 @pytest.mark.parametrize("again", ["the same object", "another"])
 def test_a_large_value_uses_its_mask_up(monkeypatch: pytest.MonkeyPatch, rows: int, again: str) -> None:
-    monkeypatch.setattr("mpc.party.MOST_WORDS", 8)
+    monkeypatch.setattr("mpc.runtime.party.MOST_WORDS", 8)
 
     async def program(p: Party) -> None:
         x = own_input(p, "hospital_a", np.zeros(rows, np.uint64))
@@ -251,7 +251,7 @@ def test_a_large_value_uses_its_mask_up(monkeypatch: pytest.MonkeyPatch, rows: i
 def test_each_owners_own_rows_are_opened_to_all(
     monkeypatch: pytest.MonkeyPatch, sizes: tuple[int, ...], most: int
 ) -> None:
-    monkeypatch.setattr("mpc.party.MOST_WORDS", most)  # 4: two rows of two
+    monkeypatch.setattr("mpc.runtime.party.MOST_WORDS", most)  # 4: two rows of two
     values = [elements(Z64, (max(sizes), 2), k) for k in range(len(sizes))]
 
     async def program(p: Party) -> tuple[Public, Share]:

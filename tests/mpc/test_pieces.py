@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from mpc.errors import InternalError
-from mpc.ghost import ghost
-from mpc.pieces import in_pieces
-from mpc.ring import B8, Z64, Ring
-from mpc.share import Public, Share
+from mpc.ring.abstract_array import ghost
+from mpc.ring.rings import B8, Z64, Ring
+from mpc.sharing.pieces import in_pieces
+from mpc.sharing.share import Public, Share
 
 
 def share(shape: tuple[int, ...], seed: int, ring: Ring = Z64, scale: int = 3) -> Share:
@@ -24,7 +24,7 @@ def combined(x: Share, y: Share, d: Public) -> Share:
 @pytest.mark.parametrize("ring", [Z64, B8])
 @pytest.mark.parametrize("shape", [(0,), (1,), (7,), (8,), (9,), (40,), (5, 9), (3, 0)])
 def test_the_same_as_the_whole(shape: tuple[int, ...], ring: Ring, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mpc.slices.PIECE", 8)
+    monkeypatch.setattr("mpc.ring.slices.PIECE", 8)
     x, y, public = share(shape, 1, ring), share(shape, 2, ring), Public(share(shape, 3, ring).value, 0, ring)
     whole, cut = combined(x, y, public), in_pieces(combined, x, y, public)
     assert (cut.value == whole.value).all() and cut.value.dtype == ring.dtype
@@ -32,7 +32,7 @@ def test_the_same_as_the_whole(shape: tuple[int, ...], ring: Ring, monkeypatch: 
 
 
 def test_other_shapes_are_taken_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mpc.slices.PIECE", 8)
+    monkeypatch.setattr("mpc.ring.slices.PIECE", 8)
     sizes = []
 
     def added(x: Share, y: Share) -> Share:
@@ -47,6 +47,6 @@ def test_other_shapes_are_taken_whole(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_mistake_in_the_expression_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mpc.slices.PIECE", 8)
+    monkeypatch.setattr("mpc.ring.slices.PIECE", 8)
     with pytest.raises(InternalError, match="differ in scale"):
         in_pieces(lambda x, y: x + y, share((20,), 1), share((20,), 2, scale=4))

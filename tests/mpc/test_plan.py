@@ -11,18 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpc.correlation import MatmulTriple, MultiplyTriple, Truncation, Uniform
-from mpc.dealing import WINDOWS_AHEAD
 from mpc.errors import InternalError
-from mpc.lockstep import run_lockstep
-from mpc.party import Party
-from mpc.plan import Plan, make_plan
-from mpc.ring import B8, B64, Z32, Z64, wide
-from mpc.round import Blob, Round, together
-from mpc.share import Share
-from mpc.slow_start import FIRST_WINDOW, Way
-from mpc.specs import Spec
-from mpc.wire import HEADER_BYTES
+from mpc.randomness.correlation import MatmulTriple, MultiplyTriple, Truncation, Uniform
+from mpc.randomness.dealing import WINDOWS_AHEAD
+from mpc.ring.rings import B8, B64, Z32, Z64, wide
+from mpc.ring.specs import Spec
+from mpc.runtime.lockstep import run_lockstep
+from mpc.runtime.party import Party
+from mpc.runtime.plan import Plan, make_plan
+from mpc.runtime.round import HEADER_BYTES, Blob, Round, together
+from mpc.runtime.slow_start import FIRST_WINDOW, Way
+from mpc.sharing.share import Share
 from tests.examples import steady
 from tests.mpc.kit import Log, Protocol, elements, entropy, owners, run
 
@@ -96,7 +95,7 @@ async def _once(p: Party, step: Step) -> None:
 def test_plan_is_what_is_measured(steps: list[Step], n: int, window: int) -> None:
     log = Log()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mpc.dealing.WINDOW_BYTES", window)
+        patch.setattr("mpc.randomness.dealing.WINDOW_BYTES", window)
         outcome = run(program(tuple(steps)), n, tap=log)
         plan = outcome.plan
         credits = {name: plan.credits if name == owners(n)[-1] else 0 for name in (*owners(n), "helper")}
@@ -138,7 +137,7 @@ def test_correlations_are_counted_by_kind() -> None:
 
 @pytest.mark.parametrize("windows", [1, WINDOWS_AHEAD, WINDOWS_AHEAD + 1, WINDOWS_AHEAD + 7])
 def test_credits(windows: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mpc.dealing.WINDOW_BYTES", 8)
+    monkeypatch.setattr("mpc.randomness.dealing.WINDOW_BYTES", 8)
     plan = run(program((Step("multiply", times=windows),)), 3).plan
     credits = max(0, windows - WINDOWS_AHEAD)
     assert (len(plan.windows), plan.credits) == (windows, credits)
@@ -183,7 +182,7 @@ def test_slow_start_of_the_dealing_and_of_a_large_round_come_on_top() -> None:
 
 def test_time_of_windows_that_wait_for_credits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Twice as many windows as may be ahead: the second half leaves when the first half's credits are back."""
-    monkeypatch.setattr("mpc.dealing.WINDOW_BYTES", 1)
+    monkeypatch.setattr("mpc.randomness.dealing.WINDOW_BYTES", 1)
     plan = planned((Step("unused", times=2 * WINDOWS_AHEAD),))
     latency, transfer, credit = 1.0, (HEADER_BYTES + 16) / 1e3, HEADER_BYTES / 1e3 + 1.0
     half = WINDOWS_AHEAD * transfer + latency
@@ -197,7 +196,7 @@ def test_time_lies_between_the_longest_chain_and_all_one_after_the_other(
     steps: list[Step], n: int, window: int, round_trip: float, bandwidth: float
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mpc.dealing.WINDOW_BYTES", window)
+        patch.setattr("mpc.randomness.dealing.WINDOW_BYTES", window)
         plan = make_plan(program(tuple(steps)), owners(n), "helper")
         seconds = plan.seconds(round_trip, bandwidth)
         slower = plan.seconds(round_trip, bandwidth, slow_start=True)

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpc.prg import (
+from mpc.randomness.streams import (
     SEED_BYTES,
     Stream,
     derive,
@@ -22,7 +22,7 @@ from mpc.prg import (
     public_keys,
     public_permutation,
 )
-from mpc.ring import Ring
+from mpc.ring.rings import Ring
 from tests.examples import steady
 from tests.mpc.kit import RINGS, combine
 

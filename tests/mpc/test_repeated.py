@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpc.correlation import Kind, MultiplyTriple, Uniform, correction_bytes
-from mpc.party import Party
-from mpc.plan import Plan, make_plan
-from mpc.repeated import KindList, Repeated, listed
-from mpc.specs import Spec
+from mpc.randomness.correlation import Kind, MultiplyTriple, Uniform, correction_bytes
+from mpc.randomness.repeated import KindList, Repeated, listed
+from mpc.ring.specs import Spec
+from mpc.runtime.party import Party
+from mpc.runtime.plan import Plan, make_plan
 from protocols import batches as batches_module
 from protocols.batches import Batches, batch_sizes, batches
 from protocols.held import HeldProduct, HeldTransposeProduct, Rows, hold, product, take_rows, transpose_product

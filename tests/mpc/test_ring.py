@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import InternalError
-from mpc.ghost import Ghost, ghost
-from mpc.ring import B8, B16, B32, B64, Z32, Z64, Ring, matmul, wide
+from mpc.ring.abstract_array import Ghost, ghost
+from mpc.ring.rings import B8, B16, B32, B64, Z32, Z64, Ring, matmul, wide
 from tests.examples import steady
 from tests.mpc.kit import EDGES, RINGS, elements, ints, word_arrays
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import InternalError, ProtocolError
-from mpc.ring import B8
-from mpc.round import Blob, Later, Round, together
-from mpc.specs import Spec
+from mpc.ring.rings import B8
+from mpc.ring.specs import Spec
+from mpc.runtime.round import Blob, Later, Round, together
 from tests.examples import steady
 from tests.mpc.kit import answers
 

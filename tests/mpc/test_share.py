@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import InternalError
-from mpc.ghost import ghost
-from mpc.ring import B64, Z32, Z64, Ring, matmul, wide
-from mpc.share import Mask, Masked, Public, Share
+from mpc.ring.abstract_array import ghost
+from mpc.ring.rings import B64, Z32, Z64, Ring, matmul, wide
+from mpc.sharing.share import Mask, Masked, Public, Share
 from tests.examples import steady
 from tests.mpc.kit import RINGS, combine, elements, ints, word_arrays
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpc.slices import PIECE, slices
+from mpc.ring.slices import PIECE, slices
 from tests.examples import steady
 
 
@@ -24,7 +24,7 @@ def test_slices(pieces: int, more: int, columns: int) -> None:
 
 
 def test_pieces_are_as_large_as_they_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mpc.slices.PIECE", 8)
+    monkeypatch.setattr("mpc.ring.slices.PIECE", 8)
     assert [(part.start, part.stop) for part in slices(5, 3)] == [(0, 2), (2, 4), (4, 5)]
     assert [(part.start, part.stop) for part in slices(2, 9)] == [(0, 1), (1, 2)]
     assert list(slices(0, 3)) == []

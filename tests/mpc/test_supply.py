@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from mpc.correlation import BitsOfMask, Kind, MultiplyTriple, Truncation, Uniform
-from mpc.dealing import deal, windows
 from mpc.errors import InternalError, ProtocolError
-from mpc.prg import Stream, derive
-from mpc.share import Mask, Share
-from mpc.specs import Spec
-from mpc.supply import SeedSupply
+from mpc.randomness.correlation import BitsOfMask, Kind, MultiplyTriple, Truncation, Uniform
+from mpc.randomness.dealing import deal, windows
+from mpc.randomness.streams import Stream, derive
+from mpc.randomness.supply import SeedSupply
+from mpc.ring.specs import Spec
+from mpc.sharing.share import Mask, Share
 from tests.mpc.kit import deal_to_all
 
 UNIFORM = Uniform((Spec((2,)),))
@@ -40,7 +40,7 @@ def supply_of_the_last(kinds: Sequence[Kind], change: Callable[[bytes], bytes] =
 
 @pytest.mark.parametrize("window", [1, 40, 70, 1 << 20])
 def test_every_owner_gets_its_own_shares(window: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mpc.dealing.WINDOW_BYTES", window)
+    monkeypatch.setattr("mpc.randomness.dealing.WINDOW_BYTES", window)
     supplies = [SeedSupply(KINDS, stream(0), None), supply_of_the_last(KINDS)]
     for supply, held in zip(supplies, deal_to_all(KINDS, 2), strict=True):
         for number, (kind, (drawn, dealt)) in enumerate(zip(KINDS, held, strict=True)):
@@ -64,7 +64,7 @@ def test_parts_have_their_specs_and_each_mask_a_use_of_its_own(last: bool) -> No
 
 
 def test_windows_are_fetched_when_they_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mpc.dealing.WINDOW_BYTES", 1)
+    monkeypatch.setattr("mpc.randomness.dealing.WINDOW_BYTES", 1)
     fetched: list[int] = []
 
     def count(window: bytes) -> bytes:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from mpc.errors import InternalError
-from mpc.ring import B64, Z32, Z64, Ring, wide
-from mpc.share import Public, Share
-from mpc.taken import Taken
+from mpc.ring.rings import B64, Z32, Z64, Ring, wide
+from mpc.sharing.share import Public, Share
+from protocols.linalg.row_selection import Taken
 
 INDEX = np.array([3, 0, 3])
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpc import thin_products
-from mpc.thin_products import matrix_times_vector, product_by_numpy, rows_times_vector
+from mpc.ring import thin_products
+from mpc.ring.thin_products import matrix_times_vector, product_by_numpy, rows_times_vector
 from tests.examples import steady
 
 needs_compiled = pytest.mark.skipif(not thin_products.COMPILED, reason="no C compiler with Python's headers was here")
@@ -120,7 +120,7 @@ def test_a_row_that_is_not_there_is_refused(row: int) -> None:
 @needs_compiled
 @pytest.mark.parametrize("sizes", [(20, 5, 3, 8), (20, 4, 4, 8), (20, 5, 4, 3), (20, 5, 4, 0), (20, 5, 4, 4)], ids=str)
 def test_arrays_that_do_not_fit_are_refused(sizes: tuple[int, int, int, int]) -> None:
-    from mpc import _thin_products
+    from mpc.ring import _thin_products
 
     a, x, out, word = sizes
     arrays = [np.zeros(size, dtype=np.uint64) for size in (a, x, out)]

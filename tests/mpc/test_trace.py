@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mpc.trace import Trace
+from mpc.runtime.trace import Trace
 
 
 def test_every_stage_and_step_is_told_at_once_and_in_order() -> None:

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import ProtocolError
-from mpc.prg import derive
-from mpc.ring import Z64, wide
-from mpc.specs import Spec, parse, payload
-from mpc.wire import DATA, HEADER_BYTES, TAG_BYTES, TYPES, Header, TagKey, label_code, peek_sequence, seal, unseal
+from mpc.links.wire import DATA, TAG_BYTES, TYPES, Header, TagKey, label_code, peek_sequence, seal, unseal
+from mpc.randomness.streams import derive
+from mpc.ring.rings import Z64, wide
+from mpc.ring.specs import Spec, parse, payload
+from mpc.runtime.round import HEADER_BYTES
 from tests.examples import steady
 from tests.mpc.kit import RINGS, elements, ints
 

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from mpc.curve import new_identity
 from mpc.errors import BeaverlodgeError
-from mpc.prg import Stream, os_entropy
+from mpc.links.zmq.curve import new_identity
+from mpc.randomness.streams import Stream, os_entropy
 from parties.children import Program
 from parties.events import EVENTS_FD, LAUNCHER_PID
 from parties.launcher import launch

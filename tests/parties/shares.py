@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from mpc.fixed import encode
-from mpc.share import Share
+from mpc.ring.fixed_point import encode
+from mpc.sharing.share import Share
 from parties.share_file import Bound, Vault, write_share
 from protocols.rows.kept_model import SharedModel, Units
 from protocols.shared_model import kept_scale

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from mpc.curve import Identity, new_identity
 from mpc.errors import DataError
-from mpc.transport import Transport
-from mpc.wire import WIRE_VERSION
+from mpc.links.wire import WIRE_VERSION
+from mpc.links.zmq.curve import Identity, new_identity
+from mpc.links.zmq.transport import Transport
 from parties import doctor_checks, doctor_estimate
 from parties.doctor_estimate import Known, check_disk, check_memory, check_time, memory_free, plan_from_here
 from parties.doctor_links import Meeting, Seen, meet

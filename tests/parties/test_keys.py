@@ -18,9 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from zmq.utils import z85
 
-from mpc.curve import new_identity, text_begins
 from mpc.errors import InternalError, UsageError
-from mpc.transport import Transport
+from mpc.links.zmq.curve import new_identity, text_begins
+from mpc.links.zmq.transport import Transport
 from parties import keys, private_files
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -392,9 +392,9 @@ def test_every_socket_that_reaches_the_network_has_curve_keys() -> None:
     }
     # The second asks ZeroMQ's own questions within the process: it is bound to an inproc endpoint only.
     assert made == {
-        "mpc/curve.py": ["curve_socket: kind", "questions: zmq.REP"],
+        "mpc/links/zmq/curve.py": ["curve_socket: kind", "questions: zmq.REP"],
     }
-    curve = functions("mpc/curve.py")
+    curve = functions("mpc/links/zmq/curve.py")
     lines = curve["curve_socket"].splitlines()
     assert lines[2].strip() == "socket = context.socket(kind)"
     keys = ("    socket.curve_publickey = me.public", "    socket.curve_secretkey = me.secret")
@@ -409,7 +409,7 @@ def test_every_socket_that_reaches_the_network_has_curve_keys() -> None:
     ):
         source = (ROOT / "mpc" / f"{name}.py").read_text()
         assert made_by in source and source.count(used) == 1
-    client = functions("mpc/star_sockets.py")["_socket"]
+    client = functions("mpc/star/sockets.py")["_socket"]
     assert "socket.curve_serverkey = server_key" in client
 
 

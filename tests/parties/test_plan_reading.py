@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from rich.console import Console
 
-from mpc.plan import Plan
+from mpc.runtime.plan import Plan
 from parties.plan_scenario import planned
 from parties.plan_text import plan_json, print_plan
 from parties.plan_training import USES

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from mpc.backlog import kept
-from mpc.plan import Plan, make_plan
-from mpc.wire import HEADER_BYTES
+from mpc.links.meeting.backlog import kept
+from mpc.runtime.plan import Plan, make_plan
+from mpc.runtime.round import HEADER_BYTES
 from parties.blocks import short_bytes
 from parties.plan_scenario import planned as plan_of_scenario
 from parties.plan_text import plan_json, plan_tables, print_plan

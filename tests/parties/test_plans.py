@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from mpc.errors import UsageError
-from mpc.plan import Plan
-from mpc.trace import Trace
+from mpc.runtime.plan import Plan
+from mpc.runtime.trace import Trace
 from parties import training
 from parties.consent_text import consent_blocks
 from parties.data import load_owner_table

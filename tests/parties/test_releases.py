@@ -15,8 +15,8 @@ import pytest
 from numpy.typing import NDArray
 
 from mpc.errors import UsageError
-from mpc.party import Revealed
-from mpc.trace import Trace
+from mpc.runtime.party import Revealed
+from mpc.runtime.trace import Trace
 from parties import releases as module
 from parties.data import Table, load_owner_table
 from parties.releases import FILE, NEAR, Release, Releases, release_of

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from mpc.errors import UsageError
-from mpc.fixed import decode
-from mpc.share import Share
+from mpc.ring.fixed_point import decode
+from mpc.sharing.share import Share
 from parties.share_file import Opened, Vault, journal_path, key_path, open_share, read_bound, write_share
 from protocols.rows.kept_model import SharedModel, Units
 from protocols.rows.limits import X_SCALE

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mpc.errors import UsageError
-from mpc.plan import make_plan
+from mpc.runtime.plan import make_plan
 from parties.plan_scenario import planned
 from parties.plan_solver import solver_text, training_facts
 from parties.scenario import load_scenario

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from mpc.errors import DataError, UsageError
-from mpc.handshake import Agreement, SplitColumns
-from mpc.party import Revealed
-from mpc.plan import make_plan
-from mpc.share import Share
+from mpc.links.meeting.handshake import Agreement, SplitColumns
+from mpc.runtime.party import Revealed
+from mpc.runtime.plan import make_plan
+from mpc.sharing.share import Share
 from parties.blocks import Grid
 from parties.consent_text import consent_blocks
 from parties.doctor_checks import check_data

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mpc.curve import HELD_BYTES
 from mpc.errors import DataError, ProtocolError, UsageError
+from mpc.links.zmq.curve import HELD_BYTES
 from parties.any_scenario import load_any
 from parties.descriptors import allow_connections
 from parties.journal import RoundJournal

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from mpc.agree import Signer
 from mpc.errors import ProtocolError, TooFewError, UsageError
-from mpc.prg import derive
-from mpc.star_client import StarClient
-from mpc.star_wire import DOWN, UP
+from mpc.randomness.key_agreement import Signer
+from mpc.randomness.streams import derive
+from mpc.star.client import StarClient
+from mpc.star.wire import DOWN, UP
 from parties import sum_server
 from parties.any_scenario import load_any
 from parties.journal import RoundJournal

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import ProtocolError, UsageError
-from mpc.party import Party
-from mpc.share import Share
+from mpc.runtime.party import Party
+from mpc.sharing.share import Share
 from mpc.testing import check_correct, check_cost, check_faults, check_view, integers, reals
 from protocols.accelerated import Accelerated, Prepared, momentum_words, step, target
 from protocols.accelerated_budget import MOMENTUM_BITS, accelerated_budget, dyadic

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from mpc.errors import DataError
-from mpc.party import Party
-from mpc.ring import B8
-from mpc.share import Public
+from mpc.ring.rings import B8
+from mpc.runtime.party import Party
+from mpc.sharing.share import Public
 from mpc.testing import check_correct, check_cost, check_faults, check_view, own, words
 from protocols.alignment import check_aligned
 from protocols.rows.own_rows import DIGEST_BITS

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import BroadcastableShapes, mutually_broadcastable_shapes
 
-from mpc.correlation import MultiplyTriple
 from mpc.errors import InternalError
-from mpc.fixed import decode, encode
-from mpc.party import Party
-from mpc.ring import B8, B16, B32, B64, Z32, Z64, Ring, wide
-from mpc.share import Share
-from mpc.specs import Spec
+from mpc.randomness.correlation import MultiplyTriple
+from mpc.ring.fixed_point import decode, encode
+from mpc.ring.rings import B8, B16, B32, B64, Z32, Z64, Ring, wide
+from mpc.ring.specs import Spec
+from mpc.runtime.party import Party
+from mpc.sharing.share import Share
 from protocols.beaver import matmul, multiply
 from tests.examples import steady
 from tests.helpers import on_shares, signed

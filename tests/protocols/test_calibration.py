@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.ghost import ghost
-from mpc.party import Party
+from mpc.ring.abstract_array import ghost
+from mpc.runtime.party import Party
 from protocols.calibration import GROUPS, STEP, calibrate, cells_of, enough
 from protocols.metrics import Scored
 from protocols.rows.offset_weights import Beside

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import DataError
-from mpc.party import Party
-from mpc.share import Share
+from mpc.runtime.party import Party
+from mpc.sharing.share import Share
 from mpc.testing import check_correct, check_cost, check_faults, check_view, integers, reals
 from protocols.accelerated_budget import dyadic
 from protocols.class_weights import balanced, class_weights, most_unequal, scaled, weighted_rows

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mpc.correlation import fold_order
-from mpc.lockstep import Message
-from mpc.party import Party
-from mpc.ring import B8, B64, Z64
-from mpc.share import Share
+from mpc.randomness.correlation import fold_order
+from mpc.ring.rings import B8, B64, Z64
+from mpc.runtime.lockstep import Message
+from mpc.runtime.party import Party
+from mpc.sharing.share import Share
 from protocols.comparison import any_set, greater, outside
 from tests.examples import steady
 from tests.helpers import on_shares, words

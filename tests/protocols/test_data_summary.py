@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.array import Array
-from mpc.lockstep import Outcome, run_lockstep
-from mpc.party import Party
-from mpc.plan import ProgramFactory
-from mpc.share import Public
+from mpc.ring.array import Array
+from mpc.runtime.lockstep import Outcome, run_lockstep
+from mpc.runtime.party import Party
+from mpc.runtime.plan import ProgramFactory
+from mpc.sharing.share import Public
 from mpc.testing import check_correct, check_cost, check_faults, check_view, integers, own, reals
 from protocols.data_summary import TIMES, missing_counts, typical_sizes, unlike_ranges
 from protocols.training_job import training_job

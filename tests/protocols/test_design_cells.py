@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from mpc.errors import DataError
-from mpc.lockstep import Outcome, run_lockstep
-from mpc.party import Party
+from mpc.runtime.lockstep import Outcome, run_lockstep
+from mpc.runtime.party import Party
 from protocols.design_cells import WHAT, Split, small_columns, split_columns
 from protocols.inference_job import inference_job
 from protocols.linear_job import linear_job

@@ -16,12 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import DataError, ProtocolError, UsageError
-from mpc.fixed import decode, encode
-from mpc.lockstep import Message, run_lockstep
-from mpc.party import Party
-from mpc.plan import Plan, ProgramFactory, make_plan
-from mpc.ring import Z64
-from mpc.share import Share
+from mpc.ring.fixed_point import decode, encode
+from mpc.ring.rings import Z64
+from mpc.runtime.lockstep import Message, run_lockstep
+from mpc.runtime.party import Party
+from mpc.runtime.plan import Plan, ProgramFactory, make_plan
+from mpc.sharing.share import Share
 from protocols import dual
 from protocols.bit_budget import LOW_MARGIN, Extent, dual_budget
 from protocols.dual import DualDescent, check_scores, descend_dual, dual_weights

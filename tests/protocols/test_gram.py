@@ -13,9 +13,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpc.party import Party
-from mpc.ring import Z64
-from mpc.share import Share
+from mpc.ring.rings import Z64
+from mpc.runtime.party import Party
+from mpc.sharing.share import Share
 from protocols.gram import combination, hold_gram
 from protocols.held import hold
 from protocols.rows.limits import X_SCALE

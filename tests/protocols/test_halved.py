@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpc.party import Party
-from mpc.ring import Z64
-from mpc.share import Share
+from mpc.ring.rings import Z64
+from mpc.runtime.party import Party
+from mpc.sharing.share import Share
 from mpc.testing import reals
 from protocols import beaver
 from protocols.halved import halved_matmul

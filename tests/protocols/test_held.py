@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import InternalError
-from mpc.party import Party
-from mpc.ring import Z64
-from mpc.share import Share
+from mpc.ring.rings import Z64
+from mpc.runtime.party import Party
+from mpc.sharing.share import Share
 from protocols.held import Rows, hold, product, products, take_rows, transpose_product
 from protocols.stacked import Stacked, stack
 from protocols.truncation import divided

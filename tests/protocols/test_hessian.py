@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpc.party import Party
-from mpc.share import Share
+from mpc.runtime.party import Party
+from mpc.sharing.share import Share
 from mpc.testing import check_correct, check_cost, check_faults, check_view, reals
 from protocols.accelerated_twin import inverse_series_twin
 from protocols.held import hold

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from mpc.errors import DataError
-from mpc.fixed import encode
-from mpc.party import Party
-from mpc.ring import Z64
-from mpc.round import together
-from mpc.share import Share
+from mpc.ring.fixed_point import encode
+from mpc.ring.rings import Z64
+from mpc.runtime.party import Party
+from mpc.runtime.round import together
+from mpc.sharing.share import Share
 from mpc.testing import check_correct, check_cost, check_faults, check_view, integers, reals
 from protocols.beaver import multiply
 from protocols.held import hold

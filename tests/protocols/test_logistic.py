@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpc.fixed import decode, encode
-from mpc.party import Party
-from mpc.ring import Z64
-from mpc.share import Share
+from mpc.ring.fixed_point import decode, encode
+from mpc.ring.rings import Z64
+from mpc.runtime.party import Party
+from mpc.sharing.share import Share
 from protocols.bit_budget import LOW_SHIFT, bit_budget
 from protocols.held import Rows, hold
 from protocols.logistic import Descent, descend

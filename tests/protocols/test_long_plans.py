@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from mpc.party import Party
-from mpc.plan import Plan, make_plan
+from mpc.runtime.party import Party
+from mpc.runtime.plan import Plan, make_plan
 from protocols import dual, logistic, range_check
 from protocols.training_job import training_job
 from protocols.training_settings import TrainingSettings

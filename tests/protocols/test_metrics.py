@@ -15,12 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from mpc.ghost import ghost
-from mpc.lockstep import Outcome
-from mpc.party import Party
-from mpc.plan import ProgramFactory
-from mpc.ring import Z64
-from mpc.share import Share
+from mpc.ring.abstract_array import ghost
+from mpc.ring.rings import Z64
+from mpc.runtime.lockstep import Outcome
+from mpc.runtime.party import Party
+from mpc.runtime.plan import ProgramFactory
+from mpc.sharing.share import Share
 from protocols.auc_pairs import BUCKETS, buckets_of, count_pairs
 from protocols.metrics import BINS, MOST_DOUBT, Bins, Scored, bins_for, evaluate, local_sums
 from protocols.twin import TwinModel, twin_metrics

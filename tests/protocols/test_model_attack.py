@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from mpc.party import Party
+from mpc.runtime.party import Party
 from protocols.design_cells import small_columns
 from protocols.own_design import OwnDesign
 from tests.helpers import lockstep, owner_names

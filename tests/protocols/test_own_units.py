@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from mpc.party import Party
-from mpc.ring import Z64
-from mpc.share import Public, Share
+from mpc.ring.rings import Z64
+from mpc.runtime.party import Party
+from mpc.sharing.share import Public, Share
 from mpc.testing import check_correct, check_cost, check_faults, check_view, reals
 from protocols.own_units import FACTOR_SCALE, LARGEST_FACTOR, MODEL_SCALE, UNITS_RING, in_own_units
 from protocols.wide import NOISE, noisy_lift, wide_truncate

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import DataError
-from mpc.fixed import decode
-from mpc.ghost import ghost
-from mpc.lockstep import Outcome
-from mpc.party import Party
-from mpc.plan import ProgramFactory
-from mpc.ring import B8, wide
-from mpc.share import Public, Share
+from mpc.ring.abstract_array import ghost
+from mpc.ring.fixed_point import decode
+from mpc.ring.rings import B8, wide
+from mpc.runtime.lockstep import Outcome
+from mpc.runtime.party import Party
+from mpc.runtime.plan import ProgramFactory
+from mpc.sharing.share import Public, Share
 from mpc.testing import check_correct, check_cost, check_faults, check_view, own, reals, words
 from protocols.gram import hold_gram_of_shared
 from protocols.held import hold

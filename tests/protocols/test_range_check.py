@@ -16,11 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import ProtocolError
-from mpc.lockstep import Message, run_lockstep
-from mpc.party import Party
-from mpc.plan import ProgramFactory
-from mpc.ring import Z64
-from mpc.share import Share
+from mpc.ring.rings import Z64
+from mpc.runtime.lockstep import Message, run_lockstep
+from mpc.runtime.party import Party
+from mpc.runtime.plan import ProgramFactory
+from mpc.sharing.share import Share
 from protocols import dual, logistic, range_check
 from protocols.batches import batches
 from protocols.bit_budget import WEIGHT_LIMIT

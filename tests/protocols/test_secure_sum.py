@@ -15,12 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import ProtocolError
-from mpc.fixed import encode
-from mpc.ghost import ghost
-from mpc.lockstep import Outcome
-from mpc.party import Party
-from mpc.plan import ProgramFactory
-from mpc.ring import Z32, Z64, Ring, wide
+from mpc.ring.abstract_array import ghost
+from mpc.ring.fixed_point import encode
+from mpc.ring.rings import Z32, Z64, Ring, wide
+from mpc.runtime.lockstep import Outcome
+from mpc.runtime.party import Party
+from mpc.runtime.plan import ProgramFactory
 from protocols.secure_sum import TWO_OWNERS, secure_sum
 from tests.examples import steady
 from tests.helpers import lockstep, owner_names, signed

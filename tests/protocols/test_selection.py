@@ -8,9 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mpc.errors import InternalError
-from mpc.party import Party
-from mpc.ring import B8, Z64, Ring
-from mpc.share import Share
+from mpc.ring.rings import B8, Z64, Ring
+from mpc.runtime.party import Party
+from mpc.sharing.share import Share
 from protocols.comparison import equal, less_than
 from protocols.selection import as_numbers, maximum, minimum, select
 from tests.examples import steady

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.array import Array
-from mpc.ghost import ghost
-from mpc.party import Party
-from mpc.ring import Z64
-from mpc.share import Share
+from mpc.ring.abstract_array import ghost
+from mpc.ring.array import Array
+from mpc.ring.rings import Z64
+from mpc.runtime.party import Party
+from mpc.sharing.share import Share
 from protocols.calibration import GROUPS
 from protocols.inference_twin import fit_ml
 from protocols.rows.results import Group

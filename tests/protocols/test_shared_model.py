@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from mpc.errors import DataError, UsageError
-from mpc.fixed import decode, encode
-from mpc.lockstep import Message, Outcome
-from mpc.party import Party
-from mpc.share import Share
+from mpc.ring.fixed_point import decode, encode
+from mpc.runtime.lockstep import Message, Outcome
+from mpc.runtime.party import Party
+from mpc.sharing.share import Share
 from protocols.predict import NewRows, PredictSettings, predict_job, uncounted
 from protocols.rows.kept_model import SharedModel, Units
 from protocols.rows.limits import X_SCALE

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpc.fixed import encode
-from mpc.party import Party
-from mpc.plan import ProgramFactory
-from mpc.share import Share
+from mpc.ring.fixed_point import encode
+from mpc.runtime.party import Party
+from mpc.runtime.plan import ProgramFactory
+from mpc.sharing.share import Share
 from protocols import shared_scores
 from protocols.metrics import Scored, local_sums
 from protocols.shared_scores import SCORE_SCALE, SharedScores, evaluate_shared

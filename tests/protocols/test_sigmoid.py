@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpc.fixed import decode, encode
-from mpc.ghost import ghost
-from mpc.party import Party
-from mpc.plan import make_plan
-from mpc.ring import Z64
-from mpc.share import Share
+from mpc.ring.abstract_array import ghost
+from mpc.ring.fixed_point import decode, encode
+from mpc.ring.rings import Z64
+from mpc.runtime.party import Party
+from mpc.runtime.plan import make_plan
+from mpc.sharing.share import Share
 from protocols.sigmoid import TRIG_SCALE, _weights, expansion, odd_part, sigmoid
 from protocols.sigmoid_fits import FITS, SigmoidFit, approximate
 from protocols.twin import sigmoid as exact

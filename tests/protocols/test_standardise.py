@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import DataError
-from mpc.ghost import ghost
-from mpc.lockstep import run_lockstep
-from mpc.plan import ProgramFactory
+from mpc.ring.abstract_array import ghost
+from mpc.runtime.lockstep import run_lockstep
+from mpc.runtime.plan import ProgramFactory
 from protocols.standardise import Moments, moments
 from tests.examples import steady
 from tests.helpers import entropy, lockstep, owner_names
@@ -62,7 +62,7 @@ def test_as_numpy_on_all_rows(counts: list[int], columns: list[tuple[float, floa
 
 @pytest.mark.parametrize("counted", [False, True])
 def test_a_long_table_is_summed_in_pieces(counted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mpc.slices.PIECE", 16)
+    monkeypatch.setattr("mpc.ring.slices.PIECE", 16)
     draw = np.random.default_rng(4)
     parts = [draw.normal(size=(m, 3)) * 7 + 4 for m in (31, 1, 20)]
     often = [draw.integers(0, 4, len(part)) for part in parts] if counted else [np.ones(len(part)) for part in parts]

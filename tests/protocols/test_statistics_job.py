@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mpc.lockstep import Message
+from mpc.runtime.lockstep import Message
 from parties.statistics_result import statistics_facts
 from protocols.own_cells import OwnColumns
 from protocols.statistics_job import statistics_job

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.dealing import WINDOWS_AHEAD
 from mpc.errors import InternalError
-from mpc.lockstep import run_lockstep
-from mpc.party import Party
-from mpc.plan import WAY_BYTES, Plan, make_plan
-from mpc.share import Share
+from mpc.randomness.dealing import WINDOWS_AHEAD
+from mpc.runtime.lockstep import run_lockstep
+from mpc.runtime.party import Party
+from mpc.runtime.plan import WAY_BYTES, Plan, make_plan
+from mpc.runtime.round import HEADER_BYTES
+from mpc.sharing.share import Share
 from mpc.testing import CheckFailed, check_correct, check_cost, check_faults, check_view, integers, reals
-from mpc.wire import HEADER_BYTES
 from protocols.beaver import multiply
 from protocols.stop_test import EVERY, at_rest, is_due, steps_taken
 from tests.helpers import entropy
@@ -136,7 +136,7 @@ def plan_of(after: int, windows: int, n: int = 2) -> Plan:
 def test_a_run_is_its_plan_of_the_ways_it_took(
     monkeypatch: pytest.MonkeyPatch, windows: int, after: int, n: int
 ) -> None:
-    monkeypatch.setattr("mpc.dealing.WINDOW_BYTES", 32)
+    monkeypatch.setattr("mpc.randomness.dealing.WINDOW_BYTES", 32)
     program, owners = turns(after, windows), tuple("abc"[:n])
     outcome = run_lockstep(dict.fromkeys(owners, program), entropy=entropy(owners, 1))
     assert outcome.results["a"].tolist() == [27 if after < 3 else 9] * 4
@@ -155,7 +155,7 @@ def test_a_run_is_its_plan_of_the_ways_it_took(
 
 
 def test_nothing_is_dealt_before_it_is_known_that_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mpc.dealing.WINDOW_BYTES", 1 << 20)
+    monkeypatch.setattr("mpc.randomness.dealing.WINDOW_BYTES", 1 << 20)
     plan = plan_of(9, 2)
     assert plan.windows == (64, 64, 64) and plan.turns == (0, 1, 2)
     whole = plan.on((False, True))
@@ -166,7 +166,7 @@ def test_nothing_is_dealt_before_it_is_known_that_it_is_needed(monkeypatch: pyte
 
 
 def test_a_fork_costs_a_round_trip_to_the_helper(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mpc.dealing.WINDOW_BYTES", 1 << 20)
+    monkeypatch.setattr("mpc.randomness.dealing.WINDOW_BYTES", 1 << 20)
     seconds = plan_of(9, 2).seconds(0.02, 1e12)
     # One latency of the first window, 7 rounds; at two forks what is told, and the window that it lets go.
     assert seconds == pytest.approx(0.01 * (1 + 7 + 2 * 2), abs=1e-6)

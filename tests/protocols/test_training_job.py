@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import DataError, UsageError
-from mpc.lockstep import Outcome
-from mpc.plan import Plan, make_plan
+from mpc.runtime.lockstep import Outcome
+from mpc.runtime.plan import Plan, make_plan
 from protocols.rows.own_rows import OwnRows
 from protocols.rows.results import Trained
 from protocols.training_form import choose_fit, constants_digest

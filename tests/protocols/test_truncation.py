@@ -11,10 +11,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mpc.correlation import Truncation
-from mpc.party import Party
-from mpc.ring import Z64
-from mpc.share import Public, Share
+from mpc.randomness.correlation import Truncation
+from mpc.ring.rings import Z64
+from mpc.runtime.party import Party
+from mpc.sharing.share import Public, Share
 from protocols.truncation import Divisible, divided, divided_together, truncate
 from tests.examples import steady
 from tests.helpers import on_shares, signed, words

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import DataError
-from mpc.lockstep import Outcome
-from mpc.plan import Plan, ProgramFactory, make_plan
+from mpc.runtime.lockstep import Outcome
+from mpc.runtime.plan import Plan, ProgramFactory, make_plan
 from protocols.batches import split
 from protocols.rows.own_rows import DIGEST_BITS, SAME_ROWS, OwnColumns, joint_names
 from protocols.rows.results import Trained

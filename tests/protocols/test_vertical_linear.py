@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import DataError
-from mpc.lockstep import Outcome
-from mpc.plan import ProgramFactory
+from mpc.runtime.lockstep import Outcome
+from mpc.runtime.plan import ProgramFactory
 from protocols.linear_settings import LinearFit, LinearSettings
 from protocols.linear_twin import fit_plain
 from protocols.rows.offset_weights import NOTHING_BESIDE, Beside

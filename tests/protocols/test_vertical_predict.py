@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from mpc.errors import DataError, DisagreementError
-from mpc.fixed import encode
-from mpc.plan import ProgramFactory
-from mpc.share import Share
+from mpc.ring.fixed_point import encode
+from mpc.runtime.plan import ProgramFactory
+from mpc.sharing.share import Share
 from protocols.predict import PredictSettings
 from protocols.rows.kept_model import SharedModel, Units
 from protocols.rows.own_rows import DIGEST_BITS, OwnColumns

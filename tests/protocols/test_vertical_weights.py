@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.array import Array
 from mpc.errors import DataError
+from mpc.ring.array import Array
 from protocols.rows.offset_weights import NOTHING_BESIDE, Beside
 from protocols.rows.own_rows import OwnColumns
 from protocols.training_settings import TrainingSettings

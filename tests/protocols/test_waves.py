@@ -23,6 +23,7 @@ from protocols.waves import scaled_by_numpy, scaled_waves, sums_by_numpy, wave_s
 from tests.examples import steady
 
 SOURCE = Path(__file__).resolve().parents[2] / "protocols" / "wave_sums.c"
+HEADERS = Path(__file__).resolve().parents[2] / "mpc" / "ring"
 EDGES = [0, 1, 2**64 - 1, *(k * 2**61 + d for k in range(1, 8) for d in (-1, 0, 1))]
 # What a processor can do, and how its name is for the compiler.
 PROCESSORS = {"sse2": "x86-64", "avx2": "x86-64-v3", "avx512bw": "x86-64-v4"}
@@ -54,8 +55,8 @@ def built(folder: Path, *flags: str) -> Any:
     if command is None:
         pytest.skip("no C compiler with Python's headers is here")
     module = folder / f"_wave_sums{len(list(folder.iterdir()))}.so"
-    include = f"-I{sysconfig.get_path('include')}"
-    arguments = [command, "-shared", "-fPIC", "-DONE_CPU", *flags, include, str(SOURCE), "-o", str(module)]
+    include = [f"-I{folder}" for folder in (sysconfig.get_path("include"), HEADERS)]
+    arguments = [command, "-shared", "-fPIC", "-DONE_CPU", *flags, *include, str(SOURCE), "-o", str(module)]
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     spec = spec_from_file_location("_wave_sums", module)

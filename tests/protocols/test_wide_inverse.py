@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mpc.party import Party
-from mpc.share import Public, Share
+from mpc.runtime.party import Party
+from mpc.sharing.share import Public, Share
 from mpc.testing import check_correct, check_cost, check_faults, check_view, reals
 from protocols.beaver import matmul
 from protocols.wide import lift, lowered, wide_truncate

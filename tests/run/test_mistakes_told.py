@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mpc.session import Frame
-from mpc.transport import Transport
-from mpc.wire import ABORT
+from mpc.links.session import Frame
+from mpc.links.wire import ABORT
+from mpc.links.zmq.transport import Transport
 from parties import take_part
 from parties.scenario import load_scenario
 from tests.examples import sample

@@ -9,7 +9,7 @@ from typing import Any
 import psutil
 import pytest
 
-from mpc.plan import Plan
+from mpc.runtime.plan import Plan
 from parties.consent import remember
 from parties.plan_scenario import planned
 from parties.relay import NAME

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.lockstep import run_lockstep
-from mpc.prg import insecure_entropy
+from mpc.randomness.streams import insecure_entropy
+from mpc.runtime.lockstep import run_lockstep
 from parties.data import load_owner_table
 from parties.kinds import plan_for
 from parties.launcher import launch

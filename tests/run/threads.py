@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mpc.curve import Identity
 from mpc.errors import BeaverlodgeError
+from mpc.links.zmq.curve import Identity
 from parties import take_part
 from parties.logs import open_log
 from parties.reporter import Reporter

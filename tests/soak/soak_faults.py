@@ -12,11 +12,11 @@ from typing import Any, Literal
 import pytest
 
 from mpc.errors import BeaverlodgeError, InternalError
-from mpc.party import Party
-from mpc.testing.faults import HARMLESS, KINDS, Fault, Planted, play
-from mpc.testing.programs import Case, same_results
-from mpc.testing.virtual import End, Smooth
-from mpc.wire import label_code
+from mpc.links.wire import label_code
+from mpc.runtime.party import Party
+from mpc.testing.cases.programs import Case, same_results
+from mpc.testing.faults.check import HARMLESS, KINDS, Fault, Planted, play
+from mpc.testing.faults.virtual import End, Smooth
 from protocols.rows.results import Trained
 from protocols.training_job import training_job
 from tests.helpers import job, made_up

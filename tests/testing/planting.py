@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mpc.party import Party
+from mpc.runtime.party import Party
 
 
 def plant(patch: pytest.MonkeyPatch, method: Callable[..., Any], old: str, new: str) -> None:

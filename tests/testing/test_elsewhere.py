@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from mpc.party import Party
-from mpc.share import Share
+from mpc.runtime.party import Party
+from mpc.sharing.share import Share
 from mpc.testing import reals, show_plan
 from protocols.beaver import multiply
 
@@ -100,8 +100,8 @@ def test_a_package_with_its_own_protocol_and_settings(tmp_path: Path) -> None:
     package.mkdir()
     (package / "__init__.py").write_text("")
     (package / "weighted.py").write_text(
-        "from mpc.party import Party\n"
-        "from mpc.share import Public, Share\n\n\n"
+        "from mpc.runtime.party import Party\n"
+        "from mpc.sharing.share import Public, Share\n\n\n"
         "async def total(p: Party, x: Share, y: Share, label: str = 'total') -> Public:\n"
         "    (out,) = await p.reveal(x + y, what='total', why='agreed', label=label)\n"
         "    return out\n"

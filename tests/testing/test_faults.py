@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-import mpc.channel
-import mpc.dealing
-import mpc.session
+import mpc.links.channel
+import mpc.links.session
+import mpc.randomness.dealing
 from mpc.errors import PeerLostError
-from mpc.party import Party
-from mpc.session import Delivered, Frame, Ignored, Incoming, Link
-from mpc.share import Share
+from mpc.links.session import Delivered, Frame, Ignored, Incoming, Link
+from mpc.links.waiting import Wait
+from mpc.links.wire import Header, TagKey
+from mpc.runtime.party import Party
+from mpc.sharing.share import Share
 from mpc.testing import KINDS, CheckFailed, check_faults, reals
-from mpc.testing.faults import HARMLESS, Fault, altered
-from mpc.waiting import Wait
-from mpc.wire import Header, TagKey
+from mpc.testing.faults.check import HARMLESS, Fault, altered
 from protocols.beaver import multiply
 from protocols.truncation import truncate
 
@@ -59,7 +59,7 @@ def test_the_same_faults_on_every_run() -> None:
 
 def test_windows_and_credits(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a window for every correlation the helper waits for credits, and each of those frames has its faults."""
-    monkeypatch.setattr(mpc.dealing, "WINDOW_BYTES", 8)
+    monkeypatch.setattr(mpc.randomness.dealing, "WINDOW_BYTES", 8)
 
     async def many(p: Party, x: Share, y: Share) -> Share:
         for _ in range(8):
@@ -77,7 +77,7 @@ def without_tags(monkeypatch: pytest.MonkeyPatch) -> None:
         _, _, *fields, _ = struct.unpack("<2sBBIQQQ16s", head)
         return Header(*fields)
 
-    monkeypatch.setattr(mpc.session, "unseal", unseal)
+    monkeypatch.setattr(mpc.links.session, "unseal", unseal)
 
 
 def test_without_tags_an_altered_payload_gives_a_wrong_value(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,27 +108,27 @@ def test_without_dropping_repeats_no_run_goes_well(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("kind", ["dropped", "dropped unnoticed"])
 def test_without_resends_a_lost_frame_ends_the_run(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mpc.session, "Resend", lambda frames: Ignored())
+    monkeypatch.setattr(mpc.links.session, "Resend", lambda frames: Ignored())
     with pytest.raises(CheckFailed, match=f"{kind}, frame .*: a session lives through that, but the run ended with"):
         check(kind)
 
 
 def test_a_party_that_waits_without_end_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
-    def patient(self: mpc.channel.Channel, wait: Wait, missing: set[str]) -> None:
+    def patient(self: mpc.links.channel.Channel, wait: Wait, missing: set[str]) -> None:
         self._step(self._network.now() + 5)
 
-    monkeypatch.setattr(mpc.channel.Channel, "_wait", patient)
+    monkeypatch.setattr(mpc.links.channel.Channel, "_wait", patient)
     with pytest.raises(CheckFailed, match=r"cut for good, frame \d+ .*: owner0.* still hung after \d+ virtual seconds"):
         check("cut for good")
 
 
 def test_an_error_that_names_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nameless(self: mpc.channel.Channel, wait: Wait, missing: set[str]) -> None:
+    def nameless(self: mpc.links.channel.Channel, wait: Wait, missing: set[str]) -> None:
         if self._contact.down or self._network.now() > wait.end:
             raise PeerLostError("somebody is lost")
         self._step(self._network.now() + 5)
 
-    monkeypatch.setattr(mpc.channel.Channel, "_wait", nameless)
+    monkeypatch.setattr(mpc.links.channel.Channel, "_wait", nameless)
     with pytest.raises(CheckFailed, match="the error of owner0 names no party: somebody is lost"):
         check("cut for good")
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.array import Array
-from mpc.correlation import Book
-from mpc.party import Party
-from mpc.share import Mask, Share
-from mpc.specs import Spec
+from mpc.randomness.correlation import Book
+from mpc.ring.array import Array
+from mpc.ring.specs import Spec
+from mpc.runtime.party import Party
+from mpc.sharing.share import Mask, Share
 from mpc.testing import CheckFailed, check_view, integers
 from tests.testing.test_planted import again
 

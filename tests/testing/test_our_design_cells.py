@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.array import Array
-from mpc.party import Party
+from mpc.ring.array import Array
+from mpc.runtime.party import Party
 from mpc.testing import integers, own
 from protocols.design_cells import Split, small_columns, split_columns
 from protocols.own_design import OwnDesign, plain

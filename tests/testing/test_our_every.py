@@ -19,8 +19,8 @@ import pytest
 
 import tests.testing
 from mpc.testing import Input
-from mpc.testing.inputs import complete, constants
-from mpc.testing.programs import Case
+from mpc.testing.cases.inputs import complete, constants
+from mpc.testing.cases.programs import Case
 from protocols.own_units import in_own_units
 from tests.protocols import (
     test_accelerated,

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.array import Array
-from mpc.fixed import decode
-from mpc.party import Party
-from mpc.share import Share
+from mpc.ring.array import Array
+from mpc.ring.fixed_point import decode
+from mpc.runtime.party import Party
+from mpc.sharing.share import Share
 from mpc.testing import integers, own, reals
 from protocols.calibration import GROUPS, STEP, calibrate, cells_of
 from protocols.evaluation.weighted_likelihood import vertical_likelihoods, weighted_loss

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.array import Array
 from mpc.errors import DataError
-from mpc.fixed import decode
-from mpc.party import Party
+from mpc.ring.array import Array
+from mpc.ring.fixed_point import decode
+from mpc.runtime.party import Party
 from mpc.testing import integers, own, reals
 from protocols.accelerated_twin import accelerated_twin
 from protocols.held import Rows

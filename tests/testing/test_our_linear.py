@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.array import Array
 from mpc.errors import DataError
-from mpc.fixed import decode
-from mpc.party import Party
-from mpc.share import Public, Share
+from mpc.ring.array import Array
+from mpc.ring.fixed_point import decode
+from mpc.runtime.party import Party
+from mpc.sharing.share import Public, Share
 from mpc.testing import Input, own, reals
 from protocols.beaver import matmul
 from protocols.cross_products import covariance_scale, pooled_covariance

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.array import Array
-from mpc.correlation import fold_order
-from mpc.party import Party
-from mpc.ring import B8, B32, B64, wide
-from mpc.share import Public, Share
+from mpc.randomness.correlation import fold_order
+from mpc.ring.array import Array
+from mpc.ring.rings import B8, B32, B64, wide
+from mpc.runtime.party import Party
+from mpc.sharing.share import Public, Share
 from mpc.testing import Input, check_view, integers, own, reals, words
 from protocols.beaver import matmul, multiply
 from protocols.bit_budget import bit_budget

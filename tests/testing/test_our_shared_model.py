@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.array import Array
 from mpc.errors import ProtocolError
-from mpc.fixed import decode
-from mpc.party import Party
-from mpc.share import Share
+from mpc.ring.array import Array
+from mpc.ring.fixed_point import decode
+from mpc.runtime.party import Party
+from mpc.sharing.share import Share
 from mpc.testing import CheckFailed, check_view, integers, own, reals
 from protocols import predict
 from protocols.metrics import Scored, local_sums

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.array import Array
-from mpc.party import Party
-from mpc.share import Share
+from mpc.ring.array import Array
+from mpc.runtime.party import Party
+from mpc.sharing.share import Share
 from mpc.testing import integers, reals, words
 from protocols.exact_floor import floor
 from protocols.logistic_series import ANGLE_SCALE, LARGEST, logistic_parts

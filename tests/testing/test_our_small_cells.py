@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.array import Array
-from mpc.party import Party
-from mpc.share import Share
+from mpc.ring.array import Array
+from mpc.runtime.party import Party
+from mpc.sharing.share import Share
 from mpc.testing import integers, own
 from protocols.rare_values import Layout, own_values
 from protocols.small_cells import Blocks, Contributions, Values, merged_list, withheld_blocks

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.array import Array
-from mpc.fixed import decode
-from mpc.party import Party
-from mpc.share import Share
+from mpc.ring.array import Array
+from mpc.ring.fixed_point import decode
+from mpc.runtime.party import Party
+from mpc.sharing.share import Share
 from mpc.testing import CheckFailed, check_view, own, reals
 from protocols import predict
 from protocols.predict import PredictSettings

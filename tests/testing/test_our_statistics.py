@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mpc.array import Array
-from mpc.party import Party
+from mpc.ring.array import Array
+from mpc.runtime.party import Party
 from mpc.testing import integers, own
 from protocols.own_cells import OwnColumns
 from protocols.search import FAN

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.array import Array
 from mpc.errors import DataError
-from mpc.party import Party
-from mpc.share import Share
+from mpc.ring.array import Array
+from mpc.runtime.party import Party
+from mpc.sharing.share import Share
 from mpc.testing import integers, own, reals
 from protocols.auc_pairs import BUCKETS, count_pairs
 from protocols.metrics import BINS, Bins, Scored, evaluate, mean_score

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.array import Array
-from mpc.party import Party
-from mpc.share import Share
+from mpc.ring.array import Array
+from mpc.runtime.party import Party
+from mpc.sharing.share import Share
 from mpc.testing import integers, own
 from protocols.forward_merge import stretches
 from protocols.log_rank import Digits, log_rank_sums, open_log_rank

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.array import Array
 from mpc.errors import DataError, ProtocolError
-from mpc.ghost import ghost
-from mpc.party import Party
-from mpc.ring import Z64
-from mpc.share import Share
+from mpc.ring.abstract_array import ghost
+from mpc.ring.array import Array
+from mpc.ring.rings import Z64
+from mpc.runtime.party import Party
+from mpc.sharing.share import Share
 from mpc.testing import integers, own, reals
 from protocols.bit_budget import Extent, bit_budget, dual_budget
 from protocols.dual import DualDescent, check_scores, descend_dual, dual_weights

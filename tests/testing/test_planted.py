@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.array import Array
-from mpc.correlation import Book, MultiplyTriple, Uniform
-from mpc.party import Party
-from mpc.ring import Z32, Z64
-from mpc.round import Round
-from mpc.share import Mask, Masked, Public, Share
-from mpc.specs import Spec
+from mpc.randomness.correlation import Book, MultiplyTriple, Uniform
+from mpc.ring.array import Array
+from mpc.ring.rings import Z32, Z64
+from mpc.ring.specs import Spec
+from mpc.runtime.party import Party
+from mpc.runtime.round import Round
+from mpc.sharing.share import Mask, Masked, Public, Share
 from mpc.testing import CheckFailed, check_correct, check_cost, check_view, own, reals
 from protocols.beaver import multiply
 

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.array import Array
-from mpc.correlation import Book, MultiplyTriple, Uniform
 from mpc.errors import UsageError
-from mpc.party import Party
-from mpc.round import Round
-from mpc.share import Mask, Share
-from mpc.specs import Spec
+from mpc.randomness.correlation import Book, MultiplyTriple, Uniform
+from mpc.ring.array import Array
+from mpc.ring.specs import Spec
+from mpc.runtime.party import Party
+from mpc.runtime.round import Round
+from mpc.sharing.share import Mask, Share
 from mpc.testing import CheckFailed, check_correct, check_view, words
 from protocols.beaver import multiply
 from protocols.truncation import truncate
@@ -80,7 +80,7 @@ def spread(words: Array) -> Array:
 
 async def of_32_bits(p: Party, x: Share, y: Share) -> Any:
     """A mask of 32 bits, stretched: every bit of it is even."""
-    from mpc.ring import Z32
+    from mpc.ring.rings import Z32
 
     (r,) = p.correlation(Uniform((Spec(x.shape, x.scale, Z32),)))
     value = spread(r.value.astype(np.uint64)) if not p.dry else x.value

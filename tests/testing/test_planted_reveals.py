@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.array import Array
 from mpc.errors import DataError, ProtocolError
-from mpc.party import Party
-from mpc.share import Public, Share
+from mpc.ring.array import Array
+from mpc.runtime.party import Party
+from mpc.sharing.share import Public, Share
 from mpc.testing import CheckFailed, check_correct, check_view, own, reals, to_each
 from tests.testing.planting import plant
 from tests.testing.test_planted import PAIR, SCALE

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mpc.ring import B8, Z32, Z64, wide
-from mpc.testing.statistics import BINS, LOOSE, chi_square_p, critical, histograms, smallest_shift, uneven, unlike
+from mpc.ring.rings import B8, Z32, Z64, wide
+from mpc.testing.views.statistics import BINS, LOOSE, chi_square_p, critical, histograms, smallest_shift, uneven, unlike
 
 WORDS = 4000
 

@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.array import Array
-from mpc.correlation import Uniform
 from mpc.errors import UsageError
-from mpc.party import Party
-from mpc.ring import B8, wide
-from mpc.round import Round
-from mpc.share import Public, Share
-from mpc.specs import Spec
+from mpc.randomness.correlation import Uniform
+from mpc.ring.array import Array
+from mpc.ring.rings import B8, wide
+from mpc.ring.specs import Spec
+from mpc.runtime.party import Party
+from mpc.runtime.round import Round
+from mpc.sharing.share import Public, Share
 from mpc.testing import CheckFailed, check_correct, check_cost, check_faults, check_view, integers, own, reals, words
-from mpc.testing.inputs import complete, constants, randoms, written
+from mpc.testing.cases.inputs import complete, constants, randoms, written
 from protocols.beaver import multiply
 
 X = reals(("m",), scale=14, largest=100.0)

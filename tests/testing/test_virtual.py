@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from mpc.network import Came, Connected, Disconnected, Event, Overlong
-from mpc.session import Frame
-from mpc.testing.virtual import LATENCY, End, Sent, Smooth, Trouble, VirtualNetwork, Wires
+from mpc.links.network import Came, Connected, Disconnected, Event, Overlong
+from mpc.links.session import Frame
+from mpc.testing.faults.virtual import LATENCY, End, Sent, Smooth, Trouble, VirtualNetwork, Wires
 
 HORIZON = 100.0
 Doing = Callable[[Sent, Wires], bool]

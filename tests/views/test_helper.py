@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from mpc.errors import ProtocolError
-from mpc.party import Party
-from mpc.plan import ProgramFactory
-from mpc.round import Round
-from mpc.wire import RESUME, SIGN
+from mpc.links.wire import RESUME, SIGN
+from mpc.runtime.party import Party
+from mpc.runtime.plan import ProgramFactory
+from mpc.runtime.round import Round
 from tests.helpers import job, made_up
 from tests.links.over_zmq import HELPER, Run, over_zmq, values
 from tests.views.test_messages import programs

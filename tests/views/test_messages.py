@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.fixed import encode
-from mpc.ghost import ghost
-from mpc.lockstep import Message
-from mpc.party import Party
-from mpc.plan import ProgramFactory
-from mpc.round import Round
-from mpc.share import Share
-from mpc.specs import Spec
+from mpc.ring.abstract_array import ghost
+from mpc.ring.fixed_point import encode
+from mpc.ring.specs import Spec
+from mpc.runtime.lockstep import Message
+from mpc.runtime.party import Party
+from mpc.runtime.plan import ProgramFactory
+from mpc.runtime.round import Round
+from mpc.sharing.share import Share
 from protocols.rows.limits import X_SCALE
 from protocols.rows.own_rows import OwnRows
 from protocols.standardise import Moments, moments

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from mpc.fixed import encode
-from mpc.lockstep import Message
-from mpc.party import Party
-from mpc.share import Public, Share
+from mpc.ring.fixed_point import encode
+from mpc.runtime.lockstep import Message
+from mpc.runtime.party import Party
+from mpc.sharing.share import Public, Share
 from protocols.rows.limits import X_SCALE
 from tests.helpers import demo_tables, job
 from tests.links.over_zmq import Run, over_zmq

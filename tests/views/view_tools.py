@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from mpc.lockstep import Message, run_lockstep
-from mpc.party import Party
-from mpc.plan import Plan, ProgramFactory, make_plan
-from mpc.round import Round
-from mpc.specs import Spec
+from mpc.ring.specs import Spec
+from mpc.runtime.lockstep import Message, run_lockstep
+from mpc.runtime.party import Party
+from mpc.runtime.plan import Plan, ProgramFactory, make_plan
+from mpc.runtime.round import Round
 from tests.helpers import entropy
 
 THRESHOLD = 1e-6

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mpc.agree import KEY_BYTES, SIGNATURE_BYTES, KeyPair, unseal
-from mpc.array import Array
-from mpc.prg import Entropy, derive
-from mpc.star_lockstep import StarMessage, StarTap
+from mpc.randomness.key_agreement import KEY_BYTES, SIGNATURE_BYTES, KeyPair, unseal
+from mpc.randomness.streams import Entropy, derive
+from mpc.ring.array import Array
+from mpc.star.lockstep import StarMessage, StarTap
 from protocols.aggregation import messages as m
 from protocols.aggregation.masks import add_mask, pair_key, self_key
 from protocols.aggregation.pack import unpack

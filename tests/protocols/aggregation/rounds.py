@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mpc.agree import Signer
-from mpc.array import Array
 from mpc.errors import ProtocolError
-from mpc.prg import Stream, derive, insecure_entropy
-from mpc.star_lockstep import StarMessage, StarOutcome, StarTap, run_star
+from mpc.randomness.key_agreement import Signer
+from mpc.randomness.streams import Stream, derive, insecure_entropy
+from mpc.ring.array import Array
+from mpc.star.lockstep import StarMessage, StarOutcome, StarTap, run_star
 from protocols.aggregation.bounds import choose_bounds
 from protocols.aggregation.client import aggregation_client
 from protocols.aggregation.helper import aggregation_helper

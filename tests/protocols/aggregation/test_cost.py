@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mpc.wire import HEADER_BYTES
+from mpc.runtime.round import HEADER_BYTES
 from protocols.aggregation.cost import client_seconds, expected_traffic, replayed, server_seconds
 from protocols.aggregation.messages import stages
 from tests.protocols.aggregation.rounds import play, settings_for, vectors_for, without

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from mpc.array import Array
-from mpc.prg import Stream, derive
-from mpc.testing.failure import CheckFailed
+from mpc.randomness.streams import Stream, derive
+from mpc.ring.array import Array
+from mpc.testing.cases.failure import CheckFailed
 from protocols.aggregation import client, server
 from protocols.aggregation.graph import choose, draw_graph
 from protocols.aggregation.settings import Occasion, Settings

@@ -12,13 +12,13 @@ from functools import partial
 import numpy as np
 import pytest
 
-from mpc.agree import KeyPair, unseal
-from mpc.array import Array
-from mpc.prg import Entropy, derive, insecure_entropy
-from mpc.ring import Ring
-from mpc.star_lockstep import run_star
-from mpc.testing.failure import CheckFailed
-from mpc.testing.star_view import check_sums
+from mpc.randomness.key_agreement import KeyPair, unseal
+from mpc.randomness.streams import Entropy, derive, insecure_entropy
+from mpc.ring.array import Array
+from mpc.ring.rings import Ring
+from mpc.star.lockstep import run_star
+from mpc.testing.cases.failure import CheckFailed
+from mpc.testing.views.star_view import check_sums
 from protocols.aggregation import messages as m
 from protocols.aggregation.client import aggregation_client, unmask_key
 from protocols.aggregation.helper import aggregation_helper

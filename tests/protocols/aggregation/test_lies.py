@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from mpc.agree import SIGNATURE_BYTES, TAG_BYTES, KeyPair, seal
 from mpc.errors import DisagreementError, ProtocolError, TooFewError
-from mpc.prg import derive, insecure_entropy
-from mpc.star_lockstep import StarMessage, StarOutcome, StarTap
+from mpc.randomness.key_agreement import SIGNATURE_BYTES, TAG_BYTES, KeyPair, seal
+from mpc.randomness.streams import derive, insecure_entropy
+from mpc.star.lockstep import StarMessage, StarOutcome, StarTap
 from protocols.aggregation import messages as m
 from protocols.aggregation.bounds import choose_bounds
 from protocols.aggregation.settings import Occasion, Settings, context

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import DataError, InternalError, ProtocolError, UsageError
-from mpc.prg import Stream, derive
+from mpc.randomness.streams import Stream, derive
 from protocols.aggregation import messages as m
 from protocols.aggregation.decode import wrong_shares
 from protocols.aggregation.graph import choose, draw_graph

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpc.array import Array
 from mpc.errors import ProtocolError, TooFewError
-from mpc.prg import insecure_entropy
-from mpc.star_lockstep import StarMessage, run_star
+from mpc.randomness.streams import insecure_entropy
+from mpc.ring.array import Array
+from mpc.star.lockstep import StarMessage, run_star
 from protocols.aggregation import messages as m
 from protocols.aggregation.client import aggregation_client
 from protocols.aggregation.server import aggregation_server

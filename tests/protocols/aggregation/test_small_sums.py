@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpc.agree import KeyPair, seal, unseal
 from mpc.errors import ProtocolError, TooFewError
-from mpc.prg import Stream, derive, insecure_entropy
-from mpc.star_lockstep import StarMessage, StarOutcome
-from mpc.wire import HEADER_BYTES
+from mpc.randomness.key_agreement import KeyPair, seal, unseal
+from mpc.randomness.streams import Stream, derive, insecure_entropy
+from mpc.runtime.round import HEADER_BYTES
+from mpc.star.lockstep import StarMessage, StarOutcome
 from protocols.aggregation import messages as m
 from protocols.aggregation.client import unmask_key
 from protocols.aggregation.cost import (

@@ -13,12 +13,12 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from mpc.array import Array
-from mpc.prg import Entropy, Stream, derive, insecure_entropy
-from mpc.ring import Ring
-from mpc.star_lockstep import run_star
-from mpc.testing.failure import CheckFailed
-from mpc.testing.star_view import check_sums
+from mpc.randomness.streams import Entropy, Stream, derive, insecure_entropy
+from mpc.ring.array import Array
+from mpc.ring.rings import Ring
+from mpc.star.lockstep import run_star
+from mpc.testing.cases.failure import CheckFailed
+from mpc.testing.views.star_view import check_sums
 from protocols.aggregation import messages as m
 from protocols.aggregation.client import aggregation_client
 from protocols.aggregation.graph import draw_graph

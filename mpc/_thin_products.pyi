@@ -1,6 +1,0 @@
-"""thin_products.c, compiled; see thin_products.py."""
-
-from mpc.array import Array
-
-def times(a: Array, index: Array | None, x: Array, out: Array, word_bytes: int, first: int, /) -> None: ...
-def transposed_times(a: Array, index: Array | None, x: Array, out: Array, word_bytes: int, first: int, /) -> None: ...

@@ -1,0 +1,413 @@
+"""A party's links to its peers: it carries out rounds over a network, within deadlines, and says what went wrong."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Set
+from dataclasses import dataclass
+from math import inf
+from typing import Any, Final
+
+from mpc.errors import BeaverlodgeError, InterruptedRun, PeerLostError, ProtocolError
+from mpc.links.abort import Words, already_here, error_told, last_words, read_words
+from mpc.links.contact import Contact, Say
+from mpc.links.network import Came, Connected, Disconnected, Event, Network, Refused
+from mpc.links.probe import DOCTOR, Answerer, is_probe, read_probe
+from mpc.links.session import HANDSHAKE, Aborted, Backlog, Delivered, Frame, Incoming, Link, Resend, Told
+from mpc.links.waiting import SIGNS_A_DEADLINE, UNHEARD_DEADLINES, Sign, Wait, read_sign, sign_body
+from mpc.links.wire import label_code
+from mpc.ring.specs import parse, payload
+from mpc.runtime.round import HEADER_BYTES, Blob, Program, Round
+from mpc.runtime.trace import Trace
+
+Look = Callable[[str, Any], Any]
+
+LEAVE: Final = "bye"
+"""The label of a party's last frame."""
+
+_FAREWELL_SECONDS = 1.0
+_ATTENDING_SECONDS = 0.005
+_OTHER_ROUNDS = 8  # of the handshake and the parting, at most
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Seconds: for all parties to connect, for one round, and for a lost contact to come back."""
+
+    connect: float
+    deadline: float
+    patience: float
+
+
+class Channel:
+    """Links to all peers over one network.
+
+    Args:
+        me: this party's name.
+        peers: the others.
+        network: already listening and dialling.
+        limits: how long to wait for what.
+        trace: where traffic is counted.
+        say: for lines in the log; they hold no data.
+    """
+
+    def __init__(self, me: str, peers: Iterable[str], network: Network, limits: Limits, trace: Trace, say: Say) -> None:
+        self.me = me
+        self._network = network
+        self._limits = limits
+        self.trace = trace
+        self._say = say
+        self._links = {peer: Link(me, peer) for peer in peers}
+        self._inboxes: dict[str, deque[Delivered]] = {peer: deque() for peer in self._links}
+        self._contact = Contact(me, self._links, limits.patience, network.now(), say)
+        self._greeted: set[str] = set()  # who was told, on a first connection, what is expected
+        self._to_ask: set[str] = set()  # who did not say yet, on the connection that is news, what it expects
+        self._asked_early: set[str] = set()  # who said what it expects before its new connection was news here
+        self._held_back: set[str] = set()  # to whom something is to go that was not handed over
+        self._doubles: set[str] = set()  # whose key a second process has, as was told
+        self._elsewhere: set[str] = set()  # who needs nothing more, and is in its next run already
+        self._settled = False
+        self._about: Mapping[str, Any] = {}
+        self._doctors: dict[str, Answerer] = {}
+        self._everyone = frozenset((me, *self._links))
+        self._stages: Set[str] = frozenset()  # of the program
+        self._rounds, self._most_rounds = 0, _OTHER_ROUNDS  # that were begun; that a peer may have begun
+        self._sign_due = 0.0
+        self._waits: tuple[Wait, set[str]] | None = None  # how, and whom for
+        for peer in self._links:
+            network.allow(peer, HANDSHAKE.longest)
+
+    def bound(
+        self, theirs: Mapping[str, Backlog], own: Mapping[str, Backlog], stages: Set[str], most_rounds: int
+    ) -> None:
+        """From now on, believe peers to be in these stages, and in no more rounds than this.
+
+        Args:
+            theirs: of each peer's messages, no more is kept.
+            own: of this side's to each, no more.
+        """
+        self._stages, self._most_rounds = stages, most_rounds + _OTHER_ROUNDS
+        for peer, link in self._links.items():
+            self._network.allow(peer, theirs[peer].longest)
+            link.bound(theirs[peer], own[peer])
+
+    @property
+    def deadline(self) -> float:
+        """Seconds for a peer's answer in one round."""
+        return self._limits.deadline
+
+    def drive(self, program: Program) -> Any:
+        """Run a program to its end; each `await` is one round with the peers."""
+        answer: Mapping[str, Any] | None = None
+        try:
+            while True:
+                try:
+                    one = program.send(answer)  # type: ignore[arg-type]  # None starts a coroutine
+                except StopIteration as end:
+                    return end.value
+                answer = self.exchange(one)
+        finally:
+            program.close()
+
+    def exchange(self, one: Round, deadline: float | None = None, look: Look | None = None) -> dict[str, Any]:
+        """Send and receive what a round declares.
+
+        Args:
+            deadline: seconds; the limits' one where left out, infinite to wait for as long as the peers go on.
+            look: what to make of an answer as soon as it is there, before the others are.
+
+        Raises:
+            PeerLostError: a peer was lost for longer than the patience, or did not answer within the deadline.
+            ProtocolError: a message was malformed, altered, of another round or of another length.
+        """
+        self.trace.round(one.label)
+        self._rounds += 1
+        code = label_code(one.label)
+        encoded: dict[int, bytes] = {}
+        for peer, arrays in one.send.items():
+            body = encoded.get(id(arrays))
+            if body is None:
+                body = encoded[id(arrays)] = payload(arrays)
+            self._send(peer, code, body)
+        for task in one.meanwhile:
+            task()
+        missing = set(one.recv)
+        wait = self._begin(one.label, deadline)
+        answers = {}
+        while missing:
+            for peer in one.recv:
+                if peer in missing and self._inboxes[peer]:
+                    answer = self._take(peer, one)
+                    answers[peer] = look(peer, answer) if look else answer
+                    missing.discard(peer)
+            if missing:
+                self._wait(wait, missing)
+        return answers
+
+    def push(self, peer: str, label: str, body: bytes) -> None:
+        """Send one message outside the rounds (the helper's windows, and credits)."""
+        self._send(peer, label_code(label), body)
+
+    def pull(self, peer: str, label: str, deadline: float | None = None) -> memoryview:
+        """The peer's next message, which must have this label; the deadline is as in `exchange`."""
+        wait = self._begin(label, deadline)
+        while not self._inboxes[peer]:
+            self._wait(wait, {peer})
+        return self._next(peer, label)
+
+    def rekey(self, peer: str, key: bytes) -> None:
+        """Use the session's key with a peer from now on."""
+        self._handle(peer, self._links[peer].rekey(key))
+
+    def attend(self, done: Callable[[], bool]) -> None:
+        """Look after the links until something else is done: handshakes are answered, and who gives up is heard."""
+        while not done():
+            self._step(self._network.now() + _ATTENDING_SECONDS)
+
+    def introduce(self, about: Mapping[str, Any]) -> None:
+        """What a peer's doctor is told if it asks who is here."""
+        self._about = about
+
+    def dismiss(self, peer: str) -> None:
+        """The peer needs nothing more from this side: that it leaves is no loss."""
+        self._contact.dismiss(peer)
+
+    def take_leave(self) -> None:
+        """Stay until every peer has said that it has all it needs of this side, or was silent for the patience.
+
+        Nothing that happens now changes what the run has come to: no error is raised.
+        """
+        for peer in self._links:
+            self._send(peer, label_code(LEAVE), b"")
+        end = self._network.now() + self._limits.patience
+        try:
+            while self._network.now() < end and not all(
+                self._inboxes[peer] or peer in self._elsewhere for peer in self._links
+            ):
+                self._step(end)
+        except BeaverlodgeError as error:
+            self._say(f"the parting was cut short: {error.message}")
+
+    def abort(self, error: BeaverlodgeError, stage: str) -> None:
+        """Tell every peer that this side gave up: code, party and stage, nothing else.
+
+        Peers that are only just connecting get a moment to hear it, unless this side has waited for them in vain.
+        """
+        body = last_words(error, stage, self.me)
+        for peer, link in self._links.items():
+            self._network.send(peer, link.abort(body))
+        if isinstance(error, PeerLostError | InterruptedRun):
+            return
+        end = self._network.now() + _FAREWELL_SECONDS
+        while not self._contact.complete and (left := end - self._network.now()) > 0:
+            match self._network.poll(left):
+                case Came(peer) | Connected(peer) | Refused(peer):
+                    self._contact.met(peer)
+
+    def _send(self, peer: str, code: int, body: bytes) -> None:
+        frame = self._links[peer].data(code, body)
+        self.trace.sent(HEADER_BYTES + len(body))
+        if peer in self._contact.down:
+            self._held_back.add(peer)  # the session sends it once contact is back
+        else:
+            self._network.send(peer, frame)
+
+    def _next(self, peer: str, label: str) -> memoryview:
+        """The payload of the peer's next message, which has come."""
+        code, body = self._inboxes[peer].popleft()
+        self._links[peer].used(body)
+        if code != label_code(label):
+            raise ProtocolError(
+                f"{self.me} waits for {peer} in '{label}', which is in another round",
+                "the parties may run different versions",
+                party=peer,
+            )
+        self.trace.received(HEADER_BYTES + len(body))
+        return body
+
+    def _take(self, peer: str, one: Round) -> Any:
+        body, specs = self._next(peer, one.label), one.recv[peer]
+        if isinstance(specs, Blob):
+            if len(body) > specs.limit:
+                raise ProtocolError(f"{peer} sent {len(body)} bytes in '{one.label}': too many", party=peer)
+            return bytes(body)
+        return parse(body, specs, sender=peer, label=one.label)
+
+    def _begin(self, label: str, deadline: float | None) -> Wait:
+        seconds = self._limits.deadline if deadline is None else deadline
+        return Wait(label, self._network.now(), seconds, self._limits.patience)
+
+    def _wait(self, wait: Wait, missing: set[str]) -> None:
+        """Until the next event, or an error when a deadline passes."""
+        now = self._network.now()
+        self._waits = wait, missing
+        seconds = self._contact.check(now, wait, missing)
+        if wait.end == inf:
+            unheard = UNHEARD_DEADLINES * self._limits.deadline + self._limits.patience
+            self._contact.check_progress(now, wait, missing, unheard)
+        if now >= self._sign_due:
+            self._give_sign(now, missing)
+        seconds = min(seconds, self._sign_due - now)
+        self._meet(self._network.poll(seconds, next(iter(missing)) if self._settled else None))
+
+    def _give_sign(self, now: float, missing: set[str]) -> None:
+        """Tell all who can hear it in which round this party is, and whom it waits for."""
+        self._sign_due = now + self._limits.deadline / SIGNS_A_DEADLINE
+        body = sign_body(Sign(self._rounds, frozenset(missing), self._contact.down_among(missing)))
+        for peer, link in self._links.items():
+            if link.lives and peer not in self._contact.down and peer not in self._elsewhere:
+                self._network.send(peer, link.sign(body))
+
+    def _step(self, end: float) -> None:
+        self._meet(self._network.poll(max(0.0, end - self._network.now())))
+
+    def _meet(self, event: Event | None) -> None:
+        if not isinstance(event, Came):
+            if event is not None:
+                self._hear(event)
+            return
+        peer, head, body, newcomer = event
+        if is_probe(head):
+            self._answer_doctor(peer, head, body)
+        elif peer in self._links and peer not in self._elsewhere and (not newcomer or self._let_in(event)):
+            self._receive(peer, head, body)
+
+    def _let_in(self, frame: Came) -> bool:
+        """Whether a second connection of a peer is to be heard: only if it is the same process at its end.
+
+        Another process with the peer's key, which was started beside it, disturbs nothing: it is told that, from the
+        first one's hello on.
+        """
+        peer, link = frame.peer, self._links[frame.peer]
+        if link.comes_from_the_peer(frame.head, frame.body):
+            self._say(f"{peer} connects anew; its other connection is shut")
+            self._network.adopt(peer)
+            return True
+        if not self._contact.is_dismissed(peer):  # else it is in its next run already
+            if peer not in self._doubles:
+                self._doubles.add(peer)
+                self._say(f"another process with the key of {peer} connects, and is turned away: this run goes on")
+            self._network.turn_away(peer, link.refusal(already_here(self.me, self.trace.at)))
+        return False
+
+    def _hear(self, event: Event) -> None:
+        """News of a connection."""
+        self._contact.hear(event, self._network.now())
+        if isinstance(event, Connected | Disconnected):
+            self._sign_due = 0.0  # peers pause their deadlines meanwhile
+        if isinstance(event, Connected):
+            self._greet(event.peer)
+        elif isinstance(event, Disconnected):
+            self._settled = False
+            if event.peer.endswith(DOCTOR) and (doctor := self._doctors.get(event.peer.removesuffix(DOCTOR))):
+                doctor.begin_again()
+
+    def _greet(self, peer: str) -> None:
+        """What an earlier connection lost, perhaps unnoticed by one side, is sent again on a new one.
+
+        Each side says on every connection what it expects next.
+        """
+        self._network.send(peer, self._links[peer].resume(first=peer not in self._greeted))
+        self._send_again(peer, self._links[peer].connected())
+        self._greeted.add(peer)
+        if peer not in self._asked_early:
+            self._to_ask.add(peer)
+        elif peer in self._held_back:
+            self._send_again(peer, self._links[peer].unacknowledged())
+        self._asked_early.discard(peer)
+        self._held_back.discard(peer)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Note whether every peer was told, and has said, what is expected on the connection that there is.
+
+        Until then news of connections is not to be overtaken by frames, or some are sent again that need not be.
+        """
+        self._settled = self._greeted == self._links.keys() and not self._to_ask
+
+    def _answer_doctor(self, peer: str, head: memoryview, body: memoryview) -> None:
+        """A peer's doctor is told who is here. It takes no part, and is measured with only until all are there."""
+        party, waiting = peer.removesuffix(DOCTOR), not self._contact.complete
+        if party not in self._doctors:
+            self._doctors[party] = Answerer(self._about)
+            self._say(f"{party} looks at its links with `mpc doctor`, and is answered")
+        fields = read_probe(head, body)
+        if waiting or fields.get("is") == "about?":
+            doing = "waiting" if waiting else "running"
+            answer = self._doctors[party].answer(fields, self._network.now(), doing=doing)
+            if answer is not None:
+                self._network.send(peer, answer)
+
+    def _receive(self, peer: str, head: memoryview, body: memoryview) -> None:
+        try:
+            items = self._links[peer].receive(head, body)
+        except PeerLostError:
+            if not self._contact.is_dismissed(peer):
+                raise
+            self._elsewhere.add(peer)
+            return
+        if items:  # else it is of a run that this side has no key of, the peer's last one perhaps
+            self._contact.met(peer)
+        self._handle(peer, items)
+
+    def _send_again(self, peer: str, frames: Iterable[Frame]) -> None:
+        for frame in frames:
+            self.trace.resent += 1
+            self._network.send(peer, frame)
+
+    def _handle(self, peer: str, items: list[Incoming]) -> None:
+        for item in items:
+            if isinstance(item, Delivered):
+                self._inboxes[peer].append(item)
+                continue
+            match item:
+                case Resend(frames):
+                    # What is held back after this, where its connection is no news yet, it will not ask for again.
+                    if peer in self._contact.down or peer not in self._to_ask:
+                        self._asked_early.add(peer)
+                    self._to_ask.discard(peer)
+                    self._settle()
+                    self._send_again(peer, frames)
+                case Told(body):
+                    sign = read_sign(peer, body, self._everyone)
+                    self._contact.told(peer, sign, self._network.now(), self._most_rounds)
+                case Aborted(body):
+                    raise self._first_cause(peer, self._words(peer, body))
+
+    def _words(self, peer: str, body: bytes) -> Words:
+        return read_words(peer, body, self._everyone, self._stages)
+
+    def _first_cause(self, peer: str, words: Words) -> BeaverlodgeError:
+        """The error to end with, where a peer gives up.
+
+        If it did for another one's sake, that one has a moment to say itself what happened. If it gave up waiting for
+        this party, which waits for others, they are the cause, if that took as long as makes one give up.
+        """
+        told, lost = error_told(peer, words, self.me), words.lost
+        if lost == self.me and words.by is None and self._waits is not None:
+            wait, missing = self._waits
+            others = missing - {peer}
+            if others and self._network.now() - wait.began >= self._limits.deadline / 2:
+                return self._contact.kept_waiting(others, wait, peer)
+        if lost is None or lost == self.me or lost in self._contact.down:
+            return told
+        heard = self._hear_out(lost)
+        return told if heard is None else error_told(lost, heard, self.me)
+
+    def _hear_out(self, peer: str) -> Words | None:
+        """The last words of a peer that somebody else gave up for, if they come soon."""
+        end = self._network.now() + _FAREWELL_SECONDS
+        while (left := end - self._network.now()) > 0:
+            event = self._network.poll(left)
+            if isinstance(event, Disconnected) and event.peer == peer:
+                return None
+            if not isinstance(event, Came) or event.peer != peer or event.newcomer or is_probe(event.head):
+                continue
+            try:
+                items = self._links[peer].receive(event.head, event.body)
+            except BeaverlodgeError:
+                return None
+            for item in items:
+                if isinstance(item, Aborted):
+                    return self._words(peer, item.body)
+        return None

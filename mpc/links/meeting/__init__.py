@@ -1,0 +1,6 @@
+"""How the parties of a session agree on version, scenario, shapes, plan and seeds, and then play their parts.
+
+Read first: `handshake.py`, then `play.py` (what an owner and the helper do after it).
+
+May import: `mpc.links` and what is below it; not `mpc.links.zmq`.
+"""

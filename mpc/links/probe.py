@@ -1,0 +1,122 @@
+"""Probes: how `mpc doctor` asks who is at a link's other end and how fast the link is, outside every session.
+
+A probe is a frame of its own type: a JSON object, a zero byte, and filler. A channel that waits for a party, and meets
+that party's doctor instead, answers the probes and goes on waiting; no sequence number moves. No probe holds data.
+
+    about?     version, the scenario's public facts, what is being done
+    echo? n    the same, at once: the round trip
+    take? n    with `TRANSFER_BYTES` of filler; the answer says that it came: the way to the answering side
+    send? n    the answer has as much filler: the way back
+
+What is answered is bounded (`Answerer`): a question takes few bytes, and who asks need not read.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from mpc.links.session import HELLO_KEY, Frame
+from mpc.links.wire import PROBE, TYPE_AT, seal, tag_is_right
+from mpc.runtime.round import HEADER_BYTES
+
+DOCTOR = "/doctor"
+"""What a transport adds to a party's name for a connection of its doctor; no party's name has a stroke in it."""
+
+DOCTORS_ROUTE = b"doctor"
+"""How the routing ids of doctors' connections begin."""
+
+TRANSFER_BYTES = 1_000_000
+"""Of the transfer that is timed, each way."""
+
+ANSWERS_A_SECOND = 50
+BYTES_A_SECOND = 2 * TRANSFER_BYTES + (1 << 16)
+MOST_BYTES = 8 * TRANSFER_BYTES
+"""Of all answers to one peer, until `Answerer.begin_again`: for one that asks and does not read, no more is kept."""
+
+_LONGEST = 1 << 20  # of a probe's JSON
+
+
+def probe(fields: Mapping[str, Any], filler: int = 0) -> Frame:
+    """A probe with these fields, and so many bytes of filler."""
+    body = json.dumps(fields).encode() + b"\0" + bytes(filler)
+    return Frame(seal(PROBE, 0, 0, 0, body, HELLO_KEY), body)
+
+
+def is_probe(head: memoryview) -> bool:
+    """Whether a frame is a probe, and so nothing of a session."""
+    return len(head) == HEADER_BYTES and head[TYPE_AT] == PROBE
+
+
+def read_probe(head: memoryview, body: memoryview) -> dict[str, Any]:
+    """A probe's fields; empty if it makes no sense. What is in them is the peer's word, and to be checked."""
+    if not tag_is_right(head, body, HELLO_KEY):
+        return {}
+    try:
+        fields = json.loads(bytes(body[:_LONGEST]).split(b"\0", 1)[0])
+    except (ValueError, RecursionError):
+        return {}
+    return fields if isinstance(fields, dict) else {}
+
+
+class Answerer:
+    """Answers the probes of one peer, within `ANSWERS_A_SECOND`, `BYTES_A_SECOND` and `MOST_BYTES`.
+
+    What is above is not answered.
+
+    Args:
+        about: what to tell of this side.
+    """
+
+    def __init__(self, about: Mapping[str, Any]) -> None:
+        self._about = dict(about)
+        self._second = -math.inf  # when the second began that is counted
+        self._answers = self._bytes = 0  # in it
+        self._all_bytes = 0
+
+    def answer(self, fields: Mapping[str, Any], now: float, **more: Any) -> Frame | None:
+        """What to send back; None for what is no question, or one too many.
+
+        Args:
+            now: when the probe came, in seconds.
+            more: what else to tell of this side, if that is asked.
+        """
+        if now - self._second >= 1.0:
+            self._second, self._answers, self._bytes = now, 0, 0
+        if self._answers >= ANSWERS_A_SECOND:
+            return None
+        answer = self._answer(fields, more)
+        if answer is None or self._all_bytes + answer.size > MOST_BYTES:
+            return None
+        if self._answers and self._bytes + answer.size > BYTES_A_SECOND:
+            return None
+        self._answers += 1
+        self._bytes += answer.size
+        self._all_bytes += answer.size
+        return answer
+
+    def begin_again(self) -> None:
+        """The connection is gone, and with it whatever waited for the peer."""
+        self._all_bytes = 0
+
+    def _answer(self, fields: Mapping[str, Any], more: Mapping[str, Any]) -> Frame | None:
+        match fields:
+            case {"is": "about?"}:
+                return probe({**self._about, **more, "is": "about"})
+            case {"is": "echo?", "n": int(number)}:
+                return probe({"is": "echo", "n": number})
+            case {"is": "take?", "n": int(number)}:
+                return probe({"is": "took", "n": number})
+            case {"is": "send?", "n": int(number)}:
+                return probe({"is": "sent", "n": number}, TRANSFER_BYTES)
+            case _:
+                return None
+
+
+def a_number(value: Any) -> float | None:
+    """A peer's word for a number, if it is one that can be: finite, and not below zero."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) and value >= 0 else None

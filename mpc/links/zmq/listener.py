@@ -1,0 +1,341 @@
+"""A party's one listening socket: who came in, by its key, and the frames that go and come there."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import time
+from collections import deque
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import zmq
+
+from mpc.errors import UsageError
+from mpc.links.network import Came, Connected, Disconnected, Event, Overfull, Overlong, Stranger, Unshaken
+from mpc.links.probe import DOCTOR, DOCTORS_ROUTE
+from mpc.links.session import Frame
+from mpc.links.zmq.curve import HELD_BYTES, TURN_MESSAGES, Curve
+from mpc.links.zmq.gate import Gate
+from mpc.links.zmq.messages import (
+    AWAITED_SECONDS,
+    LONGEST,
+    MORE,
+    NO_WAIT,
+    WAIT,
+    Assembler,
+    TooLong,
+    hand_over,
+    has_come,
+    messages_of,
+    monitor_of,
+    next_news,
+    pass_over,
+)
+from mpc.links.zmq.meter import Meter
+from mpc.links.zmq.poller import Bell
+
+_BACKLOG: Final = 1024  # connections that wait to be taken, while somebody floods the port
+_GLANCE: Final = 16  # so many connections of strangers may come and go between two looks for a peer's frames
+_UNHEARD_BYTES: Final = 1 << 21  # held of a connection that did not say who it is, or is not the one that is heard
+_NEWCOMERS_MESSAGES: Final = 64  # of a newcomer; one that this side lets in needs two or three
+_SILENT_SECONDS: Final = 4.0  # who has a listed key says something at once, or is shut out
+# Not EVENT_HANDSHAKE_FAILED_PROTOCOL: where libzmq 4.3.5 reports it, a frame that cannot be decrypted leaves the
+# connection silent until the heartbeats end it, instead of closing it at once.
+_WATCHED: Final = zmq.EVENT_LISTENING | zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
+_DROPPABLE: Final = (zmq.EHOSTUNREACH, zmq.EAGAIN)
+
+
+@dataclass(eq=False, slots=True)
+class _Connection:
+    """One connection that said something: under which key, for whom that counts, and where ZeroMQ has it."""
+
+    key: str
+    peer: str
+    route: bytes
+    descriptor: int
+    frames: Assembler = field(default_factory=Assembler)
+    heard: int = 0  # messages, as long as it is a newcomer
+
+
+class Listener:
+    """The socket, ZeroMQ's questions about who may connect there, and what its monitor tells.
+
+    Every message is its key's, whatever routing id it comes by: a client chooses its own, also one that was another's.
+    One connection of a key is heard. Another one under the same key is a newcomer: whoever takes the frames says
+    whether it is the same process, whose old connection broke unnoticed, and lets it in (`adopt`).
+
+    Args:
+        curve: makes the socket, and knows whom to admit.
+        endpoint: where to listen ("tcp://127.0.0.1:*" takes a free port).
+        bell: is to ring for its sockets.
+        events: where what comes and happens is put.
+        meter: watches how much is held of each connection.
+        allowed: the longest payload that is taken from a peer, where that was said.
+        dialled: peers that this party dials: nobody with such a key has anything to say here.
+
+    Raises:
+        UsageError: the address is in use or is not this machine's.
+    """
+
+    def __init__(
+        self,
+        curve: Curve,
+        endpoint: str,
+        bell: Bell,
+        events: deque[Event],
+        meter: Meter,
+        allowed: Mapping[str, int],
+        dialled: Container[str],
+    ) -> None:
+        self._curve = curve
+        self._bell = bell
+        self._events = events
+        self._meter = meter
+        self._allowed = allowed
+        self._dialled = dialled
+        self._by_route: dict[bytes, _Connection] = {}
+        self._by_descriptor: dict[int, _Connection] = {}
+        self._current: dict[str, _Connection] = {}
+        self._newcomers: dict[str, _Connection] = {}
+        self._addresses: dict[int, str] = {}  # by descriptor, of connections that did not say yet who they are
+        self._turned_away = 0  # connections of strangers whose end is still to come
+        self._waiting: dict[str, list[bytes]] = {}
+        self._gate: Gate | None = None
+        self._questions = curve.questions()
+        self._socket = curve.listening()
+        self._socket.router_mandatory = True
+        self._socket.backlog = _BACKLOG
+        self._socket.rcvtimeo = round(1000 * AWAITED_SECONDS)
+        self._monitor: Any = monitor_of(self._socket, _WATCHED)
+        for each in (self._questions, self._monitor, self._socket):
+            bell.watch(each)
+        try:
+            self._socket.bind(endpoint)
+        except zmq.ZMQError as error:
+            raise UsageError(
+                f"cannot listen on {endpoint}: {error.strerror}", "free the port or choose another `address`"
+            ) from error
+        self._observe()  # it listens: from here on its gate can shut
+        self.endpoint = self._socket.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0")
+
+    def send(self, peer: str, frame: Frame) -> None:
+        """Hand a frame over; it is held until the peer has connected."""
+        if peer in self._current:
+            self._route(self._current[peer], messages_of(frame))
+        else:
+            self._waiting.setdefault(peer, []).extend(messages_of(frame))
+
+    def adopt(self, peer: str) -> None:
+        """Hear a peer's newcomer from now on, and shut the connection that was heard before."""
+        newcomer = self._newcomers.pop(peer, None)
+        if newcomer is not None:
+            self._let_go(self._current.pop(peer))
+            self._hear(newcomer)
+
+    def turn_away(self, peer: str, frame: Frame) -> None:
+        """Send a peer's newcomer a last frame."""
+        if peer in self._newcomers:
+            self._route(self._newcomers[peer], messages_of(frame))
+
+    def take(self) -> bool:
+        """Take a message that came, if there is one."""
+        return has_come(self._socket) and self._receive(NO_WAIT)
+
+    def take_soon(self) -> bool:
+        """Take the next message, if one comes within `AWAITED_SECONDS`; if not, the socket is empty after this."""
+        return self._receive(WAIT)
+
+    def serve(self, which: Any) -> bool:
+        """Take all that has come at one of its sockets; False if the socket is none of its."""
+        if which is self._questions:
+            while self._questions.poll(0):
+                self._answer()
+        elif which is self._socket:
+            self._drain()
+        elif which is self._monitor:
+            self._drain()  # what a peer sent before it left comes before the news that it left
+            if self._observe(_GLANCE):
+                self._bell.again(which)
+        else:
+            return False
+        return True
+
+    def look(self, now: float) -> float:
+        """Look after the gate; returns when to do so again."""
+        return self._gate.look(now) if self._gate is not None else float("inf")
+
+    def close(self, linger_seconds: float) -> None:
+        """Close the sockets; what was handed over has so long to leave."""
+        if self._gate is not None:
+            self._gate.close()
+        self._monitor.close(0)
+        self._questions.close(0)
+        self._socket.close(round(linger_seconds * 1000))
+
+    def _receive(self, flags: int) -> bool:
+        try:
+            route = self._socket.recv(flags)
+        except zmq.Again:  # also where there was one, if its connection ended in this moment
+            return False
+        message = self._socket.recv(0, False)
+        buffer, key, descriptor = message.buffer, str(message.get("User-Id")), message.get(zmq.SRCFD)
+        connection = self._by_route.get(route)
+        if connection is None or connection.key != key or connection.descriptor != descriptor:
+            connection = self._meet(route, key, descriptor)
+        self._meter.took(descriptor, len(buffer))
+        if message.more:  # our messages have one part
+            pass_over(self._socket, message)
+            self._meter.shut(descriptor)
+        elif connection is not None:
+            self._deliver(connection, buffer)
+        return True
+
+    def _deliver(self, connection: _Connection, message: memoryview) -> None:
+        peer = connection.peer
+        newcomer = self._current.get(peer) is not connection
+        if newcomer:
+            connection.heard += 1
+            if self._newcomers.get(peer) is not connection or connection.heard > _NEWCOMERS_MESSAGES:
+                self._meter.shut(connection.descriptor)
+                return
+        try:
+            whole = connection.frames.take(message, self._allowed.get(peer, LONGEST))
+        except TooLong:
+            if newcomer or peer.endswith(DOCTOR):  # which ends no run
+                self._meter.shut(connection.descriptor)
+            else:
+                self._events.append(Overlong(peer))
+            return
+        if whole is not None:
+            self._events.append(Came(peer, *whole, newcomer))
+
+    def _drain(self) -> None:
+        """Take all that is there now.
+
+        Who sends faster than this takes would keep it here for good: ZeroMQ takes connections by turns, and so many
+        messages are all that were there in the beginning.
+        """
+        if all(self.take() for _ in range(TURN_MESSAGES * (len(self._by_descriptor) + 1))):
+            self._bell.again(self._socket)
+
+    def _meet(self, route: bytes, key: str, descriptor: int) -> _Connection | None:
+        """The first message of a connection came: whose it is, by the key that the connection came under."""
+        self._observe()  # first the end of older connections with the same descriptor or route
+        peer = self._curve.heard(key)
+        doctor = route.startswith(DOCTORS_ROUTE)
+        if peer is None or peer in self._dialled or not (doctor or route[:1] == b"\0"):
+            self._meter.shut(descriptor)
+            return None
+        if doctor:
+            peer += DOCTOR
+        connection = _Connection(key, peer, route, descriptor)
+        self._by_route[route] = self._by_descriptor[descriptor] = connection
+        self._addresses.pop(descriptor, None)
+        if self._gate is not None:
+            self._gate.known(descriptor)
+        if peer not in self._current or doctor:
+            if peer in self._current:
+                self._let_go(self._current.pop(peer))
+            self._hear(connection)
+        else:
+            if peer in self._newcomers:
+                self._let_go(self._newcomers.pop(peer))
+            self._newcomers[peer] = connection
+        return connection
+
+    def _hear(self, connection: _Connection) -> None:
+        """Take a connection for its peer's from now on."""
+        peer = connection.peer
+        self._current[peer] = connection
+        self._meter.let(connection.descriptor, HELD_BYTES)
+        if not peer.endswith(DOCTOR):
+            self._events.append(Connected(peer))
+        self._route(connection, self._waiting.pop(peer, []))
+
+    def _let_go(self, connection: _Connection) -> None:
+        """Shut a connection whose end is no news."""
+        if self._by_route.get(connection.route) is connection:
+            del self._by_route[connection.route]
+        self._meter.shut(connection.descriptor)
+
+    def _route(self, connection: _Connection, messages: Iterable[bytes]) -> None:
+        try:
+            for message in messages:
+                hand_over(self._socket, connection.route, MORE)
+                hand_over(self._socket, message, NO_WAIT)
+        except zmq.ZMQError as error:
+            if error.errno not in _DROPPABLE:
+                raise  # a lost connection is no error here: the session sends the frame again after a reconnect
+
+    def _answer(self) -> None:
+        stranger = self._curve.answer(self._questions)
+        if stranger is not None:
+            self._turned_away += 1
+            self._events.append(Stranger(*stranger))
+
+    def _observe(self, most: int | None = None) -> bool:
+        """Take news of connections, at most so many; whether there may be more."""
+        for _ in itertools.count() if most is None else range(most):
+            news = next_news(self._monitor)
+            if news is None:
+                return False
+            event, value = news
+            if event == zmq.EVENT_LISTENING:
+                self._gate = Gate(value, self._meter.shut, _SILENT_SECONDS)
+            elif event == zmq.EVENT_ACCEPTED:
+                self._came_in(value)
+            else:
+                self._left(value)
+        return True
+
+    def _came_in(self, descriptor: int) -> None:
+        """A connection began; nobody knows yet whose it is."""
+        self._meter.watch(descriptor, _UNHEARD_BYTES)
+        self._addresses[descriptor] = address_of(descriptor)
+        if self._gate is not None:
+            self._gate.took(descriptor, time.monotonic())
+
+    def _left(self, descriptor: int) -> None:
+        """A connection ended."""
+        too_much = self._meter.forget(descriptor)
+        if self._gate is not None:
+            self._gate.ended(descriptor)
+        address = self._addresses.pop(descriptor, "")
+        connection = self._by_descriptor.pop(descriptor, None)
+        if connection is not None:
+            self._ended(connection, too_much=too_much)
+        elif self._turned_away:
+            self._turned_away -= 1
+        else:
+            self._events.append(Unshaken(None, address))
+
+    def _ended(self, connection: _Connection, *, too_much: bool) -> None:
+        peer = connection.peer
+        if self._by_route.get(connection.route) is connection:
+            del self._by_route[connection.route]
+        if too_much and not peer.endswith(DOCTOR):
+            self._events.append(Overfull(peer))
+        if self._newcomers.get(peer) is connection:
+            del self._newcomers[peer]
+        elif self._current.get(peer) is connection:
+            del self._current[peer]
+            self._events.append(Disconnected(peer))
+            if peer in self._newcomers:
+                self._hear(self._newcomers.pop(peer))
+
+
+def address_of(descriptor: int) -> str:
+    """Which machine a connection comes from; empty if it has ended by now."""
+    try:
+        connection = socket.socket(fileno=descriptor)
+    except OSError:
+        return ""
+    try:
+        where = connection.getpeername()
+    except OSError:
+        return ""
+    finally:
+        connection.detach()
+    return str(where[0]).removeprefix("::ffff:") if isinstance(where, tuple) else ""

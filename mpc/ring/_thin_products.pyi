@@ -1,0 +1,6 @@
+"""thin_products.c, compiled; see thin_products.py."""
+
+from mpc.ring.array import Array
+
+def times(a: Array, index: Array | None, x: Array, out: Array, word_bytes: int, first: int, /) -> None: ...
+def transposed_times(a: Array, index: Array | None, x: Array, out: Array, word_bytes: int, first: int, /) -> None: ...

@@ -1,0 +1,445 @@
+"""The plan: what a program will cost and reveal, from a dry run of the program itself on shapes alone."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
+from typing import Any
+
+from mpc.errors import InternalError
+from mpc.randomness.correlation import Kind, correction_bytes
+from mpc.randomness.dealing import WINDOWS_AHEAD, Window, as_shares, is_little, windows
+from mpc.randomness.repeated import KindList, Repeated, listed
+from mpc.ring.abstract_array import ghost
+from mpc.runtime.party import Party, Revealed
+from mpc.runtime.round import HEADER_BYTES, Blob, Program, Round
+from mpc.runtime.slow_start import Way
+from mpc.sharing.share import Share
+
+ProgramFactory = Callable[[Party], Program]
+
+WAY_BYTES = 1
+"""What the last owner tells the helper at a fork."""
+
+_ROUND_HANDLING = 4e-4  # seconds: half of it is a message's way through session, encryption and socket
+_HANDLED_BYTES = 2e8  # a second: dealt or taken in, encrypted and authenticated
+
+
+@dataclass(frozen=True)
+class PlannedRound:
+    """One round: its label, and the bytes of payload from one owner to each other owner.
+
+    `draws` is how many of the plan's correlations an owner draws before it sends, after the round before.
+    """
+
+    label: str
+    stage: str
+    payload: int
+    draws: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Rounds, bytes, correlations and reveals of one program, exactly.
+
+    A plan that `make_plan` made keeps equal rounds and correlations once: a million steps take some megabytes.
+    """
+
+    owners: tuple[str, ...]
+    helper: str
+    rounds: Sequence[PlannedRound]
+    kinds: Sequence[Kind]
+    reveals: tuple[Revealed, ...]
+    constants: str = ""
+    forks: tuple[int, ...] = ()  # how many correlations come before each fork
+    ways: tuple[bool, ...] = ()  # that it takes at the first ones; at all others, False
+    opened: tuple[tuple[str, int], ...] = ()  # by label: how many masks are used up, and how many values revealed
+    _remake: Callable[[tuple[bool, ...]], Plan] | None = field(default=None, compare=False, repr=False)
+    _others: dict[tuple[bool, ...], Plan] = field(default_factory=dict, compare=False, repr=False)
+    stages: frozenset[str] = field(default=frozenset(), compare=False)  # that the program goes through
+
+    def on(self, ways: Sequence[bool]) -> Plan:
+        """The plan of a run that takes these ways at its first forks: the same up to the first that differs."""
+        told = tuple(ways)
+        while told and not told[-1]:
+            told = told[:-1]
+        if told == self.ways:
+            return self
+        if self._remake is None:
+            raise InternalError("a plan that was not made from a program has no other ways")
+        if told not in self._others:
+            self._others[told] = self._remake(told)
+        return self._others[told]
+
+    @cached_property
+    def digest(self) -> str:
+        """What the parties compare in the handshake: it covers every round, correlation, reveal and constant."""
+        text = sha256()
+        for line in self._rounds.mapped(lambda one: f"{one.label}/{one.payload}\n".encode()):
+            text.update(line)
+        text.update(self._kinds.digest.encode())
+        text.update(repr((self.owners, self.helper, self.reveals, self.constants, self.forks)).encode())
+        return text.hexdigest()
+
+    @cached_property
+    def _rounds(self) -> Repeated[PlannedRound]:
+        return self.rounds if isinstance(self.rounds, Repeated) else Repeated(self.rounds)
+
+    @cached_property
+    def _kinds(self) -> KindList:
+        return listed(self.kinds)
+
+    @property
+    def counted_kinds(self) -> list[tuple[Kind, int]]:
+        """Each kind of correlation, one for all that have parts alike, and how many there are."""
+        return self._kinds.counted()
+
+    @cached_property
+    def longest(self) -> int:
+        """Bytes of the longest payload that one owner sends another."""
+        return max((one.payload for one, _ in self._rounds.counted()), default=0)
+
+    @cached_property
+    def windows(self) -> tuple[int, ...]:
+        """The sizes in bytes of the windows of corrections that the helper sends to the last owner."""
+        return tuple(window.nbytes for window in self._windows)
+
+    def group(self, number: int) -> Sequence[Kind]:
+        """The correlations of a window, as it is dealt: made anew each time."""
+        window = self._windows[number]
+        return self.kinds[window.start : window.stop]
+
+    @cached_property
+    def turns(self) -> tuple[int, ...]:
+        """Of each window: how many forks come before it, whose ways must be known before it is dealt."""
+        return tuple(bisect_right(self.forks, window.first) for window in self._windows)
+
+    @cached_property
+    def _windows(self) -> tuple[Window, ...]:
+        return tuple(windows(self._kinds, self.forks))
+
+    @cached_property
+    def small(self) -> bool:
+        """Whether all is dealt, and drawn at every owner, once the first was needed: it is little, and has no forks."""
+        return not self.forks and is_little(self.kinds)
+
+    def needs_credit(self, number: int) -> bool:
+        """Whether the helper waits for a credit before it sends this window.
+
+        The first `WINDOWS_AHEAD` ones of a run, and after each fork, need none.
+        """
+        if not WINDOWS_AHEAD <= number < len(self.windows):
+            return False
+        return not self.forks or self.turns[number] == self.turns[number - WINDOWS_AHEAD]
+
+    @property
+    def credits(self) -> int:
+        """How many credits the last owner sends back to the helper."""
+        return sum(1 for number in range(len(self.windows)) if self.needs_credit(number))
+
+    @cached_property
+    def bytes_sent(self) -> dict[str, int]:
+        """Bytes of our frames (header and payload) that each party sends after the handshake."""
+        others = len(self.owners) - 1
+        each = sum(count * (HEADER_BYTES + one.payload) for one, count in self._rounds.counted()) * others
+        sent = dict.fromkeys(self.owners, each)
+        sent[self.owners[-1]] += self.credits * HEADER_BYTES + len(self.forks) * (HEADER_BYTES + WAY_BYTES)
+        sent[self.helper] = sum(HEADER_BYTES + size for size in self.windows)
+        return sent
+
+    @cached_property
+    def messages_sent(self) -> dict[str, int]:
+        """Frames that each party sends after the handshake."""
+        sent = dict.fromkeys(self.owners, len(self.rounds) * (len(self.owners) - 1))
+        sent[self.owners[-1]] += self.credits + len(self.forks)
+        sent[self.helper] = len(self.windows)
+        return sent
+
+    @cached_property
+    def correlations(self) -> dict[str, dict[str, int]]:
+        """By kind: how many, and the bytes of corrections they cost the helper."""
+        table: dict[str, dict[str, int]] = {}
+        for kind, count in self.counted_kinds:
+            row = table.setdefault(type(kind).__name__, {"count": 0, "correction_bytes": 0})
+            row["count"] += count
+            row["correction_bytes"] += count * correction_bytes(kind)
+        return table
+
+    @property
+    def handling(self) -> float:
+        """Seconds between the messages, on one core a party: what Python, encryption and numpy take for small arrays.
+
+        Of a small job, the dealing and the taking in; of others, those of the first window, and later ones are dealt
+        beside the rounds. Products of large matrices come on top.
+        """
+        waited_for = sum(self.windows if self.small else self.windows[:1])
+        return len(self.rounds) * _ROUND_HANDLING + 2 * waited_for / _HANDLED_BYTES
+
+    def seconds(self, round_trip: float, bandwidth: float, *, slow_start: bool = False) -> float:
+        """Time on the wire alone, until the last owner is done; computing, and dealing at the helper, come on top.
+
+        Each pair of parties has a link of its own, with the bandwidth each way. In a round, every message takes its
+        transfer and one latency, side by side. The helper's windows travel beside the rounds, each after the one
+        before it and after the credit for it; the last owner's next round waits for those that it needs. A small job
+        is dealt whole before the round ends that needs the first of it.
+
+        Args:
+            round_trip: seconds.
+            bandwidth: bytes per second of each link, each way.
+            slow_start: whether the links are new TCP connections, which come up to their bandwidth only by and by.
+        """
+        latency, windows = round_trip / 2, self._windows_on_the_way(round_trip, bandwidth, slow_start)
+        way = Way(round_trip, bandwidth, slow_start=slow_start)  # from any owner to any other: all carry the same
+        others = last = 0.0  # when they have all that their next round needs
+        others_sent = last_sent = 0.0
+        drawn = 0
+        for one in self.rounds:
+            drawn += one.draws
+            last = windows.taken(drawn, last)
+            transfer = way.transfer(HEADER_BYTES + one.payload)
+            others_sent = max(others, others_sent) + transfer
+            last_sent = max(last, last_sent) + transfer
+            if self.small and drawn:
+                last = windows.taken(len(self.kinds), last)
+            among_others = others_sent if len(self.owners) > 2 else 0.0
+            others, last = max(others, last_sent + latency, among_others + latency), max(last, others_sent + latency)
+        return max(others, windows.taken(len(self.kinds), last))
+
+    def _windows_on_the_way(self, round_trip: float, bandwidth: float, slow_start: bool) -> _Windows:
+        way, latency = Way(round_trip, bandwidth, slow_start=slow_start), round_trip / 2
+        transfers = [way.transfer(HEADER_BYTES + size) for size in self.windows]
+        credit = HEADER_BYTES / bandwidth + latency
+        return _Windows([window.first for window in self._windows], self.turns, transfers, latency, credit)
+
+
+class _Windows:
+    """The helper's windows on their way to the last owner, in an estimate of time.
+
+    Args:
+        needed: for each window, the number of the correlation that it is fetched for.
+        turns: for each window, how many forks come before it.
+        transfers: for each window, the seconds that its transfer takes.
+        latency: seconds.
+        credit: seconds from the sending of a credit, or of what a fork's way is, to its arrival.
+    """
+
+    def __init__(
+        self,
+        needed: Sequence[int],
+        turns: Sequence[int],
+        transfers: Sequence[float],
+        latency: float,
+        credit: float,
+    ) -> None:
+        self._needed = needed
+        self._turns = turns
+        self._told = 0.0  # when the helper knew of the last fork's way
+        self._transfers = transfers
+        self._latency = latency
+        self._credit = credit
+        self._sent = 0.0
+        self._taken: list[float] = []
+
+    def taken(self, drawn: int, now: float) -> float:
+        """When the last owner has all windows for the first `drawn` correlations, if it asks for them `now`."""
+        while (number := len(self._taken)) < len(self._needed) and self._needed[number] < drawn:
+            if number and self._turns[number] > self._turns[number - 1]:
+                self._told = now + self._credit
+            allowed = self._told
+            if number >= WINDOWS_AHEAD and self._turns[number] == self._turns[number - WINDOWS_AHEAD]:
+                allowed = max(allowed, self._taken[number - WINDOWS_AHEAD] + self._credit)
+            self._sent = max(self._sent, allowed) + self._transfers[number]
+            now = max(now, self._sent + self._latency)
+            self._taken.append(now)
+        return now
+
+
+@dataclass
+class _Recorder:
+    """A dry run's supply and observer: it writes down what it is asked for."""
+
+    ways: tuple[bool, ...] = ()
+    rounds: Repeated[PlannedRound] = field(default_factory=Repeated)
+    drawn: int = 0  # correlations, when the last round began
+    kinds: KindList = field(default_factory=KindList)
+    forks: list[int] = field(default_factory=list)
+    reveals: Repeated[Revealed] = field(default_factory=Repeated)
+    at: str = ""
+    stages: set[str] = field(default_factory=set)
+
+    def next(self, kind: Kind) -> tuple[int, tuple[Share, ...]]:
+        number = len(self.kinds)
+        self.kinds.append(kind)
+        drawn, dealt = ([ghost(spec.shape) for spec in specs] for specs in (kind.drawn, kind.dealt))
+        return number, as_shares(kind, drawn, dealt)
+
+    def fork(self, way: bool) -> bool:
+        number = len(self.forks)
+        self.forks.append(len(self.kinds))
+        return number < len(self.ways) and self.ways[number]
+
+    def forked(self, way: bool) -> None:
+        """A dry run knows which way it goes."""
+
+    def stage(self, name: str, done: int, total: int) -> None:
+        self.at = name
+        self.stages.add(name)
+
+    def revealed(self, item: Revealed) -> None:
+        self.reveals.append(item)
+
+    def hinted(self, text: str) -> None:
+        """A dry run has nothing to say."""
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """Where a dry run is: how many rounds, correlations, forks and reveals there were; at which place of a list."""
+
+    rounds: int
+    kinds: int
+    other: tuple[int, int]
+    place: int
+    opened: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class _Block:
+    """What a step asked for and opened, and gave."""
+
+    first: _Mark
+    last: _Mark
+    result: Any
+
+
+class _Repeats:
+    """A dry run's memory of steps that are the same each time.
+
+    A step is run as it is until it was recorded twice alike, but for its place; after that what it did is written down
+    once more, and it is not run.
+    """
+
+    def __init__(self, recorder: _Recorder) -> None:
+        self._recorder = recorder
+        self._once: dict[Hashable, _Block] = {}
+        self._twice: dict[Hashable, _Block] = {}
+
+    def mark(self, place: int, opened: Mapping[str, int]) -> _Mark | None:
+        """Where the dry run is now; None if it has drawn correlations that no round was for yet."""
+        now = self._recorder
+        if now.drawn != len(now.kinds):
+            return None
+        return _Mark(len(now.rounds), len(now.kinds), (len(now.forks), len(now.reveals)), place, tuple(opened.items()))
+
+    def again(self, key: Hashable, now: _Mark, opened: dict[str, int]) -> _Block | None:
+        """The step once more, without running it, if it is known well enough."""
+        block = self._twice.get(key)
+        if block is None:
+            return None
+        first, last = block.first, block.last
+        self._recorder.rounds.copied(first.rounds, last.rounds)
+        self._recorder.kinds.copied(first.kinds, last.kinds, now.place - first.place)
+        self._recorder.drawn = len(self._recorder.kinds)
+        before = dict(first.opened)
+        for label, count in last.opened:
+            opened[label] = opened.get(label, 0) + count - before.get(label, 0)
+        return block
+
+    def ran(self, key: Hashable, first: _Mark, last: _Mark | None, result: Any) -> None:
+        """The step was run."""
+        if last is None or first.other != last.other:
+            self._once.pop(key, None)
+            return
+        block, known = _Block(first, last, result), self._once.get(key)
+        self._once[key] = block
+        if known is not None and self._alike(known, block):
+            self._twice[key] = block
+
+    def _alike(self, one: _Block, other: _Block) -> bool:
+        rounds, kinds = self._recorder.rounds, self._recorder.kinds
+        further = other.first.place - one.first.place
+        return (
+            rounds.numbered(one.first.rounds, one.last.rounds) == rounds.numbered(other.first.rounds, other.last.rounds)
+            and one.last.kinds - one.first.kinds == other.last.kinds - other.first.kinds
+            and kinds.alike(one.first.kinds, one.last.kinds, other.first.kinds, further)
+        )
+
+
+def make_plan(
+    factory: ProgramFactory, owners: tuple[str, ...], helper: str, constants: str = "", ways: tuple[bool, ...] = ()
+) -> Plan:
+    """Dry-run the program of the first owner, which stands for all owners.
+
+    Args:
+        factory: party -> the program; with a dry party it must get by without data.
+        constants: a digest of the public numbers that the program multiplies shares with.
+        ways: that the program takes at its first forks; False at all others.
+
+    Raises:
+        InternalError: the program's control flow depends on data, or a round is not the same for every owner.
+    """
+    recorder = _Recorder(ways)
+    rounds = recorder.rounds
+    party = Party(owners[0], owners, recorder, {}, recorder, declared=None, dry=True, repeats=_Repeats(recorder))
+    program = factory(party)
+    answer: Mapping[str, Any] | None = None
+    while True:
+        try:
+            one = program.send(answer)  # type: ignore[arg-type]  # None starts a coroutine
+        except StopIteration:
+            break
+        rounds.append(PlannedRound(one.label, recorder.at, _payload(one), len(recorder.kinds) - recorder.drawn))
+        recorder.drawn = len(recorder.kinds)
+        answer = {peer: tuple(ghost(spec.shape) for spec in specs) for peer, specs in one.recv.items()}  # type: ignore[union-attr]
+    return Plan(
+        owners,
+        helper,
+        rounds,
+        recorder.kinds,
+        tuple(recorder.reveals),
+        constants,
+        tuple(recorder.forks),
+        ways,
+        tuple(party.opened.items()),
+        lambda other: make_plan(factory, owners, helper, constants, other),
+        stages=frozenset(recorder.stages),
+    )
+
+
+def groups_to_deal(
+    plan: Plan, next_way: Callable[[], bool], wait: Callable[[int], None] = lambda number: None
+) -> Iterator[Sequence[Kind]]:
+    """The correlations of each window, as the helper deals them.
+
+    Args:
+        next_way: which way the next fork goes; asked for when a window that comes after it is due, or at the end.
+        wait: called with a window's number where it needs a credit.
+    """
+    ways: list[bool] = []
+    number = 0
+    while True:
+        due = plan.turns[number] if number < len(plan.windows) else len(plan.forks)
+        if len(ways) < due:
+            ways.append(next_way())
+            plan = plan.on(ways)
+            continue
+        if number == len(plan.windows):
+            return
+        if plan.needs_credit(number):
+            wait(number)
+        yield plan.group(number)
+        number += 1
+
+
+def _payload(one: Round) -> int:
+    sizes = set()
+    for specs in one.recv.values():
+        if isinstance(specs, Blob):
+            raise InternalError(f"round '{one.label}' has no fixed length and cannot be planned")
+        sizes.add(sum(spec.nbytes for spec in specs))
+    if not one.everyone or len(sizes) != 1:
+        raise InternalError(f"round '{one.label}' is not the same for every owner and cannot be planned")
+    return sizes.pop()

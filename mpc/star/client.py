@@ -1,0 +1,234 @@
+"""A client's end of its link to the server, as a pure state machine: frames come, frames go, nothing else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Final
+
+from mpc.errors import (
+    AlreadyHereError,
+    BeaverlodgeError,
+    DisagreementError,
+    PeerLostError,
+    ProtocolError,
+    TooFewError,
+)
+from mpc.links.session import Frame
+from mpc.links.wire import label_code
+from mpc.runtime.round import HEADER_BYTES
+from mpc.star.stage import ClientProgram, Exchange
+from mpc.star.wire import (
+    ABORT,
+    AGAIN,
+    BYE,
+    DOWN,
+    INSTANCE_BYTES,
+    JOIN,
+    OUT,
+    PING,
+    QUIT,
+    START,
+    UP,
+    WORD_BYTES,
+    frame,
+    read_code,
+    read_header,
+)
+
+_RESENDS: Final = 3  # of one message, which a server may ask for
+
+Program = Callable[[bytes, int, int], ClientProgram]
+"""(session, round, attempt) -> the client's program."""
+
+
+class StarClient:
+    """One client.
+
+    Args:
+        make: makes its program for an attempt at a round.
+        digest: of what server and clients must agree on.
+        drop_at: the stage in which it vanishes instead of sending; for trying out what drop-outs do.
+        due: how many rounds there are: after as many, the server is not needed any more.
+        instance: what tells this process from another one with the same key; drawn anew where it is not given.
+
+    Attributes:
+        done: whether all rounds are done.
+        vanished: whether it dropped out at `drop_at`.
+        failure: what it failed with, if it did.
+        fell_short: why it took no further part in an attempt for which there were too few; it waits for the next.
+        met: whether the server was seen to be there.
+        unheard: whether the server takes nothing more of this client.
+        rounds: how many rounds it went through to the end.
+        steps: how often the server's word took it further; what else comes keeps nobody waiting.
+        sent, received: bytes of its messages in rounds, headers included.
+        stage: where it is, for logs.
+    """
+
+    def __init__(
+        self, make: Program, digest: bytes, drop_at: str | None = None, due: int = 1, instance: bytes | None = None
+    ) -> None:
+        self._make = make
+        self._digest = digest
+        self._drop_at = drop_at
+        self._due = due
+        self._instance = instance or os.urandom(INSTANCE_BYTES)
+        self._program: ClientProgram | None = None
+        self._exchange: Exchange | None = None
+        self._at = (0, 0)
+        self._last: Frame | None = None
+        self._resends = 0  # of it, that the server may still ask for
+        self._asked = False  # whether the server was asked, since it was last sent
+        self.done = False
+        self.vanished = False
+        self.failure: BeaverlodgeError | None = None
+        self.fell_short: TooFewError | None = None
+        self.met = self.unheard = False
+        self.rounds = self.steps = 0
+        self.sent = self.received = 0
+        self.stage = "joining"
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more is to come."""
+        return self.done or self.vanished or self.failure is not None
+
+    @property
+    def limit(self) -> int:
+        """The longest payload that the server can have to send now, in bytes."""
+        return max(WORD_BYTES, self._exchange.limit if self._exchange is not None else 0)
+
+    def begin(self) -> list[Frame]:
+        """What to send first: that it joins, or why it cannot."""
+        if self.failure is not None:
+            return [self._frame(QUIT, self.failure.code.encode())]
+        return [self._frame(JOIN, self._digest)]
+
+    def ping(self) -> list[Frame]:
+        """What to send after a long silence: the server answers with what was lost, if anything was."""
+        self._asked = True
+        if self._exchange is None:
+            return [self._frame(JOIN, self._digest), self._frame(PING)]
+        return [self._frame(PING, at=self._at, label=self._exchange.label)]
+
+    def came(self, head: bytes, body: bytes) -> list[Frame]:
+        """Take a frame; returns the frames to send. A failure is kept in `failure`, and told to the server.
+
+        Where there are too few for an attempt, nothing was released: this client waits for another one.
+        """
+        self.met = True
+        try:
+            return self._take(head, body)
+        except TooFewError as error:
+            self.close()
+            if error.told_by is not None:
+                self.failure = error
+                return []
+            self.fell_short = error
+            self.stage = "waiting"
+            return [self._frame(OUT, error.code.encode(), at=self._at)]
+        except BeaverlodgeError as error:
+            return self._fail(error)
+
+    def offended(self, what: str) -> list[Frame]:
+        """The server did what no server may; returns the frames to send."""
+        return self._fail(ProtocolError(what, "it is no server of this version: see what runs there", party="server"))
+
+    def lost(self, seconds: float) -> None:
+        """The server was not heard of for so long."""
+        self.close()
+        self.unheard = True
+        if self.rounds >= self._due:
+            self.done = True
+            return
+        message, hint = f"the server was silent for {seconds:g} s in stage '{self.stage}'", "see whether it runs"
+        if self.met:  # a round without its server is one with too few
+            self.failure = TooFewError(message, f"there is no result; {hint}, and its log", party="server")
+        else:
+            self.failure = PeerLostError(message, f"{hint}, and whether its address is right", party="server")
+
+    def refused(self) -> None:
+        """The server turned this client's key away."""
+        self.close()
+        self.unheard = True
+        self.failure = DisagreementError(
+            "the server refuses this client's key", "it has another public key of this client: compare", party="server"
+        )
+
+    def close(self) -> None:
+        """End the program."""
+        if self._program is not None:
+            self._program.close()
+        self._program = self._exchange = self._last = None
+
+    def _frame(self, kind: int, body: bytes = b"", *, at: tuple[int, int] = (0, 0), label: str = "") -> Frame:
+        return frame(kind, body, round=at[0], attempt=at[1], label=label, instance=self._instance)
+
+    def _fail(self, error: BeaverlodgeError) -> list[Frame]:
+        self.failure = error
+        self.close()
+        return [self._frame(QUIT, error.code.encode())]
+
+    def _take(self, head: bytes, body: bytes) -> list[Frame]:
+        header = read_header(head, body, "the server")
+        if header.kind == BYE:
+            self.done = True
+            self.failure = None if self.rounds else self.fell_short
+        elif header.kind == ABORT:
+            raise _told(read_code(body))
+        elif header.kind == START and (header.round, header.attempt) > self._at:
+            self.close()
+            self._at = header.round, header.attempt
+            self.steps += 1
+            self._program = self._make(body, header.round, header.attempt)
+            return self._go_on(None)
+        elif header.kind == AGAIN and self._last is not None and self._asked and self._resends > 0:
+            self._asked = False
+            self._resends -= 1
+            return [self._last]
+        elif header.kind == DOWN and header.place == self._awaited:
+            assert self._exchange is not None
+            if len(body) > self._exchange.limit:
+                raise ProtocolError("the server's message is longer than it can be", party="server")
+            self.received += HEADER_BYTES + len(body)
+            self.steps += 1
+            return self._go_on(body)
+        return []
+
+    @property
+    def _awaited(self) -> tuple[int, int, int] | None:
+        """Which answer is due."""
+        return None if self._exchange is None else (*self._at, label_code(self._exchange.label))
+
+    def _go_on(self, body: bytes | None) -> list[Frame]:
+        assert self._program is not None
+        try:
+            self._exchange = self._program.send(body)  # type: ignore[arg-type]  # None starts a coroutine
+        except StopIteration:
+            self._program = self._exchange = self._last = None
+            self.rounds += 1
+            self.stage = "waiting"
+            return []
+        self.stage = self._exchange.label
+        if self.stage == self._drop_at:
+            self.vanished = self.unheard = True
+            self.close()
+            return []
+        self._last = self._frame(UP, self._exchange.send, at=self._at, label=self.stage)
+        self._resends, self._asked = _RESENDS, False
+        self.sent += self._last.size
+        return [self._last]
+
+
+def _told(why: type[BeaverlodgeError]) -> BeaverlodgeError:
+    """What a client ends with whose server stopped for this reason, or turned it away."""
+    if why is AlreadyHereError:
+        return AlreadyHereError(
+            "another process with this client's key takes part already",
+            "see whether this client was started twice; a second one is let in once the first is gone",
+            party="server",
+            told_by="server",
+        )
+    # Whatever else ended the server: a round without it is one with too few.
+    kind = why if why in (DisagreementError, ProtocolError) else TooFewError
+    return kind(f"the server stopped ({why.code})", "its log says why", party="server", told_by="server")

@@ -1,0 +1,208 @@
+"""Many clients' connections in one process, each with its own socket and keys: ZeroMQ with CURVE, as all links.
+
+The server may send anything at any time. A client takes nothing longer than what is due, looks at its clock whatever
+comes, and waits no longer for a server that talks and does not take it further. One that is alone in its process
+watches how much of its connection is held, too.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+
+import zmq
+
+from mpc.errors import UsageError
+from mpc.links.session import Frame
+from mpc.links.zmq.curve import HELD_BYTES, Identity, curve_socket, end_context, new_context
+from mpc.links.zmq.messages import NO_WAIT, Assembler, TooLong, messages_of, monitor_of, next_news, pass_over
+from mpc.links.zmq.meter import Meter
+from mpc.star.client import StarClient
+
+PING_SECONDS = 10.0
+_LOOK_SECONDS = 0.05
+_LAST_WORDS_MS = 5000
+_SPARE_SOCKETS = 16
+_TURN = 64  # messages of one client that are taken before others have their turn, and the clock
+_WATCHED = (
+    zmq.EVENT_CONNECTED | zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+)
+
+
+class Hosted:
+    """One client in this process: its state, its socket, and what it computed.
+
+    Attributes:
+        seconds: this client's own computation, processor time.
+    """
+
+    def __init__(self, client: StarClient, socket: zmq.Socket[bytes]) -> None:
+        self.client = client
+        self.socket = socket
+        self.heard = self.pinged = time.monotonic()
+        self.seconds = 0.0
+        self.monitor: zmq.Socket[bytes] | None = None
+        self.frames = Assembler()
+
+    def look(self, meter: Meter) -> None:
+        """News of the connection: whether the server let the client in, or turned its key away, or sent too much."""
+        while self.monitor is not None and (news := next_news(self.monitor)) is not None:
+            event, value = news
+            if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+                self.client.refused()
+            elif event == zmq.EVENT_CONNECTED:
+                meter.watch(value, HELD_BYTES)
+            elif event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+                self.client.met = True
+            elif meter.forget(value):
+                self.client.offended("the server sends more than is taken, and its connection was shut")
+
+
+class ClientHost:
+    """Runs clients of one server in this thread until all are over.
+
+    Args:
+        endpoint, server_key: where the server listens, and its public key (Z85).
+        clients: name -> the client and its keys.
+        silence: seconds without a word from the server that takes a client further, after which it gives up.
+        listener: told how many are over, now and then.
+        meet_within: seconds in which the server is to be met; a client that it turns away sees that at once, and
+            how much is held of its connection is bounded. Takes more descriptors.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        server_key: bytes,
+        clients: Mapping[str, tuple[StarClient, Identity]],
+        silence: float,
+        listener: Callable[[int, int], None],
+        *,
+        meet_within: float | None = None,
+    ) -> None:
+        self._meet_within = meet_within
+        self._began = time.monotonic()
+        self._silence = silence
+        self._listener = listener
+        self._context = new_context()
+        self._context.set(zmq.MAX_SOCKETS, len(clients) + _SPARE_SOCKETS)
+        self._meter = Meter()
+        self._poller = zmq.Poller()
+        self._by_socket: dict[object, Hosted] = {}
+        self._monitors: dict[object, Hosted] = {}
+        self.hosted: dict[str, Hosted] = {}
+        try:
+            for name, (client, identity) in clients.items():
+                socket = self._socket(server_key, identity)
+                one = self.hosted[name] = self._by_socket[socket] = Hosted(client, socket)
+                if meet_within is not None:
+                    one.monitor = monitor_of(socket, _WATCHED)
+                    self._monitors[one.monitor] = one
+                    self._poller.register(one.monitor, zmq.POLLIN)
+                socket.connect(endpoint)
+                self._poller.register(socket, zmq.POLLIN)
+        except zmq.ZMQError as error:
+            self.close(0)
+            raise UsageError(
+                f"{len(clients)} connections cannot be opened in one process: {error.strerror}",
+                "raise the limit of open files (ulimit -n), or set more `processes` in [clients]",
+            ) from error
+
+    def run(self) -> None:
+        """Go on until every client is over."""
+        for one in self.hosted.values():
+            self._send(one, one.client.begin())
+        looked = 0.0
+        while self._by_socket:
+            for socket, _ in self._poller.poll(round(1000 * _LOOK_SECONDS)):
+                if socket in self._monitors:
+                    self._monitors[socket].look(self._meter)
+                else:
+                    self._receive(self._by_socket[socket])
+            if time.monotonic() - looked < _LOOK_SECONDS:
+                continue
+            looked = time.monotonic()
+            self._look_at_clocks(looked)
+            for one in [one for one in self._by_socket.values() if one.client.over]:
+                self._end(one)
+            self._listener(len(self.hosted) - len(self._by_socket), len(self.hosted))
+
+    def close(self, linger_seconds: float) -> None:
+        """Close all connections."""
+        for one in self._by_socket.values():
+            one.client.close()
+            self._hang_up(one, round(linger_seconds * 1000))
+        self._by_socket.clear()
+        self._meter.close()
+        end_context(self._context, max(linger_seconds, _LAST_WORDS_MS / 1000))  # what went before said its last words
+
+    def _receive(self, one: Hosted) -> None:
+        for _ in range(_TURN):
+            if one.client.over:
+                return
+            try:
+                message = one.socket.recv(NO_WAIT, copy=False)
+            except zmq.Again:
+                return
+            self._meter.took(int(message.get(zmq.SRCFD)), len(message.buffer))
+            self._send(one, self._taken(one, message))
+
+    def _taken(self, one: Hosted, message: zmq.Frame) -> list[Frame]:
+        """What a client has to say to a message."""
+        client = one.client
+        if message.more:
+            pass_over(one.socket, message)
+            return client.offended("the server sent a message that is not ours")
+        try:
+            whole = one.frames.take(message.buffer, client.limit)
+        except TooLong:
+            return client.offended("the server's message is longer than it can be")
+        if whole is None:
+            return []
+        steps, started = client.steps, time.thread_time()
+        answer = client.came(*map(bytes, whole))
+        one.seconds += time.thread_time() - started
+        if client.steps > steps:
+            one.heard = one.pinged = time.monotonic()
+        return answer
+
+    def _look_at_clocks(self, now: float) -> None:
+        for one in self._by_socket.values():
+            if one.client.over:
+                continue
+            if self._meet_within is not None and not one.client.met and now - self._began > self._meet_within:
+                one.client.lost(self._meet_within)
+            elif now - one.heard > self._silence:
+                one.client.lost(self._silence)
+            elif now - one.pinged > PING_SECONDS:
+                one.pinged = now
+                self._send(one, one.client.ping())
+
+    def _end(self, one: Hosted) -> None:
+        self._poller.unregister(one.socket)
+        del self._by_socket[one.socket]
+        # What a client that fails still has to say is one small frame; one that vanishes says nothing.
+        self._hang_up(one, 0 if one.client.unheard else _LAST_WORDS_MS)
+
+    def _hang_up(self, one: Hosted, linger_ms: int) -> None:
+        if one.monitor is not None:
+            self._poller.unregister(one.monitor)
+            del self._monitors[one.monitor]
+            one.socket.disable_monitor()
+            one.monitor.close(0)
+            one.monitor = None
+        one.socket.close(linger_ms)
+
+    def _send(self, one: Hosted, frames: list[Frame]) -> None:
+        with suppress(zmq.Again):  # a connection that was refused has no queue: the news of that is on its way
+            for each in frames:
+                for message in messages_of(each):
+                    one.socket.send(message, NO_WAIT)
+
+    def _socket(self, server_key: bytes, identity: Identity) -> zmq.Socket[bytes]:
+        socket = curve_socket(self._context, zmq.DEALER, identity)
+        socket.curve_serverkey = server_key
+        socket.reconnect_ivl = 100
+        socket.reconnect_ivl_max = 2000
+        return socket

@@ -1,0 +1,72 @@
+"""One party in a test run over links: the handshake, the program or the dealing, the parting; as in production."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mpc.errors import BeaverlodgeError, InternalError
+from mpc.links.channel import LEAVE, Channel, Limits
+from mpc.links.meeting.handshake import Offer, Table, meet
+from mpc.links.meeting.play import part, play_helper, play_owner
+from mpc.links.network import Network
+from mpc.randomness.streams import Entropy
+from mpc.runtime.party import Revealed
+from mpc.runtime.trace import Trace
+from mpc.testing.cases.programs import HELPER, Case
+
+LABELS = ("hello", "shapes", "columns", "agree", "seeds", "deal", "credit", "way", "done", LEAVE)
+"""The labels that are not a protocol's."""
+
+
+@dataclass(frozen=True)
+class Played:
+    """What a party did: its result, and what it counted between the handshake and the parting."""
+
+    result: Any
+    rounds: int
+    messages: int
+    bytes_sent: int
+    bytes_received: int
+    labels: Mapping[str, int]
+    reveals: tuple[Revealed, ...]
+    ways: tuple[bool, ...] = ()  # that the program took, or the helper was told of
+
+
+def take_part(
+    case: Case,
+    name: str,
+    network: Network,
+    limits: Limits,
+    entropy: Mapping[str, Entropy],
+) -> Played:
+    """A party's whole part in a run of `case`.
+
+    Raises:
+        BeaverlodgeError: what went wrong first, here or at a peer; the peers were told.
+    """
+    trace = Trace(lambda *_: None)
+    table = Table(case.owners, HELPER)
+    peers = [peer for peer in table.everyone if peer != name]
+    channel = Channel(name, peers, network, limits, trace, lambda _: None)
+    plan = case.plan
+    owner = name != HELPER
+    offer = Offer("test", {}, (1, 0) if owner else None, ("x",) if owner else None)
+    try:
+        agreement = meet(channel, table, offer, lambda *_: plan, entropy[name], limits.connect)
+        trace.restart_counts()
+        trace.stage("running", 0, 0)
+        result = None
+        if owner:
+            result = play_owner(channel, table, agreement, trace, case.program)
+        else:
+            play_helper(channel, table, agreement, trace)
+        counts = trace.rounds, trace.messages, trace.bytes_sent, trace.bytes_received
+        labels = dict(trace.labels)
+        part(channel, table, patient=not owner)
+        return Played(result, *counts, labels, tuple(trace.reveals), tuple(trace.ways))
+    except Exception as error:
+        known = error if isinstance(error, BeaverlodgeError) else InternalError("the protocol failed", party=name)
+        channel.abort(known, trace.at)
+        raise

@@ -1,0 +1,128 @@
+"""Tests of distributions: are two samples alike, is one uniform, and how small a difference would be seen?
+
+Words are cut into their nibbles (four bits, 16 values); each nibble's histogram is compared by chi-square. Where the
+words of one run depend on each other, the histograms of whole runs spread more than those of single words would; a
+finding is held against that spread, so that words which merely repeat each other are no finding.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import erfc, exp, lgamma, log, sqrt
+
+import numpy as np
+
+from mpc.ring.array import Array
+from mpc.ring.rings import Ring
+
+BINS = 16
+LOOSE = 1e-5  # what is likelier than that is never a finding, so it needs no exact p-value
+_UNLIKE = 8  # bytes
+_CERTAINTY = 2.326  # standard deviations: 99 %
+
+
+def chi_square_p(statistic: float, freedom: int) -> float:
+    """The chance that chi-square with so many degrees of freedom exceeds the statistic; exact."""
+    half = statistic / 2
+    if half <= 0:
+        return 1.0
+    tail = erfc(sqrt(half)) if freedom % 2 else 0.0
+    for k in range(freedom // 2):
+        power = k + (freedom % 2) / 2
+        tail += exp(power * log(half) - half - lgamma(power + 1))
+    return min(1.0, tail)
+
+
+@lru_cache(maxsize=256)
+def critical(freedom: int, p: float) -> float:
+    """The statistic that is exceeded with chance `p`."""
+    low, high = 0.0, 10.0
+    while chi_square_p(high, freedom) > p:
+        high *= 2
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if chi_square_p(middle, freedom) > p else (low, middle)
+    return high
+
+
+def histograms(words: Array, ring: Ring) -> Array:
+    """Of words (runs, W): how often each nibble has each value, (runs, nibbles, 16); the lowest nibble is the first."""
+    runs = words.shape[0]
+    raw = np.frombuffer(ring.to_bytes(words), dtype=np.uint8).reshape(runs, -1, ring.word_bytes)
+    nibbles = np.stack((raw & 15, raw >> 4), axis=3).reshape(runs, raw.shape[1], 2 * ring.word_bytes)
+    places = (np.arange(runs)[:, None, None] * nibbles.shape[2] + np.arange(nibbles.shape[2])) * BINS + nibbles
+    counts = np.bincount(places.reshape(-1), minlength=runs * nibbles.shape[2] * BINS)
+    return counts.reshape(runs, nibbles.shape[2], BINS)
+
+
+def unlike(one: Array, other: Array) -> list[tuple[int, float]]:
+    """The nibbles whose histograms differ between two samples, and the chance of that; only what is below `LOOSE`."""
+    a, b = one.sum(axis=0, dtype=np.float64), other.sum(axis=0, dtype=np.float64)
+    ratio = sqrt(b[0].sum() / a[0].sum())
+    together = a + b
+    parts = np.divide((a * ratio - b / ratio) ** 2, together, out=np.zeros_like(a), where=together > 0)
+    found = []
+    for nibble, (statistic, used) in enumerate(zip(parts.sum(axis=1), (together > 0).sum(axis=1), strict=True)):
+        freedom = int(used) - 1
+        if freedom > 0 and statistic > critical(freedom, LOOSE):
+            spread = max(_spread(one[:, nibble]), _spread(other[:, nibble]))
+            found.append((nibble, chi_square_p(float(statistic) / spread, freedom)))
+    return [(nibble, p) for nibble, p in found if p < LOOSE]
+
+
+def uneven(sample: Array) -> list[tuple[int, float]]:
+    """The nibbles that are not uniform, and the chance of that; only what is below `LOOSE`."""
+    counts = sample.sum(axis=0, dtype=np.float64)
+    if not counts.size:
+        return []
+    expected = counts[0].sum() / BINS
+    found = []
+    for nibble, statistic in enumerate(((counts - expected) ** 2).sum(axis=1) / expected):
+        if statistic > critical(BINS - 1, LOOSE):
+            found.append((nibble, chi_square_p(float(statistic) / _spread(sample[:, nibble]), BINS - 1)))
+    return [(nibble, p) for nibble, p in found if p < LOOSE]
+
+
+def repeated(words: Array, ring: Ring) -> tuple[int, int] | None:
+    """Two runs of words (runs, W) with a word, or a row of short ones, that is the same; None if there are none.
+
+    Uniform words of 64 bits or more are never alike; where those of a run have fewer together, nothing is looked at.
+    """
+    runs = words.shape[0]
+    size = ring.word_bytes if ring.word_bytes >= _UNLIKE else words.shape[1] * ring.word_bytes
+    if size < _UNLIKE:
+        return None
+    mark = np.dtype(np.uint64) if size == _UNLIKE else np.dtype((np.void, size))
+    marks = np.frombuffer(ring.to_bytes(np.ascontiguousarray(words)), dtype=mark)
+    order = np.argsort(marks, kind="stable")
+    same = np.flatnonzero(marks[order[1:]] == marks[order[:-1]])
+    if not same.size or 2 * same.size > marks.size:  # what is mostly the same is for the other tests
+        return None
+    per_run = marks.size // runs
+    first, second = sorted(int(order[same[0] + k]) // per_run for k in (0, 1))
+    return first, second
+
+
+def _spread(runs: Array) -> float:
+    """How much more the runs' histograms (runs, 16) differ than those of independent words would; at least 1."""
+    counts = runs[:, runs.sum(axis=0) > 0].astype(np.float64)
+    freedom = int((counts.shape[0] - 1) * (counts.shape[1] - 1))
+    if freedom <= 0:
+        return 1.0
+    expected = counts.sum(axis=1, keepdims=True) * counts.sum(axis=0) / counts.sum()
+    statistic = float(np.sum((counts - expected) ** 2 / expected))
+    return max(1.0, statistic / freedom)
+
+
+def smallest_shift(words: int, p: float) -> float:
+    """How much probability must move, at least, to be found in 99 cases of 100 between samples of so many words each.
+
+    The hardest case: it moves evenly from one half of the 16 values to the other.
+    """
+    if not words:
+        return 1.0
+    freedom, bound = BINS - 1, critical(BINS - 1, p)
+    excess = 0.0  # of chi-square's mean, if a share d of the probability moves: 2 words d^2
+    while freedom + excess - _CERTAINTY * sqrt(2 * (freedom + 2 * excess)) < bound:
+        excess += 0.5
+    return min(1.0, sqrt(excess / (2 * words)))
