@@ -1,4 +1,4 @@
-"""Imports point down only, effects stay where they belong, and randomness has one source.
+"""Imports point down only, between packages and between rooms, and what has effects stays where it belongs.
 
 The walk reads the source (`ast`), so it sees imports inside functions and under TYPE_CHECKING too.
 """
@@ -6,6 +6,7 @@ The walk reads the source (`ast`), so it sees imports inside functions and under
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,23 @@ FORBIDDEN = {
         *("random", "secrets", "uuid", "numpy.random"),
     },
     "parties": set(),
+}
+# The rooms of a package from the ground up. A room imports itself and what stands before it; those in one pair of
+# parentheses are siblings, of which none imports another. A room is a folder, or a file at the package's top.
+ROOMS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "mpc": (
+        ("errors",),
+        ("ring",),
+        ("sharing",),
+        ("randomness",),
+        ("runtime",),
+        ("links",),
+        ("links.meeting", "links.zmq"),
+        ("star",),
+        ("testing.cases",),
+        ("testing.faults", "testing.views"),
+        ("testing",),
+    ),
 }
 NOWHERE = {"pickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
 MAY_IMPORT_ZMQ = {
@@ -52,6 +70,39 @@ def imported(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 def within(name: str, modules: set[str]) -> bool:
     return any(name == module or name.startswith(module + ".") for module in modules)
+
+
+def room_of(module: str) -> str | None:
+    """The room of a module, or of a name taken from one, as `package.room`; None if it is in no room that is listed."""
+    package = module.split(".", 1)[0]
+    rooms = [f"{package}.{room}" for tier in ROOMS.get(package, ()) for room in tier]
+    return max((room for room in rooms if within(module, {room})), key=len, default=None)
+
+
+def rooms_below(room: str) -> set[str]:
+    """The rooms that this one may import, itself among them."""
+    package, name = room.split(".", 1)
+    below = {room}
+    for tier in ROOMS[package]:
+        if name in tier:
+            return below
+        below.update(f"{package}.{one}" for one in tier)
+    raise ValueError(f"{room} is not listed")
+
+
+def room_violations(path: str, tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Imports of a sibling room or of an upper one, in a package whose rooms are listed."""
+    module = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    package = module.split(".", 1)[0]
+    if package not in ROOMS:
+        return
+    room = room_of(module)
+    if room is None and module != package:
+        yield 1, "is in no room"
+    allowed = rooms_below(room) if room else set()
+    for line, name in imported(tree):
+        if within(name, {package}) and name != package and (target := room_of(name)) not in allowed:
+            yield line, f"imports {name} of the room {target}"
 
 
 def numpy_random_uses(tree: ast.AST) -> Iterator[int]:
@@ -99,6 +150,7 @@ def violations(path: str, source: str) -> list[str]:
             found.append((line, f"imports {name}"))
         if within(name, {"zmq"}) and path not in MAY_IMPORT_ZMQ:
             found.append((line, "imports zmq"))
+    found += room_violations(path, tree)
     if package != "parties":
         found += [(line, "uses numpy.random") for line in numpy_random_uses(tree)]
     found += [(line, f"calls {name}") for line, name in dynamic_uses(tree)]
@@ -114,6 +166,22 @@ def test_layers(path: str) -> None:
     assert violations(path, (ROOT / path).read_text(encoding="utf-8")) == []
 
 
+@pytest.mark.parametrize("room", [f"{package}.{room}" for package in ROOMS for tier in ROOMS[package] for room in tier])
+def test_each_room_is_there_and_has_its_page(room: str) -> None:
+    folder = ROOT / room.replace(".", "/")
+    if folder.with_suffix(".py").is_file():
+        return
+    page = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))) or ""
+    assert "May import" in page
+    named = [word for word in re.findall(r"`(\w+\.py)`", page) if not (folder / word).is_file()]
+    assert named == []
+
+
+@pytest.mark.parametrize("package", sorted(ROOMS))
+def test_a_package_itself_imports_nothing(package: str) -> None:
+    assert list(imported(ast.parse((ROOT / package / "__init__.py").read_text(encoding="utf-8")))) == []
+
+
 def test_the_walk_sees_every_package() -> None:
     assert {path.split("/", 1)[0] for path in sources()} == set(PACKAGES)
 
@@ -123,6 +191,14 @@ def test_the_walk_sees_every_package() -> None:
     [
         ("mpc/ring/rings.py", "import protocols.beaver", "imports protocols.beaver"),
         ("mpc/ring/rings.py", "from parties import cli", "imports parties"),
+        ("mpc/ring/rings.py", "from mpc.sharing.share import Share", "of the room mpc.sharing"),
+        ("mpc/ring/new.py", "def f():\n    from mpc import links", "of the room mpc.links"),
+        ("mpc/errors.py", "import mpc.ring.rings", "of the room mpc.ring"),
+        ("mpc/links/zmq/curve.py", "from mpc.links.meeting import play", "of the room mpc.links.meeting"),
+        ("mpc/links/channel.py", "from mpc.links import zmq", "of the room mpc.links.zmq"),
+        ("mpc/links/meeting/play.py", "from mpc.testing import show_plan", "of the room mpc.testing"),
+        ("mpc/attic/old.py", "", "is in no room"),
+        ("mpc/ring/rings.py", "import mpc.attic.old", "of the room None"),
         ("mpc/sub/deep.py", "def f():\n    from parties.cli import main", "imports parties.cli"),
         ("mpc/links/session.py", "import zmq", "imports zmq"),
         ("mpc/links/session.py", "from zmq.utils import z85", "imports zmq"),
@@ -152,7 +228,9 @@ def test_a_planted_violation_is_caught(path: str, source: str, what: str) -> Non
 @pytest.mark.parametrize(
     ("path", "source"),
     [
-        ("mpc/links/zmq/curve.py", "import zmq"),
+        ("mpc/links/zmq/curve.py", "import zmq\nfrom mpc.links.session import Frame"),
+        ("mpc/ring/rings.py", "from mpc.errors import InternalError\nfrom mpc.ring.array import Array"),
+        ("mpc/star/server.py", "from mpc.links.zmq.curve import Identity\nfrom mpc.links import meeting"),
         ("parties/keys.py", "import zmq"),
         (
             "protocols/logistic.py",

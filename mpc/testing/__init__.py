@@ -6,6 +6,10 @@
     check_faults    every frame lost, late, repeated, altered ..., and every death: the same result or a clear error
 
 `show_plan` tells what a protocol costs and reveals, before anything is run. See docs/testing.md and docs/protocols.md.
+
+Read first: `correct.py`, then `cases/` (what is run), `faults/` and `views/`, which hold the other checks.
+
+May import: all of `mpc`.
 """
 
 from __future__ import annotations
