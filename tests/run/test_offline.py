@@ -20,7 +20,7 @@ DOCUMENT = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
 INSTALLED = "/opt/beaverlodge"
 COLLECT = "pip wheel --wheel-dir wheels ."
 INSTALL = f"{INSTALLED}/bin/pip install --no-index --find-links wheels beaverlodge"
-SOURCES = ("mpc", "protocols", "parties", "pyproject.toml", "README.md", "LICENSE")
+SOURCES = ("beaverlodge", "mpc", "protocols", "parties", "pyproject.toml", "README.md", "LICENSE")
 ALONE = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
 """Runs what follows where there is no network but this machine's own address."""
 
