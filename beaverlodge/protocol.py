@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mpc.correlation import (
+from mpc.randomness.correlation import (
     AnyBit,
     BitNumber,
     BitProduct,
@@ -13,14 +13,14 @@ from mpc.correlation import (
     Truncation,
     Uniform,
 )
-from mpc.fixed import decode, encode
-from mpc.lockstep import Outcome, run_lockstep
-from mpc.party import Party
-from mpc.prg import insecure_entropy, os_entropy
-from mpc.ring import B8, B64, Z64, Ring, wide
-from mpc.round import together
-from mpc.share import Mask, Masked, Public, Share
-from mpc.specs import Spec
+from mpc.randomness.streams import insecure_entropy, os_entropy
+from mpc.ring.fixed_point import decode, encode
+from mpc.ring.rings import B8, B64, Z64, Ring, wide
+from mpc.ring.specs import Spec
+from mpc.runtime.lockstep import Outcome, run_lockstep
+from mpc.runtime.party import Party
+from mpc.runtime.round import together
+from mpc.sharing.share import Mask, Masked, Public, Share
 from protocols.beaver import matmul, multiply
 from protocols.comparison import equal, less_than
 from protocols.secure_sum import secure_sum
