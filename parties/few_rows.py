@@ -37,11 +37,9 @@ def refuse_few(scenario: Scenario, rows: Rows, features: int) -> None:
         )
     if isinstance(task, LogisticTask | LinearTask):
         _refuse_few_held_out(task, rows)
-    if not isinstance(task, ModelTask) or not _is_told_without_penalty(task):
-        return
-    counts = [used for used, _ in rows.values()]
-    others = counts[0] if scenario.vertical else sum(counts) - max(counts)
-    if others < task.min_rows_per_feature * features:
+    most = most_features(scenario, rows)
+    if isinstance(task, ModelTask) and most is not None and features > most:
+        others = _others(scenario, rows)
         whose = "there are" if scenario.vertical else "the others of an owner have"
         least = task.min_rows_per_feature
         asked = count_text(least * features)
@@ -64,6 +62,20 @@ def _refuse_few_held_out(task: LogisticTask | LinearTask, rows: Rows) -> None:
             "change `test_fraction` (with 0 the metrics are of the training rows alone), add rows, or take "
             '"metrics" out of reveal; every owner\'s policy has to allow a lower min_cell',
         )
+
+
+def most_features(scenario: Scenario, rows: Rows) -> int | None:
+    """How many features a model that is told without a penalty may have at most; None: any number."""
+    task = scenario.task
+    if not isinstance(task, ModelTask) or not _is_told_without_penalty(task) or not task.min_rows_per_feature:
+        return None
+    return _others(scenario, rows) // task.min_rows_per_feature
+
+
+def _others(scenario: Scenario, rows: Rows) -> int:
+    """How many rows the others of an owner have at least; where columns are split, all rows."""
+    counts = [used for used, _ in rows.values()]
+    return counts[0] if scenario.vertical else sum(counts) - max(counts)
 
 
 def _is_told_without_penalty(task: ModelTask) -> bool:

@@ -22,10 +22,11 @@ from parties.kinds import plan_for
 from parties.made_up import IDENTIFIER, TARGET, write_made_up
 from parties.new_choices import Asked, Choice, choose
 from parties.new_columns import FileLook, look_into
-from parties.new_split import choose_split, useless_in
+from parties.new_fit import that_fits, without_small_cells
+from parties.new_split import choose_split, useful
 from parties.rows import own_rows, row_counts
-from parties.scenario import load_scenario
-from parties.scenario_models import MIN_ROWS_PER_FEATURE
+from parties.scenario import Scenario, load_scenario
+from parties.scenario_models import MIN_CELL, MIN_ROWS_PER_FEATURE
 
 FILE: Final = "scenario.toml"
 HELPER: Final = "helper"
@@ -139,18 +140,14 @@ def _written(path: Path, files: Sequence[FileLook], choice: Choice, made_up: boo
         raise UsageError(f"{path} is there already", "name another folder, or remove that file first") from None
     try:
         while True:
-            if choice.split is not None:
-                useless = useless_in(load_scenario(path))
-                if not useless:
-                    return choice
-                choice = choice.without_of(useless, _CONSTANT)
-            else:
-                same = _useless(path)
-                if not same:
-                    return choice
-                choice = choice.without(same, _CONSTANT)
+            scenario = load_scenario(path)
+            kept = _useful(choice, scenario) if choice.split is None else useful(choice, scenario, _CONSTANT)
+            if kept == choice:
+                return choice
+            choice = kept
             if not choice.features:
-                raise UsageError("no numeric column is left: each is the same in all training rows", "give more rows")
+                reasons = "; ".join(sorted(set(choice.left_out.values())))
+                raise UsageError(f"no numeric column is left: {reasons}", "give more rows")
             _write(path, scenario_text(path, files, choice, made_up), "w")
     except BaseException:
         path.unlink(missing_ok=True)
@@ -169,21 +166,26 @@ def _write(path: Path, text: str, mode: str) -> None:
         ) from None
 
 
-def _useless(path: Path) -> list[str]:
-    """The features that are the same in all training rows of all owners; without any, the run has been planned.
+def _useful(choice: Choice, scenario: Scenario) -> Choice:
+    """The choice without what would stop a run; as it was if the run has been planned.
 
     Reads everything as a run would, and so finds what would stop one.
     """
-    scenario = load_scenario(path)
     features = scenario.model_task.feature_names or ()
     tables = {owner: load_owner_table(scenario, owner) for owner in scenario.owners}
-    rows = [own_rows(table, scenario, features).x_train for table in tables.values()]
-    low = np.min([x.min(axis=0) for x in rows], axis=0)
-    high = np.max([x.max(axis=0) for x in rows], axis=0)
+    owned = {owner: own_rows(table, scenario, features) for owner, table in tables.items()}
+    low = np.min([own.x_train.min(axis=0) for own in owned.values()], axis=0)
+    high = np.max([own.x_train.max(axis=0) for own in owned.values()], axis=0)
     same = [name for name, least, most in zip(features, low, high, strict=True) if least == most]
-    if not same:
-        plan_for(scenario, {owner: row_counts(scenario, table.rows) for owner, table in tables.items()}, len(features))
-    return same
+    if same:
+        return choice.without(same, _CONSTANT)
+    rows = {owner: row_counts(scenario, table.rows) for owner, table in tables.items()}
+    kept = that_fits(choice, scenario, rows)
+    if kept == choice:
+        kept = without_small_cells(choice, scenario, owned)
+    if kept == choice:
+        plan_for(scenario, rows, len(features))
+    return kept
 
 
 def scenario_text(path: Path, files: Sequence[FileLook], choice: Choice, made_up: bool) -> str:
@@ -270,6 +272,9 @@ def _task_lines(files: Sequence[FileLook], choice: Choice) -> list[str]:
         lines.append(_line("features = [", "what it is predicted from; take out what should not be used"))
         lines += [*_wrapped([_toml(name) for name in choice.features]), "]"]
     lines += _linear_lines(choice) if choice.numbers else _training_lines(files, choice)
+    lines.append(
+        _line(f"min_cell = {MIN_CELL}", "no value in the model has fewer rows besides an owner's own, or the run ends")
+    )
     return [*lines, *_category_lines(choice)]
 
 
@@ -312,13 +317,14 @@ def _inference_lines(choice: Choice) -> list[str]:
 
 def _training_lines(files: Sequence[FileLook], choice: Choice) -> list[str]:
     rows = sum(file.rows for file in files) if choice.split is None else files[0].rows
-    if len(choice.features) <= _MOST_FEATURES and rows >= _ROWS_A_FEATURE * (len(choice.features) + 1):
+    others = rows if choice.split is not None else rows - max(file.rows for file in files)
+    enough = rows >= _ROWS_A_FEATURE * (len(choice.features) + 1)
+    if len(choice.features) <= _MOST_FEATURES and enough and others >= MIN_ROWS_PER_FEATURE * len(choice.features):
         return _inference_lines(choice)
     batch = next((size for size in _BATCHES if 0.8 * rows / size <= _STEPS_AN_EPOCH), _BATCHES[-1])
     scaled, held = "to the mean and spread of all rows together, which all see", "of each owner's rows"
     if choice.split is not None:
         scaled, held = "each owner its own columns; nobody else learns how", "of the patients, the same everywhere"
-    others = rows if choice.split is not None else rows - max(file.rows for file in files)
     few = 0.8 * others < MIN_ROWS_PER_FEATURE * len(choice.features)
     return [
         _line("standardise = true", scaled),

@@ -15,6 +15,7 @@ from parties.data_vertical import sorted_rows
 from parties.kinds import plan_for
 from parties.new_choices import Asked, Choice, identifiers, some, which_counts, why_not
 from parties.new_columns import FileLook
+from parties.new_fit import that_fits
 from parties.rows import own_columns, row_counts, split_of
 from parties.scenario import Scenario
 
@@ -57,8 +58,8 @@ def choose_split(files: Sequence[FileLook], asked: Asked) -> Choice | None:
     return Choice(target, asked.positive, identifier, every, missing, left_out, features, numbers)
 
 
-def useless_in(scenario: Scenario) -> dict[str, list[str]]:
-    """Each owner's features that are the same in all training rows; without any, the run has been planned."""
+def useful(choice: Choice, scenario: Scenario, why: str) -> Choice:
+    """The choice without features that are the same in all training rows, or more than the rows carry; else planned."""
     tables = {owner: load_owner_table(scenario, owner) for owner in scenario.owners}
     split = split_of(tables)
     same = {}
@@ -67,9 +68,13 @@ def useless_in(scenario: Scenario) -> dict[str, list[str]]:
         constant = [name for name, column in zip(table.columns, x.T, strict=True) if np.ptp(column) == 0]
         if constant:
             same[owner] = constant
-    if not same:
-        plan_for(scenario, {owner: row_counts(scenario, table.rows) for owner, table in tables.items()}, split.count)
-    return same
+    if same:
+        return choice.without_of(same, why)
+    rows = {owner: row_counts(scenario, table.rows) for owner, table in tables.items()}
+    kept = that_fits(choice, scenario, rows)
+    if kept == choice:
+        plan_for(scenario, rows, split.count)
+    return kept
 
 
 def _has_one_target(files: Sequence[FileLook], asked: Asked, identifier: str) -> bool:

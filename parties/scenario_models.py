@@ -98,6 +98,8 @@ MIN_ROWS: Final = 20
 """Of an owner, unless the scenario says otherwise and every policy allows it."""
 MIN_ROWS_PER_FEATURE: Final = 5
 """Likewise, of a model that is told without a penalty."""
+MIN_CELL: Final = 5
+"""Of a model's cells, likewise."""
 
 A_COUNT = f"a whole number from 1 to {LARGEST_COUNT}"
 A_SEED = f"a whole number from 0 to {LARGEST_SEED}"
@@ -164,7 +166,7 @@ class ModelTask(Table):
         default=MIN_ROWS_PER_FEATURE, description=f"a whole number from 0 to {LARGEST_COUNT}"
     )
     min_cell: Annotated[int, Field(ge=1, le=MOST_MINIMUM), AfterValidator(a_minimum)] = Field(
-        default=5, description=A_MINIMUM
+        default=MIN_CELL, description=A_MINIMUM
     )
 
     @property
