@@ -12,7 +12,7 @@ from parties.job import Rows
 from parties.new_choices import Choice
 from parties.scenario import Scenario
 from protocols.own_design import OwnDesign, plain, tested_cells
-from protocols.training_settings import OwnRows
+from protocols.rows.own_rows import OwnRows
 
 
 def that_fits(choice: Choice, scenario: Scenario, rows: Rows) -> Choice:

@@ -38,6 +38,7 @@ _ROWS_A_FEATURE: Final = 20
 """Up to so many features, each with so many rows, a fit with standard errors is proposed; else a trained prediction."""
 _BATCHES: Final = (32, 64, 128, 256, 512, 1024)
 _MOST_NAMED: Final = 20
+_HELD_OUT: Final = 0.2
 _CONSTANT: Final = "the same in all training rows"
 
 
@@ -326,9 +327,12 @@ def _training_lines(files: Sequence[FileLook], choice: Choice) -> list[str]:
     if choice.split is not None:
         scaled, held = "each owner its own columns; nobody else learns how", "of the patients, the same everywhere"
     few = 0.8 * others < MIN_ROWS_PER_FEATURE * len(choice.features)
+    held_out = _HELD_OUT * min(file.rows for file in files) > MIN_CELL  # metrics of fewer would show their patients
     return [
         _line("standardise = true", scaled),
-        _line("test_fraction = 0.2", f"{held}: held out, and used for the metrics only"),
+        _line(f"test_fraction = {_HELD_OUT}", f"{held}: held out, and used for the metrics only")
+        if held_out
+        else _line("test_fraction = 0.0", "all rows are trained on, and judge it: a fifth of an owner's would be few"),
         _line('solver = "sgd"', "mini-batch gradient descent:"),
         _line("epochs = 10", "  how often each row is used,"),
         _line(f"batch_size = {batch}", "  how many rows a step uses, from all owners,"),
