@@ -10,34 +10,14 @@ from hypothesis import strategies as st
 from mpc.ring.rings import Z64
 from mpc.runtime.party import Party
 from mpc.sharing.share import Share
-from mpc.testing import reals
 from protocols import beaver
 from protocols.halved import halved_matmul
 from tests.examples import steady
 from tests.helpers import on_shares
-from tests.testing.spoken import Spoken, hold_to_correct, hold_to_cost, hold_to_view
+from tests.testing.cases.case import hold_to_view
+from tests.testing.cases.core import CASES
 
-WORD = 8
 EDGES = np.array([0, 1, 2**22 - 1, 2**63, 2**64 - 1], dtype=np.uint64)
-
-
-async def halved(p: Party, x: Share, y: Share) -> Share:
-    return await halved_matmul(p, x, y, label="halved")
-
-
-HALVED = Spoken(
-    halved,
-    lambda x, y: x @ y,
-    [reals(("m", "k"), scale=14, largest=1000.0), reals(("k", "n"), scale=14, largest=1000.0)],
-    lambda x, y: 2.0**-30,  # float64's own, in the twin: the shares' product is exact
-    1,
-    (10 + 20) * WORD,
-    8 * WORD,
-    {"m": 2, "k": 5, "n": 4},
-    owners=(2,),
-    cost_owners=(2,),
-    structure_sizes={"m": 2, "k": 5, "n": 3},
-)
 
 
 def words(draw: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -53,7 +33,7 @@ def test_every_shape(rows: int, inner: int, columns: int, seed: int) -> None:
     x, y = words(draw, (rows, inner)), words(draw, (inner, columns))
 
     async def body(p: Party, s: list[Share]) -> Share:
-        return await halved(p, s[0], s[1])
+        return await halved_matmul(p, s[0], s[1], label="halved")
 
     (z,), outcome = on_shares(body, [(x, 3, Z64), (y, 4, Z64)], 2, seed)
     assert (z == x @ y).all()
@@ -84,14 +64,6 @@ def test_beavers_product_of_matrices_takes_it_where_it_pays(
     assert set(taken) == ({"owner0", "owner1"} if pays else set())
 
 
-def test_correct() -> None:
-    hold_to_correct(HALVED)
-
-
-def test_cost() -> None:
-    hold_to_cost(HALVED)
-
-
-def test_view() -> None:
-    saw = hold_to_view(HALVED, 2)
+def test_every_mask_of_it_is_looked_at() -> None:
+    saw = hold_to_view(CASES["halved matmul"], 2)
     assert saw.structure is not None and saw.structure.words == 2 * (10 + 15)

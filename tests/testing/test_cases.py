@@ -1,4 +1,4 @@
-"""Every public protocol is part of something that the kit's checks are made of.
+"""Every protocol gives what its plaintext twin gives, at the cost it says, whatever happens to a message.
 
 Dry runs are cheap and walk the same code: so each case is planned under Python's profiler, which tells what it awaits.
 """
@@ -6,22 +6,22 @@ Dry runs are cheap and walk the same code: so each case is planned under Python'
 from __future__ import annotations
 
 import ast
-import importlib
 import inspect
-import pkgutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType, ModuleType
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
-import tests.testing
 from mpc.testing import Input
+from mpc.testing.cases import programs
 from mpc.testing.cases.inputs import complete, constants
-from mpc.testing.cases.programs import Case
 from protocols.own_units import in_own_units
+from protocols.search import digits_for
+from tests.helpers import ROOT
 from tests.protocols import (
     test_accelerated,
     test_alignment,
@@ -34,11 +34,11 @@ from tests.protocols import (
     test_stop_test,
     test_wide_inverse,
 )
-from tests.testing.spoken import Spoken, hold_to_correct, hold_to_faults
+from tests.testing.cases.case import Case, hold_to_correct, hold_to_cost, hold_to_faults
+from tests.testing.cases.registry import CASES
+from tests.testing.cases.training import rows_job
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 CHECKS = {"check_correct", "check_cost", "check_view", "check_faults"}
-
 ELSEWHERE: list[tuple[ModuleType, Any, list[Input]]] = [
     (test_accelerated, test_accelerated.penalised_step, test_accelerated.STEPS["penalised"][2]),
     (test_alignment, test_alignment.tried, [test_alignment.BITS]),
@@ -66,6 +66,57 @@ NOT_EXPRESSED = {
 }
 """What the kit has no inputs for, and what holds it instead."""
 
+every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+
+
+def quick(check: Literal["correct", "faults"]) -> Any:
+    """The cases of which `make test` makes a check that the soak makes of all, with more examples or frames."""
+    chosen = {name: case for name, case in CASES.items() if check not in case.long}
+    return pytest.mark.parametrize("case", chosen.values(), ids=chosen)
+
+
+@quick("correct")
+def test_correct(case: Case) -> None:
+    hold_to_correct(case)
+
+
+@pytest.mark.soak
+@every_case
+def test_correct_in_many_examples(case: Case) -> None:
+    hold_to_correct(case, 5)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, id=name, marks=[pytest.mark.soak] * ("cost" in case.long)) for name, case in CASES.items()],
+)
+def test_cost(case: Case) -> None:
+    hold_to_cost(case)
+
+
+@quick("faults")
+def test_faults(case: Case) -> None:
+    hold_to_faults(case)
+
+
+@pytest.mark.soak
+@every_case
+def test_faults_in_every_frame(case: Case) -> None:
+    hold_to_faults(case, 1)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("form", ["primal", "dual"])
+def test_faults_in_a_training_with_its_metrics(form: str) -> None:
+    hold_to_faults(replace(CASES[f"training, {form}"], protocol=rows_job(form, metrics=True), every=1))
+
+
+def test_digits_of_a_search() -> None:
+    assert [digits_for(points) for points in (2, 16, 17, 256, 257, 1_000_000)] == [1, 1, 2, 2, 3, 5]
+
+
+# -- every protocol is part of a case
+
 
 def protocols() -> set[str]:
     """Every public protocol, as file and name."""
@@ -77,30 +128,17 @@ def protocols() -> set[str]:
     }
 
 
-def spoken() -> Iterator[tuple[str, Spoken]]:
-    """Every protocol that is held to what it says of itself, by its file and name."""
-    for found in pkgutil.iter_modules(tests.testing.__path__, "tests.testing."):
-        if found.name.rpartition(".")[2].startswith("test_our_") and found.name != __name__:
-            file = found.name.rpartition("test_our_")[2]
-            for name, value in vars(importlib.import_module(found.name)).items():
-                each = value if isinstance(value, Mapping) else {name: value}
-                yield from ((f"{file}: {key}", one) for key, one in each.items() if isinstance(one, Spoken))
-
-
-OURS = dict(spoken())
-
-
-def cases() -> Iterator[Case]:
-    for it in OURS.values():
-        sizes = complete(it.inputs, {**it.fixed, **it.sizes}, 2)
-        n = it.cost_owners[0]
-        yield Case(it.protocol, tuple(it.inputs), n, sizes, constants(it.inputs, sizes, n, 0))
+def planned() -> Iterator[programs.Case]:
+    for it in CASES.values():
+        sizes = complete(it.inputs, {**it.fixed, **it.cost.sizes}, 2)
+        n = it.cost.owners[0]
+        yield programs.Case(it.protocol, tuple(it.inputs), n, sizes, constants(it.inputs, sizes, n, 0))
     for _, protocol, inputs in ELSEWHERE:
         sizes = complete(inputs, None, 2)
-        yield Case(protocol, tuple(inputs), 2, sizes, constants(inputs, sizes, 2, 0))
+        yield programs.Case(protocol, tuple(inputs), 2, sizes, constants(inputs, sizes, 2, 0))
 
 
-def awaited(case: Case) -> set[str]:
+def awaited(case: programs.Case) -> set[str]:
     """The protocols that a case is made of, as file and name."""
     found = set()
 
@@ -119,9 +157,9 @@ def awaited(case: Case) -> set[str]:
 
 
 def test_every_protocol_is_checked() -> None:
-    checked = set().union(*map(awaited, cases()))
+    checked = set().union(*map(awaited, planned()))
     missing = protocols() - checked - NOT_EXPRESSED.keys()
-    assert not missing, "add a case to tests/testing/test_our_*.py for " + ", ".join(sorted(missing))
+    assert not missing, "add a case to tests/testing/cases for " + ", ".join(sorted(missing))
     assert NOT_EXPRESSED.keys() <= protocols() - checked, "what is checked needs no excuse"
 
 
@@ -130,15 +168,3 @@ def test_cases_elsewhere_are_held_to_all_four_checks(module: str) -> None:
     tree = ast.parse((ROOT / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8"))
     called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
     assert called >= CHECKS
-
-
-@pytest.mark.soak
-@pytest.mark.parametrize("name", OURS)
-def test_many_examples(name: str) -> None:
-    hold_to_correct(OURS[name], 5)
-
-
-@pytest.mark.soak
-@pytest.mark.parametrize("name", OURS)
-def test_faults_in_many_frames(name: str) -> None:
-    hold_to_faults(OURS[name], 1)

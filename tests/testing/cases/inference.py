@@ -1,0 +1,91 @@
+"""Inference on rows and on columns, near a public table that has a fit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mpc.ring.array import Array
+from mpc.ring.fixed_point import decode
+from mpc.runtime.party import Party
+from mpc.testing import own, reals
+from protocols.inference_job import inference_job
+from protocols.inference_twin import fit_ml
+from protocols.rows.own_rows import OwnRows
+from protocols.rows.results import Trained
+from protocols.vertical_inference import vertical_inference_job
+from tests.testing.cases.case import Case, Checks, Cost, View
+from tests.testing.cases.training import columns_of, settings
+
+SCALE = 8
+LABELS = np.array([0, 1, 0, 1, 1, 0, 0, 1, 1, 1, 0, 0, 1, 0, 1, 0])
+STEPS = 6
+
+
+def near(owner: int, moved: Array) -> Array:
+    """The table's rows or column of an owner, a little moved."""
+    base = np.cos((owner + 1.0) * np.arange(len(LABELS)))[:, np.newaxis]
+    return base + moved
+
+
+def told(found: Trained | None) -> Any:
+    """Coefficients and standard errors."""
+    if found is None:
+        return None
+    assert found.inference is not None
+    table = found.inference.table
+    return np.array([row.coefficient for row in table]), np.array([row.se for row in table])
+
+
+def inferring(how: str) -> Any:
+    async def run(p: Party, moved: Array) -> Any:
+        rows = (len(LABELS),) * len(p.owners)
+        asked = settings(p, rows, 1, inference=how, solver="irls", iterations=STEPS)
+        if p.dry:
+            return await inference_job(p, None, asked)
+        x, y = near(p.index, decode(moved, SCALE)), np.roll(LABELS, p.index).astype(np.float64)
+        return told(await inference_job(p, OwnRows(("x0",), x, y, x[:0], y[:0]), asked))
+
+    return run
+
+
+def inferring_twin(parts: tuple[Array, ...]) -> tuple[Array, Array]:
+    rows = np.concatenate([near(k, moved) for k, moved in enumerate(parts)])
+    return fitted(rows, np.concatenate([np.roll(LABELS, k) for k in range(len(parts))]))
+
+
+def fitted(x: Array, y: Array) -> tuple[Array, Array]:
+    found = fit_ml(x, y)
+    assert found.converged
+    return found.coefficients, np.sqrt(np.diag(found.covariance))
+
+
+async def inferring_vertically(p: Party, moved: Array) -> Any:
+    rows = (len(LABELS),)
+    asked = settings(p, rows, len(p.owners), partition="vertical", inference="shared", solver="irls", iterations=STEPS)
+    if p.dry:
+        return await vertical_inference_job(p, None, asked)
+    mine = columns_of(p, near(p.index, decode(moved, SCALE)), LABELS.astype(np.float64))
+    return told(await vertical_inference_job(p, mine, asked))
+
+
+def inferring_vertically_twin(parts: tuple[Array, ...]) -> tuple[Array, Array]:
+    return fitted(np.concatenate([near(k, moved) for k, moved in enumerate(parts)], axis=1), LABELS)
+
+
+MOVED = own(reals((len(LABELS), 1), scale=SCALE, largest=0.25))
+
+
+def job(protocol: Any, twin: Any, cost: Cost, long: Checks = ("correct", "cost", "faults")) -> Case:
+    """What the parts cost is checked part by part: here, that the plan says what their sum was."""
+    return Case(protocol, twin, [MOVED], 1e-5, cost, View(owners=()), owners=(2, 3), examples=4, every=101, long=long)
+
+
+CASES = {
+    "inference, open": job(inferring("open-fisher"), inferring_twin, Cost(9, 1040, 0, owners=(2,)), long=()),
+    "inference": job(inferring("shared"), inferring_twin, Cost(253, 74811, 143358, owners=(2,))),
+    "inference on columns": job(
+        inferring_vertically, inferring_vertically_twin, Cost(258, 127905, 177975, owners=(2,))
+    ),
+}

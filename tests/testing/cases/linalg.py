@@ -1,0 +1,155 @@
+"""Products with a matrix that was opened once, and Gram matrices."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mpc.ring.array import Array
+from mpc.runtime.party import Party
+from mpc.sharing.share import Share
+from mpc.testing import own, reals
+from protocols.gram import combination, hold_gram, hold_gram_of_columns
+from protocols.held import Rows, hold, product, products, take_rows, transpose_product
+from protocols.rows.limits import X_SCALE
+from protocols.stacked import Stacked
+from protocols.truncation import divided
+from tests.testing.cases.case import Case, Cost, View
+from tests.testing.cases.core import exact
+from tests.testing.cases.costs import WORD
+
+SCALE = 14
+G_SCALE = 10
+STEPS = (Rows.of(np.array([1])), Rows.of(np.array([2, 0])))
+
+
+def stacked(p: Party, mine: Array, scale: int) -> Stacked:
+    """Every owner's own rows, one owner's after another's."""
+    return Stacked(Share(mine, scale), (mine.shape[0],) * len(p.owners), p.index)
+
+
+def backwards(x: Share) -> Rows:
+    """All rows, the last first."""
+    return Rows.of(np.arange(x.shape[0])[::-1].copy())
+
+
+async def _held_product(p: Party, x: Share, w: Share) -> tuple[Share, Share]:
+    held = take_rows(await hold(p, x), Rows.of(np.array([2, 0])))
+    z, low = await product(p, held, w, 9, label="product")
+    return z, divided(p, low)
+
+
+def _held_product_twin(x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return x[[2, 0]] @ w, w
+
+
+async def _own_product(p: Party, mine: Array, w: Share) -> tuple[Share, Share]:
+    held = take_rows(await hold(p, stacked(p, mine, SCALE)), Rows.of(np.array([1, 0])))
+    z, low = await product(p, held, w, 9, label="product")
+    return z, divided(p, low)
+
+
+def _own_product_twin(parts: tuple[np.ndarray, ...], w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return np.concatenate(parts)[[1, 0]] @ w, w
+
+
+def _transpose(shift: int) -> Case:
+    """Held rows' transposed product with a vector that is cut by so many bits."""
+
+    async def body(p: Party, x: Share, e: Share) -> Share:
+        return await transpose_product(p, take_rows(await hold(p, x), backwards(x)), e, shift, label="e")
+
+    return Case(
+        body,
+        lambda x, e: x[::-1].T @ e,
+        [reals(("m", "k"), scale=SCALE, largest=100.0), reals(("m",), scale=40, largest=100.0)],
+        1000.0 * 2.0 ** (shift - 40),
+        Cost(2, (6 + 3) * WORD, 2 * WORD + 6 * (2 if shift <= 16 else 4) + 2 * 3 * WORD, {"m": 3, "k": 2}),
+        View(sizes={"m": 60, "k": 3}),
+    )
+
+
+async def _held_products(p: Party, x: Share, w: Share) -> Share:
+    return await products(p, await hold(p, x), STEPS, w, label="all")
+
+
+def _held_products_twin(x: np.ndarray, w: np.ndarray) -> np.ndarray:
+    return np.concatenate([x[rows.index] @ w[:, t] for t, rows in enumerate(STEPS)])
+
+
+async def _combination(p: Party, x: Share, u: Share) -> Share:
+    return await combination(p, await hold(p, x), u, label="combination")
+
+
+async def _gram(p: Party, mine: Array) -> Share:
+    held = await hold(p, stacked(p, mine, X_SCALE))
+    gram = await hold_gram(p, held, mine, [mine.shape[0]] * len(p.owners), G_SCALE)
+    return gram.share
+
+
+def _gram_twin(parts: tuple[Array, ...]) -> Array:
+    x = np.concatenate(parts)
+    return np.concatenate((x @ x.T, np.ones((len(x), 1))), axis=1)
+
+
+async def _gram_of_columns(p: Party, mine: Array) -> Share:
+    return (await hold_gram_of_columns(p, mine, 2 * X_SCALE, G_SCALE)).share
+
+
+def _gram_of_columns_twin(parts: tuple[Array, ...]) -> Array:
+    x = np.concatenate(parts, axis=1)
+    return np.concatenate((x @ x.T, np.ones((len(x), 1))), axis=1)
+
+
+CASES = {
+    "held product": Case(
+        _held_product,
+        _held_product_twin,
+        [reals((3, "k"), scale=SCALE, largest=100.0), reals(("k",), scale=30, largest=100.0)],
+        2.0 ** (9 - 30),
+        Cost(2, (6 + 2) * WORD, (2 + 2 + 2) * WORD, {"k": 2}),
+        View(sizes={"k": 60}),
+    ),
+    "held product of own rows": Case(
+        _own_product,
+        _own_product_twin,
+        [own(reals((1, "k"), scale=SCALE, largest=100.0)), reals(("k",), scale=30, largest=100.0)],
+        2.0 ** (9 - 30),
+        Cost(2, (2 + 2) * WORD, (2 + 2 + 2) * WORD, {"k": 2}),
+        View(sizes={"k": 60}),
+    ),
+    "held products": Case(
+        _held_products,
+        _held_products_twin,
+        [reals((3, "k"), scale=SCALE, largest=100.0), reals(("k", 2), scale=SCALE, largest=100.0)],
+        exact,
+        Cost(2, (6 + 4) * WORD, 3 * WORD, {"k": 2}),
+        View(sizes={"k": 40}),
+    ),
+    "transpose product": _transpose(12),
+    "transpose product, cut by more": _transpose(17),
+    "combination": Case(
+        _combination,
+        lambda x, u: x.T @ u,
+        [reals(("m", "k"), scale=SCALE, largest=100.0), reals(("m",), scale=20, largest=100.0)],
+        exact,
+        Cost(2, (6 + 3) * WORD, 2 * WORD, {"m": 3, "k": 2}),
+        View(soak_from=4, sizes={"m": 60, "k": 3}),
+    ),
+    "Gram matrix": Case(
+        _gram,
+        _gram_twin,
+        [own(reals(("m", "d"), scale=X_SCALE, largest=1000.0))],
+        2.0**-G_SCALE,
+        Cost(3, (2 * 2 + 4 + 4 * 5) * WORD, (4 + 2 * 4) * WORD, {"m": 2, "d": 2}, owners=(2,)),
+        View(sizes={"m": 6, "d": 20}, structure_sizes={"m": 1, "d": 1}, words=1000, shift=0.3),
+    ),
+    "Gram matrix of columns": Case(
+        _gram_of_columns,
+        _gram_of_columns_twin,
+        [own(reals(("m", "d"), scale=X_SCALE, largest=1000.0))],
+        # each owner rounds its own
+        5 * 2.0 ** -(G_SCALE + 1),
+        Cost(1, 3 * (3 + 1) * WORD, 0, {"m": 3, "d": 2}),
+        View(sizes={"m": 20, "d": 2}),
+    ),
+}

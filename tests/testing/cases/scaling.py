@@ -1,0 +1,185 @@
+"""Moments and covariances of all owners' rows, and rows with weights."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mpc.errors import DataError
+from mpc.ring.array import Array
+from mpc.ring.fixed_point import decode
+from mpc.runtime.party import Party
+from mpc.sharing.share import Share
+from mpc.testing import own, reals
+from protocols.cross_products import pooled_covariance
+from protocols.own_cells import OwnColumns
+from protocols.private_scales import plain_scales
+from protocols.rows.offset_weights import NOTHING_BESIDE, Beside
+from protocols.standardise import Moments, moments
+from protocols.weighted_columns import weighted_columns
+from tests.testing.cases.case import Case, Cost, Secrets, View, each_in_turn, two_others_trade
+from tests.testing.cases.costs import WIDE
+from tests.testing.cases.numbers import decoded
+
+SCALE = 8
+
+# -- moments
+
+
+async def _moments(p: Party, x: Array) -> tuple[Array, Array]:
+    rows, columns = x.shape
+    found = await moments(p, decoded(p, x, SCALE), len(p.owners) * rows, tuple(f"x{k}" for k in range(columns)))
+    return found.mean, found.deviation
+
+
+def _moments_twin(parts: tuple[Array, ...]) -> tuple[Array, Array]:
+    x = np.concatenate(parts)
+    if (x.min(axis=0) == x.max(axis=0)).any():
+        raise DataError("a constant column")
+    return x.mean(axis=0), x.std(axis=0)
+
+
+# Sums of these, their means and squares are exact in floating point in any order.
+ROWS = [np.tile(rows, 60) for rows in ([[1.0], [3.0]], [[5.0], [7.0]], [[2.0], [0.0]])]
+
+# -- the pooled covariances of two columns
+
+
+async def _pooled(p: Party, mine: Array) -> tuple[Array, Share, Share]:
+    x = p.compute(lambda: decode(mine, SCALE), shape=mine.shape)
+    found = await pooled_covariance(p, x, (len(mine),) * len(p.owners), ("x", "y"))
+    return found.units, found.means, found.covariance
+
+
+def _pooled_twin(parts: tuple[Array, ...]) -> tuple[Array, Array, Array]:
+    units = plain_scales(parts)
+    if np.isinf(units).any():
+        raise DataError("a column is constant")
+    x = np.concatenate(parts) / units
+    return units, x.mean(axis=0), np.cov(x.T, ddof=0)
+
+
+def _same_powers_of_two(n: int) -> Secrets:
+    """Other rows of an owner, each in turn, and other covariances, of deviations between the same powers of two."""
+    rest = [[float(v), 9.0 - v] for v in range(4)]
+    one, other = ([[a, b] for a, b in zip(x, (0.0, 9.0, 1.0, 8.0), strict=True)] for x in ((0, 4, 0, 4), (5, 2, 5, 1)))
+    return [tuple([[[rows if i == k else rest for i in range(n)]] for rows in (one, other)]) for k in range(n)]  # type: ignore[misc]
+
+
+# -- the same of rows with weights, near a public table that varies
+
+FEW = 4
+
+
+async def _pooled_weighted(p: Party, moved: Array) -> tuple[Array, Share, Share]:
+    rows = p.compute(lambda: _few(p.index, decode(moved, SCALE)), shape=(FEW, 2))
+    counts = p.compute(lambda: _of_mean_1(decode(moved, SCALE)[:, 2]), shape=(FEW,))
+    found = await pooled_covariance(p, rows, (FEW,) * len(p.owners), ("x", "y"), counts)
+    return found.units, found.means, found.covariance
+
+
+def _few(owner: int, moved: Array) -> Array:
+    rows: Array = np.cos(np.outer(np.arange(FEW) + FEW * owner, [1.0, 2.0])) + moved[:, :2]
+    return rows
+
+
+def _of_mean_1(moved: Array) -> Array:
+    counts: Array = 1 + 2 * (moved - moved[::-1])
+    return counts
+
+
+def _pooled_weighted_twin(parts: tuple[Array, ...]) -> tuple[Array, Array, Array]:
+    x = np.concatenate([_few(k, moved) for k, moved in enumerate(parts)])
+    counts = np.concatenate([_of_mean_1(moved[:, 2]) for moved in parts])
+    deviation = np.sqrt(np.cov(x.T, ddof=0, aweights=counts).diagonal())
+    units = 2.0 ** (np.floor(np.log2(deviation)) + 1)
+    return units, np.average(x / units, axis=0, weights=counts), np.cov((x / units).T, ddof=0, aweights=counts)
+
+
+OTHER_WEIGHTS = (
+    [[0.0, 0.0, 0.0] for _ in range(FEW)],
+    [[0.1, -0.1, 0.2], [0.0, 0.1, -0.2], [0.1, 0.0, 0.1], [-0.1, 0.1, 0.0]],
+)
+
+# -- rows times the roots of their weights
+
+FEW_LARGEST = 8.0
+
+
+async def _rooted(p: Party, x: Share, mine: Array) -> Share:
+    """The first owner has the weights and the target."""
+    rows, none = x.shape[0], np.zeros(0)
+    names: dict[str, tuple[str, ...]] = dict.fromkeys(p.owners, ())
+    beside, y, target = NOTHING_BESIDE, none, None
+    if p.index == 0 and not p.dry:
+        numbers = decode(mine, SCALE)
+        beside, y, target = Beside(None, 1.5 + numbers[:, 0]), numbers[:, 1], Moments(np.zeros(1), np.ones(1))
+    own_columns = OwnColumns(names, p.owners[0], np.zeros((rows, 0)), y, none, none, none, beside)
+    return await weighted_columns(p, x, own_columns, target, FEW_LARGEST)
+
+
+def _rooted_twin(x: Array, parts: tuple[Array, ...]) -> Array:
+    counts, y = 1.5 + parts[0][:, 0], parts[0][:, 1]
+    roots = np.sqrt(counts / counts.mean() / FEW_LARGEST)[:, np.newaxis]
+    found: Array = np.concatenate((roots * x, roots, roots * y[:, np.newaxis]), axis=1)
+    return found
+
+
+def _any_weights(n: int) -> Secrets:
+    """Nothing is opened: neither other columns nor, to the others, the first owner's weights and target show."""
+    x, rest = [[1.0, -1.5], [0.5, 0.25]], [[0.0, 0.0], [0.0, 0.0]]
+    one, other = ([[a, 0.5], [b, -1.0]] for a, b in ((0.5, -1.0), (-1.0, 1.0)))
+    first, second = ([mine, *[rest] * (n - 1)] for mine in (one, other))
+    return [([x, first], [[row[::-1] for row in x], first]), ([x, first], [x, second])]
+
+
+CASES = {
+    "moments": Case(
+        _moments,
+        _moments_twin,
+        [own(reals(("m", "d"), scale=8, largest=1000.0))],
+        1e-9,
+        Cost(2, 2 * 3 * WIDE, 0, {"m": 2, "d": 3}),
+        # every opening is a declared sum
+        View(
+            owners=(3,),
+            soak_from=4,
+            secrets=lambda n: two_others_trade(ROWS),
+            sizes={"m": 2, "d": 60},
+            words=1000,
+            shift=0.3,
+            structure="by round",
+            addends=True,
+        ),
+    ),
+    "covariances": Case(
+        _pooled,
+        _pooled_twin,
+        [own(reals(("m", 2), scale=SCALE, largest=100.0))],
+        1e-9,
+        Cost(24, 12616, 8878, {"m": 3}),
+        View(soak_from=2, secrets=_same_powers_of_two, sizes={"m": 4}, words=100, shift=1.0, structure="by round"),
+        examples=8,
+        every=23,
+        long=("correct", "faults"),
+    ),
+    "covariances, weighted": Case(
+        _pooled_weighted,
+        _pooled_weighted_twin,
+        [own(reals((FEW, 3), scale=SCALE, largest=0.25))],
+        1e-9,
+        Cost(24, 13000, 9070),
+        View(soak_from=2, secrets=lambda n: each_in_turn(n, OTHER_WEIGHTS), words=100, shift=1.0, structure="by round"),
+        examples=8,
+        every=23,
+        long=("correct", "faults"),
+    ),
+    "rows and roots of weights": Case(
+        _rooted,
+        _rooted_twin,
+        [reals(("m", 2), scale=24, largest=2.0), own(reals(("m", 2), scale=SCALE, largest=1.0))],
+        1e-6,
+        Cost(2, 120, 144, {"m": 3}),
+        View(soak_from=2, secrets=_any_weights, sizes={"m": 2}, structure_sizes={"m": 2}, shift=0.5),
+        examples=20,
+    ),
+}
