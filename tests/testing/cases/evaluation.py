@@ -20,10 +20,9 @@ from protocols.logistic_series import LARGEST
 from protocols.metrics import BINS, Bins, Scored, evaluate, mean_score
 from protocols.null_model import STEP as INTERCEPT_STEP
 from protocols.null_model import excess, null_intercept
-from protocols.own_cells import OwnColumns
 from protocols.rows.limits import X_SCALE
 from protocols.rows.offset_weights import NOTHING_BESIDE, Beside
-from protocols.rows.own_rows import DIGEST_BITS
+from protocols.rows.own_rows import DIGEST_BITS, OwnColumns
 from protocols.rows.results import Calibration
 from protocols.shared_calibration import calibrate_shared
 from protocols.shared_histogram import BINS as SHARED_BINS

@@ -18,9 +18,8 @@ from protocols.least_squares import least_squares
 from protocols.linear_job import linear_job
 from protocols.linear_settings import LinearFit, LinearSettings
 from protocols.linear_twin import fit_plain
-from protocols.own_cells import OwnColumns
 from protocols.rows.offset_weights import NOTHING_BESIDE, Beside
-from protocols.rows.own_rows import DIGEST_BITS, OwnRows
+from protocols.rows.own_rows import DIGEST_BITS, OwnColumns, OwnRows
 from protocols.vertical_linear import vertical_linear_job
 from protocols.wide import wide_truncate
 from protocols.wide_inverse import MATRIX_RING, MATRIX_SCALE, identity

@@ -11,9 +11,9 @@ from mpc.runtime.party import Party
 from mpc.sharing.share import Share
 from mpc.testing import own, reals
 from protocols.cross_products import pooled_covariance
-from protocols.own_cells import OwnColumns
 from protocols.private_scales import plain_scales
 from protocols.rows.offset_weights import NOTHING_BESIDE, Beside
+from protocols.rows.own_rows import OwnColumns
 from protocols.standardise import Moments, moments
 from protocols.weighted_columns import weighted_columns
 from tests.testing.cases.case import Case, Cost, Secrets, View, each_in_turn, two_others_trade

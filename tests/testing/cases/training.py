@@ -18,10 +18,9 @@ from protocols.bit_budget import Extent, bit_budget, dual_budget
 from protocols.dual import DualDescent, check_scores, descend_dual, dual_weights
 from protocols.held import Rows, hold
 from protocols.logistic import Descent, descend, step, target
-from protocols.own_cells import OwnColumns
 from protocols.range_check import Limits, check_range
 from protocols.rows.limits import X_SCALE
-from protocols.rows.own_rows import DIGEST_BITS, OwnRows
+from protocols.rows.own_rows import DIGEST_BITS, OwnColumns, OwnRows
 from protocols.sigmoid_fits import FITS
 from protocols.training_job import training_job
 from protocols.training_settings import TrainingSettings
