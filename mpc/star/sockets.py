@@ -17,7 +17,7 @@ from mpc.errors import UsageError
 from mpc.links.session import Frame
 from mpc.links.zmq.curve import HELD_BYTES, Identity, curve_socket, end_context, new_context
 from mpc.links.zmq.messages import NO_WAIT, Assembler, TooLong, messages_of, monitor_of, next_news, pass_over
-from mpc.links.zmq.meter import Meter
+from mpc.links.zmq.meter import Account, Meter
 from mpc.star.client import StarClient
 
 PING_SECONDS = 10.0
@@ -43,6 +43,7 @@ class Hosted:
         self.heard = self.pinged = time.monotonic()
         self.seconds = 0.0
         self.monitor: zmq.Socket[bytes] | None = None
+        self.account: Account | None = None  # of its connection, if that is watched
         self.frames = Assembler()
 
     def look(self, meter: Meter) -> None:
@@ -52,10 +53,10 @@ class Hosted:
             if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
                 self.client.refused()
             elif event == zmq.EVENT_CONNECTED:
-                meter.watch(value, HELD_BYTES)
+                self.account = meter.watch(value, HELD_BYTES)
             elif event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
                 self.client.met = True
-            elif meter.forget(value):
+            elif self.account is not None and meter.forget(self.account):
                 self.client.offended("the server sends more than is taken, and its connection was shut")
 
 
@@ -145,7 +146,8 @@ class ClientHost:
                 message = one.socket.recv(NO_WAIT, copy=False)
             except zmq.Again:
                 return
-            self._meter.took(int(message.get(zmq.SRCFD)), len(message.buffer))
+            if one.account is not None:
+                one.account.took(len(message.buffer))
             self._send(one, self._taken(one, message))
 
     def _taken(self, one: Hosted, message: zmq.Frame) -> list[Frame]:

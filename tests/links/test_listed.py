@@ -27,6 +27,8 @@ from tests.links.listed import (
 from tests.links.over_zmq import HELPER
 from tests.tiers import Tell
 
+pytestmark = pytest.mark.hypothesis  # its examples are within the tests, where pytest does not see that they are such
+
 SCENES = {
     "a waiting owner": attacks("session", "a", "b", HELPER),
     "the helper": attacks("session", HELPER, "a", "b"),

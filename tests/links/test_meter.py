@@ -16,7 +16,7 @@ from mpc.links.network import Came, Disconnected, Overfull
 from mpc.links.session import Frame
 from mpc.links.zmq.curve import HELD_BYTES, Identity, new_identity
 from mpc.links.zmq.messages import PIECE, Assembler, TooLong, messages_of
-from mpc.links.zmq.meter import Meter, _read_out, wire_bytes
+from mpc.links.zmq.meter import Meter, _read_out, shut, wire_bytes
 from mpc.links.zmq.transport import Transport
 from mpc.runtime.round import HEADER_BYTES
 from tests.links.over_zmq import ANYWHERE
@@ -79,8 +79,8 @@ def test_what_was_taken_is_counted_to_the_byte() -> None:
     """So a connection may go on for ever: nothing adds up but heartbeats, which have an allowance."""
     with met() as (listener, raw, _):
         assert listener._listener is not None
-        (descriptor,) = listener._listener._by_descriptor
-        account = listener._meter._accounts[descriptor]
+        ((descriptor, connection),) = listener._listener._by_descriptor.items()
+        account = connection.account
         begun = _read_out(descriptor)
         assert begun is not None and begun - account.taken < 1024
         for size in (0, 1, 221, 222, 223, 1000, PIECE):
@@ -97,12 +97,14 @@ def test_a_descriptor_that_is_another_files_by_now_is_left_alone() -> None:
     meter = Meter()
     (ours, theirs), (other, end) = socket.socketpair(), socket.socketpair()
     with ours, theirs, other, end:
-        meter.watch(ours.fileno(), 0)
+        first = meter.watch(ours.fileno(), 0)
         os.dup2(other.fileno(), ours.fileno())
-        meter.shut(ours.fileno())
+        assert not shut(first)
         assert other.send(b"still open") == 10
-        meter.watch(ours.fileno(), 0)
-        meter.shut(ours.fileno())
+        second = meter.watch(ours.fileno(), 0)
+        meter.forget(first)  # the news of its end is late
+        assert meter._accounts == {second}
+        assert shut(second)
         assert end.recv(100) == b"still open" and end.recv(1) == b""
     meter.close()
 

@@ -18,6 +18,7 @@ from mpc.errors import InternalError
 from mpc.links.zmq.messages import LARGEST_PART, PIECE
 
 KEY_PREFIX = "bl1-"
+KEY_CHARS: Final = 40  # of a key in Z85
 _DECIDED = 42  # characters of base64 that 32 bytes decide alone: what follows the key in a public text is in the next
 _ZAP_ENDPOINT = "inproc://zeromq.zap.01"
 _HEARTBEAT_MS = 2000
@@ -127,10 +128,13 @@ class Curve:
         questions.bind(_ZAP_ENDPOINT)
         return questions
 
-    def answer(self, questions: zmq.Socket[bytes]) -> tuple[str, str] | None:
+    def answer(self, questions: zmq.Socket[bytes], number: int) -> tuple[str, str] | None:
         """Answer one question (ZAP, rfc.zeromq.org/spec/27).
 
         A key that was let in often, and says nothing, has to try again later.
+
+        Args:
+            number: goes with the key into the `User-Id` of every message of the connection.
 
         Returns:
             Of who was turned away: how its public text begins, and its address.
@@ -140,7 +144,9 @@ class Curve:
         known = key in self.names
         status, text, user = (b"400", b"not on the allow-list", b"")
         if known:
-            status, text, user = (b"200", b"OK", key.encode()) if self._may_enter(key) else (b"300", b"later", b"")
+            status, text, user = (
+                (b"200", b"OK", f"{key}{number}".encode()) if self._may_enter(key) else (b"300", b"later", b"")
+            )
         questions.send_multipart([version, request, status, text, user, b""])
         if known:
             return None

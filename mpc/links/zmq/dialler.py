@@ -9,6 +9,7 @@ cut: the session sends it again.
 from __future__ import annotations
 
 import os
+import time
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -35,13 +36,12 @@ from mpc.links.zmq.messages import (
     next_news,
     pass_over,
 )
-from mpc.links.zmq.meter import Meter
+from mpc.links.zmq.meter import Account, Meter, shut
 from mpc.links.zmq.poller import Bell
 
 _CONNECT_MS: Final = 3000  # then TCP's next attempt is a new one: its own ones are ever further apart
 _REDIAL_SECONDS: Final = (0.05, 1.0)  # after the first attempt in vain, and at most; twice as long after each
 _GLANCE: Final = 16  # so much news of a connection between two looks for the peers' frames
-_NONE: Final = -1  # no descriptor
 # ZeroMQ itself would dial again so much later. That it never does (-1) has it drop what came and was not taken yet.
 _NEVER_MS: Final = 3_600_000
 _REFUSED: Final = zmq.EVENT_HANDSHAKE_FAILED_AUTH
@@ -62,8 +62,9 @@ class _Dialled:
     endpoint: str
     socket: Any
     monitor: Any
-    descriptor: int = _NONE
+    account: Account | None = None
     shaken: bool = False
+    over: bool = False
     redial_at: float | None = None
     frames: Assembler = field(default_factory=Assembler)
 
@@ -174,7 +175,8 @@ class Dialler:
         one = self._dialled.pop(peer, None)
         if one is None:
             return
-        self._meter.forget(one.descriptor)
+        if one.account is not None:
+            self._meter.forget(one.account)
         for old in (one.monitor, one.socket):
             del self._by_socket[old]
             self._bell.forget(old)
@@ -195,13 +197,13 @@ class Dialler:
             message = one.socket.recv(flags, False)
         except zmq.Again:  # also where there was one, if its connection ended in this moment
             return False
-        buffer, descriptor = message.buffer, message.get(zmq.SRCFD)
-        if one.descriptor != descriptor:
-            self._watch(one, descriptor)
-        self._meter.took(descriptor, len(buffer))
+        buffer, account = message.buffer, self._watch(one, message.get(zmq.SRCFD))
+        account.took(len(buffer))
         if message.more:  # our messages have one part
             pass_over(one.socket, message)
-            self._meter.shut(one.descriptor)
+            self._observe(one, time.monotonic())
+            if not one.over:  # else its descriptor may be another connection's by now
+                shut(account)
             return True
         try:
             whole = one.frames.take(buffer, self._allowed.get(one.peer, LONGEST))
@@ -212,11 +214,11 @@ class Dialler:
             self._events.append(Came(one.peer, *whole))
         return True
 
-    def _watch(self, one: _Dialled, descriptor: int) -> None:
-        """Note the connection's descriptor: its first message may come before the news of it."""
-        if one.descriptor != descriptor:
-            one.descriptor = descriptor
-            self._meter.watch(descriptor, HELD_BYTES)
+    def _watch(self, one: _Dialled, descriptor: int) -> Account:
+        """The connection's account: its first message may come before the news of it."""
+        if one.account is None:
+            one.account = self._meter.watch(descriptor, HELD_BYTES)
+        return one.account
 
     def _observe(self, one: _Dialled, now: float) -> bool:
         """Take news of a connection; whether there may be more."""
@@ -237,7 +239,7 @@ class Dialler:
             self._waiting.pop(peer, None)  # it is on its way
             self._events.append(Connected(peer))
         elif event == zmq.EVENT_DISCONNECTED:
-            if self._meter.forget(one.descriptor):
+            if one.account is not None and self._meter.forget(one.account):
                 self._events.append(Overfull(peer))
             self._events.append(Disconnected(peer) if one.shaken else Unshaken(peer))
             self._ended(one, now)
@@ -250,7 +252,7 @@ class Dialler:
 
     def _ended(self, one: _Dialled, now: float) -> None:
         """The connection is no more; it is dialled again after a pause, unless the peer refuses this party's key."""
-        one.shaken, one.descriptor = False, _NONE
+        one.shaken, one.over = False, True
         if one.peer not in self._refusing:
             least, most = _REDIAL_SECONDS
             pause = self._pauses.get(one.peer, least)

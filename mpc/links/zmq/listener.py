@@ -16,7 +16,7 @@ from mpc.errors import UsageError
 from mpc.links.network import Came, Connected, Disconnected, Event, Overfull, Overlong, Stranger, Unshaken
 from mpc.links.probe import DOCTOR, DOCTORS_ROUTE
 from mpc.links.session import Frame
-from mpc.links.zmq.curve import HELD_BYTES, TURN_MESSAGES, Curve
+from mpc.links.zmq.curve import HELD_BYTES, KEY_CHARS, TURN_MESSAGES, Curve
 from mpc.links.zmq.gate import Gate
 from mpc.links.zmq.messages import (
     AWAITED_SECONDS,
@@ -33,7 +33,7 @@ from mpc.links.zmq.messages import (
     next_news,
     pass_over,
 )
-from mpc.links.zmq.meter import Meter
+from mpc.links.zmq.meter import Account, Meter, shut
 from mpc.links.zmq.poller import Bell
 
 _BACKLOG: Final = 1024  # connections that wait to be taken, while somebody floods the port
@@ -49,18 +49,25 @@ _DROPPABLE: Final = (zmq.EHOSTUNREACH, zmq.EAGAIN)
 
 @dataclass(eq=False, slots=True)
 class _Connection:
-    """One connection that said something: under which key, for whom that counts, and where ZeroMQ has it."""
+    """One connection, and whose it is, once it said something."""
 
-    key: str
-    peer: str
-    route: bytes
-    descriptor: int
+    number: int  # as many had begun here, with this one
+    account: Account
+    address: str  # of the machine at the other end
+    peer: str = ""
+    user: str = ""  # the `User-Id` of its messages
+    route: bytes = b""  # where ZeroMQ has it
     frames: Assembler = field(default_factory=Assembler)
     heard: int = 0  # messages, as long as it is a newcomer
 
 
 class Listener:
     """The socket, ZeroMQ's questions about who may connect there, and what its monitor tells.
+
+    News and messages come by different ways, and both name a connection by its descriptor, which the next connection
+    gets when this one has ended. A message may be taken only when that has happened. So every message bears a number
+    besides: how many connections had begun when its own was let in. The descriptor's connection is the message's if it
+    was one of these; if not, the message's connection has ended, and the message is dropped.
 
     Every message is its key's, whatever routing id it comes by: a client chooses its own, also one that was another's.
     One connection of a key is heard. Another one under the same key is a newcomer: whoever takes the frames says
@@ -99,7 +106,9 @@ class Listener:
         self._by_descriptor: dict[int, _Connection] = {}
         self._current: dict[str, _Connection] = {}
         self._newcomers: dict[str, _Connection] = {}
-        self._addresses: dict[int, str] = {}  # by descriptor, of connections that did not say yet who they are
+        self._news: deque[tuple[int, int]] = deque()  # heard of, and not acted on yet
+        self._begun = 0  # connections, in all that was heard of
+        self._noted = 0  # and in what was acted on
         self._turned_away = 0  # connections of strangers whose end is still to come
         self._waiting: dict[str, list[bytes]] = {}
         self._gate: Gate | None = None
@@ -117,7 +126,7 @@ class Listener:
             raise UsageError(
                 f"cannot listen on {endpoint}: {error.strerror}", "free the port or choose another `address`"
             ) from error
-        self._observe()  # it listens: from here on its gate can shut
+        self._look_at_news()  # it listens: from here on its gate can shut
         self.endpoint = self._socket.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0")
 
     def send(self, peer: str, frame: Frame) -> None:
@@ -155,8 +164,7 @@ class Listener:
         elif which is self._socket:
             self._drain()
         elif which is self._monitor:
-            self._drain()  # what a peer sent before it left comes before the news that it left
-            if self._observe(_GLANCE):
+            if self._look_at_news(_GLANCE):
                 self._bell.again(which)
         else:
             return False
@@ -180,15 +188,16 @@ class Listener:
         except zmq.Again:  # also where there was one, if its connection ended in this moment
             return False
         message = self._socket.recv(0, False)
-        buffer, key, descriptor = message.buffer, str(message.get("User-Id")), message.get(zmq.SRCFD)
+        buffer, user, descriptor = message.buffer, str(message.get("User-Id")), message.get(zmq.SRCFD)
         connection = self._by_route.get(route)
-        if connection is None or connection.key != key or connection.descriptor != descriptor:
-            connection = self._meet(route, key, descriptor)
-        self._meter.took(descriptor, len(buffer))
+        if connection is None or connection.user != user or connection.account.descriptor != descriptor:
+            connection = self._meet(route, user, descriptor)
         if message.more:  # our messages have one part
             pass_over(self._socket, message)
-            self._meter.shut(descriptor)
+            if connection is not None:
+                shut(connection.account)
         elif connection is not None:
+            connection.account.took(len(buffer))
             self._deliver(connection, buffer)
         return True
 
@@ -198,13 +207,13 @@ class Listener:
         if newcomer:
             connection.heard += 1
             if self._newcomers.get(peer) is not connection or connection.heard > _NEWCOMERS_MESSAGES:
-                self._meter.shut(connection.descriptor)
+                shut(connection.account)
                 return
         try:
             whole = connection.frames.take(message, self._allowed.get(peer, LONGEST))
         except TooLong:
             if newcomer or peer.endswith(DOCTOR):  # which ends no run
-                self._meter.shut(connection.descriptor)
+                shut(connection.account)
             else:
                 self._events.append(Overlong(peer))
             return
@@ -217,22 +226,29 @@ class Listener:
         Who sends faster than this takes would keep it here for good: ZeroMQ takes connections by turns, and so many
         messages are all that were there in the beginning.
         """
-        if all(self.take() for _ in range(TURN_MESSAGES * (len(self._by_descriptor) + 1))):
+        if all(self.take() for _ in range(TURN_MESSAGES * (len(self._by_route) + 1))):
             self._bell.again(self._socket)
 
-    def _meet(self, route: bytes, key: str, descriptor: int) -> _Connection | None:
+    def _meet(self, route: bytes, user: str, descriptor: int) -> _Connection | None:
         """The first message of a connection came: whose it is, by the key that the connection came under."""
-        self._observe()  # first the end of older connections with the same descriptor or route
+        key, number = user[:KEY_CHARS], int(user[KEY_CHARS:])
+        self._act(number)  # first the end of older connections with the same descriptor or route
+        connection = self._by_descriptor.get(descriptor)
+        if connection is not None and connection.number > number:
+            connection = None  # it is another one by now
+        if connection is not None and connection.peer:
+            return None  # it was let go
         peer = self._curve.heard(key)
+        if connection is None:
+            return None
         doctor = route.startswith(DOCTORS_ROUTE)
         if peer is None or peer in self._dialled or not (doctor or route[:1] == b"\0"):
-            self._meter.shut(descriptor)
+            shut(connection.account)
             return None
         if doctor:
             peer += DOCTOR
-        connection = _Connection(key, peer, route, descriptor)
-        self._by_route[route] = self._by_descriptor[descriptor] = connection
-        self._addresses.pop(descriptor, None)
+        connection.peer, connection.user, connection.route = peer, user, route
+        self._by_route[route] = connection
         if self._gate is not None:
             self._gate.known(descriptor)
         if peer not in self._current or doctor:
@@ -249,7 +265,7 @@ class Listener:
         """Take a connection for its peer's from now on."""
         peer = connection.peer
         self._current[peer] = connection
-        self._meter.let(connection.descriptor, HELD_BYTES)
+        connection.account.bound = HELD_BYTES
         if not peer.endswith(DOCTOR):
             self._events.append(Connected(peer))
         self._route(connection, self._waiting.pop(peer, []))
@@ -258,7 +274,7 @@ class Listener:
         """Shut a connection whose end is no news."""
         if self._by_route.get(connection.route) is connection:
             del self._by_route[connection.route]
-        self._meter.shut(connection.descriptor)
+        shut(connection.account)
 
     def _route(self, connection: _Connection, messages: Iterable[bytes]) -> None:
         try:
@@ -270,46 +286,65 @@ class Listener:
                 raise  # a lost connection is no error here: the session sends the frame again after a reconnect
 
     def _answer(self) -> None:
-        stranger = self._curve.answer(self._questions)
+        self._look_at_news()  # the question is of a connection that began before
+        stranger = self._curve.answer(self._questions, self._begun)
         if stranger is not None:
             self._turned_away += 1
             self._events.append(Stranger(*stranger))
 
-    def _observe(self, most: int | None = None) -> bool:
-        """Take news of connections, at most so many; whether there may be more."""
+    def _look_at_news(self, most: int | None = None) -> bool:
+        """Take news of connections, at most so many, and act on it; whether there may be more.
+
+        What a peer sent before it left comes before the news that it left.
+        """
+        more = self._fetch(most)
+        self._drain()
+        self._act()
+        return more
+
+    def _fetch(self, most: int | None) -> bool:
         for _ in itertools.count() if most is None else range(most):
             news = next_news(self._monitor)
             if news is None:
                 return False
-            event, value = news
+            self._news.append(news)
+            self._begun += news[0] == zmq.EVENT_ACCEPTED
+        return True
+
+    def _act(self, begun: int | None = None) -> None:
+        """Act on what was heard of; only until so many connections have begun."""
+        while self._news and (begun is None or self._noted < begun):
+            event, value = self._news.popleft()
             if event == zmq.EVENT_LISTENING:
-                self._gate = Gate(value, self._meter.shut, _SILENT_SECONDS)
+                self._gate = Gate(value, self._shut, _SILENT_SECONDS)
             elif event == zmq.EVENT_ACCEPTED:
                 self._came_in(value)
             else:
                 self._left(value)
-        return True
+
+    def _shut(self, descriptor: int) -> None:
+        shut(self._by_descriptor[descriptor].account)
 
     def _came_in(self, descriptor: int) -> None:
         """A connection began; nobody knows yet whose it is."""
-        self._meter.watch(descriptor, _UNHEARD_BYTES)
-        self._addresses[descriptor] = address_of(descriptor)
+        self._noted += 1
+        account = self._meter.watch(descriptor, _UNHEARD_BYTES)
+        self._by_descriptor[descriptor] = _Connection(self._noted, account, address_of(descriptor))
         if self._gate is not None:
             self._gate.took(descriptor, time.monotonic())
 
     def _left(self, descriptor: int) -> None:
         """A connection ended."""
-        too_much = self._meter.forget(descriptor)
+        connection = self._by_descriptor.pop(descriptor)
+        too_much = self._meter.forget(connection.account)
         if self._gate is not None:
             self._gate.ended(descriptor)
-        address = self._addresses.pop(descriptor, "")
-        connection = self._by_descriptor.pop(descriptor, None)
-        if connection is not None:
+        if connection.peer:
             self._ended(connection, too_much=too_much)
         elif self._turned_away:
             self._turned_away -= 1
         else:
-            self._events.append(Unshaken(None, address))
+            self._events.append(Unshaken(None, connection.address))
 
     def _ended(self, connection: _Connection, *, too_much: bool) -> None:
         peer = connection.peer

@@ -16,7 +16,6 @@ import struct
 import termios
 import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -29,6 +28,7 @@ _HANDSHAKE_BYTES: Final = 1024  # a connection's greeting, CURVE's handshake and
 _CHATTER: Final = 256  # bytes a second that heartbeats may take, which nobody takes out
 _INFO_BYTES: Final = 136
 _RECEIVED_AT: Final = 128  # tcpi_bytes_received in struct tcp_info (linux/tcp.h, since 4.1)
+_NO_FILE: Final = -1
 _PAGE: Final = resource.getpagesize()
 
 # A message on the wire (ZMTP 3.1 and CurveZMQ, rfc.zeromq.org/spec/37 and /25): flags and length, the name of the
@@ -38,58 +38,47 @@ _SHORT = 255
 _SHORT_FRAME, _LONG_FRAME = 2, 9
 
 
-@dataclass(slots=True)
-class _Account:
+@dataclass(eq=False, slots=True)
+class Account:
     """One connection's: which file it is, how much was taken out of it, how much may be held, and since when."""
 
+    descriptor: int
     inode: int
     bound: int
     since: float
     taken: int = 0
     shut: bool = False
 
+    def took(self, size: int) -> None:
+        """A message of so many bytes was taken from the connection: as much as it is on the wire."""
+        self.taken += wire_bytes(size)
+
 
 class Meter:
     """Watches connections by their descriptors, which are ZeroMQ's: it may close one, and the number be used anew.
 
-    On a system that does not say how many bytes came, nothing is shut.
+    So each connection has an account, which whoever watches it keeps. On a system that does not say how many bytes
+    came, nothing is shut.
     """
 
     def __init__(self) -> None:
-        self._accounts: dict[int, _Account] = {}
+        self._accounts: set[Account] = set()
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def watch(self, descriptor: int, bound: int) -> None:
+    def watch(self, descriptor: int, bound: int) -> Account:
         """A connection began; so many bytes of it may be held."""
-        with suppress(OSError):  # it has ended by now
-            self._accounts[descriptor] = _Account(os.fstat(descriptor).st_ino, bound, time.monotonic())
+        account = Account(descriptor, _inode(descriptor), bound, time.monotonic())
+        self._accounts.add(account)
         if self._thread is None:
             self._thread = threading.Thread(target=self._look_again_and_again, name="meter", daemon=True)
             self._thread.start()
+        return account
 
-    def let(self, descriptor: int, bound: int) -> None:
-        """From now on so many bytes of the connection may be held."""
-        account = self._accounts.get(descriptor)
-        if account is not None:
-            account.bound = bound
-
-    def took(self, descriptor: int, size: int) -> None:
-        """A message of so many bytes was taken from the connection: as much as it is on the wire."""
-        account = self._accounts.get(descriptor)
-        if account is not None:
-            account.taken += wire_bytes(size)
-
-    def forget(self, descriptor: int) -> bool:
+    def forget(self, account: Account) -> bool:
         """The connection is no more; whether it was shut because too much of it was held."""
-        account = self._accounts.pop(descriptor, None)
-        return account is not None and account.shut
-
-    def shut(self, descriptor: int) -> None:
-        """End a connection; what else has this descriptor by now stays."""
-        account = self._accounts.get(descriptor)
-        if account is not None:
-            _shut(descriptor, account.inode)
+        self._accounts.discard(account)
+        return account.shut
 
     def close(self) -> None:
         """Watch no more."""
@@ -104,14 +93,15 @@ class Meter:
             resident = _resident() if many else 0
             if not many or resident - size > _GROWTH or now - looked > _AT_LEAST_EVERY:
                 looked, size = now, resident
-                for descriptor, account in list(self._accounts.items()):
-                    self._look(descriptor, account, now)
+                for account in list(self._accounts):
+                    _look(account, now)
 
-    def _look(self, descriptor: int, account: _Account, now: float) -> None:
-        allowed = account.bound + account.taken + _HANDSHAKE_BYTES + _CHATTER * (now - account.since)
-        received = _read_out(descriptor)
-        if received is not None and received > allowed and _shut(descriptor, account.inode):
-            account.shut = True
+
+def _look(account: Account, now: float) -> None:
+    allowed = account.bound + account.taken + _HANDSHAKE_BYTES + _CHATTER * (now - account.since)
+    received = _read_out(account.descriptor)
+    if received is not None and received > allowed and shut(account):
+        account.shut = True
 
 
 def wire_bytes(size: int) -> int:
@@ -139,12 +129,12 @@ def _read_out(descriptor: int) -> int | None:
     return int(received) - int(unread)
 
 
-def _shut(descriptor: int, inode: int) -> bool:
-    """End a connection, if this descriptor still is the file that it was."""
+def shut(account: Account) -> bool:
+    """End a connection, if its descriptor still is the file that it was; whether it did."""
     try:
-        if os.fstat(descriptor).st_ino != inode:
+        if os.fstat(account.descriptor).st_ino != account.inode:
             return False
-        connection = socket.socket(fileno=descriptor)
+        connection = socket.socket(fileno=account.descriptor)
     except OSError:
         return False
     try:
@@ -154,6 +144,14 @@ def _shut(descriptor: int, inode: int) -> bool:
     finally:
         connection.detach()  # it is ZeroMQ's, which closes it now
     return True
+
+
+def _inode(descriptor: int) -> int:
+    """Which file a descriptor is; of none, if it was closed by now."""
+    try:
+        return os.fstat(descriptor).st_ino
+    except OSError:
+        return _NO_FILE
 
 
 def _resident() -> int:
