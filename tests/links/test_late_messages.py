@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from mpc.links.network import Came, Connected, Event
-from mpc.links.wire import HEADER_BYTES
 from mpc.links.zmq.curve import Identity, new_identity
 from mpc.links.zmq.listener import Listener
 from mpc.links.zmq.transport import Transport
+from mpc.runtime.round import HEADER_BYTES
 from tests.links.over_zmq import ANYWHERE
 from tests.links.raw_peer import RawPeer
 
