@@ -29,7 +29,7 @@ from protocols.hessian import Series
 from protocols.range_check import Seen, kept_all
 from protocols.sigmoid import TRIG_SCALE, less_half, odd_part
 from protocols.sigmoid_fits import SigmoidFit
-from protocols.stop_test import at_rest, is_due
+from protocols.stop_test import Lately, at_rest, is_due
 from protocols.truncation import divided, truncate
 
 
@@ -65,8 +65,8 @@ class Prepared:
 
 async def accelerate(
     p: Party, held: Prepared, y: Share, iterations: int, how: Accelerated, seen: Seen | None = None
-) -> tuple[list[Share], list[Share]]:
-    """Train from v = 0: every [v] (d,) at scale bits.w, from 0 on, and each step's at few bits for the range check.
+) -> tuple[Share, Share, list[Share]]:
+    """Train from v = 0: [v] (d,) at scale bits.w, now and before the last quarter of the steps, and what `seen` left.
 
     Args:
         held: the rows (m, d), the last column all ones, held.
@@ -79,21 +79,21 @@ async def accelerate(
     """
     columns = held.scores.shape[1:]
     v = u = before = p.public(p.constant(0, columns, how.bits.w))
-    wanted, path, kept = target(p, y, how), [v], seen or kept_all()
+    wanted, lately, kept = target(p, y, how), Lately(v), seen or kept_all()
     for t in range(iterations):
 
         async def one(v: Share = v, u: Share = u) -> tuple[Share, Share, Share]:
             return await step(p, held, wanted, v, u, how)
 
         v, u, low = await p.step("step", 0, one)
-        path.append(v)
+        lately.add(v)
         await kept.add([low])
         p.stage("training", t + 1, iterations)
         if how.tolerance is not None and is_due(t + 1, iterations):
             if await at_rest(p, v, before, how.tolerance):
                 break
             before = v
-    return path, kept.left
+    return v, lately.before(), kept.left
 
 
 def target(p: Party, y: Share, how: Accelerated) -> Share:

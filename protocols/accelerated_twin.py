@@ -10,7 +10,7 @@ from mpc.ring.array import Array
 from protocols.accelerated import momentum_words
 from protocols.accelerated_budget import MOMENTUM_BITS
 from protocols.hessian import Series
-from protocols.stop_test import is_due, last_quarter
+from protocols.stop_test import Lately, is_due
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def accelerated_twin(
     p = np.eye(d) if series is None else inverse_series_twin(x.T @ (np.broadcast_to(c, (m,))[:, None] * x), series)
     carried, ahead = (word / 2.0**MOMENTUM_BITS for word in momentum_words(momentum))
     v, u, before = np.zeros(d), np.zeros(d), np.zeros(d)
-    steps, path = 0, [v]
+    steps, lately = 0, Lately(v)
     score = weight = 0.0
     with np.errstate(over="ignore", invalid="ignore"):  # settings that diverge give infinities, not a warning
         while steps < iterations:
@@ -55,12 +55,12 @@ def accelerated_twin(
             gamma = (1 + momentum) * rate * (p @ (x.T @ (c * (sigma - y)) / max(m, 1) + ridge * v))
             v, u = v - gamma + ahead * u, carried * u - gamma
             steps += 1
-            path.append(v)
+            lately.add(v)
             if tolerance is not None and is_due(steps, iterations):
                 if np.abs(v - before).max() <= tolerance:
                     break
                 before = v
-        moved = float(np.abs(v - path[-1 - min(steps, last_quarter(steps))]).max())
+        moved = float(np.abs(v - lately.before()).max())
     return Path(v, score, weight, steps, moved)
 
 

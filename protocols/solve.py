@@ -26,7 +26,7 @@ from protocols.range_check import Limits, check_range, seen_in_range
 from protocols.rows.limits import X_SCALE
 from protocols.sigmoid_fits import FITS, SigmoidFit
 from protocols.stacked import Stacked
-from protocols.stop_test import last_quarter, moved, rest_bound, tell_moved
+from protocols.stop_test import moved, rest_bound, tell_moved
 from protocols.training_settings import TrainingSettings
 
 
@@ -132,9 +132,9 @@ async def _train_accelerated(
     limits = Limits(how.fit.reach - LOW_MARGIN, how.bits.limit)
     error = _left_range(how.fit, how.bits.limit, "iterations")
     seen = seen_in_range(p, held, (every,) * iterations, limits, error)
-    path, left = await accelerate(p, prepared, y, iterations, how, seen)
+    w, before, left = await accelerate(p, prepared, y, iterations, how, seen)
     p.stage("range check", 0, len(left))
-    w, before, rows = path[-1], path[-1 - last_quarter(len(path) - 1)], x.shape[0]
+    rows = x.shape[0]
     _, bits = await together(
         check_range(p, held, (every,) * len(left), left, limits, error),
         moved(p, w, before, rest_bound(rows), label="convergence/mask"),

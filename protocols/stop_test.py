@@ -17,12 +17,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Generic, TypeVar
 
 import numpy as np
 
 from mpc.runtime.party import Party
 from mpc.sharing.share import Public, Share
 from protocols.comparison import any_set, outside
+
+T = TypeVar("T")
 
 EVERY = 10
 """How many steps lie between two tests: a test takes as many rounds as three steps do."""
@@ -63,8 +66,43 @@ async def moved(p: Party, w: Share, before: Share, tolerance: float, *, label: s
 
 
 def last_quarter(steps: int) -> int:
-    """How many of so many steps the convergence check looks back."""
-    return max(1, steps // 4)
+    """How many of so many steps the convergence check looks back: of 512 and more, up to a 128th beyond a quarter."""
+    quarter = max(1, steps // 4)
+    return quarter + (steps - quarter) % _spacing(steps)
+
+
+def _spacing(steps: int) -> int:
+    """Which multiples of steps are kept for the convergence check, after so many steps: a power of two."""
+    return 1 << max(0, steps.bit_length() - 9)
+
+
+class Lately(Generic[T]):
+    """What a training's last quarter began with, whenever it ends: some 256 vectors at most, however many steps.
+
+    Args:
+        first: [w] before the first step.
+    """
+
+    def __init__(self, first: T) -> None:
+        self._steps = 0
+        self._kept = {0: first}
+
+    def add(self, w: T) -> None:
+        """Note [w] after one more step."""
+        self._steps += 1
+        first = self._first
+        while (oldest := next(iter(self._kept))) < first:
+            del self._kept[oldest]
+        if self._steps % _spacing(self._steps) == 0:
+            self._kept[self._steps] = w
+
+    def before(self) -> T:
+        """[w] before the last quarter of the steps so far; without any step the first one."""
+        return self._kept[self._first]
+
+    @property
+    def _first(self) -> int:
+        return max(0, self._steps - last_quarter(self._steps))
 
 
 def rest_bound(rows: int) -> float:

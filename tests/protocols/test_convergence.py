@@ -10,7 +10,7 @@ import pytest
 from protocols.accelerated_budget import dyadic
 from protocols.accelerated_twin import Path, accelerated_twin
 from protocols.hessian import series_for
-from protocols.stop_test import last_quarter, rest_bound
+from protocols.stop_test import Lately, last_quarter, rest_bound
 from protocols.training_form import automatic_rate
 from protocols.twin import sigmoid
 from tests.examples import sample
@@ -87,6 +87,19 @@ def test_who_is_far_off_is_never_called_converged(rows: int) -> None:
 
 def test_the_last_quarter() -> None:
     assert [last_quarter(n) for n in (1, 3, 4, 7, 8, 60, 300)] == [1, 1, 1, 1, 2, 15, 75]
+
+
+def test_of_a_long_training_few_weights_are_kept() -> None:
+    """At each step what the check would look back to is there, and what is kept does not grow with the steps."""
+    lately, most = Lately(0), 0
+    for step in range(1, 100_001):
+        lately.add(step)
+        assert step - lately.before() == last_quarter(step)
+        most = max(most, len(lately._kept))
+    assert most <= 260
+    for steps in range(512, 100_001, 7):
+        assert steps // 4 <= last_quarter(steps) <= steps // 4 + steps // 128
+
     x, y = hard("plain", 200, 2)
     whole, part = trained("newton", x, y, 0.0, 0.2), trained("newton", x, y, 0.0, 0.15)
     assert (whole.steps, part.steps) == (12, 9)
