@@ -36,6 +36,9 @@ from protocols.training_settings import FitSettings
 WHAT = "cells of the model"
 _WHY = "a bit for each column, the target, all together: whether a cell of some owner's others is too small"
 _TWO_OWNERS = "; with two owners each so learns it of the other"
+_UNTESTED = (
+    ". Not tested: combinations of two owners' columns, nor a column of many values by the classes that another has"
+)
 
 
 async def check_design(p: Party, own: OwnRows, settings: FitSettings) -> None:
@@ -154,7 +157,7 @@ async def split_columns(p: Party, mine: OwnDesign | None, weights: Array | None,
     groups = [*(np.concatenate((groups[k], cells[:, k].reshape(-1))) for k in range(d)), groups[d]]
     groups.append(n * (d + 1) + size + np.arange(n))
     every = Share(np.concatenate([*alone, few.value]), 0, B8)
-    return await any_of(p, every, groups, what=WHAT, why=_why(p))
+    return await any_of(p, every, groups, what=WHAT, why=_why(p) + _UNTESTED)
 
 
 def _alone(name: str, mine: OwnDesign, weights: Array | None, split: Split) -> tuple[Array, Array]:

@@ -28,9 +28,6 @@ def test_few_held_out_rows_are_refused_where_something_is_told_of_them(tmp_path:
     said = r"^hospital_b has 4 held-out rows, and min_cell = 5"
     with pytest.raises(DataError, match=said):
         refuse_few(load_scenario(write_scenario(tmp_path, 3, rows=60)), rows, 3)
-    calibrated = ["model", "metrics", "inference", "calibration"]
-    with pytest.raises(DataError, match=said):
-        refuse_few(load_scenario(write_scenario(tmp_path, 3, rows=60, reveal=calibrated)), rows, 3)
     settings: list[dict[str, Any]] = [{"reveal": ["model"]}, {"min_cell": 4}, {"min_cell": 1}]
     for allowed in settings:
         refuse_few(load_scenario(write_scenario(tmp_path, 3, rows=60, **allowed)), rows, 3)
@@ -44,6 +41,29 @@ def test_a_model_without_a_penalty_rests_on_enough_rows_of_the_others(tmp_path: 
     settings: list[dict[str, Any]] = [{"l2": 0.1}, {"reveal": ["metrics"], "features": ["years"]}]
     for allowed in (*settings, {"min_rows_per_feature": 4}):
         refuse_few(load_scenario(write_scenario(tmp_path, rows=60, **allowed)), rows, 5)
+
+
+def test_few_held_out_rows_of_a_linear_regression_are_refused(tmp_path: Path) -> None:
+    path = write_scenario(tmp_path, rows=60)
+    text = path.read_text().split("[task]")[0] + '[task]\nkind = "linear_regression"\ntarget = "outcome"\n'
+    path.write_text(text + 'id = "patient"\ntest_fraction = 0.1\nreveal = ["inference", "metrics"]\n')
+    rows = {"hospital_a": (90, 10), "hospital_b": (27, 3)}
+    with pytest.raises(DataError, match="hospital_b has 3 held-out rows, and min_cell = 5"):
+        refuse_few(load_scenario(path), rows, 3)
+
+
+def test_a_linear_regression_rests_on_enough_rows_too(tmp_path: Path) -> None:
+    """It has no penalty; and where columns are split all owners have parts of the same rows, which count once."""
+    path = write_scenario(tmp_path, 3, rows=60)
+    text = path.read_text().split("[task]")[0] + '[task]\nkind = "linear_regression"\ntarget = "outcome"\n'
+    path.write_text(text + 'id = "patient"\n')
+    rows = {"hospital_a": (30, 0), "hospital_b": (24, 0), "hospital_c": (25, 0)}
+    with pytest.raises(DataError, match=r"the others of an owner have 49 rows .* asks for 50 with 10 features"):
+        refuse_few(load_scenario(path), rows, 10)
+    path.write_text(text + 'id = "patient"\npartition = "vertical"\n')
+    with pytest.raises(DataError, match=r"there are 30 rows .* asks for 35 with 7 features"):
+        refuse_few(load_scenario(path), dict.fromkeys(rows, (30, 0)), 7)
+    refuse_few(load_scenario(path), dict.fromkeys(rows, (30, 0)), 6)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -39,6 +39,8 @@ def in_clear(parts: Counts, m: int) -> NDArray[np.bool_]:
     mean=st.sampled_from([0.0, 0.2, 1.0, 6.0]),
     seed=st.integers(0, 1 << 30),
 )
+@example(owners=2, lists=1, count=2 * WINDOW + 5, m=6, mean=1.0, seed=3)  # one goes on from a window into the next
+@example(owners=3, lists=2, count=2 * WINDOW + 5, m=6, mean=1.0, seed=5)
 def test_stretches_end_where_the_rule_says(owners: int, lists: int, count: int, m: int, mean: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
     parts = rng.poisson(rng.choice([0.0, 0.3, 1.0], (owners, lists, 1)) * mean, (owners, lists, count))
