@@ -293,6 +293,7 @@ def not_reached(steps: int) -> DataError:
     return DataError(
         f"there is no maximum-likelihood fit, or it was not reached in {steps} Newton steps: features (or a sum of "
         "them) separate the two classes, or nearly, so that estimates or their errors are infinite",
-        "leave out or join the features or levels that only one class has, or give more rows; raise `newton_steps` "
+        "leave out or join the features or levels that only one class has, take logarithms of skewed features, "
+        "look for values far from all others, or give more rows; raise `newton_steps` "
         "only if you know that the estimates are finite; a training with l2 instead gives a model without errors",
     )
