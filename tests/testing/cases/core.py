@@ -22,7 +22,7 @@ from protocols.search import FAN, first_reached
 from protocols.secure_sum import secure_sum
 from protocols.selection import as_numbers, clamp, maximum, minimum, select
 from protocols.truncation import truncate
-from tests.testing.cases.case import Case, Cost, Secrets, View
+from tests.testing.cases.case import Case, Cost, Secrets, View, each_in_turn
 from tests.testing.cases.costs import COMPARED, COMPARED_DEALT, WORD, clamped, floored
 
 SCALE = 14
@@ -342,7 +342,7 @@ CASES = {
         ),
         View(
             soak_from=2,
-            secrets=lambda n: [([[3, 9]] * n, [[3, 9]] * (n - 1) + [[3, 12]])],
+            secrets=lambda n: each_in_turn(n, ([3, 9], [3, 12])),
             sizes={"m": 2},
             structure_sizes={"m": 1},
             words=120,
