@@ -118,7 +118,7 @@ async def step(
     (z, low), u_low, *rest = await together(
         product(p, held.scores, v, bits.w_shift, label="step/w"), truncate(p, u, MOMENTUM_BITS), *fine
     )
-    v_low = p.later(lambda: divided(p, low))
+    v_low = p.defer(lambda: divided(p, low))
     s, *rest = await together(
         odd_part(p, z, how.fit, weight, bits.coefficients, label="step/z"), *_penalty(p, held.penalty, rest)
     )

@@ -22,7 +22,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from mpc.ring.abstract_array import ghost
+from mpc.ring.abstract_array import abstract
 from mpc.ring.array import Array
 from mpc.runtime.party import Party
 from mpc.runtime.round import together
@@ -162,7 +162,9 @@ def own_sums(p: Party, x: Array, counts: Array | None = None) -> OwnSums:
     """This owner's n_i, n_i m_i and C_i + n_i m_i m_i' of its rows x (n_i, D), weighted by `counts` (n_i,) if any."""
     j, _ = pairs(x.shape[1])
     shapes = ((1,), x.shape[1:], j.shape)
-    parts = [ghost(shape) for shape in shapes] if p.dry else [UNITS_RING.reduce(one) for one in _exact_sums(x, counts)]
+    parts = (
+        [abstract(shape) for shape in shapes] if p.dry else [UNITS_RING.reduce(one) for one in _exact_sums(x, counts)]
+    )
     return OwnSums(*(Share(words, power * _SUM_SCALE, UNITS_RING) for power, words in enumerate(parts)))
 
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mpc.errors import DataError
-from mpc.ring.abstract_array import ghost
+from mpc.ring.abstract_array import abstract
 from mpc.ring.array import Array
 from mpc.ring.rings import B8
 from mpc.runtime.party import Party
@@ -73,7 +73,7 @@ async def small_columns(p: Party, mine: OwnDesign | None, columns: int, least: i
     if not apart:
         cells = tested_cells(columns, classes=classes)
         size = cells.size
-        counts = ghost((size,)) if mine is None else mine.counts().astype(np.uint64)
+        counts = abstract((size,)) if mine is None else mine.counts().astype(np.uint64)
         parts = [p.input(owner, counts if owner == p.name and not p.dry else None, (size,), 0) for owner in p.owners]
         bits.append(await small(p, parts, np.full(size, least, dtype=np.int64)))
         seen = owners * width + np.arange(owners)[:, np.newaxis] * size
@@ -175,7 +175,7 @@ def _alone(name: str, mine: OwnDesign, weights: Array | None, split: Split) -> t
 def _entered(p: Party, mine: OwnDesign | None, weights: Array | None, split: Split, width: int) -> tuple[Share, Share]:
     """All owners' columns as packed words (rows, columns), and which rows are of class 0 and of 1 (rows, 2)."""
     if mine is None:
-        return (Share(ghost((split.rows, sum(split.widths.values())))), Share(ghost((split.rows, 2))))
+        return (Share(abstract((split.rows, sum(split.widths.values())))), Share(abstract((split.rows, 2))))
     words, classes = mine.packed(width), None
     parts = [
         p.input(owner, words if owner == p.name else None, (split.rows, columns), 0).value

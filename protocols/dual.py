@@ -76,8 +76,8 @@ async def _step(
     bits, weight = how.bits, how.rate / rows.index.size
     z, low = await product(p, take_rows(gram, rows), u, bits.u_shift, label="step/u")
     r, waves = p.correlation(SineMask(z.shape[0], z.scale, len(how.fit.coefficients), bits.waves))
-    u_low = p.later(lambda: divided(p, low))
-    wanted = p.later(lambda: target.rows(rows.index))
+    u_low = p.defer(lambda: divided(p, low))
+    wanted = p.defer(lambda: target.rows(rows.index))
     (m,) = await p.open(z + r, label="step/z")
     errors = series(p, m, waves, how.fit, weight, bits.coefficients) - wanted()
     u = Share(p.compute(_subtracted, u.value, errors.value, rows.index, shape=u.shape), bits.u)

@@ -201,7 +201,7 @@ class HeldCombination:
 async def combination(p: Party, x: Held, u: Share, *, label: str) -> Share:
     """[X^T u] for u (m,); scales add. 1 round; reveals u - b, uniform."""
     b, ab = p.correlation(HeldCombination(x.number, Spec(u.shape, u.scale), x.shape[1], x.scale))
-    known = p.later(lambda: x.opened.T @ b[:] + ab)
+    known = p.defer(lambda: x.opened.T @ b[:] + ab)
     d: Public
     (d,) = await p.open(u - b, label=label)
     w: Share = known() + x.share.T @ d

@@ -22,7 +22,7 @@ from mpc.ring.thin_products import rows_times_vector
 from mpc.runtime.party import Party, lengthened
 from mpc.sharing.share import Public, Share
 from protocols.held_sums import transposed_sum
-from protocols.linalg.row_selection import Taken
+from protocols.linalg.row_selection import RowSelection
 from protocols.stacked import Stacked
 from protocols.truncation import Divisible
 
@@ -102,13 +102,13 @@ class HeldRows:
         return self.held.scale
 
     @property
-    def opened(self) -> Taken:
-        return Taken(self.held.opened, self.rows.index)
+    def opened(self) -> RowSelection:
+        return RowSelection(self.held.opened, self.rows.index)
 
     @property
-    def share(self) -> Taken:
+    def share(self) -> RowSelection:
         share, first = self.held.here
-        return Taken(share, self.rows.index, first)
+        return RowSelection(share, self.rows.index, first)
 
 
 def take_rows(x: Held, rows: Rows) -> HeldRows:
@@ -192,7 +192,7 @@ async def product(p: Party, x: HeldRows, w: Share, shift: int, *, label: str) ->
     """
     kind = HeldProduct(x.number, x.rows, x.shape[0], Spec(w.shape, w.scale), x.scale, shift)
     b, ab, v, t = p.correlation(kind)
-    known = p.later(lambda: x.opened @ b[:] + ab)
+    known = p.defer(lambda: x.opened @ b[:] + ab)
     (d,) = await p.open(w - b, label=label)
     z: Share = known() + x.share @ d
     return z, Divisible(d, v, t, shift)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mpc.ring.abstract_array import ghost
+from mpc.ring.abstract_array import abstract
 from mpc.ring.array import Array
 from mpc.ring.fixed_point import encode
 from mpc.runtime.party import Party
@@ -164,5 +164,7 @@ def _blank(p: Party, settings: LinearSettings) -> OwnRows:
     """An owner's rows in a dry run: their shapes."""
     d, (train, test) = settings.features, settings.rows_by_owner[p.name]
     names = tuple(f"x{k}" for k in range(d))
-    missing, beside = ghost((d + 1,)), Beside(None, ghost((train,)) if settings.weighted else None)
-    return OwnRows(names, ghost((train, d)), ghost((train,)), ghost((test, d)), ghost((test,)), missing, beside)
+    missing, beside = abstract((d + 1,)), Beside(None, abstract((train,)) if settings.weighted else None)
+    return OwnRows(
+        names, abstract((train, d)), abstract((train,)), abstract((test, d)), abstract((test,)), missing, beside
+    )

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mpc.runtime.party import Party
-from mpc.runtime.round import Later
+from mpc.runtime.round import Deferred
 from mpc.sharing.share import Public, Share
 from protocols.batches import alike, batch_sizes
 from protocols.bit_budget import BitBudget
@@ -45,7 +45,7 @@ async def descend(
     how: Descent,
     weighted: Held | None = None,
     seen: Seen | None = None,
-) -> tuple[Share, Later[list[Share]]]:
+) -> tuple[Share, Deferred[list[Share]]]:
     """Train from w = 0: the weights [w] (d,) at scale bits.w, and each step's weights at few bits for the range check.
 
     Stage "training". What is left to do for the range check is done when it is asked for.
@@ -63,13 +63,13 @@ async def descend(
     decay = _decay(p, x.shape[1], how)
     targets = {size: target(p, y, size, how) for size in set(batch_sizes(steps))}
     kept = seen or kept_all()
-    lately: list[Later[Divisible]] = []
+    lately: list[Deferred[Divisible]] = []
     p.stage("training", 0, len(steps))
     for t, size in enumerate(batch_sizes(steps)):
 
-        async def one(t: int = t, size: int = size, w: Share = w) -> tuple[Share, Later[Divisible]]:
+        async def one(t: int = t, size: int = size, w: Share = w) -> tuple[Share, Deferred[Divisible]]:
             after, low = await step(p, x, targets[size], steps[t], w, decay, how, weighted)
-            return after, p.later(low.apart)
+            return after, p.defer(low.apart)
 
         w, low = await p.step(alike(steps, t, size), t, one)
         lately.append(low)
@@ -77,7 +77,7 @@ async def descend(
             await kept.add(divided_together(p, [one() for one in lately]))
             lately.clear()
         p.stage("training", t + 1, len(steps))
-    return w, Later(lambda: kept.left + divided_together(p, [one() for one in lately]))
+    return w, Deferred(lambda: kept.left + divided_together(p, [one() for one in lately]))
 
 
 async def step(
@@ -98,8 +98,8 @@ async def step(
     bits, weight = how.bits, how.rate / rows.index.size
     batch = take_rows(x, rows)
     z, low = await product(p, batch, w, bits.w_shift, label="step/w")
-    shrunk = None if decay is None else p.later(lambda: decay * divided(p, low))
-    wanted = p.later(lambda: target.rows(rows.index))
+    shrunk = None if decay is None else p.defer(lambda: decay * divided(p, low))
+    wanted = p.defer(lambda: target.rows(rows.index))
     s = await odd_part(p, z, how.fit, weight, bits.coefficients, waves=bits.waves, label="step/z")
     summed = batch if weighted is None else take_rows(weighted, rows)
     g = await transpose_product(p, summed, s - wanted(), bits.e_shift, label="step/e")

@@ -18,7 +18,7 @@ from itertools import accumulate
 
 import numpy as np
 
-from mpc.ring.abstract_array import ghost
+from mpc.ring.abstract_array import abstract
 from mpc.ring.array import Array
 from mpc.ring.fixed_point import encode
 from mpc.runtime.party import Party
@@ -94,7 +94,7 @@ async def predict_job(p: Party, own: NewRows | None, settings: PredictSettings) 
 
 def blank_weights(settings: PredictSettings) -> Share:
     """Of a dry party."""
-    return Share(ghost((settings.features + 1,)), kept_scale(settings.features))
+    return Share(abstract((settings.features + 1,)), kept_scale(settings.features))
 
 
 async def opened_scores(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from mpc.errors import InternalError
-from mpc.ring.abstract_array import ghost, is_ghost
+from mpc.ring.abstract_array import abstract, is_abstract
 from mpc.ring.array import Array
 from mpc.ring.fixed_point import encode
 from mpc.runtime.party import Party
@@ -44,8 +44,8 @@ class Stacked:
 
         An owner's share tells what it knows already; nothing of it leaves the owner but under a mask.
         """
-        if is_ghost(self.own.value):
-            return Share(ghost(self.shape), self.scale, self.own.ring)
+        if is_abstract(self.own.value):
+            return Share(abstract(self.shape), self.scale, self.own.ring)
         value = self.own.ring.zeros(self.shape)
         value[self.first : self.first + self.sizes[self.index]] = self.own.value
         return Share(value, self.scale, self.own.ring)

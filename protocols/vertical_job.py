@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from mpc.errors import DataError
-from mpc.ring.abstract_array import ghost
+from mpc.ring.abstract_array import abstract
 from mpc.ring.array import Array
 from mpc.ring.fixed_point import encode
 from mpc.runtime.party import Party
@@ -117,7 +117,7 @@ def _input_columns(p: Party, words: Array, labels: Array, own: OwnColumns, rows:
     """All owners' columns of one set of rows side by side, and the labels, from this owner's own."""
     x = side_by_side(p, words, own.names, rows)
     if p.dry:
-        return x, Share(ghost((rows,)))
+        return x, Share(abstract((rows,)))
     y = labels.astype(np.uint64) if own.target_owner == p.name else None
     return x, p.input(own.target_owner, y, (rows,), 0)
 

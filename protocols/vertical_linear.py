@@ -15,7 +15,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mpc.ring.abstract_array import ghost
+from mpc.ring.abstract_array import abstract
 from mpc.ring.array import Array
 from mpc.ring.fixed_point import encode
 from mpc.runtime.party import Party
@@ -157,5 +157,11 @@ def _blank(p: Party, settings: LinearSettings) -> OwnColumns:
     (rows,), d = settings.train_rows, settings.features
     names = {p.name: tuple(f"x{k}" for k in range(d))}
     return OwnColumns(
-        names, p.name, ghost((rows, d)), ghost((rows,)), ghost((0, d)), ghost((0,)), ghost((DIGEST_BITS,))
+        names,
+        p.name,
+        abstract((rows, d)),
+        abstract((rows,)),
+        abstract((0, d)),
+        abstract((0,)),
+        abstract((DIGEST_BITS,)),
     )

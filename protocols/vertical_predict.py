@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from mpc.ring.abstract_array import ghost
+from mpc.ring.abstract_array import abstract
 from mpc.ring.array import Array
 from mpc.ring.fixed_point import encode
 from mpc.runtime.party import Party
@@ -56,11 +56,11 @@ async def vertical_predict_job(p: Party, own: NewColumns | None, settings: Predi
         BeaverlodgeError: what `count` raises; then nothing was opened, and this owner's share of no score was sent.
     """
     p.stage("alignment")
-    await check_aligned(p, ghost((DIGEST_BITS,)) if own is None else own.ids)
+    await check_aligned(p, abstract((DIGEST_BITS,)) if own is None else own.ids)
     p.stage("sharing")
     rows = sum(settings.rows)
     if own is None:
-        x, w = Share(ghost((rows, settings.features)), X_SCALE), blank_weights(settings)
+        x, w = Share(abstract((rows, settings.features)), X_SCALE), blank_weights(settings)
         return await opened_scores(p, x, w, settings, uncounted)
     units, mine = own.model.units, own.names[p.name]
     check_rows(p.name, own.x, units, mine, "the new rows", len(p.owners))

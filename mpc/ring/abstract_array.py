@@ -1,8 +1,8 @@
 """An array without data: what a dry run computes with.
 
-A `Ghost` has a shape and nothing else. It goes through the same protocol code as a real array, so a plan is made by
-the very program that will run, in no memory; and since it has no truth value, a program whose control flow depends
-on data cannot be planned at all.
+An `AbstractArray` has a shape and nothing else. It goes through the same protocol code as a real array, so a plan is
+made by the very program that will run, in no memory; and since it has no truth value, a program whose control flow
+depends on data cannot be planned at all.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from mpc.errors import InternalError
 from mpc.ring.array import Array
 
 
-class Ghost:
-    """The shape of an array; arithmetic, indexing and reshaping give further ghosts."""
+class AbstractArray:
+    """The shape of an array; arithmetic, indexing and reshaping give further ones."""
 
     __slots__ = ("shape",)
 
@@ -26,7 +26,7 @@ class Ghost:
         self.shape = shape
 
     def __repr__(self) -> str:
-        return f"Ghost{self.shape}"
+        return f"AbstractArray{self.shape}"
 
     def __bool__(self) -> bool:
         raise InternalError("control flow depends on data: a dry run met a value where it needs a decision")
@@ -48,80 +48,81 @@ class Ghost:
         return prod(self.shape)
 
     @property
-    def T(self) -> Ghost:
-        return Ghost(self.shape[::-1])
+    def T(self) -> AbstractArray:
+        return AbstractArray(self.shape[::-1])
 
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, index: Any) -> Ghost:
+    def __getitem__(self, index: Any) -> AbstractArray:
         if isinstance(index, np.ndarray) and index.ndim == 1 and index.dtype != np.bool_:
-            return Ghost((index.size, *self.shape[1:]))  # the common choice of rows, without an array of their size
+            # The common choice of rows, without an array of their size.
+            return AbstractArray((index.size, *self.shape[1:]))
         key = _index_key(index)
-        return Ghost(_blank(self.shape)[index].shape if key is None else _indexed(self.shape, key))
+        return AbstractArray(_blank(self.shape)[index].shape if key is None else _indexed(self.shape, key))
 
-    def reshape(self, *shape: Any) -> Ghost:
-        return Ghost(_reshaped(self.shape, shape))
+    def reshape(self, *shape: Any) -> AbstractArray:
+        return AbstractArray(_reshaped(self.shape, shape))
 
-    def astype(self, _dtype: Any, copy: bool = True) -> Ghost:
+    def astype(self, _dtype: Any, copy: bool = True) -> AbstractArray:
         return self
 
-    def view(self, _dtype: Any) -> Ghost:
+    def view(self, _dtype: Any) -> AbstractArray:
         return self
 
-    def copy(self) -> Ghost:
+    def copy(self) -> AbstractArray:
         return self
 
-    def sum(self, axis: int | None = None, dtype: Any = None) -> Ghost:
+    def sum(self, axis: int | None = None, dtype: Any = None) -> AbstractArray:
         return _reduced(self, axis)
 
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Ghost:
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> AbstractArray:
         if method == "reduce":
             return _reduced(inputs[0], kwargs.get("axis", 0))
         if method != "__call__":
             raise InternalError(f"a dry run cannot do {ufunc.__name__}.{method}")
-        shapes = tuple(x.shape if type(x) is Ghost else np.shape(x) for x in inputs)
-        return Ghost(_matmul_shape(*shapes) if ufunc is np.matmul else _broadcast(shapes))
+        shapes = tuple(x.shape if type(x) is AbstractArray else np.shape(x) for x in inputs)
+        return AbstractArray(_matmul_shape(*shapes) if ufunc is np.matmul else _broadcast(shapes))
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if func is np.shape:
             return args[0].shape
         if func is np.concatenate:
-            shapes = tuple(x.shape if type(x) is Ghost else np.shape(x) for x in args[0])
-            return Ghost(_concatenated(shapes, *args[1:], **kwargs))
+            shapes = tuple(x.shape if type(x) is AbstractArray else np.shape(x) for x in args[0])
+            return AbstractArray(_concatenated(shapes, *args[1:], **kwargs))
         raise InternalError(f"a dry run cannot do numpy.{func.__name__}")
 
-    def __add__(self, other: Any) -> Ghost:
-        if type(other) is Ghost and other.shape == self.shape:
+    def __add__(self, other: Any) -> AbstractArray:
+        if type(other) is AbstractArray and other.shape == self.shape:
             return self  # nothing can change it
-        return cast(Ghost, np.add(cast(Any, self), other))
+        return cast(AbstractArray, np.add(cast(Any, self), other))
 
     __radd__ = __add__
     __sub__ = __rsub__ = __mul__ = __rmul__ = __xor__ = __rxor__ = __and__ = __rand__ = __add__
     __lshift__ = __rshift__ = __truediv__ = __rtruediv__ = __floordiv__ = __mod__ = __or__ = __ror__ = __add__
 
-    # A comparison gives a ghost too; Python's own == would be a plain False, on which a program could branch.
+    # A comparison gives one too; Python's own == would be a plain False, on which a program could branch.
     __lt__ = __le__ = __gt__ = __ge__ = __add__
     __eq__ = __ne__ = __add__  # type: ignore[assignment]
     __hash__ = None  # type: ignore[assignment]
 
-    def __matmul__(self, other: Any) -> Ghost:
-        return cast(Ghost, np.matmul(cast(Any, self), other))
+    def __matmul__(self, other: Any) -> AbstractArray:
+        return cast(AbstractArray, np.matmul(cast(Any, self), other))
 
-    def __rmatmul__(self, other: Any) -> Ghost:
-        return cast(Ghost, np.matmul(other, cast(Any, self)))
+    def __rmatmul__(self, other: Any) -> AbstractArray:
+        return cast(AbstractArray, np.matmul(other, cast(Any, self)))
 
-    def __neg__(self) -> Ghost:
+    def __neg__(self) -> AbstractArray:
         return self
 
     __invert__ = __neg__
 
 
-def _reduced(x: Any, axis: int | None) -> Ghost:
+def _reduced(x: Any, axis: int | None) -> AbstractArray:
     shape: tuple[int, ...] = np.shape(x)
     if axis is None:
-        return Ghost(())
-    return Ghost(tuple(n for i, n in enumerate(shape) if i != axis % len(shape)))
+        return AbstractArray(())
+    return AbstractArray(tuple(n for i, n in enumerate(shape) if i != axis % len(shape)))
 
 
 def _blank(shape: tuple[int, ...]) -> Array:
@@ -175,12 +176,12 @@ def _matmul_shape(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
     return np.broadcast_shapes(a[:-2], b[:-2]) + a[-2:-1] + (b[-1:] if len(b) > 1 else ())
 
 
-def is_ghost(x: object) -> bool:
+def is_abstract(x: object) -> bool:
     """Whether `x` is a dry run's array."""
-    return type(x) is Ghost
+    return type(x) is AbstractArray
 
 
 @lru_cache(maxsize=1024)
-def ghost(shape: tuple[int, ...]) -> Array:
-    """A ghost that the type checker takes for an array, as protocols do; one for each shape, as none can change."""
-    return cast(Array, Ghost(shape))
+def abstract(shape: tuple[int, ...]) -> Array:
+    """One that the type checker takes for an array, as protocols do; one for each shape, as none can change."""
+    return cast(Array, AbstractArray(shape))

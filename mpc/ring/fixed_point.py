@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mpc.errors import ProtocolError
-from mpc.ring.abstract_array import is_ghost
+from mpc.ring.abstract_array import is_abstract
 from mpc.ring.array import Array
 from mpc.ring.rings import Z64, Ring
 from mpc.ring.slices import slices
@@ -17,7 +17,7 @@ def encode(x: Array, scale: int, ring: Ring = Z64, *, what: str = "a value") -> 
     Raises:
         ProtocolError: a value is not finite, or too large for a quarter of the ring (`what` names it).
     """
-    if is_ghost(x):
+    if is_abstract(x):
         return x
     x = np.asarray(x, dtype=np.float64)
     flat, words = x.reshape(-1), np.empty(x.size, dtype=ring.dtype)
@@ -47,7 +47,7 @@ def _scaled(x: Array, scale: int, ring: Ring, what: str) -> Array:
 
 def decode(a: Array, scale: int, ring: Ring = Z64) -> Array:
     """Ring elements -> float64: the nearest double, so the same bits at every party."""
-    if is_ghost(a):
+    if is_abstract(a):
         return a
     signed = ring.centred(a)
     if ring.native:

@@ -15,7 +15,7 @@ from typing import Any, cast
 import numpy as np
 
 from mpc.errors import InternalError
-from mpc.ring.abstract_array import ghost, is_ghost
+from mpc.ring.abstract_array import abstract, is_abstract
 from mpc.ring.array import Array
 from mpc.ring.thin_products import matrix_times_vector, rows_times_vector
 
@@ -78,7 +78,7 @@ class Ring:
 
     def reduce(self, a: Array) -> Array:
         """Integers of any size, brought into the ring."""
-        if is_ghost(a):
+        if is_abstract(a):
             return a
         if self.native and a.dtype != object:
             return a.astype(self.dtype, copy=False)
@@ -114,7 +114,7 @@ class Ring:
 
     def words(self, a: Array) -> Array:
         """`a` as an array of machine words to send: itself, or a wide ring's bytes."""
-        if self.native or is_ghost(a):
+        if self.native or is_abstract(a):
             return a
         return np.frombuffer(self.to_bytes(a), dtype=np.uint8)
 
@@ -122,14 +122,14 @@ class Ring:
         """a @ b, exactly; not over bits. In a wide ring by Python's integers: for thin matrices."""
         if self.xor:
             raise InternalError("there is no matrix product over bits")
-        if self.native or is_ghost(a) or is_ghost(b):
+        if self.native or is_abstract(a) or is_abstract(b):
             return matmul(a, b)
         return self.reduce(np.atleast_1d(a @ b))
 
     def rows_matmul(self, a: Array, index: Array, b: Array, first: int | None = None) -> Array:
         """a[index] @ b, exactly, for a vector b; `first` as in `rows_times_vector`, in a ring of machine words."""
-        if is_ghost(a) or is_ghost(b):
-            return self.matmul(ghost((index.size, a.shape[1])), b)
+        if is_abstract(a) or is_abstract(b):
+            return self.matmul(abstract((index.size, a.shape[1])), b)
         if self.native:
             return rows_times_vector(a, index, b, first=first)
         if first is not None:
@@ -138,7 +138,7 @@ class Ring:
 
     def centred(self, a: Array) -> Array:
         """The representatives in [-2^(bits-1), 2^(bits-1)): int64, or Python integers in a wide ring."""
-        if is_ghost(a):
+        if is_abstract(a):
             return a
         if self.native:
             return np.ascontiguousarray(a).view(f"<i{self.bits // 8}")
@@ -166,7 +166,7 @@ def matmul(a: Array, b: Array) -> Array:
     Each word is cut into three signed limbs of 22 bits, and the limbs' products are float64 BLAS products whose sums
     stay within 2^53, so every one is exact. Thin products take integers: see thin_products.py.
     """
-    if is_ghost(a) or is_ghost(b):
+    if is_abstract(a) or is_abstract(b):
         product = cast(Array, np.matmul(a, b))
         return product if product.ndim else product.reshape(1)
     if a.ndim == 2 and b.ndim == 1:

@@ -14,11 +14,11 @@ import numpy as np
 from mpc.errors import BeaverlodgeError, InternalError
 from mpc.randomness.correlation import Kind
 from mpc.randomness.streams import Stream, derive
-from mpc.ring.abstract_array import ghost
+from mpc.ring.abstract_array import abstract
 from mpc.ring.array import Array
 from mpc.ring.rings import Z64, Ring
 from mpc.ring.specs import Spec
-from mpc.runtime.round import Later, Round, T
+from mpc.runtime.round import Deferred, Round, T
 from mpc.sharing.share import Mask, Masked, Public, Share
 
 
@@ -142,7 +142,7 @@ class Party:
         self._observer = observer
         self._declared = declared
         self._opened: dict[str, int] = {}
-        self._left: list[Later[Any]] = []
+        self._left: list[Deferred[Any]] = []
         self._repeats = repeats
 
     @property
@@ -158,9 +158,9 @@ class Party:
         """As `correlation`, with the number under which later kinds refer to its drawn parts."""
         return self._supply.next(kind)
 
-    def later(self, function: Callable[[], T]) -> Later[T]:
+    def defer(self, function: Callable[[], T]) -> Deferred[T]:
         """What `function` gives, worked out while the next round's messages travel: it must need nothing of them."""
-        left = Later(function)
+        left = Deferred(function)
         self._left.append(left)
         return left
 
@@ -237,7 +237,7 @@ class Party:
         for start in range(0, rows, step):
             words = masked.value[start : start + step]
             if not self.dry:
-                self.later(partial(place, self.name, start, words))
+                self.defer(partial(place, self.name, start, words))
             got = await self._to_all((words,), (Spec(words.shape, masked.scale, masked.ring),), label)
             if not self.dry:
                 for owner in self.peers:
@@ -337,7 +337,7 @@ class Party:
             value: ring elements at `scale`, of `shape`.
         """
         if self.dry:
-            return Share(ghost(shape), scale, ring)
+            return Share(abstract(shape), scale, ring)
         if owner != self.name:
             return Share(self._pairs[owner].inputs.uniform(shape, ring), scale, ring)
         if value is None or value.shape != shape or value.dtype != ring.dtype:
@@ -349,7 +349,7 @@ class Party:
     def _zero(self, shape: tuple[int, ...], scale: int, ring: Ring) -> Share:
         """A fresh sharing of zero: each pair of owners adds and subtracts the same uniform value."""
         if self.dry:
-            return Share(ghost(shape), scale, ring)
+            return Share(abstract(shape), scale, ring)
         value = ring.zeros(shape)
         for peer in self.peers:
             part = self._pairs[peer].zeros.uniform(shape, ring)
@@ -370,7 +370,7 @@ class Party:
 
     def compute(self, function: Callable[..., Array], *values: Any, shape: tuple[int, ...]) -> Array:
         """`function(*values)` on public values, which must give the same bits at every owner; a dry run skips it."""
-        return ghost(shape) if self.dry else function(*values)
+        return abstract(shape) if self.dry else function(*values)
 
     def insist(self, condition: Callable[[], bool], error: Callable[[], BeaverlodgeError]) -> None:
         """Stop with `error` unless the condition, on public values, holds; a dry run takes it to hold."""

@@ -13,7 +13,7 @@ from mpc.errors import InternalError
 from mpc.randomness.correlation import Kind, correction_bytes
 from mpc.randomness.dealing import WINDOWS_AHEAD, Window, as_shares, is_little, windows
 from mpc.randomness.repeated import KindList, Repeated, listed
-from mpc.ring.abstract_array import ghost
+from mpc.ring.abstract_array import abstract
 from mpc.runtime.party import Party, Revealed
 from mpc.runtime.round import HEADER_BYTES, Blob, Program, Round
 from mpc.runtime.slow_start import Way
@@ -273,7 +273,7 @@ class _Recorder:
     def next(self, kind: Kind) -> tuple[int, tuple[Share, ...]]:
         number = len(self.kinds)
         self.kinds.append(kind)
-        drawn, dealt = ([ghost(spec.shape) for spec in specs] for specs in (kind.drawn, kind.dealt))
+        drawn, dealt = ([abstract(spec.shape) for spec in specs] for specs in (kind.drawn, kind.dealt))
         return number, as_shares(kind, drawn, dealt)
 
     def fork(self, way: bool) -> bool:
@@ -393,7 +393,7 @@ def make_plan(
             break
         rounds.append(PlannedRound(one.label, recorder.at, _payload(one), len(recorder.kinds) - recorder.drawn))
         recorder.drawn = len(recorder.kinds)
-        answer = {peer: tuple(ghost(spec.shape) for spec in specs) for peer, specs in one.recv.items()}  # type: ignore[union-attr]
+        answer = {peer: tuple(abstract(spec.shape) for spec in specs) for peer, specs in one.recv.items()}  # type: ignore[union-attr]
     return Plan(
         owners,
         helper,

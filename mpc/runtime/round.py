@@ -18,7 +18,7 @@ HEADER_BYTES: Final = 48
 """What a message takes beside its payload: a plan counts it, and the links' frames keep to it."""
 
 
-class Later(Generic[T]):
+class Deferred(Generic[T]):
     """A value that is worked out once: while a round's messages travel, or else when it is asked for."""
 
     __slots__ = ("_function", "_value")

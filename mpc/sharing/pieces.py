@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mpc.ring.abstract_array import is_ghost
+from mpc.ring.abstract_array import is_abstract
 from mpc.ring.slices import slices
 from mpc.sharing.share import Public, Share
 
@@ -16,7 +16,7 @@ def in_pieces(expression: Callable[..., Share], *values: Share | Public) -> Shar
     """`expression(*values)`, which must be elementwise, for values of one shape; of others, all at once."""
     shape = values[0].shape
     arrays = [value.value for value in values]
-    if any(is_ghost(a) or a.shape != shape or not a.flags.c_contiguous for a in arrays):
+    if any(is_abstract(a) or a.shape != shape or not a.flags.c_contiguous for a in arrays):
         return expression(*values)
     size = arrays[0].size
     parts = slices(size)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpc.errors import InternalError
-from mpc.ring.abstract_array import is_ghost
+from mpc.ring.abstract_array import is_abstract
 from mpc.ring.array import Array
 from mpc.ring.fixed_point import decode
 from mpc.ring.rings import Z64, Ring
@@ -50,7 +50,7 @@ class _Value:
 
     def rows(self, index: Array) -> Self:
         """The rows at `index` (int64), in that order: what indexing gives, faster."""
-        return self[index] if is_ghost(self.value) else self._with(self.value.take(index, axis=0))
+        return self[index] if is_abstract(self.value) else self._with(self.value.take(index, axis=0))
 
     def reshape(self, *shape: int) -> Self:
         """The same entries in another shape."""

@@ -10,7 +10,7 @@ from mpc.sharing.share import Public, Share
 
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
-class Taken:
+class RowSelection:
     """The rows at `index` (int64) of a value (m, d), in that order: X_S.
 
     Args:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mpc.ring.abstract_array import ghost
+from mpc.ring.abstract_array import abstract
 from mpc.runtime.party import Party
 from protocols.rows.own_rows import DIGEST_BITS, OwnColumns, OwnRows
 from protocols.training_settings import TrainingSettings
@@ -13,7 +13,13 @@ def blank_columns(p: Party, settings: TrainingSettings) -> OwnColumns:
     (rows,), (held_out,), d = settings.train_rows, settings.test_rows, settings.features
     names = {p.name: tuple(f"x{k}" for k in range(d))}
     return OwnColumns(
-        names, p.name, ghost((rows, d)), ghost((rows,)), ghost((held_out, d)), ghost((held_out,)), ghost((DIGEST_BITS,))
+        names,
+        p.name,
+        abstract((rows, d)),
+        abstract((rows,)),
+        abstract((held_out, d)),
+        abstract((held_out,)),
+        abstract((DIGEST_BITS,)),
     )
 
 
@@ -22,4 +28,6 @@ def blank_rows(p: Party, settings: TrainingSettings) -> OwnRows:
     i, d = p.index, settings.features
     train, test = settings.train_rows[i], settings.test_rows[i]
     names = tuple(f"x{k}" for k in range(d))
-    return OwnRows(names, ghost((train, d)), ghost((train,)), ghost((test, d)), ghost((test,)), ghost((d + 1,)))
+    return OwnRows(
+        names, abstract((train, d)), abstract((train,)), abstract((test, d)), abstract((test,)), abstract((d + 1,))
+    )

@@ -492,7 +492,7 @@ def test_who_sends_faster_than_this_side_takes_holds_nobody_up(
         part, what = (transport._listener, "take") if side == "listener" else (transport._dialler, "_take")
         monkeypatch.setattr(part, what, one_more)
         socket = part._socket if side == "listener" else part._dialled["a"].socket
-        monkeypatch.setattr(transport._bell, "wait", lambda seconds: [socket])
+        monkeypatch.setattr(transport._poller, "wait", lambda seconds: [socket])
         monkeypatch.setattr(transport, "_take_message", lambda: False)
         assert transport.poll(0.01) is None
         assert taken

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import ProtocolError
-from mpc.ring.abstract_array import ghost, is_ghost
+from mpc.ring.abstract_array import abstract, is_abstract
 from mpc.ring.fixed_point import decode, encode
 from mpc.ring.rings import Z32, Z64, Ring, wide
 from tests.examples import steady
@@ -120,8 +120,8 @@ def test_halves_round_to_even_everywhere() -> None:
     assert decode(encode(x, 0, WIDE), 0, WIDE).tolist() == [0, 2, 2, 0, -2]
 
 
-def test_ghosts_pass_through() -> None:
-    assert is_ghost(encode(ghost((2,)), 5)) and is_ghost(decode(ghost((2,)), 5))
+def test_abstract_arrays_pass_through() -> None:
+    assert is_abstract(encode(abstract((2,)), 5)) and is_abstract(decode(abstract((2,)), 5))
 
 
 @steady(100)

@@ -579,7 +579,7 @@ def test_work_is_done_between_sending_and_receiving() -> None:
             return 5
 
         m, _ = await masked(p, own_input(p, p.owners[0], np.zeros(1, dtype=np.uint64)))
-        here = p.later(work)
+        here = p.defer(work)
         await p.open(m, label="open")
         if not p.dry:
             seen.append((p.name, "after"))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mpc.errors import InternalError
-from mpc.ring.abstract_array import ghost
+from mpc.ring.abstract_array import abstract
 from mpc.ring.rings import B8, Z64, Ring
 from mpc.sharing.pieces import in_pieces
 from mpc.sharing.share import Public, Share
@@ -43,7 +43,7 @@ def test_other_shapes_are_taken_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (in_pieces(added, x, column).value == x.value + column.value).all()
     assert (in_pieces(added, x.T, x.T).value == 2 * x.value.T).all()  # not contiguous
     assert sizes == [(6, 5), (5, 6)]
-    assert in_pieces(added, Share(ghost((100,))), Share(ghost((100,)))).shape == (100,)
+    assert in_pieces(added, Share(abstract((100,))), Share(abstract((100,)))).shape == (100,)
 
 
 def test_a_mistake_in_the_expression_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import InternalError
-from mpc.ring.abstract_array import Ghost, ghost
+from mpc.ring.abstract_array import AbstractArray, abstract
 from mpc.ring.rings import B8, B16, B32, B64, Z32, Z64, Ring, matmul, wide
 from tests.examples import steady
 from tests.mpc.kit import EDGES, RINGS, elements, ints, word_arrays
@@ -101,8 +101,8 @@ def test_matmul_of_vectors_and_of_small_words(ring: Ring, left: tuple[int, ...],
     out = matmul(a, b)
     assert out.dtype == ring.dtype
     np.testing.assert_array_equal(out, product(a, b, ring.bits))
-    assert matmul(ghost(left), ghost(right)).shape == out.shape
-    assert matmul(a, ghost(right)).shape == matmul(ghost(left), b).shape == out.shape
+    assert matmul(abstract(left), abstract(right)).shape == out.shape
+    assert matmul(a, abstract(right)).shape == matmul(abstract(left), b).shape == out.shape
 
 
 def test_matmul_of_nothing_is_zero() -> None:
@@ -137,7 +137,7 @@ def test_sums(ring: Ring) -> None:
         got = ring.sum(a, axis)
         assert got.dtype == ring.dtype
         assert ints(got).tolist() == expected
-    assert ring.sum(ghost((7, 4)), 0).shape == (4,)
+    assert ring.sum(abstract((7, 4)), 0).shape == (4,)
     assert int(ring.sum(a[0], 0)) == int(ring.sum(a, 1)[0])
 
 
@@ -205,13 +205,13 @@ def test_zeros_and_words_of_wide_rings_are_exact_integers() -> None:
     assert Z64.words(same) is same
 
 
-def test_ghosts_pass_through() -> None:
-    g = Ghost((2, 3))
+def test_abstract_arrays_pass_through() -> None:
+    g = AbstractArray((2, 3))
     for ring in (Z64, wide(256), B64):
-        assert ring.reduce(ghost((2, 3))).shape == (2, 3)
-        assert ring.add(ghost((2, 3)), ghost((3,))).shape == (2, 3)
-        assert ring.mul(ghost((2, 1)), ghost((3,))).shape == (2, 3)
-        assert ring.centred(ghost((4,))).shape == (4,)
+        assert ring.reduce(abstract((2, 3))).shape == (2, 3)
+        assert ring.add(abstract((2, 3)), abstract((3,))).shape == (2, 3)
+        assert ring.mul(abstract((2, 1)), abstract((3,))).shape == (2, 3)
+        assert ring.centred(abstract((4,))).shape == (4,)
         assert ring.words(g) is g  # type: ignore[arg-type, comparison-overlap]
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mpc.errors import InternalError, ProtocolError
 from mpc.ring.rings import B8
 from mpc.ring.specs import Spec
-from mpc.runtime.round import Blob, Later, Round, together
+from mpc.runtime.round import Blob, Deferred, Round, together
 from tests.examples import steady
 from tests.mpc.kit import answers
 
@@ -192,23 +192,23 @@ def test_what_is_left_for_later_is_worked_out_once() -> None:
         calls.append("work")
         return 7
 
-    later = Later(work)
+    later = Deferred(work)
     assert not calls
     assert [later(), later()] == [7, 7]
     assert calls == ["work"]
 
 
 def test_what_is_left_for_later_may_fail_and_says_so_when_it_is_asked_for() -> None:
-    later = Later(lambda: 1 // 0)
+    later = Deferred(lambda: 1 // 0)
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
             later()
 
 
 def test_rounds_side_by_side_bring_all_their_work() -> None:
-    first, second = Later(lambda: 1), Later(lambda: 2)
+    first, second = Deferred(lambda: 1), Deferred(lambda: 2)
 
-    async def program(later: Later[int]) -> None:
+    async def program(later: Deferred[int]) -> None:
         await Round({"b": words(9)}, {"b": (Spec((1,)),)}, "work", True, (later,))
 
     (asked,), _ = finish(together(program(first), program(second)))

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import InternalError
-from mpc.ring.abstract_array import ghost
+from mpc.ring.abstract_array import abstract
 from mpc.ring.rings import B64, Z32, Z64, Ring, matmul, wide
 from mpc.sharing.share import Mask, Masked, Public, Share
 from tests.examples import steady
@@ -275,8 +275,8 @@ def test_rows_are_those_that_indexing_gives(kind: type[Share] | type[Public]) ->
     got = kind(value, 5).rows(index)
     assert isinstance(got, kind) and got.scale == 5
     np.testing.assert_array_equal(got.value, value[index])
-    assert kind(ghost((9, 4)), 5).rows(index).shape == (4, 4)
+    assert kind(abstract((9, 4)), 5).rows(index).shape == (4, 4)
     with pytest.raises(InternalError):
         Masked(value, 5, Z64).rows(index)
     with pytest.raises(InternalError):
-        Masked(ghost((9, 4)), 5, Z64).rows(index)
+        Masked(abstract((9, 4)), 5, Z64).rows(index)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.ring.abstract_array import ghost
+from mpc.ring.abstract_array import abstract
 from mpc.runtime.party import Party
 from protocols.calibration import GROUPS, STEP, calibrate, cells_of, enough
 from protocols.metrics import Scored
@@ -26,7 +26,7 @@ def tenths(z: np.ndarray, y: np.ndarray, n: int = 2, min_cell: int = 5) -> tuple
 
     def factory(k: int) -> Any:
         mine = Scored(z[k::n], y[k::n])
-        blank = Scored(ghost((1,)), ghost((1,)))
+        blank = Scored(abstract((1,)), abstract((1,)))
 
         async def program(p: Any) -> Any:
             return await calibrate(p, {"train": (blank if p.dry else mine, len(z))}, min_cell)

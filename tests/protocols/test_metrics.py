@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from mpc.ring.abstract_array import ghost
+from mpc.ring.abstract_array import abstract
 from mpc.ring.rings import Z64
 from mpc.runtime.lockstep import Outcome
 from mpc.runtime.party import Party
@@ -42,7 +42,7 @@ def joint(sets: dict[str, list[Rows]], weights: np.ndarray, seed: int = 0) -> tu
     def factory(k: int) -> ProgramFactory:
         def program(p: Party) -> Any:
             own = {
-                name: Scored(ghost((len(parts[k][1]),)), parts[k][1])
+                name: Scored(abstract((len(parts[k][1]),)), parts[k][1])
                 if p.dry
                 else Scored(parts[k][0] @ weights[:-1] + weights[-1], parts[k][1])
                 for name, parts in sets.items()

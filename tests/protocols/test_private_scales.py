@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import DataError
-from mpc.ring.abstract_array import ghost
+from mpc.ring.abstract_array import abstract
 from mpc.ring.fixed_point import decode
 from mpc.ring.rings import B8, wide
 from mpc.runtime.lockstep import Outcome
@@ -90,7 +90,7 @@ def scales_of(tables: dict[str, np.ndarray], seed: int = 0) -> Outcome:
 
     def factory(owner: str) -> ProgramFactory:
         names = tuple(f"x{k}" for k in range(d))
-        return lambda p: private_scales(p, ghost((rows[0], d)) if p.dry else tables[owner], rows, names)
+        return lambda p: private_scales(p, abstract((rows[0], d)) if p.dry else tables[owner], rows, names)
 
     return lockstep({owner: factory(owner) for owner in owners}, seed)
 
@@ -150,7 +150,7 @@ TABLES = [own(reals((4, 5), scale=10, largest=200.0))]
 
 async def scaled(p: Party, mine: np.ndarray) -> Share:
     """The shared means, each in its column's power of two."""
-    x = ghost((4, 5)) if p.dry else decode(mine, 10)
+    x = abstract((4, 5)) if p.dry else decode(mine, 10)
     scales = await private_scales(p, x, (4,) * len(p.owners), tuple("abcde"))
     return scales.mean
 

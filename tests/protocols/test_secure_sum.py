@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import ProtocolError
-from mpc.ring.abstract_array import ghost
+from mpc.ring.abstract_array import abstract
 from mpc.ring.fixed_point import encode
 from mpc.ring.rings import Z32, Z64, Ring, wide
 from mpc.runtime.lockstep import Outcome
@@ -32,7 +32,7 @@ def add_up(parts: list[np.ndarray], scale: int, ring: Ring, seed: int = 0) -> tu
 
     def factory(k: int) -> ProgramFactory:
         def program(p: Party) -> Any:
-            own = ghost(parts[k].shape) if p.dry else parts[k]
+            own = abstract(parts[k].shape) if p.dry else parts[k]
             return secure_sum(p, own, scale, ring, what="total", why="agreed", label="sum")
 
         return program

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.ring.abstract_array import ghost
+from mpc.ring.abstract_array import abstract
 from mpc.ring.array import Array
 from mpc.ring.rings import Z64
 from mpc.runtime.party import Party
@@ -38,7 +38,7 @@ def tenths(z: Array, y: Array, n: int = 2, min_cell: int = 5) -> tuple[Group, ..
         calibration = await calibrate_shared(p, {"train": (scored, histograms["train"])}, min_cell)
         if not p.dry:
             found[p.name] = calibration["train"]
-        return (Share(ghost((1,)) if p.dry else np.zeros(1, dtype=np.uint64)),)
+        return (Share(abstract((1,)) if p.dry else np.zeros(1, dtype=np.uint64)),)
 
     encoded = [np.rint(v * 2.0**SCORE_SCALE).astype(np.int64) for v in (z, z - z.mean())]
     on_shares(body, [*((words(v), SCORE_SCALE, Z64) for v in encoded), (y.astype(np.uint64), 0, Z64)], n)

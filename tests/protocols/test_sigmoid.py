@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpc.ring.abstract_array import ghost
+from mpc.ring.abstract_array import abstract
 from mpc.ring.fixed_point import decode, encode
 from mpc.ring.rings import Z64
 from mpc.runtime.party import Party
@@ -93,7 +93,7 @@ def test_a_score_from_a_product_comes_at_the_right_scale() -> None:
 def test_a_dry_run_works_out_the_weights_that_the_run_needs() -> None:
     fit, weight, scale = FITS[1], 0.37, 30
     _weights.cache_clear()
-    make_plan(lambda p: odd_part(p, Share(ghost((3,)), 57), fit, weight, scale, label="s"), ("a", "b"), "helper")
+    make_plan(lambda p: odd_part(p, Share(abstract((3,)), 57), fit, weight, scale, label="s"), ("a", "b"), "helper")
     assert _weights.cache_info().misses == 1
     _weights(fit, weight, scale)
     assert _weights.cache_info().misses == 1

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import DataError
-from mpc.ring.abstract_array import ghost
+from mpc.ring.abstract_array import abstract
 from mpc.runtime.lockstep import run_lockstep
 from mpc.runtime.plan import ProgramFactory
 from protocols.standardise import Moments, moments
@@ -24,7 +24,7 @@ def factories(parts: list[np.ndarray], names: tuple[str, ...]) -> dict[str, Prog
     rows = sum(len(part) for part in parts)
 
     def factory(k: int) -> ProgramFactory:
-        return lambda p: moments(p, ghost(parts[0].shape) if p.dry else parts[k], rows, names)
+        return lambda p: moments(p, abstract(parts[0].shape) if p.dry else parts[k], rows, names)
 
     return {name: factory(k) for k, name in enumerate(owner_names(len(parts)))}
 
@@ -71,7 +71,7 @@ def test_a_long_table_is_summed_in_pieces(counted: bool, monkeypatch: pytest.Mon
 
     def factory(k: int) -> ProgramFactory:
         counts = often[k] if counted else None
-        return lambda p: moments(p, ghost((1, 3)) if p.dry else parts[k], total, names, None if p.dry else counts)
+        return lambda p: moments(p, abstract((1, 3)) if p.dry else parts[k], total, names, None if p.dry else counts)
 
     got = lockstep({name: factory(k) for k, name in enumerate(owner_names(3))}).results["owner0"]
     x = np.repeat(np.concatenate(parts), np.concatenate(often).astype(int), axis=0)

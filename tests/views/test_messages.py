@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.ring.abstract_array import ghost
+from mpc.ring.abstract_array import abstract
 from mpc.ring.fixed_point import encode
 from mpc.ring.specs import Spec
 from mpc.runtime.lockstep import Message
@@ -40,7 +40,7 @@ def shared_scaling(own: Mapping[str, OwnRows]) -> Moments:
     rows = sum(len(o.y_train) for o in own.values())
 
     def factory(name: str) -> ProgramFactory:
-        return lambda p: moments(p, ghost((1, 30)) if p.dry else own[name].x_train, rows, own[name].names)
+        return lambda p: moments(p, abstract((1, 30)) if p.dry else own[name].x_train, rows, own[name].names)
 
     scaling: Moments = record({name: factory(name) for name in own}, 0).results["hospital_a"]
     return scaling

@@ -31,7 +31,7 @@ def play_owner(channel: Channel, table: Table, agreement: Agreement, trace: Trac
     pairs = {peer: pair_streams(seed, context) for peer, seed in agreement.pair_seeds.items()}
     declared = frozenset(item.what for item in plan.reveals)
     party = Party(me, table.owners, supply, pairs, trace, declared=declared)
-    supply.draw_ahead(party.later)
+    supply.draw_ahead(party.defer)
     result = channel.drive(factory(party))
     supply.finish(party)
     return result

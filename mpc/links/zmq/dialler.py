@@ -37,7 +37,7 @@ from mpc.links.zmq.messages import (
     pass_over,
 )
 from mpc.links.zmq.meter import Account, Meter, shut
-from mpc.links.zmq.poller import Bell
+from mpc.links.zmq.poller import Poller
 
 _CONNECT_MS: Final = 3000  # then TCP's next attempt is a new one: its own ones are ever further apart
 _REDIAL_SECONDS: Final = (0.05, 1.0)  # after the first attempt in vain, and at most; twice as long after each
@@ -74,7 +74,7 @@ class Dialler:
 
     Args:
         curve: makes the sockets.
-        bell: is to ring for them.
+        poller: waits for them.
         events: where what comes and happens is put.
         meter: watches how much is held of each connection.
         allowed: the longest payload that is taken from a peer, where that was said.
@@ -84,7 +84,7 @@ class Dialler:
     def __init__(
         self,
         curve: Curve,
-        bell: Bell,
+        poller: Poller,
         events: deque[Event],
         meter: Meter,
         allowed: Mapping[str, int],
@@ -92,7 +92,7 @@ class Dialler:
         doctor: bool,
     ) -> None:
         self._curve = curve
-        self._bell = bell
+        self._poller = poller
         self._events = events
         self._meter = meter
         self._allowed = allowed
@@ -117,8 +117,8 @@ class Dialler:
         one = _Dialled(peer, endpoint, socket, monitor_of(socket, _WATCHED))
         self._dialled[peer] = self._by_socket[socket] = self._by_socket[one.monitor] = one
         self._sockets = tuple(self._dialled.values())
-        self._bell.watch(one.monitor)
-        self._bell.watch(socket)
+        self._poller.watch(one.monitor)
+        self._poller.watch(socket)
         try:
             socket.connect(endpoint)
         except zmq.ZMQError as error:
@@ -159,9 +159,9 @@ class Dialler:
         if one is None:
             return
         if all(self._take(one) for _ in range(TURN_MESSAGES)):
-            self._bell.again(one.socket)  # a peer that sends faster than this takes would keep it here for good
+            self._poller.again(one.socket)  # a peer that sends faster than this takes would keep it here for good
         if socket is one.monitor and self._observe(one, now):
-            self._bell.again(socket)
+            self._poller.again(socket)
 
     def close(self, linger_seconds: float) -> None:
         """Close the sockets; what was handed over has so long to leave."""
@@ -179,7 +179,7 @@ class Dialler:
             self._meter.forget(one.account)
         for old in (one.monitor, one.socket):
             del self._by_socket[old]
-            self._bell.forget(old)
+            self._poller.forget(old)
             old.close(0)
 
     def _hand_over(self, one: _Dialled, messages: Iterable[bytes]) -> None:

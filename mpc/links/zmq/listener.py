@@ -34,7 +34,7 @@ from mpc.links.zmq.messages import (
     pass_over,
 )
 from mpc.links.zmq.meter import Account, Meter, shut
-from mpc.links.zmq.poller import Bell
+from mpc.links.zmq.poller import Poller
 
 _BACKLOG: Final = 1024  # connections that wait to be taken, while somebody floods the port
 _GLANCE: Final = 16  # so many connections of strangers may come and go between two looks for a peer's frames
@@ -76,7 +76,7 @@ class Listener:
     Args:
         curve: makes the socket, and knows whom to admit.
         endpoint: where to listen ("tcp://127.0.0.1:*" takes a free port).
-        bell: is to ring for its sockets.
+        poller: waits for its sockets.
         events: where what comes and happens is put.
         meter: watches how much is held of each connection.
         allowed: the longest payload that is taken from a peer, where that was said.
@@ -90,14 +90,14 @@ class Listener:
         self,
         curve: Curve,
         endpoint: str,
-        bell: Bell,
+        poller: Poller,
         events: deque[Event],
         meter: Meter,
         allowed: Mapping[str, int],
         dialled: Container[str],
     ) -> None:
         self._curve = curve
-        self._bell = bell
+        self._poller = poller
         self._events = events
         self._meter = meter
         self._allowed = allowed
@@ -119,7 +119,7 @@ class Listener:
         self._socket.rcvtimeo = round(1000 * AWAITED_SECONDS)
         self._monitor: Any = monitor_of(self._socket, _WATCHED)
         for each in (self._questions, self._monitor, self._socket):
-            bell.watch(each)
+            poller.watch(each)
         try:
             self._socket.bind(endpoint)
         except zmq.ZMQError as error:
@@ -165,7 +165,7 @@ class Listener:
             self._drain()
         elif which is self._monitor:
             if self._look_at_news(_GLANCE):
-                self._bell.again(which)
+                self._poller.again(which)
         else:
             return False
         return True
@@ -227,7 +227,7 @@ class Listener:
         messages are all that were there in the beginning.
         """
         if all(self.take() for _ in range(TURN_MESSAGES * (len(self._by_route) + 1))):
-            self._bell.again(self._socket)
+            self._poller.again(self._socket)
 
     def _meet(self, route: bytes, user: str, descriptor: int) -> _Connection | None:
         """The first message of a connection came: whose it is, by the key that the connection came under."""

@@ -7,7 +7,7 @@ import select
 from typing import Any
 
 
-class Bell:
+class Poller:
     """Tells at which sockets something may have happened since each was last found empty.
 
     A ZeroMQ socket's descriptor rings when something happens in a socket that was found empty, and every call on the

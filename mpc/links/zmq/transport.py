@@ -19,7 +19,7 @@ from mpc.links.zmq.dialler import Dialler
 from mpc.links.zmq.listener import Listener
 from mpc.links.zmq.messages import AWAITED_SECONDS
 from mpc.links.zmq.meter import Meter
-from mpc.links.zmq.poller import Bell
+from mpc.links.zmq.poller import Poller
 
 
 class Transport:
@@ -41,17 +41,17 @@ class Transport:
 
     def __init__(self, me: Identity, peers: Mapping[str, bytes], listen: str | None, *, doctor: bool = False) -> None:
         self._curve = self.curve(me, peers)
-        self._bell = Bell()
+        self._poller = Poller()
         self._looked = 0.0
         self._events: deque[Event] = deque()
         self._allowed: dict[str, int] = {}  # the longest payload that is taken from a peer
         self._meter = Meter()
-        self._dialler = Dialler(self._curve, self._bell, self._events, self._meter, self._allowed, doctor=doctor)
+        self._dialler = Dialler(self._curve, self._poller, self._events, self._meter, self._allowed, doctor=doctor)
         self._listener: Listener | None = None
         if listen is not None:
             try:
                 self._listener = Listener(
-                    self._curve, listen, self._bell, self._events, self._meter, self._allowed, self._dialler.peers
+                    self._curve, listen, self._poller, self._events, self._meter, self._allowed, self._dialler.peers
                 )
             except BaseException:
                 self.close(0)
@@ -135,7 +135,7 @@ class Transport:
             wake = min(end, self._dialler.redial(now))
             if self._listener is not None:
                 wake = min(wake, self._listener.look(now))
-            rang = self._bell.wait(0.0 if self._events else max(0.0, wake - now))
+            rang = self._poller.wait(0.0 if self._events else max(0.0, wake - now))
             for socket in rang:
                 self._serve(socket)
             if self._events:

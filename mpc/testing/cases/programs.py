@@ -11,7 +11,7 @@ import numpy as np
 
 from mpc.errors import DataError, ProtocolError
 from mpc.randomness.streams import Entropy, insecure_entropy
-from mpc.ring.abstract_array import ghost
+from mpc.ring.abstract_array import abstract
 from mpc.ring.array import Array
 from mpc.runtime.lockstep import run_lockstep
 from mpc.runtime.party import Party
@@ -64,7 +64,7 @@ class Case:
         for k, (one, parts) in enumerate(zip(self.inputs, self.values, strict=True)):
             shape = one.sized(self.sizes)
             if one.private:
-                handed.append(ghost(shape) if p.dry else parts[p.index])
+                handed.append(abstract(shape) if p.dry else parts[p.index])
                 continue
             giver = self.owners[self.giver(k)]
             value = parts[0] if giver == p.name and not p.dry else None

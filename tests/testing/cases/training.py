@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mpc.errors import DataError, ProtocolError
-from mpc.ring.abstract_array import ghost
+from mpc.ring.abstract_array import abstract
 from mpc.ring.array import Array
 from mpc.ring.fixed_point import decode
 from mpc.runtime.party import Party
@@ -147,7 +147,7 @@ def rows_job(form: str, *, metrics: bool = False) -> Any:
         rows, features = x.shape
         real, labels = decoded(p, x, 8), decoded(p, y, 0)
         names = tuple(f"x{k}" for k in range(features))
-        mine = OwnRows(names, real, labels, ghost((0, features)) if p.dry else real[:0], labels[:0])
+        mine = OwnRows(names, real, labels, abstract((0, features)) if p.dry else real[:0], labels[:0])
         trained = await training_job(
             p, mine, settings(p, (rows,) * len(p.owners), features, form=form, metrics=metrics)
         )

@@ -1,4 +1,4 @@
-"""A ghost has the shape that the real array would have, and decides nothing."""
+"""An abstract array has the shape that the real array would have, and decides nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, basic_indices, mutually_broadcastable_shapes
 
 from mpc.errors import InternalError
-from mpc.ring.abstract_array import Ghost, ghost, is_ghost
+from mpc.ring.abstract_array import AbstractArray, abstract, is_abstract
 from tests.examples import steady
 
 BINARY: list[Callable[[Any, Any], Any]] = [
@@ -34,27 +34,27 @@ def ones(shape: tuple[int, ...]) -> np.ndarray:
 def test_arithmetic_and_comparison_broadcast(both: Any, f: Callable[[Any, Any], Any]) -> None:
     left, right = both.input_shapes
     expected = f(ones(left), ones(right)).shape
-    assert f(Ghost(left), Ghost(right)).shape == expected
-    assert f(Ghost(left), ones(right)).shape == expected
-    assert f(ones(left), Ghost(right)).shape == expected
-    assert f(Ghost(left), 3).shape == left
+    assert f(AbstractArray(left), AbstractArray(right)).shape == expected
+    assert f(AbstractArray(left), ones(right)).shape == expected
+    assert f(ones(left), AbstractArray(right)).shape == expected
+    assert f(AbstractArray(left), 3).shape == left
     if f in REFLECTED:
-        assert f(3, Ghost(left)).shape == left
+        assert f(3, AbstractArray(left)).shape == left
 
 
 @steady(100)
 @given(st.data(), shapes)
 def test_indexing(data: st.DataObject, shape: tuple[int, ...]) -> None:
     index = data.draw(basic_indices(shape, allow_newaxis=True))
-    assert Ghost(shape)[index].shape == np.shape(ones(shape)[index])
+    assert AbstractArray(shape)[index].shape == np.shape(ones(shape)[index])
     rows = data.draw(st.lists(st.integers(0, shape[0] - 1), min_size=1, max_size=6).map(np.array))
-    assert Ghost(shape)[rows].shape == ones(shape)[rows].shape
+    assert AbstractArray(shape)[rows].shape == ones(shape)[rows].shape
 
 
 @steady(100)
 @given(shapes, st.data())
 def test_reshape_transpose_and_reduce(shape: tuple[int, ...], data: st.DataObject) -> None:
-    g, a = cast(Any, Ghost(shape)), ones(shape)
+    g, a = cast(Any, AbstractArray(shape)), ones(shape)
     axis = data.draw(st.integers(-len(shape), len(shape) - 1))
     assert g.reshape(-1).shape == g.reshape((a.size,)).shape == (a.size,)
     assert g.T.shape == a.T.shape
@@ -81,10 +81,10 @@ def test_reshape_transpose_and_reduce(shape: tuple[int, ...], data: st.DataObjec
 )
 def test_matmul(left: tuple[int, ...], right: tuple[int, ...]) -> None:
     expected = left[:-1] + right[1:]
-    assert (Ghost(left) @ Ghost(right)).shape == expected
+    assert (AbstractArray(left) @ AbstractArray(right)).shape == expected
     if np.prod(left) < 100:
-        assert (ones(left) @ Ghost(right)).shape == (Ghost(left) @ ones(right)).shape == expected
-        assert (ones(left).tolist() @ Ghost(right)).shape == expected
+        assert (ones(left) @ AbstractArray(right)).shape == (AbstractArray(left) @ ones(right)).shape == expected
+        assert (ones(left).tolist() @ AbstractArray(right)).shape == expected
 
 
 @pytest.mark.parametrize(
@@ -92,16 +92,16 @@ def test_matmul(left: tuple[int, ...], right: tuple[int, ...]) -> None:
 )
 def test_a_product_that_does_not_fit_is_refused_before_the_run(left: tuple[int, ...], right: tuple[int, ...]) -> None:
     with pytest.raises(InternalError, match="matrix product"):
-        Ghost(left) @ Ghost(right)
+        AbstractArray(left) @ AbstractArray(right)
 
 
 def test_what_does_not_broadcast_reshape_or_exist_is_refused() -> None:
     with pytest.raises(ValueError):
-        Ghost((3,)) + Ghost((4,))
+        AbstractArray((3,)) + AbstractArray((4,))
     with pytest.raises(ValueError):
-        Ghost((3,)).reshape(2, 2)
+        AbstractArray((3,)).reshape(2, 2)
     with pytest.raises(IndexError):
-        Ghost((3,))[3]
+        AbstractArray((3,))[3]
 
 
 @pytest.mark.parametrize(
@@ -120,15 +120,15 @@ def test_what_does_not_broadcast_reshape_or_exist_is_refused() -> None:
 )
 def test_nothing_is_decided_on_a_ghost(decide: Callable[[Any], Any]) -> None:
     with pytest.raises(InternalError, match="control flow depends on data"):
-        bool(decide(Ghost((3,))))
+        bool(decide(AbstractArray((3,))))
 
 
 @pytest.mark.parametrize("read", [int, float, range, operator.index, lambda g: [1][g]])
 def test_no_number_comes_out_of_a_ghost(read: Callable[[Any], Any]) -> None:
     with pytest.raises(InternalError, match="needs a number"):
-        read(Ghost((1,)))
+        read(AbstractArray((1,)))
     with pytest.raises(InternalError, match="needs a number"):
-        read(Ghost(()))
+        read(AbstractArray(()))
 
 
 @pytest.mark.parametrize(
@@ -142,9 +142,9 @@ def test_no_number_comes_out_of_a_ghost(read: Callable[[Any], Any]) -> None:
 )
 def test_what_a_dry_run_cannot_do_is_named(compute: Callable[[Any], Any], name: str) -> None:
     with pytest.raises(InternalError, match=f"cannot do {name}"):
-        compute(Ghost((3,)))
+        compute(AbstractArray((3,)))
 
 
 def test_what_a_ghost_is() -> None:
-    assert is_ghost(ghost((2,))) and not is_ghost(np.zeros(2)) and not is_ghost(None)
-    assert repr(Ghost((2, 3))) == "Ghost(2, 3)"
+    assert is_abstract(abstract((2,))) and not is_abstract(np.zeros(2)) and not is_abstract(None)
+    assert repr(AbstractArray((2, 3))) == "AbstractArray(2, 3)"
