@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from mpc.links.network import Came, Connected, Disconnected, Event, Refused, Stranger, Unanswered, Unshaken
-from mpc.links.probe import DOCTOR, TRANSFER_BYTES, Answerer, a_number, is_probe, probe, read_probe
+from mpc.links.probe import DOCTOR, TRANSFER_BYTES, Answered, Answerer, a_number, is_probe, probe, read_probe
 from mpc.links.session import Frame
 from mpc.links.wire import other_version
 from mpc.links.zmq.transport import Transport
@@ -84,7 +84,8 @@ def meet(
         dialled: where to dial whom.
         peers: all of them, each with what it is told of this side.
     """
-    looks = {peer: _Look(transport, peer, peer in dialled, about) for peer, about in peers.items()}
+    answered = Answered()
+    looks = {peer: _Look(transport, peer, peer in dialled, about, answered) for peer, about in peers.items()}
     room = _Room(transport, looks)
     for peer, endpoint in dialled.items():
         transport.dial(peer, endpoint)
@@ -149,10 +150,10 @@ class _Room:
     def _probe(self, look: _Look, address: str, fields: dict[str, Any]) -> None:
         match fields:
             case {"is": "turn?"}:
-                free = self._turn is None
+                now, free = self._transport.now(), self._turn is None
                 if free:
-                    self._turn = (look.peer, self._transport.now())
-                self._transport.send(address, probe({"is": "turn", "yes": free}))
+                    self._turn = (look.peer, now)
+                look.send(address, look.answerer(address).bounded(probe({"is": "turn", "yes": free}), now))
             case {"is": "turn", "yes": bool(yes)}:
                 if not yes and self._turn is not None and self._turn[0] == look.peer:
                     self._turn = None
@@ -168,11 +169,14 @@ class _Room:
 class _Look:
     """The look at one peer: questions in their order, and the answers to the peer's own."""
 
-    def __init__(self, transport: Transport, peer: str, dialled: bool, about: Mapping[str, Any]) -> None:
+    def __init__(
+        self, transport: Transport, peer: str, dialled: bool, about: Mapping[str, Any], answered: Answered
+    ) -> None:
         self._transport = transport
         self.peer = peer
         self._dialled = dialled
-        self._answerer = Answerer(about)
+        self._mine, self._answered = about, answered
+        self._answerers: dict[str, Answerer] = {}  # by address
         self._address = ""
         self._script: _Script | None = None
         self._wait = _Wait()
@@ -226,6 +230,8 @@ class _Look:
 
     def left(self, address: str) -> None:
         """The connection is gone. Whoever comes next is asked from the beginning."""
+        if address in self._answerers:
+            self._answerers[address].begin_again()
         if address == self._address:
             self._script = None
             self.other_version = None
@@ -234,7 +240,16 @@ class _Look:
 
     def question(self, address: str, fields: Mapping[str, Any]) -> None:
         """Answer the peer, within bounds."""
-        answer = self._answerer.answer(fields, self._transport.now())
+        self.send(address, self.answerer(address).answer(fields, self._transport.now()))
+
+    def answerer(self, address: str) -> Answerer:
+        """Of this connection of the peer's: what bounds the answers to it."""
+        if address not in self._answerers:
+            self._answerers[address] = Answerer(self._mine, self._answered)
+        return self._answerers[address]
+
+    def send(self, address: str, answer: Frame | None) -> None:
+        """Send an answer, if it is not one too many."""
         if answer is not None:
             self._transport.send(address, answer)
 

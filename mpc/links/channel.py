@@ -12,7 +12,7 @@ from mpc.errors import BeaverlodgeError, InterruptedRun, PeerLostError, Protocol
 from mpc.links.abort import Words, already_here, error_told, last_words, read_words
 from mpc.links.contact import Contact, Say
 from mpc.links.network import Came, Connected, Disconnected, Event, Network, Refused
-from mpc.links.probe import DOCTOR, Answerer, is_probe, read_probe
+from mpc.links.probe import DOCTOR, Answered, Answerer, is_probe, read_probe
 from mpc.links.session import HANDSHAKE, Aborted, Backlog, Delivered, Frame, Incoming, Link, Resend, Told
 from mpc.links.waiting import SIGNS_A_DEADLINE, UNHEARD_DEADLINES, Sign, Wait, read_sign, sign_body
 from mpc.links.wire import label_code
@@ -69,6 +69,7 @@ class Channel:
         self._settled = False
         self._about: Mapping[str, Any] = {}
         self._doctors: dict[str, Answerer] = {}
+        self._answered = Answered()
         self._everyone = frozenset((me, *self._links))
         self._stages: Set[str] = frozenset()  # of the program
         self._rounds, self._most_rounds = 0, _OTHER_ROUNDS  # that were begun; that a peer may have begun
@@ -329,7 +330,7 @@ class Channel:
         """A peer's doctor is told who is here. It takes no part, and is measured with only until all are there."""
         party, waiting = peer.removesuffix(DOCTOR), not self._contact.complete
         if party not in self._doctors:
-            self._doctors[party] = Answerer(self._about)
+            self._doctors[party] = Answerer(self._about, self._answered)
             self._say(f"{party} looks at its links with `mpc doctor`, and is answered")
         fields = read_probe(head, body)
         if waiting or fields.get("is") == "about?":

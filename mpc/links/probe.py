@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from mpc.links.session import HELLO_KEY, Frame
@@ -35,6 +36,9 @@ ANSWERS_A_SECOND = 50
 BYTES_A_SECOND = 2 * TRANSFER_BYTES + (1 << 16)
 MOST_BYTES = 8 * TRANSFER_BYTES
 """Of all answers to one peer, until `Answerer.begin_again`: for one that asks and does not read, no more is kept."""
+
+TOTAL_BYTES = 32 * TRANSFER_BYTES
+"""Of all answers to all peers together whose connections stand (`Answered`)."""
 
 _LONGEST = 1 << 20  # of a probe's JSON
 
@@ -61,17 +65,26 @@ def read_probe(head: memoryview, body: memoryview) -> dict[str, Any]:
     return fields if isinstance(fields, dict) else {}
 
 
+@dataclass
+class Answered:
+    """Bytes of the answers to all peers of a party whose connections stand: no more than `TOTAL_BYTES`."""
+
+    bytes: int = 0
+
+
 class Answerer:
-    """Answers the probes of one peer, within `ANSWERS_A_SECOND`, `BYTES_A_SECOND` and `MOST_BYTES`.
+    """Answers the probes of one connection, within `ANSWERS_A_SECOND`, `BYTES_A_SECOND` and `MOST_BYTES`.
 
     What is above is not answered.
 
     Args:
         about: what to tell of this side.
+        total: of all peers.
     """
 
-    def __init__(self, about: Mapping[str, Any]) -> None:
+    def __init__(self, about: Mapping[str, Any], total: Answered) -> None:
         self._about = dict(about)
+        self._total = total
         self._second = -math.inf  # when the second began that is counted
         self._answers = self._bytes = 0  # in it
         self._all_bytes = 0
@@ -83,22 +96,28 @@ class Answerer:
             now: when the probe came, in seconds.
             more: what else to tell of this side, if that is asked.
         """
+        answer = self._answer(fields, more)
+        return None if answer is None else self.bounded(answer, now)
+
+    def bounded(self, answer: Frame, now: float) -> Frame | None:
+        """The answer, or None if it is one too many."""
         if now - self._second >= 1.0:
             self._second, self._answers, self._bytes = now, 0, 0
-        if self._answers >= ANSWERS_A_SECOND:
-            return None
-        answer = self._answer(fields, more)
-        if answer is None or self._all_bytes + answer.size > MOST_BYTES:
+        if self._answers >= ANSWERS_A_SECOND or self._all_bytes + answer.size > MOST_BYTES:
             return None
         if self._answers and self._bytes + answer.size > BYTES_A_SECOND:
+            return None
+        if self._total.bytes + answer.size > TOTAL_BYTES:
             return None
         self._answers += 1
         self._bytes += answer.size
         self._all_bytes += answer.size
+        self._total.bytes += answer.size
         return answer
 
     def begin_again(self) -> None:
         """The connection is gone, and with it whatever waited for the peer."""
+        self._total.bytes -= self._all_bytes
         self._all_bytes = 0
 
     def _answer(self, fields: Mapping[str, Any], more: Mapping[str, Any]) -> Frame | None:

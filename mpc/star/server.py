@@ -14,7 +14,7 @@ from typing import Any
 
 from mpc.errors import AlreadyHereError, BeaverlodgeError, DisagreementError, ProtocolError, TooFewError
 from mpc.links.network import Came, Connected, Disconnected, Network, Overfull, Overlong, Stranger, Unshaken
-from mpc.links.probe import DOCTOR, Answerer, read_probe
+from mpc.links.probe import DOCTOR, Answered, Answerer, read_probe
 from mpc.links.refusals import Refusals
 from mpc.links.wire import label_code
 from mpc.runtime.round import HEADER_BYTES
@@ -116,6 +116,7 @@ class StarServer:
         self._gone = gone
         self._about = about or {}
         self._doctors: dict[str, Answerer] = {}
+        self._answered = Answered()
         self._refusals = Refusals()
         self._roll = Roll()
         self._said: set[tuple[int, str]] = set()
@@ -235,7 +236,7 @@ class StarServer:
     def _answer_doctor(self, peer: str, head: memoryview, body: memoryview) -> None:
         """A client's doctor is told who is here; it takes no part, and is measured with only between attempts."""
         if peer not in self._doctors:
-            self._doctors[peer] = Answerer(self._about)
+            self._doctors[peer] = Answerer(self._about, self._answered)
             self._say(f"{peer.removesuffix(DOCTOR)} looks at its link with `mpc doctor`, and is answered")
         fields = read_probe(head, body)
         doing = "waiting" if self._attempt is None else "running"

@@ -15,7 +15,9 @@ from mpc.links.probe import (
     BYTES_A_SECOND,
     DOCTOR,
     MOST_BYTES,
+    TOTAL_BYTES,
     TRANSFER_BYTES,
+    Answered,
     Answerer,
     a_number,
     is_probe,
@@ -189,7 +191,7 @@ def test_what_is_no_probe_is_not_taken_for_one() -> None:
     ],
 )
 def test_questions_that_make_no_sense_are_not_answered(question: dict[str, Any]) -> None:
-    assert Answerer(ABOUT).answer(question, 0.0) is None
+    assert Answerer(ABOUT, Answered()).answer(question, 0.0) is None
 
 
 def answered(answerer: Answerer, question: dict[str, Any], count: int, now: float) -> list[Frame]:
@@ -199,7 +201,7 @@ def answered(answerer: Answerer, question: dict[str, Any], count: int, now: floa
 
 
 def test_what_is_answered_in_a_second_is_bounded() -> None:
-    answerer = Answerer(ABOUT)
+    answerer = Answerer(ABOUT, Answered())
     for second in range(3):
         assert len(answered(answerer, {"is": "echo?", "n": 1}, 4 * ANSWERS_A_SECOND, 10.0 + second)) == ANSWERS_A_SECOND
         assert answered(answerer, {"is": "about?"}, 1, 10.9 + second) == []
@@ -209,17 +211,34 @@ def test_what_is_answered_in_a_second_is_bounded() -> None:
 
 
 def test_an_answer_that_is_larger_than_a_seconds_bytes_is_given_alone() -> None:
-    answerer = Answerer({"facts": "x" * BYTES_A_SECOND})
+    answerer = Answerer({"facts": "x" * BYTES_A_SECOND}, Answered())
     assert len(answered(answerer, {"is": "about?"}, 5, 1.0)) == 1
 
 
 def test_a_peer_that_asks_and_does_not_read_is_kept_no_more_than_a_bound() -> None:
     """1,850 bytes of questions once made a server queue 660 MB."""
-    answerer = Answerer(ABOUT)
+    answerer = Answerer(ABOUT, Answered())
     size = sum(one.size for now in range(600) for one in answered(answerer, {"is": "send?", "n": 1}, 9, float(now)))
     assert MOST_BYTES - 2 * TRANSFER_BYTES < size <= MOST_BYTES
     answerer.begin_again()
     assert len(answered(answerer, {"is": "send?", "n": 1}, 9, 700.0)) == 2
+
+
+def test_many_peers_that_ask_and_do_not_read_are_kept_no_more_than_a_bound_together() -> None:
+    """A server's thousand clients: 8 MB of each were 8 GB."""
+    total = Answered()
+    peers = [Answerer(ABOUT, total) for _ in range(100)]
+    size = sum(
+        one.size
+        for now in range(20)
+        for peer in peers
+        for one in answered(peer, {"is": "send?", "n": 1}, 9, float(now))
+    )
+    assert TOTAL_BYTES - 2 * TRANSFER_BYTES < size <= TOTAL_BYTES
+    for peer in peers:
+        peer.begin_again()
+    assert total.bytes == 0
+    assert len(answered(peers[0], {"is": "send?", "n": 1}, 9, 700.0)) == 2
 
 
 def test_a_party_answers_no_more_than_the_bound_and_the_next_doctor_again(pair: Pair) -> None:
