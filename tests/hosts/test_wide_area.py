@@ -38,11 +38,12 @@ class Seen:
 
 def found_in(everything: bytes, words: set[bytes]) -> set[bytes]:
     """Which of the words, each of `LEAST` bytes or more, are in there."""
-    data = np.frombuffer(everything, np.uint8).astype(np.uint64)
-    weights = np.uint64(256) ** np.arange(LEAST, dtype=np.uint64)
-    windows = sum(data[k : len(data) - LEAST + 1 + k] * weights[k] for k in range(LEAST))
-    begins = {int.from_bytes(word[:LEAST], "little") for word in words}
-    seen = set(np.unique(windows[np.isin(windows, np.fromiter(begins, np.uint64))]).tolist())
+    begins = np.unique(np.fromiter((int.from_bytes(word[:LEAST], "little") for word in words), np.uint64))
+    padded, seen = everything + bytes(8), set[int]()
+    for start in range(8):  # of each window; its first `LEAST` of eight bytes count
+        windows = np.frombuffer(padded, "<u8", (len(padded) - start) // 8, start) & np.uint64(256**LEAST - 1)
+        at = begins.searchsorted(windows) % len(begins)
+        seen |= set(windows[begins[at] == windows].tolist())
     return {word for word in words if int.from_bytes(word[:LEAST], "little") in seen and word in everything}
 
 
