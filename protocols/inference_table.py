@@ -6,9 +6,7 @@ import math
 from collections.abc import Sequence
 
 from protocols.p_values import of_chi_square
-from protocols.rows.results import QUANTILE, Estimate, Inference, Statistic, Sums
-
-INTERCEPT = "(intercept)"
+from protocols.rows.results import INTERCEPT, QUANTILE, Estimate, Inference, Statistic, Sums
 
 
 def estimate(feature: str, coefficient: float, variance: float) -> Estimate:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 
-from protocols.inference_table import INTERCEPT
 from protocols.linear_settings import LinearFit
+from protocols.rows.results import INTERCEPT
 
 EXACT = 1e-10  # of the target's spread: a smaller residual is rounding
 

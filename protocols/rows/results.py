@@ -18,6 +18,7 @@ class Statistic:
 
 
 QUANTILE = 1.959963984540054  # of the normal distribution at 0.975
+INTERCEPT = "(intercept)"
 
 
 @dataclass(frozen=True)

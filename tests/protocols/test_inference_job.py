@@ -10,11 +10,11 @@ import pytest
 
 from mpc.errors import DataError
 from protocols.inference_job import inference_job
-from protocols.inference_table import INTERCEPT, estimate
+from protocols.inference_table import estimate
 from protocols.inference_twin import fit_ml
 from protocols.rows.offset_weights import NOTHING_BESIDE, Beside
 from protocols.rows.own_rows import OwnRows
-from protocols.rows.results import Inference, Trained
+from protocols.rows.results import INTERCEPT, Inference, Trained
 from protocols.training_settings import TrainingSettings
 from tests.helpers import demo_tables, lockstep, owner_names
 

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from mpc.errors import DataError
-from protocols.inference_table import INTERCEPT
 from protocols.rows.own_rows import OwnColumns
-from protocols.rows.results import Trained
+from protocols.rows.results import INTERCEPT, Trained
 from protocols.training_settings import TrainingSettings
 from protocols.twin_vertical import joined
 from protocols.vertical_inference import vertical_inference_job
