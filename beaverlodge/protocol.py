@@ -21,11 +21,11 @@ from mpc.runtime.lockstep import Outcome, run_lockstep
 from mpc.runtime.party import Party
 from mpc.runtime.round import together
 from mpc.sharing.share import Mask, Masked, Public, Share
-from protocols.beaver import matmul, multiply
-from protocols.comparison import equal, less_than
-from protocols.secure_sum import secure_sum
-from protocols.selection import as_numbers, maximum, minimum, select
-from protocols.truncation import truncate
+from protocols.core.beaver import matmul, multiply
+from protocols.core.comparison import equal, less_than
+from protocols.core.secure_sum import secure_sum
+from protocols.core.selection import as_numbers, maximum, minimum, select
+from protocols.core.truncation import truncate
 
 __all__ = [
     "B8",

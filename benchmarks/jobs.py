@@ -15,9 +15,9 @@ from parties.data import load_owner_table
 from parties.rows import own_rows, row_counts
 from parties.scenario import load_scenario
 from parties.training_settings import settings_for
-from protocols.batches import batches
-from protocols.held import Rows
-from protocols.twin import fit_twin
+from protocols.linalg.held import Rows
+from protocols.plain.logistic import fit_twin
+from protocols.training.batches import batches
 
 OWNERS = ("hospital_a", "hospital_b")
 PARTIES = (*OWNERS, "helper")

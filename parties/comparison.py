@@ -29,9 +29,9 @@ def compare(scenario: Scenario, record: Mapping[str, Any], standardised: Sequenc
     from parties.data import load_owner_table
     from parties.rows import own_columns, own_rows, split_of
     from parties.training_settings import settings_for
+    from protocols.plain.logistic import comparison
+    from protocols.plain.logistic_columns import vertical_comparison
     from protocols.rows.results import Trained
-    from protocols.twin import comparison
-    from protocols.twin_vertical import vertical_comparison
 
     model = record.get("model")
     if not model or (standardised is not None and len(standardised) != len(model["features"]) + 1):

@@ -26,10 +26,10 @@ from parties.data_target import read_numbers, read_target
 from parties.data_vertical import sorted_rows, target_columns, task_here
 from parties.scenario import LogisticTask, ModelTask, Scenario, SqlSource
 from parties.scenario_errors import nearest, quoted
-from protocols.batches import test_count
-from protocols.own_design import plain
+from protocols.disclosure.own_design import plain
 from protocols.rows.design import Made
 from protocols.rows.offset_weights import NOTHING_BESIDE, Beside
+from protocols.training.batches import test_count
 
 __all__ = ["MAX_MAGNITUDE", "Note", "Table", "TextForm", "load_owner_table", "load_table"]
 

@@ -11,9 +11,9 @@ from parties.data_checks import ROW_HINT, find_columns, kinds_of, refuse_extreme
 from parties.data_features import Feature, read_features
 from parties.data_read import Column, RawTable
 from parties.scenario_models import LinearTask, ModelTask
-from protocols.irls import LARGEST_OFFSET
-from protocols.row_weights import LARGEST_COUNT
+from protocols.inference.irls import LARGEST_OFFSET
 from protocols.rows.offset_weights import Beside
+from protocols.scaling.row_weights import LARGEST_COUNT
 
 Values = NDArray[np.float64]
 

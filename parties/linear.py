@@ -16,11 +16,11 @@ from parties.linear_result import fit_facts, inference_rows
 from parties.linear_summary import EXACT_TEXT
 from parties.rows import MISSING_COUNTS, WEIGHTS, asked_of_table, group_counts, own_columns, own_rows, row_counts
 from parties.scenario import Scenario
-from protocols.linear_job import linear_job
-from protocols.linear_settings import LinearFit, LinearSettings
-from protocols.linear_table import is_exact
-from protocols.statistics_job import MOST_ROWS
-from protocols.vertical_linear import vertical_linear_job
+from protocols.linear.columns_job import vertical_linear_job
+from protocols.linear.rows_job import linear_job
+from protocols.linear.settings import LinearFit, LinearSettings
+from protocols.linear.table import is_exact
+from protocols.statistics.job import MOST_ROWS
 
 SCALES: Final = ("scales", "standardisation")
 SUMS: Final = ("open-gram",)

@@ -11,8 +11,8 @@ from parties.data import load_owner_table
 from parties.linear_result import fit_facts, inference_rows
 from parties.rows import own_rows
 from parties.scenario import Scenario
-from protocols.linear_settings import LinearFit
-from protocols.linear_twin import fit_plain
+from protocols.linear.settings import LinearFit
+from protocols.plain.linear import fit_plain
 from protocols.rows.offset_weights import Beside
 
 

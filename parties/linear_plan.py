@@ -8,7 +8,7 @@ from typing import Final
 from parties.blocks import Block, Line, count_text, plural
 from parties.job import PlanTold
 from parties.scenario_models import LinearTask
-from protocols.linear_settings import LinearSettings
+from protocols.linear.settings import LinearSettings
 
 USES: Final[Mapping[str, str]] = {
     "MultiplyTriple": "products of sums, and of bits in comparisons; coefficients in their columns' own units",

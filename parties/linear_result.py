@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from protocols import p_values
-from protocols.linear_settings import LinearFit
-from protocols.linear_table import (
+from protocols.evaluation import p_values
+from protocols.linear.settings import LinearFit
+from protocols.linear.table import (
     INTERCEPT,
     adjusted_r2,
     f_value,

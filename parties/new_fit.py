@@ -11,7 +11,7 @@ from parties.few_rows import most_features, refuse_few
 from parties.job import Rows
 from parties.new_choices import Choice
 from parties.scenario import Scenario
-from protocols.own_design import OwnDesign, plain, tested_cells
+from protocols.disclosure.own_design import OwnDesign, plain, tested_cells
 from protocols.rows.own_rows import OwnRows
 
 
@@ -62,7 +62,7 @@ def without_small_cells(choice: Choice, scenario: Scenario, owned: Mapping[str, 
 
 
 def _small(owned: Sequence[OwnRows], least: int, *, classes: bool) -> list[bool]:
-    """As `protocols.design_cells.small_columns` finds it, in the clear: of each column, the target, all together."""
+    """As `design_cells.small_columns` finds it, in the clear: of each column, the target, all together."""
     features = owned[0].x_train.shape[1]
     named = len(owned) > 2
     designs = [OwnDesign(own.x_train, own.made or plain(features), own.y_train, classes, least) for own in owned]

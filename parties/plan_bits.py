@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from protocols.training_settings import TrainingSettings
+    from protocols.rows.settings import TrainingSettings
 
 _FORMS = {
     "primal": "one number a column: three rounds a step",
@@ -16,9 +16,9 @@ _FORMS = {
 
 def bits_facts(settings: TrainingSettings) -> dict[str, Any]:
     """The form, its fractional bits and limits, and the sigmoid's approximation, as `mpc plan --json` has them."""
-    from protocols.bit_budget import WEIGHT_LIMIT
     from protocols.rows.limits import X_LIMIT
-    from protocols.training_form import bits_for, choose_fit, choose_form
+    from protocols.training.bit_budget import WEIGHT_LIMIT
+    from protocols.training.form import bits_for, choose_fit, choose_form
 
     fit = choose_fit(settings)
     return {

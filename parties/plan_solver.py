@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from parties.blocks import count_text, is_number, plural, significant, table
-from protocols.stop_test import EVERY, steps_taken
+from protocols.training.stop_test import EVERY, steps_taken
 
 if TYPE_CHECKING:
     from parties.scenario import Scenario
-    from protocols.training_settings import TrainingSettings
+    from protocols.rows.settings import TrainingSettings
 
 NAMES: Final[Mapping[str, str]] = {
     "sgd": "mini-batch gradient descent",

@@ -10,7 +10,7 @@ from parties.job import PlanTold
 from parties.plan_bits import bits_facts, bits_rows, form_text
 from parties.plan_solver import solver_text, steps_text, training_facts
 from parties.scenario import Scenario
-from protocols.training_settings import TrainingSettings
+from protocols.rows.settings import TrainingSettings
 
 USES: Final[Mapping[str, str]] = {
     "OwnMasks": "hiding each owner's own rows, once for the whole run",

@@ -24,8 +24,8 @@ from parties.rows import NOT_STATED, group_counts
 from parties.scenario import Scenario
 from parties.scenario_errors import quoted
 from parties.share_file import Opened, Vault, read_bound
-from protocols.predict import NewRows, PredictSettings, predict_job
-from protocols.vertical_predict import NewColumns, vertical_predict_job
+from protocols.prediction.columns_job import NewColumns, vertical_predict_job
+from protocols.prediction.rows_job import NewRows, PredictSettings, predict_job
 
 SCORES_END: Final = ".scores.csv"
 """How the files of owners' scores end, which lie beside the record."""

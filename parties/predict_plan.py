@@ -9,7 +9,7 @@ from parties.blocks import Line, count_text, plural
 from parties.job import PlanTold
 from parties.predict_data import most_rows, too_many
 from parties.scenario import Scenario
-from protocols.predict import PredictSettings
+from protocols.prediction.rows_job import PredictSettings
 
 USES: Final[Mapping[str, str]] = {
     "MatmulTriple": "rows times weights",

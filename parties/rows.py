@@ -13,8 +13,8 @@ from parties.blocks import count_text
 from parties.data import Table
 from parties.data_vertical import digest_bits
 from parties.scenario import Scenario
-from protocols.batches import split, test_count
 from protocols.rows.own_rows import SAME_ROWS, OwnColumns, OwnRows
+from protocols.training.batches import split, test_count
 
 WEIGHTS: Final = "weights"
 MISSING_COUNTS: Final = '"missing" tells how many values each column lacks, however few'

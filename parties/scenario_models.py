@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from parties.scenario_terms import names_of
-from protocols.suppression import LEAST_MINIMUM
+from protocols.disclosure.suppression import LEAST_MINIMUM
 
 LARGEST_SEED = 2**63 - 1
 LARGEST_COUNT = 2**31 - 1

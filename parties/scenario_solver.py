@@ -12,7 +12,7 @@ ITERATIONS: Final = {"nesterov": 300, "newton": 60}
 
 MOMENTUM: Final = {"nesterov": 0.9, "newton": 0.7}
 MOST_UNEQUAL: Final = 64.0
-"""How many times one class may count what the other does: as `protocols.class_weights` has it."""
+"""How many times one class may count what the other does: as `protocols.training.class_weights` has it."""
 
 RATE: Final = 0.5
 """The learning rate of mini-batches where the scenario says none; the full-batch solvers' is "auto"."""

@@ -10,8 +10,8 @@ from typing import Any, Final
 from parties.scenario_categories import read_categories
 from parties.scenario_errors import Model, Problem, nearest, quoted, read_table, shown
 from parties.scenario_models import GridSpec, PartySpec, StatisticsTask, SurvivalSpec, TTestSpec
-from protocols.statistics_settings import Grid
-from protocols.suppression import LEAST_MINIMUM
+from protocols.disclosure.suppression import LEAST_MINIMUM
+from protocols.statistics.settings import Grid
 
 MOST_POINTS: Final = 1_000_000
 """Of a grid."""

@@ -30,8 +30,8 @@ from parties.private_files import create_private, locked, make_folder, read_priv
 from parties.scenario import Scenario
 from parties.score_journal import Mark, ScoreJournal
 from parties.study_paths import inside
+from protocols.evaluation.shared_model import kept_scale
 from protocols.rows.kept_model import SharedModel, Units
-from protocols.shared_model import kept_scale
 
 SCHEMA: Final = 1
 ENDING: Final = ".share"

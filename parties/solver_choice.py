@@ -12,9 +12,9 @@ from mpc.runtime.plan import make_plan
 from parties.scenario_models import LAN, NetworkSpec
 from parties.scenario_solver import MOMENTUM
 from parties.trainings import program_of
-from protocols.accelerated_budget import dyadic
-from protocols.training_form import automatic_rate, choose_fit, choose_form, constants_digest, descent_for
-from protocols.training_settings import TrainingSettings
+from protocols.rows.settings import TrainingSettings
+from protocols.training.accelerated_budget import dyadic
+from protocols.training.form import automatic_rate, choose_fit, choose_form, constants_digest, descent_for
 
 STEPS: Final[Mapping[str, int]] = {"newton": 25, "nesterov": 100, "sgd": 400}
 """How many steps bring the loss to about a thousandth of its least value: `tools/solver_steps.py`, docs/solvers.md."""

@@ -15,9 +15,9 @@ from parties.scenario import Scenario
 from parties.scenario_statistics import grid_of
 from parties.statistics_data import StatisticsTable, load_statistics_table
 from parties.statistics_result import statistics_facts
-from protocols.own_cells import OwnColumns
-from protocols.statistics_job import MOST_ROWS, Opened, statistics_job
-from protocols.statistics_settings import StatisticsSettings, Survival
+from protocols.statistics.job import MOST_ROWS, Opened, statistics_job
+from protocols.statistics.own_cells import OwnColumns
+from protocols.statistics.settings import StatisticsSettings, Survival
 
 
 def statistics_settings(scenario: Scenario, rows: Rows, columns: int) -> StatisticsSettings:

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from parties.blocks import Grid, Line, count_text, listed, plural
 from parties.job import PlanTold
-from protocols.cell_tests import loop_numbers
-from protocols.statistics_settings import StatisticsSettings
+from protocols.statistics.cell_tests import loop_numbers
+from protocols.statistics.settings import StatisticsSettings
 
 USES: Final[Mapping[str, str]] = {
     "BitsOfMask": "comparing how many values are below a point with how many should be, and counts with min_cell",

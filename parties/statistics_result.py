@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parties.statistics_survival import survival_facts
-from protocols import p_values
-from protocols.classical_tests import chi_square, pearson, pearson_test, welch
-from protocols.statistics_job import Opened
-from protocols.statistics_settings import Cells, Sample, StatisticsSettings
-from protocols.told_cells import Told
+from protocols.evaluation import p_values
+from protocols.statistics.classical_tests import chi_square, pearson, pearson_test, welch
+from protocols.statistics.disclosed_cells import Told
+from protocols.statistics.job import Opened
+from protocols.statistics.settings import Cells, Sample, StatisticsSettings
 
 Counts = NDArray[np.int64]
 

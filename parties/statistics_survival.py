@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols import p_values
-from protocols.log_rank import arm_pairs
-from protocols.log_rank_bounds import log_rank_told
+from protocols.evaluation import p_values
 from protocols.rows.results import Statistic
-from protocols.statistics_job import Opened
-from protocols.statistics_settings import Cells, StatisticsSettings, Survival
-from protocols.survival import LogRankOpened
-from protocols.survival_cells import uncounted
-from protocols.survival_curve import Arm, Curve, curve, log_rank, median, quadratic
+from protocols.statistics.job import Opened
+from protocols.statistics.settings import Cells, StatisticsSettings, Survival
+from protocols.statistics.survival import LogRankOpened
+from protocols.survival.curve import Arm, Curve, curve, log_rank, median, quadratic
+from protocols.survival.deferred import uncounted
+from protocols.survival.log_rank import arm_pairs
+from protocols.survival.log_rank_bounds import log_rank_told
 
 Values = NDArray[np.float64]
 _NEAR = 0.1

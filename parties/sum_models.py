@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from parties.scenario_models import A_COUNT, Count, Names, Number, Table, Text, an_address
-from protocols.suppression import LEAST_MINIMUM
+from protocols.disclosure.suppression import LEAST_MINIMUM
 
 MOST_MINIMUM = 100
 RATE = "a number from 0 to 0.45"

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 TOP_WEIGHTS: Final = 5
 MOST_DOUBT: Final = 0.005
-"""An AUC that may be further off is withheld, or told with that (protocols/metrics.py)."""
+"""An AUC that may be further off is withheld, or told with that (protocols/evaluation/metrics.py)."""
 
 UNRANKED: Final = "The weights depend on the features' units, so their sizes cannot be compared with each other."
 _PLACES: Final = {RESULT: "Record", REPORT: "Report"}

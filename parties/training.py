@@ -17,10 +17,10 @@ from parties.rows import MISSING_COUNTS, WEIGHTS, asked_of_table, own_columns, o
 from parties.scenario import Scenario
 from parties.training_settings import settings_for, warnings_after, warnings_before
 from parties.trainings import program_of
-from protocols import irls
+from protocols.inference import irls
 from protocols.rows.results import Trained
-from protocols.training_form import constants_digest
-from protocols.training_settings import TrainingSettings
+from protocols.rows.settings import TrainingSettings
+from protocols.training.form import constants_digest
 
 STANDARDISATION: Final = "standardisation"
 SCALES: Final = "scales"

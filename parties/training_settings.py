@@ -10,9 +10,9 @@ from parties.rows import group_counts
 from parties.scenario import Scenario
 from parties.scenario_models import LAN, NetworkSpec
 from parties.solver_choice import candidates, choose
-from protocols.accelerated_budget import dyadic
-from protocols.training_form import automatic_rate
-from protocols.training_settings import TrainingSettings
+from protocols.rows.settings import TrainingSettings
+from protocols.training.accelerated_budget import dyadic
+from protocols.training.form import automatic_rate
 
 MOST_STEPS: Final = 1_000_000
 """Every party makes the plan of them all before the first, which takes it some minutes for so many."""

@@ -10,18 +10,18 @@ def program_of(*, vertical: bool, inference: bool) -> Callable[..., Any]:
     """What the owners run."""
     match vertical, inference:
         case True, True:
-            from protocols.vertical_inference import vertical_inference_job
+            from protocols.inference.columns_job import vertical_inference_job
 
             return vertical_inference_job
         case True, False:
-            from protocols.vertical_job import vertical_job
+            from protocols.training.columns_job import vertical_job
 
             return vertical_job
         case False, True:
-            from protocols.inference_job import inference_job
+            from protocols.inference.rows_job import inference_job
 
             return inference_job
         case _:
-            from protocols.training_job import training_job
+            from protocols.training.rows_job import training_job
 
             return training_job

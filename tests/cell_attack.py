@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from scipy.optimize import linprog
 from scipy.sparse import csr_array
 
-from protocols.cell_tests import cell_tests
-from protocols.own_cells import OwnColumns, count_cells, places
-from protocols.statistics_settings import Cells, StatisticsSettings
-from protocols.survival_cells import told_times
-from protocols.told_cells import Told
+from protocols.statistics.cell_tests import cell_tests
+from protocols.statistics.disclosed_cells import Told
+from protocols.statistics.own_cells import OwnColumns, count_cells, places
+from protocols.statistics.settings import Cells, StatisticsSettings
+from protocols.survival.deferred import told_times
 
 Values = dict[str, Sequence[float]]
 """For each column what it may hold, NaN among it: one value of each kind that some table tells apart."""

@@ -16,10 +16,10 @@ from mpc.runtime.lockstep import Message, Outcome, Tap, run_lockstep
 from mpc.runtime.party import Party
 from mpc.runtime.plan import ProgramFactory
 from mpc.sharing.share import Public, Share
-from protocols.batches import split
 from protocols.rows.own_rows import OwnRows
-from protocols.training_job import training_job
-from protocols.training_settings import TrainingSettings
+from protocols.rows.settings import TrainingSettings
+from protocols.training.batches import split
+from protocols.training.rows_job import training_job
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / "scenarios" / "data"

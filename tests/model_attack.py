@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linprog
 
-from protocols.own_design import OwnDesign, plain
+from protocols.disclosure.own_design import OwnDesign, plain
 from protocols.rows.design import Made
 
 Floats = NDArray[np.float64]

@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 from statsmodels.duration.survfunc import survdiff
 
-from protocols.statistics_settings import StatisticsSettings, Survival
+from protocols.statistics.settings import StatisticsSettings, Survival
 
 CLOSE = 1e-9
 

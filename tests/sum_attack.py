@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linprog
 
-from protocols.own_cells import places, reached_counts
-from protocols.statistics_settings import Cells, Sample, Search, StatisticsSettings
-from protocols.told_cells import Told
+from protocols.statistics.disclosed_cells import Told
+from protocols.statistics.own_cells import places, reached_counts
+from protocols.statistics.settings import Cells, Sample, Search, StatisticsSettings
 from tests.cell_attack import Rows, cell_rows, known_rows
 
 Floats = NDArray[np.float64]

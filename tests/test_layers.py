@@ -189,7 +189,7 @@ def test_the_walk_sees_every_package() -> None:
 @pytest.mark.parametrize(
     ("path", "source", "what"),
     [
-        ("mpc/ring/rings.py", "import protocols.beaver", "imports protocols.beaver"),
+        ("mpc/ring/rings.py", "import protocols.core.beaver", "imports protocols.core.beaver"),
         ("mpc/ring/rings.py", "from parties import cli", "imports parties"),
         ("mpc/ring/rings.py", "from mpc.sharing.share import Share", "of the room mpc.sharing"),
         ("mpc/ring/new.py", "def f():\n    from mpc import links", "of the room mpc.links"),
@@ -203,10 +203,10 @@ def test_the_walk_sees_every_package() -> None:
         ("mpc/links/session.py", "import zmq", "imports zmq"),
         ("mpc/links/session.py", "from zmq.utils import z85", "imports zmq"),
         ("parties/owner.py", "import zmq.auth", "imports zmq"),
-        ("protocols/beaver.py", "import parties", "imports parties"),
-        ("protocols/beaver.py", "from time import perf_counter", "imports time"),
-        ("protocols/beaver.py", "import os.path as p", "imports os.path"),
-        ("protocols/beaver.py", "if TYPE_CHECKING:\n    import socket", "imports socket"),
+        ("protocols/core/beaver.py", "import parties", "imports parties"),
+        ("protocols/core/beaver.py", "from time import perf_counter", "imports time"),
+        ("protocols/core/beaver.py", "import os.path as p", "imports os.path"),
+        ("protocols/core/beaver.py", "if TYPE_CHECKING:\n    import socket", "imports socket"),
         ("protocols/masks.py", "import secrets", "imports secrets"),
         ("mpc/randomness/streams.py", "from random import getrandbits", "imports random"),
         ("mpc/randomness/streams.py", "import numpy.random", "imports numpy.random"),
@@ -233,7 +233,7 @@ def test_a_planted_violation_is_caught(path: str, source: str, what: str) -> Non
         ("mpc/star/server.py", "from mpc.links.zmq.curve import Identity\nfrom mpc.links import meeting"),
         ("parties/keys.py", "import zmq"),
         (
-            "protocols/logistic.py",
+            "protocols/training/descent.py",
             "import numpy as np\nfrom mpc.sharing.share import Share\nfrom protocols import beaver",
         ),
         ("parties/owner.py", "import os, time, mpc, protocols"),

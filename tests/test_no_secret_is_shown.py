@@ -26,8 +26,8 @@ PUBLIC = {
     "protocols.aggregation.helper_messages.Facts.keys": "public keys",
     "protocols.aggregation.server._Round.keys": "public keys",
     "protocols.aggregation.server._Round.helper_key": "a public key",
-    "protocols.batches.Batches.seed": "public: it orders rows",
-    "protocols.training_settings.TrainingSettings.seed": "public: it splits and orders rows",
+    "protocols.training.batches.Batches.seed": "public: it orders rows",
+    "protocols.rows.settings.TrainingSettings.seed": "public: it splits and orders rows",
 }
 MARK = "do-not-show-this"
 

@@ -121,7 +121,7 @@ def table() -> dict[str, str]:
 def named_in_the_protocols() -> set[str]:
     """Every text, or constant of a text, that a protocol gives as `what` of a value that is opened."""
     found = set()
-    for path in (ROOT / "protocols").glob("*.py"):
+    for path in (ROOT / "protocols").rglob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         constants = {
             target.id: node.value.value

@@ -1,4 +1,4 @@
-"""Compute the table of protocols/sigmoid_fits.py: minimax fits of the sigmoid by odd harmonics.
+"""Compute the table of protocols/functions/sigmoid_fits.py: minimax fits of the sigmoid by odd harmonics.
 
     python tools/fit_sigmoid.py                          rewrite the table
     python tools/fit_sigmoid.py --tradeoff 128           print harmonics against error for one period
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 SIZES = ((64, 16), (128, 32), (256, 64), (512, 128))  # period, number of harmonics
 MARGIN = 11
 TABLE_STARTS = "# Written by tools/fit_sigmoid.py.\n"
-TARGET = Path(__file__).resolve().parent.parent / "protocols" / "sigmoid_fits.py"
+TARGET = Path(__file__).resolve().parent.parent / "protocols" / "functions" / "sigmoid_fits.py"
 # The linear programme corrects a least-squares fit, in units that suit the solver's tolerance of 1e-7.
 UNIT = 1e-5
 

@@ -13,8 +13,8 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from protocols.batches import split
 from protocols.rows.own_rows import SAME_ROWS
+from protocols.training.batches import split
 
 SOURCE = Path(__file__).resolve().parent.parent / "scenarios" / "data"
 SEED, TEST_FRACTION = 7, 0.2  # as in those scenarios

@@ -65,7 +65,7 @@ ready() { # LEVEL FILE: was this level installed from the files as they are now,
 
 # Numpy stands in for the compiled loops where they could not be built: the same results, later.
 say_if_not_compiled() {
-    "$venv/bin/python" -c "import mpc.ring._thin_products, protocols._held_sums, protocols._wave_sums" 2>/dev/null ||
+    "$venv/bin/python" -c "import mpc.ring._thin_products, protocols.linalg._held_sums, protocols.functions._wave_sums" 2>/dev/null ||
         say "no C compiler with Python's headers was found: all works, but training takes longer" \
             "(Debian, Ubuntu: sudo apt-get install gcc python3-dev, then: make clean)"
 }

@@ -14,9 +14,9 @@ import numpy as np
 
 from mpc.ring.array import Array
 from parties.solver_choice import STEPS, candidates
+from protocols.plain.logistic import pooled
 from protocols.rows.own_rows import OwnRows
-from protocols.training_settings import TrainingSettings
-from protocols.twin import pooled
+from protocols.rows.settings import TrainingSettings
 
 _DATA = Path(__file__).resolve().parent.parent / "scenarios" / "data"
 _MANY = 3000  # steps of the preconditioned solver, for the least value

@@ -39,11 +39,11 @@ from parties.cores import keep_to_a_core  # noqa: E402
 from parties.reporter import Reporter  # noqa: E402
 from parties.scenario import load_scenario  # noqa: E402
 from parties.version import VERSION  # noqa: E402
-from protocols.beaver import matmul, multiply  # noqa: E402
-from protocols.comparison import less_than  # noqa: E402
-from protocols.sigmoid import sigmoid  # noqa: E402
-from protocols.sigmoid_fits import fit_for  # noqa: E402
-from protocols.truncation import truncate  # noqa: E402
+from protocols.core.beaver import matmul, multiply  # noqa: E402
+from protocols.core.comparison import less_than  # noqa: E402
+from protocols.core.truncation import truncate  # noqa: E402
+from protocols.functions.sigmoid import sigmoid  # noqa: E402
+from protocols.functions.sigmoid_fits import fit_for  # noqa: E402
 
 _SCALE = 20
 _SIGMOID_RANGE = 30.0

@@ -151,7 +151,7 @@ def cut_mask(b: Array, shift: int) -> tuple[Array, Array]:
 
 @dataclass(frozen=True)
 class Truncation:
-    """For a mask b over Z_2^64: what `cut_mask` makes of it, shared. See protocols/truncation.py."""
+    """For a mask b over Z_2^64: what `cut_mask` makes of it, shared. See protocols/core/truncation.py."""
 
     shape: tuple[int, ...]
     scale: int

@@ -1,7 +1,7 @@
 """Small cells where nobody can compare the totals: each client takes its own out before it adds them up.
 
 A cell is a number of rows: those with a value, c; of the values that are summed up, those that differ from the client's
-commonest value; and, of at most 4 values, those with each of them (protocols/rare_values.py says why). For the least
+commonest value; and, of at most 4 values, those with each of them (disclosure/rare_values.py says why). For the least
 number m, of a column with 0 < c < m a client adds nothing. Else the rows of a small cell count as if they had the
 commonest value: all that differ from it, if these are few, or those with a rare one of few values. That is done to the
 values, to the rows' weights and to the products of both, since the sums of all three are told or follow.

@@ -1,7 +1,7 @@
 """How many rows have each value, for the test by server and helper of a column whose commonest value nobody knows.
 
-A sum of 50 zeros, 47 ones and three times 1,000 is 3,047, and gives back the three. As in protocols/rare_values.py, for
-the least number m a sum is told only if, over all clients,
+A sum of 50 zeros, 47 ones and three times 1,000 is 3,047, and gives back the three. As in disclosure/rare_values.py,
+for the least number m a sum is told only if, over all clients,
 
     the rows that differ from the commonest value   are 0 or at least m, and
     of at most FEW_VALUES different values, the rows with each one   are at least m:

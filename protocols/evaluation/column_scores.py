@@ -9,10 +9,10 @@ from mpc.ring.array import Array
 from mpc.ring.fixed_point import encode
 from mpc.runtime.party import Party
 from mpc.sharing.share import Public, Share
+from protocols.evaluation.shared_scores import SCORE_BITS, SCORE_SCALE, SharedScores
 from protocols.rows.offset_weights import Beside
 from protocols.rows.own_rows import OwnColumns
-from protocols.shared_scores import SCORE_BITS, SCORE_SCALE, SharedScores
-from protocols.training_settings import TrainingSettings
+from protocols.rows.settings import TrainingSettings
 
 
 def input_scores(p: Party, model: Public, own: OwnColumns, settings: TrainingSettings) -> dict[str, SharedScores]:

@@ -10,17 +10,17 @@ from mpc.ring.fixed_point import decode
 from mpc.runtime.party import Party
 from mpc.runtime.round import together
 from mpc.sharing.share import Public, Share
-from protocols.beaver import matmul
-from protocols.logistic_series import ANGLE_SCALE, LARGEST, SERIES_SCALE, logistic_parts
-from protocols.metrics import SUM_SCALE
-from protocols.null_model import null_log_likelihood
+from protocols.core.beaver import matmul
+from protocols.core.selection import maximum
+from protocols.core.truncation import truncate
+from protocols.evaluation.metrics import SUM_SCALE
+from protocols.evaluation.null_model import null_log_likelihood
+from protocols.evaluation.shared_scores import SCORE_SCALE, SharedScores
+from protocols.functions.logistic_series import ANGLE_SCALE, LARGEST, SERIES_SCALE, logistic_parts
 from protocols.rows.own_rows import OwnColumns
 from protocols.rows.results import Sums
+from protocols.rows.settings import TrainingSettings
 from protocols.scaling.own_columns import entered
-from protocols.selection import maximum
-from protocols.shared_scores import SCORE_SCALE, SharedScores
-from protocols.training_settings import TrainingSettings
-from protocols.truncation import truncate
 
 _COUNT_SCALE = 14  # of counts in the log-likelihood: whole ones up to 2^14 are exact
 _LOSS_BITS = 62 - SCORE_SCALE - _COUNT_SCALE  # all losses and scores together are below 2^24

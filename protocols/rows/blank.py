@@ -5,7 +5,7 @@ from __future__ import annotations
 from mpc.ring.abstract_array import abstract
 from mpc.runtime.party import Party
 from protocols.rows.own_rows import DIGEST_BITS, OwnColumns, OwnRows
-from protocols.training_settings import TrainingSettings
+from protocols.rows.settings import TrainingSettings
 
 
 def blank_columns(p: Party, settings: TrainingSettings) -> OwnColumns:

@@ -11,10 +11,10 @@ from mpc.ring.array import Array
 from mpc.ring.fixed_point import encode
 from mpc.runtime.party import Party
 from mpc.sharing.share import Share
-from protocols.own_units import FACTOR_SCALE, LARGEST_FACTOR, UNITS_RING
+from protocols.linalg.original_units import FACTOR_SCALE, LARGEST_FACTOR, UNITS_RING
 from protocols.rows.limits import X_SCALE
 from protocols.rows.own_rows import OwnColumns
-from protocols.standardise import Moments
+from protocols.scaling.standardise import Moments
 
 _CONSTANT = 2.0**-40  # a spread below this part of the mean is the rounding of its sum
 

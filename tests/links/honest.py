@@ -43,7 +43,7 @@ from mpc.star.server import StarLimits, StarServer
 from mpc.star.sockets import ClientHost
 from mpc.star.stage import ClientProgram, Exchange, Gather, ServerProgram, Take
 from parties.doctor_links import meet as look_at_links
-from protocols.beaver import multiply
+from protocols.core.beaver import multiply
 from tests.links.over_zmq import HELPER
 from tests.links.pairs import KEY, ONE_WORD
 from tests.links.sessions import OWNERS, take_part

@@ -26,7 +26,7 @@ from mpc.randomness.streams import os_entropy
 from mpc.runtime.party import Party
 from mpc.runtime.plan import ProgramFactory, make_plan
 from mpc.runtime.trace import Trace
-from protocols.beaver import multiply
+from protocols.core.beaver import multiply
 from tests.links.over_zmq import HELPER, offer_of
 
 OWNERS = ("a", "b")

@@ -20,8 +20,8 @@ from mpc.testing.cases.inputs import complete
 from mpc.testing.cases.programs import Case, taken_case
 from mpc.testing.faults.check import play
 from mpc.testing.faults.virtual import End, Sent, Smooth, Wires
-from protocols.beaver import multiply
-from protocols.truncation import truncate
+from protocols.core.beaver import multiply
+from protocols.core.truncation import truncate
 from tests.protocols import test_stop_test
 
 FIRST, LAST = "owner0", "owner1"

@@ -22,8 +22,8 @@ from mpc.runtime.lockstep import run_lockstep
 from mpc.runtime.party import Party
 from mpc.runtime.plan import Plan
 from mpc.runtime.round import HEADER_BYTES
-from protocols.beaver import matmul, multiply
-from protocols.held import hold
+from protocols.core.beaver import matmul, multiply
+from protocols.linalg.held import hold
 from tests.links.over_zmq import HELPER, LIMITS, Played, Run, Sent, over_zmq
 from tests.links.relay import Relay
 from tests.mpc.kit import elements, entropy, owners

@@ -25,8 +25,8 @@ from mpc.testing.cases.programs import Case, taken_case
 from mpc.testing.faults.check import play
 from mpc.testing.faults.member import take_part
 from mpc.testing.faults.virtual import End, Sent, Smooth, Trouble, VirtualNetwork, Wires
-from protocols.beaver import multiply
-from protocols.truncation import truncate
+from protocols.core.beaver import multiply
+from protocols.core.truncation import truncate
 from tests.links.pairs import KEY, ONE_WORD
 
 LIMITS = Limits(connect=15.0, deadline=15.0, patience=60.0)

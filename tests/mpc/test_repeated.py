@@ -17,9 +17,9 @@ from mpc.randomness.repeated import KindList, Repeated, listed
 from mpc.ring.specs import Spec
 from mpc.runtime.party import Party
 from mpc.runtime.plan import Plan, make_plan
-from protocols import batches as batches_module
-from protocols.batches import Batches, batch_sizes, batches
-from protocols.held import HeldProduct, HeldTransposeProduct, Rows, hold, product, take_rows, transpose_product
+from protocols.linalg.held import HeldProduct, HeldTransposeProduct, Rows, hold, product, take_rows, transpose_product
+from protocols.training import batches as batches_module
+from protocols.training.batches import Batches, batch_sizes, batches
 from tests.examples import steady
 from tests.mpc.kit import owners
 

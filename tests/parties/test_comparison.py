@@ -11,10 +11,10 @@ import pytest
 from mpc.errors import DataError, InternalError
 from parties.comparison import compare
 from parties.scenario import Scenario, load_scenario
-from protocols import twin
-from protocols.batches import split
+from protocols.plain import logistic as twin
 from protocols.rows.own_rows import OwnRows
-from protocols.training_settings import TrainingSettings
+from protocols.rows.settings import TrainingSettings
+from protocols.training.batches import split
 from tests.helpers import made_up
 
 OWNERS = ("east", "west")

@@ -13,9 +13,9 @@ from parties.data import load_owner_table
 from parties.rows import own_columns, own_rows, split_of
 from parties.scenario import Scenario, load_scenario
 from parties.training_settings import settings_for
-from protocols.inference_job import inference_job
+from protocols.inference.columns_job import vertical_inference_job
+from protocols.inference.rows_job import inference_job
 from protocols.rows.results import Inference
-from protocols.vertical_inference import vertical_inference_job
 from tests.helpers import lockstep
 from tests.protocols.test_inference_job import show
 

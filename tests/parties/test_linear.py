@@ -20,7 +20,7 @@ from parties.plan_scenario import planned
 from parties.plan_text import plan_json, plan_tables
 from parties.policy import load_policy
 from parties.scenario import Scenario, load_scenario
-from protocols.linear_twin import fit_plain
+from protocols.plain.linear import fit_plain
 from tests.helpers import FEW
 from tests.parties.asked import asked_and_read
 

@@ -198,7 +198,7 @@ def test_a_column_that_differs_in_held_out_rows_only_is_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The training would end in an error: there is nothing to learn from it."""
-    from protocols.batches import split
+    from protocols.training.batches import split
 
     _, held_out = split(1, "a", 40, 0.2)
     rare = np.zeros(40)
@@ -393,8 +393,8 @@ def test_what_split_columns_lack(tmp_path: Path) -> None:
 
 
 def rare_in_held_out_rows() -> list[int]:
-    from protocols.batches import split
     from protocols.rows.own_rows import SAME_ROWS
+    from protocols.training.batches import split
 
     _, held_out = split(1, SAME_ROWS, 40, 0.2)
     return [int(k == held_out[0]) * 5 + 2 for k in range(40)]

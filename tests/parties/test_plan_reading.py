@@ -15,7 +15,7 @@ from parties.plan_scenario import planned
 from parties.plan_text import plan_json, print_plan
 from parties.plan_training import USES
 from parties.scenario import Scenario, load_scenario
-from protocols.training_settings import TrainingSettings
+from protocols.rows.settings import TrainingSettings
 
 SIZES = [(2, 30, 300, 10), (3, 100, 30_000, 4), (5, 80, 500, 2)]
 

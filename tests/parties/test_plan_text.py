@@ -20,9 +20,9 @@ from parties.plan_text import plan_json, plan_tables, print_plan
 from parties.plan_training import USES
 from parties.scenario import Scenario, load_scenario
 from parties.training_settings import settings_for
-from protocols.training_form import choose_fit, constants_digest
-from protocols.training_job import training_job
-from protocols.training_settings import TrainingSettings
+from protocols.rows.settings import TrainingSettings
+from protocols.training.form import choose_fit, constants_digest
+from protocols.training.rows_job import training_job
 from tests.helpers import job, made_up, train
 from tests.parties.test_summary import first_column
 
@@ -141,7 +141,7 @@ def test_a_training_that_may_end_early_costs_at_most(tmp_path: Path) -> None:
 
 
 def test_bits_are_those_of_the_training(tmp_path: Path) -> None:
-    from protocols.training_form import descent_for
+    from protocols.training.form import descent_for
 
     for rate in (0.01, 0.5, 4.0):
         one = scenario(tmp_path, task=f"learning_rate = {rate}\n")
@@ -162,7 +162,7 @@ def test_bits_are_those_of_the_training(tmp_path: Path) -> None:
     ],
 )
 def test_the_form_is_that_of_the_network(tmp_path: Path, network: str, round_bytes: int, form: str) -> None:
-    from protocols.training_form import choose_form
+    from protocols.training.form import choose_form
 
     one = scenario(tmp_path, owners=2, tail=f"[network]\n{network}" if network else "")
     rows = dict.fromkeys(OWNERS[:2], (228, 0))

@@ -13,9 +13,9 @@ from mpc.errors import UsageError
 from parties.scenario import Scenario, SqlSource, differences, load_scenario, split_address
 from parties.scenario_solver import MOST_UNEQUAL
 from parties.training_settings import settings_for
-from protocols import class_weights
-from protocols.accelerated_budget import dyadic
-from protocols.training_form import automatic_rate
+from protocols.training import class_weights
+from protocols.training.accelerated_budget import dyadic
+from protocols.training.form import automatic_rate
 
 GOOD = """\
 schema = 1

@@ -15,9 +15,9 @@ from parties.scenario import load_scenario
 from parties.scenario_models import NetworkSpec
 from parties.solver_choice import STEPS, candidates, choose, prices
 from parties.training_settings import settings_for
-from protocols.training_form import constants_digest
-from protocols.training_job import training_job
-from protocols.training_settings import TrainingSettings
+from protocols.rows.settings import TrainingSettings
+from protocols.training.form import constants_digest
+from protocols.training.rows_job import training_job
 from tests.helpers import job, made_up
 from tests.run.scenarios import write_scenario
 

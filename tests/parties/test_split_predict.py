@@ -27,11 +27,11 @@ from parties.releases import Releases
 from parties.scenario import Scenario, load_scenario
 from parties.share_file import Vault, read_bound
 from parties.summary_shared import predict_blocks
-from protocols.predict import PredictSettings
+from protocols.evaluation.shared_model import kept_scale
+from protocols.prediction.columns_job import vertical_predict_job
+from protocols.prediction.rows_job import PredictSettings
 from protocols.rows.kept_model import SharedModel, Units
 from protocols.rows.results import Trained
-from protocols.shared_model import kept_scale
-from protocols.vertical_predict import vertical_predict_job
 from tests.parties.asked import asked_and_read
 from tests.parties.shares import FEATURES, OWNERS, write_split_predict, write_split_shares
 from tests.parties.test_predict import words

@@ -27,7 +27,7 @@ from parties.summary import (
     revealed_grid,
     summary_blocks,
 )
-from protocols import twin
+from protocols.plain import logistic as twin
 from tests.helpers import job, made_up, train
 
 

@@ -13,15 +13,15 @@ from mpc.errors import ProtocolError, UsageError
 from mpc.runtime.party import Party
 from mpc.sharing.share import Share
 from mpc.testing import check_correct, check_cost, check_faults, check_view, integers, reals
-from protocols.accelerated import Accelerated, Prepared, momentum_words, step, target
-from protocols.accelerated_budget import MOMENTUM_BITS, accelerated_budget, dyadic
-from protocols.accelerated_twin import accelerated_twin
-from protocols.held import Rows, hold, take_rows
-from protocols.hessian import PENALTY_SCALE
-from protocols.sigmoid_fits import FITS
-from protocols.stop_test import EVERY, steps_taken
-from protocols.training_form import accelerated_for, automatic_rate, choose_fit
-from protocols.twin import pooled, sigmoid, weight_difference
+from protocols.functions.sigmoid_fits import FITS
+from protocols.linalg.held import Rows, hold, take_rows
+from protocols.linalg.hessian import PENALTY_SCALE
+from protocols.plain.accelerated import accelerated_twin
+from protocols.plain.logistic import pooled, sigmoid, weight_difference
+from protocols.training.accelerated import Accelerated, Prepared, momentum_words, step, target
+from protocols.training.accelerated_budget import MOMENTUM_BITS, accelerated_budget, dyadic
+from protocols.training.form import accelerated_for, automatic_rate, choose_fit
+from protocols.training.stop_test import EVERY, steps_taken
 from tests.examples import sample, steady
 from tests.helpers import demo_tables, job, made_up, train
 

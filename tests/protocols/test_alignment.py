@@ -12,7 +12,7 @@ from mpc.ring.rings import B8
 from mpc.runtime.party import Party
 from mpc.sharing.share import Public
 from mpc.testing import check_correct, check_cost, check_faults, check_view, own, words
-from protocols.alignment import check_aligned
+from protocols.core.alignment import check_aligned
 from protocols.rows.own_rows import DIGEST_BITS
 from tests.helpers import lockstep, owner_names
 

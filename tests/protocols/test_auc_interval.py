@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from protocols.auc_interval import auc_interval
+from protocols.evaluation.auc_interval import auc_interval
 
 
 def hanley_mcneil(auc: float, n1: int, n0: int) -> float:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols import batches as batches_module
-from protocols.batches import batches, epoch_order, split
-from protocols.batches import test_count as held_out
+from protocols.training import batches as batches_module
+from protocols.training.batches import batches, epoch_order, split
+from protocols.training.batches import test_count as held_out
 from tests.examples import steady
 from tests.helpers import job, made_up, train
 

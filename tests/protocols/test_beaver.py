@@ -19,7 +19,7 @@ from mpc.ring.rings import B8, B16, B32, B64, Z32, Z64, Ring, wide
 from mpc.ring.specs import Spec
 from mpc.runtime.party import Party
 from mpc.sharing.share import Share
-from protocols.beaver import matmul, multiply
+from protocols.core.beaver import matmul, multiply
 from tests.examples import steady
 from tests.helpers import on_shares, signed
 

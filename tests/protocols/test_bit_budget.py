@@ -9,10 +9,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mpc.errors import UsageError
-from protocols.bit_budget import CUT, LOW_SHIFT, WEIGHT_LIMIT, bit_budget
+from protocols.functions.sigmoid import TRIG_SCALE
+from protocols.functions.sigmoid_fits import FITS, SigmoidFit
 from protocols.rows.limits import X_LIMIT, X_SCALE
-from protocols.sigmoid import TRIG_SCALE
-from protocols.sigmoid_fits import FITS, SigmoidFit
+from protocols.training.bit_budget import CUT, LOW_SHIFT, WEIGHT_LIMIT, bit_budget
 from tests.examples import steady
 
 

@@ -9,11 +9,11 @@ import pytest
 
 from mpc.ring.abstract_array import abstract
 from mpc.runtime.party import Party
-from protocols.calibration import GROUPS, STEP, calibrate, cells_of, enough
-from protocols.metrics import Scored
+from protocols.disclosure.suppression import Halving, Span
+from protocols.evaluation.calibration import GROUPS, STEP, calibrate, cells_of, enough
+from protocols.evaluation.metrics import Scored
 from protocols.rows.offset_weights import Beside
 from protocols.rows.results import Group
-from protocols.suppression import Halving, Span
 from tests.helpers import lockstep, owner_names
 from tests.protocols.test_inference_job import FEATURES, breast_cancer
 from tests.protocols.test_inference_job import run as fitted

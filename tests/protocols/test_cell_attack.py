@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy.sparse import vstack
 
-from protocols.own_cells import count_cells
-from protocols.statistics_job import statistics_job
-from protocols.statistics_settings import Grid, StatisticsSettings, Survival
+from protocols.statistics.job import statistics_job
+from protocols.statistics.own_cells import count_cells
+from protocols.statistics.settings import Grid, StatisticsSettings, Survival
 from tests.cell_attack import Rows, Values, drawn, known_lots, known_rows, one_by_one, recovered, told_in_clear
 from tests.helpers import lockstep, owner_names
 

@@ -13,10 +13,10 @@ from mpc.errors import DataError
 from mpc.runtime.party import Party
 from mpc.sharing.share import Share
 from mpc.testing import check_correct, check_cost, check_faults, check_view, integers, reals
-from protocols.accelerated_budget import dyadic
-from protocols.class_weights import balanced, class_weights, most_unequal, scaled, weighted_rows
-from protocols.training_form import automatic_rate, choose_form
-from protocols.twin import pooled, weight_difference
+from protocols.plain.logistic import pooled, weight_difference
+from protocols.training.accelerated_budget import dyadic
+from protocols.training.class_weights import balanced, class_weights, most_unequal, scaled, weighted_rows
+from protocols.training.form import automatic_rate, choose_form
 from tests.examples import steady
 from tests.helpers import job, made_up, train
 

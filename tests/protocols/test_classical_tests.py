@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from statsmodels.duration.survfunc import survdiff
 
-from protocols.survival_curve import log_rank
+from protocols.survival.curve import log_rank
 
 
 def counted(time: np.ndarray, status: np.ndarray, arm: np.ndarray, arms: int) -> tuple[np.ndarray, np.ndarray]:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mpc.errors import DataError
-from protocols.column_fit import check_fit
 from protocols.rows.limits import X_LIMIT
+from protocols.scaling.fixed_point_check import check_fit
 
 NAMES = ("age", "dose", "stay")
 

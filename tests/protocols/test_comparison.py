@@ -16,7 +16,7 @@ from mpc.ring.rings import B8, B64, Z64
 from mpc.runtime.lockstep import Message
 from mpc.runtime.party import Party
 from mpc.sharing.share import Share
-from protocols.comparison import any_set, greater, outside
+from protocols.core.comparison import any_set, greater, outside
 from tests.examples import steady
 from tests.helpers import on_shares, words
 

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from protocols.accelerated_budget import dyadic
-from protocols.accelerated_twin import Path, accelerated_twin
-from protocols.hessian import series_for
-from protocols.stop_test import Lately, last_quarter, rest_bound
-from protocols.training_form import automatic_rate
-from protocols.twin import sigmoid
+from protocols.linalg.hessian import series_for
+from protocols.plain.accelerated import Path, accelerated_twin
+from protocols.plain.logistic import sigmoid
+from protocols.training.accelerated_budget import dyadic
+from protocols.training.form import automatic_rate
+from protocols.training.stop_test import Lately, last_quarter, rest_bound
 from tests.examples import sample
 from tests.helpers import job, made_up, train
 

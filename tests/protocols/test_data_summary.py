@@ -13,8 +13,8 @@ from mpc.runtime.party import Party
 from mpc.runtime.plan import ProgramFactory
 from mpc.sharing.share import Public
 from mpc.testing import check_correct, check_cost, check_faults, check_view, integers, own, reals
-from protocols.data_summary import TIMES, missing_counts, typical_sizes, unlike_ranges
-from protocols.training_job import training_job
+from protocols.scaling.data_summary import TIMES, missing_counts, typical_sizes, unlike_ranges
+from protocols.training.rows_job import training_job
 from tests.helpers import entropy, job, made_up, train
 
 WORD = 8

@@ -12,16 +12,16 @@ import pytest
 from mpc.errors import DataError
 from mpc.runtime.lockstep import Outcome, run_lockstep
 from mpc.runtime.party import Party
-from protocols.design_cells import WHAT, Split, small_columns, split_columns
-from protocols.inference_job import inference_job
-from protocols.linear_job import linear_job
-from protocols.linear_settings import LinearSettings
-from protocols.own_design import FEW, OwnDesign, axis_of, plain
+from protocols.disclosure.design_cells import WHAT, Split, small_columns, split_columns
+from protocols.disclosure.own_design import FEW, OwnDesign, axis_of, plain
+from protocols.inference.rows_job import inference_job
+from protocols.linear.rows_job import linear_job
+from protocols.linear.settings import LinearSettings
 from protocols.rows.design import Made
 from protocols.rows.offset_weights import Beside
 from protocols.rows.own_rows import OwnRows
-from protocols.training_job import training_job
-from protocols.training_settings import TrainingSettings
+from protocols.rows.settings import TrainingSettings
+from protocols.training.rows_job import training_job
 from tests.helpers import entropy, lockstep, owner_names
 
 M = 5

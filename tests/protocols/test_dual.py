@@ -22,15 +22,17 @@ from mpc.runtime.lockstep import Message, run_lockstep
 from mpc.runtime.party import Party
 from mpc.runtime.plan import Plan, ProgramFactory, make_plan
 from mpc.sharing.share import Share
-from protocols import dual
-from protocols.bit_budget import LOW_MARGIN, Extent, dual_budget
-from protocols.dual import DualDescent, check_scores, descend_dual, dual_weights
-from protocols.gram import hold_gram
-from protocols.held import Rows, hold
+from protocols.functions.sigmoid_fits import FITS
+from protocols.linalg.gram import hold_gram
+from protocols.linalg.held import Rows, hold
+from protocols.plain.logistic import fit_twin, pooled, weight_difference
 from protocols.rows.limits import X_LIMIT, X_SCALE
 from protocols.rows.own_rows import OwnRows
-from protocols.sigmoid_fits import FITS
-from protocols.training_form import (
+from protocols.rows.settings import TrainingSettings
+from protocols.training import dual
+from protocols.training.bit_budget import LOW_MARGIN, Extent, dual_budget
+from protocols.training.dual import DualDescent, check_scores, descend_dual, dual_weights
+from protocols.training.form import (
     ROUNDING,
     choose_fit,
     choose_form,
@@ -39,9 +41,7 @@ from protocols.training_form import (
     dual_rounding,
     primal_cost,
 )
-from protocols.training_job import training_job
-from protocols.training_settings import TrainingSettings
-from protocols.twin import fit_twin, pooled, weight_difference
+from protocols.training.rows_job import training_job
 from tests.examples import steady
 from tests.helpers import demo_tables, entropy, job, made_up, on_shares, owner_names, train
 
@@ -111,7 +111,7 @@ def test_a_weak_penalty_is_not_rounded_away() -> None:
 
 
 def dual_bits(how: TrainingSettings) -> Any:
-    from protocols.training_form import descent_for
+    from protocols.training.form import descent_for
 
     return descent_for(how, "dual").bits
 
@@ -345,7 +345,7 @@ def test_the_cheaper_form_is_chosen(how: TrainingSettings, form: str) -> None:
 @pytest.mark.parametrize("how", [sized(60, 10), sized(60, 200), sized(300, 5, epochs=40, batch_size=50)])
 def test_the_choice_is_the_plans(how: TrainingSettings) -> None:
     """`choose_form` follows from sizes what the plans of both forms say."""
-    from protocols.training_form import dual_cost, primal_cost
+    from protocols.training.form import dual_cost, primal_cost
 
     plans = [planned(replace(how, form=form)) for form in ("primal", "dual")]
     words_of = [sum(one.payload for one in plan.rounds) + sum(plan.windows) for plan in plans]

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from protocols.forward_merge import WINDOW, stretches
+from protocols.disclosure.forward_merge import WINDOW, stretches
 from tests.examples import steady
 from tests.helpers import lockstep, owner_names
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from mpc.ring.rings import Z64
 from mpc.runtime.party import Party
 from mpc.sharing.share import Share
-from protocols.gram import combination, hold_gram
-from protocols.held import hold
+from protocols.linalg.gram import combination, hold_gram
+from protocols.linalg.held import hold
 from protocols.rows.limits import X_SCALE
 from tests.examples import steady
 from tests.helpers import on_shares, signed, words

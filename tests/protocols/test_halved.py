@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from mpc.ring.rings import Z64
 from mpc.runtime.party import Party
 from mpc.sharing.share import Share
-from protocols import beaver
-from protocols.halved import halved_matmul
+from protocols.core import beaver
+from protocols.core.halved import halved_matmul
 from tests.examples import steady
 from tests.helpers import on_shares
 from tests.testing.cases.case import hold_to_view

@@ -15,9 +15,9 @@ from mpc.errors import InternalError
 from mpc.ring.rings import Z64
 from mpc.runtime.party import Party
 from mpc.sharing.share import Share
-from protocols.held import Rows, hold, product, products, take_rows, transpose_product
-from protocols.stacked import Stacked, stack
-from protocols.truncation import divided
+from protocols.core.stacked import Stacked, stack
+from protocols.core.truncation import divided
+from protocols.linalg.held import Rows, hold, product, products, take_rows, transpose_product
 from tests.examples import steady
 from tests.helpers import on_shares, signed, words
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols import held_sums
-from protocols.held_sums import transposed_sum, transposed_sum_by_numpy
+from protocols.linalg import held_sums
+from protocols.linalg.held_sums import transposed_sum, transposed_sum_by_numpy
 from tests.examples import steady
 
 needs_compiled = pytest.mark.skipif(not held_sums.COMPILED, reason="no C compiler with Python's headers was here")

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from mpc.runtime.party import Party
 from mpc.sharing.share import Share
 from mpc.testing import check_correct, check_cost, check_faults, check_view, reals
-from protocols.accelerated_twin import inverse_series_twin
-from protocols.held import hold
-from protocols.hessian import MOST_DOUBLINGS, Series, held_gram, precondition, series_for, steepest
+from protocols.linalg.held import hold
+from protocols.linalg.hessian import MOST_DOUBLINGS, Series, held_gram, precondition, series_for, steepest
+from protocols.plain.accelerated import inverse_series_twin
 from tests.examples import steady
 
 SCALE = 14

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from mpc.errors import DataError
-from protocols.inference_job import inference_job
-from protocols.inference_table import estimate
-from protocols.inference_twin import fit_ml
+from protocols.inference.rows_job import inference_job
+from protocols.inference.table import estimate
+from protocols.plain.maximum_likelihood import fit_ml
 from protocols.rows.offset_weights import NOTHING_BESIDE, Beside
 from protocols.rows.own_rows import OwnRows
 from protocols.rows.results import INTERCEPT, Inference, Trained
-from protocols.training_settings import TrainingSettings
+from protocols.rows.settings import TrainingSettings
 from tests.helpers import demo_tables, lockstep, owner_names
 
 FEATURES = ("mean_radius", "mean_texture", "mean_perimeter", "mean_area", "mean_smoothness")

@@ -14,15 +14,25 @@ from mpc.runtime.party import Party
 from mpc.runtime.round import together
 from mpc.sharing.share import Share
 from mpc.testing import check_correct, check_cost, check_faults, check_view, integers, reals
-from protocols.beaver import multiply
-from protocols.held import hold
-from protocols.inference_twin import fit_ml
-from protocols.irls import FIT_SCALE, ROW_SCALE, WEIGHT_SCALE, Design, Newton, fit, gram, newton_for, newton_step
+from protocols.core.beaver import multiply
+from protocols.core.selection import clamp
+from protocols.core.truncation import truncate
+from protocols.core.wide import lift, wide_truncate
+from protocols.inference.irls import (
+    FIT_SCALE,
+    ROW_SCALE,
+    WEIGHT_SCALE,
+    Design,
+    Newton,
+    fit,
+    gram,
+    newton_for,
+    newton_step,
+)
+from protocols.linalg.held import hold
+from protocols.linalg.inverse import MATRIX_RING, MATRIX_SCALE, inverse
 from protocols.linalg.symmetric import pairs
-from protocols.selection import clamp
-from protocols.truncation import truncate
-from protocols.wide import lift, wide_truncate
-from protocols.wide_inverse import MATRIX_RING, MATRIX_SCALE, inverse
+from protocols.plain.maximum_likelihood import fit_ml
 from tests.helpers import on_shares, signed
 
 SCORES = [reals(("m",), scale=38, largest=500.0)]

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from mpc.errors import DataError
 from mpc.runtime.lockstep import Outcome
 from mpc.runtime.plan import ProgramFactory
-from protocols.linear_job import linear_job
-from protocols.linear_settings import LinearFit, LinearSettings
-from protocols.linear_table import adjusted_r2, f_value, is_exact, r2, residual_df, residual_se, t_values
-from protocols.linear_twin import fit_plain
+from protocols.linear.rows_job import linear_job
+from protocols.linear.settings import LinearFit, LinearSettings
+from protocols.linear.table import adjusted_r2, f_value, is_exact, r2, residual_df, residual_se, t_values
+from protocols.plain.linear import fit_plain
 from protocols.rows.offset_weights import NOTHING_BESIDE, Beside
 from protocols.rows.own_rows import OwnRows
 from tests.examples import steady

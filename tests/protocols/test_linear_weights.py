@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import DataError
-from protocols.linear_table import is_exact
-from protocols.linear_twin import fit_plain
+from protocols.linear.table import is_exact
+from protocols.plain.linear import fit_plain
 from protocols.rows.offset_weights import Beside
 from tests.examples import steady
 from tests.protocols.test_linear_job import HOW, assert_is_statsmodels, outcome, run

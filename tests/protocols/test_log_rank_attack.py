@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from protocols.statistics_settings import Grid, StatisticsSettings, Survival
-from protocols.survival import _BITS, _places, open_bits
-from protocols.survival_cells import deferred
+from protocols.statistics.settings import Grid, StatisticsSettings, Survival
+from protocols.statistics.survival import _BITS, _places, open_bits
+from protocols.survival.deferred import deferred
 from tests.protocols.test_forward_merge import in_clear
 
 Counts = NDArray[np.int64]

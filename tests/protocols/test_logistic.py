@@ -17,12 +17,12 @@ from mpc.ring.fixed_point import decode, encode
 from mpc.ring.rings import Z64
 from mpc.runtime.party import Party
 from mpc.sharing.share import Share
-from protocols.bit_budget import LOW_SHIFT, bit_budget
-from protocols.held import Rows, hold
-from protocols.logistic import Descent, descend
+from protocols.functions.sigmoid_fits import FITS, SigmoidFit
+from protocols.linalg.held import Rows, hold
+from protocols.plain.logistic import fit_twin
 from protocols.rows.limits import X_SCALE
-from protocols.sigmoid_fits import FITS, SigmoidFit
-from protocols.twin import fit_twin
+from protocols.training.bit_budget import LOW_SHIFT, bit_budget
+from protocols.training.descent import Descent, descend
 from tests.examples import steady
 from tests.helpers import on_shares
 
@@ -76,7 +76,7 @@ def test_as_the_twin(m: int, d: int, batch: int, rate: float, l2: float, fit: Si
 
 @pytest.mark.parametrize("at_once", [1, 9, 1 << 13])
 def test_the_low_copies_are_the_weights_before_each_step(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
-    monkeypatch.setattr("protocols.logistic._LATELY", at_once)
+    monkeypatch.setattr("protocols.training.descent._LATELY", at_once)
     draw = np.random.default_rng(2)
     x, y = on_a_grid(draw.normal(size=(12, 3))), draw.integers(0, 2, 12).astype(float)
     steps = tuple(Rows.of(np.arange(k % 3, 12, 3)) for k in range(5))

@@ -9,10 +9,11 @@ import pytest
 
 from mpc.runtime.party import Party
 from mpc.runtime.plan import Plan, make_plan
-from protocols import dual, logistic, range_check
-from protocols.training_job import training_job
-from protocols.training_settings import TrainingSettings
-from protocols.truncation import truncate
+from protocols.core.truncation import truncate
+from protocols.rows.settings import TrainingSettings
+from protocols.training import descent as logistic
+from protocols.training import dual, range_check
+from protocols.training.rows_job import training_job
 from tests.helpers import job, made_up
 
 FORMS: dict[str, dict[str, Any]] = {

@@ -21,9 +21,9 @@ from mpc.runtime.lockstep import Outcome
 from mpc.runtime.party import Party
 from mpc.runtime.plan import ProgramFactory
 from mpc.sharing.share import Share
-from protocols.auc_pairs import BUCKETS, buckets_of, count_pairs
-from protocols.metrics import BINS, MOST_DOUBT, Bins, Scored, bins_for, evaluate, local_sums
-from protocols.twin import TwinModel, twin_metrics
+from protocols.evaluation.auc_pairs import BUCKETS, buckets_of, count_pairs
+from protocols.evaluation.metrics import BINS, MOST_DOUBT, Bins, Scored, bins_for, evaluate, local_sums
+from protocols.plain.logistic import TwinModel, twin_metrics
 from tests.examples import steady
 from tests.helpers import lockstep, on_shares, owner_names, signed, words
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from mpc.runtime.party import Party
-from protocols.design_cells import small_columns
-from protocols.own_design import OwnDesign
+from protocols.disclosure.design_cells import small_columns
+from protocols.disclosure.own_design import OwnDesign
 from tests.helpers import lockstep, owner_names
 from tests.model_attack import DESIGNS, Study, drawn, known_sums, recovered
 

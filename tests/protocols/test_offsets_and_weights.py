@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mpc.errors import DataError
-from protocols.inference_twin import fit_ml, null_log_likelihood
+from protocols.plain.maximum_likelihood import fit_ml, null_log_likelihood
 from protocols.rows.offset_weights import Beside
 from protocols.rows.results import Trained
 from tests.protocols.test_inference_job import run, show

@@ -10,8 +10,8 @@ from mpc.ring.rings import Z64
 from mpc.runtime.party import Party
 from mpc.sharing.share import Public, Share
 from mpc.testing import check_correct, check_cost, check_faults, check_view, reals
-from protocols.own_units import FACTOR_SCALE, LARGEST_FACTOR, MODEL_SCALE, UNITS_RING, in_own_units
-from protocols.wide import NOISE, noisy_lift, wide_truncate
+from protocols.core.wide import NOISE, noisy_lift, wide_truncate
+from protocols.linalg.original_units import FACTOR_SCALE, LARGEST_FACTOR, MODEL_SCALE, UNITS_RING, in_own_units
 from tests.helpers import on_shares, signed, words
 
 WIDE, WORD = UNITS_RING.word_bytes, 8

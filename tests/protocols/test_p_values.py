@@ -8,7 +8,7 @@ import sys
 import pytest
 from scipy import stats
 
-from protocols import p_values
+from protocols.evaluation import p_values
 from protocols.rows.results import Statistic
 
 

@@ -19,13 +19,13 @@ from mpc.runtime.party import Party
 from mpc.runtime.plan import ProgramFactory
 from mpc.sharing.share import Public, Share
 from mpc.testing import check_correct, check_cost, check_faults, check_view, own, reals, words
-from protocols.gram import hold_gram_of_shared
-from protocols.held import hold
-from protocols.own_units import UNITS_RING
-from protocols.private_scales import check_reach, plain_scales, private_scales
+from protocols.core.wide_comparison import below
+from protocols.linalg.gram import hold_gram_of_shared
+from protocols.linalg.held import hold
+from protocols.linalg.original_units import UNITS_RING
+from protocols.plain.logistic import pooled, weight_difference
 from protocols.rows.limits import X_SCALE
-from protocols.twin import pooled, weight_difference
-from protocols.wide_comparison import below
+from protocols.scaling.private_scales import check_reach, plain_scales, private_scales
 from tests.examples import steady
 from tests.helpers import demo_tables, job, lockstep, made_up, owner_names, total, train
 from tests.protocols.test_training_job import compare

@@ -21,16 +21,17 @@ from mpc.runtime.lockstep import Message, run_lockstep
 from mpc.runtime.party import Party
 from mpc.runtime.plan import ProgramFactory
 from mpc.sharing.share import Share
-from protocols import dual, logistic, range_check
-from protocols.batches import batches
-from protocols.bit_budget import WEIGHT_LIMIT
-from protocols.held import Rows, hold
-from protocols.range_check import Limits, check_range
+from protocols.linalg.held import Rows, hold
+from protocols.plain.logistic import TwinModel, pooled, weight_difference
 from protocols.rows.own_rows import OwnRows
-from protocols.training_form import choose_fit
-from protocols.training_job import training_job
-from protocols.training_settings import TrainingSettings
-from protocols.twin import TwinModel, pooled, weight_difference
+from protocols.rows.settings import TrainingSettings
+from protocols.training import descent as logistic
+from protocols.training import dual, range_check
+from protocols.training.batches import batches
+from protocols.training.bit_budget import WEIGHT_LIMIT
+from protocols.training.form import choose_fit
+from protocols.training.range_check import Limits, check_range
+from protocols.training.rows_job import training_job
 from tests.examples import steady
 from tests.helpers import demo_tables, entropy, job, made_up, on_shares, train, words
 

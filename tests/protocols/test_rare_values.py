@@ -10,8 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from protocols.cell_tests import SLOTS
-from protocols.rare_values import MARKS, Layout, OwnValues, marks_of, own_marks, own_values, rare
+from protocols.disclosure.rare_values import MARKS, Layout, OwnValues, marks_of, own_marks, own_values, rare
+from protocols.statistics.cell_tests import SLOTS
 from tests.examples import steady
 from tests.helpers import lockstep, owner_names
 from tests.rare_values import is_marked, is_rare

@@ -21,7 +21,7 @@ from mpc.ring.rings import Z32, Z64, Ring, wide
 from mpc.runtime.lockstep import Outcome
 from mpc.runtime.party import Party
 from mpc.runtime.plan import ProgramFactory
-from protocols.secure_sum import TWO_OWNERS, secure_sum
+from protocols.core.secure_sum import TWO_OWNERS, secure_sum
 from tests.examples import steady
 from tests.helpers import lockstep, owner_names, signed
 

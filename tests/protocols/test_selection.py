@@ -11,8 +11,8 @@ from mpc.errors import InternalError
 from mpc.ring.rings import B8, Z64, Ring
 from mpc.runtime.party import Party
 from mpc.sharing.share import Share
-from protocols.comparison import equal, less_than
-from protocols.selection import as_numbers, maximum, minimum, select
+from protocols.core.comparison import equal, less_than
+from protocols.core.selection import as_numbers, maximum, minimum, select
 from tests.examples import steady
 from tests.helpers import on_shares, signed, words
 

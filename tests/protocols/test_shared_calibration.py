@@ -12,13 +12,13 @@ from mpc.ring.array import Array
 from mpc.ring.rings import Z64
 from mpc.runtime.party import Party
 from mpc.sharing.share import Share
-from protocols.calibration import GROUPS
-from protocols.inference_twin import fit_ml
+from protocols.evaluation.calibration import GROUPS
+from protocols.evaluation.shared_calibration import calibrate_shared
+from protocols.evaluation.shared_scores import SCORE_SCALE, SharedScores, evaluate_with_histograms, upper_edges
+from protocols.functions.histogram import BINS
+from protocols.plain.logistic_columns import joined
+from protocols.plain.maximum_likelihood import fit_ml
 from protocols.rows.results import Group
-from protocols.shared_calibration import calibrate_shared
-from protocols.shared_histogram import BINS
-from protocols.shared_scores import SCORE_SCALE, SharedScores, evaluate_with_histograms, upper_edges
-from protocols.twin_vertical import joined
 from tests.helpers import on_shares, words
 from tests.protocols.test_calibration import draw, sums_of, told, wanted
 from tests.protocols.test_inference_job import breast_cancer

@@ -13,16 +13,16 @@ from mpc.ring.fixed_point import decode, encode
 from mpc.runtime.lockstep import Message, Outcome
 from mpc.runtime.party import Party
 from mpc.sharing.share import Share
-from protocols.predict import NewRows, PredictSettings, predict_job, uncounted
+from protocols.evaluation.shared_model import evaluate_kept, keep, kept_scale
+from protocols.plain.logistic import pooled, twin_sets
+from protocols.plain.logistic_columns import joined
+from protocols.prediction.rows_job import NewRows, PredictSettings, predict_job, uncounted
 from protocols.rows.kept_model import SharedModel, Units
 from protocols.rows.limits import X_SCALE
 from protocols.rows.own_rows import OwnRows
 from protocols.rows.results import Trained
-from protocols.shared_model import evaluate_kept, keep, kept_scale
-from protocols.training_settings import TrainingSettings
-from protocols.twin import pooled, twin_sets
-from protocols.twin_vertical import joined
-from protocols.vertical_job import vertical_job
+from protocols.rows.settings import TrainingSettings
+from protocols.training.columns_job import vertical_job
 from tests.helpers import demo_tables, job, lockstep, made_up, train
 from tests.protocols.test_vertical_job import divided
 

@@ -13,10 +13,10 @@ from mpc.ring.fixed_point import encode
 from mpc.runtime.party import Party
 from mpc.runtime.plan import ProgramFactory
 from mpc.sharing.share import Share
-from protocols import shared_scores
-from protocols.metrics import Scored, local_sums
-from protocols.shared_scores import SCORE_SCALE, SharedScores, evaluate_shared
-from protocols.twin import TwinModel, twin_metrics
+from protocols.evaluation import shared_scores
+from protocols.evaluation.metrics import Scored, local_sums
+from protocols.evaluation.shared_scores import SCORE_SCALE, SharedScores, evaluate_shared
+from protocols.plain.logistic import TwinModel, twin_metrics
 from tests.examples import steady
 from tests.helpers import lockstep, owner_names
 

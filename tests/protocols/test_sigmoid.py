@@ -17,9 +17,9 @@ from mpc.ring.rings import Z64
 from mpc.runtime.party import Party
 from mpc.runtime.plan import make_plan
 from mpc.sharing.share import Share
-from protocols.sigmoid import TRIG_SCALE, _weights, expansion, odd_part, sigmoid
-from protocols.sigmoid_fits import FITS, SigmoidFit, approximate
-from protocols.twin import sigmoid as exact
+from protocols.functions.sigmoid import TRIG_SCALE, _weights, expansion, odd_part, sigmoid
+from protocols.functions.sigmoid_fits import FITS, SigmoidFit, approximate
+from protocols.plain.logistic import sigmoid as exact
 from tests.examples import steady
 from tests.helpers import on_shares
 

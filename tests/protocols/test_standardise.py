@@ -15,7 +15,7 @@ from mpc.errors import DataError
 from mpc.ring.abstract_array import abstract
 from mpc.runtime.lockstep import run_lockstep
 from mpc.runtime.plan import ProgramFactory
-from protocols.standardise import Moments, moments
+from protocols.scaling.standardise import Moments, moments
 from tests.examples import steady
 from tests.helpers import entropy, lockstep, owner_names
 

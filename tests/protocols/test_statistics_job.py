@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from mpc.runtime.lockstep import Message
 from parties.statistics_result import statistics_facts
-from protocols.own_cells import OwnColumns
-from protocols.statistics_job import statistics_job
-from protocols.statistics_settings import Grid, StatisticsSettings, Survival
+from protocols.statistics.job import statistics_job
+from protocols.statistics.own_cells import OwnColumns
+from protocols.statistics.settings import Grid, StatisticsSettings, Survival
 from tests.examples import steady
 from tests.helpers import lockstep, owner_names
 from tests.pooled_statistics import check_statistics

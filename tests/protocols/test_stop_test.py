@@ -17,8 +17,8 @@ from mpc.runtime.plan import WAY_BYTES, Plan, make_plan
 from mpc.runtime.round import HEADER_BYTES
 from mpc.sharing.share import Share
 from mpc.testing import CheckFailed, check_correct, check_cost, check_faults, check_view, integers, reals
-from protocols.beaver import multiply
-from protocols.stop_test import EVERY, at_rest, is_due, steps_taken
+from protocols.core.beaver import multiply
+from protocols.training.stop_test import EVERY, at_rest, is_due, steps_taken
 from tests.helpers import entropy
 
 SCALE, MOST = 20, 4

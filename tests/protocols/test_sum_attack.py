@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from protocols.statistics_job import statistics_job
-from protocols.statistics_settings import Grid, StatisticsSettings
-from protocols.told_cells import Told
+from protocols.statistics.disclosed_cells import Told
+from protocols.statistics.job import statistics_job
+from protocols.statistics.settings import Grid, StatisticsSettings
 from tests.cell_attack import Rows, Values, drawn
 from tests.helpers import lockstep, owner_names
 from tests.sum_attack import Known, known, recovered

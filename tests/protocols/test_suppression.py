@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from protocols.suppression import Halving, loops, runs, table_blocks
+from protocols.disclosure.suppression import Halving, loops, runs, table_blocks
 
 M = 3
 Told = tuple[object, ...]

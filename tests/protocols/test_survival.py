@@ -11,13 +11,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from statsmodels.duration.survfunc import SurvfuncRight, survdiff
 
-from protocols.log_rank import digits_of
-from protocols.log_rank_bounds import log_rank_told
-from protocols.own_cells import OwnColumns
-from protocols.statistics_job import statistics_job
-from protocols.statistics_settings import Grid, StatisticsSettings, Survival
-from protocols.survival_cells import deferred, uncounted
-from protocols.survival_curve import Arm, curve
+from protocols.statistics.job import statistics_job
+from protocols.statistics.own_cells import OwnColumns
+from protocols.statistics.settings import Grid, StatisticsSettings, Survival
+from protocols.survival.curve import Arm, curve
+from protocols.survival.deferred import deferred, uncounted
+from protocols.survival.log_rank import digits_of
+from protocols.survival.log_rank_bounds import log_rank_told
 from tests.examples import steady
 from tests.helpers import lockstep, owner_names
 from tests.pooled_statistics import actuarial_log_rank, check_statistics, life_table

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols.survival_cells import MOST_TOLD, deferred, told_times, uncounted
+from protocols.survival.deferred import MOST_TOLD, deferred, told_times, uncounted
 from tests.examples import steady
 
 

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from mpc.errors import DataError, UsageError
 from mpc.runtime.lockstep import Outcome
 from mpc.runtime.plan import Plan, make_plan
+from protocols.plain.logistic import TwinModel, pooled, twin_sets, weight_difference
 from protocols.rows.own_rows import OwnRows
 from protocols.rows.results import Trained
-from protocols.training_form import choose_fit, constants_digest
-from protocols.training_job import training_job
-from protocols.training_settings import TrainingSettings
-from protocols.twin import TwinModel, pooled, twin_sets, weight_difference
+from protocols.rows.settings import TrainingSettings
+from protocols.training.form import choose_fit, constants_digest
+from protocols.training.rows_job import training_job
 from tests.examples import steady
 from tests.helpers import demo_tables, job, made_up, owner_names, train
 

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import InternalError
-from protocols.sigmoid_fits import FITS, SigmoidFit, approximate
-from protocols.trig import harmonic_weights, odd_harmonics, ring_coefficients
+from protocols.functions.sigmoid_fits import FITS, SigmoidFit, approximate
+from protocols.functions.trig import harmonic_weights, odd_harmonics, ring_coefficients
 from tests.examples import steady
 from tests.helpers import cpu_features
 
@@ -29,8 +29,8 @@ DIGESTS = """
 import hashlib, json
 import numpy as np
 from numpy._core import _multiarray_umath as build
-from protocols.sigmoid_fits import FITS
-from protocols.trig import harmonic_weights, odd_harmonics, ring_coefficients
+from protocols.functions.sigmoid_fits import FITS
+from protocols.functions.trig import harmonic_weights, odd_harmonics, ring_coefficients
 from tests.helpers import cpu_features
 ours, planted = hashlib.sha256(), hashlib.sha256()
 for fit, rows in zip(FITS, (30, 128, 1500, 7)):

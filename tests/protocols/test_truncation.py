@@ -15,7 +15,7 @@ from mpc.randomness.correlation import Truncation
 from mpc.ring.rings import Z64
 from mpc.runtime.party import Party
 from mpc.sharing.share import Public, Share
-from protocols.truncation import Divisible, divided, divided_together, truncate
+from protocols.core.truncation import Divisible, divided, divided_together, truncate
 from tests.examples import steady
 from tests.helpers import on_shares, signed, words
 

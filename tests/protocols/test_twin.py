@@ -10,11 +10,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from protocols.batches import batches
-from protocols.held import Rows
-from protocols.rows.own_rows import OwnRows
-from protocols.rows.results import Trained
-from protocols.twin import (
+from protocols.linalg.held import Rows
+from protocols.plain.logistic import (
     alone,
     comparison,
     fit_twin,
@@ -24,6 +21,9 @@ from protocols.twin import (
     twin_sets,
     weight_difference,
 )
+from protocols.rows.own_rows import OwnRows
+from protocols.rows.results import Trained
+from protocols.training.batches import batches
 from tests.helpers import demo_tables, job, made_up
 
 KEYS = {

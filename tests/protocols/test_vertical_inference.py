@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from mpc.errors import DataError
+from protocols.inference.columns_job import vertical_inference_job
+from protocols.plain.logistic_columns import joined
 from protocols.rows.own_rows import OwnColumns
 from protocols.rows.results import INTERCEPT, Trained
-from protocols.training_settings import TrainingSettings
-from protocols.twin_vertical import joined
-from protocols.vertical_inference import vertical_inference_job
+from protocols.rows.settings import TrainingSettings
 from tests.helpers import lockstep
 from tests.protocols.test_inference_job import breast_cancer, show
 from tests.protocols.test_vertical_job import divided

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from mpc.errors import DataError
 from mpc.runtime.lockstep import Outcome
 from mpc.runtime.plan import Plan, ProgramFactory, make_plan
-from protocols.batches import split
+from protocols.plain.logistic import TwinModel, pooled, twin_sets, weight_difference
+from protocols.plain.logistic_columns import joined, vertical_comparison
 from protocols.rows.own_rows import DIGEST_BITS, SAME_ROWS, OwnColumns, joint_names
 from protocols.rows.results import Trained
-from protocols.training_form import automatic_rate, choose_form, constants_digest
-from protocols.training_settings import TrainingSettings
-from protocols.twin import TwinModel, pooled, twin_sets, weight_difference
-from protocols.twin_vertical import joined, vertical_comparison
-from protocols.vertical_job import vertical_job
+from protocols.rows.settings import TrainingSettings
+from protocols.training.batches import split
+from protocols.training.columns_job import vertical_job
+from protocols.training.form import automatic_rate, choose_form, constants_digest
 from tests.examples import steady
 from tests.helpers import demo_tables, lockstep, made_up, owner_names
 

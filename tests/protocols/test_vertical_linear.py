@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from mpc.errors import DataError
 from mpc.runtime.lockstep import Outcome
 from mpc.runtime.plan import ProgramFactory
-from protocols.linear_settings import LinearFit, LinearSettings
-from protocols.linear_twin import fit_plain
+from protocols.linear.columns_job import vertical_linear_job
+from protocols.linear.settings import LinearFit, LinearSettings
+from protocols.plain.linear import fit_plain
 from protocols.rows.offset_weights import NOTHING_BESIDE, Beside
 from protocols.rows.own_rows import DIGEST_BITS, OwnColumns
-from protocols.vertical_linear import vertical_linear_job
 from tests.examples import steady
 from tests.helpers import demo_tables, lockstep, owner_names
 from tests.protocols.test_linear_job import assert_is_statsmodels

@@ -11,14 +11,14 @@ from mpc.errors import DataError, DisagreementError
 from mpc.ring.fixed_point import encode
 from mpc.runtime.plan import ProgramFactory
 from mpc.sharing.share import Share
-from protocols.predict import PredictSettings
+from protocols.evaluation.shared_model import kept_scale
+from protocols.plain.logistic import pooled
+from protocols.plain.logistic_columns import joined
+from protocols.prediction.columns_job import NewColumns, vertical_predict_job
+from protocols.prediction.rows_job import PredictSettings
 from protocols.rows.kept_model import SharedModel, Units
 from protocols.rows.own_rows import DIGEST_BITS, OwnColumns
-from protocols.shared_model import kept_scale
-from protocols.twin import pooled
-from protocols.twin_vertical import joined
-from protocols.vertical_job import vertical_job
-from protocols.vertical_predict import NewColumns, vertical_predict_job
+from protocols.training.columns_job import vertical_job
 from tests.helpers import lockstep, made_up, owner_names
 from tests.protocols.test_vertical_job import IDS, divided
 

@@ -10,10 +10,10 @@ import pytest
 
 from mpc.errors import DataError
 from mpc.ring.array import Array
+from protocols.plain.logistic_columns import joined
 from protocols.rows.offset_weights import NOTHING_BESIDE, Beside
 from protocols.rows.own_rows import OwnColumns
-from protocols.training_settings import TrainingSettings
-from protocols.twin_vertical import joined
+from protocols.rows.settings import TrainingSettings
 from tests.protocols.test_offsets_and_weights import assert_is_glm, drawn
 from tests.protocols.test_vertical_inference import HOW, run
 from tests.protocols.test_vertical_job import divided

@@ -16,13 +16,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols import waves
-from protocols.sigmoid_fits import FITS
-from protocols.trig import harmonic_weights, odd_harmonics
-from protocols.waves import scaled_by_numpy, scaled_waves, sums_by_numpy, wave_sums
+from protocols.functions import waves
+from protocols.functions.sigmoid_fits import FITS
+from protocols.functions.trig import harmonic_weights, odd_harmonics
+from protocols.functions.waves import scaled_by_numpy, scaled_waves, sums_by_numpy, wave_sums
 from tests.examples import steady
 
-SOURCE = Path(__file__).resolve().parents[2] / "protocols" / "wave_sums.c"
+SOURCE = Path(__file__).resolve().parents[2] / "protocols" / "functions" / "wave_sums.c"
 HEADERS = Path(__file__).resolve().parents[2] / "mpc" / "ring"
 EDGES = [0, 1, 2**64 - 1, *(k * 2**61 + d for k in range(1, 8) for d in (-1, 0, 1))]
 # What a processor can do, and how its name is for the compiler.
@@ -144,7 +144,7 @@ def test_arrays_of_any_order_and_at_any_address() -> None:
     "sizes", [(8, 31, 2, 8), (8, 32, 2, 7), (8, 32, 2, 9), (8, 0, 0, 8), (9, 32, 2, 9), (8, 8 * 2048, 1024, 8)], ids=str
 )
 def test_arrays_that_do_not_fit_are_refused(sizes: tuple[int, int, int, int]) -> None:
-    from protocols import _wave_sums
+    from protocols.functions import _wave_sums
 
     angles, shares, count, out = sizes
     with pytest.raises(ValueError, match=r"do not fit|1023"):
@@ -159,7 +159,7 @@ def test_arrays_that_do_not_fit_are_refused(sizes: tuple[int, int, int, int]) ->
 
 @needs_compiled
 def test_a_result_that_cannot_be_written_is_refused() -> None:
-    from protocols import _wave_sums
+    from protocols.functions import _wave_sums
 
     out = np.zeros((4, 8), dtype=np.uint64)
     out.flags.writeable = False

@@ -8,9 +8,9 @@ import pytest
 from mpc.runtime.party import Party
 from mpc.sharing.share import Public, Share
 from mpc.testing import check_correct, check_cost, check_faults, check_view, reals
-from protocols.beaver import matmul
-from protocols.wide import lift, lowered, wide_truncate
-from protocols.wide_inverse import MATRIX_RING, MATRIX_SCALE, identity, inverse, refined, residual
+from protocols.core.beaver import matmul
+from protocols.core.wide import lift, lowered, wide_truncate
+from protocols.linalg.inverse import MATRIX_RING, MATRIX_SCALE, identity, inverse, refined, residual
 from tests.helpers import on_shares
 
 WIDE, WORD = MATRIX_RING.word_bytes, 8

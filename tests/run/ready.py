@@ -67,7 +67,9 @@ def loaded() -> list[ModuleType]:
         summary,
         training,
     )
-    from protocols import training_job, twin, twin_vertical
+    from protocols.plain import logistic as twin
+    from protocols.plain import logistic_columns as twin_vertical
+    from protocols.training import rows_job as training_job
 
     return [
         *(duckdb, numpy.ma, rich.console),

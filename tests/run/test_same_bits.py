@@ -20,7 +20,7 @@ from parties.run_locally import orders
 from parties.scenario import Scenario, load_scenario
 from parties.training_settings import settings_for
 from protocols.rows.results import Trained
-from protocols.training_job import training_job
+from protocols.training.rows_job import training_job
 from tests.examples import sample
 from tests.helpers import cpu_features
 from tests.run.command import mpc, record

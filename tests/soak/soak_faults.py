@@ -18,7 +18,7 @@ from mpc.testing.cases.programs import Case, same_results
 from mpc.testing.faults.check import HARMLESS, KINDS, Fault, Planted, play
 from mpc.testing.faults.virtual import End, Smooth
 from protocols.rows.results import Trained
-from protocols.training_job import training_job
+from protocols.training.rows_job import training_job
 from tests.helpers import job, made_up
 from tests.tiers import SOAK, Tell
 

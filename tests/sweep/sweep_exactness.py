@@ -13,10 +13,10 @@ import pytest
 
 from mpc.errors import BeaverlodgeError, DataError, ProtocolError, UsageError
 from parties.scenario_solver import MOMENTUM
-from protocols.accelerated_budget import dyadic
+from protocols.plain.logistic import TwinModel, pooled, weight_difference
 from protocols.rows.results import Trained
-from protocols.training_form import automatic_rate
-from protocols.twin import TwinModel, pooled, weight_difference
+from protocols.training.accelerated_budget import dyadic
+from protocols.training.form import automatic_rate
 from tests.helpers import demo_tables, job, made_up, owner_names, train
 from tests.protocols.test_vertical_job import divided
 from tests.protocols.test_vertical_job import train as train_columns

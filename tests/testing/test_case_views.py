@@ -9,7 +9,7 @@ import pytest
 
 from mpc.ring.rings import B8
 from mpc.testing import CheckFailed, check_view, words
-from protocols import predict
+from protocols.prediction import rows_job as predict
 from tests.testing.cases.case import Case, Secrets, View, hold_to_view
 from tests.testing.cases.core import any_of
 from tests.testing.cases.prediction import COLUMNS_TO_ONE, ROWS_TO_ONE

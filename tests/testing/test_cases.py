@@ -19,8 +19,8 @@ import pytest
 from mpc.testing import Input
 from mpc.testing.cases import programs
 from mpc.testing.cases.inputs import complete, constants
-from protocols.own_units import in_own_units
-from protocols.search import digits_for
+from protocols.core.monotone_search import digits_for
+from protocols.linalg.original_units import in_own_units
 from tests.helpers import ROOT
 from tests.protocols import (
     test_accelerated,

@@ -13,7 +13,7 @@ import pytest
 from mpc.runtime.party import Party
 from mpc.sharing.share import Share
 from mpc.testing import reals, show_plan
-from protocols.beaver import multiply
+from protocols.core.beaver import multiply
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs" / "testing.md"

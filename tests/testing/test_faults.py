@@ -20,8 +20,8 @@ from mpc.runtime.party import Party
 from mpc.sharing.share import Share
 from mpc.testing import KINDS, CheckFailed, check_faults, reals
 from mpc.testing.faults.check import HARMLESS, Fault, altered
-from protocols.beaver import multiply
-from protocols.truncation import truncate
+from protocols.core.beaver import multiply
+from protocols.core.truncation import truncate
 
 X = reals((2,), scale=14, largest=100.0)
 

@@ -17,7 +17,7 @@ from mpc.runtime.party import Party
 from mpc.runtime.round import Round
 from mpc.sharing.share import Mask, Masked, Public, Share
 from mpc.testing import CheckFailed, check_correct, check_cost, check_view, own, reals
-from protocols.beaver import multiply
+from protocols.core.beaver import multiply
 
 SCALE = 14
 X = reals(("m",), scale=SCALE, largest=100.0)

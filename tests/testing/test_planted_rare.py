@@ -16,8 +16,8 @@ from mpc.runtime.party import Party
 from mpc.runtime.round import Round
 from mpc.sharing.share import Mask, Share
 from mpc.testing import CheckFailed, check_correct, check_view, words
-from protocols.beaver import multiply
-from protocols.truncation import truncate
+from protocols.core.beaver import multiply
+from protocols.core.truncation import truncate
 from tests.testing.test_planted import LEAKS, PAIR, SCALE, X, again, spec
 
 # -- masks across sessions

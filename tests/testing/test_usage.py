@@ -17,7 +17,7 @@ from mpc.runtime.round import Round
 from mpc.sharing.share import Public, Share
 from mpc.testing import CheckFailed, check_correct, check_cost, check_faults, check_view, integers, own, reals, words
 from mpc.testing.cases.inputs import complete, constants, randoms, written
-from protocols.beaver import multiply
+from protocols.core.beaver import multiply
 
 X = reals(("m",), scale=14, largest=100.0)
 

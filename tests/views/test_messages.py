@@ -19,9 +19,9 @@ from mpc.runtime.round import Round
 from mpc.sharing.share import Share
 from protocols.rows.limits import X_SCALE
 from protocols.rows.own_rows import OwnRows
-from protocols.standardise import Moments, moments
-from protocols.training_job import training_job
-from protocols.training_settings import TrainingSettings
+from protocols.rows.settings import TrainingSettings
+from protocols.scaling.standardise import Moments, moments
+from protocols.training.rows_job import training_job
 from tests.helpers import demo_tables, job
 from tests.views.view_tools import THRESHOLD, Recording, byte_p_value, leaks, record
 

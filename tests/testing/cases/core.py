@@ -13,15 +13,15 @@ from mpc.ring.rings import B8, B32, B64, Z64, wide
 from mpc.runtime.party import Party
 from mpc.sharing.share import Public, Share
 from mpc.testing import Input, integers, own, reals, words
-from protocols.beaver import matmul, multiply
-from protocols.comparison import any_each, any_set, equal, greater, less_than, outside
-from protocols.exact_floor import floor
-from protocols.grid_search import Wanted, grid_search
-from protocols.halved import halved_matmul
-from protocols.search import FAN, first_reached
-from protocols.secure_sum import secure_sum
-from protocols.selection import as_numbers, clamp, maximum, minimum, select
-from protocols.truncation import truncate
+from protocols.core.beaver import matmul, multiply
+from protocols.core.comparison import any_each, any_set, equal, greater, less_than, outside
+from protocols.core.exact_floor import floor
+from protocols.core.grid_search import Wanted, grid_search
+from protocols.core.halved import halved_matmul
+from protocols.core.monotone_search import FAN, first_reached
+from protocols.core.secure_sum import secure_sum
+from protocols.core.selection import as_numbers, clamp, maximum, minimum, select
+from protocols.core.truncation import truncate
 from tests.testing.cases.case import Case, Cost, Secrets, View, each_in_turn
 from tests.testing.cases.costs import COMPARED, COMPARED_DEALT, WORD, clamped, floored
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from protocols.shared_histogram import BINS, DIGITS
-from protocols.standardise import SUM_RING
+from protocols.functions.histogram import BINS, DIGITS
+from protocols.scaling.standardise import SUM_RING
 
 WORD, WIDE = 8, SUM_RING.word_bytes
 COMPARED, COMPARED_DEALT = WORD + 12 + 6 + 3 + 3 + 3 + 2, WORD + 8 + 4 + 2 + 2 + 2 + 1

@@ -11,12 +11,12 @@ from mpc.ring.array import Array
 from mpc.runtime.party import Party
 from mpc.sharing.share import Share
 from mpc.testing import integers, own
-from protocols.design_cells import Split, small_columns, split_columns
-from protocols.own_design import OwnDesign, plain
-from protocols.rare_values import Layout, own_values
-from protocols.small_cells import Blocks, Contributions, Values, merged_list, withheld_blocks
-from protocols.standardise import SUM_RING
-from protocols.suppression import Halving
+from protocols.disclosure.design_cells import Split, small_columns, split_columns
+from protocols.disclosure.own_design import OwnDesign, plain
+from protocols.disclosure.rare_values import Layout, own_values
+from protocols.disclosure.small_cells import Blocks, Contributions, Values, merged_list, withheld_blocks
+from protocols.disclosure.suppression import Halving
+from protocols.scaling.standardise import SUM_RING
 from tests.rare_values import is_rare
 from tests.testing.cases.case import Case, Cost, Secrets, View, each_in_turn
 from tests.testing.cases.costs import COMPARED, COMPARED_DEALT, WIDE, WORD

@@ -12,29 +12,29 @@ from mpc.ring.fixed_point import decode
 from mpc.runtime.party import Party
 from mpc.sharing.share import Share
 from mpc.testing import integers, own, reals
-from protocols.auc_pairs import BUCKETS, count_pairs
-from protocols.calibration import GROUPS, STEP, calibrate, cells_of
-from protocols.evaluation.weighted_likelihood import vertical_likelihoods, weighted_loss
-from protocols.inference_twin import null_log_likelihood
-from protocols.logistic_series import LARGEST
-from protocols.metrics import BINS, Bins, Scored, evaluate, mean_score
-from protocols.null_model import STEP as INTERCEPT_STEP
-from protocols.null_model import excess, null_intercept
-from protocols.rows.limits import X_SCALE
-from protocols.rows.offset_weights import NOTHING_BESIDE, Beside
-from protocols.rows.own_rows import DIGEST_BITS, OwnColumns
-from protocols.rows.results import Calibration
-from protocols.shared_calibration import calibrate_shared
-from protocols.shared_histogram import BINS as SHARED_BINS
-from protocols.shared_model import evaluate_kept, keep, kept_scale
-from protocols.shared_scores import (
+from protocols.evaluation.auc_pairs import BUCKETS, count_pairs
+from protocols.evaluation.calibration import GROUPS, STEP, calibrate, cells_of
+from protocols.evaluation.metrics import BINS, Bins, Scored, evaluate, mean_score
+from protocols.evaluation.null_model import STEP as INTERCEPT_STEP
+from protocols.evaluation.null_model import excess, null_intercept
+from protocols.evaluation.shared_calibration import calibrate_shared
+from protocols.evaluation.shared_model import evaluate_kept, keep, kept_scale
+from protocols.evaluation.shared_scores import (
     SCORE_SCALE,
     SharedScores,
     evaluate_shared,
     evaluate_with_histograms,
     upper_edges,
 )
-from protocols.training_settings import TrainingSettings
+from protocols.evaluation.weighted_likelihood import vertical_likelihoods, weighted_loss
+from protocols.functions.histogram import BINS as SHARED_BINS
+from protocols.functions.logistic_series import LARGEST
+from protocols.plain.maximum_likelihood import null_log_likelihood
+from protocols.rows.limits import X_SCALE
+from protocols.rows.offset_weights import NOTHING_BESIDE, Beside
+from protocols.rows.own_rows import DIGEST_BITS, OwnColumns
+from protocols.rows.results import Calibration
+from protocols.rows.settings import TrainingSettings
 from tests.protocols.test_calibration import plainly_joined
 from tests.testing.cases.case import Case, Cost, Secrets, View, each_in_turn, two_others_trade
 from tests.testing.cases.costs import COMPARED, COMPARED_DEALT, WORD, bits, clamped, measured

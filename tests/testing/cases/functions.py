@@ -8,11 +8,11 @@ from mpc.ring.array import Array
 from mpc.runtime.party import Party
 from mpc.sharing.share import Share
 from mpc.testing import integers, reals
-from protocols.logistic_series import ANGLE_SCALE, LARGEST, logistic_parts
-from protocols.shared_histogram import BINS, histograms
-from protocols.sigmoid import sigmoid
-from protocols.sigmoid_fits import FITS
-from protocols.twin import sigmoid as exact_sigmoid
+from protocols.functions.histogram import BINS, histograms
+from protocols.functions.logistic_series import ANGLE_SCALE, LARGEST, logistic_parts
+from protocols.functions.sigmoid import sigmoid
+from protocols.functions.sigmoid_fits import FITS
+from protocols.plain.logistic import sigmoid as exact_sigmoid
 from tests.testing.cases.case import Case, Cost, View
 from tests.testing.cases.costs import WORD, histogram
 

@@ -10,11 +10,11 @@ from mpc.ring.array import Array
 from mpc.ring.fixed_point import decode
 from mpc.runtime.party import Party
 from mpc.testing import own, reals
-from protocols.inference_job import inference_job
-from protocols.inference_twin import fit_ml
+from protocols.inference.columns_job import vertical_inference_job
+from protocols.inference.rows_job import inference_job
+from protocols.plain.maximum_likelihood import fit_ml
 from protocols.rows.own_rows import OwnRows
 from protocols.rows.results import Trained
-from protocols.vertical_inference import vertical_inference_job
 from tests.testing.cases.case import Case, Checks, Cost, View
 from tests.testing.cases.training import columns_of, settings
 

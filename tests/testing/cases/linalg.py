@@ -8,11 +8,11 @@ from mpc.ring.array import Array
 from mpc.runtime.party import Party
 from mpc.sharing.share import Share
 from mpc.testing import own, reals
-from protocols.gram import combination, hold_gram, hold_gram_of_columns
-from protocols.held import Rows, hold, product, products, take_rows, transpose_product
+from protocols.core.stacked import Stacked
+from protocols.core.truncation import divided
+from protocols.linalg.gram import combination, hold_gram, hold_gram_of_columns
+from protocols.linalg.held import Rows, hold, product, products, take_rows, transpose_product
 from protocols.rows.limits import X_SCALE
-from protocols.stacked import Stacked
-from protocols.truncation import divided
 from tests.testing.cases.case import Case, Cost, View
 from tests.testing.cases.core import exact
 from tests.testing.cases.costs import WORD

@@ -12,17 +12,17 @@ from mpc.ring.fixed_point import decode
 from mpc.runtime.party import Party
 from mpc.sharing.share import Public, Share
 from mpc.testing import Input, own, reals
-from protocols.beaver import matmul
-from protocols.cross_products import covariance_scale
-from protocols.least_squares import least_squares
-from protocols.linear_job import linear_job
-from protocols.linear_settings import LinearFit, LinearSettings
-from protocols.linear_twin import fit_plain
+from protocols.core.beaver import matmul
+from protocols.core.wide import wide_truncate
+from protocols.linalg.inverse import MATRIX_RING, MATRIX_SCALE, identity
+from protocols.linear.columns_job import vertical_linear_job
+from protocols.linear.least_squares import least_squares
+from protocols.linear.rows_job import linear_job
+from protocols.linear.settings import LinearFit, LinearSettings
+from protocols.plain.linear import fit_plain
 from protocols.rows.offset_weights import NOTHING_BESIDE, Beside
 from protocols.rows.own_rows import DIGEST_BITS, OwnColumns, OwnRows
-from protocols.vertical_linear import vertical_linear_job
-from protocols.wide import wide_truncate
-from protocols.wide_inverse import MATRIX_RING, MATRIX_SCALE, identity
+from protocols.scaling.cross_products import covariance_scale
 from tests.testing.cases.case import Case, Checks, Cost, Secrets, View
 
 SCALE = 8

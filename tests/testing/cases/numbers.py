@@ -10,8 +10,8 @@ import numpy as np
 from mpc.ring.array import Array
 from mpc.ring.fixed_point import decode
 from mpc.runtime.party import Party
-from protocols.metrics import Scored, local_sums
-from protocols.twin import TwinModel, twin_metrics
+from protocols.evaluation.metrics import Scored, local_sums
+from protocols.plain.logistic import TwinModel, twin_metrics
 
 METRICS = ("rows", "positives", "accuracy", "auc", "log_loss", "brier")
 

@@ -11,12 +11,12 @@ from mpc.ring.fixed_point import decode
 from mpc.runtime.party import Party
 from mpc.sharing.share import Share
 from mpc.testing import own, reals
-from protocols.predict import NewRows, PredictSettings, predict_job
+from protocols.evaluation.shared_model import kept_scale
+from protocols.prediction.columns_job import NewColumns, vertical_predict_job
+from protocols.prediction.rows_job import NewRows, PredictSettings, predict_job
 from protocols.rows.kept_model import SharedModel, Units
 from protocols.rows.limits import X_SCALE
 from protocols.rows.own_rows import DIGEST_BITS
-from protocols.shared_model import kept_scale
-from protocols.vertical_predict import NewColumns, vertical_predict_job
 from tests.testing.cases.case import Case, Cost, Secrets, View
 from tests.testing.cases.costs import COMPARED, COMPARED_DEALT, WORD, clamped, floored
 

@@ -10,12 +10,12 @@ from mpc.ring.fixed_point import decode
 from mpc.runtime.party import Party
 from mpc.sharing.share import Share
 from mpc.testing import own, reals
-from protocols.cross_products import pooled_covariance
-from protocols.private_scales import plain_scales
+from protocols.linear.weighted_columns import weighted_columns
 from protocols.rows.offset_weights import NOTHING_BESIDE, Beside
 from protocols.rows.own_rows import OwnColumns
-from protocols.standardise import Moments, moments
-from protocols.weighted_columns import weighted_columns
+from protocols.scaling.cross_products import pooled_covariance
+from protocols.scaling.private_scales import plain_scales
+from protocols.scaling.standardise import Moments, moments
 from tests.testing.cases.case import Case, Cost, Secrets, View, each_in_turn, two_others_trade
 from tests.testing.cases.costs import WIDE
 from tests.testing.cases.numbers import decoded

@@ -10,14 +10,14 @@ from mpc.ring.array import Array
 from mpc.runtime.party import Party
 from mpc.sharing.share import Share
 from mpc.testing import integers, own
-from protocols.forward_merge import stretches
-from protocols.log_rank import Digits, log_rank_sums, open_log_rank
-from protocols.own_cells import OwnColumns
-from protocols.search import FAN
-from protocols.statistics_job import statistics_job
-from protocols.statistics_settings import Grid, StatisticsSettings, Survival
-from protocols.survival import follow
-from protocols.told_cells import Told
+from protocols.core.monotone_search import FAN
+from protocols.disclosure.forward_merge import stretches
+from protocols.statistics.disclosed_cells import Told
+from protocols.statistics.job import statistics_job
+from protocols.statistics.own_cells import OwnColumns
+from protocols.statistics.settings import Grid, StatisticsSettings, Survival
+from protocols.statistics.survival import follow
+from protocols.survival.log_rank import Digits, log_rank_sums, open_log_rank
 from tests.testing.cases.case import Case, Cost, View, each_in_turn, two_others_trade
 from tests.testing.cases.core import SIDE
 from tests.testing.cases.costs import COMPARED, COMPARED_DEALT, WIDE, WORD, bits

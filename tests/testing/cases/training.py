@@ -13,20 +13,20 @@ from mpc.ring.fixed_point import decode
 from mpc.runtime.party import Party
 from mpc.sharing.share import Public, Share
 from mpc.testing import integers, own, reals
-from protocols.accelerated_twin import accelerated_twin
-from protocols.bit_budget import Extent, bit_budget, dual_budget
-from protocols.dual import DualDescent, check_scores, descend_dual, dual_weights
-from protocols.held import Rows, hold
-from protocols.logistic import Descent, descend, step, target
-from protocols.range_check import Limits, check_range
+from protocols.functions.sigmoid_fits import FITS
+from protocols.linalg.held import Rows, hold
+from protocols.plain.accelerated import accelerated_twin
+from protocols.plain.logistic import fit_twin
+from protocols.plain.logistic import sigmoid as exact_sigmoid
 from protocols.rows.limits import X_SCALE
 from protocols.rows.own_rows import DIGEST_BITS, OwnColumns, OwnRows
-from protocols.sigmoid_fits import FITS
-from protocols.training_job import training_job
-from protocols.training_settings import TrainingSettings
-from protocols.twin import fit_twin
-from protocols.twin import sigmoid as exact_sigmoid
-from protocols.vertical_job import vertical_job
+from protocols.rows.settings import TrainingSettings
+from protocols.training.bit_budget import Extent, bit_budget, dual_budget
+from protocols.training.columns_job import vertical_job
+from protocols.training.descent import Descent, descend, step, target
+from protocols.training.dual import DualDescent, check_scores, descend_dual, dual_weights
+from protocols.training.range_check import Limits, check_range
+from protocols.training.rows_job import training_job
 from tests.testing.cases.case import Case, Cost, Secrets, View, two_others_trade
 from tests.testing.cases.costs import WIDE, WORD, outside
 from tests.testing.cases.linalg import backwards

@@ -1,0 +1,221 @@
+"""Whether a model's columns have cells that are too small, tested before a number that is made of the rows is told.
+
+A cell (own_design.py) is small if for some owner j the others have 1 to m - 1 of its rows: owner j takes its own off
+whatever it is told. Of two owners the others are one, who counts for itself. Of three or more, cells that all owners
+have a name for are counted together under sharing (small_cells.py), and each owner tests its others by itself, which
+may find small what all others' rows together are not.
+
+Whether a column has few values is each owner's own affair and told to nobody, for it enters as shares as well: an
+owner with many values in a column has no small cell there, and makes none of the others' small for a third owner, to
+whom their rows together have many values.
+
+What is opened is one bit for each column of the design, one for the target and one for all columns together, and no
+bit of any cell, value, class or owner. If one is set nothing else is opened; a run that goes on tells that none is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from mpc.errors import DataError
+from mpc.ring.abstract_array import abstract
+from mpc.ring.array import Array
+from mpc.ring.rings import B8
+from mpc.runtime.party import Party
+from mpc.sharing.share import Public, Share
+from protocols.core.beaver import matmul
+from protocols.core.comparison import any_of, outside
+from protocols.disclosure.own_design import OwnDesign, plain, tested_cells
+from protocols.disclosure.small_cells import small
+from protocols.rows.own_rows import OwnColumns, OwnRows, joint_names
+from protocols.rows.settings import FitSettings
+
+WHAT = "cells of the model"
+_WHY = "a bit for each column, the target, all together: whether a cell of some owner's others is too small"
+_TWO_OWNERS = "; with two owners each so learns it of the other"
+_UNTESTED = (
+    ". Not tested: combinations of two owners' columns, nor a column of many values by the classes that another has"
+)
+
+
+async def check_design(p: Party, own: OwnRows, settings: FitSettings) -> None:
+    """Stop if a cell of the model is small, where owners have rows of their own.
+
+    0 rounds with min_cell = 1; else 2 of two owners and 9 of more; reveals what `small_columns` does.
+
+    Raises:
+        DataError: some cell is small; it names the columns.
+    """
+    if settings.min_cell == 1:
+        return
+    p.stage("small cells")
+    mine = None if p.dry else _own_rows(own, settings)
+    word = await small_columns(p, mine, settings.features, settings.min_cell, classes=settings.classes)
+    p.insist_jointly(lambda: not word.value.any(), lambda: too_few(own.names, word, settings.min_cell))
+
+
+async def small_columns(p: Party, mine: OwnDesign | None, columns: int, least: int, *, classes: bool) -> Public:
+    """Whether there is a small cell (columns + 2,): 0 or a uniform word for each column, the target, all together.
+
+    2 rounds of two owners, and 9 of more; reveals masked values and bits (uniform), and the declared words.
+    """
+    owners = len(p.owners)
+    apart = owners == 2
+    width = columns + 2
+    bits = [
+        p.input(owner, None if mine is None or owner != p.name else mine.alone(named=not apart), (width,), 0, B8)
+        for owner in p.owners
+    ]
+    groups = [np.arange(owners) * width + k for k in range(width)]
+    if not apart:
+        cells = tested_cells(columns, classes=classes)
+        size = cells.size
+        counts = abstract((size,)) if mine is None else mine.counts().astype(np.uint64)
+        parts = [p.input(owner, counts if owner == p.name and not p.dry else None, (size,), 0) for owner in p.owners]
+        bits.append(await small(p, parts, np.full(size, least, dtype=np.int64)))
+        seen = owners * width + np.arange(owners)[:, np.newaxis] * size
+        groups = [np.concatenate((group, (seen + each).reshape(-1))) for group, each in zip(groups, cells, strict=True)]
+    every = Share(np.concatenate([one.value for one in bits]), 0, B8)
+    return await any_of(p, every, groups, what=WHAT, why=_why(p))
+
+
+@dataclass(frozen=True)
+class Split:
+    """Who has what, where every owner has columns of its own of the same rows.
+
+    Args:
+        widths: how many columns each owner has, in the design's order.
+        target_owner: who has the target.
+        rows: how many there are.
+        least: how many of a cell are not too few.
+    """
+
+    widths: Mapping[str, int]
+    target_owner: str
+    rows: int
+    least: int
+
+
+async def check_split_design(p: Party, own: OwnColumns, settings: FitSettings) -> None:
+    """Stop if a cell of the model is small, where every owner has columns of its own of the same rows.
+
+    Each owner tests its own columns by itself. What is counted by classes that another owner has is of each column
+    apart, if its values are as few as a word has places for; combinations of two owners' columns are not tested.
+
+    0 rounds with min_cell = 1; else 10; reveals what `split_columns` does.
+
+    Raises:
+        DataError: some cell is small; it names the columns.
+    """
+    if settings.min_cell == 1:
+        return
+    p.stage("small cells")
+    widths = {owner: len(names) for owner, names in own.names.items()}
+    split = Split(widths, own.target_owner, settings.train_rows[0], settings.min_cell)
+    mine = None if p.dry else _own_columns(p.name, own, settings)
+    word = await split_columns(p, mine, own.beside_train.counts, split)
+    p.insist_jointly(lambda: not word.value.any(), lambda: too_few(joint_names(own.names), word, settings.min_cell))
+
+
+async def split_columns(p: Party, mine: OwnDesign | None, weights: Array | None, split: Split) -> Public:
+    """As `small_columns` (columns + 2,), of owners with columns of their own.
+
+        n_lc = sum_i [column = l]_i [class = c]_i
+
+    for the values l of each column and the classes c: a product of what two owners have, of all l at once, each in its
+    place of one word. 10 rounds; reveals both factors less masks, masked values and bits (uniform), and the declared
+    words. The combinations of an owner's columns are cells if no owner has a column of many values: with t_i for
+    small ones of owner i and f_k for columns of few values alone at owner k, if t_i + sum_k f_k = n + 1.
+
+    Args:
+        mine: this owner's columns, and the target if it has it; all rows.
+        weights: how much each row counts (rows,), where the target is; None where all count.
+    """
+    n, d = len(p.owners), sum(split.widths.values())
+    width = split.rows.bit_length() + 1
+    places, size = 64 // width, 2 * d * (64 // width)
+    bits, together = (None, None) if mine is None else _alone(p.name, mine, weights, split)
+    alone = [p.input(owner, bits if owner == p.name else None, (d + 1,), 0, B8).value for owner in p.owners]
+    entered = [p.input(owner, together if owner == p.name else None, (2,), 0) for owner in p.owners]
+    values, classes = _entered(p, mine, weights, split, width)
+    counts = await matmul(p, values.T, classes, label="cells/classes")
+    each = [counts.shifted(64 - width * (place + 1)).reshape(2 * d).value for place in range(places)]
+    everywhere = entered[0][1:]
+    for one in entered[1:]:
+        everywhere = everywhere + one[1:]
+    asked = Share(np.concatenate([*each, *((one[:1] + everywhere).value for one in entered)]))
+    unit, most = 1 << (64 - width), min(split.least, split.rows + 1)
+    low = np.array([unit] * size + [n + 1] * n, dtype=np.int64)
+    high = np.array([unit * most - 1] * size + [n + 1] * n, dtype=np.int64)
+    outer = await outside(p, asked, low, high, label="cells/parts")
+    few = p.plus(outer, Public(np.ones(size + n, dtype=np.uint8), 0, B8))
+    groups = [np.arange(n) * (d + 1) + k for k in range(d + 1)]
+    cells = n * (d + 1) + np.arange(size).reshape(places, d, 2)
+    groups = [*(np.concatenate((groups[k], cells[:, k].reshape(-1))) for k in range(d)), groups[d]]
+    groups.append(n * (d + 1) + size + np.arange(n))
+    every = Share(np.concatenate([*alone, few.value]), 0, B8)
+    return await any_of(p, every, groups, what=WHAT, why=_why(p) + _UNTESTED)
+
+
+def _alone(name: str, mine: OwnDesign, weights: Array | None, split: Split) -> tuple[Array, Array]:
+    """What this owner finds of its own columns, at their places among all, and of the target, as bits (columns + 1,);
+    of the columns' combinations, and whether all have few values (2,)."""
+    counted = mine if weights is None else mine.at(weights > 0)
+    *columns, target, together = counted.alone(named=False)
+    found = np.zeros(sum(split.widths.values()) + 1, dtype=np.uint8)
+    owners = list(split.widths)
+    first = sum(split.widths[owner] for owner in owners[: owners.index(name)])
+    found[first : first + len(columns)], found[-1] = columns, target
+    return found, np.array([together, counted.of_few_values], dtype=np.uint64)
+
+
+def _entered(p: Party, mine: OwnDesign | None, weights: Array | None, split: Split, width: int) -> tuple[Share, Share]:
+    """All owners' columns as packed words (rows, columns), and which rows are of class 0 and of 1 (rows, 2)."""
+    if mine is None:
+        return (Share(abstract((split.rows, sum(split.widths.values())))), Share(abstract((split.rows, 2))))
+    words, classes = mine.packed(width), None
+    parts = [
+        p.input(owner, words if owner == p.name else None, (split.rows, columns), 0).value
+        for owner, columns in split.widths.items()
+    ]
+    if split.target_owner == p.name:
+        counted = np.ones(split.rows, dtype=bool) if weights is None else weights > 0
+        classes = mine.in_classes(counted).astype(np.uint64)
+    return Share(np.concatenate(parts, axis=1)), p.input(split.target_owner, classes, (split.rows, 2), 0)
+
+
+def _own_rows(own: OwnRows, settings: FitSettings) -> OwnDesign:
+    """The rows that are in the fit: those that count."""
+    y = own.y_train if settings.classes else own.beside_train.taken_off(own.y_train)
+    made, counts = own.made or plain(settings.features), own.beside_train.counts
+    whole = OwnDesign(own.x_train, made, y, settings.classes, settings.min_cell, settings.opens_matrices)
+    return whole if counts is None else whole.at(counts > 0)
+
+
+def _own_columns(name: str, own: OwnColumns, settings: FitSettings) -> OwnDesign:
+    """An owner's columns of all rows, and the target if it has it."""
+    y = None
+    if own.target_owner == name:
+        y = own.y_train if settings.classes else own.beside_train.taken_off(own.y_train)
+    made = own.made or plain(own.x_train.shape[1])
+    return OwnDesign(own.x_train, made, y, settings.classes, settings.min_cell)
+
+
+def _why(p: Party) -> str:
+    return _WHY + (_TWO_OWNERS if len(p.owners) == 2 else "")
+
+
+def too_few(names: tuple[str, ...], word: Public, least: int) -> DataError:
+    """Of a model whose columns have small cells, as all owners are told; a helper learns the stage alone."""
+    *columns, target, together = (bool(one) for one in word.value)
+    found = [f"column {name}" for name, few in zip(names, columns, strict=True) if few]
+    found += ["the target"] * target + ["all columns together"] * together
+    return DataError(
+        f"{', '.join(found)}: some value or combination of values, within a class if there are classes, has 1 to "
+        f"{least - 1} rows besides some owner's own (min_cell = {least}), and the model could show how many",
+        "join rare levels, leave these columns or products out, or hold fewer rows out; every owner's policy has to "
+        "allow a lower min_cell. Nothing of the model was opened",
+    )

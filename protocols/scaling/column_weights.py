@@ -1,0 +1,67 @@
+"""Offsets and weights of rows that all owners have: both are known to the owner of the labels, and to nobody else.
+
+The maximum-likelihood fit's are here; for weighted least squares see weighted_columns.py.
+
+The other owners scale their columns without knowing how often a row counts. So counts are divided by a power of two
+that is no smaller than any of them, and all bounds of unweighted rows hold. The fit without features needs nothing of
+the other owners: the labels' owner finds it by itself, and only its log-likelihood is opened.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from mpc.errors import DataError
+from mpc.ring.array import Array
+from mpc.ring.rings import Z64
+from mpc.runtime.party import Party
+from protocols.rows.own_rows import OwnColumns
+from protocols.rows.settings import TrainingSettings
+from protocols.scaling.row_weights import check_mean
+
+MOST_UNEQUAL = 256.0  # the largest count over the mean: as much smaller is the least eigenvalue that is told from 0
+
+
+async def largest_weight(p: Party, own: OwnColumns, settings: TrainingSettings) -> float:
+    """A power of two that no row's count is above. 0 rounds without weights; else 1, which reveals it.
+
+    Raises:
+        DataError: (at the owner of the counts) they are 0, too large on average, or too unequal.
+    """
+    if not settings.weighted:
+        return 1.0
+    largest = None
+    if own.target_owner == p.name and not p.dry:
+        counts = np.asarray(own.beside_train.counts)
+        check_mean(float(counts.mean()))
+        check_equal(
+            p.name, counts, "split a row that counts so much into several, at all owners, with ids of their own"
+        )
+        largest = float(counts.max())
+    return await told_power(p, own, largest, "the weights are divided by it: a power of two, as its exponent")
+
+
+async def told_power(p: Party, own: OwnColumns, number: float | None, why: str) -> float:
+    """A power of two that the number, which the target's owner has, is not above. 1 round, which reveals it."""
+    exponent = None
+    if number is not None:
+        exponent = np.array([math.ceil(math.log2(number))], dtype=np.int64).view(np.uint64)
+    share = p.input(own.target_owner, exponent, (1,), 0)
+    (told,) = await p.reveal(share, what="largest weight", why=why, label="largest weight")
+    return 1.0 if p.dry else 2.0 ** int(Z64.centred(told.value)[0])
+
+
+def check_equal(owner: str, counts: Array, hint: str) -> None:
+    """Counts that do not differ too much.
+
+    Raises:
+        DataError: one does from their mean.
+    """
+    if counts.max() > MOST_UNEQUAL * counts.mean():
+        raise DataError(
+            f"{owner}: the largest weight is more than {MOST_UNEQUAL:g} times what weights are on average",
+            hint,
+            party=owner,
+        )

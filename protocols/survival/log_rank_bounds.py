@@ -1,0 +1,75 @@
+"""The log-rank test of two arms from what is told of their counts, and how far off it may be: in the clear.
+
+Who of arm g is waited for at t is between two numbers (curve.py), and so is p_1(t) = n_1(t) / n(t). A stretch
+of d events is somewhere in its times: it adds to E_1 between d min p_1 and d max p_1, and to V likewise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protocols.rows.results import Statistic
+from protocols.survival.curve import Arm, curve, log_rank
+
+Values = NDArray[np.float64]
+Range = tuple[Values, Values]
+
+
+def log_rank_told(arms: Sequence[Arm]) -> tuple[Statistic, float] | None:
+    """The test of two arms' curves as they are estimated, and by how much that of all counts may differ.
+
+    None if there is nothing to compare.
+    """
+    found = [curve(arm) for arm in arms]
+    test = log_rank(np.array([one.at_risk for one in found]), np.array([one.events for one in found]))
+    if test is None:
+        return None
+    (low_1, high_1), (low_2, high_2) = (_waited(arm) for arm in arms)
+    part = _ratio(low_1, low_1 + high_2), _ratio(high_1, high_1 + low_2)
+    together = sum(_stretch_events(arm) for arm in arms)
+    fewest = low_1 + low_2
+    ties = _ratio(np.maximum(fewest - together, 0.0), np.maximum(fewest - 1.0, 1.0))
+    ends = part[0] * (1 - part[0]), part[1] * (1 - part[1])
+    middle = (part[0] <= 0.5) & (part[1] >= 0.5)
+    spread = np.minimum(*ends) * np.minimum(ties, 1.0), np.where(middle, 0.25, np.maximum(*ends))
+    expected, variance = (
+        tuple(sum(_over_stretches(arm, one[k], k) for arm in arms) for k in (0, 1)) for one in (part, spread)
+    )
+    observed = float(arms[0].counts[:-1, 1].sum())
+    far = max(abs(observed - expected[0]), abs(observed - expected[1]))
+    near = 0.0 if expected[0] <= observed <= expected[1] else min(abs(observed - one) for one in expected)
+    high = far**2 / variance[0] if variance[0] > 0 else np.inf
+    low = near**2 / variance[1] if variance[1] > 0 else 0.0
+    return test, max(high - test.value, test.value - low)
+
+
+def _waited(arm: Arm) -> Range:
+    """At each time, who is waited for at least and at most."""
+    by = np.concatenate(([0], arm.counts[:-1, 1].cumsum()))
+    places = np.flatnonzero(arm.ends)
+    widths = np.diff(places, prepend=-1)
+    begins = np.concatenate(([0], places[:-1] + 1))
+    least, most = np.repeat(by[begins], widths), np.repeat(by[places + 1], widths)
+    most[begins] = by[begins]
+    return arm.fewest(most), arm.most(least)
+
+
+def _stretch_events(arm: Arm) -> Values:
+    """At each time, the events of its stretch."""
+    places = np.flatnonzero(arm.ends)
+    return np.asarray(np.repeat(arm.counts[places, 1], np.diff(places, prepend=-1)), dtype=np.float64)
+
+
+def _over_stretches(arm: Arm, values: Values, most: int) -> float:
+    """Each stretch's events times the least or the most of the values at its times, summed up."""
+    places = np.flatnonzero(arm.ends)
+    begins = np.concatenate(([0], places[:-1] + 1))
+    extreme = (np.maximum if most else np.minimum).reduceat(values, begins)
+    return float((arm.counts[places, 1] * extreme).sum())
+
+
+def _ratio(a: Values, b: Values) -> Values:
+    return np.asarray(np.divide(a, b, out=np.zeros_like(a, dtype=np.float64), where=b > 0))
