@@ -42,6 +42,15 @@ ROOMS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("testing.faults", "testing.views"),
         ("testing",),
     ),
+    "protocols": (
+        ("rows", "aggregation"),
+        ("core",),
+        ("linalg", "functions"),
+        ("scaling", "disclosure", "survival"),
+        ("evaluation",),
+        ("training", "inference", "linear", "prediction", "statistics"),
+        ("plain",),
+    ),
 }
 NOWHERE = {"pickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
 MAY_IMPORT_ZMQ = {
@@ -198,6 +207,11 @@ def test_the_walk_sees_every_package() -> None:
         ("mpc/links/channel.py", "from mpc.links import zmq", "of the room mpc.links.zmq"),
         ("mpc/links/meeting/play.py", "from mpc.testing import show_plan", "of the room mpc.testing"),
         ("mpc/attic/old.py", "", "is in no room"),
+        ("protocols/core/beaver.py", "from protocols.linalg.held import hold", "of the room protocols.linalg"),
+        ("protocols/training/rows_job.py", "from protocols.inference import irls", "of the room protocols.inference"),
+        ("protocols/scaling/new.py", "import protocols.disclosure.small_cells", "of the room protocols.disclosure"),
+        ("protocols/evaluation/metrics.py", "from protocols.plain.linear import fit", "of the room protocols.plain"),
+        ("protocols/beaver.py", "", "is in no room"),
         ("mpc/ring/rings.py", "import mpc.attic.old", "of the room None"),
         ("mpc/sub/deep.py", "def f():\n    from parties.cli import main", "imports parties.cli"),
         ("mpc/links/session.py", "import zmq", "imports zmq"),
@@ -234,7 +248,7 @@ def test_a_planted_violation_is_caught(path: str, source: str, what: str) -> Non
         ("parties/keys.py", "import zmq"),
         (
             "protocols/training/descent.py",
-            "import numpy as np\nfrom mpc.sharing.share import Share\nfrom protocols import beaver",
+            "import numpy as np\nfrom mpc.sharing.share import Share\nfrom protocols.core import beaver",
         ),
         ("parties/owner.py", "import os, time, mpc, protocols"),
         ("mpc/randomness/streams.py", "import timeit\nfrom . import ring\nself.random(3)"),
