@@ -179,7 +179,7 @@ CASES = {
         [reals(("m", 2), scale=24, largest=2.0), own(reals(("m", 2), scale=SCALE, largest=1.0))],
         1e-6,
         Cost(2, 120, 144, {"m": 3}),
-        View(soak_from=2, secrets=_any_weights, sizes={"m": 2}, structure_sizes={"m": 2}, shift=0.5),
+        View(soak_from=2, secrets=_any_weights, sizes={"m": 2}, structure_sizes={"m": 2}, words=250, shift=0.5),
         examples=20,
     ),
 }
