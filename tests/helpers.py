@@ -181,6 +181,21 @@ def train(own: Mapping[str, OwnRows], how: TrainingSettings, seed: int = 0, tap:
     return lockstep({name: factory(name) for name in how.owners}, seed, tap)
 
 
+def assert_metrics(metrics: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """They are the plaintext reference's of each set, row for row and to within 0.005."""
+    assert list(metrics) == list(wanted)
+    for name, expected in wanted.items():
+        got = metrics[name]
+        assert got.keys() == expected.keys()
+        assert (got["rows"], got["positives"]) == (expected["rows"], expected["positives"])
+        assert abs(got["accuracy"] - expected["accuracy"]) * expected["rows"] <= 1.0 + 1e-9
+        pairs = max(1, expected["positives"] * (expected["rows"] - expected["positives"]))
+        # Beside the histogram's 0.005, of few rows two pairs in one bin, each of which counts half.
+        for key, slack in (("auc", 0.005 + 1 / pairs), ("log_loss", 0.002), ("brier", 0.001)):
+            assert (got[key] is None) == (expected[key] is None)
+            assert expected[key] is None or abs(got[key] - expected[key]) <= slack, (name, key)
+
+
 def cpu_features() -> list[str]:
     """The features of this processor that this numpy uses where it finds them, and can be told to do without."""
     facts: Any = np.show_config(mode="dicts")

@@ -30,6 +30,16 @@ def emptied(socket: zmq.Socket[bytes]) -> list[bytes]:
             return taken
 
 
+def watching_empty(here: zmq.Socket[bytes], there: zmq.Socket[bytes]) -> Poller:
+    """A poller for both, which were found empty."""
+    poller = Poller()
+    for socket in (here, there):
+        poller.watch(socket)
+    assert set(poller.wait(LONG)) == {here, there}
+    assert emptied(here) == emptied(there) == []
+    return poller
+
+
 def test_a_new_socket_is_named_once_though_nothing_rang(ends: tuple[zmq.Socket[bytes], zmq.Socket[bytes]]) -> None:
     here, _ = ends
     poller = Poller()
@@ -41,11 +51,7 @@ def test_a_new_socket_is_named_once_though_nothing_rang(ends: tuple[zmq.Socket[b
 
 def test_what_happens_after_a_socket_was_found_empty_rings(ends: tuple[zmq.Socket[bytes], zmq.Socket[bytes]]) -> None:
     here, there = ends
-    poller = Poller()
-    for socket in ends:
-        poller.watch(socket)
-    assert set(poller.wait(LONG)) == set(ends)
-    assert emptied(here) == emptied(there) == []
+    poller = watching_empty(here, there)
     for number in range(100):
         there.send(b"%d" % number)
         taken: list[bytes] = []
@@ -78,11 +84,7 @@ def test_a_socket_not_emptied_is_named_again_and_others_beside_it(
     ends: tuple[zmq.Socket[bytes], zmq.Socket[bytes]],
 ) -> None:
     here, there = ends
-    poller = Poller()
-    for socket in ends:
-        poller.watch(socket)
-    assert set(poller.wait(LONG)) == set(ends)
-    assert emptied(here) == emptied(there) == []
+    poller = watching_empty(here, there)
     here.send(b"news")
     named = [here]
     while named == [here]:  # until the news has got there

@@ -23,21 +23,9 @@ from parties.scenario import Scenario, load_scenario
 from protocols.plain.linear import fit_plain
 from tests.helpers import FEW
 from tests.parties.asked import asked_and_read
+from tests.scenario_texts import two_owners
 
-HEAD = """schema = 1
-name = "small"
-[parties.a]
-role = "owner"
-data = "a.csv"
-[parties.b]
-role = "owner"
-data = "b.csv"
-[parties.helper]
-role = "helper"
-[task]
-kind = "linear_regression"
-target = "stay"
-"""
+HEAD = two_owners("linear_regression") + 'target = "stay"\n'
 FULL = """features = ["age", "stage", "age:stage"]
 missing = "drop"
 reveal = ["missing", "inference"]

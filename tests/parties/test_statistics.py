@@ -18,43 +18,10 @@ from parties.statistics_data import StatisticsTable, load_statistics_table
 from parties.statistics_plan import cells_told
 from parties.statistics_summary import p_text, statistics_blocks
 from tests.parties.asked import asked_and_read
+from tests.scenario_texts import STATISTICS as FULL
+from tests.scenario_texts import two_owners
 
-HEAD = """schema = 1
-name = "small"
-[parties.a]
-role = "owner"
-data = "a.csv"
-[parties.b]
-role = "owner"
-data = "b.csv"
-[parties.helper]
-role = "helper"
-[task]
-kind = "statistics"
-"""
-FULL = """columns = ["age", "bmi"]
-statistics = ["count", "sd", "max"]
-quantiles = [0.9, 0.5]
-by = "sex"
-correlations = ["age", "bmi"]
-tables = [["smoker", "arm"]]
-[task.categories]
-sex = ["f", "m"]
-smoker = ["never", "current"]
-arm = [1, 2]
-[task.grid]
-age = { from = 0, to = 110, step = 1 }
-months = { from = 0, to = 60, step = 6 }
-[task.histograms]
-bmi = [15, 25, 40]
-[[task.t_tests]]
-column = "bmi"
-between = "arm"
-[[task.survival]]
-time = "months"
-event = "died"
-between = "arm"
-"""
+HEAD = two_owners("statistics")
 ROWS = """age,bmi,sex,smoker,arm,months,died,note
 61,22.5,f,never,1,12,no,x
 ,30.1,M,current,2.0,70,yes,y

@@ -85,6 +85,30 @@ def assert_is_statsmodels(
     assert f_value(fit) == pytest.approx(model.fvalue, rel=close, abs=close)
 
 
+def drawn_rows(
+    draw: np.random.Generator, columns: list[tuple[float, float]], z: np.ndarray, noise: float = 0.0, most: float = 1e5
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Features and a target of them, each column times one power of ten and beside another; the target's size.
+
+    A mean is at most `most` times the size: as far from 0 as float64 tells the spread well.
+    """
+    size, middle = (np.array([10.0 ** one[k] for one in columns]) for k in range(2))
+    y = z @ draw.normal(size=z.shape[1]) + 10.0**noise * draw.normal(size=len(z))
+    rows = np.c_[z, y] * size + np.minimum(middle, size * most)
+    return rows[:, :-1], rows[:, -1], float(size[-1])
+
+
+def assert_is_plain(
+    fit: LinearFit, x: np.ndarray, y: np.ndarray, close: float, beside: Beside = NOTHING_BESIDE, sums: float = 1e-3
+) -> None:
+    """Coefficients and errors to within so many standard errors; sums of squares to within `sums`."""
+    twin = fit_plain(x, y, fit.features, beside)
+    error = np.sqrt(twin.variances)
+    assert (np.abs(np.subtract(fit.coefficients, twin.coefficients)) < close * error).all()
+    np.testing.assert_allclose(np.sqrt(fit.variances), error, rtol=close)
+    assert (fit.residual, fit.total) == pytest.approx((twin.residual, twin.total), rel=sums)
+
+
 @pytest.mark.parametrize("how", HOW)
 @pytest.mark.parametrize("n", [2, 3])
 def test_breast_cancer_is_statsmodels(n: int, how: str) -> None:
@@ -125,21 +149,12 @@ def test_any_shape_unit_and_mean(
     n: int, columns: list[tuple[float, float]], more: int, noise: float, how: str, seed: int
 ) -> None:
     draw = np.random.default_rng(seed)
-    size, middle = (np.array([10.0 ** one[k] for one in columns]) for k in range(2))
-    middle = np.minimum(middle, size * 1e6)  # as far from 0 as float64 tells the spread well
     d = len(columns) - 1
-    z = draw.standard_t(3, size=(d + 3 + more, d))
-    y = z @ draw.normal(size=d) + 10.0**noise * draw.normal(size=len(z))
-    rows = np.c_[z, y] * size + middle
-    x, y = rows[:, :-1], rows[:, -1]
+    x, y, _ = drawn_rows(draw, columns, draw.standard_t(3, size=(d + 3 + more, d)), noise, 1e6)
     cuts = np.sort(draw.integers(0, len(x) + 1, n - 1))
     fit = next(iter(outcome(x, y, np.split(np.arange(len(x)), cuts), inference=how).results.values()))
-    twin = fit_plain(x, y, fit.features)
-    error = np.sqrt(twin.variances)
-    assert (np.abs(np.subtract(fit.coefficients, twin.coefficients)) < 1e-4 * error).all()
-    np.testing.assert_allclose(np.sqrt(fit.variances), error, rtol=1e-4)
-    assert fit.residual == pytest.approx(twin.residual, rel=1e-4)
-    assert fit.total == pytest.approx(twin.total, rel=1e-6)
+    assert_is_plain(fit, x, y, 1e-4, sums=1e-4)
+    assert fit.total == pytest.approx(fit_plain(x, y, fit.features).total, rel=1e-6)
 
 
 def test_the_twin_is_statsmodels() -> None:

@@ -14,7 +14,7 @@ from protocols.linear.table import is_exact
 from protocols.plain.linear import fit_plain
 from protocols.rows.offset_weights import Beside
 from tests.examples import steady
-from tests.protocols.test_linear_job import HOW, assert_is_statsmodels, outcome, run
+from tests.protocols.test_linear_job import HOW, assert_is_plain, assert_is_statsmodels, drawn_rows, outcome, run
 from tests.protocols.test_vertical_linear import outcome as outcome_on_columns
 from tests.protocols.test_vertical_linear import run as run_on_columns
 
@@ -93,28 +93,14 @@ def test_any_shape_unit_and_mean(
 ) -> None:
     """Weights over up to six powers of ten, in owners that may have no row, or none that counts."""
     draw = np.random.default_rng(seed)
-    scale, middle = (np.array([10.0 ** one[k] for one in columns]) for k in range(2))
-    middle = np.minimum(middle, scale * 1e5)
     d = len(columns) - 1
-    z = draw.normal(size=(4 * d + 20, d))
-    y = z @ draw.normal(size=d) + draw.normal(size=len(z))
-    rows = np.c_[z, y] * scale + middle
-    counts = 10.0 ** (size - spread * draw.random(len(z))) * (draw.random(len(z)) < 0.9)
-    cuts = np.sort(draw.integers(0, len(z) + 1, n - 1))
+    x, y, scale = drawn_rows(draw, columns, draw.normal(size=(4 * d + 20, d)))
+    counts = 10.0 ** (size - spread * draw.random(len(x))) * (draw.random(len(x)) < 0.9)
+    cuts = np.sort(draw.integers(0, len(x) + 1, n - 1))
     counts[: cuts[0]] = 0.0 if seed % 2 and cuts[0] < 10 else counts[: cuts[0]]
-    beside = Beside(draw.normal(size=len(z)) * scale[-1], counts)
-    fit = next(
-        iter(
-            outcome(
-                rows[:, :-1], rows[:, -1], np.split(np.arange(len(z)), cuts), beside=beside, inference=how
-            ).results.values()
-        )
-    )
-    twin = fit_plain(rows[:, :-1], rows[:, -1], fit.features, beside)
-    error = np.sqrt(twin.variances)
-    assert (np.abs(np.subtract(fit.coefficients, twin.coefficients)) < 1e-4 * error).all()
-    np.testing.assert_allclose(np.sqrt(fit.variances), error, rtol=1e-4)
-    assert (fit.residual, fit.total) == pytest.approx((twin.residual, twin.total), rel=1e-5)
+    beside = Beside(draw.normal(size=len(x)) * scale, counts)
+    ran = outcome(x, y, np.split(np.arange(len(x)), cuts), beside=beside, inference=how)
+    assert_is_plain(next(iter(ran.results.values())), x, y, 1e-4, beside, sums=1e-5)
 
 
 @pytest.mark.parametrize("how", HOW)
@@ -190,19 +176,10 @@ def test_columns_of_any_shape_unit_and_mean(
     columns: list[tuple[float, float]], size: float, spread: float, seed: int
 ) -> None:
     draw = np.random.default_rng(seed)
-    scale, middle = (np.array([10.0 ** one[k] for one in columns]) for k in range(2))
-    middle = np.minimum(middle, scale * 1e5)
     d = len(columns) - 1
-    z = draw.normal(size=(60, d))
-    y = z @ draw.normal(size=d) + draw.normal(size=60)
-    rows = np.c_[z, y] * scale + middle
-    beside = Beside(draw.normal(size=60) * scale[-1], 10.0 ** (size - spread * draw.random(60)))
-    fit = run_on_columns(rows[:, :-1], rows[:, -1], [1, d - 1], seed % 2, beside=beside)
-    twin = fit_plain(rows[:, :-1], rows[:, -1], fit.features, beside)
-    error = np.sqrt(twin.variances)
-    assert (np.abs(np.subtract(fit.coefficients, twin.coefficients)) < 1e-3 * error).all()
-    np.testing.assert_allclose(np.sqrt(fit.variances), error, rtol=1e-3)
-    assert (fit.residual, fit.total) == pytest.approx((twin.residual, twin.total), rel=1e-3)
+    x, y, scale = drawn_rows(draw, columns, draw.normal(size=(60, d)))
+    beside = Beside(draw.normal(size=60) * scale, 10.0 ** (size - spread * draw.random(60)))
+    assert_is_plain(run_on_columns(x, y, [1, d - 1], seed % 2, beside=beside), x, y, 1e-3, beside)
 
 
 def test_one_row_may_weigh_as_much_as_most_others_together() -> None:

@@ -70,36 +70,25 @@ def test_scores_just_beyond_the_range(n: int) -> None:
     assert 21.0 < twin.largest_score < 64.0
 
 
+def stopped_on_one_feature(size: float, **changes: Any) -> tuple[TwinModel, TrainingSettings]:
+    """Rows of both signs and this size, all in one batch, and the class as their sign."""
+    x = np.array([size, -size] * 8).reshape(-1, 1)
+    table = x, (x[:, 0] > 0).astype(float)
+    tables = {"owner0": table, "owner1": table}
+    own, how = job(tables, test_fraction=0.0, standardise=False, batch_size=32, **changes)
+    return stopped(own, how), how
+
+
 def test_scores_that_only_ever_pass_whole_periods() -> None:
     # One step takes z from 0 to 2 P, where the periodic sigmoid looks as it does at 0: only the exact score tells.
-    x = np.array([16.0, -16.0] * 8).reshape(-1, 1)
-    y = (x[:, 0] > 0).astype(float)
-    own, how = job(
-        {"owner0": (x, y), "owner1": (x, y)},
-        test_fraction=0.0,
-        standardise=False,
-        learning_rate=1.0,
-        batch_size=32,
-        epochs=2,
-        sigmoid_range=20.0,
-    )
+    twin, how = stopped_on_one_feature(16.0, learning_rate=1.0, epochs=2, sigmoid_range=20.0)
     assert choose_fit(how).period == 64
-    assert stopped(own, how).largest_score == pytest.approx(2 * 64)
+    assert twin.largest_score == pytest.approx(2 * 64)
 
 
 def test_scores_that_pass_the_ring_many_times_over() -> None:
-    x = np.array([1000.0, -1000.0] * 8).reshape(-1, 1)
-    y = (x[:, 0] > 0).astype(float)
-    own, how = job(
-        {"owner0": (x, y), "owner1": (x, y)},
-        test_fraction=0.0,
-        standardise=False,
-        learning_rate=10.0,
-        batch_size=32,
-        epochs=3,
-        sigmoid_range=245.0,
-    )
-    assert stopped(own, how).largest_score > 1e6
+    twin, _ = stopped_on_one_feature(1000.0, learning_rate=10.0, epochs=3, sigmoid_range=245.0)
+    assert twin.largest_score > 1e6
 
 
 def test_a_weight_beyond_its_limit_with_every_score_in_range() -> None:

@@ -24,7 +24,7 @@ from protocols.rows.settings import TrainingSettings
 from protocols.training.form import choose_fit, constants_digest
 from protocols.training.rows_job import training_job
 from tests.examples import steady
-from tests.helpers import demo_tables, job, made_up, owner_names, train
+from tests.helpers import assert_metrics, demo_tables, job, made_up, owner_names, train
 
 Tables = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
@@ -36,18 +36,7 @@ def compare(own: dict[str, OwnRows], how: TrainingSettings, seed: int = 0) -> tu
     assert all(model == models[0] for model in models)
     twin = pooled(list(own.values()), how)
     if how.metrics:
-        wanted = twin_sets(twin, list(own.values()))
-        assert list(models[0].metrics) == list(wanted)
-        for name, expected in wanted.items():
-            got = models[0].metrics[name]
-            assert got.keys() == expected.keys()
-            assert (got["rows"], got["positives"]) == (expected["rows"], expected["positives"])
-            assert abs(got["accuracy"] - expected["accuracy"]) * expected["rows"] <= 1.0 + 1e-9
-            pairs = max(1, expected["positives"] * (expected["rows"] - expected["positives"]))
-            # Beside the histogram's 0.005, of few rows two pairs in one bin, each of which counts half.
-            for key, slack in (("auc", 0.005 + 1 / pairs), ("log_loss", 0.002), ("brier", 0.001)):
-                assert (got[key] is None) == (expected[key] is None)
-                assert expected[key] is None or abs(got[key] - expected[key]) <= slack, (name, key)
+        assert_metrics(models[0].metrics, twin_sets(twin, list(own.values())))
     return models[0], twin, outcome
 
 

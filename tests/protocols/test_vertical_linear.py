@@ -14,12 +14,11 @@ from mpc.runtime.lockstep import Outcome
 from mpc.runtime.plan import ProgramFactory
 from protocols.linear.columns_job import vertical_linear_job
 from protocols.linear.settings import LinearFit, LinearSettings
-from protocols.plain.linear import fit_plain
 from protocols.rows.offset_weights import NOTHING_BESIDE, Beside
 from protocols.rows.own_rows import DIGEST_BITS, OwnColumns
 from tests.examples import steady
 from tests.helpers import demo_tables, lockstep, owner_names
-from tests.protocols.test_linear_job import assert_is_statsmodels
+from tests.protocols.test_linear_job import assert_is_plain, assert_is_statsmodels, drawn_rows
 
 
 def outcome(
@@ -73,18 +72,9 @@ def test_breast_cancer_is_statsmodels(widths: list[int], holder: int) -> None:
 )
 def test_any_shape_unit_and_mean(columns: list[tuple[float, float]], more: int, noise: float, seed: int) -> None:
     draw = np.random.default_rng(seed)
-    size, middle = (np.array([10.0 ** one[k] for one in columns]) for k in range(2))
-    middle = np.minimum(middle, size * 1e6)
     d = len(columns) - 1
-    z = draw.normal(size=(2 * d + 8 + more, d))
-    y = z @ draw.normal(size=d) + 10.0**noise * draw.normal(size=len(z))
-    rows = np.c_[z, y] * size + middle
-    fit = run(rows[:, :-1], rows[:, -1], [1, d - 1], seed % 2)
-    twin = fit_plain(rows[:, :-1], rows[:, -1], fit.features)
-    error = np.sqrt(twin.variances)
-    assert (np.abs(np.subtract(fit.coefficients, twin.coefficients)) < 1e-3 * error).all()
-    np.testing.assert_allclose(np.sqrt(fit.variances), error, rtol=1e-3)
-    assert (fit.residual, fit.total) == pytest.approx((twin.residual, twin.total), rel=1e-3)
+    x, y, _ = drawn_rows(draw, columns, draw.normal(size=(2 * d + 8 + more, d)), noise, 1e6)
+    assert_is_plain(run(x, y, [1, d - 1], seed % 2), x, y, 1e-3)
 
 
 def test_collinear_columns_of_two_owners_are_said() -> None:

@@ -16,23 +16,12 @@ from parties.blocks import Grid
 from parties.consent_text import consent_blocks
 from parties.scenario import load_scenario
 from tests.run.command import mpc, record
+from tests.scenario_texts import two_owners
 
 A, B = (20, 30, 30, 40), (2, 18, 30, 50)
 """Rows with both smoker and stroke, with smoker alone, with stroke alone, with neither."""
 
-SCENARIO = """schema = 1
-name = "one flag"
-[parties.a]
-role = "owner"
-data = "a.csv"
-[parties.b]
-role = "owner"
-data = "b.csv"
-[parties.helper]
-role = "helper"
-[task]
-kind = "KIND"
-target = "TARGET"
+SETTINGS = """target = "TARGET"
 features = ["smoker"]
 test_fraction = 0.0
 reveal = ["inference"]
@@ -47,7 +36,7 @@ def written(folder: Path, b: Sequence[int] = B, *, task: str = "", linear: bool 
         with (folder / f"{name}.csv").open("w", newline="") as file:
             csv.writer(file).writerows([("smoker", "stroke", "stay"), *rows])
     kind, target = ("linear_regression", "stay") if linear else ("logistic_regression", "stroke")
-    (folder / "flag.toml").write_text(SCENARIO.replace("KIND", kind).replace("TARGET", target) + task)
+    (folder / "flag.toml").write_text(two_owners(kind, "one flag") + SETTINGS.replace("TARGET", target) + task)
     return folder / "flag.toml"
 
 
@@ -110,7 +99,7 @@ def written_split(folder: Path) -> Path:
         rows = [(i, int(pair[k])) for i, pair in enumerate(pairs)]
         with (folder / f"{name}.csv").open("w", newline="") as file:
             csv.writer(file).writerows([("patient", column), *rows])
-    text = SCENARIO.replace("KIND", "logistic_regression").replace("TARGET", "stroke")
+    text = two_owners("logistic_regression", "one flag") + SETTINGS.replace("TARGET", "stroke")
     text = text.replace('features = ["smoker"]\n', 'partition = "vertical"\nid = "patient"\nsolver = "newton"\n')
     path = folder / "flag.toml"
     path.write_text(text.replace('"inference"', '"model"') + "l2 = 0.01\n")
