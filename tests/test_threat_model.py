@@ -135,7 +135,7 @@ def test_the_table_names_all_that_is_opened_and_nothing_else(plans: dict[str, Pl
     assert sorted(set(rows) - set(opened)) == []
 
 
-def test_what_two_owners_learn_of_each_other_stands_in_the_plan_where_it_stands_in_the_table(
+def test_plan_and_table_agree_on_what_two_owners_learn(
     plans: dict[str, Plan],
 ) -> None:
     rows = table()

@@ -440,7 +440,7 @@ def test_a_message_in_parts_ends_its_connection(trio: Trio) -> None:
         assert came(trio.listener) == ("b", b"business as usual")
 
 
-def test_a_longer_payload_than_is_allowed_is_told_of_and_not_kept(trio: Trio) -> None:
+def test_a_payload_longer_than_allowed_is_told_and_not_kept(trio: Trio) -> None:
     trio.listener.allow("b", PIECE)
     with opened(b := trio.dialler(trio.b)):
         b.send("a", frame(bytes(PIECE)))

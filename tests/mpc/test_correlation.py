@@ -150,7 +150,7 @@ def test_equation(kind: Kind, equation: Callable[[Secrets, Secrets], Secrets], n
 
 
 @pytest.mark.parametrize("sizes", [(2, 3), (4, 1, 0), (1, 1, 1, 1, 5)])
-def test_masks_that_their_owners_know_are_dealt_with_one_after_another(sizes: tuple[int, ...]) -> None:
+def test_masks_known_to_owners_are_solved_one_by_one(sizes: tuple[int, ...]) -> None:
     masks = OwnMasks(sizes, 3, 0)
     held = deal_to_all([masks, Known(0, (sum(sizes), 3))], len(sizes))
     assert all(owner[0][0][0].shape == (max(sizes), 3) for owner in held)
@@ -210,7 +210,7 @@ def corrections(kinds: Sequence[Kind], seeds: Sequence[int]) -> np.ndarray:
     ],
     ids=lambda kind: type(kind).__name__,
 )
-def test_a_correction_looks_uniform_and_hangs_on_every_other_seed(kind: Kind, n: int) -> None:
+def test_a_correction_is_uniform_and_hangs_on_every_seed(kind: Kind, n: int) -> None:
     """The top bits and small numbers that kinds deal are hidden by the shares of the owners before the last."""
     base = corrections([kind], range(n))
     counts = np.bincount(base, minlength=256)
@@ -265,7 +265,7 @@ def test_draw_leaves_the_dealt_parts_to_the_correction() -> None:
 
 
 @pytest.mark.parametrize(("count", "apart"), [(8, True), (8191, True), (8193, False)])
-def test_a_small_correction_is_copied_out_of_its_window_and_a_large_one_is_not(count: int, apart: bool) -> None:
+def test_only_small_corrections_leave_their_window(count: int, apart: bool) -> None:
     window = bytearray(np.arange(2 * count, dtype="<u8").tobytes())
     cut = Cut(Truncation((count,), 20, 2), corrected=True)
     assert cut.correction == len(window)

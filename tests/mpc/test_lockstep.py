@@ -77,7 +77,7 @@ def test_each_partys_seeds_matter(who: str) -> None:
         assert one.body != other.body
 
 
-def test_each_seed_comes_from_the_party_that_may_know_it_and_is_asked_for_once() -> None:
+def test_each_seed_is_asked_once_of_who_may_know_it() -> None:
     asked: list[tuple[str, str]] = []
 
     def watched(name: str) -> Callable[[str], bytes]:
@@ -251,7 +251,7 @@ def test_an_error_inside_a_program_comes_through() -> None:
     assert caught.value.party == "hospital_b"
 
 
-def test_messages_of_unknown_length_between_programs_without_a_plan() -> None:
+def test_messages_of_unknown_length_without_a_plan() -> None:
     async def hello(p: Party) -> Any:
         (peer,) = p.peers
         got = await Round({peer: p.name.encode()}, {peer: Blob(100)}, "hello")
@@ -305,7 +305,7 @@ NOT_PLANNED = {
 
 
 @pytest.mark.parametrize(("does", "says"), NOT_PLANNED.items(), ids=lambda v: getattr(v, "__name__", None))
-def test_a_run_that_opened_something_else_than_its_plan_fails_at_its_end(does: Step, says: str) -> None:
+def test_a_run_that_opens_other_than_planned_fails(does: Step, says: str) -> None:
     """At all owners alike, so that no round fails: each value was masked, and each output declared."""
 
     async def program(p: Party) -> int:
@@ -321,7 +321,7 @@ def test_a_run_that_opened_something_else_than_its_plan_fails_at_its_end(does: S
     assert "do not use its result" in caught.value.hint and caught.value.party == "hospital_a"
 
 
-def test_parties_that_are_seated_share_what_a_handshake_agrees_on() -> None:
+def test_seated_parties_share_what_a_handshake_agrees_on() -> None:
     plan = make_plan(revealed_product, owners(3), "helper")
     seated = seat(plan, entropy(3), lambda windows: lambda: next(windows))
     assert list(seated) == list(owners(3))

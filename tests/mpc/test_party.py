@@ -458,7 +458,7 @@ def test_where_nothing_is_declared_nothing_is_revealed() -> None:
             program.send(None)
 
 
-def test_an_undeclared_reveal_stops_the_run_before_anything_is_sent() -> None:
+def test_an_undeclared_reveal_stops_before_anything_is_sent() -> None:
     log = Log()
 
     async def program(p: Party) -> None:

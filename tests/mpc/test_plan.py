@@ -171,7 +171,7 @@ def test_a_new_connection_comes_up_to_its_bandwidth_by_and_by() -> None:
     assert Way(0.0, 1e7, slow_start=True).transfer(20 * first) == pytest.approx(20 * first / 1e7)
 
 
-def test_slow_start_of_the_dealing_and_of_a_large_round_come_on_top() -> None:
+def test_slow_starts_come_on_top() -> None:
     plan = run(program((Step("multiply", (10_000,)), Step("open")))).plan
     ways = [Way(0.02, 1e7, slow_start=True) for _ in range(2)]
     dealing, product = (way.transfer(HEADER_BYTES + size) for way, size in zip(ways, (80_000, 160_000), strict=True))
@@ -192,7 +192,7 @@ def test_time_of_windows_that_wait_for_credits(monkeypatch: pytest.MonkeyPatch) 
 
 @steady(40)
 @given(programs, st.integers(2, 3), st.sampled_from([1, 100, 1 << 20]), st.floats(0, 1), st.floats(1e2, 1e9))
-def test_time_lies_between_the_longest_chain_and_all_one_after_the_other(
+def test_time_is_at_least_the_longest_chain_at_most_the_sum(
     steps: list[Step], n: int, window: int, round_trip: float, bandwidth: float
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:

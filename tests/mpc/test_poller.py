@@ -80,7 +80,7 @@ def test_a_forgotten_socket_is_named_no_more(ends: tuple[zmq.Socket[bytes], zmq.
     assert poller.wait(0.01) == []
 
 
-def test_a_socket_not_emptied_is_named_again_and_others_beside_it(
+def test_a_socket_not_emptied_is_named_again_beside_others(
     ends: tuple[zmq.Socket[bytes], zmq.Socket[bytes]],
 ) -> None:
     here, there = ends

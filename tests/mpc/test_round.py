@@ -64,7 +64,7 @@ def test_a_round_is_handed_over_as_it_is_and_answered() -> None:
 
 @steady(100)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 3)), max_size=5))
-def test_as_many_rounds_as_the_longest_and_every_answer_at_its_place(programs: list[tuple[int, int]]) -> None:
+def test_as_many_rounds_as_the_longest_answers_in_place(programs: list[tuple[int, int]]) -> None:
     asked, results = finish(
         together(*(steps(100 + i, length, f"p{i}", count) for i, (length, count) in enumerate(programs)))
     )
@@ -198,7 +198,7 @@ def test_what_is_left_for_later_is_worked_out_once() -> None:
     assert calls == ["work"]
 
 
-def test_what_is_left_for_later_may_fail_and_says_so_when_it_is_asked_for() -> None:
+def test_what_is_left_for_later_may_fail_when_asked_for() -> None:
     later = Deferred(lambda: 1 // 0)
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):

@@ -93,9 +93,7 @@ def test_they_never_change() -> None:
 
 
 @pytest.mark.parametrize("form", ["primal", "dual"])
-def test_a_training_is_the_same_to_the_bit_where_its_batches_are_worked_out_anew(
-    form: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_batches_worked_out_anew_change_no_bit(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
     own, how = job(made_up([20, 15], 3, 3), epochs=5, batch_size=6, form=form)
     kept = train(own, how)
     monkeypatch.setattr(batches_module, "MOST_KEPT", 0)

@@ -52,7 +52,7 @@ def test_a_large_rate_on_a_small_batch_is_refused_by_name() -> None:
         bit_budget(FITS[0], 20_000.0, 1, 3)
 
 
-def test_a_penalty_that_carries_a_weight_out_of_the_ring_is_refused_by_name() -> None:
+def test_a_penalty_beyond_the_ring_is_refused_by_name() -> None:
     assert bit_budget(FITS[3], 0.5, 16, 2, 1.0) == bit_budget(FITS[3], 0.5, 16, 2)
     with pytest.raises(UsageError, match="learning_rate 100 with l2 50 ") as caught:
         bit_budget(FITS[3], 100.0, 16, 2, 50.0)

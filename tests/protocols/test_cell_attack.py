@@ -88,7 +88,7 @@ def attacks(name: str, runs: int) -> tuple[int, int, int, list[Any]]:
 
 
 @pytest.mark.parametrize(("name", "owners"), [("tables", 2), ("tables", 3), ("curves", 2), ("loop", 3)])
-def test_a_run_tells_what_the_rule_tells_and_opens_no_other_count(name: str, owners: int) -> None:
+def test_a_run_opens_just_the_counts_that_the_rule_tells(name: str, owners: int) -> None:
     asked, values = ASKED[name]
     rows = drawn(values, owners, 120, np.random.default_rng(owners))
     s = settings(rows, asked, 4)

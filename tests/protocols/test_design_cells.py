@@ -74,7 +74,7 @@ def drawn(rng: np.random.Generator, owners: int, values: int, columns: int = 2) 
 
 
 @pytest.mark.parametrize("values", [2, 4])
-def test_two_owners_are_told_of_just_the_columns_with_a_small_cell(values: int) -> None:
+def test_two_owners_are_told_just_the_small_cells_columns(values: int) -> None:
     seen = []
     for seed in range(25):
         rows = drawn(np.random.default_rng(seed), 2, values)
@@ -129,7 +129,7 @@ def category(levels: np.ndarray, count: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("owners", [2, 3])
-def test_the_first_level_of_a_category_is_a_cell_though_no_column_is_1_there(owners: int) -> None:
+def test_the_first_level_of_a_category_is_a_cell(owners: int) -> None:
     made = Made(((0,), (1,)), ((0, 1),))
     y = np.tile([0, 1], 40)
     fine = category(np.repeat([0, 1, 2], [20, 30, 30]), 3)
@@ -140,7 +140,7 @@ def test_the_first_level_of_a_category_is_a_cell_though_no_column_is_1_there(own
 
 
 @pytest.mark.parametrize("owners", [2, 3])
-def test_a_product_has_a_cell_for_each_combination_of_its_factors(owners: int) -> None:
+def test_a_product_has_a_cell_for_each_pair_of_factors(owners: int) -> None:
     a = np.repeat([0, 0, 1, 1], [40, 40, 2, 36])  # with b: 2 rows a second are in a alone
     b = np.repeat([0, 1, 0, 1], [40, 40, 2, 36])
     y = np.tile([0, 1], 59)
@@ -172,7 +172,7 @@ def test_combinations_are_cells_as_long_as_they_are_solved_for(flags: int) -> No
     assert found([design(x, y)] * 2) == [False] * (flags + 1) + [flags == 3]
 
 
-def test_levels_as_columns_of_0_and_1_are_found_though_nobody_calls_them_a_category() -> None:
+def test_levels_as_columns_of_0_and_1_are_found() -> None:
     levels = category(np.repeat([0, 1, 2, 3], [6, 40, 30, 30]), 4)
     y = np.tile([0, 1], 53)
     assert found([design(levels, y)] * 2) == [False] * 4 + [True]
@@ -213,7 +213,7 @@ def found_split(columns: Sequence[np.ndarray], y: np.ndarray, holder: int = 0, s
 
 
 @pytest.mark.parametrize("owners", [2, 3])
-def test_split_columns_are_counted_by_a_class_that_another_owner_has(owners: int) -> None:
+def test_split_columns_are_counted_by_anothers_class(owners: int) -> None:
     seen = []
     for seed in range(20):
         rng = np.random.default_rng(seed)
@@ -247,7 +247,7 @@ def test_what_split_columns_are_not_tested_for() -> None:
     assert found_split([a[:, np.newaxis], b[:, np.newaxis]], y[::-1]) == [False] * 4
 
 
-def test_combinations_of_split_columns_are_cells_if_no_owner_has_a_column_of_many_values() -> None:
+def test_combinations_of_split_columns_are_cells() -> None:
     levels = category(np.repeat([0, 1, 2, 3], [4, 36, 40, 40]), 4)
     flag, y = np.tile([[0], [1]], (ROWS // 2, 1)), (np.arange(ROWS) % 3 == 0).astype(int)
     nothing, wide = np.zeros((ROWS, 0)), np.linspace(0, 1, ROWS)[:, np.newaxis]
@@ -365,7 +365,7 @@ def test_a_job_stops_where_the_target_alone_has_a_small_cell() -> None:
 
 @pytest.mark.parametrize("linear", [True, False])
 @pytest.mark.parametrize("opened", [True, False])
-def test_a_job_that_opens_matrices_stops_at_a_small_cell_of_two_columns(linear: bool, opened: bool) -> None:
+def test_open_matrices_stop_at_a_small_cell_of_two_columns(linear: bool, opened: bool) -> None:
     """Of which each alone has none; the third column has many values, so that not all cells follow from the model."""
     rng = np.random.default_rng(4)
 

@@ -152,7 +152,7 @@ def test_products(m: int, d: int, steps: int, n: int, seed: int) -> None:
     assert (z == words(np.concatenate([x[r.index] @ w[:, t] for t, r in enumerate(rows)]))).all()
 
 
-def test_rows_are_equal_when_they_name_the_same_rows_in_the_same_order() -> None:
+def test_rows_are_equal_if_the_same_in_the_same_order() -> None:
     assert Rows.of(np.array([3, 1])) == Rows.of(np.array([3, 1], dtype=np.int32))
     assert Rows.of(np.array([3, 1])) != Rows.of(np.array([1, 3]))
     assert "array" not in repr(Rows.of(np.array([3, 1])))

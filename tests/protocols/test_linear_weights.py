@@ -214,7 +214,7 @@ def test_weights_that_cannot_be_used_with_split_columns(counts: np.ndarray, word
         run_on_columns(x, y, [2, 1], beside=Beside(None, counts))
 
 
-def test_a_target_that_varies_where_weights_are_0_is_told_to_its_owner() -> None:
+def test_a_target_constant_but_at_weight_0_is_told() -> None:
     x, y, _ = drawn(30)
     counts = np.where(np.arange(30) < 20, 0.1, 0.0)
     with pytest.raises(DataError, match=r"owner1: column y \(the target\) has the same value"):

@@ -202,7 +202,7 @@ def test_the_numerator_counts_pairs(n: int, seed: int, rows: int) -> None:
     assert doubt == np.sum(above == 0) - np.sum(apart == 0)
 
 
-def test_different_scores_seldom_share_a_bucket_and_equal_ones_always_do() -> None:
+def test_equal_scores_share_a_bucket_others_seldom() -> None:
     """Of 2,000 scores in one bin about one pair in 4,096 does; sums of one row's terms in another order are equal."""
     scores = 1.0 + np.arange(2000) * 2.0**-20
     _, counts = np.unique(buckets_of(scores), return_counts=True)

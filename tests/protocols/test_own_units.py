@@ -89,11 +89,11 @@ def test_what_is_lifted_has_uniform_noise_below_its_last_place() -> None:
     assert min(*low, *high) > 30  # of 62.5 expected
 
 
-def test_the_noise_is_wider_than_a_unit_of_the_model_over_the_largest_factor() -> None:
+def test_the_noise_hides_the_last_place_of_the_model() -> None:
     assert 20 + NOISE - math.log2(LARGEST_FACTOR) > MODEL_SCALE
 
 
-def test_two_pairs_of_weight_and_factor_with_one_product_look_alike() -> None:
+def test_weights_and_factors_of_one_product_look_alike() -> None:
     """The digits of w f below the model's precision do not tell 6 * 35 from 14 * 15."""
 
     def opened(weight: float, factor: float) -> list[int]:

@@ -156,7 +156,7 @@ async def scaled(p: Party, mine: np.ndarray) -> Share:
 
 
 @pytest.mark.soak
-def test_two_groups_of_secrets_with_the_same_powers_of_two_look_alike() -> None:
+def test_secrets_with_the_same_powers_of_two_look_alike() -> None:
     one, other = (
         [[[v] * 5 for v in row] for row in (first, range(4), range(4))] for first in ([0, 4, 0, 4], [1, 5, 2, 5])
     )
@@ -211,7 +211,7 @@ def test_few_rows_of_many_columns_take_the_dual_form() -> None:
     assert weight_difference(model, pooled(list(own_rows.values()), how)) < 1e-4
 
 
-def test_values_too_far_out_are_named_where_there_are_very_many_rows() -> None:
+def test_outliers_among_very_many_rows_are_named() -> None:
     x = np.zeros((100, 2))
     x[0, 1] = 1e6
     scale = np.ones(2)

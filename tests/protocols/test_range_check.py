@@ -154,9 +154,7 @@ FORMS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_long_training_is_checked_chunk_by_chunk_and_keeps_no_more_than_one(
-    form: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_long_training_is_checked_chunk_by_chunk(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (range_check, dual):
         monkeypatch.setattr(module, "CHUNK", 256)
     monkeypatch.setattr(logistic, "_LATELY", 8)
@@ -183,7 +181,7 @@ def test_a_long_training_is_checked_chunk_by_chunk_and_keeps_no_more_than_one(
     assert len(words) > 3 and 0 < max(kept) * 4 <= 256
 
 
-def test_a_long_training_that_leaves_the_range_ends_with_the_chunk_that_does(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_training_ends_with_the_chunk_out_of_range(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not after all its steps, and nothing but chunks' words is opened."""
     monkeypatch.setattr(range_check, "CHUNK", 256)
     monkeypatch.setattr(logistic, "_LATELY", 8)

@@ -76,7 +76,7 @@ def test_a_rare_value_of_the_others_is_found(others: Rows, small: bool, owners: 
     assert told is small
 
 
-def test_owners_with_another_commonest_value_each_have_no_rare_one_together() -> None:
+def test_commonest_values_of_single_owners_are_not_rare() -> None:
     owned = [column(v0=98, v1=2), column(v0=2, v1=98), column(v0=50, v1=50)]
     assert values_found([[one] for one in owned], SLOTS[1]) == [False]
     assert values_found([[one] for one in owned[:2]], SLOTS[1]) == [True]  # each knows the other's

@@ -208,7 +208,7 @@ def test_units_bring_rows_to_the_training() -> None:
     assert (units.apply(np.array([[3.0, -2.0]])) == [[1.0, -1.0]]).all()
 
 
-def test_d_plus_1_scores_give_the_model_away_and_d_minus_1_do_not() -> None:
+def test_d_plus_1_scores_give_the_model_away_d_minus_1_not() -> None:
     """The attack that rows are counted against: log-odds are linear equations for the weights and the intercept."""
     d = 6
     truth = np.array([0.9, -0.7, 0.4, 0.6, -0.3, 0.5, 0.2])

@@ -93,7 +93,7 @@ def test_everything_is_what_the_pooled_rows_give(owners: int, by: str | None) ->
 
 
 @pytest.mark.parametrize(("owners", "missing"), [(2, "tested"), (3, "told")])
-def test_with_small_cells_what_is_told_is_what_the_pooled_rows_give(owners: int, missing: str) -> None:
+def test_with_small_cells_it_tells_what_pooled_rows_give(owners: int, missing: str) -> None:
     tables = {name: made_up(70 + 30 * k, k, 0.2) for k, name in enumerate(owner_names(owners))}
     facts, asked = described(
         tables, by="sex", min_cell=5, dominance=75, missing_cells=missing, **{**EVERYTHING, **FEWER}
@@ -137,7 +137,7 @@ def test_what_one_value_makes_up_most_of_is_withheld() -> None:
     assert facts["columns"]["dose"][0]["mean"] is not None
 
 
-def test_of_two_tests_of_a_column_whose_rows_differ_by_one_patient_the_second_tells_no_sums() -> None:
+def test_two_tests_that_differ_by_one_patient_tell_sums_once() -> None:
     """Each has 9 rows that lack its category, but one of them lacks one category alone."""
     tables = {name: made_up(200, k, 0.0) for k, name in enumerate(owner_names(2))}
     for table in tables.values():
@@ -221,9 +221,7 @@ def is_told(owned: list[list[float]], points: list[float], k: int, least: int = 
         unique=True,
     ),
 )
-def test_quantiles_are_exact_ranks_of_decimals_and_told_by_their_sides(
-    owned: list[list[float]], shares: list[float]
-) -> None:
+def test_quantiles_are_exact_and_told_by_their_sides(owned: list[list[float]], shares: list[float]) -> None:
     shares = sorted(shares)
     pooled = sorted(age for ages in owned for age in ages)
     facts, _ = described(of_ages(*owned), quantiles=tuple(shares), statistics=("count", "min", "max"), **AGES)

@@ -99,7 +99,7 @@ def test_first_and_last_bins_stay_with_their_neighbours() -> None:
     assert Halving(1).around(0) == [] and Halving(1).blocks([]) == []
 
 
-def test_every_stretch_comes_after_what_is_around_it_and_asks_what_that_asks() -> None:
+def test_a_stretch_comes_after_and_asks_what_is_around_it() -> None:
     asked = Halving(9).asked
     assert len(asked) == 8
     for span, totals in asked.items():

@@ -122,7 +122,7 @@ def test_few_who_are_lost_early_join_nothing(pattern: str) -> None:
     seed=st.integers(0, 1 << 30),
 )
 @example(rows=40, owners=2, pattern="none", grid=Grid(0, 240, 1), m=3, share=0.5, seed=1)  # one is left, then none
-def test_counts_are_right_or_withheld_and_estimates_as_near_as_they_say(
+def test_counts_are_exact_or_withheld_estimates_as_near_as_said(
     rows: int, owners: int, pattern: str, grid: Grid, m: int, share: float, seed: int
 ) -> None:
     facts, whole = told(patients(rows, pattern, seed, share=share), owners, grid, min_cell=m)
@@ -131,7 +131,7 @@ def test_counts_are_right_or_withheld_and_estimates_as_near_as_they_say(
         assert all("withheld" not in one for one in facts["curves"]) and "withheld" not in facts
 
 
-def test_where_each_time_is_told_by_itself_the_log_rank_sums_are_not_opened() -> None:
+def test_single_times_tell_no_log_rank_sums() -> None:
     """They would be two numbers more about counts of which nothing else is left open."""
     table = pd.DataFrame({"months": [12.0, 24.0, 36.0] * 80, "died": 1.0, "arm": np.repeat(["old", "new"], [150, 90])})
     facts, _ = told(table, 2, Grid(12, 36, 12))
@@ -224,7 +224,7 @@ def test_life_table_is_statsmodels_curve() -> None:
     np.testing.assert_allclose(se[at], twin.surv_prob_se, rtol=1e-9)
 
 
-def test_where_a_grid_is_too_coarse_for_its_times_is_told_as_one_bit() -> None:
+def test_a_grid_too_coarse_for_its_times_is_told_as_a_bit() -> None:
     asked = StatisticsSettings(
         owners=("a", "b"),
         helper="h",

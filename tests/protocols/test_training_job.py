@@ -160,7 +160,7 @@ def test_a_column_that_does_not_fit_is_named() -> None:
     assert "standardise" in caught.value.hint
 
 
-def test_an_owner_whose_rows_are_all_close_to_the_mean_may_take_part() -> None:
+def test_an_owner_with_rows_close_to_the_mean_takes_part() -> None:
     tables = made_up([40, 30], 2, 20)
     tables["owner1"][0][:, 0] = tables["owner0"][0][:, 0].mean() + 1e-4 * np.arange(30)
     model, twin, _ = compare(*job(tables, batch_size=16))
@@ -186,7 +186,7 @@ def test_the_range_is_chosen_from_how_far_the_training_goes() -> None:
         chosen(10, 300.0)
 
 
-def test_the_plan_needs_no_data_and_its_constants_tell_settings_apart() -> None:
+def test_the_plan_needs_no_data_and_tells_settings_apart() -> None:
     own, how = job(demo_tables())
     _, other = job(demo_tables(), learning_rate=0.25)
 

@@ -76,7 +76,7 @@ def test_quarter_turns_of_the_first_harmonic_are_exact() -> None:
     np.testing.assert_array_equal(waves[:, 0], [[0, 1, 0, -1], [1, 0, -1, 0]])
 
 
-def test_the_result_does_not_depend_on_the_layout_or_on_the_company() -> None:
+def test_the_result_depends_on_no_layout_or_company() -> None:
     wide = np.random.default_rng(5).integers(0, 2**64, (40, 6), dtype=np.uint64)
     whole = odd_harmonics(wide, 32)
     assert whole.shape == (2, 32, 40, 6)

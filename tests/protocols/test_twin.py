@@ -41,7 +41,7 @@ KEYS = {
 }
 
 
-def test_many_full_steps_reach_the_optimum_that_scikit_learn_finds() -> None:
+def test_many_full_steps_reach_scikit_learns_optimum() -> None:
     x, y = made_up([300], 4, 1)["owner0"]
     l2 = 0.05
     twin = fit_twin(x, y, [Rows.of(np.arange(300))] * 3000, 0.5, l2, standardise=True)
@@ -138,7 +138,7 @@ def test_without_test_rows_there_is_no_test_set() -> None:
     assert set(compared["pooled"]) == {"train"}
 
 
-def test_the_comparison_holds_everyone_against_the_same_test_rows() -> None:
+def test_the_comparison_is_on_the_same_test_rows() -> None:
     own, how = job(demo_tables())
     twin = pooled(list(own.values()), how)
     trained = Trained((), (), 0.0, tuple(twin.weights + 1e-3), None)

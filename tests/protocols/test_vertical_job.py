@@ -85,7 +85,7 @@ def planned(how: TrainingSettings) -> Plan:
 
 @pytest.mark.parametrize("form", ["primal", "dual"])
 @pytest.mark.parametrize("n", [2, 3, 4, 5])
-def test_the_demos_columns_split_over_owners_give_the_twins_model(n: int, form: str) -> None:
+def test_the_demos_columns_over_owners_give_the_twins_model(n: int, form: str) -> None:
     widths = [30 // n + (k < 30 % n) for k in range(n)]
     own, how = divided(*demo(), widths, target=n - 1, seed=n, form=form)
     model, twin, outcome = train(own, how, n)
@@ -200,7 +200,7 @@ def test_the_plan_needs_no_data_nor_whose_column_is_which() -> None:
     assert plans[0] == plans[1]
 
 
-def test_many_columns_of_few_rows_are_trained_in_the_dual_form_with_no_product_of_rows() -> None:
+def test_many_columns_of_few_rows_are_trained_in_dual_form() -> None:
     draw = np.random.default_rng(6)
     x, y = draw.normal(size=(30, 400)), np.arange(30.0) % 2
     own, how = divided(x, y, [150, 250], batch_size=1000, epochs=20)
@@ -228,7 +228,7 @@ def test_owners_whose_ids_differ_learn_that_and_stop() -> None:
         (lambda x: x * 1e-30, "owner1: column x3 has values too close to each other"),
     ],
 )
-def test_a_column_that_cannot_be_standardised_is_named_to_its_owner(change: Any, words: str) -> None:
+def test_a_column_without_deviation_is_named_to_its_owner(change: Any, words: str) -> None:
     ((x, y),) = made_up([40], 4, 8).values()
     x[:, 3] = change(x[:, 3])
     with pytest.raises(DataError, match=words):

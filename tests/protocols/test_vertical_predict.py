@@ -90,7 +90,7 @@ def known(x: dict[str, np.ndarray], weights: np.ndarray, **changes: Any) -> dict
 WEIGHTS = np.array([0.9, -0.7, 0.4, 0.6, -0.3, 0.5, 0.2])
 
 
-def test_what_scores_tell_of_an_owners_weights_and_of_what_the_others_add() -> None:
+def test_what_scores_tell_of_weights_and_others_sums() -> None:
     """The attack that the docs name: the same row time and again, with other values in the owner's own columns."""
     theirs = np.array([1.5, -0.25, 0.75, 2.0])
     mine = np.vstack((np.zeros(2), np.eye(2)))
@@ -123,7 +123,7 @@ def test_ids_that_differ_end_the_run_before_any_row_is_shared() -> None:
     assert not counted
 
 
-def test_an_owner_that_does_not_let_rows_be_counted_sends_its_share_of_no_score() -> None:
+def test_without_its_count_an_owner_sends_its_share_of_no_score() -> None:
     names, x = owner_names(2), np.ones((2, 3))
 
     def refused() -> None:

@@ -58,7 +58,7 @@ def smokers(told: dict[str, Any], rows: int) -> list[int]:
 
 
 @pytest.mark.parametrize("how", ["open-fisher", pytest.param("shared", marks=pytest.mark.soak)])
-def test_one_flag_gives_back_the_other_owners_table_unless_its_cells_are_tested(tmp_path: Path, how: str) -> None:
+def test_untested_cells_of_one_flag_give_back_a_table(tmp_path: Path, how: str) -> None:
     asked = f'inference = "{how}"\n'
     ran = mpc("run", written(tmp_path, task=asked + "min_cell = 1\n"), "--out", tmp_path / "before")
     assert ran.code == 0, ran.err
@@ -134,7 +134,7 @@ def test_consent_and_plan_say_which_cells_are_too_small(tmp_path: Path) -> None:
     assert json.loads(plan.out)["rounds"] == off["rounds"] + 2
 
 
-def test_plan_and_approval_say_what_is_not_tested_where_columns_are_split(tmp_path: Path) -> None:
+def test_plan_and_approval_say_what_split_columns_leave_untested(tmp_path: Path) -> None:
     path = written_split(tmp_path)
     planned = {one["what"]: one["why"] for one in json.loads(mpc("plan", path, "--json").out)["reveals"]}
     blocks = consent_blocks(load_scenario(path), "a", dict.fromkeys(("a", "b", "helper"), "key"))

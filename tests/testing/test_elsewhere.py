@@ -119,7 +119,7 @@ def test_a_package_with_its_own_protocol_and_settings(tmp_path: Path) -> None:
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
-def test_the_core_and_the_kit_load_no_hypothesis_before_it_is_needed() -> None:
+def test_hypothesis_is_loaded_only_when_needed() -> None:
     code = "import sys, mpc.testing; print({'hypothesis', 'zmq', 'protocols', 'parties', 'scipy'} & set(sys.modules))"
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "set()"

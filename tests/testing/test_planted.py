@@ -282,7 +282,7 @@ async def three_under_two_masks(p: Party, x: Share, y: Share) -> Any:
     return await p.open(x - a, y - b, p.constant(3, (1,)) * x - both, label="open")
 
 
-def test_three_values_under_two_masks_are_seen_word_by_word_alone() -> None:
+def test_three_values_under_two_masks_are_seen_word_by_word() -> None:
     """Why there are two checks; and the other way round, r of 32 bits is all that statistics need."""
     words = r"round 0 'open': word 0 of array 2 .* shares its mask with another word of that round"
     with pytest.raises(CheckFailed, match=words):
@@ -416,7 +416,7 @@ def test_correlations_in_another_order_at_one_owner() -> None:
 
 
 @pytest.mark.parametrize("owners", [2, 3])
-def test_something_that_all_should_know_is_revealed_to_one_owner_only(owners: int) -> None:
+def test_a_value_for_all_revealed_to_one_owner_only(owners: int) -> None:
     """The last owner is told the total, and makes it its result; the others go on with what they have."""
 
     async def told(p: Party, x: Share, y: Share) -> Any:

@@ -124,7 +124,7 @@ def test_a_mask_that_was_told_in_a_public_round(structure: Any) -> None:
         check_view(told_in_public, PAIR, structure=structure, public=["rate"])
 
 
-def test_too_few_words_to_tell_anything_are_refused_where_no_mask_is_looked_at() -> None:
+def test_too_few_words_without_a_look_at_masks_are_refused() -> None:
     async def opened(p: Party, x: Share) -> Any:
         (a,) = p.correlation(Uniform((spec(x),)))
         return await p.open(x - a, label="open")

@@ -63,7 +63,7 @@ def test_the_stated_shift_is_found_in_99_of_100(p: float) -> None:
     assert smallest_shift(4 * WORDS, p) == pytest.approx(shift / 2)
 
 
-def test_words_that_repeat_each_other_are_no_finding_but_a_constant_is() -> None:
+def test_repeated_words_are_no_finding_a_constant_is() -> None:
     draw = np.random.default_rng(4)
     for _ in range(200):  # one random nibble a run, 200 times over
         one, other = (np.eye(BINS, dtype=int)[draw.integers(0, BINS, 20)][:, None, :] * 200 for _ in range(2))

@@ -53,7 +53,7 @@ def test_a_public_round_that_tells_a_secret_is_still_found() -> None:
         check_view(leak, [X, X], public=["rate"])
 
 
-def test_outputs_that_are_not_equal_are_found_where_they_are_revealed() -> None:
+def test_unequal_outputs_are_found_where_revealed() -> None:
     with pytest.raises(CheckFailed, match="round 0 'total', value 0 as opened, differs between two secrets"):
         check_view(total, [X, X], secrets=[([1, 2], [1, 3])], coalitions=[(0,)])
     saw = check_view(total, [X, X], secrets=[([1, 2], [2, 1])])
@@ -72,7 +72,7 @@ def test_more_words_find_smaller_shifts() -> None:
 
 
 @pytest.mark.parametrize(("part", "found"), [(0.0, False), (0.4, False), (1.15, True)])
-def test_a_leak_of_the_stated_size_is_found_and_one_of_less_than_half_is_not(part: float, found: bool) -> None:
+def test_a_leak_is_found_from_the_stated_size_on(part: float, found: bool) -> None:
     """In some of the words that owner0 sends, the lowest nibble's top bit is cleared if its secret is 1."""
     told = 0.094  # what the check states, for its 5,000 words and the tests that it makes here
     chosen = round(2 * part * told * 2**32)  # half of those words have the bit

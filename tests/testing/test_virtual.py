@@ -112,7 +112,7 @@ def test_a_frame_that_is_overtaken() -> None:
     assert last["b"].value[-1] == (pytest.approx(0.502), "3")  # nobody overtook it
 
 
-def test_a_longer_payload_than_is_allowed_is_told_of_and_not_kept() -> None:
+def test_a_payload_longer_than_allowed_is_told_and_not_kept() -> None:
     net = VirtualNetwork(("a", "b"), Smooth(), HORIZON)
     net.end_of("b").allow("a", 7)
 
@@ -128,7 +128,7 @@ def test_a_longer_payload_than_is_allowed_is_told_of_and_not_kept() -> None:
 
 
 @pytest.mark.parametrize("unnoticed", [None, "a"])
-def test_a_break_loses_what_is_under_way_and_what_the_listener_sends_while_it_lasts(unnoticed: str | None) -> None:
+def test_a_break_loses_frames_under_way_and_the_listeners(unnoticed: str | None) -> None:
     def cut(sent: Sent, net: Wires) -> bool:
         if sent.number == 2:
             net.cut("a", "b", 1.0, unnoticed_by=unnoticed)
@@ -139,7 +139,7 @@ def test_a_break_loses_what_is_under_way_and_what_the_listener_sends_while_it_la
     assert texts(ends["a"]) == (["up"] if unnoticed else ["down", "up"])
 
 
-def test_who_did_not_notice_a_break_learns_of_it_when_the_peer_does_not_come_back() -> None:
+def test_an_unnoticed_break_is_learnt_when_no_peer_comes_back() -> None:
     def cut(sent: Sent, net: Wires) -> bool:
         net.cut("a", "b", 1.0, unnoticed_by="a")
         return True
@@ -157,7 +157,7 @@ def test_who_did_not_notice_a_break_learns_of_it_when_the_peer_does_not_come_bac
     assert ends["a"].value == [(pytest.approx(1.001, abs=0.01), "down")]
 
 
-def test_the_side_that_dials_keeps_its_frames_while_there_is_no_connection() -> None:
+def test_the_dialling_side_keeps_its_frames_unconnected() -> None:
     def cut(sent: Sent, net: Wires) -> bool:
         if sent.number == 0:
             net.cut("a", "b", 1.0)

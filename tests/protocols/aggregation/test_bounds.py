@@ -60,14 +60,14 @@ def test_what_is_chosen_holds_what_it_says(n: int, malicious: bool, corrupt: flo
     assert b.corrupt <= b.largest_coalition or b.corrupt > b.tolerated
 
 
-def test_with_the_complete_graph_a_lying_server_needs_2t_above_n_and_c() -> None:
+def test_in_the_complete_graph_lies_need_2t_above_n_and_c() -> None:
     b = choose_bounds(20, malicious=True)
     assert (b.neighbours, b.threshold, b.tolerated) == (19, 14, 8)
     assert 2 * b.threshold > b.neighbours + b.tolerated
     assert b.largest_coalition == 8
 
 
-def test_drop_outs_leave_a_secret_without_shares_as_rarely_as_the_bound_says() -> None:
+def test_secrets_lose_their_shares_as_rarely_as_bounded() -> None:
     """At weaker bounds that 4,000 rounds can see: the union bound is never below what happens."""
     b = choose_bounds(100, neighbours=10, threshold=7, dropout=0.1)
     stream, failed = Stream(derive(bytes(32), "drops")), 0
@@ -79,7 +79,7 @@ def test_drop_outs_leave_a_secret_without_shares_as_rarely_as_the_bound_says() -
     assert 0 < failed / 400 <= min(1.0, 2**-b.failure)
 
 
-def test_overruled_numbers_are_taken_and_what_they_withstand_is_said() -> None:
+def test_overruled_numbers_say_what_they_withstand() -> None:
     b = choose_bounds(100, neighbours=10)
     assert b.neighbours == 10
     assert b.security < 40

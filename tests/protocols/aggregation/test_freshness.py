@@ -82,7 +82,7 @@ def test_neighbours_that_clients_choose_once_are_caught(monkeypatch: pytest.Monk
         check_fresh(holders_in(LYING))
 
 
-def test_one_client_in_four_that_keeps_its_holders_is_enough_to_be_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fourth_of_clients_keeping_holders_catches_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def some(clients: int, count: int, me: int, stream: Stream) -> Array:
         return (stale(choose) if me % 4 == 0 else choose)(clients, count, me, stream)
 

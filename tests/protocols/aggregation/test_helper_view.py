@@ -122,7 +122,7 @@ DROPS = pytest.mark.parametrize(
 
 
 @DROPS
-def test_the_server_and_a_coalition_learn_nothing_of_withheld_numbers(drops: Mapping[int, str]) -> None:
+def test_a_coalition_with_the_server_learns_no_withheld_number(drops: Mapping[int, str]) -> None:
     print(check_sums(servers(drops), BYTES, runs=8))
 
 
@@ -156,7 +156,7 @@ def test_the_helper_sees_points_that_say_nothing_of_the_numbers() -> None:
     print(check_sums(helpers, BYTES, runs=16))
 
 
-def test_the_helper_opens_nothing_for_fewer_than_the_agreed_cohort() -> None:
+def test_the_helper_opens_nothing_for_a_smaller_cohort() -> None:
     """A server that waits for fewer, with clients that help it: the helper was told another number, and stops first."""
     strict = replace(SETTINGS, min_cohort=CLIENTS)
     programs = {

@@ -11,7 +11,7 @@ from tests.protocols.aggregation.rounds import play, settings_for, total_of, vec
 
 
 @pytest.mark.soak
-def test_ten_thousand_clients_a_tenth_of_which_drop_in_every_stage() -> None:
+def test_ten_thousand_clients_of_which_many_drop() -> None:
     settings = settings_for(10_000, 1000, 30)
     vectors = vectors_for(settings)
     drops = {7 * k % 10_000: m.stages(False)[k % 4] for k in range(1000)}

@@ -270,7 +270,7 @@ def test_a_graph_that_the_server_chose_is_refused(lie: str, kind: type[Exception
     assert message in str(failed[VICTIM])
 
 
-def test_other_keys_of_one_that_chose_a_client_give_the_server_nothing() -> None:
+def test_other_keys_of_a_holder_give_the_server_nothing() -> None:
     """The victim checks no signature of those that chose it alone, and is shown a root of keys that are the server's
     own for one of them. That root the others do not tag; and the sum is spoilt, for the two masks do not cancel."""
     bodies: dict[int, bytes] = {}
@@ -348,7 +348,7 @@ def test_an_old_set_of_survivors_is_refused() -> None:
     assert "counts this client as dropped" in str(outcome.failed[VICTIM])
 
 
-def test_a_second_set_in_one_round_is_refused_before_anything_is_tagged() -> None:
+def test_a_second_set_in_a_round_is_refused_untagged() -> None:
     journals = {i: Memory() for i in range(N)}
     assert play(SETTINGS, VECTORS, journals=journals).error is None
     tap, sent = watched(lied(lambda _: bitmap({VICTIM}), stage=m.MASKED))

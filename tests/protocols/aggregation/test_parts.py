@@ -147,7 +147,7 @@ def test_weights_are_part_of_the_number() -> None:
     assert decode(total, how, 2).tolist() == [2500 - 30]
 
 
-def test_values_out_of_range_are_refused_or_clipped_and_never_wrong() -> None:
+def test_values_out_of_range_are_refused_or_clipped() -> None:
     how = coding(0, 10, 1, 3)
     with pytest.raises(DataError, match="2 of 3 values are outside the agreed range, value 1 first"):
         encode(np.array([1.0, 11.0, -4.0]), how)

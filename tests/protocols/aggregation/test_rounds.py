@@ -29,9 +29,7 @@ def exact(settings: Settings, outcome: object, vectors: Mapping[int, Array]) -> 
 @pytest.mark.parametrize("malicious", [False, True])
 @given(drops=st.dictionaries(st.integers(0, 11), st.sampled_from(m.stages(True)), max_size=5), bits=st.integers(1, 64))
 @steady(12)
-def test_the_sum_of_the_survivors_is_exact_whoever_drops_in_whichever_stage(
-    malicious: bool, drops: dict[int, str], bits: int
-) -> None:
+def test_the_survivors_sum_is_exact_whoever_drops(malicious: bool, drops: dict[int, str], bits: int) -> None:
     settings = settings_for(12, 17, bits, malicious=malicious)
     vectors = vectors_for(settings)
     there = {i: stage for i, stage in drops.items() if stage in m.stages(malicious)}
@@ -132,7 +130,7 @@ def test_more_wrong_shares_than_spares_can_show_fail_the_round() -> None:
     assert "the shares of client 0's secret do not fit together" in outcome.error.message
 
 
-def test_a_client_that_gives_wrong_shares_of_its_own_secret_cannot_spoil_the_sum_unnoticed() -> None:
+def test_a_client_with_wrong_shares_of_its_own_secret_is_noticed() -> None:
     """A seed other than the one it committed to: refused, never a wrong sum."""
     settings = settings_for(8, 4)
 
@@ -146,7 +144,7 @@ def test_a_client_that_gives_wrong_shares_of_its_own_secret_cannot_spoil_the_sum
     assert "client 2's secret" in str(outcome.error)
 
 
-def test_a_holder_that_could_not_open_its_shares_says_so_and_is_not_needed() -> None:
+def test_a_holder_that_cannot_open_its_shares_is_not_needed() -> None:
     settings = settings_for(8, 4)
     vectors = vectors_for(settings)
 
@@ -161,7 +159,7 @@ def test_a_holder_that_could_not_open_its_shares_says_so_and_is_not_needed() -> 
 
 
 @pytest.mark.parametrize("malicious", [False, True])
-def test_a_client_releases_shares_for_one_set_of_survivors_a_round(malicious: bool) -> None:
+def test_a_client_releases_shares_for_one_set_of_survivors(malicious: bool) -> None:
     settings = settings_for(8, 4, malicious=malicious)
     vectors = vectors_for(settings)
     journals = {i: Memory() for i in vectors}

@@ -141,7 +141,7 @@ def test_numbers_are_hashed_to_the_curve_and_not_to_its_twist() -> None:
     st.dictionaries(st.integers(0, 8), st.sampled_from(m.stages(False)), max_size=2),
 )
 @steady(12)
-def test_small_numbers_are_withheld_and_others_exact_whoever_drops(
+def test_small_numbers_are_withheld_and_others_exact(
     rows: list[tuple[int, ...]], least: int, drops: dict[int, str]
 ) -> None:
     settings = with_helper(9, least, dropout=0.25)
@@ -170,7 +170,7 @@ def test_what_is_expected_is_what_a_round_takes() -> None:
     assert set(planned.values()) == {expected_traffic(settings)}
 
 
-def test_time_moves_from_the_server_to_the_helper_and_grows_with_the_cells() -> None:
+def test_time_moves_to_the_helper_and_grows_with_cells() -> None:
     settings = with_helper(80)
     more = replace(settings, test=CellTest(9, COLUMNS))
     for seconds in (partial(helper_seconds, dropped=0), partial(server_seconds, dropped=0)):
@@ -217,7 +217,7 @@ def test_shares_that_cannot_be_opened_count_as_not_given() -> None:
 
 
 @pytest.mark.parametrize("stage", [m.KEYS, m.HIDDEN, m.TOLD])
-def test_a_helper_that_vanishes_ends_the_round_and_nothing_is_told(stage: str) -> None:
+def test_a_helper_that_vanishes_ends_the_round(stage: str) -> None:
     settings = with_helper(9)
     outcome = play(settings, vectors(settings, [(9, 9, 0, 9, 9)]), without({settings.helper: stage}))
     assert outcome.result is None
@@ -225,7 +225,7 @@ def test_a_helper_that_vanishes_ends_the_round_and_nothing_is_told(stage: str) -
     assert "the helper" in outcome.error.message
 
 
-def test_a_survivor_that_does_not_give_shares_is_borne_and_too_many_are_not() -> None:
+def test_few_survivors_without_shares_are_borne() -> None:
     settings = with_helper(9, dropout=0.25)
     given_ = vectors(settings, [(9, 9, 0, 9, 9)])
     few = play(settings, given_, without(dict.fromkeys(range(settings.threshold, 9), m.UNMASK)))
@@ -235,7 +235,7 @@ def test_a_survivor_that_does_not_give_shares_is_borne_and_too_many_are_not() ->
 
 @pytest.mark.parametrize("label", [m.KEYS, m.HIDDEN, m.TOLD])
 @pytest.mark.parametrize("up", [True, False])
-def test_malformed_messages_between_server_and_helper_fail_the_round(label: str, up: bool) -> None:
+def test_malformed_helper_messages_fail_the_round(label: str, up: bool) -> None:
     settings = with_helper(9)
 
     def tap(message: StarMessage) -> bytes | None:

@@ -173,7 +173,7 @@ def name_of(case: object) -> str:
 
 @pytest.mark.soak
 @pytest.mark.parametrize(("settings", "coalition", "stage"), SOAK.chosen("coalitions", COALITIONS), ids=name_of)
-def test_any_tolerated_coalition_whoever_drops_in_whichever_stage(
+def test_any_tolerated_coalition_whoever_drops(
     settings: Settings, coalition: tuple[int, ...], stage: str | None, tell: Tell
 ) -> None:
     """Two rounds; in each another honest client drops out in that stage."""
