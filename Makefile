@@ -25,7 +25,7 @@ SWEEP = $(LONG) -o python_files='test_*.py sweep_*.py' -m sweep --hypothesis-see
 
 .DEFAULT_GOAL = help
 .NOTPARALLEL:
-.PHONY: help demo test soak sweep test-lowest bench format lock clean
+.PHONY: help demo test soak sweep test-lowest expected bench format lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -55,6 +55,10 @@ sweep: ## attacks at full speed, trainings of all settings, planted bugs: docs/s
 test-lowest: ## the tests with the oldest releases that pyproject.toml allows
 	@sh tools/setup.sh lowest
 	build/venv-lowest/bin/$(PYTEST)
+
+expected: ## write anew what tests/run/test_expected_texts.py expects commands to print; read the diff before you commit it
+	@sh tools/setup.sh dev
+	RENEW_EXPECTED=1 $(BIN)/pytest tests/run/test_expected_texts.py
 
 bench: ## time us and other frameworks, and write docs/benchmarks.md (QUICK=1: the smallest of it)
 	@sh tools/setup.sh dev
