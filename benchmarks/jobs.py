@@ -16,7 +16,7 @@ from parties.rows import own_rows, row_counts
 from parties.scenario import load_scenario
 from parties.training_settings import settings_for
 from protocols.linalg.held import Rows
-from protocols.plain.logistic import fit_twin
+from protocols.plain.logistic import fit_reference
 from protocols.training.batches import batches
 
 OWNERS = ("hospital_a", "hospital_b")
@@ -100,7 +100,7 @@ def arrays_of(job: Job) -> Arrays:
     rows = [own_rows(tables[owner], scenario, column_names(parts)) for owner in OWNERS]
     x = np.concatenate([one.x_train for one in rows])
     y = np.concatenate([one.y_train for one in rows]).astype(np.float64)
-    twin = fit_twin(x, y, [Rows.of(step) for step in steps], job.rate, 0.0, standardise=False)
+    twin = fit_reference(x, y, [Rows.of(step) for step in steps], job.rate, 0.0, standardise=False)
     inputs = folder / f"{job.key}.npz"
     ones = np.concatenate((x, np.ones((len(x), 1))), axis=1)
     order, lengths = np.concatenate(steps), np.array([len(step) for step in steps])

@@ -28,7 +28,7 @@ from parties.scenario import LogisticTask, ModelTask, Scenario, SqlSource
 from parties.scenario_errors import nearest, quoted
 from protocols.disclosure.own_design import plain
 from protocols.rows.design import Made
-from protocols.rows.offset_weights import NOTHING_BESIDE, Beside
+from protocols.rows.offset_weights import NO_OFFSET_WEIGHTS, OffsetWeights
 from protocols.training.batches import test_count
 
 __all__ = ["MAX_MAGNITUDE", "Note", "Table", "TextForm", "load_owner_table", "load_table"]
@@ -170,7 +170,7 @@ class Table:
     ignored: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
     ids: tuple[str, ...] = ()
-    beside: Beside = NOTHING_BESIDE
+    beside: OffsetWeights = NO_OFFSET_WEIGHTS
     made: Made | None = None
     excluded: int = 0
 
@@ -224,7 +224,7 @@ class _Rows:
     target: NDArray[np.float64]
     missing: tuple[int, ...]
     ids: tuple[str, ...] = ()
-    beside: Beside = NOTHING_BESIDE
+    beside: OffsetWeights = NO_OFFSET_WEIGHTS
     made: Made | None = None
 
 

@@ -12,7 +12,7 @@ from parties.data_features import Feature, read_features
 from parties.data_read import Column, RawTable
 from parties.scenario_models import LinearTask, ModelTask
 from protocols.inference.irls import LARGEST_OFFSET
-from protocols.rows.offset_weights import Beside
+from protocols.rows.offset_weights import OffsetWeights
 from protocols.scaling.row_weights import LARGEST_COUNT
 
 Values = NDArray[np.float64]
@@ -50,11 +50,11 @@ def read_beside(raw: RawTable, columns: Sequence[Column], task: ModelTask) -> Va
     return values
 
 
-def beside_of(values: Values, columns: Sequence[Column], task: ModelTask) -> Beside:
+def beside_of(values: Values, columns: Sequence[Column], task: ModelTask) -> OffsetWeights:
     """The same by what they are for."""
     place = {column.name: k for k, column in enumerate(columns)}
     named = (task.asides.get(key) for key in ("offset", "weights"))
-    return Beside(*(values[:, place[name]] if name in place else None for name in named))
+    return OffsetWeights(*(values[:, place[name]] if name in place else None for name in named))
 
 
 def _check(raw: RawTable, name: str, values: Values, task: ModelTask) -> None:

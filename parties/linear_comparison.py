@@ -13,7 +13,7 @@ from parties.rows import own_rows
 from parties.scenario import Scenario
 from protocols.linear.settings import LinearFit
 from protocols.plain.linear import fit_plain
-from protocols.rows.offset_weights import Beside
+from protocols.rows.offset_weights import OffsetWeights
 
 
 def compare(scenario: Scenario, record: Mapping[str, Any]) -> dict[str, Any]:
@@ -36,8 +36,8 @@ def compare(scenario: Scenario, record: Mapping[str, Any]) -> dict[str, Any]:
         own = {owner: own_rows(table, scenario, names) for owner, table in tables.items()}
         x = np.concatenate([one.x_train for one in own.values()])
         y = np.concatenate([one.y_train for one in own.values()])
-        beside = Beside.joined([one.beside_train for one in own.values()])
-        alone = {owner: _alone(one.x_train, one.y_train, names, one.beside_train) for owner, one in own.items()}
+        beside = OffsetWeights.joined([one.offset_weights_train for one in own.values()])
+        alone = {owner: _alone(one.x_train, one.y_train, names, one.offset_weights_train) for owner, one in own.items()}
     pooled = fit_plain(x, y, names, beside)
     run = [*record["model"]["weights"], record["model"]["intercept"]]
     apart = [
@@ -49,10 +49,10 @@ def compare(scenario: Scenario, record: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _alone(x: np.ndarray, y: np.ndarray, names: tuple[str, ...], beside: Beside) -> LinearFit | None:
+def _alone(x: np.ndarray, y: np.ndarray, names: tuple[str, ...], beside: OffsetWeights) -> LinearFit | None:
     """The fit to one owner's rows; None where those that count are too few, or do not tell the features apart."""
     counted = np.full(len(y), True) if beside.counts is None else beside.counts > 0
-    left, used = beside.taken_off(y)[counted], x[counted]
+    left, used = beside.subtract_offset(y)[counted], x[counted]
     rows, d = used.shape
     if not d or rows < d + 2 or np.ptp(left) == 0:
         return None

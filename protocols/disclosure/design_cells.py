@@ -116,7 +116,7 @@ async def check_split_design(p: Party, own: OwnColumns, settings: FitSettings) -
     widths = {owner: len(names) for owner, names in own.names.items()}
     split = Split(widths, own.target_owner, settings.train_rows[0], settings.min_cell)
     mine = None if p.dry else _own_columns(p.name, own, settings)
-    word = await split_columns(p, mine, own.beside_train.counts, split)
+    word = await split_columns(p, mine, own.offset_weights_train.counts, split)
     p.insist_jointly(lambda: not word.value.any(), lambda: too_few(joint_names(own.names), word, settings.min_cell))
 
 
@@ -189,8 +189,8 @@ def _entered(p: Party, mine: OwnDesign | None, weights: Array | None, split: Spl
 
 def _own_rows(own: OwnRows, settings: FitSettings) -> OwnDesign:
     """The rows that are in the fit: those that count."""
-    y = own.y_train if settings.classes else own.beside_train.taken_off(own.y_train)
-    made, counts = own.made or plain(settings.features), own.beside_train.counts
+    y = own.y_train if settings.classes else own.offset_weights_train.subtract_offset(own.y_train)
+    made, counts = own.made or plain(settings.features), own.offset_weights_train.counts
     whole = OwnDesign(own.x_train, made, y, settings.classes, settings.min_cell, settings.opens_matrices)
     return whole if counts is None else whole.at(counts > 0)
 
@@ -199,7 +199,7 @@ def _own_columns(name: str, own: OwnColumns, settings: FitSettings) -> OwnDesign
     """An owner's columns of all rows, and the target if it has it."""
     y = None
     if own.target_owner == name:
-        y = own.y_train if settings.classes else own.beside_train.taken_off(own.y_train)
+        y = own.y_train if settings.classes else own.offset_weights_train.subtract_offset(own.y_train)
     made = own.made or plain(own.x_train.shape[1])
     return OwnDesign(own.x_train, made, y, settings.classes, settings.min_cell)
 

@@ -10,7 +10,7 @@ from mpc.ring.fixed_point import encode
 from mpc.runtime.party import Party
 from mpc.sharing.share import Public, Share
 from protocols.evaluation.shared_scores import SCORE_BITS, SCORE_SCALE, SharedScores
-from protocols.rows.offset_weights import Beside
+from protocols.rows.offset_weights import OffsetWeights
 from protocols.rows.own_rows import OwnColumns
 from protocols.rows.settings import TrainingSettings
 
@@ -18,10 +18,14 @@ from protocols.rows.settings import TrainingSettings
 def input_scores(p: Party, model: Public, own: OwnColumns, settings: TrainingSettings) -> dict[str, SharedScores]:
     """The sets' scores, each row's the sum of what the owners' columns make of it, and their labels."""
     weights = p.compute(model.real, shape=model.shape)
-    train = p.compute(_part_of_scores, p.name, own, own.x_train, own.beside_train, weights, shape=own.x_train.shape[:1])
+    train = p.compute(
+        _part_of_scores, p.name, own, own.x_train, own.offset_weights_train, weights, shape=own.x_train.shape[:1]
+    )
     sets = {"train": (train, own.y_train, settings.train_rows[0])}
     if settings.test_rows[0]:
-        test = p.compute(_part_of_scores, p.name, own, own.x_test, own.beside_test, weights, shape=own.x_test.shape[:1])
+        test = p.compute(
+            _part_of_scores, p.name, own, own.x_test, own.offset_weights_test, weights, shape=own.x_test.shape[:1]
+        )
         sets["test"] = (test, own.y_test, settings.test_rows[0])
     shared = {}
     for name, (part, labels, rows) in sets.items():
@@ -37,11 +41,11 @@ def input_scores(p: Party, model: Public, own: OwnColumns, settings: TrainingSet
     return shared
 
 
-def _part_of_scores(owner: str, own: OwnColumns, x: Array, beside: Beside, weights: Array) -> Array:
+def _part_of_scores(owner: str, own: OwnColumns, x: Array, offset_weights: OffsetWeights, weights: Array) -> Array:
     """What one owner's columns add to each row's score, and its offsets; the first owner adds the intercept."""
     owners = list(own.names)
     start = sum(len(own.names[name]) for name in owners[: owners.index(owner)])
-    part = beside.added(x @ weights[start : start + len(own.names[owner])])
+    part = offset_weights.add_offset(x @ weights[start : start + len(own.names[owner])])
     return part + weights[-1] if owner == owners[0] else part
 
 

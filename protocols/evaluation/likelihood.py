@@ -10,14 +10,14 @@ from mpc.runtime.party import Party
 from protocols.core.secure_sum import secure_sum
 from protocols.evaluation.metrics import SUM_SCALE, Scored
 from protocols.evaluation.null_model import null_intercept, null_loss
-from protocols.rows.offset_weights import Beside
+from protocols.rows.offset_weights import OffsetWeights
 from protocols.rows.results import Sums
 from protocols.rows.settings import TrainingSettings
 from protocols.scaling.row_weights import RowWeights
 
 
 async def likelihoods(
-    p: Party, scored: Scored, beside: Beside, weight: RowWeights, settings: TrainingSettings
+    p: Party, scored: Scored, offset_weights: OffsetWeights, weight: RowWeights, settings: TrainingSettings
 ) -> Sums | None:
     """The log-likelihoods of the model and of the intercept alone, from each owner's own rows; None in a dry run.
 
@@ -25,15 +25,15 @@ async def likelihoods(
     log-likelihood, and how many rows are of class 1, by their weights; with an offset the intercept's instead.
     """
     with_offset = settings.offset
-    alone = await null_intercept(p, scored.y, beside) if with_offset else None
+    alone = await null_intercept(p, scored.y, offset_weights) if with_offset else None
     p.stage("evaluation")
 
     def own() -> Array:
-        counts = np.ones(len(scored.y)) if beside.counts is None else beside.counts
+        counts = np.ones(len(scored.y)) if offset_weights.counts is None else offset_weights.counts
         loss = np.sum(counts * losses(scored.z, scored.y))
         other = np.sum(counts * (scored.y == 1))
         if alone is not None:
-            other = np.sum(counts * losses(beside.added(np.full(len(scored.y), alone[0])), scored.y))
+            other = np.sum(counts * losses(offset_weights.add_offset(np.full(len(scored.y), alone[0])), scored.y))
         return encode(np.array([loss, other]), SUM_SCALE, what="the log-likelihood")
 
     words = p.compute(own, shape=(2,))

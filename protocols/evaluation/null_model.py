@@ -18,7 +18,7 @@ import numpy as np
 from mpc.ring.array import Array
 from mpc.runtime.party import Party
 from protocols.core.monotone_search import FAN, digits_for, first_reached
-from protocols.rows.offset_weights import Beside
+from protocols.rows.offset_weights import OffsetWeights
 
 STEP = 2.0**-14  # an error of it costs the log-likelihood less than 1e-9 a row
 _FAREST = 512.0  # twice the largest offset: beyond any solution
@@ -27,14 +27,18 @@ _CLOSE, _MOST_STEPS = 1e-12, 50
 _UNIT = 2.0**20  # of f: with counts of 1,000 on average over 2^30 rows, f stays below 2^61
 
 
-async def null_intercept(p: Party, y: Array, beside: Beside) -> Array:
+async def null_intercept(p: Party, y: Array, offset_weights: OffsetWeights) -> Array:
     """Reveal the intercept (1,) of the fit without features, within `STEP`, from each owner's own labels and offsets.
 
     8 rounds a digit, 48 in all; reveals the answer and masked values.
     """
 
     def own(points: Array) -> Array:
-        return np.rint(_UNIT * excess(y, beside, points.reshape(-1) * STEP - _FAREST)).astype(np.int64).reshape(1, -1)
+        return (
+            np.rint(_UNIT * excess(y, offset_weights, points.reshape(-1) * STEP - _FAREST))
+            .astype(np.int64)
+            .reshape(1, -1)
+        )
 
     why = "the intercept that fits best without any feature, for the likelihood-ratio test and McFadden's R2"
     if len(p.owners) == 2:
@@ -43,10 +47,10 @@ async def null_intercept(p: Party, y: Array, beside: Beside) -> Array:
     return p.compute(lambda: found * STEP - _FAREST, shape=(1,))
 
 
-def excess(y: Array, beside: Beside, intercepts: Array) -> Array:
+def excess(y: Array, offset_weights: OffsetWeights, intercepts: Array) -> Array:
     """An owner's addend of f at some intercepts (k,)."""
-    offset = np.zeros(len(y)) if beside.offset is None else beside.offset
-    counts = np.ones(len(y)) if beside.counts is None else beside.counts
+    offset = np.zeros(len(y)) if offset_weights.offset is None else offset_weights.offset
+    counts = np.ones(len(y)) if offset_weights.counts is None else offset_weights.counts
     assert len(intercepts) < FAN
     return np.array([np.sum(counts * (0.5 * (1 + np.tanh(0.5 * (a + offset))) - y)) for a in intercepts])
 

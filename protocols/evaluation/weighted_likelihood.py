@@ -34,19 +34,19 @@ async def vertical_likelihoods(
     12 rounds, for each row's loss has to be multiplied by its count; reveals these three numbers. None in a dry run.
     """
     (rows,) = settings.train_rows
-    beside = own.beside_train
+    offset_weights = own.offset_weights_train
     # An owner's share of the scores is what its own columns make of them.
     p.insist(
         lambda: check_losses(p.name, decode(scored.z.value, SCORE_SCALE), len(p.owners)),
         lambda: DataError("a loss does not fit"),
     )
-    counts = np.ones(len(own.y_train)) if beside.counts is None else beside.counts
+    counts = np.ones(len(own.y_train)) if offset_weights.counts is None else offset_weights.counts
     c = entered(p, own, counts / unit, (rows,), _COUNT_SCALE)
     cy = entered(p, own, counts / unit * own.y_train, (rows,), _COUNT_SCALE) if not p.dry else c
     loss = await weighted_loss(p, scored.z, c, cy)
     known = np.zeros(2)
     if own.target_owner == p.name and not p.dry:
-        null = null_log_likelihood(own.y_train, offset=beside.offset, counts=counts)
+        null = null_log_likelihood(own.y_train, offset=offset_weights.offset, counts=counts)
         known = np.array([-null, counts.sum()])
     alone = entered(p, own, known, (2,), SUM_SCALE)
     why = "how well the model explains the classes: its log-likelihood, that of the intercept alone, the sum of weights"

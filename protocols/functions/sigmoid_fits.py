@@ -34,7 +34,7 @@ def fit_for(reach: float) -> SigmoidFit:
 
 
 def approximate(fit: SigmoidFit, z: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The fit's value at z, in plaintext: for twins and tests, not the same bits on every machine."""
+    """The fit's value at z, in plaintext: for references and tests, not the same bits on every machine."""
     angle = z * (2 * np.pi / fit.period)
     # Clenshaw's recurrence: far fewer sines than one a harmonic.
     step = 2 * np.cos(2 * angle)

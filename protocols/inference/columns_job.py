@@ -122,14 +122,14 @@ async def _share(
     An owner works out the squares of its own columns. All other products are of shared values, two columns of one
     owner's too: a plan knows how many columns there are, and not whose. Where rows are weighted, all are.
     """
-    (rows,), beside = settings.train_rows, own.beside_train
+    (rows,), offset_weights = settings.train_rows, own.offset_weights_train
     j, k = pairs(how.columns)
     crossed = (j != k) & (k != how.columns - 1)
-    offset = entered(p, own, beside.offset, (rows,), SCORE_SCALE) if settings.offset else None
+    offset = entered(p, own, offset_weights.offset, (rows,), SCORE_SCALE) if settings.offset else None
     mine = p.compute(lambda: rounded_rows(train)[:, :-1], shape=train.shape)
     x = _placed(p, p.compute(encode, mine, ROW_SCALE, shape=mine.shape), own, rows)
     if settings.weighted:
-        counts = None if beside.counts is None else beside.counts / unit
+        counts = None if offset_weights.counts is None else offset_weights.counts / unit
         c = entered(p, own, counts, (rows,), ROW_SCALE)
         weighted = await multiply(p, c.reshape(rows, 1), x, label="weighted rows")
         counted = await truncate(p, weighted, ROW_SCALE)

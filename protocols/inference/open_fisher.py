@@ -23,7 +23,7 @@ from protocols.core.secure_sum import secure_sum
 from protocols.inference.irls import LARGEST_MOVE, not_reached
 from protocols.linalg.inverse import collinear
 from protocols.linalg.symmetric import Matrix, identity, invert, pairs, symmetric
-from protocols.rows.offset_weights import Beside
+from protocols.rows.offset_weights import OffsetWeights
 from protocols.scaling.standardise import SUM_RING, SUM_SCALE
 
 
@@ -35,11 +35,11 @@ class OpenFit:
     covariance: Matrix
 
 
-async def fit_open(p: Party, x: Array, y: Array, beside: Beside, steps: int) -> OpenFit:
+async def fit_open(p: Party, x: Array, y: Array, offset_weights: OffsetWeights, steps: int) -> OpenFit:
     """The fit to all owners' rows, of which x (m, d), the last column all ones, and labels y (m,) are this owner's.
 
     Args:
-        beside: the rows' counts C and offsets, if any; the counts are 1 on average, over all owners.
+        offset_weights: the rows' counts C and offsets, if any; the counts are 1 on average, over all owners.
         steps: how many, the first of them from scores of 0, as in irls.py.
 
     `steps` rounds; reveals at each of them the pooled gradient and Fisher matrix (d + d (d + 1) / 2 numbers).
@@ -54,7 +54,7 @@ async def fit_open(p: Party, x: Array, y: Array, beside: Beside, steps: int) -> 
     for t in range(steps):
         p.stage("training", t, steps)
         at = np.array(w) if t else None
-        own = p.compute(lambda at=at: _own_sums(x, y, beside, at), shape=(d + d * (d + 1) // 2,))
+        own = p.compute(lambda at=at: _own_sums(x, y, offset_weights, at), shape=(d + d * (d + 1) // 2,))
         total = await secure_sum(
             p, own, SUM_SCALE, SUM_RING, what="gradient and Fisher matrix", why=why, label="gradient and Fisher matrix"
         )
@@ -74,15 +74,15 @@ async def fit_open(p: Party, x: Array, y: Array, beside: Beside, steps: int) -> 
     return OpenFit(tuple(w), inverse)
 
 
-def _own_sums(x: Array, y: Array, beside: Beside, w: Array | None) -> Array:
+def _own_sums(x: Array, y: Array, offset_weights: OffsetWeights, w: Array | None) -> Array:
     """g and F over an owner's own rows, as ring elements; without weights, at scores of 0, as irls.py begins."""
     j, k = pairs(x.shape[1])
     with np.errstate(over="ignore"):
-        p = np.full(len(x), 0.5) if w is None else 0.5 * (1.0 + np.tanh(0.5 * beside.added(x @ w)))
+        p = np.full(len(x), 0.5) if w is None else 0.5 * (1.0 + np.tanh(0.5 * offset_weights.add_offset(x @ w)))
     error, slope = y - p, p * (1 - p)
-    if w is None and beside.offset is not None:
-        error = error - beside.offset / 4
-    if beside.counts is not None:
-        error, slope = beside.counts * error, beside.counts * slope
+    if w is None and offset_weights.offset is not None:
+        error = error - offset_weights.offset / 4
+    if offset_weights.counts is not None:
+        error, slope = offset_weights.counts * error, offset_weights.counts * slope
     fisher = x.T @ (x * slope[:, np.newaxis])
     return encode(np.concatenate((x.T @ error, fisher[j, k])), SUM_SCALE, SUM_RING, what="a sum of the rows")

@@ -26,7 +26,7 @@ from protocols.linalg.held import hold
 from protocols.linalg.inverse import MATRIX_RING
 from protocols.linalg.symmetric import pairs
 from protocols.rows.blank import blank_rows
-from protocols.rows.offset_weights import Beside
+from protocols.rows.offset_weights import OffsetWeights
 from protocols.rows.own_rows import OwnRows
 from protocols.rows.results import Calibration, Trained
 from protocols.rows.settings import TrainingSettings
@@ -65,7 +65,7 @@ async def inference_job(p: Party, own: OwnRows | None, settings: TrainingSetting
     weights, variances = await fit_shared(p, ready, scaling, settings)
     p.stage("evaluation")
     sets = _scored_sets(p, own, ready.x_train, scaling, weights, settings)
-    sums = await likelihoods(p, sets["train"], own.beside_train, weight, settings)
+    sums = await likelihoods(p, sets["train"], own.offset_weights_train, weight, settings)
     metrics = None
     if settings.metrics:
         metrics = await evaluate(p, sets, bins_for(np.zeros(2) if p.dry else weights))
@@ -87,24 +87,24 @@ async def _standardised(p: Party, own: OwnRows, settings: TrainingSettings) -> t
     2 rounds, or 3 with weights; reveals the pooled means and deviations, and the sum of the weights.
     """
     p.stage("standardisation")
-    weight = await pooled_weight(p, own.beside_train, settings)
-    scaling = await moments(p, own.x_train, weight.total, own.names, own.beside_train.counts)
+    weight = await pooled_weight(p, own.offset_weights_train, settings)
+    scaling = await moments(p, own.x_train, weight.total, own.names, own.offset_weights_train.counts)
     p.insist(lambda: check_shifts(scaling, own.names), lambda: DataError("a feature is far off 0"))
     train = scaling.apply(own.x_train)
     p.insist(
         lambda: check_fit(train, own.names, p.name, standardised=True), lambda: DataError("a feature does not fit")
     )
-    return weight, scaling, replace(own, x_train=train, beside_train=weight.apply(own.beside_train))
+    return weight, scaling, replace(own, x_train=train, offset_weights_train=weight.apply(own.offset_weights_train))
 
 
 def _scored_sets(
     p: Party, own: OwnRows, train: Array, scaling: Moments, weights: Array, settings: TrainingSettings
 ) -> dict[str, Scored]:
     """This owner's training rows, standardised, and those held out, if any are, with their scores."""
-    sets = {"train": _scored(p, train, own.y_train, own.beside_train, weights)}
+    sets = {"train": _scored(p, train, own.y_train, own.offset_weights_train, weights)}
     if sum(settings.test_rows):
         test = p.compute(scaling.apply, own.x_test, shape=own.x_test.shape)
-        sets["test"] = _scored(p, test, own.y_test, own.beside_test, weights)
+        sets["test"] = _scored(p, test, own.y_test, own.offset_weights_test, weights)
     return sets
 
 
@@ -136,7 +136,7 @@ async def _shared(p: Party, own: OwnRows, scaling: Moments, settings: TrainingSe
 async def _open(p: Party, own: OwnRows, scaling: Moments, settings: TrainingSettings) -> tuple[Array, Array]:
     """The same from the pooled gradient and Fisher matrix of every step, opened."""
     rows = p.compute(with_ones, own.x_train, shape=(own.x_train.shape[0], settings.features + 1))
-    found = await fit_open(p, rows, own.y_train, own.beside_train, settings.iterations)
+    found = await fit_open(p, rows, own.y_train, own.offset_weights_train, settings.iterations)
 
     def variances() -> Array:
         c = [-m / s for m, s in zip(scaling.mean.tolist(), scaling.deviation.tolist(), strict=True)] + [1.0]
@@ -170,11 +170,11 @@ async def _share(p: Party, own: OwnRows, how: Newton, settings: TrainingSettings
 
     Where rows are weighted so are the products, and the weighted rows are held besides.
     """
-    (j, k), beside = pairs(how.columns), own.beside_train
+    (j, k), offset_weights = pairs(how.columns), own.offset_weights_train
     ones = p.compute(lambda: rounded_rows(own.x_train), shape=(own.x_train.shape[0], how.columns))
     counted = ones
     if settings.weighted:
-        counted = p.compute(lambda: ones * np.asarray(beside.counts)[:, np.newaxis], shape=ones.shape)
+        counted = p.compute(lambda: ones * np.asarray(offset_weights.counts)[:, np.newaxis], shape=ones.shape)
     products = p.compute(lambda: counted[:, j] * ones[:, k], shape=(ones.shape[0], len(j)))
     sizes = settings.train_rows
     matrices = [stack(p, products, how.squares, sizes), stack(p, ones, ROW_SCALE, sizes)]
@@ -182,7 +182,7 @@ async def _share(p: Party, own: OwnRows, how: Newton, settings: TrainingSettings
         matrices.append(stack(p, counted, ROW_SCALE, sizes))
     y, offset = stack(p, own.y_train, 0, sizes).share, None
     if settings.offset:
-        mine = p.compute(lambda: np.asarray(beside.offset), shape=own.y_train.shape)
+        mine = p.compute(lambda: np.asarray(offset_weights.offset), shape=own.y_train.shape)
         offset = stack(p, mine, SCORE_SCALE, sizes).share
     squares, rows, *weighted = await together(*(hold(p, one) for one in matrices))
     return Design(rows, weighted[0] if weighted else rows, squares, offset), y
@@ -232,5 +232,5 @@ def _outer(scaling: Moments, d: int) -> Array:
     return MATRIX_RING.reduce(flat)
 
 
-def _scored(p: Party, x: Array, y: Array, beside: Beside, weights: Array) -> Scored:
-    return Scored(p.compute(lambda: beside.added(x @ weights[:-1] + weights[-1]), shape=(len(x),)), y)
+def _scored(p: Party, x: Array, y: Array, offset_weights: OffsetWeights, weights: Array) -> Scored:
+    return Scored(p.compute(lambda: offset_weights.add_offset(x @ weights[:-1] + weights[-1]), shape=(len(x),)), y)

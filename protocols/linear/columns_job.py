@@ -87,8 +87,10 @@ def _target_scaling(p: Party, own: OwnColumns, settings: LinearSettings) -> Mome
     if own.target_owner != p.name:
         return None
     name = f"{settings.target} (the target)"
-    left = p.compute(lambda: own.beside_train.taken_off(own.y_train)[:, np.newaxis], shape=(*own.y_train.shape, 1))
-    return own_moments(p, left, (name,), own.beside_train.counts)
+    left = p.compute(
+        lambda: own.offset_weights_train.subtract_offset(own.y_train)[:, np.newaxis], shape=(*own.y_train.shape, 1)
+    )
+    return own_moments(p, left, (name,), own.offset_weights_train.counts)
 
 
 async def _columns(
@@ -99,7 +101,11 @@ async def _columns(
     if not settings.weighted:
         scale = min(_ROW_SCALE, (61 - math.ceil(math.log2(rows))) // 2)
         x = _features(p, own, features, rows, scale)
-        left = None if target is None or p.dry else target.apply(own.beside_train.taken_off(own.y_train)[:, np.newaxis])
+        left = (
+            None
+            if target is None or p.dry
+            else target.apply(own.offset_weights_train.subtract_offset(own.y_train)[:, np.newaxis])
+        )
         return Share(np.concatenate((x.value, entered(p, own, left, (rows, 1), scale).value), axis=1), scale)
     x = _features(p, own, features, rows, entry_scale(rows))
     return await weighted_columns(p, x, own, target, largest)
@@ -122,7 +128,7 @@ async def _reveal(
     whats = ["target's deviation"]
     whys = ["the agreed result: the target's standard deviation, which R2 and the residual standard error tell anyway"]
     if settings.weighted:
-        counts = own.beside_train.counts
+        counts = own.offset_weights_train.counts
         numbers.append(None if counts is None else np.array([counts.sum()]))
         whats.append("sum of weights")
         whys.append("how much all rows count together, by their weights")

@@ -20,7 +20,7 @@ from protocols.linalg.original_units import FACTOR_SCALE, UNITS_RING
 from protocols.linalg.symmetric import invert, symmetric
 from protocols.linear.least_squares import Opened, least_squares, reveal_fit
 from protocols.linear.settings import LinearFit, LinearSettings
-from protocols.rows.offset_weights import Beside
+from protocols.rows.offset_weights import OffsetWeights
 from protocols.rows.own_rows import OwnRows
 from protocols.scaling.cross_products import open_moments, pooled_covariance
 from protocols.scaling.data_summary import missing_counts
@@ -51,7 +51,7 @@ async def linear_job(p: Party, own: OwnRows | None, settings: LinearSettings) ->
     own = replace(own, made=None)
     p.stage("data summary" if settings.missing else "sums")
     missing = await missing_counts(p, own.missing) if settings.missing else None
-    weight = await pooled_weight(p, own.beside_train, settings, math.inf)
+    weight = await pooled_weight(p, own.offset_weights_train, settings, math.inf)
     fit = await (_shared if settings.inference == "shared" else _open)(p, own, weight, settings)
     metrics = None
     if settings.metrics:
@@ -67,7 +67,7 @@ async def linear_job(p: Party, own: OwnRows | None, settings: LinearSettings) ->
 
 async def _shared(p: Party, own: OwnRows, weight: RowWeights, settings: LinearSettings) -> LinearFit | None:
     """The fit with all under sharing but the result."""
-    d, counts = settings.features, weight.apply(own.beside_train).counts
+    d, counts = settings.features, weight.apply(own.offset_weights_train).counts
     p.stage("sums")
     pooled = await pooled_covariance(p, _columns(p, own), settings.train_rows, _names(own, settings), counts)
     p.stage("Gram matrix")
@@ -102,7 +102,7 @@ def fit_of(names: tuple[str, ...], opened: Opened, units: Array, rows: int, weig
 
 async def _open(p: Party, own: OwnRows, weight: RowWeights, settings: LinearSettings) -> LinearFit | None:
     """The fit from the pooled sums of columns and of products of columns, opened. 1 round."""
-    d, rows, counts = settings.features, sum(settings.train_rows), weight.apply(own.beside_train).counts
+    d, rows, counts = settings.features, sum(settings.train_rows), weight.apply(own.offset_weights_train).counts
     p.stage("sums")
     found = await open_moments(p, _columns(p, own), settings.train_rows, _names(own, settings), counts)
     if p.dry:
@@ -128,7 +128,7 @@ async def _held_out(p: Party, own: OwnRows, fit: LinearFit | None, rows: int) ->
     """How far the fit is off on the held-out rows of all owners, each counted once. 1 round; reveals four sums."""
 
     def sums() -> Array:
-        b, y = np.array(fit.coefficients if fit else ()), own.beside_test.taken_off(own.y_test)
+        b, y = np.array(fit.coefficients if fit else ()), own.offset_weights_test.subtract_offset(own.y_test)
         e = y - (own.x_test @ b[:-1] + b[-1])
         of_rows = np.array([(e**2).sum(), np.abs(e).sum(), y.sum(), (y**2).sum()])
         return encode(of_rows, SUM_SCALE, SUM_RING, what="a sum of held-out rows")
@@ -152,7 +152,8 @@ def _columns(p: Party, own: OwnRows) -> Array:
     """The features and, last, the target less the offset (m, d + 1) of an owner's rows in the fit."""
     rows, d = own.x_train.shape
     return p.compute(
-        lambda: np.column_stack((own.x_train, own.beside_train.taken_off(own.y_train))), shape=(rows, d + 1)
+        lambda: np.column_stack((own.x_train, own.offset_weights_train.subtract_offset(own.y_train))),
+        shape=(rows, d + 1),
     )
 
 
@@ -164,7 +165,7 @@ def _blank(p: Party, settings: LinearSettings) -> OwnRows:
     """An owner's rows in a dry run: their shapes."""
     d, (train, test) = settings.features, settings.rows_by_owner[p.name]
     names = tuple(f"x{k}" for k in range(d))
-    missing, beside = abstract((d + 1,)), Beside(None, abstract((train,)) if settings.weighted else None)
+    missing, offset_weights = abstract((d + 1,)), OffsetWeights(None, abstract((train,)) if settings.weighted else None)
     return OwnRows(
-        names, abstract((train, d)), abstract((train,)), abstract((test, d)), abstract((test,)), missing, beside
+        names, abstract((train, d)), abstract((train,)), abstract((test, d)), abstract((test,)), missing, offset_weights
     )

@@ -35,7 +35,7 @@ async def largest_ratio(p: Party, own: OwnColumns) -> float:
     """
     ratio = None
     if own.target_owner == p.name and not p.dry:
-        counts = np.asarray(own.beside_train.counts)
+        counts = np.asarray(own.offset_weights_train.counts)
         check_mean(float(counts.mean()), math.inf)
         check_equal(p.name, counts, "such a row decides the fit: give it less weight, or leave it out at all owners")
         ratio = max(1.0, float(counts.max() / counts.mean()))
@@ -60,10 +60,10 @@ async def weighted_columns(p: Party, x: Share, own: OwnColumns, target: Moments 
     """
     (rows, _), mine = x.shape, None
     if target is not None and not p.dry:
-        counts = np.asarray(own.beside_train.counts)
+        counts = np.asarray(own.offset_weights_train.counts)
         # As they are rounded, so that all columns have the same weights.
         s = np.ldexp(np.rint(np.ldexp(np.sqrt(counts / (counts.mean() * largest)), x.scale)), -x.scale)
-        y = target.apply(own.beside_train.taken_off(own.y_train)[:, np.newaxis])[:, 0]
+        y = target.apply(own.offset_weights_train.subtract_offset(own.y_train)[:, np.newaxis])[:, 0]
         mine = np.column_stack((s, s * y))
     ends = entered(p, own, mine, (rows, 2), x.scale)
     products = await multiply(p, ends[:, :1], x, label="weighted rows")

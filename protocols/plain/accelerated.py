@@ -1,4 +1,4 @@
-"""The plaintext twin of a full-batch training with momentum: numpy float64 and the exact sigmoid."""
+"""The plaintext reference of a full-batch training with momentum: numpy float64 and the exact sigmoid."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Path:
     moved: float
 
 
-def accelerated_twin(
+def accelerated_reference(
     x: Array,
     y: Array,
     iterations: int,

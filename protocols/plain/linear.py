@@ -1,4 +1,4 @@
-"""The plaintext twin of a linear regression: least squares in numpy's float64, on all rows in one place."""
+"""The plaintext reference of a linear regression: least squares in numpy's float64, on all rows in one place."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ import numpy as np
 
 from mpc.ring.array import Array
 from protocols.linear.settings import LinearFit
-from protocols.rows.offset_weights import NOTHING_BESIDE, Beside
+from protocols.rows.offset_weights import NO_OFFSET_WEIGHTS, OffsetWeights
 
 
-def fit_plain(x: Array, y: Array, names: tuple[str, ...], beside: Beside = NOTHING_BESIDE) -> LinearFit:
+def fit_plain(
+    x: Array, y: Array, names: tuple[str, ...], offset_weights: OffsetWeights = NO_OFFSET_WEIGHTS
+) -> LinearFit:
     """The least-squares fit with an intercept to rows x (m, d), in their own units, and y (m,).
 
     Args:
-        beside: what is taken off y, and how much each row counts.
+        offset_weights: what is taken off y, and how much each row counts.
     """
-    c = np.ones(len(y)) if beside.counts is None else beside.counts
-    y, root, weight = beside.taken_off(y), np.sqrt(c)[:, np.newaxis], c.sum()
+    c = np.ones(len(y)) if offset_weights.counts is None else offset_weights.counts
+    y, root, weight = offset_weights.subtract_offset(y), np.sqrt(c)[:, np.newaxis], c.sum()
     mean, middle = np.average(x, axis=0, weights=c), np.average(y, weights=c)
     deviation = np.sqrt(np.average((x - mean) ** 2, axis=0, weights=c))
     deviation = np.where(deviation > 0, deviation, 1.0)
@@ -37,5 +39,5 @@ def fit_plain(x: Array, y: Array, names: tuple[str, ...], beside: Beside = NOTHI
         rows,
         left,
         float((c * (y - middle) ** 2).sum()),
-        weight=None if beside.counts is None else float(weight),
+        weight=None if offset_weights.counts is None else float(weight),
     )

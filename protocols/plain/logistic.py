@@ -1,4 +1,4 @@
-"""The plaintext twin of a training: numpy float64, the exact sigmoid, the same split, batches and metrics.
+"""The plaintext reference of a training: numpy float64, the exact sigmoid, the same split, batches and metrics.
 
 It needs everybody's rows in one place, so it is for tests, and for runs on one machine that show what the joint
 model is compared with: the same training on all rows in the clear, and what each owner gets by itself.
@@ -16,9 +16,9 @@ import numpy as np
 from mpc.ring.array import Array
 from protocols.evaluation.auc_interval import auc_interval
 from protocols.linalg.held import Rows
-from protocols.plain.accelerated import accelerated_twin
+from protocols.plain.accelerated import accelerated_reference
 from protocols.plain.maximum_likelihood import newton
-from protocols.rows.offset_weights import NOTHING_BESIDE, Beside
+from protocols.rows.offset_weights import NO_OFFSET_WEIGHTS, OffsetWeights
 from protocols.rows.own_rows import OwnRows
 from protocols.rows.results import Trained
 from protocols.rows.settings import TrainingSettings
@@ -33,7 +33,7 @@ _ROUNDING = 2.0**-40  # a spread below this part of the mean is what is left of 
 
 
 @dataclass(frozen=True)
-class TwinModel:
+class ReferenceModel:
     """A model that was trained in the clear.
 
     Args:
@@ -58,7 +58,7 @@ class TwinModel:
         return scores
 
 
-def fit_twin(
+def fit_reference(
     x: Array,
     y: Array,
     steps: Sequence[Rows],
@@ -68,7 +68,7 @@ def fit_twin(
     standardise: bool,
     c: Array | None = None,
     scale: Array | None = None,
-) -> TwinModel:
+) -> ReferenceModel:
     """Mini-batch gradient descent from w = 0 on rows that are all in one place.
 
     Args:
@@ -95,26 +95,26 @@ def fit_twin(
             z = batch @ w
             score, weight = max(score, float(np.abs(z).max())), max(weight, float(np.abs(w).max()))
             w = w - (rate / len(batch)) * (batch.T @ (counts[rows.index] * (sigmoid(z) - y[rows.index]))) - decay * w
-    return TwinModel(w, mean, deviation, score, weight, len(steps))
+    return ReferenceModel(w, mean, deviation, score, weight, len(steps))
 
 
-def pooled(rows: Sequence[OwnRows], settings: TrainingSettings) -> TwinModel:
+def pooled(rows: Sequence[OwnRows], settings: TrainingSettings) -> ReferenceModel:
     """What the joint training should give: the same batches over the rows of all owners, in the settings' order."""
     counts = {owner: len(own.y_train) for owner, own in zip(settings.row_groups, rows, strict=True)}
     x = np.concatenate([own.x_train for own in rows])
     y = np.concatenate([own.y_train for own in rows])
-    beside = Beside.joined([own.beside_train for own in rows])
-    return _fit(x, y, counts, settings, _scale([own.x_train for own in rows], settings), beside)
+    offset_weights = OffsetWeights.joined([own.offset_weights_train for own in rows])
+    return _fit(x, y, counts, settings, _scale([own.x_train for own in rows], settings), offset_weights)
 
 
-def alone(owner: str, own: OwnRows, settings: TrainingSettings) -> TwinModel:
+def alone(owner: str, own: OwnRows, settings: TrainingSettings) -> ReferenceModel:
     """What one owner gets with the same settings from its own training rows: own standardisation, own batches.
 
     A column that is constant at this owner counts for nothing (weight 0); one class only gives a model that says
     so; no rows at all give the model that says 1/2.
     """
     scale = _scale([own.x_train], settings)
-    return _fit(own.x_train, own.y_train, {owner: len(own.y_train)}, settings, scale, own.beside_train)
+    return _fit(own.x_train, own.y_train, {owner: len(own.y_train)}, settings, scale, own.offset_weights_train)
 
 
 def ended_after(settings: TrainingSettings, taken: int | None) -> TrainingSettings:
@@ -124,12 +124,14 @@ def ended_after(settings: TrainingSettings, taken: int | None) -> TrainingSettin
     return replace(settings, iterations=taken, tolerance=None)
 
 
-def twin_metrics(model: TwinModel, x: Array, y: Array, beside: Beside = NOTHING_BESIDE) -> dict[str, Any]:
+def reference_metrics(
+    model: ReferenceModel, x: Array, y: Array, offset_weights: OffsetWeights = NO_OFFSET_WEIGHTS
+) -> dict[str, Any]:
     """How good a model is on rows x (m, d) with labels 0/1 (m,): as `metrics.evaluate` gives it for one set.
 
     The AUC is exact, ties count half; what is undefined (no rows, or one class only) is None.
     """
-    z = beside.added(model.scores(x))
+    z = offset_weights.add_offset(model.scores(x))
     says, sick = z >= 0, y == 1
     rows, positives = len(y), int(sick.sum())
     confusion = {
@@ -156,17 +158,17 @@ def twin_metrics(model: TwinModel, x: Array, y: Array, beside: Beside = NOTHING_
     }
 
 
-def twin_sets(model: TwinModel, rows: Sequence[OwnRows]) -> dict[str, dict[str, Any]]:
+def reference_sets(model: ReferenceModel, rows: Sequence[OwnRows]) -> dict[str, dict[str, Any]]:
     """A model's metrics on the pooled training rows of these owners and, if there are any, on their test rows."""
     sets = {
-        "train": [(own.x_train, own.y_train, own.beside_train) for own in rows],
-        "test": [(own.x_test, own.y_test, own.beside_test) for own in rows],
+        "train": [(own.x_train, own.y_train, own.offset_weights_train) for own in rows],
+        "test": [(own.x_test, own.y_test, own.offset_weights_test) for own in rows],
     }
     found = {}
     for name, parts in sets.items():
         if name == "train" or any(len(y) > 0 for _, y, _ in parts):
             x, y = (np.concatenate(one) for one in ([part[0] for part in parts], [part[1] for part in parts]))
-            found[name] = twin_metrics(model, x, y, Beside.joined([part[2] for part in parts]))
+            found[name] = reference_metrics(model, x, y, OffsetWeights.joined([part[2] for part in parts]))
     return found
 
 
@@ -176,7 +178,7 @@ def comparison(
     """What a run on one machine is compared with, as `result.json` holds it.
 
     `alone`: for each owner its own model's metrics, on its own training rows and on **all** owners' test rows, so
-    that they can be held against the joint model's. `pooled`: the twin's metrics, and with a `trained` model how far
+    that they can be held against the joint model's. `pooled`: this one's metrics, and with a `trained` model how far
     the weights differ at most (in standardised units, the intercept too).
 
     Args:
@@ -186,17 +188,17 @@ def comparison(
     lonely: dict[str, Any] = {}
     for owner in settings.owners:
         model = alone(owner, rows[owner], settings)
-        test = {name: sets for name, sets in twin_sets(model, everyone).items() if name == "test"}
+        test = {name: sets for name, sets in reference_sets(model, everyone).items() if name == "test"}
         own = rows[owner]
-        lonely[owner] = {"train": twin_metrics(model, own.x_train, own.y_train, own.beside_train), **test}
+        lonely[owner] = {"train": reference_metrics(model, own.x_train, own.y_train, own.offset_weights_train), **test}
     twin = pooled(everyone, ended_after(settings, taken))
-    together: dict[str, Any] = dict(twin_sets(twin, everyone))
+    together: dict[str, Any] = dict(reference_sets(twin, everyone))
     if trained is not None:
         together["max_abs_weight_difference"] = weight_difference(trained, twin)
     return {"alone": lonely, "pooled": together}
 
 
-def weight_difference(trained: Trained, twin: TwinModel) -> float:
+def weight_difference(trained: Trained, twin: ReferenceModel) -> float:
     """The largest difference of a weight or the intercept, in standardised units."""
     found = np.array(trained.standardised)
     if not found.size:  # the model is known in the columns' own units only
@@ -221,22 +223,24 @@ def _fit(
     counts: dict[str, int],
     settings: TrainingSettings,
     scale: Array | None,
-    beside: Beside = NOTHING_BESIDE,
-) -> TwinModel:
+    offset_weights: OffsetWeights = NO_OFFSET_WEIGHTS,
+) -> ReferenceModel:
     weights = _class_weights(y, settings)
     c = np.where(y == 1, weights.of_1, weights.of_0) / 2.0**WEIGHT_SCALE
     if settings.inference is not None:
-        mean, deviation = _moments(x, beside.counts)
+        mean, deviation = _moments(x, offset_weights.counts)
         ready = _with_ones((x - mean) / deviation)
-        found = newton(ready, y, offset=beside.offset, counts=beside.counts, most_steps=settings.iterations)
+        found = newton(
+            ready, y, offset=offset_weights.offset, counts=offset_weights.counts, most_steps=settings.iterations
+        )
         score = float(np.abs(ready @ found.coefficients).max(initial=0.0))
-        return TwinModel(found.coefficients, mean, deviation, score, float(np.abs(found.coefficients).max()))
+        return ReferenceModel(found.coefficients, mean, deviation, score, float(np.abs(found.coefficients).max()))
     if settings.solver != "sgd":
         mean, deviation = _moments(x) if settings.standardise else (np.zeros(x.shape[1]), np.ones(x.shape[1]))
         deviation = deviation if scale is None else scale
         how = lighter(accelerated_for(settings, len(x)), weights)
         assert isinstance(how, Accelerated)
-        path = accelerated_twin(
+        path = accelerated_reference(
             _with_ones((x - mean) / deviation),
             y,
             settings.iterations,
@@ -247,10 +251,12 @@ def _fit(
             c,
             how.tolerance,
         )
-        return TwinModel(path.weights, mean, deviation, path.largest_score, path.largest_weight, path.steps)
+        return ReferenceModel(path.weights, mean, deviation, path.largest_score, path.largest_weight, path.steps)
     steps = batches(settings.seed, settings.epochs, settings.batch_size, counts)
     l2 = settings.l2 / weights.heavier
-    return fit_twin(x, y, steps, settings.learning_rate, l2, standardise=bool(settings.standardise), c=c, scale=scale)
+    return fit_reference(
+        x, y, steps, settings.learning_rate, l2, standardise=bool(settings.standardise), c=c, scale=scale
+    )
 
 
 def _class_weights(y: Array, settings: TrainingSettings) -> ClassWeights:

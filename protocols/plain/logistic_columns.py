@@ -1,4 +1,4 @@
-"""The plaintext twin where columns are split: the owners' columns side by side in one table, and its training."""
+"""The plaintext reference where columns are split: the owners' columns side by side in one table, and its training."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mpc.ring.array import Array
-from protocols.plain.logistic import alone, ended_after, pooled, twin_sets, weight_difference
+from protocols.plain.logistic import alone, ended_after, pooled, reference_sets, weight_difference
 from protocols.rows.own_rows import SAME_ROWS, OwnColumns, OwnRows, joint_names
 from protocols.rows.results import Trained
 from protocols.rows.settings import TrainingSettings
@@ -22,7 +22,9 @@ def joined(columns: Mapping[str, OwnColumns]) -> OwnRows:
     train, test = (np.concatenate([part(columns[owner]) for owner in first.names], axis=1) for part in (_train, _test))
     names = joint_names(first.names)
     rows = OwnRows(names, train, labels.y_train, test, labels.y_test)
-    return replace(rows, beside_train=labels.beside_train, beside_test=labels.beside_test)
+    return replace(
+        rows, offset_weights_train=labels.offset_weights_train, offset_weights_test=labels.offset_weights_test
+    )
 
 
 def vertical_comparison(
@@ -31,10 +33,10 @@ def vertical_comparison(
     trained: Trained | None = None,
     taken: int | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """As `twin.comparison`; alone, only the owner of the labels can train, with its own columns if it has any."""
+    """As `logistic.comparison`; alone, only the owner of the labels can train, with its own columns if it has any."""
     everything = joined(columns)
     twin = pooled([everything], ended_after(settings, taken))
-    together: dict[str, Any] = dict(twin_sets(twin, [everything]))
+    together: dict[str, Any] = dict(reference_sets(twin, [everything]))
     if trained is not None:
         together["max_abs_weight_difference"] = weight_difference(trained, twin)
     owner = next(iter(columns.values())).target_owner
@@ -42,8 +44,8 @@ def vertical_comparison(
     if not own.names[owner]:
         return {"alone": {}, "pooled": together}
     rows = OwnRows(own.names[owner], own.x_train, own.y_train, own.x_test, own.y_test)
-    rows = replace(rows, beside_train=own.beside_train, beside_test=own.beside_test)
-    return {"alone": {owner: twin_sets(alone(SAME_ROWS, rows, settings), [rows])}, "pooled": together}
+    rows = replace(rows, offset_weights_train=own.offset_weights_train, offset_weights_test=own.offset_weights_test)
+    return {"alone": {owner: reference_sets(alone(SAME_ROWS, rows, settings), [rows])}, "pooled": together}
 
 
 def _train(columns: OwnColumns) -> Array:

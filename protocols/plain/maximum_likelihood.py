@@ -1,4 +1,4 @@
-"""The plaintext twin of the maximum-likelihood fit: Newton's method in numpy's float64, on all rows in one place."""
+"""The plaintext reference of the maximum-likelihood fit: Newton's method in float64, on all rows in one place."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _CLOSE = 1e-12
 
 
 @dataclass(frozen=True)
-class TwinFit:
+class ReferenceFit:
     """Coefficients with the intercept last, their covariance, the log-likelihood, and how many steps it took.
 
     `converged`: whether a step was small in the end; False where the classes can be separated.
@@ -27,7 +27,7 @@ class TwinFit:
 
 def fit_ml(
     x: Array, y: Array, *, offset: Array | None = None, counts: Array | None = None, most_steps: int = 50
-) -> TwinFit:
+) -> ReferenceFit:
     """The maximum-likelihood fit of logistic regression to rows x (m, d), in their own units, and labels y (m,)."""
     mean, deviation = x.mean(axis=0), x.std(axis=0)
     deviation = np.where(deviation > 0, deviation, 1.0)
@@ -35,7 +35,7 @@ def fit_ml(
     found = newton(ready, y, offset=offset, counts=counts, most_steps=most_steps)
     units = np.diag(np.append(1 / deviation, 1.0))
     units[-1, :-1] = -mean / deviation
-    return TwinFit(
+    return ReferenceFit(
         units @ found.coefficients,
         units @ found.covariance @ units.T,
         found.log_likelihood,
@@ -46,7 +46,7 @@ def fit_ml(
 
 def newton(
     ready: Array, y: Array, *, offset: Array | None = None, counts: Array | None = None, most_steps: int = 50
-) -> TwinFit:
+) -> ReferenceFit:
     """The same for rows (m, d) as they are, the last column all ones; without rows, a model that says 1/2."""
     m = len(ready)
     o = np.zeros(m) if offset is None else offset
@@ -61,7 +61,7 @@ def newton(
         w, steps = w + move, steps + 1
         converged = bool(np.abs(ready @ move).max(initial=0.0) < _CLOSE * (1 + np.abs(ready @ w).max(initial=0.0)))
     z = ready @ w + o
-    return TwinFit(w, covariance, float(np.sum(c * (y * z - np.logaddexp(0, z)))), steps, converged)
+    return ReferenceFit(w, covariance, float(np.sum(c * (y * z - np.logaddexp(0, z)))), steps, converged)
 
 
 def null_log_likelihood(y: Array, *, offset: Array | None = None, counts: Array | None = None) -> float:

@@ -11,7 +11,7 @@ from mpc.ring.array import Array
 
 
 @dataclass(frozen=True)
-class Beside:
+class OffsetWeights:
     """What a fit takes of rows besides features and labels, float64 (m,) each; None where it was not asked for.
 
     Args:
@@ -22,24 +22,24 @@ class Beside:
     offset: Array | None = None
     counts: Array | None = None
 
-    def of(self, rows: Array) -> Beside:
+    def of(self, rows: Array) -> OffsetWeights:
         """The same of some of the rows."""
-        return Beside(*(None if one is None else one[rows] for one in (self.offset, self.counts)))
+        return OffsetWeights(*(None if one is None else one[rows] for one in (self.offset, self.counts)))
 
     @staticmethod
-    def joined(parts: Sequence[Beside]) -> Beside:
+    def joined(parts: Sequence[OffsetWeights]) -> OffsetWeights:
         """The same of all these rows, one part after the other; of every part, or of none."""
         offsets = [part.offset for part in parts if part.offset is not None]
         counts = [part.counts for part in parts if part.counts is not None]
-        return Beside(np.concatenate(offsets) if offsets else None, np.concatenate(counts) if counts else None)
+        return OffsetWeights(np.concatenate(offsets) if offsets else None, np.concatenate(counts) if counts else None)
 
-    def added(self, z: Array) -> Array:
+    def add_offset(self, z: Array) -> Array:
         """Scores with the offset, if there is one."""
         return z if self.offset is None else z + self.offset
 
-    def taken_off(self, y: Array) -> Array:
+    def subtract_offset(self, y: Array) -> Array:
         """Targets less the offset, if there is one."""
         return y if self.offset is None else y - self.offset
 
 
-NOTHING_BESIDE = Beside()
+NO_OFFSET_WEIGHTS = OffsetWeights()

@@ -8,7 +8,7 @@ import numpy as np
 
 from mpc.ring.array import Array
 from protocols.rows.design import Made
-from protocols.rows.offset_weights import NOTHING_BESIDE, Beside
+from protocols.rows.offset_weights import NO_OFFSET_WEIGHTS, OffsetWeights
 
 SAME_ROWS = "all owners"
 """The one group of rows where every owner has the same ones; no owner's name has a space in it."""
@@ -28,8 +28,8 @@ class OwnRows:
     x_test: Array = field(repr=False)
     y_test: Array = field(repr=False)
     missing: Array = field(default_factory=lambda: np.zeros(0, dtype=np.uint64), repr=False)
-    beside_train: Beside = field(default=NOTHING_BESIDE, repr=False)
-    beside_test: Beside = field(default=NOTHING_BESIDE, repr=False)
+    offset_weights_train: OffsetWeights = field(default=NO_OFFSET_WEIGHTS, repr=False)
+    offset_weights_test: OffsetWeights = field(default=NO_OFFSET_WEIGHTS, repr=False)
     made: Made | None = field(default=None, repr=False)
 
 
@@ -43,7 +43,7 @@ class OwnColumns:
         x_train: training rows of this owner's columns, float64 (m, d_i); x_test: likewise, held out.
         y_train: labels 0/1 (m,), or of shape (0,) where another owner has them; y_test: likewise.
         ids: a keyed digest of the rows' ids in order, as bits (alignment.DIGEST_BITS,).
-        beside_train: offsets and counts, which the owner of the labels has; beside_test: likewise, held out.
+        offset_weights_train: of training rows, at the owner of the labels; offset_weights_test: of held-out ones.
         made: what this owner's columns of the training rows are made of; None: each is one.
     """
 
@@ -54,8 +54,8 @@ class OwnColumns:
     x_test: Array = field(repr=False)
     y_test: Array = field(repr=False)
     ids: Array = field(repr=False)
-    beside_train: Beside = field(default=NOTHING_BESIDE, repr=False)
-    beside_test: Beside = field(default=NOTHING_BESIDE, repr=False)
+    offset_weights_train: OffsetWeights = field(default=NO_OFFSET_WEIGHTS, repr=False)
+    offset_weights_test: OffsetWeights = field(default=NO_OFFSET_WEIGHTS, repr=False)
     made: Made | None = field(default=None, repr=False)
 
 

@@ -34,7 +34,7 @@ async def largest_weight(p: Party, own: OwnColumns, settings: TrainingSettings) 
         return 1.0
     largest = None
     if own.target_owner == p.name and not p.dry:
-        counts = np.asarray(own.beside_train.counts)
+        counts = np.asarray(own.offset_weights_train.counts)
         check_mean(float(counts.mean()))
         check_equal(
             p.name, counts, "split a row that counts so much into several, at all owners, with ids of their own"

@@ -16,7 +16,7 @@ from mpc.errors import DataError
 from mpc.ring.fixed_point import encode
 from mpc.runtime.party import Party
 from protocols.core.secure_sum import secure_sum
-from protocols.rows.offset_weights import Beside
+from protocols.rows.offset_weights import OffsetWeights
 from protocols.rows.settings import FitSettings
 from protocols.scaling.standardise import SUM_RING, SUM_SCALE
 
@@ -31,13 +31,17 @@ class RowWeights:
     total: float
     unit: float
 
-    def apply(self, beside: Beside) -> Beside:
+    def apply(self, offset_weights: OffsetWeights) -> OffsetWeights:
         """The same offsets, and counts in `unit`."""
-        return beside if beside.counts is None else replace(beside, counts=beside.counts / self.unit)
+        return (
+            offset_weights
+            if offset_weights.counts is None
+            else replace(offset_weights, counts=offset_weights.counts / self.unit)
+        )
 
 
 async def pooled_weight(
-    p: Party, beside: Beside, settings: FitSettings, largest_mean: float = LARGEST_MEAN
+    p: Party, offset_weights: OffsetWeights, settings: FitSettings, largest_mean: float = LARGEST_MEAN
 ) -> RowWeights:
     """The sum over all owners of their rows' counts, and the mean count, by which they are divided.
 
@@ -52,7 +56,7 @@ async def pooled_weight(
     rows = sum(settings.train_rows)
     if not settings.weighted:
         return RowWeights(float(rows), 1.0)
-    counts = np.zeros(0) if beside.counts is None else beside.counts
+    counts = np.zeros(0) if offset_weights.counts is None else offset_weights.counts
     own = p.compute(lambda: encode(np.array([counts.sum()]), SUM_SCALE, SUM_RING), shape=(1,))
     why = "how often all training rows count together, by their weights"
     total = await secure_sum(p, own, SUM_SCALE, SUM_RING, what="sum of weights", why=why, label="sum of weights")

@@ -104,12 +104,12 @@ def test_it_is_what_the_twin_says(tmp_path: Path, tables: dict[str, tuple[np.nda
     assert got["pooled"]["max_abs_weight_difference"] == pytest.approx(0.25, abs=1e-12)
     x_test = np.concatenate([rows[name].x_test for name in OWNERS])
     y_test = np.concatenate([rows[name].y_test for name in OWNERS])
-    assert got["pooled"]["test"] == twin.twin_metrics(both, x_test, y_test)
+    assert got["pooled"]["test"] == twin.reference_metrics(both, x_test, y_test)
     assert got["pooled"]["train"]["rows"] == sum(how.train_rows)
     for name in OWNERS:
         model = twin.alone(name, rows[name], how)
-        assert got["alone"][name]["test"] == twin.twin_metrics(model, x_test, y_test)
-        assert got["alone"][name]["train"] == twin.twin_metrics(model, rows[name].x_train, rows[name].y_train)
+        assert got["alone"][name]["test"] == twin.reference_metrics(model, x_test, y_test)
+        assert got["alone"][name]["train"] == twin.reference_metrics(model, rows[name].x_train, rows[name].y_train)
     # The owners' own models differ from each other, so a mix-up of their rows would show.
     assert got["alone"]["east"]["test"]["log_loss"] != got["alone"]["west"]["test"]["log_loss"]
 

@@ -76,7 +76,7 @@ def test_they_are_split_as_the_rows_are(tmp_path: Path) -> None:
     table = load_owner_table(scenario, "a")
     own = own_rows(table, scenario, ("age",))
     ages = {40: (0.5, 2.0), 50: (-1.5, 0.0), 60: (0.0, 1.5), 70: (2.0, 3.0), 45: (1.0, 1.0)}
-    for x, beside in ((own.x_train, own.beside_train), (own.x_test, own.beside_test)):
+    for x, beside in ((own.x_train, own.offset_weights_train), (own.x_test, own.offset_weights_test)):
         assert beside.offset is not None and beside.counts is not None and len(x)
         assert [ages[age] for age in x[:, 0]] == list(zip(beside.offset, beside.counts, strict=True))
     settings = settings_for(scenario, {"a": (4, 1), "b": (4, 1)}, 1)
@@ -93,7 +93,7 @@ def test_where_columns_are_split_the_owner_of_the_target_has_them(tmp_path: Path
     assert tables["a"].beside.counts is not None and tables["a"].beside.counts.tolist() == [3, 1.5, 0, 2, 0]
     assert tables["b"].beside.counts is None and tables["b"].columns == ("age",)
     own = own_columns(tables["a"], scenario, split_of(tables), b"")
-    assert own.beside_train.offset is not None and len(own.beside_train.offset) == 4
+    assert own.offset_weights_train.offset is not None and len(own.offset_weights_train.offset) == 4
     (tmp_path / "b.csv").write_text("who,age,times\na,1,1\nb,2,1\nc,3,1\nd,4,1\ne,5,1\n")
     with pytest.raises(DataError, match=r"'times' .the weights. is here, but the target 'y' is not"):
         load_owner_table(scenario, "b")

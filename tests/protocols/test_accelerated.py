@@ -16,7 +16,7 @@ from mpc.testing import check_correct, check_cost, check_faults, check_view, int
 from protocols.functions.sigmoid_fits import FITS
 from protocols.linalg.held import Rows, hold, take_rows
 from protocols.linalg.hessian import PENALTY_SCALE
-from protocols.plain.accelerated import accelerated_twin
+from protocols.plain.accelerated import accelerated_reference
 from protocols.plain.logistic import pooled, sigmoid, weight_difference
 from protocols.training.accelerated import Accelerated, Prepared, momentum_words, step, target
 from protocols.training.accelerated_budget import MOMENTUM_BITS, accelerated_budget, dyadic
@@ -242,7 +242,7 @@ def test_the_twin_is_the_textbooks() -> None:
         g = x.T @ (sigmoid(x @ v) - y) / 50 + l2 * np.append(v[:-1], 0.0)
         before, w = w, v - rate * g
         v = w + momentum * (w - before)
-    np.testing.assert_allclose(accelerated_twin(x, y, 40, rate, momentum, l2, None).weights, v, atol=1e-4)
+    np.testing.assert_allclose(accelerated_reference(x, y, 40, rate, momentum, l2, None).weights, v, atol=1e-4)
 
 
 # -- the stop test

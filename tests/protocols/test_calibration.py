@@ -12,7 +12,7 @@ from mpc.runtime.party import Party
 from protocols.disclosure.suppression import Halving, Span
 from protocols.evaluation.calibration import GROUPS, STEP, calibrate, cells_of, enough
 from protocols.evaluation.metrics import Scored
-from protocols.rows.offset_weights import Beside
+from protocols.rows.offset_weights import OffsetWeights
 from protocols.rows.results import Group
 from tests.helpers import lockstep, owner_names
 from tests.protocols.test_inference_job import FEATURES, breast_cancer
@@ -209,7 +209,7 @@ def test_of_a_model_that_hardly_errs_nothing_is_told() -> None:
 
 def test_offsets_are_part_of_the_risk() -> None:
     x, y, offset, _ = drawn(600)
-    found = fitted(x, y, 2, NAMES, Beside(offset), metrics=True, calibration=5, inference="open-fisher")
+    found = fitted(x, y, 2, NAMES, OffsetWeights(offset), metrics=True, calibration=5, inference="open-fisher")
     assert found.calibration is not None
     groups, z = found.calibration["train"], x @ np.array(found.weights) + found.intercept + offset
     assert [one.expected for one in groups] == pytest.approx(sums_of(groups, z, tenth_of(z)), abs=1e-3)

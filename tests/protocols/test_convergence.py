@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from protocols.linalg.hessian import series_for
-from protocols.plain.accelerated import Path, accelerated_twin
+from protocols.plain.accelerated import Path, accelerated_reference
 from protocols.plain.logistic import sigmoid
 from protocols.training.accelerated_budget import dyadic
 from protocols.training.form import automatic_rate
@@ -63,7 +63,7 @@ def trained(solver: str, x: np.ndarray, y: np.ndarray, l2: float, part: float = 
     rows, columns = x.shape
     series = series_for(columns, rows, l2) if solver == "newton" else None
     rate = 1 / series.bound if series else automatic_rate(solver, columns - 1, l2)
-    return accelerated_twin(x, y, round(part * iterations), rate, dyadic(momentum), l2, series)
+    return accelerated_reference(x, y, round(part * iterations), rate, dyadic(momentum), l2, series)
 
 
 @pytest.mark.parametrize("rows", sample((200, 2_000, 20_000), 2_000))

@@ -18,7 +18,7 @@ from protocols.inference.rows_job import inference_job
 from protocols.linear.rows_job import linear_job
 from protocols.linear.settings import LinearSettings
 from protocols.rows.design import Made
-from protocols.rows.offset_weights import Beside
+from protocols.rows.offset_weights import OffsetWeights
 from protocols.rows.own_rows import OwnRows
 from protocols.rows.settings import TrainingSettings
 from protocols.training.rows_job import training_job
@@ -394,8 +394,12 @@ def test_rows_that_do_not_count_are_in_no_cell() -> None:
     rows = [rows_of((20, 30, 30, 40)), rows_of((6, 14, 30, 50))]
     how = settings(rows, solver="irls", iterations=8, inference="shared", weighted=True)
     counts = [np.ones(len(one.y_train)) for one in rows]
-    whole = [replace(one, beside_train=Beside(None, count)) for one, count in zip(rows, counts, strict=True)]
+    whole = [
+        replace(one, offset_weights_train=OffsetWeights(None, count)) for one, count in zip(rows, counts, strict=True)
+    ]
     assert len(run(whole, how).reveals) > 1
     counts[1][:3] = 0.0  # leaves three of the six
-    fewer = [replace(one, beside_train=Beside(None, count)) for one, count in zip(rows, counts, strict=True)]
+    fewer = [
+        replace(one, offset_weights_train=OffsetWeights(None, count)) for one, count in zip(rows, counts, strict=True)
+    ]
     assert [one.what for one in run(fewer, how).reveals] == [WHAT]

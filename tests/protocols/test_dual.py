@@ -25,7 +25,7 @@ from mpc.sharing.share import Share
 from protocols.functions.sigmoid_fits import FITS
 from protocols.linalg.gram import hold_gram
 from protocols.linalg.held import Rows, hold
-from protocols.plain.logistic import fit_twin, pooled, weight_difference
+from protocols.plain.logistic import fit_reference, pooled, weight_difference
 from protocols.rows.limits import X_LIMIT, X_SCALE
 from protocols.rows.own_rows import OwnRows
 from protocols.rows.settings import TrainingSettings
@@ -80,11 +80,11 @@ def test_as_the_twin(m: int, d: int, rate: float, l2: float, fit: Any, n: int, s
     (w, *seen), outcome = on_shares(body, inputs, n, seed % 1000)
     assert outcome.rounds["owner0"] == 3 + 2 * len(steps) + 2
     assert outcome.reveals == ()
-    twin = fit_twin(x, y, steps, rate, l2, standardise=False)
+    twin = fit_reference(x, y, steps, rate, l2, standardise=False)
     got = decode(w, outcome.results["owner0"][0].scale)
     assert np.abs(got - twin.weights).max() < 1e-4
     for t, low in enumerate(seen):  # each step's low copy is u before it, and so gives the weights before it
-        before = fit_twin(x, y, steps[:t], rate, l2, standardise=False).weights
+        before = fit_reference(x, y, steps[:t], rate, l2, standardise=False).weights
         u = decode(low, how.bits.u - how.bits.u_shift)
         np.testing.assert_allclose(np.append(x.T @ u[:-1], u[-1]), before, atol=2e-4)
 

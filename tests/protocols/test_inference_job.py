@@ -12,7 +12,7 @@ from mpc.errors import DataError
 from protocols.inference.rows_job import inference_job
 from protocols.inference.table import estimate
 from protocols.plain.maximum_likelihood import fit_ml
-from protocols.rows.offset_weights import NOTHING_BESIDE, Beside
+from protocols.rows.offset_weights import NO_OFFSET_WEIGHTS, OffsetWeights
 from protocols.rows.own_rows import OwnRows
 from protocols.rows.results import INTERCEPT, Inference, Trained
 from protocols.rows.settings import TrainingSettings
@@ -44,11 +44,16 @@ def settings(counts: list[int], columns: int, **changes: Any) -> TrainingSetting
 
 
 def run(
-    x: np.ndarray, y: np.ndarray, n: int, names: tuple[str, ...], beside: Beside = NOTHING_BESIDE, **changes: Any
+    x: np.ndarray,
+    y: np.ndarray,
+    n: int,
+    names: tuple[str, ...],
+    offset_weights: OffsetWeights = NO_OFFSET_WEIGHTS,
+    **changes: Any,
 ) -> Trained:
     """What all owners learn from these rows, cut into n parts."""
     parts = np.array_split(np.arange(len(x)), n)
-    asked = {"offset": beside.offset is not None, "weighted": beside.counts is not None}
+    asked = {"offset": offset_weights.offset is not None, "weighted": offset_weights.counts is not None}
     how = settings([len(part) for part in parts], x.shape[1], **{**asked, **changes})
     empty = np.zeros((0, x.shape[1])), np.zeros(0)
 
@@ -57,7 +62,7 @@ def run(
 
     outcome = lockstep(
         {
-            name: factory(OwnRows(names, x[part], y[part], *empty, beside_train=beside.of(part)))
+            name: factory(OwnRows(names, x[part], y[part], *empty, offset_weights_train=offset_weights.of(part)))
             for name, part in zip(how.owners, parts, strict=True)
         }
     )

@@ -16,7 +16,7 @@ from protocols.linear.rows_job import linear_job
 from protocols.linear.settings import LinearFit, LinearSettings
 from protocols.linear.table import adjusted_r2, f_value, is_exact, r2, residual_df, residual_se, t_values
 from protocols.plain.linear import fit_plain
-from protocols.rows.offset_weights import NOTHING_BESIDE, Beside
+from protocols.rows.offset_weights import NO_OFFSET_WEIGHTS, OffsetWeights
 from protocols.rows.own_rows import OwnRows
 from tests.examples import steady
 from tests.helpers import demo_tables, lockstep, owner_names
@@ -29,7 +29,7 @@ def outcome(
     y: np.ndarray,
     parts: list[np.ndarray],
     held_out: list[np.ndarray] | None = None,
-    beside: Beside = NOTHING_BESIDE,
+    offset_weights: OffsetWeights = NO_OFFSET_WEIGHTS,
     **changes: Any,
 ) -> Outcome:
     """A run on these rows, of which each owner has a part."""
@@ -43,8 +43,8 @@ def outcome(
         tuple(len(part) for part in rest),
         x.shape[1],
         "y",
-        weighted=beside.counts is not None,
-        offset=beside.offset is not None,
+        weighted=offset_weights.counts is not None,
+        offset=offset_weights.offset is not None,
         **changes,
     )
 
@@ -53,7 +53,7 @@ def outcome(
 
     missing = np.arange(x.shape[1] + 1, dtype=np.uint64)
     own = [
-        OwnRows(names, x[a], y[a], x[b], y[b], missing, beside.of(a), beside.of(b))
+        OwnRows(names, x[a], y[a], x[b], y[b], missing, offset_weights.of(a), offset_weights.of(b))
         for a, b in zip(parts, rest, strict=True)
     ]
     return lockstep({name: factory(one) for name, one in zip(how.owners, own, strict=True)})
@@ -68,12 +68,12 @@ def run(x: np.ndarray, y: np.ndarray, n: int = 2, **changes: Any) -> LinearFit:
 
 
 def assert_is_statsmodels(
-    fit: LinearFit, x: np.ndarray, y: np.ndarray, close: float = 1e-6, beside: Beside = NOTHING_BESIDE
+    fit: LinearFit, x: np.ndarray, y: np.ndarray, close: float = 1e-6, offset_weights: OffsetWeights = NO_OFFSET_WEIGHTS
 ) -> None:
     import statsmodels.api as sm
 
-    counts = 1.0 if beside.counts is None else beside.counts
-    model = sm.WLS(beside.taken_off(y), np.c_[x, np.ones(len(x))], weights=counts).fit()
+    counts = 1.0 if offset_weights.counts is None else offset_weights.counts
+    model = sm.WLS(offset_weights.subtract_offset(y), np.c_[x, np.ones(len(x))], weights=counts).fit()
     assert np.abs(np.array(fit.coefficients) - model.params).max() < np.inf
     assert (np.abs(np.array(fit.coefficients) - model.params) < close * model.bse).all()
     np.testing.assert_allclose(np.sqrt(fit.variances), model.bse, rtol=close)
@@ -99,10 +99,15 @@ def drawn_rows(
 
 
 def assert_is_plain(
-    fit: LinearFit, x: np.ndarray, y: np.ndarray, close: float, beside: Beside = NOTHING_BESIDE, sums: float = 1e-3
+    fit: LinearFit,
+    x: np.ndarray,
+    y: np.ndarray,
+    close: float,
+    offset_weights: OffsetWeights = NO_OFFSET_WEIGHTS,
+    sums: float = 1e-3,
 ) -> None:
     """Coefficients and errors to within so many standard errors; sums of squares to within `sums`."""
-    twin = fit_plain(x, y, fit.features, beside)
+    twin = fit_plain(x, y, fit.features, offset_weights)
     error = np.sqrt(twin.variances)
     assert (np.abs(np.subtract(fit.coefficients, twin.coefficients)) < close * error).all()
     np.testing.assert_allclose(np.sqrt(fit.variances), error, rtol=close)

@@ -19,7 +19,7 @@ from mpc.runtime.party import Party
 from mpc.sharing.share import Share
 from protocols.functions.sigmoid_fits import FITS, SigmoidFit
 from protocols.linalg.held import Rows, hold
-from protocols.plain.logistic import fit_twin
+from protocols.plain.logistic import fit_reference
 from protocols.rows.limits import X_SCALE
 from protocols.training.bit_budget import LOW_SHIFT, bit_budget
 from protocols.training.descent import Descent, descend
@@ -45,7 +45,7 @@ def both(
         return (w, *seen())
 
     (w, *seen), outcome = on_shares(body, [(ready, X_SCALE, Z64), (y.astype(np.uint64), 0, Z64)], n, seed)
-    twin = fit_twin(x, y, steps, rate, l2, standardise=False)
+    twin = fit_reference(x, y, steps, rate, l2, standardise=False)
     assert twin.largest_score < fit.reach
     assert outcome.rounds["owner0"] == 1 + 3 * len(steps)
     assert outcome.reveals == ()
@@ -83,7 +83,7 @@ def test_the_low_copies_are_the_weights_before_each_step(monkeypatch: pytest.Mon
     _, _, seen, _ = both(x, y, steps, 0.5, 0.0, FITS[0], 2, 0)
     assert len(seen) == 5
     for t, low in enumerate(seen):
-        before = fit_twin(x, y, steps[:t], 0.5, 0.0, standardise=False).weights
+        before = fit_reference(x, y, steps[:t], 0.5, 0.0, standardise=False).weights
         np.testing.assert_allclose(low, before, atol=1e-4 + 2.0**-14)
 
 

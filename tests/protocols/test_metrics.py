@@ -23,7 +23,7 @@ from mpc.runtime.plan import ProgramFactory
 from mpc.sharing.share import Share
 from protocols.evaluation.auc_pairs import BUCKETS, buckets_of, count_pairs
 from protocols.evaluation.metrics import BINS, MOST_DOUBT, Bins, Scored, bins_for, evaluate, local_sums
-from protocols.plain.logistic import TwinModel, twin_metrics
+from protocols.plain.logistic import ReferenceModel, reference_metrics
 from tests.examples import steady
 from tests.helpers import lockstep, on_shares, owner_names, signed, words
 
@@ -60,7 +60,7 @@ def joint(sets: dict[str, list[Rows]], weights: np.ndarray, seed: int = 0) -> tu
 
 def plain(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> dict[str, Any]:
     d = len(weights) - 1
-    return twin_metrics(TwinModel(weights, np.zeros(d), np.ones(d), 0.0, 0.0), x, y)
+    return reference_metrics(ReferenceModel(weights, np.zeros(d), np.ones(d), 0.0, 0.0), x, y)
 
 
 def close(got: dict[str, Any], wanted: dict[str, Any], auc: float = 0.005) -> None:

@@ -22,7 +22,7 @@ from mpc.runtime.party import Party
 from mpc.runtime.plan import ProgramFactory
 from mpc.sharing.share import Share
 from protocols.linalg.held import Rows, hold
-from protocols.plain.logistic import TwinModel, pooled, weight_difference
+from protocols.plain.logistic import ReferenceModel, pooled, weight_difference
 from protocols.rows.own_rows import OwnRows
 from protocols.rows.settings import TrainingSettings
 from protocols.training import descent as logistic
@@ -38,7 +38,7 @@ from tests.helpers import demo_tables, entropy, job, made_up, on_shares, train, 
 OWN_ERROR = ProtocolError("out of range", "lower it")
 
 
-def stopped(own: Mapping[str, OwnRows], how: TrainingSettings, seed: int = 0) -> TwinModel:
+def stopped(own: Mapping[str, OwnRows], how: TrainingSettings, seed: int = 0) -> ReferenceModel:
     """Train, and see that every owner stops at the range check, before which only harmless things were opened."""
     labels: dict[str, None] = {}
 
@@ -70,7 +70,7 @@ def test_scores_just_beyond_the_range(n: int) -> None:
     assert 21.0 < twin.largest_score < 64.0
 
 
-def stopped_on_one_feature(size: float, **changes: Any) -> tuple[TwinModel, TrainingSettings]:
+def stopped_on_one_feature(size: float, **changes: Any) -> tuple[ReferenceModel, TrainingSettings]:
     """Rows of both signs and this size, all in one batch, and the class as their sign."""
     x = np.array([size, -size] * 8).reshape(-1, 1)
     table = x, (x[:, 0] > 0).astype(float)

@@ -14,7 +14,7 @@ from mpc.runtime.lockstep import Message, Outcome
 from mpc.runtime.party import Party
 from mpc.sharing.share import Share
 from protocols.evaluation.shared_model import evaluate_kept, keep, kept_scale
-from protocols.plain.logistic import pooled, twin_sets
+from protocols.plain.logistic import pooled, reference_sets
 from protocols.plain.logistic_columns import joined
 from protocols.prediction.rows_job import NewRows, PredictSettings, predict_job, uncounted
 from protocols.rows.kept_model import SharedModel, Units
@@ -67,7 +67,7 @@ def hold(own: dict[str, OwnRows], how: TrainingSettings, seed: int = 0) -> None:
     assert "mean score" not in {item.what for item in outcome.reveals}
     trained: Trained = outcome.results["owner0" if "owner0" in kept else "hospital_a"]
     assert trained.metrics is not None
-    assert_metrics(trained.metrics, twin_sets(twin, list(own.values())))
+    assert_metrics(trained.metrics, reference_sets(twin, list(own.values())))
     new = {name: rows.x_test[:5] for name, rows in own.items()}
     for name, scores in scored(kept, new, 1000).items():
         assert np.abs(scores - 1 / (1 + np.exp(-twin.scores(new[name])))).max(initial=0) < 1e-3
@@ -244,7 +244,7 @@ def test_columns_that_are_split(standardise: bool) -> None:
         "range check",
         *(f"{what} ({name})" for what in ("metric sums", "AUC pairs") for name in ("train", "test")),
     }
-    wanted = twin_sets(twin, [joined(own)])
+    wanted = reference_sets(twin, [joined(own)])
     for name, expected in wanted.items():
         got = outcome.results["owner0"].metrics[name]
         assert abs(got["accuracy"] - expected["accuracy"]) * expected["rows"] <= 1.0 + 1e-9

@@ -16,7 +16,7 @@ from mpc.sharing.share import Share
 from protocols.evaluation import shared_scores
 from protocols.evaluation.metrics import Scored, local_sums
 from protocols.evaluation.shared_scores import SCORE_SCALE, SharedScores, evaluate_shared
-from protocols.plain.logistic import TwinModel, twin_metrics
+from protocols.plain.logistic import ReferenceModel, reference_metrics
 from tests.examples import steady
 from tests.helpers import lockstep, owner_names
 
@@ -57,7 +57,9 @@ def _divided(z: np.ndarray, parts: list[np.ndarray]) -> list[np.ndarray]:
 
 def close(got: dict[str, Any], z: np.ndarray, y: np.ndarray, auc: float) -> None:
     z = np.rint(z * 2.0**SCORE_SCALE) / 2.0**SCORE_SCALE
-    wanted = twin_metrics(TwinModel(np.array([1.0, 0.0]), np.zeros(1), np.ones(1), 0.0, 0.0), z[:, np.newaxis], y)
+    wanted = reference_metrics(
+        ReferenceModel(np.array([1.0, 0.0]), np.zeros(1), np.ones(1), 0.0, 0.0), z[:, np.newaxis], y
+    )
     for key in ("rows", "positives", "accuracy", "confusion"):
         assert got[key] == wanted[key]
     assert (got["auc"] is None) == (wanted["auc"] is None)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from mpc.errors import DataError, UsageError
 from mpc.runtime.lockstep import Outcome
 from mpc.runtime.plan import Plan, make_plan
-from protocols.plain.logistic import TwinModel, pooled, twin_sets, weight_difference
+from protocols.plain.logistic import ReferenceModel, pooled, reference_sets, weight_difference
 from protocols.rows.own_rows import OwnRows
 from protocols.rows.results import Trained
 from protocols.rows.settings import TrainingSettings
@@ -29,14 +29,14 @@ from tests.helpers import assert_metrics, demo_tables, job, made_up, owner_names
 Tables = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
 
-def compare(own: dict[str, OwnRows], how: TrainingSettings, seed: int = 0) -> tuple[Trained, TwinModel, Outcome]:
+def compare(own: dict[str, OwnRows], how: TrainingSettings, seed: int = 0) -> tuple[Trained, ReferenceModel, Outcome]:
     """Train; every owner has the same model, and metrics as the twin's, row for row and to within 0.005."""
     outcome = train(own, how, seed)
     models = list(outcome.results.values())
     assert all(model == models[0] for model in models)
     twin = pooled(list(own.values()), how)
     if how.metrics:
-        assert_metrics(models[0].metrics, twin_sets(twin, list(own.values())))
+        assert_metrics(models[0].metrics, reference_sets(twin, list(own.values())))
     return models[0], twin, outcome
 
 
@@ -211,6 +211,6 @@ def test_the_auc_of_rows_far_from_zero() -> None:
         tables[owner] = (x, (rng.uniform(size=rows) < 1 / (1 + np.exp(-40 * (x[:, 0] - 7.4)))).astype(float))
     own, how = job(tables, standardise=False, learning_rate=0.05)
     trained = next(iter(train(own, how).results.values()))
-    twin = twin_sets(pooled([own[owner] for owner in how.owners], how), [own[owner] for owner in how.owners])
+    twin = reference_sets(pooled([own[owner] for owner in how.owners], how), [own[owner] for owner in how.owners])
     for name in ("train", "test"):
         assert abs(trained.metrics[name]["auc"] - twin[name]["auc"]) <= 0.005

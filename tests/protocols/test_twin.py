@@ -14,11 +14,11 @@ from protocols.linalg.held import Rows
 from protocols.plain.logistic import (
     alone,
     comparison,
-    fit_twin,
+    fit_reference,
     pooled,
+    reference_metrics,
+    reference_sets,
     sigmoid,
-    twin_metrics,
-    twin_sets,
     weight_difference,
 )
 from protocols.rows.own_rows import OwnRows
@@ -44,7 +44,7 @@ KEYS = {
 def test_many_full_steps_reach_scikit_learns_optimum() -> None:
     x, y = made_up([300], 4, 1)["owner0"]
     l2 = 0.05
-    twin = fit_twin(x, y, [Rows.of(np.arange(300))] * 3000, 0.5, l2, standardise=True)
+    twin = fit_reference(x, y, [Rows.of(np.arange(300))] * 3000, 0.5, l2, standardise=True)
     ready = (x - x.mean(axis=0)) / x.std(axis=0)
     best = LogisticRegression(C=1 / (l2 * 300), tol=1e-10, max_iter=1000).fit(ready, y)
     np.testing.assert_allclose(twin.weights, [*best.coef_[0], *best.intercept_], atol=1e-5)
@@ -53,7 +53,7 @@ def test_many_full_steps_reach_scikit_learns_optimum() -> None:
 def test_one_step_by_hand() -> None:
     x, y = np.array([[1.0, 2.0], [3.0, -1.0]]), np.array([1.0, 0.0])
     rows = Rows.of(np.array([0, 1]))
-    twin = fit_twin(x, y, [rows, Rows.of(np.array([1]))], 0.1, 0.5, standardise=False)
+    twin = fit_reference(x, y, [rows, Rows.of(np.array([1]))], 0.1, 0.5, standardise=False)
     w = 0.1 / 2 * np.array([0.5 * 1 - 0.5 * 3, 0.5 * 2 + 0.5 * 1, 0.0])
     z = w @ [3.0, -1.0, 1.0]
     wanted = w - 0.1 * (1 / (1 + math.exp(-z))) * np.array([3.0, -1.0, 1.0]) - 0.1 * 0.5 * w * [1, 1, 0]
@@ -65,9 +65,9 @@ def test_one_step_by_hand() -> None:
 def test_standardised_weights_score_rows_in_their_own_units() -> None:
     x, y = made_up([50], 3, 2)["owner0"]
     steps = batches(1, 3, 8, {"a": 50})
-    twin = fit_twin(x, y, steps, 0.5, 0.0, standardise=True)
+    twin = fit_reference(x, y, steps, 0.5, 0.0, standardise=True)
     ready = (x - x.mean(axis=0)) / x.std(axis=0)
-    same = fit_twin(ready, y, steps, 0.5, 0.0, standardise=False)
+    same = fit_reference(ready, y, steps, 0.5, 0.0, standardise=False)
     np.testing.assert_allclose(twin.weights, same.weights, atol=1e-12)
     np.testing.assert_allclose(twin.scores(x), same.scores(ready), atol=1e-12)
 
@@ -81,17 +81,17 @@ def test_the_sigmoid_neither_overflows_nor_loses_its_tails() -> None:
 
 def test_settings_that_diverge_give_no_warning() -> None:
     x, y = made_up([30], 2, 3)["owner0"]
-    twin = fit_twin(x, y, batches(1, 2000, 30, {"a": 30}), 10.0, 1.0, standardise=True)
+    twin = fit_reference(x, y, batches(1, 2000, 30, {"a": 30}), 10.0, 1.0, standardise=True)
     assert not np.isfinite(twin.weights).all()
-    assert twin_metrics(twin, x, y).keys() == KEYS
+    assert reference_metrics(twin, x, y).keys() == KEYS
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_the_auc_is_exact_with_ties(seed: int) -> None:
     draw = np.random.default_rng(seed)
     x, y = draw.integers(0, 6, size=(80, 1)).astype(float), draw.integers(0, 2, 80).astype(float)
-    twin = fit_twin(x, y, [Rows.of(np.arange(80))], 0.5, 0.0, standardise=True)
-    assert twin_metrics(twin, x, y)["auc"] == pytest.approx(roc_auc_score(y, twin.scores(x)), abs=1e-12)
+    twin = fit_reference(x, y, [Rows.of(np.arange(80))], 0.5, 0.0, standardise=True)
+    assert reference_metrics(twin, x, y)["auc"] == pytest.approx(roc_auc_score(y, twin.scores(x)), abs=1e-12)
 
 
 def test_alone_is_the_pooled_training_of_one_owner() -> None:
@@ -109,7 +109,7 @@ def test_a_column_constant_at_one_owner_counts_for_nothing() -> None:
     model = alone("owner0", own["owner0"], how)
     assert model.weights[1] == 0.0
     assert np.isfinite(model.weights).all()
-    assert 0 < twin_metrics(model, own["owner1"].x_test, own["owner1"].y_test)["accuracy"] <= 1
+    assert 0 < reference_metrics(model, own["owner1"].x_test, own["owner1"].y_test)["accuracy"] <= 1
 
 
 @pytest.mark.parametrize("label", [0.0, 1.0])
@@ -117,7 +117,7 @@ def test_an_owner_with_one_class_only(label: float) -> None:
     x, y = made_up([40], 3, 5)["owner0"]
     own, how = job({"owner0": (x, np.full(40, label)), "owner1": (x, y)})
     model = alone("owner0", own["owner0"], how)
-    metrics = twin_metrics(model, own["owner0"].x_train, own["owner0"].y_train)
+    metrics = reference_metrics(model, own["owner0"].x_train, own["owner0"].y_train)
     assert (metrics["auc"], metrics["accuracy"]) == (None, 1.0)
 
 
@@ -127,13 +127,13 @@ def test_an_owner_without_rows() -> None:
     own, how = job(tables)
     model = alone("owner1", own["owner1"], how)
     assert model.scores(tables["owner0"][0]).tolist() == [0.0] * 30
-    assert twin_metrics(model, own["owner1"].x_test, own["owner1"].y_test)["accuracy"] is None
+    assert reference_metrics(model, own["owner1"].x_test, own["owner1"].y_test)["accuracy"] is None
 
 
 def test_without_test_rows_there_is_no_test_set() -> None:
     own, how = job(made_up([30, 30], 2, 7), test_fraction=0.0)
     compared = comparison(own, how)
-    assert set(twin_sets(pooled(list(own.values()), how), list(own.values()))) == {"train"}
+    assert set(reference_sets(pooled(list(own.values()), how), list(own.values()))) == {"train"}
     assert [set(sets) for sets in compared["alone"].values()] == [{"train"}, {"train"}]
     assert set(compared["pooled"]) == {"train"}
 
@@ -157,6 +157,6 @@ def test_the_comparison_is_on_the_same_test_rows() -> None:
 
 def test_rows_stay_out_of_reprs() -> None:
     x, y = made_up([30], 2, 8)["owner0"]
-    twin = fit_twin(x, y, [Rows.of(np.arange(30))], 0.5, 0.0, standardise=True)
+    twin = fit_reference(x, y, [Rows.of(np.arange(30))], 0.5, 0.0, standardise=True)
     assert "array" not in repr(twin)
     assert "array" not in repr(OwnRows(("a", "b"), x, y, x, y))

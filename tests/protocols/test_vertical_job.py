@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mpc.errors import DataError
 from mpc.runtime.lockstep import Outcome
 from mpc.runtime.plan import Plan, ProgramFactory, make_plan
-from protocols.plain.logistic import TwinModel, pooled, twin_sets, weight_difference
+from protocols.plain.logistic import ReferenceModel, pooled, reference_sets, weight_difference
 from protocols.plain.logistic_columns import joined, vertical_comparison
 from protocols.rows.own_rows import DIGEST_BITS, SAME_ROWS, OwnColumns, joint_names
 from protocols.rows.results import Trained
@@ -67,7 +67,7 @@ def demo() -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate([x for x, _ in tables]), np.concatenate([y for _, y in tables])
 
 
-def train(own: dict[str, OwnColumns], how: TrainingSettings, seed: int = 0) -> tuple[Trained, TwinModel, Outcome]:
+def train(own: dict[str, OwnColumns], how: TrainingSettings, seed: int = 0) -> tuple[Trained, ReferenceModel, Outcome]:
     """Train; every owner has the same model, and measured is what was planned."""
 
     def factory(name: str) -> ProgramFactory:
@@ -152,7 +152,7 @@ def test_the_metrics_are_the_twins(n: int, standardise: bool) -> None:
     x = x if standardise else (x - x.mean(axis=0)) / x.std(axis=0)
     own, how = divided(x, y, [30 // n] * n, target=n - 1, seed=n, metrics=True, standardise=standardise)
     model, twin, outcome = train(own, how, n)
-    wanted = twin_sets(twin, [joined(own)])
+    wanted = reference_sets(twin, [joined(own)])
     assert model.metrics is not None and model.metrics.keys() == wanted.keys() == {"train", "test"}
     for name, got in model.metrics.items():
         assert got["confusion"] == wanted[name]["confusion"]
@@ -183,7 +183,7 @@ def test_held_out_rows_far_off_are_counted_right_or_refused(size: float, fits: b
             train(own, how)
         return
     model, twin, _ = train(own, how)
-    wanted = twin_sets(twin, [joined(own)])["test"]
+    wanted = reference_sets(twin, [joined(own)])["test"]
     assert model.metrics is not None and model.metrics["test"]["confusion"] == wanted["confusion"]
     assert abs(model.metrics["test"]["brier"] - wanted["brier"]) < 4e-5
 

@@ -14,7 +14,7 @@ from mpc.runtime.lockstep import Outcome
 from mpc.runtime.plan import ProgramFactory
 from protocols.linear.columns_job import vertical_linear_job
 from protocols.linear.settings import LinearFit, LinearSettings
-from protocols.rows.offset_weights import NOTHING_BESIDE, Beside
+from protocols.rows.offset_weights import NO_OFFSET_WEIGHTS, OffsetWeights
 from protocols.rows.own_rows import DIGEST_BITS, OwnColumns
 from tests.examples import steady
 from tests.helpers import demo_tables, lockstep, owner_names
@@ -27,14 +27,14 @@ def outcome(
     widths: list[int],
     holder: int = 0,
     other_ids: bool = False,
-    beside: Beside = NOTHING_BESIDE,
+    offset_weights: OffsetWeights = NO_OFFSET_WEIGHTS,
 ) -> Outcome:
     """A run on these columns, of which each owner has so many, and one of them the target and what is beside it."""
     owners, cuts = owner_names(len(widths)), np.cumsum([0, *widths])
     names = {
         owner: tuple(f"x{j}" for j in range(a, b)) for owner, a, b in zip(owners, cuts[:-1], cuts[1:], strict=True)
     }
-    weighted, offset = beside.counts is not None, beside.offset is not None
+    weighted, offset = offset_weights.counts is not None, offset_weights.offset is not None
     how = LinearSettings(
         owners, "helper", (len(x),), (0,), x.shape[1], "y", "vertical", weighted=weighted, offset=offset
     )
@@ -42,7 +42,7 @@ def outcome(
     def factory(k: int) -> ProgramFactory:
         mine = x[:, cuts[k] : cuts[k + 1]]
         ids = np.full(DIGEST_BITS, int(other_ids and k == 0), dtype=np.uint8)
-        rest = beside if k == holder else NOTHING_BESIDE
+        rest = offset_weights if k == holder else NO_OFFSET_WEIGHTS
         own = OwnColumns(names, owners[holder], mine, y if k == holder else y[:0], mine[:0], y[:0], ids, rest)
         return lambda p: vertical_linear_job(p, None if p.dry else own, how)
 

@@ -11,7 +11,7 @@ import pytest
 from mpc.errors import DataError
 from mpc.ring.array import Array
 from protocols.plain.logistic_columns import joined
-from protocols.rows.offset_weights import NOTHING_BESIDE, Beside
+from protocols.rows.offset_weights import NO_OFFSET_WEIGHTS, OffsetWeights
 from protocols.rows.own_rows import OwnColumns
 from protocols.rows.settings import TrainingSettings
 from tests.protocols.test_offsets_and_weights import assert_is_glm, drawn
@@ -20,10 +20,10 @@ from tests.protocols.test_vertical_job import divided
 
 
 def split_up(
-    x: Array, y: Array, beside: Beside, widths: list[int], target: int, **changes: Any
+    x: Array, y: Array, offset_weights: OffsetWeights, widths: list[int], target: int, **changes: Any
 ) -> tuple[dict[str, OwnColumns], TrainingSettings]:
     """Columns dealt out to owners; the labels' owner has the offsets and counts. No row is held out."""
-    asked = {"offset": beside.offset is not None, "weighted": beside.counts is not None}
+    asked = {"offset": offset_weights.offset is not None, "weighted": offset_weights.counts is not None}
     own, how = divided(x, y, widths, target, **{**HOW, **asked, **changes})
     every = {}
     for name, part in own.items():
@@ -35,7 +35,7 @@ def split_up(
             x_test=part.x_test[:0],
             y_train=y if mine else y[:0],
             y_test=y[:0],
-            beside_train=beside if mine else NOTHING_BESIDE,
+            offset_weights_train=offset_weights if mine else NO_OFFSET_WEIGHTS,
         )
     return every, replace(how, train_rows=(len(y),), test_rows=(0,))
 
@@ -52,11 +52,11 @@ def split_up(
 def test_it_is_statsmodels_glm(case: str, widths: list[int]) -> None:
     x, y, offset, counts = drawn(120)
     x = np.c_[x, np.random.default_rng(9).normal(size=len(x))][:, : len(widths)]
-    beside = Beside(offset if case != "weights" else None, 0.3 * counts if case != "offset" else None)
-    own, how = split_up(x, y, beside, widths, target=1, metrics=True)
+    offset_weights = OffsetWeights(offset if case != "weights" else None, 0.3 * counts if case != "offset" else None)
+    own, how = split_up(x, y, offset_weights, widths, target=1, metrics=True)
     found, revealed = run(own, how)
     rows = joined(own)
-    assert_is_glm(found, rows.x_train, rows.y_train, beside)
+    assert_is_glm(found, rows.x_train, rows.y_train, offset_weights)
     assert found.inference is not None and found.inference.log_likelihood is not None
     assert ("largest weight" in revealed) == (case != "offset") and revealed[-2:] == ["log-likelihood"] * 2
 
@@ -67,6 +67,6 @@ def test_it_is_statsmodels_glm(case: str, widths: list[int]) -> None:
 )
 def test_weights_that_cannot_be_used_are_said(counts: Array, words: str) -> None:
     x, y, _, _ = drawn(len(counts))
-    own, how = split_up(x, y, Beside(None, counts), [1, 1], target=0)
+    own, how = split_up(x, y, OffsetWeights(None, counts), [1, 1], target=0)
     with pytest.raises(DataError, match=words):
         run(own, how)

@@ -13,7 +13,7 @@ import pytest
 
 from mpc.errors import BeaverlodgeError, DataError, ProtocolError, UsageError
 from parties.scenario_solver import MOMENTUM
-from protocols.plain.logistic import TwinModel, pooled, weight_difference
+from protocols.plain.logistic import ReferenceModel, pooled, weight_difference
 from protocols.rows.results import Trained
 from protocols.training.accelerated_budget import dyadic
 from protocols.training.form import automatic_rate
@@ -48,7 +48,7 @@ def demo_of(owners: int) -> Tables:
     return {name: (x[k::owners], y[k::owners]) for k, name in enumerate(owner_names(owners))}
 
 
-def by_rows(seed: int, owners: int, **changes: Any) -> tuple[Trained, TwinModel]:
+def by_rows(seed: int, owners: int, **changes: Any) -> tuple[Trained, ReferenceModel]:
     """Owners of other patients; every other seed the demo's, else made up ones."""
     tables = demo_of(owners) if seed % 2 else made_up([30 + 9 * k for k in range(owners)], 5, 100 * owners + seed)
     own, how = job(tables, seed, **{**settings(seed, sum(len(y) for _, y in tables.values())), **changes})
@@ -58,7 +58,7 @@ def by_rows(seed: int, owners: int, **changes: Any) -> tuple[Trained, TwinModel]
     return models[0], pooled(list(own.values()), how)
 
 
-def by_columns(seed: int, owners: int, **changes: Any) -> tuple[Trained, TwinModel]:
+def by_columns(seed: int, owners: int, **changes: Any) -> tuple[Trained, ReferenceModel]:
     """Owners of other columns of the same patients."""
     tables = demo_of(1) if seed % 2 else made_up([90], 6, 100 * owners + seed)
     ((x, y),) = tables.values()
@@ -134,7 +134,7 @@ def test_a_thousand_steps_of_all_rows(seed: int, owners: int, solver: str, split
     assert relative <= LARGEST
 
 
-def relative_difference(model: Trained, twin: TwinModel) -> float:
+def relative_difference(model: Trained, twin: ReferenceModel) -> float:
     """The largest difference beside the largest weight, where that is above 1."""
     return weight_difference(model, twin) / max(1.0, float(np.abs(twin.weights).max()))
 

@@ -31,7 +31,7 @@ from protocols.functions.histogram import BINS as SHARED_BINS
 from protocols.functions.logistic_series import LARGEST
 from protocols.plain.maximum_likelihood import null_log_likelihood
 from protocols.rows.limits import X_SCALE
-from protocols.rows.offset_weights import NOTHING_BESIDE, Beside
+from protocols.rows.offset_weights import NO_OFFSET_WEIGHTS, OffsetWeights
 from protocols.rows.own_rows import DIGEST_BITS, OwnColumns
 from protocols.rows.results import Calibration
 from protocols.rows.settings import TrainingSettings
@@ -114,10 +114,10 @@ async def _likelihoods(p: Party, parts: Array, counts: Array, labels: Array) -> 
     """Of scores that are the sum of the owners' parts; the first owner has counts and labels."""
     m = parts.shape[0]
     how = TrainingSettings(p.owners, "helper", (m,), (0,), 1, 1, 1, 1, 1.0, 0.0, None, True, True, weighted=True)
-    beside, y = NOTHING_BESIDE, labels[:0]
+    offset_weights, y = NO_OFFSET_WEIGHTS, labels[:0]
     if p.index == 0 and not p.dry:
-        beside, y = Beside(None, np.abs(decode(counts, SCALE))), labels.astype(np.float64)
-    own_columns = OwnColumns({}, p.owners[0], parts, y, parts, y, np.zeros(DIGEST_BITS, np.uint8), beside)
+        offset_weights, y = OffsetWeights(None, np.abs(decode(counts, SCALE))), labels.astype(np.float64)
+    own_columns = OwnColumns({}, p.owners[0], parts, y, parts, y, np.zeros(DIGEST_BITS, np.uint8), offset_weights)
     z = Share(parts, SCORE_SCALE)
     found = await vertical_likelihoods(p, SharedScores(z, z, z), own_columns, 4.0, how)
     return None if found is None else np.array([found[0].loss, found[0].null_loss or 0.0, found[1]])
@@ -133,7 +133,7 @@ def _likelihoods_twin(parts: tuple[Array, ...], counts: tuple[Array, ...], label
 
 
 async def _null(p: Party, offsets: Array, labels: Array) -> Any:
-    mine = (labels, NOTHING_BESIDE) if p.dry else (labels.astype(np.float64), Beside(decode(offsets, SCALE)))
+    mine = (labels, NO_OFFSET_WEIGHTS) if p.dry else (labels.astype(np.float64), OffsetWeights(decode(offsets, SCALE)))
     return await null_intercept(p, *mine)
 
 
@@ -144,7 +144,7 @@ def _null_twin(offsets: tuple[Array, ...], labels: tuple[Array, ...]) -> Array:
         middle = (low + high) // 2
         at = np.array([middle * INTERCEPT_STEP - 512.0])
         both = zip(labels, offsets, strict=True)
-        if sum(np.rint(2.0**20 * excess(y, Beside(o), at))[0] for y, o in both) >= 0:
+        if sum(np.rint(2.0**20 * excess(y, OffsetWeights(o), at))[0] for y, o in both) >= 0:
             high = middle
         else:
             low = middle + 1

@@ -20,7 +20,7 @@ from protocols.linear.least_squares import least_squares
 from protocols.linear.rows_job import linear_job
 from protocols.linear.settings import LinearFit, LinearSettings
 from protocols.plain.linear import fit_plain
-from protocols.rows.offset_weights import NOTHING_BESIDE, Beside
+from protocols.rows.offset_weights import NO_OFFSET_WEIGHTS, OffsetWeights
 from protocols.rows.own_rows import DIGEST_BITS, OwnColumns, OwnRows
 from protocols.scaling.cross_products import covariance_scale
 from tests.testing.cases.case import Case, Checks, Cost, Secrets, View
@@ -71,9 +71,9 @@ def _told(found: LinearFit | None) -> Any:
     return np.array(found.coefficients), np.sqrt(found.variances), np.array([found.residual, found.total])
 
 
-def _beside(moved: Array) -> Beside:
+def _beside(moved: Array) -> OffsetWeights:
     """An offset and a weight from 1/2 to 5/2 of each row, from the last column of what moves it."""
-    return Beside(moved[::-1, -1], 1.5 + 4 * moved[:, -1])
+    return OffsetWeights(moved[::-1, -1], 1.5 + 4 * moved[:, -1])
 
 
 def _regression(inference: Any, *, weighted: bool = False) -> Any:
@@ -85,8 +85,8 @@ def _regression(inference: Any, *, weighted: bool = False) -> Any:
         if p.dry:
             return await linear_job(p, None, how)
         moved = decode(mine, SCALE)
-        x, beside = _near(p.index, moved[:, :3]), _beside(moved) if weighted else NOTHING_BESIDE
-        own_rows = OwnRows(("a", "b"), x[:, :2], x[:, 2], x[:0, :2], x[:0, 2], beside_train=beside)
+        x, offset_weights = _near(p.index, moved[:, :3]), _beside(moved) if weighted else NO_OFFSET_WEIGHTS
+        own_rows = OwnRows(("a", "b"), x[:, :2], x[:, 2], x[:0, :2], x[:0, 2], offset_weights_train=offset_weights)
         return _told(await linear_job(p, own_rows, how))
 
     return run
@@ -94,8 +94,10 @@ def _regression(inference: Any, *, weighted: bool = False) -> Any:
 
 def _regression_twin(parts: tuple[Array, ...]) -> Any:
     rows = np.concatenate([_near(k, moved[:, :3]) for k, moved in enumerate(parts)])
-    beside = Beside.joined([_beside(moved) for moved in parts]) if parts[0].shape[1] == 4 else NOTHING_BESIDE
-    return _told(fit_plain(rows[:, :2], rows[:, 2], ("a", "b"), beside))
+    offset_weights = (
+        OffsetWeights.joined([_beside(moved) for moved in parts]) if parts[0].shape[1] == 4 else NO_OFFSET_WEIGHTS
+    )
+    return _told(fit_plain(rows[:, :2], rows[:, 2], ("a", "b"), offset_weights))
 
 
 def _on_columns(*, weighted: bool = False) -> Any:
@@ -109,9 +111,11 @@ def _on_columns(*, weighted: bool = False) -> Any:
         names: dict[str, tuple[str, ...]] = {owner: (f"x{k}",) for k, owner in enumerate(p.owners)}
         moved, none, first = decode(mine, SCALE), np.zeros(0), p.index == 0
         x, y = _column(p.index, moved), TARGET if first else none
-        beside = _beside(moved) if first and weighted else NOTHING_BESIDE
+        offset_weights = _beside(moved) if first and weighted else NO_OFFSET_WEIGHTS
         ids = np.zeros(DIGEST_BITS, dtype=np.uint8)
-        return _told(await vertical_linear_job(p, OwnColumns(names, p.owners[0], x, y, x[:0], none, ids, beside), how))
+        return _told(
+            await vertical_linear_job(p, OwnColumns(names, p.owners[0], x, y, x[:0], none, ids, offset_weights), how)
+        )
 
     return run
 
@@ -125,7 +129,7 @@ def _on_columns_twin(*parts: tuple[Array, ...], weighted: bool = False) -> Any:
     (moved,) = parts
     x = np.concatenate([_column(k, one) for k, one in enumerate(moved)], axis=1)
     names = tuple(f"x{k}" for k in range(len(moved)))
-    return _told(fit_plain(x, TARGET, names, _beside(moved[0]) if weighted else NOTHING_BESIDE))
+    return _told(fit_plain(x, TARGET, names, _beside(moved[0]) if weighted else NO_OFFSET_WEIGHTS))
 
 
 TARGET = np.sin(2.5 * np.arange(ROWS))

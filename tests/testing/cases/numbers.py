@@ -11,7 +11,7 @@ from mpc.ring.array import Array
 from mpc.ring.fixed_point import decode
 from mpc.runtime.party import Party
 from protocols.evaluation.metrics import Scored, local_sums
-from protocols.plain.logistic import TwinModel, twin_metrics
+from protocols.plain.logistic import ReferenceModel, reference_metrics
 
 METRICS = ("rows", "positives", "accuracy", "auc", "log_loss", "brier")
 
@@ -29,8 +29,8 @@ def listed(metrics: Mapping[str, Any], but: str = "") -> tuple[Array, ...]:
 
 def plain_metrics(z: Array, y: Array) -> dict[str, Any]:
     """The metrics of rows with these scores."""
-    model = TwinModel(np.array([1.0, 0.0]), np.zeros(1), np.ones(1), 0.0, 0.0)
-    return dict(twin_metrics(model, z[:, np.newaxis], y))
+    model = ReferenceModel(np.array([1.0, 0.0]), np.zeros(1), np.ones(1), 0.0, 0.0)
+    return dict(reference_metrics(model, z[:, np.newaxis], y))
 
 
 def plain_metrics_shared(z: Array, y: Array) -> dict[str, Any]:

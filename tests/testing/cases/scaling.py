@@ -11,7 +11,7 @@ from mpc.runtime.party import Party
 from mpc.sharing.share import Share
 from mpc.testing import own, reals
 from protocols.linear.weighted_columns import weighted_columns
-from protocols.rows.offset_weights import NOTHING_BESIDE, Beside
+from protocols.rows.offset_weights import NO_OFFSET_WEIGHTS, OffsetWeights
 from protocols.rows.own_rows import OwnColumns
 from protocols.scaling.cross_products import pooled_covariance
 from protocols.scaling.private_scales import plain_scales
@@ -109,11 +109,15 @@ async def _rooted(p: Party, x: Share, mine: Array) -> Share:
     """The first owner has the weights and the target."""
     rows, none = x.shape[0], np.zeros(0)
     names: dict[str, tuple[str, ...]] = dict.fromkeys(p.owners, ())
-    beside, y, target = NOTHING_BESIDE, none, None
+    offset_weights, y, target = NO_OFFSET_WEIGHTS, none, None
     if p.index == 0 and not p.dry:
         numbers = decode(mine, SCALE)
-        beside, y, target = Beside(None, 1.5 + numbers[:, 0]), numbers[:, 1], Moments(np.zeros(1), np.ones(1))
-    own_columns = OwnColumns(names, p.owners[0], np.zeros((rows, 0)), y, none, none, none, beside)
+        offset_weights, y, target = (
+            OffsetWeights(None, 1.5 + numbers[:, 0]),
+            numbers[:, 1],
+            Moments(np.zeros(1), np.ones(1)),
+        )
+    own_columns = OwnColumns(names, p.owners[0], np.zeros((rows, 0)), y, none, none, none, offset_weights)
     return await weighted_columns(p, x, own_columns, target, FEW_LARGEST)
 
 

@@ -15,8 +15,8 @@ from mpc.sharing.share import Public, Share
 from mpc.testing import integers, own, reals
 from protocols.functions.sigmoid_fits import FITS
 from protocols.linalg.held import Rows, hold
-from protocols.plain.accelerated import accelerated_twin
-from protocols.plain.logistic import fit_twin
+from protocols.plain.accelerated import accelerated_reference
+from protocols.plain.logistic import fit_reference
 from protocols.plain.logistic import sigmoid as exact_sigmoid
 from protocols.rows.limits import X_SCALE
 from protocols.rows.own_rows import DIGEST_BITS, OwnColumns, OwnRows
@@ -161,7 +161,7 @@ def _job_twin(x: tuple[Array, ...], y: tuple[Array, ...]) -> Array:
     if (rows.min(axis=0) == rows.max(axis=0)).any():
         raise DataError("a constant column")
     batch = Rows.of(np.arange(len(rows)))
-    return fit_twin(rows, labels, (batch, batch), 0.5, 0.01, standardise=True).weights
+    return fit_reference(rows, labels, (batch, batch), 0.5, 0.01, standardise=True).weights
 
 
 def own_order(n: int) -> Secrets:
@@ -217,8 +217,8 @@ def training_twin(*, kept: bool) -> Any:
         every = Rows.of(np.arange(len(rows)))
         if kept:
             ready = np.c_[(rows - rows.mean(axis=0)) / rows.std(axis=0), np.ones(len(rows))]
-            return accelerated_twin(ready, y[0], 2, 0.5, MOMENTUM, 0.01, None).weights
-        model = fit_twin(rows, y[0], (every, every), 0.5, 0.01, standardise=True)
+            return accelerated_reference(ready, y[0], 2, 0.5, MOMENTUM, 0.01, None).weights
+        model = fit_reference(rows, y[0], (every, every), 0.5, 0.01, standardise=True)
         return in_own_units(model.weights, model.mean, model.deviation)
 
     return fitted
