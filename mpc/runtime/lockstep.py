@@ -16,8 +16,8 @@ from mpc.randomness.streams import Entropy, Stream, derive, session_id
 from mpc.ring.specs import parse, payload
 from mpc.runtime.party import Party, Revealed, pair_streams
 from mpc.runtime.plan import Plan, ProgramFactory, groups_to_deal, make_plan
-from mpc.runtime.planned_supply import PlannedSupply
 from mpc.runtime.round import Blob, Program, Round
+from mpc.runtime.supply import PlannedSupply
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from typing import Any
 
 from mpc.errors import InternalError
 from mpc.randomness.correlation import Kind, correction_bytes
-from mpc.randomness.dealing import WINDOWS_AHEAD, Window, as_shares, is_little, windows
+from mpc.randomness.dealing import WINDOWS_AHEAD, Window, is_little, windows
+from mpc.randomness.layout import as_shares
 from mpc.randomness.repeated import KindList, Repeated, listed
 from mpc.ring.abstract_array import abstract
 from mpc.runtime.party import Party, Revealed

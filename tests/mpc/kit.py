@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 
 from mpc.randomness.correlation import Kind
-from mpc.randomness.dealing import deal, draw, windows
+from mpc.randomness.dealing import deal_windows, windows
+from mpc.randomness.layout import Layout, Parts
 from mpc.randomness.streams import Entropy, Stream, derive, insecure_entropy
 from mpc.ring.rings import B8, B16, B32, B64, Z32, Z64, Ring, wide
 from mpc.runtime.lockstep import Message, Outcome, Tap, run_lockstep
@@ -79,7 +80,9 @@ def combine(ring: Ring, shares: Sequence[np.ndarray]) -> np.ndarray:
     return np.asarray(total & ((1 << ring.bits) - 1), dtype=object)
 
 
-Parts = tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]
+def deal(kinds: Sequence[Kind], streams: Sequence[Stream]) -> Iterator[bytes]:
+    """The corrections of a list of correlations, a window at a time."""
+    return deal_windows((kinds[one.start : one.stop] for one in windows(kinds)), streams)
 
 
 def deal_to_all(kinds: Sequence[Kind], n: int, seed: int = 3) -> list[list[Parts]]:
@@ -88,14 +91,16 @@ def deal_to_all(kinds: Sequence[Kind], n: int, seed: int = 3) -> list[list[Parts
     def streams() -> list[Stream]:
         return [Stream(derive(seed.to_bytes(8, "little"), f"deal/{owner}")) for owner in range(n)]
 
-    held: list[list[Parts]] = [[draw(kind, stream, corrected=False) for kind in kinds] for stream in streams()[:-1]]
+    held: list[list[Parts]] = [
+        [Layout(kind, corrected=False).draw(stream) for kind in kinds] for stream in streams()[:-1]
+    ]
     last = streams()[-1]
     dealt = deal(kinds, streams())
     mine: list[Parts] = []
     for cut in windows(kinds):
         window = memoryview(next(dealt))
         for kind in kinds[cut.start : cut.stop]:
-            drawn, _none = draw(kind, last, corrected=True)
+            drawn, _none = Layout(kind, corrected=True).draw(last)
             shares, start = [], 0
             for spec in kind.dealt:
                 shares.append(spec.ring.at(window, start, spec.shape))
@@ -103,7 +108,7 @@ def deal_to_all(kinds: Sequence[Kind], n: int, seed: int = 3) -> list[list[Parts
             window = window[start:]
             mine.append((drawn, tuple(shares)))
         assert not len(window)
-    mine.extend((draw(kind, last, corrected=True)[0], ()) for kind in kinds[len(mine) :])
+    mine.extend((Layout(kind, corrected=True).draw(last)[0], ()) for kind in kinds[len(mine) :])
     assert next(dealt, None) is None
     return [*held, mine]
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from mpc.randomness.correlation import (
     AnyBit,
+    BitNumber,
     BitsOfMask,
     Book,
     Kind,
@@ -25,14 +26,14 @@ from mpc.randomness.correlation import (
     fold_order,
     kept_bytes,
 )
-from mpc.randomness.dealing import WINDOW_BYTES, deal, draw, windows
-from mpc.randomness.layout import Cut
+from mpc.randomness.dealing import WINDOW_BYTES, windows
+from mpc.randomness.layout import Layout
 from mpc.randomness.repeated import KindList
 from mpc.randomness.streams import Stream, derive
 from mpc.ring.rings import B8, B16, B64, Z32, Z64, Ring, wide
 from mpc.ring.specs import Spec
 from tests.examples import steady
-from tests.mpc.kit import EDGES, combine, deal_to_all, ints
+from tests.mpc.kit import EDGES, combine, deal, deal_to_all, ints
 
 Secrets = list[np.ndarray]
 
@@ -255,10 +256,22 @@ def test_deal_sends_each_window_as_one_message() -> None:
     assert [len(window)] == [one.nbytes for one in windows(kinds)] == [16 * (1 + 2 + 3 + 4)]
 
 
+@pytest.mark.parametrize("count", [3, 8, 1 << 14])  # the last one is too large to be drawn in one piece
+def test_parts_are_the_streams_bytes_one_after_another(count: int) -> None:
+    kinds: list[Kind] = [MultiplyTriple(Spec((count,), 0, ring), Spec((count,), 0, ring)) for ring in (Z64, Z32, B8)]
+    kinds += [BitNumber(count), AnyBit(count), Uniform((Spec((count, 3), 0, wide(128)), Spec((count,))))]
+    for kind in kinds:
+        layout, stream, same = Layout(kind, corrected=False), Stream(bytes(32)), Stream(bytes(32))
+        for _ in range(2):
+            drawn, dealt = layout.draw(stream)
+            for spec, part in zip((*kind.drawn, *kind.dealt), (*drawn, *dealt), strict=True):
+                assert bytes(spec.ring.to_bytes(part)) == same.take(spec.nbytes).tobytes()
+
+
 def test_draw_leaves_the_dealt_parts_to_the_correction() -> None:
     kind = MultiplyTriple(Spec((4,)), Spec((4,)))
-    (a, b), (c,) = draw(kind, Stream(bytes(32)), corrected=False)
-    (a_too, b_too), none = draw(kind, Stream(bytes(32)), corrected=True)
+    (a, b), (c,) = Layout(kind, corrected=False).draw(Stream(bytes(32)))
+    (a_too, b_too), none = Layout(kind, corrected=True).draw(Stream(bytes(32)))
     assert none == ()
     assert (a.tolist(), b.tolist()) == (a_too.tolist(), b_too.tolist())
     assert len({*a.tolist(), *b.tolist(), *c.tolist()}) == 12
@@ -267,9 +280,9 @@ def test_draw_leaves_the_dealt_parts_to_the_correction() -> None:
 @pytest.mark.parametrize(("count", "apart"), [(8, True), (8191, True), (8193, False)])
 def test_only_small_corrections_leave_their_window(count: int, apart: bool) -> None:
     window = bytearray(np.arange(2 * count, dtype="<u8").tobytes())
-    cut = Cut(Truncation((count,), 20, 2), corrected=True)
-    assert cut.correction == len(window)
-    _, v, t = cut.shares(Stream(bytes(32)), memoryview(window))
+    layout = Layout(Truncation((count,), 20, 2), corrected=True)
+    assert layout.correction == len(window)
+    _, v, t = layout.shares(Stream(bytes(32)), memoryview(window))
     assert (v.value.tolist(), t.value.tolist()) == (list(range(count)), list(range(count, 2 * count)))
     window[:] = bytes(len(window))
     assert bool(v.value[1:].any()) == bool(t.value.any()) == apart

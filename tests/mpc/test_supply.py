@@ -9,12 +9,13 @@ import pytest
 
 from mpc.errors import InternalError, ProtocolError
 from mpc.randomness.correlation import BitsOfMask, Kind, MultiplyTriple, Truncation, Uniform
-from mpc.randomness.dealing import deal, windows
+from mpc.randomness.dealing import windows
 from mpc.randomness.streams import Stream, derive
-from mpc.randomness.supply import SeedSupply
 from mpc.ring.specs import Spec
+from mpc.runtime.plan import Plan
+from mpc.runtime.supply import PlannedSupply
 from mpc.sharing.share import Mask, Share
-from tests.mpc.kit import deal_to_all
+from tests.mpc.kit import deal, deal_to_all
 
 UNIFORM = Uniform((Spec((2,)),))
 KINDS: list[Kind] = [
@@ -33,15 +34,20 @@ def stream(owner: int) -> Stream:
     return Stream(derive((3).to_bytes(8, "little"), f"deal/{owner}"))
 
 
-def supply_of_the_last(kinds: Sequence[Kind], change: Callable[[bytes], bytes] = lambda w: w) -> SeedSupply:
+def planned(kinds: Sequence[Kind]) -> Plan:
+    """A plan that has these correlations and no rounds."""
+    return Plan(("a", "b"), "helper", (), kinds, ())
+
+
+def supply_of_the_last(kinds: Sequence[Kind], change: Callable[[bytes], bytes] = lambda w: w) -> PlannedSupply:
     dealing = deal(kinds, [stream(0), stream(1)])
-    return SeedSupply(kinds, stream(1), lambda: change(next(dealing)))
+    return PlannedSupply(planned(kinds), stream(1), lambda: change(next(dealing)))
 
 
 @pytest.mark.parametrize("window", [1, 40, 70, 1 << 20])
 def test_every_owner_gets_its_own_shares(window: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mpc.randomness.dealing.WINDOW_BYTES", window)
-    supplies = [SeedSupply(KINDS, stream(0), None), supply_of_the_last(KINDS)]
+    supplies = [PlannedSupply(planned(KINDS), stream(0), None), supply_of_the_last(KINDS)]
     for supply, held in zip(supplies, deal_to_all(KINDS, 2), strict=True):
         for number, (kind, (drawn, dealt)) in enumerate(zip(KINDS, held, strict=True)):
             got = supply.next(kind)
@@ -52,7 +58,7 @@ def test_every_owner_gets_its_own_shares(window: int, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("last", [False, True])
 def test_parts_have_their_specs_and_each_mask_a_use_of_its_own(last: bool) -> None:
-    supply = supply_of_the_last(KINDS) if last else SeedSupply(KINDS, stream(0), None)
+    supply = supply_of_the_last(KINDS) if last else PlannedSupply(planned(KINDS), stream(0), None)
     uses = []
     for kind in KINDS:
         for k, (spec, one) in enumerate(zip((*kind.drawn, *kind.dealt), supply.next(kind)[1], strict=True)):
@@ -82,8 +88,8 @@ def test_windows_are_fetched_when_they_are_needed(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("last", [False, True])
 def test_what_is_not_in_the_plan_is_refused(last: bool) -> None:
-    def fresh(kinds: Sequence[Kind]) -> SeedSupply:
-        return supply_of_the_last(kinds) if last else SeedSupply(kinds, stream(0), None)
+    def fresh(kinds: Sequence[Kind]) -> PlannedSupply:
+        return supply_of_the_last(kinds) if last else PlannedSupply(planned(kinds), stream(0), None)
 
     for asked in (Truncation((3,), 20, 5), Truncation((4,), 20, 4), MultiplyTriple(Spec((3,)), Spec((3,)))):
         with pytest.raises(InternalError, match=f"{type(asked).__name__}.*not in its plan"):

@@ -12,8 +12,8 @@ from mpc.randomness.dealing import WINDOWS_AHEAD, deal_windows
 from mpc.randomness.streams import Stream, derive
 from mpc.runtime.party import Party, pair_streams
 from mpc.runtime.plan import WAY_BYTES, Plan, ProgramFactory, groups_to_deal
-from mpc.runtime.planned_supply import PlannedSupply
 from mpc.runtime.round import Round
+from mpc.runtime.supply import PlannedSupply
 from mpc.runtime.trace import Trace
 
 _WAYS: Final = (bytes(WAY_BYTES), bytes([1]) * WAY_BYTES)

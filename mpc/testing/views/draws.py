@@ -12,15 +12,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mpc.randomness.correlation import Kind
-from mpc.randomness.dealing import as_shares, draw, in_full
+from mpc.randomness.dealing import in_full
+from mpc.randomness.layout import Layout, Parts, as_shares
 from mpc.randomness.streams import Stream, derive
 from mpc.ring.array import Array
 from mpc.ring.rings import Ring
 from mpc.ring.specs import Spec
 from mpc.sharing.share import Share
 from mpc.testing.cases.failure import CheckFailed
-
-Parts = tuple[tuple[Array, ...], tuple[Array, ...]]
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ class Draws:
         """Every owner's parts of a correlation; the last owner's dealt parts are left out, as they are no draws."""
         if number == len(self._shares):
             last = self._n - 1
-            parts = [draw(kind, self._stream(f"deal/{k}"), corrected=k == last) for k in range(self._n)]
+            parts = [Layout(kind, corrected=k == last).draw(self._stream(f"deal/{k}")) for k in range(self._n)]
             self._shares.append(parts)
         return self._shares[number]
 

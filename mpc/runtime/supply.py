@@ -1,26 +1,31 @@
-"""An owner's shares of a plan's correlations, along the ways that its program takes at forks."""
+"""An owner's shares of a plan's correlations: from its seed with the helper, or (the last owner) from corrections."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
-from mpc.errors import InternalError
+from mpc.errors import InternalError, ProtocolError
+from mpc.randomness.correlation import Kind
+from mpc.randomness.layout import Layouts
 from mpc.randomness.repeated import listed
 from mpc.randomness.streams import Stream
-from mpc.randomness.supply import SeedSupply
 from mpc.runtime.party import Party
 from mpc.runtime.plan import Plan
+from mpc.sharing.share import Share
 
 
-class PlannedSupply(SeedSupply):
+class PlannedSupply:
     """Draws a plan's correlations in order, and after each fork those of the way that the program takes.
 
     Nothing that comes after a fork is drawn before it is known which way it goes.
 
     Args:
-        plan: as long as nothing else is said, every fork goes the way `False`.
+        plan: a program that asks for anything else is stopped. Until something is said, all forks go the way `False`.
+        stream: the stream shared with the helper.
+        next_window: for the last owner, fetches the next window of corrections; None for the others.
         tell: called at each fork with the way; for the last owner, to tell the helper.
     """
 
@@ -31,13 +36,32 @@ class PlannedSupply(SeedSupply):
         next_window: Callable[[], Any] | None,
         tell: Callable[[bool], None] = lambda way: None,
     ) -> None:
-        super().__init__(plan.kinds, stream, next_window)
         self._plan = plan
-        self._helper = plan.helper
+        self._kinds = listed(plan.kinds)
+        self._stream = stream
+        self._next_window = next_window
         self._tell = tell
         self._ways: list[bool] = []
-        self._sizes = iter(plan.windows)
-        self._end = self._next_fork()
+        self._number = 0
+        self._end = self._next_fork()  # of the first correlation that it is not known yet whether it is asked for
+        self._sizes: Iterator[int] = iter(plan.windows)
+        self._window = memoryview(b"")
+        self._ready: deque[tuple[Share, ...]] = deque()  # drawn, from number `self._number` on
+        self._later: Callable[[Callable[[], None]], object] | None = None
+        self._layouts = Layouts(corrected=next_window is not None)
+
+    def next(self, kind: Kind) -> tuple[int, tuple[Share, ...]]:
+        """The next correlation: its number, this owner's drawn parts as `Mask`s, and its dealt parts as `Share`s."""
+        number = self._number
+        if number >= self._end or self._kinds[number] != kind:
+            raise InternalError(f"the program asks for a correlation ({type(kind).__name__}) that is not in its plan")
+        if not self._ready:
+            self._draw()
+            if self._later is not None:
+                self._later(self._draw_rest)
+                self._later = None
+        self._number += 1
+        return number, self._ready.popleft()
 
     def draw_ahead(self, later: Callable[[Callable[[], None]], object]) -> None:
         """Draw all of a small plan while the messages travel of the round that needs the first of it.
@@ -91,3 +115,24 @@ class PlannedSupply(SeedSupply):
     def _next_fork(self) -> int:
         forks = self._plan.forks
         return forks[len(self._ways)] if len(self._ways) < len(forks) else len(self._kinds)
+
+    def _draw_rest(self) -> None:
+        while self._number + len(self._ready) < len(self._kinds):
+            self._draw()
+
+    def _draw(self) -> None:
+        # The plan's own kind has parts like the one that is asked for: what follows from it is worked out.
+        layout = self._layouts.of(self._kinds.like(self._number + len(self._ready)))
+        size = layout.correction
+        if size and not len(self._window):
+            self._fetch()
+        correction, self._window = self._window[:size], self._window[size:]
+        self._ready.append(layout.shares(self._stream, correction))
+
+    def _fetch(self) -> None:
+        """Take the next window of corrections, which only the last owner asks for."""
+        assert self._next_window is not None
+        self._window = memoryview(self._next_window())
+        if len(self._window) != (size := next(self._sizes)):
+            sent = f"{self._plan.helper} sent {len(self._window)} bytes of corrections"
+            raise ProtocolError(f"{sent} instead of {size}", party=self._plan.helper)
