@@ -10,32 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import DataError
-from mpc.runtime.party import Party
-from mpc.sharing.share import Share
-from mpc.testing import check_correct, check_cost, check_faults, check_view, integers, reals
 from protocols.plain.logistic import pooled, weight_difference
 from protocols.training.accelerated_budget import dyadic
-from protocols.training.class_weights import balanced, class_weights, most_unequal, scaled, weighted_rows
+from protocols.training.class_weights import balanced, most_unequal, scaled
 from protocols.training.form import automatic_rate, choose_form
 from tests.examples import steady
 from tests.helpers import job, made_up, train
-
-X, Y = reals(("m", "d"), scale=14, largest=1000.0), integers(("m",), 0, 1)
-PAIR = (0.5, 3.0)
-WORD = 8
-
-
-async def rows(p: Party, x: Share, y: Share) -> Share:
-    return await weighted_rows(p, x, y, await class_weights(p, y, PAIR))
-
-
-def test_weighted_rows() -> None:
-    check_correct(rows, lambda x, y: x * np.where(y == 1, 1.0, 0.5 / 3)[:, None], [X, Y], error=0.04)
-    m, d = 3, 2
-    opened, dealt = m + m * d + m * d, m * d + 2 * m * d
-    check_cost(rows, [X, Y], rounds=2, bytes=opened * WORD, dealt=dealt * WORD, sizes={"m": m, "d": d})
-    check_view(rows, [X, Y], sizes={"m": 2, "d": 2}, words=200)
-    check_faults(rows, [X, Y], every=10)
 
 
 @steady(100)

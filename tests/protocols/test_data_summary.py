@@ -12,19 +12,14 @@ from mpc.runtime.lockstep import Outcome, run_lockstep
 from mpc.runtime.party import Party
 from mpc.runtime.plan import ProgramFactory
 from mpc.sharing.share import Public
-from mpc.testing import check_correct, check_cost, check_faults, check_view, integers, own, reals
-from protocols.scaling.data_summary import TIMES, missing_counts, typical_sizes, unlike_ranges
+from mpc.testing import check_correct, check_cost, check_faults, check_view, own, reals
+from protocols.scaling.data_summary import TIMES, typical_sizes, unlike_ranges
 from protocols.training.rows_job import training_job
 from tests.helpers import entropy, job, made_up, train
 
 WORD = 8
-COUNTS = [own(integers(("d",), 0, 1 << 40))]
 ROWS = [own(reals(("m", "d"), scale=8, largest=1000.0))]
 EACH = WORD + (24 + 12 + 6 + 6 + 6 + 4) + 2 * 2  # x + r, the two trees over the bits, the products with the known bits
-
-
-async def counts(p: Party, mine: Array) -> Public:
-    return await missing_counts(p, mine)
 
 
 async def ranges(p: Party, mine: Array) -> Public:
@@ -45,13 +40,6 @@ def differ(parts: tuple[Array, ...]) -> Array:
         typical = [np.median(column[column > 0]) for column in columns if (column > 0).any()]
         found.append(max(typical, default=1.0) >= TIMES * min(typical, default=1.0))
     return np.array(found, dtype=float)
-
-
-def test_counts() -> None:
-    check_correct(counts, lambda parts: np.sum(parts, axis=0), COUNTS, error=0.0, examples=20)
-    check_cost(counts, COUNTS, rounds=1, bytes=3 * WORD, dealt=0, sizes={"d": 3})
-    check_view(counts, COUNTS, secrets=[([[5, 7, 1]], [[11, 1, 1]])])
-    check_faults(counts, COUNTS, every=5, several=5)
 
 
 def test_ranges_are_compared_as_the_twin_does() -> None:

@@ -9,13 +9,12 @@ from mpc.runtime.party import Party
 from mpc.sharing.share import Public, Share
 from mpc.testing import check_correct, check_cost, check_faults, check_view, reals
 from protocols.core.beaver import matmul
-from protocols.core.wide import lift, lowered, wide_truncate
+from protocols.core.wide import wide_truncate
 from protocols.linalg.inverse import MATRIX_RING, MATRIX_SCALE, identity, inverse, refined, residual
 from tests.helpers import on_shares
 
 WIDE, WORD = MATRIX_RING.word_bytes, 8
 ROOTS = [reals((3, 3), scale=MATRIX_SCALE // 2, largest=0.33, ring=MATRIX_RING)]
-THIN = [reals(("m",), scale=30, largest=2.0**31)]
 DOUBLINGS = 3
 
 
@@ -47,10 +46,6 @@ async def finer(p: Party, x: Share) -> tuple[Share, Share]:
     return fine, await residual(p, h, fine)
 
 
-async def whole(p: Party, x: Share) -> Share:
-    return lowered(await lift(p, x, MATRIX_RING))
-
-
 def test_it_is_the_series() -> None:
     def twin(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         h = positive(x)
@@ -80,12 +75,6 @@ def test_a_nearly_singular_matrix_is_inverted_to_many_digits() -> None:
     got = np.array([[int(v) / 2**MATRIX_SCALE for v in row] for row in MATRIX_RING.centred(found)])
     np.testing.assert_allclose(got, exact, rtol=1e-9)
     assert max(abs(int(v)) for v in MATRIX_RING.centred(left).ravel()) < 2**30
-
-
-def test_lifts_are_exact() -> None:
-    check_correct(whole, lambda x: x, THIN, error=2.0**-40)
-    check_cost(whole, THIN, rounds=1, bytes=3 * WORD, dealt=2 * 3 * WIDE, sizes={"m": 3})
-    check_view(whole, THIN, owners=2, sizes={"m": 4}, words=300)
 
 
 def test_cost() -> None:

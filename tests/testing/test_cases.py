@@ -20,16 +20,13 @@ from mpc.testing import Input
 from mpc.testing.cases import programs
 from mpc.testing.cases.inputs import complete, constants
 from protocols.core.monotone_search import digits_for
-from protocols.linalg.original_units import in_own_units
 from tests.helpers import ROOT
 from tests.protocols import (
     test_accelerated,
     test_alignment,
-    test_class_weights,
     test_data_summary,
     test_hessian,
     test_irls,
-    test_own_units,
     test_private_scales,
     test_stop_test,
     test_wide_inverse,
@@ -42,20 +39,14 @@ CHECKS = {"check_correct", "check_cost", "check_view", "check_faults"}
 ELSEWHERE: list[tuple[ModuleType, Any, list[Input]]] = [
     (test_accelerated, test_accelerated.penalised_step, test_accelerated.STEPS["penalised"][2]),
     (test_alignment, test_alignment.tried, [test_alignment.BITS]),
-    (test_class_weights, test_class_weights.rows, [test_class_weights.X, test_class_weights.Y]),
-    (test_data_summary, test_data_summary.counts, test_data_summary.COUNTS),
     (test_data_summary, test_data_summary.ranges, test_data_summary.ROWS),
     (test_hessian, test_hessian.preconditioned, [test_hessian.ROWS]),
     (test_irls, test_irls.stepped, test_irls.ONE_STEP),
-    (test_own_units, test_own_units.cut, test_own_units.CUT),
-    (test_own_units, in_own_units, test_own_units.UNITS),
-    (test_own_units, test_own_units.lift, test_own_units.LIFTED),
     (test_private_scales, test_private_scales.is_below, [test_private_scales.WIDE]),
     (test_private_scales, test_private_scales.gram, test_private_scales.ROWS),
     (test_private_scales, test_private_scales.scaled, test_private_scales.TABLES),
     (test_stop_test, test_stop_test.settling, [test_stop_test.X, test_stop_test.Y]),
     (test_wide_inverse, test_wide_inverse.finer, test_wide_inverse.ROOTS),
-    (test_wide_inverse, test_wide_inverse.whole, test_wide_inverse.THIN),
 ]
 """Cases beside other tests of the same protocol: their file makes all four checks."""
 

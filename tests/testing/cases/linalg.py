@@ -10,8 +10,11 @@ from mpc.sharing.share import Share
 from mpc.testing import own, reals
 from protocols.core.stacked import Stacked
 from protocols.core.truncation import divided
+from protocols.core.wide import lift, lowered, noisy_lift, wide_truncate
 from protocols.linalg.gram import combination, hold_gram, hold_gram_of_columns
 from protocols.linalg.held import Rows, hold, product, products, take_rows, transpose_product
+from protocols.linalg.inverse import MATRIX_RING
+from protocols.linalg.original_units import FACTOR_SCALE, UNITS_RING, in_own_units
 from protocols.rows.limits import X_SCALE
 from tests.testing.cases.case import Case, Cost, View
 from tests.testing.cases.core import exact
@@ -100,7 +103,62 @@ def _gram_of_columns_twin(parts: tuple[Array, ...]) -> Array:
     return np.concatenate((x @ x.T, np.ones((len(x), 1))), axis=1)
 
 
+# -- numbers in wide rings, and weights in the columns' own units
+
+WIDE = UNITS_RING.word_bytes
+
+
+async def _lift(p: Party, x: Share) -> Share:
+    return await noisy_lift(p, x, UNITS_RING)
+
+
+async def _cut(p: Party, x: Share) -> Share:
+    return await wide_truncate(p, x, 200)
+
+
+def _units_twin(w: Array, f: Array, c: Array) -> Array:
+    return np.append(w[:-1] * f, w[-1] - (w[:-1] * c).sum())
+
+
+async def _whole(p: Party, x: Share) -> Share:
+    return lowered(await lift(p, x, MATRIX_RING))
+
+
+FACTORS = reals((3,), scale=FACTOR_SCALE, largest=100.0, ring=UNITS_RING)
+
 CASES = {
+    "lift with noise": Case(
+        _lift,
+        lambda x: x,
+        [reals(("m",), scale=30, largest=2.0**31)],
+        1.01 * 2.0**-30,
+        Cost(1, 3 * WORD, 2 * 3 * WIDE, {"m": 3}),
+        View(sizes={"m": 24}),
+    ),
+    "exact lift": Case(
+        _whole,
+        lambda x: x,
+        [reals(("m",), scale=30, largest=2.0**31)],
+        2.0**-40,
+        Cost(1, 3 * WORD, 2 * 3 * MATRIX_RING.word_bytes, {"m": 3}),
+        View(sizes={"m": 4}, words=300, shift=0.5),
+    ),
+    "wide truncation": Case(
+        _cut,
+        lambda x: x,
+        [reals(("m",), scale=300, largest=2.0**200, ring=UNITS_RING)],
+        lambda x: 2.0**-99 + float(np.abs(x).max()) * 2.0**-50,
+        Cost(1, 3 * WIDE, 2 * 3 * WIDE, {"m": 3}),
+        View(sizes={"m": 24}),
+    ),
+    "weights in original units": Case(
+        in_own_units,
+        _units_twin,
+        [reals((4,), scale=40, largest=4096.0), FACTORS, FACTORS],
+        lambda w, f, c: 2.0**-40 * (1 + np.abs((f, c)).max()) * 4,
+        Cost(3, 4 * WORD + (3 + 6 + 4) * WIDE, (8 + 6 + 8) * WIDE),
+        View(words=200, shift=0.6),
+    ),
     "held product": Case(
         _held_product,
         _held_product_twin,

@@ -8,16 +8,17 @@ from mpc.errors import DataError
 from mpc.ring.array import Array
 from mpc.ring.fixed_point import decode
 from mpc.runtime.party import Party
-from mpc.sharing.share import Share
-from mpc.testing import own, reals
+from mpc.sharing.share import Public, Share
+from mpc.testing import integers, own, reals
 from protocols.linear.weighted_columns import weighted_columns
 from protocols.rows.offset_weights import NO_OFFSET_WEIGHTS, OffsetWeights
 from protocols.rows.own_rows import OwnColumns
 from protocols.scaling.cross_products import pooled_covariance
+from protocols.scaling.data_summary import missing_counts
 from protocols.scaling.private_scales import plain_scales
 from protocols.scaling.standardise import Moments, moments
 from tests.testing.cases.case import Case, Cost, Secrets, View, each_in_turn, two_others_trade
-from tests.testing.cases.costs import WIDE
+from tests.testing.cases.costs import WIDE, WORD
 from tests.testing.cases.numbers import decoded
 
 SCALE = 8
@@ -136,7 +137,24 @@ def _any_weights(n: int) -> Secrets:
     return [([x, first], [[row[::-1] for row in x], first]), ([x, first], [x, second])]
 
 
+async def _missing_counts(p: Party, mine: Array) -> Public:
+    return await missing_counts(p, mine)
+
+
 CASES = {
+    "missing counts": Case(
+        _missing_counts,
+        lambda parts: np.sum(parts, axis=0),
+        [own(integers(("d",), 0, 1 << 40))],
+        0.0,
+        Cost(1, 3 * WORD, 0, {"d": 3}),
+        View(
+            owners=(3,),
+            soak_from=4,
+            secrets=lambda n: two_others_trade([5, 11, 1]),
+            addends=True,
+        ),
+    ),
     "moments": Case(
         _moments,
         _moments_twin,

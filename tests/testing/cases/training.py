@@ -22,6 +22,7 @@ from protocols.rows.limits import X_SCALE
 from protocols.rows.own_rows import DIGEST_BITS, OwnColumns, OwnRows
 from protocols.rows.settings import TrainingSettings
 from protocols.training.bit_budget import Extent, bit_budget, dual_budget
+from protocols.training.class_weights import class_weights, weighted_rows
 from protocols.training.columns_job import vertical_job
 from protocols.training.descent import Descent, descend, step, target
 from protocols.training.dual import DualDescent, check_scores, descend_dual, dual_weights
@@ -35,7 +36,12 @@ from tests.testing.cases.numbers import decoded
 FIT = FITS[0]
 TERMS = len(FIT.coefficients)
 
-# -- one step
+# -- rows weighted by class, and one step
+
+
+async def _weighted_rows(p: Party, x: Share, y: Share) -> Share:
+    return await weighted_rows(p, x, y, await class_weights(p, y, (0.5, 3.0)))
+
 
 ONE = Descent(0.5, 0.1, FIT, bit_budget(FIT, 0.5, 1, 5, 0.1))
 
@@ -271,6 +277,15 @@ def columns_case(kept: bool, cost: Cost, view: View) -> Case:
 
 
 CASES = {
+    "rows weighted by class": Case(
+        _weighted_rows,
+        lambda x, y: x * np.where(y == 1, 1.0, 0.5 / 3)[:, None],
+        [reals(("m", "d"), scale=14, largest=1000.0), integers(("m",), 0, 1)],
+        0.04,
+        Cost(2, (3 + 6 + 6) * WORD, (6 + 2 * 6) * WORD, {"m": 3, "d": 2}),
+        View(soak_from=4, sizes={"m": 2, "d": 2}, words=200, shift=0.6),
+        examples=60,
+    ),
     "logistic step": Case(
         _step,
         _step_twin,
