@@ -211,7 +211,7 @@ def test_the_walk_sees_every_package() -> None:
         ("protocols/training/rows_job.py", "from protocols.inference import irls", "of the room protocols.inference"),
         ("protocols/scaling/new.py", "import protocols.disclosure.small_cells", "of the room protocols.disclosure"),
         ("protocols/evaluation/metrics.py", "from protocols.plain.linear import fit", "of the room protocols.plain"),
-        ("protocols/beaver.py", "", "is in no room"),
+        ("protocols/attic.py", "", "is in no room"),
         ("mpc/ring/rings.py", "import mpc.attic.old", "of the room None"),
         ("mpc/sub/deep.py", "def f():\n    from parties.cli import main", "imports parties.cli"),
         ("mpc/links/session.py", "import zmq", "imports zmq"),
