@@ -20,122 +20,17 @@ Tables whose columns hang together in a loop (a x b, b x c, c x a) are told toge
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations, product
-from typing import Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mpc.ring.array import Array
-from protocols.disclosure.rare_values import MARKS, Layout
-from protocols.disclosure.small_cells import Blocks
 from protocols.disclosure.suppression import Halving, Span, loops, table_blocks
+from protocols.statistics.blocks import CellTests, Key, Kind, Places, Summed, Total, Valued
 from protocols.statistics.settings import Cells, Sample, StatisticsSettings, Survival
 
-Places = NDArray[np.int64]
-Kind = Literal["group", "count", "sums", "search", "list", "table", "block", "arm"]
-Key = tuple[Kind, str, int, int]
-"""What a block is of: its kind, a table's name, the group, and a number among its like."""
-
 ALL_ROWS = Cells("all rows", ())
-
-
-@dataclass(frozen=True)
-class Total:
-    """A sum of cells, as places among all counts and how often each is taken, and the least that is not small."""
-
-    terms: tuple[tuple[int, int], ...]
-    least: int
-
-
-@dataclass(frozen=True)
-class Summed:
-    """The rows whose values of a column are summed up: in one cell of `inside`, and in no cell of `outside`."""
-
-    column: str
-    inside: Cells
-    cell: int
-    outside: Cells | None = None
-
-
-@dataclass(frozen=True)
-class Valued:
-    """The rows of a cell, as for `Summed`, whose values are summed up: of a column, or of two also their products."""
-
-    columns: tuple[str, ...]
-    inside: Cells
-    cell: int
-    outside: Cells | None = None
-
-
-SLOTS: Final[Mapping[int, int]] = {1: 4, 2: 6}
-"""By columns: for how many different values or pairs the sums of x, x^2 and x y may tell the rows of each."""
-
-
-@dataclass(frozen=True)
-class CellTests:
-    """What is tested: totals of the counts of `tables`, and sums; and which of these each block is withheld by.
-
-    A number of `asked` from 0 on is one of `totals`, and -1 - k is the sum k; `valued` has for some blocks the
-    numbers of `values`.
-    """
-
-    tables: tuple[Cells, ...]
-    totals: tuple[Total, ...]
-    sums: tuple[Summed, ...]
-    asked: Mapping[Key, tuple[int, ...]]
-    values: tuple[Valued, ...] = ()
-    valued: Mapping[Key, tuple[int, ...]] = field(default_factory=dict)
-
-    @property
-    def least(self) -> Places:
-        """Of each total: the least that is not small."""
-        return np.array([total.least for total in self.totals], dtype=np.int64)
-
-    @property
-    def blocks(self) -> Blocks:
-        """What decides on each block, in the order of `asked`."""
-        count, sums = len(self.totals), len(self.sums)
-        columns = np.array([len(one.columns) for one in self.values], dtype=np.int64)
-        place = np.zeros(len(self.values), dtype=np.int64)  # among those of as many columns
-        for of in SLOTS:
-            place[columns == of] = np.arange((columns == of).sum())
-        ones, twos = (int((columns == of).sum()) for of in SLOTS)
-        found = []
-        for key, numbers in self.asked.items():
-            plain, values = (np.array(one, dtype=np.int64) for one in (numbers, self.valued.get(key, ())))
-            single, double = (place[values[columns[values] == of]] for of in SLOTS)
-            marks = (MARKS * double[:, None] + np.arange(MARKS)).reshape(-1)
-            start = count + sums
-            found.append(
-                np.concatenate(
-                    (
-                        np.where(plain >= 0, plain, count - 1 - plain),
-                        start + single,
-                        start + ones + double,
-                        start + ones + twos + marks,
-                    )
-                )
-            )
-        return Blocks(tuple(found), count, sums, self.layouts)
-
-    @property
-    def layouts(self) -> tuple[Layout, ...]:
-        """How the values are asked about: of one column, of two, and certain rows of two; none without values."""
-        if not self.values:
-            return ()
-        ones, twos = (sum(len(one.columns) == of for one in self.values) for of in SLOTS)
-        found = (Layout(ones, SLOTS[1]), Layout(twos, SLOTS[2]), Layout(MARKS * twos, 1, levels=False))
-        return found if twos else found[:1]
-
-    def totalled(self, counts: Sequence[NDArray[np.int64]]) -> Places:
-        """The totals of one owner's counts, a table's after the other's."""
-        flat = np.concatenate([one.reshape(-1) for one in counts])
-        terms = np.array([term for total in self.totals for term in total.terms], dtype=np.int64)
-        starts = np.cumsum([0, *(len(total.terms) for total in self.totals[:-1])])
-        return np.asarray(np.add.reduceat(flat[terms[:, 0]] * terms[:, 1], starts), dtype=np.int64)
 
 
 def cell_tests(settings: StatisticsSettings) -> CellTests:
@@ -434,61 +329,6 @@ def _columns_of(one: Survival) -> frozenset[str]:
 def halving_of(cells: Cells, settings: StatisticsSettings) -> Halving:
     """The halves of a histogram, with the rows that lack its column at the end."""
     return Halving(cells.shape[-1], first=True, last=True, rest=settings.missing_cells == "tested")
-
-
-@dataclass(frozen=True)
-class SideTests:
-    """How many values of a group lie between any two of its quantiles, below each and above: cells, of which each
-    quantile is told or withheld by all those that it bounds, for what lies between two that are told follows from them.
-
-    A quantile of point k says that C(k - 1) < T <= C(k), so that its own point is counted below, and then above.
-
-    Args:
-        cells: the tables that count the values, with the group.
-        quantiles: of each of them the places of its quantiles among all searches, in order.
-        asked: the cells that each quantile bounds.
-        count: how many cells there are.
-    """
-
-    cells: tuple[tuple[Cells, int], ...]
-    quantiles: tuple[tuple[int, ...], ...]
-    asked: Mapping[Key, tuple[int, ...]]
-    count: int
-
-    def sides(self, up_to: Array, below: Array, rows: Array) -> Array:
-        """One owner's counts (cells,), from those up to each answer, below it (searches,) and in all (groups,)."""
-        found = []
-        for g, quantiles in enumerate(self.quantiles):
-            low, high = np.array(_between(len(quantiles)), dtype=np.int64).T
-            for counts in (up_to, below):
-                at = counts[np.array(quantiles, dtype=np.int64)]
-                edges = np.concatenate((at[:1] - at[:1], at, rows[g : g + 1]))
-                found.append(edges[high] - edges[low])
-        return np.concatenate(found)
-
-
-def _between(quantiles: int) -> list[tuple[int, int]]:
-    """Every two of the edges that are the start, each quantile, and the end; not the first and the last, for that is
-    all of the column's count."""
-    return [pair for pair in combinations(range(quantiles + 2), 2) if pair != (0, quantiles + 1)]
-
-
-def side_tests(settings: StatisticsSettings) -> SideTests:
-    """What is tested of the quantiles, once they are found; nothing without `min_cell`."""
-    groups: dict[tuple[str, int], list[int]] = {}
-    for k, search in enumerate(settings.searches if settings.min_cell else ()):
-        if isinstance(search.rank, Fraction):
-            groups.setdefault((search.column, search.group), []).append(k)
-    asked: dict[Key, tuple[int, ...]] = {}
-    start = 0
-    for (column, g), quantiles in groups.items():
-        pairs = _between(len(quantiles))
-        for place, k in enumerate(quantiles, start=1):
-            bounds = [start + n for n, pair in enumerate(pairs) if place in pair]
-            asked["search", settings.described[column].cells.name, g, k] = (*bounds, *(len(pairs) + n for n in bounds))
-        start += 2 * len(pairs)
-    cells = tuple((settings.described[column].cells, g) for column, g in groups)
-    return SideTests(cells, tuple(map(tuple, groups.values())), asked, start)
 
 
 def _parts(count: int) -> list[slice]:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocols.disclosure.suppression import Span, table_blocks
-from protocols.statistics.cell_tests import Key, Kind, halving_of
+from protocols.statistics.blocks import Key, Kind
+from protocols.statistics.cell_tests import halving_of
 from protocols.statistics.settings import Cells, Sample, StatisticsSettings
 
 

@@ -22,7 +22,8 @@ from protocols.core.grid_search import Wanted, grid_search
 from protocols.core.secure_sum import secure_sum
 from protocols.disclosure.small_cells import Blocks, Contributions, Values, withheld_blocks
 from protocols.scaling.standardise import SUM_RING, SUM_SCALE
-from protocols.statistics.cell_tests import CellTests, SideTests, Summed, cell_tests, side_tests
+from protocols.statistics.blocks import CellTests, Summed
+from protocols.statistics.cell_tests import cell_tests
 from protocols.statistics.disclosed_cells import Told
 from protocols.statistics.own_cells import (
     OwnColumns,
@@ -33,6 +34,7 @@ from protocols.statistics.own_cells import (
     sum_cells,
     value_words,
 )
+from protocols.statistics.quantile_tests import SideTests, side_tests
 from protocols.statistics.settings import Cells, Sample, StatisticsSettings, Survival
 from protocols.statistics.survival import Followed, LogRankOpened, follow, open_log_ranks
 
@@ -205,7 +207,7 @@ async def open_searches(
     The quantile of a share q of n values is the least point that ceil(q n) of them do not exceed, in whole numbers; the
     largest value that n do, the smallest that one does, rounded down. With `min_cell` a quantile is told only if, of
     each owner's others, none or `min_cell` values and more lie on either side of it, up to the next one that is asked
-    for (cell_tests.py). Of one that is withheld every owner's part is 0, and so is the answer.
+    for (quantile_tests.py). Of one that is withheld every owner's part is 0, and so is the answer.
 
     19 rounds, 28 with quantiles and `min_cell`, none without searches; reveals which quantiles are withheld, and the
     answers.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocols.disclosure.rare_values import marks_of, own_marks, own_values
-from protocols.statistics.cell_tests import SLOTS, CellTests, Summed, Valued
+from protocols.statistics.blocks import SLOTS, CellTests, Summed, Valued
 from protocols.statistics.settings import Axis, Cells, Sample, StatisticsSettings
 from protocols.survival.deferred import deferred
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from protocols.disclosure.rare_values import MARKS, Layout, OwnValues, marks_of, own_marks, own_values, rare
-from protocols.statistics.cell_tests import SLOTS
+from protocols.statistics.blocks import SLOTS
 from tests.examples import steady
 from tests.helpers import lockstep, owner_names
 from tests.rare_values import is_marked, is_rare
