@@ -83,31 +83,6 @@ def test_a_target_that_is_no_number_is_named(tmp_path: Path, cell: str, says: st
     assert says in problem.value.message
 
 
-MISTAKES = [
-    (('"missing", "inf', '"model", "inf'), ['reveal must be a list of "inference", "metrics" and "missing"']),
-    (('missing = "drop"', "epochs = 3"), ["'epochs' belongs in [task] of kind = \"logistic_regression\""]),
-    (('missing = "drop"', 'standardise = "private"'), ["'standardise' belongs in [task] of kind"]),
-    (('missing = "drop"', 'missing = "refuse"'), ['with missing = "refuse" there is none']),
-    (('missing = "drop"', 'missing = "drop"\ninference = "open-fisher"'), ['"shared" or "open-gram"']),
-    (('missing = "drop"', 'missing = "drop"\ntest_fraction = 0.2'), ["holds out rows that nothing would be told of"]),
-    (('"missing", "inf', '"metrics", "inf'), ["which are of held-out rows: none is held out"]),
-    (('"age:stage"', '"age:stage", "stay"'), ["lists the target 'stay'"]),
-    (('stage = ["I", "II"]', 'stag = ["I", "II"]'), ["names 'stag', which is not among", "did you mean 'stage'"]),
-    (('missing = "drop"', 'missing = "drop"\nweights = "age"'), ["weights = 'age' is among the features, too"]),
-    (('missing = "drop"', 'missing = "drop"\noffset = "stay"'), ["offset = 'stay' is the target, too"]),
-    (('missing = "drop"', 'partition = "vertical"'), ["needs `id`", "features is for owners with the same columns"]),
-]
-
-
-@pytest.mark.parametrize(("change", "says"), MISTAKES)
-def test_a_mistake_is_named(tmp_path: Path, change: tuple[str, str], says: list[str]) -> None:
-    assert change[0] in FULL
-    with pytest.raises(UsageError) as problem:
-        scenario(tmp_path, FULL.replace(*change))
-    for words in says:
-        assert words in str(problem.value)
-
-
 def test_equal_runs_have_equal_digests(tmp_path: Path) -> None:
     one = scenario(tmp_path)
     assert one.linear.reveal == ("inference", "missing") and one.linear.reveal_to == ("a", "b")

@@ -46,31 +46,6 @@ def error(folder: Path, csv: str, extra: str = "", **shares: Any) -> Beaverlodge
     return caught.value
 
 
-SPLIT = 'partition = "vertical"\nid = "patient"\n'
-MISTAKES = [
-    ("grid = 0.3\n", "grid = 0.3 does not divide 1"),
-    ("grid = 0.0001\n", "grid must be a number from 0.001 to 0.5"),
-    ('grid = 0.1\noutput = "class"\n', 'grid is for output = "probability"'),
-    ('output = "score"\n', 'output must be "probability" or "class"'),
-    ('reveal_to = ["hospital_a"]\n', 'reveal_to goes with partition = "vertical": of its own rows each owner alone'),
-    (SPLIT, "needs `reveal_to`: the one owner that gets the scores"),
-    (SPLIT + 'reveal_to = ["hospital_a", "hospital_b"]\n', "names 'hospital_a' and 'hospital_b', but scores go to one"),
-    (SPLIT + 'reveal_to = ["hospital"]\n', 'reveal_to names "hospital", which is no party'),
-    (SPLIT + 'reveal_to = ["helper"]\n', "reveal_to names the helper 'helper'"),
-    (SPLIT + "reveal_to = []\n", "reveal_to must be a list of one owner's name"),
-    ('partition = "vertical"\nreveal_to = ["hospital_a"]\n', "needs `id`"),
-    ("max_rows = 0\n", "max_rows must be a whole number"),
-    ('target = "outcome"\n', "'target'"),
-]
-
-
-@pytest.mark.parametrize(("extra", "words"), MISTAKES, ids=[extra.strip() for extra, _ in MISTAKES])
-def test_a_mistake_in_the_settings_is_named(tmp_path: Path, extra: str, words: str) -> None:
-    with pytest.raises(UsageError) as caught:
-        load_scenario(write_predict(tmp_path, {A: None, B: None}, extra=extra))
-    assert words in caught.value.message and "problems" not in caught.value.message
-
-
 @pytest.mark.parametrize(
     ("task", "refused"),
     [
@@ -151,7 +126,7 @@ def test_a_model_of_others_or_of_another_partition_is_refused(tmp_path: Path) ->
     assert "is of a model of split columns" in found.message and 'partition = "vertical"' in found.hint
     whole = tmp_path / "whole"
     whole.mkdir()
-    found = error(whole, csv_of(ROWS), extra=SPLIT + 'reveal_to = ["hospital_a"]\n')
+    found = error(whole, csv_of(ROWS), extra='partition = "vertical"\nid = "patient"\nreveal_to = ["hospital_a"]\n')
     assert "is of a model of columns that all owners have" in found.message and "remove partition" in found.hint
     other = tmp_path / "other"
     other.mkdir()

@@ -51,53 +51,6 @@ def test_what_follows_from_a_scenario(tmp_path: Path) -> None:
 CLIENTS, HELPER = "[clients]", '[parties.judge]\nrole = "helper"\n'
 SMALL = ("dropout = 0.2", "dropout = 0.2\nmin_cell = 5")
 
-REFUSED = [
-    ([('role = "server"\n', 'role = "client"\ndata = "x.csv"\n')], "there is no server"),
-    ([('[parties.c1]\nrole = "client"\ndata = "c1.csv"', '[parties.c1]\nrole = "server"')], "more than one server"),
-    ([('role = "client"\ndata = "c1.csv"', 'role = "client"')], "[parties.c1] does not say where its data are"),
-    ([('role = "server"\n', 'role = "server"\ndata = "x.csv"\n')], "a server has none"),
-    ([('by = "who"\n', "")], "[clients] data and by do not fit"),
-    ([("range = [-10, 120]", "range = [5, 5]")], "[task] range is empty"),
-    ([("range = [-10, 120]", "")], "[task] needs a value for 'range'"),
-    ([('columns = ["age", "stay"]', 'columns = ["age", "age"]')], "lists a column more than once"),
-    ([("most_rows = 50", "most_rows = 2000000000"), ("decimals = 2", "decimals = 9")], "the sums would take"),
-    ([("dropout = 0.2", "dropout = 0.2\nmin_cohort = 13")], "min_cohort is 13, and there are 12 clients"),
-    ([("dropout = 0.2", "dropout = 0.45\ncorrupt = 0.45\nserver = 'malicious'")], "12 clients cannot withstand"),
-    ([("dropout = 0.2", "dropout = 0.2\nweight = 'w'")], "weight and largest_weight go together"),
-    ([("dropout = 0.2", "dropout = 0.2\nweight = 'age'\nlargest_weight = 2")], "weight is one of the columns"),
-    ([("dropout = 0.2", "dropout = 0.2\nmin_cell = 2")], "min_cell must be a whole number from 3 to 100"),
-    ([("dropout = 0.2", "dropout = 0.2\nflags = ['age']")], "there is no min_cell"),
-    ([("dropout = 0.2", "dropout = 0.2\nmin_cell = 5\nflags = ['dead']")], "flags has 'dead', which is not in"),
-    ([("[-10, 120]", "[2, 120]"), ("0.2", "0.2\nmin_cell = 5\nflags = ['age']")], "range does not hold both"),
-    ([("dropout = 0.2", "dropuot = 0.2")], "did you mean 'dropout'?"),
-    ([("[session]", "[sesion]")], "did you mean 'session'?"),
-    ([("dropout = 0.2", "dropout = 0.2\nrounds = 2")], "not every `data` has {round} in it"),
-    ([('data = "c1.csv"', 'data = "c1.csv"\naddress = "10.0.0.1:7101"')], "a client listens nowhere"),
-    ([('role = "server"', 'role = "owner"')], 'role must be "server", "client" or "helper"'),
-    ([(CLIENTS, f"{HELPER}{CLIENTS}")], "and there is no min_cell"),
-    ([(CLIENTS, f"{HELPER}{CLIENTS}"), SMALL, ("range =", "server = 'malicious'\nrange =")], "could fake the test"),
-    ([(CLIENTS, f"{HELPER}{HELPER.replace('judge', 'jury')}{CLIENTS}"), SMALL], "more than one helper"),
-    ([(CLIENTS, f"{HELPER}{CLIENTS}"), SMALL, ("range =", "statistics = ['sum']\nrange =")], "has no counts"),
-    (
-        [
-            (CLIENTS, f"{HELPER}{CLIENTS}"),
-            ("dropout = 0.2", "dropout = 0.2\nmin_cell = 5\nflags = ['age']\nweight = 'w'\nlargest_weight = 3"),
-        ],
-        "weighted sums of flags are not numbers of rows",
-    ),
-    ([(CLIENTS, f"{HELPER}{CLIENTS}"), ("most_rows = 50", "most_rows = 1\nmin_cell = 50")], "more than all clients"),
-    ([(CLIENTS, f"{HELPER}address = '10.0.0.1:7101'\n{CLIENTS}"), SMALL], "a helper listens nowhere"),
-    ([(CLIENTS, f"{HELPER}data = 'x.csv'\n{CLIENTS}"), SMALL], "has data, but a helper has none"),
-    ([("[parties.server]", "[parties.Server]")], "cannot be a party's name"),
-]
-
-
-@pytest.mark.parametrize(("changes", "message"), REFUSED, ids=[message for _, message in REFUSED])
-def test_what_is_wrong_is_said(tmp_path: Path, changes: list[tuple[str, str]], message: str) -> None:
-    with pytest.raises(UsageError) as caught:
-        loaded(tmp_path, *changes)
-    assert message in str(caught.value)
-
 
 def test_a_training_is_read_as_before() -> None:
     assert not isinstance(load_any(ROOT / "scenarios" / "two_hospitals.toml"), SumScenario)

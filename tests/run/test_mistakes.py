@@ -14,7 +14,6 @@ import pytest
 from parties.cli import carry_out
 from tests.run.mistakes import (
     B_DATA,
-    KIND,
     PARTIES,
     SECRET,
     Mistake,
@@ -57,49 +56,14 @@ COMMAND_LINE = {
 
 SCENARIO = {
     "a misspelt setting": Mistake(RUN, 2, ["'epoch'", "did you mean 'epochs'?"], scenario(("epochs", "epoch"))),
-    "no version": Mistake(RUN, 2, ["which schema", '"schema = 1"'], scenario(("schema = 1", ""))),
-    "a text for a number": Mistake(RUN, 2, ["epochs must be a whole number"], scenario(("epochs = 3", 'epochs = "3"'))),
-    "batches of none": Mistake(RUN, 2, ["batch_size must be a whole number from 1"], scenario(("= 32", "= 0"))),
-    "a rate below zero": Mistake(
-        RUN, 2, ['learning_rate must be "auto" or a number above 0'], scenario(("= 0.5", "= -0.5"))
-    ),
-    "a word that is near": Mistake(RUN, 2, ['"sgd", "nesterov"', 'mean "nesterov"?'], task('solver = "nestrov"')),
-    "an item of a list": Mistake(RUN, 2, ["features must be a list", ", not of 3"], task('features = ["dose", 3]')),
-    "steps without end": Mistake(
-        RUN, 2, ["2,000,000,000 steps", "1,000,000 are the most"], scenario(("epochs = 3", "epochs = 500000000"))
-    ),
-    "no kind of task": Mistake(RUN, 2, ["needs a value for 'kind'", '"secure_sum"'], scenario((KIND, ""))),
-    "a category among no features": Mistake(
-        RUN,
-        2,
-        ["names 'stage'", "add 'stage' to features"],
-        task('features = ["dose"]', 'categories.stage = ["I", "II"]'),
-    ),
-    "all rows held out": Mistake(RUN, 2, ["test_fraction", "from 0 to 0.9"], task("test_fraction = 1.0")),
-    "a setting given twice": Mistake(RUN, 2, ["not valid TOML", "second time"], task(KIND)),
+    "steps without end": Mistake(RUN, 2, ["1,000,000 are the most"], scenario(("epochs = 3", "epochs = 500000000"))),
     "a Windows path": Mistake(RUN, 2, ["not valid TOML", "write /"], scenario(('"hospital_b', '"d\\hospital_b'))),
-    "a scenario in Latin-1": Mistake(
-        RUN, 2, ["not UTF-8 text"], file('name = "größe"'.encode("latin-1"), "small.toml")
-    ),
-    "a role that is none": Mistake(RUN, 2, ['"owner" or "helper"', '"helpr"'], scenario(('"helper"', '"helpr"'))),
-    "no helper": Mistake(RUN, 2, ["there is no helper"], scenario(('[parties.helper]\nrole = "helper"', ""))),
-    "a helper with data": Mistake(RUN, 2, ["a helper has none"], scenario(('"helper"', '"helper"\ndata = "x.csv"'))),
     "an owner without data": Mistake(
         RUN, 2, ["[parties.hospital_b] does not say where its data are", "add data ="], scenario((B_DATA, ""))
     ),
-    "a name in capitals": Mistake(RUN, 2, ['"HOSPITAL"', "small letters"], scenario((".hospital_b]", ".HOSPITAL]"))),
-    "another kind of task": Mistake(
-        RUN, 2, ["poisson_regression"], scenario(("logistic_regression", "poisson_regression"))
-    ),
-    "the target as a feature": Mistake(RUN, 2, ["features lists the target"], task('features = ["outcome"]')),
-    "a result for nobody": Mistake(RUN, 2, ['"hospital_x"', "did you mean"], task('reveal_to = ["hospital_x"]')),
-    "a category of one level": Mistake(RUN, 2, ["two or more levels"], task('categories.stage = ["I"]')),
-    "one sign for two things": Mistake(
-        RUN, 2, ["decimal and thousands are both"], scenario((B_DATA, B_DATA + '\nthousands = "."'))
-    ),
-    "a setting in another table": Mistake(RUN, 2, ["'decimal' belongs in [parties.NAME]"], task('decimal = ","')),
     "a rate that leaves no bits": Mistake(RUN, 2, ["learning_rate"], scenario(("= 0.5", "= 1e6"))),
 }
+"""The others are in `tests/parties/test_scenario_mistakes.py`."""
 
 DATA = {
     "no such file": Mistake(PLAN, 3, [B + "there is no file", "`data`"], without("hospital_b.csv")),
