@@ -12,6 +12,7 @@ from mpc.errors import BeaverlodgeError, InterruptedRun, PeerLostError, Protocol
 from mpc.links.abort import Words, already_here, error_told, last_words, read_words
 from mpc.links.contact import Contact, Say
 from mpc.links.network import Came, Connected, Disconnected, Event, Network, Refused
+from mpc.links.peer_state import PeerState
 from mpc.links.probe import DOCTOR, Answered, Answerer, is_probe, read_probe
 from mpc.links.session import HANDSHAKE, Aborted, Backlog, Delivered, Frame, Incoming, Link, Resend, Told
 from mpc.links.waiting import SIGNS_A_DEADLINE, UNHEARD_DEADLINES, Sign, Wait, read_sign, sign_body
@@ -60,12 +61,7 @@ class Channel:
         self._links = {peer: Link(me, peer) for peer in peers}
         self._inboxes: dict[str, deque[Delivered]] = {peer: deque() for peer in self._links}
         self._contact = Contact(me, self._links, limits.patience, network.now(), say)
-        self._greeted: set[str] = set()  # who was told, on a first connection, what is expected
-        self._to_ask: set[str] = set()  # who did not say yet, on the connection that is news, what it expects
-        self._asked_early: set[str] = set()  # who said what it expects before its new connection was news here
-        self._held_back: set[str] = set()  # to whom something is to go that was not handed over
-        self._doubles: set[str] = set()  # whose key a second process has, as was told
-        self._elsewhere: set[str] = set()  # who needs nothing more, and is in its next run already
+        self._peers = {peer: PeerState() for peer in self._links}
         self._settled = False
         self._about: Mapping[str, Any] = {}
         self._doctors: dict[str, Answerer] = {}
@@ -183,7 +179,7 @@ class Channel:
         end = self._network.now() + self._limits.patience
         try:
             while self._network.now() < end and not all(
-                self._inboxes[peer] or peer in self._elsewhere for peer in self._links
+                self._inboxes[peer] or self._peers[peer].elsewhere for peer in self._links
             ):
                 self._step(end)
         except BeaverlodgeError as error:
@@ -209,7 +205,7 @@ class Channel:
         frame = self._links[peer].data(code, body)
         self.trace.sent(HEADER_BYTES + len(body))
         if peer in self._contact.down:
-            self._held_back.add(peer)  # the session sends it once contact is back
+            self._peers[peer].held_back = True  # the session sends it once contact is back
         else:
             self._network.send(peer, frame)
 
@@ -256,7 +252,7 @@ class Channel:
         self._sign_due = now + self._limits.deadline / SIGNS_A_DEADLINE
         body = sign_body(Sign(self._rounds, frozenset(missing), self._contact.down_among(missing)))
         for peer, link in self._links.items():
-            if link.lives and peer not in self._contact.down and peer not in self._elsewhere:
+            if link.lives and peer not in self._contact.down and not self._peers[peer].elsewhere:
                 self._network.send(peer, link.sign(body))
 
     def _step(self, end: float) -> None:
@@ -270,7 +266,7 @@ class Channel:
         peer, head, body, newcomer = event
         if is_probe(head):
             self._answer_doctor(peer, head, body)
-        elif peer in self._links and peer not in self._elsewhere and (not newcomer or self._let_in(event)):
+        elif peer in self._links and not self._peers[peer].elsewhere and (not newcomer or self._let_in(event)):
             self._receive(peer, head, body)
 
     def _let_in(self, frame: Came) -> bool:
@@ -285,8 +281,8 @@ class Channel:
             self._network.adopt(peer)
             return True
         if not self._contact.is_dismissed(peer):  # else it is in its next run already
-            if peer not in self._doubles:
-                self._doubles.add(peer)
+            if not self._peers[peer].doubled:
+                self._peers[peer].doubled = True
                 self._say(f"another process with the key of {peer} connects, and is turned away: this run goes on")
             self._network.turn_away(peer, link.refusal(already_here(self.me, self.trace.at)))
         return False
@@ -308,15 +304,11 @@ class Channel:
 
         Each side says on every connection what it expects next.
         """
-        self._network.send(peer, self._links[peer].resume(first=peer not in self._greeted))
-        self._send_again(peer, self._links[peer].connected())
-        self._greeted.add(peer)
-        if peer not in self._asked_early:
-            self._to_ask.add(peer)
-        elif peer in self._held_back:
-            self._send_again(peer, self._links[peer].unacknowledged())
-        self._asked_early.discard(peer)
-        self._held_back.discard(peer)
+        link, known = self._links[peer], self._peers[peer]
+        self._network.send(peer, link.resume(first=not known.greeted))
+        self._send_again(peer, link.connected())
+        if known.connected():
+            self._send_again(peer, link.unacknowledged())
         self._settle()
 
     def _settle(self) -> None:
@@ -324,7 +316,7 @@ class Channel:
 
         Until then news of connections is not to be overtaken by frames, or some are sent again that need not be.
         """
-        self._settled = self._greeted == self._links.keys() and not self._to_ask
+        self._settled = all(known.settled for known in self._peers.values())
 
     def _answer_doctor(self, peer: str, head: memoryview, body: memoryview) -> None:
         """A peer's doctor is told who is here. It takes no part, and is measured with only until all are there."""
@@ -345,7 +337,7 @@ class Channel:
         except PeerLostError:
             if not self._contact.is_dismissed(peer):
                 raise
-            self._elsewhere.add(peer)
+            self._peers[peer].elsewhere = True
             return
         if items:  # else it is of a run that this side has no key of, the peer's last one perhaps
             self._contact.met(peer)
@@ -364,9 +356,7 @@ class Channel:
             match item:
                 case Resend(frames):
                     # What is held back after this, where its connection is no news yet, it will not ask for again.
-                    if peer in self._contact.down or peer not in self._to_ask:
-                        self._asked_early.add(peer)
-                    self._to_ask.discard(peer)
+                    self._peers[peer].has_asked(lost=peer in self._contact.down)
                     self._settle()
                     self._send_again(peer, frames)
                 case Told(body):
