@@ -30,7 +30,7 @@ from mpc.star.client import StarClient
 from mpc.star.server import StarLimits, StarServer
 from mpc.star.sockets import ClientHost
 from mpc.star.stage import ClientProgram
-from parties.descriptors import allow_connections
+from parties.base.descriptors import allow_connections
 from protocols.aggregation.bounds import choose_bounds
 from protocols.aggregation.client import aggregation_client
 from protocols.aggregation.cost import client_seconds, expected_traffic, replayed, server_seconds

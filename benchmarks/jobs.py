@@ -11,10 +11,10 @@ import numpy as np
 from benchmarks.results import FOLDER, ROOT
 from benchmarks.running import LATENCY
 from mpc.ring.array import Array
-from parties.data import load_owner_table
-from parties.rows import own_rows, row_counts
-from parties.scenario import load_scenario
-from parties.training_settings import settings_for
+from parties.data.table import load_owner_table
+from parties.scenario.file import load_scenario
+from parties.tasks.logistic.shape import settings_for
+from parties.tasks.regression import own_rows, row_counts
 from protocols.linalg.held import Rows
 from protocols.plain.logistic import fit_reference
 from protocols.training.batches import batches

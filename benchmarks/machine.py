@@ -8,7 +8,7 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-from parties.version import VERSION
+from parties.base.version import VERSION
 
 _OURS = ("numpy", "pyzmq", "cryptography")
 _TUNING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "NPY_DISABLE_CPU_FEATURES", "OMP_NUM_THREADS")

@@ -14,8 +14,8 @@ import sys
 from time import monotonic
 from typing import Any
 
-from parties.delay_line import Conditions
-from parties.relay import Relay
+from parties.processes.delay_line import Conditions
+from parties.processes.relay import Relay
 
 _TURN_SECONDS = 0.5
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from mpc.errors import DataError
-from parties.few_rows import most_features, refuse_few
-from parties.job import Rows
-from parties.new_choices import Choice
-from parties.scenario import Scenario
+from parties.new.choices import Choice
+from parties.scenario.file import Scenario
+from parties.tasks.base import Rows
+from parties.tasks.few_rows import most_features, refuse_few
 from protocols.disclosure.own_design import OwnDesign, plain, tested_cells
 from protocols.rows.own_rows import OwnRows
 

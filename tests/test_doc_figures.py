@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from parties.plan_scenario import planned
-from parties.scenario import load_scenario
+from parties.scenario.file import load_scenario
+from parties.tasks.planned import planned
 
 ROOT = Path(__file__).resolve().parent.parent
 RADIUS = '"mean_radius", "mean_texture", "mean_perimeter", "mean_area", "mean_smoothness"'

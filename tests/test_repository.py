@@ -126,7 +126,7 @@ def test_the_readmes_scenarios_and_subcommands_exist() -> None:
             assert not word.startswith("scenarios/") or (ROOT / word).exists(), word
     for name in {command[1] for command in commands if not command[1].startswith("-")}:
         shown = subprocess.run(
-            [sys.executable, "-c", "from parties.cli import main; main()", name, "--help"],
+            [sys.executable, "-c", "from parties.cli.command import main; main()", name, "--help"],
             cwd=ROOT,
             capture_output=True,
             text=True,

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from mpc.runtime.plan import Plan
-from parties.kinds import Plans
-from parties.plan_scenario import planned
-from parties.scenario import load_scenario
+from parties.scenario.file import load_scenario
+from parties.tasks.planned import planned
+from parties.tasks.registry import Plans
 from tests.scenario_texts import STATISTICS
 
 ROOT = Path(__file__).resolve().parent.parent

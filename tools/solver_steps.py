@@ -2,7 +2,7 @@
 
     .venv/bin/python -m tools.solver_steps
 
-It is what `parties/solver_choice.STEPS` goes by. All in the clear, by the twins of the trainings.
+It is what `parties/tasks/logistic/solver_choice.STEPS` goes by. All in the clear, by the twins of the trainings.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from mpc.ring.array import Array
-from parties.solver_choice import STEPS, candidates
+from parties.tasks.logistic.solver_choice import STEPS, candidates
 from protocols.plain.logistic import pooled
 from protocols.rows.own_rows import OwnRows
 from protocols.rows.settings import TrainingSettings

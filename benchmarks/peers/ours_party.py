@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from common import Order, Report, read_order
 
-from parties.children import one_blas_thread
+from parties.processes.child import one_blas_thread
 
 one_blas_thread()  # before numpy's library is loaded by what follows
 
@@ -34,11 +34,11 @@ from mpc.runtime.party import Party  # noqa: E402
 from mpc.runtime.plan import make_plan  # noqa: E402
 from mpc.runtime.trace import Trace  # noqa: E402
 from mpc.sharing.share import Share  # noqa: E402
-from parties import take_part  # noqa: E402
-from parties.cores import keep_to_a_core  # noqa: E402
-from parties.reporter import Reporter  # noqa: E402
-from parties.scenario import load_scenario  # noqa: E402
-from parties.version import VERSION  # noqa: E402
+from parties.base.cores import keep_to_a_core  # noqa: E402
+from parties.base.reporter import Reporter  # noqa: E402
+from parties.base.version import VERSION  # noqa: E402
+from parties.scenario.file import load_scenario  # noqa: E402
+from parties.session import take_part  # noqa: E402
 from protocols.core.beaver import matmul, multiply  # noqa: E402
 from protocols.core.comparison import less_than  # noqa: E402
 from protocols.core.truncation import truncate  # noqa: E402

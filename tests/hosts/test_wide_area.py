@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from mpc.links.wire import MAGIC
-from parties.plan_scenario import planned
-from parties.scenario import load_scenario
+from parties.scenario.file import load_scenario
+from parties.tasks.planned import planned
 from tests.hosts.packets import captured, streams
 from tests.hosts.study import PARTIES, PORT, SCENARIO, SEED, Study, done, ends
 from tests.run.command import ROOT, Ran, mpc, record

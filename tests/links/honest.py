@@ -42,7 +42,7 @@ from mpc.star.client import StarClient
 from mpc.star.server import StarLimits, StarServer
 from mpc.star.sockets import ClientHost
 from mpc.star.stage import ClientProgram, Exchange, Gather, ServerProgram, Take
-from parties.doctor_links import meet as look_at_links
+from parties.doctor.links import meet as look_at_links
 from protocols.core.beaver import multiply
 from tests.links.over_zmq import HELPER
 from tests.links.pairs import KEY, ONE_WORD

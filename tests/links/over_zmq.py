@@ -196,7 +196,7 @@ def over_zmq(
     absent: Collection[str] = (),
     seconds: float = LONG,
 ) -> Run:
-    """A whole run from the handshake to the parting, as `parties.take_part` does it.
+    """A whole run from the handshake to the parting, as `parties.session.take_part` does it.
 
     Args:
         factories: owner -> its program; the helper is added.

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from parties.children import Program
-from parties.launcher import launch
-from parties.run_locally import orders
-from parties.scenario import load_scenario
+from parties.cli.run_locally import orders
+from parties.processes.child import Program
+from parties.processes.launcher import launch
+from parties.scenario.file import load_scenario
 from tests.run.command import ROOT
 
 DEMO = ROOT / "scenarios" / "two_hospitals.toml"
 PAIRS = 15
 STAGES = {"steps": ("training", "range check"), "opening of X - A": ("sharing", "training")}
-PROGRAMS = {"CURVE": Program("parties.member"), "in clear": Program("tests.links.plain_member")}
+PROGRAMS = {"CURVE": Program("parties.processes.member"), "in clear": Program("tests.links.plain_member")}
 
 
 def began(log: Path) -> dict[str, float]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from parties.processes.memory import keep_freed_memory
+from parties.base.memory import keep_freed_memory
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FAULTS = """
 import resource, sys
 import numpy as np
-from parties.processes.memory import keep_freed_memory
+from parties.base.memory import keep_freed_memory
 if sys.argv[1] == "keep":
     keep_freed_memory()
 np.ones(1 << 20), np.ones(1 << 20)
@@ -45,7 +45,7 @@ def test_freed_memory_is_used_again() -> None:
 # Prints whether what a thread asks the C library for comes from the one heap.
 THREAD = """
 import ctypes, sys, threading
-from parties.processes.memory import keep_freed_memory
+from parties.base.memory import keep_freed_memory
 if sys.argv[1] == "keep":
     keep_freed_memory()
 libc = ctypes.CDLL(None)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from parties.blocks import Block
-from parties.consent_text import consent_blocks, read_blocks
-from parties.own_table import OwnTable
-from parties.scenario import Scenario
+from parties.data.own_table import OwnTable
+from parties.report.consent import consent_blocks, read_blocks
+from parties.scenario.file import Scenario
+from parties.show.blocks import Block
 
 
 def asked_and_read(

@@ -20,11 +20,11 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from mpc.errors import BeaverlodgeError
 from mpc.links.zmq.curve import new_identity
 from mpc.randomness.streams import Stream, os_entropy
-from parties.children import Program
-from parties.events import EVENTS_FD, LAUNCHER_PID
-from parties.launcher import launch
-from parties.reporter import Reporter
-from parties.supervisor import Lifeline, die_with_parent
+from parties.base.events import EVENTS_FD, LAUNCHER_PID
+from parties.base.reporter import Reporter
+from parties.processes.child import Program
+from parties.processes.launcher import launch
+from parties.processes.lifeline import Lifeline, die_with_parent
 
 MODULE = "tests.parties.copies"
 SAID = "written by the launcher, once"

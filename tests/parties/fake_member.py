@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from mpc.errors import error_of_code
-from parties.events import EVENTS_FD
-from parties.reporter import Reporter
-from parties.supervisor import Lifeline, die_with_parent
+from parties.base.events import EVENTS_FD
+from parties.base.reporter import Reporter
+from parties.processes.lifeline import Lifeline, die_with_parent
 
 
 def main() -> None:

@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 from mpc.errors import BeaverlodgeError
-from parties.children import Program
-from parties.events import Event, describe_error
-from parties.launcher import Orders, launch
+from parties.base.events import Event, describe_error
+from parties.processes.child import Program
+from parties.processes.launcher import Orders, launch
 from tests.parties import fake_member
 
 MODULE = "tests.parties.fake_member"

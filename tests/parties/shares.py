@@ -10,7 +10,7 @@ import numpy as np
 
 from mpc.ring.fixed_point import encode
 from mpc.sharing.share import Share
-from parties.share_file import Bound, Vault, write_share
+from parties.trust.share_file import Bound, Vault, write_share
 from protocols.evaluation.shared_model import kept_scale
 from protocols.rows.kept_model import SharedModel, Units
 

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from mpc.errors import ProtocolError
-from parties.about import about
-from parties.any_scenario import load_any
-from parties.events import describe_error, error_from
-from parties.report import report_html
-from parties.summary import summary_blocks
-from parties.summary_about import about_facts
-from parties.summary_inference import MEAN_NOTE, inference_grid
-from parties.version import VERSION
+from parties.base.events import describe_error, error_from
+from parties.base.version import VERSION
+from parties.report.about import about
+from parties.report.about_text import about_facts
+from parties.report.page import report_html
+from parties.report.summary import summary_blocks
+from parties.tasks.coefficients import MEAN_NOTE, inference_grid
+from parties.tasks.load import load_any
 from tests.parties.test_report import Page, rows_of
 from tests.parties.test_summary import plain, real_record
 

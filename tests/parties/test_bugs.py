@@ -9,7 +9,8 @@ from typing import Any, NoReturn
 
 import pytest
 
-from parties import cli, run_locally
+from parties.cli import command as cli
+from parties.cli import run_locally
 from tests.run.scenarios import write_scenario
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from mpc.errors import DataError, InternalError
-from parties.comparison import compare
-from parties.scenario import Scenario, load_scenario
+from parties.scenario.file import Scenario, load_scenario
+from parties.tasks.logistic.compare import compare
 from protocols.plain import logistic as twin
 from protocols.rows.own_rows import OwnRows
 from protocols.rows.settings import TrainingSettings

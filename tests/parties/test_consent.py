@@ -15,14 +15,14 @@ import pytest
 from rich.console import Console
 
 from mpc.errors import UsageError
-from parties import consent as module
-from parties.blocks import Grid, Line, print_blocks
-from parties.consent import FILE, Terms, consent_digest, obtain, read_approvals, remember, revoke, user_name
-from parties.consent_text import consent_blocks
-from parties.data import load_owner_table
-from parties.plan_scenario import planned
-from parties.plan_text import plan_tables
-from parties.scenario import Scenario, load_scenario
+from parties.data.table import load_owner_table
+from parties.report.consent import consent_blocks
+from parties.report.plan import plan_tables
+from parties.scenario.file import Scenario, load_scenario
+from parties.show.blocks import Grid, Line, print_blocks
+from parties.tasks.planned import planned
+from parties.trust import consent as module
+from parties.trust.consent import FILE, Terms, consent_digest, obtain, read_approvals, remember, revoke, user_name
 from tests.parties.asked import asked_and_read
 from tests.run.scenarios import write_scenario
 

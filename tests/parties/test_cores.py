@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="ne
 
 ASK = """
 import os
-from parties.cores import keep_to_a_core
+from parties.base.cores import keep_to_a_core
 os.sched_getaffinity = lambda _: {cores}
 chosen = []
 os.sched_setaffinity = lambda who, cores: chosen.append((who, cores))

@@ -20,9 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import DataError, plain_text
-from parties.data import MAX_MAGNITUDE, Table, load_owner_table, load_table
-from parties.data_read import RawTable
-from parties.scenario import LogisticTask, SqlSource, load_scenario
+from parties.data.read import RawTable
+from parties.data.table import MAX_MAGNITUDE, Table, load_owner_table, load_table
+from parties.scenario.file import LogisticTask, SqlSource, load_scenario
 from tests.examples import steady
 
 
@@ -402,7 +402,7 @@ def test_too_little_memory_is_not_taken_for_a_bad_file(
 
     pq.write_table(pa.table({"a": [1.0], "y": [0]}), tmp_path / "a.parquet")
     (tmp_path / "a.csv").write_text("a,y\n1,0\n")
-    monkeypatch.setattr("parties.data_read._store", full)
+    monkeypatch.setattr("parties.data.read._store", full)
     with pytest.raises(DataError) as caught:
         load_table(name, task(), "clinic", tmp_path)
     check_message(caught.value, name, ["not enough memory", "ulimit -v"])
@@ -492,7 +492,7 @@ def test_any_file_is_read_or_refused(content: bytes) -> None:
 
 def test_importing_it_is_light() -> None:
     heavy = "{'duckdb', 'pandas', 'pyarrow', 'zmq'}"
-    code = f"import sys, parties.data; print(sorted({heavy} & set(sys.modules)))"
+    code = f"import sys, parties.data.table; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

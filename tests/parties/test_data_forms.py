@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import DataError
-from parties.data import Table, TextForm, load_table
-from parties.data_recode import as_utf8
-from parties.scenario import LogisticTask, SqlSource
+from parties.data.recode import as_utf8
+from parties.data.table import Table, TextForm, load_table
+from parties.scenario.file import LogisticTask, SqlSource
 from tests.examples import steady
 
 STAGES = {"stage": ("I", "II", "III")}

@@ -13,11 +13,11 @@ import duckdb
 import pytest
 
 from mpc.errors import DataError
-from parties.data_cells import TextForm
-from parties.data_header import Where
-from parties.data_query import LIMITS, QUERY, QueryLimits, configuration, within_limits
-from parties.data_read import open_source
-from parties.scenario_models import SqlSource
+from parties.data.cells import TextForm
+from parties.data.header import Where
+from parties.data.query import LIMITS, QUERY, QueryLimits, configuration, within_limits
+from parties.data.read import open_source
+from parties.scenario.models import SqlSource
 from tests.run.command import mpc
 from tests.run.scenarios import write_scenario
 

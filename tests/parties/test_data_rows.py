@@ -9,9 +9,9 @@ from typing import Literal
 import pytest
 
 from mpc.errors import DataError
-from parties.data import Note, Table, load_owner_table, load_table
-from parties.scenario import LogisticTask, load_scenario
-from parties.training_settings import warnings_after, warnings_before
+from parties.data.table import Note, Table, load_owner_table, load_table
+from parties.scenario.file import LogisticTask, load_scenario
+from parties.tasks.logistic.shape import warnings_after, warnings_before
 
 Missing = Literal["refuse", "drop", "mean"]
 

@@ -17,13 +17,14 @@ from mpc.errors import DataError
 from mpc.links.wire import WIRE_VERSION
 from mpc.links.zmq.curve import Identity, new_identity
 from mpc.links.zmq.transport import Transport
-from parties import doctor_checks, doctor_estimate
-from parties.doctor_estimate import Known, check_disk, check_memory, check_time, memory_free, plan_from_here
-from parties.doctor_links import Meeting, Seen, meet
-from parties.doctor_peers import Side, megabits, of_peers, who
-from parties.findings import Finding, first_code, of_error, ok, problem, warning
-from parties.scenario import Scenario, load_scenario
-from parties.version import VERSION
+from parties.base.version import VERSION
+from parties.doctor import checks as doctor_checks
+from parties.doctor import estimate as doctor_estimate
+from parties.doctor.estimate import Known, check_disk, check_memory, check_time, memory_free, plan_from_here
+from parties.doctor.findings import Finding, first_code, of_error, ok, problem, warning
+from parties.doctor.links import Meeting, Seen, meet
+from parties.doctor.peers import Side, megabits, of_peers, who
+from parties.scenario.file import Scenario, load_scenario
 from tests.links.over_zmq import ANYWHERE, LONG, at_once, values
 from tests.run.scenarios import write_scenario
 

@@ -31,7 +31,7 @@ def ended(program: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_thread_that_reads_data_does_not_change_the_exit_code() -> None:
-    done = ended(f"{READS}\nfrom parties.ending import end_process\nend_process(5)")
+    done = ended(f"{READS}\nfrom parties.base.ending import end_process\nend_process(5)")
     assert (done.returncode, done.stdout, done.stderr) == (5, "said before\n", "")
 
 
@@ -40,7 +40,7 @@ def test_python_tidies_up_where_nothing_hinders(threads: str) -> None:
     start = f"{threads}.start()" if threads else ""
     done = ended(
         "import atexit, threading, time\n"
-        "from parties.ending import LIFELINE, end_process\n"
+        "from parties.base.ending import LIFELINE, end_process\n"
         f"atexit.register(print, 'tidy')\n{start}\nend_process(3)"
     )
     assert (done.returncode, done.stdout, done.stderr) == (3, "tidy\n", "")

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from mpc.errors import DataError, UsageError
-from parties.few_rows import refuse_few
-from parties.policy import Policy, Rules
-from parties.scenario import load_scenario
+from parties.scenario.file import load_scenario
+from parties.tasks.few_rows import refuse_few
+from parties.trust.policy import Policy, Rules
 from tests.run.scenarios import write_scenario
 
 

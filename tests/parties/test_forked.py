@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from mpc.errors import DataError
-from parties.forked import may_fork
+from parties.processes.fork import may_fork
 from tests.parties.copies import MODULE, SAID
 from tests.parties.test_launcher import BAD_DATA, HANG, SUCCEED, Order
 from tests.run.command import ROOT, environment

@@ -13,11 +13,13 @@ import pytest
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
-from parties import doctor, sum_doctor, take_part
-from parties.any_scenario import load_any
-from parties.cli import carry_out
-from parties.consent import consent_digest
-from parties.scenario_models import Table
+from parties.cli.command import carry_out
+from parties.doctor import owners as doctor
+from parties.doctor import sums as sum_doctor
+from parties.scenario.models import Table
+from parties.session import take_part
+from parties.tasks.load import load_any
+from parties.trust.consent import consent_digest
 from tests.parties.hostile_scenarios import ASKED, SCENARIOS, Hostile
 from tests.parties.hostile_sums import SUMS
 from tests.run.sums import write_separate

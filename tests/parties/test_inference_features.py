@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parties.data import load_owner_table
-from parties.rows import own_columns, own_rows, split_of
-from parties.scenario import Scenario, load_scenario
-from parties.training_settings import settings_for
+from parties.data.table import load_owner_table
+from parties.scenario.file import Scenario, load_scenario
+from parties.tasks.logistic.shape import settings_for
+from parties.tasks.regression import own_columns, own_rows, split_of
 from protocols.inference.columns_job import vertical_inference_job
 from protocols.inference.rows_job import inference_job
 from protocols.rows.results import Inference

@@ -21,7 +21,8 @@ from zmq.utils import z85
 from mpc.errors import InternalError, UsageError
 from mpc.links.zmq.curve import new_identity, text_begins
 from mpc.links.zmq.transport import Transport
-from parties import keys, private_files
+from parties.base import private_files
+from parties.trust import keys
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSPHRASE = "correct horse"
@@ -403,9 +404,9 @@ def test_every_socket_that_reaches_the_network_has_curve_keys() -> None:
     assert "socket.curve_serverkey = self._keys[peer]" in curve["dialling"]
     assert "socket.curve_server = True" in curve["listening"]
     for name, made_by, used in (
-        ("listener", "self._socket = curve.listening()", "self._socket.bind("),
-        ("dialler", "socket = self._curve.dialling(peer)", "socket.connect("),
-        ("star_sockets", "socket = curve_socket(self._context, zmq.DEALER, identity)", "socket.connect("),
+        ("links/zmq/listener", "self._socket = curve.listening()", "self._socket.bind("),
+        ("links/zmq/dialler", "socket = self._curve.dialling(peer)", "socket.connect("),
+        ("star/sockets", "socket = curve_socket(self._context, zmq.DEALER, identity)", "socket.connect("),
     ):
         source = (ROOT / "mpc" / f"{name}.py").read_text()
         assert made_by in source and source.count(used) == 1

@@ -10,17 +10,17 @@ import pytest
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 KINDS = {
-    "two_hospitals": {"training"},
-    "hips_linear": {"linear"},
-    "registry_statistics": {"statistics"},
-    "predict": {"predict"},
-    "devices": {"sum_member"},
+    "two_hospitals": {"tasks.logistic.run"},
+    "hips_linear": {"tasks.linear.run"},
+    "registry_statistics": {"tasks.statistics.run"},
+    "predict": {"tasks.predict.run"},
+    "devices": {"processes.star_member"},
 }
 LOAD = """
 import sys
 from pathlib import Path
-from parties.any_scenario import load_any
-from parties.member import load_libraries
+from parties.tasks.load import load_any
+from parties.processes.member import load_libraries
 load_libraries(load_any(Path(sys.argv[1])))
 print(*(name for name in sys.argv[2:] if f"parties.{name}" in sys.modules))
 """

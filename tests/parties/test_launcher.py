@@ -25,12 +25,12 @@ from mpc.errors import (
     ProtocolError,
     UsageError,
 )
-from parties import children
-from parties.children import Program
-from parties.events import Event, LineBuffer, MalformedEvent, decode_event
-from parties.launcher import launch
-from parties.reporter import Reporter
-from parties.supervisor import Lifeline
+from parties.base.events import Event, LineBuffer, MalformedEvent, decode_event
+from parties.base.reporter import Reporter
+from parties.processes import child as children
+from parties.processes.child import Program
+from parties.processes.launcher import launch
+from parties.processes.lifeline import Lifeline
 
 ROOT = Path(__file__).resolve().parents[2]
 FAKE = Program("tests.parties.fake_member")
@@ -97,13 +97,13 @@ def fail(out: Path, orders: Mapping[str, Order], **options: Any) -> BeaverlodgeE
 @pytest.fixture
 def all_causes(monkeypatch: pytest.MonkeyPatch) -> None:
     """However slow the machine, every party's word is waited for."""
-    monkeypatch.setattr("parties.launcher.CAUSE_PATIENCE", 60.0)
+    monkeypatch.setattr("parties.processes.launcher.CAUSE_PATIENCE", 60.0)
 
 
 @pytest.fixture
 def short_farewell(monkeypatch: pytest.MonkeyPatch) -> None:
     """Less time for what will not end by itself anyway."""
-    monkeypatch.setattr("parties.launcher.RELEASE_PATIENCE", 0.1)
+    monkeypatch.setattr("parties.processes.launcher.RELEASE_PATIENCE", 0.1)
 
 
 def test_all_succeed(tmp_path: Path) -> None:
@@ -232,7 +232,7 @@ def test_the_deadline(tmp_path: Path, act: str, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("FAKE_DEAF", "1")
     # The hour passes when a is done and b is at work.
     late = {("a", "done"), ("b", "stage")}
-    monkeypatch.setattr("parties.launcher.monotonic", lambda: time.monotonic() + 3600 * (late <= seen))
+    monkeypatch.setattr("parties.processes.launcher.monotonic", lambda: time.monotonic() + 3600 * (late <= seen))
     error = fail(
         tmp_path,
         {"a": SUCCEED, "b": {"act": act}},
@@ -265,7 +265,7 @@ def test_killed_after_it_was_done_explains_a_peer(tmp_path: Path) -> None:
 
 
 def test_staying_after_it_was_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("parties.launcher.EXIT_PATIENCE", 0.3)
+    monkeypatch.setattr("parties.processes.launcher.EXIT_PATIENCE", 0.3)
     events = Events()
     results = run(tmp_path, {"a": {"act": "done_then_stay"}, "b": SUCCEED}, on_event=events)
     assert set(results) == {"a", "b"}

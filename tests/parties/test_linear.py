@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 
 from mpc.errors import DataError, UsageError
-from parties.blocks import Grid, Line
-from parties.data import load_owner_table
-from parties.doctor_estimate import plan_from_here
-from parties.findings import Finding
-from parties.linear import linear_settings
-from parties.linear_plan import USES
-from parties.linear_result import fit_facts, inference_rows
-from parties.linear_summary import linear_blocks
-from parties.plan_scenario import planned
-from parties.plan_text import plan_json, plan_tables
-from parties.policy import load_policy
-from parties.scenario import Scenario, load_scenario
+from parties.data.table import load_owner_table
+from parties.doctor.estimate import plan_from_here
+from parties.doctor.findings import Finding
+from parties.report.plan import plan_json, plan_tables
+from parties.scenario.file import Scenario, load_scenario
+from parties.show.blocks import Grid, Line
+from parties.tasks.linear.plan import USES
+from parties.tasks.linear.record import fit_facts, inference_rows
+from parties.tasks.linear.run import linear_settings
+from parties.tasks.linear.show import linear_blocks
+from parties.tasks.planned import planned
+from parties.trust.policy import load_policy
 from protocols.plain.linear import fit_plain
 from tests.helpers import FEW
 from tests.parties.asked import asked_and_read

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from parties.logs import LogFormat, open_log
+from parties.base.logs import LogFormat, open_log
 
 FORGED = "x\n2027-01-01 00:00:00,000 INFO approved\u2028\x1b[2J"
 

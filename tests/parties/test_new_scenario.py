@@ -13,11 +13,11 @@ import pandas as pd
 import pytest
 
 from mpc.errors import BeaverlodgeError, DataError, UsageError
-from parties.made_up import ROWS, write_made_up
-from parties.new_choices import Asked, called_like_an_id
-from parties.new_scenario import Made, new_scenario, owner_names
-from parties.plan_scenario import planned
-from parties.scenario import load_scenario
+from parties.new.choices import Asked, called_like_an_id
+from parties.new.example import ROWS, write_made_up
+from parties.new.scenario import Made, new_scenario, owner_names
+from parties.scenario.file import load_scenario
+from parties.tasks.planned import planned
 
 Columns = Mapping[str, Any]
 NO_CHOICE = Asked()
@@ -187,7 +187,7 @@ def test_inference_on_all_rows_is_proposed_where_there_are_enough(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, proposed: list[str]
 ) -> None:
     """80 rows, and three coefficients with the intercept's."""
-    monkeypatch.setattr("parties.new_scenario._ROWS_A_FEATURE", rows)
+    monkeypatch.setattr("parties.new.scenario._ROWS_A_FEATURE", rows)
     made, found = make(tmp_path, columns(), columns(seed=1))
     assert found["task"]["reveal"] == proposed
     assert found["task"]["test_fraction"] == (0.2 if "model" in proposed else 0.0)
@@ -203,7 +203,7 @@ def test_a_column_that_differs_in_held_out_rows_only_is_left_out(
     _, held_out = split(1, "a", 40, 0.2)
     rare = np.zeros(40)
     rare[held_out[0]] = 2.5
-    monkeypatch.setattr("parties.new_scenario._ROWS_A_FEATURE", 1000)
+    monkeypatch.setattr("parties.new.scenario._ROWS_A_FEATURE", 1000)
     made, found = make(tmp_path, columns(rare=rare), columns(seed=1, rare=np.zeros(40)))
     assert found["task"]["features"] == ["age", "dose"]
     assert "rare (the same in all training rows)" in told(made, "left out")

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from mpc.errors import UsageError
-from parties.any_scenario import load_any
-from parties.blocks import Grid, Line
-from parties.consent import consent_digest
-from parties.consent_text import consent_blocks
-from parties.own_data import ENDING, with_own_data
-from parties.scenario import PartySpec, Scenario, SqlSource, load_scenario
+from parties.report.consent import consent_blocks
+from parties.scenario.file import PartySpec, Scenario, SqlSource, load_scenario
+from parties.session.own_data import ENDING, with_own_data
+from parties.show.blocks import Grid, Line
+from parties.tasks.load import load_any
+from parties.trust.consent import consent_digest
 from tests.run.scenarios import write_scenario
 from tests.run.sums import write_separate
 

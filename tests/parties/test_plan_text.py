@@ -14,12 +14,12 @@ from rich.console import Console
 from mpc.links.meeting.backlog import kept
 from mpc.runtime.plan import Plan, make_plan
 from mpc.runtime.round import HEADER_BYTES
-from parties.blocks import short_bytes
-from parties.plan_scenario import planned as plan_of_scenario
-from parties.plan_text import plan_json, plan_tables, print_plan
-from parties.plan_training import USES
-from parties.scenario import Scenario, load_scenario
-from parties.training_settings import settings_for
+from parties.report.plan import plan_json, plan_tables, print_plan
+from parties.scenario.file import Scenario, load_scenario
+from parties.show.blocks import short_bytes
+from parties.tasks.logistic.plan import USES
+from parties.tasks.logistic.shape import settings_for
+from parties.tasks.planned import planned as plan_of_scenario
 from protocols.rows.settings import TrainingSettings
 from protocols.training.form import choose_fit, constants_digest
 from protocols.training.rows_job import training_job

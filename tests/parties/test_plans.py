@@ -13,12 +13,12 @@ import pytest
 from mpc.errors import UsageError
 from mpc.runtime.plan import Plan
 from mpc.runtime.trace import Trace
-from parties import training
-from parties.consent_text import consent_blocks
-from parties.data import load_owner_table
-from parties.kinds import Plans, job_of
-from parties.scenario import Scenario, load_scenario
-from parties.take_part import _beside
+from parties.data.table import load_owner_table
+from parties.report.consent import consent_blocks
+from parties.scenario.file import Scenario, load_scenario
+from parties.session.take_part import _beside
+from parties.tasks.logistic import run as training
+from parties.tasks.registry import Plans, job_of
 from tests.run.scenarios import write_scenario
 from tests.run.threads import run_in_threads
 

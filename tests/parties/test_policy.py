@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from mpc.errors import UsageError
-from parties.any_scenario import load_any
-from parties.policy import Policy, Rules, load_policy
-from parties.scenario import Scenario, load_scenario
-from parties.sum_scenario import SumScenario
+from parties.scenario.file import Scenario, load_scenario
+from parties.tasks.load import load_any
+from parties.tasks.secure_sum.settings import SumScenario
+from parties.trust.policy import Policy, Rules, load_policy
 from tests.run.scenarios import write_scenario
 from tests.run.sums import with_helper, write_sums
 

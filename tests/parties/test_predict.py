@@ -10,20 +10,20 @@ import numpy as np
 import pytest
 
 from mpc.errors import BeaverlodgeError, DataError, DisagreementError, UsageError
-from parties.consent_text import consent_blocks
-from parties.doctor_checks import check_data, check_ready, check_releases
-from parties.doctor_estimate import Known, plan_from_here
-from parties.findings import Finding
-from parties.kinds import job_of
-from parties.output import Output
-from parties.plan_scenario import planned
-from parties.plan_text import plan_tables
-from parties.policy import load_policy
-from parties.predict_data import PredictTable, load_predict_table, most_rows, opened, too_many
-from parties.run_locally import run_locally
-from parties.scenario import Scenario, load_scenario
-from parties.share_file import Vault, share_path
-from parties.summary_shared import predict_blocks, shared_model_blocks
+from parties.cli.output import Output
+from parties.cli.run_locally import run_locally
+from parties.doctor.checks import check_data, check_ready, check_releases
+from parties.doctor.estimate import Known, plan_from_here
+from parties.doctor.findings import Finding
+from parties.report.consent import consent_blocks
+from parties.report.plan import plan_tables
+from parties.scenario.file import Scenario, load_scenario
+from parties.tasks.planned import planned
+from parties.tasks.predict.data import PredictTable, load_predict_table, most_rows, opened, too_many
+from parties.tasks.predict.show import predict_blocks, shared_model_blocks
+from parties.tasks.registry import job_of
+from parties.trust.policy import load_policy
+from parties.trust.share_file import Vault, share_path
 from tests.parties.asked import asked_and_read
 from tests.parties.shares import FEATURES, OWNERS, csv_of, write_predict, write_shares
 from tests.run.scenarios import write_scenario
@@ -245,7 +245,7 @@ def test_what_the_summary_says_of_records_that_lack_things() -> None:
 
 
 def test_the_file_of_scores_is_its_owners_alone_and_quotes_what_it_must(tmp_path: Path) -> None:
-    from parties.predict import Scored
+    from parties.tasks.predict.run import Scored
 
     one = scenario(tmp_path, extra='id = "patient"\n')
     keep = job_of(one).keep

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from parties.progress import Progress
+from parties.processes.progress import Progress
 
 
 class Closed(io.StringIO):

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from mpc.errors import PeerLostError, UsageError
-from parties.read_record import read_record
-from parties.record import failed_record, start_record, write_record
-from parties.report import write_report
-from parties.summary import summary_blocks
+from parties.report.page import write_report
+from parties.report.read import read_record
+from parties.report.record import failed_record, start_record, write_record
+from parties.report.summary import summary_blocks
 
 RUN = {"schema": 1, "status": "ok", "scenario": {"name": "x"}}
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mpc.errors import InternalError, PeerLostError, UsageError
-from parties.record import (
+from parties.report.record import (
     REPORT,
     RESULT,
     check_out,

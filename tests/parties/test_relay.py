@@ -25,12 +25,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import InternalError, InterruptedRun, PeerLostError
-from parties import delay_line
-from parties.children import Program
-from parties.delay_line import READ_AHEAD, Conditions, DelayLine, End
-from parties.events import Event
-from parties.launcher import launch
-from parties.relay import NAME, Relay
+from parties.base.events import Event
+from parties.processes import delay_line
+from parties.processes.child import Program
+from parties.processes.delay_line import READ_AHEAD, Conditions, DelayLine, End
+from parties.processes.launcher import launch
+from parties.processes.relay import NAME, Relay
 from tests.examples import steady
 
 FAKE = Program("tests.parties.fake_member")
@@ -443,7 +443,7 @@ def test_a_party_that_is_killed_is_the_cause_as_ever(tmp_path: Path) -> None:
 
 
 def test_a_stopped_relay_can_be_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("parties.launcher.RELEASE_PATIENCE", 0.1)
+    monkeypatch.setattr("parties.processes.launcher.RELEASE_PATIENCE", 0.1)
 
     def stop(name: str, event: Event) -> None:
         if event["event"] == "stage" and name == "a":

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from mpc.errors import UsageError
 from mpc.runtime.party import Revealed
 from mpc.runtime.trace import Trace
-from parties import releases as module
-from parties.data import Table, load_owner_table
-from parties.releases import FILE, NEAR, Release, Releases, release_of
-from parties.row_sketch import differing, sketch_key, sketch_of
-from parties.scenario import Scenario, load_scenario
+from parties.data.table import Table, load_owner_table
+from parties.scenario.file import Scenario, load_scenario
+from parties.trust import releases as module
+from parties.trust.releases import FILE, NEAR, Release, Releases, release_of
+from parties.trust.row_sketch import differing, sketch_key, sketch_of
 from tests.run.scenarios import write_csv, write_scenario
 
 MODEL = Revealed("model", ("hospital_a", "hospital_b"), (4,), "the result")

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from mpc.errors import DataError, UsageError
-from parties.record import REPORT, failed_record
-from parties.report import CHART_BARS, report_html, write_report
+from parties.report.page import CHART_BARS, report_html, write_report
+from parties.report.record import REPORT, failed_record
 from tests.parties.test_summary import real_record
 
 VOID = {"meta", "rect", "line"}

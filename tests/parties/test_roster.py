@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from mpc.errors import BeaverlodgeError, DisagreementError, UsageError
-from parties import keys
-from parties.roster import load_roster, public_texts, read_roster, sign_roster, signature_path
-from parties.scenario import Scenario, load_scenario
-from parties.separate import place
+from parties.scenario.file import Scenario, load_scenario
+from parties.session.separate import place
+from parties.trust import keys
+from parties.trust.roster import load_roster, public_texts, read_roster, sign_roster, signature_path
 
 NAMES = ("hospital_a", "hospital_b", "helper")
 NOON = dt.datetime(2026, 5, 10, 12, tzinfo=dt.UTC)

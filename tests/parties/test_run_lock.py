@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from mpc.errors import UsageError
-from parties.run_lock import lock_path, lock_run
+from parties.trust.run_lock import lock_path, lock_run
 
 DIGEST, OTHER = "0123456789abcdef" * 4, "f" * 64
 HOLD = """
 import sys
 from pathlib import Path
-from parties.run_lock import lock_run
+from parties.trust.run_lock import lock_run
 with lock_run(Path(sys.argv[1]), "helper", sys.argv[2]):
     print("held", flush=True)
     sys.stdin.read()

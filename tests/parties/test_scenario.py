@@ -10,9 +10,9 @@ import pytest
 from pydantic import ValidationError
 
 from mpc.errors import UsageError
-from parties.scenario import Scenario, SqlSource, differences, load_scenario, split_address
-from parties.scenario_solver import MOST_UNEQUAL
-from parties.training_settings import settings_for
+from parties.scenario.file import Scenario, SqlSource, differences, load_scenario, split_address
+from parties.tasks.logistic.shape import settings_for
+from parties.tasks.logistic.solver import MOST_UNEQUAL
 from protocols.training import class_weights
 from protocols.training.accelerated_budget import dyadic
 from protocols.training.form import automatic_rate
@@ -304,6 +304,6 @@ def test_differences_of_what_a_peer_made_up(tmp_path: Path) -> None:
 
 def test_importing_it_is_light() -> None:
     heavy = "{'duckdb', 'numpy', 'zmq', 'rich', 'cryptography'}"
-    code = f"import sys, parties.scenario; print(sorted({heavy} & set(sys.modules)))"
+    code = f"import sys, parties.scenario.file; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from mpc.errors import UsageError
-from parties import keys
-from parties.scenario import Scenario, load_scenario
-from parties.separate import place
+from parties.scenario.file import Scenario, load_scenario
+from parties.session.separate import place
+from parties.trust import keys
 
 NAMES = ("hospital_a", "hospital_b", "helper")
 LOCAL = {"hospital_a": "127.0.0.1:7101", "hospital_b": "127.0.0.1:7102", "helper": "127.0.0.1:7103"}

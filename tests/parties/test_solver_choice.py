@@ -9,12 +9,12 @@ import pytest
 
 from mpc.errors import UsageError
 from mpc.runtime.plan import make_plan
-from parties.plan_scenario import planned
-from parties.plan_solver import solver_text, training_facts
-from parties.scenario import load_scenario
-from parties.scenario_models import NetworkSpec
-from parties.solver_choice import STEPS, candidates, choose, prices
-from parties.training_settings import settings_for
+from parties.scenario.file import load_scenario
+from parties.scenario.models import NetworkSpec
+from parties.tasks.logistic.plan_solver import solver_text, training_facts
+from parties.tasks.logistic.shape import settings_for
+from parties.tasks.logistic.solver_choice import STEPS, candidates, choose, prices
+from parties.tasks.planned import planned
 from protocols.rows.settings import TrainingSettings
 from protocols.training.form import constants_digest
 from protocols.training.rows_job import training_job
@@ -80,7 +80,7 @@ def test_very_many_mini_batches_are_priced_by_fewer() -> None:
 
 def test_what_the_last_mini_batch_refuses_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[TrainingSettings] = []
-    monkeypatch.setattr("parties.solver_choice.descent_for", seen.append)
+    monkeypatch.setattr("parties.tasks.logistic.solver_choice.descent_for", seen.append)
     how = settings(rows=40_000)
     prices(how, WAN)
     assert seen == [candidates(how)["sgd"]]
@@ -132,7 +132,7 @@ def test_a_process_prices_the_solvers_once(tmp_path: Path, monkeypatch: pytest.M
     def again(*_: object) -> float:
         raise AssertionError("priced again")
 
-    monkeypatch.setattr("parties.solver_choice._seconds", again)
+    monkeypatch.setattr("parties.tasks.logistic.solver_choice._seconds", again)
     assert training_facts(found, scenario)["choice"]["seconds"] == dict(found.choice)
     assert replace(found, choice=()) == settings_for(scenario, rows, 3, found.solver)
 

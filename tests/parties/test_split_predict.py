@@ -13,20 +13,20 @@ from mpc.links.meeting.handshake import Agreement, SplitColumns
 from mpc.runtime.party import Revealed
 from mpc.runtime.plan import make_plan
 from mpc.sharing.share import Share
-from parties.blocks import Grid
-from parties.consent_text import consent_blocks
-from parties.doctor_checks import check_data
-from parties.doctor_estimate import Known, plan_from_here
-from parties.keep_model import keep_model
-from parties.kinds import job_of
-from parties.plan_scenario import planned
-from parties.plan_text import plan_json, plan_tables
-from parties.policy import load_policy
-from parties.predict_data import load_predict_table
-from parties.releases import Releases
-from parties.scenario import Scenario, load_scenario
-from parties.share_file import Vault, read_bound
-from parties.summary_shared import predict_blocks
+from parties.doctor.checks import check_data
+from parties.doctor.estimate import Known, plan_from_here
+from parties.report.consent import consent_blocks
+from parties.report.plan import plan_json, plan_tables
+from parties.scenario.file import Scenario, load_scenario
+from parties.show.blocks import Grid
+from parties.tasks.logistic.keep import keep_model
+from parties.tasks.planned import planned
+from parties.tasks.predict.data import load_predict_table
+from parties.tasks.predict.show import predict_blocks
+from parties.tasks.registry import job_of
+from parties.trust.policy import load_policy
+from parties.trust.releases import Releases
+from parties.trust.share_file import Vault, read_bound
 from protocols.evaluation.shared_model import kept_scale
 from protocols.prediction.columns_job import vertical_predict_job
 from protocols.prediction.rows_job import PredictSettings

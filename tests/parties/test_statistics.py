@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from mpc.errors import DataError, UsageError
-from parties.blocks import Grid, Line
-from parties.policy import load_policy
-from parties.scenario import Scenario, load_scenario
-from parties.statistics import STATISTICS, statistics_settings
-from parties.statistics_data import StatisticsTable, load_statistics_table
-from parties.statistics_plan import cells_told
-from parties.statistics_summary import p_text, statistics_blocks
+from parties.scenario.file import Scenario, load_scenario
+from parties.show.blocks import Grid, Line
+from parties.tasks.statistics.data import StatisticsTable, load_statistics_table
+from parties.tasks.statistics.plan import cells_told
+from parties.tasks.statistics.run import STATISTICS, statistics_settings
+from parties.tasks.statistics.show import p_text, statistics_blocks
+from parties.trust.policy import load_policy
 from tests.parties.asked import asked_and_read
 from tests.scenario_texts import STATISTICS as FULL
 from tests.scenario_texts import two_owners

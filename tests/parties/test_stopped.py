@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from mpc.errors import DataError, PeerLostError
-from parties.children import start_child
-from parties.events import Event
-from parties.stopped import LOOK, Stopped
+from parties.base.events import Event
+from parties.processes.child import start_child
+from parties.processes.stopped import LOOK, Stopped
 from tests.parties.test_launcher import BAD_DATA, FAKE, HANG, LOST, STOP, SUCCEED, Events, Order, fail, run
 
 pytestmark = [
@@ -25,7 +25,7 @@ SHORT = 0.4
 @pytest.fixture
 def short_farewell(monkeypatch: pytest.MonkeyPatch) -> None:
     """Less time for what will not end by itself anyway."""
-    monkeypatch.setattr("parties.launcher.RELEASE_PATIENCE", 0.1)
+    monkeypatch.setattr("parties.processes.launcher.RELEASE_PATIENCE", 0.1)
 
 
 @pytest.mark.parametrize("peers", [{"a": HANG, "b": HANG}, {"a": SUCCEED, "b": SUCCEED}, {}], ids=str)

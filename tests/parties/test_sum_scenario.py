@@ -9,16 +9,16 @@ import pytest
 
 from mpc.errors import DataError, ProtocolError, UsageError
 from mpc.links.zmq.curve import HELD_BYTES
-from parties.any_scenario import load_any
-from parties.descriptors import allow_connections
-from parties.journal import RoundJournal
-from parties.sum_clients import dropping
-from parties.sum_consent import sum_consent_blocks
-from parties.sum_data import ClientRows, numbers_of
-from parties.sum_plan import plan_blocks, sum_plan
-from parties.sum_rounds import RoundNumbers
-from parties.sum_scenario import SumScenario
-from parties.sum_small_cells import small_cells_blocks
+from parties.base.descriptors import allow_connections
+from parties.tasks.load import load_any
+from parties.tasks.secure_sum.clients import dropping
+from parties.tasks.secure_sum.consent import sum_consent_blocks
+from parties.tasks.secure_sum.data import ClientRows, numbers_of
+from parties.tasks.secure_sum.plan import plan_blocks, sum_plan
+from parties.tasks.secure_sum.rounds import RoundNumbers
+from parties.tasks.secure_sum.settings import SumScenario
+from parties.tasks.secure_sum.small_cells import small_cells_blocks
+from parties.trust.round_journal import RoundJournal
 from protocols.aggregation.quantise import decode
 from protocols.aggregation.value_rows import PRIMES
 from tests.run.command import ROOT

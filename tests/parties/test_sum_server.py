@@ -15,16 +15,16 @@ from mpc.randomness.key_agreement import Signer
 from mpc.randomness.streams import derive
 from mpc.star.client import StarClient
 from mpc.star.wire import DOWN, UP
-from parties import sum_server
-from parties.any_scenario import load_any
-from parties.journal import RoundJournal
-from parties.reporter import Reporter
-from parties.sum_clients import Membership, clients_of, trust_of
-from parties.sum_helper import helper_client
-from parties.sum_result import revealed
-from parties.sum_rounds import AgreedRounds, RoundNumbers, new_session
-from parties.sum_scenario import SumScenario
-from parties.sum_server import Seat, serve
+from parties.base.reporter import Reporter
+from parties.tasks.load import load_any
+from parties.tasks.secure_sum import server as sum_server
+from parties.tasks.secure_sum.clients import Membership, clients_of, trust_of
+from parties.tasks.secure_sum.helper import helper_client
+from parties.tasks.secure_sum.record import revealed
+from parties.tasks.secure_sum.rounds import AgreedRounds, RoundNumbers, new_session
+from parties.tasks.secure_sum.server import Seat, serve
+from parties.tasks.secure_sum.settings import SumScenario
+from parties.trust.round_journal import RoundJournal
 from protocols.aggregation import messages as m
 from protocols.aggregation.settings import Occasion, Trust
 from tests.links.star_fake import FakeNetwork, Fault, no_fault

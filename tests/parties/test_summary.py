@@ -16,9 +16,8 @@ import pytest
 from rich.console import Console
 
 from mpc.errors import PeerLostError
-from parties.blocks import bytes_text, print_blocks, seconds_text, short_bytes, significant
-from parties.record import failed_record, merge_results
-from parties.summary import (
+from parties.report.record import failed_record, merge_results
+from parties.report.summary import (
     accuracy_text,
     odds_text,
     plan_differences,
@@ -27,6 +26,7 @@ from parties.summary import (
     revealed_grid,
     summary_blocks,
 )
+from parties.show.blocks import bytes_text, print_blocks, seconds_text, short_bytes, significant
 from protocols.plain import logistic as twin
 from tests.helpers import job, made_up, train
 
@@ -192,7 +192,7 @@ def test_a_terminal_gets_colour() -> None:
 
 def test_standard_output_without_a_terminal_is_plain_whatever_the_environment_says() -> None:
     code = (
-        "from pathlib import Path; from parties.summary import print_summary; "
+        "from pathlib import Path; from parties.report.summary import print_summary; "
         "print_summary({'status': 'ok', 'scenario': {'name': 'caf\\u00e9'}}, Path('x'))"
     )
     environment = {"FORCE_COLOR": "1", "COLUMNS": "30", "PYTHONIOENCODING": "ascii", "PATH": "/usr/bin:/bin"}
@@ -204,7 +204,7 @@ def test_standard_output_without_a_terminal_is_plain_whatever_the_environment_sa
 
 
 def test_a_reader_that_went_away_is_no_error() -> None:
-    code = "from pathlib import Path; from parties.summary import print_summary; print_summary({}, Path('x'))"
+    code = "from pathlib import Path; from parties.report.summary import print_summary; print_summary({}, Path('x'))"
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "wb") as stdout:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from parties.blocks import Grid
-from parties.summary_data import MOST_ROWS, data_blocks
+from parties.show.blocks import Grid
+from parties.tasks.data_summary import MOST_ROWS, data_blocks
 
 
 def words(data: Any) -> str:

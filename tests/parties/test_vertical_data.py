@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from mpc.errors import DataError, UsageError
-from parties.data import Table, load_owner_table
-from parties.data_vertical import digest_bits
-from parties.extent import extent_from_here
-from parties.plan_scenario import planned
-from parties.rows import own_columns, split_of
-from parties.scenario import Scenario, load_scenario
-from parties.training_settings import settings_for
+from parties.data.table import Table, load_owner_table
+from parties.data.vertical import digest_bits
+from parties.scenario.file import Scenario, load_scenario
+from parties.tasks.extent import extent_from_here
+from parties.tasks.logistic.shape import settings_for
+from parties.tasks.planned import planned
+from parties.tasks.regression import own_columns, split_of
 from tests.helpers import FEW
 
 HEAD = 'schema = 1\nname = "v"\n'

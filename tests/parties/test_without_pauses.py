@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 
-from parties.take_part import _without_pauses
+from parties.session.take_part import _without_pauses
 
 
 def test_what_was_imported_is_not_searched_for_garbage_during_the_rounds() -> None:

@@ -26,5 +26,6 @@ def test_they_are_those_of_the_distributions() -> None:
 
 
 def test_scipy_is_loaded_by_the_first_that_asks_only() -> None:
-    code = "import sys, parties.cli, parties.linear_result, parties.statistics_result; print('scipy' in sys.modules)"
+    loaded = "parties.cli.command, parties.tasks.linear.record, parties.tasks.statistics.record"
+    code = f"import sys, {loaded}; print('scipy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

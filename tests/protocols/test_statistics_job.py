@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mpc.runtime.lockstep import Message
-from parties.statistics_result import statistics_facts
+from parties.tasks.statistics.record import statistics_facts
 from protocols.statistics.job import statistics_job
 from protocols.statistics.own_cells import OwnColumns
 from protocols.statistics.settings import Grid, StatisticsSettings, Survival

@@ -18,8 +18,8 @@ from typing import Any
 
 import psutil
 
-from parties.any_scenario import load_any
-from parties.consent import consent_digest
+from parties.tasks.load import load_any
+from parties.trust.consent import consent_digest
 from tests.run.copied import Copied, Ready
 
 ROOT = Path(__file__).resolve().parents[2]

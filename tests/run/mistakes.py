@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from parties.consent import remember
-from parties.keys import generate
-from parties.scenario import load_scenario
+from parties.scenario.file import load_scenario
+from parties.trust.consent import remember
+from parties.trust.keys import generate
 from tests.run.scenarios import write_csv, write_scenario
 
 SECRET = "SECRET"

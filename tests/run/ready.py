@@ -1,8 +1,8 @@
 """A process that has loaded what the command `mpc` loads, and does each command in a copy of itself.
 
 Loading it takes a third of a second of processor time, more than all else that most of the tests' hundreds of commands
-do. A copy is made as the launcher makes its parties (`parties.forked`), and by the same code. It listens at the socket
-that it is given until that is closed: of each command it tells the process id, and how it ended.
+do. A copy is made as the launcher makes its parties (`parties.processes.fork`), and by the same code. It listens at the
+socket that it is given until that is closed: of each command it tells the process id, and how it ended.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from functools import partial
 from types import ModuleType
 from typing import Any
 
-from parties.children import one_blas_thread
-from parties.forked import Forked, Start, fork
+from parties.processes.child import one_blas_thread
+from parties.processes.fork import Forked, Start, fork
 
 MODULE = "tests.run.ready"
 DESCRIPTORS = 3  # of a command: its standard input, output and error
@@ -28,7 +28,7 @@ _ERROR = 100
 
 def command(folder: str) -> None:
     """What a copy does: the command that `sys.argv` holds."""
-    from parties.cli import main
+    from parties.cli.command import main
 
     os.setsid()
     os.chdir(folder)
@@ -47,26 +47,21 @@ def loaded() -> list[ModuleType]:
     import numpy.ma
     import rich.console
 
-    from parties import (
-        doctor,
-        linear_plan,
-        linear_summary,
-        plan_scenario,
-        plan_text,
-        predict,
-        report,
-        run_locally,
-        run_party,
-        run_sum,
-        statistics,
-        statistics_plan,
-        statistics_summary,
-        sum_doctor,
-        sum_member,
-        sum_party,
-        summary,
-        training,
-    )
+    from parties.cli import run_locally, run_party, run_sum, sum_party
+    from parties.doctor import owners as doctor
+    from parties.doctor import sums as sum_doctor
+    from parties.processes import star_member as sum_member
+    from parties.report import page as report
+    from parties.report import plan as plan_text
+    from parties.report import summary
+    from parties.tasks import planned as plan_scenario
+    from parties.tasks.linear import plan as linear_plan
+    from parties.tasks.linear import show as linear_summary
+    from parties.tasks.logistic import run as training
+    from parties.tasks.predict import run as predict
+    from parties.tasks.statistics import plan as statistics_plan
+    from parties.tasks.statistics import run as statistics
+    from parties.tasks.statistics import show as statistics_summary
     from protocols.plain import logistic as twin
     from protocols.plain import logistic_columns as twin_vertical
     from protocols.training import rows_job as training_job

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from parties.any_scenario import load_any
-from parties.consent import remember
-from parties.keys import generate
-from parties.roster import sign_roster
+from parties.tasks.load import load_any
+from parties.trust.consent import remember
+from parties.trust.keys import generate
+from parties.trust.roster import sign_roster
 from tests.ports import free_ports
 from tests.run.command import Running
 

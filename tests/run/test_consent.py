@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from parties.consent import read_approvals, remember
-from parties.keys import PASSPHRASE_VARIABLE
-from parties.scenario import load_scenario
+from parties.scenario.file import load_scenario
+from parties.trust.consent import read_approvals, remember
+from parties.trust.keys import PASSPHRASE_VARIABLE
 from tests.run.command import LONG, MPC, ROOT, Ran, Running, approving, environment, mpc, record
 from tests.run.test_party import PARTIES, approval, separate, start
 

@@ -7,8 +7,8 @@ import re
 import socket
 from pathlib import Path
 
-from parties.consent import remember
-from parties.scenario import load_scenario
+from parties.scenario.file import load_scenario
+from parties.trust.consent import remember
 from tests.run.command import Ran, Running, approving, mpc
 from tests.run.test_party import PARTIES, separate, start
 

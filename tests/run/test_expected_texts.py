@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from parties.cli import carry_out
+from parties.cli.command import carry_out
 from tests.run.command import ROOT
 from tests.run.mistakes import write_folder
 from tests.run.sums import write_separate

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from parties.doctor_checks import check_data
-from parties.doctor_estimate import Known, plan_from_here
-from parties.scenario import load_scenario
+from parties.doctor.checks import check_data
+from parties.doctor.estimate import Known, plan_from_here
+from parties.scenario.file import load_scenario
 from tests.run.command import ROOT, mpc, record
 from tests.run.tables import each_by_a_command, hips, write_tables
 

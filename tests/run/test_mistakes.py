@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from parties.cli import carry_out
+from parties.cli.command import carry_out
 from tests.run.mistakes import (
     B_DATA,
     PARTIES,

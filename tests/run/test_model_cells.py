@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parties.blocks import Grid
-from parties.consent_text import consent_blocks
-from parties.scenario import load_scenario
+from parties.report.consent import consent_blocks
+from parties.scenario.file import load_scenario
+from parties.show.blocks import Grid
 from tests.run.command import mpc, record
 from tests.scenario_texts import two_owners
 

@@ -10,12 +10,12 @@ import psutil
 import pytest
 
 from mpc.runtime.plan import Plan
-from parties.consent import remember
-from parties.plan_scenario import planned
-from parties.relay import NAME
-from parties.run_locally import conditions, network_text
-from parties.scenario import load_scenario
-from parties.scenario_models import NetworkSpec
+from parties.cli.run_locally import conditions, network_text
+from parties.processes.relay import NAME
+from parties.scenario.file import load_scenario
+from parties.scenario.models import NetworkSpec
+from parties.tasks.planned import planned
+from parties.trust.consent import remember
 from tests.run.command import Ran, Running, mpc, record
 from tests.run.scenarios import write_scenario
 from tests.run.test_party import separate

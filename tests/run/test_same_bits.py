@@ -11,14 +11,14 @@ import pytest
 
 from mpc.randomness.streams import insecure_entropy
 from mpc.runtime.lockstep import run_lockstep
-from parties.data import load_owner_table
-from parties.kinds import plan_for
-from parties.launcher import launch
-from parties.record import start_record
-from parties.rows import own_rows, row_counts
-from parties.run_locally import orders
-from parties.scenario import Scenario, load_scenario
-from parties.training_settings import settings_for
+from parties.cli.run_locally import orders
+from parties.data.table import load_owner_table
+from parties.processes.launcher import launch
+from parties.report.record import start_record
+from parties.scenario.file import Scenario, load_scenario
+from parties.tasks.logistic.shape import settings_for
+from parties.tasks.registry import plan_for
+from parties.tasks.regression import own_rows, row_counts
 from protocols.rows.results import Trained
 from protocols.training.rows_job import training_job
 from tests.examples import sample

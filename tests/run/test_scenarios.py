@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from parties.data import load_owner_table
-from parties.scenario import load_scenario
+from parties.data.table import load_owner_table
+from parties.scenario.file import load_scenario
 from tests.run.command import ROOT, environment, mpc, record
 from tools.make_three_hospitals import FEATURES, deal_out, write_three_hospitals
 
@@ -226,7 +226,7 @@ def test_new_asks_nothing_but_says_what_it_lacks(tmp_path: Path) -> None:
 def test_help_loads_nothing_heavy() -> None:
     """So it answers at once, on any machine: what is loaded is counted, not the time."""
     code = (
-        "import sys\nsys.argv = ['mpc', *sys.argv[1:]]\nfrom parties.cli import main\n"
+        "import sys\nsys.argv = ['mpc', *sys.argv[1:]]\nfrom parties.cli.command import main\n"
         "try:\n    main()\nfinally:\n    import json\n    sys.stderr.write(json.dumps(sorted(sys.modules)))"
     )
     heavy = {"numpy", "duckdb", "pydantic", "pydantic_core", "rich", "zmq", "cryptography"}
@@ -243,7 +243,7 @@ def test_help_loads_nothing_heavy() -> None:
         assert "click" in loaded
         assert not heavy & loaded, words
         assert {name for name in loaded if name.split(".")[0] in ("mpc", "parties", "protocols")} == {
-            "mpc", "mpc.errors", "parties", "parties.bugs", "parties.cli", "parties.ending", "parties.output",
-            "parties.version",
+            "mpc", "mpc.errors", "parties", "parties.base", "parties.base.bugs", "parties.base.ending",
+            "parties.base.version", "parties.cli", "parties.cli.command", "parties.cli.output",
         }, words  # fmt: skip
         assert words != ["--help"] or all(f"\n  {name} " in done.stdout for name in ("new", "report", "run", "plan"))

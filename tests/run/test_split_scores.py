@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from parties.share_file import journal_path
+from parties.trust.share_file import journal_path
 from tests.parties.shares import OWNERS, write_split_predict, write_split_shares
 from tests.run.command import Running, approving, mpc, record
 from tests.run.test_party import PARTIES, separate, start

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from parties.keys import generate
+from parties.trust.keys import generate
 from tests.run.command import Ran, Running, approving, mpc, record
 from tests.run.sums import approve, party, write_separate
 

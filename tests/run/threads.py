@@ -9,12 +9,12 @@ from typing import Any
 
 from mpc.errors import BeaverlodgeError
 from mpc.links.zmq.curve import Identity
-from parties import take_part
-from parties.logs import open_log
-from parties.reporter import Reporter
-from parties.run_locally import orders
-from parties.scenario import Scenario
-from parties.share_file import Vault
+from parties.base.logs import open_log
+from parties.base.reporter import Reporter
+from parties.cli.run_locally import orders
+from parties.scenario.file import Scenario
+from parties.session import take_part
+from parties.trust.share_file import Vault
 
 QUICK = 10.0
 

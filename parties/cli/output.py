@@ -1,0 +1,94 @@
+"""How a command tells what it does: text for people, or one JSON object a line, on both streams."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from mpc.errors import BeaverlodgeError, RecordError
+
+if TYPE_CHECKING:
+    from parties.base.logs import LogFormat
+    from parties.processes.progress import Progress
+    from parties.report.recorded_run import Finished
+    from parties.show.blocks import Block
+
+
+@dataclass(frozen=True)
+class Output:
+    """How a command tells what it does.
+
+    Args:
+        party: the party that it runs, where it runs one.
+        form: text, or one JSON object a line.
+        quiet: tells how a run ended and where its record is, and nothing of what it gave.
+    """
+
+    party: str = ""
+    form: LogFormat = "text"
+    quiet: bool = False
+
+    def blocks(self, blocks: Iterable[Block]) -> None:
+        """Prints lines and tables; as JSON, an object each."""
+        from parties.show.blocks import print_blocks, write_text
+
+        if self.form == "text":
+            print_blocks(blocks)
+        else:
+            write_text("".join(map(self._block, blocks)), sys.stdout, "ascii")
+
+    def error(self, error: BeaverlodgeError) -> None:
+        """Says on standard error what went wrong and what to do."""
+        with suppress(OSError):  # nobody can be told, but by the exit code
+            if self.form == "json":
+                more = {"code": error.code, "hint": error.hint, "points": error.points}
+                click.echo(self._json("error", error.message, more), err=True)
+                return
+            click.echo(f"mpc: {error.message}{':' if error.points else ''}", err=True)
+            for point in error.points:
+                click.echo(f"  - {point}", err=True)
+            if error.hint:
+                click.echo(f"     {error.hint}", err=True)
+
+    def progress(self, names: Iterable[str]) -> Progress:
+        """What shows how far a run is."""
+        from parties.processes.progress import Progress
+
+        return Progress(names, form=self.form, quiet=self.quiet)
+
+    def finished(self, run: Finished) -> None:
+        """Tells how a run ended.
+
+        Raises:
+            RecordError: its record could not be written; what it gave was told as far as it may be.
+        """
+        from parties.report.summary import ending_blocks, summary_blocks
+
+        show = ending_blocks if self.quiet else summary_blocks
+        try:
+            self.blocks(show(run.record, run.folder, recorded=run.unwritten is None))
+        except OSError as problem:
+            reason = (problem.strerror or "unknown reason").lower()
+            raise run.unwritten or RecordError(
+                f"the run is done and its record is in {run.folder}, but its summary could not be printed: {reason}",
+                f"`mpc report {run.folder}` prints it",
+            ) from None
+        if run.unwritten is not None:
+            raise run.unwritten
+
+    def _block(self, block: Block) -> str:
+        from parties.show.blocks import Grid
+
+        if isinstance(block, Grid):
+            return self._json("info", block.title, {"columns": block.columns, "rows": block.rows}) + "\n"
+        return self._json("info", block.text) + "\n" if block.text else ""
+
+    def _json(self, level: str, text: str, more: Mapping[str, object] | None = None) -> str:
+        from parties.base.logs import json_line
+
+        return json_line(level, self.party, text, more)

@@ -1,0 +1,97 @@
+"""`mpc run`: every party here, each its own process; the record in a folder; a summary on the screen."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mpc.errors import UsageError
+from parties.cli.output import Output
+from parties.data.same_data import told_of_same_data
+from parties.processes.delay_line import Conditions
+from parties.processes.launcher import launch
+from parties.processes.member import load_libraries
+from parties.report.record import merge_results
+from parties.report.recorded_run import Finished, run_recorded
+from parties.scenario.file import NetworkSpec, Scenario
+from parties.tasks.registry import job_of
+from parties.trust.share_file import share_path
+
+
+def run_locally(scenario: Scenario, out: Path | None, output: Output, *, compare: bool) -> Finished:
+    """Run a scenario's parties on this machine.
+
+    Raises:
+        BeaverlodgeError: the first cause of a failure; the record then says `failed` and why.
+    """
+    for owner in scenario.owners:
+        if job_of(scenario).pools(scenario, owner):
+            scenario.data_source(owner)
+    _check_shares(scenario)
+    return run_recorded(scenario, out, lambda folder: _run(scenario, folder, output, compare=compare))
+
+
+def _run(scenario: Scenario, folder: Path, output: Output, *, compare: bool) -> dict[str, Any]:
+    network = conditions(scenario.network)
+    load_libraries(scenario)
+    with output.progress(list(scenario.parties)) as progress:
+        if network is not None:
+            progress("network", {"event": "log", "level": "info", "text": network_text(network)})
+        if not scenario.vertical:
+            sources = {name: party.data for name, party in scenario.parties.items()}
+            for text in told_of_same_data(sources, scenario.directory):
+                progress("warning", {"event": "log", "level": "warning", "text": text})
+        results = launch(
+            scenario.path,
+            scenario.parties,
+            partial(orders, scenario),
+            out=folder,
+            on_event=progress,
+            patience=scenario.session.deadline,
+            network=network,
+        )
+    record = merge_results(results, scenario_name=scenario.name, scenario_digest=scenario.digest)
+    compared = job_of(scenario).compare
+    if compare and compared is not None:
+        record["comparison"] = compared(scenario, record)
+    return record
+
+
+def _check_shares(scenario: Scenario) -> None:
+    """On one machine no two owners can have their shares of a model in one file."""
+    holder: dict[Path, str] = {}
+    for owner in scenario.owners:
+        if scenario.parties[owner].model is None:
+            continue
+        path = share_path(scenario, owner, scenario.directory).resolve()
+        if path in holder:
+            hint = "name a folder, or a file for each"
+            raise UsageError(f"{holder[path]} and {owner} have the same file for their shares, {path}", hint)
+        holder[path] = owner
+
+
+def orders(scenario: Scenario) -> dict[str, dict[str, Any]]:
+    """Each party's order: throw-away keys, its own and the others' public ones."""
+    from mpc.links.zmq.curve import new_identity
+    from parties.processes.order_keys import written_keys
+
+    pairs = {name: new_identity() for name in scenario.parties}
+    return {
+        me: {"keys": written_keys(mine, {name: other for name, other in pairs.items() if name != me})}
+        for me, mine in pairs.items()
+    }
+
+
+def conditions(network: NetworkSpec | None) -> Conditions | None:
+    """What every link is to be like, or None where the machine's own links will do."""
+    if network is None or (not network.latency_ms and network.bandwidth_mbit is None):
+        return None
+    bandwidth = None if network.bandwidth_mbit is None else network.bandwidth_mbit * 1e6 / 8
+    return Conditions(network.latency_ms / 1000, bandwidth)
+
+
+def network_text(network: Conditions) -> str:
+    """A line for the screen."""
+    rate = "" if network.bandwidth is None else f" and {network.bandwidth * 8 / 1e6:g} Mbit/s each way"
+    return f"every link is made to have {network.latency * 1000:g} ms one way{rate}"

@@ -1,0 +1,153 @@
+"""`mpc party`: one party here, the others elsewhere; this party's record in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from logging import Logger
+from pathlib import Path
+from typing import Any, Final
+
+from mpc.errors import DataError
+from parties.base.logs import open_log
+from parties.base.reporter import Reporter
+from parties.cli.output import Output
+from parties.data.own_table import OwnTable
+from parties.report.about import Agreed
+from parties.report.consent import consent_blocks, read_blocks
+from parties.report.record import merge_results
+from parties.report.recorded_run import Finished, run_recorded
+from parties.scenario.file import Scenario
+from parties.session.separate import place, vault_of
+from parties.session.take_part import Own, take_part
+from parties.tasks.registry import Plans, job_of
+from parties.trust.consent import Terms, obtain
+from parties.trust.policy import Policy, load_policy
+from parties.trust.releases import Releases
+from parties.trust.roster import public_texts
+from parties.trust.run_lock import lock_run
+
+_REAL_LINKS: Final = "[network] is for `mpc run` only: the links between machines are what they are"
+
+
+def run_one(
+    scenario: Scenario,
+    me: str,
+    out: Path | None,
+    keys: Path,
+    *,
+    approve: str | None = None,
+    policy: Path | None = None,
+    ask: Callable[[], bool] | None = None,
+    output: Output,
+) -> Finished:
+    """Take part as `me`.
+
+    Args:
+        approve: the digest of what is approved: the scenario, and this party's own data.
+        policy: the policy's file, if it is not the one beside the keys.
+        ask: asks at a terminal whether to approve; None where there is none.
+        output: how it is told what happens; the log is written in the same form.
+
+    Raises:
+        BeaverlodgeError: what went wrong; the record then says `failed` and why. There is no record of a run that
+            the policy refused, or that nobody approved: no connection was made.
+    """
+    where = place(scenario, me, keys)
+    with lock_run(keys, me, scenario.digest):
+        own = _admitted(scenario, me, keys, approve, policy, ask, output)
+
+        def part(folder: Path, reporter: Reporter, log: Logger) -> dict[str, Any]:
+            if scenario.network is not None:
+                log.info(_REAL_LINKS)
+                reporter.log("info", _REAL_LINKS)
+            vault = vault_of(scenario, me, folder, where.identity.secret)
+            result = take_part(scenario, me, where, reporter, log, replace(own, vault=vault))
+            return merge_results({me: result}, scenario_name=scenario.name, scenario_digest=scenario.digest)
+
+        return take_recorded_part(scenario, me, out, output, part)
+
+
+def take_recorded_part(
+    scenario: Agreed,
+    me: str,
+    out: Path | None,
+    output: Output,
+    part: Callable[[Path, Reporter, Logger], dict[str, Any]],
+) -> Finished:
+    """Do a party's part, given its folder, whom to report to and its log; its record is written.
+
+    Raises:
+        BeaverlodgeError: what went wrong; the record then says `failed` and why.
+    """
+
+    def in_folder(folder: Path) -> dict[str, Any]:
+        with output.progress([me]) as progress:
+            log = open_log(folder, me, output.form)
+            return part(folder, Reporter(lambda event: progress(me, event)), log)
+
+    return run_recorded(scenario, out, in_folder, name=f"{scenario.name}-{me}")
+
+
+def ask_approval(
+    scenario: Scenario,
+    me: str,
+    keys: Path,
+    approve: str | None,
+    policy: Path | None,
+    ask: Callable[[], bool] | None,
+    output: Output,
+    plans: Plans | None = None,
+    terms: Terms | None = None,
+) -> tuple[bool, Policy]:
+    """That this party's policy lets the scenario through and that somebody approved it; nothing it names is opened.
+
+    Args:
+        plans: keeps the plan that is made for what is shown.
+
+    Returns:
+        Whether the approval is a new one; the policy.
+
+    Raises:
+        UsageError: one of both is not so.
+    """
+    publics, rules = public_texts(scenario), load_policy(keys, policy)
+    rules.check(scenario, me, publics, scenario.parties[me].rows if job_of(scenario).pools(scenario, me) else None)
+
+    def show(changes: Sequence[str]) -> None:
+        output.blocks(consent_blocks(scenario, me, publics, changes, plans))
+
+    return obtain(scenario, me, keys, approve, show, ask, terms), rules
+
+
+def _admitted(
+    scenario: Scenario,
+    me: str,
+    keys: Path,
+    approve: str | None,
+    policy: Path | None,
+    ask: Callable[[], bool] | None,
+    output: Output,
+) -> Own:
+    """What this party takes along into a run that its policy lets through and that somebody approved."""
+    plans = Plans()
+    new, rules = ask_approval(scenario, me, keys, approve, policy, ask, output, plans)
+    spec, job = scenario.parties[me], job_of(scenario)
+    pools = job.pools(scenario, me)
+    if spec.role != "owner":
+        return Own(plans=plans)
+    releases = Releases(keys) if pools else None
+    # Stated rows are compared with the data in every run; data that need no look are read once the peers are there.
+    must_count = rules.rules.minimum_rows is not None and pools and spec.rows is None
+    if not (new or must_count):
+        return Own(None, releases, plans=plans)
+    try:
+        table: OwnTable = job.load(scenario, me)
+    except DataError as error:  # told once the peers are there, who then hear of it
+        return Own(None, releases, problem=error, plans=plans)
+    if pools:
+        rules.check_rows(me, table.rows)
+    if new:
+        repeats = [] if releases is None else releases.warnings(releases.entry(scenario, table, table.columns))
+        output.blocks(read_blocks(scenario, me, table, repeats))
+    return Own(table, releases, plans=plans)

@@ -1,0 +1,102 @@
+"""`mpc run` of a secure sum: the server, each client and each host of many clients in processes of their own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mpc.errors import BeaverlodgeError, PeerLostError, TooFewError
+from parties.cli.output import Output
+from parties.data.same_data import told_of_same_data
+from parties.processes.launcher import launch
+from parties.processes.member import load_libraries
+from parties.report.recorded_run import Finished, run_recorded
+from parties.tasks.secure_sum.record import sum_record
+from parties.tasks.secure_sum.settings import SumScenario
+
+
+def run_sum(scenario: SumScenario, out: Path | None, output: Output) -> Finished:
+    """Run a scenario's server and clients on this machine.
+
+    Raises:
+        BeaverlodgeError: why there is no result; the record then says `failed` and why.
+    """
+    return run_recorded(scenario, out, lambda folder: _run(scenario, folder, output))
+
+
+def _run(scenario: SumScenario, folder: Path, output: Output) -> dict[str, Any]:
+    names = [scenario.server, *_processes(scenario)]
+    load_libraries(scenario)
+    with output.progress(names) as progress:
+        sources = {name: party.data for name, party in scenario.parties.items()}
+        for text in told_of_same_data(sources, scenario.path.parent):
+            progress("warning", {"event": "log", "level": "warning", "text": text})
+        try:
+            results = launch(
+                scenario.path,
+                names,
+                partial(orders, scenario),
+                out=folder,
+                on_event=progress,
+                patience=scenario.session.deadline,
+                essential=[scenario.server],
+            )
+        except BeaverlodgeError as error:
+            raise _with_code(error, scenario) from None
+    return sum_record(scenario, results)
+
+
+def _with_code(error: BeaverlodgeError, scenario: SumScenario) -> BeaverlodgeError:
+    """The loss of the server, of all, leaves too few: nothing was learnt, and the exit code says so (7)."""
+    if isinstance(error, PeerLostError) and error.party == scenario.server:
+        hint = "; ".join(part for part in ("there is no sum without it", error.hint) if part)
+        return TooFewError(error.message, hint, party=error.party)
+    return error
+
+
+def orders(scenario: SumScenario) -> dict[str, dict[str, Any]]:
+    """Each process's order: which clients it is, throw-away keys, and the public ones of those it talks to."""
+    from mpc.links.zmq.curve import new_identity
+    from parties.processes.order_keys import written_identity, written_keys
+
+    server = new_identity()
+    pairs = {name: new_identity() for name in scenario.star_names}
+    found: dict[str, dict[str, Any]] = {scenario.server: {"keys": written_keys(server, pairs)}}
+    trust = _signing_keys(scenario)
+    processes = _processes(scenario)
+    numbers = {name: i for i, name in enumerate(scenario.star_names)}
+    found[scenario.server]["processes"] = {name: [numbers[c] for c in clients] for name, clients in processes.items()}
+    for process, clients in processes.items():
+        found[process] = {
+            "clients": {name: written_identity(pairs[name]) for name in clients},
+            "server": server.public.decode(),
+        }
+        if trust is not None:  # and so no helper
+            secret, public = trust
+            found[process]["signing"] = {name: secret[name] for name in clients}
+            found[process]["verifying"] = public
+    return found
+
+
+def _processes(scenario: SumScenario) -> dict[str, tuple[str, ...]]:
+    """Which clients each process is or hosts; the helper is one by itself."""
+    alone = (*([scenario.helper] if scenario.helper is not None else []), *scenario.own_process)
+    processes: dict[str, tuple[str, ...]] = {name: (name,) for name in alone}
+    if scenario.clients is not None:
+        count = min(scenario.clients.processes, scenario.clients.count)
+        for number in range(count):
+            processes[f"clients_{number + 1}"] = scenario.hosted[number::count]
+    return processes
+
+
+def _signing_keys(scenario: SumScenario) -> tuple[Mapping[str, str], list[str]] | None:
+    """With a lying server: each client's signing key, and everybody's public one, in hexadecimal."""
+    if scenario.task.server != "malicious":
+        return None
+    from mpc.randomness.key_agreement import Signer
+
+    secrets = {name: os.urandom(32) for name in scenario.client_names}
+    return {name: key.hex() for name, key in secrets.items()}, [Signer(key).public.hex() for key in secrets.values()]

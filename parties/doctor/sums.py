@@ -1,0 +1,222 @@
+"""`mpc doctor` for a secure sum: whether the server, the helper or one client could take part from this machine now.
+
+A client, as the helper, looks at its one link, to the server or the server's doctor; the server's doctor at the
+clients that come.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from mpc.errors import BeaverlodgeError, DataError, TooFewError, UsageError
+from mpc.links.zmq.curve import Identity
+from parties.base.descriptors import allow_connections
+from parties.doctor import checks
+from parties.doctor.estimate import check_disk
+from parties.doctor.findings import Finding, Tell, of_error, ok, problem, warning
+from parties.doctor.links import Meeting, meet
+from parties.doctor.owners import FEWEST_SECONDS, RECORDS, Told, keys_of, open_transport
+from parties.doctor.peers import LOOK_SECONDS, Side, megabits, of_peers
+from parties.session.separate import check_name, endpoint_of
+from parties.session.take_part import public_facts
+from parties.show.blocks import count_text, plural, short_bytes
+from parties.tasks.secure_sum.data import ClientRows, Values, numbers_of
+from parties.tasks.secure_sum.plan import sum_plan
+from parties.tasks.secure_sum.settings import SumScenario
+from parties.tasks.secure_sum.trust import check_identities, release_of, server_address
+from parties.trust.policy import load_policy
+from parties.trust.releases import Releases
+from parties.trust.roster import public_texts
+
+_MOST_TOLD = 20
+_LINGER = 0.5
+_DESCRIPTORS = 80  # of a client
+
+
+def examine_sum_file(scenario: SumScenario, tell: Tell) -> int:
+    """What can be known of the file alone; the exit code."""
+    told = Told(tell)
+    told.all(_file(scenario))
+    return told.code
+
+
+def examine_sum(
+    scenario: SumScenario,
+    me: str,
+    keys: Path,
+    policy: Path | None,
+    seconds: float,
+    tell: Tell,
+    say: Callable[[str], None],
+) -> int:
+    """All that concerns `me` on this machine, its links included; the exit code. Arguments as of `doctor.examine`.
+
+    Raises:
+        UsageError: the scenario has no such party.
+    """
+    check_name(scenario, me)
+    end = time.monotonic() + seconds
+    told = Told(tell)
+    told.all(_file(scenario))
+    own = keys_of(scenario, me, keys, told)
+    told.one(checks.check_versions())
+    told.all(_descriptors(scenario, me))
+    told.all(checks.check_policy(scenario, me, keys, policy, None) if own is not None else ())
+    if not told.approved(scenario, me, keys):
+        return told.code
+    told.all(checks.check_names(scenario, me))
+    values, found = _data(scenario, me)
+    told.all(found)
+    if own is not None and values is not None:
+        told.all(_settled(scenario, me, keys, policy, values))
+    told.one(check_disk(RECORDS))
+    if own is None:
+        return told.code
+    left = max(FEWEST_SECONDS, max(seconds / 2, end - time.monotonic()) - LOOK_SECONDS)
+    _links(scenario, me, *own, left, told, say)
+    return told.code
+
+
+def _file(scenario: SumScenario) -> Iterator[Finding]:
+    helper = "" if scenario.helper is None else f", and {scenario.helper} as the helper"
+    yield ok(f"{scenario.path}: '{scenario.name}', {count_text(scenario.count)} clients and the server{helper}")
+    yield ok(f"digest {scenario.digest}: the same at every party that has the same scenario")
+    try:
+        yield ok(f"{scenario.server} is at {server_address(scenario)}; clients dial it, and listen nowhere")
+    except UsageError as error:
+        yield of_error(error)
+    missing = [name for name, key in scenario.stated_keys.items() if key is None]
+    if scenario.roster is None and missing:
+        names = ", ".join(missing[:_MOST_TOLD]) + (" and others" if len(missing) > _MOST_TOLD else "")
+        hint = "each of them types `mpc keygen NAME`; the lines go into every party's copy, or into a signed roster"
+        yield problem(f"no public_key of {names}", hint)
+        return
+    yield from checks.check_keys(scenario)
+    try:
+        check_identities(scenario, public_texts(scenario))
+    except BeaverlodgeError as error:
+        yield of_error(error)
+
+
+def _descriptors(scenario: SumScenario, me: str) -> Iterable[Finding]:
+    if me != scenario.server:
+        return checks.check_descriptors(_DESCRIPTORS)
+    try:
+        allow_connections(len(scenario.star_names), 1)
+    except UsageError as error:
+        return [of_error(error)]
+    return [ok(f"descriptors: enough for the connections of {count_text(scenario.count)} clients")]
+
+
+def _data(scenario: SumScenario, me: str) -> tuple[Values | None, list[Finding]]:
+    """A client's rows, for the first round, as a run would read them, and what is to be said of them."""
+    if me == scenario.server:
+        return None, [ok(f"{me} has no data: it is the server")]
+    if me == scenario.helper:
+        return None, [ok(f"{me} has no data: it is the helper")]
+    where = scenario.data_of(me, 1)
+    try:
+        values = ClientRows(scenario).of(me, 1)
+        clipped = numbers_of(scenario, me, values).clipped
+    except (DataError, UsageError) as error:
+        return None, [of_error(error)]
+    columns = plural(len(scenario.read_columns), "column")
+    found = [ok(f"data: {where}: {plural(len(values), 'row')}, {columns} to add up")]
+    if clipped:
+        text = f"{plural(clipped, 'cell')} outside the agreed range would be clipped"
+        found.append(warning(text, "it is well if you expected it; else correct the data, or `range`"))
+    return values, [*found, *checks.check_readers(scenario.directory / where)]
+
+
+def _settled(scenario: SumScenario, me: str, keys: Path, policy: Path | None, values: Values) -> Iterator[Finding]:
+    """What this party itself settled, now that its rows are known: its policy, what it released before."""
+    try:
+        rules = load_policy(keys, policy)
+        rules.check_rows(me, len(values))
+        repeats = Releases(keys).warnings(release_of(scenario, me, values))
+    except UsageError as error:
+        yield of_error(error)
+    else:
+        for text in repeats:
+            yield warning(text, "whether to go on is yours to judge: docs/keys.md, releases")
+
+
+def _links(
+    scenario: SumScenario,
+    me: str,
+    identity: Identity,
+    others: dict[str, bytes],
+    seconds: float,
+    told: Told,
+    say: Callable[[str], None],
+) -> None:
+    serves = me == scenario.server
+    try:
+        address = server_address(scenario)
+        dialled = {} if serves else {scenario.server: endpoint_of(scenario.server, address)}
+    except UsageError:
+        return  # of the address there was a line already
+    peers = others if serves else {scenario.server: others[scenario.server]}
+    transport = open_transport(identity, peers, address if serves else None, me, told)
+    if serves and transport.endpoint is None:
+        transport.close(0)
+        return
+    whom = "the clients that come" if serves else scenario.server
+    say(f"looking at the links to {whom}, for {seconds + LOOK_SECONDS:.0f} s at most")
+    facts = public_facts(scenario)
+    about = checks.describe(facts)
+    try:
+        meeting = meet(transport, dialled, dict.fromkeys(peers, about), seconds)
+    finally:
+        transport.close(_LINGER)
+    addresses = {me: None, scenario.server: address}
+    side = Side(me, identity, peers, addresses, dialled, facts)
+    told.all(_of_clients(scenario, side, meeting, seconds) if serves else of_peers(side, meeting, seconds))
+    if not serves:
+        told.all(_cost(scenario, me, meeting))
+
+
+def _of_clients(scenario: SumScenario, side: Side, meeting: Meeting, seconds: float) -> Iterator[Finding]:
+    """What the server says of its clients: of few, all; of many, what is wrong. Some may be missing."""
+    came = {name: seen for name, seen in meeting.peers.items() if seen.connected or seen.refused}
+    absent = [name for name in meeting.peers if name not in came]
+    for finding in of_peers(side, Meeting(came, meeting.strangers, meeting.broken), seconds):
+        if len(meeting.peers) <= _MOST_TOLD or finding.level != "ok":
+            yield finding
+    if scenario.helper in absent:
+        absent.remove(scenario.helper)
+        hint = "without the helper there is no sum: it starts `mpc party` or `mpc doctor` at the same time as this one"
+        yield problem(
+            f"the helper, {scenario.helper}, did not come within {seconds:.0f} s", hint, TooFewError.exit_code
+        )
+    here = scenario.count - len(absent)
+    text = f"{count_text(here)} of {count_text(scenario.count)} clients came within {seconds:.0f} s"
+    if not absent:
+        yield ok(text)
+        return
+    names = ", ".join(absent[:_MOST_TOLD]) + (" and others" if len(absent) > _MOST_TOLD else "")
+    hint = "they start `mpc party` or `mpc doctor` at the same time as this one; this machine lets them in at its port"
+    quorum = scenario.settings.quorum
+    if here >= quorum:
+        yield warning(f"{text}; missing: {names}", f"{count_text(quorum)} are enough; else {hint}")
+    else:
+        text = f"{text}, and {count_text(quorum)} are needed; missing: {names}"
+        yield problem(text, hint, TooFewError.exit_code)
+
+
+def _cost(scenario: SumScenario, me: str, meeting: Meeting) -> Iterator[Finding]:
+    """What a round costs a client, or the helper, on a link like the one that was measured."""
+    facts, role = sum_plan(scenario), "helper" if me == scenario.helper else "client"
+    up, down, stages = facts["bytes"][f"{role}_sends"], facts["bytes"][f"{role}_receives"], len(facts["stages"])
+    cost = f"a round: {short_bytes(up)} from here, {short_bytes(down)} to here, in {stages} stages"
+    seen = next(iter(meeting.peers.values()))
+    if seen.round_trip is None or not seen.up or not seen.down:
+        hint = f"run the doctor of {scenario.server} at the same time"
+        yield warning(f"{cost}; how long that takes is not known, for the link was not measured", hint)
+        return
+    seconds = stages * seen.round_trip + up / seen.up + down / seen.down
+    rates = f"{megabits(seen.up)} up, {megabits(seen.down)} down"
+    compute = facts["seconds"][role]
+    yield ok(f"{cost}; about {seconds:.2g} s on the wire ({rates}) and {1000 * compute:.1f} ms of computing here")

@@ -1,0 +1,202 @@
+"""`mpc new` looks into a file: what each of its columns holds, and how the file is written."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpc.errors import DataError
+from parties.data.cells import MISSING_SQL, TextForm
+from parties.data.checks import MAX_MAGNITUDE, Kind, kinds_of, whole
+from parties.data.read import TEXT_ENDINGS, Column, RawTable, open_source
+from parties.data.recode import codec_of
+from parties.data.target import read_target
+
+_OTHER_FORMS = ((",", None), (",", "."), (".", ","))
+"""Decimal sign and thousands separator, where 1234.5 is not how numbers are written."""
+
+MOST_LEVELS = 8
+"""A column of texts with more of them is no category."""
+
+_LONGEST_LEVEL = 40
+
+_MOST_CODED = 8
+"""A column of two values has at most so many ways of writing them: 0, 1, 0.0, 1.0, 00, ..."""
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """A column: what it holds, and `why` it cannot be a feature ('' if it can).
+
+    `zero` and `one`: whether a target's 0 (or no, false) and 1 (or yes, true) stand in it; both False if other values
+    do. `missing` says of each row whether it has no value there. `unique`: no two rows have the same, none is missing.
+    `different`: how many values it has; `levels`: these, of a column of few texts.
+    """
+
+    name: str
+    kind: Kind
+    why: str
+    zero: bool
+    one: bool
+    missing: NDArray[np.bool_]
+    unique: bool
+    integers: bool
+    different: int
+    levels: tuple[str, ...]
+    low: float | None
+    high: float | None
+
+    @property
+    def binary(self) -> bool:
+        """Whether it could be a target."""
+        return self.zero or self.one
+
+    @property
+    def measured(self) -> bool:
+        """Whether it could be a target of numbers: with two values it rather is one of two classes."""
+        return self.kind == "number" and not self.why and self.different > 2
+
+    @property
+    def consecutive(self) -> bool:
+        """Whether it only numbers the rows."""
+        rows = len(self.missing)
+        span = None if self.low is None or self.high is None else self.high - self.low + 1
+        return self.unique and self.integers and rows > 2 and span == rows
+
+
+@dataclass(frozen=True, eq=False)
+class FileLook:
+    """An owner's file: how it is written, and its columns by name."""
+
+    owner: str
+    path: Path
+    rows: int
+    form: TextForm
+    columns: Mapping[str, Look]
+
+
+def look_into(path: Path, owner: str) -> FileLook:
+    """What a CSV or Parquet file holds. Numbers may be written in any one form that fits more columns than others do.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    encoding = _encoding(path)
+    found = _look(path, owner, TextForm(encoding))
+    unclear = [name for name, look in found.columns.items() if look.kind == "other"]
+    if path.suffix.lower() not in TEXT_ENDINGS or not unclear:
+        return found
+    forms = [TextForm(encoding, *signs) for signs in _OTHER_FORMS]
+    counts = [_numbers(path, owner, form) for form in forms]
+    usual = sum(look.kind == "number" for look in found.columns.values())
+    fitting = [form for form, count in zip(forms, counts, strict=True) if count == max(counts) > usual]
+    # 1,234 alone may be either number: nothing is guessed then.
+    return _look(path, owner, fitting[0]) if len({form.decimal for form in fitting}) == 1 else found
+
+
+def _encoding(path: Path) -> str:
+    """UTF-8, or what Western programs write instead of it. A file that cannot be read is left to its reader."""
+    if path.suffix.lower() not in TEXT_ENDINGS:
+        return "utf-8"
+    try:
+        with path.open("rb") as file:
+            codec = codec_of(file.read(4), "utf-8")
+        with codecs.open(str(path), encoding=codec) as text:
+            while text.read(2**20):
+                pass
+    except UnicodeDecodeError:
+        return "windows-1252"
+    except OSError:
+        pass
+    return "utf-8"
+
+
+def _look(path: Path, owner: str, form: TextForm) -> FileLook:
+    with open_source(str(path.absolute()), owner, path.parent, form) as raw:
+        # A column without a name is what a data frame's index becomes in a file.
+        columns = [column for column in raw.columns if column.name]
+        kinds = _kinds(raw, columns)
+        looks = [_column(raw, column, *kinds[column]) for column in columns]
+        return FileLook(owner, path, raw.rows, form, {look.name: look for look in looks})
+
+
+def _numbers(path: Path, owner: str, form: TextForm) -> int:
+    """How many columns are numbers, if the file is written in this form."""
+    with open_source(str(path.absolute()), owner, path.parent, form) as raw:
+        return sum(kind == "number" for kind, _ in _kinds(raw, list(raw.columns)).values())
+
+
+def _kinds(raw: RawTable, columns: list[Column]) -> dict[Column, tuple[Kind, str]]:
+    """What each column holds; one that is almost all numbers is "other", with the reason."""
+    try:
+        kinds = kinds_of(raw, columns, required=False, dates=True)
+        return {column: (kind, "") for column, kind in zip(columns, kinds, strict=True)}
+    except DataError:
+        return {column: _kind(raw, column) for column in columns}
+
+
+def _kind(raw: RawTable, column: Column) -> tuple[Kind, str]:
+    try:
+        (kind,) = kinds_of(raw, [column], required=False, dates=True)
+    except DataError as error:
+        return "other", error.message.partition(f"column '{column.name}' ")[2] or error.message
+    return kind, ""
+
+
+def _column(raw: RawTable, column: Column, kind: Kind, why: str) -> Look:
+    view, present = raw.view_of(column), f"not {MISSING_SQL}"
+    missing = np.asarray(raw.arrays([MISSING_SQL], view)["v0"], dtype=np.bool_)
+    measures = ("count(distinct s)", "min(n)", "max(n)", "bool_and(n = floor(n))")
+    different, low, high, integers = raw.one_row([f"{sql} filter (where {present})" for sql in measures], view)
+    smallest, largest = (float(value) if isinstance(value, float) else None for value in (low, high))
+    zero = one = False
+    if 0 < whole(different) <= _MOST_CODED:
+        zero, one = _as_target(raw, column)
+    if kind == "boolean":
+        smallest, largest = float(not zero), float(one)
+    return Look(
+        name=column.name,
+        kind=kind,
+        why=why or _why_not(kind, column, smallest, largest),
+        zero=zero,
+        one=one,
+        missing=missing,
+        unique=not missing.any() and whole(different) == raw.rows,
+        integers=kind == "number" and integers is True,
+        different=whole(different),
+        levels=_levels(raw, column, kind, whole(different)),
+        low=smallest,
+        high=largest,
+    )
+
+
+def _levels(raw: RawTable, column: Column, kind: Kind, different: int) -> tuple[str, ...]:
+    """The texts of a column that could be a category, else none."""
+    if kind != "text" or not 2 <= different <= min(MOST_LEVELS, raw.rows // 2):
+        return ()
+    levels = raw.spellings(column, f"not {MISSING_SQL}")
+    return levels if max(map(len, levels)) <= _LONGEST_LEVEL and all(map(str.isprintable, levels)) else ()
+
+
+def _why_not(kind: Kind, column: Column, low: float | None, high: float | None) -> str:
+    if kind == "other":
+        return f"its type is {column.type}"
+    reasons: dict[Kind, str] = {"text": "text", "date": "dates", "empty": "empty"}
+    if kind in reasons:
+        return reasons[kind]
+    if max(abs(low or 0.0), abs(high or 0.0)) > MAX_MAGNITUDE:
+        return "a value is infinite or beyond 2^40"
+    return ""
+
+
+def _as_target(raw: RawTable, column: Column) -> tuple[bool, bool]:
+    try:
+        values = read_target(raw, column, None)
+    except DataError:
+        return False, False
+    return bool((values == 0.0).any()), bool((values == 1.0).any())

@@ -1,0 +1,415 @@
+"""`mpc new`: a commented scenario for the owners' files, seen to be one that runs before it is left there."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import unicodedata
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from mpc.errors import UsageError
+from parties.data.cells import TextForm
+from parties.data.table import load_owner_table
+from parties.new.choices import Asked, Choice, choose
+from parties.new.columns import FileLook, look_into
+from parties.new.example import IDENTIFIER, TARGET, write_made_up
+from parties.new.split import choose_split, useful
+from parties.new_fit import that_fits, without_small_cells
+from parties.scenario.file import Scenario, load_scenario
+from parties.scenario.models import MIN_CELL, MIN_ROWS_PER_FEATURE
+from parties.tasks.registry import plan_for
+from parties.tasks.regression import own_rows, row_counts
+
+FILE: Final = "scenario.toml"
+HELPER: Final = "helper"
+_COMMENT_AT: Final = 36
+_WIDTH: Final = 110
+_STEPS_AN_EPOCH: Final = 50
+_MOST_FEATURES: Final = 30
+_ROWS_A_FEATURE: Final = 20
+"""Up to so many features, each with so many rows, a fit with standard errors is proposed; else a trained prediction."""
+_BATCHES: Final = (32, 64, 128, 256, 512, 1024)
+_MOST_NAMED: Final = 20
+_HELD_OUT: Final = 0.2
+_CONSTANT: Final = "the same in all training rows"
+
+
+@dataclass(frozen=True)
+class Made:
+    """The scenario that was written, and what to tell the user of it."""
+
+    path: Path
+    lines: tuple[str, ...]
+
+
+def new_scenario(folder: Path, data: Sequence[Path], asked: Asked) -> Made:
+    """Write FOLDER/scenario.toml for these files, one an owner; without any, for two made-up ones.
+
+    Raises:
+        UsageError: there is one already, too few files or columns, or it is not clear what is to be predicted.
+        DataError: a file cannot be read, or is not fit to be trained on.
+    """
+    path = folder / FILE
+    _check_call(path, data, asked)
+    created = _created(folder)
+    made_up: list[Path] = []
+    try:
+        if not data:
+            made_up = write_made_up(folder)
+            asked = Asked(target=TARGET, identifier=IDENTIFIER)
+        files = [look_into(file, owner) for owner, file in owner_names(data or made_up).items()]
+        choice = _written(path, files, choose_split(files, asked) or choose(files, asked), bool(made_up))
+    except BaseException:
+        # What is left behind would be taken for a scenario that runs.
+        for left in made_up:
+            left.unlink(missing_ok=True)
+        if created:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+    return Made(path, tuple(_told(path, files, choice, bool(made_up))))
+
+
+def owner_names(files: Sequence[Path]) -> dict[str, Path]:
+    """A name for each file's owner: the file's, with its folder's before it where that tells two apart."""
+    plain = [_name(file.stem) for file in files]
+    if len(set(plain)) < len(plain):
+        plain = [_name(f"{file.absolute().parent.name}_{file.stem}") for file in files]
+    names: dict[str, Path] = {}
+    for name, file in zip(plain, files, strict=True):
+        number, free = 1, name
+        while free in names or free == HELPER:
+            number += 1
+            free = f"{name}_{number}"
+        names[free] = file
+    return names
+
+
+def _name(text: str) -> str:
+    """A party's name made of a text: small letters, digits and _, a letter first."""
+    plain = unicodedata.normalize("NFKD", text.lower()).encode("ascii", "ignore").decode("ascii")  # u for an umlaut
+    name = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")
+    return (name if name[:1].isalpha() else f"owner_{name}".rstrip("_"))[:50]
+
+
+def _check_call(path: Path, data: Sequence[Path], asked: Asked) -> None:
+    if path.exists():
+        raise UsageError(f"{path} is there already", "name another folder, or remove that file first")
+    if len(data) == 1:
+        raise UsageError("only one file is named", "give --data once for each owner, twice at least")
+    if not data and (asked.target or asked.positive or asked.identifier):
+        raise UsageError(
+            "--target, --positive and --id name columns of files, but no file is named", "name the files with --data"
+        )
+    seen: dict[Path, Path] = {}
+    for file in data:
+        if not file.exists():
+            raise UsageError(f"there is no file {file}", "check what follows --data")
+        if file.resolve() in seen:
+            raise UsageError(f"{file} is named twice", "give each owner a file of its own")
+        seen[file.resolve()] = file
+        try:
+            str(file.resolve()).encode("utf-8")
+        except UnicodeEncodeError:
+            raise UsageError("a file's path is not UTF-8, and so cannot stand in a scenario", "rename it") from None
+
+
+def _created(folder: Path) -> bool:
+    """Make the folder; whether it was not there."""
+    there = folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = "it is, or is in, a file" if there or not error.strerror else error.strerror.lower()
+        raise UsageError(f"the folder {folder} cannot be used: {reason}", "name another") from None
+    return not there
+
+
+def _written(path: Path, files: Sequence[FileLook], choice: Choice, made_up: bool) -> Choice:
+    """Write the scenario, see that it runs, and leave out what would stop it; returns what was chosen in the end."""
+    try:
+        _write(path, scenario_text(path, files, choice, made_up), "x")
+    except FileExistsError:
+        raise UsageError(f"{path} is there already", "name another folder, or remove that file first") from None
+    try:
+        while True:
+            scenario = load_scenario(path)
+            kept = _useful(choice, scenario) if choice.split is None else useful(choice, scenario, _CONSTANT)
+            if kept == choice:
+                return choice
+            choice = kept
+            if not choice.features:
+                reasons = "; ".join(sorted(set(choice.left_out.values())))
+                raise UsageError(f"no numeric column is left: {reasons}", "give more rows")
+            _write(path, scenario_text(path, files, choice, made_up), "w")
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _write(path: Path, text: str, mode: str) -> None:
+    try:
+        with path.open(mode, encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be written: {(error.strerror or str(error)).lower()}", "name another"
+        ) from None
+
+
+def _useful(choice: Choice, scenario: Scenario) -> Choice:
+    """The choice without what would stop a run; as it was if the run has been planned.
+
+    Reads everything as a run would, and so finds what would stop one.
+    """
+    features = scenario.model_task.feature_names or ()
+    tables = {owner: load_owner_table(scenario, owner) for owner in scenario.owners}
+    owned = {owner: own_rows(table, scenario, features) for owner, table in tables.items()}
+    low = np.min([own.x_train.min(axis=0) for own in owned.values()], axis=0)
+    high = np.max([own.x_train.max(axis=0) for own in owned.values()], axis=0)
+    same = [name for name, least, most in zip(features, low, high, strict=True) if least == most]
+    if same:
+        return choice.without(same, _CONSTANT)
+    rows = {owner: row_counts(scenario, table.rows) for owner, table in tables.items()}
+    kept = that_fits(choice, scenario, rows)
+    if kept == choice:
+        kept = without_small_cells(choice, scenario, owned)
+    if kept == choice:
+        plan_for(scenario, rows, len(features))
+    return kept
+
+
+def scenario_text(path: Path, files: Sequence[FileLook], choice: Choice, made_up: bool) -> str:
+    """The scenario file, each setting with what it means."""
+    lines = _head_lines(path, made_up)
+    for place, file in enumerate(files):
+        lines += ["", *_owner_lines(path, file, choice, first=place == 0)]
+    lines += [
+        "",
+        f"[parties.{HELPER}]",
+        _line('role = "helper"', "deals random numbers that speed the others up; sees no data,"),
+        _line("", "and must not side with any owner"),
+        "",
+        *_task_lines(files, choice),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _head_lines(path: Path, made_up: bool) -> list[str]:
+    said = (
+        "# Written by `mpc new`. Change what you like: docs/scenario.md says what there is, and `mpc plan` checks it."
+    )
+    return [
+        said,
+        *(["# The patients in made_up_a.csv and made_up_b.csv are made up, and so is what predicts what."] * made_up),
+        "#",
+        f"#   mpc plan {FILE}      what it costs and who learns what, before anything is sent",
+        f"#   mpc run  {FILE}      every party a process of its own, on this machine",
+        "",
+        _line("schema = 1", "the version of this file's format"),
+        _line(f"name = {_toml(_study(path))}", "names the folder of each run's record"),
+        _line("seed = 1", "public: which rows are held out, and their order; no secret"),
+        _line("", "comes from it"),
+    ]
+
+
+def _owner_lines(path: Path, file: FileLook, choice: Choice, *, first: bool) -> list[str]:
+    usual = TextForm()
+    at = file.path.parent.resolve() / file.path.name  # a link stays a link
+    near = os.path.relpath(at, path.parent.resolve())
+    lines = [
+        f"[parties.{file.owner}]",
+        _line('role = "owner"', "has data and takes part in the computation" if first else ""),
+        _line(f"data = {_toml(near)}", "relative to this file" if first else ""),
+    ]
+    if file.form.encoding != usual.encoding:
+        lines.append(_line(f"encoding = {_toml(file.form.encoding)}", "a guess, as the file is not UTF-8"))
+    if file.form.decimal != usual.decimal:
+        lines.append(_line(f"decimal = {_toml(file.form.decimal)}", "numbers are written like 3,14"))
+    if file.form.thousands is not None:
+        lines.append(_line(f"thousands = {_toml(file.form.thousands)}", "what stands between thousands"))
+    if choice.split is not None and choice.split[file.owner]:
+        lines.append(_line("features = [", "its own columns; take out what should not be used" if first else ""))
+        lines += [*_wrapped([_toml(name) for name in choice.split[file.owner]]), "]"]
+    return lines
+
+
+def _task_lines(files: Sequence[FileLook], choice: Choice) -> list[str]:
+    missing: Mapping[str, str] = {
+        "drop": "leaves out rows in which a value is missing",
+        "mean": "puts a column's mean where a value is missing",
+        "refuse": "a missing value is an error; or " + '"drop", or ' * (choice.split is None) + '"mean"',
+    }
+    partition, whose = "horizontal", "the owners have the same columns of different patients"
+    if choice.split is not None:
+        partition, whose = "vertical", "the owners have other columns of the same patients"
+    lines = [
+        "[task]",
+        _line(f'kind = "{"linear" if choice.numbers else "logistic"}_regression"', ""),
+        _line(f'partition = "{partition}"', whose),
+        _line(f"target = {_toml(choice.target)}", "the column to predict"),
+    ]
+    if choice.positive is not None:
+        lines.append(_line(f"positive = {_toml(choice.positive)}", "the value of it that counts as 1"))
+    if choice.identifier is not None:
+        why = "names a row, and no two the same; never a feature"
+        if choice.split is not None:
+            why = "whose row it is; the owners learn only whether all have the same ones"
+        lines.append(_line(f"id = {_toml(choice.identifier)}", why))
+    else:
+        lines.append(_line('# id = "patient"', "a column that names a row, if there is one"))
+    lines.append(_line(f"missing = {_toml(choice.missing)}", missing[choice.missing]))
+    if choice.split is None:
+        lines.append(_line("features = [", "what it is predicted from; take out what should not be used"))
+        lines += [*_wrapped([_toml(name) for name in choice.features]), "]"]
+    lines += _linear_lines(choice) if choice.numbers else _training_lines(files, choice)
+    lines.append(
+        _line(f"min_cell = {MIN_CELL}", "no value in the model has fewer rows besides an owner's own, or the run ends")
+    )
+    return [*lines, *_category_lines(choice)]
+
+
+def _category_lines(choice: Choice) -> list[str]:
+    """Columns of few texts as categories, for whoever takes the # away."""
+    if not choice.levels:
+        return []
+    return [
+        "",
+        "# Columns of text, with their levels as the files have them. To predict from one, take the # away before it",
+        "# and before [task.categories], and add its name to `features`. The first level is the reference.",
+        "# Who gets this file learns that these levels occur: take away what should not be told.",
+        "# [task.categories]",
+        *(f"# {_key(name)} = [{', '.join(map(_toml, levels))}]" for name, levels in choice.levels.items()),
+    ]
+
+
+def _linear_lines(choice: Choice) -> list[str]:
+    lines = [_line('inference = "shared"', "sums stay shared; only the result is opened")]
+    if choice.split is None:
+        lines.append(_line("test_fraction = 0.0", 'all rows are in the fit; else add "metrics" to reveal'))
+    return [
+        *lines,
+        _line('# weights = "measurements"', "a column of variance weights, if there is one; not a feature then"),
+        _line('# offset = "expected"', "a column that is taken off the target, if there is one; not a feature then"),
+        _line('reveal = ["inference"]', "coefficients, errors, R2; nothing else at the end"),
+    ]
+
+
+def _inference_lines(choice: Choice) -> list[str]:
+    """The maximum-likelihood fit to all rows, for which a statistician asks."""
+    shared = [] if choice.split is not None else [_line('inference = "shared"', "sums stay shared; only results open")]
+    return [
+        *shared,
+        _line("test_fraction = 0.0", "all rows are in the fit; 0.2 holds a fifth of them out"),
+        _line('reveal = ["inference", "metrics"]', "coefficients, errors, tests; and how good the model is"),
+        _line('# reveal = ["model", "metrics"]', "a prediction, trained by gradient descent: no errors, no p-values"),
+    ]
+
+
+def _training_lines(files: Sequence[FileLook], choice: Choice) -> list[str]:
+    rows = sum(file.rows for file in files) if choice.split is None else files[0].rows
+    others = rows if choice.split is not None else rows - max(file.rows for file in files)
+    enough = rows >= _ROWS_A_FEATURE * (len(choice.features) + 1)
+    if len(choice.features) <= _MOST_FEATURES and enough and others >= MIN_ROWS_PER_FEATURE * len(choice.features):
+        return _inference_lines(choice)
+    batch = next((size for size in _BATCHES if 0.8 * rows / size <= _STEPS_AN_EPOCH), _BATCHES[-1])
+    scaled, held = "to the mean and spread of all rows together, which all see", "of each owner's rows"
+    if choice.split is not None:
+        scaled, held = "each owner its own columns; nobody else learns how", "of the patients, the same everywhere"
+    few = 0.8 * others < MIN_ROWS_PER_FEATURE * len(choice.features)
+    held_out = _HELD_OUT * min(file.rows for file in files) > MIN_CELL  # metrics of fewer would show their patients
+    return [
+        _line("standardise = true", scaled),
+        _line(f"test_fraction = {_HELD_OUT}", f"{held}: held out, and used for the metrics only")
+        if held_out
+        else _line("test_fraction = 0.0", "all rows are trained on, and judge it: a fifth of an owner's would be few"),
+        _line('solver = "sgd"', "mini-batch gradient descent:"),
+        _line("epochs = 10", "  how often each row is used,"),
+        _line(f"batch_size = {batch}", "  how many rows a step uses, from all owners,"),
+        _line("learning_rate = 0.5", "  and how far a step goes"),
+        _line("l2 = 0.01", f"keeps the weights small: under {MIN_ROWS_PER_FEATURE} rows a feature need it")
+        if few
+        else _line("l2 = 0.0", "more than 0 keeps the weights small"),
+        _line('reveal = ["model", "metrics"]', "nothing else is opened at the end"),
+    ]
+
+
+def _told(path: Path, files: Sequence[FileLook], choice: Choice, made_up: bool) -> list[str]:
+    """What the user is told."""
+    where = shlex.quote(str(path))
+    owners = ", ".join(f"{file.owner} ({file.rows:,} rows)" for file in files)
+    lines = [f"wrote {path}", ""]
+    if made_up:
+        lines += ["The patients in made_up_a.csv and made_up_b.csv, next to it, are made up.", ""]
+    used = _some(list(choice.features))
+    lines += [
+        f"  owners      {owners}",
+        f"  target      {choice.target}{_of_target(choice)}",
+        f"  id          {choice.identifier or 'none'}",
+        f"  features    {len(choice.features)}: {used}",
+    ]
+    if choice.split is not None:
+        lines.append('  patients    the same in all files, so partition = "vertical"')
+    left = [f"{name} ({why})" for name, why in choice.left_out.items()]
+    if left:
+        lines.append(f"  left out    {_some(left)}")
+    if choice.missing != "refuse":
+        what = "rows with one are dropped" if choice.missing == "drop" else "the column's mean takes their place"
+        lines.append(f"  missing     values are: {what}")
+    return [
+        *lines,
+        "",
+        "Next, see what it will cost and who will learn what; then run it, with every party on this machine:",
+        f"  mpc plan {where}",
+        f"  mpc run {where}",
+    ]
+
+
+def _of_target(choice: Choice) -> str:
+    if choice.numbers:
+        return " (numbers, so a linear regression)"
+    return f" (1 where it is {choice.positive})" if choice.positive else ""
+
+
+def _some(items: Sequence[str]) -> str:
+    more = f" and {len(items) - _MOST_NAMED} more" if len(items) > _MOST_NAMED else ""
+    return ", ".join(items[:_MOST_NAMED]) + more
+
+
+def _study(path: Path) -> str:
+    """The scenario's name: its folder's, as far as a name may have it."""
+    name = re.sub(r"[^\w .-]+", "-", path.parent.resolve().name).strip("-. ")
+    return name[:100] if re.match(r"\w", name) else "my-study"
+
+
+def _line(setting: str, comment: str) -> str:
+    return f"{setting:<{_COMMENT_AT - 1}} # {comment}" if comment else setting
+
+
+def _wrapped(items: Sequence[str]) -> list[str]:
+    """A list's items, as many in a line as fit."""
+    lines = [""]
+    for item in items:
+        if lines[-1] and len(lines[-1]) + len(item) + 2 > _WIDTH:
+            lines.append("")
+        lines[-1] += f" {item},"
+    return [f"   {line}" for line in lines]
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _toml(name)
+
+
+def _toml(text: str) -> str:
+    """A text as TOML has it: as JSON does, but for one letter."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,378 @@
+"""Starts every party as a process of its own, watches them all, and leaves none behind.
+
+One thread and one selector: the children's events, their ends and the user's signals are waited for together.
+Whatever happens, the last thing done is to close every child's lifeline, kill those that stay, and reap all.
+"""
+
+from __future__ import annotations
+
+import selectors
+import signal
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from time import monotonic
+from typing import Any, Final
+
+from mpc.errors import BeaverlodgeError, InternalError, InterruptedRun, PeerLostError
+from parties.base.events import Event
+from parties.processes import member, relay
+from parties.processes.child import Child, Program, start_child
+from parties.processes.delay_line import Conditions
+from parties.processes.signals import Interrupts
+from parties.processes.stopped import Stopped
+
+CAUSE_PATIENCE: Final = 0.7
+"""Seconds from the first sign of a failure until the best cause known by then is taken."""
+
+HEARSAY_PATIENCE: Final = 2.0
+"""Seconds to wait instead where the best cause is what a party was told: the one that knows may stay for its peers."""
+
+INTERRUPT_PATIENCE: Final = 0.05
+"""Seconds for a signal to us that explains why a child was killed: both may have been sent by one hand."""
+
+EXIT_PATIENCE: Final = 3.0
+"""Seconds for the processes to end once every party is done."""
+
+RELEASE_PATIENCE: Final = 1.0
+"""Seconds to end in once the lifeline is closed, before SIGKILL."""
+
+KILL_PATIENCE: Final = 2.0
+"""Seconds for the kernel to end a killed process."""
+
+STOPPED_PATIENCE: Final = 60.0
+"""Seconds for which a party may be stopped, where the caller says nothing else."""
+
+MEMBER: Final = Program("parties.processes.member", member.main)
+_RELAY: Final = Program("parties.processes.relay", relay.main)
+
+OnEvent = Callable[[str, Event], None]
+Orders = Mapping[str, Mapping[str, Any]]
+
+
+def launch(
+    scenario_path: Path,
+    names: Iterable[str],
+    orders: Callable[[], Orders],
+    *,
+    out: Path,
+    on_event: OnEvent,
+    program: Program = MEMBER,
+    deadline: float | None = None,
+    patience: float = STOPPED_PATIENCE,
+    environments: Mapping[str, Mapping[str, str]] | None = None,
+    network: Conditions | None = None,
+    essential: Collection[str] | None = None,
+) -> dict[str, dict[str, Any]]:
+    """Runs every party of a scenario on this machine and returns what each reported as its result.
+
+    Args:
+        scenario_path: the scenario file, given to every child.
+        names: the parties.
+        orders: makes each party's order; `scenario`, `name` and `out` are added to it. Called once all are
+            started: no party's process can then be a copy of one that has seen another's keys.
+        out: an existing folder, for the children's files.
+        on_event: called with the party's name and each event, in the order they come; first with a `started` and
+            its `pid` for every party, once all are started.
+        program: what a party's process is.
+        deadline: seconds that the whole run may take.
+        patience: seconds for which a party may be stopped by a signal.
+        environments: environment variables to add, for the parties named.
+        essential: the parties without which there is no result; all where left out. Of any other, its loss or failure
+            is a warning.
+        network: what every link is to be like; then one more process, no party, carries what the parties send.
+
+    Raises:
+        BeaverlodgeError: the first cause of the failure, with the party it is about; `InterruptedRun` after
+            Ctrl-C, SIGTERM or SIGHUP. No process of the run is left by then.
+    """
+    with Interrupts() as interrupts, selectors.DefaultSelector() as selector:
+        selector.register(interrupts.descriptor, selectors.EVENT_READ, interrupts.read)
+        run = _Run(selector, on_event)
+        try:
+            if network is not None:
+                run.add_relay(start_child(relay.NAME, _RELAY, scenario=scenario_path, out=out))
+            for name in names:
+                extra = (environments or {}).get(name)
+                child = start_child(name, program, scenario=scenario_path, out=out, environment=extra)
+                run.add(child, essential=essential is None or name in essential)
+            if run.relay is not None and network is not None:
+                run.send(run.relay, asdict(network))
+            given = orders()
+            common = {"scenario": str(scenario_path), "out": str(out)}
+            for child in run.children:
+                run.send(child, {**given[child.name], **common, "name": child.name})
+            for child in run.children:
+                on_event(child.name, {"event": "started", "pid": child.pid})
+            _wait_for_the_end(run, interrupts, deadline, Stopped(run.essential, run.relay, patience))
+        finally:
+            run.clear_away()
+    return {child.name: child.result for child in run.children if child.result is not None}
+
+
+def _wait_for_the_end(run: _Run, interrupts: Interrupts, deadline: float | None, stopped: Stopped) -> None:
+    """Returns when every party is done; raises what ended the run otherwise."""
+    end = None if deadline is None else monotonic() + deadline
+    decide_at: float | None = None
+    while True:
+        if interrupts.received is not None:
+            raise _interruption(interrupts.received)
+        now = monotonic()
+        cause, final = _first_cause(run.essential)
+        run.tell_of_losses()
+        done = all(child.result is not None for child in run.essential) and run.others_are_over()
+        ended = all(child.exit_code is not None for child in run.children)
+        if not done and (broken := _relay_failure(run.relay)) is not None:
+            # What the parties say then, they say of links that we broke.
+            cause, final = broken, True
+        if cause is not None:
+            hearsay = not isinstance(cause, PeerLostError) and not any(child.first_hand for child in run.children)
+            latest = now + (INTERRUPT_PATIENCE if final else HEARSAY_PATIENCE if hearsay else CAUSE_PATIENCE)
+            decide_at = latest if decide_at is None else min(decide_at, latest)
+            if now >= decide_at or (ended and not final):
+                raise (None if final else stopped.explains(cause)) or cause
+            wake_at: float | None = decide_at
+        elif done:
+            decide_at = now + EXIT_PATIENCE if decide_at is None else decide_at
+            if ended or now >= decide_at:
+                run.report_untidy_ends()
+                return
+            wake_at = decide_at
+        else:
+            if end is not None and now >= end:
+                raise _too_late(run.essential, deadline)
+            run.warn(stopped.look(now))
+            if (late := stopped.gave_out()) is not None:
+                raise late
+            wake_at = stopped.next_look if end is None else min(end, stopped.next_look)
+        run.pump(None if wake_at is None else max(0.0, wake_at - now))
+
+
+def _first_cause(children: Iterable[Child]) -> tuple[BeaverlodgeError | None, bool]:
+    """The best explanation so far of a failure, and whether none that may come can be better.
+
+    A party that vanished explains everything else; then what a party found out itself; then what it heard.
+    A party that was done before it vanished is no failure by itself, but explains one of its peers.
+    """
+    children = list(children)
+    failed = sorted((child for child in children if child.failure is not None), key=_failure_rank)
+    vanished = sorted((child for child in children if child.vanished() is not None), key=_vanishing_rank)
+    for child in vanished:
+        if child.result is None or failed:
+            return child.vanished(), True
+    return (failed[0].failure, False) if failed else (None, False)
+
+
+def _failure_rank(child: Child) -> tuple[bool, float]:
+    """Sorts what was found out before what was heard, and then by time."""
+    return not child.first_hand, child.failed_at
+
+
+def _vanishing_rank(child: Child) -> tuple[bool, bool, float]:
+    """Sorts the undone before the done, the killed before those that broke down, then by time."""
+    return child.result is not None, (child.exit_code or 0) >= 0, child.ended_at
+
+
+def _relay_failure(child: Child | None) -> InternalError | None:
+    """Why the emulated network is gone, if it is: a bug of ours, unless somebody killed it."""
+    if child is None or (child.failure is None and child.exit_code is None):
+        return None
+    error = child.failure or child.vanished()
+    how = error.message if error is not None else f"{child.name} ended before the parties did"
+    return InternalError(
+        f"the emulated network failed: {how}",
+        f"unless somebody killed {child.name}, please report it; see {child.name}.stderr in the run's folder",
+    )
+
+
+def _interruption(number: signal.Signals) -> InterruptedRun:
+    message = "interrupted" if number == signal.SIGINT else f"told to end ({number.name})"
+    return InterruptedRun(message, "no process of the run is left; start it again from the beginning")
+
+
+def _too_late(children: Iterable[Child], deadline: float | None) -> PeerLostError:
+    late = [child for child in children if child.result is None]
+    who = ", ".join(f"{child.name} ({child.stage})" for child in late)
+    return PeerLostError(
+        f"not done within {deadline:g} seconds: {who}",
+        "allow more time, or see what the parties wait for in their logs",
+        party=late[0].name if len(late) == 1 else None,
+    )
+
+
+class _Run:
+    """The children of one run and the selector that watches them."""
+
+    def __init__(self, selector: selectors.BaseSelector, on_event: OnEvent) -> None:
+        self.children: list[Child] = []
+        self.essential: list[Child] = []
+        self.relay: Child | None = None
+        self._selector = selector
+        self._on_event = on_event
+        self._relay_asked = False
+        self._introduced = False
+        self._told: set[str] = set()
+        self._told_to_all: set[str] = set()
+
+    def add(self, child: Child, *, essential: bool = True) -> None:
+        """Watches a party."""
+        self.children.append(child)
+        if essential:
+            self.essential.append(child)
+        self._watch(child)
+
+    def add_relay(self, child: Child) -> None:
+        """Watches the process that stands for the network."""
+        self.relay = child
+        self._watch(child)
+
+    def _watch(self, child: Child) -> None:
+        assert child.events is not None
+        self._selector.register(child.events, selectors.EVENT_READ, partial(self._read, child))
+        if child.exited is not None:
+            self._selector.register(child.exited, selectors.EVENT_READ, partial(self._end, child))
+
+    def pump(self, timeout: float | None) -> None:
+        """Waits until something happens, or for `timeout` seconds, and deals with all of it."""
+        for key, _ in self._selector.select(timeout):
+            # What came before in this batch may have closed the descriptor.
+            if self._selector.get_map().get(key.fd) is key:
+                key.data()
+
+    def warn(self, said: Iterable[tuple[Child, str]]) -> None:
+        """Tells the user what is amiss with a child, though the run goes on."""
+        for child, text in said:
+            self._on_event(child.name, {"event": "log", "level": "warning", "text": text})
+
+    def tell_of_losses(self) -> None:
+        """Tells, once each, of parties that failed or vanished, and that the run goes on without."""
+        for child in self._others():
+            lost = None if child.result is not None else child.failure or child.vanished()
+            if lost is not None and child.name not in self._told:
+                self._told.add(child.name)
+                self.warn([(child, f"takes part no more: {lost.message}")])
+        if self._introduced:  # before that, they wait for another message
+            for name in sorted(self._told - self._told_to_all):
+                self._told_to_all.add(name)
+                for each in self.essential:
+                    self.send(each, {"lost": name})
+
+    def others_are_over(self) -> bool:
+        """Whether the parties that are not essential are done, or gone, or stopped: nothing more is to come of them."""
+        return all(
+            child.result is not None or child.exit_code is not None or child.stopped() for child in self._others()
+        )
+
+    def _others(self) -> list[Child]:
+        return [child for child in self.children if child not in self.essential]
+
+    def report_untidy_ends(self) -> None:
+        """Warns of processes that were done, but then did not end as they should."""
+        for child in self.essential:
+            error = child.vanished()
+            how = "did not end by itself" if child.exit_code is None else error and error.message
+            if how:
+                self.warn([(child, f"after it was done: {how}")])
+
+    def clear_away(self) -> None:
+        """Ends and reaps every child; reports nothing."""
+        self._on_event = _ignore
+        for child in self._everyone():
+            self._release(child)
+        self._wait_for_exits(RELEASE_PATIENCE)
+        for child in self._everyone():
+            if child.exit_code is None:
+                child.kill()
+        self._wait_for_exits(KILL_PATIENCE)
+        for child in self._everyone():
+            self._close_events(child)
+            self._forget(child.exited)
+            child.close_exited()
+            child.remove_empty_stderr()
+
+    def _wait_for_exits(self, patience: float) -> None:
+        until = monotonic() + patience
+        while any(child.exit_code is None for child in self._everyone()):
+            left = until - monotonic()
+            if left <= 0:
+                return
+            self.pump(left)
+
+    def _everyone(self) -> list[Child]:
+        return self.children if self.relay is None else [*self.children, self.relay]
+
+    def send(self, child: Child, message: Mapping[str, Any]) -> None:
+        """Sends a child a line: at once, or as it takes it."""
+        if not child.send(message):
+            self._forget(child.lifeline)
+            self._selector.register(child.lifeline, selectors.EVENT_WRITE, partial(self._flush, child))
+
+    def _flush(self, child: Child) -> None:
+        if child.flush():
+            self._forget(child.lifeline)
+
+    def _release(self, child: Child) -> None:
+        if not child.released:
+            self._forget(child.lifeline)
+            child.release()
+
+    def _read(self, child: Child) -> None:
+        events = child.read()
+        if events is None:
+            self._close_events(child)
+            if child.exited is None:
+                self._end(child)
+        else:
+            self._pass_on(child, events)
+
+    def _end(self, child: Child) -> None:
+        # Where only the end of its events tells of its end, a child may have closed them and stayed: it is of
+        # no use any more.
+        if not child.reap(RELEASE_PATIENCE):
+            child.kill()
+            child.reap(KILL_PATIENCE)
+        self._forget(child.exited)
+        child.close_exited()
+        events = child.read_rest()
+        self._close_events(child)
+        self._pass_on(child, events)
+
+    def _close_events(self, child: Child) -> None:
+        self._forget(child.events)
+        child.close_events()
+
+    def _pass_on(self, child: Child, events: Iterable[Event]) -> None:
+        # Before the event is shown, because every party waits for this.
+        self._introduce()
+        if child is self.relay:
+            return
+        for event in events:
+            self._on_event(child.name, event)
+
+    def _lost(self, child: Child) -> bool:
+        return child not in self.essential and child.exit_code is not None
+
+    def _introduce(self) -> None:
+        """Tells every party where to dial the others, once all listen: there, or at the relay in their stead."""
+        if self._introduced or not all(each.listening for each in self.children if not self._lost(each)):
+            return
+        peers: dict[str, Any] = {"peers": {each.name: each.endpoint for each in self.children}}
+        if self.relay is not None:
+            if not self._relay_asked:
+                self._relay_asked = True
+                self.send(self.relay, peers)
+            if self.relay.result is None:
+                return
+            peers = self.relay.result
+        self._introduced = True
+        for each in self.children:
+            self.send(each, peers)
+
+    def _forget(self, descriptor: int | None) -> None:
+        if descriptor is not None and descriptor in self._selector.get_map():
+            self._selector.unregister(descriptor)
+
+
+def _ignore(name: str, event: Event) -> None:
+    """Takes the events that nobody is to see."""

@@ -1,0 +1,108 @@
+"""A party's process under the launcher: `python -m parties.processes.member --as NAME SCENARIO`; or one of a sum.
+
+Where it is a copy of the launcher's process (`parties.processes.fork`), all that is imported here is there already.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
+from logging import Logger
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mpc.errors import InternalError
+from parties.base.ending import end_process
+from parties.base.reporter import Reporter
+from parties.processes.lifeline import Lifeline, die_with_parent, first_hand
+
+if TYPE_CHECKING:
+    from parties.scenario.file import Scenario
+    from parties.tasks.secure_sum.settings import SumScenario
+
+Part = Callable[[Mapping[str, Any], Lifeline, Reporter, Logger], dict[str, Any]]
+"""What a party does, by its order; returns its result."""
+
+
+def main() -> int:
+    """Follow the launcher's order; the exit code is the error's."""
+    die_with_parent()
+    reporter = Reporter.to_launcher()
+    lifeline = Lifeline()
+    order = lifeline.order()
+    from parties.base.bugs import as_error  # after the order was read: imports take longer than the launcher's line
+    from parties.base.logs import open_log
+    from parties.tasks.load import load_any
+
+    log = open_log(Path(order["out"]), order["name"])
+    try:
+        part = part_of(load_any(Path(order["scenario"])))
+        result = part(order, lifeline, reporter, log)
+    except Exception as problem:
+        error = as_error(problem)
+        reporter.failed(error, first_hand=first_hand(error))
+        return error.exit_code
+    reporter.done(result)
+    logging.shutdown()
+    return 0
+
+
+def part_of(scenario: Scenario | SumScenario) -> Part:
+    """The part in such a scenario. What it needs is imported here: of two kinds of scenarios, one is never loaded."""
+    from parties.scenario.file import Scenario
+
+    if not isinstance(scenario, Scenario):
+        from parties.processes.star_member import part_in_sum
+
+        return partial(part_in_sum, scenario)
+    from parties.session.take_part import Own, take_part
+    from parties.trust.share_file import Vault
+
+    def part(order: Mapping[str, Any], lifeline: Lifeline, reporter: Reporter, log: Logger) -> dict[str, Any]:
+        place = _place(order, scenario.parties, lifeline, reporter)
+        own = Own(vault=Vault(order["name"], Path(order["out"])))
+        return take_part(scenario, order["name"], place, reporter, log, own)
+
+    return part
+
+
+def load_libraries(scenario: Scenario | SumScenario) -> None:
+    """Imports all that some party of such a scenario will; its processes, copies of this one, then need not."""
+    import duckdb  # noqa: F401
+    import numpy.ma  # noqa: F401  # in which DuckDB gives columns
+
+    from parties.scenario.file import Scenario
+    from parties.tasks.registry import job_of
+
+    part_of(scenario)
+    if isinstance(scenario, Scenario) and (load := job_of(scenario).load_libraries) is not None:
+        load(scenario)
+
+
+def _place(order: Mapping[str, Any], parties: Mapping[str, Any], lifeline: Lifeline, reporter: Reporter) -> Any:
+    """A party listens for those that come after it in the scenario, and dials those before it."""
+    from parties.processes.order_keys import read_keys
+    from parties.session.take_part import Place
+
+    names = list(parties)
+    place = names.index(order["name"])
+
+    def find(endpoint: str | None) -> dict[str, str]:
+        reporter.listening(endpoint)
+        endpoints = lifeline.peers()
+        dial = {}
+        for peer in names[:place]:
+            where = endpoints.get(peer)
+            if where is None:
+                raise InternalError(f"{peer} does not listen")
+            dial[peer] = where
+        return dial
+
+    identity, peers = read_keys(order["keys"])
+    listen = "tcp://127.0.0.1:*" if place < len(names) - 1 else None
+    return Place(identity, peers, listen, find, local=True)
+
+
+if __name__ == "__main__":
+    end_process(main())

@@ -1,0 +1,268 @@
+"""The emulated network of `mpc run`, started by the launcher: `python -m parties.processes.relay --as network-relay`.
+
+Parties dial a port here instead of each other. Each connection is carried on to the party behind the port, both
+ways, as a link with the scenario's latency and bandwidth would: bytes late and no faster than that, the end of a
+stream and a reset after them. What passes is ciphertext to the relay: the links' encryption is end to end.
+"""
+
+from __future__ import annotations
+
+import math
+import select
+import selectors
+import socket
+import struct
+from collections.abc import Callable, Mapping
+from functools import partial
+from time import monotonic
+from typing import Any, Final
+
+from parties.base.reporter import Reporter
+from parties.processes.delay_line import Conditions, DelayLine, End
+from parties.processes.lifeline import Lifeline, die_with_parent
+
+NAME: Final = "network-relay"
+"""Its name among processes; no party can have one with a hyphen."""
+
+_LONGEST_WAIT: Final = 3600.0  # the system refuses to wait for more than it can count
+_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
+
+
+def main() -> None:
+    """Lay the links, report where each party is to be dialled now, and carry bytes until the launcher says so."""
+    die_with_parent()
+    reporter = Reporter.to_launcher()
+    lifeline = Lifeline()
+    order = lifeline.order()
+    relay = Relay(lifeline.peers(), _conditions(order))
+    reporter.done({"peers": relay.endpoints})
+    while True:
+        relay.turn(None)
+
+
+def _conditions(order: Mapping[str, Any]) -> Conditions:
+    """What the launcher asks for; anything else ends the process before a link is laid."""
+    bandwidth = order["bandwidth"]
+    return Conditions(float(order["latency"]), None if bandwidth is None else float(bandwidth))
+
+
+def _address(endpoint: str) -> tuple[socket.AddressFamily, Any]:
+    """The numeric address in ZeroMQ's name for an endpoint, as a socket takes it."""
+    host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
+    found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    return found[0][0], found[0][4]
+
+
+class Relay:
+    """Listens in each party's stead and carries every connection on to it.
+
+    Args:
+        targets: where each party listens; None for one that only dials.
+        conditions: what each link is like.
+    """
+
+    def __init__(self, targets: Mapping[str, str | None], conditions: Conditions) -> None:
+        self._conditions = conditions
+        self._selector = selectors.DefaultSelector()
+        self._links: set[_Link] = set()
+        self._listeners: list[socket.socket] = []
+        self.endpoints: dict[str, str | None] = {}
+        for name, target in targets.items():
+            self.endpoints[name] = None if target is None else self._listen(target)
+
+    def turn(self, patience: float | None) -> None:
+        """Wait until there is something to do, or for `patience` seconds, and do it."""
+        wake_at = min((link.wake_at for link in self._links), default=math.inf)
+        if wake_at < math.inf:
+            left = min(max(0.0, wake_at - monotonic()), _LONGEST_WAIT)
+            patience = left if patience is None else min(left, patience)
+        # The selector's own timeout is rounded to milliseconds; waiting for the selector itself is exact.
+        select.select([self._selector], [], [], patience)
+        ready = self._selector.select(0)
+        now = monotonic()
+        for link in [link for link in self._links if link.wake_at <= now]:
+            self._step(link)
+        for key, mask in ready:
+            key.data(mask)
+
+    def close(self) -> None:
+        """Reset all connections and listen no more."""
+        for link in self._links:
+            link.reset()
+        for listener in self._listeners:
+            listener.close()
+        self._selector.close()
+
+    def _listen(self, target: str) -> str:
+        listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        listener.setblocking(False)
+        self._listeners.append(listener)
+        self._selector.register(listener, selectors.EVENT_READ, partial(self._accept, listener, target))
+        return f"tcp://127.0.0.1:{listener.getsockname()[1]}"
+
+    def _accept(self, listener: socket.socket, target: str, _mask: int) -> None:
+        try:
+            dialler, _ = listener.accept()
+        except (BlockingIOError, ConnectionError):
+            return  # who dialled has left again
+        family, address = _address(target)
+        dialled = socket.socket(family)
+        for each in (dialler, dialled):
+            each.setblocking(False)
+            each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # How it turns out is seen when the socket is read or written, as every later loss is.
+        dialled.connect_ex(address)
+        link = _Link(self._selector, dialler, dialled, self._conditions)
+        self._links.add(link)
+        link.start(self._serve)
+
+    def _serve(self, link: _Link, end: socket.socket, mask: int) -> None:
+        if link in self._links:
+            link.ready(end, mask)
+            self._step(link)
+
+    def _step(self, link: _Link) -> None:
+        link.step(monotonic())
+        if link.over:
+            self._links.discard(link)
+
+
+class _Flow:
+    """One direction of a link: from a socket through a delay line to a socket."""
+
+    def __init__(self, source: socket.socket, target: socket.socket, conditions: Conditions, *, blocked: bool) -> None:
+        self.source = source
+        self.target = target
+        self.line = DelayLine(conditions)
+        self.blocked = blocked
+        self.closed = False
+
+    def take(self, now: float) -> None:
+        """Read what the line takes; the end of the stream and its loss travel on it too."""
+        room = self.line.room(now)
+        if not room:
+            return
+        try:
+            data = self.source.recv(room)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.line.finish(now, End.RESET)
+            return
+        if data:
+            self.line.put(now, data)
+        else:
+            self.line.finish(now, End.CLOSED)
+
+    def give(self, now: float) -> End | None:
+        """Write what has arrived, as far as the target takes it; the stream's end, when that arrives.
+
+        Raises:
+            OSError: the target is gone.
+        """
+        while not self.blocked and (packets := self.line.due(now)):
+            try:
+                self.line.gave(self.target.sendmsg(packets))
+            except BlockingIOError:
+                self.blocked = True
+        end = self.line.take_end(now)
+        if end is End.CLOSED:
+            self.closed = True
+            self.target.shutdown(socket.SHUT_WR)
+        return end
+
+    def give_up(self) -> None:
+        """The target is gone."""
+        self.line.drop()
+        self.closed, self.blocked = True, False
+
+    def wake_at(self, now: float) -> float:
+        """When there is something to do that no socket tells of."""
+        return min(math.inf if self.blocked else self.line.arrival(), self.line.room_at(now))
+
+
+class _Link:
+    """A connection that a party dialled and the one that carries it on, until both directions have ended.
+
+    Attributes:
+        over: whether its sockets are closed.
+        wake_at: when `step` is to be called, whatever the sockets do.
+    """
+
+    def __init__(
+        self,
+        selector: selectors.BaseSelector,
+        dialler: socket.socket,
+        dialled: socket.socket,
+        conditions: Conditions,
+    ) -> None:
+        self.over = False
+        self.wake_at = math.inf
+        self._selector = selector
+        # The dialled side is not connected yet: it tells when it can be written.
+        self._there = _Flow(dialler, dialled, conditions, blocked=True)
+        self._back = _Flow(dialled, dialler, conditions, blocked=False)
+        self._callbacks: dict[socket.socket, Callable[[int], None]] = {}
+
+    def start(self, serve: Callable[[_Link, socket.socket, int], None]) -> None:
+        """Watch both sockets; `serve` is called with what the selector says of one."""
+        self._callbacks = {end: partial(serve, self, end) for end in (self._there.source, self._back.source)}
+        self.step(monotonic())
+
+    def ready(self, end: socket.socket, mask: int) -> None:
+        """A socket can be read or written."""
+        for flow in (self._there, self._back):
+            if flow.source is end and mask & selectors.EVENT_READ:
+                flow.take(monotonic())
+            if flow.target is end and mask & selectors.EVENT_WRITE:
+                flow.blocked = False
+
+    def step(self, now: float) -> None:
+        """Give out what has arrived, end what has ended, and see what to wait for next."""
+        ends = {self._give(self._there, self._back, now), self._give(self._back, self._there, now)}
+        if End.RESET in ends:
+            self.reset()
+        elif self._there.closed and self._back.closed:
+            self._close()
+        else:
+            self._watch(self._there, self._back, now)
+            self._watch(self._back, self._there, now)
+            self.wake_at = min(self._there.wake_at(now), self._back.wake_at(now))
+
+    def reset(self) -> None:
+        """Tell both sides at once that the connection is lost."""
+        for end in self._callbacks:
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        self._close()
+
+    def _close(self) -> None:
+        for end in self._callbacks:
+            if end in self._selector.get_map():
+                self._selector.unregister(end)
+            end.close()
+        self.over = True
+
+    def _give(self, flow: _Flow, other: _Flow, now: float) -> End | None:
+        try:
+            return flow.give(now)
+        except OSError:
+            # The loss of the target is news to the source, a latency later.
+            flow.give_up()
+            other.line.finish(now, End.RESET)
+            return None
+
+    def _watch(self, flow: _Flow, other: _Flow, now: float) -> None:
+        """Have the selector tell what is worth knowing of the socket that `flow` reads and `other` writes."""
+        wanted = selectors.EVENT_READ * bool(flow.line.room(now)) | selectors.EVENT_WRITE * other.blocked
+        key = self._selector.get_map().get(flow.source)
+        if key is None:
+            if wanted:
+                self._selector.register(flow.source, wanted, self._callbacks[flow.source])
+        elif not wanted:
+            self._selector.unregister(flow.source)
+        elif wanted != key.events:
+            self._selector.modify(flow.source, wanted, self._callbacks[flow.source])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""A process of a secure sum under the launcher: the server, a client, or a host of many clients."""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Mapping
+from logging import Logger
+from pathlib import Path
+from typing import Any
+
+from mpc.errors import BeaverlodgeError
+from mpc.links.zmq.transport import Transport
+from mpc.star.sockets import ClientHost
+from parties.base.descriptors import allow_connections
+from parties.base.reporter import Reporter
+from parties.processes.lifeline import Lifeline
+from parties.processes.order_keys import read_identity, read_keys
+from parties.tasks.secure_sum.clients import LINGER, Membership, clients_of, dropping, hosts_result, silence, trust_of
+from parties.tasks.secure_sum.helper import helped, helper_client
+from parties.tasks.secure_sum.server import Seat, serve
+from parties.tasks.secure_sum.settings import SumScenario
+from parties.trust.round_journal import RoundJournal
+
+_DESCRIPTORS_A_CLIENT = 3  # a socket, its mailbox, and one while it connects
+
+
+def part_in_sum(
+    scenario: SumScenario, order: Mapping[str, Any], lifeline: Lifeline, reporter: Reporter, log: Logger
+) -> dict[str, Any]:
+    """The part of this process, as the launcher ordered it; returns its result."""
+    part = {scenario.server: _serve, scenario.helper: _help}.get(order["name"], _take_part)
+    try:
+        return part(scenario, order, lifeline, reporter, log)
+    except BeaverlodgeError as error:
+        log.error("%s", error)
+        raise
+
+
+def _serve(
+    scenario: SumScenario, order: Mapping[str, Any], lifeline: Lifeline, reporter: Reporter, log: Logger
+) -> dict[str, Any]:
+    allow_connections(len(scenario.star_names), 1)
+    identity, peers = read_keys(order["keys"])
+    transport = Transport(identity, peers, "tcp://127.0.0.1:*")
+
+    def meet() -> None:
+        reporter.listening(transport.endpoint)
+        lifeline.peers()
+
+    def gone() -> list[int]:
+        return [i for news in lifeline.news() for i in order["processes"].get(news.get("lost"), ())]
+
+    patience = scenario.session.patience or 0.0
+    try:
+        seat = Seat(transport, 1, lambda number: None, Path(order["out"]), patience, gone, {})
+        return serve(scenario, seat, reporter, log, meet)
+    finally:
+        transport.close(LINGER)
+
+
+def _help(
+    scenario: SumScenario, order: Mapping[str, Any], lifeline: Lifeline, reporter: Reporter, log: Logger
+) -> dict[str, Any]:
+    reporter.listening(None)
+    endpoint = lifeline.peers()[scenario.server]
+    assert endpoint is not None
+    client = helper_client(scenario)
+    host = ClientHost(
+        endpoint,
+        order["server"].encode(),
+        {order["name"]: (client, read_identity(order["clients"][order["name"]]))},
+        silence(scenario, scenario.session.patience or 0.0),
+        lambda over, total: reporter.stage(client.stage, client.rounds, scenario.task.rounds),
+    )
+    try:
+        host.run()
+    finally:
+        host.close(LINGER)
+    return helped(scenario, host, log)
+
+
+def _take_part(
+    scenario: SumScenario, order: Mapping[str, Any], lifeline: Lifeline, reporter: Reporter, log: Logger
+) -> dict[str, Any]:
+    mine = order["clients"]
+    alone = order["name"] in mine
+    allow_connections(len(mine), _DESCRIPTORS_A_CLIENT, instead="set more `processes` in [clients]")
+    reporter.listening(None)
+    public = [bytes.fromhex(key) for key in order.get("verifying", ())]
+    trusts = {name: trust_of(bytes.fromhex(key), public) for name, key in order.get("signing", {}).items()}
+    folder = Path(order["out"])
+    members = {name: Membership(RoundJournal(folder / f"{name}.rounds", sync=alone), trusts.get(name)) for name in mine}
+    clients = clients_of(scenario, members, log, {} if alone else dropping(scenario))
+    endpoint = lifeline.peers()[scenario.server]
+    assert endpoint is not None
+    identities = {name: read_identity(fields) for name, fields in mine.items()}
+    host = ClientHost(
+        endpoint,
+        order["server"].encode(),
+        {name: (clients[name], identities[name]) for name in mine},
+        silence(scenario, scenario.session.patience or 0.0),
+        lambda over, total: reporter.stage("running", over, total),
+    )
+    try:
+        host.run()
+    finally:
+        host.close(LINGER)
+    for name, one in clients.items():
+        if one.failure is not None:
+            log.error("%s: %s", name, one.failure)
+    alone_failure = clients[order["name"]].failure if alone else None
+    if alone_failure is not None:
+        raise alone_failure
+    return hosts_result(host, os.getpid(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)

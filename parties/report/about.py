@@ -1,0 +1,60 @@
+"""What a run's record says it is a record of: the kind of task, the outcome, the settings; of the data, nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+
+from parties.base.version import VERSION
+
+_OF_LINKS: Final = ("address", "public_key")
+_USUAL_POSITIVE: Final = "1, yes or true"
+"""What a target of two values counts as 1 where the scenario does not say."""
+
+
+class Agreed(Protocol):
+    """A scenario, as far as its runs' records name it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def digest(self) -> str: ...
+
+    def agreed(self) -> dict[str, Any]: ...
+
+
+def about(scenario: Agreed) -> dict[str, Any]:
+    """What is known of a run before it begins, for its record: all but how it ends.
+
+    Returns:
+        `kind`, `outcome` (column and positive value; None of a kind without one), `reference_levels` (by column: the
+        level that has no coefficient), `missing` (the policy), `seed`, `version`, `started` (UTC), and `settings`: all
+        that the parties agreed on but their addresses and keys, for a record may be published. It holds no path.
+    """
+    settings = scenario.agreed()
+    settings["parties"] = {
+        name: {key: value for key, value in party.items() if key not in _OF_LINKS}
+        for name, party in settings["parties"].items()
+    }
+    task = settings["task"]
+    levels: Mapping[str, Any] = task.get("categories") or {}
+    return {
+        "kind": task["kind"],
+        "outcome": _outcome(task),
+        "reference_levels": {column: names[0] for column, names in levels.items()},
+        "missing": task.get("missing"),
+        "seed": settings.get("seed"),
+        "version": VERSION,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "settings": settings,
+    }
+
+
+def _outcome(task: Mapping[str, Any]) -> dict[str, Any] | None:
+    if task.get("target") is None:
+        return None
+    if task["kind"] == "linear_regression":
+        return {"column": task["target"], "positive": None}
+    return {"column": task["target"], "positive": task.get("positive") or _USUAL_POSITIVE}

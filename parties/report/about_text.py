@@ -1,0 +1,77 @@
+"""What the summary and the report say that a run is of: the outcome, its coding, the rows, the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from parties.show.blocks import count_text, is_number, plural, table
+
+_KINDS: Final[Mapping[str, str]] = {
+    "logistic_regression": "logistic regression",
+    "linear_regression": "linear regression",
+    "statistics": "statistics",
+    "predict": "scores of new rows",
+    "secure_sum": "secure sum",
+}
+_MISSING: Final[Mapping[str, str]] = {
+    "refuse": "none: a run with a missing value is refused",
+    "drop": "rows with a missing value were dropped",
+    "mean": "replaced by the mean of their owner's rows",
+}
+
+
+def is_of(record: Mapping[str, Any], kind: str) -> bool:
+    """Whether a record is of this kind of task; of one that does not say, any may be."""
+    return bool(table(record.get("about")).get("kind", kind) == kind)
+
+
+def outcome_text(record: Mapping[str, Any]) -> str:
+    """The outcome and what counts as having it; empty where there is none, or an older record does not say."""
+    outcome = table(table(record.get("about")).get("outcome"))
+    if not outcome.get("column"):
+        return ""
+    positive = outcome.get("positive")
+    return f"{outcome['column']}" + (f", where {positive} counts as 1" if positive else "")
+
+
+def rows_text(record: Mapping[str, Any]) -> str:
+    """Each owner's rows, and how many of them are held out."""
+    told = []
+    for owner, counts in table(record.get("rows")).items():
+        train, test = (table(counts).get(key) for key in ("train", "test"))
+        if is_number(train):
+            more = f" and {count_text(test)} held out" if is_number(test) and test else ""
+            told.append(f"{owner} {count_text(train)}{more}")
+    return "; ".join(told)
+
+
+def about_line(record: Mapping[str, Any]) -> str:
+    """The outcome and the rows in one sentence; empty where a record says neither."""
+    outcome, rows = outcome_text(record), rows_text(record)
+    parts = [f"Outcome: {outcome}."] if outcome else []
+    return " ".join([*parts, f"Rows: {rows}."] if rows else parts)
+
+
+def about_facts(record: Mapping[str, Any]) -> dict[str, str]:
+    """All that a reader has to know to do the same again, by name; what is not known is left out."""
+    about = table(record.get("about"))
+    levels = table(about.get("reference_levels"))
+    excluded = {
+        name: table(party)["rows_excluded"]
+        for name, party in table(record.get("parties")).items()
+        if is_number(table(party).get("rows_excluded"))
+    }
+    kind = about.get("kind")
+    facts = {
+        "Kind": _KINDS.get(kind, str(kind)) if kind else "",
+        "Outcome": outcome_text(record),
+        "Rows": rows_text(record),
+        "Rows excluded": "; ".join(f"{name} {plural(count, 'row')}" for name, count in excluded.items()),
+        "Reference levels": ", ".join(f"{column} = {level}" for column, level in levels.items()),
+        "Missing values": _MISSING.get(str(about.get("missing")), ""),
+        "Seed (public)": "" if about.get("seed") is None else str(about["seed"]),
+        "Version": str(about.get("version") or ""),
+        "Started": str(about.get("started") or "").replace("T", " ").replace("Z", " UTC"),
+    }
+    return {name: text for name, text in facts.items() if text}

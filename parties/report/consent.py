@@ -1,0 +1,223 @@
+"""What a party is shown before it approves a scenario: what is asked of its data, and revealed to whom."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any, Final
+
+from mpc.errors import DataError, UsageError, plain_text
+from mpc.runtime.plan import Plan
+from parties.data.own_table import OwnTable
+from parties.report.summary import also_learnt, revealed_grid
+from parties.scenario.file import Scenario, SqlSource
+from parties.show.blocks import MISSING, Block, Grid, Line, count_text, plural
+from parties.tasks.registry import Plans, job_of
+from parties.tasks.secure_sum.settings import SumScenario
+from parties.trust.consent import Asking, consent_digest
+from parties.trust.roster import Keyed
+
+LINE_BREAK: Final = re.compile(r"\r\n|\n|\r")
+"""What ends a line of a query, and with it a comment."""
+
+_SQL_WIDTH: Final = 88
+_STANDING_IN: Final = 100
+"""An owner's rows, where only what does not depend on them is shown."""
+
+
+def consent_blocks(
+    scenario: Scenario,
+    me: str,
+    publics: Mapping[str, str],
+    changes: Sequence[str] = (),
+    plans: Plans | None = None,
+) -> list[Block]:
+    """All that is shown, in its order. Nothing is opened for it but a roster: what is not stated is not known yet.
+
+    Args:
+        publics: every party's public text.
+        changes: where the scenario differs from one that was approved earlier.
+        plans: keeps the plan that is made, for the run.
+    """
+    return [
+        Line(f"{scenario.name}: what {me} is asked to take part in. Nothing has been opened or sent.", "bold"),
+        *changed_grid(changes),
+        _parties_grid(scenario, publics),
+        *keys_lines(scenario),
+        *_asked(scenario, me),
+        Grid("What is computed", ("setting", "value"), tuple(_settings(scenario)), frozenset({0, 1})),
+        session_grid(scenario),
+        *_insecure(scenario),
+        *_learnt(scenario, plans or Plans()),
+        Line(""),
+        Line(
+            "Two runs that differ a little reveal their difference. An owner's releases.jsonl, beside its keys, keeps "
+            "what was released about which data, and repeats are warned of."
+        ),
+        *digest_lines(scenario, me),
+    ]
+
+
+def read_blocks(scenario: Scenario, me: str, table: OwnTable, warnings: Sequence[str]) -> list[Block]:
+    """What the data are that were approved, once they were read; nothing has been sent yet.
+
+    Args:
+        warnings: earlier runs that this one repeats or nearly repeats.
+    """
+    rows = tuple(job_of(scenario).asked(scenario, me, table))
+    grid = Grid(f"What was read of the data of {me}", ("what", "which"), rows, frozenset({0, 1}))
+    return [grid, *(Line(text, "bold") for text in warnings)]
+
+
+def digest_lines(scenario: Asking, me: str) -> list[Block]:
+    """Both digests: the one to compare with the others, and the one that approves."""
+    return [
+        Line(""),
+        Line("The scenario's digest, the same at every party that has the same scenario; compare it by telephone:"),
+        Line(scenario.digest, wrap=False),
+        Line(f"What {me} approves, which covers its own data and query, too; --approve takes it:"),
+        Line(consent_digest(scenario, me), wrap=False),
+    ]
+
+
+def keys_lines(scenario: Keyed) -> list[Block]:
+    """Where the parties' keys are from, and who can change them all."""
+    if scenario.roster is None:
+        return []
+    text = (
+        f"The keys come from the roster {scenario.roster.file}, as it is now. Who holds the key that signs it "
+        "can change all of them, and so who takes part, without another approval:"
+    )
+    return [Line(text), Line(scenario.roster.signed_by, wrap=False)]
+
+
+def session_grid(scenario: Scenario | SumScenario) -> Grid:
+    """How long this party waits for the others."""
+    session = scenario.session
+    patience = "as the runtime chooses" if session.patience is None else f"{session.patience:g} s"
+    rows = (
+        ("for the others to come (connect_timeout)", f"{session.connect_timeout:g} s"),
+        ("for a message (deadline)", f"{session.deadline:g} s"),
+        ("for a lost connection to come back (patience)", patience),
+    )
+    return Grid("How long it waits", ("for what", "at most"), rows, frozenset({0, 1}))
+
+
+def changed_grid(changes: Sequence[str]) -> list[Block]:
+    """Where a scenario differs from one that was approved earlier."""
+    if not changes:
+        return []
+    title = "Changed since it was approved (here: now; there: as approved)"
+    return [Grid(title, ("setting",), tuple((text,) for text in changes), frozenset({0}))]
+
+
+def _parties_grid(scenario: Scenario, publics: Mapping[str, str]) -> Grid:
+    rows = tuple(
+        (name, spec.role, spec.address or MISSING, count_text(spec.rows) if spec.rows else MISSING, publics[name])
+        for name, spec in scenario.parties.items()
+    )
+    return Grid("Who takes part", ("party", "role", "address", "rows", "public key"), rows, frozenset({0, 1, 2, 4}))
+
+
+def _asked(scenario: Scenario, me: str) -> list[Block]:
+    spec = scenario.parties[me]
+    if spec.role != "owner":
+        return [Line(""), Line(f"{me} has no data: it deals random numbers, and must side with no owner.")]
+    source = spec.data
+    query = source.sql if isinstance(source, SqlSource) else None
+    where = source.database if isinstance(source, SqlSource) else source
+    rows = [("read", MISSING if where is None else where + (", by the query below" if query else ""))]
+    if scenario.data_from is not None:
+        rows.append(("as this party itself says", f"{scenario.data_from}; the scenario has no say in it"))
+    if (spec.encoding, spec.decimal, spec.thousands) != ("utf-8", ".", None):
+        thousands = "" if spec.thousands is None else f", thousands {spec.thousands!r}"
+        rows.append(("written in", f"{spec.encoding}, decimal {spec.decimal!r}{thousands}"))
+    if spec.model is not None:
+        rows.append(("its share of the model, a file", spec.model))
+    rows += job_of(scenario).asked(scenario, me, None)
+    return [Grid(f"What is asked of the data of {me}", ("what", "which"), tuple(rows), frozenset({0, 1})), *_sql(query)]
+
+
+def _sql(query: str | None) -> list[Block]:
+    """A query, each line of it with its number, so that what runs cannot seem to be part of a comment."""
+    if query is None:
+        return []
+    lines = LINE_BREAK.split(query)
+    width = len(str(len(lines)))
+    blocks: list[Block] = [Line(""), Line(f"The query, {plural(len(lines), 'line')}:", "bold")]
+    for blank, group in groupby(enumerate(lines, start=1), key=lambda one: not one[1].strip(" \t")):
+        if blank:
+            blocks.append(Line(f"{'':>{width}} | ({plural(len(list(group)), 'line')} without text)", wrap=False))
+            continue
+        for number, line in group:
+            whole = plain_text(line)
+            for start in range(0, len(whole), _SQL_WIDTH):
+                mark = f"{number:>{width}} |" if start == 0 else f"{'':>{width}} +"
+                blocks.append(Line(f"{mark} {whole[start : start + _SQL_WIDTH]}", wrap=False))
+    return blocks
+
+
+def _settings(scenario: Scenario) -> list[tuple[str, str]]:
+    task: dict[str, Any] = scenario.agreed()["task"]
+    rest = {key: value for key, value in task.items() if value is not None and value != {}}
+    return [("seed", str(scenario.seed)), *((key, shown(value)) for key, value in rest.items())]
+
+
+def shown(value: object) -> str:
+    """A setting's value as it is shown."""
+    if isinstance(value, list):
+        return ", ".join(map(shown, value))
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _insecure(scenario: Scenario) -> list[Block]:
+    if scenario.testing is None or scenario.testing.insecure_seed is None:
+        return []
+    text = "THIS SCENARIO PROTECTS NOTHING: its [testing] insecure_seed makes all secret randomness known to all."
+    return [Line(""), Line(text, "bold red")]
+
+
+def _learnt(scenario: Scenario, plans: Plans) -> list[Block]:
+    """The whole plan, where the shapes are known; else what does not depend on them."""
+    job, scored = job_of(scenario), scenario.task.kind == "predict"
+    extent = job.extent(scenario, None)
+    known, features = extent.rows, extent.features or 1
+    rows = {owner: job.counts(scenario, known.get(owner, _STANDING_IN)) for owner in scenario.owners}
+    if extent.exact and len(known) == len(scenario.owners):
+        from parties.report.plan import plan_tables
+
+        settings, plan = plans.of(scenario, rows, features)
+        return [Line(""), *plan_tables(plan, settings, scenario)]
+    try:
+        _, plan = plans.of(scenario, rows, features)
+    except (DataError, UsageError):  # of the rows that stand in: those that come may well do
+        to = "" if scored else f" to {', '.join(scenario.owners)}"  # whom scores go to is part of what is wanted
+        return [Line(""), Line(f"Revealed{to}: {job.wanted(scenario)}.")]
+    told = also_learnt(split=scenario.vertical, scored=scored)
+    return [
+        _reveals_grid(plan),
+        Line(""),
+        Line(
+            f"{told} {scenario.helper} learns how many rows and columns there are, but is shown no value. How much is "
+            "sent depends on the rows: state each owner's `rows`, and list the `features`, for the whole plan. "
+            f"({plural(len(known), 'owner')} of {len(scenario.owners)} so far.)"
+        ),
+    ]
+
+
+def _reveals_grid(plan: Plan) -> Grid:
+    """What is revealed, without the sizes, which depend on rows and columns."""
+    items = dict.fromkeys((item.what, item.to, item.why) for item in plan.reveals)
+    record = {
+        "revealed": [{"what": what, "to": list(to), "why": why} for what, to, why in items],
+        "parties": {owner: {"role": "owner"} for owner in plan.owners},
+    }
+    grid = revealed_grid(record, "What the owners will learn")
+    return Grid(
+        grid.title,
+        (grid.columns[0], *grid.columns[2:]),
+        tuple((row[0], *row[2:]) for row in grid.rows),
+        frozenset({0, 1, 2}),
+    )

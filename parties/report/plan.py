@@ -1,0 +1,212 @@
+"""What `mpc plan` says: what a run will cost and who will learn what, before anything is sent."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from mpc.links.meeting.backlog import kept
+from mpc.runtime.plan import Plan
+from mpc.runtime.round import HEADER_BYTES
+from parties.report.summary import ALIGNMENT, also_learnt, correlations_grid, revealed_grid
+from parties.scenario.file import Scenario
+from parties.scenario.models import LAN, NetworkSpec
+from parties.show.blocks import (
+    Block,
+    Grid,
+    Line,
+    bytes_text,
+    count_text,
+    print_blocks,
+    seconds_text,
+    short_bytes,
+)
+from parties.tasks.base import PlanTold
+from parties.tasks.registry import job_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+SCHEMA: Final = 1
+WAN: Final = NetworkSpec(latency_ms=10.0, bandwidth_mbit=100.0)
+
+
+def print_plan(
+    plan: Plan,
+    settings: Any,
+    scenario: Scenario,
+    *,
+    as_json: bool = False,
+    console: Console | None = None,
+) -> None:
+    """Prints a plan: as tables, or as one JSON object on standard output."""
+    if as_json:
+        text = json.dumps(plan_json(plan, settings, scenario), indent=2, allow_nan=False)
+        (console.file if console else sys.stdout).write(text + "\n")
+    else:
+        print_blocks(plan_tables(plan, settings, scenario), console)
+
+
+def plan_tables(plan: Plan, settings: Any, scenario: Scenario) -> list[Block]:
+    """All that the plan says, in its order, as lines and tables: first what everyone asks, details at the end."""
+    told = job_of(scenario).told(settings, scenario)
+    facts = _facts(plan, told, scenario)
+    return [
+        Line(f"{scenario.name}: the plan. Nothing has been sent.", "bold"),
+        Line(told.work),
+        Line(_cost_text(facts, plan, scenario.network)),
+        *told.how,
+        _stages_grid(facts),
+        _traffic_grid(plan),
+        Line(f"All that {plan.helper} sends goes to {plan.owners[-1]}, the last owner; the others need seeds only."),
+        _seconds_grid(facts, scenario.network),
+        Line(_on_top(plan)),
+        *_learns_blocks(facts, plan),
+        _dealt_grid(facts, plan, told),
+        *told.details,
+        Line(""),
+        Line("Every party makes this plan for itself, and starts only if all have the same digest:"),
+        Line(plan.digest, wrap=False),
+    ]
+
+
+def plan_json(plan: Plan, settings: Any, scenario: Scenario) -> dict[str, Any]:
+    """The plan as `mpc plan --json` prints it; its shape is stable under one `schema`, for each kind of task."""
+    return _facts(plan, job_of(scenario).told(settings, scenario), scenario)
+
+
+def _facts(plan: Plan, told: PlanTold, scenario: Scenario) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "scenario": {
+            "name": scenario.name,
+            "digest": scenario.digest,
+            **told.scenario,
+        },
+        "digest": plan.digest,
+        "rounds": len(plan.rounds),
+        "stages": _stages(plan),
+        "bytes": dict(plan.bytes_sent),
+        "messages": dict(plan.messages_sent),
+        "correlations": plan.correlations,
+        "masks": sum(count * len(kind.drawn) for kind, count in plan.counted_kinds),
+        "kept": kept(plan),
+        "reveals": [
+            {"what": item.what, "to": list(item.to), "shape": list(item.shape), "why": item.why}
+            for item in plan.reveals
+        ],
+        "helper": {"name": plan.helper, "learns": list(told.helper_learns), "opened": []},
+        "seconds": {
+            "lan": _seconds(plan, LAN, slow_start=True),
+            "wan": _seconds(plan, WAN, slow_start=True),
+            # The links that `mpc run` makes have their bandwidth from the first byte on.
+            "network": _seconds(plan, scenario.network, slow_start=False) if scenario.network else None,
+            "handling": plan.handling,
+        },
+        **told.facts,
+    }
+
+
+def _stages(plan: Plan) -> list[dict[str, Any]]:
+    """Rounds of each stage and the bytes that each owner sends in them, in the order that the stages begin."""
+    others = len(plan.owners) - 1
+    stages: dict[str, dict[str, Any]] = {}
+    for one in plan.rounds:
+        stage = stages.setdefault(one.stage, {"stage": one.stage, "rounds": 0, "bytes": 0})
+        stage["rounds"] += 1
+        stage["bytes"] += (HEADER_BYTES + one.payload) * others
+    return list(stages.values())
+
+
+def _seconds(plan: Plan, network: NetworkSpec, *, slow_start: bool) -> float:
+    bandwidth = math.inf if network.bandwidth_mbit is None else network.bandwidth_mbit * 1e6 / 8
+    return plan.seconds(2 * network.latency_ms / 1000, bandwidth, slow_start=slow_start)
+
+
+def _cost_text(facts: dict[str, Any], plan: Plan, network: NetworkSpec | None) -> str:
+    """The cost in one sentence."""
+    most = max(plan.bytes_sent[owner] for owner in plan.owners)
+    bound = "at most " if plan.forks else ""
+    where, name = ("network", "the scenario's network") if network else ("wan", "a wide-area network")
+    return (
+        f"{bound}{count_text(facts['rounds'])} rounds; each owner sends {short_bytes(most)}, {plan.helper} "
+        f"{short_bytes(plan.bytes_sent[plan.helper])}; about {_duration(facts['seconds'][where])} on {name}."
+    )
+
+
+def _on_top(plan: Plan) -> str:
+    """What the time on the wire leaves out."""
+    return f"Handling the messages takes about {_duration(plan.handling)} besides; connecting and large products, more."
+
+
+def _duration(seconds: float) -> str:
+    """A length of time for reading, to two digits or so."""
+    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.2g} seconds" if seconds < 10 else f"{seconds:.0f} seconds"
+
+
+def _stages_grid(facts: dict[str, Any]) -> Grid:
+    rows = [(s["stage"], count_text(s["rounds"]), bytes_text(s["bytes"])) for s in facts["stages"]]
+    total = ("in all", count_text(facts["rounds"]), bytes_text(sum(s["bytes"] for s in facts["stages"])))
+    title = "Rounds: in each, every owner sends something to all others and waits for theirs"
+    return Grid(title, ("stage", "rounds", "bytes that each owner sends"), (*rows, total))
+
+
+def _traffic_grid(plan: Plan) -> Grid:
+    memory = kept(plan)
+    rows = tuple(
+        (
+            name,
+            "owner" if name in plan.owners else "helper",
+            count_text(plan.messages_sent[name]),
+            bytes_text(sent),
+            f"at most {short_bytes(memory[name])}",
+        )
+        for name, sent in plan.bytes_sent.items()
+    )
+    title = f"What each party sends (headers of {HEADER_BYTES} bytes a message included)"
+    return Grid(
+        title, ("party", "role", "messages", "bytes sent", "memory for others' messages"), rows, frozenset({0, 1})
+    )
+
+
+def _dealt_grid(facts: dict[str, Any], plan: Plan, told: PlanTold) -> Grid:
+    """What the helper deals, and what each kind is for."""
+    dealt = correlations_grid(facts["correlations"], f"Random numbers that {plan.helper} deals")
+    rows = tuple((*row, told.uses.get(row[0], "")) for row in dealt.rows)
+    return Grid(dealt.title, (*dealt.columns, "for"), rows, frozenset({0, 3}))
+
+
+def _seconds_grid(facts: dict[str, Any], network: NetworkSpec | None) -> Grid:
+    named = [("a local network", LAN, facts["seconds"]["lan"]), ("a wide-area network", WAN, facts["seconds"]["wan"])]
+    if network is not None:
+        named.append(("the scenario's network", network, facts["seconds"]["network"]))
+    rows = [(name, _network_text(one), seconds_text(seconds)) for name, one, seconds in named]
+    return Grid("Time on the wire", ("on", "round trip and bandwidth", "seconds"), tuple(rows), frozenset({0, 1}))
+
+
+def _network_text(network: NetworkSpec) -> str:
+    rate = "no limit" if network.bandwidth_mbit is None else f"{network.bandwidth_mbit:g} Mbit/s"
+    return f"{2 * network.latency_ms:g} ms, {rate}"
+
+
+def _learns_blocks(facts: dict[str, Any], plan: Plan) -> list[Block]:
+    record = {"revealed": facts["reveals"], "parties": {owner: {"role": "owner"} for owner in plan.owners}}
+    masks = count_text(facts["masks"])
+    return [
+        revealed_grid(record, "What the owners will learn"),
+        Line(""),
+        Line(also_learnt(split=any(item.what == ALIGNMENT for item in plan.reveals), scored="predict" in facts)),
+        Grid(
+            f"What {plan.helper} will learn", ("no value, but",), tuple((told,) for told in facts["helper"]["learns"])
+        ),
+        Line(""),
+        Line(
+            "Nobody is shown anything else: every other opening is under a uniform mask of its own. The plan's dry "
+            f"run drew {masks} masks, and refuses a second opening under any of them."
+        ),
+    ]

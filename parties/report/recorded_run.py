@@ -1,0 +1,79 @@
+"""A run and its folder: the record in it, from the first moment to how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mpc.errors import RecordError, UsageError
+from parties.base.bugs import as_error
+from parties.report.about import Agreed, about
+from parties.report.record import failed_record, start_record, take_folder, write_record
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that was carried out, its folder, and why what is in the folder is not all; None if it is."""
+
+    record: Mapping[str, Any]
+    folder: Path
+    unwritten: RecordError | None = None
+
+
+def run_recorded(
+    scenario: Agreed, out: Path | None, part: Callable[[Path], dict[str, Any]], *, name: str = ""
+) -> Finished:
+    """Do a run, given its folder; writes the record that it returns, or why there is none.
+
+    Args:
+        out: the folder, or None for a new one that is called after `name`, or else after the scenario.
+
+    Raises:
+        BeaverlodgeError: what went wrong; the record then says `failed` and why.
+    """
+    folder = take_folder(out, name or scenario.name)
+    known = about(scenario)
+    start_record(folder, scenario.name, scenario.digest)
+    try:
+        record = {**part(folder), "about": known}
+    except (Exception, KeyboardInterrupt) as problem:
+        error = as_error(problem)
+        failed = failed_record(error, scenario_name=scenario.name, scenario_digest=scenario.digest, about=known)
+        with suppress(UsageError):  # of a disk that is full, say: the first cause is told
+            _write(folder, failed)
+        raise error from None
+    return Finished(record, folder, _unwritten(folder, record))
+
+
+def _unwritten(folder: Path, record: Mapping[str, Any]) -> RecordError | None:
+    """Writes what a run gave; why it cannot be. Peers have ended by then: nothing undoes the run."""
+    try:
+        write_record(folder, record)
+    except UsageError as error:
+        return RecordError(
+            f"the run is done, but its record could not be written: {error.message}",
+            "what it revealed was revealed: keep what is printed of it (with --quiet, nothing is), and run nothing "
+            "again for the record's sake",
+        )
+    try:
+        _write_report(folder, record)
+    except UsageError as error:
+        return RecordError(
+            f"the run is done and its record is in {folder}, but its report could not be written: {error.message}",
+            f"once there is room, `mpc report {folder}` writes it",
+        )
+    return None
+
+
+def _write(folder: Path, record: Mapping[str, Any]) -> None:
+    write_record(folder, record)
+    _write_report(folder, record)
+
+
+def _write_report(folder: Path, record: Mapping[str, Any]) -> None:
+    from parties.report.page import write_report  # after the run: it is slow to import
+
+    write_report(record, folder)

@@ -1,0 +1,161 @@
+"""Checks of a scenario that look at more than one setting at a time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+from parties.scenario.models import LogisticTask, ModelTask, PartySpec, SqlSource
+from parties.scenario.problems import Problem, nearest, quoted, shown
+from parties.scenario.terms import SIGN, columns_of, parts_of
+
+
+class WithData(Protocol):
+    """Somebody's data, and how they are written."""
+
+    @property
+    def data(self) -> str | SqlSource | None: ...
+    @property
+    def decimal(self) -> str: ...
+    @property
+    def thousands(self) -> str | None: ...
+    @property
+    def model_fields_set(self) -> set[str]: ...
+
+
+_TEXT_SETTINGS = ("encoding", "decimal", "thousands")
+TEXT_ENDINGS = (".csv", ".tsv")
+
+
+def check_roles(parties: Mapping[str, PartySpec], problems: list[Problem]) -> None:
+    """Two owners at least, and exactly one helper."""
+    owners = [name for name, party in parties.items() if party.role == "owner"]
+    helpers = [name for name, party in parties.items() if party.role == "helper"]
+    if len(owners) < 2:
+        count = "one owner" if owners else "no owner"
+        problems.append(Problem(f"there is {count}", 'at least two parties need role = "owner"'))
+    if not helpers:
+        problems.append(Problem("there is no helper", 'one party needs role = "helper"'))
+    elif len(helpers) > 1:
+        problems.append(Problem(f"there is more than one helper: {quoted(helpers)}", "keep one of them"))
+
+
+def check_links(parties: Mapping[str, PartySpec], problems: list[Problem]) -> None:
+    """No two parties share an address or a key."""
+    for key in ("address", "public_key"):
+        holder: dict[str, str] = {}
+        for name, party in parties.items():
+            value = party.address if key == "address" else party.public_key
+            if value is None:
+                continue
+            if value in holder:
+                problems.append(Problem(f"{holder[value]} and {name} have the same {key}", "give each its own"))
+            holder.setdefault(value, name)
+
+
+def check_text_settings(parties: Mapping[str, WithData], problems: list[Problem]) -> None:
+    """How a text file is written is said of text files only, and of two signs that differ."""
+    for name, party in parties.items():
+        said = [key for key in _TEXT_SETTINGS if key in party.model_fields_set]
+        is_text = party.data is None or (isinstance(party.data, str) and party.data.lower().endswith(TEXT_ENDINGS))
+        if said and not is_text:
+            message = f"[parties.{name}] has {quoted(said)}, but its data are not a text file"
+            problems.append(Problem(message, "such a setting is for .csv and .tsv files; remove it"))
+        if party.thousands == party.decimal:
+            message = f"[parties.{name}] decimal and thousands are both {shown(party.decimal)}"
+            hint = 'for 1.234,5 set decimal = "," and thousands = "."'
+            problems.append(Problem(message, hint))
+
+
+def check_columns(task: ModelTask, problems: list[Problem]) -> None:
+    """Target, id and features are different columns."""
+    terms = task.features or ()
+    features = columns_of(terms)
+    if task.target in features:
+        problems.append(Problem(f"[task] features lists the target '{task.target}'", "remove it from features"))
+    if task.id is not None and task.id in features:
+        problems.append(Problem(f"[task] features lists the id '{task.id}'", "remove it from features"))
+    for column in task.categories:
+        if column in (task.target, task.id):
+            what = "target" if column == task.target else "id"
+            problems.append(Problem(f"[task.categories] names the {what} '{column}'", "name features only"))
+        elif task.features is not None and column not in features:
+            message = f"[task.categories] names '{column}', which is not among the features"
+            guess = nearest(column, features)
+            hint = f"add '{column}' to features, or remove it there" + (
+                f"; or did you mean '{guess}'?" if guess else ""
+            )
+            problems.append(Problem(message, hint))
+    _check_asides(task, features, problems)
+    if task.id == task.target:
+        problems.append(Problem(f"[task] id and target are both '{task.target}'", "name two columns"))
+    repeated = _repeated(SIGN.join(sorted(parts_of(term))) for term in terms)
+    if repeated:
+        problems.append(Problem(f"[task] features lists {quoted(repeated)} more than once", "list each once"))
+
+
+def _check_asides(task: ModelTask, features: Iterable[str], problems: list[Problem]) -> None:
+    """Offset and weights are columns of their own."""
+    taken: dict[str | None, str] = {task.target: "the target", task.id: "the id"}
+    taken |= dict.fromkeys(features, "among the features")
+    taken |= dict.fromkeys(task.categories, "among the categories")
+    for key, column in task.asides.items():
+        if column in taken:
+            problems.append(Problem(f"[task] {key} = '{column}' is {taken[column]}, too", "name a column of its own"))
+        taken[column] = f"the {key}"
+
+
+def settled_reveal(task: LogisticTask, parties: Mapping[str, PartySpec], problems: list[Problem]) -> LogisticTask:
+    """The task with `reveal` and `reveal_to` in one order, whatever the file's, so that digests are equal."""
+    owners = check_reveal(task, task.reveal, parties, problems)
+    asked = {*task.reveal}
+    if "inference" in asked:  # coefficients with their errors are a model, too
+        asked.add("model")
+    what = tuple(item for item in ("model", "metrics", "missing", "inference", "calibration") if item in asked)
+    return task.model_copy(update={"reveal": what, "reveal_to": owners})
+
+
+def owners_of(parties: Mapping[str, PartySpec]) -> tuple[str, ...]:
+    """The owners' names, in the file's order."""
+    return tuple(name for name, party in parties.items() if party.role == "owner")
+
+
+def check_named_owners(named: Iterable[str], parties: Mapping[str, PartySpec], problems: list[Problem]) -> None:
+    """That `reveal_to` names owners."""
+    owners = owners_of(parties)
+    for name in dict.fromkeys(named):
+        if name not in parties:
+            guess = nearest(name, owners)
+            hint = f"did you mean '{guess}'?" if guess else f"the owners are {quoted(owners)}" if owners else ""
+            problems.append(Problem(f"[task] reveal_to names {shown(name)}, which is no party", hint))
+        elif name not in owners:
+            problems.append(Problem(f"[task] reveal_to names the helper '{name}'", "only owners get the result"))
+
+
+def check_reveal(
+    task: ModelTask, reveal: Sequence[str], parties: Mapping[str, PartySpec], problems: list[Problem]
+) -> tuple[str, ...]:
+    """That all owners get what is revealed, and that all of it can be; returns the owners."""
+    owners = owners_of(parties)
+    named = task.reveal_to if task.reveal_to is not None else owners
+    check_named_owners(named, parties, problems)
+    left_out = [name for name in owners if name not in named]
+    if left_out and all(name in parties for name in named):
+        problems.append(
+            Problem(
+                f"[task] reveal_to leaves out {quoted(left_out)}: not available in this version",
+                "name every owner, or remove reveal_to",
+            )
+        )
+    for key, names in (("reveal", reveal), ("reveal_to", named)):
+        if _repeated(names):
+            problems.append(Problem(f"[task] {key} lists {quoted(_repeated(names))} more than once"))
+    if "missing" in reveal and task.missing == "refuse":
+        hint = 'set missing = "drop" or missing = "mean", or take "missing" out of reveal'
+        problems.append(Problem('[task] reveal lists "missing", but with missing = "refuse" there is none', hint))
+    return owners
+
+
+def _repeated(names: Iterable[str]) -> list[str]:
+    return [name for name, times in Counter(names).items() if times > 1]

@@ -1,0 +1,369 @@
+"""A scenario: who takes part, on which data, and what they compute; read from a TOML file.
+
+Everything that the parties must agree on is in it and nothing secret is. `load_scenario` gives a frozen
+`Scenario` or raises one `UsageError` that says all that is wrong with the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from mpc.errors import InternalError, UsageError, plain_text
+from parties.scenario.checks import check_links, check_roles, check_text_settings
+from parties.scenario.models import (
+    AnyTask,
+    Head,
+    LinearTask,
+    LogisticTask,
+    ModelTask,
+    NetworkSpec,
+    PartySpec,
+    PredictTask,
+    RosterSpec,
+    SessionSpec,
+    SqlSource,
+    StatisticsTask,
+    TestingSpec,
+    split_address,
+)
+from parties.scenario.partition import task_of
+from parties.scenario.problems import (
+    Model,
+    Problem,
+    add_unknown,
+    nearest,
+    read_table,
+    refuse,
+    shown,
+)
+from parties.scenario.task import KINDS, read_task, settled_task
+from parties.scenario.toml_text import parse_toml, read_text_file
+from parties.scenario.unbuilt import unbuilt_role
+from parties.tasks.predict.settings import check_shares
+
+__all__ = [
+    "LinearTask",
+    "LogisticTask",
+    "ModelTask",
+    "NetworkSpec",
+    "PartySpec",
+    "RosterSpec",
+    "Scenario",
+    "SessionSpec",
+    "SqlSource",
+    "TestingSpec",
+    "differences",
+    "load_scenario",
+    "split_address",
+]
+
+SCHEMA = 1
+MOST_PARTIES = 64
+
+_OWN_AFFAIR = {"data", "encoding", "decimal", "thousands", "model"}
+PARTY_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+NAME_HINT = "use small letters, digits and _, starting with a letter, at most 63"
+_HEAD_KEYS = ("schema", "name", "seed")
+_TABLE_KEYS = ("parties", "task", "network", "session", "testing", "roster")
+_ELSEWHERE: Mapping[str, Sequence[str]] = {
+    "the top of the file": _HEAD_KEYS,
+    "[task]": tuple(key for kind in KINDS.values() for key in kind.model.model_fields),
+    "[parties.NAME]": tuple(PartySpec.model_fields),
+    "[network]": tuple(NetworkSpec.model_fields),
+    "[session]": tuple(SessionSpec.model_fields),
+    "[testing]": tuple(TestingSpec.model_fields),
+    "[roster]": tuple(RosterSpec.model_fields),
+}
+
+
+def load_scenario(path: Path) -> Scenario:
+    """Read and check a scenario file.
+
+    Raises:
+        UsageError: the file cannot be read, or is not a valid scenario; all problems are named together.
+    """
+    raw = read_toml(path)
+    check_schema(path, raw)
+    problems: list[Problem] = []
+    known = (*_HEAD_KEYS, *_TABLE_KEYS)
+    for key in raw:
+        if key not in known:
+            add_unknown("the top of the file", key, known, _ELSEWHERE, problems)
+    head_values = {key: value for key, value in raw.items() if key in _HEAD_KEYS}
+    head = read_table(Head, head_values, "the top of the file:", problems, {})
+    parties = _read_parties(raw.get("parties"), problems)
+    task = read_task(raw.get("task"), problems, _ELSEWHERE)
+    network = _read_optional(NetworkSpec, raw, "network", problems)
+    session = _read_optional(SessionSpec, raw, "session", problems)
+    testing = _read_optional(TestingSpec, raw, "testing", problems)
+    roster = _read_optional(RosterSpec, raw, "roster", problems)
+    if parties is not None:
+        check_roles(parties, problems)
+        check_links(parties, problems)
+        check_text_settings(parties, problems)
+    if task is not None and parties is not None:
+        check_shares(task, parties, problems)
+    if task is not None:
+        task = settled_task(task, parties, problems)
+    if problems or head is None or task is None or parties is None:
+        raise refuse(str(path), problems)
+    return Scenario(
+        name=head.name,
+        seed=head.seed,
+        parties=parties,
+        task=task,
+        network=network,
+        session=session or SessionSpec(),
+        testing=testing,
+        roster=roster,
+        path=path,
+    )
+
+
+def differences(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
+    """Where two agreed dictionaries differ: one line a key, dotted, with both values.
+
+    `theirs` may come from a peer: it is only ever printed, escaped and cut short.
+    """
+    found: list[str] = []
+    _compare(mine, theirs, "", found)
+    return found
+
+
+class Scenario(BaseModel):
+    """A whole scenario file, checked. All is agreed on but where files are and how data are written."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    name: str
+    seed: int
+    parties: dict[str, PartySpec]
+    task: AnyTask
+    network: NetworkSpec | None
+    session: SessionSpec
+    testing: TestingSpec | None
+    roster: RosterSpec | None = None
+    path: Path
+    data_from: str | None = None
+    """What says where this party's own data are, if not the scenario file."""
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """The data owners' names, in the order of the file."""
+        return tuple(name for name, party in self.parties.items() if party.role == "owner")
+
+    @property
+    def helper(self) -> str:
+        """The helper's name."""
+        return next(name for name, party in self.parties.items() if party.role == "helper")
+
+    @property
+    def vertical(self) -> bool:
+        """Whether the owners have other columns of the same rows."""
+        return self.task.partition == "vertical"
+
+    @property
+    def training(self) -> LogisticTask:
+        """The task of a scenario that trains a logistic regression."""
+        if not isinstance(self.task, LogisticTask):
+            raise InternalError(f'kind = "{self.task.kind}" is taken for a training', "please report this as a bug")
+        return self.task
+
+    @property
+    def linear(self) -> LinearTask:
+        """The task of a scenario that fits a linear regression."""
+        if not isinstance(self.task, LinearTask):
+            raise InternalError(f'kind = "{self.task.kind}" is taken for a line', "please report this as a bug")
+        return self.task
+
+    @property
+    def model_task(self) -> ModelTask:
+        """The task of a scenario that fits a model, of whichever kind, to a target."""
+        if not isinstance(self.task, ModelTask):
+            raise InternalError(f'kind = "{self.task.kind}" is taken for a model', "please report this as a bug")
+        return self.task
+
+    @property
+    def statistics(self) -> StatisticsTask:
+        """The task of a scenario that describes data."""
+        if not isinstance(self.task, StatisticsTask):
+            raise InternalError(f'kind = "{self.task.kind}" is taken for statistics', "please report this as a bug")
+        return self.task
+
+    @property
+    def predict(self) -> PredictTask:
+        """The task of a scenario that scores new rows."""
+        if not isinstance(self.task, PredictTask):
+            raise InternalError(f'kind = "{self.task.kind}" is taken for a scoring', "please report this as a bug")
+        return self.task
+
+    def task_of(self, owner: str) -> ModelTask:
+        """The model as it concerns one owner's table: where columns are split, with that owner's `features`."""
+        return task_of(self.model_task, self.parties[owner])
+
+    @property
+    def stated_keys(self) -> dict[str, str | None]:
+        """Every party's public_key, where the scenario itself states it."""
+        return {name: party.public_key for name, party in self.parties.items()}
+
+    def own_affair(self, me: str) -> dict[str, Any]:
+        """What a party's own entry says that the others need not agree on."""
+        roster = self.roster.file if self.roster is not None else None
+        return {**self.parties[me].model_dump(mode="json", include=_OWN_AFFAIR), "roster": roster}
+
+    @property
+    def directory(self) -> Path:
+        """The folder that the file's relative paths start from."""
+        return self.path.parent
+
+    def data_path(self, name: str) -> Path:
+        """The file (or database) that holds a party's data, relative to the scenario file.
+
+        Raises:
+            UsageError: the scenario has no such party, or does not say where its data are.
+        """
+        data = self.data_source(name)
+        return self.directory / (data.database if isinstance(data, SqlSource) else data)
+
+    def data_source(self, name: str) -> str | SqlSource:
+        """The `data` of a party, as the file has it.
+
+        Raises:
+            UsageError: the scenario has no such party, or does not say where its data are.
+        """
+        party = self.parties.get(name)
+        if party is None:
+            raise UsageError(f"{self.path}: there is no party '{name}'", f"the parties are {', '.join(self.parties)}")
+        if party.data is None:
+            raise UsageError(
+                f"{self.path}: [parties.{name}] does not say where its data are",
+                'add data = "file.csv"' if party.role == "owner" else "only owners have data",
+                party=name,
+            )
+        return party.data
+
+    def agreed(self) -> dict[str, Any]:
+        """All that the parties must agree on, as plain JSON values."""
+        left_out: Any = {"path": True, "data_from": True, "parties": {"__all__": _OWN_AFFAIR}, "roster": {"file"}}
+        values = self.model_dump(mode="json", exclude=left_out)
+        # Which owner comes first matters, and a JSON object has no order.
+        return {"schema": SCHEMA, "party_order": list(self.parties), **values}
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of `agreed()`, in hexadecimal: equal at two parties that mean the same run."""
+        canonical = json.dumps(self.agreed(), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(canonical.encode("ascii")).hexdigest()
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The file's tables, unchecked.
+
+    Raises:
+        UsageError: the file cannot be read or is not TOML.
+    """
+    try:
+        content = read_text_file(path)
+    except FileNotFoundError:
+        raise UsageError(f"{path}: there is no such scenario file", "check the path") from None
+    except IsADirectoryError:
+        raise UsageError(f"{path}: this is a folder, not a scenario file", "name a .toml file in it") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise UsageError(f"{path}: the scenario file cannot be read ({reason.lower()})") from None
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise UsageError(f"{path}: the scenario file is not UTF-8 text (line {line})", "save it as UTF-8") from None
+    try:
+        return parse_toml(text)
+    except (ValueError, RecursionError) as error:
+        reason = str(error) if isinstance(error, ValueError) else "nested too deeply"
+        hint = "correct that line"
+        if "\\" in reason:
+            hint = "in a path, write / or put it in single quotes: 'data\\file.csv'"
+        elif "overwrite" in reason or "twice" in reason:
+            hint = "that line gives a setting or a table a second time"
+        raise UsageError(f"{path}: not valid TOML: {reason[:1].lower()}{reason[1:]}", hint) from None
+
+
+def check_schema(path: Path, raw: Mapping[str, Any]) -> None:
+    """Refuse a file of another schema (UsageError)."""
+    hint = f'write "schema = {SCHEMA}" at the top of the file'
+    if "schema" not in raw:
+        guess = nearest("schema", raw)
+        if guess is not None:
+            hint = f"did you mean 'schema' where it says '{guess}'?"
+        raise UsageError(f"{path}: the file does not say which schema it follows", hint)
+    if type(raw["schema"]) is not int or raw["schema"] != SCHEMA:
+        raise UsageError(f"{path}: schema {shown(raw['schema'])} is not known to this version", hint)
+
+
+def _read_optional(model: type[Model], raw: Mapping[str, Any], key: str, problems: list[Problem]) -> Model | None:
+    return read_table(model, raw[key], f"[{key}]", problems, _ELSEWHERE) if key in raw else None
+
+
+def _read_parties(raw: object, problems: list[Problem]) -> dict[str, PartySpec] | None:
+    if not isinstance(raw, Mapping) or not raw:
+        problems.append(Problem("the file names no parties", "add a table [parties.NAME] for each of them"))
+        return None
+    if len(raw) > MOST_PARTIES:
+        problems.append(Problem(f"the file names {len(raw)} parties", f"at most {MOST_PARTIES} can take part"))
+        return None
+    parties: dict[str, PartySpec] = {}
+    for name, values in raw.items():
+        party = _read_party(name, values, problems)
+        if party is not None:
+            parties[name] = party
+    return parties if len(parties) == len(raw) else None
+
+
+def _read_party(name: str, raw: object, problems: list[Problem]) -> PartySpec | None:
+    table = f"[parties.{name}]"
+    before = len(problems)
+    if not PARTY_NAME.fullmatch(name):
+        problems.append(Problem(f"{shown(name)} cannot be a party's name", NAME_HINT))
+        return None
+    if isinstance(raw, Mapping):
+        unbuilt = unbuilt_role(name, raw.get("role"))
+        if unbuilt is not None:
+            problems.append(unbuilt)
+            return None
+        if isinstance(raw.get("data"), Mapping):
+            source = read_table(SqlSource, raw["data"], f"[parties.{name}.data]", problems, {})
+            raw = {**raw, "data": source}
+    party = read_table(PartySpec, raw, table, problems, _ELSEWHERE)
+    if party is not None and party.role == "helper":
+        for key in ("data", "encoding", "decimal", "thousands", "features", "rows", "model"):
+            if key in party.model_fields_set:
+                problems.append(Problem(f"{table} has {key}, but a helper has none", f"remove '{key}' there"))
+    return party if len(problems) == before else None
+
+
+def _compare(mine: object, theirs: object, key: str, found: list[str]) -> None:
+    if isinstance(mine, Mapping) and isinstance(theirs, Mapping):
+        for name in [*mine, *(name for name in theirs if name not in mine)]:
+            inner = f"{key}.{plain_text(name, 60)}" if key else plain_text(name, 60)
+            _compare(mine.get(name, _ABSENT), theirs.get(name, _ABSENT), inner, found)
+    elif mine != theirs or type(mine) is not type(theirs):
+        found.append(f"{key}: {_value(mine)} here, {_value(theirs)} there")
+
+
+_ABSENT = object()
+
+
+def _value(value: object) -> str:
+    if value is _ABSENT:
+        return "absent"
+    if isinstance(value, Mapping):
+        return "a table"
+    text = json.dumps(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,95 @@
+"""What `partition = "vertical"`, where owners have other columns of the same rows, asks of the other settings."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import TypeVar
+
+from parties.scenario.models import LogisticTask, ModelTask, PartySpec
+from parties.scenario.problems import Problem, quoted
+from parties.scenario.terms import SIGN, columns_of, parts_of
+
+Task = TypeVar("Task", bound=ModelTask)
+
+VERTICAL = '[task] partition = "vertical"'
+"""How the setting is written."""
+
+
+def task_of(task: Task, spec: PartySpec) -> Task:
+    """The task as it concerns one owner's table: where columns are split, its own features and their categories."""
+    if task.partition == "horizontal":
+        return task
+    listed = spec.features
+    columns = None if listed is None else columns_of(listed)
+    categories = {name: levels for name, levels in task.categories.items() if columns is None or name in columns}
+    return task.model_copy(update={"features": listed, "categories": categories})
+
+
+def check_partition(task: LogisticTask, parties: Mapping[str, PartySpec], problems: list[Problem]) -> None:
+    """Settings that go with one way of splitting the data only."""
+    owners = {name: party for name, party in parties.items() if party.role == "owner"}
+    check_split(task, owners, problems)
+    if task.partition == "horizontal":
+        return
+    if task.standardise == "private":
+        hint = "set standardise = true: each owner its own columns, and nothing is told of them"
+        problems.append(Problem('[task] standardise = "private" is for owners with the same columns', hint))
+    if task.compare_ranges:
+        hint = "remove it"
+        problems.append(Problem("[task] compare_ranges is for owners with the same columns", hint))
+    if "missing" in task.reveal:
+        message = f'[task] reveal = ["missing"] is not available with {VERTICAL[7:]}'
+        problems.append(Problem(message, 'use "model", "metrics" or both'))
+
+
+def check_split(task: ModelTask, owners: Mapping[str, PartySpec], problems: list[Problem]) -> None:
+    """Whose columns are listed where; and ids, and missing values, where columns are split."""
+    if task.partition == "horizontal":
+        listed = [name for name, party in owners.items() if party.features is not None]
+        if listed:
+            message = f"[parties.{listed[0]}] has features, but all owners have the same columns"
+            problems.append(Problem(message, 'list them once, in [task], or set partition = "vertical"'))
+        return
+    if task.id is None:
+        problems.append(Problem(f"{VERTICAL} needs `id`", "name the column that says whose row it is"))
+    if task.features is not None:
+        hint = "list each owner's own columns in its [parties.NAME], or leave them out"
+        problems.append(Problem("[task] features is for owners with the same columns", hint))
+    if task.missing == "drop":
+        hint = 'take those patients out everywhere before the run, or set missing = "mean"'
+        problems.append(Problem(f'[task] missing = "drop" cannot go with {VERTICAL[7:]}: rows would not match', hint))
+    _check_owners(task, owners, problems)
+
+
+def _check_owners(task: ModelTask, owners: Mapping[str, PartySpec], problems: list[Problem]) -> None:
+    for name, party in owners.items():
+        listed = columns_of(party.features or ())
+        named = (("target", task.target), ("id", task.id), *task.asides.items())
+        for what, column in named:
+            if column in listed:
+                problems.append(
+                    Problem(f"[parties.{name}] features lists the {what} '{column}'", "remove it from features")
+                )
+        terms = (SIGN.join(sorted(parts_of(term))) for term in party.features or ())
+        repeated = [column for column, times in Counter(terms).items() if times > 1]
+        if repeated:
+            message = f"[parties.{name}] features lists {quoted(repeated)} more than once"
+            problems.append(Problem(message, "list each once"))
+    if all(party.features is not None for party in owners.values()):
+        everything = {column for party in owners.values() for column in columns_of(party.features or ())}
+        unknown = [column for column in task.categories if column not in everything]
+        if unknown:
+            message = f"[task.categories] names {quoted(unknown)}, which no owner lists"
+            problems.append(Problem(message, "add it to an owner's features, or remove it there"))
+    check_same_rows(owners, problems)
+
+
+def check_same_rows(owners: Mapping[str, PartySpec], problems: list[Problem]) -> None:
+    """All owners have as many rows, as far as the file states them."""
+    counts = {name: party.rows for name, party in owners.items() if party.rows is not None}
+    if len(set(counts.values())) > 1:
+        told = " and ".join(f"{name} {count}" for name, count in counts.items())
+        problems.append(
+            Problem(f"the owners have different rows ({told})", f"with {VERTICAL[7:]} all have the same patients")
+        )

@@ -1,0 +1,395 @@
+"""One party's part in a run, from its data to its result: the same whether the launcher or a person started it."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, wait
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from logging import Logger
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mpc.errors import BeaverlodgeError, DataError, InternalError, InterruptedRun, RecordError, UsageError
+from mpc.links.channel import Channel, Limits
+from mpc.links.meeting.handshake import Agreement, Offer, Table, meet
+from mpc.links.meeting.play import part, play_helper, play_owner
+from mpc.links.zmq.curve import Identity
+from mpc.links.zmq.transport import Transport
+from mpc.randomness.streams import Entropy, insecure_entropy, os_entropy
+from mpc.runtime.plan import Plan
+from mpc.runtime.trace import Trace
+from parties.base.cores import keep_to_a_core
+from parties.base.descriptors import allow_connections
+from parties.base.memory import keep_freed_memory
+from parties.base.reporter import Reporter
+from parties.base.version import VERSION
+from parties.data.own_table import OwnTable
+from parties.scenario.file import Scenario
+from parties.session.claims import check_claims
+from parties.tasks.base import Rows
+from parties.tasks.few_rows import refuse_few
+from parties.tasks.registry import Plans, job_of
+from parties.trust.releases import Releases
+from parties.trust.share_file import Vault
+
+if TYPE_CHECKING:
+    from parties.trust.consent import Asking
+
+T = TypeVar("T")
+
+LAUNCHED_PATIENCE = 3.0
+PATIENCE = 30.0
+_LINGER = 1.0
+_SOON = 0.05  # seconds for which nobody minds if a party does not answer
+_DESCRIPTORS_A_PEER = 8  # its connection's, its monitor's, and those of one that replaces it
+
+
+@dataclass(frozen=True)
+class Place:
+    """How a party is reached and whom it knows.
+
+    Args:
+        identity: its keys.
+        peers: the others' public keys.
+        listen: where it listens, or None to dial only.
+        find: tells, once this party listens at an endpoint, which peers to dial where.
+        local: whether the launcher has started all parties, on this machine: a closed connection means a dead process.
+    """
+
+    identity: Identity
+    peers: Mapping[str, bytes]
+    listen: str | None
+    find: Callable[[str | None], Mapping[str, str]]
+    local: bool
+
+
+@dataclass(frozen=True)
+class Own:
+    """What a party has ready.
+
+    Args:
+        table: an owner's table, if it was read already.
+        releases: an owner's list of releases.
+        vault: what seals an owner's shares.
+        plans: the plans that were made already.
+        problem: why the table could not be read; its peers hear of it.
+    """
+
+    table: OwnTable | None = None
+    releases: Releases | None = None
+    vault: Vault | None = None
+    plans: Plans = field(default_factory=Plans)
+    problem: DataError | None = None
+
+
+def take_part(
+    scenario: Scenario, me: str, place: Place, reporter: Reporter, log: Logger, own: Own | None = None
+) -> dict[str, Any]:
+    """Take part in the scenario's run as `me`; returns the party's result as `record.merge_results` takes it.
+
+    Raises:
+        BeaverlodgeError: what went wrong first, here or at a peer; the peers were told its code and stage.
+    """
+    started = time.perf_counter()
+    keep_freed_memory()
+    if place.local and me in scenario.owners:
+        keep_to_a_core(scenario.owners.index(me), len(scenario.owners))
+    allow_connections(len(place.peers), _DESCRIPTORS_A_PEER)
+    trace = Trace(_stages(reporter, log), _sayer(reporter, log))
+    transport = Transport(place.identity, place.peers, place.listen)
+    channel: Channel | None = None
+    try:
+        dial = place.find(transport.endpoint)
+        channel = _channel(scenario, me, place, transport, trace, _sayer(reporter, log))
+        for peer, endpoint in dial.items():
+            transport.dial(peer, endpoint)
+        return _play(scenario, me, channel, trace, reporter, log, started, own or Own())
+    except BaseException as problem:
+        error = _as_error(problem, me, log)
+        log.error("stage '%s': %s", trace.at, error)
+        if channel is not None:
+            channel.abort(error, trace.at)
+        raise error from None
+    finally:
+        transport.close(_LINGER)
+
+
+def _channel(
+    scenario: Scenario, me: str, place: Place, transport: Transport, trace: Trace, say: Callable[[str], None]
+) -> Channel:
+    session = scenario.session
+    patience = session.patience or (LAUNCHED_PATIENCE if place.local else PATIENCE)
+    limits = Limits(session.connect_timeout, session.deadline, patience)
+    return Channel(me, [name for name in scenario.parties if name != me], transport, limits, trace, say)
+
+
+def _play(
+    scenario: Scenario,
+    me: str,
+    channel: Channel,
+    trace: Trace,
+    reporter: Reporter,
+    log: Logger,
+    started: float,
+    own: Own,
+) -> dict[str, Any]:
+    owner = scenario.parties[me].role == "owner"
+    job = job_of(scenario)
+    trace.stage("data", 0, 0)
+    if own.problem is not None:
+        raise own.problem
+    table = (own.table or _beside(channel, "data", lambda: job.load(scenario, me))) if owner else None
+    vault = own.vault
+    if table is not None and job.ready is not None and vault is not None:
+        table = job.ready(scenario, table, vault)
+    _tell_notes(table, reporter, log)
+    trace.stage("connecting", 0, 0)
+    players = Table(scenario.owners, scenario.helper)
+    agreement = _agree(scenario, table, channel, players, _entropy(scenario, me, reporter, log), own.plans)
+    if table is not None and len(agreement.columns) < len(table.columns):
+        unshared = [name for name in table.columns if name not in set(agreement.columns)]
+        log.info("columns that not all owners have, and that are not used: %s", ", ".join(unshared))
+    result: Any = None
+    say = _sayer(reporter, log)
+    noting = _noting(own.releases, scenario, table, agreement, trace, say)
+    program = job.program(scenario, agreement, table) if table is not None else None
+    excluded = {} if table is None or table.excluded is None else {"rows_excluded": table.excluded}
+    del table  # which may be large; the program has its own rows of it
+    with _without_pauses(), noting:
+        trace.restart_counts()
+        trace.stage("running", 0, 0)
+        if program is not None:
+            for warning in job.before(scenario, agreement):
+                say(warning)
+            result = play_owner(channel, players, agreement, trace, program)
+            for warning in job.after(result):
+                say(warning)
+        else:
+            play_helper(channel, players, agreement, trace)
+        measured = _measured(trace)
+        trace.stage("done", 0, 0)
+        finished = time.perf_counter()
+    kept = _kept(scenario, me, agreement, result, vault) if owner and vault is not None else {}
+    part(channel, players, patient=not owner)
+    agreement = replace(agreement, plan=agreement.plan.on(trace.ways))
+    log.info("done: %d rounds, %d bytes sent", measured["rounds"], measured["bytes_sent"])
+    part_of_kind = job.record(scenario, agreement, result)
+    return _result(scenario, me, agreement, trace, {**measured, **excluded, **kept}, part_of_kind, started, finished)
+
+
+def _kept(scenario: Scenario, me: str, agreement: Agreement, result: Any, vault: Vault) -> dict[str, Any]:
+    """What the run leaves beside its record, written; where that is.
+
+    Raises:
+        RecordError: it cannot be written, and all was opened that was to be.
+    """
+    keep = job_of(scenario).keep
+    try:
+        return keep(scenario, agreement, result, vault) if keep is not None else {}
+    except UsageError as error:
+        hint = "; ".join(text for text in (error.hint, "what was revealed by then stays known") if text)
+        raise RecordError(f"the run is done, but not kept: {error.message}", hint, party=me) from None
+
+
+def _agree(
+    scenario: Scenario, table: OwnTable | None, channel: Channel, players: Table, entropy: Entropy, plans: Plans
+) -> Agreement:
+    """What all parties agree on, with the settings that the plan was made of."""
+    settings: list[Any] = []
+
+    def make(rows: Rows, columns: int) -> Plan:
+        check_claims(scenario, channel.me, rows, columns)
+        refuse_few(scenario, rows, columns)
+        made, plan = _beside(channel, "planning", lambda: _digested(*plans.of(scenario, rows, columns)))
+        settings.append(made)
+        return plan
+
+    agreement = meet(channel, players, _offer(scenario, table), make, entropy, scenario.session.connect_timeout)
+    return replace(agreement, settings=settings[-1])
+
+
+def _digested(settings: Any, plan: Plan) -> tuple[Any, Plan]:
+    """A plan whose digest is worked out, too."""
+    assert plan.digest
+    return settings, plan
+
+
+def _beside(channel: Channel, stage: str, work: Callable[[], T]) -> T:
+    """Do what may take long in a thread of its own; peers' handshakes would time out if nobody answered meanwhile.
+
+    Args:
+        stage: what it is called, once it has taken a while.
+    """
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as problem:
+            future.set_exception(problem)
+
+    threading.Thread(target=run, daemon=True).start()  # if a peer gives up, its end is not waited for
+    if not wait([future], _SOON).done:
+        channel.trace.stage(stage, 0, 0)
+        channel.attend(future.done)
+    return future.result()
+
+
+@contextmanager
+def _without_pauses() -> Iterator[None]:
+    """Python's search for garbage in all that was imported takes 15 ms, as long as many rounds: it leaves that out."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+def _noting(
+    releases: Releases | None,
+    scenario: Scenario,
+    table: OwnTable | None,
+    agreement: Agreement,
+    trace: Trace,
+    say: Callable[[str], None],
+) -> AbstractContextManager[object]:
+    """Around all that is opened: this owner's list of releases, if it keeps one."""
+    if releases is None or table is None:
+        return nullcontext()
+    run = releases.entry(scenario, table, agreement.columns, agreement.session.hex(), agreement.plan.reveals)
+    noting = releases.noting(run, trace.reveals, say)
+    trace.opening = noting.opening
+    return noting
+
+
+def _tell_notes(table: OwnTable | None, reporter: Reporter, log: Logger) -> None:
+    for note in table.notes if table is not None else ():
+        log.log(logging.WARNING if note.level == "warning" else logging.INFO, "%s", note.text)
+        if note.level == "warning":
+            reporter.log("warning", note.text)
+
+
+def _offer(scenario: Scenario, table: OwnTable | None) -> Offer:
+    facts = public_facts(scenario)
+    if table is None:
+        return Offer(VERSION, facts, None, None)
+    job = job_of(scenario)
+    common = None if job.common is None else job.common(table)
+    rows, has_target = job.counts(scenario, table.rows), job.has_target(scenario, table)
+    return Offer(VERSION, facts, rows, table.columns, has_target, common)
+
+
+def public_facts(scenario: Asking) -> dict[str, Any]:
+    """What the parties compare of their scenarios, by dotted key."""
+    return _flat(scenario.agreed())
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings by dotted key."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat.update(_flat(value, f"{prefix}{key}."))
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def _entropy(scenario: Scenario, me: str, reporter: Reporter, log: Logger) -> Entropy:
+    seed = scenario.testing.insecure_seed if scenario.testing else None
+    if seed is None:
+        return os_entropy
+    text = "INSECURE: this run's secrets come from the scenario's test seed; use it for tests only"
+    log.warning(text)
+    reporter.log("warning", text)
+    return insecure_entropy(seed, me)
+
+
+def _measured(trace: Trace) -> dict[str, int]:
+    return {
+        "rounds": trace.rounds,
+        "bytes_sent": trace.bytes_sent,
+        "bytes_received": trace.bytes_received,
+        "messages": trace.messages,
+    }
+
+
+def _result(
+    scenario: Scenario,
+    me: str,
+    agreement: Agreement,
+    trace: Trace,
+    measured: Mapping[str, Any],
+    part_of_kind: Mapping[str, Any],
+    started: float,
+    finished: float,
+) -> dict[str, Any]:
+    plan = agreement.plan
+    seconds = {
+        "connect": trace.seconds("connecting", "handshake"),
+        "setup": trace.seconds("handshake", "running"),
+        "online": trace.seconds("running", "done"),
+        "training": trace.seconds("training", "range check"),
+        "total": finished - started,
+    }
+    return {
+        "party": {"role": scenario.parties[me].role, "pid": os.getpid(), **measured, "seconds": seconds},
+        "session": agreement.session.hex(),
+        "rows": {owner: {"train": train, "test": test} for owner, (train, test) in agreement.rows.items()},
+        "plan": {
+            "digest": plan.digest,
+            "rounds": len(plan.rounds),
+            "bytes": plan.bytes_sent,
+            "messages": plan.messages_sent,
+            "correlations": plan.correlations,
+            **({"ways": trace.ways} if plan.forks else {}),
+        },
+        **part_of_kind,
+        "revealed": [
+            {"what": item.what, "to": list(item.to), "shape": list(item.shape), "why": item.why}
+            for item in trace.reveals
+        ],
+        "testing": {"insecure_seed": scenario.testing.insecure_seed} if scenario.testing else None,
+    }
+
+
+def _stages(reporter: Reporter, log: Logger) -> Callable[[str, int, int], None]:
+    """Tells the reporter of every step, and the log of every stage."""
+    last = ""
+
+    def stage(name: str, done: int, total: int) -> None:
+        nonlocal last
+        if name != last:
+            last = name
+            log.info("%s", name)
+        reporter.stage(name, done, total)
+
+    return stage
+
+
+def _sayer(reporter: Reporter, log: Logger) -> Callable[[str], None]:
+    def say(text: str) -> None:
+        log.warning(text)
+        reporter.log("warning", text)
+
+    return say
+
+
+def _as_error(problem: BaseException, me: str, log: Logger) -> BeaverlodgeError:
+    """The error to end with. Of a bug, the log keeps where it happened, but no message: that could hold data."""
+    if isinstance(problem, BeaverlodgeError):
+        return problem
+    if isinstance(problem, KeyboardInterrupt):
+        return InterruptedRun(f"{me} was interrupted", "start it again from the beginning", party=me)
+    log.error("a bug: %s", type(problem).__name__)
+    for line in "".join(traceback.format_tb(problem.__traceback__)).splitlines():
+        log.error("%s", line)
+    return InternalError(
+        f"{me} met a bug ({type(problem).__name__})", "please report it with the log, which holds no data", party=me
+    )

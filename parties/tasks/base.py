@@ -1,0 +1,130 @@
+"""What a kind of task is to the code around it: each step of a run, filled by one function a kind.
+
+Each kind has a folder that fills them; `registry.py` says which kind has which. What connects, compares, records and
+shows asks a `Job`, and never which kind it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from mpc.links.meeting.handshake import Agreement, Common
+from mpc.runtime.plan import Plan, ProgramFactory
+from parties.data.own_table import OwnTable
+
+if TYPE_CHECKING:
+    from parties.scenario.file import Scenario
+    from parties.show.blocks import Block, Line
+    from parties.tasks.extent import Extent
+    from parties.trust.share_file import Vault
+
+Rows = Mapping[str, tuple[int, int]]
+"""Each owner's numbers of rows: to compute with, and held out."""
+
+
+@dataclass(frozen=True)
+class PlanTold:
+    """What a plan says that depends on the kind of task.
+
+    Args:
+        scenario: what is added to the scenario's name and digest in `mpc plan --json`.
+        facts: further keys of it.
+        work: who computes what on how much, in a sentence.
+        how: lines on how it is computed.
+        helper_learns: what the helper is told.
+        uses: what each kind of correlated randomness is for.
+        details: what comes at the end.
+    """
+
+    scenario: Mapping[str, Any]
+    facts: Mapping[str, Any]
+    work: str
+    how: tuple[Line, ...]
+    helper_learns: tuple[str, ...]
+    uses: Mapping[str, str]
+    details: tuple[Block, ...]
+
+
+def _always(scenario: Scenario, owner: str) -> bool:
+    """Of a kind whose every owner's rows enter what all learn."""
+    return True
+
+
+def _own_rows_only(scenario: Scenario, rows: Rows, columns: int) -> int:
+    """Of a kind in which no party computes with numbers of all owners' rows."""
+    return 0
+
+
+def all_cells(scenario: Scenario, rows: Rows, columns: int) -> int:
+    """Of a kind in which every party computes with all owners' rows, masked."""
+    counts = [sum(pair) for pair in rows.values()]
+    return (max(counts) if scenario.vertical else sum(counts)) * columns
+
+
+Tab = TypeVar("Tab", bound=OwnTable)
+"""A kind's table of an owner."""
+Set = TypeVar("Set")
+"""A kind's public settings, with the shapes in them: the same at every party."""
+Res = TypeVar("Res")
+"""What a kind's program gives an owner."""
+
+
+@dataclass(frozen=True)
+class Job(Generic[Tab, Set, Res]):
+    """A kind of task, step by step.
+
+    Args:
+        load: an owner's table, read and checked; raises DataError.
+        counts: how many of so many rows are computed with, and how many held out.
+        has_target: what the handshake is told of the target; None unless columns are split.
+        shapes: every owner's rows and the number of columns, from the data where they are here, else from the file;
+            raises UsageError or DataError where neither tells.
+        extent: the same as far as one party can know it, without an error.
+        settings: the public settings of given shapes; raises UsageError or DataError where they do not fit.
+        plan: their plan.
+        program: what an owner runs, once; the agreement's settings are those of its plan.
+        before: warnings of what is public before the run.
+        after: warnings of what the result says.
+        record: this kind's part of a party's result, for `result.json`; of a helper, the result is None.
+        compare: the record's `comparison`, for runs on one machine; None where there is none.
+        told: what the plan says.
+        asked: what is asked of an owner's data, as rows of a table; the owner's table is None if it cannot be read.
+        found: the owner's data in a sentence, for `mpc doctor`.
+        revealed: what a policy's `reveals` must list: the names that let each through, its own first.
+        small_counts: what may tell a count of rows below a given one, and what to do, for a policy's `minimum_cell`;
+            nothing where each count that is told was tested, or is of all rows.
+        wanted: what is revealed, in a few words, where no plan can be made yet.
+        ready: an owner's table with what only its keys open, once its files are found to be as they should be.
+        common: what the owners must have in common beside what their scenarios say; None where there is nothing.
+        keep: writes what an owner keeps of the result beside its record; says what, for its entry in the record.
+        load_libraries: imports what is else imported when a step is done; for a process that is copied.
+        pooled: how many numbers, about, a party computes with that grow with all owners' rows and columns together.
+        pools: whether an owner's rows enter what others learn, so that it needs some, and its releases are listed.
+    """
+
+    load: Callable[[Scenario, str], Tab]
+    counts: Callable[[Scenario, int], tuple[int, int]]
+    has_target: Callable[[Scenario, Tab], bool | None]
+    shapes: Callable[[Scenario], tuple[Rows, int]]
+    extent: Callable[[Scenario, Tab | None], Extent]
+    settings: Callable[[Scenario, Rows, int], Set]
+    plan: Callable[[Set], Plan]
+    program: Callable[[Scenario, Agreement, Tab], ProgramFactory]
+    before: Callable[[Scenario, Agreement], list[str]]
+    after: Callable[[Res], list[str]]
+    record: Callable[[Scenario, Agreement, Res | None], dict[str, Any]]
+    compare: Callable[[Scenario, Mapping[str, Any]], dict[str, Any]] | None
+    told: Callable[[Set, Scenario], PlanTold]
+    asked: Callable[[Scenario, str, Tab | None], list[tuple[str, str]]]
+    found: Callable[[Scenario, Tab], str]
+    revealed: Callable[[Scenario], list[tuple[str, ...]]]
+    small_counts: Callable[[Scenario, int], list[str]]
+    wanted: Callable[[Scenario], str]
+    ready: Callable[[Scenario, Tab, Vault], Tab] | None = None
+    common: Callable[[Tab], Common] | None = None
+    keep: Callable[[Scenario, Agreement, Res, Vault], dict[str, Any]] | None = None
+    load_libraries: Callable[[Scenario], None] | None = None
+    pooled: Callable[[Scenario, Rows, int], int] = _own_rows_only
+    pools: Callable[[Scenario, str], bool] = _always

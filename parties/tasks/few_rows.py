@@ -1,0 +1,84 @@
+"""Sums over few rows are those patients: the fewest rows of an owner that a run takes, and of a model for each feature.
+
+The sums of two owners less one's own are the other's; over a single row they are that patient, and a model without a
+penalty whose features are nearly as many as the rows goes through them. Held-out rows are a cell: with the model in
+hand, the log-loss of a single one is its score and its class.
+"""
+
+from __future__ import annotations
+
+from mpc.errors import DataError
+from parties.scenario.file import Scenario
+from parties.scenario.models import LinearTask, LogisticTask, ModelTask, PredictTask
+from parties.show.blocks import count_text, plural
+from parties.tasks.base import Rows
+
+
+def refuse_few(scenario: Scenario, rows: Rows, features: int) -> None:
+    """That every owner computes with enough rows, and a model that is told without a penalty rests on enough.
+
+    Args:
+        rows: each owner's numbers of rows: to compute with, and held out.
+        features: how many the owners share, or have together.
+
+    Raises:
+        DataError: there are too few of either; says whose or how many, and which setting says so.
+    """
+    task = scenario.task
+    if isinstance(task, PredictTask):
+        return  # a score is of one row, and told to its owner
+    few = [owner for owner, (used, _) in rows.items() if used < task.min_rows]
+    if few:
+        told = ", ".join(f"{owner} has {plural(rows[owner][0], 'row')}" for owner in few)
+        kind = " to train on" if isinstance(task, ModelTask) else ""
+        raise DataError(
+            f"{told}{kind}, and min_rows = {task.min_rows}: sums over so few would show its patients",
+            "add rows, or leave this owner out; a lower min_rows in [task] has to be allowed by every owner's policy",
+        )
+    if isinstance(task, LogisticTask | LinearTask):
+        _refuse_few_held_out(task, rows)
+    most = most_features(scenario, rows)
+    if isinstance(task, ModelTask) and most is not None and features > most:
+        others = _others(scenario, rows)
+        whose = "there are" if scenario.vertical else "the others of an owner have"
+        least = task.min_rows_per_feature
+        asked = count_text(least * features)
+        raise DataError(
+            f"{whose} {plural(others, 'row')} to train on, and min_rows_per_feature = {least} "
+            f"asks for {asked} with {plural(features, 'feature')}: a model of so many would say too much of each row",
+            "name fewer `features`, or set `l2`; every owner's policy has to allow a lower min_rows_per_feature",
+        )
+
+
+def _refuse_few_held_out(task: LogisticTask | LinearTask, rows: Rows) -> None:
+    """That what is told of held-out rows is of 0 or at least min_cell of every owner."""
+    if "metrics" not in task.reveal:  # a calibration goes with these
+        return
+    few = [owner for owner, (_, held_out) in rows.items() if 0 < held_out < task.min_cell]
+    if few:
+        told = ", ".join(f"{owner} has {plural(rows[owner][1], 'held-out row')}" for owner in few)
+        raise DataError(
+            f"{told}, and min_cell = {task.min_cell}: metrics over so few would show its patients",
+            "change `test_fraction` (with 0 the metrics are of the training rows alone), add rows, or take "
+            '"metrics" out of reveal; every owner\'s policy has to allow a lower min_cell',
+        )
+
+
+def most_features(scenario: Scenario, rows: Rows) -> int | None:
+    """How many features a model that is told without a penalty may have at most; None: any number."""
+    task = scenario.task
+    if not isinstance(task, ModelTask) or not _is_told_without_penalty(task) or not task.min_rows_per_feature:
+        return None
+    return _others(scenario, rows) // task.min_rows_per_feature
+
+
+def _others(scenario: Scenario, rows: Rows) -> int:
+    """How many rows the others of an owner have at least; where columns are split, all rows."""
+    counts = [used for used, _ in rows.values()]
+    return counts[0] if scenario.vertical else sum(counts) - max(counts)
+
+
+def _is_told_without_penalty(task: ModelTask) -> bool:
+    if isinstance(task, LogisticTask):
+        return not task.l2 and bool({"model", "inference"} & set(task.reveal))
+    return isinstance(task, LinearTask)

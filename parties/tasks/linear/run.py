@@ -1,0 +1,189 @@
+"""`kind = "linear_regression"`: what the code around a run needs to know of a linear regression."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from mpc.errors import DataError, UsageError
+from mpc.links.meeting.handshake import Agreement
+from mpc.runtime.plan import Plan, ProgramFactory, make_plan
+from parties.data.table import Table, load_owner_table
+from parties.scenario.file import Scenario
+from parties.show.blocks import count_text, plural
+from parties.tasks.base import Job, PlanTold, Rows, all_cells
+from parties.tasks.extent import extent_from_here, training_shapes
+from parties.tasks.linear.record import fit_facts, inference_rows
+from parties.tasks.linear.show import EXACT_TEXT
+from parties.tasks.regression import (
+    MISSING_COUNTS,
+    WEIGHTS,
+    asked_of_table,
+    group_counts,
+    own_columns,
+    own_rows,
+    row_counts,
+)
+from protocols.linear.columns_job import vertical_linear_job
+from protocols.linear.rows_job import linear_job
+from protocols.linear.settings import LinearFit, LinearSettings
+from protocols.linear.table import is_exact
+from protocols.statistics.job import MOST_ROWS
+
+SCALES: Final = ("scales", "standardisation")
+SUMS: Final = ("open-gram",)
+"""What a policy calls the powers of two behind the shared fit, as of `standardise = "private"`, and the open sums."""
+
+
+def linear_settings(scenario: Scenario, rows: Rows, columns: int) -> LinearSettings:
+    """The public settings of a run.
+
+    Raises:
+        UsageError: there are so many rows that their sums do not fit.
+        DataError: there are too few rows for so many features; or columns are split, and the owners' rows differ.
+    """
+    task = scenario.linear
+    counts = group_counts(scenario, rows)
+    total = sum(train for train, _ in counts)
+    if total > MOST_ROWS:
+        raise UsageError(f"{count_text(total)} rows: sums over more than 2^30 do not fit", "leave owners out")
+    if total < columns + 2:
+        raise DataError(
+            f"{plural(total, 'row')} of all owners for {plural(columns, 'feature')}: errors are judged by what the fit "
+            f"leaves, which takes at least {columns + 2} rows",
+            "name fewer `features`, or add rows",
+        )
+    return LinearSettings(
+        owners=scenario.owners,
+        helper=scenario.helper,
+        train_rows=tuple(train for train, _ in counts),
+        test_rows=tuple(test for _, test in counts),
+        features=columns,
+        target=task.target if task.offset is None else f"{task.target} less {task.offset}",
+        partition=task.partition,
+        inference=task.inference,
+        metrics="metrics" in task.reveal,
+        missing="missing" in task.reveal,
+        weighted=task.weights is not None,
+        offset=task.offset is not None,
+        min_cell=task.min_cell,
+    )
+
+
+def _has_target(scenario: Scenario, table: Table) -> bool | None:
+    return table.has_target if scenario.vertical else None
+
+
+def _plan(settings: LinearSettings) -> Plan:
+    job = vertical_linear_job if settings.partition == "vertical" else linear_job
+    return make_plan(lambda p: job(p, None, settings), settings.owners, settings.helper)
+
+
+def _program(scenario: Scenario, agreement: Agreement, table: Table) -> ProgramFactory:
+    """What an owner runs, once."""
+    settings: LinearSettings = agreement.settings
+    if agreement.split is not None:
+        columns = [own_columns(table, scenario, agreement.split, agreement.owners_key)]
+        return lambda p: vertical_linear_job(p, columns.pop(), settings)
+    own = [own_rows(table, scenario, agreement.columns)]
+    return lambda p: linear_job(p, own.pop(), settings)
+
+
+def _before(scenario: Scenario, agreement: Agreement) -> list[str]:
+    return []
+
+
+def _after(fit: LinearFit) -> list[str]:
+    return [EXACT_TEXT] if is_exact(fit) else []
+
+
+def _record(scenario: Scenario, agreement: Agreement, fit: LinearFit | None) -> dict[str, Any]:
+    if fit is None:
+        return {"model": None, "metrics": None, "inference": None, "fit": None, "data": None}
+    task = scenario.linear
+    columns = (*fit.features, task.target)
+    return {
+        "model": {
+            "features": list(fit.features),
+            "weights": list(fit.coefficients[:-1]),
+            "intercept": fit.coefficients[-1],
+            "standardised_weights": None,
+            "standardised_intercept": None,
+        },
+        "metrics": fit.metrics,
+        "inference": inference_rows(fit),
+        "fit": {**fit_facts(fit), "offset": task.offset, "weights": task.weights},
+        "data": None
+        if fit.missing is None
+        else {"missing": dict(zip(columns, fit.missing, strict=True)), "unlike_ranges": None},
+    }
+
+
+def _compare(scenario: Scenario, record: Mapping[str, Any]) -> dict[str, Any]:
+    from parties.tasks.linear.compare import compare
+
+    return compare(scenario, record)
+
+
+def _told(settings: LinearSettings, scenario: Scenario) -> PlanTold:
+    from parties.tasks.linear.plan import linear_told
+
+    return linear_told(settings, scenario.linear)
+
+
+def _asked(scenario: Scenario, me: str, table: Table | None) -> list[tuple[str, str]]:
+    return asked_of_table(scenario, me, table, "target, a number", "in the fit")
+
+
+def _found(scenario: Scenario, table: Table) -> str:
+    text = f"data: {table.source}: {plural(table.rows, 'row')}, {plural(len(table.columns), 'feature')}"
+    return f"{text}, target '{scenario.linear.target}'"
+
+
+def _revealed(scenario: Scenario) -> list[tuple[str, ...]]:
+    task = scenario.linear
+    behind = SUMS if task.inference == "open-gram" else SCALES
+    weights = [] if task.weights is None else [(WEIGHTS,)]
+    return [*((what,) for what in task.reveal), *([] if scenario.vertical else [behind]), *weights]
+
+
+def _small_counts(scenario: Scenario, least: int) -> list[str]:
+    """The fit's cells are tested; its metrics are of all rows."""
+    task = scenario.linear
+    untested = {
+        f"it has min_cell = {task.min_cell}": task.min_cell < least,
+        MISSING_COUNTS: "missing" in task.reveal,
+    }
+    return [text for text, told in untested.items() if told]
+
+
+def _wanted(scenario: Scenario) -> str:
+    return ", ".join(scenario.linear.reveal)
+
+
+def _pooled(scenario: Scenario, rows: Rows, columns: int) -> int:
+    """The covariances of all columns; where they are split, the rows besides."""
+    return columns * columns + (all_cells(scenario, rows, columns) if scenario.vertical else 0)
+
+
+LINEAR: Job[Table, LinearSettings, LinearFit] = Job(
+    load=load_owner_table,
+    counts=row_counts,
+    has_target=_has_target,
+    shapes=training_shapes,
+    extent=extent_from_here,
+    settings=linear_settings,
+    plan=_plan,
+    program=_program,
+    before=_before,
+    after=_after,
+    record=_record,
+    compare=_compare,
+    told=_told,
+    asked=_asked,
+    found=_found,
+    revealed=_revealed,
+    small_counts=_small_counts,
+    wanted=_wanted,
+    pooled=_pooled,
+)

@@ -1,0 +1,52 @@
+"""What [task] of kind = "linear_regression" asks of its settings together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from parties.scenario.categories import read_categories
+from parties.scenario.checks import check_columns, check_reveal
+from parties.scenario.models import LinearTask, PartySpec
+from parties.scenario.partition import check_split
+from parties.scenario.problems import Problem
+
+
+def prepared_linear(table: dict[str, Any], problems: list[Problem]) -> dict[str, Any]:
+    """The table with its categories read."""
+    if "categories" in table:
+        table["categories"] = read_categories(table["categories"], problems)
+    return table
+
+
+def settled_linear(task: LinearTask, parties: Mapping[str, PartySpec] | None, problems: list[Problem]) -> LinearTask:
+    """The task, whose settings fit together; what does not is added to `problems`."""
+    check_columns(task, problems)
+    if "metrics" in task.reveal and not task.test_fraction:
+        hint = "set test_fraction, or leave it out: R2 and the residual standard error come with the coefficients"
+        problems.append(Problem('[task] reveal lists "metrics", which are of held-out rows: none is held out', hint))
+    if task.test_fraction and "metrics" not in task.reveal:
+        hint = 'add "metrics" to reveal, or set test_fraction = 0, so that every row is in the fit'
+        problems.append(Problem("[task] test_fraction holds out rows that nothing would be told of", hint))
+    if task.partition == "vertical":
+        _check_vertical(task, problems)
+    if parties is None:
+        return task
+    owners = check_reveal(task, task.reveal, parties, problems)
+    check_split(task, {name: party for name, party in parties.items() if party.role == "owner"}, problems)
+    asked = {*task.reveal, "inference"}  # it is what such a task is for
+    what = tuple(item for item in ("inference", "metrics", "missing") if item in asked)
+    return task.model_copy(update={"reveal": what, "reveal_to": owners})
+
+
+def _check_vertical(task: LinearTask, problems: list[Problem]) -> None:
+    where = 'partition = "vertical"'
+    if task.inference == "open-gram":
+        hint = 'set inference = "shared", which opens no sums'
+        problems.append(Problem('[task] inference = "open-gram" is for owners with rows of their own', hint))
+    if task.test_fraction:
+        hint = "set test_fraction = 0, so that every row is in the fit"
+        problems.append(Problem(f"[task] test_fraction is not available with {where} in this version", hint))
+    if "missing" in task.reveal:
+        hint = 'take "missing" out of reveal'
+        problems.append(Problem(f'[task] reveal = ["missing"] is not available with {where}', hint))

@@ -1,0 +1,87 @@
+"""What the summary and the report say of a linear regression."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from parties.show.blocks import MISSING, Block, Grid, Line, count_text, entries, fixed, is_number, significant, table
+from parties.tasks.coefficients import MEAN_NOTE, coefficients_grid, p_text
+from parties.tasks.data_summary import data_blocks
+
+EXACT_TEXT = (
+    "The features determine the target, to ten digits of its spread: standard errors are of rounding, and tests and "
+    "intervals are left out. Look whether the target is worked out from the features."
+)
+
+
+def is_linear(record: Mapping[str, Any]) -> bool:
+    """Whether a record is of a linear regression."""
+    return "residual_se" in table(record.get("fit"))
+
+
+def linear_blocks(record: Mapping[str, Any]) -> list[Block]:
+    """The coefficients, how well they fit, and how it compares, as lines and tables."""
+    fit = table(record.get("fit"))
+    rows = [table(row) for row in entries(record.get("inference"))]
+    blocks: list[Block] = [coefficients_grid(rows, "t")]
+    if rows and table(record.get("about")).get("missing") == "mean":
+        blocks.append(Line(MEAN_NOTE))
+    blocks += [Line(text) for text in _fit_texts(fit)]
+    held_out = table(table(record.get("metrics")).get("test"))
+    if held_out:
+        root, absolute = significant(held_out.get("rmse")), significant(held_out.get("mae"))
+        text = f"On {count_text(held_out.get('rows'))} held-out rows: R2 {fixed(held_out.get('r2'))}, "
+        blocks.append(Line(f"{text}root mean square error {root}, mean absolute error {absolute}."))
+    return [*blocks, *_comparison_blocks(record), *data_blocks(record)]
+
+
+def _fit_texts(fit: Mapping[str, Any]) -> list[str]:
+    less = f" of the target less {fit['offset']}" if isinstance(fit.get("offset"), str) else ""
+    kind, weighted = "Ordinary", ""
+    if is_number(fit.get("weight")):
+        kind, weighted = "Weighted", f", weighted by {fit.get('weights')} ({fit['weight']:,.10g} in all)"
+    texts = [
+        f"{kind} least squares{less} on {count_text(fit.get('rows'))} rows{weighted}: R2 {fixed(fit.get('r2'))}, "
+        f"adjusted {fixed(fit.get('adjusted_r2'))}; residual standard error {significant(fit.get('residual_se'))} with "
+        f"{count_text(fit.get('residual_df'))} degrees of freedom."
+    ]
+    if is_number(fit.get("f")):
+        texts.append(
+            f"F test of all features: F {fixed(fit['f'], 2)} with {count_text(fit.get('df'))} and "
+            f"{count_text(fit.get('residual_df'))} degrees of freedom, p {p_text(fit.get('p'))}."
+        )
+    if fit.get("exact"):
+        texts.append(EXACT_TEXT)
+    return texts
+
+
+def _comparison_blocks(record: Mapping[str, Any]) -> list[Block]:
+    """Each owner's own standard errors beside the joint ones; and how far the run is from the rows in the clear."""
+    compared = table(record.get("comparison"))
+    pooled, alone = table(compared.get("pooled")), table(compared.get("alone"))
+    if not pooled:
+        return []
+    joint = [table(row) for row in entries(record.get("inference"))]
+    fits = {
+        f"{owner} alone": {table(row).get("feature"): table(row) for row in entries(table(one).get("inference"))}
+        for owner, one in alone.items()
+    }
+    rows = tuple(
+        (
+            str(row.get("feature", MISSING)),
+            _with_error(row),
+            *(_with_error(own.get(row.get("feature"), {})) for own in fits.values()),
+        )
+        for row in joint
+    )
+    grid = Grid("Coefficient (standard error), together and alone", ("feature", "together", *fits), rows)
+    largest = significant(pooled.get("max_difference_in_se"), 2)
+    text = f"Largest difference from the fit to all rows in the clear: {largest} standard errors."
+    return [grid, Line(text)]
+
+
+def _with_error(row: Mapping[str, Any]) -> str:
+    if not row:
+        return MISSING
+    return f"{significant(row.get('coefficient'))} ({significant(row.get('se'), 3)})"

@@ -1,0 +1,70 @@
+"""Settings that belong to one solver: what they are where the scenario does not say, and which do not fit together."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from parties.scenario.models import LogisticTask
+from parties.scenario.problems import Problem
+
+ITERATIONS: Final = {"nesterov": 300, "newton": 60}
+"""How many steps a full-batch solver takes: three digits of the optimum on most data (docs/solvers.md)."""
+
+MOMENTUM: Final = {"nesterov": 0.9, "newton": 0.7}
+MOST_UNEQUAL: Final = 64.0
+"""How many times one class may count what the other does: as `protocols.training.class_weights` has it."""
+
+RATE: Final = 0.5
+"""The learning rate of mini-batches where the scenario says none; the full-batch solvers' is "auto"."""
+
+_MINI_BATCH: Final = ("epochs", "batch_size")
+_FULL_BATCH: Final = ("iterations", "momentum", "tolerance")
+
+
+def settled_solver(task: LogisticTask, problems: list[Problem]) -> LogisticTask:
+    """The task with each setting of its solver at a value, so that digests of equal trainings are equal."""
+    if isinstance(task.class_weights, tuple) and max(task.class_weights) > MOST_UNEQUAL * min(task.class_weights):
+        message = f"[task] class_weights differ by more than {MOST_UNEQUAL:g} times"
+        problems.append(Problem(message, "bring them closer to each other"))
+    if task.solver == "auto":
+        return _left_to_the_plan(task, problems)
+    sgd = task.solver == "sgd"
+    wrong = [key for key in (_FULL_BATCH if sgd else _MINI_BATCH) if key in task.model_fields_set]
+    if wrong:
+        said = f"[task] {' and '.join(wrong)} {'belongs' if len(wrong) == 1 else 'belong'} to "
+        if sgd:
+            hint = "with solver = \"sgd\", say how long to train with 'epochs'"
+            if "tolerance" in wrong:
+                hint += ": its weights go on moving with each mini-batch and never come to rest"
+            problems.append(Problem(said + "the full-batch solvers", hint))
+        else:
+            hint = "each of its steps uses all rows: say how many with 'iterations'"
+            problems.append(Problem(f'{said}solver = "sgd", not to "{task.solver}"', hint))
+    filled: dict[str, Any] = {} if sgd else {"epochs": 1}  # the default would look as if it were used
+    if not sgd and task.iterations is None:
+        filled["iterations"] = ITERATIONS[task.solver]
+    if not sgd and task.momentum is None:
+        filled["momentum"] = MOMENTUM[task.solver]
+    if task.learning_rate is None:
+        filled["learning_rate"] = RATE if sgd else "auto"
+    settled = task.model_copy(update=filled)
+    if not task.standardise and settled.learning_rate == "auto":
+        hint = "set standardise = true, or give a number as learning_rate"
+        problems.append(Problem('[task] learning_rate = "auto" goes by standardised features', hint))
+    elif not task.standardise and task.solver == "newton":
+        problems.append(Problem('[task] solver = "newton" needs standardised features', "set standardise = true"))
+    return settled
+
+
+def _left_to_the_plan(task: LogisticTask, problems: list[Problem]) -> LogisticTask:
+    """The task of solver = "auto", which takes no numbers of any one solver: they come with the choice."""
+    given: list[str] = [key for key in (*_MINI_BATCH, *_FULL_BATCH) if key in task.model_fields_set]
+    if task.learning_rate not in (None, "auto"):
+        given.append("learning_rate")
+    if given:
+        hint = 'remove it, or name the solver: "sgd", "nesterov" or "newton"'
+        problems.append(Problem(f'[task] solver = "auto" chooses {" and ".join(given)} itself', hint))
+    if not task.standardise:
+        hint = "set standardise = true, or name the solver and a learning_rate"
+        problems.append(Problem('[task] solver = "auto" goes by standardised features', hint))
+    return task.model_copy(update={"learning_rate": "auto"})

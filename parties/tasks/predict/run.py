@@ -1,0 +1,288 @@
+"""`kind = "predict"`: what the code around a run needs to know of scoring new rows by a model that nobody sees."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from mpc.errors import DisagreementError, InternalError, UsageError
+from mpc.links.meeting.handshake import Agreement, Common
+from mpc.ring.array import Array
+from mpc.runtime.party import Party
+from mpc.runtime.plan import Plan, ProgramFactory, make_plan
+from parties.base.private_files import replace_file
+from parties.data.vertical import digest_bits
+from parties.scenario.file import Scenario
+from parties.scenario.problems import quoted
+from parties.show.blocks import MISSING, count_text, plural
+from parties.tasks.base import Job, PlanTold, Rows, all_cells
+from parties.tasks.extent import Extent
+from parties.tasks.predict.data import PredictTable, check_cap, here, load_predict_table, most_rows, opened, too_many
+from parties.tasks.predict.plan import predict_facts, predict_told
+from parties.tasks.regression import NOT_STATED, group_counts
+from parties.trust.share_file import Opened, Vault, read_bound
+from protocols.prediction.columns_job import NewColumns, vertical_predict_job
+from protocols.prediction.rows_job import NewRows, PredictSettings, predict_job
+
+SCORES_END: Final = ".scores.csv"
+"""How the files of owners' scores end, which lie beside the record."""
+
+_SCORES: Final = "scores"
+_CLASSES: Final = "classes"
+"""What a policy calls rounded probabilities, and classes, which tell less and go with "scores" too."""
+
+_JOINT_SCORES: Final = "joint-scores"
+_JOINT_CLASSES: Final = "joint-classes"
+"""The same of rows of which all owners have parts: they tell one owner something of each of the others' patients."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What an owner gets: scores (m,), the rows' names, the model's id, and how many rows were scored so far for each
+    owner by this one's count."""
+
+    scores: Array
+    ids: tuple[str, ...]
+    model: str
+    so_far: Mapping[str, int]
+
+
+def predict_settings(scenario: Scenario, rows: Rows, columns: int) -> PredictSettings:
+    """The public settings of a run.
+
+    Raises:
+        UsageError: nobody has a row, or somebody has more than may be scored at all.
+    """
+    group_counts(scenario, rows)  # where columns are split, all owners have the same
+    counts = scenario.predict.scored({owner: rows[owner][0] for owner in scenario.owners})
+    if not any(counts.values()):
+        raise UsageError("no owner has a row to score", "name `data` for one of them, with one row or more")
+    most = most_rows(scenario, columns)
+    for owner, count in counts.items():
+        if count > most:
+            default = "" if scenario.predict.max_rows else f" by a model of {plural(columns, 'feature')}"
+            raise UsageError(
+                f"{owner} has {plural(count, 'row')} to score, but each owner may score {count_text(most)} in "
+                f"all{default}",
+                "score fewer rows; max_rows in [task] allows for more, which would tell the model itself "
+                "(docs/shared_model.md)",
+                party=owner,
+            )
+    steps, split = scenario.predict.steps, scenario.vertical
+    return PredictSettings(scenario.owners, scenario.helper, tuple(counts.values()), columns, steps, split)
+
+
+def _counts(scenario: Scenario, rows: int) -> tuple[int, int]:
+    return rows, 0
+
+
+def _has_target(scenario: Scenario, table: PredictTable) -> bool | None:
+    return None
+
+
+def _common(table: PredictTable) -> Common:
+    hint = "name the shares of one training: its record has the model's id, and so has each share's file"
+    return Common(table.bound.model, "shares of different models", hint)
+
+
+def _features(scenario: Scenario) -> int | None:
+    """How many features the model has, if a share of it is here."""
+    for owner in scenario.owners:
+        try:
+            return len(read_bound(here(scenario, owner), owner).features)
+        except UsageError:
+            continue
+    return None
+
+
+def _shapes(scenario: Scenario) -> tuple[Rows, int]:
+    features = _features(scenario)
+    if features is None:
+        owner = next((one for one in scenario.owners if scenario.parties[one].model is not None), scenario.owners[0])
+        read_bound(here(scenario, owner), owner)  # which says what is wrong
+        raise InternalError("a share was not there, and then it was", "start it again")
+    rows = {}
+    for owner in scenario.owners:
+        spec = scenario.parties[owner]
+        stated = 0 if spec.data is None and not scenario.vertical else None
+        count = spec.rows if spec.rows is not None else stated
+        rows[owner] = (load_predict_table(scenario, owner).rows if count is None else count), 0
+    return rows, features
+
+
+def _extent(scenario: Scenario, table: PredictTable | None) -> Extent:
+    stated = {owner: scenario.parties[owner].rows for owner in scenario.owners}
+    rows = {owner: count for owner, count in stated.items() if count is not None}
+    features = None
+    if table is not None:
+        rows[table.owner], features = table.rows, len(table.columns)
+    if scenario.vertical and rows:  # all owners have the same
+        rows = dict.fromkeys(scenario.owners, next(iter(rows.values())) if table is None else table.rows)
+    return Extent(features, features is not None, rows, split=scenario.vertical)
+
+
+def _plan(settings: PredictSettings) -> Plan:
+    job = vertical_predict_job if settings.split else predict_job
+    return make_plan(lambda p: job(p, None, settings), settings.owners, settings.helper)
+
+
+def _program(scenario: Scenario, agreement: Agreement, table: PredictTable) -> ProgramFactory:
+    """What an owner runs, if no owner asks for more than this one lets it have.
+
+    The rows are counted once all is ready to be opened, and before anything is: a peer that refuses ends the run in
+    its first round, with nothing counted.
+    """
+    share = table.opened
+    if share is None:
+        raise InternalError("the share of the model was not opened", "please report this as a bug")
+    if agreement.columns != table.columns:
+        raise DisagreementError(
+            "the owners' shares are of models with other features", "name the shares of one training"
+        )
+    rows = dict(zip(scenario.owners, agreement.settings.rows, strict=True))
+    most, session = most_rows(scenario, len(table.columns)), agreement.session.hex()
+    check_cap(share, rows, most)
+    job = _job(agreement, table, share, lambda: share.count(session, rows, most))
+
+    async def run(p: Party) -> Scored:
+        scores = await job(p)
+        if scores is None:
+            raise InternalError("a run without a result", "please report this as a bug")
+        return Scored(table.as_here(scores), table.ids, table.bound.model, share.journal.scored())
+
+    return run
+
+
+def _job(
+    agreement: Agreement, table: PredictTable, share: Opened, count: Callable[[], None]
+) -> Callable[[Party], Coroutine[Any, Any, Array | None]]:
+    """What is run on an owner's own rows, or its own columns of rows that all owners have parts of."""
+    settings, x = agreement.settings, table.in_order
+    if not table.bound.split:
+        rows = NewRows(share.model, table.columns, x, count)
+        return lambda p: predict_job(p, rows, settings)
+    names = {owner: table.bound.columns[owner] for owner in table.bound.owners}
+    ids = digest_bits(agreement.owners_key, table.sorted_ids)
+    columns = NewColumns(share.model, names, x, ids, count)
+    return lambda p: vertical_predict_job(p, columns, settings)
+
+
+def _before(scenario: Scenario, agreement: Agreement) -> list[str]:
+    warning = too_many(scenario, len(agreement.columns))
+    return [warning] if warning else []
+
+
+def _after(scored: Scored) -> list[str]:
+    return []
+
+
+def _record(scenario: Scenario, agreement: Agreement, scored: Scored | None) -> dict[str, Any]:
+    """What all owners know of the run; the scores are in a file of their owner alone."""
+    if scored is None:
+        return {"predict": None}
+    facts = predict_facts(agreement.settings, scenario)
+    return {"predict": {"model": scored.model, **facts, "scored_so_far": dict(scored.so_far)}}
+
+
+def _keep(scenario: Scenario, agreement: Agreement, scored: Scored, vault: Vault) -> dict[str, Any]:
+    """Writes the owner's scores, if it has any, to a file that it alone can read; says where they are."""
+    if not scored.scores.size:
+        return {}
+    task = scenario.predict
+    text = io.StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow((task.id or "row", "class" if task.steps is None else "probability"))
+    names = scored.ids or tuple(str(place + 1) for place in range(len(scored.scores)))
+    lines.writerows(zip(names, (f"{score:.6g}" for score in scored.scores), strict=True))
+    path = vault.folder / (vault.party + SCORES_END)
+    replace_file(path, text.getvalue().encode())
+    return {"scores": path.name}
+
+
+def _told(settings: PredictSettings, scenario: Scenario) -> PlanTold:
+    return predict_told(settings, scenario)
+
+
+def _asked(scenario: Scenario, me: str, table: PredictTable | None) -> list[tuple[str, str]]:
+    use = "brings the rows into one order" if scenario.vertical else "names the rows in the file of scores"
+    rows = [(f"id, which {use}", scenario.predict.id)] if scenario.predict.id else []
+    if table is None:
+        most = scenario.predict.max_rows
+        told = "fewer than the model has features" if most is None else count_text(most)
+        return [
+            *rows,
+            ("columns", "those that the model of this share needs"),
+            *_asked_rows(scenario, me, scenario.parties[me].rows),
+            ("rows that each owner may score in all, over all runs", told),
+        ]
+    warning = too_many(scenario, len(table.columns))
+    return [
+        ("model", table.bound.model),
+        *rows,
+        ("columns", ", ".join(table.bound.terms) or MISSING),
+        *_asked_rows(scenario, me, table.rows),
+        ("rows that each owner may score in all, over all runs", count_text(most_rows(scenario, len(table.columns)))),
+        *([("WARNING", warning)] if warning else []),
+    ]
+
+
+def _asked_rows(scenario: Scenario, me: str, count: int | None) -> list[tuple[str, str]]:
+    """Who learns what of a party's rows; None if it is not known yet how many there are."""
+    rows = NOT_STATED if count is None else count_text(count)
+    if scenario.predict.gets_scores(me):
+        return [("rows that are scored, for this party alone", rows)]
+    to = " and ".join(scenario.predict.reveal_to or ())
+    told = "what these columns add to each row's score: docs/shared_model.md"
+    return [(f"rows that are scored, for {to} alone", rows), (f"what {to} may learn of them", told)]
+
+
+def _found(scenario: Scenario, table: PredictTable) -> str:
+    rows = plural(table.rows, "row") + (f" of {plural(table.values.shape[1], 'column')}" if scenario.vertical else "")
+    return f"data: {table.source}: {rows} to score by model {table.bound.model}, whose share is here"
+
+
+def _revealed(scenario: Scenario) -> list[tuple[str, ...]]:
+    scores, classes = (_JOINT_SCORES, _JOINT_CLASSES) if scenario.vertical else (_SCORES, _CLASSES)
+    return [(scores,)] if scenario.predict.steps is not None else [(classes, scores)]
+
+
+def _pools(scenario: Scenario, owner: str) -> bool:
+    """A score of split columns tells its one owner of the others' columns."""
+    return scenario.vertical and not scenario.predict.gets_scores(owner)
+
+
+def _wanted(scenario: Scenario) -> str:
+    what = "classes" if scenario.predict.steps is None else "rounded probabilities"
+    if scenario.vertical:
+        return f"{what} of rows that all owners have parts of, to {quoted(scenario.predict.reveal_to or ())} alone"
+    return f"{what} of each owner's new rows, to that owner alone"
+
+
+PREDICT: Job[PredictTable, PredictSettings, Scored] = Job(
+    load=load_predict_table,
+    counts=_counts,
+    has_target=_has_target,
+    shapes=_shapes,
+    extent=_extent,
+    settings=predict_settings,
+    plan=_plan,
+    program=_program,
+    before=_before,
+    after=_after,
+    record=_record,
+    compare=None,
+    told=_told,
+    asked=_asked,
+    found=_found,
+    revealed=_revealed,
+    small_counts=lambda scenario, least: [],  # each score is one row's, and its owner's
+    wanted=_wanted,
+    ready=opened,
+    common=_common,
+    keep=_keep,
+    pooled=all_cells,
+    pools=_pools,
+)

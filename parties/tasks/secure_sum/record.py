@@ -1,0 +1,201 @@
+"""What a secure sum's record says: the sums, whose they are, who dropped when, and what it cost."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mpc.errors import InternalError
+from mpc.star.server import StarCounts, named
+from parties.show.blocks import listed
+from parties.tasks.secure_sum.settings import SumScenario
+from parties.tasks.secure_sum.small_cells import asked_text, small_cells_facts
+from protocols.aggregation.cost import replayed
+from protocols.aggregation.quantise import decode
+from protocols.aggregation.server import Aggregated
+from protocols.aggregation.settings import stages_of
+
+
+@dataclass(frozen=True)
+class RoundDone:
+    """A round that gave its sum.
+
+    Args:
+        number, attempt: which attempt at which round did.
+        counts: what went over the links in it.
+        failed: why each earlier attempt failed.
+        wasted_sent, wasted_received: bytes of those attempts, at the server.
+    """
+
+    number: int
+    attempt: int
+    done: Aggregated
+    counts: StarCounts
+    failed: tuple[str, ...] = ()
+    wasted_sent: int = 0
+    wasted_received: int = 0
+
+
+def server_result(
+    scenario: SumScenario,
+    rounds: Sequence[RoundDone],
+    session: str,
+    seconds: Mapping[str, float],
+    computation: float,
+    peak: int,
+) -> dict[str, Any]:
+    """The server's result, as it reports it to its launcher. The sums of the last round come first of all."""
+    planned = [one for found in rounds for one in replayed(scenario.settings, found.done).values()]
+    sums = [round_sums(scenario, found) for found in rounds]
+    return {
+        "party": {
+            "role": "server",
+            "pid": os.getpid(),
+            "clients": len(rounds[-1].done.survivors),
+            "bytes_sent": sum(sum(found.counts.sent.values()) for found in rounds),
+            "bytes_received": sum(sum(found.counts.received.values()) for found in rounds),
+            "bytes_of_failed_attempts": sum(found.wasted_sent + found.wasted_received for found in rounds),
+            "computation": computation,
+            "peak_memory": peak,
+            "seconds": dict(seconds),
+        },
+        "session": session,
+        "plan": {
+            "rounds": len(stages_of(scenario.settings)) * len(rounds),
+            "bytes": {"server": sum(one.down for one in planned), "clients": sum(one.up for one in planned)},
+            "correlations": {},
+        },
+        "sums": sums[-1] | ({"rounds": sums} if len(sums) > 1 else {}),
+    }
+
+
+def sum_record(scenario: SumScenario, results: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The record of a run that succeeded, from what the server and the hosts of clients reported."""
+    server = results.get(scenario.server)
+    if server is None:
+        raise InternalError(f"{scenario.server} ended without a result")
+    hosts = {name: result for name, result in results.items() if name != scenario.server}
+    clients = sorted(seconds for host in hosts.values() for seconds in host["client_seconds"])
+    sums = dict(server["sums"])
+    sums["client_seconds"] = {
+        "median": clients[len(clients) // 2] if clients else None,
+        "most": clients[-1] if clients else None,
+    }
+    return {
+        "schema": 1,
+        "status": "ok",
+        "error": None,
+        "scenario": {"name": scenario.name, "digest": scenario.digest},
+        "session": server["session"],
+        "plan": server["plan"],
+        "parties": {scenario.server: server["party"], **{name: host["party"] for name, host in hosts.items()}},
+        "model": None,
+        "metrics": None,
+        "sums": sums,
+        "revealed": revealed(scenario),
+    }
+
+
+def client_record(scenario: SumScenario, me: str, result: Mapping[str, Any]) -> dict[str, Any]:
+    """The record of a client, or the helper, on its own machine: its rounds are done, and what the server was told."""
+    return {
+        "schema": 1,
+        "status": "ok",
+        "error": None,
+        "scenario": {"name": scenario.name, "digest": scenario.digest},
+        "session": "",
+        "plan": {"rounds": 0, "bytes": {}, "correlations": {}},
+        "parties": {me: result["party"]},
+        "model": None,
+        "metrics": None,
+        "sums": {"rounds_done": result["party"]["rounds"], "rounds_due": scenario.task.rounds},
+        "revealed": revealed(scenario),
+    }
+
+
+def revealed(scenario: SumScenario) -> list[dict[str, Any]]:
+    """What the server, and the helper, learn of the clients' data, as a record lists it."""
+    columns = len(scenario.task.columns)
+    kinds = listed([f"{kind}s" for kind in scenario.kinds])
+    small = "" if scenario.helper is None else ", but for small cells"
+    return [
+        {
+            "what": f"{kinds} of {columns} columns{small}{_in_rounds(scenario)}",
+            "to": [scenario.server],
+            "shape": [len(scenario.entries)],
+            "why": f"the agreed result: over {scenario.min_cohort} clients or more together, and of no one of them",
+        },
+        {
+            "what": "who took part, and who dropped out when",
+            "to": [scenario.server, *([scenario.helper] if scenario.helper is not None else [])],
+            "shape": [len(scenario.client_names)],
+            "why": "it relays their messages",
+        },
+        *_revealed_to_helper(scenario),
+    ]
+
+
+def _revealed_to_helper(scenario: SumScenario) -> list[dict[str, Any]]:
+    test = scenario.test
+    if test is None:
+        return []
+    what = f"of each of {len(test.cells)} cells{_in_rounds(scenario)}, {asked_text(scenario, test.m)}"
+    why = f"it compares; {scenario.server} learns which numbers are withheld for it"
+    return [{"what": what, "to": [scenario.helper], "shape": [len(test.cells)], "why": why}]
+
+
+def _in_rounds(scenario: SumScenario) -> str:
+    return f", in each of {scenario.task.rounds} rounds" if scenario.task.rounds > 1 else ""
+
+
+def round_sums(scenario: SumScenario, found: RoundDone) -> dict[str, Any]:
+    """What a round gave: the sums, whose they are, who dropped out when."""
+    done = found.done
+    names, how = scenario.client_names, scenario.coding
+    totals = decode(done.total, how, len(done.survivors)).tolist()
+    told = [True] * len(totals) if done.told is None else done.told.tolist()
+    columns: dict[str, dict[str, Any]] = {column: {} for column in scenario.task.columns}
+    for (column, kind), total, known in zip(scenario.entries, totals, told, strict=False):
+        columns[column][kind] = None if not known else total / how.scale if kind == "sum" else total
+    withheld = {column: [kind for kind, value in one.items() if value is None] for column, one in columns.items()}
+    for column, one in columns.items():
+        if "mean" in scenario.task.statistics:
+            by = one["weight" if scenario.task.weight is not None else "count"]
+            one["mean"] = one["sum"] / by if by and one["sum"] is not None else None
+            withheld[column] += ["mean"] if one["sum"] is None else []
+        for kind in ("count", "sum"):
+            if kind not in scenario.task.statistics:
+                one.pop(kind, None)
+    small = small_cells_facts(scenario, len(done.survivors))
+    if small is not None and done.told is not None:
+        small["withheld"] = {
+            column: kinds
+            for column, found in withheld.items()
+            if (kinds := [kind for kind in found if kind in columns[column]])
+        }
+    dropped = {}
+    before = set(range(len(names)))
+    for stage, answered in done.answered.items():
+        gone = sorted(before - set(answered))
+        before = set(answered)
+        if gone:
+            dropped[stage] = named(names, gone)
+    settings = scenario.settings
+    return {
+        "round": found.number,
+        "attempt": found.attempt,
+        "failed_attempts": list(found.failed),
+        "columns": columns,
+        "clients": len(done.survivors),
+        "of": len(names),
+        "left_out": named(names, sorted(set(range(len(names))) - set(done.survivors))),
+        "dropped": dropped,
+        "wrong_shares": {names[holder]: named(names, owners) for holder, owners in done.wrong.items()},
+        "neighbours": settings.neighbours,
+        "threshold": settings.threshold,
+        "bits": settings.bits,
+        "small_cells": small,
+        "server": scenario.task.server,
+    }

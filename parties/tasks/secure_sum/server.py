@@ -1,0 +1,136 @@
+"""The server's part of a secure sum: rounds and attempts over one set of connections, and what came of each."""
+
+from __future__ import annotations
+
+import json
+import resource
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from logging import Logger
+from pathlib import Path
+from typing import Any
+
+from mpc.errors import BeaverlodgeError, ProtocolError, TooFewError, UsageError
+from mpc.links.network import Network
+from mpc.randomness.streams import os_entropy
+from mpc.star.server import StarLimits, StarServer
+from parties.base.private_files import replace_file
+from parties.base.reporter import Reporter
+from parties.tasks.secure_sum.record import RoundDone, round_sums, server_result
+from parties.tasks.secure_sum.rounds import new_session
+from parties.tasks.secure_sum.settings import SumScenario
+from protocols.aggregation.messages import CONSISTENCY, HIDDEN, TOLD, UNMASK
+from protocols.aggregation.server import aggregation_server
+from protocols.aggregation.settings import Occasion
+
+
+@dataclass(frozen=True)
+class Seat:
+    """What a server is handed.
+
+    Args:
+        network: a listening transport, whose allow-list is the clients and the helper.
+        first: the number of its first round.
+        use: called with each round's number before any client hears of it.
+        out: the run's folder.
+        patience: seconds for which a closed connection may come back.
+        gone: asked for clients whose processes are known to have ended.
+        about: what a client's doctor is told.
+    """
+
+    network: Network
+    first: int
+    use: Callable[[int], None]
+    out: Path
+    patience: float
+    gone: Callable[[], Iterable[int]]
+    about: Mapping[str, Any]
+
+
+def serve(
+    scenario: SumScenario, seat: Seat, reporter: Reporter, log: Logger, meet: Callable[[], object]
+) -> dict[str, Any]:
+    """Meet the clients, and add up, round by round; returns the server's result.
+
+    Args:
+        meet: called once, before the clients are waited for; returns when they have been told where to dial.
+
+    Raises:
+        TooFewError: too few clients came, or stayed.
+        ProtocolError: too many gave wrong shares.
+    """
+    started = time.perf_counter()
+    session = scenario.session
+
+    def say(text: str) -> None:
+        log.warning(text)
+        reporter.log("warning", text)
+
+    limits = StarLimits(session.connect_timeout, session.deadline, seat.patience)
+    names = scenario.star_names
+    server = StarServer(seat.network, names, scenario.meeting, limits, reporter.stage, say, seat.gone, about=seat.about)
+    code: str | None = BeaverlodgeError.code
+    try:
+        meet()
+        log.info("%d of %d joined", len(server.join()), len(names))
+        met, computed = time.perf_counter(), time.thread_time()
+        name = new_session(seat.first)
+        rounds = [_round(scenario, server, seat, name, place, say) for place in range(scenario.task.rounds)]
+        computed = time.thread_time() - computed
+        code = None
+        finished = time.perf_counter()
+        seconds = {"connect": met - started, "online": finished - met, "total": finished - started}
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        return server_result(scenario, rounds, name.hex(), seconds, computed, peak)
+    except BeaverlodgeError as error:
+        code = error.code
+        raise
+    finally:
+        server.part(code)
+
+
+def _round(
+    scenario: SumScenario, server: StarServer, seat: Seat, session: bytes, place: int, say: Callable[[str], None]
+) -> RoundDone:
+    """One round: attempts at it, until one gives the sum. Each has fresh mask keys, seeds and neighbours.
+
+    Once a client was asked to release anything for a set of survivors, there is no other attempt: it would refuse
+    another set, and rightly so, for two sums of one round show their difference.
+    """
+    number = seat.first + place
+    seat.use(number)
+    wasted_sent = wasted_received = 0
+    failed: list[str] = []
+    for attempt in range(1, scenario.task.attempts + 1):
+        occasion = Occasion(session, number, attempt)
+        program = aggregation_server(scenario.settings, occasion, os_entropy)
+        try:
+            done = server.run(program, session, number, attempt)
+        except (TooFewError, ProtocolError) as error:
+            if attempt == scenario.task.attempts or server.reached in (CONSISTENCY, UNMASK, HIDDEN, TOLD):
+                raise _told(error, place, scenario.task.rounds) from None
+            say(f"attempt {attempt} at round {number} failed: {error.message}; nothing was opened, and it is repeated")
+            failed.append(error.message)
+            wasted_sent += sum(server.counts.sent.values())
+            wasted_received += sum(server.counts.received.values())
+            server.join()  # who is missing may come (again)
+            continue
+        counts = server.counts
+        found = RoundDone(number, attempt, done, counts, tuple(failed), wasted_sent, wasted_received)
+        if scenario.task.rounds > 1:  # should a later round fail, this one's sum is not lost with it
+            content = json.dumps(round_sums(scenario, found), indent=2, allow_nan=False) + "\n"
+            try:
+                replace_file(seat.out / f"round_{place + 1}.json", content.encode())
+            except UsageError as error:  # it was opened: that the record can be written later is not yet lost
+                say(f"the sums of round {place + 1} are not kept before the end: {error.message}")
+        return found
+    raise AssertionError
+
+
+def _told(error: BeaverlodgeError, place: int, rounds: int) -> BeaverlodgeError:
+    """The error, with what is left of earlier rounds."""
+    if rounds == 1:
+        return error
+    kept = f"the sums of rounds 1 to {place} are in round_1.json and so on" if place else "no round was done"
+    return type(error)(f"round {place + 1} of {rounds}: {error.message}", f"{error.hint}; {kept}")

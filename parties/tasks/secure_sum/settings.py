@@ -1,0 +1,412 @@
+"""A scenario in which many clients add up columns through a server: read, checked, and what follows from it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict
+
+from mpc.errors import UsageError
+from parties.base.version import VERSION
+from parties.scenario.file import NAME_HINT, PARTY_NAME, SCHEMA, check_schema
+from parties.scenario.models import Head, RosterSpec, SessionSpec
+from parties.scenario.problems import Problem, add_unknown, quoted, read_table, refuse, shown
+from parties.tasks.secure_sum.models import ClientsSpec, SumParty, SumTask
+from protocols.aggregation.bounds import Bounds, choose_bounds
+from protocols.aggregation.quantise import Coding
+from protocols.aggregation.settings import Settings, settings_of
+from protocols.aggregation.small_sums import Cell, CellTest, column_cells
+from protocols.aggregation.value_rows import ValueRows, moduli
+
+_TABLES = ("parties", "clients", "task", "session", "roster")
+_HEAD_KEYS = ("schema", "name")  # no seed: nothing of a sum is drawn from public randomness
+_ELSEWHERE: Mapping[str, Sequence[str]] = {
+    "[task]": tuple(SumTask.model_fields),
+    "[parties.NAME]": tuple(SumParty.model_fields),
+    "[clients]": tuple(ClientsSpec.model_fields),
+    "[session]": tuple(SessionSpec.model_fields),
+    "[roster]": tuple(RosterSpec.model_fields),
+}
+ROUND: Final = "{round}"
+"""In a path of data: the number of the round goes here."""
+
+_MOST_BITS = 64
+_MOST_HELPED = 100_000  # clients: all that the helper needs goes in one message, of a few kilobytes each
+
+
+class SumScenario(BaseModel):
+    """A whole scenario file, checked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    name: str
+    parties: dict[str, SumParty]
+    clients: ClientsSpec | None
+    task: SumTask
+    session: SessionSpec
+    roster: RosterSpec | None = None
+    path: Path
+    data_from: str | None = None
+
+    @property
+    def directory(self) -> Path:
+        """The folder that the file's relative paths start from."""
+        return self.path.parent
+
+    @property
+    def stated_keys(self) -> dict[str, str | None]:
+        """Every party's public_key, where the scenario itself states it; the server's comes first."""
+        names = (self.server, *self.star_names)
+        return {name: self.parties[name].public_key if name in self.parties else None for name in names}
+
+    @property
+    def server(self) -> str:
+        """The server's name."""
+        return next(name for name, party in self.parties.items() if party.role == "server")
+
+    @property
+    def helper(self) -> str | None:
+        """The helper's name, where there is one."""
+        return next((name for name, party in self.parties.items() if party.role == "helper"), None)
+
+    @property
+    def own_process(self) -> tuple[str, ...]:
+        """The clients with a process of their own."""
+        return tuple(name for name, party in self.parties.items() if party.role == "client")
+
+    @property
+    def hosted(self) -> tuple[str, ...]:
+        """The clients that are hosted together."""
+        count = self.clients.count if self.clients is not None else 0
+        return tuple(f"client_{number:0{len(str(count))}d}" for number in range(1, count + 1))
+
+    @property
+    def client_names(self) -> tuple[str, ...]:
+        """All clients; a client's number in the protocol is its place here."""
+        return (*self.own_process, *self.hosted)
+
+    @property
+    def star_names(self) -> tuple[str, ...]:
+        """Who dials the server: the clients by number, then the helper, if there is one."""
+        return (*self.client_names, *([self.helper] if self.helper is not None else []))
+
+    @property
+    def count(self) -> int:
+        """How many clients there are."""
+        return len(self.own_process) + (self.clients.count if self.clients is not None else 0)
+
+    @property
+    def bounds(self) -> Bounds:
+        """Neighbours and threshold for the stated rates.
+
+        Raises:
+            UsageError: no choice withstands them.
+        """
+        task = self.task
+        return choose_bounds(
+            self.count,
+            corrupt=task.corrupt,
+            dropout=task.dropout,
+            malicious=task.server == "malicious",
+            neighbours=task.neighbours,
+            threshold=task.threshold,
+        )
+
+    @property
+    def min_cohort(self) -> int:
+        """For fewer clients nothing is opened: what the scenario says, or more than half of all."""
+        return self.task.min_cohort or max(3, self.count // 2 + 1)
+
+    @property
+    def entries(self) -> tuple[tuple[str, str], ...]:
+        """What stands in the vector: (column, kind), in order. A mean is its sum by its count, or by its weight.
+
+        With weights, a sum is one of weighted cells, and the total weight goes with it.
+        """
+        wanted, weighted = self.task.statistics, self.task.weight is not None
+        kinds = ["count"] if "count" in wanted or ("mean" in wanted and not weighted) else []
+        if {"sum", "mean"} & set(wanted):
+            kinds += ["weight", "sum"] if weighted else ["sum"]
+        return tuple((column, kind) for column in self.task.columns for kind in kinds)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of numbers in the vector."""
+        return tuple(dict.fromkeys(kind for _, kind in self.entries))
+
+    @property
+    def unflagged(self) -> tuple[str, ...]:
+        """With a helper, the columns of whose rows with each value it tests what it can: of flags it knows them."""
+        task = self.task
+        if self.helper is None or task.min_cell is None or "sum" not in self.kinds:
+            return ()
+        return tuple(column for column in task.columns if column not in task.flags)
+
+    @property
+    def value_rows(self) -> tuple[ValueRows, ...]:
+        """The tables of rows with each value that follow in the vector, for a helper's test alone."""
+        low, high = self._scaled_range
+        found = [ValueRows(column, "value", moduli(low, high)) for column in self.unflagged]
+        most = self.task.largest_weight
+        if most is not None:
+            ends = min(0, low * most), max(0, high * most)
+            found += [ValueRows(column, "weight", moduli(0, most)) for column in self.unflagged]
+            found += [ValueRows(column, "product", moduli(*ends)) for column in self.unflagged]
+        return tuple(found)
+
+    @property
+    def read_columns(self) -> tuple[str, ...]:
+        """The columns that are read of a client's data; the weights, if any, last."""
+        return (*self.task.columns, *([self.task.weight] if self.task.weight is not None else []))
+
+    @property
+    def revealed(self) -> list[tuple[str, ...]]:
+        """What a policy's `reveals` must list: the statistics, and what stands in the vector for them."""
+        return [(name,) for name in dict.fromkeys([*self.task.statistics, *self.kinds])]
+
+    def small_counts(self, least: int) -> list[str]:
+        """What may tell the server a count of rows below `least`, and what to do."""
+        task = self.task
+        if task.min_cell is None:
+            return [
+                "no min_cell withholds small counts: write one, with a helper that compares the sums, or without "
+                "(docs/aggregation.md)"
+            ]
+        return [f"min_cell = {task.min_cell}"] if task.min_cell < least else []
+
+    @property
+    def coding(self) -> Coding:
+        """How a client's counts and sums become numbers modulo 2^b."""
+        task, (low, high) = self.task, self._scaled_range
+        most = task.most_rows * (task.largest_weight or 1)
+        return Coding(min(0, low * most), max(most, high * most, task.min_cell or 0), 10**task.decimals, self.count)
+
+    @property
+    def _scaled_range(self) -> tuple[int, int]:
+        scale, (low, high) = 10**self.task.decimals, self.task.range
+        return math.ceil(low * scale), math.floor(high * scale)
+
+    @property
+    def settings(self) -> Settings:
+        """What the protocol needs to know."""
+        length = len(self.entries) + sum(one.places for one in self.value_rows)
+        return settings_of(self.bounds, length, self.coding.bits, self.min_cohort, self.test)
+
+    @property
+    def test(self) -> CellTest | None:
+        """With a helper, the cells that it tests: a column's rows, of flags those with a 1 and those with a 0, and of
+        other columns those with each of few values, weights and products."""
+        least = self.task.min_cell
+        if self.helper is None or least is None:
+            return None
+        cells: list[Cell] = []
+        told: dict[str, dict[str, int]] = {column: {} for column in self.task.columns}
+        for place, (column, kind) in enumerate(self.entries):
+            told[column][kind] = place
+        for column, places in told.items():
+            others = tuple(place for kind, place in places.items() if kind != "count")
+            flagged = places.get("sum") if column in self.task.flags else None
+            cells += column_cells(places["count"], others, flagged, int(self.coding.scale))
+        first = len(self.entries)
+        for rows in self.value_rows:
+            kinds = ("weight", "sum") if rows.of == "weight" else ("sum",)
+            cells.append(rows.cell(first, (told[rows.column][kind] for kind in kinds), least))
+            first += rows.places
+        return CellTest(least, tuple(cells), tuple(range(len(self.entries), first)))
+
+    def agreed(self) -> dict[str, Any]:
+        """All that server and clients must agree on, as plain JSON values."""
+        values = self.model_dump(mode="json", include={"name", "task", "session"})
+        parties = {name: party.model_dump(mode="json", exclude={"data"}) for name, party in self.parties.items()}
+        return {
+            "schema": SCHEMA,
+            "party_order": list(self.parties),
+            **values,
+            "parties": parties,
+            "clients": self.clients.count if self.clients is not None else 0,
+            "roster": {"signed_by": self.roster.signed_by} if self.roster is not None else None,
+        }
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of `agreed()`, in hexadecimal."""
+        return hashlib.sha256(json.dumps(self.agreed(), sort_keys=True).encode()).hexdigest()
+
+    @property
+    def meeting(self) -> bytes:
+        """What a client shows when it joins: the digest, and the version."""
+        return hashlib.sha256(f"{VERSION}/{self.digest}".encode()).digest()
+
+    def own_affair(self, me: str) -> dict[str, Any]:
+        """What a party's own entry says that the others need not agree on."""
+        by = self.clients.by if self.clients is not None and me not in self.parties else None
+        data = {"data": self.data_of(me), "by": by} if me not in (self.server, self.helper) else {}
+        return {**data, "roster": self.roster.file if self.roster is not None else None}
+
+    def data_of(self, client: str, place: int | None = None) -> str:
+        """Where a client's data are, for the round at this place (1, 2, ...): a path relative to the scenario file."""
+        if client in self.parties:
+            path = str(self.parties[client].data)
+        else:
+            assert self.clients is not None
+            path = self.clients.data.replace("{client}", client)
+        return path if place is None else path.replace(ROUND, str(place))
+
+
+def read_sum(path: Path, raw: Mapping[str, Any]) -> SumScenario:
+    """Check what a scenario file of a secure sum holds.
+
+    Raises:
+        UsageError: it is not a valid scenario.
+    """
+    check_schema(path, raw)
+    problems: list[Problem] = []
+    for key in raw:
+        if key not in (*_HEAD_KEYS, *_TABLES):
+            add_unknown("the top of the file", key, (*_HEAD_KEYS, *_TABLES), _ELSEWHERE, problems)
+    head = read_table(Head, {k: v for k, v in raw.items() if k in _HEAD_KEYS}, "the top of the file:", problems, {})
+    parties = _parties(raw.get("parties"), problems)
+    clients = read_table(ClientsSpec, raw["clients"], "[clients]", problems, _ELSEWHERE) if "clients" in raw else None
+    session = read_table(SessionSpec, raw.get("session", {}), "[session]", problems, _ELSEWHERE)
+    task = read_table(SumTask, raw["task"], "[task]", problems, _ELSEWHERE)
+    roster = read_table(RosterSpec, raw["roster"], "[roster]", problems, _ELSEWHERE) if "roster" in raw else None
+    if problems or head is None or session is None or task is None:
+        raise refuse(str(path), problems)
+    scenario = SumScenario(
+        name=head.name, parties=parties, clients=clients, task=task, session=session, roster=roster, path=path
+    )
+    _check(scenario, problems)
+    if problems:
+        raise refuse(str(path), problems)
+    try:
+        scenario.bounds.tolerated  # noqa: B018  # worked out once, so that a choice that cannot be is refused here
+    except UsageError as error:
+        raise UsageError(f"{path}: {error.message}", error.hint) from None
+    return scenario
+
+
+def _parties(raw: object, problems: list[Problem]) -> dict[str, SumParty]:
+    if not isinstance(raw, Mapping) or not raw:
+        problems.append(Problem("the file names no parties", 'add [parties.server] with role = "server"'))
+        return {}
+    found = {}
+    for name, values in raw.items():
+        if not PARTY_NAME.fullmatch(name):
+            problems.append(Problem(f"{shown(name)} cannot be a party's name", NAME_HINT))
+            continue
+        party = read_table(SumParty, values, f"[parties.{name}]", problems, _ELSEWHERE)
+        if party is not None:
+            found[name] = party
+            if (party.role == "client") != (party.data is not None):
+                what = (
+                    "does not say where its data are"
+                    if party.role == "client"
+                    else f"has data, but a {party.role} has none"
+                )
+                problems.append(Problem(f"[parties.{name}] {what}"))
+            if party.role != "server" and party.address is not None:
+                problems.append(
+                    Problem(
+                        f"[parties.{name}] has an address, but a {party.role} listens nowhere", "remove the address"
+                    )
+                )
+    return found
+
+
+def _check(scenario: SumScenario, problems: list[Problem]) -> None:
+    task, clients = scenario.task, scenario.clients
+    servers = [name for name, party in scenario.parties.items() if party.role == "server"]
+    if len(servers) != 1:
+        count = "no server" if not servers else f"more than one server: {quoted(servers)}"
+        problems.append(Problem(f"there is {count}", 'exactly one party needs role = "server"'))
+    if clients is not None and ("{client}" in clients.data) == (clients.by is not None):
+        problems.append(
+            Problem("[clients] data and by do not fit", "write {client} in data, or name the column `by`, not both")
+        )
+    if set(scenario.hosted) & set(scenario.parties):
+        problems.append(Problem("a party has the name of a hosted client", "call it otherwise"))
+    if len(set(task.columns)) < len(task.columns):
+        problems.append(Problem("[task] columns lists a column more than once", "list each once"))
+    if (task.weight is None) != (task.largest_weight is None):
+        problems.append(
+            Problem("[task] weight and largest_weight go together", "name the column, and its largest whole number")
+        )
+    if task.weight in task.columns:
+        problems.append(Problem("[task] weight is one of the columns to add up", "weigh with another column"))
+    strangers = [column for column in task.flags if column not in task.columns]
+    if strangers:
+        problems.append(
+            Problem(f"[task] flags has {quoted(strangers)}, which is not in `columns`", "list it there too")
+        )
+    if scenario.helper is not None:
+        problems += _of_helper(scenario)
+    if task.flags and task.min_cell is None:
+        problems.append(Problem("[task] flags says whose ones are cells, and there is no min_cell", "add min_cell"))
+    if task.flags and not task.range[0] <= 0 < 1 <= task.range[1]:
+        problems.append(Problem("[task] flags are 0 or 1, and range does not hold both", "widen `range`"))
+    if not task.range[0] < task.range[1]:
+        problems.append(Problem("[task] range is empty", "give the smallest value first, then the largest"))
+    sources = [str(party.data) for party in scenario.parties.values() if party.role == "client"]
+    sources += [clients.data] if clients is not None else []
+    if task.rounds > 1 and any(ROUND not in source for source in sources):
+        problems.append(
+            Problem(
+                "[task] rounds is more than 1, and not every `data` has {round} in it",
+                'each round needs rows of its own, as in data = "week_{round}.csv": two sums of the same rows, one '
+                "client fewer in the second, would show that client's numbers",
+            )
+        )
+    if scenario.min_cohort > scenario.count:
+        message = f"[task] min_cohort is {scenario.min_cohort}, and there are {scenario.count} clients"
+        problems.append(Problem(message))
+    bits = scenario.coding.bits
+    if bits > _MOST_BITS:
+        problems.append(
+            Problem(
+                f"the sums would take {bits} bits, and there are {_MOST_BITS}",
+                "narrow `range`, or lower `decimals`, `most_rows` or `largest_weight`",
+            )
+        )
+
+
+def _of_helper(scenario: SumScenario) -> list[Problem]:
+    """What goes with a helper, which tests the sums of all clients for small cells."""
+    task, name = scenario.task, scenario.helper
+    problems = []
+    if sum(party.role == "helper" for party in scenario.parties.values()) > 1:
+        problems.append(Problem("there is more than one helper", "keep one"))
+    if task.min_cell is None:
+        problems.append(
+            Problem(
+                f"[parties.{name}] is a helper, which tests for small cells, and there is no min_cell", "add min_cell"
+            )
+        )
+    elif task.min_cell > scenario.count * task.most_rows:
+        problems.append(Problem("[task] min_cell is more than all clients can have rows", "lower it"))
+    if task.server == "malicious":
+        problems.append(
+            Problem(
+                f'[parties.{name}] is a helper, and server = "malicious": a server that lies could fake the test',
+                'leave out the helper (each client then holds back its own small cells), or set server = "semi-honest"',
+            )
+        )
+    if "count" not in scenario.kinds:
+        problems.append(
+            Problem("[task] statistics has no counts, and a helper tests these", 'add "count" to `statistics`')
+        )
+    if task.weight is not None and task.flags:
+        problems.append(
+            Problem(
+                "[task] weighted sums of flags are not numbers of rows, so a helper cannot test them", "drop `flags`"
+            )
+        )
+    if scenario.count > _MOST_HELPED:
+        problems.append(
+            Problem(f"{scenario.count} clients are more than the {_MOST_HELPED} that a helper serves", "leave it out")
+        )
+    return problems

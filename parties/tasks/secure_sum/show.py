@@ -1,0 +1,159 @@
+"""What a user sees at the end of a secure sum, from its record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from parties.show.blocks import (
+    MISSING,
+    Block,
+    Grid,
+    Line,
+    bytes_text,
+    count_text,
+    entries,
+    is_number,
+    seconds_text,
+    short_bytes,
+    table,
+)
+from parties.tasks.secure_sum.small_cells import bias_blocks, zero_text
+
+_MOST_NAMED = 8
+WITHHELD = "*"
+_STAGES = {
+    "keys": "before it sent keys",
+    "choice": "before it chose neighbours",
+    "shares": "before it gave shares",
+    "masked": "before its vector came",
+    "consistency": "after its vector had come",
+    "unmask": "after its vector had come",
+}
+
+
+def sum_status(record: Mapping[str, Any]) -> Line:
+    """How the run ended, in one sentence."""
+    sums, name = table(record.get("sums")), str(table(record.get("scenario")).get("name") or "the run")
+    if "rounds_due" in sums:
+        done, due = sums.get("rounds_done"), sums.get("rounds_due")
+        me = next((str(table(one).get("role")) for one in table(record.get("parties")).values()), "client")
+        part = f"this {me}'s part" if done == due else f"{done} of {due} rounds with this {me} in them"
+        return Line(f"{name}: done, {part}. The sums are the server's to tell.", "bold")
+    seconds = table(table(_server(record)).get("seconds"))
+    return Line(
+        f"{name}: done. Sums over {sums.get('clients')} of {sums.get('of')} clients, "
+        f"{seconds_text(seconds.get('total'))} s in all, {seconds_text(seconds.get('online'))} s online.",
+        "bold",
+    )
+
+
+def sum_blocks(record: Mapping[str, Any]) -> list[Block]:
+    """The sums, who is not in them, and what it cost."""
+    return [*sums_blocks(record), *cost_blocks(record)]
+
+
+def sums_blocks(record: Mapping[str, Any]) -> list[Block]:
+    """The sums, and who is not in them, round by round."""
+    sums = table(record.get("sums"))
+    if "rounds_due" in sums:
+        return []
+    rounds = entries(sums.get("rounds"))
+    blocks: list[Block] = []
+    for place, one in enumerate(rounds, start=1):
+        blocks += [Line(""), Line(f"Round {place} of {len(rounds)}", "bold"), *_round_blocks(table(one))]
+    return blocks or _round_blocks(sums)
+
+
+def _round_blocks(sums: Mapping[str, Any]) -> list[Block]:
+    columns = table(sums.get("columns"))
+    kinds = [kind for kind in ("count", "weight", "sum", "mean") if any(kind in table(one) for one in columns.values())]
+    small = table(sums.get("small_cells"))
+    withheld = table(small.get("withheld"))
+    rows = tuple(
+        (
+            str(name),
+            *(WITHHELD if kind in entries(withheld.get(name)) else _number(table(one).get(kind)) for kind in kinds),
+        )
+        for name, one in columns.items()
+    )
+    blocks: list[Block] = [Grid(f"Over {sums.get('clients')} clients together", ("column", *kinds), rows), Line("")]
+    m = int(small.get("min_cell") or 0)
+    if "withheld" in small:
+        hidden = sum(len(entries(kinds)) for kinds in withheld.values())
+        what = (
+            f"{WITHHELD}: withheld, for a cell of fewer than {m} rows; nobody saw it."
+            if hidden
+            else "None was withheld."
+        )
+        text = f"{small.get('suppressed_by')} compared the cells with {m} before any was opened. {what}"
+        blocks.append(Line(text))
+    elif small:
+        text = (
+            f"Each client added 0 where it had fewer than {m} rows, and its commonest value for fewer that differ. "
+            f"{zero_text(m)}"
+        )
+        blocks += [Line(text), *bias_blocks(small)]
+    dropped = table(sums.get("dropped"))
+    if dropped:
+        lines = [f"{_names(gone)} {_STAGES.get(str(stage), str(stage))}" for stage, gone in dropped.items()]
+        blocks.append(Line(f"Dropped out: {'; '.join(lines)}."))
+    else:
+        blocks.append(Line("No client dropped out."))
+    failed = entries(sums.get("failed_attempts"))
+    if failed:
+        blocks.append(Line(f"It took {len(failed) + 1} attempts; nothing was opened in the others: {failed[-1]}."))
+    wrong = table(sums.get("wrong_shares"))
+    if wrong:
+        blocks.append(Line(f"WRONG SHARES came from {_names(list(wrong))}; none was used.", "bold red"))
+    return blocks
+
+
+def cost_blocks(record: Mapping[str, Any]) -> list[Block]:
+    """Traffic and computation."""
+    rows = []
+    for name, party in table(record.get("parties")).items():
+        one = table(party)
+        role = one.get("role")
+        who = str(role) if role in ("server", "helper") else f"{one.get('clients')} clients"
+        if one.get("clients") == 1 and one.get("role") == "client":
+            who = "client"
+        rows.append((str(name), who, bytes_text(one.get("bytes_sent", 0)), bytes_text(one.get("bytes_received", 0))))
+    sums, server = table(record.get("sums")), table(_server(record))
+    grid = Grid("Bytes, before encryption", ("process", "is", "sent", "received"), tuple(rows), frozenset({0, 1}))
+    if "rounds_due" in sums:
+        return [grid]
+    client = table(sums.get("client_seconds"))
+    planned = table(table(record.get("plan")).get("bytes"))
+    both = (server.get("bytes_sent"), server.get("bytes_received"))
+    same = "as planned, to the byte" if both == (planned.get("server"), planned.get("clients")) else "NOT as planned"
+    median: Any = client.get("median")
+    each = f", a client {1000 * median:.1f} ms (median)" if is_number(median) else ""
+    return [
+        grid,
+        Line(""),
+        Line(f"Traffic of the server, given who answered: {same}."),
+        Line(
+            f"Computation: the server {seconds_text(server.get('computation'))} s{each}; "
+            f"the server took {short_bytes(server.get('peak_memory') or 0)} of memory."
+        ),
+        Line(
+            f"Each client had {sums.get('neighbours')} neighbours; {sums.get('threshold')} of them open what it hid. "
+            f"Vectors of {sums.get('bits')} bits a number; the server was taken to be {sums.get('server')}."
+        ),
+    ]
+
+
+def _server(record: Mapping[str, Any]) -> object:
+    return next((one for one in table(record.get("parties")).values() if table(one).get("role") == "server"), None)
+
+
+def _number(value: object) -> str:
+    if isinstance(value, int):
+        return count_text(value)
+    return f"{value:,.6g}" if isinstance(value, float) else MISSING
+
+
+def _names(found: object) -> str:
+    names = [str(name) for name in entries(found)]
+    return ", ".join(names) if len(names) <= _MOST_NAMED else f"{len(names)} clients"

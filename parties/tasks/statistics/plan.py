@@ -1,0 +1,112 @@
+"""What the plan of statistics says beside what every plan says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any, Final
+
+from parties.show.blocks import Grid, Line, count_text, listed, plural
+from parties.tasks.base import PlanTold
+from protocols.statistics.cell_tests import loop_numbers
+from protocols.statistics.settings import StatisticsSettings
+
+USES: Final[Mapping[str, str]] = {
+    "BitsOfMask": "comparing how many values are below a point with how many should be, and counts with min_cell",
+    "BitNumber": "the outcomes as numbers",
+    "BitProduct": "counts of rows with rare values",
+    "MatmulTriple": "looking counts up at a point that nobody knows",
+    "MultiplyTriple": "products of bits, for the same",
+    "BitsOfWideMask": "comparing the largest values with sums",
+    "AnyBit": "one bit a block of cells: whether it is withheld",
+}
+"""What statistics need each kind of correlated randomness for."""
+
+_TWO_OWNERS: Final = (
+    "Of two owners, each learns the other's addend of every count and sum here: it takes its own off. With three or "
+    "more, all but one together learn that one's. What is looked for on a grid (min, max, quantiles) tells the "
+    "answer only."
+)
+
+
+def statistics_told(settings: StatisticsSettings) -> PlanTold:
+    """What the plan of a run of statistics says."""
+    rows = dict(zip(settings.owners, settings.rows, strict=True))
+    cells, sums = sum(one.size for one in settings.cells), len(settings.samples)
+    by = f", by {settings.by} ({plural(settings.groups, 'group')})" if settings.by else ""
+    work = (
+        f"{plural(len(settings.owners), 'owner')} and a helper; {count_text(sum(settings.rows))} rows{by}; "
+        f"{count_text(cells)} counts, sums in {plural(sums, 'table')}, {count_text(len(settings.searches))} values "
+        "on grids."
+    )
+    return PlanTold(
+        scenario={"rows": {owner: {"train": count, "test": 0} for owner, count in rows.items()}},
+        facts={"statistics": _facts(settings)},
+        work=work,
+        how=(Line(_TWO_OWNERS), *map(Line, cells_told(settings))),
+        helper_learns=(
+            "how many rows each owner has",
+            "the scenario's settings, and when the owners ask for more",
+        ),
+        uses=USES,
+        details=(_cells_grid(settings),),
+    )
+
+
+def cells_told(s: StatisticsSettings) -> list[str]:
+    """The rule by which cells are told or withheld, in a few sentences."""
+    if not s.min_cell:
+        return [
+            "min_cell = 0: every count is told, of however few patients it is, and sums of so few with it. "
+            "Tables of fine cells then show single patients."
+        ]
+    rounds = 9 if not s.samples else 17 if len(s.owners) > 2 else 11 if s.dominance else 9
+    lacking = " Rows that lack a value are such a cell, too." if s.missing_cells == "tested" else ""
+    found = [
+        f"Small cells (min_cell = {s.min_cell}): before anything is opened, {rounds} rounds of secret comparison find "
+        f"where for some owner the others have fewer than {s.min_cell} patients, but not none. Such cells are "
+        f"withheld, with others that would give them back, and with all that is made of them.{lacking}"
+    ]
+    if s.samples:
+        found.append(
+            "Rare values: wherever a column is summed up (means, deviations, t-tests, correlations), the rows that "
+            "differ from its commonest value are a cell, for a sum of zeros and ones is a count. Of a column of four "
+            "values or fewer each value's rows are one, of two columns' products each pair's of six or fewer."
+        )
+    if any(isinstance(one.rank, Fraction) for one in s.searches):
+        found.append(
+            f"A quantile is withheld, too, where 1 to {s.min_cell - 1} values of some owner's others lie on a side of "
+            "it, up to another quantile or the end: that is tested once it is found, and before it is opened."
+        )
+    if s.dominance:
+        found.append(
+            f"Dominance ({s.dominance} %): a sum, and what is made of it, is withheld if one value is above "
+            f"{s.dominance} % of what, for some other owner, the values of all others come to."
+        )
+    found += [
+        f"Told together or not at all, as their columns hang together in a loop: {listed(names)}."
+        for names in _loops(s)
+    ]
+    return found
+
+
+def _loops(settings: StatisticsSettings) -> list[list[str]]:
+    numbers = loop_numbers(settings)
+    return [[name for name, one in numbers.items() if one == number] for number in sorted(set(numbers.values()) - {0})]
+
+
+def _facts(settings: StatisticsSettings) -> dict[str, Any]:
+    return {
+        "cells": {one.name: list(one.shape) for one in settings.cells},
+        "sums": [sample.cells.name for sample in settings.samples],
+        "searches": len(settings.searches),
+        "min_cell": settings.min_cell,
+        "dominance": settings.dominance,
+        "missing_cells": settings.missing_cells,
+    }
+
+
+def _cells_grid(settings: StatisticsSettings) -> Grid:
+    rows = tuple((one.name, " x ".join(map(str, one.shape)) or "1", count_text(one.size)) for one in settings.cells)
+    title = "The counts that are opened" + (", but for those that are withheld" if settings.min_cell else "")
+    return Grid(title, ("of", "cells", "in all"), rows, frozenset({0, 1}))

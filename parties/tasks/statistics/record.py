@@ -1,0 +1,291 @@
+"""From what a run of statistics opened to the `statistics` of `result.json`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from fractions import Fraction
+from functools import partial
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parties.tasks.statistics.survival import survival_facts
+from protocols.evaluation import p_values
+from protocols.statistics.classical_tests import chi_square, pearson, pearson_test, welch
+from protocols.statistics.disclosed_cells import Told
+from protocols.statistics.job import Opened
+from protocols.statistics.settings import Cells, Sample, StatisticsSettings
+
+Counts = NDArray[np.int64]
+
+
+def statistics_facts(opened: Opened, settings: StatisticsSettings) -> dict[str, Any]:
+    """All that was asked for, as the record has it: one entry a group wherever `by` keeps groups apart."""
+    return {
+        "rows": sum(settings.rows),
+        "small_cells": _small_cells(opened.told),
+        "by": None if settings.by is None else _by(opened, settings, settings.by),
+        "columns": _columns(opened, settings),
+        "histograms": _histograms(opened, settings),
+        "tables": _tables(opened, settings),
+        "correlations": _correlations(opened, settings),
+        "t_tests": _comparisons(opened, settings),
+        "survival": _curves(opened, settings),
+    }
+
+
+def _groups(settings: StatisticsSettings) -> tuple[str | None, ...]:
+    """The groups' names; None of all rows together."""
+    return (None,) if settings.by is None else settings.levels_of(settings.by)
+
+
+def _each_group(settings: StatisticsSettings, facts: Callable[[int], dict[str, Any]]) -> list[dict[str, Any]]:
+    """What there is to say of each group, by its place."""
+    return [{"group": name, **facts(g)} for g, name in enumerate(_groups(settings))]
+
+
+def _by(opened: Opened, settings: StatisticsSettings, by: str) -> dict[str, Any]:
+    """The groups and how many rows each has."""
+    sizes = _group_sizes(opened, settings)
+    there = [opened.told.is_told("group", settings.group_sizes, g) for g in range(settings.groups)]
+    return {
+        "column": by,
+        "levels": list(_groups(settings)),
+        "rows": [int(n) if told else None for n, told in zip(sizes, there, strict=True)],
+        "without": sum(settings.rows) - int(sizes.sum()) if all(there) else None,
+    }
+
+
+def _columns(opened: Opened, settings: StatisticsSettings) -> dict[str, Any]:
+    sizes, found = _group_sizes(opened, settings), _found(opened, settings)
+    return {
+        column: [
+            {"group": name, **_described(opened, settings, sample, g, int(sizes[g]), found.get((column, g), {}))}
+            for g, name in enumerate(_groups(settings))
+        ]
+        for column, sample in settings.described.items()
+    }
+
+
+def _histograms(opened: Opened, settings: StatisticsSettings) -> dict[str, Any]:
+    return {
+        column: {
+            "edges": list(cells.axes[-1].edges),
+            "groups": _each_group(settings, partial(_histogram, opened, settings, cells)),
+        }
+        for column, cells in settings.binned.items()
+    }
+
+
+def _tables(opened: Opened, settings: StatisticsSettings) -> list[dict[str, Any]]:
+    return [
+        {
+            "rows": {"column": a, "levels": list(settings.levels_of(a))},
+            "columns": {"column": b, "levels": list(settings.levels_of(b))},
+            "groups": _each_group(settings, partial(_table, opened, settings, cells)),
+        }
+        for (a, b), cells in settings.crossed.items()
+    ]
+
+
+def _correlations(opened: Opened, settings: StatisticsSettings) -> list[dict[str, Any]]:
+    return [
+        {"columns": list(pair), "groups": _each_group(settings, partial(_correlation, opened, settings, sample))}
+        for pair, sample in settings.correlated.items()
+    ]
+
+
+def _comparisons(opened: Opened, settings: StatisticsSettings) -> list[dict[str, Any]]:
+    return [
+        {
+            "column": column,
+            "between": between,
+            "groups": _each_group(settings, partial(_t_tests, opened, settings, sample, settings.levels_of(between))),
+        }
+        for (column, between), sample in settings.compared.items()
+    ]
+
+
+def _curves(opened: Opened, settings: StatisticsSettings) -> list[dict[str, Any]]:
+    return [
+        {
+            "time": one.time,
+            "event": one.event,
+            "between": one.between,
+            "times": [float(t) for t in settings.grid_of(one.time).points],
+            "groups": _each_group(settings, partial(survival_facts, opened, settings, one)),
+        }
+        for one in settings.curves
+    ]
+
+
+def _group_sizes(opened: Opened, settings: StatisticsSettings) -> Counts:
+    if settings.by is None:
+        return np.array([sum(settings.rows)])
+    return opened.counts[settings.group_sizes.name]
+
+
+def _of_group(values: NDArray[Any], settings: StatisticsSettings, group: int) -> NDArray[Any]:
+    """A table's cells of one group."""
+    return values if settings.by is None else values[group]
+
+
+def _small_cells(told: Told) -> dict[str, Any] | None:
+    """The rule by which cells were withheld, and how many were; None if there was none."""
+    s = told.settings
+    if not s.min_cell:
+        return None
+    shown = [told.told_cells(cells) for cells in s.cells]
+    return {
+        "min_cell": s.min_cell,
+        "dominance": s.dominance,
+        "missing_cells": s.missing_cells,
+        "cells": sum(one.size for one in shown),
+        "withheld": sum(int((~one).sum()) for one in shown),
+        "legend": f"null where `withheld` says so: fewer than {s.min_cell} patients of all owners but one (and not "
+        "none), there or in a cell that it would give back; of sums, that few have another value than the commonest",
+    }
+
+
+def _closed(facts: dict[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+    """The facts with null for what is withheld, which `withheld` lists."""
+    hidden = [key for key in keys if key in facts]
+    empty = {key: facts[key] if isinstance(facts[key], dict) else None for key in hidden}
+    return {**facts, **empty, "withheld": hidden} if hidden else facts
+
+
+def _found(opened: Opened, settings: StatisticsSettings) -> dict[tuple[str, int], dict[Any, float | None]]:
+    """What was looked for, in the column's unit, by column, group and rank; None if it is withheld."""
+    found: dict[tuple[str, int], dict[Any, float | None]] = {}
+    for search, point, told in zip(settings.searches, opened.found, opened.told.told_searches, strict=True):
+        value = float(settings.grid_of(search.column).points[int(point)]) if told else None
+        found.setdefault((search.column, search.group), {})[search.rank] = value
+    return found
+
+
+def _described(
+    opened: Opened,
+    settings: StatisticsSettings,
+    sample: Sample,
+    group: int,
+    rows: int,
+    found: Mapping[Any, float | None],
+) -> dict[str, Any]:
+    name, wanted, told = sample.cells.name, set(settings.statistics), opened.told
+    count = int(_of_group(opened.counts[name], settings, group))
+    facts: dict[str, Any] = {"count": count}
+    if "missing" in wanted:
+        facts["missing"] = rows - count
+    if "sum" in wanted:
+        facts["sum"] = float(_of_group(opened.sums[name][0], settings, group))
+    if "mean" in wanted:
+        facts["mean"] = float(_of_group(opened.means[name][0], settings, group)) if count else None
+    if wanted & {"variance", "sd"}:
+        variance = _variance(float(_of_group(opened.squares[name][0], settings, group)), count)
+        if "variance" in wanted:
+            facts["variance"] = variance
+        if "sd" in wanted:
+            facts["sd"] = None if variance is None else math.sqrt(variance)
+    for end in ("min", "max"):
+        if end in found:
+            facts[end] = found[end] if count else None
+    shares = {share: found[Fraction(repr(share))] for share in settings.quantiles if Fraction(repr(share)) in found}
+    if shares:
+        facts["quantiles"] = {f"{share:g}": value if count else None for share, value in shares.items()}
+    if not told.is_told("count", sample.cells, group):
+        return _closed(facts, list(facts))
+    sums = [] if told.is_told("sums", sample.cells, group) else ["sum", "mean", "variance", "sd"]
+    ranks = [end for end in ("min", "max") if found.get(end, 0.0) is None]
+    return _closed(facts, [*sums, *ranks, *(["quantiles"] if None in shares.values() else [])])
+
+
+def _variance(squares: float, count: int) -> float | None:
+    return max(squares, 0.0) / (count - 1) if count > 1 else None
+
+
+def _histogram(opened: Opened, settings: StatisticsSettings, cells: Cells, group: int) -> dict[str, Any]:
+    counts: list[int | None] = [int(n) for n in _of_group(opened.counts[cells.name], settings, group)]
+    edges = [None, *cells.axes[-1].edges, None]
+    merged = []
+    for (start, end), told in opened.told.merged(cells, group):
+        total = counts[end - 1] if told else None
+        merged.append({"from": edges[start], "to": edges[end], "count": total})
+        counts[start:end] = [None] * (end - start)
+    facts = {"counts": counts[1:-1], "below": counts[0], "above": counts[-1]}
+    return {**facts, "withheld": ["counts"], "merged": merged} if merged else facts
+
+
+def _table(opened: Opened, settings: StatisticsSettings, cells: Cells, group: int) -> dict[str, Any]:
+    counts = _of_group(opened.counts[cells.name], settings, group)
+    told = _of_group(opened.told.told_cells(cells), settings, group)
+    test = chi_square(counts) if told.all() else None
+    shown = [[int(n) if t else None for n, t in zip(*line, strict=True)] for line in zip(counts, told, strict=True)]
+    facts = {
+        "counts": shown,
+        "chi_square": None if test is None else test.value,
+        "df": None if test is None else test.df,
+        "p": p_values.of_chi_square(test),
+    }
+    return facts if told.all() else {**facts, "withheld": ["counts", "chi_square", "df", "p"]}
+
+
+def _correlation(opened: Opened, settings: StatisticsSettings, sample: Sample, group: int) -> dict[str, Any]:
+    name = sample.cells.name
+    count = int(_of_group(opened.counts[name], settings, group))
+    xx, yy, xy = (float(_of_group(one, settings, group)) for one in opened.squares[name])
+    r = pearson(xx, yy, xy) if count > 1 else None
+    facts = {"count": count, "r": r, "p": p_values.of_t(pearson_test(r, count)) if r is not None else None}
+    if not opened.told.is_told("count", sample.cells, group):
+        return _closed(facts, list(facts))
+    return facts if opened.told.is_told("sums", sample.cells, group) else _closed(facts, ["r", "p"])
+
+
+def _t_tests(
+    opened: Opened, settings: StatisticsSettings, sample: Sample, levels: tuple[str, ...], group: int
+) -> dict[str, Any]:
+    name = sample.cells.name
+    counts = _of_group(opened.counts[name], settings, group)
+    means = _of_group(opened.means[name][0], settings, group)
+    squares = _of_group(opened.squares[name][0], settings, group)
+    variances = np.maximum(squares, 0.0) / np.maximum(counts - 1, 1)
+    samples = [
+        {
+            "level": level,
+            "count": int(counts[k]),
+            "mean": float(means[k]) if counts[k] else None,
+            "sd": math.sqrt(variances[k]) if counts[k] > 1 else None,
+        }
+        for k, level in enumerate(levels)
+    ]
+    tests = []
+    for i, j in combinations(range(len(levels)), 2):
+        two = np.array([i, j])
+        test = welch(counts[two], means[two], variances[two])
+        difference = float(means[i] - means[j]) if counts[i] and counts[j] else None
+        low = high = None
+        if test is not None and difference is not None:
+            error = math.sqrt(float((variances[two] / counts[two]).sum()))
+            reach = p_values.t_quantile(test.df, 0.975)
+            low, high = difference - reach * error, difference + reach * error
+        tests.append(
+            {
+                "levels": [levels[i], levels[j]],
+                "difference": difference,
+                "low": low,
+                "high": high,
+                "t": None if test is None else test.value,
+                "df": None if test is None else test.df,
+                "p": p_values.of_t(test),
+            }
+        )
+    if opened.told.is_told("sums", sample.cells, group):
+        return {"samples": samples, "tests": tests}
+    keys = ["mean", "sd"] if opened.told.is_told("count", sample.cells, group) else ["count", "mean", "sd"]
+    return {
+        "samples": [_closed(one, keys) for one in samples],
+        "tests": [_closed(one, [key for key in one if key != "levels"]) for one in tests],
+        "withheld": [*keys, "tests"],
+    }

@@ -1,0 +1,194 @@
+"""`kind = "statistics"`: what the code around a run needs to know of descriptive statistics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mpc.errors import UsageError
+from mpc.links.meeting.handshake import Agreement
+from mpc.runtime.plan import Plan, ProgramFactory, make_plan
+from parties.scenario.file import Scenario
+from parties.show.blocks import count_text, plural
+from parties.tasks.base import Job, PlanTold, Rows
+from parties.tasks.extent import Extent
+from parties.tasks.regression import NOT_STATED
+from parties.tasks.statistics.data import StatisticsTable, load_statistics_table
+from parties.tasks.statistics.record import statistics_facts
+from parties.tasks.statistics.settings import grid_of
+from protocols.statistics.job import MOST_ROWS, Opened, statistics_job
+from protocols.statistics.own_cells import OwnColumns
+from protocols.statistics.settings import StatisticsSettings, Survival
+
+
+def statistics_settings(scenario: Scenario, rows: Rows, columns: int) -> StatisticsSettings:
+    """The public settings of a run.
+
+    Raises:
+        UsageError: there are so many rows that their sums do not fit.
+    """
+    task = scenario.statistics
+    counts = tuple(rows[owner][0] for owner in scenario.owners)
+    if sum(counts) > MOST_ROWS:
+        raise UsageError(f"{count_text(sum(counts))} rows: sums over more than 2^30 do not fit", "leave owners out")
+    return StatisticsSettings(
+        owners=scenario.owners,
+        helper=scenario.helper,
+        rows=counts,
+        columns=task.columns,
+        statistics=task.statistics,
+        quantiles=task.quantiles,
+        by=task.by,
+        levels=tuple(task.categories.items()),
+        grids=tuple((name, grid_of(spec)) for name, spec in task.grid.items()),
+        histograms=tuple(task.histograms.items()),
+        tables=task.tables,
+        correlations=task.correlations,
+        t_tests=tuple((test.column, test.between) for test in task.t_tests),
+        survival=tuple(Survival(one.time, one.event, one.between) for one in task.survival),
+        min_cell=task.min_cell,
+        dominance=task.dominance or 0,
+        missing_cells=task.missing_cells,
+    )
+
+
+def _counts(scenario: Scenario, rows: int) -> tuple[int, int]:
+    return rows, 0  # none is held out
+
+
+def _has_target(scenario: Scenario, table: StatisticsTable) -> bool | None:
+    return None
+
+
+def _width(scenario: Scenario) -> int:
+    task = scenario.statistics
+    return len(task.numbers) + len(task.grouping) + len(task.events)
+
+
+def _shapes(scenario: Scenario) -> tuple[Rows, int]:
+    rows = {}
+    for owner in scenario.owners:
+        stated, data = scenario.parties[owner].rows, scenario.parties[owner].data
+        if stated is None and data is None:
+            raise UsageError(
+                f"the data of {owner} are not here, and the scenario does not state how many rows there are",
+                f"add rows = ... to [parties.{owner}]",
+            )
+        rows[owner] = (load_statistics_table(scenario, owner).rows if stated is None else stated), 0
+    return rows, _width(scenario)
+
+
+def _extent(scenario: Scenario, table: StatisticsTable | None) -> Extent:
+    stated = {owner: scenario.parties[owner].rows for owner in scenario.owners}
+    rows = {owner: count for owner, count in stated.items() if count is not None}
+    if table is not None:
+        rows[table.owner] = table.rows
+    return Extent(_width(scenario), True, rows, split=False)
+
+
+def _plan(settings: StatisticsSettings) -> Plan:
+    return make_plan(lambda p: statistics_job(p, None, settings), settings.owners, settings.helper)
+
+
+def _program(scenario: Scenario, agreement: Agreement, table: StatisticsTable) -> ProgramFactory:
+    rows = {owner: agreement.rows[owner] for owner in scenario.owners}
+    settings = statistics_settings(scenario, rows, len(agreement.columns))
+    own = OwnColumns(dict(zip(table.columns, table.values.T, strict=True)), table.rows)
+    return lambda p: statistics_job(p, own, settings)
+
+
+def _before(scenario: Scenario, agreement: Agreement) -> list[str]:
+    least = scenario.statistics.min_cell
+    rows = {owner: agreement.rows[owner][0] for owner in scenario.owners}
+    few = [owner for owner, own in rows.items() if sum(rows.values()) - own < least]
+    if not few:
+        return []
+    return [f"beside {few[0]} the others have fewer than min_cell = {least} rows together: everything will be withheld"]
+
+
+def _after(opened: Opened) -> list[str]:
+    return []
+
+
+def _record(scenario: Scenario, agreement: Agreement, opened: Opened | None) -> dict[str, Any]:
+    if opened is None:
+        return {"statistics": None}
+    settings = statistics_settings(scenario, agreement.rows, len(agreement.columns))
+    return {"statistics": statistics_facts(opened, settings)}
+
+
+def _told(settings: StatisticsSettings, scenario: Scenario) -> PlanTold:
+    from parties.tasks.statistics.plan import statistics_told
+
+    return statistics_told(settings)
+
+
+def _asked(scenario: Scenario, me: str, table: StatisticsTable | None) -> list[tuple[str, str]]:
+    task = scenario.statistics
+    count = scenario.parties[me].rows if table is None else table.rows
+    rows = [
+        (what, ", ".join(columns))
+        for what, columns in (("numbers", task.numbers), ("categories", task.grouping), ("events", task.events))
+        if columns
+    ]
+    return [
+        *rows,
+        ("rows", NOT_STATED if count is None else count_text(count)),
+        ("small cells", " ".join(_cells_told(scenario))),
+    ]
+
+
+def _cells_told(scenario: Scenario) -> list[str]:
+    """The rule for small cells, which depends on nobody's rows."""
+    from parties.tasks.statistics.plan import cells_told
+
+    return cells_told(statistics_settings(scenario, dict.fromkeys(scenario.owners, (1, 0)), 0))
+
+
+def _found(scenario: Scenario, table: StatisticsTable) -> str:
+    return f"data: {table.source}: {plural(table.rows, 'row')}, {plural(len(table.columns), 'column')} that are used"
+
+
+def _revealed(scenario: Scenario) -> list[tuple[str, ...]]:
+    return [(what,) for what in asked_for(scenario)]
+
+
+def _small_counts(scenario: Scenario, least: int) -> list[str]:
+    task = scenario.statistics
+    if task.min_cell < least:
+        return [f"min_cell = {task.min_cell}" + ("" if task.min_cell else " tells every cell")]
+    return ['missing_cells = "told"'] if task.missing_cells == "told" else []
+
+
+def asked_for(scenario: Scenario) -> list[str]:
+    """What is opened, as a policy's `reveals` names it: statistics of columns, the other kinds by their settings."""
+    task = scenario.statistics
+    described = task.statistics if task.columns else ()
+    others = ("quantiles", "histograms", "tables", "correlations", "t_tests", "survival")
+    named = dict(task)
+    return [*described, *(key for key in others if named[key])]
+
+
+def _wanted(scenario: Scenario) -> str:
+    return ", ".join(asked_for(scenario))
+
+
+STATISTICS: Job[StatisticsTable, StatisticsSettings, Opened] = Job(
+    load=load_statistics_table,
+    counts=_counts,
+    has_target=_has_target,
+    shapes=_shapes,
+    extent=_extent,
+    settings=statistics_settings,
+    plan=_plan,
+    program=_program,
+    before=_before,
+    after=_after,
+    record=_record,
+    compare=None,
+    told=_told,
+    asked=_asked,
+    found=_found,
+    revealed=_revealed,
+    small_counts=_small_counts,
+    wanted=_wanted,
+)

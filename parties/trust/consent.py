@@ -1,0 +1,279 @@
+"""Consent: before its first run of a scenario, a party is shown what it asks for, and somebody approves it.
+
+Two digests: the scenario's, which is the same at every party and is compared by telephone, and the approval's, which
+covers what the scenario's leaves out, too: this party's own data and query, how they are written, where its share of a
+model is, and the roster's file. `--approve` takes the approval's. What was approved is remembered in `approved.json`,
+beside the keys, with who approved it and until when; it can be revoked. Any change of what it covers asks anew.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import os
+import pwd
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from mpc.errors import UsageError
+from parties.base.private_files import locked, read_private, replace_file
+from parties.scenario.file import differences
+from parties.trust.roster import is_over
+
+FILE: Final = "approved.json"
+SCHEMA: Final = 1
+_LATER: Final = ("by", "until", "revoked")
+_MOST_LISTED: Final = 5
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+_PURPOSE: Final = "beaverlodge approval 1"
+
+
+class Asking(Protocol):
+    """A scenario, as far as it is approved: what all agree on, and what is one party's own affair."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def digest(self) -> str: ...
+
+    def agreed(self) -> dict[str, Any]: ...
+
+    def own_affair(self, me: str) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True)
+class Approval:
+    """What was approved for which party, when, by whom and until when.
+
+    `own` is what the scenario's digest leaves out. `until` is a date, which counts to its end (UTC), or a time, and
+    `revoked` when it was withdrawn; they, and `by`, are empty where there is none, as in lists of earlier versions.
+    """
+
+    digest: str
+    own: str
+    party: str
+    scenario: str
+    when: str
+    agreed: dict[str, Any]
+    by: str = ""
+    until: str = ""
+    revoked: str = ""
+
+    @property
+    def approves(self) -> str:
+        """The digest that was approved."""
+        return _approval_digest(self.digest, self.party, self.own)
+
+    def end(self, now: dt.datetime) -> str:
+        """Why it is one no more, in a few words; empty while it is one."""
+        if self.revoked:
+            return f"was revoked on {self.revoked[:10]}"
+        return f"was until {self.until}" if self.until and is_over(_moment(self.until), now) else ""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Who approves, and until when: a date such as 2027-03-31, which counts to its end (UTC), or a time.
+
+    Raises:
+        UsageError: that is neither, or it is past.
+    """
+
+    by: str = ""
+    until: str = ""
+
+    def __post_init__(self) -> None:
+        hint = "write a date such as 2027-03-31, or a time such as 2027-03-31T12:00:00Z"
+        try:
+            over = bool(self.until) and is_over(_moment(self.until), _now())
+        except ValueError:
+            raise UsageError(f"'{self.until}' is neither a date nor a time", hint) from None
+        if over:
+            raise UsageError(f"an approval until {self.until} would be over already", hint)
+
+
+def consent_digest(scenario: Asking, me: str) -> str:
+    """What `me` approves, in hexadecimal: the scenario, and what of it is this party's own affair."""
+    return _approval_digest(scenario.digest, me, _own(scenario, me))
+
+
+def obtain(
+    scenario: Asking,
+    me: str,
+    folder: Path,
+    given: str | None,
+    show: Callable[[Sequence[str]], None],
+    ask: Callable[[], bool] | None,
+    terms: Terms | None = None,
+) -> bool:
+    """See to it that this party's run of the scenario is approved; remembers it, and returns True, if that is new.
+
+    Args:
+        given: the digest of `--approve`, all of it.
+        show: shows what is asked for; takes lines on what was changed since an earlier approval.
+        ask: asks at a terminal; None where there is none.
+        terms: of a new approval, in the place of one that there is; else who this process runs as, without an end.
+
+    Raises:
+        UsageError: it is not approved, or another scenario is.
+    """
+    approved = read_approvals(folder)
+    digest = consent_digest(scenario, me)
+    if given is not None:
+        _check_given(given, digest, scenario, me)
+    own = _own(scenario, me)
+    same = [one for one in approved if (one.party, one.digest, one.own) == (me, scenario.digest, own)]
+    ended = same[-1].end(_now()) if same else ""
+    if same and not ended and terms is None:
+        return False
+    earlier = next((one for one in reversed(approved) if (one.party, one.scenario) == (me, scenario.name)), None)
+    show(_changes(scenario, earlier, own))
+    if given is None and not (ask is not None and ask()):
+        since = "" if earlier is None else f"; it was changed since the approval of {earlier.when[:10]}"
+        if ended:
+            since = f": the approval of {same[-1].when[:10]} {ended}"
+        elif same:
+            since = " on these terms"
+        raise UsageError(
+            f"{me} has not approved the scenario '{scenario.name}'{since}",
+            f"if you agree to what is shown, start it once with --approve {digest}",
+            party=me,
+        )
+    remember(scenario, me, folder, terms)
+    return True
+
+
+def remember(scenario: Asking, me: str, folder: Path, terms: Terms | None = None) -> None:
+    """Note that `me` approves the scenario as it is now. Of several approvals of the same, the last counts.
+
+    Raises:
+        UsageError: it cannot be noted.
+    """
+    who, until = (terms.by if terms is not None else "") or user_name(), terms.until if terms is not None else ""
+    when = _now().isoformat(timespec="seconds")
+    new = Approval(scenario.digest, _own(scenario, me), me, scenario.name, when, scenario.agreed(), who, until)
+    with locked(folder):
+        _write(folder, [*read_approvals(folder), new])
+
+
+def revoke(me: str, folder: Path, digest: str) -> list[Approval]:
+    """Withdraw the approvals of `me` that are in force, of what has this digest: theirs, or the scenario's.
+
+    Returns:
+        What was withdrawn. Runs that are under way go on.
+
+    Raises:
+        UsageError: there is none, or it cannot be noted.
+    """
+    now = _now()
+    with locked(folder):
+        approved = read_approvals(folder)
+        mine = [one for one in approved if one.party == me and not one.end(now)]
+        found = [one for one in mine if digest.lower() in (one.approves, one.digest)]
+        if not found:
+            there = "; ".join(f"'{one.scenario}': {one.approves}" for one in mine[-_MOST_LISTED:])
+            hint = f"in force are {there}" if there else f"no approval of {me} is in force"
+            raise UsageError(f"{me} has approved nothing that has the digest {digest[:64]}", hint, party=me)
+        when = now.isoformat(timespec="seconds")
+        _write(folder, [replace(one, revoked=when) if one in found else one for one in approved])
+    return found
+
+
+def user_name() -> str:
+    """Whom this process runs as: the name, or the number where it has none."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
+def _write(folder: Path, approved: Sequence[Approval]) -> None:
+    """What an earlier version does not know is left out where it is empty: such a list, that version reads, too."""
+    fields = [{key: value for key, value in asdict(one).items() if value or key not in _LATER} for one in approved]
+    content = {"schema": SCHEMA, "approved": fields}
+    replace_file(folder / FILE, (json.dumps(content, indent=1) + "\n").encode())
+
+
+def read_approvals(folder: Path) -> list[Approval]:
+    """What was approved so far, in that order.
+
+    Raises:
+        UsageError: the file cannot be read, is not one, or others can open it.
+    """
+    path = folder / FILE
+    try:
+        fields = json.loads(read_private(path))
+        if fields["schema"] != SCHEMA:
+            raise ValueError("another version")
+        return [_approval(one) for one in fields["approved"]]
+    except FileNotFoundError:
+        return []
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise UsageError(
+            f"{path} is not a list of approvals", "remove it; scenarios are then asked for again"
+        ) from None
+
+
+def _approval(fields: Any) -> Approval:
+    one = Approval(**fields)
+    texts = (one.digest, one.own, one.party, one.scenario, one.when, one.by, one.until, one.revoked)
+    if not all(isinstance(text, str) for text in texts) or not isinstance(one.agreed, dict):
+        raise ValueError("not an approval")
+    if one.until:
+        _moment(one.until)
+    return one
+
+
+def _approval_digest(digest: str, me: str, own: str) -> str:
+    return hashlib.sha256(f"{_PURPOSE}/{digest}/{me}/{own}".encode()).hexdigest()
+
+
+def _moment(text: str) -> dt.date | dt.datetime:
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        return dt.datetime.fromisoformat(text)
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+def _check_given(given: str, digest: str, scenario: Asking, me: str) -> None:
+    if not _DIGEST.fullmatch(given.lower()):
+        raise UsageError("--approve needs a whole digest, of 64 digits", f"here it is {digest}")
+    if given.lower() == scenario.digest:
+        raise UsageError(
+            "--approve has the scenario's digest, which leaves out the data and the query of each party",
+            f"if you agree to what is shown without --approve, start it once with --approve {digest}",
+            party=me,
+        )
+    if given.lower() != digest:
+        raise UsageError(
+            f"--approve names another scenario, or other data of {me}, than {scenario.path} now has",
+            f"look at it again without --approve; the digest to approve is {digest}",
+            party=me,
+        )
+
+
+def _changes(scenario: Asking, earlier: Approval | None, own: str) -> list[str]:
+    if earlier is None:
+        return []
+    lines = differences(scenario.agreed(), earlier.agreed)
+    if own != earlier.own:
+        lines.append("this party's own data or query, how they are written, its share of a model, or the roster's file")
+    return lines
+
+
+def _own(scenario: Asking, me: str) -> str:
+    """A digest of what a party's own entry says that the parties need not agree on."""
+    affair = json.dumps(scenario.own_affair(me), sort_keys=True)
+    return hashlib.sha256(f"{_PURPOSE}/{affair}".encode()).hexdigest()

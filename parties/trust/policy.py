@@ -1,0 +1,197 @@
+"""An owner's policy: what it refuses outright, whatever a scenario asks for. `policy.toml`, beside its keys.
+
+A rule that is left out refuses nothing, but for `insecure_seed`: what protects nothing has to be allowed. It is checked
+before any connection is made.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mpc.errors import UsageError
+from parties.base.private_files import read_own
+from parties.scenario.file import Scenario
+from parties.scenario.models import A_COUNT, MIN_ROWS, MIN_ROWS_PER_FEATURE, Count, Names
+from parties.scenario.problems import Problem, quoted, read_table, refuse, shown
+from parties.tasks.registry import job_of
+from parties.tasks.secure_sum.settings import SumScenario
+
+_ALIKE: Final = 0.75  # as "modle" and "model" are, and "scores" and "scales" are not
+SCHEMA: Final = 1
+FILE: Final = "policy.toml"
+
+
+class Rules(BaseModel):
+    """The rules of a policy file; None where it has no such rule."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+
+    kinds: Names | None = Field(default=None, description="a list of kinds of task")
+    reveals: Names | None = Field(default=None, description='a list such as ["model", "metrics", "standardisation"]')
+    minimum_rows: Count | None = Field(default=None, description=A_COUNT)
+    minimum_rows_per_feature: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="a whole number of at least 0"
+    )
+    minimum_owners: Count | None = Field(default=None, description=A_COUNT)
+    minimum_cell: Count | None = Field(default=None, description=A_COUNT)
+    peers: Names | None = Field(default=None, description="a list of public keys or parties' names")
+    insecure_seed: bool = Field(default=False, description="true or false")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A policy and the file that it is in; without such a file it has no rules, and is not `written`."""
+
+    path: Path
+    rules: Rules
+    written: bool = True
+
+    def check(
+        self, scenario: Scenario | SumScenario, me: str, publics: Mapping[str, str], rows: int | None = None
+    ) -> None:
+        """That the scenario asks `me` for nothing that the policy refuses.
+
+        Args:
+            publics: every party's public text.
+            rows: how many rows this party would enter, as stated; None if it has none, or nobody states it.
+
+        Raises:
+            UsageError: a rule is broken; it and the file are named.
+        """
+        self._check_seed(scenario, me)
+        for message in (
+            self._kind(scenario),
+            self._reveals(scenario),
+            self._owners(scenario),
+            self._cells(scenario),
+            self._few_rows(scenario),
+            self._peers(me, publics),
+        ):
+            self._refuse(me, message)
+        if rows is not None:
+            self.check_rows(me, rows)
+
+    def check_rows(self, me: str, rows: int) -> None:
+        """That `me` would enter enough rows: as stated, or as they are once the data were read.
+
+        Raises:
+            UsageError: they are too few.
+        """
+        least = self.rules.minimum_rows
+        self._refuse(me, "" if least is None or rows >= least else f"minimum_rows = {least}, but the data have {rows}")
+
+    def _refuse(self, me: str, message: str) -> None:
+        if message:
+            hint = "if you want to take part, change that rule; else tell the others which one it is"
+            raise UsageError(f"{self.path} refuses this run: {message}", hint, party=me)
+
+    def _check_seed(self, scenario: Scenario | SumScenario, me: str) -> None:
+        testing = scenario.testing if isinstance(scenario, Scenario) else None
+        if testing is not None and testing.insecure_seed is not None and not self.rules.insecure_seed:
+            raise UsageError(
+                f"[testing] insecure_seed makes all secrets of a run known to all, and no policy of {me} allows it",
+                f"for a test, write insecure_seed = true into {self.path}; else have it taken out of the scenario",
+                party=me,
+            )
+
+    def _kind(self, scenario: Scenario | SumScenario) -> str:
+        kinds, kind = self.rules.kinds, scenario.task.kind
+        return "" if kinds is None or kind in kinds else f"{_listed('kinds', kinds)}, but the task is '{kind}'"
+
+    def _reveals(self, scenario: Scenario | SumScenario) -> str:
+        allowed = self.rules.reveals
+        if allowed is None:
+            return ""
+        asked = scenario.revealed if isinstance(scenario, SumScenario) else job_of(scenario).revealed(scenario)
+        refused = [names[0] for names in asked if not set(names) & set(allowed)]
+        if not refused:
+            return ""
+        slips = [(word, name) for word in allowed for name in get_close_matches(word, refused, n=1, cutoff=_ALIKE)]
+        slip = "".join(f" ('{word}' is not '{name}')" for word, name in slips)
+        return f"{_listed('reveals', allowed)}, but it reveals {quoted(refused)}{slip}"
+
+    def _owners(self, scenario: Scenario | SumScenario) -> str:
+        least = self.rules.minimum_owners
+        if isinstance(scenario, SumScenario):  # a sum may be opened for fewer clients than there are
+            cohort = scenario.min_cohort
+            enough = least is None or cohort >= least
+            return "" if enough else f"minimum_owners = {least}, but a sum may be of {cohort} (min_cohort)"
+        there = len(scenario.owners)
+        return "" if least is None or there >= least else f"minimum_owners = {least}, but there are {there}"
+
+    def _cells(self, scenario: Scenario | SumScenario) -> str:
+        least = self.rules.minimum_cell
+        if least is None:
+            return ""
+        if isinstance(scenario, SumScenario):
+            told = scenario.small_counts(least)
+        else:
+            told = job_of(scenario).small_counts(scenario, least)
+        return f"minimum_cell = {least}, but {'; '.join(told)}" if told else ""
+
+    def _few_rows(self, scenario: Scenario | SumScenario) -> str:
+        """What a scenario's own minimums undercut: the defaults, unless a rule allows fewer."""
+        if isinstance(scenario, SumScenario):
+            return ""
+        stated = dict(scenario.task)
+        found = []
+        for key, default, rule, allowed in (
+            ("min_rows", MIN_ROWS, "minimum_rows", self.rules.minimum_rows),
+            (
+                "min_rows_per_feature",
+                MIN_ROWS_PER_FEATURE,
+                "minimum_rows_per_feature",
+                self.rules.minimum_rows_per_feature,
+            ),
+        ):
+            least = default if allowed is None else min(default, allowed)
+            if stated.get(key, default) < least:
+                said = f"{rule} is {least}" + (" where it says nothing" if allowed is None else "")
+                found.append(f"{said}, but [task] {key} = {stated[key]}")
+        return "; ".join(found)
+
+    def _peers(self, me: str, publics: Mapping[str, str]) -> str:
+        allowed = self.rules.peers
+        if allowed is None:
+            return ""
+        strangers = [name for name, text in publics.items() if name != me and not {name, text} & set(allowed)]
+        return f"peers lists neither the name nor the key of {quoted(strangers)}" if strangers else ""
+
+
+def load_policy(folder: Path, path: Path | None = None) -> Policy:
+    """The policy in FOLDER/policy.toml, or in the file that is named; one without rules if there is none in the folder.
+
+    Raises:
+        UsageError: the file is not valid, others can change it, or a named one is missing.
+    """
+    where = path or folder / FILE
+    try:
+        content = read_own(where)
+    except FileNotFoundError:
+        if path is None:
+            return Policy(where, Rules(), written=False)
+        raise UsageError(f"there is no policy file {where}", "check --policy") from None
+    try:
+        raw = tomllib.loads(content.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{where}: the policy is not valid TOML: {str(error).lower()}", "correct that line") from None
+    problems: list[Problem] = []
+    schema = raw.pop("schema", SCHEMA)
+    if type(schema) is not int or schema != SCHEMA:
+        problems.append(Problem(f"schema {shown(schema)} is not known to this version", f"write schema = {SCHEMA}"))
+    rules = read_table(Rules, raw, "the policy", problems, {})
+    if problems or rules is None:
+        raise refuse(str(where), problems)
+    return Policy(where, rules)
+
+
+def _listed(rule: str, values: tuple[str, ...] | None) -> str:
+    shown = ", ".join(f'"{value}"' for value in values or ())
+    return f"{rule} = [{shown}]"

@@ -1,0 +1,265 @@
+"""Which public key belongs to which party: in the scenario itself, or in a roster that an administrator signed.
+
+A roster is a TOML file with a signature beside it (FILE.sig). The scenario names the file and the administrator's
+public text, so that keys change without a change of the scenario.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime as dt
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Final, Protocol
+
+from cryptography.exceptions import InvalidSignature
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from mpc.errors import DisagreementError, UsageError
+from parties.base.private_files import replace_file
+from parties.scenario.models import RosterSpec
+from parties.scenario.paths import inside
+from parties.scenario.problems import Problem, read_table, refuse, shown, unknown_setting
+from parties.scenario.toml_text import parse_toml, read_text_file
+from parties.trust import keys
+
+SCHEMA: Final = 1
+_PURPOSE: Final = b"beaverlodge roster 1\n"
+_TABLES: Final = ("schema", "valid_until", "revoked", "parties")
+
+Moment = dt.date | dt.datetime
+
+
+def _a_key(text: str) -> str:
+    keys.curve_key(text)
+    return text
+
+
+PublicKey = Annotated[str, AfterValidator(_a_key)]
+
+
+class Keyed(Protocol):
+    """What a scenario says of its parties' keys."""
+
+    @property
+    def roster(self) -> RosterSpec | None: ...
+
+    @property
+    def directory(self) -> Path: ...
+
+    @property
+    def stated_keys(self) -> Mapping[str, str | None]: ...
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+class Entry(_Table):
+    """One party's key."""
+
+    public_key: PublicKey = Field(description="the text that `mpc keygen` prints")
+    valid_until: Moment | None = Field(default=None, description="a date such as 2027-01-31, without quotes")
+
+
+class _Head(_Table):
+    valid_until: Moment | None = Field(default=None, description="a date such as 2027-01-31, without quotes")
+    revoked: Annotated[tuple[PublicKey, ...], Field(strict=False)] = Field(
+        default=(), description="a list of texts that `mpc keygen` printed"
+    )
+
+
+class Roster(BaseModel):
+    """A roster, checked but for its signature."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path
+    valid_until: Moment | None
+    revoked: tuple[str, ...]
+    parties: Mapping[str, Entry]
+
+    def is_over(self, now: dt.datetime | None = None) -> bool:
+        """Whether nobody takes it any more."""
+        return self.valid_until is not None and is_over(self.valid_until, now or _now())
+
+
+def signature_path(path: Path) -> Path:
+    """Where a roster's signature is."""
+    return path.with_name(path.name + ".sig")
+
+
+def sign_roster(path: Path, admin: str, folder: Path) -> tuple[Path, str, Roster]:
+    """Sign a roster as `admin`, whose key file is in `folder`; gives the signature's file and the public text.
+
+    Raises:
+        UsageError: the roster is not valid, the key file cannot be used, or the signature cannot be written.
+    """
+    content = _read(path, "roster", "check the path")
+    roster = read_roster(path, content)
+    pair = keys.load_pair(admin, folder)
+    signature = base64.b64encode(pair.signing.sign(_PURPOSE + content)).decode()
+    where = signature_path(path)
+    replace_file(where, (json.dumps({"signed_by": pair.text, "signature": signature}, indent=2) + "\n").encode())
+    where.chmod(0o644)  # it goes to every party with the roster
+    return where, pair.text, roster
+
+
+def public_texts(scenario: Keyed, now: dt.datetime | None = None) -> dict[str, str]:
+    """The public text of every party: the scenario's, else the signed roster's.
+
+    Raises:
+        UsageError: a key is missing or is none, or the roster cannot be read.
+        DisagreementError: the roster's signature is not the administrator's, or a key is revoked or expired.
+    """
+    roster = load_roster(scenario, now) if scenario.roster is not None else None
+    texts = {name: _public_text(stated, name, roster) for name, stated in scenario.stated_keys.items()}
+    holders: dict[bytes, str] = {}
+    for name, text in texts.items():
+        # The key of the link says who sends: two parties may not share it, even where the texts differ.
+        other = holders.setdefault(keys.curve_key(text), name)
+        if other != name:
+            raise UsageError(f"{other} and {name} have the same public_key", "give each its own with `mpc keygen`")
+    if roster is not None:
+        for name, text in texts.items():
+            _check_valid(roster, name, text, now or _now())
+    return texts
+
+
+def load_roster(scenario: Keyed, now: dt.datetime | None = None) -> Roster:
+    """The roster that a scenario names; nothing of it is used before its signature was checked.
+
+    Raises:
+        UsageError: it or its signature cannot be read.
+        DisagreementError: it is not signed by whom the scenario names, or its time is over.
+    """
+    assert scenario.roster is not None
+    hint = "put the roster and its signature into the scenario's folder"
+    path = inside(scenario.directory, scenario.roster.file, "[roster] file", hint)
+    content = _read(path, "roster")
+    _check_signature(path, content, scenario.roster.signed_by)
+    roster = read_roster(path, content)
+    if roster.is_over(now):
+        raise DisagreementError(
+            f"{path} was valid until {roster.valid_until}", "ask the administrator who signs it for a new one"
+        )
+    return roster
+
+
+def read_roster(path: Path, content: bytes) -> Roster:
+    """What a roster says.
+
+    Raises:
+        UsageError: it is not one; all that is wrong is named.
+    """
+    try:
+        raw = parse_toml(content.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: the roster is not valid TOML: {str(error).lower()}", "correct that line") from None
+    problems: list[Problem] = []
+    for key in raw:
+        if key not in _TABLES:
+            elsewhere = {"[parties.NAME]": tuple(Entry.model_fields)}
+            problems.append(unknown_setting("the top of the file", key, _TABLES, elsewhere))
+    if type(raw.get("schema")) is not int or raw["schema"] != SCHEMA:
+        problems.append(
+            Problem("the roster does not say which schema it follows", f"write schema = {SCHEMA} at its top")
+        )
+    values = {key: value for key, value in raw.items() if key in _Head.model_fields}
+    head = read_table(_Head, values, "the top of the file:", problems, {})
+    parties = _read_parties(raw.get("parties"), problems)
+    if problems or head is None:
+        raise refuse(str(path), problems)
+    return Roster(path=path, valid_until=head.valid_until, revoked=head.revoked, parties=parties)
+
+
+def _read_parties(raw: object, problems: list[Problem]) -> dict[str, Entry]:
+    if not isinstance(raw, Mapping) or not raw:
+        problems.append(Problem("the roster names no parties", "add a table [parties.NAME] for each of them"))
+        return {}
+    elsewhere = {"the top of the file": _TABLES}
+    found = {name: read_table(Entry, entry, f"[parties.{name}]", problems, elsewhere) for name, entry in raw.items()}
+    return {name: entry for name, entry in found.items() if entry is not None}
+
+
+def _check_signature(path: Path, content: bytes, signed_by: str) -> None:
+    where = signature_path(path)
+    try:
+        public = keys.signing_key(signed_by)
+    except ValueError:
+        raise UsageError("[roster] signed_by is no public key", "`mpc keygen` prints the administrator's") from None
+    try:
+        fields = json.loads(_read(where, "signature"))
+        signer, signature = fields["signed_by"], base64.b64decode(fields["signature"], validate=True)
+    except (ValueError, KeyError, TypeError, RecursionError, binascii.Error):
+        raise UsageError(f"{where} is not a signature of `mpc roster sign`", "get it again, with the roster") from None
+    try:
+        public.verify(signature, _PURPOSE + content)
+    except InvalidSignature:
+        if signer != signed_by:
+            message = f"{path} is signed by another than the scenario's [roster] signed_by"
+            raise DisagreementError(message, f"the signature says that it is by {shown(signer)}") from None
+        raise DisagreementError(
+            f"{path} is not what its signature {where.name} is for",
+            "one of the two was changed, or is older than the other: get both again",
+        ) from None
+
+
+def _public_text(text: str | None, name: str, roster: Roster | None) -> str:
+    entry = roster.parties.get(name) if roster is not None else None
+    if text is None and entry is None:
+        if roster is None:
+            hint = f"`mpc keygen {name}` prints it; it belongs in every party's copy"
+            raise UsageError(f"[parties.{name}] has no public_key", hint)
+        raise UsageError(f"neither the scenario nor {roster.path} has a public_key of {name}", "add it to the roster")
+    if text is None:
+        assert entry is not None
+        return entry.public_key
+    try:
+        keys.curve_key(text)
+    except ValueError:
+        raise UsageError(f"[parties.{name}] public_key is not one", "`mpc keygen` prints it") from None
+    if roster is not None and entry is not None and entry.public_key != text:
+        message = f"the scenario and {roster.path} have different public keys of {name}"
+        raise UsageError(message, f"remove the one in [parties.{name}]: the roster's is enough")
+    return text
+
+
+def _check_valid(roster: Roster, name: str, text: str, now: dt.datetime) -> None:
+    # A revoked identity stays revoked in whatever text one of its two keys comes back.
+    lost = {half for revoked in roster.revoked for half in _halves(revoked)}
+    if lost & _halves(text):
+        message = f"the key of {name} is revoked in {roster.path}"
+        raise DisagreementError(message, f"{name} makes a new one with `mpc keygen`, and the roster lists that")
+    entry = roster.parties.get(name)
+    if entry is not None and entry.valid_until is not None and is_over(entry.valid_until, now):
+        message = f"the key of {name} was valid until {entry.valid_until} ({roster.path})"
+        raise DisagreementError(message, "the administrator gives it more time, or lists a new key, and signs again")
+
+
+def _halves(text: str) -> set[bytes]:
+    return {keys.curve_key(text), keys.signing_key(text).public_bytes_raw()}
+
+
+def is_over(until: Moment, now: dt.datetime) -> bool:
+    """Whether a time is past; a date counts to its end, and without a time zone it is in UTC."""
+    if isinstance(until, dt.datetime):
+        return now > (until if until.tzinfo else until.replace(tzinfo=dt.UTC))
+    return now.astimezone(dt.UTC).date() > until
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+def _read(path: Path, what: str, hint: str = "check `file` in [roster]") -> bytes:
+    try:
+        return read_text_file(path)
+    except FileNotFoundError:
+        hint = "sign the roster with `mpc roster sign`" if what == "signature" else hint
+        raise UsageError(f"there is no {what} {path}", hint) from None
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise UsageError(f"the {what} {path} cannot be read: {why}", hint) from None

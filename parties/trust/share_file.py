@@ -1,0 +1,305 @@
+"""An owner's share of a model that nobody sees, as a file: readable by its owner only, and sealed under its key.
+
+What anybody may read in it is what the share is bound to (`Bound`): whose it is, of which model, trained by which
+scenario, with whom, on which features. The rest is under AES-256-GCM, with all of that as associated data. The key
+comes (HKDF) from the owner's identity, the key file of `mpc keygen`; after `mpc run`, whose identities are thrown away,
+from a key file beside the share. Beside it, too, is the journal of the rows that were scored (score_journal.py), of
+which the share knows how far it had come: a share opens with that journal or a longer one, and with no other.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from mpc.errors import UsageError
+from mpc.randomness.streams import derive, os_entropy
+from mpc.ring.array import Array
+from mpc.sharing.share import Share
+from parties.base.private_files import create_private, locked, make_folder, read_private, replace_file
+from parties.scenario.file import Scenario
+from parties.scenario.paths import inside
+from parties.trust.score_journal import Mark, ScoreJournal
+from protocols.evaluation.shared_model import kept_scale
+from protocols.rows.kept_model import SharedModel, Units
+
+SCHEMA: Final = 1
+ENDING: Final = ".share"
+_WHAT: Final = "share of a model"
+_NONCE_BYTES: Final = 12
+
+
+@dataclass(frozen=True)
+class Vault:
+    """What a party's shares are sealed with, and where they go.
+
+    Args:
+        party: whose it is.
+        folder: of the run's record.
+        secret: of the party's identity; None where that is thrown away.
+        keys: the owners' public texts; empty where identities are thrown away.
+    """
+
+    party: str
+    folder: Path
+    secret: bytes | None = field(default=None, repr=False)
+    keys: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What a share is bound to: nothing of it is secret, and none of it can be changed.
+
+    Args:
+        model: the model's id.
+        scenario: the digest of the scenario that trained it.
+        owners: who else has a share; where columns are split, in their order.
+        keys: the owners' public texts, where the training had such.
+        columns: each owner's features, where columns are split; empty where all owners have all.
+        terms, categories, dates: how this owner's features come from its columns.
+        sealed_by: whose key opens it: the identity's, or that of the file beside it.
+    """
+
+    model: str
+    scenario: str
+    party: str
+    owners: tuple[str, ...]
+    keys: Mapping[str, str]
+    partition: str
+    standardise: bool | str
+    features: tuple[str, ...]
+    columns: Mapping[str, tuple[str, ...]]
+    terms: tuple[str, ...]
+    categories: Mapping[str, tuple[str, ...]]
+    dates: Literal["refuse", "days"]
+    sealed_by: Literal["identity", "file"]
+
+    @property
+    def split(self) -> bool:
+        """Whether every owner has other columns."""
+        return self.partition == "vertical"
+
+    @property
+    def own_features(self) -> tuple[str, ...]:
+        """The features that this owner has."""
+        return self.columns.get(self.party, ()) if self.split else self.features
+
+    @property
+    def content(self) -> bytes:
+        """All of it as bytes, always the same."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":")).encode()
+
+    def key(self, secret: bytes, use: str) -> bytes:
+        """A key for one use of this share."""
+        return derive(secret, f"{_WHAT}/{use}", hashlib.sha256(self.content).digest())
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A share that was opened, and the journal of what was scored by it."""
+
+    path: Path
+    bound: Bound
+    model: SharedModel = field(repr=False)
+    journal: ScoreJournal = field(repr=False)
+    secret: bytes = field(repr=False)
+
+    def count(self, session: str, rows: Mapping[str, int], most: int) -> None:
+        """Note a run's rows in the journal, and in the share how far that has come; both are on the disk then.
+
+        Raises:
+            UsageError: an owner would pass `most`, or a file cannot be read or written.
+        """
+        with locked(self.path.parent):
+            mark = self.journal.note(session, rows, most)
+            replace_file(self.path, _sealed(self.bound, self.model, mark, self.secret))
+
+
+def share_path(scenario: Scenario, me: str, folder: Path) -> Path:
+    """Where a party's share is: what its `model` says, a folder unless it ends in .share; else in the run's folder.
+
+    Raises:
+        UsageError: `model` leads out of the study's folder, and out of where records go.
+    """
+    named = scenario.parties[me].model
+    path = folder
+    if named is not None:
+        hint = "shares are kept in the scenario's folder, or where records go: move it there, or name another place"
+        path = inside(scenario.directory, named, f"[parties.{me}] model", hint, records=True)
+    return path if path.suffix == ENDING and named is not None else path / f"{me}{ENDING}"
+
+
+def key_path(path: Path) -> Path:
+    """The key of a share that no identity seals."""
+    return path.with_name(f"{path.name}.key")
+
+
+def journal_path(path: Path) -> Path:
+    """The journal of the rows that were scored by a share."""
+    return path.with_name(f"{path.name}.scored")
+
+
+def check_room(path: Path, me: str) -> None:
+    """That a new share can be put there.
+
+    Raises:
+        UsageError: one is there already.
+    """
+    for there in (path, key_path(path), journal_path(path)):
+        if there.exists():
+            hint = "a share that is overwritten is a model that is lost: move it away, or name another folder"
+            raise UsageError(f"{there} is there already", hint, party=me)
+
+
+def write_share(path: Path, bound: Bound, model: SharedModel, vault: Vault) -> None:
+    """A new share with its journal, and its key where no identity seals it.
+
+    Raises:
+        UsageError: a file is there already, or cannot be written.
+    """
+    check_room(path, bound.party)
+    if not path.parent.is_dir():
+        make_folder(path.parent)
+    try:
+        secret = vault.secret
+        if secret is None:
+            secret = os_entropy("share")
+            create_private(key_path(path), secret.hex().encode() + b"\n")
+        journal = ScoreJournal(journal_path(path), bound.key(secret, "journal"), bound.model)
+        mark = journal.create()
+        create_private(path, _sealed(bound, model, mark, secret))
+    except FileExistsError as error:
+        raise UsageError(f"{error.filename} is there already", "name another folder", party=bound.party) from None
+
+
+def read_bound(path: Path, me: str) -> Bound:
+    """What a share is bound to, as its file says; only `open_share` knows whether that is so.
+
+    Raises:
+        UsageError: the file is missing, is none, or others can open it.
+    """
+    return _parsed(path, me)[0]
+
+
+def open_share(path: Path, me: str, vault: Vault) -> Opened:
+    """This party's share of a model.
+
+    Raises:
+        UsageError: a file is missing, was changed, or belongs to another; or the key is not the one it was sealed with.
+    """
+    bound, nonce, sealed = _parsed(path, me)
+    if bound.party != me:
+        raise UsageError(f"{path} is the share of {bound.party}, not of {me}", "name this party's own", party=me)
+    secret = _secret(path, bound, vault)
+    try:
+        content = AESGCM(bound.key(secret, "content")).decrypt(nonce, sealed, bound.content)
+    except InvalidTag:
+        raise UsageError(
+            f"{path} does not open: it was changed, or is sealed under another key",
+            f"put back the file that the training wrote, and the key file of {me} that was used then",
+            party=me,
+        ) from None
+    model, mark = _model(json.loads(content), len(bound.features))
+    journal = ScoreJournal(journal_path(path), bound.key(secret, "journal"), bound.model)
+    journal.check(mark)
+    return Opened(path, bound, model, journal, secret)
+
+
+def _secret(path: Path, bound: Bound, vault: Vault) -> bytes:
+    if bound.sealed_by == "identity":
+        if vault.secret is None:
+            hint = f"use `mpc party ... --as {bound.party}`: `mpc run` makes keys that it throws away"
+            raise UsageError(f"{path} is sealed under the key file of {bound.party}", hint, party=bound.party)
+        return vault.secret
+    try:
+        return bytes.fromhex(read_private(key_path(path)).decode())
+    except FileNotFoundError:
+        hint = "it was written with the share, and nothing else opens it"
+        raise UsageError(f"there is no key file {key_path(path)}", hint, party=bound.party) from None
+    except ValueError:
+        raise UsageError(f"{key_path(path)} is no key of a share", "put it back", party=bound.party) from None
+
+
+def _sealed(bound: Bound, model: SharedModel, mark: Mark, secret: bytes) -> bytes:
+    units = model.units
+    content = {
+        "weights": _text(model.weights.value, "<u8"),
+        "mean": _text(units.mean, "<f8"),
+        "scale": _text(units.scale, "<f8"),
+        "shift": _text(units.shift.value, "<u8"),
+        "shift_scale": units.shift.scale,
+        "centre": _text(units.centre, "<f8"),
+        "slack": units.slack,
+        "scored": [mark.lines, mark.mac],
+    }
+    nonce = os.urandom(_NONCE_BYTES)
+    sealed = AESGCM(bound.key(secret, "content")).encrypt(nonce, json.dumps(content).encode(), bound.content)
+    fields = {"schema": SCHEMA, "what": _WHAT, **asdict(bound), "nonce": nonce.hex(), "sealed": _base64(sealed)}
+    return (json.dumps(fields, indent=1) + "\n").encode()
+
+
+def _model(content: Mapping[str, Any], features: int) -> tuple[SharedModel, Mark]:
+    weights = Share(_array(content["weights"], "<u8"), kept_scale(features))
+    mean, scale, centre = (_array(content[key], "<f8") for key in ("mean", "scale", "centre"))
+    shift = Share(_array(content["shift"], "<u8"), content["shift_scale"])
+    return SharedModel(weights, Units(mean, scale, shift, centre, content["slack"])), Mark(*content["scored"])
+
+
+def _parsed(path: Path, me: str) -> tuple[Bound, bytes, bytes]:
+    try:
+        fields = json.loads(read_private(path))
+    except FileNotFoundError:
+        hint = (
+            f"`model` in [parties.{me}] names the file, or the folder of the run that trained the model: of its --out, "
+            "where that was given"
+        )
+        raise UsageError(f"there is no share of a model {path}", hint, party=me) from None
+    except (ValueError, RecursionError):
+        fields = None
+    try:
+        if not isinstance(fields, dict) or (fields.pop("schema"), fields.pop("what")) != (SCHEMA, _WHAT):
+            raise ValueError("another file")
+        nonce, sealed = bytes.fromhex(fields.pop("nonce")), base64.b64decode(fields.pop("sealed"), validate=True)
+        bound = _bound(fields)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise UsageError(f"{path} is no share of a model", "name the file that the training wrote", party=me) from None
+    return bound, nonce, sealed
+
+
+def _bound(fields: Mapping[str, Any]) -> Bound:
+    lists = {key: _texts(fields[key]) for key in ("owners", "features", "terms")}
+    named = {key: {str(name): _texts(of) for name, of in fields[key].items()} for key in ("columns", "categories")}
+    keys = {str(name): str(text) for name, text in fields["keys"].items()}
+    bound = Bound(**{**fields, **lists, **named, "keys": keys})
+    texts = (bound.model, bound.scenario, bound.party, bound.partition, bound.dates, bound.sealed_by)
+    if not all(isinstance(text, str) for text in texts) or not bound.features:
+        raise ValueError("not what a share is bound to")
+    return bound
+
+
+def _texts(values: Any) -> tuple[str, ...]:
+    if not isinstance(values, list) or not all(isinstance(one, str) for one in values):
+        raise TypeError("not a list of texts")
+    return tuple(values)
+
+
+def _text(values: Array, kind: str) -> str:
+    return _base64(np.ascontiguousarray(values, dtype=kind).tobytes())
+
+
+def _array(text: str, kind: str) -> Array:
+    return np.frombuffer(base64.b64decode(text), dtype=kind).astype(kind[1:], copy=True)
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode()
