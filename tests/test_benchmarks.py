@@ -155,9 +155,7 @@ def contender(folder: Path, monkeypatch: pytest.MonkeyPatch, body: str, **more: 
     return Contender("Fake", "fake", 2, **more)  # type: ignore[arg-type]
 
 
-def test_time_is_from_the_first_partys_beginning_to_the_last_ones_end(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_time_is_from_the_first_beginning_to_the_last_end(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     body = "report.marks = {'connected': 5 - order.rank, 'steps': 10 + order.rank, 'done': 20 + 2 * order.rank}\n"
     body += "report.write(order.arrays()['x'] if order.rank == 0 else None)"
     fake = contender(folder, monkeypatch, body)

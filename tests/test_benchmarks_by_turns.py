@@ -24,7 +24,7 @@ def test_the_times_of_a_run() -> None:
     assert "a step" not in times_of({"parties": RECORD["parties"]}, 1.5)
 
 
-def test_pairs_change_their_order_and_the_first_runs_do_not_count() -> None:
+def test_pairs_alternate_and_the_first_runs_do_not_count() -> None:
     ran: list[str] = []
 
     def run(name: str) -> Times:

@@ -209,3 +209,14 @@ def test_the_layouts_ways_in_are_there() -> None:
     text = (ROOT / "docs" / "layout.md").read_text(encoding="utf-8")
     named = [ROOT / name for name in re.findall(r"`((?:mpc|protocols|parties|tests)/[\w/]+\.py)`", text)]
     assert [path for path in named if path.parent.exists() and not path.exists()] == []
+
+
+def test_a_tests_name_has_at_most_60_characters() -> None:
+    names = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in tracked()
+        if path.suffix == ".py" and "tests" in path.parts
+        for name in re.findall(r"^ *(?:async )?def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+        if len(name) > 60
+    ]
+    assert names == []

@@ -98,7 +98,7 @@ def test_a_longer_silence_ends_the_run_everywhere(training: Training) -> None:
 
 @pytest.mark.soak
 @pytest.mark.speed
-def test_a_silence_that_is_noticed_and_ends_in_time_changes_no_bit(training: Training) -> None:
+def test_a_silence_that_ends_in_time_changes_no_bit(training: Training) -> None:
     study = training.study
     runs = training.begun(patience=30)
     study.world.cut("hospital_b")

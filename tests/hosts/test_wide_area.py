@@ -136,9 +136,7 @@ def told_by_doctors(study: Study) -> float:
 
 @pytest.mark.soak
 @pytest.mark.speed
-def test_without_loss_it_takes_as_long_as_the_plan_and_the_doctor_say(
-    far_apart: Study, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_without_loss_it_takes_as_long_as_planned(far_apart: Study, capsys: pytest.CaptureFixture[str]) -> None:
     """What else this machine does can only make it slower: one of a few attempts has to fit."""
     far_apart.world.wire(delay=ROUND_TRIP / 2, loss=0.0)
     scenario = load_scenario(DEMO)

@@ -78,7 +78,7 @@ class Slow:
     ],
     ids=["two owners", "three owners", "forks"],
 )
-def test_no_honest_party_is_ahead_of_another_by_more_than_the_plan_says(
+def test_no_honest_party_is_further_ahead_than_planned(
     window: int, protocol: Any, inputs: Any, owners: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mpc.randomness.dealing, "WINDOW_BYTES", window)
@@ -167,7 +167,7 @@ def of(label: str) -> Callable[[Sent], bool]:
         (LAST, "helper", "hello"),
     ],
 )
-def test_who_sends_more_than_there_is_use_for_is_named_and_not_heard_out(
+def test_who_sends_more_than_is_of_use_is_named(
     sender: str, receiver: str, label: str, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mpc.randomness.dealing, "WINDOW_BYTES", 8)

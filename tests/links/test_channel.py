@@ -34,7 +34,7 @@ def pair() -> Iterator[dict[str, Site]]:
 # Rounds
 
 
-def test_a_rounds_work_is_done_once_its_messages_are_on_their_way(pair: dict[str, Site]) -> None:
+def test_a_rounds_work_is_done_once_its_messages_are_sent(pair: dict[str, Site]) -> None:
     done: list[str] = []
 
     def job(site: Site, peer: str) -> int:
@@ -188,7 +188,7 @@ def test_a_message_longer_than_allowed_is_refused(pair: dict[str, Site]) -> None
     )
 
 
-def test_a_message_longer_than_any_that_is_due_is_refused_before_it_is_asked_for(pair: dict[str, Site]) -> None:
+def test_a_message_longer_than_any_due_is_refused_at_once(pair: dict[str, Site]) -> None:
     pair["b"].channel.push("a", "another", bytes(HANDSHAKE.longest + 1))
     error = fails(
         lambda: pair["a"].channel.pull("b", "text", LONG),

@@ -56,12 +56,12 @@ def test_an_abort_about_another_party_names_that_one(pair: dict[str, Site]) -> N
     assert fields == {"code": "peer-lost", "stage": "training", "origin": "c"}
 
 
-def test_an_abort_that_was_told_says_that_its_origin_is_lost_and_nothing_in_its_name(pair: dict[str, Site]) -> None:
+def test_a_told_abort_says_only_that_its_origin_is_lost(pair: dict[str, Site]) -> None:
     told = DataError("a stopped the run", party="a", told_by="a")
     assert last_words(told, "training", "b") == b'{"code": "peer-lost", "stage": "training", "origin": "a"}'
 
 
-def test_an_error_about_a_peer_that_was_found_here_comes_from_here(pair: dict[str, Site]) -> None:
+def test_an_error_about_a_peer_found_here_comes_from_here(pair: dict[str, Site]) -> None:
     _, fields = aborted(pair, ProtocolError("a sent nonsense", party="a"), "training")
     assert fields == {"code": "protocol", "stage": "training", "origin": "b"}
 
@@ -116,7 +116,7 @@ def test_a_programs_stages_are_known_once_there_is_a_plan(pair: dict[str, Site])
     assert error.message == "b stopped the run in stage 'training' (data)"
 
 
-def test_an_abort_before_the_session_key_reaches_peers_with_and_without_it() -> None:
+def test_an_abort_reaches_peers_with_and_without_the_key() -> None:
     """b gives up while it waits for a third party: a has its key with b already, c has none yet."""
     with sites("a", "c", "b") as parties:
         for peer in ("a", "c"):

@@ -95,7 +95,7 @@ def test_seeds_go_only_to_whom_they_belong() -> None:
     assert told == {(seed, frozenset(names)) for seed, names in holders.items()}
 
 
-def test_the_plan_is_made_of_all_owners_rows_and_the_number_of_shared_columns() -> None:
+def test_the_plan_is_of_all_owners_rows_and_shared_columns() -> None:
     asked: dict[str, tuple[Mapping[str, tuple[int, int]], int]] = {}
 
     def maker(name: str) -> Callable[[Mapping[str, tuple[int, int]], int], Plan]:
@@ -128,7 +128,7 @@ def test_another_version_is_told_in_words_by_both(odd: str) -> None:
         assert name == odd or error.party == odd
 
 
-def test_two_parties_of_different_versions_both_name_it_though_a_third_is_missing(nobody_to_tell: None) -> None:
+def test_both_of_different_versions_name_it_without_the_third(nobody_to_tell: None) -> None:
     """Each hello is looked at when it comes, and before the abort that follows it."""
 
     done = run(offers={"hospital_b": offer_of("hospital_b", version="2.0")}, absent={HELPER})
@@ -214,9 +214,7 @@ def test_the_helper_sees_owners_that_count_columns_differently() -> None:
 
 
 @pytest.mark.parametrize("rounds", [1, 40])
-def test_others_are_given_time_for_the_plan_that_one_has_just_made(
-    rounds: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_others_are_given_time_for_a_plan_that_one_has_made(rounds: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A thousandth of a second a round, for 250,000 steps minutes; whoever does not answer at all costs no more."""
     given: dict[tuple[str, str], float | None] = {}
 
@@ -251,7 +249,7 @@ def test_only_shared_columns_are_used_in_the_first_owners_order() -> None:
     assert played[HELPER].agreement.columns == ()
 
 
-def test_no_column_name_is_sent_in_clear_or_as_a_digest_that_others_could_guess() -> None:
+def test_no_column_name_is_sent_in_clear_or_guessable() -> None:
     names = ("height_of_tumour", "hiv_status", "only_hospital_a_has_this")
     offers = {
         "hospital_a": offer_of("hospital_a", columns=names),
@@ -429,7 +427,7 @@ def raw(sender: str, label: str, body: bytes) -> Run:
 
 
 @pytest.mark.parametrize("owners", [TWO, THREE])
-def test_who_says_two_hellos_is_named_and_not_those_who_heard_them(owners: tuple[str, ...]) -> None:
+def test_who_says_two_hellos_is_named(owners: tuple[str, ...]) -> None:
     """The last owner says another nonce to the helper than to the others: nobody's tag is wrong for that."""
     liar, genuine = owners[-1], Channel.exchange
 

@@ -236,7 +236,7 @@ def test_a_crowd_of_strangers_with_keys(fortress: Fortress) -> None:
     assert fortress.end() < 50
 
 
-def test_a_hundred_processes_with_a_peers_key_take_two_connections_at_most() -> None:
+def test_a_hundred_processes_of_a_key_take_two_connections() -> None:
     """The first is heard. Of the others the last one stays, and takes the place of the first when that has gone."""
     a, b = new_identity(), new_identity()
     listener = Transport(a, {"b": b.public}, ANYWHERE)

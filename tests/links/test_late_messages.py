@@ -152,7 +152,7 @@ def test_who_comes_next_is_not_taken_for_who_left(words: tuple[bytes, ...], monk
         one.look_until(lambda: [event.peer for event in one.events if isinstance(event, Came)].count("c") == 2)
 
 
-def test_a_message_that_is_found_after_the_news_of_the_end_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_message_after_the_news_of_the_end_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     with busy() as one:
         descriptor, coming = succeeded(one, monkeypatch, WORD)
         with monkeypatch.context() as patched:

@@ -109,7 +109,7 @@ def test_one_lost_frame_is_sent_again(lost_by: str, sides: tuple[str, ...]) -> N
 
 
 @pytest.mark.parametrize("speaker", ["a", "b"])
-def test_what_is_sent_while_contact_is_lost_comes_when_it_is_back(speaker: str) -> None:
+def test_what_is_sent_without_contact_comes_when_it_is_back(speaker: str) -> None:
     with Cut() as cut:
         site, peer = cut.parties[speaker], "b" if speaker == "a" else "a"
         cut.relay.pause()
@@ -169,7 +169,7 @@ def test_lost_for_longer_than_the_patience(waiting: str) -> None:
         assert error.party == peer
 
 
-def test_a_peer_that_left_after_its_last_frame_is_lost_all_the_same() -> None:
+def test_a_peer_that_left_after_its_last_frame_is_lost() -> None:
     """Its last frame and the news of its end are there together: the frame must not count as a sign of life."""
     with sites("a", "b", limits=Limits(LONG, LONG, 0.2)) as parties:
         both(parties, lambda site, _: greet(site))
@@ -259,7 +259,7 @@ def test_while_contact_is_lost_nothing_is_handed_over() -> None:
     assert resume.head[3] == RESUME
 
 
-def test_what_is_held_back_after_the_peer_asked_is_sent_when_the_connection_is_news() -> None:
+def test_what_is_held_back_is_sent_on_news_of_the_connection() -> None:
     """A dialler may read the peer's first frames on a new connection before it hears that the connection stands."""
     peer = Link("b", "a")
     peer.data(0, b"hello")
@@ -274,7 +274,7 @@ def test_what_is_held_back_after_the_peer_asked_is_sent_when_the_connection_is_n
     assert channel.trace.messages == 1
 
 
-def test_what_is_held_back_is_sent_though_the_peer_asked_before_the_loss_was_news() -> None:
+def test_what_is_held_back_is_sent_to_who_asked_before_the_loss() -> None:
     """Frames of a new connection may be read before it is heard that the old one was lost."""
     peer = Link("b", "a")
     peer.data(0, b"hello")

@@ -61,7 +61,7 @@ def test_a_message_without_an_end_ends_its_connection() -> None:
         assert until(listener, Disconnected) == Disconnected("c")
 
 
-def test_whole_messages_wait_where_nobody_takes_them_and_end_nothing() -> None:
+def test_whole_messages_wait_where_nobody_takes_them() -> None:
     """A peer that is ahead of a party that computes is held up by TCP, and all that it sent comes."""
     with met() as (listener, raw, _):
         (piece,) = messages_of(Frame(bytes(HEADER_BYTES), bytes(PIECE)))

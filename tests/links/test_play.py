@@ -91,7 +91,7 @@ def check_traffic(done: Run, plan: Plan) -> None:
         assert sum(len(sent.head) + len(sent.body) for sent in frames) == plan.bytes_sent[name]
 
 
-def test_a_run_over_sockets_that_opened_more_than_its_plan_fails_at_its_end() -> None:
+def test_who_opened_more_than_its_plan_fails_at_its_end() -> None:
     async def program(p: Party) -> Any:
         x = p.input(p.owners[0], own(p, p.owners[0], (3,), 1), (3,), 0)
         masks = [a for _ in range(2) for a in p.correlation(Uniform((Spec((3,)),)))]
@@ -103,7 +103,7 @@ def test_a_run_over_sockets_that_opened_more_than_its_plan_fails_at_its_end() ->
 
 
 @pytest.mark.parametrize("n", [2, 3, 5])
-def test_a_run_over_sockets_gives_the_same_bits_as_one_in_a_thread(n: int) -> None:
+def test_over_sockets_the_bits_are_those_of_one_thread(n: int) -> None:
     done = run(small, n)
     alone = run_lockstep(dict.fromkeys(owners(n), small), entropy=entropy(n))
     for name in owners(n):
@@ -127,7 +127,7 @@ def test_every_payload_is_the_one_of_the_run_in_a_thread() -> None:
     assert sorted(over) == sorted(sent_alone)
 
 
-def test_nothing_but_frames_of_the_rounds_goes_between_owners_and_nothing_of_them_to_the_helper() -> None:
+def test_only_frames_of_the_rounds_travel_and_none_to_the_helper() -> None:
     done = run(small, 3)
     to_helper = {f.label for f in done.frames if f.receiver == HELPER}
     from_helper = {f.label for f in done.frames if f.sender == HELPER}
@@ -152,7 +152,7 @@ def test_windows_and_credits(n: int, count: int, monkeypatch: pytest.MonkeyPatch
     assert [(f.sender, f.receiver, len(f.body)) for f in credits] == [(owners(n)[-1], HELPER, 0)] * alone.plan.credits
 
 
-def test_the_helper_is_never_further_ahead_than_the_windows_allow(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_helper_is_no_further_ahead_than_windows_allow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mpc.randomness.dealing.WINDOW_BYTES", 1)
     done = run(many(20, 2), 2)
     dealt = credited = 0
@@ -166,7 +166,7 @@ def test_the_helper_is_never_further_ahead_than_the_windows_allow(monkeypatch: p
 
 @pytest.mark.parametrize("n", [2, 3])
 @pytest.mark.parametrize(("after", "size"), [(0, 1), (1, 1), (1, 4 << 20), (9, 1)])
-def test_a_fork_is_told_to_the_helper_and_nothing_is_dealt_for_the_way_not_taken(
+def test_nothing_is_dealt_for_the_way_not_taken_at_a_fork(
     n: int, after: int, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mpc.randomness.dealing.WINDOW_BYTES", size)
@@ -235,7 +235,7 @@ def opened_and_dealt(monkeypatch: pytest.MonkeyPatch, waits_for: Callable[[int],
 WINDOWS = ["deal"] * (WINDOWS_AHEAD + 1)
 
 
-def test_a_small_job_is_dealt_whole_while_the_first_round_lasts_that_needs_some_of_it(
+def test_a_small_job_is_dealt_in_the_first_round_that_needs_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     order = opened_and_dealt(monkeypatch, lambda number: "hold")
@@ -243,7 +243,7 @@ def test_a_small_job_is_dealt_whole_while_the_first_round_lasts_that_needs_some_
     assert order == [*WINDOWS, *(["scores"] * len(WINDOWS)), "reveal"]
 
 
-def test_the_last_owner_of_a_larger_job_begins_while_the_helper_deals(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_last_owner_begins_while_the_helper_deals(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mpc.randomness.dealing.SMALL_BYTES", 0)
     opened_and_dealt(monkeypatch, lambda number: "scores" if number else "hold")
 
@@ -287,7 +287,7 @@ def test_two_runs_share_no_seed_session_or_opening() -> None:
     assert results[0] == results[1], "the agreed outputs are the same"
 
 
-def test_a_run_that_is_cut_in_the_middle_goes_on_and_gives_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_is_cut_goes_on_and_gives_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mpc.randomness.dealing.WINDOW_BYTES", 1)
     program = many(12, 4)
     a, b = owners(2)

@@ -108,7 +108,7 @@ def pair() -> Pair:
     return Pair()
 
 
-def test_a_party_that_listens_answers_a_doctor_and_then_meets_the_party(pair: Pair) -> None:
+def test_who_listens_answers_a_doctor_and_then_meets_the_party(pair: Pair) -> None:
     with pair.start("a") as a:
         at = str(a.transport.endpoint)
 
@@ -133,7 +133,7 @@ def test_a_party_that_listens_answers_a_doctor_and_then_meets_the_party(pair: Pa
     assert a.said == ["b looks at its links with `mpc doctor`, and is answered"]
 
 
-def test_a_party_that_dials_answers_a_doctor_and_then_meets_the_party(pair: Pair) -> None:
+def test_who_dials_answers_a_doctor_and_then_meets_the_party(pair: Pair) -> None:
     with pair.start("a", doctor=True) as doctor:
         at = str(doctor.transport.endpoint)
 
@@ -210,12 +210,12 @@ def test_what_is_answered_in_a_second_is_bounded() -> None:
     assert len(answered(answerer, {"is": "echo?", "n": 1}, 40, 20.0)) == 40, "small answers have room besides"
 
 
-def test_an_answer_that_is_larger_than_a_seconds_bytes_is_given_alone() -> None:
+def test_an_answer_larger_than_a_seconds_bytes_is_given_alone() -> None:
     answerer = Answerer({"facts": "x" * BYTES_A_SECOND}, Answered())
     assert len(answered(answerer, {"is": "about?"}, 5, 1.0)) == 1
 
 
-def test_a_peer_that_asks_and_does_not_read_is_kept_no_more_than_a_bound() -> None:
+def test_a_bound_is_kept_of_a_peer_that_does_not_read() -> None:
     """1,850 bytes of questions once made a server queue 660 MB."""
     answerer = Answerer(ABOUT, Answered())
     size = sum(one.size for now in range(600) for one in answered(answerer, {"is": "send?", "n": 1}, 9, float(now)))
@@ -224,7 +224,7 @@ def test_a_peer_that_asks_and_does_not_read_is_kept_no_more_than_a_bound() -> No
     assert len(answered(answerer, {"is": "send?", "n": 1}, 9, 700.0)) == 2
 
 
-def test_many_peers_that_ask_and_do_not_read_are_kept_no_more_than_a_bound_together() -> None:
+def test_a_bound_is_kept_of_many_peers_that_do_not_read() -> None:
     """A server's thousand clients: 8 MB of each were 8 GB."""
     total = Answered()
     peers = [Answerer(ABOUT, total) for _ in range(100)]
@@ -241,7 +241,7 @@ def test_many_peers_that_ask_and_do_not_read_are_kept_no_more_than_a_bound_toget
     assert len(answered(peers[0], {"is": "send?", "n": 1}, 9, 700.0)) == 2
 
 
-def test_a_party_answers_no_more_than_the_bound_and_the_next_doctor_again(pair: Pair) -> None:
+def test_answers_are_bounded_and_the_next_doctor_gets_one(pair: Pair) -> None:
     with pair.start("a") as a:
         at = str(a.transport.endpoint)
 

@@ -83,7 +83,7 @@ def test_a_peer_that_was_started_again_is_no_part_of_the_run(greeted: bool) -> N
     assert ends["b"] == End()
 
 
-def test_the_next_run_of_a_peer_that_is_done_with_this_one_disturbs_nobody() -> None:
+def test_the_next_run_of_a_peer_that_is_done_disturbs_nobody() -> None:
     keys = {name: new_identity() for name in "ab"}
     a = Party("a", keys["a"], keys["b"])
     endpoint = str(a.transport.endpoint)
@@ -119,7 +119,7 @@ def test_what_an_earlier_process_sent_too_early_is_forgotten() -> None:
     assert link.rekey(KEY) == []
 
 
-def test_a_key_that_is_not_the_listeners_makes_both_sides_suspicious(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_listeners_key_makes_both_sides_suspicious(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mpc.links.contact._NOTICE_SECONDS", 0.3)
     keys = {name: new_identity() for name in "ab"}
     limits = Limits(connect=LONG, deadline=1.5, patience=LONG)

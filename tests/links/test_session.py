@@ -108,7 +108,7 @@ def test_only_what_was_not_acknowledged_is_sent_again() -> None:
     assert resent(take(a, b.resume())) == ()
 
 
-def test_a_peer_that_asks_without_end_is_answered_once_more_when_there_is_a_new_connection() -> None:
+def test_who_asks_without_end_is_answered_once_a_connection() -> None:
     a, b = keyed()
     a.data(1, bytes(1000))
     answers = [resent(take(a, b.resume())) for _ in range(1000)]
@@ -142,7 +142,7 @@ def test_what_comes_before_the_key_is_bounded() -> None:
     assert take(a, empty) == [], "what came over an earlier connection is kept no more"
 
 
-def test_what_was_not_used_is_bounded_and_what_was_used_makes_room() -> None:
+def test_what_is_not_used_yet_is_bounded() -> None:
     a, b = keyed()
     a.bound(Backlog(100, 2 * (100 + FRAME_BYTES)), Backlog(0, 0))
     for _ in range(5):
@@ -164,7 +164,7 @@ def test_a_repeat_takes_no_memory() -> None:
     assert [take(a, frame) for _ in range(10)] == [[Ignored()]] * 10
 
 
-def test_a_peer_that_acknowledges_nothing_is_sent_no_more_than_it_can_have_use_for() -> None:
+def test_who_acknowledges_nothing_is_sent_a_bounded_amount() -> None:
     a, b = keyed()
     take(a, b.data(1, b"this acknowledges the hello"))
     a.bound(HANDSHAKE, Backlog(100, 2 * (100 + FRAME_BYTES)))
@@ -179,7 +179,7 @@ def test_a_peer_that_acknowledges_nothing_is_sent_no_more_than_it_can_have_use_f
     assert caught.value.party == "b"
 
 
-def test_what_is_on_its_way_when_the_first_connection_is_late_news_is_not_sent_again() -> None:
+def test_late_news_of_a_connection_repeats_nothing_on_its_way() -> None:
     a, b = keyed()
     take(b, a.data(1, b"it came before the news"))
     a.data(1, b"it is on its way")
@@ -237,7 +237,7 @@ def test_an_abort_before_the_senders_key_is_read_at_once(receiver_has_key: bool)
 
 
 @pytest.mark.parametrize("receiver_has_key", [False, True])
-def test_an_abort_is_read_at_once_by_a_peer_that_has_not_shown_its_key(receiver_has_key: bool) -> None:
+def test_who_has_not_shown_its_key_reads_an_abort_at_once(receiver_has_key: bool) -> None:
     a, b = pair()
     take(b, a.data(0, b"hello of a"))
     take(a, b.data(0, b"hello of b"))
@@ -248,7 +248,7 @@ def test_an_abort_is_read_at_once_by_a_peer_that_has_not_shown_its_key(receiver_
     assert take(b, a.abort(b"why")) == [Aborted(b"why")]
 
 
-def test_an_abort_to_a_peer_that_has_shown_its_key_is_under_that_key() -> None:
+def test_an_abort_is_under_the_key_that_the_peer_showed() -> None:
     a, b = keyed()
     assert take(a, b.resume()) == [Resend(())]
     why = a.abort(b"why")
@@ -266,7 +266,7 @@ def test_a_resume_before_the_senders_key_brings_the_hello_again(receiver_has_key
     assert [texts(take(a, frame)) for frame in resent(take(b, a.resume()))] == [[b"hello of b"]]
 
 
-def test_a_hello_is_sent_again_under_its_own_key_when_its_sender_has_the_session_key() -> None:
+def test_a_hello_is_sent_again_under_its_own_key() -> None:
     a, b = pair()
     a.data(0, b"hello")  # lost
     a.rekey(KEY)
@@ -326,7 +326,7 @@ def test_a_frame_of_another_peer_or_session_is_refused() -> None:
     assert texts(take(b, a.data(1, b"genuine"))) == [b"genuine"]
 
 
-def test_a_frame_under_the_key_that_everyone_knows_is_not_data_of_the_session() -> None:
+def test_a_frame_under_the_public_key_is_no_data_of_the_session() -> None:
     _, b = keyed()
     with pytest.raises(ProtocolError, match="tag is wrong"):
         take(b, Frame(seal(DATA, 1, 1, 0, b"forged", HELLO_KEY), b"forged"))
@@ -442,7 +442,7 @@ STEPS = st.lists(
 
 @steady(150)
 @given(STEPS)
-def test_whatever_a_cut_loses_every_message_comes_once_and_in_order(steps: list[tuple]) -> None:
+def test_after_cuts_every_message_comes_once_and_in_order(steps: list[tuple]) -> None:
     net = LossyPair()
     for name, *rest in steps:
         match name:

@@ -114,7 +114,7 @@ def test_a_message_that_comes_after_the_deadline_is_discarded(stage: str) -> Non
     assert server.counts.discarded > 0
 
 
-def test_a_vector_that_comes_after_its_sender_was_declared_dropped_is_not_in_the_sum() -> None:
+def test_a_vector_after_its_sender_dropped_is_not_in_the_sum() -> None:
     def late(client: int, up: bool, kind: int, at: str) -> tuple[float, ...]:
         slow_vector = (client, up, kind, at) == (2, True, UP, m.MASKED)
         slow_others = up and kind == UP and at == m.UNMASK and client == 5  # keeps the round open for it
@@ -152,7 +152,7 @@ def test_a_lost_message_goes_again(kind: int, stage: str) -> None:
 
 @given(st.data())
 @steady(25)
-def test_any_frames_lost_late_or_repeated_give_an_exact_sum_or_too_few(data: st.DataObject) -> None:
+def test_lost_late_or_repeated_frames_leave_the_sum_exact(data: st.DataObject) -> None:
     delays = st.sampled_from([(0.001,)] * 12 + [(), (0.001, 0.5), (40.0,), (12.0,)])
 
     def fault(client: int, up: bool, kind: int, at: str) -> tuple[float, ...]:
@@ -180,7 +180,7 @@ def test_many_rounds_over_one_set_of_links() -> None:
     assert all(client.done and client.rounds == 4 for client in network.clients)
 
 
-def test_a_client_for_which_there_are_too_few_waits_for_the_next_attempt() -> None:
+def test_a_client_with_too_few_others_waits_for_the_next_attempt() -> None:
     """It leaves the attempt alone, and at once; in the next it is there again. If there is none, that is its end."""
 
     async def client(i: int, attempt: int) -> None:

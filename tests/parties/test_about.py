@@ -104,7 +104,7 @@ def test_an_odds_ratio_stands_beside_its_own_interval() -> None:
 
 
 @pytest.mark.parametrize("missing", ["mean", "drop"])
-def test_means_in_the_place_of_values_are_told_beside_the_p_values(missing: str) -> None:
+def test_means_for_missing_values_are_told_beside_p_values(missing: str) -> None:
     record = {**real_record(), "inference": INFERENCE, "fit": FIT}
     record["about"] = {"kind": "logistic_regression", "missing": missing}
     text = " ".join(plain(record).split())

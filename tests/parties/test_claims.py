@@ -48,7 +48,7 @@ def test_other_rows_than_the_scenario_states_are_refused(tmp_path: Path, me: str
     assert "ask hospital_b which data it uses" in error.hint
 
 
-def test_rows_that_are_split_otherwise_than_the_scenario_says_are_refused(tmp_path: Path) -> None:
+def test_rows_split_otherwise_than_the_scenario_are_refused(tmp_path: Path) -> None:
     one = scenario(tmp_path)
     train, test = rows_of(one, 60, 67)["hospital_b"]
     error = refusal(one, "helper", {"hospital_a": (48, 12), "hospital_b": (train + test, 0)})
@@ -88,9 +88,7 @@ def test_where_no_owner_has_most_of_the_rows_none_is_blamed(tmp_path: Path, monk
     assert error.message.startswith("the owners have rows: hospital_a 50,000, hospital_b 50,000; with 30 columns")
 
 
-def test_rows_that_only_their_owner_computes_with_take_no_memory_elsewhere(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rows_of_their_owner_alone_take_no_memory_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_scenario(tmp_path)
     text = path.read_text()
     head = text[: text.index("[task]")]
@@ -160,9 +158,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
         (10**15, "", "hospital_b says that it has 1,000,000,000,000,000 rows, and at most 2,147,483,647 can be"),
     ],
 )
-def test_an_owner_that_claims_too_much_is_refused_by_all_others_in_little_memory(
-    tmp_path: Path, claim: int, stated: str, words: str
-) -> None:
+def test_who_claims_too_much_is_refused_in_little_memory(tmp_path: Path, claim: int, stated: str, words: str) -> None:
     one = scenario(tmp_path, stated)
     command = [sys.executable, "-c", CLAIM, str(one.path), str(claim)]
     ran = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120, check=False)

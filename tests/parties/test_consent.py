@@ -190,7 +190,7 @@ def test_a_revoked_approval_is_none(desk: Desk, by_scenario: bool) -> None:
     desk.obtain()
 
 
-def test_a_list_of_an_earlier_version_is_read_and_one_that_needs_no_more_is_written(desk: Desk) -> None:
+def test_approvals_of_an_earlier_version_are_read(desk: Desk) -> None:
     desk.obtain(desk.digest())
     fields = approvals(desk)
     assert fields[0].keys() == {"digest", "own", "party", "scenario", "when", "agreed", "by"}
@@ -226,13 +226,13 @@ def test_the_first_digits_of_the_right_one_are_refused(desk: Desk, digits: int) 
     assert "needs a whole digest" in desk.refusal(desk.digest()[:digits]).message
 
 
-def test_the_scenarios_digest_approves_nothing_for_it_leaves_out_data_and_query(desk: Desk) -> None:
+def test_the_scenarios_own_digest_approves_nothing(desk: Desk) -> None:
     error = desk.refusal(desk.scenario.digest)
     assert "leaves out the data and the query" in error.message and error.hint.endswith(desk.digest())
     assert desk.shown == [] and read_approvals(desk.folder) == []
 
 
-def test_another_digest_approves_nothing_even_if_this_one_is_approved(desk: Desk) -> None:
+def test_another_digest_approves_nothing_beside_an_approved_one(desk: Desk) -> None:
     other = ("0" if desk.digest()[0] != "0" else "1") + desk.digest()[1:]
     assert "names another scenario" in desk.refusal(other).message
     desk.obtain(desk.digest())
@@ -258,7 +258,7 @@ def test_a_typed_yes_approves_and_anything_else_does_not(desk: Desk) -> None:
         ('role = "helper"', 'role = "helper"\npublic_key = "x"', 'parties.helper.public_key: "x" here, null there'),
     ],
 )
-def test_a_changed_scenario_is_asked_for_anew_and_says_what_changed(desk: Desk, old: str, new: str, says: str) -> None:
+def test_a_changed_scenario_is_asked_for_anew(desk: Desk, old: str, new: str, says: str) -> None:
     before = desk.digest()
     desk.obtain(before)
     desk.edit(old, new)
@@ -280,7 +280,7 @@ def test_a_changed_scenario_is_asked_for_anew_and_says_what_changed(desk: Desk, 
         ('data = "hospital_a.csv"', 'data = "hospital_a.csv"\ndecimal = ","'),
     ],
 )
-def test_other_data_of_ones_own_are_asked_for_anew_though_the_digest_stays(desk: Desk, old: str, new: str) -> None:
+def test_other_data_of_ones_own_are_asked_for_anew(desk: Desk, old: str, new: str) -> None:
     agreed, before = desk.scenario.digest, desk.digest()
     desk.obtain(before)
     desk.edit(old, new)
@@ -301,7 +301,7 @@ def test_another_owners_data_are_not_this_ones_affair(desk: Desk) -> None:
     desk.obtain()
 
 
-def test_another_roster_is_asked_for_anew_though_the_same_key_signed_it(desk: Desk) -> None:
+def test_another_roster_by_the_same_key_is_asked_for_anew(desk: Desk) -> None:
     desk.path.write_text(desk.path.read_text() + '[roster]\nfile = "keys.toml"\nsigned_by = "bl1-admin"\n')
     agreed = desk.scenario.digest
     desk.obtain(desk.digest())
@@ -311,7 +311,7 @@ def test_another_roster_is_asked_for_anew_though_the_same_key_signed_it(desk: De
     assert desk.shown[-1][0].endswith("or the roster's file")
 
 
-def test_one_partys_approval_is_no_others_though_their_files_have_one_name(desk: Desk) -> None:
+def test_an_approval_is_no_others_with_a_file_of_one_name(desk: Desk) -> None:
     for name in (A, B):
         desk.edit(f'data = "{name}.csv"', 'data = "patients.csv"')
     desk.obtain(desk.digest())
@@ -376,7 +376,7 @@ def test_approvals_that_others_can_write_do_not_count(desk: Desk) -> None:
     assert "others than its owner" in desk.refusal().message
 
 
-def test_what_is_approved_covers_ones_own_data_and_query_from_the_first_time(desk: Desk) -> None:
+def test_an_approval_covers_ones_own_data_and_query(desk: Desk) -> None:
     digests = {desk.scenario.digest, desk.digest(), desk.digest(B), desk.digest(HELPER)}
     query = 'data = { database = "x.duckdb", sql = "select * from a" }'
     for old, new in (
@@ -447,7 +447,7 @@ def test_a_query_and_a_test_seed_are_shown(desk: Desk) -> None:
     assert ("rows", "60: 48 to train on, 12 held out") in rows
 
 
-def test_the_whole_plan_is_shown_where_rows_and_features_are_stated(desk: Desk) -> None:
+def test_the_whole_plan_is_shown_where_rows_are_stated(desk: Desk) -> None:
     desk.edit('data = "hospital_a.csv"', 'data = "hospital_a.csv"\nrows = 60')
     desk.edit('data = "hospital_b.csv"', 'data = "hospital_b.csv"\nrows = 67')
     desk.edit("[task]\n", '[task]\nfeatures = ["years", "dose"]\n')
@@ -467,7 +467,7 @@ def test_the_helper_is_shown_what_it_deals_for(desk: Desk) -> None:
     assert "0 owners of 2 so far" in shown
 
 
-def test_what_does_not_fit_with_rows_that_stand_in_is_shown_as_declared(desk: Desk) -> None:
+def test_what_does_not_fit_assumed_rows_is_shown_as_declared(desk: Desk) -> None:
     desk.edit("learning_rate = 0.5", "learning_rate = 1e6")
     assert "Revealed to hospital_a, hospital_b: model, metrics." in text(desk.scenario, HELPER)
 
@@ -497,7 +497,7 @@ def test_a_query_moves_no_cursor_and_hides_behind_no_blanks(desk: Desk) -> None:
     assert all(len(line) <= 100 for line in shown)
 
 
-def test_the_model_the_roster_who_signs_it_and_the_session_are_shown(desk: Desk) -> None:
+def test_model_roster_signer_and_session_are_shown(desk: Desk) -> None:
     desk.edit('data = "hospital_a.csv"', 'data = "hospital_a.csv"\nmodel = "shares/x.share"')
     desk.edit("[task]\n", '[task]\nreveal = ["metrics"]\n')
     roster = '[roster]\nfile = "keys.toml"\nsigned_by = "bl1-admin"\n[session]\ndeadline = 7.5\npatience = 3.0\n'

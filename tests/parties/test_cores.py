@@ -32,7 +32,7 @@ def chosen(cores: set[int], place: int, owners: int) -> str:
 
 
 @pytest.mark.parametrize(("place", "core"), [(0, 4), (1, 7)])
-def test_with_a_core_for_each_owner_but_not_two_each_keeps_to_its_own(place: int, core: int) -> None:
+def test_with_one_core_for_each_owner_each_keeps_to_its_own(place: int, core: int) -> None:
     assert chosen({4, 7}, place, 2) == f"[(0, {{{core}}})]"
     assert chosen({4, 7, 9}, place, 2) == f"[(0, {{{core}}})]"
 

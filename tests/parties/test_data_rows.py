@@ -51,7 +51,7 @@ GAPS = "a,b,c,y\n1,,x,0\n2,4,x,1\n,NA,x,1\n6,8,x,\n3,5,x,0\n"
 
 
 @pytest.mark.parametrize("how", ["drop", "mean"])
-def test_what_was_missing_is_counted_by_column_before_anything_is_done(tmp_path: Path, how: Missing) -> None:
+def test_missing_values_are_counted_by_column_first(tmp_path: Path, how: Missing) -> None:
     text = GAPS if how == "drop" else GAPS.replace("6,8,x,", "6,8,x,1")
     table = load(tmp_path, text, how)
     assert (table.columns, table.missing) == (("a", "b"), (1, 2, 1 if how == "drop" else 0))

@@ -60,7 +60,7 @@ def test_every_pair_without_an_address_is_named(tmp_path: Path) -> None:
     assert "no public_key of hospital_a, hospital_b, helper" in texts(found, "problem")
 
 
-def test_an_address_for_one_machine_only_and_a_test_seed_are_warned_of(tmp_path: Path) -> None:
+def test_a_local_address_and_a_test_seed_are_warned_of(tmp_path: Path) -> None:
     addresses = {"parties.hospital_a": 'address = "127.0.0.1:7101"', "parties.helper": 'address = "10.0.0.5:7101"'}
     found = list(doctor_checks.check_file(scenario_of(tmp_path, addresses, "[testing]\ninsecure_seed = 1\n")))
     assert "the address of hospital_a is for one machine" in texts(found, "warning")
@@ -138,7 +138,7 @@ def test_memory_disk_and_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert unknown.level == "warning"
 
 
-def test_the_memory_that_can_be_had_is_the_least_of_the_machine_and_its_group(tmp_path: Path) -> None:
+def test_memory_is_the_least_of_the_machine_and_its_group(tmp_path: Path) -> None:
     meminfo = tmp_path / "meminfo"
     meminfo.write_text("MemTotal: 9000 kB\nMemAvailable: 8000 kB\n")
     assert memory_free(meminfo, tmp_path) == 8000 * 1024

@@ -23,7 +23,7 @@ def test_an_owner_with_few_rows_to_train_on_is_named(tmp_path: Path) -> None:
     refuse_few(fewer, {"hospital_a": (400, 5), "hospital_b": (1, 0)}, 3)
 
 
-def test_few_held_out_rows_are_refused_where_something_is_told_of_them(tmp_path: Path) -> None:
+def test_few_held_out_rows_are_refused_where_they_are_told_of(tmp_path: Path) -> None:
     rows = {"hospital_a": (400, 0), "hospital_b": (30, 4), "hospital_c": (400, 5)}
     said = r"^hospital_b has 4 held-out rows, and min_cell = 5"
     with pytest.raises(DataError, match=said):
@@ -34,7 +34,7 @@ def test_few_held_out_rows_are_refused_where_something_is_told_of_them(tmp_path:
     refuse_few(load_scenario(write_scenario(tmp_path, 3, rows=60)), rows | {"hospital_b": (34, 0)}, 3)
 
 
-def test_a_model_without_a_penalty_rests_on_enough_rows_of_the_others(tmp_path: Path) -> None:
+def test_a_model_without_a_penalty_rests_on_enough_rows(tmp_path: Path) -> None:
     rows = {"hospital_a": (1000, 0), "hospital_b": (24, 0)}
     with pytest.raises(DataError, match=r"the others of an owner have 24 rows .* asks for 25 with 5 features"):
         refuse_few(load_scenario(write_scenario(tmp_path, rows=60)), rows, 5)

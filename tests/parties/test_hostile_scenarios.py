@@ -111,7 +111,7 @@ def test_it_ends_in_a_sentence_and_reaches_nothing(
     assert present(home) == before
 
 
-def test_there_are_sixty_of_them_for_every_place_where_a_files_text_is_used() -> None:
+def test_there_are_sixty_of_them_of_each_kind() -> None:
     every = [*SCENARIOS, *SUMS]
     assert len(SCENARIOS) >= 60 and len(SUMS) >= 60
     assert len({one.what for one in every}) == len(every)

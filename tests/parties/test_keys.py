@@ -259,7 +259,7 @@ def test_the_passphrase_comes_from_the_environment(
         keys.new_passphrase()
 
 
-def test_without_a_terminal_and_a_variable_there_is_no_passphrase(
+def test_without_terminal_and_variable_there_is_no_passphrase(
     tmp_path: Path, cheap: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, _ = under_passphrase(tmp_path)
@@ -371,7 +371,7 @@ def test_the_signing_half_of_a_text_checks_signatures(tmp_path: Path) -> None:
         keys.signing_key("bl1-abc")
 
 
-def test_a_signing_secret_that_belongs_to_another_text_is_refused(tmp_path: Path) -> None:
+def test_a_signing_secret_of_another_text_is_refused(tmp_path: Path) -> None:
     path, other = key_file(tmp_path), json.loads(key_file(tmp_path, "b").read_text())
     rewritten(path, ed25519_secret=other["ed25519_secret"])
     assert refusal(tmp_path).message == f"{path}: its public and secret keys do not belong together"

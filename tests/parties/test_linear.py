@@ -103,7 +103,7 @@ def test_too_few_rows_are_refused_before_the_run(tmp_path: Path) -> None:
     assert linear_settings(one, {"a": (3, 0), "b": (2, 0)}, 3).features == 3
 
 
-def test_too_few_rows_are_told_by_a_doctor_and_no_hindrance_to_an_approval(tmp_path: Path) -> None:
+def test_a_doctor_tells_of_too_few_rows_and_approvals_go_on(tmp_path: Path) -> None:
     wide = ",".join(f"c{k}" for k in range(30))
     cells = "\n".join(",".join(str((k * row) % 7) for k in range(30)) + f",{row}" for row in range(6))
     one = scenario(tmp_path, 'missing = "drop"\n', rows=f"{wide},stay\n{cells}\n")
@@ -123,7 +123,7 @@ def test_what_is_asked_and_told_before_an_approval(tmp_path: Path) -> None:
     assert "inference, missing" in text
 
 
-def test_a_plan_says_what_is_opened_and_that_two_owners_learn_each_others_sums(tmp_path: Path) -> None:
+def test_a_plan_says_that_two_owners_learn_each_others_sums(tmp_path: Path) -> None:
     settings, plan = planned(scenario(tmp_path))
     text = lines(plan_tables(plan, settings, scenario(tmp_path)))
     assert "2 owners and a helper; 12 rows in the fit and 0 held out, 3 features." in text
@@ -175,7 +175,7 @@ BESIDE = "\n".join(
 )
 
 
-def test_an_offset_is_in_the_unit_of_the_target_and_neither_is_a_feature(tmp_path: Path) -> None:
+def test_an_offset_is_in_the_targets_unit_and_no_feature(tmp_path: Path) -> None:
     one = scenario(tmp_path, ASIDE, BESIDE + "\n")
     table = load_owner_table(one, "a")
     assert table.columns == ("age", "stage=II", "age:stage=II") and table.target.tolist() == [3.5, -12.25, 1e3, 2, 7]

@@ -183,7 +183,7 @@ def test_what_is_left_out_and_why(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("rows", "proposed"), [(27, ["model", "metrics"]), (26, ["inference", "metrics"])])
-def test_inference_on_all_rows_is_proposed_where_there_are_enough(
+def test_inference_is_proposed_where_there_are_enough_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, proposed: list[str]
 ) -> None:
     """80 rows, and three coefficients with the intercept's."""
@@ -261,7 +261,7 @@ def test_many_columns(tmp_path: Path) -> None:
     assert "and 42 more" in told(made, "features")
 
 
-def test_a_column_that_is_spelt_otherwise_in_another_file_is_said_to_be(tmp_path: Path) -> None:
+def test_a_column_spelt_otherwise_in_another_file_is_named(tmp_path: Path) -> None:
     spelt: dict[str, Any] = {"Body mass": [1.5] * 40}
     made, _ = make(tmp_path, columns(**spelt), columns(seed=1, body_mass=[2.5] * 40))
     left = told(made, "left out")

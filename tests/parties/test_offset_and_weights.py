@@ -83,7 +83,7 @@ def test_they_are_split_as_the_rows_are(tmp_path: Path) -> None:
     assert settings.offset and settings.weighted and settings.calibration is None
 
 
-def test_where_columns_are_split_the_owner_of_the_target_has_them(tmp_path: Path) -> None:
+def test_of_split_columns_the_owner_of_the_target_has_them(tmp_path: Path) -> None:
     text = PARTIES + TASK.replace("[task]", '[task]\npartition = "vertical"\nid = "who"') + BOTH
     (tmp_path / "v.toml").write_text(text)
     (tmp_path / "a.csv").write_text("who,y,log_time,times\nd,1,0.5,2\nc,0,-1.5,0\nb,1,0,1.5\na,0,2,3\ne,0,0,0\n")

@@ -51,9 +51,7 @@ def spec(scenario: Scenario) -> PartySpec:
     return scenario.parties[A]
 
 
-def test_the_command_line_wins_over_the_file_and_the_file_over_the_scenario(
-    study: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_command_line_before_file_before_scenario(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     agreed = load_scenario(study)
     assert (spec(here(study)).data, here(study).data_from) == ("hospital_a.csv", None)
     path = said(study, 'data = "../own.csv"\nencoding = "latin-1"\ndecimal = ","\n')
@@ -80,7 +78,7 @@ def test_a_database_and_its_query(study: Path, tmp_path: Path) -> None:
     assert found.data == SqlSource(database=str(tmp_path / "y.duckdb"), sql="select *\nfrom p")
 
 
-def test_it_is_shown_as_this_partys_own_and_with_how_it_is_written(study: Path) -> None:
+def test_it_is_shown_as_this_partys_own(study: Path) -> None:
     path = said(study, 'data = "/srv/p.csv"\ndecimal = ","\nthousands = "."\n')
     blocks = consent_blocks(here(study), A, {A: "k", "hospital_b": "k", HELPER: "k"})
     rows = [row for block in blocks if isinstance(block, Grid) for row in block.rows]

@@ -124,7 +124,7 @@ def test_links_are_attended_while_a_plan_takes_long() -> None:
     assert channel.attended and channel.stages == ["planning"]
 
 
-def test_a_plan_that_cannot_be_made_is_refused_where_it_was_asked_for() -> None:
+def test_a_plan_that_cannot_be_made_is_refused_where_it_is_asked() -> None:
     def work() -> Mapping[str, Any]:
         raise UsageError("too many steps", "set fewer")
 

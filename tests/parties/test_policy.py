@@ -95,14 +95,14 @@ def test_each_rule_refuses(tmp_path: Path, scenario: Scenario, rule: str, says: 
     assert refusal(policy(tmp_path, rule), scenario) == says
 
 
-def test_sums_for_standardisation_are_asked_for_only_where_they_are_opened(tmp_path: Path) -> None:
+def test_sums_for_standardisation_count_where_they_are_opened(tmp_path: Path) -> None:
     plain = load_scenario(write_scenario(tmp_path, standardise=False, reveal=["model"]))
     one = policy(tmp_path, 'reveals = ["model"]')
     one.check(plain, "hospital_a", PUBLICS, 60)
     assert refusal(one, load_scenario(write_scenario(tmp_path, reveal=["model"]))).endswith("'standardisation'")
 
 
-def test_powers_of_two_are_let_through_by_their_name_and_by_that_of_the_sums(tmp_path: Path) -> None:
+def test_powers_of_two_go_by_their_name_or_that_of_the_sums(tmp_path: Path) -> None:
     private = load_scenario(write_scenario(tmp_path, standardise="private", reveal=["model"]))
     for allowed in ("scales", "standardisation"):
         policy(tmp_path, f'reveals = ["model", "{allowed}"]').check(private, "hospital_a", PUBLICS, 60)
@@ -114,7 +114,7 @@ def test_split_columns_open_no_sums(tmp_path: Path) -> None:
     policy(tmp_path, 'reveals = ["model"]').check(load_scenario(path), "hospital_a", PUBLICS, 60)
 
 
-def test_what_is_told_of_the_data_is_asked_for_only_where_it_is_opened(tmp_path: Path) -> None:
+def test_what_is_told_of_the_data_counts_where_it_is_opened(tmp_path: Path) -> None:
     asks: dict[str, Any] = {"missing": "drop", "reveal": ["model", "missing"], "compare_ranges": True}
     told = load_scenario(write_scenario(tmp_path, **asks))
     policy(tmp_path, 'reveals = ["model", "standardisation", "missing", "ranges"]').check(
@@ -197,7 +197,7 @@ def test_a_least_cell_binds_sums(tmp_path: Path, helper: bool, task: str, says: 
     check_cells(policy(tmp_path, "minimum_cell = 20"), load_any(with_helper(path) if helper else path), says)
 
 
-def test_the_least_number_of_owners_is_held_against_those_for_whom_a_sum_may_be_opened(tmp_path: Path) -> None:
+def test_minimum_owners_is_held_against_the_cohort_of_a_sum(tmp_path: Path) -> None:
     sums = load_any(write_sums(tmp_path, task="min_cohort = 7\n"))
     policy(tmp_path, "minimum_owners = 7").check(sums, "c1", PUBLICS)
     said = refusal(policy(tmp_path, "minimum_owners = 8"), sums)

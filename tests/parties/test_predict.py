@@ -80,7 +80,7 @@ def test_rows_are_in_the_models_order_whatever_the_files(tmp_path: Path) -> None
     assert not table.notes and repr(table) == "PredictTable(owner='hospital_a', rows=2, columns=3)"
 
 
-def test_categories_products_and_dates_become_features_as_in_the_training(tmp_path: Path) -> None:
+def test_features_are_made_as_in_the_training(tmp_path: Path) -> None:
     features = ("age", "stage=II", "stage=III", "age:smoker=yes", "seen")
     shares: dict[str, Any] = {
         "features": features,
@@ -153,7 +153,7 @@ def ready(one: Scenario, me: str = A) -> PredictTable:
     return opened(one, load_predict_table(one, me), Vault(me, one.directory))
 
 
-def test_an_owners_own_rows_are_looked_at_before_it_meets_anybody(tmp_path: Path) -> None:
+def test_own_rows_are_looked_at_before_anybody_is_met(tmp_path: Path) -> None:
     one = scenario(tmp_path)
     table = ready(one)
     assert table.notes[-1].text.endswith("rows scored so far: none; each owner may score 2")
@@ -244,7 +244,7 @@ def test_what_the_summary_says_of_records_that_lack_things() -> None:
         assert predict_blocks({"predict": facts})
 
 
-def test_the_file_of_scores_is_its_owners_alone_and_quotes_what_it_must(tmp_path: Path) -> None:
+def test_the_file_of_scores_is_its_owners_alone(tmp_path: Path) -> None:
     from parties.tasks.predict.run import Scored
 
     one = scenario(tmp_path, extra='id = "patient"\n')
@@ -279,7 +279,7 @@ def test_consent_to_a_training_says_that_nobody_sees_the_model(tmp_path: Path) -
         assert ("Nobody will see the model" in words(plan_tables(plan, settings, one))) == said
 
 
-def test_a_helper_that_has_no_share_is_shown_what_there_is_to_know(tmp_path: Path) -> None:
+def test_a_helper_without_a_share_is_shown_what_is_known(tmp_path: Path) -> None:
     path = write_predict(tmp_path, {A: csv_of(ROWS), B: None})
     path.write_text(
         path.read_text().replace("data = ", "rows = 2\ndata = ").replace(f"[parties.{B}]", f"[parties.{B}]\nrows = 1")

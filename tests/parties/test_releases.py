@@ -98,7 +98,7 @@ def test_a_run_that_was_killed_counts_once_it_opened_something(tmp_path: Path) -
     assert len(Releases(tmp_path).warnings(RUN)) == 1
 
 
-def test_a_failed_run_of_an_earlier_version_that_opened_nothing_does_not_count(tmp_path: Path) -> None:
+def test_an_older_failed_run_that_opened_nothing_does_not_count(tmp_path: Path) -> None:
     run(tmp_path, RUN)
     last = lines(tmp_path)[-1] | {"status": "failed", "revealed": []}
     with (tmp_path / FILE).open("a") as file:
@@ -152,7 +152,7 @@ def test_the_order_of_the_owners_does_not_matter(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("bad", [b"{", b"[]", b"7", b'{"rows": 3}', b'"x"', b"\xff"])
-def test_lines_that_cannot_be_read_are_named_and_the_others_count(tmp_path: Path, bad: bytes) -> None:
+def test_unreadable_lines_are_named_and_the_others_count(tmp_path: Path, bad: bytes) -> None:
     run(tmp_path, RUN)
     path = tmp_path / FILE
     path.write_bytes(bad + b"\n" + path.read_bytes())
@@ -204,9 +204,7 @@ def test_nothing_is_opened_if_the_run_cannot_be_noted(tmp_path: Path, monkeypatc
     assert trace.reveals == []
 
 
-def test_an_end_that_cannot_be_noted_is_said_and_leaves_the_beginning(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_end_that_cannot_be_noted_leaves_the_beginning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     with Releases(tmp_path).noting(RUN, [MODEL], said.append) as noting:
         noting.opening()
@@ -266,7 +264,7 @@ def test_a_sketch_tells_about_how_many_rows_differ(changed: int) -> None:
     assert sketch_of(rows, b"l" * 32) != sketch_of(rows, key) and differing("", sketch_of(rows, key)) is None
 
 
-def test_rows_of_the_same_number_that_differ_are_no_near_repeat_and_a_few_exchanged_ones_are(tmp_path: Path) -> None:
+def test_a_few_exchanged_rows_are_a_near_repeat_and_others_none(tmp_path: Path) -> None:
     key, rows = sketch_key(tmp_path), rows_of(60)
     assert stat.S_IMODE((tmp_path / "releases.key").stat().st_mode) == 0o600 and sketch_key(tmp_path) == key
     run(tmp_path, replace(RUN, sketch=sketch_of(rows, key)))

@@ -176,7 +176,7 @@ def test_a_bare_record_is_no_traceback() -> None:
         Page(report_html(bare))
 
 
-def test_many_weights_are_all_in_the_table_and_the_largest_in_the_chart() -> None:
+def test_all_weights_are_in_the_table_the_largest_in_the_chart() -> None:
     record = real_record()
     count = CHART_BARS + 10
     record["model"] |= {

@@ -97,7 +97,7 @@ def test_a_key_for_two_parties_is_refused(world: World) -> None:
     assert world.refusal(UsageError).message == "hospital_b and helper have the same public_key"
 
 
-def test_the_roster_is_relative_to_the_scenario_and_not_agreed_on(world: World) -> None:
+def test_the_roster_is_relative_to_the_scenario(world: World) -> None:
     elsewhere = world.folder / "deep" / "list.toml"
     elsewhere.parent.mkdir()
     for path in (world.roster, signature_path(world.roster)):

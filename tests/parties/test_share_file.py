@@ -183,7 +183,7 @@ def test_two_runs_at_once_are_counted_one_after_the_other(tmp_path: Path) -> Non
     assert opened(path).journal.scored() == {A: 10}
 
 
-def test_a_journal_that_is_missing_cut_changed_or_anothers_is_refused(tmp_path: Path) -> None:
+def test_a_journal_missing_cut_changed_or_anothers_is_refused(tmp_path: Path) -> None:
     path = write_shares(tmp_path / "run", WEIGHTS)[A]
     journal = journal_path(path)
     for k in range(3):
@@ -215,7 +215,7 @@ def test_a_journal_that_is_missing_cut_changed_or_anothers_is_refused(tmp_path: 
     assert "others than its owner can read" in refusal(path)
 
 
-def test_a_kill_leaves_a_line_that_counts_or_one_that_was_not_finished(tmp_path: Path) -> None:
+def test_a_kill_leaves_a_line_that_counts_or_an_unfinished_one(tmp_path: Path) -> None:
     path = write_shares(tmp_path / "run", WEIGHTS)[A]
     count(path, {A: 3})
     before = path.read_bytes()

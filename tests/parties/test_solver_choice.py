@@ -137,7 +137,7 @@ def test_a_process_prices_the_solvers_once(tmp_path: Path, monkeypatch: pytest.M
     assert replace(found, choice=()) == settings_for(scenario, rows, 3, found.solver)
 
 
-def test_the_wan_scenario_by_few_steps_takes_half_the_time_of_mini_batches() -> None:
+def test_few_steps_on_a_wan_take_half_the_time_of_mini_batches() -> None:
     """By the plan; docs/solvers.md has it measured."""
     scenario = load_scenario(Path(__file__).resolve().parents[2] / "scenarios" / "wan_auto.toml")
     how, _ = planned(scenario)

@@ -148,7 +148,7 @@ def test_consent_and_plan_say_who_learns_what_of_whom(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("to", OWNERS)
-def test_the_consent_says_that_scores_go_to_one_owner_and_all_else_to_all(tmp_path: Path, to: str) -> None:
+def test_the_consent_says_that_scores_go_to_one_owner(tmp_path: Path, to: str) -> None:
     """Also before anything was opened, when only what does not depend on rows can be shown."""
     one = scenario(tmp_path, to=to, extra="max_rows = 1000\n")
     blocks = consent_blocks(one, "helper", dict.fromkeys(one.parties, "bl1-x"))

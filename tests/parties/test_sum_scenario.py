@@ -109,7 +109,7 @@ def test_weights_that_are_refused(tmp_path: Path, values: list[list[float]], mes
         numbers_of(weighted(tmp_path), "c1", np.array(values))
 
 
-def test_weights_are_clipped_and_rows_without_one_skipped_where_that_is_agreed(tmp_path: Path) -> None:
+def test_weights_are_clipped_or_skipped_where_that_is_agreed(tmp_path: Path) -> None:
     scenario = weighted(tmp_path, 'missing = "skip"\nout_of_range = "clip"')
     numbers = numbers_of(scenario, "c1", np.array([[1.0, np.nan, 10.0], [5.0, 5.0, np.nan]]))
     totals = dict(zip(scenario.entries, decode(numbers.vector, scenario.coding, 1).tolist(), strict=True))
@@ -142,9 +142,7 @@ VALUES = [
 
 
 @pytest.mark.parametrize(("ages", "total"), VALUES)
-def test_the_rows_that_differ_from_a_clients_commonest_value_are_a_cell(
-    tmp_path: Path, ages: list[int], total: int
-) -> None:
+def test_rows_beside_a_clients_commonest_value_are_a_cell(tmp_path: Path, ages: list[int], total: int) -> None:
     scenario = small(tmp_path)
     numbers = numbers_of(scenario, "c1", np.array([[age, 1.0] for age in ages]))
     totals = dict(zip(scenario.entries, decode(numbers.vector, scenario.coding, 1).tolist(), strict=True))
@@ -160,7 +158,7 @@ def test_the_rows_that_differ_from_a_clients_commonest_value_are_a_cell(
         ([1, 2, 3, 4, 5, 6], 84, 21),
     ],
 )
-def test_few_rows_with_another_weight_count_as_if_they_had_the_commonest(
+def test_few_rows_with_another_weight_count_as_the_commonest(
     tmp_path: Path, weights: list[int], total: int, weight: int
 ) -> None:
     scenario = small(tmp_path, 'weight = "w"\nlargest_weight = 9')
@@ -211,7 +209,7 @@ def test_what_small_cells_do_to_the_sums_is_said(tmp_path: Path) -> None:
     assert small_cells_blocks(loaded(tmp_path)) == []
 
 
-def test_with_a_helper_clients_add_all_and_it_is_said_who_learns_what(tmp_path: Path) -> None:
+def test_with_a_helper_clients_add_all_and_who_learns_it_is_said(tmp_path: Path) -> None:
     scenario = loaded(tmp_path, (CLIENTS, f"{HELPER}{CLIENTS}"), task="min_cell = 3\nflags = ['stay']")
     assert (scenario.helper, scenario.star_names[-1], scenario.count) == ("judge", "judge", 12)
     numbers = numbers_of(scenario, "c1", np.array([[20.0, 1.0], [30.0, 0.0]]))
@@ -248,7 +246,7 @@ def test_with_a_helper_clients_add_all_and_it_is_said_who_learns_what(tmp_path: 
     assert "bias" not in text + shown
 
 
-def test_of_weights_the_rows_with_each_and_with_each_product_are_tested(tmp_path: Path) -> None:
+def test_rows_of_each_weight_and_of_each_product_are_tested(tmp_path: Path) -> None:
     """Few weights withhold their total and the sum, few products the sum alone; a client with many values says so."""
     task = 'min_cell = 3\nweight = "w"\nlargest_weight = 9'
     scenario = loaded(tmp_path, (CLIENTS, f"{HELPER}{CLIENTS}"), task=task)
@@ -272,7 +270,7 @@ def test_of_weights_the_rows_with_each_and_with_each_product_are_tested(tmp_path
 
 
 @pytest.mark.parametrize("server", ["semi-honest", "malicious"])
-def test_the_plan_says_how_much_is_kept_of_a_party_that_keeps_to_no_rules(tmp_path: Path, server: str) -> None:
+def test_the_plan_says_what_is_kept_of_a_party_without_rules(tmp_path: Path, server: str) -> None:
     once = sum_plan(loaded(tmp_path, task=f'server = "{server}"'))
     assert once["memory"]["client"] >= HELD_BYTES + once["bytes"]["client_receives"]
     (tmp_path / "more").mkdir()
@@ -286,7 +284,7 @@ def test_the_plan_says_how_much_is_kept_of_a_party_that_keeps_to_no_rules(tmp_pa
     assert "Whatever a client sends, or does not fetch, the server keeps at most 29" in text
 
 
-def test_hosted_clients_share_a_file_and_one_without_rows_says_so(tmp_path: Path) -> None:
+def test_of_hosted_clients_one_without_rows_says_so(tmp_path: Path) -> None:
     scenario = loaded(tmp_path, ("count = 9", "count = 10"))
     rows = (tmp_path / "all.csv").read_text()
     (tmp_path / "all.csv").write_text(rows.replace("client_", "client_0"))
@@ -345,7 +343,7 @@ def test_of_a_line_that_a_crash_cut_off_nothing_is_left(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", ['{"round": 1}\n', "[]\n", "[" * 100_000 + "\n", '{"round": 1, "survivors": "x"}\n']
 )
-def test_a_journal_that_cannot_be_read_or_written_releases_nothing(tmp_path: Path, content: str) -> None:
+def test_a_journal_that_cannot_be_used_releases_nothing(tmp_path: Path, content: str) -> None:
     path = tmp_path / "c1.rounds"
     path.write_text(content + "\n")
     path.chmod(0o600)

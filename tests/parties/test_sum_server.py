@@ -90,7 +90,7 @@ def late(numbers: set[int], stage: str, attempts: int) -> Faults:
     return over
 
 
-def test_rounds_over_one_set_of_connections_each_with_its_own_rows(tmp_path: Path) -> None:
+def test_rounds_over_one_set_of_connections(tmp_path: Path) -> None:
     scenario = in_rounds(tmp_path, 3)
     served, clients, used = run(scenario, tmp_path, first=5)
     result = served()
@@ -227,7 +227,7 @@ def test_what_is_lost_between_server_and_helper_goes_again(tmp_path: Path, label
 
 
 @pytest.mark.parametrize("label", [m.KEYS, m.HIDDEN, m.TOLD])
-def test_a_helper_that_does_not_answer_ends_the_run_and_nothing_is_told(tmp_path: Path, label: str) -> None:
+def test_a_helper_that_does_not_answer_ends_the_run(tmp_path: Path, label: str) -> None:
     served, clients, _ = run(helped(tmp_path, task="attempts = 3"), tmp_path, lost(label, up=True, times=99))
     with pytest.raises(TooFewError, match=r"the helper (sent no key|did not answer)"):
         served()

@@ -163,7 +163,7 @@ def test_weights_that_were_not_standardised_are_not_called_so() -> None:
     assert "their sizes cannot be compared with each other" in text.replace("\n", " ")
 
 
-def test_weights_that_need_not_be_the_optimums_have_no_odds_ratios() -> None:
+def test_weights_beside_the_optimum_have_no_odds_ratios() -> None:
     record = real_record()
     record["training"] = {"solver": "sgd", "converged": None}
     assert "Mini-batches end near the optimum" in plain(record) and "odds ratio" not in plain(record)
@@ -190,7 +190,7 @@ def test_a_terminal_gets_colour() -> None:
     assert "\x1b[1m" in file.getvalue()
 
 
-def test_standard_output_without_a_terminal_is_plain_whatever_the_environment_says() -> None:
+def test_without_a_terminal_output_is_plain() -> None:
     code = (
         "from pathlib import Path; from parties.report.summary import print_summary; "
         "print_summary({'status': 'ok', 'scenario': {'name': 'caf\\u00e9'}}, Path('x'))"

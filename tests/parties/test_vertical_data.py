@@ -150,7 +150,7 @@ def test_a_plan_needs_no_data_where_rows_and_features_are_stated(tmp_path: Path)
         planned(scenario(tmp_path, '[parties.a]\nrole = "owner"\nrows = 5\n'))
 
 
-def test_one_owners_table_tells_the_rows_of_all_and_guesses_the_columns(tmp_path: Path) -> None:
+def test_one_owners_table_tells_the_rows_of_all(tmp_path: Path) -> None:
     made = scenario(tmp_path)
     extent = extent_from_here(made, load_owner_table(made, "b"))
     assert (extent.features, extent.exact, extent.rows) == (4, False, {"a": 5, "b": 5})

@@ -7,7 +7,7 @@ import gc
 from parties.session.take_part import _without_pauses
 
 
-def test_what_was_imported_is_not_searched_for_garbage_during_the_rounds() -> None:
+def test_imports_are_not_searched_for_garbage_in_the_rounds() -> None:
     before = gc.get_freeze_count()
     with _without_pauses():
         assert gc.get_freeze_count() > before + 10_000

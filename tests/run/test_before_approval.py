@@ -105,9 +105,7 @@ def outside(paths: set[str], here: Path, *allowed: Path | str) -> set[str]:
 
 
 @pytest.mark.parametrize("command", ["party", "doctor"])
-def test_nothing_that_a_scenario_names_is_touched_before_its_approval(
-    study: Path, tmp_path: Path, command: str
-) -> None:
+def test_nothing_that_is_named_is_touched_before_an_approval(study: Path, tmp_path: Path, command: str) -> None:
     here, keys = tmp_path / "here", study.parent / "keys"
     ran = traced(here, command, study, "--as", "hospital_a", "--keys", keys)
     assert ran.code == 2, ran.err
@@ -124,9 +122,7 @@ def test_nothing_that_a_scenario_names_is_touched_before_its_approval(
     assert not (study.parent / "shares").exists()
 
 
-def test_after_an_approval_nothing_outside_the_study_is_written_and_its_query_reads_no_key(
-    study: Path, tmp_path: Path
-) -> None:
+def test_an_approved_run_writes_nothing_outside_and_reads_no_key(study: Path, tmp_path: Path) -> None:
     here, keys, out = tmp_path / "here", study.parent / "keys", tmp_path / "record"
     study.write_text(study.read_text().replace("leak.invalid", "127.0.0.1") + "[session]\nconnect_timeout = 0.3\n")
     words = ("party", study, "--as", "hospital_a", "--keys", keys, "--out", out)

@@ -154,7 +154,7 @@ def test_a_test_seed_needs_more_than_an_approval(tmp_path: Path) -> None:
     assert ran.code == 4 and "THIS SCENARIO PROTECTS NOTHING" in ran.out, ran.err
 
 
-def test_without_approval_nothing_is_sent_and_one_sentence_says_so(tmp_path: Path) -> None:
+def test_without_approval_nothing_is_sent(tmp_path: Path) -> None:
     scenario = separate(tmp_path)
     agreed, (_, digest) = load_scenario(scenario).digest, approving(scenario, "hospital_a")
     ran = mpc(*party(scenario, "hospital_a", "--out", tmp_path / "record"))
@@ -177,7 +177,7 @@ def test_without_approval_nothing_is_sent_and_one_sentence_says_so(tmp_path: Pat
     assert ran.code == 2 and "--approve names another scenario" in ran.err
 
 
-def test_data_are_not_looked_for_before_an_approval_and_peers_hear_that_they_are_missing(tmp_path: Path) -> None:
+def test_data_are_not_looked_for_before_an_approval(tmp_path: Path) -> None:
     scenario = separate(tmp_path)
     (tmp_path / "hospital_a.csv").unlink()
     ran = mpc(*party(scenario, "hospital_a"))
@@ -217,7 +217,7 @@ def test_a_policy_refuses_before_anything_is_sent(tmp_path: Path, policy: str, s
     assert not (tmp_path / "record").exists()
 
 
-def test_rows_that_went_after_the_approval_are_held_against_the_policy(tmp_path: Path) -> None:
+def test_rows_gone_since_the_approval_are_held_against_policy(tmp_path: Path) -> None:
     """Nobody is asked again for a file of the same name: what a rule says of its rows is looked at in every run."""
     scenario = separate(tmp_path)
     (tmp_path / "keys" / "policy.toml").write_text("minimum_rows = 60")
@@ -277,7 +277,7 @@ def test_a_passphrase_is_typed_twice_and_then_once(tmp_path: Path) -> None:
     assert unattended.returncode == 0, unattended.stderr
 
 
-def test_a_changed_key_is_taken_and_the_old_one_refused_by_the_peers(tmp_path: Path) -> None:
+def test_a_changed_key_is_taken_and_the_old_one_refused(tmp_path: Path) -> None:
     """Rotation: a new key in a new folder, the roster signed again; the scenario and its approvals stay."""
     scenario = separate(tmp_path)
     admin = mpc("keygen", "admin", "--keys", tmp_path / "office").out.strip().replace("public_key", "signed_by")

@@ -9,7 +9,7 @@ from tests.run.mistakes import cell, column
 from tests.run.scenarios import FEATURES, write_scenario
 
 
-def test_missing_values_and_other_units_are_planned_told_and_kept(tmp_path: Path) -> None:
+def test_missing_values_and_units_are_planned_told_and_kept(tmp_path: Path) -> None:
     reveal = ["model", "metrics", "missing"]
     path = write_scenario(tmp_path, missing="mean", reveal=reveal, compare_ranges=True)
     column("years", lambda _, old: repr(1000 * float(old)))(tmp_path)

@@ -95,7 +95,7 @@ def test_an_edited_scenario_is_named_setting_by_setting(tmp_path: Path) -> None:
         assert re.search(r"the scenarios of \w+ and \w+ differ: task.epochs: \d here, \d there", ends[name].out)
 
 
-def test_another_key_at_the_address_and_a_key_that_is_not_admitted(tmp_path: Path) -> None:
+def test_another_key_and_a_key_that_is_not_admitted_are_named(tmp_path: Path) -> None:
     scenario = separate(tmp_path)
     (tmp_path / KEYS / "hospital_b.key").unlink()
     other = mpc("keygen", "hospital_b", "--keys", tmp_path / KEYS).out.strip()
@@ -139,7 +139,7 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
     assert ran.code == 2 and "in use" in ran.out and "ss -ltnp" in ran.out
 
 
-def test_the_file_alone_names_pairs_that_cannot_meet_and_keys_that_are_missing(tmp_path: Path) -> None:
+def test_the_file_alone_names_pairs_that_cannot_meet(tmp_path: Path) -> None:
     scenario = separate(tmp_path)
     assert mpc("doctor", scenario).code == 0
     text = scenario.read_text()
@@ -184,7 +184,7 @@ def test_a_folder_that_others_can_change(tmp_path: Path) -> None:
     assert ran.code == 2 and "chmod go-w" in ran.out
 
 
-def test_before_an_approval_the_doctor_looks_at_the_file_the_keys_and_this_machine_alone(tmp_path: Path) -> None:
+def test_before_an_approval_the_doctor_opens_no_data(tmp_path: Path) -> None:
     scenario = separate(tmp_path)
     (tmp_path / "hospital_a.csv").unlink()
     text = scenario.read_text()

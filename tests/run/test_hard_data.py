@@ -69,9 +69,7 @@ RARE = [
 
 
 @pytest.mark.parametrize(("solver", "rows", "off"), RARE)
-def test_rare_cases_to_which_a_training_does_not_converge_are_said(
-    tmp_path: Path, solver: str, rows: int, off: float
-) -> None:
+def test_a_training_that_does_not_converge_is_said(tmp_path: Path, solver: str, rows: int, off: float) -> None:
     """As a scenario without settings has it, a training on one case in 10,000 ends standard errors from the optimum."""
     task = (
         f'kind = "logistic_regression"\ntarget = "ill"\nsolver = "{solver}"\nreveal = ["model"]\ntest_fraction = 0.0\n'

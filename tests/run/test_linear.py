@@ -35,7 +35,7 @@ def assert_is_statsmodels(
     np.testing.assert_allclose(found, wanted, rtol=close)
 
 
-def test_the_hips_run_as_they_are_and_give_what_the_pooled_rows_give(tmp_path: Path) -> None:
+def test_the_hips_give_what_the_pooled_rows_give(tmp_path: Path) -> None:
     ran = mpc("run", HIPS, "--out", tmp_path / "run")
     assert ran.code == 0, ran.err
     told = record(tmp_path / "run")
@@ -126,7 +126,7 @@ def test_a_mistake_in_the_target_is_told_to_its_owner_alone(tmp_path: Path) -> N
 
 
 @pytest.mark.soak
-def test_four_commands_give_all_owners_the_same_and_the_helper_nothing(tmp_path: Path) -> None:
+def test_all_owners_get_the_same_and_the_helper_nothing(tmp_path: Path) -> None:
     told = each_by_a_command(tmp_path, HIPS)
     assert told["north"]["inference"] == told["east"]["inference"] == told["west"]["inference"]
     assert told["helper"]["model"] is None and "inference" not in told["helper"]

@@ -34,7 +34,7 @@ def test_a_sum_over_processes(tmp_path: Path) -> None:
     assert "Sums over 12 of 12 clients" in again.out
 
 
-def test_a_client_that_is_killed_and_one_whose_data_are_unfit_are_left_out(tmp_path: Path) -> None:
+def test_a_killed_client_and_one_of_unfit_data_are_left_out(tmp_path: Path) -> None:
     """The unfit one says so to the server alone, without the value; what its own log says, it says there."""
     scenario = write_sums(tmp_path, cell="777")
     run = Running("run", scenario, "--out", tmp_path / "record")
@@ -111,7 +111,7 @@ def test_a_helper_withholds_small_sums_over_all_clients(tmp_path: Path) -> None:
     assert re.search(r"few</th><td[^>]*>51</td><td[^>]*>\*</td>", report)
 
 
-def test_a_helper_withholds_a_sum_that_gives_a_third_value_back_and_the_total_of_few_weights(tmp_path: Path) -> None:
+def test_a_helper_withholds_what_gives_few_rows_back(tmp_path: Path) -> None:
     """45 rows: of the weights four are 9, each at another client, and the others 1 (their total is 77); then `third` is
     100 in three rows, beside 0s and 1s (its sum says so). `stay` is 1.25 everywhere."""
     path = with_helper(write_sums(tmp_path, task='min_cell = 5\nweight = "w"\nlargest_weight = 9'))

@@ -216,7 +216,7 @@ def test_shares_of_two_models_do_not_meet(tmp_path: Path) -> None:
 
 @pytest.mark.soak
 @pytest.mark.parametrize("stage", ["scores", "opening"])
-def test_a_run_that_is_killed_counts_if_anything_could_have_been_opened(tmp_path: Path, stage: str) -> None:
+def test_a_killed_run_counts_if_anything_could_have_been_opened(tmp_path: Path, stage: str) -> None:
     shares = write_shares(tmp_path / "trained", WEIGHTS)
     scenario = write_predict(tmp_path, {A: csv_of(rows(2)), B: None}, extra="[network]\nlatency_ms = 150.0\n")
     running = Running("run", scenario, "--out", tmp_path / "scored")
@@ -320,7 +320,7 @@ def start_predict(predict: Path, name: str) -> Running:
     return Running("party", predict, "--as", name, *words)
 
 
-def test_the_new_patients_are_what_the_tool_writes_and_were_not_trained_on(tmp_path: Path) -> None:
+def test_the_new_patients_are_the_tools_and_not_trained_on(tmp_path: Path) -> None:
     write_new_patients(tmp_path)
     for name in ("new_patients", *(f"new_{department}" for department in DEPARTMENTS)):
         there = ROOT / "scenarios" / "data" / f"{name}.csv"
@@ -332,7 +332,7 @@ def test_the_new_patients_are_what_the_tool_writes_and_were_not_trained_on(tmp_p
 
 
 @pytest.mark.soak
-def test_the_two_scenarios_run_as_they_are_and_the_third_scoring_is_refused(tmp_path: Path) -> None:
+def test_the_two_scenarios_run_and_a_third_scoring_is_refused(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "scenarios", tmp_path / "scenarios")
     words = ("run", "scenarios/shared_model.toml", "--out", "runs/shared_model")
     ran = mpc(*words, cwd=tmp_path)

@@ -25,7 +25,7 @@ def flags(ones: int, rows: int = 100) -> pd.DataFrame:
     return pd.DataFrame({"fracture": np.repeat([1, 0], (ones, rows - ones)), "age": np.arange(rows) % 61 + 30})
 
 
-def test_the_mean_of_a_flag_does_not_tell_the_two_fractures_of_the_other_owner(tmp_path: Path) -> None:
+def test_the_mean_of_a_flag_does_not_tell_anothers_two_fractures(tmp_path: Path) -> None:
     task = 'kind = "statistics"\ncolumns = ["fracture", "age"]\ncorrelations = ["age", "fracture"]\n'
     task += '[[task.t_tests]]\ncolumn = "fracture"\nbetween = "arm"\n[task.categories]\narm = ["old", "new"]\n'
     tables = {name: flags(ones).assign(arm=["old", "new"] * 50) for name, ones in (("a", 10), ("b", 2))}
@@ -37,7 +37,7 @@ def test_the_mean_of_a_flag_does_not_tell_the_two_fractures_of_the_other_owner(t
     assert found["t_tests"][0]["groups"][0]["samples"][0]["mean"] is None
 
 
-def test_a_median_with_two_patients_of_the_other_owner_below_it_is_withheld(tmp_path: Path) -> None:
+def test_a_median_above_two_patients_of_another_is_withheld(tmp_path: Path) -> None:
     mine = [*range(40, 66)] * 4 + [66] * 6
     tables = {
         "a": pd.DataFrame({"age": mine}),
@@ -51,7 +51,7 @@ def test_a_median_with_two_patients_of_the_other_owner_below_it_is_withheld(tmp_
     assert set(age["quantiles"].values()) == {None}
 
 
-def test_sums_for_standardisation_are_not_opened_over_two_rows_of_an_owner(tmp_path: Path) -> None:
+def test_sums_over_two_rows_of_an_owner_are_not_opened(tmp_path: Path) -> None:
     rng = np.random.default_rng(7)
     whole = pd.DataFrame({"age": rng.normal(60, 9, 46).round(1), "ill": np.arange(46) % 2})
     tables = {"a": whole[:36], "b": whole[36:]}  # of ten rows of b two are left to train on

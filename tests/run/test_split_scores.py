@@ -21,7 +21,7 @@ A, B = OWNERS
 TURNED = {A: [2, 0, 1], B: [1, 2, 0]}
 
 
-def test_one_owner_gets_the_scores_in_its_own_order_and_all_count(tmp_path: Path) -> None:
+def test_one_owner_gets_the_scores_and_all_count(tmp_path: Path) -> None:
     """By real processes: neither the files' order nor whose turn it was changes what is scored."""
     shares = write_split_shares(tmp_path / "trained", WEIGHTS)
     x = rows(3)

@@ -39,7 +39,7 @@ def test_a_server_and_a_client_of_a_sum_that_are_started_twice(tmp_path: Path) -
         assert run.end().code == 130
 
 
-def test_a_second_client_with_the_same_keys_does_not_displace_the_first(tmp_path: Path) -> None:
+def test_a_second_client_of_a_key_does_not_displace_the_first(tmp_path: Path) -> None:
     """Of the same study with a copy of the keys, which the lock does not see, and of another study at its address."""
     path = write_separate(tmp_path)
     other = tmp_path / "other.toml"
@@ -63,7 +63,7 @@ def test_a_second_client_with_the_same_keys_does_not_displace_the_first(tmp_path
     assert "another process with the key of c1 came, and was turned away" in ends["server"].err
 
 
-def test_a_client_that_was_killed_is_welcome_again_and_counts_once(tmp_path: Path) -> None:
+def test_a_killed_client_is_welcome_again_and_counts_once(tmp_path: Path) -> None:
     path = write_separate(tmp_path)
     server, first = party(path, "server"), party(path, "c1")
     assert server.hear(r"joining +1")

@@ -22,7 +22,7 @@ SURVIVAL = 18 + 61 + 3 * 10
 """Rounds of its curves: of three owners, at 61 points of its grid, in four windows."""
 
 
-def test_the_registry_runs_as_it_is_and_gives_what_the_pooled_rows_give(tmp_path: Path) -> None:
+def test_the_registry_gives_what_the_pooled_rows_give(tmp_path: Path) -> None:
     ran = mpc("run", REGISTRY, "--out", tmp_path / "run")
     assert ran.code == 0, ran.err
     told = record(tmp_path / "run")
@@ -67,7 +67,7 @@ def test_without_a_least_cell_everything_is_told_as_before(tmp_path: Path) -> No
     assert "min_cell = 0: counts were told however few patients they are of." in ran.out
 
 
-def test_a_group_that_is_too_small_is_withheld_with_all_that_would_give_it_back(tmp_path: Path) -> None:
+def test_a_small_group_is_withheld_with_all_that_gives_it_back(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     tables = {}
     for name, rare in (("a", 2), ("b", 1)):
@@ -88,7 +88,7 @@ def test_a_group_that_is_too_small_is_withheld_with_all_that_would_give_it_back(
     assert "Rounds and bytes sent were as planned" in ran.out
 
 
-def test_the_plan_says_what_is_opened_and_that_two_owners_learn_each_others_addends(tmp_path: Path) -> None:
+def test_the_plan_says_that_two_owners_learn_others_addends(tmp_path: Path) -> None:
     text = REGISTRY.read_text().replace("data/", f"{DATA}/")
     two = tmp_path / "two.toml"
     two.write_text(text.replace(f'[parties.west]\nrole = "owner"\ndata = "{DATA}/hips_west.csv"\n', ""))
@@ -138,7 +138,7 @@ def test_a_value_outside_of_its_grid_is_told_to_its_owner_alone(tmp_path: Path) 
     assert "outside" not in (tmp_path / "run" / "a.log").read_text()
 
 
-def test_three_commands_give_both_owners_the_same_and_the_helper_nothing(tmp_path: Path) -> None:
+def test_both_owners_get_the_same_and_the_helper_nothing(tmp_path: Path) -> None:
     told = each_by_a_command(tmp_path, REGISTRY)
     assert told["north"]["statistics"] == told["east"]["statistics"] == told["west"]["statistics"]
     assert check_statistics(told["west"]["statistics"], hips(), planned(load_scenario(REGISTRY))[0]) > 100

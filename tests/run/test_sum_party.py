@@ -138,7 +138,7 @@ def test_what_is_shown_and_asked_before_the_first_run(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_a_server_that_may_lie_has_no_hand_in_who_the_clients_are(tmp_path: Path) -> None:
+def test_a_server_that_may_lie_does_not_choose_the_clients(tmp_path: Path) -> None:
     path = write_separate(tmp_path, task='server = "malicious"\ndropout = 0.0')
     text = path.read_text()
     keys = ("--keys", tmp_path / "keys")

@@ -127,7 +127,7 @@ def test_another_patient_stops_the_run_and_nobody_learns_which(tmp_path: Path) -
     assert record(out)["revealed"] == []
 
 
-def test_another_number_of_patients_stops_the_run_before_it_starts(tmp_path: Path) -> None:
+def test_another_number_of_patients_stops_the_run_at_once(tmp_path: Path) -> None:
     file = copied(tmp_path)
     file.write_text("".join(file.read_text().splitlines(keepends=True)[:-1]))
     ran = mpc("run", "v.toml", "--out", tmp_path / "record", cwd=tmp_path)

@@ -57,7 +57,7 @@ def test_the_helpers_view_is_the_same_for_any_patients() -> None:
     assert seen == other
 
 
-def test_an_owner_that_tells_the_helper_something_is_found_and_refused() -> None:
+def test_an_owner_that_tells_the_helper_something_is_found() -> None:
     own, how = job(tables(1, 1.0), epochs=1, batch_size=16)
 
     def leaky(name: str, word: int) -> ProgramFactory:

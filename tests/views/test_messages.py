@@ -118,7 +118,7 @@ def test_every_message_looks_uniform() -> None:
     assert uneven == {}
 
 
-def test_every_opened_value_looks_uniform_but_for_what_is_declared() -> None:
+def test_every_opened_value_but_the_declared_looks_uniform() -> None:
     recording, _, _ = demo()
     for name, opened in recording.opened.items():
         together: dict[str, bytearray] = {}
