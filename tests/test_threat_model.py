@@ -12,8 +12,7 @@ import pytest
 
 from mpc.runtime.plan import Plan
 from parties.scenario.file import load_scenario
-from parties.tasks.planned import planned
-from parties.tasks.registry import Plans
+from parties.tasks.registry import Plans, planned
 from tests.scenario_texts import STATISTICS
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -1,5 +1,6 @@
 """Leaves that every room may use: the version, private files written whole or not at all, logs, what a party reports,
 limits.
 
-Read first: `private_files.py`, `reporter.py` and the events that it sends, `events.py`. Imports no other room.
+Read first: `private_files.py`, `reporter.py` and the events that it sends, `events.py`.
+May import no other room.
 """

@@ -76,7 +76,7 @@ def run(scenario: Path, out: Path | None, no_compare: bool, quiet: bool) -> None
     one_blas_thread()  # before numpy is loaded
     from parties.report.record import check_out
     from parties.scenario.file import Scenario
-    from parties.tasks.load import load_any
+    from parties.tasks.registry import load_any
 
     check_out(out)
     loaded, output = load_any(scenario), Output(quiet=quiet)
@@ -145,7 +145,7 @@ class _Here:
     def load(self) -> Scenario | SumScenario:
         """The scenario as this party takes part in it."""
         from parties.session.own_data import with_own_data
-        from parties.tasks.load import load_any
+        from parties.tasks.registry import load_any
 
         return with_own_data(load_any(self.scenario), self.name, self.keys, self.data, self.sql)
 
@@ -226,7 +226,7 @@ def revoke(what: str, name: str, keys: Path) -> None:
 
     The next run of it has to be approved again. One that is under way goes on.
     """
-    from parties.tasks.load import load_any
+    from parties.tasks.registry import load_any
     from parties.trust.consent import revoke as withdraw
 
     digest = what.lower() if re.fullmatch("[0-9a-fA-F]{64}", what) else load_any(Path(what)).digest
@@ -262,7 +262,7 @@ def doctor(
     """
     from parties.doctor.findings import Finding
     from parties.scenario.file import Scenario
-    from parties.tasks.load import load_any
+    from parties.tasks.registry import load_any
 
     def tell(finding: Finding) -> None:
         for line in finding.lines:
@@ -296,8 +296,7 @@ def plan(scenario: Path, as_json: bool) -> None:
     """
     from parties.report.plan import print_plan
     from parties.scenario.file import Scenario
-    from parties.tasks.load import load_any
-    from parties.tasks.planned import planned
+    from parties.tasks.registry import load_any, planned
 
     loaded = load_any(scenario)
     if not isinstance(loaded, Scenario):

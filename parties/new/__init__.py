@@ -1,5 +1,5 @@
 """`mpc new`: a commented scenario for the owners' files, seen to be one that runs.
 
-Read first: `scenario.py` (the file), `choices.py` (what is chosen), `columns.py` (a look into the data). May import
-`report` and the rooms below.
+Read first: `scenario.py` (the file), `choices.py` (what is chosen), `columns.py` (a look into the data).
+May import `report` and the rooms below.
 """

@@ -21,8 +21,8 @@ from parties.data.table import load_owner_table
 from parties.new.choices import Asked, Choice, choose
 from parties.new.columns import FileLook, look_into
 from parties.new.example import IDENTIFIER, TARGET, write_made_up
+from parties.new.fit import that_fits, without_small_cells
 from parties.new.split import choose_split, useful
-from parties.new_fit import that_fits, without_small_cells
 from parties.scenario.file import Scenario, load_scenario
 from parties.scenario.models import MIN_CELL, MIN_ROWS_PER_FEATURE
 from parties.tasks.registry import plan_for

@@ -14,7 +14,7 @@ from parties.data.table import load_owner_table
 from parties.data.vertical import sorted_rows
 from parties.new.choices import Asked, Choice, identifiers, some, which_counts, why_not
 from parties.new.columns import FileLook
-from parties.new_fit import that_fits
+from parties.new.fit import that_fits
 from parties.scenario.file import Scenario
 from parties.tasks.registry import plan_for
 from parties.tasks.regression import own_columns, row_counts, split_of

@@ -33,7 +33,7 @@ def main() -> int:
     order = lifeline.order()
     from parties.base.bugs import as_error  # after the order was read: imports take longer than the launcher's line
     from parties.base.logs import open_log
-    from parties.tasks.load import load_any
+    from parties.tasks.registry import load_any
 
     log = open_log(Path(order["out"]), order["name"])
     try:

@@ -1,14 +1,19 @@
-"""Which kind of task is done how: the one place that lists the kinds of tasks for owners and a helper."""
+"""The kinds of task: the one place that lists them. A scenario is read, and its run planned, by its kind."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from mpc.runtime.plan import Plan
-from parties.scenario.file import Scenario
+from parties.scenario.file import Scenario, load_scenario, read_toml
 from parties.tasks.base import Job, Rows
+from parties.tasks.few_rows import refuse_few
+
+if TYPE_CHECKING:
+    from parties.tasks.secure_sum.settings import SumScenario
 
 AnyJob = Job[Any, Any, Any]
 
@@ -91,3 +96,30 @@ def plan_for(scenario: Scenario, rows: Rows, columns: int) -> Plan:
         DataError: the owners' numbers of rows do not fit together.
     """
     return Plans().of(scenario, rows, columns)[1]
+
+
+def planned(scenario: Scenario) -> tuple[Any, Plan]:
+    """The public settings of the scenario's kind of task, and their plan.
+
+    Raises:
+        UsageError: an owner's data are not here, and the scenario does not state what is needed instead.
+        DataError: data that are here cannot be read, do not fit together, or are too few.
+    """
+    rows, columns = job_of(scenario).shapes(scenario)
+    refuse_few(scenario, rows, columns)
+    return Plans().of(scenario, rows, columns)
+
+
+def load_any(path: Path) -> Scenario | SumScenario:
+    """Read and check a scenario file; what only a secure sum needs is imported for one.
+
+    Raises:
+        UsageError: the file cannot be read, or is not a valid scenario.
+    """
+    raw = read_toml(path)
+    task = raw.get("task")
+    if not isinstance(task, Mapping) or task.get("kind") != "secure_sum":
+        return load_scenario(path)
+    from parties.tasks.secure_sum.settings import read_sum
+
+    return read_sum(path, raw)

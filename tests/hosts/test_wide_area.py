@@ -14,7 +14,7 @@ import pytest
 
 from mpc.links.wire import MAGIC
 from parties.scenario.file import load_scenario
-from parties.tasks.planned import planned
+from parties.tasks.registry import planned
 from tests.hosts.packets import captured, streams
 from tests.hosts.study import PARTIES, PORT, SCENARIO, SEED, Study, done, ends
 from tests.run.command import ROOT, Ran, mpc, record

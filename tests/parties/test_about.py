@@ -16,7 +16,7 @@ from parties.report.about_text import about_facts
 from parties.report.page import report_html
 from parties.report.summary import summary_blocks
 from parties.tasks.coefficients import MEAN_NOTE, inference_grid
-from parties.tasks.load import load_any
+from parties.tasks.registry import load_any
 from tests.parties.test_report import Page, rows_of
 from tests.parties.test_summary import plain, real_record
 

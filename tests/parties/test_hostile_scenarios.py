@@ -18,7 +18,7 @@ from parties.doctor import owners as doctor
 from parties.doctor import sums as sum_doctor
 from parties.scenario.models import Table
 from parties.session import take_part
-from parties.tasks.load import load_any
+from parties.tasks.registry import load_any
 from parties.trust.consent import consent_digest
 from tests.parties.hostile_scenarios import ASKED, SCENARIOS, Hostile
 from tests.parties.hostile_sums import SUMS

@@ -19,7 +19,7 @@ KINDS = {
 LOAD = """
 import sys
 from pathlib import Path
-from parties.tasks.load import load_any
+from parties.tasks.registry import load_any
 from parties.processes.member import load_libraries
 load_libraries(load_any(Path(sys.argv[1])))
 print(*(name for name in sys.argv[2:] if f"parties.{name}" in sys.modules))

@@ -18,7 +18,7 @@ from parties.tasks.linear.plan import USES
 from parties.tasks.linear.record import fit_facts, inference_rows
 from parties.tasks.linear.run import linear_settings
 from parties.tasks.linear.show import linear_blocks
-from parties.tasks.planned import planned
+from parties.tasks.registry import planned
 from parties.trust.policy import load_policy
 from protocols.plain.linear import fit_plain
 from tests.helpers import FEW

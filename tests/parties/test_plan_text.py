@@ -19,7 +19,7 @@ from parties.scenario.file import Scenario, load_scenario
 from parties.show.blocks import short_bytes
 from parties.tasks.logistic.plan import USES
 from parties.tasks.logistic.shape import settings_for
-from parties.tasks.planned import planned as plan_of_scenario
+from parties.tasks.registry import planned as plan_of_scenario
 from protocols.rows.settings import TrainingSettings
 from protocols.training.form import choose_fit, constants_digest
 from protocols.training.rows_job import training_job

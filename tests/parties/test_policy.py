@@ -10,7 +10,7 @@ import pytest
 
 from mpc.errors import UsageError
 from parties.scenario.file import Scenario, load_scenario
-from parties.tasks.load import load_any
+from parties.tasks.registry import load_any
 from parties.tasks.secure_sum.settings import SumScenario
 from parties.trust.policy import Policy, Rules, load_policy
 from tests.run.scenarios import write_scenario

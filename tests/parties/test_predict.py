@@ -18,10 +18,9 @@ from parties.doctor.findings import Finding
 from parties.report.consent import consent_blocks
 from parties.report.plan import plan_tables
 from parties.scenario.file import Scenario, load_scenario
-from parties.tasks.planned import planned
 from parties.tasks.predict.data import PredictTable, load_predict_table, most_rows, opened, too_many
 from parties.tasks.predict.show import predict_blocks, shared_model_blocks
-from parties.tasks.registry import job_of
+from parties.tasks.registry import job_of, planned
 from parties.trust.policy import load_policy
 from parties.trust.share_file import Vault, share_path
 from tests.parties.asked import asked_and_read

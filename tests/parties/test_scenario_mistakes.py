@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mpc.errors import UsageError
-from parties.tasks.load import load_any
+from parties.tasks.registry import load_any
 from tests.parties import test_linear, test_statistics
 from tests.parties.shares import OWNERS, write_predict
 from tests.parties.test_scenario import FULL_BATCH, GOOD, INFERENCE

@@ -14,7 +14,7 @@ from parties.scenario.models import NetworkSpec
 from parties.tasks.logistic.plan_solver import solver_text, training_facts
 from parties.tasks.logistic.shape import settings_for
 from parties.tasks.logistic.solver_choice import STEPS, candidates, choose, prices
-from parties.tasks.planned import planned
+from parties.tasks.registry import planned
 from protocols.rows.settings import TrainingSettings
 from protocols.training.form import constants_digest
 from protocols.training.rows_job import training_job

@@ -20,10 +20,9 @@ from parties.report.plan import plan_json, plan_tables
 from parties.scenario.file import Scenario, load_scenario
 from parties.show.blocks import Grid
 from parties.tasks.logistic.keep import keep_model
-from parties.tasks.planned import planned
 from parties.tasks.predict.data import load_predict_table
 from parties.tasks.predict.show import predict_blocks
-from parties.tasks.registry import job_of
+from parties.tasks.registry import job_of, planned
 from parties.trust.policy import load_policy
 from parties.trust.releases import Releases
 from parties.trust.share_file import Vault, read_bound

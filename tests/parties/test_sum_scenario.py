@@ -10,7 +10,7 @@ import pytest
 from mpc.errors import DataError, ProtocolError, UsageError
 from mpc.links.zmq.curve import HELD_BYTES
 from parties.base.descriptors import allow_connections
-from parties.tasks.load import load_any
+from parties.tasks.registry import load_any
 from parties.tasks.secure_sum.clients import dropping
 from parties.tasks.secure_sum.consent import sum_consent_blocks
 from parties.tasks.secure_sum.data import ClientRows, numbers_of

@@ -16,7 +16,7 @@ from mpc.randomness.streams import derive
 from mpc.star.client import StarClient
 from mpc.star.wire import DOWN, UP
 from parties.base.reporter import Reporter
-from parties.tasks.load import load_any
+from parties.tasks.registry import load_any
 from parties.tasks.secure_sum import server as sum_server
 from parties.tasks.secure_sum.clients import Membership, clients_of, trust_of
 from parties.tasks.secure_sum.helper import helper_client

@@ -13,7 +13,7 @@ from parties.data.vertical import digest_bits
 from parties.scenario.file import Scenario, load_scenario
 from parties.tasks.extent import extent_from_here
 from parties.tasks.logistic.shape import settings_for
-from parties.tasks.planned import planned
+from parties.tasks.registry import planned
 from parties.tasks.regression import own_columns, split_of
 from tests.helpers import FEW
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import psutil
 
-from parties.tasks.load import load_any
+from parties.tasks.registry import load_any
 from parties.trust.consent import consent_digest
 from tests.run.copied import Copied, Ready
 

@@ -54,7 +54,7 @@ def loaded() -> list[ModuleType]:
     from parties.report import page as report
     from parties.report import plan as plan_text
     from parties.report import summary
-    from parties.tasks import planned as plan_scenario
+    from parties.tasks import registry as plan_scenario
     from parties.tasks.linear import plan as linear_plan
     from parties.tasks.linear import show as linear_summary
     from parties.tasks.logistic import run as training

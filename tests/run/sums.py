@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from parties.tasks.load import load_any
+from parties.tasks.registry import load_any
 from parties.trust.consent import remember
 from parties.trust.keys import generate
 from parties.trust.roster import sign_roster

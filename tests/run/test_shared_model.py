@@ -18,7 +18,7 @@ from mpc.errors import BeaverlodgeError, UsageError
 from parties.report.plan import plan_json, plan_tables
 from parties.scenario.file import load_scenario
 from parties.show.blocks import Line
-from parties.tasks.planned import planned
+from parties.tasks.registry import planned
 from parties.trust.share_file import Vault, journal_path, key_path, open_share
 from tests.parties.shares import FEATURES, OWNERS, csv_of, write_predict, write_shares
 from tests.ports import free_ports
