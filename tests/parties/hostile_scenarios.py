@@ -22,7 +22,8 @@ class Hostile:
 
     Args:
         what: in a few words.
-        changes: pairs of old text and new; `{folder}` is the study's folder, `{home}` one outside it.
+        changes: pairs of old text and new; `{folder}` is the study's folder, `{home}` one outside it, `{me}` who is
+            asked.
         ends: the exit code without an approval, and what is said.
         shows: what consent shows.
         approved: the exit code and what is said when it was approved; None if it cannot be, or waits for its peers.
@@ -40,7 +41,8 @@ class Hostile:
         """The scenario with its changes."""
         for old, new in self.changes:
             assert old in text, (self.what, old)
-            text = text.replace(old, new.replace("{folder}", str(folder)).replace("{home}", str(home)), 1)
+            new = new.replace("{folder}", str(folder)).replace("{home}", str(home)).replace("{me}", self.me)
+            text = text.replace(old, new, 1)
         return text
 
 
@@ -94,23 +96,28 @@ OUT: Final = (2, "leads out of the study's folder")
 BEYOND: Final = "the sql reaches for something outside its database"
 ONE: Final = "the sql is not one select statement"
 
+PLACES: Final[dict[str, tuple[str, tuple[int, str], tuple[int, str] | None]]] = {
+    "an absolute path": ("{home}/secret.csv", OUT, None),
+    "a path to the folder above": ("../secret.csv", OUT, None),
+    "a path up and down again": ("a/b/../../../secret.csv", OUT, None),
+    "a home folder": ("~/secret.csv", OUT, None),
+    "a hidden folder": (".ssh/id_rsa", OUT, None),
+    "a link that leads out": ("link.csv", OUT, None),
+    "a folder that leads out": ("away/secret.csv", OUT, None),
+    "a device": ("/dev/zero", OUT, None),
+    "a null character": ("a\\u0000.csv", OUT, None),
+    "a pipe, whose reader waits": ("pipe.csv", (2, ASKED), (3, "a pipe or a device")),
+    "a party's key": ("keys/{me}.key", (2, ASKED), (3, "a file ending in '.key' cannot be read")),
+    "all files that match": ("*.csv", (2, ASKED), (3, "there is no file")),
+    "an address": ("http://127.0.0.1:9/x.csv", (2, ASKED), (3, "nothing is fetched from the network")),
+    "a bucket": ("s3://bucket/x.parquet", (2, ASKED), (3, "nothing is fetched from the network")),
+    "an escape sequence": ("a\\u001b[2K.csv", (2, ASKED), (3, "there is no file")),
+}
+"""Where data might be read: how it ends without an approval, and with one."""
+
 SCENARIOS: Final = (
     # Paths of data.
-    data("an absolute path", '"{home}/secret.csv"', OUT),
-    data("a path to the folder above", '"../secret.csv"', OUT),
-    data("a path up and down again", '"a/b/../../../secret.csv"', OUT),
-    data("a home folder", '"~/secret.csv"', OUT),
-    data("a hidden folder", '".ssh/id_rsa"', OUT),
-    data("a link that leads out", '"link.csv"', OUT),
-    data("a folder that leads out", '"away/secret.csv"', OUT),
-    data("a device", '"/dev/zero"', OUT),
-    data("a pipe, whose reader waits", '"pipe.csv"', (2, ASKED), (3, "a pipe or a device")),
-    data("this party's key", f'"{KEY}"', (2, ASKED), (3, "a file ending in '.key' cannot be read")),
-    data("all files that match", '"*.csv"', (2, ASKED), (3, "there is no file")),
-    data("an address", '"http://127.0.0.1:9/x.csv"', (2, ASKED), (3, "nothing is fetched from the network")),
-    data("a bucket", '"s3://bucket/x.parquet"', (2, ASKED), (3, "nothing is fetched from the network")),
-    data("a null character", '"a\\u0000.csv"', OUT),
-    data("an escape sequence", '"a\\u001b[2K.csv"', (2, ASKED), (3, "there is no file")),
+    *(data(what, f'"{path}"', ends, approved) for what, (path, ends, approved) in PLACES.items()),
     data(
         "a database of another maker",
         '{ database = "sqlite:x", sql = "select 1" }',

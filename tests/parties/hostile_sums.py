@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.parties.hostile_scenarios import ASKED, OUT, TOP, Hostile
+from tests.parties.hostile_scenarios import ASKED, OUT, PLACES, TOP, Hostile
 
 DATA: Final = 'data = "c1.csv"'
 TASK: Final = 'kind = "secure_sum"\n'
@@ -42,27 +42,19 @@ def hosted(lines: str) -> tuple[tuple[str, str], ...]:
     return ((CLIENTS, f"[clients]\n{lines}\n{CLIENTS}"),)
 
 
+def shown(path: str, ends: tuple[int, str]) -> str:
+    """What consent shows of a path that is not refused."""
+    return path.replace("{me}", "c1").replace(r"\u001b", r"\x1b") if ends[1] == ASKED else ""
+
+
 SUMS: Final = (
     # Paths.
-    client("a sum over an absolute path", ((DATA, 'data = "{home}/secret.csv"'),), OUT),
-    client("a sum over the folder above", ((DATA, 'data = "../secret.csv"'),), OUT),
-    client("a sum over a home folder", ((DATA, 'data = "~/secret.csv"'),), OUT),
-    client("a sum over a hidden folder", ((DATA, 'data = ".ssh/id_rsa"'),), OUT),
-    client("a sum over a link that leads out", ((DATA, 'data = "link.csv"'),), OUT),
-    client("a sum over a folder that leads out", ((DATA, 'data = "away/secret.csv"'),), OUT),
-    client("a sum over a device", ((DATA, 'data = "/dev/zero"'),), OUT),
-    client("a sum over a null character", ((DATA, 'data = "a\\u0000.csv"'),), OUT),
-    client(
-        "a sum over a pipe", ((DATA, 'data = "pipe.csv"'),), (2, ASKED), (3, "a pipe or a device"), shows="pipe.csv"
-    ),
-    client("a sum over a key", ((DATA, 'data = "keys/c1.key"'),), (2, ASKED), (3, "ending in '.key'"), shows="c1.key"),
-    client("a sum over all files", ((DATA, 'data = "*.csv"'),), (2, ASKED), (3, "there is no file"), shows="*.csv"),
-    client(
-        "a sum over an address",
-        ((DATA, 'data = "http://127.0.0.1:9/x.csv"'),),
-        (2, ASKED),
-        (3, "nothing is fetched from the network"),
-        shows="http://127.0.0.1:9/x.csv",
+    *(
+        client(
+            f"of a sum, {what}", ((DATA, f'data = "{path}"'),), *filter(None, (ends, approved)), shows=shown(path, ends)
+        )
+        for what, (path, ends, approved) in PLACES.items()
+        if "bucket" not in path
     ),
     client("a sum over a query", ((DATA, 'data = { database = "x.duckdb", sql = "select 1" }'),), (2, "data must be")),
     client(
