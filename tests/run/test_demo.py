@@ -39,12 +39,6 @@ def test_it_ends_well_and_says_where_the_record_is(demo: tuple[Ran, Path], resul
     }
 
 
-def test_the_screen_says_quality_cost_and_who_learnt_what(demo: tuple[Ran, Path]) -> None:
-    text = demo[0].out.lower()
-    for words in ("alone", "together", "accuracy", "auc", "rounds", "hospital_a", "helper", "feature means", "model"):
-        assert words in text
-
-
 def test_every_party_is_a_process_of_its_own(result: dict[str, Any]) -> None:
     assert len({party["pid"] for party in result["parties"].values()}) == 3
 

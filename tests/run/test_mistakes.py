@@ -16,6 +16,7 @@ from tests.run.mistakes import (
     B_DATA,
     PARTIES,
     SECRET,
+    Edit,
     Mistake,
     all_of,
     approved,
@@ -238,7 +239,68 @@ KEYS = {
     ),
 }
 
-ALL = {**COMMAND_LINE, **SCENARIO, **DATA, **KEYS}
+
+def policy(rules: str, *edits: Edit, name: str = "keys/policy.toml") -> Edit:
+    """A policy for a scenario that hospital_a approved, and what was done then."""
+    return all_of(file(rules, name), approved("hospital_a"), *edits)
+
+
+CONSENT = {
+    "a scenario that was changed": Mistake(
+        PARTY,
+        2,
+        ["it was changed since the approval of"],
+        all_of(approved("hospital_a"), text("separate.toml", ("epochs = 3", "epochs = 300"))),
+    ),
+    "another scenario's digest": Mistake(f"{PARTY} --approve {'0' * 64}", 2, ["--approve names another scenario"]),
+    "an approval that is over": Mistake(
+        f"approve separate.toml --as hospital_a --keys keys --digest {'0' * 64} --until 2020-01-01", 2, ["over already"]
+    ),
+    "nothing to revoke": Mistake(
+        "revoke separate.toml --as hospital_a --keys keys", 2, ["no approval of hospital_a is in force"]
+    ),
+    "data that are missing before an approval": Mistake(
+        PARTY, 2, ["has not approved the scenario"], without("hospital_a.csv")
+    ),
+    "too few owners for the policy": Mistake(
+        PARTY, 2, ["policy.toml refuses this run: minimum_owners = 3, but there are 2"], policy("minimum_owners = 3")
+    ),
+    "too few rows for the policy": Mistake(
+        PARTY, 2, ["refuses this run: minimum_rows = 61, but the data have 60"], policy("minimum_rows = 61")
+    ),
+    "a peer that the policy does not list": Mistake(
+        PARTY, 2, ["peers lists neither the name nor the key of 'helper'"], policy('peers = ["hospital_b"]')
+    ),
+    "a misspelt rule": Mistake(PARTY, 2, ["did you mean 'minimum_rows'?"], policy("minimum_row = 3")),
+    "a policy elsewhere": Mistake(
+        f"{PARTY} --policy strict.toml",
+        2,
+        ["strict.toml", "but there are 2"],
+        policy("minimum_owners = 3", name="strict.toml"),
+    ),
+    "rows that went after the approval": Mistake(
+        PARTY,
+        2,
+        ["minimum_rows = 60, but the data have 59"],
+        policy("minimum_rows = 60", lambda here: _without_last_line(here / "hospital_a.csv")),
+    ),
+    "a test's seed": Mistake(
+        PARTY,
+        2,
+        ["insecure_seed makes all secrets of a run known", "write insecure_seed = true into"],
+        all_of(
+            text("separate.toml", ("[task]", "[testing]\ninsecure_seed = 3\n[task]")),
+            approved("hospital_a"),
+        ),
+    ),
+}
+
+
+def _without_last_line(path: Path) -> None:
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+
+
+ALL = {**COMMAND_LINE, **SCENARIO, **DATA, **KEYS, **CONSENT}
 
 
 @pytest.fixture
@@ -275,7 +337,7 @@ def check(mistake: Mistake, code: int, err: str) -> None:
 
 
 def test_there_are_enough_of_them() -> None:
-    assert len(ALL) == sum(len(part) for part in (COMMAND_LINE, SCENARIO, DATA, KEYS)) >= 50
+    assert len(ALL) == sum(len(part) for part in (COMMAND_LINE, SCENARIO, DATA, KEYS, CONSENT)) >= 50
 
 
 def test_what_is_right_is_no_mistake(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -292,6 +354,7 @@ def test_a_mistake(
     code = typed(mistake.words, monkeypatch)
     assert time.monotonic() - start < QUICK
     check(mistake, code, capfd.readouterr().err)
+    assert mistake not in CONSENT.values() or not (here / "record").exists()
 
 
 def test_a_port_in_use(here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
