@@ -10,7 +10,7 @@ have so many in all: that is the caller's to know before any total is opened.
 
 Told is where stretches end, and nothing else. What that says of a cell: beside an end, that the stretch without its
 last cell had fewer than m of some owner's others; of the last stretch, that it does not come apart. Either leaves each
-cell of a stretch m values that it can have (tests/protocols/test_forward_merge.py tries all).
+cell of a stretch m values that it can have (tests/protocols/disclosure/test_forward_merge.py tries all).
 
 The first condition is tested for pairs (a, t) of one window of `WINDOW` points at once, and from the last end before a
 window to each of its points once that end is known. Of the bits

@@ -22,7 +22,7 @@ from mpc.testing.faults.check import play
 from mpc.testing.faults.virtual import End, Sent, Smooth, Wires
 from protocols.core.beaver import multiply
 from protocols.core.truncation import truncate
-from tests.protocols import test_stop_test
+from tests.protocols.training import test_stop_test
 
 FIRST, LAST = "owner0", "owner1"
 SMALL = reals((64,), scale=14, largest=1.0)

@@ -27,7 +27,7 @@ from protocols.linalg.held import hold
 from tests.links.over_zmq import HELPER, LIMITS, Played, Run, Sent, over_zmq
 from tests.links.relay import Relay
 from tests.mpc.kit import elements, entropy, owners
-from tests.protocols.test_stop_test import turns
+from tests.protocols.training.test_stop_test import turns
 
 M, D = 6, 3
 NOT_COUNTED = ("", "hello", "shapes", "columns", "agree", "seeds", "done", "bye")

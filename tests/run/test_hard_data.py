@@ -11,7 +11,7 @@ import statsmodels.api as sm
 from sklearn.metrics import roc_auc_score
 from statsmodels.duration.survfunc import SurvfuncRight, survdiff
 
-from tests.protocols.test_survival import patients
+from tests.protocols.statistics.test_survival import patients
 from tests.run.command import mpc, record
 from tests.run.tables import write_tables
 

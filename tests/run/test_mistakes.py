@@ -64,7 +64,7 @@ SCENARIO = {
     ),
     "a rate that leaves no bits": Mistake(RUN, 2, ["learning_rate"], scenario(("= 0.5", "= 1e6"))),
 }
-"""The others are in `tests/parties/test_scenario_mistakes.py`."""
+"""The others are in `tests/parties/scenario/test_scenario_mistakes.py`."""
 
 DATA = {
     "no such file": Mistake(PLAN, 3, [B + "there is no file", "`data`"], without("hospital_b.csv")),

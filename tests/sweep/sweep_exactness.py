@@ -18,8 +18,8 @@ from protocols.rows.results import Trained
 from protocols.training.accelerated_budget import dyadic
 from protocols.training.form import automatic_rate
 from tests.helpers import demo_tables, job, made_up, owner_names, train
-from tests.protocols.test_vertical_job import divided
-from tests.protocols.test_vertical_job import train as train_columns
+from tests.protocols.training.test_columns_job import divided
+from tests.protocols.training.test_columns_job import train as train_columns
 from tests.tiers import SWEEP, Tell
 
 pytestmark = pytest.mark.sweep

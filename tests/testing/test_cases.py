@@ -21,16 +21,12 @@ from mpc.testing.cases import programs
 from mpc.testing.cases.inputs import complete, constants
 from protocols.core.monotone_search import digits_for
 from tests.helpers import ROOT
-from tests.protocols import (
-    test_accelerated,
-    test_alignment,
-    test_data_summary,
-    test_hessian,
-    test_irls,
-    test_private_scales,
-    test_stop_test,
-    test_wide_inverse,
-)
+from tests.protocols.core import test_alignment
+from tests.protocols.inference import test_irls
+from tests.protocols.linalg import test_hessian
+from tests.protocols.linalg import test_inverse as test_wide_inverse
+from tests.protocols.scaling import test_data_summary, test_private_scales
+from tests.protocols.training import test_accelerated, test_stop_test
 from tests.testing.cases.case import Case, hold_to_correct, hold_to_cost, hold_to_faults
 from tests.testing.cases.registry import CASES
 from tests.testing.cases.training import rows_job

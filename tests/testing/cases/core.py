@@ -248,7 +248,7 @@ CASES = {
         [reals(("m", "k"), scale=SCALE, largest=1000.0), reals(("k", "n"), scale=SCALE, largest=1000.0)],
         exact,
         Cost(1, (10 + 20) * WORD, 8 * WORD, {"m": 2, "k": 5, "n": 4}, owners=(2,)),
-        # tests/protocols/test_halved.py
+        # tests/protocols/core/test_halved.py
         View(owners=(), structure_sizes={"m": 2, "k": 5, "n": 3}),
         owners=(2,),
     ),

@@ -35,7 +35,7 @@ from protocols.rows.offset_weights import NO_OFFSET_WEIGHTS, OffsetWeights
 from protocols.rows.own_rows import DIGEST_BITS, OwnColumns
 from protocols.rows.results import Calibration
 from protocols.rows.settings import TrainingSettings
-from tests.protocols.test_calibration import plainly_joined
+from tests.protocols.evaluation.test_calibration import plainly_joined
 from tests.testing.cases.case import Case, Cost, Secrets, View, each_in_turn, two_others_trade
 from tests.testing.cases.costs import COMPARED, COMPARED_DEALT, WORD, bits, clamped, measured
 from tests.testing.cases.numbers import decoded, listed, plain_metrics, plain_metrics_shared
