@@ -77,6 +77,16 @@ class Trio:
         transport.dial("a", at or str(self.listener.endpoint))
         return transport
 
+    def hears(self, name: str, sender: Transport, body: bytes, *served: Transport) -> None:
+        """What a dialler sends comes, and in its name."""
+        sender.send("a", frame(body))
+        assert came(self.listener, *served) == (name, body)
+
+    def tells(self, name: str, receiver: Transport, body: bytes, *served: Transport) -> None:
+        """What is sent to a dialler comes to it."""
+        self.listener.send(name, frame(body))
+        assert came(receiver, *served) == ("a", body)
+
 
 @pytest.fixture
 def trio() -> Iterator[Trio]:
@@ -92,10 +102,8 @@ def test_without_an_allow_list_nothing_starts() -> None:
 
 def test_a_listed_key_gets_in_and_is_the_sender(trio: Trio) -> None:
     with opened(b := trio.dialler(trio.b), c := trio.dialler(trio.c)):
-        b.send("a", frame(b"I am c"))
-        assert came(trio.listener) == ("b", b"I am c")
-        c.send("a", frame(b"and I am b"))
-        assert came(trio.listener) == ("c", b"and I am b")
+        trio.hears("b", b, b"I am c")
+        trio.hears("c", c, b"and I am b")
         trio.listener.send("c", frame(b"to c"))
         trio.listener.send("b", frame(b"to b"))
         assert came(c) == ("a", b"to c")
@@ -113,8 +121,7 @@ def test_what_is_sent_before_the_peer_dials_waits_for_it(trio: Trio) -> None:
     trio.listener.send("b", frame(b"one"))
     trio.listener.send("b", frame(b"two" * 50_000))
     with opened(b := trio.dialler(trio.b)):
-        b.send("a", frame(b"here I am"))
-        assert came(trio.listener) == ("b", b"here I am")
+        trio.hears("b", b, b"here I am")
         assert came(b) == ("a", b"one")
         assert came(b) == ("a", b"two" * 50_000)
 
@@ -161,16 +168,14 @@ def test_a_client_without_curve_gets_nowhere_and_disturbs_nobody(trio: Trio, kin
                 seen |= int.from_bytes(monitor.recv_multipart()[0][:2], "little")
         assert seen & zmq.EVENT_DISCONNECTED and not seen & zmq.EVENT_HANDSHAKE_SUCCEEDED
         with opened(b := trio.dialler(trio.b)):
-            b.send("a", frame(b"business as usual"))
-            assert came(trio.listener) == ("b", b"business as usual")
+            trio.hears("b", b, b"business as usual")
 
 
 def test_noise_on_the_port_disturbs_nobody(trio: Trio) -> None:
     port = int(str(trio.listener.endpoint).rpartition(":")[2])
     with socket.create_connection(("127.0.0.1", port)) as noisy, opened(b := trio.dialler(trio.b)):
         noisy.sendall(b"GET / HTTP/1.1\r\n\r\n" + bytes(range(256)) * 10)
-        b.send("a", frame(b"business as usual"))
-        assert came(trio.listener) == ("b", b"business as usual")
+        trio.hears("b", b, b"business as usual")
 
 
 def test_an_endpoint_in_use_is_named(trio: Trio) -> None:
@@ -201,8 +206,7 @@ def test_an_address_that_cannot_be_dialled_is_named(trio: Trio) -> None:
 def test_a_dialler_that_closes_is_noticed(trio: Trio) -> None:
     b = trio.dialler(trio.b)
     with opened(b):
-        b.send("a", frame(b"bye"))
-        assert came(trio.listener) == ("b", b"bye")
+        trio.hears("b", b, b"bye")
     assert until(Disconnected, trio.listener) == (Disconnected("b"), [])
 
 
@@ -242,8 +246,7 @@ def test_a_process_that_is_killed_is_noticed(trio: Trio) -> None:
 
 def test_what_a_peer_sent_before_it_left_comes_before_the_news(trio: Trio) -> None:
     b = trio.dialler(trio.b)
-    b.send("a", frame(b"first"))
-    assert came(trio.listener) == ("b", b"first")
+    trio.hears("b", b, b"first")
     for number in range(50):
         b.send("a", frame(b"%d" % number))
     b.close(PATIENCE)  # returns when all is sent and the connection closed
@@ -260,19 +263,16 @@ def newcomer(trio: Trio, *others: Transport) -> bytes:
 
 def test_a_second_connection_takes_no_place_before_it_is_let_in(trio: Trio) -> None:
     with opened(old := trio.dialler(trio.b), new := trio.dialler(trio.b)):
-        old.send("a", frame(b"old"))
-        assert came(trio.listener) == ("b", b"old")
+        trio.hears("b", old, b"old")
         new.send("a", frame(b"new"))
         assert newcomer(trio) == b"new"
-        trio.listener.send("b", frame(b"to the first"))
-        assert came(old, new) == ("a", b"to the first")
+        trio.tells("b", old, b"to the first", new)
         trio.listener.turn_away("b", frame(b"not now"))
         assert came(new, old) == ("a", b"not now")
         trio.listener.adopt("b")
         assert until(Connected, trio.listener, new) == (Connected("b"), [])
         assert until(Disconnected, old, trio.listener, new)[0] == Disconnected("a")
-        trio.listener.send("b", frame(b"to the second"))
-        assert came(new, trio.listener) == ("a", b"to the second")
+        trio.tells("b", new, b"to the second", trio.listener)
         new.send("a", frame(b"newer"))
         event, before = until(Came, trio.listener, new)
         assert event == Came("b", event.head, event.body) and bytes(event.body) == b"newer"  # type: ignore[union-attr]
@@ -283,8 +283,7 @@ def test_a_second_connection_takes_no_place_before_it_is_let_in(trio: Trio) -> N
 def test_a_newcomer_takes_the_place_of_a_connection_that_ends(trio: Trio) -> None:
     with opened(new := trio.dialler(trio.b)):
         with opened(old := trio.dialler(trio.b)):
-            old.send("a", frame(b"old"))
-            assert came(trio.listener) == ("b", b"old")
+            trio.hears("b", old, b"old")
             new.send("a", frame(b"new"))
             assert newcomer(trio) == b"new"
         assert until(Disconnected, trio.listener, new) == (Disconnected("b"), [])
@@ -311,24 +310,20 @@ def test_nobody_whom_this_party_dials_is_heard_at_its_port(trio: Trio) -> None:
         trio.listener.dial("b", str(elsewhere.endpoint))
         b.send("a", frame(b"I dial, too"))
         assert until(Disconnected, b, trio.listener)[0] == Disconnected("a")
-        trio.listener.send("b", frame(b"hello"))
-        assert came(elsewhere, trio.listener) == ("a", b"hello")
-        elsewhere.send("a", frame(b"from where b listens"))
-        assert came(trio.listener, elsewhere) == ("b", b"from where b listens")
+        trio.tells("b", elsewhere, b"hello", trio.listener)
+        trio.hears("b", elsewhere, b"from where b listens", elsewhere)
 
 
 def test_a_dialler_comes_back_by_itself_after_a_cut(trio: Trio) -> None:
     with Relay(str(trio.listener.endpoint)) as relay, opened(b := trio.dialler(trio.b, at=relay.dial)):
-        b.send("a", frame(b"before"))
-        assert came(trio.listener, b) == ("b", b"before")
+        trio.hears("b", b, b"before", b)
         relay.cut()
         assert until(Disconnected, b, trio.listener)[0] == Disconnected("a")
         assert until(Connected, b, trio.listener)[0] == Connected("a")
         b.send("a", frame(b"after"))
         event, _ = until(Came, trio.listener, b)
         assert isinstance(event, Came) and bytes(event.body) == b"after"
-        trio.listener.send("b", frame(b"answer"))
-        assert came(b, trio.listener) == ("a", b"answer")
+        trio.tells("b", b, b"answer", trio.listener)
         assert relay.connections == 2
 
 
@@ -337,8 +332,7 @@ def test_who_is_dialled_anew_is_heard_and_closing_does_not_hang(trio: Trio) -> N
         b = trio.dialler(trio.b, at=old.dial)
         assert until(Connected, b, trio.listener)[0] == Connected("a")
         b.dial("a", new.dial)
-        b.send("a", frame(b"hello"))
-        assert came(trio.listener, b) == ("b", b"hello")
+        trio.hears("b", b, b"hello", b)
         assert new.connections == 1
         closing = threading.Thread(target=b.close, args=(PATIENCE,), daemon=True)
         closing.start()
@@ -351,8 +345,7 @@ def test_a_silent_connection_is_given_up(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("mpc.links.zmq.curve._HEARTBEAT_TIMEOUT_MS", 150)
     trio = Trio()
     with Relay(str(trio.listener.endpoint)) as relay, opened(trio.listener, b := trio.dialler(trio.b, at=relay.dial)):
-        b.send("a", frame(b"before"))
-        assert came(trio.listener, b) == ("b", b"before")
+        trio.hears("b", b, b"before", b)
         relay.cut(LISTENER)  # the dialler's connection stands, and nobody is behind it
         assert until(Disconnected, trio.listener)[0] == Disconnected("b")
         assert until(Disconnected, b)[0] == Disconnected("a")
@@ -372,10 +365,8 @@ def impostor(trio: Trio, me: Identity, routing_id: bytes) -> zmq.Socket[bytes]:
 def test_a_routing_id_of_ones_own_choice_says_nothing(trio: Trio, routing_id: bytes) -> None:
     with impostor(trio, trio.c, routing_id) as false, opened(b := trio.dialler(trio.b)):
         false.send(HEAD + b"I am b")
-        b.send("a", frame(b"I am b indeed"))
-        assert came(trio.listener) == ("b", b"I am b indeed")
-        trio.listener.send("b", frame(b"for b only"))
-        assert came(b) == ("a", b"for b only")
+        trio.hears("b", b, b"I am b indeed")
+        trio.tells("b", b, b"for b only")
         assert not false.poll(50)
 
 
@@ -387,14 +378,11 @@ def routes(transport: Transport) -> dict[str, bytes]:
 
 def test_anothers_routing_id_cannot_be_taken(trio: Trio) -> None:
     with opened(b := trio.dialler(trio.b)):
-        b.send("a", frame(b"one"))
-        assert came(trio.listener) == ("b", b"one")
+        trio.hears("b", b, b"one")
         with impostor(trio, trio.c, routes(trio.listener)["b"]) as false:
             false.send(HEAD + b"I am b")
-            b.send("a", frame(b"two"))
-            assert came(trio.listener) == ("b", b"two")
-            trio.listener.send("b", frame(b"for b only"))
-            assert came(b) == ("a", b"for b only")
+            trio.hears("b", b, b"two")
+            trio.tells("b", b, b"for b only")
             assert not false.poll(50)
 
 
@@ -402,8 +390,7 @@ def test_the_routing_id_of_who_left_gives_nobody_its_name(trio: Trio) -> None:
     """A client sets the id by which another's connection went: what it says is its own; nothing for b goes there."""
     b = trio.dialler(trio.b)
     with opened(b):
-        b.send("a", frame(b"one"))
-        assert came(trio.listener) == ("b", b"one")
+        trio.hears("b", b, b"one")
         left = routes(trio.listener)["b"]
     assert until(Disconnected, trio.listener)[0] == Disconnected("b")
     with impostor(trio, trio.c, left) as false:
@@ -412,8 +399,7 @@ def test_the_routing_id_of_who_left_gives_nobody_its_name(trio: Trio) -> None:
         trio.listener.send("b", frame(b"for b only"))
         assert not false.poll(50)
         with opened(again := trio.dialler(trio.b)):
-            again.send("a", frame(b"two"))
-            assert came(trio.listener) == ("b", b"two")
+            trio.hears("b", again, b"two")
             assert came(again) == ("a", b"for b only")
         assert not false.poll(50)
 
@@ -436,19 +422,16 @@ def test_a_message_in_parts_ends_its_connection(trio: Trio) -> None:
     with impostor(trio, trio.c, b"") as false, opened(b := trio.dialler(trio.b)):
         false.send_multipart([HEAD, b"x", b"y"])
         assert until(Disconnected, trio.listener)[0] == Disconnected("c")
-        b.send("a", frame(b"business as usual"))
-        assert came(trio.listener) == ("b", b"business as usual")
+        trio.hears("b", b, b"business as usual")
 
 
 def test_a_payload_longer_than_allowed_is_told_and_not_kept(trio: Trio) -> None:
     trio.listener.allow("b", PIECE)
     with opened(b := trio.dialler(trio.b)):
-        b.send("a", frame(bytes(PIECE)))
-        assert came(trio.listener) == ("b", bytes(PIECE))
+        trio.hears("b", b, bytes(PIECE))
         b.send("a", frame(bytes(PIECE + 1)))
         assert until(Overlong, trio.listener) == (Overlong("b"), [])
-        b.send("a", frame(b"after it"))
-        assert came(trio.listener) == ("b", b"after it")
+        trio.hears("b", b, b"after it")
 
 
 @pytest.mark.parametrize("size", [0, 1, (1 << 16) - 1, 1 << 16, 20_000_000])
@@ -457,10 +440,8 @@ def test_payloads_of_any_size_arrive_whole(trio: Trio, size: int) -> None:
     with opened(b := trio.dialler(trio.b)):
         for each, peer in ((trio.listener, "b"), (b, "a")):
             each.allow(peer, size)
-        b.send("a", frame(body))
-        assert came(trio.listener) == ("b", body)
-        trio.listener.send("b", frame(body))
-        assert came(b) == ("a", body)
+        trio.hears("b", b, body)
+        trio.tells("b", b, body)
 
 
 def test_the_repr_of_an_identity_keeps_the_secret() -> None:
@@ -486,8 +467,7 @@ def test_who_sends_faster_than_this_side_takes_holds_nobody_up(
         return True
 
     with opened(b := trio.dialler(trio.b)):
-        b.send("a", frame(b"hello"))
-        assert came(trio.listener) == ("b", b"hello")
+        trio.hears("b", b, b"hello")
         transport: Any = trio.listener if side == "listener" else b
         part, what = (transport._listener, "take") if side == "listener" else (transport._dialler, "_take")
         monkeypatch.setattr(part, what, one_more)
@@ -521,10 +501,8 @@ def looked_around(transport: Transport) -> None:
 def in_touch(trio: Trio, b: Transport, c: Transport) -> None:
     """Both diallers have sent a frame, and the listener one to each."""
     for name, each in (("b", b), ("c", c)):
-        each.send("a", frame(b"hello"))
-        assert came(trio.listener, b, c) == (name, b"hello")
-        trio.listener.send(name, frame(b"hello"))
-        assert came(each) == ("a", b"hello")
+        trio.hears(name, each, b"hello", b, c)
+        trio.tells(name, each, b"hello")
 
 
 def test_who_is_awaited_is_heard(trio: Trio) -> None:
