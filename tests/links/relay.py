@@ -5,6 +5,8 @@ from __future__ import annotations
 import selectors
 import socket
 import threading
+from collections.abc import Callable, Iterable
+from functools import partial
 from types import TracebackType
 
 _LONG = 20
@@ -137,3 +139,23 @@ class Relay:
         self._server.close()
         self._wake.close()
         self._selector.close()
+
+
+class Relays:
+    """A relay for each of some pairs of parties, made when the dialler asks where to dial."""
+
+    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
+        self.between: dict[tuple[str, str], Relay] = {}
+        self.through: dict[tuple[str, str], Callable[[str], str]] = {pair: partial(self._make, pair) for pair in pairs}
+        """(dialler, listener) -> where to dial, as `over_zmq.sites` takes it."""
+
+    def __enter__(self) -> Relays:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        for relay in self.between.values():
+            relay.__exit__(None, None, None)
+
+    def _make(self, pair: tuple[str, str], endpoint: str) -> str:
+        self.between[pair] = Relay(endpoint)
+        return self.between[pair].dial

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import pytest
 
@@ -17,28 +19,25 @@ from mpc.runtime.round import HEADER_BYTES, Round
 from mpc.runtime.trace import Trace
 from tests.links.over_zmq import LIMITS, LONG, Site, at_once, sites, values
 from tests.links.pairs import ONE_WORD, both, fails, greet, swap, word
-from tests.links.relay import DIALLER, LISTENER, Relay
+from tests.links.relay import DIALLER, LISTENER, Relay, Relays
+
+PAIR = ("b", "a")
 
 
+@dataclass(frozen=True)
 class Cut:
     """a listens, b dials it through a relay."""
 
-    def __init__(self, limits: Limits = LIMITS) -> None:
-        self.relay: Any = None
-        self._sites = sites("a", "b", limits=limits, through={("b", "a"): self._through})
+    parties: dict[str, Site]
+    relay: Relay
 
-    def _through(self, endpoint: str) -> str:
-        self.relay = Relay(endpoint)
-        return str(self.relay.dial)
 
-    def __enter__(self) -> Cut:
-        self.parties = self._sites.__enter__()
-        both(self.parties, lambda site, _: greet(site))
-        return self
-
-    def __exit__(self, *details: Any) -> None:
-        self._sites.__exit__(*details)
-        self.relay.__exit__(*details)
+@contextmanager
+def cut_off(limits: Limits = LIMITS) -> Iterator[Cut]:
+    """The two, after their hellos."""
+    with Relays([PAIR]) as relays, sites("a", "b", limits=limits, through=relays.through) as parties:
+        both(parties, lambda site, _: greet(site))
+        yield Cut(parties, relays.between[PAIR])
 
 
 COUNT, BATCH = 120, 4
@@ -77,7 +76,7 @@ def test_whatever_a_cut_loses_comes_once_and_in_order(noticed_by: str, monkeypat
     monkeypatch.setattr("mpc.links.zmq.curve._HEARTBEAT_MS", 50)  # the side whose connection stands notices by these
     monkeypatch.setattr("mpc.links.zmq.curve._HEARTBEAT_TIMEOUT_MS", 200)
     sides = {"both": (), "the dialler": (DIALLER,), "the listener": (LISTENER,)}[noticed_by]
-    with Cut() as cut:
+    with cut_off() as cut:
         got = both(cut.parties, lambda site, peer: pour(site, peer, cut.relay, sides))
         assert got["a"] == [spoken("b", number) for number in range(COUNT)]
         assert got["b"] == [spoken("a", number) for number in range(COUNT)]
@@ -92,7 +91,7 @@ def test_whatever_a_cut_loses_comes_once_and_in_order(noticed_by: str, monkeypat
 @pytest.mark.parametrize("lost_by", ["a", "b"])
 @pytest.mark.parametrize("sides", [(), (DIALLER,)], ids=["both notice", "only the dialler notices"])
 def test_one_lost_frame_is_sent_again(lost_by: str, sides: tuple[str, ...]) -> None:
-    with Cut() as cut:
+    with cut_off() as cut:
         cut.relay.swallow()
         cut.parties[lost_by].channel.push("b" if lost_by == "a" else "a", "swap", word(ord(lost_by))[0].tobytes())
         assert cut.relay.swallowed.wait(LONG)
@@ -110,7 +109,7 @@ def test_one_lost_frame_is_sent_again(lost_by: str, sides: tuple[str, ...]) -> N
 
 @pytest.mark.parametrize("speaker", ["a", "b"])
 def test_what_is_sent_without_contact_comes_when_it_is_back(speaker: str) -> None:
-    with Cut() as cut:
+    with cut_off() as cut:
         site, peer = cut.parties[speaker], "b" if speaker == "a" else "a"
         cut.relay.pause()
         cut.relay.cut()
@@ -135,30 +134,22 @@ def test_what_is_sent_without_contact_comes_when_it_is_back(speaker: str) -> Non
 
 
 def test_a_cut_before_the_first_hello_arrives_does_no_harm() -> None:
-    relays = []
-
-    def lossy(endpoint: str) -> str:
-        relays.append(Relay(endpoint))
-        return relays[0].dial
-
-    with sites("a", "b", through={("b", "a"): lossy}) as parties:
+    with Relays([PAIR]) as relays, sites("a", "b", through=relays.through) as parties:
+        relay = relays.between[PAIR]
 
         def trouble() -> None:
             for number in range(4):
-                relays[0].await_connections(number + 1, passed=300 * (number + 1))
-                relays[0].cut()
+                relay.await_connections(number + 1, passed=300 * (number + 1))
+                relay.cut()
 
         both(parties, lambda site, _: greet(site), trouble)
-        assert both(parties, lambda site, peer: int(site.channel.exchange(swap(peer, 3))[peer][0][0])) == {
-            "a": 3,
-            "b": 3,
-        }
-    relays[0].__exit__(None, None, None)
+        got = both(parties, lambda site, peer: int(site.channel.exchange(swap(peer, 3))[peer][0][0]))
+        assert got == {"a": 3, "b": 3}
 
 
 @pytest.mark.parametrize("waiting", ["a", "b"])
 def test_lost_for_longer_than_the_patience(waiting: str) -> None:
-    with Cut(Limits(LONG, LONG, 0.2)) as cut:
+    with cut_off(Limits(LONG, LONG, 0.2)) as cut:
         peer = "b" if waiting == "a" else "a"
         cut.relay.shut()
         error = fails(
@@ -237,26 +228,33 @@ def scripted(events: list[Event]) -> tuple[Channel, Script]:
     script = Script([came("b", b.data(label_code("hello"), b"hello")), *events])
     channel = Channel("a", ["b"], script, Limits(600, 600, 30), Trace(lambda *_: None), lambda _: None)
     channel.pull("b", "hello")
+    for _ in events:
+        channel._step(0)
     return channel, script
+
+
+def connected(channel: Channel, script: Script) -> list[int]:
+    """The kinds of frames that are sent once it is heard that the connection stands."""
+    before = len(script.sent)
+    script.events.append(Connected("b"))
+    channel._step(0)
+    return [frame.head[3] for frame in script.sent[before:]]
 
 
 def test_a_frame_that_was_under_way_is_no_sign_of_life() -> None:
     late = Link("b", "a")
     late.data(0, b"hello")
-    channel, script = scripted([Disconnected("b"), came("b", late.resume())])
+    channel, script = scripted([])
+    script.events += [Disconnected("b"), came("b", late.resume())]
     error = fails(lambda: channel.pull("b", "more", 300), PeerLostError, "lost contact with b for more than 30 s")
     assert error.party == "b" and 30 <= script.time < 31
 
 
 def test_while_contact_is_lost_nothing_is_handed_over() -> None:
     channel, script = scripted([Disconnected("b")])
-    channel._step(0)
     channel.push("b", "more", b"kept")
     assert script.sent == [] and channel.trace.messages == 1
-    script.events.append(Connected("b"))
-    channel._step(0)
-    (resume,) = script.sent
-    assert resume.head[3] == RESUME
+    assert connected(channel, script) == [RESUME]
 
 
 def test_what_is_held_back_is_sent_on_news_of_the_connection() -> None:
@@ -264,13 +262,9 @@ def test_what_is_held_back_is_sent_on_news_of_the_connection() -> None:
     peer = Link("b", "a")
     peer.data(0, b"hello")
     channel, script = scripted([Disconnected("b"), came("b", peer.resume())])
-    channel._step(0)
-    channel._step(0)
     channel.push("b", "more", b"held back")
     assert script.sent == []
-    script.events.append(Connected("b"))
-    channel._step(0)
-    assert [frame.head[3] for frame in script.sent] == [RESUME, DATA] and script.sent[1].body == b"held back"
+    assert connected(channel, script) == [RESUME, DATA] and script.sent[-1].body == b"held back"
     assert channel.trace.messages == 1
 
 
@@ -279,18 +273,12 @@ def test_what_is_held_back_is_sent_to_who_asked_before_the_loss() -> None:
     peer = Link("b", "a")
     peer.data(0, b"hello")
     channel, script = scripted([Connected("b"), came("b", peer.resume()), came("b", peer.resume()), Disconnected("b")])
-    for _ in range(4):
-        channel._step(0)
     channel.push("b", "more", b"held back")
     assert [frame.head[3] for frame in script.sent] == [RESUME]
-    script.events.append(Connected("b"))
-    channel._step(0)
-    assert [frame.head[3] for frame in script.sent[1:]] == [RESUME, DATA] and script.sent[2].body == b"held back"
+    assert connected(channel, script) == [RESUME, DATA] and script.sent[-1].body == b"held back"
 
 
 def test_on_every_connection_the_peer_is_told_what_is_expected() -> None:
-    channel, script = scripted([Connected("b"), Connected("b")])
-    channel._step(0)
-    channel._step(0)
+    _, script = scripted([Connected("b"), Connected("b")])
     assert [frame.head[3] for frame in script.sent] == [RESUME, RESUME]
     assert {frame.head[16:24] for frame in script.sent} == {(1).to_bytes(8, "little")}, "after the hello"

@@ -25,7 +25,7 @@ from mpc.runtime.round import HEADER_BYTES
 from protocols.core.beaver import matmul, multiply
 from protocols.linalg.held import hold
 from tests.links.over_zmq import HELPER, LIMITS, Played, Run, Sent, over_zmq
-from tests.links.relay import Relay
+from tests.links.relay import Relays
 from tests.mpc.kit import elements, entropy, owners
 from tests.protocols.training.test_stop_test import turns
 
@@ -291,36 +291,25 @@ def test_a_run_that_is_cut_goes_on_and_gives_the_same_bits(monkeypatch: pytest.M
     monkeypatch.setattr("mpc.randomness.dealing.WINDOW_BYTES", 1)
     program = many(12, 4)
     a, b = owners(2)
-    relays: dict[str, Relay] = {}
-
-    def through(name: str) -> Callable[[str], str]:
-        def relay(endpoint: str) -> str:
-            relays[name] = Relay(endpoint)
-            return relays[name].dial
-
-        return relay
-
-    cuts = {("product 3", a): "owners", ("product 6", b): "owners", ("credit", b): "helper", ("deal", HELPER): "helper"}
+    ours, helpers = (b, a), (HELPER, b)
+    cuts = {("product 3", a): ours, ("product 6", b): ours, ("credit", b): helpers, ("deal", HELPER): helpers}
 
     def trouble(sent: Sent) -> Frame | None:
         which = cuts.pop((sent.label, sent.sender), None)
         if which is None:
             return Frame(sent.head, sent.body)
-        relays[which].cut()
+        relays.between[which].cut()
         return None  # this message is lost with the connection
 
-    try:
-        done = run(program, 2, wire=trouble, through={(b, a): through("owners"), (HELPER, b): through("helper")})
-    finally:
-        for relay in relays.values():
-            relay.__exit__(None, None, None)
+    with Relays([ours, helpers]) as relays:
+        done = run(program, 2, wire=trouble, through=relays.through)
     alone = run_lockstep(dict.fromkeys(owners(2), program), entropy=entropy(2))
     for name in owners(2):
         assert bits(done.played[name].result) == bits(alone.results[name])
     for name, one in done.played.items():
         assert one.bytes_sent == alone.plan.bytes_sent[name] and one.messages == alone.plan.messages_sent[name]
         assert one.resent > 0
-    assert relays["owners"].connections == relays["helper"].connections == 3
+    assert [relay.connections for relay in relays.between.values()] == [3, 3]
 
 
 def test_an_owner_that_fails_in_its_program_is_named_by_all() -> None:
