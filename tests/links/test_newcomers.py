@@ -8,11 +8,10 @@ import pytest
 
 from mpc.errors import AlreadyHereError, DisagreementError
 from mpc.links.session import Link
-from mpc.links.zmq.curve import new_identity
 from mpc.runtime.round import HEADER_BYTES, Blob, Round
 from tests.links.over_zmq import at_once, values
 from tests.links.pairs import KEY, swap
-from tests.links.test_restarts import Party, closing
+from tests.links.test_restarts import Party, closing, listener
 
 
 def hello(party: Party) -> None:
@@ -24,11 +23,9 @@ def hello(party: Party) -> None:
 
 def test_a_process_that_was_started_twice_disturbs_no_session() -> None:
     """The second one is turned away in words, while the first goes on, before and after; and nothing reaches it."""
-    keys = {name: new_identity() for name in "ab"}
-    a = Party("a", keys["a"], keys["b"])
-    endpoint = str(a.transport.endpoint)
-    b = Party("b", keys["b"], keys["a"], endpoint)
-    twice = Party("b", keys["b"], keys["a"], endpoint)
+    a, dial = listener()
+    b = dial()
+    twice = dial()
     over: list[str] = []
 
     def session(party: Party, peer: str) -> list[int]:
@@ -64,11 +61,9 @@ def test_a_process_that_was_started_twice_disturbs_no_session() -> None:
 
 def test_it_is_told_before_there_is_a_session_too() -> None:
     """a reads its data still, or waits for somebody else: it answers nobody's hello, but has heard the first one's."""
-    keys = {name: new_identity() for name in "ab"}
-    a = Party("a", keys["a"], keys["b"])
-    endpoint = str(a.transport.endpoint)
-    b = Party("b", keys["b"], keys["a"], endpoint)
-    twice = Party("b", keys["b"], keys["a"], endpoint)
+    a, dial = listener()
+    b = dial()
+    twice = dial()
     over: list[bool] = []
 
     def first() -> None:

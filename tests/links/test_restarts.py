@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 import pytest
@@ -37,6 +37,13 @@ class Party:
             self.transport.dial(other, at)
 
 
+def listener() -> tuple[Party, Callable[[], Party]]:
+    """a, and what starts a process of b."""
+    keys = {name: new_identity() for name in "ab"}
+    a = Party("a", keys["a"], keys["b"])
+    return a, lambda: Party("b", keys["b"], keys["a"], str(a.transport.endpoint))
+
+
 @contextmanager
 def closing(*parties: Party) -> Iterator[None]:
     try:
@@ -49,10 +56,8 @@ def closing(*parties: Party) -> Iterator[None]:
 @pytest.mark.parametrize("greeted", [True, False])
 def test_a_peer_that_was_started_again_is_no_part_of_the_run(greeted: bool) -> None:
     """Before the session has its key (another hello), or after (it expects what it had already)."""
-    keys = {name: new_identity() for name in "ab"}
-    a = Party("a", keys["a"], keys["b"])
-    endpoint = str(a.transport.endpoint)
-    b = Party("b", keys["b"], keys["a"], endpoint)
+    a, dial = listener()
+    b = dial()
     with closing(a):
         with closing(b):
             if greeted:
@@ -60,7 +65,7 @@ def test_a_peer_that_was_started_again_is_no_part_of_the_run(greeted: bool) -> N
             else:
                 b.channel.push("a", "hello", b"one hello")
                 assert bytes(a.channel.pull("b", "hello")) == b"one hello"
-        again = Party("b", keys["b"], keys["a"], endpoint)
+        again = dial()
         again.channel.push("a", "hello", b"another hello")
 
         def new_process() -> None:
@@ -84,15 +89,13 @@ def test_a_peer_that_was_started_again_is_no_part_of_the_run(greeted: bool) -> N
 
 
 def test_the_next_run_of_a_peer_that_is_done_disturbs_nobody() -> None:
-    keys = {name: new_identity() for name in "ab"}
-    a = Party("a", keys["a"], keys["b"])
-    endpoint = str(a.transport.endpoint)
-    b = Party("b", keys["b"], keys["a"], endpoint)
+    a, dial = listener()
+    b = dial()
     with closing(a):
         with closing(b):
             at_once({"a": lambda: greet(a), "b": lambda: greet(b)})  # type: ignore[arg-type]
             a.channel.dismiss("b")
-        again = Party("b", keys["b"], keys["a"], endpoint)
+        again = dial()
         again.channel.push("a", "hello", b"another hello")
         with closing(again):
             ends = at_once(
@@ -165,18 +168,17 @@ def test_a_listener_that_is_no_party_is_dialled_again_and_again() -> None:
 
 def test_a_handshake_is_answered_while_something_else_is_done() -> None:
     """Such as the reading of much data."""
-    keys = {name: new_identity() for name in "ab"}
-    a = Party("a", keys["a"], keys["b"])
-    b = Party("b", keys["b"], keys["a"], str(a.transport.endpoint))
+    a, dial = listener()
+    b = dial()
     met: list[bool] = []
 
-    def dial() -> None:
+    def meet() -> None:
         end = time.monotonic() + LONG
         while time.monotonic() < end and b.transport.poll(1) != Connected("a"):
             pass
         met.append(True)
 
     with closing(a, b):
-        ends = at_once({"a": lambda: a.channel.attend(lambda: bool(met)), "b": dial})
+        ends = at_once({"a": lambda: a.channel.attend(lambda: bool(met)), "b": meet})
     assert [end.error for end in ends.values()] == [None, None] and met == [True]
     assert a.said == [] and b.said == []

@@ -72,18 +72,25 @@ def served() -> Iterator[tuple[subprocess.Popen[str], Callable[[int], Raw]]]:
         process.communicate()
 
 
-def test_a_thousand_questions_of_a_client_that_reads_nothing(
-    served: tuple[subprocess.Popen[str], Callable[[int], Raw]],
-) -> None:
-    """48 bytes each; the answer to one is 200 kB."""
-    process, connection = served
+def in_the_second_stage(
+    process: subprocess.Popen[str], connection: Callable[[int], Raw]
+) -> tuple[subprocess.Popen[str], Raw, Raw]:
+    """The server, and the connections of its two clients, which both answered in the first stage."""
     c, m = connection(0), connection(1)
     c.say(frame(JOIN, DIGEST, instance=b"c" * INSTANCE_BYTES))
     m.say(frame(JOIN, DIGEST, instance=OWN))
     for one, instance in ((c, b"c" * INSTANCE_BYTES), (m, OWN)):
         assert one.hear()[3] == START
         one.say(up(FIRST, instance))
-    assert c.hear()[3] == DOWN  # it is the second stage
+    assert c.hear()[3] == DOWN
+    return process, c, m
+
+
+def test_a_thousand_questions_of_a_client_that_reads_nothing(
+    served: tuple[subprocess.Popen[str], Callable[[int], Raw]],
+) -> None:
+    """48 bytes each; the answer to one is 200 kB."""
+    process, c, m = in_the_second_stage(*served)
     for _ in range(1000):
         m.say(ping(FIRST), ping(SECOND), ping(), frame(JOIN, DIGEST, instance=OWN))
     m.say(up(SECOND))  # the last: all the others were met before it
@@ -99,14 +106,7 @@ def test_a_flood_of_every_kind_of_frame_changes_no_round(
     served: tuple[subprocess.Popen[str], Callable[[int], Raw]],
 ) -> None:
     """300,000 frames, as fast as they go."""
-    process, connection = served
-    c, m = connection(0), connection(1)
-    c.say(frame(JOIN, DIGEST, instance=b"c" * INSTANCE_BYTES))
-    m.say(frame(JOIN, DIGEST, instance=OWN))
-    for one, instance in ((c, b"c" * INSTANCE_BYTES), (m, OWN)):
-        assert one.hear()[3] == START
-        one.say(up(FIRST, instance))
-    assert c.hear()[3] == DOWN
+    process, c, m = in_the_second_stage(*served)
     others = [frame(kind, b"x" * 40, round=1, attempt=1, label=FIRST, instance=OWN) for kind in (START, DOWN)]
     frames = (ping(FIRST), ping(SECOND), ping(), up(FIRST), *others)
     words = [word for one in frames for word in messages_of(one)]
