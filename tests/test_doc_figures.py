@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from parties.scenario.file import load_scenario
-from parties.tasks.registry import planned
+from parties.tasks.registry import load_scenario, planned
 
 ROOT = Path(__file__).resolve().parent.parent
 RADIUS = '"mean_radius", "mean_texture", "mean_perimeter", "mean_area", "mean_smoothness"'

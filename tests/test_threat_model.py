@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from mpc.runtime.plan import Plan
-from parties.scenario.file import load_scenario
-from parties.tasks.registry import Plans, planned
+from parties.tasks.registry import Plans, load_scenario, planned
 from tests.scenario_texts import STATISTICS
 
 ROOT = Path(__file__).resolve().parent.parent

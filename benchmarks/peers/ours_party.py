@@ -37,8 +37,8 @@ from mpc.sharing.share import Share  # noqa: E402
 from parties.base.cores import keep_to_a_core  # noqa: E402
 from parties.base.reporter import Reporter  # noqa: E402
 from parties.base.version import VERSION  # noqa: E402
-from parties.scenario.file import load_scenario  # noqa: E402
 from parties.session import take_part  # noqa: E402
+from parties.tasks.registry import load_scenario  # noqa: E402
 from protocols.core.beaver import matmul, multiply  # noqa: E402
 from protocols.core.comparison import less_than  # noqa: E402
 from protocols.core.truncation import truncate  # noqa: E402

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from parties.data.checks import ROW_HINT, find_columns, kinds_of, refuse_extremes, rows_text
 from parties.data.features import Feature, read_features
 from parties.data.read import Column, RawTable
-from parties.scenario.models import LinearTask, ModelTask
+from parties.scenario.models import ModelTask
 from protocols.inference.irls import LARGEST_OFFSET
 from protocols.rows.offset_weights import OffsetWeights
 from protocols.scaling.row_weights import LARGEST_COUNT
@@ -64,7 +64,7 @@ def _check(raw: RawTable, name: str, values: Values, task: ModelTask) -> None:
             f"values are missing in {rows_text(int(gaps.sum()))} (column '{name}')",
             "no mean can stand for an offset or a weight: fill these cells, or take the rows out",
         )
-    linear = isinstance(task, LinearTask)
+    linear = not task.classes
     if name == task.asides.get("offset"):
         if linear:
             refuse_extremes(raw.where, [name], values[:, np.newaxis])  # as of the target, in whose unit it is

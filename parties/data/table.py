@@ -24,7 +24,7 @@ from parties.data.missing import settle_missing, without
 from parties.data.read import Column, RawTable, open_source
 from parties.data.target import read_numbers, read_target
 from parties.data.vertical import sorted_rows, target_columns, task_here
-from parties.scenario.file import LogisticTask, ModelTask, Scenario, SqlSource
+from parties.scenario.file import ModelTask, Scenario, SqlSource
 from parties.scenario.problems import nearest, quoted
 from protocols.disclosure.own_design import plain
 from protocols.rows.design import Made
@@ -230,8 +230,8 @@ class _Rows:
 
 def _target(raw: RawTable, column: Column, task: ModelTask) -> NDArray[np.float64]:
     """The target of each row, NaN where it is missing: 0 and 1 of two classes, else the numbers as they are."""
-    if isinstance(task, LogisticTask):
-        return read_target(raw, column, task.positive)
+    if task.classes:
+        return read_target(raw, column, task.counts_as_one)
     values = read_numbers(raw, column)
     refuse_extremes(raw.where, [column.name], values[:, np.newaxis])
     return values

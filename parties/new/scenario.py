@@ -23,9 +23,9 @@ from parties.new.columns import FileLook, look_into
 from parties.new.example import IDENTIFIER, TARGET, write_made_up
 from parties.new.fit import that_fits, without_small_cells
 from parties.new.split import choose_split, useful
-from parties.scenario.file import Scenario, load_scenario
+from parties.scenario.file import Scenario
 from parties.scenario.models import MIN_CELL, MIN_ROWS_PER_FEATURE
-from parties.tasks.registry import plan_for
+from parties.tasks.registry import load_scenario, plan_for
 from parties.tasks.regression import own_rows, row_counts
 
 FILE: Final = "scenario.toml"

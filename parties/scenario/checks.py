@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from parties.scenario.models import LogisticTask, ModelTask, PartySpec, SqlSource
+from parties.scenario.models import ModelTask, PartySpec, SqlSource
 from parties.scenario.problems import Problem, nearest, quoted, shown
 from parties.scenario.terms import SIGN, columns_of, parts_of
 
@@ -104,16 +104,6 @@ def _check_asides(task: ModelTask, features: Iterable[str], problems: list[Probl
         if column in taken:
             problems.append(Problem(f"[task] {key} = '{column}' is {taken[column]}, too", "name a column of its own"))
         taken[column] = f"the {key}"
-
-
-def settled_reveal(task: LogisticTask, parties: Mapping[str, PartySpec], problems: list[Problem]) -> LogisticTask:
-    """The task with `reveal` and `reveal_to` in one order, whatever the file's, so that digests are equal."""
-    owners = check_reveal(task, task.reveal, parties, problems)
-    asked = {*task.reveal}
-    if "inference" in asked:  # coefficients with their errors are a model, too
-        asked.add("model")
-    what = tuple(item for item in ("model", "metrics", "missing", "inference", "calibration") if item in asked)
-    return task.model_copy(update={"reveal": what, "reveal_to": owners})
 
 
 def owners_of(parties: Mapping[str, PartySpec]) -> tuple[str, ...]:

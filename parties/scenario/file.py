@@ -1,6 +1,6 @@
 """A scenario: who takes part, on which data, and what they compute; read from a TOML file.
 
-Everything that the parties must agree on is in it and nothing secret is. `load_scenario` gives a frozen
+Everything that the parties must agree on is in it and nothing secret is. `read_scenario` gives a frozen
 `Scenario` or raises one `UsageError` that says all that is wrong with the file.
 """
 
@@ -11,25 +11,21 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializeAsAny
 
 from mpc.errors import InternalError, UsageError, plain_text
 from parties.scenario.checks import check_links, check_roles, check_text_settings
 from parties.scenario.models import (
-    AnyTask,
     Head,
-    LinearTask,
-    LogisticTask,
     ModelTask,
     NetworkSpec,
     PartySpec,
-    PredictTask,
     RosterSpec,
     SessionSpec,
     SqlSource,
-    StatisticsTask,
+    Task,
     TestingSpec,
     split_address,
 )
@@ -43,14 +39,10 @@ from parties.scenario.problems import (
     refuse,
     shown,
 )
-from parties.scenario.task import KINDS, read_task, settled_task
+from parties.scenario.task import Readers, check_shares, read_task
 from parties.scenario.toml_text import parse_toml, read_text_file
-from parties.scenario.unbuilt import unbuilt_role
-from parties.tasks.predict.settings import check_shares
 
 __all__ = [
-    "LinearTask",
-    "LogisticTask",
     "ModelTask",
     "NetworkSpec",
     "PartySpec",
@@ -60,9 +52,11 @@ __all__ = [
     "SqlSource",
     "TestingSpec",
     "differences",
-    "load_scenario",
+    "read_scenario",
     "split_address",
 ]
+
+OneTask = TypeVar("OneTask", bound=Task)
 
 SCHEMA = 1
 MOST_PARTIES = 64
@@ -70,11 +64,11 @@ MOST_PARTIES = 64
 _OWN_AFFAIR = {"data", "encoding", "decimal", "thousands", "model"}
 PARTY_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 NAME_HINT = "use small letters, digits and _, starting with a letter, at most 63"
+_ROLES_OF_SUMS = ("server", "client")
 _HEAD_KEYS = ("schema", "name", "seed")
 _TABLE_KEYS = ("parties", "task", "network", "session", "testing", "roster")
 _ELSEWHERE: Mapping[str, Sequence[str]] = {
     "the top of the file": _HEAD_KEYS,
-    "[task]": tuple(key for kind in KINDS.values() for key in kind.model.model_fields),
     "[parties.NAME]": tuple(PartySpec.model_fields),
     "[network]": tuple(NetworkSpec.model_fields),
     "[session]": tuple(SessionSpec.model_fields),
@@ -83,8 +77,12 @@ _ELSEWHERE: Mapping[str, Sequence[str]] = {
 }
 
 
-def load_scenario(path: Path) -> Scenario:
-    """Read and check a scenario file.
+def read_scenario(path: Path, readers: Readers, kinds: Sequence[str]) -> Scenario:
+    """Read and check a scenario file for owners and a helper.
+
+    Args:
+        readers: how each kind of task is read.
+        kinds: all kinds that a file may name.
 
     Raises:
         UsageError: the file cannot be read, or is not a valid scenario; all problems are named together.
@@ -93,25 +91,27 @@ def load_scenario(path: Path) -> Scenario:
     check_schema(path, raw)
     problems: list[Problem] = []
     known = (*_HEAD_KEYS, *_TABLE_KEYS)
+    elsewhere = {**_ELSEWHERE, "[task]": tuple(key for one in readers.values() for key in one.model.model_fields)}
     for key in raw:
         if key not in known:
-            add_unknown("the top of the file", key, known, _ELSEWHERE, problems)
+            add_unknown("the top of the file", key, known, elsewhere, problems)
     head_values = {key: value for key, value in raw.items() if key in _HEAD_KEYS}
     head = read_table(Head, head_values, "the top of the file:", problems, {})
-    parties = _read_parties(raw.get("parties"), problems)
-    task = read_task(raw.get("task"), problems, _ELSEWHERE)
-    network = _read_optional(NetworkSpec, raw, "network", problems)
-    session = _read_optional(SessionSpec, raw, "session", problems)
-    testing = _read_optional(TestingSpec, raw, "testing", problems)
-    roster = _read_optional(RosterSpec, raw, "roster", problems)
+    parties = _read_parties(raw.get("parties"), problems, elsewhere)
+    task = read_task(raw.get("task"), problems, elsewhere, readers, kinds)
+    network = _read_optional(NetworkSpec, raw, "network", problems, elsewhere)
+    session = _read_optional(SessionSpec, raw, "session", problems, elsewhere)
+    testing = _read_optional(TestingSpec, raw, "testing", problems, elsewhere)
+    roster = _read_optional(RosterSpec, raw, "roster", problems, elsewhere)
     if parties is not None:
         check_roles(parties, problems)
         check_links(parties, problems)
         check_text_settings(parties, problems)
-    if task is not None and parties is not None:
-        check_shares(task, parties, problems)
     if task is not None:
-        task = settled_task(task, parties, problems)
+        reader = readers[task.kind]
+        if parties is not None and not reader.shares(task):
+            check_shares(parties, problems)
+        task = reader.settled(task, parties, problems)
     if problems or head is None or task is None or parties is None:
         raise refuse(str(path), problems)
     return Scenario(
@@ -145,7 +145,7 @@ class Scenario(BaseModel):
     name: str
     seed: int
     parties: dict[str, PartySpec]
-    task: AnyTask
+    task: SerializeAsAny[Task]
     network: NetworkSpec | None
     session: SessionSpec
     testing: TestingSpec | None
@@ -169,40 +169,18 @@ class Scenario(BaseModel):
         """Whether the owners have other columns of the same rows."""
         return self.task.partition == "vertical"
 
-    @property
-    def training(self) -> LogisticTask:
-        """The task of a scenario that trains a logistic regression."""
-        if not isinstance(self.task, LogisticTask):
-            raise InternalError(f'kind = "{self.task.kind}" is taken for a training', "please report this as a bug")
-        return self.task
-
-    @property
-    def linear(self) -> LinearTask:
-        """The task of a scenario that fits a linear regression."""
-        if not isinstance(self.task, LinearTask):
-            raise InternalError(f'kind = "{self.task.kind}" is taken for a line', "please report this as a bug")
+    def task_as(self, model: type[OneTask]) -> OneTask:
+        """The task, in a scenario that is known to be of this kind."""
+        if not isinstance(self.task, model):
+            raise InternalError(
+                f'kind = "{self.task.kind}" is taken for {model.__name__}', "please report this as a bug"
+            )
         return self.task
 
     @property
     def model_task(self) -> ModelTask:
         """The task of a scenario that fits a model, of whichever kind, to a target."""
-        if not isinstance(self.task, ModelTask):
-            raise InternalError(f'kind = "{self.task.kind}" is taken for a model', "please report this as a bug")
-        return self.task
-
-    @property
-    def statistics(self) -> StatisticsTask:
-        """The task of a scenario that describes data."""
-        if not isinstance(self.task, StatisticsTask):
-            raise InternalError(f'kind = "{self.task.kind}" is taken for statistics', "please report this as a bug")
-        return self.task
-
-    @property
-    def predict(self) -> PredictTask:
-        """The task of a scenario that scores new rows."""
-        if not isinstance(self.task, PredictTask):
-            raise InternalError(f'kind = "{self.task.kind}" is taken for a scoring', "please report this as a bug")
-        return self.task
+        return self.task_as(ModelTask)
 
     def task_of(self, owner: str) -> ModelTask:
         """The model as it concerns one owner's table: where columns are split, with that owner's `features`."""
@@ -307,11 +285,16 @@ def check_schema(path: Path, raw: Mapping[str, Any]) -> None:
         raise UsageError(f"{path}: schema {shown(raw['schema'])} is not known to this version", hint)
 
 
-def _read_optional(model: type[Model], raw: Mapping[str, Any], key: str, problems: list[Problem]) -> Model | None:
-    return read_table(model, raw[key], f"[{key}]", problems, _ELSEWHERE) if key in raw else None
+Elsewhere = Mapping[str, Sequence[str]]
 
 
-def _read_parties(raw: object, problems: list[Problem]) -> dict[str, PartySpec] | None:
+def _read_optional(
+    model: type[Model], raw: Mapping[str, Any], key: str, problems: list[Problem], elsewhere: Elsewhere
+) -> Model | None:
+    return read_table(model, raw[key], f"[{key}]", problems, elsewhere) if key in raw else None
+
+
+def _read_parties(raw: object, problems: list[Problem], elsewhere: Elsewhere) -> dict[str, PartySpec] | None:
     if not isinstance(raw, Mapping) or not raw:
         problems.append(Problem("the file names no parties", "add a table [parties.NAME] for each of them"))
         return None
@@ -320,27 +303,27 @@ def _read_parties(raw: object, problems: list[Problem]) -> dict[str, PartySpec] 
         return None
     parties: dict[str, PartySpec] = {}
     for name, values in raw.items():
-        party = _read_party(name, values, problems)
+        party = _read_party(name, values, problems, elsewhere)
         if party is not None:
             parties[name] = party
     return parties if len(parties) == len(raw) else None
 
 
-def _read_party(name: str, raw: object, problems: list[Problem]) -> PartySpec | None:
+def _read_party(name: str, raw: object, problems: list[Problem], elsewhere: Elsewhere) -> PartySpec | None:
     table = f"[parties.{name}]"
     before = len(problems)
     if not PARTY_NAME.fullmatch(name):
         problems.append(Problem(f"{shown(name)} cannot be a party's name", NAME_HINT))
         return None
     if isinstance(raw, Mapping):
-        unbuilt = unbuilt_role(name, raw.get("role"))
-        if unbuilt is not None:
-            problems.append(unbuilt)
+        if raw.get("role") in _ROLES_OF_SUMS:
+            message = f'[parties.{name}] role = "{raw["role"]}" is for kind = "secure_sum"'
+            problems.append(Problem(message, 'a training has "owner" or "helper"'))
             return None
         if isinstance(raw.get("data"), Mapping):
             source = read_table(SqlSource, raw["data"], f"[parties.{name}.data]", problems, {})
             raw = {**raw, "data": source}
-    party = read_table(PartySpec, raw, table, problems, _ELSEWHERE)
+    party = read_table(PartySpec, raw, table, problems, elsewhere)
     if party is not None and party.role == "helper":
         for key in ("data", "encoding", "decimal", "thousands", "features", "rows", "model"):
             if key in party.model_fields_set:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TypeVar
 
-from parties.scenario.models import LogisticTask, ModelTask, PartySpec
+from parties.scenario.models import ModelTask, PartySpec
 from parties.scenario.problems import Problem, quoted
 from parties.scenario.terms import SIGN, columns_of, parts_of
 
@@ -24,23 +24,6 @@ def task_of(task: Task, spec: PartySpec) -> Task:
     columns = None if listed is None else columns_of(listed)
     categories = {name: levels for name, levels in task.categories.items() if columns is None or name in columns}
     return task.model_copy(update={"features": listed, "categories": categories})
-
-
-def check_partition(task: LogisticTask, parties: Mapping[str, PartySpec], problems: list[Problem]) -> None:
-    """Settings that go with one way of splitting the data only."""
-    owners = {name: party for name, party in parties.items() if party.role == "owner"}
-    check_split(task, owners, problems)
-    if task.partition == "horizontal":
-        return
-    if task.standardise == "private":
-        hint = "set standardise = true: each owner its own columns, and nothing is told of them"
-        problems.append(Problem('[task] standardise = "private" is for owners with the same columns', hint))
-    if task.compare_ranges:
-        hint = "remove it"
-        problems.append(Problem("[task] compare_ranges is for owners with the same columns", hint))
-    if "missing" in task.reveal:
-        message = f'[task] reveal = ["missing"] is not available with {VERTICAL[7:]}'
-        problems.append(Problem(message, 'use "model", "metrics" or both'))
 
 
 def check_split(task: ModelTask, owners: Mapping[str, PartySpec], problems: list[Problem]) -> None:

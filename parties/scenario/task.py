@@ -1,62 +1,71 @@
-"""How [task] is read: one entry a kind, with its settings and what is checked of them together."""
+"""How [task] is read: by the kind that it names, one of those that are handed in."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-from parties.scenario.categories import read_categories
-from parties.scenario.checks import check_columns, settled_reveal
-from parties.scenario.models import AnyTask, LinearTask, LogisticTask, PartySpec, PredictTask, StatisticsTask
-from parties.scenario.partition import check_partition
+from parties.scenario.models import PartySpec, Task
 from parties.scenario.problems import Problem, nearest, read_table, shown
-from parties.scenario.unbuilt import without_unbuilt
-from parties.tasks.linear.settings import prepared_linear, settled_linear
-from parties.tasks.logistic.inference import check_calibration, check_no_inference, settled_inference
-from parties.tasks.logistic.solver import settled_solver
-from parties.tasks.predict.settings import settled_predict
-from parties.tasks.statistics.settings import prepared_statistics, settled_statistics
 
 Parties = Mapping[str, PartySpec]
 Problems = list[Problem]
 
 
+def _no_shares(task: Any) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
-class TaskKind:
-    """One kind of task, as a scenario file has it.
+class TaskReader:
+    """[task] of one kind, as a scenario file has it.
 
     Args:
         model: its settings, each checked by itself.
         prepared: the table as the file has it, with what needs more than a type already read; may add problems.
         settled: the task after checks of several settings, in one order whatever the file's, so that digests are
             equal; may add problems. The parties are None if they are not valid.
+        shares: whether each owner keeps, or has, a share of a model that nobody sees.
     """
 
-    model: type[LogisticTask] | type[LinearTask] | type[StatisticsTask] | type[PredictTask]
+    model: type[Task]
     prepared: Callable[[dict[str, Any], Problems], dict[str, Any]]
-    settled: Callable[[Any, Parties | None, Problems], AnyTask]
+    settled: Callable[[Any, Parties | None, Problems], Task]
+    shares: Callable[[Any], bool] = _no_shares
 
 
-def read_task(raw: object, problems: Problems, elsewhere: Mapping[str, Sequence[str]]) -> AnyTask | None:
-    """The [task] of whichever kind it names; what is wrong with it is added to `problems`."""
+Readers = Mapping[str, TaskReader]
+"""By kind, of those that are for owners and a helper; the first is what a task without a kind is read as."""
+
+
+def read_task(
+    raw: object, problems: Problems, elsewhere: Mapping[str, Sequence[str]], readers: Readers, kinds: Sequence[str]
+) -> Task | None:
+    """The [task] of whichever kind it names; what is wrong with it is added to `problems`.
+
+    Args:
+        elsewhere: the keys of the other tables, by how each is named.
+        kinds: all that a file may name, those for a server and clients too.
+    """
     if raw is None:
         problems.append(Problem("the file has no [task]", "add [task] with kind and target"))
         return None
     table = dict(raw) if isinstance(raw, Mapping) else {}
     if isinstance(raw, Mapping) and "kind" not in table:
-        kinds = " or ".join(f'"{name}"' for name in (*KINDS, "secure_sum"))
+        kinds = " or ".join(f'"{name}"' for name in kinds)
         problems.append(Problem("[task] needs a value for 'kind'", f"it must be {kinds}"))
         return None
-    name = table.get("kind", _USUAL)
-    kind = KINDS.get(name) if isinstance(name, str) else KINDS[_USUAL]
+    usual = next(iter(readers))
+    name = table.get("kind", usual)
+    kind = readers.get(name) if isinstance(name, str) else readers[usual]
     if kind is None:
-        guess = nearest(name, KINDS) or _USUAL
+        guess = nearest(name, kinds) or usual
         message = f"[task] kind = {shown(name)} is not available in this version"
         problems.append(Problem(message, f'use kind = "{guess}"'))
         return None  # the other settings of another kind of task would only make noise
     others = {
-        f'[task] of kind = "{other}"': tuple(one.model.model_fields) for other, one in KINDS.items() if one != kind
+        f'[task] of kind = "{other}"': tuple(one.model.model_fields) for other, one in readers.items() if one != kind
     }
     rest = {where: keys for where, keys in elsewhere.items() if where != "[task]"}
     if isinstance(raw, Mapping):
@@ -64,42 +73,10 @@ def read_task(raw: object, problems: Problems, elsewhere: Mapping[str, Sequence[
     return read_table(kind.model, raw, "[task]", problems, {**others, **rest})
 
 
-def settled_task(task: AnyTask, parties: Parties | None, problems: Problems) -> AnyTask:
-    """The task after the checks of several settings that its kind has."""
-    return KINDS[task.kind].settled(task, parties, problems)
-
-
-def _prepared_training(table: dict[str, Any], problems: Problems) -> dict[str, Any]:
-    table = without_unbuilt(table, problems)
-    if "categories" in table:
-        table["categories"] = read_categories(table["categories"], problems)
-    return table
-
-
-def _settled_training(task: LogisticTask, parties: Parties | None, problems: Problems) -> LogisticTask:
-    check_columns(task, problems)
-    if "inference" in task.reveal:
-        task = settled_inference(task, problems)
-    else:
-        check_no_inference(task, problems)
-        task = settled_solver(task, problems)
-    check_calibration(task, problems)
-    if parties is not None:
-        task = settled_reveal(task, parties, problems)
-        check_partition(task, parties, problems)
-    return task
-
-
-def _as_it_is(table: dict[str, Any], problems: Problems) -> dict[str, Any]:
-    """Of a kind whose settings need no more than their types."""
-    return table
-
-
-_USUAL: Final = "logistic_regression"
-KINDS: Final[Mapping[str, TaskKind]] = {
-    "logistic_regression": TaskKind(LogisticTask, _prepared_training, _settled_training),
-    "linear_regression": TaskKind(LinearTask, prepared_linear, settled_linear),
-    "statistics": TaskKind(StatisticsTask, prepared_statistics, settled_statistics),
-    "predict": TaskKind(PredictTask, _as_it_is, settled_predict),
-}
-"""The kinds of tasks for owners and a helper; kind = "secure_sum" has a scenario of its own (tasks/secure_sum)."""
+def check_shares(parties: Parties, problems: Problems) -> None:
+    """That `model` stands nowhere, in a task in which no owner keeps a share of a model or has one."""
+    for name, party in parties.items():
+        if party.model is not None:
+            message = f"[parties.{name}] has model, but no model stays shared in this task"
+            hint = 'remove it; or, in a training, take "model" out of `reveal`'
+            problems.append(Problem(message, hint))

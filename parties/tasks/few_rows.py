@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from mpc.errors import DataError
 from parties.scenario.file import Scenario
-from parties.scenario.models import LinearTask, LogisticTask, ModelTask, PredictTask
+from parties.scenario.models import ModelTask
 from parties.show.blocks import count_text, plural
 from parties.tasks.base import Rows
 
@@ -25,17 +25,18 @@ def refuse_few(scenario: Scenario, rows: Rows, features: int) -> None:
         DataError: there are too few of either; says whose or how many, and which setting says so.
     """
     task = scenario.task
-    if isinstance(task, PredictTask):
-        return  # a score is of one row, and told to its owner
-    few = [owner for owner, (used, _) in rows.items() if used < task.min_rows]
+    least: int | None = dict(task).get("min_rows")
+    if least is None:  # what is told is of one row, to its owner
+        return
+    few = [owner for owner, (used, _) in rows.items() if used < least]
     if few:
         told = ", ".join(f"{owner} has {plural(rows[owner][0], 'row')}" for owner in few)
         kind = " to train on" if isinstance(task, ModelTask) else ""
         raise DataError(
-            f"{told}{kind}, and min_rows = {task.min_rows}: sums over so few would show its patients",
+            f"{told}{kind}, and min_rows = {least}: sums over so few would show its patients",
             "add rows, or leave this owner out; a lower min_rows in [task] has to be allowed by every owner's policy",
         )
-    if isinstance(task, LogisticTask | LinearTask):
+    if isinstance(task, ModelTask):
         _refuse_few_held_out(task, rows)
     most = most_features(scenario, rows)
     if isinstance(task, ModelTask) and most is not None and features > most:
@@ -50,7 +51,7 @@ def refuse_few(scenario: Scenario, rows: Rows, features: int) -> None:
         )
 
 
-def _refuse_few_held_out(task: LogisticTask | LinearTask, rows: Rows) -> None:
+def _refuse_few_held_out(task: ModelTask, rows: Rows) -> None:
     """That what is told of held-out rows is of 0 or at least min_cell of every owner."""
     if "metrics" not in task.reveal:  # a calibration goes with these
         return
@@ -67,7 +68,7 @@ def _refuse_few_held_out(task: LogisticTask | LinearTask, rows: Rows) -> None:
 def most_features(scenario: Scenario, rows: Rows) -> int | None:
     """How many features a model that is told without a penalty may have at most; None: any number."""
     task = scenario.task
-    if not isinstance(task, ModelTask) or not _is_told_without_penalty(task) or not task.min_rows_per_feature:
+    if not isinstance(task, ModelTask) or not task.told_without_penalty or not task.min_rows_per_feature:
         return None
     return _others(scenario, rows) // task.min_rows_per_feature
 
@@ -76,9 +77,3 @@ def _others(scenario: Scenario, rows: Rows) -> int:
     """How many rows the others of an owner have at least; where columns are split, all rows."""
     counts = [used for used, _ in rows.values()]
     return counts[0] if scenario.vertical else sum(counts) - max(counts)
-
-
-def _is_told_without_penalty(task: ModelTask) -> bool:
-    if isinstance(task, LogisticTask):
-        return not task.l2 and bool({"model", "inference"} & set(task.reveal))
-    return isinstance(task, LinearTask)

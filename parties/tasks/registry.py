@@ -8,9 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mpc.runtime.plan import Plan
-from parties.scenario.file import Scenario, load_scenario, read_toml
+from parties.scenario.file import Scenario, read_scenario, read_toml
+from parties.scenario.task import Readers
 from parties.tasks.base import Job, Rows
 from parties.tasks.few_rows import refuse_few
+from parties.tasks.linear.settings import READER as _LINEAR
+from parties.tasks.logistic.settings import READER as _LOGISTIC
+from parties.tasks.predict.settings import READER as _PREDICT
+from parties.tasks.statistics.settings import READER as _STATISTICS
 
 if TYPE_CHECKING:
     from parties.tasks.secure_sum.settings import SumScenario
@@ -51,6 +56,24 @@ _JOBS: Final[Mapping[str, Callable[[], AnyJob]]] = {
     "statistics": _statistics,
     "predict": _predict,
 }
+
+
+_READERS: Final[Readers] = {
+    "logistic_regression": _LOGISTIC,
+    "linear_regression": _LINEAR,
+    "statistics": _STATISTICS,
+    "predict": _PREDICT,
+}
+_ALL: Final = (*_READERS, "secure_sum")
+
+
+def load_scenario(path: Path) -> Scenario:
+    """Read and check a scenario file for owners and a helper.
+
+    Raises:
+        UsageError: the file cannot be read, or is not a valid scenario; all problems are named together.
+    """
+    return read_scenario(path, _READERS, _ALL)
 
 
 def job_of(scenario: Scenario) -> AnyJob:

@@ -20,7 +20,6 @@ from mpc.runtime.party import Revealed
 from parties.base.private_files import append_private, read_private
 from parties.data.own_table import OwnTable
 from parties.scenario.file import Scenario
-from parties.scenario.models import ModelTask, StatisticsTask
 from parties.trust.row_sketch import differing, sketch_key, sketch_of
 
 FILE: Final = "releases.jsonl"
@@ -68,7 +67,7 @@ def release_of(
         rows=table.rows,
         columns=names,
         revealed=_names(revealed),
-        near=max(NEAR, scenario.task.min_cell if isinstance(scenario.task, StatisticsTask | ModelTask) else 0),
+        near=max(NEAR, dict(scenario.task).get("min_cell", 0)),
     )
 
 

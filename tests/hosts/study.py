@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from parties.scenario.file import load_scenario
+from parties.tasks.registry import load_scenario
 from parties.trust.consent import consent_digest
 from tests.hosts.machines import Command, World
 from tests.run.command import Ran, record

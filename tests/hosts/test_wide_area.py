@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 
 from mpc.links.wire import MAGIC
-from parties.scenario.file import load_scenario
-from parties.tasks.registry import planned
+from parties.tasks.registry import load_scenario, planned
 from tests.hosts.packets import captured, streams
 from tests.hosts.study import PARTIES, PORT, SCENARIO, SEED, Study, done, ends
 from tests.run.command import ROOT, Ran, mpc, record

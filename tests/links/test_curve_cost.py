@@ -13,7 +13,7 @@ import pytest
 from parties.cli.run_locally import orders
 from parties.processes.child import Program
 from parties.processes.launcher import launch
-from parties.scenario.file import load_scenario
+from parties.tasks.registry import load_scenario
 from tests.run.command import ROOT
 
 DEMO = ROOT / "scenarios" / "two_hospitals.toml"

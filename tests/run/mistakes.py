@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from parties.scenario.file import load_scenario
+from parties.tasks.registry import load_scenario
 from parties.trust.consent import remember
 from parties.trust.keys import generate
 from tests.run.scenarios import write_csv, write_scenario

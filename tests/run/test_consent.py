@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from parties.scenario.file import load_scenario
+from parties.tasks.registry import load_scenario
 from parties.trust.consent import read_approvals, remember
 from parties.trust.keys import PASSPHRASE_VARIABLE
 from tests.run.command import LONG, MPC, ROOT, Ran, Running, approving, environment, mpc, record

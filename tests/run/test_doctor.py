@@ -7,7 +7,7 @@ import re
 import socket
 from pathlib import Path
 
-from parties.scenario.file import load_scenario
+from parties.tasks.registry import load_scenario
 from parties.trust.consent import remember
 from tests.run.command import Ran, Running, approving, mpc
 from tests.run.test_party import PARTIES, separate, start

@@ -11,8 +11,8 @@ import pytest
 from mpc.links.session import Frame
 from mpc.links.wire import ABORT
 from mpc.links.zmq.transport import Transport
-from parties.scenario.file import load_scenario
 from parties.session import take_part
+from parties.tasks.registry import load_scenario
 from tests.examples import sample
 from tests.run.command import mpc, record
 from tests.run.mistakes import (

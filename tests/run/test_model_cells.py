@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from parties.report.consent import consent_blocks
-from parties.scenario.file import load_scenario
 from parties.show.blocks import Grid
+from parties.tasks.registry import load_scenario
 from tests.run.command import mpc, record
 from tests.scenario_texts import two_owners
 

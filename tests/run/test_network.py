@@ -12,9 +12,8 @@ import pytest
 from mpc.runtime.plan import Plan
 from parties.cli.run_locally import conditions, network_text
 from parties.processes.relay import NAME
-from parties.scenario.file import load_scenario
 from parties.scenario.models import NetworkSpec
-from parties.tasks.registry import planned
+from parties.tasks.registry import load_scenario, planned
 from parties.trust.consent import remember
 from tests.run.command import Ran, Running, mpc, record
 from tests.run.scenarios import write_scenario

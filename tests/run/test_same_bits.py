@@ -15,9 +15,9 @@ from parties.cli.run_locally import orders
 from parties.data.table import load_owner_table
 from parties.processes.launcher import launch
 from parties.report.record import start_record
-from parties.scenario.file import Scenario, load_scenario
+from parties.scenario.file import Scenario
 from parties.tasks.logistic.shape import settings_for
-from parties.tasks.registry import plan_for
+from parties.tasks.registry import load_scenario, plan_for
 from parties.tasks.regression import own_rows, row_counts
 from protocols.rows.results import Trained
 from protocols.training.rows_job import training_job

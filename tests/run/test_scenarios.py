@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from parties.data.table import load_owner_table
-from parties.scenario.file import load_scenario
+from parties.tasks.registry import load_scenario
 from tests.run.command import ROOT, environment, mpc, record
 from tools.make_three_hospitals import FEATURES, deal_out, write_three_hospitals
 

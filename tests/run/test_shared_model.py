@@ -16,9 +16,8 @@ import pytest
 
 from mpc.errors import BeaverlodgeError, UsageError
 from parties.report.plan import plan_json, plan_tables
-from parties.scenario.file import load_scenario
 from parties.show.blocks import Line
-from parties.tasks.registry import planned
+from parties.tasks.registry import load_scenario, planned
 from parties.trust.share_file import Vault, journal_path, key_path, open_share
 from tests.parties.shares import FEATURES, OWNERS, csv_of, write_predict, write_shares
 from tests.ports import free_ports
@@ -328,7 +327,7 @@ def test_the_new_patients_are_the_tools_and_not_trained_on(tmp_path: Path) -> No
         assert "malignant" not in there.read_text() and there.read_text().count("\n") == 11
     for name in ("shared_model", "split_model"):
         training = load_scenario(ROOT / "scenarios" / f"{name}.toml")
-        assert (training.seed, training.training.test_fraction) == (SEED, TEST_FRACTION)
+        assert (training.seed, training.model_task.test_fraction) == (SEED, TEST_FRACTION)
 
 
 @pytest.mark.soak

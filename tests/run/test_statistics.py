@@ -11,8 +11,7 @@ import pytest
 
 from parties.doctor.checks import check_data
 from parties.doctor.estimate import Known, plan_from_here
-from parties.scenario.file import load_scenario
-from parties.tasks.registry import planned
+from parties.tasks.registry import load_scenario, planned
 from tests.pooled_statistics import check_statistics
 from tests.run.command import ROOT, mpc, record
 from tests.run.tables import DATA, each_by_a_command, hips, write_tables

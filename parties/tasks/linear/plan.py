@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from parties.scenario.models import LinearTask
 from parties.show.blocks import Block, Line, count_text, plural
 from parties.tasks.base import PlanTold
+from parties.tasks.linear.settings import LinearTask
 from protocols.linear.settings import LinearSettings
 
 USES: Final[Mapping[str, str]] = {

@@ -14,6 +14,7 @@ from parties.show.blocks import count_text, plural
 from parties.tasks.base import Job, PlanTold, Rows, all_cells
 from parties.tasks.extent import extent_from_here, training_shapes
 from parties.tasks.linear.record import fit_facts, inference_rows
+from parties.tasks.linear.settings import LinearTask
 from parties.tasks.linear.show import EXACT_TEXT
 from parties.tasks.regression import (
     MISSING_COUNTS,
@@ -42,7 +43,7 @@ def linear_settings(scenario: Scenario, rows: Rows, columns: int) -> LinearSetti
         UsageError: there are so many rows that their sums do not fit.
         DataError: there are too few rows for so many features; or columns are split, and the owners' rows differ.
     """
-    task = scenario.linear
+    task = scenario.task_as(LinearTask)
     counts = group_counts(scenario, rows)
     total = sum(train for train, _ in counts)
     if total > MOST_ROWS:
@@ -100,7 +101,7 @@ def _after(fit: LinearFit) -> list[str]:
 def _record(scenario: Scenario, agreement: Agreement, fit: LinearFit | None) -> dict[str, Any]:
     if fit is None:
         return {"model": None, "metrics": None, "inference": None, "fit": None, "data": None}
-    task = scenario.linear
+    task = scenario.task_as(LinearTask)
     columns = (*fit.features, task.target)
     return {
         "model": {
@@ -128,7 +129,7 @@ def _compare(scenario: Scenario, record: Mapping[str, Any]) -> dict[str, Any]:
 def _told(settings: LinearSettings, scenario: Scenario) -> PlanTold:
     from parties.tasks.linear.plan import linear_told
 
-    return linear_told(settings, scenario.linear)
+    return linear_told(settings, scenario.task_as(LinearTask))
 
 
 def _asked(scenario: Scenario, me: str, table: Table | None) -> list[tuple[str, str]]:
@@ -137,11 +138,11 @@ def _asked(scenario: Scenario, me: str, table: Table | None) -> list[tuple[str, 
 
 def _found(scenario: Scenario, table: Table) -> str:
     text = f"data: {table.source}: {plural(table.rows, 'row')}, {plural(len(table.columns), 'feature')}"
-    return f"{text}, target '{scenario.linear.target}'"
+    return f"{text}, target '{scenario.task_as(LinearTask).target}'"
 
 
 def _revealed(scenario: Scenario) -> list[tuple[str, ...]]:
-    task = scenario.linear
+    task = scenario.task_as(LinearTask)
     behind = SUMS if task.inference == "open-gram" else SCALES
     weights = [] if task.weights is None else [(WEIGHTS,)]
     return [*((what,) for what in task.reveal), *([] if scenario.vertical else [behind]), *weights]
@@ -149,7 +150,7 @@ def _revealed(scenario: Scenario) -> list[tuple[str, ...]]:
 
 def _small_counts(scenario: Scenario, least: int) -> list[str]:
     """The fit's cells are tested; its metrics are of all rows."""
-    task = scenario.linear
+    task = scenario.task_as(LinearTask)
     untested = {
         f"it has min_cell = {task.min_cell}": task.min_cell < least,
         MISSING_COUNTS: "missing" in task.reveal,
@@ -158,7 +159,7 @@ def _small_counts(scenario: Scenario, least: int) -> list[str]:
 
 
 def _wanted(scenario: Scenario) -> str:
-    return ", ".join(scenario.linear.reveal)
+    return ", ".join(scenario.task_as(LinearTask).reveal)
 
 
 def _pooled(scenario: Scenario, rows: Rows, columns: int) -> int:

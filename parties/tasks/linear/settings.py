@@ -1,15 +1,30 @@
-"""What [task] of kind = "linear_regression" asks of its settings together."""
+"""[task] of kind = "linear_regression": its settings, each by itself and together."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from parties.scenario.categories import read_categories
 from parties.scenario.checks import check_columns, check_reveal
-from parties.scenario.models import LinearTask, PartySpec
+from parties.scenario.models import ModelTask, PartySpec, Text
 from parties.scenario.partition import check_split
 from parties.scenario.problems import Problem
+from parties.scenario.task import TaskReader
+
+
+class LinearTask(ModelTask):
+    """Fit one linear regression, with its standard errors, to the rows of all owners."""
+
+    kind: Literal["linear_regression"] = Field(description='"linear_regression"')
+    target: Text = Field(description="the name of the column of numbers to predict")
+    test_fraction: float = Field(default=0.0, ge=0.0, le=0.9, description="a number from 0 to 0.9")
+    inference: Literal["shared", "open-gram"] = Field(default="shared", description='"shared" or "open-gram"')
+    reveal: Annotated[tuple[Literal["inference", "metrics", "missing"], ...], Field(strict=False)] = Field(
+        default=("inference",), description='a list of "inference", "metrics" and "missing"'
+    )
 
 
 def prepared_linear(table: dict[str, Any], problems: list[Problem]) -> dict[str, Any]:
@@ -50,3 +65,6 @@ def _check_vertical(task: LinearTask, problems: list[Problem]) -> None:
     if "missing" in task.reveal:
         hint = 'take "missing" out of reveal'
         problems.append(Problem(f'[task] reveal = ["missing"] is not available with {where}', hint))
+
+
+READER = TaskReader(LinearTask, prepared_linear, settled_linear)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from parties.scenario.models import LogisticTask
 from parties.scenario.problems import Problem, quoted
+from parties.tasks.logistic.settings import LogisticTask
 
 _OF_TRAININGS: Final = (
     "solver", "epochs", "batch_size", "iterations", "momentum",

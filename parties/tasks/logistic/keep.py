@@ -10,6 +10,7 @@ from parties.data.table import Table
 from parties.scenario.categories import indicators
 from parties.scenario.file import ModelTask, Scenario
 from parties.scenario.terms import columns_of
+from parties.tasks.logistic.settings import LogisticTask
 from parties.trust.share_file import Bound, Vault, check_room, share_path, write_share
 from protocols.rows.results import Trained
 
@@ -25,7 +26,7 @@ def ready_to_keep(scenario: Scenario, table: Table, vault: Vault) -> Table:
     Raises:
         UsageError: there is not.
     """
-    if "model" not in scenario.training.reveal:
+    if "model" not in scenario.task_as(LogisticTask).reveal:
         check_room(share_path(scenario, vault.party, vault.folder), vault.party)
     return table
 
@@ -53,7 +54,7 @@ def _bound(scenario: Scenario, agreement: Agreement, trained: Trained, vault: Va
         owners=scenario.owners,
         keys=dict(vault.keys),
         partition=task.partition,
-        standardise=scenario.training.standardise,
+        standardise=scenario.task_as(LogisticTask).standardise,
         features=trained.features,
         columns={} if split is None else dict(split.columns),
         terms=terms,

@@ -10,6 +10,7 @@ from parties.show.blocks import Block, Grid, Line, count_text, plural
 from parties.tasks.base import PlanTold
 from parties.tasks.logistic.plan_bits import bits_facts, bits_rows, form_text
 from parties.tasks.logistic.plan_solver import solver_text, steps_text, training_facts
+from parties.tasks.logistic.settings import LogisticTask
 from protocols.rows.settings import TrainingSettings
 
 USES: Final[Mapping[str, str]] = {
@@ -151,13 +152,13 @@ def _aside_texts(settings: TrainingSettings) -> list[str]:
 
 def _bits_blocks(bits: dict[str, Any], settings: TrainingSettings, scenario: Scenario) -> tuple[Block, ...]:
     rows, fit = bits_rows(bits), bits["sigmoid"]
-    if scenario.training.sigmoid_range == "auto" and settings.solver != "sgd":
+    if scenario.task_as(LogisticTask).sigmoid_range == "auto" and settings.solver != "sgd":
         why = f'sigmoid_range = "auto": a full-batch solver with l2 {settings.l2:g}'
-    elif scenario.training.sigmoid_range == "auto":
+    elif scenario.task_as(LogisticTask).sigmoid_range == "auto":
         travelled = settings.learning_rate * settings.step_count
         why = f'sigmoid_range = "auto": learning_rate x steps = {travelled:g}'
     else:
-        why = f"the scenario asks for sigmoid_range = {scenario.training.sigmoid_range:g}"
+        why = f"the scenario asks for sigmoid_range = {scenario.task_as(LogisticTask).sigmoid_range:g}"
     text = (
         f"Scores may reach |z| = {fit['range']:g} ({why}). The sigmoid is a sum of {fit['terms']} sines of period "
         f"{fit['period']}, right to {fit['error']:.1g}. One check of all scores and weights comes before anything of "

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from parties.show.blocks import count_text, is_number, plural, significant, table
+from parties.tasks.logistic.settings import LogisticTask
 from protocols.training.stop_test import EVERY, steps_taken
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def training_facts(
         converged: of such a run: what its convergence check said; None where the solver has none.
     """
     if settings.inference is not None:
-        task = scenario.training
+        task = scenario.task_as(LogisticTask)
         return {
             "solver": "irls",
             "steps": settings.step_count,
@@ -48,7 +49,7 @@ def training_facts(
         }
     full = settings.solver != "sgd"
     choice = None
-    if scenario.training.solver == "auto":
+    if scenario.task_as(LogisticTask).solver == "auto":
         choice = {"network": "scenario" if scenario.network else "local", "seconds": dict(settings.choice)}
     return {
         "solver": settings.solver,

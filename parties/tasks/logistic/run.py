@@ -15,6 +15,7 @@ from parties.tasks.extent import extent_from_here, training_shapes
 from parties.tasks.logistic.keep import keep_model, model_id, ready_to_keep
 from parties.tasks.logistic.plan_solver import training_facts
 from parties.tasks.logistic.programs import program_of
+from parties.tasks.logistic.settings import LogisticTask
 from parties.tasks.logistic.shape import settings_for, warnings_after, warnings_before
 from parties.tasks.regression import MISSING_COUNTS, WEIGHTS, asked_of_table, own_columns, own_rows, row_counts
 from protocols.inference import irls
@@ -55,7 +56,7 @@ def _job_of(settings: TrainingSettings) -> Callable[..., Any]:
 
 
 def _load_libraries(scenario: Scenario) -> None:
-    program_of(vertical=scenario.vertical, inference="inference" in scenario.training.reveal)
+    program_of(vertical=scenario.vertical, inference="inference" in scenario.task_as(LogisticTask).reveal)
 
 
 def _program(scenario: Scenario, agreement: Agreement, table: Table) -> ProgramFactory:
@@ -125,7 +126,7 @@ def _data_facts(scenario: Scenario, trained: Trained | None) -> dict[str, Any] |
     found = trained.data if trained else None
     if trained is None or found is None:
         return None
-    columns = (*trained.features, scenario.training.target)
+    columns = (*trained.features, scenario.task_as(LogisticTask).target)
     return {
         "missing": None if found.missing is None else dict(zip(columns, found.missing, strict=True)),
         "unlike_ranges": None if found.unlike_ranges is None else list(found.unlike_ranges),
@@ -149,18 +150,18 @@ def _told(settings: TrainingSettings, scenario: Scenario) -> PlanTold:
 
 def _asked(scenario: Scenario, me: str, table: Table | None) -> list[tuple[str, str]]:
     asked = asked_of_table(scenario, me, table, "target", "to train on")
-    if not {"model", "inference"} & set(scenario.training.reveal):
+    if not {"model", "inference"} & set(scenario.task_as(LogisticTask).reveal):
         asked.append(("the model", "nobody sees it: each owner keeps a share, in a sealed file of its own"))
     return asked
 
 
 def _found(scenario: Scenario, table: Table) -> str:
     text = f"data: {table.source}: {plural(table.rows, 'row')}, {plural(len(table.columns), 'column')} to learn from"
-    return f"{text}, target '{scenario.training.target}'"
+    return f"{text}, target '{scenario.task_as(LogisticTask).target}'"
 
 
 def _revealed(scenario: Scenario) -> list[tuple[str, ...]]:
-    task = scenario.training
+    task = scenario.task_as(LogisticTask)
     behind = {
         (STANDARDISATION,): task.standardise is True and task.partition == "horizontal",
         (SCALES, STANDARDISATION): task.standardise == "private",
@@ -174,7 +175,7 @@ def _revealed(scenario: Scenario) -> list[tuple[str, ...]]:
 
 def _small_counts(scenario: Scenario, least: int) -> list[str]:
     """A model's cells are tested, and so sums of columns of few values, and a calibration's; not those of metrics."""
-    task = scenario.training
+    task = scenario.task_as(LogisticTask)
     untested = {
         f"it has min_cell = {task.min_cell}": task.min_cell < least,
         '"metrics" tells how many rows were right and wrong, however few': "metrics" in task.reveal,
@@ -184,7 +185,7 @@ def _small_counts(scenario: Scenario, least: int) -> list[str]:
 
 
 def _wanted(scenario: Scenario) -> str:
-    return ", ".join(scenario.training.reveal) or "nothing of the model"
+    return ", ".join(scenario.task_as(LogisticTask).reveal) or "nothing of the model"
 
 
 TRAINING: Job[Table, TrainingSettings, Trained] = Job(

@@ -8,6 +8,7 @@ from typing import Any, Final
 from mpc.errors import UsageError
 from parties.scenario.file import Scenario
 from parties.scenario.models import LAN, NetworkSpec
+from parties.tasks.logistic.settings import LogisticTask
 from parties.tasks.logistic.solver_choice import candidates, choose
 from parties.tasks.regression import group_counts
 from protocols.rows.settings import TrainingSettings
@@ -32,7 +33,7 @@ def settings_for(
         DataError: columns are split, and the owners have different numbers of rows.
         UsageError: it would take too many steps, or solver = "auto", and no solver can train on data of such a shape.
     """
-    task = scenario.training
+    task = scenario.task_as(LogisticTask)
     counts = group_counts(scenario, rows)
     rate, auto = task.learning_rate, task.solver == "auto"
     inference = "inference" in task.reveal

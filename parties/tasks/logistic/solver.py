@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from parties.scenario.models import LogisticTask
 from parties.scenario.problems import Problem
+from parties.tasks.logistic.settings import LogisticTask
 
 ITERATIONS: Final = {"nesterov": 300, "newton": 60}
 """How many steps a full-batch solver takes: three digits of the optimum on most data (docs/solvers.md)."""

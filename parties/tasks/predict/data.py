@@ -22,7 +22,8 @@ from parties.data.interactions import multiplied, terms_of
 from parties.data.read import Column, RawTable, open_source
 from parties.data.table import Note
 from parties.data.vertical import sorted_rows
-from parties.scenario.file import LogisticTask, Scenario
+from parties.scenario.file import ModelTask, Scenario
+from parties.tasks.predict.settings import PredictTask
 from parties.trust.share_file import Bound, Opened, Vault, open_share, read_bound, share_path
 
 Values = NDArray[np.float64]
@@ -121,8 +122,8 @@ def load_predict_table(scenario: Scenario, owner: str) -> PredictTable:
             hint = f"correct `rows` in [parties.{owner}], or the data"
             raise raw.where.error(f"the scenario says rows = {spec.rows}, but there are {raw.rows}", hint)
         table = PredictTable(owner, raw.where.source, path, bound, values)
-        if scenario.predict.id is not None:
-            (column,) = find_columns(raw, [scenario.predict.id], "the id")
+        if (name := scenario.task_as(PredictTask).id) is not None:
+            (column,) = find_columns(raw, [name], "the id")
             check_ids(raw, column)
             used.add(column.index)
             table = _named(table, raw, column)
@@ -158,14 +159,14 @@ def opened(scenario: Scenario, table: PredictTable, vault: Vault) -> PredictTabl
         )
     most = most_rows(scenario, len(table.columns))
     told = ", ".join(f"{name} {count}" for name, count in share.journal.scored().items() if count) or "none"
-    check_cap(share, scenario.predict.scored({table.owner: table.rows}), most)
+    check_cap(share, scenario.task_as(PredictTask).scored({table.owner: table.rows}), most)
     note = Note("info", f"model {share.bound.model}: rows scored so far: {told}; each owner may score {most}")
     return replace(table, opened=share, notes=(*table.notes, note))
 
 
 def most_rows(scenario: Scenario, features: int) -> int:
     """How many rows each owner may score in all: by default so few that all but one owner together stay below d."""
-    given = scenario.predict.max_rows
+    given = scenario.task_as(PredictTask).max_rows
     return given if given is not None else (features - 1) // (len(scenario.owners) - 1)
 
 
@@ -222,8 +223,7 @@ def _read(raw: RawTable, bound: Bound) -> tuple[Values, set[int]]:
     """This owner's features' values, in the model's order, and which columns they are made of."""
     if not bound.terms:  # of split columns, this owner had the target alone
         return np.zeros((raw.rows, 0)), set()
-    task = LogisticTask(
-        kind="logistic_regression",
+    task = ModelTask(
         target="-",  # which new rows do not have
         features=bound.terms,
         categories=dict(bound.categories),

@@ -9,6 +9,7 @@ from parties.scenario.file import Scenario
 from parties.show.blocks import Line, count_text, plural
 from parties.tasks.base import PlanTold
 from parties.tasks.predict.data import most_rows, too_many
+from parties.tasks.predict.settings import PredictTask
 from protocols.prediction.rows_job import PredictSettings
 
 USES: Final[Mapping[str, str]] = {
@@ -28,10 +29,10 @@ USES: Final[Mapping[str, str]] = {
 def predict_facts(settings: PredictSettings, scenario: Scenario) -> dict[str, Any]:
     """The scoring's public numbers, as `result.json` and `mpc plan --json` have them."""
     return {
-        "partition": scenario.predict.partition,
+        "partition": scenario.task_as(PredictTask).partition,
         "rows": dict(zip(settings.owners, settings.rows, strict=True)),
         "features": settings.features,
-        "output": scenario.predict.output,
+        "output": scenario.task_as(PredictTask).output,
         "grid": None if settings.steps is None else 1 / settings.steps,
         "max_rows": most_rows(scenario, settings.features),
     }
@@ -69,7 +70,7 @@ def _what(facts: Mapping[str, Any], scenario: Scenario) -> str:
     if facts["grid"] is not None:
         what = f"the probability of each, rounded to {facts['grid']:g}"
     if scenario.vertical:
-        to = " and ".join(scenario.predict.reveal_to or ())
+        to = " and ".join(scenario.task_as(PredictTask).reveal_to or ())
         return (
             f"{to} learns of the rows {what}; the others learn nothing of them but that all owners have the same. A "
             f"score may tell {to} what the others' columns add to it: docs/shared_model.md."

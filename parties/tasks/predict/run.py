@@ -22,6 +22,7 @@ from parties.tasks.base import Job, PlanTold, Rows, all_cells
 from parties.tasks.extent import Extent
 from parties.tasks.predict.data import PredictTable, check_cap, here, load_predict_table, most_rows, opened, too_many
 from parties.tasks.predict.plan import predict_facts, predict_told
+from parties.tasks.predict.settings import PredictTask
 from parties.tasks.regression import NOT_STATED, group_counts
 from parties.trust.share_file import Opened, Vault, read_bound
 from protocols.prediction.columns_job import NewColumns, vertical_predict_job
@@ -57,13 +58,13 @@ def predict_settings(scenario: Scenario, rows: Rows, columns: int) -> PredictSet
         UsageError: nobody has a row, or somebody has more than may be scored at all.
     """
     group_counts(scenario, rows)  # where columns are split, all owners have the same
-    counts = scenario.predict.scored({owner: rows[owner][0] for owner in scenario.owners})
+    counts = scenario.task_as(PredictTask).scored({owner: rows[owner][0] for owner in scenario.owners})
     if not any(counts.values()):
         raise UsageError("no owner has a row to score", "name `data` for one of them, with one row or more")
     most = most_rows(scenario, columns)
     for owner, count in counts.items():
         if count > most:
-            default = "" if scenario.predict.max_rows else f" by a model of {plural(columns, 'feature')}"
+            default = "" if scenario.task_as(PredictTask).max_rows else f" by a model of {plural(columns, 'feature')}"
             raise UsageError(
                 f"{owner} has {plural(count, 'row')} to score, but each owner may score {count_text(most)} in "
                 f"all{default}",
@@ -71,7 +72,7 @@ def predict_settings(scenario: Scenario, rows: Rows, columns: int) -> PredictSet
                 "(docs/shared_model.md)",
                 party=owner,
             )
-    steps, split = scenario.predict.steps, scenario.vertical
+    steps, split = scenario.task_as(PredictTask).steps, scenario.vertical
     return PredictSettings(scenario.owners, scenario.helper, tuple(counts.values()), columns, steps, split)
 
 
@@ -191,7 +192,7 @@ def _keep(scenario: Scenario, agreement: Agreement, scored: Scored, vault: Vault
     """Writes the owner's scores, if it has any, to a file that it alone can read; says where they are."""
     if not scored.scores.size:
         return {}
-    task = scenario.predict
+    task = scenario.task_as(PredictTask)
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
     lines.writerow((task.id or "row", "class" if task.steps is None else "probability"))
@@ -208,9 +209,10 @@ def _told(settings: PredictSettings, scenario: Scenario) -> PlanTold:
 
 def _asked(scenario: Scenario, me: str, table: PredictTable | None) -> list[tuple[str, str]]:
     use = "brings the rows into one order" if scenario.vertical else "names the rows in the file of scores"
-    rows = [(f"id, which {use}", scenario.predict.id)] if scenario.predict.id else []
+    task = scenario.task_as(PredictTask)
+    rows = [(f"id, which {use}", task.id)] if task.id else []
     if table is None:
-        most = scenario.predict.max_rows
+        most = task.max_rows
         told = "fewer than the model has features" if most is None else count_text(most)
         return [
             *rows,
@@ -232,9 +234,9 @@ def _asked(scenario: Scenario, me: str, table: PredictTable | None) -> list[tupl
 def _asked_rows(scenario: Scenario, me: str, count: int | None) -> list[tuple[str, str]]:
     """Who learns what of a party's rows; None if it is not known yet how many there are."""
     rows = NOT_STATED if count is None else count_text(count)
-    if scenario.predict.gets_scores(me):
+    if scenario.task_as(PredictTask).gets_scores(me):
         return [("rows that are scored, for this party alone", rows)]
-    to = " and ".join(scenario.predict.reveal_to or ())
+    to = " and ".join(scenario.task_as(PredictTask).reveal_to or ())
     told = "what these columns add to each row's score: docs/shared_model.md"
     return [(f"rows that are scored, for {to} alone", rows), (f"what {to} may learn of them", told)]
 
@@ -246,18 +248,19 @@ def _found(scenario: Scenario, table: PredictTable) -> str:
 
 def _revealed(scenario: Scenario) -> list[tuple[str, ...]]:
     scores, classes = (_JOINT_SCORES, _JOINT_CLASSES) if scenario.vertical else (_SCORES, _CLASSES)
-    return [(scores,)] if scenario.predict.steps is not None else [(classes, scores)]
+    return [(scores,)] if scenario.task_as(PredictTask).steps is not None else [(classes, scores)]
 
 
 def _pools(scenario: Scenario, owner: str) -> bool:
     """A score of split columns tells its one owner of the others' columns."""
-    return scenario.vertical and not scenario.predict.gets_scores(owner)
+    return scenario.vertical and not scenario.task_as(PredictTask).gets_scores(owner)
 
 
 def _wanted(scenario: Scenario) -> str:
-    what = "classes" if scenario.predict.steps is None else "rounded probabilities"
+    task = scenario.task_as(PredictTask)
+    what = "classes" if task.steps is None else "rounded probabilities"
     if scenario.vertical:
-        return f"{what} of rows that all owners have parts of, to {quoted(scenario.predict.reveal_to or ())} alone"
+        return f"{what} of rows that all owners have parts of, to {quoted(task.reveal_to or ())} alone"
     return f"{what} of each owner's new rows, to that owner alone"
 
 

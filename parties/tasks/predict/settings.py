@@ -1,16 +1,51 @@
-"""What `kind = "predict"`, and a training whose model stays shared, ask of the settings together."""
+"""[task] of kind = "predict": its settings, each by itself and together."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field
 
 from parties.scenario.checks import check_named_owners
-from parties.scenario.models import AnyTask, LogisticTask, PartySpec, PredictTask
+from parties.scenario.models import A_COUNT, Count, Names, PartySpec, Task, Text
 from parties.scenario.partition import VERTICAL, check_same_rows
 from parties.scenario.problems import Problem, quoted, shown
+from parties.scenario.task import TaskReader
 
 _SLACK: Final = 1e-6
+
+
+class PredictTask(Task):
+    """Score new rows by a model that nobody sees: each owner's for it alone, or rows that all have parts of for one."""
+
+    kind: Literal["predict"] = Field(description='"predict"')
+    partition: Literal["horizontal", "vertical"] = Field(default="horizontal", description='"horizontal" or "vertical"')
+    id: Text | None = Field(default=None, description="the name of the column that identifies a row")
+    reveal_to: Annotated[Names, Field(min_length=1)] | None = Field(
+        default=None, description="a list of one owner's name"
+    )
+    output: Literal["probability", "class"] = Field(default="probability", description='"probability" or "class"')
+    grid: float = Field(default=0.01, ge=0.001, le=0.5, description="a number from 0.001 to 0.5")
+    max_rows: Count | None = Field(default=None, description=A_COUNT)
+
+    @property
+    def steps(self) -> int | None:
+        """How many steps the grid has from 0 to 1; None for classes."""
+        return None if self.output == "class" else round(1 / self.grid)
+
+    def scored(self, rows: Mapping[str, int]) -> dict[str, int]:
+        """How many scores each owner gets, of owners with so many rows: where columns are split, one gets all."""
+        return {owner: count if self.gets_scores(owner) else 0 for owner, count in rows.items()}
+
+    def gets_scores(self, owner: str) -> bool:
+        """Whether an owner is one of those."""
+        return self.partition == "horizontal" or owner in (self.reveal_to or ())
+
+
+def _as_it_is(table: dict[str, Any], problems: list[Problem]) -> dict[str, Any]:
+    """Its settings need no more than their types."""
+    return table
 
 
 def settled_predict(task: PredictTask, parties: Mapping[str, PartySpec] | None, problems: list[Problem]) -> PredictTask:
@@ -49,14 +84,4 @@ def _check_split(task: PredictTask, parties: Mapping[str, PartySpec], problems: 
     check_same_rows(owners, problems)
 
 
-def check_shares(task: AnyTask, parties: Mapping[str, PartySpec], problems: list[Problem]) -> None:
-    """That `model` stands where an owner keeps a share of a model, or has one, and nowhere else."""
-    if isinstance(task, PredictTask) or (
-        isinstance(task, LogisticTask) and not {"model", "inference"} & set(task.reveal)
-    ):
-        return
-    for name, party in parties.items():
-        if party.model is not None:
-            message = f"[parties.{name}] has model, but no model stays shared in this task"
-            hint = 'remove it; or, in a training, take "model" out of `reveal`'
-            problems.append(Problem(message, hint))
+READER = TaskReader(PredictTask, _as_it_is, settled_predict, lambda task: True)

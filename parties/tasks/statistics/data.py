@@ -20,8 +20,7 @@ from parties.data.read import Column, RawTable, open_source
 from parties.data.table import FEWEST_ROWS, Note
 from parties.data.target import read_event
 from parties.scenario.file import Scenario
-from parties.scenario.models import StatisticsTask
-from parties.tasks.statistics.settings import grid_of
+from parties.tasks.statistics.settings import StatisticsTask, grid_of
 
 Values = NDArray[np.float64]
 
@@ -76,7 +75,7 @@ def load_statistics_table(scenario: Scenario, owner: str) -> StatisticsTable:
         UsageError: the scenario does not say where this owner's data are.
         DataError: the data cannot be read, are not fit for the task, or are too few.
     """
-    spec, task = scenario.parties[owner], scenario.statistics
+    spec, task = scenario.parties[owner], scenario.task_as(StatisticsTask)
     form = TextForm(spec.encoding, spec.decimal, spec.thousands)
     with open_source(scenario.data_source(owner), owner, scenario.directory, form) as raw:
         table = _read(raw, task, owner)

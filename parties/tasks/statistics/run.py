@@ -14,7 +14,7 @@ from parties.tasks.extent import Extent
 from parties.tasks.regression import NOT_STATED
 from parties.tasks.statistics.data import StatisticsTable, load_statistics_table
 from parties.tasks.statistics.record import statistics_facts
-from parties.tasks.statistics.settings import grid_of
+from parties.tasks.statistics.settings import StatisticsTask, grid_of
 from protocols.statistics.job import MOST_ROWS, Opened, statistics_job
 from protocols.statistics.own_cells import OwnColumns
 from protocols.statistics.settings import StatisticsSettings, Survival
@@ -26,7 +26,7 @@ def statistics_settings(scenario: Scenario, rows: Rows, columns: int) -> Statist
     Raises:
         UsageError: there are so many rows that their sums do not fit.
     """
-    task = scenario.statistics
+    task = scenario.task_as(StatisticsTask)
     counts = tuple(rows[owner][0] for owner in scenario.owners)
     if sum(counts) > MOST_ROWS:
         raise UsageError(f"{count_text(sum(counts))} rows: sums over more than 2^30 do not fit", "leave owners out")
@@ -60,7 +60,7 @@ def _has_target(scenario: Scenario, table: StatisticsTable) -> bool | None:
 
 
 def _width(scenario: Scenario) -> int:
-    task = scenario.statistics
+    task = scenario.task_as(StatisticsTask)
     return len(task.numbers) + len(task.grouping) + len(task.events)
 
 
@@ -97,7 +97,7 @@ def _program(scenario: Scenario, agreement: Agreement, table: StatisticsTable) -
 
 
 def _before(scenario: Scenario, agreement: Agreement) -> list[str]:
-    least = scenario.statistics.min_cell
+    least = scenario.task_as(StatisticsTask).min_cell
     rows = {owner: agreement.rows[owner][0] for owner in scenario.owners}
     few = [owner for owner, own in rows.items() if sum(rows.values()) - own < least]
     if not few:
@@ -123,7 +123,7 @@ def _told(settings: StatisticsSettings, scenario: Scenario) -> PlanTold:
 
 
 def _asked(scenario: Scenario, me: str, table: StatisticsTable | None) -> list[tuple[str, str]]:
-    task = scenario.statistics
+    task = scenario.task_as(StatisticsTask)
     count = scenario.parties[me].rows if table is None else table.rows
     rows = [
         (what, ", ".join(columns))
@@ -153,7 +153,7 @@ def _revealed(scenario: Scenario) -> list[tuple[str, ...]]:
 
 
 def _small_counts(scenario: Scenario, least: int) -> list[str]:
-    task = scenario.statistics
+    task = scenario.task_as(StatisticsTask)
     if task.min_cell < least:
         return [f"min_cell = {task.min_cell}" + ("" if task.min_cell else " tells every cell")]
     return ['missing_cells = "told"'] if task.missing_cells == "told" else []
@@ -161,7 +161,7 @@ def _small_counts(scenario: Scenario, least: int) -> list[str]:
 
 def asked_for(scenario: Scenario) -> list[str]:
     """What is opened, as a policy's `reveals` names it: statistics of columns, the other kinds by their settings."""
-    task = scenario.statistics
+    task = scenario.task_as(StatisticsTask)
     described = task.statistics if task.columns else ()
     others = ("quantiles", "histograms", "tables", "correlations", "t_tests", "survival")
     named = dict(task)

@@ -1,15 +1,18 @@
-"""What [task] of kind = "statistics" asks of its settings together."""
+"""[task] of kind = "statistics": its settings, each by itself and together."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field
 
 from parties.scenario.categories import read_categories
-from parties.scenario.models import GridSpec, PartySpec, StatisticsTask, SurvivalSpec, TTestSpec
+from parties.scenario.models import A_COUNT, A_NUMBER, MIN_ROWS, Count, Names, Number, PartySpec, Table, Task, Text
 from parties.scenario.problems import Model, Problem, nearest, quoted, read_table, shown
+from parties.scenario.task import TaskReader
 from protocols.disclosure.suppression import LEAST_MINIMUM
 from protocols.statistics.settings import Grid
 
@@ -23,6 +26,103 @@ MOST_CELLS: Final = 20_000
 """Of all tables, histograms and groups together."""
 DOMINANCE: Final = 75
 """The default of `dominance`, in percent, where there is a `min_cell`."""
+
+
+class GridSpec(Table):
+    """The points that an answer is given on: from, from + step, and so on, up to `to`."""
+
+    from_: Number = Field(alias="from", description=A_NUMBER)
+    to: Number = Field(description=A_NUMBER)
+    step: Annotated[float, Field(ge=2.0**-40, le=2.0**40)] = Field(description="a number from 2^-40 to 2^40")
+
+
+class TTestSpec(Table):
+    """Welch's t-tests of a column between the levels of a category."""
+
+    column: Text = Field(description="the name of a column of numbers")
+    between: Text = Field(description="the name of a column of [task.categories]")
+
+
+class SurvivalSpec(Table):
+    """Kaplan-Meier curves, with a log-rank test where they are `between` the levels of a category."""
+
+    time: Text = Field(description="the name of a column of numbers")
+    event: Text = Field(description="the name of a 0/1 column")
+    between: Text | None = Field(default=None, description="the name of a column of [task.categories]")
+
+
+class StatisticsTask(Task):
+    """Describe the rows of all owners: counts, sums and what follows from them."""
+
+    kind: Literal["statistics"] = Field(description='"statistics"')
+    partition: Literal["horizontal"] = Field(default="horizontal", description='"horizontal"')
+    columns: Names = Field(default=(), description="a list of column names")
+    statistics: Annotated[
+        tuple[Literal["count", "missing", "sum", "mean", "variance", "sd", "min", "max"], ...],
+        Field(strict=False, min_length=1),
+    ] = Field(
+        default=("count", "missing", "mean", "sd"),
+        description='a list of "count", "missing", "sum", "mean", "variance", "sd", "min" and "max"',
+    )
+    quantiles: Annotated[tuple[Annotated[float, Field(gt=0.0, lt=1.0)], ...], Field(strict=False)] = Field(
+        default=(), description="a list of numbers between 0 and 1"
+    )
+    by: Text | None = Field(default=None, description="the name of a column of [task.categories]")
+    categories: Annotated[dict[Text, Annotated[Names, Field(min_length=2)]], Field(strict=False)] = Field(
+        default_factory=dict, description="a table of columns and their levels"
+    )
+    grid: dict[Text, GridSpec] = Field(default_factory=dict, description="a table of columns and their grids")
+    histograms: Annotated[
+        dict[Text, Annotated[tuple[Number, ...], Field(strict=False, min_length=2)]], Field(strict=False)
+    ] = Field(
+        default_factory=dict,
+        description="a table of columns, each with a list of two or more edges, from -2^40 to 2^40",
+    )
+    tables: Annotated[tuple[Annotated[tuple[Text, Text], Field(strict=False)], ...], Field(strict=False)] = Field(
+        default=(), description="a list of pairs of columns of [task.categories]"
+    )
+    correlations: Names = Field(default=(), description="a list of two or more column names")
+    t_tests: Annotated[tuple[TTestSpec, ...], Field(strict=False)] = Field(
+        default=(), description="a list of tables: write [[task.t_tests]]"
+    )
+    survival: Annotated[tuple[SurvivalSpec, ...], Field(strict=False)] = Field(
+        default=(), description="a list of tables: write [[task.survival]]"
+    )
+    min_cell: Annotated[int, Field(ge=0, le=1000)] = Field(
+        default=5, description="a whole number from 3 to 1000, or 0 to tell every cell"
+    )
+    dominance: Annotated[int, Field(ge=0, le=100)] | None = Field(
+        default=None, description="a percentage from 1 to 100, or 0 to tell every sum"
+    )
+    missing_cells: Literal["tested", "told"] = Field(default="tested", description='"tested" or "told"')
+    min_rows: Count = Field(default=MIN_ROWS, description=A_COUNT)
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The columns of numbers that are used, each once."""
+        return tuple(
+            dict.fromkeys(
+                (
+                    *self.columns,
+                    *self.histograms,
+                    *self.correlations,
+                    *(test.column for test in self.t_tests),
+                    *(one.time for one in self.survival),
+                )
+            )
+        )
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """The 0/1 columns that are used, each once."""
+        return tuple(dict.fromkeys(one.event for one in self.survival))
+
+    @property
+    def grouping(self) -> tuple[str, ...]:
+        """The categories that are used, each once."""
+        between = (*(test.between for test in self.t_tests), *(one.between for one in self.survival))
+        named = (self.by, *(column for pair in self.tables for column in pair), *between)
+        return tuple(dict.fromkeys(column for column in named if column is not None))
 
 
 def prepared_statistics(table: dict[str, Any], problems: list[Problem]) -> dict[str, Any]:
@@ -175,3 +275,6 @@ def _check_size(task: StatisticsTask, problems: list[Problem]) -> None:
 def _unused(named: Iterable[str], known: Iterable[str]) -> list[str]:
     there = set(known)
     return [name for name in named if name not in there]
+
+
+READER = TaskReader(StatisticsTask, prepared_statistics, settled_statistics)

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from mpc.errors import DataError
 from parties.data.recode import as_utf8
 from parties.data.table import Table, TextForm, load_table
-from parties.scenario.file import LogisticTask, SqlSource
+from parties.scenario.file import SqlSource
+from parties.tasks.logistic.settings import LogisticTask
 from tests.examples import steady
 
 STAGES = {"stage": ("I", "II", "III")}

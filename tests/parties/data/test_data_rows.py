@@ -10,8 +10,9 @@ import pytest
 
 from mpc.errors import DataError
 from parties.data.table import Note, Table, load_owner_table, load_table
-from parties.scenario.file import LogisticTask, load_scenario
+from parties.tasks.logistic.settings import LogisticTask
 from parties.tasks.logistic.shape import warnings_after, warnings_before
+from parties.tasks.registry import load_scenario
 
 Missing = Literal["refuse", "drop", "mean"]
 

@@ -22,7 +22,9 @@ from hypothesis import strategies as st
 from mpc.errors import DataError, plain_text
 from parties.data.read import RawTable
 from parties.data.table import MAX_MAGNITUDE, Table, load_owner_table, load_table
-from parties.scenario.file import LogisticTask, SqlSource, load_scenario
+from parties.scenario.file import SqlSource
+from parties.tasks.logistic.settings import LogisticTask
+from parties.tasks.registry import load_scenario
 from tests.examples import steady
 
 

@@ -24,7 +24,8 @@ from parties.doctor.estimate import Known, check_disk, check_memory, check_time,
 from parties.doctor.findings import Finding, first_code, of_error, ok, problem, warning
 from parties.doctor.links import Meeting, Seen, meet
 from parties.doctor.peers import Side, megabits, of_peers, who
-from parties.scenario.file import Scenario, load_scenario
+from parties.scenario.file import Scenario
+from parties.tasks.registry import load_scenario
 from tests.links.over_zmq import ANYWHERE, LONG, at_once, values
 from tests.run.scenarios import write_scenario
 

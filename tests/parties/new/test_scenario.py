@@ -16,8 +16,7 @@ from mpc.errors import BeaverlodgeError, DataError, UsageError
 from parties.new.choices import Asked, called_like_an_id
 from parties.new.example import ROWS, write_made_up
 from parties.new.scenario import Made, new_scenario, owner_names
-from parties.scenario.file import load_scenario
-from parties.tasks.registry import planned
+from parties.tasks.registry import load_scenario, planned
 
 Columns = Mapping[str, Any]
 NO_CHOICE = Asked()

@@ -15,10 +15,11 @@ from mpc.links.meeting.backlog import kept
 from mpc.runtime.plan import Plan, make_plan
 from mpc.runtime.round import HEADER_BYTES
 from parties.report.plan import plan_json, plan_tables, print_plan
-from parties.scenario.file import Scenario, load_scenario
+from parties.scenario.file import Scenario
 from parties.show.blocks import short_bytes
 from parties.tasks.logistic.plan import USES
 from parties.tasks.logistic.shape import settings_for
+from parties.tasks.registry import load_scenario
 from parties.tasks.registry import planned as plan_of_scenario
 from protocols.rows.settings import TrainingSettings
 from protocols.training.form import choose_fit, constants_digest

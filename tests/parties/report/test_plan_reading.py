@@ -12,9 +12,9 @@ from rich.console import Console
 
 from mpc.runtime.plan import Plan
 from parties.report.plan import plan_json, print_plan
-from parties.scenario.file import Scenario, load_scenario
+from parties.scenario.file import Scenario
 from parties.tasks.logistic.plan import USES
-from parties.tasks.registry import planned
+from parties.tasks.registry import load_scenario, planned
 from protocols.rows.settings import TrainingSettings
 
 SIZES = [(2, 30, 300, 10), (3, 100, 30_000, 4), (5, 80, 500, 2)]

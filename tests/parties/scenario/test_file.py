@@ -10,9 +10,11 @@ import pytest
 from pydantic import ValidationError
 
 from mpc.errors import UsageError
-from parties.scenario.file import Scenario, SqlSource, differences, load_scenario, split_address
+from parties.scenario.file import Scenario, SqlSource, differences, split_address
+from parties.tasks.logistic.settings import LogisticTask
 from parties.tasks.logistic.shape import settings_for
 from parties.tasks.logistic.solver import MOST_UNEQUAL
+from parties.tasks.registry import load_scenario
 from protocols.training import class_weights
 from protocols.training.accelerated_budget import dyadic
 from protocols.training.form import automatic_rate
@@ -88,10 +90,12 @@ def test_a_full_scenario(tmp_path: Path) -> None:
     assert scenario.owners == ("hospital_a", "hospital_b")
     assert scenario.helper == "helper"
     assert list(scenario.parties) == ["hospital_a", "hospital_b", "helper"]
-    assert scenario.training.features == ("age", "size")
-    assert scenario.training.learning_rate == 1.0 and isinstance(scenario.training.learning_rate, float)
-    assert scenario.training.reveal == ("model", "metrics")
-    assert scenario.training.reveal_to == ("hospital_a", "hospital_b")
+    assert scenario.task_as(LogisticTask).features == ("age", "size")
+    assert scenario.task_as(LogisticTask).learning_rate == 1.0 and isinstance(
+        scenario.task_as(LogisticTask).learning_rate, float
+    )
+    assert scenario.task_as(LogisticTask).reveal == ("model", "metrics")
+    assert scenario.task_as(LogisticTask).reveal_to == ("hospital_a", "hospital_b")
     assert scenario.data_path("hospital_a") == tmp_path / "data" / "a.csv"
     assert scenario.data_path("hospital_b") == tmp_path / "x.duckdb"
     assert scenario.data_source("hospital_b") == SqlSource(database="x.duckdb", sql="select * from p")
@@ -99,7 +103,10 @@ def test_a_full_scenario(tmp_path: Path) -> None:
 
 
 def test_a_solver_may_be_left_to_the_plan(tmp_path: Path) -> None:
-    assert load(tmp_path, FULL_BATCH.replace('solver = "sgd"', 'solver = "auto"')).training.learning_rate == "auto"
+    assert (
+        load(tmp_path, FULL_BATCH.replace('solver = "sgd"', 'solver = "auto"')).task_as(LogisticTask).learning_rate
+        == "auto"
+    )
 
 
 def test_how_data_are_written(tmp_path: Path) -> None:
@@ -108,12 +115,12 @@ def test_how_data_are_written(tmp_path: Path) -> None:
         ("epochs = 3", 'missing = "drop"\ndates = "days"\npositive = 2\ncategories.size = [" S ", 2, "L"]'),
     )
     scenario = load(tmp_path, text)
-    a, task = scenario.parties["hospital_a"], scenario.training
+    a, task = scenario.parties["hospital_a"], scenario.task_as(LogisticTask)
     assert (a.encoding, a.decimal, a.thousands) == ("latin-1", ",", ".")
     assert (task.missing, task.dates, task.positive) == ("drop", "days", "2")
     assert task.categories == {"size": ("S", "2", "L")}
     assert task.feature_names == ("age", "size=2", "size=L")
-    assert load(tmp_path, LEAST).training.feature_names is None
+    assert load(tmp_path, LEAST).task_as(LogisticTask).feature_names is None
     # How an owner's file is written is its own affair; what its cells mean is everyone's.
     assert load(tmp_path, text.replace('decimal = ","\nthousands = "."', "")).digest == scenario.digest
     for old, new in (('"drop"', '"mean"'), ("positive = 2", "positive = 1"), ('2, "L"', '"L", 2')):
@@ -123,7 +130,7 @@ def test_how_data_are_written(tmp_path: Path) -> None:
 
 def test_what_may_be_left_out(tmp_path: Path) -> None:
     scenario = load(tmp_path, LEAST)
-    task = scenario.training
+    task = scenario.task_as(LogisticTask)
     assert (task.epochs, task.batch_size, task.learning_rate, task.test_fraction) == (10, 128, 0.5, 0.2)
     assert (task.solver, task.sigmoid_range, task.l2, task.standardise) == ("sgd", "auto", 0.0, True)
     assert task.reveal_to == ("a", "b")
@@ -147,7 +154,7 @@ def test_a_scenario_cannot_be_changed(tmp_path: Path) -> None:
     with pytest.raises(ValidationError):
         scenario.seed = 8
     with pytest.raises(ValidationError):
-        scenario.training.epochs = 8
+        scenario.task_as(LogisticTask).epochs = 8
 
 
 def test_a_byte_order_mark_and_windows_line_ends(tmp_path: Path) -> None:
@@ -157,7 +164,7 @@ def test_a_byte_order_mark_and_windows_line_ends(tmp_path: Path) -> None:
 
 def test_missing_values_are_told_where_there_may_be_some(tmp_path: Path) -> None:
     reveal = 'reveal = ["missing", "model"]\nmissing = "drop"\ncompare_ranges = true'
-    task = load(tmp_path, changed(('reveal = ["metrics", "model"]', reveal))).training
+    task = load(tmp_path, changed(('reveal = ["metrics", "model"]', reveal))).task_as(LogisticTask)
     assert (task.reveal, task.compare_ranges) == (("model", "missing"), True)
 
 
@@ -170,7 +177,7 @@ def test_full_batch_solvers_have_defaults_of_their_own(
 ) -> None:
     path = tmp_path / "full.toml"
     path.write_text(FULL_BATCH.replace('solver = "sgd"', f'solver = "{solver}"'))
-    task = load_scenario(path).training
+    task = load_scenario(path).task_as(LogisticTask)
     assert (task.iterations, task.momentum, task.learning_rate) == (iterations, momentum, "auto")
     settings = settings_for(load_scenario(path), {"hospital_a": (80, 20), "hospital_b": (40, 10)}, 6)
     assert (settings.solver, settings.step_count, settings.momentum) == (solver, iterations, dyadic(momentum))
@@ -190,7 +197,7 @@ def test_inference(tmp_path: Path) -> None:
     path = tmp_path / "inference.toml"
     path.write_text(INFERENCE.replace('sigmoid_range = "auto"\n', ""))
     scenario = load_scenario(path)
-    assert scenario.training.reveal == ("model", "metrics", "inference")
+    assert scenario.task_as(LogisticTask).reveal == ("model", "metrics", "inference")
     settings = settings_for(scenario, {"hospital_a": (80, 20), "hospital_b": (40, 10)}, 6)
     assert (settings.solver, settings.step_count, settings.inference) == ("irls", 14, "shared")
     path.write_text(path.read_text().replace("l2 = 0", 'l2 = 0\ninference = "open-fisher"\nnewton_steps = 20'))
@@ -205,7 +212,7 @@ def test_class_weights(tmp_path: Path, written: str, read: object) -> None:
     path = tmp_path / "weights.toml"
     path.write_text(changed(("l2 = 0", f"l2 = 0\nclass_weights = {written}")))
     scenario = load_scenario(path)
-    assert scenario.training.class_weights == read
+    assert scenario.task_as(LogisticTask).class_weights == read
     settings = settings_for(scenario, {"hospital_a": (80, 20), "hospital_b": (40, 10)}, 6)
     assert settings.class_weights == read
     assert MOST_UNEQUAL == class_weights.MOST_UNEQUAL

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from mpc.errors import BeaverlodgeError, DisagreementError
-from parties.scenario.file import Scenario, load_scenario
+from parties.scenario.file import Scenario
 from parties.session import claims
 from parties.session.claims import check_claims, memory_limit
 from parties.tasks.base import Rows
-from parties.tasks.registry import job_of
+from parties.tasks.registry import job_of, load_scenario
 from tests.run.command import ROOT, environment
 from tests.run.scenarios import write_scenario
 
@@ -118,7 +118,7 @@ from dataclasses import replace
 from pathlib import Path
 from parties.session import take_part
 from parties.session.claims import check_claims
-from parties.scenario.file import load_scenario
+from parties.tasks.registry import load_scenario
 from tests.run.threads import run_in_threads
 
 claim = int(sys.argv[2])

@@ -8,10 +8,10 @@ import pytest
 
 from mpc.errors import UsageError
 from parties.report.consent import consent_blocks
-from parties.scenario.file import PartySpec, Scenario, SqlSource, load_scenario
+from parties.scenario.file import PartySpec, Scenario, SqlSource
 from parties.session.own_data import ENDING, with_own_data
 from parties.show.blocks import Grid, Line
-from parties.tasks.registry import load_any
+from parties.tasks.registry import load_any, load_scenario
 from parties.trust.consent import consent_digest
 from tests.run.scenarios import write_scenario
 from tests.run.sums import write_separate

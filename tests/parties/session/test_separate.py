@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from mpc.errors import UsageError
-from parties.scenario.file import Scenario, load_scenario
+from parties.scenario.file import Scenario
 from parties.session.separate import place
+from parties.tasks.registry import load_scenario
 from parties.trust import keys
 
 NAMES = ("hospital_a", "hospital_b", "helper")

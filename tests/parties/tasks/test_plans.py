@@ -15,10 +15,10 @@ from mpc.runtime.plan import Plan
 from mpc.runtime.trace import Trace
 from parties.data.table import load_owner_table
 from parties.report.consent import consent_blocks
-from parties.scenario.file import Scenario, load_scenario
+from parties.scenario.file import Scenario
 from parties.session.take_part import _beside
 from parties.tasks.logistic import run as training
-from parties.tasks.registry import Plans, job_of
+from parties.tasks.registry import Plans, job_of, load_scenario
 from tests.run.scenarios import write_scenario
 from tests.run.threads import run_in_threads
 

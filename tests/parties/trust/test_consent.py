@@ -18,9 +18,9 @@ from mpc.errors import UsageError
 from parties.data.table import load_owner_table
 from parties.report.consent import consent_blocks
 from parties.report.plan import plan_tables
-from parties.scenario.file import Scenario, load_scenario
+from parties.scenario.file import Scenario
 from parties.show.blocks import Grid, Line, print_blocks
-from parties.tasks.registry import planned
+from parties.tasks.registry import load_scenario, planned
 from parties.trust import consent as module
 from parties.trust.consent import FILE, Terms, consent_digest, obtain, read_approvals, remember, revoke, user_name
 from tests.parties.asked import asked_and_read

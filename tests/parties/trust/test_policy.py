@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from mpc.errors import UsageError
-from parties.scenario.file import Scenario, load_scenario
-from parties.tasks.registry import load_any
+from parties.scenario.file import Scenario
+from parties.tasks.registry import load_any, load_scenario
 from parties.tasks.secure_sum.settings import SumScenario
 from parties.trust.policy import Policy, Rules, load_policy
 from tests.helpers import ROOT

@@ -18,7 +18,8 @@ from mpc.errors import UsageError
 from mpc.runtime.party import Revealed
 from mpc.runtime.trace import Trace
 from parties.data.table import Table, load_owner_table
-from parties.scenario.file import Scenario, load_scenario
+from parties.scenario.file import Scenario
+from parties.tasks.registry import load_scenario
 from parties.trust import releases as module
 from parties.trust.releases import FILE, NEAR, Release, Releases, release_of
 from parties.trust.row_sketch import differing, sketch_key, sketch_of

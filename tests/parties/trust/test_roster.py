@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from mpc.errors import BeaverlodgeError, DisagreementError, UsageError
-from parties.scenario.file import Scenario, load_scenario
+from parties.scenario.file import Scenario
 from parties.session.separate import place
+from parties.tasks.registry import load_scenario
 from parties.trust import keys
 from parties.trust.roster import load_roster, public_texts, read_roster, sign_roster, signature_path
 

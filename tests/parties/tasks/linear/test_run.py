@@ -12,13 +12,15 @@ from parties.data.table import load_owner_table
 from parties.doctor.estimate import plan_from_here
 from parties.doctor.findings import Finding
 from parties.report.plan import plan_json, plan_tables
-from parties.scenario.file import Scenario, load_scenario
+from parties.scenario.file import Scenario
 from parties.show.blocks import Grid, Line
 from parties.tasks.linear.plan import USES
 from parties.tasks.linear.record import fit_facts, inference_rows
 from parties.tasks.linear.run import linear_settings
+from parties.tasks.linear.settings import LinearTask
 from parties.tasks.linear.show import linear_blocks
-from parties.tasks.registry import planned
+from parties.tasks.logistic.settings import LogisticTask
+from parties.tasks.registry import load_scenario, planned
 from parties.trust.policy import load_policy
 from protocols.plain.linear import fit_plain
 from tests.helpers import FEW
@@ -85,14 +87,17 @@ def test_a_target_that_is_no_number_is_named(tmp_path: Path, cell: str, says: st
 
 def test_equal_runs_have_equal_digests(tmp_path: Path) -> None:
     one = scenario(tmp_path)
-    assert one.linear.reveal == ("inference", "missing") and one.linear.reveal_to == ("a", "b")
+    assert one.task_as(LinearTask).reveal == ("inference", "missing") and one.task_as(LinearTask).reveal_to == (
+        "a",
+        "b",
+    )
     other = scenario(tmp_path, FULL.replace('["missing", "inference"]', '["missing"]'))
     assert one.digest == other.digest
 
 
 def test_a_linear_scenario_is_no_training(tmp_path: Path) -> None:
-    with pytest.raises(Exception, match='kind = "linear_regression" is taken for a training'):
-        scenario(tmp_path).training  # noqa: B018
+    with pytest.raises(Exception, match='kind = "linear_regression" is taken for LogisticTask'):
+        scenario(tmp_path).task_as(LogisticTask)
 
 
 def test_too_few_rows_are_refused_before_the_run(tmp_path: Path) -> None:
@@ -111,7 +116,7 @@ def test_a_doctor_tells_of_too_few_rows_and_approvals_go_on(tmp_path: Path) -> N
     found = plan_from_here(one, table)
     assert isinstance(found, Finding) and "12 rows of all owners for 30 features" in found.text
     assert "Revealed" not in lines(asked_and_read(one, "a", table, dict.fromkeys(one.parties, "key")))
-    named = one.linear.model_copy(update={"features": table.columns})
+    named = one.task_as(LinearTask).model_copy(update={"features": table.columns})
     stated = one.model_copy(update={"task": named, "parties": one.parties})
     assert "target, a number stay" in lines(asked_and_read(stated, "a", table, dict.fromkeys(one.parties, "key")))
 

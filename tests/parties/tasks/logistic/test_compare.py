@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from mpc.errors import DataError, InternalError
-from parties.scenario.file import Scenario, load_scenario
+from parties.scenario.file import Scenario
 from parties.tasks.logistic.compare import compare
+from parties.tasks.registry import load_scenario
 from protocols.plain import logistic as twin
 from protocols.rows.own_rows import OwnRows
 from protocols.rows.settings import TrainingSettings

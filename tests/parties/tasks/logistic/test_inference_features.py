@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from parties.data.table import load_owner_table
-from parties.scenario.file import Scenario, load_scenario
+from parties.scenario.file import Scenario
+from parties.tasks.logistic.settings import LogisticTask
 from parties.tasks.logistic.shape import settings_for
+from parties.tasks.registry import load_scenario
 from parties.tasks.regression import own_columns, own_rows, split_of
 from protocols.inference.columns_job import vertical_inference_job
 from protocols.inference.rows_job import inference_job
@@ -91,7 +93,7 @@ def test_a_factor_and_interactions(tmp_path: Path, owners: str, how: str) -> Non
     for k, name in enumerate(owners):
         write_csv(tmp_path / f"{name}.csv", rows[k :: len(owners)], ("age", "male", "stage", "ill"))
     scenario = scenario_of(tmp_path, owners, TASK.replace("FEATURES", TERMS).replace("HOW", how))
-    features = scenario.training.feature_names
+    features = scenario.task_as(LogisticTask).feature_names
     assert features is not None
     own = {owner: own_rows(load_owner_table(scenario, owner), scenario, features) for owner in scenario.owners}
     settings = settings_for(scenario, dict.fromkeys(scenario.owners, (250, 0)), len(features))

@@ -9,12 +9,11 @@ import pytest
 
 from mpc.errors import UsageError
 from mpc.runtime.plan import make_plan
-from parties.scenario.file import load_scenario
 from parties.scenario.models import NetworkSpec
 from parties.tasks.logistic.plan_solver import solver_text, training_facts
 from parties.tasks.logistic.shape import settings_for
 from parties.tasks.logistic.solver_choice import STEPS, candidates, choose, prices
-from parties.tasks.registry import planned
+from parties.tasks.registry import load_scenario, planned
 from protocols.rows.settings import TrainingSettings
 from protocols.training.form import constants_digest
 from protocols.training.rows_job import training_job

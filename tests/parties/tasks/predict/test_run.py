@@ -17,10 +17,11 @@ from parties.doctor.estimate import Known, plan_from_here
 from parties.doctor.findings import Finding
 from parties.report.consent import consent_blocks
 from parties.report.plan import plan_tables
-from parties.scenario.file import Scenario, load_scenario
+from parties.scenario.file import Scenario
+from parties.tasks.logistic.settings import LogisticTask
 from parties.tasks.predict.data import PredictTable, load_predict_table, most_rows, opened, too_many
 from parties.tasks.predict.show import predict_blocks, shared_model_blocks
-from parties.tasks.registry import job_of, planned
+from parties.tasks.registry import job_of, load_scenario, planned
 from parties.trust.policy import load_policy
 from parties.trust.share_file import Vault, share_path
 from tests.parties.asked import asked_and_read
@@ -59,7 +60,7 @@ def test_a_share_has_a_place_where_a_model_stays_shared_alone(tmp_path: Path, ta
     path = write_predict(tmp_path, {A: "", B: ""})
     path.write_text(path.read_text().replace('kind = "predict"\n', task))
     if not refused:
-        assert "model" not in load_scenario(path).training.reveal
+        assert "model" not in load_scenario(path).task_as(LogisticTask).reveal
         return
     with pytest.raises(UsageError, match=r"\[parties.hospital_a\] has model, but no model stays shared"):
         load_scenario(path)

@@ -17,12 +17,12 @@ from parties.doctor.checks import check_data
 from parties.doctor.estimate import Known, plan_from_here
 from parties.report.consent import consent_blocks
 from parties.report.plan import plan_json, plan_tables
-from parties.scenario.file import Scenario, load_scenario
+from parties.scenario.file import Scenario
 from parties.show.blocks import Grid
 from parties.tasks.logistic.keep import keep_model
 from parties.tasks.predict.data import load_predict_table
 from parties.tasks.predict.show import predict_blocks
-from parties.tasks.registry import job_of, planned
+from parties.tasks.registry import job_of, load_scenario, planned
 from parties.trust.policy import load_policy
 from parties.trust.releases import Releases
 from parties.trust.share_file import Vault, read_bound

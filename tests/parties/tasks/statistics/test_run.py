@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 
 from mpc.errors import DataError, UsageError
-from parties.scenario.file import Scenario, load_scenario
+from parties.scenario.file import Scenario
 from parties.show.blocks import Grid, Line
+from parties.tasks.logistic.settings import LogisticTask
+from parties.tasks.registry import load_scenario
 from parties.tasks.statistics.data import StatisticsTable, load_statistics_table
 from parties.tasks.statistics.plan import cells_told
 from parties.tasks.statistics.run import STATISTICS, statistics_settings
+from parties.tasks.statistics.settings import StatisticsTask
 from parties.tasks.statistics.show import p_text, statistics_blocks
 from parties.trust.policy import load_policy
 from tests.parties.asked import asked_and_read
@@ -40,7 +43,7 @@ def scenario(folder: Path, task: str = FULL, rows: str = ROWS) -> Scenario:
 
 
 def test_everything_that_can_be_said_is_read(tmp_path: Path) -> None:
-    task = scenario(tmp_path).statistics
+    task = scenario(tmp_path).task_as(StatisticsTask)
     assert task.quantiles == (0.5, 0.9)  # in order, so that equal runs have equal digests
     assert task.categories["arm"] == ("1", "2")
     assert task.numbers == ("age", "bmi", "months") and task.events == ("died",)
@@ -49,8 +52,8 @@ def test_everything_that_can_be_said_is_read(tmp_path: Path) -> None:
 
 def test_a_statistics_scenario_is_no_training(tmp_path: Path) -> None:
     one = scenario(tmp_path)
-    with pytest.raises(Exception, match='kind = "statistics" is taken for a training'):
-        one.training  # noqa: B018
+    with pytest.raises(Exception, match='kind = "statistics" is taken for LogisticTask'):
+        one.task_as(LogisticTask)
 
 
 def test_numbers_levels_and_events_are_read_with_their_gaps(tmp_path: Path) -> None:
@@ -141,7 +144,7 @@ def test_a_policy_insists_on_a_least_cell(tmp_path: Path, task: str, says: str) 
 )
 def test_what_small_cells_do_is_said_before_a_run(tmp_path: Path, task: str, least: int, share: int) -> None:
     one = scenario(tmp_path, task + FULL)
-    assert (one.statistics.min_cell, one.statistics.dominance) == (least, share)
+    assert (one.task_as(StatisticsTask).min_cell, one.task_as(StatisticsTask).dominance) == (least, share)
     said = " ".join(cells_told(statistics_settings(one, {"a": (5, 0), "b": (5, 0)}, 7)))
     assert ("Small cells" in said) == bool(least) and ("Dominance" in said) == bool(share)
     assert ("11 rounds" in said, "9 rounds" in said) == (bool(share), least == 3)
