@@ -65,7 +65,7 @@ def host(
     clients = {
         f"c{i}": (StarClient(partial(make, i), _DIGEST, drops.get(i)), Identity(*place["pairs"][i])) for i in numbers
     }
-    run = ClientHost(place["endpoint"], place["key"], clients, _SECONDS, lambda over, total: None)
+    run = ClientHost(place["endpoint"], place["key"], clients, _SECONDS, 0.0, lambda over, total: None)
     run.run()
     run.close(1)
     through = {i: run.hosted[f"c{i}"] for i in numbers if run.hosted[f"c{i}"].client.rounds}

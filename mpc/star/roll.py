@@ -82,11 +82,15 @@ class Roll:
         self.out.clear()
         self._repeated.clear()
 
+    def sent(self, i: int, message: Hashable) -> None:
+        """A message goes to a client for the first time: by the connection that it has now."""
+        self._repeated.setdefault(i, {})[message] = self._connections[i]
+
     def may_repeat(self, i: int, message: Hashable, now: float) -> bool:
         """Whether a message may go to a client once more, which asked for it; notes that it does.
 
-        A connection loses nothing while it lives. So a message is repeated once by each, and whoever asks on and reads
-        nothing makes two copies wait at the most.
+        A connection loses nothing while it lives. So a message goes once by each, and whoever asks on and reads nothing
+        makes two copies wait at the most.
         """
         repeated = self._repeated.setdefault(i, {})
         if repeated.get(message) == self._connections[i] or now - self._told.get(i, -math.inf) < REPEAT_SECONDS:

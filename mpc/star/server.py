@@ -180,7 +180,9 @@ class StarServer:
         sent = self.counts.sent
         for i, body in gather.send.items():
             sent[i] = sent.get(i, 0) + HEADER_BYTES + len(body)
-            self._send(i, frame(DOWN, body, round=round_, attempt=attempt, label=self._last.get(i, "")))
+            label = self._last.get(i, "")
+            self._roll.sent(i, (DOWN, (round_, attempt, label_code(label))))
+            self._send(i, frame(DOWN, body, round=round_, attempt=attempt, label=label))
         total = len(expect)
         while stage.waiting:
             now = self._network.now()

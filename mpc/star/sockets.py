@@ -20,7 +20,8 @@ from mpc.links.zmq.messages import NO_WAIT, Assembler, TooLong, messages_of, mon
 from mpc.links.zmq.meter import Account, Meter
 from mpc.star.client import StarClient
 
-PING_SECONDS = 10.0
+PING_SECONDS = 10.0  # at most
+_LEAST_PING_SECONDS = 0.5
 _LOOK_SECONDS = 0.05
 _LAST_WORDS_MS = 5000
 _SPARE_SOCKETS = 16
@@ -28,6 +29,15 @@ _TURN = 64  # messages of one client that are taken before others have their tur
 _WATCHED = (
     zmq.EVENT_CONNECTED | zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_HANDSHAKE_FAILED_AUTH
 )
+
+
+def ping_seconds(patience: float) -> float:
+    """After how many seconds without a word of the server's a client asks for what may be lost.
+
+    The server sees a client's new connection when something comes by it. If that takes longer than its patience, the
+    client is gone for it: so a client asks three times as often, where there is a patience.
+    """
+    return min(PING_SECONDS, max(_LEAST_PING_SECONDS, patience / 3)) if patience else PING_SECONDS
 
 
 class Hosted:
@@ -67,6 +77,7 @@ class ClientHost:
         endpoint, server_key: where the server listens, and its public key (Z85).
         clients: name -> the client and its keys.
         silence: seconds without a word from the server that takes a client further, after which it gives up.
+        patience: seconds for which the server lets a closed connection come back.
         listener: told how many are over, now and then.
         meet_within: seconds in which the server is to be met; a client that it turns away sees that at once, and
             how much is held of its connection is bounded. Takes more descriptors.
@@ -78,6 +89,7 @@ class ClientHost:
         server_key: bytes,
         clients: Mapping[str, tuple[StarClient, Identity]],
         silence: float,
+        patience: float,
         listener: Callable[[int, int], None],
         *,
         meet_within: float | None = None,
@@ -85,6 +97,7 @@ class ClientHost:
         self._meet_within = meet_within
         self._began = time.monotonic()
         self._silence = silence
+        self._ping_seconds = ping_seconds(patience)
         self._listener = listener
         self._context = new_context()
         self._context.set(zmq.MAX_SOCKETS, len(clients) + _SPARE_SOCKETS)
@@ -177,7 +190,7 @@ class ClientHost:
                 one.client.lost(self._meet_within)
             elif now - one.heard > self._silence:
                 one.client.lost(self._silence)
-            elif now - one.pinged > PING_SECONDS:
+            elif now - one.pinged > self._ping_seconds:
                 one.pinged = now
                 self._send(one, one.client.ping())
 

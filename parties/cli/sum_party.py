@@ -207,11 +207,13 @@ def _dial(
     reporter: Reporter,
 ) -> ClientHost:
     """Go through all rounds over one connection to the server; returns what it was, closed."""
+    patience = scenario.session.patience or PATIENCE
     host = ClientHost(
         endpoint_of(scenario.server, address),
         key_files.curve_key(texts[scenario.server]),
         {me: (client, pair.identity)},
-        silence(scenario, scenario.session.patience or PATIENCE),
+        silence(scenario, patience),
+        patience,
         lambda over, total: reporter.stage(client.stage, client.rounds, scenario.task.rounds),
         meet_within=scenario.session.connect_timeout,
     )

@@ -65,12 +65,13 @@ def _help(
     reporter.listening(None)
     endpoint = lifeline.peers()[scenario.server]
     assert endpoint is not None
-    client = helper_client(scenario)
+    client, patience = helper_client(scenario), scenario.session.patience or 0.0
     host = ClientHost(
         endpoint,
         order["server"].encode(),
         {order["name"]: (client, read_identity(order["clients"][order["name"]]))},
-        silence(scenario, scenario.session.patience or 0.0),
+        silence(scenario, patience),
+        patience,
         lambda over, total: reporter.stage(client.stage, client.rounds, scenario.task.rounds),
     )
     try:
@@ -95,11 +96,13 @@ def _take_part(
     endpoint = lifeline.peers()[scenario.server]
     assert endpoint is not None
     identities = {name: read_identity(fields) for name, fields in mine.items()}
+    patience = scenario.session.patience or 0.0
     host = ClientHost(
         endpoint,
         order["server"].encode(),
         {name: (clients[name], identities[name]) for name in mine},
-        silence(scenario, scenario.session.patience or 0.0),
+        silence(scenario, patience),
+        patience,
         lambda over, total: reporter.stage("running", over, total),
     )
     try:

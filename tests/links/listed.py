@@ -33,7 +33,7 @@ from mpc.links.zmq.transport import Transport
 from mpc.randomness.streams import SEED_BYTES
 from mpc.star import wire as star_wire
 from tests.examples import TIMES
-from tests.links.honest import CLIENTS, DIALS, DIGEST, LEAVES_AFTER_FIRST, STAGES, expected, products
+from tests.links.honest import CLIENTS, DIALS, DIGEST, ENDED_WITHIN, LEAVES_AFTER_FIRST, STAGES, expected, products
 from tests.links.over_zmq import HELPER
 from tests.links.raw_peer import MORE, BrokenOff, RawPeer, zmtp_frame
 from tests.links.sessions import take_part
@@ -51,7 +51,7 @@ TOLD: Final = ENDINGS | {"usage", "internal", "interrupted"}
 SIZES: Final = (0, 1, 8, 47, 48, 100, 2049, 65_536, 262_000, 300_000)
 COUNTS: Final = (1, 2, 20, 200)
 _BYTES: Final = 3 << 20  # an attack's step sends at most so many, so that ten thousand attacks take minutes
-_ANSWERS_WITHIN: Final = 30.0
+_ANSWERS_WITHIN: Final = 2 * ENDED_WITHIN  # also the first time, when the process has to start
 _ID_GIVEN: Final = 5  # bytes of a routing id that libzmq gives
 
 

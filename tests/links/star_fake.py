@@ -29,6 +29,7 @@ class FakeNetwork:
     names: Sequence[str]
     clients: Sequence[StarClient]
     fault: Fault = no_fault
+    ping: float = PING_SECONDS
     time: float = 0.0
     queue: list[tuple[float, int, Callable[[], Event | None]]] = field(default_factory=list)
     count: int = 0
@@ -40,26 +41,33 @@ class FakeNetwork:
     def begin(self) -> None:
         for i, client in enumerate(self.clients):
             self.up(i, client.begin())
-            self.at(PING_SECONDS, lambda i=i: self.silence(i))  # type: ignore[misc]
+            self.at(self.ping, lambda i=i: self.silence(i))  # type: ignore[misc]
 
     def at(self, delay: float, action: Callable[[], Event | None]) -> None:
         self.count += 1
         heapq.heappush(self.queue, (self.time + delay, self.count, action))
 
     def silence(self, i: int) -> None:
-        """A client that has heard nothing: here each asks every ten seconds."""
+        """A client that has heard nothing: here each asks again and again."""
         if not self.clients[i].over:
             self.up(i, self.clients[i].ping())
-            self.at(PING_SECONDS, lambda: self.silence(i))
+            self.at(self.ping, lambda: self.silence(i))
 
     def up(self, i: int, frames: Sequence[Frame]) -> None:
         for one in frames:
             kind = read_header(one.head, one.body, "").kind
-            for delay in self.fault(i, True, kind, self.clients[i].stage):
+            delays = self.fault(i, True, kind, self.clients[i].stage)
+            self.lost(i, delays)
+            for delay in delays:
                 came = Came(self.names[i], memoryview(one.head), memoryview(one.body))
                 self.at(delay, lambda came=came: came)  # type: ignore[misc]
         if self.clients[i].vanished:
             self.at(0.001, lambda: Disconnected(self.names[i]))
+
+    def lost(self, i: int, delays: Sequence[float]) -> None:
+        """A frame is lost with its connection only: there is a new one."""
+        if not delays:
+            self.at(0.001, lambda: Connected(self.names[i]))
 
     def cut(self, i: int, after: float, until: float) -> None:
         self.at(after, lambda: Disconnected(self.names[i]))
@@ -77,7 +85,9 @@ class FakeNetwork:
             if not self.clients[i].over:
                 self.up(i, self.clients[i].came(one.head, one.body))
 
-        for delay in self.fault(i, False, kind, self.clients[i].stage):
+        delays = self.fault(i, False, kind, self.clients[i].stage)
+        self.lost(i, delays)
+        for delay in delays:
             self.at(delay, deliver)
 
     def poll(self, seconds: float, awaited: str | None = None) -> Event | None:

@@ -60,7 +60,7 @@ def client(endpoint: bytes, key: bytes, public: bytes, secret: bytes, silence: b
 
     one = StarClient(program, DIGEST)
     pairs = {"c": (one, Identity(public, secret))}
-    host = ClientHost(endpoint.decode(), key, pairs, float(silence), lambda *_: None, meet_within=60.0)
+    host = ClientHost(endpoint.decode(), key, pairs, float(silence), 30.0, lambda *_: None, meet_within=60.0)
     before = _peak()
     host.run()
     host.close(0)

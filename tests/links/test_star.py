@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from mpc.errors import TooFewError
 from mpc.links.network import Came, Disconnected
 from mpc.links.probe import probe, read_probe
+from mpc.links.session import Frame
 from mpc.links.zmq.curve import new_identity
 from mpc.links.zmq.transport import Transport
 from mpc.randomness.streams import insecure_entropy
 from mpc.star.client import StarClient
 from mpc.star.server import StarLimits, StarServer
-from mpc.star.sockets import ClientHost
+from mpc.star.sockets import ClientHost, ping_seconds
 from mpc.star.stage import ClientProgram, Exchange, Gather, ServerProgram
 from mpc.star.wire import ABORT, AGAIN, DOWN, JOIN, PING, QUIT, UP, frame
 from protocols.aggregation import messages as m
@@ -150,6 +151,65 @@ def test_a_lost_message_goes_again(kind: int, stage: str) -> None:
     assert server.counts.resent == 1
 
 
+@pytest.mark.parametrize("patience", [3.0, 30.0, 90.0])
+@pytest.mark.parametrize("kind", [UP, DOWN])
+def test_a_cut_is_survived_whatever_the_patience(kind: int, patience: float) -> None:
+    """The message is lost, and the server hears of the new connection when the client asks."""
+    cuts: list[float] = []
+
+    def fault(client: int, up: bool, sent: int, at: str) -> tuple[float, ...]:
+        if (client, sent, at) == (4, kind, m.MASKED) and not cuts:
+            cuts.append(network.time)
+            network.at(0.001, lambda: Disconnected("c4"))
+            return ()
+        return (0.001,)
+
+    network = FakeNetwork([f"c{i}" for i in range(N)], star_clients(), fault, ping_seconds(patience))
+    server = served(network, patience=patience)
+    network.begin()
+    server.join()
+    done = one_round(server)
+    check_exact(done)
+    assert len(cuts) == 1 and len(done.survivors) == N
+    assert network.time - cuts[0] < min(10.1, patience / 2)
+
+
+def test_who_asks_while_an_answer_is_on_its_way_is_not_sent_it_again() -> None:
+    """A slow link to one client: nothing is lost as long as its connection lives."""
+
+    def slow(client: int, up: bool, kind: int, at: str) -> tuple[float, ...]:
+        return (5.0,) if client == 4 and kind == DOWN else (0.001,)
+
+    network = FakeNetwork([f"c{i}" for i in range(N)], star_clients(), slow, ping_seconds(3.0))
+    server = served(network)
+    network.begin()
+    server.join()
+    done = one_round(server)
+    check_exact(done)
+    assert len(done.survivors) == N
+    assert server.counts.resent == 0
+
+
+@pytest.mark.parametrize(("patience", "every"), [(0.0, 10.0), (0.1, 0.5), (3.0, 1.0), (60.0, 10.0)])
+def test_a_client_asks_three_times_within_the_patience(patience: float, every: float) -> None:
+    class Asking(StarClient):
+        asked = 0
+
+        def ping(self) -> list[Frame]:
+            self.asked += 1
+            return super().ping()
+
+    one, client = new_identity(), Asking(lambda *_: None, DIGEST)  # type: ignore[arg-type]
+    host = ClientHost("tcp://127.0.0.1:1", one.public, {"c": (client, one)}, 60.0, patience, lambda *_: None)
+    try:
+        began = host.hosted["c"].pinged
+        for after, asked in ((every - 0.1, 0), (every + 0.1, 1), (2 * every, 1), (2 * every + 0.3, 2)):
+            host._look_at_clocks(began + after)
+            assert client.asked == asked
+    finally:
+        host.close(0)
+
+
 @given(st.data())
 @steady(25)
 def test_lost_late_or_repeated_frames_leave_the_sum_exact(data: st.DataObject) -> None:
@@ -251,7 +311,7 @@ def test_clients_of_a_server_that_dies_end_by_themselves(settings: Settings, sta
     assert transport.endpoint is not None
     clients = star_clients(settings)
     pairs = dict(zip(names, zip(clients, identities, strict=True), strict=True))
-    host = ClientHost(transport.endpoint, identity.public, pairs, 1.0, lambda *_: None)
+    host = ClientHost(transport.endpoint, identity.public, pairs, 1.0, 1.0, lambda *_: None)
     thread = threading.Thread(target=host.run)
     thread.start()
     server = served(transport, settings)
@@ -340,6 +400,7 @@ def test_the_same_over_sockets_with_drops_in_every_stage(malicious: bool) -> Non
         identity.public,
         dict(zip(names, zip(clients, identities, strict=True), strict=True)),
         60.0,
+        0.0,
         lambda *_: None,
     )
     thread = threading.Thread(target=host.run)

@@ -255,7 +255,7 @@ def test_a_flooded_client_looks_at_its_clock() -> None:
     """A socket at which there is always one more message."""
     one = new_identity()
     star = StarClient(lambda session, round_, attempt: word_and_answer(), DIGEST)
-    host = ClientHost("tcp://127.0.0.1:1", one.public, {"c": (star, one)}, 1.0, lambda *_: None)
+    host = ClientHost("tcp://127.0.0.1:1", one.public, {"c": (star, one)}, 1.0, 1.0, lambda *_: None)
     taken: list[bytes] = []
 
     class Endless:
