@@ -174,7 +174,7 @@ def test_a_cut_is_survived_whatever_the_patience(kind: int, patience: float) -> 
     assert network.time - cuts[0] < min(10.1, patience / 2)
 
 
-def test_who_asks_while_an_answer_is_on_its_way_is_not_sent_it_again() -> None:
+def test_an_answer_on_its_way_is_not_sent_again() -> None:
     """A slow link to one client: nothing is lost as long as its connection lives."""
 
     def slow(client: int, up: bool, kind: int, at: str) -> tuple[float, ...]:
