@@ -24,7 +24,6 @@ from tests.run.mistakes import (
     column,
     fewer,
     file,
-    more,
     same_data,
     scenario,
     task,
@@ -69,12 +68,6 @@ SCENARIO = {
 DATA = {
     "no such file": Mistake(PLAN, 3, [B + "there is no file", "`data`"], without("hospital_b.csv")),
     "a folder for a file": Mistake(PLAN, 3, ["this is a folder"], scenario(('"hospital_b.csv"', '"keys"'))),
-    "a spreadsheet": Mistake(
-        PLAN,
-        3,
-        ["'.xlsx' cannot be read", ".csv"],
-        all_of(file("PK", "b.xlsx"), scenario(('"hospital_b.csv"', '"b.xlsx"'))),
-    ),
     "a file of SQLite": Mistake(
         PLAN,
         3,
@@ -96,27 +89,7 @@ DATA = {
         ["no column 'größe'", "has other Unicode characters"],
         all_of(text("hospital_b.csv", ("dose", "gro\u0308ße")), task('features = ["größe"]'), same_data()),
     ),
-    "an empty file": Mistake(PLAN, 3, [B + "the file is empty"], file("")),
-    "a binary file": Mistake(PLAN, 3, [B + "this is not a text file"], file(b"PK\x03\x04" + bytes(90))),
-    "a header alone": Mistake(PLAN, 3, ["a header but no row"], file("patient,years,outcome\n")),
-    "no header": Mistake(PLAN, 3, ["looks like data"], file("1,2.5,0\n2,3.5,1\n")),
-    "a column named twice": Mistake(
-        PLAN, 3, ["more than one column 'dose'"], text("hospital_b.csv", ("years", "dose"))
-    ),
-    "no target": Mistake(
-        PLAN, 3, ["'outcome' (the target)", "'outcom'"], text("hospital_b.csv", ("outcome", "outcom"))
-    ),
-    "no id": Mistake(PLAN, 3, ["'patient' (the id)"], text("hospital_b.csv", ("patient", "mrn"))),
-    "no such feature": Mistake(PLAN, 3, ["'yeers' (features)", "mean 'years'"], task('features = ["yeers"]')),
-    "no such category": Mistake(PLAN, 3, ["'stage' (a category)"], task('categories.stage = ["I", "II"]')),
     "a word in a column": Mistake(PLAN, 3, [B, "'years' is not numeric", "row 4"], cell("years", SECRET)),
-    "missing values told that cannot be": Mistake(
-        PLAN, 2, ['reveal lists "missing"', 'missing = "drop"'], task('reveal = ["model", "missing"]')
-    ),
-    "ranges that are no yes or no": Mistake(
-        PLAN, 2, ["compare_ranges must be true or false", "not 10"], task("compare_ranges = 10")
-    ),
-    "a missing value": Mistake(PLAN, 3, ["1 in column 'dose'", 'missing = "drop"'], cell("dose", "")),
     "a missing target": Mistake(
         PLAN, 3, ["target is missing in 1 row"], all_of(cell("outcome", "NA"), task('missing = "mean"'))
     ),
@@ -130,12 +103,7 @@ DATA = {
             task('missing = "drop"'),
         ),
     ),
-    "an infinite value": Mistake(PLAN, 3, ["'years' holds an infinite value in data row 4"], cell("years", "inf")),
-    "1e300": Mistake(PLAN, 3, ["'years' holds a value beyond 2^40", "row 4"], cell("years", "1e300")),
     "a decimal comma": Mistake(PLAN, 3, ["decimal comma", "[parties.hospital_b]"], cell("years", '"3,5"')),
-    "a decimal point": Mistake(
-        PLAN, 3, ['another form than decimal = ","'], scenario((B_DATA, B_DATA + '\ndecimal = ","'))
-    ),
     "a target of words": Mistake(
         PLAN,
         3,
@@ -150,20 +118,7 @@ DATA = {
             column("outcome", lambda row, _: ("well", SECRET, "dead")[row % 3]), task('positive = "dead"'), same_data()
         ),
     ),
-    "a target of 1 and 2": Mistake(PLAN, 3, ["must hold 0 and 1"], column("outcome", lambda _, old: str(int(old) + 1))),
     "a repeated id": Mistake(PLAN, 3, ["id column 'patient' repeats: 1 row"], cell("patient", "hospital_b1")),
-    "an empty id": Mistake(PLAN, 3, ["id column 'patient' is empty in 1 row"], cell("patient", "")),
-    "a short row": Mistake(PLAN, 3, ["line 69 has 1 cell where the header names 5"], more(b"x\n")),
-    "an open quote": Mistake(PLAN, 3, ["quote", "not closed"], cell("years", '"' + SECRET)),
-    "data in Latin-1": Mistake(
-        PLAN, 3, [B + "the file is not UTF-8 text", 'encoding = "latin-1"'], more("größe,1,1,1,0\n".encode("latin-1"))
-    ),
-    "dates for numbers": Mistake(
-        PLAN,
-        3,
-        ["'years' holds dates", 'dates = "days"'],
-        all_of(column("years", lambda row, _: f"2024-01-{row % 28 + 1:02}"), task('features = ["dose", "years"]')),
-    ),
     "a level that is not listed": Mistake(
         PLAN,
         3,
@@ -187,22 +142,8 @@ DATA = {
     "no column in common": Mistake(
         PLAN, 3, ["no numeric column is shared"], text("hospital_b.csv", ("years,dose,marker", "a,b,c"))
     ),
-    "no Parquet inside": Mistake(
-        PLAN,
-        3,
-        ["hospital_b, b.parquet: this is not a Parquet file, or one cut short"],
-        all_of(file("nothing", "b.parquet"), scenario(('"hospital_b.csv"', '"b.parquet"'))),
-    ),
-    "not a database": Mistake(
-        PLAN,
-        3,
-        ["hospital_b, x.duckdb: the database cannot be opened"],
-        all_of(
-            file("nothing" * 999, "x.duckdb"),
-            scenario(('"hospital_b.csv"', '{ database = "x.duckdb", sql = "select 1" }')),
-        ),
-    ),
 }
+"""The others are in `tests/parties/data/test_table.py` and `test_data_forms.py`."""
 
 KEYS = {
     "a key that is there": Mistake("keygen helper --keys keys", 2, ["helper.key exists already", "remove it first"]),

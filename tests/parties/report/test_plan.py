@@ -14,7 +14,7 @@ from rich.console import Console
 from mpc.links.meeting.backlog import kept
 from mpc.runtime.plan import Plan, make_plan
 from mpc.runtime.round import HEADER_BYTES
-from parties.report.plan import plan_json, plan_tables, print_plan
+from parties.report.plan import plan_json, print_plan
 from parties.scenario.file import Scenario
 from parties.show.blocks import short_bytes
 from parties.tasks.logistic.plan import USES
@@ -187,9 +187,8 @@ def test_the_sigmoids_range_is_explained(tmp_path: Path) -> None:
 
 def test_tables_hold_the_plans_numbers(tmp_path: Path) -> None:
     one = scenario(tmp_path)
-    plan, settings, _ = planned(one)
+    plan, _, _ = planned(one)
     text = printed(one)
-    assert text.startswith("planned: the plan. Nothing has been sent.\n3 owners and a helper; 128 training and 32 ")
     assert row_of(text, "\nRounds", "in all")[2] == str(len(plan.rounds))
     for name, sent in plan.bytes_sent.items():
         row = row_of(text, "\nWhat each party sends", name)
@@ -198,17 +197,6 @@ def test_tables_hold_the_plans_numbers(tmp_path: Path) -> None:
         expected = [str(dealt["count"]), f"{dealt['correction_bytes']:,}"]
         assert row_of(text, "\nRandom numbers", kind + " ")[1:3] == expected
     assert first_column(text, "What the owners will learn") == ", ".join(item.what for item in plan.reveals)
-    assert "all owners" in text
-    assert plan.digest in text
-    assert "under a uniform mask of its own" in " ".join(text.split())
-    assert len(plan_tables(plan, settings, one)) > 10
-
-
-def test_plain_text_is_plain_and_fits(tmp_path: Path) -> None:
-    text = printed(scenario(tmp_path))
-    assert text.isascii()
-    assert "\x1b" not in text
-    assert max(map(len, text.splitlines())) <= 100
 
 
 def test_json_goes_to_standard_output_unbroken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -139,6 +139,7 @@ TRAINING: Rows = [
     (('solver = "sgd"', 'solver = "sgd"\ntolerance = 0.001'), ["tolerance belongs to the full-batch"]),
     (('solver = "sgd"', 'solver = "auto"'), ["chooses epochs and batch_size and learning_rate itself"]),
     (('"sgd"', '"nestrov"'), ['"sgd", "nesterov"', 'mean "nesterov"?']),
+    (("epochs = 3", "compare_ranges = 10"), ["compare_ranges must be true or false", "not 10"]),
     (("epochs = 3", "iterations = 3"), ["iterations belongs to the full-batch solvers", "'epochs'"]),
     *[(("l2 = 0", f"l2 = 0\nclass_weights = {each}"), ["class_weights"]) for each in WRONG_WEIGHTS],
     (

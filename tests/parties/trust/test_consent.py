@@ -400,25 +400,14 @@ def text(one: Scenario, me: str, changes: Sequence[str] = (), warnings: Sequence
 
 
 def test_what_is_shown_to_an_owner(desk: Desk) -> None:
+    """What else is shown, before its data are read, is in `tests/run/expected`."""
     shown = text(desk.scenario, A, ["epochs: 4 here, 3 there"], ["repeat: again"])
     for words in (
-        "small: what hospital_a is asked to take part in. Nothing has been opened or sent.",
-        "hospital_b | owner | - | - | bl1-b",
-        "read | hospital_a.csv",
-        "target | outcome",
         "columns, as far as all owners have them | years, dose, marker",
         "rows | 60: 48 to train on, 12 held out",
-        "epochs | 3",
-        "reveal | model, metrics",
-        "reveal_to | hospital_a, hospital_b",
-        "feature means, feature standard deviations | all owners",
-        "model | all owners",
-        "AUC pairs (train), AUC pairs (test) | all owners",
         "with two owners each can subtract its own part",
         "epochs: 4 here, 3 there",
         "repeat: again",
-        "Two runs that differ a little reveal their difference.",
-        desk.scenario.digest,
     ):
         assert words in shown, words
 
@@ -457,14 +446,6 @@ def test_the_whole_plan_is_shown_where_rows_are_stated(desk: Desk) -> None:
     for block in plan_tables(plan, settings, one):
         assert block in blocks
     assert plan.digest in text(one, A)
-
-
-def test_the_helper_is_shown_what_it_deals_for(desk: Desk) -> None:
-    shown = text(desk.scenario, HELPER)
-    assert "helper has no data" in shown
-    assert "model | all owners" in shown
-    assert "What is asked of the data" not in shown
-    assert "0 owners of 2 so far" in shown
 
 
 def test_what_does_not_fit_assumed_rows_is_shown_as_declared(desk: Desk) -> None:
@@ -513,10 +494,3 @@ def test_model_roster_signer_and_session_are_shown(desk: Desk) -> None:
         "for a lost connection to come back (patience) | 3 s",
     ):
         assert words in shown, words
-
-
-def test_both_digests_are_shown_and_told_apart(desk: Desk) -> None:
-    lines = text(desk.scenario, A).splitlines()
-    agreed = lines.index(desk.scenario.digest)
-    assert "compare it by telephone" in lines[agreed - 1]
-    assert "--approve takes it" in lines[agreed + 1] and lines[agreed + 2] == desk.digest()
