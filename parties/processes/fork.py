@@ -6,7 +6,6 @@ process only where nothing of the launcher lives on in it: see `may_fork` and `f
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import gc
 import logging
@@ -22,11 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
 
-_PR_SET_NAME: Final = 15
-_NAME_BYTES: Final = 15
 _POLL: Final = 0.002
-_ARGUMENTS_START, _ARGUMENTS_END = 45, 46
-"""In /proc/self/stat, counted from the field after the name: where the command line is in memory (proc(5))."""
 
 
 def may_fork() -> bool:
@@ -44,8 +39,8 @@ class Start:
     """How a copy begins.
 
     Args:
-        name: its name where the system lists processes.
-        words: its command line: `sys.argv`, and what `ps` and /proc show, as far as there is room.
+        name: its name where the system lists processes (`ps -e`, `top`); the first 15 bytes of it.
+        words: its `sys.argv`. What `ps -f` shows as a command line stays the launcher's.
         path: its `sys.path`.
         environment: all its environment variables.
         lifeline: the descriptor that becomes its standard input.
@@ -163,22 +158,10 @@ def _own_descriptors(start: Start) -> None:
 
 
 def _own_name(start: Start) -> None:
-    """Its command line, environment and name, for itself and for who looks at the system's processes."""
+    """Its arguments, paths, environment and name, for itself and for who looks at the system's processes."""
     sys.argv = list(start.words)
     sys.path[:] = start.path
     os.environ.clear()
     os.environ.update(start.environment)
-    ctypes.CDLL(None).prctl(_PR_SET_NAME, start.name.encode()[:_NAME_BYTES])
-    with suppress(OSError, ValueError):  # a system that lets nobody write there: only lists look different
-        _show(start.words)
-
-
-def _show(words: Sequence[str]) -> None:
-    """Writes a command line where the system looks for it, as far as the launcher's own leaves room."""
-    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
-    first, end = int(fields[_ARGUMENTS_START]), int(fields[_ARGUMENTS_END])
-    room = end - first
-    text = b"".join(os.fsencode(word) + b"\0" for word in words)
-    with open("/proc/self/mem", "r+b", buffering=0) as memory:
-        memory.seek(first)
-        memory.write(text[: room - 1].ljust(room, b"\0"))
+    with suppress(OSError):  # a system that lets nobody write there: only lists look different
+        Path("/proc/self/comm").write_bytes(os.fsencode(start.name))

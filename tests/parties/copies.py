@@ -56,7 +56,6 @@ def look() -> dict[str, Any]:
         "wakeup": signal.set_wakeup_fd(-1),
         "threads": len(os.listdir("/proc/self/task")),
         "argv": sys.argv[1:],
-        "seen": Path("/proc/self/cmdline").read_text().strip("\0").split("\0"),
         "called": Path("/proc/self/comm").read_text().strip(),
         "environment": {name: value for name, value in os.environ.items() if name not in (EVENTS_FD, LAUNCHER_PID)},
         "path": sys.path[0],

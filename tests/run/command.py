@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -88,6 +89,14 @@ def record(out: Path) -> dict[str, Any]:
     return fields
 
 
+def party_of(process: psutil.Process) -> str | None:
+    """Whose process it is: a new one by its command line, a copy by its name; None for one that begins."""
+    words, parent = process.cmdline(), process.parent()
+    if "--as" in words:
+        return words[words.index("--as") + 1]
+    return None if parent is None or process.name() == parent.name() else process.name()
+
+
 class Running:
     """A `mpc` command that is still going, and the party processes that it started."""
 
@@ -97,18 +106,15 @@ class Running:
         self._heard = ""
 
     def party(self, name: str) -> psutil.Process:
-        """The process of a party, by its command line, as an administrator would find it."""
+        """The process of a party."""
         return self.parties()[name]
 
     def parties(self) -> dict[str, psutil.Process]:
         """All party processes seen so far."""
         for child in psutil.Process(self.process.pid).children(recursive=True):
-            try:
-                words = child.cmdline()
-            except psutil.Error:
-                continue
-            if "--as" in words:
-                self._known[words[words.index("--as") + 1]] = child
+            with suppress(psutil.Error):
+                if name := party_of(child):
+                    self._known[name] = child
         return self._known
 
     def wait_for(self, condition: Callable[[], bool], what: str) -> None:

@@ -32,6 +32,7 @@ from parties.processes.child import Program
 from parties.processes.launcher import launch
 from parties.processes.lifeline import Lifeline
 from tests.helpers import ROOT
+from tests.run.command import party_of
 
 FAKE = Program("tests.parties.fake_member")
 IN_TIME = 10.0  # 5 to be gone in, and the start of all processes on a busy machine
@@ -450,7 +451,7 @@ def test_sigterm_to_the_whole_group(how: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("how", HOW)
 def test_one_party_is_killed_from_outside(how: str, tmp_path: Path) -> None:
     launcher = Launcher(how, tmp_path, {"a": HANG, "b": HANG})
-    [victim] = [child for child in launcher.children if "b" in child.cmdline()]
+    [victim] = [child for child in launcher.children if party_of(child) == "b"]
     victim.kill()
     code, last = launcher.end()
     assert code == PeerLostError.exit_code
