@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -22,14 +21,6 @@ from mpc.runtime.round import HEADER_BYTES, Blob, Program, Round
 from mpc.runtime.trace import Trace
 from tests.links.over_zmq import ANYWHERE, LIMITS, LONG, Sent, Site, at_once, sites, values
 from tests.links.pairs import ONE_WORD, both, fails, greet, swap
-
-
-@pytest.fixture
-def pair() -> Iterator[dict[str, Site]]:
-    with sites("a", "b") as parties:
-        both(parties, lambda site, _: greet(site))
-        yield parties
-
 
 # Rounds
 

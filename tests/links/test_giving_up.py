@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,19 +11,12 @@ from mpc.errors import BeaverlodgeError, DataError, InterruptedRun, PeerLostErro
 from mpc.links.abort import last_words
 from mpc.links.session import HANDSHAKE, Frame
 from tests.links.over_zmq import LONG, Sent, Site, at_once, sites, values
-from tests.links.pairs import KEY, both, fails, greet, swap
+from tests.links.pairs import KEY, fails, swap
 
 
 def words_of(code: Any, stage: Any, origin: Any, **more: Any) -> bytes:
     """An abort as a peer may send it."""
     return json.dumps({"code": code, "stage": stage, "origin": origin, **more}).encode()
-
-
-@pytest.fixture
-def pair() -> Iterator[dict[str, Site]]:
-    with sites("a", "b") as parties:
-        both(parties, lambda site, _: greet(site))
-        yield parties
 
 
 def aborted(pair: dict[str, Site], error: Any, stage: str) -> tuple[Any, dict[str, Any]]:

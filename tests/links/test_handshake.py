@@ -349,12 +349,7 @@ MISSING = [
 
 @pytest.mark.parametrize(("sender", "label", "key"), MISSING)
 def test_a_missing_field_is_the_senders_fault(sender: str, label: str, key: str) -> None:
-    found = first_hand(meddled(sender, label, without(key)))
-    accused = [error for name, error in found.items() if name != sender]
-    assert accused
-    for error in accused:
-        assert isinstance(error, ProtocolError) and error.party == sender
-        assert error.message == f"{sender} left out '{key}' in '{label}'"
+    check_blame(meddled(sender, label, without(key)), sender, f"left out '{key}' in '{label}'")
 
 
 MALFORMED = [
@@ -390,12 +385,7 @@ MALFORMED = [
 
 @pytest.mark.parametrize(("sender", "label", "key", "value"), MALFORMED)
 def test_a_malformed_field_is_the_senders_fault(sender: str, label: str, key: str, value: Any) -> None:
-    found = first_hand(meddled(sender, label, given(key, value)))
-    accused = [error for name, error in found.items() if name != sender]
-    assert accused
-    for error in accused:
-        assert isinstance(error, ProtocolError) and error.party == sender
-        assert error.message == f"{sender} sent a malformed '{key}' in '{label}'"
+    check_blame(meddled(sender, label, given(key, value)), sender, f"sent a malformed '{key}' in '{label}'")
 
 
 @pytest.mark.parametrize(
@@ -403,43 +393,43 @@ def test_a_malformed_field_is_the_senders_fault(sender: str, label: str, key: st
 )
 @pytest.mark.parametrize("label", ["hello", "seeds"])
 def test_what_is_no_object_is_refused(body: bytes, label: str) -> None:
-    found = first_hand(raw("hospital_b", label, body))
-    accused = [error for name, error in found.items() if name != "hospital_b"]
-    assert accused
-    for error in accused:
-        assert isinstance(error, ProtocolError) and error.party == "hospital_b"
-        assert error.message == f"hospital_b sent something else than an object in '{label}'"
+    done = resealed("hospital_b", label, lambda send: dict.fromkeys(send, body))
+    check_blame(done, "hospital_b", f"sent something else than an object in '{label}'")
 
 
-def raw(sender: str, label: str, body: bytes) -> Run:
-    """A run in which one party sends other bytes, properly sealed, in one round."""
+def check_blame(done: Run, liar: str, words: str) -> None:
+    """Whoever found something by itself, and somebody did, says this of the liar."""
+    blame = [error for name, error in first_hand(done).items() if name != liar]
+    assert blame
+    for error in blame:
+        assert isinstance(error, ProtocolError) and (error.party, error.message) == (liar, f"{liar} {words}")
 
+
+def resealed(
+    sender: str, label: str, change: Callable[[Mapping[str, bytes]], Mapping[str, bytes]], owners: tuple[str, ...] = TWO
+) -> Run:
+    """A run in which one party sends its peers other bytes, properly sealed, in one round."""
     genuine = Channel.exchange
 
     def patched(self: Channel, one: Any, *rest: Any) -> Any:
         if self.me == sender and one.label == label:
-            one = one._replace(send=dict.fromkeys(one.send, body))
+            one = one._replace(send=change(one.send))
         return genuine(self, one, *rest)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Channel, "exchange", patched)
-        return run()
+        return run(owners)
 
 
 @pytest.mark.parametrize("owners", [TWO, THREE])
 def test_who_says_two_hellos_is_named(owners: tuple[str, ...]) -> None:
     """The last owner says another nonce to the helper than to the others: nobody's tag is wrong for that."""
-    liar, genuine = owners[-1], Channel.exchange
+    liar = owners[-1]
 
-    def two_hellos(self: Channel, one: Any, *rest: Any) -> Any:
-        if self.me == liar and one.label == "hello":
-            said = {**json.loads(one.send[HELPER]), "nonce": "00" * 32}
-            one = one._replace(send={**one.send, HELPER: json.dumps(said).encode()})
-        return genuine(self, one, *rest)
+    def two_hellos(send: Mapping[str, bytes]) -> Mapping[str, bytes]:
+        return {**send, HELPER: json.dumps({**json.loads(send[HELPER]), "nonce": "00" * 32}).encode()}
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Channel, "exchange", two_hellos)
-        found = errors(run(owners))
+    found = errors(resealed(liar, "hello", two_hellos, owners))
     honest = [error for name, error in found.items() if name != liar]
     assert all(error is not None and error.exit_code in (5, 6) for error in honest), honest
     # Who stopped the run is no accusation, unless it is the liar: it may be the first to notice.
@@ -448,7 +438,7 @@ def test_who_says_two_hellos_is_named(owners: tuple[str, ...]) -> None:
 
 
 def test_a_message_that_is_too_long_is_refused() -> None:
-    found = first_hand(raw("hospital_b", "hello", b" " * (1 << 22) + b"{}"))
+    found = first_hand(resealed("hospital_b", "hello", lambda send: dict.fromkeys(send, b" " * (1 << 22) + b"{}")))
     for name in ("hospital_a", HELPER):
         if name in found:
             assert isinstance(found[name], ProtocolError) and found[name].party == "hospital_b"

@@ -7,7 +7,6 @@ compute without the attacker is right to the bit.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import Phase, given, note, settings
@@ -40,13 +39,6 @@ EXAMPLES = 85
 """Of each in a soak, times SOAK_EXAMPLES: more than 10,000 of all six."""
 
 FEW = 6
-
-
-@pytest.fixture(scope="module")
-def honest() -> Iterator[Honest]:
-    made = Honest()
-    yield made
-    made.close()
 
 
 @pytest.mark.parametrize("name", SCENES)

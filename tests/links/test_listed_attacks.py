@@ -31,13 +31,6 @@ IN_TIME = 10.0
 A_WHILE = 0.3  # in which what is not to happen would have happened
 
 
-@pytest.fixture(scope="module")
-def honest() -> Iterator[Honest]:
-    made = Honest()
-    yield made
-    made.close()
-
-
 def whole(type_: int, body: bytes, *, label: int = 0, sequence: int = 0) -> bytes:
     """A frame of somebody who has no session's key, as one message."""
     (message,) = messages_of(Frame(seal(type_, label, sequence, 0, body, HELLO_KEY), body))

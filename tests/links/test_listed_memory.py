@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
@@ -11,13 +10,6 @@ import pytest
 from tests.links.floods import FLOODS, pour
 from tests.links.listed import IN_TURN, Honest, Inside, carry_out_inside, check_bounds, scene
 from tests.links.over_zmq import HELPER
-
-
-@pytest.fixture(scope="module")
-def honest() -> Iterator[Honest]:
-    made = Honest()
-    yield made
-    made.close()
 
 
 def settled(honest: Honest) -> None:

@@ -78,20 +78,6 @@ def test_a_killed_launcher_takes_its_parties_along(tmp_path: Path) -> None:
     assert fields["error"]["message"] == "did not finish"
 
 
-def test_bad_data_at_one_owner(tmp_path: Path) -> None:
-    scenario = write_scenario(tmp_path)
-    path = tmp_path / "hospital_b.csv"
-    path.write_text(path.read_text().replace("hospital_b3,", "hospital_b3,oops"))
-    ran = mpc("run", scenario, "--out", tmp_path / "record")
-    assert ran.code == 3
-    assert "hospital_b" in ran.err
-    assert "years" in ran.err
-    assert "Traceback" not in ran.err
-    others = (tmp_path / "record" / "hospital_a.log").read_text() + (tmp_path / "record" / "helper.log").read_text()
-    assert "hospital_b stopped the run" in others
-    assert "years" not in others
-
-
 def test_a_range_that_is_left_reveals_nothing(tmp_path: Path) -> None:
     scenario = write_scenario(tmp_path, epochs=10, batch_size=8, learning_rate=20.0, sigmoid_range=10)
     ran = mpc("run", scenario, "--out", tmp_path / "record")
@@ -100,10 +86,3 @@ def test_a_range_that_is_left_reveals_nothing(tmp_path: Path) -> None:
     fields = record(tmp_path / "record")
     assert fields["error"]["code"] == "protocol"
     assert fields["model"] is None
-
-
-def test_an_output_folder_in_use_is_refused(tmp_path: Path) -> None:
-    scenario = write_scenario(tmp_path)
-    ran = mpc("run", scenario, "--out", scenario)
-    assert ran.code == 2
-    assert "Traceback" not in ran.err
