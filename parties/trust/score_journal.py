@@ -1,9 +1,9 @@
 """How many rows were scored by a model that nobody sees, run by run: in a file beside the share of it.
 
-One line a run, on the disk before anything of it is opened: a run that is killed counts as one that was not. Each line
-carries a code (HMAC-SHA256) over itself and the one before, under a key that only the share's owner has, and the share
-remembers the last (`Mark`): a line that is changed, left out or cut off is found, and so is a file that is missing. An
-old share put back together with its old journal is not found here; but the other owners count as well.
+One line a run, on the disk before anything of it is opened: a run that is killed counts as one that was not. The share
+seals how many lines there are, and what they add up to (`Tally`): a journal that is missing, cut or changed is refused.
+A line beyond those is of a run that was killed before the share was sealed anew; it can only add to the count. An old
+share put back together with its old journal is not found here; but the other owners count as well.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ import datetime as dt
 import hmac
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+
+from pydantic import BaseModel, NonNegativeInt, ValidationError
 
 from mpc.errors import UsageError
 from parties.base.private_files import append_line, create_private, read_lines
@@ -24,130 +26,127 @@ _START: Final = "0" * 64
 
 
 @dataclass(frozen=True)
-class Mark:
-    """How far a journal has come: its number of lines, and the code of the last."""
+class Tally:
+    """What a share knows of its journal: the number of lines, and the rows of each owner that they add up to."""
 
     lines: int
-    mac: str
+    rows: Mapping[str, int]
 
 
-@dataclass(frozen=True)
-class _Line:
+class _Line(BaseModel):
     """One run: when, which session, and how many rows of each owner are scored in it."""
 
     time: str
     session: str
-    rows: Mapping[str, int]
-    mac: str
+    rows: dict[str, NonNegativeInt]
 
 
+@dataclass(frozen=True)
 class ScoreJournal:
     """One share's journal.
 
     Args:
         path: the file.
-        key: of its codes.
-        model: the model's id; the codes are bound to it.
+        sealed: what the share knows of it.
     """
 
-    def __init__(self, path: Path, key: bytes, model: str) -> None:
-        self.path = path
-        self._key = key
-        self._model = model
+    path: Path
+    sealed: Tally
 
-    def create(self) -> Mark:
-        """A new journal.
-
-        Raises:
-            FileExistsError: it is there already.
-            UsageError: it cannot be written.
-        """
-        fields = {"time": _now(), "session": "", "rows": {}}
-        line = {**fields, "mac": self._mac(_START, fields)}
-        create_private(self.path, _written(line) + b"\n")
-        return Mark(1, str(line["mac"]))
-
-    def check(self, mark: Mark) -> None:
-        """That the journal is whole, and has come as far as the share says.
-
-        Raises:
-            UsageError: it is missing, was changed, or is an older one.
-        """
-        lines = self._read()
-        if len(lines) < mark.lines or lines[mark.lines - 1].mac != mark.mac:
-            raise self._broken("is shorter than it was, or of another share")
-
-    def scored(self) -> dict[str, int]:
+    def scored(self) -> Mapping[str, int]:
         """How many rows of each owner were scored so far.
 
         Raises:
-            UsageError: the journal is missing, or was changed.
+            UsageError: the journal is missing, was changed, or is an older one.
         """
-        return _totals(self._read())
+        return self._tally().rows
 
-    def note(self, session: str, rows: Mapping[str, int], most: int) -> Mark:
+    def note(self, session: str, rows: Mapping[str, int], most: int) -> Tally:
         """Count a run's rows, on the disk, if no owner's pass `most` with it. One process at a time may be here.
 
         Raises:
             UsageError: they would, by another run since the last look; or the file is missing, changed, or full.
         """
-        lines = self._read()
-        before = _totals(lines)
+        before = self._tally()
         for owner, count in rows.items():
-            if count and before.get(owner, 0) + count > most:
+            if count and before.rows.get(owner, 0) + count > most:
                 raise UsageError(f"{owner} had other rows scored meanwhile", "score fewer rows", party=owner)
-        fields = {"time": _now(), "session": session, "rows": dict(rows)}
-        mac = self._mac(lines[-1].mac, fields)
-        append_line(self.path, _written({**fields, "mac": mac}))
-        return Mark(len(lines) + 1, mac)
+        append_line(self.path, _written(session, rows))
+        return Tally(before.lines + 1, Counter(before.rows) + Counter(rows))
 
-    def _read(self) -> list[_Line]:
-        """Its lines, each with the right code. One without an end was never counted on: the run did not go on."""
-        try:
-            written = read_lines(self.path)
-        except FileNotFoundError:
-            raise self._broken("is missing") from None
-        lines: list[_Line] = []
-        for text in written:
-            line = self._line(text, lines[-1].mac if lines else _START)
-            if line is None:
-                raise self._broken(f"was changed, in line {len(lines) + 1} or before")
-            lines.append(line)
-        if not lines:
-            raise self._broken("is empty")
-        return lines
-
-    def _line(self, text: bytes, before: str) -> _Line | None:
-        """The line, if its code is that of this line after the one before."""
-        try:
-            line = _Line(**json.loads(text))
-            fields = {"time": line.time, "session": line.session, "rows": line.rows}
-            return line if hmac.compare_digest(line.mac, self._mac(before, fields)) else None
-        except (ValueError, TypeError, RecursionError):
-            return None
-
-    def _mac(self, before: str, fields: Mapping[str, Any]) -> str:
-        said = json.dumps([self._model, before, fields], sort_keys=True, separators=(",", ":"))
-        return hmac.digest(self._key, said.encode(), "sha256").hex()
-
-    def _broken(self, how: str) -> UsageError:
-        return UsageError(
-            f"the journal of scored rows {self.path} {how}",
-            "without it nobody knows how much of the model its scores have told already: put it back as it was, or "
-            "train a new model",
-        )
+    def _tally(self) -> Tally:
+        """Of all lines. One without an end was never counted on: the run did not go on."""
+        lines = _read(self.path)
+        if len(lines) < self.sealed.lines:
+            raise _broken(self.path, "is shorter than it was, or of another share")
+        if _total(lines[: self.sealed.lines]) != Counter(self.sealed.rows):
+            raise _broken(self.path, "was changed: its lines add up to other rows than were scored")
+        return Tally(len(lines), _total(lines))
 
 
-def _totals(lines: list[_Line]) -> dict[str, int]:
+def create(path: Path) -> Tally:
+    """A new journal.
+
+    Raises:
+        FileExistsError: it is there already.
+        UsageError: it cannot be written.
+    """
+    create_private(path, _written("", {}) + b"\n")
+    return Tally(1, {})
+
+
+def chained(path: Path, lines: int, last: str, key: bytes, model: str) -> Tally:
+    """What is known of a journal whose share was sealed by an earlier version.
+
+    That version gave each line a code (HMAC-SHA256) over itself and the one before, and sealed the last one.
+
+    Args:
+        lines: how many there were.
+        last: the code of the last.
+        key: of the codes.
+        model: the model's id, to which the codes are bound.
+
+    Raises:
+        UsageError: the journal is missing, was changed, or is an older one.
+    """
+    found, mac = _read(path)[:lines], _START
+    for line in found:
+        said = json.dumps([model, mac, line.model_dump()], sort_keys=True, separators=(",", ":"))
+        mac = hmac.digest(key, said.encode(), "sha256").hex()
+    if mac != last:
+        raise _broken(path, "was changed, or is shorter than it was")
+    return Tally(lines, _total(found))
+
+
+def _read(path: Path) -> list[_Line]:
+    lines = []
+    try:
+        for text in read_lines(path):
+            lines.append(_Line.model_validate_json(text))
+    except FileNotFoundError:
+        raise _broken(path, "is missing") from None
+    except ValidationError:
+        raise _broken(path, f"was changed, in line {len(lines) + 1}") from None
+    if not lines:
+        raise _broken(path, "is empty")
+    return lines
+
+
+def _total(lines: Sequence[_Line]) -> Counter[str]:
     total: Counter[str] = Counter()
     for line in lines:
         total.update(line.rows)
-    return dict(total)
+    return total
 
 
-def _written(line: Mapping[str, Any]) -> bytes:
-    return json.dumps(line).encode()
+def _written(session: str, rows: Mapping[str, int]) -> bytes:
+    now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+    return json.dumps({"time": now, "session": session, "rows": dict(rows)}).encode()
 
 
-def _now() -> str:
-    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+def _broken(path: Path, how: str) -> UsageError:
+    return UsageError(
+        f"the journal of scored rows {path} {how}",
+        "without it nobody knows how much of the model its scores have told already: put it back as it was, or "
+        "train a new model",
+    )

@@ -4,7 +4,7 @@ What anybody may read in it is what the share is bound to (`Bound`): whose it is
 scenario, with whom, on which features. The rest is under AES-256-GCM, with all of that as associated data. The key
 comes (HKDF) from the owner's identity, the key file of `mpc keygen`; after `mpc run`, whose identities are thrown away,
 from a key file beside the share. Beside it, too, is the journal of the rows that were scored (score_journal.py), of
-which the share knows how far it had come: a share opens with that journal or a longer one, and with no other.
+which the share knows what it had counted: a share opens with that journal or a longer one, and with no other.
 """
 
 from __future__ import annotations
@@ -29,11 +29,13 @@ from mpc.sharing.share import Share
 from parties.base.private_files import create_private, locked, make_folder, read_private, replace_file
 from parties.scenario.file import Scenario
 from parties.scenario.paths import inside
-from parties.trust.score_journal import Mark, ScoreJournal
+from parties.trust import score_journal
+from parties.trust.score_journal import ScoreJournal, Tally
 from protocols.evaluation.shared_model import kept_scale
 from protocols.rows.kept_model import SharedModel, Units
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
+_CHAINED: Final = 1  # the schema of shares that know their journal by its last code
 ENDING: Final = ".share"
 _WHAT: Final = "share of a model"
 _NONCE_BYTES: Final = 12
@@ -115,14 +117,14 @@ class Opened:
     secret: bytes = field(repr=False)
 
     def count(self, session: str, rows: Mapping[str, int], most: int) -> None:
-        """Note a run's rows in the journal, and in the share how far that has come; both are on the disk then.
+        """Note a run's rows in the journal, and in the share what that has counted; both are on the disk then.
 
         Raises:
             UsageError: an owner would pass `most`, or a file cannot be read or written.
         """
         with locked(self.path.parent):
-            mark = self.journal.note(session, rows, most)
-            replace_file(self.path, _sealed(self.bound, self.model, mark, self.secret))
+            tally = self.journal.note(session, rows, most)
+            replace_file(self.path, _sealed(self.bound, self.model, tally, self.secret))
 
 
 def share_path(scenario: Scenario, me: str, folder: Path) -> Path:
@@ -175,9 +177,7 @@ def write_share(path: Path, bound: Bound, model: SharedModel, vault: Vault) -> N
         if secret is None:
             secret = os_entropy("share")
             create_private(key_path(path), secret.hex().encode() + b"\n")
-        journal = ScoreJournal(journal_path(path), bound.key(secret, "journal"), bound.model)
-        mark = journal.create()
-        create_private(path, _sealed(bound, model, mark, secret))
+        create_private(path, _sealed(bound, model, score_journal.create(journal_path(path)), secret))
     except FileExistsError as error:
         raise UsageError(f"{error.filename} is there already", "name another folder", party=bound.party) from None
 
@@ -209,10 +209,17 @@ def open_share(path: Path, me: str, vault: Vault) -> Opened:
             f"put back the file that the training wrote, and the key file of {me} that was used then",
             party=me,
         ) from None
-    model, mark = _model(json.loads(content), len(bound.features))
-    journal = ScoreJournal(journal_path(path), bound.key(secret, "journal"), bound.model)
-    journal.check(mark)
-    return Opened(path, bound, model, journal, secret)
+    fields = json.loads(content)
+    journal = ScoreJournal(journal_path(path), _tally(fields["scored"], path, bound, secret))
+    journal.scored()  # refuses one that is not the share's
+    return Opened(path, bound, _model(fields, len(bound.features)), journal, secret)
+
+
+def _tally(sealed: Any, path: Path, bound: Bound, secret: bytes) -> Tally:
+    if isinstance(sealed, dict):
+        return Tally(**sealed)
+    lines, last = sealed
+    return score_journal.chained(journal_path(path), lines, last, bound.key(secret, "journal"), bound.model)
 
 
 def _secret(path: Path, bound: Bound, vault: Vault) -> bytes:
@@ -230,7 +237,7 @@ def _secret(path: Path, bound: Bound, vault: Vault) -> bytes:
         raise UsageError(f"{key_path(path)} is no key of a share", "put it back", party=bound.party) from None
 
 
-def _sealed(bound: Bound, model: SharedModel, mark: Mark, secret: bytes) -> bytes:
+def _sealed(bound: Bound, model: SharedModel, tally: Tally, secret: bytes) -> bytes:
     units = model.units
     content = {
         "weights": _text(model.weights.value, "<u8"),
@@ -240,7 +247,7 @@ def _sealed(bound: Bound, model: SharedModel, mark: Mark, secret: bytes) -> byte
         "shift_scale": units.shift.scale,
         "centre": _text(units.centre, "<f8"),
         "slack": units.slack,
-        "scored": [mark.lines, mark.mac],
+        "scored": {"lines": tally.lines, "rows": dict(tally.rows)},
     }
     nonce = os.urandom(_NONCE_BYTES)
     sealed = AESGCM(bound.key(secret, "content")).encrypt(nonce, json.dumps(content).encode(), bound.content)
@@ -248,11 +255,11 @@ def _sealed(bound: Bound, model: SharedModel, mark: Mark, secret: bytes) -> byte
     return (json.dumps(fields, indent=1) + "\n").encode()
 
 
-def _model(content: Mapping[str, Any], features: int) -> tuple[SharedModel, Mark]:
+def _model(content: Mapping[str, Any], features: int) -> SharedModel:
     weights = Share(_array(content["weights"], "<u8"), kept_scale(features))
     mean, scale, centre = (_array(content[key], "<f8") for key in ("mean", "scale", "centre"))
     shift = Share(_array(content["shift"], "<u8"), content["shift_scale"])
-    return SharedModel(weights, Units(mean, scale, shift, centre, content["slack"])), Mark(*content["scored"])
+    return SharedModel(weights, Units(mean, scale, shift, centre, content["slack"]))
 
 
 def _parsed(path: Path, me: str) -> tuple[Bound, bytes, bytes]:
@@ -267,8 +274,10 @@ def _parsed(path: Path, me: str) -> tuple[Bound, bytes, bytes]:
     except (ValueError, RecursionError):
         fields = None
     try:
-        if not isinstance(fields, dict) or (fields.pop("schema"), fields.pop("what")) != (SCHEMA, _WHAT):
+        if not isinstance(fields, dict) or fields.pop("what") != _WHAT:
             raise ValueError("another file")
+        if fields.pop("schema") not in (_CHAINED, SCHEMA):
+            raise ValueError("another version's")
         nonce, sealed = bytes.fromhex(fields.pop("nonce")), base64.b64decode(fields.pop("sealed"), validate=True)
         bound = _bound(fields)
     except (ValueError, KeyError, TypeError, AttributeError):

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from mpc.errors import UsageError
+from parties.trust.keys import load
+from parties.trust.share_file import Vault, journal_path, open_share
 from tests.ports import free_ports
 from tests.run.command import Running, approving, mpc
 
@@ -53,6 +56,20 @@ def test_sealed_shares_score_as_they_did(older: Path) -> None:
     scores = (older / "new-north" / "north.scores.csv").read_text()
     assert scores == (OLDER / "runs" / "predict-north" / "north.scores.csv").read_text()
     assert "8 of 20" in mpc("report", older / "new-north").out
+
+
+def test_a_changed_journal_is_refused(older: Path) -> None:
+    """Its lines have codes, of which the share sealed the last."""
+    share = older / "runs" / "hidden-north" / "north.share"
+    vault = Vault("north", share.parent, load("north", older / "keys" / "north")[0].secret)
+    journal = journal_path(share)
+    whole = journal.read_text()
+    first, second = whole.splitlines(keepends=True)
+    assert open_share(share, "north", vault).journal.scored() == {"north": 4, "south": 0}
+    for text in (first + second.replace('"north": 4', '"north": 3'), first, second, first + first):
+        journal.write_text(text)
+        with pytest.raises(UsageError, match=r"the journal of scored rows .* was changed"):
+            open_share(share, "north", vault)
 
 
 def test_a_policy_still_refuses(older: Path) -> None:
