@@ -6,24 +6,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from parties.show.blocks import count_text, is_number, plural, table
+from parties.tasks.registry import KINDS
 
-_KINDS: Final[Mapping[str, str]] = {
-    "logistic_regression": "logistic regression",
-    "linear_regression": "linear regression",
-    "statistics": "statistics",
-    "predict": "scores of new rows",
-    "secure_sum": "secure sum",
-}
 _MISSING: Final[Mapping[str, str]] = {
     "refuse": "none: a run with a missing value is refused",
     "drop": "rows with a missing value were dropped",
     "mean": "replaced by the mean of their owner's rows",
 }
-
-
-def is_of(record: Mapping[str, Any], kind: str) -> bool:
-    """Whether a record is of this kind of task; of one that does not say, any may be."""
-    return bool(table(record.get("about")).get("kind", kind) == kind)
 
 
 def outcome_text(record: Mapping[str, Any]) -> str:
@@ -64,7 +53,7 @@ def about_facts(record: Mapping[str, Any]) -> dict[str, str]:
     }
     kind = about.get("kind")
     facts = {
-        "Kind": _KINDS.get(kind, str(kind)) if kind else "",
+        "Kind": (KINDS[kind].words if kind in KINDS else str(kind)) if kind else "",
         "Outcome": outcome_text(record),
         "Rows": rows_text(record),
         "Rows excluded": "; ".join(f"{name} {plural(count, 'row')}" for name, count in excluded.items()),

@@ -11,10 +11,10 @@ from typing import Any, Final
 from mpc.errors import DataError, UsageError, plain_text
 from mpc.runtime.plan import Plan
 from parties.data.own_table import OwnTable
-from parties.report.summary import also_learnt, revealed_grid
+from parties.report.summary import revealed_grid
 from parties.scenario.file import Scenario, SqlSource
 from parties.show.blocks import MISSING, Block, Grid, Line, count_text, plural
-from parties.tasks.registry import Plans, job_of
+from parties.tasks.registry import Plans, job_of, kind_of
 from parties.tasks.secure_sum.settings import SumScenario
 from parties.trust.consent import Asking, consent_digest
 from parties.trust.roster import Keyed
@@ -181,7 +181,7 @@ def _insecure(scenario: Scenario) -> list[Block]:
 
 def _learnt(scenario: Scenario, plans: Plans) -> list[Block]:
     """The whole plan, where the shapes are known; else what does not depend on them."""
-    job, scored = job_of(scenario), scenario.task.kind == "predict"
+    job = job_of(scenario)
     extent = job.extent(scenario, None)
     known, features = extent.rows, extent.features or 1
     rows = {owner: job.counts(scenario, known.get(owner, _STANDING_IN)) for owner in scenario.owners}
@@ -193,9 +193,8 @@ def _learnt(scenario: Scenario, plans: Plans) -> list[Block]:
     try:
         _, plan = plans.of(scenario, rows, features)
     except (DataError, UsageError):  # of the rows that stand in: those that come may well do
-        to = "" if scored else f" to {', '.join(scenario.owners)}"  # whom scores go to is part of what is wanted
-        return [Line(""), Line(f"Revealed{to}: {job.wanted(scenario)}.")]
-    told = also_learnt(split=scenario.vertical, scored=scored)
+        return [Line(""), Line(job.wanted(scenario))]
+    told = kind_of(scenario).show().also_learnt(split=scenario.vertical)
     return [
         _reveals_grid(plan),
         Line(""),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mpc.links.meeting.backlog import kept
 from mpc.runtime.plan import Plan
 from mpc.runtime.round import HEADER_BYTES
-from parties.report.summary import ALIGNMENT, also_learnt, correlations_grid, revealed_grid
+from parties.report.summary import ALIGNMENT, correlations_grid, revealed_grid
 from parties.scenario.file import Scenario
 from parties.scenario.models import LAN, NetworkSpec
 from parties.show.blocks import (
@@ -24,7 +24,7 @@ from parties.show.blocks import (
     short_bytes,
 )
 from parties.tasks.base import PlanTold
-from parties.tasks.registry import job_of
+from parties.tasks.registry import job_of, kind_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -63,7 +63,7 @@ def plan_tables(plan: Plan, settings: Any, scenario: Scenario) -> list[Block]:
         Line(f"All that {plan.helper} sends goes to {plan.owners[-1]}, the last owner; the others need seeds only."),
         _seconds_grid(facts, scenario.network),
         Line(_on_top(plan)),
-        *_learns_blocks(facts, plan),
+        *_learns_blocks(facts, plan, scenario),
         _dealt_grid(facts, plan, told),
         *told.details,
         Line(""),
@@ -194,13 +194,13 @@ def _network_text(network: NetworkSpec) -> str:
     return f"{2 * network.latency_ms:g} ms, {rate}"
 
 
-def _learns_blocks(facts: dict[str, Any], plan: Plan) -> list[Block]:
+def _learns_blocks(facts: dict[str, Any], plan: Plan, scenario: Scenario) -> list[Block]:
     record = {"revealed": facts["reveals"], "parties": {owner: {"role": "owner"} for owner in plan.owners}}
     masks = count_text(facts["masks"])
     return [
         revealed_grid(record, "What the owners will learn"),
         Line(""),
-        Line(also_learnt(split=any(item.what == ALIGNMENT for item in plan.reveals), scored="predict" in facts)),
+        Line(kind_of(scenario).show().also_learnt(split=any(item.what == ALIGNMENT for item in plan.reveals))),
         Grid(
             f"What {plan.helper} will learn", ("no value, but",), tuple((told,) for told in facts["helper"]["learns"])
         ),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mpc.errors import UsageError
-from parties.report.record import RESULT
+from parties.base.record_files import RESULT
 
 SCHEMA = 1
 _HINT = "name the folder that `mpc run` or `mpc party` wrote, such as runs/NAME-TIME"

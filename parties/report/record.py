@@ -13,9 +13,7 @@ from typing import Any, Final
 from mpc.errors import BeaverlodgeError, InternalError, UsageError, plain_text
 from parties.base.events import describe_error
 from parties.base.private_files import create_private, replace_file
-
-RESULT: Final = "result.json"
-REPORT: Final = "report.html"
+from parties.base.record_files import RESULT
 
 _KEYS: Final = (
     "schema",

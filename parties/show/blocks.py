@@ -169,3 +169,14 @@ def _print_grid(grid: Grid, console: Console, box: Box) -> None:
     console.print()
     console.print(Text(plain_text(grid.title), style="bold"))
     console.print(shown)
+
+
+def owners_of(record: Mapping[str, Any]) -> list[str]:
+    """The owners' names."""
+    return [str(n) for n, entry in table(record.get("parties")).items() if table(entry).get("role") == "owner"]
+
+
+def files_of(record: Mapping[str, Any], key: str) -> tuple[tuple[str, str], ...]:
+    """Each owner's file, beside the record."""
+    parties = table(record.get("parties"))
+    return tuple((str(name), str(table(one)[key])) for name, one in parties.items() if table(one).get(key))

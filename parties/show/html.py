@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from mpc.errors import plain_text
-from parties.show.blocks import Grid, is_number, significant
+from parties.show.blocks import Block, Grid, is_number, significant
 
 
 def escaped(text: str) -> str:
@@ -133,3 +133,10 @@ svg .axis { stroke: var(--soft); stroke-width: 1; }
 dt { color: var(--soft); font-size: .85rem; }
 dd { margin: 0 0 .4rem; overflow-wrap: anywhere; font-family: ui-monospace, monospace; font-size: .85rem; }
 """
+
+
+def blocks_section(title: str, blocks: Sequence[Block], note: str = "") -> str:
+    """A section of the same lines and tables as the summary's."""
+    shown = [block for block in blocks if isinstance(block, Grid) or block.text]
+    parts = [grid_table(block) if isinstance(block, Grid) else paragraph(block.text) for block in shown]
+    return section(title, *parts, *([paragraph(note, "note")] if note else []))

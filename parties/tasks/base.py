@@ -6,13 +6,14 @@ shows asks a `Job`, and never which kind it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from mpc.links.meeting.handshake import Agreement, Common
 from mpc.runtime.plan import Plan, ProgramFactory
 from parties.data.own_table import OwnTable
+from parties.scenario.task import TaskReader
 
 if TYPE_CHECKING:
     from parties.scenario.file import Scenario
@@ -57,10 +58,49 @@ def _own_rows_only(scenario: Scenario, rows: Rows, columns: int) -> int:
     return 0
 
 
+def wanted_by_all(scenario: Scenario, what: Iterable[str]) -> str:
+    """What is revealed of a kind whose results all owners get."""
+    return f"Revealed to {', '.join(scenario.owners)}: {', '.join(what)}."
+
+
 def all_cells(scenario: Scenario, rows: Rows, columns: int) -> int:
     """Of a kind in which every party computes with all owners' rows, masked."""
     counts = [sum(pair) for pair in rows.values()]
     return (max(counts) if scenario.vertical else sum(counts)) * columns
+
+
+def also_learnt(*, split: bool) -> str:
+    """What owners learn of each other beside what is opened, where columns are split or not."""
+    if split:
+        return "The owners also learn the names of each other's columns, and who has the target."
+    return "The owners also learn each other's numbers of rows."
+
+
+@dataclass(frozen=True)
+class Show:
+    """What a record's part of a kind looks like.
+
+    Args:
+        title: what the report calls it.
+        blocks: the summary's lines and tables; nothing of a run that failed, or where the record has no result.
+        note: how to read it, below the same in the report.
+        sections: the report's sections, where they are more than the summary's blocks.
+        status: how a run that succeeded ended, in a sentence; None: as of every kind.
+        nothing_else: what nobody learnt; None: as of every kind.
+        costs: whether its blocks say what the run cost.
+        trains: whether a part of the online time is a training.
+        also_learnt: what owners learn of each other beside what is opened.
+    """
+
+    title: str
+    blocks: Callable[[Mapping[str, Any]], list[Block]]
+    note: str = ""
+    sections: Callable[[Mapping[str, Any]], list[str]] | None = None
+    status: Callable[[Mapping[str, Any]], Line] | None = None
+    nothing_else: str | None = None
+    costs: bool = False
+    trains: bool = False
+    also_learnt: Callable[..., str] = also_learnt
 
 
 Tab = TypeVar("Tab", bound=OwnTable)
@@ -95,7 +135,7 @@ class Job(Generic[Tab, Set, Res]):
         revealed: what a policy's `reveals` must list: the names that let each through, its own first.
         small_counts: what may tell a count of rows below a given one, and what to do, for a policy's `minimum_cell`;
             nothing where each count that is told was tested, or is of all rows.
-        wanted: what is revealed, in a few words, where no plan can be made yet.
+        wanted: what is revealed to whom, in a sentence, where no plan can be made yet.
         ready: an owner's table with what only its keys open, once its files are found to be as they should be.
         common: what the owners must have in common beside what their scenarios say; None where there is nothing.
         keep: writes what an owner keeps of the result beside its record; says what, for its entry in the record.
@@ -128,3 +168,26 @@ class Job(Generic[Tab, Set, Res]):
     load_libraries: Callable[[Scenario], None] | None = None
     pooled: Callable[[Scenario, Rows, int], int] = _own_rows_only
     pools: Callable[[Scenario, str], bool] = _always
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of task: all that differs between kinds. What takes long to import is imported by who asks for it.
+
+    Args:
+        name: its `kind` in a scenario and in a record.
+        words: what a reader knows it as.
+        part: the keys of a record that are its results, beside those of every run.
+        show: what a record's part looks like.
+        older: whether a record of an earlier version, which has no `kind`, is of this one.
+        reader: how its [task] is read, of a kind for owners and a helper.
+        job: how its run is done, likewise.
+    """
+
+    name: str
+    words: str
+    part: tuple[str, ...]
+    show: Callable[[], Show]
+    older: Callable[[Mapping[str, Any]], bool]
+    reader: TaskReader | None = None
+    job: Callable[[], Job[Any, Any, Any]] | None = None

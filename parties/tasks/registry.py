@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from mpc.errors import InternalError
 from mpc.runtime.plan import Plan
 from parties.scenario.file import Scenario, read_scenario, read_toml
-from parties.scenario.task import Readers
-from parties.tasks.base import Job, Rows
+from parties.tasks.base import Job, Kind, Rows
 from parties.tasks.few_rows import refuse_few
-from parties.tasks.linear.settings import READER as _LINEAR
-from parties.tasks.logistic.settings import READER as _LOGISTIC
-from parties.tasks.predict.settings import READER as _PREDICT
-from parties.tasks.statistics.settings import READER as _STATISTICS
+from parties.tasks.linear import kind as linear
+from parties.tasks.logistic import kind as logistic
+from parties.tasks.predict import kind as predict
+from parties.tasks.secure_sum import kind as secure_sum
+from parties.tasks.statistics import kind as statistics
 
 if TYPE_CHECKING:
     from parties.tasks.secure_sum.settings import SumScenario
@@ -25,46 +26,12 @@ AnyJob = Job[Any, Any, Any]
 _KEPT_PLANS: Final = 2
 
 
-def _training() -> AnyJob:
-    from parties.tasks.logistic.run import TRAINING
-
-    return TRAINING
-
-
-def _linear() -> AnyJob:
-    from parties.tasks.linear.run import LINEAR
-
-    return LINEAR
-
-
-def _statistics() -> AnyJob:
-    from parties.tasks.statistics.run import STATISTICS
-
-    return STATISTICS
-
-
-def _predict() -> AnyJob:
-    from parties.tasks.predict.run import PREDICT
-
-    return PREDICT
-
-
-# Imported when it is asked for: a run is of one kind, and its start is a good part of a small run.
-_JOBS: Final[Mapping[str, Callable[[], AnyJob]]] = {
-    "logistic_regression": _training,
-    "linear_regression": _linear,
-    "statistics": _statistics,
-    "predict": _predict,
+KINDS: Final[Mapping[str, Kind]] = {
+    kind.name: kind for kind in (logistic.KIND, linear.KIND, statistics.KIND, predict.KIND, secure_sum.KIND)
 }
+"""Every kind of task, by the name that a scenario gives it."""
 
-
-_READERS: Final[Readers] = {
-    "logistic_regression": _LOGISTIC,
-    "linear_regression": _LINEAR,
-    "statistics": _STATISTICS,
-    "predict": _PREDICT,
-}
-_ALL: Final = (*_READERS, "secure_sum")
+_READERS: Final = {kind.name: kind.reader for kind in KINDS.values() if kind.reader is not None}
 
 
 def load_scenario(path: Path) -> Scenario:
@@ -73,12 +40,31 @@ def load_scenario(path: Path) -> Scenario:
     Raises:
         UsageError: the file cannot be read, or is not a valid scenario; all problems are named together.
     """
-    return read_scenario(path, _READERS, _ALL)
+    return read_scenario(path, _READERS, tuple(KINDS))
+
+
+def kind_of(scenario: Scenario) -> Kind:
+    """The scenario's kind of task."""
+    return KINDS[scenario.task.kind]
 
 
 def job_of(scenario: Scenario) -> AnyJob:
     """How the scenario's kind of task is done."""
-    return _JOBS[scenario.task.kind]()
+    job = kind_of(scenario).job
+    if job is None:
+        raise InternalError(f'kind = "{scenario.task.kind}" is for no owners', "please report this as a bug")
+    return job()
+
+
+def kind_of_record(record: Mapping[str, Any]) -> Kind:
+    """The kind of task that a run's record is of; one of an earlier version says it of the scenario, or not at all."""
+    about: object = record.get("about")
+    said = record.get("kind") or (about.get("kind") if isinstance(about, Mapping) else None)
+    known = KINDS.get(said) if isinstance(said, str) else None
+    if known is not None:
+        return known
+    first, *others = KINDS.values()
+    return next((kind for kind in others if kind.older(record)), first)
 
 
 class Plans:

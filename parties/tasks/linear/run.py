@@ -11,7 +11,7 @@ from mpc.runtime.plan import Plan, ProgramFactory, make_plan
 from parties.data.table import Table, load_owner_table
 from parties.scenario.file import Scenario
 from parties.show.blocks import count_text, plural
-from parties.tasks.base import Job, PlanTold, Rows, all_cells
+from parties.tasks.base import Job, PlanTold, Rows, all_cells, wanted_by_all
 from parties.tasks.extent import extent_from_here, training_shapes
 from parties.tasks.linear.record import fit_facts, inference_rows
 from parties.tasks.linear.settings import LinearTask
@@ -159,7 +159,7 @@ def _small_counts(scenario: Scenario, least: int) -> list[str]:
 
 
 def _wanted(scenario: Scenario) -> str:
-    return ", ".join(scenario.task_as(LinearTask).reveal)
+    return wanted_by_all(scenario, scenario.task_as(LinearTask).reveal)
 
 
 def _pooled(scenario: Scenario, rows: Rows, columns: int) -> int:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
+from parties.base.record_files import RESULT
 from parties.show.blocks import MISSING, Block, Grid, Line, count_text, entries, fixed, is_number, significant, table
+from parties.tasks.base import Show
 from parties.tasks.coefficients import MEAN_NOTE, coefficients_grid, p_text
 from parties.tasks.data_summary import data_blocks
 
@@ -15,14 +17,11 @@ EXACT_TEXT = (
 )
 
 
-def is_linear(record: Mapping[str, Any]) -> bool:
-    """Whether a record is of a linear regression."""
-    return "residual_se" in table(record.get("fit"))
-
-
 def linear_blocks(record: Mapping[str, Any]) -> list[Block]:
     """The coefficients, how well they fit, and how it compares, as lines and tables."""
     fit = table(record.get("fit"))
+    if not fit:
+        return []
     rows = [table(row) for row in entries(record.get("inference"))]
     blocks: list[Block] = [coefficients_grid(rows, "t")]
     if rows and table(record.get("about")).get("missing") == "mean":
@@ -85,3 +84,13 @@ def _with_error(row: Mapping[str, Any]) -> str:
     if not row:
         return MISSING
     return f"{significant(row.get('coefficient'))} ({significant(row.get('se'), 3)})"
+
+
+_NOTE: Final = (
+    "A coefficient is what one unit more of the feature adds to the target, all others being the same. t is the "
+    "coefficient divided by its standard error, p the two-sided chance of a t as far from 0 if the coefficient "
+    "were 0 and the residuals normal and of one variance. Features that go together share their effect, so a "
+    f"single coefficient is no evidence of a cause. {RESULT} holds every number in full precision."
+)
+
+SHOW: Final = Show("The linear regression", linear_blocks, note=_NOTE)

@@ -10,7 +10,7 @@ from mpc.runtime.plan import Plan, ProgramFactory, make_plan
 from parties.data.table import Table, load_owner_table
 from parties.scenario.file import Scenario
 from parties.show.blocks import plural
-from parties.tasks.base import Job, PlanTold, all_cells
+from parties.tasks.base import Job, PlanTold, all_cells, wanted_by_all
 from parties.tasks.extent import extent_from_here, training_shapes
 from parties.tasks.logistic.keep import keep_model, model_id, ready_to_keep
 from parties.tasks.logistic.plan_solver import training_facts
@@ -185,7 +185,7 @@ def _small_counts(scenario: Scenario, least: int) -> list[str]:
 
 
 def _wanted(scenario: Scenario) -> str:
-    return ", ".join(scenario.task_as(LogisticTask).reveal) or "nothing of the model"
+    return wanted_by_all(scenario, scenario.task_as(LogisticTask).reveal or ("nothing of the model",))
 
 
 TRAINING: Job[Table, TrainingSettings, Trained] = Job(

@@ -260,8 +260,8 @@ def _wanted(scenario: Scenario) -> str:
     task = scenario.task_as(PredictTask)
     what = "classes" if task.steps is None else "rounded probabilities"
     if scenario.vertical:
-        return f"{what} of rows that all owners have parts of, to {quoted(task.reveal_to or ())} alone"
-    return f"{what} of each owner's new rows, to that owner alone"
+        return f"Revealed: {what} of rows that all owners have parts of, to {quoted(task.reveal_to or ())} alone."
+    return f"Revealed: {what} of each owner's new rows, to that owner alone."
 
 
 PREDICT: Job[PredictTable, PredictSettings, Scored] = Job(

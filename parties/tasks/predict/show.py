@@ -1,33 +1,21 @@
-"""What the summary and the report say of a model that nobody sees, and of rows that were scored by one."""
+"""What the summary and the report say of rows that were scored by a model that nobody sees."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-from parties.show.blocks import MISSING, Block, Grid, Line, count_text, is_number, table
-
-
-def shared_model_blocks(record: Mapping[str, Any]) -> list[Block]:
-    """Where the shares of a model are; empty if the model was opened."""
-    model = table(record.get("model"))
-    if not model.get("id"):
-        return []
-    files = _files(record, "model_share")
-    return [
-        Grid("Nobody sees the model: each owner keeps a share of it", ("owner", "file"), files, frozenset({0, 1})),
-        Line(
-            f"The model's id is {model['id']}. A share says nothing by itself; each is sealed under its owner's key, "
-            "and stays with that owner (docs/shared_model.md)."
-        ),
-    ]
+from parties.show.blocks import MISSING, Block, Grid, Line, count_text, files_of, is_number, table
+from parties.tasks.base import Show
 
 
 def predict_blocks(record: Mapping[str, Any]) -> list[Block]:
     """Whose rows were scored, and where the scores are."""
     facts = table(record.get("predict"))
+    if not facts:
+        return []
     rows, so_far = table(facts.get("rows")), table(facts.get("scored_so_far"))
-    files = dict(_files(record, "scores"))
+    files = dict(files_of(record, "scores"))
     most = count_text(facts.get("max_rows"))
     cells = tuple(
         (str(owner), count_text(count), f"{count_text(so_far.get(owner, 0))} of {most}", files.get(str(owner), MISSING))
@@ -47,7 +35,11 @@ def predict_blocks(record: Mapping[str, Any]) -> list[Block]:
     ]
 
 
-def _files(record: Mapping[str, Any], key: str) -> tuple[tuple[str, str], ...]:
-    """Each owner's file, beside the record."""
-    parties = table(record.get("parties"))
-    return tuple((str(name), str(table(one)[key])) for name, one in parties.items() if table(one).get(key))
+def also_learnt(*, split: bool) -> str:
+    """What owners learn of each other beside what is opened."""
+    if split:
+        return "The owners also learn how many rows they all have; each other's columns they know from the training."
+    return "The owners also learn each other's numbers of rows."
+
+
+SHOW: Final = Show("New rows that were scored", predict_blocks, also_learnt=also_learnt)

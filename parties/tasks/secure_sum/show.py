@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from parties.show.blocks import (
     MISSING,
@@ -18,6 +18,7 @@ from parties.show.blocks import (
     short_bytes,
     table,
 )
+from parties.tasks.base import Show
 from parties.tasks.secure_sum.small_cells import bias_blocks, zero_text
 
 _MOST_NAMED = 8
@@ -33,7 +34,7 @@ _STAGES = {
 
 
 def sum_status(record: Mapping[str, Any]) -> Line:
-    """How the run ended, in one sentence."""
+    """How a run that succeeded ended, in one sentence."""
     sums, name = table(record.get("sums")), str(table(record.get("scenario")).get("name") or "the run")
     if "rounds_due" in sums:
         done, due = sums.get("rounds_done"), sums.get("rounds_due")
@@ -50,7 +51,7 @@ def sum_status(record: Mapping[str, Any]) -> Line:
 
 def sum_blocks(record: Mapping[str, Any]) -> list[Block]:
     """The sums, who is not in them, and what it cost."""
-    return [*sums_blocks(record), *cost_blocks(record)]
+    return [*sums_blocks(record), *cost_blocks(record)] if table(record.get("sums")) else []
 
 
 def sums_blocks(record: Mapping[str, Any]) -> list[Block]:
@@ -157,3 +158,18 @@ def _number(value: object) -> str:
 def _names(found: object) -> str:
     names = [str(name) for name in entries(found)]
     return ", ".join(names) if len(names) <= _MOST_NAMED else f"{len(names)} clients"
+
+
+def _sections(record: Mapping[str, Any]) -> list[str]:
+    from parties.show.html import blocks_section
+
+    if not table(record.get("sums")):
+        return []
+    return [blocks_section("The sums", sums_blocks(record)), blocks_section("What it cost", cost_blocks(record))]
+
+
+_NOTHING_ELSE: Final = "No client's vector was opened, nor the sum of fewer: the masks cancel in the whole sum only."
+
+SHOW: Final = Show(
+    "The sums", sum_blocks, sections=_sections, status=sum_status, nothing_else=_NOTHING_ELSE, costs=True
+)

@@ -9,7 +9,7 @@ from mpc.links.meeting.handshake import Agreement
 from mpc.runtime.plan import Plan, ProgramFactory, make_plan
 from parties.scenario.file import Scenario
 from parties.show.blocks import count_text, plural
-from parties.tasks.base import Job, PlanTold, Rows
+from parties.tasks.base import Job, PlanTold, Rows, wanted_by_all
 from parties.tasks.extent import Extent
 from parties.tasks.regression import NOT_STATED
 from parties.tasks.statistics.data import StatisticsTable, load_statistics_table
@@ -169,7 +169,7 @@ def asked_for(scenario: Scenario) -> list[str]:
 
 
 def _wanted(scenario: Scenario) -> str:
-    return ", ".join(asked_for(scenario))
+    return wanted_by_all(scenario, asked_for(scenario))
 
 
 STATISTICS: Job[StatisticsTable, StatisticsSettings, Opened] = Job(

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from parties.show.blocks import MISSING, Block, Grid, Line, count_text, entries, is_number, significant, table
+from parties.tasks.base import Show
 
 _MOST_TIMES: Final = 12
 """So many points of a survival curve are shown at most; the record has all."""
@@ -22,6 +23,8 @@ _ESTIMATORS: Final = {"kaplan-meier": "Kaplan-Meier", "actuarial": "actuarial: t
 def statistics_blocks(record: Mapping[str, Any]) -> list[Block]:
     """All statistics of a record, as lines and tables."""
     found = table(record.get("statistics"))
+    if not found:
+        return []
     blocks: list[Block] = []
     by = table(found.get("by"))
     if by:
@@ -292,3 +295,6 @@ def _left(by: Mapping[str, Any]) -> frozenset[int]:
 
 def _by(by: Mapping[str, Any]) -> str:
     return f", by {by.get('column')}" if by else ""
+
+
+SHOW: Final = Show("What all owners' rows say", statistics_blocks)

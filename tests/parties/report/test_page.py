@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from mpc.errors import DataError, UsageError
-from parties.report.page import CHART_BARS, report_html, write_report
-from parties.report.record import REPORT, failed_record
+from parties.base.record_files import REPORT
+from parties.report.page import report_html, write_report
+from parties.report.record import failed_record
+from parties.tasks.logistic.page import CHART_BARS
 from tests.parties.report.test_summary import real_record
 
 VOID = {"meta", "rect", "line"}

@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 
 from mpc.errors import InternalError, PeerLostError, UsageError
+from parties.base.record_files import REPORT, RESULT
 from parties.report.record import (
-    REPORT,
-    RESULT,
     check_out,
     failed_record,
     merge_results,

@@ -18,15 +18,13 @@ from rich.console import Console
 from mpc.errors import PeerLostError
 from parties.report.record import failed_record, merge_results
 from parties.report.summary import (
-    accuracy_text,
-    odds_text,
     plan_differences,
     print_summary,
-    ranked_weights,
     revealed_grid,
     summary_blocks,
 )
 from parties.show.blocks import bytes_text, print_blocks, seconds_text, short_bytes, significant
+from parties.tasks.logistic.show import accuracy_text, odds_text, ranked_weights
 from protocols.plain import logistic as twin
 from tests.helpers import ROOT, job, made_up, train
 

@@ -19,8 +19,9 @@ from parties.report.consent import consent_blocks
 from parties.report.plan import plan_tables
 from parties.scenario.file import Scenario
 from parties.tasks.logistic.settings import LogisticTask
+from parties.tasks.logistic.show import shared_model_blocks
 from parties.tasks.predict.data import PredictTable, load_predict_table, most_rows, opened, too_many
-from parties.tasks.predict.show import predict_blocks, shared_model_blocks
+from parties.tasks.predict.show import predict_blocks
 from parties.tasks.registry import job_of, load_scenario, planned
 from parties.trust.policy import load_policy
 from parties.trust.share_file import Vault, share_path
@@ -235,8 +236,8 @@ def test_a_doctor_opens_the_share_and_knows_the_plan(tmp_path: Path) -> None:
 def test_what_the_summary_says_of_records_that_lack_things() -> None:
     assert shared_model_blocks({"model": {"features": ["x"], "weights": [1.0]}}) == []
     assert "abc" in words(shared_model_blocks({"model": {"id": "abc"}, "parties": None}))
+    assert predict_blocks({"predict": {}}) == []
     for facts in (
-        {},
         {"rows": {"a": 3}},
         {"rows": None, "grid": "x"},
         {"rows": {"a": 1}, "scored_so_far": {"a": None}},

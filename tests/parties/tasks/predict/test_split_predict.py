@@ -140,7 +140,8 @@ def test_consent_and_plan_say_who_learns_what_of_whom(tmp_path: Path) -> None:
     assert facts["predict"]["rows"] == {A: 3, B: 0} and facts["predict"]["partition"] == "vertical"
     assert facts["rounds"] == 21 and facts["helper"]["learns"][0] == "how many rows are scored"
     assert (
-        job_of(one).wanted(one) == "rounded probabilities of rows that all owners have parts of, to 'hospital_a' alone"
+        job_of(one).wanted(one)
+        == "Revealed: rounded probabilities of rows that all owners have parts of, to 'hospital_a' alone."
     )
     shown = words(predict_blocks({"predict": {**facts["predict"], "model": "m"}}))
     assert "Every owner has other columns of these rows, and hospital_a alone has their scores." in shown

@@ -1,0 +1,37 @@
+"""`kind = "linear_regression"`: its entry in the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from parties.show.blocks import table
+from parties.tasks.base import Job, Kind, Show
+from parties.tasks.linear.settings import READER
+
+
+def _job() -> Job[Any, Any, Any]:
+    from parties.tasks.linear.run import LINEAR
+
+    return LINEAR
+
+
+def _show() -> Show:
+    from parties.tasks.linear.show import SHOW
+
+    return SHOW
+
+
+def _older(record: Mapping[str, Any]) -> bool:
+    return "residual_se" in table(record.get("fit"))
+
+
+KIND: Final = Kind(
+    name="linear_regression",
+    words="linear regression",
+    part=("model", "metrics", "inference", "fit", "data"),
+    show=_show,
+    older=_older,
+    reader=READER,
+    job=_job,
+)

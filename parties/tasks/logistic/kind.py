@@ -1,0 +1,36 @@
+"""`kind = "logistic_regression"`: its entry in the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from parties.tasks.base import Job, Kind, Show
+from parties.tasks.logistic.settings import READER
+
+
+def _job() -> Job[Any, Any, Any]:
+    from parties.tasks.logistic.run import TRAINING
+
+    return TRAINING
+
+
+def _show() -> Show:
+    from parties.tasks.logistic.show import SHOW
+
+    return SHOW
+
+
+def _older(record: Mapping[str, Any]) -> bool:
+    return "model" in record
+
+
+KIND: Final = Kind(
+    name="logistic_regression",
+    words="logistic regression",
+    part=("training", "model", "metrics", "data", "inference", "fit", "calibration"),
+    show=_show,
+    older=_older,
+    reader=READER,
+    job=_job,
+)

@@ -1,0 +1,231 @@
+"""What the summary says of a training: how good the model is, its weights, or where the shares of it are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final, Literal
+
+from parties.base.record_files import RESULT
+from parties.show.blocks import (
+    MISSING,
+    Block,
+    Grid,
+    Line,
+    count_text,
+    entries,
+    files_of,
+    fixed,
+    is_number,
+    owners_of,
+    significant,
+    table,
+)
+from parties.tasks.base import Show
+from parties.tasks.coefficients import inference_blocks
+from parties.tasks.data_summary import data_blocks
+from parties.tasks.logistic.plan_solver import solver_text, unsettled_text
+
+TOP_WEIGHTS: Final = 5
+MOST_DOUBT: Final = 0.005
+"""An AUC that may be further off is withheld, or told with that (protocols/evaluation/metrics.py)."""
+
+UNRANKED: Final = "The weights depend on the features' units, so their sizes cannot be compared with each other."
+
+RowSet = Literal["train", "test"]
+
+
+def training_blocks(record: Mapping[str, Any]) -> list[Block]:
+    """All that the summary says of a training that succeeded, in its order."""
+    if record.get("status") != "ok":
+        return []
+    blocks: list[Block] = []
+    if table(record.get("training")):
+        blocks.append(Line(solver_text(table(record["training"]))))
+        blocks += unsettled_lines(record)
+    blocks += _quality_blocks(record)
+    blocks += inference_blocks(record) or shared_model_blocks(record) or _weight_blocks(record)
+    return [*blocks, *data_blocks(record)]
+
+
+def shared_model_blocks(record: Mapping[str, Any]) -> list[Block]:
+    """Where the shares of a model are; empty if the model was opened."""
+    model = table(record.get("model"))
+    if not model.get("id"):
+        return []
+    files = files_of(record, "model_share")
+    return [
+        Grid("Nobody sees the model: each owner keeps a share of it", ("owner", "file"), files, frozenset({0, 1})),
+        Line(
+            f"The model's id is {model['id']}. A share says nothing by itself; each is sealed under its owner's key, "
+            "and stays with that owner (docs/shared_model.md)."
+        ),
+    ]
+
+
+def _quality_blocks(record: Mapping[str, Any]) -> list[Block]:
+    held_out = any(table(sets).get("test") for sets in _all_sets(record))
+    which: RowSet = "test" if held_out else "train"
+    if not held_out and not any(table(sets).get("train") for sets in _all_sets(record)):
+        return [Line(""), Line(no_metrics_text(record))]
+    blocks: list[Block] = [quality_grid(record, which)]
+    texts = (auc_text(record, which), quality_note(record, which), difference_text(record))
+    blocks += [Line(text) for text in texts if text]
+    return blocks
+
+
+def no_metrics_text(record: Mapping[str, Any]) -> str:
+    """Why a record has no metrics."""
+    if not owners_of(record):
+        return "A helper is told neither the model nor how good it is."
+    return "The model's metrics were not asked for (`reveal` in the scenario)."
+
+
+def quality_grid(record: Mapping[str, Any], which: RowSet) -> Grid:
+    """Alone against together against pooled, on held-out ("test") or training rows."""
+    rows = tuple(
+        (
+            name,
+            count_text(metrics.get("rows")),
+            accuracy_text(metrics),
+            *(fixed(metrics.get(key)) for key in ("auc", "log_loss", "brier")),
+        )
+        for name, metrics in models(record, which)
+    )
+    where = "held-out rows of all owners" if which == "test" else "training rows"
+    columns = ("trained", "rows", "accuracy", "AUC", "log-loss", "Brier")
+    return Grid(f"How good the model is, on {where}", columns, rows)
+
+
+def quality_note(record: Mapping[str, Any], which: RowSet) -> str:
+    """What to know about the grid's rows; empty if there is nothing."""
+    if not table(record.get("comparison")):
+        return ""
+    if which == "train":
+        return "Alone: on that owner's own training rows. Together and pooled: on all owners' training rows."
+    return "Alone and pooled were trained in the clear, which only a run with all data on one machine can do."
+
+
+def auc_text(record: Mapping[str, Any], which: RowSet) -> str:
+    """The joint model's AUC with its interval; empty where there is none."""
+    metrics = table(table(record.get("metrics")).get(which))
+    low, high, error = metrics.get("auc_low"), metrics.get("auc_high"), metrics.get("auc_error")
+    doubt = error is not None and is_number(error) and error > MOST_DOUBT
+    if doubt and metrics.get("auc") is None:
+        return (
+            f"AUC together: withheld, as it could be told to {significant(error, 2)} only: most scores are close to "
+            "each other, and far from their mean. Take logarithms of skewed features, and look for outliers."
+        )
+    if not (is_number(low) and is_number(high)):
+        return ""
+    text = f"AUC together: {fixed(metrics.get('auc'))}, 95 % interval {fixed(low)} to {fixed(high)} (Hanley-McNeil)."
+    return f"{text} Scores in one bin count as equal: it may be off by {significant(error, 2)}." if doubt else text
+
+
+def difference_text(record: Mapping[str, Any]) -> str:
+    """How far the weights are from the plaintext ones; empty without a comparison."""
+    pooled = table(table(record.get("comparison")).get("pooled"))
+    if "max_abs_weight_difference" not in pooled:
+        return ""
+    value = significant(pooled["max_abs_weight_difference"], 2)
+    if value == MISSING:
+        return "Largest difference from the plaintext weights: none to give, the plaintext training diverged."
+    return f"Largest difference from the plaintext weights: {value} (standardised units, intercept included)."
+
+
+def models(record: Mapping[str, Any], which: RowSet) -> list[tuple[str, Mapping[str, Any]]]:
+    """Each model's name and its metrics on a set of rows; no metrics are an empty table."""
+    comparison = table(record.get("comparison"))
+    named = [(f"{owner} alone", table(sets)) for owner, sets in table(comparison.get("alone")).items()]
+    named.append(("together (this run)", table(record.get("metrics"))))
+    if comparison.get("pooled"):
+        named.append(("pooled in the clear", table(comparison["pooled"])))
+    return [(name, table(sets.get(which))) for name, sets in named]
+
+
+def _all_sets(record: Mapping[str, Any]) -> list[object]:
+    comparison = table(record.get("comparison"))
+    return [record.get("metrics"), comparison.get("pooled")]
+
+
+def _weight_blocks(record: Mapping[str, Any]) -> list[Block]:
+    grid = weights_grid(record, TOP_WEIGHTS)
+    if grid is None:
+        return []
+    model = table(record.get("model"))
+    total, shown = len(entries(model.get("features"))), len(grid.rows)
+    text = f"Intercept {significant(model.get('intercept'))}."
+    if shown < total:
+        text += f" All {total} weights are in {RESULT}."
+    if all(size is None for _, _, size in ranked_weights(record)):
+        text += f" {UNRANKED}"
+    return [grid, Line(text)]
+
+
+def unsettled_lines(record: Mapping[str, Any]) -> list[Line]:
+    """What to know of weights that need not be the optimum's; nothing where they are."""
+    training = table(record.get("training"))
+    text = unsettled_text(training)
+    return [Line(text, "bold red" if training.get("converged") is False else "")] if text else []
+
+
+def weights_grid(record: Mapping[str, Any], top: int | None = None) -> Grid | None:
+    """The model's weights, largest effect first; with odds ratios if the training converged. None without a model."""
+    ranked = ranked_weights(record)
+    if not ranked:
+        return None
+    title = "The model's weights" + (f", the {top} largest" if top is not None and top < len(ranked) else "")
+    if all(size is None for _, _, size in ranked):
+        title += " per unit" if top is not None and top < len(ranked) else ""
+        plain = tuple((n, significant(w), odds_text(w)) for n, w, _ in ranked[:top])
+        grid = Grid(title, ("feature", "per unit", "odds ratio per unit"), plain)
+    else:
+        rows = tuple((n, significant(w), significant(s), odds_text(s)) for n, w, s in ranked[:top])
+        grid = Grid(title, ("feature", "per unit", "per standard deviation", "odds ratio per s.d."), rows)
+    if table(record.get("training")).get("converged"):
+        return grid
+    return replace(grid, columns=grid.columns[:-1], rows=tuple(row[:-1] for row in grid.rows))
+
+
+def ranked_weights(record: Mapping[str, Any]) -> list[tuple[str, float, float | None]]:
+    """Each feature's weight in its own unit and per standard deviation (None if not known), largest effect first."""
+    model = table(record.get("model"))
+    names, weights = entries(model.get("features")), entries(model.get("weights"))
+    standardised: Sequence[Any] = entries(model.get("standardised_weights"))
+    # Without standardisation both are the same numbers, and neither is per standard deviation.
+    if len(standardised) != len(names) or list(standardised) == list(weights):
+        standardised = [None] * len(names)
+    ranked = [(str(n), w, s) for n, w, s in zip(names, weights, standardised, strict=False)]
+    return sorted(ranked, key=lambda one: -_size(one[1] if one[2] is None else one[2]))
+
+
+def accuracy_text(metrics: Mapping[str, Any]) -> str:
+    """The accuracy, and how many rows that is."""
+    accuracy, counts = metrics.get("accuracy"), table(metrics.get("confusion"))
+    if not is_number(accuracy):
+        return MISSING
+    right = [counts.get("true_positives"), counts.get("true_negatives")]
+    rows = metrics.get("rows")
+    told = f" ({sum(right)}/{rows})" if all(map(is_number, [*right, rows])) else ""  # type: ignore[arg-type]
+    return f"{100 * accuracy:.1f} %{told}"  # type: ignore[operator]
+
+
+def odds_text(weight: Any) -> str:
+    """exp(weight) for reading."""
+    if not is_number(weight):
+        return MISSING
+    return significant(math.exp(weight), 3) if abs(weight) < 700 else ("> 1e300" if weight > 0 else "< 1e-300")
+
+
+def _size(value: Any) -> float:
+    return abs(value) if is_number(value) else -1.0
+
+
+def _sections(record: Mapping[str, Any]) -> list[str]:
+    from parties.tasks.logistic.page import training_sections
+
+    return training_sections(record)
+
+
+SHOW: Final = Show("The model", training_blocks, sections=_sections, trains=True)
