@@ -152,11 +152,6 @@ def test_the_file_alone_names_pairs_that_cannot_meet(tmp_path: Path) -> None:
     assert ran.code == 2 and "no public_key of helper" in ran.out
 
 
-def test_a_party_that_is_none_of_the_scenarios(tmp_path: Path) -> None:
-    ran = mpc(*doctor(separate(tmp_path), "hospital_z"))
-    assert ran.code == 2 and "no party 'hospital_z'" in ran.err
-
-
 def test_json_logs_hold_one_object_a_line_and_no_value(tmp_path: Path) -> None:
     scenario = separate(tmp_path)
     values = {cell for path in tmp_path.glob("*.csv") for cell in re.findall(r"-?\d+\.\d{3,}", path.read_text())}

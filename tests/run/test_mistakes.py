@@ -47,6 +47,7 @@ COMMAND_LINE = {
     "the record is a file": Mistake("run small.toml --out small.toml", 2, ["small.toml is, or is in, a file", "--out"]),
     "the record's folder is in use": Mistake("run small.toml --out .", 2, ["is not empty", "--out"]),
     "nobody of that name": Mistake("party separate.toml --as nobody", 2, ["no party 'nobody'", ", ".join(PARTIES)]),
+    "a doctor for nobody": Mistake("doctor separate.toml --as nobody", 2, ["no party 'nobody'"]),
     "no such command": Mistake("frobnicate", 2, ["no such command 'frobnicate'", "`mpc --help`"]),
     "a number that is too small": Mistake("doctor small.toml --seconds 1", 2, ["'--seconds'", "`mpc doctor --help`"]),
     "no such option": Mistake("run small.toml --fast", 2, ["no such option '--fast'", "`mpc run --help`"]),

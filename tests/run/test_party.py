@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from parties.trust.keys import generate
 from tests.ports import free_ports
 from tests.run.command import Running, approving, mpc, record
 from tests.run.scenarios import write_scenario
@@ -25,12 +26,9 @@ def with_keys(text: str, keys: Path, owners: Sequence[str]) -> str:
     """A scenario's text with public keys, of `owners` and the helper, and the owners' addresses."""
     ports = dict(zip(owners, free_ports(len(owners)), strict=True))
     for name in (*owners, "helper"):
-        ran = mpc("keygen", name, "--keys", keys)
-        assert ran.code == 0, ran.err
-        line = ran.out.strip()
-        assert re.fullmatch(r'public_key = "bl1-[\w-]+"', line)
+        _, key = generate(name, keys)
         address = f'address = "127.0.0.1:{ports[name]}"\n' if name in ports else ""
-        text = text.replace(f"[parties.{name}]\n", f"[parties.{name}]\n{line}\n{address}")
+        text = text.replace(f"[parties.{name}]\n", f'[parties.{name}]\npublic_key = "{key}"\n{address}')
     return text
 
 
