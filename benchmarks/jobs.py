@@ -100,12 +100,12 @@ def arrays_of(job: Job) -> Arrays:
     rows = [own_rows(tables[owner], scenario, column_names(parts)) for owner in OWNERS]
     x = np.concatenate([one.x_train for one in rows])
     y = np.concatenate([one.y_train for one in rows]).astype(np.float64)
-    twin = fit_reference(x, y, [Rows.of(step) for step in steps], job.rate, 0.0, standardise=False)
+    reference = fit_reference(x, y, [Rows.of(step) for step in steps], job.rate, 0.0, standardise=False)
     inputs = folder / f"{job.key}.npz"
     ones = np.concatenate((x, np.ones((len(x), 1))), axis=1)
     order, lengths = np.concatenate(steps), np.array([len(step) for step in steps])
     np.savez(inputs, x=ones, y=y, counts=list(sizes.values()), order=order, sizes=lengths, rate=job.rate)
-    return Arrays(inputs, paths, len(steps), twin.weights)
+    return Arrays(inputs, paths, len(steps), reference.weights)
 
 
 def column_names(parts: list[tuple[Array, Array]]) -> tuple[str, ...]:

@@ -12,34 +12,38 @@ from scipy.optimize import linprog
 from scipy.sparse import csr_array
 
 from protocols.statistics.cell_tests import cell_tests
-from protocols.statistics.disclosed_cells import Told
+from protocols.statistics.disclosed_cells import Disclosure
 from protocols.statistics.own_cells import OwnColumns, count_cells, places
 from protocols.statistics.settings import Cells, StatisticsSettings
-from protocols.survival.deferred import told_times
+from protocols.survival.deferred import disclosed_times
 
 Values = dict[str, Sequence[float]]
 """For each column what it may hold, NaN among it: one value of each kind that some table tells apart."""
 
 
-def told_in_clear(owned: Sequence[OwnColumns], settings: StatisticsSettings) -> Told:
+def disclosed_in_clear(owned: Sequence[OwnColumns], settings: StatisticsSettings) -> Disclosure:
     """What is told, by the rule as it is written down, of counts alone."""
     tests = cell_tests(settings)
     parts = np.stack([tests.totalled([count_cells(own, one) for one in tests.tables]) for own in owned])
     others = parts.sum(axis=0) - parts
     small = ((others > 0) & (others < tests.least)).any(axis=0)
-    told = Told(settings, {key: any(small[k] for k in asked if k >= 0) for key, asked in tests.asked.items()})
-    return replace(told, ends={cells.name: ends_in_clear(owned, cells, told) for cells in settings.curves.values()})
+    disclosure = Disclosure(
+        settings, {key: any(small[k] for k in asked if k >= 0) for key, asked in tests.asked.items()}
+    )
+    return replace(
+        disclosure, ends={cells.name: ends_in_clear(owned, cells, disclosure) for cells in settings.curves.values()}
+    )
 
 
-def ends_in_clear(owned: Sequence[OwnColumns], cells: Cells, told: Told) -> NDArray[np.bool_]:
+def ends_in_clear(owned: Sequence[OwnColumns], cells: Cells, disclosure: Disclosure) -> NDArray[np.bool_]:
     """Where stretches of events end (groups, arms, T), by the rule as it is written down."""
-    s, at = told.settings, told_times(cells.shape[-2] - 1)
+    s, at = disclosure.settings, disclosed_times(cells.shape[-2] - 1)
     shape = (len(owned), s.groups, -1, *cells.shape[-2:])
     events = np.stack([count_cells(own, cells) for own in owned]).reshape(shape)[..., :-1, 1].cumsum(axis=-1)[..., at]
     ends = np.zeros((*events.shape[1:3], cells.shape[-2] - 1), dtype=bool)
     ends[..., at[-1]] = True
     for g, k in np.ndindex(*ends.shape[:2]):
-        others = (events.sum(axis=0) - events)[:, g, k] * told.is_told("arm", cells, g, k)
+        others = (events.sum(axis=0) - events)[:, g, k] * disclosure.is_disclosed("arm", cells, g, k)
         least = np.where(others[:, -1] == 0, 0, s.min_cell)
         begin = np.zeros(len(owned), dtype=np.int64)
         for t in range(len(at) - 1):
@@ -83,46 +87,46 @@ def cell_rows(kinds: OwnColumns, cells: Cells) -> csr_array:
     return csr_array((ones, (place[there], there)), shape=(cells.size, kinds.rows))
 
 
-def known_rows(rows: Rows, told: Told) -> csr_array:
+def known_rows(rows: Rows, disclosure: Disclosure) -> csr_array:
     """The totals that are known, over kinds of rows: all rows, cells that are told, merged stretches' totals."""
-    s = told.settings
+    s = disclosure.settings
     found = [np.ones((1, rows.kinds.rows))]
     for cells in s.cells:
         by_cell = cell_rows(rows.kinds, cells).toarray()
         if cells in s.curves.values():
-            found += _stretches(by_cell, cells, told)
+            found += _stretches(by_cell, cells, disclosure)
             continue
-        found.append(by_cell[told.told_cells(cells).reshape(-1)])
+        found.append(by_cell[disclosure.disclosed_cells(cells).reshape(-1)])
         if cells in s.binned.values():
-            found.append(_merged(by_cell, cells, told))
+            found.append(_merged(by_cell, cells, disclosure))
     return csr_array(np.concatenate(found))
 
 
-def _stretches(by_cell: NDArray[np.float64], cells: Cells, told: Told) -> list[NDArray[np.float64]]:
+def _stretches(by_cell: NDArray[np.float64], cells: Cells, disclosure: Disclosure) -> list[NDArray[np.float64]]:
     """Of each arm that is told: the events of its stretches, and all other rows."""
     found = []
-    arms = by_cell.reshape(told.settings.groups, -1, *cells.shape[-2:], by_cell.shape[1])
+    arms = by_cell.reshape(disclosure.settings.groups, -1, *cells.shape[-2:], by_cell.shape[1])
     for g, k in np.ndindex(*arms.shape[:2]):
-        if told.is_told("arm", cells, g, k):
-            ends = np.flatnonzero(told.ends[cells.name][g, k])
+        if disclosure.is_disclosed("arm", cells, g, k):
+            ends = np.flatnonzero(disclosure.ends[cells.name][g, k])
             found.append(np.add.reduceat(arms[g, k, :-1, 1], np.concatenate(([0], ends[:-1] + 1)), axis=0))
             found.append((arms[g, k, :, 0].sum(axis=0) + arms[g, k, -1, 1])[None])
     return found
 
 
-def known_lots(rows: Rows, told: Told, other: int) -> csr_array:
+def known_lots(rows: Rows, disclosure: Disclosure, other: int) -> csr_array:
     """Beside that, of two owners: between which times all of the other's lots were lost; all that its counts tell.
 
     Of the last lot only where it can be neither what is left of one nor gone.
     """
-    s, own = told.settings, rows.of(other)
+    s, own = disclosure.settings, rows.of(other)
     found = [np.zeros((1, rows.kinds.rows))]
     for cells in s.curves.values():
         by_cell = cell_rows(rows.kinds, cells).toarray()
         arms = by_cell.reshape(s.groups, -1, *cells.shape[-2:], by_cell.shape[1])
         counts = count_cells(own, cells).reshape(arms.shape[:-1])[..., 0]
         for g, k in np.ndindex(*arms.shape[:2]):
-            if told.is_told("arm", cells, g, k):
+            if disclosure.is_disclosed("arm", cells, g, k):
                 lots = np.flatnonzero(counts[g, k, :-1])
                 known = lots if counts[g, k, -1] != s.min_cell else lots[:-1]
                 starts = np.concatenate(([0], known[:-1] + 1)) if len(known) else known
@@ -130,15 +134,15 @@ def known_lots(rows: Rows, told: Told, other: int) -> csr_array:
     return csr_array(np.concatenate(found))
 
 
-def _merged(by_cell: NDArray[np.float64], cells: Cells, told: Told) -> NDArray[np.float64]:
-    s = told.settings
+def _merged(by_cell: NDArray[np.float64], cells: Cells, disclosure: Disclosure) -> NDArray[np.float64]:
+    s = disclosure.settings
     shape = (s.groups, *cells.shape[1:]) if s.by else (1, *cells.shape)
     grid = by_cell.reshape(*shape, -1)
     axis = -2
     sums = [
         np.moveaxis(grid[g], axis, 0)[a:b].sum(axis=0).reshape(-1, by_cell.shape[1])
         for g in range(s.groups)
-        for (a, b), total in told.merged(cells, g)
+        for (a, b), total in disclosure.merged(cells, g)
         if total
     ]
     return np.concatenate([np.zeros((0, by_cell.shape[1])), *sums])

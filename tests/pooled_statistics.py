@@ -1,4 +1,4 @@
-"""The twin of `kind = "statistics"`: the same from all owners' rows in one table, by pandas, scipy and statsmodels."""
+"""The reference of `kind = "statistics"`: all owners' rows in one table, by pandas, scipy and statsmodels."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def hidden(facts: dict[str, Any], key: str) -> bool:
 
 
 def near(value: float | None, expected: float | None) -> bool:
-    """Equal to nine digits; where the twin has no number, there is none."""
+    """Equal to nine digits; where the reference has no number, there is none."""
     if expected is None or not np.isfinite(expected):
         return value is None or not np.isfinite(value)
     return value is not None and value == pytest.approx(expected, rel=CLOSE, abs=CLOSE)
@@ -64,7 +64,7 @@ def near(value: float | None, expected: float | None) -> bool:
 
 def _described(facts: dict[str, Any], values: pd.Series, s: StatisticsSettings, column: str) -> int:
     there = values.dropna()
-    twin = {
+    reference = {
         "count": there.size,
         "missing": values.isna().sum(),
         "sum": there.sum(),
@@ -72,11 +72,11 @@ def _described(facts: dict[str, Any], values: pd.Series, s: StatisticsSettings, 
         "variance": there.var(),
         "sd": there.std(),
     }
-    assert set(facts) - {"group"} >= {"count", *(key for key in s.statistics if key in twin)}
-    for key, expected in twin.items():
+    assert set(facts) - {"group"} >= {"count", *(key for key in s.statistics if key in reference)}
+    for key, expected in reference.items():
         there_is = key in facts and not hidden(facts, key)
         assert not there_is or near(facts[key], expected), (column, key, facts[key], expected)
-    compared = len(twin) - len(set(facts.get("withheld", ())) & set(twin))
+    compared = len(reference) - len(set(facts.get("withheld", ())) & set(reference))
     if column in dict(s.grids):
         grid = s.grid_of(column).points
         up = there.map(lambda x: grid[grid >= x].min())
@@ -109,19 +109,19 @@ def _histogram(facts: dict[str, Any], values: pd.Series, edges: tuple[float, ...
 
 def _table(facts: dict[str, Any], group: pd.DataFrame, one: dict[str, Any], s: StatisticsSettings) -> int:
     a, b = one["rows"]["column"], one["columns"]["column"]
-    twin = pd.crosstab(group[a], group[b]).reindex(index=s.levels_of(a), columns=s.levels_of(b), fill_value=0)
+    reference = pd.crosstab(group[a], group[b]).reindex(index=s.levels_of(a), columns=s.levels_of(b), fill_value=0)
     if "withheld" in facts:
-        pairs = zip(np.ravel(facts["counts"]), twin.to_numpy().ravel(), strict=True)
+        pairs = zip(np.ravel(facts["counts"]), reference.to_numpy().ravel(), strict=True)
         assert facts["chi_square"] is None and all(one is None or one == count for one, count in pairs)
         return int(sum(one is not None for one in np.ravel(facts["counts"])))
-    assert facts["counts"] == twin.to_numpy().tolist()
-    full = twin.loc[twin.sum(axis=1) > 0, twin.sum() > 0]
+    assert facts["counts"] == reference.to_numpy().tolist()
+    full = reference.loc[reference.sum(axis=1) > 0, reference.sum() > 0]
     if min(full.shape, default=0) < 2:
         assert facts["chi_square"] is None
-        return twin.size
+        return reference.size
     test = stats.chi2_contingency(full, correction=False)
     assert near(facts["chi_square"], test.statistic) and near(facts["p"], test.pvalue) and facts["df"] == test.dof
-    return twin.size + 3
+    return reference.size + 3
 
 
 def _correlation(facts: dict[str, Any], pairs: pd.DataFrame) -> int:

@@ -1,4 +1,4 @@
-"""The twin of rare_values.py: the rows of all owners but one, in the clear."""
+"""The reference of rare_values.py: the rows of all owners but one, in the clear."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linprog
 
-from protocols.statistics.disclosed_cells import Told
+from protocols.statistics.disclosed_cells import Disclosure
 from protocols.statistics.own_cells import places, reached_counts
 from protocols.statistics.settings import Cells, Sample, Search, StatisticsSettings
 from tests.cell_attack import Rows, cell_rows, known_rows
@@ -31,18 +31,18 @@ class Known:
     bounds: Floats
 
 
-def known(rows: Rows, told: Told, found: NDArray[np.int64]) -> Known:
+def known(rows: Rows, disclosure: Disclosure, found: NDArray[np.int64]) -> Known:
     """All that a run tells; `found` are the numbers of the points that were searched for."""
-    equal = [known_rows(rows, told).toarray()]
-    for sample in told.settings.samples:
-        equal += _sums(rows, sample, told)
-    least, bounds = _sides(rows, told, found)
+    equal = [known_rows(rows, disclosure).toarray()]
+    for sample in disclosure.settings.samples:
+        equal += _sums(rows, sample, disclosure)
+    least, bounds = _sides(rows, disclosure, found)
     return Known(np.concatenate(equal), least, bounds)
 
 
-def _sums(rows: Rows, sample: Sample, told: Told) -> list[Floats]:
+def _sums(rows: Rows, sample: Sample, disclosure: Disclosure) -> list[Floats]:
     """Sums of values and, about the means that are told, of their products, in each cell whose sums are told."""
-    by_cell = cell_rows(rows.kinds, sample.cells).toarray()[told.told_sums(sample).reshape(-1)]
+    by_cell = cell_rows(rows.kinds, sample.cells).toarray()[disclosure.disclosed_sums(sample).reshape(-1)]
     columns = [np.nan_to_num(rows.kinds.values[name]) for name in sample.cells.present]
     sums = [by_cell * column for column in columns]
     if sample.squares:
@@ -50,11 +50,11 @@ def _sums(rows: Rows, sample: Sample, told: Told) -> list[Floats]:
     return sums
 
 
-def _sides(rows: Rows, told: Told, found: NDArray[np.int64]) -> tuple[Floats, Floats]:
+def _sides(rows: Rows, disclosure: Disclosure, found: NDArray[np.int64]) -> tuple[Floats, Floats]:
     """Of each point: enough rows up to it, and not enough up to the one before it."""
-    s = told.settings
+    s = disclosure.settings
     least, bounds = [np.zeros((0, rows.kinds.rows))], []
-    for search, point, is_told in zip(s.searches, found, told.told_searches, strict=True):
+    for search, point, is_told in zip(s.searches, found, disclosure.disclosed_searches, strict=True):
         if not is_told:
             continue
         there = places(rows.kinds, Cells("", s.by_axes, (search.column,))) == search.group

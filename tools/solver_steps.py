@@ -2,7 +2,7 @@
 
     .venv/bin/python -m tools.solver_steps
 
-It is what `parties/tasks/logistic/solver_choice.STEPS` goes by. All in the clear, by the twins of the trainings.
+It is what `parties/tasks/logistic/solver_choice.STEPS` goes by. All in the clear, by the references of the trainings.
 """
 
 from __future__ import annotations

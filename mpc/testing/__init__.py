@@ -1,6 +1,6 @@
 """A test kit for protocols, yours too: is it correct, does it cost what it says, does it leak, does it stand faults?
 
-    check_correct   the same as a plaintext twin, for owners, shapes, signs and edges that Hypothesis chooses
+    check_correct   the same as a plaintext reference, for owners, shapes, signs and edges that Hypothesis chooses
     check_cost      declared rounds and bytes = the plan's = those of every run
     check_view      no party, and no parties together, see anything that depends on the others' secrets
     check_faults    every frame lost, late, repeated, altered ..., and every death: the same result or a clear error

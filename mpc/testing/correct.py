@@ -1,4 +1,4 @@
-"""check_correct: a protocol gives what its plaintext twin gives, on inputs that Hypothesis chooses, for n owners."""
+"""check_correct: a protocol gives what its plaintext reference gives, for n owners and inputs from Hypothesis."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MOST_RUNS = 200
 _AT_ONCE = 4096  # entries of a run of many, where nothing else is said
 _CHOSEN_ENTRIES = 64  # of a larger array Hypothesis chooses the seed, not every entry
 
-Twin = Callable[..., Any]
+Reference = Callable[..., Any]
 Bound = float | Callable[..., Any] | None
 
 
@@ -68,7 +68,7 @@ class _Seen:
 
 def check_correct(
     protocol: Protocol,
-    twin: Twin,
+    reference: Reference,
     inputs: Sequence[Input],
     *,
     error: Bound,
@@ -82,15 +82,15 @@ def check_correct(
     bias: float | None = None,
     seed: int = 0,
 ) -> Correct:
-    """Compare a protocol with its twin: owners' number, sizes, signs and edges of the range as Hypothesis chooses.
+    """Compare a protocol with its reference: owners' number, sizes, signs and edges of the range as Hypothesis chooses.
 
     Args:
-        twin: plaintext inputs -> what the protocol's results should hold, one or a tuple, in the same order. Where it
-            raises an error of mpc.errors, the protocol must end with one of that class, and no owner with a result.
+        reference: plaintext inputs -> what the protocol's results should hold, one or a tuple, in the same order. Where
+            it raises an error of mpc.errors, the protocol must end with one of that class, and no owner with a result.
             What each owner is told alone is a `to_each`.
-        error: the largest absolute difference, or a function of the twin's inputs that gives it (for all results, or
-            an array for each entry); None if the results are ring elements or numbers that must be the twin's to the
-            bit.
+        error: the largest absolute difference, or a function of the reference's inputs that gives it (for all results,
+            or an array for each entry); None if the results are ring elements or numbers that must equal the
+            reference's to the bit.
         owners: the numbers of owners to choose from.
         sizes: of named sizes that should stay as they are; the others are 1 to `largest_size`.
         examples: how many; the same ones on every run.
@@ -106,18 +106,20 @@ def check_correct(
             is beyond `bias`, by more than chance allows.
     """
     seen = _Seen()
-    _explore(protocol, twin, tuple(inputs), error, tuple(owners), dict(sizes or {}), largest_size, examples, seen)
+    _explore(protocol, reference, tuple(inputs), error, tuple(owners), dict(sizes or {}), largest_size, examples, seen)
     for n in sockets:
         known = complete(inputs, sizes, 2)
         _compare_sockets(taken_case(protocol, inputs, n, known, f"correct/{seed}"), seed)
     count = many or (_AT_ONCE if bias is not None else 0)
-    mean = _compare_many(protocol, twin, tuple(inputs), error, sizes, many_sizes, count, bias, f"many/{seed}", seen)
+    mean = _compare_many(
+        protocol, reference, tuple(inputs), error, sizes, many_sizes, count, bias, f"many/{seed}", seen
+    )
     return Correct(seen.examples, seen.worst, mean, seen.entries, len(sockets))
 
 
 def _compare_many(
     protocol: Protocol,
-    twin: Twin,
+    reference: Reference,
     inputs: tuple[Input, ...],
     error: Bound,
     sizes: Sizes | None,
@@ -133,7 +135,7 @@ def _compare_many(
     gaps = [np.zeros(0)]
     for run in range(_MOST_RUNS if count else 0):
         case = Case(protocol, inputs, 2, known, randoms(inputs, known, 2, f"{seed}/{run}"))
-        gaps.append(compare(case, twin, error, run))
+        gaps.append(compare(case, reference, error, run))
         seen.take(gaps[-1])
         if sum(gap.size for gap in gaps) >= count:
             break
@@ -150,7 +152,7 @@ def _compare_many(
 
 def _explore(
     protocol: Protocol,
-    twin: Twin,
+    reference: Reference,
     inputs: tuple[Input, ...],
     error: Bound,
     owners: tuple[int, ...],
@@ -190,7 +192,7 @@ def _explore(
             for k, one in enumerate(inputs)
         )
         case = Case(protocol, inputs, n, drawn, values)
-        seen.take(compare(case, twin, error, data.draw(st.integers(0, 1 << 16), label="seed")))
+        seen.take(compare(case, reference, error, data.draw(st.integers(0, 1 << 16), label="seed")))
         seen.examples += 1
 
     explore()
@@ -217,11 +219,11 @@ def _edges(one: Input) -> list[int]:
     return [0, 1, -1, unit, -unit, unit - 1, one.low + 1, one.high - 1, one.high // 2, one.low // 2]
 
 
-def compare(case: Case, twin: Twin, error: Bound, seed: int) -> Array:
-    """Run a case in lockstep; how far each entry of its results lies above the twin's.
+def compare(case: Case, reference: Reference, error: Bound, seed: int) -> Array:
+    """Run a case in lockstep; how far each entry of its results lies above the reference's.
 
     Raises:
-        CheckFailed: a result is not what the twin gives.
+        CheckFailed: a result is not what the reference gives.
     """
     plain = [
         tuple(one.plain(part) for part in parts) if one.private else one.plain(parts[0])
@@ -229,7 +231,7 @@ def compare(case: Case, twin: Twin, error: Bound, seed: int) -> Array:
     ]
     where = f"{case.n} owners" + (f", sizes {dict(case.sizes)}" if case.sizes else "")
     try:
-        expected = results_of(twin(*plain))
+        expected = results_of(reference(*plain))
     except BeaverlodgeError as refusal:
         _compare_refusal(case, refusal, where, seed)
         return np.zeros(0)
@@ -238,7 +240,7 @@ def compare(case: Case, twin: Twin, error: Bound, seed: int) -> Array:
     apart = {k for k, want in enumerate(expected) if isinstance(want, Each)}
     given = totals(outcome.results, apart)
     if len(given) != len(expected):
-        raise CheckFailed(f"the protocol has {len(given)} results and its twin {len(expected)}")
+        raise CheckFailed(f"the protocol has {len(given)} results and its reference {len(expected)}")
     bound = error(*plain) if callable(error) else error
     gaps = [
         _gaps(f"{where}: result {k}{of}", value, np.asarray(want), bound)
@@ -249,16 +251,16 @@ def compare(case: Case, twin: Twin, error: Bound, seed: int) -> Array:
 
 
 def _leaves(given: Any, want: Any) -> list[tuple[str, Any, Any]]:
-    """A result and what the twin says of it; of what each owner is told alone, each owner's."""
+    """A result and what the reference says of it; of what each owner is told alone, each owner's."""
     if not isinstance(want, Each):
         return [("", given, want)]
     if len(want.values) != len(given):
-        raise CheckFailed(f"the twin tells {len(want.values)} owners something, of {len(given)}")
+        raise CheckFailed(f"the reference tells {len(want.values)} owners something, of {len(given)}")
     return [(f" of {name}", value, one) for (name, value), one in zip(given.items(), want.values, strict=True)]
 
 
 def _compare_refusal(case: Case, refusal: BeaverlodgeError, where: str, seed: int) -> None:
-    """What the twin refuses, the protocol must: with an error of that class, and with no result for any owner."""
+    """What the reference refuses, the protocol must: with an error of that class, and with no result for any owner."""
     refused: list[str] = []
 
     def guarded(p: Party) -> Any:
@@ -279,18 +281,18 @@ def _compare_refusal(case: Case, refusal: BeaverlodgeError, where: str, seed: in
     except PeerLostError:  # one owner refused its own data, and the others wait for it
         results = dict.fromkeys(refused)
     except BeaverlodgeError as error:
-        raise CheckFailed(f"{where}: refused with {error!r}, its twin with {refusal!r}") from error
+        raise CheckFailed(f"{where}: refused with {error!r}, its reference with {refusal!r}") from error
     given = [name for name in results if name not in refused]
     if given or not refused:
-        raise CheckFailed(f"{where}: {', '.join(given) or 'nobody'} has a result, where the twin says: {refusal}")
+        raise CheckFailed(f"{where}: {', '.join(given) or 'nobody'} has a result, where the reference says: {refusal}")
 
 
 def _gaps(what: str, given: Share | Public | Array, want: Array, bound: Any) -> Array:
-    """By entry, how far a result lies above its twin's; a ring element that must be the twin's to the bit has 0."""
+    """By entry, how far a result lies above its reference's; 0 for a ring element, which must equal it to the bit."""
     if isinstance(given, np.ndarray | int | float):
         return _real_gaps(what, np.asarray(given, np.float64), want, 0.0 if bound is None else bound)
     if given.shape != want.shape:
-        raise CheckFailed(f"{what} has the shape {given.shape} and its twin's {want.shape}")
+        raise CheckFailed(f"{what} has the shape {given.shape} and its reference's {want.shape}")
     if bound is None:
         same = given.value == given.ring.reduce(want)
         if not np.all(same):
@@ -302,13 +304,13 @@ def _gaps(what: str, given: Share | Public | Array, want: Array, bound: Any) -> 
 
 def _real_gaps(what: str, real: Array, want: Array, bound: Any) -> Array:
     if real.shape != want.shape:
-        raise CheckFailed(f"{what} has the shape {real.shape} and its twin's {want.shape}")
+        raise CheckFailed(f"{what} has the shape {real.shape} and its reference's {want.shape}")
     gap = real - want
     wrong = ~(np.abs(gap) <= bound)  # a gap that is no number is wrong too
     if wrong.any():
         place = tuple(int(k) for k in np.argwhere(wrong)[0])
         raise CheckFailed(
-            f"{what} at {place} is {real[place]!r}, its twin's {want[place]!r}: "
+            f"{what} at {place} is {real[place]!r}, its reference's {want[place]!r}: "
             f"{abs(gap[place]):.3g} apart, {int(wrong.sum())} of {gap.size} entries beyond the error"
         )
     return gap

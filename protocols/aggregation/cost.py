@@ -121,19 +121,21 @@ def traffic(
     )
 
 
-def helper_traffic(s: Settings, owners: Mapping[int, int], answered: frozenset[int], told: int, wrong: int) -> Traffic:
+def helper_traffic(
+    s: Settings, owners: Mapping[int, int], answered: frozenset[int], disclosed: int, wrong: int
+) -> Traffic:
     """What the helper sends and receives: `owners` and `answered` as of `facts_bytes`; so many numbers told, and wrong
     shares named."""
     assert s.test is not None
-    up = KEY_BYTES + s.test.hidden_bytes + opened_bytes(s, told, wrong)
+    up = KEY_BYTES + s.test.hidden_bytes + opened_bytes(s, disclosed, wrong)
     return Traffic(3 * HEADER_BYTES + up, 3 * HEADER_BYTES + facts_bytes(s, owners, answered) + s.test.blinded_bytes)
 
 
 def expected_helper_traffic(s: Settings) -> Traffic:
     """The helper's traffic if nobody drops out, and nothing is withheld."""
     assert s.test is not None
-    everyone, told = range(s.clients), s.length - len(s.test.never)
-    return helper_traffic(s, dict.fromkeys(everyone, s.neighbours), frozenset(everyone), told, 0)
+    everyone, disclosed = range(s.clients), s.length - len(s.test.never)
+    return helper_traffic(s, dict.fromkeys(everyone, s.neighbours), frozenset(everyone), disclosed, 0)
 
 
 def helper_seconds(s: Settings, dropped: int) -> float:
@@ -202,10 +204,10 @@ def replayed(s: Settings, done: Aggregated) -> dict[int, Traffic]:
         givers = answered.get(m.CONSISTENCY, frozenset())
         tagged = len([j for j in circle.holders if j in answered[m.MASKED] and j in givers])
         found[i] = traffic(s, there, shared=shared, survived=survived, tagged=tagged, last=last)
-    if done.told is not None:
+    if done.disclosed is not None:
         owners = {i: _within(done.circles[i], answered[m.SHARES]).neighbours for i in done.answered[m.SHARES]}
         wrong = sum(len(of) for of in done.wrong.values())
-        found[s.helper] = helper_traffic(s, owners, answered[m.UNMASK], int(done.told.sum()), wrong)
+        found[s.helper] = helper_traffic(s, owners, answered[m.UNMASK], int(done.disclosed.sum()), wrong)
     return found
 
 

@@ -49,8 +49,8 @@ async def aggregation_helper(settings: Settings, occasion: Occasion, entropy: En
     masks = _sum_of_masks(s, about, facts, reports)
     hidden = hide(test, masks, s.bits, secret, about)
     small = find_small(test, await Exchange(hidden, m.HIDDEN, test.blinded_bytes), secret, about)
-    told = test.told(small, s.length)
-    await Exchange(write_opened(s, Opened(told, masks, reports.wrong)), m.TOLD, 0)
+    disclosed = test.disclosed(small, s.length)
+    await Exchange(write_opened(s, Opened(disclosed, masks, reports.wrong)), m.TOLD, 0)
 
 
 def _unsealed(facts: Facts, pair: KeyPair, about: bytes) -> Reports:

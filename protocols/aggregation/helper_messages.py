@@ -42,7 +42,7 @@ class Opened:
     """What the helper tells: which numbers (bools), the sum of masks of these (0 of the others), and who gave wrong
     shares of whose secrets."""
 
-    told: Array
+    disclosed: Array
     masks: Array
     wrong: Mapping[int, tuple[int, ...]]
 
@@ -96,13 +96,13 @@ def read_facts(s: Settings, body: bytes) -> Facts:
 def write_opened(s: Settings, opened: Opened) -> bytes:
     """A bit a number; the masks of those told; then wrong shares, as pairs of holder and owner."""
     pairs = [(holder, owner) for holder, owners in sorted(opened.wrong.items()) for owner in owners]
-    masks = pack(opened.masks[opened.told], s.bits)
-    return m.write_bits(opened.told) + masks + b"".join(m.write_indices(pair) for pair in pairs)
+    masks = pack(opened.masks[opened.disclosed], s.bits)
+    return m.write_bits(opened.disclosed) + masks + b"".join(m.write_indices(pair) for pair in pairs)
 
 
-def opened_bytes(s: Settings, told: int, wrong: int) -> int:
+def opened_bytes(s: Settings, disclosed: int, wrong: int) -> int:
     """How long that is, for so many numbers told and so many wrong shares."""
-    return -(-s.length // 8) + packed_bytes(told, s.bits) + 2 * m.INDEX_BYTES * wrong
+    return -(-s.length // 8) + packed_bytes(disclosed, s.bits) + 2 * m.INDEX_BYTES * wrong
 
 
 def read_opened(s: Settings, body: bytes) -> Opened:
@@ -112,10 +112,10 @@ def read_opened(s: Settings, body: bytes) -> Opened:
         ProtocolError: it is not as it must be.
     """
     rest = _Reader(body)
-    told = m.read_bits(rest.take(-(-s.length // 8)), s.length)
-    count = int(told.sum())
+    disclosed = m.read_bits(rest.take(-(-s.length // 8)), s.length)
+    count = int(disclosed.sum())
     masks = np.zeros(s.length, dtype=word(s.bits))
-    masks[told] = unpack(rest.take(packed_bytes(count, s.bits)), count, s.bits)
+    masks[disclosed] = unpack(rest.take(packed_bytes(count, s.bits)), count, s.bits)
     wrong: dict[int, tuple[int, ...]] = {}
     pairs = []
     while rest.left:
@@ -124,7 +124,7 @@ def read_opened(s: Settings, body: bytes) -> Opened:
         raise ProtocolError("the helper's list of wrong shares is not in order")
     for holder, owner in pairs:
         wrong[holder] = (*wrong.get(holder, ()), owner)
-    return Opened(told, masks, wrong)
+    return Opened(disclosed, masks, wrong)
 
 
 class _Reader:

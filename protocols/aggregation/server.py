@@ -51,7 +51,7 @@ class Aggregated:
         answered: stage -> who answered in it.
         circles: client -> whose neighbour it was; with `answered`, all that its traffic depends on (cost.py).
         wrong: holder -> whose secrets it gave wrong shares of; none of them was used.
-        told: with a helper, (length,) which numbers of `total` are told (bools); the others are 0 in it.
+        disclosed: with a helper, (length,) which numbers of `total` are disclosed (bools); the others are 0 in it.
     """
 
     total: Array
@@ -59,7 +59,7 @@ class Aggregated:
     answered: Mapping[str, tuple[int, ...]]
     circles: Mapping[int, Circle]
     wrong: Mapping[int, tuple[int, ...]]
-    told: Array | None = None
+    disclosed: Array | None = None
 
 
 @dataclass
@@ -155,10 +155,10 @@ async def _opened_by_helper(
     m.pieces(hidden, test.parts, KEY_BYTES, "hidden cells")
     blinded = blind(test, hidden, masked, s.bits, secret, r.context)
     opened = read_opened(s, await _ask_helper(s, m.TOLD, blinded, s.opened_limit))
-    total = np.where(opened.told, (masked - opened.masks) & masked.dtype.type((1 << s.bits) - 1), 0)
+    total = np.where(opened.disclosed, (masked - opened.masks) & masked.dtype.type((1 << s.bits) - 1), 0)
     await Gather(dict.fromkeys([*r.answered[m.UNMASK], s.helper], b""), (), 0, m.UNMASK, 0, lambda i, body: None)
     return Aggregated(
-        total.astype(masked.dtype), tuple(sorted(survivors)), r.answered, r.circles, opened.wrong, opened.told
+        total.astype(masked.dtype), tuple(sorted(survivors)), r.answered, r.circles, opened.wrong, opened.disclosed
     )
 
 

@@ -81,14 +81,14 @@ class CellTest:
         """How many guesses there are of all of them."""
         return (self.m - 1) * self.parts
 
-    def told(self, small: Array, length: int) -> Array:
+    def disclosed(self, small: Array, length: int) -> Array:
         """Which of the `length` numbers are told (bools), by which cells are small."""
-        told = np.ones(length, dtype=bool)
-        told[list(self.never)] = False
+        disclosed = np.ones(length, dtype=bool)
+        disclosed[list(self.never)] = False
         for cell, is_small in zip(self.cells, small, strict=True):
             if is_small:
-                told[list(cell.withholds)] = False
-        return told
+                disclosed[list(cell.withholds)] = False
+        return disclosed
 
 
 def column_cells(count: int, others: Sequence[int], flagged: int | None, scale: int) -> tuple[Cell, ...]:

@@ -31,7 +31,7 @@ from protocols.core.wide_comparison import below
 from protocols.disclosure.rare_values import Layout, rare
 from protocols.disclosure.suppression import Halving, Span
 
-WITHHELD = "withheld cells"
+SUPPRESSED = "withheld cells"
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Values:
     least: int
 
 
-async def withheld_blocks(
+async def suppressed_blocks(
     p: Party,
     counts: Sequence[Share],
     least: Array,
@@ -101,7 +101,7 @@ async def withheld_blocks(
     found = await together(*programs)
     bits = Share(np.concatenate([part.value for part in found]), 0, B8)
     why = "one bit a block of cells: whether some owner's others have too few in one of them, but not none"
-    word = await any_of(p, bits, blocks.bits(len(p.owners)), what=WITHHELD, why=why)
+    word = await any_of(p, bits, blocks.bits(len(p.owners)), what=SUPPRESSED, why=why)
     return p.compute(lambda: word.value != 0, shape=(len(blocks.places),))
 
 
@@ -136,7 +136,7 @@ async def merged_list(p: Party, parts: Sequence[Share], m: int) -> tuple[Share, 
     """A list of counts (K, kinds), of which each owner has a part, as it may be told; and which cells that merges.
 
     Where a stretch of the list is withheld (suppression.py), its total stands at its last cell and 0 at the others; a
-    list that is withheld as a whole is all 0. To reveal it is the caller's. 9 rounds; reveals what `withheld_blocks`
+    list that is withheld as a whole is all 0. To reveal it is the caller's. 9 rounds; reveals what `suppressed_blocks`
     does. In a dry run no cells are merged.
     """
     cells, kinds = parts[0].shape
@@ -148,11 +148,11 @@ async def merged_list(p: Party, parts: Sequence[Share], m: int) -> tuple[Share, 
     asked = Blocks(
         tuple(np.concatenate([place[half] for half in halving.asked[span]]) for span in spans), len(halves) * kinds
     )
-    withheld = await withheld_blocks(p, sums, np.full(len(halves) * kinds, m, dtype=np.int64), asked)
+    suppressed = await suppressed_blocks(p, sums, np.full(len(halves) * kinds, m, dtype=np.int64), asked)
     total = _sum(parts)
     if p.dry:
         return total, []
-    blocks = halving.blocks(withheld.tolist())
+    blocks = halving.blocks(suppressed.tolist())
     moves = np.eye(cells, dtype=np.uint64)
     for start, end in blocks:
         moves[start:end] = 0

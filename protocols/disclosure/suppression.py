@@ -61,9 +61,9 @@ class Halving:
         near = [span for span in self.asked if span[0] <= cell < span[1]]
         return list(self.asked[near[-1]]) if near else []
 
-    def blocks(self, withheld: Sequence[bool]) -> list[Span]:
+    def blocks(self, suppressed: Sequence[bool]) -> list[Span]:
         """The largest stretches that are withheld, in order, from what was found of each stretch in `asked`."""
-        closed = dict(zip(self.asked, withheld, strict=True))
+        closed = dict(zip(self.asked, suppressed, strict=True))
         found, left = [], [(0, self._cells)]
         while left:
             span = left.pop()

@@ -78,10 +78,10 @@ async def reveal_groups(p: Party, parts: Sequence[Share], expected: Share, min_c
     counts, joined = await merged_list(p, parts, min_cell)
     why = "rows of class 0 and of class 1 in each tenth of predicted risk, or in several, and how many were expected"
     moved = expected if p.dry else Share(moves(joined) @ expected.value, expected.scale)
-    told, sums = await p.reveal(counts, moved, what=CALIBRATION, why=why, label="calibration")
+    opened, sums = await p.reveal(counts, moved, what=CALIBRATION, why=why, label="calibration")
     if p.dry or joined == [(0, GROUPS)]:
         return ()
-    table, real = told.value.astype(np.int64), sums.real()
+    table, real = opened.value.astype(np.int64), sums.real()
     ends = {k: k + 1 for k in range(GROUPS) if not any(a <= k < b for a, b in joined)} | dict(joined)
     return tuple(
         Group(start + 1, end, int(table[end - 1].sum()), int(table[end - 1, 1]), float(real[end - 1]))

@@ -50,11 +50,11 @@ async def vertical_likelihoods(
         known = np.array([-null, counts.sum()])
     alone = entered(p, own, known, (2,), SUM_SCALE)
     why = "how well the model explains the classes: its log-likelihood, that of the intercept alone, the sum of weights"
-    told, others = await p.reveal(loss, alone, what="log-likelihood", why=why, label="log-likelihood")
+    disclosed, others = await p.reveal(loss, alone, what="log-likelihood", why=why, label="log-likelihood")
     if p.dry:
         return None
     null_loss, weight = map(float, others.real())
-    return Sums(float(told.real()[0]) * unit, null_loss if null_loss > 0 else None), weight
+    return Sums(float(disclosed.real()[0]) * unit, null_loss if null_loss > 0 else None), weight
 
 
 async def weighted_loss(p: Party, z: Share, c: Share, cy: Share) -> Share:

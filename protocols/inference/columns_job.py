@@ -37,7 +37,7 @@ from protocols.inference.irls import ROW_SCALE, SCORE_SCALE, Design, Fitted, New
 from protocols.inference.rows_job import rounded_rows
 from protocols.inference.table import inference
 from protocols.linalg.held import hold
-from protocols.linalg.original_units import in_own_units, variances_in_own_units
+from protocols.linalg.original_units import in_original_units, variances_in_original_units
 from protocols.linalg.symmetric import pairs
 from protocols.rows.blank import blank_columns
 from protocols.rows.own_rows import OwnColumns, joint_names
@@ -91,8 +91,8 @@ async def vertical_inference_job(p: Party, own: OwnColumns | None, settings: Tra
         sets = input_scores(p, model, own, settings)
         metrics, histograms = await evaluate_with_histograms(p, sets)
         if settings.weighted or settings.offset:
-            told = await vertical_likelihoods(p, sets["train"], own, unit, settings)
-            sums, weight = told or (None, None)
+            likelihoods = await vertical_likelihoods(p, sets["train"], own, unit, settings)
+            sums, weight = likelihoods or (None, None)
         elif not p.dry:
             loss, positives = metrics["train"]["log_loss"] * rows, metrics["train"]["positives"]
             sums = Sums(loss, null_loss(positives, rows), positives)
@@ -109,8 +109,8 @@ async def vertical_inference_job(p: Party, own: OwnColumns | None, settings: Tra
     names, coefficients = joint_names(own.names), model.real().tolist()
     weight = weight if settings.weighted else None
     found = inference(names, coefficients, (variances / unit).tolist(), rows, sums, weight)
-    own_units = tuple(coefficients[:-1])
-    trained = Trained(names, own_units, coefficients[-1], (), metrics, inference=found)
+    original_units = tuple(coefficients[:-1])
+    trained = Trained(names, original_units, coefficients[-1], (), metrics, inference=found)
     return replace(trained, calibration=calibration, converged=True)
 
 
@@ -182,8 +182,8 @@ async def _reveal(p: Party, fitted: Fitted, scaling: Moments, own: OwnColumns, f
     shifts = own_numbers(p, p.compute(lambda: scaling.mean / scaling.deviation, shape=scaling.mean.shape), own)
     covariance = await wide_truncate(p, fitted.covariance, fitted.covariance.scale - COVARIANCE_SCALE)
     w, (low, intercept) = await together(
-        in_own_units(p, Share(Z64.reduce(fitted.w.value), fitted.w.scale), factors, shifts),
-        variances_in_own_units(p, lowered(covariance), squared, shifts),
+        in_original_units(p, Share(Z64.reduce(fitted.w.value), fitted.w.scale), factors, shifts),
+        variances_in_original_units(p, lowered(covariance), squared, shifts),
     )
     why = "the agreed result: the weights and the intercept, in the columns' own units; means and deviations stay"
     errors = "the agreed result: the variance of each coefficient, in own units"

@@ -76,8 +76,8 @@ async def inference_job(p: Party, own: OwnRows | None, settings: TrainingSetting
     coefficients = in_units(weights, scaling).tolist()
     summed, divided = weight.total if settings.weighted else None, (variances / weight.unit).tolist()
     found = inference(own.names, coefficients, divided, sum(settings.train_rows), sums, summed)
-    own_units, standardised = tuple(coefficients[:-1]), tuple(map(float, weights))
-    trained = Trained(own.names, own_units, coefficients[-1], standardised, metrics, summary, found)
+    original_units, standardised = tuple(coefficients[:-1]), tuple(map(float, weights))
+    trained = Trained(own.names, original_units, coefficients[-1], standardised, metrics, summary, found)
     return replace(trained, calibration=calibration, converged=True)
 
 
@@ -113,8 +113,8 @@ async def _calibrated(p: Party, sets: dict[str, Scored], settings: TrainingSetti
     if settings.calibration is None:
         return None
     rows = {"train": settings.train_rows, "test": settings.test_rows}
-    told = {name: scored for name, scored in sets.items() if enough(rows[name], settings.calibration)}
-    counted = {name: (scored, sum(rows[name])) for name, scored in told.items()}
+    disclosed = {name: scored for name, scored in sets.items() if enough(rows[name], settings.calibration)}
+    counted = {name: (scored, sum(rows[name])) for name, scored in disclosed.items()}
     return await calibrate(p, counted, settings.calibration)
 
 

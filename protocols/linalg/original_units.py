@@ -35,7 +35,7 @@ INTERCEPT_SCALE = 80
 _HALF_WAY = 144  # of V t
 
 
-async def in_own_units(p: Party, w: Share, factors: Share, shifts: Share) -> Share:
+async def in_original_units(p: Party, w: Share, factors: Share, shifts: Share) -> Share:
     """[w_1 f_1, ..., w_d f_d, b - sum_j w_j c_j] (d + 1,) at MODEL_SCALE, ready to be revealed.
 
     Args:
@@ -54,7 +54,9 @@ async def in_own_units(p: Party, w: Share, factors: Share, shifts: Share) -> Sha
     return await wide_truncate(p, exact, w.scale + NOISE + FACTOR_SCALE - MODEL_SCALE)
 
 
-async def variances_in_own_units(p: Party, covariance: Share, squared: Share, shifts: Share) -> tuple[Share, Share]:
+async def variances_in_original_units(
+    p: Party, covariance: Share, squared: Share, shifts: Share
+) -> tuple[Share, Share]:
     """[V_11 f_1^2, ..., V_dd f_d^2] (d,) at VARIANCE_SCALE, and [t' V t] (1,) at INTERCEPT_SCALE, ready to be revealed.
 
     Args:

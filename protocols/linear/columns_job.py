@@ -15,7 +15,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from mpc.ring.abstract_array import abstract
 from mpc.ring.array import Array
 from mpc.ring.fixed_point import encode
 from mpc.runtime.party import Party
@@ -28,11 +27,12 @@ from protocols.linalg.held import hold
 from protocols.linalg.hessian import held_gram
 from protocols.linalg.inverse import MATRIX_RING
 from protocols.linalg.original_units import FACTOR_SCALE, UNITS_RING
-from protocols.linear.least_squares import Opened, Solved, least_squares, reveal_fit
+from protocols.linear.least_squares import Opened, Solution, least_squares, reveal_fit
 from protocols.linear.rows_job import fit_of
 from protocols.linear.settings import LinearFit, LinearSettings
 from protocols.linear.weighted_columns import entry_scale, largest_ratio, weighted_columns
-from protocols.rows.own_rows import DIGEST_BITS, OwnColumns, joint_names
+from protocols.rows.blank import blank_columns
+from protocols.rows.own_rows import OwnColumns, joint_names
 from protocols.scaling.cross_products import covariance_scale
 from protocols.scaling.own_columns import entered, own_moments, own_numbers, own_scaling
 from protocols.scaling.standardise import Moments
@@ -53,7 +53,7 @@ async def vertical_linear_job(p: Party, own: OwnColumns | None, settings: Linear
     Raises:
         DataError: the owners' ids differ, a column is constant, features are collinear, or weights are too unequal.
     """
-    own = own or _blank(p, settings)
+    own = own or blank_columns(p, settings)
     (rows,), d = settings.train_rows, settings.features
     p.stage("alignment")
     await check_aligned(p, own.ids)
@@ -70,9 +70,9 @@ async def vertical_linear_job(p: Party, own: OwnColumns | None, settings: Linear
     mean = sums * Public(np.array([round(2**_RATIO_BITS / rows)], dtype=object), _RATIO_BITS, MATRIX_RING)
     a = await wide_truncate(p, mean, mean.scale - covariance_scale(z.shape[1] - 1))
     p.stage("Gram matrix")
-    solved = await least_squares(p, a)
+    solution = await least_squares(p, a)
     p.stage("model")
-    opened, of_target = await _reveal(p, own, features, target, solved, settings)
+    opened, of_target = await _reveal(p, own, features, target, solution, settings)
     p.stage("done")
     if p.dry:
         return None
@@ -112,7 +112,7 @@ async def _columns(
 
 
 async def _reveal(
-    p: Party, own: OwnColumns, features: Moments, target: Moments | None, solved: Solved, settings: LinearSettings
+    p: Party, own: OwnColumns, features: Moments, target: Moments | None, solution: Solution, settings: LinearSettings
 ) -> tuple[Opened, list[float]]:
     """The fit in the features' own units, in which the target's deviation is 1; that deviation; of weights their sum.
 
@@ -133,13 +133,13 @@ async def _reveal(
         whats.append("sum of weights")
         whys.append("how much all rows count together, by their weights")
     opened, *others = await together(
-        reveal_fit(p, solved, means, factors, squared),
+        reveal_fit(p, solution, means, factors, squared),
         *(
             p.reveal(_of_target(p, own, number), what=what, why=why, label=what)
             for number, what, why in zip(numbers, whats, whys, strict=True)
         ),
     )
-    return opened, [] if p.dry else [float(told[0].real()[0]) for told in others]
+    return opened, [] if p.dry else [float(one[0].real()[0]) for one in others]
 
 
 def _features(p: Party, own: OwnColumns, features: Moments, rows: int, scale: int) -> Share:
@@ -156,18 +156,3 @@ def _of_target(p: Party, own: OwnColumns, number: Array | None) -> Share:
     """A number (1,) of the target's owner, at FACTOR_SCALE in the ring for units."""
     words = None if number is None or p.dry else encode(number, FACTOR_SCALE, UNITS_RING)
     return p.input(own.target_owner, words, (1,), FACTOR_SCALE, UNITS_RING)
-
-
-def _blank(p: Party, settings: LinearSettings) -> OwnColumns:
-    """For a dry run all columns are the first owner's: whose they are changes nothing in what is sent."""
-    (rows,), d = settings.train_rows, settings.features
-    names = {p.name: tuple(f"x{k}" for k in range(d))}
-    return OwnColumns(
-        names,
-        p.name,
-        abstract((rows, d)),
-        abstract((rows,)),
-        abstract((0, d)),
-        abstract((0,)),
-        abstract((DIGEST_BITS,)),
-    )

@@ -25,7 +25,7 @@ from mpc.sharing.share import Public, Share
 from protocols.core.beaver import matmul
 from protocols.core.wide import lowered, wide_truncate
 from protocols.linalg.inverse import GRAM_DOUBLINGS, MATRIX_RING, MATRIX_SCALE, check_inverted, inverse, refined
-from protocols.linalg.original_units import in_own_units, variances_in_own_units
+from protocols.linalg.original_units import in_original_units, variances_in_original_units
 
 WEIGHT_SCALE = 40  # of w as it leaves the wide ring: |w| <= 2^12, as w'C w <= 1 and no eigenvalue of C is below 2^-23
 INVERSE_SCALE = 36  # of C^-1, at most 2^23 and on its diagonal at least 1
@@ -33,7 +33,7 @@ LEFT_SCALE = 60  # of the mean squared residual, and of t
 
 
 @dataclass(frozen=True)
-class Solved:
+class Solution:
     """Shared in MATRIX_RING: w (d,), C^-1 (d, d), the mean squared residual and t (2,) at LEFT_SCALE.
 
     Where a column of ones is one of the columns, the last, they are of d + 1, the intercept's among them.
@@ -44,7 +44,7 @@ class Solved:
     squares: Share
 
 
-async def least_squares(p: Party, a: Share, doublings: int = GRAM_DOUBLINGS) -> Solved:
+async def least_squares(p: Party, a: Share, doublings: int = GRAM_DOUBLINGS) -> Solution:
     """The fit from A (d + 1, d + 1) in MATRIX_RING at `covariance_scale(d)`, the target's row and column last.
 
     21 + 2 doublings rounds; reveals whether features are collinear, which ends the run, and else values under
@@ -68,7 +68,7 @@ async def least_squares(p: Party, a: Share, doublings: int = GRAM_DOUBLINGS) -> 
         wide_truncate(p, explained, explained.scale - LEFT_SCALE), wide_truncate(p, t, t.scale - LEFT_SCALE)
     )
     squares = np.concatenate(((t - explained).value, t.value))
-    return Solved(w.reshape(d), inverted, Share(squares, LEFT_SCALE, MATRIX_RING))
+    return Solution(w.reshape(d), inverted, Share(squares, LEFT_SCALE, MATRIX_RING))
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Opened:
     squares: Public
 
 
-async def reveal_fit(p: Party, solved: Solved, means: Share, factors: Share, squared: Share) -> Opened:
+async def reveal_fit(p: Party, solution: Solution, means: Share, factors: Share, squared: Share) -> Opened:
     """The coefficients, the variances and the mean squares, opened.
 
     Args:
@@ -99,16 +99,16 @@ async def reveal_fit(p: Party, solved: Solved, means: Share, factors: Share, squ
     """
     d = means.shape[0] - 1
     w, v = await together(
-        wide_truncate(p, solved.w, MATRIX_SCALE - WEIGHT_SCALE),
-        wide_truncate(p, solved.inverse, solved.inverse.scale - INVERSE_SCALE),
+        wide_truncate(p, solution.w, MATRIX_SCALE - WEIGHT_SCALE),
+        wide_truncate(p, solution.inverse, solution.inverse.scale - INVERSE_SCALE),
     )
     weights, matrix = lowered(w), lowered(v)
-    if solved.w.shape[0] == d:
+    if solution.w.shape[0] == d:
         nothing = p.public(p.constant(0, (1,), WEIGHT_SCALE))
         weights = Share(np.concatenate((weights.value, nothing.value)), WEIGHT_SCALE)
         matrix = _with_one(p, matrix)
     b, (variances, intercept) = await together(
-        in_own_units(p, weights, factors, means[:d]), variances_in_own_units(p, matrix, squared, means[:d])
+        in_original_units(p, weights, factors, means[:d]), variances_in_original_units(p, matrix, squared, means[:d])
     )
     moved = b[d:] + means[d:]
     coefficients = Share(np.concatenate((b.value[:d], moved.value)), b.scale, b.ring)
@@ -124,7 +124,7 @@ async def reveal_fit(p: Party, solved: Solved, means: Share, factors: Share, squ
             label="variances",
         ),
         p.reveal(
-            solved.squares,
+            solution.squares,
             what="fit",
             why="the agreed result: the mean square of the residuals and the target's variance, for R2, F and errors",
             label="fit",

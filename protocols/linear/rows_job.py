@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from mpc.ring.abstract_array import abstract
 from mpc.ring.array import Array
 from mpc.ring.fixed_point import encode
 from mpc.runtime.party import Party
@@ -20,7 +19,7 @@ from protocols.linalg.original_units import FACTOR_SCALE, UNITS_RING
 from protocols.linalg.symmetric import invert, symmetric
 from protocols.linear.least_squares import Opened, least_squares, reveal_fit
 from protocols.linear.settings import LinearFit, LinearSettings
-from protocols.rows.offset_weights import OffsetWeights
+from protocols.rows.blank import blank_rows
 from protocols.rows.own_rows import OwnRows
 from protocols.scaling.cross_products import open_moments, pooled_covariance
 from protocols.scaling.data_summary import missing_counts
@@ -46,7 +45,7 @@ async def linear_job(p: Party, own: OwnRows | None, settings: LinearSettings) ->
     Raises:
         DataError: a column is constant over all owners' rows, or features are collinear; all weights are 0.
     """
-    own = own or _blank(p, settings)
+    own = own or blank_rows(p, settings)
     await check_design(p, own, settings)
     own = replace(own, made=None)
     p.stage("data summary" if settings.missing else "sums")
@@ -60,9 +59,9 @@ async def linear_job(p: Party, own: OwnRows | None, settings: LinearSettings) ->
     p.stage("done")
     if fit is None:
         return None
-    told = None if missing is None else tuple(int(count) for count in missing.value)
+    lacking = None if missing is None else tuple(int(count) for count in missing.value)
     summed = weight.total if settings.weighted else None
-    return LinearFit(**{**vars(fit), "metrics": metrics, "missing": told, "weight": summed})
+    return LinearFit(**{**vars(fit), "metrics": metrics, "missing": lacking, "weight": summed})
 
 
 async def _shared(p: Party, own: OwnRows, weight: RowWeights, settings: LinearSettings) -> LinearFit | None:
@@ -71,10 +70,10 @@ async def _shared(p: Party, own: OwnRows, weight: RowWeights, settings: LinearSe
     p.stage("sums")
     pooled = await pooled_covariance(p, _columns(p, own), settings.train_rows, _names(own, settings), counts)
     p.stage("Gram matrix")
-    solved = await least_squares(p, pooled.covariance)
+    solution = await least_squares(p, pooled.covariance)
     p.stage("model")
     ones = p.public(p.constant(1 << FACTOR_SCALE, (d,), FACTOR_SCALE, UNITS_RING))
-    opened = await reveal_fit(p, solved, pooled.means, ones, ones)
+    opened = await reveal_fit(p, solution, pooled.means, ones, ones)
     if p.dry:
         return None
     return fit_of(own.names, opened, pooled.units, sum(settings.train_rows), weight.total)
@@ -159,13 +158,3 @@ def _columns(p: Party, own: OwnRows) -> Array:
 
 def _names(own: OwnRows, settings: LinearSettings) -> tuple[str, ...]:
     return (*own.names, f"{settings.target} (the target)")
-
-
-def _blank(p: Party, settings: LinearSettings) -> OwnRows:
-    """An owner's rows in a dry run: their shapes."""
-    d, (train, test) = settings.features, settings.rows_by_owner[p.name]
-    names = tuple(f"x{k}" for k in range(d))
-    missing, offset_weights = abstract((d + 1,)), OffsetWeights(None, abstract((train,)) if settings.weighted else None)
-    return OwnRows(
-        names, abstract((train, d)), abstract((train,)), abstract((test, d)), abstract((test,)), missing, offset_weights
-    )

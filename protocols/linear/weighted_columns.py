@@ -19,7 +19,7 @@ from mpc.sharing.share import Share
 from protocols.core.beaver import multiply
 from protocols.core.truncation import truncate
 from protocols.rows.own_rows import OwnColumns
-from protocols.scaling.column_weights import check_equal, told_power
+from protocols.scaling.column_weights import check_equal, disclosed_power
 from protocols.scaling.own_columns import entered
 from protocols.scaling.row_weights import check_mean
 from protocols.scaling.standardise import Moments
@@ -39,7 +39,7 @@ async def largest_ratio(p: Party, own: OwnColumns) -> float:
         check_mean(float(counts.mean()), math.inf)
         check_equal(p.name, counts, "such a row decides the fit: give it less weight, or leave it out at all owners")
         ratio = max(1.0, float(counts.max() / counts.mean()))
-    return await told_power(
+    return await disclosed_power(
         p, own, ratio, "roots of weights are divided by its own, their mean being 1: a power of two"
     )
 

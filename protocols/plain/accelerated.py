@@ -41,7 +41,7 @@ def accelerated_reference(
     """As `accelerated.accelerate`, on rows x (m, d), the last all ones, and labels y (m,); a row counts c times."""
     m, d = x.shape
     ridge = np.append(np.full(d - 1, l2), 0.0)
-    p = np.eye(d) if series is None else inverse_series_twin(x.T @ (np.broadcast_to(c, (m,))[:, None] * x), series)
+    p = np.eye(d) if series is None else inverse_series_reference(x.T @ (np.broadcast_to(c, (m,))[:, None] * x), series)
     carried, ahead = (word / 2.0**MOMENTUM_BITS for word in momentum_words(momentum))
     v, u, before = np.zeros(d), np.zeros(d), np.zeros(d)
     steps, lately = 0, Lately(v)
@@ -64,7 +64,7 @@ def accelerated_reference(
     return Path(v, score, weight, steps, moved)
 
 
-def inverse_series_twin(gram: Array, series: Series) -> Array:
+def inverse_series_reference(gram: Array, series: Series) -> Array:
     """The preconditioner from X^T X (d, d), as `hessian.inverse_series` makes it."""
     d = len(gram)
     penalty = np.append(np.full(d - 1, series.penalty), 0.0)

@@ -191,20 +191,20 @@ def comparison(
         test = {name: sets for name, sets in reference_sets(model, everyone).items() if name == "test"}
         own = rows[owner]
         lonely[owner] = {"train": reference_metrics(model, own.x_train, own.y_train, own.offset_weights_train), **test}
-    twin = pooled(everyone, ended_after(settings, taken))
-    together: dict[str, Any] = dict(reference_sets(twin, everyone))
+    reference = pooled(everyone, ended_after(settings, taken))
+    together: dict[str, Any] = dict(reference_sets(reference, everyone))
     if trained is not None:
-        together["max_abs_weight_difference"] = weight_difference(trained, twin)
+        together["max_abs_weight_difference"] = weight_difference(trained, reference)
     return {"alone": lonely, "pooled": together}
 
 
-def weight_difference(trained: Trained, twin: ReferenceModel) -> float:
+def weight_difference(trained: Trained, reference: ReferenceModel) -> float:
     """The largest difference of a weight or the intercept, in standardised units."""
     found = np.array(trained.standardised)
     if not found.size:  # the model is known in the columns' own units only
         own = np.array(trained.weights)
-        found = np.append(own * twin.deviation, trained.intercept + math.fsum(own * twin.mean))
-    return float(np.abs(found - twin.weights).max())
+        found = np.append(own * reference.deviation, trained.intercept + math.fsum(own * reference.mean))
+    return float(np.abs(found - reference.weights).max())
 
 
 def sigmoid(z: Array) -> Array:

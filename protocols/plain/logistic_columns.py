@@ -35,10 +35,10 @@ def vertical_comparison(
 ) -> dict[str, dict[str, Any]]:
     """As `logistic.comparison`; alone, only the owner of the labels can train, with its own columns if it has any."""
     everything = joined(columns)
-    twin = pooled([everything], ended_after(settings, taken))
-    together: dict[str, Any] = dict(reference_sets(twin, [everything]))
+    reference = pooled([everything], ended_after(settings, taken))
+    together: dict[str, Any] = dict(reference_sets(reference, [everything]))
     if trained is not None:
-        together["max_abs_weight_difference"] = weight_difference(trained, twin)
+        together["max_abs_weight_difference"] = weight_difference(trained, reference)
     owner = next(iter(columns.values())).target_owner
     own = columns[owner]
     if not own.names[owner]:

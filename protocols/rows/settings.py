@@ -22,6 +22,10 @@ class FitSettings(Protocol):
         """Each owner's number of rows in the fit; where columns are split, one number, that of all owners."""
 
     @property
+    def test_rows(self) -> tuple[int, ...]:
+        """Likewise of held-out rows."""
+
+    @property
     def features(self) -> int:
         """How many columns the fit has, without the intercept."""
 

@@ -40,17 +40,17 @@ async def largest_weight(p: Party, own: OwnColumns, settings: TrainingSettings) 
             p.name, counts, "split a row that counts so much into several, at all owners, with ids of their own"
         )
         largest = float(counts.max())
-    return await told_power(p, own, largest, "the weights are divided by it: a power of two, as its exponent")
+    return await disclosed_power(p, own, largest, "the weights are divided by it: a power of two, as its exponent")
 
 
-async def told_power(p: Party, own: OwnColumns, number: float | None, why: str) -> float:
+async def disclosed_power(p: Party, own: OwnColumns, number: float | None, why: str) -> float:
     """A power of two that the number, which the target's owner has, is not above. 1 round, which reveals it."""
     exponent = None
     if number is not None:
         exponent = np.array([math.ceil(math.log2(number))], dtype=np.int64).view(np.uint64)
     share = p.input(own.target_owner, exponent, (1,), 0)
-    (told,) = await p.reveal(share, what="largest weight", why=why, label="largest weight")
-    return 1.0 if p.dry else 2.0 ** int(Z64.centred(told.value)[0])
+    (disclosed,) = await p.reveal(share, what="largest weight", why=why, label="largest weight")
+    return 1.0 if p.dry else 2.0 ** int(Z64.centred(disclosed.value)[0])
 
 
 def check_equal(owner: str, counts: Array, hint: str) -> None:

@@ -55,7 +55,7 @@ class PrivateScales:
         return Share(Z64.reduce(self.mean.value), X_SCALE)
 
     def factors(self, p: Party) -> Share:
-        """1 / 2^(e+1) in UNITS_RING at FACTOR_SCALE, as in_own_units takes it."""
+        """1 / 2^(e+1) in UNITS_RING at FACTOR_SCALE, as in_original_units takes it."""
         words = p.compute(
             lambda: np.array([int(Fraction(2) ** FACTOR_SCALE / Fraction(float(s))) for s in self.scale], dtype=object),
             shape=self.scale.shape,
@@ -64,7 +64,7 @@ class PrivateScales:
 
     @property
     def shifts(self) -> Share:
-        """The means as in_own_units takes them."""
+        """The means as in_original_units takes them."""
         return self.mean.shifted(FACTOR_SCALE - X_SCALE).at_scale(FACTOR_SCALE)
 
 

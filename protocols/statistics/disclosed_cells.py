@@ -16,23 +16,23 @@ from protocols.statistics.settings import Cells, Sample, StatisticsSettings
 
 
 @dataclass(frozen=True)
-class Told:
+class Disclosure:
     """What is told, by what was found of each block; of settings without `min_cell`, everything."""
 
     settings: StatisticsSettings
-    withheld: Mapping[Key, bool]
+    suppressed: Mapping[Key, bool]
     ends: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     """Of each table of curves, the times (groups, arms, T) at which a stretch ends whose events are told together."""
 
-    def is_told(self, kind: Kind, cells: Cells, g: int, number: int = 0) -> bool:
+    def is_disclosed(self, kind: Kind, cells: Cells, g: int, number: int = 0) -> bool:
         """Whether a block is told."""
-        return not self.withheld.get((kind, cells.name, g, number), False)
+        return not self.suppressed.get((kind, cells.name, g, number), False)
 
     def blocks(self, cells: Cells, g: int) -> list[Span]:
         """The stretches of a histogram that are withheld; after the last bin come the rows without."""
         flags = [
             closed
-            for (kind, name, group, _), closed in self.withheld.items()
+            for (kind, name, group, _), closed in self.suppressed.items()
             if (kind, name, group) == ("list", cells.name, g)
         ]
         return halving_of(cells, self.settings).blocks(flags) if flags else []
@@ -45,30 +45,33 @@ class Told:
 
     def kept(self, cells: Cells, counts: NDArray[np.int64]) -> NDArray[np.int64]:
         """One owner's counts of a table, 0 where they are withheld, so that they have the shape that the plan knows."""
-        if not self.withheld:
+        if not self.suppressed:
             return counts
         groups = counts if self.settings.by else counts[None]
         out = np.stack([self._kept(cells, group, g) for g, group in enumerate(groups)])
         return out if self.settings.by else out[0]
 
-    def told_cells(self, cells: Cells) -> NDArray[np.bool_]:
+    def disclosed_cells(self, cells: Cells) -> NDArray[np.bool_]:
         """Which cells of a table are told as they are."""
         return np.asarray(self.kept(cells, np.ones(cells.shape, dtype=np.int64)) == 1)
 
-    def told_sums(self, sample: Sample) -> NDArray[np.bool_]:
+    def disclosed_sums(self, sample: Sample) -> NDArray[np.bool_]:
         """Of which cells the sums are told."""
-        groups = [self.is_told("sums", sample.cells, g) for g in range(self.settings.groups)]
+        groups = [self.is_disclosed("sums", sample.cells, g) for g in range(self.settings.groups)]
         if not self.settings.by:
             return np.full(sample.cells.shape, groups[0])
         levels = sample.cells.size // len(groups)
         return np.repeat(groups, levels).reshape(sample.cells.shape)
 
     @cached_property
-    def told_searches(self) -> NDArray[np.bool_]:
+    def disclosed_searches(self) -> NDArray[np.bool_]:
         """Which values on grids are told."""
         s = self.settings
         return np.array(
-            [self.is_told("search", s.described[one.column].cells, one.group, k) for k, one in enumerate(s.searches)],
+            [
+                self.is_disclosed("search", s.described[one.column].cells, one.group, k)
+                for k, one in enumerate(s.searches)
+            ],
             dtype=bool,
         )
 
@@ -89,25 +92,25 @@ class Told:
         if kind == "curves":
             return self._followed(cells, counts, g)
         if kind == "table":
-            out = counts * self.is_told("table", cells, g)
+            out = counts * self.is_disclosed("table", cells, g)
             for k, ((a, b), (c, d)) in enumerate(table_blocks(*counts.shape)):
-                out[a:b, c:d] *= self.is_told("block", cells, g, k)
+                out[a:b, c:d] *= self.is_disclosed("block", cells, g, k)
             return out
-        return counts * self.is_told("group" if kind == "group" else "count", cells, g)
+        return counts * self.is_disclosed("group" if kind == "group" else "count", cells, g)
 
     def _merged(self, cells: Cells, counts: NDArray[np.int64], g: int) -> NDArray[np.int64]:
         out = counts.copy()
-        for (a, b), told in self.merged(cells, g):
+        for (a, b), disclosed in self.merged(cells, g):
             total = out[a:b].sum()
             out[a:b] = 0
-            out[b - 1] = total * told
+            out[b - 1] = total * disclosed
         return out
 
     def _followed(self, cells: Cells, counts: NDArray[np.int64], g: int) -> NDArray[np.int64]:
         """Of curves (..., T + 1, 2): each stretch's events at its end, and no arm that is withheld."""
         out = counts.reshape(-1, *counts.shape[-2:]).copy()
         for k, arm in enumerate(out):
-            arm *= self.is_told("arm", cells, g, k)
+            arm *= self.is_disclosed("arm", cells, g, k)
             ends = np.flatnonzero(self.ends[cells.name][g, k])
             sums = np.diff(arm[:-1, 1].cumsum()[ends], prepend=0)
             arm[:-1, 1] = 0

@@ -20,11 +20,11 @@ from mpc.runtime.party import Party
 from mpc.sharing.share import Share
 from protocols.core.grid_search import Wanted, grid_search
 from protocols.core.secure_sum import secure_sum
-from protocols.disclosure.small_cells import Blocks, Contributions, Values, withheld_blocks
+from protocols.disclosure.small_cells import Blocks, Contributions, Values, suppressed_blocks
 from protocols.scaling.standardise import SUM_RING, SUM_SCALE
 from protocols.statistics.blocks import CellTests, Summed
 from protocols.statistics.cell_tests import cell_tests
-from protocols.statistics.disclosed_cells import Told
+from protocols.statistics.disclosed_cells import Disclosure
 from protocols.statistics.own_cells import (
     OwnColumns,
     contributions,
@@ -62,7 +62,7 @@ class Opened:
         found: what was looked for on a grid, as the number of its point, in the order of the searches.
         between: of each survival, whether times lie between its grid's points.
         log_ranks: of each survival with arms, and with `min_cell`, the log-rank test's sums.
-        told: which of them are told; the others are 0.
+        disclosure: which of them are disclosed; the others are 0.
     """
 
     counts: Mapping[str, NDArray[np.int64]]
@@ -70,7 +70,7 @@ class Opened:
     means: Mapping[str, NDArray[np.float64]]
     squares: Mapping[str, NDArray[np.float64]]
     found: NDArray[np.int64]
-    told: Told
+    disclosure: Disclosure
     between: Mapping[Survival, bool] = field(default_factory=dict)
     log_ranks: Mapping[Survival, LogRankOpened] = field(default_factory=dict)
 
@@ -78,24 +78,24 @@ class Opened:
 async def statistics_job(p: Party, own: OwnColumns | None, settings: StatisticsSettings) -> Opened | None:
     """Open what the settings ask for; a dry party has no rows.
 
-    With `min_cell`, the 9 to 17 rounds of `withheld_blocks`; with curves those of `follow`; then 3 at most for
+    With `min_cell`, the 9 to 17 rounds of `suppressed_blocks`; with curves those of `follow`; then 3 at most for
     everything that sums give: counts, sums, centred squares, each one vector for all statistics; 2 for log-rank tests;
     then those of `open_searches`, for all values on grids at once. Reveals which blocks of cells are withheld, what
     `follow` and `open_log_ranks` do, and the sums over all owners of all others: with two owners each learns the
     other's addend, of every cell that is told.
     """
     own = own or OwnColumns({}, 0)
-    told = await test_cells(p, own, settings)
-    followed = await follow(p, own, settings, told) if settings.curves else Followed()
-    told = replace(told, ends=followed.ends)
+    disclosure = await test_cells(p, own, settings)
+    followed = await follow(p, own, settings, disclosure) if settings.curves else Followed()
+    disclosure = replace(disclosure, ends=followed.ends)
     p.stage("counts")
-    counts = await open_counts(p, own, settings.cells, told)
-    log_ranks = await open_log_ranks(p, settings, followed, counts, told)
+    counts = await open_counts(p, own, settings.cells, disclosure)
+    log_ranks = await open_log_ranks(p, settings, followed, counts, disclosure)
     p.stage("sums")
-    totals = await open_sums(p, own, settings.samples, told)
+    totals = await open_sums(p, own, settings.samples, disclosure)
     means = {s.cells.name: _means(p, totals[s.cells.name], counts[s.cells.name], s) for s in settings.samples}
-    squares = await open_squares(p, own, [s for s in settings.samples if s.squares], means, counts, told)
-    found, told = await open_searches(p, own, settings, counts, told)
+    squares = await open_squares(p, own, [s for s in settings.samples if s.squares], means, counts, disclosure)
+    found, disclosure = await open_searches(p, own, settings, counts, disclosure)
     p.stage("done")
     if p.dry:
         return None
@@ -105,19 +105,19 @@ async def statistics_job(p: Party, own: OwnColumns | None, settings: StatisticsS
         means,
         squares,
         found,
-        told,
+        disclosure,
         followed.between,
         log_ranks,
     )
 
 
-async def test_cells(p: Party, own: OwnColumns, settings: StatisticsSettings) -> Told:
+async def test_cells(p: Party, own: OwnColumns, settings: StatisticsSettings) -> Disclosure:
     """What may be told of all that the settings ask for.
 
-    0 rounds without `min_cell`, else those of `withheld_blocks`; reveals what it does.
+    0 rounds without `min_cell`, else those of `suppressed_blocks`; reveals what it does.
     """
     if not settings.min_cell:
-        return Told(settings, {})
+        return Disclosure(settings, {})
     p.stage("small cells")
     tests = cell_tests(settings)
     shape = (len(tests.totals),)
@@ -127,8 +127,8 @@ async def test_cells(p: Party, own: OwnColumns, settings: StatisticsSettings) ->
     counts = [p.input(owner, mine if owner == p.name else None, shape, 0) for owner in p.owners]
     sums = _contributions(p, own, tests.sums, settings.dominance) if tests.sums else None
     values = _values(p, own, tests, settings.min_cell) if tests.values else None
-    closed = await withheld_blocks(p, counts, tests.least, tests.blocks, sums, values)
-    return Told(settings, {} if p.dry else dict(zip(tests.asked, closed.tolist(), strict=True)))
+    closed = await suppressed_blocks(p, counts, tests.least, tests.blocks, sums, values)
+    return Disclosure(settings, {} if p.dry else dict(zip(tests.asked, closed.tolist(), strict=True)))
 
 
 def _contributions(p: Party, own: OwnColumns, sums: Sequence[Summed], percent: int) -> Contributions:
@@ -149,12 +149,12 @@ def _values(p: Party, own: OwnColumns, tests: CellTests, least: int) -> Values:
     return Values(parts, least)
 
 
-async def open_counts(p: Party, own: OwnColumns, cells: Sequence[Cells], told: Told) -> dict[str, Array]:
+async def open_counts(p: Party, own: OwnColumns, cells: Sequence[Cells], disclosure: Disclosure) -> dict[str, Array]:
     """The rows of all owners in each cell that is told; of a stretch that is merged, at its last cell.
 
     1 round; reveals the counts.
     """
-    mine = _vector(p, [(one.size, partial(_counts, own, one, told)) for one in cells], np.int64)
+    mine = _vector(p, [(one.size, partial(_counts, own, one, disclosure)) for one in cells], np.int64)
     words = p.compute(lambda: mine.view(np.uint64), shape=mine.shape)
     why = "how many rows of all owners are in each cell of the tables that were asked for"
     total = await secure_sum(p, words, 0, what=COUNTS, why=why, label="counts")
@@ -162,12 +162,12 @@ async def open_counts(p: Party, own: OwnColumns, cells: Sequence[Cells], told: T
     return _split(p, values, {one.name: one.shape for one in cells})
 
 
-async def open_sums(p: Party, own: OwnColumns, samples: Sequence[Sample], told: Told) -> dict[str, Array]:
+async def open_sums(p: Party, own: OwnColumns, samples: Sequence[Sample], disclosure: Disclosure) -> dict[str, Array]:
     """The sums of all owners' values in each cell that is told, as integers at `SUM_SCALE`.
 
     1 round, or none without samples; reveals the sums.
     """
-    parts = [(int(np.prod(s.sums_shape)), partial(_sums, own, s, told)) for s in samples]
+    parts = [(int(np.prod(s.sums_shape)), partial(_sums, own, s, disclosure)) for s in samples]
     why = "sums over all owners' rows in each cell, for means and what is made of them"
     shapes = {s.cells.name: s.sums_shape for s in samples}
     return await _open_wide(p, parts, shapes, what=SUMS, why=why, label="sums")
@@ -179,7 +179,7 @@ async def open_squares(
     samples: Sequence[Sample],
     means: Mapping[str, Array],
     counts: Mapping[str, Array],
-    told: Told,
+    disclosure: Disclosure,
 ) -> dict[str, Array]:
     """The sums of products of distances from the means, in each cell that is told.
 
@@ -187,7 +187,9 @@ async def open_squares(
     """
     if samples:
         p.stage("squares")
-    parts = [(int(np.prod(s.squares_shape)), partial(_squares, own, s, means[s.cells.name], told)) for s in samples]
+    parts = [
+        (int(np.prod(s.squares_shape)), partial(_squares, own, s, means[s.cells.name], disclosure)) for s in samples
+    ]
     why = "sums over all owners' rows in each cell, for variances and covariances"
     shapes = {s.cells.name: s.squares_shape for s in samples}
     opened = await _open_wide(p, parts, shapes, what=SQUARES, why=why, label="squares")
@@ -200,8 +202,8 @@ async def open_squares(
 
 
 async def open_searches(
-    p: Party, own: OwnColumns, settings: StatisticsSettings, counts: Mapping[str, Array], told: Told
-) -> tuple[Array, Told]:
+    p: Party, own: OwnColumns, settings: StatisticsSettings, counts: Mapping[str, Array], disclosure: Disclosure
+) -> tuple[Array, Disclosure]:
     """The smallest and largest values and quantiles, each as the number of a point of the column's grid; what is told.
 
     The quantile of a share q of n values is the least point that ceil(q n) of them do not exceed, in whole numbers; the
@@ -214,7 +216,7 @@ async def open_searches(
     """
     searches = settings.searches
     if not searches:
-        return np.zeros(0, dtype=np.int64), told
+        return np.zeros(0, dtype=np.int64), disclosure
     p.stage("search")
     least = p.compute(lambda: _asked_for(settings, counts), shape=(len(searches),))
     lists = list(dict.fromkeys(one.counted for one in searches))
@@ -229,25 +231,25 @@ async def open_searches(
         Share(np.concatenate(parts)[order], 0)
         for parts in zip(*((one.points.value, one.up_to.value, one.below.value) for one in found), strict=True)
     )
-    told = await _test_sides(p, own, settings, up_to, below, told)
-    open_ones = p.compute(lambda: told.told_searches.astype(np.uint64), shape=(len(searches),))
+    disclosure = await _test_sides(p, own, settings, up_to, below, disclosure)
+    open_ones = p.compute(lambda: disclosure.disclosed_searches.astype(np.uint64), shape=(len(searches),))
     why = "the smallest, the largest, and values that a stated share of all do not exceed, on their columns' grids"
     (answer,) = await p.reveal(Share(points.value * open_ones, 0), what=FOUND, why=why, label="search/answer")
     last = np.array([settings.grid_of(one.column).count - 1 for one in searches])
-    return p.compute(lambda: np.minimum(answer.value.view(np.int64), last), shape=last.shape), told
+    return p.compute(lambda: np.minimum(answer.value.view(np.int64), last), shape=last.shape), disclosure
 
 
 async def _test_sides(
-    p: Party, own: OwnColumns, settings: StatisticsSettings, up_to: Share, below: Share, told: Told
-) -> Told:
+    p: Party, own: OwnColumns, settings: StatisticsSettings, up_to: Share, below: Share, disclosure: Disclosure
+) -> Disclosure:
     """What is told, without the quantiles of which few of an owner's others' values lie on a side: from each owner's
     up to the answers and below them (searches, owners).
 
-    9 rounds with `min_cell` and quantiles, else 0; reveals what `withheld_blocks` does.
+    9 rounds with `min_cell` and quantiles, else 0; reveals what `suppressed_blocks` does.
     """
     tests = side_tests(settings)
     if not tests.asked:
-        return told
+        return disclosure
     p.stage("sides")
     groups = len(tests.cells)
     rows = p.compute(lambda: _rows_of(own, tests).view(np.uint64), shape=(groups,))
@@ -257,11 +259,13 @@ async def _test_sides(
         parts.append(Share(tests.sides(up_to.value[:, k], below.value[:, k], all_of.value), 0))
     least = np.full(tests.count, settings.min_cell, dtype=np.int64)
     blocks = Blocks(tuple(np.array(one, dtype=np.int64) for one in tests.asked.values()), tests.count)
-    closed = await withheld_blocks(p, parts, least, blocks)
+    closed = await suppressed_blocks(p, parts, least, blocks)
     if p.dry:
-        return told
+        return disclosure
     found = dict(zip(tests.asked, closed.tolist(), strict=True))
-    return replace(told, withheld={key: was or found.get(key, False) for key, was in told.withheld.items()})
+    return replace(
+        disclosure, suppressed={key: was or found.get(key, False) for key, was in disclosure.suppressed.items()}
+    )
 
 
 def _asked_for(settings: StatisticsSettings, counts: Mapping[str, Array]) -> Array:
@@ -286,16 +290,16 @@ def _varying(squares: Array, means: Array, counts: Array, sample: Sample) -> Arr
     return np.where(np.stack(pairs), 0.0, squares)
 
 
-def _counts(own: OwnColumns, cells: Cells, told: Told) -> Array:
-    return told.kept(cells, count_cells(own, cells))
+def _counts(own: OwnColumns, cells: Cells, disclosure: Disclosure) -> Array:
+    return disclosure.kept(cells, count_cells(own, cells))
 
 
-def _sums(own: OwnColumns, sample: Sample, told: Told) -> Array:
-    return np.where(told.told_sums(sample), sum_cells(own, sample), 0.0)
+def _sums(own: OwnColumns, sample: Sample, disclosure: Disclosure) -> Array:
+    return np.where(disclosure.disclosed_sums(sample), sum_cells(own, sample), 0.0)
 
 
-def _squares(own: OwnColumns, sample: Sample, means: Array, told: Told) -> Array:
-    return np.where(told.told_sums(sample), square_cells(own, sample, means), 0.0)
+def _squares(own: OwnColumns, sample: Sample, means: Array, disclosure: Disclosure) -> Array:
+    return np.where(disclosure.disclosed_sums(sample), square_cells(own, sample, means), 0.0)
 
 
 async def _open_wide(

@@ -29,10 +29,10 @@ from mpc.runtime.round import together
 from mpc.sharing.share import Share
 from protocols.core.comparison import any_of
 from protocols.disclosure.forward_merge import stretches
-from protocols.statistics.disclosed_cells import Told
+from protocols.statistics.disclosed_cells import Disclosure
 from protocols.statistics.own_cells import OwnColumns, count_cells, places
 from protocols.statistics.settings import Cells, StatisticsSettings, Survival
-from protocols.survival.deferred import told_times
+from protocols.survival.deferred import disclosed_times
 from protocols.survival.log_rank import (
     COARSEST,
     FINEST,
@@ -54,7 +54,7 @@ class Followed:
     """What is known, or shared, before any count is opened.
 
     Args:
-        ends: see Told.
+        ends: see Disclosure.
         between: of each survival, whether times lie between its grid's points.
         sums: of each with arms to compare, what the log-rank test needs.
     """
@@ -66,14 +66,14 @@ class Followed:
 
 @dataclass(frozen=True)
 class LogRankOpened:
-    """Of each group: E and V (groups, arms - 1 + pairs), each to within 2^-places of its own; 0 if not `told`."""
+    """Of each group: E and V (groups, arms - 1 + pairs), each to within 2^-places of its own; 0 if not `disclosed`."""
 
     values: NDArray[np.float64]
     places: Counts
-    told: NDArray[np.bool_]
+    disclosed: NDArray[np.bool_]
 
 
-async def follow(p: Party, own: OwnColumns, settings: StatisticsSettings, told: Told) -> Followed:
+async def follow(p: Party, own: OwnColumns, settings: StatisticsSettings, disclosure: Disclosure) -> Followed:
     """Where the stretches of events end, and the log-rank test's sums; 2 rounds without `min_cell`.
 
     With it those of `stretches`, or 2 and those of `log_rank_sums`, whichever are more. Reveals a bit for each
@@ -84,7 +84,7 @@ async def follow(p: Party, own: OwnColumns, settings: StatisticsSettings, told: 
     compared = [one for one in curves if len(settings.arms_of(one)) > 1] if settings.min_cell else []
     merged = curves if settings.min_cell else []
     (between, sums), *ends = await together(
-        _all_sums(p, own, settings, compared), *(_stretches(p, own, settings, one, told) for one in merged)
+        _all_sums(p, own, settings, compared), *(_stretches(p, own, settings, one, disclosure) for one in merged)
     )
     if p.dry:
         return Followed(sums=dict(zip(compared, sums, strict=True)))
@@ -97,9 +97,9 @@ async def follow(p: Party, own: OwnColumns, settings: StatisticsSettings, told: 
 
 
 async def open_log_ranks(
-    p: Party, settings: StatisticsSettings, followed: Followed, counts: Mapping[str, Array], told: Told
+    p: Party, settings: StatisticsSettings, followed: Followed, counts: Mapping[str, Array], disclosure: Disclosure
 ) -> dict[Survival, LogRankOpened]:
-    """E and V of each group that is told. 2 rounds, none without any; reveals them."""
+    """E and V of each group that is disclosed. 2 rounds, none without any; reveals them."""
     if not followed.sums:
         return {}
     wanted = []
@@ -107,7 +107,7 @@ async def open_log_ranks(
         cells = settings.curves[one]
         shape = (settings.groups, sums.expected.shape[1] + sums.covariance.shape[1])
         units = p.compute(_places, counts[cells.name], settings, one, shape=shape)
-        there = p.compute(_told, counts[cells.name], settings, cells, told, shape=shape)
+        there = p.compute(_disclosed_groups, counts[cells.name], settings, cells, disclosure, shape=shape)
         wanted.append((sums, units, there))
     opened = await together(*(open_log_rank(p, *each) for each in wanted))
     if p.dry:
@@ -149,16 +149,18 @@ def _lies_between(own: OwnColumns, settings: StatisticsSettings, one: Survival) 
     return bool((grid[np.searchsorted(grid, inside)] != inside).any())
 
 
-async def _stretches(p: Party, own: OwnColumns, settings: StatisticsSettings, one: Survival, told: Told) -> Array:
+async def _stretches(
+    p: Party, own: OwnColumns, settings: StatisticsSettings, one: Survival, disclosure: Disclosure
+) -> Array:
     """Where stretches end (groups, arms, T); of arms that are withheld every owner has nothing."""
     cells = settings.curves[one]
-    at = told_times(cells.shape[-2] - 1)
+    at = disclosed_times(cells.shape[-2] - 1)
     arms, times = len(settings.arms_of(one)), cells.shape[-2] - 1
     lists = settings.groups * arms
 
     def events() -> Array:
         counts = count_cells(own, cells).reshape(settings.groups, arms, times + 1, 2)[:, :, :-1, 1]
-        there = [[told.is_told("arm", cells, g, k) for k in range(arms)] for g in range(settings.groups)]
+        there = [[disclosure.is_disclosed("arm", cells, g, k) for k in range(arms)] for g in range(settings.groups)]
         sums = np.diff(counts.cumsum(axis=2)[:, :, at], axis=2, prepend=0)
         return np.asarray((sums * np.array(there)[:, :, None]).reshape(lists, len(at)))
 
@@ -214,14 +216,16 @@ def _places(counts: Counts, settings: StatisticsSettings, one: Survival) -> Coun
     return np.array(rows, dtype=np.int64)
 
 
-def _told(counts: Counts, settings: StatisticsSettings, cells: Cells, told: Told) -> NDArray[np.bool_]:
+def _disclosed_groups(
+    counts: Counts, settings: StatisticsSettings, cells: Cells, disclosure: Disclosure
+) -> NDArray[np.bool_]:
     """Whether E and V of each group are opened, as often as there are numbers (groups, numbers)."""
-    ends = told.ends[cells.name]
+    ends = disclosure.ends[cells.name]
     arms = ends.shape[1]
     numbers = arms - 1 + len(arm_pairs(arms))
     grouped = counts.reshape(settings.groups, arms, *counts.shape[-2:])
     there = [
-        all(told.is_told("arm", cells, g, k) for k in range(arms))
+        all(disclosure.is_disclosed("arm", cells, g, k) for k in range(arms))
         and sum(open_bits(arm, where, settings.min_cell) for arm, where in zip(group, ends[g], strict=True))
         >= _BITS * (numbers + 1)
         for g, group in enumerate(grouped)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 Counts = NDArray[np.int64]
 
-MOST_TOLD = 64
+MOST_DISCLOSED = 64
 """So many points of time a curve is told at, at most."""
 
 
@@ -35,34 +35,34 @@ def deferred(counts: Counts, m: int) -> Counts:
 
 def _deferred(lost: Counts, m: int) -> Counts:
     """Of a list of those lost at each time, and at the end those who are still waited for."""
-    told = np.zeros_like(lost)
+    disclosed = np.zeros_like(lost)
     left, last = 0, None
     for k, count in enumerate(lost[:-1].tolist()):
         left += count
         if left >= m:
-            told[k], left, last = left, 0, k
-    told[-1] = lost[-1] + left
-    if 0 < told[-1] < m and last is not None:
-        both = told[-1] + told[last]
-        told[-1] = m if both >= 2 * m else both
-        told[last] = both - told[-1]
-    return told
+            disclosed[k], left, last = left, 0, k
+    disclosed[-1] = lost[-1] + left
+    if 0 < disclosed[-1] < m and last is not None:
+        both = disclosed[-1] + disclosed[last]
+        disclosed[-1] = m if both >= 2 * m else both
+        disclosed[last] = both - disclosed[-1]
+    return disclosed
 
 
-def uncounted(told: Counts, owners: int, m: int) -> Counts:
+def uncounted(disclosed: Counts, owners: int, m: int) -> Counts:
     """How many may have been lost by each time and are counted later, at most, of what all owners tell (T + 1, 2).
 
     Of an owner whose last lot is over 2m - 1, else m - 1; after the last lot of all that may be every owner, before it
     every one but one. And never more than are counted later.
     """
-    lost = told[:, 0]
+    lost = disclosed[:, 0]
     later = lost.sum() - lost[:-1].cumsum()
     in_lots = later - lost[-1]
     most = owners * (m - 1) + m * np.where(in_lots > 0, owners - 1, owners) * (lost[-1] > 0)
     return np.asarray(np.minimum(most, later)) if m else np.zeros(len(later), dtype=np.int64)
 
 
-def told_times(count: int) -> Counts:
+def disclosed_times(count: int) -> Counts:
     """At which of so many points of a grid a curve may be told: all of them, or one in so many, and the last."""
-    step = -(-count // MOST_TOLD)
+    step = -(-count // MOST_DISCLOSED)
     return np.unique([*range(step - 1, count, step), count - 1]).astype(np.int64)

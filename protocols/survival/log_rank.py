@@ -109,14 +109,14 @@ async def log_rank_sums(p: Party, doubled: Share, events: Share, digits: Digits)
     return LogRankSums(sums[:, : arms - 1], sums[:, arms - 1 :])
 
 
-async def open_log_rank(p: Party, sums: LogRankSums, places: Array, told: Array) -> Array:
-    """E and then V of each group (groups, arms - 1 + pairs), float64: to so many binary places, or 0 if not `told`.
+async def open_log_rank(p: Party, sums: LogRankSums, places: Array, disclosed: Array) -> Array:
+    """E and then V of each group (groups, arms - 1 + pairs), float64: to `places`, or 0 where not `disclosed`.
 
     2 rounds; reveals the declared values. The same bits at every owner.
 
     Args:
         places: from -COARSEST to FINEST, int64; each value is within 2^-places.
-        told: bools, of the same shape.
+        disclosed: bools, of the same shape.
     """
     both = Share(
         np.concatenate((sums.expected.value, sums.covariance.value), axis=1), sums.expected.scale, sums.expected.ring
@@ -124,7 +124,8 @@ async def open_log_rank(p: Party, sums: LogRankSums, places: Array, told: Array)
 
     def factors() -> Array:
         flat = [
-            1 << (COARSEST + k) if open_ else 0 for k, open_ in zip(places.ravel().tolist(), told.flat, strict=True)
+            1 << (COARSEST + k) if open_ else 0
+            for k, open_ in zip(places.ravel().tolist(), disclosed.flat, strict=True)
         ]
         return np.array(flat, dtype=object).reshape(places.shape)
 
@@ -132,7 +133,8 @@ async def open_log_rank(p: Party, sums: LogRankSums, places: Array, told: Array)
     cut = await wide_truncate(p, wanted, both.scale + COARSEST)
     (opened,) = await p.reveal(cut, what=EXPECTED, why=_WHY, label="log-rank")
     return p.compute(
-        lambda: opened.ring.centred(opened.value).astype(np.float64) * np.ldexp(1.0, -places) * told, shape=both.shape
+        lambda: opened.ring.centred(opened.value).astype(np.float64) * np.ldexp(1.0, -places) * disclosed,
+        shape=both.shape,
     )
 
 

@@ -18,7 +18,7 @@ Values = NDArray[np.float64]
 Range = tuple[Values, Values]
 
 
-def log_rank_told(arms: Sequence[Arm]) -> tuple[Statistic, float] | None:
+def log_rank_disclosed(arms: Sequence[Arm]) -> tuple[Statistic, float] | None:
     """The test of two arms' curves as they are estimated, and by how much that of all counts may differ.
 
     None if there is nothing to compare.

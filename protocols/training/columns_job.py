@@ -22,7 +22,7 @@ from protocols.disclosure.design_cells import check_split_design
 from protocols.evaluation.column_scores import input_scores
 from protocols.evaluation.shared_model import check_rows, check_wide_rows, evaluate_kept, keep
 from protocols.evaluation.shared_scores import evaluate_shared
-from protocols.linalg.original_units import in_own_units
+from protocols.linalg.original_units import in_original_units
 from protocols.rows.blank import blank_columns
 from protocols.rows.kept_model import SharedModel, Units
 from protocols.rows.limits import X_SCALE
@@ -33,7 +33,7 @@ from protocols.scaling.fixed_point_check import check_fit
 from protocols.scaling.own_columns import own_numbers, own_scaling, side_by_side
 from protocols.scaling.standardise import Moments
 from protocols.training.form import descent_for
-from protocols.training.train import Solved, solve
+from protocols.training.train import TrainedWeights, train_model
 
 
 async def vertical_job(p: Party, own: OwnColumns | None, settings: TrainingSettings) -> Trained | None:
@@ -74,25 +74,32 @@ async def vertical_job(p: Party, own: OwnColumns | None, settings: TrainingSetti
             lambda: DataError("a row does not fit"),
         )
         x, y = _input_columns(p, words, own.y_train, own, settings.train_rows[0])
-        return await _kept(p, own, await solve(p, x, y, train, how, settings), scaling, (x, y), settings)
-    solved = await solve(p, *_input_columns(p, words, own.y_train, own, settings.train_rows[0]), train, how, settings)
+        return await _kept(p, own, await train_model(p, x, y, train, how, settings), scaling, (x, y), settings)
+    fitted = await train_model(
+        p, *_input_columns(p, words, own.y_train, own, settings.train_rows[0]), train, how, settings
+    )
 
     p.stage("model")
-    opened = await _reveal_model(p, solved.weights, scaling, own, settings)
+    opened = await _reveal_model(p, fitted.weights, scaling, own, settings)
     metrics = None
     if settings.metrics:
         p.stage("evaluation")
         metrics = await evaluate_shared(p, input_scores(p, opened, own, settings))
     p.stage("done")
-    return None if p.dry else _trained(own, opened.real(), settings, metrics, solved.converged)
+    return None if p.dry else _trained(own, opened.real(), settings, metrics, fitted.converged)
 
 
 async def _kept(
-    p: Party, own: OwnColumns, solved: Solved, scaling: Moments, train: tuple[Share, Share], settings: TrainingSettings
+    p: Party,
+    own: OwnColumns,
+    fitted: TrainedWeights,
+    scaling: Moments,
+    train: tuple[Share, Share],
+    settings: TrainingSettings,
 ) -> Trained | None:
     """The rest of the job where nobody sees the model: as with rows that are split (rows_job.py)."""
     p.stage("model")
-    kept, units = await keep(p, solved.weights), Units.known(scaling.mean, scaling.deviation)
+    kept, units = await keep(p, fitted.weights), Units.known(scaling.mean, scaling.deviation)
     metrics = None
     if settings.metrics:
         p.stage("evaluation")
@@ -110,7 +117,7 @@ async def _kept(
     if p.dry:
         return None
     shared = SharedModel(kept, units)
-    return Trained(joint_names(own.names), (), 0.0, (), metrics, kept=shared, converged=solved.converged)
+    return Trained(joint_names(own.names), (), 0.0, (), metrics, kept=shared, converged=fitted.converged)
 
 
 def _input_columns(p: Party, words: Array, labels: Array, own: OwnColumns, rows: int) -> tuple[Share, Share]:
@@ -128,7 +135,7 @@ async def _reveal_model(p: Party, w: Share, scaling: Moments, own: OwnColumns, s
     if settings.standardise:
         factors = own_numbers(p, 1 / scaling.deviation, own)
         shifts = own_numbers(p, scaling.mean / scaling.deviation, own)
-        w = await in_own_units(p, w, factors, shifts)
+        w = await in_original_units(p, w, factors, shifts)
         why += ", in the columns' own units; means and deviations stay with their owner"
     (opened,) = await p.reveal(w, what="model", why=why, label="model")
     return opened

@@ -16,7 +16,7 @@ from protocols.core.stacked import Stacked, stack
 from protocols.disclosure.design_cells import check_design
 from protocols.evaluation.metrics import Bins, Scored, bins_for, evaluate, mean_score
 from protocols.evaluation.shared_model import check_rows, check_wide_rows, evaluate_kept, keep
-from protocols.linalg.original_units import in_own_units
+from protocols.linalg.original_units import in_original_units
 from protocols.rows.blank import blank_rows
 from protocols.rows.kept_model import SharedModel, Units
 from protocols.rows.limits import X_SCALE
@@ -32,7 +32,7 @@ from protocols.training.bit_budget import SMALLEST_DEVIATION
 from protocols.training.descent import Descent
 from protocols.training.dual import DualDescent
 from protocols.training.form import descent_for
-from protocols.training.train import Solved, solve
+from protocols.training.train import TrainedWeights, train_model
 
 
 async def training_job(p: Party, own: OwnRows | None, settings: TrainingSettings) -> Trained | None:
@@ -71,13 +71,13 @@ async def training_job(p: Party, own: OwnRows | None, settings: TrainingSettings
     if not settings.reveal_model:
         p.insist(lambda: check_wide_rows(p.name, train, own.names), lambda: DataError("a row does not fit"))
         x, y = _input_rows(p, train, own.y_train, settings.train_rows)
-        solved, units = await solve(p, x, y, train, how, settings), Units.known(scaling.mean, scaling.deviation)
-        return await _kept(p, own, solved, units, (x.share, y), settings, summary)
-    solved = await solve(p, *_input_rows(p, train, own.y_train, settings.train_rows), train, how, settings)
+        fitted, units = await train_model(p, x, y, train, how, settings), Units.known(scaling.mean, scaling.deviation)
+        return await _kept(p, own, fitted, units, (x.share, y), settings, summary)
+    fitted = await train_model(p, *_input_rows(p, train, own.y_train, settings.train_rows), train, how, settings)
 
     p.stage("model")
     why = "the agreed result: the weights and the intercept"
-    (opened,) = await p.reveal(solved.weights, what="model", why=why, label="model")
+    (opened,) = await p.reveal(fitted.weights, what="model", why=why, label="model")
     p.stage("evaluation")
     metrics = None
     if settings.metrics:
@@ -88,7 +88,7 @@ async def training_job(p: Party, own: OwnRows | None, settings: TrainingSettings
             middle = await mean_score(p, sets["train"], sum(settings.train_rows))
         metrics = await evaluate(p, sets, _bins(p, weights, middle))
     p.stage("done")
-    return None if p.dry else _trained(own.names, opened.real(), scaling, metrics, summary, solved.converged)
+    return None if p.dry else _trained(own.names, opened.real(), scaling, metrics, summary, fitted.converged)
 
 
 async def _with_private_scales(
@@ -109,7 +109,7 @@ async def _with_private_scales(
     scaled = p.compute(lambda: own.x_train / scales.scale, shape=own.x_train.shape)
     x, y = _input_rows(p, scaled, own.y_train, settings.train_rows)
     centred = x.share - scales.mean_words
-    solved = await solve(p, centred, y, scaled, how, settings)
+    fitted = await train_model(p, centred, y, scaled, how, settings)
     if not settings.reveal_model:
         units = _private_units(p, scales, own.x_train, total)
         p.insist(
@@ -118,12 +118,12 @@ async def _with_private_scales(
             ),
             lambda: DataError("a row does not fit"),
         )
-        return await _kept(p, own, solved, units, (centred, y), settings, summary)
+        return await _kept(p, own, fitted, units, (centred, y), settings, summary)
 
     p.stage("model")
-    own_units = await in_own_units(p, solved.weights, scales.factors(p), scales.shifts)
+    original_units = await in_original_units(p, fitted.weights, scales.factors(p), scales.shifts)
     why = "the agreed result: the weights and the intercept, in the features' own units; means stay secret"
-    (opened,) = await p.reveal(own_units, what="model", why=why, label="model")
+    (opened,) = await p.reveal(original_units, what="model", why=why, label="model")
     p.stage("evaluation")
     metrics, weights = None, p.compute(opened.real, shape=opened.shape)
     if settings.metrics:
@@ -134,14 +134,14 @@ async def _with_private_scales(
     p.stage("done")
     if p.dry:
         return None
-    told = Trained(own.names, tuple(map(float, weights[:-1])), float(weights[-1]), (), metrics, summary)
-    return replace(told, converged=solved.converged)
+    trained = Trained(own.names, tuple(map(float, weights[:-1])), float(weights[-1]), (), metrics, summary)
+    return replace(trained, converged=fitted.converged)
 
 
 async def _kept(
     p: Party,
     own: OwnRows,
-    solved: Solved,
+    fitted: TrainedWeights,
     units: Units,
     train: tuple[Share, Share],
     settings: TrainingSettings,
@@ -149,7 +149,7 @@ async def _kept(
 ) -> Trained | None:
     """The rest of the job where nobody sees the model: each owner keeps its share, and the metrics come from shares."""
     p.stage("model")
-    kept = await keep(p, solved.weights)
+    kept = await keep(p, fitted.weights)
     metrics = None
     if settings.metrics:
         p.stage("evaluation")
@@ -167,7 +167,7 @@ async def _kept(
     if p.dry:
         return None
     shared = SharedModel(kept, units)
-    return Trained(own.names, (), 0.0, (), metrics, summary, kept=shared, converged=solved.converged)
+    return Trained(own.names, (), 0.0, (), metrics, summary, kept=shared, converged=fitted.converged)
 
 
 def _private_units(p: Party, scales: PrivateScales, x: Array, total: int) -> Units:

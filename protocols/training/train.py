@@ -31,7 +31,7 @@ from protocols.training.stop_test import moved, rest_bound, tell_moved
 
 
 @dataclass(frozen=True)
-class Solved:
+class TrainedWeights:
     """[w] (d + 1,), and what the convergence check said (see stop_test.py): None where the solver has none."""
 
     weights: Share
@@ -43,14 +43,14 @@ class Solved:
         return None if self.moved is None else not self.moved.value.any()
 
 
-async def solve(
+async def train_model(
     p: Party,
     x: Share | Stacked,
     y: Share,
     own: Array,
     how: Descent | DualDescent | Accelerated,
     settings: TrainingSettings,
-) -> Solved:
+) -> TrainedWeights:
     """The weights (d + 1,), the intercept last, once it is known that no score or weight left its range.
 
     Args:
@@ -82,8 +82,8 @@ async def solve(
         dict(zip(settings.row_groups, settings.train_rows, strict=True)),
     )
     if isinstance(how, DualDescent):
-        return Solved(await _train_dual(p, x, own, y, steps, how, settings))
-    return Solved(await _train_primal(p, x, y, weighted, steps, how))
+        return TrainedWeights(await _train_dual(p, x, own, y, steps, how, settings))
+    return TrainedWeights(await _train_primal(p, x, y, weighted, steps, how))
 
 
 def lighter(how: Descent | DualDescent | Accelerated, weights: ClassWeights) -> Descent | DualDescent | Accelerated:
@@ -119,7 +119,7 @@ async def _train_primal(
 
 async def _train_accelerated(
     p: Party, x: Share | Stacked, y: Share, weighted: Share | None, iterations: int, how: Accelerated
-) -> Solved:
+) -> TrainedWeights:
     """The weights by full-batch steps with momentum, preconditioned if asked for. 3 rounds a step."""
     held, gradient = await _hold_both(p, x, weighted)
     every, penalty = Rows.of(np.arange(x.shape[0], dtype=np.int64)), None
@@ -139,7 +139,7 @@ async def _train_accelerated(
         check_range(p, held, (every,) * len(left), left, limits, error),
         moved(p, w, before, rest_bound(rows), label="convergence/mask"),
     )
-    return Solved(w, await tell_moved(p, bits, rows))
+    return TrainedWeights(w, await tell_moved(p, bits, rows))
 
 
 def _with_ones(p: Party, x: Share | Stacked) -> Share | Stacked:

@@ -62,15 +62,15 @@ def loaded() -> list[ModuleType]:
     from parties.tasks.statistics import plan as statistics_plan
     from parties.tasks.statistics import run as statistics
     from parties.tasks.statistics import show as statistics_summary
-    from protocols.plain import logistic as twin
-    from protocols.plain import logistic_columns as twin_vertical
+    from protocols.plain import logistic as reference
+    from protocols.plain import logistic_columns as reference_vertical
     from protocols.training import rows_job as training_job
 
     return [
         *(duckdb, numpy.ma, rich.console),
         *(doctor, linear_plan, linear_summary, plan_scenario, plan_text, predict, run_locally, run_party, run_sum),
         *(statistics, statistics_plan, statistics_summary, sum_doctor, sum_member, sum_party, summary, training),
-        *(report, twin, twin_vertical, training_job),
+        *(report, reference, reference_vertical, training_job),
     ]
 
 

@@ -43,14 +43,14 @@ def test_every_party_is_a_process_of_its_own(result: dict[str, Any]) -> None:
     assert len({party["pid"] for party in result["parties"].values()}) == 3
 
 
-def test_the_model_is_the_twins(result: dict[str, Any]) -> None:
+def test_the_model_is_the_references(result: dict[str, Any]) -> None:
     pooled = result["comparison"]["pooled"]
     assert pooled["max_abs_weight_difference"] <= 1e-3
     for name in ("train", "test"):
-        joint, twin = result["metrics"][name], pooled[name]
-        assert joint["rows"] == twin["rows"]
-        assert abs(joint["accuracy"] - twin["accuracy"]) * joint["rows"] <= 1 + 1e-9
-        assert abs(joint["auc"] - twin["auc"]) <= 0.005
+        joint, reference = result["metrics"][name], pooled[name]
+        assert joint["rows"] == reference["rows"]
+        assert abs(joint["accuracy"] - reference["accuracy"]) * joint["rows"] <= 1 + 1e-9
+        assert abs(joint["auc"] - reference["auc"]) <= 0.005
     assert set(result["comparison"]["alone"]) == {"hospital_a", "hospital_b"}
 
 

@@ -1,4 +1,4 @@
-"""standardise = "private" over real processes: the twin's model and metrics, and no mean or deviation anywhere."""
+"""standardise = "private" over real processes: the reference's model and metrics, and no mean or deviation anywhere."""
 
 from __future__ import annotations
 

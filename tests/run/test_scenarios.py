@@ -89,16 +89,16 @@ def test_all_three_kinds_of_table_give_the_same_columns() -> None:
     assert tables["east"].columns == FEATURES[::-1]  # each file's own order
 
 
-def test_it_runs_as_it_is_and_the_model_is_the_twins(result: dict[str, Any]) -> None:
+def test_it_runs_as_it_is_and_the_model_is_the_references(result: dict[str, Any]) -> None:
     assert result["status"] == "ok"
     assert set(result["parties"]) == {*OWNERS, "helper"}
     pooled = result["comparison"]["pooled"]
     assert pooled["max_abs_weight_difference"] <= 1e-3
     for name in ("train", "test"):
-        joint, twin = result["metrics"][name], pooled[name]
-        assert joint["rows"] == twin["rows"]
-        assert joint["confusion"] == twin["confusion"]
-        assert abs(joint["auc"] - twin["auc"]) <= 0.005
+        joint, reference = result["metrics"][name], pooled[name]
+        assert joint["rows"] == reference["rows"]
+        assert joint["confusion"] == reference["confusion"]
+        assert abs(joint["auc"] - reference["auc"]) <= 0.005
     assert result["model"]["features"] == list(FEATURES)  # in the first owner's order
 
 

@@ -1,4 +1,4 @@
-"""Every solver over processes: the model is the twin's, and rounds and bytes are the plan's."""
+"""Every solver over processes: the model is the reference's, and rounds and bytes are the plan's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""scenarios/vertical.toml as it is typed: the twin's model, nothing more revealed; and owners whose rows differ."""
+"""scenarios/vertical.toml as it is typed: the reference's model, nothing more revealed; owners whose rows differ."""
 
 from __future__ import annotations
 
@@ -36,14 +36,16 @@ def test_the_data_are_what_the_tool_writes(tmp_path: Path) -> None:
         assert (tmp_path / f"{name}.csv").read_bytes() == (SCENARIO.parent / "data" / f"{name}.csv").read_bytes()
 
 
-def test_the_model_is_the_twins_of_the_joined_table(result: dict[str, Any]) -> None:
+def test_the_model_is_the_references_of_the_joined_table(result: dict[str, Any]) -> None:
     assert result["comparison"]["pooled"]["max_abs_weight_difference"] <= 1e-4
     assert len(result["model"]["weights"]) == len(result["model"]["features"]) == 30
     assert result["model"]["standardised_weights"] is None
     assert set(result["comparison"]["alone"]) == {"pathology"}
 
 
-def test_the_metrics_are_the_twins_and_stand_in_the_summary(demo: tuple[Ran, Path], result: dict[str, Any]) -> None:
+def test_the_metrics_are_the_references_and_stand_in_the_summary(
+    demo: tuple[Ran, Path], result: dict[str, Any]
+) -> None:
     for name, rows in (("train", 455), ("test", 114)):
         got, wanted = result["metrics"][name], result["comparison"]["pooled"][name]
         assert got["rows"] == rows

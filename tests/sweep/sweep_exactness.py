@@ -1,4 +1,4 @@
-"""A thousand steps and more beside the twin: for all numbers of owners, both partitions, all solvers and forms; hot
+"""A thousand steps and more beside the reference: all numbers of owners, both partitions, all solvers and forms; hot
 settings.
 """
 
@@ -38,7 +38,7 @@ PENALTIES = (0.0, 0.001, 0.01, 0.1)
 SETTINGS = ("sigmoid_range", "l2", "learning_rate", "standardise", "epochs", "batch_size")
 """What an error may tell the user to change."""
 
-SERIES = f"weights after {STEPS:,} steps beside the twin's"
+SERIES = f"weights after {STEPS:,} steps beside the reference's"
 HOT = "hot settings"
 
 
@@ -65,8 +65,8 @@ def by_columns(seed: int, owners: int, **changes: Any) -> tuple[Trained, Referen
     widths = [x.shape[1] // owners + (k < x.shape[1] % owners) for k in range(owners)]
     own, how = divided(x, y, widths, seed % owners, seed, **{**settings(seed, len(y)), **changes})
     assert how.step_count >= STEPS
-    model, twin, _ = train_columns(own, how, seed)
-    return model, twin
+    model, reference, _ = train_columns(own, how, seed)
+    return model, reference
 
 
 SPLITS = {"rows": by_rows, "columns": by_columns}
@@ -91,8 +91,8 @@ def settings(seed: int, rows: int) -> dict[str, Any]:
     ),
 )
 def test_a_thousand_steps(seed: int, owners: int, form: Form, split: str, tell: Tell) -> None:
-    model, twin = SPLITS[split](seed, owners, form=form)
-    worst = weight_difference(model, twin)
+    model, reference = SPLITS[split](seed, owners, form=form)
+    worst = weight_difference(model, reference)
     tell(f"{SERIES}: {split} split over {owners} owners, {form} form", trainings=1, worst_difference=worst)
     assert worst <= LARGEST
 
@@ -122,9 +122,9 @@ def full_batch(solver: str, seed: int) -> dict[str, Any]:
     ),
 )
 def test_a_thousand_steps_of_all_rows(seed: int, owners: int, solver: str, split: str, tell: Tell) -> None:
-    model, twin = SPLITS[split](seed, owners, **full_batch(solver, seed))
+    model, reference = SPLITS[split](seed, owners, **full_batch(solver, seed))
     # Without a penalty, made-up rows that can nearly be told apart have weights of 20: three digits are held of those.
-    worst, relative = weight_difference(model, twin), relative_difference(model, twin)
+    worst, relative = weight_difference(model, reference), relative_difference(model, reference)
     tell(
         f"{SERIES}: {split} split over {owners} owners, {solver}",
         trainings=1,
@@ -134,12 +134,12 @@ def test_a_thousand_steps_of_all_rows(seed: int, owners: int, solver: str, split
     assert relative <= LARGEST
 
 
-def relative_difference(model: Trained, twin: ReferenceModel) -> float:
+def relative_difference(model: Trained, reference: ReferenceModel) -> float:
     """The largest difference beside the largest weight, where that is above 1."""
-    return weight_difference(model, twin) / max(1.0, float(np.abs(twin.weights).max()))
+    return weight_difference(model, reference) / max(1.0, float(np.abs(reference.weights).max()))
 
 
-# -- hot settings: they end as the twin does, or in an error that says why and what to change
+# -- hot settings: they end as the reference does, or in an error that says why and what to change
 
 
 def separable(size: float = 1.0) -> Tables:
@@ -182,7 +182,7 @@ HOTS: dict[str, tuple[Tables, dict[str, Any]]] = {
 def test_hot(name: str, form: Any, tell: Tell) -> None:
     tables, changes = HOTS[name]
     own, how = job(tables, 7, form=form, **{"metrics": False, **changes})
-    twin = pooled(list(own.values()), how)
+    reference = pooled(list(own.values()), how)
     outcome: dict[str, float] = {}
     try:
         model = next(iter(train(own, how, 1).results.values()))
@@ -191,8 +191,12 @@ def test_hot(name: str, form: Any, tell: Tell) -> None:
         outcome[f"refused_({error.code})"] = 1
     else:
         # Rates like these carry the rounding of the features further, and the weights with it: three digits are held.
-        worst, relative = weight_difference(model, twin), relative_difference(model, twin)
-        outcome |= {"as_the_twin": 1, "worst_difference_to_the_largest_weight": relative, "worst_difference": worst}
+        worst, relative = weight_difference(model, reference), relative_difference(model, reference)
+        outcome |= {
+            "as_the_reference": 1,
+            "worst_difference_to_the_largest_weight": relative,
+            "worst_difference": worst,
+        }
         assert relative <= LARGEST
     tell(HOT, tried=1, **outcome)
 

@@ -1,4 +1,4 @@
-"""Every protocol gives what its plaintext twin gives, at the cost it says, whatever happens to a message.
+"""Every protocol gives what its plaintext reference gives, at the cost it says, whatever happens to a message.
 
 Dry runs are cheap and walk the same code: so each case is planned under Python's profiler, which tells what it awaits.
 """

@@ -62,13 +62,13 @@ def test_a_value_that_is_revealed_to_the_wrong_owner(protocol: Any) -> None:
 
 
 @pytest.mark.parametrize(("protocol", "message"), [(everybody_all, "owner0"), (the_next_ones, "owner0")])
-def test_what_each_owner_is_told_is_not_its_twins(protocol: Any, message: str) -> None:
-    def twin(x: tuple[Array, ...]) -> Any:
+def test_what_each_owner_is_told_is_not_its_references(protocol: Any, message: str) -> None:
+    def reference(x: tuple[Array, ...]) -> Any:
         return to_each([2 * mine for mine in x])
 
-    check_correct(each_its_own, twin, [MINE], error=1e-9, examples=10)
+    check_correct(each_its_own, reference, [MINE], error=1e-9, examples=10)
     with pytest.raises(CheckFailed, match=f"result 0 of {message} at"):
-        check_correct(protocol, twin, [MINE], error=1e-9, examples=10)
+        check_correct(protocol, reference, [MINE], error=1e-9, examples=10)
 
 
 @pytest.mark.parametrize(

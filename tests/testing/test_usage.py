@@ -124,21 +124,21 @@ def test_too_many_masks_for_the_structural_check() -> None:
         check_view(multiply, [X, X], structure_sizes={"m": 2000})
 
 
-def test_results_that_do_not_fit_the_twins() -> None:
+def test_results_that_do_not_fit_the_references() -> None:
     async def one(p: Party, x: Share) -> Any:
         return x
 
     async def odd(p: Party, x: Share) -> Any:
         return "three"
 
-    for protocol, twin, message in (
-        (one, lambda x: (x, x), "the protocol has 1 results and its twin 2"),
-        (one, lambda x: x[:1].sum(), r"result 0 has the shape \(\d,\) and its twin's \(\)"),
+    for protocol, reference, message in (
+        (one, lambda x: (x, x), "the protocol has 1 results and its reference 2"),
+        (one, lambda x: x[:1].sum(), r"result 0 has the shape \(\d,\) and its reference's \(\)"),
         (one, lambda x: x + np.nan, "entries beyond the error"),
         (odd, lambda x: x, "result 0 is a str: neither a Share, a Public, a number nor an array"),
     ):
         with pytest.raises(CheckFailed, match=message):
-            check_correct(protocol, twin, [X], error=1.0, examples=3)
+            check_correct(protocol, reference, [X], error=1.0, examples=3)
 
 
 def test_numbers_and_arrays_that_all_owners_know() -> None:
@@ -148,10 +148,10 @@ def test_numbers_and_arrays_that_all_owners_know() -> None:
     async def own_opinion(p: Party, x: Share) -> Any:
         return np.array([0.5, 2.0 + 2.0**-50 * p.index])
 
-    def twin(x: Array) -> Any:
+    def reference(x: Array) -> Any:
         return np.array([0.5, 2.0]), np.array(3), x
 
-    assert check_correct(known, twin, [X], error=0.0, examples=5).worst_error == 0.0
+    assert check_correct(known, reference, [X], error=0.0, examples=5).worst_error == 0.0
     for other in (lambda x: (np.array([0.5, 2.1]), np.array(3), x), lambda x: (np.zeros(3), np.array(3), x)):
         with pytest.raises(CheckFailed, match="result 0"):
             check_correct(known, other, [X], error=0.01, examples=5)

@@ -29,7 +29,7 @@ class Input:
 
     Args:
         shape: sizes; a name instead of a number stands for any size, the same one wherever the name occurs.
-        real: whether the plaintext twin gets real numbers, not ring elements.
+        real: whether the plaintext reference gets real numbers, not ring elements.
         owner: who gives it (0 is the first owner); the owners take turns where left out.
         private: whether every owner has an array of its own, which the protocol gets instead of a share.
     """
@@ -66,7 +66,7 @@ class Input:
         return self.elements(out).reshape(shape)
 
     def plain(self, elements: Array) -> Array:
-        """What the twin is given: real numbers, or the ring elements."""
+        """What the reference is given: real numbers, or the ring elements."""
         return decode(elements, self.scale, self.ring) if self.real else elements
 
     def encoded(self, value: Any, shape: tuple[int, ...]) -> Array:
@@ -77,23 +77,23 @@ class Input:
 
 
 def reals(shape: Sequence[Size], *, scale: int, largest: float, owner: int | None = None, ring: Ring = Z64) -> Input:
-    """Real numbers in [-largest, largest] at `scale` fractional bits; the twin gets float64."""
+    """Real numbers in [-largest, largest] at `scale` fractional bits; the reference gets float64."""
     bound = int(largest * 2.0**scale)
     return Input(tuple(shape), scale, ring, -bound, bound, True, owner)
 
 
 def integers(shape: Sequence[Size], low: int, high: int, *, owner: int | None = None, ring: Ring = Z64) -> Input:
-    """Integers in [low, high] at scale 0; the twin gets float64."""
+    """Integers in [low, high] at scale 0; the reference gets float64."""
     return Input(tuple(shape), 0, ring, low, high, True, owner)
 
 
 def words(shape: Sequence[Size], *, ring: Ring = Z64, scale: int = 0, owner: int | None = None) -> Input:
-    """Any elements of a ring; the twin gets the elements themselves."""
+    """Any elements of a ring; the reference gets the elements themselves."""
     return Input(tuple(shape), scale, ring, 0, (1 << ring.bits) - 1, False, owner)
 
 
 def own(kind: Input) -> Input:
-    """Every owner has such an array: the protocol gets its owner's ring elements, the twin a tuple of all owners'."""
+    """An array of each owner: the protocol gets its owner's ring elements, the reference a tuple of all owners'."""
     return replace(kind, private=True)
 
 

@@ -95,13 +95,13 @@ class Case:
 
 @dataclass(frozen=True)
 class Each:
-    """What a twin says that every owner is told by itself, in the owners' order. Made with `to_each`."""
+    """What a reference says that every owner is told by itself, in the owners' order. Made with `to_each`."""
 
     values: tuple[Any, ...]
 
 
 def to_each(values: Sequence[Any]) -> Each:
-    """In a twin's result: what each owner is told alone, one value for each."""
+    """In a reference's result: what each owner is told alone, one value for each."""
     return Each(tuple(values))
 
 

@@ -155,7 +155,7 @@ def round_sums(scenario: SumScenario, found: RoundDone) -> dict[str, Any]:
     done = found.done
     names, how = scenario.client_names, scenario.coding
     totals = decode(done.total, how, len(done.survivors)).tolist()
-    told = [True] * len(totals) if done.told is None else done.told.tolist()
+    told = [True] * len(totals) if done.disclosed is None else done.disclosed.tolist()
     columns: dict[str, dict[str, Any]] = {column: {} for column in scenario.task.columns}
     for (column, kind), total, known in zip(scenario.entries, totals, told, strict=False):
         columns[column][kind] = None if not known else total / how.scale if kind == "sum" else total
@@ -169,7 +169,7 @@ def round_sums(scenario: SumScenario, found: RoundDone) -> dict[str, Any]:
             if kind not in scenario.task.statistics:
                 one.pop(kind, None)
     small = small_cells_facts(scenario, len(done.survivors))
-    if small is not None and done.told is not None:
+    if small is not None and done.disclosed is not None:
         small["withheld"] = {
             column: kinds
             for column, found in withheld.items()

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from parties.tasks.statistics.survival import survival_facts
 from protocols.evaluation import p_values
 from protocols.statistics.classical_tests import chi_square, pearson, pearson_test, welch
-from protocols.statistics.disclosed_cells import Told
+from protocols.statistics.disclosed_cells import Disclosure
 from protocols.statistics.job import Opened
 from protocols.statistics.settings import Cells, Sample, StatisticsSettings
 
@@ -26,7 +26,7 @@ def statistics_facts(opened: Opened, settings: StatisticsSettings) -> dict[str, 
     """All that was asked for, as the record has it: one entry a group wherever `by` keeps groups apart."""
     return {
         "rows": sum(settings.rows),
-        "small_cells": _small_cells(opened.told),
+        "small_cells": _small_cells(opened.disclosure),
         "by": None if settings.by is None else _by(opened, settings, settings.by),
         "columns": _columns(opened, settings),
         "histograms": _histograms(opened, settings),
@@ -50,11 +50,11 @@ def _each_group(settings: StatisticsSettings, facts: Callable[[int], dict[str, A
 def _by(opened: Opened, settings: StatisticsSettings, by: str) -> dict[str, Any]:
     """The groups and how many rows each has."""
     sizes = _group_sizes(opened, settings)
-    there = [opened.told.is_told("group", settings.group_sizes, g) for g in range(settings.groups)]
+    there = [opened.disclosure.is_disclosed("group", settings.group_sizes, g) for g in range(settings.groups)]
     return {
         "column": by,
         "levels": list(_groups(settings)),
-        "rows": [int(n) if told else None for n, told in zip(sizes, there, strict=True)],
+        "rows": [int(n) if disclosed else None for n, disclosed in zip(sizes, there, strict=True)],
         "without": sum(settings.rows) - int(sizes.sum()) if all(there) else None,
     }
 
@@ -133,12 +133,12 @@ def _of_group(values: NDArray[Any], settings: StatisticsSettings, group: int) ->
     return values if settings.by is None else values[group]
 
 
-def _small_cells(told: Told) -> dict[str, Any] | None:
+def _small_cells(disclosure: Disclosure) -> dict[str, Any] | None:
     """The rule by which cells were withheld, and how many were; None if there was none."""
-    s = told.settings
+    s = disclosure.settings
     if not s.min_cell:
         return None
-    shown = [told.told_cells(cells) for cells in s.cells]
+    shown = [disclosure.disclosed_cells(cells) for cells in s.cells]
     return {
         "min_cell": s.min_cell,
         "dominance": s.dominance,
@@ -160,8 +160,10 @@ def _closed(facts: dict[str, Any], keys: Iterable[str]) -> dict[str, Any]:
 def _found(opened: Opened, settings: StatisticsSettings) -> dict[tuple[str, int], dict[Any, float | None]]:
     """What was looked for, in the column's unit, by column, group and rank; None if it is withheld."""
     found: dict[tuple[str, int], dict[Any, float | None]] = {}
-    for search, point, told in zip(settings.searches, opened.found, opened.told.told_searches, strict=True):
-        value = float(settings.grid_of(search.column).points[int(point)]) if told else None
+    for search, point, disclosed in zip(
+        settings.searches, opened.found, opened.disclosure.disclosed_searches, strict=True
+    ):
+        value = float(settings.grid_of(search.column).points[int(point)]) if disclosed else None
         found.setdefault((search.column, search.group), {})[search.rank] = value
     return found
 
@@ -174,7 +176,7 @@ def _described(
     rows: int,
     found: Mapping[Any, float | None],
 ) -> dict[str, Any]:
-    name, wanted, told = sample.cells.name, set(settings.statistics), opened.told
+    name, wanted, disclosure = sample.cells.name, set(settings.statistics), opened.disclosure
     count = int(_of_group(opened.counts[name], settings, group))
     facts: dict[str, Any] = {"count": count}
     if "missing" in wanted:
@@ -195,9 +197,9 @@ def _described(
     shares = {share: found[Fraction(repr(share))] for share in settings.quantiles if Fraction(repr(share)) in found}
     if shares:
         facts["quantiles"] = {f"{share:g}": value if count else None for share, value in shares.items()}
-    if not told.is_told("count", sample.cells, group):
+    if not disclosure.is_disclosed("count", sample.cells, group):
         return _closed(facts, list(facts))
-    sums = [] if told.is_told("sums", sample.cells, group) else ["sum", "mean", "variance", "sd"]
+    sums = [] if disclosure.is_disclosed("sums", sample.cells, group) else ["sum", "mean", "variance", "sd"]
     ranks = [end for end in ("min", "max") if found.get(end, 0.0) is None]
     return _closed(facts, [*sums, *ranks, *(["quantiles"] if None in shares.values() else [])])
 
@@ -210,8 +212,8 @@ def _histogram(opened: Opened, settings: StatisticsSettings, cells: Cells, group
     counts: list[int | None] = [int(n) for n in _of_group(opened.counts[cells.name], settings, group)]
     edges = [None, *cells.axes[-1].edges, None]
     merged = []
-    for (start, end), told in opened.told.merged(cells, group):
-        total = counts[end - 1] if told else None
+    for (start, end), disclosed in opened.disclosure.merged(cells, group):
+        total = counts[end - 1] if disclosed else None
         merged.append({"from": edges[start], "to": edges[end], "count": total})
         counts[start:end] = [None] * (end - start)
     facts = {"counts": counts[1:-1], "below": counts[0], "above": counts[-1]}
@@ -220,16 +222,18 @@ def _histogram(opened: Opened, settings: StatisticsSettings, cells: Cells, group
 
 def _table(opened: Opened, settings: StatisticsSettings, cells: Cells, group: int) -> dict[str, Any]:
     counts = _of_group(opened.counts[cells.name], settings, group)
-    told = _of_group(opened.told.told_cells(cells), settings, group)
-    test = chi_square(counts) if told.all() else None
-    shown = [[int(n) if t else None for n, t in zip(*line, strict=True)] for line in zip(counts, told, strict=True)]
+    disclosed = _of_group(opened.disclosure.disclosed_cells(cells), settings, group)
+    test = chi_square(counts) if disclosed.all() else None
+    shown = [
+        [int(n) if t else None for n, t in zip(*line, strict=True)] for line in zip(counts, disclosed, strict=True)
+    ]
     facts = {
         "counts": shown,
         "chi_square": None if test is None else test.value,
         "df": None if test is None else test.df,
         "p": p_values.of_chi_square(test),
     }
-    return facts if told.all() else {**facts, "withheld": ["counts", "chi_square", "df", "p"]}
+    return facts if disclosed.all() else {**facts, "withheld": ["counts", "chi_square", "df", "p"]}
 
 
 def _correlation(opened: Opened, settings: StatisticsSettings, sample: Sample, group: int) -> dict[str, Any]:
@@ -238,9 +242,9 @@ def _correlation(opened: Opened, settings: StatisticsSettings, sample: Sample, g
     xx, yy, xy = (float(_of_group(one, settings, group)) for one in opened.squares[name])
     r = pearson(xx, yy, xy) if count > 1 else None
     facts = {"count": count, "r": r, "p": p_values.of_t(pearson_test(r, count)) if r is not None else None}
-    if not opened.told.is_told("count", sample.cells, group):
+    if not opened.disclosure.is_disclosed("count", sample.cells, group):
         return _closed(facts, list(facts))
-    return facts if opened.told.is_told("sums", sample.cells, group) else _closed(facts, ["r", "p"])
+    return facts if opened.disclosure.is_disclosed("sums", sample.cells, group) else _closed(facts, ["r", "p"])
 
 
 def _t_tests(
@@ -281,9 +285,9 @@ def _t_tests(
                 "p": p_values.of_t(test),
             }
         )
-    if opened.told.is_told("sums", sample.cells, group):
+    if opened.disclosure.is_disclosed("sums", sample.cells, group):
         return {"samples": samples, "tests": tests}
-    keys = ["mean", "sd"] if opened.told.is_told("count", sample.cells, group) else ["count", "mean", "sd"]
+    keys = ["mean", "sd"] if opened.disclosure.is_disclosed("count", sample.cells, group) else ["count", "mean", "sd"]
     return {
         "samples": [_closed(one, keys) for one in samples],
         "tests": [_closed(one, [key for key in one if key != "levels"]) for one in tests],

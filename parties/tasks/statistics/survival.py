@@ -15,7 +15,7 @@ from protocols.statistics.survival import LogRankOpened
 from protocols.survival.curve import Arm, Curve, curve, log_rank, median, quadratic
 from protocols.survival.deferred import uncounted
 from protocols.survival.log_rank import arm_pairs
-from protocols.survival.log_rank_bounds import log_rank_told
+from protocols.survival.log_rank_bounds import log_rank_disclosed
 
 Values = NDArray[np.float64]
 _NEAR = 0.1
@@ -43,7 +43,7 @@ def survival_facts(opened: Opened, settings: StatisticsSettings, one: Survival, 
     if sums is None:
         test = _tested(log_rank(_at_risk(known), _events(known)), None)
         return {**facts, "log_rank": test}
-    if not sums.told[group]:
+    if not sums.disclosed[group]:
         return {**facts, **_as_told(known)}
     return {**facts, "log_rank": _of_sums(sums, group, [int(arm.counts[:-1, 1].sum()) for arm in known])}
 
@@ -58,8 +58,8 @@ def _arms(opened: Opened, settings: StatisticsSettings, one: Survival, group: in
     cells: Cells = settings.curves[one]
     counts = opened.counts[cells.name].reshape(settings.groups, -1, *cells.shape[-2:])[group]
     times = cells.shape[-2] - 1
-    ends = opened.told.ends.get(cells.name)
-    there = [opened.told.is_told("arm", cells, group, k) for k in range(len(counts))]
+    ends = opened.disclosure.ends.get(cells.name)
+    there = [opened.disclosure.is_disclosed("arm", cells, group, k) for k in range(len(counts))]
     return [
         Arm(
             arm,
@@ -126,7 +126,7 @@ def _events(arms: list[Arm]) -> NDArray[np.int64]:
 def _as_told(arms: list[Arm]) -> dict[str, Any]:
     """The test of what is told where nothing more may be, if that is near enough to the test of all counts."""
     if len(arms) == 2:
-        found = log_rank_told(arms)
+        found = log_rank_disclosed(arms)
         if found is None:
             return {"log_rank": None}
         test, error = found

@@ -25,7 +25,7 @@ from parties.report.summary import (
 )
 from parties.show.blocks import bytes_text, print_blocks, seconds_text, short_bytes, significant
 from parties.tasks.logistic.show import accuracy_text, odds_text, ranked_weights
-from protocols.plain import logistic as twin
+from protocols.plain import logistic as reference
 from tests.helpers import ROOT, job, made_up, train
 
 
@@ -68,7 +68,7 @@ def _record() -> dict[str, Any]:
             "revealed": revealed if owner else [],
         }
     record = merge_results(results, scenario_name="small pair", scenario_digest="d1")
-    return {**record, "comparison": twin.comparison(own, settings, trained)}
+    return {**record, "comparison": reference.comparison(own, settings, trained)}
 
 
 def real_record() -> dict[str, Any]:

@@ -105,7 +105,7 @@ def servers(
         left["all"] = _sum([left[f"client {i}"] for i in honest if i in survivors])
         left["sum"] = masked - opened.masks
         seen = {name: words[WITHHELD].astype(np.uint8) for name, words in left.items()}
-        assert np.array_equal(opened.told, ~WITHHELD) or settings is not SETTINGS
+        assert np.array_equal(opened.disclosed, ~WITHHELD) or settings is not SETTINGS
         return seen | {"points": np.ascontiguousarray(hidden[:, 4:20]).reshape(-1)}
 
     return see

@@ -52,8 +52,8 @@ def by_the_rule(total: np.ndarray, m: int) -> list[bool]:
 def told_right(outcome: StarOutcome, given: dict[int, np.ndarray], m: int) -> None:
     result = outcome.result
     total = np.sum([given[i] for i in result.survivors], axis=0)
-    assert result.told.tolist() == by_the_rule(total, m)
-    assert result.total.tolist() == np.where(result.told, total, 0).tolist()
+    assert result.disclosed.tolist() == by_the_rule(total, m)
+    assert result.total.tolist() == np.where(result.disclosed, total, 0).tolist()
 
 
 @given(
@@ -159,7 +159,7 @@ def test_a_sparse_graph_with_drops_in_every_stage() -> None:
     outcome = play(settings, given_, without(drops))
     assert outcome.error is None, outcome.error
     told_right(outcome, given_, 5)
-    assert 1 <= int((~outcome.result.told).sum()) <= 4
+    assert 1 <= int((~outcome.result.disclosed).sum()) <= 4
     _costs_what_was_planned(settings, outcome, set(drops))
 
 
@@ -255,7 +255,7 @@ def test_messages_are_read_as_written_or_refused() -> None:
     told = np.array([True, False, True, True, False])
     masks = np.where(told, np.arange(5, dtype="<u4") + 7, 0).astype("<u4")
     opened = read_opened(settings, write_opened(settings, Opened(told, masks, {2: (1, 3), 4: (0,)})))
-    assert (opened.told.tolist(), opened.masks.tolist()) == (told.tolist(), masks.tolist())
+    assert (opened.disclosed.tolist(), opened.masks.tolist()) == (told.tolist(), masks.tolist())
     assert opened.wrong == {2: (1, 3), 4: (0,)}
     body = write_opened(settings, Opened(told, masks, {2: (1, 9)}))
     for wrong in (body, body[:-1], b""):

@@ -42,8 +42,8 @@ def told(clients: list[list[int]], modulus: tuple[int, ...], m: int) -> bool:
         vectors[i] = np.concatenate(([sum(rows) % (1 << 24)], counted)).astype("<u4")
     outcome = play(settings, vectors)
     assert outcome.error is None, outcome.error
-    assert not outcome.result.told[1:].any(), "a number of rows was told"
-    return bool(outcome.result.told[0])
+    assert not outcome.result.disclosed[1:].any(), "a number of rows was told"
+    return bool(outcome.result.disclosed[0])
 
 
 @steady(25)

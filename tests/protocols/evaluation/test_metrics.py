@@ -1,4 +1,4 @@
-"""Pooled metrics equal scikit-learn's and the twin's; the AUC's histogram costs less than 0.005.
+"""Pooled metrics equal scikit-learn's and the reference's; the AUC's histogram costs less than 0.005.
 
 The kit's four checks of it are in tests/testing; here is what they cannot express: scikit-learn, thousands of rows,
 and the bins.
@@ -76,7 +76,7 @@ def close(got: dict[str, Any], wanted: dict[str, Any], auc: float = 0.005) -> No
 
 @steady(40)
 @given(st.integers(2, 5), st.integers(1, 150), st.integers(1, 6), st.floats(-3, 3), st.integers(0, 2**32))
-def test_as_the_twin(n: int, rows: int, d: int, size: float, seed: int) -> None:
+def test_as_the_reference(n: int, rows: int, d: int, size: float, seed: int) -> None:
     draw = np.random.default_rng(seed)
     x, weights = draw.normal(size=(rows, d)), draw.normal(size=d + 1) * 10**size
     y = (draw.uniform(size=rows) < 1 / (1 + np.exp(-np.clip(x @ weights[:-1] + weights[-1], -99, 99)))).astype(float)

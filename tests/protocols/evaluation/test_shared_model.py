@@ -61,18 +61,18 @@ def scored(kept: dict[str, SharedModel], rows: dict[str, np.ndarray], steps: int
 def hold(own: dict[str, OwnRows], how: TrainingSettings, seed: int = 0) -> None:
     """The shared model and its metrics are the open one's."""
     outcome = train(own, how, seed)
-    kept, twin = kept_of(outcome), pooled(list(own.values()), how)
-    assert np.abs(together(kept) - twin.weights).max() < 2e-4
+    kept, reference = kept_of(outcome), pooled(list(own.values()), how)
+    assert np.abs(together(kept) - reference.weights).max() < 2e-4
     assert "model" not in {item.what for item in outcome.reveals}
     assert "mean score" not in {item.what for item in outcome.reveals}
     trained: Trained = outcome.results["owner0" if "owner0" in kept else "hospital_a"]
     assert trained.metrics is not None
-    assert_metrics(trained.metrics, reference_sets(twin, list(own.values())))
+    assert_metrics(trained.metrics, reference_sets(reference, list(own.values())))
     new = {name: rows.x_test[:5] for name, rows in own.items()}
     for name, scores in scored(kept, new, 1000).items():
-        assert np.abs(scores - 1 / (1 + np.exp(-twin.scores(new[name])))).max(initial=0) < 1e-3
+        assert np.abs(scores - 1 / (1 + np.exp(-reference.scores(new[name])))).max(initial=0) < 1e-3
     for name, classes in scored(kept, new, None).items():
-        z = twin.scores(new[name])
+        z = reference.scores(new[name])
         sure = np.abs(z) > 1e-3
         assert (classes == (z >= 0))[sure].all()
 
@@ -237,14 +237,14 @@ def test_columns_that_are_split(standardise: bool) -> None:
         return lambda p: vertical_job(p, None if p.dry else own[name], how)
 
     outcome = lockstep({name: factory(name) for name in how.owners}, 2)
-    twin = pooled([joined(own)], how)
-    assert np.abs(together(kept_of(outcome)) - twin.weights).max() < 2e-4
+    reference = pooled([joined(own)], how)
+    assert np.abs(together(kept_of(outcome)) - reference.weights).max() < 2e-4
     assert {item.what for item in outcome.reveals} == {
         "row alignment",
         "range check",
         *(f"{what} ({name})" for what in ("metric sums", "AUC pairs") for name in ("train", "test")),
     }
-    wanted = reference_sets(twin, [joined(own)])
+    wanted = reference_sets(reference, [joined(own)])
     for name, expected in wanted.items():
         got = outcome.results["owner0"].metrics[name]
         assert abs(got["accuracy"] - expected["accuracy"]) * expected["rows"] <= 1.0 + 1e-9

@@ -1,4 +1,4 @@
-"""Metrics of shared scores are the twin's: scores of every size, ties, and more rows than are worked on at once."""
+"""Metrics of shared scores are the reference's: of every size, with ties, of more rows than are worked on at once."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def labelled(z: np.ndarray, draw: np.random.Generator) -> np.ndarray:
 
 @steady(25)
 @given(st.integers(2, 5), st.integers(1, 60), st.floats(-2, 6), st.integers(0, 2**32))
-def test_as_the_twin_for_scores_of_any_size(n: int, rows: int, size: float, seed: int) -> None:
+def test_as_the_reference_for_scores_of_any_size(n: int, rows: int, size: float, seed: int) -> None:
     draw = np.random.default_rng(seed)
     z = draw.normal(size=rows) * 10**size
     y = labelled(z, draw)

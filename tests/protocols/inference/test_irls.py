@@ -85,10 +85,10 @@ def assert_fits(
 ) -> None:
     """Coefficients within a part of their standard errors, and the standard errors themselves."""
     w, covariance, _ = fitted(x, y, n, offset=offset)
-    twin = fit_ml(standardised(x)[:, :-1], y, offset=offset)
-    assert twin.converged
-    errors = np.sqrt(np.diag(twin.covariance))
-    assert np.abs((w - twin.coefficients) / errors).max() < close
+    reference = fit_ml(standardised(x)[:, :-1], y, offset=offset)
+    assert reference.converged
+    errors = np.sqrt(np.diag(reference.covariance))
+    assert np.abs((w - reference.coefficients) / errors).max() < close
     np.testing.assert_allclose(np.sqrt(np.diag(covariance)), errors, rtol=close)
 
 
@@ -196,7 +196,7 @@ async def stepped(p: Party, x: Share, y: Share, w: Share) -> Share:
     return await wide_truncate(p, step.move, step.move.scale - 30)
 
 
-def stepped_twin(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> np.ndarray:
+def stepped_reference(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> np.ndarray:
     def series(r: np.ndarray) -> np.ndarray:
         return np.sum([np.linalg.matrix_power(r, k) for k in range(2**TERMS)], axis=0)
 
@@ -206,8 +206,8 @@ def stepped_twin(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> np.ndarray:
     return start @ series(np.eye(2) - information @ start) @ (4 * x.T @ (y - s) / 2**HOW.trace_bits)
 
 
-def test_a_step_is_its_twins() -> None:
-    check_correct(stepped, stepped_twin, ONE_STEP, error=1e-4, examples=5, owners=(2, 3))
+def test_a_step_is_its_references() -> None:
+    check_correct(stepped, stepped_reference, ONE_STEP, error=1e-4, examples=5, owners=(2, 3))
 
 
 def test_a_steps_cost() -> None:

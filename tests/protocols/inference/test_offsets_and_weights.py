@@ -139,11 +139,11 @@ def test_separation_is_said_with_weights_too(how: str) -> None:
         run(x, (x[:, 0] > 60).astype(float), 2, NAMES, OffsetWeights(offset, counts + 1), inference=how)
 
 
-def test_the_twin_is_statsmodels_glm() -> None:
+def test_the_reference_is_statsmodels_glm() -> None:
     x, y, offset, counts = drawn(seed=8)
-    model, twin = glm(x, y, OffsetWeights(offset, counts)), fit_ml(x, y, offset=offset, counts=counts)
-    np.testing.assert_allclose(twin.coefficients, model.params, rtol=1e-6)
-    np.testing.assert_allclose(np.sqrt(np.diag(twin.covariance)), model.bse, rtol=1e-6)
-    assert twin.log_likelihood == pytest.approx(model.llf, rel=1e-9)
+    model, reference = glm(x, y, OffsetWeights(offset, counts)), fit_ml(x, y, offset=offset, counts=counts)
+    np.testing.assert_allclose(reference.coefficients, model.params, rtol=1e-6)
+    np.testing.assert_allclose(np.sqrt(np.diag(reference.covariance)), model.bse, rtol=1e-6)
+    assert reference.log_likelihood == pytest.approx(model.llf, rel=1e-9)
     null = null_log_likelihood(y, offset=offset, counts=counts)
     assert null == pytest.approx(null_model(y, OffsetWeights(offset, counts)), rel=1e-9)

@@ -208,15 +208,15 @@ def test_metrics_beside_it() -> None:
     )
 
 
-def test_the_twin_is_statsmodels() -> None:
+def test_the_reference_is_statsmodels() -> None:
     import statsmodels.api as sm
 
     x, y = breast_cancer()
     model = sm.Logit(y, np.c_[x, np.ones(len(x))]).fit(disp=0, maxiter=100)
-    twin = fit_ml(x, y)
-    np.testing.assert_allclose(twin.coefficients, model.params, rtol=1e-6)
-    np.testing.assert_allclose(np.sqrt(np.diag(twin.covariance)), model.bse, rtol=1e-6)
-    assert twin.log_likelihood == pytest.approx(model.llf, rel=1e-9) and twin.converged
+    reference = fit_ml(x, y)
+    np.testing.assert_allclose(reference.coefficients, model.params, rtol=1e-6)
+    np.testing.assert_allclose(np.sqrt(np.diag(reference.covariance)), model.bse, rtol=1e-6)
+    assert reference.log_likelihood == pytest.approx(model.llf, rel=1e-9) and reference.converged
 
 
 def test_a_row_of_the_table() -> None:

@@ -12,7 +12,7 @@ from mpc.sharing.share import Share
 from mpc.testing import check_correct, check_cost, check_faults, check_view, reals
 from protocols.linalg.held import hold
 from protocols.linalg.hessian import MOST_DOUBLINGS, Series, held_gram, precondition, series_for, steepest
-from protocols.plain.accelerated import inverse_series_twin
+from protocols.plain.accelerated import inverse_series_reference
 from tests.examples import steady
 
 SCALE = 14
@@ -34,10 +34,10 @@ async def preconditioned(p: Party, x: Share) -> tuple[Share, Share]:
     return rows.share, penalty.share
 
 
-def preconditioned_twin(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def preconditioned_reference(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     m, d = x.shape
     series = series_for(d, m, L2)
-    inverse = inverse_series_twin(x.T @ x, series)
+    inverse = inverse_series_reference(x.T @ x, series)
     return x @ inverse, 1.5 * series.penalty * inverse * np.append(np.ones(d - 1), 0.0)
 
 
@@ -49,6 +49,10 @@ async def unpenalised(p: Party, x: Share) -> Share:
     return rows.share
 
 
+def unpenalised_reference(x: np.ndarray) -> np.ndarray:
+    return np.asarray(x @ inverse_series_reference(x.T @ x, series_for(x.shape[1], len(x), 0.0)))
+
+
 def test_a_gram_matrix_of_held_rows_takes_no_round() -> None:
     inputs = [reals(("m", "d"), scale=SCALE, largest=100.0), reals(("m", "k"), scale=SCALE, largest=100.0)]
     check_correct(gram, lambda x, y: x.T @ y, inputs, error=1e-6)
@@ -56,10 +60,9 @@ def test_a_gram_matrix_of_held_rows_takes_no_round() -> None:
     check_cost(gram, inputs, rounds=2, bytes=(4 * 3 + 4 * 2) * WORD, dealt=3 * 2 * WORD, sizes=sizes)
 
 
-def test_the_series_is_the_twins() -> None:
-    check_correct(preconditioned, preconditioned_twin, [ROWS], error=5e-4, examples=25)
-    check_correct(unpenalised, lambda x: x @ inverse_series_twin(x.T @ x, series_for(x.shape[1], len(x), 0.0)), [ROWS],
-                  error=2e-2, examples=25)  # fmt: skip
+def test_the_series_is_the_references() -> None:
+    check_correct(preconditioned, preconditioned_reference, [ROWS], error=5e-4, examples=25)
+    check_correct(unpenalised, unpenalised_reference, [ROWS], error=2e-2, examples=25)
 
 
 def test_its_cost() -> None:
@@ -100,7 +103,7 @@ def test_its_bounds_hold_for_standardised_features(d: int, m: int, l2: float, se
     hessian = x.T @ x / (4 * (m + 1)) + np.diag(np.append(np.full(d, l2), 0.0))
     assert np.linalg.eigvalsh(hessian).max() <= steepest(d + 1, l2) == series.bound
     assert series.doublings <= MOST_DOUBLINGS
-    inverse = inverse_series_twin(x.T @ x, series)
+    inverse = inverse_series_reference(x.T @ x, series)
     assert np.linalg.eigvalsh(inverse).max() <= 2.0**series.doublings * (1 + 1e-9)
     # P is at most the inverse, so that a step of rate 1 never goes too far: P H <= 1 (but for the factor's rounding).
     assert np.linalg.eigvals(inverse @ hessian / series.bound).real.max() <= 1 + 1e-3

@@ -47,20 +47,20 @@ async def finer(p: Party, x: Share) -> tuple[Share, Share]:
 
 
 def test_it_is_the_series() -> None:
-    def twin(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def reference(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         h = positive(x)
         return series(h, DOUBLINGS), np.linalg.matrix_power(np.eye(3) - h, 2**DOUBLINGS)
 
-    check_correct(inverted, twin, ROOTS, error=1e-9, examples=5)
+    check_correct(inverted, reference, ROOTS, error=1e-9, examples=5)
 
 
 def test_it_goes_on_from_a_coarser_one() -> None:
-    def twin(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def reference(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         h = positive(x)
         fine = series(h, 4)
         return fine, np.eye(3) - h @ fine
 
-    check_correct(finer, twin, ROOTS, error=1e-9, examples=5)
+    check_correct(finer, reference, ROOTS, error=1e-9, examples=5)
 
 
 def test_a_nearly_singular_matrix_is_inverted_to_many_digits() -> None:

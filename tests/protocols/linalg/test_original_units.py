@@ -10,7 +10,7 @@ from mpc.ring.rings import Z64
 from mpc.runtime.party import Party
 from mpc.sharing.share import Public, Share
 from protocols.core.wide import NOISE, noisy_lift, wide_truncate
-from protocols.linalg.original_units import FACTOR_SCALE, LARGEST_FACTOR, MODEL_SCALE, UNITS_RING, in_own_units
+from protocols.linalg.original_units import FACTOR_SCALE, LARGEST_FACTOR, MODEL_SCALE, UNITS_RING, in_original_units
 from tests.helpers import on_shares, signed, words
 
 
@@ -54,7 +54,7 @@ def test_weights_and_factors_of_one_product_look_alike() -> None:
 
     def opened(weight: float, factor: float) -> list[int]:
         async def body(p: Party, shares: list[Share]) -> Public:
-            out = await in_own_units(p, shares[0], shares[1], shares[1])
+            out = await in_original_units(p, shares[0], shares[1], shares[1])
             (result,) = await p.reveal(out, what="model", why="test", label="model")
             return result
 

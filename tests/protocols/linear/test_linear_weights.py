@@ -47,7 +47,7 @@ def test_it_is_statsmodels_wls(n: int, case: str, how: str) -> None:
     assert fit.weight == (None if case == "offset" else pytest.approx(counted(offset_weights).sum(), rel=1e-12))
 
 
-def test_the_twin_is_statsmodels_wls() -> None:
+def test_the_reference_is_statsmodels_wls() -> None:
     x, y, offset_weights = drawn()
     fit = fit_plain(x, y, ("a", "b", "c"), offset_weights)
     assert_is_statsmodels(fit, x, y, close=1e-9, offset_weights=offset_weights)
@@ -202,11 +202,11 @@ def test_one_row_may_weigh_as_much_as_most_others_together() -> None:
 def test_many_rows_are_rounded_up_and_down() -> None:
     """Rounded one way alone, the intercept would be off by more than 1e-4 of its standard error."""
     x, y, offset_weights = drawn(100_000)
-    fit, twin = (
+    fit, reference = (
         run_on_columns(x, y, [2, 1], offset_weights=offset_weights),
         fit_plain(x, y, ("x0", "x1", "x2"), offset_weights),
     )
-    off = np.subtract(fit.coefficients, twin.coefficients) / np.sqrt(twin.variances)
+    off = np.subtract(fit.coefficients, reference.coefficients) / np.sqrt(reference.variances)
     assert np.abs(off).max() < 4e-5
 
 

@@ -107,11 +107,11 @@ def assert_is_plain(
     sums: float = 1e-3,
 ) -> None:
     """Coefficients and errors to within so many standard errors; sums of squares to within `sums`."""
-    twin = fit_plain(x, y, fit.features, offset_weights)
-    error = np.sqrt(twin.variances)
-    assert (np.abs(np.subtract(fit.coefficients, twin.coefficients)) < close * error).all()
+    reference = fit_plain(x, y, fit.features, offset_weights)
+    error = np.sqrt(reference.variances)
+    assert (np.abs(np.subtract(fit.coefficients, reference.coefficients)) < close * error).all()
     np.testing.assert_allclose(np.sqrt(fit.variances), error, rtol=close)
-    assert (fit.residual, fit.total) == pytest.approx((twin.residual, twin.total), rel=sums)
+    assert (fit.residual, fit.total) == pytest.approx((reference.residual, reference.total), rel=sums)
 
 
 @pytest.mark.parametrize("how", HOW)
@@ -162,7 +162,7 @@ def test_any_shape_unit_and_mean(
     assert fit.total == pytest.approx(fit_plain(x, y, fit.features).total, rel=1e-6)
 
 
-def test_the_twin_is_statsmodels() -> None:
+def test_the_reference_is_statsmodels() -> None:
     x = np.concatenate([table[0] for table in demo_tables().values()])
     assert_is_statsmodels(fit_plain(x[:, :4], x[:, 4], tuple("abcd")), x[:, :4], x[:, 4], close=1e-8)
 

@@ -1,4 +1,4 @@
-"""The plaintext twin: the gradient it follows is the right one, and owners alone never make it stumble."""
+"""The plaintext reference: the gradient it follows is the right one, and owners alone never make it stumble."""
 
 from __future__ import annotations
 
@@ -44,32 +44,32 @@ KEYS = {
 def test_many_full_steps_reach_scikit_learns_optimum() -> None:
     x, y = made_up([300], 4, 1)["owner0"]
     l2 = 0.05
-    twin = fit_reference(x, y, [Rows.of(np.arange(300))] * 3000, 0.5, l2, standardise=True)
+    reference = fit_reference(x, y, [Rows.of(np.arange(300))] * 3000, 0.5, l2, standardise=True)
     ready = (x - x.mean(axis=0)) / x.std(axis=0)
     best = LogisticRegression(C=1 / (l2 * 300), tol=1e-10, max_iter=1000).fit(ready, y)
-    np.testing.assert_allclose(twin.weights, [*best.coef_[0], *best.intercept_], atol=1e-5)
+    np.testing.assert_allclose(reference.weights, [*best.coef_[0], *best.intercept_], atol=1e-5)
 
 
 def test_one_step_by_hand() -> None:
     x, y = np.array([[1.0, 2.0], [3.0, -1.0]]), np.array([1.0, 0.0])
     rows = Rows.of(np.array([0, 1]))
-    twin = fit_reference(x, y, [rows, Rows.of(np.array([1]))], 0.1, 0.5, standardise=False)
+    reference = fit_reference(x, y, [rows, Rows.of(np.array([1]))], 0.1, 0.5, standardise=False)
     w = 0.1 / 2 * np.array([0.5 * 1 - 0.5 * 3, 0.5 * 2 + 0.5 * 1, 0.0])
     z = w @ [3.0, -1.0, 1.0]
     wanted = w - 0.1 * (1 / (1 + math.exp(-z))) * np.array([3.0, -1.0, 1.0]) - 0.1 * 0.5 * w * [1, 1, 0]
-    np.testing.assert_allclose(twin.weights, wanted, atol=1e-15)
-    assert twin.largest_score == pytest.approx(abs(z))
-    assert twin.largest_weight == pytest.approx(np.abs(w).max())
+    np.testing.assert_allclose(reference.weights, wanted, atol=1e-15)
+    assert reference.largest_score == pytest.approx(abs(z))
+    assert reference.largest_weight == pytest.approx(np.abs(w).max())
 
 
 def test_standardised_weights_score_rows_in_their_own_units() -> None:
     x, y = made_up([50], 3, 2)["owner0"]
     steps = batches(1, 3, 8, {"a": 50})
-    twin = fit_reference(x, y, steps, 0.5, 0.0, standardise=True)
+    reference = fit_reference(x, y, steps, 0.5, 0.0, standardise=True)
     ready = (x - x.mean(axis=0)) / x.std(axis=0)
     same = fit_reference(ready, y, steps, 0.5, 0.0, standardise=False)
-    np.testing.assert_allclose(twin.weights, same.weights, atol=1e-12)
-    np.testing.assert_allclose(twin.scores(x), same.scores(ready), atol=1e-12)
+    np.testing.assert_allclose(reference.weights, same.weights, atol=1e-12)
+    np.testing.assert_allclose(reference.scores(x), same.scores(ready), atol=1e-12)
 
 
 def test_the_sigmoid_neither_overflows_nor_loses_its_tails() -> None:
@@ -81,17 +81,17 @@ def test_the_sigmoid_neither_overflows_nor_loses_its_tails() -> None:
 
 def test_settings_that_diverge_give_no_warning() -> None:
     x, y = made_up([30], 2, 3)["owner0"]
-    twin = fit_reference(x, y, batches(1, 2000, 30, {"a": 30}), 10.0, 1.0, standardise=True)
-    assert not np.isfinite(twin.weights).all()
-    assert reference_metrics(twin, x, y).keys() == KEYS
+    reference = fit_reference(x, y, batches(1, 2000, 30, {"a": 30}), 10.0, 1.0, standardise=True)
+    assert not np.isfinite(reference.weights).all()
+    assert reference_metrics(reference, x, y).keys() == KEYS
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_the_auc_is_exact_with_ties(seed: int) -> None:
     draw = np.random.default_rng(seed)
     x, y = draw.integers(0, 6, size=(80, 1)).astype(float), draw.integers(0, 2, 80).astype(float)
-    twin = fit_reference(x, y, [Rows.of(np.arange(80))], 0.5, 0.0, standardise=True)
-    assert reference_metrics(twin, x, y)["auc"] == pytest.approx(roc_auc_score(y, twin.scores(x)), abs=1e-12)
+    reference = fit_reference(x, y, [Rows.of(np.arange(80))], 0.5, 0.0, standardise=True)
+    assert reference_metrics(reference, x, y)["auc"] == pytest.approx(roc_auc_score(y, reference.scores(x)), abs=1e-12)
 
 
 def test_alone_is_the_pooled_training_of_one_owner() -> None:
@@ -140,8 +140,8 @@ def test_without_test_rows_there_is_no_test_set() -> None:
 
 def test_the_comparison_is_on_the_same_test_rows() -> None:
     own, how = job(demo_tables())
-    twin = pooled(list(own.values()), how)
-    trained = Trained((), (), 0.0, tuple(twin.weights + 1e-3), None)
+    reference = pooled(list(own.values()), how)
+    trained = Trained((), (), 0.0, tuple(reference.weights + 1e-3), None)
     compared = comparison(own, how, trained)
     assert list(compared["alone"]) == list(how.owners)
     for owner, rows in zip(how.owners, how.train_rows, strict=True):
@@ -150,13 +150,13 @@ def test_the_comparison_is_on_the_same_test_rows() -> None:
         assert compared["alone"][owner]["test"].keys() == KEYS
     assert compared["pooled"]["train"]["rows"] == sum(how.train_rows)
     assert compared["pooled"]["max_abs_weight_difference"] == pytest.approx(1e-3)
-    assert compared["pooled"]["max_abs_weight_difference"] == weight_difference(trained, twin)
+    assert compared["pooled"]["max_abs_weight_difference"] == weight_difference(trained, reference)
     # Two hospitals with another case mix: together they do better than the referral centre does by itself.
     assert compared["pooled"]["test"]["log_loss"] < compared["alone"]["hospital_a"]["test"]["log_loss"]
 
 
 def test_rows_stay_out_of_reprs() -> None:
     x, y = made_up([30], 2, 8)["owner0"]
-    twin = fit_reference(x, y, [Rows.of(np.arange(30))], 0.5, 0.0, standardise=True)
-    assert "array" not in repr(twin)
+    reference = fit_reference(x, y, [Rows.of(np.arange(30))], 0.5, 0.0, standardise=True)
+    assert "array" not in repr(reference)
     assert "array" not in repr(OwnRows(("a", "b"), x, y, x, y))

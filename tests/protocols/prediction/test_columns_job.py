@@ -63,9 +63,9 @@ def test_the_open_models_scores(widths: list[int], standardise: bool) -> None:
     x = x if standardise else x / np.abs(x).max(axis=0)
     changes: dict[str, Any] = {"reveal_model": False, "standardise": standardise, "learning_rate": 0.1}
     own, how = divided(x, y, widths, 1, **changes)
-    kept, twin = trained(own, how), pooled([joined(own)], how)
+    kept, reference = trained(own, how), pooled([joined(own)], how)
     new = {name: NewColumns(kept[name], one.names, one.x_test, IDS) for name, one in own.items()}
-    z = twin.scores(np.concatenate([one.x_test for one in own.values()], axis=1))
+    z = reference.scores(np.concatenate([one.x_test for one in own.values()], axis=1))
     for to in own:
         found = scored(new, to, 1000)[to]
         assert np.abs(found - 1 / (1 + np.exp(-z))).max() < 1e-3

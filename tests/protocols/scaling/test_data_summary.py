@@ -28,13 +28,13 @@ async def ranges(p: Party, mine: Array) -> Public:
 
 
 async def ranges_differ(p: Party, mine: Array) -> Public:
-    """The words as the bits that they stand for: what a twin can know."""
+    """The words as the bits that they stand for: what a reference can know."""
     words = await ranges(p, mine)
     return Public(p.compute(lambda: (words.value != 0).astype(np.uint64), shape=words.shape), 0)
 
 
 def differ(parts: tuple[Array, ...]) -> Array:
-    """The twin: the medians of what is not zero, in floating point."""
+    """The reference: the medians of what is not zero, in floating point."""
     found = []
     for columns in zip(*(np.abs(part.T) for part in parts), strict=True):
         typical = [np.median(column[column > 0]) for column in columns if (column > 0).any()]
@@ -42,7 +42,7 @@ def differ(parts: tuple[Array, ...]) -> Array:
     return np.array(found, dtype=float)
 
 
-def test_ranges_are_compared_as_the_twin_does() -> None:
+def test_ranges_are_compared_as_the_reference_does() -> None:
     check_correct(ranges_differ, differ, ROWS, error=0.0, examples=40)
 
 

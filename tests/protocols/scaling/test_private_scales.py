@@ -1,4 +1,4 @@
-"""Standardisation that tells powers of two only: the right ones, the twin's model, and nothing else to see."""
+"""Standardisation that tells powers of two only: the right ones, the reference's model, and nothing else to see."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ async def is_below(p: Party, x: Share) -> Share:
     return Public(np.full(bits.shape, 1, dtype=np.uint8), 0, B8) * bits
 
 
-def is_below_twin(x: np.ndarray) -> np.ndarray:
+def is_below_reference(x: np.ndarray) -> np.ndarray:
     return (UNITS_RING.centred(x)[None, :] < T).astype(np.uint8)
 
 
 def test_comparison_in_a_wide_ring() -> None:
-    check_correct(is_below, is_below_twin, [WIDE], error=None, examples=20)
+    check_correct(is_below, is_below_reference, [WIDE], error=None, examples=20)
     edge = replace(WIDE, low=-2, high=7)
-    check_correct(is_below, is_below_twin, [edge], error=None, examples=20)
+    check_correct(is_below, is_below_reference, [edge], error=None, examples=20)
     lanes = EXACT["words"] * EXACT["count"]
     folds = lanes * 3 * (4 + 2 + 1 + 1 + 1 + 1)
     tree = EXACT["count"] * 3 * (4 + 2 + 1)
@@ -73,12 +73,12 @@ async def gram(p: Party, x: Share) -> Share:
     return held.share
 
 
-def gram_twin(x: np.ndarray) -> np.ndarray:
+def gram_reference(x: np.ndarray) -> np.ndarray:
     return np.concatenate((x @ x.T, np.ones((len(x), 1))), axis=1)
 
 
 def test_the_gram_matrix_of_rows_that_nobody_knows() -> None:
-    check_correct(gram, gram_twin, ROWS, error=2.0**-11)
+    check_correct(gram, gram_reference, ROWS, error=2.0**-11)
     entries = 3 * 4 // 2
     check_cost(gram, ROWS, rounds=3, bytes=8 * (6 + entries + 12), dealt=8 * 3 * entries, sizes={"m": 3, "d": 2})
     assert check_view(gram, ROWS, sizes={"m": 4, "d": 2}, words=200).structure is not None
@@ -168,11 +168,11 @@ def test_secrets_with_the_same_powers_of_two_look_alike() -> None:
 
 @pytest.mark.parametrize("form", ["primal", "dual"])
 @pytest.mark.parametrize("n", [2, 3, 4, 5])
-def test_the_model_and_its_metrics_are_the_twins(n: int, form: str) -> None:
+def test_the_model_and_its_metrics_are_the_references(n: int, form: str) -> None:
     rows = made_up([25 + 13 * k for k in range(n)], 6, 10 * n)
     own_rows, how = job(rows, n, batch_size=32, standardise="private", form=form)
-    model, twin, outcome = compare(own_rows, how, n)
-    assert weight_difference(model, twin) < 1e-4
+    model, reference, outcome = compare(own_rows, how, n)
+    assert weight_difference(model, reference) < 1e-4
     assert model.standardised == ()
     assert [r.what for r in outcome.reveals][:4] == ["feature scales", "feature scales", "range check", "model"]
 
@@ -180,21 +180,23 @@ def test_the_model_and_its_metrics_are_the_twins(n: int, form: str) -> None:
 @pytest.mark.parametrize("solver", ["nesterov", "newton"])
 def test_the_full_batch_solvers_too(solver: str) -> None:
     own_rows, how = job(made_up([60, 50], 4, 2), standardise="private", solver=solver, iterations=20)
-    model, twin, _ = compare(own_rows, how)
-    assert weight_difference(model, twin) < 1e-4
+    model, reference, _ = compare(own_rows, how)
+    assert weight_difference(model, reference) < 1e-4
 
 
 def test_the_demo_in_own_units() -> None:
     own_rows, how = job(demo_tables(), standardise="private")
-    model, twin, _ = compare(own_rows, how)
-    assert weight_difference(model, twin) < 1e-4
+    model, reference, _ = compare(own_rows, how)
+    assert weight_difference(model, reference) < 1e-4
     x = np.concatenate([o.x_test for o in own_rows.values()])
-    np.testing.assert_allclose(x @ np.array(model.weights) + model.intercept, twin.scores(x), atol=2e-3)
+    np.testing.assert_allclose(x @ np.array(model.weights) + model.intercept, reference.scores(x), atol=2e-3)
 
 
 @steady(6)
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=3), st.floats(-6, 8), st.floats(-3, 3), st.integers(0, 9999))
-def test_any_shape_unit_and_mean_trains_as_the_twin(rows: list[int], size: float, middle: float, seed: int) -> None:
+def test_any_shape_unit_and_mean_trains_as_the_reference(
+    rows: list[int], size: float, middle: float, seed: int
+) -> None:
     tables = {owner: ((x + 10.0**middle) * 10.0**size, y) for owner, (x, y) in made_up([12, *rows], 3, seed).items()}
     own_rows, how = job(tables, seed, batch_size=16, epochs=2, standardise="private", metrics=False)
     model = next(iter(train(own_rows, how, seed).results.values()))

@@ -11,7 +11,7 @@ from scipy.sparse import vstack
 from protocols.statistics.job import statistics_job
 from protocols.statistics.own_cells import count_cells
 from protocols.statistics.settings import Grid, StatisticsSettings, Survival
-from tests.cell_attack import Rows, Values, drawn, known_lots, known_rows, one_by_one, recovered, told_in_clear
+from tests.cell_attack import Rows, Values, disclosed_in_clear, drawn, known_lots, known_rows, one_by_one, recovered
 from tests.helpers import lockstep, owner_names
 
 NAN = float("nan")
@@ -73,15 +73,15 @@ def attacks(name: str, runs: int) -> tuple[int, int, int, list[Any]]:
         rows = drawn(values, 2 + seed % 2, int(rng.integers(20, 300)), rng)
         s = settings(rows, asked, int(rng.choice([3, 5])))
         owned = [rows.of(k) for k in range(len(rows.counts))]
-        told = told_in_clear(owned, s)
-        if not any(told.withheld.values()):
+        disclosure = disclosed_in_clear(owned, s)
+        if not any(disclosure.suppressed.values()):
             continue
         tried += 1
         attacker = int(rng.integers(len(owned)))
-        known = known_rows(rows, told)
+        known = known_rows(rows, disclosure)
         if len(owned) == 2:
-            known = vstack((known, known_lots(rows, told, 1 - attacker)), format="csr")
-        shares.append(np.mean([told.told_cells(one).mean() for one in s.cells]))
+            known = vstack((known, known_lots(rows, disclosure, 1 - attacker)), format="csr")
+        shares.append(np.mean([disclosure.disclosed_cells(one).mean() for one in s.cells]))
         broken += bool(list(recovered(rows, known, s, attacker)))
         without += next(recovered(rows, one_by_one(rows, owned, s), s, attacker), None) is not None
     return tried, broken, without, shares
@@ -99,12 +99,12 @@ def test_a_run_opens_just_the_counts_that_the_rule_tells(name: str, owners: int)
             for owner, own in zip(s.owners, owned, strict=True)
         }
     )
-    twin = told_in_clear(owned, s)
-    assert any(twin.withheld.values())
+    reference = disclosed_in_clear(owned, s)
+    assert any(reference.suppressed.values())
     for opened in outcome.results.values():
-        assert opened.told.withheld == twin.withheld
+        assert opened.disclosure.suppressed == reference.suppressed
         for cells in s.cells:
-            total = np.sum([twin.kept(cells, count_cells(own, cells)) for own in owned], axis=0)
+            total = np.sum([reference.kept(cells, count_cells(own, cells)) for own in owned], axis=0)
             np.testing.assert_array_equal(opened.counts[cells.name], total)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from protocols.statistics.disclosed_cells import Told
+from protocols.statistics.disclosed_cells import Disclosure
 from protocols.statistics.job import statistics_job
 from protocols.statistics.settings import Grid, StatisticsSettings
 from tests.cell_attack import Rows, Values, drawn
@@ -39,7 +39,7 @@ GRIDS_VALUES: Values = {"age": (20.0, 40.0, 50.0, 60.0, 70.0, 90.0), "fracture":
 ASKED = {"flags": (FLAGS, FLAGS_VALUES), "arms": (ARMS, ARMS_VALUES), "grids": (GRIDS, GRIDS_VALUES)}
 
 
-def told_by(rows: Rows, s: StatisticsSettings) -> tuple[Told, np.ndarray]:
+def told_by(rows: Rows, s: StatisticsSettings) -> tuple[Disclosure, np.ndarray]:
     """What a run tells of these rows, and what it found on grids."""
     owned = [rows.of(k) for k in range(len(rows.counts))]
     programs = {
@@ -47,7 +47,7 @@ def told_by(rows: Rows, s: StatisticsSettings) -> tuple[Told, np.ndarray]:
         for owner, own in zip(s.owners, owned, strict=True)
     }
     opened = lockstep(programs).results[s.owners[0]]
-    return opened.told, opened.found
+    return opened.disclosure, opened.found
 
 
 def settings(rows: Rows, asked: dict[str, Any], min_cell: int) -> StatisticsSettings:
@@ -64,11 +64,11 @@ def attacks(name: str, seeds: range, *, tested: bool = True) -> tuple[int, int, 
         rng = np.random.default_rng(seed)
         rows = drawn(values, 2 + seed % 2, int(rng.integers(20, 300)), rng)
         s = settings(rows, asked, int(rng.choice([3, 5])))
-        told, found = told_by(rows, s if tested else replace(s, min_cell=0, dominance=0))
-        sums = np.concatenate([told.told_sums(sample).reshape(-1) for sample in s.samples])
+        disclosure, found = told_by(rows, s if tested else replace(s, min_cell=0, dominance=0))
+        sums = np.concatenate([disclosure.disclosed_sums(sample).reshape(-1) for sample in s.samples])
         told_some += bool(sums.any())
         withheld += not sums.all()
-        everything: Known = known(rows, told, found)
+        everything: Known = known(rows, disclosure, found)
         for attacker in range(len(rows.counts)):
             given += [f"seed {seed}, {cell}" for cell in recovered(rows, everything, s, attacker)]
     return told_some, withheld, given
@@ -82,10 +82,10 @@ def attacks(name: str, seeds: range, *, tested: bool = True) -> tuple[int, int, 
     ],
 )
 def test_sums_give_no_small_cell_back(name: str, seeds: range) -> None:
-    told, withheld, given = attacks(name, seeds)
-    print(f"{name}: {len(seeds)} runs, {told} told sums, {withheld} withheld some, {len(given)} cells given back")
+    disclosure, withheld, given = attacks(name, seeds)
+    print(f"{name}: {len(seeds)} runs, {disclosure} told sums, {withheld} withheld some, {len(given)} cells given back")
     assert given == []
-    assert told and withheld
+    assert disclosure and withheld
 
 
 def test_the_attack_finds_what_sums_give_back() -> None:

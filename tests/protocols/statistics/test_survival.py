@@ -17,7 +17,7 @@ from protocols.statistics.settings import Grid, StatisticsSettings, Survival
 from protocols.survival.curve import Arm, curve
 from protocols.survival.deferred import deferred, uncounted
 from protocols.survival.log_rank import digits_of
-from protocols.survival.log_rank_bounds import log_rank_told
+from protocols.survival.log_rank_bounds import log_rank_disclosed
 from tests.examples import steady
 from tests.helpers import lockstep, owner_names
 from tests.pooled_statistics import actuarial_log_rank, check_statistics, life_table
@@ -48,7 +48,7 @@ def patients(rows: int, pattern: str, seed: int, *, share: float = 0.5, hazard: 
 
 
 def told(table: pd.DataFrame, owners: int, grid: Grid, **how: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What the owners, who have every so manieth row each, learn of two arms; and all of it is held to the twin."""
+    """What the owners, who have every so manieth row each, learn of two arms; all of it is held to the reference."""
     owned = {o: table.iloc[k::owners].reset_index(drop=True) for k, o in enumerate(owner_names(owners))}
     asked: dict[str, Any] = {
         "columns": (),
@@ -192,7 +192,7 @@ def test_no_curve_and_no_test_is_further_off_than_it_says(
         found = curve(arm)
         survival, _ = life_table(counts[:-1, 1], counts[:-1, 0], int(counts.sum()), actuarial=actuarial)
         assert (np.abs(found.survival - survival) <= found.error + 1e-9)[arm.ends].all()
-    test = log_rank_told(arms)
+    test = log_rank_disclosed(arms)
     status, time, arm_of = (
         np.concatenate([np.repeat(x, n.reshape(-1)) for x, n in pairs])
         for pairs in (
@@ -218,10 +218,10 @@ def test_life_table_is_statsmodels_curve() -> None:
     grid = np.arange(1, 241)
     d, c = (np.bincount(table["months"][table["died"] == k].astype(int), minlength=241)[1:] for k in (1, 0))
     survival, se = life_table(d, c, 300)
-    twin = SurvfuncRight(table["months"], table["died"])
-    at = np.searchsorted(grid, twin.surv_times)
-    np.testing.assert_allclose(survival[at], twin.surv_prob, rtol=1e-12)
-    np.testing.assert_allclose(se[at], twin.surv_prob_se, rtol=1e-9)
+    reference = SurvfuncRight(table["months"], table["died"])
+    at = np.searchsorted(grid, reference.surv_times)
+    np.testing.assert_allclose(survival[at], reference.surv_prob, rtol=1e-12)
+    np.testing.assert_allclose(se[at], reference.surv_prob_se, rtol=1e-9)
 
 
 def test_a_grid_too_coarse_for_its_times_is_told_as_a_bit() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols.survival.deferred import MOST_TOLD, deferred, told_times, uncounted
+from protocols.survival.deferred import MOST_DISCLOSED, deferred, disclosed_times, uncounted
 from tests.examples import steady
 
 
@@ -48,7 +48,7 @@ def test_events_stay_and_those_beyond_are_waited_for() -> None:
     np.testing.assert_array_equal(deferred(counts, 5)[..., 0], [[0, 8, 5], [5, 5, 6]])  # 3 beyond: two are taken back
 
 
-@pytest.mark.parametrize("points", [1, 2, MOST_TOLD, MOST_TOLD + 1, 1000])
+@pytest.mark.parametrize("points", [1, 2, MOST_DISCLOSED, MOST_DISCLOSED + 1, 1000])
 def test_a_curve_is_told_at_no_more_times_than_that(points: int) -> None:
-    found = told_times(points)
-    assert len(found) <= MOST_TOLD and found[-1] == points - 1 and len(found) >= min(points, MOST_TOLD // 2)
+    found = disclosed_times(points)
+    assert len(found) <= MOST_DISCLOSED and found[-1] == points - 1 and len(found) >= min(points, MOST_DISCLOSED // 2)

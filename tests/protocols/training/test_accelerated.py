@@ -1,4 +1,4 @@
-"""Full-batch training with momentum, plain and preconditioned: the twin's numbers at three rounds a step."""
+"""Full-batch training with momentum, plain and preconditioned: the reference's numbers at three rounds a step."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def plain_step(p: Party, x: Share, y: Share, v: Share, u: Share) -> tuple[
     return (await step(p, Prepared(rows, rows, None), target(p, y, PLAIN), v, u, PLAIN))[:2]
 
 
-def plain_twin(x: np.ndarray, y: np.ndarray, v: np.ndarray, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def plain_reference(x: np.ndarray, y: np.ndarray, v: np.ndarray, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     penalty = L2 * v * np.append(np.ones(len(v) - 1), 0.0)
     return after(x.T @ (sigmoid(x @ v) - y) / len(y) + penalty, v, u)
 
@@ -52,7 +52,7 @@ async def penalised_step(p: Party, x: Share, y: Share, q: Share, v: Share, u: Sh
     return (await step(p, Prepared(rows, rows, penalty), target(p, y, PLAIN), v, u, PLAIN))[:2]
 
 
-def penalised_twin(
+def penalised_reference(
     x: np.ndarray, y: np.ndarray, q: np.ndarray, v: np.ndarray, u: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     gradient = (1 + MOMENTUM) * RATE * x.T @ (sigmoid(x @ v) - y) / len(y) + q @ v
@@ -69,16 +69,16 @@ X, Y = reals(("m", "d"), scale=14, largest=2.0), integers(("m",), 0, 1)
 V, U = reals(("d",), scale=BITS.w, largest=4.0), reals(("d",), scale=BITS.w, largest=4.0)
 Q = reals(("d", "d"), scale=PENALTY_SCALE, largest=1.0)
 STEPS: dict[str, tuple[Any, Any, list[Any]]] = {
-    "plain": (plain_step, plain_twin, [X, Y, V, U]),
-    "penalised": (penalised_step, penalised_twin, [X, Y, Q, V, U]),
+    "plain": (plain_step, plain_reference, [X, Y, V, U]),
+    "penalised": (penalised_step, penalised_reference, [X, Y, Q, V, U]),
 }
 
 
 @pytest.mark.parametrize("name", STEPS)
-def test_a_step_is_the_twins(name: str) -> None:
-    protocol, twin, inputs = STEPS[name]
+def test_a_step_is_the_references(name: str) -> None:
+    protocol, reference, inputs = STEPS[name]
     # What the rounding of the features, of v for the penalty and of the sigmoid leave, a row or column at a time.
-    check_correct(protocol, twin, inputs, error=5e-4, examples=25)
+    check_correct(protocol, reference, inputs, error=5e-4, examples=25)
 
 
 def test_a_steps_cost() -> None:
@@ -103,7 +103,7 @@ def test_a_step_shows_nothing_and_survives_faults(owners: int) -> None:
 
 
 def check(own: Any, how: Any, limit: float, seed: int = 0) -> Any:
-    """The model is the twin's; rounds, bytes and reveals are the plan's (helpers.check_cost)."""
+    """The model is the reference's; rounds, bytes and reveals are the plan's (helpers.check_cost)."""
     outcome = train(own, how, seed)
     models = [outcome.results[name] for name in how.owners]
     assert all(model.standardised == models[0].standardised for model in models)
@@ -121,7 +121,9 @@ def check(own: Any, how: Any, limit: float, seed: int = 0) -> Any:
     st.sampled_from([0.2, 0.6, 1.0]),
     st.integers(0, 1000),
 )
-def test_as_the_twin(solver: str, n: int, features: int, l2: float, momentum: float, part: float, seed: int) -> None:
+def test_as_the_reference(
+    solver: str, n: int, features: int, l2: float, momentum: float, part: float, seed: int
+) -> None:
     tables = made_up([25 + 7 * k for k in range(n)], features, seed, steep=0.5)
     rate = part * automatic_rate(solver, features, l2)
     own, how = job(tables, solver=solver, iterations=12, momentum=dyadic(momentum), learning_rate=rate, l2=l2)
@@ -232,7 +234,7 @@ def test_automatic_rates_fit(solver: str, features: int, rows: int, l2: float, m
     assert bits.limit >= 256 and 1 <= bits.e_shift <= 32 and bits.coefficients >= 20
 
 
-def test_the_twin_is_the_textbooks() -> None:
+def test_the_reference_is_the_textbooks() -> None:
     """w' = v - rate g, v' = w' + b (w' - w), but for the 15 bits of the two momentum factors."""
     draw = np.random.default_rng(1)
     x, y = np.c_[draw.normal(size=(50, 3)), np.ones(50)], draw.integers(0, 2, 50).astype(float)

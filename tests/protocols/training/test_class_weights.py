@@ -1,4 +1,4 @@
-"""Rows weighted by class: the twin's model by every solver, at no round a step more."""
+"""Rows weighted by class: the reference's model by every solver, at no round a step more."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ SOLVERS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("l2", [0.0, 0.05])
 @pytest.mark.parametrize("asked", ["balanced", (1.0, 5.0), (2.0, 2.0)])
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_as_the_twin(solver: str, asked: Any, l2: float) -> None:
+def test_as_the_reference(solver: str, asked: Any, l2: float) -> None:
     tables = made_up([40, 31, 22], 4, 3, steep=0.5)
     for _, y in tables.values():
         y[:] = np.where(np.arange(len(y)) % 3 == 0, y, 0.0)  # the rarer class is rare
     rate = {"learning_rate": automatic_rate(solver, 4, l2)} | SOLVERS[solver]
     own, how = job(tables, solver=solver, class_weights=asked, l2=l2, **rate)
     outcome = train(own, how)
-    twin = pooled(list(own.values()), how)
-    assert weight_difference(outcome.results["owner0"], twin) < 1e-4
+    reference = pooled(list(own.values()), how)
+    assert weight_difference(outcome.results["owner0"], reference) < 1e-4
     revealed = [item for item in outcome.reveals if item.what == "class count"]
     assert len(revealed) == (asked == "balanced")
     steps = [one for one in outcome.plan.rounds if one.stage == "training"]

@@ -1,4 +1,4 @@
-"""Columns split over owners: the twin's model of the joined table, in both forms, for any number of owners."""
+"""Columns split over owners: the reference's model of the joined table, in both forms, for any number of owners."""
 
 from __future__ import annotations
 
@@ -85,11 +85,11 @@ def planned(how: TrainingSettings) -> Plan:
 
 @pytest.mark.parametrize("form", ["primal", "dual"])
 @pytest.mark.parametrize("n", [2, 3, 4, 5])
-def test_the_demos_columns_over_owners_give_the_twins_model(n: int, form: str) -> None:
+def test_the_demos_columns_over_owners_give_the_references_model(n: int, form: str) -> None:
     widths = [30 // n + (k < 30 % n) for k in range(n)]
     own, how = divided(*demo(), widths, target=n - 1, seed=n, form=form)
-    model, twin, outcome = train(own, how, n)
-    assert weight_difference(model, twin) < 1e-4
+    model, reference, outcome = train(own, how, n)
+    assert weight_difference(model, reference) < 1e-4
     assert [r.what for r in outcome.reveals] == ["row alignment", "range check", "model"]
     assert model.features == joined(own).names
     assert model.standardised == ()
@@ -97,9 +97,9 @@ def test_the_demos_columns_over_owners_give_the_twins_model(n: int, form: str) -
 
 def test_weights_are_in_the_columns_own_units() -> None:
     own, how = divided(*demo(), [10, 20])
-    model, twin, _ = train(own, how)
+    model, reference, _ = train(own, how)
     x = joined(own).x_test
-    np.testing.assert_allclose(x @ np.array(model.weights) + model.intercept, twin.scores(x), atol=2e-3)
+    np.testing.assert_allclose(x @ np.array(model.weights) + model.intercept, reference.scores(x), atol=2e-3)
 
 
 @pytest.mark.parametrize(
@@ -115,8 +115,8 @@ def test_weights_are_in_the_columns_own_units() -> None:
 def test_every_setting_and_the_labels_with_anyone(changes: dict[str, Any], target: int) -> None:
     ((x, y),) = made_up([70], 5, 3).values()
     own, how = divided(x, y, [2, 1, 2], target, **{"batch_size": 32, **changes})
-    model, twin, _ = train(own, how)
-    assert weight_difference(model, twin) < 1e-4
+    model, reference, _ = train(own, how)
+    assert weight_difference(model, reference) < 1e-4
     assert bool(model.standardised) != bool(how.standardise)
 
 
@@ -124,16 +124,16 @@ def test_every_setting_and_the_labels_with_anyone(changes: dict[str, Any], targe
 def test_the_full_batch_solvers_too(solver: str) -> None:
     ((x, y),) = made_up([70], 5, 3).values()
     own, how = divided(x, y, [2, 3], 1, solver=solver, iterations=20)
-    model, twin, _ = train(own, how)
-    assert weight_difference(model, twin) < 1e-4
+    model, reference, _ = train(own, how)
+    assert weight_difference(model, reference) < 1e-4
 
 
 @pytest.mark.parametrize("form", ["primal", "dual"])
 def test_an_owner_of_the_labels_alone_takes_part(form: str) -> None:
     ((x, y),) = made_up([60], 4, 4).values()
     own, how = divided(x, y, [0, 4], 0, batch_size=16, form=form)
-    model, twin, _ = train(own, how)
-    assert weight_difference(model, twin) < 1e-4
+    model, reference, _ = train(own, how)
+    assert weight_difference(model, reference) < 1e-4
     assert vertical_comparison(own, how, model)["alone"] == {}
 
 
@@ -142,17 +142,17 @@ def test_an_owner_of_the_labels_alone_takes_part(form: str) -> None:
 def test_any_shape_and_unit(widths: list[int], rows: int, size: float, seed: int) -> None:
     ((x, y),) = made_up([rows], sum(widths), seed).values()
     own, how = divided(x * 10.0**size, y, widths, seed % len(widths), seed, batch_size=16, epochs=2)
-    model, twin, _ = train(own, how, seed)
-    assert weight_difference(model, twin) < 2e-4
+    model, reference, _ = train(own, how, seed)
+    assert weight_difference(model, reference) < 2e-4
 
 
 @pytest.mark.parametrize(("n", "standardise"), [(2, True), (3, False), (5, True)])
-def test_the_metrics_are_the_twins(n: int, standardise: bool) -> None:
+def test_the_metrics_are_the_references(n: int, standardise: bool) -> None:
     x, y = demo()
     x = x if standardise else (x - x.mean(axis=0)) / x.std(axis=0)
     own, how = divided(x, y, [30 // n] * n, target=n - 1, seed=n, metrics=True, standardise=standardise)
-    model, twin, outcome = train(own, how, n)
-    wanted = reference_sets(twin, [joined(own)])
+    model, reference, outcome = train(own, how, n)
+    wanted = reference_sets(reference, [joined(own)])
     assert model.metrics is not None and model.metrics.keys() == wanted.keys() == {"train", "test"}
     for name, got in model.metrics.items():
         assert got["confusion"] == wanted[name]["confusion"]
@@ -182,8 +182,8 @@ def test_held_out_rows_far_off_are_counted_right_or_refused(size: float, fits: b
         with pytest.raises(DataError, match="owner1: 1 of the rows that the model is tried on have values too far"):
             train(own, how)
         return
-    model, twin, _ = train(own, how)
-    wanted = reference_sets(twin, [joined(own)])["test"]
+    model, reference, _ = train(own, how)
+    wanted = reference_sets(reference, [joined(own)])["test"]
     assert model.metrics is not None and model.metrics["test"]["confusion"] == wanted["confusion"]
     assert abs(model.metrics["test"]["brier"] - wanted["brier"]) < 4e-5
 
@@ -205,8 +205,8 @@ def test_many_columns_of_few_rows_are_trained_in_dual_form() -> None:
     x, y = draw.normal(size=(30, 400)), np.arange(30.0) % 2
     own, how = divided(x, y, [150, 250], batch_size=1000, epochs=20)
     assert choose_form(how) == "dual"
-    model, twin, outcome = train(own, how)
-    assert weight_difference(model, twin) < 1e-4
+    model, reference, outcome = train(own, how)
+    assert weight_difference(model, reference) < 1e-4
     assert "CrossBlocks" not in outcome.plan.correlations
 
 
@@ -246,5 +246,5 @@ def test_the_full_batch_solvers_train_on_split_columns(solver: str) -> None:
     ((x, y),) = made_up([70], 5, 3).values()
     rate = automatic_rate(solver, 5, 0.01)
     own, how = divided(x, y, [2, 1, 2], 1, solver=solver, iterations=15, momentum=0.5, learning_rate=rate, l2=0.01)
-    model, twin, _ = train(own, how)
-    assert weight_difference(model, twin) < 1e-4
+    model, reference, _ = train(own, how)
+    assert weight_difference(model, reference) < 1e-4

@@ -108,7 +108,7 @@ def test_of_a_long_training_few_weights_are_kept() -> None:
 
 @pytest.mark.parametrize("solver", FULL)
 @pytest.mark.parametrize("standardise", [True, "private"])
-def test_the_bit_of_a_run_is_the_twins(solver: str, standardise: Any) -> None:
+def test_the_bit_of_a_run_is_the_references(solver: str, standardise: Any) -> None:
     tables = made_up([60, 50], 3, 1, steep=0.4)
     for l2, iterations, converged in ((0.05, 40 if solver == "newton" else 150, True), (0.0, 8, False)):
         own, how = job(

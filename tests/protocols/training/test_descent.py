@@ -1,4 +1,4 @@
-"""Gradient descent on shares follows the plaintext twin, step by step.
+"""Gradient descent on shares follows the plaintext reference, step by step.
 
 The kit's four checks of it are in tests/testing; here is what they cannot express: rates, penalties and fits that
 vary, and single weights in long trainings.
@@ -45,11 +45,11 @@ def both(
         return (w, *seen())
 
     (w, *seen), outcome = on_shares(body, [(ready, X_SCALE, Z64), (y.astype(np.uint64), 0, Z64)], n, seed)
-    twin = fit_reference(x, y, steps, rate, l2, standardise=False)
-    assert twin.largest_score < fit.reach
+    reference = fit_reference(x, y, steps, rate, l2, standardise=False)
+    assert reference.largest_score < fit.reach
     assert outcome.rounds["owner0"] == 1 + 3 * len(steps)
     assert outcome.reveals == ()
-    return decode(w, how.bits.w), twin.weights, [decode(low, how.bits.w - LOW_SHIFT) for low in seen], outcome
+    return decode(w, how.bits.w), reference.weights, [decode(low, how.bits.w - LOW_SHIFT) for low in seen], outcome
 
 
 @steady(40)
@@ -63,7 +63,9 @@ def both(
     st.integers(2, 5),
     st.integers(0, 2**32),
 )
-def test_as_the_twin(m: int, d: int, batch: int, rate: float, l2: float, fit: SigmoidFit, n: int, seed: int) -> None:
+def test_as_the_reference(
+    m: int, d: int, batch: int, rate: float, l2: float, fit: SigmoidFit, n: int, seed: int
+) -> None:
     draw = np.random.default_rng(seed)
     x, y = on_a_grid(draw.normal(size=(m, d))), draw.integers(0, 2, m).astype(float)
     steps = tuple(Rows.of(draw.integers(0, m, size=int(draw.integers(1, batch + 1)))) for _ in range(6))

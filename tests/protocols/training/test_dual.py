@@ -1,4 +1,4 @@
-"""The dual form: its training is the twin's at two rounds a step.
+"""The dual form: its training is the reference's at two rounds a step.
 
 The kit's four checks of it are in tests/testing; here is what they cannot express: settings of the whole training,
 its choice and its bits; and that a failing range check opens nothing else.
@@ -58,7 +58,7 @@ from tests.helpers import demo_tables, entropy, job, made_up, on_shares, owner_n
     st.integers(2, 5),
     st.integers(0, 2**32),
 )
-def test_as_the_twin(m: int, d: int, rate: float, l2: float, fit: Any, n: int, seed: int) -> None:
+def test_as_the_reference(m: int, d: int, rate: float, l2: float, fit: Any, n: int, seed: int) -> None:
     draw = np.random.default_rng(seed)
     x = np.rint(draw.normal(size=(m, d)) * 2**X_SCALE) / 2**X_SCALE
     y = draw.integers(0, 2, m).astype(float)
@@ -80,9 +80,9 @@ def test_as_the_twin(m: int, d: int, rate: float, l2: float, fit: Any, n: int, s
     (w, *seen), outcome = on_shares(body, inputs, n, seed % 1000)
     assert outcome.rounds["owner0"] == 3 + 2 * len(steps) + 2
     assert outcome.reveals == ()
-    twin = fit_reference(x, y, steps, rate, l2, standardise=False)
+    reference = fit_reference(x, y, steps, rate, l2, standardise=False)
     got = decode(w, outcome.results["owner0"][0].scale)
-    assert np.abs(got - twin.weights).max() < 1e-4
+    assert np.abs(got - reference.weights).max() < 1e-4
     for t, low in enumerate(seen):  # each step's low copy is u before it, and so gives the weights before it
         before = fit_reference(x, y, steps[:t], rate, l2, standardise=False).weights
         u = decode(low, how.bits.u - how.bits.u_shift)
@@ -120,7 +120,7 @@ def dual_bits(how: TrainingSettings) -> Any:
 
 
 def check(own: Mapping[str, OwnRows], how: TrainingSettings, seed: int = 0, limit: float = 1e-4) -> None:
-    """The dual form's model is the twin's; rounds, bytes and reveals are the plan's (see helpers.check_cost)."""
+    """The dual form's model is the reference's; rounds, bytes and reveals are the plan's (see helpers.check_cost)."""
     assert how.form == "dual"
     outcome = train(own, how, seed)
     models = list(outcome.results.values())
@@ -182,8 +182,8 @@ def test_more_columns_than_rows() -> None:
         tables[f"owner{k}"] = (x, (x[:, :5].sum(axis=1) > 5 * k).astype(float))
     own, how = job(tables, test_fraction=0.0, batch_size=26, epochs=30, learning_rate=0.03)
     assert choose_form(how) == "dual"
-    twin = pooled(list(own.values()), how)
-    assert twin.largest_score > 2.0
+    reference = pooled(list(own.values()), how)
+    assert reference.largest_score > 2.0
     check(own, replace(how, form="dual"), limit=1e-5)
 
 

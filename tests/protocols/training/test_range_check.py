@@ -66,8 +66,8 @@ def stopped(own: Mapping[str, OwnRows], how: TrainingSettings, seed: int = 0) ->
 @pytest.mark.parametrize("n", [2, 3, 5])
 def test_scores_just_beyond_the_range(n: int) -> None:
     tables = made_up([40] * n, 3, n, steep=20.0)
-    twin = stopped(*job(tables, learning_rate=20.0, epochs=20, sigmoid_range=20.0))
-    assert 21.0 < twin.largest_score < 64.0
+    reference = stopped(*job(tables, learning_rate=20.0, epochs=20, sigmoid_range=20.0))
+    assert 21.0 < reference.largest_score < 64.0
 
 
 def stopped_on_one_feature(size: float, **changes: Any) -> tuple[ReferenceModel, TrainingSettings]:
@@ -81,14 +81,14 @@ def stopped_on_one_feature(size: float, **changes: Any) -> tuple[ReferenceModel,
 
 def test_scores_that_only_ever_pass_whole_periods() -> None:
     # One step takes z from 0 to 2 P, where the periodic sigmoid looks as it does at 0: only the exact score tells.
-    twin, how = stopped_on_one_feature(16.0, learning_rate=1.0, epochs=2, sigmoid_range=20.0)
+    reference, how = stopped_on_one_feature(16.0, learning_rate=1.0, epochs=2, sigmoid_range=20.0)
     assert choose_fit(how).period == 64
-    assert twin.largest_score == pytest.approx(2 * 64)
+    assert reference.largest_score == pytest.approx(2 * 64)
 
 
 def test_scores_that_pass_the_ring_many_times_over() -> None:
-    twin, _ = stopped_on_one_feature(1000.0, learning_rate=10.0, epochs=3, sigmoid_range=245.0)
-    assert twin.largest_score > 1e6
+    reference, _ = stopped_on_one_feature(1000.0, learning_rate=10.0, epochs=3, sigmoid_range=245.0)
+    assert reference.largest_score > 1e6
 
 
 def test_a_weight_beyond_its_limit_with_every_score_in_range() -> None:
@@ -111,39 +111,39 @@ def test_a_weight_beyond_its_limit_with_every_score_in_range() -> None:
     y = np.concatenate([o.y_train for o in owners])
     parts = zip(how.owners, np.split(x, 2), np.split(y, 2), strict=True)
     own = {name: OwnRows(("a", "b"), part, label, part[:0], label[:0]) for name, part, label in parts}
-    twin = stopped(own, how)
-    assert twin.largest_score < 240.0
-    assert twin.largest_weight > WEIGHT_LIMIT
+    reference = stopped(own, how)
+    assert reference.largest_score < 240.0
+    assert reference.largest_weight > WEIGHT_LIMIT
 
 
 def test_the_demo_with_too_narrow_a_range() -> None:
-    twin = stopped(*job(demo_tables(), sigmoid_range=20.0))
-    assert twin.largest_score > 21.0
+    reference = stopped(*job(demo_tables(), sigmoid_range=20.0))
+    assert reference.largest_score > 21.0
 
 
 @pytest.mark.parametrize("rate", [0.5, 10.0])
-def test_long_trainings_give_the_twin_or_the_error(rate: float) -> None:
+def test_long_trainings_give_the_reference_or_the_error(rate: float) -> None:
     own, how = job(made_up([20, 20], 3, 3, steep=20.0), epochs=200, batch_size=10, learning_rate=rate)
-    twin = pooled(list(own.values()), how)
+    reference = pooled(list(own.values()), how)
     assert how.step_count == 800
     try:
         model = train(own, how).results["owner0"]
     except ProtocolError:
-        assert twin.largest_score > choose_fit(how).reach - 1
+        assert reference.largest_score > choose_fit(how).reach - 1
     else:
-        assert twin.largest_score < choose_fit(how).reach
+        assert reference.largest_score < choose_fit(how).reach
         # The fit's error is worth rate times as much, and nothing pulls large weights back.
-        assert weight_difference(model, twin) < 1e-3 * max(1.0, np.abs(twin.weights).max())
+        assert weight_difference(model, reference) < 1e-3 * max(1.0, np.abs(reference.weights).max())
 
 
 @pytest.mark.soak
 def test_five_thousand_steps_at_rate_ten() -> None:
     own, how = job(made_up([10, 8], 2, 5, steep=9.0), epochs=2500, batch_size=8, learning_rate=10.0, metrics=False)
-    twin = pooled(list(own.values()), how)
+    reference = pooled(list(own.values()), how)
     assert how.step_count == 5000
-    assert twin.largest_score < choose_fit(how).reach
+    assert reference.largest_score < choose_fit(how).reach
     model = train(own, how).results["owner0"]
-    assert weight_difference(model, twin) < 1e-3 * max(1.0, np.abs(twin.weights).max())
+    assert weight_difference(model, reference) < 1e-3 * max(1.0, np.abs(reference.weights).max())
 
 
 FORMS: dict[str, dict[str, Any]] = {

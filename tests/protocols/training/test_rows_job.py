@@ -1,4 +1,4 @@
-"""The main job end to end: the twin's model and metrics, for any number of owners and every setting.
+"""The main job end to end: the reference's model and metrics, for any number of owners and every setting.
 
 The kit's four checks of it are in tests/testing; here is what they cannot express: settings, owners with different
 numbers of rows, the demo's patients, and long trainings.
@@ -30,22 +30,22 @@ Tables = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
 
 def compare(own: dict[str, OwnRows], how: TrainingSettings, seed: int = 0) -> tuple[Trained, ReferenceModel, Outcome]:
-    """Train; every owner has the same model, and metrics as the twin's, row for row and to within 0.005."""
+    """Train; every owner has the same model, and metrics as the reference's, row for row and to within 0.005."""
     outcome = train(own, how, seed)
     models = list(outcome.results.values())
     assert all(model == models[0] for model in models)
-    twin = pooled(list(own.values()), how)
+    reference = pooled(list(own.values()), how)
     if how.metrics:
-        assert_metrics(models[0].metrics, reference_sets(twin, list(own.values())))
-    return models[0], twin, outcome
+        assert_metrics(models[0].metrics, reference_sets(reference, list(own.values())))
+    return models[0], reference, outcome
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_the_demo_is_the_twin_over_twenty_seeds(seed: int) -> None:
+def test_the_demo_is_the_reference_over_twenty_seeds(seed: int) -> None:
     own, how = job(demo_tables(), seed)
-    model, twin, outcome = compare(own, how, seed)
+    model, reference, outcome = compare(own, how, seed)
     assert how.step_count == 40
-    assert weight_difference(model, twin) < 1e-4
+    assert weight_difference(model, reference) < 1e-4
     assert [r.what for r in outcome.reveals] == [
         "feature means",
         "feature standard deviations",
@@ -62,8 +62,8 @@ def test_the_demo_is_the_twin_over_twenty_seeds(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_any_number_of_owners(n: int, seed: int) -> None:
     own, how = job(made_up([25 + 13 * k for k in range(n)], 6, 10 * n + seed), seed, batch_size=32)
-    model, twin, _ = compare(own, how, seed)
-    assert weight_difference(model, twin) < 1e-4
+    model, reference, _ = compare(own, how, seed)
+    assert weight_difference(model, reference) < 1e-4
 
 
 def test_another_seed_of_the_secrets_is_the_same_model() -> None:
@@ -96,8 +96,8 @@ def test_another_seed_of_the_secrets_is_the_same_model() -> None:
 )
 def test_every_setting(tables: Tables, changes: dict[str, Any]) -> None:
     own, how = job(tables, **{"batch_size": 32, **changes})
-    model, twin, outcome = compare(own, how)
-    assert weight_difference(model, twin) < (1e-4 if how.l2 < 0.1 else 1e-3)
+    model, reference, outcome = compare(own, how)
+    assert weight_difference(model, reference) < (1e-4 if how.l2 < 0.1 else 1e-3)
     assert (model.metrics is None) == (not how.metrics)
     whats = [r.what for r in outcome.reveals]
     assert ("feature means" in whats) == how.standardise
@@ -107,16 +107,16 @@ def test_every_setting(tables: Tables, changes: dict[str, Any]) -> None:
 @pytest.mark.parametrize("label", [0.0, 1.0])
 def test_one_class_only(label: float) -> None:
     tables = {name: (x, np.full(len(y), label)) for name, (x, y) in made_up([30, 20], 3, 16).items()}
-    model, twin, _ = compare(*job(tables, batch_size=16))
+    model, reference, _ = compare(*job(tables, batch_size=16))
     assert model.metrics is not None and model.metrics["train"]["auc"] is None
-    assert weight_difference(model, twin) < 1e-4
+    assert weight_difference(model, reference) < 1e-4
 
 
 def test_one_class_at_one_owner() -> None:
     tables = made_up([30, 20], 3, 17)
     tables["owner0"] = (tables["owner0"][0], np.ones(30))
-    model, twin, _ = compare(*job(tables, batch_size=16))
-    assert weight_difference(model, twin) < 1e-4
+    model, reference, _ = compare(*job(tables, batch_size=16))
+    assert weight_difference(model, reference) < 1e-4
 
 
 @steady(15)
@@ -131,15 +131,15 @@ def test_one_class_at_one_owner() -> None:
 def test_any_shape_and_scale(rows: list[int], d: int, batch: int, fraction: float, size: float, seed: int) -> None:
     tables = made_up([12, *rows], d, seed)
     scaled = {name: (x * 10.0**size, y) for name, (x, y) in tables.items()}
-    model, twin, _ = compare(*job(scaled, seed, fraction, batch_size=batch, epochs=2), seed)
-    assert weight_difference(model, twin) < 2e-4
+    model, reference, _ = compare(*job(scaled, seed, fraction, batch_size=batch, epochs=2), seed)
+    assert weight_difference(model, reference) < 2e-4
 
 
 def test_weights_are_in_the_units_of_the_data() -> None:
     own, how = job(demo_tables())
-    model, twin, _ = compare(own, how)
+    model, reference, _ = compare(own, how)
     x = np.concatenate([o.x_test for o in own.values()])
-    np.testing.assert_allclose(x @ np.array(model.weights) + model.intercept, twin.scores(x), atol=2e-3)
+    np.testing.assert_allclose(x @ np.array(model.weights) + model.intercept, reference.scores(x), atol=2e-3)
     assert model.features == own["hospital_a"].names
 
 
@@ -147,9 +147,9 @@ def test_weights_are_in_the_units_of_the_data() -> None:
 def test_five_thousand_steps_at_rate_one_half() -> None:
     own, how = job(demo_tables(), epochs=1250)
     assert how.step_count == 5000
-    model, twin, _ = compare(own, how)
-    assert twin.largest_score > 90
-    assert weight_difference(model, twin) < 1e-3
+    model, reference, _ = compare(own, how)
+    assert reference.largest_score > 90
+    assert weight_difference(model, reference) < 1e-3
 
 
 def test_a_column_that_does_not_fit_is_named() -> None:
@@ -163,8 +163,8 @@ def test_a_column_that_does_not_fit_is_named() -> None:
 def test_an_owner_with_rows_close_to_the_mean_takes_part() -> None:
     tables = made_up([40, 30], 2, 20)
     tables["owner1"][0][:, 0] = tables["owner0"][0][:, 0].mean() + 1e-4 * np.arange(30)
-    model, twin, _ = compare(*job(tables, batch_size=16))
-    assert weight_difference(model, twin) < 1e-4
+    model, reference, _ = compare(*job(tables, batch_size=16))
+    assert weight_difference(model, reference) < 1e-4
 
 
 def test_a_column_too_small_for_fixed_point_is_named() -> None:
@@ -211,6 +211,6 @@ def test_the_auc_of_rows_far_from_zero() -> None:
         tables[owner] = (x, (rng.uniform(size=rows) < 1 / (1 + np.exp(-40 * (x[:, 0] - 7.4)))).astype(float))
     own, how = job(tables, standardise=False, learning_rate=0.05)
     trained = next(iter(train(own, how).results.values()))
-    twin = reference_sets(pooled([own[owner] for owner in how.owners], how), [own[owner] for owner in how.owners])
+    reference = reference_sets(pooled([own[owner] for owner in how.owners], how), [own[owner] for owner in how.owners])
     for name in ("train", "test"):
-        assert abs(trained.metrics[name]["auc"] - twin[name]["auc"]) <= 0.005
+        assert abs(trained.metrics[name]["auc"] - reference[name]["auc"]) <= 0.005

@@ -50,7 +50,7 @@ def compared(values: int) -> int:
     return values * (WORD + 24 + 12 + 3 * 6 + 4) + -(-values // 8) + WORD
 
 
-def test_it_stops_when_the_twin_does() -> None:
+def test_it_stops_when_the_reference_does() -> None:
     check_correct(settling, settled, [X, Y], error=2.0**-SCALE, owners=(2, 3), sizes={"d": 3}, examples=20)
     check_correct(settling, settled, [reals(("d",), scale=SCALE, largest=1.0), Y], error=2.0**-SCALE, sizes={"d": 1})
 

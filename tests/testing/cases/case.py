@@ -59,7 +59,7 @@ class Case:
     """
 
     protocol: Callable[..., Any]
-    twin: Callable[..., Any]
+    reference: Callable[..., Any]
     inputs: list[Input]
     error: Any
     cost: Cost
@@ -86,10 +86,10 @@ def two_others_trade(*inputs: Sequence[Any]) -> Secrets:
 
 
 def hold_to_correct(it: Case, times: int = 1) -> None:
-    """It gives what its twin gives, in lockstep and over sockets; for so many times as many examples."""
+    """It gives what its reference gives, in lockstep and over sockets; for so many times as many examples."""
     saw = check_correct(
         it.protocol,
-        it.twin,
+        it.reference,
         it.inputs,
         error=it.error,
         sizes=it.fixed,

@@ -40,7 +40,7 @@ async def _halved(p: Party, x: Share, y: Share) -> Share:
 
 
 def exact(x: Any, y: Any) -> float:
-    """The rounding of float64, in the twin: the shares' product is exact."""
+    """The rounding of float64, in the reference: the shares' product is exact."""
     return 2.0**-30
 
 
@@ -60,7 +60,7 @@ async def _less_than(p: Party, x: Share, y: Share) -> Share:
     return lowest(await less_than(p, x, y))
 
 
-def _less_than_twin(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _less_than_reference(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Of the ring elements: as float64, numbers of 54 bits that differ in the last one would be equal."""
     less: np.ndarray = x.view(np.int64) < y.view(np.int64)
     return less.astype(np.uint8)
@@ -74,7 +74,7 @@ async def _greater(p: Party, r: Share) -> Share:
     return lowest(await greater(p, r, np.full(r.shape, BOUND, dtype=np.uint64)))
 
 
-def _greater_twin(folded: np.ndarray) -> np.ndarray:
+def _greater_reference(folded: np.ndarray) -> np.ndarray:
     """Of bits in `fold_order`, which is its own inverse."""
     return (fold_order(folded) > np.uint64(BOUND)).astype(np.uint8)
 
@@ -129,7 +129,7 @@ async def _median(p: Party, mine: Array) -> Array:
     return p.compute(lambda: found.astype(np.float64), shape=found.shape)
 
 
-def _median_twin(parts: tuple[Array, ...]) -> Array:
+def _median_reference(parts: tuple[Array, ...]) -> Array:
     return np.quantile(np.stack(parts), 0.5, axis=0, method="inverted_cdf")
 
 
@@ -155,7 +155,7 @@ def _reached_by(mine: Array) -> Array:
     return np.cumsum(np.bincount(mine.astype(np.int64), minlength=FAN))
 
 
-def _on_grid_twin(parts: tuple[Array, ...]) -> Array:
+def _on_grid_reference(parts: tuple[Array, ...]) -> Array:
     return np.quantile(np.concatenate(parts), [0, 0.5], method="inverted_cdf")
 
 
@@ -167,8 +167,8 @@ def pair(largest: float) -> list[Input]:
     return [reals(("m",), scale=SCALE, largest=largest)] * 2
 
 
-def multiplied(twin: Any, inputs: list[Input], error: Any, word: int = WORD) -> Case:
-    return Case(multiply, twin, inputs, error, Cost(1, 6 * word, 3 * word, MANY), View(soak_from=4))
+def multiplied(reference: Any, inputs: list[Input], error: Any, word: int = WORD) -> Case:
+    return Case(multiply, reference, inputs, error, Cost(1, 6 * word, 3 * word, MANY), View(soak_from=4))
 
 
 FEW, MANY = {"m": 2}, {"m": 3}
@@ -194,7 +194,7 @@ ELEMENTWISE: dict[str, Case] = {
     ),
     "less than": Case(
         _less_than,
-        _less_than_twin,
+        _less_than_reference,
         [replace(one, real=False) for one in pair(2.0**40)],
         None,
         Cost(7, 2 * COMPARED, 2 * COMPARED_DEALT, FEW),
@@ -224,7 +224,7 @@ ELEMENTWISE: dict[str, Case] = {
     ),
     "greater": Case(
         _greater,
-        _greater_twin,
+        _greater_reference,
         [words(("m",), ring=B64)],
         None,
         Cost(6, 2 * (COMPARED - WORD), 2 * (COMPARED_DEALT - WORD), FEW),
@@ -260,7 +260,7 @@ CASES = {
         Cost(1, 1, 3 * WORD, MANY),
         View(soak_from=4, sizes={"m": 800}),
     ),
-    "minimum": replace(ELEMENTWISE["maximum"], protocol=minimum, twin=np.minimum),
+    "minimum": replace(ELEMENTWISE["maximum"], protocol=minimum, reference=np.minimum),
     "clamp": Case(
         _clamp,
         lambda x: np.clip(x, -2, 2),
@@ -316,7 +316,7 @@ CASES = {
     ),
     "median": Case(
         _median,
-        _median_twin,
+        _median_reference,
         [own(integers(("m",), 0, FAN**DIGITS - 1))],
         0.0,
         # of two items: thirty comparisons a digit
@@ -326,7 +326,7 @@ CASES = {
     ),
     "smallest and median on a grid": Case(
         _on_grid,
-        _on_grid_twin,
+        _on_grid_reference,
         [own(integers(("m",), 0, FAN - 1))],
         0.0,
         Cost(

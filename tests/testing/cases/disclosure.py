@@ -14,7 +14,7 @@ from mpc.testing import integers, own
 from protocols.disclosure.design_cells import Split, small_columns, split_columns
 from protocols.disclosure.own_design import OwnDesign, plain
 from protocols.disclosure.rare_values import Layout, own_values
-from protocols.disclosure.small_cells import Blocks, Contributions, Values, merged_list, withheld_blocks
+from protocols.disclosure.small_cells import Blocks, Contributions, Values, merged_list, suppressed_blocks
 from protocols.disclosure.suppression import Halving
 from protocols.scaling.standardise import SUM_RING
 from tests.rare_values import is_rare
@@ -48,7 +48,7 @@ def pairs(count: int, sums: int = 0) -> Blocks:
 
 async def _blocks(p: Party, mine: Array) -> Any:
     (m,) = mine.shape
-    found = await withheld_blocks(p, parts_of(p, mine), np.full(m, M), pairs(m))
+    found = await suppressed_blocks(p, parts_of(p, mine), np.full(m, M), pairs(m))
     return () if p.dry else (found.astype(float),)
 
 
@@ -57,7 +57,7 @@ def _small(parts: tuple[Array, ...]) -> Array:
     return np.asarray(((others > 0) & (others < M)).any(axis=0))
 
 
-def _blocks_twin(parts: tuple[Array, ...]) -> tuple[Array, ...]:
+def _blocks_reference(parts: tuple[Array, ...]) -> tuple[Array, ...]:
     small = _small(parts)
     return ((small | np.roll(small, -1)).astype(float),)
 
@@ -65,11 +65,11 @@ def _blocks_twin(parts: tuple[Array, ...]) -> tuple[Array, ...]:
 async def _sums(p: Party, mine: Array, largest: Array, sums: Array) -> Any:
     (m,) = mine.shape
     of = Contributions(wide_parts(p, largest), wide_parts(p, sums), PERCENT)
-    found = await withheld_blocks(p, parts_of(p, mine), np.full(m, M), pairs(m, m), of)
+    found = await suppressed_blocks(p, parts_of(p, mine), np.full(m, M), pairs(m, m), of)
     return () if p.dry else (found.astype(float),)
 
 
-def _sums_twin(parts: tuple[Array, ...], largest: tuple[Array, ...], sums: tuple[Array, ...]) -> tuple[Array, ...]:
+def _sums_reference(parts: tuple[Array, ...], largest: tuple[Array, ...], sums: tuple[Array, ...]) -> tuple[Array, ...]:
     others, n, small = np.sum(sums, axis=0) - np.stack(sums), len(sums), _small(parts)
     two = [(i, j) for i in range(n) for j in range(n) if i != j]
     dominated = np.any([100 * largest[i] > PERCENT * others[j] for i, j in two], axis=0)
@@ -83,7 +83,7 @@ async def _merged(p: Party, mine: Array) -> Any:
     return () if p.dry else (opened.value[:, 0].astype(np.int64).astype(float),)
 
 
-def _merged_twin(parts: tuple[Array, ...]) -> tuple[Array, ...]:
+def _merged_reference(parts: tuple[Array, ...]) -> tuple[Array, ...]:
     halving, out = Halving(len(parts[0])), np.sum(parts, axis=0).astype(float)
     closed = [
         any(_small(tuple(part[a:b].sum() for part in parts)) for a, b in asked) for asked in halving.asked.values()
@@ -100,11 +100,11 @@ async def _values(p: Party, mine: Array) -> Any:
     parts = [p.input(owner, words if owner == p.name and not p.dry else None, words.shape, 0) for owner in p.owners]
     none = [Share(np.zeros((1,), dtype=np.uint64))] * len(p.owners)
     blocks = Blocks((np.array([1]),), 1, values=(layout,))
-    found = await withheld_blocks(p, none, np.full(1, M), blocks, values=Values([parts], M))
+    found = await suppressed_blocks(p, none, np.full(1, M), blocks, values=Values([parts], M))
     return () if p.dry else (found.astype(float),)
 
 
-def _values_twin(parts: tuple[Array, ...]) -> tuple[Array, ...]:
+def _values_reference(parts: tuple[Array, ...]) -> tuple[Array, ...]:
     return (np.array([float(is_rare([part[:, None] for part in parts], 2, M))]),)
 
 
@@ -153,7 +153,7 @@ def _few_of_a_row(rows: Sequence[Array]) -> bool:
     return False
 
 
-def _columns_twin(x: tuple[Array, ...], y: tuple[Array, ...]) -> tuple[Array, ...]:
+def _columns_reference(x: tuple[Array, ...], y: tuple[Array, ...]) -> tuple[Array, ...]:
     whole = [np.column_stack(one) for one in zip(x, y, strict=True)]
     of = [_few_of_a_row([rows[:, [*columns, FLAGS]] for rows in whole]) for columns in ([0], [1], [], [0, 1])]
     return (np.array(of, dtype=float),)
@@ -170,7 +170,7 @@ async def _split(p: Party, flags: Array, y: Array) -> Any:
     return () if p.dry else ((word.value != 0).astype(float),)
 
 
-def _split_twin(flags: tuple[Array, ...], y: tuple[Array, ...]) -> tuple[Array, ...]:
+def _split_reference(flags: tuple[Array, ...], y: tuple[Array, ...]) -> tuple[Array, ...]:
     found = []
     for column in (*(np.column_stack((flag, y[0])) for flag in flags), y[0][:, np.newaxis]):
         found.append((np.unique(column, axis=0, return_counts=True)[1] < M).any())
@@ -192,7 +192,7 @@ INPUTS = [own(integers(("m", FLAGS), 0, 1)), own(integers(("m",), 0, 1))]
 CASES = {
     "small cells in blocks": Case(
         _blocks,
-        _blocks_twin,
+        _blocks_reference,
         [own(integers(("m",), 0, 12))],
         0.0,
         # of two owners, each with two cells: four intervals
@@ -201,7 +201,7 @@ CASES = {
     ),
     "dominated sums": Case(
         _sums,
-        _sums_twin,
+        _sums_reference,
         [own(integers(("m",), 0, 12)), own(integers(("m",), 0, 100)), own(integers(("m",), 100, 200))],
         0.0,
         # of two owners: four wide comparisons as well
@@ -223,7 +223,7 @@ CASES = {
     ),
     "rare values": Case(
         _values,
-        _values_twin,
+        _values_reference,
         [own(integers(("m",), 0, 1))],
         0.0,
         # of two owners: the count, and six numbers of the one item
@@ -239,7 +239,7 @@ CASES = {
     ),
     "merged list": Case(
         _merged,
-        _merged_twin,
+        _merged_reference,
         [own(integers(("m",), 0, 12))],
         0.0,
         # of two owners, six halves of two kinds
@@ -251,7 +251,7 @@ CASES = {
     ),
     "columns of two owners": Case(
         _columns,
-        _columns_twin,
+        _columns_reference,
         INPUTS,
         0.0,
         Cost(2, 1 + OPENED * WORD, 2 * OPENED * WORD, {"m": ROWS}, owners=(2,)),
@@ -259,7 +259,7 @@ CASES = {
     ),
     "columns of three owners": Case(
         _columns,
-        _columns_twin,
+        _columns_reference,
         INPUTS,
         0.0,
         # 108 bits: three owners', and those of their cells
@@ -271,7 +271,7 @@ CASES = {
     ),
     "split columns": Case(
         _split,
-        _split_twin,
+        _split_reference,
         [own(integers(("m",), 0, 1)), own(integers(("m",), 0, 1))],
         0.0,
         # nine places of two columns by two classes; two

@@ -55,7 +55,7 @@ async def _auc(p: Party, mine: Array) -> Share:
     return await count_pairs(p, Share(mine[0]), Share(mine[1]), mine.shape[1] - 2)
 
 
-def _auc_twin(parts: tuple[Array, ...]) -> Array:
+def _auc_reference(parts: tuple[Array, ...]) -> Array:
     positives, negatives = np.sum(parts, axis=0)
     low, bins = negatives[:-2], positives[:-2]
     return np.array([bins @ (2 * np.cumsum(low) - low), bins @ low - positives[-2:] @ negatives[-2:]])
@@ -78,7 +78,7 @@ async def _evaluate_shared(p: Party, z: Share, y: Share) -> tuple[Array, ...]:
     return () if p.dry else listed(found["test"])
 
 
-def _evaluate_shared_twin(z: Array, y: Array) -> tuple[Array, ...]:
+def _evaluate_shared_reference(z: Array, y: Array) -> tuple[Array, ...]:
     """Whole numbers have bins of their own, up to 16."""
     return listed({**plain_metrics_shared(z, y), "auc": plain_metrics(np.clip(z, -LARGEST, LARGEST), y)["auc"]})
 
@@ -87,7 +87,7 @@ async def _keep(p: Party, w: Share) -> Share:
     return await keep(p, w, limit=LIMIT)
 
 
-def _keep_twin(w: Array) -> Array:
+def _keep_reference(w: Array) -> Array:
     if np.abs(w).max() > LIMIT:
         raise ProtocolError("too large")
     return w
@@ -98,7 +98,7 @@ async def _evaluate_kept(p: Party, x: Share, y: Share, w: Share) -> tuple[Array,
     return () if p.dry else listed(found["test"], but="auc")
 
 
-def _evaluate_kept_twin(x: Array, y: Array, w: Array) -> tuple[Array, ...]:
+def _evaluate_kept_reference(x: Array, y: Array, w: Array) -> tuple[Array, ...]:
     z = np.rint((x @ w[:-1] + w[-1]) * 2.0**24) / 2.0**24
     return listed(plain_metrics_shared(z, y), but="auc")
 
@@ -106,7 +106,7 @@ def _evaluate_kept_twin(x: Array, y: Array, w: Array) -> tuple[Array, ...]:
 # -- each row's loss times its count
 
 
-def _loss_twin(z: Array, c: Array, cy: Array) -> Array:
+def _loss_reference(z: Array, c: Array, cy: Array) -> Array:
     return np.array([np.sum(c * np.logaddexp(0, z) - cy * z)])
 
 
@@ -123,7 +123,7 @@ async def _likelihoods(p: Party, parts: Array, counts: Array, labels: Array) -> 
     return None if found is None else np.array([found[0].loss, found[0].null_loss or 0.0, found[1]])
 
 
-def _likelihoods_twin(parts: tuple[Array, ...], counts: tuple[Array, ...], labels: tuple[Array, ...]) -> Array:
+def _likelihoods_reference(parts: tuple[Array, ...], counts: tuple[Array, ...], labels: tuple[Array, ...]) -> Array:
     c, y, z = np.abs(counts[0]), labels[0], np.sum(parts, axis=0)
     null = -null_log_likelihood(y, counts=c)
     return np.array([np.sum(c * (np.logaddexp(0, z) - y * z)), max(null, 0.0), c.sum()])
@@ -137,7 +137,7 @@ async def _null(p: Party, offsets: Array, labels: Array) -> Any:
     return await null_intercept(p, *mine)
 
 
-def _null_twin(offsets: tuple[Array, ...], labels: tuple[Array, ...]) -> Array:
+def _null_reference(offsets: tuple[Array, ...], labels: tuple[Array, ...]) -> Array:
     """The least point at which the owners' functions, each rounded, add up to 0 or more, by bisection."""
     low, high = 0, 1 << 24
     while low < high:
@@ -169,7 +169,7 @@ async def _tenths(p: Party, scores: Array, labels: Array) -> Any:
     return _told(p, await calibrate(p, {"all": (scored, len(p.owners) * scores.shape[0])}, LEAST))
 
 
-def _tenths_twin(scores: tuple[Array, ...], labels: tuple[Array, ...]) -> Array:
+def _tenths_reference(scores: tuple[Array, ...], labels: tuple[Array, ...]) -> Array:
     z = [np.ceil(one / STEP) for one in scores]
     return _table(z, labels, [1 / (1 + np.exp(-one)) for one in scores])
 
@@ -196,7 +196,7 @@ async def _shared_tenths(p: Party, z: Share, y: Share) -> Any:
     return _told(p, await calibrate_shared(p, {"all": (scored, histograms["all"])}, LEAST))
 
 
-def _shared_tenths_twin(z: Array, y: Array) -> Array:
+def _shared_tenths_reference(z: Array, y: Array) -> Array:
     bins = np.searchsorted(upper_edges(np.arange(SHARED_BINS), 1 << 60), np.rint(z * 2.0**SCORE_SCALE), side="right")
     return _table([bins], [y], [1 / (1 + np.exp(-z))])
 
@@ -232,7 +232,7 @@ CASES = {
     ),
     "AUC": Case(
         _auc,
-        _auc_twin,
+        _auc_reference,
         [own(integers((2, "m"), 0, 1000))],
         0.0,
         Cost(1, 6 * WORD, 2 * WORD, {"m": 3}),
@@ -255,7 +255,7 @@ CASES = {
     ),
     "shared metrics": Case(
         _evaluate_shared,
-        _evaluate_shared_twin,
+        _evaluate_shared_reference,
         [integers(("m",), -40, 40), integers(("m",), 0, 1)],
         4e-5,
         Cost(22, OF_SHARED, OF_SHARED_DEALT, {"m": 3}),
@@ -278,7 +278,7 @@ CASES = {
     ),
     "kept model": Case(
         _keep,
-        _keep_twin,
+        _keep_reference,
         [reals((D + 1,), scale=43, largest=2 * LIMIT)],
         2.0 ** -kept_scale(D),
         Cost(10, 4 * WORD + 4 * (COMPARED + 29) + 1 + WORD, 4 * (2 * WORD) + 4 * (COMPARED_DEALT + 19) + 4 * WORD),
@@ -294,7 +294,7 @@ CASES = {
     ),
     "kept metrics": Case(
         _evaluate_kept,
-        _evaluate_kept_twin,
+        _evaluate_kept_reference,
         [integers(("m", D), -9, 9), integers(("m",), 0, 1), reals((D + 1,), scale=kept_scale(D), largest=LIMIT)],
         4e-5,
         Cost(
@@ -309,7 +309,7 @@ CASES = {
     ),
     "weighted loss": Case(
         weighted_loss,
-        _loss_twin,
+        _loss_reference,
         [reals(("m",), scale=SCORE_SCALE, largest=60.0), *[reals(("m",), scale=14, largest=1.0)] * 2],
         lambda z, c, cy: 5e-5 * len(z),
         Cost(11, OF_CLAMP + M * 6 * WORD, OF_CLAMP_DEALT + M * (48 + 2) * WORD + 2 * WORD, {"m": M}),
@@ -320,7 +320,7 @@ CASES = {
     ),
     "likelihoods of columns": Case(
         _likelihoods,
-        _likelihoods_twin,
+        _likelihoods_reference,
         [own(reals(("m",), scale=SCORE_SCALE, largest=20.0)), own(reals(("m",), scale=SCALE, largest=3.0)), LABELS],
         2e-3,
         Cost(12, OF_CLAMP + (M * 6 + 3) * WORD, OF_CLAMP_DEALT + M * (48 + 2) * WORD + 2 * WORD, {"m": M}, owners=(2,)),
@@ -331,7 +331,7 @@ CASES = {
     ),
     "null model": Case(
         _null,
-        _null_twin,
+        _null_reference,
         [SCORES, LABELS],
         0.0,
         Cost(48, 6 * (15 * COMPARED + 2), 6 * 15 * COMPARED_DEALT, {"m": M}, owners=(2,)),
@@ -343,7 +343,7 @@ CASES = {
     ),
     "tenths": Case(
         _tenths,
-        _tenths_twin,
+        _tenths_reference,
         [SCORES, LABELS],
         1e-5,
         Cost(
@@ -370,7 +370,7 @@ CASES = {
     ),
     "tenths of shared scores": Case(
         _shared_tenths,
-        _shared_tenths_twin,
+        _shared_tenths_reference,
         [reals(("m",), scale=SCORE_SCALE, largest=20.0), integers(("m",), 0, 1)],
         1e-3,
         # with the histogram, which is most of it: the parts are checked elsewhere

@@ -24,7 +24,7 @@ async def _sigmoid(p: Party, z: Share) -> Share:
     return await sigmoid(p, z, FIT, 1.0, 30)
 
 
-def _logistic_twin(z: Array) -> Array:
+def _logistic_reference(z: Array) -> Array:
     sigma = 1 / (1 + np.exp(-z))
     return np.stack((sigma - 0.5, sigma * (1 - sigma), np.logaddexp(0, z) - z / 2))
 
@@ -33,7 +33,7 @@ async def _histograms(p: Party, u: Share, y: Share) -> tuple[Share, Share]:
     return await histograms(p, u.shifted(24).at_scale(54), y)
 
 
-def _histograms_twin(u: Array, y: Array) -> tuple[Array, Array]:
+def _histograms_reference(u: Array, y: Array) -> tuple[Array, Array]:
     bins = np.floor(u).astype(int) + BINS // 2
     return np.bincount(bins, minlength=BINS), np.bincount(bins, y, BINS)
 
@@ -51,14 +51,14 @@ CASES = {
     ),
     "logistic parts": Case(
         logistic_parts,
-        _logistic_twin,
+        _logistic_reference,
         [reals(("m",), scale=ANGLE_SCALE, largest=LARGEST)],
         4e-5,
         Cost(1, 2 * WORD, 2 * 48 * WORD, {"m": 2}),
     ),
     "histograms": Case(
         _histograms,
-        _histograms_twin,
+        _histograms_reference,
         [reals(("m",), scale=30, largest=BINS / 2 - 1), integers(("m",), 0, 1)],
         2.0**-30,
         Cost(11, *histogram(3), {"m": 3}),

@@ -50,7 +50,7 @@ def inferring(how: str) -> Any:
     return run
 
 
-def inferring_twin(parts: tuple[Array, ...]) -> tuple[Array, Array]:
+def inferring_reference(parts: tuple[Array, ...]) -> tuple[Array, Array]:
     rows = np.concatenate([near(k, moved) for k, moved in enumerate(parts)])
     return fitted(rows, np.concatenate([np.roll(LABELS, k) for k in range(len(parts))]))
 
@@ -70,22 +70,24 @@ async def inferring_vertically(p: Party, moved: Array) -> Any:
     return told(await vertical_inference_job(p, mine, asked))
 
 
-def inferring_vertically_twin(parts: tuple[Array, ...]) -> tuple[Array, Array]:
+def inferring_vertically_reference(parts: tuple[Array, ...]) -> tuple[Array, Array]:
     return fitted(np.concatenate([near(k, moved) for k, moved in enumerate(parts)], axis=1), LABELS)
 
 
 MOVED = own(reals((len(LABELS), 1), scale=SCALE, largest=0.25))
 
 
-def job(protocol: Any, twin: Any, cost: Cost, long: Checks = ("correct", "cost", "faults")) -> Case:
+def job(protocol: Any, reference: Any, cost: Cost, long: Checks = ("correct", "cost", "faults")) -> Case:
     """What the parts cost is checked part by part: here, that the plan says what their sum was."""
-    return Case(protocol, twin, [MOVED], 1e-5, cost, View(owners=()), owners=(2, 3), examples=4, every=101, long=long)
+    return Case(
+        protocol, reference, [MOVED], 1e-5, cost, View(owners=()), owners=(2, 3), examples=4, every=101, long=long
+    )
 
 
 CASES = {
-    "inference, open": job(inferring("open-fisher"), inferring_twin, Cost(9, 1040, 0, owners=(2,)), long=()),
-    "inference": job(inferring("shared"), inferring_twin, Cost(253, 74811, 143358, owners=(2,))),
+    "inference, open": job(inferring("open-fisher"), inferring_reference, Cost(9, 1040, 0, owners=(2,)), long=()),
+    "inference": job(inferring("shared"), inferring_reference, Cost(253, 74811, 143358, owners=(2,))),
     "inference on columns": job(
-        inferring_vertically, inferring_vertically_twin, Cost(258, 127905, 177975, owners=(2,))
+        inferring_vertically, inferring_vertically_reference, Cost(258, 127905, 177975, owners=(2,))
     ),
 }

@@ -14,7 +14,7 @@ from protocols.core.wide import lift, lowered, noisy_lift, wide_truncate
 from protocols.linalg.gram import combination, hold_gram, hold_gram_of_columns
 from protocols.linalg.held import Rows, hold, product, products, take_rows, transpose_product
 from protocols.linalg.inverse import MATRIX_RING
-from protocols.linalg.original_units import FACTOR_SCALE, UNITS_RING, in_own_units
+from protocols.linalg.original_units import FACTOR_SCALE, UNITS_RING, in_original_units
 from protocols.rows.limits import X_SCALE
 from tests.testing.cases.case import Case, Cost, View
 from tests.testing.cases.core import exact
@@ -41,7 +41,7 @@ async def _held_product(p: Party, x: Share, w: Share) -> tuple[Share, Share]:
     return z, divided(p, low)
 
 
-def _held_product_twin(x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _held_product_reference(x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return x[[2, 0]] @ w, w
 
 
@@ -51,7 +51,7 @@ async def _own_product(p: Party, mine: Array, w: Share) -> tuple[Share, Share]:
     return z, divided(p, low)
 
 
-def _own_product_twin(parts: tuple[np.ndarray, ...], w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _own_product_reference(parts: tuple[np.ndarray, ...], w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(parts)[[1, 0]] @ w, w
 
 
@@ -75,7 +75,7 @@ async def _held_products(p: Party, x: Share, w: Share) -> Share:
     return await products(p, await hold(p, x), STEPS, w, label="all")
 
 
-def _held_products_twin(x: np.ndarray, w: np.ndarray) -> np.ndarray:
+def _held_products_reference(x: np.ndarray, w: np.ndarray) -> np.ndarray:
     return np.concatenate([x[rows.index] @ w[:, t] for t, rows in enumerate(STEPS)])
 
 
@@ -89,7 +89,7 @@ async def _gram(p: Party, mine: Array) -> Share:
     return gram.share
 
 
-def _gram_twin(parts: tuple[Array, ...]) -> Array:
+def _gram_reference(parts: tuple[Array, ...]) -> Array:
     x = np.concatenate(parts)
     return np.concatenate((x @ x.T, np.ones((len(x), 1))), axis=1)
 
@@ -98,7 +98,7 @@ async def _gram_of_columns(p: Party, mine: Array) -> Share:
     return (await hold_gram_of_columns(p, mine, 2 * X_SCALE, G_SCALE)).share
 
 
-def _gram_of_columns_twin(parts: tuple[Array, ...]) -> Array:
+def _gram_of_columns_reference(parts: tuple[Array, ...]) -> Array:
     x = np.concatenate(parts, axis=1)
     return np.concatenate((x @ x.T, np.ones((len(x), 1))), axis=1)
 
@@ -116,7 +116,7 @@ async def _cut(p: Party, x: Share) -> Share:
     return await wide_truncate(p, x, 200)
 
 
-def _units_twin(w: Array, f: Array, c: Array) -> Array:
+def _units_reference(w: Array, f: Array, c: Array) -> Array:
     return np.append(w[:-1] * f, w[-1] - (w[:-1] * c).sum())
 
 
@@ -152,8 +152,8 @@ CASES = {
         View(sizes={"m": 24}),
     ),
     "weights in original units": Case(
-        in_own_units,
-        _units_twin,
+        in_original_units,
+        _units_reference,
         [reals((4,), scale=40, largest=4096.0), FACTORS, FACTORS],
         lambda w, f, c: 2.0**-40 * (1 + np.abs((f, c)).max()) * 4,
         Cost(3, 4 * WORD + (3 + 6 + 4) * WIDE, (8 + 6 + 8) * WIDE),
@@ -161,7 +161,7 @@ CASES = {
     ),
     "held product": Case(
         _held_product,
-        _held_product_twin,
+        _held_product_reference,
         [reals((3, "k"), scale=SCALE, largest=100.0), reals(("k",), scale=30, largest=100.0)],
         2.0 ** (9 - 30),
         Cost(2, (6 + 2) * WORD, (2 + 2 + 2) * WORD, {"k": 2}),
@@ -169,7 +169,7 @@ CASES = {
     ),
     "held product of own rows": Case(
         _own_product,
-        _own_product_twin,
+        _own_product_reference,
         [own(reals((1, "k"), scale=SCALE, largest=100.0)), reals(("k",), scale=30, largest=100.0)],
         2.0 ** (9 - 30),
         Cost(2, (2 + 2) * WORD, (2 + 2 + 2) * WORD, {"k": 2}),
@@ -177,7 +177,7 @@ CASES = {
     ),
     "held products": Case(
         _held_products,
-        _held_products_twin,
+        _held_products_reference,
         [reals((3, "k"), scale=SCALE, largest=100.0), reals(("k", 2), scale=SCALE, largest=100.0)],
         exact,
         Cost(2, (6 + 4) * WORD, 3 * WORD, {"k": 2}),
@@ -195,7 +195,7 @@ CASES = {
     ),
     "Gram matrix": Case(
         _gram,
-        _gram_twin,
+        _gram_reference,
         [own(reals(("m", "d"), scale=X_SCALE, largest=1000.0))],
         2.0**-G_SCALE,
         Cost(3, (2 * 2 + 4 + 4 * 5) * WORD, (4 + 2 * 4) * WORD, {"m": 2, "d": 2}, owners=(2,)),
@@ -203,7 +203,7 @@ CASES = {
     ),
     "Gram matrix of columns": Case(
         _gram_of_columns,
-        _gram_of_columns_twin,
+        _gram_of_columns_reference,
         [own(reals(("m", "d"), scale=X_SCALE, largest=1000.0))],
         # each owner rounds its own
         5 * 2.0 ** -(G_SCALE + 1),

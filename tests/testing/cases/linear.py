@@ -39,7 +39,7 @@ async def _solved(p: Party, x: Share) -> tuple[Share, Share, Share]:
     return found.w, found.inverse, found.squares
 
 
-def _solved_twin(x: Array) -> tuple[Array, Array, Array]:
+def _solved_reference(x: Array) -> tuple[Array, Array, Array]:
     a = 0.125 * np.eye(3) + 0.75 * x @ x.T
     c, g, t = a[:2, :2], a[:2, 2], a[2, 2]
     w = np.linalg.solve(c, g)
@@ -92,7 +92,7 @@ def _regression(inference: Any, *, weighted: bool = False) -> Any:
     return run
 
 
-def _regression_twin(parts: tuple[Array, ...]) -> Any:
+def _regression_reference(parts: tuple[Array, ...]) -> Any:
     rows = np.concatenate([_near(k, moved[:, :3]) for k, moved in enumerate(parts)])
     offset_weights = (
         OffsetWeights.joined([_beside(moved) for moved in parts]) if parts[0].shape[1] == 4 else NO_OFFSET_WEIGHTS
@@ -125,7 +125,7 @@ def _column(owner: int, moved: Array) -> Array:
     return base
 
 
-def _on_columns_twin(*parts: tuple[Array, ...], weighted: bool = False) -> Any:
+def _on_columns_reference(*parts: tuple[Array, ...], weighted: bool = False) -> Any:
     (moved,) = parts
     x = np.concatenate([_column(k, one) for k, one in enumerate(moved)], axis=1)
     names = tuple(f"x{k}" for k in range(len(moved)))
@@ -138,26 +138,28 @@ MOVED_WEIGHTED = own(reals((ROWS, 4), scale=SCALE, largest=0.25))
 MOVED_COLUMN = own(reals((ROWS, 1), scale=SCALE, largest=0.25))
 
 
-def job(protocol: Any, twin: Any, moved: Input, error: float, cost: Cost, quick: bool = False) -> Case:
+def job(protocol: Any, reference: Any, moved: Input, error: float, cost: Cost, quick: bool = False) -> Case:
     """Of a result that is opened, no two secrets have the same: nobody's view is looked at."""
     long: Checks = () if quick else ("correct", "faults")
-    return Case(protocol, twin, [moved], error, cost, View(owners=()), owners=(2, 3), examples=4, every=47, long=long)
+    return Case(
+        protocol, reference, [moved], error, cost, View(owners=()), owners=(2, 3), examples=4, every=47, long=long
+    )
 
 
 def rows_job(inference: str, cost: Cost, weighted: bool = False) -> Case:
     moved, run = MOVED_WEIGHTED if weighted else MOVED, _regression(inference, weighted=weighted)
-    return job(run, _regression_twin, moved, 1e-8, cost, quick=inference == "open-gram")
+    return job(run, _regression_reference, moved, 1e-8, cost, quick=inference == "open-gram")
 
 
 def columns_job(cost: Cost, weighted: bool = False) -> Case:
-    twin = partial(_on_columns_twin, weighted=weighted)
-    return job(_on_columns(weighted=weighted), twin, MOVED_COLUMN, 1e-4, cost)
+    reference = partial(_on_columns_reference, weighted=weighted)
+    return job(_on_columns(weighted=weighted), reference, MOVED_COLUMN, 1e-4, cost)
 
 
 CASES = {
     "fit": Case(
         _solved,
-        _solved_twin,
+        _solved_reference,
         [reals((3, 3), scale=MATRIX_SCALE // 2, largest=0.33, ring=MATRIX_RING)],
         1e-7,
         Cost(24 + 2 * DOUBLINGS, 9169, 10132),

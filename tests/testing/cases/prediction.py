@@ -52,7 +52,7 @@ def _rows_scored(steps: int | None) -> Any:
     return scored
 
 
-def _rows_twin(steps: int | None) -> Any:
+def _rows_reference(steps: int | None) -> Any:
     def scored(x: tuple[Array, ...], w: Array) -> Array:
         out = np.zeros((len(x), 2))
         for k, rows in enumerate(x):
@@ -106,7 +106,7 @@ def _columns_scored(steps: int | None) -> Any:
     return scored
 
 
-def _columns_twin(steps: int | None) -> Any:
+def _columns_reference(steps: int | None) -> Any:
     def scored(x: tuple[Array, ...], w: Array) -> Array:
         parts = [part[:, :width] for part, width in zip(x, _widths(len(x)), strict=True)]
         return _score(np.concatenate(parts, axis=1) @ w[:-1] + w[-1], steps)
@@ -148,21 +148,21 @@ def cost(steps: int | None, rounds: int = 0, sent: int = 0, dealt: int = 0) -> C
     return Cost(rounds + after[0], sent + after[1], dealt + after[2], owners=(2,))
 
 
-def case(steps: int | None, protocol: Any, twin: Any, rows: int, cost: Cost, **view: Any) -> Case:
+def case(steps: int | None, protocol: Any, reference: Any, rows: int, cost: Cost, **view: Any) -> Case:
     inputs = [own(reals((rows, D), scale=X_SCALE, largest=4)), W_INPUT]
     error, every = (0.0, 7) if steps is None else (0.5 + steps * 4e-4, 17)
     seen = View(soak_from=2, words=200, shift=0.8, structure="by round", **view)
-    return Case(protocol, twin, inputs, error, cost, seen, examples=10, every=every)
+    return Case(protocol, reference, inputs, error, cost, seen, examples=10, every=every)
 
 
 def rows_case(steps: int | None) -> Case:
-    return case(steps, _rows_scored(steps), _rows_twin(steps), 2, cost(steps), owners=(3,), secrets=_rows_alike)
+    return case(steps, _rows_scored(steps), _rows_reference(steps), 2, cost(steps), owners=(3,), secrets=_rows_alike)
 
 
 def columns_case(steps: int | None) -> Case:
     """The rows' digests are compared first."""
     of = cost(steps, 2, DIGEST_BITS // 8 + WORD, DIGEST_BITS * WORD)
-    return case(steps, _columns_scored(steps), _columns_twin(steps), M, of, secrets=_columns_alike)
+    return case(steps, _columns_scored(steps), _columns_reference(steps), M, of, secrets=_columns_alike)
 
 
 CASES = {

@@ -32,7 +32,7 @@ async def _moments(p: Party, x: Array) -> tuple[Array, Array]:
     return found.mean, found.deviation
 
 
-def _moments_twin(parts: tuple[Array, ...]) -> tuple[Array, Array]:
+def _moments_reference(parts: tuple[Array, ...]) -> tuple[Array, Array]:
     x = np.concatenate(parts)
     if (x.min(axis=0) == x.max(axis=0)).any():
         raise DataError("a constant column")
@@ -51,7 +51,7 @@ async def _pooled(p: Party, mine: Array) -> tuple[Array, Share, Share]:
     return found.units, found.means, found.covariance
 
 
-def _pooled_twin(parts: tuple[Array, ...]) -> tuple[Array, Array, Array]:
+def _pooled_reference(parts: tuple[Array, ...]) -> tuple[Array, Array, Array]:
     units = plain_scales(parts)
     if np.isinf(units).any():
         raise DataError("a column is constant")
@@ -88,7 +88,7 @@ def _of_mean_1(moved: Array) -> Array:
     return counts
 
 
-def _pooled_weighted_twin(parts: tuple[Array, ...]) -> tuple[Array, Array, Array]:
+def _pooled_weighted_reference(parts: tuple[Array, ...]) -> tuple[Array, Array, Array]:
     x = np.concatenate([_few(k, moved) for k, moved in enumerate(parts)])
     counts = np.concatenate([_of_mean_1(moved[:, 2]) for moved in parts])
     deviation = np.sqrt(np.cov(x.T, ddof=0, aweights=counts).diagonal())
@@ -122,7 +122,7 @@ async def _rooted(p: Party, x: Share, mine: Array) -> Share:
     return await weighted_columns(p, x, own_columns, target, FEW_LARGEST)
 
 
-def _rooted_twin(x: Array, parts: tuple[Array, ...]) -> Array:
+def _rooted_reference(x: Array, parts: tuple[Array, ...]) -> Array:
     counts, y = 1.5 + parts[0][:, 0], parts[0][:, 1]
     roots = np.sqrt(counts / counts.mean() / FEW_LARGEST)[:, np.newaxis]
     found: Array = np.concatenate((roots * x, roots, roots * y[:, np.newaxis]), axis=1)
@@ -157,7 +157,7 @@ CASES = {
     ),
     "moments": Case(
         _moments,
-        _moments_twin,
+        _moments_reference,
         [own(reals(("m", "d"), scale=8, largest=1000.0))],
         1e-9,
         Cost(2, 2 * 3 * WIDE, 0, {"m": 2, "d": 3}),
@@ -175,7 +175,7 @@ CASES = {
     ),
     "covariances": Case(
         _pooled,
-        _pooled_twin,
+        _pooled_reference,
         [own(reals(("m", 2), scale=SCALE, largest=100.0))],
         1e-9,
         Cost(24, 12616, 8878, {"m": 3}),
@@ -186,7 +186,7 @@ CASES = {
     ),
     "covariances, weighted": Case(
         _pooled_weighted,
-        _pooled_weighted_twin,
+        _pooled_weighted_reference,
         [own(reals((FEW, 3), scale=SCALE, largest=0.25))],
         1e-9,
         Cost(24, 13000, 9070),
@@ -197,7 +197,7 @@ CASES = {
     ),
     "rows and roots of weights": Case(
         _rooted,
-        _rooted_twin,
+        _rooted_reference,
         [reals(("m", 2), scale=24, largest=2.0), own(reals(("m", 2), scale=SCALE, largest=1.0))],
         1e-6,
         Cost(2, 120, 144, {"m": 3}),

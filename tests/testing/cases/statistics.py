@@ -12,7 +12,7 @@ from mpc.sharing.share import Share
 from mpc.testing import integers, own
 from protocols.core.monotone_search import FAN
 from protocols.disclosure.forward_merge import stretches
-from protocols.statistics.disclosed_cells import Told
+from protocols.statistics.disclosed_cells import Disclosure
 from protocols.statistics.job import statistics_job
 from protocols.statistics.own_cells import OwnColumns
 from protocols.statistics.settings import Grid, StatisticsSettings, Survival
@@ -59,7 +59,7 @@ async def _statistics(p: Party, mine: Array, sexes: Array) -> tuple[Array, ...]:
     return (*(np.concatenate([a.ravel() for a in part.values()]) for part in parts), found.found)
 
 
-def _statistics_twin(rows: tuple[Array, ...], sexes: tuple[Array, ...]) -> tuple[Array, ...]:
+def _statistics_reference(rows: tuple[Array, ...], sexes: tuple[Array, ...]) -> tuple[Array, ...]:
     x, sex = np.concatenate(rows), np.concatenate(sexes)
     counts, means, squares, medians = [], [], [], []
     for group in (x[sex == code] for code in (0, 1)):
@@ -93,7 +93,7 @@ async def _stretches(p: Party, mine: Array) -> Array:
     return p.compute(lambda: found.astype(float), shape=mine.shape)
 
 
-def _stretches_twin(parts: tuple[Array, ...]) -> Array:
+def _stretches_reference(parts: tuple[Array, ...]) -> Array:
     return np.array([_ends(counts) for counts in zip(*parts, strict=True)])
 
 
@@ -124,7 +124,7 @@ async def _log_rank(p: Party, mine: Array) -> Array:
     return (await open_log_rank(p, sums, np.full((1, 2), PLACES), np.ones((1, 2), dtype=bool)))[0]
 
 
-def _log_rank_twin(parts: tuple[Array, ...]) -> Array:
+def _log_rank_reference(parts: tuple[Array, ...]) -> Array:
     counts = np.moveaxis(np.sum(parts, axis=0), 0, 2)
     n = counts.sum(axis=1)[:, ::-1].cumsum(axis=1)[:, ::-1]
     d, every = counts[:, 1].sum(axis=0), n.sum(axis=0)
@@ -150,13 +150,13 @@ async def _follow(p: Party, months: Array, died: Array, arms: Array) -> Any:
     settings = _survival_settings(p.owners, months.shape[0])
     values = (months.view(np.int64) / 2.0, died.astype(float), arms.astype(float)) if not p.dry else ()
     mine = OwnColumns(dict(zip(("months", "died", "arm"), values, strict=False)), months.shape[0])
-    found = await follow(p, mine, settings, Told(settings, {}))
+    found = await follow(p, mine, settings, Disclosure(settings, {}))
     if p.dry:
         return ()
     return found.ends["months to died by arm"].astype(float), np.array([float(*found.between.values())])
 
 
-def _follow_twin(months: tuple[Array, ...], died: tuple[Array, ...], arms: tuple[Array, ...]) -> tuple[Array, ...]:
+def _follow_reference(months: tuple[Array, ...], died: tuple[Array, ...], arms: tuple[Array, ...]) -> tuple[Array, ...]:
     up = [np.ceil(one / 2) for one in months]
     ends = [
         _ends(
@@ -201,7 +201,7 @@ CELLS, MEANS, SQUARES = 3 * 2, 2 + 4, 2 + 6
 CASES = {
     "tables": Case(
         _statistics,
-        _statistics_twin,
+        _statistics_reference,
         [own(integers(("m", 2), 0, LARGEST)), own(integers(("m",), 0, 1))],
         1e-9,
         Cost(
@@ -229,7 +229,7 @@ CASES = {
     ),
     "stretches": Case(
         _stretches,
-        _stretches_twin,
+        _stretches_reference,
         [own(integers(("l", "m"), 0, 6))],
         0.0,
         Cost(16 + 1 + 3, *stretches_cost(1, 3), {"l": 1, "m": 3}, owners=(2,)),
@@ -244,7 +244,7 @@ CASES = {
     ),
     "log-rank": Case(
         _log_rank,
-        _log_rank_twin,
+        _log_rank_reference,
         [own(integers(("m", 2, 2), 0, 1))],
         1.01 * 2.0**-PLACES,
         Cost(
@@ -259,7 +259,7 @@ CASES = {
     ),
     "curves and tests": Case(
         _follow,
-        _follow_twin,
+        _follow_reference,
         [own(integers(("m",), 0, 6)), own(integers(("m",), 0, 1)), own(integers(("m",), 0, 1))],
         0.0,
         Cost(

@@ -54,7 +54,7 @@ async def _step(p: Party, x: Share, y: Share, w: Share) -> Share:
     return after
 
 
-def _step_twin(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> np.ndarray:
+def _step_reference(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> np.ndarray:
     return w - ONE.rate / len(y) * x.T @ (exact_sigmoid(x @ w) - y) - ONE.rate * ONE.l2 * w
 
 
@@ -75,7 +75,7 @@ async def _descend(p: Party, x: Share, y: Share) -> tuple[Share, ...]:
     return w, *seen()
 
 
-def _descend_twin(x: Array, y: Array) -> tuple[Array, ...]:
+def _descend_reference(x: Array, y: Array) -> tuple[Array, ...]:
     """`x` has its last column for the intercept, which is not penalised."""
     weights = [np.zeros(x.shape[1])]
     penalised = np.append(np.ones(x.shape[1] - 1), 0.0)
@@ -93,7 +93,7 @@ async def _descend_dual(p: Party, gram: Share, y: Share) -> tuple[Share, ...]:
     return u, *seen
 
 
-def _descend_dual_twin(gram: Array, y: Array) -> tuple[Array, ...]:
+def _descend_dual_reference(gram: Array, y: Array) -> tuple[Array, ...]:
     us = [np.zeros(len(y) + 1)]
     for rows in steps_of(gram):
         u = us[-1]
@@ -120,7 +120,7 @@ async def _check_range(p: Party, x: Share, w: Share) -> int:
     return 0
 
 
-def _check_range_twin(x: Array, w: Array) -> Array:
+def _check_range_reference(x: Array, w: Array) -> Array:
     if max(np.abs(x[rows.index] @ w[t]).max() for t, rows in enumerate(steps_of(x))) > 20.0 or np.abs(w).max() > 50.0:
         raise OUT
     return np.array(0)
@@ -131,7 +131,7 @@ async def _check_scores(p: Party, gram: Share, u: Share) -> int:
     return 0
 
 
-def _check_scores_twin(gram: Array, u: Array) -> Array:
+def _check_scores_reference(gram: Array, u: Array) -> Array:
     if max(np.abs(gram[rows.index] @ u[t]).max() for t, rows in enumerate(steps_of(gram))) > 20.0:
         raise OUT
     return np.array(0)
@@ -162,7 +162,7 @@ def rows_job(form: str, *, metrics: bool = False) -> Any:
     return run
 
 
-def _job_twin(x: tuple[Array, ...], y: tuple[Array, ...]) -> Array:
+def _job_reference(x: tuple[Array, ...], y: tuple[Array, ...]) -> Array:
     rows, labels = np.concatenate(x), np.concatenate(y)
     if (rows.min(axis=0) == rows.max(axis=0)).any():
         raise DataError("a constant column")
@@ -215,7 +215,7 @@ def training(*, kept: bool) -> Any:
     return run
 
 
-def training_twin(*, kept: bool) -> Any:
+def training_reference(*, kept: bool) -> Any:
     def fitted(x: tuple[Array, ...], y: tuple[Array, ...]) -> Array:
         rows = np.concatenate(x, axis=1)
         if (np.ptp(rows, axis=0) == 0).any():
@@ -225,12 +225,12 @@ def training_twin(*, kept: bool) -> Any:
             ready = np.c_[(rows - rows.mean(axis=0)) / rows.std(axis=0), np.ones(len(rows))]
             return accelerated_reference(ready, y[0], 2, 0.5, MOMENTUM, 0.01, None).weights
         model = fit_reference(rows, y[0], (every, every), 0.5, 0.01, standardise=True)
-        return in_own_units(model.weights, model.mean, model.deviation)
+        return in_original_units(model.weights, model.mean, model.deviation)
 
     return fitted
 
 
-def in_own_units(w: Array, mean: Array, deviation: Array) -> Array:
+def in_original_units(w: Array, mean: Array, deviation: Array) -> Array:
     return np.append(w[:-1] / deviation, w[-1] - (w[:-1] * mean / deviation).sum())
 
 
@@ -253,7 +253,7 @@ LABELS = own(integers(("m",), 0, 1))
 def rows_case(form: str, rounds: int, sent: int, dealt: int) -> Case:
     return Case(
         rows_job(form),
-        _job_twin,
+        _job_reference,
         [own(reals(("m", "d"), scale=8, largest=4.0)), LABELS],
         1e-3,
         Cost(rounds, sent, dealt, {"m": 2, "d": 2}, owners=(2,)),
@@ -266,7 +266,7 @@ def rows_case(form: str, rounds: int, sent: int, dealt: int) -> Case:
 def columns_case(kept: bool, cost: Cost, view: View) -> Case:
     return Case(
         training(kept=kept),
-        training_twin(kept=kept),
+        training_reference(kept=kept),
         [own(reals(("m", 1), scale=SCALE, largest=8.0)), LABELS],
         1e-3,
         cost,
@@ -288,7 +288,7 @@ CASES = {
     ),
     "logistic step": Case(
         _step,
-        _step_twin,
+        _step_reference,
         [
             reals(("m", "d"), scale=ONE.bits.x, largest=2.0),
             integers(("m",), 0, 1),
@@ -305,7 +305,7 @@ CASES = {
     ),
     "descent": Case(
         _descend,
-        _descend_twin,
+        _descend_reference,
         [reals(("m", "d"), scale=PRIMAL.bits.x, largest=2.0), integers(("m",), 0, 1)],
         lambda x, y: 1e-4 + 2.0**-10,
         Cost(
@@ -318,7 +318,7 @@ CASES = {
     ),
     "dual descent": Case(
         _descend_dual,
-        _descend_dual_twin,
+        _descend_dual_reference,
         [reals(("m", "m"), scale=DUAL.bits.g, largest=2.0), integers(("m",), 0, 1)],
         lambda gram, y: 1e-4 + 2.0**-10,
         Cost(5, (12 + 2 * (4 + 3)) * WORD, 2 * ((3 + 4 + 4) * WORD + 2 * TERMS * 3 * WORD), {"m": 3}),
@@ -334,7 +334,7 @@ CASES = {
     ),
     "range check": Case(
         _check_range,
-        _check_range_twin,
+        _check_range_reference,
         WEIGHTS,
         0.0,
         Cost(11, (6 + 6) * WORD + OF_RANGE, 4 * WORD + OF_RANGE_DEALT, {"m": 2, "d": 3}),
@@ -344,7 +344,7 @@ CASES = {
     ),
     "score check": Case(
         _check_scores,
-        _check_scores_twin,
+        _check_scores_reference,
         WEIGHTS,
         0.0,
         Cost(11, (6 + 6) * WORD + OF_SCORES, 4 * WORD + OF_SCORES_DEALT, {"m": 2, "d": 3}),

@@ -1,4 +1,4 @@
-"""The comparison of a local run, held against the twin called on the same rows."""
+"""The comparison of a local run, held against the reference called on the same rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mpc.errors import DataError, InternalError
 from parties.scenario.file import Scenario
 from parties.tasks.logistic.compare import compare
 from parties.tasks.registry import load_scenario
-from protocols.plain import logistic as twin
+from protocols.plain import logistic as reference
 from protocols.rows.own_rows import OwnRows
 from protocols.rows.settings import TrainingSettings
 from protocols.training.batches import split
@@ -92,10 +92,10 @@ def settings(rows: dict[str, OwnRows]) -> TrainingSettings:
     )
 
 
-def test_it_is_what_the_twin_says(tmp_path: Path, tables: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:
+def test_it_is_what_the_reference_says(tmp_path: Path, tables: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:
     rows = own(tables)
     how = settings(rows)
-    both = twin.pooled([rows["east"], rows["west"]], how)
+    both = reference.pooled([rows["east"], rows["west"]], how)
     moved = both.weights.copy()
     moved[2] += 0.25
     got = compare(scenario(tmp_path), record(), list(moved))
@@ -105,19 +105,19 @@ def test_it_is_what_the_twin_says(tmp_path: Path, tables: dict[str, tuple[np.nda
     assert got["pooled"]["max_abs_weight_difference"] == pytest.approx(0.25, abs=1e-12)
     x_test = np.concatenate([rows[name].x_test for name in OWNERS])
     y_test = np.concatenate([rows[name].y_test for name in OWNERS])
-    assert got["pooled"]["test"] == twin.reference_metrics(both, x_test, y_test)
+    assert got["pooled"]["test"] == reference.reference_metrics(both, x_test, y_test)
     assert got["pooled"]["train"]["rows"] == sum(how.train_rows)
     for name in OWNERS:
-        model = twin.alone(name, rows[name], how)
-        assert got["alone"][name]["test"] == twin.reference_metrics(model, x_test, y_test)
-        assert got["alone"][name]["train"] == twin.reference_metrics(model, rows[name].x_train, rows[name].y_train)
+        model = reference.alone(name, rows[name], how)
+        assert got["alone"][name]["test"] == reference.reference_metrics(model, x_test, y_test)
+        assert got["alone"][name]["train"] == reference.reference_metrics(model, rows[name].x_train, rows[name].y_train)
     # The owners' own models differ from each other, so a mix-up of their rows would show.
     assert got["alone"]["east"]["test"]["log_loss"] != got["alone"]["west"]["test"]["log_loss"]
 
 
 def test_the_same_weights_differ_by_nothing(tmp_path: Path, tables: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:
     rows = own(tables)
-    weights = twin.pooled([rows["east"], rows["west"]], settings(rows)).weights
+    weights = reference.pooled([rows["east"], rows["west"]], settings(rows)).weights
     assert compare(scenario(tmp_path), record(), list(weights))["pooled"]["max_abs_weight_difference"] == 0.0
 
 
