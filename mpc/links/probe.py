@@ -97,9 +97,14 @@ class Answerer:
             more: what else to tell of this side, if that is asked.
         """
         answer = self._answer(fields, more)
-        return None if answer is None else self.bounded(answer, now)
+        return None if answer is None else self._bounded(answer, now)
 
-    def bounded(self, answer: Frame, now: float) -> Frame | None:
+    def begin_again(self) -> None:
+        """The connection is gone, and with it whatever waited for the peer."""
+        self._total.bytes -= self._all_bytes
+        self._all_bytes = 0
+
+    def _bounded(self, answer: Frame, now: float) -> Frame | None:
         """The answer, or None if it is one too many."""
         if now - self._second >= 1.0:
             self._second, self._answers, self._bytes = now, 0, 0
@@ -114,11 +119,6 @@ class Answerer:
         self._all_bytes += answer.size
         self._total.bytes += answer.size
         return answer
-
-    def begin_again(self) -> None:
-        """The connection is gone, and with it whatever waited for the peer."""
-        self._total.bytes -= self._all_bytes
-        self._all_bytes = 0
 
     def _answer(self, fields: Mapping[str, Any], more: Mapping[str, Any]) -> Frame | None:
         match fields:

@@ -1,8 +1,7 @@
 """`mpc doctor` on its links: it meets its peers, or their doctors, over the real transport, and measures each link.
 
 Only probes are sent (`mpc.links.probe`): who is there, how long a round trip takes, and how long one transfer takes
-each way. A pair is measured by the side that dials. Where both ends are doctors they take turns, so that no two
-measurements share a link.
+each way. A pair is measured by the side that dials, all pairs at once, as a run uses them.
 """
 
 from __future__ import annotations
@@ -20,7 +19,6 @@ from mpc.links.zmq.transport import Transport
 
 ECHOES: Final = 9
 _TICK: Final = 0.05
-_PATIENCE: Final = 5.0  # a measurement that takes longer does not keep other pairs waiting
 _SHORTEST: Final = 1e-6
 
 
@@ -61,11 +59,10 @@ class Meeting:
 
 @dataclass(frozen=True)
 class _Wait:
-    """A step of a look at a peer: send these, then wait for an answer of this kind, or for so long."""
+    """A step of a look at a peer: send a question, if there is one, then wait for an answer of this kind."""
 
-    send: tuple[Frame, ...] = ()
-    answer: str = ""
-    seconds: float = 0.0
+    question: Frame | None
+    answer: str
 
 
 _Script = Generator[_Wait, dict[str, Any], None]
@@ -86,7 +83,7 @@ def meet(
     """
     answered = Answered()
     looks = {peer: _Look(transport, peer, peer in dialled, about, answered) for peer, about in peers.items()}
-    room = _Room(transport, looks)
+    room = _Room(looks)
     for peer, endpoint in dialled.items():
         transport.dial(peer, endpoint)
     end = transport.now() + seconds
@@ -94,17 +91,14 @@ def meet(
         event = transport.poll(min(_TICK, end - now))
         if event is not None:
             room.take(event)
-        room.go_on()
     return Meeting({peer: look.seen for peer, look in looks.items()}, frozenset(room.strangers), room.broken)
 
 
 class _Room:
-    """Where peers come and go, and who may measure just now."""
+    """Where peers come and go, and what was seen of others than they."""
 
-    def __init__(self, transport: Transport, looks: Mapping[str, _Look]) -> None:
-        self._transport = transport
+    def __init__(self, looks: Mapping[str, _Look]) -> None:
         self._looks = looks
-        self._turn: tuple[str, float] | None = None  # who is measured with, since when
         self.strangers: set[str] = set()
         self.broken = 0
 
@@ -121,8 +115,6 @@ class _Room:
                     self._probe(look, address, read_probe(head, body))
             case Disconnected(address):
                 self._looks[address.removesuffix(DOCTOR)].left(address)
-                if self._turn is not None and self._turn[0] == address.removesuffix(DOCTOR):
-                    self._turn = None
             case Refused(peer):
                 self._looks[peer].refused = True
             case Unshaken(None):
@@ -134,30 +126,8 @@ class _Room:
             case Unanswered():
                 pass  # that nobody came is what counts; why, is looked into at the end
 
-    def go_on(self) -> None:
-        """Let every look take its next step, where it waits for nothing."""
-        now = self._transport.now()
-        if self._turn is not None and now - self._turn[1] > _PATIENCE:
-            self._turn = None
-        for peer, look in self._looks.items():
-            look.go_on(now)
-            if look.wants_turn and self._turn is None:
-                self._turn = (peer, now)
-                look.take_turn()
-            if look.measured and self._turn is not None and self._turn[0] == peer:
-                self._turn = None
-
     def _probe(self, look: _Look, address: str, fields: dict[str, Any]) -> None:
         match fields:
-            case {"is": "turn?"}:
-                now, free = self._transport.now(), self._turn is None
-                if free:
-                    self._turn = (look.peer, now)
-                look.send(address, look.answerer(address).bounded(probe({"is": "turn", "yes": free}), now))
-            case {"is": "turn", "yes": bool(yes)}:
-                if not yes and self._turn is not None and self._turn[0] == look.peer:
-                    self._turn = None
-                look.answer(fields)
             case {"is": "bye"}:
                 look.said_bye = True
             case {"is": "about?"} | {"is": "echo?"} | {"is": "take?"} | {"is": "send?"}:
@@ -179,8 +149,7 @@ class _Look:
         self._answerers: dict[str, Answerer] = {}  # by address
         self._address = ""
         self._script: _Script | None = None
-        self._wait = _Wait()
-        self._until = 0.0
+        self._awaited = ""
         self._answers: dict[str, dict[str, Any]] = {}
         self._connected = False
         self._about: dict[str, Any] = {}
@@ -192,8 +161,6 @@ class _Look:
         self.broken = 0
         self.said_bye = False
         self.finished = False
-        self.wants_turn = False
-        self.measured = False
 
     @property
     def seen(self) -> Seen:
@@ -235,43 +202,22 @@ class _Look:
         if address == self._address:
             self._script = None
             self.other_version = None
-            self.wants_turn = False
             self.said_bye = self.said_bye or self.finished
 
     def question(self, address: str, fields: Mapping[str, Any]) -> None:
-        """Answer the peer, within bounds."""
-        self.send(address, self.answerer(address).answer(fields, self._transport.now()))
-
-    def answerer(self, address: str) -> Answerer:
-        """Of this connection of the peer's: what bounds the answers to it."""
+        """Answer the peer, within the bounds of this connection of its."""
         if address not in self._answerers:
             self._answerers[address] = Answerer(self._mine, self._answered)
-        return self._answerers[address]
-
-    def send(self, address: str, answer: Frame | None) -> None:
-        """Send an answer, if it is not one too many."""
+        answer = self._answerers[address].answer(fields, self._transport.now())
         if answer is not None:
             self._transport.send(address, answer)
 
     def answer(self, fields: dict[str, Any]) -> None:
         """An answer: to what this side waits for, or will wait for."""
         self._answers[str(fields["is"])] = fields
-        self.go_on(self._transport.now())
-
-    def take_turn(self) -> None:
-        """This side may measure, as far as it itself is concerned."""
-        self.wants_turn = False
-        self._until = 0.0
-        self.go_on(self._transport.now())
-
-    def go_on(self, now: float) -> None:
-        """The next steps, as far as their answers are there."""
-        while self._script is not None and not self.wants_turn:
-            kind = self._wait.answer
-            if kind not in self._answers if kind else now < self._until:
-                return
+        while self._script is not None and self._awaited in self._answers:
             try:
-                self._advance(self._script.send(self._answers.pop(kind, {})))
+                self._advance(self._script.send(self._answers.pop(self._awaited)))
             except StopIteration:
                 self._script = None
                 self.finished = True
@@ -279,13 +225,12 @@ class _Look:
                     self._transport.send(self._address, probe({"is": "bye"}))
 
     def _advance(self, wait: _Wait) -> None:
-        for frame in wait.send:
-            self._transport.send(self._address, frame)
-        self._wait = wait
-        self._until = self._transport.now() + wait.seconds
+        if wait.question is not None:
+            self._transport.send(self._address, wait.question)
+        self._awaited = wait.answer
 
     def _questions(self) -> _Script:
-        self._about = yield _Wait((probe({"is": "about?"}),), "about")
+        self._about = yield _Wait(probe({"is": "about?"}), "about")
         if self._about.get("doing") == "running":
             return
         times = []
@@ -293,34 +238,23 @@ class _Look:
             times.append((yield from self._timed(probe({"is": "echo?", "n": number}), "echo", number)))
         trip = self._round_trip = statistics.median(times)
         if self._is_doctor and not self._dialled:
-            told = yield _Wait(answer="measured")
+            told = yield _Wait(None, "measured")
             # The peer's way up is this side's way down.
             self._up, self._down = _rate(told.get("down")), _rate(told.get("up"))
-            self.measured = True
             return
-        yield from self._wait_for_turn()
         up = yield from self._timed(probe({"is": "take?", "n": ECHOES}, TRANSFER_BYTES), "took", ECHOES)
         down = yield from self._timed(probe({"is": "send?", "n": ECHOES}), "sent", ECHOES)
         # A question goes one way and its answer the other: a round trip besides the transfer.
         self._up, self._down = (TRANSFER_BYTES / max(_SHORTEST, seconds - trip) for seconds in (up, down))
-        self.measured = True
         if self._is_doctor:
-            yield _Wait((probe({"is": "measured", "up": self._up, "down": self._down}),))
-
-    def _wait_for_turn(self) -> _Script:
-        while True:
-            self.wants_turn = True
-            yield _Wait()
-            if not self._is_doctor or (yield _Wait((probe({"is": "turn?"}),), "turn")).get("yes") is True:
-                return
-            yield _Wait(seconds=2 * _TICK)
+            self._transport.send(self._address, probe({"is": "measured", "up": self._up, "down": self._down}))
 
     def _timed(self, question: Frame, kind: str, number: int) -> Generator[_Wait, dict[str, Any], float]:
         """Seconds from a question to its answer, which has its number."""
         began = self._transport.now()
-        answer = yield _Wait((question,), kind)
+        answer = yield _Wait(question, kind)
         while answer.get("n") != number:
-            answer = yield _Wait((), kind)
+            answer = yield _Wait(None, kind)
         return self._transport.now() - began
 
 

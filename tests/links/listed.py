@@ -170,8 +170,6 @@ _PROBES: Final[tuple[dict[str, Any], ...]] = (
     {"is": "take?", "n": 1},
     {"is": "took", "n": 9},
     {"is": "sent", "n": 9},
-    {"is": "turn?"},
-    {"is": "turn", "yes": True},
     {"is": "measured", "up": 1e308, "down": -1},
     {"is": "about", "version": ["x"], "doing": "doctor", "facts": 3},
     {"is": "bye"},

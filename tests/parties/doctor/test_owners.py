@@ -227,7 +227,7 @@ def test_addresses_that_were_swapped_are_seen() -> None:
     assert found["a"] == "c"
 
 
-def test_doctors_of_four_parties_take_turns_and_all_end() -> None:
+def test_doctors_of_four_parties_measure_all_links_and_end() -> None:
     names = ("a", "b", "c", "d")
     keys = {name: new_identity() for name in names}
     others = {me: {name: key.public for name, key in keys.items() if name != me} for me in names}
