@@ -1,13 +1,18 @@
-"""What a party is shown, before its approval and right after it."""
+"""What a party is shown, before its approval and right after it, and what its policy says."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+import pytest
+
+from mpc.errors import UsageError
 from parties.data.own_table import OwnTable
 from parties.report.consent import consent_blocks, read_blocks
 from parties.scenario.file import Scenario
 from parties.show.blocks import Block
+from parties.trust.policy import load_policy
 
 
 def asked_and_read(
@@ -21,3 +26,18 @@ def asked_and_read(
     """All of it; nothing is read of a helper."""
     read = [] if table is None else read_blocks(scenario, me, table, warnings)
     return [*consent_blocks(scenario, me, publics, changes), *read]
+
+
+def check_policy(
+    scenario: Scenario, me: str, folder: Path, policy: str, refused: str | None, rows: int | None = None
+) -> None:
+    """That a policy in the folder refuses the scenario with these words, or without any lets it through."""
+    (folder / "policy.toml").write_text(policy)
+    rules = load_policy(folder)
+    publics = {name: f"bl1-{name}" for name in scenario.parties}
+    if not refused:
+        rules.check(scenario, me, publics, rows)
+        return
+    with pytest.raises(UsageError) as caught:
+        rules.check(scenario, me, publics, rows)
+    assert refused in caught.value.message

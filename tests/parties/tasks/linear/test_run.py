@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mpc.errors import DataError, UsageError
+from mpc.errors import DataError
 from parties.data.table import load_owner_table
 from parties.doctor.estimate import plan_from_here
 from parties.doctor.findings import Finding
@@ -21,10 +21,9 @@ from parties.tasks.linear.settings import LinearTask
 from parties.tasks.linear.show import linear_blocks
 from parties.tasks.logistic.settings import LogisticTask
 from parties.tasks.registry import load_scenario, planned
-from parties.trust.policy import load_policy
 from protocols.plain.linear import fit_plain
 from tests.helpers import FEW
-from tests.parties.asked import asked_and_read
+from tests.parties.asked import asked_and_read, check_policy
 from tests.scenario_texts import two_owners
 
 HEAD = two_owners("linear_regression") + 'target = "stay"\n'
@@ -157,16 +156,7 @@ def test_a_policy_lets_through_what_it_lists(
     one = scenario(tmp_path, task)
     few = "minimum_rows = 1\nminimum_rows_per_feature = 0\n"
     rules = f"reveals = {reveals}\nkinds = ['linear_regression']\n{few}"
-    (tmp_path / "policy.toml").write_text(rules.replace("'", '"'))
-    (tmp_path / "policy.toml").chmod(0o600)
-    policy = load_policy(tmp_path)
-    assert policy is not None
-    if refused is None:
-        policy.check(one, "a", {}, 6)
-        return
-    with pytest.raises(UsageError) as problem:
-        policy.check(one, "a", {}, 6)
-    assert refused in problem.value.message
+    check_policy(one, "a", tmp_path, rules.replace("'", '"'), refused, 6)
 
 
 ASIDE = FULL.replace("missing = ", 'offset = "usual"\nweights = "times"\nmissing = ')

@@ -23,9 +23,8 @@ from parties.tasks.logistic.show import shared_model_blocks
 from parties.tasks.predict.data import PredictTable, load_predict_table, most_rows, opened, too_many
 from parties.tasks.predict.show import predict_blocks
 from parties.tasks.registry import job_of, load_scenario, planned
-from parties.trust.policy import load_policy
 from parties.trust.share_file import Vault, share_path
-from tests.parties.asked import asked_and_read
+from tests.parties.asked import asked_and_read, check_policy
 from tests.parties.shares import FEATURES, OWNERS, csv_of, write_predict, write_shares
 from tests.run.scenarios import write_scenario
 
@@ -172,7 +171,6 @@ def test_a_run_without_rows_is_none(tmp_path: Path) -> None:
 
 
 def test_a_policy_goes_by_kind_and_by_what_is_told(tmp_path: Path) -> None:
-    publics = {A: "bl1-a", B: "bl1-b", "helper": "bl1-h"}
     for extra, text, refused in (
         ("", 'kinds = ["predict"]\nreveals = ["scores"]\n', ""),
         ("", 'kinds = ["logistic_regression"]\n', "the task is 'predict'"),
@@ -181,15 +179,9 @@ def test_a_policy_goes_by_kind_and_by_what_is_told(tmp_path: Path) -> None:
         ('output = "class"\n', 'reveals = ["scores"]\n', ""),
         ('output = "class"\n', 'reveals = ["model"]\n', "it reveals 'classes'"),
     ):
-        one = load_scenario(write_predict(tmp_path, {A: None, B: None}, extra=extra))
-        (tmp_path / "policy.toml").write_text(text)
-        rules = load_policy(tmp_path)
-        assert rules is not None
-        if not refused:
-            rules.check(one, A, publics, None)
-            continue
-        with pytest.raises(UsageError, match=refused):
-            rules.check(one, A, publics, None)
+        check_policy(
+            load_scenario(write_predict(tmp_path, {A: None, B: None}, extra=extra)), A, tmp_path, text, refused
+        )
 
 
 def words(blocks: Any) -> str:

@@ -23,7 +23,6 @@ from parties.tasks.logistic.keep import keep_model
 from parties.tasks.predict.data import load_predict_table
 from parties.tasks.predict.show import predict_blocks
 from parties.tasks.registry import job_of, load_scenario, planned
-from parties.trust.policy import load_policy
 from parties.trust.releases import Releases
 from parties.trust.share_file import Vault, read_bound
 from protocols.evaluation.shared_model import kept_scale
@@ -31,7 +30,7 @@ from protocols.prediction.columns_job import vertical_predict_job
 from protocols.prediction.rows_job import PredictSettings
 from protocols.rows.kept_model import SharedModel, Units
 from protocols.rows.results import Trained
-from tests.parties.asked import asked_and_read
+from tests.parties.asked import asked_and_read, check_policy
 from tests.parties.shares import FEATURES, OWNERS, write_split_predict, write_split_shares
 from tests.parties.tasks.predict.test_run import words
 
@@ -92,7 +91,6 @@ def test_the_cap_is_that_of_the_one_that_gets_scores(tmp_path: Path) -> None:
 
 
 def test_a_policy_names_scores_of_split_columns_apart(tmp_path: Path) -> None:
-    publics = {A: "bl1-a", B: "bl1-b", "helper": "bl1-h"}
     for extra, text, refused in (
         ("", 'reveals = ["joint-scores"]\n', ""),
         ("", 'reveals = ["scores"]\n', "it reveals 'joint-scores'"),
@@ -100,15 +98,7 @@ def test_a_policy_names_scores_of_split_columns_apart(tmp_path: Path) -> None:
         ('output = "class"\n', 'reveals = ["joint-scores"]\n', ""),
         ("", 'reveals = ["joint-classes"]\n', "it reveals 'joint-scores'"),
     ):
-        one = load_scenario(write_split_predict(tmp_path, ROWS, extra=extra))
-        (tmp_path / "policy.toml").write_text(text)
-        rules = load_policy(tmp_path)
-        assert rules is not None
-        if refused:
-            with pytest.raises(UsageError, match=refused):
-                rules.check(one, B, publics, None)
-        else:
-            rules.check(one, B, publics, None)
+        check_policy(load_scenario(write_split_predict(tmp_path, ROWS, extra=extra)), B, tmp_path, text, refused)
 
 
 def test_what_another_learns_of_rows_is_a_release_of_them(tmp_path: Path) -> None:
