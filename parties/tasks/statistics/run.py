@@ -7,12 +7,14 @@ from typing import Any
 from mpc.errors import UsageError
 from mpc.links.meeting.handshake import Agreement
 from mpc.runtime.plan import Plan, ProgramFactory, make_plan
+from parties.data.plain_table import PlainTable
 from parties.scenario.file import Scenario
 from parties.show.blocks import count_text, plural
 from parties.tasks.base import Job, PlanTold, Rows, wanted_by_all
 from parties.tasks.extent import Extent
+from parties.tasks.plain import stated_extent, stated_rows
 from parties.tasks.regression import NOT_STATED
-from parties.tasks.statistics.data import StatisticsTable, load_statistics_table
+from parties.tasks.statistics.data import load_statistics_table
 from parties.tasks.statistics.record import statistics_facts
 from parties.tasks.statistics.settings import StatisticsTask, grid_of
 from protocols.statistics.job import MOST_ROWS, Opened, statistics_job
@@ -55,7 +57,7 @@ def _counts(scenario: Scenario, rows: int) -> tuple[int, int]:
     return rows, 0  # none is held out
 
 
-def _has_target(scenario: Scenario, table: StatisticsTable) -> bool | None:
+def _has_target(scenario: Scenario, table: PlainTable) -> bool | None:
     return None
 
 
@@ -65,31 +67,18 @@ def _width(scenario: Scenario) -> int:
 
 
 def _shapes(scenario: Scenario) -> tuple[Rows, int]:
-    rows = {}
-    for owner in scenario.owners:
-        stated, data = scenario.parties[owner].rows, scenario.parties[owner].data
-        if stated is None and data is None:
-            raise UsageError(
-                f"the data of {owner} are not here, and the scenario does not state how many rows there are",
-                f"add rows = ... to [parties.{owner}]",
-            )
-        rows[owner] = (load_statistics_table(scenario, owner).rows if stated is None else stated), 0
-    return rows, _width(scenario)
+    return stated_rows(scenario, load_statistics_table), _width(scenario)
 
 
-def _extent(scenario: Scenario, table: StatisticsTable | None) -> Extent:
-    stated = {owner: scenario.parties[owner].rows for owner in scenario.owners}
-    rows = {owner: count for owner, count in stated.items() if count is not None}
-    if table is not None:
-        rows[table.owner] = table.rows
-    return Extent(_width(scenario), True, rows, split=False)
+def _extent(scenario: Scenario, table: PlainTable | None) -> Extent:
+    return stated_extent(scenario, table, _width(scenario))
 
 
 def _plan(settings: StatisticsSettings) -> Plan:
     return make_plan(lambda p: statistics_job(p, None, settings), settings.owners, settings.helper)
 
 
-def _program(scenario: Scenario, agreement: Agreement, table: StatisticsTable) -> ProgramFactory:
+def _program(scenario: Scenario, agreement: Agreement, table: PlainTable) -> ProgramFactory:
     rows = {owner: agreement.rows[owner] for owner in scenario.owners}
     settings = statistics_settings(scenario, rows, len(agreement.columns))
     own = OwnColumns(dict(zip(table.columns, table.values.T, strict=True)), table.rows)
@@ -122,7 +111,7 @@ def _told(settings: StatisticsSettings, scenario: Scenario) -> PlanTold:
     return statistics_told(settings)
 
 
-def _asked(scenario: Scenario, me: str, table: StatisticsTable | None) -> list[tuple[str, str]]:
+def _asked(scenario: Scenario, me: str, table: PlainTable | None) -> list[tuple[str, str]]:
     task = scenario.task_as(StatisticsTask)
     count = scenario.parties[me].rows if table is None else table.rows
     rows = [
@@ -144,7 +133,7 @@ def _cells_told(scenario: Scenario) -> list[str]:
     return cells_told(statistics_settings(scenario, dict.fromkeys(scenario.owners, (1, 0)), 0))
 
 
-def _found(scenario: Scenario, table: StatisticsTable) -> str:
+def _found(scenario: Scenario, table: PlainTable) -> str:
     return f"data: {table.source}: {plural(table.rows, 'row')}, {plural(len(table.columns), 'column')} that are used"
 
 
@@ -172,7 +161,7 @@ def _wanted(scenario: Scenario) -> str:
     return wanted_by_all(scenario, asked_for(scenario))
 
 
-STATISTICS: Job[StatisticsTable, StatisticsSettings, Opened] = Job(
+STATISTICS: Job[PlainTable, StatisticsSettings, Opened] = Job(
     load=load_statistics_table,
     counts=_counts,
     has_target=_has_target,

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from mpc.errors import DataError, UsageError
+from parties.data.plain_table import PlainTable
 from parties.scenario.file import Scenario
 from parties.show.blocks import Grid, Line
 from parties.tasks.logistic.settings import LogisticTask
 from parties.tasks.registry import load_scenario
-from parties.tasks.statistics.data import StatisticsTable, load_statistics_table
+from parties.tasks.statistics.data import load_statistics_table
 from parties.tasks.statistics.plan import cells_told
 from parties.tasks.statistics.run import STATISTICS, statistics_settings
 from parties.tasks.statistics.settings import StatisticsTask
@@ -74,7 +75,7 @@ def test_numbers_levels_and_events_are_read_with_their_gaps(tmp_path: Path) -> N
     assert "61" not in repr(table)
     part = table.select(("age", "sex"))
     assert part.values.shape == (5, 2) and part.digest != table.digest
-    assert part.digest == StatisticsTable("b", "elsewhere", part.columns, part.values.copy()).digest
+    assert part.digest == PlainTable("b", "elsewhere", part.columns, part.values.copy()).digest
 
 
 @pytest.mark.parametrize(

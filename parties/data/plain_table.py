@@ -1,0 +1,101 @@
+"""A table of numbers and of categories' codes, NaN where a value is missing: of kinds that count and sum up rows.
+
+Nothing here is seen by another party. A table's repr shows its shape only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parties.data.checks import rows_text
+from parties.data.features import is_level, refuse_unlisted, with_nan
+from parties.data.header import Where
+from parties.data.read import Column, RawTable
+from parties.data.table import FEWEST_ROWS, Note
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PlainTable:
+    """An owner's rows: `values` is float64 (rows, columns), read-only. `digest` is the SHA-256 of all of it."""
+
+    owner: str
+    source: str
+    columns: tuple[str, ...]
+    values: Values
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def excluded(self) -> None:
+        """No row is left out."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return int(self.values.shape[0])
+
+    @property
+    def numbers(self) -> Values:
+        """All that is in each row."""
+        return self.values
+
+    @property
+    def digest(self) -> str:
+        """For the owner's own list of what was released about which data."""
+        digest = hashlib.sha256(repr((self.columns, self.values.shape)).encode("utf-8"))
+        digest.update(np.ascontiguousarray(self.values, dtype="<f8").data)
+        return digest.hexdigest()
+
+    def select(self, names: Sequence[str]) -> PlainTable:
+        """The same rows with these columns only, in this order."""
+        places = [self.columns.index(name) for name in names]
+        return PlainTable(self.owner, self.source, tuple(names), self.values[:, places], self.notes)
+
+    def __repr__(self) -> str:
+        """Shape only: a log may hold this text."""
+        return f"PlainTable(owner={self.owner!r}, rows={self.rows}, columns={len(self.columns)})"
+
+
+def category_codes(raw: RawTable, column: Column, levels: Sequence[str]) -> Values:
+    """The number of each row's level, NaN where it is missing."""
+    refuse_unlisted(raw, column, levels)
+    whens = " ".join(f"when {is_level(level)} then {code}.0" for code, level in enumerate(levels))
+    return with_nan(raw.arrays([f"case {whens} end"], raw.view_of(column))["v0"])
+
+
+def table_notes(raw: RawTable, ignored: Sequence[str], names: Sequence[str], values: Values) -> tuple[Note, ...]:
+    """What its owner should know: columns that are not used, repeated rows, columns without a value."""
+    notes = []
+    if ignored:
+        notes.append(Note("info", f"columns that are not used: {', '.join(ignored)}"))
+    repeated = raw.repeated([column for column in raw.columns if column.name])
+    if repeated:
+        notes.append(Note("warning", f"duplicates: {rows_text(repeated)} the same as an earlier one in every column"))
+    empty = [name for name, column in zip(names, values.T, strict=True) if np.isnan(column).all()]
+    if empty:
+        notes.append(Note("warning", f"without any value: column {', '.join(empty)}"))
+    return tuple(notes)
+
+
+def check_rows(where: Where, owner: str, stated: int | None, rows: int) -> None:
+    """Refuse a table with another number of rows than the scenario states, or with fewer than any sum is told of.
+
+    Raises:
+        DataError: it is one of these.
+    """
+    if stated is not None and stated != rows:
+        raise where.error(
+            f"the scenario says rows = {stated}, but there are {rows}",
+            f"correct `rows` in [parties.{owner}], or the data",
+        )
+    if rows < FEWEST_ROWS:
+        raise where.error(
+            f"{rows_text(rows)} of data, but an owner needs at least {FEWEST_ROWS}",
+            "sums over so few would show its patients: add rows, or leave this owner out",
+        )
