@@ -66,7 +66,7 @@ def cli() -> None:
 @click.option("--no-compare", is_flag=True, help="Skip the comparison with training alone and in the clear.")
 @_QUIET
 def run(scenario: Path, out: Path | None, no_compare: bool, quiet: bool) -> None:
-    """Run every party of SCENARIO on this machine, each in its own process.
+    """Run every party of SCENARIO on this machine, each as a process.
 
     Ends with a summary: how good the joint model is, what it cost, and who learnt what. The same is in the record's
     result.json and report.html.
@@ -122,7 +122,7 @@ def party(
     log_format: Literal["text", "json"],
     quiet: bool,
 ) -> int:
-    """Take part in SCENARIO as one party, on this machine; the others run on theirs.
+    """Take part in SCENARIO as one party; the others run on theirs.
 
     The scenario, or a signed roster that it names, must give every party's public_key, and the scenario an address
     for one side of each pair. Before the first run of a scenario, what it asks for is shown and has to be approved.
@@ -191,10 +191,10 @@ def approve(
     by: str | None,
     policy: Path | None,
 ) -> None:
-    """Approve SCENARIO as one party, without a run: shows what it asks for, and asks.
+    """Approve SCENARIO as one party, without a run.
 
-    Nothing that it names is opened or looked up for that, but a roster in its folder. With --until or --by, a new
-    approval takes the place of one that there is.
+    Shows what it asks for, and asks. Nothing that it names is opened or looked up for that, but a roster in its
+    folder. With --until or --by, a new approval takes the place of one that there is.
     """
     from parties.scenario.file import Scenario
     from parties.trust.consent import Terms
@@ -222,9 +222,10 @@ def approve(
 @click.option("--as", "name", required=True, help="Which party's approval it is.")
 @_KEYS
 def revoke(what: str, name: str, keys: Path) -> None:
-    """Withdraw what a party approved: a scenario as it is now, or what has DIGEST (the approval's or the scenario's).
+    """Withdraw what a party approved.
 
-    The next run of it has to be approved again. One that is under way goes on.
+    That is a scenario as it is now, or what has DIGEST (the approval's or the scenario's). The next run of it has to
+    be approved again. One that is under way goes on.
     """
     from parties.tasks.registry import load_any
     from parties.trust.consent import revoke as withdraw
@@ -254,11 +255,12 @@ def doctor(
     policy: Path | None,
     seconds: float,
 ) -> int:
-    """Say whether a run of SCENARIO could start now, and what to do where it could not.
+    """Say whether a run of SCENARIO could start now.
 
-    Looks at the keys, the data, this machine's limits, and the links: every party's doctor at the same time, or its
-    `mpc party`, which goes on waiting. Before the scenario is approved it looks at the keys, the policy and this
-    machine alone. No data are sent. Ends with 0, or with the exit code of the first problem.
+    Says what to do where it could not. Looks at the keys, the data, this machine's limits, and the links: every party's
+    doctor at the same time, or its `mpc party`, which goes on waiting. Before the scenario is approved it looks at
+    the keys, the policy and this machine alone. No data are sent. Ends with 0, or with the exit code of the first
+    problem.
     """
     from parties.doctor.findings import Finding
     from parties.scenario.file import Scenario
@@ -289,10 +291,10 @@ def doctor(
 @_SCENARIO
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 def plan(scenario: Path, as_json: bool) -> None:
-    """Say what SCENARIO will cost and who will learn what, before anything is sent.
+    """Say what SCENARIO costs and who learns what, before it runs.
 
-    Reads the owners' row counts and shared columns from their data, or takes `rows` and `features` from the scenario
-    where the data are elsewhere.
+    Sends nothing. Reads the owners' row counts and shared columns from their data, or takes `rows` and `features` from
+    the scenario where the data are elsewhere.
     """
     from parties.report.plan import print_plan
     from parties.scenario.file import Scenario
@@ -325,10 +327,11 @@ def plan(scenario: Path, as_json: bool) -> None:
 def new(
     folder: Path, files: tuple[Path, ...], target: str | None, positive: str | None, identifier: str | None
 ) -> None:
-    """Write a commented scenario into DIR, for your own tables or for made-up ones.
+    """Write a commented scenario into DIR.
 
-    Looks into the files: the owners are named after them, and every numeric column that all have is a feature. Files
-    with the same ids, of which one has the target, are other columns of the same patients: partition = "vertical".
+    It is for your own tables, or for two small ones that are made up. Looks into the files: the owners are named after
+    them, and every numeric column that all have is a feature. Files with the same ids, of which one has the target,
+    are other columns of the same patients: partition = "vertical".
     """
     from parties.new.choices import Asked
     from parties.new.scenario import new_scenario
@@ -340,7 +343,7 @@ def new(
 @cli.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 def report(folder: Path) -> None:
-    """Print the summary of the run whose record is in DIR, and write its report.html anew."""
+    """Print the summary of the run in DIR and renew its report.html."""
     from parties.report.page import write_report
     from parties.report.read import read_record
     from parties.report.summary import print_summary
@@ -357,7 +360,7 @@ def report(folder: Path) -> None:
     "--passphrase", is_flag=True, help="Put the private key under a passphrase: asked, or in BEAVERLODGE_PASSPHRASE."
 )
 def keygen(name: str, keys: Path, passphrase: bool) -> None:
-    """Make the key pair of the party NAME and print the public_key for the scenario."""
+    """Make the key pair of the party NAME and print the public_key."""
     from parties.scenario.file import NAME_HINT, PARTY_NAME
     from parties.trust.keys import generate, new_passphrase
 
@@ -371,7 +374,7 @@ def keygen(name: str, keys: Path, passphrase: bool) -> None:
 
 @cli.group()
 def roster() -> None:
-    """Keep the parties' public keys in one file that an administrator signs."""
+    """Keep the parties' public keys in one signed file."""
 
 
 @roster.command()
@@ -379,7 +382,7 @@ def roster() -> None:
 @click.option("--as", "name", required=True, help="Whose key signs: the NAME of `mpc keygen NAME`.")
 @_KEYS
 def sign(file: Path, name: str, keys: Path) -> None:
-    """Sign the roster FILE as the administrator NAME; the signature is written to FILE.sig."""
+    """Sign the roster FILE as the administrator NAME, into FILE.sig."""
     from parties.trust.roster import sign_roster
 
     where, text, signed = sign_roster(file, name, keys)
