@@ -28,7 +28,7 @@ def disclosed_in_clear(owned: Sequence[OwnColumns], settings: StatisticsSettings
     others = parts.sum(axis=0) - parts
     small = ((others > 0) & (others < tests.least)).any(axis=0)
     disclosure = Disclosure(
-        settings, {key: any(small[k] for k in asked if k >= 0) for key, asked in tests.asked.items()}
+        settings, {key: any(small[k] for k in asked if k >= 0) for key, asked in tests.questions.items()}
     )
     return replace(
         disclosure, ends={cells.name: ends_in_clear(owned, cells, disclosure) for cells in settings.curves.values()}

@@ -68,7 +68,7 @@ def read_words(peer: str, body: bytes, parties: Set[str], stages: Set[str]) -> W
     return Words(kind, where, origin, by if by in parties - {peer, origin} else None)
 
 
-def error_told(peer: str, words: Words, me: str) -> BeaverlodgeError:
+def error_of_peer(peer: str, words: Words, me: str) -> BeaverlodgeError:
     """The error to end with where a peer gave up: of it and whom it names, at most one is this party itself."""
     kind, where, lost, by = words.kind, words.where, words.lost, words.by
     if kind is AlreadyHereError:

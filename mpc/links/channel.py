@@ -9,12 +9,12 @@ from math import inf
 from typing import Any, Final
 
 from mpc.errors import BeaverlodgeError, InterruptedRun, PeerLostError, ProtocolError
-from mpc.links.abort import Words, already_here, error_told, last_words, read_words
+from mpc.links.abort import Words, already_here, error_of_peer, last_words, read_words
 from mpc.links.contact import Contact, Say
 from mpc.links.network import Came, Connected, Disconnected, Event, Network, Refused
 from mpc.links.peer_state import PeerState
 from mpc.links.probe import DOCTOR, Answered, Answerer, is_probe, read_probe
-from mpc.links.session import HANDSHAKE, Aborted, Backlog, Delivered, Frame, Incoming, Link, Resend, Told
+from mpc.links.session import HANDSHAKE, Aborted, Backlog, Delivered, Frame, Incoming, Link, Resend, Waiting
 from mpc.links.waiting import SIGNS_A_DEADLINE, UNHEARD_DEADLINES, Sign, Wait, read_sign, sign_body
 from mpc.links.wire import label_code
 from mpc.ring.specs import parse, payload
@@ -245,7 +245,7 @@ class Channel:
         if now >= self._sign_due:
             self._give_sign(now, missing)
         seconds = min(seconds, self._sign_due - now)
-        self._meet(self._network.poll(seconds, next(iter(missing)) if self._settled else None))
+        self._take_event(self._network.poll(seconds, next(iter(missing)) if self._settled else None))
 
     def _give_sign(self, now: float, missing: set[str]) -> None:
         """Tell all who can hear it in which round this party is, and whom it waits for."""
@@ -256,9 +256,9 @@ class Channel:
                 self._network.send(peer, link.sign(body))
 
     def _step(self, end: float) -> None:
-        self._meet(self._network.poll(max(0.0, end - self._network.now())))
+        self._take_event(self._network.poll(max(0.0, end - self._network.now())))
 
-    def _meet(self, event: Event | None) -> None:
+    def _take_event(self, event: Event | None) -> None:
         if not isinstance(event, Came):
             if event is not None:
                 self._hear(event)
@@ -276,7 +276,7 @@ class Channel:
         first one's hello on.
         """
         peer, link = frame.peer, self._links[frame.peer]
-        if link.comes_from_the_peer(frame.head, frame.body):
+        if link.is_from_peer(frame.head, frame.body):
             self._say(f"{peer} connects anew; its other connection is shut")
             self._network.adopt(peer)
             return True
@@ -356,10 +356,10 @@ class Channel:
             match item:
                 case Resend(frames):
                     # What is held back after this, where its connection is no news yet, it will not ask for again.
-                    self._peers[peer].has_asked(lost=peer in self._contact.down)
+                    self._peers[peer].states_expectation(lost=peer in self._contact.down)
                     self._settle()
                     self._send_again(peer, frames)
-                case Told(body):
+                case Waiting(body):
                     sign = read_sign(peer, body, self._everyone)
                     self._contact.told(peer, sign, self._network.now(), self._most_rounds)
                 case Aborted(body):
@@ -374,7 +374,7 @@ class Channel:
         If it did for another one's sake, that one has a moment to say itself what happened. If it gave up waiting for
         this party, which waits for others, they are the cause, if that took as long as makes one give up.
         """
-        told, lost = error_told(peer, words, self.me), words.lost
+        told, lost = error_of_peer(peer, words, self.me), words.lost
         if lost == self.me and words.by is None and self._waits is not None:
             wait, missing = self._waits
             others = missing - {peer}
@@ -383,7 +383,7 @@ class Channel:
         if lost is None or lost == self.me or lost in self._contact.down:
             return told
         heard = self._hear_out(lost)
-        return told if heard is None else error_told(lost, heard, self.me)
+        return told if heard is None else error_of_peer(lost, heard, self.me)
 
     def _hear_out(self, peer: str) -> Words | None:
         """The last words of a peer that somebody else gave up for, if they come soon."""

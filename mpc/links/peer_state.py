@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 
-class Asked(Enum):
+class Expectation(Enum):
     """Whether a peer has said what it expects next, on the connection that is the last news of it here."""
 
     NOT_YET = auto()
@@ -19,14 +19,14 @@ class PeerState:
     """One peer's.
 
     Args:
-        asked: None before there is news of it.
+        expectation: None before there is news of it.
         greeted: it was told, on a first connection, what is expected.
         held_back: something is to go there that was not handed over.
         doubled: a second process has its key, as was said in the log.
         elsewhere: it needs nothing more, and is in its next run already.
     """
 
-    asked: Asked | None = None
+    expectation: Expectation | None = None
     greeted: bool = False
     held_back: bool = False
     doubled: bool = False
@@ -34,16 +34,18 @@ class PeerState:
 
     def connected(self) -> bool:
         """There is a new connection, and the peer was greeted on it; whether it will not ask for what was held back."""
-        early = self.asked is Asked.EARLY
-        unasked = early and self.held_back
-        self.asked, self.greeted, self.held_back = Asked.YES if early else Asked.NOT_YET, True, False
-        return unasked
+        early = self.expectation is Expectation.EARLY
+        unrequested = early and self.held_back
+        self.expectation, self.greeted, self.held_back = Expectation.YES if early else Expectation.NOT_YET, True, False
+        return unrequested
 
-    def has_asked(self, *, lost: bool) -> None:
+    def states_expectation(self, *, lost: bool) -> None:
         """The peer says what it expects; where contact with it is lost, on a connection that is not news yet."""
-        self.asked = Asked.YES if self.asked is Asked.NOT_YET and not lost else Asked.EARLY
+        self.expectation = (
+            Expectation.YES if self.expectation is Expectation.NOT_YET and not lost else Expectation.EARLY
+        )
 
     @property
     def settled(self) -> bool:
         """Whether both sides have said what they expect, on the connection that there is."""
-        return self.greeted and self.asked is not Asked.NOT_YET
+        return self.greeted and self.expectation is not Expectation.NOT_YET

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
-_MOST_TOLD: Final = 20  # machines, or keys; others are counted together
+_MOST_LISTED: Final = 20  # machines, or keys; others are counted together
 _ELSEWHERE: Final = "other addresses"
 
 
@@ -21,7 +21,7 @@ class Refusals:
 
     def stranger(self, key: str, address: str) -> str:
         """Somebody with an unlisted key was turned away: how the key's public text begins; empty if it is not said."""
-        known = key in self._keys or len(self._keys) >= _MOST_TOLD
+        known = key in self._keys or len(self._keys) >= _MOST_LISTED
         if not known:
             self._keys.add(key)
         count, host = self._count("key", address)
@@ -39,7 +39,7 @@ class Refusals:
     def _count(self, what: str, address: str) -> tuple[int, str]:
         """How many there were from this machine, or 0 if that is to be said another time; and the machine."""
         host = address or "an unknown address"
-        if (what, host) not in self._counts and len(self._counts) >= _MOST_TOLD:
+        if (what, host) not in self._counts and len(self._counts) >= _MOST_LISTED:
             host = _ELSEWHERE
         self._counts[what, host] += 1
         count = self._counts[what, host]

@@ -101,7 +101,7 @@ class Aborted:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Waiting:
     """What the peer says of whom it waits for."""
 
     body: bytes
@@ -112,7 +112,7 @@ class Ignored:
     """A repeat, or a frame after a gap that a resend will fill."""
 
 
-Incoming = Delivered | Resend | Aborted | Told | Ignored
+Incoming = Delivered | Resend | Aborted | Waiting | Ignored
 
 
 class Link:
@@ -210,7 +210,7 @@ class Link:
         """Tells another process with the peer's key that the peer is here already."""
         return Frame(seal(ABORT, 0, 0, 0, body, HELLO_KEY), body)
 
-    def comes_from_the_peer(self, head: memoryview, body: memoryview) -> bool:
+    def is_from_peer(self, head: memoryview, body: memoryview) -> bool:
         """Whether a frame of another connection under the peer's key shows that it comes from the same process."""
         if not self._hello:
             return True
@@ -260,7 +260,7 @@ class Link:
         if type_ == ABORT:
             return [Aborted(bytes(body))]
         if type_ == SIGN:
-            return [Told(bytes(body))]
+            return [Waiting(bytes(body))]
         self._asked += 1
         on_its_way = label == _FIRST and acknowledged > 0
         return [Resend(() if on_its_way or self._asked > _MOST_ASKED else self.unacknowledged())]

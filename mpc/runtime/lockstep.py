@@ -122,7 +122,7 @@ def seat(
     context = session_id({name: entropy[name]("hello") for name in (*owners, helper)}) + plan.digest.encode()
     with_helper = {o: derive(entropy[helper](f"deal/{o}"), "correlations", context) for o in owners}
     watches = {name: Watch() for name in owners}
-    said = _told(watches[owners[-1]].ways)
+    said = _decisions(watches[owners[-1]].ways)
     dealing = deal_windows(groups_to_deal(plan, said), [Stream(with_helper[o]) for o in owners])
     pair_seeds = {(a, b): entropy[a](f"pair/{b}") for i, a in enumerate(owners) for b in owners[i + 1 :]}
     seats: dict[str, Seat] = {}
@@ -141,7 +141,7 @@ def seat(
     return seats
 
 
-def _told(ways: list[bool]) -> Callable[[], bool]:
+def _decisions(ways: list[bool]) -> Callable[[], bool]:
     """What the last owner tells the helper, way after way: in one thread, the helper looks for itself."""
     number = -1
 

@@ -64,16 +64,16 @@ class Plan:
 
     def on(self, ways: Sequence[bool]) -> Plan:
         """The plan of a run that takes these ways at its first forks: the same up to the first that differs."""
-        told = tuple(ways)
-        while told and not told[-1]:
-            told = told[:-1]
-        if told == self.ways:
+        decisions = tuple(ways)
+        while decisions and not decisions[-1]:
+            decisions = decisions[:-1]
+        if decisions == self.ways:
             return self
         if self._remake is None:
             raise InternalError("a plan that was not made from a program has no other ways")
-        if told not in self._others:
-            self._others[told] = self._remake(told)
-        return self._others[told]
+        if decisions not in self._others:
+            self._others[decisions] = self._remake(decisions)
+        return self._others[decisions]
 
     @cached_property
     def digest(self) -> str:

@@ -175,7 +175,7 @@ class StarClient:
             self.done = True
             self.failure = None if self.rounds else self.fell_short
         elif header.kind == ABORT:
-            raise _told(read_code(body))
+            raise _error_of(read_code(body))
         elif header.kind == START and (header.round, header.attempt) > self._at:
             self.close()
             self._at = header.round, header.attempt
@@ -220,7 +220,7 @@ class StarClient:
         return [self._last]
 
 
-def _told(why: type[BeaverlodgeError]) -> BeaverlodgeError:
+def _error_of(why: type[BeaverlodgeError]) -> BeaverlodgeError:
     """What a client ends with whose server stopped for this reason, or turned it away."""
     if why is AlreadyHereError:
         return AlreadyHereError(

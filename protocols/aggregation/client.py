@@ -129,7 +129,7 @@ async def aggregation_client(
     if trust:
         survivors = await _agree(own, neighbours, agreed, present, answer, occasion, journal)
     else:
-        survivors = _told(own, present, answer, occasion, journal)
+        survivors = _read_survivors(own, present, answer, occasion, journal)
     released = b"".join(held[j][SHARE_BYTES:] if j in survivors else held[j][:SHARE_BYTES] for j in sorted(held))
     if settings.test is not None:
         released = seal(unmask_key(own.channel, neighbours.helper, own.context, me), released, own.context)
@@ -243,7 +243,9 @@ def _survivors_limit(own: _Own) -> int:
     return s.bitmap_bytes if s.malicious else m.INDEX_BYTES + m.ROOT_BYTES + s.bitmap_bytes
 
 
-def _told(own: _Own, present: tuple[int, ...], body: bytes, occasion: Occasion, journal: Journal) -> frozenset[int]:
+def _read_survivors(
+    own: _Own, present: tuple[int, ...], body: bytes, occasion: Occasion, journal: Journal
+) -> frozenset[int]:
     """The survivors among the neighbours, as an honest server tells them: a count, a digest, and a bit each."""
     start = m.INDEX_BYTES + m.ROOT_BYTES
     bits = m.read_bits(body[start:], len(present))

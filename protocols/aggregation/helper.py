@@ -50,7 +50,7 @@ async def aggregation_helper(settings: Settings, occasion: Occasion, entropy: En
     hidden = hide(test, masks, s.bits, secret, about)
     small = find_small(test, await Exchange(hidden, m.HIDDEN, test.blinded_bytes), secret, about)
     disclosed = test.disclosed(small, s.length)
-    await Exchange(write_opened(s, Opened(disclosed, masks, reports.wrong)), m.TOLD, 0)
+    await Exchange(write_opened(s, Opened(disclosed, masks, reports.wrong)), m.DISCLOSED, 0)
 
 
 def _unsealed(facts: Facts, pair: KeyPair, about: bytes) -> Reports:

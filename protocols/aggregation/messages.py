@@ -25,7 +25,7 @@ MASKED = "masked"
 CONSISTENCY = "consistency"
 UNMASK = "unmask"
 HIDDEN = "hidden"  # these two are the helper's alone
-TOLD = "told"
+DISCLOSED = "told"
 
 PAIR_BYTES = 2 * SHARE_BYTES  # a share of the mask key, and one of the self mask's seed
 SEALED_BYTES = PAIR_BYTES + TAG_BYTES

@@ -117,7 +117,7 @@ async def aggregation_server(settings: Settings, occasion: Occasion, entropy: En
     if s.malicious:
         askable, send = await _consistent(r, survivors, bitmap)
     else:
-        askable, send = survivors, _told(r, sharers, survivors, bitmap)
+        askable, send = survivors, _survivor_messages(r, sharers, survivors, bitmap)
     if s.test is not None:
         return await _opened_by_helper(r, s.test, sharers, survivors, send, total, entropy("small sums"))
     reports = Reports({i: [j for j in r.circles[i].owners if j in sharers] for i in askable})
@@ -154,7 +154,7 @@ async def _opened_by_helper(
     hidden = await _ask_helper(s, m.HIDDEN, write_facts(s, facts), test.hidden_bytes)
     m.pieces(hidden, test.parts, KEY_BYTES, "hidden cells")
     blinded = blind(test, hidden, masked, s.bits, secret, r.context)
-    opened = read_opened(s, await _ask_helper(s, m.TOLD, blinded, s.opened_limit))
+    opened = read_opened(s, await _ask_helper(s, m.DISCLOSED, blinded, s.opened_limit))
     total = np.where(opened.disclosed, (masked - opened.masks) & masked.dtype.type((1 << s.bits) - 1), 0)
     await Gather(dict.fromkeys([*r.answered[m.UNMASK], s.helper], b""), (), 0, m.UNMASK, 0, lambda i, body: None)
     return Aggregated(
@@ -257,7 +257,9 @@ def _relayed(r: _Round, sharers: frozenset[int]) -> dict[int, bytes]:
     return {i: m.write_bits([j in sharers for j in r.circles[i].neighbours]) + b"".join(inbox[i]) for i in sharers}
 
 
-def _told(r: _Round, sharers: frozenset[int], survivors: frozenset[int], bitmap: bytes) -> dict[int, bytes]:
+def _survivor_messages(
+    r: _Round, sharers: frozenset[int], survivors: frozenset[int], bitmap: bytes
+) -> dict[int, bytes]:
     """For each survivor: how many survived, the set's digest, and which of its neighbours did."""
     head = m.write_indices([len(survivors)]) + survivors_digest(r.settings.clients, bitmap)
     return {

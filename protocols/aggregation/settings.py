@@ -93,7 +93,7 @@ def settings_of(bounds: Bounds, length: int, bits: int, min_cohort: int, test: C
 
 def stages_of(settings: Settings) -> tuple[str, ...]:
     """The stages of a round, the helper's own last."""
-    return (*m.stages(settings.malicious), *((m.HIDDEN, m.TOLD) if settings.test is not None else ()))
+    return (*m.stages(settings.malicious), *((m.HIDDEN, m.DISCLOSED) if settings.test is not None else ()))
 
 
 def context(settings: Settings, occasion: Occasion) -> bytes:

@@ -137,8 +137,8 @@ async def _first(p: Party, counts: Share, least: Array, places: int) -> tuple[Sh
     """The first of so many places whose count is not below what is asked for (searches,), as the sum of comparisons
     with all but the last of them (searches x (places - 1),); and whether it is each place (searches, places)."""
     searches = least.shape[0]
-    asked = p.compute(lambda: np.repeat(least, places - 1).view(np.uint64), shape=(searches * (places - 1),))
-    below = await less_than(p, counts, p.public(Public(asked, 0)), label="search/compare")
+    targets = p.compute(lambda: np.repeat(least, places - 1).view(np.uint64), shape=(searches * (places - 1),))
+    below = await less_than(p, counts, p.public(Public(targets, 0)), label="search/compare")
     passed = (await as_numbers(p, below, label="search/bits")).reshape(searches, places - 1)
     one = np.zeros((searches, 1), dtype=np.uint64)
     before = np.concatenate((p.public(Public(one + np.uint64(1), 0)).value, passed.value), axis=1)

@@ -146,11 +146,11 @@ async def split_columns(p: Party, mine: OwnDesign | None, weights: Array | None,
     everywhere = entered[0][1:]
     for one in entered[1:]:
         everywhere = everywhere + one[1:]
-    asked = Share(np.concatenate([*each, *((one[:1] + everywhere).value for one in entered)]))
+    compared = Share(np.concatenate([*each, *((one[:1] + everywhere).value for one in entered)]))
     unit, most = 1 << (64 - width), min(split.least, split.rows + 1)
     low = np.array([unit] * size + [n + 1] * n, dtype=np.int64)
     high = np.array([unit * most - 1] * size + [n + 1] * n, dtype=np.int64)
-    outer = await outside(p, asked, low, high, label="cells/parts")
+    outer = await outside(p, compared, low, high, label="cells/parts")
     few = p.plus(outer, Public(np.ones(size + n, dtype=np.uint8), 0, B8))
     groups = [np.arange(n) * (d + 1) + k for k in range(d + 1)]
     cells = n * (d + 1) + np.arange(size).reshape(places, d, 2)

@@ -244,12 +244,12 @@ class OwnDesign:
             return found
         if all(part.axis is None for part in parts):
             return found + self.least
-        ways: list[Mask] = [np.ones(len(self.x), dtype=bool)]
+        halves: list[Mask] = [np.ones(len(self.x), dtype=bool)]
         for part in parts:
             on, base = self._on_and_base(part)
-            ways = [way & one for way in ways for one in (on, base)]
-        for k, way in enumerate(ways):
-            found[k] = [self.least if rows is None else int(np.sum(way & rows)) for rows in among]
+            halves = [half & one for half in halves for one in (on, base)]
+        for k, half in enumerate(halves):
+            found[k] = [self.least if rows is None else int(np.sum(half & rows)) for rows in among]
         return found
 
     def _on_and_base(self, part: Part) -> tuple[Mask, Mask]:

@@ -141,14 +141,14 @@ async def merged_list(p: Party, parts: Sequence[Share], m: int) -> tuple[Share, 
     """
     cells, kinds = parts[0].shape
     halving = Halving(cells)
-    spans = list(halving.asked)
-    halves = list(dict.fromkeys(half for span in spans for half in halving.asked[span]))
+    spans = list(halving.questions)
+    halves = list(dict.fromkeys(half for span in spans for half in halving.questions[span]))
     sums = [Share(np.concatenate([part[a:b].sum(0).value for a, b in halves]), part.scale) for part in parts]
     place = {half: np.arange(k * kinds, (k + 1) * kinds) for k, half in enumerate(halves)}
-    asked = Blocks(
-        tuple(np.concatenate([place[half] for half in halving.asked[span]]) for span in spans), len(halves) * kinds
+    tested_blocks = Blocks(
+        tuple(np.concatenate([place[half] for half in halving.questions[span]]) for span in spans), len(halves) * kinds
     )
-    suppressed = await suppressed_blocks(p, sums, np.full(len(halves) * kinds, m, dtype=np.int64), asked)
+    suppressed = await suppressed_blocks(p, sums, np.full(len(halves) * kinds, m, dtype=np.int64), tested_blocks)
     total = _sum(parts)
     if p.dry:
         return total, []

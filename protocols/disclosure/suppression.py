@@ -44,7 +44,7 @@ class Halving:
     rest: bool = False
 
     @cached_property
-    def asked(self) -> dict[Span, tuple[Span, ...]]:
+    def questions(self) -> dict[Span, tuple[Span, ...]]:
         """Every stretch of two or more cells, and whose totals decide whether it is withheld: its halves, and those of
         all stretches around it, which come before it here."""
         found: dict[Span, tuple[Span, ...]] = {}
@@ -58,12 +58,12 @@ class Halving:
 
     def around(self, cell: int) -> list[Span]:
         """Whose totals decide whether a cell is withheld."""
-        near = [span for span in self.asked if span[0] <= cell < span[1]]
-        return list(self.asked[near[-1]]) if near else []
+        near = [span for span in self.questions if span[0] <= cell < span[1]]
+        return list(self.questions[near[-1]]) if near else []
 
     def blocks(self, suppressed: Sequence[bool]) -> list[Span]:
-        """The largest stretches that are withheld, in order, from what was found of each stretch in `asked`."""
-        closed = dict(zip(self.asked, suppressed, strict=True))
+        """The largest stretches that are withheld, in order, from what was found of each stretch in `questions`."""
+        closed = dict(zip(self.questions, suppressed, strict=True))
         found, left = [], [(0, self._cells)]
         while left:
             span = left.pop()

@@ -151,8 +151,10 @@ async def _clamped(p: Party, z: Share, centred: Share) -> _Cut:
     edges = [p.constant(1 << (SCORE_SCALE + bits), (1,), SCORE_SCALE) for _, bits in clamps]
     under = np.concatenate([p.plus(v, t).value for (v, _), t in zip(clamps, edges, strict=True)])
     over = np.concatenate([p.plus(v, _minus(t)).value for (v, _), t in zip(clamps, edges, strict=True)])
-    asked = Share(np.concatenate((under, np.uint64(0) - over, z.value)), SCORE_SCALE)
-    bits = await less_than(p, asked, Share(np.zeros(asked.shape, dtype=np.uint64), SCORE_SCALE), label="scores/compare")
+    compared = Share(np.concatenate((under, np.uint64(0) - over, z.value)), SCORE_SCALE)
+    bits = await less_than(
+        p, compared, Share(np.zeros(compared.shape, dtype=np.uint64), SCORE_SCALE), label="scores/compare"
+    )
     outside = Share(np.concatenate((under, over)), SCORE_SCALE)
     nothing = Share(np.zeros(outside.shape, dtype=np.uint64), SCORE_SCALE)
     beyond, says_no = await together(

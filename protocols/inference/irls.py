@@ -270,10 +270,10 @@ async def _check_converged(p: Party, design: Design, w: Share, last: Share, step
     scale = MATRIX_SCALE + how.trace_bits - 2
     variances = np.full(d, round(LARGEST_VARIANCE * 2**scale), dtype=object)
     diagonal = step.inverse.reshape(d * d)[np.arange(d, dtype=np.int64) * (d + 1)]
-    asked = np.concatenate((left.value.reshape(d * d), w.value, last.value, diagonal.value))
+    words = np.concatenate((left.value.reshape(d * d), w.value, last.value, diagonal.value))
     score = np.full(moved.shape, round(LARGEST_MOVE * 2**SCORE_SCALE), dtype=np.int64)
     wide_bits, bits = await together(
-        beyond(p, Share(asked, 0, MATRIX_RING), np.concatenate((matrix, weights, variances))),
+        beyond(p, Share(words, 0, MATRIX_RING), np.concatenate((matrix, weights, variances))),
         outside(p, moved, -score, score, label="last move/compare"),
     )
     word = await any_set(

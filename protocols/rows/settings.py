@@ -7,7 +7,7 @@ from typing import Final, Literal, Protocol
 
 from protocols.rows.own_rows import SAME_ROWS
 
-Asked = Literal["balanced"] | tuple[float, float]
+ClassWeighting = Literal["balanced"] | tuple[float, float]
 """Each class by how many rows it has, or the weights of class 0 and 1."""
 
 LOCAL_ROUND_BYTES: Final = 12_500
@@ -75,7 +75,7 @@ class TrainingSettings:
     momentum: float = 0.0  # of the full-batch solvers; a multiple of 2^-15
     choice: tuple[tuple[str, float], ...] = ()  # solver = "auto": each solver's seconds by its plan
     tolerance: float | None = None  # of the full-batch solvers: how little weights may move to end early
-    class_weights: Asked | None = None  # of class 0 and 1
+    class_weights: ClassWeighting | None = None  # of class 0 and 1
     form: Literal["auto", "primal", "dual"] = "auto"  # auto: see training/form.py
     round_bytes: int = LOCAL_ROUND_BYTES  # how many bytes more would take as long as a round does beside its bytes
     missing: bool = False  # whether to reveal how many values are missing: see data_summary.py

@@ -55,14 +55,14 @@ SLOTS: Final[Mapping[int, int]] = {1: 4, 2: 6}
 class CellTests:
     """What is tested: totals of the counts of `tables`, and sums; and which of these each block is withheld by.
 
-    A number of `asked` from 0 on is one of `totals`, and -1 - k is the sum k; `valued` has for some blocks the
+    A number of `questions` from 0 on is one of `totals`, and -1 - k is the sum k; `valued` has for some blocks the
     numbers of `values`.
     """
 
     tables: tuple[Cells, ...]
     totals: tuple[Total, ...]
     sums: tuple[Summed, ...]
-    asked: Mapping[Key, tuple[int, ...]]
+    questions: Mapping[Key, tuple[int, ...]]
     values: tuple[Valued, ...] = ()
     valued: Mapping[Key, tuple[int, ...]] = field(default_factory=dict)
 
@@ -73,7 +73,7 @@ class CellTests:
 
     @property
     def blocks(self) -> Blocks:
-        """What decides on each block, in the order of `asked`."""
+        """What decides on each block, in the order of `questions`."""
         count, sums = len(self.totals), len(self.sums)
         columns = np.array([len(one.columns) for one in self.values], dtype=np.int64)
         place = np.zeros(len(self.values), dtype=np.int64)  # among those of as many columns
@@ -81,7 +81,7 @@ class CellTests:
             place[columns == of] = np.arange((columns == of).sum())
         ones, twos = (int((columns == of).sum()) for of in SLOTS)
         found = []
-        for key, numbers in self.asked.items():
+        for key, numbers in self.questions.items():
             plain, values = (np.array(one, dtype=np.int64) for one in (numbers, self.valued.get(key, ())))
             single, double = (place[values[columns[values] == of]] for of in SLOTS)
             marks = (MARKS * double[:, None] + np.arange(MARKS)).reshape(-1)

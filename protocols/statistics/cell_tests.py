@@ -65,7 +65,7 @@ class _Tests:
         self._starts = dict(zip((one.name for one in self.tables), np.cumsum([0, *sizes]).tolist(), strict=False))
         self._totals: dict[Total, int] = {}
         self._sums: dict[Summed, int] = {}
-        self._asked: dict[Key, tuple[int, ...]] = {}
+        self._questions: dict[Key, tuple[int, ...]] = {}
         self._values: dict[Valued, int] = {}
         self._valued: dict[Key, tuple[int, ...]] = {}
 
@@ -89,7 +89,7 @@ class _Tests:
                 self._arms(cells, g, gate + looped[cells.name] + rest)
             self._searched(g)
         return CellTests(
-            self.tables, tuple(self._totals), tuple(self._sums), self._asked, tuple(self._values), self._valued
+            self.tables, tuple(self._totals), tuple(self._sums), self._questions, tuple(self._values), self._valued
         )
 
     @property
@@ -143,16 +143,16 @@ class _Tests:
         one = Summed(column, inside, cell, outside)
         return [-1 - self._sums.setdefault(one, len(self._sums))]
 
-    def _add(self, kind: Kind, cells: Cells, g: int, asked: Iterable[int], number: int = 0) -> list[int]:
-        found = tuple(dict.fromkeys(asked))
-        self._asked[kind, cells.name, g, number] = found
+    def _add(self, kind: Kind, cells: Cells, g: int, numbers: Iterable[int], number: int = 0) -> list[int]:
+        found = tuple(dict.fromkeys(numbers))
+        self._questions[kind, cells.name, g, number] = found
         return list(found)
 
-    def _add_sums(self, cells: Cells, g: int, asked: Iterable[int], values: Iterable[Valued]) -> None:
+    def _add_sums(self, cells: Cells, g: int, numbers: Iterable[int], values: Iterable[Valued]) -> None:
         """Sums, of which also the values that are summed up decide, and all cells that tell those apart by size."""
         values = list(values)
         columns = dict.fromkeys(column for one in values for column in one.columns)
-        self._add("sums", cells, g, [*asked, *(n for column in columns for n in self._orders(column, g))])
+        self._add("sums", cells, g, [*numbers, *(n for column in columns for n in self._orders(column, g))])
         self._valued["sums", cells.name, g, 0] = tuple(
             self._values.setdefault(one, len(self._values)) for one in values
         )
@@ -174,15 +174,15 @@ class _Tests:
         cells = sample.cells
         there = self._one(cells, g)
         lack = [self._rest(cells, g)] if self._lacking else []
-        asked = self._add("count", cells, g, [*gate, *self._count([there, *lack])])
+        numbers = self._add("count", cells, g, [*gate, *self._count([there, *lack])])
         summed = [Valued((column,), cells, g)] if sample in self.settings.samples else []
-        self._add_sums(cells, g, [*asked, *self._sum(column, cells, g)], summed)
+        self._add_sums(cells, g, [*numbers, *self._sum(column, cells, g)], summed)
 
     def _listed(self, cells: Cells, g: int, leaves: Sequence[Sequence[Leaf]], also: list[int]) -> None:
         """A list whose cells are counts of several kinds."""
         kinds = range(len(leaves[0]))
         numbers: dict[Span, list[int]] = {}
-        for k, halves in enumerate(halving_of(cells, self.settings).asked.values()):
+        for k, halves in enumerate(halving_of(cells, self.settings).questions.values()):
             for a, b in halves:
                 if (a, b) not in numbers:
                     numbers[a, b] = self._count(_plus(*(leaf[kind] for leaf in leaves[a:b])) for kind in kinds)
@@ -191,8 +191,8 @@ class _Tests:
     def _arms(self, cells: Cells, g: int, also: list[int]) -> None:
         places = self._places(cells, g)
         for k, arm in enumerate(places.reshape(-1, *places.shape[-2:])):
-            asked = self._count([_plain(arm[:-1, 1]), {int(arm[-1, 0]): 1}])
-            self._add("arm", cells, g, [*also, *asked], k)
+            numbers = self._count([_plain(arm[:-1, 1]), {int(arm[-1, 0]): 1}])
+            self._add("arm", cells, g, [*also, *numbers], k)
 
     def _crossed(self, cells: Cells, g: int, also: list[int]) -> None:
         places = self._places(cells, g)
@@ -205,22 +205,22 @@ class _Tests:
 
     def _compared(self, column: str, sample: Sample, g: int, also: list[int]) -> None:
         cells = sample.cells
-        asked = self._add("count", cells, g, [*also, *self._count(self._sample_cells(sample, (column,), g))])
+        numbers = self._add("count", cells, g, [*also, *self._count(self._sample_cells(sample, (column,), g))])
         levels = cells.shape[-1]
         sums = [n for k in range(levels) for n in self._sum(column, cells, g * levels + k)]
         sums += self._sum(column, self._cells_of(column), g, cells)
         values = [Valued((column,), cells, g * levels + k) for k in range(levels)]
         values.append(Valued((column,), self._cells_of(column), g, cells))
-        self._add_sums(cells, g, [*asked, *sums, *self._met(sample, g)], values)
+        self._add_sums(cells, g, [*numbers, *sums, *self._met(sample, g)], values)
 
     def _correlated(self, pair: tuple[str, str], sample: Sample, g: int, also: list[int]) -> None:
         cells = sample.cells
-        asked = self._add("count", cells, g, [*also, *self._count(self._sample_cells(sample, pair, g))])
+        numbers = self._add("count", cells, g, [*also, *self._count(self._sample_cells(sample, pair, g))])
         sums = [n for column in pair for n in self._sum(column, cells, g)]
         sums += [n for column in pair for n in self._sum(column, self._cells_of(column), g, cells)]
         values = [Valued(columns, cells, g) for columns in (pair, *((column,) for column in pair))]
         values += [Valued((column,), self._cells_of(column), g, cells) for column in pair]
-        self._add_sums(cells, g, [*asked, *sums, *self._met(sample, g)], values)
+        self._add_sums(cells, g, [*numbers, *sums, *self._met(sample, g)], values)
 
     def _sample_cells(self, sample: Sample, columns: Sequence[str], g: int) -> list[Leaf]:
         """The cells of a sample; of each column the rows that have it and are in none of them; all that are in none."""
@@ -246,10 +246,10 @@ class _Tests:
         for k, search in enumerate(s.searches):
             if search.group == g:
                 cells = s.described[search.column].cells
-                asked = list(self._asked["count", cells.name, g, 0])
+                numbers = list(self._questions["count", cells.name, g, 0])
                 if isinstance(search.rank, Fraction):
-                    asked += self._orders(search.column, g)
-                self._add("search", cells, g, asked, k)
+                    numbers += self._orders(search.column, g)
+                self._add("search", cells, g, numbers, k)
 
     def _orders(self, column: str, g: int) -> list[int]:
         """The cells that tell a column's values apart by size, of which its quantiles and sums say something."""

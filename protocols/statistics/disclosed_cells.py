@@ -40,7 +40,7 @@ class Disclosure:
     def merged(self, cells: Cells, g: int) -> list[tuple[Span, bool]]:
         """The same, and whether the stretch's total is told: not that of all, nor one with the rows without."""
         size = cells.shape[-1]
-        everything = next(iter(halving_of(cells, self.settings).asked))
+        everything = next(iter(halving_of(cells, self.settings).questions))
         return [((a, min(b, size)), (a, b) != everything) for a, b in self.blocks(cells, g)]
 
     def kept(self, cells: Cells, counts: NDArray[np.int64]) -> NDArray[np.int64]:

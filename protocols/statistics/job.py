@@ -128,7 +128,7 @@ async def test_cells(p: Party, own: OwnColumns, settings: StatisticsSettings) ->
     sums = _contributions(p, own, tests.sums, settings.dominance) if tests.sums else None
     values = _values(p, own, tests, settings.min_cell) if tests.values else None
     closed = await suppressed_blocks(p, counts, tests.least, tests.blocks, sums, values)
-    return Disclosure(settings, {} if p.dry else dict(zip(tests.asked, closed.tolist(), strict=True)))
+    return Disclosure(settings, {} if p.dry else dict(zip(tests.questions, closed.tolist(), strict=True)))
 
 
 def _contributions(p: Party, own: OwnColumns, sums: Sequence[Summed], percent: int) -> Contributions:
@@ -218,7 +218,7 @@ async def open_searches(
     if not searches:
         return np.zeros(0, dtype=np.int64), disclosure
     p.stage("search")
-    least = p.compute(lambda: _asked_for(settings, counts), shape=(len(searches),))
+    least = p.compute(lambda: _ranks(settings, counts), shape=(len(searches),))
     lists = list(dict.fromkeys(one.counted for one in searches))
     places = [np.flatnonzero([one.counted == key for one in searches]) for key in lists]
     wanted = [
@@ -248,7 +248,7 @@ async def _test_sides(
     9 rounds with `min_cell` and quantiles, else 0; reveals what `suppressed_blocks` does.
     """
     tests = side_tests(settings)
-    if not tests.asked:
+    if not tests.questions:
         return disclosure
     p.stage("sides")
     groups = len(tests.cells)
@@ -258,17 +258,17 @@ async def _test_sides(
         all_of = p.input(owner, rows if owner == p.name else None, (groups,), 0)
         parts.append(Share(tests.sides(up_to.value[:, k], below.value[:, k], all_of.value), 0))
     least = np.full(tests.count, settings.min_cell, dtype=np.int64)
-    blocks = Blocks(tuple(np.array(one, dtype=np.int64) for one in tests.asked.values()), tests.count)
+    blocks = Blocks(tuple(np.array(one, dtype=np.int64) for one in tests.questions.values()), tests.count)
     closed = await suppressed_blocks(p, parts, least, blocks)
     if p.dry:
         return disclosure
-    found = dict(zip(tests.asked, closed.tolist(), strict=True))
+    found = dict(zip(tests.questions, closed.tolist(), strict=True))
     return replace(
         disclosure, suppressed={key: was or found.get(key, False) for key, was in disclosure.suppressed.items()}
     )
 
 
-def _asked_for(settings: StatisticsSettings, counts: Mapping[str, Array]) -> Array:
+def _ranks(settings: StatisticsSettings, counts: Mapping[str, Array]) -> Array:
     """How many values must not exceed the answer to each search: ceil(q n), in whole numbers."""
     found = []
     for one in settings.searches:

@@ -94,9 +94,9 @@ def value_words(own: OwnColumns, tests: CellTests, owners: int) -> list[NDArray[
     return [one.words for one in found[: len(tests.layouts)]]
 
 
-def _chosen(own: OwnColumns, asked: Sequence[Summed] | Sequence[Valued]) -> Callable[[Summed | Valued], Counts]:
+def _chosen(own: OwnColumns, wanted: Sequence[Summed] | Sequence[Valued]) -> Callable[[Summed | Valued], Counts]:
     """Which rows are summed up."""
-    at = {cells: places(own, cells) for one in asked for cells in (one.inside, one.outside) if cells is not None}
+    at = {cells: places(own, cells) for one in wanted for cells in (one.inside, one.outside) if cells is not None}
 
     def rows(one: Summed | Valued) -> Counts:
         there = at[one.inside] == one.cell

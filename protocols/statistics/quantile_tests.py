@@ -24,13 +24,13 @@ class SideTests:
     Args:
         cells: the tables that count the values, with the group.
         quantiles: of each of them the places of its quantiles among all searches, in order.
-        asked: the cells that each quantile bounds.
+        questions: the cells that each quantile bounds.
         count: how many cells there are.
     """
 
     cells: tuple[tuple[Cells, int], ...]
     quantiles: tuple[tuple[int, ...], ...]
-    asked: Mapping[Key, tuple[int, ...]]
+    questions: Mapping[Key, tuple[int, ...]]
     count: int
 
     def sides(self, up_to: Array, below: Array, rows: Array) -> Array:
@@ -57,13 +57,16 @@ def side_tests(settings: StatisticsSettings) -> SideTests:
     for k, search in enumerate(settings.searches if settings.min_cell else ()):
         if isinstance(search.rank, Fraction):
             groups.setdefault((search.column, search.group), []).append(k)
-    asked: dict[Key, tuple[int, ...]] = {}
+    questions: dict[Key, tuple[int, ...]] = {}
     start = 0
     for (column, g), quantiles in groups.items():
         pairs = _between(len(quantiles))
         for place, k in enumerate(quantiles, start=1):
             bounds = [start + n for n, pair in enumerate(pairs) if place in pair]
-            asked["search", settings.described[column].cells.name, g, k] = (*bounds, *(len(pairs) + n for n in bounds))
+            questions["search", settings.described[column].cells.name, g, k] = (
+                *bounds,
+                *(len(pairs) + n for n in bounds),
+            )
         start += 2 * len(pairs)
     cells = tuple((settings.described[column].cells, g) for column, g in groups)
-    return SideTests(cells, tuple(map(tuple, groups.values())), asked, start)
+    return SideTests(cells, tuple(map(tuple, groups.values())), questions, start)

@@ -17,7 +17,7 @@ from mpc.sharing.share import Public, Share
 from protocols.core.beaver import multiply
 from protocols.core.secure_sum import TWO_OWNERS
 from protocols.core.truncation import truncate
-from protocols.rows.settings import Asked
+from protocols.rows.settings import ClassWeighting
 
 WEIGHT_SCALE = 14
 MOST_UNEQUAL = 64.0  # how many times one class may count what the other does
@@ -42,12 +42,12 @@ def _word(weight: float) -> int:
     return round(weight * 2.0**WEIGHT_SCALE)
 
 
-def most_unequal(asked: Asked | None) -> float:
+def most_unequal(weighting: ClassWeighting | None) -> float:
     """At most one over the mean weight of a row, whatever the labels; 1 without weights."""
-    if asked is None:
+    if weighting is None:
         return 1.0
     # Balanced, all rows of the rare class together count half: the mean is twice its part of the rows.
-    return (MOST_UNEQUAL + 1) / 2 if asked == "balanced" else max(asked) / min(asked)
+    return (MOST_UNEQUAL + 1) / 2 if weighting == "balanced" else max(weighting) / min(weighting)
 
 
 def balanced(positives: int, rows: int) -> ClassWeights | None:
@@ -58,14 +58,14 @@ def balanced(positives: int, rows: int) -> ClassWeights | None:
     return scaled(rows / (2 * (rows - positives)), rows / (2 * positives))
 
 
-async def class_weights(p: Party, y: Share, asked: Asked) -> ClassWeights:
+async def class_weights(p: Party, y: Share, weighting: ClassWeighting) -> ClassWeights:
     """The weights of a training with labels [y] (m,). 0 rounds, or 1 if balanced, which reveals how many y are 1.
 
     Raises:
         DataError: balanced, and one class is missing or more than 64 times rarer than the other.
     """
-    if asked != "balanced":
-        return scaled(*asked)
+    if weighting != "balanced":
+        return scaled(*weighting)
     why = "balanced class weights: how many training rows are of class 1" + (TWO_OWNERS if len(p.owners) == 2 else "")
     (count,) = await p.reveal(y.sum(), what="class count", why=why, label="class count")
     if p.dry:

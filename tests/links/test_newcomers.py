@@ -91,18 +91,18 @@ def views(frame: tuple[bytes, bytes]) -> tuple[memoryview, memoryview]:
 def test_what_shows_that_it_is_the_same_process() -> None:
     """Its hello, a digest of that, and whatever is tagged under the session's key; nothing that another one can say."""
     first, other, here = Link("b", "a"), Link("b", "a"), Link("a", "b")
-    assert here.comes_from_the_peer(*views(other.data(0, b"any hello"))), "there is nothing yet to disturb"
+    assert here.is_from_peer(*views(other.data(0, b"any hello"))), "there is nothing yet to disturb"
     hello, others = first.data(0, b"hello"), other.data(0, b"another hello")
     here.data(0, b"hello of a")
     here.receive(*views(hello))
     resume = first.resume(first=True)
-    assert here.comes_from_the_peer(*views(hello)) and here.comes_from_the_peer(*views(resume))
+    assert here.is_from_peer(*views(hello)) and here.is_from_peer(*views(resume))
     for frame in (others, other.resume(first=True), Link("b", "a").resume(first=True), other.abort(b"{}")):
-        assert not here.comes_from_the_peer(*views(frame))
+        assert not here.is_from_peer(*views(frame))
     for link in (first, here):
         link.rekey(KEY)
     other.rekey(bytes(32))
-    assert here.comes_from_the_peer(*views(first.data(1, b"data"))) and here.comes_from_the_peer(*views(first.resume()))
+    assert here.is_from_peer(*views(first.data(1, b"data"))) and here.is_from_peer(*views(first.resume()))
     for frame in (other.data(1, b"data"), other.resume()):
-        assert not here.comes_from_the_peer(*views(frame))
-    assert not here.comes_from_the_peer(memoryview(b"x" * (HEADER_BYTES - 1)), memoryview(b""))
+        assert not here.is_from_peer(*views(frame))
+    assert not here.is_from_peer(memoryview(b"x" * (HEADER_BYTES - 1)), memoryview(b""))

@@ -199,7 +199,7 @@ class _Session:
     owners_key: bytes = field(repr=False)
 
     @property
-    def told(self) -> dict[str, str]:
+    def nonce_digests(self) -> dict[str, str]:
         """A digest of each party's nonce."""
         return {party: sha256(nonce).hexdigest() for party, nonce in sorted(self.nonces.items())}
 
@@ -241,9 +241,9 @@ def _hello(channel: Channel, table: Table, offer: Offer, entropy: Entropy, secon
 
 def _same_hellos(me: str, peer: str, session: _Session, said: Answer) -> None:
     """That a peer heard of all what this party heard."""
-    told = said.read("hellos", dict[str, str])
-    for party, digest in session.told.items():
-        if told.get(party) == digest:
+    nonce_digests = said.read("hellos", dict[str, str])
+    for party, digest in session.nonce_digests.items():
+        if nonce_digests.get(party) == digest:
             continue
         if party in (me, peer):
             raise DisagreementError(
@@ -298,7 +298,7 @@ def _shapes(channel: Channel, table: Table, offer: Offer, session: _Session) -> 
         to_owner["common"] = _name_digest(name_key, offer.common.value)
     messages = {
         peer: {
-            "hellos": session.told,
+            "hellos": session.nonce_digests,
             **({} if me == table.helper else to_owner if peer != table.helper else {"rows": offer.rows}),
         }
         for peer in table.everyone

@@ -30,7 +30,7 @@ from mpc.links.zmq.messages import (
     Assembler,
     TooLong,
     hand_over,
-    has_come,
+    has_message,
     messages_of,
     monitor_of,
     next_news,
@@ -190,7 +190,7 @@ class Dialler:
             return  # the connection has ended, and the news of that is on its way: queues have no limit
 
     def _take(self, one: _Dialled) -> bool:
-        return has_come(one.socket) and self._receive(one, NO_WAIT)
+        return has_message(one.socket) and self._receive(one, NO_WAIT)
 
     def _receive(self, one: _Dialled, flags: int) -> bool:
         try:

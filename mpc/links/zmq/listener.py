@@ -27,7 +27,7 @@ from mpc.links.zmq.messages import (
     Assembler,
     TooLong,
     hand_over,
-    has_come,
+    has_message,
     messages_of,
     monitor_of,
     next_news,
@@ -150,7 +150,7 @@ class Listener:
 
     def take(self) -> bool:
         """Take a message that came, if there is one."""
-        return has_come(self._socket) and self._receive(NO_WAIT)
+        return has_message(self._socket) and self._receive(NO_WAIT)
 
     def take_soon(self) -> bool:
         """Take the next message, if one comes within `AWAITED_SECONDS`; if not, the socket is empty after this."""
@@ -191,7 +191,7 @@ class Listener:
         buffer, user, descriptor = message.buffer, str(message.get("User-Id")), message.get(zmq.SRCFD)
         connection = self._by_route.get(route)
         if connection is None or connection.user != user or connection.account.descriptor != descriptor:
-            connection = self._meet(route, user, descriptor)
+            connection = self._admit(route, user, descriptor)
         if message.more:  # our messages have one part
             pass_over(self._socket, message)
             if connection is not None:
@@ -229,7 +229,7 @@ class Listener:
         if all(self.take() for _ in range(TURN_MESSAGES * (len(self._by_route) + 1))):
             self._poller.again(self._socket)
 
-    def _meet(self, route: bytes, user: str, descriptor: int) -> _Connection | None:
+    def _admit(self, route: bytes, user: str, descriptor: int) -> _Connection | None:
         """The first message of a connection came: whose it is, by the key that the connection came under."""
         key, number = user[:KEY_CHARS], int(user[KEY_CHARS:])
         self._act(number)  # first the end of older connections with the same descriptor or route

@@ -134,7 +134,7 @@ def _number(message: memoryview) -> int:
     return number
 
 
-def has_come(socket: Any) -> bool:
+def has_message(socket: Any) -> bool:
     """Whether a message is there to take: to ask costs a third of what it does to try in vain, at every round twice."""
     return bool(socket.get(_EVENTS) & _POLLIN)
 

@@ -33,7 +33,7 @@ _FEWEST_RUNS, _MOST_RUNS = 50, 200
 _RUNS_BESIDE = 60  # where the masks are looked at too, and nobody asks for more
 _RUNS_ALONE = 1000  # where no mask is looked at, and somebody does
 _WORDS = 2000
-_TOLD = 5
+_MOST_SHOWN = 5
 LARGEST_SHIFT = 0.3
 """Statistics alone must be able to find a shift of probability of that size."""
 
@@ -363,10 +363,10 @@ def _compare_item(one: Item, other: Item, names: str, sums: _Sums) -> None:
 def _conclude(sums: _Sums) -> None:
     findings = sums.findings()
     if findings:
-        more = f"\n... and {len(findings) - _TOLD} more" if len(findings) > _TOLD else ""
-        raise CheckFailed("\n".join(str(finding) for finding in findings[:_TOLD]) + more)
+        more = f"\n... and {len(findings) - _MOST_SHOWN} more" if len(findings) > _MOST_SHOWN else ""
+        raise CheckFailed("\n".join(str(finding) for finding in findings[:_MOST_SHOWN]) + more)
     if sums.problems:
-        raise CheckFailed("\n".join(list(dict.fromkeys(sums.problems))[:_TOLD]))
+        raise CheckFailed("\n".join(list(dict.fromkeys(sums.problems))[:_MOST_SHOWN]))
 
 
 def _stretches(numbers: Sequence[int]) -> list[tuple[int, int]]:

@@ -112,15 +112,17 @@ class Sight:
             first = next(stack.first for key, stack in self.sent.items() if key[:2] == (number, place))
             to_all = all((number, place, sender) in self.to_all for sender in names)
             seen: list[Array] = []
-            for reader, meant in [(inside[0], inside[0])] if to_all else product(inside, names):
-                parts = [self._part(number, place, s, meant if s in inside else reader) for s in names]
+            for reader, recipient in [(inside[0], inside[0])] if to_all else product(inside, names):
+                parts = [self._part(number, place, s, recipient if s in inside else reader) for s in names]
                 total = _total([part for part in parts if part is not None], first)
                 if len(parts) - parts.count(None) < self.n or total is None:
                     continue
                 if any(np.array_equal(total, other) for other in seen):
                     continue
                 seen.append(total)
-                of = "" if to_all else f" to {reader}" + (f", with parts for {meant}" if meant != reader else "")
+                of = (
+                    "" if to_all else f" to {reader}" + (f", with parts for {recipient}" if recipient != reader else "")
+                )
                 name, masked = f"{first.where}, value {place} as opened{of}", not first.revealed
                 where = (number, place) if to_all else None
                 yield Item(name, first.label, first.spec.ring, total, masked, once=masked, opened=where)

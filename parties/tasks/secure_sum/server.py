@@ -20,7 +20,7 @@ from parties.base.reporter import Reporter
 from parties.tasks.secure_sum.record import RoundDone, round_sums, server_result
 from parties.tasks.secure_sum.rounds import new_session
 from parties.tasks.secure_sum.settings import SumScenario
-from protocols.aggregation.messages import CONSISTENCY, HIDDEN, TOLD, UNMASK
+from protocols.aggregation.messages import CONSISTENCY, DISCLOSED, HIDDEN, UNMASK
 from protocols.aggregation.server import aggregation_server
 from protocols.aggregation.settings import Occasion
 
@@ -108,7 +108,7 @@ def _round(
         try:
             done = server.run(program, session, number, attempt)
         except (TooFewError, ProtocolError) as error:
-            if attempt == scenario.task.attempts or server.reached in (CONSISTENCY, UNMASK, HIDDEN, TOLD):
+            if attempt == scenario.task.attempts or server.reached in (CONSISTENCY, UNMASK, HIDDEN, DISCLOSED):
                 raise _told(error, place, scenario.task.rounds) from None
             say(f"attempt {attempt} at round {number} failed: {error.message}; nothing was opened, and it is repeated")
             failed.append(error.message)

@@ -85,7 +85,7 @@ def servers(
 
     def see(which: int, run: int) -> Mapping[str, Array]:
         tape, entropy = played(which, run, settings, drops)
-        opened = read_opened(settings, tape.up[settings.helper, m.TOLD])
+        opened = read_opened(settings, tape.up[settings.helper, m.DISCLOSED])
         survivors = [i for i in range(CLIENTS) if drops.get(i) not in (m.KEYS, m.SHARES, m.MASKED)]
         masked = _sum([unpack(tape.up[i, m.MASKED], settings.length, 8) for i in survivors])
         hidden = np.frombuffer(tape.up[settings.helper, m.HIDDEN], dtype=np.uint8).reshape(CELLS, -1)

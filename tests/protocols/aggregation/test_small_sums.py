@@ -216,7 +216,7 @@ def test_shares_that_cannot_be_opened_count_as_not_given() -> None:
     told_right(outcome, given_, 5)
 
 
-@pytest.mark.parametrize("stage", [m.KEYS, m.HIDDEN, m.TOLD])
+@pytest.mark.parametrize("stage", [m.KEYS, m.HIDDEN, m.DISCLOSED])
 def test_a_helper_that_vanishes_ends_the_round(stage: str) -> None:
     settings = with_helper(9)
     outcome = play(settings, vectors(settings, [(9, 9, 0, 9, 9)]), without({settings.helper: stage}))
@@ -233,7 +233,7 @@ def test_few_survivors_without_shares_are_borne() -> None:
     assert few.result is None
 
 
-@pytest.mark.parametrize("label", [m.KEYS, m.HIDDEN, m.TOLD])
+@pytest.mark.parametrize("label", [m.KEYS, m.HIDDEN, m.DISCLOSED])
 @pytest.mark.parametrize("up", [True, False])
 def test_malformed_helper_messages_fail_the_round(label: str, up: bool) -> None:
     settings = with_helper(9)
@@ -243,7 +243,7 @@ def test_malformed_helper_messages_fail_the_round(label: str, up: bool) -> None:
         return message.body[:-1] if hit and message.body else message.body
 
     outcome = play(settings, vectors(settings, [(9, 9, 0, 9, 9)]), tap)
-    if (label, up) == (m.TOLD, False):  # the empty last word
+    if (label, up) == (m.DISCLOSED, False):  # the empty last word
         assert outcome.result is not None
     else:
         assert outcome.result is None

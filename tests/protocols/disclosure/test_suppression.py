@@ -20,7 +20,7 @@ def small(count: int) -> bool:
 
 def told_of_list(counts: tuple[int, ...], halving: Halving) -> Told:
     """Which stretches are withheld, and the totals of these and the cells that are not; the total of all is known."""
-    closed = [any(small(sum(counts[a:b])) for a, b in asked) for asked in halving.asked.values()]
+    closed = [any(small(sum(counts[a:b])) for a, b in asked) for asked in halving.questions.values()]
     blocks = halving.blocks(closed)
     hidden = {k for a, b in blocks for k in range(a, b)}
     cells = tuple(None if k in hidden else count for k, count in enumerate(counts))
@@ -100,7 +100,7 @@ def test_first_and_last_bins_stay_with_their_neighbours() -> None:
 
 
 def test_a_stretch_comes_after_and_asks_what_is_around_it() -> None:
-    asked = Halving(9).asked
+    asked = Halving(9).questions
     assert len(asked) == 8
     for span, totals in asked.items():
         for around, before in asked.items():

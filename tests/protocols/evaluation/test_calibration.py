@@ -60,7 +60,7 @@ def plainly_joined(parts: np.ndarray, min_cell: int = 5) -> list[Span]:
         counts = others[:, span[0] : span[1]].sum(axis=1)
         return bool(((counts > 0) & (counts < min_cell)).any())
 
-    return halving.blocks([any(map(small, asked)) for asked in halving.asked.values()])
+    return halving.blocks([any(map(small, asked)) for asked in halving.questions.values()])
 
 
 def wanted(z: np.ndarray, y: np.ndarray, group: np.ndarray, n: int, min_cell: int = 5) -> list[tuple[int, ...]]:

@@ -86,7 +86,7 @@ async def _merged(p: Party, mine: Array) -> Any:
 def _merged_reference(parts: tuple[Array, ...]) -> tuple[Array, ...]:
     halving, out = Halving(len(parts[0])), np.sum(parts, axis=0).astype(float)
     closed = [
-        any(_small(tuple(part[a:b].sum() for part in parts)) for a, b in asked) for asked in halving.asked.values()
+        any(_small(tuple(part[a:b].sum() for part in parts)) for a, b in asked) for asked in halving.questions.values()
     ]
     for a, b in halving.blocks(closed):
         total, out[a:b] = out[a:b].sum(), 0.0

@@ -226,7 +226,7 @@ def test_what_is_lost_between_server_and_helper_goes_again(tmp_path: Path, label
     assert clients[-1].done
 
 
-@pytest.mark.parametrize("label", [m.KEYS, m.HIDDEN, m.TOLD])
+@pytest.mark.parametrize("label", [m.KEYS, m.HIDDEN, m.DISCLOSED])
 def test_a_helper_that_does_not_answer_ends_the_run(tmp_path: Path, label: str) -> None:
     served, clients, _ = run(helped(tmp_path, task="attempts = 3"), tmp_path, lost(label, up=True, times=99))
     with pytest.raises(TooFewError, match=r"the helper (sent no key|did not answer)"):
