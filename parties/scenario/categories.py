@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from parties.scenario.problems import Problem, quoted, shown
 
@@ -25,6 +26,13 @@ def read_categories(raw: object, problems: list[Problem]) -> dict[str, tuple[str
         if levels is not None:
             found[column] = levels
     return found
+
+
+def prepared_categories(table: dict[str, Any], problems: list[Problem]) -> dict[str, Any]:
+    """A [task] with its categories read."""
+    if "categories" in table:
+        table["categories"] = read_categories(table["categories"], problems)
+    return table
 
 
 def indicator(column: str, level: str) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from parties.scenario.categories import read_categories
+from parties.scenario.categories import prepared_categories
 from parties.scenario.checks import check_columns, check_reveal
 from parties.scenario.models import ModelTask, PartySpec, Text
 from parties.scenario.partition import check_split
@@ -25,13 +25,6 @@ class LinearTask(ModelTask):
     reveal: Annotated[tuple[Literal["inference", "metrics", "missing"], ...], Field(strict=False)] = Field(
         default=("inference",), description='a list of "inference", "metrics" and "missing"'
     )
-
-
-def prepared_linear(table: dict[str, Any], problems: list[Problem]) -> dict[str, Any]:
-    """The table with its categories read."""
-    if "categories" in table:
-        table["categories"] = read_categories(table["categories"], problems)
-    return table
 
 
 def settled_linear(task: LinearTask, parties: Mapping[str, PartySpec] | None, problems: list[Problem]) -> LinearTask:
@@ -67,4 +60,4 @@ def _check_vertical(task: LinearTask, problems: list[Problem]) -> None:
         problems.append(Problem(f'[task] reveal = ["missing"] is not available with {where}', hint))
 
 
-READER = TaskReader(LinearTask, prepared_linear, settled_linear)
+READER = TaskReader(LinearTask, prepared_categories, settled_linear)
