@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import os
 from collections.abc import Callable
 from hashlib import sha256
@@ -10,6 +9,8 @@ from math import prod
 
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from mpc.ring.array import Array
 from mpc.ring.rings import Ring
@@ -35,9 +36,8 @@ def insecure_entropy(seed: int, party: str) -> Entropy:
 
 
 def derive(seed: bytes, label: str, context: bytes = b"") -> bytes:
-    """A 32-byte key from `seed`, bound to `label` and `context`: HKDF-SHA256 (RFC 5869), whose one block is enough."""
-    extracted = hmac.digest(context, seed, "sha256")
-    return hmac.digest(extracted, label.encode() + b"\x01", "sha256")
+    """A 32-byte key from `seed`, bound to `label` and `context`: HKDF-SHA256 (RFC 5869), salted with the context."""
+    return HKDF(SHA256(), SEED_BYTES, context, label.encode()).derive(seed)
 
 
 def session_id(nonces: dict[str, bytes]) -> bytes:

@@ -100,6 +100,11 @@ def test_uniform_elements(ring: Ring) -> None:
 
 
 def test_derive_is_hkdf_sha256() -> None:
+    """RFC 5869, appendix A.3 and A.1, whose info is no text: so it is checked of what `derive` is compared with."""
+    third = bytes.fromhex("8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d")
+    first = bytes.fromhex("3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf")
+    assert derive(b"\x0b" * 22, "", b"") == third
+    assert hkdf(b"\x0b" * 22, bytes(range(0xF0, 0xFA)), bytes(range(13))) == first
     for seed, label, context in ((b"s" * 32, "inputs", b""), (b"t" * 32, "σ", b"session"), (bytes(32), "", b"x" * 100)):
         assert derive(seed, label, context) == hkdf(seed, label.encode(), context)
         assert len(derive(seed, label, context)) == SEED_BYTES
