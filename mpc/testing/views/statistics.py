@@ -7,8 +7,7 @@ finding is held against that spread, so that words which merely repeat each othe
 
 from __future__ import annotations
 
-from functools import lru_cache
-from math import erfc, exp, lgamma, log, sqrt
+from math import sqrt
 
 import numpy as np
 
@@ -18,31 +17,14 @@ from mpc.ring.rings import Ring
 BINS = 16
 LOOSE = 1e-5  # what is likelier than that is never a finding, so it needs no exact p-value
 _UNLIKE = 8  # bytes
-_CERTAINTY = 2.326  # standard deviations: 99 %
+_FOUND = 0.99
 
 
-def chi_square_p(statistic: float, freedom: int) -> float:
-    """The chance that chi-square with so many degrees of freedom exceeds the statistic; exact."""
-    half = statistic / 2
-    if half <= 0:
-        return 1.0
-    tail = erfc(sqrt(half)) if freedom % 2 else 0.0
-    for k in range(freedom // 2):
-        power = k + (freedom % 2) / 2
-        tail += exp(power * log(half) - half - lgamma(power + 1))
-    return min(1.0, tail)
+def chi_square_p(statistic: Array | float, freedom: Array | int) -> Array:
+    """The chance that chi-square with so many degrees of freedom exceeds the statistic; 1 where there are none."""
+    from scipy.special import chdtrc  # it takes a tenth of a second to load
 
-
-@lru_cache(maxsize=256)
-def critical(freedom: int, p: float) -> float:
-    """The statistic that is exceeded with chance `p`."""
-    low, high = 0.0, 10.0
-    while chi_square_p(high, freedom) > p:
-        high *= 2
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if chi_square_p(middle, freedom) > p else (low, middle)
-    return high
+    return np.asarray(np.where(np.asarray(freedom) > 0, chdtrc(freedom, statistic), 1.0))
 
 
 def histograms(words: Array, ring: Ring) -> Array:
@@ -61,13 +43,7 @@ def unlike(one: Array, other: Array) -> list[tuple[int, float]]:
     ratio = sqrt(b[0].sum() / a[0].sum())
     together = a + b
     parts = np.divide((a * ratio - b / ratio) ** 2, together, out=np.zeros_like(a), where=together > 0)
-    found = []
-    for nibble, (statistic, used) in enumerate(zip(parts.sum(axis=1), (together > 0).sum(axis=1), strict=True)):
-        freedom = int(used) - 1
-        if freedom > 0 and statistic > critical(freedom, LOOSE):
-            spread = max(_spread(one[:, nibble]), _spread(other[:, nibble]))
-            found.append((nibble, chi_square_p(float(statistic) / spread, freedom)))
-    return [(nibble, p) for nibble, p in found if p < LOOSE]
+    return _findings(parts.sum(axis=1), (together > 0).sum(axis=1) - 1, one, other)
 
 
 def uneven(sample: Array) -> list[tuple[int, float]]:
@@ -76,11 +52,19 @@ def uneven(sample: Array) -> list[tuple[int, float]]:
     if not counts.size:
         return []
     expected = counts[0].sum() / BINS
+    statistics = ((counts - expected) ** 2).sum(axis=1) / expected
+    return _findings(statistics, np.full(len(statistics), BINS - 1), sample)
+
+
+def _findings(statistics: Array, freedom: Array, *samples: Array) -> list[tuple[int, float]]:
+    """The nibbles whose chi-square is large beside the spread of the samples' runs too, and the chance of that."""
     found = []
-    for nibble, statistic in enumerate(((counts - expected) ** 2).sum(axis=1) / expected):
-        if statistic > critical(BINS - 1, LOOSE):
-            found.append((nibble, chi_square_p(float(statistic) / _spread(sample[:, nibble]), BINS - 1)))
-    return [(nibble, p) for nibble, p in found if p < LOOSE]
+    for nibble in np.flatnonzero(chi_square_p(statistics, freedom) < LOOSE):
+        spread = max(_spread(sample[:, nibble]) for sample in samples)
+        p = float(chi_square_p(statistics[nibble] / spread, freedom[nibble]))
+        if p < LOOSE:
+            found.append((int(nibble), p))
+    return found
 
 
 def repeated(words: Array, ring: Ring) -> tuple[int, int] | None:
@@ -121,8 +105,8 @@ def smallest_shift(words: int, p: float) -> float:
     """
     if not words:
         return 1.0
-    freedom, bound = BINS - 1, critical(BINS - 1, p)
-    excess = 0.0  # of chi-square's mean, if a share d of the probability moves: 2 words d^2
-    while freedom + excess - _CERTAINTY * sqrt(2 * (freedom + 2 * excess)) < bound:
-        excess += 0.5
+    from scipy.special import chdtri, chndtrinc
+
+    # If a share d of the probability moves, chi-square is a noncentral one, by 2 words d^2.
+    excess = float(chndtrinc(chdtri(BINS - 1, p), BINS - 1, 1 - _FOUND))
     return min(1.0, sqrt(excess / (2 * words)))
