@@ -17,7 +17,6 @@ from mpc.randomness.repeated import KindList, Repeated, listed
 from mpc.ring.abstract_array import abstract
 from mpc.runtime.party import Party, Revealed
 from mpc.runtime.round import HEADER_BYTES, Blob, Program, Round
-from mpc.runtime.slow_start import Way
 from mpc.sharing.share import Share
 
 ProgramFactory = Callable[[Party], Program]
@@ -179,7 +178,7 @@ class Plan:
         waited_for = sum(self.windows if self.small else self.windows[:1])
         return len(self.rounds) * _ROUND_HANDLING + 2 * waited_for / _HANDLED_BYTES
 
-    def seconds(self, round_trip: float, bandwidth: float, *, slow_start: bool = False) -> float:
+    def seconds(self, round_trip: float, bandwidth: float) -> float:
         """Time on the wire alone, until the last owner is done; computing, and dealing at the helper, come on top.
 
         Each pair of parties has a link of its own, with the bandwidth each way. In a round, every message takes its
@@ -187,20 +186,21 @@ class Plan:
         before it and after the credit for it; the last owner's next round waits for those that it needs. A small job
         is dealt whole before the round ends that needs the first of it.
 
+        A new TCP connection, which comes up to its bandwidth in a few round trips, takes some tenths of a second more.
+
         Args:
             round_trip: seconds.
             bandwidth: bytes per second of each link, each way.
-            slow_start: whether the links are new TCP connections, which come up to their bandwidth only by and by.
         """
-        latency, windows = round_trip / 2, self._windows_on_the_way(round_trip, bandwidth, slow_start)
-        way = Way(round_trip, bandwidth, slow_start=slow_start)  # from any owner to any other: all carry the same
+        latency = round_trip / 2
+        windows = self._windows_on_the_way(latency, bandwidth)
         others = last = 0.0  # when they have all that their next round needs
         others_sent = last_sent = 0.0
         drawn = 0
         for one in self.rounds:
             drawn += one.draws
             last = windows.taken(drawn, last)
-            transfer = way.transfer(HEADER_BYTES + one.payload)
+            transfer = (HEADER_BYTES + one.payload) / bandwidth
             others_sent = max(others, others_sent) + transfer
             last_sent = max(last, last_sent) + transfer
             if self.small and drawn:
@@ -209,9 +209,8 @@ class Plan:
             others, last = max(others, last_sent + latency, among_others + latency), max(last, others_sent + latency)
         return max(others, windows.taken(len(self.kinds), last))
 
-    def _windows_on_the_way(self, round_trip: float, bandwidth: float, slow_start: bool) -> _Windows:
-        way, latency = Way(round_trip, bandwidth, slow_start=slow_start), round_trip / 2
-        transfers = [way.transfer(HEADER_BYTES + size) for size in self.windows]
+    def _windows_on_the_way(self, latency: float, bandwidth: float) -> _Windows:
+        transfers = [(HEADER_BYTES + size) / bandwidth for size in self.windows]
         credit = HEADER_BYTES / bandwidth + latency
         return _Windows([window.first for window in self._windows], self.turns, transfers, latency, credit)
 

@@ -130,5 +130,5 @@ def check_time(known: Known, seen: Iterable[Seen]) -> Iterator[Finding]:
         return
     trip, rate = max(trips), min(rates)
     links = f"{trip * 1000:.3g} ms round trip, {megabits(rate)}"
-    seconds = plan.seconds(trip, rate, slow_start=True)
+    seconds = plan.seconds(trip, rate)
     yield ok(f"the run: {cost}{known.assumed}; about {seconds:.2g} s on the wire ({links}), and computing on top")

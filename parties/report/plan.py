@@ -99,10 +99,9 @@ def _facts(plan: Plan, told: PlanTold, scenario: Scenario) -> dict[str, Any]:
         ],
         "helper": {"name": plan.helper, "learns": list(told.helper_learns), "opened": []},
         "seconds": {
-            "lan": _seconds(plan, LAN, slow_start=True),
-            "wan": _seconds(plan, WAN, slow_start=True),
-            # The links that `mpc run` makes have their bandwidth from the first byte on.
-            "network": _seconds(plan, scenario.network, slow_start=False) if scenario.network else None,
+            "lan": _seconds(plan, LAN),
+            "wan": _seconds(plan, WAN),
+            "network": _seconds(plan, scenario.network) if scenario.network else None,
             "handling": plan.handling,
         },
         **told.facts,
@@ -120,9 +119,9 @@ def _stages(plan: Plan) -> list[dict[str, Any]]:
     return list(stages.values())
 
 
-def _seconds(plan: Plan, network: NetworkSpec, *, slow_start: bool) -> float:
+def _seconds(plan: Plan, network: NetworkSpec) -> float:
     bandwidth = math.inf if network.bandwidth_mbit is None else network.bandwidth_mbit * 1e6 / 8
-    return plan.seconds(2 * network.latency_ms / 1000, bandwidth, slow_start=slow_start)
+    return plan.seconds(2 * network.latency_ms / 1000, bandwidth)
 
 
 def _cost_text(facts: dict[str, Any], plan: Plan, network: NetworkSpec | None) -> str:

@@ -140,7 +140,7 @@ def test_without_loss_it_takes_as_long_as_planned(far_apart: Study, capsys: pyte
     far_apart.world.wire(delay=ROUND_TRIP / 2, loss=0.0)
     scenario = load_scenario(DEMO)
     plan = planned(scenario)[1]
-    estimate = plan.seconds(ROUND_TRIP, MBIT * 1e6 / 8, slow_start=True) + plan.handling
+    estimate = plan.seconds(ROUND_TRIP, MBIT * 1e6 / 8) + plan.handling
     tried: list[tuple[float, float]] = []
     while len(tried) < ATTEMPTS and not any(WITHIN[0] < took / estimate < WITHIN[1] for took, _ in tried):
         told = told_by_doctors(far_apart)

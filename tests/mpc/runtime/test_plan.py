@@ -20,7 +20,6 @@ from mpc.runtime.lockstep import run_lockstep
 from mpc.runtime.party import Party
 from mpc.runtime.plan import Plan, make_plan
 from mpc.runtime.round import HEADER_BYTES, Blob, Round, together
-from mpc.runtime.slow_start import FIRST_WINDOW, Way
 from mpc.sharing.share import Share
 from tests.examples import steady
 from tests.mpc.kit import Log, Protocol, elements, entropy, owners, run
@@ -160,26 +159,6 @@ def test_time_on_the_wire() -> None:
     assert beside.seconds(0.02, 1e6) == pytest.approx(first), "a small job is dealt while the first round lasts"
 
 
-def test_a_new_connection_comes_up_to_its_bandwidth_by_and_by() -> None:
-    way = Way(0.02, 1e7, slow_start=True)
-    first = FIRST_WINDOW
-    assert way.transfer(first) == pytest.approx(first / 1e7), "what the first window holds leaves at once"
-    # Windows of 1, 2, 4 and 8 times the first; the next one would be more than the link carries in a round trip.
-    assert way.transfer(20 * first) == pytest.approx(4 * 0.02 + 5 * first / 1e7)
-    assert way.transfer(20 * first) == pytest.approx(20 * first / 1e7), "it stays as wide"
-    assert Way(0.02, 1e7, slow_start=False).transfer(20 * first) == pytest.approx(20 * first / 1e7)
-    assert Way(0.0, 1e7, slow_start=True).transfer(20 * first) == pytest.approx(20 * first / 1e7)
-
-
-def test_slow_starts_come_on_top() -> None:
-    plan = run(program((Step("multiply", (10_000,)), Step("open")))).plan
-    ways = [Way(0.02, 1e7, slow_start=True) for _ in range(2)]
-    dealing, product = (way.transfer(HEADER_BYTES + size) for way, size in zip(ways, (80_000, 160_000), strict=True))
-    assert plan.seconds(0.02, 1e7, slow_start=True) == pytest.approx(
-        dealing + 0.01 + product + 0.01 + (HEADER_BYTES + 8) / 1e7 + 0.01
-    )
-
-
 def test_time_of_windows_that_wait_for_credits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Twice as many windows as may be ahead: the second half leaves when the first half's credits are back."""
     monkeypatch.setattr("mpc.randomness.dealing.WINDOW_BYTES", 1)
@@ -199,13 +178,11 @@ def test_time_is_at_least_the_longest_chain_at_most_the_sum(
         patch.setattr("mpc.randomness.dealing.WINDOW_BYTES", window)
         plan = make_plan(program(tuple(steps)), owners(n), "helper")
         seconds = plan.seconds(round_trip, bandwidth)
-        slower = plan.seconds(round_trip, bandwidth, slow_start=True)
     latency = round_trip / 2
     rounds = sum(latency + (HEADER_BYTES + one.payload) / bandwidth for one in plan.rounds)
     dealing = sum((HEADER_BYTES + size) / bandwidth for size in plan.windows) + latency * bool(plan.windows)
     waiting = len(plan.windows) * (round_trip + HEADER_BYTES / bandwidth)
     assert max(rounds, dealing) <= seconds * (1 + 1e-9)
-    assert seconds <= slower * (1 + 1e-9)
     assert seconds <= (rounds + dealing + waiting) * (1 + 1e-9)
 
 

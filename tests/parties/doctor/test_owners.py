@@ -131,10 +131,7 @@ def test_memory_disk_and_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert check_disk(tmp_path).level == "problem"
     slow = Seen(dialled=True, connected=True, round_trip=0.02, up=1.25e6, down=1.25e7)
     (said,) = check_time(known, [slow, replace(slow, round_trip=0.01, up=1.25e8)])
-    assert (
-        f"about {known.plan.seconds(0.02, 1.25e6, slow_start=True):.2g} s on the wire (20 ms round trip, 10 Mbit/s)"
-        in said.text
-    )
+    assert f"about {known.plan.seconds(0.02, 1.25e6):.2g} s on the wire (20 ms round trip, 10 Mbit/s)" in said.text
     (unknown,) = check_time(known, [replace(slow, up=None, down=None)])
     assert unknown.level == "warning"
 

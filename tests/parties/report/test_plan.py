@@ -107,8 +107,8 @@ def test_json_is_the_plan(tmp_path: Path, owners: int) -> None:
 def test_seconds_are_those_of_the_networks(tmp_path: Path) -> None:
     plan, settings, one = planned(scenario(tmp_path, tail="[network]\nlatency_ms = 40.0\n"))
     seconds = plan_json(plan, settings, one)["seconds"]
-    assert seconds["lan"] == plan.seconds(0.0002, 125e6, slow_start=True)
-    assert seconds["wan"] == plan.seconds(0.02, 12.5e6, slow_start=True)
+    assert seconds["lan"] == plan.seconds(0.0002, 125e6)
+    assert seconds["wan"] == plan.seconds(0.02, 12.5e6)
     assert seconds["network"] == pytest.approx((len(plan.rounds) + 1) * 0.04)  # the first waits for the helper
     assert seconds["handling"] == plan.handling == pytest.approx(len(plan.rounds) * 4e-4 + sum(plan.windows) / 1e8)
     text = printed(one)
