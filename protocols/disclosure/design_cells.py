@@ -1,16 +1,16 @@
-"""Whether a model's columns have cells that are too small, tested before a number that is made of the rows is told.
+"""Test whether a model's columns have cells that are too small, before any number made of the rows is disclosed.
 
-A cell (own_design.py) is small if for some owner j the others have 1 to m - 1 of its rows: owner j takes its own off
-whatever it is told. Of two owners the others are one, who counts for itself. Of three or more, cells that all owners
-have a name for are counted together under sharing (small_cells.py), and each owner tests its others by itself, which
-may find small what all others' rows together are not.
+A cell (own_design.py) is small if for some owner j the others have 1 to m - 1 of its rows: owner j subtracts its own
+part of any total. With two owners, the other one counts its cells in the clear. With three or more, cells that all
+owners have a name for are counted together under sharing (small_cells.py). Each owner tests its other cells by itself,
+which may find a cell small that is not small in all others' rows together.
 
-Whether a column has few values is each owner's own affair and told to nobody, for it enters as shares as well: an
-owner with many values in a column has no small cell there, and makes none of the others' small for a third owner, to
-whom their rows together have many values.
+Whether a column has few values is a property of each owner's rows. It enters as shares and is disclosed to nobody. An
+owner with many values in a column has no small cell there, nor do the others have one for a third owner, since their
+rows together have many values.
 
-What is opened is one bit for each column of the design, one for the target and one for all columns together, and no
-bit of any cell, value, class or owner. If one is set nothing else is opened; a run that goes on tells that none is.
+The test opens one bit for each column of the design, one for the target and one for all columns together; no bit is of
+a single cell, value, class or owner. If one is set, nothing else is opened. A run that goes on shows that none is set.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ async def check_design(p: Party, own: OwnRows, settings: FitSettings) -> None:
 
 
 async def small_columns(p: Party, mine: OwnDesign | None, columns: int, least: int, *, classes: bool) -> Public:
-    """Whether there is a small cell (columns + 2,): 0 or a uniform word for each column, the target, all together.
+    """Test for small cells (columns + 2,): 0 or a uniform word for each column, the target, all columns together.
 
     2 rounds of two owners, and 9 of more; reveals masked values and bits (uniform), and the declared words.
     """
@@ -84,7 +84,7 @@ async def small_columns(p: Party, mine: OwnDesign | None, columns: int, least: i
 
 @dataclass(frozen=True)
 class Split:
-    """Who has what, where every owner has columns of its own of the same rows.
+    """The columns of each owner, where all owners have the same rows.
 
     Args:
         widths: how many columns each owner has, in the design's order.
@@ -102,8 +102,8 @@ class Split:
 async def check_split_design(p: Party, own: OwnColumns, settings: FitSettings) -> None:
     """Stop if a cell of the model is small, where every owner has columns of its own of the same rows.
 
-    Each owner tests its own columns by itself. What is counted by classes that another owner has is of each column
-    apart, if its values are as few as a word has places for; combinations of two owners' columns are not tested.
+    Each owner tests its own columns by itself. Counts by classes that another owner has are tested for single columns,
+    if a word has places for all of their values. Combinations of two owners' columns are not tested.
 
     0 rounds with min_cell = 1; else 10; reveals what `split_columns` does.
 
@@ -161,7 +161,7 @@ async def split_columns(p: Party, mine: OwnDesign | None, weights: Array | None,
 
 
 def _alone(name: str, mine: OwnDesign, weights: Array | None, split: Split) -> tuple[Array, Array]:
-    """What this owner finds of its own columns, at their places among all, and of the target, as bits (columns + 1,);
+    """This owner's tests of its own columns, at their places among all columns, and of the target, bits (columns + 1,);
     of the columns' combinations, and whether all have few values (2,)."""
     counted = mine if weights is None else mine.at(weights > 0)
     *columns, target, together = counted.alone(named=False)
@@ -188,7 +188,7 @@ def _entered(p: Party, mine: OwnDesign | None, weights: Array | None, split: Spl
 
 
 def _own_rows(own: OwnRows, settings: FitSettings) -> OwnDesign:
-    """The rows that are in the fit: those that count."""
+    """The rows in the fit: those whose weight is above 0."""
     y = own.y_train if settings.classes else own.offset_weights_train.subtract_offset(own.y_train)
     made, counts = own.made or plain(settings.features), own.offset_weights_train.counts
     whole = OwnDesign(own.x_train, made, y, settings.classes, settings.min_cell, settings.opens_matrices)
@@ -209,7 +209,7 @@ def _why(p: Party) -> str:
 
 
 def too_few(names: tuple[str, ...], word: Public, least: int) -> DataError:
-    """Of a model whose columns have small cells, as all owners are told; a helper learns the stage alone."""
+    """The error for small cells, which names the columns to all owners; a helper learns only the stage."""
     *columns, target, together = (bool(one) for one in word.value)
     found = [f"column {name}" for name, few in zip(names, columns, strict=True) if few]
     found += ["the target"] * target + ["all columns together"] * together

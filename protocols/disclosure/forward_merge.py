@@ -1,4 +1,4 @@
-"""Counts along a line, merged forward: each stretch goes on until it may be told, and what is left joins the last.
+"""Counts along a line, merged forward: a stretch ends where it may be disclosed, and the rest joins the last one.
 
 Owner i has x_i(t) at t = 0 .. T - 1. For owner j, C_j(t) is what all others have up to t, and m_j is m, or 0 if they
 have none at all. With a the end of the stretch before (C_j(-1) = 0), a stretch ends at the first t at which for all j
@@ -8,8 +8,8 @@ have none at all. With a the end of the stretch before (C_j(-1) = 0), a stretch 
 and the last one at T - 1. So of every stretch the others of each owner have m at least (or nothing, anywhere) if they
 have so many in all: that is the caller's to know before any total is opened.
 
-Told is where stretches end, and nothing else. What that says of a cell: beside an end, that the stretch without its
-last cell had fewer than m of some owner's others; of the last stretch, that it does not come apart. Either leaves each
+Only the ends of stretches are disclosed. What an end says of the cell beside it: the stretch without its
+last cell had fewer than m of some owner's others; of the last stretch, that it cannot be split. Either leaves each
 cell of a stretch m values that it can have (tests/protocols/disclosure/test_forward_merge.py tries all).
 
 The first condition is tested for pairs (a, t) of one window of `WINDOW` points at once, and from the last end before a
@@ -40,7 +40,7 @@ Places = NDArray[np.int64]
 
 
 async def stretches(p: Party, own: Array, m: int) -> Array:
-    """Where stretches end, bools (lists, T), of lists of counts of which this owner has `own`, int64 (lists, T).
+    """The ends of stretches, bools (lists, T), of lists of counts; this owner's counts are `own`, int64 (lists, T).
 
     For V windows and n owners 16 + T + log2 n + (V - 1) (8 + log2 n) rounds, the logarithms rounded up; reveals masked
     values and bits (uniform), and the declared ends.
@@ -70,7 +70,7 @@ async def stretches(p: Party, own: Array, m: int) -> Array:
 
 
 def _others(p: Party, own: Array) -> Share:
-    """For each owner, what all others have up to each point, from 0 on: (owners x lists x (T + 1),)."""
+    """For each owner, all others' counts up to each point, from 0 on: (owners x lists x (T + 1),)."""
     lists, count = own.shape
     shape = (lists, count + 1)
 

@@ -1,4 +1,4 @@
-"""Which cells of a model's columns are small: what an owner counts of its own rows before anybody is told a number.
+"""The small cells of a model's columns: what an owner counts in its own rows before any number is disclosed.
 
 A column has few values if an owner's rows hold at most FEW different ones. Its cells are the rows of each value, by
 class; those of a product are of each combination of its factors' values. A model whose columns all have few values is
@@ -28,17 +28,17 @@ from mpc.ring.array import Array
 from protocols.rows.design import Made
 
 FEW = 10
-"""Of a column with more values a model tells fewer digits than its cells have."""
+"""A model discloses fewer digits of a column with more values than the column's cells have."""
 
 CASES = 4
-"""Of two parts: both on, one on and the other at its base, either way, both at their base. Of one: the first two."""
+"""Two parts: both on, one on and the other at its base, the reverse, both at their base. One part: the first two."""
 
 Codes = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 
 def plain(columns: int) -> Made:
-    """Of columns that are nothing but themselves."""
+    """The design whose columns are no products and no categories."""
     return Made(tuple((k,) for k in range(columns)))
 
 
@@ -159,7 +159,7 @@ class OwnDesign:
         return _any_small(np.bincount(_crossing(axes)[there]), self.least)
 
     def _together(self, *, named: bool) -> bool:
-        """Whether the combinations of the columns' values follow from what is told, and one is small."""
+        """Whether the combinations of the columns' values follow from what is disclosed, and one is small."""
         parts = {part.number: part for column in self._columns for part in column}
         axes = [part.axis for part in parts.values() if part.axis is not None]
         if len(axes) < 2 or (len(axes) < len(parts) and not self.open_matrices):
@@ -182,7 +182,7 @@ class OwnDesign:
 
     @property
     def _equations(self) -> int:
-        """How many numbers are told of the combinations: of all rows, a variance each, means and deviations."""
+        """How many numbers are disclosed of the combinations: the rows, a variance each, means and deviations."""
         flags = sum(bool(np.isin(column, (0.0, 1.0)).all()) for column in self.x.T)
         return 3 * len(self._columns) + 2 - flags
 

@@ -1,7 +1,7 @@
-"""Which sums are counts of few rows, since nearly all rows have one value? Tested before any sum is told.
+"""Find sums that are counts of few rows, since nearly all rows have one value, before any sum is disclosed.
 
 A sum of m - 3 zeros and three ones is the count 3. Of the rows that are summed up, let c_i(v) be how many of owner i's
-have the value v, and O all owners but one, who takes its own part off. The sum is told only if
+have the value v, and O all owners but one, who subtracts its own part. The sum is disclosed only if
 
     D_O = min_v sum_{i in O} (n_i - c_i(v))    the rows that differ from O's commonest value, and
     c_O(v) = sum_{i in O} c_i(v)               for each v, where there are at most K values: then the sums of x and
@@ -45,7 +45,7 @@ _NONE = np.uint64(0x7FF8_0000_0000_0001)  # a NaN, which is no value
 
 @dataclass(frozen=True)
 class Layout:
-    """How much is asked: `slots` values of each of `items` sums; of each value's own rows, too, if `levels`."""
+    """The size of a test: `slots` values of each of `items` sums; each value's own rows, too, if `levels`."""
 
     items: int
     slots: int
@@ -163,7 +163,7 @@ def own_values(rows: Sequence[NDArray[np.float64]], slots: int, owners: int) -> 
 
 @dataclass(frozen=True)
 class Marked:
-    """Rows of one owner that differ from the commonest in a way of their own.
+    """Rows of one owner that differ from its commonest value, tested apart from the other rows.
 
     Args:
         key: what that commonest is, as values.

@@ -1,17 +1,17 @@
-"""Which counts are too small to be told, and which sums one value makes up too much of: tested before anything is told.
+"""Find counts that are too small to disclose, and sums of which one value is too large a part, before any disclosure.
 
-A count T = c_1 + ... + c_n over the owners is told only if for every owner j what the others have, T - c_j, is 0 or at
-least m: owner j subtracts its own part of any total that it is told. So a count is
+A count T = c_1 + ... + c_n over the owners is disclosed only if for every owner j the others' part, T - c_j, is 0 or at
+least m, since owner j can subtract its own part of any total. So a count is
 
     small    if 0 < T - c_j < m for some owner j
 
-A zero names no patient, and is told. A sum S over values x, of which owner j holds S_j = sum |x|, is
+A zero names no patient, and is disclosed. A sum S over values x, of which owner j holds S_j = sum |x|, is
 
     dominated    if 100 max |x_i| > percent (S - S_j) for owners i != j: j would learn i's largest value nearly
 
-Nor is a sum told that is a count of few rows, since nearly all rows have one value: rare_values.py.
+A sum that is a count of few rows, since nearly all rows have one value, is suppressed too: rare_values.py.
 
-What is told is not which of them it is, but for each block of counts and sums (suppression.py) whether any is.
+The test discloses, for each block of counts and sums (suppression.py), whether any is small, and not which one.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ SUPPRESSED = "withheld cells"
 
 @dataclass(frozen=True)
 class Blocks:
-    """What decides whether each block is withheld: places in the counts, then the sums, then the items of each layout
-    of `values` (rare_values.py), that are asked about."""
+    """The tests of each block: places in the counts, then the sums, then the items of each layout of `values`
+    (rare_values.py). A block is withheld if any of its tests fails."""
 
     places: tuple[Array, ...]
     counts: int
@@ -133,7 +133,7 @@ async def dominated(p: Party, of: Contributions) -> Share:
 
 
 async def merged_list(p: Party, parts: Sequence[Share], m: int) -> tuple[Share, list[Span]]:
-    """A list of counts (K, kinds), of which each owner has a part, as it may be told; and which cells that merges.
+    """A list of counts (K, kinds), of which each owner has a part, as it may be disclosed; and the merged cells.
 
     Where a stretch of the list is withheld (suppression.py), its total stands at its last cell and 0 at the others; a
     list that is withheld as a whole is all 0. To reveal it is the caller's. 9 rounds; reveals what `suppressed_blocks`

@@ -1,17 +1,18 @@
-"""Which cells are withheld together with a small one, so that totals do not give it back: by blocks that are fixed.
+"""The cells that are withheld together with a small one, so that totals do not give it back: fixed blocks.
 
-A count is small if for some owner the others' part of it is above 0 and below m (small_cells.py). Whoever is told the
-other cells and a total solves for what is left, so that a small cell takes others with it. Which ones must not depend
-on how large those are: if 1 and m were withheld together, m because it is not small, then 1 + m and "one is small, one
-is not" would tell both. So blocks are fixed before, and all that is told of one is whether it is withheld:
+A count is small if for some owner the others' part of it is above 0 and below m (small_cells.py). Whoever knows the
+other cells and a total can solve for a single unknown cell, so a small cell is withheld together with others. Which
+ones must not depend on their size: if 1 and m were withheld together, m because it is not small, then 1 + m and "one is
+small, one is not" would disclose both. So blocks are fixed before, and one bit of each is disclosed, whether it is
+withheld:
 
     a list      is halved, and its halves are, down to its cells. If a half's total is small, then every cell of both
-                halves is withheld: their common total, which follows from what else is told, is then 0 or at least m
+                halves is withheld: their common total, which follows from other totals, is then 0 or at least m
     a table     has blocks of 2 x 2 (3 at an odd end). If a cell of one is small, all of it is withheld; if a row or
                 column within some block has a small total, which follows from the margins, the whole table is
 
 If x, 0 < x < m, is in a withheld block, then x - 1 or x + 1 in its place, made up for in the other half or at the
-corners of a rectangle, gives another list or table of which the same blocks are withheld and the same cells told.
+corners of a rectangle, gives another list or table with the same blocks withheld and the same cells disclosed.
 (Rectangles: Gusfield, "A graph theoretic approach to statistical data security", SIAM J. Comput. 17, 1988.)
 """
 
@@ -23,7 +24,7 @@ from functools import cached_property
 from itertools import product
 
 LEAST_MINIMUM = 3
-"""Of m: with 2, that a count is small would tell that it is 1."""
+"""The least m: with 2, a small count could only be 1."""
 
 Span = tuple[int, int]
 """From a cell to before a cell."""
@@ -35,7 +36,7 @@ class Halving:
 
     Args:
         first, last: whether the first and the last cell stay with the one next to them.
-        rest: one more cell comes at the end, which the first halving sets apart.
+        rest: whether there is one more cell at the end, which the first halving sets apart.
     """
 
     count: int
@@ -45,8 +46,8 @@ class Halving:
 
     @cached_property
     def questions(self) -> dict[Span, tuple[Span, ...]]:
-        """Every stretch of two or more cells, and whose totals decide whether it is withheld: its halves, and those of
-        all stretches around it, which come before it here."""
+        """Each stretch of two or more cells, with the stretches whose totals decide whether it is withheld: its halves,
+        and the halves of all stretches around it. Outer stretches stand before inner ones."""
         found: dict[Span, tuple[Span, ...]] = {}
         left: list[tuple[Span, tuple[Span, ...]]] = [((0, self._cells), ())]
         while left:
@@ -57,7 +58,7 @@ class Halving:
         return found
 
     def around(self, cell: int) -> list[Span]:
-        """Whose totals decide whether a cell is withheld."""
+        """The stretches whose totals decide whether a cell is withheld."""
         near = [span for span in self.questions if span[0] <= cell < span[1]]
         return list(self.questions[near[-1]]) if near else []
 
@@ -102,11 +103,11 @@ def table_blocks(rows: int, columns: int) -> list[tuple[Span, Span]]:
 
 
 def loops(tables: Sequence[frozenset[str]]) -> list[int]:
-    """For tables over columns, a number each: 0 if the table stands on no loop, else that of its loop.
+    """Each table's loop number: 0 for a table on no loop; tables on one loop have one number.
 
     Exchanging two rows' values of one column, and of every column that tables tie to it, changes no other table than
-    the one through which they are tied to the rest. So what is withheld of a table can be judged by that table alone,
-    unless its columns hang together without it. Tables on loops that meet have one number.
+    the one that ties them to the rest. So a table's withheld cells depend on that table alone, unless other tables tie
+    its columns together. Loops that share a table have one number.
     """
     looped = [k for k in range(len(tables)) if _tied(tables, k)]
     numbers = [0] * len(tables)
@@ -117,7 +118,7 @@ def loops(tables: Sequence[frozenset[str]]) -> list[int]:
 
 
 def _tied(tables: Sequence[frozenset[str]], k: int) -> bool:
-    """Whether two of a table's columns hang together by the other tables."""
+    """Whether other tables tie two of a table's columns together."""
     parts = {column: {column} for table in tables for column in table}
     for other, table in enumerate(tables):
         if other != k:
@@ -129,7 +130,7 @@ def _tied(tables: Sequence[frozenset[str]], k: int) -> bool:
 
 
 def _groups(tables: Sequence[frozenset[str]]) -> list[int]:
-    """For each table the number of the first one that it meets, by way of others."""
+    """For each table the number of the first table that shares a column with it, directly or through others."""
     numbers = list(range(len(tables)))
     for i, table in enumerate(tables):
         for j in range(i):

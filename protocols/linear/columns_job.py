@@ -4,8 +4,8 @@ Each owner standardises its own columns, the target's owner the target too; nobo
 held (opened once under one mask), Z'Z follows without a further round: exactly the sums of the rounded products.
 The coefficients leave the sharing in the columns' own units, as those of inference/columns_job.py do.
 
-The target's owner has the offset, which it takes off by itself, and the weights, of which see weighted_columns.py. It
-standardises the target by weighted moments, for the total sum of squares is of these, and its other columns as all do.
+The target's owner subtracts the offset by itself; it also has the weights (weighted_columns.py). It standardises the
+target by weighted moments, since the total sum of squares is about these, and its other columns as all owners do.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ async def vertical_linear_job(p: Party, own: OwnColumns | None, settings: Linear
 
 
 def _target_scaling(p: Party, own: OwnColumns, settings: LinearSettings) -> Moments | None:
-    """How the target's owner standardises what is left of it less the offset; None at all others."""
+    """The scaling of the target less the offset, at the target's owner; None at all others."""
     if own.target_owner != p.name:
         return None
     name = f"{settings.target} (the target)"

@@ -73,7 +73,7 @@ async def least_squares(p: Party, a: Share, doublings: int = GRAM_DOUBLINGS) -> 
 
 @dataclass(frozen=True)
 class Opened:
-    """What is opened of a fit, in the units that the factors made.
+    """The opened numbers of a fit, in the units of the factors.
 
     Args:
         coefficients: (d + 1,), the intercept last.
@@ -91,7 +91,7 @@ async def reveal_fit(p: Party, solution: Solution, means: Share, factors: Share,
     """The coefficients, the variances and the mean squares, opened.
 
     Args:
-        solved: of centred columns, or with an intercept.
+        solution: of centred columns, or with an intercept.
         means: of the features and the target (d + 1,) in UNITS_RING at FACTOR_SCALE, in the units of A.
         factors: what makes a feature's own unit of it (d,), likewise; squared: their squares.
 

@@ -124,7 +124,7 @@ async def _open(p: Party, own: OwnRows, weight: RowWeights, settings: LinearSett
 
 
 async def _held_out(p: Party, own: OwnRows, fit: LinearFit | None, rows: int) -> dict[str, dict[str, Any]] | None:
-    """How far the fit is off on the held-out rows of all owners, each counted once. 1 round; reveals four sums."""
+    """The fit's errors on the held-out rows of all owners, each counted once. 1 round; reveals four sums."""
 
     def sums() -> Array:
         b, y = np.array(fit.coefficients if fit else ()), own.offset_weights_test.subtract_offset(own.y_test)

@@ -1,4 +1,4 @@
-"""What a linear regression is given and what it gives: public settings, the fit."""
+"""The public settings of a linear regression, and its fit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What follows from a fit of a linear regression that all know: t, R2, F. No protocol.
+"""The table of a linear regression's opened fit: t, R2, F. No protocol.
 
 p-values and intervals are those of protocols/evaluation/p_values.py.
 """
@@ -36,7 +36,7 @@ def adjusted_r2(fit: LinearFit) -> float:
 
 
 def is_exact(fit: LinearFit) -> bool:
-    """Whether the features determine the target: then errors and tests are of rounding, and mean nothing."""
+    """Whether the features determine the target: then errors and tests come from rounding, and mean nothing."""
     return fit.residual <= EXACT * fit.total
 
 

@@ -1,4 +1,4 @@
-"""What the columns of a design are made of: products of columns, and the columns of a category."""
+"""How the columns of a design are made: as products of columns, and as indicators of a category."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from mpc.ring.array import Array
 
 @dataclass(frozen=True)
 class Made:
-    """What the columns of a design are made of.
+    """How the columns of a design are made.
 
     Args:
-        products: of each column of the design, which columns it is the product of; mostly one.
+        products: for each column of the design, the columns whose product it is; mostly one.
         factors: the columns of each category, which are 1 at one level each, and all 0 at its first.
         values: these columns (m, ...), where they are others than the design's.
     """

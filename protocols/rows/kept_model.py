@@ -13,12 +13,12 @@ from protocols.rows.limits import X_SCALE
 
 @dataclass(frozen=True)
 class Units:
-    """What brings one owner's rows to the units of the weights.
+    """The units of the weights, for one owner's rows.
 
     Args:
         mean, scale: public, or this owner's own: float64 (d,).
-        shift: [what is taken off every row besides] (d,) at X_SCALE: the means where they are nobody's to know.
-        centre: around what this owner's rows lie, float64 (d,); `slack` scales further off than it looks.
+        shift: [a further offset of every row] (d,) at X_SCALE: the means where nobody may know them.
+        centre: the middle of this owner's rows, float64 (d,), known to within `slack` scales.
     """
 
     mean: Array = field(repr=False)
@@ -29,7 +29,7 @@ class Units:
 
     @staticmethod
     def known(mean: Array, scale: Array) -> Units:
-        """Where mean and scale are all that there is."""
+        """The units with a known mean and scale, and no shared offset."""
         return Units(mean, scale, Share(np.zeros(mean.shape, dtype=np.uint64), X_SCALE), mean)
 
     def apply(self, x: Array) -> Array:

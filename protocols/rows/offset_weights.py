@@ -1,4 +1,4 @@
-"""What a fit takes of rows besides features and labels: offsets and weights."""
+"""Offsets and weights: a fit's data about rows besides features and labels."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from mpc.ring.array import Array
 
 @dataclass(frozen=True)
 class OffsetWeights:
-    """What a fit takes of rows besides features and labels, float64 (m,) each; None where it was not asked for.
+    """The rows' offsets and weights, float64 (m,) each; None where the settings have none.
 
     Args:
-        offset: what is added to each row's score, with coefficient 1.
-        counts: how often each row counts: frequency weights, whole or not; of a linear regression how much it does.
+        offset: the addend of each row's score, with coefficient 1.
+        counts: frequency weights, whole or not; in a linear regression the rows' weights.
     """
 
     offset: Array | None = None
@@ -28,7 +28,7 @@ class OffsetWeights:
 
     @staticmethod
     def joined(parts: Sequence[OffsetWeights]) -> OffsetWeights:
-        """The same of all these rows, one part after the other; of every part, or of none."""
+        """The offsets and weights of all these rows, one part after the other; every part has them, or none."""
         offsets = [part.offset for part in parts if part.offset is not None]
         counts = [part.counts for part in parts if part.counts is not None]
         return OffsetWeights(np.concatenate(offsets) if offsets else None, np.concatenate(counts) if counts else None)

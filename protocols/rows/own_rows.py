@@ -18,8 +18,8 @@ SAME_ROWS = "all owners"
 class OwnRows:
     """One owner's own rows, float64: training and test features (m, d), labels 0/1 (m,).
 
-    `missing` (d + 1,) says how many values each column lacked, the target's last, for a summary of the data. `made`
-    says what the training rows' columns are made of; None: each is one.
+    `missing` (d + 1,) counts each column's missing values, the target's last, for a summary of the data. `made` says
+    how the training rows' columns are made; None: each is a column of its own.
     """
 
     names: tuple[str, ...]
@@ -44,7 +44,7 @@ class OwnColumns:
         y_train: labels 0/1 (m,), or of shape (0,) where another owner has them; y_test: likewise.
         ids: a keyed digest of the rows' ids in order, as bits (alignment.DIGEST_BITS,).
         offset_weights_train: of training rows, at the owner of the labels; offset_weights_test: of held-out ones.
-        made: what this owner's columns of the training rows are made of; None: each is one.
+        made: how this owner's columns of the training rows are made; None: each is a column of its own.
     """
 
     names: dict[str, tuple[str, ...]]
@@ -60,7 +60,7 @@ class OwnColumns:
 
 
 def joint_names(names: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """The model's features: the owners' columns in the owners' order; a name that two have gets its owner's before."""
+    """The model's features: the owners' columns in the owners' order; names of two owners get their owner's prefix."""
     everyone = [name for own in names.values() for name in own]
     shared = {name for name in everyone if everyone.count(name) > 1} if len(set(everyone)) < len(everyone) else set()
     joint = [f"{owner}:{name}" if name in shared else name for owner, own in names.items() for name in own]

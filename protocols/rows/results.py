@@ -1,4 +1,4 @@
-"""What jobs give, and the types that they and their evaluation share: estimates, calibration, a trained model."""
+"""The results of jobs, and the types that jobs and their evaluation share: estimates, calibration, a trained model."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Inference:
-    """What a fit says: its estimates, the intercept's last, and how much better than none it explains the classes.
+    """The inference of a fit: estimates, the intercept's last, and the fit against the intercept alone.
 
     Args:
-        weight: how often all rows count together, where a column says how often each does; else None.
-        events: how many of the rows are of class 1, each as often as it counts; None where nobody knows.
+        weight: the sum of the rows' weights, where they have any; else None.
+        events: the weighted number of rows of class 1; None where nobody knows it.
         log_likelihood: of the training rows under the model; of the intercept alone (with the offset, if there is
             one): `null_log_likelihood`. None, as all that follows from it, if it was not asked for.
         mcfadden_r2: 1 - log_likelihood / null_log_likelihood (McFadden 1974); None if all rows are of one class.
-        likelihood_ratio: twice the difference, chi-square with `df` degrees of freedom if no feature counts; `p`.
+        likelihood_ratio: twice the difference, chi-square with `df` degrees of freedom if all coefficients are 0; `p`.
     """
 
     table: tuple[Estimate, ...]
@@ -62,19 +62,19 @@ class Inference:
     p: float | None
 
     def rows_as_dicts(self) -> list[dict[str, Any]]:
-        """The table as `result.json` holds it."""
+        """The table as in `result.json`."""
         return [asdict(one) for one in self.table]
 
     def fit_as_dict(self) -> dict[str, Any]:
-        """The rest, as `result.json` holds it."""
+        """The rest as in `result.json`."""
         return {name: value for name, value in vars(self).items() if name != "table"}
 
 
 @dataclass(frozen=True)
 class Sums:
-    """Minus the log-likelihoods of a fit and of the intercept alone, each row as often as it counts.
+    """Minus the weighted log-likelihoods of a fit and of the intercept alone.
 
-    `events` of the rows are of class 1; None where nobody knows.
+    `events` is the number of rows of class 1; None where nobody knows it.
     """
 
     loss: float
@@ -84,8 +84,8 @@ class Sums:
 
 @dataclass(frozen=True)
 class Group:
-    """Some tenths of the rows, by predicted risk: the first and the last of them, counted from 1; how many rows, how
-    many of class 1, and how many were expected to be."""
+    """A group of tenths of the rows, by predicted risk: the first and the last tenth, from 1; the number of rows, those
+    of class 1, and those expected to be."""
 
     first: int
     last: int
@@ -103,7 +103,7 @@ Calibration = Mapping[str, tuple[Group, ...]]
 
 @dataclass(frozen=True)
 class DataSummary:
-    """What all owners learnt of their data together: see data_summary.py. None: it was not asked for."""
+    """The summary of all owners' data: see data_summary.py. None: the settings do not ask for it."""
 
     missing: tuple[int, ...] | None  # of each feature, and of the target at the end
     unlike_ranges: tuple[str, ...] | None
@@ -113,8 +113,8 @@ class DataSummary:
 class Trained:
     """What every owner learns: weights in the features' own units and in standardised ones, the intercept last.
 
-    `standardised` is empty where those would tell how an owner's columns are distributed. Of a model that nobody sees,
-    `weights` is empty too, and `kept` is this owner's share of it.
+    `standardised` is empty where it would disclose how an owner's columns are distributed. For a model that nobody
+    sees, `weights` is empty too, and `kept` is this owner's share of it.
     """
 
     features: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What a training is given and what it gives: public settings, each owner's rows, the model."""
+"""The public settings of fits."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Final, Literal, Protocol
 from protocols.rows.own_rows import SAME_ROWS
 
 ClassWeighting = Literal["balanced"] | tuple[float, float]
-"""Each class by how many rows it has, or the weights of class 0 and 1."""
+"""Weights by the classes' numbers of rows ("balanced"), or the weights of class 0 and 1."""
 
 LOCAL_ROUND_BYTES: Final = 12_500
-"""On a local network: 0.1 ms at 1 Gbit/s."""
+"""The bytes that take as long as a round on a local network: 0.1 ms at 1 Gbit/s."""
 
 
 class FitSettings(Protocol):
-    """What every fit's settings say of its rows, for the protocols that more than one kind of fit uses."""
+    """The settings that every fit has, for the protocols that more than one kind of fit uses."""
 
     @property
     def train_rows(self) -> tuple[int, ...]:
@@ -23,7 +23,7 @@ class FitSettings(Protocol):
 
     @property
     def test_rows(self) -> tuple[int, ...]:
-        """Likewise of held-out rows."""
+        """Each owner's number of held-out rows, likewise."""
 
     @property
     def features(self) -> int:
@@ -31,11 +31,11 @@ class FitSettings(Protocol):
 
     @property
     def weighted(self) -> bool:
-        """Whether each row counts as much as a column says."""
+        """Whether a column has the rows' weights."""
 
     @property
     def min_cell(self) -> int:
-        """How many rows of a cell are not too few; 1: not tested."""
+        """The least number of rows of a cell; 1: cells are not tested."""
 
     @property
     def classes(self) -> bool:

@@ -1,10 +1,10 @@
-"""Offsets and weights of rows that all owners have: both are known to the owner of the labels, and to nobody else.
+"""Offsets and weights of rows that all owners have; only the owner of the labels knows them.
 
-The maximum-likelihood fit's are here; for weighted least squares see weighted_columns.py.
+This is for the maximum-likelihood fit; for weighted least squares see weighted_columns.py.
 
 The other owners scale their columns without knowing how often a row counts. So counts are divided by a power of two
-that is no smaller than any of them, and all bounds of unweighted rows hold. The fit without features needs nothing of
-the other owners: the labels' owner finds it by itself, and only its log-likelihood is opened.
+that is no smaller than any of them, and all bounds of unweighted rows hold. The labels' owner computes the fit
+without features by itself, and only its log-likelihood is opened.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MOST_UNEQUAL = 256.0  # the largest count over the mean: as much smaller is the 
 
 
 async def largest_weight(p: Party, own: OwnColumns, settings: TrainingSettings) -> float:
-    """A power of two that no row's count is above. 0 rounds without weights; else 1, which reveals it.
+    """A power of two at or above every row's count. 0 rounds without weights; else 1, which reveals it.
 
     Raises:
         DataError: (at the owner of the counts) they are 0, too large on average, or too unequal.
@@ -44,7 +44,7 @@ async def largest_weight(p: Party, own: OwnColumns, settings: TrainingSettings) 
 
 
 async def disclosed_power(p: Party, own: OwnColumns, number: float | None, why: str) -> float:
-    """A power of two that the number, which the target's owner has, is not above. 1 round, which reveals it."""
+    """A power of two at or above the number, which the target's owner has. 1 round, which reveals it."""
     exponent = None
     if number is not None:
         exponent = np.array([math.ceil(math.log2(number))], dtype=np.int64).view(np.uint64)
@@ -54,7 +54,7 @@ async def disclosed_power(p: Party, own: OwnColumns, number: float | None, why: 
 
 
 def check_equal(owner: str, counts: Array, hint: str) -> None:
-    """Counts that do not differ too much.
+    """Refuse counts that differ too much.
 
     Raises:
         DataError: one does from their mean.

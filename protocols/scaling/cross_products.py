@@ -1,4 +1,4 @@
-"""The pooled covariances of all owners' columns, from what each owner sums up of its own rows.
+"""The pooled covariances of all owners' columns, from sums over each owner's own rows.
 
 With N rows, n_i at owner i, whose own means are m_i and whose sums of products about them are C_i:
 
@@ -6,7 +6,7 @@ With N rows, n_i at owner i, whose own means are m_i and whose sums of products 
 
 exactly, in integers of a wide ring. Under sharing, V takes one product of each two sums; what is opened is a power of
 two next to each column's deviation (private_scales.py), in whose units its variance is between 1/4 and 1. In the open,
-S and Q are told, and everyone works out V.
+S and Q are opened, and everyone computes V.
 
 Rows with weights of 1 on average count in units of 2^-40 of a row: n_i is then the sum of owner i's weights in this
 unit, rounded once, m_i and C_i are weighted, and N is shared as S and Q are, for it is 2^40 times the number of rows

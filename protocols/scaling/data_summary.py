@@ -1,5 +1,5 @@
-"""What the owners may learn of each other's data before a training, where they agreed to it: pooled counts of missing
-values, and in which columns their values are of such different size that the units may be."""
+"""A summary of all owners' data before a training, where they agreed to it: pooled counts of missing values, and the
+columns in which the owners' values differ so much in size that their units may differ."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from protocols.rows.results import DataSummary
 from protocols.rows.settings import TrainingSettings
 
 TIMES = 10
-"""So many times larger is too much for the same quantity in the same unit."""
+"""The ratio of typical sizes above which units may differ."""
 SIZE_SCALE = 20
 _LIMIT = int(math.log2(TIMES) * 2**SIZE_SCALE)  # rounded down: two logarithms rounded apart come no closer than that
 _TWO_OWNERS = " (with two owners each so learns whether the other's is that far from its own)"
 
 
 async def summarise(p: Party, own: OwnRows, settings: TrainingSettings) -> DataSummary | None:
-    """What was agreed on of the two; None if nothing was, or in a dry run."""
+    """The part of the summary that the settings ask for; None if there is none, or in a dry run."""
     if not settings.missing and not settings.compare_ranges:
         return None
     p.stage("data summary")
@@ -53,7 +53,7 @@ async def summarise(p: Party, own: OwnRows, settings: TrainingSettings) -> DataS
 
 
 async def missing_counts(p: Party, own: Array) -> Public:
-    """How many values each column lacks over all owners, from each owner's own counts (d + 1,), the target's last.
+    """The missing values of each column over all owners, from each owner's own counts (d + 1,), the target's last.
 
     1 round; reveals the sums: with two owners each learns the other's counts.
     """
@@ -66,8 +66,8 @@ async def unlike_ranges(p: Party, rows: Array) -> Public:
 
         |log t_i - log t_j| >= log 10 for a pair of owners i < j        t_i: the median of |x| > 0 over i's rows (m, d)
 
-    The median, for a few outliers are no other unit; without zeros, for how many there are says nothing of the unit.
-    An owner with nothing but zeros in a column is compared with nobody there; that it has them stays hidden.
+    The median is used since a few outliers do not mean another unit; zeros are left out since their number says nothing
+    about the unit. An owner with only zeros in a column is not compared there; that it has only zeros stays hidden.
     10 rounds; reveals masked values and bits (uniform), and the one declared word a column, which tells nothing but
     whether it is zero.
     """
@@ -94,7 +94,7 @@ async def unlike_ranges(p: Party, rows: Array) -> Public:
 def typical_sizes(rows: Array) -> tuple[Array, Array]:
     """log2 of the median of |x| > 0 in each column of rows (m, d), at `SIZE_SCALE`; and whether there is one, 0 or 1.
 
-    An owner's own affair: what its processor rounds otherwise than another's is in no public number.
+    Each owner computes this by itself: a difference in rounding between processors reaches no public number.
     """
     sizes, known = np.zeros(rows.shape[1], dtype=np.int64), np.zeros(rows.shape[1], dtype=np.uint8)
     for k, column in enumerate(np.abs(rows.T)):

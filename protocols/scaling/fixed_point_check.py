@@ -1,4 +1,4 @@
-"""Does an owner's column, as it enters the training, fit fixed point?"""
+"""Check that an owner's columns, as they enter the training, fit fixed point."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where every owner has other columns of the same rows: how it scales its own, and all of them side by side."""
+"""Columns split over owners: each owner scales its own, and all stand side by side."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def own_scaling(p: Party, own: OwnColumns, *, standardise: bool = True) -> Momen
 
 
 def own_moments(p: Party, x: Array, names: tuple[str, ...], counts: Array | None = None) -> Moments:
-    """Means and deviations of columns x (m, d) that this owner has, each row as much as it counts."""
+    """Weighted means and deviations of columns x (m, d) that this owner has."""
     width = x.shape[1:]
 
     def averaged(values: Array) -> Array:
@@ -83,6 +83,6 @@ def own_numbers(p: Party, numbers: Array, own: OwnColumns) -> Share:
 
 
 def entered(p: Party, own: OwnColumns, values: Array | None, shape: tuple[int, ...], scale: int) -> Share:
-    """What the labels' owner has of each row, shared. 0 rounds."""
+    """A number of each row that the labels' owner has, shared. 0 rounds."""
     mine = own.target_owner == p.name and not p.dry
     return p.input(own.target_owner, encode(np.asarray(values), scale) if mine else None, shape, scale)

@@ -1,4 +1,4 @@
-"""Standardisation that tells no mean and no deviation: only a power of two next to each deviation.
+"""Standardisation that discloses no mean and no deviation: only a power of two next to each deviation.
 
     2^e <= deviation < 2^(e+1)         e is opened, a number a column
     x' = (x - mean) / 2^(e+1)          the mean stays shared: to subtract it is linear

@@ -1,9 +1,8 @@
-"""Rows that count more or less than once in a fit, by weights that are brought to a size at which fixed point is as
-exact as without them.
+"""Weighted rows of a fit: weights are divided by their mean, so that fixed point is as exact as without them.
 
-Frequency weights say how often a row is there. What they are divided by comes back into the variances: F of counts
-c / u is F of c, divided by u. Of a linear regression's weights, one over each row's variance up to a common factor,
-the size tells nothing (linear/rows_job.py).
+Frequency weights are numbers of repeats of a row. Their divisor comes back into the variances: F of counts c / u is F
+of c, divided by u. The size of a linear regression's weights, one over each row's variance up to a common factor, has
+no meaning (linear/rows_job.py).
 """
 
 from __future__ import annotations
@@ -26,13 +25,13 @@ LARGEST_COUNT = 1e6
 
 @dataclass(frozen=True)
 class RowWeights:
-    """How often all owners' training rows count together, and by what counts are divided: public."""
+    """The sum of all owners' weights, and the divisor of the weights: public."""
 
     total: float
     unit: float
 
     def apply(self, offset_weights: OffsetWeights) -> OffsetWeights:
-        """The same offsets, and counts in `unit`."""
+        """The same offsets, with counts divided by `unit`."""
         return (
             offset_weights
             if offset_weights.counts is None
@@ -43,10 +42,10 @@ class RowWeights:
 async def pooled_weight(
     p: Party, offset_weights: OffsetWeights, settings: FitSettings, largest_mean: float = LARGEST_MEAN
 ) -> RowWeights:
-    """The sum over all owners of their rows' counts, and the mean count, by which they are divided.
+    """The sum of all owners' counts, and the mean count, which is their divisor.
 
     Args:
-        largest_mean: what the mean count may be.
+        largest_mean: the largest mean count that is accepted.
 
     0 rounds without weights; else 1, which reveals the sum: with two owners each learns the other's.
 
@@ -69,7 +68,7 @@ async def pooled_weight(
 
 
 def check_mean(mean: float, largest: float = LARGEST_MEAN) -> None:
-    """Counts that are some, and not too many.
+    """Refuse counts that are all 0, or too large on average.
 
     Raises:
         DataError: they are not.

@@ -1,4 +1,4 @@
-"""Descriptive statistics: what is asked for, what an owner counts, what is told, the job.
+"""Descriptive statistics: the settings, an owner's counts, what is disclosed, the job.
 
 Read first: `settings.py` (cells, samples, searches), `job.py`, `cell_tests.py` (what withholds each block).
 

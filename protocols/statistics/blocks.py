@@ -1,4 +1,4 @@
-"""What is tested of a run of statistics, and which of it each block of cells is withheld by: the types, public."""
+"""The tests of a run of statistics, and those by which each block of cells is withheld: the types, all public."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from protocols.statistics.settings import Cells
 Places = NDArray[np.int64]
 Kind = Literal["group", "count", "sums", "search", "list", "table", "block", "arm"]
 Key = tuple[Kind, str, int, int]
-"""What a block is of: its kind, a table's name, the group, and a number among its like."""
+"""A block's key: its kind, a table's name, the group, and a number among blocks of that kind."""
 
 
 @dataclass(frozen=True)
 class Total:
-    """A sum of cells, as places among all counts and how often each is taken, and the least that is not small."""
+    """A sum of cells: places among all counts, how often each is added, and the least sum that is not small."""
 
     terms: tuple[tuple[int, int], ...]
     least: int
@@ -48,12 +48,12 @@ class Valued:
 
 
 SLOTS: Final[Mapping[int, int]] = {1: 4, 2: 6}
-"""By columns: for how many different values or pairs the sums of x, x^2 and x y may tell the rows of each."""
+"""By number of columns: the sums of x, x^2 and x y may disclose the rows of up to so many different values or pairs."""
 
 
 @dataclass(frozen=True)
 class CellTests:
-    """What is tested: totals of the counts of `tables`, and sums; and which of these each block is withheld by.
+    """The tests: totals of the counts of `tables`, and sums; and those by which each block is withheld.
 
     A number of `questions` from 0 on is one of `totals`, and -1 - k is the sum k; `valued` has for some blocks the
     numbers of `values`.
@@ -68,12 +68,12 @@ class CellTests:
 
     @property
     def least(self) -> Places:
-        """Of each total: the least that is not small."""
+        """The least value of each total that is not small."""
         return np.array([total.least for total in self.totals], dtype=np.int64)
 
     @property
     def blocks(self) -> Blocks:
-        """What decides on each block, in the order of `questions`."""
+        """The tests of each block, in the order of `questions`."""
         count, sums = len(self.totals), len(self.sums)
         columns = np.array([len(one.columns) for one in self.values], dtype=np.int64)
         place = np.zeros(len(self.values), dtype=np.int64)  # among those of as many columns
@@ -100,7 +100,7 @@ class CellTests:
 
     @property
     def layouts(self) -> tuple[Layout, ...]:
-        """How the values are asked about: of one column, of two, and certain rows of two; none without values."""
+        """The layouts of the tests of values: of one column, of two, and certain rows of two; none without values."""
         if not self.values:
             return ()
         ones, twos = (sum(len(one.columns) == of for one in self.values) for of in SLOTS)

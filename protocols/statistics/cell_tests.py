@@ -1,20 +1,20 @@
-"""Which counts and sums of a run of statistics are tested before anything is told: public.
+"""The counts and sums of a run of statistics that are tested before anything is disclosed: public.
 
-Per group (a level of `by`), each of these is told or withheld as one, by suppression.py's rules:
+Per group (a level of `by`), each of these is disclosed or withheld as one, by suppression.py's rules:
 
     the group            its rows, and those without a group: a list
-    a column             its count, with the rows that lack it; sums and values on grids only where that is told
+    a column             its count, with the rows that lack it; sums and values on grids only where that is disclosed
     a column's sums      everywhere: also by the rows that differ from its commonest value, and by each value's where
-                         there are few (rare_values.py); and only where its histogram and times tell every cell
+                         there are few (rare_values.py); and only where its histogram and times disclose every cell
     a histogram          a list: bins, and the rows that lack the column
     a contingency table  in blocks; as a whole, by the totals within blocks and by the rows in none of its cells
     a t-test             as a whole: its samples, the rows that are in none, and those of them that have the column
     a correlation        as a whole: the rows with both columns, those without, and those of them with the one or other
     both's sums          also by how many rows their samples differ from those of an earlier one of the same column
-    survival             each arm: those with the event, and those who are still waited for at the end; where times are
-                         merged is found after that (forward_merge.py), and the lost are deferred (survival/deferred.py)
+    survival             each arm: those with the event, and those still at risk at the end; times are merged after that
+                         (forward_merge.py), and censored patients are deferred (survival/deferred.py)
 
-Tables whose columns hang together in a loop (a x b, b x c, c x a) are told together or not at all: `suppression.loops`.
+Tables whose columns form a loop (a x b, b x c, c x a) are disclosed together or not at all: `suppression.loops`.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ ALL_ROWS = Cells("all rows", ())
 
 
 def cell_tests(settings: StatisticsSettings) -> CellTests:
-    """All that is tested for the settings, whose `min_cell` is above 0."""
+    """All tests for the settings, whose `min_cell` is above 0."""
     return _Tests(settings).found()
 
 
 Leaf = Mapping[int, int]
-"""Places among all counts, with how often each is taken: -1 is taken off."""
+"""Places among all counts, with how often each is added; -1: subtracted."""
 
 
 class _Tests:
@@ -98,7 +98,7 @@ class _Tests:
         return self.settings.missing_cells == "tested"
 
     def _needed(self) -> list[str]:
-        """The columns whose rows are counted besides, since other tables split them up."""
+        """The columns whose rows are counted too, since other tables split them up."""
         s = self.settings
         split = (*(column for column, _ in s.compared), *(column for pair in s.correlated for column in pair))
         return [column for column in dict.fromkeys(split) if column not in s.columns]
@@ -149,7 +149,7 @@ class _Tests:
         return list(found)
 
     def _add_sums(self, cells: Cells, g: int, numbers: Iterable[int], values: Iterable[Valued]) -> None:
-        """Sums, of which also the values that are summed up decide, and all cells that tell those apart by size."""
+        """Add a block of sums, also withheld by tests of its values and of all cells that order them by size."""
         values = list(values)
         columns = dict.fromkeys(column for one in values for column in one.columns)
         self._add("sums", cells, g, [*numbers, *(n for column in columns for n in self._orders(column, g))])
@@ -158,7 +158,7 @@ class _Tests:
         )
 
     def _gate(self, g: int) -> list[int]:
-        """What decides on a whole group."""
+        """The tests of a whole group."""
         s = self.settings
         if s.by is None:
             return self._count([self._one(s.group_sizes, g)])
@@ -223,13 +223,13 @@ class _Tests:
         self._add_sums(cells, g, [*numbers, *sums, *self._met(sample, g)], values)
 
     def _sample_cells(self, sample: Sample, columns: Sequence[str], g: int) -> list[Leaf]:
-        """The cells of a sample; of each column the rows that have it and are in none of them; all that are in none."""
+        """The cells of a sample; for each column the rows that have it and are in no cell; all rows in no cell."""
         cells: list[Leaf] = [{int(place): 1} for place in self._places(sample.cells, g).flat]
         outside = [_less(self._having(column, g), *cells) for column in columns]
         return [*cells, *outside, *([self._rest(sample.cells, g)] if self._lacking else [])]
 
     def _met(self, sample: Sample, g: int) -> list[int]:
-        """By how many rows a sample's cells, and all of them, differ from those of an earlier one of its column."""
+        """The numbers of rows in which a sample's cells, and all of them, differ from a column's earlier sample."""
         found: list[int] = []
         for one in self._meetings:
             if sample == one.second:
@@ -252,7 +252,7 @@ class _Tests:
                 self._add("search", cells, g, numbers, k)
 
     def _orders(self, column: str, g: int) -> list[int]:
-        """The cells that tell a column's values apart by size, of which its quantiles and sums say something."""
+        """The cells that order a column's values by size, about which its quantiles and sums disclose something."""
         s = self.settings
         found: list[int] = []
         if column in s.binned:
@@ -263,7 +263,7 @@ class _Tests:
         return found
 
     def _looped(self, g: int) -> dict[str, list[int]]:
-        """For each table by name, all cells of the tables that are told with it or not at all."""
+        """For each table by name, all cells of the tables that are disclosed together with it."""
         s = self.settings
         cells: dict[str, list[Leaf]] = {}
         for sample, columns in (
@@ -308,7 +308,7 @@ def _meetings(s: StatisticsSettings) -> list[_Meeting]:
 
 
 def loop_numbers(s: StatisticsSettings) -> dict[str, int]:
-    """For each table by name the number of its loop, 0 if it is on none. A histogram of times is on their curves'."""
+    """The loop number of each table by name, 0 if it is on none. A histogram of times is on its curves' loop."""
     tables: dict[str, frozenset[str]] = {
         **{cells.name: frozenset(pair) for pair, cells in s.crossed.items()},
         **{sample.cells.name: frozenset(pair) for pair, sample in s.compared.items()},

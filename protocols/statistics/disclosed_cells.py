@@ -1,4 +1,4 @@
-"""What of a run of statistics is told, by what was found of each block of cells (cell_tests.py): public."""
+"""What a run of statistics discloses, by the result of each block's tests (cell_tests.py): public."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from protocols.statistics.settings import Cells, Sample, StatisticsSettings
 
 @dataclass(frozen=True)
 class Disclosure:
-    """What is told, by what was found of each block; of settings without `min_cell`, everything."""
+    """What is disclosed, by the result of each block's tests; without `min_cell`, everything."""
 
     settings: StatisticsSettings
     suppressed: Mapping[Key, bool]
     ends: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
-    """Of each table of curves, the times (groups, arms, T) at which a stretch ends whose events are told together."""
+    """By table of curves, the times (groups, arms, T) at which a stretch ends, whose events are disclosed together."""
 
     def is_disclosed(self, kind: Kind, cells: Cells, g: int, number: int = 0) -> bool:
-        """Whether a block is told."""
+        """Whether a block is disclosed."""
         return not self.suppressed.get((kind, cells.name, g, number), False)
 
     def blocks(self, cells: Cells, g: int) -> list[Span]:
-        """The stretches of a histogram that are withheld; after the last bin come the rows without."""
+        """The stretches of a histogram that are withheld; the rows without a value stand after the last bin."""
         flags = [
             closed
             for (kind, name, group, _), closed in self.suppressed.items()
@@ -38,13 +38,13 @@ class Disclosure:
         return halving_of(cells, self.settings).blocks(flags) if flags else []
 
     def merged(self, cells: Cells, g: int) -> list[tuple[Span, bool]]:
-        """The same, and whether the stretch's total is told: not that of all, nor one with the rows without."""
+        """The withheld stretches, and whether each one's total is disclosed: not that of all cells."""
         size = cells.shape[-1]
         everything = next(iter(halving_of(cells, self.settings).questions))
         return [((a, min(b, size)), (a, b) != everything) for a, b in self.blocks(cells, g)]
 
     def kept(self, cells: Cells, counts: NDArray[np.int64]) -> NDArray[np.int64]:
-        """One owner's counts of a table, 0 where they are withheld, so that they have the shape that the plan knows."""
+        """One owner's counts of a table, 0 where they are withheld: the shape is the one in the plan."""
         if not self.suppressed:
             return counts
         groups = counts if self.settings.by else counts[None]
@@ -52,11 +52,11 @@ class Disclosure:
         return out if self.settings.by else out[0]
 
     def disclosed_cells(self, cells: Cells) -> NDArray[np.bool_]:
-        """Which cells of a table are told as they are."""
+        """The cells of a table that are disclosed unmerged."""
         return np.asarray(self.kept(cells, np.ones(cells.shape, dtype=np.int64)) == 1)
 
     def disclosed_sums(self, sample: Sample) -> NDArray[np.bool_]:
-        """Of which cells the sums are told."""
+        """The cells whose sums are disclosed."""
         groups = [self.is_disclosed("sums", sample.cells, g) for g in range(self.settings.groups)]
         if not self.settings.by:
             return np.full(sample.cells.shape, groups[0])
@@ -65,7 +65,7 @@ class Disclosure:
 
     @cached_property
     def disclosed_searches(self) -> NDArray[np.bool_]:
-        """Which values on grids are told."""
+        """The values on grids that are disclosed."""
         s = self.settings
         return np.array(
             [
@@ -107,7 +107,7 @@ class Disclosure:
         return out
 
     def _followed(self, cells: Cells, counts: NDArray[np.int64], g: int) -> NDArray[np.int64]:
-        """Of curves (..., T + 1, 2): each stretch's events at its end, and no arm that is withheld."""
+        """Counts of curves (..., T + 1, 2): each stretch's events at its end, and 0 for a withheld arm."""
         out = counts.reshape(-1, *counts.shape[-2:]).copy()
         for k, arm in enumerate(out):
             arm *= self.is_disclosed("arm", cells, g, k)

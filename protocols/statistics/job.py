@@ -1,7 +1,7 @@
 """Descriptive statistics of several owners' rows: counts, then sums, then centred squares, then values on their grids.
 
 Each owner counts and sums up its own rows: its vector is its share of the sum over all owners. Only sums are opened,
-and of those only what a test of all counts lets through (cell_tests.py): in place of the others every owner enters 0.
+and of those only what the tests of all counts let through (cell_tests.py); every owner enters 0 for the others.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from protocols.statistics.settings import Cells, Sample, StatisticsSettings, Sur
 from protocols.statistics.survival import Followed, LogRankOpened, follow, open_log_ranks
 
 Parts = Sequence[tuple[int, Callable[[], Array]]]
-"""How many numbers an owner has of each part, and how to get them."""
+"""For each part: the number of an owner's values, and a function that gives them."""
 
 COUNTS = "counts"
 SUMS = "sums"
@@ -82,7 +82,7 @@ async def statistics_job(p: Party, own: OwnColumns | None, settings: StatisticsS
     everything that sums give: counts, sums, centred squares, each one vector for all statistics; 2 for log-rank tests;
     then those of `open_searches`, for all values on grids at once. Reveals which blocks of cells are withheld, what
     `follow` and `open_log_ranks` do, and the sums over all owners of all others: with two owners each learns the
-    other's addend, of every cell that is told.
+    other's addend, of every cell that is disclosed.
     """
     own = own or OwnColumns({}, 0)
     disclosure = await test_cells(p, own, settings)
@@ -112,7 +112,7 @@ async def statistics_job(p: Party, own: OwnColumns | None, settings: StatisticsS
 
 
 async def test_cells(p: Party, own: OwnColumns, settings: StatisticsSettings) -> Disclosure:
-    """What may be told of all that the settings ask for.
+    """What may be disclosed of all that the settings ask for.
 
     0 rounds without `min_cell`, else those of `suppressed_blocks`; reveals what it does.
     """
@@ -150,7 +150,7 @@ def _values(p: Party, own: OwnColumns, tests: CellTests, least: int) -> Values:
 
 
 async def open_counts(p: Party, own: OwnColumns, cells: Sequence[Cells], disclosure: Disclosure) -> dict[str, Array]:
-    """The rows of all owners in each cell that is told; of a stretch that is merged, at its last cell.
+    """The rows of all owners in each disclosed cell; a merged stretch's total stands at its last cell.
 
     1 round; reveals the counts.
     """
@@ -163,7 +163,7 @@ async def open_counts(p: Party, own: OwnColumns, cells: Sequence[Cells], disclos
 
 
 async def open_sums(p: Party, own: OwnColumns, samples: Sequence[Sample], disclosure: Disclosure) -> dict[str, Array]:
-    """The sums of all owners' values in each cell that is told, as integers at `SUM_SCALE`.
+    """The sums of all owners' values in each disclosed cell, as integers at `SUM_SCALE`.
 
     1 round, or none without samples; reveals the sums.
     """
@@ -181,7 +181,7 @@ async def open_squares(
     counts: Mapping[str, Array],
     disclosure: Disclosure,
 ) -> dict[str, Array]:
-    """The sums of products of distances from the means, in each cell that is told.
+    """The sums of products of distances from the means, in each disclosed cell.
 
     1 round, or none without samples; reveals the sums.
     """
@@ -204,12 +204,12 @@ async def open_squares(
 async def open_searches(
     p: Party, own: OwnColumns, settings: StatisticsSettings, counts: Mapping[str, Array], disclosure: Disclosure
 ) -> tuple[Array, Disclosure]:
-    """The smallest and largest values and quantiles, each as the number of a point of the column's grid; what is told.
+    """The smallest and largest values and quantiles, as numbers of points of the column's grid; and what is disclosed.
 
     The quantile of a share q of n values is the least point that ceil(q n) of them do not exceed, in whole numbers; the
-    largest value that n do, the smallest that one does, rounded down. With `min_cell` a quantile is told only if, of
-    each owner's others, none or `min_cell` values and more lie on either side of it, up to the next one that is asked
-    for (quantile_tests.py). Of one that is withheld every owner's part is 0, and so is the answer.
+    largest value that n do, the smallest that one does, rounded down. With `min_cell` a quantile is disclosed only if
+    none, or at least `min_cell`, of the values of each owner's others lie on either side of it, up to the next quantile
+    (quantile_tests.py). For a withheld quantile every owner's part is 0, and so is the answer.
 
     19 rounds, 28 with quantiles and `min_cell`, none without searches; reveals which quantiles are withheld, and the
     answers.
@@ -242,8 +242,8 @@ async def open_searches(
 async def _test_sides(
     p: Party, own: OwnColumns, settings: StatisticsSettings, up_to: Share, below: Share, disclosure: Disclosure
 ) -> Disclosure:
-    """What is told, without the quantiles of which few of an owner's others' values lie on a side: from each owner's
-    up to the answers and below them (searches, owners).
+    """What is disclosed, less quantiles with few values of an owner's others on a side. The test takes each owner's
+    numbers of values up to the answers, and below them (searches, owners).
 
     9 rounds with `min_cell` and quantiles, else 0; reveals what `suppressed_blocks` does.
     """
@@ -269,7 +269,7 @@ async def _test_sides(
 
 
 def _ranks(settings: StatisticsSettings, counts: Mapping[str, Array]) -> Array:
-    """How many values must not exceed the answer to each search: ceil(q n), in whole numbers."""
+    """The number of values that the answer to each search must reach: ceil(q n), in whole numbers."""
     found = []
     for one in settings.searches:
         count = int(counts[settings.described[one.column].cells.name].reshape(-1)[one.group])

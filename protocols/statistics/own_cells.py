@@ -1,4 +1,4 @@
-"""What an owner counts and sums up of its own rows: no protocol, only its addends to what all owners have together."""
+"""Counts and sums over one owner's rows, its addends to those over all owners' rows: no protocol."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class OwnColumns:
 
 
 def count_cells(own: OwnColumns, cells: Cells) -> Counts:
-    """How many of an owner's rows are in each cell; those lost over time as survival/deferred.py defers them."""
+    """The number of an owner's rows in each cell; censored patients as survival/deferred.py defers them."""
     place = places(own, cells)
     counts = np.bincount(place[place >= 0], minlength=cells.size).reshape(cells.shape)
     return deferred(counts, cells.deferred) if cells.deferred else counts
@@ -95,7 +95,7 @@ def value_words(own: OwnColumns, tests: CellTests, owners: int) -> list[NDArray[
 
 
 def _chosen(own: OwnColumns, wanted: Sequence[Summed] | Sequence[Valued]) -> Callable[[Summed | Valued], Counts]:
-    """Which rows are summed up."""
+    """A function that gives the rows to sum up."""
     at = {cells: places(own, cells) for one in wanted for cells in (one.inside, one.outside) if cells is not None}
 
     def rows(one: Summed | Valued) -> Counts:

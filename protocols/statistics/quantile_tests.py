@@ -1,4 +1,4 @@
-"""Which counts between quantiles are tested, once the quantiles are found and before one is told: public."""
+"""The counts between quantiles that are tested, once quantiles are found and before one is disclosed: public."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from protocols.statistics.settings import Cells, StatisticsSettings
 
 @dataclass(frozen=True)
 class SideTests:
-    """How many values of a group lie between any two of its quantiles, below each and above: cells, of which each
-    quantile is told or withheld by all those that it bounds, for what lies between two that are told follows from them.
+    """Cells: the values of a group between any two of its quantiles, below each and above. A quantile is disclosed only
+    if none of the cells that it bounds is small, since two disclosed quantiles give the count between them.
 
-    A quantile of point k says that C(k - 1) < T <= C(k), so that its own point is counted below, and then above.
+    A quantile at point k says that C(k - 1) < T <= C(k), so its own point is counted below, and then above.
 
     Args:
         cells: the tables that count the values, with the group.
@@ -52,7 +52,7 @@ def _between(quantiles: int) -> list[tuple[int, int]]:
 
 
 def side_tests(settings: StatisticsSettings) -> SideTests:
-    """What is tested of the quantiles, once they are found; nothing without `min_cell`."""
+    """The tests of the quantiles, once they are found; none without `min_cell`."""
     groups: dict[tuple[str, int], list[int]] = {}
     for k, search in enumerate(settings.searches if settings.min_cell else ()):
         if isinstance(search.rank, Fraction):

@@ -1,4 +1,4 @@
-"""What descriptive statistics are asked for, and which cells, samples and searches follow: public."""
+"""The settings of descriptive statistics, and the cells, samples and searches that follow from them: public."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Axis:
-    """What tells rows apart: a category's levels, a column's bins, or the points of time that a value is rounded up to.
+    """An axis of a table: a category's levels, a column's bins, or the points of time that a value is rounded up to.
 
     Args:
         kind: "level": cells are the codes 0, 1, ...; "bin": below the first edge, between edges (the last one included
@@ -68,7 +68,7 @@ class Cells:
     """A table of counts: of the rows that have a value in each of `present`, by the axes. No row is in two cells.
 
     Args:
-        deferred: an owner counts those who were lost later, so many at a time (survival/deferred.py); 0: at once.
+        deferred: the size of lots in which an owner counts censored patients (survival/deferred.py); 0: at once.
     """
 
     name: str
@@ -113,7 +113,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Search:
-    """A value that is looked for on its column's grid, among the rows of one group."""
+    """A search for a value on its column's grid, among the rows of one group."""
 
     column: str
     group: int
@@ -121,13 +121,13 @@ class Search:
 
     @property
     def counted(self) -> tuple[str, int, bool]:
-        """Which counts it is about: the column's, of the group, with values rounded down to the grid or up."""
+        """The counts that it searches: the column's, of the group, with values rounded down to the grid or up."""
         return self.column, self.group, self.rank == "min"
 
 
 @dataclass(frozen=True)
 class Survival:
-    """Kaplan-Meier curves: `event` is 1 where what is waited for came at `time`, 0 where only so far is known."""
+    """Kaplan-Meier curves: `event` is 1 where the event came at `time`, 0 where the patient was censored then."""
 
     time: str
     event: str
@@ -150,8 +150,8 @@ class StatisticsSettings:
         tables: pairs of categories that are counted against each other.
         correlations: columns that are correlated, each with each.
         t_tests: column, and the category whose levels are compared.
-        min_cell: how many rows a count must have, or none, that some owner's others have; 0: any count is told.
-        dominance: a sum is told only if no value is above so many percent of what some owner's others have; 0: any is.
+        min_cell: a count is disclosed only if each owner's others have none or at least so many of it; 0: any is.
+        dominance: a sum is disclosed only if no value is above so many percent of some owner's others' sum; 0: any is.
         missing_cells: whether rows that lack a value are such cells too.
     """
 
@@ -266,12 +266,12 @@ class StatisticsSettings:
         return found
 
     def arms_of(self, one: Survival) -> tuple[str | None, ...]:
-        """What a survival's curves are of: the levels that are compared, or None for all rows."""
+        """The arms of a survival's curves: the levels that are compared, or None for all rows."""
         return (None,) if one.between is None else self.levels_of(one.between)
 
     @cached_property
     def samples(self) -> tuple[Sample, ...]:
-        """Everything that is summed up, or whose sums need a count."""
+        """All samples that are summed up, or whose sums need a count."""
         described = self.described.values() if _OF_SUMS & set(self.statistics) else ()
         return (*described, *self.compared.values(), *self.correlated.values())
 

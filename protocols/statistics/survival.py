@@ -1,16 +1,15 @@
-"""Survival of several owners' rows: where curves are told, and what the log-rank test needs of all times.
+"""Survival of several owners' rows: the times at which curves are disclosed, and the log-rank test's sums.
 
-Who had the event is told by stretches of times (forward_merge.py), who was lost is counted later (deferred.py), both
-so that any count that is told is 0 or at least `min_cell` of each owner's others. Of such counts alone a log-rank
-test would be another one; so its sums are made of all counts, under sharing (log_rank.py), and opened to as many
-digits as the test needs, if they then leave open what is withheld:
+Events are disclosed by stretches of times (forward_merge.py), and censored patients are counted later (deferred.py), so
+that any disclosed count is 0 or at least `min_cell` of each owner's others. A log-rank test from such counts alone
+would differ from the test of the exact counts. So its sums are made of the exact counts, under sharing (log_rank.py),
+and opened to as many digits as the test needs, if these leave the withheld counts open:
 
 E and V are two numbers for two arms, (arms - 1)(arms + 2) / 2 for more, in units of 2^-12 of a deviation or variance.
-Counts that are told leave each of them within about a deviation: that is 12 bits a number, and often fewer. A stretch
-of w times with at least m events of an owner's others leaves C(m + w - 2, w - 1) ways in which these can lie that are
-told apart by nothing else; so do lots of those who were lost. Only where all stretches together leave `_BITS` bits for
-each number that is opened, and `_BITS` besides, is it opened: then there are on average 2^_BITS tables or more for
-each value, and nobody knows which it was.
+The disclosed counts leave each of them within about a deviation: that is 12 bits a number, and often fewer. A stretch
+of w times with at least m events of an owner's others leaves C(m + w - 2, w - 1) arrangements of these that nothing
+else distinguishes; so do lots of censored patients. E and V are opened only where all stretches together leave `_BITS`
+bits for each opened number, and `_BITS` besides: then on average 2^_BITS tables or more give the same values.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ _DIGITS = 12  # bits of a deviation, or of a variance, to which the log-rank tes
 
 @dataclass(frozen=True)
 class Followed:
-    """What is known, or shared, before any count is opened.
+    """What is known, or shared, of survival before any count is opened.
 
     Args:
         ends: see Disclosure.
@@ -74,7 +73,7 @@ class LogRankOpened:
 
 
 async def follow(p: Party, own: OwnColumns, settings: StatisticsSettings, disclosure: Disclosure) -> Followed:
-    """Where the stretches of events end, and the log-rank test's sums; 2 rounds without `min_cell`.
+    """Find where the stretches of events end, and the log-rank test's sums; 2 rounds without `min_cell`.
 
     With it those of `stretches`, or 2 and those of `log_rank_sums`, whichever are more. Reveals a bit for each
     survival, whether times lie between points, and the ends of stretches; all else is under uniform masks.
@@ -152,7 +151,7 @@ def _lies_between(own: OwnColumns, settings: StatisticsSettings, one: Survival) 
 async def _stretches(
     p: Party, own: OwnColumns, settings: StatisticsSettings, one: Survival, disclosure: Disclosure
 ) -> Array:
-    """Where stretches end (groups, arms, T); of arms that are withheld every owner has nothing."""
+    """The ends of stretches (groups, arms, T); for a withheld arm every owner enters 0."""
     cells = settings.curves[one]
     at = disclosed_times(cells.shape[-2] - 1)
     arms, times = len(settings.arms_of(one)), cells.shape[-2] - 1
@@ -201,7 +200,7 @@ async def _sums(
 
 
 def _places(counts: Counts, settings: StatisticsSettings, one: Survival) -> Counts:
-    """To how many binary places E and V are opened: in whole numbers, so that all owners find the same."""
+    """The number of binary places to which E and V are opened: whole numbers, so that all owners find the same."""
     arms = len(settings.arms_of(one))
     rows = []
     for group in counts.reshape(settings.groups, arms, *counts.shape[-2:]):
@@ -234,7 +233,7 @@ def _disclosed_groups(
 
 
 def open_bits(counts: Counts, ends: NDArray[np.bool_], m: int) -> float:
-    """The logarithm of the ways, to base 2, in which what is told of an arm's counts (T + 1, 2) leaves them open."""
+    """The logarithm, to base 2, of the number of arrangements that an arm's disclosed counts (T + 1, 2) leave open."""
     of_events = _ways(np.flatnonzero(ends & (counts[:-1, 1] > 0)), ends, m)
     return of_events + _ways(np.flatnonzero(counts[:-1, 0]), counts[:-1, 0] > 0, m)
 

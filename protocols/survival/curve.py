@@ -1,9 +1,9 @@
 """Survival curves and the log-rank test from counts that all owners know: in the clear, no protocol.
 
-The counts of an arm may be all that there are, or what is told of them with `min_cell`: events by stretches of times,
-as forward_merge.py cuts them, and the lost as deferred.py defers them. Then a curve is an estimate of what all
-counts would give, with a bound on how far off it is; at the end of each stretch, where all events up to there are
-known, it takes part of what is unknown only by who was lost.
+The counts of an arm are exact, or with `min_cell` those that may be disclosed: events by stretches of times
+(forward_merge.py), and censored patients deferred to later times (deferred.py). From these, a curve estimates the curve
+of the exact counts, with a bound on its error. At the end of each stretch all events up to there are known, and the
+error comes from the censored patients alone.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class Arm:
     """What is known of an arm.
 
     Args:
-        counts: without and with the event at each time, and those still waited for after the last one (T + 1, 2).
+        counts: without and with the event at each time, and those still at risk after the last one (T + 1, 2).
         ends: at which times (T,) a stretch ends: a stretch's events stand there.
-        uncounted: how many may have been lost by each time (T,) and are counted later, at most.
-        guess: as how many these are taken.
+        uncounted: the most who may have been censored by each time (T,) and are counted later.
+        guess: the guess of that number.
         estimator: "actuarial" where times lie between the grid's points.
     """
 
@@ -44,44 +44,45 @@ class Arm:
 
     @property
     def rows(self) -> int:
-        """All who are waited for at the beginning."""
+        """The patients at risk at the beginning."""
         return int(self.counts.sum())
 
     @property
     def exact(self) -> bool:
-        """Whether nothing is unknown."""
+        """Whether all counts are exact."""
         return not self.uncounted.any() and bool(self.ends.all())
 
     @property
     def lost_before(self) -> Values:
-        """At each time: how many, as is told, were lost before it, of those lost at it none, or half (actuarial)."""
+        """At each time: how many patients are counted as censored before it; of those censored at it none, or half
+        (actuarial)."""
         by = np.concatenate(([0], self.counts[:-1, 0].cumsum()))
         return np.asarray((by[:-1] + by[1:]) / 2 if self.estimator == "actuarial" else by[:-1], dtype=np.float64)
 
     @property
     def _missed(self) -> Counts:
-        """At each time: how many may have been lost before it and are counted later."""
+        """At each time: how many patients may have been censored before it and are counted later."""
         return np.asarray(np.concatenate(([0], self.uncounted[:-1])))
 
     def fewest(self, before: Counts | Values) -> Values:
-        """Who counts as waited for at each time, at least, where so many had the event before."""
+        """The least number of patients at risk at each time, where so many had the event before."""
         missed = np.maximum(self._missed, self.uncounted) if self.estimator == "actuarial" else self._missed
         return self.held(self.rows - before - self.lost_before - missed, before)
 
     def most(self, before: Counts | Values) -> Values:
-        """And at most."""
+        """The largest number likewise."""
         return self.held(self.rows - before - self.lost_before, before)
 
     def held(self, at_risk: Values, before: Counts | Values) -> Values:
-        """No fewer than those who will have the event."""
+        """At least as many as will have the event."""
         return np.asarray(np.maximum(at_risk, self.counts[:-1, 1].sum() - before))
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A curve at each time: who is waited for, to whom it comes, S(t), its standard error, and how far off S may be.
+    """A curve at each time: patients at risk, events, S(t), its standard error, and a bound on the error of S.
 
-    Of a stretch whose events are told together, `events` has an equal part at each time, and S holds at its end.
+    A stretch's events are disclosed together: `events` has an equal part at each time, and S holds at its end.
     """
 
     at_risk: Values
@@ -96,12 +97,12 @@ def curve(arm: Arm) -> Curve:
 
     S(t) = prod_{t_j <= t} (1 - d_j / n_j),  Var S(t) = S(t)^2 sum d_j / (n_j (n_j - d_j))  (Greenwood)
 
-    Kaplan and Meier, JASA 53 (1958): who is lost at t_j was waited for at t_j. Actuarial (Cutler and Ederer, J. Chronic
-    Dis. 8, 1958), for times that lie between the points: half of those lost since the point before were.
+    Kaplan and Meier, JASA 53 (1958): a patient censored at t_j was at risk at t_j. Actuarial (Cutler and Ederer,
+    J. Chronic Dis. 8, 1958), for times between the points: half of those censored since the point before were.
 
-    A stretch's events are spread evenly over it, and those who are not counted as lost yet are guessed. Of d events in
-    a stretch, n waited for at its beginning and nobody lost, the product is 1 - d / n however they lie: so S at its end
-    is between the products with the most and the fewest who were lost before.
+    A stretch's events are spread evenly over it, and the number of censored patients not yet counted is guessed. With d
+    events in a stretch, n at risk at its beginning and nobody censored, the product is 1 - d / n wherever the events
+    lie: so S at its end is between the products with the most and the fewest patients censored before.
     """
     events = _spread(arm.counts[:-1, 1], arm.ends)
     before = np.concatenate(([0.0], events.cumsum()[:-1]))
@@ -115,7 +116,8 @@ def curve(arm: Arm) -> Curve:
 
 
 def median(found: Curve, ends: Bits, times: Values) -> tuple[tuple[float | None, float] | None, bool]:
-    """After which end (None: the beginning) and by which half had the event; and, if by none, whether that is open."""
+    """The ends between which half of the patients had the event (None: the beginning); if there are none, whether that
+    is open."""
     half = 0.5 + _NOTHING  # a half, as products of doubles give it
     reached = np.flatnonzero(ends & (found.survival + found.error <= half))
     if not reached.size:
@@ -126,10 +128,10 @@ def median(found: Curve, ends: Bits, times: Values) -> tuple[tuple[float | None,
 
 
 def log_rank(at_risk: Counts | Values, events: Counts | Values) -> Statistic | None:
-    """Do the arms' curves (arms, T) differ? None if never two were waited for, in two arms, when it came to one.
+    """Do the arms' curves (arms, T) differ? None if no event fell where patients of two arms were at risk.
 
     u_g = sum_j (d_gj - d_j n_gj / n_j),  V_gh = sum_j d_j (n_j - d_j) / (n_j - 1) (n_gj / n_j)(delta_gh - n_hj / n_j).
-    Mantel, Cancer Chemother. Rep. 50 (1966); of times that lie between the points the n are actuarial, as a curve's.
+    Mantel, Cancer Chemother. Rep. 50 (1966); for times between the points the n are actuarial, as a curve's.
     """
     at_risk, events = at_risk.astype(np.float64), events.astype(np.float64)
     n, d = at_risk.sum(axis=0), events.sum(axis=0)
@@ -143,10 +145,10 @@ def log_rank(at_risk: Counts | Values, events: Counts | Values) -> Statistic | N
 
 
 def quadratic(u: Values, v: Values, unit: float) -> tuple[Statistic, Values] | None:
-    """X^2 = u' V^+ u and V^+ u, for V known to within `unit`; None if V is nothing.
+    """X^2 = u' V^+ u and V^+ u, for V known to within `unit`; None if V is 0.
 
-    As many degrees of freedom as V has ranks: one less than there are arms, and one less for each in which nobody was
-    waited for when it came to anybody, who could show nothing.
+    The degrees of freedom are V's rank: the number of arms less one, and less one for each arm in which nobody was at
+    risk at any event.
     """
     values, vectors = np.linalg.eigh(v)
     some = values > max(_NOTHING * max(1.0, float(values.max(initial=0.0))), len(u) * unit)
@@ -165,7 +167,7 @@ def _product(at_risk: Values, events: Values) -> tuple[Values, Values]:
 
 
 def _ends_only(arm: Arm, *, most: bool) -> Values:
-    """S with a stretch's events where the most or the fewest are waited for, all at one time: at each time."""
+    """S at each time, with a stretch's events all at the time at which the most or the fewest are at risk."""
     places = np.flatnonzero(arm.ends)
     begins = np.concatenate(([0], places[:-1] + 1))
     by = np.concatenate(([0], arm.counts[:-1, 1].cumsum()))
@@ -183,7 +185,7 @@ def _spread(counts: Counts, ends: Bits) -> Values:
 
 
 def _guessed(arm: Arm) -> Values:
-    """As how many those are taken who were lost and are not counted yet: from none at first to `guess`."""
+    """The guessed number of censored patients who are not counted yet: from none at first to `guess`."""
     lost = np.flatnonzero(arm.counts[:-1, 0])
     first = lost[0] if lost.size else len(arm.ends)
     return np.asarray(np.minimum(np.arange(len(arm.ends)) / max(first, 1), 1.0) * arm.guess)

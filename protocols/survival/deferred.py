@@ -1,12 +1,12 @@
-"""What an owner counts of its own rows for survival curves: the lost so many at a time; and where curves are told.
+"""An owner's counts for survival curves, censored patients in lots; and the times at which curves are disclosed.
 
-An owner that says at each time how many of its patients were lost would often say one or two. So it defers them: it
-counts on, and when it has at least m it says so many there, and begins again. At every time it says 0 or at least m,
-and so do all others of any owner together. Those it has left over at the end are still waited for, as far as it says;
-where it would then say 1 to m - 1 of these, it takes as many of its last lot back as it needs to say m, or all of it if
-fewer than m would be left of the lot.
+The number of an owner's patients who were censored at one time is often one or two. So the owner defers them: it counts
+on until it has a lot of at least m, enters the lot at that time, and begins again. At every time its count is 0 or at
+least m, and so is the sum over all others of any owner. Patients left over at the end count as still at risk. Where
+these would be 1 to m - 1, the owner takes back as many of its last lot as make them m, or the whole lot if fewer than m
+would be left of it.
 
-So at no time are more than m - 1 of an owner's patients lost and not counted as such; or, from its last lot on, 2m - 1.
+So at no time are more than m - 1 of an owner's patients censored and not counted; or, from its last lot on, 2m - 1.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 Counts = NDArray[np.int64]
 
 MOST_DISCLOSED = 64
-"""So many points of time a curve is told at, at most."""
+"""The largest number of times at which a curve is disclosed."""
 
 
 def deferred(counts: Counts, m: int) -> Counts:
-    """One owner's counts (..., T + 1, 2), without and with the event at each time and beyond, as it tells them.
+    """One owner's counts (..., T + 1, 2), without and with the event at each time and beyond, with lots deferred.
 
-    The events are as they were, but for those beyond the last time, who are still waited for there.
+    Events stay where they are; patients with an event beyond the last time count as still at risk there.
     """
     out = counts.copy()
     out[..., -1, 0] += out[..., -1, 1]
@@ -34,7 +34,7 @@ def deferred(counts: Counts, m: int) -> Counts:
 
 
 def _deferred(lost: Counts, m: int) -> Counts:
-    """Of a list of those lost at each time, and at the end those who are still waited for."""
+    """Defer one list: the censored patients at each time, and at the end those still at risk."""
     disclosed = np.zeros_like(lost)
     left, last = 0, None
     for k, count in enumerate(lost[:-1].tolist()):
@@ -50,10 +50,10 @@ def _deferred(lost: Counts, m: int) -> Counts:
 
 
 def uncounted(disclosed: Counts, owners: int, m: int) -> Counts:
-    """How many may have been lost by each time and are counted later, at most, of what all owners tell (T + 1, 2).
+    """The most patients who may have been censored by each time and count later, from all owners' counts (T + 1, 2).
 
-    Of an owner whose last lot is over 2m - 1, else m - 1; after the last lot of all that may be every owner, before it
-    every one but one. And never more than are counted later.
+    For an owner after its last lot 2m - 1, before it m - 1. After the last lot of all, every owner may be after its
+    last lot; before it, all but one. The number is never above that of patients counted later.
     """
     lost = disclosed[:, 0]
     later = lost.sum() - lost[:-1].cumsum()
@@ -63,6 +63,6 @@ def uncounted(disclosed: Counts, owners: int, m: int) -> Counts:
 
 
 def disclosed_times(count: int) -> Counts:
-    """At which of so many points of a grid a curve may be told: all of them, or one in so many, and the last."""
+    """The points of a grid of `count` points at which a curve may be disclosed: all, or every k-th and the last."""
     step = -(-count // MOST_DISCLOSED)
     return np.unique([*range(step - 1, count, step), count - 1]).astype(np.int64)

@@ -1,12 +1,12 @@
 """The log-rank test's expected events and their covariance, all times of a fine grid side by side, under sharing.
 
-With n_gj waited for and d_gj events in arm g at time t_j, n_j and d_j of all arms,
+With n_gj patients at risk and d_gj events in arm g at time t_j, n_j and d_j of all arms,
 
     E_g  = sum_j d_j p_gj                      p_gj = n_gj / n_j
     V_gh = sum_j w_j p_gj (delta_gh - p_hj)    w_j  = d_j (n_j - d_j) / (n_j - 1)
 
-(Mantel, Cancer Chemother. Rep. 50, 1966.) All n are entered doubled, since of those who are lost between two points
-half count as waited for (the actuarial n - c / 2): n below is twice the rows.
+(Mantel, Cancer Chemother. Rep. 50, 1966.) All n are entered doubled, since half of the patients censored between two
+points count as at risk (the actuarial n - c / 2): n below is twice the rows.
 
 The quotients are a number times an inverse: with R = 1 - n / 2^b, n < 2^b,
 
@@ -16,7 +16,7 @@ whose first b + 5 factors leave R^(2^(b+5)) < e^-32 of it (Ben-Israel and Cohen,
 b + 40 fractional bits rounding leaves less than 2^-28. Where n is 0 the series is what it is: n_g = 0 there, and so is
 the product; as d (n - 2d) = 0 is, exactly, where n - 2 is 0, -1 or -2, whatever the series wraps round to.
 
-What is opened are E and V of all arms but the last, whose follow; of each as many digits as the caller wants.
+E and V of all arms but the last are opened, each to as many digits as the caller wants; the last arm's follow.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _WHY = "log-rank test: the expected events of the arms and their covariance, to 
 
 @dataclass(frozen=True)
 class Digits:
-    """Of which size numbers are: twice the rows are fewer than 2^rows, and `scale` fractional bits in `ring`."""
+    """The size of the numbers: twice the rows are fewer than 2^rows, with `scale` fractional bits in `ring`."""
 
     rows: int
 
@@ -58,7 +58,7 @@ class Digits:
 
 
 def digits_of(rows: int) -> Digits:
-    """For so many rows of all owners."""
+    """The digits for so many rows of all owners."""
     return Digits((2 * max(rows, 2)).bit_length())
 
 
@@ -71,7 +71,7 @@ class LogRankSums:
 
 
 def arm_pairs(arms: int) -> list[tuple[int, int]]:
-    """Of all arms but the last, each with itself, and then with each after it."""
+    """The pairs of all arms but the last: each with itself, and then with each after it."""
     kept = range(arms - 1)
     return [*((g, g) for g in kept), *((g, h) for g in kept for h in kept if g < h)]
 

@@ -1,7 +1,7 @@
-"""The log-rank test of two arms from what is told of their counts, and how far off it may be: in the clear.
+"""The log-rank test of two arms from their disclosed counts, with a bound on its error: in the clear.
 
-Who of arm g is waited for at t is between two numbers (curve.py), and so is p_1(t) = n_1(t) / n(t). A stretch
-of d events is somewhere in its times: it adds to E_1 between d min p_1 and d max p_1, and to V likewise.
+The number at risk in arm g at t is between two bounds (curve.py), and so is p_1(t) = n_1(t) / n(t). The d events of a
+stretch lie anywhere in it: they add between d min p_1 and d max p_1 to E_1, and to V likewise.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Range = tuple[Values, Values]
 
 
 def log_rank_disclosed(arms: Sequence[Arm]) -> tuple[Statistic, float] | None:
-    """The test of two arms' curves as they are estimated, and by how much that of all counts may differ.
+    """The test of two arms' estimated curves, and the largest difference to the test of the exact counts.
 
     None if there is nothing to compare.
     """
@@ -47,7 +47,7 @@ def log_rank_disclosed(arms: Sequence[Arm]) -> tuple[Statistic, float] | None:
 
 
 def _waited(arm: Arm) -> Range:
-    """At each time, who is waited for at least and at most."""
+    """The least and the largest number at risk at each time."""
     by = np.concatenate(([0], arm.counts[:-1, 1].cumsum()))
     places = np.flatnonzero(arm.ends)
     widths = np.diff(places, prepend=-1)
