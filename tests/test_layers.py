@@ -84,8 +84,6 @@ TIES: set[tuple[str, str]] = {
     ("parties/report/consent.py", "parties.tasks.secure_sum"),
     ("parties/session/own_data.py", "parties.tasks.secure_sum"),
     ("parties/tasks/secure_sum/consent.py", "parties.report"),
-    ("parties/trust/policy.py", "parties.tasks.registry"),
-    ("parties/trust/policy.py", "parties.tasks.secure_sum"),
 }
 NOWHERE = {"pickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
 MAY_IMPORT_ZMQ = {

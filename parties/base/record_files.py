@@ -1,4 +1,4 @@
-"""The files in a run's folder that a command names."""
+"""The files in a run's folder that a command names, and the schema of its record."""
 
 from __future__ import annotations
 
@@ -6,3 +6,6 @@ from typing import Final
 
 RESULT: Final = "result.json"
 REPORT: Final = "report.html"
+
+SCHEMA: Final = 2
+"""Of `result.json`: since 2 it says of which `kind` of task it is. Records of schema 1 are still read."""

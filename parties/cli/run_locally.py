@@ -12,7 +12,7 @@ from parties.data.same_data import told_of_same_data
 from parties.processes.delay_line import Conditions
 from parties.processes.launcher import launch
 from parties.processes.member import load_libraries
-from parties.report.record import merge_results
+from parties.report.record import record_of
 from parties.report.recorded_run import Finished, run_recorded
 from parties.scenario.file import NetworkSpec, Scenario
 from parties.tasks.registry import job_of
@@ -51,7 +51,7 @@ def _run(scenario: Scenario, folder: Path, output: Output, *, compare: bool) -> 
             patience=scenario.session.deadline,
             network=network,
         )
-    record = merge_results(results, scenario_name=scenario.name, scenario_digest=scenario.digest)
+    record = record_of(scenario, results)
     compared = job_of(scenario).compare
     if compare and compared is not None:
         record["comparison"] = compared(scenario, record)

@@ -15,12 +15,12 @@ from parties.cli.output import Output
 from parties.data.own_table import OwnTable
 from parties.report.about import Agreed
 from parties.report.consent import consent_blocks, read_blocks
-from parties.report.record import merge_results
+from parties.report.record import record_of
 from parties.report.recorded_run import Finished, run_recorded
 from parties.scenario.file import Scenario
 from parties.session.separate import place, vault_of
 from parties.session.take_part import Own, take_part
-from parties.tasks.registry import Plans, job_of
+from parties.tasks.registry import Plans, job_of, request_of
 from parties.trust.consent import Terms, obtain
 from parties.trust.policy import Policy, load_policy
 from parties.trust.releases import Releases
@@ -63,7 +63,7 @@ def run_one(
                 reporter.log("info", _REAL_LINKS)
             vault = vault_of(scenario, me, folder, where.identity.secret)
             result = take_part(scenario, me, where, reporter, log, replace(own, vault=vault))
-            return merge_results({me: result}, scenario_name=scenario.name, scenario_digest=scenario.digest)
+            return record_of(scenario, {me: result})
 
         return take_recorded_part(scenario, me, out, output, part)
 
@@ -112,7 +112,9 @@ def ask_approval(
         UsageError: one of both is not so.
     """
     publics, rules = public_texts(scenario), load_policy(keys, policy)
-    rules.check(scenario, me, publics, scenario.parties[me].rows if job_of(scenario).pools(scenario, me) else None)
+    rules.check(
+        request_of(scenario), me, publics, scenario.parties[me].rows if job_of(scenario).pools(scenario, me) else None
+    )
 
     def show(changes: Sequence[str]) -> None:
         output.blocks(consent_blocks(scenario, me, publics, changes, plans))

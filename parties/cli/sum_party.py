@@ -30,6 +30,7 @@ from parties.report.recorded_run import Finished
 from parties.session.separate import check_name, endpoint_of, listening, own_pair
 from parties.session.take_part import PATIENCE, public_facts
 from parties.show.blocks import Line, plural
+from parties.tasks.registry import request_of
 from parties.tasks.secure_sum.clients import LINGER, Membership, clients_of, hosts_result, silence, trust_of
 from parties.tasks.secure_sum.consent import sum_consent_blocks
 from parties.tasks.secure_sum.data import ClientRows, Values
@@ -121,7 +122,7 @@ def ask_sum_approval(
 ) -> tuple[bool, Policy]:
     """As `run_party.ask_approval`, of a secure sum."""
     rules = load_policy(keys, policy)
-    rules.check(scenario, me, texts)
+    rules.check(request_of(scenario), me, texts)
 
     def show(changes: Sequence[str]) -> None:
         output.blocks(sum_consent_blocks(scenario, me, texts, changes))

@@ -22,7 +22,7 @@ from parties.data.own_table import OwnTable
 from parties.doctor.findings import Finding, of_error, ok, problem, warning
 from parties.scenario.file import Scenario, SqlSource, split_address
 from parties.show.blocks import count_text, plural
-from parties.tasks.registry import job_of
+from parties.tasks.registry import job_of, request_of
 from parties.tasks.secure_sum.settings import SumScenario
 from parties.trust.consent import Asking
 from parties.trust.roster import Keyed
@@ -105,7 +105,7 @@ def check_policy(
 
     try:
         rules = load_policy(keys, policy)
-        rules.check(scenario, me, public_texts(scenario), rows)
+        rules.check(request_of(scenario), me, public_texts(scenario), rows)
         if rules.written:
             yield ok(f"{rules.path} lets this scenario through")
     except BeaverlodgeError as error:

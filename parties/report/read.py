@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from mpc.errors import UsageError
-from parties.base.record_files import RESULT
+from parties.base.record_files import RESULT, SCHEMA
 
-SCHEMA = 1
+_SCHEMAS = (1, SCHEMA)
+_READ = " and ".join(map(str, _SCHEMAS))
 _HINT = "name the folder that `mpc run` or `mpc party` wrote, such as runs/NAME-TIME"
 
 
@@ -40,9 +41,9 @@ def read_record(folder: Path) -> dict[str, Any]:
         raise _damaged(path, f"is not valid JSON{at}") from None
     if not isinstance(record, dict) or "status" not in record or not isinstance(record.get("scenario"), dict):
         raise _damaged(path, "is not the record of a run")
-    if type(record.get("schema")) is not int or record["schema"] != SCHEMA:
+    if type(record.get("schema")) is not int or record["schema"] not in _SCHEMAS:
         raise UsageError(
-            f"{path} follows schema {json.dumps(record.get('schema'))[:40]}, but this version reads {SCHEMA}",
+            f"{path} follows schema {json.dumps(record.get('schema'))[:40]}, but this version reads {_READ}",
             "use the version that wrote it, or a newer one",
         )
     if record["status"] not in ("ok", "failed"):

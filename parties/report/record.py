@@ -13,10 +13,13 @@ from typing import Any, Final
 from mpc.errors import BeaverlodgeError, InternalError, UsageError, plain_text
 from parties.base.events import describe_error
 from parties.base.private_files import create_private, replace_file
-from parties.base.record_files import RESULT
+from parties.base.record_files import RESULT, SCHEMA
+from parties.scenario.file import Scenario
+from parties.tasks.registry import KINDS
 
 _KEYS: Final = (
     "schema",
+    "kind",
     "status",
     "error",
     "scenario",
@@ -37,9 +40,8 @@ _KEYS: Final = (
     "data",
     "revealed",
 )
-_OPTIONAL: Final = ("inference", "fit", "calibration", "statistics", "predict", "data")
-"""Only what was agreed to be learnt has a place in a record."""
-_RESULTS: Final = ("training", "model", "metrics", *_OPTIONAL, "revealed")
+_IN_ALL: Final = ("model", "metrics", "revealed")
+"""In every record, whether there is one or not."""
 _PARTY_KEYS: Final = ("role", "pid", "rounds", "bytes_sent", "bytes_received", "messages", "seconds")
 _SECONDS: Final = ("connect", "setup", "online", "training", "total")
 
@@ -106,14 +108,14 @@ def _new_folder(name: str, runs: Path) -> Path:
             return folder
 
 
-def start_record(folder: Path, scenario_name: str, scenario_digest: str) -> None:
+def start_record(folder: Path, scenario_name: str, scenario_digest: str, kind: str = "") -> None:
     """The first thing in a run's folder: until the run ends otherwise, its record says that it did not finish.
 
     Raises:
         UsageError: it cannot be written, or another run has just taken the folder.
     """
     unfinished = InternalError("did not finish", "the run is still going on, or was killed before it could say why")
-    record = failed_record(unfinished, scenario_name=scenario_name, scenario_digest=scenario_digest)
+    record = failed_record(unfinished, scenario_name=scenario_name, scenario_digest=scenario_digest, kind=kind)
     try:
         create_private(folder / RESULT, _json(record).encode())
     except FileExistsError:
@@ -134,16 +136,19 @@ def failed_record(
     *,
     scenario_name: str = "",
     scenario_digest: str = "",
+    kind: str = "",
     about: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The record of a run that failed of `error`, in the full shape, with nothing where nothing is known.
 
     Args:
+        kind: of task; '' if it is not known.
         about: what the run is of, as `parties.report.about` has it.
     """
     known = {} if about is None else {"about": about}
     return {
-        "schema": 1,
+        "schema": SCHEMA,
+        **({"kind": kind} if kind else {}),
         "status": "failed",
         "error": describe_error(error),
         "scenario": {"name": scenario_name, "digest": scenario_digest},
@@ -157,8 +162,13 @@ def failed_record(
     }
 
 
+def record_of(scenario: Scenario, results: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The record of a scenario's run, as `merge_results` makes it."""
+    return merge_results(results, kind=scenario.task.kind, scenario_name=scenario.name, scenario_digest=scenario.digest)
+
+
 def merge_results(
-    results: Mapping[str, Mapping[str, Any]], *, scenario_name: str, scenario_digest: str
+    results: Mapping[str, Mapping[str, Any]], *, kind: str, scenario_name: str, scenario_digest: str
 ) -> dict[str, Any]:
     """The record of a run that succeeded, from what each party reported as its result.
 
@@ -175,9 +185,13 @@ def merge_results(
         "parties disagree about the plan",
     )
     rows = _agreed(results, everyone, "rows", "parties disagree about the numbers of rows")
-    agreed = {key: _agreed(results, owners, key, f"owners disagree about the result ({key})") for key in _RESULTS}
+    agreed = {
+        key: _agreed(results, owners, key, f"owners disagree about the result ({key})")
+        for key in (*_IN_ALL, *KINDS[kind].part)
+    }
     record: dict[str, Any] = {
-        "schema": 1,
+        "schema": SCHEMA,
+        "kind": kind,
         "status": "ok",
         "error": None,
         "scenario": {"name": scenario_name, "digest": scenario_digest},
@@ -191,11 +205,8 @@ def merge_results(
     if rows is not None:
         record["rows"] = rows
     testing = {name: result["testing"] for name, result in results.items() if result.get("testing") is not None}
-    if agreed["training"] is not None:  # a helper alone does not know how many columns there are
-        record["training"] = agreed["training"]
-    for key in _OPTIONAL:
-        if agreed[key] is not None:
-            record[key] = agreed[key]
+    # Only what was agreed to be learnt has a place; and a helper alone does not know how many columns there are.
+    record |= {key: agreed[key] for key in KINDS[kind].part if agreed[key] is not None}
     # A run under a test seed protects nothing, and its record says so.
     return record | ({"testing": testing} if testing else {})
 

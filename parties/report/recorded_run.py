@@ -36,12 +36,14 @@ def run_recorded(
     """
     folder = take_folder(out, name or scenario.name)
     known = about(scenario)
-    start_record(folder, scenario.name, scenario.digest)
+    start_record(folder, scenario.name, scenario.digest, known["kind"])
     try:
         record = {**part(folder), "about": known}
     except (Exception, KeyboardInterrupt) as problem:
         error = as_error(problem)
-        failed = failed_record(error, scenario_name=scenario.name, scenario_digest=scenario.digest, about=known)
+        failed = failed_record(
+            error, scenario_name=scenario.name, scenario_digest=scenario.digest, kind=known["kind"], about=known
+        )
         with suppress(UsageError):  # of a disk that is full, say: the first cause is told
             _write(folder, failed)
         raise error from None

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from mpc.links.meeting.handshake import Agreement, Common
 from mpc.runtime.plan import Plan, ProgramFactory
 from parties.data.own_table import OwnTable
 from parties.scenario.task import TaskReader
+from parties.trust.request import Request
 
 if TYPE_CHECKING:
     from parties.scenario.file import Scenario
@@ -170,6 +172,19 @@ class Job(Generic[Tab, Set, Res]):
     pools: Callable[[Scenario, str], bool] = _always
 
 
+def owners_request(scenario: Scenario, job: Job[Any, Any, Any]) -> Request:
+    """What a scenario for owners and a helper asks, of a kind whose steps are these."""
+    return Request(
+        scenario.task.kind,
+        job.revealed(scenario),
+        partial(job.small_counts, scenario),
+        len(scenario.owners),
+        f"there are {len(scenario.owners)}",
+        dict(scenario.task),
+        scenario.testing is not None and scenario.testing.insecure_seed is not None,
+    )
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of task: all that differs between kinds. What takes long to import is imported by who asks for it.
@@ -179,6 +194,7 @@ class Kind:
         words: what a reader knows it as.
         part: the keys of a record that are its results, beside those of every run.
         show: what a record's part looks like.
+        request: what its scenario asks, for a policy.
         older: whether a record of an earlier version, which has no `kind`, is of this one.
         reader: how its [task] is read, of a kind for owners and a helper.
         job: how its run is done, likewise.
@@ -188,6 +204,7 @@ class Kind:
     words: str
     part: tuple[str, ...]
     show: Callable[[], Show]
+    request: Callable[[Any], Request]
     older: Callable[[Mapping[str, Any]], bool]
     reader: TaskReader | None = None
     job: Callable[[], Job[Any, Any, Any]] | None = None

@@ -17,6 +17,7 @@ from parties.tasks.logistic import kind as logistic
 from parties.tasks.predict import kind as predict
 from parties.tasks.secure_sum import kind as secure_sum
 from parties.tasks.statistics import kind as statistics
+from parties.trust.request import Request
 
 if TYPE_CHECKING:
     from parties.tasks.secure_sum.settings import SumScenario
@@ -46,6 +47,11 @@ def load_scenario(path: Path) -> Scenario:
 def kind_of(scenario: Scenario) -> Kind:
     """The scenario's kind of task."""
     return KINDS[scenario.task.kind]
+
+
+def request_of(scenario: Scenario | SumScenario) -> Request:
+    """What a scenario asks of a party, for its policy."""
+    return KINDS[scenario.task.kind].request(scenario)
 
 
 def job_of(scenario: Scenario) -> AnyJob:

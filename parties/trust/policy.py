@@ -17,11 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mpc.errors import UsageError
 from parties.base.private_files import read_own
-from parties.scenario.file import Scenario
 from parties.scenario.models import A_COUNT, MIN_ROWS, MIN_ROWS_PER_FEATURE, Count, Names
 from parties.scenario.problems import Problem, quoted, read_table, refuse, shown
-from parties.tasks.registry import job_of
-from parties.tasks.secure_sum.settings import SumScenario
+from parties.trust.request import Request
 
 _ALIKE: Final = 0.75  # as "modle" and "model" are, and "scores" and "scales" are not
 SCHEMA: Final = 1
@@ -53,10 +51,8 @@ class Policy:
     rules: Rules
     written: bool = True
 
-    def check(
-        self, scenario: Scenario | SumScenario, me: str, publics: Mapping[str, str], rows: int | None = None
-    ) -> None:
-        """That the scenario asks `me` for nothing that the policy refuses.
+    def check(self, request: Request, me: str, publics: Mapping[str, str], rows: int | None = None) -> None:
+        """That a scenario asks `me` for nothing that the policy refuses.
 
         Args:
             publics: every party's public text.
@@ -65,13 +61,13 @@ class Policy:
         Raises:
             UsageError: a rule is broken; it and the file are named.
         """
-        self._check_seed(scenario, me)
+        self._check_seed(request, me)
         for message in (
-            self._kind(scenario),
-            self._reveals(scenario),
-            self._owners(scenario),
-            self._cells(scenario),
-            self._few_rows(scenario),
+            self._kind(request),
+            self._reveals(request),
+            self._owners(request),
+            self._cells(request),
+            self._few_rows(request),
             self._peers(me, publics),
         ):
             self._refuse(me, message)
@@ -92,55 +88,44 @@ class Policy:
             hint = "if you want to take part, change that rule; else tell the others which one it is"
             raise UsageError(f"{self.path} refuses this run: {message}", hint, party=me)
 
-    def _check_seed(self, scenario: Scenario | SumScenario, me: str) -> None:
-        testing = scenario.testing if isinstance(scenario, Scenario) else None
-        if testing is not None and testing.insecure_seed is not None and not self.rules.insecure_seed:
+    def _check_seed(self, request: Request, me: str) -> None:
+        if request.insecure and not self.rules.insecure_seed:
             raise UsageError(
                 f"[testing] insecure_seed makes all secrets of a run known to all, and no policy of {me} allows it",
                 f"for a test, write insecure_seed = true into {self.path}; else have it taken out of the scenario",
                 party=me,
             )
 
-    def _kind(self, scenario: Scenario | SumScenario) -> str:
-        kinds, kind = self.rules.kinds, scenario.task.kind
+    def _kind(self, request: Request) -> str:
+        kinds, kind = self.rules.kinds, request.kind
         return "" if kinds is None or kind in kinds else f"{_listed('kinds', kinds)}, but the task is '{kind}'"
 
-    def _reveals(self, scenario: Scenario | SumScenario) -> str:
+    def _reveals(self, request: Request) -> str:
         allowed = self.rules.reveals
         if allowed is None:
             return ""
-        asked = scenario.revealed if isinstance(scenario, SumScenario) else job_of(scenario).revealed(scenario)
-        refused = [names[0] for names in asked if not set(names) & set(allowed)]
+        refused = [names[0] for names in request.reveals if not set(names) & set(allowed)]
         if not refused:
             return ""
         slips = [(word, name) for word in allowed for name in get_close_matches(word, refused, n=1, cutoff=_ALIKE)]
         slip = "".join(f" ('{word}' is not '{name}')" for word, name in slips)
         return f"{_listed('reveals', allowed)}, but it reveals {quoted(refused)}{slip}"
 
-    def _owners(self, scenario: Scenario | SumScenario) -> str:
+    def _owners(self, request: Request) -> str:
         least = self.rules.minimum_owners
-        if isinstance(scenario, SumScenario):  # a sum may be opened for fewer clients than there are
-            cohort = scenario.min_cohort
-            enough = least is None or cohort >= least
-            return "" if enough else f"minimum_owners = {least}, but a sum may be of {cohort} (min_cohort)"
-        there = len(scenario.owners)
-        return "" if least is None or there >= least else f"minimum_owners = {least}, but there are {there}"
+        enough = least is None or request.owners >= least
+        return "" if enough else f"minimum_owners = {least}, but {request.owners_text}"
 
-    def _cells(self, scenario: Scenario | SumScenario) -> str:
+    def _cells(self, request: Request) -> str:
         least = self.rules.minimum_cell
         if least is None:
             return ""
-        if isinstance(scenario, SumScenario):
-            told = scenario.small_counts(least)
-        else:
-            told = job_of(scenario).small_counts(scenario, least)
+        told = request.small_counts(least)
         return f"minimum_cell = {least}, but {'; '.join(told)}" if told else ""
 
-    def _few_rows(self, scenario: Scenario | SumScenario) -> str:
+    def _few_rows(self, request: Request) -> str:
         """What a scenario's own minimums undercut: the defaults, unless a rule allows fewer."""
-        if isinstance(scenario, SumScenario):
-            return ""
-        stated = dict(scenario.task)
+        stated = request.task
         found = []
         for key, default, rule, allowed in (
             ("min_rows", MIN_ROWS, "minimum_rows", self.rules.minimum_rows),

@@ -12,6 +12,7 @@ from parties.data.own_table import OwnTable
 from parties.report.consent import consent_blocks, read_blocks
 from parties.scenario.file import Scenario
 from parties.show.blocks import Block
+from parties.tasks.registry import request_of
 from parties.trust.policy import load_policy
 
 
@@ -36,8 +37,8 @@ def check_policy(
     rules = load_policy(folder)
     publics = {name: f"bl1-{name}" for name in scenario.parties}
     if not refused:
-        rules.check(scenario, me, publics, rows)
+        rules.check(request_of(scenario), me, publics, rows)
         return
     with pytest.raises(UsageError) as caught:
-        rules.check(scenario, me, publics, rows)
+        rules.check(request_of(scenario), me, publics, rows)
     assert refused in caught.value.message

@@ -51,7 +51,7 @@ def scores(path: Path) -> dict[str, float]:
 
 
 def counted(share: Path, me: str) -> dict[str, int]:
-    return open_share(share, me, Vault(me, share.parent)).journal.scored()
+    return dict(open_share(share, me, Vault(me, share.parent)).journal.scored())
 
 
 def score(folder: Path, scenario: Path) -> tuple[dict[str, Any], dict[str, BeaverlodgeError]]:

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from parties.show.blocks import table
 from parties.tasks.base import Kind, Show
+from parties.trust.request import Request
+
+if TYPE_CHECKING:
+    from parties.tasks.secure_sum.settings import SumScenario
+
+
+def _request(scenario: SumScenario) -> Request:
+    """A sum may be opened for fewer clients than there are."""
+    cohort = scenario.min_cohort
+    text = f"a sum may be of {cohort} (min_cohort)"
+    return Request(scenario.task.kind, scenario.revealed, scenario.small_counts, cohort, text, dict(scenario.task))
 
 
 def _show() -> Show:
@@ -24,5 +35,6 @@ KIND: Final = Kind(
     words="secure sum",
     part=("sums",),
     show=_show,
+    request=_request,
     older=_older,
 )

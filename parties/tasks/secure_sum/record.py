@@ -9,6 +9,7 @@ from typing import Any
 
 from mpc.errors import InternalError
 from mpc.star.server import StarCounts, named
+from parties.base.record_files import SCHEMA
 from parties.show.blocks import listed
 from parties.tasks.secure_sum.settings import SumScenario
 from parties.tasks.secure_sum.small_cells import asked_text, small_cells_facts
@@ -84,7 +85,8 @@ def sum_record(scenario: SumScenario, results: Mapping[str, Mapping[str, Any]]) 
         "most": clients[-1] if clients else None,
     }
     return {
-        "schema": 1,
+        "schema": SCHEMA,
+        "kind": "secure_sum",
         "status": "ok",
         "error": None,
         "scenario": {"name": scenario.name, "digest": scenario.digest},
@@ -101,7 +103,8 @@ def sum_record(scenario: SumScenario, results: Mapping[str, Mapping[str, Any]]) 
 def client_record(scenario: SumScenario, me: str, result: Mapping[str, Any]) -> dict[str, Any]:
     """The record of a client, or the helper, on its own machine: its rounds are done, and what the server was told."""
     return {
-        "schema": 1,
+        "schema": SCHEMA,
+        "kind": "secure_sum",
         "status": "ok",
         "error": None,
         "scenario": {"name": scenario.name, "digest": scenario.digest},

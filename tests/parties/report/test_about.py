@@ -124,7 +124,7 @@ def test_held_out_rows_are_spoken_of_only_where_there_are_some() -> None:
 
 
 def test_a_helpers_record_of_statistics_speaks_of_no_weights() -> None:
-    record = real_record() | {"model": None, "metrics": None, "comparison": None, "about": {"kind": "statistics"}}
+    record = real_record() | {"model": None, "metrics": None, "comparison": None, "kind": "statistics"}
     record |= {"revealed": [], "parties": {"helper": record["parties"]["helper"]}}
     page, text = Page(report_html(record)).text, plain(record)
     for shown in (page, text):

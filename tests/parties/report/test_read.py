@@ -62,8 +62,8 @@ def test_a_folder_without_a_record(tmp_path: Path) -> None:
         (b'{"schema": 1}', "is not the record of a run"),
         (json.dumps(RUN | {"scenario": "x"}).encode(), "is not the record of a run"),
         (json.dumps(RUN | {"status": "well"}).encode(), "does not say whether the run ended well"),
-        (json.dumps(RUN | {"schema": 2}).encode(), "follows schema 2, but this version reads 1"),
-        (json.dumps(RUN | {"schema": True}).encode(), "follows schema true, but this version reads 1"),
+        (json.dumps(RUN | {"schema": 3}).encode(), "follows schema 3, but this version reads 1 and 2"),
+        (json.dumps(RUN | {"schema": True}).encode(), "follows schema true, but this version reads 1 and 2"),
         (json.dumps({**RUN, "schema": None}).encode(), "follows schema null"),
     ],
 )

@@ -24,6 +24,7 @@ from parties.report.record import (
 
 SHAPE = [
     "schema",
+    "kind",
     "status",
     "error",
     "scenario",
@@ -34,7 +35,7 @@ SHAPE = [
     "metrics",
     "revealed",
 ]
-WHO: dict[str, Any] = {"scenario_name": "demo", "scenario_digest": "d1"}
+WHO: dict[str, Any] = {"kind": "logistic_regression", "scenario_name": "demo", "scenario_digest": "d1"}
 
 
 def read(out: Path) -> dict[str, Any]:
@@ -75,7 +76,7 @@ def results() -> dict[str, dict[str, Any]]:
 
 def start(out: Path, name: str = "demo") -> Path:
     folder = take_folder(out, name)
-    start_record(folder, name, "d1")
+    start_record(folder, name, "d1", "logistic_regression")
     return folder
 
 

@@ -67,7 +67,7 @@ def _record() -> dict[str, Any]:
             "metrics": trained.metrics if owner else None,
             "revealed": revealed if owner else [],
         }
-    record = merge_results(results, scenario_name="small pair", scenario_digest="d1")
+    record = merge_results(results, kind="logistic_regression", scenario_name="small pair", scenario_digest="d1")
     return {**record, "comparison": reference.comparison(own, settings, trained)}
 
 

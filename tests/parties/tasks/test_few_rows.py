@@ -9,7 +9,7 @@ import pytest
 
 from mpc.errors import DataError, UsageError
 from parties.tasks.few_rows import refuse_few
-from parties.tasks.registry import load_scenario
+from parties.tasks.registry import load_scenario, request_of
 from parties.trust.policy import Policy, Rules
 from tests.run.scenarios import write_scenario
 
@@ -84,7 +84,7 @@ def test_a_scenario_with_lower_minimums_needs_every_policy(
     scenario = load_scenario(write_scenario(tmp_path, rows=60, **task))
     one = Policy(tmp_path / "policy.toml", rules, written=False)
     if not says:
-        return one.check(scenario, "hospital_a", {}, 300)
+        return one.check(request_of(scenario), "hospital_a", {}, 300)
     with pytest.raises(UsageError) as caught:
-        one.check(scenario, "hospital_a", {}, 300)
+        one.check(request_of(scenario), "hospital_a", {}, 300)
     assert says in caught.value.message

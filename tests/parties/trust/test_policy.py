@@ -10,7 +10,7 @@ import pytest
 
 from mpc.errors import UsageError
 from parties.scenario.file import Scenario
-from parties.tasks.registry import load_any, load_scenario
+from parties.tasks.registry import load_any, load_scenario, request_of
 from parties.tasks.secure_sum.settings import SumScenario
 from parties.trust.policy import Policy, Rules, load_policy
 from tests.helpers import ROOT
@@ -43,7 +43,7 @@ def policy(folder: Path, text: str) -> Policy:
 
 def refusal(one: Policy, scenario: Scenario | SumScenario, rows: int | None = 60) -> str:
     with pytest.raises(UsageError) as caught:
-        one.check(scenario, "hospital_a", PUBLICS, rows)
+        one.check(request_of(scenario), "hospital_a", PUBLICS, rows)
     error = caught.value
     assert error.exit_code == 2 and error.party == "hospital_a" and "change that rule" in error.hint
     return error.message.removeprefix(f"{one.path} refuses this run: ")
@@ -51,7 +51,7 @@ def refusal(one: Policy, scenario: Scenario | SumScenario, rows: int | None = 60
 
 @pytest.mark.parametrize("text", ["", "schema = 1", ALL])
 def test_what_is_allowed_is_let_through(tmp_path: Path, scenario: Scenario, text: str) -> None:
-    policy(tmp_path, text).check(scenario, "hospital_a", PUBLICS, 60)
+    policy(tmp_path, text).check(request_of(scenario), "hospital_a", PUBLICS, 60)
 
 
 def test_without_a_file_there_is_no_policy(tmp_path: Path) -> None:
@@ -99,27 +99,27 @@ def test_each_rule_refuses(tmp_path: Path, scenario: Scenario, rule: str, says: 
 def test_sums_for_standardisation_count_where_they_are_opened(tmp_path: Path) -> None:
     plain = load_scenario(write_scenario(tmp_path, standardise=False, reveal=["model"]))
     one = policy(tmp_path, 'reveals = ["model"]')
-    one.check(plain, "hospital_a", PUBLICS, 60)
+    one.check(request_of(plain), "hospital_a", PUBLICS, 60)
     assert refusal(one, load_scenario(write_scenario(tmp_path, reveal=["model"]))).endswith("'standardisation'")
 
 
 def test_powers_of_two_go_by_their_name_or_that_of_the_sums(tmp_path: Path) -> None:
     private = load_scenario(write_scenario(tmp_path, standardise="private", reveal=["model"]))
     for allowed in ("scales", "standardisation"):
-        policy(tmp_path, f'reveals = ["model", "{allowed}"]').check(private, "hospital_a", PUBLICS, 60)
+        policy(tmp_path, f'reveals = ["model", "{allowed}"]').check(request_of(private), "hospital_a", PUBLICS, 60)
     assert refusal(policy(tmp_path, 'reveals = ["model"]'), private).endswith("'scales'")
 
 
 def test_split_columns_open_no_sums(tmp_path: Path) -> None:
     path = write_scenario(tmp_path, reveal=["model"], partition="vertical")
-    policy(tmp_path, 'reveals = ["model"]').check(load_scenario(path), "hospital_a", PUBLICS, 60)
+    policy(tmp_path, 'reveals = ["model"]').check(request_of(load_scenario(path)), "hospital_a", PUBLICS, 60)
 
 
 def test_what_is_told_of_the_data_counts_where_it_is_opened(tmp_path: Path) -> None:
     asks: dict[str, Any] = {"missing": "drop", "reveal": ["model", "missing"], "compare_ranges": True}
     told = load_scenario(write_scenario(tmp_path, **asks))
     policy(tmp_path, 'reveals = ["model", "standardisation", "missing", "ranges"]').check(
-        told, "hospital_a", PUBLICS, 60
+        request_of(told), "hospital_a", PUBLICS, 60
     )
     assert refusal(policy(tmp_path, 'reveals = ["model", "standardisation"]'), told).endswith("'missing' and 'ranges'")
 
@@ -127,7 +127,7 @@ def test_what_is_told_of_the_data_counts_where_it_is_opened(tmp_path: Path) -> N
 def test_stop_tests_are_let_through_by_their_name(tmp_path: Path) -> None:
     told = load_scenario(write_scenario(tmp_path, reveal=["model"], solver="newton", tolerance=0.01))
     allowed = 'reveals = ["model", "standardisation", "tolerance"]'
-    policy(tmp_path, allowed).check(told, "hospital_a", PUBLICS, 60)
+    policy(tmp_path, allowed).check(request_of(told), "hospital_a", PUBLICS, 60)
     assert refusal(policy(tmp_path, allowed.replace(', "tolerance"', "")), told).endswith("'tolerance'")
 
 
@@ -139,7 +139,7 @@ def test_what_is_opened_for_weights_is_let_through_by_its_name(tmp_path: Path, a
     shown = ["inference"] if "weights" in asks else ["model"]
     told = load_scenario(write_scenario(tmp_path, reveal=shown, **asks))
     allowed = f'reveals = ["model", "inference", "standardisation", "{name}"]'
-    policy(tmp_path, allowed).check(told, "hospital_a", PUBLICS, 60)
+    policy(tmp_path, allowed).check(request_of(told), "hospital_a", PUBLICS, 60)
     assert refusal(policy(tmp_path, allowed.replace(f', "{name}"', "")), told).endswith(f"'{name}'")
 
 
@@ -200,7 +200,7 @@ def test_a_least_cell_binds_sums(tmp_path: Path, helper: bool, task: str, says: 
 
 def test_minimum_owners_is_held_against_the_cohort_of_a_sum(tmp_path: Path) -> None:
     sums = load_any(write_sums(tmp_path, task="min_cohort = 7\n"))
-    policy(tmp_path, "minimum_owners = 7").check(sums, "c1", PUBLICS)
+    policy(tmp_path, "minimum_owners = 7").check(request_of(sums), "c1", PUBLICS)
     said = refusal(policy(tmp_path, "minimum_owners = 8"), sums)
     assert said == "minimum_owners = 8, but a sum may be of 7 (min_cohort)"
 
@@ -208,7 +208,7 @@ def test_minimum_owners_is_held_against_the_cohort_of_a_sum(tmp_path: Path) -> N
 def check_cells(one: Policy, scenario: Scenario | SumScenario, says: str) -> None:
     """That the rule refuses the scenario with these words; or, without any, that it lets it through."""
     if not says:
-        one.check(scenario, "hospital_a", PUBLICS, 60)
+        one.check(request_of(scenario), "hospital_a", PUBLICS, 60)
         return
     said = refusal(one, scenario)
     assert said.startswith("minimum_cell = 20, but ") and says in said
@@ -216,18 +216,18 @@ def check_cells(one: Policy, scenario: Scenario | SumScenario, says: str) -> Non
 
 def test_a_seed_that_protects_nothing_needs_a_rule(tmp_path: Path) -> None:
     told = load_scenario(write_scenario(tmp_path, extra="[testing]\ninsecure_seed = 3\n"))
-    policy(tmp_path, "insecure_seed = true").check(told, "hospital_a", PUBLICS, 60)
+    policy(tmp_path, "insecure_seed = true").check(request_of(told), "hospital_a", PUBLICS, 60)
     for one in (load_policy(tmp_path / "none"), policy(tmp_path, ALL), policy(tmp_path, "insecure_seed = false")):
         with pytest.raises(UsageError) as caught:
-            one.check(told, "hospital_a", PUBLICS, 60)
+            one.check(request_of(told), "hospital_a", PUBLICS, 60)
         assert "no policy of hospital_a allows it" in caught.value.message
         assert f"write insecure_seed = true into {one.path}" in caught.value.hint
     bare = load_scenario(write_scenario(tmp_path, extra="[testing]\n"))
-    load_policy(tmp_path / "none").check(bare, "hospital_a", PUBLICS, 60)
+    load_policy(tmp_path / "none").check(request_of(bare), "hospital_a", PUBLICS, 60)
 
 
 def test_a_party_without_rows_is_not_asked_for_them(tmp_path: Path, scenario: Scenario) -> None:
-    policy(tmp_path, "minimum_rows = 1000").check(scenario, "hospital_a", PUBLICS, None)
+    policy(tmp_path, "minimum_rows = 1000").check(request_of(scenario), "hospital_a", PUBLICS, None)
 
 
 def test_rows_that_were_read_are_checked_as_stated_ones_are(tmp_path: Path) -> None:

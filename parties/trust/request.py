@@ -1,0 +1,30 @@
+"""What a scenario asks of a party, as far as a policy has a word on it. It knows no kind of task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a scenario asks of its owners or clients.
+
+    Args:
+        kind: of task.
+        reveals: what a policy's `reveals` must list: the names that let each through, its own first.
+        small_counts: what may tell a count of rows below a given one, and what to do, for a policy's `minimum_cell`.
+        owners: of how few of them something may be told, for `minimum_owners`.
+        owners_text: the same in words.
+        task: its settings, of which a policy knows the least numbers of rows.
+        insecure: whether a test seed makes all secrets known.
+    """
+
+    kind: str
+    reveals: Sequence[tuple[str, ...]]
+    small_counts: Callable[[int], Sequence[str]]
+    owners: int
+    owners_text: str
+    task: Mapping[str, Any]
+    insecure: bool = False
