@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from parties.scenario.models import ModelTask, PartySpec, SqlSource
@@ -28,20 +28,20 @@ _TEXT_SETTINGS = ("encoding", "decimal", "thousands")
 TEXT_ENDINGS = (".csv", ".tsv")
 
 
-def check_roles(parties: Mapping[str, PartySpec], problems: list[Problem]) -> None:
+def check_roles(parties: Mapping[str, PartySpec]) -> Iterator[Problem]:
     """Two owners at least, and exactly one helper."""
     owners = [name for name, party in parties.items() if party.role == "owner"]
     helpers = [name for name, party in parties.items() if party.role == "helper"]
     if len(owners) < 2:
         count = "one owner" if owners else "no owner"
-        problems.append(Problem(f"there is {count}", 'at least two parties need role = "owner"'))
+        yield Problem(f"there is {count}", 'at least two parties need role = "owner"')
     if not helpers:
-        problems.append(Problem("there is no helper", 'one party needs role = "helper"'))
+        yield Problem("there is no helper", 'one party needs role = "helper"')
     elif len(helpers) > 1:
-        problems.append(Problem(f"there is more than one helper: {quoted(helpers)}", "keep one of them"))
+        yield Problem(f"there is more than one helper: {quoted(helpers)}", "keep one of them")
 
 
-def check_links(parties: Mapping[str, PartySpec], problems: list[Problem]) -> None:
+def check_links(parties: Mapping[str, PartySpec]) -> Iterator[Problem]:
     """No two parties share an address or a key."""
     for key in ("address", "public_key"):
         holder: dict[str, str] = {}
@@ -50,59 +50,59 @@ def check_links(parties: Mapping[str, PartySpec], problems: list[Problem]) -> No
             if value is None:
                 continue
             if value in holder:
-                problems.append(Problem(f"{holder[value]} and {name} have the same {key}", "give each its own"))
+                yield Problem(f"{holder[value]} and {name} have the same {key}", "give each its own")
             holder.setdefault(value, name)
 
 
-def check_text_settings(parties: Mapping[str, WithData], problems: list[Problem]) -> None:
+def check_text_settings(parties: Mapping[str, WithData]) -> Iterator[Problem]:
     """How a text file is written is said of text files only, and of two signs that differ."""
     for name, party in parties.items():
         said = [key for key in _TEXT_SETTINGS if key in party.model_fields_set]
         is_text = party.data is None or (isinstance(party.data, str) and party.data.lower().endswith(TEXT_ENDINGS))
         if said and not is_text:
             message = f"[parties.{name}] has {quoted(said)}, but its data are not a text file"
-            problems.append(Problem(message, "such a setting is for .csv and .tsv files; remove it"))
+            yield Problem(message, "such a setting is for .csv and .tsv files; remove it")
         if party.thousands == party.decimal:
             message = f"[parties.{name}] decimal and thousands are both {shown(party.decimal)}"
             hint = 'for 1.234,5 set decimal = "," and thousands = "."'
-            problems.append(Problem(message, hint))
+            yield Problem(message, hint)
 
 
-def check_columns(task: ModelTask, problems: list[Problem]) -> None:
+def check_columns(task: ModelTask) -> Iterator[Problem]:
     """Target, id and features are different columns."""
     terms = task.features or ()
     features = columns_of(terms)
     if task.target in features:
-        problems.append(Problem(f"[task] features lists the target '{task.target}'", "remove it from features"))
+        yield Problem(f"[task] features lists the target '{task.target}'", "remove it from features")
     if task.id is not None and task.id in features:
-        problems.append(Problem(f"[task] features lists the id '{task.id}'", "remove it from features"))
+        yield Problem(f"[task] features lists the id '{task.id}'", "remove it from features")
     for column in task.categories:
         if column in (task.target, task.id):
             what = "target" if column == task.target else "id"
-            problems.append(Problem(f"[task.categories] names the {what} '{column}'", "name features only"))
+            yield Problem(f"[task.categories] names the {what} '{column}'", "name features only")
         elif task.features is not None and column not in features:
             message = f"[task.categories] names '{column}', which is not among the features"
             guess = nearest(column, features)
             hint = f"add '{column}' to features, or remove it there" + (
                 f"; or did you mean '{guess}'?" if guess else ""
             )
-            problems.append(Problem(message, hint))
-    _check_asides(task, features, problems)
+            yield Problem(message, hint)
+    yield from _check_asides(task, features)
     if task.id == task.target:
-        problems.append(Problem(f"[task] id and target are both '{task.target}'", "name two columns"))
+        yield Problem(f"[task] id and target are both '{task.target}'", "name two columns")
     repeated = _repeated(SIGN.join(sorted(parts_of(term))) for term in terms)
     if repeated:
-        problems.append(Problem(f"[task] features lists {quoted(repeated)} more than once", "list each once"))
+        yield Problem(f"[task] features lists {quoted(repeated)} more than once", "list each once")
 
 
-def _check_asides(task: ModelTask, features: Iterable[str], problems: list[Problem]) -> None:
+def _check_asides(task: ModelTask, features: Iterable[str]) -> Iterator[Problem]:
     """Offset and weights are columns of their own."""
     taken: dict[str | None, str] = {task.target: "the target", task.id: "the id"}
     taken |= dict.fromkeys(features, "among the features")
     taken |= dict.fromkeys(task.categories, "among the categories")
     for key, column in task.asides.items():
         if column in taken:
-            problems.append(Problem(f"[task] {key} = '{column}' is {taken[column]}, too", "name a column of its own"))
+            yield Problem(f"[task] {key} = '{column}' is {taken[column]}, too", "name a column of its own")
         taken[column] = f"the {key}"
 
 
@@ -111,40 +111,35 @@ def owners_of(parties: Mapping[str, PartySpec]) -> tuple[str, ...]:
     return tuple(name for name, party in parties.items() if party.role == "owner")
 
 
-def check_named_owners(named: Iterable[str], parties: Mapping[str, PartySpec], problems: list[Problem]) -> None:
+def check_named_owners(named: Iterable[str], parties: Mapping[str, PartySpec]) -> Iterator[Problem]:
     """That `reveal_to` names owners."""
     owners = owners_of(parties)
     for name in dict.fromkeys(named):
         if name not in parties:
             guess = nearest(name, owners)
             hint = f"did you mean '{guess}'?" if guess else f"the owners are {quoted(owners)}" if owners else ""
-            problems.append(Problem(f"[task] reveal_to names {shown(name)}, which is no party", hint))
+            yield Problem(f"[task] reveal_to names {shown(name)}, which is no party", hint)
         elif name not in owners:
-            problems.append(Problem(f"[task] reveal_to names the helper '{name}'", "only owners get the result"))
+            yield Problem(f"[task] reveal_to names the helper '{name}'", "only owners get the result")
 
 
-def check_reveal(
-    task: ModelTask, reveal: Sequence[str], parties: Mapping[str, PartySpec], problems: list[Problem]
-) -> tuple[str, ...]:
-    """That all owners get what is revealed, and that all of it can be; returns the owners."""
+def check_reveal(task: ModelTask, reveal: Sequence[str], parties: Mapping[str, PartySpec]) -> Iterator[Problem]:
+    """That all owners get what is revealed, and that all of it can be."""
     owners = owners_of(parties)
     named = task.reveal_to if task.reveal_to is not None else owners
-    check_named_owners(named, parties, problems)
+    yield from check_named_owners(named, parties)
     left_out = [name for name in owners if name not in named]
     if left_out and all(name in parties for name in named):
-        problems.append(
-            Problem(
-                f"[task] reveal_to leaves out {quoted(left_out)}: not available in this version",
-                "name every owner, or remove reveal_to",
-            )
+        yield Problem(
+            f"[task] reveal_to leaves out {quoted(left_out)}: not available in this version",
+            "name every owner, or remove reveal_to",
         )
     for key, names in (("reveal", reveal), ("reveal_to", named)):
         if _repeated(names):
-            problems.append(Problem(f"[task] {key} lists {quoted(_repeated(names))} more than once"))
+            yield Problem(f"[task] {key} lists {quoted(_repeated(names))} more than once")
     if "missing" in reveal and task.missing == "refuse":
         hint = 'set missing = "drop" or missing = "mean", or take "missing" out of reveal'
-        problems.append(Problem('[task] reveal lists "missing", but with missing = "refuse" there is none', hint))
-    return owners
+        yield Problem('[task] reveal lists "missing", but with missing = "refuse" there is none', hint)
 
 
 def _repeated(names: Iterable[str]) -> list[str]:

@@ -104,9 +104,9 @@ def read_scenario(path: Path, readers: Readers, kinds: Sequence[str]) -> Scenari
     testing = _read_optional(TestingSpec, raw, "testing", problems, elsewhere)
     roster = _read_optional(RosterSpec, raw, "roster", problems, elsewhere)
     if parties is not None:
-        check_roles(parties, problems)
-        check_links(parties, problems)
-        check_text_settings(parties, problems)
+        problems += check_roles(parties)
+        problems += check_links(parties)
+        problems += check_text_settings(parties)
     if task is not None:
         reader = readers[task.kind]
         if parties is not None and not reader.shares(task):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
 from parties.scenario.models import ModelTask, PartySpec
@@ -26,53 +26,49 @@ def task_of(task: Task, spec: PartySpec) -> Task:
     return task.model_copy(update={"features": listed, "categories": categories})
 
 
-def check_split(task: ModelTask, owners: Mapping[str, PartySpec], problems: list[Problem]) -> None:
+def check_split(task: ModelTask, owners: Mapping[str, PartySpec]) -> Iterator[Problem]:
     """Whose columns are listed where; and ids, and missing values, where columns are split."""
     if task.partition == "horizontal":
         listed = [name for name, party in owners.items() if party.features is not None]
         if listed:
             message = f"[parties.{listed[0]}] has features, but all owners have the same columns"
-            problems.append(Problem(message, 'list them once, in [task], or set partition = "vertical"'))
+            yield Problem(message, 'list them once, in [task], or set partition = "vertical"')
         return
     if task.id is None:
-        problems.append(Problem(f"{VERTICAL} needs `id`", "name the column that says whose row it is"))
+        yield Problem(f"{VERTICAL} needs `id`", "name the column that says whose row it is")
     if task.features is not None:
         hint = "list each owner's own columns in its [parties.NAME], or leave them out"
-        problems.append(Problem("[task] features is for owners with the same columns", hint))
+        yield Problem("[task] features is for owners with the same columns", hint)
     if task.missing == "drop":
         hint = 'take those patients out everywhere before the run, or set missing = "mean"'
-        problems.append(Problem(f'[task] missing = "drop" cannot go with {VERTICAL[7:]}: rows would not match', hint))
-    _check_owners(task, owners, problems)
+        yield Problem(f'[task] missing = "drop" cannot go with {VERTICAL[7:]}: rows would not match', hint)
+    yield from _check_owners(task, owners)
 
 
-def _check_owners(task: ModelTask, owners: Mapping[str, PartySpec], problems: list[Problem]) -> None:
+def _check_owners(task: ModelTask, owners: Mapping[str, PartySpec]) -> Iterator[Problem]:
     for name, party in owners.items():
         listed = columns_of(party.features or ())
         named = (("target", task.target), ("id", task.id), *task.asides.items())
         for what, column in named:
             if column in listed:
-                problems.append(
-                    Problem(f"[parties.{name}] features lists the {what} '{column}'", "remove it from features")
-                )
+                yield Problem(f"[parties.{name}] features lists the {what} '{column}'", "remove it from features")
         terms = (SIGN.join(sorted(parts_of(term))) for term in party.features or ())
         repeated = [column for column, times in Counter(terms).items() if times > 1]
         if repeated:
             message = f"[parties.{name}] features lists {quoted(repeated)} more than once"
-            problems.append(Problem(message, "list each once"))
+            yield Problem(message, "list each once")
     if all(party.features is not None for party in owners.values()):
         everything = {column for party in owners.values() for column in columns_of(party.features or ())}
         unknown = [column for column in task.categories if column not in everything]
         if unknown:
             message = f"[task.categories] names {quoted(unknown)}, which no owner lists"
-            problems.append(Problem(message, "add it to an owner's features, or remove it there"))
-    check_same_rows(owners, problems)
+            yield Problem(message, "add it to an owner's features, or remove it there")
+    yield from check_same_rows(owners)
 
 
-def check_same_rows(owners: Mapping[str, PartySpec], problems: list[Problem]) -> None:
+def check_same_rows(owners: Mapping[str, PartySpec]) -> Iterator[Problem]:
     """All owners have as many rows, as far as the file states them."""
     counts = {name: party.rows for name, party in owners.items() if party.rows is not None}
     if len(set(counts.values())) > 1:
         told = " and ".join(f"{name} {count}" for name, count in counts.items())
-        problems.append(
-            Problem(f"the owners have different rows ({told})", f"with {VERTICAL[7:]} all have the same patients")
-        )
+        yield Problem(f"the owners have different rows ({told})", f"with {VERTICAL[7:]} all have the same patients")

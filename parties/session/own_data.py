@@ -80,7 +80,7 @@ def read_own_data(me: str, keys: Path) -> OwnData | None:
         raw["data"] = read_table(SqlSource, raw["data"], "data", problems, {})
     own = read_table(OwnData, raw, "the file", problems, {}) if not problems else None
     if own is not None:
-        check_text_settings({me: own}, problems)
+        problems += check_text_settings({me: own})
     if problems or own is None:
         raise refuse(str(where), problems)
     folder = keys.absolute()

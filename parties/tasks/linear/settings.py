@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from parties.scenario.categories import prepared_categories
-from parties.scenario.checks import check_columns, check_reveal
+from parties.scenario.checks import check_columns, check_reveal, owners_of
 from parties.scenario.models import ModelTask, PartySpec, Text
 from parties.scenario.partition import check_split
 from parties.scenario.problems import Problem
@@ -29,7 +29,7 @@ class LinearTask(ModelTask):
 
 def settled_linear(task: LinearTask, parties: Mapping[str, PartySpec] | None, problems: list[Problem]) -> LinearTask:
     """The task, whose settings fit together; what does not is added to `problems`."""
-    check_columns(task, problems)
+    problems += check_columns(task)
     if "metrics" in task.reveal and not task.test_fraction:
         hint = "set test_fraction, or leave it out: R2 and the residual standard error come with the coefficients"
         problems.append(Problem('[task] reveal lists "metrics", which are of held-out rows: none is held out', hint))
@@ -40,11 +40,11 @@ def settled_linear(task: LinearTask, parties: Mapping[str, PartySpec] | None, pr
         _check_vertical(task, problems)
     if parties is None:
         return task
-    owners = check_reveal(task, task.reveal, parties, problems)
-    check_split(task, {name: party for name, party in parties.items() if party.role == "owner"}, problems)
+    problems += check_reveal(task, task.reveal, parties)
+    problems += check_split(task, {name: party for name, party in parties.items() if party.role == "owner"})
     asked = {*task.reveal, "inference"}  # it is what such a task is for
     what = tuple(item for item in ("inference", "metrics", "missing") if item in asked)
-    return task.model_copy(update={"reveal": what, "reveal_to": owners})
+    return task.model_copy(update={"reveal": what, "reveal_to": owners_of(parties)})
 
 
 def _check_vertical(task: LinearTask, problems: list[Problem]) -> None:

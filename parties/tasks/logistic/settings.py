@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field
 
 from parties.scenario.categories import read_categories
-from parties.scenario.checks import check_columns, check_reveal
+from parties.scenario.checks import check_columns, check_reveal, owners_of
 from parties.scenario.models import A_COUNT, LARGEST_SEED, Count, ModelTask, PartySpec, Text
 from parties.scenario.partition import VERTICAL, check_split
 from parties.scenario.problems import Problem, shown
@@ -94,7 +94,7 @@ def settled_training(
     from parties.tasks.logistic.inference import check_calibration, check_no_inference, settled_inference
     from parties.tasks.logistic.solver import settled_solver
 
-    check_columns(task, problems)
+    problems += check_columns(task)
     if "inference" in task.reveal:
         task = settled_inference(task, problems)
     else:
@@ -109,18 +109,18 @@ def settled_training(
 
 def _settled_reveal(task: LogisticTask, parties: Mapping[str, PartySpec], problems: list[Problem]) -> LogisticTask:
     """The task with `reveal` and `reveal_to` in one order, whatever the file's, so that digests are equal."""
-    owners = check_reveal(task, task.reveal, parties, problems)
+    problems += check_reveal(task, task.reveal, parties)
     asked = {*task.reveal}
     if "inference" in asked:  # coefficients with their errors are a model, too
         asked.add("model")
     what = tuple(item for item in ("model", "metrics", "missing", "inference", "calibration") if item in asked)
-    return task.model_copy(update={"reveal": what, "reveal_to": owners})
+    return task.model_copy(update={"reveal": what, "reveal_to": owners_of(parties)})
 
 
 def _check_partition(task: LogisticTask, parties: Mapping[str, PartySpec], problems: list[Problem]) -> None:
     """Settings that go with one way of splitting the data only."""
     owners = {name: party for name, party in parties.items() if party.role == "owner"}
-    check_split(task, owners, problems)
+    problems += check_split(task, owners)
     if task.partition == "horizontal":
         return
     if task.standardise == "private":

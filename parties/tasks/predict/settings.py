@@ -80,8 +80,8 @@ def _check_split(task: PredictTask, parties: Mapping[str, PartySpec], problems: 
         message = f"[task] reveal_to names {quoted(task.reveal_to)}, but scores go to one owner"
         problems.append(Problem(message, "name one; another run, with its own count of rows, can tell another"))
     elif parties:
-        check_named_owners(task.reveal_to, parties, problems)
-    check_same_rows(owners, problems)
+        problems += check_named_owners(task.reveal_to, parties)
+    problems += check_same_rows(owners)
 
 
 READER = TaskReader(PredictTask, _as_it_is, settled_predict, lambda task: True)
