@@ -13,7 +13,7 @@ from mpc.links.abort import Words, already_here, error_of_peer, last_words, read
 from mpc.links.contact import Contact, Say
 from mpc.links.network import Came, Connected, Disconnected, Event, Network, Refused
 from mpc.links.peer_state import PeerState
-from mpc.links.probe import DOCTOR, Answered, Answerer, is_probe, read_probe
+from mpc.links.probe import Doctors, is_probe
 from mpc.links.session import HANDSHAKE, Aborted, Backlog, Delivered, Frame, Incoming, Link, Resend, Waiting
 from mpc.links.waiting import SIGNS_A_DEADLINE, UNHEARD_DEADLINES, Sign, Wait, read_sign, sign_body
 from mpc.links.wire import label_code
@@ -63,9 +63,7 @@ class Channel:
         self._contact = Contact(me, self._links, limits.patience, network.now(), say)
         self._peers = {peer: PeerState() for peer in self._links}
         self._settled = False
-        self._about: Mapping[str, Any] = {}
-        self._doctors: dict[str, Answerer] = {}
-        self._answered = Answered()
+        self._doctors = Doctors(say, {}, "its links")
         self._everyone = frozenset((me, *self._links))
         self._stages: Set[str] = frozenset()  # of the program
         self._rounds, self._most_rounds = 0, _OTHER_ROUNDS  # that were begun; that a peer may have begun
@@ -163,7 +161,7 @@ class Channel:
 
     def introduce(self, about: Mapping[str, Any]) -> None:
         """What a peer's doctor is told if it asks who is here."""
-        self._about = about
+        self._doctors.about = about
 
     def dismiss(self, peer: str) -> None:
         """The peer needs nothing more from this side: that it leaves is no loss."""
@@ -265,7 +263,10 @@ class Channel:
             return
         peer, head, body, newcomer = event
         if is_probe(head):
-            self._answer_doctor(peer, head, body)
+            waiting = not self._contact.complete
+            answer = self._doctors.answer(peer, head, body, self._network.now(), waiting=waiting)
+            if answer is not None:
+                self._network.send(peer, answer)
         elif peer in self._links and not self._peers[peer].elsewhere and (not newcomer or self._let_in(event)):
             self._receive(peer, head, body)
 
@@ -296,8 +297,7 @@ class Channel:
             self._greet(event.peer)
         elif isinstance(event, Disconnected):
             self._settled = False
-            if event.peer.endswith(DOCTOR) and (doctor := self._doctors.get(event.peer.removesuffix(DOCTOR))):
-                doctor.begin_again()
+            self._doctors.left(event.peer)
 
     def _greet(self, peer: str) -> None:
         """What an earlier connection lost, perhaps unnoticed by one side, is sent again on a new one.
@@ -317,19 +317,6 @@ class Channel:
         Until then news of connections is not to be overtaken by frames, or some are sent again that need not be.
         """
         self._settled = all(known.settled for known in self._peers.values())
-
-    def _answer_doctor(self, peer: str, head: memoryview, body: memoryview) -> None:
-        """A peer's doctor is told who is here. It takes no part, and is measured with only until all are there."""
-        party, waiting = peer.removesuffix(DOCTOR), not self._contact.complete
-        if party not in self._doctors:
-            self._doctors[party] = Answerer(self._about, self._answered)
-            self._say(f"{party} looks at its links with `mpc doctor`, and is answered")
-        fields = read_probe(head, body)
-        if waiting or fields.get("is") == "about?":
-            doing = "waiting" if waiting else "running"
-            answer = self._doctors[party].answer(fields, self._network.now(), doing=doing)
-            if answer is not None:
-                self._network.send(peer, answer)
 
     def _receive(self, peer: str, head: memoryview, body: memoryview) -> None:
         try:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -132,6 +132,39 @@ class Answerer:
                 return probe({"is": "sent", "n": number}, TRANSFER_BYTES)
             case _:
                 return None
+
+
+class Doctors:
+    """Answers the doctors of peers, which take no part: who is here at any time, measurements only while it waits.
+
+    Args:
+        say: told once of each.
+        about: what they are told of this side; may be set later.
+        looking_at: what a peer looks at, in words.
+    """
+
+    def __init__(self, say: Callable[[str], None], about: Mapping[str, Any], looking_at: str) -> None:
+        self.about = about
+        self._say = say
+        self._looking_at = looking_at
+        self._answerers: dict[str, Answerer] = {}
+        self._total = Answered()
+
+    def answer(self, peer: str, head: memoryview, body: memoryview, now: float, *, waiting: bool) -> Frame | None:
+        """What to send back to a probe; None for nothing."""
+        party = peer.removesuffix(DOCTOR)
+        if party not in self._answerers:
+            self._answerers[party] = Answerer(self.about, self._total)
+            self._say(f"{party} looks at {self._looking_at} with `mpc doctor`, and is answered")
+        fields = read_probe(head, body)
+        if not waiting and fields.get("is") != "about?":
+            return None
+        return self._answerers[party].answer(fields, now, doing="waiting" if waiting else "running")
+
+    def left(self, peer: str) -> None:
+        """A connection is gone, perhaps a doctor's."""
+        if peer.endswith(DOCTOR) and (answerer := self._answerers.get(peer.removesuffix(DOCTOR))):
+            answerer.begin_again()
 
 
 def a_number(value: Any) -> float | None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from mpc.errors import AlreadyHereError, BeaverlodgeError, DisagreementError, ProtocolError, TooFewError
 from mpc.links.network import Came, Connected, Disconnected, Network, Overfull, Overlong, Stranger, Unshaken
-from mpc.links.probe import DOCTOR, Answered, Answerer, read_probe
+from mpc.links.probe import DOCTOR, Doctors
 from mpc.links.refusals import Refusals
 from mpc.links.wire import label_code
 from mpc.runtime.round import HEADER_BYTES
@@ -114,9 +114,7 @@ class StarServer:
         self._listener = listener
         self._say = say
         self._gone = gone
-        self._about = about or {}
-        self._doctors: dict[str, Answerer] = {}
-        self._answered = Answered()
+        self._doctors = Doctors(say, about or {}, "its link")
         self._refusals = Refusals()
         self._roll = Roll()
         self._said: set[tuple[int, str]] = set()
@@ -216,15 +214,18 @@ class StarServer:
         event = self._network.poll(min(max(0.0, seconds), _ASK_SECONDS))
         match event:
             case Came(peer, head, body) if peer.endswith(DOCTOR):
-                self._answer_doctor(peer, head, body)
+                waiting = self._attempt is None
+                answer = self._doctors.answer(peer, head, body, self._network.now(), waiting=waiting)
+                if answer is not None:
+                    self._network.send(peer, answer)
             case Came(peer, head, body, newcomer):
                 self._came(self._numbers[peer], head, body, newcomer=newcomer)
             case Connected(peer) if peer in self._numbers:  # and not that of a doctor
                 self._roll.connect(self._numbers[peer])
             case Disconnected(peer) if peer in self._numbers:
                 self._roll.disconnect(self._numbers[peer], self._network.now())
-            case Disconnected(peer) if peer in self._doctors:
-                self._doctors[peer].begin_again()
+            case Disconnected(peer):
+                self._doctors.left(peer)
             case Overlong(peer) if peer in self._numbers:
                 error = ProtocolError(f"it sent a message longer than the {self._longest} bytes that are the most")
                 self._refuse(self._numbers[peer], error)
@@ -234,18 +235,6 @@ class StarServer:
                 self._say_if_new(self._refusals.stranger(key, address))
             case Unshaken(_, address):
                 self._say_if_new(self._refusals.broken(address))
-
-    def _answer_doctor(self, peer: str, head: memoryview, body: memoryview) -> None:
-        """A client's doctor is told who is here; it takes no part, and is measured with only between attempts."""
-        if peer not in self._doctors:
-            self._doctors[peer] = Answerer(self._about, self._answered)
-            self._say(f"{peer.removesuffix(DOCTOR)} looks at its link with `mpc doctor`, and is answered")
-        fields = read_probe(head, body)
-        doing = "waiting" if self._attempt is None else "running"
-        if doing == "waiting" or fields.get("is") == "about?":
-            answer = self._doctors[peer].answer(fields, self._network.now(), doing=doing)
-            if answer is not None:
-                self._network.send(peer, answer)
 
     def _say_if_new(self, text: str) -> None:
         if text:
