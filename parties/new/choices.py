@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -11,13 +10,14 @@ from typing import Literal
 import numpy as np
 
 from mpc.errors import UsageError
-from parties.new.columns import MOST_LEVELS, FileLook, Look
+from parties.new.columns import FileLook, Look
 from parties.scenario.problems import nearest, quoted
 
 _ID_WORDS = frozenset(
     ("id", "ids", "pid", "mrn", "patient", "patientid", "subject", "subjectid", "case", "caseid", "record", "recordid")
 )
 _MOST_NAMED = 12
+WHICH_COUNTS = "if it has two other values, say with --positive VALUE which of them counts as 1"
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,6 @@ class Choice:
     """The task's columns, and why each other column is left out.
 
     `numbers`: whether the target holds numbers, rather than two classes.
-    `levels`: of columns of texts that could be categories, in all files together.
     `split`: each owner's features, where the owners have other columns of the same patients; None where they have the
     same columns.
     """
@@ -47,7 +46,6 @@ class Choice:
     left_out: Mapping[str, str] = field(default_factory=dict)
     split: Mapping[str, tuple[str, ...]] | None = None
     numbers: bool = False
-    levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def without(self, names: Sequence[str], why: str) -> Choice:
         """The same without some of the features."""
@@ -94,7 +92,7 @@ def choose(files: Sequence[FileLook], asked: Asked) -> Choice:
     for file in files:
         for name in file.columns:
             if name not in shared:
-                left_out[name] = "not in every file" + _spelt_otherwise(name, files)
+                left_out[name] = "not in every file"
     if not features:
         reasons = ", ".join(f"'{name}' ({why})" for name, why in list(left_out.items())[:_MOST_NAMED])
         raise UsageError(
@@ -102,24 +100,7 @@ def choose(files: Sequence[FileLook], asked: Asked) -> Choice:
             "give the columns that predict the target as numbers, under the same name in every file",
         )
     missing = _missing(files, [target, *features])
-    texts = {name: levels_of([file.columns[name] for file in files]) for name in shared if left_out.get(name) == "text"}
-    levels = {name: found for name, found in texts.items() if found}
-    left_out |= dict.fromkeys(levels, "text, see [task.categories]")
-    chosen = Choice(target, asked.positive, identifier, tuple(features), missing, left_out, numbers=numbers)
-    return replace(chosen, levels=levels)
-
-
-def _spelt_otherwise(name: str, files: Sequence[FileLook]) -> str:
-    """Which file has the column under a name that only looks different, or differs in case."""
-    for file in files:
-        for other in file.columns:
-            if name not in file.columns and _folded(other) == _folded(name):
-                return f": {file.path.name} has '{other}'"
-    return ""
-
-
-def _folded(name: str) -> str:
-    return re.sub(r"[\s_.-]+", "", unicodedata.normalize("NFKC", name).casefold())
+    return Choice(target, asked.positive, identifier, tuple(features), missing, left_out, numbers=numbers)
 
 
 def _target(files: Sequence[FileLook], shared: Sequence[str], asked: Asked) -> str:
@@ -134,11 +115,9 @@ def _target(files: Sequence[FileLook], shared: Sequence[str], asked: Asked) -> s
             raise UsageError(
                 f"which column is to be predicted? {some(candidates)} could be", "name it with --target COLUMN"
             )
-        in_words = [name for name in shared if len(levels_of([file.columns[name] for file in files])) == 2]
         raise UsageError(
             "which column is to be predicted? none holds 0 and 1 (or yes and no, or true and false) in every file",
-            "name it with --target COLUMN, and with --positive VALUE which of its two values counts as 1"
-            + (f"; of two values are {some(in_words)}" if in_words else ""),
+            "name it with --target COLUMN, and with --positive VALUE which of its two values counts as 1",
         )
     _must_be_shared(name, files, "target")
     if asked.positive is None and name not in candidates and not measured([file.columns[name] for file in files]):
@@ -147,27 +126,9 @@ def _target(files: Sequence[FileLook], shared: Sequence[str], asked: Asked) -> s
         also = f"; columns that could be predicted: {some(candidates)}" if candidates else ""
         raise UsageError(
             f"the target must hold 0 and 1 (or yes and no, or true and false), but {but}",
-            f"{which_counts(levels_of([file.columns[name] for file in files]))}{also}",
+            f"{WHICH_COUNTS}{also}",
         )
     return name
-
-
-def which_counts(levels: Sequence[str]) -> str:
-    """What to do about a target with these values."""
-    if len(levels) != 2:
-        return "if it has two other values, say with --positive VALUE which of them counts as 1"
-    return f"it has the values {quoted(levels)}: say with --positive VALUE which of them counts as 1"
-
-
-def levels_of(looks: Sequence[Look]) -> tuple[str, ...]:
-    """The levels of a column that could be a category in every file, over all of them; else none."""
-    if not all(look.levels for look in looks):
-        return ()
-    spelt: dict[str, str] = {}
-    for look in looks:
-        for level in look.levels:
-            spelt.setdefault(level.lower(), level)
-    return tuple(spelt[key] for key in sorted(spelt)) if len(spelt) <= MOST_LEVELS else ()
 
 
 def measured(looks: Sequence[Look]) -> bool:

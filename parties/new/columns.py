@@ -20,11 +20,6 @@ from parties.data.target import read_target
 _OTHER_FORMS = ((",", None), (",", "."), (".", ","))
 """Decimal sign and thousands separator, where 1234.5 is not how numbers are written."""
 
-MOST_LEVELS = 8
-"""A column of texts with more of them is no category."""
-
-_LONGEST_LEVEL = 40
-
 _MOST_CODED = 8
 """A column of two values has at most so many ways of writing them: 0, 1, 0.0, 1.0, 00, ..."""
 
@@ -35,7 +30,7 @@ class Look:
 
     `zero` and `one`: whether a target's 0 (or no, false) and 1 (or yes, true) stand in it; both False if other values
     do. `missing` says of each row whether it has no value there. `unique`: no two rows have the same, none is missing.
-    `different`: how many values it has; `levels`: these, of a column of few texts.
+    `different`: how many values it has.
     """
 
     name: str
@@ -47,7 +42,6 @@ class Look:
     unique: bool
     integers: bool
     different: int
-    levels: tuple[str, ...]
     low: float | None
     high: float | None
 
@@ -169,18 +163,9 @@ def _column(raw: RawTable, column: Column, kind: Kind, why: str) -> Look:
         unique=not missing.any() and whole(different) == raw.rows,
         integers=kind == "number" and integers is True,
         different=whole(different),
-        levels=_levels(raw, column, kind, whole(different)),
         low=smallest,
         high=largest,
     )
-
-
-def _levels(raw: RawTable, column: Column, kind: Kind, different: int) -> tuple[str, ...]:
-    """The texts of a column that could be a category, else none."""
-    if kind != "text" or not 2 <= different <= min(MOST_LEVELS, raw.rows // 2):
-        return ()
-    levels = raw.spellings(column, f"not {MISSING_SQL}")
-    return levels if max(map(len, levels)) <= _LONGEST_LEVEL and all(map(str.isprintable, levels)) else ()
 
 
 def _why_not(kind: Kind, column: Column, low: float | None, high: float | None) -> str:

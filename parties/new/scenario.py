@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from mpc.errors import UsageError
 from parties.data.cells import TextForm
 from parties.data.table import load_owner_table
@@ -32,14 +30,11 @@ FILE: Final = "scenario.toml"
 HELPER: Final = "helper"
 _COMMENT_AT: Final = 36
 _WIDTH: Final = 110
-_STEPS_AN_EPOCH: Final = 50
 _MOST_FEATURES: Final = 30
 _ROWS_A_FEATURE: Final = 20
 """Up to so many features, each with so many rows, a fit with standard errors is proposed; else a trained prediction."""
-_BATCHES: Final = (32, 64, 128, 256, 512, 1024)
 _MOST_NAMED: Final = 20
 _HELD_OUT: Final = 0.2
-_CONSTANT: Final = "the same in all training rows"
 
 
 @dataclass(frozen=True)
@@ -142,7 +137,7 @@ def _written(path: Path, files: Sequence[FileLook], choice: Choice, made_up: boo
     try:
         while True:
             scenario = load_scenario(path)
-            kept = _useful(choice, scenario) if choice.split is None else useful(choice, scenario, _CONSTANT)
+            kept = _useful(choice, scenario) if choice.split is None else useful(choice, scenario)
             if kept == choice:
                 return choice
             choice = kept
@@ -175,11 +170,6 @@ def _useful(choice: Choice, scenario: Scenario) -> Choice:
     features = scenario.model_task.feature_names or ()
     tables = {owner: load_owner_table(scenario, owner) for owner in scenario.owners}
     owned = {owner: own_rows(table, scenario, features) for owner, table in tables.items()}
-    low = np.min([own.x_train.min(axis=0) for own in owned.values()], axis=0)
-    high = np.max([own.x_train.max(axis=0) for own in owned.values()], axis=0)
-    same = [name for name, least, most in zip(features, low, high, strict=True) if least == most]
-    if same:
-        return choice.without(same, _CONSTANT)
     rows = {owner: row_counts(scenario, table.rows) for owner, table in tables.items()}
     kept = that_fits(choice, scenario, rows)
     if kept == choice:
@@ -276,21 +266,7 @@ def _task_lines(files: Sequence[FileLook], choice: Choice) -> list[str]:
     lines.append(
         _line(f"min_cell = {MIN_CELL}", "no value in the model has fewer rows besides an owner's own, or the run ends")
     )
-    return [*lines, *_category_lines(choice)]
-
-
-def _category_lines(choice: Choice) -> list[str]:
-    """Columns of few texts as categories, for whoever takes the # away."""
-    if not choice.levels:
-        return []
-    return [
-        "",
-        "# Columns of text, with their levels as the files have them. To predict from one, take the # away before it",
-        "# and before [task.categories], and add its name to `features`. The first level is the reference.",
-        "# Who gets this file learns that these levels occur: take away what should not be told.",
-        "# [task.categories]",
-        *(f"# {_key(name)} = [{', '.join(map(_toml, levels))}]" for name, levels in choice.levels.items()),
-    ]
+    return lines
 
 
 def _linear_lines(choice: Choice) -> list[str]:
@@ -322,7 +298,6 @@ def _training_lines(files: Sequence[FileLook], choice: Choice) -> list[str]:
     enough = rows >= _ROWS_A_FEATURE * (len(choice.features) + 1)
     if len(choice.features) <= _MOST_FEATURES and enough and others >= MIN_ROWS_PER_FEATURE * len(choice.features):
         return _inference_lines(choice)
-    batch = next((size for size in _BATCHES if 0.8 * rows / size <= _STEPS_AN_EPOCH), _BATCHES[-1])
     scaled, held = "to the mean and spread of all rows together, which all see", "of each owner's rows"
     if choice.split is not None:
         scaled, held = "each owner its own columns; nobody else learns how", "of the patients, the same everywhere"
@@ -333,10 +308,7 @@ def _training_lines(files: Sequence[FileLook], choice: Choice) -> list[str]:
         _line(f"test_fraction = {_HELD_OUT}", f"{held}: held out, and used for the metrics only")
         if held_out
         else _line("test_fraction = 0.0", "all rows are trained on, and judge it: a fifth of an owner's would be few"),
-        _line('solver = "sgd"', "mini-batch gradient descent:"),
-        _line("epochs = 10", "  how often each row is used,"),
-        _line(f"batch_size = {batch}", "  how many rows a step uses, from all owners,"),
-        _line("learning_rate = 0.5", "  and how far a step goes"),
+        _line('solver = "auto"', "the plan takes the one that is fastest for these rows and features"),
         _line("l2 = 0.01", f"keeps the weights small: under {MIN_ROWS_PER_FEATURE} rows a feature need it")
         if few
         else _line("l2 = 0.0", "more than 0 keeps the weights small"),
@@ -404,10 +376,6 @@ def _wrapped(items: Sequence[str]) -> list[str]:
             lines.append("")
         lines[-1] += f" {item},"
     return [f"   {line}" for line in lines]
-
-
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _toml(name)
 
 
 def _toml(text: str) -> str:

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-import numpy as np
-
 from mpc.errors import UsageError
 from parties.data.checks import find_columns
 from parties.data.read import open_source
 from parties.data.table import load_owner_table
 from parties.data.vertical import sorted_rows
-from parties.new.choices import Asked, Choice, identifiers, some, which_counts, why_not
+from parties.new.choices import WHICH_COUNTS, Asked, Choice, identifiers, some, why_not
 from parties.new.columns import FileLook
 from parties.new.fit import that_fits
 from parties.scenario.file import Scenario
 from parties.tasks.registry import plan_for
-from parties.tasks.regression import own_columns, row_counts, split_of
+from parties.tasks.regression import row_counts, split_of
 
 _ALMOST = 0.5  # of the ids are in every file: then the files are likely to be of the same patients
 
@@ -58,22 +56,13 @@ def choose_split(files: Sequence[FileLook], asked: Asked) -> Choice | None:
     return Choice(target, asked.positive, identifier, every, missing, left_out, features, numbers)
 
 
-def useful(choice: Choice, scenario: Scenario, why: str) -> Choice:
-    """The choice without features that are the same in all training rows, or more than the rows carry; else planned."""
+def useful(choice: Choice, scenario: Scenario) -> Choice:
+    """The choice without features that are more than the rows carry; as it was if the run has been planned."""
     tables = {owner: load_owner_table(scenario, owner) for owner in scenario.owners}
-    split = split_of(tables)
-    same = {}
-    for owner, table in tables.items():
-        x = own_columns(table, scenario, split, b"").x_train
-        constant = [name for name, column in zip(table.columns, x.T, strict=True) if np.ptp(column) == 0]
-        if constant:
-            same[owner] = constant
-    if same:
-        return choice.without_of(same, why)
     rows = {owner: row_counts(scenario, table.rows) for owner, table in tables.items()}
     kept = that_fits(choice, scenario, rows)
     if kept == choice:
-        plan_for(scenario, rows, split.count)
+        plan_for(scenario, rows, split_of(tables).count)
     return kept
 
 
@@ -103,7 +92,7 @@ def _target(files: Sequence[FileLook], asked: Asked, identifier: str) -> tuple[s
         raise UsageError(
             "the target must hold 0 and 1 (or yes and no, or true and false), "
             f"but in {file.path.name} '{name}' does not",
-            which_counts(look.levels),
+            WHICH_COUNTS,
         )
     return name, file
 

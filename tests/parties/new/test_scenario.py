@@ -193,21 +193,6 @@ def test_inference_is_proposed_where_there_are_enough_rows(
     assert plans(made)
 
 
-def test_a_column_that_differs_in_held_out_rows_only_is_left_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The training would end in an error: there is nothing to learn from it."""
-    from protocols.training.batches import split
-
-    _, held_out = split(1, "a", 40, 0.2)
-    rare = np.zeros(40)
-    rare[held_out[0]] = 2.5
-    monkeypatch.setattr("parties.new.scenario._ROWS_A_FEATURE", 1000)
-    made, found = make(tmp_path, columns(rare=rare), columns(seed=1, rare=np.zeros(40)))
-    assert found["task"]["features"] == ["age", "dose"]
-    assert "rare (the same in all training rows)" in told(made, "left out")
-
-
 @pytest.mark.parametrize("holes, how", [(5, "drop"), (30, "mean")])
 def test_missing_values(tmp_path: Path, holes: int, how: str) -> None:
     """Complete rows only, unless few would be left."""
@@ -260,33 +245,6 @@ def test_many_columns(tmp_path: Path) -> None:
     assert "and 42 more" in told(made, "features")
 
 
-def test_a_column_spelt_otherwise_in_another_file_is_named(tmp_path: Path) -> None:
-    spelt: dict[str, Any] = {"Body mass": [1.5] * 40}
-    made, _ = make(tmp_path, columns(**spelt), columns(seed=1, body_mass=[2.5] * 40))
-    left = told(made, "left out")
-    assert "Body mass (not in every file: b.csv has 'body_mass')" in left
-    assert "body_mass (not in every file: a.csv has 'Body mass')" in left
-
-
-def test_columns_of_text_are_offered_as_categories(tmp_path: Path) -> None:
-    """In comments, for the user to choose: taken away, what is written runs."""
-    stages, texts = ["II", "I", "iii", None], [f"note {k}" for k in range(40)]
-    more: dict[str, Any] = {"Stadium": stages * 10, "see below": ["a", "b"] * 20, "text": texts}
-    tables = [columns(seed=k, **more) for k in (0, 1)]
-    tables[1]["Stadium"] = ["I", "II", "III", "IV"] * 10
-    made, found = make(tmp_path, *tables)
-    assert "categories" not in found["task"]
-    assert "Stadium (text, see [task.categories])" in told(made, "left out")
-    assert "text (text)" in told(made, "left out")
-    said = made.path.read_text(encoding="utf-8")
-    assert '# Stadium = ["I", "II", "iii", "IV"]\n# "see below" = ["a", "b"]\n' in said
-    assert max(map(len, said.splitlines())) <= 120
-    said = said.replace("# [task.c", "[task.c").replace("# Stadium", "Stadium").replace('# "see', '"see')
-    said = said.replace('"age", "dose",', '"age", "dose", "Stadium", "see below",').replace('"refuse"', '"drop"')
-    made.path.write_text(said.replace("l2 = 0.0 ", "l2 = 0.1 "), encoding="utf-8")  # 24 rows for six features
-    assert plans(made) == 6
-
-
 def test_a_column_of_ids_of_which_some_repeat_is_no_feature(tmp_path: Path) -> None:
     """Rows of one patient may be many; but that column predicts nothing, and is no name of a row."""
     made, found = make(tmp_path, columns(patient=[7, *range(39)]), columns(seed=1, patient=range(40)))
@@ -314,8 +272,8 @@ WORDS = tuple({"age": t["age"], "stage": ["I", "II"] * 20} for t in TWO)
     ("tables", "asked", "message", "hint"),
     [
         (FLAGS, Asked(), "'ill', 'sex' and 'smoker' could be", "--target COLUMN"),
-        (WORDS, Asked(), "none holds 0 and 1", "of two values are 'stage'"),
-        (WORDS, Asked(target="stage"), "in a.csv 'stage' does not", "the values 'I' and 'II': say with --positive"),
+        (WORDS, Asked(), "none holds 0 and 1", "--positive VALUE"),
+        (WORDS, Asked(target="stage"), "in a.csv 'stage' does not", "two other values, say with --positive"),
         (WORDS, Asked(positive="II"), "no target is named", "--target COLUMN"),
         (TWO, Asked(target="Ill"), "a.csv has no column 'Ill'", "did you mean 'ill'?"),
         (CODED, Asked(target="stage"), "in a.csv 'stage' does not", "could be predicted: 'ill'"),
@@ -386,17 +344,6 @@ def test_what_split_columns_lack(tmp_path: Path) -> None:
     holes = [np.nan] * 4 + [1.0, 2.0] * 18
     _, found = make(tmp_path, *halves(weight=holes))
     assert found["task"]["missing"] == "mean"
-    made, found = make(tmp_path / "rare", *halves(rare=rare_in_held_out_rows()))
-    assert found["parties"]["a"]["features"] == ["age"]
-    assert "rare (the same in all training rows)" in told(made, "left out")
-
-
-def rare_in_held_out_rows() -> list[int]:
-    from protocols.rows.own_rows import SAME_ROWS
-    from protocols.training.batches import split
-
-    _, held_out = split(1, SAME_ROWS, 40, 0.2)
-    return [int(k == held_out[0]) * 5 + 2 for k in range(40)]
 
 
 def test_a_target_of_split_columns_in_words(tmp_path: Path) -> None:
