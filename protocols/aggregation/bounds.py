@@ -1,4 +1,4 @@
-"""How many neighbours, which threshold: from the tails of the hypergeometric distribution.
+"""The number of neighbours and the threshold, from the tails of the hypergeometric distribution.
 
 Of n clients, up to C = gamma n work with the server and up to D = delta n drop out; a client's k holders are a random
 sample of the others. X and Y count the corrupt and the dropped ones among them. With a union over all clients:
@@ -18,7 +18,7 @@ graph is complete. Besides:
         can open them all. A client is opened by t of its holders, and masks with t that it was told are there: at
         least 2t - k do both, and each of those is corrupt or in the group, for an honest one that is in neither keeps
         the mask it shares. So the chance of such a group is at most C(n, s) P[W >= 2t - k]^s, W the holders that are
-        corrupt or in it. The smallest s for which that is not below 2^-security is told, and asked to be a tenth of
+        corrupt or in it. The smallest s for which that is not below 2^-security is reported, and must be a tenth of
         the clients at least.
 """
 
@@ -35,12 +35,12 @@ SECURITY = 40
 FAILURE = 20
 _ONE_BY_ONE = 50
 COMPLETE = 64
-"""Up to so many clients, everybody is everybody's neighbour."""
+"""The largest number of clients for which the graph is complete."""
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """A choice of neighbours and threshold, and what it withstands.
+    """A choice of neighbours and threshold, and the attacks and failures that it withstands.
 
     Args:
         clients, corrupt, dropped: n, and the most of them that may work with the server, and drop out.
@@ -181,7 +181,7 @@ def _security(n: int, c: int, k: int, tolerated: int) -> float:
 
 
 def _balanced(k: int, corrupt: float, dropout: float, malicious: bool) -> int:
-    """A threshold in the middle of what is expected: between the corrupt holders and those that stay."""
+    """A threshold in the middle between the expected corrupt holders and the expected holders that stay."""
     lowest = k * (1 + corrupt) / 2 if malicious else k * corrupt
     return min(k, max(2, ceil((lowest + k * (1 - dropout)) / 2)))
 
@@ -227,7 +227,7 @@ def _smallest_group(n: int, c: int, k: int, t: int, security: float) -> int:
 
 
 def _most_incoming(n: int, k: int) -> int:
-    """How often one client is chosen at most, but for a chance of 2^-FAILURE: binomial, over all clients."""
+    """The most clients that choose one holder, but for a chance of 2^-FAILURE: binomial, over all clients."""
     p, most = k / (n - 1), k
     while most < n - 1 and log2(n) + _binomial_tail(n - 1, p, most + 1) > -FAILURE:
         most += 1
@@ -247,6 +247,6 @@ def _choose(n: int, k: int) -> float:
 
 
 def _sum(logs: list[float]) -> float:
-    """log2 of the sum of what has these logarithms."""
+    """log2 of a sum, from the logarithms of its terms."""
     top = max(logs)
     return top + log2(sum(2.0 ** (one - top) for one in logs))

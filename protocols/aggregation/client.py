@@ -52,7 +52,7 @@ _HINT = "the server does not follow the protocol, or is another version"
 
 @dataclass(frozen=True)
 class _Own:
-    """What belongs to this client in this attempt."""
+    """This client's own keys, input and secrets in this attempt."""
 
     me: int
     settings: Settings
@@ -70,7 +70,7 @@ class _Own:
 
 @dataclass(frozen=True)
 class _Neighbours:
-    """Those this client masks with, their keys; who of them holds its shares, and whose shares it is to hold.
+    """This client's neighbours and their keys, the holders of its shares, and the clients whose shares it holds.
 
     `helper` is the helper's public key, where there is one.
     """
@@ -96,7 +96,7 @@ async def aggregation_client(
     Args:
         me: this client's number.
         vector: (length,) numbers modulo 2^bits, in machine words.
-        entropy: where secrets come from: fresh ones for each attempt.
+        entropy: the source of secrets, fresh ones for each attempt.
         journal: asked before anything is released, or tagged, for a set of survivors.
         trust: with a lying server, this client's signing key and everybody's public one.
 
@@ -137,7 +137,7 @@ async def aggregation_client(
 
 
 async def _given_neighbours(own: _Own) -> _Neighbours:
-    """The neighbours that an honest server drew: of them it must be right that they are k at most, and t at least."""
+    """The neighbours that an honest server drew; refuse more than k or fewer than t."""
     s = own.settings
     helper = 0 if s.test is None else KEY_BYTES
     limit = helper + s.neighbours * (m.INDEX_BYTES + m.KEYS_BYTES)
@@ -169,7 +169,7 @@ async def _choose_neighbours(own: _Own) -> _Neighbours:
 def _read_neighbours(
     own: _Own, root: bytes, chosen: list[int], body: bytes
 ) -> tuple[dict[int, m.Keys], tuple[int, ...]]:
-    """The keys of those that are there, signed by those that this client chose; and who chose it."""
+    """The keys of the present neighbours, signed where this client chose them; and the clients that chose it."""
     assert own.trust is not None
     s, entry = own.settings, m.INDEX_BYTES + m.KEYS_BYTES + SIGNATURE_BYTES
     if len(body) < 8:
@@ -246,7 +246,7 @@ def _survivors_limit(own: _Own) -> int:
 def _read_survivors(
     own: _Own, present: tuple[int, ...], body: bytes, occasion: Occasion, journal: Journal
 ) -> frozenset[int]:
-    """The survivors among the neighbours, as an honest server tells them: a count, a digest, and a bit each."""
+    """The survivors among the neighbours, from an honest server's message: a count, a digest, and a bit each."""
     start = m.INDEX_BYTES + m.ROOT_BYTES
     bits = m.read_bits(body[start:], len(present))
     _enough(int.from_bytes(body[: m.INDEX_BYTES], "little"), own.settings.min_cohort, "survivors")

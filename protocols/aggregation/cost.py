@@ -1,4 +1,4 @@
-"""What a round costs, from who answered alone: the bytes of every message, exactly, and an estimate of the computation.
+"""The cost of a round, from the clients that answered: the exact bytes of every message, and estimated computation.
 
 Frames' headers count; what CURVE and TCP add does not, as everywhere in the plan.
 """
@@ -37,7 +37,7 @@ _START = 0.001  # what the server does once a round
 
 
 Step = Literal["agreement", "checking", "mask", "pack"]
-"""A step whose time a benchmark can take by itself."""
+"""A step whose time a benchmark can measure alone."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Traffic:
 
 @dataclass(frozen=True)
 class Degrees:
-    """How many neighbours a client masks with, holders it has, and clients chose it; hashes of its proof."""
+    """A client's numbers of neighbours, of holders, and of clients that chose it; the hashes of its proof."""
 
     neighbours: int
     holders: int
@@ -68,7 +68,7 @@ def expected_traffic(s: Settings) -> Traffic:
 
 
 def largest_traffic(s: Settings) -> Traffic:
-    """The most that a client sends and receives: with a lying server, with as many that chose it as may."""
+    """The most that a client sends and receives: with a lying server, with the most clients that may choose it."""
     incoming = s.most_incoming if s.malicious else s.neighbours
     neighbours = min(s.clients - 1, s.neighbours + incoming)
     return traffic(s, Degrees(neighbours, s.neighbours, incoming, s.clients.bit_length() * neighbours))
@@ -124,8 +124,8 @@ def traffic(
 def helper_traffic(
     s: Settings, owners: Mapping[int, int], answered: frozenset[int], disclosed: int, wrong: int
 ) -> Traffic:
-    """What the helper sends and receives: `owners` and `answered` as of `facts_bytes`; so many numbers told, and wrong
-    shares named."""
+    """The helper's bytes: `owners` and `answered` as for `facts_bytes`; the numbers disclosed, and the wrong shares
+    named."""
     assert s.test is not None
     up = KEY_BYTES + s.test.hidden_bytes + opened_bytes(s, disclosed, wrong)
     return Traffic(3 * HEADER_BYTES + up, 3 * HEADER_BYTES + facts_bytes(s, owners, answered) + s.test.blinded_bytes)
@@ -183,7 +183,7 @@ def _packing(s: Settings) -> float:
 
 
 def seconds_of(step: Step, values: int) -> float:
-    """What the estimates above reckon with for one step, of so many values of four bytes: the plan's machine."""
+    """The seconds of one step for so many values of four bytes, as the estimates above use: on the plan's machine."""
     return {
         "agreement": _AGREEMENT,
         "checking": _CHECKING,
@@ -193,7 +193,7 @@ def seconds_of(step: Step, values: int) -> float:
 
 
 def replayed(s: Settings, done: Aggregated) -> dict[int, Traffic]:
-    """Every client's traffic, and the helper's, worked out from a round's events: who answered, and who knows whom."""
+    """Every client's traffic, and the helper's, from a round's events: who answered, and who is whose neighbour."""
     answered = {stage: frozenset(clients) for stage, clients in done.answered.items()}
     found = {}
     for i in done.answered[m.KEYS]:

@@ -1,4 +1,4 @@
-"""Shares some of which are wrong: which ones, and what the secret is (Gao, "A new algorithm for decoding Reed-Solomon
+"""Find the wrong ones among shares, and the secret (Gao, "A new algorithm for decoding Reed-Solomon
 codes", 2003).
 
 Of m shares with threshold t, up to (m - t) // 2 wrong ones are found. Plain Python integers: this is the rare case.

@@ -1,4 +1,4 @@
-"""Who is whose neighbour: whose masks cancel, and who holds whose shares.
+"""The graph of neighbours, whose masks cancel and who hold each other's shares.
 
 A semi-honest server draws the graph of Bell et al. 2020 (section 3): a Harary graph, in which each client is joined
 to those within k/2 places on a circle, with the clients placed on it in random order. A lying server draws nothing:
@@ -28,7 +28,7 @@ def draw_graph(clients: int, neighbours: int, stream: Stream) -> Array:
 
 
 def choose(clients: int, count: int, me: int, stream: Stream) -> Array:
-    """`count` of the other clients, uniform and ascending: what a client does that trusts nobody's graph."""
+    """`count` of the other clients, uniform and ascending: the choice of a client that trusts no server's graph."""
     others = np.delete(np.arange(clients), me)
     return np.sort(others[shuffled(clients - 1, stream)[:count]])
 

@@ -4,10 +4,10 @@
             server -> helper: who survived, all keys and commitments, the shares that clients sealed for the helper
     hidden  helper -> server: of each cell H(r)^h, r its masks' sum
             server -> helper: of each cell H(r)^(h a) and, in any order, H(y - v u)^a for v = 1, ..., m - 1
-    told    helper -> server: which numbers are told, and the masks' sums of these
+    told    helper -> server: which numbers are disclosed, and the masks' sums of these
 
-The server has y = x + r of every number and never r of one that is withheld; the helper has r and never y. So neither
-learns x before the test, and no one x where a cell is small. The helper learns of each cell whether it is small, and
+The server has y = x + r of every number and never r of a withheld one; the helper has r and never y. So neither learns
+x before the test, and nobody learns x where a cell is small. The helper learns of each cell whether it is small, and
 the server which numbers are withheld; both follow the protocol and do not work together (semi-honest). Together they
 would see every sum, and no client's own numbers. The test: small_sums.py.
 """

@@ -1,4 +1,4 @@
-"""The bytes between the server and the helper of a secure sum. Sizes follow from who answered, and what is told."""
+"""The bytes between the server and the helper of a secure sum. Sizes follow from who answered and what is disclosed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _EACH = m.KEYS_BYTES + m.COMMITMENT_BYTES + m.INDEX_BYTES
 
 @dataclass(frozen=True)
 class Facts:
-    """What the server hands the helper: what is public, and the shares that are sealed for it.
+    """The server's message to the helper: the public facts, and the shares sealed for it.
 
     Args:
         owners: a client that gave shares -> its neighbours that did: whose shares it holds, and who holds its own.
@@ -39,8 +39,8 @@ class Facts:
 
 @dataclass(frozen=True)
 class Opened:
-    """What the helper tells: which numbers (bools), the sum of masks of these (0 of the others), and who gave wrong
-    shares of whose secrets."""
+    """The helper's answer: the disclosed numbers (bools), their masks' sums (0 of the others), and the holders of wrong
+    shares with the owners of the secrets."""
 
     disclosed: Array
     masks: Array
@@ -65,16 +65,16 @@ def facts_bytes(s: Settings, owners: Mapping[int, int], answered: frozenset[int]
 
 
 def facts_limit(s: Settings) -> int:
-    """The longest that they can be."""
+    """The facts' largest length."""
     everyone = range(s.clients)
     return facts_bytes(s, dict.fromkeys(everyone, s.neighbours), frozenset(everyone))
 
 
 def read_facts(s: Settings, body: bytes) -> Facts:
-    """The facts again.
+    """Read the facts.
 
     Raises:
-        ProtocolError: they are not as they must be.
+        ProtocolError: they are malformed.
     """
     rest = _Reader(body)
     sharers, survivors, answered = (rest.members(s) for _ in range(3))
@@ -94,22 +94,22 @@ def read_facts(s: Settings, body: bytes) -> Facts:
 
 
 def write_opened(s: Settings, opened: Opened) -> bytes:
-    """A bit a number; the masks of those told; then wrong shares, as pairs of holder and owner."""
+    """A bit a number; the masks of disclosed ones; then wrong shares, as pairs of holder and owner."""
     pairs = [(holder, owner) for holder, owners in sorted(opened.wrong.items()) for owner in owners]
     masks = pack(opened.masks[opened.disclosed], s.bits)
     return m.write_bits(opened.disclosed) + masks + b"".join(m.write_indices(pair) for pair in pairs)
 
 
 def opened_bytes(s: Settings, disclosed: int, wrong: int) -> int:
-    """How long that is, for so many numbers told and so many wrong shares."""
+    """The answer's length, for so many disclosed numbers and so many wrong shares."""
     return -(-s.length // 8) + packed_bytes(disclosed, s.bits) + 2 * m.INDEX_BYTES * wrong
 
 
 def read_opened(s: Settings, body: bytes) -> Opened:
-    """What the helper tells.
+    """Read the helper's answer.
 
     Raises:
-        ProtocolError: it is not as it must be.
+        ProtocolError: it is malformed.
     """
     rest = _Reader(body)
     disclosed = m.read_bits(rest.take(-(-s.length // 8)), s.length)

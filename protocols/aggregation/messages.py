@@ -1,4 +1,4 @@
-"""The bytes of each stage's messages. Whatever is malformed is refused here, before it is used.
+"""The bytes of each stage's messages. Malformed messages are refused here, before use.
 
 Sizes follow from who answered alone (cost.py). Numbers are little-endian; a set of clients is a bit each.
 """
@@ -65,12 +65,12 @@ def read_keys(body: bytes, malicious: bool) -> Keys:
 
 
 def keys_about(context: bytes, client: int) -> bytes:
-    """What a client signs before its keys: where and whose they are."""
+    """The context that a client signs with its keys: the attempt, and the client's number."""
     return b"keys" + context + _index(client)
 
 
 def consistency_about(context: bytes, root: bytes, bitmap: bytes) -> bytes:
-    """What a client's tag of a set of survivors is about."""
+    """The context of a client's tag of a set of survivors."""
     return b"survivors" + context + root + hashlib.sha256(bitmap).digest()
 
 
@@ -131,7 +131,7 @@ def read_shares(body: bytes, count: int) -> Array:
 
 
 NO_SHARE = b"\xff" * SHARE_BYTES
-"""What a holder sends that got no share it could open."""
+"""The answer of a holder that got no share it could open."""
 
 
 def usable(share: Array) -> bool:
@@ -178,7 +178,7 @@ class KeyTree:
 
 
 def root_from(size: int, leaves: Mapping[int, bytes], proof: bytes) -> bytes:
-    """The root that a proof leads to, from the leaves of the clients that it is about.
+    """The root that follows from a proof and the leaves of its clients.
 
     Raises:
         ProtocolError: the proof has too few hashes, or too many.

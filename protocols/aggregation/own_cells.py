@@ -1,4 +1,4 @@
-"""Small cells where nobody can compare the totals: each client takes its own out before it adds them up.
+"""Small cells where nobody can compare the totals: each client removes its own before it adds up.
 
 A cell is a number of rows: those with a value, c; of the values that are summed up, those that differ from the client's
 commonest value; and, of at most 4 values, those with each of them (disclosure/rare_values.py says why). For the least
@@ -19,7 +19,7 @@ import numpy as np
 from mpc.ring.array import Array
 
 FEW_VALUES = 4
-"""Of as many different values at the most, each one's rows are a cell."""
+"""Up to so many different values, each value's rows are a cell."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def without_small(values: Array, there: Array, weights: Array, m: int) -> tuple[
 
 @dataclass(frozen=True)
 class Bias:
-    """How far from the truth a total of n clients may be: from `low` to `high`, in the column's own units."""
+    """The bounds of a total's error over n clients: from `low` to `high`, in the column's own units."""
 
     low: float
     high: float

@@ -24,7 +24,7 @@ OutOfRange = Literal["refuse", "clip"]
 
 @dataclass(frozen=True)
 class Coding:
-    """How values become numbers, the same for all clients.
+    """The coding of values as numbers, the same for all clients.
 
     Args:
         low, high: the smallest and largest number that one client may put in (already times scale and weight).

@@ -1,7 +1,7 @@
 """The server's part of a round of secure aggregation: it relays keys and shares, sums as vectors come, and unmasks
 the sum.
 
-What it learns is the sum of the survivors' vectors, who took part, and who dropped when. It keeps one vector, and a
+The server learns the sum of the survivors' vectors, who took part, and who dropped when. It keeps one vector, and a
 few hundred bytes for each pair of neighbours. Stages, and who sends what: client.py. With a helper the sum stays
 masked here, but for the numbers that the helper finds not small: helper.py.
 """
@@ -30,7 +30,7 @@ from protocols.aggregation.small_sums import CellTest, blind
 
 @dataclass(frozen=True)
 class Circle:
-    """Whom a client masks with, who holds its shares, whose it holds: those that were there when it got their keys.
+    """A client's neighbours, holders and owners: those present when it got their keys.
 
     `hashes` is how many a lying server's proof of these keys had.
     """
@@ -64,7 +64,7 @@ class Aggregated:
 
 @dataclass
 class _Round:
-    """What the server holds of a round under way."""
+    """The server's state in a round."""
 
     settings: Settings
     context: bytes
@@ -138,7 +138,7 @@ async def _opened_by_helper(
     masked: Array,
     secret: bytes,
 ) -> Aggregated:
-    """The last stages with a helper: it is given what takes the masks off, and tells those of numbers not small."""
+    """The last stages with a helper: it gets the shares of all masks, and gives those of numbers that are not small."""
     s = r.settings
     owners = {i: tuple(j for j in r.circles[i].neighbours if j in sharers) for i in sharers}
     sealed: dict[int, bytes] = {}
@@ -196,7 +196,7 @@ def _take_keys(r: _Round, i: int, body: bytes) -> None:
 
 
 def _check_order(*public: bytes) -> None:
-    """That no key is one at which every honest client would give up."""
+    """Refuse a key at which every honest client would stop."""
     if any(map(is_small_order, public)):
         raise ProtocolError("its public key is of small order")
 

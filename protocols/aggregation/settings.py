@@ -1,4 +1,4 @@
-"""What server and clients agree on before a round, and what one round is bound to."""
+"""The facts that server and clients agree on before a round, and the context of one attempt."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Settings:
 
     @property
     def opened_limit(self) -> int:
-        """The most that the helper tells: which numbers, their masks, and every holder's every share wrong."""
+        """The largest answer of the helper: all numbers, their masks, and every share of every holder wrong."""
         return -(-self.length // 8) + self.vector_bytes + 8 * self.clients * self.neighbours
 
     @property
@@ -97,7 +97,7 @@ def stages_of(settings: Settings) -> tuple[str, ...]:
 
 
 def context(settings: Settings, occasion: Occasion) -> bytes:
-    """32 bytes that name the attempt and all that was agreed on."""
+    """32 bytes that name the attempt and all agreed facts."""
     s = settings
     numbers = (s.clients, s.neighbours, s.threshold, s.length, s.bits, s.min_cohort, int(s.malicious), s.most_incoming)
     packed = struct.pack("<10Q", *numbers, occasion.round, occasion.attempt)
@@ -106,10 +106,10 @@ def context(settings: Settings, occasion: Occasion) -> bytes:
 
 
 def commitment(seed: bytes, about: bytes) -> bytes:
-    """What binds a client to its self mask's seed and hides it: the hash of 32 uniform bytes."""
+    """A commitment to a client's self mask's seed: the hash of 32 uniform bytes."""
     return hashlib.sha256(b"self mask seed" + about + seed).digest()
 
 
 def survivors_digest(clients: int, bitmap: bytes) -> bytes:
-    """What a client's journal holds of a set of survivors."""
+    """The digest of a set of survivors that a client's journal holds."""
     return hashlib.sha256(b"survivors" + clients.to_bytes(4, "little") + bitmap).digest()

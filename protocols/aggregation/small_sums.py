@@ -1,4 +1,4 @@
-"""Which sums are small, where one party has a sum plus a mask and another the mask: neither learns the sum.
+"""Find small sums where one party has a sum plus a mask and another has the mask: neither learns the sum.
 
 The server has y = x + r modulo 2^b, the helper r. For the least number m and a unit u, a number x is small if it is one
 of u, 2u, ..., (m - 1) u: exactly if r is one of y - u, ..., y - (m - 1) u. That is a private membership test, by
@@ -43,7 +43,7 @@ class Cell:
     Args:
         parts: the terms of each, (place in the vector, factor).
         unit: what one row adds.
-        withholds: the places of the numbers that are not told if this cell is small.
+        withholds: the places of the numbers that are withheld if this cell is small.
         most: it is small if 1 to `most` of its parts are.
     """
 
@@ -55,7 +55,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class CellTest:
-    """The cells that must not be told where they are of 1 to m - 1 rows; the places `never` only serve the test."""
+    """The cells that are withheld if they have 1 to m - 1 rows; the places `never` only serve the test."""
 
     m: int
     cells: tuple[Cell, ...]
@@ -82,7 +82,7 @@ class CellTest:
         return (self.m - 1) * self.parts
 
     def disclosed(self, small: Array, length: int) -> Array:
-        """Which of the `length` numbers are told (bools), by which cells are small."""
+        """The disclosed ones of the `length` numbers (bools), from the cells that are small."""
         disclosed = np.ones(length, dtype=bool)
         disclosed[list(self.never)] = False
         for cell, is_small in zip(self.cells, small, strict=True):
@@ -94,7 +94,7 @@ class CellTest:
 def column_cells(count: int, others: Sequence[int], flagged: int | None, scale: int) -> tuple[Cell, ...]:
     """A column's cells: its rows with a value, c; of flags those with a 1, f, and those with a 0, c - f.
 
-    A small c withholds all of the column, a small f or c - f the sum of flags alone: c says of neither how many.
+    A small c withholds all of the column; a small f or c - f withholds the sum of flags alone, since c gives neither.
 
     Args:
         count: the place of c; `others` those of the column's other numbers.
@@ -149,7 +149,7 @@ def find_small(test: CellTest, blinded: bytes, secret: bytes, context: bytes) ->
     """Which cells are small (bools), for the helper with the same secret as in `hide`.
 
     Raises:
-        ProtocolError: the answer is not as long as it must be, or holds points that no honest server sends.
+        ProtocolError: the answer has a wrong length, or holds points that no honest server sends.
     """
     if len(blinded) != test.blinded_bytes:
         raise ProtocolError(f"{len(blinded)} bytes of blinded cells came where {test.blinded_bytes} were due")

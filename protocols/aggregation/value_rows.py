@@ -1,7 +1,7 @@
-"""How many rows have each value, for the test by server and helper of a column whose commonest value nobody knows.
+"""Numbers of rows with each value, for the test by server and helper where nobody knows a column's commonest value.
 
 A sum of 50 zeros, 47 ones and three times 1,000 is 3,047, and gives back the three. As in disclosure/rare_values.py,
-for the least number m a sum is told only if, over all clients,
+for the least number m a sum is disclosed only if, over all clients,
 
     the rows that differ from the commonest value   are 0 or at least m, and
     of at most FEW_VALUES different values, the rows with each one   are at least m:
@@ -34,7 +34,7 @@ from protocols.aggregation.own_cells import FEW_VALUES
 from protocols.aggregation.small_sums import Cell
 
 Of = Literal["value", "weight", "product"]
-"""Whose rows: a value's, a weight's, or those of both's product."""
+"""The values whose rows are counted: a column's, the weights, or the products of both."""
 
 PRIMES = (11, 13, 17, 19, 23)
 
@@ -74,7 +74,7 @@ class ValueRows:
 
 
 def most_values(m: int) -> int:
-    """V: of more different values, no one's rows are asked about."""
+    """V: above so many different values, single values' rows are not tested."""
     return max(FEW_VALUES, m)
 
 

@@ -43,7 +43,7 @@ async def check_aligned(p: Party, digest: Array) -> None:
 
 
 def _misaligned() -> DataError:
-    """Of owners whose ids are not the same."""
+    """The error for owners whose ids are not the same."""
     return DataError(
         "the owners' lists of ids differ, though they are equally long",
         "every owner needs the same patients, each once, with ids written the same way (letter case aside); nothing "

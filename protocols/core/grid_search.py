@@ -1,4 +1,4 @@
-"""Where on a grid do as many of all owners' values lie as are asked for? The answer stays shared until it may be told.
+"""Find the point of a grid up to which a wanted number of all owners' values lie; the answer stays shared.
 
 Owner i has C_i(k) values that do not exceed point k. With G points in D rows of w, both about sqrt(G), and T asked for,
 
@@ -8,9 +8,9 @@ Owner i has C_i(k) values that do not exceed point k. With G points in D rows of
     e = #{ points of row d before the last with C < T }              w - 1 comparisons
     C_i(k) = sum_e [e] C_i(w d + e),  and C_i(k - 1) likewise
 
-since C never falls. Nobody learns k, d or any C; from C_i(k) and C_i(k - 1) it is tested how many values each owner's
-others have on either side, before k is told, if it ever is: `looked_up` finds other sums at k likewise. (Digits that
-are opened one by one, as monotone_search.py does, tell where k lies before that can be tested.) Like the second level
+since C never falls. Nobody learns k, d or any C. The numbers of values of each owner's others on either side are tested
+from C_i(k) and C_i(k - 1) before k is opened, if it ever is; `looked_up` finds other sums at k likewise. (Digits opened
+one by one, as in monotone_search.py, disclose where k lies before that test.) Like the second level
 of a tree-based array: Blanton and Saia, "Circuits for oblivious access to arrays", 2011.
 """
 
@@ -33,7 +33,7 @@ from protocols.core.selection import as_numbers
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is looked for in one list of counts.
+    """The searches in one list of counts.
 
     Args:
         points: G.

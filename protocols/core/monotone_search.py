@@ -1,4 +1,4 @@
-"""Where does a sum of the owners' own rising functions reach 0? Found digit by digit, and only the answer is told."""
+"""Find where a sum of the owners' own rising functions reaches 0, digit by digit; only the answer is disclosed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FAN = 16
 
 
 def digits_for(points: int) -> int:
-    """How many digits tell `points` points apart."""
+    """The number of digits that distinguish `points` points."""
     digits = 1
     while FAN**digits < points:
         digits += 1

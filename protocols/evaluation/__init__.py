@@ -1,4 +1,4 @@
-"""How good a model is, on rows that nobody may show: metrics, calibration, likelihood; by an open or a shared model.
+"""The quality of an open or a shared model on rows that nobody may show: metrics, calibration, likelihood.
 
 Read first: `metrics.py` (open scores), `shared_scores.py` (shared ones), `calibration.py`.
 

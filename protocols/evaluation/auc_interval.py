@@ -1,4 +1,4 @@
-"""The interval of an AUC, from the AUC and how many rows of each class there are: nothing else has to be opened.
+"""The interval of an AUC, from the AUC and the number of rows of each class: nothing else has to be opened.
 
     var A = (A (1 - A) + (n1 - 1) (Q1 - A^2) + (n0 - 1) (Q2 - A^2)) / (n1 n0)
     Q1 = A / (2 - A)          Q2 = 2 A^2 / (1 + A)
@@ -17,7 +17,7 @@ from protocols.rows.results import QUANTILE
 def auc_interval(auc: float | None, positives: int, negatives: int) -> dict[str, float | None]:
     """`auc_se`, and the ends of the 95 % interval, within 0 and 1; None where the AUC is undefined, or 0 or 1.
 
-    Of classes that the scores tell apart without a mistake this formula says that the error is 0, which is not so.
+    For classes that the scores separate without a mistake this formula gives an error of 0, which is wrong.
     """
     if auc is None or not 0 < auc < 1:
         return {"auc_se": None, "auc_low": None, "auc_high": None}

@@ -1,14 +1,13 @@
-"""Does a model say what happens? Rows by tenths of predicted risk: how many have the outcome, how many should have.
+"""Calibration by tenths of predicted risk: the observed and the expected number of rows of class 1 in each.
 
 The tenths are those of all owners' rows: the k-th of nine cuts is the least multiple c of 2^-8 with
 
     C(c) >= k m / 10,    C(c) = #{i : z_i <= c}    for the scores z_i of m rows, of any owner
 
-found under sharing (grid_search.py). Nobody learns a cut: it would tell each of two owners how many of the other's rows
-are in a tenth. What each owner has of either class up to a cut, and the risks' sum, are looked up at the shared point.
-Before anything of that is opened it is tested for small cells, and tenths are joined where there are any
-(small_cells.py, suppression.py): what is told of either class is a number that is 0 or at least min_cell for the others
-of every owner.
+found under sharing (grid_search.py). Nobody learns a cut: with it each of two owners would know how many of the other's
+rows are in a tenth. Each owner's rows of either class up to a cut, and the risks' sum, are looked up at the shared
+point. These are tested for small cells before they are opened, and tenths with small cells are joined (small_cells.py,
+suppression.py): each disclosed number of rows of a class is 0 or at least min_cell for the others of every owner.
 """
 
 from __future__ import annotations
@@ -36,15 +35,15 @@ CALIBRATION = "calibration"
 
 
 def enough(rows: Sequence[int], min_cell: int) -> bool:
-    """Whether tenths are told at all, of owners with so many rows: with any one left out, min_cell a tenth at least.
+    """Whether tenths are disclosed at all: without any one owner, the others have min_cell rows a tenth at least.
 
-    Of rows that all owners have, there is one number.
+    Where all owners have the same rows, `rows` has one number.
     """
     return sum(rows) - (max(rows) if len(rows) > 1 else 0) >= GROUPS * min_cell
 
 
 async def calibrate(p: Party, sets: Mapping[str, tuple[Scored, int]], min_cell: int) -> Calibration:
-    """Each set's tenths, from each owner's own scores and labels, and how many rows all owners have; {} in a dry run.
+    """Each set's tenths, from each owner's own scores and labels and the number of all rows; {} in a dry run.
 
     Of too few patients of a class there are none. 30 rounds; reveals per set a bit for each stretch of tenths that says
     whether they are joined, and what is then told, beside masked values.
@@ -90,7 +89,7 @@ async def reveal_groups(p: Party, parts: Sequence[Share], expected: Share, min_c
 
 
 def moves(joined: Sequence[Span]) -> Array:
-    """What puts the sum of each stretch into its last place, as `merged_list` does; nothing if all are one stretch."""
+    """The matrix that adds each stretch up at its last place, as `merged_list` does; 0 if all are one stretch."""
     matrix = np.eye(GROUPS, dtype=np.uint64)
     for start, end in joined:
         matrix[start:end] = 0
@@ -104,8 +103,8 @@ def places(z: Array) -> Array:
 
 
 def sums_up_to(scored: Scored) -> Array:
-    """At each point of the grid, of the rows whose scores do not exceed it: how many, how many of class 1, and the sum
-    of their risks at SUM_SCALE; (3, G), as ring elements."""
+    """For the rows with scores up to each point of the grid: their number, those of class 1, and the sum of their risks
+    at SUM_SCALE; (3, G), as ring elements."""
     place, risk = places(scored.z), 0.5 * (1 + np.tanh(0.5 * scored.z))
     everyone, positive, expected = (
         np.cumsum(np.bincount(place, weights, _POINTS)) for weights in (None, scored.y, risk)
@@ -115,7 +114,7 @@ def sums_up_to(scored: Scored) -> Array:
 
 
 def least_in(rows: int) -> Array:
-    """How many of so many rows must not be above each cut, int64 (9,): k m / 10, rounded up."""
+    """The least number of rows up to each cut, int64 (9,): k m / 10, rounded up."""
     return -(-np.arange(1, GROUPS, dtype=np.int64) * rows // GROUPS)
 
 
@@ -128,6 +127,6 @@ def _placed(own: Array, summed: Array, index: int, owners: int) -> Array:
 
 
 def cells_of(group: Array, y: Array) -> Array:
-    """How many rows of class 0 and of class 1 are in each tenth (10, 2), as ring elements."""
+    """The rows of class 0 and of class 1 in each tenth (10, 2), as ring elements."""
     counts = np.bincount(2 * group + y.astype(np.int64), minlength=2 * GROUPS)
     return counts.reshape(GROUPS, 2).astype(np.uint64)

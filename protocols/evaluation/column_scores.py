@@ -1,4 +1,4 @@
-"""Scores of an open model on rows of which every owner has other columns: shared, for each has a part of each."""
+"""Scores of an open model where columns are split: they are shared, since each owner has a part of each score."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from protocols.rows.settings import TrainingSettings
 
 
 def input_scores(p: Party, model: Public, own: OwnColumns, settings: TrainingSettings) -> dict[str, SharedScores]:
-    """The sets' scores, each row's the sum of what the owners' columns make of it, and their labels."""
+    """The sets' scores, sums over the owners' columns, and their labels."""
     weights = p.compute(model.real, shape=model.shape)
     train = p.compute(
         _part_of_scores, p.name, own, own.x_train, own.offset_weights_train, weights, shape=own.x_train.shape[:1]
@@ -42,7 +42,7 @@ def input_scores(p: Party, model: Public, own: OwnColumns, settings: TrainingSet
 
 
 def _part_of_scores(owner: str, own: OwnColumns, x: Array, offset_weights: OffsetWeights, weights: Array) -> Array:
-    """What one owner's columns add to each row's score, and its offsets; the first owner adds the intercept."""
+    """One owner's part of each row's score: its columns and offsets; the first owner adds the intercept."""
     owners = list(own.names)
     start = sum(len(own.names[name]) for name in owners[: owners.index(owner)])
     part = offset_weights.add_offset(x @ weights[start : start + len(own.names[owner])])
@@ -50,12 +50,12 @@ def _part_of_scores(owner: str, own: OwnColumns, x: Array, offset_weights: Offse
 
 
 def check_reach(owner: str, part: Array, train: Array, rows: int, owners: int) -> bool:
-    """Whether a set's scores stay in the ring: how far an owner's parts may be from their mean in training.
+    """Check that a set's scores stay in the ring, by the distance of an owner's parts from their mean in training.
 
     All owners' means add up to the mean score of the training, which its range check bounds.
 
     Raises:
-        DataError: one is further off, naming the owner and how many rows.
+        DataError: one is further off; names the owner and the number of rows.
     """
     largest = 2.0 ** (SCORE_BITS - 1) / (rows * owners)
     outlying = int(np.sum(~(np.abs(part - train.mean()) <= largest)))

@@ -1,4 +1,4 @@
-"""How well an open model explains the classes of rows that nobody may show, beside the intercept alone."""
+"""The log-likelihood of an open model on rows that nobody may show, and that of the intercept alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How good an open model is on rows that nobody may show: sums over the owners, and the AUC from a shared histogram."""
+"""Metrics of an open model on rows that nobody may show: sums over the owners, and the AUC from a shared histogram."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _HALF = _OCTAVES << _SIGNIFICANT
 _LARGEST = 10  # scores further off than 2^10 times the sum of |w| fall into the outermost bins
 BINS = 2 * _HALF
 MOST_DOUBT = 0.005
-"""By how much an AUC that is told may be off."""
+"""The largest error of an AUC that is disclosed."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class Scored:
 
 @dataclass(frozen=True)
 class Bins:
-    """Where the histogram's bins lie: public, from the open model. Of the score less `middle`, in the power of two next
-    to `unit`, the sign, the exponent and the first bits: as floating-point numbers have them, and the same everywhere.
+    """The histogram's bins: public, from the open model. A bin is the sign, the exponent and the first bits of the
+    score less `middle`, in units of the power of two next to `unit`, as in floating-point numbers.
     """
 
     middle: float
@@ -97,7 +97,7 @@ async def auc_pairs(
     The histograms (bins + buckets,) stay shared. 2 rounds; reveals masked histograms (uniform) and these two numbers.
 
     Args:
-        own: what this owner knows to be added to both (2,), of rows of its own; None where scores are shared.
+        own: this owner's addends to both (2,), from its own rows; None where scores are shared.
     """
     pairs = await count_pairs(p, positives, negatives, bins)
     note = ""
@@ -135,7 +135,7 @@ def _histogram(p: Party, scored: Scored, bins: Bins, label: int) -> Share:
 
 
 def _known_better(scored: Scored, positives: Share, negatives: Share) -> Array:
-    """What an owner adds for the pairs among its own rows: their exact number, less that by bins, and no doubt (2,)."""
+    """An owner's correction for pairs among its own rows: their exact number less that by bins, and no doubt (2,)."""
     high, low = (np.sort(scored.z[scored.y == label]) for label in (1, 0))
     exact = np.searchsorted(low, high, side="left").sum() + np.searchsorted(low, high, side="right").sum()
     return np.array([exact, 0], dtype=np.uint64) - pair_counts(positives.value, negatives.value, BINS)
@@ -144,8 +144,8 @@ def _known_better(scored: Scored, positives: Share, negatives: Share) -> Array:
 def named_metrics(sums: Public, pairs: Public, *, withhold: bool = True) -> dict[str, Any]:
     """A set's metrics from its six sums and the AUC's pairs, as both were revealed; None where rows are too few.
 
-    `auc_error` is the most that the AUC is off: half the pairs in doubt, of all. Where equal scores are told from
-    others in their bin (`withhold`), an AUC that may be further off than MOST_DOUBT is None.
+    `auc_error` bounds the AUC's error: half the pairs in doubt, of all pairs. Where equal scores are distinguished
+    from others in their bin (`withhold`), an AUC with a larger bound than MOST_DOUBT is None.
 
     Raises:
         ProtocolError: the numerator is not possible with these counts.

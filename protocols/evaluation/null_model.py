@@ -1,12 +1,13 @@
-"""The model of the intercept alone, where scores have an offset: what a fit with features is held against.
+"""The model of the intercept alone, where scores have an offset: a fit with features is compared with it.
 
 Its intercept a solves f(a) = 0 for
 
     f(a) = sum_i c_i (sigma(a + o_i) - y_i)
 
-a rising function of a that is a sum over the owners: found by secret comparison (core/monotone_search.py), so that
-nothing of f is told but where it reaches 0. Without an offset a closed form gives it, from the number of rows of class
-1. Where one owner has all labels, offsets and weights, it works all of this out by itself.
+a rising function of a that is a sum over the owners. The solution is found by secret comparison
+(core/monotone_search.py), which discloses nothing of f but where it reaches 0. Without an offset a closed
+form gives it, from the number of rows of class 1. Where one owner has all labels, offsets and weights, it computes all
+of this by itself.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ async def null_intercept(p: Party, y: Array, offset_weights: OffsetWeights) -> A
 
 
 def excess(y: Array, offset_weights: OffsetWeights, intercepts: Array) -> Array:
-    """An owner's addend of f at some intercepts (k,)."""
+    """An owner's addend to f at some intercepts (k,)."""
     offset = np.zeros(len(y)) if offset_weights.offset is None else offset_weights.offset
     counts = np.ones(len(y)) if offset_weights.counts is None else offset_weights.counts
     assert len(intercepts) < FAN

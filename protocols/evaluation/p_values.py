@@ -1,4 +1,4 @@
-"""p-values and quantiles of t, F and chi-square, by scipy, which is loaded by the first that is asked for."""
+"""p-values and quantiles of t, F and chi-square, by scipy, which the first call loads."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def of_f(value: float | None, above: float, below: float) -> float | None:
 
 
 def t_quantile(df: float, share: float) -> float:
-    """The t that a share of all do not exceed."""
+    """The quantile of t at a share of the distribution."""
     from scipy.special import stdtrit
 
     return float(stdtrit(df, share))

@@ -35,7 +35,7 @@ async def calibrate_shared(p: Party, sets: Mapping[str, tuple[SharedScores, Shar
     """Each set's tenths, from its scores and the histogram (1024,) of all its rows; {} in a dry run.
 
     40 rounds, and 10 more for each 2^14 rows after the first; reveals per set a bit for each stretch of tenths that
-    says whether they are joined, and what is then told, beside masked values.
+    says whether they are joined, and the joined tenths, beside masked values.
     """
     found = await together(*(_calibrate(p, scored, bins, min_cell) for scored, bins in sets.values()))
     return {} if p.dry else dict(zip(sets, found, strict=True))
@@ -64,18 +64,18 @@ async def _calibrate(p: Party, scored: SharedScores, bins: Share, min_cell: int)
 
 
 def _edges(*, first: bool) -> Array:
-    """A share of all bins' upper edges (1, 1024), of which the first owner has all."""
+    """All bins' upper edges (1, 1024) as a share, which the first owner holds."""
     return upper_edges(np.arange(BINS), _ALL)[np.newaxis] * int(first)
 
 
 def _tenths_of(below: Share) -> Share:
-    """What is in each tenth (10, 1), from what is below each cut, and in all."""
+    """The counts in each tenth (10, 1), from those below each cut and in all."""
     return Share(np.concatenate((below.value[:1], below.value[1:] - below.value[:-1])), below.scale)
 
 
 async def _below(p: Party, rows: SharedScores, edges: Share) -> Share:
-    """How many rows are below each edge and how many there are (10,), how many of them of class 1, and how many are
-    expected to be, at SERIES_SCALE: (10, 3), as ring elements. 10 rounds; reveals masked values and bits only.
+    """The rows below each edge and all rows (10,), those of class 1, and those expected to be, at SERIES_SCALE:
+    (10, 3), as ring elements. 10 rounds; reveals masked values and bits only.
     """
     (m,), cuts = rows.z.shape, GROUPS - 1
     repeated = Share(np.concatenate([rows.centred.value] * cuts), SCORE_SCALE)

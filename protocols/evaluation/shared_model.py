@@ -1,4 +1,4 @@
-"""A model that nobody sees: each owner keeps a share of its weights, and how good it is comes from shared scores.
+"""A model that nobody sees: each owner keeps a share of its weights, and metrics come from shared scores.
 
     z = x' w + b        x' = (x - mean) / scale - [shift]        x' shared (or its owner's), w and b shared
 
@@ -28,7 +28,7 @@ from protocols.rows.kept_model import Units
 from protocols.rows.limits import X_LIMIT, X_SCALE
 
 KEPT_LIMIT = 8192.0
-"""Of the weights in standardised units: twice what a training's steps allow."""
+"""The largest weight in standardised units: twice the limit of a training's steps."""
 
 _WIDE = 128  # from so many features on, a row's values are bounded together
 _RATIO_BITS = 20

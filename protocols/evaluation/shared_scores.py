@@ -1,4 +1,4 @@
-"""How good a model is on rows whose scores are shared: each owner has a part of every row's score, or a share of it.
+"""Metrics on rows whose scores are shared: each owner has a part of every row's score, or a share of it.
 
 With the labels y and the scores z shared, over the rows of a set:
 

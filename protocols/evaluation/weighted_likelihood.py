@@ -1,4 +1,4 @@
-"""How well a model explains the classes of weighted rows whose scores and weights are shared."""
+"""The log-likelihood of a model on weighted rows whose scores and weights are shared."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LOSS_BITS = 62 - SCORE_SCALE - _COUNT_SCALE  # all losses and scores together a
 async def vertical_likelihoods(
     p: Party, scored: SharedScores, own: OwnColumns, unit: float, settings: TrainingSettings
 ) -> tuple[Sums, float] | None:
-    """The log-likelihoods of the model and of the intercept alone, and how often all rows count together.
+    """The log-likelihoods of the model and of the intercept alone, and the sum of the rows' weights.
 
     12 rounds, for each row's loss has to be multiplied by its count; reveals these three numbers. None in a dry run.
     """
@@ -83,7 +83,7 @@ async def weighted_loss(p: Party, z: Share, c: Share, cy: Share) -> Share:
 
 
 def check_losses(owner: str, part: Array, owners: int) -> bool:
-    """Whether the weighted sum of all rows' losses stays in the ring: how far an owner's parts are from their mean.
+    """Check that the weighted sum of all losses stays in the ring, by the distance of an owner's parts from their mean.
 
     Raises:
         DataError: they are further off, naming the owner.

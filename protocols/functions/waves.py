@@ -1,4 +1,4 @@
-"""Sines and cosines of public ring elements times what they are combined with: compiled, or else by numpy.
+"""Sums of sines and cosines of public ring elements times ring elements: compiled, or else by numpy.
 
 Both take the same IEEE-754 steps in the same order (trig.py, wave_sums.c) and give the same bits, so that it does not
 matter which of them an owner has.
@@ -20,7 +20,7 @@ except ImportError:  # no C compiler was where the package was installed
     COMPILED = False
 else:
     COMPILED = True
-"""Whether the compiled way is there."""
+"""Whether the compiled code is there."""
 
 
 def wave_sums(

@@ -8,9 +8,9 @@ a sum over rows of x_j x_k, so with the products of the columns held once, a ste
 products of what is held with one thin vector each. F is at most G / 4, G = X^T C X, whose inverse is found once and
 is where the series of every F^-1 begins (linalg/inverse.py): what is left to invert is how the p differ.
 
-Scores beyond 16 either way are brought there by comparison, which alters a probability by 1e-7: so no score is out of
-range, and no step fails. Whether the fit is what it should be is told at the end, by one bit: in the last step no
-score moved by more than 2^-7, the inverse is one, and nothing left the range in which all this is exact. As Newton
+Scores beyond -16 and 16 are clamped by comparison, which alters a probability by 1e-7: so no score is out of range, and
+no step fails. One bit at the end discloses whether the fit was reached: in the last step no score moved by more than
+2^-7, the inverse is right, and nothing left the range in which all this is exact. As Newton
 squares a distance, what is left after that step is below 1e-4. Where the classes can be separated, estimates are
 infinite: then each step moves the scores by about one, for ever, and the bit says so.
 """
@@ -122,7 +122,7 @@ def constants_digest(how: Newton) -> str:
 
 @dataclass(frozen=True)
 class Design:
-    """What every step multiplies with.
+    """The held matrices of every step.
 
     Args:
         rows: X (m, d), the last column all ones, at ROW_SCALE.
@@ -257,7 +257,7 @@ async def _move(p: Party, inverse: Share, gradient: Share, how: Newton) -> Share
 
 
 async def _check_converged(p: Party, design: Design, w: Share, last: Share, step: Step, how: Newton) -> None:
-    """Stop unless the last step was small, and all that it was worked out from is right. 14 rounds; reveals one bit.
+    """Stop unless the last step was small and its inputs are right. 14 rounds; reveals one bit.
 
     If |w| and |last| are within `largest_weight`, no score left the ring; all else was right by its bounds.
     """
@@ -289,7 +289,7 @@ async def _check_converged(p: Party, design: Design, w: Share, last: Share, step
 
 
 def not_reached(steps: int) -> DataError:
-    """Of a fit that does not exist, or that was not reached."""
+    """The error for a fit that does not exist, or that was not reached."""
     return DataError(
         f"there is no maximum-likelihood fit, or it was not reached in {steps} Newton steps: features (or a sum of "
         "them) separate the two classes, or nearly, so that estimates or their errors are infinite",

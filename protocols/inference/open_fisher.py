@@ -1,12 +1,12 @@
 """The maximum-likelihood fit where owners agreed to open the pooled gradient and Fisher matrix of every Newton step.
 
 Each owner adds up g = X^T C (y - p) and F = X^T C diag(p (1 - p)) X over its own rows, the sums over the owners are
-opened, and everyone solves w <- w + F^-1 g for itself: a round a step, and no helper. The price is what is told: the
-pooled sums of products of every two columns, weighted by p (1 - p), at each w on the way; and of two owners, each
-learns the other's, which with few rows can be solved for the rows themselves.
+opened, and everyone solves w <- w + F^-1 g for itself: a round a step, and no helper. The price is the disclosure of
+the pooled sums of products of every two columns, weighted by p (1 - p), at each step's w. With two owners, each learns
+the other's sums, which with few rows can be solved for the rows themselves.
 
-What is opened is the same at every owner to the bit, and what follows is worked out by single IEEE-754 operations in
-one order, so that all get the same table.
+The opened numbers are the same at every owner to the bit. What follows is computed by single IEEE-754 operations in one
+order, so that all owners get the same table.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ async def fit_open(p: Party, x: Array, y: Array, offset_weights: OffsetWeights, 
 
     Args:
         offset_weights: the rows' counts C and offsets, if any; the counts are 1 on average, over all owners.
-        steps: how many, the first of them from scores of 0, as in irls.py.
+        steps: the number of steps, the first of them from scores of 0, as in irls.py.
 
     `steps` rounds; reveals at each of them the pooled gradient and Fisher matrix (d + d (d + 1) / 2 numbers).
 

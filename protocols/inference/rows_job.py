@@ -82,7 +82,7 @@ async def inference_job(p: Party, own: OwnRows | None, settings: TrainingSetting
 
 
 async def _standardised(p: Party, own: OwnRows, settings: TrainingSettings) -> tuple[RowWeights, Moments, OwnRows]:
-    """How the rows are weighted and standardised, and the same rows with features and weights as the fit takes them.
+    """The rows' weights and scaling, and the rows with features and weights as the fit takes them.
 
     2 rounds, or 3 with weights; reveals the pooled means and deviations, and the sum of the weights.
     """
@@ -109,7 +109,7 @@ def _scored_sets(
 
 
 async def _calibrated(p: Party, sets: dict[str, Scored], settings: TrainingSettings) -> Calibration | None:
-    """The calibration on the sets that have rows enough; None where it was not asked for."""
+    """The calibration on the sets with enough rows; None where the settings do not ask for it."""
     if settings.calibration is None:
         return None
     rows = {"train": settings.train_rows, "test": settings.test_rows}

@@ -1,6 +1,6 @@
-"""What an owner makes of an opened value in a product with held rows: compiled, or else by numpy.
+"""One owner's part of a product with held rows, from the opened value: compiled, or else by numpy.
 
-Sums of words are exact in any order, so both give the same. The compiled way (held_sums.c) is one pass over the rows.
+Sums of words are exact in any order, so both give the same. The compiled code (held_sums.c) is one pass over the rows.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ except ImportError:  # no C compiler was where the package was installed
     COMPILED = False
 else:
     COMPILED = True
-"""Whether the compiled way is there."""
+"""Whether the compiled code is there."""
 
 
 def transposed_sum(

@@ -90,7 +90,7 @@ async def check_inverted(p: Party, left: Share) -> None:
 
 
 def collinear() -> DataError:
-    """Of features that are not independent."""
+    """The error for features that are not independent."""
     return DataError(
         "a feature is a sum of multiples of the others, or nearly, over all owners' training rows",
         "leave one of them out of `features` (of a factor's levels as columns, one has to be left out)",

@@ -1,6 +1,6 @@
 """Symmetric matrices by their entries on and above the diagonal, and the inverse of one that all owners know.
 
-What is worked out of opened numbers is worked out by single IEEE-754 operations in one order, the same at all owners.
+All that follows from opened numbers is computed by single IEEE-754 operations in one order, the same at all owners.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Matrix = list[list[float]]
 
 
 def places(d: int) -> Array:
-    """Where entry (j, k) of a symmetric matrix stands among those on and above its diagonal (d, d)."""
+    """The place of entry (j, k) of a symmetric matrix among those on and above its diagonal (d, d)."""
     place = np.zeros((d, d), dtype=np.int64)
     j, k = np.triu_indices(d)
     place[j, k] = place[k, j] = np.arange(len(j))

@@ -15,9 +15,9 @@ from protocols.training.stop_test import Lately, is_due
 
 @dataclass(frozen=True)
 class Path:
-    """Where a training went: the last v, the largest |z| and |v| of any step, and how many steps there were.
+    """The course of a training: the last v, the largest |z| and |v| of any step, and the number of steps.
 
-    `moved` is how far a weight went at most in the last quarter of them: see stop_test.py.
+    `moved` is the largest move of a weight in the last quarter of the steps: see stop_test.py.
     """
 
     weights: Array = field(repr=False)

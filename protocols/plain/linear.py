@@ -15,7 +15,7 @@ def fit_plain(
     """The least-squares fit with an intercept to rows x (m, d), in their own units, and y (m,).
 
     Args:
-        offset_weights: what is taken off y, and how much each row counts.
+        offset_weights: the rows' offsets, which are subtracted from y, and their weights.
     """
     c = np.ones(len(y)) if offset_weights.counts is None else offset_weights.counts
     y, root, weight = offset_weights.subtract_offset(y), np.sqrt(c)[:, np.newaxis], c.sum()

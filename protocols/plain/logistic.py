@@ -1,7 +1,7 @@
 """The plaintext reference of a training: numpy float64, the exact sigmoid, the same split, batches and metrics.
 
-It needs everybody's rows in one place, so it is for tests, and for runs on one machine that show what the joint
-model is compared with: the same training on all rows in the clear, and what each owner gets by itself.
+It needs everybody's rows in one place. So it is for tests, and for runs on one machine, which compare the joint model
+with the same training on all rows in the clear and with each owner's own model.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class ReferenceModel:
 
     Args:
         weights: in standardised units, the intercept last: float64 (d + 1,).
-        mean: what is taken off each feature (d,); zeros without standardisation.
-        deviation: what each feature is divided by (d,); infinite for a constant feature, which so counts for nothing.
+        mean: subtracted from each feature (d,); zeros without standardisation.
+        deviation: the divisor of each feature (d,); infinite for a constant feature, which so has no effect.
         largest_score: the largest |z| of any row of any step, with the weights before the step.
         largest_weight: the largest |w| before any step.
         steps: how many steps were taken.
@@ -99,7 +99,7 @@ def fit_reference(
 
 
 def pooled(rows: Sequence[OwnRows], settings: TrainingSettings) -> ReferenceModel:
-    """What the joint training should give: the same batches over the rows of all owners, in the settings' order."""
+    """The expected result of the joint training: the same batches over all owners' rows, in the settings' order."""
     counts = {owner: len(own.y_train) for owner, own in zip(settings.row_groups, rows, strict=True)}
     x = np.concatenate([own.x_train for own in rows])
     y = np.concatenate([own.y_train for own in rows])
@@ -108,10 +108,10 @@ def pooled(rows: Sequence[OwnRows], settings: TrainingSettings) -> ReferenceMode
 
 
 def alone(owner: str, own: OwnRows, settings: TrainingSettings) -> ReferenceModel:
-    """What one owner gets with the same settings from its own training rows: own standardisation, own batches.
+    """One owner's own model with the same settings: own training rows, own standardisation, own batches.
 
-    A column that is constant at this owner counts for nothing (weight 0); one class only gives a model that says
-    so; no rows at all give the model that says 1/2.
+    A column that is constant at this owner gets weight 0; rows of one class give a model that predicts it; no rows
+    give the model that predicts 1/2.
     """
     scale = _scale([own.x_train], settings)
     return _fit(own.x_train, own.y_train, {owner: len(own.y_train)}, settings, scale, own.offset_weights_train)
@@ -127,7 +127,7 @@ def ended_after(settings: TrainingSettings, taken: int | None) -> TrainingSettin
 def reference_metrics(
     model: ReferenceModel, x: Array, y: Array, offset_weights: OffsetWeights = NO_OFFSET_WEIGHTS
 ) -> dict[str, Any]:
-    """How good a model is on rows x (m, d) with labels 0/1 (m,): as `metrics.evaluate` gives it for one set.
+    """A model's metrics on rows x (m, d) with labels 0/1 (m,), as `metrics.evaluate` gives them for one set.
 
     The AUC is exact, ties count half; what is undefined (no rows, or one class only) is None.
     """
@@ -175,7 +175,7 @@ def reference_sets(model: ReferenceModel, rows: Sequence[OwnRows]) -> dict[str, 
 def comparison(
     rows: Mapping[str, OwnRows], settings: TrainingSettings, trained: Trained | None = None, taken: int | None = None
 ) -> dict[str, dict[str, Any]]:
-    """What a run on one machine is compared with, as `result.json` holds it.
+    """The comparison of a run on one machine, as in `result.json`.
 
     `alone`: for each owner its own model's metrics, on its own training rows and on **all** owners' test rows, so
     that they can be held against the joint model's. `pooled`: this one's metrics, and with a `trained` model how far

@@ -4,8 +4,8 @@
 
 The rest is rows_job.py's. The one owner chooses its x_i: so a score is an equation for w_i and for what the others'
 columns add, sum_j x_j' w_j + b. With x_i' = 0 the score is that number, one for each row; and d_i + 1 scores of one row
-tell w_i as well. So rows are counted as those that one owner has whole, and by the same limit: fewer scores than the
-model has columns leave the model open whatever anybody knows of the others' columns.
+disclose w_i as well. So rows count as if one owner had them whole, and by the same limit: fewer scores than the model
+has columns do not determine the model, whatever anybody knows of the others' columns.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class NewColumns:
 
 
 async def vertical_predict_job(p: Party, own: NewColumns | None, settings: PredictSettings) -> Array | None:
-    """This owner's scores (m,) on the grid, or classes 0 and 1, in the rows' order: none but for the one that gets any.
+    """The scores (m,) on the grid, or classes 0 and 1, in the rows' order, at the one owner that gets them.
 
     A dry party has neither columns nor a share. 21 rounds, or 12 for classes. Reveals whether all owners' ids are the
     same, and to one owner the rounded scores; all else under uniform masks. Means and scales stay with their columns.

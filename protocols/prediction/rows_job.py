@@ -4,8 +4,8 @@
     score    floor(G sigma(z) + 1/2) / G             on the grid 0, 1/G, 2/G ... 1
     class    [z >= 0]
 
-The rounding is under sharing (exact_floor.py): what the owner gets is the whole number and nothing below it. What a
-score says about the model it does say: d + 1 exact ones are d + 1 linear equations for w and b (Tramer, Zhang, Juels,
+The rounding is under sharing (exact_floor.py): the owner gets the whole number and nothing below it. A score does
+disclose something of the model: d + 1 exact ones are d + 1 linear equations for w and b (Tramer, Zhang, Juels,
 Reiter, Ristenpart, "Stealing machine learning models via prediction APIs", USENIX Security 2016), and rounded ones are
 as many inequalities. So the number of rows is limited elsewhere, by every owner that holds a share.
 """
@@ -34,11 +34,11 @@ from protocols.rows.limits import X_SCALE
 _SATURATED_BITS = 4  # logistic_series.LARGEST, beyond which a score is 0 or 1 on any grid
 
 FINEST = 1000
-"""Steps of the finest grid: the series of sigma is right to 4e-5."""
+"""The steps of the finest grid: the series of sigma is right to 4e-5."""
 
 
 def uncounted() -> None:
-    """Of a model that may be asked for any number of scores."""
+    """The `count` of a model without a limit on scores."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ class PredictSettings:
 class NewRows:
     """One owner's share of the model and its own new rows (m, d), float64, in the features' own units.
 
-    `count` notes all owners' rows as scored, and raises where this owner does not let them be: it is called once
-    nothing is left to do but to open the scores.
+    `count` notes all owners' rows as scored, and raises an error where this owner does not allow it. It is called
+    just before the scores are opened.
     """
 
     model: SharedModel
@@ -93,7 +93,7 @@ async def predict_job(p: Party, own: NewRows | None, settings: PredictSettings) 
 
 
 def blank_weights(settings: PredictSettings) -> Share:
-    """Of a dry party."""
+    """The weights of a dry party."""
     return Share(abstract((settings.features + 1,)), kept_scale(settings.features))
 
 

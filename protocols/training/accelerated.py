@@ -42,7 +42,7 @@ class Accelerated:
         momentum: a multiple of 2^-MOMENTUM_BITS, 0 <= momentum < 1.
         l2: the penalty's strength; the intercept is not penalised.
         series: what makes the preconditioner; None for none.
-        tolerance: of how little v may move for the training to end early; None: it never does.
+        tolerance: the largest move of v at which the training ends early; None: it never does.
     """
 
     rate: float
@@ -56,7 +56,7 @@ class Accelerated:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What every step multiplies with: rows X for the scores, X P for the gradient, and the penalty's l2 P, if any."""
+    """The held factors of every step: rows X for the scores, X P for the gradient, and the penalty's l2 P, if any."""
 
     scores: HeldRows
     gradient: HeldRows
@@ -97,7 +97,7 @@ async def accelerate(
 
 
 def target(p: Party, y: Share, how: Accelerated) -> Share:
-    """[((1 + b) rate / m) (y - 1/2)] (m,): what the odd part of as much of sigma(X v) is to come near to."""
+    """[((1 + b) rate / m) (y - 1/2)] (m,): the target of the odd part of sigma(X v), times the same factor."""
     return less_half(p, y, _weight(how, y.shape[0]), TRIG_SCALE + how.bits.coefficients)
 
 

@@ -1,4 +1,4 @@
-"""How the 64 bits of the ring are spent in a full-batch training with momentum, and the refusal of what does not fit.
+"""The 64 bits of the ring in a full-batch training with momentum; settings that do not fit are refused.
 
 As in bit_budget.py, with the gradient's rows X P at a scale of their own:
 
@@ -30,7 +30,7 @@ _LEAST_FACTOR = 16  # of the Hessian's: with less it is off by more than its sla
 
 @dataclass(frozen=True)
 class AcceleratedBudget:
-    """Fractional bits of everything in a full-batch step with momentum, and the largest |v|."""
+    """Fractional bits of all values in a full-batch step with momentum, and the largest |v|."""
 
     x: int
     w: int  # of v and u

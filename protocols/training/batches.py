@@ -1,6 +1,6 @@
 """The public split into training and test rows, and the public order of the mini-batches.
 
-Both come from the scenario's seed, per owner; they say which rows, never what is in them.
+Both come from the scenario's seed, per owner; they name rows, and depend on no value in them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def batch_sizes(steps: Sequence[Rows]) -> Iterator[int]:
 
 
 def alike(steps: Sequence[Rows], at: int, size: int) -> Hashable:
-    """A key of a step, for `Party.step`: of mini-batches, whose rows a plan has by their place, how many they are."""
+    """The key of a step, for `Party.step`: the number of rows of a mini-batch; a plan has the rows by their place."""
     return size if isinstance(steps, Batches) else steps[at]
 
 
@@ -61,7 +61,7 @@ def epoch_order(seed: int, epoch: int, counts: Mapping[str, int]) -> Array:
 
 @lru_cache(maxsize=4)
 def _spread(counts: tuple[int, ...]) -> Array:
-    """Where, of all owners' rows one owner's after another's, each place of an epoch comes from: in every epoch."""
+    """The row (of all owners' rows, one owner's after another's) at each place of an epoch: the same in every epoch."""
     places = [(np.arange(count) + 0.5) / max(count, 1) for count in counts]
     return np.argsort(np.concatenate(places), kind="stable")
 

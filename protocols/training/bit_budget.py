@@ -1,4 +1,4 @@
-"""How the 64 bits of the ring are spent in a training, and the refusal of what does not fit.
+"""The 64 bits of the ring in a training; settings that do not fit are refused.
 
     score       x_scale + w_scale = 64 - log2 P      the sigmoid's period fills the ring
     gradient    x_scale + e_scale = w_scale          it is added to w as it is
@@ -35,7 +35,7 @@ _LOW_BITS = 24  # of u's low copy: more only if the check needs them
 
 @dataclass(frozen=True)
 class BitBudget:
-    """Fractional bits of everything in a training step."""
+    """Fractional bits of all values in a training step."""
 
     x: int
     w: int
@@ -73,7 +73,7 @@ def bit_budget(fit: SigmoidFit, rate: float, smallest_batch: int, columns: int, 
 
 @dataclass(frozen=True)
 class DualBudget:
-    """Fractional bits of everything in the dual form."""
+    """Fractional bits of all values in the dual form."""
 
     x: int
     g: int
@@ -86,7 +86,7 @@ class DualBudget:
 
 @dataclass(frozen=True)
 class Extent:
-    """The public size of a training: what bounds the numbers in its dual form."""
+    """The public size of a training, which bounds the numbers in its dual form."""
 
     rows: int
     features: int

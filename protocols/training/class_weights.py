@@ -43,7 +43,7 @@ def _word(weight: float) -> int:
 
 
 def most_unequal(weighting: ClassWeighting | None) -> float:
-    """At most one over the mean weight of a row, whatever the labels; 1 without weights."""
+    """A bound of one over the mean weight of a row, for any labels; 1 without weights."""
     if weighting is None:
         return 1.0
     # Balanced, all rows of the rare class together count half: the mean is twice its part of the rows.

@@ -1,7 +1,7 @@
 """The job where every owner has other columns of the same patients: one logistic regression on all of them.
 
-Nothing is told to make the rows fit each other but whether the owners' lists of ids are equal, and nothing to make
-the columns comparable: each owner standardises its own. The model leaves the sharing in the columns' own units.
+Aligning the rows discloses only whether the owners' lists of ids are equal. Scaling discloses nothing: each owner
+standardises its own columns. The model leaves the sharing in the columns' own units.
 """
 
 from __future__ import annotations

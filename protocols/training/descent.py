@@ -108,7 +108,7 @@ async def step(
 
 
 def target(p: Party, y: Share, size: int, how: Descent) -> Share:
-    """[(rate / B) (y - 1/2)] for every row (m,): what the odd part of (rate / B) sigma(z) is to come near to."""
+    """[(rate / B) (y - 1/2)] for every row (m,): the target of the odd part of (rate / B) sigma(z)."""
     return less_half(p, y, how.rate / size, how.bits.waves + how.bits.coefficients)
 
 

@@ -120,7 +120,7 @@ async def check_scores(
 
 
 def seen_scores(p: Party, gram: Held, steps: Sequence[Rows], limit: float, error: ProtocolError) -> Seen:
-    """What checks a training's scores while it goes on: `check_scores` is then for those that are left."""
+    """The check of a training's scores while it goes on; `check_scores` then takes those that are left."""
 
     async def check(part: range, seen: Sequence[Share]) -> None:
         await _check_part(p, gram, steps[part.start : part.stop], seen, limit, error)

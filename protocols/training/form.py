@@ -1,4 +1,4 @@
-"""What follows from a training's public settings: the sigmoid's approximation, the form that costs least, its bits."""
+"""The public numbers of a training that follow from its settings: the sigmoid's fit, the cheaper form, its bits."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _COMPARED_WORDS = 15  # what comparing one value in the range check costs, the o
 
 
 def automatic_rate(solver: str, features: int, l2: float) -> float:
-    """How far a step may go on standardised features, from public sizes alone: nothing about the data is revealed.
+    """The rate for standardised features, from public sizes alone: nothing about the data is revealed.
 
     A full-batch step goes as far as the smoothness bound allows (see `hessian.steepest`), and the preconditioned one
     needs no rate. A mini-batch step goes half as far again, at most 1: its rows seldom are as steep as the bound.
@@ -83,7 +83,7 @@ def choose_form(settings: TrainingSettings) -> Literal["primal", "dual"]:
 
 
 def bits_for(settings: TrainingSettings) -> BitBudget | DualBudget | AcceleratedBudget:
-    """How the ring's bits are spent in the form that is chosen.
+    """The ring's bits in the chosen form.
 
     Raises:
         UsageError: the settings do not fit into 64 bits; names the setting to change.
@@ -92,7 +92,7 @@ def bits_for(settings: TrainingSettings) -> BitBudget | DualBudget | Accelerated
 
 
 def primal_cost(settings: TrainingSettings) -> int:
-    """What a training one number a column costs, in bytes; up to what both forms have in common."""
+    """The cost of the primal form in bytes, less what both forms have in common."""
     rows, steps, columns = sum(settings.train_rows), settings.step_count, settings.features + 1
     visits = rows * settings.epochs
     opened = _rows_sent(settings) * columns + 2 * steps * columns + 2 * visits
@@ -101,7 +101,7 @@ def primal_cost(settings: TrainingSettings) -> int:
 
 
 def dual_cost(settings: TrainingSettings) -> int:
-    """What a training one number a row costs, in bytes; up to what both forms have in common."""
+    """The cost of the dual form in bytes, less what both forms have in common."""
     rows, steps, columns = sum(settings.train_rows), settings.step_count, settings.features
     visits = rows * settings.epochs
     cross = (rows**2 - sum(one**2 for one in settings.train_rows)) // 2
@@ -119,7 +119,7 @@ def _rows_sent(settings: TrainingSettings) -> int:
 
 
 def dual_rounding(settings: TrainingSettings) -> float:
-    """What the rounding of G may cost a weight, in standardised units: a quarter of its last bit times |u|.
+    """The error of a weight by the rounding of G, in standardised units: a quarter of its last bit times |u|.
 
     Each step moves the u of its rows by rate in sum, so over all steps |u| comes to rate * steps / sqrt(rows). (Tried
     on the demo and on separable data, rates to 10, steps to 10,000: models were off by 0.1 to 0.8 of it.)

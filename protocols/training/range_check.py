@@ -1,4 +1,4 @@
-"""Was every score and weight of a training inside its range? One declared bit, before anything else is opened.
+"""Test that every score and weight of a training was inside its range: one declared bit, before any other opening.
 
 The periodic sigmoid is wrong outside |z| <= T, and a score past half a period looks like a small one. So each step
 also keeps w at few fractional bits, low enough that neither it nor the score made from it can wrap around the ring,
@@ -67,7 +67,7 @@ def kept_all() -> Seen:
 
 
 def seen_in_range(p: Party, x: Held, steps: Sequence[Rows], limits: Limits, error: ProtocolError) -> Seen:
-    """What checks a training's weights while it goes on: `check_range` is then for those that are left."""
+    """The check of a training's weights while it goes on; `check_range` then takes those that are left."""
 
     async def check(part: range, weights: Sequence[Share]) -> None:
         await _check_part(p, x, steps[part.start : part.stop], weights, limits, error)

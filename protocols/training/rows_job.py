@@ -98,7 +98,7 @@ async def _with_private_scales(
     settings: TrainingSettings,
     summary: DataSummary | None,
 ) -> Trained | None:
-    """The rest of the job where no mean and no deviation is told. The model leaves the sharing in own units."""
+    """The rest of the job with private scales: no mean and no deviation is disclosed; the model is in own units."""
     scales = await private_scales(p, own.x_train, settings.train_rows, own.names)
     total = sum(settings.train_rows)
     p.insist(

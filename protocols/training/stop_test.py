@@ -1,9 +1,9 @@
-"""Has a training come to rest? One declared bit at its end; with a tolerance also now and then, to stop or to go on.
+"""Test whether a training has come to rest: one declared bit at its end; with a tolerance also during the training.
 
     |w_j - w'_j| <= tolerance for every j        w: now, w': `EVERY` steps before
 
-The bits of a run are no, no, ..., no, yes: together they tell after how many steps the weights came to rest, and so
-something of how well conditioned the data are, but of no weight which way it moved or how far.
+The bits of a run are no, no, ..., no, yes. Together they disclose after how many steps the weights came to rest, and so
+something of how well conditioned the data are, but the direction and size of no weight's move.
 
     |w_j - w'_j| <= 0.2 / sqrt(rows)             w: after the last step, w': before the last quarter of the steps
 
@@ -28,7 +28,7 @@ from protocols.core.comparison import any_set, outside
 T = TypeVar("T")
 
 EVERY = 10
-"""How many steps lie between two tests: a test takes as many rounds as three steps do."""
+"""The number of steps between two tests: a test takes as many rounds as three steps do."""
 
 STOP_TEST = "stop test"
 CONVERGENCE_CHECK = "convergence check"
@@ -40,7 +40,7 @@ def is_due(steps: int, most: int) -> bool:
 
 
 def steps_taken(most: int, ways: Sequence[bool]) -> int:
-    """How many steps were taken, by what the tests said."""
+    """The number of steps taken, from the results of the tests."""
     return (list(ways).index(True) + 1) * EVERY if True in ways else most
 
 
@@ -48,7 +48,7 @@ async def at_rest(p: Party, w: Share, before: Share, tolerance: float) -> bool:
     """Whether no entry of [w] (d,) differs from [w'] by more than `tolerance`, for entries within 2^62 in ring units.
 
     9 rounds; reveals w - w' + r, uniform over Z_2^64, masked bits, and one word: zero if all of w is at rest, else
-    uniform. That bit is the way of the program, which so tells nothing more.
+    uniform. The program's flow follows that bit, and so discloses nothing more.
     """
     word = await any_set(
         p,
@@ -77,7 +77,7 @@ def _spacing(steps: int) -> int:
 
 
 class Lately(Generic[T]):
-    """What a training's last quarter began with, whenever it ends: some 256 vectors at most, however many steps.
+    """The weights at the beginning of a training's last quarter, whenever it ends: at most some 256 vectors are kept.
 
     Args:
         first: [w] before the first step.
@@ -106,7 +106,7 @@ class Lately(Generic[T]):
 
 
 def rest_bound(rows: int) -> float:
-    """How far a weight may move in the last quarter of a training on so many rows that has converged."""
+    """The largest move of a weight in the last quarter of a converged training on so many rows."""
     return 0.2 / math.sqrt(max(1, rows))
 
 

@@ -32,7 +32,7 @@ from protocols.training.stop_test import moved, rest_bound, tell_moved
 
 @dataclass(frozen=True)
 class TrainedWeights:
-    """[w] (d + 1,), and what the convergence check said (see stop_test.py): None where the solver has none."""
+    """[w] (d + 1,), and the opened word of the convergence check (see stop_test.py): None where the solver has none."""
 
     weights: Share
     moved: Public | None = None
@@ -51,7 +51,7 @@ async def train_model(
     how: Descent | DualDescent | Accelerated,
     settings: TrainingSettings,
 ) -> TrainedWeights:
-    """The weights (d + 1,), the intercept last, once it is known that no score or weight left its range.
+    """Train the weights (d + 1,), the intercept last, and check that no score or weight left its range.
 
     Args:
         x: all owners' training rows (m, d), one owner's rows (or columns) after another's, at scale X_SCALE.
