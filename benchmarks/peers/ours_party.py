@@ -23,7 +23,8 @@ one_blas_thread()  # before numpy's library is loaded by what follows
 from benchmarks.jobs import PARTIES  # noqa: E402
 from benchmarks.plain import PlainTransport  # noqa: E402
 from mpc.links.channel import Channel, Limits  # noqa: E402
-from mpc.links.meeting.handshake import Offer, Table, meet  # noqa: E402
+from mpc.links.meeting.handshake import meet  # noqa: E402
+from mpc.links.meeting.offer import Offer, Table  # noqa: E402
 from mpc.links.meeting.play import part, play_helper, play_owner  # noqa: E402
 from mpc.links.zmq.curve import Identity  # noqa: E402
 from mpc.links.zmq.transport import Transport  # noqa: E402

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mpc.errors import BeaverlodgeError, DataError, InternalError, InterruptedRun, RecordError, UsageError
 from mpc.links.channel import Channel, Limits
-from mpc.links.meeting.handshake import Agreement, Offer, Table, meet
+from mpc.links.meeting.handshake import Agreement, meet
+from mpc.links.meeting.offer import Offer, Table
 from mpc.links.meeting.play import part, play_helper, play_owner
 from mpc.links.zmq.curve import Identity
 from mpc.links.zmq.transport import Transport

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from mpc.links.meeting.handshake import Agreement, Common
+from mpc.links.meeting.handshake import Agreement
+from mpc.links.meeting.offer import Common
 from mpc.runtime.plan import Plan, ProgramFactory
 from parties.data.own_table import OwnTable
 from parties.scenario.task import TaskReader

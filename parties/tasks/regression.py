@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from mpc.errors import DataError
-from mpc.links.meeting.handshake import SplitColumns, target_error
+from mpc.links.meeting.shapes import SplitColumns, target_error
 from parties.data.table import Table
 from parties.data.vertical import digest_bits
 from parties.scenario.file import Scenario

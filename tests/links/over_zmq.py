@@ -11,7 +11,8 @@ from typing import Any
 
 from mpc.errors import BeaverlodgeError, InternalError
 from mpc.links.channel import Channel, Limits
-from mpc.links.meeting.handshake import Agreement, Offer, PlanMaker, Table, meet
+from mpc.links.meeting.handshake import Agreement, PlanMaker, meet
+from mpc.links.meeting.offer import Offer, Table
 from mpc.links.meeting.play import part, play_helper, play_owner
 from mpc.links.session import Frame
 from mpc.links.wire import label_code

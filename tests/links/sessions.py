@@ -18,7 +18,8 @@ import psutil
 
 from mpc.errors import BeaverlodgeError
 from mpc.links.channel import Channel, Limits
-from mpc.links.meeting.handshake import Table, meet
+from mpc.links.meeting.handshake import meet
+from mpc.links.meeting.offer import Table
 from mpc.links.meeting.play import part, play_helper, play_owner
 from mpc.links.zmq.curve import Identity
 from mpc.links.zmq.transport import Transport

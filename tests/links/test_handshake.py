@@ -23,6 +23,7 @@ from tests.links.over_zmq import HELPER, LIMITS, Run, offer_of, over_zmq
 
 TWO = ("hospital_a", "hospital_b")
 THREE = (*TWO, "hospital_c")
+EXCHANGING = ("hello", "shapes", "handshake")  # the modules of a handshake that have a round
 PLAN = Plan(TWO, HELPER, (), (Uniform((Spec((3,)),)),), (), "constants")
 
 
@@ -227,7 +228,8 @@ def test_others_are_given_time_for_a_plan_that_one_has_made(rounds: int, monkeyp
         for _ in range(rounds):
             await p.reveal(share, what="x", why="test", label="x")
 
-    monkeypatch.setattr("mpc.links.meeting.handshake.exchange", noting)
+    for module in EXCHANGING:
+        monkeypatch.setattr(f"mpc.links.meeting.{module}.exchange", noting)
     done = over_zmq(dict.fromkeys(TWO, program))
     assert errors(done) == dict.fromkeys((*TWO, HELPER))
     for name in (*TWO, HELPER):
@@ -320,8 +322,9 @@ def meddled(sender: str, label: str, change: Callable[[dict[str, Any]], Any], *,
 
     genuine = exchange
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mpc.links.meeting.handshake.exchange", patched)
-        patch.setattr("mpc.links.meeting.handshake.tell", patched_tell)
+        for module in EXCHANGING:
+            patch.setattr(f"mpc.links.meeting.{module}.exchange", patched)
+        patch.setattr("mpc.links.meeting.shapes.tell", patched_tell)
         return run()
 
 

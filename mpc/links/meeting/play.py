@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from mpc.errors import ProtocolError
 from mpc.links.channel import Channel
-from mpc.links.meeting.handshake import Agreement, Table
+from mpc.links.meeting.handshake import Agreement
+from mpc.links.meeting.offer import Table
 from mpc.randomness.dealing import WINDOWS_AHEAD, deal_windows
 from mpc.randomness.streams import Stream, derive
 from mpc.runtime.party import Party, pair_streams

@@ -8,7 +8,8 @@ from typing import Any
 
 from mpc.errors import BeaverlodgeError, InternalError
 from mpc.links.channel import LEAVE, Channel, Limits
-from mpc.links.meeting.handshake import Offer, Table, meet
+from mpc.links.meeting.handshake import meet
+from mpc.links.meeting.offer import Offer, Table
 from mpc.links.meeting.play import part, play_helper, play_owner
 from mpc.links.network import Network
 from mpc.randomness.streams import Entropy

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mpc.errors import DisagreementError, InternalError, UsageError
-from mpc.links.meeting.handshake import Agreement, Common
+from mpc.links.meeting.handshake import Agreement
+from mpc.links.meeting.offer import Common
 from mpc.ring.array import Array
 from mpc.runtime.party import Party
 from mpc.runtime.plan import Plan, ProgramFactory, make_plan

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from mpc.errors import DataError, UsageError
-from mpc.links.meeting.handshake import Agreement, SplitColumns
+from mpc.links.meeting.handshake import Agreement
+from mpc.links.meeting.shapes import SplitColumns
 from mpc.runtime.party import Revealed
 from mpc.runtime.plan import make_plan
 from mpc.sharing.share import Share
