@@ -14,6 +14,7 @@ from parties.tasks.base import Job, Kind, Rows
 from parties.tasks.few_rows import refuse_few
 from parties.tasks.linear import kind as linear
 from parties.tasks.logistic import kind as logistic
+from parties.tasks.mantel_haenszel import kind as mantel_haenszel
 from parties.tasks.predict import kind as predict
 from parties.tasks.secure_sum import kind as secure_sum
 from parties.tasks.statistics import kind as statistics
@@ -28,7 +29,8 @@ _KEPT_PLANS: Final = 2
 
 
 KINDS: Final[Mapping[str, Kind]] = {
-    kind.name: kind for kind in (logistic.KIND, linear.KIND, statistics.KIND, predict.KIND, secure_sum.KIND)
+    kind.name: kind
+    for kind in (logistic.KIND, linear.KIND, statistics.KIND, mantel_haenszel.KIND, predict.KIND, secure_sum.KIND)
 }
 """Every kind of task, by the name that a scenario gives it."""
 
