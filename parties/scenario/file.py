@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -132,9 +132,7 @@ def differences(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]
 
     `theirs` may come from a peer: it is only ever printed, escaped and cut short.
     """
-    found: list[str] = []
-    _compare(mine, theirs, "", found)
-    return found
+    return list(_compare(mine, theirs, ""))
 
 
 class Scenario(BaseModel):
@@ -331,13 +329,13 @@ def _read_party(name: str, raw: object, problems: list[Problem], elsewhere: Else
     return party if len(problems) == before else None
 
 
-def _compare(mine: object, theirs: object, key: str, found: list[str]) -> None:
+def _compare(mine: object, theirs: object, key: str) -> Iterator[str]:
     if isinstance(mine, Mapping) and isinstance(theirs, Mapping):
         for name in [*mine, *(name for name in theirs if name not in mine)]:
             inner = f"{key}.{plain_text(name, 60)}" if key else plain_text(name, 60)
-            _compare(mine.get(name, _ABSENT), theirs.get(name, _ABSENT), inner, found)
+            yield from _compare(mine.get(name, _ABSENT), theirs.get(name, _ABSENT), inner)
     elif mine != theirs or type(mine) is not type(theirs):
-        found.append(f"{key}: {_value(mine)} here, {_value(theirs)} there")
+        yield f"{key}: {_value(mine)} here, {_value(theirs)} there"
 
 
 _ABSENT = object()
