@@ -10,7 +10,7 @@ from mpc.randomness.correlation import Kind
 from mpc.randomness.layout import as_shares
 from mpc.randomness.repeated import KindList, Repeated
 from mpc.ring.abstract_array import abstract
-from mpc.runtime.party import Revealed
+from mpc.runtime.interfaces import Revealed
 from mpc.sharing.share import Share
 
 

@@ -14,7 +14,8 @@ from mpc.errors import BeaverlodgeError, PeerLostError
 from mpc.randomness.dealing import deal_windows
 from mpc.randomness.streams import Entropy, Stream, derive, session_id
 from mpc.ring.specs import parse, payload
-from mpc.runtime.party import Party, Revealed, pair_streams
+from mpc.runtime.interfaces import Revealed
+from mpc.runtime.party import Party, pair_streams
 from mpc.runtime.plan import Plan, ProgramFactory, groups_to_deal, make_plan
 from mpc.runtime.round import Blob, Program, Round
 from mpc.runtime.supply import PlannedSupply

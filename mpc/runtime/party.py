@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import prod
-from typing import Any, Protocol
+from typing import Any
 from weakref import ref
 
 import numpy as np
@@ -18,6 +18,7 @@ from mpc.ring.abstract_array import abstract
 from mpc.ring.array import Array
 from mpc.ring.rings import Z64, Ring
 from mpc.ring.specs import Spec
+from mpc.runtime.interfaces import Observer, Repeats, Revealed, Supply
 from mpc.runtime.round import Deferred, Round, T
 from mpc.sharing.share import Mask, Masked, Public, Share
 
@@ -42,55 +43,6 @@ def _nobody() -> None:
 
 MOST_WORDS = 1 << 21
 """How many words `Party.open_rows` opens in one round."""
-
-
-@dataclass(frozen=True)
-class Revealed:
-    """Something that leaves the sharing on purpose: what, to whom, of which shape, and why."""
-
-    what: str
-    to: tuple[str, ...]
-    shape: tuple[int, ...]
-    why: str
-
-
-class Supply(Protocol):
-    """Where a party's shares of correlated randomness come from, in the plan's order."""
-
-    def next(self, kind: Kind) -> tuple[int, tuple[Share, ...]]:
-        """The next correlation: its number, this owner's drawn parts as `Mask`s, and its dealt parts as `Share`s."""
-
-    def fork(self, way: bool) -> bool:
-        """The program goes this way from here on; a dry run, which does not know, is told which way to go."""
-
-
-class Repeats(Protocol):
-    """A dry run's memory of steps that are alike: see `Party.step`."""
-
-    def mark(self, place: int, opened: Mapping[str, int]) -> Any:
-        """Where the dry run is now; None if that is no place between two steps."""
-
-    def again(self, key: Hashable, now: Any, opened: dict[str, int]) -> Any:
-        """Write down once more what such a step does, if that is known: then its `result`."""
-
-    def ran(self, key: Hashable, first: Any, last: Any, result: Any) -> None:
-        """A step was run."""
-
-
-class Observer(Protocol):
-    """Who is told what a program does: the trace of a live run, or nobody."""
-
-    def stage(self, name: str, done: int, total: int) -> None:
-        """The program is at step `done` of `total` of a stage."""
-
-    def revealed(self, item: Revealed) -> None:
-        """A declared value was opened."""
-
-    def forked(self, way: bool) -> None:
-        """A revealed value said which way the program goes on."""
-
-    def hinted(self, text: str) -> None:
-        """The program has something to say to this owner."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from mpc.randomness.dealing import WINDOWS_AHEAD, Window, is_little, windows
 from mpc.randomness.repeated import KindList, Repeated, listed
 from mpc.ring.abstract_array import abstract
 from mpc.runtime.dry_run import PlannedRound, Recorder, StepMemory
-from mpc.runtime.party import Party, Revealed
+from mpc.runtime.interfaces import Revealed
+from mpc.runtime.party import Party
 from mpc.runtime.round import HEADER_BYTES, Blob, Program, Round
 
 ProgramFactory = Callable[[Party], Program]

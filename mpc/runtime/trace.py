@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from mpc.runtime.party import Revealed
+from mpc.runtime.interfaces import Revealed
 
 StageListener = Callable[[str, int, int], None]
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from mpc.errors import DataError
 from mpc.links.zmq.transport import Transport
-from mpc.runtime.party import Revealed
+from mpc.runtime.interfaces import Revealed
 from mpc.star.client import StarClient
 from mpc.star.sockets import ClientHost
 from parties.base.bugs import as_error

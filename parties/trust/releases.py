@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from mpc.errors import UsageError
-from mpc.runtime.party import Revealed
+from mpc.runtime.interfaces import Revealed
 from parties.base.private_files import append_private, read_private
 from parties.data.own_table import OwnTable
 from parties.scenario.file import Scenario

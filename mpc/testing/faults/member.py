@@ -13,7 +13,7 @@ from mpc.links.meeting.offer import Offer, Table
 from mpc.links.meeting.play import part, play_helper, play_owner
 from mpc.links.network import Network
 from mpc.randomness.streams import Entropy
-from mpc.runtime.party import Revealed
+from mpc.runtime.interfaces import Revealed
 from mpc.runtime.trace import Trace
 from mpc.testing.cases.programs import HELPER, Case
 

@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mpc.errors import UsageError
-from mpc.runtime.party import Revealed
+from mpc.runtime.interfaces import Revealed
 from mpc.runtime.trace import Trace
 from parties.data.table import Table, load_owner_table
 from parties.scenario.file import Scenario

@@ -11,7 +11,7 @@ import pytest
 from mpc.errors import DataError, UsageError
 from mpc.links.meeting.handshake import Agreement
 from mpc.links.meeting.shapes import SplitColumns
-from mpc.runtime.party import Revealed
+from mpc.runtime.interfaces import Revealed
 from mpc.runtime.plan import make_plan
 from mpc.sharing.share import Share
 from parties.doctor.checks import check_data
