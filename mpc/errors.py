@@ -38,8 +38,8 @@ class BeaverlodgeError(Exception):
         hint: what the reader can do about it; may be empty.
         points: where a file has several mistakes, each of them.
         party: the party that the error is about, where there is one.
-        told_by: the peer that reported it, where it was not found here.
-        joint: whether all owners find it alike, of values that are theirs together: it is about none of them.
+        told_by: the peer that reported it, where this party did not find it itself.
+        joint: whether all owners find it alike, in values of all of them: then it is about no single party.
     """
 
     exit_code: ClassVar[int] = 70
@@ -116,7 +116,7 @@ class TooFewError(BeaverlodgeError):
 
 
 class RecordError(BeaverlodgeError):
-    """A run was carried out, but what it gave cannot be written here."""
+    """A run was carried out, but its result cannot be written here."""
 
     exit_code = 8
     code = "record"

@@ -1,4 +1,4 @@
-"""A party's links to its peers: frames, sessions that survive lost contact, deadlines, and how a failure is told.
+"""A party's links to its peers: frames, sessions that survive lost contact, deadlines, and reports of failures.
 
 Read first: `wire.py` (a frame), `session.py` (one link without socket or clock), `channel.py` (a party's rounds
 over all its links). What carries the frames is a `network.py`: `zmq/`, or a test's own. In `meeting/` parties agree.

@@ -1,7 +1,7 @@
-"""What a party that gives up tells its peers, and what they make of it: code, stage, and whom it lost; nothing else.
+"""The message of a party that gives up, and its peers' reading of it: code, stage, and lost peer, nothing else.
 
-A peer is believed for itself alone. That it lost another one is its claim, and told as such; all else that it says is
-about itself, whatever it writes. Codes and stages are of closed sets: no text of a peer's is ever shown.
+A peer is believed about itself alone. That it lost another peer is its claim, and is reported as such; all else in its
+message is about itself, whatever it writes. Codes and stages are of closed sets: no text of a peer's is ever shown.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Any, Final
 from mpc.errors import ERRORS, AlreadyHereError, BeaverlodgeError, PeerLostError, ProtocolError
 
 STAGES: Final = frozenset({"start", "data", "connecting", "handshake", "running", "dealing", "done"})
-"""Of every run; those of a program are in its plan."""
+"""The stages of every run; a program's own stages are in its plan."""
 
 _LONGEST: Final = 1 << 12  # bytes
 _KINDS: Final = {kind.code: kind for kind in ERRORS}
 
 
 def last_words(error: BeaverlodgeError, stage: str, me: str) -> bytes:
-    """What this party tells all others of the error that ends its run: of another's, that it is lost, as who says."""
+    """The message to all peers about the error that ends this party's run; about a lost peer, also who reported it."""
     lost = isinstance(error, PeerLostError) or error.told_by is not None
     origin = error.party if lost and error.party else me
     code = error.code if origin == me else PeerLostError.code
@@ -30,19 +30,19 @@ def last_words(error: BeaverlodgeError, stage: str, me: str) -> bytes:
 
 
 def already_here(me: str, stage: str) -> bytes:
-    """What this party tells a second process with the key of a peer that it is in a run with."""
+    """The message to a second process with the key of a peer that is in the run already."""
     return json.dumps({"code": AlreadyHereError.code, "stage": stage, "origin": me}).encode()
 
 
 @dataclass(frozen=True)
 class Words:
-    """What a peer that gives up says, as far as it makes sense.
+    """The message of a peer that gives up, as far as it makes sense.
 
     Args:
-        kind: of its error.
-        where: in which stage, as words.
-        lost: with which other party it lost contact, as it says; None if it says so of none.
-        by: who told it that, as it says; None if it saw so itself.
+        kind: the class of its error.
+        where: the stage, in words.
+        lost: the other party with which it claims to have lost contact, if any.
+        by: the party from which it claims to know that; None if it saw so itself.
     """
 
     kind: type[BeaverlodgeError]
@@ -52,11 +52,11 @@ class Words:
 
 
 def read_words(peer: str, body: bytes, parties: Set[str], stages: Set[str]) -> Words:
-    """What a peer says.
+    """Read a peer's message.
 
     Args:
         parties: all of them.
-        stages: those that the program has beside `STAGES`.
+        stages: the program's stages beside `STAGES`.
     """
     fields = _fields(body)
     kind = _KINDS.get(_text(fields.get("code")), ProtocolError)
@@ -69,7 +69,7 @@ def read_words(peer: str, body: bytes, parties: Set[str], stages: Set[str]) -> W
 
 
 def error_of_peer(peer: str, words: Words, me: str) -> BeaverlodgeError:
-    """The error to end with where a peer gave up: of it and whom it names, at most one is this party itself."""
+    """The error to end with where a peer gave up; at most one of the peer and the party it names is this party."""
     kind, where, lost, by = words.kind, words.where, words.lost, words.by
     if kind is AlreadyHereError:
         return kind(

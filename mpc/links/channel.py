@@ -1,4 +1,4 @@
-"""A party's links to its peers: it carries out rounds over a network, within deadlines, and says what went wrong."""
+"""A party's links to its peers: rounds over a network, within deadlines, with errors that name the cause."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ class Channel:
         me: this party's name.
         peers: the others.
         network: already listening and dialling.
-        limits: how long to wait for what.
-        trace: where traffic is counted.
-        say: for lines in the log; they hold no data.
+        limits: the deadlines.
+        trace: counts the traffic.
+        say: takes lines for the log; they hold no data.
     """
 
     def __init__(self, me: str, peers: Iterable[str], network: Network, limits: Limits, trace: Trace, say: Say) -> None:
@@ -75,11 +75,11 @@ class Channel:
     def bound(
         self, theirs: Mapping[str, Backlog], own: Mapping[str, Backlog], stages: Set[str], most_rounds: int
     ) -> None:
-        """From now on, believe peers to be in these stages, and in no more rounds than this.
+        """Accept from now on only these stages from peers, and no more rounds than this.
 
         Args:
-            theirs: of each peer's messages, no more is kept.
-            own: of this side's to each, no more.
+            theirs: the most that is kept of each peer's messages.
+            own: the most that is kept of this side's messages to each peer.
         """
         self._stages, self._most_rounds = stages, most_rounds + _OTHER_ROUNDS
         for peer, link in self._links.items():
@@ -109,7 +109,7 @@ class Channel:
 
         Args:
             deadline: seconds; the limits' one where left out, infinite to wait for as long as the peers go on.
-            look: what to make of an answer as soon as it is there, before the others are.
+            look: called with each answer as soon as it is there, before the others are.
 
         Raises:
             PeerLostError: a peer was lost for longer than the patience, or did not answer within the deadline.
@@ -155,22 +155,22 @@ class Channel:
         self._handle(peer, self._links[peer].rekey(key))
 
     def attend(self, done: Callable[[], bool]) -> None:
-        """Look after the links until something else is done: handshakes are answered, and who gives up is heard."""
+        """Serve the links until `done`: answer handshakes, and hear peers that give up."""
         while not done():
             self._step(self._network.now() + _ATTENDING_SECONDS)
 
     def introduce(self, about: Mapping[str, Any]) -> None:
-        """What a peer's doctor is told if it asks who is here."""
+        """Set the answer to a peer's doctor that asks who is here."""
         self._doctors.about = about
 
     def dismiss(self, peer: str) -> None:
-        """The peer needs nothing more from this side: that it leaves is no loss."""
+        """Note that the peer needs nothing more from this side: its leaving is then no loss."""
         self._contact.dismiss(peer)
 
     def take_leave(self) -> None:
         """Stay until every peer has said that it has all it needs of this side, or was silent for the patience.
 
-        Nothing that happens now changes what the run has come to: no error is raised.
+        Nothing that happens now changes the run's result: no error is raised.
         """
         for peer in self._links:
             self._send(peer, label_code(LEAVE), b"")
@@ -246,7 +246,7 @@ class Channel:
         self._take_event(self._network.poll(seconds, next(iter(missing)) if self._settled else None))
 
     def _give_sign(self, now: float, missing: set[str]) -> None:
-        """Tell all who can hear it in which round this party is, and whom it waits for."""
+        """Send all connected peers this party's round, and the parties for which it waits."""
         self._sign_due = now + self._limits.deadline / SIGNS_A_DEADLINE
         body = sign_body(Sign(self._rounds, frozenset(missing), self._contact.down_among(missing)))
         for peer, link in self._links.items():
@@ -271,10 +271,10 @@ class Channel:
             self._receive(peer, head, body)
 
     def _let_in(self, frame: Came) -> bool:
-        """Whether a second connection of a peer is to be heard: only if it is the same process at its end.
+        """Whether to accept a second connection of a peer: only if the same process is at its end.
 
-        Another process with the peer's key, which was started beside it, disturbs nothing: it is told that, from the
-        first one's hello on.
+        Another process with the peer's key, which was started beside it, disturbs nothing: from the first one's hello
+        on it gets a refusal.
         """
         peer, link = frame.peer, self._links[frame.peer]
         if link.is_from_peer(frame.head, frame.body):
@@ -300,9 +300,9 @@ class Channel:
             self._doctors.left(event.peer)
 
     def _greet(self, peer: str) -> None:
-        """What an earlier connection lost, perhaps unnoticed by one side, is sent again on a new one.
+        """Greet a peer on a new connection, so that what an earlier one lost is sent again.
 
-        Each side says on every connection what it expects next.
+        Each side says on every connection which frame it expects next.
         """
         link, known = self._links[peer], self._peers[peer]
         self._network.send(peer, link.resume(first=not known.greeted))
@@ -312,9 +312,9 @@ class Channel:
         self._settle()
 
     def _settle(self) -> None:
-        """Note whether every peer was told, and has said, what is expected on the connection that there is.
+        """Note whether on every present connection both sides have said which frame they expect.
 
-        Until then news of connections is not to be overtaken by frames, or some are sent again that need not be.
+        Until then frames must not overtake news of connections, or some are sent again that need not be.
         """
         self._settled = all(known.settled for known in self._peers.values())
 
@@ -358,8 +358,8 @@ class Channel:
     def _first_cause(self, peer: str, words: Words) -> BeaverlodgeError:
         """The error to end with, where a peer gives up.
 
-        If it did for another one's sake, that one has a moment to say itself what happened. If it gave up waiting for
-        this party, which waits for others, they are the cause, if that took as long as makes one give up.
+        If it gave up because of another peer, that peer gets a moment to report the cause itself. If it gave up
+        waiting for this party, which waits for others, these are the cause, if the wait was long enough to give up.
         """
         told, lost = error_of_peer(peer, words, self.me), words.lost
         if lost == self.me and words.by is None and self._waits is not None:
@@ -373,7 +373,7 @@ class Channel:
         return told if heard is None else error_of_peer(lost, heard, self.me)
 
     def _hear_out(self, peer: str) -> Words | None:
-        """The last words of a peer that somebody else gave up for, if they come soon."""
+        """The last words of a peer because of which another one gave up, if they come soon."""
         end = self._network.now() + _FAREWELL_SECONDS
         while (left := end - self._network.now()) > 0:
             event = self._network.poll(left)

@@ -1,4 +1,4 @@
-"""With whom a party is in contact, as far as it has heard: who is missing, since when, and what may be wrong."""
+"""A party's contact with its peers: who is missing, since when, and the likely reason."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _SUSPICIOUS = 3  # handshakes that failed one after another
 
 
 class Contact:
-    """What was heard of the connections with all peers. No socket, no clock: each call is told the time.
+    """The state of the connections with all peers. No socket, no clock: each call takes the time.
 
     Args:
         me: this party's name.
         peers: the others.
         patience: seconds for which a lost contact may last.
         started: now.
-        say: for lines in the log.
+        say: takes lines for the log.
     """
 
     def __init__(self, me: str, peers: Iterable[str], patience: float, started: float, say: Say) -> None:
@@ -57,7 +57,7 @@ class Contact:
         self._started = self._noticed = started
 
     def met(self, peer: str) -> None:
-        """A frame of the peer's, of this run, came."""
+        """Note that a frame of the peer's, of this run, came."""
         self._met.add(peer)
 
     @property
@@ -66,7 +66,7 @@ class Contact:
         return self._met >= self._peers
 
     def dismiss(self, peer: str) -> None:
-        """That the peer leaves is no loss from now on."""
+        """Note that the peer's leaving is no loss from now on."""
         self._done.add(peer)
         self.down.pop(peer, None)
 
@@ -75,11 +75,11 @@ class Contact:
         return peer in self._done
 
     def down_among(self, peers: Iterable[str]) -> frozenset[str]:
-        """With whom of these the contact is lost."""
+        """The ones of these peers with which contact is lost."""
         return frozenset(self.down).intersection(peers)
 
     def told(self, peer: str, sign: Sign, now: float, most_rounds: int) -> None:
-        """A peer says of itself whom it waits for; in a later round than it can have, it is not believed to be."""
+        """Take a peer's sign, which says whom it waits for; a round beyond the last possible one is not believed."""
         last = self._signs.get(peer, Sign())
         if last.rounds < sign.rounds <= most_rounds:
             self._went_on[peer] = now
@@ -87,7 +87,7 @@ class Contact:
         self._some_lost = any(sign.lost for sign in self._signs.values())
 
     def hear(self, event: Event, now: float) -> None:
-        """News of a connection.
+        """Take news of a connection.
 
         Raises:
             DisagreementError: a peer does not admit this party's key.
@@ -140,7 +140,7 @@ class Contact:
             self._say(text)
 
     def check(self, now: float, wait: Wait, missing: set[str]) -> float:
-        """Whether to go on waiting for these; says now and then who has not come yet.
+        """Check whether to go on waiting for these; says now and then who has not come yet.
 
         Returns:
             In how many seconds, at most, to call this again.
@@ -163,7 +163,7 @@ class Contact:
         return min(wait.end - now, _LOST_LOOK_SECONDS if self.down else _NOTICE_SECONDS)
 
     def check_progress(self, now: float, wait: Wait, missing: set[str], seconds: float) -> None:
-        """Whether all of these went on within so many seconds, or this wait began as short a time ago.
+        """Check that all of these made progress within so many seconds, or that this wait began less long ago.
 
         Raises:
             PeerLostError: one did not.
@@ -197,10 +197,10 @@ class Contact:
         )
 
     def kept_waiting(self, missing: set[str], wait: Wait, given_up_by: str | None = None) -> PeerLostError:
-        """The error where these did not answer: it names who keeps them waiting, as far as they say.
+        """The error where these did not answer; it names the party that keeps them waiting, as far as they say.
 
         Args:
-            given_up_by: who says that it gave up waiting for this party, where that ends the wait.
+            given_up_by: the peer that gave up waiting for this party, where that ends the wait.
         """
         fresh = {peer: sign for peer, sign in self._signs.items() if self._said[peer] >= wait.began}
         peer, says = cause(missing, fresh, self._me)
@@ -221,7 +221,7 @@ class Contact:
         )
 
     def _suspicion(self) -> str:
-        """What may be wrong where peers cannot be reached, or handshakes fail again and again; else empty."""
+        """The likely reason where peers cannot be reached, or handshakes fail again and again; else empty."""
         if self._unanswered - self._met:
             absent = ", ".join(sorted(self._unanswered - self._met))
             return (

@@ -1,4 +1,4 @@
-"""What a channel needs of a network: frames that go and come, what happens to connections, and the time.
+"""The interface of a network for a channel: frames, news of connections, and the time.
 
 `transport.Transport` is the real one, over ZeroMQ; the test kit has one in virtual time.
 """
@@ -40,14 +40,14 @@ class Disconnected:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A peer that we dialled does not admit our key (or is not who we took it for)."""
+    """A dialled peer does not admit our key (or has another key than expected)."""
 
     peer: str
 
 
 @dataclass(frozen=True, slots=True)
 class Stranger:
-    """Somebody with a key that is not on the allow-list was turned away: how its public text begins, and from where."""
+    """A key that is not on the allow-list was refused: the beginning of its public text, and the address."""
 
     key: str
     address: str = ""
@@ -73,7 +73,7 @@ class Unanswered:
 
 @dataclass(frozen=True, slots=True)
 class Overfull:
-    """A peer's connection was shut, for more of it was held than any run needs."""
+    """A peer's connection was shut, since more of it was held than any run needs."""
 
     peer: str
 
@@ -98,7 +98,7 @@ class Network(Protocol):
         """The next event, or None if nothing happens for so long.
 
         Args:
-            awaited: a peer whose frame is likely to be next; other events may be told a moment later for it.
+            awaited: a peer whose frame is likely to be next; other events may come a moment later for it.
         """
 
     def adopt(self, peer: str) -> None:
@@ -111,4 +111,4 @@ class Network(Protocol):
         """Seconds on a clock that never goes back."""
 
     def allow(self, peer: str, nbytes: int) -> None:
-        """Take no payload of this peer that is longer than so many bytes, from now on; `Overlong` tells of one."""
+        """Take no payload of this peer that is longer than so many bytes, from now on; one gives `Overlong`."""

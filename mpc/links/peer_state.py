@@ -1,4 +1,4 @@
-"""What a channel knows of a peer from one connection to the next: who has told whom what is expected."""
+"""A channel's state of a peer over connections: whether both sides have said which frame they expect."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import Enum, auto
 
 
 class Expectation(Enum):
-    """Whether a peer has said what it expects next, on the connection that is the last news of it here."""
+    """Whether a peer has said which frame it expects, on the latest connection of which there was news here."""
 
     NOT_YET = auto()
     YES = auto()
@@ -16,14 +16,14 @@ class Expectation(Enum):
 
 @dataclass
 class PeerState:
-    """One peer's.
+    """One peer's state.
 
     Args:
         expectation: None before there is news of it.
-        greeted: it was told, on a first connection, what is expected.
-        held_back: something is to go there that was not handed over.
-        doubled: a second process has its key, as was said in the log.
-        elsewhere: it needs nothing more, and is in its next run already.
+        greeted: whether it was told, on a first connection, which frame is expected.
+        held_back: whether a frame for it was not handed over yet.
+        doubled: whether a second process has its key, as the log says.
+        elsewhere: whether it needs nothing more, and is in its next run already.
     """
 
     expectation: Expectation | None = None
@@ -33,19 +33,19 @@ class PeerState:
     elsewhere: bool = False
 
     def connected(self) -> bool:
-        """There is a new connection, and the peer was greeted on it; whether it will not ask for what was held back."""
+        """Note a new connection on which the peer was greeted; whether it will not ask for what was held back."""
         early = self.expectation is Expectation.EARLY
         unrequested = early and self.held_back
         self.expectation, self.greeted, self.held_back = Expectation.YES if early else Expectation.NOT_YET, True, False
         return unrequested
 
     def states_expectation(self, *, lost: bool) -> None:
-        """The peer says what it expects; where contact with it is lost, on a connection that is not news yet."""
+        """Note that the peer says which frame it expects; if contact is lost, on a connection that is not news yet."""
         self.expectation = (
             Expectation.YES if self.expectation is Expectation.NOT_YET and not lost else Expectation.EARLY
         )
 
     @property
     def settled(self) -> bool:
-        """Whether both sides have said what they expect, on the connection that there is."""
+        """Whether both sides have said which frame they expect, on the present connection."""
         return self.greeted and self.expectation is not Expectation.NOT_YET

@@ -1,4 +1,4 @@
-"""Probes: how `mpc doctor` asks who is at a link's other end and how fast the link is, outside every session.
+"""Probes, by which `mpc doctor` asks who is at a link's other end and how fast the link is, outside every session.
 
 A probe is a frame of its own type: a JSON object, a zero byte, and filler. A channel that waits for a party, and meets
 that party's doctor instead, answers the probes and goes on waiting; no sequence number moves. No probe holds data.
@@ -24,21 +24,21 @@ from mpc.links.wire import PROBE, TYPE_AT, seal, tag_is_right
 from mpc.runtime.round import HEADER_BYTES
 
 DOCTOR = "/doctor"
-"""What a transport adds to a party's name for a connection of its doctor; no party's name has a stroke in it."""
+"""The suffix of a party's name for a connection of its doctor; no party's name has a stroke in it."""
 
 DOCTORS_ROUTE = b"doctor"
-"""How the routing ids of doctors' connections begin."""
+"""The beginning of the routing ids of doctors' connections."""
 
 TRANSFER_BYTES = 1_000_000
-"""Of the transfer that is timed, each way."""
+"""The bytes of the timed transfer, each way."""
 
 ANSWERS_A_SECOND = 50
 BYTES_A_SECOND = 2 * TRANSFER_BYTES + (1 << 16)
 MOST_BYTES = 8 * TRANSFER_BYTES
-"""Of all answers to one peer, until `Answerer.begin_again`: for one that asks and does not read, no more is kept."""
+"""The most bytes of answers to one peer until `Answerer.begin_again`: the most kept for one that does not read."""
 
 TOTAL_BYTES = 32 * TRANSFER_BYTES
-"""Of all answers to all peers together whose connections stand (`Answered`)."""
+"""The most bytes of answers to all connected peers together (`Answered`)."""
 
 _LONGEST = 1 << 20  # of a probe's JSON
 
@@ -75,11 +75,11 @@ class Answered:
 class Answerer:
     """Answers the probes of one connection, within `ANSWERS_A_SECOND`, `BYTES_A_SECOND` and `MOST_BYTES`.
 
-    What is above is not answered.
+    Probes above these limits get no answer.
 
     Args:
-        about: what to tell of this side.
-        total: of all peers.
+        about: facts about this side.
+        total: the answers to all peers.
     """
 
     def __init__(self, about: Mapping[str, Any], total: Answered) -> None:
@@ -93,8 +93,8 @@ class Answerer:
         """What to send back; None for what is no question, or one too many.
 
         Args:
-            now: when the probe came, in seconds.
-            more: what else to tell of this side, if that is asked.
+            now: the time at which the probe came, in seconds.
+            more: further facts about this side, if these are asked for.
         """
         answer = self._answer(fields, more)
         return None if answer is None else self._bounded(answer, now)

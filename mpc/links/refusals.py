@@ -1,4 +1,4 @@
-"""Connections at this party's port that came to nothing: from which machines, and how many, for the log."""
+"""Failed connections at this party's port, counted by machine, for the log."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _ELSEWHERE: Final = "other addresses"
 
 
 class Refusals:
-    """Counts them by address; each call returns what is to be said of it, now and then: the first, the 10th, the 100th.
+    """Counts them by address; each call returns a line for the log, or nothing: the first, the 10th, the 100th has one.
 
-    Whoever floods the port so fills neither the log nor the memory.
+    So a flood of connections fills neither the log nor the memory.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class Refusals:
         return f"{count} handshakes from {host} at this party's port broke off" if count else ""
 
     def _count(self, what: str, address: str) -> tuple[int, str]:
-        """How many there were from this machine, or 0 if that is to be said another time; and the machine."""
+        """The number from this machine, or 0 if there is no line this time; and the machine."""
         host = address or "an unknown address"
         if (what, host) not in self._counts and len(self._counts) >= _MOST_LISTED:
             host = _ELSEWHERE

@@ -7,8 +7,8 @@ first frame of a link (the hello) is tagged under a key that everyone knows, all
 key. A side that has no session key yet gives what is not data the hello's number, so that the peer can read it at
 once; so does one that gives up and has not seen yet that the peer has the key.
 
-What says which frame is expected has a digest of its sender's hello with it. Two processes never say the same hello,
-for there is a nonce in it: so a process that was started again, or twice, is told from one that only connects anew.
+A frame that says which frame is expected carries a digest of its sender's hello. Two processes never send the same
+hello, since it has a nonce: so a process that was started again, or twice, is not taken for one that reconnects.
 """
 
 from __future__ import annotations
@@ -40,16 +40,16 @@ HELLO_KEY = TagKey(sha256(b"beaverlodge hello").digest())
 HELLO_FRAMES = 1
 
 FRAME_BYTES: Final = 1 << 10
-"""What a message that is kept takes, beside its payload, where memory is counted: its header, and Python's objects."""
+"""The memory that is counted for a kept message beside its payload: its header, and Python's objects."""
 
 _MOST_ASKED: Final = 2
-"""How often a peer is sent again what it expects, from one new connection to the next: on the one, and on the next
-before that is news."""
+"""How often frames are sent again to a peer between two new connections: on the one, and on the next before that is
+news."""
 
 
 @dataclass(frozen=True)
 class Backlog:
-    """What is kept of a party's messages at most.
+    """The bounds of what is kept of a party's messages.
 
     Args:
         longest: bytes of the longest payload.
@@ -61,10 +61,10 @@ class Backlog:
 
 
 HANDSHAKE: Final = Backlog(1 << 22, 5 << 20)
-"""Before there is a plan: of the two objects that may wait, one (the names of columns) can be long."""
+"""The bound before there is a plan: of the two objects that may wait, one (the names of columns) can be long."""
 
 _FIRST = 1
-"""What the label field of a resume says on the first connection that is news to its sender."""
+"""The label field of a resume on the first connection of which its sender has news."""
 
 
 class Frame(NamedTuple):
@@ -102,7 +102,7 @@ class Aborted:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What the peer says of whom it waits for."""
+    """The peer's sign, which says whom it waits for."""
 
     body: bytes
 
@@ -148,11 +148,11 @@ class Link:
         self._limit, self._own_limit = theirs.nbytes, own.nbytes
 
     def used(self, body: memoryview) -> None:
-        """The payload of a delivered frame is not kept any more."""
+        """Note that the payload of a delivered frame is not kept any more."""
         self._kept -= len(body) + FRAME_BYTES
 
     def connected(self) -> tuple[Frame, ...]:
-        """There is a new connection; gives the frames to send again, of a peer that asked more often than was heard.
+        """Note a new connection; gives the frames to send again to a peer whose last requests were not answered.
 
         Connections may come and go while a party computes, and be news after all that the peer said on each of them. A
         peer that asks without end, on one connection, is not answered without end.
@@ -198,7 +198,7 @@ class Link:
         return self._frame(ABORT, 0, self._next_out if self._peer_has_keys else 0, body)
 
     def sign(self, body: bytes) -> Frame:
-        """Says whom this side waits for, in a session that there is."""
+        """Says whom this side waits for, once there is a session."""
         return self._frame(SIGN, 0, self._next_out, body)
 
     @property
@@ -276,7 +276,7 @@ class Link:
             )
 
     def _check_the_same(self, header: Header, body: memoryview) -> None:
-        """That the peer is the process that said hello: what it says of its hello is that hello's digest."""
+        """Refuse a peer that is not the process that said hello, by the digest of its hello."""
         hello = b""
         if header.type == RESUME:
             hello = bytes(body)
@@ -301,7 +301,7 @@ class Link:
 
 
 def _size(body: bytes | memoryview) -> int:
-    """What a message takes where memory is counted."""
+    """The memory that is counted for a message."""
     return len(body) + FRAME_BYTES
 
 

@@ -1,12 +1,13 @@
-"""How long a party waits in a round, and whom for: its own clock, and what its peers say of whom they wait for.
+"""The waits of a party in a round: its own deadline, and its peers' signs, which say for whom they wait.
 
 A deadline counts while the peers that are waited for could answer: not while the contact with one is lost, nor while
 one says that it waits for another with whom it lost contact. Such pauses add up to the patience at most. So a round
 takes no longer than the deadline and the patience together.
 
-What a peer says, a sign, comes every quarter of a deadline, and whenever a contact is lost or found: the number of its
-round, whom it waits for, and with whom of these it lost contact. The helper, which waits for owners that compute among
-themselves, takes a higher number for progress. Signs are no part of the rounds, and are counted nowhere.
+A peer's sign comes every quarter of a deadline, and whenever a contact is lost or found: it has the number of the
+peer's round, the parties for which it waits, and those of them with which it lost contact. The helper, which
+waits for owners that compute among themselves, takes a higher number for progress. Signs are no part of the rounds, and
+are counted nowhere.
 """
 
 from __future__ import annotations
@@ -29,12 +30,12 @@ _MOST_ROUNDS: Final = 1 << 62
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """What a party says of itself.
+    """A party's message about itself.
 
     Args:
-        rounds: how many it has begun.
-        waits: whom it waits for.
-        lost: with whom of these it has lost contact.
+        rounds: the number of rounds that it has begun.
+        waits: the parties for which it waits.
+        lost: those of them with which it has lost contact.
     """
 
     rounds: int = 0
@@ -46,8 +47,8 @@ class Wait:
     """One wait of a party.
 
     Args:
-        label: what for.
-        now: when it begins.
+        label: the label of the awaited message.
+        now: its beginning.
         deadline: seconds.
         patience: seconds that all pauses together may take.
     """
@@ -60,7 +61,7 @@ class Wait:
         self._paused = False
 
     def look(self, now: float, *, paused: bool) -> bool:
-        """Whether the deadline is not over yet; from now on it counts, or it does not."""
+        """Whether the deadline is not over yet; sets whether it counts from now on."""
         if self._paused:
             pause = min(now - self._looked, self._left)
             self._left -= pause
@@ -75,7 +76,7 @@ def sign_body(sign: Sign) -> bytes:
 
 
 def read_sign(peer: str, body: bytes, parties: Set[str]) -> Sign:
-    """What a peer says: parties that it names are those of the scenario.
+    """Read a peer's sign; parties that it names must be those of the scenario.
 
     Raises:
         ProtocolError: it is no sign.
@@ -89,12 +90,12 @@ def read_sign(peer: str, body: bytes, parties: Set[str]) -> Sign:
 
 
 def lost_behind(missing: Set[str], signs: Mapping[str, Sign]) -> bool:
-    """Whether one of these, or of those that they wait for, says that it lost contact with whom it waits for."""
+    """Whether one of these, or of those for which they wait, says that it lost contact with a party it waits for."""
     return any(signs[peer].lost for peer in _behind(missing, signs) if peer in signs)
 
 
 def cause(missing: Set[str], signs: Mapping[str, Sign], me: str) -> tuple[str, str | None]:
-    """Who keeps all others waiting, as far as one can know, and who says so, if it is not seen here.
+    """The party that keeps all others waiting, as far as is known, and the peer that says so, if it is not seen here.
 
     A peer that waits for nobody, or does not say so, is the cause; where all say that they wait, the one at the end. Of
     peers that say that they wait for each other, one does not say the truth: one is named, and as said by the other.
@@ -120,7 +121,7 @@ def _waits(peer: str, signs: Mapping[str, Sign], me: str) -> frozenset[str]:
 
 
 def _behind(missing: Set[str], signs: Mapping[str, Sign]) -> list[str]:
-    """These, whom they wait for, whom those wait for, and so on."""
+    """These parties, those for which they wait, those for which these wait, and so on."""
     seen = sorted(missing)
     for peer in seen:  # which grows
         if peer in signs:

@@ -98,7 +98,7 @@ def seal(type_: int, label: int, sequence: int, acknowledged: int, body: bytes, 
 
 
 def other_version(start: memoryview) -> int | None:
-    """The version of who sent something that begins so; None if it is this one's, or if it is no frame."""
+    """The sender's version, from a frame's beginning; None if it is this one's, or if it is no frame."""
     return start[2] if len(start) > 2 and start[:2] == MAGIC and start[2] != WIRE_VERSION else None
 
 
@@ -125,7 +125,7 @@ SAME_VERSION: Final = "install the same version of beaverlodge everywhere"
 
 
 def versions_differ(me: str, peer: str, theirs: int) -> str:
-    """That a peer's frames are of another version."""
+    """The error for a peer whose frames are of another version."""
     return f"{peer} speaks version {theirs} of the parties' protocol, and {me} version {WIRE_VERSION}"
 
 

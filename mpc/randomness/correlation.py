@@ -1,4 +1,4 @@
-"""Correlated randomness: what a kind is, and what kinds there are.
+"""Correlated randomness: the interface of a kind, and the kinds.
 
 A kind has **drawn** parts, uniform over their rings, and **dealt** parts, functions of the drawn ones. The helper
 shares a seed with each owner; every owner's shares of the drawn parts, and all but the last owner's shares of the
@@ -20,7 +20,7 @@ from mpc.ring.rings import B8, B64, Z64
 from mpc.ring.specs import Spec
 
 Book = Mapping[int, tuple[Array, ...]]
-"""At the helper: the drawn parts (in full) of earlier correlations that later ones refer to, by their number."""
+"""At the helper, by number: the drawn parts (in full) of earlier correlations that later ones refer to."""
 
 
 class Kind(Protocol):
@@ -43,15 +43,15 @@ class Kind(Protocol):
 
 
 class OfList:
-    """What kinds have in common that differ in an item of a public list only: in which rows a step uses, say."""
+    """Base of kinds that differ only in an item of a public list, such as the rows that a step uses."""
 
     @property
     def place(self) -> tuple[Sequence[Any], int] | None:
-        """The list that its item is of, and where it is there; None if it is of none."""
+        """The list of its item, and the item's place there; None if it has no list."""
         raise NotImplementedError
 
     def without_item(self) -> Kind:
-        """The one kind, with parts like this one's, that stands for all that differ from it in their item."""
+        """The kind that stands for all kinds that differ from this one only in their item."""
         raise NotImplementedError
 
     def with_item(self, item: Any) -> Kind:
@@ -77,7 +77,7 @@ class Uniform:
 
 @dataclass(frozen=True)
 class OwnMasks:
-    """For each owner a mask that it knows, of what it alone has: `sizes[k]` rows of owner k, later kinds refer to all.
+    """For each owner a mask of its own rows that it knows, `sizes[k]` rows of owner k; later kinds refer to all.
 
     The one kind whose drawn parts are no shares of anything: each owner's are its own, and the helper's are all owners'
     rows, one owner's after another's. All draw as many as the largest needs, so that all owners send alike.
@@ -151,7 +151,7 @@ def cut_mask(b: Array, shift: int) -> tuple[Array, Array]:
 
 @dataclass(frozen=True)
 class Truncation:
-    """For a mask b over Z_2^64: what `cut_mask` makes of it, shared. See protocols/core/truncation.py."""
+    """For a mask b over Z_2^64: `cut_mask` of it, shared. See protocols/core/truncation.py."""
 
     shape: tuple[int, ...]
     scale: int
@@ -173,7 +173,7 @@ class Truncation:
 
 @dataclass(frozen=True)
 class OneMask:
-    """What kinds have in common that deal functions of one mask r (count,) over Z_2^64."""
+    """Base of kinds that deal functions of one mask r (count,) over Z_2^64."""
 
     count: int
     scale: int
@@ -281,7 +281,7 @@ def correction_bytes(kind: Kind) -> int:
 
 
 def kept_bytes(kind: Kind) -> int:
-    """Bytes of what later correlations refer to of one of this kind, in full, as the helper has it."""
+    """Bytes of the parts in full that the helper keeps of one correlation of this kind, for later ones."""
     if not kind.kept:
         return 0
     if isinstance(kind, OwnMasks):

@@ -1,4 +1,4 @@
-"""How the helper deals correlated randomness: the last owner's corrections, in windows."""
+"""The helper's dealing of correlated randomness: the last owner's corrections, in windows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SMALL_BYTES = 16 << 20  # of all that an owner draws, in a job that is drawn at 
 
 
 class Window(NamedTuple):
-    """What the helper sends at once: the corrections of the correlations from `start` to `stop`.
+    """One message of the helper: the corrections of the correlations from `start` to `stop`.
 
     Args:
         first: the first of these that has a correction, for which the window is fetched.
@@ -54,7 +54,7 @@ def windows(kinds: Sequence[Kind], forks: Sequence[int] = ()) -> Iterator[Window
 
 
 def is_little(kinds: Sequence[Kind]) -> bool:
-    """Whether an owner draws all of them at once: its parts take no more than `SMALL_BYTES`."""
+    """Whether an owner draws all of them at once, since its parts take no more than `SMALL_BYTES`."""
     parts = ((count, (*kind.drawn, *kind.dealt)) for kind, count in listed(kinds).counted())
     return sum(count * spec.nbytes for count, specs in parts for spec in specs) <= SMALL_BYTES
 

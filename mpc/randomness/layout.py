@@ -1,6 +1,6 @@
 """Where the parts of a correlation lie, in an owner's stream and in the helper's correction.
 
-The helper and the owners draw by the same layout: what one of them takes for a part is that part at the other, too.
+The helper and the owners draw by the same layout, so that both have the same parts.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mpc.ring.specs import Spec
 from mpc.sharing.share import Mask, Share
 
 AT_ONCE: Final = 1 << 17
-"""Bytes of parts that lie in one piece of memory, none of which is free before all are."""
+"""The bytes of parts that share one piece of memory, which is freed as a whole."""
 
 Parts = tuple[tuple[Array, ...], tuple[Array, ...]]
 """An owner's drawn parts of a correlation, and its dealt ones."""
@@ -28,7 +28,7 @@ _Places = list[tuple[int, tuple[int, ...], Ring]]  # where each part begins, its
 
 
 class Layout:
-    """The places of the parts of one kind, for all kinds with the same parts: to find them takes as long as to draw.
+    """The places of the parts of a kind, and of all kinds with the same parts; finding them takes as long as drawing.
 
     Args:
         kind: any of them.
@@ -77,7 +77,7 @@ class Layout:
 
 
 class Layouts:
-    """The layouts of the last few kinds of each sort: of batches, say, that are of one size or two.
+    """The layouts of the last few kinds of each sort, such as those of batches of one or two sizes.
 
     Args:
         corrected: as in `Layout`, for all of them.

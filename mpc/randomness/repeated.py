@@ -1,4 +1,4 @@
-"""Long sequences of few different values, as a plan has them: four bytes an item, for each value is kept once."""
+"""Long sequences of few different values, as in a plan: four bytes an item, since each value is kept once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NO_LIST: Final = -1
 
 
 class _Items(Sequence[V]):
-    """What can be read by number or in order; equal to any sequence of equal items."""
+    """A sequence, read by number or in order; equal to any sequence of equal items."""
 
     def _item(self, number: int) -> V:
         """The item of this number, which counts from the end if it is negative."""
@@ -83,7 +83,7 @@ class Repeated(_Items[T], Generic[T]):
         return self._values
 
     def counted(self) -> list[tuple[T, int]]:
-        """Each value, and how often it is there."""
+        """Each value, and its number of items."""
         return [(self._values[number], count) for number, count in Counter(self._numbers).items()]
 
     def mapped(self, function: Callable[[T], V]) -> Iterator[V]:

@@ -1,4 +1,4 @@
-"""An array without data: what a dry run computes with.
+"""An array without data, with which a dry run computes.
 
 An `AbstractArray` has a shape and nothing else. It goes through the same protocol code as a real array, so a plan is
 made by the very program that will run, in no memory; and since it has no truth value, a program whose control flow
@@ -134,7 +134,7 @@ def _blank(shape: tuple[int, ...]) -> Array:
 
 
 def _index_key(index: Any) -> tuple[Any, ...] | None:
-    """Whole numbers, slices and the like as what can be looked up; None for an index that has anything else in it."""
+    """A hashable key of an index of whole numbers, slices and the like; None for any other index."""
     key: list[Any] = []
     for one in index if type(index) is tuple else (index,):
         if type(one) is slice:
@@ -183,5 +183,5 @@ def is_abstract(x: object) -> bool:
 
 @lru_cache(maxsize=1024)
 def abstract(shape: tuple[int, ...]) -> Array:
-    """One that the type checker takes for an array, as protocols do; one for each shape, as none can change."""
+    """An abstract array, typed as an array; the same object for each shape, since none can change."""
     return cast(Array, AbstractArray(shape))

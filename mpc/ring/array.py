@@ -1,4 +1,4 @@
-"""The type of all arrays: which entries they have, a `Ring` or a `Spec` says."""
+"""The type of all arrays; a `Ring` or a `Spec` says which entries they have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an array on its way is (shape, scale, ring), and the bytes that it is sent as."""
+"""An array's shape, scale and ring on the wire, and its bytes there."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mpc.ring.rings import Z64, Ring
 
 
 class Spec(NamedTuple):
-    """What an array on the wire is: its shape, its scale (fractional bits) and its ring."""
+    """The shape, the scale (fractional bits) and the ring of an array on the wire."""
 
     shape: tuple[int, ...]
     scale: int = 0

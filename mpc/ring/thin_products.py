@@ -13,7 +13,7 @@ from mpc.ring.array import Array
 
 _LARGE = 1 << 12
 EVERY_ROW = -1
-"""What the compiled loops are told in place of the first row, where `a` has all rows of its matrix."""
+"""The value of `first` for the compiled loops where `a` has all rows of its matrix."""
 
 
 try:
@@ -22,7 +22,7 @@ except ImportError:  # no C compiler was where the package was installed
     COMPILED = False
 else:
     COMPILED = True
-"""Whether the compiled way is there."""
+"""Whether the compiled code is there."""
 
 
 def matrix_times_vector(a: Array, x: Array) -> Array:

@@ -18,7 +18,7 @@ from mpc.sharing.share import Share
 class PlannedRound:
     """One round: its label, and the bytes of payload from one owner to each other owner.
 
-    `draws` is how many of the plan's correlations an owner draws before it sends, after the round before.
+    `draws` is the number of correlations that an owner draws between the round before and its sending.
     """
 
     label: str
@@ -29,7 +29,7 @@ class PlannedRound:
 
 @dataclass
 class Recorder:
-    """A dry run's supply and observer: it writes down what it is asked for."""
+    """A dry run's supply and observer: it records all requests."""
 
     ways: tuple[bool, ...] = ()
     rounds: Repeated[PlannedRound] = field(default_factory=Repeated)
@@ -52,7 +52,7 @@ class Recorder:
         return number < len(self.ways) and self.ways[number]
 
     def forked(self, way: bool) -> None:
-        """A dry run knows which way it goes."""
+        """Nothing to note: a dry run knows its ways."""
 
     def stage(self, name: str, done: int, total: int) -> None:
         self.at = name
@@ -62,12 +62,12 @@ class Recorder:
         self.reveals.append(item)
 
     def hinted(self, text: str) -> None:
-        """A dry run has nothing to say."""
+        """Nothing to note: a dry run has no hints."""
 
 
 @dataclass(frozen=True)
 class _Mark:
-    """Where a dry run is: how many rounds, correlations, forks and reveals there were; at which place of a list."""
+    """A dry run's position: the numbers of rounds, correlations, forks and reveals so far; the place in a list."""
 
     rounds: int
     kinds: int
@@ -78,7 +78,7 @@ class _Mark:
 
 @dataclass(frozen=True)
 class _Block:
-    """What a step asked for and opened, and gave."""
+    """A step's correlations, openings and result."""
 
     first: _Mark
     last: _Mark
@@ -88,8 +88,8 @@ class _Block:
 class StepMemory:
     """A dry run's memory of steps that are the same each time.
 
-    A step is run as it is until it was recorded twice alike, but for its place; after that what it did is written down
-    once more, and it is not run.
+    A step is run until two records of it are alike, but for their places; after that its record is repeated, and it is
+    not run.
     """
 
     def __init__(self, recorder: Recorder) -> None:
@@ -98,14 +98,14 @@ class StepMemory:
         self._twice: dict[Hashable, _Block] = {}
 
     def mark(self, place: int, opened: Mapping[str, int]) -> _Mark | None:
-        """Where the dry run is now; None if it has drawn correlations that no round was for yet."""
+        """The dry run's position; None if it has drawn correlations since the last round."""
         now = self._recorder
         if now.drawn != len(now.kinds):
             return None
         return _Mark(len(now.rounds), len(now.kinds), (len(now.forks), len(now.reveals)), place, tuple(opened.items()))
 
     def again(self, key: Hashable, now: _Mark, opened: dict[str, int]) -> _Block | None:
-        """The step once more, without running it, if it is known well enough."""
+        """Record the step once more without running it, if two records of it were alike."""
         block = self._twice.get(key)
         if block is None:
             return None
@@ -119,7 +119,7 @@ class StepMemory:
         return block
 
     def ran(self, key: Hashable, first: _Mark, last: _Mark | None, result: Any) -> None:
-        """The step was run."""
+        """Note that the step was run."""
         if last is None or first.other != last.other:
             self._once.pop(key, None)
             return

@@ -36,7 +36,7 @@ Tap = Callable[[Message], bytes | None]
 
 @dataclass
 class Watch:
-    """An observer that writes down what was revealed and which stages passed."""
+    """An observer that records what was revealed and which stages passed."""
 
     reveals: list[Revealed] = field(default_factory=list)
     stages: list[tuple[str, int, int]] = field(default_factory=list)
@@ -58,7 +58,7 @@ class Watch:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a lockstep run gave: each owner's result, what was revealed, and the bytes of payload and rounds counted.
+    """The outcome of a lockstep run: each owner's result, the reveals, and the counted bytes of payload and rounds.
 
     The plan is that of the ways that the program took.
     """
@@ -83,8 +83,8 @@ def run_lockstep(
 
     Args:
         factories: owner -> its program; their order is the owners' order.
-        plan: what all owners agreed on; made from the first owner's program where left out.
-        entropy: party (the helper too) -> where its seeds come from.
+        plan: the plan that all owners agreed on; made from the first owner's program where left out.
+        entropy: party (the helper too) -> the source of its seeds.
         tap: called with every message; returns the body to deliver, or None to drop it.
         refusal: an error with which a program may end: it is then that owner's result, and need not have come to the
             end of its plan.
@@ -108,7 +108,7 @@ def run_lockstep(
 
 @dataclass(frozen=True)
 class Seat:
-    """An owner that is ready to run its program, with its supply, and who watches it."""
+    """An owner that is ready to run its program, with its supply and its observer."""
 
     party: Party
     supply: PlannedSupply
@@ -143,7 +143,7 @@ def seat(
 
 
 def _decisions(ways: list[bool]) -> Callable[[], bool]:
-    """What the last owner tells the helper, way after way: in one thread, the helper looks for itself."""
+    """The last owner's decisions at forks, one after another; in one thread, the helper reads them itself."""
     number = -1
 
     def next_way() -> bool:

@@ -1,4 +1,4 @@
-"""What a protocol is handed: its party's shares, correlations and the few ways to communicate."""
+"""A protocol's party: its shares, its correlations and the few operations that communicate."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ def lengthened(p: Party, share: Share, rows: int) -> Share:
 
 
 def _nobody() -> None:
-    """Stands for a masked value that is no more."""
+    """The reference to a masked value that is gone."""
 
 
 MOST_WORDS = 1 << 21
-"""How many words `Party.open_rows` opens in one round."""
+"""The largest number of words that `Party.open_rows` opens in one round."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,8 @@ class Party:
         owners: all owners, in the scenario's order.
         supply: its correlated randomness.
         pairs: the streams shared with each other owner.
-        declared: what may be revealed; None (in a dry run) lets everything through to be collected.
-        observer: who is told of stages and reveals.
+        declared: the reveals that are allowed; None (in a dry run) allows all, and they are collected.
+        observer: takes stages and reveals.
         dry: whether this is a dry run on shapes.
         repeats: a dry run's memory of its steps.
     """
@@ -99,7 +99,7 @@ class Party:
 
     @property
     def opened(self) -> Mapping[str, int]:
-        """By label: how many masks were used up, and how many values revealed, so far."""
+        """By label: the numbers of masks used and of values revealed so far."""
         return self._opened
 
     def correlation(self, kind: Kind) -> tuple[Any, ...]:
@@ -111,20 +111,20 @@ class Party:
         return self._supply.next(kind)
 
     def defer(self, function: Callable[[], T]) -> Deferred[T]:
-        """What `function` gives, worked out while the next round's messages travel: it must need nothing of them."""
+        """The result of `function`, computed while the next round's messages travel; it must not depend on them."""
         left = Deferred(function)
         self._left.append(left)
         return left
 
     async def step(self, key: Hashable, place: int, run: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """One of many steps that ask for and open the same, but for the rows of a public list that are its own.
+        """Run one of many steps that draw and open the same, but for their own rows of a public list.
 
-        A dry run runs a few of them: a plan of a million steps takes seconds. It gives what such a step gave, so what
-        that has must be of the same shapes each time.
+        A dry run runs only a few of them, so that a plan of a million steps takes seconds. For the others it returns
+        the result of an earlier step, so results must have the same shapes each time.
 
         Args:
-            key: equal for steps that are alike; what they ask for is compared twice, and each live run with its plan.
-            place: where the step's rows are in their list.
+            key: equal for steps that are alike; two of them are compared, and each live run is with its plan.
+            place: the place of the step's rows in their list.
             run: the step.
         """
         if self._repeats is None:
@@ -152,8 +152,8 @@ class Party:
     async def open_rows(self, masked: Masked, *, label: str) -> Public:
         """As `open`, for one value (m, ...) that may be large: in rounds of whole rows, of `MOST_WORDS` words at most.
 
-        So no message is larger, and what is on its way takes little memory beside the value itself. A value that is
-        opened in several rounds is used up: what is opened stands in its place.
+        So no message is larger, and messages take little memory beside the value itself. A value that is opened in
+        several rounds is used up: the opened value takes its memory.
         """
         self._spend(masked, label)
         rows = masked.shape[0]
@@ -197,7 +197,7 @@ class Party:
         return Public(opened, masked.scale, masked.ring)
 
     def _spend(self, value: Masked, label: str) -> None:
-        """Note that a value is opened under its mask, which nothing else may be from now on."""
+        """Note that a value is opened under its mask; no other value may be opened under it from now on."""
         if not isinstance(value, Masked):
             raise InternalError(f"{value!r} is not masked and cannot be opened in '{label}'")
         opened = value.use.opened
@@ -214,7 +214,7 @@ class Party:
     async def reveal(self, *shares: Share, what: str, why: str, label: str) -> tuple[Public, ...]:
         """Open agreed outputs to all owners. 1 round; reveals the values and nothing else.
 
-        The shares are made uniform first, by adding a sharing of zero, so that they tell no more than their sum.
+        The shares are made uniform first, by adding a sharing of zero, so that they disclose only their sum.
 
         Raises:
             InternalError: `what` is not among the declared outputs.
@@ -276,7 +276,7 @@ class Party:
         return tuple(opened)
 
     def _to_all(self, words: tuple[Array, ...], specs: tuple[Spec, ...], label: str) -> Round:
-        """These words to every other owner, who sends as many; meanwhile, what was left for later."""
+        """Send these words to every other owner, which sends as many; deferred work is done meanwhile."""
         work, self._left = tuple(self._left), []
         peers = self.peers
         return Round(dict.fromkeys(peers, words), dict.fromkeys(peers, specs), label, everyone=True, meanwhile=work)
@@ -285,7 +285,7 @@ class Party:
         """Share `owner`'s ring elements among all owners. 0 rounds: the others' shares come from pair seeds.
 
         Args:
-            owner: whose input it is; that owner gives `value`, the others None.
+            owner: the input's owner, which gives `value`; the others give None.
             value: ring elements at `scale`, of `shape`.
         """
         if self.dry:
@@ -330,7 +330,7 @@ class Party:
             raise error()
 
     def insist_jointly(self, condition: Callable[[], bool], error: Callable[[], BeaverlodgeError]) -> None:
-        """`insist`, of a condition on values that all owners see alike: what does not hold is about none of them."""
+        """As `insist`, for a condition on values that all owners see alike: its error is about no single owner."""
         try:
             self.insist(condition, error)
         except BeaverlodgeError as problem:
@@ -338,11 +338,11 @@ class Party:
             raise
 
     def fork(self, condition: Callable[[], bool]) -> bool:
-        """Go one of two ways, by a condition on values that were revealed.
+        """Take one of two ways, by a condition on values that were revealed.
 
-        The one place where a program's flow may follow a value: one that is a declared output, so that the way tells
-        nothing more. The plan of a run is that of the ways that it took, and a dry run goes by `condition` = False
-        unless it is told otherwise. The helper deals nothing that comes after a fork until it is told which way.
+        This is the one place where a program's flow may follow a value: a declared output, so that the way discloses
+        nothing more. The plan of a run is that of the ways that it took. A dry run takes `condition` = False unless
+        its plan is made for other ways. The helper deals nothing that comes after a fork until it knows the way.
         """
         way = self._supply.fork(not self.dry and condition())
         self._observer.forked(way)

@@ -1,4 +1,4 @@
-"""The plan: what a program will cost and reveal, from a dry run of the program itself on shapes alone."""
+"""The plan: the cost and the reveals of a program, from a dry run of the program itself on shapes alone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from mpc.runtime.round import HEADER_BYTES, Blob, Program, Round
 ProgramFactory = Callable[[Party], Program]
 
 WAY_BYTES = 1
-"""What the last owner tells the helper at a fork."""
+"""The last owner's message to the helper at a fork."""
 
 _ROUND_HANDLING = 4e-4  # seconds: half of it is a message's way through session, encryption and socket
 _HANDLED_BYTES = 2e8  # a second: dealt or taken in, encrypted and authenticated
@@ -63,7 +63,7 @@ class Plan:
 
     @cached_property
     def digest(self) -> str:
-        """What the parties compare in the handshake: it covers every round, correlation, reveal and constant."""
+        """The digest that the parties compare in the handshake: of every round, correlation, reveal and constant."""
         text = sha256()
         for line in self._rounds.mapped(lambda one: f"{one.label}/{one.payload}\n".encode()):
             text.update(line)
@@ -81,7 +81,7 @@ class Plan:
 
     @property
     def counted_kinds(self) -> list[tuple[Kind, int]]:
-        """Each kind of correlation, one for all that have parts alike, and how many there are."""
+        """The kinds of correlations, one for all with equal parts, and their numbers."""
         return self._kinds.counted()
 
     @cached_property
@@ -101,7 +101,7 @@ class Plan:
 
     @cached_property
     def turns(self) -> tuple[int, ...]:
-        """Of each window: how many forks come before it, whose ways must be known before it is dealt."""
+        """For each window: the number of forks before it, whose ways must be known before it is dealt."""
         return tuple(bisect_right(self.forks, window.first) for window in self._windows)
 
     @cached_property
@@ -110,7 +110,7 @@ class Plan:
 
     @cached_property
     def small(self) -> bool:
-        """Whether all is dealt, and drawn at every owner, once the first was needed: it is little, and has no forks."""
+        """Whether all is dealt, and drawn at every owner, with the first need: it is little, and has no forks."""
         return not self.forks and is_little(self.kinds)
 
     def needs_credit(self, number: int) -> bool:
@@ -124,7 +124,7 @@ class Plan:
 
     @property
     def credits(self) -> int:
-        """How many credits the last owner sends back to the helper."""
+        """The number of credits that the last owner sends back to the helper."""
         return sum(1 for number in range(len(self.windows)) if self.needs_credit(number))
 
     @cached_property
@@ -147,7 +147,7 @@ class Plan:
 
     @cached_property
     def correlations(self) -> dict[str, dict[str, int]]:
-        """By kind: how many, and the bytes of corrections they cost the helper."""
+        """By kind: the number of correlations, and the bytes of the helper's corrections for them."""
         table: dict[str, dict[str, int]] = {}
         for kind, count in self.counted_kinds:
             row = table.setdefault(type(kind).__name__, {"count": 0, "correction_bytes": 0})
@@ -231,7 +231,7 @@ class _Windows:
         self._taken: list[float] = []
 
     def taken(self, drawn: int, now: float) -> float:
-        """When the last owner has all windows for the first `drawn` correlations, if it asks for them `now`."""
+        """The time at which the last owner has the windows for the first `drawn` correlations, if it asks `now`."""
         while (number := len(self._taken)) < len(self._needed) and self._needed[number] < drawn:
             if number and self._turns[number] > self._turns[number - 1]:
                 self._told = now + self._credit
@@ -291,7 +291,7 @@ def groups_to_deal(
     """The correlations of each window, as the helper deals them.
 
     Args:
-        next_way: which way the next fork goes; asked for when a window that comes after it is due, or at the end.
+        next_way: gives the way at the next fork; called when a window that comes after it is due, or at the end.
         wait: called with a window's number where it needs a credit.
     """
     ways: list[bool] = []

@@ -1,4 +1,4 @@
-"""The one effect of a protocol: a round of communication, and the work that is left for while its messages travel."""
+"""The one effect of a protocol: a round of communication, and the work that is done while its messages travel."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Program = Coroutine["Round", Mapping[str, Arrays], Any]
 T = TypeVar("T")
 
 HEADER_BYTES: Final = 48
-"""What a message takes beside its payload: a plan counts it, and the links' frames keep to it."""
+"""The bytes of a message beside its payload: a plan counts them, and the links' frames have as many."""
 
 
 class Deferred(Generic[T]):
-    """A value that is worked out once: while a round's messages travel, or else when it is asked for."""
+    """A value that is computed once: while a round's messages travel, or else at its first use."""
 
     __slots__ = ("_function", "_value")
 
@@ -37,19 +37,19 @@ class Deferred(Generic[T]):
 
 @dataclass(frozen=True)
 class Blob:
-    """On the wire, bytes of a length that is not known before; at most `limit`. For handshakes only."""
+    """Bytes of unknown length on the wire; at most `limit`. For handshakes only."""
 
     limit: int
 
 
 class Round(NamedTuple):
-    """What this party sends to each peer, and what it waits for from each; `await` gives the arrays by sender.
+    """This party's messages to each peer, and those it expects from each; `await` gives the arrays by sender.
 
     Args:
         send: peer -> the arrays, of unsigned machine words (or one `bytes`, where the peer declared a Blob).
         recv: peer -> what must come; a message of another length or label is refused before it is used.
-        label: what the round is for: it is part of every frame, so parties in different rounds find out.
-        everyone: whether every owner does the same in this round, so that one owner's plan tells all owners' bytes.
+        label: the round's name: it is part of every frame, so parties in different rounds find out.
+        everyone: whether every owner does the same in this round, so that one owner's plan gives all owners' bytes.
         meanwhile: work that does not depend on the answers: done once this side's messages are on their way.
     """
 

@@ -20,13 +20,13 @@ from mpc.sharing.share import Share
 class PlannedSupply:
     """Draws a plan's correlations in order, and after each fork those of the way that the program takes.
 
-    Nothing that comes after a fork is drawn before it is known which way it goes.
+    Nothing that comes after a fork is drawn before its way is known.
 
     Args:
-        plan: a program that asks for anything else is stopped. Until something is said, all forks go the way `False`.
+        plan: a program that asks for anything else is stopped. All forks take the way `False` until `fork` is called.
         stream: the stream shared with the helper.
         next_window: for the last owner, fetches the next window of corrections; None for the others.
-        tell: called at each fork with the way; for the last owner, to tell the helper.
+        tell: called at each fork with the way; at the last owner it sends the way to the helper.
     """
 
     def __init__(
@@ -67,13 +67,13 @@ class PlannedSupply:
         """Draw all of a small plan while the messages travel of the round that needs the first of it.
 
         Args:
-            later: given something to do, has it done in the next round.
+            later: takes a function, and has it called in the next round.
         """
         if self._plan.small:
             self._later = later
 
     def fork(self, way: bool) -> bool:
-        """The program goes this way from here on."""
+        """Note the way that the program takes from here on."""
         if self._number != self._end:
             raise InternalError("the program goes one of two ways where its plan has no fork")
         self._tell(way)
@@ -93,7 +93,7 @@ class PlannedSupply:
         each single check, and has opened something else than what was shown before the run.
 
         Args:
-            party: whose program it was.
+            party: the program's party.
 
         Raises:
             InternalError: the program drew fewer correlations than its plan has, or opened more or less.

@@ -1,4 +1,4 @@
-"""What a party did: rounds, bytes, messages, reveals, and when each stage began. Holds no data."""
+"""A party's trace: rounds, bytes, messages, reveals, and the beginning of each stage. It holds no data."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Trace:
     """Counts of a live run, from the end of the handshake on; resends are counted apart.
 
     Args:
-        listener: told of each stage and step, for progress.
-        advised: told of each hint.
-        opening: called before anything leaves of what is revealed; what it raises ends the run.
+        listener: called with each stage and step, for progress.
+        advised: called with each hint.
+        opening: called before any share of a revealed value leaves; its error ends the run.
     """
 
     listener: StageListener
@@ -75,7 +75,7 @@ class Trace:
         self.labels[label] = self.labels.get(label, 0) + 1
 
     def restart_counts(self) -> None:
-        """Forget what the handshake cost: the plan is about what follows it."""
+        """Forget the cost of the handshake: the plan is about what follows it."""
         self.rounds = self.bytes_sent = self.bytes_received = self.messages = self.resent = 0
         self.labels = {}
 

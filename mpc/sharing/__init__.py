@@ -1,4 +1,4 @@
-"""Secret-shared and public values: what may be added, multiplied and opened.
+"""Secret-shared and public values, with their arithmetic and the rules of opening.
 
 Read first: `share.py` (`Share`, `Mask`, `Masked`, `Public`).
 

@@ -1,4 +1,4 @@
-"""Long elementwise expressions some entries at a time, so that what is in between takes little memory."""
+"""Long elementwise expressions, computed in pieces, so that intermediate values take little memory."""
 
 from __future__ import annotations
 

@@ -194,10 +194,10 @@ class Share(_Value):
 class Use:
     """The one use of a mask, which the mask and all that is masked with it have in common.
 
-    It is as old as they are and no older: of a mask that is spent and gone, nothing is kept.
+    It lives as long as they do: nothing is kept of a mask that is spent and gone.
 
     Attributes:
-        opened: None until something is opened under the mask; then a weak reference to what was, for it may be large.
+        opened: None until a value is opened under the mask; then a weak reference to it, since it may be large.
     """
 
     __slots__ = ("opened",)
@@ -224,7 +224,7 @@ _put_use = _OfMask.__dict__["use"].__set__
 class Mask(_OfMask):
     """A uniform share, for one opening. Slices and products of it are plain shares.
 
-    No owner knows what it is a share of, but for `OwnMasks`, of which each owner knows what covers its own rows.
+    No owner knows the mask in full, but for `OwnMasks`, of which each owner knows the mask of its own rows.
     """
 
     def _with(self, value: Array) -> Any:

@@ -1,4 +1,4 @@
-"""A client's end of its link to the server, as a pure state machine: frames come, frames go, nothing else."""
+"""A client's end of its link to the server: a pure state machine of frames received and frames to send."""
 
 from __future__ import annotations
 
@@ -47,20 +47,20 @@ class StarClient:
 
     Args:
         make: makes its program for an attempt at a round.
-        digest: of what server and clients must agree on.
-        drop_at: the stage in which it vanishes instead of sending; for trying out what drop-outs do.
-        due: how many rounds there are: after as many, the server is not needed any more.
-        instance: what tells this process from another one with the same key; drawn anew where it is not given.
+        digest: of the facts on which server and clients must agree.
+        drop_at: the stage in which it vanishes instead of sending, for trials of drop-outs.
+        due: the number of rounds, after which the server is not needed any more.
+        instance: distinguishes this process from another one with the same key; drawn where it is not given.
 
     Attributes:
         done: whether all rounds are done.
         vanished: whether it dropped out at `drop_at`.
-        failure: what it failed with, if it did.
-        fell_short: why it took no further part in an attempt for which there were too few; it waits for the next.
-        met: whether the server was seen to be there.
+        failure: its error, if it failed.
+        fell_short: the error of an attempt that it left because there were too few; it waits for the next.
+        met: whether the server has answered.
         unheard: whether the server takes nothing more of this client.
-        rounds: how many rounds it went through to the end.
-        steps: how often the server's word took it further; what else comes keeps nobody waiting.
+        rounds: the number of rounds that it finished.
+        steps: the number of the server's messages that took it further; others do not prolong its wait.
         sent, received: bytes of its messages in rounds, headers included.
         stage: where it is, for logs.
     """
@@ -99,13 +99,13 @@ class StarClient:
         return max(WORD_BYTES, self._exchange.limit if self._exchange is not None else 0)
 
     def begin(self) -> list[Frame]:
-        """What to send first: that it joins, or why it cannot."""
+        """The first frame: that it joins, or why it cannot."""
         if self.failure is not None:
             return [self._frame(QUIT, self.failure.code.encode())]
         return [self._frame(JOIN, self._digest)]
 
     def ping(self) -> list[Frame]:
-        """What to send after a long silence: the server answers with what was lost, if anything was."""
+        """The frame after a long silence: the server answers with what was lost, if anything was."""
         self._asked = True
         if self._exchange is None:
             return [self._frame(JOIN, self._digest), self._frame(PING)]
@@ -131,11 +131,11 @@ class StarClient:
             return self._fail(error)
 
     def offended(self, what: str) -> list[Frame]:
-        """The server did what no server may; returns the frames to send."""
+        """Stop after a message that no honest server sends; returns the frames to send."""
         return self._fail(ProtocolError(what, "it is no server of this version: see what runs there", party="server"))
 
     def lost(self, seconds: float) -> None:
-        """The server was not heard of for so long."""
+        """Stop after so long a silence of the server."""
         self.close()
         self.unheard = True
         if self.rounds >= self._due:
@@ -221,7 +221,7 @@ class StarClient:
 
 
 def _error_of(why: type[BeaverlodgeError]) -> BeaverlodgeError:
-    """What a client ends with whose server stopped for this reason, or turned it away."""
+    """The error of a client whose server stopped for this reason, or turned it away."""
     if why is AlreadyHereError:
         return AlreadyHereError(
             "another process with this client's key takes part already",

@@ -1,4 +1,4 @@
-"""A server and its clients in one thread, deterministic: for tests, and to see what a large round costs.
+"""A server and its clients in one thread, deterministic: for tests, and to measure the cost of a large round.
 
 A tap sees each message, and may alter it, drop it, or let it come too late. Clients run one after another, so that at
 most one vector is under way.
@@ -34,10 +34,10 @@ class StarOutcome:
 
     Args:
         result: the server's result, or None if it failed with `error`.
-        error: what the server failed with.
-        failed: client -> what it failed with; a client that merely waits at the end is in neither.
-        refused: client -> what was wrong with a message of it that the server did not take; it counts as dropped.
-        sent, received: client -> bytes of its messages; those that it sent, whether or not they came.
+        error: the server's error, if it failed.
+        failed: client -> its error; a client that merely waits at the end is in neither.
+        refused: client -> the error in a message of its that the server refused; it counts as dropped.
+        sent, received: client -> bytes of its messages; those sent count whether or not they came.
         server_seconds: the server's computation, processor time.
         client_seconds: each client's computation, likewise.
     """

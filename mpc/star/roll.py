@@ -1,4 +1,4 @@
-"""Which of a server's clients are there, each by which of its processes. No network, no clock.
+"""The presence of a server's clients, and of their processes. No network, no clock.
 
 A client is its key. A process says an instance, which it drew when it started, in all that it sends: of two processes
 with one key the first is heard as long as its connection lives, and another one in its place once it is gone.
@@ -12,18 +12,18 @@ from collections.abc import Hashable
 from typing import Final
 
 REPEAT_SECONDS: Final = 1.0
-"""Between two messages that go to a client once more."""
+"""Seconds between two repeats of a message to a client."""
 
 
 class Roll:
     """The clients of a server, by number.
 
     Attributes:
-        joined: who takes part, also while its connection is closed.
-        astray: who was there and cannot take part, or left; nobody waits for it, and it may come (again).
-        refused: whose messages were not what they must be: it is heard no more.
-        out: who takes no further part in the attempt that is going on.
-        left: since when the connection is closed by which a client's process was heard.
+        joined: the clients that take part, also while their connection is closed.
+        astray: those that cannot take part, or left; nobody waits for them, and they may come (again).
+        refused: those that sent malformed messages: they are heard no more.
+        out: those that take no further part in the present attempt.
+        left: the time since which the connection of a client's heard process is closed.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class Roll:
 
     @property
     def settled(self) -> int:
-        """How many need not be waited for any more."""
+        """The number of clients that need not be waited for any more."""
         return len(self.joined) + len(self.astray) + len(self.refused)
 
     def is_there(self, i: int) -> bool:
@@ -87,10 +87,10 @@ class Roll:
         self._repeated.setdefault(i, {})[message] = self._connections[i]
 
     def may_repeat(self, i: int, message: Hashable, now: float) -> bool:
-        """Whether a message may go to a client once more, which asked for it; notes that it does.
+        """Whether a message may be repeated to a client that asked for it; notes that it is.
 
-        A connection loses nothing while it lives. So a message goes once by each, and whoever asks on and reads nothing
-        makes two copies wait at the most.
+        A connection loses nothing while it lives. So a message goes once by each connection, and a client that asks
+        again and reads nothing makes at most two copies wait.
         """
         repeated = self._repeated.setdefault(i, {})
         if repeated.get(message) == self._connections[i] or now - self._told.get(i, -math.inf) < REPEAT_SECONDS:

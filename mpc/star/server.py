@@ -1,9 +1,9 @@
-"""The server's end of its links to many clients: who is there, stages with deadlines, late and repeated messages.
+"""The server's end of its links to many clients: presence, stages with deadlines, late and repeated messages.
 
 One event loop. A client is gone when it says so, or when its connection has been closed for `patience`; it is slow
-when a stage's deadline passes: in either case the stage goes on without it, and what it sends for that stage later is
-discarded. A client may send anything at any time: it is taken for nobody else, and what it makes the server keep, say
-or send is bounded.
+when a stage's deadline passes: in either case the stage goes on without it, and its later messages of that stage are
+discarded. A client may send anything at any time: it is taken for nobody else, and it can make the server keep, log
+and send only a bounded amount.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class StarLimits:
 
 @dataclass
 class StarCounts:
-    """What went over the links in one attempt, headers included: by client, and what was discarded."""
+    """The bytes on the links in one attempt, headers included: by client, and those discarded."""
 
     received: dict[int, int] = field(default_factory=dict)
     sent: dict[int, int] = field(default_factory=dict)
@@ -84,14 +84,14 @@ class StarServer:
     Args:
         network: a listening transport whose allow-list is `names`.
         names: the clients' names, by number.
-        digest: of what server and clients must agree on; a client with another one is refused.
-        listener: told of each stage, how many answered and how many may.
-        say: told of what the user should know.
-        gone: asked now and then for clients whose processes are known to have ended.
-        about: what a client's doctor is told.
+        digest: of the facts on which server and clients must agree; a client with another one is refused.
+        listener: called with each stage, the number that answered and the number that may.
+        say: takes lines for the user.
+        gone: gives, now and then, the clients whose processes are known to have ended.
+        about: the facts for a client's doctor.
 
     Attributes:
-        counts: what went over the links in the latest attempt.
+        counts: the bytes on the links in the latest attempt.
         reached: the stage that the latest attempt got to.
     """
 
@@ -199,7 +199,7 @@ class StarServer:
                 self._network.allow(name, limit)
 
     def _until(self, stage: _Stage) -> float:
-        """Until when a stage waits: for whom is there until its deadline, which pauses while a connection is closed."""
+        """The end of a stage's wait for present clients: its deadline, which pauses while a connection is closed."""
         patience, left = self._limits.patience, self._roll.left
         until = [stage.end + paused for i, paused in stage.paused.items() if i in stage.waiting and i not in left]
         away = stage.waiting & left.keys()
@@ -303,7 +303,7 @@ class StarServer:
             self._roll.join(i, instance)
 
     def _turn_away(self, i: int, error: BeaverlodgeError, text: str, *, newcomer: bool) -> None:
-        """Tell a process with a client's key that it has no part here, and why; the one that has goes on."""
+        """Tell a process with a client's key that it has no part here, and why; the client's other process goes on."""
         if (i, error.code) not in self._said:
             self._said.add((i, error.code))
             self._say(text)
@@ -334,7 +334,7 @@ class StarServer:
         self._last[i] = gather.label
 
     def _ping(self, i: int, header: StarHeader) -> None:
-        """A client hears nothing: what was lost in a broken connection goes once more."""
+        """Answer a client that hears nothing: send once more what was lost in a broken connection."""
         stage = self._stage
         if stage is None or self._attempt is None:
             return
@@ -356,7 +356,7 @@ class StarServer:
             self._send(i, one)
 
     def _leave(self, i: int, header: StarHeader) -> None:
-        """For this client there are too few in this attempt; the next one starts with it again."""
+        """Note that a client left this attempt, which had too few for it; the next one starts with it again."""
         if self._attempt is not None and (header.round, header.attempt) == self._attempt[:2]:
             self._roll.out.add(i)
             self._forget(i)

@@ -32,7 +32,7 @@ _WATCHED = (
 
 
 def ping_seconds(patience: float) -> float:
-    """After how many seconds without a word of the server's a client asks for what may be lost.
+    """The seconds of the server's silence after which a client asks for what may be lost.
 
     The server sees a client's new connection when something comes by it. If that takes longer than its patience, the
     client is gone for it: so a client asks three times as often, where there is a patience.
@@ -57,7 +57,7 @@ class Hosted:
         self.frames = Assembler()
 
     def look(self, meter: Meter) -> None:
-        """News of the connection: whether the server let the client in, or turned its key away, or sent too much."""
+        """Take news of the connection: the server let the client in, turned its key away, or sent too much."""
         while self.monitor is not None and (news := next_news(self.monitor)) is not None:
             event, value = news
             if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
@@ -78,9 +78,9 @@ class ClientHost:
         clients: name -> the client and its keys.
         silence: seconds without a word from the server that takes a client further, after which it gives up.
         patience: seconds for which the server lets a closed connection come back.
-        listener: told how many are over, now and then.
-        meet_within: seconds in which the server is to be met; a client that it turns away sees that at once, and
-            how much is held of its connection is bounded. Takes more descriptors.
+        listener: called, now and then, with the number of clients that are over.
+        meet_within: seconds within which the server must answer; a client that it turns away sees that at once, and
+            the bytes held of its connection are bounded. Takes more descriptors.
     """
 
     def __init__(
@@ -164,7 +164,7 @@ class ClientHost:
             self._send(one, self._taken(one, message))
 
     def _taken(self, one: Hosted, message: zmq.Frame) -> list[Frame]:
-        """What a client has to say to a message."""
+        """The client's answer to a message."""
         client = one.client
         if message.more:
             pass_over(one.socket, message)

@@ -40,7 +40,7 @@ class Gather:
     """The server's stage; `await` gives the clients whose messages were taken.
 
     Args:
-        send: client -> the answer to its last message; nobody else is sent anything.
+        send: client -> the answer to its last message; other clients get none.
         expect: the clients that may send a message now.
         quorum: with fewer, the stage fails (TooFewError).
         label: the stage's name.

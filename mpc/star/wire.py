@@ -25,10 +25,10 @@ assert _HEADER.size == HEADER_BYTES
 
 INSTANCE_BYTES: Final = 16
 NO_INSTANCE: Final = bytes(INSTANCE_BYTES)
-"""What a server's frames have: they go to the process at the connection."""
+"""The instance in a server's frames, which go to the process at the connection."""
 
 WORD_BYTES: Final = 256
-"""No message is longer but for those of a stage: digests, sessions, codes."""
+"""The longest message outside of stages: digests, sessions, codes."""
 
 JOIN = 1  # client: I am here, and this is the digest of what I take to be agreed
 START = 2  # server: a round begins; the payload is the session
@@ -55,7 +55,7 @@ class StarHeader:
 
     @property
     def place(self) -> tuple[int, int, int]:
-        """Which message of which attempt it is about."""
+        """The message and the attempt that it is about."""
         return self.round, self.attempt, self.stage
 
 

@@ -1,11 +1,11 @@
-"""A test kit for protocols, yours too: is it correct, does it cost what it says, does it leak, does it stand faults?
+"""A test kit for protocols, yours too: correctness, cost, leaks, and behaviour under faults.
 
     check_correct   the same as a plaintext reference, for owners, shapes, signs and edges that Hypothesis chooses
     check_cost      declared rounds and bytes = the plan's = those of every run
     check_view      no party, and no parties together, see anything that depends on the others' secrets
     check_faults    every frame lost, late, repeated, altered ..., and every death: the same result or a clear error
 
-`show_plan` tells what a protocol costs and reveals, before anything is run. See docs/testing.md and docs/protocols.md.
+`show_plan` prints what a protocol costs and reveals, before anything is run. See docs/testing.md and docs/protocols.md.
 
 Read first: `correct.py`, then `cases/` (what is run), `faults/` and `views/`, which hold the other checks.
 

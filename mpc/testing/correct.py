@@ -31,7 +31,7 @@ Bound = float | Callable[..., Any] | None
 
 @dataclass(frozen=True)
 class Correct:
-    """What `check_correct` saw: how many examples, and the errors of real numbers.
+    """The findings of `check_correct`: the number of examples, and the errors of real numbers.
 
     `mean_error` is signed, over `entries` of random inputs; `rarest` is the share of wrong entries that would be found
     in 999 of 1,000 checks.
@@ -87,15 +87,15 @@ def check_correct(
     Args:
         reference: plaintext inputs -> what the protocol's results should hold, one or a tuple, in the same order. Where
             it raises an error of mpc.errors, the protocol must end with one of that class, and no owner with a result.
-            What each owner is told alone is a `to_each`.
+            Values for each owner alone are a `to_each`.
         error: the largest absolute difference, or a function of the reference's inputs that gives it (for all results,
             or an array for each entry); None if the results are ring elements or numbers that must equal the
             reference's to the bit.
         owners: the numbers of owners to choose from.
         sizes: of named sizes that should stay as they are; the others are 1 to `largest_size`.
         examples: how many; the same ones on every run.
-        many: how many entries of results to compare at least, of random inputs, beside the examples: of a fault in one
-            entry of 4,096, thirty thousand tell.
+        many: the least number of entries of results to compare, from random inputs, beside the examples: thirty
+            thousand find a fault in one entry of 4,096.
         many_sizes: of named sizes in these runs; 4,096 where there is one name.
         bias: the largest mean of the signed errors, over those entries (4,096 where `many` is left out). A protocol
             that always cuts down is biased though no error is large.
@@ -251,7 +251,7 @@ def compare(case: Case, reference: Reference, error: Bound, seed: int) -> Array:
 
 
 def _leaves(given: Any, want: Any) -> list[tuple[str, Any, Any]]:
-    """A result and what the reference says of it; of what each owner is told alone, each owner's."""
+    """A result and its reference; for values for each owner alone, one pair for each owner."""
     if not isinstance(want, Each):
         return [("", given, want)]
     if len(want.values) != len(given):
@@ -260,7 +260,7 @@ def _leaves(given: Any, want: Any) -> list[tuple[str, Any, Any]]:
 
 
 def _compare_refusal(case: Case, refusal: BeaverlodgeError, where: str, seed: int) -> None:
-    """What the reference refuses, the protocol must: with an error of that class, and with no result for any owner."""
+    """Check that the protocol refuses what the reference refuses: with an error of that class, and no result."""
     refused: list[str] = []
 
     def guarded(p: Party) -> Any:

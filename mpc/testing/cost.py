@@ -89,7 +89,7 @@ def _declared(case: Case, rounds: int, sent: int, dealt: int | None) -> Cost:
 
 
 def _measured(case: Case, seed: int) -> bool:
-    """One run in lockstep, message by message; whether it went to its end."""
+    """Check one run in lockstep, message by message; returns whether it went to its end."""
     plan, messages = case.plan, list[Message]()
 
     def watch(message: Message) -> bytes:

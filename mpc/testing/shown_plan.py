@@ -1,4 +1,4 @@
-"""The plan of a protocol in words: what its author said it would cost and reveal, as the dry run has it."""
+"""The plan of a protocol as text: its cost and reveals from the dry run."""
 
 from __future__ import annotations
 

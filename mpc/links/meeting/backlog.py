@@ -1,4 +1,4 @@
-"""How much of a peer's messages a party may have to keep, from the plan: who sends more than that is not heard out.
+"""The bytes of a peer's messages that a party may have to keep, from the plan; a peer that sends more is cut off.
 
 An owner is at most one round ahead of another: its next message needs the other's last one. The helper is ahead of the
 last owner by the windows that it deals without a credit; the last owner of the helper by as many credits, and by what
@@ -17,7 +17,7 @@ _SMALL = 1 << 16  # bytes of the handshake's last objects, and of the messages w
 
 
 def backlog(plan: Plan, sender: str, receiver: str) -> Backlog:
-    """What the receiver may have to keep of the sender's messages, once both have the plan."""
+    """The bound on the sender's messages that the receiver may have to keep, once both have the plan."""
     if receiver == plan.helper:
         frames = WINDOWS_AHEAD + len(plan.forks) if sender == plan.owners[-1] else 0
         return Backlog(_SMALL, _SMALL + frames * FRAME_BYTES)
@@ -33,7 +33,7 @@ def kept(plan: Plan) -> dict[str, int]:
 
 
 def _of_windows(plan: Plan) -> Backlog:
-    """The helper's at the last owner: on each way that the program can take, of which no other has more to deal."""
+    """The bound on the helper's messages at the last owner, over all ways that the program can take."""
     sizes = [size + FRAME_BYTES for size in plan.windows]
     sums = list(accumulate(sizes, initial=0))
     most = taken = 0

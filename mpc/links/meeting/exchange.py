@@ -1,4 +1,4 @@
-"""JSON objects that all parties tell each other in one round, and how a peer's fields are read: with distrust."""
+"""JSON objects that all parties exchange in one round; a peer's fields are read with distrust."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from mpc.randomness.streams import SEED_BYTES
 from mpc.runtime.round import Blob, Round
 
 LONGEST_NAME: Final = 200
-"""Of a column, in characters, where owners tell each other their columns' names."""
+"""The largest length of a column's name, in characters, where owners exchange names."""
 
 MOST_COLUMNS: Final = 100_000
-"""Of one owner, or of all together: so many names, in short, fill the longest message of a handshake."""
+"""The largest number of columns, of one owner or of all: so many short names fill the longest handshake message."""
 
 _T = TypeVar("_T")
 
@@ -47,12 +47,12 @@ def exchange(
 
 
 def tell(channel: Channel, peer: str, label: str, message: Mapping[str, Any]) -> None:
-    """Say an object to one peer, which `hear`s it; no answer is waited for."""
+    """Send an object to one peer, which `hear`s it; no answer is awaited."""
     channel.push(peer, label, json.dumps(message).encode())
 
 
 def hear(channel: Channel, peer: str, label: str) -> Answer:
-    """What the peer `tell`s, within the deadline of a round."""
+    """Receive the object that the peer `tell`s, within the deadline of a round."""
     return _object(peer, label, bytes(channel.pull(peer, label, channel.deadline)))
 
 
@@ -88,7 +88,7 @@ def as_seed(value: Any) -> bytes:
 
 
 def as_count(value: Any) -> int:
-    """A number of things; whoever asked looks whether there can be so many."""
+    """A count; the caller checks whether there can be so many."""
     if type(value) is not int or not 0 <= value < 1 << 62:
         raise ValueError("not a count")
     return value

@@ -1,4 +1,4 @@
-"""How parties meet: who runs what, on which shapes, by which plan; then the seeds. Before that no secret moves.
+"""The handshake: who runs what, on which shapes, by which plan; then the seeds. Before that no secret moves.
 
     hello    version, the scenario's public facts, nonces      everyone <-> everyone
     shapes   digests of the nonces that were heard; each owner's row counts, and its columns' names under a key that the
@@ -8,7 +8,7 @@
     agree    the plan's digest and constants
     seeds    owner -> owner: the seed of their pair; helper -> owner: the seed it deals from
 
-Where two parties differ they say so in words, naming the setting. What an owner has that others lack is not told.
+Where two parties differ, both errors name the setting. Columns that only one owner has are not sent.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ It is twenty times as long as it takes on one core that has nothing else to do.
 
 @dataclass(frozen=True)
 class Agreement:
-    """What all parties agreed on, and the seeds that this party shares with others."""
+    """The facts that all parties agreed on, and the seeds that this party shares with others."""
 
     session: bytes
     rows: Mapping[str, tuple[int, int]]  # each owner's training and test rows
@@ -52,7 +52,7 @@ class Agreement:
 
     @property
     def context(self) -> bytes:
-        """What every key of the session is bound to."""
+        """The context of every key of the session."""
         return binding(self.session, self.plan)
 
 
@@ -61,7 +61,7 @@ PlanMaker = Callable[[Mapping[str, tuple[int, int]], int], Plan]
 
 
 def binding(session: bytes, plan: Plan) -> bytes:
-    """What every key of a session is bound to: the session and the plan."""
+    """The context of every key of a session: the session and the plan."""
     return session + plan.digest.encode()
 
 
@@ -88,7 +88,7 @@ def meet(
 
 
 def _bounding(channel: Channel, plan: Plan) -> Plan:
-    """The plan, by which messages are bounded from now on."""
+    """Bound messages by the plan from now on; returns the plan."""
     me, everyone = channel.me, (*plan.owners, plan.helper)
     peers = [peer for peer in everyone if peer != me]
     theirs, own = {p: backlog(plan, p, me) for p in peers}, {p: backlog(plan, me, p) for p in peers}

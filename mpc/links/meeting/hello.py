@@ -20,9 +20,9 @@ _BRIEF = 100  # characters of a value that is shown: a public key, which one has
 
 @dataclass(frozen=True)
 class Session:
-    """What follows from the hellos: the session's name, each party's nonce, and what the owners make keys of.
+    """The facts that follow from the hellos: the session's name, each party's nonce, and the owners' common key.
 
-    The last is empty at the helper.
+    The key is empty at the helper.
     """
 
     name: bytes
@@ -36,10 +36,10 @@ class Session:
 
 
 def say_hello(channel: Channel, table: Table, offer: Offer, entropy: Entropy, seconds: float) -> Session:
-    """Meet all peers, and have a key with each as soon as it said hello: it can then be told who else is waited for.
+    """Exchange hellos with all peers, and a key with each at once: so it can be told which other parties are missing.
 
     A link's key is bound to the nonces of its two ends alone. A party that says one hello to one peer and another to
-    the next is found out in the next round, in which all tell each other what they heard, and not by others' tags.
+    the next is found out in the next round, in which all exchange the digests of what they heard, and not by tags.
     """
     me = channel.me
     nonce, shared = entropy("hello"), entropy("names")
@@ -71,7 +71,7 @@ def say_hello(channel: Channel, table: Table, offer: Offer, entropy: Entropy, se
 
 
 def check_same_hellos(me: str, peer: str, session: Session, said: Answer) -> None:
-    """That a peer heard of all what this party heard."""
+    """Refuse a peer that heard another hello of some party than this one did."""
     nonce_digests = said.read("hellos", dict[str, str])
     for party, digest in session.nonce_digests.items():
         if nonce_digests.get(party) == digest:
@@ -110,7 +110,7 @@ def _same_program(me: str, peer: str, offer: Offer, said: Answer) -> None:
 
 
 def brief(value: Any) -> str:
-    """A value that may be a peer's, in ASCII and not long."""
+    """A value, perhaps a peer's, as short ASCII text."""
     try:
         return plain_text("not set" if value is None else json.dumps(value), _BRIEF)
     except RecursionError:

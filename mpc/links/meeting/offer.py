@@ -21,7 +21,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Common:
-    """What all owners must have in common, compared as a keyed digest; and how it is called where they have not."""
+    """A fact that all owners must have in common, compared as a keyed digest; and its name for messages."""
 
     value: str
     what: str
@@ -30,7 +30,7 @@ class Common:
 
 @dataclass(frozen=True)
 class Offer:
-    """What this party brings.
+    """This party's offer.
 
     Args:
         version: of the software.
@@ -38,7 +38,7 @@ class Offer:
         rows: an owner's numbers of training and test rows; None for the helper.
         columns: an owner's column names in order; None for the helper.
         has_target: where every owner has columns of its own: whether this one has the target; None elsewhere.
-        common: what all owners must have in common beside that; None where there is nothing.
+        common: a further fact that all owners must have in common; None where there is none.
     """
 
     version: str

@@ -39,9 +39,9 @@ def play_owner(channel: Channel, table: Table, agreement: Agreement, trace: Trac
 
 
 def play_helper(channel: Channel, table: Table, agreement: Agreement, trace: Trace) -> None:
-    """Deal the plan's correlations: as far ahead of what the last owner has taken as the plan lets it.
+    """Deal the plan's correlations, ahead of what the last owner has taken by as much as the plan allows.
 
-    And none of what comes after a fork before the last owner has said which way it goes.
+    Nothing that comes after a fork is dealt before the last owner has said which way it goes.
     """
     plan, last = agreement.plan, table.owners[-1]
     streams = [
@@ -100,6 +100,6 @@ class _Fetch:
         return window
 
     def tell(self, way: bool) -> None:
-        """Say which way the program goes: what comes after is dealt only now."""
+        """Tell the helper which way the program goes: what comes after is dealt only now."""
         self._ways.append(way)
         self._channel.push(self._helper, "way", _WAYS[way])

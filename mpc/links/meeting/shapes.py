@@ -50,7 +50,7 @@ class Shapes:
 
 
 def tell_shapes(channel: Channel, table: Table, offer: Offer, session: Session) -> Shapes:
-    """What the owners bring. The helper is told their rows only. All say whose hellos they heard."""
+    """Exchange the owners' shapes. The helper gets their rows only. All send digests of the hellos that they heard."""
     me, split = channel.me, offer.has_target is not None
     name_key = derive(session.owners_key, "column names", session.name) if session.owners_key else b""
     digests = [_name_digest(name_key, name) for name in offer.columns or ()]
@@ -99,7 +99,7 @@ def column_count(channel: Channel, table: Table, shapes: Shapes) -> int:
 
 
 def _same_common(me: str, table: Table, common: Common | None, mine: Any, got: Mapping[str, Answer]) -> None:
-    """Raises a DisagreementError where an owner has something else than this one."""
+    """Raise a DisagreementError where an owner's common fact differs from this one's."""
     if common is None:
         return
     for peer in table.owners:
@@ -110,7 +110,7 @@ def _same_common(me: str, table: Table, common: Common | None, mine: Any, got: M
 def _split_columns(
     me: str, table: Table, offer: Offer, rows: Mapping[str, tuple[int, int]], got: Mapping[str, Answer]
 ) -> Shapes:
-    """Every owner's own columns: the model is about all of them, so the owners tell each other their names."""
+    """Every owner's own columns: the model has all of them, so the owners exchange their names."""
     mine = tuple(offer.columns or ())
     names = {owner: mine if owner == me else got[owner].read("names", as_names) for owner in table.owners}
     holders = [

@@ -31,10 +31,10 @@ _PENDING_SECONDS = 8.0  # more than the handshake and the silence that a listene
 _AHEAD_MESSAGES: Final = 96  # of a connection, whole and not taken yet: then ZeroMQ reads no more of it
 
 TURN_MESSAGES: Final = 4 * _AHEAD_MESSAGES
-"""Of a connection, so many are taken before this side looks elsewhere: all that were there, and some since."""
+"""The most messages of a connection that are taken before this side looks elsewhere."""
 
 HELD_BYTES: Final = (_AHEAD_MESSAGES + 16) * PIECE
-"""What ZeroMQ may hold of one connection: what is whole, and what is on its way to become so."""
+"""The bytes that ZeroMQ may hold of one connection: whole messages, and parts of messages."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def new_identity() -> Identity:
 
 
 def text_begins(key: bytes) -> str:
-    """How the public text of who has this key (32 bytes) begins, as it stands in a scenario."""
+    """The beginning of a key's (32 bytes) public text, as it stands in a scenario."""
     return KEY_PREFIX + base64.urlsafe_b64encode(key).decode()[:_DECIDED]
 
 
@@ -70,7 +70,7 @@ def curve_socket(context: zmq.Context[zmq.Socket[bytes]], kind: int, me: Identit
 
 
 def end_context(context: zmq.Context[zmq.Socket[bytes]], linger_seconds: float) -> None:
-    """End a context, whose closed sockets have so long to send what they still may; open ones are closed at once.
+    """End a context; its closed sockets have so long to send the rest, and open ones are closed at once.
 
     Now and then ZeroMQ waits without end for a peer that went away while it was being dialled, whatever its sockets say
     of lingering (seen in `zmq_ctx_term`): it gets a second more, and is then left to the end of the process.
@@ -83,15 +83,15 @@ def end_context(context: zmq.Context[zmq.Socket[bytes]], linger_seconds: float) 
 def new_context() -> zmq.Context[zmq.Socket[bytes]]:
     """A context whose sockets give connections ids that nobody can guess.
 
-    libzmq counts them up from a value of the C library's generator, which nobody seeds: the same in every process. Who
-    claims an id that is to be given next has the process end in an assertion.
+    libzmq counts ids up from a value of the C library's generator, which nobody seeds: the same in every process. A
+    client that claims the id to be given next ends the process in an assertion.
     """
     ctypes.CDLL(None).srand(ctypes.c_uint(int.from_bytes(os.urandom(4), "little")))
     return zmq.Context()
 
 
 class Curve:
-    """The sockets of one party, and its answer to those who want in.
+    """The sockets of one party, and its answers to connection requests.
 
     Args:
         me: this party's keys.
@@ -117,13 +117,13 @@ class Curve:
         return socket
 
     def listening(self) -> zmq.Socket[bytes]:
-        """A socket that admits whom `answer` admits: it is for somebody who holds `questions`."""
+        """A socket that admits the keys that `answer` admits; its owner must serve `questions`."""
         socket = self._socket(zmq.ROUTER)
         socket.curve_server = True
         return socket
 
     def questions(self) -> zmq.Socket[bytes]:
-        """Where ZeroMQ asks, within this process, whether a key may connect."""
+        """The socket at which ZeroMQ asks, within this process, whether a key may connect."""
         questions = self._context.socket(zmq.REP)
         questions.bind(_ZAP_ENDPOINT)
         return questions
@@ -131,13 +131,13 @@ class Curve:
     def answer(self, questions: zmq.Socket[bytes], number: int) -> tuple[str, str] | None:
         """Answer one question (ZAP, rfc.zeromq.org/spec/27).
 
-        A key that was let in often, and says nothing, has to try again later.
+        A key that was admitted often, and stays silent, has to try again later.
 
         Args:
             number: goes with the key into the `User-Id` of every message of the connection.
 
         Returns:
-            Of who was turned away: how its public text begins, and its address.
+            For a refused key: the beginning of its public text, and its address.
         """
         version, request, _domain, address, _identity, mechanism, *credentials = questions.recv_multipart()
         key = self._key(mechanism, credentials)
@@ -154,7 +154,7 @@ class Curve:
         return text_begins(credentials[0] if credentials else b""), where
 
     def heard(self, key: str) -> str | None:
-        """Whose key it is under which a connection said something for the first time."""
+        """Note the peer whose key a connection has, when its first message comes."""
         if pending := self._pending.get(key):
             pending.pop(0)
         return self.names.get(key)
@@ -168,7 +168,7 @@ class Curve:
         return False
 
     def close(self, linger_seconds: float) -> None:
-        """Wait until the closed sockets have sent what they still may; those left open are closed at once."""
+        """Wait until the closed sockets have sent the rest; open ones are closed at once."""
         end_context(self._context, linger_seconds)
 
     def _key(self, mechanism: bytes, credentials: list[bytes]) -> str:

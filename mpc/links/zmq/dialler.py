@@ -1,8 +1,8 @@
 """Connections to the peers that one dials: a socket for each connection, and a new one when that has ended.
 
-ZeroMQ does not dial again by itself here. Its own socket would keep what was handed over for the next connection, so
-that who cuts each one makes this side hold ever more; and it gives up a peer for good that once sent what makes no
-sense, for which one altered byte on the way is enough. What was handed to a connection that broke is lost, as in any
+ZeroMQ does not dial again by itself here. Its own socket would keep frames for the next connection, so that an attacker
+who cuts each one makes this side hold ever more; and it gives up a peer for good after one malformed message, for
+which one altered byte on the wire is enough. What was handed to a connection that broke is lost, as in any
 cut: the session sends it again.
 """
 
@@ -75,9 +75,9 @@ class Dialler:
     Args:
         curve: makes the sockets.
         poller: waits for them.
-        events: where what comes and happens is put.
+        events: takes frames and news.
         meter: watches how much is held of each connection.
-        allowed: the longest payload that is taken from a peer, where that was said.
+        allowed: the longest payload that is taken from a peer, where one is set.
         doctor: whether this is the party's doctor (`transport.Transport`).
     """
 
@@ -126,7 +126,7 @@ class Dialler:
         self._hand_over(one, self._waiting.get(peer, []))
 
     def redial(self, now: float) -> float:
-        """Dial those anew whose connection has ended, or did not come about; returns when to call this again."""
+        """Dial again where a connection has ended or failed; returns when to call this again."""
         soonest = float("inf")
         for one in self._sockets:
             if one.redial_at is None:
@@ -215,13 +215,13 @@ class Dialler:
         return True
 
     def _watch(self, one: _Dialled, descriptor: int) -> Account:
-        """The connection's account: its first message may come before the news of it."""
+        """Open the connection's account; its first message may come before the news of it."""
         if one.account is None:
             one.account = self._meter.watch(descriptor, HELD_BYTES)
         return one.account
 
     def _observe(self, one: _Dialled, now: float) -> bool:
-        """Take news of a connection; whether there may be more."""
+        """Take news of a connection; returns whether there may be more."""
         for _ in range(_GLANCE):
             news = next_news(one.monitor)
             if news is None:
@@ -251,7 +251,7 @@ class Dialler:
             self._events.append(Refused(peer))
 
     def _ended(self, one: _Dialled, now: float) -> None:
-        """The connection is no more; it is dialled again after a pause, unless the peer refuses this party's key."""
+        """Note that a connection ended; it is dialled again after a pause, unless the peer refuses this party's key."""
         one.shaken, one.over = False, True
         if one.peer not in self._refusing:
             least, most = _REDIAL_SECONDS

@@ -22,7 +22,7 @@ from itertools import islice
 from typing import Final
 
 SHUT_SECONDS: Final = 0.02
-"""So long is a gate shut before it is looked at again."""
+"""The seconds for which a gate stays shut before the next look."""
 
 _FEW: Final = 16
 _MANY: Final = 2**16
@@ -37,7 +37,7 @@ class Gate:
     Args:
         listener: the socket's descriptor; it is not taken over.
         shut: ends the connection with a descriptor.
-        silent_seconds: so long may a connection say nothing.
+        silent_seconds: the longest silence of a connection.
     """
 
     def __init__(self, listener: int, shut: Callable[[int], None], silent_seconds: float) -> None:
@@ -54,7 +54,7 @@ class Gate:
         self.shut = False
 
     def took(self, descriptor: int, now: float) -> None:
-        """The listener took a connection, which got this descriptor."""
+        """Note that the listener took a connection, which got this descriptor."""
         self._open.add(descriptor)
         self._unknown[descriptor] = now
         if len(self._open) >= self._room and not self.shut:
@@ -63,16 +63,16 @@ class Gate:
             self._look_at = now + SHUT_SECONDS
 
     def known(self, descriptor: int) -> None:
-        """The connection is a listed peer's."""
+        """Note that the connection is a listed peer's."""
         self._unknown.pop(descriptor, None)
 
     def ended(self, descriptor: int) -> None:
-        """The connection is no more."""
+        """Note that the connection has ended."""
         self._open.discard(descriptor)
         self._unknown.pop(descriptor, None)
 
     def look(self, now: float) -> float:
-        """Turn out who was silent for too long; open a shut gate if enough descriptors are free, else turn out more.
+        """Shut connections that were silent too long; open a shut gate if enough descriptors are free, else shut more.
 
         Returns:
             When to look again.

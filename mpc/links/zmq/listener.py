@@ -1,4 +1,4 @@
-"""A party's one listening socket: who came in, by its key, and the frames that go and come there."""
+"""A party's one listening socket: its connections, by key, and their frames."""
 
 from __future__ import annotations
 
@@ -77,10 +77,10 @@ class Listener:
         curve: makes the socket, and knows whom to admit.
         endpoint: where to listen ("tcp://127.0.0.1:*" takes a free port).
         poller: waits for its sockets.
-        events: where what comes and happens is put.
+        events: takes frames and news.
         meter: watches how much is held of each connection.
-        allowed: the longest payload that is taken from a peer, where that was said.
-        dialled: peers that this party dials: nobody with such a key has anything to say here.
+        allowed: the longest payload that is taken from a peer, where one is set.
+        dialled: peers that this party dials: connections with their keys are refused here.
 
     Raises:
         UsageError: the address is in use or is not this machine's.
@@ -223,14 +223,14 @@ class Listener:
     def _drain(self) -> None:
         """Take all that is there now.
 
-        Who sends faster than this takes would keep it here for good: ZeroMQ takes connections by turns, and so many
-        messages are all that were there in the beginning.
+        The number of messages is bounded: a peer that sends faster than they are taken would keep it here for good.
+        ZeroMQ takes connections by turns, and so many messages are all that were there in the beginning.
         """
         if all(self.take() for _ in range(TURN_MESSAGES * (len(self._by_route) + 1))):
             self._poller.again(self._socket)
 
     def _admit(self, route: bytes, user: str, descriptor: int) -> _Connection | None:
-        """The first message of a connection came: whose it is, by the key that the connection came under."""
+        """Take the first message of a connection, whose key says whose it is."""
         key, number = user[:KEY_CHARS], int(user[KEY_CHARS:])
         self._act(number)  # first the end of older connections with the same descriptor or route
         connection = self._by_descriptor.get(descriptor)
@@ -271,7 +271,7 @@ class Listener:
         self._route(connection, self._waiting.pop(peer, []))
 
     def _let_go(self, connection: _Connection) -> None:
-        """Shut a connection whose end is no news."""
+        """Shut a connection without news of its end."""
         if self._by_route.get(connection.route) is connection:
             del self._by_route[connection.route]
         shut(connection.account)
@@ -293,7 +293,7 @@ class Listener:
             self._events.append(Stranger(*stranger))
 
     def _look_at_news(self, most: int | None = None) -> bool:
-        """Take news of connections, at most so many, and act on it; whether there may be more.
+        """Take news of connections, at most so many, and act on it; returns whether there may be more.
 
         What a peer sent before it left comes before the news that it left.
         """
@@ -312,7 +312,7 @@ class Listener:
         return True
 
     def _act(self, begun: int | None = None) -> None:
-        """Act on what was heard of; only until so many connections have begun."""
+        """Act on the news taken, until so many connections have begun."""
         while self._news and (begun is None or self._noted < begun):
             event, value = self._news.popleft()
             if event == zmq.EVENT_LISTENING:
@@ -326,7 +326,7 @@ class Listener:
         shut(self._by_descriptor[descriptor].account)
 
     def _came_in(self, descriptor: int) -> None:
-        """A connection began; nobody knows yet whose it is."""
+        """Note that a connection began; its owner is not known yet."""
         self._noted += 1
         account = self._meter.watch(descriptor, _UNHEARD_BYTES)
         self._by_descriptor[descriptor] = _Connection(self._noted, account, address_of(descriptor))
@@ -334,7 +334,7 @@ class Listener:
             self._gate.took(descriptor, time.monotonic())
 
     def _left(self, descriptor: int) -> None:
-        """A connection ended."""
+        """Note that a connection ended."""
         connection = self._by_descriptor.pop(descriptor)
         too_much = self._meter.forget(connection.account)
         if self._gate is not None:
@@ -362,7 +362,7 @@ class Listener:
 
 
 def address_of(descriptor: int) -> str:
-    """Which machine a connection comes from; empty if it has ended by now."""
+    """The machine from which a connection comes; empty if it has ended."""
     try:
         connection = socket.socket(fileno=descriptor)
     except OSError:

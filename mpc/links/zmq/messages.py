@@ -27,7 +27,7 @@ PIECE: Final = 1 << 18
 """Bytes of payload in a message: between two messages heartbeats pass on a slow link."""
 
 LARGEST_PART: Final = PIECE + 1024
-"""What framing and encryption add is less; an announcement of more ends the connection."""
+"""The room for framing and encryption, which add less; an announcement of more ends the connection."""
 
 LONGEST: Final = (1 << 22) + (1 << 16)
 """Bytes of a payload that are taken from a peer as long as nobody says otherwise: an object of the handshake."""
@@ -41,10 +41,10 @@ _WHOLE, _FIRST, _NEXT = b"\0", b"\1", b"\2"
 WAIT: Final = 0
 NO_WAIT: Final = int(zmq.NOBLOCK)
 AWAITED_SECONDS: Final = 0.02
-"""So long at most does a party wait at one socket before it looks at all of them."""
+"""The longest wait of a party at one socket before it looks at all of them."""
 
 MORE: Final = int(zmq.SNDMORE | zmq.NOBLOCK)
-"""As plain integers: pyzmq's enumerations take longer to combine and to pass than a small message does to send."""
+"""Plain integers: pyzmq's enumerations take longer to combine and to pass than a small message takes to send."""
 
 hand_over: Final[Any] = zmq.backend.Socket.send
 """Of a socket, `send` without what it does before for sockets of other kinds."""
@@ -135,7 +135,7 @@ def _number(message: memoryview) -> int:
 
 
 def has_message(socket: Any) -> bool:
-    """Whether a message is there to take: to ask costs a third of what it does to try in vain, at every round twice."""
+    """Whether a message is there to take: this costs a third of a try in vain, and is done twice a round."""
     return bool(socket.get(_EVENTS) & _POLLIN)
 
 

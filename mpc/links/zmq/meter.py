@@ -1,4 +1,4 @@
-"""How much a peer's connections make this process hold: what the kernel received of each, less what was taken from it.
+"""The bytes that this process holds of each connection: those the kernel received, less those taken from it.
 
 ZeroMQ's high-water marks count whole messages. A message of several parts is whole when its last part is here, so who
 never sends that one fills the memory. So every connection is watched: the kernel says how many bytes came (TCP_INFO)
@@ -40,7 +40,7 @@ _SHORT_FRAME, _LONG_FRAME = 2, 9
 
 @dataclass(eq=False, slots=True)
 class Account:
-    """One connection's: which file it is, how much was taken out of it, how much may be held, and since when."""
+    """One connection's account: its file, the bytes taken from it, the bytes that may be held, and its beginning."""
 
     descriptor: int
     inode: int
@@ -67,7 +67,7 @@ class Meter:
         self._thread: threading.Thread | None = None
 
     def watch(self, descriptor: int, bound: int) -> Account:
-        """A connection began; so many bytes of it may be held."""
+        """Watch a new connection, of which so many bytes may be held."""
         account = Account(descriptor, _inode(descriptor), bound, time.monotonic())
         self._accounts.add(account)
         if self._thread is None:
@@ -76,7 +76,7 @@ class Meter:
         return account
 
     def forget(self, account: Account) -> bool:
-        """The connection is no more; whether it was shut because too much of it was held."""
+        """Forget an ended connection; returns whether it was shut because too much of it was held."""
         self._accounts.discard(account)
         return account.shut
 
@@ -105,13 +105,13 @@ def _look(account: Account, now: float) -> None:
 
 
 def wire_bytes(size: int) -> int:
-    """What a message of so many bytes takes on an encrypted connection, without TCP's own."""
+    """The bytes of a message on an encrypted connection, without TCP's own."""
     sealed = size + _CURVE_BYTES
     return sealed + (_SHORT_FRAME if sealed <= _SHORT else _LONG_FRAME)
 
 
 def _read_out(descriptor: int) -> int | None:
-    """How many bytes of a TCP connection were read, by ZeroMQ that is; None if it cannot be told."""
+    """The bytes of a TCP connection that ZeroMQ has read; None if the system does not say."""
     try:
         connection = socket.socket(fileno=descriptor)
     except OSError:
@@ -130,7 +130,7 @@ def _read_out(descriptor: int) -> int | None:
 
 
 def shut(account: Account) -> bool:
-    """End a connection, if its descriptor still is the file that it was; whether it did."""
+    """End a connection, if its descriptor is still the same file; returns whether it did."""
     try:
         if os.fstat(account.descriptor).st_ino != account.inode:
             return False
@@ -147,7 +147,7 @@ def shut(account: Account) -> bool:
 
 
 def _inode(descriptor: int) -> int:
-    """Which file a descriptor is; of none, if it was closed by now."""
+    """The file of a descriptor; none if it is closed."""
     try:
         return os.fstat(descriptor).st_ino
     except OSError:

@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Poller:
-    """Tells at which sockets something may have happened since each was last found empty.
+    """Gives the sockets at which something may have happened since each was last found empty.
 
     A ZeroMQ socket's descriptor rings when something happens in a socket that was found empty, and every call on the
     socket may silence it (zmq_getsockopt(3), ZMQ_FD). So whoever waits here takes all from a socket that is named, and
@@ -28,13 +28,13 @@ class Poller:
         self._new.append(socket)
 
     def forget(self, socket: Any) -> None:
-        """The socket is about to be closed."""
+        """Forget a socket that is about to be closed."""
         self._poll.unregister(socket.fd)
         del self._sockets[socket.fd]
         self._new = [one for one in self._new if one is not socket]
 
     def again(self, socket: Any) -> None:
-        """Not all was taken from a socket: it is named the next time, without having rung."""
+        """Note that not all was taken from a socket: it is named the next time, without having rung."""
         self._new.append(socket)
 
     def wait(self, seconds: float) -> list[Any]:

@@ -124,10 +124,10 @@ class Transport:
         return (self._listener is not None and self._listener.take()) or self._dialler.take()
 
     def _look_around(self, now: float, seconds: float) -> None:
-        """Whatever may have happened, at any socket; waits for something to happen, at most so long.
+        """Serve all sockets; wait for something to happen, at most so long.
 
-        It blocks at once. Who looks again and again first, and yields, gives its core to whatever other program wants
-        it, and gets it back late; who sleeps comes first when it wakes.
+        The wait blocks at once. A process that polls and yields first gives its core to any other program that wants
+        it, and gets it back late; a process that sleeps comes first when it wakes.
         """
         self._looked = now
         end = now + seconds

@@ -1,4 +1,4 @@
-"""What the kit runs: a protocol's inputs, the protocol as each party's program, and how a check fails.
+"""The kit's cases: a protocol's inputs, the protocol as each party's program, and the failure of a check.
 
 Read first: `inputs.py`, `programs.py`.
 

@@ -1,4 +1,4 @@
-"""How a check fails, and how it says so when the runtime itself refuses a protocol."""
+"""The failure of a check, also where the runtime itself refuses a protocol."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class CheckFailed(AssertionError):
 
 @contextmanager
 def refusals(where: str) -> Iterator[None]:
-    """What the runtime refuses `where` is a failed check too: a mask used twice, a share that steers the program ..."""
+    """Turn the runtime's refusals `where` into failed checks: a mask used twice, a share that steers the program ..."""
     try:
         yield
     except BeaverlodgeError as error:

@@ -1,4 +1,4 @@
-"""What a protocol under test is given: shapes, scales and ranges; and values of them."""
+"""The inputs of a protocol under test: shapes, scales and ranges; and their values."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Input:
     Args:
         shape: sizes; a name instead of a number stands for any size, the same one wherever the name occurs.
         real: whether the plaintext reference gets real numbers, not ring elements.
-        owner: who gives it (0 is the first owner); the owners take turns where left out.
+        owner: the owner that gives it (0 is the first); the owners take turns where left out.
         private: whether every owner has an array of its own, which the protocol gets instead of a share.
     """
 
@@ -66,7 +66,7 @@ class Input:
         return self.elements(out).reshape(shape)
 
     def plain(self, elements: Array) -> Array:
-        """What the reference is given: real numbers, or the ring elements."""
+        """The reference's input: real numbers, or the ring elements."""
         return decode(elements, self.scale, self.ring) if self.real else elements
 
     def encoded(self, value: Any, shape: tuple[int, ...]) -> Array:
@@ -112,7 +112,7 @@ def complete(inputs: Sequence[Input], sizes: Sizes | None, default: int) -> dict
 
 
 def givers(one: Input, n: int) -> int:
-    """How many arrays there are of an input among n owners."""
+    """The number of arrays of an input among n owners."""
     return n if one.private else 1
 
 

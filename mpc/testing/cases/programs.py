@@ -1,4 +1,4 @@
-"""A protocol with its inputs as programs that owners run, and what their results say together."""
+"""A protocol with its inputs as programs that owners run, and the totals of their results."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Case:
         return tuple(f"owner{k}" for k in range(self.n))
 
     def giver(self, number: int) -> int:
-        """Who gives the input of this number."""
+        """The owner that gives the input of this number."""
         owner = self.inputs[number].owner
         return (number + self.turn if owner is None else owner) % self.n
 
@@ -95,13 +95,13 @@ class Case:
 
 @dataclass(frozen=True)
 class Each:
-    """What a reference says that every owner is told by itself, in the owners' order. Made with `to_each`."""
+    """A reference's values for each owner alone, in the owners' order. Made with `to_each`."""
 
     values: tuple[Any, ...]
 
 
 def to_each(values: Sequence[Any]) -> Each:
-    """In a reference's result: what each owner is told alone, one value for each."""
+    """For a reference's result: the values for each owner alone."""
     return Each(tuple(values))
 
 
@@ -113,9 +113,9 @@ def results_of(result: Any) -> list[Any]:
 
 
 def totals(results: Mapping[str, Any], apart: Container[int] = ()) -> list[Any]:
-    """What all owners' results hold together: the sum of shares, and what is public, which must be the same.
+    """The totals of all owners' results: the sums of shares, and public values, which must be the same.
 
-    Of those whose numbers are in `apart`, by owner what each has.
+    For results with a number in `apart`: each owner's own value.
 
     A number or an array is public too: what a protocol makes of opened values, as float64 or integers.
 
@@ -153,7 +153,7 @@ def _total(number: int, parts: Mapping[str, Any]) -> Share | Public | Array:
 
 
 def _known(number: int, parts: Mapping[str, Any]) -> Array:
-    """What every owner knows, which must be of the same bits everywhere."""
+    """A public value, which must have the same bits at every owner."""
     (first_name, first), *others = ((name, np.asarray(part)) for name, part in parts.items())
     for name, part in others:
         if (part.shape, part.dtype) != (first.shape, first.dtype) or part.tobytes() != first.tobytes():

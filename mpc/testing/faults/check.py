@@ -1,4 +1,4 @@
-"""check_faults: whatever happens to a message or a party, a run recovers to the same bits or ends in a clear error.
+"""check_faults: after any fault of a message or a party, a run recovers to the same bits or ends in a clear error.
 
 The parties run the code of production (channel, session, handshake, play) over a network in virtual time. One run goes
 well; then every frame of it, by its number, has each kind of fault, one run each, and some runs have several. All is
@@ -43,17 +43,17 @@ KINDS = (
     "payload altered",
     "sender dies",
 )
-"""What `check_faults` does to a frame. Dropped: the connection breaks and comes back, as TCP's would; unnoticed: its
+"""A frame's faults in `check_faults`. Dropped: the connection breaks and comes back, as TCP's would; unnoticed: its
 sender learns of that only when it is back. Cut for good: the connection never comes back. Reordered: the next frame
 overtakes it."""
 
 HARMLESS = ("dropped", "dropped unnoticed", "delayed", "repeated")
-"""What a session must live through, to its very last frame."""
+"""The faults that a session must survive, to its very last frame."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens to the frame of one number; `place` picks the bit or the length where there is a choice."""
+    """The fault of the frame of one number; `place` picks the bit or the length where there is a choice."""
 
     kind: str
     number: int
@@ -62,7 +62,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Faults:
-    """What `check_faults` saw: for each kind of fault, how many runs recovered and how many were refused."""
+    """The findings of `check_faults`: for each kind of fault, the numbers of recovered and of refused runs."""
 
     frames: int
     recovered: Mapping[str, int]

@@ -23,7 +23,7 @@ LABELS = ("hello", "shapes", "columns", "agree", "seeds", "deal", "credit", "way
 
 @dataclass(frozen=True)
 class Played:
-    """What a party did: its result, and what it counted between the handshake and the parting."""
+    """A party's result, and its counts between the handshake and the parting."""
 
     result: Any
     rounds: int

@@ -29,7 +29,7 @@ _MOST_POLLS = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A frame as a party handed it over: the number of it in the run, and who sends it to whom."""
+    """A frame as a party handed it over: its number in the run, its sender and its receiver."""
 
     number: int
     sender: str
@@ -38,17 +38,17 @@ class Sent:
 
 
 class Trouble(Protocol):
-    """What is wrong with the network."""
+    """The faults of a network."""
 
     def meet(self, sent: Sent, net: Wires) -> bool:
-        """Called with every frame that is handed over; True if it was dealt with, else it goes its usual way."""
+        """Called with every frame that is handed over; True if it was handled, else it is carried as usual."""
 
 
 class Wires(Protocol):
-    """What a `Trouble` can do with a frame and with the connection that it takes."""
+    """The operations of a `Trouble` on a frame and on its connection."""
 
     def carry(self, sent: Sent, later: float = 0.0) -> None:
-        """Send it on its way, so much later, and all that follow after it."""
+        """Carry it, so much later, and all that follow after it."""
 
     def overtake(self, sent: Sent, wait: float) -> None:
         """Let the next frame go first; after so many seconds without one, this one goes."""
@@ -69,7 +69,7 @@ class Smooth:
 
 @dataclass(frozen=True)
 class End:
-    """How a party's part ended: with a value or an error, when, and whether it was made to die."""
+    """The end of a party's part: its value or error, the time, and whether it was made to die."""
 
     value: Any = None
     error: BaseException | None = None
@@ -112,8 +112,8 @@ class VirtualNetwork:
 
     Args:
         names: the parties; the later of each pair dials the earlier.
-        trouble: what goes wrong.
-        horizon: the virtual second at which whoever is still busy counts as hanging.
+        trouble: the faults.
+        horizon: the virtual second at which a party that is still busy counts as hanging.
     """
 
     def __init__(self, names: Sequence[str], trouble: Trouble, horizon: float) -> None:
@@ -237,7 +237,7 @@ class VirtualNetwork:
         heapq.heappush(self._agenda, (self.time + seconds, next(self._order), act))
 
     def _next(self) -> _Seat | None:
-        """Who runs next; the clock jumps ahead as far as it must for somebody to run."""
+        """The party that runs next; the clock jumps ahead until one can."""
         while True:
             here = [seat for seat in self._seats.values() if not seat.gone]
             for seat in here:

@@ -1,4 +1,4 @@
-"""What a party, or several together, see of a run, and whether any of it depends on the others' secrets.
+"""The views of a party, or of several together, and tests of whether they depend on the others' secrets.
 
 Read first: `check.py`, `recording.py` (a run with all randomness chosen), `sight.py` (what a coalition sees of it).
 

@@ -114,7 +114,7 @@ class _Look:
         return self._first[key]
 
     def _changes(self, sender: str, groups: Groups, numbers: frozenset[int], seeds: tuple[str, ...]) -> list[Array]:
-        """What a change of these correlations' words makes of an owner's arrays."""
+        """The changes of an owner's arrays by a change of these correlations' words."""
         self.runs += 1
         shake = Shake(numbers, self._case.owners.index(sender), seeds)
         changed = record(self._case, self._draws, shake).sendings
@@ -123,7 +123,7 @@ class _Look:
         return [g[0].spec.ring.sub(changed[self._places[id(g[0])]].value, g[0].value).reshape(-1) for g in groups]
 
     def _uncovered(self, sender: str, groups: Groups, numbers: frozenset[int]) -> str:
-        """What is wrong with an owner's words of one round under these masks; empty if nothing."""
+        """The fault of an owner's words of one round under these masks; empty if there is none."""
         changes = [self._changes(sender, groups, numbers, (seed,)) for seed in (ODD, "1")] if numbers else []
         if not changes:
             return _said(groups[0], 0, "has no mask")

@@ -1,4 +1,4 @@
-"""check_view: what a party sees, and what parties who tell each other everything see, does not depend on secrets.
+"""check_view: the view of a party, or of parties that share all they see, does not depend on the others' secrets.
 
 Two checks. The statistical one runs the protocol many times with one secret and with another that gives the same
 outputs, and compares how everything that a coalition sees, and can work out by adding and subtracting what it holds,
@@ -35,14 +35,14 @@ _RUNS_ALONE = 1000  # where no mask is looked at, and somebody does
 _WORDS = 2000
 _MOST_SHOWN = 5
 LARGEST_SHIFT = 0.3
-"""Statistics alone must be able to find a shift of probability of that size."""
+"""The shift of probability that statistics alone must be able to find."""
 
 Secrets = Sequence[Any]
 
 
 @dataclass(frozen=True)
 class Viewed:
-    """What `check_view` saw.
+    """The findings of `check_view`.
 
     `shift` is the smallest shift of probability that it would find (in 99 cases of 100) in a word of the message with
     the fewest words; `untested` are coalitions from which the given secrets hide nothing, so that nothing was compared.
@@ -72,7 +72,7 @@ class Viewed:
 
 @dataclass
 class _Finding:
-    """What is wrong with one item: its likelihood, the nibbles, and who sees it."""
+    """The fault of one item: its likelihood, the nibbles, and the coalition that sees it."""
 
     what: str
     rank: int
@@ -102,14 +102,14 @@ class _Sums:
     problems: list[str] = field(default_factory=list)  # that are no matter of chance
 
     def note(self, check: Callable[[], None]) -> None:
-        """Make a check, and write down what it finds: the statistics say more, where they find something too."""
+        """Make a check, and note its finding, unless the statistics find something too, which says more."""
         try:
             check()
         except CheckFailed as problem:
             self.problems.append(str(problem))
 
     def findings(self) -> list[_Finding]:
-        """What is less likely than chance allows over all tests, the simplest items first."""
+        """The findings that are less likely than chance allows over all tests, the simplest items first."""
         merged: dict[str, _Finding] = {}
         for what, rank, nibble, p, coalition in self.found:
             if p < FALSE_ALARM / self.tests:
@@ -137,13 +137,13 @@ def check_view(
     structure_sizes: Sizes | None = None,
     seed: int = 0,
 ) -> Viewed:
-    """Check that no coalition's view depends on what the others put in.
+    """Check that no coalition's view depends on the others' inputs.
 
     Args:
         secrets: pairs of secrets with equal outputs, each with a value for each input; where the protocol reveals
             nothing, any two do, and zeros, edges and random ones are taken.
-        coalitions: which owners tell each other everything; all but the whole where left out. Where one would give
-            all inputs itself, the owners' turn to give them starts elsewhere.
+        coalitions: owners that share all they see; all coalitions but the whole where left out. Where one would give
+            all inputs itself, the owners' turns to give them start elsewhere.
         sizes: of named sizes in the statistical check; larger ones give more power for the time.
         public: labels of rounds in which nothing secret is sent: their words need no mask and are not uniform.
         words: samples, on either side, of the message that has the fewest: in at least 50 runs and at most 200, or
@@ -219,7 +219,7 @@ def _look(
     sums: _Sums,
     may_refuse: bool,
 ) -> set[tuple[int, ...]]:
-    """Compare what each coalition sees of two secrets; which coalitions there is something to hide from."""
+    """Compare each coalition's views of two secrets; returns the coalitions from which something is hidden."""
     turns = range(one.n) if any(each.owner is None and not each.private for each in one.inputs) else range(1)
     sides = [
         (replace(one, turn=turn), _Runner(replace(other, turn=turn), sums, f"{seed}/{turn}", may_refuse))
@@ -258,7 +258,7 @@ def _pairs(
 
 
 def _agreeing(case: Case, other: Case, coalition: Sequence[int]) -> Case | None:
-    """The case with what the coalition puts in made equal to the other's, for it may see that; None if nothing is left.
+    """The case with the coalition's inputs made equal to the other's, since it knows them; None if no input is left.
 
     A protocol that reveals must be left as it is: changed inputs would give other outputs.
     """
@@ -280,7 +280,7 @@ def _agreeing(case: Case, other: Case, coalition: Sequence[int]) -> Case | None:
 
 
 class _Runner:
-    """Runs cases often enough, and keeps what was seen: several coalitions look at the same runs."""
+    """Runs cases often enough, and keeps the views: several coalitions look at the same runs."""
 
     def __init__(self, other: Case, sums: _Sums, seed: str, may_refuse: bool) -> None:
         self.other = other
@@ -292,7 +292,7 @@ class _Runner:
         self.runs = 0
 
     def sight(self, case: Case) -> Sight:
-        """What was sent and noted in all runs of a case."""
+        """All messages and notes of all runs of a case."""
         key = tuple(case.own_inputs(k) for k in range(case.n))
         if key not in self._kept:
             seed = f"view/{self._seed}/{len(self._kept)}"

@@ -24,7 +24,7 @@ from mpc.testing.cases.failure import CheckFailed
 
 @dataclass(frozen=True)
 class Bump:
-    """A change of one drawn word: of which correlation, part and entry, at which owner, by how much."""
+    """A change of one drawn word: its correlation, part and entry, the owner, and the amount."""
 
     number: int
     part: int
@@ -103,7 +103,7 @@ class Draws:
         return self._shares[number]
 
     def pair(self, label: str, number: int, shape: tuple[int, ...], ring: Ring) -> Array:
-        """What two owners draw from a stream that they share."""
+        """A draw of two owners from a stream that they share."""
         key = (label, number)
         if key not in self._pairs:
             mine = f"{label}{self._zeros}" if label.startswith("zeros") else label
@@ -166,7 +166,7 @@ class Supply:
         return number, as_shares(kind, *self._dealer.parts(self._owner, number, kind))
 
     def fork(self, way: bool) -> bool:
-        """The program's way; all owners ask for the same correlations after it, or `Dealer.parts` says so."""
+        """The program's way; if owners ask for different correlations after it, `Dealer.parts` says so."""
         return way
 
 

@@ -18,7 +18,7 @@ from mpc.testing.views.recording import Recording, record
 
 
 def check_kept(case: Case, results: Sequence[int], seed: int) -> None:
-    """Hold the results of these numbers to that.
+    """Check the results of these numbers for that.
 
     Raises:
         CheckFailed: names the result and the owner.

@@ -1,7 +1,7 @@
-"""An owner in a lockstep run that writes down what it holds, what it sends of declared outputs, and what it says.
+"""An owner in a lockstep run that notes what it holds, its messages of declared outputs, and its texts.
 
-What is revealed is sent under zeros that the owners share. An owner here takes what it was given off what it sends:
-what is left must be zeros of its own for every value, or a second value tells the difference to the first.
+Revealed values are sent under zeros that the owners share. An owner here subtracts its share from its message: the rest
+must be zeros of its own for every value, or a second value discloses the difference to the first.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _ENOUGH = 8  # bytes: no two arrays of so many uniform ones are alike by chance
 
 @dataclass(frozen=True)
 class Note:
-    """Something that an owner holds: the same key at all owners for the shares of one thing."""
+    """A value that an owner holds, with the same key at all owners for the shares of one value."""
 
     key: str
     ring: Ring
@@ -40,7 +40,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Zeros:
-    """What an owner put on a value before it left: the value's name, and the words."""
+    """The zeros that an owner added to a value before it left: the value's name, and the words."""
 
     what: str
     ring: Ring
@@ -55,7 +55,7 @@ class Zeros:
 
 @dataclass
 class Diary:
-    """What one owner did, said and holds."""
+    """One owner's actions, texts and values."""
 
     rounds: list[tuple[Round, tuple[int, ...]]] = field(default_factory=list)  # with the ids of revealed arrays
     drawn: list[int] = field(default_factory=list)  # of each round: how many correlations were drawn before it is sent
@@ -70,7 +70,7 @@ class Diary:
     error: BeaverlodgeError | None = None
 
     def said(self) -> tuple[str, ...]:
-        """All text that the program gave: what reports, progress and other parties may show."""
+        """All text of the program, which reports, progress and other parties may show."""
         told = [f"revealed {one.what} to {', '.join(one.to)}: {one.why}" for one in self.watch.reveals]
         told += [f"stage {name} {done} of {total}" for name, done, total in self.watch.stages]
         told += [f"hint {text}" for text in self.watch.hints]
@@ -78,7 +78,7 @@ class Diary:
 
 
 def _told(error: BeaverlodgeError) -> str:
-    """An error's text; of a `DataError`, which is about its own owner's data and stays there, what peers are told."""
+    """An error's text; for a `DataError`, which is about its own owner's data and stays there, the peers' text."""
     return f"{error.code} {error.party}" if isinstance(error, DataError) else f"{error.code} {error.party} {error}"
 
 
@@ -105,7 +105,7 @@ class NotingParty(Party):
 
     @property
     def drawn(self) -> int:
-        """How many correlations it drew so far."""
+        """The number of correlations drawn so far."""
         return self._source.number
 
     def kept(self, kind: Any) -> tuple[int, tuple[Any, ...]]:
@@ -127,7 +127,7 @@ class NotingParty(Party):
         return share
 
     def refreshed(self, share: Share) -> Share:
-        """As `Party.refreshed`; what it puts on is noted."""
+        """As `Party.refreshed`; the zeros that it adds are noted."""
         fresh = super().refreshed(share)
         self.diary.notes.append(Note(f"fresh share {self.diary.fresh}", fresh.ring, fresh.value))
         self.diary.fresh += 1
@@ -137,7 +137,7 @@ class NotingParty(Party):
         return fresh
 
     async def reveal(self, *shares: Share, what: str, why: str, label: str) -> tuple[Public, ...]:
-        """As `Party.reveal`; what it sends is marked, and the zeros that it adds are noted."""
+        """As `Party.reveal`; its message is marked, and the zeros that it adds are noted."""
         program = super().reveal(*shares, what=what, why=why, label=label)
         given = dict.fromkeys(self.peers, shares)
         opened: tuple[Public, ...] = (await self._marked(program, given, [one.ring for one in shares], label))[0]
@@ -192,7 +192,7 @@ class NotingParty(Party):
         raise CheckFailed(f"'{label}' reveals in more than one round")
 
     def _note_zeros(self, what: str, sent: Array, share: Share) -> None:
-        """What was put on a share before it was sent; a longer message has nothing at its end."""
+        """Note the zeros added to a share before it was sent; a longer message has none at its end."""
         ring, size = share.ring, share.value.size
         data = bytes(np.ascontiguousarray(sent).tobytes())[: size * ring.word_bytes]
         if len(data) == size * ring.word_bytes:
@@ -201,7 +201,7 @@ class NotingParty(Party):
 
 
 def check_zeros(name: str, diary: Diary) -> None:
-    """Every value that left as a share was under zeros of its own.
+    """Check that every value that left as a share was under zeros of its own.
 
     Raises:
         CheckFailed: names the value, and the one whose zeros it has, or says that it has none.
@@ -217,7 +217,7 @@ def check_zeros(name: str, diary: Diary) -> None:
 
 
 def note_results(diary: Diary, result: Any) -> None:
-    """Write down what an owner is left with: shares of outputs, and what it knows."""
+    """Note an owner's results: shares of outputs, and public values."""
     for k, leaf in enumerate(results_of(result)):
         if isinstance(leaf, Share):
             diary.notes.append(Note(f"share of result {k}", leaf.ring, leaf.value))

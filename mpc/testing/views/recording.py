@@ -1,4 +1,4 @@
-"""One lockstep run with what each party sees, knows and says in it."""
+"""One lockstep run with each party's view, knowledge and texts."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ class Sending:
 
 @dataclass(frozen=True)
 class Recording:
-    """One run: what was sent, what each owner holds and says, and what the masks were drawn from.
+    """One run: the messages, each owner's values and texts, and the draws of the masks.
 
-    `drawn` tells, for each owner and each of its rounds, how many correlations it had drawn before it sent.
+    `drawn` has, for each owner and each of its rounds, the number of correlations drawn before it sent.
     """
 
     sendings: tuple[Sending, ...]
@@ -59,7 +59,7 @@ def record(case: Case, draws: Draws, bump: Bump | Shake | None = None, *, may_re
     """One run of a case in one thread.
 
     Args:
-        may_refuse: whether the protocol may end with a `DataError` or a `ProtocolError`: what was sent till then counts
+        may_refuse: whether the protocol may end with a `DataError` or a `ProtocolError`; earlier messages count
 
     Raises:
         CheckFailed: the runtime refuses the protocol, the helper is sent something, or a share leaves its owner under
@@ -102,7 +102,7 @@ def record(case: Case, draws: Draws, bump: Bump | Shake | None = None, *, may_re
 
 
 def _check_reveals(case: Case, name: str, diary: Diary) -> None:
-    """What an owner reveals, and to whom, is what the plan said."""
+    """Check that an owner's reveals, and their recipients, are those of the plan."""
     planned = [(one.what, one.to, one.shape) for one in case.plan.on(diary.watch.ways).reveals]
     made = [(one.what, one.to, one.shape) for one in diary.watch.reveals]
     if made != planned:
@@ -136,7 +136,7 @@ def _sendings(diaries: Mapping[str, Diary]) -> list[Sending]:
 
 
 def _declared(receiver: Diary, number: int, sender: str, place: int, array: Array) -> Spec:
-    """What the receiver takes an array for; bytes, where it does not say."""
+    """The receiver's declaration of an array; bytes, where it has none."""
     if number < len(receiver.rounds):
         specs = receiver.rounds[number][0].recv.get(sender, ())
         if not isinstance(specs, Blob) and place < len(specs) and specs[place].nbytes == array.nbytes:

@@ -1,4 +1,4 @@
-"""What a coalition sees over many runs: what it received, what was opened, and what it can work out from what it holds.
+"""A coalition's view over many runs: messages, openings, and what follows from these and its own values.
 
 An item is one thing seen, as the words of all runs. Beside messages and openings these are: each of them plus and
 minus each thing of like size that the coalition holds (its shares of inputs, masks and dealt parts, added up over its
@@ -24,7 +24,7 @@ from mpc.testing.views.recording import Recording, Sending
 
 @dataclass(frozen=True)
 class Item:
-    """One thing seen: its words (runs, W), and whether they should be uniform; `rank` orders findings by simplicity.
+    """An item of a view: its words (runs, W), and whether they should be uniform; `rank` orders findings by simplicity.
 
     `once` says that no word should come twice, in whatever run. `opened` is the round and place of what all add up.
     """
@@ -57,7 +57,7 @@ class _Held:
 
 @dataclass(frozen=True)
 class Sight:
-    """All that was sent and noted, over all runs of one case."""
+    """All messages and notes, over all runs of one case."""
 
     n: int
     sent: Mapping[tuple[int, int, str, str], _Stack]  # by round, place, sender, receiver
@@ -68,7 +68,7 @@ class Sight:
     runs: int
 
     def items(self, coalition: Sequence[int]) -> Iterator[Item]:
-        """What a coalition sees, the simple things first."""
+        """The items of a coalition's view, the simple ones first."""
         inside = [f"owner{k}" for k in coalition]
         received = list(self._received(inside))
         opened = list(self._opened(inside))
@@ -102,10 +102,10 @@ class Sight:
             yield Item(name, first.label, first.spec.ring, stack.words, masked, once=masked)
 
     def _opened(self, inside: Sequence[str]) -> Iterator[Item]:
-        """What each member can add up: the arrays that it got of all outside, and the members' own.
+        """The sums that each member can form: of the arrays from all outside, and the members' own.
 
-        What a member puts in is its array for any owner: so a part that was meant for another owner, and was sent to
-        this one too, is added up with the members' parts for that other.
+        A member adds its array for any owner: so a part for another owner that was sent to this one too is added to
+        the members' parts for that other.
         """
         names = [f"owner{k}" for k in range(self.n)]
         for number, place in dict.fromkeys(key[:2] for key in self.sent):
@@ -128,7 +128,7 @@ class Sight:
                 yield Item(name, first.label, first.spec.ring, total, masked, once=masked, opened=where)
 
     def _from_outside(self, inside: Sequence[str]) -> Iterator[Item]:
-        """What a member got of all outside, added up, where owners are sent different things."""
+        """The sum of a member's arrays from all outside, where owners are sent different values."""
         outside = [name for name in (f"owner{k}" for k in range(self.n)) if name not in inside]
         for number, place in dict.fromkeys(key[:2] for key in self.sent):
             for reader in inside if len(outside) > 1 else ():
@@ -141,7 +141,7 @@ class Sight:
                     yield Item(name, first.label, first.spec.ring, total, not first.revealed)
 
     def _part(self, number: int, place: int, sender: str, to: str) -> _Stack | None:
-        """What an owner sends another, or has of it for itself."""
+        """An owner's array for another owner, or for itself."""
         if sender != to:
             return self.sent.get((number, place, sender, to))
         if (number, place, sender) in self.own:
@@ -151,7 +151,7 @@ class Sight:
         return None
 
     def _held(self, inside: Sequence[str]) -> Iterator[tuple[Item, bool]]:
-        """What the members hold, added up, and whether it is a share of something."""
+        """The sum of the members' values, and whether it is a share."""
         groups: dict[tuple[str, str], list[_Held]] = {}
         for (owner, key, peer), held in self.notes.items():
             if owner in inside and peer not in inside:
@@ -228,7 +228,7 @@ def _sent_to_all(
 
 
 def check_said(owner: str, one: Sequence[str], other: Sequence[str], where: str) -> None:
-    """No text that leaves a party depends on secrets or on randomness.
+    """Check that no text that leaves a party depends on secrets or on randomness.
 
     Raises:
         CheckFailed: names the first that differs.

@@ -1,4 +1,4 @@
-"""check_sums: what somebody holds at the end of a run with a server is alike for inputs with the same sums.
+"""check_sums: an adversary's view at the end of a run with a server is alike for inputs with the same sums.
 
 The protocol's own test works out, from all messages and from what a coalition has, each vector with every mask taken
 off that those can take off: what is left must be uniform, alone and with any other, except for the sums that are
@@ -22,12 +22,12 @@ FALSE_ALARM = 1e-4
 """The chance that a check fails of a protocol that shows nothing; all its tests share it."""
 
 Sight = Callable[[int, int], Mapping[str, Array]]
-"""(which inputs: 0 or 1, run) -> name -> words that the adversary is left with, the same names in every run."""
+"""(inputs: 0 or 1, run) -> name -> the adversary's words, with the same names in every run."""
 
 
 @dataclass(frozen=True)
 class Summed:
-    """What was compared: so many tests of so many runs, and the smallest shift of probability they would find."""
+    """The tests made: their number, the number of runs, and the smallest shift of probability they would find."""
 
     tests: int
     runs: int
@@ -35,10 +35,10 @@ class Summed:
 
 
 def check_sums(sight: Sight, ring: Ring, *, runs: int = 60, known: frozenset[frozenset[str]] = frozenset()) -> Summed:
-    """Compare what is seen under two inputs.
+    """Compare the views under two inputs.
 
     Args:
-        sight: what is seen in a run; each run must draw its own randomness.
+        sight: the view in a run; each run must draw its own randomness.
         ring: of the words; the first of the two inputs' sums equals the second's.
         known: pairs of names whose sum is an intended output (a cohort of two): left out.
 

@@ -88,7 +88,7 @@ def repeated(words: Array, ring: Ring) -> tuple[int, int] | None:
 
 
 def _spread(runs: Array) -> float:
-    """How much more the runs' histograms (runs, 16) differ than those of independent words would; at least 1."""
+    """The ratio of the runs' histograms' (runs, 16) spread to that of independent words; at least 1."""
     counts = runs[:, runs.sum(axis=0) > 0].astype(np.float64)
     freedom = int((counts.shape[0] - 1) * (counts.shape[1] - 1))
     if freedom <= 0:

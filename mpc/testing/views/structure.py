@@ -35,9 +35,9 @@ _MOST_WORDS = 3000
 
 @dataclass(frozen=True)
 class Structure:
-    """What was shown: how many words the owners send, and how many drawn words cover them.
+    """The result of the proof: the number of words that the owners send, and of drawn words that cover them.
 
-    `rounds`, where it was looked at whole rounds: at how many, and of how many.
+    `rounds`, where whole rounds were tested: the number tested, and the number of all.
     """
 
     words: int
@@ -61,9 +61,9 @@ class _Row:
 
 @dataclass(frozen=True)
 class _Mask:
-    """One drawn word: what it is, the first round that it changes, and its odd coefficients there.
+    """One drawn word: its name, the first round that it changes, and its odd coefficients there.
 
-    A word that changes something there in any other way than by a multiple has none: it is taken as given.
+    A word with a change there that is no multiple has none: it does not count as a mask.
     """
 
     name: str
@@ -93,7 +93,7 @@ def check_masks(case: Case, exempt: Container[str], seed: int) -> Structure:
 
 
 def masked_groups(recording: Recording, sender: str, exempt: Container[str]) -> list[list[Sending]]:
-    """What an owner sends that needs a mask, in order, arrays for several receivers once."""
+    """An owner's arrays that need a mask, in order; an array for several receivers once."""
     return same_to_all(
         [one for one in recording.sendings if one.sender == sender and not one.revealed and one.label not in exempt]
     )
@@ -116,7 +116,7 @@ def _mask(
     owner: int,
     seed: int,
 ) -> _Mask | None:
-    """What one drawn word does to an owner's messages; None if nothing."""
+    """The changes of an owner's messages by one drawn word; None if there are none."""
     number, part, entry, ring, name = word
     amounts = [_amount(ring, f"{seed}/{number}/{part}/{entry}/{k}") for k in range(2)]
     places = {id(one): k for k, one in enumerate(base.sendings)}
