@@ -72,19 +72,6 @@ KINDS = {"parties.tasks.logistic", "parties.tasks.linear", "parties.tasks.statis
     "parties.tasks.secure_sum"
 }
 REGISTRY = "parties.tasks.registry"
-# What still ties rooms, until a secure sum is a kind as the others are: (file, room), each as long as it is there.
-TIES: set[tuple[str, str]] = {
-    ("parties/cli/command.py", "parties.tasks.secure_sum"),
-    ("parties/cli/run_sum.py", "parties.tasks.secure_sum"),
-    ("parties/cli/sum_party.py", "parties.tasks.secure_sum"),
-    ("parties/doctor/checks.py", "parties.tasks.secure_sum"),
-    ("parties/doctor/sums.py", "parties.tasks.secure_sum"),
-    ("parties/processes/member.py", "parties.tasks.secure_sum"),
-    ("parties/processes/star_member.py", "parties.tasks.secure_sum"),
-    ("parties/report/consent.py", "parties.tasks.secure_sum"),
-    ("parties/session/own_data.py", "parties.tasks.secure_sum"),
-    ("parties/tasks/secure_sum/consent.py", "parties.report"),
-}
 NOWHERE = {"pickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
 MAY_IMPORT_ZMQ = {
     *(
@@ -147,14 +134,7 @@ def room_violations(path: str, tree: ast.AST) -> Iterator[tuple[int, str]]:
     for line, name in imported(tree):
         if not within(name, {package}) or name == package or (target := room_of(name)) in allowed:
             continue
-        if (path, target) not in TIES:
-            yield line, f"imports {name} of the room {target}"
-
-
-def tied(path: str) -> set[tuple[str, str]]:
-    """The upper rooms and the kinds of task that a file imports although it may not."""
-    names = {name for _, name in imported(ast.parse((ROOT / path).read_text(encoding="utf-8")))}
-    return {(path, room) for name in names if (room := room_of(name))}
+        yield line, f"imports {name} of the room {target}"
 
 
 def numpy_random_uses(tree: ast.AST) -> Iterator[int]:
@@ -216,10 +196,6 @@ def sources() -> list[str]:
 @pytest.mark.parametrize("path", sources())
 def test_layers(path: str) -> None:
     assert violations(path, (ROOT / path).read_text(encoding="utf-8")) == []
-
-
-def test_what_ties_rooms_is_still_there() -> None:
-    assert [tie for tie in sorted(TIES) if tie not in tied(tie[0])] == []
 
 
 @pytest.mark.parametrize("room", [f"{package}.{room}" for package in ROOMS for tier in ROOMS[package] for room in tier])

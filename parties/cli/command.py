@@ -23,7 +23,7 @@ from parties.cli.output import Output
 
 if TYPE_CHECKING:
     from parties.scenario.file import Scenario
-    from parties.tasks.secure_sum.settings import SumScenario
+    from parties.scenario.star import StarScenario
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _SCENARIO = click.argument("scenario", type=click.Path(path_type=Path))
@@ -142,7 +142,7 @@ class _Here:
     data: Path | None
     sql: Path | None
 
-    def load(self) -> Scenario | SumScenario:
+    def load(self) -> Scenario | StarScenario:
         """The scenario as this party takes part in it."""
         from parties.session.own_data import with_own_data
         from parties.tasks.registry import load_any
@@ -302,9 +302,9 @@ def plan(scenario: Path, as_json: bool) -> None:
 
     loaded = load_any(scenario)
     if not isinstance(loaded, Scenario):
-        from parties.tasks.secure_sum.plan import print_sum_plan
+        from parties.report.plan import print_star_plan
 
-        print_sum_plan(loaded, as_json=as_json)
+        print_star_plan(loaded, as_json=as_json)
         return
     settings, made = planned(loaded)
     print_plan(made, settings, loaded, as_json=as_json)

@@ -14,11 +14,11 @@ from parties.data.same_data import told_of_same_data
 from parties.processes.launcher import launch
 from parties.processes.member import load_libraries
 from parties.report.recorded_run import Finished, run_recorded
-from parties.tasks.secure_sum.record import sum_record
-from parties.tasks.secure_sum.settings import SumScenario
+from parties.scenario.star import StarScenario
+from parties.tasks.registry import star_of
 
 
-def run_sum(scenario: SumScenario, out: Path | None, output: Output) -> Finished:
+def run_sum(scenario: StarScenario, out: Path | None, output: Output) -> Finished:
     """Run a scenario's server and clients on this machine.
 
     Raises:
@@ -27,7 +27,7 @@ def run_sum(scenario: SumScenario, out: Path | None, output: Output) -> Finished
     return run_recorded(scenario, out, lambda folder: _run(scenario, folder, output))
 
 
-def _run(scenario: SumScenario, folder: Path, output: Output) -> dict[str, Any]:
+def _run(scenario: StarScenario, folder: Path, output: Output) -> dict[str, Any]:
     names = [scenario.server, *_processes(scenario)]
     load_libraries(scenario)
     with output.progress(names) as progress:
@@ -46,10 +46,10 @@ def _run(scenario: SumScenario, folder: Path, output: Output) -> dict[str, Any]:
             )
         except BeaverlodgeError as error:
             raise _with_code(error, scenario) from None
-    return sum_record(scenario, results)
+    return star_of(scenario).record(scenario, results)
 
 
-def _with_code(error: BeaverlodgeError, scenario: SumScenario) -> BeaverlodgeError:
+def _with_code(error: BeaverlodgeError, scenario: StarScenario) -> BeaverlodgeError:
     """The loss of the server, of all, leaves too few: nothing was learnt, and the exit code says so (7)."""
     if isinstance(error, PeerLostError) and error.party == scenario.server:
         hint = "; ".join(part for part in ("there is no sum without it", error.hint) if part)
@@ -57,7 +57,7 @@ def _with_code(error: BeaverlodgeError, scenario: SumScenario) -> BeaverlodgeErr
     return error
 
 
-def orders(scenario: SumScenario) -> dict[str, dict[str, Any]]:
+def orders(scenario: StarScenario) -> dict[str, dict[str, Any]]:
     """Each process's order: which clients it is, throw-away keys, and the public ones of those it talks to."""
     from mpc.links.zmq.curve import new_identity
     from parties.processes.order_keys import written_identity, written_keys
@@ -81,7 +81,7 @@ def orders(scenario: SumScenario) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _processes(scenario: SumScenario) -> dict[str, tuple[str, ...]]:
+def _processes(scenario: StarScenario) -> dict[str, tuple[str, ...]]:
     """Which clients each process is or hosts; the helper is one by itself."""
     alone = (*([scenario.helper] if scenario.helper is not None else []), *scenario.own_process)
     processes: dict[str, tuple[str, ...]] = {name: (name,) for name in alone}
@@ -92,7 +92,7 @@ def _processes(scenario: SumScenario) -> dict[str, tuple[str, ...]]:
     return processes
 
 
-def _signing_keys(scenario: SumScenario) -> tuple[Mapping[str, str], list[str]] | None:
+def _signing_keys(scenario: StarScenario) -> tuple[Mapping[str, str], list[str]] | None:
     """With a lying server: each client's signing key, and everybody's public one, in hexadecimal."""
     if scenario.task.server != "malicious":
         return None

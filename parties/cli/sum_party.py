@@ -27,19 +27,13 @@ from parties.cli.output import Output
 from parties.cli.run_party import take_recorded_part
 from parties.doctor.checks import describe
 from parties.report.recorded_run import Finished
+from parties.report.star_consent import star_consent_blocks
+from parties.scenario.star import StarScenario
 from parties.session.separate import check_name, endpoint_of, listening, own_pair
 from parties.session.take_part import PATIENCE, public_facts
 from parties.show.blocks import Line, plural
-from parties.tasks.registry import request_of
-from parties.tasks.secure_sum.clients import LINGER, Membership, clients_of, hosts_result, silence, trust_of
-from parties.tasks.secure_sum.consent import sum_consent_blocks
-from parties.tasks.secure_sum.data import ClientRows, Values
-from parties.tasks.secure_sum.helper import helped, helper_client
-from parties.tasks.secure_sum.record import client_record, sum_record
-from parties.tasks.secure_sum.rounds import RoundNumbers
-from parties.tasks.secure_sum.server import Seat, serve
-from parties.tasks.secure_sum.settings import SumScenario
-from parties.tasks.secure_sum.trust import check_identities, release_of, server_address
+from parties.tasks.registry import request_of, star_of
+from parties.tasks.star import LINGER, Membership, Seat, check_identities, server_address, silence
 from parties.trust import keys as key_files
 from parties.trust.consent import Terms, obtain
 from parties.trust.keys import KeyPair
@@ -47,6 +41,7 @@ from parties.trust.policy import Policy, load_policy
 from parties.trust.releases import Releases
 from parties.trust.roster import public_texts
 from parties.trust.round_journal import RoundJournal
+from parties.trust.rounds import RoundNumbers
 from parties.trust.run_lock import lock_run
 from protocols.aggregation.settings import Journal
 
@@ -54,7 +49,7 @@ _DIGITS: Final = 16
 
 
 def run_sum_party(
-    scenario: SumScenario,
+    scenario: StarScenario,
     me: str,
     out: Path | None,
     keys: Path,
@@ -92,12 +87,12 @@ def run_sum_party(
         return take_recorded_part(scenario, me, out, output, part)
 
 
-def journal_path(scenario: SumScenario, me: str, keys: Path) -> Path:
+def journal_path(scenario: StarScenario, me: str, keys: Path) -> Path:
     """A client's journal of what it released shares for, in this scenario."""
     return keys / f"{me}-{scenario.digest[:_DIGITS]}.rounds"
 
 
-def checked_texts(scenario: SumScenario, me: str) -> dict[str, str]:
+def checked_texts(scenario: StarScenario, me: str) -> dict[str, str]:
     """Everybody's public text, of a scenario that has a party `me`.
 
     Raises:
@@ -110,7 +105,7 @@ def checked_texts(scenario: SumScenario, me: str) -> dict[str, str]:
 
 
 def ask_sum_approval(
-    scenario: SumScenario,
+    scenario: StarScenario,
     me: str,
     keys: Path,
     texts: Mapping[str, str],
@@ -125,13 +120,13 @@ def ask_sum_approval(
     rules.check(request_of(scenario), me, texts)
 
     def show(changes: Sequence[str]) -> None:
-        output.blocks(sum_consent_blocks(scenario, me, texts, changes))
+        output.blocks(star_consent_blocks(scenario, me, texts, changes))
 
     return obtain(scenario, me, keys, approve, show, ask, terms), rules
 
 
 def _admitted(
-    scenario: SumScenario,
+    scenario: StarScenario,
     me: str,
     keys: Path,
     texts: Mapping[str, str],
@@ -149,19 +144,19 @@ def _admitted(
     releases = Releases(keys)
     if new or rules.rules.minimum_rows is not None:
         try:
-            values = ClientRows(scenario).of(me, 1)
+            values = star_of(scenario).load(scenario, me, 1)
         except DataError:
             return releases  # it is met again at the start, and the server hears of it
         rules.check_rows(me, len(values))
         if new:
-            repeats = releases.warnings(release_of(scenario, me, values))
+            repeats = releases.warnings(star_of(scenario).release(scenario, me, values, ""))
             blocks = [Line(f"{me}: {plural(len(values), 'row')} read."), *(Line(text, "bold") for text in repeats)]
             output.blocks(blocks)
     return releases
 
 
 def _serve(
-    scenario: SumScenario,
+    scenario: StarScenario,
     address: str,
     pair: KeyPair,
     texts: Mapping[str, str],
@@ -178,14 +173,14 @@ def _serve(
     transport = Transport(pair.identity, peers, listening(address))
     try:
         seat = Seat(transport, numbers.next, numbers.use, folder, patience, tuple, about)
-        result = serve(scenario, seat, reporter, log, lambda: None)
+        result = star_of(scenario).serve(scenario, seat, reporter, log, lambda: None)
     finally:
         transport.close(LINGER)
-    return sum_record(scenario, {scenario.server: result})
+    return star_of(scenario).record(scenario, {scenario.server: result})
 
 
 def _help(
-    scenario: SumScenario,
+    scenario: StarScenario,
     me: str,
     address: str,
     pair: KeyPair,
@@ -193,13 +188,14 @@ def _help(
     reporter: Reporter,
     log: Logger,
 ) -> dict[str, Any]:
-    client = helper_client(scenario)
+    star = star_of(scenario)
+    client = star.helper(scenario)
     host = _dial(scenario, me, client, address, pair, texts, reporter)
-    return client_record(scenario, me, helped(scenario, host, log))
+    return star.client_record(scenario, me, star.helped(scenario, host, log))
 
 
 def _dial(
-    scenario: SumScenario,
+    scenario: StarScenario,
     me: str,
     client: StarClient,
     address: str,
@@ -226,7 +222,7 @@ def _dial(
 
 
 def _take_part(
-    scenario: SumScenario,
+    scenario: StarScenario,
     me: str,
     address: str,
     pair: KeyPair,
@@ -237,13 +233,13 @@ def _take_part(
     log: Logger,
 ) -> dict[str, Any]:
     assert releases is not None
-    trust = None
+    star, trust = star_of(scenario), None
     if scenario.task.server == "malicious":
         public = [key_files.signing_key(texts[name]).public_bytes_raw() for name in scenario.client_names]
-        trust = trust_of(pair.signing.private_bytes_raw(), public)
+        trust = star.trust_of(pair.signing.private_bytes_raw(), public)
     noting = _Noting(scenario, me, releases, reporter, log)
     member = Membership(RoundJournal(journal_path(scenario, me, keys)), trust, noting.around)
-    client = clients_of(scenario, {me: member}, log)[me]
+    client = star.clients(scenario, {me: member}, log, {})[me]
     host = _dial(scenario, me, client, address, pair, texts, reporter)
     if client.failure is not None:
         raise client.failure
@@ -252,13 +248,13 @@ def _take_part(
         missed = scenario.task.rounds - client.rounds
         log.warning("this client was left out of %d of %d rounds%s", missed, scenario.task.rounds, why)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return client_record(scenario, me, hosts_result(host, os.getpid(), peak))
+    return star.client_record(scenario, me, star.result(host, os.getpid(), peak))
 
 
 class _Noting:
     """A client's list of releases around its rounds: a round counts as released once shares may be on their way."""
 
-    def __init__(self, scenario: SumScenario, me: str, releases: Releases, reporter: Reporter, log: Logger) -> None:
+    def __init__(self, scenario: StarScenario, me: str, releases: Releases, reporter: Reporter, log: Logger) -> None:
         self._scenario = scenario
         self._me = me
         self._releases = releases
@@ -266,17 +262,18 @@ class _Noting:
         self._log = log
 
     def around(
-        self, session: bytes, number: int, values: Values, journal: Journal
+        self, session: bytes, number: int, values: Any, journal: Journal
     ) -> tuple[AbstractContextManager[object], Journal]:
         """What to enter around a round, and the journal that goes with it."""
-        run = release_of(self._scenario, self._me, values, f"{session.hex()}/{number}")
+        run = star_of(self._scenario).release(self._scenario, self._me, values, f"{session.hex()}/{number}")
         released: list[Revealed] = []
 
         def noted(number: int, survivors: bytes) -> None:
             noting.opening()
             journal(number, survivors)
             released.extend(
-                Revealed(what, (self._scenario.server,), (len(self._scenario.entries),), "") for what in run.revealed
+                Revealed(what, (self._scenario.server,), (star_of(self._scenario).entries(self._scenario),), "")
+                for what in run.revealed
             )
 
         noting = self._releases.noting(run, released, self._say)

@@ -21,9 +21,9 @@ from parties.base.version import VERSION
 from parties.data.own_table import OwnTable
 from parties.doctor.findings import Finding, of_error, ok, problem, warning
 from parties.scenario.file import Scenario, SqlSource, split_address
+from parties.scenario.star import StarScenario
 from parties.show.blocks import count_text, plural
 from parties.tasks.registry import job_of, request_of
-from parties.tasks.secure_sum.settings import SumScenario
 from parties.trust.consent import Asking
 from parties.trust.roster import Keyed
 from parties.trust.share_file import Vault
@@ -65,7 +65,7 @@ def check_keys(scenario: Keyed) -> Iterator[Finding]:
     yield ok(f"public keys of all {len(texts)} parties: in {where}")
 
 
-def check_names(scenario: Scenario | SumScenario, me: str | None = None) -> Iterator[Finding]:
+def check_names(scenario: Scenario | StarScenario, me: str | None = None) -> Iterator[Finding]:
     """Whether the parties' host names lead somewhere, seen from here. A name server may be slow: all at once."""
     asked: queue.SimpleQueue[tuple[str, list[str] | str]] = queue.SimpleQueue()
     names = {
@@ -97,7 +97,7 @@ def check_names(scenario: Scenario | SumScenario, me: str | None = None) -> Iter
 
 
 def check_policy(
-    scenario: Scenario | SumScenario, me: str, keys: Path, policy: Path | None, rows: int | None
+    scenario: Scenario | StarScenario, me: str, keys: Path, policy: Path | None, rows: int | None
 ) -> Iterator[Finding]:
     """Whether this party's policy lets the scenario through, with so many rows of its own where they are known."""
     from parties.trust.policy import load_policy
@@ -249,8 +249,8 @@ def _check_pairs(scenario: Scenario) -> Iterator[Finding]:
         yield warning(f"the address of {', '.join(here)} is for one machine, the others' are not", hint)
 
 
-def _dialled(scenario: Scenario | SumScenario, me: str, peer: str) -> bool:
-    if isinstance(scenario, SumScenario):
+def _dialled(scenario: Scenario | StarScenario, me: str, peer: str) -> bool:
+    if isinstance(scenario, StarScenario):
         return me != scenario.server  # which alone has an address
     from parties.session.separate import dials
 

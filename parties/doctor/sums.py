@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from mpc.errors import BeaverlodgeError, DataError, TooFewError, UsageError
 from mpc.links.zmq.curve import Identity
@@ -19,13 +20,12 @@ from parties.doctor.findings import Finding, Tell, of_error, ok, problem, warnin
 from parties.doctor.links import Meeting, meet
 from parties.doctor.owners import FEWEST_SECONDS, RECORDS, Told, keys_of, open_transport
 from parties.doctor.peers import LOOK_SECONDS, Side, megabits, of_peers
+from parties.scenario.star import StarScenario
 from parties.session.separate import check_name, endpoint_of
 from parties.session.take_part import public_facts
 from parties.show.blocks import count_text, plural, short_bytes
-from parties.tasks.secure_sum.data import ClientRows, Values, numbers_of
-from parties.tasks.secure_sum.plan import sum_plan
-from parties.tasks.secure_sum.settings import SumScenario
-from parties.tasks.secure_sum.trust import check_identities, release_of, server_address
+from parties.tasks.registry import star_of
+from parties.tasks.star import check_identities, server_address
 from parties.trust.policy import load_policy
 from parties.trust.releases import Releases
 from parties.trust.roster import public_texts
@@ -35,7 +35,7 @@ _LINGER = 0.5
 _DESCRIPTORS = 80  # of a client
 
 
-def examine_sum_file(scenario: SumScenario, tell: Tell) -> int:
+def examine_sum_file(scenario: StarScenario, tell: Tell) -> int:
     """What can be known of the file alone; the exit code."""
     told = Told(tell)
     told.all(_file(scenario))
@@ -43,7 +43,7 @@ def examine_sum_file(scenario: SumScenario, tell: Tell) -> int:
 
 
 def examine_sum(
-    scenario: SumScenario,
+    scenario: StarScenario,
     me: str,
     keys: Path,
     policy: Path | None,
@@ -79,7 +79,7 @@ def examine_sum(
     return told.code
 
 
-def _file(scenario: SumScenario) -> Iterator[Finding]:
+def _file(scenario: StarScenario) -> Iterator[Finding]:
     helper = "" if scenario.helper is None else f", and {scenario.helper} as the helper"
     yield ok(f"{scenario.path}: '{scenario.name}', {count_text(scenario.count)} clients and the server{helper}")
     yield ok(f"digest {scenario.digest}: the same at every party that has the same scenario")
@@ -100,7 +100,7 @@ def _file(scenario: SumScenario) -> Iterator[Finding]:
         yield of_error(error)
 
 
-def _descriptors(scenario: SumScenario, me: str) -> Iterable[Finding]:
+def _descriptors(scenario: StarScenario, me: str) -> Iterable[Finding]:
     if me != scenario.server:
         return checks.check_descriptors(_DESCRIPTORS)
     try:
@@ -110,19 +110,19 @@ def _descriptors(scenario: SumScenario, me: str) -> Iterable[Finding]:
     return [ok(f"descriptors: enough for the connections of {count_text(scenario.count)} clients")]
 
 
-def _data(scenario: SumScenario, me: str) -> tuple[Values | None, list[Finding]]:
+def _data(scenario: StarScenario, me: str) -> tuple[Any, list[Finding]]:
     """A client's rows, for the first round, as a run would read them, and what is to be said of them."""
     if me == scenario.server:
         return None, [ok(f"{me} has no data: it is the server")]
     if me == scenario.helper:
         return None, [ok(f"{me} has no data: it is the helper")]
-    where = scenario.data_of(me, 1)
+    star, where = star_of(scenario), scenario.data_of(me, 1)
     try:
-        values = ClientRows(scenario).of(me, 1)
-        clipped = numbers_of(scenario, me, values).clipped
+        values = star.load(scenario, me, 1)
+        clipped = star.clipped(scenario, me, values)
     except (DataError, UsageError) as error:
         return None, [of_error(error)]
-    columns = plural(len(scenario.read_columns), "column")
+    columns = plural(star.columns(scenario), "column")
     found = [ok(f"data: {where}: {plural(len(values), 'row')}, {columns} to add up")]
     if clipped:
         text = f"{plural(clipped, 'cell')} outside the agreed range would be clipped"
@@ -130,12 +130,12 @@ def _data(scenario: SumScenario, me: str) -> tuple[Values | None, list[Finding]]
     return values, [*found, *checks.check_readers(scenario.directory / where)]
 
 
-def _settled(scenario: SumScenario, me: str, keys: Path, policy: Path | None, values: Values) -> Iterator[Finding]:
+def _settled(scenario: StarScenario, me: str, keys: Path, policy: Path | None, values: Any) -> Iterator[Finding]:
     """What this party itself settled, now that its rows are known: its policy, what it released before."""
     try:
         rules = load_policy(keys, policy)
         rules.check_rows(me, len(values))
-        repeats = Releases(keys).warnings(release_of(scenario, me, values))
+        repeats = Releases(keys).warnings(star_of(scenario).release(scenario, me, values, ""))
     except UsageError as error:
         yield of_error(error)
     else:
@@ -144,7 +144,7 @@ def _settled(scenario: SumScenario, me: str, keys: Path, policy: Path | None, va
 
 
 def _links(
-    scenario: SumScenario,
+    scenario: StarScenario,
     me: str,
     identity: Identity,
     others: dict[str, bytes],
@@ -178,7 +178,7 @@ def _links(
         told.all(_cost(scenario, me, meeting))
 
 
-def _of_clients(scenario: SumScenario, side: Side, meeting: Meeting, seconds: float) -> Iterator[Finding]:
+def _of_clients(scenario: StarScenario, side: Side, meeting: Meeting, seconds: float) -> Iterator[Finding]:
     """What the server says of its clients: of few, all; of many, what is wrong. Some may be missing."""
     came = {name: seen for name, seen in meeting.peers.items() if seen.connected or seen.refused}
     absent = [name for name in meeting.peers if name not in came]
@@ -198,7 +198,7 @@ def _of_clients(scenario: SumScenario, side: Side, meeting: Meeting, seconds: fl
         return
     names = ", ".join(absent[:_MOST_TOLD]) + (" and others" if len(absent) > _MOST_TOLD else "")
     hint = "they start `mpc party` or `mpc doctor` at the same time as this one; this machine lets them in at its port"
-    quorum = scenario.settings.quorum
+    quorum = star_of(scenario).quorum(scenario)
     if here >= quorum:
         yield warning(f"{text}; missing: {names}", f"{count_text(quorum)} are enough; else {hint}")
     else:
@@ -206,9 +206,9 @@ def _of_clients(scenario: SumScenario, side: Side, meeting: Meeting, seconds: fl
         yield problem(text, hint, TooFewError.exit_code)
 
 
-def _cost(scenario: SumScenario, me: str, meeting: Meeting) -> Iterator[Finding]:
+def _cost(scenario: StarScenario, me: str, meeting: Meeting) -> Iterator[Finding]:
     """What a round costs a client, or the helper, on a link like the one that was measured."""
-    facts, role = sum_plan(scenario), "helper" if me == scenario.helper else "client"
+    facts, role = star_of(scenario).plan(scenario), "helper" if me == scenario.helper else "client"
     up, down, stages = facts["bytes"][f"{role}_sends"], facts["bytes"][f"{role}_receives"], len(facts["stages"])
     cost = f"a round: {short_bytes(up)} from here, {short_bytes(down)} to here, in {stages} stages"
     seen = next(iter(meeting.peers.values()))

@@ -19,7 +19,7 @@ from parties.processes.lifeline import Lifeline, die_with_parent, first_hand
 
 if TYPE_CHECKING:
     from parties.scenario.file import Scenario
-    from parties.tasks.secure_sum.settings import SumScenario
+    from parties.scenario.star import StarScenario
 
 Part = Callable[[Mapping[str, Any], Lifeline, Reporter, Logger], dict[str, Any]]
 """What a party does, by its order; returns its result."""
@@ -48,7 +48,7 @@ def main() -> int:
     return 0
 
 
-def part_of(scenario: Scenario | SumScenario) -> Part:
+def part_of(scenario: Scenario | StarScenario) -> Part:
     """The part in such a scenario. What it needs is imported here: of two kinds of scenarios, one is never loaded."""
     from parties.scenario.file import Scenario
 
@@ -67,7 +67,7 @@ def part_of(scenario: Scenario | SumScenario) -> Part:
     return part
 
 
-def load_libraries(scenario: Scenario | SumScenario) -> None:
+def load_libraries(scenario: Scenario | StarScenario) -> None:
     """Imports all that some party of such a scenario will; its processes, copies of this one, then need not."""
     import duckdb  # noqa: F401
     import numpy.ma  # noqa: F401  # in which DuckDB gives columns

@@ -16,17 +16,16 @@ from parties.base.descriptors import allow_connections
 from parties.base.reporter import Reporter
 from parties.processes.lifeline import Lifeline
 from parties.processes.order_keys import read_identity, read_keys
-from parties.tasks.secure_sum.clients import LINGER, Membership, clients_of, dropping, hosts_result, silence, trust_of
-from parties.tasks.secure_sum.helper import helped, helper_client
-from parties.tasks.secure_sum.server import Seat, serve
-from parties.tasks.secure_sum.settings import SumScenario
+from parties.scenario.star import StarScenario
+from parties.tasks.registry import star_of
+from parties.tasks.star import LINGER, Membership, Seat, silence
 from parties.trust.round_journal import RoundJournal
 
 _DESCRIPTORS_A_CLIENT = 3  # a socket, its mailbox, and one while it connects
 
 
 def part_in_sum(
-    scenario: SumScenario, order: Mapping[str, Any], lifeline: Lifeline, reporter: Reporter, log: Logger
+    scenario: StarScenario, order: Mapping[str, Any], lifeline: Lifeline, reporter: Reporter, log: Logger
 ) -> dict[str, Any]:
     """The part of this process, as the launcher ordered it; returns its result."""
     part = {scenario.server: _serve, scenario.helper: _help}.get(order["name"], _take_part)
@@ -38,7 +37,7 @@ def part_in_sum(
 
 
 def _serve(
-    scenario: SumScenario, order: Mapping[str, Any], lifeline: Lifeline, reporter: Reporter, log: Logger
+    scenario: StarScenario, order: Mapping[str, Any], lifeline: Lifeline, reporter: Reporter, log: Logger
 ) -> dict[str, Any]:
     allow_connections(len(scenario.star_names), 1)
     identity, peers = read_keys(order["keys"])
@@ -54,18 +53,19 @@ def _serve(
     patience = scenario.session.patience or 0.0
     try:
         seat = Seat(transport, 1, lambda number: None, Path(order["out"]), patience, gone, {})
-        return serve(scenario, seat, reporter, log, meet)
+        return star_of(scenario).serve(scenario, seat, reporter, log, meet)
     finally:
         transport.close(LINGER)
 
 
 def _help(
-    scenario: SumScenario, order: Mapping[str, Any], lifeline: Lifeline, reporter: Reporter, log: Logger
+    scenario: StarScenario, order: Mapping[str, Any], lifeline: Lifeline, reporter: Reporter, log: Logger
 ) -> dict[str, Any]:
+    star = star_of(scenario)
     reporter.listening(None)
     endpoint = lifeline.peers()[scenario.server]
     assert endpoint is not None
-    client, patience = helper_client(scenario), scenario.session.patience or 0.0
+    client, patience = star.helper(scenario), scenario.session.patience or 0.0
     host = ClientHost(
         endpoint,
         order["server"].encode(),
@@ -78,21 +78,21 @@ def _help(
         host.run()
     finally:
         host.close(LINGER)
-    return helped(scenario, host, log)
+    return star.helped(scenario, host, log)
 
 
 def _take_part(
-    scenario: SumScenario, order: Mapping[str, Any], lifeline: Lifeline, reporter: Reporter, log: Logger
+    scenario: StarScenario, order: Mapping[str, Any], lifeline: Lifeline, reporter: Reporter, log: Logger
 ) -> dict[str, Any]:
-    mine = order["clients"]
+    star, mine = star_of(scenario), order["clients"]
     alone = order["name"] in mine
     allow_connections(len(mine), _DESCRIPTORS_A_CLIENT, instead="set more `processes` in [clients]")
     reporter.listening(None)
     public = [bytes.fromhex(key) for key in order.get("verifying", ())]
-    trusts = {name: trust_of(bytes.fromhex(key), public) for name, key in order.get("signing", {}).items()}
+    trusts = {name: star.trust_of(bytes.fromhex(key), public) for name, key in order.get("signing", {}).items()}
     folder = Path(order["out"])
     members = {name: Membership(RoundJournal(folder / f"{name}.rounds", sync=alone), trusts.get(name)) for name in mine}
-    clients = clients_of(scenario, members, log, {} if alone else dropping(scenario))
+    clients = star.clients(scenario, members, log, {} if alone else star.dropping(scenario))
     endpoint = lifeline.peers()[scenario.server]
     assert endpoint is not None
     identities = {name: read_identity(fields) for name, fields in mine.items()}
@@ -115,4 +115,4 @@ def _take_part(
     alone_failure = clients[order["name"]].failure if alone else None
     if alone_failure is not None:
         raise alone_failure
-    return hosts_result(host, os.getpid(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    return star.result(host, os.getpid(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)

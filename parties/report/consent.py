@@ -13,9 +13,9 @@ from mpc.runtime.plan import Plan
 from parties.data.own_table import OwnTable
 from parties.report.summary import revealed_grid
 from parties.scenario.file import Scenario, SqlSource
+from parties.scenario.star import StarScenario
 from parties.show.blocks import MISSING, Block, Grid, Line, count_text, plural
 from parties.tasks.registry import Plans, job_of, kind_of
-from parties.tasks.secure_sum.settings import SumScenario
 from parties.trust.consent import Asking, consent_digest
 from parties.trust.roster import Keyed
 
@@ -93,7 +93,7 @@ def keys_lines(scenario: Keyed) -> list[Block]:
     return [Line(text), Line(scenario.roster.signed_by, wrap=False)]
 
 
-def session_grid(scenario: Scenario | SumScenario) -> Grid:
+def session_grid(scenario: Scenario | StarScenario) -> Grid:
     """How long this party waits for the others."""
     session = scenario.session
     patience = "as the runtime chooses" if session.patience is None else f"{session.patience:g} s"

@@ -13,6 +13,7 @@ from mpc.runtime.round import HEADER_BYTES
 from parties.report.summary import ALIGNMENT, correlations_grid, revealed_grid
 from parties.scenario.file import Scenario
 from parties.scenario.models import LAN, NetworkSpec
+from parties.scenario.star import StarScenario
 from parties.show.blocks import (
     Block,
     Grid,
@@ -24,7 +25,7 @@ from parties.show.blocks import (
     short_bytes,
 )
 from parties.tasks.base import PlanTold
-from parties.tasks.registry import job_of, kind_of
+from parties.tasks.registry import job_of, kind_of, star_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,6 +48,15 @@ def print_plan(
         (console.file if console else sys.stdout).write(text + "\n")
     else:
         print_blocks(plan_tables(plan, settings, scenario), console)
+
+
+def print_star_plan(scenario: StarScenario, *, as_json: bool = False) -> None:
+    """Prints the plan of a scenario for a server and clients: as tables, or as one JSON object on standard output."""
+    star = star_of(scenario)
+    if as_json:
+        sys.stdout.write(json.dumps(star.plan(scenario), indent=2, allow_nan=False) + "\n")
+    else:
+        print_blocks(star.plan_blocks(scenario))
 
 
 def plan_tables(plan: Plan, settings: Any, scenario: Scenario) -> list[Block]:

@@ -18,7 +18,7 @@ from parties.scenario.file import Scenario, SqlSource
 from parties.scenario.models import DATA, Text, TextSettings
 from parties.scenario.paths import inside
 from parties.scenario.problems import Problem, read_table, refuse
-from parties.tasks.secure_sum.settings import ROUND, SumScenario
+from parties.scenario.star import ROUND, StarScenario
 from parties.trust.share_file import share_path
 
 ENDING: Final = ".data.toml"
@@ -32,8 +32,8 @@ class OwnData(TextSettings):
 
 
 def with_own_data(
-    scenario: Scenario | SumScenario, me: str, keys: Path, data: Path | None = None, sql: Path | None = None
-) -> Scenario | SumScenario:
+    scenario: Scenario | StarScenario, me: str, keys: Path, data: Path | None = None, sql: Path | None = None
+) -> Scenario | StarScenario:
     """The scenario as this party takes part in it: its data are where it says itself, if it says so anywhere.
 
     Args:
@@ -109,7 +109,7 @@ def _query(path: Path) -> str:
     return query
 
 
-def _check_path(scenario: Scenario | SumScenario, me: str) -> None:
+def _check_path(scenario: Scenario | StarScenario, me: str) -> None:
     """That the scenario's entry leads nowhere but into the study's folder."""
     spec = scenario.parties.get(me)
     data = spec.data if spec is not None else None
@@ -120,7 +120,7 @@ def _check_path(scenario: Scenario | SumScenario, me: str) -> None:
     inside(scenario.directory, path, f"[parties.{me}] {key}", hint)
 
 
-def _settings(scenario: Scenario | SumScenario, own: OwnData, origin: str) -> dict[str, Any]:
+def _settings(scenario: Scenario | StarScenario, own: OwnData, origin: str) -> dict[str, Any]:
     """What an owner says, as its party's settings; of a sum, there is the file alone."""
     if isinstance(scenario, Scenario):
         return dict(own)

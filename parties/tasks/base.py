@@ -19,9 +19,13 @@ from parties.scenario.task import TaskReader
 from parties.trust.request import Request
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from parties.scenario.file import Scenario
+    from parties.scenario.star import StarScenario
     from parties.show.blocks import Block, Line
     from parties.tasks.extent import Extent
+    from parties.tasks.star import Star
     from parties.trust.share_file import Vault
 
 Rows = Mapping[str, tuple[int, int]]
@@ -199,6 +203,8 @@ class Kind:
         older: whether a record of an earlier version, which has no `kind`, is of this one.
         reader: how its [task] is read, of a kind for owners and a helper.
         job: how its run is done, likewise.
+        read: how a scenario file is read, of a kind for a server and clients.
+        star: how its run is done, likewise.
     """
 
     name: str
@@ -209,3 +215,5 @@ class Kind:
     older: Callable[[Mapping[str, Any]], bool]
     reader: TaskReader | None = None
     job: Callable[[], Job[Any, Any, Any]] | None = None
+    read: Callable[[Path, Mapping[str, Any]], StarScenario] | None = None
+    star: Callable[[], Star] | None = None

@@ -21,7 +21,8 @@ from parties.tasks.statistics import kind as statistics
 from parties.trust.request import Request
 
 if TYPE_CHECKING:
-    from parties.tasks.secure_sum.settings import SumScenario
+    from parties.scenario.star import StarScenario
+    from parties.tasks.star import Star
 
 AnyJob = Job[Any, Any, Any]
 
@@ -51,9 +52,17 @@ def kind_of(scenario: Scenario) -> Kind:
     return KINDS[scenario.task.kind]
 
 
-def request_of(scenario: Scenario | SumScenario) -> Request:
+def request_of(scenario: Scenario | StarScenario) -> Request:
     """What a scenario asks of a party, for its policy."""
     return KINDS[scenario.task.kind].request(scenario)
+
+
+def star_of(scenario: StarScenario) -> Star:
+    """How the scenario's kind of task is done, over a server and clients."""
+    star = KINDS[scenario.task.kind].star
+    if star is None:
+        raise InternalError(f'kind = "{scenario.task.kind}" is for no server', "please report this as a bug")
+    return star()
 
 
 def job_of(scenario: Scenario) -> AnyJob:
@@ -127,16 +136,14 @@ def planned(scenario: Scenario) -> tuple[Any, Plan]:
     return Plans().of(scenario, rows, columns)
 
 
-def load_any(path: Path) -> Scenario | SumScenario:
-    """Read and check a scenario file; what only a secure sum needs is imported for one.
+def load_any(path: Path) -> Scenario | StarScenario:
+    """Read and check a scenario file; what only another kind of task needs is not imported.
 
     Raises:
         UsageError: the file cannot be read, or is not a valid scenario.
     """
     raw = read_toml(path)
     task = raw.get("task")
-    if not isinstance(task, Mapping) or task.get("kind") != "secure_sum":
-        return load_scenario(path)
-    from parties.tasks.secure_sum.settings import read_sum
-
-    return read_sum(path, raw)
+    said = task.get("kind") if isinstance(task, Mapping) else None
+    kind = KINDS.get(said) if isinstance(said, str) else None
+    return load_scenario(path) if kind is None or kind.read is None else kind.read(path, raw)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from functools import partial
 from logging import Logger
 from statistics import median
-from typing import Any, Final
+from typing import Any
 
 from mpc.errors import BeaverlodgeError, DataError
 from mpc.randomness.key_agreement import Signer
@@ -19,39 +18,13 @@ from mpc.star.sockets import ClientHost
 from mpc.star.stage import ClientProgram
 from parties.scenario.problems import quoted
 from parties.tasks.secure_sum.data import ClientRows, Values, numbers_of
-from parties.tasks.secure_sum.rounds import AgreedRounds
 from parties.tasks.secure_sum.settings import SumScenario
-from parties.trust.round_journal import RoundJournal
+from parties.tasks.star import Membership
+from parties.trust.rounds import AgreedRounds
 from protocols.aggregation.client import aggregation_client
 from protocols.aggregation.graph import shuffled
 from protocols.aggregation.messages import stages
 from protocols.aggregation.settings import Journal, Occasion, Settings, Trust
-
-LINGER: Final = 1.0
-"""Seconds in which a transport may still send what it holds when a sum's process ends."""
-
-Noting = Callable[[bytes, int, Values, Journal], tuple[AbstractContextManager[object], Journal]]
-"""(session, round, rows, journal) -> what notes a release: it is entered around the client's part in the round, and
-the journal that goes with it."""
-
-
-@dataclass(frozen=True)
-class Membership:
-    """What one client has ready: its journal, its keys with a lying server, and how it notes what it releases."""
-
-    journal: RoundJournal
-    trust: Trust | None = None
-    noting: Noting | None = None
-
-
-def silence(scenario: SumScenario, patience: float) -> float:
-    """For how long a client, or the helper, waits for a word of the server's that takes it further, in seconds.
-
-    With a helper they wait through each other's stages too: it for keys to unmask, they for its last two. A stage lasts
-    until its deadline, which the server's patience may put off.
-    """
-    stages = 2 if scenario.helper is None else 5
-    return scenario.session.connect_timeout + stages * (scenario.session.deadline + patience)
 
 
 def clients_of(

@@ -10,7 +10,10 @@ from parties.tasks.base import Kind, Show
 from parties.trust.request import Request
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from parties.tasks.secure_sum.settings import SumScenario
+    from parties.tasks.star import Star
 
 
 def _request(scenario: SumScenario) -> Request:
@@ -18,6 +21,18 @@ def _request(scenario: SumScenario) -> Request:
     cohort = scenario.min_cohort
     text = f"a sum may be of {cohort} (min_cohort)"
     return Request(scenario.task.kind, scenario.revealed, scenario.small_counts, cohort, text, dict(scenario.task))
+
+
+def _read(path: Path, raw: Mapping[str, Any]) -> SumScenario:
+    from parties.tasks.secure_sum.settings import read_sum
+
+    return read_sum(path, raw)
+
+
+def _star() -> Star:
+    from parties.tasks.secure_sum.star import STAR
+
+    return STAR
 
 
 def _show() -> Show:
@@ -37,4 +52,6 @@ KIND: Final = Kind(
     show=_show,
     request=_request,
     older=_older,
+    read=_read,
+    star=_star,
 )

@@ -1,44 +1,19 @@
-"""The tables of a scenario in which clients add up columns through a server, as frozen, validated models."""
+"""[task] of kind = "secure_sum": its settings, each by itself."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from parties.scenario.models import A_COUNT, Count, Names, Number, Table, Text, an_address
+from parties.scenario.models import A_COUNT, Count, Names, Number, Text
+from parties.scenario.star import RATE, Rate, StarTask
 from protocols.disclosure.suppression import LEAST_MINIMUM
 
 MOST_MINIMUM = 100
-RATE = "a number from 0 to 0.45"
-Rate = Annotated[float, Field(ge=0.0, le=0.45)]
 
 
-class SumParty(Table):
-    """The server, a client with a process of its own, or the helper. Only the server listens, and has an address."""
-
-    role: Literal["server", "client", "helper"] = Field(description='"server", "client" or "helper"')
-    data: Text | None = Field(default=None, description="a file's path")
-    address: Annotated[str, AfterValidator(an_address)] | None = Field(
-        default=None, description='"host:port", such as "10.0.0.5:7101" or "[::1]:7101"'
-    )
-    public_key: Text | None = Field(default=None, description="the text that `mpc keygen` prints")
-
-
-class ClientsSpec(Table):
-    """Many clients, hosted in a few processes; each has its own connection, keys and data.
-
-    `data` has {client} in it, where the client's name goes; or all stand in one file, told apart by the column `by`.
-    """
-
-    count: Annotated[int, Field(ge=1, le=1_000_000)] = Field(description="a whole number from 1 to 1000000")
-    processes: Annotated[int, Field(ge=1, le=64)] = Field(default=2, description="a whole number from 1 to 64")
-    data: Text = Field(description="a file's path, with {client} in it or with a column named by `by`")
-    by: Text | None = Field(default=None, description="the name of the column that says whose row it is")
-    dropping: Rate = Field(default=0.0, description=RATE)
-
-
-class SumTask(Table):
+class SumTask(StarTask):
     """Add up columns over all clients: counts, sums and means, and nothing of any one client."""
 
     kind: Literal["secure_sum"] = Field(description='"secure_sum"')

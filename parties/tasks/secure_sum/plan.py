@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from math import isinf
 from typing import Any
 
-from parties.show.blocks import Block, Grid, Line, bytes_text, count_text, listed, print_blocks, short_bytes
+from parties.show.blocks import Block, Grid, Line, bytes_text, count_text, listed, short_bytes
 from parties.tasks.secure_sum.settings import SumScenario
 from parties.tasks.secure_sum.small_cells import asked_text, small_cells_blocks, small_cells_facts
 from protocols.aggregation.cost import (
@@ -22,14 +20,6 @@ from protocols.aggregation.cost import (
 from protocols.aggregation.settings import stages_of
 
 SCHEMA = 1
-
-
-def print_sum_plan(scenario: SumScenario, *, as_json: bool = False) -> None:
-    """Prints a plan: as tables, or as one JSON object on standard output."""
-    if as_json:
-        sys.stdout.write(json.dumps(sum_plan(scenario), indent=2, allow_nan=False) + "\n")
-    else:
-        print_blocks(plan_blocks(scenario))
 
 
 def sum_plan(scenario: SumScenario) -> dict[str, Any]:

@@ -5,47 +5,22 @@ from __future__ import annotations
 import json
 import resource
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from logging import Logger
-from pathlib import Path
 from typing import Any
 
 from mpc.errors import BeaverlodgeError, ProtocolError, TooFewError, UsageError
-from mpc.links.network import Network
 from mpc.randomness.streams import os_entropy
 from mpc.star.server import StarLimits, StarServer
 from parties.base.private_files import replace_file
 from parties.base.reporter import Reporter
 from parties.tasks.secure_sum.record import RoundDone, round_sums, server_result
-from parties.tasks.secure_sum.rounds import new_session
 from parties.tasks.secure_sum.settings import SumScenario
+from parties.tasks.star import Seat
+from parties.trust.rounds import new_session
 from protocols.aggregation.messages import CONSISTENCY, DISCLOSED, HIDDEN, UNMASK
 from protocols.aggregation.server import aggregation_server
 from protocols.aggregation.settings import Occasion
-
-
-@dataclass(frozen=True)
-class Seat:
-    """What a server is handed.
-
-    Args:
-        network: a listening transport, whose allow-list is the clients and the helper.
-        first: the number of its first round.
-        use: called with each round's number before any client hears of it.
-        out: the run's folder.
-        patience: seconds for which a closed connection may come back.
-        gone: asked for clients whose processes are known to have ended.
-        about: what a client's doctor is told.
-    """
-
-    network: Network
-    first: int
-    use: Callable[[int], None]
-    out: Path
-    patience: float
-    gone: Callable[[], Iterable[int]]
-    about: Mapping[str, Any]
 
 
 def serve(

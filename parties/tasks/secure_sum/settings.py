@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
-
-from pydantic import BaseModel, ConfigDict
+from typing import Any
 
 from mpc.errors import UsageError
-from parties.base.version import VERSION
-from parties.scenario.file import NAME_HINT, PARTY_NAME, SCHEMA, check_schema
+from parties.scenario.file import NAME_HINT, PARTY_NAME, check_schema
 from parties.scenario.models import Head, RosterSpec, SessionSpec
 from parties.scenario.problems import Problem, add_unknown, quoted, read_table, refuse, shown
-from parties.tasks.secure_sum.models import ClientsSpec, SumParty, SumTask
+from parties.scenario.star import ROUND, ClientsSpec, StarParty, StarScenario
+from parties.tasks.secure_sum.models import SumTask
 from protocols.aggregation.bounds import Bounds, choose_bounds
 from protocols.aggregation.quantise import Coding
 from protocols.aggregation.settings import Settings, settings_of
@@ -27,78 +23,19 @@ _TABLES = ("parties", "clients", "task", "session", "roster")
 _HEAD_KEYS = ("schema", "name")  # no seed: nothing of a sum is drawn from public randomness
 _ELSEWHERE: Mapping[str, Sequence[str]] = {
     "[task]": tuple(SumTask.model_fields),
-    "[parties.NAME]": tuple(SumParty.model_fields),
+    "[parties.NAME]": tuple(StarParty.model_fields),
     "[clients]": tuple(ClientsSpec.model_fields),
     "[session]": tuple(SessionSpec.model_fields),
     "[roster]": tuple(RosterSpec.model_fields),
 }
-ROUND: Final = "{round}"
-"""In a path of data: the number of the round goes here."""
-
 _MOST_BITS = 64
 _MOST_HELPED = 100_000  # clients: all that the helper needs goes in one message, of a few kilobytes each
 
 
-class SumScenario(BaseModel):
-    """A whole scenario file, checked."""
+class SumScenario(StarScenario):
+    """A whole scenario file of a secure sum, checked."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
-
-    name: str
-    parties: dict[str, SumParty]
-    clients: ClientsSpec | None
     task: SumTask
-    session: SessionSpec
-    roster: RosterSpec | None = None
-    path: Path
-    data_from: str | None = None
-
-    @property
-    def directory(self) -> Path:
-        """The folder that the file's relative paths start from."""
-        return self.path.parent
-
-    @property
-    def stated_keys(self) -> dict[str, str | None]:
-        """Every party's public_key, where the scenario itself states it; the server's comes first."""
-        names = (self.server, *self.star_names)
-        return {name: self.parties[name].public_key if name in self.parties else None for name in names}
-
-    @property
-    def server(self) -> str:
-        """The server's name."""
-        return next(name for name, party in self.parties.items() if party.role == "server")
-
-    @property
-    def helper(self) -> str | None:
-        """The helper's name, where there is one."""
-        return next((name for name, party in self.parties.items() if party.role == "helper"), None)
-
-    @property
-    def own_process(self) -> tuple[str, ...]:
-        """The clients with a process of their own."""
-        return tuple(name for name, party in self.parties.items() if party.role == "client")
-
-    @property
-    def hosted(self) -> tuple[str, ...]:
-        """The clients that are hosted together."""
-        count = self.clients.count if self.clients is not None else 0
-        return tuple(f"client_{number:0{len(str(count))}d}" for number in range(1, count + 1))
-
-    @property
-    def client_names(self) -> tuple[str, ...]:
-        """All clients; a client's number in the protocol is its place here."""
-        return (*self.own_process, *self.hosted)
-
-    @property
-    def star_names(self) -> tuple[str, ...]:
-        """Who dials the server: the clients by number, then the helper, if there is one."""
-        return (*self.client_names, *([self.helper] if self.helper is not None else []))
-
-    @property
-    def count(self) -> int:
-        """How many clients there are."""
-        return len(self.own_process) + (self.clients.count if self.clients is not None else 0)
 
     @property
     def bounds(self) -> Bounds:
@@ -219,44 +156,6 @@ class SumScenario(BaseModel):
             first += rows.places
         return CellTest(least, tuple(cells), tuple(range(len(self.entries), first)))
 
-    def agreed(self) -> dict[str, Any]:
-        """All that server and clients must agree on, as plain JSON values."""
-        values = self.model_dump(mode="json", include={"name", "task", "session"})
-        parties = {name: party.model_dump(mode="json", exclude={"data"}) for name, party in self.parties.items()}
-        return {
-            "schema": SCHEMA,
-            "party_order": list(self.parties),
-            **values,
-            "parties": parties,
-            "clients": self.clients.count if self.clients is not None else 0,
-            "roster": {"signed_by": self.roster.signed_by} if self.roster is not None else None,
-        }
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of `agreed()`, in hexadecimal."""
-        return hashlib.sha256(json.dumps(self.agreed(), sort_keys=True).encode()).hexdigest()
-
-    @property
-    def meeting(self) -> bytes:
-        """What a client shows when it joins: the digest, and the version."""
-        return hashlib.sha256(f"{VERSION}/{self.digest}".encode()).digest()
-
-    def own_affair(self, me: str) -> dict[str, Any]:
-        """What a party's own entry says that the others need not agree on."""
-        by = self.clients.by if self.clients is not None and me not in self.parties else None
-        data = {"data": self.data_of(me), "by": by} if me not in (self.server, self.helper) else {}
-        return {**data, "roster": self.roster.file if self.roster is not None else None}
-
-    def data_of(self, client: str, place: int | None = None) -> str:
-        """Where a client's data are, for the round at this place (1, 2, ...): a path relative to the scenario file."""
-        if client in self.parties:
-            path = str(self.parties[client].data)
-        else:
-            assert self.clients is not None
-            path = self.clients.data.replace("{client}", client)
-        return path if place is None else path.replace(ROUND, str(place))
-
 
 def read_sum(path: Path, raw: Mapping[str, Any]) -> SumScenario:
     """Check what a scenario file of a secure sum holds.
@@ -290,7 +189,7 @@ def read_sum(path: Path, raw: Mapping[str, Any]) -> SumScenario:
     return scenario
 
 
-def _parties(raw: object, problems: list[Problem]) -> dict[str, SumParty]:
+def _parties(raw: object, problems: list[Problem]) -> dict[str, StarParty]:
     if not isinstance(raw, Mapping) or not raw:
         problems.append(Problem("the file names no parties", 'add [parties.server] with role = "server"'))
         return {}
@@ -299,7 +198,7 @@ def _parties(raw: object, problems: list[Problem]) -> dict[str, SumParty]:
         if not PARTY_NAME.fullmatch(name):
             problems.append(Problem(f"{shown(name)} cannot be a party's name", NAME_HINT))
             continue
-        party = read_table(SumParty, values, f"[parties.{name}]", problems, _ELSEWHERE)
+        party = read_table(StarParty, values, f"[parties.{name}]", problems, _ELSEWHERE)
         if party is not None:
             found[name] = party
             if (party.role == "client") != (party.data is not None):

@@ -10,8 +10,8 @@ import pytest
 
 from mpc.errors import UsageError
 from parties.scenario.file import Scenario
+from parties.scenario.star import StarScenario
 from parties.tasks.registry import load_any, load_scenario, request_of
-from parties.tasks.secure_sum.settings import SumScenario
 from parties.trust.policy import Policy, Rules, load_policy
 from tests.helpers import ROOT
 from tests.run.scenarios import write_scenario
@@ -41,7 +41,7 @@ def policy(folder: Path, text: str) -> Policy:
     return found
 
 
-def refusal(one: Policy, scenario: Scenario | SumScenario, rows: int | None = 60) -> str:
+def refusal(one: Policy, scenario: Scenario | StarScenario, rows: int | None = 60) -> str:
     with pytest.raises(UsageError) as caught:
         one.check(request_of(scenario), "hospital_a", PUBLICS, rows)
     error = caught.value
@@ -205,7 +205,7 @@ def test_minimum_owners_is_held_against_the_cohort_of_a_sum(tmp_path: Path) -> N
     assert said == "minimum_owners = 8, but a sum may be of 7 (min_cohort)"
 
 
-def check_cells(one: Policy, scenario: Scenario | SumScenario, says: str) -> None:
+def check_cells(one: Policy, scenario: Scenario | StarScenario, says: str) -> None:
     """That the rule refuses the scenario with these words; or, without any, that it lets it through."""
     if not says:
         one.check(request_of(scenario), "hospital_a", PUBLICS, 60)

@@ -10,15 +10,15 @@ import pytest
 from mpc.errors import DataError, ProtocolError, UsageError
 from mpc.links.zmq.curve import HELD_BYTES
 from parties.base.descriptors import allow_connections
+from parties.report.star_consent import star_consent_blocks
 from parties.tasks.registry import load_any
 from parties.tasks.secure_sum.clients import dropping
-from parties.tasks.secure_sum.consent import sum_consent_blocks
 from parties.tasks.secure_sum.data import ClientRows, numbers_of
 from parties.tasks.secure_sum.plan import plan_blocks, sum_plan
-from parties.tasks.secure_sum.rounds import RoundNumbers
 from parties.tasks.secure_sum.settings import SumScenario
 from parties.tasks.secure_sum.small_cells import small_cells_blocks
 from parties.trust.round_journal import RoundJournal
+from parties.trust.rounds import RoundNumbers
 from protocols.aggregation.quantise import decode
 from protocols.aggregation.value_rows import PRIMES
 from tests.run.command import ROOT
@@ -204,7 +204,7 @@ def test_what_small_cells_do_to_the_sums_is_said(tmp_path: Path) -> None:
         "A 0 means that no client has 3 such rows or more",
     ):
         assert words in text
-    consent = sum_consent_blocks(scenario, "c1", {})
+    consent = star_consent_blocks(scenario, "c1", {})
     assert all(block in consent for block in small_cells_blocks(scenario))
     assert small_cells_blocks(loaded(tmp_path)) == []
 
@@ -241,7 +241,7 @@ def test_with_a_helper_clients_add_all_and_who_learns_it_is_said(tmp_path: Path)
         "The sums of 'age' are withheld, too, if 1 to 2 rows differ from the commonest value, or if there are at most",
     ):
         assert words in text
-    shown = " ".join(str(getattr(block, "text", "")) for block in sum_consent_blocks(scenario, "judge", {}))
+    shown = " ".join(str(getattr(block, "text", "")) for block in star_consent_blocks(scenario, "judge", {}))
     assert "judge has no data: it takes the masks off" in shown
     assert "bias" not in text + shown
 

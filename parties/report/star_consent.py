@@ -1,0 +1,59 @@
+"""What a client, the server or the helper is shown before it approves a scenario for a server and clients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from parties.report.consent import changed_grid, digest_lines, keys_lines, session_grid, shown
+from parties.scenario.star import StarScenario
+from parties.show.blocks import MISSING, Block, Grid, Line, count_text
+from parties.tasks.registry import star_of
+
+_MOST_LISTED = 64
+
+
+def star_consent_blocks(
+    scenario: StarScenario, me: str, publics: Mapping[str, str], changes: Sequence[str] = ()
+) -> list[Block]:
+    """All that is shown, in its order. Nothing is opened for it but a roster.
+
+    Args:
+        publics: every party's public text.
+        changes: where the scenario differs from one that was approved earlier.
+    """
+    star = star_of(scenario)
+    task: dict[str, Any] = scenario.agreed()["task"]
+    settings = tuple((key, shown(value)) for key, value in task.items() if value is not None)
+    return [
+        Line(f"{scenario.name}: what {me} is asked to take part in. Nothing has been opened or sent.", "bold"),
+        *changed_grid(changes),
+        *_parties(scenario, me, publics),
+        *keys_lines(scenario),
+        *star.asked(scenario, me),
+        Grid("What is computed", ("setting", "value"), settings, frozenset({0, 1})),
+        session_grid(scenario),
+        Line(""),
+        *star.protection(scenario),
+        *star.learnt(scenario),
+        Line(""),
+        Line(
+            "Two sums that differ by few clients, or by few rows of one, reveal their difference. A client's "
+            "releases.jsonl, beside its keys, keeps what was released about which data, and repeats are warned of."
+        ),
+        *digest_lines(scenario, me),
+    ]
+
+
+def _parties(scenario: StarScenario, me: str, publics: Mapping[str, str]) -> list[Block]:
+    listed = [name for place, name in enumerate(publics) if place < _MOST_LISTED or name == me]
+    rows = []
+    for name in listed:
+        spec = scenario.parties.get(name)
+        role = {scenario.server: "server", scenario.helper: "helper"}.get(name, "client")
+        rows.append((name, role, (spec.address if spec is not None else None) or MISSING, publics[name]))
+    title = "Who takes part"
+    blocks: list[Block] = [Grid(title, ("party", "role", "address", "public key"), tuple(rows), frozenset(range(4)))]
+    if len(listed) < len(publics):
+        blocks.append(Line(f"And {count_text(len(publics) - len(listed))} more clients."))
+    return blocks

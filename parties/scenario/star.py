@@ -1,0 +1,155 @@
+"""A scenario for a server and many clients: who takes part, and where each client's data are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SerializeAsAny
+
+from parties.base.version import VERSION
+from parties.scenario.file import SCHEMA
+from parties.scenario.models import RosterSpec, SessionSpec, Table, Task, Text, an_address
+
+ROUND: Final = "{round}"
+"""In a path of data: the number of the round goes here."""
+
+RATE = "a number from 0 to 0.45"
+Rate = Annotated[float, Field(ge=0.0, le=0.45)]
+
+
+class StarParty(Table):
+    """The server, a client with a process of its own, or the helper. Only the server listens, and has an address."""
+
+    role: Literal["server", "client", "helper"] = Field(description='"server", "client" or "helper"')
+    data: Text | None = Field(default=None, description="a file's path")
+    address: Annotated[str, AfterValidator(an_address)] | None = Field(
+        default=None, description='"host:port", such as "10.0.0.5:7101" or "[::1]:7101"'
+    )
+    public_key: Text | None = Field(default=None, description="the text that `mpc keygen` prints")
+
+
+class ClientsSpec(Table):
+    """Many clients, hosted in a few processes; each has its own connection, keys and data.
+
+    `data` has {client} in it, where the client's name goes; or all stand in one file, told apart by the column `by`.
+    """
+
+    count: Annotated[int, Field(ge=1, le=1_000_000)] = Field(description="a whole number from 1 to 1000000")
+    processes: Annotated[int, Field(ge=1, le=64)] = Field(default=2, description="a whole number from 1 to 64")
+    data: Text = Field(description="a file's path, with {client} in it or with a column named by `by`")
+    by: Text | None = Field(default=None, description="the name of the column that says whose row it is")
+    dropping: Rate = Field(default=0.0, description=RATE)
+
+
+class StarTask(Task):
+    """The [task] of any kind for a server and clients."""
+
+    if TYPE_CHECKING:  # each kind has these as settings of its own, in its own order
+
+        @property
+        def rounds(self) -> int: ...
+        @property
+        def server(self) -> str: ...
+
+
+class StarScenario(BaseModel):
+    """A whole scenario file for a server and its clients, checked; each kind of task adds what follows from its own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    name: str
+    parties: dict[str, StarParty]
+    clients: ClientsSpec | None
+    task: SerializeAsAny[StarTask]
+    session: SessionSpec
+    roster: RosterSpec | None = None
+    path: Path
+    data_from: str | None = None
+
+    @property
+    def directory(self) -> Path:
+        """The folder that the file's relative paths start from."""
+        return self.path.parent
+
+    @property
+    def stated_keys(self) -> dict[str, str | None]:
+        """Every party's public_key, where the scenario itself states it; the server's comes first."""
+        names = (self.server, *self.star_names)
+        return {name: self.parties[name].public_key if name in self.parties else None for name in names}
+
+    @property
+    def server(self) -> str:
+        """The server's name."""
+        return next(name for name, party in self.parties.items() if party.role == "server")
+
+    @property
+    def helper(self) -> str | None:
+        """The helper's name, where there is one."""
+        return next((name for name, party in self.parties.items() if party.role == "helper"), None)
+
+    @property
+    def own_process(self) -> tuple[str, ...]:
+        """The clients with a process of their own."""
+        return tuple(name for name, party in self.parties.items() if party.role == "client")
+
+    @property
+    def hosted(self) -> tuple[str, ...]:
+        """The clients that are hosted together."""
+        count = self.clients.count if self.clients is not None else 0
+        return tuple(f"client_{number:0{len(str(count))}d}" for number in range(1, count + 1))
+
+    @property
+    def client_names(self) -> tuple[str, ...]:
+        """All clients; a client's number in the protocol is its place here."""
+        return (*self.own_process, *self.hosted)
+
+    @property
+    def star_names(self) -> tuple[str, ...]:
+        """Who dials the server: the clients by number, then the helper, if there is one."""
+        return (*self.client_names, *([self.helper] if self.helper is not None else []))
+
+    @property
+    def count(self) -> int:
+        """How many clients there are."""
+        return len(self.own_process) + (self.clients.count if self.clients is not None else 0)
+
+    def agreed(self) -> dict[str, Any]:
+        """All that server and clients must agree on, as plain JSON values."""
+        values = self.model_dump(mode="json", include={"name", "task", "session"})
+        parties = {name: party.model_dump(mode="json", exclude={"data"}) for name, party in self.parties.items()}
+        return {
+            "schema": SCHEMA,
+            "party_order": list(self.parties),
+            **values,
+            "parties": parties,
+            "clients": self.clients.count if self.clients is not None else 0,
+            "roster": {"signed_by": self.roster.signed_by} if self.roster is not None else None,
+        }
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of `agreed()`, in hexadecimal."""
+        return hashlib.sha256(json.dumps(self.agreed(), sort_keys=True).encode()).hexdigest()
+
+    @property
+    def meeting(self) -> bytes:
+        """What a client shows when it joins: the digest, and the version."""
+        return hashlib.sha256(f"{VERSION}/{self.digest}".encode()).digest()
+
+    def own_affair(self, me: str) -> dict[str, Any]:
+        """What a party's own entry says that the others need not agree on."""
+        by = self.clients.by if self.clients is not None and me not in self.parties else None
+        data = {"data": self.data_of(me), "by": by} if me not in (self.server, self.helper) else {}
+        return {**data, "roster": self.roster.file if self.roster is not None else None}
+
+    def data_of(self, client: str, place: int | None = None) -> str:
+        """Where a client's data are, for the round at this place (1, 2, ...): a path relative to the scenario file."""
+        if client in self.parties:
+            path = str(self.parties[client].data)
+        else:
+            assert self.clients is not None
+            path = self.clients.data.replace("{client}", client)
+        return path if place is None else path.replace(ROUND, str(place))

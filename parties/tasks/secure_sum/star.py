@@ -1,0 +1,48 @@
+"""`kind = "secure_sum"`: its steps over a server and many clients."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from parties.tasks.secure_sum.clients import clients_of, dropping, hosts_result, trust_of
+from parties.tasks.secure_sum.consent import asked_of
+from parties.tasks.secure_sum.data import ClientRows, Values, numbers_of
+from parties.tasks.secure_sum.helper import helped, helper_client
+from parties.tasks.secure_sum.plan import learnt_blocks, plan_blocks, protection_blocks, sum_plan
+from parties.tasks.secure_sum.record import client_record, sum_record
+from parties.tasks.secure_sum.server import serve
+from parties.tasks.secure_sum.settings import SumScenario
+from parties.tasks.secure_sum.trust import release_of
+from parties.tasks.star import Star
+
+
+def _load(scenario: SumScenario, me: str, place: int) -> Values:
+    return ClientRows(scenario).of(me, place)
+
+
+def _clipped(scenario: SumScenario, me: str, values: Values) -> int:
+    return numbers_of(scenario, me, values).clipped
+
+
+STAR: Final = Star(
+    plan=sum_plan,
+    plan_blocks=plan_blocks,
+    protection=protection_blocks,
+    learnt=learnt_blocks,
+    asked=asked_of,
+    clients=clients_of,
+    dropping=dropping,
+    trust_of=trust_of,
+    helper=helper_client,
+    helped=helped,
+    serve=serve,
+    result=hosts_result,
+    record=sum_record,
+    client_record=client_record,
+    load=_load,
+    clipped=_clipped,
+    columns=lambda scenario: len(scenario.read_columns),
+    entries=lambda scenario: len(scenario.entries),
+    release=release_of,
+    quorum=lambda scenario: scenario.settings.quorum,
+)

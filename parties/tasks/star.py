@@ -1,0 +1,146 @@
+"""A kind of task over a server and many clients: what it fills in, and what each of the parties is handed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from logging import Logger
+from pathlib import Path
+from typing import Any, Final
+
+from mpc.errors import UsageError
+from mpc.links.network import Network
+from mpc.star.client import StarClient
+from mpc.star.sockets import ClientHost
+from parties.base.reporter import Reporter
+from parties.scenario.star import StarScenario
+from parties.show.blocks import Block
+from parties.trust.releases import Release
+from parties.trust.round_journal import RoundJournal
+from protocols.aggregation.settings import Journal, Trust
+
+LINGER: Final = 1.0
+"""Seconds in which a transport may still send what it holds when a sum's process ends."""
+
+Noting = Callable[[bytes, int, Any, Journal], tuple[AbstractContextManager[object], Journal]]
+"""(session, round, rows, journal) -> what notes a release: it is entered around the client's part in the round, and
+the journal that goes with it."""
+
+
+@dataclass(frozen=True)
+class Membership:
+    """What one client has ready: its journal, its keys with a lying server, and how it notes what it releases."""
+
+    journal: RoundJournal
+    trust: Trust | None = None
+    noting: Noting | None = None
+
+
+@dataclass(frozen=True)
+class Seat:
+    """What a server is handed.
+
+    Args:
+        network: a listening transport, whose allow-list is the clients and the helper.
+        first: the number of its first round.
+        use: called with each round's number before any client hears of it.
+        out: the run's folder.
+        patience: seconds for which a closed connection may come back.
+        gone: asked for clients whose processes are known to have ended.
+        about: what a client's doctor is told.
+    """
+
+    network: Network
+    first: int
+    use: Callable[[int], None]
+    out: Path
+    patience: float
+    gone: Callable[[], Iterable[int]]
+    about: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Star:
+    """How a kind over a server and many clients is done. A scenario is the kind's own.
+
+    Args:
+        plan: the plan, as `mpc plan --json` prints it.
+        plan_blocks: the same as lines and tables.
+        protection: what it withstands; `learnt` who learns what; `asked` what is asked of a party's data.
+        clients: the clients of one process, ready to join; `dropping` those that a test lets drop out, and when.
+        trust_of: what a client goes by where the server may lie, of its own and everybody's signing keys.
+        helper: the helper, ready to join; `helped` what it reports.
+        serve: the server's part; returns its result.
+        result: what a process of clients reports.
+        record: the record of a run, from the results of all; `client_record` a client's own, or the helper's.
+        load: a client's rows, for the round at a place; raises DataError. `count` how many there are.
+        clipped: how many cells would be clipped; raises DataError. `columns` how many columns are read.
+        release: a client's entry in its list of releases.
+        quorum: how many clients are enough.
+    """
+
+    plan: Callable[[Any], dict[str, Any]]
+    plan_blocks: Callable[[Any], list[Block]]
+    protection: Callable[[Any], list[Block]]
+    learnt: Callable[[Any], list[Block]]
+    asked: Callable[[Any, str], list[Block]]
+    clients: Callable[[Any, Mapping[str, Membership], Logger, Mapping[str, str]], dict[str, StarClient]]
+    dropping: Callable[[Any], dict[str, str]]
+    trust_of: Callable[[bytes, list[bytes]], Trust]
+    helper: Callable[[Any], StarClient]
+    helped: Callable[[Any, ClientHost, Logger], dict[str, Any]]
+    serve: Callable[[Any, Seat, Reporter, Logger, Callable[[], object]], dict[str, Any]]
+    result: Callable[[ClientHost, int, int], dict[str, Any]]
+    record: Callable[[Any, Mapping[str, Mapping[str, Any]]], dict[str, Any]]
+    client_record: Callable[[Any, str, Mapping[str, Any]], dict[str, Any]]
+    load: Callable[[Any, str, int], Any]
+    clipped: Callable[[Any, str, Any], int]
+    columns: Callable[[Any], int]
+    entries: Callable[[Any], int]
+    release: Callable[[Any, str, Any, str], Release]
+    quorum: Callable[[Any], int]
+
+
+def silence(scenario: StarScenario, patience: float) -> float:
+    """For how long a client, or the helper, waits for a word of the server's that takes it further, in seconds.
+
+    With a helper they wait through each other's stages too: it for keys to unmask, they for its last two. A stage lasts
+    until its deadline, which the server's patience may put off.
+    """
+    stages = 2 if scenario.helper is None else 5
+    return scenario.session.connect_timeout + stages * (scenario.session.deadline + patience)
+
+
+def server_address(scenario: StarScenario) -> str:
+    """Where the server listens.
+
+    Raises:
+        UsageError: the scenario does not say it.
+    """
+    address = scenario.parties[scenario.server].address
+    if address is None:
+        raise UsageError(
+            f"[parties.{scenario.server}] has no address, so no client can reach it",
+            'give it one, such as address = "10.0.0.5:7101"; clients need none',
+        )
+    return address
+
+
+def check_identities(scenario: StarScenario, texts: Mapping[str, str]) -> None:
+    """That a server that may lie has no hand in who the clients are.
+
+    Raises:
+        UsageError: the keys come from no roster, or from one that the server signed.
+    """
+    if scenario.task.server != "malicious":
+        return
+    if scenario.roster is None:
+        raise UsageError(
+            'server = "malicious" needs a [roster]: a server that may lie must have no hand in who the clients are',
+            "let somebody whom the clients trust sign one: docs/keys.md",
+        )
+    if scenario.roster.signed_by == texts[scenario.server]:
+        raise UsageError(
+            f"the roster is signed by {scenario.server}, which may lie", "let somebody else sign it: docs/keys.md"
+        )
