@@ -89,7 +89,7 @@ def arrays_of(job: Job) -> Arrays:
     """The job's rows, standardised before anybody gets them, its batches and its plain training."""
     folder = FOLDER / "data"
     folder.mkdir(parents=True, exist_ok=True)
-    parts = _standardised(*_demo_rows()) if job.shape is None else _standardised(*_made_up(*job.shape))
+    parts = _standardised(*_demo_rows()) if job.shape is None else _standardised(*_example_rows(*job.shape))
     paths = _write_scenario(job, folder, parts, None), _write_scenario(job, folder, parts, LATENCY)
     scenario = load_scenario(paths[0])
     tables = {owner: load_owner_table(scenario, owner) for owner in OWNERS}
@@ -147,7 +147,7 @@ def _demo_rows() -> tuple[Array, Array, int]:
     return table.to_numpy(np.float64), y, len(tables[0])
 
 
-def _made_up(rows: int, columns: int, strength: float) -> tuple[Array, Array, int]:
+def _example_rows(rows: int, columns: int, strength: float) -> tuple[Array, Array, int]:
     rng = np.random.default_rng(2026)
     x = rng.normal(size=(rows, columns))
     z = strength * (x @ rng.normal(size=columns))

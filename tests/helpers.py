@@ -131,7 +131,7 @@ def demo_tables() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     return tables
 
 
-def made_up(
+def example_tables(
     rows: Sequence[int], features: int, seed: int, *, steep: float = 1.0
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Owners' rows whose labels follow a logistic model; of different sizes and means, as real owners' are."""

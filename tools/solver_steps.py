@@ -29,7 +29,7 @@ def demo() -> tuple[Array, Array]:
     return np.array([[float(v) for v in row[1:-1]] for row in rows]), np.array([float(row[-1]) for row in rows])
 
 
-def made_up(rows: int, features: int, steep: float) -> tuple[Array, Array]:
+def example_rows(rows: int, features: int, steep: float) -> tuple[Array, Array]:
     """Correlated features and labels that follow a logistic model."""
     draw = np.random.default_rng(features)
     x = draw.normal(size=(rows, features)) @ draw.normal(size=(features, features))
@@ -55,7 +55,11 @@ def main() -> None:
     """Print the table."""
     from dataclasses import replace
 
-    sets = {"demo, 30 features": demo(), "made up, 5": made_up(500, 5, 2.0), "made up, 12": made_up(900, 12, 1.0)}
+    sets = {
+        "demo, 30 features": demo(),
+        "made up, 5": example_rows(500, 5, 2.0),
+        "made up, 12": example_rows(900, 12, 1.0),
+    }
     print("loss above its least value, of that value, after", STEPS, "steps")
     for name, (x, y) in sets.items():
         for l2 in (0.001, 0.01, 0.1):

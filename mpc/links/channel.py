@@ -348,7 +348,7 @@ class Channel:
                     self._send_again(peer, frames)
                 case Waiting(body):
                     sign = read_sign(peer, body, self._everyone)
-                    self._contact.told(peer, sign, self._network.now(), self._most_rounds)
+                    self._contact.take_sign(peer, sign, self._network.now(), self._most_rounds)
                 case Aborted(body):
                     raise self._first_cause(peer, self._words(peer, body))
 
@@ -361,16 +361,16 @@ class Channel:
         If it gave up because of another peer, that peer gets a moment to report the cause itself. If it gave up
         waiting for this party, which waits for others, these are the cause, if the wait was long enough to give up.
         """
-        told, lost = error_of_peer(peer, words, self.me), words.lost
+        error, lost = error_of_peer(peer, words, self.me), words.lost
         if lost == self.me and words.by is None and self._waits is not None:
             wait, missing = self._waits
             others = missing - {peer}
             if others and self._network.now() - wait.began >= self._limits.deadline / 2:
                 return self._contact.kept_waiting(others, wait, peer)
         if lost is None or lost == self.me or lost in self._contact.down:
-            return told
+            return error
         heard = self._hear_out(lost)
-        return told if heard is None else error_of_peer(lost, heard, self.me)
+        return error if heard is None else error_of_peer(lost, heard, self.me)
 
     def _hear_out(self, peer: str) -> Words | None:
         """The last words of a peer because of which another one gave up, if they come soon."""

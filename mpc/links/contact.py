@@ -78,7 +78,7 @@ class Contact:
         """The ones of these peers with which contact is lost."""
         return frozenset(self.down).intersection(peers)
 
-    def told(self, peer: str, sign: Sign, now: float, most_rounds: int) -> None:
+    def take_sign(self, peer: str, sign: Sign, now: float, most_rounds: int) -> None:
         """Take a peer's sign, which says whom it waits for; a round beyond the last possible one is not believed."""
         last = self._signs.get(peer, Sign())
         if last.rounds < sign.rounds <= most_rounds:

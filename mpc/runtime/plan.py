@@ -223,7 +223,7 @@ class _Windows:
     ) -> None:
         self._needed = needed
         self._turns = turns
-        self._told = 0.0  # when the helper knew of the last fork's way
+        self._way_known = 0.0  # when the helper knew of the last fork's way
         self._transfers = transfers
         self._latency = latency
         self._credit = credit
@@ -234,8 +234,8 @@ class _Windows:
         """The time at which the last owner has the windows for the first `drawn` correlations, if it asks `now`."""
         while (number := len(self._taken)) < len(self._needed) and self._needed[number] < drawn:
             if number and self._turns[number] > self._turns[number - 1]:
-                self._told = now + self._credit
-            allowed = self._told
+                self._way_known = now + self._credit
+            allowed = self._way_known
             if number >= WINDOWS_AHEAD and self._turns[number] == self._turns[number - WINDOWS_AHEAD]:
                 allowed = max(allowed, self._taken[number - WINDOWS_AHEAD] + self._credit)
             self._sent = max(self._sent, allowed) + self._transfers[number]

@@ -34,7 +34,7 @@ class Roll:
         self.left: dict[int, float] = {}
         self._instances: dict[int, bytes] = {}
         self._connections: Counter[int] = Counter()
-        self._told: dict[int, float] = {}
+        self._repeated_at: dict[int, float] = {}
         self._repeated: dict[int, dict[Hashable, int]] = {}
 
     @property
@@ -93,8 +93,8 @@ class Roll:
         again and reads nothing makes at most two copies wait.
         """
         repeated = self._repeated.setdefault(i, {})
-        if repeated.get(message) == self._connections[i] or now - self._told.get(i, -math.inf) < REPEAT_SECONDS:
+        if repeated.get(message) == self._connections[i] or now - self._repeated_at.get(i, -math.inf) < REPEAT_SECONDS:
             return False
-        self._told[i] = now
+        self._repeated_at[i] = now
         repeated[message] = self._connections[i]
         return True

@@ -19,7 +19,7 @@ from mpc.testing.faults.check import HARMLESS, KINDS, Fault, Planted, play
 from mpc.testing.faults.virtual import End, Smooth
 from protocols.rows.results import Trained
 from protocols.training.rows_job import training_job
-from tests.helpers import job, made_up
+from tests.helpers import example_tables, job
 from tests.tiers import SOAK, Tell
 
 pytestmark = pytest.mark.soak
@@ -72,7 +72,7 @@ class Training:
 def training(name: str) -> Training:
     """One of the trainings above."""
     owners, form, changes = TRAININGS[name]
-    own, how = job(made_up((9, 7, 6)[:owners], 2, seed=3), epochs=1, batch_size=8, form=form, **changes)
+    own, how = job(example_tables((9, 7, 6)[:owners], 2, seed=3), epochs=1, batch_size=8, form=form, **changes)
 
     async def program(p: Party) -> Trained | None:
         return await training_job(p, None if p.dry else own[p.name], how)

@@ -17,7 +17,7 @@ from protocols.plain.logistic import ReferenceModel, pooled, weight_difference
 from protocols.rows.results import Trained
 from protocols.training.accelerated_budget import dyadic
 from protocols.training.form import automatic_rate
-from tests.helpers import demo_tables, job, made_up, owner_names, train
+from tests.helpers import demo_tables, example_tables, job, owner_names, train
 from tests.protocols.training.test_columns_job import divided
 from tests.protocols.training.test_columns_job import train as train_columns
 from tests.tiers import SWEEP, Tell
@@ -50,7 +50,9 @@ def demo_of(owners: int) -> Tables:
 
 def by_rows(seed: int, owners: int, **changes: Any) -> tuple[Trained, ReferenceModel]:
     """Owners of other patients; every other seed the demo's, else made up ones."""
-    tables = demo_of(owners) if seed % 2 else made_up([30 + 9 * k for k in range(owners)], 5, 100 * owners + seed)
+    tables = (
+        demo_of(owners) if seed % 2 else example_tables([30 + 9 * k for k in range(owners)], 5, 100 * owners + seed)
+    )
     own, how = job(tables, seed, **{**settings(seed, sum(len(y) for _, y in tables.values())), **changes})
     assert how.step_count >= STEPS
     models = list(train(own, how, seed).results.values())
@@ -60,7 +62,7 @@ def by_rows(seed: int, owners: int, **changes: Any) -> tuple[Trained, ReferenceM
 
 def by_columns(seed: int, owners: int, **changes: Any) -> tuple[Trained, ReferenceModel]:
     """Owners of other columns of the same patients."""
-    tables = demo_of(1) if seed % 2 else made_up([90], 6, 100 * owners + seed)
+    tables = demo_of(1) if seed % 2 else example_tables([90], 6, 100 * owners + seed)
     ((x, y),) = tables.values()
     widths = [x.shape[1] // owners + (k < x.shape[1] % owners) for k in range(owners)]
     own, how = divided(x, y, widths, seed % owners, seed, **{**settings(seed, len(y)), **changes})
@@ -145,7 +147,7 @@ def relative_difference(model: Trained, reference: ReferenceModel) -> float:
 def separable(size: float = 1.0) -> Tables:
     """Two owners whose labels are the sign of the first feature: without a penalty the weights grow for ever."""
     tables = {}
-    for name, (x, _) in made_up([60, 50], 3, 5).items():
+    for name, (x, _) in example_tables([60, 50], 3, 5).items():
         label = (x[:, 0] > np.median(x[:, 0])).astype(float)
         tables[name] = (x * size, label)
     return tables

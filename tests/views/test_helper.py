@@ -17,7 +17,7 @@ from mpc.links.wire import RESUME, SIGN
 from mpc.runtime.party import Party
 from mpc.runtime.plan import ProgramFactory
 from mpc.runtime.round import Round
-from tests.helpers import job, made_up
+from tests.helpers import example_tables, job
 from tests.links.over_zmq import HELPER, Run, over_zmq, values
 from tests.views.test_messages import programs
 
@@ -29,7 +29,7 @@ View = set[tuple[str, str, bytes]]
 
 def tables(seed: int, times: float) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Rows of one seed, so many times as large, with half of the labels the other way round."""
-    made = made_up(ROWS, FEATURES, seed)
+    made = example_tables(ROWS, FEATURES, seed)
     return {name: (x * times, np.where(np.arange(y.size) % 2, y, 1 - y)) for name, (x, y) in made.items()}
 
 

@@ -319,8 +319,8 @@ def _compare(runner: _Runner, mine: Case, coalition: Sequence[int], sums: _Sums)
     sums.runs += runner.runs - before
     sums.sessions = min(sums.sessions or sides[0].runs, *(side.runs for side in sides))
     names = _names(coalition)
-    for owner, told in sides[0].said.items():
-        check_said(owner, told, sides[1].said[owner], "with another secret")
+    for owner, texts in sides[0].said.items():
+        check_said(owner, texts, sides[1].said[owner], "with another secret")
     spread: dict[tuple[int, int], tuple[Array, Ring]] = {}
     for one, other in zip_longest(*(side.items(coalition) for side in sides)):
         if one is None or other is None or one.name != other.name:

@@ -173,13 +173,13 @@ class Supply:
 class PairStream(Stream):
     """A stream that two owners share, from the run's draws; what it gives is noted."""
 
-    def __init__(self, draws: Draws, label: str, told: list[Array]) -> None:
+    def __init__(self, draws: Draws, label: str, drawn: list[Array]) -> None:
         self._draws = draws
         self._label = label
-        self._told = told
+        self._drawn = drawn
 
     def uniform(self, shape: tuple[int, ...], ring: Ring) -> Array:
         """Elements of `ring`, uniform."""
-        drawn = self._draws.pair(self._label, len(self._told), shape, ring)
-        self._told.append(drawn)
+        drawn = self._draws.pair(self._label, len(self._drawn), shape, ring)
+        self._drawn.append(drawn)
         return drawn

@@ -71,13 +71,13 @@ class Diary:
 
     def said(self) -> tuple[str, ...]:
         """All text of the program, which reports, progress and other parties may show."""
-        told = [f"revealed {one.what} to {', '.join(one.to)}: {one.why}" for one in self.watch.reveals]
-        told += [f"stage {name} {done} of {total}" for name, done, total in self.watch.stages]
-        told += [f"hint {text}" for text in self.watch.hints]
-        return (*told, *([] if self.error is None else [f"error {_told(self.error)}"]))
+        texts = [f"revealed {one.what} to {', '.join(one.to)}: {one.why}" for one in self.watch.reveals]
+        texts += [f"stage {name} {done} of {total}" for name, done, total in self.watch.stages]
+        texts += [f"hint {text}" for text in self.watch.hints]
+        return (*texts, *([] if self.error is None else [f"error {_error_text(self.error)}"]))
 
 
-def _told(error: BeaverlodgeError) -> str:
+def _error_text(error: BeaverlodgeError) -> str:
     """An error's text; for a `DataError`, which is about its own owner's data and stays there, the peers' text."""
     return f"{error.code} {error.party}" if isinstance(error, DataError) else f"{error.code} {error.party} {error}"
 
@@ -95,9 +95,9 @@ class NotingParty(Party):
         for k, peer in enumerate(owners):
             if peer != name:
                 pair = f"{min(k, index)}-{max(k, index)}"
-                told = self._zero_draws[peer] = []
+                zero_draws = self._zero_draws[peer] = []
                 pairs[peer] = PairStreams(
-                    PairStream(draws, f"inputs {pair}", []), PairStream(draws, f"zeros {pair}", told)
+                    PairStream(draws, f"inputs {pair}", []), PairStream(draws, f"zeros {pair}", zero_draws)
                 )
         declared = frozenset(item.what for item in case.plan.reveals)
         self._source = Supply(dealer, index)
@@ -166,13 +166,13 @@ class NotingParty(Party):
         rings: Sequence[Ring],
         label: str,
     ) -> tuple[Any, Mapping[str, Any]]:
-        before = {peer: len(told) for peer, told in self._zero_draws.items()}
+        before = {peer: len(zero_draws) for peer, zero_draws in self._zero_draws.items()}
         self._apart = True
         one = program.send(None)
         self._apart = False
-        for peer, told in self._zero_draws.items():
+        for peer, zero_draws in self._zero_draws.items():
             sign_first = self.index < self.owners.index(peer)
-            for k, drawn in enumerate(told[before[peer] :]):
+            for k, drawn in enumerate(zero_draws[before[peer] :]):
                 ring = rings[k]
                 zero = drawn if sign_first else ring.sub(ring.zeros(drawn.shape), drawn)
                 self.diary.notes.append(Note(f"zeros {before[peer] + k}", ring, zero, peer))

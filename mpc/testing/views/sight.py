@@ -199,9 +199,9 @@ def stacked(recordings: Sequence[Recording], n: int) -> Sight:
             kept = [s.own for s in same if s.own is not None]
             if len(kept) == len(same):
                 own[one.round, one.place, one.sender] = _stack(kept, one)
-    for owner, told in first.said.items():
+    for owner, texts in first.said.items():
         for recording in recordings:
-            check_said(owner, told, recording.said[owner], "in another run with the same secrets")
+            check_said(owner, texts, recording.said[owner], "in another run with the same secrets")
     notes: dict[tuple[str, str, str], _Held] = {}
     for owner, mine in first.notes.items():
         for k, note in enumerate(mine):

@@ -24,7 +24,7 @@ from parties.tasks.registry import planned as plan_of_scenario
 from protocols.rows.settings import TrainingSettings
 from protocols.training.form import choose_fit, constants_digest
 from protocols.training.rows_job import training_job
-from tests.helpers import job, made_up, train
+from tests.helpers import example_tables, job, train
 from tests.parties.report.test_summary import first_column
 
 OWNERS = ("east", "west", "north")
@@ -215,7 +215,7 @@ def test_what_is_planned_is_what_is_done(tmp_path: Path) -> None:
     one = scenario(tmp_path, 2)
     plan, settings, _ = planned(one)
     facts = plan_json(plan, settings, one)
-    tables = dict(zip(one.owners, made_up((76, 50), 5, seed=1).values(), strict=True))
+    tables = dict(zip(one.owners, example_tables((76, 50), 5, seed=1).values(), strict=True))
     own, _ = job(tables, seed=settings.seed)
     assert [len(rows.y_train) for rows in own.values()] == list(settings.train_rows)
     outcome = train(own, settings)

@@ -26,12 +26,12 @@ from parties.report.summary import (
 from parties.show.blocks import bytes_text, print_blocks, seconds_text, short_bytes, significant
 from parties.tasks.logistic.show import accuracy_text, odds_text, ranked_weights
 from protocols.plain import logistic as reference
-from tests.helpers import ROOT, job, made_up, train
+from tests.helpers import ROOT, example_tables, job, train
 
 
 @lru_cache
 def _record() -> dict[str, Any]:
-    own, settings = job(made_up((60, 45), 7, seed=3), epochs=2, batch_size=32)
+    own, settings = job(example_tables((60, 45), 7, seed=3), epochs=2, batch_size=32)
     outcome = train(own, settings)
     trained, plan = outcome.results["owner0"], outcome.plan
     model = {

@@ -23,7 +23,7 @@ from protocols.rows.own_rows import OwnRows
 from protocols.rows.results import Trained
 from protocols.rows.settings import TrainingSettings
 from protocols.training.columns_job import vertical_job
-from tests.helpers import assert_metrics, demo_tables, job, lockstep, made_up, train
+from tests.helpers import assert_metrics, demo_tables, example_tables, job, lockstep, train
 from tests.protocols.training.test_columns_job import divided
 
 
@@ -94,7 +94,7 @@ def test_the_demo() -> None:
     ],
 )
 def test_every_solver_and_standardisation(solver: str, standardise: Any) -> None:
-    tables = made_up([60, 41, 30], 4, 3)
+    tables = example_tables([60, 41, 30], 4, 3)
     given = {"epochs": 4, "batch_size": 32} if solver == "sgd" else {"iterations": 25, "l2": 0.05, "momentum": 0.5}
     rate = {"sgd": 0.05, "nesterov": 0.05, "newton": 1.0}[solver]
     hold(*job(tables, reveal_model=False, standardise=standardise, solver=solver, learning_rate=rate, **given))
@@ -102,17 +102,19 @@ def test_every_solver_and_standardisation(solver: str, standardise: Any) -> None
 
 @pytest.mark.parametrize("n", [2, pytest.param(5, marks=pytest.mark.soak)])
 def test_any_number_of_owners(n: int) -> None:
-    own, how = job(made_up([25 + 13 * k for k in range(n)], 6, n), 1, batch_size=32, reveal_model=False)
+    own, how = job(example_tables([25 + 13 * k for k in range(n)], 6, n), 1, batch_size=32, reveal_model=False)
     hold(own, how)
 
 
 def test_the_dual_form() -> None:
-    own, how = job(made_up([20, 14], 150, 5, steep=0.1), form="dual", epochs=3, batch_size=16, reveal_model=False)
+    own, how = job(
+        example_tables([20, 14], 150, 5, steep=0.1), form="dual", epochs=3, batch_size=16, reveal_model=False
+    )
     hold(own, how)
 
 
 def test_without_metrics_and_held_out_rows() -> None:
-    own, how = job(made_up([20, 14], 3, 5), test_fraction=0.0, epochs=2, metrics=False, reveal_model=False)
+    own, how = job(example_tables([20, 14], 3, 5), test_fraction=0.0, epochs=2, metrics=False, reveal_model=False)
     outcome = train(own, how)
     assert outcome.results["owner0"].metrics is None
     assert {item.what for item in outcome.reveals} == {"feature means", "feature standard deviations", "range check"}
@@ -122,7 +124,7 @@ def test_shares_of_any_model_look_alike() -> None:
     """Each owner's kept words, over many runs of two trainings, have bits that are set as often as not."""
     for steep in (0.0, 3.0):
         own, how = job(
-            made_up([8, 7], 2, 2, steep=steep), test_fraction=0.0, epochs=1, metrics=False, reveal_model=False
+            example_tables([8, 7], 2, 2, steep=steep), test_fraction=0.0, epochs=1, metrics=False, reveal_model=False
         )
         words = [[o.kept.weights.value for o in train(own, how, seed).results.values()] for seed in range(25)]
         for owner in range(2):
@@ -175,7 +177,7 @@ def test_nothing_of_a_score_is_sent_before_all_owners_counted_it(steps: int | No
 
 
 def test_rows_of_the_size_of_a_placeholder_are_refused() -> None:
-    own, how = job(made_up([30, 20], 2, 2), epochs=1, reveal_model=False)
+    own, how = job(example_tables([30, 20], 2, 2), epochs=1, reveal_model=False)
     own["owner1"].x_test[0, 1] = 1e30
     with pytest.raises(DataError, match=r"owner1: 1 of the held-out rows have values too far .* column x1"):
         train(own, how)
@@ -228,7 +230,7 @@ def test_d_plus_1_scores_give_the_model_away_d_minus_1_not() -> None:
 
 @pytest.mark.parametrize("standardise", [True, False])
 def test_columns_that_are_split(standardise: bool) -> None:
-    x, y = made_up([90], 4, 6)["owner0"]
+    x, y = example_tables([90], 4, 6)["owner0"]
     x = x if standardise else x / np.abs(x).max(axis=0)
     changes: dict[str, Any] = {"metrics": True, "reveal_model": False, "standardise": standardise, "learning_rate": 0.1}
     own, how = divided(x, y, [3, 1], 1, **changes)

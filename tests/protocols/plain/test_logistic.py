@@ -24,7 +24,7 @@ from protocols.plain.logistic import (
 from protocols.rows.own_rows import OwnRows
 from protocols.rows.results import Trained
 from protocols.training.batches import batches
-from tests.helpers import demo_tables, job, made_up
+from tests.helpers import demo_tables, example_tables, job
 
 KEYS = {
     "rows",
@@ -42,7 +42,7 @@ KEYS = {
 
 
 def test_many_full_steps_reach_scikit_learns_optimum() -> None:
-    x, y = made_up([300], 4, 1)["owner0"]
+    x, y = example_tables([300], 4, 1)["owner0"]
     l2 = 0.05
     reference = fit_reference(x, y, [Rows.of(np.arange(300))] * 3000, 0.5, l2, standardise=True)
     ready = (x - x.mean(axis=0)) / x.std(axis=0)
@@ -63,7 +63,7 @@ def test_one_step_by_hand() -> None:
 
 
 def test_standardised_weights_score_rows_in_their_own_units() -> None:
-    x, y = made_up([50], 3, 2)["owner0"]
+    x, y = example_tables([50], 3, 2)["owner0"]
     steps = batches(1, 3, 8, {"a": 50})
     reference = fit_reference(x, y, steps, 0.5, 0.0, standardise=True)
     ready = (x - x.mean(axis=0)) / x.std(axis=0)
@@ -80,7 +80,7 @@ def test_the_sigmoid_neither_overflows_nor_loses_its_tails() -> None:
 
 
 def test_settings_that_diverge_give_no_warning() -> None:
-    x, y = made_up([30], 2, 3)["owner0"]
+    x, y = example_tables([30], 2, 3)["owner0"]
     reference = fit_reference(x, y, batches(1, 2000, 30, {"a": 30}), 10.0, 1.0, standardise=True)
     assert not np.isfinite(reference.weights).all()
     assert reference_metrics(reference, x, y).keys() == KEYS
@@ -103,7 +103,7 @@ def test_alone_is_the_pooled_training_of_one_owner() -> None:
 
 
 def test_a_column_constant_at_one_owner_counts_for_nothing() -> None:
-    tables = made_up([40, 40], 3, 4)
+    tables = example_tables([40, 40], 3, 4)
     tables["owner0"][0][:, 1] = 0.1
     own, how = job(tables)
     model = alone("owner0", own["owner0"], how)
@@ -114,7 +114,7 @@ def test_a_column_constant_at_one_owner_counts_for_nothing() -> None:
 
 @pytest.mark.parametrize("label", [0.0, 1.0])
 def test_an_owner_with_one_class_only(label: float) -> None:
-    x, y = made_up([40], 3, 5)["owner0"]
+    x, y = example_tables([40], 3, 5)["owner0"]
     own, how = job({"owner0": (x, np.full(40, label)), "owner1": (x, y)})
     model = alone("owner0", own["owner0"], how)
     metrics = reference_metrics(model, own["owner0"].x_train, own["owner0"].y_train)
@@ -122,7 +122,7 @@ def test_an_owner_with_one_class_only(label: float) -> None:
 
 
 def test_an_owner_without_rows() -> None:
-    tables = made_up([30, 30], 2, 6)
+    tables = example_tables([30, 30], 2, 6)
     tables["owner1"] = (np.zeros((0, 2)), np.zeros(0))
     own, how = job(tables)
     model = alone("owner1", own["owner1"], how)
@@ -131,7 +131,7 @@ def test_an_owner_without_rows() -> None:
 
 
 def test_without_test_rows_there_is_no_test_set() -> None:
-    own, how = job(made_up([30, 30], 2, 7), test_fraction=0.0)
+    own, how = job(example_tables([30, 30], 2, 7), test_fraction=0.0)
     compared = comparison(own, how)
     assert set(reference_sets(pooled(list(own.values()), how), list(own.values()))) == {"train"}
     assert [set(sets) for sets in compared["alone"].values()] == [{"train"}, {"train"}]
@@ -156,7 +156,7 @@ def test_the_comparison_is_on_the_same_test_rows() -> None:
 
 
 def test_rows_stay_out_of_reprs() -> None:
-    x, y = made_up([30], 2, 8)["owner0"]
+    x, y = example_tables([30], 2, 8)["owner0"]
     reference = fit_reference(x, y, [Rows.of(np.arange(30))], 0.5, 0.0, standardise=True)
     assert "array" not in repr(reference)
     assert "array" not in repr(OwnRows(("a", "b"), x, y, x, y))

@@ -19,7 +19,7 @@ from protocols.prediction.rows_job import PredictSettings
 from protocols.rows.kept_model import SharedModel, Units
 from protocols.rows.own_rows import DIGEST_BITS, OwnColumns
 from protocols.training.columns_job import vertical_job
-from tests.helpers import lockstep, made_up, owner_names
+from tests.helpers import example_tables, lockstep, owner_names
 from tests.protocols.training.test_columns_job import IDS, divided
 
 
@@ -59,7 +59,7 @@ def trained(own: dict[str, OwnColumns], how: Any) -> dict[str, SharedModel]:
     ],
 )
 def test_the_open_models_scores(widths: list[int], standardise: bool) -> None:
-    x, y = made_up([90], 4, 6)["owner0"]
+    x, y = example_tables([90], 4, 6)["owner0"]
     x = x if standardise else x / np.abs(x).max(axis=0)
     changes: dict[str, Any] = {"reveal_model": False, "standardise": standardise, "learning_rate": 0.1}
     own, how = divided(x, y, widths, 1, **changes)

@@ -15,7 +15,7 @@ from mpc.sharing.share import Public
 from mpc.testing import check_correct, check_cost, check_faults, check_view, own, reals
 from protocols.scaling.data_summary import TIMES, typical_sizes, unlike_ranges
 from protocols.training.rows_job import training_job
-from tests.helpers import entropy, job, made_up, train
+from tests.helpers import entropy, example_tables, job, train
 
 WORD = 8
 ROWS = [own(reals(("m", "d"), scale=8, largest=1000.0))]
@@ -94,7 +94,7 @@ def joint(rows: list[np.ndarray]) -> list[int]:
 
 
 def summed(**changes: Any) -> Outcome:
-    tables = made_up([40, 30, 20], 3, 5)
+    tables = example_tables([40, 30, 20], 3, 5)
     tables["owner1"][0][:, 1] *= 18.0
     own_rows, how = job(tables, epochs=1, **changes)
     if how.missing:
@@ -130,7 +130,7 @@ def test_each_part_is_opened_only_if_asked_for(asked: str) -> None:
 
 def test_every_owner_gets_the_hint_before_the_training() -> None:
     heard: list[tuple[str, str, str]] = []
-    tables = made_up([40, 30], 2, 5)
+    tables = example_tables([40, 30], 2, 5)
     tables["owner1"][0][:, 0] *= 1000.0
     own_rows, how = job(tables, epochs=1, compare_ranges=True)
 

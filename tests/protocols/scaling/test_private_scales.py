@@ -27,7 +27,7 @@ from protocols.plain.logistic import pooled, weight_difference
 from protocols.rows.limits import X_SCALE
 from protocols.scaling.private_scales import check_reach, plain_scales, private_scales
 from tests.examples import steady
-from tests.helpers import demo_tables, job, lockstep, made_up, owner_names, total, train
+from tests.helpers import demo_tables, example_tables, job, lockstep, owner_names, total, train
 from tests.protocols.training.test_rows_job import compare
 
 T = np.array([[t] * 2 for t in (5, -(2**300))], dtype=object)
@@ -169,7 +169,7 @@ def test_secrets_with_the_same_powers_of_two_look_alike() -> None:
 @pytest.mark.parametrize("form", ["primal", "dual"])
 @pytest.mark.parametrize("n", [2, 3, 4, 5])
 def test_the_model_and_its_metrics_are_the_references(n: int, form: str) -> None:
-    rows = made_up([25 + 13 * k for k in range(n)], 6, 10 * n)
+    rows = example_tables([25 + 13 * k for k in range(n)], 6, 10 * n)
     own_rows, how = job(rows, n, batch_size=32, standardise="private", form=form)
     model, reference, outcome = compare(own_rows, how, n)
     assert weight_difference(model, reference) < 1e-4
@@ -179,7 +179,7 @@ def test_the_model_and_its_metrics_are_the_references(n: int, form: str) -> None
 
 @pytest.mark.parametrize("solver", ["nesterov", "newton"])
 def test_the_full_batch_solvers_too(solver: str) -> None:
-    own_rows, how = job(made_up([60, 50], 4, 2), standardise="private", solver=solver, iterations=20)
+    own_rows, how = job(example_tables([60, 50], 4, 2), standardise="private", solver=solver, iterations=20)
     model, reference, _ = compare(own_rows, how)
     assert weight_difference(model, reference) < 1e-4
 
@@ -197,7 +197,9 @@ def test_the_demo_in_own_units() -> None:
 def test_any_shape_unit_and_mean_trains_as_the_reference(
     rows: list[int], size: float, middle: float, seed: int
 ) -> None:
-    tables = {owner: ((x + 10.0**middle) * 10.0**size, y) for owner, (x, y) in made_up([12, *rows], 3, seed).items()}
+    tables = {
+        owner: ((x + 10.0**middle) * 10.0**size, y) for owner, (x, y) in example_tables([12, *rows], 3, seed).items()
+    }
     own_rows, how = job(tables, seed, batch_size=16, epochs=2, standardise="private", metrics=False)
     model = next(iter(train(own_rows, how, seed).results.values()))
     assert weight_difference(model, pooled(list(own_rows.values()), how)) < 2e-4

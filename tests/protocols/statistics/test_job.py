@@ -45,7 +45,7 @@ FEWER: dict[str, Any] = {
 """No table on a loop."""
 
 
-def made_up(rows: int, seed: int, missing: float = 0.1) -> pd.DataFrame:
+def example_table(rows: int, seed: int, missing: float = 0.1) -> pd.DataFrame:
     """Rows with missing values in every column."""
     rng = np.random.default_rng(seed)
     table = pd.DataFrame(
@@ -87,14 +87,14 @@ def described(owned: dict[str, pd.DataFrame], seed: int = 0, **how: Any) -> tupl
 
 @pytest.mark.parametrize(("owners", "by"), [(2, None), (3, "sex"), (5, None)])
 def test_everything_is_what_the_pooled_rows_give(owners: int, by: str | None) -> None:
-    tables = {name: made_up(40 + 30 * k, k) for k, name in enumerate(owner_names(owners))}
+    tables = {name: example_table(40 + 30 * k, k) for k, name in enumerate(owner_names(owners))}
     facts, asked = described(tables, by=by, **EVERYTHING)
     assert check_statistics(facts, pd.concat(tables.values(), ignore_index=True), asked) > 100
 
 
 @pytest.mark.parametrize(("owners", "missing"), [(2, "tested"), (3, "told")])
 def test_with_small_cells_it_tells_what_pooled_rows_give(owners: int, missing: str) -> None:
-    tables = {name: made_up(70 + 30 * k, k, 0.2) for k, name in enumerate(owner_names(owners))}
+    tables = {name: example_table(70 + 30 * k, k, 0.2) for k, name in enumerate(owner_names(owners))}
     facts, asked = described(
         tables, by="sex", min_cell=5, dominance=75, missing_cells=missing, **{**EVERYTHING, **FEWER}
     )
@@ -116,7 +116,7 @@ def test_a_flag_that_few_of_an_owners_others_have_tells_no_sums(owners: int, one
 
 
 def test_what_one_value_makes_up_most_of_is_withheld() -> None:
-    tables = {name: made_up(40, k, 0.0) for k, name in enumerate(owner_names(3))}
+    tables = {name: example_table(40, k, 0.0) for k, name in enumerate(owner_names(3))}
     for table in tables.values():
         table["dose"] = np.tile([1.0, 0.6, 0.8, 1.2, 1.4], 8)
     one = next(iter(tables.values()))
@@ -139,7 +139,7 @@ def test_what_one_value_makes_up_most_of_is_withheld() -> None:
 
 def test_two_tests_that_differ_by_one_patient_tell_sums_once() -> None:
     """Each has 9 rows that lack its category, but one of them lacks one category alone."""
-    tables = {name: made_up(200, k, 0.0) for k, name in enumerate(owner_names(2))}
+    tables = {name: example_table(200, k, 0.0) for k, name in enumerate(owner_names(2))}
     for table in tables.values():
         table.loc[:8, "arm"] = None
         table.loc[:8, "smoker"] = None
@@ -173,7 +173,7 @@ def test_a_quantile_needs_enough_values_of_others_on_either_side() -> None:
     mine = [*range(40, 65)] * 4 + [66.0] * 10  # the median is 66, which six of the others have, and four are below
     facts, _ = described(of_ages(mine, [50.0] * 4 + [66.0] * 6 + [80.0] * 90), quantiles=(0.5,), **AGES)
     assert facts["columns"]["age"][0]["quantiles"]["0.5"] is None
-    tables = {name: made_up(60, k, 0.0) for k, name in enumerate(owner_names(2))}
+    tables = {name: example_table(60, k, 0.0) for k, name in enumerate(owner_names(2))}
     facts, _ = described(tables, quantiles=(0.05, 0.5), **AGES)
     (age,) = facts["columns"]["age"]
     assert age["quantiles"]["0.05"] is None and age["quantiles"]["0.5"] > 20 and age["withheld"] == ["quantiles"]
@@ -250,7 +250,9 @@ def test_fractions_of_16_digits_are_exact() -> None:
 @example(rows=[4, 3, 3], seed=3, missing=0.0)  # of three arms, one in which nobody was waited for when it came to one
 def test_few_rows_empty_groups_and_many_gaps(rows: list[int], seed: int, missing: float) -> None:
     names = owner_names(len(rows))
-    tables = {name: made_up(count, seed + k, missing) for k, (name, count) in enumerate(zip(names, rows, strict=True))}
+    tables = {
+        name: example_table(count, seed + k, missing) for k, (name, count) in enumerate(zip(names, rows, strict=True))
+    }
     facts, asked = described(
         tables, by="arm", **{**EVERYTHING, "tables": (("smoker", "sex"),), "t_tests": (("age", "sex"),)}
     )
@@ -258,7 +260,7 @@ def test_few_rows_empty_groups_and_many_gaps(rows: list[int], seed: int, missing
 
 
 def test_only_what_is_asked_for_is_opened() -> None:
-    tables = {name: made_up(20, k) for k, name in enumerate(owner_names(2))}
+    tables = {name: example_table(20, k) for k, name in enumerate(owner_names(2))}
     for statistics, rounds in ((("count",), 1), (("mean",), 2), (("sd",), 3)):
         asked = StatisticsSettings(
             owners=tuple(tables),
@@ -280,7 +282,7 @@ def test_only_what_is_asked_for_is_opened() -> None:
 def test_large_and_small_values_keep_their_digits() -> None:
     rng = np.random.default_rng(4)
     for size in (1e-8, 1e11):
-        tables = {name: made_up(30, k) for k, name in enumerate(owner_names(2))}
+        tables = {name: example_table(30, k) for k, name in enumerate(owner_names(2))}
         for table in tables.values():
             table["dose"] = size * (10 + rng.normal(0, 1, 30))
         facts, _ = described(tables, columns=("dose",), statistics=("mean", "sd"))
@@ -292,7 +294,7 @@ def test_large_and_small_values_keep_their_digits() -> None:
 
 def test_a_constant_column_has_no_deviation_and_no_tests() -> None:
     """The mean of 17.99 is rounded, and the rows' distances from it were a deviation of 7e-15, with p = 1."""
-    tables = {name: made_up(40, k, 0.0) for k, name in enumerate(owner_names(2))}
+    tables = {name: example_table(40, k, 0.0) for k, name in enumerate(owner_names(2))}
     for table in tables.values():
         table["dose"] = 17.99
     how: dict[str, Any] = {"columns": ("dose",), "t_tests": (("dose", "arm"),), "correlations": ("age", "dose")}

@@ -23,7 +23,7 @@ from protocols.training.accelerated_budget import MOMENTUM_BITS, accelerated_bud
 from protocols.training.form import accelerated_for, automatic_rate, choose_fit
 from protocols.training.stop_test import EVERY, steps_taken
 from tests.examples import sample, steady
-from tests.helpers import demo_tables, job, made_up, train
+from tests.helpers import demo_tables, example_tables, job, train
 
 FIT = FITS[0]
 MOMENTUM, RATE, L2 = dyadic(0.8), 0.3, 0.1
@@ -124,7 +124,7 @@ def check(own: Any, how: Any, limit: float, seed: int = 0) -> Any:
 def test_as_the_reference(
     solver: str, n: int, features: int, l2: float, momentum: float, part: float, seed: int
 ) -> None:
-    tables = made_up([25 + 7 * k for k in range(n)], features, seed, steep=0.5)
+    tables = example_tables([25 + 7 * k for k in range(n)], features, seed, steep=0.5)
     rate = part * automatic_rate(solver, features, l2)
     own, how = job(tables, solver=solver, iterations=12, momentum=dyadic(momentum), learning_rate=rate, l2=l2)
     outcome = check(own, how, 1e-3, seed)  # 4e-4 was seen, with next to no penalty and weights of 6
@@ -162,7 +162,7 @@ def optimum(x: np.ndarray, y: np.ndarray, l2: float) -> np.ndarray:
 
 def test_collinear_columns_stay_within_the_ring() -> None:
     """Two columns that hardly differ: the Hessian has no inverse that fixed point could hold, its series has one."""
-    tables = made_up([40, 35], 3, 5, steep=0.3)
+    tables = example_tables([40, 35], 3, 5, steep=0.3)
     for x, _ in tables.values():
         x[:, 2] = x[:, 1] * (1 + 1e-7)
     for l2 in (0.0, 1e-6):
@@ -182,7 +182,7 @@ def test_the_intercept_is_not_penalised() -> None:
 
 
 def test_unstandardised_features_by_nesterov() -> None:
-    tables = made_up([40, 30], 2, 8, steep=0.4)
+    tables = example_tables([40, 30], 2, 8, steep=0.4)
     own, how = job(tables, solver="nesterov", iterations=40, momentum=0.5, learning_rate=0.02, standardise=False)
     check(own, how, 1e-3)
 
@@ -211,7 +211,7 @@ def test_a_score_out_of_range_hides_the_model() -> None:
     ],
 )
 def test_what_does_not_fit_is_refused(changes: dict[str, Any], words: str) -> None:
-    _, how = job(made_up([20, 20], 2, 1), **{"iterations": 5, "momentum": 0.5, **changes})
+    _, how = job(example_tables([20, 20], 2, 1), **{"iterations": 5, "momentum": 0.5, **changes})
     with pytest.raises(UsageError) as caught:
         accelerated_for(how)
     assert words in f"{caught.value} {caught.value.hint}"
@@ -229,7 +229,7 @@ def test_automatic_rates_fit(solver: str, features: int, rows: int, l2: float, m
     """Whatever the shape, a rate of "auto" leaves room for a step from any weight that the range check lets pass."""
     rate = automatic_rate(solver, features, l2)
     public: dict[str, Any] = {"features": features, "train_rows": (rows, rows), "learning_rate": rate, "l2": l2}
-    _, how = job(made_up([20, 20], 2, 1), solver=solver, iterations=5, momentum=dyadic(momentum), **public)
+    _, how = job(example_tables([20, 20], 2, 1), solver=solver, iterations=5, momentum=dyadic(momentum), **public)
     bits = accelerated_for(how).bits
     assert bits.limit >= 256 and 1 <= bits.e_shift <= 32 and bits.coefficients >= 20
 
@@ -253,7 +253,7 @@ def test_the_reference_is_the_textbooks() -> None:
 @pytest.mark.parametrize("solver", ["nesterov", "newton"])
 @pytest.mark.parametrize("n", [2, 3])
 def test_a_training_at_rest_ends(solver: str, n: int) -> None:
-    tables = made_up([40 + 7 * k for k in range(n)], 3, 1, steep=0.5)
+    tables = example_tables([40 + 7 * k for k in range(n)], 3, 1, steep=0.5)
     rate = automatic_rate(solver, 3, 0.1)
     own, how = job(
         tables, solver=solver, iterations=80, momentum=dyadic(0.7), learning_rate=rate, l2=0.1, tolerance=1e-3

@@ -13,7 +13,7 @@ from protocols.training import batches as batches_module
 from protocols.training.batches import batches, epoch_order, split
 from protocols.training.batches import test_count as held_out
 from tests.examples import steady
-from tests.helpers import job, made_up, train
+from tests.helpers import example_tables, job, train
 
 seeds = st.integers(-(2**63), 2**63 - 1)
 owners = st.lists(st.integers(0, 60), min_size=2, max_size=5).map(lambda c: {f"o{k}": v for k, v in enumerate(c)})
@@ -94,7 +94,7 @@ def test_they_never_change() -> None:
 
 @pytest.mark.parametrize("form", ["primal", "dual"])
 def test_batches_worked_out_anew_change_no_bit(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    own, how = job(made_up([20, 15], 3, 3), epochs=5, batch_size=6, form=form)
+    own, how = job(example_tables([20, 15], 3, 3), epochs=5, batch_size=6, form=form)
     kept = train(own, how)
     monkeypatch.setattr(batches_module, "MOST_KEPT", 0)
     anew = train(own, how)

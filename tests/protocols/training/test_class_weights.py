@@ -15,7 +15,7 @@ from protocols.training.accelerated_budget import dyadic
 from protocols.training.class_weights import balanced, most_unequal, scaled
 from protocols.training.form import automatic_rate, choose_form
 from tests.examples import steady
-from tests.helpers import job, made_up, train
+from tests.helpers import example_tables, job, train
 
 
 @steady(100)
@@ -44,7 +44,7 @@ SOLVERS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("asked", ["balanced", (1.0, 5.0), (2.0, 2.0)])
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_as_the_reference(solver: str, asked: Any, l2: float) -> None:
-    tables = made_up([40, 31, 22], 4, 3, steep=0.5)
+    tables = example_tables([40, 31, 22], 4, 3, steep=0.5)
     for _, y in tables.values():
         y[:] = np.where(np.arange(len(y)) % 3 == 0, y, 0.0)  # the rarer class is rare
     rate = {"learning_rate": automatic_rate(solver, 4, l2)} | SOLVERS[solver]
@@ -59,8 +59,8 @@ def test_as_the_reference(solver: str, asked: Any, l2: float) -> None:
 
 
 def test_equal_weights_change_nothing() -> None:
-    own, plain = job(made_up([40, 30], 3, 2), l2=0.1)
-    _, equal = job(made_up([40, 30], 3, 2), l2=0.2, class_weights=(2.0, 2.0))
+    own, plain = job(example_tables([40, 30], 3, 2), l2=0.1)
+    _, equal = job(example_tables([40, 30], 3, 2), l2=0.2, class_weights=(2.0, 2.0))
     rows = list(own.values())
     np.testing.assert_allclose(pooled(rows, plain).weights, pooled(rows, equal).weights, rtol=1e-12)
 
@@ -68,7 +68,7 @@ def test_equal_weights_change_nothing() -> None:
 def test_the_optimum_is_scikit_learns() -> None:
     from sklearn.linear_model import LogisticRegression
 
-    own, how = job(made_up([90, 70], 4, 6, steep=0.4), solver="newton", iterations=150, momentum=dyadic(0.7),
+    own, how = job(example_tables([90, 70], 4, 6, steep=0.4), solver="newton", iterations=150, momentum=dyadic(0.7),
                    learning_rate=1.0, l2=0.03, class_weights="balanced")  # fmt: skip
     rows = list(own.values())
     x, y = np.concatenate([one.x_train for one in rows]), np.concatenate([one.y_train for one in rows])
@@ -79,7 +79,7 @@ def test_the_optimum_is_scikit_learns() -> None:
 
 
 def test_a_class_that_is_missing_is_named() -> None:
-    tables = made_up([30, 30], 2, 1)
+    tables = example_tables([30, 30], 2, 1)
     for _, y in tables.values():
         y[:] = 0.0
     own, how = job(tables, class_weights="balanced")
@@ -88,8 +88,8 @@ def test_a_class_that_is_missing_is_named() -> None:
 
 
 def test_weights_are_for_the_primal_form() -> None:
-    _, how = job(made_up([20, 20], 300, 1), class_weights=(1.0, 2.0), epochs=200)
-    _, plain = job(made_up([20, 20], 300, 1), epochs=200)
+    _, how = job(example_tables([20, 20], 300, 1), class_weights=(1.0, 2.0), epochs=200)
+    _, plain = job(example_tables([20, 20], 300, 1), epochs=200)
     assert (choose_form(plain), choose_form(how)) == ("dual", "primal")
 
 

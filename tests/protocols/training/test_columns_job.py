@@ -22,7 +22,7 @@ from protocols.training.batches import split
 from protocols.training.columns_job import vertical_job
 from protocols.training.form import automatic_rate, choose_form, constants_digest
 from tests.examples import steady
-from tests.helpers import demo_tables, lockstep, made_up, owner_names
+from tests.helpers import demo_tables, example_tables, lockstep, owner_names
 
 IDS = np.arange(DIGEST_BITS, dtype=np.uint8) % 2
 
@@ -113,7 +113,7 @@ def test_weights_are_in_the_columns_own_units() -> None:
 )
 @pytest.mark.parametrize("target", [0, 1, 2])
 def test_every_setting_and_the_labels_with_anyone(changes: dict[str, Any], target: int) -> None:
-    ((x, y),) = made_up([70], 5, 3).values()
+    ((x, y),) = example_tables([70], 5, 3).values()
     own, how = divided(x, y, [2, 1, 2], target, **{"batch_size": 32, **changes})
     model, reference, _ = train(own, how)
     assert weight_difference(model, reference) < 1e-4
@@ -122,7 +122,7 @@ def test_every_setting_and_the_labels_with_anyone(changes: dict[str, Any], targe
 
 @pytest.mark.parametrize("solver", ["nesterov", "newton"])
 def test_the_full_batch_solvers_too(solver: str) -> None:
-    ((x, y),) = made_up([70], 5, 3).values()
+    ((x, y),) = example_tables([70], 5, 3).values()
     own, how = divided(x, y, [2, 3], 1, solver=solver, iterations=20)
     model, reference, _ = train(own, how)
     assert weight_difference(model, reference) < 1e-4
@@ -130,7 +130,7 @@ def test_the_full_batch_solvers_too(solver: str) -> None:
 
 @pytest.mark.parametrize("form", ["primal", "dual"])
 def test_an_owner_of_the_labels_alone_takes_part(form: str) -> None:
-    ((x, y),) = made_up([60], 4, 4).values()
+    ((x, y),) = example_tables([60], 4, 4).values()
     own, how = divided(x, y, [0, 4], 0, batch_size=16, form=form)
     model, reference, _ = train(own, how)
     assert weight_difference(model, reference) < 1e-4
@@ -140,7 +140,7 @@ def test_an_owner_of_the_labels_alone_takes_part(form: str) -> None:
 @steady(12)
 @given(st.lists(st.integers(1, 3), min_size=2, max_size=5), st.integers(8, 60), st.floats(-6, 8), st.integers(0, 9999))
 def test_any_shape_and_unit(widths: list[int], rows: int, size: float, seed: int) -> None:
-    ((x, y),) = made_up([rows], sum(widths), seed).values()
+    ((x, y),) = example_tables([rows], sum(widths), seed).values()
     own, how = divided(x * 10.0**size, y, widths, seed % len(widths), seed, batch_size=16, epochs=2)
     model, reference, _ = train(own, how, seed)
     assert weight_difference(model, reference) < 2e-4
@@ -164,7 +164,7 @@ def test_the_metrics_are_the_references(n: int, standardise: bool) -> None:
 
 
 def test_no_rows_held_out_are_no_test_metrics() -> None:
-    ((x, y),) = made_up([40], 4, 3).values()
+    ((x, y),) = example_tables([40], 4, 3).values()
     own, how = divided(x, y, [2, 2], metrics=True)
     own = {name: replace(one, x_test=one.x_test[:0], y_test=one.y_test[:0]) for name, one in own.items()}
     model, _, _ = train(own, replace(how, test_rows=(0,)))
@@ -173,7 +173,7 @@ def test_no_rows_held_out_are_no_test_metrics() -> None:
 
 @pytest.mark.parametrize(("size", "fits"), [(1e4, True), (1e30, False)])
 def test_held_out_rows_far_off_are_counted_right_or_refused(size: float, fits: bool) -> None:
-    ((x, y),) = made_up([60], 4, 3).values()
+    ((x, y),) = example_tables([60], 4, 3).values()
     own, how = divided(x, y, [2, 2], metrics=True)
     far = own["owner1"].x_test.copy()
     far[0, 0] = size
@@ -189,7 +189,7 @@ def test_held_out_rows_far_off_are_counted_right_or_refused(size: float, fits: b
 
 
 def test_the_plan_needs_no_data_nor_whose_column_is_which() -> None:
-    ((x, y),) = made_up([60], 6, 5).values()
+    ((x, y),) = example_tables([60], 6, 5).values()
     plans = []
     for widths, target in (([2, 4], 0), ([5, 1], 1)):
         own, how = divided(x, y, widths, target)
@@ -211,7 +211,7 @@ def test_many_columns_of_few_rows_are_trained_in_dual_form() -> None:
 
 
 def test_owners_whose_ids_differ_learn_that_and_stop() -> None:
-    ((x, y),) = made_up([40], 4, 7).values()
+    ((x, y),) = example_tables([40], 4, 7).values()
     own, how = divided(x, y, [1, 2, 1])
     other = own["owner1"]
     own["owner1"] = OwnColumns(
@@ -229,7 +229,7 @@ def test_owners_whose_ids_differ_learn_that_and_stop() -> None:
     ],
 )
 def test_a_column_without_deviation_is_named_to_its_owner(change: Any, words: str) -> None:
-    ((x, y),) = made_up([40], 4, 8).values()
+    ((x, y),) = example_tables([40], 4, 8).values()
     x[:, 3] = change(x[:, 3])
     with pytest.raises(DataError, match=words):
         train(*divided(x, y, [2, 2]))
@@ -243,7 +243,7 @@ def test_columns_of_one_name_get_their_owners() -> None:
 
 @pytest.mark.parametrize("solver", ["nesterov", "newton"])
 def test_the_full_batch_solvers_train_on_split_columns(solver: str) -> None:
-    ((x, y),) = made_up([70], 5, 3).values()
+    ((x, y),) = example_tables([70], 5, 3).values()
     rate = automatic_rate(solver, 5, 0.01)
     own, how = divided(x, y, [2, 1, 2], 1, solver=solver, iterations=15, momentum=0.5, learning_rate=rate, l2=0.01)
     model, reference, _ = train(own, how)

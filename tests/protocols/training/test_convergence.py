@@ -14,7 +14,7 @@ from protocols.training.accelerated_budget import dyadic
 from protocols.training.form import automatic_rate
 from protocols.training.stop_test import Lately, last_quarter, rest_bound
 from tests.examples import sample
-from tests.helpers import job, made_up, train
+from tests.helpers import example_tables, job, train
 
 FULL = {"newton": (60, 0.7), "nesterov": (300, 0.9)}
 """What the scenario's defaults are."""
@@ -109,7 +109,7 @@ def test_of_a_long_training_few_weights_are_kept() -> None:
 @pytest.mark.parametrize("solver", FULL)
 @pytest.mark.parametrize("standardise", [True, "private"])
 def test_the_bit_of_a_run_is_the_references(solver: str, standardise: Any) -> None:
-    tables = made_up([60, 50], 3, 1, steep=0.4)
+    tables = example_tables([60, 50], 3, 1, steep=0.4)
     for l2, iterations, converged in ((0.05, 40 if solver == "newton" else 150, True), (0.0, 8, False)):
         own, how = job(
             tables,
@@ -128,7 +128,7 @@ def test_the_bit_of_a_run_is_the_references(solver: str, standardise: Any) -> No
 
 
 def test_mini_batches_are_not_tested() -> None:
-    own, how = job(made_up([30, 30], 2, 1, steep=0.4), metrics=False)
+    own, how = job(example_tables([30, 30], 2, 1, steep=0.4), metrics=False)
     outcome = train(own, how)
     assert outcome.results["owner0"].converged is None
     assert "convergence check" not in {item.what for item in outcome.reveals}

@@ -43,7 +43,7 @@ from protocols.training.form import (
 )
 from protocols.training.rows_job import training_job
 from tests.examples import steady
-from tests.helpers import demo_tables, entropy, job, made_up, on_shares, owner_names, train
+from tests.helpers import demo_tables, entropy, example_tables, job, on_shares, owner_names, train
 
 # -- the descent
 
@@ -100,7 +100,7 @@ def test_the_intercept_is_not_penalised() -> None:
 
 def test_a_weak_penalty_is_not_rounded_away() -> None:
     """rate * l2 is below one unit of the scale at which it is applied: it is carried until it makes a whole one."""
-    tables = made_up([30, 25], 40, 3)
+    tables = example_tables([30, 25], 40, 3)
     own, how = job(tables, form="dual", l2=2e-5, learning_rate=0.2, epochs=400, batch_size=64)
     _, without = job(tables, form="dual", l2=0.0, learning_rate=0.2, epochs=400, batch_size=64)
     rows = list(own.values())
@@ -134,27 +134,27 @@ def check(own: Mapping[str, OwnRows], how: TrainingSettings, seed: int = 0, limi
 @pytest.mark.parametrize("n", [2, 3, 5])
 @pytest.mark.parametrize("seed", range(3))
 def test_any_number_of_owners(n: int, seed: int) -> None:
-    own, how = job(made_up([25 + 13 * k for k in range(n)], 6, 10 * n + seed), seed, batch_size=32, form="dual")
+    own, how = job(example_tables([25 + 13 * k for k in range(n)], 6, 10 * n + seed), seed, batch_size=32, form="dual")
     check(own, how, seed)
 
 
 @pytest.mark.parametrize(
     ("tables", "changes"),
     [
-        pytest.param(made_up([60, 50], 4, 1), {"l2": 0.01}, id="l2"),
-        pytest.param(made_up([60, 50], 4, 1), {"l2": 0.5, "sigmoid_range": 245.0}, id="strong l2, wide range"),
-        pytest.param(made_up([60, 50], 4, 3), {"batch_size": 1000}, id="batch larger than the data"),
-        pytest.param(made_up([12, 9], 3, 4), {"batch_size": 1, "epochs": 3}, id="batch of 1"),
-        pytest.param(made_up([60, 50], 4, 6), {"metrics": False}, id="no metrics"),
-        pytest.param(made_up([1, 1], 1, 8), {"test_fraction": 0.0}, id="two rows"),
-        pytest.param(made_up([40, 1], 2, 9), {"batch_size": 16}, id="an owner with one row"),
-        pytest.param(made_up([40, 0], 2, 10), {"batch_size": 16}, id="an owner with none"),
-        pytest.param(made_up([0, 40], 2, 10), {"batch_size": 16}, id="a first owner with none"),
-        pytest.param(made_up([60, 50], 4, 11), {"learning_rate": 0.0}, id="rate 0"),
-        pytest.param(made_up([60, 50], 4, 12), {"sigmoid_range": 21.0}, id="narrow range"),
-        pytest.param(made_up([20, 15, 10], 300, 15), {"learning_rate": 0.02}, id="many features"),
-        pytest.param(made_up([20, 15, 10], 300, 15), {"learning_rate": 0.02, "l2": 0.1}, id="many features, l2"),
-        pytest.param(made_up([20, 20], 3, 3), {"epochs": 100, "batch_size": 8}, id="many steps"),
+        pytest.param(example_tables([60, 50], 4, 1), {"l2": 0.01}, id="l2"),
+        pytest.param(example_tables([60, 50], 4, 1), {"l2": 0.5, "sigmoid_range": 245.0}, id="strong l2, wide range"),
+        pytest.param(example_tables([60, 50], 4, 3), {"batch_size": 1000}, id="batch larger than the data"),
+        pytest.param(example_tables([12, 9], 3, 4), {"batch_size": 1, "epochs": 3}, id="batch of 1"),
+        pytest.param(example_tables([60, 50], 4, 6), {"metrics": False}, id="no metrics"),
+        pytest.param(example_tables([1, 1], 1, 8), {"test_fraction": 0.0}, id="two rows"),
+        pytest.param(example_tables([40, 1], 2, 9), {"batch_size": 16}, id="an owner with one row"),
+        pytest.param(example_tables([40, 0], 2, 10), {"batch_size": 16}, id="an owner with none"),
+        pytest.param(example_tables([0, 40], 2, 10), {"batch_size": 16}, id="a first owner with none"),
+        pytest.param(example_tables([60, 50], 4, 11), {"learning_rate": 0.0}, id="rate 0"),
+        pytest.param(example_tables([60, 50], 4, 12), {"sigmoid_range": 21.0}, id="narrow range"),
+        pytest.param(example_tables([20, 15, 10], 300, 15), {"learning_rate": 0.02}, id="many features"),
+        pytest.param(example_tables([20, 15, 10], 300, 15), {"learning_rate": 0.02, "l2": 0.1}, id="many features, l2"),
+        pytest.param(example_tables([20, 20], 3, 3), {"epochs": 100, "batch_size": 8}, id="many steps"),
     ],
 )
 def test_every_setting(tables: Any, changes: dict[str, Any]) -> None:
@@ -201,7 +201,7 @@ def test_more_columns_than_the_primal_form_can_hold() -> None:
 
 @pytest.mark.parametrize("n", [2, 3])
 def test_scores_beyond_the_range_stop_the_run(n: int) -> None:
-    tables = made_up([40] * n, 3, n, steep=20.0)
+    tables = example_tables([40] * n, 3, n, steep=20.0)
     own, how = job(tables, learning_rate=20.0, epochs=20, sigmoid_range=20.0, form="dual")
     assert pooled(list(own.values()), how).largest_score > choose_fit(how).reach
     labels: list[str] = []
@@ -304,7 +304,7 @@ def test_what_does_not_fit_is_refused_by_name(rate: float, l2: float, extent: Ex
 
 
 def test_a_column_too_narrow_to_bound_is_named() -> None:
-    tables = made_up([30, 20], 3, 19)
+    tables = example_tables([30, 20], 3, 19)
     for x, _ in tables.values():
         x[:, 1] = (x[:, 1] - 1.0) * 1e-14
     with pytest.raises(DataError, match="column x1 has values too close"):
@@ -319,7 +319,7 @@ def planned(how: TrainingSettings) -> Plan:
 
 
 def sized(rows: int, features: int, **changes: Any) -> TrainingSettings:
-    _, how = job(made_up([2, 2], 1, 1), **changes)
+    _, how = job(example_tables([2, 2], 1, 1), **changes)
     return replace(how, train_rows=(rows - rows // 2, rows // 2), test_rows=(0, 0), features=features)
 
 

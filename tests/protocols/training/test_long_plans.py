@@ -14,7 +14,7 @@ from protocols.rows.settings import TrainingSettings
 from protocols.training import descent as logistic
 from protocols.training import dual, range_check
 from protocols.training.rows_job import training_job
-from tests.helpers import job, made_up
+from tests.helpers import example_tables, job
 
 FORMS: dict[str, dict[str, Any]] = {
     "primal": {"form": "primal"},
@@ -38,7 +38,7 @@ def test_it_is_the_plan_of_all_steps(form: str, chunk: int, monkeypatch: pytest.
         monkeypatch.setattr(module, "CHUNK", chunk)
     monkeypatch.setattr(logistic, "_LATELY", 24)
     changes: dict[str, Any] = {"epochs": 12, "batch_size": 8, "learning_rate": 0.5, "metrics": False, **FORMS[form]}
-    _, how = job(made_up([19, 20], 3, 3), **changes)
+    _, how = job(example_tables([19, 20], 3, 3), **changes)
     runs: list[Hashable] = []
     step = Party.step
 
@@ -68,7 +68,7 @@ def test_it_is_the_plan_of_all_steps(form: str, chunk: int, monkeypatch: pytest.
 
 def test_steps_that_are_not_alike_are_all_run() -> None:
     """What a step asks for is compared, and not only its key."""
-    _, how = job(made_up([19, 20], 3, 3), epochs=2, batch_size=8, metrics=False)
+    _, how = job(example_tables([19, 20], 3, 3), epochs=2, batch_size=8, metrics=False)
     shapes = [(1,), (2,), (1,), (2,), (3,)]
 
     async def program(p: Party) -> None:

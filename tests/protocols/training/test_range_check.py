@@ -33,7 +33,7 @@ from protocols.training.form import choose_fit
 from protocols.training.range_check import Limits, check_range
 from protocols.training.rows_job import training_job
 from tests.examples import steady
-from tests.helpers import demo_tables, entropy, job, made_up, on_shares, train, words
+from tests.helpers import demo_tables, entropy, example_tables, job, on_shares, train, words
 
 OWN_ERROR = ProtocolError("out of range", "lower it")
 
@@ -65,7 +65,7 @@ def stopped(own: Mapping[str, OwnRows], how: TrainingSettings, seed: int = 0) ->
 
 @pytest.mark.parametrize("n", [2, 3, 5])
 def test_scores_just_beyond_the_range(n: int) -> None:
-    tables = made_up([40] * n, 3, n, steep=20.0)
+    tables = example_tables([40] * n, 3, n, steep=20.0)
     reference = stopped(*job(tables, learning_rate=20.0, epochs=20, sigmoid_range=20.0))
     assert 21.0 < reference.largest_score < 64.0
 
@@ -94,7 +94,7 @@ def test_scores_that_pass_the_ring_many_times_over() -> None:
 def test_a_weight_beyond_its_limit_with_every_score_in_range() -> None:
     # The last feature belongs to one row, which is used in the first batch of one and never again.
     own, how = job(
-        made_up([6, 6], 1, 1),
+        example_tables([6, 6], 1, 1),
         test_fraction=0.0,
         standardise=False,
         learning_rate=10.0,
@@ -123,7 +123,7 @@ def test_the_demo_with_too_narrow_a_range() -> None:
 
 @pytest.mark.parametrize("rate", [0.5, 10.0])
 def test_long_trainings_give_the_reference_or_the_error(rate: float) -> None:
-    own, how = job(made_up([20, 20], 3, 3, steep=20.0), epochs=200, batch_size=10, learning_rate=rate)
+    own, how = job(example_tables([20, 20], 3, 3, steep=20.0), epochs=200, batch_size=10, learning_rate=rate)
     reference = pooled(list(own.values()), how)
     assert how.step_count == 800
     try:
@@ -138,7 +138,9 @@ def test_long_trainings_give_the_reference_or_the_error(rate: float) -> None:
 
 @pytest.mark.soak
 def test_five_thousand_steps_at_rate_ten() -> None:
-    own, how = job(made_up([10, 8], 2, 5, steep=9.0), epochs=2500, batch_size=8, learning_rate=10.0, metrics=False)
+    own, how = job(
+        example_tables([10, 8], 2, 5, steep=9.0), epochs=2500, batch_size=8, learning_rate=10.0, metrics=False
+    )
     reference = pooled(list(own.values()), how)
     assert how.step_count == 5000
     assert reference.largest_score < choose_fit(how).reach
@@ -174,7 +176,7 @@ def test_a_long_training_is_checked_chunk_by_chunk(form: str, monkeypatch: pytes
         "metrics": False,
         **FORMS[form],
     }
-    own, how = job(made_up([20, 20], 3, 3), **changes)
+    own, how = job(example_tables([20, 20], 3, 3), **changes)
     outcome = train(own, how)
     assert weight_difference(outcome.results["owner0"], pooled(list(own.values()), how)) < 1e-3
     words = [each.what for each in outcome.reveals if each.what == "range check"]
@@ -185,7 +187,7 @@ def test_a_long_training_ends_with_the_chunk_out_of_range(monkeypatch: pytest.Mo
     """Not after all its steps, and nothing but chunks' words is opened."""
     monkeypatch.setattr(range_check, "CHUNK", 256)
     monkeypatch.setattr(logistic, "_LATELY", 8)
-    own, how = job(made_up([40, 40], 3, 2, steep=20.0), learning_rate=20.0, epochs=40, sigmoid_range=20.0)
+    own, how = job(example_tables([40, 40], 3, 2, steep=20.0), learning_rate=20.0, epochs=40, sigmoid_range=20.0)
     sent: Counter[str] = Counter()
 
     def tap(message: Message) -> bytes:

@@ -24,7 +24,7 @@ from protocols.rows.settings import TrainingSettings
 from protocols.training.form import choose_fit, constants_digest
 from protocols.training.rows_job import training_job
 from tests.examples import steady
-from tests.helpers import assert_metrics, demo_tables, job, made_up, owner_names, train
+from tests.helpers import assert_metrics, demo_tables, example_tables, job, owner_names, train
 
 Tables = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
@@ -61,13 +61,13 @@ def test_the_demo_is_the_reference_over_twenty_seeds(seed: int) -> None:
 @pytest.mark.parametrize("n", [2, 3, 5])
 @pytest.mark.parametrize("seed", range(3))
 def test_any_number_of_owners(n: int, seed: int) -> None:
-    own, how = job(made_up([25 + 13 * k for k in range(n)], 6, 10 * n + seed), seed, batch_size=32)
+    own, how = job(example_tables([25 + 13 * k for k in range(n)], 6, 10 * n + seed), seed, batch_size=32)
     model, reference, _ = compare(own, how, seed)
     assert weight_difference(model, reference) < 1e-4
 
 
 def test_another_seed_of_the_secrets_is_the_same_model() -> None:
-    own, how = job(made_up([40, 30], 3, 1), batch_size=16)
+    own, how = job(example_tables([40, 30], 3, 1), batch_size=16)
     models = [train(own, how, seed).results["owner0"] for seed in (1, 2)]
     assert models[0] == train(own, how, 1).results["owner0"]
     np.testing.assert_allclose(models[0].standardised, models[1].standardised, atol=1e-4)
@@ -76,22 +76,24 @@ def test_another_seed_of_the_secrets_is_the_same_model() -> None:
 @pytest.mark.parametrize(
     ("tables", "changes"),
     [
-        pytest.param(made_up([60, 50], 4, 1), {"l2": 0.01}, id="l2"),
-        pytest.param(made_up([60, 50], 4, 1), {"l2": 0.5, "sigmoid_range": 245.0}, id="strong l2, wide range"),
-        pytest.param(made_up([60, 50], 4, 2), {"standardise": False, "learning_rate": 0.1}, id="as the data are"),
-        pytest.param(made_up([60, 50], 4, 3), {"batch_size": 1000}, id="batch larger than the data"),
-        pytest.param(made_up([12, 9], 3, 4), {"batch_size": 1, "epochs": 3}, id="batch of 1"),
-        pytest.param(made_up([60, 50], 4, 5), {"test_fraction": 0.0}, id="nothing held out"),
-        pytest.param(made_up([60, 50], 4, 6), {"metrics": False}, id="no metrics"),
-        pytest.param(made_up([3, 2], 2, 7), {"batch_size": 2, "test_fraction": 0.0}, id="five rows"),
-        pytest.param(made_up([1, 1], 1, 8), {"test_fraction": 0.0}, id="two rows"),
-        pytest.param(made_up([40, 1], 2, 9), {"batch_size": 16}, id="an owner with one row"),
-        pytest.param(made_up([40, 0], 2, 10), {"batch_size": 16}, id="an owner with none"),
-        pytest.param(made_up([60, 50], 4, 11), {"learning_rate": 0.0}, id="rate 0"),
-        pytest.param(made_up([60, 50], 4, 12), {"sigmoid_range": 21.0}, id="narrow range"),
-        pytest.param(made_up([60, 50], 4, 13), {"sigmoid_range": 110.0}, id="wide range"),
-        pytest.param(made_up([60, 50], 1, 14), {}, id="one feature"),
-        pytest.param(made_up([60, 50], 40, 15), {}, id="many features"),
+        pytest.param(example_tables([60, 50], 4, 1), {"l2": 0.01}, id="l2"),
+        pytest.param(example_tables([60, 50], 4, 1), {"l2": 0.5, "sigmoid_range": 245.0}, id="strong l2, wide range"),
+        pytest.param(
+            example_tables([60, 50], 4, 2), {"standardise": False, "learning_rate": 0.1}, id="as the data are"
+        ),
+        pytest.param(example_tables([60, 50], 4, 3), {"batch_size": 1000}, id="batch larger than the data"),
+        pytest.param(example_tables([12, 9], 3, 4), {"batch_size": 1, "epochs": 3}, id="batch of 1"),
+        pytest.param(example_tables([60, 50], 4, 5), {"test_fraction": 0.0}, id="nothing held out"),
+        pytest.param(example_tables([60, 50], 4, 6), {"metrics": False}, id="no metrics"),
+        pytest.param(example_tables([3, 2], 2, 7), {"batch_size": 2, "test_fraction": 0.0}, id="five rows"),
+        pytest.param(example_tables([1, 1], 1, 8), {"test_fraction": 0.0}, id="two rows"),
+        pytest.param(example_tables([40, 1], 2, 9), {"batch_size": 16}, id="an owner with one row"),
+        pytest.param(example_tables([40, 0], 2, 10), {"batch_size": 16}, id="an owner with none"),
+        pytest.param(example_tables([60, 50], 4, 11), {"learning_rate": 0.0}, id="rate 0"),
+        pytest.param(example_tables([60, 50], 4, 12), {"sigmoid_range": 21.0}, id="narrow range"),
+        pytest.param(example_tables([60, 50], 4, 13), {"sigmoid_range": 110.0}, id="wide range"),
+        pytest.param(example_tables([60, 50], 1, 14), {}, id="one feature"),
+        pytest.param(example_tables([60, 50], 40, 15), {}, id="many features"),
     ],
 )
 def test_every_setting(tables: Tables, changes: dict[str, Any]) -> None:
@@ -106,14 +108,14 @@ def test_every_setting(tables: Tables, changes: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("label", [0.0, 1.0])
 def test_one_class_only(label: float) -> None:
-    tables = {name: (x, np.full(len(y), label)) for name, (x, y) in made_up([30, 20], 3, 16).items()}
+    tables = {name: (x, np.full(len(y), label)) for name, (x, y) in example_tables([30, 20], 3, 16).items()}
     model, reference, _ = compare(*job(tables, batch_size=16))
     assert model.metrics is not None and model.metrics["train"]["auc"] is None
     assert weight_difference(model, reference) < 1e-4
 
 
 def test_one_class_at_one_owner() -> None:
-    tables = made_up([30, 20], 3, 17)
+    tables = example_tables([30, 20], 3, 17)
     tables["owner0"] = (tables["owner0"][0], np.ones(30))
     model, reference, _ = compare(*job(tables, batch_size=16))
     assert weight_difference(model, reference) < 1e-4
@@ -129,7 +131,7 @@ def test_one_class_at_one_owner() -> None:
     st.integers(0, 10_000),
 )
 def test_any_shape_and_scale(rows: list[int], d: int, batch: int, fraction: float, size: float, seed: int) -> None:
-    tables = made_up([12, *rows], d, seed)
+    tables = example_tables([12, *rows], d, seed)
     scaled = {name: (x * 10.0**size, y) for name, (x, y) in tables.items()}
     model, reference, _ = compare(*job(scaled, seed, fraction, batch_size=batch, epochs=2), seed)
     assert weight_difference(model, reference) < 2e-4
@@ -153,7 +155,7 @@ def test_five_thousand_steps_at_rate_one_half() -> None:
 
 
 def test_a_column_that_does_not_fit_is_named() -> None:
-    tables = made_up([30, 20], 3, 18)
+    tables = example_tables([30, 20], 3, 18)
     tables["owner1"][0][:, 1] = 5000.0
     with pytest.raises(DataError, match="owner1: column x1 has values beyond 1024") as caught:
         train(*job(tables, standardise=False))
@@ -161,14 +163,14 @@ def test_a_column_that_does_not_fit_is_named() -> None:
 
 
 def test_an_owner_with_rows_close_to_the_mean_takes_part() -> None:
-    tables = made_up([40, 30], 2, 20)
+    tables = example_tables([40, 30], 2, 20)
     tables["owner1"][0][:, 0] = tables["owner0"][0][:, 0].mean() + 1e-4 * np.arange(30)
     model, reference, _ = compare(*job(tables, batch_size=16))
     assert weight_difference(model, reference) < 1e-4
 
 
 def test_a_column_too_small_for_fixed_point_is_named() -> None:
-    tables = made_up([30, 20], 3, 19)
+    tables = example_tables([30, 20], 3, 19)
     for x, _ in tables.values():
         x[:, 2] *= 1e-6
     with pytest.raises(DataError, match="column x2 has values too small"):

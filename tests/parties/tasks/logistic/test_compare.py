@@ -16,7 +16,7 @@ from protocols.plain import logistic as reference
 from protocols.rows.own_rows import OwnRows
 from protocols.rows.settings import TrainingSettings
 from protocols.training.batches import split
-from tests.helpers import made_up
+from tests.helpers import example_tables
 
 OWNERS = ("east", "west")
 SCENARIO = """
@@ -45,7 +45,7 @@ l2 = 0.01
 @pytest.fixture
 def tables(tmp_path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Two owners' files; the second has its columns in another order, and one more."""
-    made = dict(zip(OWNERS, made_up((40, 31), 3, seed=5).values(), strict=True))
+    made = dict(zip(OWNERS, example_tables((40, 31), 3, seed=5).values(), strict=True))
     (x, y), (x2, y2) = made["east"], made["west"]
     rows = [",".join([*(repr(float(v)) for v in row), str(int(ill))]) for row, ill in zip(x, y, strict=True)]
     (tmp_path / "east.csv").write_text("\n".join(["age,size,dose,ill", *rows]) + "\n")

@@ -17,7 +17,7 @@ from parties.tasks.registry import load_scenario, planned
 from protocols.rows.settings import TrainingSettings
 from protocols.training.form import constants_digest
 from protocols.training.rows_job import training_job
-from tests.helpers import ROOT, job, made_up
+from tests.helpers import ROOT, example_tables, job
 from tests.run.scenarios import write_scenario
 
 WAN = NetworkSpec(latency_ms=20.0, bandwidth_mbit=100.0)
@@ -25,7 +25,7 @@ THIN = NetworkSpec(latency_ms=0.1, bandwidth_mbit=1.0)
 
 
 def settings(rows: int = 100, features: int = 5, **changes: object) -> TrainingSettings:
-    _, how = job(made_up([20, 20], 2, 1), l2=0.01)
+    _, how = job(example_tables([20, 20], 2, 1), l2=0.01)
     return replace(how, train_rows=(rows, rows), test_rows=(0, 0), features=features, **changes)  # type: ignore[arg-type]
 
 
