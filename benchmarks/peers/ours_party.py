@@ -25,7 +25,7 @@ from benchmarks.plain import PlainTransport  # noqa: E402
 from mpc.links.channel import Channel, Limits  # noqa: E402
 from mpc.links.meeting.handshake import meet  # noqa: E402
 from mpc.links.meeting.offer import Offer, Table  # noqa: E402
-from mpc.links.meeting.play import part, play_helper, play_owner  # noqa: E402
+from mpc.links.meeting.play import leave, play_helper, play_owner  # noqa: E402
 from mpc.links.zmq.curve import Identity  # noqa: E402
 from mpc.links.zmq.transport import Transport  # noqa: E402
 from mpc.randomness.streams import os_entropy  # noqa: E402
@@ -129,7 +129,7 @@ def micro(order: Order, report: Report) -> Any:
     else:
         play_helper(channel, table, agreement, trace)
         report.mark("done")
-    part(channel, table, patient=not owner)
+    leave(channel, table, patient=not owner)
     transport.close(1.0)
     return result
 

@@ -19,7 +19,7 @@ from mpc.errors import BeaverlodgeError, DataError, InternalError, InterruptedRu
 from mpc.links.channel import Channel, Limits
 from mpc.links.meeting.handshake import Agreement, meet
 from mpc.links.meeting.offer import Offer, Table
-from mpc.links.meeting.play import part, play_helper, play_owner
+from mpc.links.meeting.play import leave, play_helper, play_owner
 from mpc.links.zmq.curve import Identity
 from mpc.links.zmq.transport import Transport
 from mpc.randomness.streams import Entropy, insecure_entropy, os_entropy
@@ -177,7 +177,7 @@ def _play(
         trace.stage("done", 0, 0)
         finished = time.perf_counter()
     kept = _kept(scenario, me, agreement, result, vault) if owner and vault is not None else {}
-    part(channel, players, patient=not owner)
+    leave(channel, players, patient=not owner)
     agreement = replace(agreement, plan=agreement.plan.on(trace.ways))
     log.info("done: %d rounds, %d bytes sent", measured["rounds"], measured["bytes_sent"])
     part_of_kind = job.record(scenario, agreement, result)

@@ -13,7 +13,7 @@ from mpc.errors import BeaverlodgeError, InternalError
 from mpc.links.channel import Channel, Limits
 from mpc.links.meeting.handshake import Agreement, PlanMaker, meet
 from mpc.links.meeting.offer import Offer, Table
-from mpc.links.meeting.play import part, play_helper, play_owner
+from mpc.links.meeting.play import leave, play_helper, play_owner
 from mpc.links.session import Frame
 from mpc.links.wire import label_code
 from mpc.links.zmq.curve import Identity, new_identity
@@ -235,7 +235,7 @@ def over_zmq(
                 result = play_owner(channel, table, agreement, trace, factories[name])
             counts = (trace.rounds, trace.messages, trace.bytes_sent, trace.bytes_received)
             labels = dict(trace.labels)
-            part(channel, table, patient=name == HELPER)
+            leave(channel, table, patient=name == HELPER)
             site.transport.close(LINGER)
             return Played(result, agreement, *counts, trace.resent, labels, trace)
         except BaseException as error:

@@ -20,7 +20,7 @@ from mpc.errors import BeaverlodgeError
 from mpc.links.channel import Channel, Limits
 from mpc.links.meeting.handshake import meet
 from mpc.links.meeting.offer import Table
-from mpc.links.meeting.play import part, play_helper, play_owner
+from mpc.links.meeting.play import leave, play_helper, play_owner
 from mpc.links.zmq.curve import Identity
 from mpc.links.zmq.transport import Transport
 from mpc.randomness.streams import os_entropy
@@ -88,7 +88,7 @@ def take_part(
             play_helper(channel, TABLE, agreement, trace)
         else:
             result = [int(value) for value in play_owner(channel, TABLE, agreement, trace, program)]
-        part(channel, TABLE, patient=name == HELPER)
+        leave(channel, TABLE, patient=name == HELPER)
         return result
     except BeaverlodgeError as error:
         channel.abort(error, trace.at)

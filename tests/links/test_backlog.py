@@ -61,7 +61,7 @@ class Slow:
     def __init__(self, receiver: str, sender: str | None = None) -> None:
         self.receiver, self.sender = receiver, sender
 
-    def meet(self, sent: Sent, net: Wires) -> bool:
+    def disturb(self, sent: Sent, net: Wires) -> bool:
         if sent.receiver == self.receiver and sent.sender != self.sender:
             net.carry(sent, later=0.2)
             return True
@@ -114,7 +114,7 @@ class Flood:
         self.began = False
         self.links: dict[tuple[str, str], Link] = {}
 
-    def meet(self, sent: Sent, net: Wires) -> bool:
+    def disturb(self, sent: Sent, net: Wires) -> bool:
         if not self.began and (sent.sender, sent.receiver) == (self.sender, self.receiver) and self.when(sent):
             self.began = True
             net.carry(sent)

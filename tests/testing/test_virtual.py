@@ -24,7 +24,7 @@ class Doer:
     def __init__(self, doing: Doing) -> None:
         self.doing = doing
 
-    def meet(self, sent: Sent, net: Wires) -> bool:
+    def disturb(self, sent: Sent, net: Wires) -> bool:
         return self.doing(sent, net)
 
 

@@ -67,7 +67,7 @@ def _way(body: memoryview, last: str) -> bool:
     return bytes(body) == _WAYS[True]
 
 
-def part(channel: Channel, table: Table, *, patient: bool) -> None:
+def leave(channel: Channel, table: Table, *, patient: bool) -> None:
     """Wait until everyone is done, and then until everyone knows it.
 
     So nobody leaves while a peer may still need a frame again, not even that this side is done: a cut in that very

@@ -91,7 +91,7 @@ class Planted:
         self._limits = limits
         self.hit: list[Sent] = []
 
-    def meet(self, sent: Sent, net: Wires) -> bool:
+    def disturb(self, sent: Sent, net: Wires) -> bool:
         fault = self._at.get(sent.number)
         if fault is None:
             return False

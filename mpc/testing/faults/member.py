@@ -10,7 +10,7 @@ from mpc.errors import BeaverlodgeError, InternalError
 from mpc.links.channel import LEAVE, Channel, Limits
 from mpc.links.meeting.handshake import meet
 from mpc.links.meeting.offer import Offer, Table
-from mpc.links.meeting.play import part, play_helper, play_owner
+from mpc.links.meeting.play import leave, play_helper, play_owner
 from mpc.links.network import Network
 from mpc.randomness.streams import Entropy
 from mpc.runtime.interfaces import Revealed
@@ -65,7 +65,7 @@ def take_part(
             play_helper(channel, table, agreement, trace)
         counts = trace.rounds, trace.messages, trace.bytes_sent, trace.bytes_received
         labels = dict(trace.labels)
-        part(channel, table, patient=not owner)
+        leave(channel, table, patient=not owner)
         return Played(result, *counts, labels, tuple(trace.reveals), tuple(trace.ways))
     except Exception as error:
         known = error if isinstance(error, BeaverlodgeError) else InternalError("the protocol failed", party=name)

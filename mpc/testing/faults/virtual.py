@@ -40,7 +40,7 @@ class Sent:
 class Trouble(Protocol):
     """The faults of a network."""
 
-    def meet(self, sent: Sent, net: Wires) -> bool:
+    def disturb(self, sent: Sent, net: Wires) -> bool:
         """Called with every frame that is handed over; True if it was handled, else it is carried as usual."""
 
 
@@ -63,7 +63,7 @@ class Wires(Protocol):
 class Smooth:
     """No trouble."""
 
-    def meet(self, sent: Sent, net: Wires) -> bool:
+    def disturb(self, sent: Sent, net: Wires) -> bool:
         return False
 
 
@@ -167,7 +167,7 @@ class VirtualNetwork:
         """Take a frame; the trouble looks at it first."""
         sent = Sent(len(self.sent), sender, receiver, frame)
         self.sent.append(sent)
-        if not self._trouble.meet(sent, self):
+        if not self._trouble.disturb(sent, self):
             self.carry(sent)
 
     def wait(self, name: str, seconds: float) -> Event | None:
