@@ -55,6 +55,6 @@ def about(scenario: Agreed) -> dict[str, Any]:
 def _outcome(task: Mapping[str, Any]) -> dict[str, Any] | None:
     if task.get("target") is None:
         return None
-    if task["kind"] == "linear_regression":
+    if "positive" not in task:  # a number, of which no value counts as 1
         return {"column": task["target"], "positive": None}
-    return {"column": task["target"], "positive": task.get("positive") or _USUAL_POSITIVE}
+    return {"column": task["target"], "positive": task["positive"] or _USUAL_POSITIVE}
