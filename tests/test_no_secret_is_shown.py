@@ -13,7 +13,6 @@ import pytest
 
 SECRET = re.compile(r"(^|_)(keys?|secrets?|seeds?|private|passphrase|password|signing)(_|$)")
 PUBLIC = {
-    "mpc.links.zmq.listener._Connection.key": "a public key",
     "mpc.links.network.Stranger.key": "a public key",
     "mpc.testing.views.draws.Shake.seeds": "labels of public streams",
     "mpc.testing.cases.inputs.Input.private": "yes or no",
