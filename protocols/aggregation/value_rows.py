@@ -14,7 +14,8 @@ values. Each one adds its rows to tables, one for each modulus p of some primes,
 
 which only the test sees (small_sums.py), and m to every place if it has more than V values itself: then all have more.
 Every place of 1 to m - 1 rows is one of rare values alone, and V values leave at most V such places in a table. So the
-sum is withheld if 1 to V times the number of tables are small; more, if there are more values.
+sum is withheld if 1 to V times the number of tables are small; more, if there are more values. (Of more than V rare
+values that share places so many may be small, too: then a sum is withheld that the rule would let through.)
 
 A rare value is missed only where in every table it shares its place with another. Two values do only if their
 difference is divisible by 11 * 13 * 17 * 19 * 23 = 1,062,347; of four values, one does by chance in some 4,000 cases.

@@ -23,6 +23,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
@@ -148,14 +149,15 @@ class Scene:
     def others(self, name: str, among: tuple[str, ...] | None = None) -> dict[str, bytes]:
         return {peer: key.public for peer, key in self.keys.items() if peer != name and (not among or peer in among)}
 
-    def start(self, name: str, job: Callable[[], Any], *, at_once: bool) -> None:
-        """Let a party play, at once or with "go"."""
+    def start(self, name: str, job: Callable[[], Any], *, at_once: bool, unused: Callable[[], object] = bool) -> None:
+        """Let a party play, at once or with "go"; `unused` is called in place of a job that finds nobody."""
         said = self.said.setdefault(name, [])
 
         def run() -> None:
             if not at_once:
                 self.go.wait()
                 if self.target in self.ends:  # nobody is there any more whom they could meet
+                    unused()
                     return
             began = time.monotonic()
             try:
@@ -201,7 +203,7 @@ def session(scene: Scene) -> dict[str, str]:
             say = scene.said[name].append
             return take_part(name, transport, dials, scene.limits, products, say, linger=LINGER)
 
-        scene.start(name, job, at_once=name == scene.target)
+        scene.start(name, job, at_once=name == scene.target, unused=partial(transport.close, 0))
     return endpoints
 
 

@@ -80,6 +80,16 @@ def end_context(context: zmq.Context[zmq.Socket[bytes]], linger_seconds: float) 
     end.join(linger_seconds + _ENDING_SECONDS)
 
 
+class _Context(zmq.Context[zmq.Socket[bytes]]):
+    """A context that is left alone where nobody ended it, as after an error.
+
+    That of pyzmq ends itself in the garbage collector, in whichever thread that runs, and may wait there without end.
+    """
+
+    def __del__(self) -> None:
+        """Does nothing; the end of the process frees it."""
+
+
 def new_context() -> zmq.Context[zmq.Socket[bytes]]:
     """A context whose sockets give connections ids that nobody can guess.
 
@@ -87,7 +97,7 @@ def new_context() -> zmq.Context[zmq.Socket[bytes]]:
     client that claims the id to be given next ends the process in an assertion.
     """
     ctypes.CDLL(None).srand(ctypes.c_uint(int.from_bytes(os.urandom(4), "little")))
-    return zmq.Context()
+    return _Context()
 
 
 class Curve:
