@@ -199,8 +199,8 @@ class Kind:
         words: what a reader knows it as.
         part: the keys of a record that are its results, beside those of every run.
         show: what a record's part looks like.
-        request: what its scenario asks, for a policy.
-        older: whether a record of an earlier version, which has no `kind`, is of this one.
+        request: what its scenario asks, for a policy; None: what `owners_request` makes of its job.
+        older: whether a record of an earlier version, which has no `kind`, is of this one; None: none is.
         reader: how its [task] is read, of a kind for owners and a helper.
         job: how its run is done, likewise.
         read: how a scenario file is read, of a kind for a server and clients.
@@ -211,8 +211,8 @@ class Kind:
     words: str
     part: tuple[str, ...]
     show: Callable[[], Show]
-    request: Callable[[Any], Request]
-    older: Callable[[Mapping[str, Any]], bool]
+    request: Callable[[Any], Request] | None = None
+    older: Callable[[Mapping[str, Any]], bool] | None = None
     reader: TaskReader | None = None
     job: Callable[[], Job[Any, Any, Any]] | None = None
     read: Callable[[Path, Mapping[str, Any]], StarScenario] | None = None

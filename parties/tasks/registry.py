@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mpc.errors import InternalError
 from mpc.runtime.plan import Plan
 from parties.scenario.file import Scenario, read_scenario, read_toml
-from parties.tasks.base import Job, Kind, Rows
+from parties.tasks.base import Job, Kind, Rows, owners_request
 from parties.tasks.few_rows import refuse_few
 from parties.tasks.linear import kind as linear
 from parties.tasks.logistic import kind as logistic
@@ -54,7 +54,12 @@ def kind_of(scenario: Scenario) -> Kind:
 
 def request_of(scenario: Scenario | StarScenario) -> Request:
     """What a scenario asks of a party, for its policy."""
-    return KINDS[scenario.task.kind].request(scenario)
+    request = KINDS[scenario.task.kind].request
+    if request is not None:
+        return request(scenario)
+    if isinstance(scenario, Scenario):
+        return owners_request(scenario, job_of(scenario))
+    raise InternalError(f'kind = "{scenario.task.kind}" says nothing to a policy', "please report this as a bug")
 
 
 def star_of(scenario: StarScenario) -> Star:
@@ -81,7 +86,7 @@ def kind_of_record(record: Mapping[str, Any]) -> Kind:
     if known is not None:
         return known
     first, *others = KINDS.values()
-    return next((kind for kind in others if kind.older(record)), first)
+    return next((kind for kind in others if kind.older is not None and kind.older(record)), first)
 
 
 class Plans:

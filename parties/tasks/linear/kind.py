@@ -5,21 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from parties.scenario.file import Scenario
 from parties.show.blocks import table
-from parties.tasks.base import Job, Kind, Show, owners_request
+from parties.tasks.base import Job, Kind, Show
 from parties.tasks.linear.settings import READER
-from parties.trust.request import Request
 
 
 def _job() -> Job[Any, Any, Any]:
     from parties.tasks.linear.run import LINEAR
 
     return LINEAR
-
-
-def _request(scenario: Scenario) -> Request:
-    return owners_request(scenario, _job())
 
 
 def _show() -> Show:
@@ -37,7 +31,6 @@ KIND: Final = Kind(
     words="linear regression",
     part=("model", "metrics", "inference", "fit", "data"),
     show=_show,
-    request=_request,
     older=_older,
     reader=READER,
     job=_job,

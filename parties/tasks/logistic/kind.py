@@ -5,20 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from parties.scenario.file import Scenario
-from parties.tasks.base import Job, Kind, Show, owners_request
+from parties.tasks.base import Job, Kind, Show
 from parties.tasks.logistic.settings import READER
-from parties.trust.request import Request
 
 
 def _job() -> Job[Any, Any, Any]:
     from parties.tasks.logistic.run import TRAINING
 
     return TRAINING
-
-
-def _request(scenario: Scenario) -> Request:
-    return owners_request(scenario, _job())
 
 
 def _show() -> Show:
@@ -36,7 +30,6 @@ KIND: Final = Kind(
     words="logistic regression",
     part=("training", "model", "metrics", "data", "inference", "fit", "calibration"),
     show=_show,
-    request=_request,
     older=_older,
     reader=READER,
     job=_job,

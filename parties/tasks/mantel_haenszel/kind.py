@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from parties.tasks.base import Job, Kind, Show, owners_request
+from parties.tasks.base import Job, Kind, Show
 from parties.tasks.mantel_haenszel.settings import READER
 
 
@@ -25,8 +25,6 @@ KIND: Final = Kind(
     words="Mantel-Haenszel odds ratio",
     part=("mantel_haenszel",),
     show=_show,
-    request=lambda scenario: owners_request(scenario, _job()),
-    older=lambda record: False,
     reader=READER,
     job=_job,
 )

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from parties.scenario.categories import prepared_categories
 from parties.scenario.models import A_COUNT, MIN_ROWS, Count, Names, PartySpec, Task, Text
-from parties.scenario.problems import Problem
+from parties.scenario.problems import Problem, quoted
 from parties.scenario.task import TaskReader
 from protocols.disclosure.suppression import LEAST_MINIMUM
 
@@ -43,8 +43,8 @@ def settled(
     if len(set(task.columns)) < 3:
         problems.append(Problem("[task] names one column twice", "exposure, outcome and strata are three columns"))
     if set(task.categories) != set(task.columns):
-        names = ", ".join(f"'{name}'" for name in task.columns)
-        problems.append(Problem(f"[task.categories] must list the levels of {names}, and no others"))
+        message = f"[task.categories] must list the levels of {quoted(task.columns)}, and no others"
+        problems.append(Problem(message, f"it lists {quoted(task.categories) if task.categories else 'none'}"))
     for name in (task.exposure, task.outcome):
         if len(task.categories.get(name, ("", ""))) != 2:
             problems.append(Problem(f"[task.categories] {name} must have two levels", "join the others in your data"))

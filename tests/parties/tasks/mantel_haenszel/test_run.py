@@ -105,7 +105,11 @@ def test_a_stratum_with_a_small_cell_ends_it_without_estimate(tmp_path: Path) ->
     ("change", "words"),
     [
         (('strata = "age"', 'strata = "smoker"'), "names one column twice"),
-        (('age = ["young"', 'ages = ["young"'), "must list the levels of 'smoker', 'infected', 'age'"),
+        (
+            ('age = ["young"', 'ages = ["young"'),
+            "must list the levels of 'smoker', 'infected' and 'age', and no others",
+        ),
+        ((TASK[TASK.index("[task.categories]") :], "categories = {}"), "and no others; it lists none"),
         (('infected = ["0", "1"]', 'infected = ["0", "1", "2"]'), "infected must have two levels"),
         (('strata = "age"', 'strata = "age"\nmin_cell = 2'), "min_cell = 2 would tell nearly"),
     ],
