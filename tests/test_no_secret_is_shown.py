@@ -17,7 +17,7 @@ PUBLIC = {
     "mpc.testing.views.draws.Shake.seeds": "labels of public streams",
     "mpc.testing.cases.inputs.Input.private": "yes or no",
     "mpc.testing.views.noting.Note.key": "where a number was drawn",
-    "parties.cli.command._Here.keys": "a folder",
+    "parties.cli.here.Here.keys": "a folder",
     "parties.doctor.peers.Side.keys": "public keys",
     "parties.trust.share_file.Bound.keys": "public texts",
     "parties.trust.share_file.Vault.keys": "public texts",

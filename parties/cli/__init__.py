@@ -1,5 +1,10 @@
-"""The command `mpc`: its subcommands, and how they tell what they do.
+"""The command `mpc`: a file a subcommand, and how they tell what they do.
 
-Read first: `command.py` (every subcommand with its options), `run_locally.py`, `run_party.py`.
+Read first: `command.py` (the group and the entry point), `run.py` as the model of a subcommand, `guard.py` (errors and
+exit codes), `options.py` (what several take), `run_locally.py` and `run_party.py` (what two of them do).
+
+To add a subcommand: a file named like it, whose function of that name is a `click.command()` with the help in its
+docstring, and that name in the list of `command.py`. `mpc --help` imports every such file, so at its top it imports
+nothing slow: no room but `base`, and none of numpy, pydantic, rich. What it does is imported in the function.
 May import every other room.
 """

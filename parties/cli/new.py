@@ -1,0 +1,39 @@
+"""`mpc new`: a scenario to start from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mpc.errors import plain_text
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option(
+    "--data",
+    "files",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="An owner's table, CSV or Parquet: once for each owner, twice at least.",
+)
+@click.option(
+    "--target", metavar="COLUMN", help="The column to predict: of 0 and 1 (default: the only one), or numbers."
+)
+@click.option("--positive", metavar="VALUE", help="The target's value that counts as 1, if it is not 1, yes or true.")
+@click.option("--id", "identifier", metavar="COLUMN", help="The column that names a row (default: one called so).")
+def new(
+    folder: Path, files: tuple[Path, ...], target: str | None, positive: str | None, identifier: str | None
+) -> None:
+    """Write a commented scenario into DIR.
+
+    It is for your own tables, or for two small ones that are made up. Looks into the files: the owners are named after
+    them, and every numeric column that all have is a feature. Files with the same ids, of which one has the target,
+    are other columns of the same patients: partition = "vertical".
+    """
+    from parties.new.choices import Asked
+    from parties.new.scenario import new_scenario
+
+    for line in new_scenario(folder, files, Asked(target, positive, identifier)).lines:
+        click.echo(plain_text(line))

@@ -1,0 +1,72 @@
+"""`mpc party`: one party here, the others elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from parties.cli.guard import guarded
+from parties.cli.here import Here, typed_yes
+from parties.cli.options import AS, DATA, KEYS, OUT, POLICY, QUIET, SCENARIO, SQL
+from parties.cli.output import Output
+
+
+@click.command()
+@SCENARIO
+@AS
+@OUT
+@KEYS
+@DATA
+@SQL
+@click.option("--approve", metavar="DIGEST", help="Approve what has this digest: the last that is shown.")
+@POLICY
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="The log and all that is printed: lines of text, or one JSON object a line.",
+)
+@QUIET
+def party(
+    scenario: Path,
+    name: str,
+    out: Path | None,
+    keys: Path,
+    data: Path | None,
+    sql: Path | None,
+    approve: str | None,
+    policy: Path | None,
+    log_format: Literal["text", "json"],
+    quiet: bool,
+) -> int:
+    """Take part in SCENARIO as one party; the others run on theirs.
+
+    The scenario, or a signed roster that it names, must give every party's public_key, and the scenario an address
+    for one side of each pair. Before the first run of a scenario, what it asks for is shown and has to be approved.
+    """
+    output = Output(name, log_format, quiet)
+    here = Here(scenario, name, keys, data, sql)
+    return guarded(lambda: _take_part(here, out, approve, policy, output), output)
+
+
+def _take_part(here: Here, out: Path | None, approve: str | None, policy: Path | None, output: Output) -> None:
+    from parties.report.record import check_out
+    from parties.scenario.file import Scenario
+
+    check_out(out)
+    ask = typed_yes if sys.stdin.isatty() else None
+    loaded = here.load()
+    if not isinstance(loaded, Scenario):
+        from parties.cli.sum_party import run_sum_party
+
+        part = partial(run_sum_party, loaded)
+    else:
+        from parties.cli.run_party import run_one
+
+        part = partial(run_one, loaded)
+    output.finished(part(here.name, out, here.keys, approve=approve, policy=policy, ask=ask, output=output))

@@ -1,0 +1,32 @@
+"""`mpc plan`: what a run costs and who learns what, before it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from parties.cli.options import SCENARIO
+
+
+@click.command()
+@SCENARIO
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
+def plan(scenario: Path, as_json: bool) -> None:
+    """Say what SCENARIO costs and who learns what, before it runs.
+
+    Sends nothing. Reads the owners' row counts and shared columns from their data, or takes `rows` and `features` from
+    the scenario where the data are elsewhere.
+    """
+    from parties.report.plan import print_plan
+    from parties.scenario.file import Scenario
+    from parties.tasks.registry import load_any, planned
+
+    loaded = load_any(scenario)
+    if not isinstance(loaded, Scenario):
+        from parties.report.plan import print_star_plan
+
+        print_star_plan(loaded, as_json=as_json)
+        return
+    settings, made = planned(loaded)
+    print_plan(made, settings, loaded, as_json=as_json)
