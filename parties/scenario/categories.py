@@ -6,32 +6,28 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from parties.scenario.problems import Problem, quoted, shown
+from parties.scenario.problems import Problem, Reading, quoted, shown
 
 _MUST_BE = "must be a list of two or more levels, each a text or a whole number"
 
 
-def read_categories(raw: object, problems: list[Problem]) -> dict[str, tuple[str, ...]]:
-    """The levels of each column; what is wrong with them is added to `problems`."""
+def prepare_categories(table: dict[str, Any]) -> Reading[dict[str, Any]]:
+    """Read the levels of each column of [task.categories]; a column whose levels are wrong is left out."""
+    if "categories" not in table:
+        return table
+    raw = table["categories"]
+    found = table["categories"] = dict[str, tuple[str, ...]]()
     if not isinstance(raw, Mapping):
         hint = 'write [task.categories] and below it stage = ["I", "II"]'
-        problems.append(Problem(f"[task] categories must be a table, not {shown(raw)}", hint))
-        return {}
-    found: dict[str, tuple[str, ...]] = {}
+        yield Problem(f"[task] categories must be a table, not {shown(raw)}", hint)
+        return table
     for column, values in raw.items():
         if not column.strip():
-            problems.append(Problem("[task.categories] names a column without a name", "write the column's name"))
+            yield Problem("[task.categories] names a column without a name", "write the column's name")
             continue
-        levels = _levels(column, values, problems)
+        levels = yield from _read_levels(column, values)
         if levels is not None:
             found[column] = levels
-    return found
-
-
-def prepared_categories(table: dict[str, Any], problems: list[Problem]) -> dict[str, Any]:
-    """A [task] with its categories read."""
-    if "categories" in table:
-        table["categories"] = read_categories(table["categories"], problems)
     return table
 
 
@@ -54,17 +50,17 @@ def as_number(text: str) -> float | None:
     return number if math.isfinite(number) and "_" not in text else None
 
 
-def _levels(column: str, values: object, problems: list[Problem]) -> tuple[str, ...] | None:
+def _read_levels(column: str, values: object) -> Reading[tuple[str, ...] | None]:
     where = f"[task.categories] {column}"
     if not isinstance(values, list | tuple) or len(values) < 2:
         few = "a list of one level" if isinstance(values, list | tuple) and len(values) == 1 else shown(values)
-        problems.append(Problem(f"{where} {_MUST_BE}, not {few}"))
+        yield Problem(f"{where} {_MUST_BE}, not {few}")
         return None
     levels: list[str] = []
     for value in values:
         text = str(value).strip() if isinstance(value, str) or type(value) is int else ""
         if not text or not text.isprintable():
-            problems.append(Problem(f"{where} {_MUST_BE}, but {shown(value)} is none"))
+            yield Problem(f"{where} {_MUST_BE}, but {shown(value)} is none")
             return None
         levels.append(text)
     seen: dict[str | float, str] = {}
@@ -74,7 +70,7 @@ def _levels(column: str, values: object, problems: list[Problem]) -> tuple[str, 
         if key in seen:
             hint = "a level stands once; case does not matter, nor whether a number is written 1 or 1.0"
             both = quoted([seen[key], level])
-            problems.append(Problem(f"{where} lists {both}, which are the same", hint))
+            yield Problem(f"{where} lists {both}, which are the same", hint)
             return None
         seen[key] = level
     return tuple(levels)

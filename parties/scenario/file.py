@@ -33,10 +33,12 @@ from parties.scenario.partition import task_of
 from parties.scenario.problems import (
     Model,
     Problem,
-    add_unknown,
+    Reading,
+    check_keys,
+    drop_invalid,
     nearest,
+    read_or_refuse,
     read_table,
-    refuse,
     shown,
 )
 from parties.scenario.task import Readers, check_shares, read_task
@@ -89,31 +91,34 @@ def read_scenario(path: Path, readers: Readers, kinds: Sequence[str]) -> Scenari
     """
     raw = read_toml(path)
     check_schema(path, raw)
-    problems: list[Problem] = []
+    return read_or_refuse(str(path), _read_tables(path, raw, readers, kinds))
+
+
+def _read_tables(
+    path: Path, raw: Mapping[str, Any], readers: Readers, kinds: Sequence[str]
+) -> Reading[Scenario | None]:
     known = (*_HEAD_KEYS, *_TABLE_KEYS)
     elsewhere = {**_ELSEWHERE, "[task]": tuple(key for one in readers.values() for key in one.model.model_fields)}
-    for key in raw:
-        if key not in known:
-            add_unknown("the top of the file", key, known, elsewhere, problems)
+    yield from check_keys("the top of the file", raw, known, elsewhere)
     head_values = {key: value for key, value in raw.items() if key in _HEAD_KEYS}
-    head = read_table(Head, head_values, "the top of the file:", problems, {})
-    parties = _read_parties(raw.get("parties"), problems, elsewhere)
-    task = read_task(raw.get("task"), problems, elsewhere, readers, kinds)
-    network = _read_optional(NetworkSpec, raw, "network", problems, elsewhere)
-    session = _read_optional(SessionSpec, raw, "session", problems, elsewhere)
-    testing = _read_optional(TestingSpec, raw, "testing", problems, elsewhere)
-    roster = _read_optional(RosterSpec, raw, "roster", problems, elsewhere)
+    head = yield from read_table(Head, head_values, "the top of the file:", {})
+    parties = yield from _read_parties(raw.get("parties"), elsewhere)
+    task = yield from drop_invalid(read_task(raw.get("task"), elsewhere, readers, kinds))
+    network = yield from _read_optional(NetworkSpec, raw, "network", elsewhere)
+    session = yield from _read_optional(SessionSpec, raw, "session", elsewhere)
+    testing = yield from _read_optional(TestingSpec, raw, "testing", elsewhere)
+    roster = yield from _read_optional(RosterSpec, raw, "roster", elsewhere)
     if parties is not None:
-        problems += check_roles(parties)
-        problems += check_links(parties)
-        problems += check_text_settings(parties)
+        yield from check_roles(parties)
+        yield from check_links(parties)
+        yield from check_text_settings(parties)
     if task is not None:
         reader = readers[task.kind]
         if parties is not None and not reader.shares(task):
-            check_shares(parties, problems)
-        task = reader.settled(task, parties, problems)
-    if problems or head is None or task is None or parties is None:
-        raise refuse(str(path), problems)
+            yield from check_shares(parties)
+        task = yield from reader.settle(task, parties)
+    if head is None or task is None or parties is None:
+        return None
     return Scenario(
         name=head.name,
         seed=head.seed,
@@ -286,47 +291,44 @@ def check_schema(path: Path, raw: Mapping[str, Any]) -> None:
 Elsewhere = Mapping[str, Sequence[str]]
 
 
-def _read_optional(
-    model: type[Model], raw: Mapping[str, Any], key: str, problems: list[Problem], elsewhere: Elsewhere
-) -> Model | None:
-    return read_table(model, raw[key], f"[{key}]", problems, elsewhere) if key in raw else None
+def _read_optional(model: type[Model], raw: Mapping[str, Any], key: str, elsewhere: Elsewhere) -> Reading[Model | None]:
+    return (yield from read_table(model, raw[key], f"[{key}]", elsewhere)) if key in raw else None
 
 
-def _read_parties(raw: object, problems: list[Problem], elsewhere: Elsewhere) -> dict[str, PartySpec] | None:
+def _read_parties(raw: object, elsewhere: Elsewhere) -> Reading[dict[str, PartySpec] | None]:
     if not isinstance(raw, Mapping) or not raw:
-        problems.append(Problem("the file names no parties", "add a table [parties.NAME] for each of them"))
+        yield Problem("the file names no parties", "add a table [parties.NAME] for each of them")
         return None
     if len(raw) > MOST_PARTIES:
-        problems.append(Problem(f"the file names {len(raw)} parties", f"at most {MOST_PARTIES} can take part"))
+        yield Problem(f"the file names {len(raw)} parties", f"at most {MOST_PARTIES} can take part")
         return None
     parties: dict[str, PartySpec] = {}
     for name, values in raw.items():
-        party = _read_party(name, values, problems, elsewhere)
+        party = yield from drop_invalid(_read_party(name, values, elsewhere))
         if party is not None:
             parties[name] = party
     return parties if len(parties) == len(raw) else None
 
 
-def _read_party(name: str, raw: object, problems: list[Problem], elsewhere: Elsewhere) -> PartySpec | None:
+def _read_party(name: str, raw: object, elsewhere: Elsewhere) -> Reading[PartySpec | None]:
     table = f"[parties.{name}]"
-    before = len(problems)
     if not PARTY_NAME.fullmatch(name):
-        problems.append(Problem(f"{shown(name)} cannot be a party's name", NAME_HINT))
+        yield Problem(f"{shown(name)} cannot be a party's name", NAME_HINT)
         return None
     if isinstance(raw, Mapping):
         if raw.get("role") in _ROLES_OF_SUMS:
             message = f'[parties.{name}] role = "{raw["role"]}" is for kind = "secure_sum"'
-            problems.append(Problem(message, 'a training has "owner" or "helper"'))
+            yield Problem(message, 'a training has "owner" or "helper"')
             return None
         if isinstance(raw.get("data"), Mapping):
-            source = read_table(SqlSource, raw["data"], f"[parties.{name}.data]", problems, {})
+            source = yield from read_table(SqlSource, raw["data"], f"[parties.{name}.data]", {})
             raw = {**raw, "data": source}
-    party = read_table(PartySpec, raw, table, problems, elsewhere)
+    party = yield from read_table(PartySpec, raw, table, elsewhere)
     if party is not None and party.role == "helper":
         for key in ("data", "encoding", "decimal", "thousands", "features", "rows", "model"):
             if key in party.model_fields_set:
-                problems.append(Problem(f"{table} has {key}, but a helper has none", f"remove '{key}' there"))
-    return party if len(problems) == before else None
+                yield Problem(f"{table} has {key}, but a helper has none", f"remove '{key}' there")
+    return party
 
 
 def _compare(mine: object, theirs: object, key: str) -> Iterator[str]:

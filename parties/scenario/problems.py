@@ -2,13 +2,16 @@
 
 pydantic says which field of which table is wrong; the wording here is ours. Every field carries a
 `description` that completes the sentence "epochs must be ...", so a wrong type and a wrong range read alike.
+
+A reader is a generator: it yields each `Problem` that it finds, and returns what it read. `yield from` passes the
+problems of one reader on through another, and `read_or_refuse` turns them into one error.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -25,6 +28,7 @@ _LONGEST_SHOWN = 40
 _LARGEST_SHOWN = 10**_LONGEST_SHOWN
 
 Model = TypeVar("Model", bound=BaseModel)
+Value = TypeVar("Value")
 
 
 class Problem(NamedTuple):
@@ -32,6 +36,39 @@ class Problem(NamedTuple):
 
     message: str
     hint: str = ""
+
+
+Reading = Generator[Problem, None, Value]
+"""A reader at work: it yields what is wrong, and returns what it read."""
+
+
+def read_or_refuse(where: str, reading: Reading[Value | None]) -> Value:
+    """What a reader of the file `where` returns.
+
+    Raises:
+        UsageError: the reader found something wrong; all of it is named together.
+    """
+    problems: list[Problem] = []
+    while True:
+        try:
+            problems.append(next(reading))
+        except StopIteration as end:
+            if problems or end.value is None:
+                raise _refuse(where, problems) from None
+            value: Value = end.value
+            return value
+
+
+def drop_invalid(reading: Reading[Value | None]) -> Reading[Value | None]:
+    """Pass a reader's problems on; return what it read if it found none, else None."""
+    valid = True
+    while True:
+        try:
+            problem = next(reading)
+        except StopIteration as end:
+            return end.value if valid else None
+        valid = False
+        yield problem
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
@@ -83,39 +120,34 @@ def unknown_setting(table: str, key: str, known: Iterable[str], elsewhere: Mappi
     return Problem(message, f"it has {', '.join(sorted(known))}")
 
 
-def add_unknown(
-    table: str, key: str, known: Iterable[str], elsewhere: Mapping[str, Iterable[str]], problems: list[Problem]
-) -> None:
-    """Add what is to be said of a key that its table does not have; a near one is looked for if that will be shown."""
-    shown_still = len(problems) < MOST_SHOWN
-    problems.append(unknown_setting(table, key, known, elsewhere) if shown_still else Problem(f"{table}: another one"))
+def check_keys(
+    table: str, keys: Iterable[str], known: Sequence[str], elsewhere: Mapping[str, Iterable[str]]
+) -> Iterator[Problem]:
+    """The table has all of these keys; a near one is looked for as long as the problem will be shown."""
+    for place, key in enumerate(key for key in keys if key not in known):
+        near = place < MOST_SHOWN
+        yield unknown_setting(table, key, known, elsewhere) if near else Problem(f"{table}: another one")
 
 
 def read_table(
-    model: type[Model],
-    raw: object,
-    table: str,
-    problems: list[Problem],
-    elsewhere: Mapping[str, Iterable[str]],
-) -> Model | None:
-    """Validate one table of the file; what is wrong with it is added to `problems` and None returned."""
+    model: type[Model], raw: object, table: str, elsewhere: Mapping[str, Iterable[str]]
+) -> Reading[Model | None]:
+    """Validate one table of the file; None if something is wrong with it."""
     if not isinstance(raw, Mapping):
-        problems.append(Problem(f"{table} must be a table, not {shown(raw)}"))
+        yield Problem(f"{table} must be a table, not {shown(raw)}")
         return None
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        seen: set[str] = set()
+        details: dict[str, ErrorDetails] = {}
         for detail in error.errors(include_url=False):
-            key = str(detail["loc"][0]) if detail["loc"] else ""
-            if key not in seen:
-                seen.add(key)
-                shown_still = len(problems) < MOST_SHOWN
-                problems.append(_problem(model, raw, table, detail, elsewhere) if shown_still else Problem(table))
-        return None
+            details.setdefault(str(detail["loc"][0]) if detail["loc"] else "", detail)
+    for place, detail in enumerate(details.values()):
+        yield _problem(model, raw, table, detail, elsewhere) if place < MOST_SHOWN else Problem(table)
+    return None
 
 
-def refuse(where: str, problems: Sequence[Problem]) -> UsageError:
+def _refuse(where: str, problems: Sequence[Problem]) -> UsageError:
     """One error for all that is wrong with a scenario file."""
     if len(problems) == 1:
         return UsageError(f"{where}: {problems[0].message}", problems[0].hint)

@@ -17,7 +17,7 @@ from parties.scenario.checks import TEXT_ENDINGS, check_text_settings
 from parties.scenario.file import Scenario, SqlSource
 from parties.scenario.models import DATA, Text, TextSettings
 from parties.scenario.paths import inside
-from parties.scenario.problems import Problem, read_table, refuse
+from parties.scenario.problems import Reading, read_or_refuse, read_table
 from parties.scenario.star import ROUND, StarScenario
 from parties.trust.share_file import share_path
 
@@ -75,18 +75,23 @@ def read_own_data(me: str, keys: Path) -> OwnData | None:
         return None
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{where} is not valid TOML: {str(error).lower()}", "correct that line") from None
-    problems: list[Problem] = []
-    if isinstance(raw.get("data"), dict):
-        raw["data"] = read_table(SqlSource, raw["data"], "data", problems, {})
-    own = read_table(OwnData, raw, "the file", problems, {}) if not problems else None
-    if own is not None:
-        problems += check_text_settings({me: own})
-    if problems or own is None:
-        raise refuse(str(where), problems)
+    own = read_or_refuse(str(where), _read_tables(me, raw))
     folder = keys.absolute()
     if isinstance(own.data, SqlSource):
         return own.model_copy(update={"data": SqlSource(database=str(folder / own.data.database), sql=own.data.sql)})
     return own.model_copy(update={"data": str(folder / own.data)})
+
+
+def _read_tables(me: str, raw: dict[str, Any]) -> Reading[OwnData | None]:
+    if isinstance(raw.get("data"), dict):
+        source = yield from read_table(SqlSource, raw["data"], "data", {})
+        if source is None:
+            return None
+        raw = {**raw, "data": source}
+    own = yield from read_table(OwnData, raw, "the file", {})
+    if own is not None:
+        yield from check_text_settings({me: own})
+    return own
 
 
 def _of_command(data: Path, sql: Path | None, said: object) -> OwnData:

@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from mpc.errors import UsageError
 from parties.base.private_files import read_own
 from parties.scenario.models import A_COUNT, MIN_ROWS, MIN_ROWS_PER_FEATURE, Count, Names
-from parties.scenario.problems import Problem, quoted, read_table, refuse, shown
+from parties.scenario.problems import Problem, Reading, quoted, read_or_refuse, read_table, shown
 from parties.trust.request import Request
 
 _ALIKE: Final = 0.75  # as "modle" and "model" are, and "scores" and "scales" are not
@@ -167,14 +167,14 @@ def load_policy(folder: Path, path: Path | None = None) -> Policy:
         raw = tomllib.loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{where}: the policy is not valid TOML: {str(error).lower()}", "correct that line") from None
-    problems: list[Problem] = []
+    return Policy(where, read_or_refuse(str(where), _read_rules(raw)))
+
+
+def _read_rules(raw: dict[str, Any]) -> Reading[Rules | None]:
     schema = raw.pop("schema", SCHEMA)
     if type(schema) is not int or schema != SCHEMA:
-        problems.append(Problem(f"schema {shown(schema)} is not known to this version", f"write schema = {SCHEMA}"))
-    rules = read_table(Rules, raw, "the policy", problems, {})
-    if problems or rules is None:
-        raise refuse(str(where), problems)
-    return Policy(where, rules)
+        yield Problem(f"schema {shown(schema)} is not known to this version", f"write schema = {SCHEMA}")
+    return (yield from read_table(Rules, raw, "the policy", {}))
 
 
 def _listed(rule: str, values: tuple[str, ...] | None) -> str:

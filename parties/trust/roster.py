@@ -12,7 +12,7 @@ import datetime as dt
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final, Protocol
+from typing import Annotated, Any, Final, Protocol
 
 from cryptography.exceptions import InvalidSignature
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -21,7 +21,7 @@ from mpc.errors import DisagreementError, UsageError
 from parties.base.private_files import replace_file
 from parties.scenario.models import RosterSpec
 from parties.scenario.paths import inside
-from parties.scenario.problems import Problem, read_table, refuse, shown, unknown_setting
+from parties.scenario.problems import Problem, Reading, check_keys, read_or_refuse, read_table, shown
 from parties.scenario.toml_text import parse_toml, read_text_file
 from parties.trust import keys
 
@@ -158,30 +158,32 @@ def read_roster(path: Path, content: bytes) -> Roster:
         raw = parse_toml(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: the roster is not valid TOML: {str(error).lower()}", "correct that line") from None
-    problems: list[Problem] = []
-    for key in raw:
-        if key not in _TABLES:
-            elsewhere = {"[parties.NAME]": tuple(Entry.model_fields)}
-            problems.append(unknown_setting("the top of the file", key, _TABLES, elsewhere))
+    return read_or_refuse(str(path), _read_tables(path, raw))
+
+
+def _read_tables(path: Path, raw: Mapping[str, Any]) -> Reading[Roster | None]:
+    yield from check_keys("the top of the file", raw, _TABLES, {"[parties.NAME]": tuple(Entry.model_fields)})
     if type(raw.get("schema")) is not int or raw["schema"] != SCHEMA:
-        problems.append(
-            Problem("the roster does not say which schema it follows", f"write schema = {SCHEMA} at its top")
-        )
+        yield Problem("the roster does not say which schema it follows", f"write schema = {SCHEMA} at its top")
     values = {key: value for key, value in raw.items() if key in _Head.model_fields}
-    head = read_table(_Head, values, "the top of the file:", problems, {})
-    parties = _read_parties(raw.get("parties"), problems)
-    if problems or head is None:
-        raise refuse(str(path), problems)
+    head = yield from read_table(_Head, values, "the top of the file:", {})
+    parties = yield from _read_parties(raw.get("parties"))
+    if head is None:
+        return None
     return Roster(path=path, valid_until=head.valid_until, revoked=head.revoked, parties=parties)
 
 
-def _read_parties(raw: object, problems: list[Problem]) -> dict[str, Entry]:
+def _read_parties(raw: object) -> Reading[dict[str, Entry]]:
     if not isinstance(raw, Mapping) or not raw:
-        problems.append(Problem("the roster names no parties", "add a table [parties.NAME] for each of them"))
+        yield Problem("the roster names no parties", "add a table [parties.NAME] for each of them")
         return {}
     elsewhere = {"the top of the file": _TABLES}
-    found = {name: read_table(Entry, entry, f"[parties.{name}]", problems, elsewhere) for name, entry in raw.items()}
-    return {name: entry for name, entry in found.items() if entry is not None}
+    found: dict[str, Entry] = {}
+    for name, values in raw.items():
+        entry = yield from read_table(Entry, values, f"[parties.{name}]", elsewhere)
+        if entry is not None:
+            found[name] = entry
+    return found
 
 
 def _check_signature(path: Path, content: bytes, signed_by: str) -> None:

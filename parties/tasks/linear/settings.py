@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from parties.scenario.categories import prepared_categories
+from parties.scenario.categories import prepare_categories
 from parties.scenario.checks import check_columns, check_reveal, owners_of
 from parties.scenario.models import ModelTask, PartySpec, Text
 from parties.scenario.partition import check_split
-from parties.scenario.problems import Problem
+from parties.scenario.problems import Problem, Reading
 from parties.scenario.task import TaskReader
 
 
@@ -27,37 +27,37 @@ class LinearTask(ModelTask):
     )
 
 
-def settled_linear(task: LinearTask, parties: Mapping[str, PartySpec] | None, problems: list[Problem]) -> LinearTask:
-    """The task, whose settings fit together; what does not is added to `problems`."""
-    problems += check_columns(task)
+def settle_linear(task: LinearTask, parties: Mapping[str, PartySpec] | None) -> Reading[LinearTask]:
+    """Check settings against each other; return the task with its lists in one order."""
+    yield from check_columns(task)
     if "metrics" in task.reveal and not task.test_fraction:
         hint = "set test_fraction, or leave it out: R2 and the residual standard error come with the coefficients"
-        problems.append(Problem('[task] reveal lists "metrics", which are of held-out rows: none is held out', hint))
+        yield Problem('[task] reveal lists "metrics", which are of held-out rows: none is held out', hint)
     if task.test_fraction and "metrics" not in task.reveal:
         hint = 'add "metrics" to reveal, or set test_fraction = 0, so that every row is in the fit'
-        problems.append(Problem("[task] test_fraction holds out rows that nothing would be told of", hint))
+        yield Problem("[task] test_fraction holds out rows that nothing would be told of", hint)
     if task.partition == "vertical":
-        _check_vertical(task, problems)
+        yield from _check_vertical(task)
     if parties is None:
         return task
-    problems += check_reveal(task, task.reveal, parties)
-    problems += check_split(task, {name: party for name, party in parties.items() if party.role == "owner"})
+    yield from check_reveal(task, task.reveal, parties)
+    yield from check_split(task, {name: party for name, party in parties.items() if party.role == "owner"})
     asked = {*task.reveal, "inference"}  # it is what such a task is for
     what = tuple(item for item in ("inference", "metrics", "missing") if item in asked)
     return task.model_copy(update={"reveal": what, "reveal_to": owners_of(parties)})
 
 
-def _check_vertical(task: LinearTask, problems: list[Problem]) -> None:
+def _check_vertical(task: LinearTask) -> Iterator[Problem]:
     where = 'partition = "vertical"'
     if task.inference == "open-gram":
         hint = 'set inference = "shared", which opens no sums'
-        problems.append(Problem('[task] inference = "open-gram" is for owners with rows of their own', hint))
+        yield Problem('[task] inference = "open-gram" is for owners with rows of their own', hint)
     if task.test_fraction:
         hint = "set test_fraction = 0, so that every row is in the fit"
-        problems.append(Problem(f"[task] test_fraction is not available with {where} in this version", hint))
+        yield Problem(f"[task] test_fraction is not available with {where} in this version", hint)
     if "missing" in task.reveal:
         hint = 'take "missing" out of reveal'
-        problems.append(Problem(f'[task] reveal = ["missing"] is not available with {where}', hint))
+        yield Problem(f'[task] reveal = ["missing"] is not available with {where}', hint)
 
 
-READER = TaskReader(LinearTask, prepared_categories, settled_linear)
+READER = TaskReader(LinearTask, settle_linear, prepare_categories)

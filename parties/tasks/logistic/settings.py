@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
-from parties.scenario.categories import read_categories
+from parties.scenario.categories import prepare_categories
 from parties.scenario.checks import check_columns, check_reveal, owners_of
 from parties.scenario.models import A_COUNT, LARGEST_SEED, Count, ModelTask, PartySpec, Text
 from parties.scenario.partition import VERTICAL, check_split
-from parties.scenario.problems import Problem, shown
+from parties.scenario.problems import Problem, Reading, shown
 from parties.scenario.task import TaskReader
 
 
@@ -78,38 +78,33 @@ class LogisticTask(ModelTask):
         return not self.l2 and not self.keeps_shares
 
 
-def prepared_training(table: dict[str, Any], problems: list[Problem]) -> dict[str, Any]:
-    """The table with its categories read, and without what cannot be revealed."""
-    table = dict(table)
-    _take_out_unknown_reveal(table, problems)
-    if "categories" in table:
-        table["categories"] = read_categories(table["categories"], problems)
-    return table
+def prepare_training(table: dict[str, Any]) -> Reading[dict[str, Any]]:
+    """Read the categories, and take out what cannot be revealed."""
+    yield from _take_out_unknown_reveal(table)
+    return (yield from prepare_categories(table))
 
 
-def settled_training(
-    task: LogisticTask, parties: Mapping[str, PartySpec] | None, problems: list[Problem]
-) -> LogisticTask:
-    """The task, whose settings fit together; what does not is added to `problems`."""
-    from parties.tasks.logistic.inference import check_calibration, check_no_inference, settled_inference
-    from parties.tasks.logistic.solver import settled_solver
+def settle_training(task: LogisticTask, parties: Mapping[str, PartySpec] | None) -> Reading[LogisticTask]:
+    """Check settings against each other; fill in the solver's, and put lists in one order."""
+    from parties.tasks.logistic.inference import check_calibration, check_no_inference, settle_inference
+    from parties.tasks.logistic.solver import settle_solver
 
-    problems += check_columns(task)
+    yield from check_columns(task)
     if "inference" in task.reveal:
-        task = settled_inference(task, problems)
+        task = yield from settle_inference(task)
     else:
-        check_no_inference(task, problems)
-        task = settled_solver(task, problems)
-    check_calibration(task, problems)
+        yield from check_no_inference(task)
+        task = yield from settle_solver(task)
+    yield from check_calibration(task)
     if parties is not None:
-        task = _settled_reveal(task, parties, problems)
-        _check_partition(task, parties, problems)
+        task = yield from _settle_reveal(task, parties)
+        yield from _check_partition(task, parties)
     return task
 
 
-def _settled_reveal(task: LogisticTask, parties: Mapping[str, PartySpec], problems: list[Problem]) -> LogisticTask:
-    """The task with `reveal` and `reveal_to` in one order, whatever the file's, so that digests are equal."""
-    problems += check_reveal(task, task.reveal, parties)
+def _settle_reveal(task: LogisticTask, parties: Mapping[str, PartySpec]) -> Reading[LogisticTask]:
+    """Put `reveal` and `reveal_to` in one order, whatever the file's, so that digests are equal."""
+    yield from check_reveal(task, task.reveal, parties)
     asked = {*task.reveal}
     if "inference" in asked:  # coefficients with their errors are a model, too
         asked.add("model")
@@ -117,25 +112,25 @@ def _settled_reveal(task: LogisticTask, parties: Mapping[str, PartySpec], proble
     return task.model_copy(update={"reveal": what, "reveal_to": owners_of(parties)})
 
 
-def _check_partition(task: LogisticTask, parties: Mapping[str, PartySpec], problems: list[Problem]) -> None:
+def _check_partition(task: LogisticTask, parties: Mapping[str, PartySpec]) -> Iterator[Problem]:
     """Settings that go with one way of splitting the data only."""
     owners = {name: party for name, party in parties.items() if party.role == "owner"}
-    problems += check_split(task, owners)
+    yield from check_split(task, owners)
     if task.partition == "horizontal":
         return
     if task.standardise == "private":
         hint = "set standardise = true: each owner its own columns, and nothing is told of them"
-        problems.append(Problem('[task] standardise = "private" is for owners with the same columns', hint))
+        yield Problem('[task] standardise = "private" is for owners with the same columns', hint)
     if task.compare_ranges:
         hint = "remove it"
-        problems.append(Problem("[task] compare_ranges is for owners with the same columns", hint))
+        yield Problem("[task] compare_ranges is for owners with the same columns", hint)
     if "missing" in task.reveal:
         message = f'[task] reveal = ["missing"] is not available with {VERTICAL[7:]}'
-        problems.append(Problem(message, 'use "model", "metrics" or both'))
+        yield Problem(message, 'use "model", "metrics" or both')
 
 
-def _take_out_unknown_reveal(left: dict[str, object], problems: list[Problem]) -> None:
-    reveal = left.get("reveal")
+def _take_out_unknown_reveal(table: dict[str, Any]) -> Iterator[Problem]:
+    reveal = table.get("reveal")
     if not isinstance(reveal, list) or not all(isinstance(what, str) for what in reveal):
         return
     hint = (
@@ -143,12 +138,8 @@ def _take_out_unknown_reveal(left: dict[str, object], problems: list[Problem]) -
     )
     for what in reveal:
         if what not in ("model", "metrics", "missing", "inference", "calibration"):
-            problems.append(_not_available("reveal", f"[{shown(what)}]", hint))
-            left.pop("reveal", None)
+            yield Problem(f"[task] reveal = [{shown(what)}] is not available in this version", hint)
+            table.pop("reveal", None)
 
 
-def _not_available(key: str, value: str, hint: str) -> Problem:
-    return Problem(f"[task] {key} = {value} is not available in this version", hint)
-
-
-READER = TaskReader(LogisticTask, prepared_training, settled_training, lambda task: task.keeps_shares)
+READER = TaskReader(LogisticTask, settle_training, prepare_training, lambda task: task.keeps_shares)

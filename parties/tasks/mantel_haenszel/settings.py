@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from parties.scenario.categories import prepared_categories
+from parties.scenario.categories import prepare_categories
 from parties.scenario.models import A_COUNT, MIN_ROWS, Count, Names, PartySpec, Task, Text
-from parties.scenario.problems import Problem, quoted
+from parties.scenario.problems import Problem, Reading, quoted
 from parties.scenario.task import TaskReader
 from protocols.disclosure.suppression import LEAST_MINIMUM
 
@@ -36,22 +36,20 @@ class MantelHaenszelTask(Task):
         return self.exposure, self.outcome, self.strata
 
 
-def settled(
-    task: MantelHaenszelTask, parties: Mapping[str, PartySpec] | None, problems: list[Problem]
-) -> MantelHaenszelTask:
-    """The task, whose settings fit together; what does not is added to `problems`."""
+def settle(task: MantelHaenszelTask, parties: Mapping[str, PartySpec] | None) -> Reading[MantelHaenszelTask]:
+    """Check settings against each other."""
     if len(set(task.columns)) < 3:
-        problems.append(Problem("[task] names one column twice", "exposure, outcome and strata are three columns"))
+        yield Problem("[task] names one column twice", "exposure, outcome and strata are three columns")
     if set(task.categories) != set(task.columns):
         message = f"[task.categories] must list the levels of {quoted(task.columns)}, and no others"
-        problems.append(Problem(message, f"it lists {quoted(task.categories) if task.categories else 'none'}"))
+        yield Problem(message, f"it lists {quoted(task.categories) if task.categories else 'none'}")
     for name in (task.exposure, task.outcome):
         if len(task.categories.get(name, ("", ""))) != 2:
-            problems.append(Problem(f"[task.categories] {name} must have two levels", "join the others in your data"))
+            yield Problem(f"[task.categories] {name} must have two levels", "join the others in your data")
     if 0 < task.min_cell < LEAST_MINIMUM:
         hint = f"write at least {LEAST_MINIMUM}, or 0 to tell every cell"
-        problems.append(Problem(f"[task] min_cell = {task.min_cell} would tell nearly how many a cell has", hint))
+        yield Problem(f"[task] min_cell = {task.min_cell} would tell nearly how many a cell has", hint)
     return task
 
 
-READER = TaskReader(MantelHaenszelTask, prepared_categories, settled)
+READER = TaskReader(MantelHaenszelTask, settle, prepare_categories)

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mpc.errors import UsageError
 from parties.scenario.file import NAME_HINT, PARTY_NAME, check_schema
 from parties.scenario.models import Head, RosterSpec, SessionSpec
-from parties.scenario.problems import Problem, add_unknown, quoted, read_table, refuse, shown
+from parties.scenario.problems import (
+    Problem,
+    Reading,
+    check_keys,
+    drop_invalid,
+    quoted,
+    read_or_refuse,
+    read_table,
+    shown,
+)
 from parties.scenario.star import ROUND, ClientsSpec, StarParty, StarScenario
 from parties.tasks.secure_sum.models import SumTask
 from protocols.aggregation.bounds import Bounds, choose_bounds
@@ -164,24 +173,7 @@ def read_sum(path: Path, raw: Mapping[str, Any]) -> SumScenario:
         UsageError: it is not a valid scenario.
     """
     check_schema(path, raw)
-    problems: list[Problem] = []
-    for key in raw:
-        if key not in (*_HEAD_KEYS, *_TABLES):
-            add_unknown("the top of the file", key, (*_HEAD_KEYS, *_TABLES), _ELSEWHERE, problems)
-    head = read_table(Head, {k: v for k, v in raw.items() if k in _HEAD_KEYS}, "the top of the file:", problems, {})
-    parties = _parties(raw.get("parties"), problems)
-    clients = read_table(ClientsSpec, raw["clients"], "[clients]", problems, _ELSEWHERE) if "clients" in raw else None
-    session = read_table(SessionSpec, raw.get("session", {}), "[session]", problems, _ELSEWHERE)
-    task = read_table(SumTask, raw["task"], "[task]", problems, _ELSEWHERE)
-    roster = read_table(RosterSpec, raw["roster"], "[roster]", problems, _ELSEWHERE) if "roster" in raw else None
-    if problems or head is None or session is None or task is None:
-        raise refuse(str(path), problems)
-    scenario = SumScenario(
-        name=head.name, parties=parties, clients=clients, task=task, session=session, roster=roster, path=path
-    )
-    _check(scenario, problems)
-    if problems:
-        raise refuse(str(path), problems)
+    scenario = read_or_refuse(str(path), _read_tables(path, raw))
     try:
         scenario.bounds.tolerated  # noqa: B018  # worked out once, so that a choice that cannot be is refused here
     except UsageError as error:
@@ -189,16 +181,40 @@ def read_sum(path: Path, raw: Mapping[str, Any]) -> SumScenario:
     return scenario
 
 
-def _parties(raw: object, problems: list[Problem]) -> dict[str, StarParty]:
+def _read_tables(path: Path, raw: Mapping[str, Any]) -> Reading[SumScenario | None]:
+    scenario = yield from drop_invalid(_read_each_table(path, raw))
+    if scenario is not None:
+        yield from _check(scenario)
+    return scenario
+
+
+def _read_each_table(path: Path, raw: Mapping[str, Any]) -> Reading[SumScenario | None]:
+    yield from check_keys("the top of the file", raw, (*_HEAD_KEYS, *_TABLES), _ELSEWHERE)
+    head = yield from read_table(Head, {k: v for k, v in raw.items() if k in _HEAD_KEYS}, "the top of the file:", {})
+    parties = yield from _parties(raw.get("parties"))
+    clients = (
+        (yield from read_table(ClientsSpec, raw["clients"], "[clients]", _ELSEWHERE)) if "clients" in raw else None
+    )
+    session = yield from read_table(SessionSpec, raw.get("session", {}), "[session]", _ELSEWHERE)
+    task = yield from read_table(SumTask, raw["task"], "[task]", _ELSEWHERE)
+    roster = (yield from read_table(RosterSpec, raw["roster"], "[roster]", _ELSEWHERE)) if "roster" in raw else None
+    if head is None or session is None or task is None:
+        return None
+    return SumScenario(
+        name=head.name, parties=parties, clients=clients, task=task, session=session, roster=roster, path=path
+    )
+
+
+def _parties(raw: object) -> Reading[dict[str, StarParty]]:
     if not isinstance(raw, Mapping) or not raw:
-        problems.append(Problem("the file names no parties", 'add [parties.server] with role = "server"'))
+        yield Problem("the file names no parties", 'add [parties.server] with role = "server"')
         return {}
     found = {}
     for name, values in raw.items():
         if not PARTY_NAME.fullmatch(name):
-            problems.append(Problem(f"{shown(name)} cannot be a party's name", NAME_HINT))
+            yield Problem(f"{shown(name)} cannot be a party's name", NAME_HINT)
             continue
-        party = read_table(StarParty, values, f"[parties.{name}]", problems, _ELSEWHERE)
+        party = yield from read_table(StarParty, values, f"[parties.{name}]", _ELSEWHERE)
         if party is not None:
             found[name] = party
             if (party.role == "client") != (party.data is not None):
@@ -207,105 +223,81 @@ def _parties(raw: object, problems: list[Problem]) -> dict[str, StarParty]:
                     if party.role == "client"
                     else f"has data, but a {party.role} has none"
                 )
-                problems.append(Problem(f"[parties.{name}] {what}"))
+                yield Problem(f"[parties.{name}] {what}")
             if party.role != "server" and party.address is not None:
-                problems.append(
-                    Problem(
-                        f"[parties.{name}] has an address, but a {party.role} listens nowhere", "remove the address"
-                    )
+                yield Problem(
+                    f"[parties.{name}] has an address, but a {party.role} listens nowhere", "remove the address"
                 )
     return found
 
 
-def _check(scenario: SumScenario, problems: list[Problem]) -> None:
+def _check(scenario: SumScenario) -> Iterator[Problem]:
     task, clients = scenario.task, scenario.clients
     servers = [name for name, party in scenario.parties.items() if party.role == "server"]
     if len(servers) != 1:
         count = "no server" if not servers else f"more than one server: {quoted(servers)}"
-        problems.append(Problem(f"there is {count}", 'exactly one party needs role = "server"'))
+        yield Problem(f"there is {count}", 'exactly one party needs role = "server"')
     if clients is not None and ("{client}" in clients.data) == (clients.by is not None):
-        problems.append(
-            Problem("[clients] data and by do not fit", "write {client} in data, or name the column `by`, not both")
-        )
+        yield Problem("[clients] data and by do not fit", "write {client} in data, or name the column `by`, not both")
     if set(scenario.hosted) & set(scenario.parties):
-        problems.append(Problem("a party has the name of a hosted client", "call it otherwise"))
+        yield Problem("a party has the name of a hosted client", "call it otherwise")
     if len(set(task.columns)) < len(task.columns):
-        problems.append(Problem("[task] columns lists a column more than once", "list each once"))
+        yield Problem("[task] columns lists a column more than once", "list each once")
     if (task.weight is None) != (task.largest_weight is None):
-        problems.append(
-            Problem("[task] weight and largest_weight go together", "name the column, and its largest whole number")
-        )
+        yield Problem("[task] weight and largest_weight go together", "name the column, and its largest whole number")
     if task.weight in task.columns:
-        problems.append(Problem("[task] weight is one of the columns to add up", "weigh with another column"))
+        yield Problem("[task] weight is one of the columns to add up", "weigh with another column")
     strangers = [column for column in task.flags if column not in task.columns]
     if strangers:
-        problems.append(
-            Problem(f"[task] flags has {quoted(strangers)}, which is not in `columns`", "list it there too")
-        )
+        yield Problem(f"[task] flags has {quoted(strangers)}, which is not in `columns`", "list it there too")
     if scenario.helper is not None:
-        problems += _of_helper(scenario)
+        yield from _check_helper(scenario)
     if task.flags and task.min_cell is None:
-        problems.append(Problem("[task] flags says whose ones are cells, and there is no min_cell", "add min_cell"))
+        yield Problem("[task] flags says whose ones are cells, and there is no min_cell", "add min_cell")
     if task.flags and not task.range[0] <= 0 < 1 <= task.range[1]:
-        problems.append(Problem("[task] flags are 0 or 1, and range does not hold both", "widen `range`"))
+        yield Problem("[task] flags are 0 or 1, and range does not hold both", "widen `range`")
     if not task.range[0] < task.range[1]:
-        problems.append(Problem("[task] range is empty", "give the smallest value first, then the largest"))
+        yield Problem("[task] range is empty", "give the smallest value first, then the largest")
     sources = [str(party.data) for party in scenario.parties.values() if party.role == "client"]
     sources += [clients.data] if clients is not None else []
     if task.rounds > 1 and any(ROUND not in source for source in sources):
-        problems.append(
-            Problem(
-                "[task] rounds is more than 1, and not every `data` has {round} in it",
-                'each round needs rows of its own, as in data = "week_{round}.csv": two sums of the same rows, one '
-                "client fewer in the second, would show that client's numbers",
-            )
+        yield Problem(
+            "[task] rounds is more than 1, and not every `data` has {round} in it",
+            'each round needs rows of its own, as in data = "week_{round}.csv": two sums of the same rows, one '
+            "client fewer in the second, would show that client's numbers",
         )
     if scenario.min_cohort > scenario.count:
         message = f"[task] min_cohort is {scenario.min_cohort}, and there are {scenario.count} clients"
-        problems.append(Problem(message))
+        yield Problem(message)
     bits = scenario.coding.bits
     if bits > _MOST_BITS:
-        problems.append(
-            Problem(
-                f"the sums would take {bits} bits, and there are {_MOST_BITS}",
-                "narrow `range`, or lower `decimals`, `most_rows` or `largest_weight`",
-            )
+        yield Problem(
+            f"the sums would take {bits} bits, and there are {_MOST_BITS}",
+            "narrow `range`, or lower `decimals`, `most_rows` or `largest_weight`",
         )
 
 
-def _of_helper(scenario: SumScenario) -> list[Problem]:
+def _check_helper(scenario: SumScenario) -> Iterator[Problem]:
     """What goes with a helper, which tests the sums of all clients for small cells."""
     task, name = scenario.task, scenario.helper
-    problems = []
     if sum(party.role == "helper" for party in scenario.parties.values()) > 1:
-        problems.append(Problem("there is more than one helper", "keep one"))
+        yield Problem("there is more than one helper", "keep one")
     if task.min_cell is None:
-        problems.append(
-            Problem(
-                f"[parties.{name}] is a helper, which tests for small cells, and there is no min_cell", "add min_cell"
-            )
+        yield Problem(
+            f"[parties.{name}] is a helper, which tests for small cells, and there is no min_cell", "add min_cell"
         )
     elif task.min_cell > scenario.count * task.most_rows:
-        problems.append(Problem("[task] min_cell is more than all clients can have rows", "lower it"))
+        yield Problem("[task] min_cell is more than all clients can have rows", "lower it")
     if task.server == "malicious":
-        problems.append(
-            Problem(
-                f'[parties.{name}] is a helper, and server = "malicious": a server that lies could fake the test',
-                'leave out the helper (each client then holds back its own small cells), or set server = "semi-honest"',
-            )
+        yield Problem(
+            f'[parties.{name}] is a helper, and server = "malicious": a server that lies could fake the test',
+            'leave out the helper (each client then holds back its own small cells), or set server = "semi-honest"',
         )
     if "count" not in scenario.kinds:
-        problems.append(
-            Problem("[task] statistics has no counts, and a helper tests these", 'add "count" to `statistics`')
-        )
+        yield Problem("[task] statistics has no counts, and a helper tests these", 'add "count" to `statistics`')
     if task.weight is not None and task.flags:
-        problems.append(
-            Problem(
-                "[task] weighted sums of flags are not numbers of rows, so a helper cannot test them", "drop `flags`"
-            )
+        yield Problem(
+            "[task] weighted sums of flags are not numbers of rows, so a helper cannot test them", "drop `flags`"
         )
     if scenario.count > _MOST_HELPED:
-        problems.append(
-            Problem(f"{scenario.count} clients are more than the {_MOST_HELPED} that a helper serves", "leave it out")
-        )
-    return problems
+        yield Problem(f"{scenario.count} clients are more than the {_MOST_HELPED} that a helper serves", "leave it out")

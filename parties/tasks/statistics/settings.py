@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
-from parties.scenario.categories import read_categories
+from parties.scenario.categories import prepare_categories
 from parties.scenario.models import A_COUNT, A_NUMBER, MIN_ROWS, Count, Names, Number, PartySpec, Table, Task, Text
-from parties.scenario.problems import Model, Problem, nearest, quoted, read_table, shown
+from parties.scenario.problems import Model, Problem, Reading, nearest, quoted, read_table, shown
 from parties.scenario.task import TaskReader
 from protocols.disclosure.suppression import LEAST_MINIMUM
 from protocols.statistics.settings import Grid
@@ -125,40 +125,40 @@ class StatisticsTask(Task):
         return tuple(dict.fromkeys(column for column in named if column is not None))
 
 
-def prepared_statistics(table: dict[str, Any], problems: list[Problem]) -> dict[str, Any]:
-    """The table with its inner tables read, each by its own settings."""
-    if "categories" in table:
-        table["categories"] = read_categories(table["categories"], problems)
+def prepare_statistics(table: dict[str, Any]) -> Reading[dict[str, Any]]:
+    """Read the inner tables, each by its own settings."""
+    table = yield from prepare_categories(table)
     grid = table.get("grid")
     if isinstance(grid, Mapping):
-        read = {name: read_table(GridSpec, raw, f"[task.grid] {name}", problems, {}) for name, raw in grid.items()}
-        table["grid"] = {name: one for name, one in read.items() if one is not None}
+        table["grid"] = dict[str, GridSpec]()
+        for name, raw in grid.items():
+            spec = yield from read_table(GridSpec, raw, f"[task.grid] {name}", {})
+            if spec is not None:
+                table["grid"][name] = spec
     for key, model in (("t_tests", TTestSpec), ("survival", SurvivalSpec)):
         if isinstance(table.get(key), list):
-            table[key] = _each(model, table[key], f"[[task.{key}]]", problems)
+            table[key] = yield from _read_each(model, table[key], f"[[task.{key}]]")
     return table
 
 
-def settled_statistics(
-    task: StatisticsTask, parties: Mapping[str, PartySpec] | None, problems: list[Problem]
-) -> StatisticsTask:
-    """The task, whose settings fit together; what does not is added to `problems`."""
-    _check_names(task, problems)
-    _check_grids(task, problems)
+def settle_statistics(task: StatisticsTask, parties: Mapping[str, PartySpec] | None) -> Reading[StatisticsTask]:
+    """Check settings against each other; return the task with quantiles in order and `dominance` filled in."""
+    yield from _check_names(task)
+    yield from _check_grids(task)
     for column, edges in task.histograms.items():
         if any(a >= b for a, b in pairwise(edges)):
-            problems.append(Problem(f"[task.histograms] the edges of {column} do not rise", "give each once, in order"))
+            yield Problem(f"[task.histograms] the edges of {column} do not rise", "give each once, in order")
     if len(task.correlations) == 1:
-        problems.append(Problem("[task] correlations lists one column", "list two or more"))
+        yield Problem("[task] correlations lists one column", "list two or more")
     if not (task.columns or task.histograms or task.correlations or task.tables or task.t_tests or task.survival):
         hint = "list `columns`, or add histograms, tables, correlations, t_tests or survival"
-        problems.append(Problem("[task] asks for no statistics", hint))
+        yield Problem("[task] asks for no statistics", hint)
     for name, spec in (parties or {}).items():
         if spec.features is not None:
             hint = "name the columns once, in [task]"
-            problems.append(Problem(f"[parties.{name}] has features, which belong to a training", hint))
-    _check_cells(task, problems)
-    _check_size(task, problems)
+            yield Problem(f"[parties.{name}] has features, which belong to a training", hint)
+    yield from _check_cells(task)
+    yield from _check_size(task)
     share = task.dominance if task.dominance is not None else DOMINANCE if task.min_cell else 0
     return task.model_copy(update={"quantiles": tuple(sorted(task.quantiles)), "dominance": share})
 
@@ -168,12 +168,16 @@ def grid_of(spec: GridSpec) -> Grid:
     return Grid(spec.from_, spec.to, spec.step)
 
 
-def _each(model: type[Model], raw: Sequence[object], where: str, problems: list[Problem]) -> list[Model]:
-    read = [read_table(model, one, where, problems, {}) for one in raw]
-    return [one for one in read if one is not None]
+def _read_each(model: type[Model], raw: Sequence[object], where: str) -> Reading[list[Model]]:
+    read: list[Model] = []
+    for values in raw:
+        one = yield from read_table(model, values, where, {})
+        if one is not None:
+            read.append(one)
+    return read
 
 
-def _check_names(task: StatisticsTask, problems: list[Problem]) -> None:
+def _check_names(task: StatisticsTask) -> Iterator[Problem]:
     for key, names in (
         ("columns", task.columns),
         ("statistics", task.statistics),
@@ -185,28 +189,28 @@ def _check_names(task: StatisticsTask, problems: list[Problem]) -> None:
     ):
         repeated = [name for name, times in Counter(names).items() if times > 1]
         if repeated:
-            problems.append(Problem(f"[task] {key} lists {quoted(repeated)} more than once", "list each once"))
+            yield Problem(f"[task] {key} lists {quoted(repeated)} more than once", "list each once")
     for column in task.grouping:
         if column not in task.categories:
             guess = nearest(column, task.categories)
             hint = f"did you mean '{guess}'?" if guess else f'add {column} = ["...", "..."] to [task.categories]'
-            problems.append(Problem(f"[task.categories] does not list the levels of '{column}'", hint))
+            yield Problem(f"[task.categories] does not list the levels of '{column}'", hint)
     for column in task.categories:
         if column not in task.grouping:
             guess = nearest(column, task.grouping)
             hint = f"did you mean '{guess}'?" if guess else "remove it there, or use it"
-            problems.append(Problem(f"[task.categories] names '{column}', which nothing uses", hint))
-    _check_uses(task, problems)
+            yield Problem(f"[task.categories] names '{column}', which nothing uses", hint)
+    yield from _check_uses(task)
     for pair in task.tables:
         if pair[0] == pair[1] or task.by in pair:
             what = f"'{task.by}', which `by` keeps apart" if task.by in pair else f"'{pair[0]}' twice"
-            problems.append(Problem(f"[task] tables: {shown(' x '.join(pair))} has {what}", "take another column"))
+            yield Problem(f"[task] tables: {shown(' x '.join(pair))} has {what}", "take another column")
     between = {test.between for test in task.t_tests} | {one.between for one in task.survival}
     if task.by is not None and task.by in between:
-        problems.append(Problem(f"[task] '{task.by}' is in `between` and in `by`", "keep one of them"))
+        yield Problem(f"[task] '{task.by}' is in `between` and in `by`", "keep one of them")
 
 
-def _check_uses(task: StatisticsTask, problems: list[Problem]) -> None:
+def _check_uses(task: StatisticsTask) -> Iterator[Problem]:
     """No column is used as two kinds of things."""
     kinds = {"a number": task.numbers, "a category": task.grouping, "an event": task.events}
     used: dict[str, str] = {}
@@ -214,62 +218,67 @@ def _check_uses(task: StatisticsTask, problems: list[Problem]) -> None:
         for column in columns:
             if column in used:
                 hint = "a column is one of them"
-                problems.append(Problem(f"[task] takes '{column}' for {used[column]} and for {kind}", hint))
+                yield Problem(f"[task] takes '{column}' for {used[column]} and for {kind}", hint)
             used.setdefault(column, kind)
 
 
-def _check_grids(task: StatisticsTask, problems: list[Problem]) -> None:
+def _check_grids(task: StatisticsTask) -> Iterator[Problem]:
+    wrong = list(_check_points(task))
+    yield from wrong
+    for time in dict.fromkeys(one.time for one in task.survival):
+        if time not in task.grid:
+            hint = f"write [task.grid] and below it {time} = {{ from = 0, to = 60, step = 1 }}"
+            yield Problem(f"[[task.survival]] needs a grid of '{time}'", hint)
+    wanted = [end for end in ("min", "max") if end in task.statistics] + (["quantiles"] if task.quantiles else [])
+    if wanted and not wrong and not set(task.grid) & set(task.columns):
+        hint = "write [task.grid] and below it age = { from = 0, to = 110, step = 1 }: the answers are on that grid"
+        yield Problem(f"[task] {' and '.join(wanted)} need a grid of a column that is described", hint)
+
+
+def _check_points(task: StatisticsTask) -> Iterator[Problem]:
+    """Each grid is of a column that is used, and has from two to as many points as it may."""
     times = [one.time for one in task.survival]
     for column, spec in task.grid.items():
         if spec.from_ >= spec.to:
-            problems.append(Problem(f"[task.grid] {column}: from is not below to", "give the smallest value first"))
+            yield Problem(f"[task.grid] {column}: from is not below to", "give the smallest value first")
             continue
         count, most = grid_of(spec).count, MOST_TIMES if column in times else MOST_POINTS
         if count > most:
             message = f"[task.grid] {column} has {count} points, and {most} are the most"
-            problems.append(Problem(message, "take larger steps"))
+            yield Problem(message, "take larger steps")
         elif count < 2:
-            problems.append(Problem(f"[task.grid] {column} has one point", "take smaller steps"))
+            yield Problem(f"[task.grid] {column} has one point", "take smaller steps")
     for column in _unused(task.grid, (*task.columns, *times)):
         guess = nearest(column, (*task.columns, *times))
         hint = f"did you mean '{guess}'?" if guess else "remove it there, or add it to `columns`"
-        problems.append(Problem(f"[task.grid] names '{column}', which is not among the columns", hint))
-    for time in dict.fromkeys(times):
-        if time not in task.grid:
-            hint = f"write [task.grid] and below it {time} = {{ from = 0, to = 60, step = 1 }}"
-            problems.append(Problem(f"[[task.survival]] needs a grid of '{time}'", hint))
-    wanted = [end for end in ("min", "max") if end in task.statistics] + (["quantiles"] if task.quantiles else [])
-    of_grids = any(problem.message.startswith("[task.grid]") for problem in problems)
-    if wanted and not of_grids and not set(task.grid) & set(task.columns):
-        hint = "write [task.grid] and below it age = { from = 0, to = 110, step = 1 }: the answers are on that grid"
-        problems.append(Problem(f"[task] {' and '.join(wanted)} need a grid of a column that is described", hint))
+        yield Problem(f"[task.grid] names '{column}', which is not among the columns", hint)
 
 
-def _check_cells(task: StatisticsTask, problems: list[Problem]) -> None:
+def _check_cells(task: StatisticsTask) -> Iterator[Problem]:
     if 0 < task.min_cell < LEAST_MINIMUM:
         message = f"[task] min_cell = {task.min_cell}: that a cell has too few would tell nearly how many"
-        problems.append(Problem(message, f"write at least {LEAST_MINIMUM}, or 0 to tell every cell"))
+        yield Problem(message, f"write at least {LEAST_MINIMUM}, or 0 to tell every cell")
     if not task.min_cell:
         for key in ("dominance", "missing_cells"):
             if key in task.model_fields_set and dict(task)[key] not in (0, "told"):
                 message = f"[task] {key} goes with a min_cell, and min_cell = 0 tells every cell"
-                problems.append(Problem(message, f"leave {key} out, or write min_cell = 5"))
+                yield Problem(message, f"leave {key} out, or write min_cell = 5")
 
 
-def _check_size(task: StatisticsTask, problems: list[Problem]) -> None:
-    """Not more cells than a plan can be made for while somebody waits to be shown what the scenario asks."""
+def _check_size(task: StatisticsTask) -> Iterator[Problem]:
+    """The cells are few enough to be planned while somebody waits for `mpc plan`."""
     levels = {column: len(names) for column, names in task.categories.items()}
     tables = {pair: levels.get(pair[0], 0) * levels.get(pair[1], 0) for pair in task.tables}
-    for (one, other), cells in tables.items():
-        if cells > MOST_TABLE_CELLS:
-            message = f"[task] the table of {shown(f'{one} x {other}')} has {cells} cells, and {MOST_TABLE_CELLS}"
-            problems.append(Problem(f"{message} are the most", "take fewer levels"))
+    large = {pair: cells for pair, cells in tables.items() if cells > MOST_TABLE_CELLS}
+    for (one, other), cells in large.items():
+        message = f"[task] the table of {shown(f'{one} x {other}')} has {cells} cells, and {MOST_TABLE_CELLS}"
+        yield Problem(f"{message} are the most", "take fewer levels")
     bins = sum(len(edges) + 1 for edges in task.histograms.values())
     groups = sum(levels.get(test.between, 0) for test in task.t_tests)
     cells = levels.get(task.by or "", 1) * (len(task.columns) + bins + groups + sum(tables.values()))
-    if cells > MOST_CELLS and not any("cells" in problem.message for problem in problems):
+    if cells > MOST_CELLS and not large:
         message = f"[task] asks for {cells} cells of tables, histograms and groups, and {MOST_CELLS} are the most"
-        problems.append(Problem(message, "ask for less at once"))
+        yield Problem(message, "ask for less at once")
 
 
 def _unused(named: Iterable[str], known: Iterable[str]) -> list[str]:
@@ -277,4 +286,4 @@ def _unused(named: Iterable[str], known: Iterable[str]) -> list[str]:
     return [name for name in named if name not in there]
 
 
-READER = TaskReader(StatisticsTask, prepared_statistics, settled_statistics)
+READER = TaskReader(StatisticsTask, settle_statistics, prepare_statistics)
