@@ -26,7 +26,7 @@ def run_locally(scenario: Scenario, out: Path | None, output: Output, *, compare
         BeaverlodgeError: the first cause of a failure; the record then says `failed` and why.
     """
     for owner in scenario.owners:
-        if job_of(scenario).pools(scenario, owner):
+        if job_of(scenario).data.pools(scenario, owner):
             scenario.data_source(owner)
     _check_shares(scenario)
     return run_recorded(scenario, out, lambda folder: _run(scenario, folder, output, compare=compare))
@@ -52,7 +52,7 @@ def _run(scenario: Scenario, folder: Path, output: Output, *, compare: bool) -> 
             network=network,
         )
     record = record_of(scenario, results)
-    compared = job_of(scenario).compare
+    compared = job_of(scenario).run.compare
     if compare and compared is not None:
         record["comparison"] = compared(scenario, record)
     return record

@@ -112,9 +112,8 @@ def ask_approval(
         UsageError: one of both is not so.
     """
     publics, rules = public_texts(scenario), load_policy(keys, policy)
-    rules.check(
-        request_of(scenario), me, publics, scenario.parties[me].rows if job_of(scenario).pools(scenario, me) else None
-    )
+    pools = job_of(scenario).data.pools(scenario, me)
+    rules.check(request_of(scenario), me, publics, scenario.parties[me].rows if pools else None)
 
     def show(changes: Sequence[str]) -> None:
         output.blocks(consent_blocks(scenario, me, publics, changes, plans))
@@ -135,7 +134,7 @@ def _admitted(
     plans = Plans()
     new, rules = ask_approval(scenario, me, keys, approve, policy, ask, output, plans)
     spec, job = scenario.parties[me], job_of(scenario)
-    pools = job.pools(scenario, me)
+    pools = job.data.pools(scenario, me)
     if spec.role != "owner":
         return Own(plans=plans)
     releases = Releases(keys) if pools else None
@@ -144,7 +143,7 @@ def _admitted(
     if not (new or must_count):
         return Own(None, releases, plans=plans)
     try:
-        table: OwnTable = job.load(scenario, me)
+        table: OwnTable = job.data.load(scenario, me)
     except DataError as error:  # told once the peers are there, who then hear of it
         return Own(None, releases, problem=error, plans=plans)
     if pools:

@@ -114,7 +114,7 @@ def check_policy(
 
 def pooled_rows(scenario: Scenario, me: str, table: OwnTable | None) -> int | None:
     """How many rows of this party enter what others learn: as the scenario states, or as they are."""
-    if not job_of(scenario).pools(scenario, me):
+    if not job_of(scenario).data.pools(scenario, me):
         return None
     return scenario.parties[me].rows or (table.rows if table is not None else None)
 
@@ -123,7 +123,7 @@ def check_releases(scenario: Scenario, me: str, keys: Path, table: OwnTable) -> 
     """What this party released before."""
     from parties.trust.releases import Releases
 
-    if not job_of(scenario).pools(scenario, me):
+    if not job_of(scenario).data.pools(scenario, me):
         return
     try:
         releases = Releases(keys)
@@ -140,10 +140,10 @@ def check_data(scenario: Scenario, me: str) -> tuple[OwnTable | None, list[Findi
     if scenario.parties[me].role != "owner":
         return None, [ok(f"{me} has no data: it is the helper")]
     try:
-        table: OwnTable = job_of(scenario).load(scenario, me)
+        table: OwnTable = job_of(scenario).data.load(scenario, me)
     except (DataError, UsageError) as error:
         return None, [of_error(error)]
-    found = [ok(job_of(scenario).found(scenario, table))]
+    found = [ok(job_of(scenario).notice.found(scenario, table))]
     for note in table.notes:
         hint = "it is well if you expected it; else correct the data"
         found.append(warning(note.text, hint) if note.level == "warning" else ok(note.text))
@@ -157,10 +157,10 @@ def check_data(scenario: Scenario, me: str) -> tuple[OwnTable | None, list[Findi
 def check_ready(scenario: Scenario, table: OwnTable, vault: Vault) -> Iterator[Finding]:
     """Whether what this party's keys open is as it should be, and there is room for what will be kept."""
     job = job_of(scenario)
-    if job.ready is None:
+    if job.data.ready is None:
         return
     try:
-        opened = job.ready(scenario, table, vault)
+        opened = job.data.ready(scenario, table, vault)
     except BeaverlodgeError as error:
         yield of_error(error)
         return

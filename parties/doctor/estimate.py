@@ -43,10 +43,10 @@ class Known:
 def plan_from_here(scenario: Scenario, table: OwnTable | None) -> Known | Finding:
     """The plan, as far as this party can know it before it meets the others."""
     job = job_of(scenario)
-    extent = job.extent(scenario, table)
+    extent = job.data.extent(scenario, table)
     features, known = extent.features, list(extent.rows.values())
     missing = [owner for owner in scenario.owners if owner not in extent.rows]
-    if features is None and not all(job.pools(scenario, owner) for owner in scenario.owners):
+    if features is None and not all(job.data.pools(scenario, owner) for owner in scenario.owners):
         return warning(
             "what the run needs and how long it takes is not known here", "who holds a share of the model knows"
         )
@@ -57,7 +57,7 @@ def plan_from_here(scenario: Scenario, table: OwnTable | None) -> Known | Findin
         )
         return warning("what the run needs and how long it takes is not known here", f"state {what} in the scenario")
     most = max(known)
-    rows = {owner: job.counts(scenario, extent.rows.get(owner, most)) for owner in scenario.owners}
+    rows = {owner: job.data.counts(scenario, extent.rows.get(owner, most)) for owner in scenario.owners}
     guesses = [f"{', '.join(missing)} had {count_text(most)} rows"] if missing else []
     if extent.assumption:
         guesses.append(extent.assumption)

@@ -76,7 +76,7 @@ def load_libraries(scenario: Scenario | StarScenario) -> None:
     from parties.tasks.registry import job_of
 
     part_of(scenario)
-    if isinstance(scenario, Scenario) and (load := job_of(scenario).load_libraries) is not None:
+    if isinstance(scenario, Scenario) and (load := job_of(scenario).run.load_libraries) is not None:
         load(scenario)
 
 

@@ -66,7 +66,7 @@ def read_blocks(scenario: Scenario, me: str, table: OwnTable, warnings: Sequence
     Args:
         warnings: earlier runs that this one repeats or nearly repeats.
     """
-    rows = tuple(job_of(scenario).asked(scenario, me, table))
+    rows = tuple(job_of(scenario).notice.data(scenario, me, table))
     grid = Grid(f"What was read of the data of {me}", ("what", "which"), rows, frozenset({0, 1}))
     return [grid, *(Line(text, "bold") for text in warnings)]
 
@@ -136,7 +136,7 @@ def _asked(scenario: Scenario, me: str) -> list[Block]:
         rows.append(("written in", f"{spec.encoding}, decimal {spec.decimal!r}{thousands}"))
     if spec.model is not None:
         rows.append(("its share of the model, a file", spec.model))
-    rows += job_of(scenario).asked(scenario, me, None)
+    rows += job_of(scenario).notice.data(scenario, me, None)
     return [Grid(f"What is asked of the data of {me}", ("what", "which"), tuple(rows), frozenset({0, 1})), *_sql(query)]
 
 
@@ -182,9 +182,9 @@ def _insecure(scenario: Scenario) -> list[Block]:
 def _learnt(scenario: Scenario, plans: Plans) -> list[Block]:
     """The whole plan, where the shapes are known; else what does not depend on them."""
     job = job_of(scenario)
-    extent = job.extent(scenario, None)
+    extent = job.data.extent(scenario, None)
     known, features = extent.rows, extent.features or 1
-    rows = {owner: job.counts(scenario, known.get(owner, _STANDING_IN)) for owner in scenario.owners}
+    rows = {owner: job.data.counts(scenario, known.get(owner, _STANDING_IN)) for owner in scenario.owners}
     if extent.exact and len(known) == len(scenario.owners):
         from parties.report.plan import plan_tables
 
@@ -193,7 +193,7 @@ def _learnt(scenario: Scenario, plans: Plans) -> list[Block]:
     try:
         _, plan = plans.of(scenario, rows, features)
     except (DataError, UsageError):  # of the rows that stand in: those that come may well do
-        return [Line(""), Line(job.wanted(scenario))]
+        return [Line(""), Line(job.notice.outcome(scenario))]
     told = kind_of(scenario).show().also_learnt(split=scenario.vertical)
     return [
         _reveals_grid(plan),

@@ -61,7 +61,7 @@ def print_star_plan(scenario: StarScenario, *, as_json: bool = False) -> None:
 
 def plan_tables(plan: Plan, settings: Any, scenario: Scenario) -> list[Block]:
     """All that the plan says, in its order, as lines and tables: first what everyone asks, details at the end."""
-    told = job_of(scenario).told(settings, scenario)
+    told = job_of(scenario).notice.plan(settings, scenario)
     facts = _facts(plan, told, scenario)
     return [
         Line(f"{scenario.name}: the plan. Nothing has been sent.", "bold"),
@@ -84,7 +84,7 @@ def plan_tables(plan: Plan, settings: Any, scenario: Scenario) -> list[Block]:
 
 def plan_json(plan: Plan, settings: Any, scenario: Scenario) -> dict[str, Any]:
     """The plan as `mpc plan --json` prints it; its shape is stable under one `schema`, for each kind of task."""
-    return _facts(plan, job_of(scenario).told(settings, scenario), scenario)
+    return _facts(plan, job_of(scenario).notice.plan(settings, scenario), scenario)
 
 
 def _facts(plan: Plan, told: PlanTold, scenario: Scenario) -> dict[str, Any]:

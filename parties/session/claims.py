@@ -53,7 +53,7 @@ def _check_owner(scenario: Scenario, owner: str, rows: tuple[int, int]) -> None:
             f"ask {owner} which data it uses",
             party=owner,
         )
-    if rows != job_of(scenario).counts(scenario, count):
+    if rows != job_of(scenario).data.counts(scenario, count):
         raise DisagreementError(
             f"{owner} splits its {count_text(count)} rows otherwise than the scenario says",
             "install the same version everywhere",
@@ -63,7 +63,7 @@ def _check_owner(scenario: Scenario, owner: str, rows: tuple[int, int]) -> None:
 
 def _check_memory(scenario: Scenario, me: str, rows: Rows, columns: int) -> None:
     copies = _AT_THE_HELPER if me == scenario.helper else _AT_AN_OWNER
-    needed = job_of(scenario).pooled(scenario, rows, columns) * _WORD * copies
+    needed = job_of(scenario).run.pooled(scenario, rows, columns) * _WORD * copies
     here = memory_limit()
     if needed <= here:
         return

@@ -145,10 +145,10 @@ def _play(
     trace.stage("data", 0, 0)
     if own.problem is not None:
         raise own.problem
-    table = (own.table or _beside(channel, "data", lambda: job.load(scenario, me))) if owner else None
+    table = (own.table or _beside(channel, "data", lambda: job.data.load(scenario, me))) if owner else None
     vault = own.vault
-    if table is not None and job.ready is not None and vault is not None:
-        table = job.ready(scenario, table, vault)
+    if table is not None and job.data.ready is not None and vault is not None:
+        table = job.data.ready(scenario, table, vault)
     _tell_notes(table, reporter, log)
     trace.stage("connecting", 0, 0)
     players = Table(scenario.owners, scenario.helper)
@@ -159,17 +159,17 @@ def _play(
     result: Any = None
     say = _sayer(reporter, log)
     noting = _noting(own.releases, scenario, table, agreement, trace, say)
-    program = job.program(scenario, agreement, table) if table is not None else None
+    program = job.run.program(scenario, agreement, table) if table is not None else None
     excluded = {} if table is None or table.excluded is None else {"rows_excluded": table.excluded}
     del table  # which may be large; the program has its own rows of it
     with _without_pauses(), noting:
         trace.restart_counts()
         trace.stage("running", 0, 0)
         if program is not None:
-            for warning in job.before(scenario, agreement):
+            for warning in job.run.before(scenario, agreement):
                 say(warning)
             result = play_owner(channel, players, agreement, trace, program)
-            for warning in job.after(result):
+            for warning in job.run.after(result):
                 say(warning)
         else:
             play_helper(channel, players, agreement, trace)
@@ -180,7 +180,7 @@ def _play(
     leave(channel, players, patient=not owner)
     agreement = replace(agreement, plan=agreement.plan.on(trace.ways))
     log.info("done: %d rounds, %d bytes sent", measured["rounds"], measured["bytes_sent"])
-    part_of_kind = job.record(scenario, agreement, result)
+    part_of_kind = job.run.record(scenario, agreement, result)
     return _result(scenario, me, agreement, trace, {**measured, **excluded, **kept}, part_of_kind, started, finished)
 
 
@@ -190,7 +190,7 @@ def _kept(scenario: Scenario, me: str, agreement: Agreement, result: Any, vault:
     Raises:
         RecordError: it cannot be written, and all was opened that was to be.
     """
-    keep = job_of(scenario).keep
+    keep = job_of(scenario).run.keep
     try:
         return keep(scenario, agreement, result, vault) if keep is not None else {}
     except UsageError as error:
@@ -281,8 +281,8 @@ def _offer(scenario: Scenario, table: OwnTable | None) -> Offer:
     if table is None:
         return Offer(VERSION, facts, None, None)
     job = job_of(scenario)
-    common = None if job.common is None else job.common(table)
-    rows, has_target = job.counts(scenario, table.rows), job.has_target(scenario, table)
+    common = None if job.data.common is None else job.data.common(table)
+    rows, has_target = job.data.counts(scenario, table.rows), job.data.has_target(scenario, table)
     return Offer(VERSION, facts, rows, table.columns, has_target, common)
 
 

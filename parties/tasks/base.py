@@ -1,7 +1,7 @@
 """What a kind of task is to the code around it: each step of a run, filled by one function a kind.
 
 Each kind has a folder that fills them; `registry.py` says which kind has which. What connects, compares, records and
-shows asks a `Job`, and never which kind it is.
+shows asks its `Data`, `Run` or `Notice` (together a `Job`), and never which kind it is.
 """
 
 from __future__ import annotations
@@ -58,6 +58,21 @@ class PlanTold:
 def _always(scenario: Scenario, owner: str) -> bool:
     """Of a kind whose every owner's rows enter what all learn."""
     return True
+
+
+def _none_held_out(scenario: Scenario, rows: int) -> tuple[int, int]:
+    """Of a kind that computes with all rows."""
+    return rows, 0
+
+
+def _no_target(scenario: Scenario, table: OwnTable) -> bool | None:
+    """Of a kind whose owners all have the same columns, or no target."""
+    return None
+
+
+def _no_warnings(*of: object) -> list[str]:
+    """Of a kind that warns of nothing."""
+    return []
 
 
 def _own_rows_only(scenario: Scenario, rows: Rows, columns: int) -> int:
@@ -119,70 +134,97 @@ Res = TypeVar("Res")
 
 
 @dataclass(frozen=True)
-class Job(Generic[Tab, Set, Res]):
-    """A kind of task, step by step.
+class Data(Generic[Tab]):
+    """What a kind reads of the owners.
 
     Args:
         load: an owner's table, read and checked; raises DataError.
-        counts: how many of so many rows are computed with, and how many held out.
-        has_target: what the handshake is told of the target; None unless columns are split.
         shapes: every owner's rows and the number of columns, from the data where they are here, else from the file;
             raises UsageError or DataError where neither tells.
         extent: the same as far as one party can know it, without an error.
-        settings: the public settings of given shapes; raises UsageError or DataError where they do not fit.
-        plan: their plan.
-        program: what an owner runs, once; the agreement's settings are those of its plan.
-        before: warnings of what is public before the run.
-        after: warnings of what the result says.
-        record: this kind's part of a party's result, for `result.json`; of a helper, the result is None.
-        compare: the record's `comparison`, for runs on one machine; None where there is none.
-        told: what the plan says.
-        asked: what is asked of an owner's data, as rows of a table; the owner's table is None if it cannot be read.
-        found: the owner's data in a sentence, for `mpc doctor`.
-        revealed: what a policy's `reveals` must list: the names that let each through, its own first.
-        small_counts: what may tell a count of rows below a given one, and what to do, for a policy's `minimum_cell`;
-            nothing where each count that is told was tested, or is of all rows.
-        wanted: what is revealed to whom, in a sentence, where no plan can be made yet.
+        counts: how many of so many rows are computed with, and how many held out.
+        has_target: what the handshake is told of the target; None unless columns are split.
         ready: an owner's table with what only its keys open, once its files are found to be as they should be.
         common: what the owners must have in common beside what their scenarios say; None where there is nothing.
-        keep: writes what an owner keeps of the result beside its record; says what, for its entry in the record.
-        load_libraries: imports what is else imported when a step is done; for a process that is copied.
-        pooled: how many numbers, about, a party computes with that grow with all owners' rows and columns together.
         pools: whether an owner's rows enter what others learn, so that it needs some, and its releases are listed.
     """
 
     load: Callable[[Scenario, str], Tab]
-    counts: Callable[[Scenario, int], tuple[int, int]]
-    has_target: Callable[[Scenario, Tab], bool | None]
     shapes: Callable[[Scenario], tuple[Rows, int]]
     extent: Callable[[Scenario, Tab | None], Extent]
+    counts: Callable[[Scenario, int], tuple[int, int]] = _none_held_out
+    has_target: Callable[[Scenario, Tab], bool | None] = _no_target
+    ready: Callable[[Scenario, Tab, Vault], Tab] | None = None
+    common: Callable[[Tab], Common] | None = None
+    pools: Callable[[Scenario, str], bool] = _always
+
+
+@dataclass(frozen=True)
+class Run(Generic[Tab, Set, Res]):
+    """What the parties of a kind compute, and what becomes of it.
+
+    Args:
+        settings: the public settings of given shapes; raises UsageError or DataError where they do not fit.
+        plan: their plan.
+        program: what an owner runs, once; the agreement's settings are those of its plan.
+        record: this kind's part of a party's result, for `result.json`; of a helper, the result is None.
+        before: warnings of what is public before the run.
+        after: warnings of what the result says.
+        compare: the record's `comparison`, for runs on one machine; None where there is none.
+        keep: writes what an owner keeps of the result beside its record; says what, for its entry in the record.
+        load_libraries: imports what is else imported when a step is done; for a process that is copied.
+        pooled: how many numbers, about, a party computes with that grow with all owners' rows and columns together.
+    """
+
     settings: Callable[[Scenario, Rows, int], Set]
     plan: Callable[[Set], Plan]
     program: Callable[[Scenario, Agreement, Tab], ProgramFactory]
-    before: Callable[[Scenario, Agreement], list[str]]
-    after: Callable[[Res], list[str]]
     record: Callable[[Scenario, Agreement, Res | None], dict[str, Any]]
-    compare: Callable[[Scenario, Mapping[str, Any]], dict[str, Any]] | None
-    told: Callable[[Set, Scenario], PlanTold]
-    asked: Callable[[Scenario, str, Tab | None], list[tuple[str, str]]]
-    found: Callable[[Scenario, Tab], str]
-    revealed: Callable[[Scenario], list[tuple[str, ...]]]
-    small_counts: Callable[[Scenario, int], list[str]]
-    wanted: Callable[[Scenario], str]
-    ready: Callable[[Scenario, Tab, Vault], Tab] | None = None
-    common: Callable[[Tab], Common] | None = None
+    before: Callable[[Scenario, Agreement], list[str]] = _no_warnings
+    after: Callable[[Res], list[str]] = _no_warnings
+    compare: Callable[[Scenario, Mapping[str, Any]], dict[str, Any]] | None = None
     keep: Callable[[Scenario, Agreement, Res, Vault], dict[str, Any]] | None = None
     load_libraries: Callable[[Scenario], None] | None = None
     pooled: Callable[[Scenario, Rows, int], int] = _own_rows_only
-    pools: Callable[[Scenario, str], bool] = _always
+
+
+@dataclass(frozen=True)
+class Notice(Generic[Tab, Set]):
+    """What a kind says of a run before it starts: to people, in its plan and for an approval, and to policies.
+
+    Args:
+        plan: what the plan says.
+        data: what is asked of an owner's data, as rows of a table; the owner's table is None if it cannot be read.
+        found: the owner's data in a sentence, for `mpc doctor`.
+        outcome: what is revealed to whom, in a sentence, where no plan can be made yet.
+        reveals: what a policy's `reveals` must list: the names that let each through, its own first.
+        small_counts: what may tell a count of rows below a given one, and what to do, for a policy's `minimum_cell`;
+            nothing where each count that is told was tested, or is of all rows.
+    """
+
+    plan: Callable[[Set, Scenario], PlanTold]
+    data: Callable[[Scenario, str, Tab | None], list[tuple[str, str]]]
+    found: Callable[[Scenario, Tab], str]
+    outcome: Callable[[Scenario], str]
+    reveals: Callable[[Scenario], list[tuple[str, ...]]]
+    small_counts: Callable[[Scenario, int], list[str]]
+
+
+@dataclass(frozen=True)
+class Job(Generic[Tab, Set, Res]):
+    """A kind of task for owners and a helper, step by step."""
+
+    data: Data[Tab]
+    run: Run[Tab, Set, Res]
+    notice: Notice[Tab, Set]
 
 
 def owners_request(scenario: Scenario, job: Job[Any, Any, Any]) -> Request:
     """What a scenario for owners and a helper asks, of a kind whose steps are these."""
     return Request(
         scenario.task.kind,
-        job.revealed(scenario),
-        partial(job.small_counts, scenario),
+        job.notice.reveals(scenario),
+        partial(job.notice.small_counts, scenario),
         len(scenario.owners),
         f"there are {len(scenario.owners)}",
         dict(scenario.task),

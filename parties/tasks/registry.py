@@ -113,8 +113,8 @@ class Plans:
             if one is scenario and its_rows == rows and its_columns == columns:
                 return settings, plan
         job = job_of(scenario)
-        settings = job.settings(scenario, rows, columns)
-        plan = job.plan(settings)
+        settings = job.run.settings(scenario, rows, columns)
+        plan = job.run.plan(settings)
         self._made.append((scenario, dict(rows), columns, settings, plan))
         return settings, plan
 
@@ -136,7 +136,7 @@ def planned(scenario: Scenario) -> tuple[Any, Plan]:
         UsageError: an owner's data are not here, and the scenario does not state what is needed instead.
         DataError: data that are here cannot be read, do not fit together, or are too few.
     """
-    rows, columns = job_of(scenario).shapes(scenario)
+    rows, columns = job_of(scenario).data.shapes(scenario)
     refuse_few(scenario, rows, columns)
     return Plans().of(scenario, rows, columns)
 

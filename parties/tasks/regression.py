@@ -30,6 +30,11 @@ def row_counts(scenario: Scenario, rows: int) -> tuple[int, int]:
     return rows - held_out, held_out
 
 
+def has_target(scenario: Scenario, table: Table) -> bool | None:
+    """Whether an owner has the target; None unless columns are split."""
+    return table.has_target if scenario.vertical else None
+
+
 def asked_of_table(scenario: Scenario, me: str, table: Table | None, target: str, use: str) -> list[tuple[str, str]]:
     """What a model's task asks of an owner's table: what, and which.
 

@@ -11,7 +11,7 @@ from mpc.runtime.plan import Plan, ProgramFactory, make_plan
 from parties.data.table import Table, load_owner_table
 from parties.scenario.file import Scenario
 from parties.show.blocks import count_text, plural
-from parties.tasks.base import Job, PlanTold, Rows, all_cells, wanted_by_all
+from parties.tasks.base import Data, Job, Notice, PlanTold, Rows, Run, all_cells, wanted_by_all
 from parties.tasks.extent import extent_from_here, training_shapes
 from parties.tasks.linear.record import fit_facts, inference_rows
 from parties.tasks.linear.settings import LinearTask
@@ -21,6 +21,7 @@ from parties.tasks.regression import (
     WEIGHTS,
     asked_of_table,
     group_counts,
+    has_target,
     own_columns,
     own_rows,
     row_counts,
@@ -71,10 +72,6 @@ def linear_settings(scenario: Scenario, rows: Rows, columns: int) -> LinearSetti
     )
 
 
-def _has_target(scenario: Scenario, table: Table) -> bool | None:
-    return table.has_target if scenario.vertical else None
-
-
 def _plan(settings: LinearSettings) -> Plan:
     job = vertical_linear_job if settings.partition == "vertical" else linear_job
     return make_plan(lambda p: job(p, None, settings), settings.owners, settings.helper)
@@ -88,10 +85,6 @@ def _program(scenario: Scenario, agreement: Agreement, table: Table) -> ProgramF
         return lambda p: vertical_linear_job(p, columns.pop(), settings)
     own = [own_rows(table, scenario, agreement.columns)]
     return lambda p: linear_job(p, own.pop(), settings)
-
-
-def _before(scenario: Scenario, agreement: Agreement) -> list[str]:
-    return []
 
 
 def _after(fit: LinearFit) -> list[str]:
@@ -168,23 +161,28 @@ def _pooled(scenario: Scenario, rows: Rows, columns: int) -> int:
 
 
 LINEAR: Job[Table, LinearSettings, LinearFit] = Job(
-    load=load_owner_table,
-    counts=row_counts,
-    has_target=_has_target,
-    shapes=training_shapes,
-    extent=extent_from_here,
-    settings=linear_settings,
-    plan=_plan,
-    program=_program,
-    before=_before,
-    after=_after,
-    record=_record,
-    compare=_compare,
-    told=_told,
-    asked=_asked,
-    found=_found,
-    revealed=_revealed,
-    small_counts=_small_counts,
-    wanted=_wanted,
-    pooled=_pooled,
+    data=Data(
+        load=load_owner_table,
+        shapes=training_shapes,
+        extent=extent_from_here,
+        counts=row_counts,
+        has_target=has_target,
+    ),
+    run=Run(
+        settings=linear_settings,
+        plan=_plan,
+        program=_program,
+        record=_record,
+        after=_after,
+        compare=_compare,
+        pooled=_pooled,
+    ),
+    notice=Notice(
+        plan=_told,
+        data=_asked,
+        found=_found,
+        outcome=_wanted,
+        reveals=_revealed,
+        small_counts=_small_counts,
+    ),
 )

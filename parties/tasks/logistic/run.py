@@ -10,14 +10,22 @@ from mpc.runtime.plan import Plan, ProgramFactory, make_plan
 from parties.data.table import Table, load_owner_table
 from parties.scenario.file import Scenario
 from parties.show.blocks import plural
-from parties.tasks.base import Job, PlanTold, all_cells, wanted_by_all
+from parties.tasks.base import Data, Job, Notice, PlanTold, Run, all_cells, wanted_by_all
 from parties.tasks.extent import extent_from_here, training_shapes
 from parties.tasks.logistic.keep import keep_model, model_id, ready_to_keep
 from parties.tasks.logistic.plan_solver import training_facts
 from parties.tasks.logistic.programs import program_of
 from parties.tasks.logistic.settings import LogisticTask
 from parties.tasks.logistic.shape import settings_for, warnings_after, warnings_before
-from parties.tasks.regression import MISSING_COUNTS, WEIGHTS, asked_of_table, own_columns, own_rows, row_counts
+from parties.tasks.regression import (
+    MISSING_COUNTS,
+    WEIGHTS,
+    asked_of_table,
+    has_target,
+    own_columns,
+    own_rows,
+    row_counts,
+)
 from protocols.inference import irls
 from protocols.rows.results import Trained
 from protocols.rows.settings import TrainingSettings
@@ -34,10 +42,6 @@ TOLERANCE: Final = "tolerance"
 
 CLASSES: Final = "class-count"
 """What a policy calls the pooled number of rows of a class, from which balanced class weights follow: it is opened."""
-
-
-def _has_target(scenario: Scenario, table: Table) -> bool | None:
-    return table.has_target if scenario.vertical else None
 
 
 def _plan(settings: TrainingSettings) -> Plan:
@@ -189,26 +193,32 @@ def _wanted(scenario: Scenario) -> str:
 
 
 TRAINING: Job[Table, TrainingSettings, Trained] = Job(
-    load=load_owner_table,
-    counts=row_counts,
-    has_target=_has_target,
-    shapes=training_shapes,
-    extent=extent_from_here,
-    settings=settings_for,
-    plan=_plan,
-    program=_program,
-    before=_before,
-    after=_after,
-    record=_record,
-    compare=_compare,
-    told=_told,
-    asked=_asked,
-    found=_found,
-    revealed=_revealed,
-    small_counts=_small_counts,
-    wanted=_wanted,
-    ready=ready_to_keep,
-    keep=keep_model,
-    load_libraries=_load_libraries,
-    pooled=all_cells,
+    data=Data(
+        load=load_owner_table,
+        shapes=training_shapes,
+        extent=extent_from_here,
+        counts=row_counts,
+        has_target=has_target,
+        ready=ready_to_keep,
+    ),
+    run=Run(
+        settings=settings_for,
+        plan=_plan,
+        program=_program,
+        record=_record,
+        before=_before,
+        after=_after,
+        compare=_compare,
+        keep=keep_model,
+        load_libraries=_load_libraries,
+        pooled=all_cells,
+    ),
+    notice=Notice(
+        plan=_told,
+        data=_asked,
+        found=_found,
+        outcome=_wanted,
+        reveals=_revealed,
+        small_counts=_small_counts,
+    ),
 )

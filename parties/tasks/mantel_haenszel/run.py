@@ -15,7 +15,7 @@ from parties.data.plain_table import PlainTable, category_codes, check_rows, tab
 from parties.data.read import open_source
 from parties.scenario.file import Scenario
 from parties.show.blocks import Line, count_text, plural
-from parties.tasks.base import Job, PlanTold, Rows, wanted_by_all
+from parties.tasks.base import Data, Job, Notice, PlanTold, Rows, Run, wanted_by_all
 from parties.tasks.mantel_haenszel.pooled import pooled_odds_ratio
 from parties.tasks.mantel_haenszel.settings import MantelHaenszelTask
 from parties.tasks.plain import stated_extent, stated_rows
@@ -117,22 +117,18 @@ def _small_counts(scenario: Scenario, least: int) -> list[str]:
 
 
 MANTEL_HAENSZEL: Job[PlainTable, StatisticsSettings, Opened] = Job(
-    load=load,
-    counts=lambda scenario, rows: (rows, 0),
-    has_target=lambda scenario, table: None,
-    shapes=lambda scenario: (stated_rows(scenario, load), 3),
-    extent=lambda scenario, table: stated_extent(scenario, table, 3),
-    settings=settings_of,
-    plan=_plan,
-    program=_program,
-    before=lambda scenario, agreement: [],
-    after=lambda opened: [],
-    record=_record,
-    compare=None,
-    told=_told,
-    asked=_asked,
-    found=lambda scenario, table: f"data: {table.source}: {plural(table.rows, 'row')}",
-    revealed=lambda scenario: [("tables",)],
-    small_counts=_small_counts,
-    wanted=lambda scenario: wanted_by_all(scenario, ["tables"]),
+    data=Data(
+        load=load,
+        shapes=lambda scenario: (stated_rows(scenario, load), 3),
+        extent=lambda scenario, table: stated_extent(scenario, table, 3),
+    ),
+    run=Run(settings=settings_of, plan=_plan, program=_program, record=_record),
+    notice=Notice(
+        plan=_told,
+        data=_asked,
+        found=lambda scenario, table: f"data: {table.source}: {plural(table.rows, 'row')}",
+        outcome=lambda scenario: wanted_by_all(scenario, ["tables"]),
+        reveals=lambda scenario: [("tables",)],
+        small_counts=_small_counts,
+    ),
 )

@@ -19,7 +19,7 @@ from parties.data.vertical import digest_bits
 from parties.scenario.file import Scenario
 from parties.scenario.problems import quoted
 from parties.show.blocks import MISSING, count_text, plural
-from parties.tasks.base import Job, PlanTold, Rows, all_cells
+from parties.tasks.base import Data, Job, Notice, PlanTold, Rows, Run, all_cells
 from parties.tasks.extent import Extent
 from parties.tasks.predict.data import PredictTable, check_cap, here, load_predict_table, most_rows, opened, too_many
 from parties.tasks.predict.plan import predict_facts, predict_told
@@ -75,14 +75,6 @@ def predict_settings(scenario: Scenario, rows: Rows, columns: int) -> PredictSet
             )
     steps, split = scenario.task_as(PredictTask).steps, scenario.vertical
     return PredictSettings(scenario.owners, scenario.helper, tuple(counts.values()), columns, steps, split)
-
-
-def _counts(scenario: Scenario, rows: int) -> tuple[int, int]:
-    return rows, 0
-
-
-def _has_target(scenario: Scenario, table: PredictTable) -> bool | None:
-    return None
 
 
 def _common(table: PredictTable) -> Common:
@@ -177,10 +169,6 @@ def _before(scenario: Scenario, agreement: Agreement) -> list[str]:
     return [warning] if warning else []
 
 
-def _after(scored: Scored) -> list[str]:
-    return []
-
-
 def _record(scenario: Scenario, agreement: Agreement, scored: Scored | None) -> dict[str, Any]:
     """What all owners know of the run; the scores are in a file of their owner alone."""
     if scored is None:
@@ -266,27 +254,29 @@ def _wanted(scenario: Scenario) -> str:
 
 
 PREDICT: Job[PredictTable, PredictSettings, Scored] = Job(
-    load=load_predict_table,
-    counts=_counts,
-    has_target=_has_target,
-    shapes=_shapes,
-    extent=_extent,
-    settings=predict_settings,
-    plan=_plan,
-    program=_program,
-    before=_before,
-    after=_after,
-    record=_record,
-    compare=None,
-    told=_told,
-    asked=_asked,
-    found=_found,
-    revealed=_revealed,
-    small_counts=lambda scenario, least: [],  # each score is one row's, and its owner's
-    wanted=_wanted,
-    ready=opened,
-    common=_common,
-    keep=_keep,
-    pooled=all_cells,
-    pools=_pools,
+    data=Data(
+        load=load_predict_table,
+        shapes=_shapes,
+        extent=_extent,
+        ready=opened,
+        common=_common,
+        pools=_pools,
+    ),
+    run=Run(
+        settings=predict_settings,
+        plan=_plan,
+        program=_program,
+        record=_record,
+        before=_before,
+        keep=_keep,
+        pooled=all_cells,
+    ),
+    notice=Notice(
+        plan=_told,
+        data=_asked,
+        found=_found,
+        outcome=_wanted,
+        reveals=_revealed,
+        small_counts=lambda scenario, least: [],  # each score is one row's, and its owner's
+    ),
 )

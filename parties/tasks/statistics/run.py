@@ -10,7 +10,7 @@ from mpc.runtime.plan import Plan, ProgramFactory, make_plan
 from parties.data.plain_table import PlainTable
 from parties.scenario.file import Scenario
 from parties.show.blocks import count_text, plural
-from parties.tasks.base import Job, PlanTold, Rows, wanted_by_all
+from parties.tasks.base import Data, Job, Notice, PlanTold, Rows, Run, wanted_by_all
 from parties.tasks.extent import Extent
 from parties.tasks.plain import stated_extent, stated_rows
 from parties.tasks.regression import NOT_STATED
@@ -53,14 +53,6 @@ def statistics_settings(scenario: Scenario, rows: Rows, columns: int) -> Statist
     )
 
 
-def _counts(scenario: Scenario, rows: int) -> tuple[int, int]:
-    return rows, 0  # none is held out
-
-
-def _has_target(scenario: Scenario, table: PlainTable) -> bool | None:
-    return None
-
-
 def _width(scenario: Scenario) -> int:
     task = scenario.task_as(StatisticsTask)
     return len(task.numbers) + len(task.grouping) + len(task.events)
@@ -92,10 +84,6 @@ def _before(scenario: Scenario, agreement: Agreement) -> list[str]:
     if not few:
         return []
     return [f"beside {few[0]} the others have fewer than min_cell = {least} rows together: everything will be withheld"]
-
-
-def _after(opened: Opened) -> list[str]:
-    return []
 
 
 def _record(scenario: Scenario, agreement: Agreement, opened: Opened | None) -> dict[str, Any]:
@@ -162,22 +150,20 @@ def _wanted(scenario: Scenario) -> str:
 
 
 STATISTICS: Job[PlainTable, StatisticsSettings, Opened] = Job(
-    load=load_statistics_table,
-    counts=_counts,
-    has_target=_has_target,
-    shapes=_shapes,
-    extent=_extent,
-    settings=statistics_settings,
-    plan=_plan,
-    program=_program,
-    before=_before,
-    after=_after,
-    record=_record,
-    compare=None,
-    told=_told,
-    asked=_asked,
-    found=_found,
-    revealed=_revealed,
-    small_counts=_small_counts,
-    wanted=_wanted,
+    data=Data(load=load_statistics_table, shapes=_shapes, extent=_extent),
+    run=Run(
+        settings=statistics_settings,
+        plan=_plan,
+        program=_program,
+        record=_record,
+        before=_before,
+    ),
+    notice=Notice(
+        plan=_told,
+        data=_asked,
+        found=_found,
+        outcome=_wanted,
+        reveals=_revealed,
+        small_counts=_small_counts,
+    ),
 )

@@ -29,7 +29,7 @@ def scenario(tmp_path: Path, stated: str = "", **task: Any) -> Scenario:
 
 
 def rows_of(one: Scenario, *counts: int) -> Rows:
-    return {owner: job_of(one).counts(one, count) for owner, count in zip(one.owners, counts, strict=True)}
+    return {owner: job_of(one).data.counts(one, count) for owner, count in zip(one.owners, counts, strict=True)}
 
 
 def refusal(one: Scenario, me: str, rows: Rows, columns: int = 3) -> BeaverlodgeError:

@@ -40,8 +40,9 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         settings.append(how)
         return genuine(how)
 
-    genuine = training.TRAINING.plan
-    monkeypatch.setattr(training, "TRAINING", replace(training.TRAINING, plan=plan))
+    genuine = training.TRAINING.run.plan
+    run = replace(training.TRAINING.run, plan=plan)
+    monkeypatch.setattr(training, "TRAINING", replace(training.TRAINING, run=run))
     return settings
 
 
@@ -82,7 +83,7 @@ def test_the_plan_that_consent_shows_is_the_one_of_the_run(tmp_path: Path, made:
     table = load_owner_table(one, A)
     consent_blocks(one, A, dict.fromkeys(one.parties, "key"), plans=plans)
     assert len(made) == 1
-    counts = job_of(one).counts
+    counts = job_of(one).data.counts
     plans.of(one, {A: counts(one, table.rows), B: counts(one, 67)}, 2)  # as the handshake has them
     assert len(made) == 1
 

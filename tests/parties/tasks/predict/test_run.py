@@ -241,7 +241,7 @@ def test_the_file_of_scores_is_its_owners_alone(tmp_path: Path) -> None:
     from parties.tasks.predict.run import Scored
 
     one = scenario(tmp_path, extra='id = "patient"\n')
-    keep = job_of(one).keep
+    keep = job_of(one).run.keep
     assert keep is not None
     scored = Scored(np.array([0.07, 1.0]), ('a,"b"', "c"), "m", {})
     assert keep(one, None, scored, Vault(A, tmp_path)) == {"scores": "hospital_a.scores.csv"}  # type: ignore[arg-type]
@@ -265,7 +265,7 @@ def test_a_share_is_in_a_folder_unless_its_place_ends_in_share(tmp_path: Path) -
 def test_consent_to_a_training_says_that_nobody_sees_the_model(tmp_path: Path) -> None:
     for reveal, said in ((["metrics"], True), ([], True), (["model"], False)):
         one = load_scenario(write_scenario(tmp_path, reveal=reveal))
-        table = job_of(one).load(one, A)
+        table = job_of(one).data.load(one, A)
         shown = words(asked_and_read(one, A, table, dict.fromkeys(one.parties, "bl1-x")))
         assert ("nobody sees it: each owner keeps a share" in shown) == said
         settings, plan = planned(one)

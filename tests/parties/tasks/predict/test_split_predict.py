@@ -105,7 +105,7 @@ def test_a_policy_names_scores_of_split_columns_apart(tmp_path: Path) -> None:
 def test_what_another_learns_of_rows_is_a_release_of_them(tmp_path: Path) -> None:
     """Of whoever gets the scores, nobody learns anything: of the others, somebody does."""
     one = scenario(tmp_path, extra="max_rows = 3\n")
-    pools = job_of(one).pools
+    pools = job_of(one).data.pools
     assert not pools(one, A) and pools(one, B)
     table, releases = load_predict_table(one, B), Releases(tmp_path)
     run = releases.entry(one, table, table.columns, "s")
@@ -131,7 +131,7 @@ def test_consent_and_plan_say_who_learns_what_of_whom(tmp_path: Path) -> None:
     assert facts["predict"]["rows"] == {A: 3, B: 0} and facts["predict"]["partition"] == "vertical"
     assert facts["rounds"] == 21 and facts["helper"]["learns"][0] == "how many rows are scored"
     assert (
-        job_of(one).wanted(one)
+        job_of(one).notice.outcome(one)
         == "Revealed: rounded probabilities of rows that all owners have parts of, to 'hospital_a' alone."
     )
     shown = words(predict_blocks({"predict": {**facts["predict"], "model": "m"}}))

@@ -140,8 +140,8 @@ def test_what_small_cells_do_is_said_before_a_run(tmp_path: Path, task: str, lea
 
 def test_that_the_others_have_too_few_rows_is_said_before_a_run(tmp_path: Path) -> None:
     agreed: Any = SimpleNamespace(rows={"a": (900, 0), "b": (5, 0)})
-    assert STATISTICS.before(scenario(tmp_path), agreed) == []
-    (said,) = STATISTICS.before(scenario(tmp_path, "min_cell = 6\n" + FULL), agreed)
+    assert STATISTICS.run.before(scenario(tmp_path), agreed) == []
+    (said,) = STATISTICS.run.before(scenario(tmp_path, "min_cell = 6\n" + FULL), agreed)
     assert said.startswith("beside a the others have fewer than min_cell = 6 rows")
 
 
