@@ -15,6 +15,7 @@ from mpc.links.meeting.handshake import Agreement
 from mpc.links.meeting.offer import Common
 from mpc.runtime.plan import Plan, ProgramFactory
 from parties.data.own_table import OwnTable
+from parties.scenario.models import Task
 from parties.scenario.task import TaskReader
 from parties.trust.request import Request
 
@@ -239,6 +240,7 @@ class Kind:
     Args:
         name: its `kind` in a scenario and in a record.
         words: what a reader knows it as.
+        task: its settings, the [task] of a scenario file.
         part: the keys of a record that are its results, beside those of every run.
         show: what a record's part looks like.
         request: what its scenario asks, for a policy; None: what `owners_request` makes of its job.
@@ -251,6 +253,7 @@ class Kind:
 
     name: str
     words: str
+    task: type[Task]
     part: tuple[str, ...]
     show: Callable[[], Show]
     request: Callable[[Any], Request] | None = None

@@ -29,6 +29,7 @@ def _older(record: Mapping[str, Any]) -> bool:
 KIND: Final = Kind(
     name="linear_regression",
     words="linear regression",
+    task=READER.model,
     part=("model", "metrics", "inference", "fit", "data"),
     show=_show,
     older=_older,

@@ -28,6 +28,7 @@ def _older(record: Mapping[str, Any]) -> bool:
 KIND: Final = Kind(
     name="logistic_regression",
     words="logistic regression",
+    task=READER.model,
     part=("training", "model", "metrics", "data", "inference", "fit", "calibration"),
     show=_show,
     older=_older,

@@ -23,6 +23,7 @@ def _show() -> Show:
 KIND: Final = Kind(
     name="mantel_haenszel",
     words="Mantel-Haenszel odds ratio",
+    task=READER.model,
     part=("mantel_haenszel",),
     show=_show,
     reader=READER,

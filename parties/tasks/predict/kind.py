@@ -29,6 +29,7 @@ def _older(record: Mapping[str, Any]) -> bool:
 KIND: Final = Kind(
     name="predict",
     words="scores of new rows",
+    task=READER.model,
     part=("predict",),
     show=_show,
     older=_older,

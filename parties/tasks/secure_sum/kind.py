@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from parties.show.blocks import table
 from parties.tasks.base import Kind, Show
+from parties.tasks.secure_sum.models import SumTask
 from parties.trust.request import Request
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def _older(record: Mapping[str, Any]) -> bool:
 KIND: Final = Kind(
     name="secure_sum",
     words="secure sum",
+    task=SumTask,
     part=("sums",),
     show=_show,
     request=_request,

@@ -29,6 +29,7 @@ def _older(record: Mapping[str, Any]) -> bool:
 KIND: Final = Kind(
     name="statistics",
     words="statistics",
+    task=READER.model,
     part=("statistics",),
     show=_show,
     older=_older,
