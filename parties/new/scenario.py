@@ -7,7 +7,7 @@ import os
 import re
 import shlex
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,19 +22,16 @@ from parties.new.example import IDENTIFIER, TARGET, write_made_up
 from parties.new.fit import that_fits, without_small_cells
 from parties.new.split import choose_split, useful
 from parties.scenario.file import Scenario
-from parties.scenario.models import MIN_CELL, MIN_ROWS_PER_FEATURE
-from parties.tasks.registry import load_scenario, plan_for
+from parties.scenario.models import MIN_CELL, ModelTask
+from parties.tasks.base import Commented, Kind, Shape
+from parties.tasks.registry import KINDS, load_scenario, plan_for
 from parties.tasks.regression import own_rows, row_counts
 
 FILE: Final = "scenario.toml"
 HELPER: Final = "helper"
 _COMMENT_AT: Final = 36
 _WIDTH: Final = 110
-_MOST_FEATURES: Final = 30
-_ROWS_A_FEATURE: Final = 20
-"""Up to so many features, each with so many rows, a fit with standard errors is proposed; else a trained prediction."""
 _MOST_NAMED: Final = 20
-_HELD_OUT: Final = 0.2
 
 
 @dataclass(frozen=True)
@@ -240,12 +237,13 @@ def _task_lines(files: Sequence[FileLook], choice: Choice) -> list[str]:
         "mean": "puts a column's mean where a value is missing",
         "refuse": "a missing value is an error; or " + '"drop", or ' * (choice.split is None) + '"mean"',
     }
+    kind, propose = _proposal(choice)
     partition, whose = "horizontal", "the owners have the same columns of different patients"
     if choice.split is not None:
         partition, whose = "vertical", "the owners have other columns of the same patients"
     lines = [
         "[task]",
-        _line(f'kind = "{"linear" if choice.numbers else "logistic"}_regression"', ""),
+        f'kind = "{kind.name}"',
         _line(f'partition = "{partition}"', whose),
         _line(f"target = {_toml(choice.target)}", "the column to predict"),
     ]
@@ -262,58 +260,21 @@ def _task_lines(files: Sequence[FileLook], choice: Choice) -> list[str]:
     if choice.split is None:
         lines.append(_line("features = [", "what it is predicted from; take out what should not be used"))
         lines += [*_wrapped([_toml(name) for name in choice.features]), "]"]
-    lines += _linear_lines(choice) if choice.numbers else _training_lines(files, choice)
+    shape = Shape(tuple(file.rows for file in files), len(choice.features), choice.split is not None)
+    lines += [_line(*setting) for setting in propose(shape)]
     lines.append(
         _line(f"min_cell = {MIN_CELL}", "no value in the model has fewer rows besides an owner's own, or the run ends")
     )
     return lines
 
 
-def _linear_lines(choice: Choice) -> list[str]:
-    lines = [_line('inference = "shared"', "sums stay shared; only the result is opened")]
-    if choice.split is None:
-        lines.append(_line("test_fraction = 0.0", 'all rows are in the fit; else add "metrics" to reveal'))
-    return [
-        *lines,
-        _line('# weights = "measurements"', "a column of variance weights, if there is one; not a feature then"),
-        _line('# offset = "expected"', "a column that is taken off the target, if there is one; not a feature then"),
-        _line('reveal = ["inference"]', "coefficients, errors, R2; nothing else at the end"),
-    ]
-
-
-def _inference_lines(choice: Choice) -> list[str]:
-    """The maximum-likelihood fit to all rows, for which a statistician asks."""
-    shared = [] if choice.split is not None else [_line('inference = "shared"', "sums stay shared; only results open")]
-    return [
-        *shared,
-        _line("test_fraction = 0.0", "all rows are in the fit; 0.2 holds a fifth of them out"),
-        _line('reveal = ["inference", "metrics"]', "coefficients, errors, tests; and how good the model is"),
-        _line('# reveal = ["model", "metrics"]', "a prediction, trained by gradient descent: no errors, no p-values"),
-    ]
-
-
-def _training_lines(files: Sequence[FileLook], choice: Choice) -> list[str]:
-    rows = sum(file.rows for file in files) if choice.split is None else files[0].rows
-    others = rows if choice.split is not None else rows - max(file.rows for file in files)
-    enough = rows >= _ROWS_A_FEATURE * (len(choice.features) + 1)
-    if len(choice.features) <= _MOST_FEATURES and enough and others >= MIN_ROWS_PER_FEATURE * len(choice.features):
-        return _inference_lines(choice)
-    scaled, held = "to the mean and spread of all rows together, which all see", "of each owner's rows"
-    if choice.split is not None:
-        scaled, held = "each owner its own columns; nobody else learns how", "of the patients, the same everywhere"
-    few = 0.8 * others < MIN_ROWS_PER_FEATURE * len(choice.features)
-    held_out = _HELD_OUT * min(file.rows for file in files) > MIN_CELL  # metrics of fewer would show their patients
-    return [
-        _line("standardise = true", scaled),
-        _line(f"test_fraction = {_HELD_OUT}", f"{held}: held out, and used for the metrics only")
-        if held_out
-        else _line("test_fraction = 0.0", "all rows are trained on, and judge it: a fifth of an owner's would be few"),
-        _line('solver = "auto"', "the plan takes the one that is fastest for these rows and features"),
-        _line("l2 = 0.01", f"keeps the weights small: under {MIN_ROWS_PER_FEATURE} rows a feature need it")
-        if few
-        else _line("l2 = 0.0", "more than 0 keeps the weights small"),
-        _line('reveal = ["model", "metrics"]', "nothing else is opened at the end"),
-    ]
+def _proposal(choice: Choice) -> tuple[Kind, Callable[[Shape], list[Commented]]]:
+    """The first kind of model for such a target, of two classes or of numbers, and what it proposes."""
+    return next(
+        (kind, kind.propose)
+        for kind in KINDS.values()
+        if kind.propose is not None and issubclass(kind.task, ModelTask) and kind.task.classes is not choice.numbers
+    )
 
 
 def _told(path: Path, files: Sequence[FileLook], choice: Choice, made_up: bool) -> list[str]:
@@ -349,7 +310,7 @@ def _told(path: Path, files: Sequence[FileLook], choice: Choice, made_up: bool) 
 
 def _of_target(choice: Choice) -> str:
     if choice.numbers:
-        return " (numbers, so a linear regression)"
+        return f" (numbers, so a {_proposal(choice)[0].words})"
     return f" (1 where it is {choice.positive})" if choice.positive else ""
 
 

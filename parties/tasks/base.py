@@ -233,6 +233,25 @@ def owners_request(scenario: Scenario, job: Job[Any, Any, Any]) -> Request:
     )
 
 
+Commented = tuple[str, str]
+"""A setting as a scenario file has it, and what it means."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What `mpc new` goes by where it proposes a model.
+
+    Args:
+        rows: each owner's; where columns are split, all have the same.
+        features: how many were found.
+        split: whether the owners have other columns of the same patients.
+    """
+
+    rows: tuple[int, ...]
+    features: int
+    split: bool
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of task: all that differs between kinds. What takes long to import is imported by who asks for it.
@@ -249,6 +268,7 @@ class Kind:
         job: how its run is done, likewise.
         read: how a scenario file is read, of a kind for a server and clients.
         star: how its run is done, likewise.
+        propose: of a model, the settings of its own that `mpc new` writes; None: it does not propose this kind.
     """
 
     name: str
@@ -262,3 +282,4 @@ class Kind:
     job: Callable[[], Job[Any, Any, Any]] | None = None
     read: Callable[[Path, Mapping[str, Any]], StarScenario] | None = None
     star: Callable[[], Star] | None = None
+    propose: Callable[[Shape], list[Commented]] | None = None

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from parties.show.blocks import table
 from parties.tasks.base import Job, Kind, Show
+from parties.tasks.linear.new import propose
 from parties.tasks.linear.settings import READER
 
 
@@ -35,4 +36,5 @@ KIND: Final = Kind(
     older=_older,
     reader=READER,
     job=_job,
+    propose=propose,
 )

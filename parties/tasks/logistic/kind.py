@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from parties.tasks.base import Job, Kind, Show
+from parties.tasks.logistic.new import propose
 from parties.tasks.logistic.settings import READER
 
 
@@ -34,4 +35,5 @@ KIND: Final = Kind(
     older=_older,
     reader=READER,
     job=_job,
+    propose=propose,
 )

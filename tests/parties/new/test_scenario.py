@@ -186,7 +186,7 @@ def test_inference_is_proposed_where_there_are_enough_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, proposed: list[str]
 ) -> None:
     """80 rows, and three coefficients with the intercept's."""
-    monkeypatch.setattr("parties.new.scenario._ROWS_A_FEATURE", rows)
+    monkeypatch.setattr("parties.tasks.logistic.new._ROWS_A_FEATURE", rows)
     made, found = make(tmp_path, columns(), columns(seed=1))
     assert found["task"]["reveal"] == proposed
     assert found["task"]["test_fraction"] == (0.2 if "model" in proposed else 0.0)
