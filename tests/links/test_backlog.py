@@ -22,7 +22,7 @@ from mpc.testing.faults.check import play
 from mpc.testing.faults.virtual import End, Sent, Smooth, Wires
 from protocols.core.beaver import multiply
 from protocols.core.truncation import truncate
-from tests.protocols.training import test_stop_test
+from tests.testing.cases.registry import CASES
 
 FIRST, LAST = "owner0", "owner1"
 SMALL = reals((64,), scale=14, largest=1.0)
@@ -74,7 +74,7 @@ class Slow:
     [
         (many, [SMALL, SMALL], 2),
         (many, [SMALL, SMALL], 3),
-        (test_stop_test.settling, [test_stop_test.X, test_stop_test.Y], 2),
+        (CASES["stop test"].protocol, CASES["stop test"].inputs, 2),
     ],
     ids=["two owners", "three owners", "forks"],
 )
@@ -100,7 +100,7 @@ def test_no_honest_party_is_further_ahead_than_planned(
 
 @pytest.mark.parametrize("stop", [0, 1])
 def test_no_way_that_a_program_can_take_has_more_to_keep(stop: int) -> None:
-    case = case_of(test_stop_test.settling, [test_stop_test.X, test_stop_test.Y], 2)
+    case = case_of(CASES["stop test"].protocol, CASES["stop test"].inputs, 2)
     other = case.plan.on([False] * stop + [True])
     for receiver, nbytes in kept(other).items():
         assert nbytes <= kept(case.plan)[receiver] + len(case.plan.forks) * FRAME_BYTES

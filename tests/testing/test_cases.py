@@ -11,40 +11,18 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType, ModuleType
+from types import FrameType
 from typing import Any, Literal
 
 import pytest
 
-from mpc.testing import Input
 from mpc.testing.cases import programs
 from mpc.testing.cases.inputs import complete, constants
 from protocols.core.monotone_search import digits_for
 from tests.helpers import ROOT
-from tests.protocols.core import test_alignment
-from tests.protocols.inference import test_irls
-from tests.protocols.linalg import test_hessian
-from tests.protocols.linalg import test_inverse as test_wide_inverse
-from tests.protocols.scaling import test_data_summary, test_private_scales
-from tests.protocols.training import test_accelerated, test_stop_test
 from tests.testing.cases.case import Case, hold_to_correct, hold_to_cost, hold_to_faults
 from tests.testing.cases.registry import CASES
 from tests.testing.cases.training import rows_job
-
-CHECKS = {"check_correct", "check_cost", "check_view", "check_faults"}
-ELSEWHERE: list[tuple[ModuleType, Any, list[Input]]] = [
-    (test_accelerated, test_accelerated.penalised_step, test_accelerated.STEPS["penalised"][2]),
-    (test_alignment, test_alignment.tried, [test_alignment.BITS]),
-    (test_data_summary, test_data_summary.ranges, test_data_summary.ROWS),
-    (test_hessian, test_hessian.preconditioned, [test_hessian.ROWS]),
-    (test_irls, test_irls.stepped, test_irls.ONE_STEP),
-    (test_private_scales, test_private_scales.is_below, [test_private_scales.WIDE]),
-    (test_private_scales, test_private_scales.gram, test_private_scales.ROWS),
-    (test_private_scales, test_private_scales.scaled, test_private_scales.TABLES),
-    (test_stop_test, test_stop_test.settling, [test_stop_test.X, test_stop_test.Y]),
-    (test_wide_inverse, test_wide_inverse.finer, test_wide_inverse.ROOTS),
-]
-"""Cases beside other tests of the same protocol: their file makes all four checks."""
 
 NOT_EXPRESSED = {
     "protocols/aggregation/client.py aggregation_client": "stages of a server, not rounds: check_sums, and all faults",
@@ -120,9 +98,6 @@ def planned() -> Iterator[programs.Case]:
         sizes = complete(it.inputs, {**it.fixed, **it.cost.sizes}, 2)
         n = it.cost.owners[0]
         yield programs.Case(it.protocol, tuple(it.inputs), n, sizes, constants(it.inputs, sizes, n, 0))
-    for _, protocol, inputs in ELSEWHERE:
-        sizes = complete(inputs, None, 2)
-        yield programs.Case(protocol, tuple(inputs), 2, sizes, constants(inputs, sizes, 2, 0))
 
 
 def awaited(case: programs.Case) -> set[str]:
@@ -148,10 +123,3 @@ def test_every_protocol_is_checked() -> None:
     missing = protocols() - checked - NOT_EXPRESSED.keys()
     assert not missing, "add a case to tests/testing/cases for " + ", ".join(sorted(missing))
     assert NOT_EXPRESSED.keys() <= protocols() - checked, "what is checked needs no excuse"
-
-
-@pytest.mark.parametrize("module", sorted({module.__name__ for module, *_ in ELSEWHERE}))
-def test_cases_elsewhere_are_held_to_all_four_checks(module: str) -> None:
-    tree = ast.parse((ROOT / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8"))
-    called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
-    assert called >= CHECKS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mpc.runtime.round import HEADER_BYTES
-from protocols.aggregation.cost import client_seconds, expected_traffic, replayed, server_seconds
+from protocols.aggregation.cost import expected_traffic, replayed
 from protocols.aggregation.messages import stages
 from tests.protocols.aggregation.rounds import play, settings_for, vectors_for, without
 
@@ -39,12 +39,3 @@ def test_with_a_lying_server_it_is_near() -> None:
     planned = replayed(settings, outcome.result).values()
     assert sum(one.down for one in planned) / 80 == pytest.approx(expected.down, rel=0.05)
     assert sum(one.up for one in planned) / 80 == pytest.approx(expected.up, rel=0.01)
-
-
-def test_time_grows_with_what_is_done() -> None:
-    small, large = settings_for(100, 1000), settings_for(100, 100_000)
-    lying = settings_for(100, 1000, malicious=True)
-    assert client_seconds(small) < client_seconds(large) < 1
-    assert client_seconds(small) < client_seconds(lying)
-    assert server_seconds(small, 0) < server_seconds(small, 10) < server_seconds(large, 10)
-    assert server_seconds(small, 0, network=False) < server_seconds(small, 0)

@@ -13,7 +13,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from mpc.randomness.streams import Entropy, Stream, derive, insecure_entropy
+from mpc.randomness.streams import Entropy, derive, insecure_entropy
 from mpc.ring.array import Array
 from mpc.ring.rings import Ring
 from mpc.star.lockstep import run_star
@@ -21,9 +21,8 @@ from mpc.testing.cases.failure import CheckFailed
 from mpc.testing.views.star_view import check_sums
 from protocols.aggregation import messages as m
 from protocols.aggregation.client import aggregation_client
-from protocols.aggregation.graph import draw_graph
 from protocols.aggregation.server import aggregation_server
-from protocols.aggregation.settings import Occasion, Settings, context
+from protocols.aggregation.settings import Occasion, Settings
 from tests.protocols.aggregation.adversary import Adversary, Tape
 from tests.protocols.aggregation.rounds import Memory, trust_for, without
 from tests.tiers import SOAK, Tell
@@ -189,18 +188,6 @@ def test_the_largest_coalition_that_is_tolerated(settings: Settings) -> None:
     assert 2 * settings.threshold - settings.neighbours > 3 or not settings.malicious
     plan = [(ROUND, {6: m.MASKED})]
     print(check_sums(sight(plan, fresh, settings, (1, 2, 5)), BYTES, runs=6))
-
-
-def test_neighbours_are_fresh_in_each_attempt() -> None:
-    """The server derives them from new entropy, bound to the attempt: even the same entropy gives other neighbours."""
-    settings = Settings(100, 10, 6, 1, 8, 5)
-    entropy = insecure_entropy(3, "server")
-    graphs = [
-        draw_graph(100, 10, Stream(derive(entropy("graph"), "secure aggregation/graph", context(settings, occasion))))
-        for occasion in (Occasion(b"s", 1, 1), Occasion(b"s", 1, 2), Occasion(b"s", 2, 1), Occasion(b"t", 1, 1))
-    ]
-    same = [int(np.sum(graphs[a] == graphs[b])) for a in range(4) for b in range(a)]
-    assert max(same) < 200  # of 1,000 places
 
 
 def test_a_coalition_of_t_is_beyond_what_is_tolerated() -> None:

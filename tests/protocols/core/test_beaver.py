@@ -14,14 +14,13 @@ from hypothesis.extra.numpy import BroadcastableShapes, mutually_broadcastable_s
 
 from mpc.errors import InternalError
 from mpc.randomness.correlation import MultiplyTriple
-from mpc.ring.fixed_point import decode, encode
 from mpc.ring.rings import B8, B16, B32, B64, Z32, Z64, Ring, wide
 from mpc.ring.specs import Spec
 from mpc.runtime.party import Party
 from mpc.sharing.share import Share
 from protocols.core.beaver import matmul, multiply
 from tests.examples import steady
-from tests.helpers import on_shares, signed
+from tests.helpers import on_shares
 
 RINGS = (Z64, Z32, B64, B32, B16, B8, wide(128))
 EDGES = (0, 1, -1, 2**31, 2**63, 2**64 - 1, 2**22 - 1)
@@ -82,28 +81,6 @@ def test_matmul(rows: int, inner: int, columns: int, kind: str, n: int, seed: in
     assert z.shape == wanted.shape
     assert (z == wanted).all()
     assert set(outcome.rounds.values()) == {1}
-
-
-@steady(30)
-@given(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=9), st.integers(2, 5))
-def test_reals(values: list[float], n: int) -> None:
-    x = np.array(values)
-    y = x[::-1] * 0.7 - 1.0
-
-    async def body(p: Party, s: list[Share]) -> Share:
-        return await multiply(p, s[0], s[1])
-
-    (z,), _ = on_shares(body, [(encode(x, 22), 22, Z64), (encode(y, 19), 19, Z64)], n)
-    np.testing.assert_allclose(decode(z, 41), x * y, atol=1e3 * 2.0**-18, rtol=0)
-
-
-def test_products_of_products() -> None:
-    async def body(p: Party, s: list[Share]) -> Share:
-        return await multiply(p, await multiply(p, s[0], s[1]), s[0])
-
-    (z,), outcome = on_shares(body, [(np.array([3, 5]), 0, Z64), (np.array([-2, 7]), 0, Z64)], 3)
-    assert signed(z).tolist() == [-18, 175]
-    assert set(outcome.rounds.values()) == {2}
 
 
 def test_a_mask_serves_once() -> None:

@@ -113,40 +113,6 @@ def test_as_scikit_learn(seed: int) -> None:
     ]
 
 
-HARD = {
-    "heavy overlap": (lambda z, u: u < 0.5, 1.0, 0.0),
-    "nearly separated": (lambda z, u: z + 0.1 * u > 0.3, 1.0, 0.0),
-    "one in a hundred": (lambda z, u: u < 0.01 * np.exp(z), 1.0, 0.0),
-    "large scores": (lambda z, u: u < 1 / (1 + np.exp(-z)), 80.0, 3.0),
-    "tiny scores": (lambda z, u: u < 1 / (1 + np.exp(-z)), 1e-5, 0.0),
-    "tiny scores far from zero": (lambda z, u: u < 1 / (1 + np.exp(-z)), 1e-5, 40.0),
-}
-
-
-@pytest.mark.parametrize("case", HARD)
-@pytest.mark.parametrize("seed", range(3))
-def test_the_histogram_costs_little(case: str, seed: int) -> None:
-    label, size, intercept = HARD[case]
-    draw = np.random.default_rng(seed)
-    x, w = draw.normal(size=(1500, 8)), draw.normal(size=8)
-    y = label(x @ w, draw.uniform(size=1500)).astype(float)
-    weights = np.append(w * size, intercept)
-    got, _ = joint({"test": split(x, y, 2)}, weights)
-    assert 0 < y.sum() < 1500
-    close(got["test"], plain(x, y, weights))
-
-
-def test_a_spread_of_scores_that_is_small_beside_the_weights() -> None:
-    # Two features that nearly cancel: the scores spread over a hundredth of what the weights would allow.
-    draw = np.random.default_rng(4)
-    base = draw.normal(size=2000)
-    x = np.column_stack([base, base + 0.02 * draw.normal(size=2000)])
-    weights = np.array([-5.0, 5.0, 0.3])
-    y = (draw.uniform(size=2000) < 1 / (1 + np.exp(-20 * (x @ weights[:-1])))).astype(float)
-    got, _ = joint({"test": split(x, y, 2)}, weights)
-    close(got["test"], plain(x, y, weights))
-
-
 @pytest.mark.parametrize("label", [0.0, 1.0])
 def test_one_class_only(label: float) -> None:
     x, weights = np.random.default_rng(5).normal(size=(20, 2)), np.array([1.0, -1.0, 0.1])
@@ -165,13 +131,6 @@ def test_no_rows_at_all() -> None:
         "confusion": {"true_positives": 0, "false_positives": 0, "true_negatives": 0, "false_negatives": 0},
     }
     assert got["test"] == plain(*empty, np.array([1.0, 2.0, 3.0]))
-
-
-def test_one_owner_without_rows() -> None:
-    draw = np.random.default_rng(6)
-    x, y, weights = draw.normal(size=(30, 2)), (np.arange(30) % 3 == 0).astype(float), np.array([1.0, 2.0, 3.0])
-    got, _ = joint({"test": [(x, y), (x[:0], y[:0])]}, weights)
-    close(got["test"], plain(x, y, weights))
 
 
 def test_weights_of_zero_are_a_coin() -> None:

@@ -62,31 +62,6 @@ def test_no_other_fit_of_as_many_harmonics_is_closer(fit: SigmoidFit) -> None:
     assert 1 + np.count_nonzero(np.diff(signs)) >= len(fit.coefficients) + 1
 
 
-@every_fit
-def test_symmetry(fit: SigmoidFit) -> None:
-    z = np.random.default_rng(3).uniform(0, fit.period / 2, 200)
-    assert approximate(fit, np.zeros(1))[0] == 0.5
-    np.testing.assert_allclose(approximate(fit, z) + approximate(fit, -z), 1.0, atol=1e-13)
-    np.testing.assert_allclose(approximate(fit, z), approximate(fit, fit.period / 2 - z), atol=1e-12)
-    np.testing.assert_allclose(approximate(fit, z), approximate(fit, z + fit.period), atol=1e-12)
-
-
-@every_fit
-def test_the_coefficients_are_small_and_mean_what_they_should(fit: SigmoidFit) -> None:
-    assert sum(abs(c) for c in fit.coefficients) < 1.7
-    z = np.linspace(-fit.reach, fit.reach, 101)
-    term_by_term = 0.5 + sum(
-        c * np.sin((2 * j + 1) * 2 * math.pi * z / fit.period) for j, c in enumerate(fit.coefficients)
-    )
-    np.testing.assert_allclose(approximate(fit, z), term_by_term, atol=1e-12)
-
-
-@every_fit
-def test_beyond_the_reach_it_is_wrong(fit: SigmoidFit) -> None:
-    z = np.array([fit.reach + 9.0])
-    assert abs(approximate(fit, z)[0] - 0.5 - centred(z)[0]) > 1000 * fit.error
-
-
 def test_the_cheapest_fit_that_reaches_is_chosen() -> None:
     chosen = {reach: fit_for(reach).period for reach in (0.5, 21.0, 21.1, 48.0, 53.0, 53.5, 112.0, 200.0, 245.0)}
     assert chosen == {

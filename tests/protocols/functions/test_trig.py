@@ -9,13 +9,9 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from mpc.errors import InternalError
-from protocols.functions.sigmoid_fits import FITS, SigmoidFit, approximate
 from protocols.functions.trig import harmonic_weights, odd_harmonics, ring_coefficients
-from tests.examples import steady
 from tests.helpers import ROOT, cpu_features
 
 LONG_PI = np.longdouble("3.14159265358979323846264338327950288")
@@ -62,13 +58,6 @@ def test_right_at_random_and_at_the_edges(count: int) -> None:
     assert float(np.abs(waves - exact(angles, count)).max()) <= 2e-15
 
 
-@steady(60)
-@given(st.integers(0, 2**64 - 1), st.integers(1, 40))
-def test_right_for_any_angle(angle: int, count: int) -> None:
-    angles = np.array([angle], dtype=np.uint64)
-    assert float(np.abs(odd_harmonics(angles, count) - exact(angles, count)).max()) <= 2e-15
-
-
 def test_quarter_turns_of_the_first_harmonic_are_exact() -> None:
     waves = odd_harmonics(np.array([0, 1 << 62, 1 << 63, 3 << 62], dtype=np.uint64), 1)
     np.testing.assert_array_equal(waves[:, 0], [[0, 1, 0, -1], [1, 0, -1, 0]])
@@ -96,21 +85,6 @@ def test_the_angles_are_left_alone() -> None:
     angles = np.array(EDGES, dtype=np.uint64)
     odd_harmonics(angles, 8)
     assert angles.tolist() == EDGES
-
-
-@pytest.mark.parametrize("fit", FITS, ids=lambda fit: f"period{fit.period}")
-def test_the_ring_coefficients_add_up_to_the_sigmoid(fit: SigmoidFit) -> None:
-    # z in the ring at the scale that makes a period fill it, as the protocol opens it.
-    z = np.linspace(-fit.reach, fit.reach, 801)
-    angles = np.rint(z * (2.0**64 / fit.period)).astype(np.int64).view(np.uint64)
-    scale = 2.0**40
-    waves = odd_harmonics(angles, len(fit.coefficients))
-    coefficients = ring_coefficients(waves, harmonic_weights(fit.coefficients, scale))
-    assert coefficients.dtype == np.uint64
-    assert coefficients.shape == waves.shape
-    sigmoid = 0.5 + coefficients[0].sum(axis=0).view(np.int64) / scale
-    np.testing.assert_allclose(sigmoid, approximate(fit, z), atol=1e-10)
-    assert float(np.abs(sigmoid - 1 / (1 + np.exp(-z))).max()) <= fit.error + 1e-10
 
 
 def test_ring_coefficients_round_to_the_nearest_and_even() -> None:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.errors import DataError
 from protocols.inference.columns_job import vertical_inference_job
 from protocols.plain.logistic_columns import joined
 from protocols.rows.own_rows import OwnColumns
@@ -70,10 +69,3 @@ def test_units_that_are_far_apart() -> None:
     assert found.inference is not None
     for row, se, unit in zip(found.inference.table, model.bse, [1e-9, 1.0, 1e9, 1.0], strict=True):
         assert row.se * unit == pytest.approx(se, rel=1e-3)
-
-
-def test_separation_is_said() -> None:
-    x, _ = breast_cancer()
-    own, how = divided(x[:200], (x[:200, 1] > 19).astype(float), [2, 3], **HOW)
-    with pytest.raises(DataError, match="separate the two classes"):
-        run(own, how)

@@ -84,23 +84,6 @@ def test_it_is_statsmodels_glm(case: str, how: str) -> None:
     assert_is_glm(run(x, y, 2, NAMES, offset_weights, inference=how), x, y, offset_weights)
 
 
-@pytest.mark.soak
-def test_three_owners() -> None:
-    x, y, offset, counts = drawn(seed=2)
-    assert_is_glm(run(x, y, 3, NAMES, OffsetWeights(offset, counts)), x, y, OffsetWeights(offset, counts))
-
-
-def test_a_row_that_counts_twice_is_two_rows() -> None:
-    x, y, _, counts = drawn(seed=3)
-    times = counts.astype(int)
-    once = run(x, y, 2, NAMES, OffsetWeights(None, counts), inference="open-fisher").inference
-    often = run(np.repeat(x, times, axis=0), np.repeat(y, times), 2, NAMES, inference="open-fisher").inference
-    assert once is not None and often is not None
-    for a, b in zip(once.table, often.table, strict=True):
-        assert (a.coefficient, a.se) == pytest.approx((b.coefficient, b.se), rel=1e-6)
-    assert once.p == pytest.approx(often.p, rel=1e-5)
-
-
 @pytest.mark.parametrize(
     ("shift", "how"),
     [(-200.0, "open-fisher"), *(pytest.param(far, "shared", marks=pytest.mark.soak) for far in (-200.0, -20.0, 30.0))],
@@ -130,13 +113,6 @@ def test_weights_that_cannot_be_used_are_said(size: float, words: str) -> None:
     x, y, _, counts = drawn(seed=6)
     with pytest.raises(DataError, match=words):
         run(x, y, 2, NAMES, OffsetWeights(None, size * counts), inference="open-fisher")
-
-
-@pytest.mark.parametrize("how", [pytest.param("shared", marks=pytest.mark.soak), "open-fisher"])
-def test_separation_is_said_with_weights_too(how: str) -> None:
-    x, _, offset, counts = drawn(seed=7)
-    with pytest.raises(DataError, match="separate the two classes"):
-        run(x, (x[:, 0] > 60).astype(float), 2, NAMES, OffsetWeights(offset, counts + 1), inference=how)
 
 
 def test_the_reference_is_statsmodels_glm() -> None:

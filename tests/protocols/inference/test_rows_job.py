@@ -11,7 +11,6 @@ import pytest
 from mpc.errors import DataError
 from protocols.inference.rows_job import inference_job
 from protocols.inference.table import estimate
-from protocols.plain.maximum_likelihood import fit_ml
 from protocols.rows.offset_weights import NO_OFFSET_WEIGHTS, OffsetWeights
 from protocols.rows.own_rows import OwnRows
 from protocols.rows.results import INTERCEPT, Inference, Trained
@@ -206,17 +205,6 @@ def test_metrics_beside_it() -> None:
     assert found.metrics["train"]["log_loss"] * len(y) == pytest.approx(
         -(found.inference.log_likelihood or 0), rel=1e-6
     )
-
-
-def test_the_reference_is_statsmodels() -> None:
-    import statsmodels.api as sm
-
-    x, y = breast_cancer()
-    model = sm.Logit(y, np.c_[x, np.ones(len(x))]).fit(disp=0, maxiter=100)
-    reference = fit_ml(x, y)
-    np.testing.assert_allclose(reference.coefficients, model.params, rtol=1e-6)
-    np.testing.assert_allclose(np.sqrt(np.diag(reference.covariance)), model.bse, rtol=1e-6)
-    assert reference.log_likelihood == pytest.approx(model.llf, rel=1e-9) and reference.converged
 
 
 def test_a_row_of_the_table() -> None:

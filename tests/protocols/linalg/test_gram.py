@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from mpc.ring.rings import Z64
 from mpc.runtime.party import Party
 from mpc.sharing.share import Share
-from protocols.linalg.gram import combination, hold_gram
+from protocols.linalg.gram import hold_gram
 from protocols.linalg.held import hold
 from protocols.rows.limits import X_SCALE
 from tests.examples import steady
@@ -61,18 +61,3 @@ def test_the_matrix_is_every_product_of_two_rows(sizes: list[int], d: int, seed:
     payloads = {one.label: one.payload for one in outcome.plan.rounds}
     assert payloads.get("truncate", 0) == 8 * cross
     assert outcome.reveals == ()
-
-
-@steady(30)
-@given(st.integers(1, 9), st.integers(1, 6), st.integers(2, 5), st.integers(0, 2**32))
-def test_combinations_of_rows(m: int, d: int, n: int, seed: int) -> None:
-    draw = np.random.default_rng(seed)
-    x, u = (draw.integers(-(2**62), 2**62, size=shape).astype(object) for shape in ((m, d), (m,)))
-
-    async def body(p: Party, s: list[Share]) -> Share:
-        return await combination(p, await hold(p, s[0]), s[1], label="combination")
-
-    (w,), outcome = on_shares(body, [(words(x), 14, Z64), (words(u), 20, Z64)], n, seed % 1000)
-    assert (w == words(x.T @ u)).all()
-    assert outcome.results["owner0"][0].scale == 34
-    assert set(outcome.rounds.values()) == {2}

@@ -54,31 +54,6 @@ def test_the_reference_is_statsmodels_wls() -> None:
     assert fit.weight == pytest.approx(counted(offset_weights).sum())
 
 
-@pytest.mark.parametrize("how", HOW)
-@pytest.mark.parametrize("size", [1e-12, 1e6])
-def test_the_size_of_weights_is_told_by_the_residual_error_alone(size: float, how: str) -> None:
-    x, y, offset_weights = drawn(40)
-    counts = np.minimum(counted(offset_weights), 1.0)
-    one, other = (run(x, y, 2, offset_weights=OffsetWeights(None, by * counts), inference=how) for by in (1.0, size))
-    np.testing.assert_allclose(one.coefficients, other.coefficients, rtol=1e-7)
-    np.testing.assert_allclose(one.variances, other.variances, rtol=1e-7)
-    assert other.residual == pytest.approx(size * one.residual, rel=1e-7)
-    assert_is_statsmodels(other, x, y, offset_weights=OffsetWeights(None, size * counts))
-
-
-@pytest.mark.parametrize("how", HOW)
-def test_a_weight_is_no_number_of_rows(how: str) -> None:
-    """A row of weight 2 has half the variance, and is one row: coefficients as of two rows, errors as of one."""
-    x, y, _ = drawn(60)
-    counts = np.repeat([1.0, 2.0, 0.0], 20)
-    once = run(x, y, 2, offset_weights=OffsetWeights(None, counts), inference=how)
-    times = counts.astype(int)
-    often = run(np.repeat(x, times, axis=0), np.repeat(y, times), 2, inference=how)
-    np.testing.assert_allclose(once.coefficients, often.coefficients, rtol=1e-7)
-    np.testing.assert_allclose(np.array(once.variances) * (60 - 4), np.array(often.variances) * (60 - 4), rtol=1e-7)
-    assert once.residual == pytest.approx(often.residual, rel=1e-7)
-
-
 @steady(6)
 @given(
     st.integers(2, 5),

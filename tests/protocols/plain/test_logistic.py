@@ -62,16 +62,6 @@ def test_one_step_by_hand() -> None:
     assert reference.largest_weight == pytest.approx(np.abs(w).max())
 
 
-def test_standardised_weights_score_rows_in_their_own_units() -> None:
-    x, y = example_tables([50], 3, 2)["owner0"]
-    steps = batches(1, 3, 8, {"a": 50})
-    reference = fit_reference(x, y, steps, 0.5, 0.0, standardise=True)
-    ready = (x - x.mean(axis=0)) / x.std(axis=0)
-    same = fit_reference(ready, y, steps, 0.5, 0.0, standardise=False)
-    np.testing.assert_allclose(reference.weights, same.weights, atol=1e-12)
-    np.testing.assert_allclose(reference.scores(x), same.scores(ready), atol=1e-12)
-
-
 def test_the_sigmoid_neither_overflows_nor_loses_its_tails() -> None:
     z = np.array([-1e308, -800.0, -30.0, 0.0, 30.0, 800.0, 1e308])
     np.testing.assert_allclose(

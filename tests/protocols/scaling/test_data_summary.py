@@ -7,71 +7,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.ring.array import Array
 from mpc.runtime.lockstep import Outcome, run_lockstep
 from mpc.runtime.party import Party
 from mpc.runtime.plan import ProgramFactory
-from mpc.sharing.share import Public
-from mpc.testing import check_correct, check_cost, check_faults, check_view, own, reals
-from protocols.scaling.data_summary import TIMES, typical_sizes, unlike_ranges
+from protocols.scaling.data_summary import typical_sizes, unlike_ranges
 from protocols.training.rows_job import training_job
 from tests.helpers import entropy, example_tables, job, train
-
-WORD = 8
-ROWS = [own(reals(("m", "d"), scale=8, largest=1000.0))]
-EACH = WORD + (24 + 12 + 6 + 6 + 6 + 4) + 2 * 2  # x + r, the two trees over the bits, the products with the known bits
-
-
-async def ranges(p: Party, mine: Array) -> Public:
-    real = p.compute(lambda: mine.view(np.int64) / 2.0**8, shape=mine.shape)
-    return await unlike_ranges(p, real)
-
-
-async def ranges_differ(p: Party, mine: Array) -> Public:
-    """The words as the bits that they stand for: what a reference can know."""
-    words = await ranges(p, mine)
-    return Public(p.compute(lambda: (words.value != 0).astype(np.uint64), shape=words.shape), 0)
-
-
-def differ(parts: tuple[Array, ...]) -> Array:
-    """The reference: the medians of what is not zero, in floating point."""
-    found = []
-    for columns in zip(*(np.abs(part.T) for part in parts), strict=True):
-        typical = [np.median(column[column > 0]) for column in columns if (column > 0).any()]
-        found.append(max(typical, default=1.0) >= TIMES * min(typical, default=1.0))
-    return np.array(found, dtype=float)
-
-
-def test_ranges_are_compared_as_the_reference_does() -> None:
-    check_correct(ranges_differ, differ, ROWS, error=0.0, examples=40)
 
 
 @pytest.mark.parametrize("times", [9.99, 10.0, 10.01, 0.1, 0.1001])
 def test_ten_times_is_far_and_a_little_less_is_not(times: float) -> None:
     sizes = np.array([[3.7, -3.7e-6, 3.7e11, 1.0, 123.456]])
     assert [word != 0 for word in joint([sizes, sizes * times])] == [times >= 10 or times <= 0.1] * 5
-
-
-def test_cost_and_faults_of_comparing_ranges() -> None:
-    check_cost(ranges, ROWS, rounds=10, bytes=2 * EACH + 1 + 2 * WORD, sizes={"m": 2, "d": 2}, owners=(2,))
-    check_faults(ranges, ROWS, every=5, several=5)
-
-
-@pytest.mark.parametrize("owners", [2, pytest.param(3, marks=pytest.mark.soak)])
-def test_nothing_but_the_bits_is_seen(owners: int) -> None:
-    """Values within ten times of each other, and an owner with zeros only: nobody can tell one from the other."""
-    third = [[3.0]] * (owners - 2)
-    hidden = np.tile([9.0, 0.0], 320)[np.newaxis]
-    check_view(
-        ranges,
-        ROWS,
-        owners=owners,
-        secrets=[([[[1.0], [2.0], *third]], [[hidden, [2.0], *third]])],
-        coalitions=[(1,)] if owners == 2 else [(2,), (1, 2)],
-        sizes={"m": 1, "d": 640},
-        structure_sizes={"m": 1, "d": 1},
-        words=1000,
-    )
 
 
 def test_typical_sizes_leave_out_zeros_and_signs() -> None:

@@ -10,94 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import ProtocolError, UsageError
-from mpc.runtime.party import Party
-from mpc.sharing.share import Share
-from mpc.testing import check_correct, check_cost, check_faults, check_view, integers, reals
-from protocols.functions.sigmoid_fits import FITS
-from protocols.linalg.held import Rows, hold, take_rows
-from protocols.linalg.hessian import PENALTY_SCALE
 from protocols.plain.accelerated import accelerated_reference
 from protocols.plain.logistic import pooled, sigmoid, weight_difference
-from protocols.training.accelerated import Accelerated, Prepared, momentum_words, step, target
-from protocols.training.accelerated_budget import MOMENTUM_BITS, accelerated_budget, dyadic
+from protocols.training.accelerated_budget import dyadic
 from protocols.training.form import accelerated_for, automatic_rate, choose_fit
 from protocols.training.stop_test import EVERY, steps_taken
-from tests.examples import sample, steady
+from tests.examples import steady
 from tests.helpers import demo_tables, example_tables, job, train
-
-FIT = FITS[0]
-MOMENTUM, RATE, L2 = dyadic(0.8), 0.3, 0.1
-BITS = accelerated_budget(FIT, RATE, MOMENTUM, L2, 4, 3, 1.0, None)
-PLAIN = Accelerated(RATE, MOMENTUM, L2, FIT, BITS)
-WORD = 8
-
-
-def every(x: Share) -> Rows:
-    return Rows.of(np.arange(x.shape[0]))
-
-
-async def plain_step(p: Party, x: Share, y: Share, v: Share, u: Share) -> tuple[Share, Share]:
-    rows = take_rows(await hold(p, x), every(x))
-    return (await step(p, Prepared(rows, rows, None), target(p, y, PLAIN), v, u, PLAIN))[:2]
-
-
-def plain_reference(x: np.ndarray, y: np.ndarray, v: np.ndarray, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    penalty = L2 * v * np.append(np.ones(len(v) - 1), 0.0)
-    return after(x.T @ (sigmoid(x @ v) - y) / len(y) + penalty, v, u)
-
-
-async def penalised_step(p: Party, x: Share, y: Share, q: Share, v: Share, u: Share) -> tuple[Share, Share]:
-    """As a preconditioned step: the penalty by a held matrix."""
-    rows, penalty = take_rows(await hold(p, x), every(x)), await hold(p, q)
-    return (await step(p, Prepared(rows, rows, penalty), target(p, y, PLAIN), v, u, PLAIN))[:2]
-
-
-def penalised_reference(
-    x: np.ndarray, y: np.ndarray, q: np.ndarray, v: np.ndarray, u: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    gradient = (1 + MOMENTUM) * RATE * x.T @ (sigmoid(x @ v) - y) / len(y) + q @ v
-    return after(gradient / (1 + MOMENTUM) / RATE, v, u)
-
-
-def after(gradient: np.ndarray, v: np.ndarray, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    carried, ahead = (word / 2.0**MOMENTUM_BITS for word in momentum_words(MOMENTUM))
-    gamma = (1 + MOMENTUM) * RATE * gradient
-    return v - gamma + ahead * u, carried * u - gamma
-
-
-X, Y = reals(("m", "d"), scale=14, largest=2.0), integers(("m",), 0, 1)
-V, U = reals(("d",), scale=BITS.w, largest=4.0), reals(("d",), scale=BITS.w, largest=4.0)
-Q = reals(("d", "d"), scale=PENALTY_SCALE, largest=1.0)
-STEPS: dict[str, tuple[Any, Any, list[Any]]] = {
-    "plain": (plain_step, plain_reference, [X, Y, V, U]),
-    "penalised": (penalised_step, penalised_reference, [X, Y, Q, V, U]),
-}
-
-
-@pytest.mark.parametrize("name", STEPS)
-def test_a_step_is_the_references(name: str) -> None:
-    protocol, reference, inputs = STEPS[name]
-    # What the rounding of the features, of v for the penalty and of the sigmoid leave, a row or column at a time.
-    check_correct(protocol, reference, inputs, error=5e-4, examples=25)
-
-
-def test_a_steps_cost() -> None:
-    m, d, terms = 4, 3, len(FIT.coefficients)
-    opened = m * d + 2 * d + 2 * m  # X once; v and u, z and e
-    dealt = (m + 2 * d) + 2 * d + 2 * terms * m + (d + 2 * m) + d * m // 2
-    sizes = {"m": m, "d": d}
-    check_cost(plain_step, STEPS["plain"][2], rounds=4, bytes=opened * WORD, dealt=dealt * WORD, sizes=sizes)
-    opened += d * d + 3 * d  # l2 P once; v once more, its product's v, and that product
-    dealt += 2 * d + d + 2 * d
-    check_cost(penalised_step, STEPS["penalised"][2], rounds=5, bytes=opened * WORD, dealt=dealt * WORD, sizes=sizes)
-
-
-@pytest.mark.parametrize("owners", sample([2, 3], 2))
-def test_a_step_shows_nothing_and_survives_faults(owners: int) -> None:
-    protocol, _, inputs = STEPS["penalised"]  # all that the plain step does, and the penalty's products beside it
-    check_view(protocol, inputs, owners=owners, sizes={"m": 2, "d": 2}, words=200)
-    check_faults(protocol, inputs, owners=owners, every=100)
-
 
 # -- the whole training
 
@@ -168,17 +87,6 @@ def test_collinear_columns_stay_within_the_ring() -> None:
     for l2 in (0.0, 1e-6):
         own, how = job(tables, solver="newton", iterations=30, momentum=dyadic(0.7), learning_rate=1.0, l2=l2)
         check(own, how, 1e-3)
-
-
-def test_the_intercept_is_not_penalised() -> None:
-    x, y = np.array([[-1.0], [1.0]] * 4), np.array([1.0, 1.0, 1.0, 0.0] * 2)
-    for solver, steps in (("nesterov", 400), ("newton", 40)):  # the intercept's curvature is 1/4, the penalty's 10
-        rate = automatic_rate(solver, 1, 10.0)
-        how: Any = {"solver": solver, "iterations": steps, "momentum": 0.5, "learning_rate": rate, "l2": 10.0}
-        own, settings = job({"owner0": (x, y), "owner1": (x, y)}, test_fraction=0.0, **how)
-        model = check(own, settings, 3e-4).results["owner0"]
-        assert abs(model.standardised[0]) < 0.05
-        assert abs(model.standardised[1] - np.log(3)) < 0.01
 
 
 def test_unstandardised_features_by_nesterov() -> None:

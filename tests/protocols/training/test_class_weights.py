@@ -58,13 +58,6 @@ def test_as_the_reference(solver: str, asked: Any, l2: float) -> None:
     assert len(steps) == 3 * how.step_count
 
 
-def test_equal_weights_change_nothing() -> None:
-    own, plain = job(example_tables([40, 30], 3, 2), l2=0.1)
-    _, equal = job(example_tables([40, 30], 3, 2), l2=0.2, class_weights=(2.0, 2.0))
-    rows = list(own.values())
-    np.testing.assert_allclose(pooled(rows, plain).weights, pooled(rows, equal).weights, rtol=1e-12)
-
-
 def test_the_optimum_is_scikit_learns() -> None:
     from sklearn.linear_model import LogisticRegression
 

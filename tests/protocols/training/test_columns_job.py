@@ -20,7 +20,7 @@ from protocols.rows.results import Trained
 from protocols.rows.settings import TrainingSettings
 from protocols.training.batches import split
 from protocols.training.columns_job import vertical_job
-from protocols.training.form import automatic_rate, choose_form, constants_digest
+from protocols.training.form import automatic_rate, constants_digest
 from tests.examples import steady
 from tests.helpers import demo_tables, example_tables, lockstep, owner_names
 
@@ -95,13 +95,6 @@ def test_the_demos_columns_over_owners_give_the_references_model(n: int, form: s
     assert model.standardised == ()
 
 
-def test_weights_are_in_the_columns_own_units() -> None:
-    own, how = divided(*demo(), [10, 20])
-    model, reference, _ = train(own, how)
-    x = joined(own).x_test
-    np.testing.assert_allclose(x @ np.array(model.weights) + model.intercept, reference.scores(x), atol=2e-3)
-
-
 @pytest.mark.parametrize(
     "changes",
     [
@@ -118,14 +111,6 @@ def test_every_setting_and_the_labels_with_anyone(changes: dict[str, Any], targe
     model, reference, _ = train(own, how)
     assert weight_difference(model, reference) < 1e-4
     assert bool(model.standardised) != bool(how.standardise)
-
-
-@pytest.mark.parametrize("solver", ["nesterov", "newton"])
-def test_the_full_batch_solvers_too(solver: str) -> None:
-    ((x, y),) = example_tables([70], 5, 3).values()
-    own, how = divided(x, y, [2, 3], 1, solver=solver, iterations=20)
-    model, reference, _ = train(own, how)
-    assert weight_difference(model, reference) < 1e-4
 
 
 @pytest.mark.parametrize("form", ["primal", "dual"])
@@ -198,16 +183,6 @@ def test_the_plan_needs_no_data_nor_whose_column_is_which() -> None:
         assert outcome.plan == planned(how)
         assert constants_digest(how)
     assert plans[0] == plans[1]
-
-
-def test_many_columns_of_few_rows_are_trained_in_dual_form() -> None:
-    draw = np.random.default_rng(6)
-    x, y = draw.normal(size=(30, 400)), np.arange(30.0) % 2
-    own, how = divided(x, y, [150, 250], batch_size=1000, epochs=20)
-    assert choose_form(how) == "dual"
-    model, reference, outcome = train(own, how)
-    assert weight_difference(model, reference) < 1e-4
-    assert "CrossBlocks" not in outcome.plan.correlations
 
 
 def test_owners_whose_ids_differ_learn_that_and_stop() -> None:

@@ -15,26 +15,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpc.errors import DataError, ProtocolError, UsageError
-from mpc.ring.fixed_point import decode, encode
-from mpc.ring.rings import Z64
-from mpc.runtime.lockstep import Message, run_lockstep
+from mpc.errors import ProtocolError, UsageError
+from mpc.ring.fixed_point import encode
+from mpc.runtime.lockstep import run_lockstep
 from mpc.runtime.party import Party
-from mpc.runtime.plan import Plan, ProgramFactory, make_plan
-from mpc.sharing.share import Share
+from mpc.runtime.plan import Plan, make_plan
 from protocols.functions.sigmoid_fits import FITS
-from protocols.linalg.gram import hold_gram
 from protocols.linalg.held import Rows, hold
-from protocols.plain.logistic import fit_reference, pooled, weight_difference
-from protocols.rows.limits import X_LIMIT, X_SCALE
+from protocols.plain.logistic import pooled, weight_difference
+from protocols.rows.limits import X_LIMIT
 from protocols.rows.own_rows import OwnRows
 from protocols.rows.settings import TrainingSettings
 from protocols.training import dual
 from protocols.training.bit_budget import LOW_MARGIN, Extent, dual_budget
-from protocols.training.dual import DualDescent, check_scores, descend_dual, dual_weights
+from protocols.training.dual import check_scores
 from protocols.training.form import (
     ROUNDING,
-    choose_fit,
     choose_form,
     constants_digest,
     dual_cost,
@@ -43,59 +39,9 @@ from protocols.training.form import (
 )
 from protocols.training.rows_job import training_job
 from tests.examples import steady
-from tests.helpers import demo_tables, entropy, example_tables, job, on_shares, owner_names, train
+from tests.helpers import entropy, example_tables, job, owner_names, train
 
 # -- the descent
-
-
-@steady(40)
-@given(
-    st.integers(2, 12),
-    st.integers(1, 5),
-    st.floats(0.01, 1.0),
-    st.sampled_from([0.0, 0.001, 0.1, 1.0]),
-    st.sampled_from(FITS),
-    st.integers(2, 5),
-    st.integers(0, 2**32),
-)
-def test_as_the_reference(m: int, d: int, rate: float, l2: float, fit: Any, n: int, seed: int) -> None:
-    draw = np.random.default_rng(seed)
-    x = np.rint(draw.normal(size=(m, d)) * 2**X_SCALE) / 2**X_SCALE
-    y = draw.integers(0, 2, m).astype(float)
-    x -= np.rint(x.mean(axis=0) * 2**X_SCALE) / 2**X_SCALE
-    steps = tuple(Rows.of(draw.permutation(m)[: int(draw.integers(1, m + 1))]) for _ in range(6))
-    extent = Extent(2 * m, d, 6, 6, 1, standardised=True)  # twice the rows: these are not quite standardised
-    how = DualDescent(rate, l2, fit, dual_budget(fit, rate, l2, extent))
-    sizes = [m // n + (k < m % n) for k in range(n)]
-    starts = [sum(sizes[:k]) for k in range(n + 1)]
-
-    async def body(p: Party, s: list[Share]) -> tuple[Share, ...]:
-        held = await hold(p, s[0])
-        own = encode(x[starts[p.index] : starts[p.index + 1]], X_SCALE)
-        gram = await hold_gram(p, held, own, sizes, how.bits.g)
-        u, seen = await descend_dual(p, gram, s[1], steps, how)
-        return (await dual_weights(p, held, u, how), *seen)
-
-    inputs = [(encode(x, X_SCALE), X_SCALE, Z64), (y.astype(np.uint64), 0, Z64)]
-    (w, *seen), outcome = on_shares(body, inputs, n, seed % 1000)
-    assert outcome.rounds["owner0"] == 3 + 2 * len(steps) + 2
-    assert outcome.reveals == ()
-    reference = fit_reference(x, y, steps, rate, l2, standardise=False)
-    got = decode(w, outcome.results["owner0"][0].scale)
-    assert np.abs(got - reference.weights).max() < 1e-4
-    for t, low in enumerate(seen):  # each step's low copy is u before it, and so gives the weights before it
-        before = fit_reference(x, y, steps[:t], rate, l2, standardise=False).weights
-        u = decode(low, how.bits.u - how.bits.u_shift)
-        np.testing.assert_allclose(np.append(x.T @ u[:-1], u[-1]), before, atol=2e-4)
-
-
-def test_the_intercept_is_not_penalised() -> None:
-    tables = {name: (np.array([[-1.0], [1.0]] * 4), np.ones(8)) for name in owner_names(2)}
-    own, how = job(tables, test_fraction=0.0, form="dual", l2=1.0, learning_rate=0.5, epochs=30)
-    model = train(own, how).results["owner0"]
-    assert abs(model.standardised[0]) < 1e-3
-    assert model.standardised[1] > 1.0
-    assert weight_difference(model, pooled(list(own.values()), how)) < 1e-4
 
 
 def test_a_weak_penalty_is_not_rounded_away() -> None:
@@ -141,18 +87,12 @@ def test_any_number_of_owners(n: int, seed: int) -> None:
 @pytest.mark.parametrize(
     ("tables", "changes"),
     [
-        pytest.param(example_tables([60, 50], 4, 1), {"l2": 0.01}, id="l2"),
         pytest.param(example_tables([60, 50], 4, 1), {"l2": 0.5, "sigmoid_range": 245.0}, id="strong l2, wide range"),
         pytest.param(example_tables([60, 50], 4, 3), {"batch_size": 1000}, id="batch larger than the data"),
         pytest.param(example_tables([12, 9], 3, 4), {"batch_size": 1, "epochs": 3}, id="batch of 1"),
-        pytest.param(example_tables([60, 50], 4, 6), {"metrics": False}, id="no metrics"),
         pytest.param(example_tables([1, 1], 1, 8), {"test_fraction": 0.0}, id="two rows"),
-        pytest.param(example_tables([40, 1], 2, 9), {"batch_size": 16}, id="an owner with one row"),
         pytest.param(example_tables([40, 0], 2, 10), {"batch_size": 16}, id="an owner with none"),
         pytest.param(example_tables([0, 40], 2, 10), {"batch_size": 16}, id="a first owner with none"),
-        pytest.param(example_tables([60, 50], 4, 11), {"learning_rate": 0.0}, id="rate 0"),
-        pytest.param(example_tables([60, 50], 4, 12), {"sigmoid_range": 21.0}, id="narrow range"),
-        pytest.param(example_tables([20, 15, 10], 300, 15), {"learning_rate": 0.02}, id="many features"),
         pytest.param(example_tables([20, 15, 10], 300, 15), {"learning_rate": 0.02, "l2": 0.1}, id="many features, l2"),
         pytest.param(example_tables([20, 20], 3, 3), {"epochs": 100, "batch_size": 8}, id="many steps"),
     ],
@@ -161,30 +101,6 @@ def test_every_setting(tables: Any, changes: dict[str, Any]) -> None:
     own, how = job(tables, **{"batch_size": 32, "form": "dual", **changes})
     # Separable rows and many steps: nothing pulls back what the sigmoid's approximation adds, in either form.
     check(own, how, limit=1e-3 if how.l2 >= 0.1 else 1e-4 if how.step_count < 300 else 5e-4)
-
-
-def test_the_demo_in_both_forms() -> None:
-    own, how = job(demo_tables(), 3, form="dual")
-    outcomes = {form: train(own, replace(how, form=form)) for form in ("primal", "dual")}
-    models = [outcome.results["hospital_a"] for outcome in outcomes.values()]
-    np.testing.assert_allclose(models[0].standardised, models[1].standardised, atol=1e-4)
-    revealed = [[(r.what, r.to, r.shape) for r in outcome.reveals] for outcome in outcomes.values()]
-    assert revealed[0] == revealed[1]
-    primal, both = (len(outcome.plan.rounds) for outcome in outcomes.values())
-    assert primal - both == how.step_count - 4
-
-
-def test_more_columns_than_rows() -> None:
-    draw = np.random.default_rng(3)
-    tables = {}
-    for k, rows in enumerate((14, 12)):
-        x = draw.normal(size=(rows, 1500)) + k
-        tables[f"owner{k}"] = (x, (x[:, :5].sum(axis=1) > 5 * k).astype(float))
-    own, how = job(tables, test_fraction=0.0, batch_size=26, epochs=30, learning_rate=0.03)
-    assert choose_form(how) == "dual"
-    reference = pooled(list(own.values()), how)
-    assert reference.largest_score > 2.0
-    check(own, replace(how, form="dual"), limit=1e-5)
 
 
 def test_more_columns_than_the_primal_form_can_hold() -> None:
@@ -197,30 +113,6 @@ def test_more_columns_than_the_primal_form_can_hold() -> None:
 
 
 # -- the range
-
-
-@pytest.mark.parametrize("n", [2, 3])
-def test_scores_beyond_the_range_stop_the_run(n: int) -> None:
-    tables = example_tables([40] * n, 3, n, steep=20.0)
-    own, how = job(tables, learning_rate=20.0, epochs=20, sigmoid_range=20.0, form="dual")
-    assert pooled(list(own.values()), how).largest_score > choose_fit(how).reach
-    labels: list[str] = []
-
-    def factory(name: str) -> ProgramFactory:
-        return lambda p: training_job(p, None if p.dry else own[name], how)
-
-    def tap(message: Message) -> bytes:
-        labels.append(message.label)
-        return message.body
-
-    programs, seeds = {name: factory(name) for name in how.owners}, entropy(how.owners, 0)
-    outcome = run_lockstep(programs, entropy=seeds, tap=tap, refusal=ProtocolError)
-    errors = list(outcome.results.values())
-    assert len(errors) == n and all(isinstance(error, ProtocolError) for error in errors)
-    assert all("the model stays hidden" in error.message for error in errors)
-    assert [r.what for r in outcome.reveals] == ["feature means", "feature standard deviations", "range check"]
-    assert labels[-1] == "any/reveal"
-    assert not {"weights", "model"} & set(labels)
 
 
 @pytest.mark.parametrize("at_once", [1, 7, 1000])
@@ -301,14 +193,6 @@ def test_what_does_not_fit_is_refused_by_name(rate: float, l2: float, extent: Ex
     with pytest.raises(UsageError) as caught:
         dual_budget(FITS[1], rate, l2, extent)
     assert hint in caught.value.hint
-
-
-def test_a_column_too_narrow_to_bound_is_named() -> None:
-    tables = example_tables([30, 20], 3, 19)
-    for x, _ in tables.values():
-        x[:, 1] = (x[:, 1] - 1.0) * 1e-14
-    with pytest.raises(DataError, match="column x1 has values too close"):
-        train(*job(tables, form="dual"))
 
 
 # -- the choice

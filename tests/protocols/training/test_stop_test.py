@@ -1,4 +1,4 @@
-"""The stop test under the kit's four checks, and forks: a plan's other ways, what is dealt, and what it costs."""
+"""What the stop test shows and what faults do to it, and forks: a plan's other ways, what is dealt, what it costs."""
 
 from __future__ import annotations
 
@@ -16,49 +16,13 @@ from mpc.runtime.party import Party
 from mpc.runtime.plan import WAY_BYTES, Plan, make_plan
 from mpc.runtime.round import HEADER_BYTES
 from mpc.sharing.share import Share
-from mpc.testing import CheckFailed, check_correct, check_cost, check_faults, check_view, integers, reals
+from mpc.testing import CheckFailed, check_view, integers, reals
 from protocols.core.beaver import multiply
-from protocols.training.stop_test import EVERY, at_rest, is_due, steps_taken
+from protocols.training.stop_test import EVERY, is_due, steps_taken
 from tests.helpers import entropy
+from tests.testing.cases.training import AT_REST, settling
 
-SCALE, MOST = 20, 4
-WORD = 8
-X, Y = reals(("d",), scale=SCALE, largest=50.0), integers(("d",), -1, 1)
-
-
-async def settling(p: Party, x: Share, y: Share) -> Share:
-    """x y^k, until a multiplication changes no entry by more than 0.5, or k = MOST."""
-    before = p.public(p.constant(0, x.shape, SCALE))
-    for _ in range(MOST):
-        if await at_rest(p, x, before, 0.5):
-            break
-        before, x = x, await multiply(p, x, y)
-    return x
-
-
-def settled(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    before = np.zeros_like(x)
-    for _ in range(MOST):
-        if np.abs(x - before).max() <= 0.5:
-            break
-        before, x = x, x * y
-    return x
-
-
-def compared(values: int) -> int:
-    """Bytes that an owner sends in one test of so many values."""
-    return values * (WORD + 24 + 12 + 3 * 6 + 4) + -(-values // 8) + WORD
-
-
-def test_it_stops_when_the_reference_does() -> None:
-    check_correct(settling, settled, [X, Y], error=2.0**-SCALE, owners=(2, 3), sizes={"d": 3}, examples=20)
-    check_correct(settling, settled, [reals(("d",), scale=SCALE, largest=1.0), Y], error=2.0**-SCALE, sizes={"d": 1})
-
-
-def test_it_costs_what_the_plan_of_its_ways_says() -> None:
-    d = 3
-    cost = MOST * (compared(d) + 2 * d * WORD)
-    check_cost(settling, [X, Y], rounds=MOST * 10, bytes=cost, owners=(2, 3), sizes={"d": d})
+X, Y = reals(("d",), scale=AT_REST, largest=50.0), integers(("d",), -1, 1)
 
 
 HIDES: list[tuple[list[Any], list[Any]]] = [
@@ -88,21 +52,6 @@ async def hidden(p: Party, x: Share, y: Share) -> int:
     """As `settling`, and what it comes to is not told."""
     await settling(p, x, y)
     return 0
-
-
-def test_faults_end_in_an_error_or_in_nothing() -> None:
-    for number in (0.25, 3.0):  # it stops at once, or after one multiplication
-        assert check_faults(only(number), [Y], every=20, several=10, sizes={"d": 2}).tried > 0
-
-
-def only(number: float) -> Any:
-    """`settling` from a public number, so that where it stops does not hang on what the kit puts in."""
-
-    async def protocol(p: Party, y: Share) -> Share:
-        x = p.public(p.constant(round(number * 2**SCALE), y.shape, SCALE))
-        return await settling(p, x, p.public(p.constant(1, y.shape)) + (y - y))
-
-    return protocol
 
 
 # -- forks

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from mpc.errors import DataError
 from mpc.randomness.correlation import fold_order
 from mpc.ring.array import Array
 from mpc.ring.rings import B8, B32, B64, Z64, wide
 from mpc.runtime.party import Party
 from mpc.sharing.share import Public, Share
 from mpc.testing import Input, integers, own, reals, words
+from protocols.core.alignment import check_aligned
 from protocols.core.beaver import matmul, multiply
 from protocols.core.comparison import any_each, any_set, equal, greater, less_than, outside
 from protocols.core.exact_floor import floor
@@ -22,6 +24,7 @@ from protocols.core.monotone_search import FAN, first_reached
 from protocols.core.secure_sum import secure_sum
 from protocols.core.selection import as_numbers, clamp, maximum, minimum, select
 from protocols.core.truncation import truncate
+from protocols.rows.own_rows import DIGEST_BITS
 from tests.testing.cases.case import Case, Cost, Secrets, View, each_in_turn
 from tests.testing.cases.costs import COMPARED, COMPARED_DEALT, WORD, clamped, floored
 
@@ -112,6 +115,29 @@ OTHER_ADDENDS: Secrets = [
     ([[5.0, 7.0, 1.0]], [[5.0, 6.0, 2.0]]),
 ]
 """For each of three owners: the two others have others of the same sum."""
+
+# -- one list of ids
+
+
+async def aligned(p: Party, bits: Array) -> Public:
+    """The word itself, so that the kit sees all that is opened; its bits are in bit 0 of each byte."""
+    try:
+        await check_aligned(p, bits)
+    except DataError:
+        return Public(np.ones(1, dtype=np.uint64))
+    return Public(np.zeros(1, dtype=np.uint64))
+
+
+def _aligned_reference(parts: tuple[Array, ...]) -> Array:
+    return np.array([any((part & 1 != parts[0] & 1).any() for part in parts)], dtype=np.uint64)
+
+
+def _near_and_far(n: int) -> Secrets:
+    """A list that differs in one bit looks like one that has nothing in common with the others'."""
+    same = np.random.default_rng(3).integers(0, 2, DIGEST_BITS, dtype=np.uint8)
+    near = same ^ (np.arange(DIGEST_BITS) == 5).astype(np.uint8)
+    return [tuple([[[one if i == k else same for i in range(n)]] for one in (near, 1 - same)]) for k in range(n)]  # type: ignore[misc]
+
 
 # -- searches
 
@@ -313,6 +339,16 @@ CASES = {
         2.0**-20,
         Cost(1, 3 * 16, 0, MANY),
         View(owners=(3,), soak_from=4, secrets=lambda n: OTHER_ADDENDS, sizes={"m": 100}, addends=True),
+    ),
+    "one list of ids": Case(
+        aligned,
+        _aligned_reference,
+        [own(words((DIGEST_BITS,), ring=B8))],
+        None,
+        Cost(2, DIGEST_BITS // 8 + WORD, DIGEST_BITS * WORD, owners=(2,)),
+        View(secrets=_near_and_far),
+        examples=10,
+        every=1,
     ),
     "median": Case(
         _median,

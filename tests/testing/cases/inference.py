@@ -9,9 +9,18 @@ import numpy as np
 from mpc.ring.array import Array
 from mpc.ring.fixed_point import decode
 from mpc.runtime.party import Party
-from mpc.testing import own, reals
+from mpc.runtime.round import together
+from mpc.sharing.share import Share
+from mpc.testing import integers, own, reals
+from protocols.core.beaver import multiply
+from protocols.core.truncation import truncate
+from protocols.core.wide import lift, wide_truncate
 from protocols.inference.columns_job import vertical_inference_job
+from protocols.inference.irls import ROW_SCALE, WEIGHT_SCALE, Design, Newton, gram, newton_step
 from protocols.inference.rows_job import inference_job
+from protocols.linalg.held import hold
+from protocols.linalg.inverse import MATRIX_RING, inverse
+from protocols.linalg.symmetric import pairs
 from protocols.plain.maximum_likelihood import fit_ml
 from protocols.rows.own_rows import OwnRows
 from protocols.rows.results import Trained
@@ -84,7 +93,50 @@ def job(protocol: Any, reference: Any, cost: Cost, long: Checks = ("correct", "c
     )
 
 
+# -- one Newton step of few rows, with the first factors of each series
+
+TERMS = 2
+HOW = Newton(columns=2, steps=2, trace_bits=5, squares=26, slopes=26, errors=26)
+
+
+async def _step(p: Party, x: Share, y: Share, w: Share) -> Share:
+    j, k = pairs(2)
+    products = await multiply(p, x[:, j], x[:, k])
+    squares = await truncate(p, products, products.scale - HOW.squares)
+    rows, held = await together(hold(p, x), hold(p, squares))
+    design = Design(rows, rows, held)
+    gram_inverse, _ = await inverse(p, await gram(p, design, HOW), TERMS)
+    step = await newton_step(p, design, y, await lift(p, w, MATRIX_RING), gram_inverse, TERMS, HOW)
+    return await wide_truncate(p, step.move, step.move.scale - 30)
+
+
+def _step_reference(x: Array, y: Array, w: Array) -> Array:
+    def series(r: Array) -> Array:
+        return np.sum([np.linalg.matrix_power(r, k) for k in range(2**TERMS)], axis=0)
+
+    s = 1 / (1 + np.exp(-x @ w))
+    start = series(np.eye(2) - x.T @ x / 2**HOW.trace_bits)
+    information = 4 * x.T @ (x * (s * (1 - s))[:, np.newaxis]) / 2**HOW.trace_bits
+    return start @ series(np.eye(2) - information @ start) @ (4 * x.T @ (y - s) / 2**HOW.trace_bits)
+
+
 CASES = {
+    "Newton step": Case(
+        _step,
+        _step_reference,
+        [
+            reals((3, 2), scale=ROW_SCALE, largest=2.0),
+            integers((3,), 0, 1),
+            reals((2,), scale=WEIGHT_SCALE, largest=3.0),
+        ],
+        1e-4,
+        Cost(6 + 2 * TERMS + 16 + 2 * TERMS, 4023, 6074),
+        View(owners=(2,), soak_from=2, words=200, shift=0.6),
+        owners=(2, 3),
+        examples=5,
+        every=10,
+        long=("faults",),
+    ),
     "inference, open": job(inferring("open-fisher"), inferring_reference, Cost(9, 1040, 0, owners=(2,)), long=()),
     "inference": job(inferring("shared"), inferring_reference, Cost(253, 74811, 143358, owners=(2,))),
     "inference on columns": job(

@@ -6,15 +6,18 @@ import numpy as np
 
 from mpc.ring.array import Array
 from mpc.runtime.party import Party
-from mpc.sharing.share import Share
+from mpc.sharing.share import Public, Share
 from mpc.testing import own, reals
+from protocols.core.beaver import matmul
 from protocols.core.stacked import Stacked
 from protocols.core.truncation import divided
 from protocols.core.wide import lift, lowered, noisy_lift, wide_truncate
-from protocols.linalg.gram import combination, hold_gram, hold_gram_of_columns
+from protocols.linalg.gram import combination, hold_gram, hold_gram_of_columns, hold_gram_of_shared
 from protocols.linalg.held import Rows, hold, product, products, take_rows, transpose_product
-from protocols.linalg.inverse import MATRIX_RING
+from protocols.linalg.hessian import Series, precondition
+from protocols.linalg.inverse import MATRIX_RING, MATRIX_SCALE, identity, inverse, refined, residual
 from protocols.linalg.original_units import FACTOR_SCALE, UNITS_RING, in_original_units
+from protocols.plain.accelerated import inverse_series_reference
 from protocols.rows.limits import X_SCALE
 from tests.testing.cases.case import Case, Cost, View
 from tests.testing.cases.core import exact
@@ -101,6 +104,45 @@ async def _gram_of_columns(p: Party, mine: Array) -> Share:
 def _gram_of_columns_reference(parts: tuple[Array, ...]) -> Array:
     x = np.concatenate(parts, axis=1)
     return np.concatenate((x @ x.T, np.ones((len(x), 1))), axis=1)
+
+
+async def _gram_of_shared(p: Party, x: Share) -> Share:
+    return (await hold_gram_of_shared(p, await hold(p, x), 12)).share
+
+
+# -- the Hessian's inverse: a series of two doublings, of more each is as the last but one
+
+SERIES = Series(1.0, 2, 1 << 29, 0.1)
+
+
+async def _preconditioned(p: Party, x: Share) -> tuple[Share, Share]:
+    held = await hold(p, x)
+    rows, penalty = await precondition(p, held, held, SERIES, 1.5, SCALE)
+    assert penalty is not None
+    return rows.share, penalty.share
+
+
+def _preconditioned_reference(x: Array) -> tuple[Array, Array]:
+    found = inverse_series_reference(x.T @ x, SERIES)
+    return x @ found, 1.5 * SERIES.penalty * found * np.append(np.ones(x.shape[1] - 1), 0.0)
+
+
+# -- a matrix between 1/8 and 1, from its root, and its inverse in a wide ring: coarse, then refined
+
+
+async def _inverse(p: Party, x: Share) -> tuple[Share, Share]:
+    scaled = await matmul(p, x, x.T) * p.constant(3, (1,), 2, MATRIX_RING)
+    eighth = Public(identity(len(x.value)) >> 3, MATRIX_SCALE, MATRIX_RING)
+    h = p.plus(await wide_truncate(p, scaled, 2), eighth)
+    coarse, _ = await inverse(p, h, 2)
+    fine = await refined(p, h, coarse, 2)
+    return fine, await residual(p, h, fine)
+
+
+def _inverse_reference(x: Array) -> tuple[Array, Array]:
+    h = 0.125 * np.eye(2) + 0.75 * x @ x.T
+    fine = np.sum([np.linalg.matrix_power(np.eye(2) - h, k) for k in range(16)], axis=0)
+    return fine, np.eye(2) - h @ fine
 
 
 # -- numbers in wide rings, and weights in the columns' own units
@@ -209,5 +251,35 @@ CASES = {
         5 * 2.0 ** -(G_SCALE + 1),
         Cost(1, 3 * (3 + 1) * WORD, 0, {"m": 3, "d": 2}),
         View(sizes={"m": 20, "d": 2}),
+    ),
+    "Gram matrix of shared rows": Case(
+        _gram_of_shared,
+        lambda x: np.concatenate((x @ x.T, np.ones((len(x), 1))), axis=1),
+        [reals(("m", "d"), scale=X_SCALE, largest=8.0)],
+        2.0**-11,
+        Cost(3, (6 + 6 + 12) * WORD, 3 * 6 * WORD, {"m": 3, "d": 2}),
+        View(soak_from=4, sizes={"m": 4, "d": 2}, words=200, shift=0.8),
+    ),
+    "preconditioned rows": Case(
+        _preconditioned,
+        _preconditioned_reference,
+        # The largest x such that X^T X <= 4 m bound, whatever the signs.
+        [reals(("m", "d"), scale=SCALE, largest=0.7)],
+        5e-4,
+        Cost(9, 135 * WORD, 144 * WORD, {"m": 4, "d": 3}),
+        View(soak_from=2, sizes={"m": 2, "d": 2}, words=500, shift=0.4),
+        every=15,
+        long=("faults",),
+    ),
+    "inverse": Case(
+        _inverse,
+        _inverse_reference,
+        [reals((2, 2), scale=MATRIX_SCALE // 2, largest=0.5, ring=MATRIX_RING)],
+        1e-9,
+        Cost(14, 116 * MATRIX_RING.word_bytes, 132 * MATRIX_RING.word_bytes),
+        View(owners=(2,), soak_from=2, words=100, shift=0.8),
+        examples=5,
+        every=7,
+        long=("faults",),
     ),
 }

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from mpc.errors import DataError
 from mpc.ring.array import Array
 from mpc.ring.fixed_point import decode
+from mpc.ring.rings import wide
 from mpc.runtime.party import Party
 from mpc.sharing.share import Public, Share
-from mpc.testing import integers, own, reals
+from mpc.testing import integers, own, reals, words
+from protocols.core.wide_comparison import below
 from protocols.linear.weighted_columns import weighted_columns
 from protocols.rows.offset_weights import NO_OFFSET_WEIGHTS, OffsetWeights
 from protocols.rows.own_rows import OwnColumns
 from protocols.scaling.cross_products import pooled_covariance
-from protocols.scaling.data_summary import missing_counts
-from protocols.scaling.private_scales import plain_scales
+from protocols.scaling.data_summary import TIMES, missing_counts, unlike_ranges
+from protocols.scaling.private_scales import plain_scales, private_scales
 from protocols.scaling.standardise import Moments, moments
 from tests.testing.cases.case import Case, Cost, Secrets, View, each_in_turn, two_others_trade
+from tests.testing.cases.core import lowest
 from tests.testing.cases.costs import WIDE, WORD
 from tests.testing.cases.numbers import decoded
 
@@ -57,6 +62,17 @@ def _pooled_reference(parts: tuple[Array, ...]) -> tuple[Array, Array, Array]:
         raise DataError("a column is constant")
     x = np.concatenate(parts) / units
     return units, x.mean(axis=0), np.cov(x.T, ddof=0)
+
+
+async def _scaled(p: Party, mine: Array) -> Share:
+    """The shared means, each in its column's power of two."""
+    x = p.compute(lambda: decode(mine, SCALE), shape=mine.shape)
+    return (await private_scales(p, x, (len(mine),) * len(p.owners), ("x", "y"))).mean
+
+
+def _scaled_reference(parts: tuple[Array, ...]) -> Array:
+    _, means, _ = _pooled_reference(parts)
+    return means
 
 
 def _same_powers_of_two(n: int) -> Secrets:
@@ -137,11 +153,69 @@ def _any_weights(n: int) -> Secrets:
     return [([x, first], [[row[::-1] for row in x], first]), ([x, first], [x, second])]
 
 
+# -- a wide number below public ones, and ranges over all owners
+
+BOUNDS = np.array([[5], [-(2**90)]], dtype=object)
+RING = wide(128)
+
+
+async def _below(p: Party, x: Share) -> Share:
+    return lowest(await below(p, x, BOUNDS, label="below"))
+
+
+def _below_reference(x: Array) -> Array:
+    return (RING.centred(x)[None, :] < BOUNDS).astype(np.uint8)
+
+
+async def _unlike_ranges(p: Party, mine: Array) -> Public:
+    """The words as the bits that they stand for: what a reference can know."""
+    told = await unlike_ranges(p, p.compute(lambda: decode(mine, SCALE), shape=mine.shape))
+    return Public(p.compute(lambda: (told.value != 0).astype(np.uint64), shape=told.shape), 0)
+
+
+def _unlike_ranges_reference(parts: tuple[Array, ...]) -> Array:
+    """The medians of what is not zero, in floating point."""
+    found = []
+    for columns in zip(*(np.abs(part.T) for part in parts), strict=True):
+        typical = [np.median(column[column > 0]) for column in columns if (column > 0).any()]
+        found.append(max(typical, default=1.0) >= TIMES * min(typical, default=1.0))
+    return np.array(found, dtype=float)
+
+
+def _within_ten_times(n: int) -> Secrets:
+    """Values within ten times of each other, and an owner with zeros only: nobody can tell one from the other."""
+    typical, hidden = [[1.0], [2.0], [3.0]][:n], np.tile([9.0, 0.0], 320)[np.newaxis]
+    return [([typical], [[hidden if i == k else one for i, one in enumerate(typical)]]) for k in range(n)]
+
+
 async def _missing_counts(p: Party, mine: Array) -> Public:
     return await missing_counts(p, mine)
 
 
 CASES = {
+    "below": Case(
+        _below,
+        _below_reference,
+        [replace(words((1,), ring=RING), low=-(2**100), high=2**100)],
+        None,
+        # x + r, the two trees over the bits of its two words, and which word decides
+        Cost(8, 2 * WORD + 48 + 24 + 4 * 12 + 6, 101),
+        View(words=80, shift=0.8),
+    ),
+    "unlike ranges": Case(
+        _unlike_ranges,
+        _unlike_ranges_reference,
+        [own(reals(("m", "d"), scale=SCALE, largest=1000.0))],
+        0.0,
+        # x + r, the two trees over the bits, the products with the known bits; then any of each
+        Cost(10, 2 * (WORD + (24 + 12 + 6 + 6 + 6 + 4) + 2 * 2) + 1 + 2 * WORD, 112, {"m": 2, "d": 2}, owners=(2,)),
+        View(
+            secrets=_within_ten_times,
+            sizes={"m": 1, "d": 640},
+            structure_sizes={"m": 1, "d": 1},
+            words=1000,
+        ),
+    ),
     "missing counts": Case(
         _missing_counts,
         lambda parts: np.sum(parts, axis=0),
@@ -172,6 +246,17 @@ CASES = {
             structure="by round",
             addends=True,
         ),
+    ),
+    "private scales": Case(
+        _scaled,
+        _scaled_reference,
+        [own(reals(("m", 2), scale=SCALE, largest=100.0))],
+        2.0**-13,
+        Cost(24, 12296, 8430, {"m": 3}),
+        View(soak_from=2, secrets=_same_powers_of_two, sizes={"m": 4}, words=100, shift=1.0, structure="by round"),
+        examples=8,
+        every=23,
+        long=("correct", "faults"),
     ),
     "covariances": Case(
         _pooled,

@@ -12,15 +12,21 @@ from mpc.ring.array import Array
 from mpc.ring.fixed_point import decode
 from mpc.runtime.party import Party
 from mpc.sharing.share import Public, Share
-from mpc.testing import integers, own, reals
+from mpc.testing import Input, integers, own, reals
+from protocols.core.beaver import multiply
 from protocols.functions.sigmoid_fits import FITS
-from protocols.linalg.held import Rows, hold
+from protocols.linalg.held import Rows, hold, take_rows
+from protocols.linalg.hessian import PENALTY_SCALE
 from protocols.plain.accelerated import accelerated_reference
 from protocols.plain.logistic import fit_reference
 from protocols.plain.logistic import sigmoid as exact_sigmoid
 from protocols.rows.limits import X_SCALE
 from protocols.rows.own_rows import DIGEST_BITS, OwnColumns, OwnRows
 from protocols.rows.settings import TrainingSettings
+from protocols.training.accelerated import Accelerated, Prepared, momentum_words
+from protocols.training.accelerated import step as accelerated_step
+from protocols.training.accelerated import target as accelerated_target
+from protocols.training.accelerated_budget import MOMENTUM_BITS, accelerated_budget, dyadic
 from protocols.training.bit_budget import Extent, bit_budget, dual_budget
 from protocols.training.class_weights import class_weights, weighted_rows
 from protocols.training.columns_job import vertical_job
@@ -28,6 +34,7 @@ from protocols.training.descent import Descent, descend, step, target
 from protocols.training.dual import DualDescent, check_scores, descend_dual, dual_weights
 from protocols.training.range_check import Limits, check_range
 from protocols.training.rows_job import training_job
+from protocols.training.stop_test import at_rest
 from tests.testing.cases.case import Case, Cost, Secrets, View, two_others_trade
 from tests.testing.cases.costs import WIDE, WORD, outside
 from tests.testing.cases.linalg import backwards
@@ -107,6 +114,63 @@ def _descend_dual_reference(gram: Array, y: Array) -> tuple[Array, ...]:
 
 async def _dual_weights(p: Party, x: Share, u: Share) -> Share:
     return await dual_weights(p, await hold(p, x), u, DUAL)
+
+
+# -- a step with momentum, plain and preconditioned: there the penalty is a held matrix
+
+CARRIED, AHEAD = (word / 2.0**MOMENTUM_BITS for word in momentum_words(dyadic(0.8)))
+RATE, L2 = 0.3, 0.1
+FULL = Accelerated(RATE, dyadic(0.8), L2, FIT, accelerated_budget(FIT, RATE, dyadic(0.8), L2, 4, 3, 1.0, None))
+
+
+async def _accelerated(p: Party, x: Share, y: Share, v: Share, u: Share) -> tuple[Share, Share]:
+    rows = take_rows(await hold(p, x), Rows.of(np.arange(x.shape[0])))
+    return (await accelerated_step(p, Prepared(rows, rows, None), accelerated_target(p, y, FULL), v, u, FULL))[:2]
+
+
+def _accelerated_reference(x: Array, y: Array, v: Array, u: Array) -> tuple[Array, Array]:
+    return _after(x.T @ (exact_sigmoid(x @ v) - y) / len(y) + L2 * v * np.append(np.ones(len(v) - 1), 0.0), v, u)
+
+
+async def _penalised(p: Party, x: Share, y: Share, q: Share, v: Share, u: Share) -> tuple[Share, Share]:
+    rows, penalty = take_rows(await hold(p, x), Rows.of(np.arange(x.shape[0]))), await hold(p, q)
+    return (await accelerated_step(p, Prepared(rows, rows, penalty), accelerated_target(p, y, FULL), v, u, FULL))[:2]
+
+
+def _penalised_reference(x: Array, y: Array, q: Array, v: Array, u: Array) -> tuple[Array, Array]:
+    return _after(x.T @ (exact_sigmoid(x @ v) - y) / len(y) + q @ v / (AHEAD_OF * RATE), v, u)
+
+
+AHEAD_OF = 1 + dyadic(0.8)
+
+
+def _after(gradient: Array, v: Array, u: Array) -> tuple[Array, Array]:
+    gamma = AHEAD_OF * RATE * gradient
+    return v - gamma + AHEAD * u, CARRIED * u - gamma
+
+
+# -- a multiplication until it changes little, which is all that is told
+
+AT_REST, MOST = 20, 4  # the scale, and the most multiplications
+
+
+async def settling(p: Party, x: Share, y: Share) -> Share:
+    """x y^k, until a multiplication changes no entry by more than 0.5, or k = MOST."""
+    before = p.public(p.constant(0, x.shape, AT_REST))
+    for _ in range(MOST):
+        if await at_rest(p, x, before, 0.5):
+            break
+        before, x = x, await multiply(p, x, y)
+    return x
+
+
+def _settled(x: Array, y: Array) -> Array:
+    before = np.zeros_like(x)
+    for _ in range(MOST):
+        if np.abs(x - before).max() <= 0.5:
+            break
+        before, x = x, x * y
+    return x
 
 
 # -- the range: what is in it passes, what is not ends in an error at every owner
@@ -250,6 +314,17 @@ LABELS = own(integers(("m",), 0, 1))
 (OF_PRIMAL, OF_PRIMAL_DEALT), (OF_DUAL, OF_DUAL_DEALT) = outside(2 * (4 + 3)), outside(2 * 4)
 
 
+def accelerated(protocol: Any, reference: Any, cost: Cost, *penalty: Input, **view: Any) -> Case:
+    weights = [reals(("d",), scale=FULL.bits.w, largest=1.0)] * 2
+    inputs = [reals(("m", "d"), scale=14, largest=2.0), integers(("m",), 0, 1), *penalty, *weights]
+    # What the rounding of the features, of v for the penalty and of the sigmoid leave, a row or column at a time.
+    return Case(protocol, reference, inputs, 5e-4, cost, View(**view), examples=25, every=25)
+
+
+FULL_SENT = 4 * 3 + 2 * 3 + 2 * 4  # X once; v and u, z and e
+FULL_DEALT = (4 + 2 * 3) + 2 * 3 + 2 * TERMS * 4 + (3 + 2 * 4) + 3 * 4 // 2
+
+
 def rows_case(form: str, rounds: int, sent: int, dealt: int) -> Case:
     return Case(
         rows_job(form),
@@ -331,6 +406,32 @@ CASES = {
         1e-3,
         Cost(3, (3 * 2 + 4 + 3) * WORD, (2 * 4 + 2) * WORD, {"d": 2}),
         View(sizes={"d": 40}, words=100, shift=0.8),
+    ),
+    "accelerated step": accelerated(
+        _accelerated,
+        _accelerated_reference,
+        Cost(4, FULL_SENT * WORD, FULL_DEALT * WORD, {"m": 4, "d": 3}),
+        owners=(),
+    ),
+    "accelerated step, penalised": accelerated(
+        _penalised,
+        _penalised_reference,
+        # the penalty once; v once more, its product's v, and that product
+        Cost(5, (FULL_SENT + 9 + 9) * WORD, (FULL_DEALT + 6 + 3 + 6) * WORD, {"m": 4, "d": 3}),
+        reals(("d", "d"), scale=PENALTY_SCALE, largest=1.0),
+        sizes={"m": 2, "d": 2},
+        words=200,
+        shift=0.8,
+    ),
+    "stop test": Case(
+        settling,
+        _settled,
+        [reals(("d",), scale=AT_REST, largest=50.0), integers(("d",), -1, 1)],
+        2.0**-AT_REST,
+        Cost(MOST * 10, MOST * (3 * (WORD + 24 + 12 + 3 * 6 + 4) + 1 + WORD + 2 * 3 * WORD), 744, {"d": 3}),
+        View(owners=()),  # tests/protocols/training/test_stop_test.py
+        owners=(2, 3),
+        examples=20,
     ),
     "range check": Case(
         _check_range,
