@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.links.listed import Honest
+from tests.links.listed import Honest, processes
 from tests.links.over_zmq import Site, sites
 from tests.links.pairs import both, greet
 
@@ -22,6 +22,5 @@ def pair() -> Iterator[dict[str, Site]]:
 @pytest.fixture(scope="module")
 def honest() -> Iterator[Honest]:
     """A process of honest parties, one for a file's tests."""
-    made = Honest()
-    yield made
-    made.close()
+    with processes(1) as (made,):
+        yield made

@@ -513,6 +513,17 @@ class Honest:
         self.process.stdout.close()
 
 
+@contextmanager
+def processes(count: int) -> Iterator[list[Honest]]:
+    """So many processes of honest parties."""
+    made = [Honest() for _ in range(count)]
+    try:
+        yield made
+    finally:
+        for one in made:
+            one.close()
+
+
 _TIMES: Final = 2.0 if TIMES in os.environ else 1.0
 """In a soak, which may have the machine not for itself, all waits are longer: an honest party must not seem lost."""
 

@@ -6,25 +6,32 @@ compute without the attacker is right to the bit.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import Any, TypeVar
 
 import pytest
-from hypothesis import Phase, given, note, settings
+from hypothesis import Phase, given, settings
+from hypothesis.strategies import SearchStrategy
 
-from tests.examples import steady
+from tests.examples import TIMES, steady
 from tests.links.listed import (
-    Attack,
     Honest,
-    Inside,
     attacks,
     carry_out,
     carry_out_inside,
     insiders,
     judge,
     judge_inside,
+    processes,
 )
 from tests.links.over_zmq import HELPER
 from tests.tiers import Tell
+
+T = TypeVar("T")
 
 pytestmark = pytest.mark.hypothesis  # its examples are within the tests, where pytest does not see that they are such
 
@@ -39,33 +46,64 @@ EXAMPLES = 85
 """Of each in a soak, times SOAK_EXAMPLES: more than 10,000 of all six."""
 
 FEW = 6
+AT_ONCE = 6 if TIMES in os.environ else 2
+"""Attacks at a time, each on a process of its own: most of their time they wait, for a contact to be given up."""
 
 
-@pytest.mark.parametrize("name", SCENES)
-def test_anything_from_a_listed_peer(name: str, honest: Honest, tell: Tell) -> None:
-    ends: Counter[str] = Counter()
+@pytest.fixture(scope="module")
+def several() -> Iterator[list[Honest]]:
+    """So many processes of honest parties as there are attacks at a time."""
+    with processes(AT_ONCE) as made:
+        yield made
+
+
+def drawn(strategy: SearchStrategy[T]) -> list[T]:
+    """As many of these as the tier asks for."""
+    each: list[T] = []
 
     # No shrinking: an attack is short, and each try is a run of several parties.
     @settings(steady(EXAMPLES, few=FEW), phases=[Phase.generate])
-    @given(SCENES[name])
-    def any_attack(attack: Attack) -> None:
-        answer = carry_out(honest, attack)
-        note(str(answer))
-        ends[judge(attack, answer)] += 1
+    @given(strategy)
+    def draw(one: T) -> None:
+        each.append(one)
 
-    any_attack()
-    tell(f"anything from a listed peer, to {name}", tried=ends.total(), **{key: ends[key] for key in sorted(ends)})
+    draw()
+    return each
 
 
-def test_anything_from_one_who_takes_part(honest: Honest, tell: Tell) -> None:
-    ends: Counter[str] = Counter()
+def ends_of(
+    honest: Sequence[Honest],
+    each: Sequence[T],
+    carry_out: Callable[[Honest, T], dict[str, Any]],
+    judge: Callable[[T, dict[str, Any]], str],
+) -> dict[str, int]:
+    """How often the attacks ended in which way, and how many they are; a failure tells the attack."""
+    free: SimpleQueue[Honest] = SimpleQueue()
+    for one in honest:
+        free.put(one)
 
-    @settings(steady(EXAMPLES, few=FEW), phases=[Phase.generate])
-    @given(insiders())
-    def anything(inside: Inside) -> None:
-        answer = carry_out_inside(honest, inside)
-        note(str(answer))
-        ends[judge_inside(inside, answer)] += 1
+    def end_of(attack: T) -> str:
+        mine, answer = free.get(), dict[str, Any]()
+        try:
+            answer = carry_out(mine, attack)
+            return judge(attack, answer)
+        except BaseException as error:
+            error.add_note(f"{attack}\n{answer}")
+            raise
+        finally:
+            free.put(mine)
 
-    anything()
-    tell("anything from one who takes part", tried=ends.total(), **{key: ends[key] for key in sorted(ends)})
+    with ThreadPoolExecutor(len(honest)) as pool:
+        ends = Counter(pool.map(end_of, each))
+    return {"tried": ends.total()} | {key: ends[key] for key in sorted(ends)}
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_anything_from_a_listed_peer(name: str, several: list[Honest], tell: Tell) -> None:
+    ends = ends_of(several, drawn(SCENES[name]), carry_out, judge)
+    tell(f"anything from a listed peer, to {name}", **ends)
+
+
+def test_anything_from_one_who_takes_part(several: list[Honest], tell: Tell) -> None:
+    ends = ends_of(several, drawn(insiders()), carry_out_inside, judge_inside)
+    tell("anything from one who takes part", **ends)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from time import sleep
 
 import pytest
 
 from tests.links.floods import FLOODS, in_the_background, pour
-from tests.links.listed import ENDINGS, Honest, Peer, begin, check_bounds, new_keys, scene
+from tests.links.listed import ENDINGS, Peer, begin, check_bounds, new_keys, processes, scene
 from tests.tiers import SWEEP, Tell
 
 pytestmark = pytest.mark.sweep
@@ -19,17 +18,6 @@ QUIET = 3.0
 SERIES = "floods at full speed"
 RATIO = SWEEP.in_time(3.0, patient=100.0)
 LIMITS = (60.0, 60.0, 60.0)  # whoever is slow under a flood is not to end for it
-
-
-@contextmanager
-def processes(count: int) -> Iterator[list[Honest]]:
-    """So many processes of honest parties."""
-    made = [Honest() for _ in range(count)]
-    try:
-        yield made
-    finally:
-        for one in made:
-            one.close()
 
 
 @pytest.mark.parametrize("name", SWEEP.chosen("floods of a pair", [n for n in FLOODS if FLOODS[n].scene == "pair"]))
