@@ -176,7 +176,7 @@ def append_line(path: Path, line: bytes, *, sync: bool = True) -> None:
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def lock_folder(folder: Path) -> Iterator[None]:
     """Alone among this machine's processes that lock the same folder."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:

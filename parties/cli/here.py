@@ -25,10 +25,10 @@ class Here:
 
     def load(self) -> Scenario | StarScenario:
         """The scenario as this party takes part in it."""
-        from parties.session.own_data import with_own_data
+        from parties.session.own_data import apply_own_data
         from parties.tasks.registry import load_any
 
-        return with_own_data(load_any(self.scenario), self.name, self.keys, self.data, self.sql)
+        return apply_own_data(load_any(self.scenario), self.name, self.keys, self.data, self.sql)
 
 
 def typed_yes() -> bool:

@@ -32,8 +32,8 @@ def new(
     them, and every numeric column that all have is a feature. Files with the same ids, of which one has the target,
     are other columns of the same patients: partition = "vertical".
     """
-    from parties.new.choices import Asked
+    from parties.new.choices import Options
     from parties.new.scenario import new_scenario
 
-    for line in new_scenario(folder, files, Asked(target, positive, identifier)).lines:
+    for line in new_scenario(folder, files, Options(target, positive, identifier)).lines:
         click.echo(plain_text(line))

@@ -15,7 +15,7 @@ from mpc.errors import BeaverlodgeError, RecordError
 if TYPE_CHECKING:
     from parties.base.logs import LogFormat
     from parties.processes.progress import Progress
-    from parties.report.recorded_run import Finished
+    from parties.report.recorded_run import FinishedRun
     from parties.show.blocks import Block
 
 
@@ -61,7 +61,7 @@ class Output:
 
         return Progress(names, form=self.form, quiet=self.quiet)
 
-    def finished(self, run: Finished) -> None:
+    def finished(self, run: FinishedRun) -> None:
         """Tells how a run ended.
 
         Raises:

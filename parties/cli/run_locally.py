@@ -8,18 +8,18 @@ from typing import Any
 
 from mpc.errors import UsageError
 from parties.cli.output import Output
-from parties.data.same_data import told_of_same_data
+from parties.data.same_data import warn_of_same_data
 from parties.processes.delay_line import Conditions
 from parties.processes.launcher import launch
 from parties.processes.member import load_libraries
 from parties.report.record import record_of
-from parties.report.recorded_run import Finished, run_recorded
+from parties.report.recorded_run import FinishedRun, run_and_record
 from parties.scenario.file import NetworkSpec, Scenario
 from parties.tasks.registry import job_of
 from parties.trust.share_file import share_path
 
 
-def run_locally(scenario: Scenario, out: Path | None, output: Output, *, compare: bool) -> Finished:
+def run_locally(scenario: Scenario, out: Path | None, output: Output, *, compare: bool) -> FinishedRun:
     """Run a scenario's parties on this machine.
 
     Raises:
@@ -29,7 +29,7 @@ def run_locally(scenario: Scenario, out: Path | None, output: Output, *, compare
         if job_of(scenario).data.pools(scenario, owner):
             scenario.data_source(owner)
     _check_shares(scenario)
-    return run_recorded(scenario, out, lambda folder: _run(scenario, folder, output, compare=compare))
+    return run_and_record(scenario, out, lambda folder: _run(scenario, folder, output, compare=compare))
 
 
 def _run(scenario: Scenario, folder: Path, output: Output, *, compare: bool) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def _run(scenario: Scenario, folder: Path, output: Output, *, compare: bool) -> 
             progress("network", {"event": "log", "level": "info", "text": network_text(network)})
         if not scenario.vertical:
             sources = {name: party.data for name, party in scenario.parties.items()}
-            for text in told_of_same_data(sources, scenario.directory):
+            for text in warn_of_same_data(sources, scenario.directory):
                 progress("warning", {"event": "log", "level": "warning", "text": text})
         results = launch(
             scenario.path,
@@ -74,11 +74,11 @@ def _check_shares(scenario: Scenario) -> None:
 def orders(scenario: Scenario) -> dict[str, dict[str, Any]]:
     """Each party's order: throw-away keys, its own and the others' public ones."""
     from mpc.links.zmq.curve import new_identity
-    from parties.processes.order_keys import written_keys
+    from parties.processes.order_keys import write_keys
 
     pairs = {name: new_identity() for name in scenario.parties}
     return {
-        me: {"keys": written_keys(mine, {name: other for name, other in pairs.items() if name != me})}
+        me: {"keys": write_keys(mine, {name: other for name, other in pairs.items() if name != me})}
         for me, mine in pairs.items()
     }
 

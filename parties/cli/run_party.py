@@ -13,13 +13,13 @@ from parties.base.logs import open_log
 from parties.base.reporter import Reporter
 from parties.cli.output import Output
 from parties.data.own_table import OwnTable
-from parties.report.about import Agreed
+from parties.report.about import Approved
 from parties.report.consent import consent_blocks, read_blocks
 from parties.report.record import record_of
-from parties.report.recorded_run import Finished, run_recorded
+from parties.report.recorded_run import FinishedRun, run_and_record
 from parties.scenario.file import Scenario
 from parties.session.separate import place, vault_of
-from parties.session.take_part import Own, take_part
+from parties.session.take_part import Prepared, take_part
 from parties.tasks.registry import Plans, job_of, request_of
 from parties.trust.consent import Terms, obtain
 from parties.trust.policy import Policy, load_policy
@@ -40,7 +40,7 @@ def run_one(
     policy: Path | None = None,
     ask: Callable[[], bool] | None = None,
     output: Output,
-) -> Finished:
+) -> FinishedRun:
     """Take part as `me`.
 
     Args:
@@ -69,12 +69,12 @@ def run_one(
 
 
 def take_recorded_part(
-    scenario: Agreed,
+    scenario: Approved,
     me: str,
     out: Path | None,
     output: Output,
     part: Callable[[Path, Reporter, Logger], dict[str, Any]],
-) -> Finished:
+) -> FinishedRun:
     """Do a party's part, given its folder, whom to report to and its log; its record is written.
 
     Raises:
@@ -86,7 +86,7 @@ def take_recorded_part(
             log = open_log(folder, me, output.form)
             return part(folder, Reporter(lambda event: progress(me, event)), log)
 
-    return run_recorded(scenario, out, in_folder, name=f"{scenario.name}-{me}")
+    return run_and_record(scenario, out, in_folder, name=f"{scenario.name}-{me}")
 
 
 def ask_approval(
@@ -129,26 +129,26 @@ def _admitted(
     policy: Path | None,
     ask: Callable[[], bool] | None,
     output: Output,
-) -> Own:
+) -> Prepared:
     """What this party takes along into a run that its policy lets through and that somebody approved."""
     plans = Plans()
     new, rules = ask_approval(scenario, me, keys, approve, policy, ask, output, plans)
     spec, job = scenario.parties[me], job_of(scenario)
     pools = job.data.pools(scenario, me)
     if spec.role != "owner":
-        return Own(plans=plans)
+        return Prepared(plans=plans)
     releases = Releases(keys) if pools else None
     # Stated rows are compared with the data in every run; data that need no look are read once the peers are there.
     must_count = rules.rules.minimum_rows is not None and pools and spec.rows is None
     if not (new or must_count):
-        return Own(None, releases, plans=plans)
+        return Prepared(None, releases, plans=plans)
     try:
         table: OwnTable = job.data.load(scenario, me)
     except DataError as error:  # told once the peers are there, who then hear of it
-        return Own(None, releases, problem=error, plans=plans)
+        return Prepared(None, releases, problem=error, plans=plans)
     if pools:
         rules.check_rows(me, table.rows)
     if new:
         repeats = [] if releases is None else releases.warnings(releases.entry(scenario, table, table.columns))
         output.blocks(read_blocks(scenario, me, table, repeats))
-    return Own(table, releases, plans=plans)
+    return Prepared(table, releases, plans=plans)

@@ -10,21 +10,21 @@ from typing import Any
 
 from mpc.errors import BeaverlodgeError, PeerLostError, TooFewError
 from parties.cli.output import Output
-from parties.data.same_data import told_of_same_data
+from parties.data.same_data import warn_of_same_data
 from parties.processes.launcher import launch
 from parties.processes.member import load_libraries
-from parties.report.recorded_run import Finished, run_recorded
+from parties.report.recorded_run import FinishedRun, run_and_record
 from parties.scenario.star import StarScenario
 from parties.tasks.registry import star_of
 
 
-def run_sum(scenario: StarScenario, out: Path | None, output: Output) -> Finished:
+def run_sum(scenario: StarScenario, out: Path | None, output: Output) -> FinishedRun:
     """Run a scenario's server and clients on this machine.
 
     Raises:
         BeaverlodgeError: why there is no result; the record then says `failed` and why.
     """
-    return run_recorded(scenario, out, lambda folder: _run(scenario, folder, output))
+    return run_and_record(scenario, out, lambda folder: _run(scenario, folder, output))
 
 
 def _run(scenario: StarScenario, folder: Path, output: Output) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def _run(scenario: StarScenario, folder: Path, output: Output) -> dict[str, Any]
     load_libraries(scenario)
     with output.progress(names) as progress:
         sources = {name: party.data for name, party in scenario.parties.items()}
-        for text in told_of_same_data(sources, scenario.path.parent):
+        for text in warn_of_same_data(sources, scenario.path.parent):
             progress("warning", {"event": "log", "level": "warning", "text": text})
         try:
             results = launch(
@@ -60,18 +60,18 @@ def _with_code(error: BeaverlodgeError, scenario: StarScenario) -> BeaverlodgeEr
 def orders(scenario: StarScenario) -> dict[str, dict[str, Any]]:
     """Each process's order: which clients it is, throw-away keys, and the public ones of those it talks to."""
     from mpc.links.zmq.curve import new_identity
-    from parties.processes.order_keys import written_identity, written_keys
+    from parties.processes.order_keys import write_identity, write_keys
 
     server = new_identity()
     pairs = {name: new_identity() for name in scenario.star_names}
-    found: dict[str, dict[str, Any]] = {scenario.server: {"keys": written_keys(server, pairs)}}
+    found: dict[str, dict[str, Any]] = {scenario.server: {"keys": write_keys(server, pairs)}}
     trust = _signing_keys(scenario)
     processes = _processes(scenario)
     numbers = {name: i for i, name in enumerate(scenario.star_names)}
     found[scenario.server]["processes"] = {name: [numbers[c] for c in clients] for name, clients in processes.items()}
     for process, clients in processes.items():
         found[process] = {
-            "clients": {name: written_identity(pairs[name]) for name in clients},
+            "clients": {name: write_identity(pairs[name]) for name in clients},
             "server": server.public.decode(),
         }
         if trust is not None:  # and so no helper
@@ -88,7 +88,7 @@ def _processes(scenario: StarScenario) -> dict[str, tuple[str, ...]]:
     if scenario.clients is not None:
         count = min(scenario.clients.processes, scenario.clients.count)
         for number in range(count):
-            processes[f"clients_{number + 1}"] = scenario.hosted[number::count]
+            processes[f"clients_{number + 1}"] = scenario.hosted_clients[number::count]
     return processes
 
 

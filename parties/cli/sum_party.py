@@ -26,7 +26,7 @@ from parties.base.reporter import Reporter
 from parties.cli.output import Output
 from parties.cli.run_party import take_recorded_part
 from parties.doctor.checks import describe
-from parties.report.recorded_run import Finished
+from parties.report.recorded_run import FinishedRun
 from parties.report.star_consent import star_consent_blocks
 from parties.scenario.star import StarScenario
 from parties.session.separate import check_name, endpoint_of, listening, own_pair
@@ -58,7 +58,7 @@ def run_sum_party(
     policy: Path | None = None,
     ask: Callable[[], bool] | None = None,
     output: Output,
-) -> Finished:
+) -> FinishedRun:
     """Take part as `me`. Arguments as of `run_party.run_one`.
 
     Raises:

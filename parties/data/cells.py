@@ -70,7 +70,7 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def days(text: str) -> str:
+def days_sql(text: str) -> str:
     """The SQL expression for the days since 1970-01-01 of a text such as 2024-01-31; null if it is no such date."""
     return (
         f"case when regexp_full_match({text}, '{_ISO_DATE}') "

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpc.errors import DataError
-from parties.data.cells import BOOLEAN_SQL, FORMATTED_SQL, MISSING_SQL, days
-from parties.data.header import Where
+from parties.data.cells import BOOLEAN_SQL, FORMATTED_SQL, MISSING_SQL, days_sql
+from parties.data.header import Origin
 from parties.data.read import Column, RawTable
 from parties.scenario.problems import nearest, quoted
 
@@ -30,7 +30,7 @@ ROW_HINT = "rows are counted from 1, the header aside"
 _SIGNED_TYPES = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
 _NUMBER_TYPES = frozenset([*_SIGNED_TYPES, *(f"U{name}" for name in _SIGNED_TYPES), "FLOAT", "DOUBLE"])
 _NUMBER_SQL = f"(n is not null and not {MISSING_SQL})"
-_DATE_SQL = f"({days('s')} is not null)"
+_DATE_SQL = f"({days_sql('s')} is not null)"
 _MOST_NAMED = 5
 _MOST_AT_ONCE = 100  # columns in one query: DuckDB's time for a query grows with their square
 
@@ -52,7 +52,7 @@ def find_columns(raw: RawTable, names: Sequence[str], what: str) -> list[Column]
         elif guesses:
             hint = f"did you mean {quoted(dict.fromkeys(guesses))}?"
         else:
-            hint = f"its columns are {_listed(list(by_name))}"
+            hint = f"its columns are {_list_names(list(by_name))}"
         noun = "column" if len(absent) == 1 else "columns"
         raise raw.where.error(f"there is no {noun} {quoted(absent)} ({what})", hint)
     return [by_name[name] for name in names]
@@ -98,7 +98,7 @@ def check_ids(raw: RawTable, column: Column) -> None:
 
 
 def refuse_extremes(
-    where: Where, names: Sequence[str], values: NDArray[np.float64], listed: str = "`features`"
+    where: Origin, names: Sequence[str], values: NDArray[np.float64], listed: str = "`features`"
 ) -> None:
     """An error if a value is infinite or too large to compute with; missing ones are passed over."""
     for place, name in enumerate(names):
@@ -146,7 +146,7 @@ def _kind_of_typed(raw: RawTable, column: Column, *, required: bool, dates: bool
     if not required or kind in ("number", "boolean") or (kind == "date" and dates):
         return kind
     if kind == "date":
-        raise _no_date(raw, column)
+        raise _date_error(raw, column)
     raise raw.where.error(
         f"column '{column.name}' is not numeric: its type is {column.type}",
         f"convert it, list its levels under [task.categories], or leave it out of {listed}",
@@ -162,7 +162,7 @@ def _kind_of_text(raw: RawTable, column: Column, *, required: bool, dates: bool,
     if counts.date == counts.present and dates:
         return "date"
     if counts.date == counts.present and required:
-        raise _no_date(raw, column)
+        raise _date_error(raw, column)
     remedy = f"leave it out of {listed}" if required else "list the columns to use under `features`"
     if dates and 2 * counts.date >= counts.present:
         raise raw.where.error(
@@ -182,7 +182,7 @@ def _kind_of_text(raw: RawTable, column: Column, *, required: bool, dates: bool,
     )
 
 
-def _no_date(raw: RawTable, column: Column) -> DataError:
+def _date_error(raw: RawTable, column: Column) -> DataError:
     return raw.where.error(
         f"column '{column.name}' holds dates, which are no numbers",
         'give a length of time instead, such as an age, or set dates = "days" in [task] to use days since 1970-01-01',
@@ -242,7 +242,7 @@ def _kind_of_type(name: str) -> Kind:
     return "text" if name == "VARCHAR" or name.startswith("ENUM") else "other"
 
 
-def _listed(names: Sequence[str]) -> str:
+def _list_names(names: Sequence[str]) -> str:
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return ", ".join(f"'{name}'" for name in names[:_MOST_NAMED]) + more
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from parties.data.cells import MISSING_SQL, days, literal
+from parties.data.cells import MISSING_SQL, days_sql, literal
 from parties.data.checks import ROW_HINT, Kind, find_columns, kinds_of, rows_text, whole
 from parties.data.read import Column, RawTable
 from parties.scenario.categories import as_number, indicators
@@ -73,11 +73,11 @@ def read_features(raw: RawTable, features: Sequence[Feature]) -> NDArray[np.floa
     if expressions:
         found = raw.arrays(expressions)
         for place in range(len(expressions)):
-            values[:, place] = with_nan(found[f"v{place}"])
+            values[:, place] = fill_with_nan(found[f"v{place}"])
     return values
 
 
-def with_nan(found: object) -> NDArray[np.float64]:
+def fill_with_nan(found: object) -> NDArray[np.float64]:
     """An array of DuckDB's, NaN where it has no value."""
     if isinstance(found, np.ma.MaskedArray):
         values = np.array(found.data, dtype=np.float64)
@@ -104,7 +104,7 @@ def _expressions(raw: RawTable, feature: Feature) -> list[str]:
         any_level = " or ".join(conditions)
         return [f"case when {one} then 1.0 when {any_level} then 0.0 end" for one in conditions[1:]]
     if feature.kind == "date":
-        return [days(text) if raw.is_text else f"epoch({column.sql}::timestamp) / 86400.0"]
+        return [days_sql(text) if raw.is_text else f"epoch({column.sql}::timestamp) / 86400.0"]
     if feature.kind == "boolean" and raw.is_text:
         return [f"case {text} when 'true' then 1.0 when 'false' then 0.0 end"]
     if raw.is_text and not raw.form.usual:

@@ -21,7 +21,7 @@ _TITLES = 5  # what stands above a header by mistake takes few lines
 
 
 @dataclass(frozen=True)
-class Where:
+class Origin:
     """The owner and the file that an error is about."""
 
     owner: str
@@ -32,7 +32,7 @@ class Where:
         return DataError(f"{self.owner}, {self.source}: {message}", hint, party=self.owner)
 
 
-def read_header(head: bytes, codec: str, where: Where) -> tuple[list[str], str]:
+def read_header(head: bytes, codec: str, where: Origin) -> tuple[list[str], str]:
     """The column names of a text file and what stands between them."""
     if b"\0" in head and not codec.startswith("utf-16"):
         raise where.error("this is not a text file", "export the table as CSV")
@@ -41,7 +41,7 @@ def read_header(head: bytes, codec: str, where: Where) -> tuple[list[str], str]:
         text = codecs.getincrementaldecoder(codec)().decode(head, final=len(head) < HEAD_BYTES)
     except UnicodeDecodeError as error:
         line = head.count(b"\n", 0, error.start) + 1
-        raise wrong_encoding(codec, where, f" (line {line})") from None
+        raise encoding_error(codec, where, f" (line {line})") from None
     if not text.strip():
         raise where.error("the file is empty", "check that it was exported completely")
     if text[0] in "\r\n":
@@ -69,7 +69,7 @@ def _first_record(text: str, delimiter: str) -> list[str]:
         return []
 
 
-def refuse_repeated(names: Sequence[str], what: str, where: Where) -> None:
+def refuse_repeated(names: Sequence[str], what: str, where: Origin) -> None:
     """That no name stands twice.
 
     Raises:
@@ -82,7 +82,7 @@ def refuse_repeated(names: Sequence[str], what: str, where: Where) -> None:
         )
 
 
-def csv_error(report: str, where: Where) -> DataError:
+def csv_error(report: str, where: Origin) -> DataError:
     """DuckDB's report of a bad line, without the line itself: it holds a patient's values."""
     line = re.search(r"CSV Error on Line: (\d+)", report)
     at = f"line {line[1]}" if line else "a line"
@@ -93,11 +93,11 @@ def csv_error(report: str, where: Where) -> DataError:
         if line and int(line[1]) <= _TITLES and found > named:
             hint = f"the first line must name the columns: remove a title above them; or {hint}"
         return where.error(
-            f"{at} has {_counted(found, 'cell')} where the header names {_counted(named, 'column')}", hint
+            f"{at} has {_count_text(found, 'cell')} where the header names {_count_text(named, 'column')}", hint
         )
     lowered = report.lower()
     if "utf-8" in lowered or "unicode" in lowered:
-        return wrong_encoding("utf-8", where, f" ({at})")
+        return encoding_error("utf-8", where, f" ({at})")
     if "quote" in lowered.split("possible", 1)[0]:
         return where.error(f"a double quote in {at} is not closed", "close it, or double it inside a cell")
     if "maximum line size" in lowered:
@@ -105,12 +105,12 @@ def csv_error(report: str, where: Where) -> DataError:
     return where.error("the file cannot be read as CSV", "check that all lines end alike and that quotes are closed")
 
 
-def wrong_encoding(codec: str, where: Where, at: str = "") -> DataError:
+def encoding_error(codec: str, where: Origin, at: str = "") -> DataError:
     """Of bytes that are no text in this encoding."""
     name = "windows-1252" if codec == "cp1252" else "UTF-16" if codec.startswith("utf-16") else "UTF-8"
     hint = f'save it as UTF-8, or name its `encoding` in [parties.{where.owner}], such as encoding = "latin-1"'
     return where.error(f"the file is not {name} text{at}", hint)
 
 
-def _counted(number: int, noun: str) -> str:
+def _count_text(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -41,12 +41,12 @@ def terms_of(raw: RawTable, task: ModelTask) -> Terms | None:
     return Terms(tuple((term,) if term in there else parts_of(term) for term in task.features))
 
 
-def combined(terms: Terms, places: Mapping[str, Sequence[int]]) -> tuple[tuple[int, ...], ...]:
-    """Which columns each feature is the product of; `places` as of `multiplied`."""
+def combine_terms(terms: Terms, places: Mapping[str, Sequence[int]]) -> tuple[tuple[int, ...], ...]:
+    """Which columns each feature is the product of; `places` as of `multiply_terms`."""
     return tuple(chosen for parts in terms.parts for chosen in product(*(places[part] for part in parts)))
 
 
-def multiplied(
+def multiply_terms(
     terms: Terms, places: Mapping[str, Sequence[int]], names: Sequence[str], values: Values, gaps: NDArray[np.bool_]
 ) -> tuple[tuple[str, ...], Values, tuple[int, ...]]:
     """The features' names and values, and how many values each lacked before gaps were settled.
@@ -58,7 +58,7 @@ def multiplied(
         gaps: where a value was missing, over all rows that were read.
     """
     made: list[tuple[str, Values, int]] = []
-    for some in map(list, combined(terms, places)):
+    for some in map(list, combine_terms(terms, places)):
         name = SIGN.join(names[place] for place in some)
         made.append((name, values[:, some].prod(axis=1), int(gaps[:, some].any(axis=1).sum())))
     return tuple(m[0] for m in made), np.column_stack([m[1] for m in made]), tuple(m[2] for m in made)

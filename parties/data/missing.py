@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parties.data.checks import rows_text
-from parties.data.header import Where
+from parties.data.header import Origin
 
 _MOST_NAMED = 5
 _MOST_LOGGED = 40
@@ -31,7 +31,7 @@ class Complete:
     missing: tuple[int, ...]
 
 
-def without(complete: Complete, features: int) -> tuple[Complete, Values]:
+def drop_extra_columns(complete: Complete, features: int) -> tuple[Complete, Values]:
     """The same without the columns that come after so many features, and those columns."""
     missing = (*complete.missing[:features], complete.missing[-1])
     left = replace(complete, values=complete.values[:, :features], missing=missing)
@@ -39,7 +39,7 @@ def without(complete: Complete, features: int) -> tuple[Complete, Values]:
 
 
 def settle_missing(
-    where: Where,
+    where: Origin,
     how: Literal["refuse", "drop", "mean"],
     target_name: str,
     origins: Sequence[str],
@@ -70,9 +70,9 @@ def settle_missing(
     complete = ~(np.isnan(target) | gaps.any(axis=1))
     if how == "refuse":
         hint = 'fill these cells, or set missing = "drop" or missing = "mean" in [task]'
-        raise where.error(f"values are missing: {_listed(found, _MOST_NAMED)}", hint)
+        raise where.error(f"values are missing: {_list_counts(found, _MOST_NAMED)}", hint)
     if how == "drop":
-        note = _dropped(where, complete, found)
+        note = _drop_incomplete(where, complete, found)
         return Complete(values[complete], target[complete], note, lacking)
     if counts[target_name]:
         hint = 'fill these cells, drop their rows, or set missing = "drop" in [task]'
@@ -84,23 +84,23 @@ def settle_missing(
         raise where.error(f"column '{empty[0]}' is empty", hint)
     sums = np.where(gaps, 0.0, values).sum(axis=0)
     means = sums / (len(values) - gaps.sum(axis=0))
-    note = f"missing values, replaced by the column's mean over this owner's rows: {_listed(found, _MOST_LOGGED)}"
-    return Complete(np.where(gaps, means, values), target, f"{note}; {_of_all(complete)}", lacking)
+    note = f"missing values, replaced by the column's mean over this owner's rows: {_list_counts(found, _MOST_LOGGED)}"
+    return Complete(np.where(gaps, means, values), target, f"{note}; {_share_text(complete)}", lacking)
 
 
-def _dropped(where: Where, complete: NDArray[np.bool_], found: dict[str, int]) -> str:
+def _drop_incomplete(where: Origin, complete: NDArray[np.bool_], found: dict[str, int]) -> str:
     if not complete.any():
         hint = 'list the columns to use under `features`, or set missing = "mean" in [task]'
-        raise where.error(f"no row is complete: values are missing, {_listed(found, _MOST_NAMED)}", hint)
+        raise where.error(f"no row is complete: values are missing, {_list_counts(found, _MOST_NAMED)}", hint)
     dropped = rows_text(int((~complete).sum()))
-    return f"{dropped} dropped, as values are missing: {_listed(found, _MOST_LOGGED)}; {_of_all(complete)}"
+    return f"{dropped} dropped, as values are missing: {_list_counts(found, _MOST_LOGGED)}; {_share_text(complete)}"
 
 
-def _of_all(complete: NDArray[np.bool_]) -> str:
+def _share_text(complete: NDArray[np.bool_]) -> str:
     return f"{int(complete.sum())} of {rows_text(len(complete))} were complete"
 
 
-def _listed(found: dict[str, int], most: int) -> str:
+def _list_counts(found: dict[str, int], most: int) -> str:
     """How many values are missing in which column."""
     parts = [f"{count} in column '{name}'" for name, count in list(found.items())[:most]]
     if len(found) > most:

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parties.data.checks import rows_text
-from parties.data.features import is_level, refuse_unlisted, with_nan
-from parties.data.header import Where
+from parties.data.features import fill_with_nan, is_level, refuse_unlisted
+from parties.data.header import Origin
 from parties.data.read import Column, RawTable
 from parties.data.table import FEWEST_ROWS, Note
 
@@ -66,7 +66,7 @@ def category_codes(raw: RawTable, column: Column, levels: Sequence[str]) -> Valu
     """The number of each row's level, NaN where it is missing."""
     refuse_unlisted(raw, column, levels)
     whens = " ".join(f"when {is_level(level)} then {code}.0" for code, level in enumerate(levels))
-    return with_nan(raw.arrays([f"case {whens} end"], raw.view_of(column))["v0"])
+    return fill_with_nan(raw.arrays([f"case {whens} end"], raw.view_of(column))["v0"])
 
 
 def table_notes(raw: RawTable, ignored: Sequence[str], names: Sequence[str], values: Values) -> tuple[Note, ...]:
@@ -83,7 +83,7 @@ def table_notes(raw: RawTable, ignored: Sequence[str], names: Sequence[str], val
     return tuple(notes)
 
 
-def check_rows(where: Where, owner: str, stated: int | None, rows: int) -> None:
+def check_rows(where: Origin, owner: str, stated: int | None, rows: int) -> None:
     """Refuse a table with another number of rows than the scenario states, or with fewer than any sum is told of.
 
     Raises:

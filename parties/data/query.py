@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from mpc.errors import DataError
-from parties.data.header import Where
+from parties.data.header import Origin
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -69,13 +69,13 @@ def configuration(database: bool, limits: QueryLimits = LIMITS) -> Mapping[str, 
     return {**always, "threads": "1", "memory_limit": f"{limits.memory}B"} if database else always
 
 
-def close_all_else(connection: DuckDBPyConnection) -> None:
+def close_outside(connection: DuckDBPyConnection) -> None:
     """From here on a connection reaches what it has opened already, and nothing else; and that stays so."""
     for setting in _CLOSED:
         connection.execute(f"set {setting}")
 
 
-def within_limits(connection: DuckDBPyConnection, work: Callable[[], T], where: Where, limits: QueryLimits) -> T:
+def run_within_limits(connection: DuckDBPyConnection, work: Callable[[], T], where: Origin, limits: QueryLimits) -> T:
     """Do what runs a query, in a thread of its own.
 
     Raises:
@@ -86,7 +86,7 @@ def within_limits(connection: DuckDBPyConnection, work: Callable[[], T], where: 
 
     def run() -> None:
         try:
-            with _bounded_memory(limits.memory):
+            with _limit_memory(limits.memory):
                 found = work()
         except BaseException as problem:
             future.set_exception(problem)
@@ -104,18 +104,18 @@ def within_limits(connection: DuckDBPyConnection, work: Callable[[], T], where: 
             wait([future], limits.grace)
 
 
-def too_much_memory(where: Where, limits: QueryLimits) -> DataError:
+def memory_error(where: Origin, limits: QueryLimits) -> DataError:
     """Of a query that took too much memory."""
     return where.error(f"the sql needs more than {limits.memory / 2**30:g} GiB of memory", _HINT)
 
 
-def too_many_rows(where: Where, rows: int) -> DataError:
+def rows_error(where: Origin, rows: int) -> DataError:
     """Of a query with a result of more than so many rows."""
     return where.error(f"the sql gives more than {rows} rows", _HINT)
 
 
 @contextmanager
-def _bounded_memory(memory: int) -> Iterator[None]:
+def _limit_memory(memory: int) -> Iterator[None]:
     """Bounds how much this process's address space grows, where that can be read."""
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     try:

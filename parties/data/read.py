@@ -1,6 +1,6 @@
 """Reading an owner's file or query into a table of DuckDB, once, without guessing.
 
-A CSV file is read as text: its types are found out over all its rows (see data_checks), never from a sample
+A CSV file is read as text: its types are found out over all its rows (see checks.py), never from a sample
 of them, and every row must have as many cells as the header. Parquet files and queries keep their own types.
 """
 
@@ -14,17 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from parties.data.cells import TextForm, literal
-from parties.data.header import HEAD_BYTES, Where, csv_error, read_header, refuse_repeated, wrong_encoding
+from parties.data.header import HEAD_BYTES, Origin, csv_error, encoding_error, read_header, refuse_repeated
 from parties.data.query import (
     LIMITS,
     QueryLimits,
-    close_all_else,
+    close_outside,
     configuration,
-    too_many_rows,
-    too_much_memory,
-    within_limits,
+    memory_error,
+    rows_error,
+    run_within_limits,
 )
-from parties.data.recode import as_utf8, codec_of
+from parties.data.recode import codec_of, open_as_utf8
 from parties.scenario.models import SqlSource
 
 if TYPE_CHECKING:
@@ -54,11 +54,11 @@ def open_source(
     Raises:
         DataError: the data are missing, cannot be read, or hold no rows.
     """
-    where = Where(owner, Path(source.database if isinstance(source, SqlSource) else source).name)
-    path = _existing_file(source.database if isinstance(source, SqlSource) else source, base, where)
+    where = Origin(owner, Path(source.database if isinstance(source, SqlSource) else source).name)
+    path = _find_file(source.database if isinstance(source, SqlSource) else source, base, where)
     if isinstance(source, SqlSource):
         with _connection(path, where, limits) as connection:
-            yield _from_query(connection, source.sql, where, limits)
+            yield _read_query(connection, source.sql, where, limits)
         return
     ending = path.suffix.lower()
     if ending not in (*TEXT_ENDINGS, PARQUET_ENDING):
@@ -67,9 +67,9 @@ def open_source(
     head = _head(path, where)
     with _connection(None, where, limits) as connection:
         if ending == PARQUET_ENDING:
-            yield _from_parquet(connection, path, where)
+            yield _read_parquet(connection, path, where)
         else:
-            yield _from_text(connection, path, head, where, form)
+            yield _read_text(connection, path, head, where, form)
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class RawTable:
     """An owner's rows in DuckDB, in their order. `is_text`: every cell is the text of a CSV file, in this `form`."""
 
     connection: DuckDBPyConnection
-    where: Where
+    where: Origin
     columns: tuple[Column, ...]
     rows: int
     is_text: bool
@@ -112,12 +112,6 @@ class RawTable:
         texts = f"(select rowid + 1 as row, {column.text} as s from {_TABLE})"
         return f"(select row, s, {self.form.number('s')} as n from {texts})"
 
-    def spellings(self, column: Column, present: str) -> tuple[str, ...]:
-        """A column's different texts, each as it is first spelt, where `present`, a condition on `s`, holds."""
-        texts = f"(select {column.text} as s, first(trim(cast({column.sql} as varchar))) as t from {_TABLE} group by 1)"
-        (found,) = self.one_row(["list(t order by s)"], f"{texts} where {present}")
-        return tuple(found) if isinstance(found, list) else ()
-
     def repeated(self, columns: Sequence[Column]) -> int:
         """How many rows are the same as an earlier one in these columns."""
         found = self.one_row([f"count(*) - count(distinct hash({', '.join(column.sql for column in columns)}))"])
@@ -130,7 +124,7 @@ class RawTable:
         return found
 
 
-def _existing_file(name: str, base: Path, where: Where) -> Path:
+def _find_file(name: str, base: Path, where: Origin) -> Path:
     path = base.absolute() / name  # an absolute path is a file's for DuckDB, too, whatever its name begins with
     try:
         if path.is_dir():
@@ -140,14 +134,14 @@ def _existing_file(name: str, base: Path, where: Where) -> Path:
         with path.open("rb"):
             pass
     except FileNotFoundError:
-        raise where.error(f"there is no file {path}", _no_file_hint(name)) from None
+        raise where.error(f"there is no file {path}", _missing_file_hint(name)) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise where.error(f"the file cannot be read ({reason.lower()})", "check its permissions") from None
     return path
 
 
-def _no_file_hint(name: str) -> str:
+def _missing_file_hint(name: str) -> str:
     if name.startswith("~"):
         return "~ is not read as a home folder here: write the whole path"
     if "://" in name:
@@ -155,7 +149,7 @@ def _no_file_hint(name: str) -> str:
     return "check `data` in the scenario file"
 
 
-def _head(path: Path, where: Where) -> bytes:
+def _head(path: Path, where: Origin) -> bytes:
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
     if not head.strip():
@@ -164,10 +158,10 @@ def _head(path: Path, where: Where) -> bytes:
 
 
 @contextmanager
-def _connection(database: Path | None, where: Where, limits: QueryLimits) -> Iterator[DuckDBPyConnection]:
+def _connection(database: Path | None, where: Origin, limits: QueryLimits) -> Iterator[DuckDBPyConnection]:
     import duckdb
 
-    if database is not None and _begins(database, b"SQLite format 3\0"):
+    if database is not None and _starts_with(database, b"SQLite format 3\0"):
         raise where.error("this is an SQLite database, not one of DuckDB", "export the table as CSV or Parquet")
     config: dict[str, str | bool | int | float | list[str]] = {**configuration(database is not None, limits)}
     try:
@@ -179,7 +173,7 @@ def _connection(database: Path | None, where: Where, limits: QueryLimits) -> Ite
     try:
         connection.execute("set enable_progress_bar = false")
         if database is not None:
-            close_all_else(connection)
+            close_outside(connection)
         yield connection
     except (duckdb.OutOfMemoryException, MemoryError):
         raise where.error("there is not enough memory to read the data", _MEMORY_HINT) from None
@@ -190,12 +184,12 @@ def _connection(database: Path | None, where: Where, limits: QueryLimits) -> Ite
             connection.close()
 
 
-def _begins(path: Path, mark: bytes) -> bool:
+def _starts_with(path: Path, mark: bytes) -> bool:
     with path.open("rb") as file:
         return file.read(len(mark)) == mark
 
 
-def _from_query(connection: DuckDBPyConnection, sql: str, where: Where, limits: QueryLimits) -> RawTable:
+def _read_query(connection: DuckDBPyConnection, sql: str, where: Origin, limits: QueryLimits) -> RawTable:
     import duckdb
 
     def run() -> list[str]:
@@ -207,13 +201,13 @@ def _from_query(connection: DuckDBPyConnection, sql: str, where: Where, limits: 
         _store(connection, f"(\n{query}\n)", len(names), {}, most + 1)
         found = connection.execute(f"select count(*) from {_TABLE}").fetchone()
         if found is None or found[0] > most:
-            raise too_many_rows(where, most)
+            raise rows_error(where, most)
         return names
 
     try:
-        names = within_limits(connection, run, where, limits)
+        names = run_within_limits(connection, run, where, limits)
     except (duckdb.OutOfMemoryException, MemoryError):
-        raise too_much_memory(where, limits) from None
+        raise memory_error(where, limits) from None
     except duckdb.PermissionException:
         hint = "a query sees the tables of its own database: put what it needs there, or name the file as `data`"
         raise where.error("the sql reaches for something outside its database", hint) from None
@@ -222,27 +216,27 @@ def _from_query(connection: DuckDBPyConnection, sql: str, where: Where, limits: 
     return _raw_table(connection, names, where)
 
 
-def _one_select(sql: str, where: Where) -> str:
+def _one_select(sql: str, where: Origin) -> str:
     """The one statement that a query is, without what may follow it."""
     import duckdb
 
     statements = duckdb.extract_statements(sql)
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise where.error("the sql is not one select statement", "write a single query")
-    return _without_end(statements[0].query)
+    return _strip_end(statements[0].query)
 
 
-def _from_parquet(connection: DuckDBPyConnection, path: Path, where: Where) -> RawTable:
+def _read_parquet(connection: DuckDBPyConnection, path: Path, where: Origin) -> RawTable:
     import duckdb
 
-    parameters = {"path": _without_wildcards(path)}
+    parameters = {"path": _escape_wildcards(path)}
     try:
         schema = connection.execute("select name, num_children from parquet_schema($path)", parameters)
         names = _top_names(schema.fetchall())
         refuse_repeated(names, "the file", where)
         # Without hive_partitioning = false, a folder called "year=2024" would become a column.
         _store(connection, "read_parquet($path, hive_partitioning = false)", len(names), parameters)
-        close_all_else(connection)
+        close_outside(connection)
     except duckdb.OutOfMemoryException:
         raise
     except duckdb.InvalidInputException:  # it has not the form of one
@@ -252,7 +246,7 @@ def _from_parquet(connection: DuckDBPyConnection, path: Path, where: Where) -> R
     return _raw_table(connection, names, where)
 
 
-def _from_text(connection: DuckDBPyConnection, path: Path, head: bytes, where: Where, form: TextForm) -> RawTable:
+def _read_text(connection: DuckDBPyConnection, path: Path, head: bytes, where: Origin, form: TextForm) -> RawTable:
     import duckdb
 
     codec = codec_of(head, form.encoding)
@@ -264,15 +258,15 @@ def _from_text(connection: DuckDBPyConnection, path: Path, head: bytes, where: W
         f"escape = '\"', nullstr = '', hive_partitioning = false, columns = {{{columns}}})"
     )
     try:
-        with as_utf8(path, codec) as readable:
-            _store(connection, read, len(names), {"path": _without_wildcards(readable)})
-        close_all_else(connection)
+        with open_as_utf8(path, codec) as readable:
+            _store(connection, read, len(names), {"path": _escape_wildcards(readable)})
+        close_outside(connection)
     except duckdb.OutOfMemoryException:
         raise
     except duckdb.Error as error:
         raise csv_error(str(error), where) from None
     except UnicodeDecodeError:
-        raise wrong_encoding(codec, where) from None
+        raise encoding_error(codec, where) from None
     except OSError as error:
         raise where.error(f"the file cannot be read to its end ({str(error.strerror).lower()})") from None
     return _raw_table(connection, names, where, form)
@@ -287,7 +281,7 @@ def _store(
 
 
 def _raw_table(
-    connection: DuckDBPyConnection, names: Sequence[str], where: Where, form: TextForm | None = None
+    connection: DuckDBPyConnection, names: Sequence[str], where: Origin, form: TextForm | None = None
 ) -> RawTable:
     """The stored table; with the form that its cells are written in if they are text."""
     types = [str(row[1]) for row in connection.execute(f"describe {_TABLE}").fetchall()]
@@ -300,7 +294,7 @@ def _raw_table(
     return RawTable(connection, where, columns, rows, form is not None, form or TextForm())
 
 
-def _without_end(query: str) -> str:
+def _strip_end(query: str) -> str:
     """A statement without the semicolons and comments at its end, so that it can stand in brackets."""
     import duckdb
 
@@ -340,6 +334,6 @@ def _first_line(error: duckdb.Error) -> str:
     return line
 
 
-def _without_wildcards(path: Path) -> str:
+def _escape_wildcards(path: Path) -> str:
     """The path with *, ? and [ standing for themselves: DuckDB would read all files that match."""
     return re.sub(r"[*?\[]", lambda found: f"[{found[0]}]", str(path))

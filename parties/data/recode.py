@@ -24,7 +24,7 @@ def codec_of(head: bytes, encoding: str) -> str:
 
 
 @contextmanager
-def as_utf8(path: Path, codec: str) -> Iterator[Path]:
+def open_as_utf8(path: Path, codec: str) -> Iterator[Path]:
     """Where the file can be read as UTF-8, once: at its own path if it is UTF-8, else at a pipe's.
 
     Raises:
@@ -36,7 +36,7 @@ def as_utf8(path: Path, codec: str) -> Iterator[Path]:
         return
     reader, writer = os.pipe()
     problems: list[UnicodeDecodeError | OSError] = []
-    thread = threading.Thread(target=_pour, args=(path, codec, writer, problems))
+    thread = threading.Thread(target=_write_decoded, args=(path, codec, writer, problems))
     thread.start()
     try:
         yield Path(f"/dev/fd/{reader}")
@@ -48,7 +48,7 @@ def as_utf8(path: Path, codec: str) -> Iterator[Path]:
             raise problems[0]
 
 
-def _pour(path: Path, codec: str, writer: int, problems: list[UnicodeDecodeError | OSError]) -> None:
+def _write_decoded(path: Path, codec: str, writer: int, problems: list[UnicodeDecodeError | OSError]) -> None:
     decoder = codecs.getincrementaldecoder(codec)()
     try:
         with os.fdopen(writer, "wb") as out, path.open("rb") as file:

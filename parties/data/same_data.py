@@ -8,7 +8,7 @@ from pathlib import Path
 from parties.scenario.models import SqlSource
 
 
-def told_of_same_data(sources: Mapping[str, str | SqlSource | None], base: Path) -> Iterator[str]:
+def warn_of_same_data(sources: Mapping[str, str | SqlSource | None], base: Path) -> Iterator[str]:
     """A warning for each party whose data another one named before it.
 
     Args:

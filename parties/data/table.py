@@ -15,15 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpc.errors import DataError
-from parties.data.beside import beside_columns, beside_of, read_beside
 from parties.data.cells import TextForm
 from parties.data.checks import MAX_MAGNITUDE, check_ids, find_columns, refuse_extremes, rows_text
 from parties.data.features import Feature, choose_features, read_features
-from parties.data.interactions import combined, multiplied, terms_of
-from parties.data.missing import settle_missing, without
+from parties.data.interactions import combine_terms, multiply_terms, terms_of
+from parties.data.missing import drop_extra_columns, settle_missing
+from parties.data.offset_weights import offset_weight_columns, offset_weights_of, read_offset_weights
 from parties.data.read import Column, RawTable, open_source
 from parties.data.target import read_numbers, read_target
-from parties.data.vertical import sorted_rows, target_columns, task_here
+from parties.data.vertical import sort_rows, target_columns, task_for_table
 from parties.scenario.file import ModelTask, Scenario, SqlSource
 from parties.scenario.problems import nearest, quoted
 from protocols.disclosure.own_design import plain
@@ -89,16 +89,16 @@ def load_table(source: str | SqlSource, task: ModelTask, owner: str, base: Path,
     """
     with open_source(source, owner, base, form or TextForm()) as raw:
         targets = target_columns(raw, task)
-        task = task_here(raw, task)
+        task = task_for_table(raw, task)
         terms = terms_of(raw, task)
         if terms is not None:
             task = task.model_copy(update={"features": terms.columns})
         ids = find_columns(raw, [task.id], "the id") if task.id is not None else []
-        asides = beside_columns(raw, task, target_here=bool(targets))
-        features = choose_features(raw, task, [*targets, *ids, *asides])
+        extras = offset_weight_columns(raw, task, target_here=bool(targets))
+        features = choose_features(raw, task, [*targets, *ids, *extras])
         target = _target(raw, targets[0], task) if targets else np.zeros(raw.rows)
-        beside = read_beside(raw, asides, task)
-        features, values = _with_values(read_features(raw, features), features, task)
+        extra_values = read_offset_weights(raw, extras, task)
+        features, values = _drop_empty(read_features(raw, features), features, task)
         if not features and not (targets and task.partition == "vertical"):
             raise raw.where.error(
                 f"there is no numeric column besides the target '{task.target}'"
@@ -111,29 +111,29 @@ def load_table(source: str | SqlSource, task: ModelTask, owner: str, base: Path,
         for column in ids:
             check_ids(raw, column)
         gaps = np.isnan(values)
-        all_origins = [*origins, *(column.name for column in asides)]
-        both = np.concatenate((values, beside), axis=1)
-        complete, beside = without(
+        all_origins = [*origins, *(column.name for column in extras)]
+        both = np.concatenate((values, extra_values), axis=1)
+        complete, extra_values = drop_extra_columns(
             settle_missing(raw.where, task.missing, task.target, all_origins, both, target), len(origins)
         )
-        made = _made(features)
+        made = _plain_columns(features)
         if terms is not None and terms.interact:
             places = {f.column.name: [k for k, name in enumerate(origins) if name == f.column.name] for f in features}
-            made = Made(combined(terms, places), made.factors, complete.values)
-            names, products, lacking = multiplied(terms, places, names, complete.values, gaps)
+            made = Made(combine_terms(terms, places), made.factors, complete.values)
+            names, products, lacking = multiply_terms(terms, places, names, complete.values, gaps)
             refuse_extremes(raw.where, names, products)
             complete = replace(complete, values=products, missing=(*lacking, complete.missing[-1]))
-        used = {column.index for column in (*targets, *ids, *asides, *(feature.column for feature in features))}
+        used = {column.index for column in (*targets, *ids, *extras, *(feature.column for feature in features))}
         ignored = tuple(_label(column) for column in raw.columns if column.index not in used)
         target = complete.target if targets else complete.target[:0]
         notes = _notes(raw, ids, ignored, complete.note, target)
-        rows = _Rows(complete.values, target, complete.missing, beside=beside_of(beside, asides, task), made=made)
+        weights = offset_weights_of(extra_values, extras, task)
+        rows = _Rows(complete.values, target, complete.missing, offset_weights=weights, made=made)
         if task.partition == "vertical":
-            order, sorted_ids = sorted_rows(raw, ids[0])
+            order, sorted_ids = sort_rows(raw, ids[0])
             target = target[order] if targets else target
-            rows = _Rows(
-                complete.values[order], target, complete.missing, sorted_ids, rows.beside.of(order), made.of(order)
-            )
+            weights, made = weights.of(order), made.of(order)
+            rows = _Rows(complete.values[order], target, complete.missing, sorted_ids, weights, made)
         table = _table(owner, raw.where.source, names, rows, ignored, notes)
         return replace(table, excluded=raw.rows - table.rows)
 
@@ -155,7 +155,7 @@ class Table:
     `ignored` names the columns that the source has and the task does not use; `notes` are for its owner.
     `missing` says how many values each of the columns lacked in the source, and the target, which is last.
     Where columns are split, rows are in the order of `ids`, and `target` is empty at all owners but one.
-    `beside` has the rows' offsets and weights, if the task names any, where the target is. `made` says what the
+    `offset_weights` has the rows' offsets and weights, if the task names any, where the target is. `made` says what the
     columns are made of, where some are products or a category's levels.
     `excluded` is how many rows of the source are not here, as a value of theirs is missing.
     """
@@ -170,7 +170,7 @@ class Table:
     ignored: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
     ids: tuple[str, ...] = ()
-    beside: OffsetWeights = NO_OFFSET_WEIGHTS
+    offset_weights: OffsetWeights = NO_OFFSET_WEIGHTS
     made: Made | None = None
     excluded: int = 0
 
@@ -208,7 +208,7 @@ class Table:
         ignored = self.ignored + left
         missing = (*(self.missing[place] for place in places), self.missing[-1])
         made = None if self.made is None else self.made.select(places, self.values)
-        rows = _Rows(self.values[:, places], self.target, missing, self.ids, self.beside, made)
+        rows = _Rows(self.values[:, places], self.target, missing, self.ids, self.offset_weights, made)
         return _table(self.owner, self.source, tuple(names), rows, ignored, self.notes)
 
     def __repr__(self) -> str:
@@ -224,7 +224,7 @@ class _Rows:
     target: NDArray[np.float64]
     missing: tuple[int, ...]
     ids: tuple[str, ...] = ()
-    beside: OffsetWeights = NO_OFFSET_WEIGHTS
+    offset_weights: OffsetWeights = NO_OFFSET_WEIGHTS
     made: Made | None = None
 
 
@@ -237,7 +237,7 @@ def _target(raw: RawTable, column: Column, task: ModelTask) -> NDArray[np.float6
     return values
 
 
-def _with_values(
+def _drop_empty(
     values: NDArray[np.float64], features: list[Feature], task: ModelTask
 ) -> tuple[list[Feature], NDArray[np.float64]]:
     """Without the columns that hold no value at all and that the task does not name: they say nothing."""
@@ -249,7 +249,7 @@ def _with_values(
     return list(dict.fromkeys(origins[place] for place in kept)), values[:, kept]
 
 
-def _made(features: Sequence[Feature]) -> Made:
+def _plain_columns(features: Sequence[Feature]) -> Made:
     """What columns are made of before any are multiplied: each is one, and a category's belong together."""
     starts = np.cumsum([0, *(len(feature.names) for feature in features)]).tolist()
     factors = [tuple(range(a, b)) for f, a, b in zip(features, starts, starts[1:], strict=False) if f.levels]
@@ -298,7 +298,7 @@ def _table(
     digest = hashlib.sha256(repr((columns, values.shape)).encode("utf-8"))
     digest.update(values.astype("<f8", copy=False).data)
     digest.update(target.astype("<f8", copy=False).data)
-    for name, column in (("offset", rows.beside.offset), ("weights", rows.beside.counts)):
+    for name, column in (("offset", rows.offset_weights.offset), ("weights", rows.offset_weights.counts)):
         if column is not None:
             digest.update(name.encode("ascii") + column.astype("<f8", copy=False).tobytes())
     return Table(
@@ -312,6 +312,6 @@ def _table(
         ignored,
         notes,
         rows.ids,
-        rows.beside,
+        rows.offset_weights,
         rows.made,
     )

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from parties.data.cells import BOOLEAN_SQL, MISSING_SQL
 from parties.data.checks import ROW_HINT, kinds_of, whole
-from parties.data.features import Feature, is_level, read_features, with_nan
+from parties.data.features import Feature, fill_with_nan, is_level, read_features
 from parties.data.read import Column, RawTable
 
 _CODINGS = (
@@ -29,12 +29,12 @@ def read_target(raw: RawTable, column: Column, positive: str | None) -> NDArray[
         DataError: the column holds something else.
     """
     if positive is not None:
-        return _of_two(raw, column, positive)
+        return _read_two_values(raw, column, positive)
     hint = (
         'recode the column, or set positive = "..." in [task] to the value that counts as 1; a target of numbers '
         'takes kind = "linear_regression"'
     )
-    return _coded(raw, column, "target", hint)
+    return _read_coded(raw, column, "target", hint)
 
 
 def read_event(raw: RawTable, column: Column) -> NDArray[np.float64]:
@@ -43,10 +43,10 @@ def read_event(raw: RawTable, column: Column) -> NDArray[np.float64]:
     Raises:
         DataError: the column holds something else.
     """
-    return _coded(raw, column, "event", "recode the column")
+    return _read_coded(raw, column, "event", "recode the column")
 
 
-def _coded(raw: RawTable, column: Column, what: str, hint: str) -> NDArray[np.float64]:
+def _read_coded(raw: RawTable, column: Column, what: str, hint: str) -> NDArray[np.float64]:
     """1 for 1, yes and true, 0 for 0, no and false, in whichever of these ways the column is written."""
     view = raw.view_of(column)
     counts = raw.one_row([f"count(*) filter (where {sql})" for sql in (MISSING_SQL, *_CODINGS)], view)
@@ -60,7 +60,7 @@ def _coded(raw: RawTable, column: Column, what: str, hint: str) -> NDArray[np.fl
             f"{hint}; {ROW_HINT}",
         )
     words = "when s in ('yes', 'true') then 1.0 when s in ('no', 'false') then 0.0"
-    return with_nan(raw.arrays([f"case {words} else n end"], view)["v0"])
+    return fill_with_nan(raw.arrays([f"case {words} else n end"], view)["v0"])
 
 
 def read_numbers(raw: RawTable, column: Column) -> NDArray[np.float64]:
@@ -73,7 +73,7 @@ def read_numbers(raw: RawTable, column: Column) -> NDArray[np.float64]:
     return read_features(raw, [Feature(column, kind)])[:, 0]
 
 
-def _of_two(raw: RawTable, column: Column, positive: str) -> NDArray[np.float64]:
+def _read_two_values(raw: RawTable, column: Column, positive: str) -> NDArray[np.float64]:
     """1 for the positive value and 0 for the other, of which there is one at most."""
     view, is_positive = raw.view_of(column), is_level(positive.strip())
     other = f"not {is_positive} and not {MISSING_SQL}"
@@ -85,4 +85,4 @@ def _of_two(raw: RawTable, column: Column, positive: str) -> NDArray[np.float64]
             "recode the column, or correct `positive` in [task]",
         )
     value = f"case when {is_positive} then 1.0 when not {MISSING_SQL} then 0.0 end"
-    return with_nan(raw.arrays([value], view)["v0"])
+    return fill_with_nan(raw.arrays([value], view)["v0"])

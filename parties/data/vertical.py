@@ -25,7 +25,7 @@ def target_columns(raw: RawTable, task: ModelTask) -> list[Column]:
     return find_columns(raw, [task.target], "the target")
 
 
-def task_here(raw: RawTable, task: ModelTask) -> ModelTask:
+def task_for_table(raw: RawTable, task: ModelTask) -> ModelTask:
     """The task without the categories that other owners have, where columns are split and none are listed."""
     if task.partition == "horizontal" or task.features is not None:
         return task
@@ -34,7 +34,7 @@ def task_here(raw: RawTable, task: ModelTask) -> ModelTask:
     return task.model_copy(update={"categories": categories})
 
 
-def sorted_rows(raw: RawTable, ids: Column) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def sort_rows(raw: RawTable, ids: Column) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """The order that sorts the rows by id, and the ids in it: as text, without letter case, by code point.
 
     A text's order is the same everywhere; a number's would depend on how each owner's file holds it.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import platform
 import queue
 import resource
@@ -19,12 +18,12 @@ from typing import Any, Final
 from mpc.errors import BeaverlodgeError, DataError, PeerLostError, UsageError
 from parties.base.version import VERSION
 from parties.data.own_table import OwnTable
-from parties.doctor.findings import Finding, of_error, ok, problem, warning
+from parties.doctor.findings import Finding, finding_of, ok, problem, warning
 from parties.scenario.file import Scenario, SqlSource, split_address
 from parties.scenario.star import StarScenario
 from parties.show.blocks import count_text, plural
 from parties.tasks.registry import job_of, request_of
-from parties.trust.consent import Asking
+from parties.trust.consent import Approvable
 from parties.trust.roster import Keyed
 from parties.trust.share_file import Vault
 
@@ -59,7 +58,7 @@ def check_keys(scenario: Keyed) -> Iterator[Finding]:
     try:
         texts = public_texts(scenario)
     except BeaverlodgeError as error:
-        yield of_error(error)
+        yield finding_of(error)
         return
     where = "the scenario" if scenario.roster is None else f"the roster {scenario.roster.file}, signed as it should be"
     yield ok(f"public keys of all {len(texts)} parties: in {where}")
@@ -86,7 +85,7 @@ def check_names(scenario: Scenario | StarScenario, me: str | None = None) -> Ite
         answer = found.get(name, "the name server does not answer")
         if isinstance(answer, list):
             yield ok(f"{host} ({name}) is {', '.join(answer)}")
-        elif me is None or name == me or not _dialled(scenario, me, name):
+        elif me is None or name == me or not _dials(scenario, me, name):
             yield warning(
                 f"{host} ({name}) is not known on this machine: {answer}", "the machines that dial it need it"
             )
@@ -109,7 +108,7 @@ def check_policy(
         if rules.written:
             yield ok(f"{rules.path} lets this scenario through")
     except BeaverlodgeError as error:
-        yield of_error(error)
+        yield finding_of(error)
 
 
 def pooled_rows(scenario: Scenario, me: str, table: OwnTable | None) -> int | None:
@@ -129,7 +128,7 @@ def check_releases(scenario: Scenario, me: str, keys: Path, table: OwnTable) -> 
         releases = Releases(keys)
         repeats = releases.warnings(releases.entry(scenario, table, table.columns))
     except UsageError as error:
-        yield of_error(error)
+        yield finding_of(error)
     else:
         for text in repeats:
             yield warning(text, "whether to go on is yours to judge: docs/keys.md, releases")
@@ -142,7 +141,7 @@ def check_data(scenario: Scenario, me: str) -> tuple[OwnTable | None, list[Findi
     try:
         table: OwnTable = job_of(scenario).data.load(scenario, me)
     except (DataError, UsageError) as error:
-        return None, [of_error(error)]
+        return None, [finding_of(error)]
     found = [ok(job_of(scenario).notice.found(scenario, table))]
     for note in table.notes:
         hint = "it is well if you expected it; else correct the data"
@@ -162,7 +161,7 @@ def check_ready(scenario: Scenario, table: OwnTable, vault: Vault) -> Iterator[F
     try:
         opened = job.data.ready(scenario, table, vault)
     except BeaverlodgeError as error:
-        yield of_error(error)
+        yield finding_of(error)
         return
     for note in opened.notes[len(table.notes) :]:
         yield ok(note.text)
@@ -174,7 +173,7 @@ def check_readers(path: Path) -> Iterator[Finding]:
         yield warning(f"every user of this machine can read {path}", f"chmod o-r {path}")
 
 
-def check_approval(scenario: Asking, me: str, keys: Path) -> Finding:
+def check_approval(scenario: Approvable, me: str, keys: Path) -> Finding:
     """Whether the scenario was approved as it is. If not, nothing that it names is looked at."""
     from parties.trust.consent import obtain
 
@@ -182,7 +181,7 @@ def check_approval(scenario: Asking, me: str, keys: Path) -> Finding:
         obtain(scenario, me, keys, None, lambda _: None, None)
     except UsageError as error:
         if "has not approved" not in error.message:
-            return of_error(error)
+            return finding_of(error)
         message = f"{error.message}: until then the data, host names and links that it names are not looked at"
         return problem(message, f"`mpc party` shows what it asks for, at its first start; {error.hint}")
     return ok(f"{me} has approved this scenario")
@@ -249,7 +248,7 @@ def _check_pairs(scenario: Scenario) -> Iterator[Finding]:
         yield warning(f"the address of {', '.join(here)} is for one machine, the others' are not", hint)
 
 
-def _dialled(scenario: Scenario | StarScenario, me: str, peer: str) -> bool:
+def _dials(scenario: Scenario | StarScenario, me: str, peer: str) -> bool:
     if isinstance(scenario, StarScenario):
         return me != scenario.server  # which alone has an address
     from parties.session.separate import dials
@@ -287,8 +286,3 @@ def _all_may_read(path: Path) -> bool:
         )
     except OSError:
         return False
-
-
-def may_write(folder: Path) -> bool:
-    """Whether this user can put a file there."""
-    return os.access(folder, os.W_OK | os.X_OK)

@@ -15,8 +15,8 @@ from mpc.randomness.correlation import kept_bytes
 from mpc.randomness.dealing import WINDOW_BYTES, WINDOWS_AHEAD
 from mpc.runtime.plan import Plan
 from parties.data.own_table import OwnTable
-from parties.doctor.findings import Finding, of_error, ok, problem, warning
-from parties.doctor.links import Seen
+from parties.doctor.findings import Finding, finding_of, ok, problem, warning
+from parties.doctor.links import LinkReport
 from parties.doctor.peers import megabits
 from parties.scenario.file import Scenario
 from parties.show.blocks import count_text, short_bytes
@@ -33,14 +33,14 @@ _HELPER_PER_MASK: Final = 3.2
 
 
 @dataclass(frozen=True)
-class Known:
+class PlanHere:
     """A plan, and what was taken for granted to make it."""
 
     plan: Plan
     assumed: str
 
 
-def plan_from_here(scenario: Scenario, table: OwnTable | None) -> Known | Finding:
+def plan_here(scenario: Scenario, table: OwnTable | None) -> PlanHere | Finding:
     """The plan, as far as this party can know it before it meets the others."""
     job = job_of(scenario)
     extent = job.data.extent(scenario, table)
@@ -62,12 +62,12 @@ def plan_from_here(scenario: Scenario, table: OwnTable | None) -> Known | Findin
     if extent.assumption:
         guesses.append(extent.assumption)
     try:
-        return Known(plan_for(scenario, rows, features), f", as if {' and '.join(guesses)}" if guesses else "")
+        return PlanHere(plan_for(scenario, rows, features), f", as if {' and '.join(guesses)}" if guesses else "")
     except (DataError, UsageError) as error:
-        return of_error(error)
+        return finding_of(error)
 
 
-def check_memory(known: Known, owner: bool) -> Finding:
+def check_memory(known: PlanHere, owner: bool) -> Finding:
     """Whether this machine has the memory that this party's part takes. Call it after the data were read."""
     needed = memory_needed(known.plan, owner)
     free = memory_free()
@@ -116,7 +116,7 @@ def check_disk(folder: Path) -> Finding:
     return ok(f"disk: {short_bytes(free)} are free for records; one takes less than {short_bytes(DISK_NEEDED)}")
 
 
-def check_time(known: Known, seen: Iterable[Seen]) -> Iterator[Finding]:
+def check_time(known: PlanHere, seen: Iterable[LinkReport]) -> Iterator[Finding]:
     """The plan's time on links like the slowest of those that were measured."""
     plan = known.plan
     cost = f"{count_text(len(plan.rounds))} rounds, {short_bytes(max(plan.bytes_sent.values()))} at most from one party"

@@ -46,7 +46,7 @@ def problem(text: str, hint: str, code: int = UsageError.exit_code, party: str =
     return Finding("problem", text, hint, code, party)
 
 
-def of_error(error: BeaverlodgeError) -> Finding:
+def finding_of(error: BeaverlodgeError) -> Finding:
     """The problem that an error is."""
     return problem(error.message, error.hint, error.exit_code)
 

@@ -23,7 +23,7 @@ _SHORTEST: Final = 1e-6
 
 
 @dataclass(frozen=True)
-class Seen:
+class LinkReport:
     """What was seen of one peer.
 
     Args:
@@ -52,7 +52,7 @@ class Seen:
 class Meeting:
     """All peers, the unlisted keys that were turned away, and how many handshakes at this port broke off."""
 
-    peers: Mapping[str, Seen]
+    peers: Mapping[str, LinkReport]
     strangers: frozenset[str]
     broken: int
 
@@ -68,7 +68,7 @@ class _Wait:
 _Script = Generator[_Wait, dict[str, Any], None]
 
 
-def meet(
+def probe_links(
     transport: Transport,
     dialled: Mapping[str, str],
     peers: Mapping[str, Mapping[str, Any]],
@@ -163,9 +163,9 @@ class _Look:
         self.finished = False
 
     @property
-    def seen(self) -> Seen:
+    def seen(self) -> LinkReport:
         """What is known so far."""
-        return Seen(
+        return LinkReport(
             self._dialled,
             self._connected,
             self.refused,

@@ -12,14 +12,14 @@ from mpc.links.zmq.curve import Identity
 from mpc.links.zmq.transport import Transport
 from parties.data.own_table import OwnTable
 from parties.doctor import checks
-from parties.doctor.estimate import Known, check_disk, check_memory, check_time, plan_from_here
-from parties.doctor.findings import Finding, Tell, first_code, of_error, ok, problem
-from parties.doctor.links import Meeting, meet
-from parties.doctor.peers import LOOK_SECONDS, Side, of_peers
+from parties.doctor.estimate import PlanHere, check_disk, check_memory, check_time, plan_here
+from parties.doctor.findings import Finding, Tell, finding_of, first_code, ok, problem
+from parties.doctor.links import Meeting, probe_links
+from parties.doctor.peers import LOOK_SECONDS, Side, peer_findings
 from parties.scenario.file import Scenario
 from parties.session.separate import check_name, dials, endpoint, listening, own_keys, vault_of
 from parties.session.take_part import public_facts
-from parties.trust.consent import Asking
+from parties.trust.consent import Approvable
 from parties.trust.roster import Keyed
 
 FEWEST_SECONDS: Final = 1.0
@@ -29,7 +29,7 @@ _LINGER: Final = 0.5
 
 def examine_file(scenario: Scenario, tell: Tell) -> int:
     """What can be known of the file alone, and of a roster in its folder; the exit code."""
-    told = Told(tell)
+    told = Teller(tell)
     told.all(checks.check_file(scenario))
     told.all(checks.check_keys(scenario))
     return told.code
@@ -53,7 +53,7 @@ def examine(
     """
     check_name(scenario, me)
     end = time.monotonic() + seconds
-    told = Told(tell)
+    told = Teller(tell)
     told.all(checks.check_file(scenario))
     own = keys_of(scenario, me, keys, told)
     told.all(checks.check_machine(scenario))
@@ -79,7 +79,7 @@ def examine(
     return told.code
 
 
-class Told:
+class Teller:
     """Hands findings on, and keeps them for the exit code."""
 
     def __init__(self, tell: Tell) -> None:
@@ -94,7 +94,7 @@ class Told:
         self._findings.append(finding)
         self._tell(finding)
 
-    def approved(self, scenario: Asking, me: str, keys: Path) -> bool:
+    def approved(self, scenario: Approvable, me: str, keys: Path) -> bool:
         """Whether the scenario is approved as it is, which is told."""
         finding = checks.check_approval(scenario, me, keys)
         self.one(finding)
@@ -110,23 +110,23 @@ class Told:
         return {finding.party for finding in self._findings if finding.level == "problem"}
 
 
-def keys_of(scenario: Keyed, me: str, keys: Path, told: Told) -> tuple[Identity, dict[str, bytes]] | None:
+def keys_of(scenario: Keyed, me: str, keys: Path, told: Teller) -> tuple[Identity, dict[str, bytes]] | None:
     """This party's own keys and the others' public ones; what is wrong with them is told."""
     try:
         own = own_keys(scenario, me, keys)
     except BeaverlodgeError as error:
-        told.one(of_error(error))
+        told.one(finding_of(error))
         return None
     told.one(ok(f"{keys / f'{me}.key'} is yours alone, and is the key that the others expect of {me}"))
     return own
 
 
-def _estimates(scenario: Scenario, me: str, table: OwnTable | None, told: Told) -> Known | None:
+def _estimates(scenario: Scenario, me: str, table: OwnTable | None, told: Teller) -> PlanHere | None:
     told.one(check_disk(RECORDS))
     owner = scenario.parties[me].role == "owner"
     if owner and table is None:
         return None
-    known = plan_from_here(scenario, table)
+    known = plan_here(scenario, table)
     if isinstance(known, Finding):
         told.one(known)
         return None
@@ -140,10 +140,10 @@ def _links(
     identity: Identity,
     peers: dict[str, bytes],
     seconds: float,
-    told: Told,
+    told: Teller,
     say: Callable[[str], None],
 ) -> Meeting | None:
-    dialled = _dialled(scenario, me, peers, told)
+    dialled = _endpoints(scenario, me, peers, told)
     address = scenario.parties[me].address
     transport = open_transport(identity, peers, address, me, told)
     coming = [] if transport.endpoint is None else [name for name in peers if _comes(scenario, me, name)]
@@ -155,15 +155,15 @@ def _links(
     facts = public_facts(scenario)
     about = checks.describe(facts)
     try:
-        meeting = meet(transport, dialled, dict.fromkeys(looked_at, about), seconds)
+        meeting = probe_links(transport, dialled, dict.fromkeys(looked_at, about), seconds)
     finally:
         transport.close(_LINGER)
     addresses = {name: party.address for name, party in scenario.parties.items()}
-    told.all(of_peers(Side(me, identity, peers, addresses, dialled, facts), meeting, seconds))
+    told.all(peer_findings(Side(me, identity, peers, addresses, dialled, facts), meeting, seconds))
     return meeting
 
 
-def _dialled(scenario: Scenario, me: str, peers: Iterable[str], told: Told) -> dict[str, str]:
+def _endpoints(scenario: Scenario, me: str, peers: Iterable[str], told: Teller) -> dict[str, str]:
     """Where to dial whom, of those that have an address that leads somewhere."""
     known_bad, found = told.unknown_names, {}
     for peer in peers:
@@ -182,20 +182,22 @@ def _comes(scenario: Scenario, me: str, peer: str) -> bool:
         return False
 
 
-def open_transport(identity: Identity, peers: dict[str, bytes], address: str | None, me: str, told: Told) -> Transport:
+def open_transport(
+    identity: Identity, peers: dict[str, bytes], address: str | None, me: str, told: Teller
+) -> Transport:
     """A doctor's transport; it listens at this party's address if that is to be had."""
     if address is not None:
         try:
             listening_one = Transport(identity, peers, listening(address), doctor=True)
         except UsageError as error:
-            told.one(_of_port(error, me, address))
+            told.one(_port_finding(error, me, address))
         else:
             told.one(ok(f"{address}: the port is free, and this party can listen there"))
             return listening_one
     return Transport(identity, peers, None, doctor=True)
 
 
-def _of_port(error: UsageError, me: str, address: str) -> Finding:
+def _port_finding(error: UsageError, me: str, address: str) -> Finding:
     if "in use" in error.message:
         hint = (
             f"if `mpc party` of {me} runs already, all is well; else `ss -ltnp` shows who has the port. Peers that "

@@ -18,7 +18,7 @@ from mpc.links.zmq.curve import Identity
 from mpc.links.zmq.transport import Transport
 from parties.base.version import VERSION
 from parties.doctor.findings import Finding, ok, problem, warning
-from parties.doctor.links import ECHOES, Meeting, Seen
+from parties.doctor.links import ECHOES, LinkReport, Meeting
 from parties.scenario.file import differences, split_address
 from parties.show.blocks import short_bytes
 
@@ -49,14 +49,14 @@ class Side:
     facts: Mapping[str, Any]
 
 
-def of_peers(side: Side, meeting: Meeting, seconds: float) -> Iterator[Finding]:
+def peer_findings(side: Side, meeting: Meeting, seconds: float) -> Iterator[Finding]:
     """A finding or more for each peer.
 
     Args:
         seconds: how long the peers were waited for.
     """
     unmet = [peer for peer, seen in meeting.peers.items() if not seen.connected and not seen.refused]
-    reasons = _knocked({peer: side.dialled[peer] for peer in unmet if peer in side.dialled})
+    reasons = _knock_all({peer: side.dialled[peer] for peer in unmet if peer in side.dialled})
     for peer, seen in meeting.peers.items():
         if seen.refused:
             yield problem(
@@ -66,15 +66,15 @@ def of_peers(side: Side, meeting: Meeting, seconds: float) -> Iterator[Finding]:
                 peer,
             )
         elif seen.connected:
-            yield from _of_met(side, peer, seen)
+            yield from _met_findings(side, peer, seen)
         elif peer in reasons:
-            yield _of_unmet(side, peer, reasons[peer])
+            yield _unmet_findings(side, peer, reasons[peer])
         else:
-            yield _of_absent(side, peer, seconds)
-    yield from _of_port(side.me, meeting)
+            yield _absent_finding(side, peer, seconds)
+    yield from _port_finding(side.me, meeting)
 
 
-def who(endpoint: str, keys: Mapping[str, bytes], identity: Identity) -> str | None:
+def find_key_holder(endpoint: str, keys: Mapping[str, bytes], identity: Identity) -> str | None:
     """Which of these keys the one who listens at an endpoint has, if any."""
     transport = Transport(identity, keys, None, doctor=True)
     try:
@@ -91,7 +91,7 @@ def who(endpoint: str, keys: Mapping[str, bytes], identity: Identity) -> str | N
         transport.close(0)
 
 
-def _knocked(endpoints: Mapping[str, str]) -> dict[str, str]:
+def _knock_all(endpoints: Mapping[str, str]) -> dict[str, str]:
     """Why nobody was met at these endpoints: what plain TCP says there. All at once."""
     answers: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
     for peer, endpoint in endpoints.items():
@@ -120,11 +120,11 @@ def _knock(peer: str, endpoint: str, answers: queue.SimpleQueue[tuple[str, str]]
         answers.put((peer, "no way" if error.errno in no_way else str(error.strerror).lower()))
 
 
-def _of_unmet(side: Side, peer: str, reason: str) -> Finding:
+def _unmet_findings(side: Side, peer: str, reason: str) -> Finding:
     where, me = str(side.addresses[peer]), side.me
     if reason == "open":
         others = {name: key for name, key in side.keys.items() if name != peer} | {me: side.identity.public}
-        found = who(side.dialled[peer], others, side.identity)
+        found = find_key_holder(side.dialled[peer], others, side.identity)
         if found is None:
             return problem(
                 f"what listens at {where} is not {peer} with its public_key, nor any other party of the scenario",
@@ -156,7 +156,7 @@ def _of_unmet(side: Side, peer: str, reason: str) -> Finding:
     return problem(text, hint, _LOST, peer)
 
 
-def _of_absent(side: Side, peer: str, seconds: float) -> Finding:
+def _absent_finding(side: Side, peer: str, seconds: float) -> Finding:
     port = split_address(str(side.addresses[side.me]))[1]
     return problem(
         f"{peer}, which dials {side.me}, did not come within {seconds:.0f} s",
@@ -167,7 +167,7 @@ def _of_absent(side: Side, peer: str, seconds: float) -> Finding:
     )
 
 
-def _of_met(side: Side, peer: str, seen: Seen) -> Iterator[Finding]:
+def _met_findings(side: Side, peer: str, seen: LinkReport) -> Iterator[Finding]:
     place = f"at {side.addresses[peer]}" if seen.dialled else "by dialling in"
     if seen.other_version is not None:
         yield problem(versions_differ(side.me, peer, seen.other_version), SAME_VERSION, _DISAGREED, peer)
@@ -183,7 +183,7 @@ def _of_met(side: Side, peer: str, seen: Seen) -> Iterator[Finding]:
         hint = "look again when the run is over; measuring would slow it down"
         yield warning(f"the link to {peer} was not measured, for a run uses it", hint)
         return
-    yield _of_link(peer, seen)
+    yield _link_finding(peer, seen)
 
 
 def _agreement(side: Side, peer: str, about: Mapping[str, Any]) -> Iterator[Finding]:
@@ -201,7 +201,7 @@ def _agreement(side: Side, peer: str, about: Mapping[str, Any]) -> Iterator[Find
         yield ok(f"{peer} has the same scenario")
 
 
-def _of_link(peer: str, seen: Seen) -> Finding:
+def _link_finding(peer: str, seen: LinkReport) -> Finding:
     if seen.round_trip is None or seen.up is None or seen.down is None:
         hint = f"run the doctors of both parties once more, with a longer --seconds; see how the link to {peer} is"
         return warning(f"the link to {peer} could not be measured in time", hint)
@@ -212,7 +212,7 @@ def _of_link(peer: str, seen: Seen) -> Finding:
     )
 
 
-def _of_port(me: str, meeting: Meeting) -> Iterator[Finding]:
+def _port_finding(me: str, meeting: Meeting) -> Iterator[Finding]:
     missing = [peer for peer, seen in meeting.peers.items() if not seen.dialled and not seen.connected]
     for key in sorted(meeting.strangers):
         text = f"a connection with the unlisted key {key}... was turned away"

@@ -16,10 +16,10 @@ from mpc.links.zmq.curve import Identity
 from parties.base.descriptors import allow_connections
 from parties.doctor import checks
 from parties.doctor.estimate import check_disk
-from parties.doctor.findings import Finding, Tell, of_error, ok, problem, warning
-from parties.doctor.links import Meeting, meet
-from parties.doctor.owners import FEWEST_SECONDS, RECORDS, Told, keys_of, open_transport
-from parties.doctor.peers import LOOK_SECONDS, Side, megabits, of_peers
+from parties.doctor.findings import Finding, Tell, finding_of, ok, problem, warning
+from parties.doctor.links import Meeting, probe_links
+from parties.doctor.owners import FEWEST_SECONDS, RECORDS, Teller, keys_of, open_transport
+from parties.doctor.peers import LOOK_SECONDS, Side, megabits, peer_findings
 from parties.scenario.star import StarScenario
 from parties.session.separate import check_name, endpoint_of
 from parties.session.take_part import public_facts
@@ -37,7 +37,7 @@ _DESCRIPTORS = 80  # of a client
 
 def examine_sum_file(scenario: StarScenario, tell: Tell) -> int:
     """What can be known of the file alone; the exit code."""
-    told = Told(tell)
+    told = Teller(tell)
     told.all(_file(scenario))
     return told.code
 
@@ -58,7 +58,7 @@ def examine_sum(
     """
     check_name(scenario, me)
     end = time.monotonic() + seconds
-    told = Told(tell)
+    told = Teller(tell)
     told.all(_file(scenario))
     own = keys_of(scenario, me, keys, told)
     told.one(checks.check_versions())
@@ -70,7 +70,7 @@ def examine_sum(
     values, found = _data(scenario, me)
     told.all(found)
     if own is not None and values is not None:
-        told.all(_settled(scenario, me, keys, policy, values))
+        told.all(_check_settled(scenario, me, keys, policy, values))
     told.one(check_disk(RECORDS))
     if own is None:
         return told.code
@@ -86,7 +86,7 @@ def _file(scenario: StarScenario) -> Iterator[Finding]:
     try:
         yield ok(f"{scenario.server} is at {server_address(scenario)}; clients dial it, and listen nowhere")
     except UsageError as error:
-        yield of_error(error)
+        yield finding_of(error)
     missing = [name for name, key in scenario.stated_keys.items() if key is None]
     if scenario.roster is None and missing:
         names = ", ".join(missing[:_MOST_TOLD]) + (" and others" if len(missing) > _MOST_TOLD else "")
@@ -97,7 +97,7 @@ def _file(scenario: StarScenario) -> Iterator[Finding]:
     try:
         check_identities(scenario, public_texts(scenario))
     except BeaverlodgeError as error:
-        yield of_error(error)
+        yield finding_of(error)
 
 
 def _descriptors(scenario: StarScenario, me: str) -> Iterable[Finding]:
@@ -106,7 +106,7 @@ def _descriptors(scenario: StarScenario, me: str) -> Iterable[Finding]:
     try:
         allow_connections(len(scenario.star_names), 1)
     except UsageError as error:
-        return [of_error(error)]
+        return [finding_of(error)]
     return [ok(f"descriptors: enough for the connections of {count_text(scenario.count)} clients")]
 
 
@@ -121,7 +121,7 @@ def _data(scenario: StarScenario, me: str) -> tuple[Any, list[Finding]]:
         values = star.load(scenario, me, 1)
         clipped = star.clipped(scenario, me, values)
     except (DataError, UsageError) as error:
-        return None, [of_error(error)]
+        return None, [finding_of(error)]
     columns = plural(star.columns(scenario), "column")
     found = [ok(f"data: {where}: {plural(len(values), 'row')}, {columns} to add up")]
     if clipped:
@@ -130,14 +130,14 @@ def _data(scenario: StarScenario, me: str) -> tuple[Any, list[Finding]]:
     return values, [*found, *checks.check_readers(scenario.directory / where)]
 
 
-def _settled(scenario: StarScenario, me: str, keys: Path, policy: Path | None, values: Any) -> Iterator[Finding]:
+def _check_settled(scenario: StarScenario, me: str, keys: Path, policy: Path | None, values: Any) -> Iterator[Finding]:
     """What this party itself settled, now that its rows are known: its policy, what it released before."""
     try:
         rules = load_policy(keys, policy)
         rules.check_rows(me, len(values))
         repeats = Releases(keys).warnings(star_of(scenario).release(scenario, me, values, ""))
     except UsageError as error:
-        yield of_error(error)
+        yield finding_of(error)
     else:
         for text in repeats:
             yield warning(text, "whether to go on is yours to judge: docs/keys.md, releases")
@@ -149,7 +149,7 @@ def _links(
     identity: Identity,
     others: dict[str, bytes],
     seconds: float,
-    told: Told,
+    told: Teller,
     say: Callable[[str], None],
 ) -> None:
     serves = me == scenario.server
@@ -168,21 +168,21 @@ def _links(
     facts = public_facts(scenario)
     about = checks.describe(facts)
     try:
-        meeting = meet(transport, dialled, dict.fromkeys(peers, about), seconds)
+        meeting = probe_links(transport, dialled, dict.fromkeys(peers, about), seconds)
     finally:
         transport.close(_LINGER)
     addresses = {me: None, scenario.server: address}
     side = Side(me, identity, peers, addresses, dialled, facts)
-    told.all(_of_clients(scenario, side, meeting, seconds) if serves else of_peers(side, meeting, seconds))
+    told.all(_client_findings(scenario, side, meeting, seconds) if serves else peer_findings(side, meeting, seconds))
     if not serves:
         told.all(_cost(scenario, me, meeting))
 
 
-def _of_clients(scenario: StarScenario, side: Side, meeting: Meeting, seconds: float) -> Iterator[Finding]:
+def _client_findings(scenario: StarScenario, side: Side, meeting: Meeting, seconds: float) -> Iterator[Finding]:
     """What the server says of its clients: of few, all; of many, what is wrong. Some may be missing."""
     came = {name: seen for name, seen in meeting.peers.items() if seen.connected or seen.refused}
     absent = [name for name in meeting.peers if name not in came]
-    for finding in of_peers(side, Meeting(came, meeting.strangers, meeting.broken), seconds):
+    for finding in peer_findings(side, Meeting(came, meeting.strangers, meeting.broken), seconds):
         if len(meeting.peers) <= _MOST_TOLD or finding.level != "ok":
             yield finding
     if scenario.helper in absent:

@@ -21,7 +21,7 @@ WHICH_COUNTS = "if it has two other values, say with --positive VALUE which of t
 
 
 @dataclass(frozen=True)
-class Asked:
+class Options:
     """What the user said of the columns; None: to be found out."""
 
     target: str | None = None
@@ -63,7 +63,7 @@ class Choice:
         return replace(self, features=features, left_out=left_out, split=split)
 
 
-def choose(files: Sequence[FileLook], asked: Asked) -> Choice:
+def choose(files: Sequence[FileLook], asked: Options) -> Choice:
     """The columns to use: those that all files have.
 
     Raises:
@@ -77,7 +77,7 @@ def choose(files: Sequence[FileLook], asked: Asked) -> Choice:
             f"the files have no column in common: {columns}", "give the same measurement the same name in every file"
         )
     target = _target(files, shared, asked)
-    numbers = asked.positive is None and measured([file.columns[target] for file in files])
+    numbers = asked.positive is None and is_numeric([file.columns[target] for file in files])
     identifier = _identifier(files, shared, target, asked)
     left_out: dict[str, str] = {}
     features = []
@@ -103,7 +103,7 @@ def choose(files: Sequence[FileLook], asked: Asked) -> Choice:
     return Choice(target, asked.positive, identifier, tuple(features), missing, left_out, numbers=numbers)
 
 
-def _target(files: Sequence[FileLook], shared: Sequence[str], asked: Asked) -> str:
+def _target(files: Sequence[FileLook], shared: Sequence[str], asked: Options) -> str:
     candidates = [name for name in shared if _could_be_target([file.columns[name] for file in files])]
     name = asked.target
     if name is None:
@@ -119,8 +119,8 @@ def _target(files: Sequence[FileLook], shared: Sequence[str], asked: Asked) -> s
             "which column is to be predicted? none holds 0 and 1 (or yes and no, or true and false) in every file",
             "name it with --target COLUMN, and with --positive VALUE which of its two values counts as 1",
         )
-    _must_be_shared(name, files, "target")
-    if asked.positive is None and name not in candidates and not measured([file.columns[name] for file in files]):
+    _check_shared(name, files, "target")
+    if asked.positive is None and name not in candidates and not is_numeric([file.columns[name] for file in files]):
         wrong = next((file for file in files if not file.columns[name].binary), None)
         but = f"in {wrong.path.name} '{name}' does not" if wrong else f"'{name}' is the same in all rows of all files"
         also = f"; columns that could be predicted: {some(candidates)}" if candidates else ""
@@ -131,7 +131,7 @@ def _target(files: Sequence[FileLook], shared: Sequence[str], asked: Asked) -> s
     return name
 
 
-def measured(looks: Sequence[Look]) -> bool:
+def is_numeric(looks: Sequence[Look]) -> bool:
     """Whether a target holds numbers, for a linear regression: at all owners that have it, and not 0 and 1 alone."""
     return all(look.kind == "number" and not look.why for look in looks) and any(look.measured for look in looks)
 
@@ -140,28 +140,28 @@ def _could_be_target(looks: Sequence[Look]) -> bool:
     return all(look.binary for look in looks) and any(look.zero for look in looks) and any(look.one for look in looks)
 
 
-def _identifier(files: Sequence[FileLook], shared: Sequence[str], target: str, asked: Asked) -> str | None:
+def _identifier(files: Sequence[FileLook], shared: Sequence[str], target: str, asked: Options) -> str | None:
     """The column that was asked for, or the first that is called like an id and has another value in every row."""
     if asked.identifier is not None:
-        _must_be_shared(asked.identifier, files, "id")
+        _check_shared(asked.identifier, files, "id")
         if asked.identifier == target:
             raise UsageError(f"--id and --target are both '{target}'", "name two columns, or leave out --id")
         return asked.identifier
     return next((name for name in identifiers(files, asked) if name != target), None)
 
 
-def identifiers(files: Sequence[FileLook], asked: Asked) -> Iterator[str]:
+def identifiers(files: Sequence[FileLook], asked: Options) -> Iterator[str]:
     """The columns of all files that may name a row: the one asked for, or those that are called and look like ids."""
     shared = [name for name in files[0].columns if all(name in file.columns for file in files)]
     for name in shared:
         if asked.identifier is not None:
             if name == asked.identifier:
                 yield name
-        elif called_like_an_id(name) and all(_identifies(file.columns[name]) for file in files):
+        elif is_named_like_id(name) and all(_identifies(file.columns[name]) for file in files):
             yield name
 
 
-def called_like_an_id(name: str) -> bool:
+def is_named_like_id(name: str) -> bool:
     """Whether a column's name says that it names patients or rows."""
     words = re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower())
     return not _ID_WORDS.isdisjoint(words)
@@ -171,7 +171,7 @@ def _identifies(look: Look) -> bool:
     return look.unique and (look.integers or look.kind == "text")
 
 
-def _must_be_shared(name: str, files: Sequence[FileLook], option: str) -> None:
+def _check_shared(name: str, files: Sequence[FileLook], option: str) -> None:
     lacking = next((file for file in files if name not in file.columns), None)
     if lacking is not None:
         guess = nearest(name, lacking.columns)
@@ -183,7 +183,7 @@ def _must_be_shared(name: str, files: Sequence[FileLook], option: str) -> None:
 
 def why_not(looks: Sequence[Look], names: Sequence[str]) -> str:
     """Why a column that all these files have is no feature; '' if it is one."""
-    called = called_like_an_id(looks[0].name)
+    called = is_named_like_id(looks[0].name)
     if called and all(2 * look.different > len(look.missing) for look in looks):
         repeats = [name for look, name in zip(looks, names, strict=True) if not look.unique]
         if repeats:

@@ -150,7 +150,7 @@ def _column(raw: RawTable, column: Column, kind: Kind, why: str) -> Look:
     smallest, largest = (float(value) if isinstance(value, float) else None for value in (low, high))
     zero = one = False
     if 0 < whole(different) <= _MOST_CODED:
-        zero, one = _as_target(raw, column)
+        zero, one = _target_values(raw, column)
     if kind == "boolean":
         smallest, largest = float(not zero), float(one)
     return Look(
@@ -179,7 +179,7 @@ def _why_not(kind: Kind, column: Column, low: float | None, high: float | None) 
     return ""
 
 
-def _as_target(raw: RawTable, column: Column) -> tuple[bool, bool]:
+def _target_values(raw: RawTable, column: Column) -> tuple[bool, bool]:
     try:
         values = read_target(raw, column, None)
     except DataError:

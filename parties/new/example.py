@@ -16,7 +16,7 @@ IDENTIFIER: Final = "patient"
 _SEED: Final = 1736
 
 
-def write_made_up(folder: Path) -> list[Path]:
+def write_example(folder: Path) -> list[Path]:
     """Write the two CSV files into a folder that is there; returns where they are.
 
     Raises:

@@ -15,7 +15,7 @@ from protocols.disclosure.own_design import OwnDesign, plain, tested_cells
 from protocols.rows.own_rows import OwnRows
 
 
-def that_fits(choice: Choice, scenario: Scenario, rows: Rows) -> Choice:
+def fit_to_rows(choice: Choice, scenario: Scenario, rows: Rows) -> Choice:
     """The choice with as many features as the rows carry: the first ones, of split columns the first of each owner.
 
     Raises:
@@ -39,7 +39,7 @@ def that_fits(choice: Choice, scenario: Scenario, rows: Rows) -> Choice:
     return choice.without_of(dropped, why)
 
 
-def without_small_cells(choice: Choice, scenario: Scenario, owned: Mapping[str, OwnRows]) -> Choice:
+def drop_small_cells(choice: Choice, scenario: Scenario, owned: Mapping[str, OwnRows]) -> Choice:
     """The choice without features of which a cell is too small, where owners have rows of their own.
 
     Raises:

@@ -16,10 +16,10 @@ from typing import Final
 from mpc.errors import UsageError
 from parties.data.cells import TextForm
 from parties.data.table import load_owner_table
-from parties.new.choices import Asked, Choice, choose
+from parties.new.choices import Choice, Options, choose
 from parties.new.columns import FileLook, look_into
-from parties.new.example import IDENTIFIER, TARGET, write_made_up
-from parties.new.fit import that_fits, without_small_cells
+from parties.new.example import IDENTIFIER, TARGET, write_example
+from parties.new.fit import drop_small_cells, fit_to_rows
 from parties.new.split import choose_split, useful
 from parties.scenario.file import Scenario
 from parties.scenario.models import MIN_CELL, ModelTask
@@ -35,14 +35,14 @@ _MOST_NAMED: Final = 20
 
 
 @dataclass(frozen=True)
-class Made:
+class NewScenario:
     """The scenario that was written, and what to tell the user of it."""
 
     path: Path
     lines: tuple[str, ...]
 
 
-def new_scenario(folder: Path, data: Sequence[Path], asked: Asked) -> Made:
+def new_scenario(folder: Path, data: Sequence[Path], asked: Options) -> NewScenario:
     """Write FOLDER/scenario.toml for these files, one an owner; without any, for two made-up ones.
 
     Raises:
@@ -51,14 +51,14 @@ def new_scenario(folder: Path, data: Sequence[Path], asked: Asked) -> Made:
     """
     path = folder / FILE
     _check_call(path, data, asked)
-    created = _created(folder)
+    created = _make_folder(folder)
     made_up: list[Path] = []
     try:
         if not data:
-            made_up = write_made_up(folder)
-            asked = Asked(target=TARGET, identifier=IDENTIFIER)
+            made_up = write_example(folder)
+            asked = Options(target=TARGET, identifier=IDENTIFIER)
         files = [look_into(file, owner) for owner, file in owner_names(data or made_up).items()]
-        choice = _written(path, files, choose_split(files, asked) or choose(files, asked), bool(made_up))
+        choice = _write_checked(path, files, choose_split(files, asked) or choose(files, asked), bool(made_up))
     except BaseException:
         # What is left behind would be taken for a scenario that runs.
         for left in made_up:
@@ -67,7 +67,7 @@ def new_scenario(folder: Path, data: Sequence[Path], asked: Asked) -> Made:
             with suppress(OSError):
                 folder.rmdir()
         raise
-    return Made(path, tuple(_told(path, files, choice, bool(made_up))))
+    return NewScenario(path, tuple(_messages(path, files, choice, bool(made_up))))
 
 
 def owner_names(files: Sequence[Path]) -> dict[str, Path]:
@@ -92,7 +92,7 @@ def _name(text: str) -> str:
     return (name if name[:1].isalpha() else f"owner_{name}".rstrip("_"))[:50]
 
 
-def _check_call(path: Path, data: Sequence[Path], asked: Asked) -> None:
+def _check_call(path: Path, data: Sequence[Path], asked: Options) -> None:
     if path.exists():
         raise UsageError(f"{path} is there already", "name another folder, or remove that file first")
     if len(data) == 1:
@@ -114,7 +114,7 @@ def _check_call(path: Path, data: Sequence[Path], asked: Asked) -> None:
             raise UsageError("a file's path is not UTF-8, and so cannot stand in a scenario", "rename it") from None
 
 
-def _created(folder: Path) -> bool:
+def _make_folder(folder: Path) -> bool:
     """Make the folder; whether it was not there."""
     there = folder.exists()
     try:
@@ -125,7 +125,7 @@ def _created(folder: Path) -> bool:
     return not there
 
 
-def _written(path: Path, files: Sequence[FileLook], choice: Choice, made_up: bool) -> Choice:
+def _write_checked(path: Path, files: Sequence[FileLook], choice: Choice, made_up: bool) -> Choice:
     """Write the scenario, see that it runs, and leave out what would stop it; returns what was chosen in the end."""
     try:
         _write(path, scenario_text(path, files, choice, made_up), "x")
@@ -168,9 +168,9 @@ def _useful(choice: Choice, scenario: Scenario) -> Choice:
     tables = {owner: load_owner_table(scenario, owner) for owner in scenario.owners}
     owned = {owner: own_rows(table, scenario, features) for owner, table in tables.items()}
     rows = {owner: row_counts(scenario, table.rows) for owner, table in tables.items()}
-    kept = that_fits(choice, scenario, rows)
+    kept = fit_to_rows(choice, scenario, rows)
     if kept == choice:
-        kept = without_small_cells(choice, scenario, owned)
+        kept = drop_small_cells(choice, scenario, owned)
     if kept == choice:
         plan_for(scenario, rows, len(features))
     return kept
@@ -227,7 +227,7 @@ def _owner_lines(path: Path, file: FileLook, choice: Choice, *, first: bool) -> 
         lines.append(_line(f"thousands = {_toml(file.form.thousands)}", "what stands between thousands"))
     if choice.split is not None and choice.split[file.owner]:
         lines.append(_line("features = [", "its own columns; take out what should not be used" if first else ""))
-        lines += [*_wrapped([_toml(name) for name in choice.split[file.owner]]), "]"]
+        lines += [*_wrap([_toml(name) for name in choice.split[file.owner]]), "]"]
     return lines
 
 
@@ -259,7 +259,7 @@ def _task_lines(files: Sequence[FileLook], choice: Choice) -> list[str]:
     lines.append(_line(f"missing = {_toml(choice.missing)}", missing[choice.missing]))
     if choice.split is None:
         lines.append(_line("features = [", "what it is predicted from; take out what should not be used"))
-        lines += [*_wrapped([_toml(name) for name in choice.features]), "]"]
+        lines += [*_wrap([_toml(name) for name in choice.features]), "]"]
     shape = Shape(tuple(file.rows for file in files), len(choice.features), choice.split is not None)
     lines += [_line(*setting) for setting in propose(shape)]
     lines.append(
@@ -277,7 +277,7 @@ def _proposal(choice: Choice) -> tuple[Kind, Callable[[Shape], list[Commented]]]
     )
 
 
-def _told(path: Path, files: Sequence[FileLook], choice: Choice, made_up: bool) -> list[str]:
+def _messages(path: Path, files: Sequence[FileLook], choice: Choice, made_up: bool) -> list[str]:
     """What the user is told."""
     where = shlex.quote(str(path))
     owners = ", ".join(f"{file.owner} ({file.rows:,} rows)" for file in files)
@@ -287,7 +287,7 @@ def _told(path: Path, files: Sequence[FileLook], choice: Choice, made_up: bool) 
     used = _some(list(choice.features))
     lines += [
         f"  owners      {owners}",
-        f"  target      {choice.target}{_of_target(choice)}",
+        f"  target      {choice.target}{_target_lines(choice)}",
         f"  id          {choice.identifier or 'none'}",
         f"  features    {len(choice.features)}: {used}",
     ]
@@ -308,7 +308,7 @@ def _told(path: Path, files: Sequence[FileLook], choice: Choice, made_up: bool) 
     ]
 
 
-def _of_target(choice: Choice) -> str:
+def _target_lines(choice: Choice) -> str:
     if choice.numbers:
         return f" (numbers, so a {_proposal(choice)[0].words})"
     return f" (1 where it is {choice.positive})" if choice.positive else ""
@@ -329,7 +329,7 @@ def _line(setting: str, comment: str) -> str:
     return f"{setting:<{_COMMENT_AT - 1}} # {comment}" if comment else setting
 
 
-def _wrapped(items: Sequence[str]) -> list[str]:
+def _wrap(items: Sequence[str]) -> list[str]:
     """A list's items, as many in a line as fit."""
     lines = [""]
     for item in items:

@@ -9,10 +9,10 @@ from mpc.errors import UsageError
 from parties.data.checks import find_columns
 from parties.data.read import open_source
 from parties.data.table import load_owner_table
-from parties.data.vertical import sorted_rows
-from parties.new.choices import WHICH_COUNTS, Asked, Choice, identifiers, some, why_not
+from parties.data.vertical import sort_rows
+from parties.new.choices import WHICH_COUNTS, Choice, Options, identifiers, some, why_not
 from parties.new.columns import FileLook
-from parties.new.fit import that_fits
+from parties.new.fit import fit_to_rows
 from parties.scenario.file import Scenario
 from parties.tasks.registry import plan_for
 from parties.tasks.regression import row_counts, split_of
@@ -20,7 +20,7 @@ from parties.tasks.regression import row_counts, split_of
 _ALMOST = 0.5  # of the ids are in every file: then the files are likely to be of the same patients
 
 
-def choose_split(files: Sequence[FileLook], asked: Asked) -> Choice | None:
+def choose_split(files: Sequence[FileLook], asked: Options) -> Choice | None:
     """The columns to use where every file has the same ids and one of them has the target; None: it is not so.
 
     Raises:
@@ -60,13 +60,13 @@ def useful(choice: Choice, scenario: Scenario) -> Choice:
     """The choice without features that are more than the rows carry; as it was if the run has been planned."""
     tables = {owner: load_owner_table(scenario, owner) for owner in scenario.owners}
     rows = {owner: row_counts(scenario, table.rows) for owner, table in tables.items()}
-    kept = that_fits(choice, scenario, rows)
+    kept = fit_to_rows(choice, scenario, rows)
     if kept == choice:
         plan_for(scenario, rows, split_of(tables).count)
     return kept
 
 
-def _has_one_target(files: Sequence[FileLook], asked: Asked, identifier: str) -> bool:
+def _has_one_target(files: Sequence[FileLook], asked: Options, identifier: str) -> bool:
     """Whether the target is in one file only: the one asked for, or where none is, no column of all could be one."""
     if asked.target is not None:
         return sum(asked.target in file.columns for file in files) == 1
@@ -74,7 +74,7 @@ def _has_one_target(files: Sequence[FileLook], asked: Asked, identifier: str) ->
     return not any(name != identifier and all(file.columns[name].binary for file in files) for name in shared)
 
 
-def _target(files: Sequence[FileLook], asked: Asked, identifier: str) -> tuple[str, FileLook]:
+def _target(files: Sequence[FileLook], asked: Options, identifier: str) -> tuple[str, FileLook]:
     found = [
         (name, file)
         for file in files
@@ -111,7 +111,7 @@ def _check_features(
 def _ids(file: FileLook, name: str) -> tuple[str, ...]:
     """A file's ids as a run compares them."""
     with open_source(str(file.path.absolute()), file.owner, file.path.parent, file.form) as raw:
-        return sorted_rows(raw, find_columns(raw, [name], "the id")[0])[1]
+        return sort_rows(raw, find_columns(raw, [name], "the id")[0])[1]
 
 
 def _refuse_almost(ids: Sequence[tuple[str, ...]]) -> None:

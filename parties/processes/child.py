@@ -84,7 +84,7 @@ def start_child(
     lifeline_of_child, lifeline = os.pipe()
     words = ["--as", name, str(scenario)]
     try:
-        with open(out / f"{name}.stderr", "wb", opener=open_private) as stderr, _terminal_signals_blocked():
+        with open(out / f"{name}.stderr", "wb", opener=open_private) as stderr, _block_terminal_signals():
             known = _environment(events_of_child, environment or {})
             process: Process
             if program.main is not None and not environment and may_fork():
@@ -115,7 +115,7 @@ def start_child(
 
 
 @contextmanager
-def _terminal_signals_blocked() -> Iterator[None]:
+def _block_terminal_signals() -> Iterator[None]:
     """A process started within never gets what a terminal sends to all its processes.
 
     Ctrl-C and a closed terminal are the launcher's to handle. The child inherits the block from its first

@@ -57,7 +57,7 @@ class Start:
     events: int
 
 
-def fork(main: Callable[[], int | None], start: Start) -> Forked:
+def fork(main: Callable[[], int | None], start: Start) -> ForkedProcess:
     """Runs `main` in a copy of this process; signals that are blocked here are blocked there.
 
     Raises:
@@ -68,13 +68,13 @@ def fork(main: Callable[[], int | None], start: Start) -> Forked:
     try:
         pid = os.fork()
         if pid == 0:
-            _be(main, start, before)
+            _become(main, start, before)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    return Forked(pid)
+    return ForkedProcess(pid)
 
 
-class Forked:
+class ForkedProcess:
     """A copy as its launcher sees it; like `subprocess.Popen`, as far as `Child` needs one."""
 
     def __init__(self, pid: int) -> None:
@@ -100,7 +100,7 @@ class Forked:
             os.kill(self.pid, signal.SIGKILL)
 
 
-def _be(main: Callable[[], int | None], start: Start, mask: set[signal.Signals] | set[int]) -> NoReturn:
+def _become(main: Callable[[], int | None], start: Start, mask: set[signal.Signals] | set[int]) -> NoReturn:
     """What the copy does: all of it, so that nothing that the launcher has under way is ended twice."""
     code = 1
     try:
@@ -108,7 +108,7 @@ def _be(main: Callable[[], int | None], start: Start, mask: set[signal.Signals] 
         _own_signals(mask)
         _own_descriptors(start)
         _own_name(start)
-        code = _code_of(main)
+        code = _exit_code_of(main)
         logging.shutdown()
         sys.stdout.flush()
     except BaseException:
@@ -117,7 +117,7 @@ def _be(main: Callable[[], int | None], start: Start, mask: set[signal.Signals] 
         os._exit(code)
 
 
-def _code_of(main: Callable[[], int | None]) -> int:
+def _exit_code_of(main: Callable[[], int | None]) -> int:
     """The exit code as Python makes it of what a main function returns, or of `sys.exit`."""
     try:
         return main() or 0

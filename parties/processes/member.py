@@ -56,12 +56,12 @@ def part_of(scenario: Scenario | StarScenario) -> Part:
         from parties.processes.star_member import part_in_sum
 
         return partial(part_in_sum, scenario)
-    from parties.session.take_part import Own, take_part
+    from parties.session.take_part import Prepared, take_part
     from parties.trust.share_file import Vault
 
     def part(order: Mapping[str, Any], lifeline: Lifeline, reporter: Reporter, log: Logger) -> dict[str, Any]:
         place = _place(order, scenario.parties, lifeline, reporter)
-        own = Own(vault=Vault(order["name"], Path(order["out"])))
+        own = Prepared(vault=Vault(order["name"], Path(order["out"])))
         return take_part(scenario, order["name"], place, reporter, log, own)
 
     return part

@@ -13,7 +13,7 @@ _ALWAYS: Final = (signal.SIGINT, signal.SIGTERM)
 _UNLESS_IGNORED: Final = (signal.SIGHUP,)
 
 
-def _woken(number: int, frame: FrameType | None) -> None:
+def _on_signal(number: int, frame: FrameType | None) -> None:
     """Does nothing: a signal with a Python handler writes its number to the wake-up descriptor by itself."""
 
 
@@ -39,7 +39,7 @@ class Interrupts:
         self._previous_wakeup = signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
         for number in (*_ALWAYS, *_UNLESS_IGNORED):
             if number in _ALWAYS or signal.getsignal(number) is not signal.SIG_IGN:
-                self._handlers[number] = signal.signal(number, _woken)
+                self._handlers[number] = signal.signal(number, _on_signal)
         return self
 
     def __exit__(

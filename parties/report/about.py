@@ -13,7 +13,7 @@ _USUAL_POSITIVE: Final = "1, yes or true"
 """What a target of two values counts as 1 where the scenario does not say."""
 
 
-class Agreed(Protocol):
+class Approved(Protocol):
     """A scenario, as far as its runs' records name it."""
 
     @property
@@ -22,10 +22,10 @@ class Agreed(Protocol):
     @property
     def digest(self) -> str: ...
 
-    def agreed(self) -> dict[str, Any]: ...
+    def agreement(self) -> dict[str, Any]: ...
 
 
-def about(scenario: Agreed) -> dict[str, Any]:
+def about(scenario: Approved) -> dict[str, Any]:
     """What is known of a run before it begins, for its record: all but how it ends.
 
     Returns:
@@ -33,7 +33,7 @@ def about(scenario: Agreed) -> dict[str, Any]:
         level that has no coefficient), `missing` (the policy), `seed`, `version`, `started` (UTC), and `settings`: all
         that the parties agreed on but their addresses and keys, for a record may be published. It holds no path.
     """
-    settings = scenario.agreed()
+    settings = scenario.agreement()
     settings["parties"] = {
         name: {key: value for key, value in party.items() if key not in _OF_LINKS}
         for name, party in settings["parties"].items()

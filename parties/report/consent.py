@@ -11,12 +11,12 @@ from typing import Any, Final
 from mpc.errors import DataError, UsageError, plain_text
 from mpc.runtime.plan import Plan
 from parties.data.own_table import OwnTable
-from parties.report.summary import revealed_grid
+from parties.report.summary import reveals_grid
 from parties.scenario.file import Scenario, SqlSource
 from parties.scenario.star import StarScenario
 from parties.show.blocks import MISSING, Block, Grid, Line, count_text, plural
 from parties.tasks.registry import Plans, job_of, kind_of
-from parties.trust.consent import Asking, consent_digest
+from parties.trust.consent import Approvable, consent_digest
 from parties.trust.roster import Keyed
 
 LINE_BREAK: Final = re.compile(r"\r\n|\n|\r")
@@ -43,14 +43,14 @@ def consent_blocks(
     """
     return [
         Line(f"{scenario.name}: what {me} is asked to take part in. Nothing has been opened or sent.", "bold"),
-        *changed_grid(changes),
+        *changes_grid(changes),
         _parties_grid(scenario, publics),
         *keys_lines(scenario),
-        *_asked(scenario, me),
+        *_requests_grid(scenario, me),
         Grid("What is computed", ("setting", "value"), tuple(_settings(scenario)), frozenset({0, 1})),
         session_grid(scenario),
         *_insecure(scenario),
-        *_learnt(scenario, plans or Plans()),
+        *_learns_blocks(scenario, plans or Plans()),
         Line(""),
         Line(
             "Two runs that differ a little reveal their difference. An owner's releases.jsonl, beside its keys, keeps "
@@ -71,7 +71,7 @@ def read_blocks(scenario: Scenario, me: str, table: OwnTable, warnings: Sequence
     return [grid, *(Line(text, "bold") for text in warnings)]
 
 
-def digest_lines(scenario: Asking, me: str) -> list[Block]:
+def digest_lines(scenario: Approvable, me: str) -> list[Block]:
     """Both digests: the one to compare with the others, and the one that approves."""
     return [
         Line(""),
@@ -105,7 +105,7 @@ def session_grid(scenario: Scenario | StarScenario) -> Grid:
     return Grid("How long it waits", ("for what", "at most"), rows, frozenset({0, 1}))
 
 
-def changed_grid(changes: Sequence[str]) -> list[Block]:
+def changes_grid(changes: Sequence[str]) -> list[Block]:
     """Where a scenario differs from one that was approved earlier."""
     if not changes:
         return []
@@ -121,7 +121,7 @@ def _parties_grid(scenario: Scenario, publics: Mapping[str, str]) -> Grid:
     return Grid("Who takes part", ("party", "role", "address", "rows", "public key"), rows, frozenset({0, 1, 2, 4}))
 
 
-def _asked(scenario: Scenario, me: str) -> list[Block]:
+def _requests_grid(scenario: Scenario, me: str) -> list[Block]:
     spec = scenario.parties[me]
     if spec.role != "owner":
         return [Line(""), Line(f"{me} has no data: it deals random numbers, and must side with no owner.")]
@@ -160,15 +160,15 @@ def _sql(query: str | None) -> list[Block]:
 
 
 def _settings(scenario: Scenario) -> list[tuple[str, str]]:
-    task: dict[str, Any] = scenario.agreed()["task"]
+    task: dict[str, Any] = scenario.agreement()["task"]
     rest = {key: value for key, value in task.items() if value is not None and value != {}}
-    return [("seed", str(scenario.seed)), *((key, shown(value)) for key, value in rest.items())]
+    return [("seed", str(scenario.seed)), *((key, setting_text(value)) for key, value in rest.items())]
 
 
-def shown(value: object) -> str:
+def setting_text(value: object) -> str:
     """A setting's value as it is shown."""
     if isinstance(value, list):
-        return ", ".join(map(shown, value))
+        return ", ".join(map(setting_text, value))
     return value if isinstance(value, str) else json.dumps(value)
 
 
@@ -179,7 +179,7 @@ def _insecure(scenario: Scenario) -> list[Block]:
     return [Line(""), Line(text, "bold red")]
 
 
-def _learnt(scenario: Scenario, plans: Plans) -> list[Block]:
+def _learns_blocks(scenario: Scenario, plans: Plans) -> list[Block]:
     """The whole plan, where the shapes are known; else what does not depend on them."""
     job = job_of(scenario)
     extent = job.data.extent(scenario, None)
@@ -213,7 +213,7 @@ def _reveals_grid(plan: Plan) -> Grid:
         "revealed": [{"what": what, "to": list(to), "why": why} for what, to, why in items],
         "parties": {owner: {"role": "owner"} for owner in plan.owners},
     }
-    grid = revealed_grid(record, "What the owners will learn")
+    grid = reveals_grid(record, "What the owners will learn")
     return Grid(
         grid.title,
         (grid.columns[0], *grid.columns[2:]),

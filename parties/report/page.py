@@ -16,10 +16,10 @@ from parties.report.summary import (
     correlations_grid,
     insecure_text,
     is_insecure,
-    not_told_text,
+    no_result_text,
     nothing_else,
     plan_line,
-    revealed_grid,
+    reveals_grid,
     seconds_grid,
     status_lines,
     traffic_grid,
@@ -56,12 +56,12 @@ def report_html(record: Mapping[str, Any]) -> str:
         blocks = show.blocks(record)
         result = [blocks_section(show.title, blocks, show.note)] if blocks else []
     if ok and not result:
-        result = [section("The result", paragraph(not_told_text(record)))]
+        result = [section("The result", paragraph(no_result_text(record)))]
     sections += result
     if table(record.get("parties")) and not (show.costs and result):
         sections += [_cost(record, ok=ok, trains=show.trains)]
     if entries(record.get("revealed")):
-        sections += [_revealed(record)]
+        sections += [_reveals_section(record)]
     sections += [_about(record)]
     return whole_page(name, sections)
 
@@ -98,10 +98,10 @@ def _cost(record: Mapping[str, Any], *, ok: bool, trains: bool) -> str:
     return section("What it cost", *parts)
 
 
-def _revealed(record: Mapping[str, Any]) -> str:
+def _reveals_section(record: Mapping[str, Any]) -> str:
     return section(
         "What was revealed",
-        grid_table(revealed_grid(record, "Opened on purpose")),
+        grid_table(reveals_grid(record, "Opened on purpose")),
         paragraph(nothing_else(record)),
         paragraph(
             "This list is complete for parties that follow the protocol, as long as the helper sides with no owner; "

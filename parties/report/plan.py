@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mpc.links.meeting.backlog import kept
 from mpc.runtime.plan import Plan
 from mpc.runtime.round import HEADER_BYTES
-from parties.report.summary import ALIGNMENT, correlations_grid, revealed_grid
+from parties.report.summary import ALIGNMENT, correlations_grid, reveals_grid
 from parties.scenario.file import Scenario
 from parties.scenario.models import LAN, NetworkSpec
 from parties.scenario.star import StarScenario
@@ -72,7 +72,7 @@ def plan_tables(plan: Plan, settings: Any, scenario: Scenario) -> list[Block]:
         _traffic_grid(plan),
         Line(f"All that {plan.helper} sends goes to {plan.owners[-1]}, the last owner; the others need seeds only."),
         _seconds_grid(facts, scenario.network),
-        Line(_on_top(plan)),
+        Line(_left_out_text(plan)),
         *_learns_blocks(facts, plan, scenario),
         _dealt_grid(facts, plan, told),
         *told.details,
@@ -145,7 +145,7 @@ def _cost_text(facts: dict[str, Any], plan: Plan, network: NetworkSpec | None) -
     )
 
 
-def _on_top(plan: Plan) -> str:
+def _left_out_text(plan: Plan) -> str:
     """What the time on the wire leaves out."""
     return f"Handling the messages takes about {_duration(plan.handling)} besides; connecting and large products, more."
 
@@ -207,7 +207,7 @@ def _learns_blocks(facts: dict[str, Any], plan: Plan, scenario: Scenario) -> lis
     record = {"revealed": facts["reveals"], "parties": {owner: {"role": "owner"} for owner in plan.owners}}
     masks = count_text(facts["masks"])
     return [
-        revealed_grid(record, "What the owners will learn"),
+        reveals_grid(record, "What the owners will learn"),
         Line(""),
         Line(kind_of(scenario).show().also_learnt(split=any(item.what == ALIGNMENT for item in plan.reveals))),
         Grid(

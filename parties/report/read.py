@@ -31,23 +31,23 @@ def read_record(folder: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise UsageError(f"{folder} is no record of a run: it holds no {RESULT}", _newest(folder) or _HINT) from None
     except UnicodeDecodeError:
-        raise _damaged(path, "is not text") from None
+        raise _damage_error(path, "is not text") from None
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}", _HINT) from None
     try:
         record = json.loads(text)
     except (ValueError, RecursionError) as error:
         at = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
-        raise _damaged(path, f"is not valid JSON{at}") from None
+        raise _damage_error(path, f"is not valid JSON{at}") from None
     if not isinstance(record, dict) or "status" not in record or not isinstance(record.get("scenario"), dict):
-        raise _damaged(path, "is not the record of a run")
+        raise _damage_error(path, "is not the record of a run")
     if type(record.get("schema")) is not int or record["schema"] not in _SCHEMAS:
         raise UsageError(
             f"{path} follows schema {json.dumps(record.get('schema'))[:40]}, but this version reads {_READ}",
             "use the version that wrote it, or a newer one",
         )
     if record["status"] not in ("ok", "failed"):
-        raise _damaged(path, "does not say whether the run ended well")
+        raise _damage_error(path, "does not say whether the run ended well")
     return record
 
 
@@ -57,5 +57,5 @@ def _newest(folder: Path) -> str:
     return f"it holds folders of runs; the newest is {found[-1].parent}" if found else ""
 
 
-def _damaged(path: Path, how: str) -> UsageError:
+def _damage_error(path: Path, how: str) -> UsageError:
     return UsageError(f"{path} {how}", "it was changed or cut short after it was written: run the scenario again")

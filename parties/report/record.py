@@ -177,16 +177,16 @@ def merge_results(
     """
     owners = [name for name, result in results.items() if result["party"]["role"] == "owner"]
     everyone = list(results)
-    session = _agreed(results, everyone, "session", "parties disagree about the session")
-    _agreed(
+    session = _common_value(results, everyone, "session", "parties disagree about the session")
+    _common_value(
         {name: {"digest": result["plan"].get("digest")} for name, result in results.items()},
         everyone,
         "digest",
         "parties disagree about the plan",
     )
-    rows = _agreed(results, everyone, "rows", "parties disagree about the numbers of rows")
+    rows = _common_value(results, everyone, "rows", "parties disagree about the numbers of rows")
     agreed = {
-        key: _agreed(results, owners, key, f"owners disagree about the result ({key})")
+        key: _common_value(results, owners, key, f"owners disagree about the result ({key})")
         for key in (*_IN_ALL, *KINDS[kind].part)
     }
     record: dict[str, Any] = {
@@ -211,7 +211,7 @@ def merge_results(
     return record | ({"testing": testing} if testing else {})
 
 
-def _agreed(results: Mapping[str, Mapping[str, Any]], names: list[str], key: str, problem: str) -> Any:
+def _common_value(results: Mapping[str, Mapping[str, Any]], names: list[str], key: str, problem: str) -> Any:
     """What all of `names` report under `key`; compared as it would be written, so that two NaN are the same."""
     if not names:
         return None
@@ -225,11 +225,11 @@ def _agreed(results: Mapping[str, Mapping[str, Any]], names: list[str], key: str
 
 
 def _party_entry(party: Mapping[str, Any]) -> dict[str, Any]:
-    entry = _ordered(dict(party), _PARTY_KEYS)
-    return entry | {"seconds": _ordered(dict(party["seconds"]), _SECONDS)}
+    entry = _order_keys(dict(party), _PARTY_KEYS)
+    return entry | {"seconds": _order_keys(dict(party["seconds"]), _SECONDS)}
 
 
-def _ordered(record: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+def _order_keys(record: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
     """The known keys first and in their order, then any others by name."""
     known = [key for key in keys if key in record]
     return {key: record[key] for key in (*known, *sorted(record.keys() - set(keys)))}
@@ -248,7 +248,7 @@ def _plain(value: Any) -> Any:
 
 def _json(record: Mapping[str, Any]) -> str:
     """As JSON, with letters as they are, but nothing in it on which a terminal that shows the file would act."""
-    fields = _ordered(_plain(record), _KEYS)
+    fields = _order_keys(_plain(record), _KEYS)
     lines = json.dumps(fields, indent=2, ensure_ascii=False, allow_nan=False).split("\n")
     return "".join(f"{line if line.isprintable() else ''.join(map(_json_letter, line))}\n" for line in lines)
 

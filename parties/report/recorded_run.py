@@ -10,12 +10,12 @@ from typing import Any
 
 from mpc.errors import RecordError, UsageError
 from parties.base.bugs import as_error
-from parties.report.about import Agreed, about
+from parties.report.about import Approved, about
 from parties.report.record import failed_record, start_record, take_folder, write_record
 
 
 @dataclass(frozen=True)
-class Finished:
+class FinishedRun:
     """A run that was carried out, its folder, and why what is in the folder is not all; None if it is."""
 
     record: Mapping[str, Any]
@@ -23,9 +23,9 @@ class Finished:
     unwritten: RecordError | None = None
 
 
-def run_recorded(
-    scenario: Agreed, out: Path | None, part: Callable[[Path], dict[str, Any]], *, name: str = ""
-) -> Finished:
+def run_and_record(
+    scenario: Approved, out: Path | None, part: Callable[[Path], dict[str, Any]], *, name: str = ""
+) -> FinishedRun:
     """Do a run, given its folder; writes the record that it returns, or why there is none.
 
     Args:
@@ -47,10 +47,10 @@ def run_recorded(
         with suppress(UsageError):  # of a disk that is full, say: the first cause is told
             _write(folder, failed)
         raise error from None
-    return Finished(record, folder, _unwritten(folder, record))
+    return FinishedRun(record, folder, _write_problem(folder, record))
 
 
-def _unwritten(folder: Path, record: Mapping[str, Any]) -> RecordError | None:
+def _write_problem(folder: Path, record: Mapping[str, Any]) -> RecordError | None:
     """Writes what a run gave; why it cannot be. Peers have ended by then: nothing undoes the run."""
     try:
         write_record(folder, record)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from parties.report.consent import changed_grid, digest_lines, keys_lines, session_grid, shown
+from parties.report.consent import changes_grid, digest_lines, keys_lines, session_grid, setting_text
 from parties.scenario.star import StarScenario
 from parties.show.blocks import MISSING, Block, Grid, Line, count_text
 from parties.tasks.registry import star_of
@@ -23,11 +23,11 @@ def star_consent_blocks(
         changes: where the scenario differs from one that was approved earlier.
     """
     star = star_of(scenario)
-    task: dict[str, Any] = scenario.agreed()["task"]
-    settings = tuple((key, shown(value)) for key, value in task.items() if value is not None)
+    task: dict[str, Any] = scenario.agreement()["task"]
+    settings = tuple((key, setting_text(value)) for key, value in task.items() if value is not None)
     return [
         Line(f"{scenario.name}: what {me} is asked to take part in. Nothing has been opened or sent.", "bold"),
-        *changed_grid(changes),
+        *changes_grid(changes),
         *_parties(scenario, me, publics),
         *keys_lines(scenario),
         *star.asked(scenario, me),

@@ -71,14 +71,14 @@ def summary_blocks(record: Mapping[str, Any], out: Path, *, recorded: bool = Tru
     show = kind_of_record(record).show()
     result = show.blocks(record)
     if record.get("status") == "ok" and not result:
-        result = [Line(""), Line(not_told_text(record))]
+        result = [Line(""), Line(no_result_text(record))]
     blocks += result
     if table(record.get("parties")) and not (show.costs and result):
         blocks += [traffic_grid(record), seconds_grid(record, trains=show.trains)]
         if record.get("status") == "ok":
             blocks += [Line(""), plan_line(record)]
     if record.get("revealed"):
-        blocks += [revealed_grid(record), Line(""), Line(nothing_else(record))]
+        blocks += [reveals_grid(record), Line(""), Line(nothing_else(record))]
     there = [out / name for name in (RESULT, REPORT) if name == RESULT or (out / name).exists()] if recorded else []
     blocks += [Line(""), *(Line(f"{_PLACES[path.name]}: {path}", wrap=False) for path in there)]
     return blocks
@@ -125,7 +125,7 @@ def insecure_text(record: Mapping[str, Any]) -> str:
     )
 
 
-def not_told_text(record: Mapping[str, Any]) -> str:
+def no_result_text(record: Mapping[str, Any]) -> str:
     """Why a record of another kind than a training has no result."""
     if not owners_of(record):
         return "A helper is told nothing of the result."
@@ -203,10 +203,10 @@ def correlations_grid(correlations: object, title: str) -> Grid:
     return Grid(title, ("kind", "count", "bytes sent"), rows)
 
 
-def revealed_grid(record: Mapping[str, Any], title: str = "What was revealed") -> Grid:
+def reveals_grid(record: Mapping[str, Any], title: str = "What was revealed") -> Grid:
     """What was opened to whom and why; what has the same reader and reason stands in one row."""
     owners = owners_of(record)
-    items = _counted([table(item) for item in entries(record.get("revealed"))])
+    items = _group_reveals([table(item) for item in entries(record.get("revealed"))])
     rows = []
     for (to, why), group in groupby(items, key=lambda item: (_readers(item, owners), str(item.get("why", "")))):
         same = list(group)
@@ -215,7 +215,7 @@ def revealed_grid(record: Mapping[str, Any], title: str = "What was revealed") -
     return Grid(title, ("what", "numbers", "to", "why"), tuple(rows), frozenset({0, 1, 2, 3}))
 
 
-def _counted(reveals: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def _group_reveals(reveals: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The reveals, with those that are the same but for their place put into one."""
     found: list[Mapping[str, Any]] = []
     for _, group in groupby(reveals, key=lambda item: [item.get(key) for key in ("what", "to", "why", "shape")]):

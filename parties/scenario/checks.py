@@ -11,7 +11,7 @@ from parties.scenario.problems import Problem, nearest, quoted, shown
 from parties.scenario.terms import SIGN, columns_of, parts_of
 
 
-class WithData(Protocol):
+class DataSettings(Protocol):
     """Somebody's data, and how they are written."""
 
     @property
@@ -54,7 +54,7 @@ def check_links(parties: Mapping[str, PartySpec]) -> Iterator[Problem]:
             holder.setdefault(value, name)
 
 
-def check_text_settings(parties: Mapping[str, WithData]) -> Iterator[Problem]:
+def check_text_settings(parties: Mapping[str, DataSettings]) -> Iterator[Problem]:
     """How a text file is written is said of text files only, and of two signs that differ."""
     for name, party in parties.items():
         said = [key for key in _TEXT_SETTINGS if key in party.model_fields_set]
@@ -87,20 +87,20 @@ def check_columns(task: ModelTask) -> Iterator[Problem]:
                 f"; or did you mean '{guess}'?" if guess else ""
             )
             yield Problem(message, hint)
-    yield from _check_asides(task, features)
+    yield from _check_offset_weights(task, features)
     if task.id == task.target:
         yield Problem(f"[task] id and target are both '{task.target}'", "name two columns")
-    repeated = _repeated(SIGN.join(sorted(parts_of(term))) for term in terms)
+    repeated = _repeats(SIGN.join(sorted(parts_of(term))) for term in terms)
     if repeated:
         yield Problem(f"[task] features lists {quoted(repeated)} more than once", "list each once")
 
 
-def _check_asides(task: ModelTask, features: Iterable[str]) -> Iterator[Problem]:
+def _check_offset_weights(task: ModelTask, features: Iterable[str]) -> Iterator[Problem]:
     """Offset and weights are columns of their own."""
     taken: dict[str | None, str] = {task.target: "the target", task.id: "the id"}
     taken |= dict.fromkeys(features, "among the features")
     taken |= dict.fromkeys(task.categories, "among the categories")
-    for key, column in task.asides.items():
+    for key, column in task.extra_columns.items():
         if column in taken:
             yield Problem(f"[task] {key} = '{column}' is {taken[column]}, too", "name a column of its own")
         taken[column] = f"the {key}"
@@ -135,12 +135,12 @@ def check_reveal(task: ModelTask, reveal: Sequence[str], parties: Mapping[str, P
             "name every owner, or remove reveal_to",
         )
     for key, names in (("reveal", reveal), ("reveal_to", named)):
-        if _repeated(names):
-            yield Problem(f"[task] {key} lists {quoted(_repeated(names))} more than once")
+        if _repeats(names):
+            yield Problem(f"[task] {key} lists {quoted(_repeats(names))} more than once")
     if "missing" in reveal and task.missing == "refuse":
         hint = 'set missing = "drop" or missing = "mean", or take "missing" out of reveal'
         yield Problem('[task] reveal lists "missing", but with missing = "refuse" there is none', hint)
 
 
-def _repeated(names: Iterable[str]) -> list[str]:
+def _repeats(names: Iterable[str]) -> list[str]:
     return [name for name, times in Counter(names).items() if times > 1]

@@ -63,7 +63,7 @@ OneTask = TypeVar("OneTask", bound=Task)
 SCHEMA = 1
 MOST_PARTIES = 64
 
-_OWN_AFFAIR = {"data", "encoding", "decimal", "thousands", "model"}
+_LOCAL_SETTINGS = {"data", "encoding", "decimal", "thousands", "model"}
 PARTY_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 NAME_HINT = "use small letters, digits and _, starting with a letter, at most 63"
 _ROLES_OF_SUMS = ("server", "client")
@@ -194,24 +194,15 @@ class Scenario(BaseModel):
         """Every party's public_key, where the scenario itself states it."""
         return {name: party.public_key for name, party in self.parties.items()}
 
-    def own_affair(self, me: str) -> dict[str, Any]:
+    def local_settings(self, me: str) -> dict[str, Any]:
         """What a party's own entry says that the others need not agree on."""
         roster = self.roster.file if self.roster is not None else None
-        return {**self.parties[me].model_dump(mode="json", include=_OWN_AFFAIR), "roster": roster}
+        return {**self.parties[me].model_dump(mode="json", include=_LOCAL_SETTINGS), "roster": roster}
 
     @property
     def directory(self) -> Path:
         """The folder that the file's relative paths start from."""
         return self.path.parent
-
-    def data_path(self, name: str) -> Path:
-        """The file (or database) that holds a party's data, relative to the scenario file.
-
-        Raises:
-            UsageError: the scenario has no such party, or does not say where its data are.
-        """
-        data = self.data_source(name)
-        return self.directory / (data.database if isinstance(data, SqlSource) else data)
 
     def data_source(self, name: str) -> str | SqlSource:
         """The `data` of a party, as the file has it.
@@ -230,17 +221,17 @@ class Scenario(BaseModel):
             )
         return party.data
 
-    def agreed(self) -> dict[str, Any]:
+    def agreement(self) -> dict[str, Any]:
         """All that the parties must agree on, as plain JSON values."""
-        left_out: Any = {"path": True, "data_from": True, "parties": {"__all__": _OWN_AFFAIR}, "roster": {"file"}}
+        left_out: Any = {"path": True, "data_from": True, "parties": {"__all__": _LOCAL_SETTINGS}, "roster": {"file"}}
         values = self.model_dump(mode="json", exclude=left_out)
         # Which owner comes first matters, and a JSON object has no order.
         return {"schema": SCHEMA, "party_order": list(self.parties), **values}
 
     @property
     def digest(self) -> str:
-        """SHA-256 of `agreed()`, in hexadecimal: equal at two parties that mean the same run."""
-        canonical = json.dumps(self.agreed(), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        """SHA-256 of `agreement()`, in hexadecimal: equal at two parties that mean the same run."""
+        canonical = json.dumps(self.agreement(), sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(canonical.encode("ascii")).hexdigest()
 
 

@@ -42,7 +42,7 @@ def split_address(address: str) -> tuple[str, int]:
     return host, port
 
 
-def an_address(text: str) -> str:
+def check_address(text: str) -> str:
     """The text, if `split_address` takes it."""
     split_address(text)
     return text
@@ -51,14 +51,14 @@ def an_address(text: str) -> str:
 A_MINIMUM: Final = f"a whole number from {LEAST_MINIMUM} to {MOST_MINIMUM}, or 1 to test no cell"
 
 
-def a_minimum(number: int) -> int:
+def check_minimum(number: int) -> int:
     """The number, unless it is 2: with it, that a count is small would tell that it is 1."""
     if 1 < number < LEAST_MINIMUM:
         raise ValueError("tells the counts that it withholds")
     return number
 
 
-def _no_blank(text: str) -> str:
+def _check_not_blank(text: str) -> str:
     if not text.strip():
         raise ValueError("blank")
     return text
@@ -79,7 +79,7 @@ class Table(BaseModel):
     )
 
 
-Text = Annotated[str, AfterValidator(_no_blank)]
+Text = Annotated[str, AfterValidator(_check_not_blank)]
 Count = Annotated[int, Field(ge=1, le=LARGEST_COUNT)]
 # TOML has lists only; they become tuples so that a model cannot be changed.
 Names = Annotated[tuple[Text, ...], Field(strict=False)]
@@ -130,7 +130,7 @@ class PartySpec(TextSettings):
     )
     rows: Count | None = Field(default=None, description=A_COUNT)
     model: Text | None = Field(default=None, description="the path of a folder, or of a file that ends in .share")
-    address: Annotated[str, AfterValidator(an_address)] | None = Field(
+    address: Annotated[str, AfterValidator(check_address)] | None = Field(
         default=None, description='"host:port", such as "10.0.0.5:7101" or "[::1]:7101"'
     )
     public_key: Text | None = Field(default=None, description="the text that `mpc keygen` prints")
@@ -169,7 +169,7 @@ class ModelTask(Task):
     min_rows_per_feature: Annotated[int, Field(ge=0, le=LARGEST_COUNT)] = Field(
         default=MIN_ROWS_PER_FEATURE, description=f"a whole number from 0 to {LARGEST_COUNT}"
     )
-    min_cell: Annotated[int, Field(ge=1, le=MOST_MINIMUM), AfterValidator(a_minimum)] = Field(
+    min_cell: Annotated[int, Field(ge=1, le=MOST_MINIMUM), AfterValidator(check_minimum)] = Field(
         default=MIN_CELL, description=A_MINIMUM
     )
 
@@ -199,7 +199,7 @@ class ModelTask(Task):
         return tuple(name for term in self.features for name in names_of(term, self.categories))
 
     @property
-    def asides(self) -> dict[str, str]:
+    def extra_columns(self) -> dict[str, str]:
         """Columns that are no features, by the settings that name them."""
         named = {"offset": self.offset, "weights": self.weights}
         return {key: column for key, column in named.items() if column is not None}

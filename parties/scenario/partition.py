@@ -48,7 +48,7 @@ def check_split(task: ModelTask, owners: Mapping[str, PartySpec]) -> Iterator[Pr
 def _check_owners(task: ModelTask, owners: Mapping[str, PartySpec]) -> Iterator[Problem]:
     for name, party in owners.items():
         listed = columns_of(party.features or ())
-        named = (("target", task.target), ("id", task.id), *task.asides.items())
+        named = (("target", task.target), ("id", task.id), *task.extra_columns.items())
         for what, column in named:
             if column in listed:
                 yield Problem(f"[parties.{name}] features lists the {what} '{column}'", "remove it from features")

@@ -16,7 +16,7 @@ RECORDS: Final = Path("runs")
 """Where records go by default, seen from the folder that a command is started in."""
 
 
-def inside(folder: Path, name: str, what: str, hint: str, *, records: bool = False) -> Path:
+def resolve_inside(folder: Path, name: str, what: str, hint: str, *, records: bool = False) -> Path:
     """A path of a scenario, if it stays in the study's folder, links followed, and out of hidden files and folders.
 
     Args:

@@ -91,9 +91,9 @@ def shown(value: object) -> str:
     if isinstance(value, int) and abs(value) >= _LARGEST_SHOWN:
         return "a huge number"
     if isinstance(value, (int, float)):
-        return _shortened(repr(value))
+        return _shorten(repr(value))
     if isinstance(value, str):
-        return _shortened(f'"{value}"') if value else "an empty text"
+        return _shorten(f'"{value}"') if value else "an empty text"
     if isinstance(value, Mapping):
         return "a table"
     if isinstance(value, Sequence):
@@ -110,7 +110,7 @@ def unknown_setting(table: str, key: str, known: Iterable[str], elsewhere: Mappi
         known: the keys that the table has.
         elsewhere: the keys of the other tables, by how the table is named.
     """
-    message = f"{table} has no setting '{_shortened(key)}'"
+    message = f"{table} has no setting '{_shorten(key)}'"
     guess = nearest(key, known)
     if guess is not None:
         return Problem(message, f"did you mean '{guess}'?")
@@ -172,20 +172,20 @@ def _problem(
     must_be = (field.description if field is not None else None) or "something else"
     if kind == "missing" and key not in raw:
         return Problem(f"{table} needs a value for '{key}'", f"it must be {must_be}")
-    return Problem(f"{table} {key} must be {must_be}{_but(raw[key], detail)}", _meant(detail))
+    return Problem(f"{table} {key} must be {must_be}{_instead_text(raw[key], detail)}", _guess(detail))
 
 
-def _but(value: object, detail: ErrorDetails) -> str:
+def _instead_text(value: object, detail: ErrorDetails) -> str:
     """What a setting is instead; of a list or a table, what in it is wrong."""
     for step in detail["loc"][1:]:
         if isinstance(step, int) and _is_list(value) and step < len(value):
-            return f", not of {_with_items(value[step])}"
+            return f", not of {_list_text(value[step])}"
         if isinstance(value, Mapping) and step in value:
-            return f", which that of '{_shortened(str(step))}' is not"
-    return f", not {_with_items(value) if detail['type'] == 'missing' else shown(value)}"
+            return f", which that of '{_shorten(str(step))}' is not"
+    return f", not {_list_text(value) if detail['type'] == 'missing' else shown(value)}"
 
 
-def _meant(detail: ErrorDetails) -> str:
+def _guess(detail: ErrorDetails) -> str:
     """The word of a list of words that a wrong one probably stands for."""
     word = detail["input"]
     if detail["type"] != "literal_error" or not isinstance(word, str):
@@ -198,9 +198,9 @@ def _is_list(value: object) -> TypeGuard[Sequence[object]]:
     return isinstance(value, Sequence) and not isinstance(value, str)
 
 
-def _with_items(value: object) -> str:
-    return _shortened(f"[{', '.join(map(shown, value))}]") if _is_list(value) else shown(value)
+def _list_text(value: object) -> str:
+    return _shorten(f"[{', '.join(map(shown, value))}]") if _is_list(value) else shown(value)
 
 
-def _shortened(text: str) -> str:
+def _shorten(text: str) -> str:
     return plain_text(text, _LONGEST_SHOWN)

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SerializeAsAn
 
 from parties.base.version import VERSION
 from parties.scenario.file import SCHEMA
-from parties.scenario.models import RosterSpec, SessionSpec, Table, Task, Text, an_address
+from parties.scenario.models import RosterSpec, SessionSpec, Table, Task, Text, check_address
 
 ROUND: Final = "{round}"
 """In a path of data: the number of the round goes here."""
@@ -25,7 +25,7 @@ class StarParty(Table):
 
     role: Literal["server", "client", "helper"] = Field(description='"server", "client" or "helper"')
     data: Text | None = Field(default=None, description="a file's path")
-    address: Annotated[str, AfterValidator(an_address)] | None = Field(
+    address: Annotated[str, AfterValidator(check_address)] | None = Field(
         default=None, description='"host:port", such as "10.0.0.5:7101" or "[::1]:7101"'
     )
     public_key: Text | None = Field(default=None, description="the text that `mpc keygen` prints")
@@ -96,7 +96,7 @@ class StarScenario(BaseModel):
         return tuple(name for name, party in self.parties.items() if party.role == "client")
 
     @property
-    def hosted(self) -> tuple[str, ...]:
+    def hosted_clients(self) -> tuple[str, ...]:
         """The clients that are hosted together."""
         count = self.clients.count if self.clients is not None else 0
         return tuple(f"client_{number:0{len(str(count))}d}" for number in range(1, count + 1))
@@ -104,7 +104,7 @@ class StarScenario(BaseModel):
     @property
     def client_names(self) -> tuple[str, ...]:
         """All clients; a client's number in the protocol is its place here."""
-        return (*self.own_process, *self.hosted)
+        return (*self.own_process, *self.hosted_clients)
 
     @property
     def star_names(self) -> tuple[str, ...]:
@@ -116,7 +116,7 @@ class StarScenario(BaseModel):
         """How many clients there are."""
         return len(self.own_process) + (self.clients.count if self.clients is not None else 0)
 
-    def agreed(self) -> dict[str, Any]:
+    def agreement(self) -> dict[str, Any]:
         """All that server and clients must agree on, as plain JSON values."""
         values = self.model_dump(mode="json", include={"name", "task", "session"})
         parties = {name: party.model_dump(mode="json", exclude={"data"}) for name, party in self.parties.items()}
@@ -131,15 +131,15 @@ class StarScenario(BaseModel):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of `agreed()`, in hexadecimal."""
-        return hashlib.sha256(json.dumps(self.agreed(), sort_keys=True).encode()).hexdigest()
+        """SHA-256 of `agreement()`, in hexadecimal."""
+        return hashlib.sha256(json.dumps(self.agreement(), sort_keys=True).encode()).hexdigest()
 
     @property
     def meeting(self) -> bytes:
         """What a client shows when it joins: the digest, and the version."""
         return hashlib.sha256(f"{VERSION}/{self.digest}".encode()).digest()
 
-    def own_affair(self, me: str) -> dict[str, Any]:
+    def local_settings(self, me: str) -> dict[str, Any]:
         """What a party's own entry says that the others need not agree on."""
         by = self.clients.by if self.clients is not None and me not in self.parties else None
         data = {"data": self.data_of(me), "by": by} if me not in (self.server, self.helper) else {}

@@ -16,7 +16,7 @@ from parties.base.private_files import read_own
 from parties.scenario.checks import TEXT_ENDINGS, check_text_settings
 from parties.scenario.file import Scenario, SqlSource
 from parties.scenario.models import DATA, Text, TextSettings
-from parties.scenario.paths import inside
+from parties.scenario.paths import resolve_inside
 from parties.scenario.problems import Reading, read_or_refuse, read_table
 from parties.scenario.star import ROUND, StarScenario
 from parties.trust.share_file import share_path
@@ -31,7 +31,7 @@ class OwnData(TextSettings):
     data: Text | SqlSource = Field(description=DATA)
 
 
-def with_own_data(
+def apply_own_data(
     scenario: Scenario | StarScenario, me: str, keys: Path, data: Path | None = None, sql: Path | None = None
 ) -> Scenario | StarScenario:
     """The scenario as this party takes part in it: its data are where it says itself, if it says so anywhere.
@@ -52,7 +52,7 @@ def with_own_data(
     if sql is not None and data is None:
         raise UsageError("--sql goes with --data", "name the DuckDB database with --data")
     if data is not None:
-        own, origin = _of_command(data, sql, own or spec), "--data"
+        own, origin = _from_command(data, sql, own or spec), "--data"
     if own is None:
         _check_path(scenario, me)
         return scenario
@@ -94,7 +94,7 @@ def _read_tables(me: str, raw: dict[str, Any]) -> Reading[OwnData | None]:
     return own
 
 
-def _of_command(data: Path, sql: Path | None, said: object) -> OwnData:
+def _from_command(data: Path, sql: Path | None, said: object) -> OwnData:
     """What the command line says; a text file is written as this party, or else the scenario, says."""
     name, form = str(data.absolute()), said if isinstance(said, TextSettings) else _PLAIN
     if sql is not None or not name.lower().endswith(TEXT_ENDINGS):
@@ -122,7 +122,7 @@ def _check_path(scenario: Scenario | StarScenario, me: str) -> None:
         return
     path, key = (data.database, "database") if isinstance(data, SqlSource) else (data, "data")
     hint = f"data elsewhere are this party's own affair: name them with --data, or in keys/{me}{ENDING} (docs/keys.md)"
-    inside(scenario.directory, path, f"[parties.{me}] {key}", hint)
+    resolve_inside(scenario.directory, path, f"[parties.{me}] {key}", hint)
 
 
 def _settings(scenario: Scenario | StarScenario, own: OwnData, origin: str) -> dict[str, Any]:

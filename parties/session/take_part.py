@@ -40,7 +40,7 @@ from parties.trust.releases import Releases
 from parties.trust.share_file import Vault
 
 if TYPE_CHECKING:
-    from parties.trust.consent import Asking
+    from parties.trust.consent import Approvable
 
 T = TypeVar("T")
 
@@ -71,7 +71,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Own:
+class Prepared:
     """What a party has ready.
 
     Args:
@@ -90,7 +90,7 @@ class Own:
 
 
 def take_part(
-    scenario: Scenario, me: str, place: Place, reporter: Reporter, log: Logger, own: Own | None = None
+    scenario: Scenario, me: str, place: Place, reporter: Reporter, log: Logger, own: Prepared | None = None
 ) -> dict[str, Any]:
     """Take part in the scenario's run as `me`; returns the party's result as `record.merge_results` takes it.
 
@@ -102,15 +102,15 @@ def take_part(
     if place.local and me in scenario.owners:
         keep_to_a_core(scenario.owners.index(me), len(scenario.owners))
     allow_connections(len(place.peers), _DESCRIPTORS_A_PEER)
-    trace = Trace(_stages(reporter, log), _sayer(reporter, log))
+    trace = Trace(_stages(reporter, log), _make_say(reporter, log))
     transport = Transport(place.identity, place.peers, place.listen)
     channel: Channel | None = None
     try:
         dial = place.find(transport.endpoint)
-        channel = _channel(scenario, me, place, transport, trace, _sayer(reporter, log))
+        channel = _channel(scenario, me, place, transport, trace, _make_say(reporter, log))
         for peer, endpoint in dial.items():
             transport.dial(peer, endpoint)
-        return _play(scenario, me, channel, trace, reporter, log, started, own or Own())
+        return _play(scenario, me, channel, trace, reporter, log, started, own or Prepared())
     except BaseException as problem:
         error = _as_error(problem, me, log)
         log.error("stage '%s': %s", trace.at, error)
@@ -138,14 +138,14 @@ def _play(
     reporter: Reporter,
     log: Logger,
     started: float,
-    own: Own,
+    own: Prepared,
 ) -> dict[str, Any]:
     owner = scenario.parties[me].role == "owner"
     job = job_of(scenario)
     trace.stage("data", 0, 0)
     if own.problem is not None:
         raise own.problem
-    table = (own.table or _beside(channel, "data", lambda: job.data.load(scenario, me))) if owner else None
+    table = (own.table or _run_in_thread(channel, "data", lambda: job.data.load(scenario, me))) if owner else None
     vault = own.vault
     if table is not None and job.data.ready is not None and vault is not None:
         table = job.data.ready(scenario, table, vault)
@@ -157,12 +157,12 @@ def _play(
         unshared = [name for name in table.columns if name not in set(agreement.columns)]
         log.info("columns that not all owners have, and that are not used: %s", ", ".join(unshared))
     result: Any = None
-    say = _sayer(reporter, log)
-    noting = _noting(own.releases, scenario, table, agreement, trace, say)
+    say = _make_say(reporter, log)
+    noting = _note_release(own.releases, scenario, table, agreement, trace, say)
     program = job.run.program(scenario, agreement, table) if table is not None else None
     excluded = {} if table is None or table.excluded is None else {"rows_excluded": table.excluded}
     del table  # which may be large; the program has its own rows of it
-    with _without_pauses(), noting:
+    with _no_garbage_collection(), noting:
         trace.restart_counts()
         trace.stage("running", 0, 0)
         if program is not None:
@@ -173,10 +173,10 @@ def _play(
                 say(warning)
         else:
             play_helper(channel, players, agreement, trace)
-        measured = _measured(trace)
+        measured = _measurements(trace)
         trace.stage("done", 0, 0)
         finished = time.perf_counter()
-    kept = _kept(scenario, me, agreement, result, vault) if owner and vault is not None else {}
+    kept = _keep_result(scenario, me, agreement, result, vault) if owner and vault is not None else {}
     leave(channel, players, patient=not owner)
     agreement = replace(agreement, plan=agreement.plan.on(trace.ways))
     log.info("done: %d rounds, %d bytes sent", measured["rounds"], measured["bytes_sent"])
@@ -184,7 +184,7 @@ def _play(
     return _result(scenario, me, agreement, trace, {**measured, **excluded, **kept}, part_of_kind, started, finished)
 
 
-def _kept(scenario: Scenario, me: str, agreement: Agreement, result: Any, vault: Vault) -> dict[str, Any]:
+def _keep_result(scenario: Scenario, me: str, agreement: Agreement, result: Any, vault: Vault) -> dict[str, Any]:
     """What the run leaves beside its record, written; where that is.
 
     Raises:
@@ -207,7 +207,7 @@ def _agree(
     def make(rows: Rows, columns: int) -> Plan:
         check_claims(scenario, channel.me, rows, columns)
         refuse_few(scenario, rows, columns)
-        made, plan = _beside(channel, "planning", lambda: _digested(*plans.of(scenario, rows, columns)))
+        made, plan = _run_in_thread(channel, "planning", lambda: _compute_digest(*plans.of(scenario, rows, columns)))
         settings.append(made)
         return plan
 
@@ -215,13 +215,13 @@ def _agree(
     return replace(agreement, settings=settings[-1])
 
 
-def _digested(settings: Any, plan: Plan) -> tuple[Any, Plan]:
+def _compute_digest(settings: Any, plan: Plan) -> tuple[Any, Plan]:
     """A plan whose digest is worked out, too."""
     assert plan.digest
     return settings, plan
 
 
-def _beside(channel: Channel, stage: str, work: Callable[[], T]) -> T:
+def _run_in_thread(channel: Channel, stage: str, work: Callable[[], T]) -> T:
     """Do what may take long in a thread of its own; peers' handshakes would time out if nobody answered meanwhile.
 
     Args:
@@ -243,7 +243,7 @@ def _beside(channel: Channel, stage: str, work: Callable[[], T]) -> T:
 
 
 @contextmanager
-def _without_pauses() -> Iterator[None]:
+def _no_garbage_collection() -> Iterator[None]:
     """Python's search for garbage in all that was imported takes 15 ms, as long as many rounds: it leaves that out."""
     gc.freeze()
     try:
@@ -252,7 +252,7 @@ def _without_pauses() -> Iterator[None]:
         gc.unfreeze()
 
 
-def _noting(
+def _note_release(
     releases: Releases | None,
     scenario: Scenario,
     table: OwnTable | None,
@@ -286,9 +286,9 @@ def _offer(scenario: Scenario, table: OwnTable | None) -> Offer:
     return Offer(VERSION, facts, rows, table.columns, has_target, common)
 
 
-def public_facts(scenario: Asking) -> dict[str, Any]:
+def public_facts(scenario: Approvable) -> dict[str, Any]:
     """What the parties compare of their scenarios, by dotted key."""
-    return _flat(scenario.agreed())
+    return _flat(scenario.agreement())
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -312,7 +312,7 @@ def _entropy(scenario: Scenario, me: str, reporter: Reporter, log: Logger) -> En
     return insecure_entropy(seed, me)
 
 
-def _measured(trace: Trace) -> dict[str, int]:
+def _measurements(trace: Trace) -> dict[str, int]:
     return {
         "rounds": trace.rounds,
         "bytes_sent": trace.bytes_sent,
@@ -374,7 +374,7 @@ def _stages(reporter: Reporter, log: Logger) -> Callable[[str, int, int], None]:
     return stage
 
 
-def _sayer(reporter: Reporter, log: Logger) -> Callable[[str], None]:
+def _make_say(reporter: Reporter, log: Logger) -> Callable[[str], None]:
     def say(text: str) -> None:
         log.warning(text)
         reporter.log("warning", text)

@@ -44,7 +44,7 @@ def asked_of_table(scenario: Scenario, me: str, table: Table | None, target: str
     """
     task = scenario.model_task
     whose = "" if table is None or table.has_target else ", which another owner has"
-    asked = [(what, f"{column}{whose}") for what, column in ((target, task.target), *task.asides.items())]
+    asked = [(what, f"{column}{whose}") for what, column in ((target, task.target), *task.extra_columns.items())]
     if task.id is not None:
         purpose = "to bring the rows into one order" if scenario.vertical else "to find rows that repeat"
         asked.append((f"id, {purpose}", task.id))
@@ -75,8 +75,8 @@ def own_rows(table: Table, scenario: Scenario, features: tuple[str, ...]) -> Own
         chosen.values[test],
         chosen.target[test],
         missing,
-        chosen.beside.of(train),
-        chosen.beside.of(test),
+        chosen.offset_weights.of(train),
+        chosen.offset_weights.of(test),
         None if chosen.made is None else chosen.made.of(train),
     )
 
@@ -93,7 +93,7 @@ def own_columns(table: Table, scenario: Scenario, split_columns: SplitColumns, k
     ids = digest_bits(key, table.ids)
     names = dict(split_columns.columns)
     x_train, x_test = table.values[train], table.values[test]
-    beside = table.beside.of(train), table.beside.of(test)
+    beside = table.offset_weights.of(train), table.offset_weights.of(test)
     made = None if table.made is None else table.made.of(train)
     return OwnColumns(names, split_columns.target_owner, x_train, labels[0], x_test, labels[1], ids, *beside, made)
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from mpc.errors import UsageError
-from parties.base.private_files import locked, read_private, replace_file
+from parties.base.private_files import lock_folder, read_private, replace_file
 from parties.scenario.file import differences
 from parties.trust.roster import is_over
 
@@ -32,7 +32,7 @@ _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _PURPOSE: Final = "beaverlodge approval 1"
 
 
-class Asking(Protocol):
+class Approvable(Protocol):
     """A scenario, as far as it is approved: what all agree on, and what is one party's own affair."""
 
     @property
@@ -44,9 +44,9 @@ class Asking(Protocol):
     @property
     def digest(self) -> str: ...
 
-    def agreed(self) -> dict[str, Any]: ...
+    def agreement(self) -> dict[str, Any]: ...
 
-    def own_affair(self, me: str) -> dict[str, Any]: ...
+    def local_settings(self, me: str) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True)
@@ -100,13 +100,13 @@ class Terms:
             raise UsageError(f"an approval until {self.until} would be over already", hint)
 
 
-def consent_digest(scenario: Asking, me: str) -> str:
+def consent_digest(scenario: Approvable, me: str) -> str:
     """What `me` approves, in hexadecimal: the scenario, and what of it is this party's own affair."""
-    return _approval_digest(scenario.digest, me, _own(scenario, me))
+    return _approval_digest(scenario.digest, me, _own_digest(scenario, me))
 
 
 def obtain(
-    scenario: Asking,
+    scenario: Approvable,
     me: str,
     folder: Path,
     given: str | None,
@@ -129,7 +129,7 @@ def obtain(
     digest = consent_digest(scenario, me)
     if given is not None:
         _check_given(given, digest, scenario, me)
-    own = _own(scenario, me)
+    own = _own_digest(scenario, me)
     same = [one for one in approved if (one.party, one.digest, one.own) == (me, scenario.digest, own)]
     ended = same[-1].end(_now()) if same else ""
     if same and not ended and terms is None:
@@ -151,7 +151,7 @@ def obtain(
     return True
 
 
-def remember(scenario: Asking, me: str, folder: Path, terms: Terms | None = None) -> None:
+def remember(scenario: Approvable, me: str, folder: Path, terms: Terms | None = None) -> None:
     """Note that `me` approves the scenario as it is now. Of several approvals of the same, the last counts.
 
     Raises:
@@ -159,8 +159,9 @@ def remember(scenario: Asking, me: str, folder: Path, terms: Terms | None = None
     """
     who, until = (terms.by if terms is not None else "") or user_name(), terms.until if terms is not None else ""
     when = _now().isoformat(timespec="seconds")
-    new = Approval(scenario.digest, _own(scenario, me), me, scenario.name, when, scenario.agreed(), who, until)
-    with locked(folder):
+    agreement, own = scenario.agreement(), _own_digest(scenario, me)
+    new = Approval(scenario.digest, own, me, scenario.name, when, agreement, who, until)
+    with lock_folder(folder):
         _write(folder, [*read_approvals(folder), new])
 
 
@@ -174,7 +175,7 @@ def revoke(me: str, folder: Path, digest: str) -> list[Approval]:
         UsageError: there is none, or it cannot be noted.
     """
     now = _now()
-    with locked(folder):
+    with lock_folder(folder):
         approved = read_approvals(folder)
         mine = [one for one in approved if one.party == me and not one.end(now)]
         found = [one for one in mine if digest.lower() in (one.approves, one.digest)]
@@ -247,7 +248,7 @@ def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
-def _check_given(given: str, digest: str, scenario: Asking, me: str) -> None:
+def _check_given(given: str, digest: str, scenario: Approvable, me: str) -> None:
     if not _DIGEST.fullmatch(given.lower()):
         raise UsageError("--approve needs a whole digest, of 64 digits", f"here it is {digest}")
     if given.lower() == scenario.digest:
@@ -264,16 +265,16 @@ def _check_given(given: str, digest: str, scenario: Asking, me: str) -> None:
         )
 
 
-def _changes(scenario: Asking, earlier: Approval | None, own: str) -> list[str]:
+def _changes(scenario: Approvable, earlier: Approval | None, own: str) -> list[str]:
     if earlier is None:
         return []
-    lines = differences(scenario.agreed(), earlier.agreed)
+    lines = differences(scenario.agreement(), earlier.agreed)
     if own != earlier.own:
         lines.append("this party's own data or query, how they are written, its share of a model, or the roster's file")
     return lines
 
 
-def _own(scenario: Asking, me: str) -> str:
+def _own_digest(scenario: Approvable, me: str) -> str:
     """A digest of what a party's own entry says that the parties need not agree on."""
-    affair = json.dumps(scenario.own_affair(me), sort_keys=True)
+    affair = json.dumps(scenario.local_settings(me), sort_keys=True)
     return hashlib.sha256(f"{_PURPOSE}/{affair}".encode()).hexdigest()

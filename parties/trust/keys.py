@@ -50,7 +50,7 @@ def ask_passphrase(path: Path) -> str:
     Raises:
         UsageError: there is neither.
     """
-    return _asked(f"passphrase of {path}", f"{path} is under a passphrase", confirm=False)
+    return _ask(f"passphrase of {path}", f"{path} is under a passphrase", confirm=False)
 
 
 def new_passphrase() -> str:
@@ -59,7 +59,7 @@ def new_passphrase() -> str:
     Raises:
         UsageError: there is neither, or it is empty.
     """
-    return _asked("passphrase", "the new key file needs a passphrase", confirm=True)
+    return _ask("passphrase", "the new key file needs a passphrase", confirm=True)
 
 
 def generate(name: str, folder: Path, passphrase: str | None = None) -> tuple[Path, str]:
@@ -75,7 +75,7 @@ def generate(name: str, folder: Path, passphrase: str | None = None) -> tuple[Pa
     text = public_text(public, signing.public_key().public_bytes_raw())
     secrets = {"curve_secret": secret.decode(), "ed25519_secret": signing.private_bytes_raw().hex()}
     content: dict[str, Any] = {"party": name, "public_key": text}
-    content |= secrets if passphrase is None else {"encrypted": _encrypted(secrets, passphrase, text)}
+    content |= secrets if passphrase is None else {"encrypted": _encrypt(secrets, passphrase, text)}
     path = folder / f"{name}.key"
     make_folder(folder)
     try:
@@ -116,7 +116,7 @@ def load_pair(name: str, folder: Path, passphrase: Callable[[Path], str] = ask_p
         fields = json.loads(content)
         text = fields["public_key"]
         if "encrypted" in fields:
-            fields = _decrypted(fields["encrypted"], text, path, passphrase, name)
+            fields = _decrypt(fields["encrypted"], text, path, passphrase, name)
         identity = Identity(curve_key(text), fields["curve_secret"].encode())
         signing = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(fields["ed25519_secret"]))
         public = zmq.curve_public(identity.secret)
@@ -162,7 +162,7 @@ def _halves(text: str) -> bytes:
     return raw
 
 
-def _asked(prompt: str, need: str, *, confirm: bool) -> str:
+def _ask(prompt: str, need: str, *, confirm: bool) -> str:
     given = os.environ.get(PASSPHRASE_VARIABLE)
     if given is None and sys.stdin.isatty():
         import click
@@ -175,14 +175,14 @@ def _asked(prompt: str, need: str, *, confirm: bool) -> str:
     return given
 
 
-def _encrypted(secrets: Mapping[str, str], passphrase: str, text: str) -> dict[str, Any]:
+def _encrypt(secrets: Mapping[str, str], passphrase: str, text: str) -> dict[str, Any]:
     salt, nonce = os.urandom(16), os.urandom(12)
-    cipher = AESGCM(_derived(passphrase, salt, _SCRYPT["n"]))
+    cipher = AESGCM(_derive_key(passphrase, salt, _SCRYPT["n"]))
     sealed = cipher.encrypt(nonce, json.dumps(dict(secrets)).encode(), text.encode())
     return {"kdf": "scrypt", **_SCRYPT, "salt": salt.hex(), "nonce": nonce.hex(), "secrets": sealed.hex()}
 
 
-def _decrypted(
+def _decrypt(
     sealed: Mapping[str, Any], text: str, path: Path, passphrase: Callable[[Path], str], name: str
 ) -> dict[str, str]:
     cost = sealed["n"]
@@ -190,7 +190,7 @@ def _decrypted(
     if not known or type(cost) is not int or not 2 <= cost <= _LARGEST_N or cost & (cost - 1):
         raise ValueError("another way to derive keys")
     salt, nonce, content = (bytes.fromhex(sealed[key]) for key in ("salt", "nonce", "secrets"))
-    cipher = AESGCM(_derived(passphrase(path), salt, cost))
+    cipher = AESGCM(_derive_key(passphrase(path), salt, cost))
     try:
         secrets: dict[str, str] = json.loads(cipher.decrypt(nonce, content, text.encode()))
     except InvalidTag:
@@ -200,7 +200,7 @@ def _decrypted(
     return secrets
 
 
-def _derived(passphrase: str, salt: bytes, cost: int) -> bytes:
+def _derive_key(passphrase: str, salt: bytes, cost: int) -> bytes:
     return Scrypt(salt=salt, length=_KEY_BYTES, n=cost, r=_SCRYPT["r"], p=_SCRYPT["p"]).derive(
         passphrase.encode("utf-8", "surrogateescape")
     )

@@ -98,7 +98,7 @@ class Policy:
 
     def _kind(self, request: Request) -> str:
         kinds, kind = self.rules.kinds, request.kind
-        return "" if kinds is None or kind in kinds else f"{_listed('kinds', kinds)}, but the task is '{kind}'"
+        return "" if kinds is None or kind in kinds else f"{_rule_text('kinds', kinds)}, but the task is '{kind}'"
 
     def _reveals(self, request: Request) -> str:
         allowed = self.rules.reveals
@@ -109,7 +109,7 @@ class Policy:
             return ""
         slips = [(word, name) for word in allowed for name in get_close_matches(word, refused, n=1, cutoff=_ALIKE)]
         slip = "".join(f" ('{word}' is not '{name}')" for word, name in slips)
-        return f"{_listed('reveals', allowed)}, but it reveals {quoted(refused)}{slip}"
+        return f"{_rule_text('reveals', allowed)}, but it reveals {quoted(refused)}{slip}"
 
     def _owners(self, request: Request) -> str:
         least = self.rules.minimum_owners
@@ -177,6 +177,6 @@ def _read_rules(raw: dict[str, Any]) -> Reading[Rules | None]:
     return (yield from read_table(Rules, raw, "the policy", {}))
 
 
-def _listed(rule: str, values: tuple[str, ...] | None) -> str:
+def _rule_text(rule: str, values: tuple[str, ...] | None) -> str:
     shown = ", ".join(f'"{value}"' for value in values or ())
     return f"{rule} = [{shown}]"

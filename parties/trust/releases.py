@@ -20,7 +20,7 @@ from mpc.runtime.interfaces import Revealed
 from parties.base.private_files import append_private, read_private
 from parties.data.own_table import OwnTable
 from parties.scenario.file import Scenario
-from parties.trust.row_sketch import differing, sketch_key, sketch_of
+from parties.trust.row_sketch import estimate_difference, sketch_key, sketch_of
 
 FILE: Final = "releases.jsonl"
 NEAR: Final = 10
@@ -118,7 +118,7 @@ class Releases:
         others = [one for one in past if one.data != run.data]
         near = [one for one in others if _distance(one, run) < run.near]
         if near:
-            about = differing(near[-1].sketch, run.sketch)
+            about = estimate_difference(near[-1].sketch, run.sketch)
             how = "" if about is None else f", about {about} of them in one and not in the other"
             found.append(
                 f"near-repeat: results of rows that differ from these, but by fewer than {run.near} in number "
@@ -191,7 +191,7 @@ class NotedRun:
 
 def _distance(one: Release, other: Release) -> int:
     """By how many rows two runs' data differ, at least; by their numbers alone where one has no sketch."""
-    about = differing(one.sketch, other.sketch)
+    about = estimate_difference(one.sketch, other.sketch)
     return abs(one.rows - other.rows) if about is None else about
 
 

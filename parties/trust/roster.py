@@ -20,7 +20,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from mpc.errors import DisagreementError, UsageError
 from parties.base.private_files import replace_file
 from parties.scenario.models import RosterSpec
-from parties.scenario.paths import inside
+from parties.scenario.paths import resolve_inside
 from parties.scenario.problems import Problem, Reading, check_keys, read_or_refuse, read_table, shown
 from parties.scenario.toml_text import parse_toml, read_text_file
 from parties.trust import keys
@@ -32,12 +32,12 @@ _TABLES: Final = ("schema", "valid_until", "revoked", "parties")
 Moment = dt.date | dt.datetime
 
 
-def _a_key(text: str) -> str:
+def _check_key(text: str) -> str:
     keys.curve_key(text)
     return text
 
 
-PublicKey = Annotated[str, AfterValidator(_a_key)]
+PublicKey = Annotated[str, AfterValidator(_check_key)]
 
 
 class Keyed(Protocol):
@@ -137,7 +137,7 @@ def load_roster(scenario: Keyed, now: dt.datetime | None = None) -> Roster:
     """
     assert scenario.roster is not None
     hint = "put the roster and its signature into the scenario's folder"
-    path = inside(scenario.directory, scenario.roster.file, "[roster] file", hint)
+    path = resolve_inside(scenario.directory, scenario.roster.file, "[roster] file", hint)
     content = _read(path, "roster")
     _check_signature(path, content, scenario.roster.signed_by)
     roster = read_roster(path, content)

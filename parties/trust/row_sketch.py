@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpc.errors import UsageError
-from parties.base.private_files import create_private, locked, read_private
+from parties.base.private_files import create_private, lock_folder, read_private
 
 FILE: Final = "releases.key"
 _BYTES: Final = 32
@@ -34,7 +34,7 @@ def sketch_key(folder: Path) -> bytes:
         UsageError: it cannot be read or written, others can open it, or it is none.
     """
     path = folder / FILE
-    with locked(folder):
+    with lock_folder(folder):
         try:
             key = read_private(path)
         except FileNotFoundError:
@@ -58,7 +58,7 @@ def sketch_of(rows: NDArray[np.float64], key: bytes) -> str:
     return base64.b64encode(total.astype("<i4").tobytes()).decode("ascii")
 
 
-def differing(one: str, other: str) -> int | None:
+def estimate_difference(one: str, other: str) -> int | None:
     """About how many rows one of two tables has and the other has not; None if either text is no sketch."""
     parts = [_numbers(text) for text in (one, other)]
     if parts[0] is None or parts[1] is None:

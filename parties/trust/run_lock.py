@@ -39,7 +39,7 @@ def lock_run(folder: Path, me: str, digest: str) -> Iterator[None]:
     """
     path = lock_path(folder, me, digest)
     check_folder(folder)
-    descriptor = _locked(path, me)
+    descriptor = _open_locked(path, me)
     try:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, str(os.getpid()).encode(), 0)
@@ -49,10 +49,10 @@ def lock_run(folder: Path, me: str, digest: str) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _locked(path: Path, me: str) -> int:
+def _open_locked(path: Path, me: str) -> int:
     """A descriptor that holds the lock on the file that is at this path."""
     while True:
-        descriptor = _opened(path)
+        descriptor = _open(path)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if _is_at(path, descriptor):
@@ -70,7 +70,7 @@ def _locked(path: Path, me: str) -> int:
         os.close(descriptor)  # its holder removed it as it ended: there may be a new one
 
 
-def _opened(path: Path) -> int:
+def _open(path: Path) -> int:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:

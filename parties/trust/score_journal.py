@@ -71,16 +71,16 @@ class ScoreJournal:
         for owner, count in rows.items():
             if count and before.rows.get(owner, 0) + count > most:
                 raise UsageError(f"{owner} had other rows scored meanwhile", "score fewer rows", party=owner)
-        append_line(self.path, _written(session, rows))
+        append_line(self.path, _line_text(session, rows))
         return Tally(before.lines + 1, Counter(before.rows) + Counter(rows))
 
     def _tally(self) -> Tally:
         """Of all lines. One without an end was never counted on: the run did not go on."""
         lines = _read(self.path)
         if len(lines) < self.sealed.lines:
-            raise _broken(self.path, "is shorter than it was, or of another share")
+            raise _refuse(self.path, "is shorter than it was, or of another share")
         if _total(lines[: self.sealed.lines]) != Counter(self.sealed.rows):
-            raise _broken(self.path, "was changed: its lines add up to other rows than were scored")
+            raise _refuse(self.path, "was changed: its lines add up to other rows than were scored")
         return Tally(len(lines), _total(lines))
 
 
@@ -91,11 +91,11 @@ def create(path: Path) -> Tally:
         FileExistsError: it is there already.
         UsageError: it cannot be written.
     """
-    create_private(path, _written("", {}) + b"\n")
+    create_private(path, _line_text("", {}) + b"\n")
     return Tally(1, {})
 
 
-def chained(path: Path, lines: int, last: str, key: bytes, model: str) -> Tally:
+def check_chain(path: Path, lines: int, last: str, key: bytes, model: str) -> Tally:
     """What is known of a journal whose share was sealed by an earlier version.
 
     That version gave each line a code (HMAC-SHA256) over itself and the one before, and sealed the last one.
@@ -114,7 +114,7 @@ def chained(path: Path, lines: int, last: str, key: bytes, model: str) -> Tally:
         said = json.dumps([model, mac, line.model_dump()], sort_keys=True, separators=(",", ":"))
         mac = hmac.digest(key, said.encode(), "sha256").hex()
     if mac != last:
-        raise _broken(path, "was changed, or is shorter than it was")
+        raise _refuse(path, "was changed, or is shorter than it was")
     return Tally(lines, _total(found))
 
 
@@ -124,11 +124,11 @@ def _read(path: Path) -> list[_Line]:
         for text in read_lines(path):
             lines.append(_Line.model_validate_json(text))
     except FileNotFoundError:
-        raise _broken(path, "is missing") from None
+        raise _refuse(path, "is missing") from None
     except ValidationError:
-        raise _broken(path, f"was changed, in line {len(lines) + 1}") from None
+        raise _refuse(path, f"was changed, in line {len(lines) + 1}") from None
     if not lines:
-        raise _broken(path, "is empty")
+        raise _refuse(path, "is empty")
     return lines
 
 
@@ -139,12 +139,12 @@ def _total(lines: Sequence[_Line]) -> Counter[str]:
     return total
 
 
-def _written(session: str, rows: Mapping[str, int]) -> bytes:
+def _line_text(session: str, rows: Mapping[str, int]) -> bytes:
     now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
     return json.dumps({"time": now, "session": session, "rows": dict(rows)}).encode()
 
 
-def _broken(path: Path, how: str) -> UsageError:
+def _refuse(path: Path, how: str) -> UsageError:
     return UsageError(
         f"the journal of scored rows {path} {how}",
         "without it nobody knows how much of the model its scores have told already: put it back as it was, or "

@@ -26,9 +26,9 @@ from mpc.errors import UsageError
 from mpc.randomness.streams import derive, os_entropy
 from mpc.ring.array import Array
 from mpc.sharing.share import Share
-from parties.base.private_files import create_private, locked, make_folder, read_private, replace_file
+from parties.base.private_files import create_private, lock_folder, make_folder, read_private, replace_file
 from parties.scenario.file import Scenario
-from parties.scenario.paths import inside
+from parties.scenario.paths import resolve_inside
 from parties.trust import score_journal
 from parties.trust.score_journal import ScoreJournal, Tally
 from protocols.evaluation.shared_model import kept_scale
@@ -107,7 +107,7 @@ class Bound:
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenShare:
     """A share that was opened, and the journal of what was scored by it."""
 
     path: Path
@@ -122,9 +122,9 @@ class Opened:
         Raises:
             UsageError: an owner would pass `most`, or a file cannot be read or written.
         """
-        with locked(self.path.parent):
+        with lock_folder(self.path.parent):
             tally = self.journal.note(session, rows, most)
-            replace_file(self.path, _sealed(self.bound, self.model, tally, self.secret))
+            replace_file(self.path, _seal(self.bound, self.model, tally, self.secret))
 
 
 def share_path(scenario: Scenario, me: str, folder: Path) -> Path:
@@ -137,7 +137,7 @@ def share_path(scenario: Scenario, me: str, folder: Path) -> Path:
     path = folder
     if named is not None:
         hint = "shares are kept in the scenario's folder, or where records go: move it there, or name another place"
-        path = inside(scenario.directory, named, f"[parties.{me}] model", hint, records=True)
+        path = resolve_inside(scenario.directory, named, f"[parties.{me}] model", hint, records=True)
     return path if path.suffix == ENDING and named is not None else path / f"{me}{ENDING}"
 
 
@@ -177,7 +177,7 @@ def write_share(path: Path, bound: Bound, model: SharedModel, vault: Vault) -> N
         if secret is None:
             secret = os_entropy("share")
             create_private(key_path(path), secret.hex().encode() + b"\n")
-        create_private(path, _sealed(bound, model, score_journal.create(journal_path(path)), secret))
+        create_private(path, _seal(bound, model, score_journal.create(journal_path(path)), secret))
     except FileExistsError as error:
         raise UsageError(f"{error.filename} is there already", "name another folder", party=bound.party) from None
 
@@ -188,16 +188,16 @@ def read_bound(path: Path, me: str) -> Bound:
     Raises:
         UsageError: the file is missing, is none, or others can open it.
     """
-    return _parsed(path, me)[0]
+    return _parse(path, me)[0]
 
 
-def open_share(path: Path, me: str, vault: Vault) -> Opened:
+def open_share(path: Path, me: str, vault: Vault) -> OpenShare:
     """This party's share of a model.
 
     Raises:
         UsageError: a file is missing, was changed, or belongs to another; or the key is not the one it was sealed with.
     """
-    bound, nonce, sealed = _parsed(path, me)
+    bound, nonce, sealed = _parse(path, me)
     if bound.party != me:
         raise UsageError(f"{path} is the share of {bound.party}, not of {me}", "name this party's own", party=me)
     secret = _secret(path, bound, vault)
@@ -212,14 +212,14 @@ def open_share(path: Path, me: str, vault: Vault) -> Opened:
     fields = json.loads(content)
     journal = ScoreJournal(journal_path(path), _tally(fields["scored"], path, bound, secret))
     journal.scored()  # refuses one that is not the share's
-    return Opened(path, bound, _model(fields, len(bound.features)), journal, secret)
+    return OpenShare(path, bound, _model(fields, len(bound.features)), journal, secret)
 
 
 def _tally(sealed: Any, path: Path, bound: Bound, secret: bytes) -> Tally:
     if isinstance(sealed, dict):
         return Tally(**sealed)
     lines, last = sealed
-    return score_journal.chained(journal_path(path), lines, last, bound.key(secret, "journal"), bound.model)
+    return score_journal.check_chain(journal_path(path), lines, last, bound.key(secret, "journal"), bound.model)
 
 
 def _secret(path: Path, bound: Bound, vault: Vault) -> bytes:
@@ -237,7 +237,7 @@ def _secret(path: Path, bound: Bound, vault: Vault) -> bytes:
         raise UsageError(f"{key_path(path)} is no key of a share", "put it back", party=bound.party) from None
 
 
-def _sealed(bound: Bound, model: SharedModel, tally: Tally, secret: bytes) -> bytes:
+def _seal(bound: Bound, model: SharedModel, tally: Tally, secret: bytes) -> bytes:
     units = model.units
     content = {
         "weights": _text(model.weights.value, "<u8"),
@@ -262,7 +262,7 @@ def _model(content: Mapping[str, Any], features: int) -> SharedModel:
     return SharedModel(weights, Units(mean, scale, shift, centre, content["slack"]))
 
 
-def _parsed(path: Path, me: str) -> tuple[Bound, bytes, bytes]:
+def _parse(path: Path, me: str) -> tuple[Bound, bytes, bytes]:
     try:
         fields = json.loads(read_private(path))
     except FileNotFoundError:

@@ -43,7 +43,7 @@ from mpc.star.client import StarClient
 from mpc.star.server import StarLimits, StarServer
 from mpc.star.sockets import ClientHost
 from mpc.star.stage import ClientProgram, Exchange, Gather, ServerProgram, Take
-from parties.doctor.links import meet as look_at_links
+from parties.doctor.links import probe_links
 from protocols.core.beaver import multiply
 from tests.links.over_zmq import HELPER
 from tests.links.pairs import KEY, ONE_WORD
@@ -265,7 +265,7 @@ def doctor(scene: Scene) -> dict[str, str]:
 
     def look() -> Any:
         try:
-            meeting = look_at_links(a, {}, {peer: about("a") for peer in ("b", "m")}, scene.limits.connect)
+            meeting = probe_links(a, {}, {peer: about("a") for peer in ("b", "m")}, scene.limits.connect)
         finally:
             a.close(LINGER)
         seen = meeting.peers["b"]
@@ -274,7 +274,7 @@ def doctor(scene: Scene) -> dict[str, str]:
     def visit(name: str) -> Any:
         transport = Transport(scene.keys[name], scene.others(name, ("a",)), None, doctor=True)
         try:
-            meeting = look_at_links(transport, {"a": endpoint}, {"a": about(name)}, scene.limits.connect)
+            meeting = probe_links(transport, {"a": endpoint}, {"a": about(name)}, scene.limits.connect)
         finally:
             transport.close(LINGER)
         return dict(meeting.peers["a"].about)

@@ -104,7 +104,7 @@ def test_what_is_no_frame_has_no_version() -> None:
 
 
 def test_a_doctor_sees_the_version_of_whoever_speaks() -> None:
-    from parties.doctor.links import meet
+    from parties.doctor.links import probe_links
     from tests.links.test_probe import Pair
 
     pair = Pair()
@@ -124,7 +124,7 @@ def test_a_doctor_sees_the_version_of_whoever_speaks() -> None:
 
         def look(transport: Transport) -> Any:
             try:
-                return meet(transport, {}, {"b": {}}, 2.0)
+                return probe_links(transport, {}, {"b": {}}, 2.0)
             finally:
                 over.append(True)
 

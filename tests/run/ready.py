@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from parties.processes.child import one_blas_thread
-from parties.processes.fork import Forked, Start, fork
+from parties.processes.fork import ForkedProcess, Start, fork
 
 MODULE = "tests.run.ready"
 DESCRIPTORS = 3  # of a command: its standard input, output and error
@@ -76,7 +76,7 @@ def loaded() -> list[ModuleType]:
 
 def serve(asked: socket.socket) -> None:
     """Start what is asked for and tell of ends, until nobody asks any more."""
-    running: dict[int, Forked] = {}
+    running: dict[int, ForkedProcess] = {}
     while True:
         for each in select.select([asked.fileno(), *running], [], [])[0]:
             if each == asked.fileno():
@@ -92,7 +92,7 @@ def serve(asked: socket.socket) -> None:
                 tell(asked, {"pid": ended.pid, "code": ended.wait(10.0)})
 
 
-def start(request: dict[str, Any], descriptors: list[int]) -> Forked:
+def start(request: dict[str, Any], descriptors: list[int]) -> ForkedProcess:
     """A copy for the command."""
     lifeline, output, error = descriptors
     os.dup2(error, _ERROR)

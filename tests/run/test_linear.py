@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from parties.doctor.checks import check_data
-from parties.doctor.estimate import Known, plan_from_here
+from parties.doctor.estimate import PlanHere, plan_here
 from parties.tasks.registry import load_scenario
 from tests.run.command import ROOT, mpc, record
 from tests.run.tables import each_by_a_command, hips, write_tables
@@ -136,7 +136,7 @@ def test_a_doctor_knows_the_plan(tmp_path: Path) -> None:
     one = load_scenario(HIPS)
     table, findings = check_data(one, "east")
     assert table is not None and "227 rows, 6 features, target 'pain_after'" in findings[0].text
-    assert isinstance(plan_from_here(one, table), Known)
+    assert isinstance(plan_here(one, table), PlanHere)
 
 
 SPLIT = 'kind = "linear_regression"\npartition = "vertical"\ntarget = "stay"\nid = "id"\n'

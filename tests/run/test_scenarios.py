@@ -74,7 +74,8 @@ def test_every_patient_of_the_demo_is_at_one_of_the_hospitals() -> None:
 
 def test_all_three_kinds_of_table_give_the_same_columns() -> None:
     scenario = load_scenario(SCENARIO)
-    kinds = {scenario.data_path(owner).suffix for owner in scenario.owners}
+    sources = (scenario.data_source(owner) for owner in scenario.owners)
+    kinds = {Path(one if isinstance(one, str) else one.database).suffix for one in sources}
     assert kinds == {".csv", ".parquet", ".duckdb"}
     tables = {owner: load_owner_table(scenario, owner) for owner in scenario.owners}
     assert tuple(tables) == OWNERS

@@ -41,7 +41,7 @@ def run_in_threads(
         peers = {peer: key.encode() for peer, key in keys["peers"].items()}
         where = take_part.Place(mine, peers, "tcp://127.0.0.1:*", find, local=True)
         log = open_log(folder, name)
-        own = take_part.Own(vault=Vault(name, folder))
+        own = take_part.Prepared(vault=Vault(name, folder))
         try:
             run = (scenarios or {}).get(name, scenario)
             results[name] = take_part.take_part(run, name, where, Reporter(lambda event: None), log, own)

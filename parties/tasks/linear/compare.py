@@ -30,7 +30,8 @@ def compare(scenario: Scenario, record: Mapping[str, Any]) -> dict[str, Any]:
     tables = {owner: load_owner_table(scenario, owner) for owner in scenario.owners}
     if scenario.vertical:
         ((owner, held),) = ((name, table) for name, table in tables.items() if table.has_target)
-        x, y, beside = np.concatenate([table.values for table in tables.values()], axis=1), held.target, held.beside
+        x = np.concatenate([table.values for table in tables.values()], axis=1)
+        y, beside = held.target, held.offset_weights
         alone = {owner: _alone(held.values, y, held.columns, beside)}
     else:
         own = {owner: own_rows(table, scenario, names) for owner, table in tables.items()}

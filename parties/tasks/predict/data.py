@@ -17,14 +17,14 @@ from mpc.errors import DisagreementError, UsageError
 from parties.data.cells import TextForm
 from parties.data.checks import ROW_HINT, check_ids, find_columns, refuse_extremes, rows_text
 from parties.data.features import choose_features, read_features
-from parties.data.header import Where
-from parties.data.interactions import multiplied, terms_of
+from parties.data.header import Origin
+from parties.data.interactions import multiply_terms, terms_of
 from parties.data.read import Column, RawTable, open_source
 from parties.data.table import Note
-from parties.data.vertical import sorted_rows
+from parties.data.vertical import sort_rows
 from parties.scenario.file import ModelTask, Scenario
 from parties.tasks.predict.settings import PredictTask
-from parties.trust.share_file import Bound, Opened, Vault, open_share, read_bound, share_path
+from parties.trust.share_file import Bound, OpenShare, Vault, open_share, read_bound, share_path
 
 Values = NDArray[np.float64]
 
@@ -49,7 +49,7 @@ class PredictTable:
     order: NDArray[np.int64] | None = None
     sorted_ids: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
-    opened: Opened | None = field(default=None)
+    opened: OpenShare | None = field(default=None)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -183,7 +183,7 @@ def too_many(scenario: Scenario, features: int) -> str:
     )
 
 
-def check_cap(share: Opened, rows: dict[str, int], most: int) -> None:
+def check_cap(share: OpenShare, rows: dict[str, int], most: int) -> None:
     """That no owner's rows, with those that were scored before, are more than it may score.
 
     Raises:
@@ -240,7 +240,7 @@ def _read(raw: RawTable, bound: Bound) -> tuple[Values, set[int]]:
     _refuse_missing(raw.where, origins, values)
     if terms.interact:
         places = {one.column.name: [k for k, name in enumerate(origins) if name == one.column.name] for one in chosen}
-        names, values, _ = multiplied(terms, places, names, values, np.isnan(values))
+        names, values, _ = multiply_terms(terms, places, names, values, np.isnan(values))
         refuse_extremes(raw.where, names, values, _MODEL)
     if set(names) != set(bound.own_features):
         lacking = ", ".join(name for name in bound.own_features if name not in names)
@@ -255,11 +255,11 @@ def _named(table: PredictTable, raw: RawTable, column: Column) -> PredictTable:
     ids = tuple(str(one) for one in np.asarray(raw.arrays([f"cast({column.sql} as varchar)"])["v0"]))
     if not table.bound.split:
         return replace(table, ids=ids)
-    order, sorted_ids = sorted_rows(raw, column)
+    order, sorted_ids = sort_rows(raw, column)
     return replace(table, ids=ids, order=order, sorted_ids=sorted_ids)
 
 
-def _refuse_missing(where: Where, origins: Sequence[str], values: Values) -> None:
+def _refuse_missing(where: Origin, origins: Sequence[str], values: Values) -> None:
     gaps = np.isnan(values)
     for place, name in enumerate(origins):
         count = int(gaps[:, place].sum())

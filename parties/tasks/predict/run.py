@@ -25,7 +25,7 @@ from parties.tasks.predict.data import PredictTable, check_cap, here, load_predi
 from parties.tasks.predict.plan import predict_facts, predict_told
 from parties.tasks.predict.settings import PredictTask
 from parties.tasks.regression import NOT_STATED, group_counts
-from parties.trust.share_file import Opened, Vault, read_bound
+from parties.trust.share_file import OpenShare, Vault, read_bound
 from protocols.prediction.columns_job import NewColumns, vertical_predict_job
 from protocols.prediction.rows_job import NewRows, PredictSettings, predict_job
 
@@ -151,7 +151,7 @@ def _program(scenario: Scenario, agreement: Agreement, table: PredictTable) -> P
 
 
 def _job(
-    agreement: Agreement, table: PredictTable, share: Opened, count: Callable[[], None]
+    agreement: Agreement, table: PredictTable, share: OpenShare, count: Callable[[], None]
 ) -> Callable[[Party], Coroutine[Any, Any, Array | None]]:
     """What is run on an owner's own rows, or its own columns of rows that all owners have parts of."""
     settings, x = agreement.settings, table.in_order

@@ -49,7 +49,7 @@ def clients_of(
 
 def dropping(scenario: SumScenario) -> dict[str, str]:
     """Which hosted clients vanish in which stage: as many as `dropping` says, some in each, always the same ones."""
-    names = scenario.hosted
+    names = scenario.hosted_clients
     share = scenario.clients.dropping if scenario.clients is not None else 0.0
     places = shuffled(len(names), Stream(derive(bytes(32), f"dropping/{scenario.name}")))[: int(share * len(names))]
     kinds = stages(scenario.task.server == "malicious")

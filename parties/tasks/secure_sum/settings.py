@@ -239,7 +239,7 @@ def _check(scenario: SumScenario) -> Iterator[Problem]:
         yield Problem(f"there is {count}", 'exactly one party needs role = "server"')
     if clients is not None and ("{client}" in clients.data) == (clients.by is not None):
         yield Problem("[clients] data and by do not fit", "write {client} in data, or name the column `by`, not both")
-    if set(scenario.hosted) & set(scenario.parties):
+    if set(scenario.hosted_clients) & set(scenario.parties):
         yield Problem("a party has the name of a hosted client", "call it otherwise")
     if len(set(task.columns)) < len(task.columns):
         yield Problem("[task] columns lists a column more than once", "list each once")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from parties.data.cells import TextForm
 from parties.data.checks import find_columns, kinds_of, refuse_extremes, rows_text
 from parties.data.features import Feature, read_features
-from parties.data.header import Where
+from parties.data.header import Origin
 from parties.data.plain_table import PlainTable, category_codes, check_rows, table_notes
 from parties.data.read import RawTable, open_source
 from parties.data.target import read_event
@@ -63,7 +63,7 @@ def _read(raw: RawTable, task: StatisticsTask, owner: str) -> PlainTable:
     return PlainTable(owner, raw.where.source, names, values, table_notes(raw, ignored, names, values))
 
 
-def _refuse_tiny(where: Where, names: Sequence[str], values: Values) -> None:
+def _refuse_tiny(where: Origin, names: Sequence[str], values: Values) -> None:
     """An error if a column's values are so small that sums of their squares would have few digits."""
     for name, column in zip(names, np.abs(values.T), strict=True):
         sizes = column[column > 0]
@@ -71,7 +71,7 @@ def _refuse_tiny(where: Where, names: Sequence[str], values: Values) -> None:
             raise where.error(f"column '{name}' has values too small for the sums' bits", "give it in smaller units")
 
 
-def _check_grids(where: Where, table: PlainTable, task: StatisticsTask) -> None:
+def _check_grids(where: Origin, table: PlainTable, task: StatisticsTask) -> None:
     """An error if a value lies outside of the grid that its answers are to be on."""
     times = {one.time for one in task.survival}
     for name, spec in task.grid.items():

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc.errors import DataError
-from parties.data.recode import as_utf8
+from parties.data.recode import open_as_utf8
 from parties.data.table import Table, TextForm, load_table
 from parties.scenario.file import SqlSource
 from parties.tasks.logistic.settings import LogisticTask
@@ -200,7 +200,7 @@ def test_wrong_encodings(tmp_path: Path) -> None:
 
 
 def test_a_file_that_goes_away_while_it_is_read(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError), as_utf8(tmp_path / "none.csv", "latin-1") as pipe:
+    with pytest.raises(FileNotFoundError), open_as_utf8(tmp_path / "none.csv", "latin-1") as pipe:
         assert pipe.read_bytes() == b""
 
 

@@ -30,8 +30,9 @@ def read(folder: Path, content: str, **changes: Any) -> Table:
 def test_they_are_read_and_are_no_features(tmp_path: Path) -> None:
     table = read(tmp_path, CSV)
     assert table.columns == ("age",) and table.ignored == () and table.missing == (0, 0)
-    assert table.beside.offset is not None and table.beside.counts is not None
-    assert table.beside.offset.tolist() == [0.5, -1.5, 0, 2, 1] and table.beside.counts.tolist() == [2, 0, 1.5, 3, 1]
+    assert table.offset_weights.offset is not None and table.offset_weights.counts is not None
+    assert table.offset_weights.offset.tolist() == [0.5, -1.5, 0, 2, 1]
+    assert table.offset_weights.counts.tolist() == [2, 0, 1.5, 3, 1]
     assert table.digest != read(tmp_path, CSV.replace("0,50,-1.5,0", "0,50,-1.5,1")).digest
     assert read(tmp_path, CSV, weights=None).columns == ("age", "times")
 
@@ -39,7 +40,7 @@ def test_they_are_read_and_are_no_features(tmp_path: Path) -> None:
 def test_rows_without_one_are_dropped_with_the_rest_of_the_row(tmp_path: Path) -> None:
     table = read(tmp_path, CSV.replace("-1.5,0", ",0").replace("60,", ","), missing="drop")
     assert table.values[:, 0].tolist() == [40, 70, 45] and table.missing == (1, 0)
-    assert table.beside.counts is not None and table.beside.counts.tolist() == [2, 3, 1]
+    assert table.offset_weights.counts is not None and table.offset_weights.counts.tolist() == [2, 3, 1]
 
 
 @pytest.mark.parametrize(
@@ -91,8 +92,9 @@ def test_of_split_columns_the_owner_of_the_target_has_them(tmp_path: Path) -> No
     (tmp_path / "b.csv").write_text("who,age\na,1\nb,2\nc,3\nd,4\ne,5\n")
     scenario = load_scenario(tmp_path / "v.toml")
     tables = {owner: load_owner_table(scenario, owner) for owner in ("a", "b")}
-    assert tables["a"].beside.counts is not None and tables["a"].beside.counts.tolist() == [3, 1.5, 0, 2, 0]
-    assert tables["b"].beside.counts is None and tables["b"].columns == ("age",)
+    counts = tables["a"].offset_weights.counts
+    assert counts is not None and counts.tolist() == [3, 1.5, 0, 2, 0]
+    assert tables["b"].offset_weights.counts is None and tables["b"].columns == ("age",)
     own = own_columns(tables["a"], scenario, split_of(tables), b"")
     assert own.offset_weights_train.offset is not None and len(own.offset_weights_train.offset) == 4
     (tmp_path / "b.csv").write_text("who,age,times\na,1,1\nb,2,1\nc,3,1\nd,4,1\ne,5,1\n")

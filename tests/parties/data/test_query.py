@@ -14,8 +14,8 @@ import pytest
 
 from mpc.errors import DataError
 from parties.data.cells import TextForm
-from parties.data.header import Where
-from parties.data.query import LIMITS, QUERY, QueryLimits, configuration, within_limits
+from parties.data.header import Origin
+from parties.data.query import LIMITS, QUERY, QueryLimits, configuration, run_within_limits
 from parties.data.read import open_source
 from parties.scenario.models import SqlSource
 from tests.run.command import mpc
@@ -215,7 +215,7 @@ def test_a_query_that_hears_no_interrupt_is_left_behind() -> None:
         ended.set()
 
     with duckdb.connect() as connection, pytest.raises(DataError, match=r"the sql takes longer than 0\.05 s"):
-        within_limits(connection, work, Where("clinic", "x.duckdb"), QueryLimits(seconds=0.05, grace=0.05))
+        run_within_limits(connection, work, Origin("clinic", "x.duckdb"), QueryLimits(seconds=0.05, grace=0.05))
     assert not ended.is_set()
     over.set()
     assert ended.wait(10)

@@ -20,10 +20,10 @@ from mpc.links.zmq.transport import Transport
 from parties.base.version import VERSION
 from parties.doctor import checks as doctor_checks
 from parties.doctor import estimate as doctor_estimate
-from parties.doctor.estimate import Known, check_disk, check_memory, check_time, memory_free, plan_from_here
-from parties.doctor.findings import Finding, first_code, of_error, ok, problem, warning
-from parties.doctor.links import Meeting, Seen, meet
-from parties.doctor.peers import Side, megabits, of_peers, who
+from parties.doctor.estimate import PlanHere, check_disk, check_memory, check_time, memory_free, plan_here
+from parties.doctor.findings import Finding, finding_of, first_code, ok, problem, warning
+from parties.doctor.links import LinkReport, Meeting, probe_links
+from parties.doctor.peers import Side, find_key_holder, megabits, peer_findings
 from parties.scenario.file import Scenario
 from parties.tasks.registry import load_scenario
 from tests.links.over_zmq import ANYWHERE, LONG, at_once, values
@@ -48,7 +48,7 @@ def texts(findings: Iterable[Finding], level: str) -> str:
 
 
 def test_the_first_problem_gives_the_exit_code() -> None:
-    found = [ok("x"), warning("y", "do"), of_error(DataError("z", "mend it")), problem("w", "do", 4)]
+    found = [ok("x"), warning("y", "do"), finding_of(DataError("z", "mend it")), problem("w", "do", 4)]
     assert (first_code(found), first_code(found[:2])) == (3, 0)
     assert found[2].lines == ["problem  z", "         -> mend it"]
     assert problem("a\x1b[2Jb", "").lines == ["problem  a\\x1b[2Jb"]
@@ -106,22 +106,22 @@ def test_data_that_all_may_read_are_warned_of(tmp_path: Path) -> None:
 
 def test_a_plan_says_what_it_takes_for_granted(tmp_path: Path) -> None:
     scenario = scenario_of(tmp_path)
-    missing = plan_from_here(scenario, None)
+    missing = plan_here(scenario, None)
     assert isinstance(missing, Finding) and "`features` in [task] and each owner's `rows`" in missing.hint
     table, _ = doctor_checks.check_data(scenario, "hospital_a")
-    guessed = plan_from_here(scenario, table)
-    assert isinstance(guessed, Known)
+    guessed = plan_here(scenario, table)
+    assert isinstance(guessed, PlanHere)
     assert guessed.assumed == ", as if hospital_b had 60 rows and all owners had the same 3 columns"
     stated = {"parties.hospital_a": "rows = 60", "parties.hospital_b": "rows = 67"}
     features = {"task": 'features = ["years", "dose", "marker"]'}
-    known = plan_from_here(scenario_of(tmp_path, stated | features), None)
-    assert isinstance(known, Known) and known.assumed == ""
+    known = plan_here(scenario_of(tmp_path, stated | features), None)
+    assert isinstance(known, PlanHere) and known.assumed == ""
 
 
 def test_memory_disk_and_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scenario = scenario_of(tmp_path)
-    known = plan_from_here(scenario, doctor_checks.check_data(scenario, "hospital_a")[0])
-    assert isinstance(known, Known)
+    known = plan_here(scenario, doctor_checks.check_data(scenario, "hospital_a")[0])
+    assert isinstance(known, PlanHere)
     monkeypatch.setattr(doctor_estimate, "memory_free", lambda: 1_000_000)
     assert check_memory(known, owner=True).level == check_memory(known, owner=False).level == "problem"
     monkeypatch.setattr(doctor_estimate, "memory_free", lambda: 1 << 40)
@@ -129,7 +129,7 @@ def test_memory_disk_and_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert check_disk(tmp_path).level == "ok"
     monkeypatch.setattr(doctor_estimate, "DISK_NEEDED", 1 << 60)
     assert check_disk(tmp_path).level == "problem"
-    slow = Seen(dialled=True, connected=True, round_trip=0.02, up=1.25e6, down=1.25e7)
+    slow = LinkReport(dialled=True, connected=True, round_trip=0.02, up=1.25e6, down=1.25e7)
     (said,) = check_time(known, [slow, replace(slow, round_trip=0.01, up=1.25e8)])
     assert f"about {known.plan.seconds(0.02, 1.25e6):.2g} s on the wire (20 ms round trip, 10 Mbit/s)" in said.text
     (unknown,) = check_time(known, [replace(slow, up=None, down=None)])
@@ -156,13 +156,13 @@ def about(**changes: Any) -> dict[str, Any]:
     return {"version": VERSION, "facts": FACTS, "doing": "waiting", **changes}
 
 
-def looked(seen: Seen, *, strangers: frozenset[str] = frozenset(), broken: int = 0) -> list[Finding]:
+def looked(seen: LinkReport, *, strangers: frozenset[str] = frozenset(), broken: int = 0) -> list[Finding]:
     me = new_identity()
-    return list(of_peers(side_of(me, {"b": b""}, {}), Meeting({"b": seen}, strangers, broken), 8.0))
+    return list(peer_findings(side_of(me, {"b": b""}, {}), Meeting({"b": seen}, strangers, broken), 8.0))
 
 
 def test_what_is_said_of_a_peer_that_was_met() -> None:
-    there = Seen(False, connected=True, about=about(), round_trip=0.01, up=1e7, down=2e7)
+    there = LinkReport(False, connected=True, about=about(), round_trip=0.01, up=1e7, down=2e7)
     assert first_code(looked(there)) == 0
     measured = "10 ms round trip (median of 9); 1 MB took 0.1 s (80 Mbit/s) to b, 0.05 s (160 Mbit/s) from it"
     assert f"link to b: {measured}" in texts(looked(there), "ok")
@@ -180,10 +180,10 @@ def test_what_is_said_of_a_peer_that_was_met() -> None:
 
 
 def test_what_is_said_of_a_peer_that_did_not_come() -> None:
-    found = looked(Seen(False))
+    found = looked(LinkReport(False))
     assert first_code(found) == 4 and "did not come within 8 s" in texts(found, "problem")
     assert "TCP port 7101" in found[0].hint
-    found = looked(Seen(False), strangers=frozenset({"key"}), broken=3)
+    found = looked(LinkReport(False), strangers=frozenset({"key"}), broken=3)
     assert [finding.code for finding in found if finding.level == "problem"] == [4, 5]
     assert "broke off before a key was known: 3" in texts(found, "warning")
 
@@ -203,7 +203,7 @@ def test_why_nobody_was_met_is_told_apart(monkeypatch: pytest.MonkeyPatch, error
 
     monkeypatch.setattr(socket, "create_connection", connect)
     side = side_of(new_identity(), {"b": new_identity().public}, {"b": "tcp://127.0.0.1:7102"})
-    (found,) = of_peers(side, Meeting({"b": Seen(True)}, frozenset(), 0), 8.0)
+    (found,) = peer_findings(side, Meeting({"b": LinkReport(True)}, frozenset(), 0), 8.0)
     assert words in found.text and found.code == 4 and found.hint
 
 
@@ -214,7 +214,7 @@ def test_addresses_that_were_swapped_are_seen() -> None:
         found = values(
             at_once(
                 {
-                    "a": lambda: who(str(listener.endpoint), {"b": b.public, "c": c.public}, a),
+                    "a": lambda: find_key_holder(str(listener.endpoint), {"b": b.public, "c": c.public}, a),
                     "c": lambda: [listener.poll(0.05) for _ in range(40)],
                 }
             )
@@ -234,7 +234,7 @@ def test_doctors_of_four_parties_measure_all_links_and_end() -> None:
 
     def look(me: str) -> Meeting:
         dialled = {name: str(rooms[name].endpoint) for name in names[: names.index(me)]}
-        return meet(rooms[me], dialled, dict.fromkeys(others[me], told), LONG)
+        return probe_links(rooms[me], dialled, dict.fromkeys(others[me], told), LONG)
 
     try:
         meetings = values(at_once({me: partial(look, me) for me in names}, LONG))

@@ -13,13 +13,13 @@ import pandas as pd
 import pytest
 
 from mpc.errors import BeaverlodgeError, DataError, UsageError
-from parties.new.choices import Asked, called_like_an_id
-from parties.new.example import ROWS, write_made_up
-from parties.new.scenario import Made, new_scenario, owner_names
+from parties.new.choices import Options, is_named_like_id
+from parties.new.example import ROWS, write_example
+from parties.new.scenario import NewScenario, new_scenario, owner_names
 from parties.tasks.registry import load_scenario, planned
 
 Columns = Mapping[str, Any]
-NO_CHOICE = Asked()
+NO_CHOICE = Options()
 
 
 def columns(rows: int = 40, seed: int = 0, **more: Any) -> dict[str, Any]:
@@ -43,18 +43,20 @@ def write(path: Path, table: Columns, **how: Any) -> Path:
     return path
 
 
-def make(tmp_path: Path, *tables: Columns, asked: Asked = NO_CHOICE, **how: Any) -> tuple[Made, dict[str, Any]]:
+def make(
+    tmp_path: Path, *tables: Columns, asked: Options = NO_CHOICE, **how: Any
+) -> tuple[NewScenario, dict[str, Any]]:
     """The scenario for these tables, in CSV files a.csv, b.csv, ..., and what it says."""
     files = [write(tmp_path / f"{'abcdef'[k]}.csv", table, **how) for k, table in enumerate(tables)]
     made = new_scenario(tmp_path / "study", files, asked)
     return made, tomllib.loads(made.path.read_text(encoding="utf-8"))
 
 
-def told(made: Made, what: str) -> str:
+def told(made: NewScenario, what: str) -> str:
     return next((line.split(what, 1)[1].strip() for line in made.lines if line.startswith(f"  {what} ")), "")
 
 
-def plans(made: Made) -> int:
+def plans(made: NewScenario) -> int:
     """The number of features in the plan of what was written: as `mpc plan` and `mpc run` read it."""
     settings, _ = planned(load_scenario(made.path))
     return settings.features
@@ -76,7 +78,7 @@ def test_without_files_it_makes_up_two_tables_and_says_so(tmp_path: Path) -> Non
 
 
 def test_the_made_up_tables_are_found_out_by_themselves(tmp_path: Path) -> None:
-    files = write_made_up(tmp_path)
+    files = write_example(tmp_path)
     made = new_scenario(tmp_path / "study", files, NO_CHOICE)
     task = tomllib.loads(made.path.read_text(encoding="utf-8"))["task"]
     assert (task["target"], task["id"]) == ("readmitted", "patient")
@@ -166,7 +168,7 @@ def test_what_is_left_out_and_why(tmp_path: Path) -> None:
         "plain": [0.5, 1.5] * (rows // 2),
     }
     made, found = make(
-        tmp_path, columns(**extra, only_here=[1.0] * rows), columns(seed=1, **extra), asked=Asked(target="ill")
+        tmp_path, columns(**extra, only_here=[1.0] * rows), columns(seed=1, **extra), asked=Options(target="ill")
     )
     left = told(made, "left out")
     for words in (
@@ -256,7 +258,7 @@ def test_a_target_in_words(tmp_path: Path) -> None:
     words: Callable[[Columns], list[str]] = lambda table: ["M" if one else "B" for one in table["ill"]]  # noqa: E731
     tables = [columns(seed=k) for k in (0, 1)]
     coded = [{"age": t["age"], "dose": t["dose"], "diagnosis": words(t)} for t in tables]
-    made, found = make(tmp_path, *coded, asked=Asked(target="diagnosis", positive="M"))
+    made, found = make(tmp_path, *coded, asked=Options(target="diagnosis", positive="M"))
     assert (found["task"]["target"], found["task"]["positive"]) == ("diagnosis", "M")
     assert told(made, "target") == "diagnosis (1 where it is M)"
     assert plans(made) == 2
@@ -271,22 +273,22 @@ WORDS = tuple({"age": t["age"], "stage": ["I", "II"] * 20} for t in TWO)
 @pytest.mark.parametrize(
     ("tables", "asked", "message", "hint"),
     [
-        (FLAGS, Asked(), "'ill', 'sex' and 'smoker' could be", "--target COLUMN"),
-        (WORDS, Asked(), "none holds 0 and 1", "--positive VALUE"),
-        (WORDS, Asked(target="stage"), "in a.csv 'stage' does not", "two other values, say with --positive"),
-        (WORDS, Asked(positive="II"), "no target is named", "--target COLUMN"),
-        (TWO, Asked(target="Ill"), "a.csv has no column 'Ill'", "did you mean 'ill'?"),
-        (CODED, Asked(target="stage"), "in a.csv 'stage' does not", "could be predicted: 'ill'"),
-        (TWO, Asked(identifier="mrn"), "--id: a.csv has no column 'mrn'", "its columns are"),
-        (TWO, Asked(identifier="ill"), "both 'ill'", "two columns"),
-        (({"x": [1, 2]}, {"y": [1, 2]}), Asked(), "a.csv has 'x'; b.csv has 'y'", "same name"),
-        (({"ill": [0, 1] * 9, "x": ["a"] * 18},) * 2, Asked(), "'x' (text)", "as numbers"),
-        ((columns(ill=[1] * 40),) * 2, Asked(target="ill"), "'ill' is the same in all rows", "--positive"),
-        (TWO[:1], Asked(), "only one file", "twice at least"),
+        (FLAGS, Options(), "'ill', 'sex' and 'smoker' could be", "--target COLUMN"),
+        (WORDS, Options(), "none holds 0 and 1", "--positive VALUE"),
+        (WORDS, Options(target="stage"), "in a.csv 'stage' does not", "two other values, say with --positive"),
+        (WORDS, Options(positive="II"), "no target is named", "--target COLUMN"),
+        (TWO, Options(target="Ill"), "a.csv has no column 'Ill'", "did you mean 'ill'?"),
+        (CODED, Options(target="stage"), "in a.csv 'stage' does not", "could be predicted: 'ill'"),
+        (TWO, Options(identifier="mrn"), "--id: a.csv has no column 'mrn'", "its columns are"),
+        (TWO, Options(identifier="ill"), "both 'ill'", "two columns"),
+        (({"x": [1, 2]}, {"y": [1, 2]}), Options(), "a.csv has 'x'; b.csv has 'y'", "same name"),
+        (({"ill": [0, 1] * 9, "x": ["a"] * 18},) * 2, Options(), "'x' (text)", "as numbers"),
+        ((columns(ill=[1] * 40),) * 2, Options(target="ill"), "'ill' is the same in all rows", "--positive"),
+        (TWO[:1], Options(), "only one file", "twice at least"),
     ],
 )
 def test_it_refuses_what_is_not_clear(
-    tmp_path: Path, tables: Sequence[Columns], asked: Asked, message: str, hint: str
+    tmp_path: Path, tables: Sequence[Columns], asked: Options, message: str, hint: str
 ) -> None:
     with pytest.raises(UsageError) as raised:
         make(tmp_path, *tables, asked=asked)
@@ -303,7 +305,7 @@ def test_it_refuses_what_is_not_clear(
     ],
 )
 def test_data_that_would_not_run_leave_no_scenario(tmp_path: Path, tables: Sequence[Columns], message: str) -> None:
-    asked = Asked(identifier="id") if not message else Asked()
+    asked = Options(identifier="id") if not message else Options()
     with pytest.raises(BeaverlodgeError) as raised:
         make(tmp_path, *tables, asked=asked)
     assert message in raised.value.message
@@ -349,7 +351,7 @@ def test_what_split_columns_lack(tmp_path: Path) -> None:
 def test_a_target_of_split_columns_in_words(tmp_path: Path) -> None:
     one, other = halves()
     other["stage"] = ["I", "II"] * 20
-    _, found = make(tmp_path, one, other, asked=Asked(target="stage", positive="II"))
+    _, found = make(tmp_path, one, other, asked=Options(target="stage", positive="II"))
     assert (found["task"]["partition"], found["task"]["positive"]) == ("vertical", "II")
     assert found["parties"]["b"]["features"] == ["dose", "ill"]
 
@@ -362,18 +364,20 @@ def test_the_same_columns_of_the_same_patients_are_rows(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "asked", "message"),
     [
-        ({"sex": [0, 1] * 20}, Asked(), "'sex' and 'ill' could be"),
-        ({}, Asked(positive="II"), "'ill' could be"),
-        ({"age": [1, 2] * 20}, Asked(target="age"), "in a.csv 'age' does not"),
-        ({"age": ["old"] * 40}, Asked(), "a.csv has no numeric column to predict 'ill' from"),
+        ({"sex": [0, 1] * 20}, Options(), "'sex' and 'ill' could be"),
+        ({}, Options(positive="II"), "'ill' could be"),
+        ({"age": [1, 2] * 20}, Options(target="age"), "in a.csv 'age' does not"),
+        ({"age": ["old"] * 40}, Options(), "a.csv has no numeric column to predict 'ill' from"),
         (
             {"patient": [f"P{k:03}" for k in range(1, 41)]},
-            Asked(),
+            Options(),
             "39 ids are in every file, but the files have 40, 40",
         ),
     ],
 )
-def test_split_columns_that_are_not_clear(tmp_path: Path, changes: dict[str, Any], asked: Asked, message: str) -> None:
+def test_split_columns_that_are_not_clear(
+    tmp_path: Path, changes: dict[str, Any], asked: Options, message: str
+) -> None:
     one, other = halves()
     with pytest.raises(UsageError) as raised:
         make(tmp_path, one | changes, other, asked=asked)
@@ -382,12 +386,12 @@ def test_split_columns_that_are_not_clear(tmp_path: Path, changes: dict[str, Any
 
 
 def test_a_target_of_numbers_is_for_a_linear_regression(tmp_path: Path) -> None:
-    made, scenario = make(tmp_path, columns(ill=[2, 3, 5, 8] * 10), columns(seed=1), asked=Asked(target="dose"))
+    made, scenario = make(tmp_path, columns(ill=[2, 3, 5, 8] * 10), columns(seed=1), asked=Options(target="dose"))
     task = scenario["task"]
     assert task["kind"] == "linear_regression" and task["reveal"] == ["inference"] and task["test_fraction"] == 0.0
     assert told(made, "target") == "dose (numbers, so a linear regression)"
     assert plans(made) == 2
-    made, scenario = make(tmp_path / "split", *halves(), asked=Asked(target="dose"))
+    made, scenario = make(tmp_path / "split", *halves(), asked=Options(target="dose"))
     assert scenario["task"]["kind"] == "linear_regression" and scenario["task"]["partition"] == "vertical"
     assert plans(made) == 2
 
@@ -400,7 +404,7 @@ def many(count: int, seed: int) -> dict[str, Any]:
 def test_more_features_than_the_rows_carry_are_left_out(tmp_path: Path) -> None:
     """A run refuses fewer than five rows of an owner's others for each feature, where nothing keeps weights small."""
     tables = [columns(seed=k, **many(12, k)) for k in range(2)]
-    made, scenario = make(tmp_path, *tables, asked=Asked(target="dose"))
+    made, scenario = make(tmp_path, *tables, asked=Options(target="dose"))
     assert scenario["task"]["features"] == ["age", "ill", *(f"x{k}" for k in range(6))]
     assert plans(made) == 40 // 5
     assert "x6 (the rows carry 8 features, at 5 rows each)" in told(made, "left out")
@@ -417,7 +421,7 @@ def test_split_columns_keep_a_feature_of_each_owner(tmp_path: Path) -> None:
     one, other = halves()
     rows = len(next(iter(one.values())))
     more = {f"x{k}": np.random.default_rng(k).normal(size=rows).round(3) for k in range(rows // 5 + 3)}
-    made, scenario = make(tmp_path, one, other | more, asked=Asked(target="dose"))
+    made, scenario = make(tmp_path, one, other | more, asked=Options(target="dose"))
     owners = [owner["features"] for owner in scenario["parties"].values() if "features" in owner]
     assert sum(map(len, owners)) == plans(made) < len(more) and all(owners)
 
@@ -426,7 +430,7 @@ def test_split_columns_keep_a_feature_of_each_owner(tmp_path: Path) -> None:
 def test_a_feature_of_which_a_value_is_rare_is_left_out(tmp_path: Path, owners: int) -> None:
     """Else the run that was proposed ends before anything is opened: min_cell is written, too."""
     tables = [columns(seed=k, rare=[1] * 1 + [0] * 39, usual=[0, 1] * 20) for k in range(owners)]
-    made, scenario = make(tmp_path, *tables, asked=Asked(target="dose"))
+    made, scenario = make(tmp_path, *tables, asked=Options(target="dose"))
     assert scenario["task"]["features"] == ["age", "ill", "usual"] and scenario["task"]["min_cell"] == 5
     assert "rare (a value has fewer than 5 rows besides some owner's own)" in told(made, "left out")
     with pytest.raises(DataError, match="the target 'ill' has a value with 1 to 4 rows"):
@@ -436,7 +440,7 @@ def test_a_feature_of_which_a_value_is_rare_is_left_out(tmp_path: Path, owners: 
 def test_what_the_lines_for_weights_and_an_offset_say_holds(tmp_path: Path) -> None:
     """Who takes the # away, and names columns that are no features any more, has a scenario with them."""
     more: dict[str, Any] = {"visits": [1, 2, 4, 5] * 10, "usual": [0.5, 0.25] * 20}
-    made, _ = make(tmp_path, columns(**more), columns(seed=1, **more), asked=Asked(target="dose"))
+    made, _ = make(tmp_path, columns(**more), columns(seed=1, **more), asked=Options(target="dose"))
     text = made.path.read_text(encoding="utf-8")
     for line, name in (('# weights = "measurements"', "visits"), ('# offset = "expected"', "usual")):
         assert text.count(line) == 1
@@ -450,7 +454,7 @@ def test_what_the_lines_for_weights_and_an_offset_say_holds(tmp_path: Path) -> N
 
 def test_an_id_that_repeats_is_an_error_of_the_data(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="the id column 'who' repeats"):
-        make(tmp_path, columns(who=[1] * 40), columns(who=range(40)), asked=Asked(identifier="who"))
+        make(tmp_path, columns(who=[1] * 40), columns(who=range(40)), asked=Options(identifier="who"))
 
 
 def test_it_overwrites_nothing(tmp_path: Path) -> None:
@@ -479,7 +483,7 @@ def test_files_that_are_not_there_or_named_twice(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="it is, or is in, a file"):
         new_scenario(path, [], NO_CHOICE)
     with pytest.raises(UsageError, match="no file is named"):
-        new_scenario(tmp_path / "study", [], Asked(target="ill"))
+        new_scenario(tmp_path / "study", [], Options(target="ill"))
     (tmp_path / "b.csv").write_bytes(b"\x00\x01\x02")
     with pytest.raises(DataError, match=r"b\.csv: this is not a text file"):
         new_scenario(tmp_path / "study", [path, tmp_path / "b.csv"], NO_CHOICE)
@@ -488,9 +492,9 @@ def test_files_that_are_not_there_or_named_twice(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["id", "ID", "patient", "Patient ID", "patient_id", "PatientId", "MRN", "case-id"])
 def test_names_of_ids(name: str) -> None:
-    assert called_like_an_id(name)
+    assert is_named_like_id(name)
 
 
 @pytest.mark.parametrize("name", ["acid", "uric_acid", "covid", "width", "age", "inpatient_days", "hiding"])
 def test_names_of_measurements(name: str) -> None:
-    assert not called_like_an_id(name)
+    assert not is_named_like_id(name)

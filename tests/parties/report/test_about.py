@@ -51,7 +51,7 @@ def test_it_says_what_the_run_was_and_holds_no_path(path: Path) -> None:
     found = about(scenario)
     assert found["kind"] == scenario.task.kind
     assert found["version"] == VERSION
-    agreed = scenario.agreed()
+    agreed = scenario.agreement()
     assert {**found["settings"], "parties": agreed["parties"]} == agreed
     assert list(found["settings"]["parties"]) == list(agreed["parties"])
     assert found["started"].endswith("Z")

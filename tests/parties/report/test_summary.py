@@ -20,7 +20,7 @@ from parties.report.record import failed_record, merge_results
 from parties.report.summary import (
     plan_differences,
     print_summary,
-    revealed_grid,
+    reveals_grid,
     summary_blocks,
 )
 from parties.show.blocks import bytes_text, print_blocks, seconds_text, short_bytes, significant
@@ -314,7 +314,7 @@ def test_the_report_is_named_where_there_is_one(tmp_path: Path) -> None:
 
 def test_reveals_with_one_reader_and_reason_share_a_row() -> None:
     record = real_record()
-    rows = revealed_grid(record).rows
+    rows = reveals_grid(record).rows
     assert rows[0][:3] == ("feature means, feature standard deviations", "7 + 7", "all owners")
     assert [row[0] for row in rows if "model" in row[0]] == ["model"]
     numbers = [int(n) for row in rows for n in row[1].split(" + ")]

@@ -96,8 +96,7 @@ def test_a_full_scenario(tmp_path: Path) -> None:
     )
     assert scenario.task_as(LogisticTask).reveal == ("model", "metrics")
     assert scenario.task_as(LogisticTask).reveal_to == ("hospital_a", "hospital_b")
-    assert scenario.data_path("hospital_a") == tmp_path / "data" / "a.csv"
-    assert scenario.data_path("hospital_b") == tmp_path / "x.duckdb"
+    assert scenario.data_source("hospital_a") == "data/a.csv"
     assert scenario.data_source("hospital_b") == SqlSource(database="x.duckdb", sql="select * from p")
     assert scenario.network is not None and scenario.network.bandwidth_mbit == 100.0
 
@@ -138,9 +137,9 @@ def test_what_may_be_left_out(tmp_path: Path) -> None:
     assert scenario.session.connect_timeout == 60.0
     assert scenario.network is None and scenario.testing is None
     with pytest.raises(UsageError, match="does not say where its data are"):
-        scenario.data_path("a")
+        scenario.data_source("a")
     with pytest.raises(UsageError, match="there is no party 'c'"):
-        scenario.data_path("c")
+        scenario.data_source("c")
 
 
 def test_extra_tables_of_ours(tmp_path: Path) -> None:
@@ -253,8 +252,8 @@ def test_the_digest_ignores_what_is_a_partys_own(tmp_path: Path) -> None:
     other = load(tmp_path / "elsewhere", changed(('data = "data/a.csv"\n', "")))
     assert len(one.digest) == 64
     assert one.digest == other.digest
-    assert one.agreed() == other.agreed()
-    assert "select" not in str(one.agreed())
+    assert one.agreement() == other.agreement()
+    assert "select" not in str(one.agreement())
 
 
 @pytest.mark.parametrize(
@@ -274,14 +273,14 @@ def test_the_digest_ignores_what_is_a_partys_own(tmp_path: Path) -> None:
 def test_the_digest_covers_what_must_be_agreed(tmp_path: Path, change: tuple[str, str]) -> None:
     one, other = load(tmp_path, GOOD), load(tmp_path, changed(change))
     assert one.digest != other.digest
-    assert differences(one.agreed(), other.agreed())
+    assert differences(one.agreement(), other.agreement())
 
 
 def test_the_digest_covers_the_order_of_the_parties(tmp_path: Path) -> None:
     swapped = changed(("hospital_a]", "hospital_x]"), ("hospital_b]", "hospital_a]"), ("x]", "b]"))
     one, other = load(tmp_path, GOOD), load(tmp_path, swapped)
     assert one.digest != other.digest
-    assert "party_order" in differences(one.agreed(), other.agreed())[0]
+    assert "party_order" in differences(one.agreement(), other.agreement())[0]
 
 
 def test_spelling_does_not_change_the_digest(tmp_path: Path) -> None:
@@ -295,14 +294,14 @@ def test_spelling_does_not_change_the_digest(tmp_path: Path) -> None:
 
 
 def test_differences_name_the_key_and_both_values(tmp_path: Path) -> None:
-    one = load(tmp_path, GOOD).agreed()
-    other = load(tmp_path, changed(("epochs = 3", "epochs = 4"), ("l2 = 0", "l2 = 0.5"))).agreed()
+    one = load(tmp_path, GOOD).agreement()
+    other = load(tmp_path, changed(("epochs = 3", "epochs = 4"), ("l2 = 0", "l2 = 0.5"))).agreement()
     assert differences(one, other) == ["task.epochs: 3 here, 4 there", "task.l2: 0.0 here, 0.5 there"]
     assert differences(one, one) == []
 
 
 def test_differences_of_what_a_peer_made_up(tmp_path: Path) -> None:
-    one = load(tmp_path, GOOD).agreed()
+    one = load(tmp_path, GOOD).agreement()
     odd = {**one, "task": "x" * 1000, "\x1b[31m\n": [1] * 1000, "seed": True, "network": None}
     found = differences(one, odd)
     assert len(found) == 4

@@ -9,7 +9,7 @@ import pytest
 from mpc.errors import UsageError
 from parties.report.consent import consent_blocks
 from parties.scenario.file import PartySpec, Scenario, SqlSource
-from parties.session.own_data import ENDING, with_own_data
+from parties.session.own_data import ENDING, apply_own_data
 from parties.show.blocks import Grid, Line
 from parties.tasks.registry import load_any, load_scenario
 from parties.trust.consent import consent_digest
@@ -29,7 +29,7 @@ def study(tmp_path: Path) -> Path:
 
 
 def here(study: Path, me: str = A, data: Path | None = None, sql: Path | None = None) -> Scenario:
-    found = with_own_data(load_scenario(study), me, study.parent.parent / "keys", data, sql)
+    found = apply_own_data(load_scenario(study), me, study.parent.parent / "keys", data, sql)
     assert isinstance(found, Scenario)
     return found
 
@@ -64,7 +64,7 @@ def test_command_line_before_file_before_scenario(study: Path, monkeypatch: pyte
     assert spec(typed).encoding == "latin-1"
     assert spec(here(study, data=Path("other.parquet"))).encoding == "utf-8"
     for one in (of_file, typed):
-        assert one.digest == agreed.digest and one.agreed() == agreed.agreed()
+        assert one.digest == agreed.digest and one.agreement() == agreed.agreement()
         assert consent_digest(one, A) != consent_digest(agreed, A)
     assert consent_digest(of_file, A) != consent_digest(typed, A)
 
@@ -163,15 +163,15 @@ def test_what_is_in_its_folder_is_taken(study: Path, path: str) -> None:
 def test_a_client_of_a_sum_says_it_too(tmp_path: Path) -> None:
     path = write_separate(tmp_path)
     loaded, keys = load_any(path), tmp_path / "keys"
-    one = with_own_data(loaded, "c1", keys, tmp_path / "mine.csv")
+    one = apply_own_data(loaded, "c1", keys, tmp_path / "mine.csv")
     assert one.parties["c1"].data == str(tmp_path / "mine.csv") and one.digest == loaded.digest
     assert consent_digest(one, "c1") != consent_digest(loaded, "c1")
     for text in ("data = { database = 'x', sql = 'select 1' }", "data = 'x.csv'\ndecimal = ','"):
         (keys / f"c1{ENDING}").write_text(text)
         with pytest.raises(UsageError, match="the data of a secure sum are a plain file"):
-            with_own_data(loaded, "c1", keys)
+            apply_own_data(loaded, "c1", keys)
     with pytest.raises(UsageError, match="server has no data of its own"):
-        with_own_data(loaded, "server", keys, tmp_path / "mine.csv")
+        apply_own_data(loaded, "server", keys, tmp_path / "mine.csv")
     path.write_text(path.read_text().replace('data = "c2.csv"', 'data = "../c2.csv"'))
     with pytest.raises(UsageError, match="leads out of the study's folder"):
-        with_own_data(load_any(path), "c2", keys)
+        apply_own_data(load_any(path), "c2", keys)

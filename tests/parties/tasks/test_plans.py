@@ -16,7 +16,7 @@ from mpc.runtime.trace import Trace
 from parties.data.table import load_owner_table
 from parties.report.consent import consent_blocks
 from parties.scenario.file import Scenario
-from parties.session.take_part import _beside
+from parties.session.take_part import _run_in_thread
 from parties.tasks.logistic import run as training
 from parties.tasks.registry import Plans, job_of, load_scenario
 from tests.run.scenarios import write_scenario
@@ -121,7 +121,7 @@ def test_links_are_attended_while_a_plan_takes_long() -> None:
         assert channel.go_on.wait(60.0), "nobody looks after the links"
         return "made"
 
-    assert _beside(channel, "planning", work) == "made"  # type: ignore[arg-type]
+    assert _run_in_thread(channel, "planning", work) == "made"  # type: ignore[arg-type]
     assert channel.attended and channel.stages == ["planning"]
 
 
@@ -130,4 +130,4 @@ def test_a_plan_that_cannot_be_made_is_refused_where_it_is_asked() -> None:
         raise UsageError("too many steps", "set fewer")
 
     with pytest.raises(UsageError, match="too many steps"):
-        _beside(Attended(), "planning", work)  # type: ignore[arg-type]
+        _run_in_thread(Attended(), "planning", work)  # type: ignore[arg-type]

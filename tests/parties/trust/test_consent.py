@@ -416,7 +416,7 @@ def test_nothing_is_left_out_of_the_settings(desk: Desk) -> None:
     desk.edit("[task]\n", '[task]\ncategories.years = ["1", "2"]\nfeatures = ["years", "dose"]\npositive = "1"\n')
     blocks = consent_blocks(desk.scenario, HELPER, PUBLICS)
     (grid,) = [block for block in blocks if isinstance(block, Grid) and block.title == "What is computed"]
-    task = {key: value for key, value in desk.scenario.agreed()["task"].items() if value is not None}
+    task = {key: value for key, value in desk.scenario.agreement()["task"].items() if value is not None}
     assert {row[0] for row in grid.rows} == {"seed", *task}
     assert ("min_cell", "5") in grid.rows  # the scenario does not say it: what is not said counts, too
 

@@ -22,7 +22,7 @@ from parties.scenario.file import Scenario
 from parties.tasks.registry import load_scenario
 from parties.trust import releases as module
 from parties.trust.releases import FILE, NEAR, Release, Releases, release_of
-from parties.trust.row_sketch import differing, sketch_key, sketch_of
+from parties.trust.row_sketch import estimate_difference, sketch_key, sketch_of
 from tests.run.scenarios import write_csv, write_scenario
 
 MODEL = Revealed("model", ("hospital_a", "hospital_b"), (4,), "the result")
@@ -258,11 +258,11 @@ def rows_of(count: int, seed: int = 0) -> NDArray[np.float64]:
 def test_a_sketch_tells_about_how_many_rows_differ(changed: int) -> None:
     key, rows = b"k" * 32, rows_of(2000)
     fewer = rows[np.random.default_rng(1).permutation(2000)][changed:]
-    about = differing(sketch_of(rows, key), sketch_of(fewer, key))
+    about = estimate_difference(sketch_of(rows, key), sketch_of(fewer, key))
     assert about is not None and abs(about - changed) <= 0.3 * changed
-    other = differing(sketch_of(rows, key), sketch_of(rows_of(2000, 7), key))
+    other = estimate_difference(sketch_of(rows, key), sketch_of(rows_of(2000, 7), key))
     assert other is not None and other > 2500
-    assert sketch_of(rows, b"l" * 32) != sketch_of(rows, key) and differing("", sketch_of(rows, key)) is None
+    assert sketch_of(rows, b"l" * 32) != sketch_of(rows, key) and estimate_difference("", sketch_of(rows, key)) is None
 
 
 def test_a_few_exchanged_rows_are_a_near_repeat_and_others_none(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from mpc.errors import UsageError
 from mpc.ring.fixed_point import decode
 from mpc.sharing.share import Share
-from parties.trust.share_file import Opened, Vault, journal_path, key_path, open_share, read_bound, write_share
+from parties.trust.share_file import OpenShare, Vault, journal_path, key_path, open_share, read_bound, write_share
 from protocols.evaluation.shared_model import kept_scale
 from protocols.rows.kept_model import SharedModel, Units
 from protocols.rows.limits import X_SCALE
@@ -26,7 +26,7 @@ WEIGHTS = (1.5, -2.0, 0.25, 0.5)
 SECRET = b"k" * 40
 
 
-def opened(path: Path, me: str = A, secret: bytes | None = None) -> Opened:
+def opened(path: Path, me: str = A, secret: bytes | None = None) -> OpenShare:
     return open_share(path, me, Vault(me, path.parent, secret))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from mpc.errors import DataError
 from parties.data.table import load_owner_table
-from parties.doctor.estimate import plan_from_here
+from parties.doctor.estimate import plan_here
 from parties.doctor.findings import Finding
 from parties.report.plan import plan_json, plan_tables
 from parties.scenario.file import Scenario
@@ -112,7 +112,7 @@ def test_a_doctor_tells_of_too_few_rows_and_approvals_go_on(tmp_path: Path) -> N
     cells = "\n".join(",".join(str((k * row) % 7) for k in range(30)) + f",{row}" for row in range(6))
     one = scenario(tmp_path, 'missing = "drop"\n', rows=f"{wide},stay\n{cells}\n")
     table = load_owner_table(one, "a")
-    found = plan_from_here(one, table)
+    found = plan_here(one, table)
     assert isinstance(found, Finding) and "12 rows of all owners for 30 features" in found.text
     assert "Revealed" not in lines(asked_and_read(one, "a", table, dict.fromkeys(one.parties, "key")))
     named = one.task_as(LinearTask).model_copy(update={"features": table.columns})
@@ -174,8 +174,8 @@ def test_an_offset_is_in_the_targets_unit_and_no_feature(tmp_path: Path) -> None
     one = scenario(tmp_path, ASIDE, BESIDE + "\n")
     table = load_owner_table(one, "a")
     assert table.columns == ("age", "stage=II", "age:stage=II") and table.target.tolist() == [3.5, -12.25, 1e3, 2, 7]
-    assert table.beside.offset is not None and table.beside.offset.tolist() == [2.5, -300, 2, 1, 1]
-    assert table.beside.counts is not None and table.beside.counts.tolist() == [1, 0, 1000, 0.5, 1]
+    assert table.offset_weights.offset is not None and table.offset_weights.offset.tolist() == [2.5, -300, 2, 1, 1]
+    assert table.offset_weights.counts is not None and table.offset_weights.counts.tolist() == [1, 0, 1000, 0.5, 1]
     settings = linear_settings(one, {"a": (5, 0), "b": (5, 0)}, 3)
     assert (settings.offset, settings.weighted, settings.target) == (True, True, "stay less usual")
 

@@ -18,7 +18,7 @@ from protocols.scaling.row_weights import LARGEST_COUNT
 Values = NDArray[np.float64]
 
 
-def beside_columns(raw: RawTable, task: ModelTask, *, target_here: bool) -> list[Column]:
+def offset_weight_columns(raw: RawTable, task: ModelTask, *, target_here: bool) -> list[Column]:
     """The columns of the offset and of the weights, those that the task names; where columns are split, none without
     the target.
 
@@ -26,9 +26,10 @@ def beside_columns(raw: RawTable, task: ModelTask, *, target_here: bool) -> list
         DataError: one is not there; or it is, and the target is another owner's.
     """
     if target_here:
-        return [column for key, name in task.asides.items() for column in find_columns(raw, [name], f"the {key}")]
+        named = task.extra_columns.items()
+        return [column for key, name in named for column in find_columns(raw, [name], f"the {key}")]
     there = {column.name for column in raw.columns}
-    for key, name in task.asides.items():
+    for key, name in task.extra_columns.items():
         if name in there:
             raise raw.where.error(
                 f"column '{name}' (the {key}) is here, but the target '{task.target}' is not",
@@ -37,7 +38,7 @@ def beside_columns(raw: RawTable, task: ModelTask, *, target_here: bool) -> list
     return []
 
 
-def read_beside(raw: RawTable, columns: Sequence[Column], task: ModelTask) -> Values:
+def read_offset_weights(raw: RawTable, columns: Sequence[Column], task: ModelTask) -> Values:
     """The values of these columns, one row a row, NaN where one is missing and rows without it are dropped.
 
     Raises:
@@ -50,10 +51,10 @@ def read_beside(raw: RawTable, columns: Sequence[Column], task: ModelTask) -> Va
     return values
 
 
-def beside_of(values: Values, columns: Sequence[Column], task: ModelTask) -> OffsetWeights:
+def offset_weights_of(values: Values, columns: Sequence[Column], task: ModelTask) -> OffsetWeights:
     """The same by what they are for."""
     place = {column.name: k for k, column in enumerate(columns)}
-    named = (task.asides.get(key) for key in ("offset", "weights"))
+    named = (task.extra_columns.get(key) for key in ("offset", "weights"))
     return OffsetWeights(*(values[:, place[name]] if name in place else None for name in named))
 
 
@@ -65,7 +66,7 @@ def _check(raw: RawTable, name: str, values: Values, task: ModelTask) -> None:
             "no mean can stand for an offset or a weight: fill these cells, or take the rows out",
         )
     linear = not task.classes
-    if name == task.asides.get("offset"):
+    if name == task.extra_columns.get("offset"):
         if linear:
             refuse_extremes(raw.where, [name], values[:, np.newaxis])  # as of the target, in whose unit it is
             return
