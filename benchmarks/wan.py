@@ -29,8 +29,10 @@ def main(arguments: list[str] | None = None) -> None:
     given: Any = parser.parse_args(arguments)
     targets = dict(target.split("=", 1) for target in given.target)
     conditions = Conditions(given.latency, given.bandwidth)
-    links = Relay({name: f"tcp://{target}" for name, target in targets.items()}, conditions)
-    endpoints = {name: (where or "").removeprefix("tcp://") for name, where in links.endpoints.items()}
+    links = Relay()
+    endpoints = {
+        name: links.lay(f"tcp://{target}", conditions, name).removeprefix("tcp://") for name, target in targets.items()
+    }
     print(json.dumps(endpoints), flush=True)
     next_look = monotonic() + _TURN_SECONDS
     while True:

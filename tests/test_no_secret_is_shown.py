@@ -18,6 +18,7 @@ PUBLIC = {
     "mpc.testing.cases.inputs.Input.private": "yes or no",
     "mpc.testing.views.noting.Note.key": "where a number was drawn",
     "parties.cli.here.Here.keys": "a folder",
+    "parties.processes.delay_line.Conditions.seed": "public: of the jitter",
     "parties.doctor.peers.Side.keys": "public keys",
     "parties.trust.share_file.Bound.keys": "public texts",
     "parties.trust.share_file.Vault.keys": "public texts",

@@ -21,13 +21,13 @@ from parties.scenario.models import (
     LARGEST_COUNT,
     LARGEST_SEED,
     Head,
-    NetworkSpec,
     PartySpec,
     RosterSpec,
     SessionSpec,
     Table,
     TestingSpec,
 )
+from parties.scenario.network import CutSpec, NetworkSpec
 from parties.scenario.star import ClientsSpec, StarParty
 from parties.tasks.registry import KINDS
 
@@ -35,7 +35,9 @@ DOCS: Final = Path(__file__).resolve().parent.parent / "docs"
 MODELS: Final[Mapping[str, tuple[type[Table], ...]]] = {
     "top": (Head,),
     "parties": (PartySpec,),
-    "others": (SessionSpec, NetworkSpec, RosterSpec, TestingSpec),
+    "others": (SessionSpec, RosterSpec, TestingSpec),
+    "network": (NetworkSpec,),
+    "cuts": (CutSpec,),
     "parties of a secure sum": (StarParty,),
     "clients": (ClientsSpec,),
     **{name: (kind.task,) for name, kind in KINDS.items()},

@@ -18,6 +18,7 @@ from mpc.runtime.dry_run import PlannedRound, Recorder, StepMemory
 from mpc.runtime.interfaces import Revealed
 from mpc.runtime.party import Party
 from mpc.runtime.round import HEADER_BYTES, Blob, Program, Round
+from mpc.runtime.speed import LinkSpeed
 
 ProgramFactory = Callable[[Party], Program]
 
@@ -195,6 +196,31 @@ class Plan:
             among_others = others_sent if len(self.owners) > 2 else 0.0
             others, last = max(others, last_sent + latency, among_others + latency), max(last, others_sent + latency)
         return max(others, windows.taken(len(self.kinds), last))
+
+    def seconds_over(self, link: Callable[[str, str], LinkSpeed]) -> float:
+        """As `seconds`, over links that differ: an owner's next round waits for the slowest that it needs.
+
+        Args:
+            link: the link of two parties, the same whichever is named first.
+        """
+        links = {(a, b): link(a, b) for a in self.owners for b in self.owners if a != b}
+        if len({*links.values(), link(self.helper, self.owners[-1])}) == 1:
+            (same,) = set(links.values())
+            return self.seconds(2 * same.latency, same.bandwidth)
+        last = self.owners[-1]
+        windows = self._windows_on_the_way(*link(self.helper, last))
+        ready, sent = dict.fromkeys(self.owners, 0.0), dict.fromkeys(links, 0.0)
+        drawn = 0
+        for one in self.rounds:
+            drawn += one.draws
+            ready[last] = windows.taken(drawn, ready[last])
+            for pair, speed in links.items():
+                sent[pair] = max(ready[pair[0]], sent[pair]) + (HEADER_BYTES + one.payload) / speed.bandwidth
+            if self.small and drawn:
+                ready[last] = windows.taken(len(self.kinds), ready[last])
+            for pair, speed in links.items():
+                ready[pair[1]] = max(ready[pair[1]], sent[pair] + speed.latency)
+        return max(*ready.values(), windows.taken(len(self.kinds), ready[last]))
 
     def _windows_on_the_way(self, latency: float, bandwidth: float) -> _Windows:
         transfers = [(HEADER_BYTES + size) / bandwidth for size in self.windows]

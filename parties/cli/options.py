@@ -26,3 +26,6 @@ POLICY = click.option(
 QUIET = click.option(
     "--quiet", is_flag=True, help="Print how the run ended and where its record is, and nothing of its result."
 )
+NETWORK = click.option(
+    "--network", metavar="PRESET", help="Links as in lan, wan, mobile or hospital-dsl, whatever the scenario's are."
+)

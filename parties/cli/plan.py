@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
-from parties.cli.options import SCENARIO
+from parties.cli.options import NETWORK, SCENARIO
 
 
 @click.command()
 @SCENARIO
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
-def plan(scenario: Path, as_json: bool) -> None:
+@NETWORK
+def plan(scenario: Path, as_json: bool, network: str | None) -> None:
     """Say what SCENARIO costs and who learns what, before it runs.
 
     Sends nothing. Reads the owners' row counts and shared columns from their data, or takes `rows` and `features` from
@@ -20,9 +21,10 @@ def plan(scenario: Path, as_json: bool) -> None:
     """
     from parties.report.plan import print_plan
     from parties.scenario.file import Scenario
+    from parties.scenario.network import on_preset
     from parties.tasks.registry import load_any, planned
 
-    loaded = load_any(scenario)
+    loaded = on_preset(load_any(scenario), network)
     if not isinstance(loaded, Scenario):
         from parties.report.plan import print_star_plan
 

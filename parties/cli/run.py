@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from parties.cli.options import OUT, QUIET, SCENARIO
+from parties.cli.options import NETWORK, OUT, QUIET, SCENARIO
 from parties.cli.output import Output
 
 
@@ -14,8 +14,9 @@ from parties.cli.output import Output
 @SCENARIO
 @OUT
 @click.option("--no-compare", is_flag=True, help="Skip the comparison with training alone and in the clear.")
+@NETWORK
 @QUIET
-def run(scenario: Path, out: Path | None, no_compare: bool, quiet: bool) -> None:
+def run(scenario: Path, out: Path | None, no_compare: bool, network: str | None, quiet: bool) -> None:
     """Run every party of SCENARIO on this machine, each as a process.
 
     Ends with a summary: how good the joint model is, what it cost, and who learnt what. The same is in the record's
@@ -26,10 +27,11 @@ def run(scenario: Path, out: Path | None, no_compare: bool, quiet: bool) -> None
     one_blas_thread()  # before numpy is loaded
     from parties.report.record import check_out
     from parties.scenario.file import Scenario
+    from parties.scenario.network import on_preset
     from parties.tasks.registry import load_any
 
     check_out(out)
-    loaded, output = load_any(scenario), Output(quiet=quiet)
+    loaded, output = on_preset(load_any(scenario), network), Output(quiet=quiet)
     if not isinstance(loaded, Scenario):
         from parties.cli.run_sum import run_sum
 

@@ -9,12 +9,12 @@ from typing import Any
 from mpc.errors import UsageError
 from parties.cli.output import Output
 from parties.data.same_data import warn_of_same_data
-from parties.processes.delay_line import Conditions
+from parties.processes.emulated import links_of, network_lines
 from parties.processes.launcher import launch
 from parties.processes.member import load_libraries
 from parties.report.record import record_of
 from parties.report.recorded_run import FinishedRun, run_and_record
-from parties.scenario.file import NetworkSpec, Scenario
+from parties.scenario.file import Scenario
 from parties.tasks.registry import job_of
 from parties.trust.share_file import share_path
 
@@ -33,11 +33,11 @@ def run_locally(scenario: Scenario, out: Path | None, output: Output, *, compare
 
 
 def _run(scenario: Scenario, folder: Path, output: Output, *, compare: bool) -> dict[str, Any]:
-    network = conditions(scenario.network)
+    network = scenario.network
     load_libraries(scenario)
     with output.progress(list(scenario.parties)) as progress:
-        if network is not None:
-            progress("network", {"event": "log", "level": "info", "text": network_text(network)})
+        for text in network_lines(network):
+            progress("network", {"event": "log", "level": "info", "text": text})
         if not scenario.vertical:
             sources = {name: party.data for name, party in scenario.parties.items()}
             for text in warn_of_same_data(sources, scenario.directory):
@@ -49,7 +49,7 @@ def _run(scenario: Scenario, folder: Path, output: Output, *, compare: bool) -> 
             out=folder,
             on_event=progress,
             patience=scenario.session.deadline,
-            network=network,
+            network=links_of(network),
         )
     record = record_of(scenario, results)
     compared = job_of(scenario).run.compare
@@ -77,21 +77,9 @@ def orders(scenario: Scenario) -> dict[str, dict[str, Any]]:
     from parties.processes.order_keys import write_keys
 
     pairs = {name: new_identity() for name in scenario.parties}
+    # The command line may have chosen another network than the file.
+    network = {} if scenario.network is None else {"network": scenario.network.model_dump(mode="json")}
     return {
-        me: {"keys": write_keys(mine, {name: other for name, other in pairs.items() if name != me})}
+        me: {"keys": write_keys(mine, {name: other for name, other in pairs.items() if name != me}), **network}
         for me, mine in pairs.items()
     }
-
-
-def conditions(network: NetworkSpec | None) -> Conditions | None:
-    """What every link is to be like, or None where the machine's own links will do."""
-    if network is None or (not network.latency_ms and network.bandwidth_mbit is None):
-        return None
-    bandwidth = None if network.bandwidth_mbit is None else network.bandwidth_mbit * 1e6 / 8
-    return Conditions(network.latency_ms / 1000, bandwidth)
-
-
-def network_text(network: Conditions) -> str:
-    """A line for the screen."""
-    rate = "" if network.bandwidth is None else f" and {network.bandwidth * 8 / 1e6:g} Mbit/s each way"
-    return f"every link is made to have {network.latency * 1000:g} ms one way{rate}"

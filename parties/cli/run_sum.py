@@ -11,10 +11,11 @@ from typing import Any
 from mpc.errors import BeaverlodgeError, PeerLostError, TooFewError
 from parties.cli.output import Output
 from parties.data.same_data import warn_of_same_data
+from parties.processes.emulated import links_of, network_lines
 from parties.processes.launcher import launch
 from parties.processes.member import load_libraries
 from parties.report.recorded_run import FinishedRun, run_and_record
-from parties.scenario.star import StarScenario
+from parties.scenario.star import HOSTED, StarScenario
 from parties.tasks.registry import star_of
 
 
@@ -34,6 +35,8 @@ def _run(scenario: StarScenario, folder: Path, output: Output) -> dict[str, Any]
         sources = {name: party.data for name, party in scenario.parties.items()}
         for text in warn_of_same_data(sources, scenario.path.parent):
             progress("warning", {"event": "log", "level": "warning", "text": text})
+        for text in network_lines(scenario.network):
+            progress("network", {"event": "log", "level": "info", "text": text})
         try:
             results = launch(
                 scenario.path,
@@ -43,6 +46,7 @@ def _run(scenario: StarScenario, folder: Path, output: Output) -> dict[str, Any]
                 on_event=progress,
                 patience=scenario.session.deadline,
                 essential=[scenario.server],
+                network=links_of(scenario.network, lambda name: name if name in scenario.parties else HOSTED),
             )
         except BeaverlodgeError as error:
             raise _with_code(error, scenario) from None

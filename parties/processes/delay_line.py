@@ -1,6 +1,7 @@
-"""One direction of a link with a latency and a bandwidth: which bytes it may take, and when it gives them out.
+"""One direction of a link with latency, jitter, bandwidth and cuts: which bytes it takes, and when it gives them out.
 
-Pure: no socket and no clock; every call is told the time, in seconds. The bytes are those of the TCP stream.
+Pure: no socket and no clock; every call is told the time, in seconds. The bytes are those of the TCP stream: they come
+in order, whatever the jitter, and what a cut holds up comes after it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import math
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum
+from random import Random
 from typing import Final
 
 HELD_BYTES: Final = 64 << 20
@@ -25,10 +27,21 @@ _MOST_PARTS: Final = 64
 
 @dataclass(frozen=True)
 class Conditions:
-    """What every link is like, each way: its latency in seconds, and its bytes per second (None: no limit)."""
+    """What a link is like, each way.
+
+    Args:
+        latency: seconds.
+        bandwidth: bytes per second; None: no limit.
+        jitter: seconds by which the latency of a packet is shorter or longer at most, drawn evenly.
+        cuts: from when until when it sends nothing, in seconds since the links were laid, in order.
+        seed: of the jitter.
+    """
 
     latency: float
     bandwidth: float | None
+    jitter: float = 0.0
+    cuts: tuple[tuple[float, float], ...] = ()
+    seed: int = 0
 
 
 class End(Enum):
@@ -45,8 +58,13 @@ class DelayLine:
     millisecond, so that the first of it arrives while the rest is being sent.
     """
 
-    def __init__(self, conditions: Conditions) -> None:
+    def __init__(self, conditions: Conditions, began: float = 0.0, name: str = "") -> None:
+        """Args: began: when the links were laid; name: of the line, by which its jitter differs from another's."""
         self._latency = conditions.latency
+        self._jitter = conditions.jitter
+        self._random = Random(f"{conditions.seed}/{name}")
+        self._cuts = tuple((began + start, began + end) for start, end in conditions.cuts)
+        self._last = -math.inf  # when the last packet arrives
         self._bandwidth = conditions.bandwidth
         self._packet = _LARGEST_PIECE
         if conditions.bandwidth is not None:
@@ -79,13 +97,13 @@ class DelayLine:
     def put(self, now: float, data: bytes) -> None:
         """Take bytes that were written now."""
         self._held += len(data)
-        self._sent_at = max(now, self._sent_at)
+        self._sent_at = self._uncut(max(now, self._sent_at))
         view = memoryview(data)
         for start in range(0, len(data), self._packet):
             packet = view[start : start + self._packet]
             if self._bandwidth is not None:
-                self._sent_at += len(packet) / self._bandwidth
-            self._packets.append((self._sent_at + self._latency, packet))
+                self._sent_at = self._uncut(self._sent_at + len(packet) / self._bandwidth)
+            self._packets.append((self._arrives(self._sent_at), packet))
 
     def finish(self, now: float, end: End) -> None:
         """The stream ends now, after all that was put. A stream that was closed may still be reset."""
@@ -93,7 +111,17 @@ class DelayLine:
             return
         self._takes = False
         self._was_reset = end is End.RESET
-        self._end = max(now, self._sent_at) + self._latency, end
+        self._end = self._arrives(self._uncut(max(now, self._sent_at))), end
+
+    def _uncut(self, when: float) -> float:
+        """The time from which on the link sends what it would send at this one."""
+        return next((end for start, end in self._cuts if start <= when < end), when)
+
+    def _arrives(self, sent: float) -> float:
+        """When a packet arrives: never before the one before it."""
+        late = self._random.uniform(-self._jitter, self._jitter) if self._jitter else 0.0
+        self._last = max(self._last, sent + max(0.0, self._latency + late))
+        return self._last
 
     def drop(self) -> None:
         """Nobody is there to take what is under way, nor its end."""

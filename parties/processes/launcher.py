@@ -11,6 +11,7 @@ import signal
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict
 from functools import partial
+from itertools import combinations
 from pathlib import Path
 from time import monotonic
 from typing import Any, Final
@@ -49,6 +50,7 @@ _RELAY: Final = Program("parties.processes.relay", relay.main)
 
 OnEvent = Callable[[str, Event], None]
 Orders = Mapping[str, Mapping[str, Any]]
+Links = Callable[[str, str], Conditions]
 
 
 def launch(
@@ -62,7 +64,7 @@ def launch(
     deadline: float | None = None,
     patience: float = STOPPED_PATIENCE,
     environments: Mapping[str, Mapping[str, str]] | None = None,
-    network: Conditions | None = None,
+    network: Links | None = None,
     essential: Collection[str] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Runs every party of a scenario on this machine and returns what each reported as its result.
@@ -81,7 +83,7 @@ def launch(
         environments: environment variables to add, for the parties named.
         essential: the parties without which there is no result; all where left out. Of any other, its loss or failure
             is a warning.
-        network: what every link is to be like; then one more process, no party, carries what the parties send.
+        network: what the link of two parties is to be like; then one more process, no party, carries what they send.
 
     Raises:
         BeaverlodgeError: the first cause of the failure, with the party it is about; `InterruptedRun` after
@@ -98,7 +100,9 @@ def launch(
                 child = start_child(name, program, scenario=scenario_path, out=out, environment=extra)
                 run.add(child, essential=essential is None or name in essential)
             if run.relay is not None and network is not None:
-                run.send(run.relay, asdict(network))
+                pairs = combinations([child.name for child in run.children], 2)
+                links = [(later, earlier, asdict(network(later, earlier))) for earlier, later in pairs]
+                run.send(run.relay, {"links": links})
             given = orders()
             common = {"scenario": str(scenario_path), "out": str(out)}
             for child in run.children:
@@ -358,16 +362,17 @@ class _Run:
         if self._introduced or not all(each.listening for each in self.children if not self._lost(each)):
             return
         peers: dict[str, Any] = {"peers": {each.name: each.endpoint for each in self.children}}
+        own: dict[str, Any] = {}
         if self.relay is not None:
             if not self._relay_asked:
                 self._relay_asked = True
                 self.send(self.relay, peers)
             if self.relay.result is None:
                 return
-            peers = self.relay.result
+            own = self.relay.result["peers"]
         self._introduced = True
         for each in self.children:
-            self.send(each, peers)
+            self.send(each, peers if self.relay is None else {"peers": own[each.name]})
 
     def _forget(self, descriptor: int | None) -> None:
         if descriptor is not None and descriptor in self._selector.get_map():

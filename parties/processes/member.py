@@ -37,7 +37,7 @@ def main() -> int:
 
     log = open_log(Path(order["out"]), order["name"])
     try:
-        part = part_of(load_any(Path(order["scenario"])))
+        part = part_of(_as_ordered(load_any(Path(order["scenario"])), order))
         result = part(order, lifeline, reporter, log)
     except Exception as problem:
         error = as_error(problem)
@@ -46,6 +46,15 @@ def main() -> int:
     reporter.done(result)
     logging.shutdown()
     return 0
+
+
+def _as_ordered(scenario: Scenario | StarScenario, order: Mapping[str, Any]) -> Scenario | StarScenario:
+    """The scenario on the network that the launcher emulates."""
+    from parties.scenario.network import NetworkSpec
+
+    said = order.get("network")
+    network = None if said is None else NetworkSpec.model_validate(said)
+    return scenario.model_copy(update={"network": network})
 
 
 def part_of(scenario: Scenario | StarScenario) -> Part:

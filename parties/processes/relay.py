@@ -1,8 +1,9 @@
 """The emulated network of `mpc run`, started by the launcher: `python -m parties.processes.relay --as network-relay`.
 
-Parties dial a port here instead of each other. Each connection is carried on to the party behind the port, both
-ways, as a link with the scenario's latency and bandwidth would: bytes late and no faster than that, the end of a
-stream and a reset after them. What passes is ciphertext to the relay: the links' encryption is end to end.
+Parties dial a port here instead of each other: one for each pair. A connection is carried on to the party behind the
+port, both ways, as a link with the scenario's latency, jitter, bandwidth and cuts would: bytes late and no faster than
+that, the end of a stream and a reset after them. What passes is ciphertext to the relay: the links are encrypted from
+end to end.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import select
 import selectors
 import socket
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from itertools import count
 from time import monotonic
 from typing import Any, Final
 
@@ -24,26 +26,38 @@ from parties.processes.lifeline import Lifeline, die_with_parent
 NAME: Final = "network-relay"
 """Its name among processes; no party can have one with a hyphen."""
 
+_BACKLOG: Final = 4096  # clients of a sum dial all at once
 _LONGEST_WAIT: Final = 3600.0  # the system refuses to wait for more than it can count
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 
 
 def main() -> None:
-    """Lay the links, report where each party is to be dialled now, and carry bytes until the launcher says so."""
+    """Lay the links, report where each party is to dial which others, and carry bytes until the launcher says so."""
     die_with_parent()
     reporter = Reporter.to_launcher()
     lifeline = Lifeline()
-    order = lifeline.order()
-    relay = Relay(lifeline.peers(), _conditions(order))
-    reporter.done({"peers": relay.endpoints})
+    links = [(dialler, target, _conditions(fields)) for dialler, target, fields in lifeline.order()["links"]]
+    listening = lifeline.peers()
+    relay = Relay()
+    peers: dict[str, dict[str, str]] = {name: {} for name in listening}
+    for dialler, target, conditions in links:
+        if (where := listening[target]) is not None:
+            peers[dialler][target] = relay.lay(where, conditions, f"{dialler}-{target}")
+    reporter.done({"peers": peers})
     while True:
         relay.turn(None)
 
 
-def _conditions(order: Mapping[str, Any]) -> Conditions:
-    """What the launcher asks for; anything else ends the process before a link is laid."""
-    bandwidth = order["bandwidth"]
-    return Conditions(float(order["latency"]), None if bandwidth is None else float(bandwidth))
+def _conditions(fields: Mapping[str, Any]) -> Conditions:
+    """What the launcher asks of a link; anything else ends the process before one is laid."""
+    bandwidth = fields["bandwidth"]
+    return Conditions(
+        float(fields["latency"]),
+        None if bandwidth is None else float(bandwidth),
+        float(fields["jitter"]),
+        tuple((float(start), float(end)) for start, end in fields["cuts"]),
+        int(fields["seed"]),
+    )
 
 
 def _address(endpoint: str) -> tuple[socket.AddressFamily, Any]:
@@ -54,21 +68,13 @@ def _address(endpoint: str) -> tuple[socket.AddressFamily, Any]:
 
 
 class Relay:
-    """Listens in each party's stead and carries every connection on to it.
+    """Listens in the parties' stead and carries every connection on to them. The links are laid when it is made."""
 
-    Args:
-        targets: where each party listens; None for one that only dials.
-        conditions: what each link is like.
-    """
-
-    def __init__(self, targets: Mapping[str, str | None], conditions: Conditions) -> None:
-        self._conditions = conditions
+    def __init__(self) -> None:
+        self._began = monotonic()
         self._selector = selectors.DefaultSelector()
         self._links: set[_Link] = set()
         self._listeners: list[socket.socket] = []
-        self.endpoints: dict[str, str | None] = {}
-        for name, target in targets.items():
-            self.endpoints[name] = None if target is None else self._listen(target)
 
     def turn(self, patience: float | None) -> None:
         """Wait until there is something to do, or for `patience` seconds, and do it."""
@@ -93,14 +99,24 @@ class Relay:
             listener.close()
         self._selector.close()
 
-    def _listen(self, target: str) -> str:
-        listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+    def lay(self, target: str, conditions: Conditions, name: str = "") -> str:
+        """Lay a link.
+
+        Args:
+            target: where the party listens that it leads to.
+            name: of the link, by which its jitter differs from another's.
+
+        Returns:
+            Where it is dialled.
+        """
+        listener = socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG)
         listener.setblocking(False)
         self._listeners.append(listener)
-        self._selector.register(listener, selectors.EVENT_READ, partial(self._accept, listener, target))
+        lines = (DelayLine(conditions, self._began, f"{name}/{number}") for number in count())
+        self._selector.register(listener, selectors.EVENT_READ, partial(self._accept, listener, target, lines))
         return f"tcp://127.0.0.1:{listener.getsockname()[1]}"
 
-    def _accept(self, listener: socket.socket, target: str, _mask: int) -> None:
+    def _accept(self, listener: socket.socket, target: str, lines: Iterator[DelayLine], _mask: int) -> None:
         try:
             dialler, _ = listener.accept()
         except (BlockingIOError, ConnectionError):
@@ -112,7 +128,7 @@ class Relay:
             each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # How it turns out is seen when the socket is read or written, as every later loss is.
         dialled.connect_ex(address)
-        link = _Link(self._selector, dialler, dialled, self._conditions)
+        link = _Link(self._selector, dialler, dialled, next(lines), next(lines))
         self._links.add(link)
         link.start(self._serve)
 
@@ -130,10 +146,10 @@ class Relay:
 class _Flow:
     """One direction of a link: from a socket through a delay line to a socket."""
 
-    def __init__(self, source: socket.socket, target: socket.socket, conditions: Conditions, *, blocked: bool) -> None:
+    def __init__(self, source: socket.socket, target: socket.socket, line: DelayLine, *, blocked: bool) -> None:
         self.source = source
         self.target = target
-        self.line = DelayLine(conditions)
+        self.line = line
         self.blocked = blocked
         self.closed = False
 
@@ -194,14 +210,15 @@ class _Link:
         selector: selectors.BaseSelector,
         dialler: socket.socket,
         dialled: socket.socket,
-        conditions: Conditions,
+        there: DelayLine,
+        back: DelayLine,
     ) -> None:
         self.over = False
         self.wake_at = math.inf
         self._selector = selector
         # The dialled side is not connected yet: it tells when it can be written.
-        self._there = _Flow(dialler, dialled, conditions, blocked=True)
-        self._back = _Flow(dialled, dialler, conditions, blocked=False)
+        self._there = _Flow(dialler, dialled, there, blocked=True)
+        self._back = _Flow(dialled, dialler, back, blocked=False)
         self._callbacks: dict[socket.socket, Callable[[int], None]] = {}
 
     def start(self, serve: Callable[[_Link, socket.socket, int], None]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +11,7 @@ from mpc.runtime.plan import Plan
 from mpc.runtime.round import HEADER_BYTES
 from parties.report.summary import ALIGNMENT, correlations_grid, reveals_grid
 from parties.scenario.file import Scenario
-from parties.scenario.models import LAN, NetworkSpec
+from parties.scenario.network import LAN, NetworkSpec, preset_network
 from parties.scenario.star import StarScenario
 from parties.show.blocks import (
     Block,
@@ -20,6 +19,7 @@ from parties.show.blocks import (
     Line,
     bytes_text,
     count_text,
+    plural,
     print_blocks,
     seconds_text,
     short_bytes,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 SCHEMA: Final = 1
-WAN: Final = NetworkSpec(latency_ms=10.0, bandwidth_mbit=100.0)
+WAN: Final = preset_network("wan")
 
 
 def print_plan(
@@ -112,6 +112,7 @@ def _facts(plan: Plan, told: PlanTold, scenario: Scenario) -> dict[str, Any]:
             "lan": _seconds(plan, LAN),
             "wan": _seconds(plan, WAN),
             "network": _seconds(plan, scenario.network) if scenario.network else None,
+            **_slowest(plan, scenario.network),
             "handling": plan.handling,
         },
         **told.facts,
@@ -129,9 +130,19 @@ def _stages(plan: Plan) -> list[dict[str, Any]]:
     return list(stages.values())
 
 
-def _seconds(plan: Plan, network: NetworkSpec) -> float:
-    bandwidth = math.inf if network.bandwidth_mbit is None else network.bandwidth_mbit * 1e6 / 8
-    return plan.seconds(2 * network.latency_ms / 1000, bandwidth)
+def _seconds(plan: Plan, network: NetworkSpec, *, slowest: bool = False) -> float:
+    """Seconds on the wire of a network without its cuts; with `slowest`, with each packet as late as it may be."""
+    return plan.seconds_over(lambda one, other: network.speed(one, other, slowest=slowest))
+
+
+def _slowest(plan: Plan, network: NetworkSpec | None) -> dict[str, float]:
+    """What is known of a network whose latency varies, or whose links are cut: the most that it can take.
+
+    A cut holds a run up by no more than its length and, where the bandwidth is one, what it sends again.
+    """
+    if network is None or not (network.cuts or network.varies):
+        return {}
+    return {"network_at_most": _seconds(plan, network, slowest=True) + sum(cut.seconds for cut in network.cuts)}
 
 
 def _cost_text(facts: dict[str, Any], plan: Plan, network: NetworkSpec | None) -> str:
@@ -195,12 +206,23 @@ def _seconds_grid(facts: dict[str, Any], network: NetworkSpec | None) -> Grid:
     if network is not None:
         named.append(("the scenario's network", network, facts["seconds"]["network"]))
     rows = [(name, _network_text(one), seconds_text(seconds)) for name, one, seconds in named]
+    if "network_at_most" in facts["seconds"]:
+        rows.append(("the same at its slowest", _at_worst(network), seconds_text(facts["seconds"]["network_at_most"])))
     return Grid("Time on the wire", ("on", "round trip and bandwidth", "seconds"), tuple(rows), frozenset({0, 1}))
 
 
 def _network_text(network: NetworkSpec) -> str:
     rate = "no limit" if network.bandwidth_mbit is None else f"{network.bandwidth_mbit:g} Mbit/s"
-    return f"{2 * network.latency_ms:g} ms, {rate}"
+    others = f"; {plural(len(network.links), 'link')} of another kind" if network.links else ""
+    return f"{2 * network.latency_ms:g} ms, {rate}{others}"
+
+
+def _at_worst(network: NetworkSpec | None) -> str:
+    """Why a network may take longer."""
+    if network is None:
+        return ""
+    jitter = ["with all of the jitter"] if network.varies else []
+    return " and ".join([*jitter, *([plural(len(network.cuts), "cut")] if network.cuts else [])])
 
 
 def _learns_blocks(facts: dict[str, Any], plan: Plan, scenario: Scenario) -> list[Block]:

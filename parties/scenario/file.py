@@ -20,7 +20,6 @@ from parties.scenario.checks import check_links, check_roles, check_text_setting
 from parties.scenario.models import (
     Head,
     ModelTask,
-    NetworkSpec,
     PartySpec,
     RosterSpec,
     SessionSpec,
@@ -29,6 +28,7 @@ from parties.scenario.models import (
     TestingSpec,
     split_address,
 )
+from parties.scenario.network import NetworkSpec, check_network, read_network
 from parties.scenario.partition import task_of
 from parties.scenario.problems import (
     Model,
@@ -104,7 +104,7 @@ def _read_tables(
     head = yield from read_table(Head, head_values, "the top of the file:", {})
     parties = yield from _read_parties(raw.get("parties"), elsewhere)
     task = yield from drop_invalid(read_task(raw.get("task"), elsewhere, readers, kinds))
-    network = yield from _read_optional(NetworkSpec, raw, "network", elsewhere)
+    network = (yield from read_network(raw["network"], elsewhere)) if "network" in raw else None
     session = yield from _read_optional(SessionSpec, raw, "session", elsewhere)
     testing = yield from _read_optional(TestingSpec, raw, "testing", elsewhere)
     roster = yield from _read_optional(RosterSpec, raw, "roster", elsewhere)
@@ -112,6 +112,8 @@ def _read_tables(
         yield from check_roles(parties)
         yield from check_links(parties)
         yield from check_text_settings(parties)
+        if network is not None:
+            yield from check_network(network, parties)
     if task is not None:
         reader = readers[task.kind]
         if parties is not None and not reader.shares(task):
@@ -223,10 +225,12 @@ class Scenario(BaseModel):
 
     def agreement(self) -> dict[str, Any]:
         """All that the parties must agree on, as plain JSON values."""
-        left_out: Any = {"path": True, "data_from": True, "parties": {"__all__": _LOCAL_SETTINGS}, "roster": {"file"}}
+        left_out: Any = {"parties": {"__all__": _LOCAL_SETTINGS}, "roster": {"file"}}
+        left_out |= dict.fromkeys(("path", "data_from", "network"), True)
         values = self.model_dump(mode="json", exclude=left_out)
+        network = self.network.agreement() if self.network is not None else None
         # Which owner comes first matters, and a JSON object has no order.
-        return {"schema": SCHEMA, "party_order": list(self.parties), **values}
+        return {"schema": SCHEMA, "party_order": list(self.parties), **values, "network": network}
 
     @property
     def digest(self) -> str:

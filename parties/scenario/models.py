@@ -205,17 +205,6 @@ class ModelTask(Task):
         return {key: column for key, column in named.items() if column is not None}
 
 
-class NetworkSpec(Table):
-    """What the links between the parties are like; `mpc run` behaves as if they were."""
-
-    latency_ms: float = Field(default=0.0, ge=0.0, le=60_000.0, description="a number of milliseconds from 0 to 60000")
-    bandwidth_mbit: float | None = Field(default=None, ge=0.001, le=1e6, description="a number from 0.001 to 1000000")
-
-
-LAN: Final = NetworkSpec(latency_ms=0.1, bandwidth_mbit=1000.0)
-"""A local network: what a scenario without a [network] is taken to be on."""
-
-
 class RosterSpec(Table):
     """Where the parties' public keys are, if not in the scenario, and whose signature they need."""
 

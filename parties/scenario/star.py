@@ -12,9 +12,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SerializeAsAn
 from parties.base.version import VERSION
 from parties.scenario.file import SCHEMA
 from parties.scenario.models import RosterSpec, SessionSpec, Table, Task, Text, check_address
+from parties.scenario.network import NetworkSpec
 
 ROUND: Final = "{round}"
 """In a path of data: the number of the round goes here."""
+
+HOSTED: Final = "clients"
+"""What [network] calls the hosted clients, all together."""
 
 RATE = "a number from 0 to 0.45"
 Rate = Annotated[float, Field(ge=0.0, le=0.45)]
@@ -66,6 +70,7 @@ class StarScenario(BaseModel):
     task: SerializeAsAny[StarTask]
     session: SessionSpec
     roster: RosterSpec | None = None
+    network: NetworkSpec | None = None
     path: Path
     data_from: str | None = None
 
@@ -110,6 +115,11 @@ class StarScenario(BaseModel):
     def star_names(self) -> tuple[str, ...]:
         """Who dials the server: the clients by number, then the helper, if there is one."""
         return (*self.client_names, *([self.helper] if self.helper is not None else []))
+
+    @property
+    def link_names(self) -> tuple[str, ...]:
+        """Whose links [network] tells apart: the hosted clients together are 'clients'."""
+        return (*self.parties, *((HOSTED,) if self.clients is not None else ()))
 
     @property
     def count(self) -> int:

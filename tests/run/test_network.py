@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,9 @@ import psutil
 import pytest
 
 from mpc.runtime.plan import Plan
-from parties.cli.run_locally import conditions, network_text
+from parties.processes.emulated import links_of, network_lines
 from parties.processes.relay import NAME
-from parties.scenario.models import NetworkSpec
+from parties.scenario.network import NetworkSpec, preset_network
 from parties.tasks.registry import load_scenario, planned
 from parties.trust.consent import remember
 from tests.run.command import Ran, Running, mpc, record
@@ -96,19 +97,88 @@ def test_a_network_changes_the_time_alone(tmp_path: Path) -> None:
         (NetworkSpec(latency_ms=0.5), "0.5 ms one way"),
         (NetworkSpec(bandwidth_mbit=8.0), "0 ms one way and 8 Mbit/s each way"),
         (NetworkSpec(latency_ms=10.0, bandwidth_mbit=100.0), "10 ms one way and 100 Mbit/s each way"),
+        (NetworkSpec(latency_ms=9.0, jitter_ms=3.0), "9 ms one way, up to 3 ms more or less"),
+        (preset_network("mobile"), "26.5 ms one way, up to 8 ms more or less, and 13.6 Mbit/s each way"),
     ],
 )
 def test_conditions_are_in_seconds_and_bytes(network: NetworkSpec, text: str) -> None:
-    made = conditions(network)
-    assert made is not None
-    assert made.latency == network.latency_ms / 1000
+    links = links_of(network)
+    assert links is not None
+    made = links("a", "b")
+    assert (made.latency, made.jitter) == (network.latency_ms / 1000, network.jitter_ms / 1000)
     assert made.bandwidth == (None if network.bandwidth_mbit is None else network.bandwidth_mbit * 125_000)
-    assert network_text(made) == f"every link is made to have {text}"
+    assert list(network_lines(network)) == [f"every link is made to have {text}"]
 
 
 @pytest.mark.parametrize("network", [None, NetworkSpec()])
 def test_a_network_that_asks_for_nothing_needs_no_relay(network: NetworkSpec | None) -> None:
-    assert conditions(network) is None
+    assert links_of(network) is None
+    assert list(network_lines(network)) == []
+
+
+UNEVEN = """[network]
+latency_ms = 2
+bandwidth_mbit = 100
+[network.links.hospital_b-hospital_a]
+latency_ms = 30
+"""
+
+
+def test_links_by_pair_take_as_long_as_planned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Were the slow link that of another pair, or counted as all are, the bounds would be missed by far."""
+    scenario = write_scenario(tmp_path, epochs=4, batch_size=16, extra=UNEVEN)
+    ran = mpc("run", scenario, "--out", tmp_path / "record", "--no-compare")
+    assert ran.code == 0, ran.err
+    assert "hospital_b-hospital_a is made to have 30 ms one way and 100 Mbit/s each way" in ran.err
+    loaded = load_scenario(scenario)
+    assert loaded.network is not None
+    plan: Plan = planned(loaded)[1]
+    wire = plan.seconds_over(loaded.network.speed)
+    parties = record(tmp_path / "record")["parties"]
+    online = [parties[owner]["seconds"]["online"] for owner in loaded.owners]
+    with capsys.disabled():
+        print(f"\n  links by pair: {max(online):.2f} s online; by the plan {wire:.2f} s on the wire")
+    assert wire > 5 * plan.seconds(0.004, 12.5e6)
+    assert min(online) >= wire - 2 * 0.03
+    assert max(online) < 4 * wire
+
+
+def test_a_cut_holds_a_run_up(tmp_path: Path) -> None:
+    """All links of an owner are down for two seconds, from before the parties can have met."""
+    cuts = "".join(
+        f'[[network.cuts]]\nlink = "{link}"\nat = 0\nseconds = 2.0\n'
+        for link in ("hospital_b-hospital_a", "helper-hospital_b")
+    )
+    scenario = write_scenario(tmp_path, epochs=1, extra=cuts)
+    ran = mpc("run", scenario, "--out", tmp_path / "record", "--no-compare")
+    assert ran.code == 0, ran.err
+    assert "helper-hospital_b is cut from 0 s to 2 s" in ran.err
+    total = record(tmp_path / "record")["parties"]["hospital_b"]["seconds"]["total"]
+    assert total >= 2.0, "the links were laid after its part began"
+
+
+def test_a_preset_of_the_command_line(tmp_path: Path) -> None:
+    """It goes before the file's, in the plan, in the run and in what solver = "auto" chooses at every party."""
+    scenario = write_scenario(tmp_path, epochs=1, extra=SLOW)
+    ran = mpc("run", scenario, "--network", "lan", "--out", tmp_path / "record", "--no-compare")
+    assert ran.code == 0, ran.err
+    assert "every link is made to have 0.1 ms one way and 1000 Mbit/s each way" in ran.err
+    plan = json.loads(mpc("plan", scenario, "--network", "lan", "--json").out)
+    assert plan["seconds"]["network"] == plan["seconds"]["lan"]
+    assert plan["digest"] == record(tmp_path / "record")["plan"]["digest"]
+    assert plan["scenario"]["digest"] == record(tmp_path / "record")["scenario"]["digest"]
+    wrong = mpc("plan", scenario, "--network", "mobil")
+    assert wrong.code == 2 and 'no network called "mobil"' in wrong.err and "did you mean 'mobile'?" in wrong.err
+
+
+def test_a_plan_tells_the_most_of_a_network_that_varies(tmp_path: Path) -> None:
+    cut = '[[network.cuts]]\nlink = "helper-hospital_b"\nat = 0\nseconds = 3.0\n'
+    scenario = write_scenario(tmp_path, epochs=1, extra=f"[network]\nlatency_ms = 5\njitter_ms = 1\n{cut}")
+    ran = mpc("plan", scenario, "--json")
+    assert ran.code == 0, ran.err
+    seconds = json.loads(ran.out)["seconds"]
+    assert seconds["network_at_most"] == pytest.approx(seconds["network"] * 6 / 5 + 3)
+    assert "with all of the jitter and 1 cut" in " ".join(mpc("plan", scenario).out.split())
 
 
 def in_training(tmp_path: Path) -> Running:

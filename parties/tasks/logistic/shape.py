@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
+from math import isinf
 from typing import Any, Final
 
 from mpc.errors import UsageError
 from parties.scenario.file import Scenario
-from parties.scenario.models import LAN, NetworkSpec
+from parties.scenario.network import LAN, NetworkSpec
 from parties.tasks.logistic.settings import LogisticTask
 from parties.tasks.logistic.solver_choice import candidates, choose
 from parties.tasks.regression import group_counts
@@ -64,7 +66,7 @@ def settings_for(
         reveal_model="model" in task.reveal,
         weighted=task.weights is not None,
         offset=task.offset is not None,
-        round_bytes=_round_bytes(scenario.network),
+        round_bytes=_round_bytes(scenario.network, scenario.owners),
         calibration=task.min_cell if "calibration" in task.reveal else None,
         min_cell=task.min_cell,
     )
@@ -78,14 +80,17 @@ def settings_for(
     return candidates(settings)[chosen] if chosen is not None else choose(settings, scenario.network)
 
 
-def _round_bytes(network: NetworkSpec | None) -> int:
-    """What a round costs on the scenario's network, in bytes.
+def _round_bytes(network: NetworkSpec | None, owners: Sequence[str]) -> int:
+    """What a round costs on the scenario's network, in bytes, by the longest and the thinnest of the owners' links.
 
     What it does not say, or says is shorter than on a local network, is as there: a round's work takes time, too.
     """
-    link = network or LAN
-    bits_a_second = 1e6 * (link.bandwidth_mbit or LAN.bandwidth_mbit or 0.0)
-    return int(max(link.latency_ms, LAN.latency_ms) / 1000 * bits_a_second / 8)
+    local = LAN.speed(*owners[:2])
+    links = [(network or LAN).speed(*pair) for pair in combinations(owners, 2)]
+    bandwidth = min(link.bandwidth for link in links)
+    return int(
+        max(local.latency, *(link.latency for link in links)) * (local.bandwidth if isinf(bandwidth) else bandwidth)
+    )
 
 
 def warnings_before(rows: Iterable[tuple[int, int]], features: int) -> list[str]:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
 from mpc.errors import UsageError
 from mpc.runtime.plan import make_plan
-from parties.scenario.models import LAN, NetworkSpec
+from mpc.runtime.speed import LinkSpeed
+from parties.scenario.network import LAN, NetworkSpec
 from parties.tasks.logistic.programs import program_of
 from parties.tasks.logistic.solver import MOMENTUM
 from protocols.rows.settings import TrainingSettings
 from protocols.training.accelerated_budget import dyadic
 from protocols.training.form import automatic_rate, choose_fit, choose_form, constants_digest, descent_for
+
+Link = Callable[[str, str], LinkSpeed]
+"""The link of two parties."""
 
 STEPS: Final[Mapping[str, int]] = {"newton": 25, "nesterov": 100, "sgd": 400}
 """How many steps bring the loss to about a thousandth of its least value: `tools/solver_steps.py`, docs/solvers.md."""
@@ -59,13 +62,12 @@ def prices(settings: TrainingSettings, network: NetworkSpec | None) -> dict[str,
     Raises:
         UsageError: no solver can train on such data; says why of the last one.
     """
-    link = network or LAN
-    bandwidth = math.inf if link.bandwidth_mbit is None else link.bandwidth_mbit * 1e6 / 8
+    link = (network or LAN).speed
     seconds: dict[str, float] = {}
     refused: UsageError | None = None
     for solver, how in candidates(settings).items():
         try:
-            seconds[solver] = _seconds(how, 2 * link.latency_ms / 1000, bandwidth)
+            seconds[solver] = _seconds(how, link)
         except UsageError as error:
             refused = error
     if not seconds and refused is not None:
@@ -73,7 +75,7 @@ def prices(settings: TrainingSettings, network: NetworkSpec | None) -> dict[str,
     return seconds
 
 
-def _seconds(how: TrainingSettings, round_trip: float, bandwidth: float) -> float:
+def _seconds(how: TrainingSettings, link: Link) -> float:
     """What the plan of a training takes on the wire; of one with very many steps, by two with fewer.
 
     A plan of a million rows takes as long to make as the choice may. Time grows with the steps, all of which are alike:
@@ -81,9 +83,9 @@ def _seconds(how: TrainingSettings, round_trip: float, bandwidth: float) -> floa
     """
     steps = how.step_count
     if how.solver != "sgd" or steps <= 2 * _MEASURED:
-        return _planned_seconds(how, round_trip, bandwidth)
+        return _planned_seconds(how, link)
     descent_for(how)  # refuses what would be refused only of the whole
-    less, more = (_planned_seconds(_first(how, count), round_trip, bandwidth) for count in (_MEASURED, 2 * _MEASURED))
+    less, more = (_planned_seconds(_first(how, count), link) for count in (_MEASURED, 2 * _MEASURED))
     return more + (steps - 2 * _MEASURED) * (more - less) / _MEASURED
 
 
@@ -99,7 +101,7 @@ def _first(how: TrainingSettings, steps: int) -> TrainingSettings:
     return replace(how, train_rows=tuple(rows), epochs=1, form=choose_form(how), sigmoid_range=reach)
 
 
-def _planned_seconds(how: TrainingSettings, round_trip: float, bandwidth: float) -> float:
+def _planned_seconds(how: TrainingSettings, link: Link) -> float:
     job = program_of(vertical=how.partition == "vertical", inference=False)
     plan = make_plan(lambda p: job(p, None, how), how.owners, how.helper, constants_digest(how))
-    return plan.seconds(round_trip, bandwidth)
+    return plan.seconds_over(link)

@@ -10,6 +10,7 @@ from typing import Any
 from mpc.errors import UsageError
 from parties.scenario.file import NAME_HINT, PARTY_NAME, check_schema
 from parties.scenario.models import Head, RosterSpec, SessionSpec
+from parties.scenario.network import NetworkSpec, check_network, read_network
 from parties.scenario.problems import (
     Problem,
     Reading,
@@ -28,12 +29,13 @@ from protocols.aggregation.settings import Settings, settings_of
 from protocols.aggregation.small_sums import Cell, CellTest, column_cells
 from protocols.aggregation.value_rows import ValueRows, moduli
 
-_TABLES = ("parties", "clients", "task", "session", "roster")
+_TABLES = ("parties", "clients", "task", "network", "session", "roster")
 _HEAD_KEYS = ("schema", "name")  # no seed: nothing of a sum is drawn from public randomness
 _ELSEWHERE: Mapping[str, Sequence[str]] = {
     "[task]": tuple(SumTask.model_fields),
     "[parties.NAME]": tuple(StarParty.model_fields),
     "[clients]": tuple(ClientsSpec.model_fields),
+    "[network]": tuple(NetworkSpec.model_fields),
     "[session]": tuple(SessionSpec.model_fields),
     "[roster]": tuple(RosterSpec.model_fields),
 }
@@ -198,10 +200,18 @@ def _read_each_table(path: Path, raw: Mapping[str, Any]) -> Reading[SumScenario 
     session = yield from read_table(SessionSpec, raw.get("session", {}), "[session]", _ELSEWHERE)
     task = yield from read_table(SumTask, raw["task"], "[task]", _ELSEWHERE)
     roster = (yield from read_table(RosterSpec, raw["roster"], "[roster]", _ELSEWHERE)) if "roster" in raw else None
+    network = (yield from read_network(raw["network"], _ELSEWHERE)) if "network" in raw else None
     if head is None or session is None or task is None:
         return None
     return SumScenario(
-        name=head.name, parties=parties, clients=clients, task=task, session=session, roster=roster, path=path
+        name=head.name,
+        parties=parties,
+        clients=clients,
+        task=task,
+        session=session,
+        roster=roster,
+        network=network,
+        path=path,
     )
 
 
@@ -241,6 +251,8 @@ def _check(scenario: SumScenario) -> Iterator[Problem]:
         yield Problem("[clients] data and by do not fit", "write {client} in data, or name the column `by`, not both")
     if set(scenario.hosted_clients) & set(scenario.parties):
         yield Problem("a party has the name of a hosted client", "call it otherwise")
+    if scenario.network is not None:
+        yield from check_network(scenario.network, scenario.link_names)
     if len(set(task.columns)) < len(task.columns):
         yield Problem("[task] columns lists a column more than once", "list each once")
     if (task.weight is None) != (task.largest_weight is None):

@@ -149,16 +149,63 @@ def test_a_busy_link_lets_the_sender_wait() -> None:
     assert line.room(again + 1e-9)
 
 
+def test_jitter_is_drawn_for_each_packet_and_by_the_seed() -> None:
+    def arrivals(seed: int, name: str = "a") -> list[float]:
+        line = DelayLine(Conditions(0.25, None, jitter=0.125, seed=seed), name=name)
+        for turn in range(50):
+            line.put(turn, b"x")
+        found = []
+        for turn in range(50):
+            found.append(line.arrival() - turn)
+            assert everything(line, line.arrival()) == b"x"
+        return found
+
+    first = arrivals(1)
+    assert first == arrivals(1)
+    assert first != arrivals(2) and first != arrivals(1, "b")
+    assert 0.125 <= min(first) < 0.15 and 0.35 < max(first) <= 0.375
+    assert abs(statistics.mean(first) - 0.25) < 0.05
+
+
+def test_a_late_packet_holds_up_those_behind_it() -> None:
+    line = DelayLine(Conditions(0.25, None, jitter=0.25))
+    sent = b"".join(bytes([turn]) for turn in range(200))
+    for turn in range(200):
+        line.put(turn / 100, sent[turn : turn + 1])
+    got, at = b"", 0.0
+    while (arrival := line.arrival()) < math.inf:
+        assert arrival >= at
+        at = arrival
+        got += everything(line, at)
+    assert got == sent
+
+
+def test_what_is_sent_in_a_cut_leaves_when_it_ends() -> None:
+    line = DelayLine(Conditions(0.25, 1000.0, cuts=((1.0, 3.0), (4.0, 5.0))), began=10.0)
+    line.put(10.5, b"a" * 250)  # sent before the cut
+    line.put(10.5, b"b" * 500)  # would be sent when it has begun
+    line.put(12.0, b"c" * 500)
+    line.finish(14.5, End.CLOSED)
+    assert everything(line, 11.0) == b"a" * 250
+    assert line.arrival() == 13.25
+    assert everything(line, 13.25) == b"b" * 500
+    assert line.arrival() == 13.75
+    assert everything(line, 13.75) == b"c" * 500
+    assert line.arrival() == 15.25, "the end, too, waits for the second cut"
+
+
 @steady(100)
 @given(
     st.floats(0.0, 0.5),
     st.none() | st.floats(1e3, 1e9),
+    st.floats(0.0, 0.5),
     st.lists(st.tuples(st.floats(0.0, 0.1), st.integers(1, 5_000)), max_size=20),
 )
 def test_nothing_is_early_lost_or_out_of_order(
-    latency: float, bandwidth: float | None, writes: list[tuple[float, int]]
+    latency: float, bandwidth: float | None, jitter: float, writes: list[tuple[float, int]]
 ) -> None:
-    line = DelayLine(Conditions(latency, bandwidth))
+    line = DelayLine(Conditions(latency, bandwidth, jitter, cuts=((0.05, 0.2),)))
+    latency = max(0.0, latency - jitter)
     now, sent, got = 0.0, b"", b""
     for pause, size in writes:
         now += pause
@@ -182,7 +229,8 @@ def relayed(conditions: Conditions) -> Iterator[tuple[Relay, Callable[[], tuple[
     stop = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(PATIENCE)
-        relay = Relay({"a": f"tcp://127.0.0.1:{server.getsockname()[1]}", "b": None}, conditions)
+        relay = Relay()
+        endpoint = relay.lay(f"tcp://127.0.0.1:{server.getsockname()[1]}", conditions)
 
         def work() -> None:
             while not stop.is_set():
@@ -191,7 +239,7 @@ def relayed(conditions: Conditions) -> Iterator[tuple[Relay, Callable[[], tuple[
         opened: list[socket.socket] = []
 
         def connect() -> tuple[socket.socket, socket.socket]:
-            dialler = dial(relay.endpoints["a"])
+            dialler = dial(endpoint)
             dialled, _ = server.accept()
             dialled.settimeout(PATIENCE)
             dialled.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -210,8 +258,7 @@ def relayed(conditions: Conditions) -> Iterator[tuple[Relay, Callable[[], tuple[
                 each.close()
 
 
-def dial(endpoint: str | None) -> socket.socket:
-    assert endpoint is not None
+def dial(endpoint: str) -> socket.socket:
     host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
     dialler = socket.create_connection((host, int(port)), PATIENCE)
     dialler.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -230,12 +277,6 @@ def receive(end: socket.socket, size: int) -> bytes:
 def reset(end: socket.socket) -> None:
     end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     end.close()
-
-
-def test_a_party_that_only_dials_has_no_port() -> None:
-    with relayed(FAST) as (relay, _):
-        assert list(relay.endpoints) == ["a", "b"]
-        assert relay.endpoints["b"] is None
 
 
 def test_a_round_trip_takes_two_latencies(capsys: pytest.CaptureFixture[str]) -> None:
@@ -349,8 +390,8 @@ def test_what_is_sent_to_one_who_left_ends_in_a_reset() -> None:
 def test_a_party_that_is_gone_cannot_be_reached() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         gone = f"tcp://127.0.0.1:{server.getsockname()[1]}"
-    relay = Relay({"a": gone}, Conditions(0.005, None))
-    with dial(relay.endpoints["a"]) as dialler:
+    relay = Relay()
+    with dial(relay.lay(gone, Conditions(0.005, None))) as dialler:
         end = time.monotonic() + PATIENCE
         while not select.select([dialler], [], [], 0)[0]:
             relay.turn(0.01)
@@ -361,7 +402,7 @@ def test_a_party_that_is_gone_cannot_be_reached() -> None:
 
 
 def test_a_relay_is_idle_when_nothing_happens() -> None:
-    with relayed(Conditions(0.0, 1e6)) as (relay, connect):
+    with relayed(Conditions(0.0, 1e6)) as (_, connect):
         one, other = connect()
         one.sendall(b"x" * 10_000)
         receive(other, 10_000)
@@ -371,7 +412,6 @@ def test_a_relay_is_idle_when_nothing_happens() -> None:
         select.select([], [], [], 0.2)
         # The relay's thread wakes up every 10 ms to see whether it is to stop.
         assert time.process_time() - before[1] < 0.1
-        assert relay.endpoints["a"] is not None
 
 
 # --- the relay as a process of a run ---
@@ -380,7 +420,10 @@ def test_a_relay_is_idle_when_nothing_happens() -> None:
 def run(out: Path, *acts: str, on_event: Callable[[str, Event], None] | None = None) -> dict[str, dict[str, Any]]:
     orders = {name: {"act": act} for name, act in zip("abc", acts, strict=False)}
     show = on_event or (lambda name, event: None)
-    network = Conditions(0.001, None)
+
+    def network(dialler: str, target: str) -> Conditions:
+        return Conditions(0.001, None)
+
     return launch(out / "s.toml", orders, lambda: orders, out=out, program=FAKE, on_event=show, network=network)
 
 
@@ -402,13 +445,13 @@ def nothing_left() -> Iterator[None]:
 
 def test_parties_dial_the_relay_which_is_no_party(tmp_path: Path) -> None:
     seen: list[str] = []
-    results = run(tmp_path, "succeed", "succeed", on_event=lambda name, event: seen.append(name))
-    assert list(results) == ["a", "b"]
-    assert set(seen) == {"a", "b"}
-    peers = results["a"]["peers"]
-    assert peers == results["b"]["peers"]
-    assert all(peers[name].startswith("tcp://127.0.0.1:") for name in "ab")
-    assert len(set(peers.values())) == 2
+    results = run(tmp_path, "succeed", "succeed", "succeed", on_event=lambda name, event: seen.append(name))
+    assert list(results) == ["a", "b", "c"]
+    assert set(seen) == {"a", "b", "c"}
+    peers = {name: results[name]["peers"] for name in "abc"}
+    assert {name: [*own] for name, own in peers.items()} == {"a": [], "b": ["a"], "c": ["a", "b"]}
+    ports = [port for own in peers.values() for port in own.values()]
+    assert len({*ports}) == 3 and all(port.startswith("tcp://127.0.0.1:") for port in ports)
     assert list(tmp_path.glob("*.stderr")) == []
 
 
@@ -432,7 +475,7 @@ def test_a_relay_that_breaks_down_is_named(tmp_path: Path) -> None:
             out=tmp_path,
             program=FAKE,
             on_event=lambda name, event: None,
-            network=Conditions("late", None),  # type: ignore[arg-type]
+            network=lambda *_: Conditions("late", None),  # type: ignore[arg-type]
         )
     assert "Traceback" in (tmp_path / f"{NAME}.stderr").read_text()
 

@@ -47,6 +47,39 @@ TRAINING: Rows = [
     (("latency_ms = 10.0", "latency_ms = -1"), ["[network] latency_ms", "from 0 to 60000", "-1"]),
     (("bandwidth_mbit = 100.0", "bandwidth_mbit = 0"), ["bandwidth_mbit", "from 0.001"]),
     (("bandwidth_mbit = 100.0", "bandwidth_mbit = inf"), ["bandwidth_mbit", "from 0.001", "inf"]),
+    (("[network]", '[network]\npreset = "mobil"'), ['[network] preset must be one of "lan"', 'mean "mobile"?']),
+    (("[network]", "[network]\njitter_ms = -1"), ["[network] jitter_ms", "from 0 to 60000"]),
+    (("[network]", "[network]\nlinks = 3"), ["[network] links must be a table"]),
+    (
+        ("[network]", "[network.links.helper-hospital_c]\n[network]"),
+        ['[network.links.helper-hospital_c] names "hospital_c"', "did you mean 'hospital_"],
+    ),
+    (("[network]", "[network.links.helper]\n[network]"), ["[network.links.helper] is no link"]),
+    (("[network]", "[network.links.helper-helper]\n[network]"), ["[network.links.helper-helper] is no link"]),
+    (
+        ("[network]", "[network.links.helper-hospital_a]\nlatency = 3\n[network]"),
+        ["[network.links.helper-hospital_a] has no setting 'latency'", "'latency_ms'"],
+    ),
+    (
+        ("[network]", "[network.links]\nhelper-hospital_a = {}\nhospital_a-helper = {}\n[network]"),
+        ["[network.links.hospital_a-helper] is there a second time"],
+    ),
+    (
+        ("[network]", '[network]\ncuts = [{ link = "helper-hospital_a", at = 1.0 }]'),
+        ["[[network.cuts]] needs a value for 'seconds'"],
+    ),
+    (
+        ("[network]", '[network]\ncuts = [{ link = "helpr-hospital_a", at = 1.0, seconds = 2.0 }]'),
+        ["names \"helpr\"", "did you mean 'helper'?"],
+    ),
+    (
+        (
+            "[network]",
+            '[network]\ncuts = [{ link = "helper-hospital_a", at = 1.0, seconds = 2.0 }, '
+            '{ link = "hospital_a-helper", at = 2.0, seconds = 2.0 }]',
+        ),
+        ["cuts helper-hospital_a while it is cut"],
+    ),
     (("[network]", "[session]\npatience = 0\n[network]"), ["[session] patience", "seconds above 0"]),
     (("[network]", "[session]\npatiance = 1\n[network]"), ["[session]", "'patience'"]),
     (("[network]", "[testing]\ninsecure_seed = -1\n[network]"), ["[testing] insecure_seed", "from 0"]),

@@ -9,7 +9,7 @@ import pytest
 
 from mpc.errors import UsageError
 from mpc.runtime.plan import make_plan
-from parties.scenario.models import NetworkSpec
+from parties.scenario.network import NetworkSpec
 from parties.tasks.logistic.plan_solver import solver_text, training_facts
 from parties.tasks.logistic.shape import settings_for
 from parties.tasks.logistic.solver_choice import STEPS, candidates, choose, prices
