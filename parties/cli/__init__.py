@@ -1,4 +1,4 @@
-"""The command `mpc`: a file a subcommand, and how they tell what they do.
+"""The command `mpc`: a file a subcommand, and what they print.
 
 Read first: `command.py` (the group and the entry point), `run.py` as the model of a subcommand, `guard.py` (errors and
 exit codes), `options.py` (what several take), `run_locally.py` and `run_party.py` (what two of them do).

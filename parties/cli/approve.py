@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
-from parties.cli.here import Here, typed_yes
+from parties.cli.here import Here, asker
 from parties.cli.options import AS, DATA, KEYS, POLICY, SCENARIO, SQL
 from parties.cli.output import Output
 
@@ -44,7 +43,7 @@ def approve(
     terms = Terms(by or "", until or "") if until is not None or by is not None else None
 
     loaded = Here(scenario, name, keys, data, sql).load()
-    ask, output = typed_yes if sys.stdin.isatty() else None, Output(name)
+    ask, output = asker(), Output(name)
     if isinstance(loaded, Scenario):
         from parties.cli.run_party import ask_approval
         from parties.session.separate import check_name
@@ -52,8 +51,8 @@ def approve(
         check_name(loaded, name)
         new, _ = ask_approval(loaded, name, keys, digest, policy, ask, output, terms=terms)
     else:
-        from parties.cli.sum_party import ask_sum_approval, checked_texts
+        from parties.cli.sum_party import ask_sum_approval, check_texts
 
-        new, _ = ask_sum_approval(loaded, name, keys, checked_texts(loaded, name), digest, policy, ask, output, terms)
+        new, _ = ask_sum_approval(loaded, name, keys, check_texts(loaded, name), digest, policy, ask, output, terms)
     until = f", until {until}" if until else ""
     click.echo(f"{name} has approved {scenario}{' as it is now' if new else ' already, as it is now'}{until}", err=True)

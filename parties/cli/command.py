@@ -51,7 +51,7 @@ def carry_out() -> int:
 
 
 def _open_streams() -> None:
-    """Streams that were closed lead nowhere: else the next file that is opened would be taken for one of them."""
+    """Open closed standard streams on the null device: else the next file that is opened would take their place."""
     for number in range(3):
         try:
             os.fstat(number)

@@ -19,7 +19,7 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def guarded(command: Callable[[], Any], output: Output | None = None) -> int:
-    """The command's exit code; an error is told by `output`, else as text."""
+    """Run a command; return its exit code. `output` prints an error; without one it is text."""
     output = output or Output()
     try:
         code = command()
@@ -28,35 +28,35 @@ def guarded(command: Callable[[], Any], output: Output | None = None) -> int:
         problem.show()
         return UsageError.exit_code
     except click.ClickException as problem:
-        return _told(output, _mistyped(problem))
+        return _report(output, _usage_error(problem))
     except click.Abort:
-        return _told(output, InterruptedRun("interrupted"))
+        return _report(output, InterruptedRun("interrupted"))
     except BrokenPipeError:
-        _read_no_more()
+        _discard_output()
         return 0
     except OSError as problem:
         if problem.errno not in _NO_ROOM:
-            return _told(output, as_error(problem))
-        _read_no_more()
+            return _report(output, as_error(problem))
+        _discard_output()
         what = f"no room for what is written: {os.strerror(problem.errno or 0)}"
-        return _told(output, UsageError(what.lower(), "make room, on the disk or wherever the output goes"))
+        return _report(output, UsageError(what.lower(), "make room, on the disk or wherever the output goes"))
     except (Exception, KeyboardInterrupt) as problem:
-        return _told(output, as_error(problem))
+        return _report(output, as_error(problem))
     return code if isinstance(code, int) else 0
 
 
-def _read_no_more() -> None:
-    """Python writes what is left of the output as it ends: nobody reads it, or there is no room for it."""
+def _discard_output() -> None:
+    """Discard what Python would write as it ends: nobody reads it, or there is no room for it."""
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _told(output: Output, error: BeaverlodgeError) -> int:
+def _report(output: Output, error: BeaverlodgeError) -> int:
     output.error(error)
     return error.exit_code
 
 
-def _mistyped(problem: click.ClickException) -> UsageError:
+def _usage_error(problem: click.ClickException) -> UsageError:
     """What click says of a command line, as an error of ours: one sentence, and where to look."""
     said = problem.format_message().strip().rstrip(".").replace(". Did you mean", "; did you mean")
     context = problem.ctx if isinstance(problem, click.UsageError) else None

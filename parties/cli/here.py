@@ -1,7 +1,9 @@
-"""A scenario as one party of it has it before it, and that party's word at its terminal."""
+"""A scenario as one of its parties reads it, and the question at that party's terminal."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,7 +33,11 @@ class Here:
         return apply_own_data(load_any(self.scenario), self.name, self.keys, self.data, self.sql)
 
 
-def typed_yes() -> bool:
-    """Whether who sits at the terminal approves the scenario that was shown."""
+def asker() -> Callable[[], bool] | None:
+    """What asks at this terminal whether to approve the scenario that was shown; None where there is no terminal."""
+    return _ask_yes if sys.stdin.isatty() else None
+
+
+def _ask_yes() -> bool:
     answer = click.prompt('Type "yes" to approve this scenario', default="", show_default=False, err=True)
     return str(answer).strip().lower() == "yes"

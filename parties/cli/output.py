@@ -1,4 +1,4 @@
-"""How a command tells what it does: text for people, or one JSON object a line, on both streams."""
+"""What a command prints: text for people, or one JSON object a line, on both streams."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Output:
-    """How a command tells what it does.
+    """What a command prints, and how.
 
     Args:
         party: the party that it runs, where it runs one.
@@ -43,7 +43,7 @@ class Output:
             write_text("".join(map(self._block, blocks)), sys.stdout, "ascii")
 
     def error(self, error: BeaverlodgeError) -> None:
-        """Says on standard error what went wrong and what to do."""
+        """Prints on standard error what went wrong and what to do."""
         with suppress(OSError):  # nobody can be told, but by the exit code
             if self.form == "json":
                 more = {"code": error.code, "hint": error.hint, "points": error.points}
@@ -62,7 +62,7 @@ class Output:
         return Progress(names, form=self.form, quiet=self.quiet)
 
     def finished(self, run: FinishedRun) -> None:
-        """Tells how a run ended.
+        """Prints how a run ended.
 
         Raises:
             RecordError: its record could not be written; what it gave was told as far as it may be.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -10,7 +9,7 @@ from typing import Literal
 import click
 
 from parties.cli.guard import guarded
-from parties.cli.here import Here, typed_yes
+from parties.cli.here import Here, asker
 from parties.cli.options import AS, DATA, KEYS, OUT, POLICY, QUIET, SCENARIO, SQL
 from parties.cli.output import Output
 
@@ -59,14 +58,14 @@ def _take_part(here: Here, out: Path | None, approve: str | None, policy: Path |
     from parties.scenario.file import Scenario
 
     check_out(out)
-    ask = typed_yes if sys.stdin.isatty() else None
+    ask = asker()
     loaded = here.load()
     if not isinstance(loaded, Scenario):
         from parties.cli.sum_party import run_sum_party
 
         part = partial(run_sum_party, loaded)
     else:
-        from parties.cli.run_party import run_one
+        from parties.cli.run_party import run_party
 
-        part = partial(run_one, loaded)
+        part = partial(run_party, loaded)
     output.finished(part(here.name, out, here.keys, approve=approve, policy=policy, ask=ask, output=output))

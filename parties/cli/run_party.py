@@ -30,7 +30,7 @@ from parties.trust.run_lock import lock_run
 _REAL_LINKS: Final = "[network] is for `mpc run` only: the links between machines are what they are"
 
 
-def run_one(
+def run_party(
     scenario: Scenario,
     me: str,
     out: Path | None,
@@ -55,7 +55,7 @@ def run_one(
     """
     where = place(scenario, me, keys)
     with lock_run(keys, me, scenario.digest):
-        own = _admitted(scenario, me, keys, approve, policy, ask, output)
+        own = _admit(scenario, me, keys, approve, policy, ask, output)
 
         def part(folder: Path, reporter: Reporter, log: Logger) -> dict[str, Any]:
             if scenario.network is not None:
@@ -100,7 +100,7 @@ def ask_approval(
     plans: Plans | None = None,
     terms: Terms | None = None,
 ) -> tuple[bool, Policy]:
-    """That this party's policy lets the scenario through and that somebody approved it; nothing it names is opened.
+    """Check the scenario against this party's policy and have it approved; nothing that it names is opened.
 
     Args:
         plans: keeps the plan that is made for what is shown.
@@ -109,7 +109,7 @@ def ask_approval(
         Whether the approval is a new one; the policy.
 
     Raises:
-        UsageError: one of both is not so.
+        UsageError: the policy refuses it, or nobody approves it.
     """
     publics, rules = public_texts(scenario), load_policy(keys, policy)
     pools = job_of(scenario).data.pools(scenario, me)
@@ -121,7 +121,7 @@ def ask_approval(
     return obtain(scenario, me, keys, approve, show, ask, terms), rules
 
 
-def _admitted(
+def _admit(
     scenario: Scenario,
     me: str,
     keys: Path,

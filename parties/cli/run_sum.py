@@ -54,7 +54,7 @@ def _run(scenario: StarScenario, folder: Path, output: Output) -> dict[str, Any]
 
 
 def _with_code(error: BeaverlodgeError, scenario: StarScenario) -> BeaverlodgeError:
-    """The loss of the server, of all, leaves too few: nothing was learnt, and the exit code says so (7)."""
+    """The error, with exit code 7 (too few) if the server was lost: nothing was learnt."""
     if isinstance(error, PeerLostError) and error.party == scenario.server:
         hint = "; ".join(part for part in ("there is no sum without it", error.hint) if part)
         return TooFewError(error.message, hint, party=error.party)

@@ -59,7 +59,7 @@ def run_sum_party(
     ask: Callable[[], bool] | None = None,
     output: Output,
 ) -> FinishedRun:
-    """Take part as `me`. Arguments as of `run_party.run_one`.
+    """Take part as `me`. Arguments as of `run_party.run_party`.
 
     Raises:
         BeaverlodgeError: what went wrong; the record then says `failed` and why. There is no record of a run that
@@ -70,7 +70,7 @@ def run_sum_party(
     pair, texts = own_pair(scenario, me, keys)
     check_identities(scenario, texts)
     with lock_run(keys, me, scenario.digest):
-        releases = _admitted(scenario, me, keys, texts, approve, policy, ask, output)
+        releases = _admit(scenario, me, keys, texts, approve, policy, ask, output)
 
         def part(folder: Path, reporter: Reporter, log: Logger) -> dict[str, Any]:
             try:
@@ -92,7 +92,7 @@ def journal_path(scenario: StarScenario, me: str, keys: Path) -> Path:
     return keys / f"{me}-{scenario.digest[:_DIGITS]}.rounds"
 
 
-def checked_texts(scenario: StarScenario, me: str) -> dict[str, str]:
+def check_texts(scenario: StarScenario, me: str) -> dict[str, str]:
     """Everybody's public text, of a scenario that has a party `me`.
 
     Raises:
@@ -125,7 +125,7 @@ def ask_sum_approval(
     return obtain(scenario, me, keys, approve, show, ask, terms), rules
 
 
-def _admitted(
+def _admit(
     scenario: StarScenario,
     me: str,
     keys: Path,
@@ -191,7 +191,7 @@ def _help(
     star = star_of(scenario)
     client = star.helper(scenario)
     host = _dial(scenario, me, client, address, pair, texts, reporter)
-    return star.client_record(scenario, me, star.helped(scenario, host, log))
+    return star.client_record(scenario, me, star.helper_result(scenario, host, log))
 
 
 def _dial(

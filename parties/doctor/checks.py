@@ -142,7 +142,7 @@ def check_data(scenario: Scenario, me: str) -> tuple[OwnTable | None, list[Findi
         table: OwnTable = job_of(scenario).data.load(scenario, me)
     except (DataError, UsageError) as error:
         return None, [finding_of(error)]
-    found = [ok(job_of(scenario).notice.found(scenario, table))]
+    found = [ok(job_of(scenario).notice.summary(scenario, table))]
     for note in table.notes:
         hint = "it is well if you expected it; else correct the data"
         found.append(warning(note.text, hint) if note.level == "warning" else ok(note.text))

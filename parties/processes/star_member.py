@@ -78,7 +78,7 @@ def _help(
         host.run()
     finally:
         host.close(LINGER)
-    return star.helped(scenario, host, log)
+    return star.helper_result(scenario, host, log)
 
 
 def _take_part(
@@ -92,7 +92,7 @@ def _take_part(
     trusts = {name: star.trust_of(bytes.fromhex(key), public) for name, key in order.get("signing", {}).items()}
     folder = Path(order["out"])
     members = {name: Membership(RoundJournal(folder / f"{name}.rounds", sync=alone), trusts.get(name)) for name in mine}
-    clients = star.clients(scenario, members, log, {} if alone else star.dropping(scenario))
+    clients = star.clients(scenario, members, log, {} if alone else star.dropouts(scenario))
     endpoint = lifeline.peers()[scenario.server]
     assert endpoint is not None
     identities = {name: read_identity(fields) for name, fields in mine.items()}

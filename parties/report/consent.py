@@ -194,7 +194,7 @@ def _learns_blocks(scenario: Scenario, plans: Plans) -> list[Block]:
         _, plan = plans.of(scenario, rows, features)
     except (DataError, UsageError):  # of the rows that stand in: those that come may well do
         return [Line(""), Line(job.notice.outcome(scenario))]
-    told = kind_of(scenario).show().also_learnt(split=scenario.vertical)
+    told = kind_of(scenario).show().side_facts(split=scenario.vertical)
     return [
         _reveals_grid(plan),
         Line(""),

@@ -24,7 +24,7 @@ from parties.show.blocks import (
     seconds_text,
     short_bytes,
 )
-from parties.tasks.base import PlanTold
+from parties.tasks.base import PlanText
 from parties.tasks.registry import job_of, kind_of, star_of
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def plan_json(plan: Plan, settings: Any, scenario: Scenario) -> dict[str, Any]:
     return _facts(plan, job_of(scenario).notice.plan(settings, scenario), scenario)
 
 
-def _facts(plan: Plan, told: PlanTold, scenario: Scenario) -> dict[str, Any]:
+def _facts(plan: Plan, told: PlanText, scenario: Scenario) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "scenario": {
@@ -194,7 +194,7 @@ def _traffic_grid(plan: Plan) -> Grid:
     )
 
 
-def _dealt_grid(facts: dict[str, Any], plan: Plan, told: PlanTold) -> Grid:
+def _dealt_grid(facts: dict[str, Any], plan: Plan, told: PlanText) -> Grid:
     """What the helper deals, and what each kind is for."""
     dealt = correlations_grid(facts["correlations"], f"Random numbers that {plan.helper} deals")
     rows = tuple((*row, told.uses.get(row[0], "")) for row in dealt.rows)
@@ -231,7 +231,7 @@ def _learns_blocks(facts: dict[str, Any], plan: Plan, scenario: Scenario) -> lis
     return [
         reveals_grid(record, "What the owners will learn"),
         Line(""),
-        Line(kind_of(scenario).show().also_learnt(split=any(item.what == ALIGNMENT for item in plan.reveals))),
+        Line(kind_of(scenario).show().side_facts(split=any(item.what == ALIGNMENT for item in plan.reveals))),
         Grid(
             f"What {plan.helper} will learn", ("no value, but",), tuple((told,) for told in facts["helper"]["learns"])
         ),

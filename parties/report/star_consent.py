@@ -30,12 +30,12 @@ def star_consent_blocks(
         *changes_grid(changes),
         *_parties(scenario, me, publics),
         *keys_lines(scenario),
-        *star.asked(scenario, me),
+        *star.data_notice(scenario, me),
         Grid("What is computed", ("setting", "value"), settings, frozenset({0, 1})),
         session_grid(scenario),
         Line(""),
         *star.protection(scenario),
-        *star.learnt(scenario),
+        *star.knowledge(scenario),
         Line(""),
         Line(
             "Two sums that differ by few clients, or by few rows of one, reveal their difference. A client's "

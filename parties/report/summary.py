@@ -234,7 +234,7 @@ def nothing_else(record: Mapping[str, Any]) -> str:
     helpers = [str(n) for n, entry in table(record.get("parties")).items() if table(entry).get("role") == "helper"]
     split = any(table(item).get("what") == ALIGNMENT for item in entries(record.get("revealed")))
     helper = f" {', '.join(helpers)} was shown no value, only how many rows and columns there are." if helpers else ""
-    return f"Nothing else was opened but under uniform masks, each used once. {show.also_learnt(split=split)}{helper}"
+    return f"Nothing else was opened but under uniform masks, each used once. {show.side_facts(split=split)}{helper}"
 
 
 def _readers(item: Mapping[str, Any], owners: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
-"""What a kind of task is to the code around it: each step of a run, filled by one function a kind.
+"""What a kind of task is to the code around it: a function for each step of a run, which the kind provides.
 
-Each kind has a folder that fills them; `registry.py` says which kind has which. What connects, compares, records and
-shows asks its `Data`, `Run` or `Notice` (together a `Job`), and never which kind it is.
+Each kind has a folder with these functions, and `registry.py` lists the kinds. The code that connects, compares,
+records and shows asks its `Data`, `Run` or `Notice` (together a `Job`), and never which kind it is.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Rows = Mapping[str, tuple[int, int]]
 
 
 @dataclass(frozen=True)
-class PlanTold:
+class PlanText:
     """What a plan says that depends on the kind of task.
 
     Args:
@@ -57,43 +57,43 @@ class PlanTold:
 
 
 def _always(scenario: Scenario, owner: str) -> bool:
-    """Of a kind whose every owner's rows enter what all learn."""
+    """`pools` of a kind in which every owner's rows enter what all learn."""
     return True
 
 
 def _none_held_out(scenario: Scenario, rows: int) -> tuple[int, int]:
-    """Of a kind that computes with all rows."""
+    """`counts` of a kind that computes with all rows."""
     return rows, 0
 
 
 def _no_target(scenario: Scenario, table: OwnTable) -> bool | None:
-    """Of a kind whose owners all have the same columns, or no target."""
+    """`has_target` of a kind whose owners all have the same columns, or no target."""
     return None
 
 
 def _no_warnings(*of: object) -> list[str]:
-    """Of a kind that warns of nothing."""
+    """`before` or `after` of a kind that warns of nothing."""
     return []
 
 
 def _own_rows_only(scenario: Scenario, rows: Rows, columns: int) -> int:
-    """Of a kind in which no party computes with numbers of all owners' rows."""
+    """`pooled` of a kind in which no party computes with numbers of all owners' rows."""
     return 0
 
 
-def wanted_by_all(scenario: Scenario, what: Iterable[str]) -> str:
-    """What is revealed of a kind whose results all owners get."""
+def outcome_for_all(scenario: Scenario, what: Iterable[str]) -> str:
+    """`outcome` of a kind whose results all owners get."""
     return f"Revealed to {', '.join(scenario.owners)}: {', '.join(what)}."
 
 
 def all_cells(scenario: Scenario, rows: Rows, columns: int) -> int:
-    """Of a kind in which every party computes with all owners' rows, masked."""
+    """`pooled` of a kind in which every party computes with all owners' rows, masked."""
     counts = [sum(pair) for pair in rows.values()]
     return (max(counts) if scenario.vertical else sum(counts)) * columns
 
 
-def also_learnt(*, split: bool) -> str:
-    """What owners learn of each other beside what is opened, where columns are split or not."""
+def side_facts(*, split: bool) -> str:
+    """What owners learn of each other beside what is opened."""
     if split:
         return "The owners also learn the names of each other's columns, and who has the target."
     return "The owners also learn each other's numbers of rows."
@@ -108,11 +108,11 @@ class Show:
         blocks: the summary's lines and tables; nothing of a run that failed, or where the record has no result.
         note: how to read it, below the same in the report.
         sections: the report's sections, where they are more than the summary's blocks.
-        status: how a run that succeeded ended, in a sentence; None: as of every kind.
-        nothing_else: what nobody learnt; None: as of every kind.
+        status: how a run that succeeded ended, in a sentence; None: that of every kind.
+        nothing_else: the sentence that nobody learnt anything else; None: that of every kind.
         costs: whether its blocks say what the run cost.
         trains: whether a part of the online time is a training.
-        also_learnt: what owners learn of each other beside what is opened.
+        side_facts: what owners learn of each other beside what is opened.
     """
 
     title: str
@@ -123,7 +123,7 @@ class Show:
     nothing_else: str | None = None
     costs: bool = False
     trains: bool = False
-    also_learnt: Callable[..., str] = also_learnt
+    side_facts: Callable[..., str] = side_facts
 
 
 Tab = TypeVar("Tab", bound=OwnTable)
@@ -196,16 +196,16 @@ class Notice(Generic[Tab, Set]):
     Args:
         plan: what the plan says.
         data: what is asked of an owner's data, as rows of a table; the owner's table is None if it cannot be read.
-        found: the owner's data in a sentence, for `mpc doctor`.
+        summary: the owner's data in a sentence, for `mpc doctor`.
         outcome: what is revealed to whom, in a sentence, where no plan can be made yet.
         reveals: what a policy's `reveals` must list: the names that let each through, its own first.
         small_counts: what may tell a count of rows below a given one, and what to do, for a policy's `minimum_cell`;
             nothing where each count that is told was tested, or is of all rows.
     """
 
-    plan: Callable[[Set, Scenario], PlanTold]
+    plan: Callable[[Set, Scenario], PlanText]
     data: Callable[[Scenario, str, Tab | None], list[tuple[str, str]]]
-    found: Callable[[Scenario, Tab], str]
+    summary: Callable[[Scenario, Tab], str]
     outcome: Callable[[Scenario], str]
     reveals: Callable[[Scenario], list[tuple[str, ...]]]
     small_counts: Callable[[Scenario, int], list[str]]

@@ -115,7 +115,7 @@ def calibration_grid(record: Mapping[str, Any], which: str) -> Grid | None:
 
 
 def calibration_texts(record: Mapping[str, Any]) -> list[str]:
-    """What is not told of it, and why."""
+    """What is suppressed in a calibration, and why."""
     calibration = table(record.get("calibration"))
     if not calibration:
         return []

@@ -1,4 +1,4 @@
-"""What a run's record says of all owners' data together, where the owners had agreed to learn it."""
+"""What a run's record says of all owners' data together, where the scenario lets it be disclosed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MOST_ROWS: Final = 20
 
 
 def data_blocks(record: Mapping[str, Any]) -> list[Block]:
-    """Missing values and unlike ranges, as far as the run was to tell; nothing if it was not."""
+    """Missing values and differing ranges, where the scenario lets them be disclosed; else nothing."""
     data = table(record.get("data"))
     blocks: list[Block] = []
     if isinstance(data.get("missing"), Mapping):

@@ -1,4 +1,4 @@
-"""How large a training will be, as far as the scenario and the data that are here tell before anybody is met."""
+"""The size of a training, as far as the scenario and the data that are here determine it before the parties meet."""
 
 from __future__ import annotations
 

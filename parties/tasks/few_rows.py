@@ -1,4 +1,4 @@
-"""Sums over few rows are those patients: the fewest rows of an owner that a run takes, and of a model for each feature.
+"""The fewest rows of an owner that a run takes, and the fewest for each feature of a model: sums show few rows.
 
 The sums of two owners less one's own are the other's; over a single row they are that patient, and a model without a
 penalty whose features are nearly as many as the rows goes through them. Held-out rows are a cell: with the model in
@@ -15,7 +15,7 @@ from parties.tasks.base import Rows
 
 
 def refuse_few(scenario: Scenario, rows: Rows, features: int) -> None:
-    """That every owner computes with enough rows, and a model that is told without a penalty rests on enough.
+    """Refuse owners with too few rows, and a model without a penalty that is disclosed and rests on too few.
 
     Args:
         rows: each owner's numbers of rows: to compute with, and held out.
@@ -52,7 +52,7 @@ def refuse_few(scenario: Scenario, rows: Rows, features: int) -> None:
 
 
 def _refuse_few_held_out(task: ModelTask, rows: Rows) -> None:
-    """That what is told of held-out rows is of 0 or at least min_cell of every owner."""
+    """Refuse metrics over 1 to min_cell - 1 held-out rows of an owner."""
     if "metrics" not in task.reveal:  # a calibration goes with these
         return
     few = [owner for owner, (_, held_out) in rows.items() if 0 < held_out < task.min_cell]
@@ -66,7 +66,7 @@ def _refuse_few_held_out(task: ModelTask, rows: Rows) -> None:
 
 
 def most_features(scenario: Scenario, rows: Rows) -> int | None:
-    """How many features a model that is told without a penalty may have at most; None: any number."""
+    """The most features of a model without a penalty that is disclosed; None: any number."""
     task = scenario.task
     if not isinstance(task, ModelTask) or not task.told_without_penalty or not task.min_rows_per_feature:
         return None
@@ -74,6 +74,6 @@ def most_features(scenario: Scenario, rows: Rows) -> int | None:
 
 
 def _others(scenario: Scenario, rows: Rows) -> int:
-    """How many rows the others of an owner have at least; where columns are split, all rows."""
+    """The fewest rows that the other owners of any owner have together; where columns are split, all rows."""
     counts = [used for used, _ in rows.values()]
     return counts[0] if scenario.vertical else sum(counts) - max(counts)

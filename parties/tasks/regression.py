@@ -35,7 +35,7 @@ def has_target(scenario: Scenario, table: Table) -> bool | None:
     return table.has_target if scenario.vertical else None
 
 
-def asked_of_table(scenario: Scenario, me: str, table: Table | None, target: str, use: str) -> list[tuple[str, str]]:
+def table_notice(scenario: Scenario, me: str, table: Table | None, target: str, use: str) -> list[tuple[str, str]]:
     """What a model's task asks of an owner's table: what, and which.
 
     Args:

@@ -67,10 +67,10 @@ class Star:
     Args:
         plan: the plan, as `mpc plan --json` prints it.
         plan_blocks: the same as lines and tables.
-        protection: what it withstands; `learnt` who learns what; `asked` what is asked of a party's data.
-        clients: the clients of one process, ready to join; `dropping` those that a test lets drop out, and when.
+        protection: what it withstands; `knowledge` who learns what; `data_notice` what is asked of a party's data.
+        clients: the clients of one process, ready to join; `dropouts` those that a test lets drop out, and when.
         trust_of: what a client goes by where the server may lie, of its own and everybody's signing keys.
-        helper: the helper, ready to join; `helped` what it reports.
+        helper: the helper, ready to join; `helper_result` what it reports.
         serve: the server's part; returns its result.
         result: what a process of clients reports.
         record: the record of a run, from the results of all; `client_record` a client's own, or the helper's.
@@ -83,13 +83,13 @@ class Star:
     plan: Callable[[Any], dict[str, Any]]
     plan_blocks: Callable[[Any], list[Block]]
     protection: Callable[[Any], list[Block]]
-    learnt: Callable[[Any], list[Block]]
-    asked: Callable[[Any, str], list[Block]]
+    knowledge: Callable[[Any], list[Block]]
+    data_notice: Callable[[Any, str], list[Block]]
     clients: Callable[[Any, Mapping[str, Membership], Logger, Mapping[str, str]], dict[str, StarClient]]
-    dropping: Callable[[Any], dict[str, str]]
+    dropouts: Callable[[Any], dict[str, str]]
     trust_of: Callable[[bytes, list[bytes]], Trust]
     helper: Callable[[Any], StarClient]
-    helped: Callable[[Any, ClientHost, Logger], dict[str, Any]]
+    helper_result: Callable[[Any, ClientHost, Logger], dict[str, Any]]
     serve: Callable[[Any, Seat, Reporter, Logger, Callable[[], object]], dict[str, Any]]
     result: Callable[[ClientHost, int, int], dict[str, Any]]
     record: Callable[[Any, Mapping[str, Mapping[str, Any]]], dict[str, Any]]
@@ -128,7 +128,7 @@ def server_address(scenario: StarScenario) -> str:
 
 
 def check_identities(scenario: StarScenario, texts: Mapping[str, str]) -> None:
-    """That a server that may lie has no hand in who the clients are.
+    """Refuse keys in which a server that may lie could have had a hand.
 
     Raises:
         UsageError: the keys come from no roster, or from one that the server signed.

@@ -1,4 +1,4 @@
-"""What a linear regression on one machine is held against: each owner alone, and all rows in the clear."""
+"""Comparison of a run on one machine with each owner's own fit and with the fit to all rows in the clear."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def compare(scenario: Scenario, record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _alone(x: np.ndarray, y: np.ndarray, names: tuple[str, ...], beside: OffsetWeights) -> LinearFit | None:
-    """The fit to one owner's rows; None where those that count are too few, or do not tell the features apart."""
+    """The fit to one owner's rows; None where those with a weight are too few, or the features are collinear."""
     counted = np.full(len(y), True) if beside.counts is None else beside.counts > 0
     left, used = beside.subtract_offset(y)[counted], x[counted]
     rows, d = used.shape

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from parties.show.blocks import Block, Line, count_text, plural
-from parties.tasks.base import PlanTold
+from parties.tasks.base import PlanText
 from parties.tasks.linear.settings import LinearTask
 from protocols.linear.settings import LinearSettings
 
@@ -26,7 +26,7 @@ USES: Final[Mapping[str, str]] = {
 """What a linear regression needs each kind of correlated randomness for."""
 
 
-def linear_told(settings: LinearSettings, task: LinearTask) -> PlanTold:
+def linear_plan_text(settings: LinearSettings, task: LinearTask) -> PlanText:
     """What the plan of a linear regression says."""
     rows = {owner: {"train": train, "test": test} for owner, (train, test) in settings.rows_by_owner.items()}
     train, test = sum(settings.train_rows), sum(settings.test_rows)
@@ -34,7 +34,7 @@ def linear_told(settings: LinearSettings, task: LinearTask) -> PlanTold:
         f"{plural(len(settings.owners), 'owner')} and a helper; {count_text(train)} rows in the fit and "
         f"{count_text(test)} held out, {plural(settings.features, 'feature')}."
     )
-    return PlanTold(
+    return PlanText(
         scenario={"rows": rows, "features": settings.features},
         facts={"inference": settings.inference, "offset": task.offset, "weights": task.weights},
         work=work,

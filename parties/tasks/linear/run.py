@@ -1,4 +1,4 @@
-"""`kind = "linear_regression"`: what the code around a run needs to know of a linear regression."""
+"""`kind = "linear_regression"`: the steps of a run of a linear regression."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mpc.runtime.plan import Plan, ProgramFactory, make_plan
 from parties.data.table import Table, load_owner_table
 from parties.scenario.file import Scenario
 from parties.show.blocks import count_text, plural
-from parties.tasks.base import Data, Job, Notice, PlanTold, Rows, Run, all_cells, wanted_by_all
+from parties.tasks.base import Data, Job, Notice, PlanText, Rows, Run, all_cells, outcome_for_all
 from parties.tasks.extent import extent_from_here, training_shapes
 from parties.tasks.linear.record import fit_facts, inference_rows
 from parties.tasks.linear.settings import LinearTask
@@ -19,12 +19,12 @@ from parties.tasks.linear.show import EXACT_TEXT
 from parties.tasks.regression import (
     MISSING_COUNTS,
     WEIGHTS,
-    asked_of_table,
     group_counts,
     has_target,
     own_columns,
     own_rows,
     row_counts,
+    table_notice,
 )
 from protocols.linear.columns_job import vertical_linear_job
 from protocols.linear.rows_job import linear_job
@@ -119,22 +119,22 @@ def _compare(scenario: Scenario, record: Mapping[str, Any]) -> dict[str, Any]:
     return compare(scenario, record)
 
 
-def _told(settings: LinearSettings, scenario: Scenario) -> PlanTold:
-    from parties.tasks.linear.plan import linear_told
+def _plan_text(settings: LinearSettings, scenario: Scenario) -> PlanText:
+    from parties.tasks.linear.plan import linear_plan_text
 
-    return linear_told(settings, scenario.task_as(LinearTask))
-
-
-def _asked(scenario: Scenario, me: str, table: Table | None) -> list[tuple[str, str]]:
-    return asked_of_table(scenario, me, table, "target, a number", "in the fit")
+    return linear_plan_text(settings, scenario.task_as(LinearTask))
 
 
-def _found(scenario: Scenario, table: Table) -> str:
+def _data_notice(scenario: Scenario, me: str, table: Table | None) -> list[tuple[str, str]]:
+    return table_notice(scenario, me, table, "target, a number", "in the fit")
+
+
+def _summary(scenario: Scenario, table: Table) -> str:
     text = f"data: {table.source}: {plural(table.rows, 'row')}, {plural(len(table.columns), 'feature')}"
     return f"{text}, target '{scenario.task_as(LinearTask).target}'"
 
 
-def _revealed(scenario: Scenario) -> list[tuple[str, ...]]:
+def _reveals(scenario: Scenario) -> list[tuple[str, ...]]:
     task = scenario.task_as(LinearTask)
     behind = SUMS if task.inference == "open-gram" else SCALES
     weights = [] if task.weights is None else [(WEIGHTS,)]
@@ -151,8 +151,8 @@ def _small_counts(scenario: Scenario, least: int) -> list[str]:
     return [text for text, told in untested.items() if told]
 
 
-def _wanted(scenario: Scenario) -> str:
-    return wanted_by_all(scenario, scenario.task_as(LinearTask).reveal)
+def _outcome(scenario: Scenario) -> str:
+    return outcome_for_all(scenario, scenario.task_as(LinearTask).reveal)
 
 
 def _pooled(scenario: Scenario, rows: Rows, columns: int) -> int:
@@ -178,11 +178,11 @@ LINEAR: Job[Table, LinearSettings, LinearFit] = Job(
         pooled=_pooled,
     ),
     notice=Notice(
-        plan=_told,
-        data=_asked,
-        found=_found,
-        outcome=_wanted,
-        reveals=_revealed,
+        plan=_plan_text,
+        data=_data_notice,
+        summary=_summary,
+        outcome=_outcome,
+        reveals=_reveals,
         small_counts=_small_counts,
     ),
 )

@@ -1,4 +1,4 @@
-"""What a run on one machine is held against: each owner alone, and all rows in the clear.
+"""The comparison of a run on one machine with each owner's own model and with a model of all rows in the clear.
 
 Only where all owners' data are on one machine: it loads every one of them.
 """

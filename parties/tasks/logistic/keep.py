@@ -1,4 +1,4 @@
-"""What an owner keeps of a training whose model nobody sees: its share, in a file of its own (trust/share_file.py)."""
+"""An owner's share of a model that nobody sees, kept in a file of its own (trust/share_file.py)."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from protocols.rows.results import Trained
 
 
 def model_id(agreement: Agreement) -> str:
-    """The model's name, the same at all owners: of its session, so that it says nothing of the model."""
+    """The model's name, the same at all owners: it is made from the session, so that it depends on nothing secret."""
     return hashlib.sha256(b"shared model" + agreement.context).hexdigest()[:32]
 
 
 def ready_to_keep(scenario: Scenario, table: Table, vault: Vault) -> Table:
-    """The table, if there is room for a share where one will be.
+    """Check that a share can be written where it will be; return the table.
 
     Raises:
         UsageError: there is not.

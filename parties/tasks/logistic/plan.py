@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from parties.scenario.file import Scenario
 from parties.show.blocks import Block, Grid, Line, count_text, plural
-from parties.tasks.base import PlanTold
+from parties.tasks.base import PlanText
 from parties.tasks.logistic.plan_bits import bits_facts, bits_rows, form_text
 from parties.tasks.logistic.plan_solver import solver_text, steps_text, training_facts
 from parties.tasks.logistic.settings import LogisticTask
@@ -65,7 +65,7 @@ INFERENCE_USES: Final[Mapping[str, str]] = {
 """The same of a maximum-likelihood fit."""
 
 
-def training_told(settings: TrainingSettings, scenario: Scenario) -> PlanTold:
+def training_plan_text(settings: TrainingSettings, scenario: Scenario) -> PlanText:
     """What the plan of a training says."""
     training = training_facts(settings, scenario)
     details: tuple[Block, ...] = ()
@@ -76,7 +76,7 @@ def training_told(settings: TrainingSettings, scenario: Scenario) -> PlanTold:
     else:
         details = _inference_blocks(settings)
     rows = {owner: {"train": train, "test": test} for owner, (train, test) in settings.rows_by_owner.items()}
-    return PlanTold(
+    return PlanText(
         scenario={"rows": rows, "features": settings.features, "steps": settings.step_count},
         facts=facts,
         work=_work_text(settings, training),
@@ -134,7 +134,7 @@ def _inference_blocks(settings: TrainingSettings) -> tuple[Block, ...]:
 
 
 def _aside_texts(settings: TrainingSettings) -> list[str]:
-    """What offset, weights and calibration tell, in sentences."""
+    """What offset, weights and calibration disclose, in sentences."""
     split, texts = settings.partition == "vertical", []
     if settings.weighted:
         told = "a power of two that no weight is above" if split else "the sum of all weights"

@@ -1,4 +1,4 @@
-"""`kind = "logistic_regression"`: what the code around a run needs to know of a training."""
+"""`kind = "logistic_regression"`: the steps of a run of a training."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mpc.runtime.plan import Plan, ProgramFactory, make_plan
 from parties.data.table import Table, load_owner_table
 from parties.scenario.file import Scenario
 from parties.show.blocks import plural
-from parties.tasks.base import Data, Job, Notice, PlanTold, Run, all_cells, wanted_by_all
+from parties.tasks.base import Data, Job, Notice, PlanText, Run, all_cells, outcome_for_all
 from parties.tasks.extent import extent_from_here, training_shapes
 from parties.tasks.logistic.keep import keep_model, model_id, ready_to_keep
 from parties.tasks.logistic.plan_solver import training_facts
@@ -20,11 +20,11 @@ from parties.tasks.logistic.shape import settings_for, warnings_after, warnings_
 from parties.tasks.regression import (
     MISSING_COUNTS,
     WEIGHTS,
-    asked_of_table,
     has_target,
     own_columns,
     own_rows,
     row_counts,
+    table_notice,
 )
 from protocols.inference import irls
 from protocols.rows.results import Trained
@@ -64,7 +64,7 @@ def _load_libraries(scenario: Scenario) -> None:
 
 
 def _program(scenario: Scenario, agreement: Agreement, table: Table) -> ProgramFactory:
-    """What an owner runs, once: it hands its rows over, so that nobody else holds what the training lets go of."""
+    """What an owner runs, once: it hands its rows over, so that the training can free them."""
     settings: TrainingSettings = agreement.settings
     if agreement.split is not None:
         columns = [own_columns(table, scenario, agreement.split, agreement.owners_key)]
@@ -126,7 +126,7 @@ def _calibration(settings: TrainingSettings, trained: Trained | None) -> dict[st
 
 
 def _data_facts(scenario: Scenario, trained: Trained | None) -> dict[str, Any] | None:
-    """What was agreed to be learnt of all owners' data, as the record has it; None if nothing was."""
+    """What is disclosed of all owners' data, as the record has it; None if nothing is."""
     found = trained.data if trained else None
     if trained is None or found is None:
         return None
@@ -146,25 +146,25 @@ def _compare(scenario: Scenario, record: Mapping[str, Any]) -> dict[str, Any]:
     return with_plaintext(scenario, record, standardised)
 
 
-def _told(settings: TrainingSettings, scenario: Scenario) -> PlanTold:
-    from parties.tasks.logistic.plan import training_told
+def _plan_text(settings: TrainingSettings, scenario: Scenario) -> PlanText:
+    from parties.tasks.logistic.plan import training_plan_text
 
-    return training_told(settings, scenario)
+    return training_plan_text(settings, scenario)
 
 
-def _asked(scenario: Scenario, me: str, table: Table | None) -> list[tuple[str, str]]:
-    asked = asked_of_table(scenario, me, table, "target", "to train on")
+def _data_notice(scenario: Scenario, me: str, table: Table | None) -> list[tuple[str, str]]:
+    asked = table_notice(scenario, me, table, "target", "to train on")
     if not {"model", "inference"} & set(scenario.task_as(LogisticTask).reveal):
         asked.append(("the model", "nobody sees it: each owner keeps a share, in a sealed file of its own"))
     return asked
 
 
-def _found(scenario: Scenario, table: Table) -> str:
+def _summary(scenario: Scenario, table: Table) -> str:
     text = f"data: {table.source}: {plural(table.rows, 'row')}, {plural(len(table.columns), 'column')} to learn from"
     return f"{text}, target '{scenario.task_as(LogisticTask).target}'"
 
 
-def _revealed(scenario: Scenario) -> list[tuple[str, ...]]:
+def _reveals(scenario: Scenario) -> list[tuple[str, ...]]:
     task = scenario.task_as(LogisticTask)
     behind = {
         (STANDARDISATION,): task.standardise is True and task.partition == "horizontal",
@@ -188,8 +188,8 @@ def _small_counts(scenario: Scenario, least: int) -> list[str]:
     return [text for text, told in untested.items() if told]
 
 
-def _wanted(scenario: Scenario) -> str:
-    return wanted_by_all(scenario, scenario.task_as(LogisticTask).reveal or ("nothing of the model",))
+def _outcome(scenario: Scenario) -> str:
+    return outcome_for_all(scenario, scenario.task_as(LogisticTask).reveal or ("nothing of the model",))
 
 
 TRAINING: Job[Table, TrainingSettings, Trained] = Job(
@@ -214,11 +214,11 @@ TRAINING: Job[Table, TrainingSettings, Trained] = Job(
         pooled=all_cells,
     ),
     notice=Notice(
-        plan=_told,
-        data=_asked,
-        found=_found,
-        outcome=_wanted,
-        reveals=_revealed,
+        plan=_plan_text,
+        data=_data_notice,
+        summary=_summary,
+        outcome=_outcome,
+        reveals=_reveals,
         small_counts=_small_counts,
     ),
 )

@@ -16,7 +16,7 @@ from parties.scenario.task import TaskReader
 
 
 def _as_text(value: Any) -> Any:
-    """A whole number as the text it is written as: `positive = 2` means the same as `positive = "2"`."""
+    """A whole number as text: `positive = 2` means the same as `positive = "2"`."""
     return str(value) if type(value) is int and abs(value) <= LARGEST_SEED else value
 
 
@@ -74,7 +74,7 @@ class LogisticTask(ModelTask):
 
     @property
     def told_without_penalty(self) -> bool:
-        """Whether a model is told that no penalty keeps from the rows."""
+        """Whether a model without a penalty is disclosed."""
         return not self.l2 and not self.keeps_shares
 
 

@@ -1,4 +1,4 @@
-"""From a scenario to the public settings of a training; and what is worth a warning of it, before and after."""
+"""From a scenario to the public settings of a training; and the warnings before and after it."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _round_bytes(network: NetworkSpec | None, owners: Sequence[str]) -> int:
 
 
 def warnings_before(rows: Iterable[tuple[int, int]], features: int) -> list[str]:
-    """What is public and makes for a poor model, before the training.
+    """Warnings of public settings and sizes that make for a poor model, before the training.
 
     Args:
         rows: each owner's numbers of training and test rows.
@@ -110,7 +110,7 @@ def warnings_before(rows: Iterable[tuple[int, int]], features: int) -> list[str]
 
 
 def warnings_after(metrics: Mapping[str, Mapping[str, Any]] | None, converged: bool | None = None) -> list[str]:
-    """What the metrics, where they were agreed on, say is wrong with the rows of all owners; and with the training."""
+    """Warnings of what the metrics, where they are disclosed, show of the rows of all owners and of the training."""
     found = []
     if converged is False:
         found.append("the training has not converged: its weights still moved; raise `iterations` or `l2`")

@@ -15,7 +15,7 @@ from parties.data.plain_table import PlainTable, category_codes, check_rows, tab
 from parties.data.read import open_source
 from parties.scenario.file import Scenario
 from parties.show.blocks import Line, count_text, plural
-from parties.tasks.base import Data, Job, Notice, PlanTold, Rows, Run, wanted_by_all
+from parties.tasks.base import Data, Job, Notice, PlanText, Rows, Run, outcome_for_all
 from parties.tasks.mantel_haenszel.pooled import pooled_odds_ratio
 from parties.tasks.mantel_haenszel.settings import MantelHaenszelTask
 from parties.tasks.plain import stated_extent, stated_rows
@@ -88,11 +88,11 @@ def _record(scenario: Scenario, agreement: Agreement, opened: Opened | None) -> 
     }
 
 
-def _told(settings: StatisticsSettings, scenario: Scenario) -> PlanTold:
+def _plan_text(settings: StatisticsSettings, scenario: Scenario) -> PlanText:
     rows = {owner: {"train": count, "test": 0} for owner, count in zip(settings.owners, settings.rows, strict=True)}
     rule = f"if each of its cells is, for every owner, of {settings.min_cell} rows of the others, or of none"
     how = f"A stratum's table is told {rule if settings.min_cell else 'however small its cells are'}."
-    return PlanTold(
+    return PlanText(
         scenario={"rows": rows},
         facts={"strata": settings.groups, "min_cell": settings.min_cell},
         work=f"{plural(len(settings.owners), 'owner')} and a helper; {count_text(sum(settings.rows))} rows; "
@@ -104,7 +104,7 @@ def _told(settings: StatisticsSettings, scenario: Scenario) -> PlanTold:
     )
 
 
-def _asked(scenario: Scenario, me: str, table: PlainTable | None) -> list[tuple[str, str]]:
+def _data_notice(scenario: Scenario, me: str, table: PlainTable | None) -> list[tuple[str, str]]:
     task = scenario.task_as(MantelHaenszelTask)
     count = scenario.parties[me].rows if table is None else table.rows
     named = zip(("exposure", "outcome", "strata"), task.columns, strict=True)
@@ -124,10 +124,10 @@ MANTEL_HAENSZEL: Job[PlainTable, StatisticsSettings, Opened] = Job(
     ),
     run=Run(settings=settings_of, plan=_plan, program=_program, record=_record),
     notice=Notice(
-        plan=_told,
-        data=_asked,
-        found=lambda scenario, table: f"data: {table.source}: {plural(table.rows, 'row')}",
-        outcome=lambda scenario: wanted_by_all(scenario, ["tables"]),
+        plan=_plan_text,
+        data=_data_notice,
+        summary=lambda scenario, table: f"data: {table.source}: {plural(table.rows, 'row')}",
+        outcome=lambda scenario: outcome_for_all(scenario, ["tables"]),
         reveals=lambda scenario: [("tables",)],
         small_counts=_small_counts,
     ),

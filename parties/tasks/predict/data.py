@@ -100,7 +100,7 @@ class PredictTable:
 
 
 def load_predict_table(scenario: Scenario, owner: str) -> PredictTable:
-    """An owner's share of the model, unopened, and its new rows.
+    """An owner's share of the model, still encrypted, and its new rows.
 
     Raises:
         UsageError: there is no share, or it is of another party, of other owners, or of another partition.
@@ -131,7 +131,7 @@ def load_predict_table(scenario: Scenario, owner: str) -> PredictTable:
 
 
 def here(scenario: Scenario, owner: str) -> Path:
-    """Where an owner's share is said to be.
+    """The path of an owner's share, as the scenario states it.
 
     Raises:
         UsageError: the scenario does not say.
@@ -171,7 +171,7 @@ def most_rows(scenario: Scenario, features: int) -> int:
 
 
 def too_many(scenario: Scenario, features: int) -> str:
-    """What so many scores may tell, in a sentence; empty where all owners but one stay below the features."""
+    """What so many scores may disclose, in a sentence; empty where all owners but one score fewer than d rows."""
     others = len(scenario.owners) - 1
     together = most_rows(scenario, features) * others
     if together < features:
@@ -184,7 +184,7 @@ def too_many(scenario: Scenario, features: int) -> str:
 
 
 def check_cap(share: OpenShare, rows: dict[str, int], most: int) -> None:
-    """That no owner's rows, with those that were scored before, are more than it may score.
+    """Refuse more rows of an owner, with those that were scored before, than it may score.
 
     Raises:
         DisagreementError: an owner's are; names it.

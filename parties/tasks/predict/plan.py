@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from parties.scenario.file import Scenario
 from parties.show.blocks import Line, count_text, plural
-from parties.tasks.base import PlanTold
+from parties.tasks.base import PlanText
 from parties.tasks.predict.data import most_rows, too_many
 from parties.tasks.predict.settings import PredictTask
 from protocols.prediction.rows_job import PredictSettings
@@ -38,7 +38,7 @@ def predict_facts(settings: PredictSettings, scenario: Scenario) -> dict[str, An
     }
 
 
-def predict_told(settings: PredictSettings, scenario: Scenario) -> PlanTold:
+def predict_plan_text(settings: PredictSettings, scenario: Scenario) -> PlanText:
     """What the plan of a scoring says."""
     facts = predict_facts(settings, scenario)
     there = dict.fromkeys(settings.owners, sum(settings.rows)) if settings.split else facts["rows"]
@@ -50,7 +50,7 @@ def predict_told(settings: PredictSettings, scenario: Scenario) -> PlanTold:
         f"{plural(len(settings.owners), 'owner')} and a helper; {new}; a model of "
         f"{plural(settings.features, 'feature')}, of which each owner holds a share and which nobody sees."
     )
-    return PlanTold(
+    return PlanText(
         scenario={"rows": {owner: {"train": count, "test": 0} for owner, count in there.items()}},
         facts={"predict": facts},
         work=work,

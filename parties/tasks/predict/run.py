@@ -1,4 +1,4 @@
-"""`kind = "predict"`: what the code around a run needs to know of scoring new rows by a model that nobody sees."""
+"""`kind = "predict"`: the steps of a run that scores new rows by a model that nobody sees."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from parties.data.vertical import digest_bits
 from parties.scenario.file import Scenario
 from parties.scenario.problems import quoted
 from parties.show.blocks import MISSING, count_text, plural
-from parties.tasks.base import Data, Job, Notice, PlanTold, Rows, Run, all_cells
+from parties.tasks.base import Data, Job, Notice, PlanText, Rows, Run, all_cells
 from parties.tasks.extent import Extent
 from parties.tasks.predict.data import PredictTable, check_cap, here, load_predict_table, most_rows, opened, too_many
-from parties.tasks.predict.plan import predict_facts, predict_told
+from parties.tasks.predict.plan import predict_facts, predict_plan_text
 from parties.tasks.predict.settings import PredictTask
 from parties.tasks.regression import NOT_STATED, group_counts
 from parties.trust.share_file import OpenShare, Vault, read_bound
@@ -170,7 +170,7 @@ def _before(scenario: Scenario, agreement: Agreement) -> list[str]:
 
 
 def _record(scenario: Scenario, agreement: Agreement, scored: Scored | None) -> dict[str, Any]:
-    """What all owners know of the run; the scores are in a file of their owner alone."""
+    """The record's part, which all owners know; the scores are in a file of their owner alone."""
     if scored is None:
         return {"predict": None}
     facts = predict_facts(agreement.settings, scenario)
@@ -192,11 +192,11 @@ def _keep(scenario: Scenario, agreement: Agreement, scored: Scored, vault: Vault
     return {"scores": path.name}
 
 
-def _told(settings: PredictSettings, scenario: Scenario) -> PlanTold:
-    return predict_told(settings, scenario)
+def _plan_text(settings: PredictSettings, scenario: Scenario) -> PlanText:
+    return predict_plan_text(settings, scenario)
 
 
-def _asked(scenario: Scenario, me: str, table: PredictTable | None) -> list[tuple[str, str]]:
+def _data_notice(scenario: Scenario, me: str, table: PredictTable | None) -> list[tuple[str, str]]:
     use = "brings the rows into one order" if scenario.vertical else "names the rows in the file of scores"
     task = scenario.task_as(PredictTask)
     rows = [(f"id, which {use}", task.id)] if task.id else []
@@ -230,12 +230,12 @@ def _asked_rows(scenario: Scenario, me: str, count: int | None) -> list[tuple[st
     return [(f"rows that are scored, for {to} alone", rows), (f"what {to} may learn of them", told)]
 
 
-def _found(scenario: Scenario, table: PredictTable) -> str:
+def _summary(scenario: Scenario, table: PredictTable) -> str:
     rows = plural(table.rows, "row") + (f" of {plural(table.values.shape[1], 'column')}" if scenario.vertical else "")
     return f"data: {table.source}: {rows} to score by model {table.bound.model}, whose share is here"
 
 
-def _revealed(scenario: Scenario) -> list[tuple[str, ...]]:
+def _reveals(scenario: Scenario) -> list[tuple[str, ...]]:
     scores, classes = (_JOINT_SCORES, _JOINT_CLASSES) if scenario.vertical else (_SCORES, _CLASSES)
     return [(scores,)] if scenario.task_as(PredictTask).steps is not None else [(classes, scores)]
 
@@ -245,7 +245,7 @@ def _pools(scenario: Scenario, owner: str) -> bool:
     return scenario.vertical and not scenario.task_as(PredictTask).gets_scores(owner)
 
 
-def _wanted(scenario: Scenario) -> str:
+def _outcome(scenario: Scenario) -> str:
     task = scenario.task_as(PredictTask)
     what = "classes" if task.steps is None else "rounded probabilities"
     if scenario.vertical:
@@ -272,11 +272,11 @@ PREDICT: Job[PredictTable, PredictSettings, Scored] = Job(
         pooled=all_cells,
     ),
     notice=Notice(
-        plan=_told,
-        data=_asked,
-        found=_found,
-        outcome=_wanted,
-        reveals=_revealed,
+        plan=_plan_text,
+        data=_data_notice,
+        summary=_summary,
+        outcome=_outcome,
+        reveals=_reveals,
         small_counts=lambda scenario, least: [],  # each score is one row's, and its owner's
     ),
 )

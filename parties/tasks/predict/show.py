@@ -35,11 +35,11 @@ def predict_blocks(record: Mapping[str, Any]) -> list[Block]:
     ]
 
 
-def also_learnt(*, split: bool) -> str:
+def side_facts(*, split: bool) -> str:
     """What owners learn of each other beside what is opened."""
     if split:
         return "The owners also learn how many rows they all have; each other's columns they know from the training."
     return "The owners also learn each other's numbers of rows."
 
 
-SHOW: Final = Show("New rows that were scored", predict_blocks, also_learnt=also_learnt)
+SHOW: Final = Show("New rows that were scored", predict_blocks, side_facts=side_facts)

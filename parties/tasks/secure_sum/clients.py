@@ -47,7 +47,7 @@ def clients_of(
     return clients
 
 
-def dropping(scenario: SumScenario) -> dict[str, str]:
+def dropouts(scenario: SumScenario) -> dict[str, str]:
     """Which hosted clients vanish in which stage: as many as `dropping` says, some in each, always the same ones."""
     names = scenario.hosted_clients
     share = scenario.clients.dropping if scenario.clients is not None else 0.0

@@ -1,4 +1,4 @@
-"""What a client, the server or the helper of a secure sum is asked for."""
+"""What an approval of a secure sum shows a client, the server or the helper."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from parties.show.blocks import Block, Grid, Line, count_text
 from parties.tasks.secure_sum.settings import SumScenario
 
 
-def asked_of(scenario: SumScenario, me: str) -> list[Block]:
+def data_notice(scenario: SumScenario, me: str) -> list[Block]:
     """What is asked of a party's data."""
     if me == scenario.server:
         return [Line(""), Line(f"{me} has no data: it relays the clients' messages, and learns the sums.")]

@@ -30,7 +30,7 @@ def helper_client(scenario: SumScenario) -> StarClient:
     return StarClient(program, scenario.meeting, due=scenario.task.rounds)
 
 
-def helped(scenario: SumScenario, host: ClientHost, log: Logger) -> dict[str, Any]:
+def helper_result(scenario: SumScenario, host: ClientHost, log: Logger) -> dict[str, Any]:
     """What the helper's process reports, once it is over.
 
     Raises:

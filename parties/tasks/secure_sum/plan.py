@@ -7,7 +7,7 @@ from typing import Any
 
 from parties.show.blocks import Block, Grid, Line, bytes_text, count_text, listed, short_bytes
 from parties.tasks.secure_sum.settings import SumScenario
-from parties.tasks.secure_sum.small_cells import asked_text, small_cells_blocks, small_cells_facts
+from parties.tasks.secure_sum.small_cells import helper_view, small_cells_blocks, small_cells_facts
 from protocols.aggregation.cost import (
     Traffic,
     client_seconds,
@@ -102,7 +102,7 @@ def plan_blocks(scenario: SumScenario) -> list[Block]:
             f"{short_bytes(facts['memory']['server_for_a_client'])} of it besides the sum; a client keeps at most "
             f"{short_bytes(facts['memory']['client'])} of the server's messages."
         ),
-        *learnt_blocks(scenario),
+        *knowledge_blocks(scenario),
         Line("Server and clients start only with the same digest:"),
         Line(scenario.digest, wrap=False),
     ]
@@ -125,7 +125,7 @@ def _memory(scenario: SumScenario) -> dict[str, int]:
 
 
 def protection_blocks(scenario: SumScenario) -> list[Block]:
-    """What is added up, and whom that withstands."""
+    """What is added up, and which parties it is protected against."""
     facts = sum_plan(scenario)
     holds = facts["withstands"]
     rounds = f", in each of {scenario.task.rounds} rounds" if scenario.task.rounds > 1 else ""
@@ -148,8 +148,8 @@ def protection_blocks(scenario: SumScenario) -> list[Block]:
     ]
 
 
-def learnt_blocks(scenario: SumScenario) -> list[Block]:
-    """What the server learns, and the clients; which cells are held back."""
+def knowledge_blocks(scenario: SumScenario) -> list[Block]:
+    """What the server and the clients learn, and which cells are suppressed."""
     return [
         Grid("What the server learns", ("what",), tuple((text,) for text in _reveals(scenario))),
         *(
@@ -167,7 +167,7 @@ def helper_learns(scenario: SumScenario) -> list[str]:
     m = scenario.task.min_cell
     if scenario.helper is None or m is None:
         return []
-    return [f"of each cell, {asked_text(scenario, m)}", "who takes part, and who drops out when"]
+    return [f"of each cell, {helper_view(scenario, m)}", "who takes part, and who drops out when"]
 
 
 def _reveals(scenario: SumScenario) -> list[str]:

@@ -12,7 +12,7 @@ from mpc.star.server import StarCounts, named
 from parties.base.record_files import SCHEMA
 from parties.show.blocks import listed
 from parties.tasks.secure_sum.settings import SumScenario
-from parties.tasks.secure_sum.small_cells import asked_text, small_cells_facts
+from parties.tasks.secure_sum.small_cells import helper_view, small_cells_facts
 from protocols.aggregation.cost import replayed
 from protocols.aggregation.quantise import decode
 from protocols.aggregation.server import Aggregated
@@ -144,7 +144,7 @@ def _revealed_to_helper(scenario: SumScenario) -> list[dict[str, Any]]:
     test = scenario.test
     if test is None:
         return []
-    what = f"of each of {len(test.cells)} cells{_in_rounds(scenario)}, {asked_text(scenario, test.m)}"
+    what = f"of each of {len(test.cells)} cells{_in_rounds(scenario)}, {helper_view(scenario, test.m)}"
     why = f"it compares; {scenario.server} learns which numbers are withheld for it"
     return [{"what": what, "to": [scenario.helper], "shape": [len(test.cells)], "why": why}]
 

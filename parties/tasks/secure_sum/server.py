@@ -84,7 +84,7 @@ def _round(
             done = server.run(program, session, number, attempt)
         except (TooFewError, ProtocolError) as error:
             if attempt == scenario.task.attempts or server.reached in (CONSISTENCY, UNMASK, HIDDEN, DISCLOSED):
-                raise _told(error, place, scenario.task.rounds) from None
+                raise _with_earlier_rounds(error, place, scenario.task.rounds) from None
             say(f"attempt {attempt} at round {number} failed: {error.message}; nothing was opened, and it is repeated")
             failed.append(error.message)
             wasted_sent += sum(server.counts.sent.values())
@@ -103,8 +103,8 @@ def _round(
     raise AssertionError
 
 
-def _told(error: BeaverlodgeError, place: int, rounds: int) -> BeaverlodgeError:
-    """The error, with what is left of earlier rounds."""
+def _with_earlier_rounds(error: BeaverlodgeError, place: int, rounds: int) -> BeaverlodgeError:
+    """The error, with how many rounds gave their sums before."""
     if rounds == 1:
         return error
     kept = f"the sums of rounds 1 to {place} are in round_1.json and so on" if place else "no round was done"

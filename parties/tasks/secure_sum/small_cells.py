@@ -47,7 +47,7 @@ def small_cells_blocks(scenario: SumScenario) -> list[Block]:
             Line(
                 f"{scenario.server} keeps the masked sums and {scenario.helper} the sums of masks: neither sees a "
                 f"number before the test, and {scenario.helper} learns of each cell only "
-                f"{asked_text(scenario, task.min_cell)}. That holds while both follow the protocol and do not work "
+                f"{helper_view(scenario, task.min_cell)}. That holds while both follow the protocol and do not work "
                 "together: together they see every sum, and no client's own numbers."
             ),
             *_unflagged(scenario, task.min_cell),
@@ -64,7 +64,7 @@ def small_cells_blocks(scenario: SumScenario) -> list[Block]:
     ]
 
 
-def asked_text(scenario: SumScenario, m: int) -> str:
+def helper_view(scenario: SumScenario, m: int) -> str:
     """What the helper learns of a cell."""
     if not scenario.unflagged:
         return f"whether it has 1 to {m - 1} rows"

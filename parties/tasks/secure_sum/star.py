@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from parties.tasks.secure_sum.clients import clients_of, dropping, hosts_result, trust_of
-from parties.tasks.secure_sum.consent import asked_of
+from parties.tasks.secure_sum.clients import clients_of, dropouts, hosts_result, trust_of
+from parties.tasks.secure_sum.consent import data_notice
 from parties.tasks.secure_sum.data import ClientRows, Values, numbers_of
-from parties.tasks.secure_sum.helper import helped, helper_client
-from parties.tasks.secure_sum.plan import learnt_blocks, plan_blocks, protection_blocks, sum_plan
+from parties.tasks.secure_sum.helper import helper_client, helper_result
+from parties.tasks.secure_sum.plan import knowledge_blocks, plan_blocks, protection_blocks, sum_plan
 from parties.tasks.secure_sum.record import client_record, sum_record
 from parties.tasks.secure_sum.server import serve
 from parties.tasks.secure_sum.settings import SumScenario
@@ -28,13 +28,13 @@ STAR: Final = Star(
     plan=sum_plan,
     plan_blocks=plan_blocks,
     protection=protection_blocks,
-    learnt=learnt_blocks,
-    asked=asked_of,
+    knowledge=knowledge_blocks,
+    data_notice=data_notice,
     clients=clients_of,
-    dropping=dropping,
+    dropouts=dropouts,
     trust_of=trust_of,
     helper=helper_client,
-    helped=helped,
+    helper_result=helper_result,
     serve=serve,
     result=hosts_result,
     record=sum_record,

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from parties.show.blocks import Grid, Line, count_text, listed, plural
-from parties.tasks.base import PlanTold
+from parties.tasks.base import PlanText
 from protocols.statistics.cell_tests import loop_numbers
 from protocols.statistics.settings import StatisticsSettings
 
@@ -29,7 +29,7 @@ _TWO_OWNERS: Final = (
 )
 
 
-def statistics_told(settings: StatisticsSettings) -> PlanTold:
+def statistics_plan_text(settings: StatisticsSettings) -> PlanText:
     """What the plan of a run of statistics says."""
     rows = dict(zip(settings.owners, settings.rows, strict=True))
     cells, sums = sum(one.size for one in settings.cells), len(settings.samples)
@@ -39,11 +39,11 @@ def statistics_told(settings: StatisticsSettings) -> PlanTold:
         f"{count_text(cells)} counts, sums in {plural(sums, 'table')}, {count_text(len(settings.searches))} values "
         "on grids."
     )
-    return PlanTold(
+    return PlanText(
         scenario={"rows": {owner: {"train": count, "test": 0} for owner, count in rows.items()}},
         facts={"statistics": _facts(settings)},
         work=work,
-        how=(Line(_TWO_OWNERS), *map(Line, cells_told(settings))),
+        how=(Line(_TWO_OWNERS), *map(Line, cell_rules(settings))),
         helper_learns=(
             "how many rows each owner has",
             "the scenario's settings, and when the owners ask for more",
@@ -53,8 +53,8 @@ def statistics_told(settings: StatisticsSettings) -> PlanTold:
     )
 
 
-def cells_told(s: StatisticsSettings) -> list[str]:
-    """The rule by which cells are told or withheld, in a few sentences."""
+def cell_rules(s: StatisticsSettings) -> list[str]:
+    """The rule by which cells are disclosed or withheld, in a few sentences."""
     if not s.min_cell:
         return [
             "min_cell = 0: every count is told, of however few patients it is, and sums of so few with it. "

@@ -1,4 +1,4 @@
-"""`kind = "statistics"`: what the code around a run needs to know of descriptive statistics."""
+"""`kind = "statistics"`: the steps of a run of descriptive statistics."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mpc.runtime.plan import Plan, ProgramFactory, make_plan
 from parties.data.plain_table import PlainTable
 from parties.scenario.file import Scenario
 from parties.show.blocks import count_text, plural
-from parties.tasks.base import Data, Job, Notice, PlanTold, Rows, Run, wanted_by_all
+from parties.tasks.base import Data, Job, Notice, PlanText, Rows, Run, outcome_for_all
 from parties.tasks.extent import Extent
 from parties.tasks.plain import stated_extent, stated_rows
 from parties.tasks.regression import NOT_STATED
@@ -93,13 +93,13 @@ def _record(scenario: Scenario, agreement: Agreement, opened: Opened | None) -> 
     return {"statistics": statistics_facts(opened, settings)}
 
 
-def _told(settings: StatisticsSettings, scenario: Scenario) -> PlanTold:
-    from parties.tasks.statistics.plan import statistics_told
+def _plan_text(settings: StatisticsSettings, scenario: Scenario) -> PlanText:
+    from parties.tasks.statistics.plan import statistics_plan_text
 
-    return statistics_told(settings)
+    return statistics_plan_text(settings)
 
 
-def _asked(scenario: Scenario, me: str, table: PlainTable | None) -> list[tuple[str, str]]:
+def _data_notice(scenario: Scenario, me: str, table: PlainTable | None) -> list[tuple[str, str]]:
     task = scenario.task_as(StatisticsTask)
     count = scenario.parties[me].rows if table is None else table.rows
     rows = [
@@ -110,23 +110,23 @@ def _asked(scenario: Scenario, me: str, table: PlainTable | None) -> list[tuple[
     return [
         *rows,
         ("rows", NOT_STATED if count is None else count_text(count)),
-        ("small cells", " ".join(_cells_told(scenario))),
+        ("small cells", " ".join(_cell_rules(scenario))),
     ]
 
 
-def _cells_told(scenario: Scenario) -> list[str]:
+def _cell_rules(scenario: Scenario) -> list[str]:
     """The rule for small cells, which depends on nobody's rows."""
-    from parties.tasks.statistics.plan import cells_told
+    from parties.tasks.statistics.plan import cell_rules
 
-    return cells_told(statistics_settings(scenario, dict.fromkeys(scenario.owners, (1, 0)), 0))
+    return cell_rules(statistics_settings(scenario, dict.fromkeys(scenario.owners, (1, 0)), 0))
 
 
-def _found(scenario: Scenario, table: PlainTable) -> str:
+def _summary(scenario: Scenario, table: PlainTable) -> str:
     return f"data: {table.source}: {plural(table.rows, 'row')}, {plural(len(table.columns), 'column')} that are used"
 
 
-def _revealed(scenario: Scenario) -> list[tuple[str, ...]]:
-    return [(what,) for what in asked_for(scenario)]
+def _reveals(scenario: Scenario) -> list[tuple[str, ...]]:
+    return [(what,) for what in reveal_names(scenario)]
 
 
 def _small_counts(scenario: Scenario, least: int) -> list[str]:
@@ -136,7 +136,7 @@ def _small_counts(scenario: Scenario, least: int) -> list[str]:
     return ['missing_cells = "told"'] if task.missing_cells == "told" else []
 
 
-def asked_for(scenario: Scenario) -> list[str]:
+def reveal_names(scenario: Scenario) -> list[str]:
     """What is opened, as a policy's `reveals` names it: statistics of columns, the other kinds by their settings."""
     task = scenario.task_as(StatisticsTask)
     described = task.statistics if task.columns else ()
@@ -145,8 +145,8 @@ def asked_for(scenario: Scenario) -> list[str]:
     return [*described, *(key for key in others if named[key])]
 
 
-def _wanted(scenario: Scenario) -> str:
-    return wanted_by_all(scenario, asked_for(scenario))
+def _outcome(scenario: Scenario) -> str:
+    return outcome_for_all(scenario, reveal_names(scenario))
 
 
 STATISTICS: Job[PlainTable, StatisticsSettings, Opened] = Job(
@@ -159,11 +159,11 @@ STATISTICS: Job[PlainTable, StatisticsSettings, Opened] = Job(
         before=_before,
     ),
     notice=Notice(
-        plan=_told,
-        data=_asked,
-        found=_found,
-        outcome=_wanted,
-        reveals=_revealed,
+        plan=_plan_text,
+        data=_data_notice,
+        summary=_summary,
+        outcome=_outcome,
+        reveals=_reveals,
         small_counts=_small_counts,
     ),
 )

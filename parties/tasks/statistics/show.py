@@ -36,7 +36,7 @@ def statistics_blocks(record: Mapping[str, Any]) -> list[Block]:
 
 
 def _withheld(found: Mapping[str, Any]) -> list[Block]:
-    """What the marks in the tables mean, or that there can be none."""
+    """What the marks in the tables mean, or that no cell can be withheld."""
     rule = table(found.get("small_cells"))
     if not rule:
         small = "small_cells" in found and found["small_cells"] is None
@@ -68,7 +68,7 @@ def _groups_grid(by: Mapping[str, Any]) -> Grid:
 
 
 def _described(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[Block]:
-    """What sums give, and what was looked for on grids, in a table each."""
+    """Two tables: of statistics that sums give, and of those that are looked for on grids."""
     groups = [
         (str(name), table(one)) for name, groups in table(found.get("columns")).items() for one in entries(groups)
     ]
@@ -226,13 +226,13 @@ def _median(curve: Mapping[str, Any]) -> str:
 
 
 def _at_most(curve: Mapping[str, Any], shown: list[int]) -> float:
-    """How far off a curve is at most, at the times that are shown."""
+    """The largest error of a curve at the times that are shown."""
     errors = entries(curve.get("error"))
     return max((errors[k] for k in shown if k < len(errors) and is_number(errors[k])), default=0.0)
 
 
 def _estimated(group: Mapping[str, Any], errors: Sequence[float]) -> list[Line]:
-    """How curves come about that are made of what is told, and how near they are to those of all counts."""
+    """How a curve is made of the stretches that are disclosed, and how near it is to that of all counts."""
     if not group.get("deferred"):
         return []
     text = "Told at the ends of stretches in which enough had the event; who was lost is counted by lots. At the times "
@@ -254,7 +254,7 @@ def _log_rank(group: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _times_shown(curves: list[Sequence[Any]]) -> list[int]:
-    """Some of the points at which the curves are told, the last among them."""
+    """Some of the times at which the curves are disclosed, the last among them."""
     told = [k for k, values in enumerate(zip(*curves, strict=False)) if any(is_number(value) for value in values)]
     step = max(1, -(-len(told) // _MOST_TIMES))
     return [k for place, k in enumerate(told) if (place + 1) % step == 0 or place == len(told) - 1]

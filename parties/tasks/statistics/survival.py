@@ -49,7 +49,7 @@ def survival_facts(opened: Opened, settings: StatisticsSettings, one: Survival, 
 
 
 def _deferred(settings: StatisticsSettings) -> int:
-    """How many may have been lost and not be counted yet, at any time."""
+    """The most patients that may have been censored and are not counted yet, at any time."""
     return len(settings.owners) * (2 * settings.min_cell - 1) if settings.min_cell else 0
 
 
@@ -75,7 +75,7 @@ def _arms(opened: Opened, settings: StatisticsSettings, one: Survival, group: in
 
 
 def _curve(level: str | None, arm: Arm | None, times: Values, deferred: int) -> dict[str, Any]:
-    """A curve at the times at which it is told: at the ends of stretches, where it is near what all counts give."""
+    """A curve at the times at which it is disclosed: at the ends of stretches, where it is near that of all counts."""
     keys = ("count", "events", "median", "median_after", "error", "at_risk", "events_at", "lost_at", "survival", "se")
     if arm is None:
         empty: dict[str, Any] = dict.fromkeys(keys)
@@ -113,7 +113,7 @@ def _close(found: Curve) -> NDArray[np.bool_]:
 
 
 def _at_risk(arms: list[Arm]) -> Values:
-    """Who counts as waited for at each time (arms, T): of those lost at it all, or half (actuarial)."""
+    """The patients at risk at each time (arms, T): of those censored at it all count, or half (actuarial)."""
     halves = [arm.counts[:-1, 0] / 2 if arm.estimator == "actuarial" else 0.0 for arm in arms]
     waited = [arm.counts.sum(axis=1)[::-1].cumsum()[::-1][:-1] for arm in arms]
     return np.asarray(np.array(waited) - np.array(halves).reshape(len(arms), -1), dtype=np.float64)
@@ -124,7 +124,7 @@ def _events(arms: list[Arm]) -> NDArray[np.int64]:
 
 
 def _as_told(arms: list[Arm]) -> dict[str, Any]:
-    """The test of what is told where nothing more may be, if that is near enough to the test of all counts."""
+    """The test of the disclosed stretches where nothing more may be, if it is near enough to that of all counts."""
     if len(arms) == 2:
         found = log_rank_disclosed(arms)
         if found is None:
@@ -136,7 +136,7 @@ def _as_told(arms: list[Arm]) -> dict[str, Any]:
 
 
 def _of_sums(sums: LogRankOpened, group: int, observed: list[int]) -> dict[str, Any] | None:
-    """The test from E and V, of which the last arm's follow from the others'; with what their units leave open."""
+    """The test from expected events E and covariance V, of which the last arm's follow; with the effect of rounding."""
     arms = len(observed)
     values, units = sums.values[group], np.ldexp(1.0, -sums.places[group])
     expected = np.append(values[: arms - 1], sum(observed) - values[: arms - 1].sum())

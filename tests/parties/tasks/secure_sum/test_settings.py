@@ -12,7 +12,7 @@ from mpc.links.zmq.curve import HELD_BYTES
 from parties.base.descriptors import allow_connections
 from parties.report.star_consent import star_consent_blocks
 from parties.tasks.registry import load_any
-from parties.tasks.secure_sum.clients import dropping
+from parties.tasks.secure_sum.clients import dropouts
 from parties.tasks.secure_sum.data import ClientRows, numbers_of
 from parties.tasks.secure_sum.plan import plan_blocks, sum_plan
 from parties.tasks.secure_sum.settings import SumScenario
@@ -297,9 +297,9 @@ def test_of_hosted_clients_one_without_rows_says_so(tmp_path: Path) -> None:
 
 def test_who_is_made_to_drop_out_is_spread_over_the_stages(tmp_path: Path) -> None:
     scenario = loaded(tmp_path, ("count = 9", "count = 40\ndropping = 0.2"))
-    drops = dropping(scenario)
+    drops = dropouts(scenario)
     assert sorted(drops.values()) == sorted(["keys", "shares", "masked", "unmask"] * 2)
-    assert drops == dropping(scenario)
+    assert drops == dropouts(scenario)
 
 
 def test_a_journal_outlives_a_restart(tmp_path: Path) -> None:

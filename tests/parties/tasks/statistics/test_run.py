@@ -16,7 +16,7 @@ from parties.show.blocks import Grid, Line
 from parties.tasks.logistic.settings import LogisticTask
 from parties.tasks.registry import load_scenario
 from parties.tasks.statistics.data import load_statistics_table
-from parties.tasks.statistics.plan import cells_told
+from parties.tasks.statistics.plan import cell_rules
 from parties.tasks.statistics.run import STATISTICS, statistics_settings
 from parties.tasks.statistics.settings import StatisticsTask
 from parties.tasks.statistics.show import p_text, statistics_blocks
@@ -132,7 +132,7 @@ def test_a_policy_insists_on_a_least_cell(tmp_path: Path, task: str, says: str) 
 def test_what_small_cells_do_is_said_before_a_run(tmp_path: Path, task: str, least: int, share: int) -> None:
     one = scenario(tmp_path, task + FULL)
     assert (one.task_as(StatisticsTask).min_cell, one.task_as(StatisticsTask).dominance) == (least, share)
-    said = " ".join(cells_told(statistics_settings(one, {"a": (5, 0), "b": (5, 0)}, 7)))
+    said = " ".join(cell_rules(statistics_settings(one, {"a": (5, 0), "b": (5, 0)}, 7)))
     assert ("Small cells" in said) == bool(least) and ("Dominance" in said) == bool(share)
     assert ("11 rounds" in said, "9 rounds" in said) == (bool(share), least == 3)
     assert ("min_cell = 0: every count is told" in said) == (not least)
