@@ -1,4 +1,4 @@
-"""Leaves that every room may use: the version, private files written whole or not at all, logs, what a party reports,
+"""Leaves that every room may use: the version, private files written whole or not at all, logs, a party's events,
 limits.
 
 Read first: `private_files.py`, `reporter.py` and the events that it sends, `events.py`.

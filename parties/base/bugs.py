@@ -1,4 +1,4 @@
-"""What is not an error of ours by name: Ctrl-C, and a bug. Both end in one sentence and the right exit code."""
+"""Exceptions that are no `BeaverlodgeError`, Ctrl-C and bugs: both end in one sentence and the right exit code."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mpc.errors import BeaverlodgeError, InternalError, InterruptedRun
 
 
 def as_error(problem: BaseException) -> BeaverlodgeError:
-    """The error to end with. Of a bug it names the kind and the place, but no message: that could hold data."""
+    """The error to end with. A bug's error names its kind and place, not its message, which could hold data."""
     if isinstance(problem, BeaverlodgeError):
         return problem
     if isinstance(problem, KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""On which core an owner runs, where all parties share a machine that has a core for each owner, but no more."""
+"""Each owner's core, where all parties share a machine that has a core for each owner, but no more."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Open files: a connection takes some, and a process may have only so many."""
+"""The limit of open files: each connection takes some."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import resource
 
 from mpc.errors import UsageError
 
-_BESIDES = 64  # what a process has open anyway
+_BESIDES = 64  # open in any process
 
 
 def allow_connections(count: int, each: int, *, instead: str = "") -> None:
-    """Raise this process's own limit of open files, so that so many connections of `each` descriptors fit.
+    """Raise this process's own limit of open files, so that `count` connections of `each` descriptors fit.
 
     Args:
         instead: what else the user can do where the system's limit is too low.
 
     Raises:
-        UsageError: the system's limit for it is lower; says which one to raise.
+        UsageError: the system's hard limit is lower; the hint says which one to raise.
     """
     needed = count * each + _BESIDES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

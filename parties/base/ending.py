@@ -10,16 +10,16 @@ from contextlib import suppress
 from typing import Final, NoReturn
 
 LIFELINE: Final = "lifeline"
-"""The name of the thread that watches the launcher: it runs Python's own code alone, and is no hindrance."""
+"""The name of the thread that watches the launcher. It runs only Python code, so Python can tidy up beside it."""
 
 
 def end_process(code: int) -> NoReturn:
     """End this process with an exit code.
 
-    A party that gives up does not wait for a thread that reads its data, or that ends ZeroMQ's connections. Python,
-    once it has begun to tidy up, ends a thread that comes back from a library's code (before 3.14), and where that code
-    is C++, as DuckDB's, the system then aborts the process: with another exit code, and a sentence of the C++ library.
-    So while such a thread is left, Python does not tidy up.
+    A party that gives up does not wait for a thread that reads its data or ends ZeroMQ's connections. Before 3.14,
+    Python ends a thread that returns from a library's code while Python tidies up. If that code is C++ (DuckDB), the
+    system aborts the process, with another exit code and a message of the C++ library. So Python does not tidy up
+    while such a thread is left.
     """
     others = set(threading.enumerate()) - {threading.main_thread()}
     if all(thread.name == LIFELINE for thread in others):

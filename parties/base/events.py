@@ -1,4 +1,4 @@
-"""What a party's process tells the launcher that started it: JSON objects, one a line, down a pipe.
+"""Events that a party's process sends to the launcher that started it: JSON objects, one a line, through a pipe.
 
 Pure: bytes in, checked events out. The parent trusts nothing in a line until `decode_event` has passed it.
 """
@@ -38,7 +38,7 @@ _ERROR_FIELDS: Final[Mapping[str, tuple[type, ...]]] = {
 
 
 class MalformedEvent(ValueError):
-    """A line from a child that is no event; its text says what is wrong with it."""
+    """A line from a child is no event; the message says why."""
 
 
 def encode_event(event: Event) -> bytes:
@@ -68,7 +68,7 @@ def decode_event(line: bytes) -> Event:
 
 
 def describe_error(error: BeaverlodgeError) -> dict[str, str | None]:
-    """An error as a `failed` event and the run's record hold it."""
+    """The fields of an error, as a `failed` event and the run's record hold them."""
     message = "; ".join((error.message, *error.points))
     return {"code": error.code, "party": error.party, "message": message, "hint": error.hint}
 
@@ -76,7 +76,7 @@ def describe_error(error: BeaverlodgeError) -> dict[str, str | None]:
 def error_from(fields: Mapping[str, Any], *, reporter: str) -> BeaverlodgeError:
     """The error that `describe_error` described, as `reporter` met it.
 
-    Its message always names a party, but for what all owners find of themselves together.
+    Its message always names a party, unless all owners found it together.
     """
     message = fields["message"]
     party = fields.get("party")

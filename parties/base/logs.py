@@ -28,7 +28,7 @@ def open_log(folder: Path, party: str, form: LogFormat = "text") -> logging.Logg
 
 
 class _LogFile(logging.FileHandler):
-    """A log that its party alone can read. Where it cannot be written, as on a full disk, that ends no run."""
+    """A log file that only its party can read. A failure to write it (a full disk) ends no run."""
 
     def _open(self) -> TextIOWrapper:
         return TextIOWrapper(open(self.baseFilename, "ab", opener=open_private), encoding=self.encoding)
@@ -38,7 +38,7 @@ class _LogFile(logging.FileHandler):
 
 
 class _TextLines(logging.Formatter):
-    """One line a record, whatever is in its text: a column's name or a peer's word begins none of its own."""
+    """One line a record: a newline in a column's name or a peer's message starts no further line."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(message)s")
@@ -49,7 +49,7 @@ class _TextLines(logging.Formatter):
 
 
 class JsonLines(logging.Formatter):
-    """One object a line: `time` (UTC), `level`, `party`, `text`; whatever is in the text, it is one line."""
+    """One JSON object a line: `time` (UTC), `level`, `party`, `text`."""
 
     def __init__(self, party: str) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class JsonLines(logging.Formatter):
 def json_line(
     level: str, party: str, text: str, more: Mapping[str, object] | None = None, *, when: float | None = None
 ) -> str:
-    """What a party says as one JSON object: `time` (UTC), `level`, `party`, `text` and what else there is.
+    """One line of a JSON log: `time` (UTC), `level`, `party`, `text`, and the fields of `more`.
 
     Args:
         when: in seconds since 1970; now where it is left out.

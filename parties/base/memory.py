@@ -1,4 +1,4 @@
-"""How this process keeps memory that it has freed: for the next round's arrays, instead of giving it back."""
+"""Freed memory: this process keeps it for the next round's arrays, instead of returning it to the system."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import sys
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -2, -3, -8  # of glibc's malloc.h
 _KEPT = 256 << 20
-_MAPPED_APART = 32 << 20  # the most that glibc takes; larger arrays go back to the system as soon as they are freed
+_MAPPED_APART = 32 << 20  # the largest value that glibc accepts; larger arrays are returned to the system when freed
 _PAD = 1 << 20
 
 
 def keep_freed_memory() -> None:
     """Have the C library keep up to 256 MB of freed memory at the end of its heap.
 
-    By default glibc gives it back to the system, which then has to find and zero the pages of each new array: for an
-    array of 8 MB that takes longer than the arithmetic on it. All threads share that heap: a thread's own would grow by
-    a system call a page, and what is freed in it would be of no use to the others. Other C libraries are left as they
-    are.
+    By default glibc returns it to the system, which then has to find and zero the pages of each new array. For an
+    array of 8 MB that takes longer than the arithmetic on it. All threads share one heap: a thread's own heap would
+    grow by a system call a page, and memory freed in it would be of no use to other threads. Other C libraries are
+    left as they are.
     """
     if not sys.platform.startswith("linux"):
         return

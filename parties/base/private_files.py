@@ -16,7 +16,7 @@ _OTHERS_MAY_WRITE = 0o022
 
 
 def make_folder(folder: Path) -> None:
-    """The folder, made for its owner alone where it is missing.
+    """Make a folder for its owner alone, if it is missing.
 
     Raises:
         UsageError: it cannot be made, or others can change what is in it.
@@ -31,7 +31,7 @@ def make_folder(folder: Path) -> None:
 
 
 def check_folder(folder: Path) -> None:
-    """That nobody else can put another file in a file's place.
+    """Refuse a folder in which others can replace a file.
 
     Raises:
         UsageError: others can, or the folder cannot be looked at.
@@ -46,7 +46,7 @@ def check_folder(folder: Path) -> None:
 
 
 def read_private(path: Path) -> bytes:
-    """What is in a file that only its owner can open.
+    """Read a file that only its owner can open.
 
     Raises:
         FileNotFoundError: it is not there.
@@ -56,7 +56,7 @@ def read_private(path: Path) -> bytes:
 
 
 def read_own(path: Path) -> bytes:
-    """What is in a file that others may read, but not change.
+    """Read a file that others may read, but not change.
 
     Raises:
         FileNotFoundError: it is not there.
@@ -66,12 +66,12 @@ def read_own(path: Path) -> bytes:
 
 
 def open_private(path: str, flags: int) -> int:
-    """An opener for `open`: a file that is made is for its owner alone, whatever the umask."""
+    """An opener for `open`: a new file is for its owner alone, whatever the umask."""
     return os.open(path, flags | os.O_CLOEXEC, 0o600)
 
 
 def create_private(path: Path, content: bytes, *, sync: bool = True) -> None:
-    """A new file that only its owner can open; nothing is left behind if it cannot be written whole.
+    """Create a file that only its owner can open; nothing is left behind if it cannot be written whole.
 
     Args:
         sync: whether to wait until it is on the disk.
@@ -84,7 +84,7 @@ def create_private(path: Path, content: bytes, *, sync: bool = True) -> None:
 
 
 def replace_file(path: Path, content: bytes, *, sync: bool = True) -> None:
-    """Puts new content, readable by its owner only, in a file's place, whole or not at all.
+    """Replace a file by new content, readable by its owner only, whole or not at all.
 
     Args:
         sync: whether to wait until it is on the disk.
@@ -122,10 +122,10 @@ def _write_new(where: Path, content: bytes, path: Path, *, sync: bool) -> None:
 
 
 def append_private(path: Path, content: bytes, *, sync: bool = True) -> None:
-    """Adds to the end of a file that only its owner can open.
+    """Append to a file that only its owner can open.
 
     Args:
-        sync: whether to wait until it is on the disk, and so outlives the machine's failure, not the process's alone.
+        sync: whether to wait until it is on the disk, so that it survives a failure of the machine.
 
     Raises:
         UsageError: it cannot be written.
@@ -155,7 +155,7 @@ def read_lines(path: Path) -> list[bytes]:
 
 
 def append_line(path: Path, line: bytes, *, sync: bool = True) -> None:
-    """Adds a line to a journal, which is made where there is none; what a crash cut off before it goes.
+    """Append a line to a journal, which is created if missing; a last line that a crash cut off is removed.
 
     Raises:
         UsageError: it cannot be written.
@@ -177,7 +177,7 @@ def append_line(path: Path, line: bytes, *, sync: bool = True) -> None:
 
 @contextlib.contextmanager
 def lock_folder(folder: Path) -> Iterator[None]:
-    """Alone among this machine's processes that lock the same folder."""
+    """Hold a lock that this machine's processes share for the folder."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -188,7 +188,7 @@ def lock_folder(folder: Path) -> Iterator[None]:
 
 def _read(path: Path, forbidden: int) -> bytes:
     try:
-        # The rights are those of the very file that is read, whatever is put in its place meanwhile.
+        # fstat of the open file: another file may be put in its place meanwhile.
         with open(path, "rb") as file:
             found = os.fstat(file.fileno())
             content = file.read()

@@ -1,4 +1,4 @@
-"""What a party says of itself while it runs: its stages, its log, its end; to its launcher or a screen."""
+"""A party's reports while it runs: stages, log, end. They go to its launcher or to a progress display."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STAGE_INTERVAL: Final = 0.05
 
 
 class Reporter:
-    """Tells what this party does. `send` takes each event: a pipe to the launcher, or a progress display."""
+    """Sends this party's events through `send`: a pipe to the launcher, or a progress display."""
 
     def __init__(self, send: Callable[[Event], None]) -> None:
         self._send = send
@@ -36,7 +36,7 @@ class Reporter:
         self._send({"event": "listening", "endpoint": endpoint})
 
     def stage(self, stage: str, done: int, total: int) -> None:
-        """How far a stage is. Cheap enough to be called at every step: most calls send nothing."""
+        """Report how far a stage is. Cheap enough for every step: most calls send nothing."""
         now = time.monotonic()
         if stage == self._stage and done < total and now - self._stage_at < STAGE_INTERVAL:
             return
@@ -52,7 +52,7 @@ class Reporter:
         self._send({"event": "done", "result": result})
 
     def failed(self, error: BeaverlodgeError, *, first_hand: bool) -> None:
-        """The party failed. `first_hand` is false for what a peer told, and for the loss of a peer."""
+        """The party failed. `first_hand` is false for a peer's error, and for the loss of a peer."""
         fields = {**describe_error(error), "joint": error.joint}
         event = {"event": "failed", "error": fields, "exit_code": error.exit_code, "first_hand": first_hand}
         self._send(event)

@@ -1,4 +1,4 @@
-"""How the cells of an owner's table are written: numbers, dates and missing values, as expressions of DuckDB's SQL.
+"""Forms of cells in an owner's table: numbers, dates and missing values, as expressions of DuckDB's SQL.
 
 `s` stands for a cell's text: small letters, no space or tab around.
 """
@@ -9,25 +9,25 @@ import re
 from dataclasses import dataclass
 
 MISSING = ("", "na", "n/a", "#n/a", "nan", "null", "none", ".", "-", "?")
-"""What stands for a missing value, besides an empty cell."""
+"""Texts that stand for a missing value."""
 
 MISSING_SQL = f"(s is null or s in ({', '.join(repr(token) for token in MISSING)}))"
 BOOLEAN_SQL = "coalesce(s in ('true', 'false'), false)"
 
-# 1,234.5 or 1.234,5 or 1 234 or 1'234, and 1,5: numbers to a person, but not for certain which.
+# 1,234.5 or 1.234,5 or 1 234 or 1'234, and 1,5: numbers, but their form does not say which.
 _FORMATTED = "[+-]?[0-9]{1,3}([,. _''][0-9]{3})+([.,][0-9]+)?|[+-]?[0-9]*,[0-9]+"
 FORMATTED_SQL = f"coalesce(regexp_full_match(s, '{_FORMATTED}') or try_cast(s as double) is not null, false)"
-"""Whether a cell is a number of some form, though perhaps not of the one that its owner's settings say."""
+"""Whether a cell is a number in some form, perhaps not the one in its owner's settings."""
 
 _ISO_DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}([ t][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?)?"
 _INFINITE = "('inf', '+inf', '-inf', 'infinity', '+infinity', '-infinity')"
-# A typist's separator and those that programs put there: no-break spaces, the typographic apostrophe.
+# Separators that programs write instead: no-break spaces, the typographic apostrophe.
 _SAME_SIGN = {" ": " \u00a0\u202f", "'": "'\u2019"}
 
 
 @dataclass(frozen=True)
 class TextForm:
-    """How an owner's text file is written: see `[parties.NAME]` in docs/scenario.md."""
+    """The form of an owner's text file: see `[parties.NAME]` in docs/scenario.md."""
 
     encoding: str = "utf-8"
     decimal: str = "."
@@ -40,16 +40,16 @@ class TextForm:
 
     @property
     def words(self) -> str:
-        """The settings that numbers follow, as they stand in a scenario."""
+        """The settings of this form, as a scenario has them."""
         said = [f'decimal = "{self.decimal}"']
         if self.thousands is not None:
             said.append(f'thousands = "{self.thousands}"')
         return " and ".join(said)
 
     def number(self, text: str) -> str:
-        """The SQL expression for the number that a text expression is in this form; null if it is none."""
+        """The SQL expression for the number in a text expression of this form; null if it is no number."""
         if self.usual:
-            # DuckDB takes 1_000 for a number; nobody's hospital system writes that and means 1000.
+            # DuckDB reads 1_000 as a number; in hospitals' files it is an identifier.
             return f"case when not contains({text}, '_') then try_cast({text} as double) end"
         signs = _SAME_SIGN.get(self.thousands or "", self.thousands or "")
         point = re.escape(self.decimal)

@@ -1,7 +1,7 @@
-"""What an owner's columns are, and whether they are fit to be computed with.
+"""Kinds of an owner's columns, and checks that they can be computed with.
 
-Messages name the file, the column and the row's number, never what a cell holds: they stay with the owner,
-and even there a log is no place for a patient's values.
+Messages name the file, the column and the row's number, never a cell's content: a log is no place for a patient's
+values, not even at the owner.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def find_columns(raw: RawTable, names: Sequence[str], what: str) -> list[Column]
 def kinds_of(
     raw: RawTable, columns: Sequence[Column], *, required: bool, dates: bool, listed: str = "`features`"
 ) -> list[Kind]:
-    """What each column holds. A column that is mostly, but not only, numbers is an error: it would be lost.
+    """The kind of each column. A column that is mostly, but not only, numbers is an error: it would be left out unseen.
 
     Args:
         raw: the table.
@@ -100,7 +100,7 @@ def check_ids(raw: RawTable, column: Column) -> None:
 def refuse_extremes(
     where: Origin, names: Sequence[str], values: NDArray[np.float64], listed: str = "`features`"
 ) -> None:
-    """An error if a value is infinite or too large to compute with; missing ones are passed over."""
+    """Refuse values that are infinite or too large to compute with; missing ones are skipped."""
     for place, name in enumerate(names):
         sizes = np.abs(values[:, place])
         sizes[np.isnan(sizes)] = 0.0
@@ -118,18 +118,18 @@ def refuse_extremes(
 
 
 def whole(count: object) -> int:
-    """A count that DuckDB gives."""
+    """A count from DuckDB as an int; 0 for null."""
     return count if isinstance(count, int) else 0
 
 
 def rows_text(count: int) -> str:
-    """So many rows, in words."""
+    """A number of rows in words."""
     return "1 row" if count == 1 else f"{count} rows"
 
 
 @dataclass(frozen=True)
 class _Counts:
-    """How many cells of a column are what, and the first rows that hold no number, none as usual, and no date."""
+    """Cells of a column by kind, and the first rows without a number, with a number in another form, without a date."""
 
     present: int
     number: int

@@ -21,7 +21,7 @@ _USED: tuple[Kind, ...] = ("number", "boolean", "date")
 
 @dataclass(frozen=True)
 class Feature:
-    """A column that is used, what it holds, and its levels if it is a category."""
+    """A column that is used, its kind, and its levels if it is a category."""
 
     column: Column
     kind: Kind
@@ -45,7 +45,7 @@ def choose_features(raw: RawTable, task: ModelTask, reserved: Sequence[Column]) 
         columns = find_columns(raw, task.features, "features")
     else:
         taken = {column.index for column in reserved}
-        # A column without a name is what a data frame's index becomes in a file: not a measurement.
+        # A column without a name is a data frame's index: not a measurement.
         columns = [column for column in raw.columns if column.name and column.index not in taken]
     plain = [column for column in columns if column.index not in categories]
     dates = task.dates == "days"
@@ -67,7 +67,7 @@ def choose_features(raw: RawTable, task: ModelTask, reserved: Sequence[Column]) 
 
 
 def read_features(raw: RawTable, features: Sequence[Feature]) -> NDArray[np.float64]:
-    """The features' values, one row a row, NaN where a value is missing."""
+    """The features' values (rows, features), NaN where a value is missing."""
     expressions = [sql for feature in features for sql in _expressions(raw, feature)]
     values = np.empty((raw.rows, len(expressions)), dtype=np.float64)
     if expressions:
@@ -78,7 +78,7 @@ def read_features(raw: RawTable, features: Sequence[Feature]) -> NDArray[np.floa
 
 
 def fill_with_nan(found: object) -> NDArray[np.float64]:
-    """An array of DuckDB's, NaN where it has no value."""
+    """An array from DuckDB as float64, with NaN for null."""
     if isinstance(found, np.ma.MaskedArray):
         values = np.array(found.data, dtype=np.float64)
         values[np.ma.getmaskarray(found)] = np.nan
@@ -87,7 +87,7 @@ def fill_with_nan(found: object) -> NDArray[np.float64]:
 
 
 def is_level(level: str, s: str = "s", n: str = "n") -> str:
-    """The SQL condition that a cell has this value: in any case, and 1.0 for 1. Never null."""
+    """The SQL condition that a cell has this value: case does not matter, and 1.0 equals 1. Never null."""
     same = f"{s} = lower({literal(level)})"
     number = as_number(level)
     if number is not None:
@@ -113,7 +113,7 @@ def _expressions(raw: RawTable, feature: Feature) -> list[str]:
 
 
 def refuse_unlisted(raw: RawTable, column: Column, levels: Sequence[str]) -> None:
-    """An error if a category holds a value that is neither a level nor missing."""
+    """Refuse a category that holds a value that is neither a level nor missing."""
     unlisted = " and ".join(f"not {condition}" for condition in (*map(is_level, levels), MISSING_SQL))
     view = raw.view_of(column)
     counts = [f"{count} filter (where {unlisted})" for count in ("count(*)", "count(distinct s)", "min(row)")]

@@ -1,4 +1,4 @@
-"""The first line of an owner's text file, and what DuckDB says of a bad line, in words that hold no value."""
+"""The first line of an owner's text file, and DuckDB's report of a bad line without the values in it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from mpc.errors import DataError
 from parties.scenario.problems import quoted
 
 HEAD_BYTES = 2**20
-"""So much of a file is looked at for its header."""
+"""Bytes of a file that are searched for its header."""
 
 _DELIMITERS = (",", ";", "\t", "|")
-_TITLES = 5  # what stands above a header by mistake takes few lines
+_TITLES = 5  # titles above a header take few lines
 
 
 @dataclass(frozen=True)
 class Origin:
-    """The owner and the file that an error is about."""
+    """The owner and the file that errors name."""
 
     owner: str
     source: str
@@ -33,11 +33,11 @@ class Origin:
 
 
 def read_header(head: bytes, codec: str, where: Origin) -> tuple[list[str], str]:
-    """The column names of a text file and what stands between them."""
+    """The column names of a text file, and its delimiter."""
     if b"\0" in head and not codec.startswith("utf-16"):
         raise where.error("this is not a text file", "export the table as CSV")
     try:
-        # A head that is not the whole file may end within a letter.
+        # The head may end within a letter.
         text = codecs.getincrementaldecoder(codec)().decode(head, final=len(head) < HEAD_BYTES)
     except UnicodeDecodeError as error:
         line = head.count(b"\n", 0, error.start) + 1
@@ -70,10 +70,10 @@ def _first_record(text: str, delimiter: str) -> list[str]:
 
 
 def refuse_repeated(names: Sequence[str], what: str, where: Origin) -> None:
-    """That no name stands twice.
+    """Refuse repeated column names.
 
     Raises:
-        DataError: one does.
+        DataError: a name is there twice.
     """
     repeated = [name for name, times in Counter(names).items() if times > 1]
     if repeated:
@@ -83,7 +83,7 @@ def refuse_repeated(names: Sequence[str], what: str, where: Origin) -> None:
 
 
 def csv_error(report: str, where: Origin) -> DataError:
-    """DuckDB's report of a bad line, without the line itself: it holds a patient's values."""
+    """The error for DuckDB's report of a bad line, without the line itself: it holds a patient's values."""
     line = re.search(r"CSV Error on Line: (\d+)", report)
     at = f"line {line[1]}" if line else "a line"
     cells = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", report)
@@ -106,7 +106,7 @@ def csv_error(report: str, where: Origin) -> DataError:
 
 
 def encoding_error(codec: str, where: Origin, at: str = "") -> DataError:
-    """Of bytes that are no text in this encoding."""
+    """The error for bytes that are no text in this encoding."""
     name = "windows-1252" if codec == "cp1252" else "UTF-16" if codec.startswith("utf-16") else "UTF-8"
     hint = f'save it as UTF-8, or name its `encoding` in [parties.{where.owner}], such as encoding = "latin-1"'
     return where.error(f"the file is not {name} text{at}", hint)

@@ -34,7 +34,7 @@ class Terms:
 
 
 def terms_of(raw: RawTable, task: ModelTask) -> Terms | None:
-    """What the task's `features` are made of; None if it lists none. A column whose name has a colon is a column."""
+    """The terms of the task's `features`; None if it lists none. A column whose own name has a colon is no product."""
     if task.features is None:
         return None
     there = {column.name for column in raw.columns}
@@ -42,14 +42,14 @@ def terms_of(raw: RawTable, task: ModelTask) -> Terms | None:
 
 
 def combine_terms(terms: Terms, places: Mapping[str, Sequence[int]]) -> tuple[tuple[int, ...], ...]:
-    """Which columns each feature is the product of; `places` as of `multiply_terms`."""
+    """The columns that each feature is the product of; `places` as in `multiply_terms`."""
     return tuple(chosen for parts in terms.parts for chosen in product(*(places[part] for part in parts)))
 
 
 def multiply_terms(
     terms: Terms, places: Mapping[str, Sequence[int]], names: Sequence[str], values: Values, gaps: NDArray[np.bool_]
 ) -> tuple[tuple[str, ...], Values, tuple[int, ...]]:
-    """The features' names and values, and how many values each lacked before gaps were settled.
+    """The products' names and values, and how many values each lacked in the source.
 
     Args:
         places: which of the columns of `values` each column of the data became.

@@ -20,7 +20,7 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Complete:
-    """Rows without a missing value, and what was done for that, in words ('' if nothing was needed).
+    """Rows without a missing value, and a note on how they came about ('' if nothing was missing).
 
     `missing` says how many values each feature lacked before, and the target, which is last.
     """
@@ -32,7 +32,7 @@ class Complete:
 
 
 def drop_extra_columns(complete: Complete, features: int) -> tuple[Complete, Values]:
-    """The same without the columns that come after so many features, and those columns."""
+    """The same with only the first `features` columns, and the other columns."""
     missing = (*complete.missing[:features], complete.missing[-1])
     left = replace(complete, values=complete.values[:, :features], missing=missing)
     return left, complete.values[:, features:]
@@ -46,7 +46,7 @@ def settle_missing(
     values: Values,
     target: Values,
 ) -> Complete:
-    """Do what the task says about missing values.
+    """Treat missing values as the task says.
 
     Args:
         where: the owner and its file.
@@ -101,7 +101,7 @@ def _share_text(complete: NDArray[np.bool_]) -> str:
 
 
 def _list_counts(found: dict[str, int], most: int) -> str:
-    """How many values are missing in which column."""
+    """The number of missing values by column, in words."""
     parts = [f"{count} in column '{name}'" for name, count in list(found.items())[:most]]
     if len(found) > most:
         parts.append(f"and more in {len(found) - most} other columns")

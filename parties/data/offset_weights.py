@@ -19,11 +19,11 @@ Values = NDArray[np.float64]
 
 
 def offset_weight_columns(raw: RawTable, task: ModelTask, *, target_here: bool) -> list[Column]:
-    """The columns of the offset and of the weights, those that the task names; where columns are split, none without
-    the target.
+    """The columns of the offset and of the weights that the task names. Where columns are split, only the owner of the
+    target has them.
 
     Raises:
-        DataError: one is not there; or it is, and the target is another owner's.
+        DataError: a column is missing; or it is here, and the target is another owner's.
     """
     if target_here:
         named = task.extra_columns.items()
@@ -39,7 +39,7 @@ def offset_weight_columns(raw: RawTable, task: ModelTask, *, target_here: bool) 
 
 
 def read_offset_weights(raw: RawTable, columns: Sequence[Column], task: ModelTask) -> Values:
-    """The values of these columns, one row a row, NaN where one is missing and rows without it are dropped.
+    """The values of these columns (rows, columns); NaN where a value is missing and its row will be dropped.
 
     Raises:
         DataError: a column holds no numbers, or numbers out of range.
@@ -52,7 +52,7 @@ def read_offset_weights(raw: RawTable, columns: Sequence[Column], task: ModelTas
 
 
 def offset_weights_of(values: Values, columns: Sequence[Column], task: ModelTask) -> OffsetWeights:
-    """The same by what they are for."""
+    """The offset and the weights among these values."""
     place = {column.name: k for k, column in enumerate(columns)}
     named = (task.extra_columns.get(key) for key in ("offset", "weights"))
     return OffsetWeights(*(values[:, place[name]] if name in place else None for name in named))
@@ -68,7 +68,7 @@ def _check(raw: RawTable, name: str, values: Values, task: ModelTask) -> None:
     linear = not task.classes
     if name == task.extra_columns.get("offset"):
         if linear:
-            refuse_extremes(raw.where, [name], values[:, np.newaxis])  # as of the target, in whose unit it is
+            refuse_extremes(raw.where, [name], values[:, np.newaxis])  # it is in the target's unit
             return
         low, high, range_text, hint = -LARGEST_OFFSET, LARGEST_OFFSET, f"beyond {LARGEST_OFFSET:g}", (
             "an offset is in the unit of the score, the logarithm of odds: of an exposure, give the logarithm"

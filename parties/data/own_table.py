@@ -1,4 +1,4 @@
-"""An owner's table, as far as what surrounds a kind of task needs to know it."""
+"""What the code around a kind of task needs to know of an owner's table."""
 
 from __future__ import annotations
 

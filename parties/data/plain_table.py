@@ -1,4 +1,4 @@
-"""A table of numbers and of categories' codes, NaN where a value is missing: of kinds that count and sum up rows.
+"""A table of numbers and of categories' codes, NaN where a value is missing, for kinds that count and sum up rows.
 
 Nothing here is seen by another party. A table's repr shows its shape only.
 """
@@ -70,7 +70,7 @@ def category_codes(raw: RawTable, column: Column, levels: Sequence[str]) -> Valu
 
 
 def table_notes(raw: RawTable, ignored: Sequence[str], names: Sequence[str], values: Values) -> tuple[Note, ...]:
-    """What its owner should know: columns that are not used, repeated rows, columns without a value."""
+    """Notes for the owner: columns that are not used, repeated rows, columns without a value."""
     notes = []
     if ignored:
         notes.append(Note("info", f"columns that are not used: {', '.join(ignored)}"))
@@ -84,10 +84,10 @@ def table_notes(raw: RawTable, ignored: Sequence[str], names: Sequence[str], val
 
 
 def check_rows(where: Origin, owner: str, stated: int | None, rows: int) -> None:
-    """Refuse a table with another number of rows than the scenario states, or with fewer than any sum is told of.
+    """Refuse a table with another number of rows than the scenario states, or with fewer than FEWEST_ROWS.
 
     Raises:
-        DataError: it is one of these.
+        DataError: the number of rows is wrong or too small.
     """
     if stated is not None and stated != rows:
         raise where.error(

@@ -1,10 +1,10 @@
-"""A query of an owner's database, kept to that database, and within bounds of memory, time and size.
+"""A query of an owner's database: it reaches nothing else, and has limits of memory, time and size.
 
-Whoever wrote the scenario wrote the query. DuckDB runs it with everything outside closed to it: no file, address,
-extension or variable of this process, and no setting that opens them again. DuckDB's own limit of memory leaves out
-much of what one step of a query takes (the text of `repeat('x', 4000000000)`), and it looks for an interrupt between
-steps only. So the process's address space is bounded meanwhile, and a query that goes on after an interrupt is left
-behind in its thread, which ends with the process.
+The scenario's author wrote the query. DuckDB runs it without access to any file, address, extension or variable of
+this process, and without the settings that would give access again. DuckDB's own memory limit leaves out much of what
+one step of a query takes (the text of `repeat('x', 4000000000)`), and DuckDB checks for an interrupt between steps
+only. So the process's address space is bounded meanwhile, and a query that goes on after an interrupt is left in its
+thread, which ends with the process.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 QUERY: Final = "query"
-"""The name of the thread in which one runs."""
+"""The name of the thread that runs a query."""
 
 _CLOSED: Final = (
     "enable_external_access = false",
-    "python_enable_replacements = false",  # else a table's name may be that of a variable here
+    "python_enable_replacements = false",  # else a table's name could mean a Python variable
     "lock_configuration = true",
 )
 _HINT: Final = "simplify the query, or export its result as a Parquet file and name that file instead"
@@ -41,7 +41,7 @@ _BESIDE: Final = 2**29  # address space that threads and libraries take meanwhil
 
 @dataclass(frozen=True)
 class QueryLimits:
-    """What a query may take: bytes of memory, seconds (and then some, to stop), and cells of its result."""
+    """Limits of a query: bytes of memory, seconds (and some more to stop), and cells of its result."""
 
     memory: int = 2**31
     seconds: float = 60.0
@@ -53,7 +53,7 @@ LIMITS: Final = QueryLimits()
 
 
 def configuration(database: bool, limits: QueryLimits = LIMITS) -> Mapping[str, str]:
-    """How a connection is opened: nothing is fetched from the network, and no patient's row is spilled to disk.
+    """Settings of a new connection: nothing is fetched from the network, and no patient's row is spilled to disk.
 
     Args:
         database: whether a query will run.
@@ -70,13 +70,13 @@ def configuration(database: bool, limits: QueryLimits = LIMITS) -> Mapping[str, 
 
 
 def close_outside(connection: DuckDBPyConnection) -> None:
-    """From here on a connection reaches what it has opened already, and nothing else; and that stays so."""
+    """Confine a connection, for good, to what it has opened already."""
     for setting in _CLOSED:
         connection.execute(f"set {setting}")
 
 
 def run_within_limits(connection: DuckDBPyConnection, work: Callable[[], T], where: Origin, limits: QueryLimits) -> T:
-    """Do what runs a query, in a thread of its own.
+    """Do the work of a query in a thread of its own.
 
     Raises:
         DataError: it takes too long.
@@ -105,18 +105,18 @@ def run_within_limits(connection: DuckDBPyConnection, work: Callable[[], T], whe
 
 
 def memory_error(where: Origin, limits: QueryLimits) -> DataError:
-    """Of a query that took too much memory."""
+    """The error of a query that took too much memory."""
     return where.error(f"the sql needs more than {limits.memory / 2**30:g} GiB of memory", _HINT)
 
 
 def rows_error(where: Origin, rows: int) -> DataError:
-    """Of a query with a result of more than so many rows."""
+    """The error of a query whose result has more than so many rows."""
     return where.error(f"the sql gives more than {rows} rows", _HINT)
 
 
 @contextmanager
 def _limit_memory(memory: int) -> Iterator[None]:
-    """Bounds how much this process's address space grows, where that can be read."""
+    """Limit how much this process's address space grows, where its size can be read."""
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[0])

@@ -1,6 +1,6 @@
 """Reading an owner's file or query into a table of DuckDB, once, without guessing.
 
-A CSV file is read as text: its types are found out over all its rows (see checks.py), never from a sample
+A CSV file is read as text: types are determined from all its rows (see checks.py), never from a sample
 of them, and every row must have as many cells as the header. Parquet files and queries keep their own types.
 """
 
@@ -82,7 +82,7 @@ class Column:
 
     @property
     def sql(self) -> str:
-        """How a query names it: never by the file's name for it."""
+        """Its name in a query, which is never the file's name for it."""
         return f"c{self.index}"
 
     @property
@@ -113,7 +113,7 @@ class RawTable:
         return f"(select row, s, {self.form.number('s')} as n from {texts})"
 
     def repeated(self, columns: Sequence[Column]) -> int:
-        """How many rows are the same as an earlier one in these columns."""
+        """The number of rows that equal an earlier one in these columns."""
         found = self.one_row([f"count(*) - count(distinct hash({', '.join(column.sql for column in columns)}))"])
         return int(str(found[0]))
 
@@ -125,7 +125,7 @@ class RawTable:
 
 
 def _find_file(name: str, base: Path, where: Origin) -> Path:
-    path = base.absolute() / name  # an absolute path is a file's for DuckDB, too, whatever its name begins with
+    path = base.absolute() / name  # DuckDB takes an absolute path for a file, whatever the file's name begins with
     try:
         if path.is_dir():
             raise where.error("this is a folder, not a file", "name the file in it")
@@ -180,7 +180,7 @@ def _connection(database: Path | None, where: Origin, limits: QueryLimits) -> It
     except duckdb.Error as error:
         raise where.error(f"the data cannot be read ({_first_line(error)})") from None
     finally:
-        with suppress(duckdb.Error):  # of a query that goes on, whatever it is told
+        with suppress(duckdb.Error):  # raised for a query that an interrupt did not stop
             connection.close()
 
 
@@ -217,7 +217,7 @@ def _read_query(connection: DuckDBPyConnection, sql: str, where: Origin, limits:
 
 
 def _one_select(sql: str, where: Origin) -> str:
-    """The one statement that a query is, without what may follow it."""
+    """The single select statement of a query, without a semicolon or comment after it."""
     import duckdb
 
     statements = duckdb.extract_statements(sql)
@@ -239,7 +239,7 @@ def _read_parquet(connection: DuckDBPyConnection, path: Path, where: Origin) -> 
         close_outside(connection)
     except duckdb.OutOfMemoryException:
         raise
-    except duckdb.InvalidInputException:  # it has not the form of one
+    except duckdb.InvalidInputException:  # not in Parquet's format
         raise where.error("this is not a Parquet file, or one cut short", "export it again") from None
     except duckdb.Error as error:
         raise where.error(f"this is not a readable Parquet file ({_first_line(error)})", "export it again") from None
@@ -252,7 +252,7 @@ def _read_text(connection: DuckDBPyConnection, path: Path, head: bytes, where: O
     codec = codec_of(head, form.encoding)
     names, delimiter = read_header(head, codec, where)
     columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(len(names)))
-    # DuckDB's own guessing (auto_detect) skips rows that do not fit and takes a later one for the header.
+    # auto_detect would skip rows that do not fit, and take a later one for the header.
     read = (
         f"read_csv($path, auto_detect = false, header = true, delim = {literal(delimiter)}, quote = '\"', "
         f"escape = '\"', nullstr = '', hive_partitioning = false, columns = {{{columns}}})"
@@ -283,7 +283,7 @@ def _store(
 def _raw_table(
     connection: DuckDBPyConnection, names: Sequence[str], where: Origin, form: TextForm | None = None
 ) -> RawTable:
-    """The stored table; with the form that its cells are written in if they are text."""
+    """The stored table; `form` says how its cells are written, if they are text."""
     types = [str(row[1]) for row in connection.execute(f"describe {_TABLE}").fetchall()]
     columns = tuple(Column(i, name, kind) for i, (name, kind) in enumerate(zip(names, types, strict=True)))
     count = connection.execute(f"select count(*) from {_TABLE}").fetchone()
@@ -335,5 +335,5 @@ def _first_line(error: duckdb.Error) -> str:
 
 
 def _escape_wildcards(path: Path) -> str:
-    """The path with *, ? and [ standing for themselves: DuckDB would read all files that match."""
+    """The path with *, ? and [ escaped: DuckDB would read all files that match."""
     return re.sub(r"[*?\[]", lambda found: f"[{found[0]}]", str(path))

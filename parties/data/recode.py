@@ -19,13 +19,13 @@ _CODECS = {"utf-8": "utf-8-sig", "utf-16": "utf-16-le", "latin-1": "latin-1", "w
 
 
 def codec_of(head: bytes, encoding: str) -> str:
-    """Python's codec for a file that begins so: a byte order mark says more than a setting does."""
+    """Python's codec for a file with this head: a byte order mark overrides the setting."""
     return next((codec for mark, codec in _MARKS if head.startswith(mark)), _CODECS[encoding])
 
 
 @contextmanager
 def open_as_utf8(path: Path, codec: str) -> Iterator[Path]:
-    """Where the file can be read as UTF-8, once: at its own path if it is UTF-8, else at a pipe's.
+    """The path to read the file from, once, as UTF-8: its own if it is UTF-8, else a pipe's.
 
     Raises:
         UnicodeDecodeError: at the end of the `with`, if the file is not of that encoding.
@@ -44,7 +44,7 @@ def open_as_utf8(path: Path, codec: str) -> Iterator[Path]:
         os.close(reader)
         thread.join()
         if problems:
-            # Whatever the reader made of the broken-off text, this is why.
+            # The cause of any error that the reader had with the truncated text.
             raise problems[0]
 
 
@@ -58,6 +58,6 @@ def _write_decoded(path: Path, codec: str, writer: int, problems: list[UnicodeDe
                 if not chunk:
                     return
     except BrokenPipeError:
-        pass  # the reader found a mistake in the table and stopped
+        pass  # the reader stopped at a mistake in the table
     except (UnicodeDecodeError, OSError) as error:
         problems.append(error)

@@ -1,4 +1,4 @@
-"""Whether parties of a run on one machine read the same table: most likely a slip, and nothing else would tell."""
+"""A warning where parties of a run on one machine read the same table: probably a slip that nothing else shows."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ from protocols.training.batches import test_count
 __all__ = ["MAX_MAGNITUDE", "Note", "Table", "TextForm", "load_owner_table", "load_table"]
 
 FEWEST_ROWS = 5
-"""An owner with fewer rows cannot take part: the sums that it adds to would be its patients."""
+"""An owner with fewer rows cannot take part: sums over so few would show its patients."""
 
 _FEWEST_TRAINING_ROWS = 2
 
@@ -140,7 +140,7 @@ def load_table(source: str | SqlSource, task: ModelTask, owner: str, base: Path,
 
 @dataclass(frozen=True)
 class Note:
-    """What an owner should know of its own data: for its log and its screen, never for its peers."""
+    """A remark on an owner's data, for its log and its screen, never for its peers."""
 
     level: Literal["info", "warning"]
     text: str
@@ -157,7 +157,7 @@ class Table:
     Where columns are split, rows are in the order of `ids`, and `target` is empty at all owners but one.
     `offset_weights` has the rows' offsets and weights, if the task names any, where the target is. `made` says what the
     columns are made of, where some are products or a category's levels.
-    `excluded` is how many rows of the source are not here, as a value of theirs is missing.
+    `excluded` is how many rows of the source were left out because a value is missing.
     """
 
     owner: str
@@ -218,7 +218,7 @@ class Table:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class _Rows:
-    """What a table is made of: its numbers, and what was missing among them."""
+    """The numbers of a table, and how many values were missing."""
 
     values: NDArray[np.float64]
     target: NDArray[np.float64]
@@ -240,7 +240,7 @@ def _target(raw: RawTable, column: Column, task: ModelTask) -> NDArray[np.float6
 def _drop_empty(
     values: NDArray[np.float64], features: list[Feature], task: ModelTask
 ) -> tuple[list[Feature], NDArray[np.float64]]:
-    """Without the columns that hold no value at all and that the task does not name: they say nothing."""
+    """Drop columns without any value, unless the task names them."""
     if task.features is not None:
         return features, values
     empty = np.isnan(values).sum(axis=0) == len(values)
@@ -250,7 +250,7 @@ def _drop_empty(
 
 
 def _plain_columns(features: Sequence[Feature]) -> Made:
-    """What columns are made of before any are multiplied: each is one, and a category's belong together."""
+    """The composition of columns before any are multiplied: each stands for itself; a category's belong together."""
     starts = np.cumsum([0, *(len(feature.names) for feature in features)]).tolist()
     factors = [tuple(range(a, b)) for f, a, b in zip(features, starts, starts[1:], strict=False) if f.levels]
     return Made(plain(starts[-1]).products, tuple(factors))
@@ -259,7 +259,7 @@ def _plain_columns(features: Sequence[Feature]) -> Made:
 def _notes(
     raw: RawTable, ids: Sequence[Column], ignored: Sequence[str], missing: str, target: NDArray[np.float64]
 ) -> tuple[Note, ...]:
-    """What the owner should know, although it is no error."""
+    """Notes for the owner on what is no error."""
     notes = []
     if ignored:
         notes.append(Note("info", f"columns that are not used: {', '.join(ignored)}"))
@@ -273,7 +273,7 @@ def _notes(
             Note("warning", f"duplicates: {rows_text(repeated)} the same as an earlier one in every column{but}")
         )
     if target.size and target.min() == target.max():
-        # A class is public, another value is a patient's.
+        # A class is public; any other value would be a patient's.
         class_or_same = f"{target[0]:g}" if target[0] in (0.0, 1.0) else "the same"
         notes.append(Note("warning", f"the target is {class_or_same} in all of this owner's rows"))
     return tuple(notes)

@@ -47,7 +47,7 @@ def read_event(raw: RawTable, column: Column) -> NDArray[np.float64]:
 
 
 def _read_coded(raw: RawTable, column: Column, what: str, hint: str) -> NDArray[np.float64]:
-    """1 for 1, yes and true, 0 for 0, no and false, in whichever of these ways the column is written."""
+    """The column as 1.0 (1, yes, true) and 0.0 (0, no, false); it uses one of these codings."""
     view = raw.view_of(column)
     counts = raw.one_row([f"count(*) filter (where {sql})" for sql in (MISSING_SQL, *_CODINGS)], view)
     missing, *fitting = (whole(count) for count in counts)
@@ -74,7 +74,7 @@ def read_numbers(raw: RawTable, column: Column) -> NDArray[np.float64]:
 
 
 def _read_two_values(raw: RawTable, column: Column, positive: str) -> NDArray[np.float64]:
-    """1 for the positive value and 0 for the other, of which there is one at most."""
+    """1.0 for the positive value and 0.0 for the other; there is one other at most."""
     view, is_positive = raw.view_of(column), is_level(positive.strip())
     other = f"not {is_positive} and not {MISSING_SQL}"
     (others,) = raw.one_row([f"count(distinct s) filter (where {other})"], view)

@@ -15,7 +15,7 @@ from protocols.rows.own_rows import DIGEST_BITS
 
 
 def target_columns(raw: RawTable, task: ModelTask) -> list[Column]:
-    """The target's column. Where columns are split, none if it is not here: another owner has it.
+    """The target's column; where columns are split, none if another owner has it.
 
     Raises:
         DataError: all owners have the same columns, and this one lacks the target.
@@ -26,7 +26,7 @@ def target_columns(raw: RawTable, task: ModelTask) -> list[Column]:
 
 
 def task_for_table(raw: RawTable, task: ModelTask) -> ModelTask:
-    """The task without the categories that other owners have, where columns are split and none are listed."""
+    """The task without other owners' categories, where columns are split and no features are listed."""
     if task.partition == "horizontal" or task.features is not None:
         return task
     names = {column.name for column in raw.columns}

@@ -1,4 +1,4 @@
-"""What `mpc doctor` looks at on this machine: the file, the keys, the data, the machine's limits. Nothing is sent."""
+"""The checks of `mpc doctor` on this machine: the file, the keys, the data, the machine's limits. Nothing is sent."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from parties.trust.share_file import Vault
 
 LIBRARIES: Final = ("numpy", "pyzmq", "cryptography", "duckdb", "pydantic")
 FEWEST_DESCRIPTORS: Final = 1024
-"""With fewer, strangers that hold connections open could take those that the parties need."""
+"""With fewer open files, strangers that hold connections open could take those that the parties need."""
 
 _LOOKUP_SECONDS: Final = 3.0
 
 
 def check_file(scenario: Scenario) -> Iterator[Finding]:
-    """What the scenario file alone tells: who can reach whom, whose key is missing."""
+    """Check the scenario file alone: who can reach whom, whose key is missing."""
     yield ok(f"{scenario.path}: '{scenario.name}', {_roles(scenario)}")
     yield ok(f"digest {scenario.digest}: the same at every party that has the same scenario")
     keys_missing = [name for name, party in scenario.parties.items() if party.public_key is None]
@@ -50,11 +50,11 @@ def check_file(scenario: Scenario) -> Iterator[Finding]:
 
 
 def check_keys(scenario: Keyed) -> Iterator[Finding]:
-    """Whether every party's public key can be had, from the scenario or from its roster."""
+    """Check that every party's public key is in the scenario or its roster."""
     from parties.trust.roster import public_texts
 
     if scenario.roster is None and None in scenario.stated_keys.values():
-        return  # said by `check_file`
+        return  # `check_file` reports it
     try:
         texts = public_texts(scenario)
     except BeaverlodgeError as error:
@@ -65,7 +65,7 @@ def check_keys(scenario: Keyed) -> Iterator[Finding]:
 
 
 def check_names(scenario: Scenario | StarScenario, me: str | None = None) -> Iterator[Finding]:
-    """Whether the parties' host names lead somewhere, seen from here. A name server may be slow: all at once."""
+    """Check that the parties' host names resolve from here, all at once: a name server may be slow."""
     asked: queue.SimpleQueue[tuple[str, list[str] | str]] = queue.SimpleQueue()
     names = {
         name: split_address(party.address)
@@ -98,7 +98,7 @@ def check_names(scenario: Scenario | StarScenario, me: str | None = None) -> Ite
 def check_policy(
     scenario: Scenario | StarScenario, me: str, keys: Path, policy: Path | None, rows: int | None
 ) -> Iterator[Finding]:
-    """Whether this party's policy lets the scenario through, with so many rows of its own where they are known."""
+    """Check the scenario, and this party's rows if they are known, against its policy."""
     from parties.trust.policy import load_policy
     from parties.trust.roster import public_texts
 
@@ -112,14 +112,14 @@ def check_policy(
 
 
 def pooled_rows(scenario: Scenario, me: str, table: OwnTable | None) -> int | None:
-    """How many rows of this party enter what others learn: as the scenario states, or as they are."""
+    """The number of this party's rows that enter the results: as the scenario states, or as counted."""
     if not job_of(scenario).data.pools(scenario, me):
         return None
     return scenario.parties[me].rows or (table.rows if table is not None else None)
 
 
 def check_releases(scenario: Scenario, me: str, keys: Path, table: OwnTable) -> Iterator[Finding]:
-    """What this party released before."""
+    """Report earlier releases of this party's data."""
     from parties.trust.releases import Releases
 
     if not job_of(scenario).data.pools(scenario, me):
@@ -135,7 +135,7 @@ def check_releases(scenario: Scenario, me: str, keys: Path, table: OwnTable) -> 
 
 
 def check_data(scenario: Scenario, me: str) -> tuple[OwnTable | None, list[Finding]]:
-    """This party's data as a run would read them, and what is to be said of them."""
+    """Read this party's data as a run would; returns the table and the findings."""
     if scenario.parties[me].role != "owner":
         return None, [ok(f"{me} has no data: it is the helper")]
     try:
@@ -154,7 +154,7 @@ def check_data(scenario: Scenario, me: str) -> tuple[OwnTable | None, list[Findi
 
 
 def check_ready(scenario: Scenario, table: OwnTable, vault: Vault) -> Iterator[Finding]:
-    """Whether what this party's keys open is as it should be, and there is room for what will be kept."""
+    """Check the files that this party's keys open, and the place for what the run will keep."""
     job = job_of(scenario)
     if job.data.ready is None:
         return
@@ -168,13 +168,13 @@ def check_ready(scenario: Scenario, table: OwnTable, vault: Vault) -> Iterator[F
 
 
 def check_readers(path: Path) -> Iterator[Finding]:
-    """Whether others on this machine get at the data."""
+    """Check whether other users of this machine can read the data."""
     if _all_may_read(path):
         yield warning(f"every user of this machine can read {path}", f"chmod o-r {path}")
 
 
 def check_approval(scenario: Approvable, me: str, keys: Path) -> Finding:
-    """Whether the scenario was approved as it is. If not, nothing that it names is looked at."""
+    """Check that the scenario was approved as it is. If not, nothing that it names is opened."""
     from parties.trust.consent import obtain
 
     try:
@@ -188,19 +188,19 @@ def check_approval(scenario: Approvable, me: str, keys: Path) -> Finding:
 
 
 def check_machine(scenario: Scenario) -> Iterator[Finding]:
-    """Versions, and the limits that the system sets to this user."""
+    """Report versions, and check the system's limits for this user."""
     yield check_versions()
     yield from check_descriptors(64 + 8 * len(scenario.parties))
 
 
 def check_versions() -> Finding:
-    """This version, Python's and the libraries'."""
+    """Report this version, Python's and the libraries'."""
     libraries = ", ".join(f"{name} {number}" for name, number in versions().items())
     return ok(f"beaverlodge {VERSION}; Python {platform.python_version()}; {libraries}")
 
 
 def check_descriptors(needed: int) -> Iterator[Finding]:
-    """Whether so many files may be open."""
+    """Check that so many files may be open."""
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     text = f"descriptors: {'no limit' if limit == resource.RLIM_INFINITY else count_text(limit)}"
     if limit != resource.RLIM_INFINITY and limit < needed:
@@ -213,7 +213,7 @@ def check_descriptors(needed: int) -> Iterator[Finding]:
 
 
 def versions() -> dict[str, str]:
-    """The libraries' versions, as they are installed."""
+    """The versions of the installed libraries."""
     found = {}
     for name in LIBRARIES:
         try:
@@ -224,7 +224,7 @@ def versions() -> dict[str, str]:
 
 
 def describe(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What a doctor tells its peers' doctors of this machine: versions and the scenario's facts, nothing else."""
+    """The facts that a doctor sends to its peers' doctors: versions and the scenario's public facts, nothing else."""
     return {"version": VERSION, "facts": dict(facts), "doing": "doctor", "python": platform.python_version()}
 
 
@@ -250,10 +250,10 @@ def _check_pairs(scenario: Scenario) -> Iterator[Finding]:
 
 def _dials(scenario: Scenario | StarScenario, me: str, peer: str) -> bool:
     if isinstance(scenario, StarScenario):
-        return me != scenario.server  # which alone has an address
+        return me != scenario.server  # only the server has an address
     from parties.session.separate import dials
 
-    return dials(scenario, me, peer)  # the peer has an address, so one of both can
+    return dials(scenario, me, peer)  # the peer has an address, so one of both can dial
 
 
 def _look_up(name: str, host: str, port: int, answers: queue.SimpleQueue[tuple[str, list[str] | str]]) -> None:
@@ -278,7 +278,7 @@ def _is_loopback(address: str) -> bool:
 
 
 def _all_may_read(path: Path) -> bool:
-    """Whether users that have no part in the file get at it: it, and every folder above, lets them."""
+    """Whether other users can read the file: its own mode and those of all folders above it allow it."""
     try:
         where = path.resolve()
         return bool(where.stat().st_mode & stat.S_IROTH) and all(

@@ -1,4 +1,4 @@
-"""What a plan needs of this machine and of the links: memory, disk, and the time on the wire as it was measured."""
+"""A plan's needs on this machine and links: memory, disk, and the time on the wire at measured rates."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from parties.show.blocks import count_text, short_bytes
 from parties.tasks.registry import job_of, plan_for
 
 DISK_NEEDED: Final = 50_000_000
-"""Far more than a record, its report and its log take."""
+"""Bytes; far more than a record, its report and its log take."""
 
 # Measured with 400 to 80,000 rows and 100 to 3,000 columns: the peak of a party's process was below these.
 _OWNER_AT_LEAST: Final = 130_000_000
@@ -34,14 +34,14 @@ _HELPER_PER_MASK: Final = 3.2
 
 @dataclass(frozen=True)
 class PlanHere:
-    """A plan, and what was taken for granted to make it."""
+    """A plan, and the assumptions that it was made with."""
 
     plan: Plan
     assumed: str
 
 
 def plan_here(scenario: Scenario, table: OwnTable | None) -> PlanHere | Finding:
-    """The plan, as far as this party can know it before it meets the others."""
+    """The plan, as far as this party can know it before it connects to the others."""
     job = job_of(scenario)
     extent = job.data.extent(scenario, table)
     features, known = extent.features, list(extent.rows.values())
@@ -68,7 +68,7 @@ def plan_here(scenario: Scenario, table: OwnTable | None) -> PlanHere | Finding:
 
 
 def check_memory(known: PlanHere, owner: bool) -> Finding:
-    """Whether this machine has the memory that this party's part takes. Call it after the data were read."""
+    """Check this machine's memory against this party's part. Call it after the data were read."""
     needed = memory_needed(known.plan, owner)
     free = memory_free()
     text = f"memory: about {short_bytes(needed)} needed{known.assumed}"
@@ -86,12 +86,12 @@ def memory_needed(plan: Plan, owner: bool) -> float:
     windows = (WINDOWS_AHEAD + 1) * max([WINDOW_BYTES, *plan.windows])
     if not owner:
         return _HELPER_AT_LEAST + _HELPER_PER_MASK * masks + windows
-    reading = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # this process has read the data just so
+    reading = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # this process has read the data like a run
     return max(reading, _OWNER_AT_LEAST + _OWNER_PER_MASK * masks) + windows
 
 
 def memory_free(meminfo: Path = Path("/proc/meminfo"), group: Path = Path("/sys/fs/cgroup")) -> int | None:
-    """Bytes that a process here could have, within the limits of its group (of a service or a container)."""
+    """Bytes of memory that a process here could get, within the limits of its control group (service, container)."""
     try:
         lines = dict(line.split(":", 1) for line in meminfo.read_text().splitlines() if ":" in line)
         free = int(lines["MemAvailable"].split()[0]) * 1024
@@ -105,7 +105,7 @@ def memory_free(meminfo: Path = Path("/proc/meminfo"), group: Path = Path("/sys/
 
 
 def check_disk(folder: Path) -> Finding:
-    """Whether the record can be written where `mpc party` writes it by default."""
+    """Check that the record can be written where `mpc party` writes it by default."""
     where = folder if folder.exists() else Path()
     if not os.access(where, os.W_OK | os.X_OK):
         hint = "start it in a folder of your own, or name one with --out"
@@ -117,7 +117,7 @@ def check_disk(folder: Path) -> Finding:
 
 
 def check_time(known: PlanHere, seen: Iterable[LinkReport]) -> Iterator[Finding]:
-    """The plan's time on links like the slowest of those that were measured."""
+    """The plan's time on links like the slowest measured one."""
     plan = known.plan
     cost = f"{count_text(len(plan.rounds))} rounds, {short_bytes(max(plan.bytes_sent.values()))} at most from one party"
     trips = [one.round_trip for one in seen if one.round_trip is not None]

@@ -1,4 +1,4 @@
-"""What `mpc doctor` finds: lines that say what is well, what may go wrong, and what does not work, with what to do."""
+"""The findings of `mpc doctor`: what is well, what may go wrong, and what does not work, each with what to do."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _INDENT = " " * 9
 
 @dataclass(frozen=True)
 class Finding:
-    """One line. `code` is the exit code that a problem stands for, `party` the peer that it is about."""
+    """One finding. `code` is a problem's exit code, `party` the peer that it is about."""
 
     level: Level
     text: str
@@ -26,28 +26,28 @@ class Finding:
 
     @property
     def lines(self) -> list[str]:
-        """As it is printed: what was found, and below it what to do."""
+        """The finding as printed, and below it what to do."""
         first = f"{self.level:<{len(_INDENT)}}{plain_text(self.text)}"
         return [first, *([f"{_INDENT}-> {plain_text(self.hint)}"] if self.hint else [])]
 
 
 def ok(text: str) -> Finding:
-    """What is as it should be."""
+    """A finding of what is as it should be."""
     return Finding("ok", text)
 
 
 def warning(text: str, hint: str) -> Finding:
-    """What works, but should be known or changed."""
+    """A finding of what works, but should be known or changed."""
     return Finding("warning", text, hint)
 
 
 def problem(text: str, hint: str, code: int = UsageError.exit_code, party: str = "") -> Finding:
-    """What will end a run, with the exit code that the run would have."""
+    """A finding of what will end a run, with the exit code that the run would have."""
     return Finding("problem", text, hint, code, party)
 
 
 def finding_of(error: BeaverlodgeError) -> Finding:
-    """The problem that an error is."""
+    """An error as a problem."""
     return problem(error.message, error.hint, error.exit_code)
 
 

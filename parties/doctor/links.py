@@ -1,4 +1,4 @@
-"""`mpc doctor` on its links: it meets its peers, or their doctors, over the real transport, and measures each link.
+"""`mpc doctor` on its links: it contacts its peers, or their doctors, over the real transport, and measures each link.
 
 Only probes are sent (`mpc.links.probe`): who is there, how long a round trip takes, and how long one transfer takes
 each way. A pair is measured by the side that dials, all pairs at once, as a run uses them.
@@ -24,15 +24,15 @@ _SHORTEST: Final = 1e-6
 
 @dataclass(frozen=True)
 class LinkReport:
-    """What was seen of one peer.
+    """Observations of one peer.
 
     Args:
         dialled: whether this side dials.
         connected: whether a handshake succeeded: the peer has the key that it should have, and admits this one.
         refused: whether the peer, under its right key, turned this party's key away.
         broken: how many handshakes broke off.
-        about: what the other side said of itself; empty if it did not.
-        other_version: of its frames, if it is not this side's.
+        about: the facts that the other side sent; empty if it sent none.
+        other_version: the version of its frames, if it differs from this side's.
         round_trip: seconds, the median of `ECHOES`.
         up, down: bytes a second at which `TRANSFER_BYTES` went to the peer, and came from it.
     """
@@ -59,7 +59,7 @@ class Meeting:
 
 @dataclass(frozen=True)
 class _Wait:
-    """A step of a look at a peer: send a question, if there is one, then wait for an answer of this kind."""
+    """A step of a peer's examination: send a question, if there is one, then wait for an answer of this kind."""
 
     question: Frame | None
     answer: str
@@ -74,12 +74,12 @@ def probe_links(
     peers: Mapping[str, Mapping[str, Any]],
     seconds: float,
 ) -> Meeting:
-    """Look at all links, for so many seconds at most; ends as soon as every peer was met and measured.
+    """Examine all links, for so many seconds at most; ends as soon as every peer was reached and measured.
 
     Args:
         transport: a doctor's, that listens if this party has an address.
-        dialled: where to dial whom.
-        peers: all of them, each with what it is told of this side.
+        dialled: the endpoints of the peers to dial.
+        peers: all peers, each with the facts to send to it.
     """
     answered = Answered()
     looks = {peer: _Look(transport, peer, peer in dialled, about, answered) for peer, about in peers.items()}
@@ -95,7 +95,7 @@ def probe_links(
 
 
 class _Room:
-    """Where peers come and go, and what was seen of others than they."""
+    """The transport's events: those of peers, and observations of strangers."""
 
     def __init__(self, looks: Mapping[str, _Look]) -> None:
         self._looks = looks
@@ -124,7 +124,7 @@ class _Room:
             case Stranger(key):
                 self.strangers.add(key)
             case Unanswered():
-                pass  # that nobody came is what counts; why, is looked into at the end
+                pass  # only that nobody was reached counts; the reason is examined at the end
 
     def _probe(self, look: _Look, address: str, fields: dict[str, Any]) -> None:
         match fields:
@@ -137,7 +137,7 @@ class _Room:
 
 
 class _Look:
-    """The look at one peer: questions in their order, and the answers to the peer's own."""
+    """The examination of one peer: questions in order, and answers to the peer's own."""
 
     def __init__(
         self, transport: Transport, peer: str, dialled: bool, about: Mapping[str, Any], answered: Answered
@@ -164,7 +164,7 @@ class _Look:
 
     @property
     def seen(self) -> LinkReport:
-        """What is known so far."""
+        """The observations so far."""
         return LinkReport(
             self._dialled,
             self._connected,
@@ -179,7 +179,7 @@ class _Look:
 
     @property
     def settled(self) -> bool:
-        """Whether nothing more is to be had, nor wanted by the peer."""
+        """Whether neither side has a question left."""
         return self.refused or (self.finished and (self.said_bye or not self._is_doctor))
 
     @property
@@ -187,7 +187,7 @@ class _Look:
         return self._about.get("doing") == "doctor"
 
     def arrived(self, address: str) -> None:
-        """Somebody with the peer's key is there: the party, or its doctor."""
+        """Somebody with the peer's key has connected: the party, or its doctor."""
         self._connected = True
         if self._script is None and not self.finished:
             self._address = address
@@ -196,7 +196,7 @@ class _Look:
             self._advance(next(self._script))
 
     def left(self, address: str) -> None:
-        """The connection is gone. Whoever comes next is asked from the beginning."""
+        """The connection is gone. The next one is examined from the beginning."""
         if address in self._answerers:
             self._answerers[address].begin_again()
         if address == self._address:
@@ -205,7 +205,7 @@ class _Look:
             self.said_bye = self.said_bye or self.finished
 
     def question(self, address: str, fields: Mapping[str, Any]) -> None:
-        """Answer the peer, within the bounds of this connection of its."""
+        """Answer the peer, within the limits for one connection."""
         if address not in self._answerers:
             self._answerers[address] = Answerer(self._mine, self._answered)
         answer = self._answerers[address].answer(fields, self._transport.now())
@@ -213,7 +213,7 @@ class _Look:
             self._transport.send(address, answer)
 
     def answer(self, fields: dict[str, Any]) -> None:
-        """An answer: to what this side waits for, or will wait for."""
+        """Take an answer to a present or later question."""
         self._answers[str(fields["is"])] = fields
         while self._script is not None and self._awaited in self._answers:
             try:
@@ -239,18 +239,18 @@ class _Look:
         trip = self._round_trip = statistics.median(times)
         if self._is_doctor and not self._dialled:
             told = yield _Wait(None, "measured")
-            # The peer's way up is this side's way down.
+            # The peer's upload is this side's download.
             self._up, self._down = _rate(told.get("down")), _rate(told.get("up"))
             return
         up = yield from self._timed(probe({"is": "take?", "n": ECHOES}, TRANSFER_BYTES), "took", ECHOES)
         down = yield from self._timed(probe({"is": "send?", "n": ECHOES}), "sent", ECHOES)
-        # A question goes one way and its answer the other: a round trip besides the transfer.
+        # A question and its answer take a round trip besides the transfer.
         self._up, self._down = (TRANSFER_BYTES / max(_SHORTEST, seconds - trip) for seconds in (up, down))
         if self._is_doctor:
             self._transport.send(self._address, probe({"is": "measured", "up": self._up, "down": self._down}))
 
     def _timed(self, question: Frame, kind: str, number: int) -> Generator[_Wait, dict[str, Any], float]:
-        """Seconds from a question to its answer, which has its number."""
+        """Seconds from a question to the answer with its number."""
         began = self._transport.now()
         answer = yield _Wait(question, kind)
         while answer.get("n") != number:
@@ -259,6 +259,6 @@ class _Look:
 
 
 def _rate(value: Any) -> float | None:
-    """A peer's word for a rate, if it is one that `_SHORTEST` allows and that the transfer would end at."""
+    """A rate that a peer reports, if it is plausible: a transfer neither shorter than `_SHORTEST` nor endless."""
     rate = a_number(value)
     return rate if rate is not None and 1.0 <= rate <= TRANSFER_BYTES / _SHORTEST else None

@@ -1,4 +1,4 @@
-"""`mpc doctor`: in seconds, whether a run could start from this machine now, and what to do where it could not."""
+"""`mpc doctor` for owners and the helper: every check in order, within seconds."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LINGER: Final = 0.5
 
 
 def examine_file(scenario: Scenario, tell: Tell) -> int:
-    """What can be known of the file alone, and of a roster in its folder; the exit code."""
+    """Check the file, and a roster in its folder, alone; returns the exit code."""
     told = Teller(tell)
     told.all(checks.check_file(scenario))
     told.all(checks.check_keys(scenario))
@@ -38,15 +38,15 @@ def examine_file(scenario: Scenario, tell: Tell) -> int:
 def examine(
     scenario: Scenario, me: str, keys: Path, policy: Path | None, seconds: float, tell: Tell, say: Callable[[str], None]
 ) -> int:
-    """All that concerns the party `me` on this machine, its peers included; the exit code.
+    """Check all that concerns the party `me` on this machine, its peers included; returns the exit code.
 
-    Before the scenario is approved nothing that it names is opened, looked up or dialled.
+    Before the scenario is approved, nothing that it names is opened, looked up or dialled.
 
     Args:
         policy: the policy's file, if it is not the one beside the keys.
         seconds: how long all of it may take, roughly.
         tell: takes each finding as it is made.
-        say: for a word on what is waited for.
+        say: takes a sentence on what is waited for.
 
     Raises:
         UsageError: the scenario has no such party.
@@ -80,7 +80,7 @@ def examine(
 
 
 class Teller:
-    """Hands findings on, and keeps them for the exit code."""
+    """Passes findings on, and keeps them for the exit code."""
 
     def __init__(self, tell: Tell) -> None:
         self._tell = tell
@@ -95,7 +95,7 @@ class Teller:
         self._tell(finding)
 
     def approved(self, scenario: Approvable, me: str, keys: Path) -> bool:
-        """Whether the scenario is approved as it is, which is told."""
+        """Whether the scenario is approved as it is; reports it."""
         finding = checks.check_approval(scenario, me, keys)
         self.one(finding)
         return finding.level == "ok"
@@ -106,12 +106,12 @@ class Teller:
 
     @property
     def unknown_names(self) -> set[str]:
-        """Parties of which a problem was told already: their host names lead nowhere."""
+        """Parties whose host names do not resolve, which was reported already."""
         return {finding.party for finding in self._findings if finding.level == "problem"}
 
 
 def keys_of(scenario: Keyed, me: str, keys: Path, told: Teller) -> tuple[Identity, dict[str, bytes]] | None:
-    """This party's own keys and the others' public ones; what is wrong with them is told."""
+    """This party's own keys and the others' public ones; problems with them are reported."""
     try:
         own = own_keys(scenario, me, keys)
     except BeaverlodgeError as error:
@@ -164,14 +164,14 @@ def _links(
 
 
 def _endpoints(scenario: Scenario, me: str, peers: Iterable[str], told: Teller) -> dict[str, str]:
-    """Where to dial whom, of those that have an address that leads somewhere."""
+    """The endpoints of the peers to dial whose addresses resolve."""
     known_bad, found = told.unknown_names, {}
     for peer in peers:
         try:
             if dials(scenario, me, peer) and peer not in known_bad:
                 found[peer] = endpoint(scenario, peer)
         except UsageError:
-            continue  # of the pair, and of the name, there was a line already
+            continue  # the pair, or the name, was reported already
     return found
 
 
@@ -185,7 +185,7 @@ def _comes(scenario: Scenario, me: str, peer: str) -> bool:
 def open_transport(
     identity: Identity, peers: dict[str, bytes], address: str | None, me: str, told: Teller
 ) -> Transport:
-    """A doctor's transport; it listens at this party's address if that is to be had."""
+    """A doctor's transport; it listens at this party's address if that is free."""
     if address is not None:
         try:
             listening_one = Transport(identity, peers, listening(address), doctor=True)

@@ -1,4 +1,4 @@
-"""What `mpc doctor` says of each peer: who answers at its address, or why nobody does, and what the link is like."""
+"""The findings on each peer: who answers at its address, or why nobody does, and how fast the link is."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from parties.scenario.file import differences, split_address
 from parties.show.blocks import short_bytes
 
 LOOK_SECONDS: Final = 2.0
-"""How long it may take to find out why a peer was not met."""
+"""Seconds for finding out why a peer was not reached."""
 
 _MOST_DIFFERENCES: Final = 5
 _LOST: Final = PeerLostError.exit_code
@@ -50,7 +50,7 @@ class Side:
 
 
 def peer_findings(side: Side, meeting: Meeting, seconds: float) -> Iterator[Finding]:
-    """A finding or more for each peer.
+    """One finding or more for each peer.
 
     Args:
         seconds: how long the peers were waited for.
@@ -75,7 +75,7 @@ def peer_findings(side: Side, meeting: Meeting, seconds: float) -> Iterator[Find
 
 
 def find_key_holder(endpoint: str, keys: Mapping[str, bytes], identity: Identity) -> str | None:
-    """Which of these keys the one who listens at an endpoint has, if any."""
+    """The one of these keys that the listener at an endpoint has, if any."""
     transport = Transport(identity, keys, None, doctor=True)
     try:
         for name in keys:
@@ -83,7 +83,7 @@ def find_key_holder(endpoint: str, keys: Mapping[str, bytes], identity: Identity
         end = transport.now() + LOOK_SECONDS / 2
         while (left := end - transport.now()) > 0:
             match transport.poll(left):
-                # One that turns this party's key away could decrypt what it was sent.
+                # A listener that refuses this party's key could decrypt its message, so it has the key.
                 case Connected(name) | Refused(name):
                     return name
         return None
@@ -92,7 +92,7 @@ def find_key_holder(endpoint: str, keys: Mapping[str, bytes], identity: Identity
 
 
 def _knock_all(endpoints: Mapping[str, str]) -> dict[str, str]:
-    """Why nobody was met at these endpoints: what plain TCP says there. All at once."""
+    """Why nobody answered at these endpoints, by plain TCP connections, all at once."""
     answers: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
     for peer, endpoint in endpoints.items():
         threading.Thread(target=_knock, args=(peer, endpoint, answers), daemon=True).start()
@@ -231,7 +231,7 @@ def _transfer(rate: float) -> str:
 
 
 def megabits(rate: float) -> str:
-    """A rate in bytes a second, in the unit that networks are sold in."""
+    """A rate in bytes a second as megabits a second."""
     return f"{rate * 8 / 1e6:.3g} Mbit/s" if rate < 1.25e8 else f"{rate * 8 / 1e9:.3g} Gbit/s"
 
 

@@ -1,7 +1,7 @@
 """`mpc doctor` for a secure sum: whether the server, the helper or one client could take part from this machine now.
 
-A client, as the helper, looks at its one link, to the server or the server's doctor; the server's doctor at the
-clients that come.
+A client, like the helper, checks its one link, to the server or the server's doctor. The server's doctor checks the
+clients that connect.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from parties.trust.roster import public_texts
 
 _MOST_TOLD = 20
 _LINGER = 0.5
-_DESCRIPTORS = 80  # of a client
+_DESCRIPTORS = 80  # for a client
 
 
 def examine_sum_file(scenario: StarScenario, tell: Tell) -> int:
-    """What can be known of the file alone; the exit code."""
+    """Check the file alone; returns the exit code."""
     told = Teller(tell)
     told.all(_file(scenario))
     return told.code
@@ -51,7 +51,8 @@ def examine_sum(
     tell: Tell,
     say: Callable[[str], None],
 ) -> int:
-    """All that concerns `me` on this machine, its links included; the exit code. Arguments as of `doctor.examine`.
+    """Check all that concerns `me` on this machine, its links included; returns the exit code. Arguments: see
+    `owners.examine`.
 
     Raises:
         UsageError: the scenario has no such party.
@@ -111,7 +112,7 @@ def _descriptors(scenario: StarScenario, me: str) -> Iterable[Finding]:
 
 
 def _data(scenario: StarScenario, me: str) -> tuple[Any, list[Finding]]:
-    """A client's rows, for the first round, as a run would read them, and what is to be said of them."""
+    """Read a client's rows for the first round as a run would; returns them and reports on them."""
     if me == scenario.server:
         return None, [ok(f"{me} has no data: it is the server")]
     if me == scenario.helper:
@@ -131,7 +132,7 @@ def _data(scenario: StarScenario, me: str) -> tuple[Any, list[Finding]]:
 
 
 def _check_settled(scenario: StarScenario, me: str, keys: Path, policy: Path | None, values: Any) -> Iterator[Finding]:
-    """What this party itself settled, now that its rows are known: its policy, what it released before."""
+    """Check this party's own rules, now that its rows are known: its policy, and earlier releases."""
     try:
         rules = load_policy(keys, policy)
         rules.check_rows(me, len(values))
@@ -157,7 +158,7 @@ def _links(
         address = server_address(scenario)
         dialled = {} if serves else {scenario.server: endpoint_of(scenario.server, address)}
     except UsageError:
-        return  # of the address there was a line already
+        return  # the address was reported already
     peers = others if serves else {scenario.server: others[scenario.server]}
     transport = open_transport(identity, peers, address if serves else None, me, told)
     if serves and transport.endpoint is None:
@@ -179,7 +180,7 @@ def _links(
 
 
 def _client_findings(scenario: StarScenario, side: Side, meeting: Meeting, seconds: float) -> Iterator[Finding]:
-    """What the server says of its clients: of few, all; of many, what is wrong. Some may be missing."""
+    """The server's findings on its clients: each one if they are few, else problems only. Some may be missing."""
     came = {name: seen for name, seen in meeting.peers.items() if seen.connected or seen.refused}
     absent = [name for name in meeting.peers if name not in came]
     for finding in peer_findings(side, Meeting(came, meeting.strangers, meeting.broken), seconds):
@@ -207,7 +208,7 @@ def _client_findings(scenario: StarScenario, side: Side, meeting: Meeting, secon
 
 
 def _cost(scenario: StarScenario, me: str, meeting: Meeting) -> Iterator[Finding]:
-    """What a round costs a client, or the helper, on a link like the one that was measured."""
+    """The cost of a round for a client, or the helper, on a link like the measured one."""
     facts, role = star_of(scenario).plan(scenario), "helper" if me == scenario.helper else "client"
     up, down, stages = facts["bytes"][f"{role}_sends"], facts["bytes"][f"{role}_receives"], len(facts["stages"])
     cost = f"a round: {short_bytes(up)} from here, {short_bytes(down)} to here, in {stages} stages"

@@ -1,4 +1,4 @@
-"""What `mpc new` makes of the owners' files: target, id, features, and what to do where values are missing."""
+"""The choices of `mpc new` for the owners' files: target, id, features, and the treatment of missing values."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WHICH_COUNTS = "if it has two other values, say with --positive VALUE which of t
 
 @dataclass(frozen=True)
 class Options:
-    """What the user said of the columns; None: to be found out."""
+    """The user's options on the columns; None: to be chosen."""
 
     target: str | None = None
     positive: str | None = None
@@ -48,12 +48,12 @@ class Choice:
     numbers: bool = False
 
     def without(self, names: Sequence[str], why: str) -> Choice:
-        """The same without some of the features."""
+        """The choice without some of the features."""
         features = tuple(name for name in self.features if name not in names)
         return replace(self, features=features, left_out={**self.left_out, **dict.fromkeys(names, why)})
 
     def without_of(self, useless: Mapping[str, Sequence[str]], why: str) -> Choice:
-        """The same without some of the owners' features, where columns are split."""
+        """The choice without some of the owners' features, where columns are split."""
         split = {
             owner: tuple(name for name in names if name not in useless.get(owner, ()))
             for owner, names in (self.split or {}).items()
@@ -132,7 +132,7 @@ def _target(files: Sequence[FileLook], shared: Sequence[str], asked: Options) ->
 
 
 def is_numeric(looks: Sequence[Look]) -> bool:
-    """Whether a target holds numbers, for a linear regression: at all owners that have it, and not 0 and 1 alone."""
+    """Whether a target is numeric, for a linear regression: at all owners that have it, and not only 0 and 1."""
     return all(look.kind == "number" and not look.why for look in looks) and any(look.measured for look in looks)
 
 
@@ -141,7 +141,7 @@ def _could_be_target(looks: Sequence[Look]) -> bool:
 
 
 def _identifier(files: Sequence[FileLook], shared: Sequence[str], target: str, asked: Options) -> str | None:
-    """The column that was asked for, or the first that is called like an id and has another value in every row."""
+    """The column in the options, or the first that is named like an id and has no value twice."""
     if asked.identifier is not None:
         _check_shared(asked.identifier, files, "id")
         if asked.identifier == target:
@@ -151,7 +151,7 @@ def _identifier(files: Sequence[FileLook], shared: Sequence[str], target: str, a
 
 
 def identifiers(files: Sequence[FileLook], asked: Options) -> Iterator[str]:
-    """The columns of all files that may name a row: the one asked for, or those that are called and look like ids."""
+    """The columns of all files that may identify a row: the one in the options, or those that look like ids."""
     shared = [name for name in files[0].columns if all(name in file.columns for file in files)]
     for name in shared:
         if asked.identifier is not None:

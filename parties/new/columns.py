@@ -1,4 +1,4 @@
-"""`mpc new` looks into a file: what each of its columns holds, and how the file is written."""
+"""The look of `mpc new` into a file: the kind of each column, and the file's form."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from parties.data.recode import codec_of
 from parties.data.target import read_target
 
 _OTHER_FORMS = ((",", None), (",", "."), (".", ","))
-"""Decimal sign and thousands separator, where 1234.5 is not how numbers are written."""
+"""Decimal sign and thousands separator of the forms other than 1234.5."""
 
 _MOST_CODED = 8
-"""A column of two values has at most so many ways of writing them: 0, 1, 0.0, 1.0, 00, ..."""
+"""The most spellings of two values in a column: 0, 1, 0.0, 1.0, 00, ..."""
 
 
 @dataclass(frozen=True, eq=False)
 class Look:
     """A column: what it holds, and `why` it cannot be a feature ('' if it can).
 
-    `zero` and `one`: whether a target's 0 (or no, false) and 1 (or yes, true) stand in it; both False if other values
-    do. `missing` says of each row whether it has no value there. `unique`: no two rows have the same, none is missing.
-    `different`: how many values it has.
+    `zero` and `one`: whether it contains a target's 0 (or no, false) and 1 (or yes, true); both False if it contains
+    other values. `missing` says for each row whether its value is missing. `unique`: no two rows have the same value,
+    and none is missing. `different`: the number of distinct values.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Look:
 
     @property
     def measured(self) -> bool:
-        """Whether it could be a target of numbers: with two values it rather is one of two classes."""
+        """Whether it could be a numeric target; a column of two values is a target of classes instead."""
         return self.kind == "number" and not self.why and self.different > 2
 
     @property
@@ -75,7 +75,7 @@ class FileLook:
 
 
 def look_into(path: Path, owner: str) -> FileLook:
-    """What a CSV or Parquet file holds. Numbers may be written in any one form that fits more columns than others do.
+    """Examine a CSV or Parquet file. Its numbers have the form that fits the most columns.
 
     Raises:
         DataError: the file cannot be read.
@@ -89,12 +89,12 @@ def look_into(path: Path, owner: str) -> FileLook:
     counts = [_numbers(path, owner, form) for form in forms]
     usual = sum(look.kind == "number" for look in found.columns.values())
     fitting = [form for form, count in zip(forms, counts, strict=True) if count == max(counts) > usual]
-    # 1,234 alone may be either number: nothing is guessed then.
+    # 1,234 alone may be either number: the form is not guessed then.
     return _look(path, owner, fitting[0]) if len({form.decimal for form in fitting}) == 1 else found
 
 
 def _encoding(path: Path) -> str:
-    """UTF-8, or what Western programs write instead of it. A file that cannot be read is left to its reader."""
+    """The encoding: UTF-8, or what Western programs write instead. A file that cannot be read fails in its reader."""
     if path.suffix.lower() not in TEXT_ENDINGS:
         return "utf-8"
     try:
@@ -112,7 +112,7 @@ def _encoding(path: Path) -> str:
 
 def _look(path: Path, owner: str, form: TextForm) -> FileLook:
     with open_source(str(path.absolute()), owner, path.parent, form) as raw:
-        # A column without a name is what a data frame's index becomes in a file.
+        # A column without a name is a data frame's index.
         columns = [column for column in raw.columns if column.name]
         kinds = _kinds(raw, columns)
         looks = [_column(raw, column, *kinds[column]) for column in columns]
@@ -120,13 +120,13 @@ def _look(path: Path, owner: str, form: TextForm) -> FileLook:
 
 
 def _numbers(path: Path, owner: str, form: TextForm) -> int:
-    """How many columns are numbers, if the file is written in this form."""
+    """The number of numeric columns if the file has this form."""
     with open_source(str(path.absolute()), owner, path.parent, form) as raw:
         return sum(kind == "number" for kind, _ in _kinds(raw, list(raw.columns)).values())
 
 
 def _kinds(raw: RawTable, columns: list[Column]) -> dict[Column, tuple[Kind, str]]:
-    """What each column holds; one that is almost all numbers is "other", with the reason."""
+    """The kind of each column; one that is almost all numbers is "other", with the reason."""
     try:
         kinds = kinds_of(raw, columns, required=False, dates=True)
         return {column: (kind, "") for column, kind in zip(columns, kinds, strict=True)}

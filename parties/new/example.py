@@ -1,4 +1,4 @@
-"""Two small made-up tables, for who wants to try `mpc new` before having data: the same numbers on every machine."""
+"""Two small made-up tables, to try `mpc new` without data: the same numbers on every machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SEED: Final = 1736
 
 
 def write_example(folder: Path) -> list[Path]:
-    """Write the two CSV files into a folder that is there; returns where they are.
+    """Write the two CSV files into an existing folder; returns their paths.
 
     Raises:
         UsageError: one of them is there already, or cannot be written.

@@ -1,4 +1,4 @@
-"""What a run would refuse a proposal of `mpc new` for: more features than its rows carry, and too small cells."""
+"""Cuts of a proposal of `mpc new` that a run would refuse: too many features for its rows, and too small cells."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from protocols.rows.own_rows import OwnRows
 
 
 def fit_to_rows(choice: Choice, scenario: Scenario, rows: Rows) -> Choice:
-    """The choice with as many features as the rows carry: the first ones, of split columns the first of each owner.
+    """The choice with as many features as the rows allow: the first ones; where columns are split, each owner's first.
 
     Raises:
         DataError: an owner has too few rows for any model.
@@ -40,7 +40,7 @@ def fit_to_rows(choice: Choice, scenario: Scenario, rows: Rows) -> Choice:
 
 
 def drop_small_cells(choice: Choice, scenario: Scenario, owned: Mapping[str, OwnRows]) -> Choice:
-    """The choice without features of which a cell is too small, where owners have rows of their own.
+    """The choice without features that have too small a cell, where owners have rows of their own.
 
     Raises:
         DataError: a class of the target is too small.
@@ -62,7 +62,7 @@ def drop_small_cells(choice: Choice, scenario: Scenario, owned: Mapping[str, Own
 
 
 def _small(owned: Sequence[OwnRows], least: int, *, classes: bool) -> list[bool]:
-    """As `design_cells.small_columns` finds it, in the clear: of each column, the target, all together."""
+    """Whether each column, the target and all together have small cells, in the clear: see `small_columns`."""
     features = owned[0].x_train.shape[1]
     named = len(owned) > 2
     designs = [OwnDesign(own.x_train, own.made or plain(features), own.y_train, classes, least) for own in owned]

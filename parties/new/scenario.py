@@ -1,4 +1,4 @@
-"""`mpc new`: a commented scenario for the owners' files, seen to be one that runs before it is left there."""
+"""`mpc new`: a commented scenario for the owners' files, checked to run before it is kept."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _MOST_NAMED: Final = 20
 
 @dataclass(frozen=True)
 class NewScenario:
-    """The scenario that was written, and what to tell the user of it."""
+    """A written scenario, and messages for the user."""
 
     path: Path
     lines: tuple[str, ...]
@@ -71,7 +71,7 @@ def new_scenario(folder: Path, data: Sequence[Path], asked: Options) -> NewScena
 
 
 def owner_names(files: Sequence[Path]) -> dict[str, Path]:
-    """A name for each file's owner: the file's, with its folder's before it where that tells two apart."""
+    """A name for each file's owner: the file's, after its folder's where two files have one name."""
     plain = [_name(file.stem) for file in files]
     if len(set(plain)) < len(plain):
         plain = [_name(f"{file.absolute().parent.name}_{file.stem}") for file in files]
@@ -86,7 +86,7 @@ def owner_names(files: Sequence[Path]) -> dict[str, Path]:
 
 
 def _name(text: str) -> str:
-    """A party's name made of a text: small letters, digits and _, a letter first."""
+    """A party's name from a text: small letters, digits and _, a letter first."""
     plain = unicodedata.normalize("NFKD", text.lower()).encode("ascii", "ignore").decode("ascii")  # u for an umlaut
     name = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")
     return (name if name[:1].isalpha() else f"owner_{name}".rstrip("_"))[:50]
@@ -115,7 +115,7 @@ def _check_call(path: Path, data: Sequence[Path], asked: Options) -> None:
 
 
 def _make_folder(folder: Path) -> bool:
-    """Make the folder; whether it was not there."""
+    """Make the folder; returns whether it is new."""
     there = folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -126,7 +126,7 @@ def _make_folder(folder: Path) -> bool:
 
 
 def _write_checked(path: Path, files: Sequence[FileLook], choice: Choice, made_up: bool) -> Choice:
-    """Write the scenario, see that it runs, and leave out what would stop it; returns what was chosen in the end."""
+    """Write the scenario, check that it runs, and leave out what would stop it; returns the final choice."""
     try:
         _write(path, scenario_text(path, files, choice, made_up), "x")
     except FileExistsError:
@@ -160,7 +160,7 @@ def _write(path: Path, text: str, mode: str) -> None:
 
 
 def _useful(choice: Choice, scenario: Scenario) -> Choice:
-    """The choice without what would stop a run; as it was if the run has been planned.
+    """The choice without what would stop a run; unchanged if the run could be planned.
 
     Reads everything as a run would, and so finds what would stop one.
     """
@@ -177,7 +177,7 @@ def _useful(choice: Choice, scenario: Scenario) -> Choice:
 
 
 def scenario_text(path: Path, files: Sequence[FileLook], choice: Choice, made_up: bool) -> str:
-    """The scenario file, each setting with what it means."""
+    """The scenario file, each setting with its meaning."""
     lines = _head_lines(path, made_up)
     for place, file in enumerate(files):
         lines += ["", *_owner_lines(path, file, choice, first=place == 0)]
@@ -278,7 +278,7 @@ def _proposal(choice: Choice) -> tuple[Kind, Callable[[Shape], list[Commented]]]
 
 
 def _messages(path: Path, files: Sequence[FileLook], choice: Choice, made_up: bool) -> list[str]:
-    """What the user is told."""
+    """Messages for the user."""
     where = shlex.quote(str(path))
     owners = ", ".join(f"{file.owner} ({file.rows:,} rows)" for file in files)
     lines = [f"wrote {path}", ""]
@@ -320,7 +320,7 @@ def _some(items: Sequence[str]) -> str:
 
 
 def _study(path: Path) -> str:
-    """The scenario's name: its folder's, as far as a name may have it."""
+    """The scenario's name: its folder's, with the characters that a name may have."""
     name = re.sub(r"[^\w .-]+", "-", path.parent.resolve().name).strip("-. ")
     return name[:100] if re.match(r"\w", name) else "my-study"
 
@@ -330,7 +330,7 @@ def _line(setting: str, comment: str) -> str:
 
 
 def _wrap(items: Sequence[str]) -> list[str]:
-    """A list's items, as many in a line as fit."""
+    """A list's items, wrapped into lines."""
     lines = [""]
     for item in items:
         if lines[-1] and len(lines[-1]) + len(item) + 2 > _WIDTH:
@@ -340,5 +340,5 @@ def _wrap(items: Sequence[str]) -> list[str]:
 
 
 def _toml(text: str) -> str:
-    """A text as TOML has it: as JSON does, but for one letter."""
+    """A text in TOML: the same as in JSON, except for one character."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,4 +1,4 @@
-"""`mpc new` where the files have other columns of the same patients: it sees so, and whose each column is."""
+"""`mpc new` for files that have other columns of the same patients: it detects that, and assigns the columns."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from parties.scenario.file import Scenario
 from parties.tasks.registry import plan_for
 from parties.tasks.regression import row_counts, split_of
 
-_ALMOST = 0.5  # of the ids are in every file: then the files are likely to be of the same patients
+_ALMOST = 0.5  # the share of ids in every file from which the files are probably of the same patients
 
 
 def choose_split(files: Sequence[FileLook], asked: Options) -> Choice | None:
-    """The columns to use where every file has the same ids and one of them has the target; None: it is not so.
+    """The columns to use if every file has the same ids and one of them has the target; else None.
 
     Raises:
         UsageError: most ids are in every file, but not all, and the target is in one file only; it is not clear which
@@ -57,7 +57,7 @@ def choose_split(files: Sequence[FileLook], asked: Options) -> Choice | None:
 
 
 def useful(choice: Choice, scenario: Scenario) -> Choice:
-    """The choice without features that are more than the rows carry; as it was if the run has been planned."""
+    """The choice without features beyond what the rows allow; unchanged if the run could be planned."""
     tables = {owner: load_owner_table(scenario, owner) for owner in scenario.owners}
     rows = {owner: row_counts(scenario, table.rows) for owner, table in tables.items()}
     kept = fit_to_rows(choice, scenario, rows)
@@ -67,7 +67,7 @@ def useful(choice: Choice, scenario: Scenario) -> Choice:
 
 
 def _has_one_target(files: Sequence[FileLook], asked: Options, identifier: str) -> bool:
-    """Whether the target is in one file only: the one asked for, or where none is, no column of all could be one."""
+    """Whether the target is in one file only: the one in the options; without one, no common column could be one."""
     if asked.target is not None:
         return sum(asked.target in file.columns for file in files) == 1
     shared = [name for name in files[0].columns if all(name in file.columns for file in files)]

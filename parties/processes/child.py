@@ -35,7 +35,7 @@ _ONE_THREAD: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREAD
 
 @dataclass(frozen=True)
 class Program:
-    """What a started process is.
+    """The program of a started process.
 
     Args:
         module: the Python module that is run.
@@ -47,7 +47,7 @@ class Program:
 
 
 class Process(Protocol):
-    """A started process, however it was started."""
+    """A started process: a new one, or a copy of the launcher's."""
 
     @property
     def pid(self) -> int:
@@ -61,10 +61,10 @@ class Process(Protocol):
 
 
 def one_blas_thread() -> None:
-    """Has numpy, when it is loaded, start no threads of its own, unless the user's environment says how many.
+    """Keep numpy from starting threads when it is loaded, unless the user's environment says how many.
 
-    The parties are then copies of a process of one thread, and no more than one thread each works on its matrices: a
-    run has as many of them as parties.
+    The parties are then copies of a process with one thread, and each works on its matrices with one thread: a run has
+    as many of them as parties.
     """
     for variable in _ONE_THREAD:
         os.environ.setdefault(variable, "1")
@@ -75,7 +75,7 @@ def start_child(
 ) -> Child:
     """Starts `program` as the party `name`; its raw output goes to OUT/NAME.stderr.
 
-    A party with an environment of its own is a new process always: libraries read theirs when they are loaded.
+    A party with an environment of its own is always a new process: libraries read theirs when they are loaded.
 
     Raises:
         UsageError: the file cannot be written, or the system starts no further process.
@@ -116,7 +116,7 @@ def start_child(
 
 @contextmanager
 def _block_terminal_signals() -> Iterator[None]:
-    """A process started within never gets what a terminal sends to all its processes.
+    """Keep a terminal's signals from a process that is started within.
 
     Ctrl-C and a closed terminal are the launcher's to handle. The child inherits the block from its first
     instruction on; here the signals are only held up until the block ends.
@@ -129,9 +129,9 @@ def _block_terminal_signals() -> Iterator[None]:
 
 
 def _environment(events_of_child: int, additions: Mapping[str, str]) -> dict[str, str]:
-    """The child's environment: one BLAS thread unless told otherwise, and no code from the user's folder."""
+    """The child's environment: one BLAS thread unless the user's says otherwise, and no code of the current folder."""
     environment = dict.fromkeys(_ONE_THREAD, "1") | dict(os.environ)
-    # `python -m` would put the user's folder first, where a random.py or parties/ would shadow ours.
+    # `python -m` would put the current folder first, where a random.py or parties/ would shadow ours.
     environment["PYTHONSAFEPATH"] = "1"
     home = _checkout()
     if home is not None:
@@ -142,14 +142,14 @@ def _environment(events_of_child: int, additions: Mapping[str, str]) -> dict[str
 
 
 def _checkout() -> str | None:
-    """The folder that our packages are in, if Python does not look there anyway."""
+    """The folder of our packages, if it is not on Python's path anyway."""
     home = Path(__file__).resolve().parents[2]
     installed = (*site.getsitepackages(), site.getusersitepackages())
     return None if home in {Path(folder).resolve() for folder in installed} else str(home)
 
 
 def _path() -> list[str]:
-    """Where a copy of this process looks for modules: as a new one that is told as above."""
+    """The module path of a copy of this process: the same as a new process would have."""
     home = _checkout()
     return ([] if home is None else [home]) + sys.path[0 if sys.flags.safe_path else 1 :]
 
@@ -161,11 +161,11 @@ class Child:
         events: the descriptor its events come from, or None once it is closed.
         exited: a descriptor that turns readable when the process ends, or None where the system has none;
             the end of `events` stands for it there.
-        endpoint: where its peers find it, once it is `listening`.
-        stage: what it said last about how far it is.
+        endpoint: its endpoint for peers, once it is `listening`.
+        stage: its last report of a stage.
         result: what it reported as its result.
         failure: the error it reported, or that it sent nonsense; since `failed_at`.
-        first_hand: whether `failure` is its own and not told by, or about, a peer.
+        first_hand: whether it found `failure` itself, rather than heard of it from a peer or lost a peer.
         exit_code: as `subprocess` gives it (negative: the signal), None while it runs; since `ended_at`.
     """
 
@@ -220,7 +220,7 @@ class Child:
             except BlockingIOError:
                 return False
             except BrokenPipeError:
-                # It has closed its end: how it ended is told elsewhere.
+                # It has closed its end; `reap` tells how it ended.
                 self._unsent.clear()
                 return True
             del self._unsent[:sent]
@@ -250,33 +250,33 @@ class Child:
         return True
 
     def release(self) -> None:
-        """Closes the lifeline: the child is to end at once."""
+        """Close the lifeline: the child has to end at once."""
         if self._lifeline is not None:
             os.close(self._lifeline)
             self._lifeline = None
 
     def stopped(self) -> bool:
-        """Whether a signal has stopped it, and none has let it go on (Linux; elsewhere nobody can tell)."""
+        """Whether a signal has stopped it and it was not continued (known on Linux only)."""
         if sys.platform != "linux" or self.exit_code is not None:
             return False
         try:
-            # The news is left where it is, for the next call and for whoever else may ask.
+            # WNOWAIT: the state stays for the next call, and for others.
             return os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None
         except ChildProcessError:
             return False
 
     def kill(self) -> None:
-        """Kills it; a stopped process dies of this too."""
+        """Kill it, even if it is stopped."""
         self._process.kill()
 
     def close_events(self) -> None:
-        """Closes the pipe its events come from."""
+        """Close the pipe of its events."""
         if self.events is not None:
             os.close(self.events)
             self.events = None
 
     def close_exited(self) -> None:
-        """Closes the descriptor that tells of its end."""
+        """Close the descriptor that becomes readable at its end."""
         if self.exited is not None:
             os.close(self.exited)
             self.exited = None
@@ -287,11 +287,11 @@ class Child:
             if self._stderr.stat().st_size == 0:
                 self._stderr.unlink()
         except OSError:
-            # Whoever moved or removed the file meant it; there is nothing to tidy.
+            # Somebody moved or removed the file: there is nothing to tidy.
             return
 
     def vanished(self) -> BeaverlodgeError | None:
-        """The error of a child that has ended without either a result or a word about its failure."""
+        """The error of a child that has ended without a result or an error."""
         if self.exit_code is None or self.failure is not None:
             return None
         hint = f"see {self._stderr.with_suffix('.log')}"
@@ -309,7 +309,7 @@ class Child:
         return None
 
     def _read_piece(self) -> bytes | None:
-        """What is in the pipe: nothing yet (None), or nothing any more (no bytes), or some bytes."""
+        """Read from the pipe: None if it is empty, no bytes at its end."""
         if self.events is None:
             return b""
         try:
@@ -327,7 +327,7 @@ class Child:
                 self._note(event)
                 events.append(event)
         except MalformedEvent as error:
-            # Nothing that follows can be relied on.
+            # Later events of this child are not trusted.
             self._deaf = True
             message = f"{self.name} sent its launcher a line that is no event ({error})"
             self._fail(InternalError(message, f"see {self._stderr}", party=self.name), first_hand=True)

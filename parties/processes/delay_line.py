@@ -14,10 +14,10 @@ from random import Random
 from typing import Final
 
 HELD_BYTES: Final = 64 << 20
-"""A line that holds this much takes no more, as a window of TCP does: so it is never faster than this a latency."""
+"""The most bytes that a line holds, like a TCP window: its rate is at most this many bytes a latency."""
 
 READ_AHEAD: Final = 0.01
-"""Seconds of sending for which bytes are taken in advance, so that a late wake-up costs no bandwidth."""
+"""Seconds of sending that are taken in advance, so that a late wake-up costs no bandwidth."""
 
 _LARGEST_PIECE: Final = 256 << 10
 _PACKET_SECONDS: Final = 0.0005
@@ -27,13 +27,13 @@ _MOST_PARTS: Final = 64
 
 @dataclass(frozen=True)
 class Conditions:
-    """What a link is like, each way.
+    """The conditions of a link, each way.
 
     Args:
         latency: seconds.
         bandwidth: bytes per second; None: no limit.
         jitter: seconds by which the latency of a packet is shorter or longer at most, drawn evenly.
-        cuts: from when until when it sends nothing, in seconds since the links were laid, in order.
+        cuts: start and end of each pause in its sending, in seconds since the relay started, in order.
         seed: of the jitter.
     """
 
@@ -72,13 +72,13 @@ class DelayLine:
             self._packet = max(_SMALLEST_PACKET, int(packet))
         self._packets: deque[tuple[float, memoryview]] = deque()
         self._held = 0
-        self._sent_at = 0.0  # when the link has sent all that it was given
+        self._sent_at = 0.0  # when the link will have sent all its bytes
         self._takes = True
         self._end: tuple[float, End] | None = None
         self._was_reset = False
 
     def room(self, now: float) -> int:
-        """How many bytes the line takes now."""
+        """The number of bytes that the line accepts now."""
         if not self._takes or self._held >= HELD_BYTES:
             return 0
         if self._bandwidth is None:
@@ -89,7 +89,7 @@ class DelayLine:
         return max(self._packet, min(_LARGEST_PIECE, int((READ_AHEAD - ahead) * self._bandwidth)))
 
     def room_at(self, now: float) -> float:
-        """When there is room again without anything being given out; infinity while there is, or if never."""
+        """When there will be room, if nothing is given out; infinity if there is room now, or will be none."""
         if self.room(now) or not self._takes or self._held >= HELD_BYTES:
             return math.inf
         return self._sent_at - READ_AHEAD / 2
@@ -106,7 +106,7 @@ class DelayLine:
             self._packets.append((self._arrives(self._sent_at), packet))
 
     def finish(self, now: float, end: End) -> None:
-        """The stream ends now, after all that was put. A stream that was closed may still be reset."""
+        """End the stream now, after all its bytes. A closed stream may still be reset."""
         if self._was_reset or not (self._takes or end is End.RESET):
             return
         self._takes = False
@@ -114,24 +114,24 @@ class DelayLine:
         self._end = self._arrives(self._uncut(max(now, self._sent_at))), end
 
     def _uncut(self, when: float) -> float:
-        """The time from which on the link sends what it would send at this one."""
+        """The time of a sending that is due now: later if the link is cut."""
         return next((end for start, end in self._cuts if start <= when < end), when)
 
     def _arrives(self, sent: float) -> float:
-        """When a packet arrives: never before the one before it."""
+        """When a packet arrives: never before an earlier one."""
         late = self._random.uniform(-self._jitter, self._jitter) if self._jitter else 0.0
         self._last = max(self._last, sent + max(0.0, self._latency + late))
         return self._last
 
     def drop(self) -> None:
-        """Nobody is there to take what is under way, nor its end."""
+        """Drop all bytes and the end: there is no receiver."""
         self._packets.clear()
         self._held = 0
         self._takes = False
         self._end = None
 
     def due(self, now: float) -> list[memoryview]:
-        """What has arrived: the next packets, up to a number that one system call takes."""
+        """The next packets that have arrived, as many as one system call takes."""
         arrived: list[memoryview] = []
         for when, packet in self._packets:
             if when > now or len(arrived) == _MOST_PARTS:
@@ -150,14 +150,14 @@ class DelayLine:
             count -= len(packet)
 
     def take_end(self, now: float) -> End | None:
-        """How the stream ended, once, when that has arrived after all bytes before it."""
+        """The stream's end, once, when it has arrived after all bytes."""
         if self._end is None or self._packets or self._end[0] > now:
             return None
         end, self._end = self._end[1], None
         return end
 
     def arrival(self) -> float:
-        """When the next bytes, or the end, arrive or have arrived; infinity if nothing is under way."""
+        """The time of the next arrival, of bytes or the end; infinity if nothing is under way."""
         if self._packets:
             return self._packets[0][0]
         return self._end[0] if self._end is not None else math.inf

@@ -1,7 +1,7 @@
 """A party as a copy of the launcher's own process, which has the libraries that every party would load for itself.
 
 Loading them takes half a second of processor time a process, more than a small training. A copy is as good as a new
-process only where nothing of the launcher lives on in it: see `may_fork` and `fork`.
+process only if it keeps nothing of the launcher: see `may_fork` and `fork`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _POLL: Final = 0.002
 
 
 def may_fork() -> bool:
-    """Whether a copy of this process is sound: Linux, and one thread.
+    """Whether a copy of this process is safe: on Linux, with one thread.
 
     Only the thread that forks lives on in the copy. Any other could hold a lock for ever there; with none, there is
     also no ZeroMQ context, no DuckDB connection and no pool of BLAS threads that would be a copy of another's. OpenSSL
@@ -36,7 +36,7 @@ def may_fork() -> bool:
 
 @dataclass(frozen=True)
 class Start:
-    """How a copy begins.
+    """The start of a copy.
 
     Args:
         name: its name where the system lists processes (`ps -e`, `top`); the first 15 bytes of it.
@@ -63,7 +63,7 @@ def fork(main: Callable[[], int | None], start: Start) -> ForkedProcess:
     Raises:
         OSError: the system starts no further process.
     """
-    # Until the copy has its own handlers, a signal to it would be written to the launcher's wake-up descriptor.
+    # Before the copy has its own handlers, a signal to it would be written to the launcher's wake-up descriptor.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
         pid = os.fork()
@@ -75,7 +75,7 @@ def fork(main: Callable[[], int | None], start: Start) -> ForkedProcess:
 
 
 class ForkedProcess:
-    """A copy as its launcher sees it; like `subprocess.Popen`, as far as `Child` needs one."""
+    """The launcher's handle of a copy, with the part of `subprocess.Popen` that `Child` needs."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
@@ -95,16 +95,16 @@ class ForkedProcess:
         return self._exit_code
 
     def kill(self) -> None:
-        """Kills it; once its exit code was taken, the number may be another process's."""
+        """Kill it, unless its exit code was taken: then the process id may be another process's."""
         if self._exit_code is None:
             os.kill(self.pid, signal.SIGKILL)
 
 
 def _become(main: Callable[[], int | None], start: Start, mask: set[signal.Signals] | set[int]) -> NoReturn:
-    """What the copy does: all of it, so that nothing that the launcher has under way is ended twice."""
+    """Run the whole life of the copy: it never returns, so that no clean-up of the launcher runs twice."""
     code = 1
     try:
-        gc.freeze()  # what it has of the launcher stays as it is: unfinished, and in memory that both share
+        gc.freeze()  # the launcher's objects are not finalised here, and their memory stays shared
         _own_signals(mask)
         _own_descriptors(start)
         _own_name(start)
@@ -118,7 +118,7 @@ def _become(main: Callable[[], int | None], start: Start, mask: set[signal.Signa
 
 
 def _exit_code_of(main: Callable[[], int | None]) -> int:
-    """The exit code as Python makes it of what a main function returns, or of `sys.exit`."""
+    """The exit code of a main function, by its return value or `sys.exit`, as Python computes it."""
     try:
         return main() or 0
     except SystemExit as end:
@@ -129,7 +129,7 @@ def _exit_code_of(main: Callable[[], int | None]) -> int:
 
 
 def _own_signals(mask: set[signal.Signals] | set[int]) -> None:
-    """Signals as in a new process: what was handled has its default again, what was ignored is ignored."""
+    """Set signals as in a new process: handled ones have their default, ignored ones stay ignored."""
     signal.set_wakeup_fd(-1)
     for number in signal.valid_signals():
         if callable(signal.getsignal(number)):
@@ -140,7 +140,7 @@ def _own_signals(mask: set[signal.Signals] | set[int]) -> None:
 
 
 def _own_descriptors(start: Start) -> None:
-    """The four of its own; every other is closed: another party's lifeline must be held by the launcher alone."""
+    """Keep the copy's own four descriptors and close all others: only the launcher may hold another lifeline."""
     lifeline, output, events = (
         fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, 3) for each in (start.lifeline, start.output, start.events)
     )
@@ -151,17 +151,17 @@ def _own_descriptors(start: Start) -> None:
         os.dup2(events, start.events, inheritable=False)
     for each in map(int, os.listdir("/proc/self/fd")):
         if each > 2 and each != start.events:
-            with suppress(OSError):  # the one by which the list was read
+            with suppress(OSError):  # the descriptor that listed them
                 os.close(each)
-    # Python's own may hold something that the launcher has not written yet, and is to write once.
+    # Python's own streams may hold output of the launcher, which the launcher alone has to write.
     sys.stdout = sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
 
 
 def _own_name(start: Start) -> None:
-    """Its arguments, paths, environment and name, for itself and for who looks at the system's processes."""
+    """Set the copy's arguments, paths, environment and process name."""
     sys.argv = list(start.words)
     sys.path[:] = start.path
     os.environ.clear()
     os.environ.update(start.environment)
-    with suppress(OSError):  # a system that lets nobody write there: only lists look different
+    with suppress(OSError):  # a system without write access there: only process lists look different
         Path("/proc/self/comm").write_bytes(os.fsencode(start.name))

@@ -1,7 +1,7 @@
 """Starts every party as a process of its own, watches them all, and leaves none behind.
 
-One thread and one selector: the children's events, their ends and the user's signals are waited for together.
-Whatever happens, the last thing done is to close every child's lifeline, kill those that stay, and reap all.
+One thread with one selector waits for the children's events, their ends and the user's signals together. In every
+case, the last step closes every child's lifeline, kills those that stay, and reaps all.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from parties.processes.signals import Interrupts
 from parties.processes.stopped import Stopped
 
 CAUSE_PATIENCE: Final = 0.7
-"""Seconds from the first sign of a failure until the best cause known by then is taken."""
+"""Seconds from the first sign of a failure until the best cause known by then is reported."""
 
 HEARSAY_PATIENCE: Final = 2.0
-"""Seconds to wait instead where the best cause is what a party was told: the one that knows may stay for its peers."""
+"""Seconds to wait instead if a party only heard of the cause: the party that knows it may stay for its peers."""
 
 INTERRUPT_PATIENCE: Final = 0.05
-"""Seconds for a signal to us that explains why a child was killed: both may have been sent by one hand."""
+"""Seconds for a signal to the launcher that explains a killed child: one sender may have sent both."""
 
 EXIT_PATIENCE: Final = 3.0
 """Seconds for the processes to end once every party is done."""
@@ -83,7 +83,8 @@ def launch(
         environments: environment variables to add, for the parties named.
         essential: the parties without which there is no result; all where left out. Of any other, its loss or failure
             is a warning.
-        network: what the link of two parties is to be like; then one more process, no party, carries what they send.
+        network: the conditions of the link of two parties; one more process, which is no party, then carries their
+            messages.
 
     Raises:
         BeaverlodgeError: the first cause of the failure, with the party it is about; `InterruptedRun` after
@@ -128,7 +129,7 @@ def _wait_for_the_end(run: _Run, interrupts: Interrupts, deadline: float | None,
         done = all(child.result is not None for child in run.essential) and run.others_are_over()
         ended = all(child.exit_code is not None for child in run.children)
         if not done and (broken := _relay_failure(run.relay)) is not None:
-            # What the parties say then, they say of links that we broke.
+            # The parties' later errors are about links that this broke.
             cause, final = broken, True
         if cause is not None:
             hearsay = not isinstance(cause, PeerLostError) and not any(child.first_hand for child in run.children)
@@ -154,10 +155,10 @@ def _wait_for_the_end(run: _Run, interrupts: Interrupts, deadline: float | None,
 
 
 def _first_cause(children: Iterable[Child]) -> tuple[BeaverlodgeError | None, bool]:
-    """The best explanation so far of a failure, and whether none that may come can be better.
+    """The best explanation of a failure so far, and whether no later one can be better.
 
-    A party that vanished explains everything else; then what a party found out itself; then what it heard.
-    A party that was done before it vanished is no failure by itself, but explains one of its peers.
+    A party that vanished explains everything else; next comes an error that a party found, then one that it heard of.
+    A party that vanished after it was done has not failed, but explains a failure of its peers.
     """
     children = list(children)
     failed = sorted((child for child in children if child.failure is not None), key=_failure_rank)
@@ -169,17 +170,17 @@ def _first_cause(children: Iterable[Child]) -> tuple[BeaverlodgeError | None, bo
 
 
 def _failure_rank(child: Child) -> tuple[bool, float]:
-    """Sorts what was found out before what was heard, and then by time."""
+    """Sort key: errors that a party found before those it heard of, then by time."""
     return not child.first_hand, child.failed_at
 
 
 def _vanishing_rank(child: Child) -> tuple[bool, bool, float]:
-    """Sorts the undone before the done, the killed before those that broke down, then by time."""
+    """Sort key: unfinished parties before finished ones, killed before crashed ones, then by time."""
     return child.result is not None, (child.exit_code or 0) >= 0, child.ended_at
 
 
 def _relay_failure(child: Child | None) -> InternalError | None:
-    """Why the emulated network is gone, if it is: a bug of ours, unless somebody killed it."""
+    """The error if the emulated network is gone: a bug, unless somebody killed it."""
     if child is None or (child.failure is None and child.exit_code is None):
         return None
     error = child.failure or child.vanished()
@@ -238,19 +239,19 @@ class _Run:
             self._selector.register(child.exited, selectors.EVENT_READ, partial(self._end, child))
 
     def pump(self, timeout: float | None) -> None:
-        """Waits until something happens, or for `timeout` seconds, and deals with all of it."""
+        """Wait until something happens, or for `timeout` seconds, and handle all of it."""
         for key, _ in self._selector.select(timeout):
-            # What came before in this batch may have closed the descriptor.
+            # An earlier event of this batch may have closed the descriptor.
             if self._selector.get_map().get(key.fd) is key:
                 key.data()
 
     def warn(self, said: Iterable[tuple[Child, str]]) -> None:
-        """Tells the user what is amiss with a child, though the run goes on."""
+        """Warn the user of a child's problem that does not end the run."""
         for child, text in said:
             self._on_event(child.name, {"event": "log", "level": "warning", "text": text})
 
     def tell_of_losses(self) -> None:
-        """Tells, once each, of parties that failed or vanished, and that the run goes on without."""
+        """Tell, once each, of parties that failed or vanished and that the run does not need."""
         for child in self._others():
             lost = None if child.result is not None else child.failure or child.vanished()
             if lost is not None and child.name not in self._told:
@@ -263,7 +264,7 @@ class _Run:
                     self.send(each, {"lost": name})
 
     def others_are_over(self) -> bool:
-        """Whether the parties that are not essential are done, or gone, or stopped: nothing more is to come of them."""
+        """Whether all parties that are not essential are done, gone or stopped: they send nothing more."""
         return all(
             child.result is not None or child.exit_code is not None or child.stopped() for child in self._others()
         )
@@ -272,7 +273,7 @@ class _Run:
         return [child for child in self.children if child not in self.essential]
 
     def report_untidy_ends(self) -> None:
-        """Warns of processes that were done, but then did not end as they should."""
+        """Warn of processes that were done, but then did not end properly."""
         for child in self.essential:
             error = child.vanished()
             how = "did not end by itself" if child.exit_code is None else error and error.message
@@ -307,7 +308,7 @@ class _Run:
         return self.children if self.relay is None else [*self.children, self.relay]
 
     def send(self, child: Child, message: Mapping[str, Any]) -> None:
-        """Sends a child a line: at once, or as it takes it."""
+        """Send a child a line, at once or as its pipe has room."""
         if not child.send(message):
             self._forget(child.lifeline)
             self._selector.register(child.lifeline, selectors.EVENT_WRITE, partial(self._flush, child))
@@ -331,8 +332,8 @@ class _Run:
             self._pass_on(child, events)
 
     def _end(self, child: Child) -> None:
-        # Where only the end of its events tells of its end, a child may have closed them and stayed: it is of
-        # no use any more.
+        # Without an exit descriptor, the end of the events stands for the end of the child. A child that closed
+        # them and stays is of no use.
         if not child.reap(RELEASE_PATIENCE):
             child.kill()
             child.reap(KILL_PATIENCE)
@@ -358,7 +359,7 @@ class _Run:
         return child not in self.essential and child.exit_code is not None
 
     def _introduce(self) -> None:
-        """Tells every party where to dial the others, once all listen: there, or at the relay in their stead."""
+        """Send every party the endpoints of the others, or the relay's for them, once all listen."""
         if self._introduced or not all(each.listening for each in self.children if not self._lost(each)):
             return
         peers: dict[str, Any] = {"peers": {each.name: each.endpoint for each in self.children}}
@@ -380,4 +381,4 @@ class _Run:
 
 
 def _ignore(name: str, event: Event) -> None:
-    """Takes the events that nobody is to see."""
+    """Ignore an event."""

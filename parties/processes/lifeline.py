@@ -1,4 +1,4 @@
-"""A child's half of the bond with its launcher: what it is told, and when it must end.
+"""A child's end of its lifeline: the launcher's messages, and when the child must end.
 
 The child's standard input is its lifeline: the launcher writes an order and later the peers' endpoints, then
 keeps it open; end of file means that the launcher is gone or wants the child gone. The kernel is asked to
@@ -24,7 +24,7 @@ _PR_SET_PDEATHSIG: Final = 1
 
 
 def first_hand(error: BeaverlodgeError) -> bool:
-    """Whether an error was found here, rather than told by a peer or the mere loss of one."""
+    """Whether this party found an error itself, rather than heard of it from a peer or lost a peer."""
     return error.told_by is None and not isinstance(error, PeerLostError)
 
 
@@ -34,20 +34,20 @@ def leave() -> None:
 
 
 def die_with_parent() -> None:
-    """Has the kernel kill this process when its launcher dies (Linux; elsewhere the lifeline is all)."""
+    """Have the kernel kill this process when its launcher dies (Linux; elsewhere only the lifeline ends it)."""
     before = os.getppid()
     parent = int(os.environ.get(LAUNCHER_PID, before))
     if sys.platform == "linux":
         import ctypes
 
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
-    # A launcher that died before the call above sends nothing any more.
+    # The launcher may have died before the call above.
     if os.getppid() != parent:
         leave()
 
 
 class Lifeline:
-    """What the launcher says: the order, then the peers, then which parties are lost, until the end of file.
+    """The launcher's lines: the order, then the peers, then lost parties, until the end of file.
 
     A daemon thread reads it from the start, so that an end of file is acted on while the party reads its
     data, waits for a peer, or computes.
@@ -64,7 +64,7 @@ class Lifeline:
         threading.Thread(target=self._watch, name=LIFELINE, daemon=True).start()
 
     def order(self) -> dict[str, Any]:
-        """The first line: what this party is to do. Waits for it."""
+        """The first line, this party's order. Waits for it."""
         return self._next("order")
 
     def peers(self) -> dict[str, str | None]:
@@ -75,7 +75,7 @@ class Lifeline:
         return peers
 
     def news(self) -> list[dict[str, Any]]:
-        """What the launcher has said since; never waits."""
+        """Later lines; never waits."""
         said = []
         while not self._lines.empty():
             said.append(self._next("news"))

@@ -1,6 +1,6 @@
-"""A party's process under the launcher: `python -m parties.processes.member --as NAME SCENARIO`; or one of a sum.
+"""A party's process under the launcher, of any kind: `python -m parties.processes.member --as NAME SCENARIO`.
 
-Where it is a copy of the launcher's process (`parties.processes.fork`), all that is imported here is there already.
+A copy of the launcher's process (`parties.processes.fork`) has all these imports already.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from parties.scenario.star import StarScenario
 
 Part = Callable[[Mapping[str, Any], Lifeline, Reporter, Logger], dict[str, Any]]
-"""What a party does, by its order; returns its result."""
+"""A party's part: takes its order, returns its result."""
 
 
 def main() -> int:
-    """Follow the launcher's order; the exit code is the error's."""
+    """Follow the launcher's order; returns the exit code."""
     die_with_parent()
     reporter = Reporter.to_launcher()
     lifeline = Lifeline()
@@ -58,7 +58,7 @@ def _as_ordered(scenario: Scenario | StarScenario, order: Mapping[str, Any]) -> 
 
 
 def part_of(scenario: Scenario | StarScenario) -> Part:
-    """The part in such a scenario. What it needs is imported here: of two kinds of scenarios, one is never loaded."""
+    """The part for this class of scenario. It is imported here, so that the other class is never loaded."""
     from parties.scenario.file import Scenario
 
     if not isinstance(scenario, Scenario):
@@ -77,7 +77,7 @@ def part_of(scenario: Scenario | StarScenario) -> Part:
 
 
 def load_libraries(scenario: Scenario | StarScenario) -> None:
-    """Imports all that some party of such a scenario will; its processes, copies of this one, then need not."""
+    """Import what the parties of such a scenario need; their processes, copies of this one, then have it."""
     import duckdb  # noqa: F401
     import numpy.ma  # noqa: F401  # in which DuckDB gives columns
 
@@ -90,7 +90,7 @@ def load_libraries(scenario: Scenario | StarScenario) -> None:
 
 
 def _place(order: Mapping[str, Any], parties: Mapping[str, Any], lifeline: Lifeline, reporter: Reporter) -> Any:
-    """A party listens for those that come after it in the scenario, and dials those before it."""
+    """The place of a party: it listens for those listed after it in the scenario, and dials those before it."""
     from parties.processes.order_keys import read_keys
     from parties.session.take_part import Place
 

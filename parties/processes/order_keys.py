@@ -1,4 +1,4 @@
-"""Keys in the launcher's orders: how it writes them, and how a started process reads them."""
+"""Keys in the launcher's orders: the launcher writes them, and a started process reads them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shows on standard error how far every party is: bars on a terminal, plain lines or JSON objects elsewhere.
+"""Progress of every party on standard error: bars on a terminal, plain lines or JSON objects elsewhere.
 
 Nothing goes to standard output, which is for the summary.
 """
@@ -37,7 +37,7 @@ class _View(Protocol):
 
 
 class Progress:
-    """Takes every event of a run (`launch(on_event=...)`) and shows what there is to see; a context manager.
+    """A context manager that takes every event of a run (`launch(on_event=...)`) and shows the progress.
 
     Args:
         names: the parties, in the order to show them.
@@ -84,7 +84,7 @@ class Progress:
         try:
             self._show(name, event)
         except OSError:
-            # Nobody looks any more: that is no reason to fail the run.
+            # A closed stream does not fail the run.
             self._open = False
 
     def _show(self, name: str, event: Event) -> None:
@@ -143,7 +143,7 @@ class _Bars:
         self._bars: RichProgress | None = None
 
     def start(self) -> None:
-        # Now, while the parties load their own libraries: later the loading of ours would slow them down.
+        # Import rich now, while the parties load their libraries: later it would slow them down.
         self._started()
 
     def stage(self, name: str, stage: str, done: int | None, total: int | None) -> None:
@@ -190,7 +190,7 @@ def _new_bars(stream: TextIO) -> RichProgress:
     from rich.progress import Progress as Bars
 
     class LocalConsole(Console):
-        """A console whose reader may go away without ending the program."""
+        """A console that ignores a broken pipe."""
 
         def on_broken_pipe(self) -> None:
             raise BrokenPipeError

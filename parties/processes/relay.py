@@ -1,9 +1,9 @@
 """The emulated network of `mpc run`, started by the launcher: `python -m parties.processes.relay --as network-relay`.
 
-Parties dial a port here instead of each other: one for each pair. A connection is carried on to the party behind the
-port, both ways, as a link with the scenario's latency, jitter, bandwidth and cuts would: bytes late and no faster than
-that, the end of a stream and a reset after them. What passes is ciphertext to the relay: the links are encrypted from
-end to end.
+Parties dial a port of the relay instead of each other, one for each pair. The relay carries each connection on to the
+party behind the port, both ways, with the scenario's latency, jitter, bandwidth and cuts: bytes are late and no faster
+than that, and the end of a stream or a reset follows them. The relay sees ciphertext only: the links' encryption is end
+to end.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ NAME: Final = "network-relay"
 """Its name among processes; no party can have one with a hyphen."""
 
 _BACKLOG: Final = 4096  # clients of a sum dial all at once
-_LONGEST_WAIT: Final = 3600.0  # the system refuses to wait for more than it can count
+_LONGEST_WAIT: Final = 3600.0  # the system refuses longer timeouts
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 
 
 def main() -> None:
-    """Lay the links, report where each party is to dial which others, and carry bytes until the launcher says so."""
+    """Listen for each pair, report each party's endpoints to dial, and carry bytes until the launcher ends it."""
     die_with_parent()
     reporter = Reporter.to_launcher()
     lifeline = Lifeline()
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def _conditions(fields: Mapping[str, Any]) -> Conditions:
-    """What the launcher asks of a link; anything else ends the process before one is laid."""
+    """A link's conditions in the launcher's order; a malformed order ends the process."""
     bandwidth = fields["bandwidth"]
     return Conditions(
         float(fields["latency"]),
@@ -61,14 +61,14 @@ def _conditions(fields: Mapping[str, Any]) -> Conditions:
 
 
 def _address(endpoint: str) -> tuple[socket.AddressFamily, Any]:
-    """The numeric address in ZeroMQ's name for an endpoint, as a socket takes it."""
+    """The numeric address of a ZeroMQ endpoint, for a socket."""
     host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
     found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     return found[0][0], found[0][4]
 
 
 class Relay:
-    """Listens in the parties' stead and carries every connection on to them. The links are laid when it is made."""
+    """Listens in place of the parties, from its construction on, and carries every connection on to them."""
 
     def __init__(self) -> None:
         self._began = monotonic()
@@ -77,12 +77,12 @@ class Relay:
         self._listeners: list[socket.socket] = []
 
     def turn(self, patience: float | None) -> None:
-        """Wait until there is something to do, or for `patience` seconds, and do it."""
+        """Wait for work, or for `patience` seconds, and do it."""
         wake_at = min((link.wake_at for link in self._links), default=math.inf)
         if wake_at < math.inf:
             left = min(max(0.0, wake_at - monotonic()), _LONGEST_WAIT)
             patience = left if patience is None else min(left, patience)
-        # The selector's own timeout is rounded to milliseconds; waiting for the selector itself is exact.
+        # The selector's timeout is rounded to milliseconds; select on its descriptor is exact.
         select.select([self._selector], [], [], patience)
         ready = self._selector.select(0)
         now = monotonic()
@@ -120,13 +120,13 @@ class Relay:
         try:
             dialler, _ = listener.accept()
         except (BlockingIOError, ConnectionError):
-            return  # who dialled has left again
+            return  # the dialler has left again
         family, address = _address(target)
         dialled = socket.socket(family)
         for each in (dialler, dialled):
             each.setblocking(False)
             each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # How it turns out is seen when the socket is read or written, as every later loss is.
+        # Failure shows when the socket is read or written, as every later loss does.
         dialled.connect_ex(address)
         link = _Link(self._selector, dialler, dialled, next(lines), next(lines))
         self._links.add(link)
@@ -154,7 +154,7 @@ class _Flow:
         self.closed = False
 
     def take(self, now: float) -> None:
-        """Read what the line takes; the end of the stream and its loss travel on it too."""
+        """Read as many bytes as the line takes; the end of the stream and its loss go through the line, too."""
         room = self.line.room(now)
         if not room:
             return
@@ -171,7 +171,7 @@ class _Flow:
             self.line.finish(now, End.CLOSED)
 
     def give(self, now: float) -> End | None:
-        """Write what has arrived, as far as the target takes it; the stream's end, when that arrives.
+        """Write the bytes that have arrived, as far as the target takes them, then the stream's end.
 
         Raises:
             OSError: the target is gone.
@@ -193,12 +193,12 @@ class _Flow:
         self.closed, self.blocked = True, False
 
     def wake_at(self, now: float) -> float:
-        """When there is something to do that no socket tells of."""
+        """The time of the next work that no socket signals."""
         return min(math.inf if self.blocked else self.line.arrival(), self.line.room_at(now))
 
 
 class _Link:
-    """A connection that a party dialled and the one that carries it on, until both directions have ended.
+    """A party's connection and its continuation to the other party, until both directions have ended.
 
     Attributes:
         over: whether its sockets are closed.
@@ -216,13 +216,13 @@ class _Link:
         self.over = False
         self.wake_at = math.inf
         self._selector = selector
-        # The dialled side is not connected yet: it tells when it can be written.
+        # The dialled side is not connected yet; it will then become writable.
         self._there = _Flow(dialler, dialled, there, blocked=True)
         self._back = _Flow(dialled, dialler, back, blocked=False)
         self._callbacks: dict[socket.socket, Callable[[int], None]] = {}
 
     def start(self, serve: Callable[[_Link, socket.socket, int], None]) -> None:
-        """Watch both sockets; `serve` is called with what the selector says of one."""
+        """Watch both sockets; the selector's events are passed to `serve`."""
         self._callbacks = {end: partial(serve, self, end) for end in (self._there.source, self._back.source)}
         self.step(monotonic())
 
@@ -235,7 +235,7 @@ class _Link:
                 flow.blocked = False
 
     def step(self, now: float) -> None:
-        """Give out what has arrived, end what has ended, and see what to wait for next."""
+        """Pass on arrived bytes and ends, and compute what to wait for next."""
         ends = {self._give(self._there, self._back, now), self._give(self._back, self._there, now)}
         if End.RESET in ends:
             self.reset()
@@ -263,13 +263,13 @@ class _Link:
         try:
             return flow.give(now)
         except OSError:
-            # The loss of the target is news to the source, a latency later.
+            # The source learns of the loss of the target a latency later.
             flow.give_up()
             other.line.finish(now, End.RESET)
             return None
 
     def _watch(self, flow: _Flow, other: _Flow, now: float) -> None:
-        """Have the selector tell what is worth knowing of the socket that `flow` reads and `other` writes."""
+        """Update the selector's events for the socket that `flow` reads and `other` writes."""
         wanted = selectors.EVENT_READ * bool(flow.line.room(now)) | selectors.EVENT_WRITE * other.blocked
         key = self._selector.get_map().get(flow.source)
         if key is None:

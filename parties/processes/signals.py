@@ -1,4 +1,4 @@
-"""Signals that ask the launcher to end, turned into something that a selector can wait for."""
+"""Signals that ask the launcher to end, as a descriptor that a selector can wait for."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from types import FrameType, TracebackType
 from typing import Any, Final
 
 _ALWAYS: Final = (signal.SIGINT, signal.SIGTERM)
-# `nohup` starts a process with SIGHUP ignored, and means it.
+# `nohup` starts a process with SIGHUP ignored: it stays ignored.
 _UNLESS_IGNORED: Final = (signal.SIGHUP,)
 
 
 def _on_signal(number: int, frame: FrameType | None) -> None:
-    """Does nothing: a signal with a Python handler writes its number to the wake-up descriptor by itself."""
+    """Do nothing: Python writes the number of a signal with a handler to the wake-up descriptor."""
 
 
 class Interrupts:
@@ -46,7 +46,7 @@ class Interrupts:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for number, handler in self._handlers.items():
-            # A handler that was not installed from Python cannot be put back; the default is the nearest.
+            # A handler that was not installed from Python cannot be restored; the default is set instead.
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
         if self._handlers:
             signal.set_wakeup_fd(self._previous_wakeup)

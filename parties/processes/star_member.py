@@ -21,13 +21,13 @@ from parties.tasks.registry import star_of
 from parties.tasks.star import LINGER, Membership, Seat, silence
 from parties.trust.round_journal import RoundJournal
 
-_DESCRIPTORS_A_CLIENT = 3  # a socket, its mailbox, and one while it connects
+_DESCRIPTORS_A_CLIENT = 3  # a socket, its mailbox, and one during the connection
 
 
 def part_in_sum(
     scenario: StarScenario, order: Mapping[str, Any], lifeline: Lifeline, reporter: Reporter, log: Logger
 ) -> dict[str, Any]:
-    """The part of this process, as the launcher ordered it; returns its result."""
+    """Take the part that the launcher ordered; returns its result."""
     part = {scenario.server: _serve, scenario.helper: _help}.get(order["name"], _take_part)
     try:
         return part(scenario, order, lifeline, reporter, log)

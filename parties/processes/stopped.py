@@ -1,8 +1,8 @@
-"""Which of the launcher's children somebody has stopped (SIGSTOP, or a signal of a terminal), and for how long.
+"""Children of the launcher that somebody has stopped (SIGSTOP, or a signal of a terminal), and for how long.
 
-A stopped process says nothing and does not end, so the launcher would wait for it for ever where no peer does: before
-it listens, and after its peers have left. Only the system can tell it from a busy one, which is never given up for
-being slow.
+A stopped process reports nothing and does not end. Before it listens, and after its peers have left, no peer waits for
+it with a timeout, and the launcher would wait for ever. Only the system can tell it from a busy process, which is never
+given up for being slow.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ LOOK: Final = 1.0
 
 
 class Stopped:
-    """What the launcher saw of stopped children.
+    """The launcher's record of stopped children.
 
     Args:
         children: all parties.
@@ -40,10 +40,10 @@ class Stopped:
         self._told: set[str] = set()
 
     def look(self, now: float) -> list[tuple[Child, str]]:
-        """Looks at all children, unless it is too early; what the user is to be told, of whom."""
+        """Look at all children, unless it is too early; returns messages for the user, each with its child."""
         if now < self.next_look:
             return []
-        # Of the time in which the launcher was stopped itself, perhaps with all its group, little counts.
+        # The launcher may have been stopped itself, with its whole group: that time hardly counts.
         went_by = min(now - self._looked_at, 2 * self._every)
         self._looked_at, self.next_look = now, now + self._every
         before = self._for
@@ -67,7 +67,7 @@ class Stopped:
         return self._error(stopped[0]) if stopped else None
 
     def _stopped(self) -> list[Child]:
-        """The relay first: its stop looks like that of all parties."""
+        """The stopped children, the relay first: its stop looks like that of all parties."""
         stopped = [child for child in self._children if child.result is None and child.stopped()]
         return [self._relay, *stopped] if self._relay is not None and self._relay.stopped() else stopped
 

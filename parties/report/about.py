@@ -1,4 +1,4 @@
-"""What a run's record says it is a record of: the kind of task, the outcome, the settings; of the data, nothing."""
+"""The description of a run in its record: the kind of task, the outcome, the settings; nothing of the data."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from parties.base.version import VERSION
 
 _OF_LINKS: Final = ("address", "public_key")
 _USUAL_POSITIVE: Final = "1, yes or true"
-"""What a target of two values counts as 1 where the scenario does not say."""
+"""The values of a target that count as 1 where the scenario names none."""
 
 
 class Approved(Protocol):
-    """A scenario, as far as its runs' records name it."""
+    """What a record needs of a scenario."""
 
     @property
     def name(self) -> str: ...
@@ -26,7 +26,7 @@ class Approved(Protocol):
 
 
 def about(scenario: Approved) -> dict[str, Any]:
-    """What is known of a run before it begins, for its record: all but how it ends.
+    """The description of a run for its record, all of it known before the run begins.
 
     Returns:
         `kind`, `outcome` (column and positive value; None of a kind without one), `reference_levels` (by column: the
@@ -55,6 +55,6 @@ def about(scenario: Approved) -> dict[str, Any]:
 def _outcome(task: Mapping[str, Any]) -> dict[str, Any] | None:
     if task.get("target") is None:
         return None
-    if "positive" not in task:  # a number, of which no value counts as 1
+    if "positive" not in task:  # a target of numbers
         return {"column": task["target"], "positive": None}
     return {"column": task["target"], "positive": task["positive"] or _USUAL_POSITIVE}

@@ -1,4 +1,4 @@
-"""What the summary and the report say that a run is of: the outcome, its coding, the rows, the settings."""
+"""The summary's and the report's description of a run: the outcome, its coding, the rows, the settings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MISSING: Final[Mapping[str, str]] = {
 
 
 def outcome_text(record: Mapping[str, Any]) -> str:
-    """The outcome and what counts as having it; empty where there is none, or an older record does not say."""
+    """The outcome and its positive value; empty without an outcome, or for an older record that lacks it."""
     outcome = table(table(record.get("about")).get("outcome"))
     if not outcome.get("column"):
         return ""
@@ -25,7 +25,7 @@ def outcome_text(record: Mapping[str, Any]) -> str:
 
 
 def rows_text(record: Mapping[str, Any]) -> str:
-    """Each owner's rows, and how many of them are held out."""
+    """Each owner's rows, and the number held out."""
     told = []
     for owner, counts in table(record.get("rows")).items():
         train, test = (table(counts).get(key) for key in ("train", "test"))
@@ -36,14 +36,14 @@ def rows_text(record: Mapping[str, Any]) -> str:
 
 
 def about_line(record: Mapping[str, Any]) -> str:
-    """The outcome and the rows in one sentence; empty where a record says neither."""
+    """The outcome and the rows in one sentence; empty for a record without both."""
     outcome, rows = outcome_text(record), rows_text(record)
     parts = [f"Outcome: {outcome}."] if outcome else []
     return " ".join([*parts, f"Rows: {rows}."] if rows else parts)
 
 
 def about_facts(record: Mapping[str, Any]) -> dict[str, str]:
-    """All that a reader has to know to do the same again, by name; what is not known is left out."""
+    """The facts that a reader needs to repeat the run, by name; unknown ones are left out."""
     about = table(record.get("about"))
     levels = table(about.get("reference_levels"))
     excluded = {

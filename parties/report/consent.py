@@ -1,4 +1,4 @@
-"""What a party is shown before it approves a scenario: what is asked of its data, and revealed to whom."""
+"""The text that a party reads before it approves a scenario: what is asked of its data, and revealed to whom."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from parties.trust.consent import Approvable, consent_digest
 from parties.trust.roster import Keyed
 
 LINE_BREAK: Final = re.compile(r"\r\n|\n|\r")
-"""What ends a line of a query, and with it a comment."""
+"""Characters that end a line of a query, and so a comment."""
 
 _SQL_WIDTH: Final = 88
 _STANDING_IN: Final = 100
-"""An owner's rows, where only what does not depend on them is shown."""
+"""A stand-in for an owner's unknown rows, where the text does not depend on them."""
 
 
 def consent_blocks(
@@ -34,7 +34,7 @@ def consent_blocks(
     changes: Sequence[str] = (),
     plans: Plans | None = None,
 ) -> list[Block]:
-    """All that is shown, in its order. Nothing is opened for it but a roster: what is not stated is not known yet.
+    """The whole text, in order. Only a roster is opened for it: facts of the data that are not stated are unknown.
 
     Args:
         publics: every party's public text.
@@ -61,7 +61,7 @@ def consent_blocks(
 
 
 def read_blocks(scenario: Scenario, me: str, table: OwnTable, warnings: Sequence[str]) -> list[Block]:
-    """What the data are that were approved, once they were read; nothing has been sent yet.
+    """The text on the approved data, once they were read and before anything is sent.
 
     Args:
         warnings: earlier runs that this one repeats or nearly repeats.
@@ -72,7 +72,7 @@ def read_blocks(scenario: Scenario, me: str, table: OwnTable, warnings: Sequence
 
 
 def digest_lines(scenario: Approvable, me: str) -> list[Block]:
-    """Both digests: the one to compare with the others, and the one that approves."""
+    """Both digests: the one to compare with the other parties, and the one for `--approve`."""
     return [
         Line(""),
         Line("The scenario's digest, the same at every party that has the same scenario; compare it by telephone:"),
@@ -83,7 +83,7 @@ def digest_lines(scenario: Approvable, me: str) -> list[Block]:
 
 
 def keys_lines(scenario: Keyed) -> list[Block]:
-    """Where the parties' keys are from, and who can change them all."""
+    """The source of the parties' keys, and who can change all of them."""
     if scenario.roster is None:
         return []
     text = (
@@ -94,7 +94,7 @@ def keys_lines(scenario: Keyed) -> list[Block]:
 
 
 def session_grid(scenario: Scenario | StarScenario) -> Grid:
-    """How long this party waits for the others."""
+    """The session's time limits."""
     session = scenario.session
     patience = "as the runtime chooses" if session.patience is None else f"{session.patience:g} s"
     rows = (
@@ -106,7 +106,7 @@ def session_grid(scenario: Scenario | StarScenario) -> Grid:
 
 
 def changes_grid(changes: Sequence[str]) -> list[Block]:
-    """Where a scenario differs from one that was approved earlier."""
+    """Differences from a scenario that was approved earlier."""
     if not changes:
         return []
     title = "Changed since it was approved (here: now; there: as approved)"
@@ -141,7 +141,7 @@ def _requests_grid(scenario: Scenario, me: str) -> list[Block]:
 
 
 def _sql(query: str | None) -> list[Block]:
-    """A query, each line of it with its number, so that what runs cannot seem to be part of a comment."""
+    """A query with numbered lines, so that code cannot pass for a part of a comment."""
     if query is None:
         return []
     lines = LINE_BREAK.split(query)
@@ -166,7 +166,7 @@ def _settings(scenario: Scenario) -> list[tuple[str, str]]:
 
 
 def setting_text(value: object) -> str:
-    """A setting's value as it is shown."""
+    """A setting's value as text."""
     if isinstance(value, list):
         return ", ".join(map(setting_text, value))
     return value if isinstance(value, str) else json.dumps(value)
@@ -180,7 +180,7 @@ def _insecure(scenario: Scenario) -> list[Block]:
 
 
 def _learns_blocks(scenario: Scenario, plans: Plans) -> list[Block]:
-    """The whole plan, where the shapes are known; else what does not depend on them."""
+    """The reveals of the plan, where the shapes are known; else the part that does not depend on them."""
     job = job_of(scenario)
     extent = job.data.extent(scenario, None)
     known, features = extent.rows, extent.features or 1
@@ -192,7 +192,7 @@ def _learns_blocks(scenario: Scenario, plans: Plans) -> list[Block]:
         return [Line(""), *plan_tables(plan, settings, scenario)]
     try:
         _, plan = plans.of(scenario, rows, features)
-    except (DataError, UsageError):  # of the rows that stand in: those that come may well do
+    except (DataError, UsageError):  # the stand-in rows were refused; the real ones may be accepted
         return [Line(""), Line(job.notice.outcome(scenario))]
     told = kind_of(scenario).show().side_facts(split=scenario.vertical)
     return [
@@ -207,7 +207,7 @@ def _learns_blocks(scenario: Scenario, plans: Plans) -> list[Block]:
 
 
 def _reveals_grid(plan: Plan) -> Grid:
-    """What is revealed, without the sizes, which depend on rows and columns."""
+    """The reveals without their sizes, which depend on rows and columns."""
     items = dict.fromkeys((item.what, item.to, item.why) for item in plan.reveals)
     record = {
         "revealed": [{"what": what, "to": list(to), "why": why} for what, to, why in items],

@@ -1,6 +1,6 @@
 """The run's `report.html`: one file without scripts or anything from elsewhere, to read on a screen or print.
 
-It says what the summary says, with all weights, a chart of them, and how to read each part.
+It has the content of the summary, with all weights, a chart of them, and notes on how to read each part.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from parties.tasks.registry import kind_of_record
 
 
 def write_report(record: Mapping[str, Any], out: Path) -> Path:
-    """Writes the report of a record next to it, whole or not at all; returns where it is.
+    """Write the report of a record next to it, whole or not at all; returns its path.
 
     Raises:
         UsageError: it cannot be written.

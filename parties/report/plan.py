@@ -1,4 +1,4 @@
-"""What `mpc plan` says: what a run will cost and who will learn what, before anything is sent."""
+"""The output of `mpc plan`: what a run will cost and who will learn what, before anything is sent."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def print_star_plan(scenario: StarScenario, *, as_json: bool = False) -> None:
 
 
 def plan_tables(plan: Plan, settings: Any, scenario: Scenario) -> list[Block]:
-    """All that the plan says, in its order, as lines and tables: first what everyone asks, details at the end."""
+    """The plan as lines and tables, in order: common questions first, details at the end."""
     told = job_of(scenario).notice.plan(settings, scenario)
     facts = _facts(plan, told, scenario)
     return [
@@ -157,12 +157,12 @@ def _cost_text(facts: dict[str, Any], plan: Plan, network: NetworkSpec | None) -
 
 
 def _left_out_text(plan: Plan) -> str:
-    """What the time on the wire leaves out."""
+    """The costs that the time on the wire leaves out."""
     return f"Handling the messages takes about {_duration(plan.handling)} besides; connecting and large products, more."
 
 
 def _duration(seconds: float) -> str:
-    """A length of time for reading, to two digits or so."""
+    """A length of time in words, to about two digits."""
     for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
@@ -195,7 +195,7 @@ def _traffic_grid(plan: Plan) -> Grid:
 
 
 def _dealt_grid(facts: dict[str, Any], plan: Plan, told: PlanText) -> Grid:
-    """What the helper deals, and what each kind is for."""
+    """The helper's correlations by kind, and the use of each kind."""
     dealt = correlations_grid(facts["correlations"], f"Random numbers that {plan.helper} deals")
     rows = tuple((*row, told.uses.get(row[0], "")) for row in dealt.rows)
     return Grid(dealt.title, (*dealt.columns, "for"), rows, frozenset({0, 3}))

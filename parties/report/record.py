@@ -41,13 +41,13 @@ _KEYS: Final = (
     "revealed",
 )
 _IN_ALL: Final = ("model", "metrics", "revealed")
-"""In every record, whether there is one or not."""
+"""Keys of every record, null where they do not apply."""
 _PARTY_KEYS: Final = ("role", "pid", "rounds", "bytes_sent", "bytes_received", "messages", "seconds")
 _SECONDS: Final = ("connect", "setup", "online", "training", "total")
 
 
 def check_out(out: Path | None) -> None:
-    """Refuse a folder that a run cannot have for itself, before anything is done; nothing is made.
+    """Refuse a folder that a run could not have for itself, before anything else; nothing is created.
 
     Args:
         out: the folder of `--out`; None where there will be a new one.
@@ -70,7 +70,7 @@ def check_out(out: Path | None) -> None:
 
 
 def take_folder(out: Path | None, name: str, runs: Path = Path("runs")) -> Path:
-    """The folder of a run of the scenario `name`, for its user alone: OUT, or a new RUNS/NAME-TIME.
+    """Create the folder of a run of the scenario `name`, for its user alone: OUT, or a new RUNS/NAME-TIME.
 
     Raises:
         UsageError: it cannot be made, or it is there and not empty.
@@ -89,7 +89,7 @@ def take_folder(out: Path | None, name: str, runs: Path = Path("runs")) -> Path:
 
 
 def _new_folder(name: str, runs: Path) -> Path:
-    """Made by one call, so that no other run takes it."""
+    """Create it in one call, so that no other run takes it."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "run"
     stem = f"{plain}-{time.strftime('%Y%m%d-%H%M%S')}"
     number = 1
@@ -109,7 +109,7 @@ def _new_folder(name: str, runs: Path) -> Path:
 
 
 def start_record(folder: Path, scenario_name: str, scenario_digest: str, kind: str = "") -> None:
-    """The first thing in a run's folder: until the run ends otherwise, its record says that it did not finish.
+    """Write the first record of a run: it says that the run did not finish, until a later record replaces it.
 
     Raises:
         UsageError: it cannot be written, or another run has just taken the folder.
@@ -123,7 +123,7 @@ def start_record(folder: Path, scenario_name: str, scenario_digest: str, kind: s
 
 
 def write_record(folder: Path, record: Mapping[str, Any]) -> None:
-    """Writes `result.json` whole or not at all: who reads it at any time finds the old one or the new one.
+    """Write `result.json` whole or not at all: a reader finds the old record or the new one.
 
     Raises:
         UsageError: it cannot be written, as on a disk that is full.
@@ -139,11 +139,11 @@ def failed_record(
     kind: str = "",
     about: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The record of a run that failed of `error`, in the full shape, with nothing where nothing is known.
+    """The record of a run that failed with `error`: all keys, null where nothing is known.
 
     Args:
         kind: of task; '' if it is not known.
-        about: what the run is of, as `parties.report.about` has it.
+        about: the description of the run, as `parties.report.about` makes it.
     """
     known = {} if about is None else {"about": about}
     return {
@@ -205,14 +205,14 @@ def merge_results(
     if rows is not None:
         record["rows"] = rows
     testing = {name: result["testing"] for name, result in results.items() if result.get("testing") is not None}
-    # Only what was agreed to be learnt has a place; and a helper alone does not know how many columns there are.
+    # A record has only what the parties agreed to learn; and a helper alone does not know the number of columns.
     record |= {key: agreed[key] for key in KINDS[kind].part if agreed[key] is not None}
-    # A run under a test seed protects nothing, and its record says so.
+    # A run with a test seed protects nothing, and its record says so.
     return record | ({"testing": testing} if testing else {})
 
 
 def _common_value(results: Mapping[str, Mapping[str, Any]], names: list[str], key: str, problem: str) -> Any:
-    """What all of `names` report under `key`; compared as it would be written, so that two NaN are the same."""
+    """The value that all of `names` report under `key`; compared as JSON text, so that two NaN are equal."""
     if not names:
         return None
     first, *others = names
@@ -247,7 +247,7 @@ def _plain(value: Any) -> Any:
 
 
 def _json(record: Mapping[str, Any]) -> str:
-    """As JSON, with letters as they are, but nothing in it on which a terminal that shows the file would act."""
+    """JSON text with letters as they are, and escapes for characters that a terminal would act on."""
     fields = _order_keys(_plain(record), _KEYS)
     lines = json.dumps(fields, indent=2, ensure_ascii=False, allow_nan=False).split("\n")
     return "".join(f"{line if line.isprintable() else ''.join(map(_json_letter, line))}\n" for line in lines)

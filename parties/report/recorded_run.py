@@ -1,4 +1,4 @@
-"""A run and its folder: the record in it, from the first moment to how it ended."""
+"""A run and the record in its folder, from the start to the end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from parties.report.record import failed_record, start_record, take_folder, writ
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A run that was carried out, its folder, and why what is in the folder is not all; None if it is."""
+    """A finished run, its folder, and the error that left the folder incomplete, if there was one."""
 
     record: Mapping[str, Any]
     folder: Path
@@ -26,7 +26,7 @@ class FinishedRun:
 def run_and_record(
     scenario: Approved, out: Path | None, part: Callable[[Path], dict[str, Any]], *, name: str = ""
 ) -> FinishedRun:
-    """Do a run, given its folder; writes the record that it returns, or why there is none.
+    """Do a run in its folder, and write the record that it returns, or its failure.
 
     Args:
         out: the folder, or None for a new one that is called after `name`, or else after the scenario.
@@ -44,14 +44,14 @@ def run_and_record(
         failed = failed_record(
             error, scenario_name=scenario.name, scenario_digest=scenario.digest, kind=known["kind"], about=known
         )
-        with suppress(UsageError):  # of a disk that is full, say: the first cause is told
+        with suppress(UsageError):  # a full disk, for example: the first cause is raised
             _write(folder, failed)
         raise error from None
     return FinishedRun(record, folder, _write_problem(folder, record))
 
 
 def _write_problem(folder: Path, record: Mapping[str, Any]) -> RecordError | None:
-    """Writes what a run gave; why it cannot be. Peers have ended by then: nothing undoes the run."""
+    """Write a run's results; returns the error if that fails. Peers have ended by then: nothing undoes the run."""
     try:
         write_record(folder, record)
     except UsageError as error:
@@ -76,6 +76,6 @@ def _write(folder: Path, record: Mapping[str, Any]) -> None:
 
 
 def _write_report(folder: Path, record: Mapping[str, Any]) -> None:
-    from parties.report.page import write_report  # after the run: it is slow to import
+    from parties.report.page import write_report  # slow to import, so after the run
 
     write_report(record, folder)

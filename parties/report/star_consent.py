@@ -1,4 +1,4 @@
-"""What a client, the server or the helper is shown before it approves a scenario for a server and clients."""
+"""The text that a client, the server or the helper reads before it approves a scenario for a server and clients."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOST_LISTED = 64
 def star_consent_blocks(
     scenario: StarScenario, me: str, publics: Mapping[str, str], changes: Sequence[str] = ()
 ) -> list[Block]:
-    """All that is shown, in its order. Nothing is opened for it but a roster.
+    """The whole text, in order. Only a roster is opened for it.
 
     Args:
         publics: every party's public text.

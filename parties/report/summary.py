@@ -1,7 +1,7 @@
-"""What a user sees at the end of a run: how good the model is, what it cost, and what each party learnt.
+"""The summary at the end of a run: how good the model is, what it cost, and what each party learnt.
 
-Everything comes from the run's record. What it says is made here as lines and grids of text, which `print_blocks`
-shows on a terminal or as plain text and `parties.report.page` as HTML.
+Everything comes from the run's record. It is made here as lines and grids of text, which `print_blocks` shows on a
+terminal or as plain text, and `parties.report.page` as HTML.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 _PLACES: Final = {RESULT: "Record", REPORT: "Report"}
 ALIGNMENT: Final = "row alignment"
-"""What is revealed only where the owners have other columns of the same rows."""
+"""Reveals that exist only where the owners have other columns of the same rows."""
 
 
 def print_summary(record: Mapping[str, Any], out: Path, console: Console | None = None) -> None:
@@ -52,7 +52,7 @@ def print_summary(record: Mapping[str, Any], out: Path, console: Console | None 
 
 
 def ending_blocks(record: Mapping[str, Any], out: Path, *, recorded: bool = True) -> list[Block]:
-    """How a run ended and where its record is, with nothing of what it gave."""
+    """A run's ending and the place of its record, without results."""
     name = str(table(record.get("scenario")).get("name") or "the run")
     where = f" Record: {out / RESULT}" if recorded else ""
     alarm = [Line(insecure_text(record), "bold red")] if is_insecure(record) else []
@@ -60,7 +60,7 @@ def ending_blocks(record: Mapping[str, Any], out: Path, *, recorded: bool = True
 
 
 def summary_blocks(record: Mapping[str, Any], out: Path, *, recorded: bool = True) -> list[Block]:
-    """All that the summary says, in its order.
+    """The whole summary, in order.
 
     Args:
         recorded: whether the record is in its folder, as it should be.
@@ -85,7 +85,7 @@ def summary_blocks(record: Mapping[str, Any], out: Path, *, recorded: bool = Tru
 
 
 def status_lines(record: Mapping[str, Any]) -> list[Line]:
-    """How the run ended, and in capitals if it protected nothing."""
+    """How the run ended, with a warning in capitals if it protected nothing."""
     name = str(table(record.get("scenario")).get("name") or "the run")
     parties = table(record.get("parties"))
     status = kind_of_record(record).show().status
@@ -112,7 +112,7 @@ def status_lines(record: Mapping[str, Any]) -> list[Line]:
 
 
 def is_insecure(record: Mapping[str, Any]) -> bool:
-    """Whether the run's secrets came from a test seed; a record that does not say which is taken to mean yes."""
+    """Whether the run's secrets came from a test seed; also true for a record that does not say."""
     return any(table(told).get("insecure_seed", "") is not None for told in table(record.get("testing")).values())
 
 
@@ -126,7 +126,7 @@ def insecure_text(record: Mapping[str, Any]) -> str:
 
 
 def no_result_text(record: Mapping[str, Any]) -> str:
-    """Why a record of another kind than a training has no result."""
+    """Why a record of a kind that trains no model has no result."""
     if not owners_of(record):
         return "A helper is told nothing of the result."
     return "The record holds no result."
@@ -146,7 +146,7 @@ def traffic_grid(record: Mapping[str, Any]) -> Grid:
 
 
 def seconds_grid(record: Mapping[str, Any], *, trains: bool) -> Grid:
-    """Each party's seconds; a helper has no training of its own, and other kinds of task have none at all.
+    """Each party's seconds; a helper has no training time, and other kinds of task have none at all.
 
     Args:
         trains: whether a part of the online time is a training.
@@ -177,7 +177,7 @@ def plan_line(record: Mapping[str, Any]) -> Line:
 
 
 def plan_differences(record: Mapping[str, Any]) -> list[str]:
-    """Where what was measured is not what was planned, in words."""
+    """Differences between the measured and the planned costs, in words."""
     plan, parties = table(record.get("plan")), table(record.get("parties"))
     found = []
     for name, entry in parties.items():
@@ -195,7 +195,7 @@ def plan_differences(record: Mapping[str, Any]) -> list[str]:
 
 
 def correlations_grid(correlations: object, title: str) -> Grid:
-    """What the helper dealt (or will), by kind."""
+    """The helper's correlations by kind."""
     rows = tuple(
         (str(kind), count_text(table(row).get("count")), bytes_text(table(row).get("correction_bytes")))
         for kind, row in table(correlations).items()
@@ -204,7 +204,7 @@ def correlations_grid(correlations: object, title: str) -> Grid:
 
 
 def reveals_grid(record: Mapping[str, Any], title: str = "What was revealed") -> Grid:
-    """What was opened to whom and why; what has the same reader and reason stands in one row."""
+    """The reveals: what, to whom and why; those with the same reader and reason share a row."""
     owners = owners_of(record)
     items = _group_reveals([table(item) for item in entries(record.get("revealed"))])
     rows = []
@@ -216,7 +216,7 @@ def reveals_grid(record: Mapping[str, Any], title: str = "What was revealed") ->
 
 
 def _group_reveals(reveals: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The reveals, with those that are the same but for their place put into one."""
+    """The reveals, with those that differ in their place only joined."""
     found: list[Mapping[str, Any]] = []
     for _, group in groupby(reveals, key=lambda item: [item.get(key) for key in ("what", "to", "why", "shape")]):
         same = list(group)

@@ -1,4 +1,4 @@
-"""A scenario file: read within bounds, each setting by its model, then settings together; what is wrong, in words.
+"""A scenario file: reading within limits, checks of each setting and of settings together, the wording of mistakes.
 
 Read first: `file.py` (the whole file), `models.py` (each setting with its type and default), `problems.py` (the
 wording).

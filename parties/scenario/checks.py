@@ -12,7 +12,7 @@ from parties.scenario.terms import SIGN, columns_of, parts_of
 
 
 class DataSettings(Protocol):
-    """Somebody's data, and how they are written."""
+    """Settings of a party's data: where they are, and the form of a text file."""
 
     @property
     def data(self) -> str | SqlSource | None: ...
@@ -55,7 +55,7 @@ def check_links(parties: Mapping[str, PartySpec]) -> Iterator[Problem]:
 
 
 def check_text_settings(parties: Mapping[str, DataSettings]) -> Iterator[Problem]:
-    """How a text file is written is said of text files only, and of two signs that differ."""
+    """Settings of text files are given for text files only; decimal sign and thousands separator differ."""
     for name, party in parties.items():
         said = [key for key in _TEXT_SETTINGS if key in party.model_fields_set]
         is_text = party.data is None or (isinstance(party.data, str) and party.data.lower().endswith(TEXT_ENDINGS))
@@ -112,7 +112,7 @@ def owners_of(parties: Mapping[str, PartySpec]) -> tuple[str, ...]:
 
 
 def check_named_owners(named: Iterable[str], parties: Mapping[str, PartySpec]) -> Iterator[Problem]:
-    """That `reveal_to` names owners."""
+    """`reveal_to` names owners only."""
     owners = owners_of(parties)
     for name in dict.fromkeys(named):
         if name not in parties:
@@ -124,7 +124,7 @@ def check_named_owners(named: Iterable[str], parties: Mapping[str, PartySpec]) -
 
 
 def check_reveal(task: ModelTask, reveal: Sequence[str], parties: Mapping[str, PartySpec]) -> Iterator[Problem]:
-    """That all owners get what is revealed, and that all of it can be."""
+    """All owners get what is revealed, and all of it can be revealed."""
     owners = owners_of(parties)
     named = task.reveal_to if task.reveal_to is not None else owners
     yield from check_named_owners(named, parties)

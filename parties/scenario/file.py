@@ -1,7 +1,7 @@
 """A scenario: who takes part, on which data, and what they compute; read from a TOML file.
 
-Everything that the parties must agree on is in it and nothing secret is. `read_scenario` gives a frozen
-`Scenario` or raises one `UsageError` that says all that is wrong with the file.
+It holds everything that the parties must agree on, and nothing secret. `read_scenario` returns a frozen `Scenario`,
+or raises one `UsageError` that names every mistake in the file.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def differences(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]
 
 
 class Scenario(BaseModel):
-    """A whole scenario file, checked. All is agreed on but where files are and how data are written."""
+    """A whole scenario file, checked. The parties agree on all of it but paths and the form of data."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
@@ -157,7 +157,7 @@ class Scenario(BaseModel):
     roster: RosterSpec | None = None
     path: Path
     data_from: str | None = None
-    """What says where this party's own data are, if not the scenario file."""
+    """The file or option that says where this party's data are, if not the scenario file."""
 
     @property
     def owners(self) -> tuple[str, ...]:
@@ -188,7 +188,7 @@ class Scenario(BaseModel):
         return self.task_as(ModelTask)
 
     def task_of(self, owner: str) -> ModelTask:
-        """The model as it concerns one owner's table: where columns are split, with that owner's `features`."""
+        """The model task for one owner's table: where columns are split, with that owner's `features`."""
         return task_of(self.model_task, self.parties[owner])
 
     @property
@@ -197,7 +197,7 @@ class Scenario(BaseModel):
         return {name: party.public_key for name, party in self.parties.items()}
 
     def local_settings(self, me: str) -> dict[str, Any]:
-        """What a party's own entry says that the others need not agree on."""
+        """The settings of a party's own entry that the others need not agree on."""
         roster = self.roster.file if self.roster is not None else None
         return {**self.parties[me].model_dump(mode="json", include=_LOCAL_SETTINGS), "roster": roster}
 
@@ -229,7 +229,7 @@ class Scenario(BaseModel):
         left_out |= dict.fromkeys(("path", "data_from", "network"), True)
         values = self.model_dump(mode="json", exclude=left_out)
         network = self.network.agreement() if self.network is not None else None
-        # Which owner comes first matters, and a JSON object has no order.
+        # The owners' order matters, and a JSON object has none.
         return {"schema": SCHEMA, "party_order": list(self.parties), **values, "network": network}
 
     @property

@@ -1,6 +1,6 @@
 """The tables of a scenario file as frozen, validated models.
 
-Each field's `description` completes the sentence "... must be ..." of the messages (see scenario_errors).
+Each field's `description` completes the sentence "... must be ..." of the messages (see problems.py).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def split_address(address: str) -> tuple[str, int]:
 
 
 def check_address(text: str) -> str:
-    """The text, if `split_address` takes it."""
+    """Refuse a text that `split_address` does not accept."""
     split_address(text)
     return text
 
@@ -52,7 +52,7 @@ A_MINIMUM: Final = f"a whole number from {LEAST_MINIMUM} to {MOST_MINIMUM}, or 1
 
 
 def check_minimum(number: int) -> int:
-    """The number, unless it is 2: with it, that a count is small would tell that it is 1."""
+    """Refuse 2 as a minimum: a count known to be below it would be known to be 1."""
     if 1 < number < LEAST_MINIMUM:
         raise ValueError("tells the counts that it withholds")
     return number
@@ -88,11 +88,11 @@ Number = Annotated[float, Field(ge=-(2.0**40), le=2.0**40)]
 A_NUMBER = "a number from -2^40 to 2^40"
 
 MIN_ROWS: Final = 20
-"""Of an owner, unless the scenario says otherwise and every policy allows it."""
+"""Fewest rows of an owner, unless the scenario says otherwise and every policy allows it."""
 MIN_ROWS_PER_FEATURE: Final = 5
-"""Likewise, of a model that is told without a penalty."""
+"""Fewest rows for each feature of a model that is disclosed without a penalty; likewise."""
 MIN_CELL: Final = 5
-"""Of a model's cells, likewise."""
+"""Fewest rows in each cell of a model's categories; likewise."""
 
 A_COUNT = f"a whole number from 1 to {LARGEST_COUNT}"
 A_SEED = f"a whole number from 0 to {LARGEST_SEED}"
@@ -101,7 +101,7 @@ SECONDS = "a number of seconds above 0, up to 1000000"
 
 
 class SqlSource(Table):
-    """Rows that a query of a DuckDB database gives."""
+    """The result of a query of a DuckDB database."""
 
     database: Text = Field(description="the path of a DuckDB database file")
     sql: Text = Field(description="one select statement")
@@ -111,7 +111,7 @@ DATA: Final = 'a file\'s path or { database = "x.duckdb", sql = "select ..." }'
 
 
 class TextSettings(Table):
-    """How an owner's text file is written."""
+    """The form of an owner's text file."""
 
     encoding: Literal["utf-8", "utf-16", "latin-1", "windows-1252"] = Field(
         default="utf-8", description='"utf-8", "utf-16", "latin-1" or "windows-1252"'
@@ -148,7 +148,7 @@ class Task(Table):
 
 
 class ModelTask(Task):
-    """A model of a target by features: what such kinds of task have in common."""
+    """Settings that all kinds of task have that fit a model of a target."""
 
     partition: Literal["horizontal", "vertical"] = Field(default="horizontal", description='"horizontal" or "vertical"')
     target: Text = Field(description="the name of the column to predict")
@@ -188,7 +188,7 @@ class ModelTask(Task):
 
     @property
     def told_without_penalty(self) -> bool:
-        """Whether all owners learn a model that goes through the rows as closely as its features let it."""
+        """Whether all owners learn a model that no penalty keeps from fitting single rows closely."""
         return True
 
     @property
@@ -200,7 +200,7 @@ class ModelTask(Task):
 
     @property
     def extra_columns(self) -> dict[str, str]:
-        """Columns that are no features, by the settings that name them."""
+        """The columns of the offset and the weights, by the setting that names each."""
         named = {"offset": self.offset, "weights": self.weights}
         return {key: column for key, column in named.items() if column is not None}
 
@@ -223,7 +223,7 @@ class SessionSpec(Table):
 class TestingSpec(Table):
     """Settings for tests only. `insecure_seed` makes all secret randomness reproducible, and so known."""
 
-    __test__: ClassVar[bool] = False  # its name would make pytest take it for tests
+    __test__: ClassVar[bool] = False  # pytest collects classes called Test...
 
     insecure_seed: int | None = Field(default=None, ge=0, le=LARGEST_SEED, description=A_SEED)
 

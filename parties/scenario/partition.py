@@ -1,4 +1,4 @@
-"""What `partition = "vertical"`, where owners have other columns of the same rows, asks of the other settings."""
+"""Checks of the other settings with `partition = "vertical"`: owners have other columns of the same rows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VERTICAL = '[task] partition = "vertical"'
 
 
 def task_of(task: Task, spec: PartySpec) -> Task:
-    """The task as it concerns one owner's table: where columns are split, its own features and their categories."""
+    """The task for one owner's table: where columns are split, its own features and their categories."""
     if task.partition == "horizontal":
         return task
     listed = spec.features
@@ -27,7 +27,7 @@ def task_of(task: Task, spec: PartySpec) -> Task:
 
 
 def check_split(task: ModelTask, owners: Mapping[str, PartySpec]) -> Iterator[Problem]:
-    """Whose columns are listed where; and ids, and missing values, where columns are split."""
+    """Columns are listed in the right table; where columns are split, there is an id, and no row is dropped."""
     if task.partition == "horizontal":
         listed = [name for name, party in owners.items() if party.features is not None]
         if listed:

@@ -1,7 +1,7 @@
-"""Where the paths of a scenario may lead: into the study's folder, which is the scenario's.
+"""Paths of a scenario: they must stay in the study's folder, which is the scenario's.
 
-Others wrote the scenario, or had a hand in it. A path of theirs to a place of this user's own (`~/.config/autostart`)
-would have a run read or write there.
+Others write the scenario, too. With a path of theirs to a private place of this user (`~/.config/autostart`), a run
+would read or write there.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Final
 from mpc.errors import UsageError
 
 RECORDS: Final = Path("runs")
-"""Where records go by default, seen from the folder that a command is started in."""
+"""The default folder of records, relative to the current folder."""
 
 
 def resolve_inside(folder: Path, name: str, what: str, hint: str, *, records: bool = False) -> Path:
-    """A path of a scenario, if it stays in the study's folder, links followed, and out of hidden files and folders.
+    """A path of a scenario; refused unless it stays, links followed, in the study's folder and out of hidden files.
 
     Args:
         folder: the study's.

@@ -85,7 +85,7 @@ def quoted(words: Iterable[str]) -> str:
 
 
 def shown(value: object) -> str:
-    """A value of the scenario file, as its author wrote it, at most a few words long."""
+    """A value as the scenario file has it, shortened to a few words."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int) and abs(value) >= _LARGEST_SHOWN:
@@ -148,7 +148,7 @@ def read_table(
 
 
 def _refuse(where: str, problems: Sequence[Problem]) -> UsageError:
-    """One error for all that is wrong with a scenario file."""
+    """One error for all the problems of a file."""
     if len(problems) == 1:
         return UsageError(f"{where}: {problems[0].message}", problems[0].hint)
     points = [f"{p.message}; {p.hint}" if p.hint else p.message for p in problems[:MOST_SHOWN]]
@@ -176,7 +176,7 @@ def _problem(
 
 
 def _instead_text(value: object, detail: ErrorDetails) -> str:
-    """What a setting is instead; of a list or a table, what in it is wrong."""
+    """What a setting is instead; for a list or a table, which part of it is wrong."""
     for step in detail["loc"][1:]:
         if isinstance(step, int) and _is_list(value) and step < len(value):
             return f", not of {_list_text(value[step])}"
@@ -186,7 +186,7 @@ def _instead_text(value: object, detail: ErrorDetails) -> str:
 
 
 def _guess(detail: ErrorDetails) -> str:
-    """The word of a list of words that a wrong one probably stands for."""
+    """A hint with the allowed word that a wrong one probably stands for."""
     word = detail["input"]
     if detail["type"] != "literal_error" or not isinstance(word, str):
         return ""

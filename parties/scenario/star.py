@@ -15,7 +15,7 @@ from parties.scenario.models import RosterSpec, SessionSpec, Table, Task, Text, 
 from parties.scenario.network import NetworkSpec
 
 ROUND: Final = "{round}"
-"""In a path of data: the number of the round goes here."""
+"""In a path of data, the place of the round's number."""
 
 HOSTED: Final = "clients"
 """What [network] calls the hosted clients, all together."""
@@ -38,7 +38,8 @@ class StarParty(Table):
 class ClientsSpec(Table):
     """Many clients, hosted in a few processes; each has its own connection, keys and data.
 
-    `data` has {client} in it, where the client's name goes; or all stand in one file, told apart by the column `by`.
+    `data` contains {client}, for the client's name; or one file holds all clients' rows, and the column `by` names the
+    client of each.
     """
 
     count: Annotated[int, Field(ge=1, le=1_000_000)] = Field(description="a whole number from 1 to 1000000")
@@ -113,7 +114,7 @@ class StarScenario(BaseModel):
 
     @property
     def star_names(self) -> tuple[str, ...]:
-        """Who dials the server: the clients by number, then the helper, if there is one."""
+        """The parties that dial the server: the clients by number, then the helper, if there is one."""
         return (*self.client_names, *([self.helper] if self.helper is not None else []))
 
     @property
@@ -146,7 +147,7 @@ class StarScenario(BaseModel):
 
     @property
     def meeting(self) -> bytes:
-        """What a client shows when it joins: the digest, and the version."""
+        """A hash of the version and the digest, which a client sends when it joins."""
         return hashlib.sha256(f"{VERSION}/{self.digest}".encode()).digest()
 
     def local_settings(self, me: str) -> dict[str, Any]:

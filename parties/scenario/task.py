@@ -1,4 +1,4 @@
-"""How [task] is read: by the kind that it names, one of those that are handed in."""
+"""Reading [task] by the kind that it names, one of those that the caller hands in."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _no_shares(task: Any) -> bool:
 
 @dataclass(frozen=True)
 class TaskReader:
-    """[task] of one kind, as a scenario file has it.
+    """How [task] of one kind is read.
 
     Args:
         model: its settings, each checked by itself.
@@ -67,7 +67,7 @@ def read_task(
         guess = nearest(name, kinds) or usual
         message = f"[task] kind = {shown(name)} is not available in this version"
         yield Problem(message, f'use kind = "{guess}"')
-        return None  # the other settings of another kind of task would only make noise
+        return None  # problems of another kind's settings would mislead
     others = {
         f'[task] of kind = "{other}"': tuple(one.model.model_fields) for other, one in readers.items() if one != kind
     }

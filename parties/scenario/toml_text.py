@@ -1,4 +1,4 @@
-"""A TOML file that somebody else wrote, read within bounds: of its size, and of how many and how deep its keys are.
+"""Reading a TOML file that somebody else wrote, with limits on its size and on the number and depth of its keys.
 
 Python's reader takes time that grows with the square of a dotted key's parts, and of the digits of a number.
 """
@@ -24,7 +24,7 @@ _HEAD: Final = re.compile(r"^\[", re.MULTILINE)
 
 
 def read_text_file(path: Path, most: int = MOST_BYTES) -> bytes:
-    """All of a file.
+    """Read a whole file.
 
     Raises:
         ValueError: it is longer than so many bytes, or no file.
@@ -51,7 +51,7 @@ def parse_toml(text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         raise
-    except ValueError:  # Python's limit on the digits of a number
+    except ValueError:  # Python limits the digits of a number
         raise ValueError("a number has too many digits") from None
 
 

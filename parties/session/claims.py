@@ -1,6 +1,6 @@
-"""Whether what the owners say of their data can be: as the scenario states it, and not more than this machine can hold.
+"""Checks of the owners' claims about their data: they match the scenario, and fit into this machine's memory.
 
-Asked before there is a plan, of numbers that a peer may have made up: nothing here is as large as what is claimed.
+They come before the plan, and a peer may have made the numbers up: nothing here takes memory in proportion to them.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from parties.tasks.base import Rows
 from parties.tasks.registry import job_of
 
 _WORD: Final = 8  # bytes
-_AT_AN_OWNER, _AT_THE_HELPER = 4, 2  # copies of all owners' numbers, one with another, while they are masked and opened
+_AT_AN_OWNER, _AT_THE_HELPER = 4, 2  # copies of all owners' numbers together, while they are masked and opened
 _CGROUPS: Final = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
 def check_claims(scenario: Scenario, me: str, rows: Rows, columns: int) -> None:
-    """Refuse what cannot be.
+    """Refuse claims that cannot be true, or that this machine cannot hold.
 
     Args:
-        rows: what each owner says of its numbers of rows.
+        rows: each owner's claim of its numbers of rows.
         columns: how many columns the owners share, or have together.
 
     Raises:
@@ -81,7 +81,7 @@ def _check_memory(scenario: Scenario, me: str, rows: Rows, columns: int) -> None
 
 
 def memory_limit() -> int:
-    """The most memory in bytes that this process can have."""
+    """The memory in bytes that this process can have at most."""
     return min(_limits())
 
 

@@ -1,6 +1,6 @@
-"""An owner's own word on where its data are, which wins over the scenario's: it never travels, and is nobody else's.
+"""An owner's own setting of where its data are. It overrides the scenario's and is never sent to anybody.
 
-On the command line (`--data`, with `--sql` for a query), or in `NAME.data.toml` beside the keys.
+It is given on the command line (`--data`, with `--sql` for a query), or in `NAME.data.toml` beside the keys.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PLAIN: Final = TextSettings()
 
 
 class OwnData(TextSettings):
-    """Where an owner's data are, and how a text file is written."""
+    """Where an owner's data are, and the form of a text file."""
 
     data: Text | SqlSource = Field(description=DATA)
 
@@ -34,21 +34,21 @@ class OwnData(TextSettings):
 def apply_own_data(
     scenario: Scenario | StarScenario, me: str, keys: Path, data: Path | None = None, sql: Path | None = None
 ) -> Scenario | StarScenario:
-    """The scenario as this party takes part in it: its data are where it says itself, if it says so anywhere.
+    """The scenario with this party's own setting of its data, if there is one.
 
     Args:
         keys: the folder of its keys.
-        data: of the command line; starts from the current folder, and wins over the file beside the keys.
+        data: of the command line; relative to the current folder; overrides the file beside the keys.
         sql: a file with the query of a database, also of the command line.
 
     Raises:
-        UsageError: this party has no data; what it says of them is wrong; or it says nothing, and the scenario's path
-            leads out of the study's folder.
+        UsageError: this party has no data; its own setting is wrong; or it has none, and the scenario's path leads out
+            of the study's folder.
     """
     own, origin = read_own_data(me, keys), str(keys / f"{me}{ENDING}")
     spec = scenario.parties.get(me)
     if isinstance(scenario, Scenario) and spec is not None:
-        share_path(scenario, me, scenario.directory)  # says so if it leads elsewhere
+        share_path(scenario, me, scenario.directory)  # refuses a path that leads elsewhere
     if sql is not None and data is None:
         raise UsageError("--sql goes with --data", "name the DuckDB database with --data")
     if data is not None:
@@ -63,7 +63,7 @@ def apply_own_data(
 
 
 def read_own_data(me: str, keys: Path) -> OwnData | None:
-    """What `NAME.data.toml` says, its paths absolute: they start from its folder; None if there is no such file.
+    """The content of `NAME.data.toml`, with absolute paths: they start from its folder. None without such a file.
 
     Raises:
         UsageError: it is not valid, or others can change it.
@@ -95,7 +95,7 @@ def _read_tables(me: str, raw: dict[str, Any]) -> Reading[OwnData | None]:
 
 
 def _from_command(data: Path, sql: Path | None, said: object) -> OwnData:
-    """What the command line says; a text file is written as this party, or else the scenario, says."""
+    """The data of the command line; a text file has the form that this party, or else the scenario, states."""
     name, form = str(data.absolute()), said if isinstance(said, TextSettings) else _PLAIN
     if sql is not None or not name.lower().endswith(TEXT_ENDINGS):
         form = _PLAIN
@@ -115,7 +115,7 @@ def _query(path: Path) -> str:
 
 
 def _check_path(scenario: Scenario | StarScenario, me: str) -> None:
-    """That the scenario's entry leads nowhere but into the study's folder."""
+    """Refuse an entry of the scenario that leads out of the study's folder."""
     spec = scenario.parties.get(me)
     data = spec.data if spec is not None else None
     if data is None:
@@ -126,7 +126,7 @@ def _check_path(scenario: Scenario | StarScenario, me: str) -> None:
 
 
 def _settings(scenario: Scenario | StarScenario, own: OwnData, origin: str) -> dict[str, Any]:
-    """What an owner says, as its party's settings; of a sum, there is the file alone."""
+    """An owner's own data as settings of its party; for a sum, the file alone."""
     if isinstance(scenario, Scenario):
         return dict(own)
     if not isinstance(own.data, str) or (own.encoding, own.decimal, own.thousands) != ("utf-8", ".", None):

@@ -31,7 +31,7 @@ def run_party(scenario: Scenario, me: str, folder: Path, reporter: Reporter, log
 
 
 def place(scenario: Scenario, me: str, folder: Path) -> Place:
-    """How this party is reached and whom it knows, from the scenario and its key file."""
+    """This party's address and peers, from the scenario and its key file."""
     check_name(scenario, me)
     identity, others = own_keys(scenario, me, folder)
     address = scenario.parties[me].address
@@ -40,21 +40,21 @@ def place(scenario: Scenario, me: str, folder: Path) -> Place:
     def find(_: str | None) -> dict[str, str]:
         return {peer: endpoint(scenario, peer) for peer in dialled}
 
-    # What the addresses are says nothing of the machines: a tunnel to another one ends at a loopback address.
+    # Addresses do not show whether machines differ: a tunnel to another one ends at a loopback address.
     return Place(identity, others, listening(address) if address else None, find, local=False)
 
 
 def vault_of(scenario: Scenario, me: str, folder: Path, secret: bytes) -> Vault:
-    """What this party's shares of models are sealed with: its identity, whose keys it holds together with whom."""
+    """The vault of this party's shares of models: its identity, and the owners' keys."""
     texts = public_texts(scenario)
     return Vault(me, folder, secret, {owner: texts[owner] for owner in scenario.owners})
 
 
 def check_name(scenario: Keyed, me: str) -> None:
-    """That the scenario has such a party.
+    """Refuse a name that is no party of the scenario.
 
     Raises:
-        UsageError: it has not.
+        UsageError: there is no such party.
     """
     names = list(scenario.stated_keys)
     if me not in names:
@@ -95,10 +95,10 @@ def own_pair(scenario: Keyed, me: str, folder: Path) -> tuple[KeyPair, dict[str,
 
 
 def dials(scenario: Scenario, me: str, peer: str) -> bool:
-    """Whether `me` dials `peer`: the side that is listed later does, or the only one that can.
+    """Whether `me` dials `peer`: the party listed later dials, or the only one that can.
 
     Raises:
-        UsageError: neither can.
+        UsageError: neither can dial.
     """
     mine, theirs = scenario.parties[me].address, scenario.parties[peer].address
     if mine is None and theirs is None:
@@ -113,10 +113,10 @@ def dials(scenario: Scenario, me: str, peer: str) -> bool:
 
 
 def endpoint(scenario: Scenario, name: str) -> str:
-    """Where to dial a party. A host's name is looked up once, here.
+    """The endpoint to dial a party at. A host's name is looked up once, here.
 
-    ZeroMQ would do it anew for each attempt, within the thread that serves all links: a name server that does not
-    answer would silence them all. And where there is no such name, it would try for ever.
+    ZeroMQ would look it up for each attempt, within the thread that serves all links: a name server that does not
+    answer would block them all. And for a name that does not exist, it would try for ever.
     """
     address = scenario.parties[name].address
     assert address is not None
@@ -124,10 +124,10 @@ def endpoint(scenario: Scenario, name: str) -> str:
 
 
 def endpoint_of(name: str, address: str) -> str:
-    """Where to dial the party at an address, as `endpoint`."""
+    """The endpoint to dial an address at, as `endpoint`."""
     host, port = split_address(address)
     if host == "localhost":
-        return f"tcp://127.0.0.1:{port}"  # where `listening` listens, though the name may stand for ::1 as well
+        return f"tcp://127.0.0.1:{port}"  # `listening` listens there; the name may also stand for ::1
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
@@ -141,7 +141,7 @@ def endpoint_of(name: str, address: str) -> str:
 
 
 def listening(address: str) -> str:
-    """Where to listen: the address itself where it is a number, else every interface at its port."""
+    """The endpoint to listen at: the address itself if it is numeric, else every interface at its port."""
     host, port = split_address(address)
     try:
         literal = ipaddress.ip_address(host)

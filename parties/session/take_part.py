@@ -47,19 +47,19 @@ T = TypeVar("T")
 LAUNCHED_PATIENCE = 3.0
 PATIENCE = 30.0
 _LINGER = 1.0
-_SOON = 0.05  # seconds for which nobody minds if a party does not answer
+_SOON = 0.05  # seconds of work after which its stage is reported and peers are answered
 _DESCRIPTORS_A_PEER = 8  # its connection's, its monitor's, and those of one that replaces it
 
 
 @dataclass(frozen=True)
 class Place:
-    """How a party is reached and whom it knows.
+    """A party's address, identity and peers.
 
     Args:
         identity: its keys.
         peers: the others' public keys.
         listen: where it listens, or None to dial only.
-        find: tells, once this party listens at an endpoint, which peers to dial where.
+        find: returns, once this party listens at an endpoint, the endpoints of the peers to dial.
         local: whether the launcher has started all parties, on this machine: a closed connection means a dead process.
     """
 
@@ -72,14 +72,14 @@ class Place:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a party has ready.
+    """What a party has prepared before its part begins.
 
     Args:
         table: an owner's table, if it was read already.
         releases: an owner's list of releases.
         vault: what seals an owner's shares.
         plans: the plans that were made already.
-        problem: why the table could not be read; its peers hear of it.
+        problem: why the table could not be read; its peers are told.
     """
 
     table: OwnTable | None = None
@@ -95,7 +95,7 @@ def take_part(
     """Take part in the scenario's run as `me`; returns the party's result as `record.merge_results` takes it.
 
     Raises:
-        BeaverlodgeError: what went wrong first, here or at a peer; the peers were told its code and stage.
+        BeaverlodgeError: the first failure, here or at a peer; the peers were told its code and stage.
     """
     started = time.perf_counter()
     keep_freed_memory()
@@ -161,8 +161,8 @@ def _play(
     noting = _note_release(own.releases, scenario, table, agreement, trace, say)
     program = job.run.program(scenario, agreement, table) if table is not None else None
     excluded = {} if table is None or table.excluded is None else {"rows_excluded": table.excluded}
-    del table  # which may be large; the program has its own rows of it
-    with _no_garbage_collection(), noting:
+    del table  # it may be large; the program has its own copy of the rows
+    with _freeze_imports(), noting:
         trace.restart_counts()
         trace.stage("running", 0, 0)
         if program is not None:
@@ -185,10 +185,10 @@ def _play(
 
 
 def _keep_result(scenario: Scenario, me: str, agreement: Agreement, result: Any, vault: Vault) -> dict[str, Any]:
-    """What the run leaves beside its record, written; where that is.
+    """Write what the run leaves beside its record; returns where that is.
 
     Raises:
-        RecordError: it cannot be written, and all was opened that was to be.
+        RecordError: it cannot be written, though everything was opened.
     """
     keep = job_of(scenario).run.keep
     try:
@@ -201,7 +201,7 @@ def _keep_result(scenario: Scenario, me: str, agreement: Agreement, result: Any,
 def _agree(
     scenario: Scenario, table: OwnTable | None, channel: Channel, players: Table, entropy: Entropy, plans: Plans
 ) -> Agreement:
-    """What all parties agree on, with the settings that the plan was made of."""
+    """Agree with all parties; returns the agreement with the settings of the plan."""
     settings: list[Any] = []
 
     def make(rows: Rows, columns: int) -> Plan:
@@ -216,16 +216,16 @@ def _agree(
 
 
 def _compute_digest(settings: Any, plan: Plan) -> tuple[Any, Plan]:
-    """A plan whose digest is worked out, too."""
+    """Compute the plan's digest now, in the thread that made it; returns both."""
     assert plan.digest
     return settings, plan
 
 
 def _run_in_thread(channel: Channel, stage: str, work: Callable[[], T]) -> T:
-    """Do what may take long in a thread of its own; peers' handshakes would time out if nobody answered meanwhile.
+    """Do long work in a thread, while this one answers peers: their handshakes would time out otherwise.
 
     Args:
-        stage: what it is called, once it has taken a while.
+        stage: its name, which is reported once it has taken a while.
     """
     future: Future[T] = Future()
 
@@ -235,7 +235,7 @@ def _run_in_thread(channel: Channel, stage: str, work: Callable[[], T]) -> T:
         except BaseException as problem:
             future.set_exception(problem)
 
-    threading.Thread(target=run, daemon=True).start()  # if a peer gives up, its end is not waited for
+    threading.Thread(target=run, daemon=True).start()  # nobody waits for it if a peer gives up
     if not wait([future], _SOON).done:
         channel.trace.stage(stage, 0, 0)
         channel.attend(future.done)
@@ -243,8 +243,8 @@ def _run_in_thread(channel: Channel, stage: str, work: Callable[[], T]) -> T:
 
 
 @contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """Python's search for garbage in all that was imported takes 15 ms, as long as many rounds: it leaves that out."""
+def _freeze_imports() -> Iterator[None]:
+    """Keep the garbage collector from the imported modules: to scan them takes 15 ms, as long as many rounds."""
     gc.freeze()
     try:
         yield
@@ -260,7 +260,7 @@ def _note_release(
     trace: Trace,
     say: Callable[[str], None],
 ) -> AbstractContextManager[object]:
-    """Around all that is opened: this owner's list of releases, if it keeps one."""
+    """A context manager around all openings that keeps this owner's list of releases, if it has one."""
     if releases is None or table is None:
         return nullcontext()
     run = releases.entry(scenario, table, agreement.columns, agreement.session.hex(), agreement.plan.reveals)
@@ -287,7 +287,7 @@ def _offer(scenario: Scenario, table: OwnTable | None) -> Offer:
 
 
 def public_facts(scenario: Approvable) -> dict[str, Any]:
-    """What the parties compare of their scenarios, by dotted key."""
+    """The settings of a scenario that the parties compare, by dotted key."""
     return _flat(scenario.agreement())
 
 
@@ -361,7 +361,7 @@ def _result(
 
 
 def _stages(reporter: Reporter, log: Logger) -> Callable[[str, int, int], None]:
-    """Tells the reporter of every step, and the log of every stage."""
+    """Report every step to the reporter, and every stage to the log."""
     last = ""
 
     def stage(name: str, done: int, total: int) -> None:
@@ -383,7 +383,7 @@ def _make_say(reporter: Reporter, log: Logger) -> Callable[[str], None]:
 
 
 def _as_error(problem: BaseException, me: str, log: Logger) -> BeaverlodgeError:
-    """The error to end with. Of a bug, the log keeps where it happened, but no message: that could hold data."""
+    """The error to end with. For a bug, the log names the place, not the message, which could hold data."""
     if isinstance(problem, BeaverlodgeError):
         return problem
     if isinstance(problem, KeyboardInterrupt):

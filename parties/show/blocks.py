@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 MISSING: Final = "-"
 PLAIN_WIDTH: Final = 100
-"""Columns of the output where there is no terminal to ask."""
+"""Columns of the output where there is no terminal."""
 
 
 def print_blocks(blocks: Iterable[Block], console: Console | None = None) -> None:
-    """Prints lines and grids. A reader that goes away is no error."""
+    """Print lines and grids. A closed pipe is no error."""
     from rich.text import Text
 
     console = console or _standard_console()
@@ -37,12 +37,12 @@ def print_blocks(blocks: Iterable[Block], console: Console | None = None) -> Non
 
 
 def write_text(text: str, file: IO[str], encoding: str) -> None:
-    """Writes what a command prints, letters that the encoding lacks as escapes. A reader that goes away is no error."""
+    """Write a command's output, with escapes for letters that the encoding lacks. A closed pipe is no error."""
     try:
         file.write(text.encode(encoding, "backslashreplace").decode(encoding))
         file.flush()
     except OSError as problem:
-        # Without this, Python complains once more when it flushes at its end.
+        # Otherwise Python reports the error again when it flushes at exit.
         if file is sys.stdout:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(problem, BrokenPipeError):

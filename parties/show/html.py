@@ -11,7 +11,7 @@ from parties.show.blocks import Block, Grid, is_number, significant
 
 
 def escaped(text: str) -> str:
-    """A text as HTML shows it: on one line, without anything that changes how others are shown."""
+    """A text escaped for HTML, on one line, without control characters."""
     return html.escape(plain_text(text))
 
 
@@ -21,7 +21,7 @@ def whole_page(title: str, sections: Sequence[str]) -> str:
 
 
 def section(title: str, *parts: str) -> str:
-    """A heading, and below it what is HTML already."""
+    """A heading, and below it parts that are HTML already."""
     return f"<section>\n<h2>{escaped(title)}</h2>\n" + "\n".join(part for part in parts if part) + "\n</section>"
 
 

@@ -1,9 +1,9 @@
-"""Consent: before its first run of a scenario, a party is shown what it asks for, and somebody approves it.
+"""Consent: before a party's first run of a scenario, somebody is shown what the scenario asks for, and approves it.
 
-Two digests: the scenario's, which is the same at every party and is compared by telephone, and the approval's, which
-covers what the scenario's leaves out, too: this party's own data and query, how they are written, where its share of a
-model is, and the roster's file. `--approve` takes the approval's. What was approved is remembered in `approved.json`,
-beside the keys, with who approved it and until when; it can be revoked. Any change of what it covers asks anew.
+There are two digests. The scenario's is the same at every party and is compared by telephone. The approval's also
+covers what the scenario's leaves out: this party's own data and query, their form, where its share of a model is, and
+the roster's file. `--approve` takes the approval's. Approvals are kept in `approved.json`, beside the keys, with who
+approved and until when; they can be revoked. Any change of what an approval covers needs a new one.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _PURPOSE: Final = "beaverlodge approval 1"
 
 
 class Approvable(Protocol):
-    """A scenario, as far as it is approved: what all agree on, and what is one party's own affair."""
+    """What consent needs of a scenario: what all agree on, and one party's own settings."""
 
     @property
     def name(self) -> str: ...
@@ -51,7 +51,7 @@ class Approvable(Protocol):
 
 @dataclass(frozen=True)
 class Approval:
-    """What was approved for which party, when, by whom and until when.
+    """One approval: of which scenario, for which party, when, by whom and until when.
 
     `own` is what the scenario's digest leaves out. `until` is a date, which counts to its end (UTC), or a time, and
     `revoked` when it was withdrawn; they, and `by`, are empty where there is none, as in lists of earlier versions.
@@ -73,7 +73,7 @@ class Approval:
         return _approval_digest(self.digest, self.party, self.own)
 
     def end(self, now: dt.datetime) -> str:
-        """Why it is one no more, in a few words; empty while it is one."""
+        """Why it is no longer in force, in a few words; empty while it is."""
         if self.revoked:
             return f"was revoked on {self.revoked[:10]}"
         return f"was until {self.until}" if self.until and is_over(_moment(self.until), now) else ""
@@ -101,7 +101,7 @@ class Terms:
 
 
 def consent_digest(scenario: Approvable, me: str) -> str:
-    """What `me` approves, in hexadecimal: the scenario, and what of it is this party's own affair."""
+    """The digest that `me` approves, in hexadecimal: of the scenario and this party's own settings."""
     return _approval_digest(scenario.digest, me, _own_digest(scenario, me))
 
 
@@ -114,11 +114,11 @@ def obtain(
     ask: Callable[[], bool] | None,
     terms: Terms | None = None,
 ) -> bool:
-    """See to it that this party's run of the scenario is approved; remembers it, and returns True, if that is new.
+    """Ensure that this party's run of the scenario is approved. Returns True if the approval is new; it is remembered.
 
     Args:
-        given: the digest of `--approve`, all of it.
-        show: shows what is asked for; takes lines on what was changed since an earlier approval.
+        given: the whole digest of `--approve`.
+        show: shows what the scenario asks for; takes lines on changes since an earlier approval.
         ask: asks at a terminal; None where there is none.
         terms: of a new approval, in the place of one that there is; else who this process runs as, without an end.
 
@@ -152,7 +152,7 @@ def obtain(
 
 
 def remember(scenario: Approvable, me: str, folder: Path, terms: Terms | None = None) -> None:
-    """Note that `me` approves the scenario as it is now. Of several approvals of the same, the last counts.
+    """Record that `me` approves the scenario as it is now. Of several approvals of one scenario, the last counts.
 
     Raises:
         UsageError: it cannot be noted.
@@ -166,7 +166,7 @@ def remember(scenario: Approvable, me: str, folder: Path, terms: Terms | None = 
 
 
 def revoke(me: str, folder: Path, digest: str) -> list[Approval]:
-    """Withdraw the approvals of `me` that are in force, of what has this digest: theirs, or the scenario's.
+    """Revoke the approvals of `me` in force that have this digest: the approval's or the scenario's.
 
     Returns:
         What was withdrawn. Runs that are under way go on.
@@ -189,7 +189,7 @@ def revoke(me: str, folder: Path, digest: str) -> list[Approval]:
 
 
 def user_name() -> str:
-    """Whom this process runs as: the name, or the number where it has none."""
+    """The user that this process runs as: the name, or the number if there is no name."""
     try:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:
@@ -197,14 +197,14 @@ def user_name() -> str:
 
 
 def _write(folder: Path, approved: Sequence[Approval]) -> None:
-    """What an earlier version does not know is left out where it is empty: such a list, that version reads, too."""
+    """Write the list. Empty fields that an earlier version does not know are left out, so that it can read the list."""
     fields = [{key: value for key, value in asdict(one).items() if value or key not in _LATER} for one in approved]
     content = {"schema": SCHEMA, "approved": fields}
     replace_file(folder / FILE, (json.dumps(content, indent=1) + "\n").encode())
 
 
 def read_approvals(folder: Path) -> list[Approval]:
-    """What was approved so far, in that order.
+    """All approvals so far, oldest first.
 
     Raises:
         UsageError: the file cannot be read, is not one, or others can open it.
@@ -275,6 +275,6 @@ def _changes(scenario: Approvable, earlier: Approval | None, own: str) -> list[s
 
 
 def _own_digest(scenario: Approvable, me: str) -> str:
-    """A digest of what a party's own entry says that the parties need not agree on."""
+    """The digest of a party's own settings, on which the parties need not agree."""
     affair = json.dumps(scenario.local_settings(me), sort_keys=True)
     return hashlib.sha256(f"{_PURPOSE}/{affair}".encode()).hexdigest()

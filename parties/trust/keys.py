@@ -37,7 +37,7 @@ _LARGEST_N = 1 << 20
 
 @dataclass(frozen=True)
 class KeyPair:
-    """All of an identity: the keys of its links, the one for signatures, and the public text of both."""
+    """An identity: the keys of its links, the signing key, and the public text of both."""
 
     identity: Identity
     signing: Ed25519PrivateKey = field(repr=False)
@@ -45,7 +45,7 @@ class KeyPair:
 
 
 def ask_passphrase(path: Path) -> str:
-    """The passphrase of a key file: from the environment, else from the terminal.
+    """Get the passphrase of a key file: from the environment, else from the terminal.
 
     Raises:
         UsageError: there is neither.
@@ -54,7 +54,7 @@ def ask_passphrase(path: Path) -> str:
 
 
 def new_passphrase() -> str:
-    """A passphrase for a new key file: from the environment, else typed twice.
+    """Get a passphrase for a new key file: from the environment, else typed twice.
 
     Raises:
         UsageError: there is neither, or it is empty.
@@ -86,7 +86,7 @@ def generate(name: str, folder: Path, passphrase: str | None = None) -> tuple[Pa
 
 
 def load(name: str, folder: Path, passphrase: Callable[[Path], str] = ask_passphrase) -> tuple[Identity, str]:
-    """A party's identity from FOLDER/NAME.key, and its public text.
+    """Load a party's identity from FOLDER/NAME.key, and its public text.
 
     Raises:
         UsageError: the file is missing, malformed, or readable by others, or the passphrase is wrong.
@@ -96,7 +96,7 @@ def load(name: str, folder: Path, passphrase: Callable[[Path], str] = ask_passph
 
 
 def load_pair(name: str, folder: Path, passphrase: Callable[[Path], str] = ask_passphrase) -> KeyPair:
-    """All keys in FOLDER/NAME.key.
+    """Load all keys in FOLDER/NAME.key.
 
     Args:
         passphrase: asked for the file's passphrase, if it has one.
@@ -143,7 +143,7 @@ def curve_key(text: str) -> bytes:
 
 
 def signing_key(text: str) -> Ed25519PublicKey:
-    """The key in a public text that signatures are checked with.
+    """The key in a public text that verifies signatures.
 
     Raises:
         ValueError: it is not such a text.
@@ -156,7 +156,7 @@ def _halves(text: str) -> bytes:
         raise ValueError("not a public key of `mpc keygen`")
     body = text[len(KEY_PREFIX) :]
     raw = base64.b64decode(body + "=" * (-len(body) % 4), altchars=b"-_", validate=True)
-    # One key has one text: the two bits that base64 leaves over are zero, so that a list of texts is a list of keys.
+    # One key has one text: base64's two spare bits must be zero. A list of texts is then a list of keys.
     if len(raw) != 2 * _KEY_BYTES or KEY_PREFIX + base64.urlsafe_b64encode(raw).decode().rstrip("=") != text:
         raise ValueError("not a public key of `mpc keygen`")
     return raw

@@ -1,7 +1,7 @@
-"""An owner's policy: what it refuses outright, whatever a scenario asks for. `policy.toml`, beside its keys.
+"""An owner's policy, `policy.toml` beside its keys: what it refuses, whatever a scenario asks for.
 
-A rule that is left out refuses nothing, but for `insecure_seed`: what protects nothing has to be allowed. It is checked
-before any connection is made.
+A rule that is left out refuses nothing, except `insecure_seed`: a run without protection must be allowed. The policy is
+checked before any connection is made.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from parties.scenario.models import A_COUNT, MIN_ROWS, MIN_ROWS_PER_FEATURE, Cou
 from parties.scenario.problems import Problem, Reading, quoted, read_or_refuse, read_table, shown
 from parties.trust.request import Request
 
-_ALIKE: Final = 0.75  # as "modle" and "model" are, and "scores" and "scales" are not
+_ALIKE: Final = 0.75  # "modle" and "model" are alike, "scores" and "scales" are not
 SCHEMA: Final = 1
 FILE: Final = "policy.toml"
 
 
 class Rules(BaseModel):
-    """The rules of a policy file; None where it has no such rule."""
+    """The rules of a policy file; None for a rule that it does not have."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
@@ -45,14 +45,14 @@ class Rules(BaseModel):
 
 @dataclass(frozen=True)
 class Policy:
-    """A policy and the file that it is in; without such a file it has no rules, and is not `written`."""
+    """A policy and its file; without a file it has no rules, and is not `written`."""
 
     path: Path
     rules: Rules
     written: bool = True
 
     def check(self, request: Request, me: str, publics: Mapping[str, str], rows: int | None = None) -> None:
-        """That a scenario asks `me` for nothing that the policy refuses.
+        """Refuse a scenario that asks `me` for something that the policy forbids.
 
         Args:
             publics: every party's public text.
@@ -75,7 +75,7 @@ class Policy:
             self.check_rows(me, rows)
 
     def check_rows(self, me: str, rows: int) -> None:
-        """That `me` would enter enough rows: as stated, or as they are once the data were read.
+        """Refuse a run that `me` would enter with too few rows: as stated, or as counted once the data were read.
 
         Raises:
             UsageError: they are too few.
@@ -124,7 +124,7 @@ class Policy:
         return f"minimum_cell = {least}, but {'; '.join(told)}" if told else ""
 
     def _few_rows(self, request: Request) -> str:
-        """What a scenario's own minimums undercut: the defaults, unless a rule allows fewer."""
+        """The minimums of a scenario that are below the defaults, where no rule allows it."""
         stated = request.task
         found = []
         for key, default, rule, allowed in (
@@ -151,7 +151,7 @@ class Policy:
 
 
 def load_policy(folder: Path, path: Path | None = None) -> Policy:
-    """The policy in FOLDER/policy.toml, or in the file that is named; one without rules if there is none in the folder.
+    """Load the policy in FOLDER/policy.toml, or in the file `path`; one without rules if the folder has none.
 
     Raises:
         UsageError: the file is not valid, others can change it, or a named one is missing.

@@ -1,8 +1,8 @@
 """An owner's own list of what was released about which data: `releases.jsonl`, beside its keys.
 
 Two runs that differ a little reveal their difference, so each run is compared with the earlier ones. A run is noted
-before the first that it opens, as all that its plan reveals, and once more at its end, as what it did reveal: a run
-that was killed in between counts as if it had revealed all. One that opened nothing is no release.
+twice: before its first opening, with all that its plan reveals, and at its end, with what it did reveal. So a run that
+is killed in between counts as if it had revealed everything. A run that opened nothing is no release.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from parties.trust.row_sketch import estimate_difference, sketch_key, sketch_of
 
 FILE: Final = "releases.jsonl"
 NEAR: Final = 10
-"""Fewer rows than this, or than the scenario's `min_cell`, between two runs make one a near-repeat of the other."""
+"""Two runs whose rows differ by fewer than this, or than the scenario's `min_cell`, are near-repeats."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class Release:
     """One run of one owner's data.
 
     `data` is a digest of the rows with the columns that were used, in the order of their names.
-    `status` is "started", "done" or "failed". `sketch` tells how many rows two runs differ by (row_sketch.py), and
-    `near` is from how many on they are far apart; a list of an earlier version lacks both.
+    `status` is "started", "done" or "failed". `sketch` gives an estimate of how many rows two runs differ by
+    (row_sketch.py), and `near` is the number from which they are far apart; a list of an earlier version lacks both.
     """
 
     time: str
@@ -82,7 +82,7 @@ class Releases:
         self.path = folder / FILE
         content = _content(self.path)
         self._past, self._unreadable = _read(content)
-        # A line that a crash cut off stays by itself; and better an error now than once the peers wait.
+        # A line that a crash cut off is ended here. An error shows now, not while peers wait.
         append_private(self.path, b"\n" if content and not content.endswith(b"\n") else b"")
         self._key = sketch_key(folder)
 
@@ -99,7 +99,7 @@ class Releases:
         return replace(run, sketch=sketch_of(table.select(run.columns).numbers, self._key))
 
     def warnings(self, run: Release) -> list[str]:
-        """What the owner should know before this run, of earlier ones that it repeats or nearly repeats."""
+        """Warnings of earlier runs that this one repeats or nearly repeats."""
         past = [
             one
             for one in self._past
@@ -128,7 +128,7 @@ class Releases:
         return found
 
     def noting(self, run: Release, revealed: Sequence[Revealed], say: Callable[[str], None]) -> NotedRun:
-        """What to enter around a run.
+        """A context manager for a run.
 
         Args:
             run: the entry, with what the plan reveals.
@@ -142,9 +142,9 @@ class Releases:
 
 
 class NotedRun:
-    """A run in its owner's list: warns of repeats at its start, and is noted before the first that it opens.
+    """A run in its owner's list: it warns of repeats at its start, and notes the run before its first opening.
 
-    It is noted once more at its end, as what it did open. A run that opened nothing is not in the list.
+    At its end the run is noted once more, with what it did open. A run that opened nothing is not in the list.
     """
 
     def __init__(
@@ -163,7 +163,7 @@ class NotedRun:
         self._noted = False
 
     def opening(self) -> None:
-        """Something is about to be opened; returns once the run is noted.
+        """Note the run before its first opening; returns once that is written.
 
         Raises:
             UsageError: it cannot be noted; nothing was opened then.
@@ -185,12 +185,12 @@ class NotedRun:
         status = "done" if kind is None else "failed"
         try:
             self._append(replace(self._run, time=now(), revealed=_names(self._revealed), status=status))
-        except UsageError as problem:  # the first entry stays: it says no less
+        except UsageError as problem:  # the first entry stays: it lists at least as much
             self._say(problem.message)
 
 
 def _distance(one: Release, other: Release) -> int:
-    """By how many rows two runs' data differ, at least; by their numbers alone where one has no sketch."""
+    """A lower bound on the rows by which two runs' data differ; from their numbers of rows if one has no sketch."""
     about = estimate_difference(one.sketch, other.sketch)
     return abs(one.rows - other.rows) if about is None else about
 
@@ -203,7 +203,7 @@ def _content(path: Path) -> bytes:
 
 
 def _read(content: bytes) -> tuple[list[Release], list[int]]:
-    """The runs that released something, each as its last line says, and the numbers of lines that are none."""
+    """The runs that released something, by the last line of each, and the numbers of lines that are not valid."""
     runs: dict[tuple[str, str], Release] = {}
     unreadable = []
     for number, line in enumerate(content.split(b"\n"), start=1):

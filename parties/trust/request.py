@@ -1,4 +1,4 @@
-"""What a scenario asks of a party, as far as a policy has a word on it. It knows no kind of task."""
+"""What a scenario asks of a party, as far as a policy has rules on it. It knows no kind of task."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ class Request:
     Args:
         kind: of task.
         reveals: what a policy's `reveals` must list: the names that let each through, its own first.
-        small_counts: what may tell a count of rows below a given one, and what to do, for a policy's `minimum_cell`.
-        owners: of how few of them something may be told, for `minimum_owners`.
+        small_counts: results that may disclose a count of rows below a given one, and what to do about it, for a
+            policy's `minimum_cell`.
+        owners: the fewest owners whose sum may be disclosed, for `minimum_owners`.
         owners_text: the same in words.
-        task: its settings, of which a policy knows the least numbers of rows.
+        task: its settings, of which a policy checks the minimums of rows.
         insecure: whether a test seed makes all secrets known.
     """
 

@@ -41,7 +41,7 @@ PublicKey = Annotated[str, AfterValidator(_check_key)]
 
 
 class Keyed(Protocol):
-    """What a scenario says of its parties' keys."""
+    """A scenario's settings of its parties' keys."""
 
     @property
     def roster(self) -> RosterSpec | None: ...
@@ -72,7 +72,7 @@ class _Head(_Table):
 
 
 class Roster(BaseModel):
-    """A roster, checked but for its signature."""
+    """A roster, checked except for its signature."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -82,17 +82,17 @@ class Roster(BaseModel):
     parties: Mapping[str, Entry]
 
     def is_over(self, now: dt.datetime | None = None) -> bool:
-        """Whether nobody takes it any more."""
+        """Whether it has expired."""
         return self.valid_until is not None and is_over(self.valid_until, now or _now())
 
 
 def signature_path(path: Path) -> Path:
-    """Where a roster's signature is."""
+    """The path of a roster's signature."""
     return path.with_name(path.name + ".sig")
 
 
 def sign_roster(path: Path, admin: str, folder: Path) -> tuple[Path, str, Roster]:
-    """Sign a roster as `admin`, whose key file is in `folder`; gives the signature's file and the public text.
+    """Sign a roster as `admin`, whose key file is in `folder`; returns the signature's path, public text and roster.
 
     Raises:
         UsageError: the roster is not valid, the key file cannot be used, or the signature cannot be written.
@@ -111,14 +111,14 @@ def public_texts(scenario: Keyed, now: dt.datetime | None = None) -> dict[str, s
     """The public text of every party: the scenario's, else the signed roster's.
 
     Raises:
-        UsageError: a key is missing or is none, or the roster cannot be read.
+        UsageError: a key is missing or not valid, or the roster cannot be read.
         DisagreementError: the roster's signature is not the administrator's, or a key is revoked or expired.
     """
     roster = load_roster(scenario, now) if scenario.roster is not None else None
     texts = {name: _public_text(stated, name, roster) for name, stated in scenario.stated_keys.items()}
     holders: dict[bytes, str] = {}
     for name, text in texts.items():
-        # The key of the link says who sends: two parties may not share it, even where the texts differ.
+        # The key of a link identifies the sender: two parties may not share it, even if their texts differ.
         other = holders.setdefault(keys.curve_key(text), name)
         if other != name:
             raise UsageError(f"{other} and {name} have the same public_key", "give each its own with `mpc keygen`")
@@ -129,11 +129,11 @@ def public_texts(scenario: Keyed, now: dt.datetime | None = None) -> dict[str, s
 
 
 def load_roster(scenario: Keyed, now: dt.datetime | None = None) -> Roster:
-    """The roster that a scenario names; nothing of it is used before its signature was checked.
+    """Load the roster that a scenario names; nothing of it is used before its signature was checked.
 
     Raises:
         UsageError: it or its signature cannot be read.
-        DisagreementError: it is not signed by whom the scenario names, or its time is over.
+        DisagreementError: it is not signed by the key that the scenario names, or it has expired.
     """
     assert scenario.roster is not None
     hint = "put the roster and its signature into the scenario's folder"
@@ -149,10 +149,10 @@ def load_roster(scenario: Keyed, now: dt.datetime | None = None) -> Roster:
 
 
 def read_roster(path: Path, content: bytes) -> Roster:
-    """What a roster says.
+    """Read a roster's content.
 
     Raises:
-        UsageError: it is not one; all that is wrong is named.
+        UsageError: it is not a valid roster; all problems are named together.
     """
     try:
         raw = parse_toml(content.decode("utf-8"))
@@ -230,7 +230,7 @@ def _public_text(text: str | None, name: str, roster: Roster | None) -> str:
 
 
 def _check_valid(roster: Roster, name: str, text: str, now: dt.datetime) -> None:
-    # A revoked identity stays revoked in whatever text one of its two keys comes back.
+    # A revoked key stays revoked in a text that combines it with another key.
     lost = {half for revoked in roster.revoked for half in _halves(revoked)}
     if lost & _halves(text):
         message = f"the key of {name} is revoked in {roster.path}"
@@ -246,7 +246,7 @@ def _halves(text: str) -> set[bytes]:
 
 
 def is_over(until: Moment, now: dt.datetime) -> bool:
-    """Whether a time is past; a date counts to its end, and without a time zone it is in UTC."""
+    """Whether a time is past. A date lasts until its end; without a time zone it is in UTC."""
     if isinstance(until, dt.datetime):
         return now > (until if until.tzinfo else until.replace(tzinfo=dt.UTC))
     return now.astimezone(dt.UTC).date() > until

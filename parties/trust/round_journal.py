@@ -1,4 +1,4 @@
-"""For which survivors a client released shares, round by round: in a file, so that a restart forgets nothing."""
+"""A client's file of the survivors for which it released shares, round by round, so that a restart forgets nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class RoundJournal:
 
     Args:
         path: the file, which only its owner can open; made where there is none.
-        sync: whether a line is to outlive a failure of the machine, not of the process alone.
+        sync: whether a line must survive a failure of the machine.
 
     Raises:
         UsageError: the file cannot be used, others can open it, or it is no journal.
@@ -39,7 +39,7 @@ class RoundJournal:
             ) from None
 
     def __call__(self, number: int, survivors: bytes) -> None:
-        """Note that shares are released for these survivors of a round.
+        """Record that shares are released for these survivors of a round.
 
         Raises:
             ProtocolError: they were released for others, or the file cannot be written to.

@@ -1,7 +1,7 @@
-"""Which rounds of a sum there are: their numbers, which no two runs share, and which of them a client agreed to.
+"""Rounds of a sum: their numbers, which no two runs share, and the rounds that a client agreed to.
 
-A client releases shares for one set of survivors a round number (`parties.trust.round_journal`). So a server counts
-on, run by run, and the session's name says with which number a run began; attempts at a round have its number.
+A client releases shares for one set of survivors a round number (`parties.trust.round_journal`). So a server continues
+its count in each run, and the session's name holds the run's first number. Attempts at a round share its number.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ LAST_ROUND = 2**32 - 1
 
 
 def new_session(first: int) -> bytes:
-    """A session's name: fresh random bytes, and the number of its first round."""
+    """A new session's name: fresh random bytes, and the number of its first round."""
     return os_entropy("session") + first.to_bytes(_FIRST_BYTES, "little")
 
 
 class AgreedRounds:
-    """The attempts that a client takes part in: at so many rounds of one session, so often at each."""
+    """The attempts that a client takes part in: `rounds` rounds of one session, at most `attempts` attempts at each."""
 
     def __init__(self, rounds: int, attempts: int) -> None:
         self._rounds = rounds
@@ -50,7 +50,7 @@ class AgreedRounds:
 
 
 class RoundNumbers:
-    """The numbers that a server has used for a scenario: a file beside its keys, a line a round.
+    """The round numbers that a server has used for a scenario: a file beside its keys, a line a round.
 
     Raises:
         UsageError: it cannot be read, or others can open it.
@@ -74,5 +74,5 @@ class RoundNumbers:
             raise UsageError(f"{path}: all round numbers of this scenario are used", "give the scenario another name")
 
     def use(self, number: int) -> None:
-        """Note a number, before any client hears of it."""
+        """Record a number before any client receives it."""
         append_line(self._path, json.dumps({"scenario": self._digest, "round": number}).encode())

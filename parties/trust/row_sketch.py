@@ -1,10 +1,10 @@
-"""How many rows two runs' data differ by, told from 256 numbers of each: no row can be told from them.
+"""An estimate of how many rows two runs' data differ by, from 256 numbers of each, which disclose no row.
 
     z_k = sum over rows of s_k(row),   s_k(row) = -1 or +1, a bit of a keyed digest of the row        k = 1 .. 256
     E (z_k - z'_k)^2 = the number of rows that one run has and the other has not
 
-for rows that differ from each other; equal rows that only one run has count as their number squared. The mean over k
-is off by 9 % in two thirds of all cases (Alon, Matias, Szegedy, "The space complexity of approximating the frequency
+for distinct rows; n equal rows that only one run has count as n^2. The mean over k is off by 9 % in two thirds of all
+cases (Alon, Matias, Szegedy, "The space complexity of approximating the frequency
 moments", STOC 1996). The key is a file of the owner's: without it the numbers cannot be compared with guesses.
 """
 
@@ -28,10 +28,10 @@ _ROWS_AT_ONCE: Final = 1 << 16
 
 
 def sketch_key(folder: Path) -> bytes:
-    """The key in FOLDER/releases.key, made where it is missing.
+    """Load the key in FOLDER/releases.key, or make it if it is missing.
 
     Raises:
-        UsageError: it cannot be read or written, others can open it, or it is none.
+        UsageError: it cannot be read or written, others can open it, or it is no key.
     """
     path = folder / FILE
     with lock_folder(folder):
@@ -59,7 +59,7 @@ def sketch_of(rows: NDArray[np.float64], key: bytes) -> str:
 
 
 def estimate_difference(one: str, other: str) -> int | None:
-    """About how many rows one of two tables has and the other has not; None if either text is no sketch."""
+    """An estimate of the number of rows that only one of two tables has; None if either text is no sketch."""
     parts = [_numbers(text) for text in (one, other)]
     if parts[0] is None or parts[1] is None:
         return None

@@ -1,7 +1,7 @@
-"""One run of a party in a study at a time: a lock on a private file beside its keys, held while the run lasts.
+"""One run of a party in a study at a time: a lock on a private file beside its keys, held during the run.
 
-The kernel frees the lock with the process that holds it, however that ends. Two runs of one party would take each
-other's connections, and write into one journal.
+The kernel frees the lock when its process ends, however it ends. Two runs of one party would take each other's
+connections, and write into one journal.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mpc.errors import UsageError
 from parties.base.private_files import check_folder
 
 _DIGITS: Final = 16
-_LONGEST: Final = 20  # of a process's number, in digits
+_LONGEST: Final = 20  # digits of a process id
 
 
 def lock_path(folder: Path, me: str, digest: str) -> Path:
@@ -28,7 +28,7 @@ def lock_path(folder: Path, me: str, digest: str) -> Path:
 
 @contextmanager
 def lock_run(folder: Path, me: str, digest: str) -> Iterator[None]:
-    """Around a party's run: no other process of this machine runs it meanwhile.
+    """Hold the lock of a party's run: no other process of this machine runs it meanwhile.
 
     Args:
         folder: where its keys are.
@@ -67,7 +67,7 @@ def _open_locked(path: Path, me: str) -> int:
         except OSError as error:
             os.close(descriptor)
             raise UsageError(f"{path} cannot be locked: {error.strerror}", "keep the keys on a local disk") from None
-        os.close(descriptor)  # its holder removed it as it ended: there may be a new one
+        os.close(descriptor)  # its holder ended and removed it: there may be a new one
 
 
 def _open(path: Path) -> int:
@@ -84,7 +84,7 @@ def _open(path: Path) -> int:
 
 
 def _is_at(path: Path, descriptor: int) -> bool:
-    """Whether the file that is open is still the one at the path."""
+    """Whether the open file is still the one at the path."""
     try:
         return os.path.samestat(os.stat(path, follow_symlinks=False), os.fstat(descriptor))
     except FileNotFoundError:

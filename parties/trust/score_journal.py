@@ -1,9 +1,9 @@
-"""How many rows were scored by a model that nobody sees, run by run: in a file beside the share of it.
+"""Numbers of rows that a shared model has scored, run by run, in a file beside an owner's share of it.
 
-One line a run, on the disk before anything of it is opened: a run that is killed counts as one that was not. The share
-seals how many lines there are, and what they add up to (`Tally`): a journal that is missing, cut or changed is refused.
-A line beyond those is of a run that was killed before the share was sealed anew; it can only add to the count. An old
-share put back together with its old journal is not found here; but the other owners count as well.
+Each run is a line, on the disk before anything of the run is opened: a run that is killed counts in full. The share
+seals the number of lines and their sums (`Tally`): a journal that is missing, cut or changed is refused. A further line
+is of a run that was killed before the share was sealed again; it can only add to the count. An old share put back
+together with its old journal is not detected here, but the other owners count as well.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _START: Final = "0" * 64
 
 @dataclass(frozen=True)
 class Tally:
-    """What a share knows of its journal: the number of lines, and the rows of each owner that they add up to."""
+    """The part of a journal that its share seals: the number of lines, and the sum of each owner's rows."""
 
     lines: int
     rows: Mapping[str, int]
@@ -47,7 +47,7 @@ class ScoreJournal:
 
     Args:
         path: the file.
-        sealed: what the share knows of it.
+        sealed: the tally in the share.
     """
 
     path: Path
@@ -62,10 +62,11 @@ class ScoreJournal:
         return self._tally().rows
 
     def note(self, session: str, rows: Mapping[str, int], most: int) -> Tally:
-        """Count a run's rows, on the disk, if no owner's pass `most` with it. One process at a time may be here.
+        """Write a run's rows to the disk, unless an owner's total would pass `most`. One process at a time may do this.
 
         Raises:
-            UsageError: they would, by another run since the last look; or the file is missing, changed, or full.
+            UsageError: a total would pass `most`, because of another run meanwhile; or the file is missing, changed, or
+                full.
         """
         before = self._tally()
         for owner, count in rows.items():
@@ -75,7 +76,7 @@ class ScoreJournal:
         return Tally(before.lines + 1, Counter(before.rows) + Counter(rows))
 
     def _tally(self) -> Tally:
-        """Of all lines. One without an end was never counted on: the run did not go on."""
+        """The tally of all lines. A line without an end does not count: its run did not go on."""
         lines = _read(self.path)
         if len(lines) < self.sealed.lines:
             raise _refuse(self.path, "is shorter than it was, or of another share")
@@ -96,7 +97,7 @@ def create(path: Path) -> Tally:
 
 
 def check_chain(path: Path, lines: int, last: str, key: bytes, model: str) -> Tally:
-    """What is known of a journal whose share was sealed by an earlier version.
+    """The tally of a journal whose share was sealed by an earlier version.
 
     That version gave each line a code (HMAC-SHA256) over itself and the one before, and sealed the last one.
 

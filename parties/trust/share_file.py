@@ -1,10 +1,10 @@
 """An owner's share of a model that nobody sees, as a file: readable by its owner only, and sealed under its key.
 
-What anybody may read in it is what the share is bound to (`Bound`): whose it is, of which model, trained by which
-scenario, with whom, on which features. The rest is under AES-256-GCM, with all of that as associated data. The key
-comes (HKDF) from the owner's identity, the key file of `mpc keygen`; after `mpc run`, whose identities are thrown away,
-from a key file beside the share. Beside it, too, is the journal of the rows that were scored (score_journal.py), of
-which the share knows what it had counted: a share opens with that journal or a longer one, and with no other.
+Its readable part is what the share is bound to (`Bound`): whose it is, of which model, trained by which scenario, with
+whom, on which features. The rest is encrypted with AES-256-GCM, with that part as associated data. The key is derived
+(HKDF) from the owner's identity, the key file of `mpc keygen`; after `mpc run`, whose identities are thrown away, from
+a key file beside the share. The journal of the rows that were scored (score_journal.py) is beside it as well. The share
+seals that journal's tally, and opens only with that journal or a continuation of it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from protocols.evaluation.shared_model import kept_scale
 from protocols.rows.kept_model import SharedModel, Units
 
 SCHEMA: Final = 2
-_CHAINED: Final = 1  # the schema of shares that know their journal by its last code
+_CHAINED: Final = 1  # the schema of shares that seal the last code of their journal
 ENDING: Final = ".share"
 _WHAT: Final = "share of a model"
 _NONCE_BYTES: Final = 12
@@ -43,7 +43,7 @@ _NONCE_BYTES: Final = 12
 
 @dataclass(frozen=True)
 class Vault:
-    """What a party's shares are sealed with, and where they go.
+    """The secret that seals a party's shares, and their folder.
 
     Args:
         party: whose it is.
@@ -60,7 +60,7 @@ class Vault:
 
 @dataclass(frozen=True)
 class Bound:
-    """What a share is bound to: nothing of it is secret, and none of it can be changed.
+    """What a share is bound to. It is not secret, and cannot be changed.
 
     Args:
         model: the model's id.
@@ -69,7 +69,7 @@ class Bound:
         keys: the owners' public texts, where the training had such.
         columns: each owner's features, where columns are split; empty where all owners have all.
         terms, categories, dates: how this owner's features come from its columns.
-        sealed_by: whose key opens it: the identity's, or that of the file beside it.
+        sealed_by: the key that opens it: the identity's, or that of the file beside it.
     """
 
     model: str
@@ -98,17 +98,17 @@ class Bound:
 
     @property
     def content(self) -> bytes:
-        """All of it as bytes, always the same."""
+        """A canonical encoding of all fields."""
         return json.dumps(asdict(self), sort_keys=True, separators=(",", ":")).encode()
 
     def key(self, secret: bytes, use: str) -> bytes:
-        """A key for one use of this share."""
+        """The key for one use of this share."""
         return derive(secret, f"{_WHAT}/{use}", hashlib.sha256(self.content).digest())
 
 
 @dataclass(frozen=True)
 class OpenShare:
-    """A share that was opened, and the journal of what was scored by it."""
+    """An opened share, and the journal of the rows that were scored with it."""
 
     path: Path
     bound: Bound
@@ -117,7 +117,7 @@ class OpenShare:
     secret: bytes = field(repr=False)
 
     def count(self, session: str, rows: Mapping[str, int], most: int) -> None:
-        """Note a run's rows in the journal, and in the share what that has counted; both are on the disk then.
+        """Record a run's rows in the journal, and the journal's tally in the share; both are on the disk at return.
 
         Raises:
             UsageError: an owner would pass `most`, or a file cannot be read or written.
@@ -128,7 +128,7 @@ class OpenShare:
 
 
 def share_path(scenario: Scenario, me: str, folder: Path) -> Path:
-    """Where a party's share is: what its `model` says, a folder unless it ends in .share; else in the run's folder.
+    """The path of a party's share: its `model` (a folder unless it ends in .share), else in the run's folder.
 
     Raises:
         UsageError: `model` leads out of the study's folder, and out of where records go.
@@ -142,20 +142,20 @@ def share_path(scenario: Scenario, me: str, folder: Path) -> Path:
 
 
 def key_path(path: Path) -> Path:
-    """The key of a share that no identity seals."""
+    """The path of the key of a share that no identity seals."""
     return path.with_name(f"{path.name}.key")
 
 
 def journal_path(path: Path) -> Path:
-    """The journal of the rows that were scored by a share."""
+    """The path of a share's journal of scored rows."""
     return path.with_name(f"{path.name}.scored")
 
 
 def check_room(path: Path, me: str) -> None:
-    """That a new share can be put there.
+    """Refuse a path for a new share where there is one already.
 
     Raises:
-        UsageError: one is there already.
+        UsageError: there is one.
     """
     for there in (path, key_path(path), journal_path(path)):
         if there.exists():
@@ -164,7 +164,7 @@ def check_room(path: Path, me: str) -> None:
 
 
 def write_share(path: Path, bound: Bound, model: SharedModel, vault: Vault) -> None:
-    """A new share with its journal, and its key where no identity seals it.
+    """Write a new share with its journal, and with its key if no identity seals it.
 
     Raises:
         UsageError: a file is there already, or cannot be written.
@@ -183,19 +183,20 @@ def write_share(path: Path, bound: Bound, model: SharedModel, vault: Vault) -> N
 
 
 def read_bound(path: Path, me: str) -> Bound:
-    """What a share is bound to, as its file says; only `open_share` knows whether that is so.
+    """What a share is bound to, by its file; only `open_share` verifies it.
 
     Raises:
-        UsageError: the file is missing, is none, or others can open it.
+        UsageError: the file is missing, is no share, or others can open it.
     """
     return _parse(path, me)[0]
 
 
 def open_share(path: Path, me: str, vault: Vault) -> OpenShare:
-    """This party's share of a model.
+    """Open this party's share of a model.
 
     Raises:
-        UsageError: a file is missing, was changed, or belongs to another; or the key is not the one it was sealed with.
+        UsageError: a file is missing, was changed, or belongs to another party; or the key is not the one that sealed
+            it.
     """
     bound, nonce, sealed = _parse(path, me)
     if bound.party != me:
@@ -211,7 +212,7 @@ def open_share(path: Path, me: str, vault: Vault) -> OpenShare:
         ) from None
     fields = json.loads(content)
     journal = ScoreJournal(journal_path(path), _tally(fields["scored"], path, bound, secret))
-    journal.scored()  # refuses one that is not the share's
+    journal.scored()  # refuses another share's journal
     return OpenShare(path, bound, _model(fields, len(bound.features)), journal, secret)
 
 
