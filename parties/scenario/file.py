@@ -66,7 +66,7 @@ MOST_PARTIES = 64
 _LOCAL_SETTINGS = {"data", "encoding", "decimal", "thousands", "model"}
 PARTY_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 NAME_HINT = "use small letters, digits and _, starting with a letter, at most 63"
-_ROLES_OF_SUMS = ("server", "client")
+_STAR_ROLES = ("server", "client")
 _HEAD_KEYS = ("schema", "name", "seed")
 _TABLE_KEYS = ("parties", "task", "network", "session", "testing", "roster")
 _ELSEWHERE: Mapping[str, Sequence[str]] = {
@@ -102,7 +102,8 @@ def _read_tables(
     yield from check_keys("the top of the file", raw, known, elsewhere)
     head_values = {key: value for key, value in raw.items() if key in _HEAD_KEYS}
     head = yield from read_table(Head, head_values, "the top of the file:", {})
-    parties = yield from _read_parties(raw.get("parties"), elsewhere)
+    of_stars = [name for name in kinds if name not in readers]
+    parties = yield from _read_parties(raw.get("parties"), elsewhere, of_stars)
     task = yield from drop_invalid(read_task(raw.get("task"), elsewhere, readers, kinds))
     network = (yield from read_network(raw["network"], elsewhere)) if "network" in raw else None
     session = yield from _read_optional(SessionSpec, raw, "session", elsewhere)
@@ -290,7 +291,7 @@ def _read_optional(model: type[Model], raw: Mapping[str, Any], key: str, elsewhe
     return (yield from read_table(model, raw[key], f"[{key}]", elsewhere)) if key in raw else None
 
 
-def _read_parties(raw: object, elsewhere: Elsewhere) -> Reading[dict[str, PartySpec] | None]:
+def _read_parties(raw: object, elsewhere: Elsewhere, of_stars: Sequence[str]) -> Reading[dict[str, PartySpec] | None]:
     if not isinstance(raw, Mapping) or not raw:
         yield Problem("the file names no parties", "add a table [parties.NAME] for each of them")
         return None
@@ -299,20 +300,21 @@ def _read_parties(raw: object, elsewhere: Elsewhere) -> Reading[dict[str, PartyS
         return None
     parties: dict[str, PartySpec] = {}
     for name, values in raw.items():
-        party = yield from drop_invalid(_read_party(name, values, elsewhere))
+        party = yield from drop_invalid(_read_party(name, values, elsewhere, of_stars))
         if party is not None:
             parties[name] = party
     return parties if len(parties) == len(raw) else None
 
 
-def _read_party(name: str, raw: object, elsewhere: Elsewhere) -> Reading[PartySpec | None]:
+def _read_party(name: str, raw: object, elsewhere: Elsewhere, of_stars: Sequence[str]) -> Reading[PartySpec | None]:
     table = f"[parties.{name}]"
     if not PARTY_NAME.fullmatch(name):
         yield Problem(f"{shown(name)} cannot be a party's name", NAME_HINT)
         return None
     if isinstance(raw, Mapping):
-        if raw.get("role") in _ROLES_OF_SUMS:
-            message = f'[parties.{name}] role = "{raw["role"]}" is for kind = "secure_sum"'
+        if raw.get("role") in _STAR_ROLES:
+            kinds = " or ".join(f'"{kind}"' for kind in of_stars)
+            message = f'[parties.{name}] role = "{raw["role"]}" is for kind = {kinds}'
             yield Problem(message, 'a training has "owner" or "helper"')
             return None
         if isinstance(raw.get("data"), Mapping):
