@@ -37,7 +37,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("randomness",),
         ("runtime",),
         ("links",),
-        ("links.meeting", "links.zmq"),
+        ("links.meeting", "links.zmq", "faults"),
         ("star",),
         ("testing.cases",),
         ("testing.faults", "testing.views"),

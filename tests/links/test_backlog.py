@@ -10,6 +10,7 @@ import pytest
 
 import mpc.randomness.dealing
 from mpc.errors import ProtocolError
+from mpc.faults.wires import Sent
 from mpc.links.meeting.backlog import _SMALL, backlog, kept
 from mpc.links.session import FRAME_BYTES, HANDSHAKE, Link
 from mpc.links.wire import DATA, label_code
@@ -19,7 +20,7 @@ from mpc.testing import reals
 from mpc.testing.cases.inputs import complete
 from mpc.testing.cases.programs import Case, taken_case
 from mpc.testing.faults.check import play
-from mpc.testing.faults.virtual import End, Sent, Smooth, Wires
+from mpc.testing.faults.virtual import End, Smooth, VirtualWires
 from protocols.core.beaver import multiply
 from protocols.core.truncation import truncate
 from tests.testing.cases.registry import CASES
@@ -61,7 +62,7 @@ class Slow:
     def __init__(self, receiver: str, sender: str | None = None) -> None:
         self.receiver, self.sender = receiver, sender
 
-    def disturb(self, sent: Sent, net: Wires) -> bool:
+    def disturb(self, sent: Sent, net: VirtualWires) -> bool:
         if sent.receiver == self.receiver and sent.sender != self.sender:
             net.carry(sent, later=0.2)
             return True
@@ -114,7 +115,7 @@ class Flood:
         self.began = False
         self.links: dict[tuple[str, str], Link] = {}
 
-    def disturb(self, sent: Sent, net: Wires) -> bool:
+    def disturb(self, sent: Sent, net: VirtualWires) -> bool:
         if not self.began and (sent.sender, sent.receiver) == (self.sender, self.receiver) and self.when(sent):
             self.began = True
             net.carry(sent)

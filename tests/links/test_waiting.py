@@ -10,6 +10,7 @@ import pytest
 
 import mpc.randomness.dealing
 from mpc.errors import BeaverlodgeError, DataError, PeerLostError, ProtocolError
+from mpc.faults.wires import Sent
 from mpc.links.abort import last_words
 from mpc.links.channel import Channel, Limits
 from mpc.links.session import Link
@@ -24,7 +25,7 @@ from mpc.testing.cases.inputs import complete
 from mpc.testing.cases.programs import Case, taken_case
 from mpc.testing.faults.check import play
 from mpc.testing.faults.member import take_part
-from mpc.testing.faults.virtual import End, Sent, Smooth, Trouble, VirtualNetwork, Wires
+from mpc.testing.faults.virtual import End, Smooth, Trouble, VirtualNetwork, VirtualWires
 from protocols.core.beaver import multiply
 from protocols.core.truncation import truncate
 from tests.links.pairs import KEY, ONE_WORD
@@ -74,7 +75,7 @@ class CutOnce:
         self.label, self.place, self.seconds = label, place, seconds
         self.ends: tuple[str, str] | None = None
 
-    def disturb(self, sent: Sent, net: Wires) -> bool:
+    def disturb(self, sent: Sent, net: VirtualWires) -> bool:
         if self.ends is None and labelled(sent, self.label):
             self.place -= 1
             if not self.place:
@@ -114,7 +115,7 @@ class Flapping:
     def __init__(self, one: str, other: str) -> None:
         self.ends = {one, other}
 
-    def disturb(self, sent: Sent, net: Wires) -> bool:
+    def disturb(self, sent: Sent, net: VirtualWires) -> bool:
         if {sent.sender, sent.receiver} != self.ends or sent.frame.head[3] == ABORT:
             return False
         if labelled(sent, "multiply"):
@@ -303,7 +304,7 @@ class Silent:
     def __init__(self, sender: str, label: str, place: int) -> None:
         self.sender, self.label, self.place = sender, label, place
 
-    def disturb(self, sent: Sent, net: Wires) -> bool:
+    def disturb(self, sent: Sent, net: VirtualWires) -> bool:
         if sent.sender == self.sender and labelled(sent, self.label):
             self.place -= 1
         return sent.sender == self.sender and self.place <= 0
@@ -334,7 +335,7 @@ def never_done(case: Case, after: Callable[[Any, Channel], None]) -> tuple[dict[
     last = case.owners[-1]
 
     class Withheld:
-        def disturb(self, sent: Sent, net: Wires) -> bool:
+        def disturb(self, sent: Sent, net: VirtualWires) -> bool:
             return (sent.sender, sent.receiver) == (last, "helper") and (
                 labelled(sent, "done") or labelled(sent, "bye")
             )
@@ -405,7 +406,7 @@ def test_an_owner_that_never_says_done_is_given_up(case: Case, signs: Callable[[
 class Slow:
     """Every round of the program takes longer than anything else may, but for the deadline."""
 
-    def disturb(self, sent: Sent, net: Wires) -> bool:
+    def disturb(self, sent: Sent, net: VirtualWires) -> bool:
         if labelled(sent, "multiply") or labelled(sent, "truncate"):
             net.carry(sent, later=LIMITS.deadline * 0.9)
             return True
@@ -426,7 +427,7 @@ def test_the_helper_waits_for_owners_that_go_on(case: Case) -> None:
 class Late:
     """What one party sends another comes half a second late."""
 
-    def disturb(self, sent: Sent, net: Wires) -> bool:
+    def disturb(self, sent: Sent, net: VirtualWires) -> bool:
         if (sent.sender, sent.receiver) == ("c", "b") and sent.frame.head[3] == ABORT:
             net.carry(sent, later=0.5)
             return True
@@ -436,7 +437,7 @@ class Late:
 @pytest.mark.parametrize("lost", [False, True])
 def test_of_who_gave_up_its_own_words_are_waited_for(lost: bool) -> None:
     class LostWords(Late):
-        def disturb(self, sent: Sent, net: Wires) -> bool:
+        def disturb(self, sent: Sent, net: VirtualWires) -> bool:
             return (sent.sender, sent.receiver) == ("c", "b") and sent.frame.head[3] == ABORT
 
     net = VirtualNetwork(("a", "b", "c"), LostWords() if lost else Late(), HORIZON)

@@ -12,10 +12,11 @@ from typing import Any, Literal
 import pytest
 
 from mpc.errors import BeaverlodgeError, InternalError
+from mpc.faults.fault import Fault
 from mpc.links.wire import label_code
 from mpc.runtime.party import Party
 from mpc.testing.cases.programs import Case, same_results
-from mpc.testing.faults.check import HARMLESS, KINDS, Fault, Planted, play
+from mpc.testing.faults.check import HARMLESS, KINDS, Meddler, fault_at, play
 from mpc.testing.faults.virtual import End, Smooth
 from protocols.rows.results import Trained
 from protocols.training.rows_job import training_job
@@ -50,7 +51,7 @@ class Training:
 
     def run(self, *faults: Fault) -> tuple[str, Mapping[str, End]]:
         """One run with these faults: `recovered`, `refused`, or else what is wrong; and how each party ended."""
-        ends, net = play(self.case, Planted(faults), self.case.entropy(1), horizon=LONGEST * (1 + len(faults)))
+        ends, net = play(self.case, Meddler(faults), self.case.entropy(1), horizon=LONGEST * (1 + len(faults)))
         if net.hanging:
             return f"hung: {', '.join(net.hanging)}", ends
         outcome = "recovered"
@@ -86,7 +87,9 @@ def training(name: str) -> Training:
 
 def place(name: str, fault: Fault) -> str:
     """What a fault is, in words that are enough to have it again."""
-    return f"{name}: {fault.kind}, frame {fault.number} of {training(name).frames[fault.number][0]}, {fault.place}"
+    assert fault.frame is not None
+    sender = training(name).frames[fault.frame][0]
+    return f"{name}: {fault.kind} of {fault.seconds:g} s, frame {fault.frame} of {sender}, {fault.place}"
 
 
 def judge(tell: Tell, sweep: str, outcomes: Mapping[str, str]) -> None:
@@ -106,14 +109,14 @@ def test_one_fault_at_every_message(name: str, kind: str, tell: Tell) -> None:
     one = training(name)
     draw = Random(f"{SOAK.seed()}/{name}/{kind}")
     every = [
-        Fault(kind, number, draw.getrandbits(40))
+        fault_at(kind, number, draw.getrandbits(40))
         for number in range(len(one.frames))
         for _ in range(CHOICES.get(kind, 1))
     ]
     outcomes = {}
     for fault in SOAK.chosen(f"{name}/{kind}", every):
         outcome, ends = one.run(fault)
-        if outcome == "refused" and kind in HARMLESS and one.frames[fault.number][1] != LEAVING:
+        if outcome == "refused" and kind in HARMLESS and one.frames[fault.frame or 0][1] != LEAVING:
             outcome = f"not lived through: {[end.error for end in ends.values() if end.error]}"
         outcomes[place(name, fault)] = outcome
     judge(tell, f"faults at every message of a small training, {kind}", outcomes)
@@ -124,7 +127,7 @@ def test_death_before_every_message(name: str, tell: Tell) -> None:
     one = training(name)
     outcomes = {}
     for number in SOAK.chosen(f"{name}/deaths", range(len(one.frames))):
-        fault = Fault(DEATH, number)
+        fault = fault_at(DEATH, number)
         outcome, ends = one.run(fault)
         named = {end.error.party for end in ends.values() if isinstance(end.error, BeaverlodgeError)}
         if outcome == "refused" and named > {one.frames[number][0]}:
@@ -142,7 +145,7 @@ def test_several_faults_in_one_run(name: str, block: int, tell: Tell) -> None:
         draw = Random(f"{SOAK.seed()}/{name}/{number}")
         kinds = HARMLESS if number % 2 else KINDS  # of all kinds, hardly a run recovers
         frames = sorted(draw.sample(range(len(one.frames)), draw.randint(2, 6)))
-        faults = [Fault(draw.choice(kinds), frame, draw.getrandbits(40)) for frame in frames]
+        faults = [fault_at(draw.choice(kinds), frame, draw.getrandbits(40)) for frame in frames]
         outcomes["; ".join(place(name, fault) for fault in faults)], _ = one.run(*faults)
     judge(tell, "runs with two to six random faults", outcomes)
 

@@ -19,7 +19,7 @@ from mpc.links.wire import Header, TagKey
 from mpc.runtime.party import Party
 from mpc.sharing.share import Share
 from mpc.testing import KINDS, CheckFailed, check_faults, reals
-from mpc.testing.faults.check import HARMLESS, Fault, altered
+from mpc.testing.faults.check import HARMLESS, altered, fault_at
 from protocols.core.beaver import multiply
 from protocols.core.truncation import truncate
 
@@ -153,12 +153,12 @@ def test_altered_frames(place: int) -> None:
     for frame in frames():
         whole = frame.head + frame.body
         for kind in ("header altered", "payload altered"):
-            out = altered(frame, Fault(kind, 0, place))
+            out = altered(frame, fault_at(kind, 0, place))
             after = out.head + out.body
             assert len(after) == len(whole) and len(out.head) == 48
             changed = np.unpackbits(np.frombuffer(after, np.uint8) ^ np.frombuffer(whole, np.uint8))
             assert changed.sum() == 1
             in_body = bool(np.flatnonzero(changed)[0] >= 8 * 48)
             assert in_body == (kind == "payload altered" and frame.body != b"")
-        short = altered(frame, Fault("truncated", 0, place))
+        short = altered(frame, fault_at("truncated", 0, place))
         assert whole.startswith(short.head + short.body) and len(short.head + short.body) < len(whole)

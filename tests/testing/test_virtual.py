@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from mpc.faults.wires import Sent
 from mpc.links.network import Came, Connected, Disconnected, Event, Overlong
 from mpc.links.session import Frame
-from mpc.testing.faults.virtual import LATENCY, End, Sent, Smooth, Trouble, VirtualNetwork, Wires
+from mpc.testing.faults.virtual import LATENCY, End, Smooth, Trouble, VirtualNetwork, VirtualWires
 
 HORIZON = 100.0
-Doing = Callable[[Sent, Wires], bool]
+Doing = Callable[[Sent, VirtualWires], bool]
 
 
 def frame(k: int) -> Frame:
@@ -24,7 +25,7 @@ class Doer:
     def __init__(self, doing: Doing) -> None:
         self.doing = doing
 
-    def disturb(self, sent: Sent, net: Wires) -> bool:
+    def disturb(self, sent: Sent, net: VirtualWires) -> bool:
         return self.doing(sent, net)
 
 
@@ -79,7 +80,7 @@ def test_frames_come_in_order_after_the_latency() -> None:
 
 
 def test_the_same_on_every_run() -> None:
-    def odd(sent: Sent, net: Wires) -> bool:
+    def odd(sent: Sent, net: VirtualWires) -> bool:
         if sent.number == 1:
             net.cut("a", "b", 0.25)
         return sent.number == 1
@@ -88,7 +89,7 @@ def test_the_same_on_every_run() -> None:
 
 
 def test_a_late_frame_holds_up_those_behind_it() -> None:
-    def late(sent: Sent, net: Wires) -> bool:
+    def late(sent: Sent, net: VirtualWires) -> bool:
         if sent.number == 1:
             net.carry(sent, later=1.0)
         return sent.number == 1
@@ -100,7 +101,7 @@ def test_a_late_frame_holds_up_those_behind_it() -> None:
 
 def test_a_frame_that_is_overtaken() -> None:
     def held(number: int) -> Doing:
-        def doing(sent: Sent, net: Wires) -> bool:
+        def doing(sent: Sent, net: VirtualWires) -> bool:
             if sent.number == number:
                 net.overtake(sent, 0.5)
             return sent.number == number
@@ -129,7 +130,7 @@ def test_a_payload_longer_than_allowed_is_told_and_not_kept() -> None:
 
 @pytest.mark.parametrize("unnoticed", [None, "a"])
 def test_a_break_loses_frames_under_way_and_the_listeners(unnoticed: str | None) -> None:
-    def cut(sent: Sent, net: Wires) -> bool:
+    def cut(sent: Sent, net: VirtualWires) -> bool:
         if sent.number == 2:
             net.cut("a", "b", 1.0, unnoticed_by=unnoticed)
         return sent.number == 2
@@ -140,7 +141,7 @@ def test_a_break_loses_frames_under_way_and_the_listeners(unnoticed: str | None)
 
 
 def test_an_unnoticed_break_is_learnt_when_no_peer_comes_back() -> None:
-    def cut(sent: Sent, net: Wires) -> bool:
+    def cut(sent: Sent, net: VirtualWires) -> bool:
         net.cut("a", "b", 1.0, unnoticed_by="a")
         return True
 
@@ -158,7 +159,7 @@ def test_an_unnoticed_break_is_learnt_when_no_peer_comes_back() -> None:
 
 
 def test_the_dialling_side_keeps_its_frames_unconnected() -> None:
-    def cut(sent: Sent, net: Wires) -> bool:
+    def cut(sent: Sent, net: VirtualWires) -> bool:
         if sent.number == 0:
             net.cut("a", "b", 1.0)
         return sent.number == 0
@@ -177,9 +178,9 @@ def test_the_dialling_side_keeps_its_frames_unconnected() -> None:
 
 
 def test_a_death_is_seen_after_what_was_sent_before() -> None:
-    def die(sent: Sent, net: Wires) -> bool:
+    def die(sent: Sent, net: VirtualWires) -> bool:
         if sent.number == 2:
-            net.die(sent)
+            net.die(sent.sender)
         return False
 
     ends, net = run(Doer(die))

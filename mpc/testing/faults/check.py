@@ -8,23 +8,28 @@ below the session's tags: an altered frame keeps the tag of the one that was sen
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from mpc.errors import BeaverlodgeError, InternalError
+from mpc.faults.fault import AWAY, Fault, Kind
+from mpc.faults.planted import Planted, strike
+from mpc.faults.wires import Sent
 from mpc.links.channel import Limits
 from mpc.links.session import Frame
 from mpc.links.wire import ABORT, RESUME, SIGN, label_code
 from mpc.randomness.streams import Entropy, derive
 from mpc.runtime.round import HEADER_BYTES
+from mpc.runtime.speed import LinkSpeed
 from mpc.testing.cases.failure import CheckFailed
 from mpc.testing.cases.inputs import Input, Sizes, complete
 from mpc.testing.cases.programs import Case, Protocol, same_results, taken_case
 from mpc.testing.faults.member import LABELS, Played, take_part
-from mpc.testing.faults.virtual import End, Sent, Smooth, Trouble, VirtualNetwork, Wires
+from mpc.testing.faults.virtual import End, Smooth, Trouble, VirtualNetwork, VirtualWires, every_link
 
 LIMITS = Limits(connect=5.0, deadline=5.0, patience=2.0)
-_AWAY = 0.5  # seconds that a broken connection takes to come back
+_FOR_GOOD = 1e6  # seconds
 _LONG = 3.0  # deadlines that a frame is late which comes too late
 _FAREWELL = 2.0  # seconds: more than a party takes to tell the others that it gives up
 
@@ -41,23 +46,35 @@ KINDS = (
     "truncated",
     "header altered",
     "payload altered",
+    "sender stops",
     "sender dies",
 )
 """A frame's faults in `check_faults`. Dropped: the connection breaks and comes back, as TCP's would; unnoticed: its
 sender learns of that only when it is back. Cut for good: the connection never comes back. Reordered: the next frame
-overtakes it."""
+overtakes it. Sender stops: its process stands still for half a deadline."""
 
-HARMLESS = ("dropped", "dropped unnoticed", "delayed", "repeated")
+HARMLESS = ("dropped", "dropped unnoticed", "delayed", "repeated", "sender stops")
 """The faults that a session must survive, to its very last frame."""
 
 
-@dataclass(frozen=True)
-class Fault:
-    """The fault of the frame of one number; `place` picks the bit or the length where there is a choice."""
-
-    kind: str
-    number: int
-    place: int = 0
+def fault_at(kind: str, frame: int, place: int = 0, limits: Limits = LIMITS) -> Fault:
+    """The fault of one of `KINDS` at the frame of one number; `place` picks the bit or the length."""
+    kinds: dict[str, tuple[Kind, float]] = {
+        "dropped": ("drop", AWAY),
+        "dropped unnoticed": ("drop unnoticed", AWAY),
+        "cut for good": ("drop", _FOR_GOOD),
+        "delayed": ("delay", limits.deadline / 2),
+        "delayed too long": ("delay", limits.deadline * _LONG),
+        "repeated": ("repeat", 0.0),
+        "reordered": ("overtake", AWAY),
+        "truncated": ("truncate", 0.0),
+        "header altered": ("alter header", 0.0),
+        "payload altered": ("alter payload", 0.0),
+        "sender stops": ("stop", limits.deadline / 2),
+        "sender dies": ("kill", 0.0),
+    }
+    what, seconds = kinds[kind]
+    return Fault(what, frame=frame, seconds=seconds, place=place)
 
 
 @dataclass(frozen=True)
@@ -83,62 +100,61 @@ class Faults:
         return "\n".join(lines)
 
 
-class Planted:
-    """A `Trouble` made of faults."""
+class Meddler(Planted):
+    """Planted faults, those too that only a network in virtual time can have."""
 
-    def __init__(self, faults: Sequence[Fault], limits: Limits = LIMITS) -> None:
-        self._at = {fault.number: fault for fault in faults}
-        self._limits = limits
-        self.hit: list[Sent] = []
-
-    def disturb(self, sent: Sent, net: Wires) -> bool:
-        fault = self._at.get(sent.number)
+    def disturb(self, sent: Sent, net: VirtualWires) -> bool:  # type: ignore[override]  # of virtual time only
+        """Called with every frame that is handed over; True if it was handled, else it is carried as usual."""
+        fault = self.due(sent)
         if fault is None:
             return False
-        self.hit.append(sent)
         match fault.kind:
-            case "dropped":
-                net.cut(sent.sender, sent.receiver, _AWAY)
-            case "dropped unnoticed":
-                net.cut(sent.sender, sent.receiver, _AWAY, unnoticed_by=sent.sender)
-            case "cut for good":
-                net.cut(sent.sender, sent.receiver, 1e6)
-            case "delayed":
-                net.carry(sent, later=self._limits.deadline / 2)
-            case "delayed too long":
-                net.carry(sent, later=self._limits.deadline * _LONG)
-            case "repeated":
+            case "drop unnoticed":
+                net.cut(sent.sender, sent.receiver, fault.seconds, unnoticed_by=sent.sender)
+            case "repeat":
                 net.carry(sent)
                 net.carry(sent)
-            case "reordered":
-                net.overtake(sent, _AWAY)
-            case "sender dies":
-                net.die(sent)
-            case _:
+            case "overtake":
+                net.overtake(sent, fault.seconds)
+            case "truncate" | "alter header" | "alter payload":
                 net.carry(Sent(sent.number, sent.sender, sent.receiver, altered(sent.frame, fault)))
+            case _:
+                return strike(fault, sent, net)
         return True
 
 
 def altered(frame: Frame, fault: Fault) -> Frame:
     """The frame cut short, or with one bit turned in its header or payload (where it has none, in its header)."""
     whole = bytearray(frame.head + frame.body)
-    if fault.kind == "truncated":
+    if fault.kind == "truncate":
         del whole[fault.place % len(whole) :]
     else:
-        start, end = (HEADER_BYTES, len(whole)) if fault.kind == "payload altered" and frame.body else (0, HEADER_BYTES)
+        start, end = (HEADER_BYTES, len(whole)) if fault.kind == "alter payload" and frame.body else (0, HEADER_BYTES)
         bit = fault.place % (8 * (end - start))
         whole[start + bit // 8] ^= 1 << (bit % 8)
     return Frame(bytes(whole[:HEADER_BYTES]), bytes(whole[HEADER_BYTES:]))
 
 
 def play(
-    case: Case, trouble: Trouble, entropy: Mapping[str, Entropy], limits: Limits = LIMITS, horizon: float = 60.0
+    case: Case,
+    trouble: Trouble,
+    entropy: Mapping[str, Entropy],
+    limits: Limits = LIMITS,
+    horizon: float = 60.0,
+    speed: Callable[[str, str], LinkSpeed] = every_link,
 ) -> tuple[dict[str, End], VirtualNetwork]:
-    """One run of a case in virtual time."""
+    """One run of a case in virtual time, over links of this speed. `Planted` faults hear of the parties' stages."""
     names = (*case.owners, "helper")
-    net = VirtualNetwork(names, trouble, horizon)
-    ends = net.run({name: lambda name=name: take_part(case, name, net.end_of(name), limits, entropy) for name in names})  # type: ignore[misc]
-    return ends, net
+    net = VirtualNetwork(names, trouble, horizon, speed)
+
+    def live(name: str) -> Played:
+        def enters(stage: str, done: int, total: int) -> None:
+            if isinstance(trouble, Planted):
+                trouble.enters(name, stage, done, net)
+
+        return take_part(case, name, net.end_of(name), limits, entropy, enters)
+
+    return net.run({name: partial(live, name) for name in names}), net
 
 
 def play_smoothly(case: Case, entropy: Mapping[str, Entropy]) -> dict[str, Played]:
@@ -187,13 +203,13 @@ def check_faults(
     smooth = _smooth(ends, net)
     labels = {label_code(label): label for label in (*LABELS, *(one.label for one in case.plan.rounds))}
     tally = _Tally()
-    for kind, faults in _faults(len(net.sent), kinds, every, places, several, seed):
-        trouble = Planted(faults, limits)
+    for kind, named in _faults(len(net.sent), kinds, every, places, several, seed, limits):
+        names = {fault: name for name, fault in named}
+        faults = list(names)
+        trouble = Meddler(faults)
         horizon = net.time + sum(_allowance(fault, limits) for fault in faults)
         after, broken = play(case, trouble, entropy, limits, horizon)
-        where = "; ".join(
-            f"{fault.kind}, {_place(hit, labels)}" for fault, hit in zip(_in_order(faults), trouble.hit, strict=False)
-        )
+        where = "; ".join(f"{names[fault]}, {_place(hit, labels)}" for fault, hit in trouble.hit)
         refused = _judge(where or kind, smooth, after, broken, tally)
         if refused and kind in HARMLESS:
             raise CheckFailed(f"{where}: a session lives through that, but the run ended with: {refused}")
@@ -204,33 +220,28 @@ def check_faults(
 
 def _allowance(fault: Fault, limits: Limits) -> float:
     """The longest that one fault may keep a party: its own length, one deadline, and the patience after that."""
-    lengths = {"delayed": limits.deadline / 2, "delayed too long": limits.deadline * _LONG}
-    return lengths.get(fault.kind, _AWAY) + max(limits.connect, limits.deadline) + limits.patience + _FAREWELL
-
-
-def _in_order(faults: Sequence[Fault]) -> list[Fault]:
-    return sorted(faults, key=lambda fault: fault.number)
+    lasts = AWAY if fault.seconds >= _FOR_GOOD else max(fault.seconds, AWAY)
+    return lasts + max(limits.connect, limits.deadline) + limits.patience + _FAREWELL
 
 
 def _faults(
-    frames: int, kinds: Sequence[str], every: int, places: int, several: int, seed: int
-) -> Iterator[tuple[str, list[Fault]]]:
+    frames: int, kinds: Sequence[str], every: int, places: int, several: int, seed: int, limits: Limits
+) -> Iterator[tuple[str, list[tuple[str, Fault]]]]:
+    """Of each run: what it is counted as, and its faults with their kinds."""
     for kind in kinds:
         choices = places if kind in ("truncated", "header altered", "payload altered") else 1
         for number in range(0, frames, every):
             for k in range(choices):
-                yield kind, [Fault(kind, number, _drawn(seed, kind, number, k))]
+                yield kind, [(kind, fault_at(kind, number, _drawn(seed, kind, number, k), limits))]
     for run in range(several if frames else 0):
         count = 2 + _drawn(seed, "count", run) % 3
         picked = {_drawn(seed, "frame", run, k) % frames for k in range(count)}
         picks = [kind for kind in kinds if kind in HARMLESS] or kinds if run % 2 else kinds  # every second may recover
-        yield (
-            "several",
-            [
-                Fault(picks[_drawn(seed, "kind", run, k) % len(picks)], number, _drawn(seed, "place", run, k))
-                for k, number in enumerate(sorted(picked))
-            ],
-        )
+        chosen = [
+            (picks[_drawn(seed, "kind", run, k) % len(picks)], number, _drawn(seed, "place", run, k))
+            for k, number in enumerate(sorted(picked))
+        ]
+        yield "several", [(kind, fault_at(kind, number, place, limits)) for kind, number, place in chosen]
 
 
 def _drawn(seed: int, *what: object) -> int:

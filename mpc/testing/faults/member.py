@@ -14,7 +14,7 @@ from mpc.links.meeting.play import leave, play_helper, play_owner
 from mpc.links.network import Network
 from mpc.randomness.streams import Entropy
 from mpc.runtime.interfaces import Revealed
-from mpc.runtime.trace import Trace
+from mpc.runtime.trace import StageListener, Trace
 from mpc.testing.cases.programs import HELPER, Case
 
 LABELS = ("hello", "shapes", "columns", "agree", "seeds", "deal", "credit", "way", "done", LEAVE)
@@ -41,13 +41,17 @@ def take_part(
     network: Network,
     limits: Limits,
     entropy: Mapping[str, Entropy],
+    enters: StageListener = lambda stage, done, total: None,
 ) -> Played:
     """A party's whole part in a run of `case`.
+
+    Args:
+        enters: called with each stage and step that the party comes to.
 
     Raises:
         BeaverlodgeError: what went wrong first, here or at a peer; the peers were told.
     """
-    trace = Trace(lambda *_: None)
+    trace = Trace(enters)
     table = Table(case.owners, HELPER)
     peers = [peer for peer in table.everyone if peer != name]
     channel = Channel(name, peers, network, limits, trace, lambda _: None)
@@ -65,6 +69,7 @@ def take_part(
             play_helper(channel, table, agreement, trace)
         counts = trace.rounds, trace.messages, trace.bytes_sent, trace.bytes_received
         labels = dict(trace.labels)
+        trace.stage("done", 0, 0)
         leave(channel, table, patient=not owner)
         return Played(result, *counts, labels, tuple(trace.reveals), tuple(trace.ways))
     except Exception as error:

@@ -16,10 +16,13 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from math import inf
 from typing import Any, Protocol
 
+from mpc.faults.wires import Sent, Wires
 from mpc.links.network import Came, Connected, Disconnected, Event, Overlong
 from mpc.links.session import Frame
+from mpc.runtime.speed import LinkSpeed
 
 LATENCY = 0.001
 _TICK = 1e-6  # a poll that waits for nothing takes so long, as a real one takes some time
@@ -27,43 +30,32 @@ _REAL_SECONDS = 300.0  # only a program that computes without end takes so long
 _MOST_POLLS = 200_000
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A frame as a party handed it over: its number in the run, its sender and its receiver."""
+def every_link(one: str, other: str) -> LinkSpeed:
+    """The speed of the link of two parties, where nothing else is said."""
+    return LinkSpeed(LATENCY, inf)
 
-    number: int
-    sender: str
-    receiver: str
-    frame: Frame
+
+class VirtualWires(Wires, Protocol):
+    """What a `Trouble` can do here besides."""
+
+    def cut(self, one: str, other: str, seconds: float, unnoticed_by: str | None = None) -> None:
+        """Break a connection; one of the two may learn of that only when it is back."""
+
+    def overtake(self, sent: Sent, wait: float) -> None:
+        """Let the next frame go first; after so many seconds without one, this one goes."""
 
 
 class Trouble(Protocol):
     """The faults of a network."""
 
-    def disturb(self, sent: Sent, net: Wires) -> bool:
+    def disturb(self, sent: Sent, net: VirtualWires) -> bool:
         """Called with every frame that is handed over; True if it was handled, else it is carried as usual."""
-
-
-class Wires(Protocol):
-    """The operations of a `Trouble` on a frame and on its connection."""
-
-    def carry(self, sent: Sent, later: float = 0.0) -> None:
-        """Carry it, so much later, and all that follow after it."""
-
-    def overtake(self, sent: Sent, wait: float) -> None:
-        """Let the next frame go first; after so many seconds without one, this one goes."""
-
-    def cut(self, one: str, other: str, seconds: float, unnoticed_by: str | None = None) -> None:
-        """Break a connection, with all that is under way; it comes back after so many seconds."""
-
-    def die(self, sent: Sent) -> None:
-        """The sender's process ends, here and now."""
 
 
 class Smooth:
     """No trouble."""
 
-    def disturb(self, sent: Sent, net: Wires) -> bool:
+    def disturb(self, sent: Sent, net: VirtualWires) -> bool:
         return False
 
 
@@ -90,6 +82,7 @@ class _Seat:
     inbox: deque[Event] = field(default_factory=deque)
     allowed: dict[str, int] = field(default_factory=dict)  # the longest payload that it takes from a peer
     wake: float = 0.0
+    still: float = 0.0  # until when its process is stopped
     gone: bool = False
     dead: bool = False
 
@@ -99,9 +92,11 @@ class _Line:
     """The connection of two parties; `dialler` is the later of them."""
 
     dialler: str
+    speed: LinkSpeed
     up: bool = False
     begun: bool = False
     age: int = 0  # how many connections there were: a frame of an older one is lost
+    sent: dict[str, float] = field(default_factory=dict)  # sender -> when the link has sent all of it
     arrives: dict[str, float] = field(default_factory=dict)  # sender -> when its last frame does
     kept: dict[str, list[Sent]] = field(default_factory=dict)
     held: dict[str, Sent] = field(default_factory=dict)
@@ -114,16 +109,23 @@ class VirtualNetwork:
         names: the parties; the later of each pair dials the earlier.
         trouble: the faults.
         horizon: the virtual second at which a party that is still busy counts as hanging.
+        speed: of the link of two parties.
     """
 
-    def __init__(self, names: Sequence[str], trouble: Trouble, horizon: float) -> None:
+    def __init__(
+        self,
+        names: Sequence[str],
+        trouble: Trouble,
+        horizon: float,
+        speed: Callable[[str, str], LinkSpeed] = every_link,
+    ) -> None:
         self.time = 0.0
         self.sent: list[Sent] = []
         self.hanging: list[str] = []
         self._trouble = trouble
         self._horizon = horizon
         self._seats = {name: _Seat(name) for name in names}
-        self._lines = {frozenset((a, b)): _Line(b) for i, a in enumerate(names) for b in names[i + 1 :]}
+        self._lines = {frozenset((a, b)): _Line(b, speed(a, b)) for i, a in enumerate(names) for b in names[i + 1 :]}
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
         self._order = count()
         self._polls = 0
@@ -176,10 +178,7 @@ class VirtualNetwork:
         self._polls += 1
         if not seat.inbox and not self.hanging:
             seat.wake = self.time + max(seconds, _TICK)
-            if (following := self._next()) is not seat:
-                if following is not None:
-                    following.baton.release()
-                seat.baton.acquire()
+            self._hand_on(seat)
         if self.hanging:
             raise _Ended
         return seat.inbox.popleft() if seat.inbox else None
@@ -197,7 +196,9 @@ class VirtualNetwork:
                 line.kept.setdefault(sent.sender, []).append(sent)
             return
         held = line.held.pop(sent.sender, None)
-        arrives = max(self.time + LATENCY + later, line.arrives.get(sent.sender, 0.0))
+        begins = max(self.time, line.sent.get(sent.sender, 0.0))
+        line.sent[sent.sender] = begins + sent.frame.size / line.speed.bandwidth
+        arrives = max(line.sent[sent.sender] + line.speed.latency + later, line.arrives.get(sent.sender, 0.0))
         line.arrives[sent.sender] = arrives
         age = line.age
         self._later(arrives - self.time, lambda: self._arrive(sent, line, age))
@@ -227,8 +228,15 @@ class VirtualNetwork:
                 self._seats[name].inbox.append(Disconnected(peer))
         self._later(seconds, self._opener((one, other), line))
 
-    def die(self, sent: Sent) -> None:
-        self._seats[sent.sender].dead = True
+    def stop(self, name: str, seconds: float) -> None:
+        seat = self._seats[name]
+        seat.wake = seat.still = self.time + seconds
+        self._hand_on(seat)
+        if self.hanging:
+            raise _Ended
+
+    def die(self, name: str) -> None:
+        self._seats[name].dead = True
         raise _Ended
 
     # The clock and the baton
@@ -241,11 +249,11 @@ class VirtualNetwork:
         while True:
             here = [seat for seat in self._seats.values() if not seat.gone]
             for seat in here:
-                if seat.inbox or seat.wake <= self.time or self.hanging:
+                if self.hanging or (seat.still <= self.time and (seat.inbox or seat.wake <= self.time)):
                     return seat
             if not here:
                 return None
-            upcoming = min(seat.wake for seat in here)
+            upcoming = min(seat.still if seat.inbox else max(seat.wake, seat.still) for seat in here)
             if self._agenda:
                 upcoming = min(upcoming, self._agenda[0][0])
             if upcoming > self._horizon or self._polls > _MOST_POLLS:
@@ -254,6 +262,13 @@ class VirtualNetwork:
             self.time = max(self.time, upcoming)
             while self._agenda and self._agenda[0][0] <= self.time:
                 heapq.heappop(self._agenda)[2]()
+
+    def _hand_on(self, seat: _Seat) -> None:
+        """Let others run until it is this party's turn again."""
+        if (following := self._next()) is not seat:
+            if following is not None:
+                following.baton.release()
+            seat.baton.acquire()
 
     def _pass_on(self) -> None:
         following = self._next()
@@ -301,6 +316,7 @@ class VirtualNetwork:
                     self._seats[name].inbox.append(Disconnected(other if name == one else one))
                 return
             line.up = line.begun = True
+            line.sent.clear()
             line.arrives.clear()
             self._seats[one].inbox.append(Connected(other))
             self._seats[other].inbox.append(Connected(one))
