@@ -122,6 +122,13 @@ class RecordError(BeaverlodgeError):
     code = "record"
 
 
+class RunsFailed(BeaverlodgeError):
+    """Some runs of a sweep failed; the others are done."""
+
+    exit_code = 9
+    code = "runs-failed"
+
+
 class InternalError(BeaverlodgeError):
     """A bug of ours."""
 
@@ -145,6 +152,7 @@ ERRORS: tuple[type[BeaverlodgeError], ...] = (
     ProtocolError,
     TooFewError,
     RecordError,
+    RunsFailed,
     InternalError,
     InterruptedRun,
 )

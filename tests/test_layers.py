@@ -64,7 +64,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("session",),
         ("processes",),
         ("report",),
-        ("doctor", "new"),
+        ("doctor", "new", "sweep"),
         ("cli",),
     ),
 }

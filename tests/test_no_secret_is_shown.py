@@ -20,6 +20,8 @@ PUBLIC = {
     "parties.cli.here.Here.keys": "a folder",
     "parties.processes.delay_line.Conditions.seed": "public: of the jitter",
     "parties.doctor.peers.Side.keys": "public keys",
+    "parties.sweep.settings.Setting.key": "a setting's name",
+    "parties.sweep.study.Cell.seed": "public: it splits and orders rows",
     "parties.trust.share_file.Bound.keys": "public texts",
     "parties.trust.share_file.Vault.keys": "public texts",
     "protocols.aggregation.client._Neighbours.keys": "public keys",

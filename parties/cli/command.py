@@ -21,10 +21,11 @@ from parties.cli.report import report
 from parties.cli.revoke import revoke
 from parties.cli.roster import roster
 from parties.cli.run import run
+from parties.cli.sweep import sweep
 
 
 @click.group(
-    commands=[approve, doctor, keygen, new, party, plan, report, revoke, roster, run],
+    commands=[approve, doctor, keygen, new, party, plan, report, revoke, roster, run, sweep],
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(VERSION, prog_name="mpc")
@@ -35,7 +36,7 @@ def cli() -> None:
 
     Exit codes: 0 done; 2 usage, scenario or a port in use; 3 data; 4 a peer is unreachable, lost or too late;
     5 peers disagree or one is refused; 6 a protocol's check failed; 7 too few participants; 8 the run is done, but
-    what it gave could not be written or printed; 70 a bug of ours; 130 interrupted.
+    what it gave could not be written or printed; 9 some runs of a sweep failed; 70 a bug of ours; 130 interrupted.
     """
 
 

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import click
 
 from mpc.errors import BeaverlodgeError, RecordError
 
 if TYPE_CHECKING:
+    from parties.base.events import Event
     from parties.base.logs import LogFormat
     from parties.processes.progress import Progress
     from parties.report.recorded_run import FinishedRun
     from parties.show.blocks import Block
+
+
+class Shown(Protocol):
+    """Who is told of the parties of a run while it lasts."""
+
+    def progress(self, names: Iterable[str]) -> AbstractContextManager[Callable[[str, Event], None]]:
+        """What takes each party's events."""
 
 
 @dataclass(frozen=True)

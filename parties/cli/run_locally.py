@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mpc.errors import UsageError
-from parties.cli.output import Output
+from parties.cli.output import Shown
 from parties.data.same_data import warn_of_same_data
 from parties.processes.emulated import links_of, network_lines
 from parties.processes.launcher import launch
@@ -19,7 +19,7 @@ from parties.tasks.registry import job_of
 from parties.trust.share_file import share_path
 
 
-def run_locally(scenario: Scenario, out: Path | None, output: Output, *, compare: bool) -> FinishedRun:
+def run_locally(scenario: Scenario, out: Path | None, output: Shown, *, compare: bool) -> FinishedRun:
     """Run a scenario's parties on this machine.
 
     Raises:
@@ -32,7 +32,7 @@ def run_locally(scenario: Scenario, out: Path | None, output: Output, *, compare
     return run_and_record(scenario, out, lambda folder: _run(scenario, folder, output, compare=compare))
 
 
-def _run(scenario: Scenario, folder: Path, output: Output, *, compare: bool) -> dict[str, Any]:
+def _run(scenario: Scenario, folder: Path, output: Shown, *, compare: bool) -> dict[str, Any]:
     network = scenario.network
     load_libraries(scenario)
     with output.progress(list(scenario.parties)) as progress:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mpc.errors import BeaverlodgeError, PeerLostError, TooFewError
-from parties.cli.output import Output
+from parties.cli.output import Shown
 from parties.data.same_data import warn_of_same_data
 from parties.processes.emulated import links_of, network_lines
 from parties.processes.launcher import launch
@@ -19,7 +19,7 @@ from parties.scenario.star import HOSTED, StarScenario
 from parties.tasks.registry import star_of
 
 
-def run_sum(scenario: StarScenario, out: Path | None, output: Output) -> FinishedRun:
+def run_sum(scenario: StarScenario, out: Path | None, output: Shown) -> FinishedRun:
     """Run a scenario's server and clients on this machine.
 
     Raises:
@@ -28,7 +28,7 @@ def run_sum(scenario: StarScenario, out: Path | None, output: Output) -> Finishe
     return run_and_record(scenario, out, lambda folder: _run(scenario, folder, output))
 
 
-def _run(scenario: StarScenario, folder: Path, output: Output) -> dict[str, Any]:
+def _run(scenario: StarScenario, folder: Path, output: Shown) -> dict[str, Any]:
     names = [scenario.server, *_processes(scenario)]
     load_libraries(scenario)
     with output.progress(names) as progress:

@@ -40,6 +40,9 @@ _KEYS: Final = (
     "data",
     "revealed",
 )
+UNFINISHED: Final = "did not finish"
+"""What a record says until its run has ended."""
+
 _IN_ALL: Final = ("model", "metrics", "revealed")
 """Keys of every record, null where they do not apply."""
 _PARTY_KEYS: Final = ("role", "pid", "rounds", "bytes_sent", "bytes_received", "messages", "seconds")
@@ -114,7 +117,7 @@ def start_record(folder: Path, scenario_name: str, scenario_digest: str, kind: s
     Raises:
         UsageError: it cannot be written, or another run has just taken the folder.
     """
-    unfinished = InternalError("did not finish", "the run is still going on, or was killed before it could say why")
+    unfinished = InternalError(UNFINISHED, "the run is still going on, or was killed before it could say why")
     record = failed_record(unfinished, scenario_name=scenario_name, scenario_digest=scenario_digest, kind=kind)
     try:
         create_private(folder / RESULT, _json(record).encode())

@@ -89,7 +89,11 @@ def read_scenario(path: Path, readers: Readers, kinds: Sequence[str]) -> Scenari
     Raises:
         UsageError: the file cannot be read, or is not a valid scenario; all problems are named together.
     """
-    raw = read_toml(path)
+    return checked_scenario(path, read_toml(path), readers, kinds)
+
+
+def checked_scenario(path: Path, raw: Mapping[str, Any], readers: Readers, kinds: Sequence[str]) -> Scenario:
+    """The scenario of a file's tables, as `read_scenario` checks them; `path` is where its paths start from."""
     check_schema(path, raw)
     return read_or_refuse(str(path), _read_tables(path, raw, readers, kinds))
 

@@ -15,9 +15,9 @@ def escaped(text: str) -> str:
     return html.escape(plain_text(text))
 
 
-def whole_page(title: str, sections: Sequence[str]) -> str:
-    """The whole file."""
-    return _PAGE.format(title=escaped(title), style=_STYLE, body="\n".join(part for part in sections if part))
+def whole_page(title: str, sections: Sequence[str], style: str = "") -> str:
+    """The whole file; `style` is CSS for what is on this page alone."""
+    return _PAGE.format(title=escaped(title), style=_STYLE + style, body="\n".join(part for part in sections if part))
 
 
 def section(title: str, *parts: str) -> str:

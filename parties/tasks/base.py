@@ -99,6 +99,11 @@ def side_facts(*, split: bool) -> str:
     return "The owners also learn each other's numbers of rows."
 
 
+def no_figures(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a kind whose result has no number that one run would be held against another by."""
+    return {}
+
+
 @dataclass(frozen=True)
 class Show:
     """What a record's part of a kind looks like.
@@ -113,6 +118,7 @@ class Show:
         costs: whether its blocks say what the run cost.
         trains: whether a part of the online time is a training.
         side_facts: what owners learn of each other beside what is opened.
+        figures: the numbers by which runs of this kind are compared, by name; None where a record lacks one.
     """
 
     title: str
@@ -124,6 +130,7 @@ class Show:
     costs: bool = False
     trains: bool = False
     side_facts: Callable[..., str] = side_facts
+    figures: Callable[[Mapping[str, Any]], dict[str, Any]] = no_figures
 
 
 Tab = TypeVar("Tab", bound=OwnTable)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mpc.errors import InternalError
 from mpc.runtime.plan import Plan
-from parties.scenario.file import Scenario, read_scenario, read_toml
+from parties.scenario.file import Scenario, checked_scenario, read_scenario, read_toml
 from parties.tasks.base import Job, Kind, Rows, owners_request
 from parties.tasks.few_rows import refuse_few
 from parties.tasks.linear import kind as linear
@@ -147,8 +147,18 @@ def load_any(path: Path) -> Scenario | StarScenario:
     Raises:
         UsageError: the file cannot be read, or is not a valid scenario.
     """
-    raw = read_toml(path)
+    return load_tables(path, read_toml(path))
+
+
+def load_tables(path: Path, raw: Mapping[str, Any]) -> Scenario | StarScenario:
+    """Check a scenario file's tables, as `load_any` does; `path` is what its relative paths start from.
+
+    Raises:
+        UsageError: they are no valid scenario.
+    """
     task = raw.get("task")
     said = task.get("kind") if isinstance(task, Mapping) else None
     kind = KINDS.get(said) if isinstance(said, str) else None
-    return load_scenario(path) if kind is None or kind.read is None else kind.read(path, raw)
+    if kind is None or kind.read is None:
+        return checked_scenario(path, raw, _READERS, tuple(KINDS))
+    return kind.read(path, raw)

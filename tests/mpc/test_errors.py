@@ -16,6 +16,7 @@ CONTRACT = {
     "protocol": 6,
     "too-few": 7,
     "record": 8,
+    "runs-failed": 9,
     "internal": 70,
     "interrupted": 130,
 }

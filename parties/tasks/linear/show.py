@@ -93,4 +93,17 @@ _NOTE: Final = (
     f"single coefficient is no evidence of a cause. {RESULT} holds every number in full precision."
 )
 
-SHOW: Final = Show("The linear regression", linear_blocks, note=_NOTE)
+
+def linear_figures(record: Mapping[str, Any]) -> dict[str, Any]:
+    """How well the model fits the rows that it was fitted to, and those that were held out."""
+    fit, held_out = table(record.get("fit")), table(table(record.get("metrics")).get("test"))
+    return {
+        "R2": fit.get("r2"),
+        "residual standard error": fit.get("residual_se"),
+        "R2 (test)": held_out.get("r2"),
+        "RMSE (test)": held_out.get("rmse"),
+        "MAE (test)": held_out.get("mae"),
+    }
+
+
+SHOW: Final = Show("The linear regression", linear_blocks, note=_NOTE, figures=linear_figures)

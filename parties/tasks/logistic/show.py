@@ -228,4 +228,17 @@ def _sections(record: Mapping[str, Any]) -> list[str]:
     return training_sections(record)
 
 
-SHOW: Final = Show("The model", training_blocks, sections=_sections, trains=True)
+def training_figures(record: Mapping[str, Any]) -> dict[str, Any]:
+    """How good the joint model is, on held-out rows where there are any, and how far it is from one in the clear."""
+    sets = table(record.get("metrics"))
+    which = "test" if table(sets.get("test")) else "train"
+    metrics = table(sets.get(which))
+    named = {"accuracy": "accuracy", "AUC": "auc", "log-loss": "log_loss", "Brier": "brier"}
+    return {
+        **{f"{name} ({which})": metrics.get(key) for name, key in named.items()},
+        "steps": table(record.get("training")).get("steps"),
+        "weight error": table(table(record.get("comparison")).get("pooled")).get("max_abs_weight_difference"),
+    }
+
+
+SHOW: Final = Show("The model", training_blocks, sections=_sections, trains=True, figures=training_figures)

@@ -45,4 +45,11 @@ def _texts(found: Mapping[str, Any]) -> list[str]:
     return texts
 
 
-SHOW: Final = Show("The odds ratio over strata", blocks, note="The tests have no continuity correction.")
+def _figures(record: Mapping[str, Any]) -> dict[str, Any]:
+    found = table(table(record.get("mantel_haenszel")).get("estimate"))
+    return {"odds ratio": found.get("odds_ratio"), "chi-square": found.get("chi_square")}
+
+
+_NOTE: Final = "The tests have no continuity correction."
+
+SHOW: Final = Show("The odds ratio over strata", blocks, note=_NOTE, figures=_figures)

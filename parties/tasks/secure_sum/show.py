@@ -168,8 +168,20 @@ def _sections(record: Mapping[str, Any]) -> list[str]:
     return [blocks_section("The sums", sums_blocks(record)), blocks_section("What it cost", cost_blocks(record))]
 
 
+def _figures(record: Mapping[str, Any]) -> dict[str, Any]:
+    sums = table(record.get("sums"))
+    slowest = table(sums.get("client_seconds")).get("most")
+    return {"clients": sums.get("clients"), "attempt": sums.get("attempt"), "slowest client's seconds": slowest}
+
+
 _NOTHING_ELSE: Final = "No client's vector was opened, nor the sum of fewer: the masks cancel in the whole sum only."
 
 SHOW: Final = Show(
-    "The sums", sum_blocks, sections=_sections, status=sum_status, nothing_else=_NOTHING_ELSE, costs=True
+    "The sums",
+    sum_blocks,
+    sections=_sections,
+    status=sum_status,
+    nothing_else=_NOTHING_ELSE,
+    costs=True,
+    figures=_figures,
 )

@@ -1,0 +1,87 @@
+"""What `mpc sweep` does with a study that was read: run it here or on a cluster, and tell what came of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mpc.errors import InterruptedRun, RunsFailed, UsageError
+from parties.cli import sweep_member
+from parties.cli.output import Output
+from parties.processes.child import Program
+from parties.show.blocks import Line, plural
+from parties.sweep.conduct import Runner, conduct
+from parties.sweep.folder import Outcome, alone, record_folder, scenario_path, sweep_folder
+from parties.sweep.here import Ended, Order, run_here
+from parties.sweep.page import write_page
+from parties.sweep.study import Cell, Study
+from parties.sweep.tables import ending_text, sweep_blocks
+
+if TYPE_CHECKING:
+    from parties.processes.progress import Progress
+
+_MEMBER = Program("parties.cli.sweep_member", sweep_member.main)
+
+
+def sweep_all(study: Study, out: Path | None, *, jobs: int | None, dask: str | None, output: Output) -> None:
+    """Run a study's cells and tell what came of them.
+
+    Raises:
+        UsageError: nothing was run: the folder holds something else, or there is no such cluster.
+        RunsFailed: all was run, and some of it failed.
+        InterruptedRun: what was done by then is kept.
+    """
+    if dask is not None and jobs is not None:
+        raise UsageError("--jobs is for this machine", "on a cluster its workers' threads say how many run at a time")
+    with _runner(jobs, dask, study) as (run_in, side_by_side), output.progress(["runs"]) as progress:
+        folder = sweep_folder(out, study)
+        run = partial(run_in, study, folder)
+        outcomes = _conducted(study, folder, run, side_by_side, progress)
+    failed = sum(one.error is not None for one in outcomes)
+    blocks = sweep_blocks(study, outcomes, folder)
+    output.blocks([Line(ending_text(study.name, outcomes))] if output.quiet else blocks)
+    if failed:
+        hint = f"with the same settings and --out {folder} they are tried again"
+        raise RunsFailed(f"{plural(failed, 'run')} of {len(outcomes)} failed", hint)
+
+
+def _conducted(study: Study, folder: Path, run: Runner, side_by_side: int, progress: Progress) -> list[Outcome]:
+    with alone(folder):
+        try:
+            outcomes = conduct(study, folder, run, side_by_side, progress)
+        except (InterruptedRun, KeyboardInterrupt):
+            raise InterruptedRun("interrupted", f"it goes on with the same settings and --out {folder}") from None
+        write_page(study, outcomes, folder)
+    return outcomes
+
+
+@contextmanager
+def _runner(jobs: int | None, dask: str | None, study: Study) -> Iterator[tuple[Callable[..., None], int]]:
+    """What runs a study's cells in a folder, and how many at a time."""
+    if dask is None:
+        count = jobs or max(1, len(os.sched_getaffinity(0)) // study.processes)
+        yield partial(_here, count), count
+        return
+    from parties.sweep.cluster import connected, run_there
+
+    with connected(dask) as (client, count):
+        yield partial(run_there, client, _MEMBER), count
+
+
+def _here(jobs: int, study: Study, folder: Path, cells: Sequence[Cell], ended: Ended) -> None:
+    _load_libraries(scenario_path(folder, cells[0]))
+    orders = [Order(one.name, scenario_path(folder, one), record_folder(folder, one), study.compare) for one in cells]
+    run_here(orders, jobs, _MEMBER, ended)
+
+
+def _load_libraries(path: Path) -> None:
+    """Imports what every cell will: their processes, copies of this one, then need not."""
+    import parties.report.page  # noqa: F401
+    from parties.processes.member import load_libraries
+    from parties.tasks.registry import load_any
+
+    load_libraries(load_any(path))

@@ -1,0 +1,82 @@
+"""A cell of `mpc sweep`: a process that does what `mpc run` does, and tells the one that started it how it ended."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from mpc.errors import PeerLostError
+from parties.base.bugs import as_error
+from parties.base.ending import end_process
+from parties.base.events import Event
+from parties.base.reporter import Reporter
+from parties.processes.lifeline import die_with_parent
+
+
+def main() -> int:
+    """Follow the order on standard input; the exit code is the error's.
+
+    There is no thread that watches whether the sweep is still there, so that the parties can be copies of this process:
+    the kernel ends it with the sweep.
+    """
+    die_with_parent()
+    reporter = Reporter.to_launcher()
+    try:
+        _follow(_order(), reporter)
+    except Exception as problem:
+        error = as_error(problem)
+        reporter.failed(error, first_hand=True)
+        return error.exit_code
+    reporter.done({})
+    return 0
+
+
+class _Told:
+    """Takes the events of a run's parties: their warnings are told on, and the rest is in their logs."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+
+    def progress(self, names: Iterable[str]) -> AbstractContextManager[Callable[[str, Event], None]]:
+        """What takes each party's events."""
+        return nullcontext(self._take)
+
+    def _take(self, name: str, event: Event) -> None:
+        if event["event"] == "log" and event["level"] == "warning":
+            self._reporter.log("warning", event["text"] if name == "warning" else f"{name}: {event['text']}")
+
+
+def _follow(order: dict[str, Any], reporter: Reporter) -> None:
+    from parties.cli.run_locally import run_locally
+    from parties.cli.run_sum import run_sum
+    from parties.scenario.file import Scenario
+    from parties.tasks.registry import load_any
+
+    if order["cores"] is not None:
+        os.sched_setaffinity(0, order["cores"])
+    scenario, out, told = load_any(Path(order["scenario"])), Path(order["out"]), _Told(reporter)
+    if isinstance(scenario, Scenario):
+        finished = run_locally(scenario, out, told, compare=order["compare"])
+    else:
+        finished = run_sum(scenario, out, told)
+    if finished.unwritten is not None:
+        raise finished.unwritten
+
+
+def _order() -> dict[str, Any]:
+    line = b""
+    while not line.endswith(b"\n"):
+        piece = os.read(0, 65536)
+        if not piece:
+            raise PeerLostError("the sweep ended before it sent the order")
+        line += piece
+    order: dict[str, Any] = json.loads(line)
+    return order
+
+
+if __name__ == "__main__":
+    end_process(main())

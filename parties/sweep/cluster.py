@@ -1,0 +1,134 @@
+"""Cells on a Dask cluster: each a task of one worker, which runs all the cell's parties and returns their record.
+
+What goes to a worker is the cell's scenario; what comes back is the files of the record. The data stay where they are:
+their absolute paths must lead to them on every worker, as on a file system that all share. Dask sends its messages as
+pickles: who can reach the scheduler can run code on every worker, so it belongs into a network of one's own.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from mpc.errors import BeaverlodgeError, InternalError, PeerLostError, UsageError
+from parties.base.events import describe_error, error_from
+from parties.base.private_files import make_folder, replace_file
+from parties.base.record_files import RESULT
+from parties.base.version import VERSION
+from parties.processes.child import Program
+from parties.sweep.folder import record_folder
+from parties.sweep.here import Ended, Order, run_here
+from parties.sweep.study import Cell, Study
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+CONNECT_TIMEOUT: Final = 20
+"""Seconds to find the scheduler, and then a worker."""
+
+_KEPT: Final = re.compile(r"[A-Za-z0-9_-]+\.(json|html|log|stderr)")
+"""The files of a record that come back; shares of a model stay with the worker, which forgets them."""
+
+
+@contextmanager
+def connected(address: str) -> Iterator[tuple[Client, int]]:
+    """The cluster at this address, and how many cells its workers run at a time: one a thread.
+
+    Raises:
+        UsageError: Dask is not installed, no scheduler or worker answers, or a worker has another version.
+    """
+    try:
+        from distributed import Client
+    except ImportError:
+        hint = "pip install 'beaverlodge[dask]'"
+        raise UsageError("--dask needs the package distributed, which is not installed", hint) from None
+    try:
+        client = Client(address, timeout=CONNECT_TIMEOUT)
+    except (OSError, ValueError) as problem:
+        raise UsageError(
+            f"no Dask scheduler answers at {address}: {str(problem).splitlines()[0]}",
+            "start one with `dask scheduler`, and name the address that it prints",
+        ) from None
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=CONNECT_TIMEOUT)
+        except TimeoutError:
+            raise UsageError(f"the scheduler at {address} has no worker", "start some with `dask worker`") from None
+        _check_versions(client)
+        yield client, max(1, sum(client.nthreads().values()))
+
+
+def _check_versions(client: Client) -> None:
+    hint = f"install version {VERSION} of beaverlodge on every worker"
+    try:
+        versions = client.run(version_here)
+    except Exception as problem:  # whatever the import of our code raised on a worker
+        raise UsageError(f"a worker cannot run beaverlodge: {type(problem).__name__}", hint) from None
+    for worker, version in versions.items():
+        if version != VERSION:
+            raise UsageError(f"the worker {worker} has version {version} of beaverlodge, and here is {VERSION}", hint)
+
+
+def version_here() -> str:
+    """The version of this software, on the machine that is asked."""
+    return VERSION
+
+
+def run_there(
+    client: Client,
+    program: Program,
+    study: Study,
+    folder: Path,
+    cells: Sequence[Cell],
+    ended: Ended,
+) -> None:
+    """Runs cells on the cluster, and writes the record of each as it comes back."""
+    from distributed import as_completed
+
+    running = {}
+    for cell in cells:
+        task = client.submit(_run_cell, cell.name, cell.text, study.compare, program.module, pure=False)
+        running[task] = cell
+    for task in as_completed(list(running)):
+        cell = running.pop(task)
+        problem = task.exception()
+        if problem is not None:
+            lost = PeerLostError(f"its worker did not finish it: {type(problem).__name__}", "see the worker's log")
+            ended(cell.name, lost, (), None)
+            continue
+        found = task.result()
+        _write(record_folder(folder, cell), found["files"])
+        error = found["error"]
+        why = None if error is None else error_from(error, reporter=cell.name)
+        ended(cell.name, why, found["warnings"], found["seconds"])
+
+
+def _write(folder: Path, files: Mapping[str, str]) -> None:
+    """A record that came back: its `result.json` last, by which it counts."""
+    make_folder(folder)
+    for name in sorted(files, key=lambda name: name == RESULT):
+        if not _KEPT.fullmatch(name):
+            raise InternalError("a worker sent a file of another name than a record's", "please report this as a bug")
+        replace_file(folder / name, files[name].encode(), sync=name == RESULT)
+
+
+def _run_cell(name: str, text: str, compare: bool, module: str) -> dict[str, Any]:
+    """On a worker: the files of a cell's record, its error and its warnings."""
+    found: dict[str, Any] = {}
+
+    def ended(name: str, error: BeaverlodgeError | None, warnings: Sequence[str], seconds: float | None) -> None:
+        found["error"] = None if error is None else describe_error(error)
+        found["warnings"], found["seconds"] = list(warnings), seconds
+
+    with tempfile.TemporaryDirectory(prefix="beaverlodge-") as place:
+        out, scenario = Path(place) / name, Path(place) / f"{name}.toml"
+        scenario.write_text(text, encoding="utf-8")
+        run_here([Order(name, scenario, out, compare)], 1, Program(module), ended)
+        files = sorted(out.iterdir()) if out.is_dir() else []
+        kept = [file for file in files if _KEPT.fullmatch(file.name)]
+        found["files"] = {file.name: file.read_text(encoding="utf-8", errors="replace") for file in kept}
+    return found

@@ -1,0 +1,124 @@
+"""A whole sweep: what is done already is kept, the rest is run, and what came of it is written as it comes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+from mpc.errors import BeaverlodgeError
+from parties.base.events import describe_error
+from parties.report.record import UNFINISHED
+from parties.sweep.folder import Outcome, outcome_of, prepare, write_table
+from parties.sweep.here import Ended
+from parties.sweep.study import Cell, Study
+
+if TYPE_CHECKING:
+    from parties.processes.progress import Progress
+
+WRITING_INTERVAL: Final = 1.0
+"""Seconds between two writings of the table while runs end; after a crash it is made anew of their records."""
+
+_BAR: Final = "runs"
+
+
+class Runner(Protocol):
+    """What runs cells: here, or on a cluster."""
+
+    def __call__(self, cells: Sequence[Cell], ended: Ended) -> None:
+        """Runs them all; each leaves its record in its folder. Calls `ended` as each ends."""
+
+
+def conduct(study: Study, folder: Path, run: Runner, side_by_side: int, progress: Progress) -> list[Outcome]:
+    """Runs what has no record yet; returns what is known of every cell, in their order.
+
+    Args:
+        side_by_side: how many run at a time, for the time that is left.
+
+    Raises:
+        BeaverlodgeError: the sweep was interrupted, or cannot go on. What is done is kept.
+    """
+    found = {cell.name: prepare(folder, cell) for cell in study.cells}
+    left = [one.cell for one in found.values() if one.figures is None]
+    watch = _Watch(study, folder, found, side_by_side, progress)
+    write_table(folder, study, list(found.values()), "unfinished")
+    if left:
+        watch.tell()
+        try:
+            run(left, watch.ended)
+        finally:
+            write_table(folder, study, list(found.values()), watch.status())
+    else:
+        write_table(folder, study, list(found.values()), watch.status())
+    return list(found.values())
+
+
+class _Watch:
+    """Notes what became of each cell, and tells how long the others will take."""
+
+    def __init__(
+        self, study: Study, folder: Path, found: dict[str, Outcome], side_by_side: int, progress: Progress
+    ) -> None:
+        self._study = study
+        self._folder = folder
+        self._found = found
+        self._side_by_side = side_by_side
+        self._progress = progress
+        self._took: dict[str, list[float]] = {}
+        self._warned: set[str] = set()
+        self._written_at = time.monotonic()
+
+    def ended(self, name: str, error: BeaverlodgeError | None, warnings: Sequence[str], seconds: float | None) -> None:
+        """A cell ended: its record says what came of it, if it has one."""
+        now, cell = time.monotonic(), self._found[name].cell
+        if seconds is not None:
+            self._took.setdefault(_combination(cell.values), []).append(seconds)
+        outcome = outcome_of(self._folder, cell)
+        if error is not None and outcome.figures is None:
+            # A record says that until its run has ended: it was killed, and the error says how.
+            unsaid = outcome.error is None or outcome.error.get("message") == UNFINISHED
+            outcome = Outcome(cell, error=describe_error(error) if unsaid else outcome.error)
+        self._found[name] = outcome
+        for text in warnings:
+            if text not in self._warned:  # the same in every cell, mostly
+                self._warned.add(text)
+                self._progress(name, {"event": "log", "level": "warning", "text": text})
+        if outcome.error is not None:
+            text = f"failed ({cell.words}): {outcome.error['message']}"
+            self._progress(name, {"event": "log", "level": "warning", "text": text})
+        self.tell()
+        if now - self._written_at >= WRITING_INTERVAL:
+            self._written_at = now
+            write_table(self._folder, self._study, list(self._found.values()), "unfinished", sync=False)
+
+    def tell(self) -> None:
+        """Shows how many are over, and how long the others will take by what like ones took."""
+        over = sum(one.figures is not None or one.error is not None for one in self._found.values())
+        stage = f"about {_rounded(self._seconds_left())} left" if self._took else "running"
+        self._progress(_BAR, {"event": "stage", "stage": stage, "done": over, "total": len(self._found)})
+
+    def status(self) -> str:
+        """`ok`, `failed` or `unfinished`."""
+        outcomes = self._found.values()
+        if any(one.figures is None and one.error is None for one in outcomes):
+            return "unfinished"
+        return "ok" if all(one.error is None for one in outcomes) else "failed"
+
+    def _seconds_left(self) -> float:
+        every = [seconds for took in self._took.values() for seconds in took]
+        usual = sum(every) / len(every)
+        left = 0.0
+        for one in self._found.values():
+            if one.figures is None and one.error is None:
+                took = self._took.get(_combination(one.cell.values))
+                left += sum(took) / len(took) if took else usual
+        return left / self._side_by_side
+
+
+def _rounded(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
+def _combination(values: Mapping[str, object]) -> str:
+    return repr(list(values.values()))

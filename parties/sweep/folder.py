@@ -1,0 +1,188 @@
+"""A sweep's folder: `sweep.json`, and below `cells` each run's scenario and the folder of its record.
+
+A run counts as done by its own record, which is written whole or not at all. So whatever ended a sweep, the next one in
+this folder keeps what was done.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from mpc.errors import UsageError
+from parties.base.private_files import make_folder, replace_file
+from parties.base.record_files import RESULT
+from parties.base.version import VERSION
+from parties.report.read import read_record
+from parties.report.record import check_out, take_folder
+from parties.scenario.file import differences
+from parties.sweep.study import Cell, Study
+from parties.sweep.summary import figures_of, rows_of
+
+SCHEMA: Final = 1
+"""Of `sweep.json`."""
+
+TABLE: Final = "sweep.json"
+PAGE: Final = "sweep.html"
+CELLS: Final = "cells"
+
+_OTHER: Final = "name another folder with --out, or call the sweep with what it was called with before"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What is known of a cell: the figures of its record, or why it has none; neither before it ran."""
+
+    cell: Cell
+    figures: Mapping[str, float] | None = None
+    error: Mapping[str, str | None] | None = None
+
+
+def scenario_path(folder: Path, cell: Cell) -> Path:
+    """A cell's scenario file."""
+    return folder / CELLS / f"{cell.name}.toml"
+
+
+def record_folder(folder: Path, cell: Cell) -> Path:
+    """The folder of a cell's record."""
+    return folder / CELLS / cell.name
+
+
+def sweep_folder(out: Path | None, study: Study) -> Path:
+    """The folder: a new one, or one in which this very study was begun.
+
+    Raises:
+        UsageError: it is there and holds something else, or another study; or it cannot be made.
+    """
+    if out is None or not (out / TABLE).exists():
+        check_out(out)
+        return take_folder(out, f"{study.name}-sweep")
+    before = _read(out / TABLE)
+    if before.get("schema") != SCHEMA:
+        raise UsageError(f"{out / TABLE} follows another schema than {SCHEMA}", "name another folder with --out")
+    if before.get("digest") != study.digest:
+        found = differences(_compared(study), {key: before.get(key) for key in _compared(study)})
+        hint = f"{found[0]} (in {out}); {_OTHER}" if found else _OTHER
+        raise UsageError(f"{out} holds another sweep than this one", hint)
+    return out
+
+
+def _compared(study: Study) -> dict[str, Any]:
+    return {
+        "settings": {one.key: list(one.values) for one in study.settings},
+        "compare": study.compare,
+        "scenario": study.scenario,
+        "data": study.data,
+    }
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """No other sweep has this folder meanwhile; the kernel frees it with this process.
+
+    Raises:
+        UsageError: another one has it.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise UsageError(f"another sweep is under way in {folder}", "wait until it ends") from None
+    finally:
+        os.close(descriptor)
+
+
+def prepare(folder: Path, cell: Cell) -> Outcome:
+    """What is known of a cell from before; where it is not done, its scenario is written and its folder is away.
+
+    Raises:
+        UsageError: something cannot be written or removed.
+    """
+    made = record_folder(folder, cell)
+    found = outcome_of(folder, cell)
+    if found.figures is not None:
+        return found
+    try:
+        shutil.rmtree(made)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise UsageError(f"{made} cannot be removed: {(error.strerror or 'unknown reason').lower()}") from None
+    make_folder(made.parent)
+    replace_file(scenario_path(folder, cell), cell.text.encode(), sync=False)
+    return Outcome(cell)
+
+
+def outcome_of(folder: Path, cell: Cell) -> Outcome:
+    """What a cell's record says, if there is one, and it is of this very scenario."""
+    made = record_folder(folder, cell)
+    if not (made / RESULT).exists():
+        return Outcome(cell)
+    try:
+        record = read_record(made)
+    except UsageError:
+        return Outcome(cell)
+    if record["scenario"].get("digest") != cell.digest:
+        return Outcome(cell)
+    if record["status"] != "ok":
+        return Outcome(cell, error=record.get("error"))
+    return Outcome(cell, figures_of(record))
+
+
+def write_table(folder: Path, study: Study, outcomes: Sequence[Outcome], status: str, *, sync: bool = True) -> None:
+    """Writes `sweep.json`, whole or not at all.
+
+    Args:
+        status: `unfinished`, `ok`, or `failed` where some run has no record.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    rows = rows_of([(one.cell.values, one.figures) for one in outcomes])
+    fields = {
+        "schema": SCHEMA,
+        "status": status,
+        "name": study.name,
+        "version": VERSION,
+        "digest": study.digest,
+        **_compared(study),
+        "table": [
+            {
+                "settings": row.values,
+                "done": row.done,
+                "runs": row.runs,
+                "figures": {name: asdict(found) for name, found in row.figures.items()},
+            }
+            for row in rows
+        ],
+        "runs": [
+            {
+                "name": one.cell.name,
+                "settings": one.cell.values,
+                "seed": one.cell.seed,
+                "digest": one.cell.digest,
+                "figures": one.figures,
+                "error": one.error,
+            }
+            for one in outcomes
+        ],
+    }
+    replace_file(folder / TABLE, f"{json.dumps(fields, indent=2, default=str)}\n".encode(), sync=sync)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise UsageError(f"{path} is not the table of a sweep", "name another folder with --out")
+    return found

@@ -1,0 +1,149 @@
+"""Cells on this machine: each a process that starts its parties', so many side by side, and none left behind."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any, Final
+
+from mpc.errors import BeaverlodgeError, InternalError, InterruptedRun
+from parties.processes.child import Child, Program, start_child
+from parties.processes.signals import Interrupts
+
+ENDING_PATIENCE: Final = 8.0
+"""Seconds for the cells to end their parties after they were told to, before SIGKILL."""
+
+_REAP_PATIENCE: Final = 2.0
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a cell's process is to do.
+
+    Args:
+        name: the cell's.
+        scenario: its scenario file.
+        out: the folder of its record, which is not there yet.
+        compare: whether it is compared with a run in the clear.
+    """
+
+    name: str
+    scenario: Path
+    out: Path
+    compare: bool
+
+
+Ended = Callable[[str, BeaverlodgeError | None, Sequence[str], float | None], None]
+"""(cell, why it has no record, warnings, seconds that it took): called as each ends; the seconds may not be known."""
+
+
+def run_here(orders: Iterable[Order], jobs: int, program: Program, ended: Ended) -> None:
+    """Runs cells, at most `jobs` at a time, each on cores of its own where there are enough.
+
+    Args:
+        program: what a cell's process is.
+        ended: called as each ends.
+
+    Raises:
+        InterruptedRun: after Ctrl-C, SIGTERM or SIGHUP. No process of a cell is left by then.
+        UsageError: the system starts no further process.
+    """
+    waiting = deque(orders)
+    with Interrupts() as interrupts, selectors.DefaultSelector() as selector:
+        selector.register(interrupts.descriptor, selectors.EVENT_READ)
+        pool = _Pool(selector, _places(jobs), ended)
+        try:
+            while waiting or pool.running:
+                while waiting and pool.free:
+                    pool.start(waiting.popleft(), program)
+                for key, _ in selector.select():
+                    if key.fd == interrupts.descriptor:
+                        interrupts.read()
+                    else:
+                        pool.read(key.data)
+                if interrupts.received is not None:
+                    raise InterruptedRun("interrupted")
+        finally:
+            pool.clear_away()
+
+
+def _places(jobs: int) -> list[list[int] | None]:
+    """The cores of each that runs at a time, in equal parts; None where there are not enough for that."""
+    if not hasattr(os, "sched_getaffinity"):
+        return [None] * jobs
+    cores = sorted(os.sched_getaffinity(0))
+    each = len(cores) // jobs
+    return [cores[k * each : (k + 1) * each] or None for k in range(jobs)]
+
+
+class _Pool:
+    """The cells that run."""
+
+    def __init__(self, selector: selectors.BaseSelector, places: list[list[int] | None], ended: Ended) -> None:
+        self.running: dict[str, Child] = {}
+        self.free = places
+        self._selector = selector
+        self._ended = ended
+        self._place: dict[str, list[int] | None] = {}
+        self._said: dict[str, list[str]] = {}
+        self._since: dict[str, float] = {}
+
+    def start(self, order: Order, program: Program) -> None:
+        child = start_child(order.name, program, scenario=order.scenario, out=order.out.parent)
+        self.running[order.name] = child
+        self._place[order.name] = self.free.pop(0)
+        self._said[order.name] = []
+        self._since[order.name] = monotonic()
+        assert child.events is not None
+        self._selector.register(child.events, selectors.EVENT_READ, child)
+        message: Mapping[str, Any] = {
+            "scenario": str(order.scenario),
+            "out": str(order.out),
+            "compare": order.compare,
+            "cores": self._place[order.name],
+        }
+        child.send(message)
+
+    def read(self, child: Child) -> None:
+        """Takes what a cell says; the end of that is its own."""
+        events = child.read()
+        for event in events or ():
+            if event["event"] == "log" and event["level"] == "warning":
+                self._said[child.name].append(event["text"])
+        if events is None:
+            self._end(child, _REAP_PATIENCE)
+            seconds = monotonic() - self._since.pop(child.name)
+            self._ended(child.name, _why(child), self._said.pop(child.name), seconds)
+
+    def _end(self, child: Child, patience: float) -> None:
+        assert child.events is not None
+        self._selector.unregister(child.events)
+        child.close_events()
+        child.release()
+        if not child.reap(patience):
+            child.kill()
+            child.reap(_REAP_PATIENCE)
+        child.close_exited()
+        child.remove_empty_stderr()
+        self.free.append(self._place.pop(child.name))
+        del self.running[child.name]
+
+    def clear_away(self) -> None:
+        """Ends what still runs; reports nothing."""
+        for child in self.running.values():
+            os.kill(child.pid, signal.SIGTERM)  # not reaped: the number is still its own
+        until = monotonic() + ENDING_PATIENCE
+        for child in list(self.running.values()):
+            self._end(child, max(0.0, until - monotonic()))
+
+
+def _why(child: Child) -> BeaverlodgeError | None:
+    if child.failure is not None or child.result is not None:
+        return child.failure
+    return child.vanished() or InternalError(f"{child.name} ended without a result")

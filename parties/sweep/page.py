@@ -1,0 +1,122 @@
+"""`sweep.html`: the tables and plots of a sweep, in one file without scripts or anything from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from parties.base.private_files import replace_file
+from parties.base.version import VERSION
+from parties.show.blocks import Grid, Line, listed
+from parties.show.html import blocks_section, escaped, paragraph, section, whole_page
+from parties.show.plots import PLOT_STYLE, Point, Series, interval_plot
+from parties.sweep.folder import PAGE, TABLE, Outcome
+from parties.sweep.settings import Setting, value_text
+from parties.sweep.study import Study
+from parties.sweep.summary import Interval, Row, figure_names, is_constant, rows_of
+from parties.sweep.tables import INSECURE, INTERVAL_NOTE, ending_text, failed_grid, figure_text, result_blocks
+
+MOST_LINES: Final = 6
+"""In one plot; of more values of another setting, none is told apart."""
+
+
+def write_page(study: Study, outcomes: Sequence[Outcome], folder: Path) -> None:
+    """Writes the page, whole or not at all.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    replace_file(folder / PAGE, page_html(study, outcomes).encode("utf-8", "backslashreplace"), sync=False)
+
+
+def page_html(study: Study, outcomes: Sequence[Outcome]) -> str:
+    """The whole page."""
+    runs = [(one.cell.values, one.figures) for one in outcomes]
+    rows = rows_of(runs)
+    text = ending_text(study.name, outcomes).removeprefix(f"{study.name}: ")
+    seeds = [one.cell.seed for one in outcomes if one.cell.seed is not None]
+    repeated = (
+        f"Public seeds {min(seeds)} to {max(seeds)}: which rows are held out differs between them. " if seeds else ""
+    )
+    head = [
+        f"<h1>{escaped(study.name)}: sweep</h1>",
+        f'<p class="alarm" role="alert">{escaped(INSECURE)}</p>' if study.insecure else "",
+        paragraph(text, "status" if all(one.error is None for one in outcomes) else "alarm"),
+        *(paragraph(f"{one.key} = {', '.join(map(value_text, one.values))}") for one in study.settings),
+        paragraph(f"{repeated}{INTERVAL_NOTE}", "note"),
+    ]
+    failed = failed_grid(outcomes)
+    sections = [
+        "<header>\n" + "\n".join(part for part in head if part) + "\n</header>",
+        *_plots(study.settings, outcomes, rows),
+        blocks_section("The numbers", result_blocks(study.settings, rows)),
+        blocks_section("What failed", [failed]) if failed else "",
+        blocks_section("Every run", [_every_run(study.settings, outcomes, rows)]),
+        blocks_section(
+            "About this sweep", [Line(f"Made by version {VERSION}. Its numbers in full: {TABLE}. {study.digest}")]
+        ),
+    ]
+    return whole_page(f"{study.name}: sweep", sections, PLOT_STYLE)
+
+
+def _plots(settings: Sequence[Setting], outcomes: Sequence[Outcome], rows: Sequence[Row]) -> list[str]:
+    """Of each setting that has more than one value, a plot of each figure that differs."""
+    varied = [one for one in settings if len(one.values) > 1]
+    figures = [name for name in figure_names(rows) if not is_constant(rows, name)]
+    sections = []
+    for setting in varied if figures else ():
+        others = [one for one in varied if one is not setting]
+        split = others[0] if len(others) == 1 and len(others[0].values) <= MOST_LINES else None
+        pooled = [one.key for one in others if one is not split]
+        note = "A mark is the median; its line goes from the smallest to the largest run."
+        note += f" There is a series for each {split.key}." if split is not None else ""
+        note += f" Runs with all values of {listed(pooled)} are taken together." if pooled else ""
+        ticks = [value_text(value) for value in setting.values]
+        plots = [
+            interval_plot(setting.key, name, ticks, _series(setting, split, outcomes, name), partial(figure_text, name))
+            for name in figures
+        ]
+        body = "".join(f"<figure>{plot}</figure>" for plot in plots)
+        sections.append(section(f"By {setting.key}", paragraph(note, "note"), f'<div class="plots">{body}</div>'))
+    return sections
+
+
+def _series(setting: Setting, split: Setting | None, outcomes: Sequence[Outcome], name: str) -> list[Series]:
+    found = []
+    for value in split.values if split is not None else (None,):
+        points = []
+        for place, one in enumerate(setting.values):
+            values = [
+                outcome.figures[name]
+                for outcome in outcomes
+                if outcome.figures is not None
+                and name in outcome.figures
+                and outcome.cell.values[setting.key] == one
+                and (split is None or outcome.cell.values[split.key] == value)
+            ]
+            if values:
+                interval = Interval.of(values)
+                points.append(Point(place, interval.median, interval.low, interval.high))
+        label = "" if split is None else f"{split.short} = {value_text(value)}"
+        found.append(Series(label, tuple(points)))
+    return found
+
+
+def _every_run(settings: Sequence[Setting], outcomes: Sequence[Outcome], rows: Sequence[Row]) -> Grid:
+    names = figure_names(rows)
+
+    def cells(values: Mapping[str, Any], figures: Mapping[str, float] | None) -> list[str]:
+        known = figures or {}
+        return [
+            *(value_text(values[one.key]) for one in settings),
+            *(figure_text(name, known[name]) if name in known else "-" for name in names),
+        ]
+
+    body = tuple(
+        (one.cell.name, str(one.cell.seed if one.cell.seed is not None else "-"), *cells(one.cell.values, one.figures))
+        for one in outcomes
+    )
+    heads = ("run", "seed", *(one.short for one in settings), *names)
+    return Grid("One line a run", heads, body, frozenset(range(2 + len(settings))))

@@ -1,0 +1,109 @@
+"""What `--set` says: a setting of the scenario, by its dotted name, and the values that it is to take."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mpc.errors import UsageError, plain_text
+from parties.scenario.problems import nearest, quoted
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting (`task.l2`) and its values, as the scenario file would have them."""
+
+    key: str
+    values: tuple[Any, ...]
+
+    @property
+    def short(self) -> str:
+        """Its name without the table's."""
+        return self.key.rsplit(".", 1)[-1]
+
+
+def read_settings(said: Sequence[str]) -> tuple[Setting, ...]:
+    """The settings of `--set KEY=VALUE,VALUE,...`.
+
+    A value is what a scenario file would have: a number, true or false, a list, a text in quotes; any other word is a
+    text, too.
+
+    Raises:
+        UsageError: one has no key or no value, or has a value or a key twice.
+    """
+    found = tuple(map(_read, said))
+    keys = [one.key for one in found]
+    twice = [key for key in dict.fromkeys(keys) if keys.count(key) > 1]
+    if twice:
+        raise UsageError(f"--set gives {quoted(twice)} twice", "give all its values at once, with commas between")
+    return found
+
+
+def _read(text: str) -> Setting:
+    key, equals, after = text.partition("=")
+    key = key.strip()
+    if not (key and equals and after.strip()) or not all(key.split(".")):
+        raise UsageError(f"--set {plain_text(text, 60)} is no setting with values", "write it as task.l2=0,0.1,1")
+    if key == "seed":
+        raise UsageError("--set seed: every repeat has a seed of its own", "ask for more of them with --repeats")
+    values = _values(after)
+    texts = [value_text(value) for value in values]
+    twice = [text for text in dict.fromkeys(texts) if texts.count(text) > 1]
+    if twice:
+        raise UsageError(f"--set {key} has the value {', '.join(twice)} twice", "give each value once")
+    return Setting(key, values)
+
+
+def _values(text: str) -> tuple[Any, ...]:
+    """All as one TOML list if it is one; else each word by itself, of which some are no TOML."""
+    try:
+        return tuple(tomllib.loads(f"x = [{text}]")["x"])
+    except tomllib.TOMLDecodeError:
+        return tuple(map(_word, text.split(",")))
+
+
+def _word(text: str) -> Any:
+    try:
+        return tomllib.loads(f"x = {text.strip()}")["x"]
+    except tomllib.TOMLDecodeError:
+        return text.strip()
+
+
+def value_text(value: object) -> str:
+    """A value as a person reads it; two values have the same only if they are the same."""
+    if isinstance(value, str) and _word(value) == value:
+        return plain_text(value)
+    return plain_text(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def with_settings(tables: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """A scenario's tables with other values of some settings; a table that is missing is added.
+
+    Raises:
+        UsageError: a setting is of a party that is not there, or lies within one that is no table.
+    """
+    changed = dict(tables)
+    for key, value in values.items():
+        *path, last = key.split(".")
+        if path[:1] == ["parties"] and len(path) == 2:
+            _check_party(tables, path[1])
+        table = changed
+        for step in path:
+            inner = table.get(step, {})
+            if not isinstance(inner, Mapping):
+                raise UsageError(f"--set {key}: '{step}' is no table", "name a setting as in task.l2")
+            table[step] = dict(inner)
+            table = table[step]
+        table[last] = value
+    return changed
+
+
+def _check_party(tables: Mapping[str, Any], name: str) -> None:
+    parties = tables.get("parties")
+    if isinstance(parties, Mapping) and name not in parties:
+        guess = nearest(name, parties)
+        hint = f"did you mean '{guess}'?" if guess else f"the parties are {', '.join(parties)}"
+        raise UsageError(f"--set parties.{name}: the scenario has no party '{name}'", hint)

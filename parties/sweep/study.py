@@ -1,0 +1,203 @@
+"""A study: a scenario, the settings that are varied, and how often. Its cells are all checked before any is run."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from mpc.errors import UsageError
+from parties.report.about import about
+from parties.scenario.file import Scenario, read_toml
+from parties.scenario.models import LARGEST_SEED
+from parties.scenario.star import ROUND, StarScenario
+from parties.scenario.toml_write import toml_text
+from parties.sweep.settings import Setting, value_text, with_settings
+from parties.tasks.registry import load_tables
+
+MOST_CELLS: Final = 10_000
+_MOST_FILES: Final = 10_000
+_CLIENT: Final = "{client}"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a study.
+
+    Args:
+        name: its folder's.
+        values: of each setting, by its dotted name.
+        seed: the public seed; None of a kind that has none.
+        text: its scenario file, whose paths are absolute.
+        digest: the scenario's.
+    """
+
+    name: str
+    values: Mapping[str, Any]
+    seed: int | None
+    text: str
+    digest: str
+
+    @property
+    def words(self) -> str:
+        """What sets it apart, in a line."""
+        said = [f"{key} = {value_text(value)}" for key, value in self.values.items()]
+        return ", ".join([*said, *([f"seed {self.seed}"] if self.seed is not None else [])])
+
+
+@dataclass(frozen=True)
+class Study:
+    """A scenario with some settings varied.
+
+    Args:
+        name: the scenario's.
+        settings: each with its values.
+        cells: first all combinations of values, then all once more for each further repeat.
+        processes: how many processes one run has.
+        scenario: what its parties agree on in the first cell, without addresses and keys.
+        data: SHA-256 of each party's data, as far as they are here.
+        compare: whether each run is compared with one in the clear.
+        insecure: whether a test seed makes the secret randomness known.
+        digest: SHA-256 of all that its records depend on, but how many repeats there are.
+    """
+
+    name: str
+    settings: tuple[Setting, ...]
+    cells: tuple[Cell, ...]
+    processes: int
+    scenario: Mapping[str, Any]
+    data: Mapping[str, str]
+    compare: bool
+    insecure: bool
+    digest: str
+
+
+def read_study(path: Path, settings: Sequence[Setting], repeats: int, *, compare: bool) -> Study:
+    """The study of a scenario file.
+
+    Raises:
+        UsageError: the file cannot be read, or a combination of values makes no valid scenario.
+    """
+    tables = read_toml(path)
+    combinations = list(_combinations(settings))
+    if len(combinations) * repeats > MOST_CELLS:
+        hint = "take fewer values or repeats, or several sweeps"
+        raise UsageError(f"there would be {len(combinations) * repeats:,} runs, and {MOST_CELLS:,} are the most", hint)
+    loaded = [_checked(path, tables, values) for values in combinations]
+    _refuse_shares(path, tables)
+    seeded = isinstance(loaded[0], Scenario)
+    first = tables.get("seed", 0) if seeded else 0
+    if first + repeats - 1 > LARGEST_SEED:
+        raise UsageError(f"{path}: seed = {first} leaves no {repeats} seeds", "write a smaller one")
+    cells = []
+    for repeat, (number, values) in itertools.product(range(repeats), enumerate(combinations, 1)):
+        seed = first + repeat if seeded else None
+        changed = with_settings(tables, values) | ({} if seed is None else {"seed": seed})
+        one = loaded[number - 1].model_copy(update={} if seed is None else {"seed": seed})
+        text = toml_text(_with_absolute_paths(changed, path.parent))
+        cells.append(Cell(f"{number:03d}-{repeat + 1}", values, seed, text, one.digest))
+    data = _data(loaded)
+    known: dict[str, Any] = {
+        "tables": tables,
+        "settings": [[one.key, list(one.values)] for one in settings],
+        "data": data,
+        "compare": compare,
+    }
+    return Study(
+        name=loaded[0].name,
+        settings=tuple(settings),
+        cells=tuple(cells),
+        processes=max(map(_processes, loaded)),
+        scenario=about(loaded[0])["settings"],
+        data=data,
+        compare=compare,
+        insecure=any(isinstance(one, Scenario) and _is_insecure(one) for one in loaded),
+        digest=hashlib.sha256(json.dumps(known, sort_keys=True, default=str).encode()).hexdigest(),
+    )
+
+
+def _combinations(settings: Sequence[Setting]) -> Iterator[dict[str, Any]]:
+    keys = [one.key for one in settings]
+    for values in itertools.product(*(one.values for one in settings)):
+        yield dict(zip(keys, values, strict=True))
+
+
+def _checked(path: Path, tables: Mapping[str, Any], values: Mapping[str, Any]) -> Scenario | StarScenario:
+    try:
+        return load_tables(path, with_settings(tables, values))
+    except UsageError as error:
+        said = ", ".join(f"{key} = {value_text(value)}" for key, value in values.items())
+        message = f"with {said}: {error.message}" if said else error.message
+        raise UsageError(message, error.hint, points=error.points) from None
+
+
+def _refuse_shares(path: Path, tables: Mapping[str, Any]) -> None:
+    """Shares of a model have one place, and are counted as they are used: runs side by side cannot have them."""
+    for name, party in tables["parties"].items():
+        if "model" in party:
+            raise UsageError(
+                f"{path}: [parties.{name}] has model, and the cells of a sweep share no file",
+                "remove it: a training keeps its shares beside each record; scores are made by `mpc run`",
+            )
+
+
+def _with_absolute_paths(tables: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Tables whose data are found from any folder: the cells' files are in one of their own."""
+
+    def absolute(source: Any) -> Any:
+        if isinstance(source, Mapping):
+            return {**source, "database": absolute(source["database"])}
+        return str((folder / source).absolute())
+
+    changed = dict(tables)
+    changed["parties"] = {
+        name: {**party, "data": absolute(party["data"])} if "data" in party else party
+        for name, party in tables["parties"].items()
+    }
+    if "clients" in tables:
+        changed["clients"] = {**tables["clients"], "data": absolute(tables["clients"]["data"])}
+    if "roster" in tables:
+        changed["roster"] = {**tables["roster"], "file": absolute(tables["roster"]["file"])}
+    return changed
+
+
+def _is_insecure(scenario: Scenario) -> bool:
+    return scenario.testing is not None and scenario.testing.insecure_seed is not None
+
+
+def _processes(scenario: Scenario | StarScenario) -> int:
+    if isinstance(scenario, Scenario):
+        return len(scenario.parties)
+    hosts = min(scenario.clients.processes, scenario.clients.count) if scenario.clients is not None else 0
+    return len(scenario.parties) + hosts
+
+
+def _data(scenarios: Sequence[Scenario | StarScenario]) -> dict[str, str]:
+    """SHA-256 of each party's data, whichever files the settings name; those that are not here are left out."""
+    files: dict[str, set[Path]] = {}
+    for scenario in scenarios:
+        for name, found in _files(scenario):
+            files.setdefault(name, set()).update(found)
+    hashed = {name: hashlib.sha256() for name in files}
+    for name, paths in files.items():
+        for file in sorted(paths):
+            with file.open("rb") as opened:
+                hashed[name].update(hashlib.file_digest(opened, "sha256").digest())
+    return {name: one.hexdigest() for name, one in hashed.items()}
+
+
+def _files(scenario: Scenario | StarScenario) -> Iterator[tuple[str, list[Path]]]:
+    if isinstance(scenario, Scenario):
+        named = {name: str(scenario.data_path(name)) for name in scenario.owners if scenario.parties[name].data}
+    else:
+        named = {name: str(scenario.directory / scenario.data_of(name)) for name in scenario.own_process}
+        if scenario.clients is not None:
+            named["clients"] = str(scenario.directory / scenario.clients.data)
+    for name, path in named.items():
+        pattern = path.replace(_CLIENT, "*").replace(ROUND, "*")
+        found = [Path(path)] if pattern == path else sorted(Path("/").glob(str(Path(pattern).absolute())[1:]))
+        yield name, [file for file in found[:_MOST_FILES] if file.is_file()]

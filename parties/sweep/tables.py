@@ -1,0 +1,145 @@
+"""A sweep as lines and tables, for the terminal and the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from parties.show.blocks import (
+    MISSING,
+    PLAIN_WIDTH,
+    Block,
+    Grid,
+    Line,
+    count_text,
+    plural,
+    seconds_text,
+    short_bytes,
+    significant,
+)
+from parties.sweep.folder import CELLS, PAGE, TABLE, Outcome
+from parties.sweep.settings import Setting, value_text
+from parties.sweep.study import Study
+from parties.sweep.summary import BYTES, TIMES, Row, figure_names, is_constant, rows_of
+
+INSECURE: Final = (
+    "WARNING: THESE RUNS PROTECTED NOTHING. The scenario's [testing] insecure_seed made their secret randomness known "
+    "to all who know the seed. Never use it with real patients."
+)
+
+_GAP: Final = 3
+"""Between two columns of a table on a terminal."""
+
+INTERVAL_NOTE: Final = "Intervals are from the smallest to the largest of the runs with the same settings."
+
+
+def sweep_blocks(study: Study, outcomes: Sequence[Outcome], folder: Path) -> list[Block]:
+    """All that is said at the end, in its order."""
+    rows = rows_of([(one.cell.values, one.figures) for one in outcomes])
+    blocks: list[Block] = [Line(ending_text(study.name, outcomes), "bold")]
+    blocks += [Line(INSECURE, "bold red")] if study.insecure else []
+    blocks += result_blocks(study.settings, rows, PLAIN_WIDTH)
+    if failed := failed_grid(outcomes):
+        blocks.append(failed)
+    places = (("Table", TABLE), ("Page", PAGE), ("Records", CELLS))
+    return [*blocks, Line(""), *(Line(f"{what}: {folder / file}", wrap=False) for what, file in places)]
+
+
+def ending_text(name: str, outcomes: Sequence[Outcome]) -> str:
+    """How many runs are done, and how many failed."""
+    done = sum(one.figures is not None for one in outcomes)
+    failed = sum(one.error is not None for one in outcomes)
+    text = f"{name}: {done} of {plural(len(outcomes), 'run')} done"
+    return f"{text}, {failed} FAILED." if failed else f"{text}."
+
+
+def result_blocks(settings: Sequence[Setting], rows: Sequence[Row], width: int | None = None) -> list[Block]:
+    """The figures that differ between runs, a row for each combination of settings; and those that do not.
+
+    Args:
+        width: how many columns a table may have; what has more goes into a further one. None: as many as there are.
+    """
+    varied = [one for one in settings if len(one.values) > 1]
+    names = figure_names(rows)
+    same = [name for name in names if is_constant(rows, name)]
+    columns = [(name, [_interval(row, name) for row in rows]) for name in names if name not in same]
+    first = _heading_columns(varied, rows)
+    title = "Median (smallest to largest)" if any(row.done > 1 for row in rows) else "Figures"
+    grids = []
+    for chunk in _chunks(columns, None if width is None else width - _width(first)):
+        heads, texts = zip(*first, *chunk, strict=True)
+        body = tuple(zip(*texts, strict=True))
+        grids.append(Grid(title, heads, body, frozenset(range(len(varied)))))
+    said = [f"{one.key} = {value_text(one.values[0])}" for one in settings if one not in varied]
+    said += [f"{name} {figure_text(name, rows_value(rows, name))}" for name in same]
+    return [*grids, *([Line(""), Line(f"The same in every run: {', '.join(said)}.")] if said else [])]
+
+
+Column = tuple[str, list[str]]
+"""(head, a text for each row)."""
+
+
+def _heading_columns(settings: Sequence[Setting], rows: Sequence[Row]) -> list[Column]:
+    shorts = [one.short for one in settings]
+    heads = [one.key if shorts.count(one.short) > 1 else one.short for one in settings]
+    found = [
+        (head, [value_text(row.values[one.key]) for row in rows]) for head, one in zip(heads, settings, strict=True)
+    ]
+    if all(row.done == row.runs for row in rows):
+        return found
+    return [*found, ("done", [f"{row.done}/{row.runs}" for row in rows])]
+
+
+def _chunks(columns: Sequence[Column], width: int | None) -> list[list[Column]]:
+    """The columns in order, no more together than fit; one that fits nowhere is by itself."""
+    chunks: list[list[Column]] = []
+    for column in columns:
+        if not chunks or (width is not None and _width([*chunks[-1], column]) > width):
+            chunks.append([])
+        chunks[-1].append(column)
+    return chunks
+
+
+def _width(columns: Sequence[Column]) -> int:
+    return sum(max(map(len, (head, *texts))) + _GAP for head, texts in columns)
+
+
+def _interval(row: Row, name: str) -> str:
+    found = row.figures.get(name)
+    if found is None:
+        return MISSING
+    middle, low, high = (figure_text(name, value) for value in (found.median, found.low, found.high))
+    return middle if low == high else f"{middle} ({low} to {high})"
+
+
+def rows_value(rows: Sequence[Row], name: str) -> float:
+    """A figure that is the same in all rows."""
+    return next(row.figures[name].median for row in rows if name in row.figures)
+
+
+def figure_text(name: str, value: float) -> str:
+    """A figure as it is shown."""
+    if name == BYTES:
+        return short_bytes(value)
+    if name in TIMES:
+        return seconds_text(value)
+    if isinstance(value, int) or float(value).is_integer():
+        return count_text(int(value))
+    return significant(value)
+
+
+def failed_grid(outcomes: Sequence[Outcome]) -> Grid | None:
+    """Each run that failed, and why; None if none did."""
+    rows = tuple(
+        (one.cell.name, one.cell.words, one.error["code"] or MISSING, _why(one.error))
+        for one in outcomes
+        if one.error is not None
+    )
+    if not rows:
+        return None
+    return Grid("Runs that failed", ("run", "settings", "code", "why"), rows, frozenset({0, 1, 2, 3}))
+
+
+def _why(error: Mapping[str, str | None]) -> str:
+    return "; ".join(text for text in (error.get("message"), error.get("hint")) if text)
