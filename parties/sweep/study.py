@@ -13,7 +13,7 @@ from typing import Any, Final
 from mpc.errors import UsageError
 from parties.report.about import about
 from parties.scenario.file import Scenario, read_toml
-from parties.scenario.models import LARGEST_SEED
+from parties.scenario.models import LARGEST_SEED, SqlSource
 from parties.scenario.star import ROUND, StarScenario
 from parties.scenario.toml_write import toml_text
 from parties.sweep.settings import Setting, value_text, with_settings
@@ -192,7 +192,9 @@ def _data(scenarios: Sequence[Scenario | StarScenario]) -> dict[str, str]:
 
 def _files(scenario: Scenario | StarScenario) -> Iterator[tuple[str, list[Path]]]:
     if isinstance(scenario, Scenario):
-        named = {name: str(scenario.data_path(name)) for name in scenario.owners if scenario.parties[name].data}
+        sources = {name: scenario.parties[name].data for name in scenario.owners}
+        files = {name: one.database if isinstance(one, SqlSource) else one for name, one in sources.items()}
+        named = {name: str(scenario.directory / file) for name, file in files.items() if file is not None}
     else:
         named = {name: str(scenario.directory / scenario.data_of(name)) for name in scenario.own_process}
         if scenario.clients is not None:

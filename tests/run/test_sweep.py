@@ -32,7 +32,8 @@ def without_times(found: dict[str, Any]) -> list[Any]:
 
 def sessions(out: Path) -> dict[str, str]:
     """By run: what no other run has."""
-    found = {path.parent.name: json.loads(path.read_text()) for path in out.glob("cells/*/result.json")}
+    texts = {path.parent.name: path.read_text() for path in out.glob("cells/*/result.json")}
+    found = {name: json.loads(text) for name, text in texts.items() if text}  # the first of a run may be under way
     return {name: record["session"] for name, record in found.items() if record["status"] == "ok"}
 
 

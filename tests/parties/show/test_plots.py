@@ -41,7 +41,7 @@ def test_each_point_says_its_setting_and_its_interval() -> None:
     assert re.findall("<title>(.*?)</title>", svg) == ["l2 = 1, delay = 0: 2 (1 to 3)", "l2 = 1, delay = 10: 5"]
 
 
-def test_a_larger_value_stands_higher_and_a_later_one_further_right() -> None:
+def test_larger_is_higher_and_later_is_further_right() -> None:
     svg = plotted(Series("", (Point(0, 2, 1, 3), Point(1, 5, 4, 6))))
     (x1, y1), (x2, y2) = ((float(x), float(y)) for x, y in re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)"', svg))
     assert x1 < x2 and y1 > y2

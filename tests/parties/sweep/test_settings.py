@@ -52,7 +52,7 @@ def test_a_text_is_told_from_what_it_looks_like(values: tuple[Any, Any]) -> None
     assert value_text("sgd") == "sgd"
 
 
-def test_a_missing_table_is_added_and_the_tables_given_stay_as_they_are() -> None:
+def test_a_missing_table_is_added_to_a_copy() -> None:
     tables = {"task": {"l2": 0, "epochs": 2}, "parties": {"a": {"rows": 3}}}
     changed = with_settings(tables, {"task.l2": 1, "network.latency_ms": 5, "parties.a.rows": 9})
     assert changed == {

@@ -40,7 +40,8 @@ def test_a_cells_file_is_the_scenario_with_its_settings(tmp_path: Path) -> None:
     by_hand.write_text(text.replace("[task]", "[network]\nlatency_ms = 7\n[task]\nl2 = 0.5"))
     mine, theirs = load_any(own), load_any(by_hand)
     assert mine.digest == theirs.digest == cell.digest
-    assert mine.data_path("hospital_b").read_bytes() == theirs.data_path("hospital_b").read_bytes()  # type: ignore[union-attr]
+    data = [one.directory / str(one.parties["hospital_b"].data) for one in (mine, theirs)]
+    assert data[0].read_bytes() == data[1].read_bytes()
 
 
 @pytest.mark.parametrize(
