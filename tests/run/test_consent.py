@@ -168,15 +168,6 @@ def test_mpc_run_asks_nobody(tmp_path: Path) -> None:
     assert not (tmp_path / "keys" / "releases.jsonl").exists()
 
 
-def test_a_policy_that_names_keys_lets_them_take_part(tmp_path: Path) -> None:
-    scenario = separate(tmp_path)
-    keys = [one.public_key for one in load_scenario(scenario).parties.values()]
-    (tmp_path / "keys" / "policy.toml").write_text(f"peers = {json.dumps(keys)}\nminimum_rows = 60\n")
-    runs = {name: start(scenario, name) for name in PARTIES}
-    ends = {name: run.end() for name, run in runs.items()}
-    assert {ran.code for ran in ends.values()} == {0}, ends
-
-
 def test_a_passphrase_is_typed_twice_and_then_once(tmp_path: Path) -> None:
     made = typed(
         "keygen",

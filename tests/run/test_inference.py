@@ -114,31 +114,3 @@ def test_an_offset_weights_and_calibration(tmp_path: Path, how: str) -> None:
     assert sum(one["expected"] for one in groups) == pytest.approx((1 / (1 + np.exp(-z))).sum(), rel=1e-5)
     report = (tmp_path / "record" / "report.html").read_text()
     assert "by tenths of predicted risk" in report and "Hanley-McNeil" in report
-
-
-@pytest.mark.soak
-def test_an_offset_weights_and_calibration_of_split_columns(tmp_path: Path) -> None:
-    import statsmodels.api as sm
-
-    path = write_scenario(
-        tmp_path, rows=120, reveal=[*ASKED, "calibration"], test_fraction=0.0, partition="vertical",
-        offset="shift", weights="times",
-    )  # fmt: skip
-    whole = tmp_path / "hospital_a.csv"
-    offset, counts = add_columns(tmp_path, only="hospital_a")
-    rows = [line.split(",") for line in whole.read_text().splitlines()]
-    whole.write_text("\n".join(",".join(row) for row in rows) + "\n")
-    x = np.array([row[1:4] for row in rows[1:]], dtype=float)
-    y = np.array([row[4] for row in rows[1:]], dtype=float)
-    whole.write_text("\n".join(",".join((row[0], row[1], *row[4:])) for row in rows) + "\n")
-    (tmp_path / "hospital_b.csv").write_text("\n".join(",".join((row[0], *row[2:4])) for row in rows) + "\n")
-    ran = mpc("run", path, "--out", tmp_path / "record", timeout=300)
-    assert ran.code == 0, ran.err
-    fields = record(tmp_path / "record")
-    glm = sm.GLM(y, np.c_[x, np.ones(len(x))], family=sm.families.Binomial(), offset=offset, freq_weights=counts).fit()
-    for row, b, se in zip(fields["inference"], glm.params, glm.bse, strict=True):
-        assert abs(row["coefficient"] - b) < 1e-3 * se and row["se"] == pytest.approx(se, rel=1e-3)
-    assert fields["fit"]["weight"] == counts.sum()
-    assert fields["fit"]["log_likelihood"] == pytest.approx(glm.llf, rel=1e-4)
-    assert sum(one["rows"] for one in fields["calibration"]["train"]) in (0, len(y))
-    assert fields["comparison"]["pooled"]["max_abs_weight_difference"] < 1e-3

@@ -7,7 +7,6 @@ import signal
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from mpc.runtime.plan import Plan
@@ -200,25 +199,6 @@ def test_a_killed_relay_ends_the_run(tmp_path: Path) -> None:
     assert "Traceback" not in ran.err
     assert run.all_gone(within=0.5)
     assert record(tmp_path / "record")["error"]["code"] == "internal"
-
-
-@pytest.mark.soak
-def test_a_killed_party_is_named_and_not_its_links(tmp_path: Path) -> None:
-    run = in_training(tmp_path)
-    run.party("hospital_b").send_signal(signal.SIGKILL)
-    ran = run.end()
-    assert ran.code == 4
-    assert ran.seconds < 5
-    assert run.all_gone(within=0.5)
-    assert record(tmp_path / "record")["error"]["party"] == "hospital_b"
-
-
-@pytest.mark.soak
-def test_a_killed_launcher_takes_the_relay_along(tmp_path: Path) -> None:
-    run = in_training(tmp_path)
-    psutil.Process(run.process.pid).send_signal(signal.SIGKILL)
-    run.end()
-    assert run.all_gone(within=5)
 
 
 def test_a_party_says_once_that_its_links_are_what_they_are(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from mpc.randomness.streams import insecure_entropy
@@ -23,7 +22,6 @@ from protocols.rows.results import Trained
 from protocols.training.rows_job import training_job
 from tests.examples import sample
 from tests.helpers import cpu_features
-from tests.run.command import mpc, record
 from tests.run.scenarios import write_scenario
 
 SEED = "[testing]\ninsecure_seed = 11\n"
@@ -90,15 +88,3 @@ def test_owners_with_unlike_processors(tmp_path: Path) -> None:
     results = in_processes(scenario, tmp_path / "record", {"hospital_b": old})
     for owner in scenario.owners:
         assert results[owner]["model"]["standardised_weights"] == list(expected.standardised[:-1])
-
-
-def test_two_runs_share_no_secret(tmp_path: Path) -> None:
-    scenario = write_scenario(tmp_path, 2)
-    runs = []
-    for out in (tmp_path / "one", tmp_path / "two"):
-        ran = mpc("run", scenario, "--out", out, "--no-compare")
-        assert ran.code == 0, ran.err
-        runs.append(record(out))
-    assert runs[0]["session"] != runs[1]["session"]
-    a, b = (np.array(run["model"]["standardised_weights"]) for run in runs)
-    assert np.abs(a - b).max() < 1e-4

@@ -295,30 +295,6 @@ def test_three_commands_train_keep_and_score(tmp_path: Path) -> None:
     assert ran.code == 2 and "refuses this run: reveals = [\"classes\"], but it reveals 'scores'" in ran.err
 
 
-@pytest.mark.soak
-def test_a_share_goes_with_the_keys_that_its_owners_had(tmp_path: Path) -> None:
-    training = separate(tmp_path, reveal=[])
-    for run in {name: start(training, name) for name in PARTIES}.values():
-        assert run.end().code == 0
-    shutil.move(tmp_path / "keys" / f"{B}.key", tmp_path / "old.key")
-    assert mpc("keygen", B, "--keys", tmp_path / "keys").code == 0
-    where = {name: name for name in OWNERS}
-    predict = keyed(tmp_path, write_predict(tmp_path, {A: csv_of(rows(1)), B: None}, where))
-    said = {}
-    for name in OWNERS:
-        ran = start_predict(predict, name).end()
-        assert ran.code == 2
-        said[name] = ran.err.replace("\n", " ")
-    assert "was trained with another key of hospital_b" in said[A]
-    assert "does not open: it was changed, or is sealed under another key" in said[B]
-
-
-def start_predict(predict: Path, name: str) -> Running:
-    folder = predict.parent
-    words = ("--keys", folder / "keys", "--out", folder / f"scored_{name}", *approving(predict, name))
-    return Running("party", predict, "--as", name, *words)
-
-
 def test_the_new_patients_are_the_tools_and_not_trained_on(tmp_path: Path) -> None:
     write_new_patients(tmp_path)
     for name in ("new_patients", *(f"new_{department}" for department in DEPARTMENTS)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from parties.trust.share_file import journal_path
 from tests.parties.shares import OWNERS, write_split_predict, write_split_shares
-from tests.run.command import Running, approving, mpc, record
-from tests.run.test_party import PARTIES, separate, start
-from tests.run.test_shared_model import WEIGHTS, counted, keyed, rows, score, scores, wanted
+from tests.run.command import mpc, record
+from tests.run.test_shared_model import WEIGHTS, counted, rows, score, scores, wanted
 from tests.run.test_vertical import toml_of
 
 A, B = OWNERS
@@ -45,27 +42,6 @@ def test_one_owner_gets_the_scores_and_all_count(tmp_path: Path) -> None:
     assert counted(shares[A], A) == counted(shares[B], B) == {A: 3, B: 0}
 
 
-def test_the_cap_is_of_whoever_gets_scores_and_holds_across_runs(tmp_path: Path) -> None:
-    """Hospital a puts back its share and journal as they were: hospital b has counted, and takes no part."""
-    shares = write_split_shares(tmp_path / "trained", WEIGHTS)
-    files = (shares[A], journal_path(shares[A]))
-    for path in files:
-        shutil.copy(path, tmp_path / path.name)
-    two = write_split_predict(tmp_path, rows(2))
-    assert not score(tmp_path, two)[1]
-    for path in files:
-        shutil.copy(tmp_path / path.name, path)
-    (tmp_path / "scored" / f"{A}.scores.csv").unlink()
-    _, errors = score(tmp_path, two)
-    assert errors[B].code == "disagreement" and "hospital_a asks for the scores of 2 rows" in errors[B].message
-    for name in (A, "helper"):
-        assert errors[name].told_by is not None and "counted" not in str(errors[name])
-    assert not (tmp_path / "scored" / f"{A}.scores.csv").exists()
-    other = write_split_predict(tmp_path, rows(2), to=B, name="other")  # each owner has a count of its own
-    assert not score(tmp_path, other)[1]
-    assert counted(shares[B], B) == {A: 2, B: 2}
-
-
 @pytest.mark.parametrize(
     ("one", "other", "words"),
     [("p0,", "q0,", "the owners' lists of ids differ"), ("p0,", "#", "different numbers of rows: hospital_a 2")],
@@ -83,40 +59,6 @@ def test_rows_that_are_not_the_same_are_refused_and_not_counted(
     assert any(words in errors[name].message for name in (A, B))  # one may hear of it from the other first
     assert {errors[name].code for name in (A, B)} == {"data"}
     assert counted(shares[A], A) == counted(shares[B], B) == {}
-
-
-@pytest.mark.soak
-def test_separate_machines_score_split_columns(tmp_path: Path) -> None:
-    """The owner that gets no scores lets them through by its policy, and lists the run: a second one is a repeat."""
-    training = separate(tmp_path, reveal=[], partition="vertical")
-    table, columns = pd.read_csv(tmp_path / f"{A}.csv"), {A: ["years", "dose"], B: ["marker", "outcome"]}
-    for name in OWNERS:
-        table[["patient", *columns[name]]].to_csv(tmp_path / f"{name}.csv", index=False)
-    for name, run in {name: start(training, name) for name in PARTIES}.items():
-        ran = run.end()
-        assert ran.code == 0, (name, ran.err)
-    where = {name: f"{name}" for name in OWNERS}
-    predict = keyed(tmp_path, write_split_predict(tmp_path, rows(1) + 3, where))
-    (tmp_path / "policy.toml").write_text('reveals = ["joint-scores"]\n')
-    said = {}
-    for again in (False, True):
-        runs = {
-            name: Running(
-                *("party", predict, "--as", name, "--keys", tmp_path / "keys", "--out", tmp_path / f"{name}_{again}"),
-                *(*approving(predict, name), "--policy", tmp_path / "policy.toml"),
-            )
-            for name in PARTIES
-        }
-        for name, run in runs.items():
-            said[name] = ran = run.end()
-            assert ran.code == 0, (name, ran.err)
-    assert list(scores(tmp_path / f"{A}_True" / f"{A}.scores.csv")) == ["p0"]
-    assert "repeat: results of these very rows" in " ".join(said[B].err.split())
-    assert "repeat" not in said[A].err
-    (tmp_path / "policy.toml").write_text('reveals = ["scores"]\n')
-    command = ("party", predict, "--as", B, "--keys", tmp_path / "keys", "--policy", tmp_path / "policy.toml")
-    ran = mpc(*command, *approving(predict, B))
-    assert ran.code == 2 and "it reveals 'joint-scores'" in " ".join(ran.err.split())
 
 
 KNOWN, NEW = 120, 20

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from parties.doctor.checks import check_data
 from parties.doctor.estimate import PlanHere, plan_here
@@ -53,19 +52,6 @@ def test_the_registry_gives_what_the_pooled_rows_give(tmp_path: Path) -> None:
     assert "Kaplan-Meier" in report and "Differences of means (Welch)" in report and "* withheld" in report
 
 
-@pytest.mark.soak
-def test_without_a_least_cell_everything_is_told_as_before(tmp_path: Path) -> None:
-    text = REGISTRY.read_text().replace("data/", f"{DATA}/").replace("columns = [", "min_cell = 0\ncolumns = [", 1)
-    path = tmp_path / "all.toml"
-    path.write_text(text)
-    ran = mpc("run", path, "--out", tmp_path / "run")
-    assert ran.code == 0, ran.err
-    told = record(tmp_path / "run")
-    assert check_statistics(told["statistics"], hips(), planned(load_scenario(path))[0]) > 600
-    assert told["plan"]["rounds"] == 2 + 3 + 19 and told["statistics"]["small_cells"] is None
-    assert "min_cell = 0: counts were told however few patients they are of." in ran.out
-
-
 def test_a_small_group_is_withheld_with_all_that_gives_it_back(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     tables = {}
@@ -104,37 +90,6 @@ def test_the_plan_says_that_two_owners_learn_others_addends(tmp_path: Path) -> N
     assert facts["helper"]["opened"] == [] and facts["statistics"]["min_cell"] == 5
     for words in ("Small cells (min_cell = 5)", "11 rounds of secret comparison", "Dominance (75 %)", "in a loop: bmi"):
         assert words in ran.out.replace("\n", " ")
-
-
-def test_without_groups_of_two_owners_who_state_their_rows(tmp_path: Path) -> None:
-    rng = np.random.default_rng(5)
-    tables = {}
-    for name, count in (("a", 30), ("b", 45)):
-        tables[name] = pd.DataFrame({"dose": rng.normal(5, 2, count).round(3), "id": np.arange(count)})
-        tables[name].loc[::7, "dose"] = np.nan
-    task = 'kind = "statistics"\ncolumns = ["dose"]\nstatistics = ["sum", "variance"]\n'
-    path = write_tables(tmp_path, tables, task, stated=True)
-    ran = mpc("run", path, "--out", tmp_path / "run")
-    assert ran.code == 0, ran.err
-    (told,) = record(tmp_path / "run")["statistics"]["columns"]["dose"]
-    dose = pd.concat(tables.values())["dose"]
-    assert told["sum"] == pytest.approx(dose.sum(), rel=1e-12) and told["variance"] == pytest.approx(dose.var())
-    assert set(told) == {"group", "count", "sum", "variance"}
-
-
-def test_a_value_outside_of_its_grid_is_told_to_its_owner_alone(tmp_path: Path) -> None:
-    path = write_tables(
-        tmp_path,
-        {"a": pd.DataFrame({"age": range(30, 60)}), "b": pd.DataFrame({"age": range(99, 130)})},
-        'kind = "statistics"\ncolumns = ["age"]\nstatistics = ["max"]\n'
-        "[task.grid]\nage = { from = 0, to = 110, step = 1 }\n",
-    )
-    ran = mpc("run", path, "--out", tmp_path / "run")
-    assert ran.code == 3
-    assert "b, b.csv: column 'age' has values outside of its grid, from 0 to 110, in 19 rows" in ran.err.replace(
-        "\n", " "
-    )
-    assert "outside" not in (tmp_path / "run" / "a.log").read_text()
 
 
 def test_both_owners_get_the_same_and_the_helper_nothing(tmp_path: Path) -> None:

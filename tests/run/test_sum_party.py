@@ -104,22 +104,6 @@ def test_a_helper_on_a_machine_of_its_own(tmp_path: Path) -> None:
         assert said in " ".join(ran.out.split())
 
 
-@pytest.mark.soak
-def test_doctors_of_a_sum_with_a_helper_meet(tmp_path: Path) -> None:
-    path = write_separate(tmp_path, task="min_cell = 3", helper=True)
-    keys = ("--keys", tmp_path / "keys")
-    for names in (["server", "judge", "c1", "c2", "c3", "c4"], ["server", "c1", "c2", "c3", "c4"]):
-        looks = {name: Running("doctor", path, "--as", name, "--seconds", "12", *keys) for name in names}
-        ends = {name: look.end() for name, look in looks.items()}
-        assert {name: ran.code for name, ran in ends.items()} == dict.fromkeys(names, 0) | (
-            {} if "judge" in names else {"server": 7}
-        )
-        assert "4 of 4 clients came" in ends["server"].out
-        assert ("the helper, judge, did not come" in ends["server"].out) == ("judge" not in names)
-        if "judge" in names:
-            assert "judge has no data: it is the helper" in ends["judge"].out
-
-
 def test_what_is_shown_and_asked_before_the_first_run(tmp_path: Path) -> None:
     path = write_separate(tmp_path, task='server = "malicious"\ndropout = 0.0')
     (tmp_path / "keys" / "approved.json").unlink()

@@ -9,7 +9,7 @@ from typing import Literal
 import pytest
 
 from mpc.errors import DataError
-from parties.data.table import Note, Table, load_owner_table, load_table
+from parties.data.table import Table, load_owner_table, load_table
 from parties.tasks.logistic.settings import LogisticTask
 from parties.tasks.logistic.shape import warnings_after, warnings_before
 from parties.tasks.registry import load_scenario
@@ -131,12 +131,6 @@ def test_one_class_is_told(tmp_path: Path) -> None:
     assert warnings(load(tmp_path, "a,y\n1,1\n2,1\n")) == ["the target is 1 in all of this owner's rows"]
     dropped = load(tmp_path, "a,y\n1,1\n2,1\n,0\n", "drop")
     assert "the target is 1 in all of this owner's rows" in warnings(dropped)
-
-
-def test_ignored_columns_are_told(tmp_path: Path) -> None:
-    table = load(tmp_path, "a,name,y\n1,x,0\n2,z,1\n")
-    assert table.notes == (Note("info", "columns that are not used: name"),)
-    assert table.select(["a"]).notes == table.notes
 
 
 SCENARIO = """

@@ -128,12 +128,6 @@ def test_files_are_named_relative_to_the_scenario(tmp_path: Path, monkeypatch: p
     assert plans(made) == 2
 
 
-def test_a_folder_with_other_things_in_it_will_do(tmp_path: Path) -> None:
-    files = [write(tmp_path / name, columns(seed=k)) for k, name in enumerate(("x.csv", "y.csv"))]
-    made = new_scenario(tmp_path, files, NO_CHOICE)
-    assert tomllib.loads(made.path.read_text(encoding="utf-8"))["parties"]["y"]["data"] == "y.csv"
-
-
 @pytest.mark.parametrize(
     ("paths", "names"),
     [
@@ -238,15 +232,6 @@ def test_names_that_toml_must_escape(tmp_path: Path) -> None:
     assert plans(made) == 5
 
 
-def test_many_columns(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    wide: dict[str, Any] = {f"measurement_number_{k}": rng.normal(size=200).round(2) for k in range(60)}
-    made, found = make(tmp_path, columns(200, **wide), columns(200, seed=1, **wide))
-    assert len(found["task"]["features"]) == plans(made) == 62
-    assert max(map(len, made.path.read_text().splitlines())) <= 120
-    assert "and 42 more" in told(made, "features")
-
-
 def test_a_column_of_ids_of_which_some_repeat_is_no_feature(tmp_path: Path) -> None:
     """Rows of one patient may be many; but that column predicts nothing, and is no name of a row."""
     made, found = make(tmp_path, columns(patient=[7, *range(39)]), columns(seed=1, patient=range(40)))
@@ -340,20 +325,6 @@ def test_other_columns_of_the_same_patients(tmp_path: Path) -> None:
     assert [found["parties"][owner].get("features") for owner in "abc"] == [["age"], None, ["age", "dose"]]
     assert plans(made) == 3
     assert "never (always the same)" in told(made, "left out")
-
-
-def test_what_split_columns_lack(tmp_path: Path) -> None:
-    holes = [np.nan] * 4 + [1.0, 2.0] * 18
-    _, found = make(tmp_path, *halves(weight=holes))
-    assert found["task"]["missing"] == "mean"
-
-
-def test_a_target_of_split_columns_in_words(tmp_path: Path) -> None:
-    one, other = halves()
-    other["stage"] = ["I", "II"] * 20
-    _, found = make(tmp_path, one, other, asked=Options(target="stage", positive="II"))
-    assert (found["task"]["partition"], found["task"]["positive"]) == ("vertical", "II")
-    assert found["parties"]["b"]["features"] == ["dose", "ill"]
 
 
 def test_the_same_columns_of_the_same_patients_are_rows(tmp_path: Path) -> None:
@@ -450,11 +421,6 @@ def test_what_the_lines_for_weights_and_an_offset_say_holds(tmp_path: Path) -> N
     settings, _ = planned(load_scenario(made.path))
     assert settings.weighted and settings.offset
     assert tomllib.loads(text)["task"]["features"] == ["age", "ill"]
-
-
-def test_an_id_that_repeats_is_an_error_of_the_data(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="the id column 'who' repeats"):
-        make(tmp_path, columns(who=[1] * 40), columns(who=range(40)), asked=Options(identifier="who"))
 
 
 def test_it_overwrites_nothing(tmp_path: Path) -> None:

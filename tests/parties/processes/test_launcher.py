@@ -32,7 +32,6 @@ from parties.processes.child import Program
 from parties.processes.launcher import launch
 from parties.processes.lifeline import Lifeline
 from tests.helpers import ROOT
-from tests.run.command import party_of
 
 FAKE = Program("tests.parties.fake_member")
 IN_TIME = 10.0  # 5 to be gone in, and the start of all processes on a busy machine
@@ -122,11 +121,6 @@ def test_all_succeed(tmp_path: Path) -> None:
     assert list(tmp_path.glob("*.stderr")) == []
 
 
-def test_children_ignore_what_a_terminal_sends(tmp_path: Path) -> None:
-    results = run(tmp_path, {"a": {"act": "interrupt_self"}, "b": SUCCEED})
-    assert set(results) == {"a", "b"}
-
-
 def test_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
     (tmp_path / "random.py").write_text("raise SystemExit(9)")
@@ -137,14 +131,6 @@ def test_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "a": {"OPENBLAS_NUM_THREADS": "1", "EXTRA": None},
         "b": {"OPENBLAS_NUM_THREADS": "1", "EXTRA": "1"},
     }
-
-
-def test_in_another_thread(tmp_path: Path) -> None:
-    results: list[dict[str, Any]] = []
-    thread = threading.Thread(target=lambda: results.append(run(tmp_path, {"a": SUCCEED})))
-    thread.start()
-    thread.join()
-    assert list(results[0]) == ["a"]
 
 
 @pytest.mark.usefixtures("all_causes")
@@ -439,23 +425,6 @@ def test_ctrl_c_reaches_the_whole_group(how: str, tmp_path: Path, monkeypatch: p
     code, last = launcher.end()
     assert code == 130
     assert json.loads(last)["code"] == "interrupted"
-
-
-@pytest.mark.parametrize("how", HOW)
-def test_sigterm_to_the_whole_group(how: str, tmp_path: Path) -> None:
-    launcher = Launcher(how, tmp_path, {"a": HANG, "b": HANG})
-    os.killpg(launcher.process.pid, signal.SIGTERM)
-    assert launcher.end()[0] == 130
-
-
-@pytest.mark.parametrize("how", HOW)
-def test_one_party_is_killed_from_outside(how: str, tmp_path: Path) -> None:
-    launcher = Launcher(how, tmp_path, {"a": HANG, "b": HANG})
-    [victim] = [child for child in launcher.children if party_of(child) == "b"]
-    victim.kill()
-    code, last = launcher.end()
-    assert code == PeerLostError.exit_code
-    assert json.loads(last)["message"] == "b was killed (signal 9)"
 
 
 def test_line_buffer() -> None:

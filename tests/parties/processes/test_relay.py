@@ -24,7 +24,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpc.errors import InternalError, InterruptedRun, PeerLostError
+from mpc.errors import InternalError, InterruptedRun
 from parties.base.events import Event
 from parties.processes import delay_line
 from parties.processes.child import Program
@@ -58,35 +58,11 @@ def test_a_small_message_takes_the_latency_and_its_transfer() -> None:
     assert line.arrival() == math.inf
 
 
-def test_without_a_bandwidth_only_the_latency_counts() -> None:
-    line = DelayLine(Conditions(0.25, None))
-    line.put(1.0, b"a" * 3_000_000)
-    line.put(1.5, b"b")
-    assert everything(line, 1.25) == b"a" * 3_000_000
-    assert line.arrival() == 1.75
-
-
-def test_a_message_waits_for_the_one_before_it() -> None:
-    line = DelayLine(Conditions(0.0, 1000.0))
-    line.put(0.0, b"a" * 500)
-    line.put(0.1, b"b" * 500)
-    assert everything(line, 0.999) == b"a" * 500
-    assert everything(line, 1.0) == b"b" * 500
-
-
 def test_the_first_bytes_arrive_while_the_rest_is_sent() -> None:
     line = DelayLine(Conditions(0.0, 1e6))
     line.put(0.0, b"x" * 1_000_000)
     assert 0.498e6 <= len(everything(line, 0.5)) <= 0.5e6
     assert 0.498e6 <= len(everything(line, 1.0 + 1e-9)) <= 0.502e6
-
-
-def test_what_is_given_in_part_stays_in_order() -> None:
-    line = DelayLine(FAST)
-    line.put(0.0, b"abcdef")
-    line.put(0.0, b"ghi")
-    line.gave(4)
-    assert everything(line, 0.0) == b"efghi"
 
 
 def test_the_end_comes_after_the_bytes() -> None:
@@ -478,11 +454,6 @@ def test_a_relay_that_breaks_down_is_named(tmp_path: Path) -> None:
             network=lambda *_: Conditions("late", None),  # type: ignore[arg-type]
         )
     assert "Traceback" in (tmp_path / f"{NAME}.stderr").read_text()
-
-
-def test_a_party_that_is_killed_is_the_cause_as_ever(tmp_path: Path) -> None:
-    with pytest.raises(PeerLostError, match=r"b was killed \(signal 9\)"):
-        run(tmp_path, "hang", "kill_self")
 
 
 def test_a_stopped_relay_can_be_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -231,12 +231,6 @@ def test_a_run_under_a_test_seed_says_so() -> None:
     assert merge_results(reports, **WHO)["testing"] == {"a": {"seed": 1}}
 
 
-def test_a_task_without_a_model(tmp_path: Path) -> None:
-    reports = {name: result("owner", model=None, metrics=None) for name in ("a", "b")}
-    write_record(tmp_path, merge_results(reports, **WHO))
-    assert read(tmp_path)["model"] is None
-
-
 def test_a_record_is_shown_on_a_terminal_without_harm(tmp_path: Path) -> None:
     name = "Größe \x1b[31m\x9b\u2028\u202e\n\udc80\U000e0001"
     write_record(tmp_path, failed_record(UsageError("x"), scenario_name=name))

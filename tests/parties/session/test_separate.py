@@ -84,15 +84,6 @@ def test_of_each_pair_exactly_one_dials(world: World, without: tuple[str, ...]) 
     assert pairs == [("helper", "hospital_a"), ("helper", "hospital_b"), ("hospital_a", "hospital_b")]
 
 
-@pytest.mark.parametrize("me", ["hospital_a", "hospital_b"])
-def test_a_pair_without_an_address_is_named(world: World, me: str) -> None:
-    with pytest.raises(UsageError) as caught:
-        world.dials(me, {"helper": LOCAL["helper"]})
-    peer = "hospital_b" if me == "hospital_a" else "hospital_a"
-    assert caught.value.message == f"neither {me} nor {peer} has an address, so they cannot reach each other"
-    assert "`address`" in caught.value.hint
-
-
 @pytest.mark.parametrize(
     ("address", "listen"),
     [
@@ -139,11 +130,6 @@ def test_a_name_that_nobody_knows_is_named(world: World, monkeypatch: pytest.Mon
     assert caught.value.party == "hospital_a"
 
 
-def test_localhost_is_dialled_where_it_listens(world: World) -> None:
-    addresses = {**LOCAL, "hospital_a": "localhost:7101"}
-    assert world.dials("hospital_b", addresses) == {"hospital_a": "tcp://127.0.0.1:7101"}
-
-
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "[::1]:1", "localhost:1", "10.0.0.5:1"])
 def test_no_address_proves_that_all_are_on_this_machine(world: World, address: str) -> None:
     """A tunnel to another machine ends at a loopback address."""
@@ -157,27 +143,8 @@ def test_a_party_that_the_scenario_does_not_have(world: World) -> None:
     assert caught.value.hint == "its parties are hospital_a, hospital_b, helper"
 
 
-def test_a_party_without_its_key_file(world: World) -> None:
-    (world.keys / "helper.key").unlink()
-    with pytest.raises(UsageError, match="there is no key file"):
-        place(world.scenario(LOCAL), "helper", world.keys)
-
-
 @pytest.mark.parametrize("name", ["hospital_a", "hospital_b"])
 def test_a_public_key_that_is_missing_in_the_scenario_is_named(world: World, name: str) -> None:
     with pytest.raises(UsageError) as caught:
         place(world.scenario(LOCAL, {name: None}), "hospital_a", world.keys)
     assert caught.value.message == f"[parties.{name}] has no public_key" and f"mpc keygen {name}" in caught.value.hint
-
-
-def test_a_public_key_that_is_none_is_named(world: World) -> None:
-    with pytest.raises(UsageError, match=r"hospital_b.*public_key"):
-        place(world.scenario(LOCAL, {"hospital_b": "bl1-abc"}), "hospital_a", world.keys)
-
-
-def test_a_key_file_of_another_identity_is_refused(world: World) -> None:
-    other = keys.generate("other", world.keys)[1]
-    with pytest.raises(UsageError) as caught:
-        place(world.scenario(LOCAL, {"hospital_a": other}), "hospital_a", world.keys)
-    assert caught.value.message == "the key file of hospital_a does not match its public_key in the scenario"
-    assert world.publics["hospital_a"] in caught.value.hint and caught.value.party == "hospital_a"

@@ -141,13 +141,6 @@ def test_an_approval_that_is_over_is_none(
     desk.obtain()
 
 
-def test_the_last_approval_of_the_same_counts(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    desk.obtain(desk.digest())
-    desk.obtain(desk.digest(), terms=Terms(until="2999-03-31"))
-    over(desk, monkeypatch, "2999-04-01T00:00:00+00:00")
-    assert "was until 2999-03-31" in desk.refusal().message
-
-
 def test_other_terms_are_asked_for(desk: Desk) -> None:
     desk.obtain(desk.digest())
     with pytest.raises(UsageError, match="has not approved the scenario 'small' on these terms"):
@@ -209,21 +202,11 @@ def test_an_entry_that_is_none_spoils_the_list(desk: Desk, change: dict[str, obj
     assert "is not a list of approvals" in desk.refusal().message
 
 
-def test_capital_letters_will_do(desk: Desk) -> None:
-    desk.obtain(desk.digest().upper())
-    assert read_approvals(desk.folder)[0].digest == desk.scenario.digest
-
-
 @pytest.mark.parametrize("given", ["", "yes", "g" * 64, "0" * 65, "0123456789abcdef", f"{'0' * 64}\n"])
 def test_what_is_no_whole_digest_is_refused(desk: Desk, given: str) -> None:
     error = desk.refusal(given)
     assert "needs a whole digest" in error.message and desk.digest() in error.hint
     assert desk.shown == []
-
-
-@pytest.mark.parametrize("digits", [15, 16, 63])
-def test_the_first_digits_of_the_right_one_are_refused(desk: Desk, digits: int) -> None:
-    assert "needs a whole digest" in desk.refusal(desk.digest()[:digits]).message
 
 
 def test_the_scenarios_own_digest_approves_nothing(desk: Desk) -> None:
@@ -319,14 +302,6 @@ def test_an_approval_is_no_others_with_a_file_of_one_name(desk: Desk) -> None:
     desk.refusal(me=B)
 
 
-def test_each_party_approves_for_itself(desk: Desk) -> None:
-    desk.obtain(desk.digest())
-    for name in (B, HELPER):
-        assert desk.refusal(me=name).message == f"{name} has not approved the scenario 'small'"
-        desk.obtain(desk.digest(name), me=name)
-    assert [one.party for one in read_approvals(desk.folder)] == [A, B, HELPER]
-
-
 def test_approvals_at_the_same_time_are_all_kept(desk: Desk) -> None:
     names = (A, B, HELPER) * 4
     threads = [Thread(target=remember, args=(desk.scenario, name, desk.folder)) for name in names]
@@ -361,33 +336,10 @@ def test_a_file_that_is_no_list_of_approvals_is_named(desk: Desk, content: bytes
     assert path.read_bytes() == content
 
 
-def test_an_entry_of_other_types_is_no_approval(desk: Desk) -> None:
-    desk.obtain(desk.digest())
-    path = desk.folder / FILE
-    content = json.loads(path.read_text())
-    content["approved"][0]["digest"] = 3
-    path.write_text(json.dumps(content))
-    assert "not a list of approvals" in desk.refusal().message
-
-
 def test_approvals_that_others_can_write_do_not_count(desk: Desk) -> None:
     desk.obtain(desk.digest())
     (desk.folder / FILE).chmod(0o662)
     assert "others than its owner" in desk.refusal().message
-
-
-def test_an_approval_covers_ones_own_data_and_query(desk: Desk) -> None:
-    digests = {desk.scenario.digest, desk.digest(), desk.digest(B), desk.digest(HELPER)}
-    query = 'data = { database = "x.duckdb", sql = "select * from a" }'
-    for old, new in (
-        ('data = "hospital_a.csv"', query),
-        ("from a", "from a -- all"),
-        (query.replace("from a", "from a -- all"), 'data = "hospital_a.csv"\nencoding = "latin-1"'),
-        ("[parties.helper]", '[roster]\nfile = "r.toml"\nsigned_by = "x"\n[parties.helper]'),
-    ):
-        desk.edit(old, new)
-        digests.add(desk.digest())
-    assert len(digests) == 8
 
 
 def text(one: Scenario, me: str, changes: Sequence[str] = (), warnings: Sequence[str] = ()) -> str:

@@ -66,15 +66,6 @@ def test_the_public_text_holds_both_public_keys_and_no_secret(tmp_path: Path) ->
     assert content["curve_secret"] not in text and content["ed25519_secret"] not in text
 
 
-def test_every_identity_is_another(tmp_path: Path) -> None:
-    texts = {keys.generate(name, tmp_path)[1] for name in ("a", "b", "c")}
-    assert len(texts) == 3
-
-
-def test_the_folder_is_made_if_need_be(tmp_path: Path) -> None:
-    assert key_file(tmp_path / "deep" / "keys").exists()
-
-
 def test_a_key_is_never_overwritten(tmp_path: Path) -> None:
     path = key_file(tmp_path)
     before = path.read_bytes()
@@ -105,12 +96,6 @@ def test_a_file_that_others_can_open_is_refused(tmp_path: Path, mode: int) -> No
     path.chmod(mode)
     error = refusal(tmp_path)
     assert error.message == f"others than its owner can read {path}" and error.hint == f"chmod 600 {path}"
-
-
-@pytest.mark.parametrize("mode", [0o600, 0o400])
-def test_a_file_that_only_its_owner_can_open_is_taken(tmp_path: Path, mode: int) -> None:
-    key_file(tmp_path).chmod(mode)
-    keys.load("hospital_a", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -174,14 +159,6 @@ def test_what_is_not_a_public_text_is_refused(tmp_path: Path, change: Any) -> No
 def test_a_link_key_alone_says_how_the_public_text_begins(link: bytes, signing: bytes) -> None:
     text = keys.public_text(z85.encode(link), signing)
     assert text.startswith(text_begins(link)) and len(text_begins(link)) == len("bl1-") + 42
-
-
-def test_a_public_text_is_one_word() -> None:
-    for _ in range(20):
-        public, _ = zmq.curve_keypair()
-        text = keys.public_text(public, bytes(32))
-        assert text.startswith("bl1-") and text.replace("-", "").replace("_", "").isalnum()
-        assert keys.curve_key(text) == public
 
 
 @pytest.fixture

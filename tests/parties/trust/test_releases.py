@@ -23,7 +23,7 @@ from parties.tasks.registry import load_scenario
 from parties.trust import releases as module
 from parties.trust.releases import FILE, NEAR, Release, Releases, release_of
 from parties.trust.row_sketch import estimate_difference, sketch_key, sketch_of
-from tests.run.scenarios import write_csv, write_scenario
+from tests.run.scenarios import write_scenario
 
 MODEL = Revealed("model", ("hospital_a", "hospital_b"), (4,), "the result")
 SUMS = Revealed("feature means", ("hospital_a", "hospital_b"), (3,), "scaling")
@@ -99,14 +99,6 @@ def test_a_run_that_was_killed_counts_once_it_opened_something(tmp_path: Path) -
     assert len(Releases(tmp_path).warnings(RUN)) == 1
 
 
-def test_an_older_failed_run_that_opened_nothing_does_not_count(tmp_path: Path) -> None:
-    run(tmp_path, RUN)
-    last = lines(tmp_path)[-1] | {"status": "failed", "revealed": []}
-    with (tmp_path / FILE).open("a") as file:
-        file.write(json.dumps(last) + "\n")
-    assert Releases(tmp_path).warnings(RUN) == []
-
-
 def test_a_repeat_is_warned_of_with_its_date_and_scenario(tmp_path: Path) -> None:
     assert run(tmp_path, RUN) == []
     when = lines(tmp_path)[-1]["time"][:10]
@@ -124,13 +116,6 @@ def test_a_near_repeat_is_warned_of(tmp_path: Path, rows: int) -> None:
     assert "reveal their difference" in said
 
 
-def test_a_repeat_and_a_near_repeat_are_told_apart(tmp_path: Path) -> None:
-    run(tmp_path, RUN)
-    run(tmp_path, replace(RUN, session="s2", data="y", rows=61))
-    said = Releases(tmp_path).warnings(RUN)
-    assert [text.split(":")[0] for text in said] == ["repeat", "near-repeat"]
-
-
 @pytest.mark.parametrize(
     "other",
     [
@@ -145,11 +130,6 @@ def test_a_repeat_and_a_near_repeat_are_told_apart(tmp_path: Path) -> None:
 def test_what_is_neither_is_not_warned_of(tmp_path: Path, other: dict[str, Any]) -> None:
     run(tmp_path, RUN)
     assert Releases(tmp_path).warnings(replace(RUN, **other)) == []
-
-
-def test_the_order_of_the_owners_does_not_matter(tmp_path: Path) -> None:
-    run(tmp_path, RUN)
-    assert len(Releases(tmp_path).warnings(replace(RUN, owners=RUN.owners[::-1]))) == 1
 
 
 @pytest.mark.parametrize("bad", [b"{", b"[]", b"7", b'{"rows": 3}', b'"x"', b"\xff"])
@@ -237,15 +217,6 @@ def test_an_entry_says_which_data_by_a_digest_of_what_is_used(small: Scenario) -
     values = np.array(table(small).values)
     text = json.dumps(one.__dict__)
     assert not any(repr(float(value)) in text for value in values.ravel())
-
-
-def test_one_patient_more_is_a_near_repeat(small: Scenario, tmp_path: Path) -> None:
-    columns = ("years", "dose", "marker")
-    run(tmp_path, release_of(small, table(small), columns, "s1"))
-    assert Releases(tmp_path).warnings(release_of(small, table(small), columns))[0].startswith("repeat: ")
-    write_csv(tmp_path / "hospital_a.csv", 61, 0)
-    (said,) = Releases(tmp_path).warnings(release_of(small, table(small), columns))
-    assert "(60 then, 61 now)" in said
 
 
 def rows_of(count: int, seed: int = 0) -> NDArray[np.float64]:

@@ -19,7 +19,7 @@ from parties.trust.share_file import OpenShare, Vault, journal_path, key_path, o
 from protocols.evaluation.shared_model import kept_scale
 from protocols.rows.kept_model import SharedModel, Units
 from protocols.rows.limits import X_SCALE
-from tests.parties.shares import FEATURES, OWNERS, bound, models, write_shares
+from tests.parties.shares import OWNERS, bound, models, write_shares
 
 A, B = OWNERS
 WEIGHTS = (1.5, -2.0, 0.25, 0.5)
@@ -254,7 +254,3 @@ def test_a_full_disk_stops_the_run_before_anything_is_opened(tmp_path: Path, mon
     monkeypatch.setattr(os, "fsync", fsync)
     with pytest.raises(UsageError, match="cannot be written: No space left on device"):
         share.count("s1", {A: 1}, 3)
-
-
-def test_features_name_the_columns(tmp_path: Path) -> None:
-    assert read_bound(write_shares(tmp_path / "run", WEIGHTS)[B], B).features == FEATURES

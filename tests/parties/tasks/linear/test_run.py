@@ -242,26 +242,6 @@ def record_of(x: np.ndarray, y: np.ndarray) -> dict[str, object]:
     return {"status": "ok", "inference": inference_rows(fit), "fit": fit_facts(fit)}
 
 
-def test_the_table_is_statsmodels() -> None:
-    import statsmodels.api as sm
-
-    draw = np.random.default_rng(1)
-    x = draw.normal(size=(25, 2))
-    y = x[:, 0] + draw.normal(size=25)
-    record = record_of(x, y)
-    model = sm.OLS(y, np.c_[x, np.ones(25)]).fit()
-    rows = record["inference"]
-    assert isinstance(rows, list)
-    for key, wanted in (("coefficient", model.params), ("se", model.bse), ("t", model.tvalues), ("p", model.pvalues)):
-        np.testing.assert_allclose([row[key] for row in rows], wanted, rtol=1e-9)
-    np.testing.assert_allclose([[row["low"], row["high"]] for row in rows], model.conf_int(), rtol=1e-9)
-    fit = record["fit"]
-    assert isinstance(fit, dict)
-    assert (fit["rows"], fit["df"], fit["residual_df"]) == (25, 2, 22)
-    assert (fit["f"], fit["p"]) == pytest.approx((model.fvalue, model.f_pvalue), rel=1e-9)
-    assert "R2 " in lines(linear_blocks(record)) and "F test of all features" in lines(linear_blocks(record))
-
-
 def test_an_exact_fit_is_said() -> None:
     x = np.random.default_rng(2).normal(size=(25, 2))
     record = record_of(x, x.sum(axis=1))

@@ -115,12 +115,6 @@ def test_it_is_what_the_reference_says(tmp_path: Path, tables: dict[str, tuple[n
     assert got["alone"]["east"]["test"]["log_loss"] != got["alone"]["west"]["test"]["log_loss"]
 
 
-def test_the_same_weights_differ_by_nothing(tmp_path: Path, tables: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:
-    rows = own(tables)
-    weights = reference.pooled([rows["east"], rows["west"]], settings(rows)).weights
-    assert compare(scenario(tmp_path), record(), list(weights))["pooled"]["max_abs_weight_difference"] == 0.0
-
-
 def test_without_held_out_rows_there_are_no_test_metrics(
     tmp_path: Path, tables: dict[str, tuple[np.ndarray, np.ndarray]]
 ) -> None:

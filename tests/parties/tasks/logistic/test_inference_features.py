@@ -14,8 +14,7 @@ from parties.scenario.file import Scenario
 from parties.tasks.logistic.settings import LogisticTask
 from parties.tasks.logistic.shape import settings_for
 from parties.tasks.registry import load_scenario
-from parties.tasks.regression import own_columns, own_rows, split_of
-from protocols.inference.columns_job import vertical_inference_job
+from parties.tasks.regression import own_rows
 from protocols.inference.rows_job import inference_job
 from protocols.rows.results import Inference
 from tests.helpers import lockstep
@@ -105,29 +104,3 @@ def test_a_factor_and_interactions(tmp_path: Path, owners: str, how: str) -> Non
     found = outcome.results["a"].inference
     assert [row.feature for row in found.table] == [*features, "(intercept)"]
     assert_is_the_formulas(found, rows, FORMULA)
-
-
-@pytest.mark.soak
-@pytest.mark.parametrize("owners", ["ab", "abc"])
-def test_a_factor_and_interactions_of_split_columns(tmp_path: Path, owners: str) -> None:
-    rows = draw_rows(400)
-    listed = {"a": TERMS, "b": 'features = ["dose"]'}
-    write_csv(tmp_path / "a.csv", rows, ("who", "age", "male", "stage"))
-    write_csv(tmp_path / "b.csv", rows[::-1], ("who", "dose", "ill"))
-    formula = f"{FORMULA} + dose"
-    if owners == "abc":
-        listed |= {"a": 'features = ["age", "male", "age:male"]', "c": 'features = ["stage"]'}
-        write_csv(tmp_path / "c.csv", rows, ("who", "stage"))
-        formula = "ill ~ age + male + age:male + dose + stage"
-    task = TASK.replace("FEATURES", 'partition = "vertical"\nid = "who"').replace("HOW", "shared")
-    scenario = scenario_of(tmp_path, owners, task, listed)
-    tables = {owner: load_owner_table(scenario, owner) for owner in scenario.owners}
-    split = split_of(tables)
-    own = {owner: own_columns(table, scenario, split, b"k") for owner, table in tables.items()}
-    settings = settings_for(scenario, dict.fromkeys(scenario.owners, (400, 0)), split.count)
-
-    def factory(owner: str) -> Any:
-        return lambda p: vertical_inference_job(p, None if p.dry else own[owner], settings)
-
-    outcome = lockstep({owner: factory(owner) for owner in scenario.owners})
-    assert_is_the_formulas(outcome.results["b"].inference, rows, formula)

@@ -132,23 +132,6 @@ FLAGS = [
     ([1, 1, 0, 0], [4, 0]),  # two of each: what is left is one cell
 ]
 
-VALUES = [
-    ([0, 0, 0, 0, 1, 1], 0),  # flags of which the scenario says nothing
-    ([0, 0, 0, 0, 1, 2], 0),  # a third value is no way round
-    ([7, 7, 7, 7, 1, 2], 42),
-    ([0, 0, 0, 0, 1, 1, 1, 9, 9], 3),  # of few values, each one's rows are a cell
-    ([0, 0, 0, 0, 1, 2, 3, 4], 10),
-]
-
-
-@pytest.mark.parametrize(("ages", "total"), VALUES)
-def test_rows_beside_a_clients_commonest_value_are_a_cell(tmp_path: Path, ages: list[int], total: int) -> None:
-    scenario = small(tmp_path)
-    numbers = numbers_of(scenario, "c1", np.array([[age, 1.0] for age in ages]))
-    totals = dict(zip(scenario.entries, decode(numbers.vector, scenario.coding, 1).tolist(), strict=True))
-    assert [totals["age", "count"], totals["age", "sum"] / scenario.coding.scale] == [len(ages), total]
-    assert ("age" in numbers.withheld) == (total != sum(ages))
-
 
 @pytest.mark.parametrize(
     ("weights", "total", "weight"),
@@ -176,13 +159,6 @@ def test_a_client_adds_nothing_where_it_has_few_rows(tmp_path: Path, stays: list
     ages = 0 if len(stays) < 3 else len(stays)
     assert [totals["age", "count"], totals["age", "sum"] / scenario.coding.scale] == [ages, 20 * ages]
     assert ("stay" in numbers.withheld) == (expected != [len(stays), sum(stays)])
-
-
-def test_a_weighted_flag_of_nearly_all_has_the_weight_of_all(tmp_path: Path) -> None:
-    scenario = small(tmp_path, 'weight = "w"\nlargest_weight = 9')
-    numbers = numbers_of(scenario, "c1", np.array([[20.0, stay, 2.0] for stay in (1, 1, 1, 0)]))
-    totals = dict(zip(scenario.entries, decode(numbers.vector, scenario.coding, 1).tolist(), strict=True))
-    assert [totals["stay", kind] for kind in scenario.kinds] == [4, 8, 800]
 
 
 def test_flags_are_zeros_and_ones(tmp_path: Path) -> None:
