@@ -83,6 +83,8 @@ MAY_IMPORT_ZMQ = {
     "parties/trust/keys.py",
 }
 DYNAMIC_CALLS = {"getattr", "eval", "exec", "__import__"}
+# What its user named on the command line, to be run.
+MAY_EXECUTE = "parties/tasks/program/function.py"
 DYNAMIC_METHODS = {"import_module", "__getattribute__"}
 
 
@@ -184,7 +186,8 @@ def violations(path: str, source: str) -> list[str]:
     found += room_violations(path, tree)
     if package != "parties":
         found += [(line, "uses numpy.random") for line in numpy_random_uses(tree)]
-    found += [(line, f"calls {name}") for line, name in dynamic_uses(tree)]
+    allowed = {"exec"} if path == MAY_EXECUTE else set()
+    found += [(line, f"calls {name}") for line, name in dynamic_uses(tree) if name not in allowed]
     return sorted({f"{path}:{line} {what}" for line, what in found})
 
 

@@ -14,8 +14,8 @@ May import: all of `mpc`.
 
 from __future__ import annotations
 
+from mpc.runtime.inputs import Input, bits, each, integers, own, reals, words
 from mpc.testing.cases.failure import CheckFailed
-from mpc.testing.cases.inputs import Input, integers, own, reals, words
 from mpc.testing.cases.programs import to_each
 from mpc.testing.correct import Correct, check_correct
 from mpc.testing.cost import Cost, check_cost
@@ -35,11 +35,13 @@ __all__ = [
     "Structure",
     "Summed",
     "Viewed",
+    "bits",
     "check_correct",
     "check_cost",
     "check_faults",
     "check_sums",
     "check_view",
+    "each",
     "integers",
     "own",
     "reals",

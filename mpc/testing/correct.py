@@ -11,11 +11,12 @@ import numpy as np
 
 from mpc.errors import BeaverlodgeError, PeerLostError, UsageError
 from mpc.ring.array import Array
+from mpc.runtime.inputs import Input, Sizes
 from mpc.runtime.lockstep import run_lockstep
 from mpc.runtime.party import Party
 from mpc.sharing.share import Public, Share
 from mpc.testing.cases.failure import CheckFailed, refusals
-from mpc.testing.cases.inputs import Input, Sizes, Values, complete, givers, names_in, randoms
+from mpc.testing.cases.inputs import Values, complete, givers, names_in, randoms
 from mpc.testing.cases.programs import Case, Each, Protocol, results_of, same_results, taken_case, totals
 from mpc.testing.faults.sockets import over_sockets
 
@@ -186,7 +187,7 @@ def _explore(
         }
         values: Values = tuple(
             tuple(
-                _entries(data, one, one.sized(drawn), f"input {k}" + (f" of owner{g}" if one.private else ""))
+                _entries(data, one, one.sized(drawn), f"input {k}" + (f" of owner{g}" if one.of_all else ""))
                 for g in range(givers(one, n))
             )
             for k, one in enumerate(inputs)
@@ -226,7 +227,7 @@ def compare(case: Case, reference: Reference, error: Bound, seed: int) -> Array:
         CheckFailed: a result is not what the reference gives.
     """
     plain = [
-        tuple(one.plain(part) for part in parts) if one.private else one.plain(parts[0])
+        tuple(one.plain(part) for part in parts) if one.of_all else one.plain(parts[0])
         for one, parts in zip(case.inputs, case.values, strict=True)
     ]
     where = f"{case.n} owners" + (f", sizes {dict(case.sizes)}" if case.sizes else "")

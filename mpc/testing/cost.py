@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mpc.errors import DataError, ProtocolError
+from mpc.runtime.inputs import Input, Sizes
 from mpc.runtime.lockstep import Message, Outcome, run_lockstep
 from mpc.testing.cases.failure import CheckFailed, refusals
-from mpc.testing.cases.inputs import Input, Sizes, Values, complete, constants, randoms
+from mpc.testing.cases.inputs import Values, complete, constants, randoms
 from mpc.testing.cases.programs import HELPER, Case, Protocol
 from mpc.testing.faults.check import play_smoothly
 

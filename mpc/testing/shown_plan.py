@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
+from mpc.runtime.inputs import Input, Sizes
 from mpc.runtime.plan import Plan
-from mpc.testing.cases.inputs import Input, Sizes, complete, constants
+from mpc.testing.cases.inputs import complete, constants
 from mpc.testing.cases.programs import Case, Protocol
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from parties.cli.here import Here, asker
-from parties.cli.options import AS, DATA, KEYS, POLICY, SCENARIO, SQL
+from parties.cli.options import AS, DATA, KEYS, POLICY, PROGRAM, SCENARIO, SQL
 from parties.cli.output import Output
 
 
@@ -17,6 +17,7 @@ from parties.cli.output import Output
 @KEYS
 @DATA
 @SQL
+@PROGRAM
 @click.option("--digest", metavar="DIGEST", help="Approve what has this digest, without being asked.")
 @click.option("--until", metavar="DATE", help="The approval ends with this day (2027-03-31, UTC), or at this time.")
 @click.option("--by", metavar="WHO", help="Who approves (default: the user of this command).")
@@ -27,6 +28,7 @@ def approve(
     keys: Path,
     data: Path | None,
     sql: Path | None,
+    program: str | None,
     digest: str | None,
     until: str | None,
     by: str | None,
@@ -42,7 +44,7 @@ def approve(
 
     terms = Terms(by or "", until or "") if until is not None or by is not None else None
 
-    loaded = Here(scenario, name, keys, data, sql).load()
+    loaded = Here(scenario, name, keys, data, sql, program).load()
     ask, output = asker(), Output(name)
     if isinstance(loaded, Scenario):
         from parties.cli.run_party import ask_approval

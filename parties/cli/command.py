@@ -21,11 +21,12 @@ from parties.cli.report import report
 from parties.cli.revoke import revoke
 from parties.cli.roster import roster
 from parties.cli.run import run
+from parties.cli.simulate import simulate
 from parties.cli.sweep import sweep
 
 
 @click.group(
-    commands=[approve, doctor, keygen, new, party, plan, report, revoke, roster, run, sweep],
+    commands=[approve, doctor, keygen, new, party, plan, report, revoke, roster, run, simulate, sweep],
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(VERSION, prog_name="mpc")

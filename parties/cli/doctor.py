@@ -8,7 +8,7 @@ import click
 
 from mpc.errors import plain_text
 from parties.cli.here import Here
-from parties.cli.options import DATA, KEYS, POLICY, SCENARIO, SQL
+from parties.cli.options import DATA, KEYS, POLICY, PROGRAM, SCENARIO, SQL
 
 
 @click.command()
@@ -17,6 +17,7 @@ from parties.cli.options import DATA, KEYS, POLICY, SCENARIO, SQL
 @KEYS
 @DATA
 @SQL
+@PROGRAM
 @POLICY
 @click.option("--seconds", type=click.FloatRange(3.0), default=10.0, show_default=True, help="How long to look.")
 def doctor(
@@ -25,6 +26,7 @@ def doctor(
     keys: Path,
     data: Path | None,
     sql: Path | None,
+    program: str | None,
     policy: Path | None,
     seconds: float,
 ) -> int:
@@ -46,7 +48,7 @@ def doctor(
     def say(text: str) -> None:
         click.echo(plain_text(text), err=True)
 
-    loaded = load_any(scenario) if name is None else Here(scenario, name, keys, data, sql).load()
+    loaded = load_any(scenario) if name is None else Here(scenario, name, keys, data, sql, program).load()
     if not isinstance(loaded, Scenario):
         from parties.doctor.sums import examine_sum, examine_sum_file
 

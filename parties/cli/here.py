@@ -24,13 +24,15 @@ class Here:
     keys: Path
     data: Path | None
     sql: Path | None
+    program: str | None = None
 
     def load(self) -> Scenario | StarScenario:
         """The scenario as this party takes part in it."""
         from parties.session.own_data import apply_own_data
-        from parties.tasks.registry import load_any
+        from parties.tasks.registry import load_any, with_program
 
-        return apply_own_data(load_any(self.scenario), self.name, self.keys, self.data, self.sql)
+        scenario = with_program(load_any(self.scenario), self.program, alone=True)
+        return apply_own_data(scenario, self.name, self.keys, self.data, self.sql)
 
 
 def asker() -> Callable[[], bool] | None:

@@ -29,3 +29,8 @@ QUIET = click.option(
 NETWORK = click.option(
     "--network", metavar="PRESET", help="Links as in lan, wan, mobile or hospital-dsl, whatever the scenario's are."
 )
+PROGRAM = click.option(
+    "--program",
+    metavar="PROGRAM",
+    help='The protocol of a kind = "program" as FILE:FUNCTION, such as median.py:median: no scenario names one.',
+)

@@ -10,7 +10,7 @@ import click
 
 from parties.cli.guard import guarded
 from parties.cli.here import Here, asker
-from parties.cli.options import AS, DATA, KEYS, OUT, POLICY, QUIET, SCENARIO, SQL
+from parties.cli.options import AS, DATA, KEYS, OUT, POLICY, PROGRAM, QUIET, SCENARIO, SQL
 from parties.cli.output import Output
 
 
@@ -21,6 +21,7 @@ from parties.cli.output import Output
 @KEYS
 @DATA
 @SQL
+@PROGRAM
 @click.option("--approve", metavar="DIGEST", help="Approve what has this digest: the last that is shown.")
 @POLICY
 @click.option(
@@ -38,6 +39,7 @@ def party(
     keys: Path,
     data: Path | None,
     sql: Path | None,
+    program: str | None,
     approve: str | None,
     policy: Path | None,
     log_format: Literal["text", "json"],
@@ -49,7 +51,7 @@ def party(
     for one side of each pair. Before the first run of a scenario, what it asks for is shown and has to be approved.
     """
     output = Output(name, log_format, quiet)
-    here = Here(scenario, name, keys, data, sql)
+    here = Here(scenario, name, keys, data, sql, program)
     return guarded(lambda: _take_part(here, out, approve, policy, output), output)
 
 

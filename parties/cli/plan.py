@@ -6,14 +6,15 @@ from pathlib import Path
 
 import click
 
-from parties.cli.options import NETWORK, SCENARIO
+from parties.cli.options import NETWORK, PROGRAM, SCENARIO
 
 
 @click.command()
 @SCENARIO
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 @NETWORK
-def plan(scenario: Path, as_json: bool, network: str | None) -> None:
+@PROGRAM
+def plan(scenario: Path, as_json: bool, network: str | None, program: str | None) -> None:
     """Say what SCENARIO costs and who learns what, before it runs.
 
     Sends nothing. Reads the owners' row counts and shared columns from their data, or takes `rows` and `features` from
@@ -22,9 +23,9 @@ def plan(scenario: Path, as_json: bool, network: str | None) -> None:
     from parties.report.plan import print_plan
     from parties.scenario.file import Scenario
     from parties.scenario.network import on_preset
-    from parties.tasks.registry import load_any, planned
+    from parties.tasks.registry import load_any, planned, with_program
 
-    loaded = on_preset(load_any(scenario), network)
+    loaded = on_preset(with_program(load_any(scenario), program, alone=False), network)
     if not isinstance(loaded, Scenario):
         from parties.report.plan import print_star_plan
 

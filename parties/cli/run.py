@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from parties.cli.options import NETWORK, OUT, QUIET, SCENARIO
+from parties.cli.options import NETWORK, OUT, PROGRAM, QUIET, SCENARIO
 from parties.cli.output import Output
 
 
@@ -15,8 +15,11 @@ from parties.cli.output import Output
 @OUT
 @click.option("--no-compare", is_flag=True, help="Skip the comparison with training alone and in the clear.")
 @NETWORK
+@PROGRAM
 @QUIET
-def run(scenario: Path, out: Path | None, no_compare: bool, network: str | None, quiet: bool) -> None:
+def run(
+    scenario: Path, out: Path | None, no_compare: bool, network: str | None, program: str | None, quiet: bool
+) -> None:
     """Run every party of SCENARIO on this machine, each as a process.
 
     Ends with a summary: how good the joint model is, what it cost, and who learnt what. The same is in the record's
@@ -28,10 +31,11 @@ def run(scenario: Path, out: Path | None, no_compare: bool, network: str | None,
     from parties.report.record import check_out
     from parties.scenario.file import Scenario
     from parties.scenario.network import on_preset
-    from parties.tasks.registry import load_any
+    from parties.tasks.registry import load_any, with_program
 
     check_out(out)
-    loaded, output = on_preset(load_any(scenario), network), Output(quiet=quiet)
+    loaded = on_preset(with_program(load_any(scenario), program, alone=False), network)
+    output = Output(quiet=quiet)
     if not isinstance(loaded, Scenario):
         from parties.cli.run_sum import run_sum
 

@@ -12,7 +12,7 @@ from parties.data.same_data import warn_of_same_data
 from parties.processes.emulated import links_of, network_lines
 from parties.processes.launcher import launch
 from parties.processes.member import load_libraries
-from parties.report.record import record_of
+from parties.report.record import compared, record_of
 from parties.report.recorded_run import FinishedRun, run_and_record
 from parties.scenario.file import Scenario
 from parties.tasks.registry import job_of
@@ -29,10 +29,16 @@ def run_locally(scenario: Scenario, out: Path | None, output: Shown, *, compare:
         if job_of(scenario).data.pools(scenario, owner):
             scenario.data_source(owner)
     _check_shares(scenario)
-    return run_and_record(scenario, out, lambda folder: _run(scenario, folder, output, compare=compare))
+    return run_and_record(scenario, out, lambda folder: run_parties(scenario, folder, output, compare=compare))
 
 
-def _run(scenario: Scenario, folder: Path, output: Shown, *, compare: bool) -> dict[str, Any]:
+def run_parties(scenario: Scenario, folder: Path, output: Shown, *, compare: bool) -> dict[str, Any]:
+    """Start a scenario's parties and wait for them; the record of what they gave.
+
+    Args:
+        folder: the run's.
+        compare: whether it is compared with the same in the clear.
+    """
     network = scenario.network
     load_libraries(scenario)
     with output.progress(list(scenario.parties)) as progress:
@@ -52,10 +58,7 @@ def _run(scenario: Scenario, folder: Path, output: Shown, *, compare: bool) -> d
             network=links_of(network),
         )
     record = record_of(scenario, results)
-    compared = job_of(scenario).run.compare
-    if compare and compared is not None:
-        record["comparison"] = compared(scenario, record)
-    return record
+    return compared(scenario, record) if compare else record
 
 
 def _check_shares(scenario: Scenario) -> None:
@@ -77,9 +80,10 @@ def orders(scenario: Scenario) -> dict[str, dict[str, Any]]:
     from parties.processes.order_keys import write_keys
 
     pairs = {name: new_identity() for name in scenario.parties}
-    # The command line may have chosen another network than the file.
-    network = {} if scenario.network is None else {"network": scenario.network.model_dump(mode="json")}
+    # What the command line chose: another network than the file's, a program.
+    chosen = {"network": scenario.network, "program": scenario.program}
+    said = {key: value.model_dump(mode="json") for key, value in chosen.items() if value is not None}
     return {
-        me: {"keys": write_keys(mine, {name: other for name, other in pairs.items() if name != me}), **network}
+        me: {"keys": write_keys(mine, {name: other for name, other in pairs.items() if name != me}), **said}
         for me, mine in pairs.items()
     }

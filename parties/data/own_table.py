@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
@@ -36,3 +37,9 @@ class OwnTable(Protocol):
 
     def select(self, names: tuple[str, ...]) -> Self:
         """The same rows with these columns only."""
+
+
+def shared_columns(tables: Sequence[OwnTable]) -> tuple[str, ...]:
+    """The columns that all have, in the first one's order."""
+    first, *others = tables
+    return tuple(name for name in first.columns if all(name in one.columns for one in others))

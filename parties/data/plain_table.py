@@ -83,8 +83,8 @@ def table_notes(raw: RawTable, ignored: Sequence[str], names: Sequence[str], val
     return tuple(notes)
 
 
-def check_rows(where: Origin, owner: str, stated: int | None, rows: int) -> None:
-    """Refuse a table with another number of rows than the scenario states, or with fewer than FEWEST_ROWS.
+def check_rows(where: Origin, owner: str, stated: int | None, rows: int, fewest: int = FEWEST_ROWS) -> None:
+    """Refuse a table with another number of rows than the scenario states, or with fewer than `fewest`.
 
     Raises:
         DataError: the number of rows is wrong or too small.
@@ -94,8 +94,8 @@ def check_rows(where: Origin, owner: str, stated: int | None, rows: int) -> None
             f"the scenario says rows = {stated}, but there are {rows}",
             f"correct `rows` in [parties.{owner}], or the data",
         )
-    if rows < FEWEST_ROWS:
+    if rows < fewest:
         raise where.error(
-            f"{rows_text(rows)} of data, but an owner needs at least {FEWEST_ROWS}",
+            f"{rows_text(rows)} of data, but an owner needs at least {fewest}",
             "sums over so few would show its patients: add rows, or leave this owner out",
         )

@@ -49,12 +49,16 @@ def main() -> int:
 
 
 def _as_ordered(scenario: Scenario | StarScenario, order: Mapping[str, Any]) -> Scenario | StarScenario:
-    """The scenario on the network that the launcher emulates."""
+    """The scenario on the network that the launcher emulates, with the program that its command line named."""
     from parties.scenario.network import NetworkSpec
 
     said = order.get("network")
     network = None if said is None else NetworkSpec.model_validate(said)
-    return scenario.model_copy(update={"network": network})
+    if "program" not in order:
+        return scenario.model_copy(update={"network": network})
+    from parties.scenario.program import ProgramFile
+
+    return scenario.model_copy(update={"network": network, "program": ProgramFile.model_validate(order["program"])})
 
 
 def part_of(scenario: Scenario | StarScenario) -> Part:

@@ -29,7 +29,7 @@ def rows_text(record: Mapping[str, Any]) -> str:
     told = []
     for owner, counts in table(record.get("rows")).items():
         train, test = (table(counts).get(key) for key in ("train", "test"))
-        if is_number(train):
+        if is_number(train) and (train or test):
             more = f" and {count_text(test)} held out" if is_number(test) and test else ""
             told.append(f"{owner} {count_text(train)}{more}")
     return "; ".join(told)

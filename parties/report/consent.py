@@ -141,12 +141,27 @@ def _requests_grid(scenario: Scenario, me: str) -> list[Block]:
 
 
 def _sql(query: str | None) -> list[Block]:
-    """A query with numbered lines, so that code cannot pass for a part of a comment."""
-    if query is None:
+    return [] if query is None else _listing("The query", query)
+
+
+def _program(scenario: Scenario) -> list[Block]:
+    """The protocol that this party itself named: all of the file, which the approval covers."""
+    program = scenario.program
+    if program is None:
         return []
-    lines = LINE_BREAK.split(query)
+    return [
+        *_listing(f"What {scenario.name} runs here, {program.function} of {program.path}", program.text),
+        Line(""),
+        Line("The SHA-256 of this file, which must be the same at every party:"),
+        Line(program.sha256, wrap=False),
+    ]
+
+
+def _listing(title: str, text: str) -> list[Block]:
+    """A text with numbered lines, so that code cannot pass for a part of a comment."""
+    lines = LINE_BREAK.split(text)
     width = len(str(len(lines)))
-    blocks: list[Block] = [Line(""), Line(f"The query, {plural(len(lines), 'line')}:", "bold")]
+    blocks: list[Block] = [Line(""), Line(f"{title}, {plural(len(lines), 'line')}:", "bold")]
     for blank, group in groupby(enumerate(lines, start=1), key=lambda one: not one[1].strip(" \t")):
         if blank:
             blocks.append(Line(f"{'':>{width}} | ({plural(len(list(group)), 'line')} without text)", wrap=False))
@@ -182,6 +197,8 @@ def _insecure(scenario: Scenario) -> list[Block]:
 def _learns_blocks(scenario: Scenario, plans: Plans) -> list[Block]:
     """The reveals of the plan, where the shapes are known; else the part that does not depend on them."""
     job = job_of(scenario)
+    if job.run.foreign:  # its plan is made by running it, which is what is to be approved
+        return [Line(""), Line(job.notice.outcome(scenario)), *_program(scenario)]
     extent = job.data.extent(scenario, None)
     known, features = extent.rows, extent.features or 1
     rows = {owner: job.data.counts(scenario, known.get(owner, _STANDING_IN)) for owner in scenario.owners}

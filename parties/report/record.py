@@ -15,7 +15,7 @@ from parties.base.events import describe_error
 from parties.base.private_files import create_private, replace_file
 from parties.base.record_files import RESULT, SCHEMA
 from parties.scenario.file import Scenario
-from parties.tasks.registry import KINDS
+from parties.tasks.registry import KINDS, job_of
 
 _KEYS: Final = (
     "schema",
@@ -36,6 +36,7 @@ _KEYS: Final = (
     "calibration",
     "statistics",
     "predict",
+    "program",
     "comparison",
     "data",
     "revealed",
@@ -170,6 +171,13 @@ def record_of(scenario: Scenario, results: Mapping[str, Mapping[str, Any]]) -> d
     return merge_results(results, kind=scenario.task.kind, scenario_name=scenario.name, scenario_digest=scenario.digest)
 
 
+def compared(scenario: Scenario, record: dict[str, Any]) -> dict[str, Any]:
+    """The record of a run on one machine, with what its kind compares it with, if it does."""
+    compare = job_of(scenario).run.compare
+    beside = None if compare is None else compare(scenario, record)
+    return {**record, "comparison": beside} if beside else record
+
+
 def merge_results(
     results: Mapping[str, Mapping[str, Any]], *, kind: str, scenario_name: str, scenario_digest: str
 ) -> dict[str, Any]:
@@ -188,10 +196,13 @@ def merge_results(
         "parties disagree about the plan",
     )
     rows = _common_value(results, everyone, "rows", "parties disagree about the numbers of rows")
+    merge, part = KINDS[kind].merge, KINDS[kind].part
     agreed = {
         key: _common_value(results, owners, key, f"owners disagree about the result ({key})")
-        for key in (*_IN_ALL, *KINDS[kind].part)
+        for key in (*_IN_ALL, *(part if merge is None else ()))
     }
+    if merge is not None:
+        agreed |= merge({name: results[name] for name in owners}) if owners else dict.fromkeys(part)
     record: dict[str, Any] = {
         "schema": SCHEMA,
         "kind": kind,
@@ -209,7 +220,7 @@ def merge_results(
         record["rows"] = rows
     testing = {name: result["testing"] for name, result in results.items() if result.get("testing") is not None}
     # A record has only what the parties agreed to learn; and a helper alone does not know the number of columns.
-    record |= {key: agreed[key] for key in KINDS[kind].part if agreed[key] is not None}
+    record |= {key: agreed[key] for key in part if agreed[key] is not None}
     # A run with a test seed protects nothing, and its record says so.
     return record | ({"testing": testing} if testing else {})
 

@@ -41,6 +41,7 @@ from parties.scenario.problems import (
     read_table,
     shown,
 )
+from parties.scenario.program import ProgramFile
 from parties.scenario.task import Readers, check_shares, read_task
 from parties.scenario.toml_text import parse_toml, read_text_file
 
@@ -163,6 +164,8 @@ class Scenario(BaseModel):
     path: Path
     data_from: str | None = None
     """The file or option that says where this party's data are, if not the scenario file."""
+    program: ProgramFile | None = None
+    """The protocol that the command line named; a scenario file never does."""
 
     @property
     def owners(self) -> tuple[str, ...]:
@@ -231,11 +234,12 @@ class Scenario(BaseModel):
     def agreement(self) -> dict[str, Any]:
         """All that the parties must agree on, as plain JSON values."""
         left_out: Any = {"parties": {"__all__": _LOCAL_SETTINGS}, "roster": {"file"}}
-        left_out |= dict.fromkeys(("path", "data_from", "network"), True)
+        left_out |= dict.fromkeys(("path", "data_from", "network", "program"), True)
         values = self.model_dump(mode="json", exclude=left_out)
         network = self.network.agreement() if self.network is not None else None
         # The owners' order matters, and a JSON object has none.
-        return {"schema": SCHEMA, "party_order": list(self.parties), **values, "network": network}
+        named = {} if self.program is None else {"program": self.program.facts}
+        return {"schema": SCHEMA, "party_order": list(self.parties), **values, "network": network, **named}
 
     @property
     def digest(self) -> str:

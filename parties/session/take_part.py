@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import os
 import threading
 import time
 import traceback
@@ -33,6 +32,7 @@ from parties.base.version import VERSION
 from parties.data.own_table import OwnTable
 from parties.scenario.file import Scenario
 from parties.session.claims import check_claims
+from parties.session.result import blamed, result_of
 from parties.tasks.base import Rows
 from parties.tasks.few_rows import refuse_few
 from parties.tasks.registry import Plans, job_of
@@ -168,7 +168,8 @@ def _play(
         if program is not None:
             for warning in job.run.before(scenario, agreement):
                 say(warning)
-            result = play_owner(channel, players, agreement, trace, program)
+            with blamed(foreign=job.run.foreign):
+                result = play_owner(channel, players, agreement, trace, program)
             for warning in job.run.after(result):
                 say(warning)
         else:
@@ -180,8 +181,8 @@ def _play(
     leave(channel, players, patient=not owner)
     agreement = replace(agreement, plan=agreement.plan.on(trace.ways))
     log.info("done: %d rounds, %d bytes sent", measured["rounds"], measured["bytes_sent"])
-    part_of_kind = job.run.record(scenario, agreement, result)
-    return _result(scenario, me, agreement, trace, {**measured, **excluded, **kept}, part_of_kind, started, finished)
+    entry = {**measured, **excluded, **kept, "seconds": _seconds(trace, finished - started)}
+    return result_of(scenario, me, agreement, entry, result, trace.ways, trace.reveals)
 
 
 def _keep_result(scenario: Scenario, me: str, agreement: Agreement, result: Any, vault: Vault) -> dict[str, Any]:
@@ -321,42 +322,13 @@ def _measurements(trace: Trace) -> dict[str, int]:
     }
 
 
-def _result(
-    scenario: Scenario,
-    me: str,
-    agreement: Agreement,
-    trace: Trace,
-    measured: Mapping[str, Any],
-    part_of_kind: Mapping[str, Any],
-    started: float,
-    finished: float,
-) -> dict[str, Any]:
-    plan = agreement.plan
-    seconds = {
+def _seconds(trace: Trace, total: float) -> dict[str, float]:
+    return {
         "connect": trace.seconds("connecting", "handshake"),
         "setup": trace.seconds("handshake", "running"),
         "online": trace.seconds("running", "done"),
         "training": trace.seconds("training", "range check"),
-        "total": finished - started,
-    }
-    return {
-        "party": {"role": scenario.parties[me].role, "pid": os.getpid(), **measured, "seconds": seconds},
-        "session": agreement.session.hex(),
-        "rows": {owner: {"train": train, "test": test} for owner, (train, test) in agreement.rows.items()},
-        "plan": {
-            "digest": plan.digest,
-            "rounds": len(plan.rounds),
-            "bytes": plan.bytes_sent,
-            "messages": plan.messages_sent,
-            "correlations": plan.correlations,
-            **({"ways": trace.ways} if plan.forks else {}),
-        },
-        **part_of_kind,
-        "revealed": [
-            {"what": item.what, "to": list(item.to), "shape": list(item.shape), "why": item.why}
-            for item in trace.reveals
-        ],
-        "testing": {"insecure_seed": scenario.testing.insecure_seed} if scenario.testing else None,
+        "total": total,
     }
 
 

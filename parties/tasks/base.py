@@ -182,6 +182,7 @@ class Run(Generic[Tab, Set, Res]):
         keep: writes what an owner keeps of the result beside its record; says what, for its entry in the record.
         load_libraries: imports what is else imported when a step is done; for a process that is copied.
         pooled: how many numbers, about, a party computes with that grow with all owners' rows and columns together.
+        foreign: whether its plan and its program run code that a person named; none of it runs to show what is asked.
     """
 
     settings: Callable[[Scenario, Rows, int], Set]
@@ -194,6 +195,7 @@ class Run(Generic[Tab, Set, Res]):
     keep: Callable[[Scenario, Agreement, Res, Vault], dict[str, Any]] | None = None
     load_libraries: Callable[[Scenario], None] | None = None
     pooled: Callable[[Scenario, Rows, int], int] = _own_rows_only
+    foreign: bool = False
 
 
 @dataclass(frozen=True)
@@ -235,7 +237,7 @@ def owners_request(scenario: Scenario, job: Job[Any, Any, Any]) -> Request:
         partial(job.notice.small_counts, scenario),
         len(scenario.owners),
         f"there are {len(scenario.owners)}",
-        dict(scenario.task),
+        {key: value for key, value in scenario.task if value is not None},
         scenario.testing is not None and scenario.testing.insecure_seed is not None,
     )
 
@@ -276,6 +278,7 @@ class Kind:
         read: how a scenario file is read, of a kind for a server and clients.
         star: how its run is done, likewise.
         propose: of a model, the settings of its own that `mpc new` writes; None: it does not propose this kind.
+        merge: the owners' parts of a record, made into one; None: they must be the same.
     """
 
     name: str
@@ -290,3 +293,4 @@ class Kind:
     read: Callable[[Path, Mapping[str, Any]], StarScenario] | None = None
     star: Callable[[], Star] | None = None
     propose: Callable[[Shape], list[Commented]] | None = None
+    merge: Callable[[Mapping[str, Mapping[str, Any]]], dict[str, Any]] | None = None

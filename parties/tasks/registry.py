@@ -7,15 +7,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from mpc.errors import InternalError
+from mpc.errors import InternalError, UsageError
 from mpc.runtime.plan import Plan
 from parties.scenario.file import Scenario, checked_scenario, read_scenario, read_toml
+from parties.scenario.program import read_program
 from parties.tasks.base import Job, Kind, Rows, owners_request
 from parties.tasks.few_rows import refuse_few
 from parties.tasks.linear import kind as linear
 from parties.tasks.logistic import kind as logistic
 from parties.tasks.mantel_haenszel import kind as mantel_haenszel
 from parties.tasks.predict import kind as predict
+from parties.tasks.program import kind as program
 from parties.tasks.secure_sum import kind as secure_sum
 from parties.tasks.statistics import kind as statistics
 from parties.trust.request import Request
@@ -31,7 +33,15 @@ _KEPT_PLANS: Final = 2
 
 KINDS: Final[Mapping[str, Kind]] = {
     kind.name: kind
-    for kind in (logistic.KIND, linear.KIND, statistics.KIND, mantel_haenszel.KIND, predict.KIND, secure_sum.KIND)
+    for kind in (
+        logistic.KIND,
+        linear.KIND,
+        statistics.KIND,
+        mantel_haenszel.KIND,
+        predict.KIND,
+        program.KIND,
+        secure_sum.KIND,
+    )
 }
 """Every kind of task, by the name that a scenario gives it."""
 
@@ -45,6 +55,11 @@ def load_scenario(path: Path) -> Scenario:
         UsageError: the file cannot be read, or is not a valid scenario; all problems are named together.
     """
     return read_scenario(path, _READERS, tuple(KINDS))
+
+
+def scenario_from(path: Path, raw: Mapping[str, Any]) -> Scenario:
+    """As `load_scenario`, of tables that no file has yet."""
+    return checked_scenario(path, raw, _READERS, tuple(KINDS))
 
 
 def kind_of(scenario: Scenario) -> Kind:
@@ -87,6 +102,27 @@ def kind_of_record(record: Mapping[str, Any]) -> Kind:
         return known
     first, *others = KINDS.values()
     return next((kind for kind in others if kind.older is not None and kind.older(record)), first)
+
+
+def with_program(scenario: Scenario | StarScenario, named: str | None, *, alone: bool) -> Scenario | StarScenario:
+    """The scenario with the protocol that the command line names; the file is read, and nothing of it runs.
+
+    Args:
+        named: FILE:FUNCTION, or None.
+        alone: whether the file must be all that runs: where the parties are on several machines.
+
+    Raises:
+        UsageError: its kind needs one and there is none, or the other way round; or the file is not fit.
+    """
+    needed = isinstance(scenario, Scenario) and job_of(scenario).run.foreign
+    if named is None and needed:
+        hint = "name its file and function with --program FILE:FUNCTION: a scenario never names code"
+        raise UsageError(f"{scenario.path} runs a protocol that whoever takes part names", hint)
+    if named is None:
+        return scenario
+    if not needed:
+        raise UsageError(f'--program is for kind = "program", and {scenario.path} is of another', "leave it out")
+    return scenario.model_copy(update={"program": read_program(named, alone=alone)})
 
 
 class Plans:

@@ -13,17 +13,18 @@ from mpc.errors import DataError, ProtocolError
 from mpc.randomness.streams import Entropy, insecure_entropy
 from mpc.ring.abstract_array import abstract
 from mpc.ring.array import Array
+from mpc.runtime.inputs import Input, Sizes, shared_by_all
 from mpc.runtime.lockstep import run_lockstep
 from mpc.runtime.party import Party
 from mpc.runtime.plan import Plan, ProgramFactory, make_plan
 from mpc.sharing.share import Public, Share
 from mpc.testing.cases.failure import CheckFailed, refusals
-from mpc.testing.cases.inputs import Input, Sizes, Values, constants, randoms
+from mpc.testing.cases.inputs import Values, constants, randoms
 
 HELPER = "helper"
 Protocol = Callable[..., Awaitable[Any]]
 """async (party, *inputs) -> a Share, a Public, a number or array that all owners know alike, or several of these in a
-tuple or list."""
+tuple, list or dict."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Case:
             bytes(one.ring.to_bytes(part))
             for k, (one, parts) in enumerate(zip(self.inputs, self.values, strict=True))
             for g, part in enumerate(parts)
-            if (g if one.private else self.giver(k)) == owner
+            if (g if one.of_all else self.giver(k)) == owner
         )
 
     def given(self, p: Party) -> list[Any]:
@@ -65,6 +66,9 @@ class Case:
             shape = one.sized(self.sizes)
             if one.private:
                 handed.append(abstract(shape) if p.dry else parts[p.index])
+                continue
+            if one.each:
+                handed.append(shared_by_all(p, one, None if p.dry else parts[p.index], [shape] * self.n))
                 continue
             giver = self.owners[self.giver(k)]
             value = parts[0] if giver == p.name and not p.dry else None
@@ -109,6 +113,8 @@ def results_of(result: Any) -> list[Any]:
     """A protocol's result as a flat list."""
     if isinstance(result, tuple | list):
         return [leaf for part in result for leaf in results_of(part)]
+    if isinstance(result, dict):
+        return results_of(list(result.values()))
     return [result]
 
 

@@ -20,10 +20,11 @@ from mpc.links.channel import Limits
 from mpc.links.session import Frame
 from mpc.links.wire import ABORT, RESUME, SIGN, label_code
 from mpc.randomness.streams import Entropy, derive
+from mpc.runtime.inputs import Input, Sizes
 from mpc.runtime.round import HEADER_BYTES
 from mpc.runtime.speed import LinkSpeed
 from mpc.testing.cases.failure import CheckFailed
-from mpc.testing.cases.inputs import Input, Sizes, complete
+from mpc.testing.cases.inputs import complete
 from mpc.testing.cases.programs import Case, Protocol, same_results, taken_case
 from mpc.testing.faults.member import LABELS, Played, take_part
 from mpc.testing.faults.virtual import End, Smooth, Trouble, VirtualNetwork, VirtualWires, every_link

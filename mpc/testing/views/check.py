@@ -15,8 +15,9 @@ from typing import Any, Literal
 from mpc.errors import UsageError
 from mpc.ring.array import Array
 from mpc.ring.rings import Ring
+from mpc.runtime.inputs import Input, Sizes
 from mpc.testing.cases.failure import CheckFailed
-from mpc.testing.cases.inputs import Input, Sizes, Values, complete, constants, names_in, randoms, written
+from mpc.testing.cases.inputs import Values, complete, constants, names_in, randoms, written
 from mpc.testing.cases.programs import Case, Protocol, taken_case
 from mpc.testing.views.by_round import check_enough, check_rounds
 from mpc.testing.views.draws import Draws
@@ -220,7 +221,7 @@ def _look(
     may_refuse: bool,
 ) -> set[tuple[int, ...]]:
     """Compare each coalition's views of two secrets; returns the coalitions from which something is hidden."""
-    turns = range(one.n) if any(each.owner is None and not each.private for each in one.inputs) else range(1)
+    turns = range(one.n) if any(each.owner is None and not each.of_all for each in one.inputs) else range(1)
     sides = [
         (replace(one, turn=turn), _Runner(replace(other, turn=turn), sums, f"{seed}/{turn}", may_refuse))
         for turn in turns
@@ -270,7 +271,7 @@ def _agreeing(case: Case, other: Case, coalition: Sequence[int]) -> Case | None:
         values = []
         for k, one in enumerate(case.inputs):
             parts = [
-                theirs if (g if one.private else case.giver(k)) in coalition else ours
+                theirs if (g if one.of_all else case.giver(k)) in coalition else ours
                 for g, (ours, theirs) in enumerate(zip(case.values[k], other.values[k], strict=True))
             ]
             values.append(tuple(parts))

@@ -86,8 +86,8 @@ def record(case: Case, draws: Draws, bump: Bump | Shake | None = None, *, may_re
                 raise
     for k, name in enumerate(case.owners):
         for number, (one, parts) in enumerate(zip(case.inputs, case.values, strict=True)):
-            if one.private or case.giver(number) == k:
-                value = parts[k] if one.private else parts[0]
+            if one.of_all or case.giver(number) == k:
+                value = parts[k] if one.of_all else parts[0]
                 diaries[name].notes.append(Note(f"input {number} of {name}", one.ring, value))
         check_zeros(name, diaries[name])
         if diaries[name].error is None and not any(map(_is_refusal, diaries.values())):

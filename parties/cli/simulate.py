@@ -1,0 +1,87 @@
+"""`mpc simulate`: a protocol of one's own, every party here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from parties.cli.options import NETWORK, OUT, QUIET
+from parties.cli.output import Output
+
+
+class _Lists(click.Command):
+    """A command whose `--data` takes one file or several, up to the next option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Give each of several files an option of its own, as click reads them."""
+        told: list[str] = []
+        listing = False
+        for one in args:
+            if one == "--data":
+                listing = True
+            elif one.startswith("-"):
+                listing = False
+                told.append(one)
+            else:
+                told += ["--data", one] if listing else [one]
+        return super().parse_args(ctx, told)
+
+
+@click.command(cls=_Lists)
+@click.argument("program", metavar="FILE:FUNCTION")
+@click.option("--owners", type=click.IntRange(2, 60), help="How many owners (default: 2, or one for each file).")
+@click.option(
+    "--input",
+    "inputs",
+    metavar="INPUT",
+    multiple=True,
+    help="What every owner gives: reals:5, reals:5x3,scale=16,largest=1000, integers:10,low=0,high=9 or bits:8, drawn "
+    "at random; once for each of the function's parameters.",
+)
+@click.option(
+    "--data",
+    "files",
+    metavar="FILES",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="The owners' tables, CSV or Parquet, one for each: the function's first input, unless --input table says "
+    "which one it is.",
+)
+@click.option("--column", "columns", metavar="NAME", multiple=True, help="A column of these tables (default: all).")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="What the inputs are drawn from.")
+@NETWORK
+@click.option("--lockstep", is_flag=True, help="Run all parties in one thread, not in processes.")
+@OUT
+@click.option(
+    "--insecure-seed", type=click.IntRange(0), metavar="N", help="Make all secret randomness repeatable, for tests."
+)
+@QUIET
+def simulate(
+    program: str,
+    owners: int | None,
+    inputs: tuple[str, ...],
+    files: tuple[Path, ...],
+    columns: tuple[str, ...],
+    seed: int,
+    network: str | None,
+    lockstep: bool,
+    out: Path | None,
+    insecure_seed: int | None,
+    quiet: bool,
+) -> None:
+    """Run a protocol of your own, every party a process.
+
+    It is the async function FUNCTION of FILE, run by owners and a helper. The function gets its Party and, for each
+    --input, a tuple with a share of what every owner gives. Ends with what it returned, what it cost and who learnt
+    what, as a run of a scenario does; the scenario is in the run's folder. Where the file has a plain function
+    FUNCTION_reference, the results are compared with it. See docs/simulate.md.
+    """
+    from parties.processes.child import one_blas_thread
+
+    one_blas_thread()  # before numpy is loaded
+    from parties.cli.simulation import Simulation, simulated
+
+    asked = Simulation(program, owners, inputs, files, columns, seed, network, insecure_seed)
+    output = Output(quiet=quiet)
+    output.finished(simulated(asked, out, output, lockstep=lockstep))

@@ -1,0 +1,100 @@
+"""All parties of a scenario in one thread, without links: the same programs, plan and record as in processes.
+
+No socket is opened and no process started. Under a test seed every bit is the same as in processes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from mpc.links.meeting.handshake import Agreement
+from mpc.randomness.streams import Entropy, insecure_entropy, os_entropy, session_id
+from mpc.runtime.lockstep import Message, run_lockstep
+from mpc.runtime.plan import WAY_BYTES, Plan
+from mpc.runtime.round import HEADER_BYTES
+from parties.data.own_table import OwnTable, shared_columns
+from parties.scenario.file import Scenario
+from parties.session.result import blamed, result_of
+from parties.tasks.few_rows import refuse_few
+from parties.tasks.registry import Plans, job_of
+
+
+def run_in_one_thread(scenario: Scenario) -> dict[str, dict[str, Any]]:
+    """What each party reports of its part, as `record.merge_results` takes it. All owners have the same columns.
+
+    Raises:
+        BeaverlodgeError: what went wrong first, at whichever party.
+    """
+    started = time.perf_counter()
+    job, owners, helper = job_of(scenario), scenario.owners, scenario.helper
+    tables: dict[str, OwnTable] = {owner: job.data.load(scenario, owner) for owner in owners}
+    rows = {owner: job.data.counts(scenario, table.rows) for owner, table in tables.items()}
+    columns = shared_columns(list(tables.values()))
+    refuse_few(scenario, rows, len(columns))
+    settings, plan = Plans().of(scenario, rows, len(columns))
+    entropy = {name: _entropy(scenario, name) for name in (*owners, helper)}
+    session = session_id({name: make("hello") for name, make in entropy.items()})
+    agreement = Agreement(session, rows, columns, plan, {}, {}, settings=settings)
+    programs = {owner: job.run.program(scenario, agreement, tables[owner]) for owner in owners}
+    counts = _Counts()
+    began = time.perf_counter()
+    with blamed(foreign=job.run.foreign):
+        outcome = run_lockstep(programs, plan, entropy=entropy, helper=helper, tap=counts.tap)
+    finished = time.perf_counter()
+    counts.add_unsent(outcome.plan)
+    done = Agreement(session, rows, columns, outcome.plan, {}, {}, settings=settings)
+    ways = [*outcome.plan.ways, *[False] * (len(outcome.plan.forks) - len(outcome.plan.ways))]
+    seconds = {"connect": 0.0, "setup": began - started, "online": finished - began, "training": 0.0}
+    return {
+        name: result_of(
+            scenario,
+            name,
+            done,
+            {**counts.of(name, outcome.rounds), "seconds": {**seconds, "total": finished - started}},
+            outcome.results.get(name),
+            ways,
+            outcome.reveals if name in owners else (),
+        )
+        for name in scenario.parties
+    }
+
+
+def _entropy(scenario: Scenario, name: str) -> Entropy:
+    seed = scenario.testing.insecure_seed if scenario.testing else None
+    return os_entropy if seed is None else insecure_entropy(seed, name)
+
+
+@dataclass(frozen=True)
+class _Counts:
+    """What each party sent and received, headers as between processes included."""
+
+    sent: Counter[str] = field(default_factory=Counter)
+    received: Counter[str] = field(default_factory=Counter)
+    messages: Counter[str] = field(default_factory=Counter)
+
+    def tap(self, message: Message) -> bytes:
+        """Count a message."""
+        self._add(message.sender, message.receiver, len(message.body))
+        return message.body
+
+    def add_unsent(self, plan: Plan) -> None:
+        """Count what only processes say: the last owner's credits, and which way it goes at each fork."""
+        for size in (*[0] * plan.credits, *[WAY_BYTES] * len(plan.forks)):
+            self._add(plan.owners[-1], plan.helper, size)
+
+    def of(self, name: str, rounds: dict[str, int]) -> dict[str, int]:
+        """A party's counts, as a record has them."""
+        return {
+            "rounds": rounds.get(name, 0),
+            "bytes_sent": self.sent[name],
+            "bytes_received": self.received[name],
+            "messages": self.messages[name],
+        }
+
+    def _add(self, sender: str, receiver: str, size: int) -> None:
+        self.sent[sender] += HEADER_BYTES + size
+        self.received[receiver] += HEADER_BYTES + size
+        self.messages[sender] += 1

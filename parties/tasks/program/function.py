@@ -1,0 +1,161 @@
+"""What runs of a file with a protocol: it is executed here, and what goes wrong in it is told by its own lines."""
+
+from __future__ import annotations
+
+import inspect
+import linecache
+import sys
+import traceback
+from collections.abc import Awaitable, Callable, Generator
+from dataclasses import dataclass
+from functools import partial
+from types import ModuleType
+from typing import Any, Final
+
+from mpc.errors import BeaverlodgeError, InternalError, UsageError
+from mpc.runtime.party import Party
+from mpc.runtime.round import Round
+from parties.scenario.program import ProgramFile
+
+Function = Callable[..., Awaitable[Any]]
+REFERENCE_ENDING: Final = "_reference"
+
+_LONGEST: Final = 300
+_LOOKS: Final = ("control flow depends on data", "a dry run cannot do", "has no truth value", "cannot be iterated")
+_LOOKS_HINT: Final = (
+    "the plan is a run on shapes alone: use p.compute where numpy needs numbers, and p.insist or p.fork where an "
+    "opened value decides (docs/protocols.md, Rules)"
+)
+_MISSING: Final = "name a file and its function with --program FILE:FUNCTION: a scenario never names code"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A protocol, and its plaintext reference if its file has one."""
+
+    file: ProgramFile
+    run: Function
+    reference: Callable[..., Any] | None
+
+
+def loaded(program: ProgramFile | None, inputs: int) -> Loaded:
+    """Execute the file, and find the protocol in it.
+
+    Args:
+        inputs: how many it gets beside its party.
+
+    Raises:
+        UsageError: nobody named a file; it fails as it is executed; the function is not there or takes other inputs.
+    """
+    if program is None:
+        raise UsageError('kind = "program" runs a protocol that whoever takes part names', _MISSING)
+    names = vars(_executed(program))
+    function = names.get(program.function)
+    if not inspect.iscoroutinefunction(function):
+        raise UsageError(f"{program.path}: '{program.function}' is no async function once the file has run")
+    _check_parameters(program, function, inputs + 1, "the party and one parameter for each input")
+    reference = names.get(program.function + REFERENCE_ENDING)
+    if reference is not None:
+        if not callable(reference) or inspect.iscoroutinefunction(reference):
+            raise UsageError(f"{program.path}: '{program.function}{REFERENCE_ENDING}' is no plain function")
+        _check_parameters(program, reference, inputs, "one parameter for each input")
+    return Loaded(program, function, reference)
+
+
+def _executed(program: ProgramFile) -> ModuleType:
+    name, text = f"beaverlodge_program_{program.sha256[:16]}", program.text
+    linecache.cache[str(program.path)] = (len(text), None, text.splitlines(keepends=True), str(program.path))
+    if not program.alone and (folder := str(program.path.absolute().parent)) not in sys.path:
+        sys.path.insert(0, folder)  # what it imports may lie beside it
+    module = ModuleType(name)
+    module.__file__ = str(program.path)
+    sys.modules[name] = module  # a dataclass looks for the names in its annotations there
+    try:
+        exec(compile(text, str(program.path), "exec"), vars(module))  # noqa: S102  what its user named, to be run
+    except Exception as problem:
+        raise _authors_error(program, problem, "as the file was loaded", "") from None
+    return module
+
+
+def _check_parameters(program: ProgramFile, function: Callable[..., Any], count: int, what: str) -> None:
+    signature = inspect.signature(function)
+    try:
+        signature.bind(*range(count))
+    except TypeError:
+        line = inspect.unwrap(function).__code__.co_firstlineno
+        raise UsageError(
+            f"{program.path}, line {line}: {function.__name__}{signature} is given {count} values",
+            f"it takes {what}: here {count} in all",
+        ) from None
+
+
+async def followed(p: Party, one: Loaded, given: list[tuple[Any, ...]]) -> Any:
+    """Run the protocol; an error in it names the party, the line and the round.
+
+    Raises:
+        UsageError: something in the author's function failed that is no error of ours by name, or misused a party.
+        BeaverlodgeError: what the function itself raised.
+    """
+    return await _Followed(p, one, given)
+
+
+class _Followed:
+    """A protocol that is run, and the round that it is in."""
+
+    def __init__(self, p: Party, one: Loaded, given: list[tuple[Any, ...]]) -> None:
+        self._party = p
+        self._one = one
+        self._given = given
+        self._rounds = 0
+        self._label = ""
+
+    def __await__(self) -> Generator[Round, Any, Any]:
+        program = self._one.run(self._party, *self._given).__await__()
+        step = partial(next, program)
+        try:
+            while True:
+                try:
+                    one = step()
+                except StopIteration as end:
+                    return end.value
+                except Exception as problem:
+                    raise self._told(problem) from None
+                if not isinstance(one, Round):
+                    raise self._told(TypeError(f"it awaits a {type(one).__name__}, which is no round of a party"))
+                self._rounds += 1
+                self._label = one.label
+                step = partial(program.send, (yield one))
+        finally:
+            program.close()
+
+    def _told(self, problem: Exception) -> BeaverlodgeError:
+        at = f"after round {self._rounds} ('{self._label}')" if self._rounds else "before the first round"
+        who = "" if self._party.dry else self._party.name
+        return _authors_error(self._one.file, problem, f"while it was planned, {at}" if not who else at, who)
+
+
+def _authors_error(program: ProgramFile, problem: Exception, when: str, who: str) -> BeaverlodgeError:
+    """What went wrong in the author's file, by its line. What a peer is told of it is its kind alone."""
+    line, text = line_of(program, problem)
+    where = f"{program.path}" + (f", line {line}" if line else "")
+    spot = f"{where}, {when}"
+    party = who or None
+    if isinstance(problem, BeaverlodgeError) and not isinstance(problem, InternalError):
+        hint = "; ".join(one for one in (problem.hint, f"raised in {spot}") if one)
+        kind = type(problem)
+        return kind(problem.message, hint, party=problem.party, told_by=problem.told_by, joint=problem.joint)
+    said = str(problem) if isinstance(problem, InternalError) else f"{type(problem).__name__}: {problem}"
+    said = said[:_LONGEST]
+    hint = f"the line is: {text}" if text else ""
+    if any(mark in said for mark in _LOOKS):
+        said = f"a protocol cannot look at a value: {said}"
+        hint = "; ".join(one for one in (hint, _LOOKS_HINT) if one)
+    return UsageError(f"{who + ': ' if who else ''}{spot}: {said}", hint, party=party, joint=not who)
+
+
+def line_of(program: ProgramFile, problem: BaseException) -> tuple[int | None, str]:
+    """The last line of the file that led to an error, and its text."""
+    if isinstance(problem, SyntaxError):
+        return problem.lineno, (problem.text or "").strip()
+    mine = [one for one in traceback.extract_tb(problem.__traceback__) if one.filename == str(program.path)]
+    return (mine[-1].lineno, (mine[-1].line or "").strip()) if mine else (None, "")

@@ -1,0 +1,34 @@
+"""Runs of one's own protocols in one thread, as `mpc simulate --lockstep` makes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from parties.cli.simulation import Simulation, scenario_text
+from parties.report.record import compared, record_of
+from parties.scenario.file import Scenario
+from parties.scenario.program import read_program
+from parties.scenario.toml_text import parse_toml
+from parties.session.lockstep import run_in_one_thread
+from parties.tasks.registry import scenario_from
+
+OWN = Path(__file__).parent / "own"
+
+
+def scenario(named: str, owners: int | None, *inputs: str, **more: Any) -> Scenario:
+    """The scenario of a protocol in `own`."""
+    asked = Simulation(f"{OWN / named}", owners, inputs, **{"files": (), "insecure_seed": 5, **more})
+    read = scenario_from(Path("scenario.toml"), parse_toml(scenario_text(asked)))
+    return read.model_copy(update={"program": read_program(asked.program, alone=False)})
+
+
+def simulated(named: str, owners: int | None, *inputs: str, **more: Any) -> dict[str, Any]:
+    """The record of a run of it."""
+    one = scenario(named, owners, *inputs, **more)
+    return compared(one, record_of(one, run_in_one_thread(one)))
+
+
+def values(record: dict[str, Any]) -> dict[str, Any]:
+    """What each result holds, by name."""
+    return {one["name"]: one.get("values", one.get("by_owner")) for one in record["program"]["results"]}
