@@ -82,7 +82,7 @@ def test_a_runs_folder_is_all_that_it_takes_to_run_it_again(tmp_path: Path) -> N
     assert ran.code == 0, ran.err
     one, other = record(out), record(tmp_path / "again")
     assert one["program"] == other["program"] and one["about"]["seed"] == 9
-    assert one["about"]["settings"]["network"] == {"preset": "lan", "latency_ms": 0.1, "bandwidth_mbit": 1000.0}
+    assert one["about"]["settings"]["network"] == {"latency_ms": 0.1, "bandwidth_mbit": 1000.0}
     assert str(tmp_path) not in (out / "result.json").read_text()
 
 

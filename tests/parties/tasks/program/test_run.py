@@ -56,7 +56,7 @@ def test_inputs_are_drawn_from_the_seed_alone() -> None:
     assert one["program"]["inputs"] == [{"input": "reals:3", "shapes": [[3], [3], [3]]}]
 
 
-def test_tables_have_their_owners_rows_and_the_columns_that_all_have(tmp_path: Path) -> None:
+def test_tables_have_the_columns_that_all_owners_have(tmp_path: Path) -> None:
     files = [tmp_path / "a.csv", tmp_path / "b.csv"]
     files[0].write_text("name,x,extra,y\nanna,1,7,2\nbob,3,7,4.5\nzoe,-5,7,6\n")
     files[1].write_text("y,x\n0.25,10\n1,20\n")
