@@ -53,7 +53,7 @@ def masked_by(bits: int, *, twice: bool = False, even: bool = False) -> Any:
     return protocol
 
 
-@pytest.mark.parametrize("owners", [2, 3])
+@pytest.mark.parametrize("owners", [2, pytest.param(3, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("structure", [True, "by round", False])
 def test_sound_masks_pass_where_they_are_declared(structure: Any, owners: int) -> None:
     saw = check_view(masked_by(56), SMALL, owners=owners, statistical={"open": 40}, structure=structure)

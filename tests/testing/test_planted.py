@@ -267,7 +267,7 @@ def test_the_structural_check_sees_the_leak(name: str, owners: int) -> None:
         check_view(protocol, PAIR, owners=owners)
 
 
-@pytest.mark.parametrize("owners", [2, 3])
+@pytest.mark.parametrize("owners", [2, pytest.param(3, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("name", [name for name in LEAKS if LEAKS[name][2]])
 def test_the_statistical_check_sees_the_leak(name: str, owners: int) -> None:
     protocol, _, statistical = LEAKS[name]

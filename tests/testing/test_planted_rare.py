@@ -41,7 +41,7 @@ def now_and_then(every: int) -> Any:
     return protocol
 
 
-@pytest.mark.parametrize("owners", [2, 3])
+@pytest.mark.parametrize("owners", [2, pytest.param(3, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("structure", [False, "by round"])
 def test_a_mask_that_is_taken_again_in_one_of_50_sessions(structure: Any, owners: int) -> None:
     with pytest.raises(CheckFailed, match=r"value 0 as opened: the same word in sessions \d+ and \d+, .* in both"):

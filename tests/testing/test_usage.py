@@ -35,13 +35,13 @@ async def rate_is_told(p: Party, x: Share, y: Share) -> Share:
 
 
 def test_rounds_in_which_nothing_secret_is_sent_are_named() -> None:
-    assert check_view(rate_is_told, [X, X], public=["rate"]).coalitions
+    assert check_view(rate_is_told, [X, X], owners=2, public=["rate"]).coalitions
     with pytest.raises(
         CheckFailed, match=r"round 0 'rate': word 0 of array 0 from owner0 to owner1, owner2 has no mask"
     ):
         check_view(rate_is_told, [X, X])
     with pytest.raises(CheckFailed, match=r"round 0 'rate', array 0 from owner1 to owner0, is not uniform"):
-        check_view(rate_is_told, [X, X], structure=False, words=500)
+        check_view(rate_is_told, [X, X], owners=2, structure=False, words=500)
 
 
 def test_a_public_round_that_tells_a_secret_is_still_found() -> None:

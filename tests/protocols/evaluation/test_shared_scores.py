@@ -84,7 +84,7 @@ def test_as_the_reference_for_scores_of_any_size(n: int, rows: int, size: float,
 
 
 @pytest.mark.parametrize("spread", [0.01, 0.1, 1.0, 3.0])
-@pytest.mark.parametrize("middle", [-7.0, 0.3])
+@pytest.mark.parametrize("middle", [-7.0, pytest.param(0.3, marks=pytest.mark.soak)])
 def test_the_bins_cost_the_auc_little(spread: float, middle: float) -> None:
     draw = np.random.default_rng(round(spread * 100))
     sets = {}
