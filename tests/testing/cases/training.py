@@ -299,12 +299,12 @@ def in_original_units(w: Array, mean: Array, deviation: Array) -> Array:
 
 
 def any_other(n: int) -> Secrets:
-    """Of one owner anything else: nothing is opened but that nothing left its range."""
+    """Of one owner anything else: what is opened is that nothing left its range, and that weights still moved."""
     x = [[[1.0], [3.0], [2.0], [0.5]], [[-4.0], [4.0], [0.0], [1.0]], [[0.0], [0.0], [1.0], [2.0]]][:n]
     other = [[[7.0], [-3.0], [0.25], [0.0]], [[2.0], [2.5], [3.0], [-1.0]], [[5.0], [-5.0], [1.0], [4.0]]][:n]
     labels = [[0, 1, 0, 1]] * n
     moved = [[other[i] if i == k else column for i, column in enumerate(x)] for k in range(n)]
-    return [([x, labels], [one, [[1, 1, 0, 0], *labels[1:]] if k == 0 else labels]) for k, one in enumerate(moved)]
+    return [([x, labels], [one, [[0, 1, 1, 0], *labels[1:]] if k == 0 else labels]) for k, one in enumerate(moved)]
 
 
 WEIGHTS = [reals(("m", "d"), scale=14, largest=4.0), reals((2, "d"), scale=14, largest=60.0)]
