@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from mpc.errors import plain_text
+from mpc.errors import UsageError, plain_text
 
 
 @click.command()
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--data",
     "files",
@@ -23,17 +23,37 @@ from mpc.errors import plain_text
 )
 @click.option("--positive", metavar="VALUE", help="The target's value that counts as 1, if it is not 1, yes or true.")
 @click.option("--id", "identifier", metavar="COLUMN", help="The column that names a row (default: one called so).")
+@click.option("--protocol", metavar="NAME", help="Write NAME.py and its test instead, into DIR or the current folder.")
 def new(
-    folder: Path, files: tuple[Path, ...], target: str | None, positive: str | None, identifier: str | None
+    folder: Path | None,
+    files: tuple[Path, ...],
+    target: str | None,
+    positive: str | None,
+    identifier: str | None,
+    protocol: str | None,
 ) -> None:
-    """Write a commented scenario into DIR.
+    """Write a commented scenario into DIR, or with --protocol a protocol of your own.
 
     It is for your own tables, or for two small ones that are made up. Looks into the files: the owners are named after
     them, and every numeric column that all have is a feature. Files with the same ids, of which one has the target,
     are other columns of the same patients: partition = "vertical".
     """
+    if protocol is not None:
+        _write_protocol(folder or Path(), protocol, used=bool(files or target or positive or identifier))
+        return
+    if folder is None:
+        raise UsageError("missing argument 'DIR'", "name the folder of the scenario, or a --protocol to write")
     from parties.new.choices import Options
     from parties.new.scenario import new_scenario
 
     for line in new_scenario(folder, files, Options(target, positive, identifier)).lines:
+        click.echo(plain_text(line))
+
+
+def _write_protocol(folder: Path, name: str, *, used: bool) -> None:
+    from parties.new.protocol import new_protocol
+
+    if used:
+        raise UsageError("--protocol goes with no other option", "a protocol has no data: leave the others out")
+    for line in new_protocol(folder, name):
         click.echo(plain_text(line))

@@ -14,7 +14,7 @@ from parties.report.recorded_run import FinishedRun, run_and_record
 from parties.scenario.file import Scenario
 from parties.scenario.program import TABLE, is_table, read_program
 from parties.scenario.toml_text import parse_toml
-from parties.tasks.registry import job_of, planned, scenario_from
+from parties.tasks.registry import job_of, load_tables, planned
 
 SCENARIO: Final = "scenario.toml"
 HELPER: Final = "helper"
@@ -53,10 +53,16 @@ def simulated(asked: Simulation, out: Path | None, output: Output, *, lockstep: 
     """
     check_out(out)
     text = scenario_text(asked)
-    program = read_program(asked.program, alone=False)
-    scenario = scenario_from(Path(SCENARIO), parse_toml(text)).model_copy(update={"program": program})
+    scenario = scenario_of(asked.program, text)
     _try(scenario)
     return run_and_record(scenario, out, lambda folder: _run(scenario, folder, text, output, lockstep=lockstep))
+
+
+def scenario_of(program: str, text: str) -> Scenario:
+    """The scenario of a file that is not written yet, with the protocol that FILE:FUNCTION names."""
+    scenario = load_tables(Path(SCENARIO), parse_toml(text))
+    assert isinstance(scenario, Scenario)
+    return scenario.model_copy(update={"program": read_program(program, alone=False)})
 
 
 def _try(scenario: Scenario) -> None:

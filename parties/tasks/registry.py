@@ -57,11 +57,6 @@ def load_scenario(path: Path) -> Scenario:
     return read_scenario(path, _READERS, tuple(KINDS))
 
 
-def scenario_from(path: Path, raw: Mapping[str, Any]) -> Scenario:
-    """As `load_scenario`, of tables that no file has yet."""
-    return checked_scenario(path, raw, _READERS, tuple(KINDS))
-
-
 def kind_of(scenario: Scenario) -> Kind:
     """The scenario's kind of task."""
     return KINDS[scenario.task.kind]

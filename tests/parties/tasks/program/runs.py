@@ -5,13 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from parties.cli.simulation import Simulation, scenario_text
+from parties.cli.simulation import Simulation, scenario_of, scenario_text
 from parties.report.record import compared, record_of
 from parties.scenario.file import Scenario
-from parties.scenario.program import read_program
-from parties.scenario.toml_text import parse_toml
 from parties.session.lockstep import run_in_one_thread
-from parties.tasks.registry import scenario_from
 
 OWN = Path(__file__).parent / "own"
 
@@ -19,8 +16,7 @@ OWN = Path(__file__).parent / "own"
 def scenario(named: str, owners: int | None, *inputs: str, **more: Any) -> Scenario:
     """The scenario of a protocol in `own`."""
     asked = Simulation(f"{OWN / named}", owners, inputs, **{"files": (), "insecure_seed": 5, **more})
-    read = scenario_from(Path("scenario.toml"), parse_toml(scenario_text(asked)))
-    return read.model_copy(update={"program": read_program(asked.program, alone=False)})
+    return scenario_of(asked.program, scenario_text(asked))
 
 
 def simulated(named: str, owners: int | None, *inputs: str, **more: Any) -> dict[str, Any]:
