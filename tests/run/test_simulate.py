@@ -245,6 +245,12 @@ def test_a_policy_refuses_the_kind(tmp_path: Path) -> None:
         policy.write_text(f"schema = 1\n{rules}\n")
         ran = mpc(*party(path, "owner0"))
         assert ran.code == 2 and message in ran.err
+    policy.write_text("schema = 1\nminimum_cell = 5\n")
+    assert "has not approved" in mpc(*party(path, "owner0")).err  # of made-up numbers nothing is counted
+    path.write_text(path.read_text().replace("reals:4,scale=16", "table"))
+    (tmp_path / "a.csv").write_text("x\n1\n")
+    ran = mpc(*party(path, "owner0", "--data", tmp_path / "a.csv"))
+    assert ran.code == 2 and "minimum_cell = 5, but a program tells what its author chose" in ran.err
 
 
 def test_the_page_shows_what_is_printed(tmp_path: Path) -> None:
