@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -13,9 +15,9 @@ from mpc.errors import InterruptedRun, RunsFailed, UsageError
 from parties.cli import sweep_member
 from parties.cli.output import Output
 from parties.processes.child import Program
-from parties.show.blocks import Line, plural
+from parties.show.blocks import PLAIN_WIDTH, Line, plural
 from parties.sweep.conduct import Runner, conduct
-from parties.sweep.folder import Outcome, alone, record_folder, scenario_path, sweep_folder
+from parties.sweep.folder import Outcome, lock_folder, record_folder, scenario_path, sweep_folder
 from parties.sweep.here import Ended, Order, run_here
 from parties.sweep.page import write_page
 from parties.sweep.study import Cell, Study
@@ -40,17 +42,18 @@ def sweep_all(study: Study, out: Path | None, *, jobs: int | None, dask: str | N
     with _runner(jobs, dask, study) as (run_in, side_by_side), output.progress(["runs"]) as progress:
         folder = sweep_folder(out, study)
         run = partial(run_in, study, folder)
-        outcomes = _conducted(study, folder, run, side_by_side, progress)
+        outcomes = _conduct(study, folder, run, side_by_side, progress)
     failed = sum(one.error is not None for one in outcomes)
-    blocks = sweep_blocks(study, outcomes, folder)
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else PLAIN_WIDTH
+    blocks = sweep_blocks(study, outcomes, folder, width)
     output.blocks([Line(ending_text(study.name, outcomes))] if output.quiet else blocks)
     if failed:
         hint = f"with the same settings and --out {folder} they are tried again"
         raise RunsFailed(f"{plural(failed, 'run')} of {len(outcomes)} failed", hint)
 
 
-def _conducted(study: Study, folder: Path, run: Runner, side_by_side: int, progress: Progress) -> list[Outcome]:
-    with alone(folder):
+def _conduct(study: Study, folder: Path, run: Runner, side_by_side: int, progress: Progress) -> list[Outcome]:
+    with lock_folder(folder):
         try:
             outcomes = conduct(study, folder, run, side_by_side, progress)
         except (InterruptedRun, KeyboardInterrupt):
@@ -66,9 +69,9 @@ def _runner(jobs: int | None, dask: str | None, study: Study) -> Iterator[tuple[
         count = jobs or max(1, len(os.sched_getaffinity(0)) // study.processes)
         yield partial(_here, count), count
         return
-    from parties.sweep.cluster import connected, run_there
+    from parties.sweep.cluster import connect, run_there
 
-    with connected(dask) as (client, count):
+    with connect(dask) as (client, count):
         yield partial(run_there, client, _MEMBER), count
 
 

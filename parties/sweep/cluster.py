@@ -35,7 +35,7 @@ _KEPT: Final = re.compile(r"[A-Za-z0-9_-]+\.(json|html|log|stderr)")
 
 
 @contextmanager
-def connected(address: str) -> Iterator[tuple[Client, int]]:
+def connect(address: str) -> Iterator[tuple[Client, int]]:
     """The cluster at this address, and how many cells its workers run at a time: one a thread.
 
     Raises:

@@ -84,7 +84,7 @@ def _compared(study: Study) -> dict[str, Any]:
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def lock_folder(folder: Path) -> Iterator[None]:
     """No other sweep has this folder meanwhile; the kernel frees it with this process.
 
     Raises:

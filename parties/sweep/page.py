@@ -16,7 +16,7 @@ from parties.sweep.folder import PAGE, TABLE, Outcome
 from parties.sweep.settings import Setting, value_text
 from parties.sweep.study import Study
 from parties.sweep.summary import Interval, Row, figure_names, is_constant, rows_of
-from parties.sweep.tables import INSECURE, INTERVAL_NOTE, ending_text, failed_grid, figure_text, result_blocks
+from parties.sweep.tables import INSECURE, INTERVAL_NOTE, ending_text, failures_grid, figure_text, result_blocks
 
 MOST_LINES: Final = 6
 """In one plot; of more values of another setting, none is told apart."""
@@ -47,7 +47,7 @@ def page_html(study: Study, outcomes: Sequence[Outcome]) -> str:
         *(paragraph(f"{one.key} = {', '.join(map(value_text, one.values))}") for one in study.settings),
         paragraph(f"{repeated}{INTERVAL_NOTE}", "note"),
     ]
-    failed = failed_grid(outcomes)
+    failed = failures_grid(outcomes)
     sections = [
         "<header>\n" + "\n".join(part for part in head if part) + "\n</header>",
         *_plots(study.settings, outcomes, rows),

@@ -79,7 +79,7 @@ def value_text(value: object) -> str:
     return plain_text(json.dumps(value, ensure_ascii=False, default=str))
 
 
-def with_settings(tables: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+def apply_settings(tables: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """A scenario's tables with other values of some settings; a table that is missing is added.
 
     Raises:

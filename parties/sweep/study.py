@@ -16,7 +16,7 @@ from parties.scenario.file import Scenario, read_toml
 from parties.scenario.models import LARGEST_SEED, SqlSource
 from parties.scenario.star import ROUND, StarScenario
 from parties.scenario.toml_write import toml_text
-from parties.sweep.settings import Setting, value_text, with_settings
+from parties.sweep.settings import Setting, apply_settings, value_text
 from parties.tasks.registry import load_tables
 
 MOST_CELLS: Final = 10_000
@@ -96,9 +96,9 @@ def read_study(path: Path, settings: Sequence[Setting], repeats: int, *, compare
     cells = []
     for repeat, (number, values) in itertools.product(range(repeats), enumerate(combinations, 1)):
         seed = first + repeat if seeded else None
-        changed = with_settings(tables, values) | ({} if seed is None else {"seed": seed})
+        changed = apply_settings(tables, values) | ({} if seed is None else {"seed": seed})
         one = loaded[number - 1].model_copy(update={} if seed is None else {"seed": seed})
-        text = toml_text(_with_absolute_paths(changed, path.parent))
+        text = toml_text(_make_paths_absolute(changed, path.parent))
         cells.append(Cell(f"{number:03d}-{repeat + 1}", values, seed, text, one.digest))
     data = _data(loaded)
     known: dict[str, Any] = {
@@ -128,7 +128,7 @@ def _combinations(settings: Sequence[Setting]) -> Iterator[dict[str, Any]]:
 
 def _checked(path: Path, tables: Mapping[str, Any], values: Mapping[str, Any]) -> Scenario | StarScenario:
     try:
-        return load_tables(path, with_settings(tables, values))
+        return load_tables(path, apply_settings(tables, values))
     except UsageError as error:
         said = ", ".join(f"{key} = {value_text(value)}" for key, value in values.items())
         message = f"with {said}: {error.message}" if said else error.message
@@ -145,7 +145,7 @@ def _refuse_shares(path: Path, tables: Mapping[str, Any]) -> None:
             )
 
 
-def _with_absolute_paths(tables: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def _make_paths_absolute(tables: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Tables whose data are found from any folder: the cells' files are in one of their own."""
 
     def absolute(source: Any) -> Any:

@@ -8,7 +8,6 @@ from typing import Final
 
 from parties.show.blocks import (
     MISSING,
-    PLAIN_WIDTH,
     Block,
     Grid,
     Line,
@@ -34,13 +33,13 @@ _GAP: Final = 3
 INTERVAL_NOTE: Final = "Intervals are from the smallest to the largest of the runs with the same settings."
 
 
-def sweep_blocks(study: Study, outcomes: Sequence[Outcome], folder: Path) -> list[Block]:
-    """All that is said at the end, in its order."""
+def sweep_blocks(study: Study, outcomes: Sequence[Outcome], folder: Path, width: int) -> list[Block]:
+    """All that is said at the end, in its order; no table is wider than `width` columns."""
     rows = rows_of([(one.cell.values, one.figures) for one in outcomes])
     blocks: list[Block] = [Line(ending_text(study.name, outcomes), "bold")]
     blocks += [Line(INSECURE, "bold red")] if study.insecure else []
-    blocks += result_blocks(study.settings, rows, PLAIN_WIDTH)
-    if failed := failed_grid(outcomes):
+    blocks += result_blocks(study.settings, rows, width)
+    if failed := failures_grid(outcomes):
         blocks.append(failed)
     places = (("Table", TABLE), ("Page", PAGE), ("Records", CELLS))
     return [*blocks, Line(""), *(Line(f"{what}: {folder / file}", wrap=False) for what, file in places)]
@@ -72,7 +71,7 @@ def result_blocks(settings: Sequence[Setting], rows: Sequence[Row], width: int |
         body = tuple(zip(*texts, strict=True))
         grids.append(Grid(title, heads, body, frozenset(range(len(varied)))))
     said = [f"{one.key} = {value_text(one.values[0])}" for one in settings if one not in varied]
-    said += [f"{name} {figure_text(name, rows_value(rows, name))}" for name in same]
+    said += [f"{name} {figure_text(name, common_value(rows, name))}" for name in same]
     return [*grids, *([Line(""), Line(f"The same in every run: {', '.join(said)}.")] if said else [])]
 
 
@@ -113,7 +112,7 @@ def _interval(row: Row, name: str) -> str:
     return middle if low == high else f"{middle} ({low} to {high})"
 
 
-def rows_value(rows: Sequence[Row], name: str) -> float:
+def common_value(rows: Sequence[Row], name: str) -> float:
     """A figure that is the same in all rows."""
     return next(row.figures[name].median for row in rows if name in row.figures)
 
@@ -129,7 +128,7 @@ def figure_text(name: str, value: float) -> str:
     return significant(value)
 
 
-def failed_grid(outcomes: Sequence[Outcome]) -> Grid | None:
+def failures_grid(outcomes: Sequence[Outcome]) -> Grid | None:
     """Each run that failed, and why; None if none did."""
     rows = tuple(
         (one.cell.name, one.cell.words, one.error["code"] or MISSING, _why(one.error))

@@ -19,14 +19,15 @@ TIMES = ("seconds", "seconds online")
 
 def test_without_the_package_it_is_refused_with_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(UsageError, match="needs the package distributed") as caught, cluster.connected("tcp://x:1"):
+    with pytest.raises(UsageError, match="needs the package distributed") as caught, cluster.connect("tcp://x:1"):
         pass
     assert "beaverlodge[dask]" in caught.value.hint
 
 
-def test_where_no_scheduler_is_nothing_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_no_scheduler_answers_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("distributed")
     monkeypatch.setattr(cluster, "CONNECT_TIMEOUT", 0.2)
-    with pytest.raises(UsageError, match="no Dask scheduler answers"), cluster.connected("tcp://127.0.0.1:9"):
+    with pytest.raises(UsageError, match="no Dask scheduler answers"), cluster.connect("tcp://127.0.0.1:9"):
         pass
 
 
@@ -41,13 +42,12 @@ def rows(out: Path) -> list[Any]:
 @pytest.mark.sweep
 def test_the_table_is_the_same_as_here(tmp_path: Path) -> None:
     """And so is what failed, to its code."""
-    from distributed import LocalCluster
-
+    local_cluster = pytest.importorskip("distributed").LocalCluster
     path = write_scenario(tmp_path)
     words = ("--set", "task.l2=0,1", "--set", "testing.insecure_seed=5", "--repeats", "2")
     here, there, failing = tmp_path / "here", tmp_path / "there", tmp_path / "failing"
     assert mpc("sweep", path, *words, "--out", here).code == 0
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as local:
+    with local_cluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as local:
         ran = mpc("sweep", path, *words, "--out", there, "--dask", local.scheduler_address, new=True)
         assert ran.code == 0, ran.err
         failed = ("--set", "task.target=outcome,years", "--out", failing)

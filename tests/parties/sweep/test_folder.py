@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mpc.errors import UsageError
-from parties.sweep.folder import Outcome, alone, outcome_of, prepare, record_folder, sweep_folder, write_table
+from parties.sweep.folder import Outcome, lock_folder, outcome_of, prepare, record_folder, sweep_folder, write_table
 from parties.sweep.settings import read_settings
 from parties.sweep.study import Study, read_study
 from tests.run.scenarios import write_scenario
@@ -102,7 +102,7 @@ def test_a_record_that_was_cut_off_is_none(scenario: Path) -> None:
 
 def test_one_sweep_at_a_time_in_a_folder(scenario: Path) -> None:
     folder, _ = begun(scenario)
-    with alone(folder), pytest.raises(UsageError, match="another sweep is under way"), alone(folder):
+    with lock_folder(folder), pytest.raises(UsageError, match="another sweep is under way"), lock_folder(folder):
         pass
-    with alone(folder):
+    with lock_folder(folder):
         shutil.rmtree(folder / "cells")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mpc.errors import UsageError
-from parties.sweep.settings import read_settings, value_text, with_settings
+from parties.sweep.settings import apply_settings, read_settings, value_text
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_a_text_is_told_from_what_it_looks_like(values: tuple[Any, Any]) -> None
 
 def test_a_missing_table_is_added_to_a_copy() -> None:
     tables = {"task": {"l2": 0, "epochs": 2}, "parties": {"a": {"rows": 3}}}
-    changed = with_settings(tables, {"task.l2": 1, "network.latency_ms": 5, "parties.a.rows": 9})
+    changed = apply_settings(tables, {"task.l2": 1, "network.latency_ms": 5, "parties.a.rows": 9})
     assert changed == {
         "task": {"l2": 1, "epochs": 2},
         "parties": {"a": {"rows": 9}},
@@ -65,10 +65,10 @@ def test_a_missing_table_is_added_to_a_copy() -> None:
 
 def test_a_party_that_is_not_there_is_named_with_the_nearest() -> None:
     with pytest.raises(UsageError) as caught:
-        with_settings({"parties": {"hospital_a": {}}}, {"parties.hospitl_a.rows": 3})
+        apply_settings({"parties": {"hospital_a": {}}}, {"parties.hospitl_a.rows": 3})
     assert caught.value.hint == "did you mean 'hospital_a'?"
 
 
 def test_a_setting_within_no_table_is_refused() -> None:
     with pytest.raises(UsageError, match="'name' is no table"):
-        with_settings({"name": "x"}, {"name.short": 1})
+        apply_settings({"name": "x"}, {"name.short": 1})
