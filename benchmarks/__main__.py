@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -128,26 +129,35 @@ def _python(contender: Contender) -> Path:
 
 
 def _kinds(results: Results, effort: Effort) -> None:
-    """The command `mpc run` on each scenario of the project's."""
-    for path in effort.scenarios:
-        results.take("kinds", path.name, partial(_command, path, effort.runs))
+    """The command `mpc run` on each scenario of the project's, in a copy of their folder.
+
+    Scorings come after the trainings of their models, and run once: a model gives so many scores and no more.
+    """
+    shutil.rmtree(FOLDER / "kinds", ignore_errors=True)
+    shutil.copytree(ROOT / "scenarios", FOLDER / "kinds" / "scenarios")
+    scorings = [path for path in effort.scenarios if "predict" in path.stem]
+    for path in (*(path for path in effort.scenarios if path not in scorings), *scorings):
+        results.take("kinds", path.name, partial(_command, path.name, 1 if path in scorings else effort.runs))
 
 
-def _command(path: Path, runs: int) -> Line:
-    folder = FOLDER / "kinds" / path.stem  # a later scenario may use what an earlier one's run has kept
+def _command(name: str, runs: int) -> Line:
+    # In runs/ beside scenarios/, a scoring finds the shares of an earlier training.
+    here = FOLDER / "kinds"
+    folder = here / "runs" / Path(name).stem
     seconds, online, rounds = [], [], 0
     for _ in range(runs):
         shutil.rmtree(folder, ignore_errors=True)
         began = time.monotonic()
-        words = [sys.executable, "-m", "parties.cli", "run", str(path), "--out", str(folder), "--no-compare"]
-        ran = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=300.0)
+        words = [sys.executable, "-m", "parties.cli", "run", f"scenarios/{name}", "--out", str(folder), "--no-compare"]
+        paths = {**os.environ, "PYTHONPATH": str(ROOT)}
+        ran = subprocess.run(words, cwd=here, env=paths, capture_output=True, text=True, timeout=300.0)
         seconds.append(time.monotonic() - began)
         if ran.returncode:
             raise PeerFailure(([f"exit code {ran.returncode}", *ran.stderr.splitlines()])[-1])
-        parties = json.loads((folder / "result.json").read_text(encoding="utf-8"))["parties"].values()
-        rounds = max(one.get("rounds", 0) for one in parties)
-        online.append(max(one["seconds"].get("online", 0.0) for one in parties))
-    return Line("kinds", path.name, {"command": seconds, "online": online, "rounds": rounds})
+        record = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+        rounds = record["plan"]["rounds"]
+        online.append(max(one.get("seconds", {}).get("online", 0.0) for one in record["parties"].values()))
+    return Line("kinds", name, {"command": seconds, "online": online, "rounds": rounds})
 
 
 def _sums(results: Results, effort: Effort) -> None:
