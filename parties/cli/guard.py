@@ -46,7 +46,7 @@ def guarded(command: Callable[[], Any], output: Output | None = None) -> int:
 
 
 def _discard_output() -> None:
-    """Discard what Python would write as it ends: nobody reads it, or there is no room for it."""
+    """Discard the output that Python would write at exit: nobody reads it, or the disk is full."""
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -57,7 +57,7 @@ def _report(output: Output, error: BeaverlodgeError) -> int:
 
 
 def _usage_error(problem: click.ClickException) -> UsageError:
-    """What click says of a command line, as an error of ours: one sentence, and where to look."""
+    """Click's error for a command line as an error of ours: one sentence, and where to look."""
     said = problem.format_message().strip().rstrip(".").replace(". Did you mean", "; did you mean")
     context = problem.ctx if isinstance(problem, click.UsageError) else None
     command = context.command_path if context is not None else "mpc"

@@ -36,7 +36,7 @@ class Here:
 
 
 def asker() -> Callable[[], bool] | None:
-    """What asks at this terminal whether to approve the scenario that was shown; None where there is no terminal."""
+    """A function that asks at this terminal whether to approve the scenario; None without a terminal."""
     return _ask_yes if sys.stdin.isatty() else None
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Shown(Protocol):
-    """Who is told of the parties of a run while it lasts."""
+    """A receiver of the events of a run's parties."""
 
     def progress(self, names: Iterable[str]) -> AbstractContextManager[Callable[[str, Event], None]]:
         """What takes each party's events."""
@@ -52,7 +52,7 @@ class Output:
 
     def error(self, error: BeaverlodgeError) -> None:
         """Prints on standard error what went wrong and what to do."""
-        with suppress(OSError):  # nobody can be told, but by the exit code
+        with suppress(OSError):  # only the exit code can report it now
             if self.form == "json":
                 more = {"code": error.code, "hint": error.hint, "points": error.points}
                 click.echo(self._json("error", error.message, more), err=True)

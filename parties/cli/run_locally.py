@@ -62,7 +62,7 @@ def run_parties(scenario: Scenario, folder: Path, output: Shown, *, compare: boo
 
 
 def _check_shares(scenario: Scenario) -> None:
-    """On one machine no two owners can have their shares of a model in one file."""
+    """Refuse two owners of one machine with one file for their shares of a model."""
     holder: dict[Path, str] = {}
     for owner in scenario.owners:
         if scenario.parties[owner].model is None:

@@ -130,7 +130,7 @@ def _admit(
     ask: Callable[[], bool] | None,
     output: Output,
 ) -> Prepared:
-    """What this party takes along into a run that its policy lets through and that somebody approved."""
+    """Prepare a run that this party's policy allows and that somebody approved."""
     plans = Plans()
     new, rules = ask_approval(scenario, me, keys, approve, policy, ask, output, plans)
     spec, job = scenario.parties[me], job_of(scenario)
@@ -138,13 +138,13 @@ def _admit(
     if spec.role != "owner":
         return Prepared(plans=plans)
     releases = Releases(keys) if pools else None
-    # Stated rows are compared with the data in every run; data that need no look are read once the peers are there.
+    # Stated rows are compared with the data in every run; other data are read after the peers have connected.
     must_count = rules.rules.minimum_rows is not None and pools and spec.rows is None
     if not (new or must_count):
         return Prepared(None, releases, plans=plans)
     try:
         table: OwnTable = job.data.load(scenario, me)
-    except DataError as error:  # told once the peers are there, who then hear of it
+    except DataError as error:  # raised once the peers have connected, so that they are told
         return Prepared(None, releases, problem=error, plans=plans)
     if pools:
         rules.check_rows(me, table.rows)

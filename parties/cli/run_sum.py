@@ -78,7 +78,7 @@ def orders(scenario: StarScenario) -> dict[str, dict[str, Any]]:
             "clients": {name: write_identity(pairs[name]) for name in clients},
             "server": server.public.decode(),
         }
-        if trust is not None:  # and so no helper
+        if trust is not None:  # so there is no helper
             secret, public = trust
             found[process]["signing"] = {name: secret[name] for name in clients}
             found[process]["verifying"] = public
@@ -86,7 +86,7 @@ def orders(scenario: StarScenario) -> dict[str, dict[str, Any]]:
 
 
 def _processes(scenario: StarScenario) -> dict[str, tuple[str, ...]]:
-    """Which clients each process is or hosts; the helper is one by itself."""
+    """The clients of each process; the helper has a process of its own."""
     alone = (*([scenario.helper] if scenario.helper is not None else []), *scenario.own_process)
     processes: dict[str, tuple[str, ...]] = {name: (name,) for name in alone}
     if scenario.clients is not None:

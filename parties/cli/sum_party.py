@@ -88,7 +88,7 @@ def run_sum_party(
 
 
 def journal_path(scenario: StarScenario, me: str, keys: Path) -> Path:
-    """A client's journal of what it released shares for, in this scenario."""
+    """A client's journal of released shares, for this scenario."""
     return keys / f"{me}-{scenario.digest[:_DIGITS]}.rounds"
 
 
@@ -146,7 +146,7 @@ def _admit(
         try:
             values = star_of(scenario).load(scenario, me, 1)
         except DataError:
-            return releases  # it is met again at the start, and the server hears of it
+            return releases  # the part raises it again, and the server is told
         rules.check_rows(me, len(values))
         if new:
             repeats = releases.warnings(star_of(scenario).release(scenario, me, values, ""))

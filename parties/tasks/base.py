@@ -57,7 +57,7 @@ class PlanText:
 
 
 def _always(scenario: Scenario, owner: str) -> bool:
-    """`pools` of a kind in which every owner's rows enter what all learn."""
+    """`pools` of a kind in which every owner's rows enter the results of all."""
     return True
 
 
@@ -93,14 +93,14 @@ def all_cells(scenario: Scenario, rows: Rows, columns: int) -> int:
 
 
 def side_facts(*, split: bool) -> str:
-    """What owners learn of each other beside what is opened."""
+    """Facts that owners learn of each other besides the openings."""
     if split:
         return "The owners also learn the names of each other's columns, and who has the target."
     return "The owners also learn each other's numbers of rows."
 
 
 def no_figures(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Of a kind whose result has no number that one run would be held against another by."""
+    """`headline` of a kind without a number to compare runs by."""
     return {}
 
 
@@ -200,7 +200,7 @@ class Run(Generic[Tab, Set, Res]):
 
 @dataclass(frozen=True)
 class Notice(Generic[Tab, Set]):
-    """What a kind says of a run before it starts: to people, in its plan and for an approval, and to policies.
+    """A kind's statements on a run before it starts: for the plan, for an approval, and for policies.
 
     Args:
         plan: what the plan says.
@@ -230,7 +230,7 @@ class Job(Generic[Tab, Set, Res]):
 
 
 def owners_request(scenario: Scenario, job: Job[Any, Any, Any]) -> Request:
-    """What a scenario for owners and a helper asks, of a kind whose steps are these."""
+    """The request of a scenario for owners and a helper, of a kind with these steps."""
     return Request(
         scenario.task.kind,
         job.notice.reveals(scenario),

@@ -18,7 +18,7 @@ _SETS: Final[Mapping[str, str]] = {"test": "held-out rows", "train": "training r
 
 
 def inference_blocks(record: Mapping[str, Any]) -> list[Block]:
-    """The table of coefficients, the tests of the whole model, the calibration; nothing where none was asked for."""
+    """The table of coefficients, the tests of the whole model, the calibration; nothing without inference."""
     grid = inference_grid(record)
     if grid is None:
         return []
@@ -131,7 +131,7 @@ def calibration_texts(record: Mapping[str, Any]) -> list[str]:
 
 
 def p_text(p: Any) -> str:
-    """A p-value for reading."""
+    """A p-value as text."""
     if not is_number(p):
         return MISSING
     return "< 0.0001" if p < 1e-4 else fixed(p, 4)

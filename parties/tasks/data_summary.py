@@ -8,7 +8,7 @@ from typing import Any, Final
 from parties.show.blocks import Block, Grid, Line, count_text, entries, is_number, table
 
 MOST_ROWS: Final = 20
-"""So many columns with missing values are shown at most; the record has all."""
+"""The most columns with missing values that are shown; the record has all."""
 
 
 def data_blocks(record: Mapping[str, Any]) -> list[Block]:

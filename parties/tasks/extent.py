@@ -29,7 +29,7 @@ class Extent:
 
     @property
     def assumption(self) -> str:
-        """What was taken for granted of the features, in words; '' if nothing was."""
+        """Assumptions about the features, in words; '' if there are none."""
         if self.exact or self.features is None:
             return ""
         if self.split:
@@ -38,7 +38,7 @@ class Extent:
 
 
 def extent_from_here(scenario: Scenario, table: Table | None) -> Extent:
-    """What one party can know: what the file states, and its own table if it has one."""
+    """The extent as one party can know it: from the file, and its own table if it has one."""
     stated = {owner: scenario.parties[owner].rows for owner in scenario.owners}
     rows = {owner: count for owner, count in stated.items() if count is not None}
     if table is not None:
@@ -58,7 +58,7 @@ def extent_from_here(scenario: Scenario, table: Table | None) -> Extent:
 
 
 def split_widths(scenario: Scenario, tables: Mapping[str, Table]) -> dict[str, int]:
-    """How many columns each owner has, where columns are split: as its table has or the file states."""
+    """The number of each owner's columns, where columns are split: from its table or the file."""
     widths = {}
     for owner in scenario.owners:
         listed = scenario.task_of(owner).feature_names

@@ -26,7 +26,7 @@ def refuse_few(scenario: Scenario, rows: Rows, features: int) -> None:
     """
     task = scenario.task
     least: int | None = dict(task).get("min_rows")
-    if least is None:  # what is told is of one row, to its owner
+    if least is None:  # a score is of one row, and its owner alone gets it
         return
     few = [owner for owner, (used, _) in rows.items() if used < least]
     if few:

@@ -89,7 +89,7 @@ def job_of(scenario: Scenario) -> AnyJob:
 
 
 def kind_of_record(record: Mapping[str, Any]) -> Kind:
-    """The kind of task that a run's record is of; one of an earlier version says it of the scenario, or not at all."""
+    """The kind of task of a run's record; in records of earlier versions it is in the scenario, or missing."""
     about: object = record.get("about")
     said = record.get("kind") or (about.get("kind") if isinstance(about, Mapping) else None)
     known = KINDS.get(said) if isinstance(said, str) else None
@@ -121,7 +121,7 @@ def with_program(scenario: Scenario | StarScenario, named: str | None, *, alone:
 
 
 class Plans:
-    """The last plans that a process made, of which each takes long where a training has many steps.
+    """The last plans that a process made: the plan of a training with many steps takes long.
 
     A party's process needs one to show what is asked for, for the run, and to say what was done: it is handed on.
     """
@@ -130,7 +130,7 @@ class Plans:
         self._made: deque[tuple[Scenario, Rows, int, Any, Plan]] = deque(maxlen=_KEPT_PLANS)
 
     def of(self, scenario: Scenario, rows: Rows, columns: int) -> tuple[Any, Plan]:
-        """The public settings of the scenario's run, and their plan; made where this is the first to ask.
+        """The public settings of the scenario's run, and their plan; made at the first call.
 
         Args:
             rows: each owner's numbers of rows.

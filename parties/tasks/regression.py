@@ -18,14 +18,14 @@ from protocols.training.batches import split, test_count
 
 WEIGHTS: Final = "weights"
 MISSING_COUNTS: Final = '"missing" tells how many values each column lacks, however few'
-"""What a policy calls the pooled sum of `weights`, by which they are divided: it is opened."""
+"""A policy's name for the pooled sum of `weights`, by which they are divided: it is opened."""
 
 NOT_STATED: Final = "all; how many, the scenario does not state"
-"""Of an owner's rows, before they are read."""
+"""Stand-ins for an owner's numbers of rows, before they are read."""
 
 
 def row_counts(scenario: Scenario, rows: int) -> tuple[int, int]:
-    """How many of an owner's rows are for training and how many are held out."""
+    """An owner's numbers of training rows and of held-out rows."""
     held_out = test_count(rows, scenario.model_task.test_fraction)
     return rows - held_out, held_out
 
@@ -36,7 +36,7 @@ def has_target(scenario: Scenario, table: Table) -> bool | None:
 
 
 def table_notice(scenario: Scenario, me: str, table: Table | None, target: str, use: str) -> list[tuple[str, str]]:
-    """What a model's task asks of an owner's table: what, and which.
+    """The columns of an owner's table that a model's task uses: the use, and the column.
 
     Args:
         table: None before the owner approved, when nothing is read.
@@ -99,7 +99,7 @@ def own_columns(table: Table, scenario: Scenario, split_columns: SplitColumns, k
 
 
 def split_of(tables: Mapping[str, Table]) -> SplitColumns:
-    """Who has which columns and who the target, as the owners tell each other in a run.
+    """Each owner's columns, and the owner of the target, as the owners tell each other in a run.
 
     Raises:
         DataError: the target is not with exactly one of them.

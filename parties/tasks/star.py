@@ -1,4 +1,4 @@
-"""A kind of task over a server and many clients: what it fills in, and what each of the parties is handed."""
+"""A kind of task over a server and many clients: the steps that it provides, and each party's inputs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ the journal that goes with it."""
 
 @dataclass(frozen=True)
 class Membership:
-    """What one client has ready: its journal, its keys with a lying server, and how it notes what it releases."""
+    """One client's inputs: its journal, its keys against a lying server, and the note of its releases."""
 
     journal: RoundJournal
     trust: Trust | None = None
@@ -39,7 +39,7 @@ class Membership:
 
 @dataclass(frozen=True)
 class Seat:
-    """What a server is handed.
+    """The server's inputs.
 
     Args:
         network: a listening transport, whose allow-list is the clients and the helper.
@@ -62,7 +62,7 @@ class Seat:
 
 @dataclass(frozen=True)
 class Star:
-    """How a kind over a server and many clients is done. A scenario is the kind's own.
+    """The steps of a kind over a server and many clients. The scenario's class is the kind's own.
 
     Args:
         plan: the plan, as `mpc plan --json` prints it.
@@ -103,7 +103,7 @@ class Star:
 
 
 def silence(scenario: StarScenario, patience: float) -> float:
-    """For how long a client, or the helper, waits for a word of the server's that takes it further, in seconds.
+    """Seconds that a client, or the helper, waits for a message that takes it to the next stage.
 
     With a helper they wait through each other's stages too: it for keys to unmask, they for its last two. A stage lasts
     until its deadline, which the server's patience may put off.
@@ -113,7 +113,7 @@ def silence(scenario: StarScenario, patience: float) -> float:
 
 
 def server_address(scenario: StarScenario) -> str:
-    """Where the server listens.
+    """The endpoint at which the server listens.
 
     Raises:
         UsageError: the scenario does not say it.
@@ -128,7 +128,7 @@ def server_address(scenario: StarScenario) -> str:
 
 
 def check_identities(scenario: StarScenario, texts: Mapping[str, str]) -> None:
-    """Refuse keys in which a server that may lie could have had a hand.
+    """Refuse keys that a lying server could have chosen.
 
     Raises:
         UsageError: the keys come from no roster, or from one that the server signed.

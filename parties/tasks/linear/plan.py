@@ -1,4 +1,4 @@
-"""What the plan of a linear regression says beside what every plan says."""
+"""The parts of a plan that only a linear regression has."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ USES: Final[Mapping[str, str]] = {
     "Truncation": "rows times the roots of their weights, cut to fewer bits (split columns)",
     "Lift": "sums over the rows, into numbers of 256 bits (split columns)",
 }
-"""What a linear regression needs each kind of correlated randomness for."""
+"""The use of each kind of correlated randomness in a linear regression."""
 
 
 def linear_plan_text(settings: LinearSettings, task: LinearTask) -> PlanText:
-    """What the plan of a linear regression says."""
+    """A linear regression's part of a plan."""
     rows = {owner: {"train": train, "test": test} for owner, (train, test) in settings.rows_by_owner.items()}
     train, test = sum(settings.train_rows), sum(settings.test_rows)
     work = (

@@ -78,7 +78,7 @@ def _plan(settings: LinearSettings) -> Plan:
 
 
 def _program(scenario: Scenario, agreement: Agreement, table: Table) -> ProgramFactory:
-    """What an owner runs, once."""
+    """An owner's program; it runs once."""
     settings: LinearSettings = agreement.settings
     if agreement.split is not None:
         columns = [own_columns(table, scenario, agreement.split, agreement.owners_key)]

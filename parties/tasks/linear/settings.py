@@ -42,7 +42,7 @@ def settle_linear(task: LinearTask, parties: Mapping[str, PartySpec] | None) -> 
         return task
     yield from check_reveal(task, task.reveal, parties)
     yield from check_split(task, {name: party for name, party in parties.items() if party.role == "owner"})
-    asked = {*task.reveal, "inference"}  # it is what such a task is for
+    asked = {*task.reveal, "inference"}  # every linear regression reveals it
     what = tuple(item for item in ("inference", "metrics", "missing") if item in asked)
     return task.model_copy(update={"reveal": what, "reveal_to": owners_of(parties)})
 

@@ -1,4 +1,4 @@
-"""What the summary and the report say of a linear regression."""
+"""A linear regression in the summary and the report."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _fit_texts(fit: Mapping[str, Any]) -> list[str]:
 
 
 def _comparison_blocks(record: Mapping[str, Any]) -> list[Block]:
-    """Each owner's own standard errors beside the joint ones; and how far the run is from the rows in the clear."""
+    """Each owner's own standard errors beside the joint ones; and the run's difference from a fit in the clear."""
     compared = table(record.get("comparison"))
     pooled, alone = table(compared.get("pooled")), table(compared.get("alone"))
     if not pooled:

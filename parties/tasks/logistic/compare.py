@@ -38,7 +38,7 @@ def compare(scenario: Scenario, record: Mapping[str, Any], standardised: Sequenc
         raise InternalError("there is no model to compare, or its weights are incomplete", "report this as a bug")
     features = tuple(model["features"])
     weights = tuple(standardised) if standardised is not None else ()
-    trained = None  # of a model that nobody sees, no weight is compared
+    trained = None  # the weights of a model that nobody sees are not compared
     if "weights" in model:
         trained = Trained(features, tuple(model["weights"]), model["intercept"], weights, record.get("metrics"))
     facts = record.get("training") or {}

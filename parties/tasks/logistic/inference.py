@@ -1,4 +1,4 @@
-"""What `reveal = ["inference"]`, the maximum-likelihood fit with its standard errors, asks of the other settings."""
+"""Checks of the other settings with `reveal = ["inference"]`, the maximum-likelihood fit with standard errors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _WHAT: Final = '[task] reveal = ["inference"]'
 
 
 def settle_inference(task: LogisticTask) -> Reading[LogisticTask]:
-    """Put every setting of a training at its default, as none of them has a part in such a fit."""
+    """Set every setting of a training to its default: a maximum-likelihood fit uses none of them."""
     given = [key for key in _OF_TRAININGS if key in task.model_fields_set]
     if given:
         message = f"{_WHAT} fits by Newton's method, so {quoted(given)} {'has' if len(given) == 1 else 'have'} no part"

@@ -16,7 +16,7 @@ from protocols.rows.results import Trained
 
 
 def model_id(agreement: Agreement) -> str:
-    """The model's name, the same at all owners: it is made from the session, so that it depends on nothing secret."""
+    """The model's name, the same at all owners: it is derived from the session and depends on nothing secret."""
     return hashlib.sha256(b"shared model" + agreement.context).hexdigest()[:32]
 
 
@@ -32,7 +32,7 @@ def ready_to_keep(scenario: Scenario, table: Table, vault: Vault) -> Table:
 
 
 def keep_model(scenario: Scenario, agreement: Agreement, trained: Trained, vault: Vault) -> dict[str, Any]:
-    """Writes this owner's share, if the model stays shared; says where it is.
+    """Write this owner's share, if the model stays shared; returns its path for the record.
 
     Raises:
         UsageError: it cannot be written.
@@ -65,7 +65,7 @@ def _bound(scenario: Scenario, agreement: Agreement, trained: Trained, vault: Va
 
 
 def _terms(task: ModelTask, features: tuple[str, ...]) -> tuple[str, ...]:
-    """What of an owner's columns the features are made of: as the task lists it, else the columns that all have."""
+    """The columns that the features are made of: as the task lists them, else the columns that all owners have."""
     if task.features is not None:
         return task.features
     source = {name: column for column, levels in task.categories.items() for name in indicators(column, levels)}

@@ -9,12 +9,12 @@ from parties.tasks.base import Commented, Shape
 
 _MOST_FEATURES: Final = 30
 _ROWS_A_FEATURE: Final = 20
-"""Up to so many features, each with so many rows, a fit with standard errors is proposed; else a trained prediction."""
+"""A fit with standard errors is proposed up to so many features, with so many rows each; else a prediction."""
 _HELD_OUT: Final = 0.2
 
 
 def propose(shape: Shape) -> list[Commented]:
-    """A fit with standard errors where the rows carry it, else a prediction."""
+    """A fit with standard errors if there are enough rows, else a prediction."""
     rows = shape.rows[0] if shape.split else sum(shape.rows)
     others = rows if shape.split else rows - max(shape.rows)
     enough = rows >= _ROWS_A_FEATURE * (shape.features + 1)
@@ -24,7 +24,7 @@ def propose(shape: Shape) -> list[Commented]:
 
 
 def _inference(shape: Shape) -> list[Commented]:
-    """The maximum-likelihood fit to all rows, for which a statistician asks."""
+    """The maximum-likelihood fit to all rows, as in statistics."""
     shared = [] if shape.split else [('inference = "shared"', "sums stay shared; only results open")]
     return [
         *shared,

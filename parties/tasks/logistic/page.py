@@ -1,4 +1,4 @@
-"""What `report.html` says of a training: the summary, with all weights, a chart of them, and how to read each part."""
+"""A training in `report.html`: the summary, with all weights, a chart of them, and notes on how to read each part."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from parties.tasks.logistic.show import (
 )
 
 CHART_BARS: Final = 40
-"""So many weights in the chart at most; the table has all."""
+"""The most weights in the chart; the table has all."""
 _SETS: Final[tuple[RowSet, ...]] = ("train", "test")
 _SET_NAMES: Final[Mapping[RowSet, str]] = {"train": "training rows", "test": "held-out rows"}
 _CONFUSION: Final = ("true_positives", "false_positives", "true_negatives", "false_negatives")

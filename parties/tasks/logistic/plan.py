@@ -1,4 +1,4 @@
-"""What the plan of a training says beside what every plan says: its steps, its solver, its bits."""
+"""The parts of a plan that only a training has: its steps, its solver, its bits."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ USES: Final[Mapping[str, str]] = {
     "LowerBits": "which of the AUC's bins a score is in (the same)",
     "DigitsOfMask": "how many scores are in each bin (the same)",
 }
-"""What a training needs each kind of correlated randomness for."""
+"""The use of each kind of correlated randomness in a training."""
 
 INFERENCE_USES: Final[Mapping[str, str]] = {
     "OwnMasks": "hiding each owner's own rows and the products of their columns, once for the whole run",
@@ -66,7 +66,7 @@ INFERENCE_USES: Final[Mapping[str, str]] = {
 
 
 def training_plan_text(settings: TrainingSettings, scenario: Scenario) -> PlanText:
-    """What the plan of a training says."""
+    """A training's part of a plan."""
     training = training_facts(settings, scenario)
     details: tuple[Block, ...] = ()
     facts: dict[str, Any] = {"training": training}

@@ -1,4 +1,4 @@
-"""How the plan words the ring's bits: what each number of a training is held to, in the form that was chosen."""
+"""The ring's bits in the plan: the precision and the limit of each number of a training, in the chosen form."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def bits_facts(settings: TrainingSettings) -> dict[str, Any]:
 
 
 def form_text(facts: dict[str, Any]) -> str:
-    """Which form was chosen, and what that means."""
+    """The chosen form and its meaning."""
     return f"Trained by {_FORMS[facts['form']]}."
 
 
 def bits_rows(facts: dict[str, Any]) -> tuple[tuple[str, str, str], ...]:
-    """What is held, to how many fractional bits, and how far it may reach."""
+    """Each quantity with its fractional bits and its limit."""
     features = ("features", str(facts["x"]), f"|x| up to {facts['largest_feature']:g}")
     coefficients = ("the sigmoid's coefficients", str(facts["coefficients"]), "rate / batch folded in")
     if "rows" in facts:

@@ -1,4 +1,4 @@
-"""How the plan, the summary and the record say by which solver a model is trained."""
+"""The solver of a training in the plan, the summary and the record."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ _ASIDES: Final = {"offset": "offset", "weights": "weights"}
 
 
 def steps_text(facts: Mapping[str, Any]) -> str:
-    """How many steps there are, of how many rows."""
+    """The number of steps, and the rows of each."""
     steps, batch = facts.get("steps"), facts.get("batch_size")
     each = "all rows" if batch is None else f"at most {batch} rows"
     most = "at most " if is_number(facts.get("tolerance")) and facts.get("stopped") is None else ""
@@ -79,7 +79,7 @@ def steps_text(facts: Mapping[str, Any]) -> str:
 
 
 def _stop_text(facts: Mapping[str, Any]) -> str:
-    """When a training ends before its last step; empty where it does not."""
+    """The condition that ends a training before its last step; empty without one."""
     if not is_number(facts.get("tolerance")):
         return ""
     rest = f"no weight moved by more than {significant(facts['tolerance'], 3)} in {EVERY} steps"
@@ -91,7 +91,7 @@ def _stop_text(facts: Mapping[str, Any]) -> str:
 
 
 def unsettled_text(facts: Mapping[str, Any]) -> str:
-    """What to know of weights that are not, or need not be, the optimum's; empty where they are, or in a plan."""
+    """A note on weights that are not, or may not be, at the optimum; empty if they are, and in a plan."""
     fit = 'with reveal = ["inference"] the run gives the maximum-likelihood fit and its standard errors'
     if facts.get("solver") == "sgd":
         return (
@@ -127,7 +127,7 @@ def solver_text(facts: Mapping[str, Any]) -> str:
 
 
 def _choice_text(facts: Mapping[str, Any]) -> str:
-    """Why this solver, where the scenario left it open; empty where it did not."""
+    """The reason for the solver, if the scenario left the choice to the plan; else empty."""
     choice = table(facts.get("choice"))
     seconds = {solver: value for solver, value in table(choice.get("seconds")).items() if is_number(value)}
     if not seconds:

@@ -1,4 +1,4 @@
-"""Which of the programs for a training its owners run; of the four, one is imported."""
+"""The owners' program for a training: one of four, and only that one is imported."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def program_of(*, vertical: bool, inference: bool) -> Callable[..., Any]:
-    """What the owners run."""
+    """The owners' program."""
     match vertical, inference:
         case True, True:
             from protocols.inference.columns_job import vertical_inference_job

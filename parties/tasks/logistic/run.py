@@ -64,7 +64,7 @@ def _load_libraries(scenario: Scenario) -> None:
 
 
 def _program(scenario: Scenario, agreement: Agreement, table: Table) -> ProgramFactory:
-    """What an owner runs, once: it hands its rows over, so that the training can free them."""
+    """An owner's program; it runs once, and hands its rows over, so that the training can free them."""
     settings: TrainingSettings = agreement.settings
     if agreement.split is not None:
         columns = [own_columns(table, scenario, agreement.split, agreement.owners_key)]
@@ -91,7 +91,7 @@ def _after(trained: Trained) -> list[str]:
 
 
 def _record(scenario: Scenario, agreement: Agreement, trained: Trained | None) -> dict[str, Any]:
-    """The model and what belongs to it."""
+    """The model, its metrics and the rest of the result."""
     model = training = None
     if trained is not None:
         training = training_facts(agreement.settings, scenario, agreement.plan.ways, trained.converged)
@@ -118,7 +118,7 @@ def _weights(trained: Trained) -> dict[str, Any]:
 
 
 def _calibration(settings: TrainingSettings, trained: Trained | None) -> dict[str, Any] | None:
-    """Each set's tenths, joined where cells are small, as the record has them; None if they were not asked for."""
+    """Each set's tenths, joined where cells are small, for the record; None without a calibration."""
     if trained is None or trained.calibration is None:
         return None
     groups = {name: [one.as_dict() for one in found] for name, found in trained.calibration.items()}
@@ -126,7 +126,7 @@ def _calibration(settings: TrainingSettings, trained: Trained | None) -> dict[st
 
 
 def _data_facts(scenario: Scenario, trained: Trained | None) -> dict[str, Any] | None:
-    """What is disclosed of all owners' data, as the record has it; None if nothing is."""
+    """The disclosed facts of all owners' data, for the record; None if there are none."""
     found = trained.data if trained else None
     if trained is None or found is None:
         return None

@@ -106,7 +106,7 @@ def _settle_reveal(task: LogisticTask, parties: Mapping[str, PartySpec]) -> Read
     """Put `reveal` and `reveal_to` in one order, whatever the file's, so that digests are equal."""
     yield from check_reveal(task, task.reveal, parties)
     asked = {*task.reveal}
-    if "inference" in asked:  # coefficients with their errors are a model, too
+    if "inference" in asked:  # coefficients with standard errors include the model
         asked.add("model")
     what = tuple(item for item in ("model", "metrics", "missing", "inference", "calibration") if item in asked)
     return task.model_copy(update={"reveal": what, "reveal_to": owners_of(parties)})

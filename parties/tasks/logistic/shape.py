@@ -18,7 +18,7 @@ from protocols.training.accelerated_budget import dyadic
 from protocols.training.form import automatic_rate
 
 MOST_STEPS: Final = 1_000_000
-"""Every party makes the plan of them all before the first, which takes it some minutes for so many."""
+"""The most steps: every party plans all of them before the first, which takes minutes for so many."""
 
 
 def settings_for(
@@ -81,7 +81,8 @@ def settings_for(
 
 
 def _round_bytes(network: NetworkSpec | None, owners: Sequence[str]) -> int:
-    """What a round costs on the scenario's network, in bytes, by the longest and the thinnest of the owners' links.
+    """The cost of a round on the scenario's network, in bytes, by the highest latency and the lowest bandwidth of the
+    owners' links.
 
     What it does not say, or says is shorter than on a local network, is as there: a round's work takes time, too.
     """
@@ -94,7 +95,7 @@ def _round_bytes(network: NetworkSpec | None, owners: Sequence[str]) -> int:
 
 
 def warnings_before(rows: Iterable[tuple[int, int]], features: int) -> list[str]:
-    """Warnings of public settings and sizes that make for a poor model, before the training.
+    """Warnings before the training: public settings and sizes that lead to a poor model.
 
     Args:
         rows: each owner's numbers of training and test rows.
@@ -110,7 +111,7 @@ def warnings_before(rows: Iterable[tuple[int, int]], features: int) -> list[str]
 
 
 def warnings_after(metrics: Mapping[str, Mapping[str, Any]] | None, converged: bool | None = None) -> list[str]:
-    """Warnings of what the metrics, where they are disclosed, show of the rows of all owners and of the training."""
+    """Warnings after the training, from the disclosed metrics: on the rows of all owners and on the training."""
     found = []
     if converged is False:
         found.append("the training has not converged: its weights still moved; raise `iterations` or `l2`")

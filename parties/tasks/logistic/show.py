@@ -1,4 +1,4 @@
-"""What the summary says of a training: how good the model is, its weights, or where the shares of it are."""
+"""A training in the summary: how good the model is, its weights, or where its shares are."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ RowSet = Literal["train", "test"]
 
 
 def training_blocks(record: Mapping[str, Any]) -> list[Block]:
-    """All that the summary says of a training that succeeded, in its order."""
+    """The whole summary of a successful training, in order."""
     if record.get("status") != "ok":
         return []
     blocks: list[Block] = []
@@ -99,7 +99,7 @@ def quality_grid(record: Mapping[str, Any], which: RowSet) -> Grid:
 
 
 def quality_note(record: Mapping[str, Any], which: RowSet) -> str:
-    """What to know about the grid's rows; empty if there is nothing."""
+    """A note on the grid's rows; empty if there is none."""
     if not table(record.get("comparison")):
         return ""
     if which == "train":
@@ -164,7 +164,7 @@ def _weight_blocks(record: Mapping[str, Any]) -> list[Block]:
 
 
 def unsettled_lines(record: Mapping[str, Any]) -> list[Line]:
-    """What to know of weights that need not be the optimum's; nothing where they are."""
+    """A note on weights that may not be at the optimum; none if they are."""
     training = table(record.get("training"))
     text = unsettled_text(training)
     return [Line(text, "bold red" if training.get("converged") is False else "")] if text else []
@@ -201,7 +201,7 @@ def ranked_weights(record: Mapping[str, Any]) -> list[tuple[str, float, float | 
 
 
 def accuracy_text(metrics: Mapping[str, Any]) -> str:
-    """The accuracy, and how many rows that is."""
+    """The accuracy, as a percentage and as rows."""
     accuracy, counts = metrics.get("accuracy"), table(metrics.get("confusion"))
     if not is_number(accuracy):
         return MISSING
@@ -212,7 +212,7 @@ def accuracy_text(metrics: Mapping[str, Any]) -> str:
 
 
 def odds_text(weight: Any) -> str:
-    """exp(weight) for reading."""
+    """exp(weight) as text."""
     if not is_number(weight):
         return MISSING
     return significant(math.exp(weight), 3) if abs(weight) < 700 else ("> 1e300" if weight > 0 else "< 1e-300")

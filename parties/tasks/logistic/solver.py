@@ -1,4 +1,4 @@
-"""Settings that belong to one solver: what they are where the scenario does not say, and which do not fit together."""
+"""Settings of single solvers: their defaults, and checks of which go together."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from parties.scenario.problems import Problem, Reading
 from parties.tasks.logistic.settings import LogisticTask
 
 ITERATIONS: Final = {"nesterov": 300, "newton": 60}
-"""How many steps a full-batch solver takes: three digits of the optimum on most data (docs/solvers.md)."""
+"""The default steps of a full-batch solver: three digits of the optimum on most data (docs/solvers.md)."""
 
 MOMENTUM: Final = {"nesterov": 0.9, "newton": 0.7}
 MOST_UNEQUAL: Final = 64.0
-"""How many times one class may count what the other does: as `protocols.training.class_weights` has it."""
+"""The largest ratio of two class weights, as in `protocols.training.class_weights`."""
 
 RATE: Final = 0.5
-"""The learning rate of mini-batches where the scenario says none; the full-batch solvers' is "auto"."""
+"""The default learning rate of mini-batches; the full-batch solvers' is "auto"."""
 
 _MINI_BATCH: Final = ("epochs", "batch_size")
 _FULL_BATCH: Final = ("iterations", "momentum", "tolerance")
@@ -40,7 +40,7 @@ def settle_solver(task: LogisticTask) -> Reading[LogisticTask]:
         else:
             hint = "each of its steps uses all rows: say how many with 'iterations'"
             yield Problem(f'{said}solver = "sgd", not to "{task.solver}"', hint)
-    filled: dict[str, Any] = {} if sgd else {"epochs": 1}  # the default would look as if it were used
+    filled: dict[str, Any] = {} if sgd else {"epochs": 1}  # the default of epochs would look as if it were used
     if not sgd and task.iterations is None:
         filled["iterations"] = ITERATIONS[task.solver]
     if not sgd and task.momentum is None:

@@ -20,11 +20,11 @@ Link = Callable[[str, str], LinkSpeed]
 """The link of two parties."""
 
 STEPS: Final[Mapping[str, int]] = {"newton": 25, "nesterov": 100, "sgd": 400}
-"""How many steps bring the loss to about a thousandth of its least value: `tools/solver_steps.py`, docs/solvers.md."""
+"""Steps that bring the loss within about a thousandth of its minimum: `tools/solver_steps.py`, docs/solvers.md."""
 
 _BATCH: Final = 128
 _MEASURED: Final = 300
-"""Mini-batches of the shorter of two trainings by which one with very many is priced."""
+"""Mini-batches of the shorter of the two trainings that the time of a very long one is extrapolated from."""
 
 
 def candidates(settings: TrainingSettings) -> dict[str, TrainingSettings]:
@@ -57,7 +57,7 @@ def choose(settings: TrainingSettings, network: NetworkSpec | None) -> TrainingS
 
 
 def prices(settings: TrainingSettings, network: NetworkSpec | None) -> dict[str, float]:
-    """Seconds on the wire that each solver's plan takes, on the scenario's network or else a local one.
+    """Seconds on the wire of each solver's plan, on the scenario's network or else a local one.
 
     Raises:
         UsageError: no solver can train on such data; says why of the last one.
@@ -76,7 +76,7 @@ def prices(settings: TrainingSettings, network: NetworkSpec | None) -> dict[str,
 
 
 def _seconds(how: TrainingSettings, link: Link) -> float:
-    """What the plan of a training takes on the wire; of one with very many steps, by two with fewer.
+    """Seconds on the wire of a training's plan; with very many steps, extrapolated from two shorter trainings.
 
     A plan of a million rows takes as long to make as the choice may. Time grows with the steps, all of which are alike:
     a training on the first rows, and one on half as many, tell how.
@@ -84,13 +84,13 @@ def _seconds(how: TrainingSettings, link: Link) -> float:
     steps = how.step_count
     if how.solver != "sgd" or steps <= 2 * _MEASURED:
         return _planned_seconds(how, link)
-    descent_for(how)  # refuses what would be refused only of the whole
+    descent_for(how)  # refuses what only the whole training would be refused for
     less, more = (_planned_seconds(_first(how, count), link) for count in (_MEASURED, 2 * _MEASURED))
     return more + (steps - 2 * _MEASURED) * (more - less) / _MEASURED
 
 
 def _first(how: TrainingSettings, steps: int) -> TrainingSettings:
-    """One epoch of so many of the training's rows, a like part of every owner's, as make that many mini-batches.
+    """One epoch over as many rows, the same part of every owner's, as make that many mini-batches.
 
     In the form and with the sigmoid of the whole training, which shorter ones may not need.
     """

@@ -14,7 +14,7 @@ Counts = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Pooled:
-    """A Mantel-Haenszel estimate; what the tables do not determine is None."""
+    """A Mantel-Haenszel estimate; numbers that the tables do not determine are None."""
 
     odds_ratio: float | None
     log_se: float | None
@@ -53,7 +53,7 @@ def pooled_odds_ratio(tables: NDArray[np.int64], confidence: float = 0.95) -> Po
     se = math.sqrt(log_variance + (q * s).sum() / (2 * big_s**2))
     z = NormalDist().inv_cdf(0.5 + confidence / 2)
     low, high = (math.exp(math.log(ratio) + sign * z * se) for sign in (-1, 1))
-    k = (n1 > 0) & (n1 < n) & (m1 > 0) & (m1 < n)  # the strata that say something of it
+    k = (n1 > 0) & (n1 < n) & (m1 > 0) & (m1 < n)  # the strata that contribute to it
     a, n, n1, m1 = a[k], n[k], n1[k], m1[k]
     e = _with_odds(ratio, n, n1, m1)
     distance = float(((a - e) ** 2 * (1 / e + 1 / (n1 - e) + 1 / (m1 - e) + 1 / (n - n1 - m1 + e))).sum())

@@ -1,4 +1,4 @@
-"""The strata's tables are opened under the small-cell rule; all else is worked out of them by everybody."""
+"""The strata's tables are opened under the small-cell rule; every owner computes the rest from them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def load(scenario: Scenario, owner: str) -> PlainTable:
 
 
 def settings_of(scenario: Scenario, rows: Rows, columns: int) -> StatisticsSettings:
-    """One table of exposure by outcome in each stratum, every cell tested before it is told."""
+    """One table of exposure by outcome in each stratum; every cell is tested before it is disclosed."""
     task = scenario.task_as(MantelHaenszelTask)
     return StatisticsSettings(
         owners=scenario.owners,
@@ -67,7 +67,7 @@ def _program(scenario: Scenario, agreement: Agreement, table: PlainTable) -> Pro
 
 
 def _record(scenario: Scenario, agreement: Agreement, opened: Opened | None) -> dict[str, Any]:
-    """The estimate; without one where a stratum is withheld, for over the others it would be another one."""
+    """The estimate; None if a stratum is withheld, because the others alone would give another estimate."""
     if opened is None:
         return {"mantel_haenszel": None}
     task, settings = scenario.task_as(MantelHaenszelTask), settings_of(scenario, agreement.rows, 3)

@@ -80,7 +80,7 @@ class PredictTable:
 
     @property
     def digest(self) -> str:
-        """Of the rows."""
+        """The digest of the rows."""
         digest = hashlib.sha256(repr((self.bound.own_features, self.values.shape)).encode("utf-8"))
         digest.update(np.ascontiguousarray(self.values, dtype="<f8").data)
         return digest.hexdigest()
@@ -165,13 +165,13 @@ def opened(scenario: Scenario, table: PredictTable, vault: Vault) -> PredictTabl
 
 
 def most_rows(scenario: Scenario, features: int) -> int:
-    """How many rows each owner may score in all: by default so few that all but one owner together stay below d."""
+    """The rows that each owner may score in all: by default so few that all owners but one stay below d together."""
     given = scenario.task_as(PredictTask).max_rows
     return given if given is not None else (features - 1) // (len(scenario.owners) - 1)
 
 
 def too_many(scenario: Scenario, features: int) -> str:
-    """What so many scores may disclose, in a sentence; empty where all owners but one score fewer than d rows."""
+    """What so many scores may disclose, in a sentence; empty if all owners but one score fewer than d rows."""
     others = len(scenario.owners) - 1
     together = most_rows(scenario, features) * others
     if together < features:
@@ -221,10 +221,10 @@ def _check_bound(scenario: Scenario, owner: str, path: Path, bound: Bound) -> No
 
 def _read(raw: RawTable, bound: Bound) -> tuple[Values, set[int]]:
     """This owner's features' values, in the model's order, and which columns they are made of."""
-    if not bound.terms:  # of split columns, this owner had the target alone
+    if not bound.terms:  # where columns are split, this owner had only the target
         return np.zeros((raw.rows, 0)), set()
     task = ModelTask(
-        target="-",  # which new rows do not have
+        target="-",  # new rows have no target
         features=bound.terms,
         categories=dict(bound.categories),
         dates=bound.dates,
@@ -251,7 +251,7 @@ def _read(raw: RawTable, bound: Bound) -> tuple[Values, set[int]]:
 
 
 def _named(table: PredictTable, raw: RawTable, column: Column) -> PredictTable:
-    """With the rows' names; where columns are split, with their common order, too."""
+    """The table with the rows' names; where columns are split, also with their common order."""
     ids = tuple(str(one) for one in np.asarray(raw.arrays([f"cast({column.sql} as varchar)"])["v0"]))
     if not table.bound.split:
         return replace(table, ids=ids)

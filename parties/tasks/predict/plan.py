@@ -1,4 +1,4 @@
-"""What the plan of a scoring says beside what every plan says, and the record of one."""
+"""The parts of a plan, and of a record, that only a scoring has."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ USES: Final[Mapping[str, str]] = {
     "SineMask": "the sigmoid",
     "Truncation": "cutting its sum to fewer bits",
 }
-"""What a scoring needs each kind of correlated randomness for."""
+"""The use of each kind of correlated randomness in a scoring."""
 
 
 def predict_facts(settings: PredictSettings, scenario: Scenario) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def predict_facts(settings: PredictSettings, scenario: Scenario) -> dict[str, An
 
 
 def predict_plan_text(settings: PredictSettings, scenario: Scenario) -> PlanText:
-    """What the plan of a scoring says."""
+    """A scoring's part of a plan."""
     facts = predict_facts(settings, scenario)
     there = dict.fromkeys(settings.owners, sum(settings.rows)) if settings.split else facts["rows"]
     each = ", ".join(f"{owner} {count_text(count) if count else 'none'}" for owner, count in facts["rows"].items())

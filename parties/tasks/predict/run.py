@@ -30,7 +30,7 @@ from protocols.prediction.columns_job import NewColumns, vertical_predict_job
 from protocols.prediction.rows_job import NewRows, PredictSettings, predict_job
 
 SCORES_END: Final = ".scores.csv"
-"""How the files of owners' scores end, which lie beside the record."""
+"""The ending of the files of owners' scores, beside the record."""
 
 _SCORES: Final = "scores"
 _CLASSES: Final = "classes"
@@ -96,7 +96,7 @@ def _shapes(scenario: Scenario) -> tuple[Rows, int]:
     features = _features(scenario)
     if features is None:
         owner = next((one for one in scenario.owners if scenario.parties[one].model is not None), scenario.owners[0])
-        read_bound(here(scenario, owner), owner)  # which says what is wrong
+        read_bound(here(scenario, owner), owner)  # raises the error
         raise InternalError("a share was not there, and then it was", "start it again")
     rows = {}
     for owner in scenario.owners:
@@ -124,7 +124,7 @@ def _plan(settings: PredictSettings) -> Plan:
 
 
 def _program(scenario: Scenario, agreement: Agreement, table: PredictTable) -> ProgramFactory:
-    """What an owner runs, if no owner asks for more than this one lets it have.
+    """An owner's program, if no owner asks for more scores than this one allows.
 
     The rows are counted once all is ready to be opened, and before anything is: a peer that refuses ends the run in
     its first round, with nothing counted.
@@ -153,7 +153,7 @@ def _program(scenario: Scenario, agreement: Agreement, table: PredictTable) -> P
 def _job(
     agreement: Agreement, table: PredictTable, share: OpenShare, count: Callable[[], None]
 ) -> Callable[[Party], Coroutine[Any, Any, Array | None]]:
-    """What is run on an owner's own rows, or its own columns of rows that all owners have parts of."""
+    """The protocol on an owner's own rows, or on its own columns of common rows."""
     settings, x = agreement.settings, table.in_order
     if not table.bound.split:
         rows = NewRows(share.model, table.columns, x, count)
@@ -178,7 +178,7 @@ def _record(scenario: Scenario, agreement: Agreement, scored: Scored | None) -> 
 
 
 def _keep(scenario: Scenario, agreement: Agreement, scored: Scored, vault: Vault) -> dict[str, Any]:
-    """Writes the owner's scores, if it has any, to a file that it alone can read; says where they are."""
+    """Write the owner's scores, if it has any, to a file that it alone can read; returns the path for the record."""
     if not scored.scores.size:
         return {}
     task = scenario.task_as(PredictTask)

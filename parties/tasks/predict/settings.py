@@ -35,11 +35,11 @@ class PredictTask(Task):
         return None if self.output == "class" else round(1 / self.grid)
 
     def scored(self, rows: Mapping[str, int]) -> dict[str, int]:
-        """How many scores each owner gets, of owners with so many rows: where columns are split, one gets all."""
+        """Each owner's number of scores, by its number of rows: where columns are split, one owner gets all."""
         return {owner: count if self.gets_scores(owner) else 0 for owner, count in rows.items()}
 
     def gets_scores(self, owner: str) -> bool:
-        """Whether an owner is one of those."""
+        """Whether an owner gets scores."""
         return self.partition == "horizontal" or owner in (self.reveal_to or ())
 
 

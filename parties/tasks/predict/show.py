@@ -1,4 +1,4 @@
-"""What the summary and the report say of rows that were scored by a model that nobody sees."""
+"""Rows scored by a model that nobody sees, in the summary and the report."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ from protocols.aggregation.settings import Journal, Occasion, Settings, Trust
 def clients_of(
     scenario: SumScenario, members: Mapping[str, Membership], log: Logger, drops: Mapping[str, str] | None = None
 ) -> dict[str, StarClient]:
-    """The clients of this process, ready to join; one whose data are not fit says so to the server, and no more."""
+    """The clients of this process, ready to join; a client with unfit data reports only that to the server."""
     numbers = {name: number for number, name in enumerate(scenario.client_names)}
     settings, rows = scenario.settings, ClientRows(scenario)
     clients = {}
@@ -48,7 +48,7 @@ def clients_of(
 
 
 def dropouts(scenario: SumScenario) -> dict[str, str]:
-    """Which hosted clients vanish in which stage: as many as `dropping` says, some in each, always the same ones."""
+    """The hosted clients that drop out, by stage: `dropping` of all, some in each stage, always the same ones."""
     names = scenario.hosted_clients
     share = scenario.clients.dropping if scenario.clients is not None else 0.0
     places = shuffled(len(names), Stream(derive(bytes(32), f"dropping/{scenario.name}")))[: int(share * len(names))]
@@ -57,12 +57,12 @@ def dropouts(scenario: SumScenario) -> dict[str, str]:
 
 
 def trust_of(signing: bytes, public: list[bytes]) -> Trust:
-    """What a client needs with a lying server: its signing key, and everybody's public one in the clients' order."""
+    """A client's keys against a lying server: its signing key, and everybody's public one in the clients' order."""
     return Trust(Signer(signing), public)
 
 
 def hosts_result(host: ClientHost, pid: int, peak: int) -> dict[str, Any]:
-    """What a process that hosts clients reports."""
+    """The report of a process that hosts clients."""
     clients = {name: one.client for name, one in host.hosted.items()}
     through = [one for one in host.hosted.values() if one.client.rounds]
     seconds = [one.seconds / one.client.rounds for one in through]

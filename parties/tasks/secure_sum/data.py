@@ -22,7 +22,7 @@ Values = NDArray[np.float64]
 
 
 class ClientRows:
-    """The rows of one process's clients, read when they are asked for; one file for all is read once a round."""
+    """The rows of one process's clients, read on demand; one file for all is read once a round."""
 
     def __init__(self, scenario: SumScenario) -> None:
         self._scenario = scenario

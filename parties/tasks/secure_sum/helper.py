@@ -19,7 +19,7 @@ from protocols.aggregation.settings import Occasion
 
 
 def helper_client(scenario: SumScenario) -> StarClient:
-    """The helper, ready to join: to the server it is one more that dials it."""
+    """The helper, ready to join: for the server it is one more party that dials."""
     settings = scenario.settings
     agreed = AgreedRounds(scenario.task.rounds, scenario.task.attempts)
 
@@ -31,7 +31,7 @@ def helper_client(scenario: SumScenario) -> StarClient:
 
 
 def helper_result(scenario: SumScenario, host: ClientHost, log: Logger) -> dict[str, Any]:
-    """What the helper's process reports, once it is over.
+    """The report of the helper's process at its end.
 
     Raises:
         BeaverlodgeError: what it failed with.

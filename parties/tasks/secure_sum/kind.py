@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def _request(scenario: SumScenario) -> Request:
-    """What a policy is asked: a sum may be opened for fewer clients than there are."""
+    """The request for a policy: a sum may be opened for fewer clients than there are."""
     cohort = scenario.min_cohort
     text = f"a sum may be of {cohort} (min_cohort)"
     return Request(scenario.task.kind, scenario.revealed, scenario.small_counts, cohort, text, dict(scenario.task))

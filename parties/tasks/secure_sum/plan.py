@@ -70,7 +70,7 @@ def sum_plan(scenario: SumScenario) -> dict[str, Any]:
 
 
 def plan_blocks(scenario: SumScenario) -> list[Block]:
-    """All that the plan says, in its order."""
+    """The whole plan, in order."""
     facts = sum_plan(scenario)
     sizes, seconds = facts["bytes"], facts["seconds"]
     traffic = (
@@ -109,7 +109,7 @@ def plan_blocks(scenario: SumScenario) -> list[Block]:
 
 
 def _memory(scenario: SumScenario) -> dict[str, int]:
-    """The most that the server keeps of one client's messages, and of those for it; and a client of the server's.
+    """The most memory for one client's messages, both ways, at the server; and for the server's, at a client.
 
     That is what ZeroMQ may hold of a connection, and the messages of a round: each answer waits twice at the most in
     every attempt for a client that reads nothing, and a client's message four times for a server that reads nothing.
@@ -125,7 +125,7 @@ def _memory(scenario: SumScenario) -> dict[str, int]:
 
 
 def protection_blocks(scenario: SumScenario) -> list[Block]:
-    """What is added up, and which parties it is protected against."""
+    """The sums, and the parties that they are protected against."""
     facts = sum_plan(scenario)
     holds = facts["withstands"]
     rounds = f", in each of {scenario.task.rounds} rounds" if scenario.task.rounds > 1 else ""
@@ -163,7 +163,7 @@ def knowledge_blocks(scenario: SumScenario) -> list[Block]:
 
 
 def helper_learns(scenario: SumScenario) -> list[str]:
-    """What a helper learns; nothing where there is none."""
+    """The facts that a helper learns; nothing without a helper."""
     m = scenario.task.min_cell
     if scenario.helper is None or m is None:
         return []

@@ -1,4 +1,4 @@
-"""What a secure sum's record says: the sums, whose they are, who dropped when, and what it cost."""
+"""The record of a secure sum: the sums, the clients in them, who dropped out when, and the cost."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from protocols.aggregation.settings import stages_of
 
 @dataclass(frozen=True)
 class RoundDone:
-    """A round that gave its sum.
+    """A round whose sum was opened.
 
     Args:
         number, attempt: which attempt at which round did.
@@ -154,7 +154,7 @@ def _in_rounds(scenario: SumScenario) -> str:
 
 
 def round_sums(scenario: SumScenario, found: RoundDone) -> dict[str, Any]:
-    """What a round gave: the sums, whose they are, who dropped out when."""
+    """The result of a round: the sums, the clients in them, who dropped out when."""
     done = found.done
     names, how = scenario.client_names, scenario.coding
     totals = decode(done.total, how, len(done.survivors)).tolist()

@@ -1,4 +1,4 @@
-"""The server's part of a secure sum: rounds and attempts over one set of connections, and what came of each."""
+"""The server's part of a secure sum: rounds and attempts over one set of connections, and their results."""
 
 from __future__ import annotations
 
@@ -89,15 +89,15 @@ def _round(
             failed.append(error.message)
             wasted_sent += sum(server.counts.sent.values())
             wasted_received += sum(server.counts.received.values())
-            server.join()  # who is missing may come (again)
+            server.join()  # missing clients may connect (again)
             continue
         counts = server.counts
         found = RoundDone(number, attempt, done, counts, tuple(failed), wasted_sent, wasted_received)
-        if scenario.task.rounds > 1:  # should a later round fail, this one's sum is not lost with it
+        if scenario.task.rounds > 1:  # a failure of a later round does not lose this one's sum
             content = json.dumps(round_sums(scenario, found), indent=2, allow_nan=False) + "\n"
             try:
                 replace_file(seat.out / f"round_{place + 1}.json", content.encode())
-            except UsageError as error:  # it was opened: that the record can be written later is not yet lost
+            except UsageError as error:  # the sum was opened; the record may still be written later
                 say(f"the sums of round {place + 1} are not kept before the end: {error.message}")
         return found
     raise AssertionError

@@ -30,7 +30,7 @@ from protocols.aggregation.small_sums import Cell, CellTest, column_cells
 from protocols.aggregation.value_rows import ValueRows, moduli
 
 _TABLES = ("parties", "clients", "task", "network", "session", "roster")
-_HEAD_KEYS = ("schema", "name")  # no seed: nothing of a sum is drawn from public randomness
+_HEAD_KEYS = ("schema", "name")  # no seed: a sum uses no public randomness
 _ELSEWHERE: Mapping[str, Sequence[str]] = {
     "[task]": tuple(SumTask.model_fields),
     "[parties.NAME]": tuple(StarParty.model_fields),
@@ -40,7 +40,7 @@ _ELSEWHERE: Mapping[str, Sequence[str]] = {
     "[roster]": tuple(RosterSpec.model_fields),
 }
 _MOST_BITS = 64
-_MOST_HELPED = 100_000  # clients: all that the helper needs goes in one message, of a few kilobytes each
+_MOST_HELPED = 100_000  # clients: one message to the helper holds a few kilobytes of each
 
 
 class SumScenario(StarScenario):
@@ -67,12 +67,12 @@ class SumScenario(StarScenario):
 
     @property
     def min_cohort(self) -> int:
-        """For fewer clients nothing is opened: what the scenario says, or more than half of all."""
+        """The fewest clients for which anything is opened: the scenario's number, or more than half of all."""
         return self.task.min_cohort or max(3, self.count // 2 + 1)
 
     @property
     def entries(self) -> tuple[tuple[str, str], ...]:
-        """What stands in the vector: (column, kind), in order. A mean is its sum by its count, or by its weight.
+        """The entries of the vector: (column, kind), in order. A mean is its sum over its count, or over its weight.
 
         With weights, a sum is one of weighted cells, and the total weight goes with it.
         """
@@ -89,7 +89,7 @@ class SumScenario(StarScenario):
 
     @property
     def unflagged(self) -> tuple[str, ...]:
-        """With a helper, the columns of whose rows with each value it tests what it can: of flags it knows them."""
+        """With a helper, the columns not in `flags`, for which it tests the rows with each value."""
         task = self.task
         if self.helper is None or task.min_cell is None or "sum" not in self.kinds:
             return ()
@@ -118,7 +118,7 @@ class SumScenario(StarScenario):
         return [(name,) for name in dict.fromkeys([*self.task.statistics, *self.kinds])]
 
     def small_counts(self, least: int) -> list[str]:
-        """What may tell the server a count of rows below `least`, and what to do."""
+        """Settings that may disclose a count of rows below `least` to the server, and what to do about them."""
         task = self.task
         if task.min_cell is None:
             return [
@@ -129,7 +129,7 @@ class SumScenario(StarScenario):
 
     @property
     def coding(self) -> Coding:
-        """How a client's counts and sums become numbers modulo 2^b."""
+        """The coding of a client's counts and sums as numbers modulo 2^b."""
         task, (low, high) = self.task, self._scaled_range
         most = task.most_rows * (task.largest_weight or 1)
         return Coding(min(0, low * most), max(most, high * most, task.min_cell or 0), 10**task.decimals, self.count)
@@ -141,7 +141,7 @@ class SumScenario(StarScenario):
 
     @property
     def settings(self) -> Settings:
-        """What the protocol needs to know."""
+        """The protocol's public settings."""
         length = len(self.entries) + sum(one.places for one in self.value_rows)
         return settings_of(self.bounds, length, self.coding.bits, self.min_cohort, self.test)
 
@@ -290,7 +290,7 @@ def _check(scenario: SumScenario) -> Iterator[Problem]:
 
 
 def _check_helper(scenario: SumScenario) -> Iterator[Problem]:
-    """What goes with a helper, which tests the sums of all clients for small cells."""
+    """The other settings allow a helper, which tests the sums of all clients for small cells."""
     task, name = scenario.task, scenario.helper
     if sum(party.role == "helper" for party in scenario.parties.values()) > 1:
         yield Problem("there is more than one helper", "keep one")

@@ -1,4 +1,4 @@
-"""What a user sees at the end of a secure sum, from its record."""
+"""The summary of a secure sum, from its record."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def sum_status(record: Mapping[str, Any]) -> Line:
 
 
 def sum_blocks(record: Mapping[str, Any]) -> list[Block]:
-    """The sums, who is not in them, and what it cost."""
+    """The sums, the clients that are not in them, and the cost."""
     return [*sums_blocks(record), *cost_blocks(record)] if table(record.get("sums")) else []
 
 

@@ -1,4 +1,4 @@
-"""What plan, consent, record and summary say of a secure sum's small cells: the rule, its bias, what a zero means."""
+"""A secure sum's small cells in plan, consent, record and summary: the rule, its bias, the meaning of a zero."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from protocols.aggregation.value_rows import most_values
 
 
 def small_cells_facts(scenario: SumScenario, clients: int) -> dict[str, Any] | None:
-    """The rule as the plan and the record have it, for sums over so many clients; None where there is none."""
+    """The rule as the plan and the record have it, for sums over so many clients; None without a rule."""
     task = scenario.task
     if task.min_cell is None:
         return None
@@ -30,7 +30,7 @@ def small_cells_facts(scenario: SumScenario, clients: int) -> dict[str, Any] | N
 
 
 def small_cells_blocks(scenario: SumScenario) -> list[Block]:
-    """Who suppresses which cells, and what that does to the sums, before a run."""
+    """The party that suppresses cells, which cells, and the effect on the sums, before a run."""
     task, facts = scenario.task, small_cells_facts(scenario, scenario.count)
     if facts is None or task.min_cell is None:
         return []
@@ -65,7 +65,7 @@ def small_cells_blocks(scenario: SumScenario) -> list[Block]:
 
 
 def helper_view(scenario: SumScenario, m: int) -> str:
-    """What the helper learns of a cell."""
+    """The fact that the helper learns of a cell."""
     if not scenario.unflagged:
         return f"whether it has 1 to {m - 1} rows"
     return f"whether it has 1 to {m - 1} rows; of {quoted(scenario.unflagged)}, about how many values have so few"
@@ -87,7 +87,7 @@ def bias_blocks(facts: Mapping[str, Any]) -> list[Block]:
 
 
 def zero_text(min_cell: int) -> str:
-    """What a zero says."""
+    """The meaning of a zero."""
     return f"A 0 means that no client has {min_cell} such rows or more, not that there are none."
 
 

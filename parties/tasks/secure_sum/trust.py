@@ -1,4 +1,4 @@
-"""How a client of a secure sum lists its releases."""
+"""Releases of a client of a secure sum."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from parties.tasks.statistics.settings import StatisticsTask, grid_of
 
 Values = NDArray[np.float64]
 
-_SMALLEST = 2.0**-30  # the smallest typical size of a column whose squares SUM_SCALE bits still hold to many digits
+_SMALLEST = 2.0**-30  # the smallest typical magnitude of a column whose squares keep many digits at SUM_SCALE bits
 
 
 def load_statistics_table(scenario: Scenario, owner: str) -> PlainTable:
@@ -64,7 +64,7 @@ def _read(raw: RawTable, task: StatisticsTask, owner: str) -> PlainTable:
 
 
 def _refuse_tiny(where: Origin, names: Sequence[str], values: Values) -> None:
-    """An error if a column's values are so small that sums of their squares would have few digits."""
+    """Refuse a column whose values are so small that sums of their squares would have few digits."""
     for name, column in zip(names, np.abs(values.T), strict=True):
         sizes = column[column > 0]
         if sizes.size and np.median(sizes) < _SMALLEST:
@@ -72,7 +72,7 @@ def _refuse_tiny(where: Origin, names: Sequence[str], values: Values) -> None:
 
 
 def _check_grids(where: Origin, table: PlainTable, task: StatisticsTask) -> None:
-    """An error if a value lies outside of the grid that its answers are to be on."""
+    """Refuse values outside of their column's grid."""
     times = {one.time for one in task.survival}
     for name, spec in task.grid.items():
         column, grid = table.values[:, table.columns.index(name)], grid_of(spec)

@@ -1,4 +1,4 @@
-"""What the plan of statistics says beside what every plan says."""
+"""The parts of a plan that only statistics have."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ USES: Final[Mapping[str, str]] = {
     "BitsOfWideMask": "comparing the largest values with sums",
     "AnyBit": "one bit a block of cells: whether it is withheld",
 }
-"""What statistics need each kind of correlated randomness for."""
+"""The use of each kind of correlated randomness in statistics."""
 
 _TWO_OWNERS: Final = (
     "Of two owners, each learns the other's addend of every count and sum here: it takes its own off. With three or "
@@ -30,7 +30,7 @@ _TWO_OWNERS: Final = (
 
 
 def statistics_plan_text(settings: StatisticsSettings) -> PlanText:
-    """What the plan of a run of statistics says."""
+    """The statistics' part of a plan."""
     rows = dict(zip(settings.owners, settings.rows, strict=True))
     cells, sums = sum(one.size for one in settings.cells), len(settings.samples)
     by = f", by {settings.by} ({plural(settings.groups, 'group')})" if settings.by else ""

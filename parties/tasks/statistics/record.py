@@ -23,7 +23,7 @@ Counts = NDArray[np.int64]
 
 
 def statistics_facts(opened: Opened, settings: StatisticsSettings) -> dict[str, Any]:
-    """All that was asked for, as the record has it: one entry a group wherever `by` keeps groups apart."""
+    """All the statistics for the record: with `by`, one entry a group."""
     return {
         "rows": sum(settings.rows),
         "small_cells": _small_cells(opened.disclosure),
@@ -43,7 +43,7 @@ def _groups(settings: StatisticsSettings) -> tuple[str | None, ...]:
 
 
 def _each_group(settings: StatisticsSettings, facts: Callable[[int], dict[str, Any]]) -> list[dict[str, Any]]:
-    """What there is to say of each group, by its place."""
+    """The facts of each group, by its place."""
     return [{"group": name, **facts(g)} for g, name in enumerate(_groups(settings))]
 
 
@@ -158,7 +158,7 @@ def _closed(facts: dict[str, Any], keys: Iterable[str]) -> dict[str, Any]:
 
 
 def _found(opened: Opened, settings: StatisticsSettings) -> dict[tuple[str, int], dict[Any, float | None]]:
-    """What was looked for, in the column's unit, by column, group and rank; None if it is withheld."""
+    """The values found on grids, in the column's unit, by column, group and rank; None if withheld."""
     found: dict[tuple[str, int], dict[Any, float | None]] = {}
     for search, point, disclosed in zip(
         settings.searches, opened.found, opened.disclosure.disclosed_searches, strict=True

@@ -17,19 +17,19 @@ from protocols.disclosure.suppression import LEAST_MINIMUM
 from protocols.statistics.settings import Grid
 
 MOST_POINTS: Final = 1_000_000
-"""Of a grid."""
+"""The most points of a grid."""
 MOST_TIMES: Final = 10_000
-"""Of a grid of times: each is two counts that are opened."""
+"""The most points of a grid of times: two counts are opened for each."""
 MOST_TABLE_CELLS: Final = 4096
-"""Of one table of two categories: which of them may be told is worked out from every row and column of it."""
+"""The most cells of one table: the suppression looks at every row and column of it."""
 MOST_CELLS: Final = 20_000
-"""Of all tables, histograms and groups together."""
+"""The most cells of all tables, histograms and groups together."""
 DOMINANCE: Final = 75
 """The default of `dominance`, in percent, where there is a `min_cell`."""
 
 
 class GridSpec(Table):
-    """The points that an answer is given on: from, from + step, and so on, up to `to`."""
+    """The points on which a statistic is given: from, from + step, and so on, up to `to`."""
 
     from_: Number = Field(alias="from", description=A_NUMBER)
     to: Number = Field(description=A_NUMBER)

@@ -1,4 +1,4 @@
-"""What the summary and the report say of a run's statistics."""
+"""Statistics in the summary and the report."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from parties.show.blocks import MISSING, Block, Grid, Line, count_text, entries,
 from parties.tasks.base import Show
 
 _MOST_TIMES: Final = 12
-"""So many points of a survival curve are shown at most; the record has all."""
+"""The most points of a survival curve that are shown; the record has all."""
 
 _WITHHELD: Final = "*"
-"""In place of a number that is held back."""
+"""The mark of a withheld number."""
 
 _OF_SUMS: Final = ("count", "missing", "sum", "mean", "variance", "sd")
 _WHOLE: Final = frozenset({"count", "missing"})
@@ -68,7 +68,7 @@ def _groups_grid(by: Mapping[str, Any]) -> Grid:
 
 
 def _described(found: Mapping[str, Any], by: Mapping[str, Any]) -> list[Block]:
-    """Two tables: of statistics that sums give, and of those that are looked for on grids."""
+    """Two tables: statistics from sums, and statistics on grids."""
     groups = [
         (str(name), table(one)) for name, groups in table(found.get("columns")).items() for one in entries(groups)
     ]
@@ -261,7 +261,7 @@ def _times_shown(curves: list[Sequence[Any]]) -> list[int]:
 
 
 def p_text(p: Any) -> str:
-    """A p-value for reading."""
+    """A p-value as text."""
     if not is_number(p):
         return MISSING
     return "< 0.0001" if p < 1e-4 else f"{p:.4f}"

@@ -19,7 +19,7 @@ from protocols.survival.log_rank_bounds import log_rank_disclosed
 
 Values = NDArray[np.float64]
 _NEAR = 0.1
-"""Of a test of counts as they are told: its error, beside itself and 1."""
+"""The largest error of a test of disclosed counts, relative to the larger of the test and 1."""
 
 
 def survival_facts(opened: Opened, settings: StatisticsSettings, one: Survival, group: int) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def _deferred(settings: StatisticsSettings) -> int:
 
 
 def _arms(opened: Opened, settings: StatisticsSettings, one: Survival, group: int) -> list[Arm | None]:
-    """What is known of each arm; None if it is withheld."""
+    """The facts of each arm; None if withheld."""
     cells: Cells = settings.curves[one]
     counts = opened.counts[cells.name].reshape(settings.groups, -1, *cells.shape[-2:])[group]
     times = cells.shape[-2] - 1
