@@ -63,7 +63,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("tasks.registry",),
         ("session",),
         ("processes",),
-        ("report",),
+        ("report", "trace"),
         ("doctor", "new", "sweep"),
         ("cli",),
     ),

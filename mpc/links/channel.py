@@ -100,6 +100,7 @@ class Channel:
                     one = program.send(answer)  # type: ignore[arg-type]  # None starts a coroutine
                 except StopIteration as end:
                     return end.value
+                self.trace.tracer.awaits(program)
                 answer = self.exchange(one)
         finally:
             program.close()
@@ -116,6 +117,8 @@ class Channel:
             ProtocolError: a message was malformed, altered, of another round or of another length.
         """
         self.trace.round(one.label)
+        tracer = self.trace.tracer
+        tracer.asked(one)
         self._rounds += 1
         code = label_code(one.label)
         encoded: dict[int, bytes] = {}
@@ -124,8 +127,10 @@ class Channel:
             if body is None:
                 body = encoded[id(arrays)] = payload(arrays)
             self._send(peer, code, body)
+        tracer.handed()
         for task in one.meanwhile:
             task()
+        tracer.ready()
         missing = set(one.recv)
         wait = self._begin(one.label, deadline)
         answers = {}
@@ -133,22 +138,29 @@ class Channel:
             for peer in one.recv:
                 if peer in missing and self._inboxes[peer]:
                     answer = self._take(peer, one)
+                    tracer.came(peer, one, answer)
                     answers[peer] = look(peer, answer) if look else answer
                     missing.discard(peer)
             if missing:
                 self._wait(wait, missing)
+        tracer.ended()
         return answers
 
     def push(self, peer: str, label: str, body: bytes) -> None:
         """Send one message outside the rounds (the helper's windows, and credits)."""
+        self.trace.tracer.pushes()
         self._send(peer, label_code(label), body)
+        self.trace.tracer.pushed(label, peer, len(body))
 
     def pull(self, peer: str, label: str, deadline: float | None = None) -> memoryview:
         """The peer's next message, which must have this label; the deadline is as in `exchange`."""
         wait = self._begin(label, deadline)
+        self.trace.tracer.pulls(label, peer)
         while not self._inboxes[peer]:
             self._wait(wait, {peer})
-        return self._next(peer, label)
+        body = self._next(peer, label)
+        self.trace.tracer.pulled(len(body))
+        return body
 
     def rekey(self, peer: str, key: bytes) -> None:
         """Use the session's key with a peer from now on."""

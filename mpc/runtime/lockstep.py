@@ -19,6 +19,8 @@ from mpc.runtime.party import Party, pair_streams
 from mpc.runtime.plan import Plan, ProgramFactory, groups_to_deal, make_plan
 from mpc.runtime.round import Blob, Program, Round
 from mpc.runtime.supply import PlannedSupply
+from mpc.runtime.trace import Tracer
+from mpc.runtime.traced_party import traced
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,11 @@ class Watch:
     stages: list[tuple[str, int, int]] = field(default_factory=list)
     hints: list[str] = field(default_factory=list)
     ways: list[bool] = field(default_factory=list)
+    tracer: Tracer = field(default_factory=Tracer)
 
     def stage(self, name: str, done: int, total: int) -> None:
+        if not self.stages or self.stages[-1][0] != name:
+            self.tracer.stage(name)
         self.stages.append((name, done, total))
 
     def revealed(self, item: Revealed) -> None:
@@ -78,6 +83,7 @@ def run_lockstep(
     helper: str = "helper",
     tap: Tap | None = None,
     refusal: type[BeaverlodgeError] | None = None,
+    tracers: Mapping[str, Tracer] | None = None,
 ) -> Outcome:
     """Run one program for each owner, with a helper, in this thread.
 
@@ -88,14 +94,16 @@ def run_lockstep(
         tap: called with every message; returns the body to deliver, or None to drop it.
         refusal: an error with which a program may end: it is then that owner's result, and need not have come to the
             end of its plan.
+        tracers: owner, or the helper -> what records its rounds; none where left out. The caller closes them.
 
     Raises:
         PeerLostError: a party waits for a message that nobody will send.
     """
     owners = tuple(factories)
     plan = plan or make_plan(factories[owners[0]], owners, helper)
-    net = _Net(tap or (lambda message: message.body))
-    seats = seat(plan, entropy, lambda windows: _windows(windows, net, helper, owners[-1]))
+    traced_by = {name: (tracers or {}).get(name, Tracer()) for name in (*owners, helper)}
+    net = _Net(tap or (lambda message: message.body), traced_by)
+    seats = seat(plan, entropy, lambda windows: _windows(windows, net, helper, owners[-1]), traced_by)
     programs = {name: factories[name](one.party) for name, one in seats.items()}
     results, rounds = net.run(programs, () if refusal is None else (refusal,))
     for name, one in seats.items():
@@ -116,13 +124,17 @@ class Seat:
 
 
 def seat(
-    plan: Plan, entropy: Mapping[str, Entropy], carry: Callable[[Iterator[bytes]], Callable[[], bytes]]
+    plan: Plan,
+    entropy: Mapping[str, Entropy],
+    carry: Callable[[Iterator[bytes]], Callable[[], bytes]],
+    tracers: Mapping[str, Tracer] | None = None,
 ) -> dict[str, Seat]:
     """Owners ready to run a plan, with the seeds that a handshake would have agreed on."""
     owners, helper = plan.owners, plan.helper
     context = session_id({name: entropy[name]("hello") for name in (*owners, helper)}) + plan.digest.encode()
     with_helper = {o: derive(entropy[helper](f"deal/{o}"), "correlations", context) for o in owners}
-    watches = {name: Watch() for name in owners}
+    tracers = tracers or dict.fromkeys(owners, Tracer())
+    watches = {name: Watch(tracer=tracers[name]) for name in owners}
     said = _decisions(watches[owners[-1]].ways)
     dealing = deal_windows(groups_to_deal(plan, said), [Stream(with_helper[o]) for o in owners])
     pair_seeds = {(a, b): entropy[a](f"pair/{b}") for i, a in enumerate(owners) for b in owners[i + 1 :]}
@@ -137,7 +149,7 @@ def seat(
             for peer in owners
             if peer != name
         }
-        party = Party(name, owners, supply, pairs, watch, declared=declared)
+        party = traced(tracers[name], name, owners, supply, pairs, watch, declared)
         seats[name] = Seat(party, supply, watch)
     return seats
 
@@ -155,9 +167,18 @@ def _decisions(ways: list[bool]) -> Callable[[], bool]:
 
 
 def _windows(dealing: Iterator[bytes], net: _Net, helper: str, last: str) -> Callable[[], bytes]:
+    dealer, fetcher = net.tracers[helper], net.tracers[last]
+
     def fetch() -> bytes:
-        net.post(Message(helper, last, "deal", next(dealing)))
-        return net.take(helper, last, "deal")
+        fetcher.pulls("deal", helper)
+        dealer.resumes()
+        window = next(dealing)
+        dealer.pushes()
+        net.post(Message(helper, last, "deal", window))
+        dealer.pushed("deal", last, len(window))
+        taken = net.take(helper, last, "deal")
+        fetcher.pulled(len(taken))
+        return taken
 
     return fetch
 
@@ -165,8 +186,9 @@ def _windows(dealing: Iterator[bytes], net: _Net, helper: str, last: str) -> Cal
 class _Net:
     """Mailboxes between the parties of one thread."""
 
-    def __init__(self, tap: Tap) -> None:
+    def __init__(self, tap: Tap, tracers: Mapping[str, Tracer]) -> None:
         self._tap = tap
+        self.tracers = tracers
         self._boxes: dict[tuple[str, str], deque[Message]] = {}
         self.sent: dict[str, int] = {}
 
@@ -190,27 +212,37 @@ class _Net:
         results: dict[str, Any] = {}
         rounds = dict.fromkeys(programs, 0)
         answers: dict[str, Mapping[str, Any] | None] = dict.fromkeys(programs)
+        for tracer in self.tracers.values():
+            tracer.started()
         try:
             while len(results) < len(programs):
                 waiting: dict[str, Round] = {}
                 for name, program in programs.items():
                     if name in results:
                         continue
+                    tracer = self.tracers[name]
+                    tracer.resumes()
                     try:
                         waiting[name] = program.send(answers[name])  # type: ignore[arg-type]  # None starts it
                     except StopIteration as end:
                         results[name] = end.value
+                        tracer.finished()
                         continue
                     except refusals as refusal:
                         results[name] = refusal
                         continue
                     rounds[name] += 1
+                    tracer.awaits(program)
+                    tracer.asked(waiting[name])
                     for peer, arrays in waiting[name].send.items():
                         self.post(Message(name, peer, waiting[name].label, payload(arrays)))
+                    tracer.handed()
                 for name, one in waiting.items():
                     for task in one.meanwhile:
                         task()
+                    self.tracers[name].ready()
                     answers[name] = {peer: self._answer(peer, name, one) for peer in one.recv}
+                    self.tracers[name].ended()
         finally:
             for program in programs.values():
                 program.close()
@@ -219,4 +251,6 @@ class _Net:
     def _answer(self, sender: str, receiver: str, one: Round) -> Any:
         body = self.take(sender, receiver, one.label)
         specs = one.recv[sender]
-        return body if isinstance(specs, Blob) else parse(body, specs, sender=sender, label=one.label)
+        answer = body if isinstance(specs, Blob) else parse(body, specs, sender=sender, label=one.label)
+        self.tracers[receiver].came(sender, one, answer)
+        return answer

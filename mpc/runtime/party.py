@@ -352,6 +352,12 @@ class Party:
         """Tell the observer where the program is; no effect on the protocol."""
         self._observer.stage(name, done, total)
 
+    def watch(self, label: str, *values: Share | Public) -> None:
+        """Name values for who looks at a recorded run under a test seed; no effect on the protocol, and no round.
+
+        A plaintext reference that names its values alike is compared with their sums: see docs/trace.md.
+        """
+
     def hint(self, text: str) -> None:
         """Tell this owner, at once, what follows from the values that are open to it; no effect on the protocol."""
         self._observer.hinted(text)

@@ -152,7 +152,7 @@ class Share(_Value):
     def __add__(self, other: Share) -> Share:
         _fit(self, other)
         value = self.ring.add(self.value, other.value)
-        return self._under(other, value) if isinstance(other, Mask) else Share(value, self.scale, self.ring)
+        return self._under(other, value, True) if isinstance(other, Mask) else Share(value, self.scale, self.ring)
 
     @overload
     def __sub__(self, other: Mask) -> Masked: ...
@@ -161,9 +161,9 @@ class Share(_Value):
     def __sub__(self, other: Share) -> Share:
         _fit(self, other)
         value = self.ring.sub(self.value, other.value)
-        return self._under(other, value) if isinstance(other, Mask) else Share(value, self.scale, self.ring)
+        return self._under(other, value, False) if isinstance(other, Mask) else Share(value, self.scale, self.ring)
 
-    def _under(self, other: Mask, value: Array) -> Masked:
+    def _under(self, other: Mask, value: Array, added: bool) -> Masked:
         """`value`, the sum or difference of this share and a mask."""
         if isinstance(self, Mask | Masked):
             raise InternalError(
@@ -171,7 +171,7 @@ class Share(_Value):
             )
         if value.shape != other.shape:
             raise InternalError(f"{self!r} needs a mask of its own shape, not {other.shape}: each entry is masked once")
-        return Masked(value, self.scale, self.ring, other.use)
+        return Masked(value, self.scale, self.ring, other.use, added)
 
     def __mul__(self, other: Public) -> Share:
         return _product(other, self, _entrywise_product(self, other))
@@ -233,10 +233,24 @@ class Mask(_OfMask):
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False, init=False, weakref_slot=True)
 class Masked(_OfMask):
-    """A share under a mask: uniform over the ring whatever the secret, so it may be opened, once."""
+    """A share under a mask: uniform over the ring whatever the secret, so it may be opened, once.
+
+    `added` says that the mask was added to it, and not subtracted.
+    """
+
+    added: bool
+
+    def __init__(
+        self, value: Array, scale: int = 0, ring: Ring = Z64, use: Use | None = None, added: bool = False
+    ) -> None:
+        _OfMask.__init__(self, value, scale, ring, use)
+        _put_added(self, added)
 
     def _with(self, value: Array) -> Any:
         raise InternalError("a masked value is opened whole: reshape or slice it before it is masked")
+
+
+_put_added = Masked.__dict__["added"].__set__
 
 
 @overload

@@ -17,6 +17,7 @@ from mpc.errors import (
 from mpc.links.session import Frame
 from mpc.links.wire import label_code
 from mpc.runtime.round import HEADER_BYTES
+from mpc.runtime.trace import Tracer
 from mpc.star.stage import ClientProgram, Exchange
 from mpc.star.wire import (
     ABORT,
@@ -63,6 +64,7 @@ class StarClient:
         steps: the number of the server's messages that took it further; others do not prolong its wait.
         sent, received: bytes of its messages in rounds, headers included.
         stage: where it is, for logs.
+        tracer, server: what records its stages, and how its peer is called there.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class StarClient:
         self.rounds = self.steps = 0
         self.sent = self.received = 0
         self.stage = "joining"
+        self.tracer, self.server = Tracer(), "server"
 
     @property
     def over(self) -> bool:
@@ -166,6 +169,7 @@ class StarClient:
 
     def _fail(self, error: BeaverlodgeError) -> list[Frame]:
         self.failure = error
+        self.tracer.failed(error)
         self.close()
         return [self._frame(QUIT, error.code.encode())]
 
@@ -180,6 +184,7 @@ class StarClient:
             self.close()
             self._at = header.round, header.attempt
             self.steps += 1
+            self.tracer.started()
             self._program = self._make(body, header.round, header.attempt)
             return self._go_on(None)
         elif header.kind == AGAIN and self._last is not None and self._asked and self._resends > 0:
@@ -191,6 +196,8 @@ class StarClient:
             if len(body) > self._exchange.limit:
                 raise ProtocolError("the server's message is longer than it can be", party="server")
             self.received += HEADER_BYTES + len(body)
+            self.tracer.arrived(self.server, len(body))
+            self.tracer.ended()
             self.steps += 1
             return self._go_on(body)
         return []
@@ -206,6 +213,7 @@ class StarClient:
             self._exchange = self._program.send(body)  # type: ignore[arg-type]  # None starts a coroutine
         except StopIteration:
             self._program = self._exchange = self._last = None
+            self.tracer.finished()
             self.rounds += 1
             self.stage = "waiting"
             return []
@@ -217,6 +225,9 @@ class StarClient:
         self._last = self._frame(UP, self._exchange.send, at=self._at, label=self.stage)
         self._resends, self._asked = _RESENDS, False
         self.sent += self._last.size
+        self.tracer.begins(self.stage, {self.server: self._last.size})
+        self.tracer.handed()
+        self.tracer.ready()
         return [self._last]
 
 

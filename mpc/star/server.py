@@ -18,6 +18,7 @@ from mpc.links.probe import DOCTOR, Doctors
 from mpc.links.refusals import Refusals
 from mpc.links.wire import label_code
 from mpc.runtime.round import HEADER_BYTES
+from mpc.runtime.trace import Tracer
 from mpc.star.roll import Roll
 from mpc.star.stage import Gather, ServerProgram
 from mpc.star.wire import (
@@ -89,6 +90,7 @@ class StarServer:
         say: takes lines for the user.
         gone: gives, now and then, the clients whose processes are known to have ended.
         about: the facts for a client's doctor.
+        tracer: records the stages.
 
     Attributes:
         counts: the bytes on the links in the latest attempt.
@@ -105,8 +107,10 @@ class StarServer:
         say: Callable[[str], None],
         gone: Callable[[], Iterable[int]] = tuple,
         about: Mapping[str, Any] | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         self._network = network
+        self._tracer = tracer or Tracer()
         self._names = names
         self._numbers = {name: i for i, name in enumerate(names)}
         self._digest = digest
@@ -147,6 +151,7 @@ class StarServer:
         self._roll.begin()
         self._last.clear()
         self.counts, self.reached = StarCounts(), ""
+        self._tracer.started()
         for i in self._roll.joined:
             self._send(i, frame(START, session, round=round_, attempt=attempt))
         try:
@@ -163,6 +168,7 @@ class StarServer:
             return end.value
         finally:
             self._attempt = self._stage = None
+            self._tracer.finished()
             program.close()
 
     def part(self, error_code: str | None = None) -> None:
@@ -176,11 +182,14 @@ class StarServer:
         self._allow(gather.limit)
         stage = self._stage = _Stage(gather, round_, attempt, expect, self._network.now() + self._limits.stage)
         sent = self.counts.sent
+        self._tracer.begins(gather.label, {self._names[i]: HEADER_BYTES + len(body) for i, body in gather.send.items()})
         for i, body in gather.send.items():
             sent[i] = sent.get(i, 0) + HEADER_BYTES + len(body)
             label = self._last.get(i, "")
             self._roll.sent(i, (DOWN, (round_, attempt, label_code(label))))
             self._send(i, frame(DOWN, body, round=round_, attempt=attempt, label=label))
+        self._tracer.handed()
+        self._tracer.ready()
         total = len(expect)
         while stage.waiting:
             now = self._network.now()
@@ -189,6 +198,7 @@ class StarServer:
                 break
             self._pump(until - now)
             self._listener(gather.label, len(stage.answered), total)
+        self._tracer.ended()
         return frozenset(stage.answered)
 
     def _allow(self, limit: int) -> None:
@@ -331,6 +341,7 @@ class StarServer:
             return
         stage.waiting.discard(i)
         stage.answered.add(i)
+        self._tracer.arrived(self._names[i], len(body))
         self._last[i] = gather.label
 
     def _ping(self, i: int, header: StarHeader) -> None:

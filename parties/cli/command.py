@@ -23,10 +23,11 @@ from parties.cli.roster import roster
 from parties.cli.run import run
 from parties.cli.simulate import simulate
 from parties.cli.sweep import sweep
+from parties.cli.trace import trace
 
 
 @click.group(
-    commands=[approve, doctor, keygen, new, party, plan, report, revoke, roster, run, simulate, sweep],
+    commands=[approve, doctor, keygen, new, party, plan, report, revoke, roster, run, simulate, sweep, trace],
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(VERSION, prog_name="mpc")

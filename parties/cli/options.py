@@ -34,3 +34,6 @@ PROGRAM = click.option(
     metavar="PROGRAM",
     help='The protocol of a kind = "program" as FILE:FUNCTION, such as median.py:median: no scenario names one.',
 )
+TRACE = click.option(
+    "--trace", is_flag=True, help="Record every round in the run's folder: `mpc trace` makes a page of it."
+)

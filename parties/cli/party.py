@@ -10,7 +10,7 @@ import click
 
 from parties.cli.guard import guarded
 from parties.cli.here import Here, asker
-from parties.cli.options import AS, DATA, KEYS, OUT, POLICY, PROGRAM, QUIET, SCENARIO, SQL
+from parties.cli.options import AS, DATA, KEYS, OUT, POLICY, PROGRAM, QUIET, SCENARIO, SQL, TRACE
 from parties.cli.output import Output
 
 
@@ -31,6 +31,7 @@ from parties.cli.output import Output
     show_default=True,
     help="The log and all that is printed: lines of text, or one JSON object a line.",
 )
+@TRACE
 @QUIET
 def party(
     scenario: Path,
@@ -43,6 +44,7 @@ def party(
     approve: str | None,
     policy: Path | None,
     log_format: Literal["text", "json"],
+    trace: bool,
     quiet: bool,
 ) -> int:
     """Take part in SCENARIO as one party; the others run on theirs.
@@ -52,10 +54,12 @@ def party(
     """
     output = Output(name, log_format, quiet)
     here = Here(scenario, name, keys, data, sql, program)
-    return guarded(lambda: _take_part(here, out, approve, policy, output), output)
+    return guarded(lambda: _take_part(here, out, approve, policy, output, trace=trace), output)
 
 
-def _take_part(here: Here, out: Path | None, approve: str | None, policy: Path | None, output: Output) -> None:
+def _take_part(
+    here: Here, out: Path | None, approve: str | None, policy: Path | None, output: Output, *, trace: bool
+) -> None:
     from parties.report.record import check_out
     from parties.scenario.file import Scenario
 
@@ -70,4 +74,5 @@ def _take_part(here: Here, out: Path | None, approve: str | None, policy: Path |
         from parties.cli.run_party import run_party
 
         part = partial(run_party, loaded)
-    output.finished(part(here.name, out, here.keys, approve=approve, policy=policy, ask=ask, output=output))
+    done = part(here.name, out, here.keys, approve=approve, policy=policy, ask=ask, output=output, trace=trace)
+    output.finished(done)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from parties.cli.options import NETWORK, OUT, PROGRAM, QUIET, SCENARIO
+from parties.cli.options import NETWORK, OUT, PROGRAM, QUIET, SCENARIO, TRACE
 from parties.cli.output import Output
 
 
@@ -16,9 +16,16 @@ from parties.cli.output import Output
 @click.option("--no-compare", is_flag=True, help="Skip the comparison with training alone and in the clear.")
 @NETWORK
 @PROGRAM
+@TRACE
 @QUIET
 def run(
-    scenario: Path, out: Path | None, no_compare: bool, network: str | None, program: str | None, quiet: bool
+    scenario: Path,
+    out: Path | None,
+    no_compare: bool,
+    network: str | None,
+    program: str | None,
+    trace: bool,
+    quiet: bool,
 ) -> None:
     """Run every party of SCENARIO on this machine, each as a process.
 
@@ -39,9 +46,11 @@ def run(
     if not isinstance(loaded, Scenario):
         from parties.cli.run_sum import run_sum
 
-        finished = run_sum(loaded, out, output)
+        finished = run_sum(loaded, out, output, trace=trace)
     else:
         from parties.cli.run_locally import run_locally
 
-        finished = run_locally(loaded, out, output, compare=not no_compare)
+        finished = run_locally(loaded, out, output, compare=not no_compare, trace=trace)
     output.finished(finished)
+    if trace:
+        click.echo(f"Rounds: mpc trace {finished.folder}")

@@ -19,8 +19,13 @@ from parties.tasks.registry import job_of
 from parties.trust.share_file import share_path
 
 
-def run_locally(scenario: Scenario, out: Path | None, output: Shown, *, compare: bool) -> FinishedRun:
+def run_locally(
+    scenario: Scenario, out: Path | None, output: Shown, *, compare: bool, trace: bool = False
+) -> FinishedRun:
     """Run a scenario's parties on this machine.
+
+    Args:
+        trace: whether every party records its rounds.
 
     Raises:
         BeaverlodgeError: the first cause of a failure; the record then says `failed` and why.
@@ -29,15 +34,20 @@ def run_locally(scenario: Scenario, out: Path | None, output: Shown, *, compare:
         if job_of(scenario).data.pools(scenario, owner):
             scenario.data_source(owner)
     _check_shares(scenario)
-    return run_and_record(scenario, out, lambda folder: run_parties(scenario, folder, output, compare=compare))
+    return run_and_record(
+        scenario, out, lambda folder: run_parties(scenario, folder, output, compare=compare, trace=trace)
+    )
 
 
-def run_parties(scenario: Scenario, folder: Path, output: Shown, *, compare: bool) -> dict[str, Any]:
+def run_parties(
+    scenario: Scenario, folder: Path, output: Shown, *, compare: bool, trace: bool = False
+) -> dict[str, Any]:
     """Start a scenario's parties and wait for them; the record of what they gave.
 
     Args:
         folder: the run's.
         compare: whether it is compared with the same in the clear.
+        trace: whether every party records its rounds.
     """
     network = scenario.network
     load_libraries(scenario)
@@ -51,7 +61,7 @@ def run_parties(scenario: Scenario, folder: Path, output: Shown, *, compare: boo
         results = launch(
             scenario.path,
             scenario.parties,
-            partial(orders, scenario),
+            partial(orders, scenario, trace=trace),
             out=folder,
             on_event=progress,
             patience=scenario.session.deadline,
@@ -74,7 +84,7 @@ def _check_shares(scenario: Scenario) -> None:
         holder[path] = owner
 
 
-def orders(scenario: Scenario) -> dict[str, dict[str, Any]]:
+def orders(scenario: Scenario, *, trace: bool = False) -> dict[str, dict[str, Any]]:
     """Each party's order: throw-away keys, its own and the others' public ones."""
     from mpc.links.zmq.curve import new_identity
     from parties.processes.order_keys import write_keys
@@ -82,7 +92,8 @@ def orders(scenario: Scenario) -> dict[str, dict[str, Any]]:
     pairs = {name: new_identity() for name in scenario.parties}
     # What the command line chose: another network than the file's, a program.
     chosen = {"network": scenario.network, "program": scenario.program}
-    said = {key: value.model_dump(mode="json") for key, value in chosen.items() if value is not None}
+    said: dict[str, Any] = {key: value.model_dump(mode="json") for key, value in chosen.items() if value is not None}
+    said["trace"] = trace
     return {
         me: {"keys": write_keys(mine, {name: other for name, other in pairs.items() if name != me}), **said}
         for me, mine in pairs.items()

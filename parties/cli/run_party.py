@@ -11,6 +11,7 @@ from typing import Any, Final
 from mpc.errors import DataError
 from parties.base.logs import open_log
 from parties.base.reporter import Reporter
+from parties.base.trace_file import trace_path
 from parties.cli.output import Output
 from parties.data.own_table import OwnTable
 from parties.report.about import Approved
@@ -40,6 +41,7 @@ def run_party(
     policy: Path | None = None,
     ask: Callable[[], bool] | None = None,
     output: Output,
+    trace: bool = False,
 ) -> FinishedRun:
     """Take part as `me`.
 
@@ -48,6 +50,7 @@ def run_party(
         policy: the policy's file, if it is not the one beside the keys.
         ask: asks at a terminal whether to approve; None where there is none.
         output: how it is told what happens; the log is written in the same form.
+        trace: whether its rounds are recorded.
 
     Raises:
         BeaverlodgeError: what went wrong; the record then says `failed` and why. There is no record of a run that
@@ -62,7 +65,8 @@ def run_party(
                 log.info(_REAL_LINKS)
                 reporter.log("info", _REAL_LINKS)
             vault = vault_of(scenario, me, folder, where.identity.secret)
-            result = take_part(scenario, me, where, reporter, log, replace(own, vault=vault))
+            to = trace_path(folder, me) if trace else None
+            result = take_part(scenario, me, where, reporter, log, replace(own, vault=vault, trace=to))
             return record_of(scenario, {me: result})
 
         return take_recorded_part(scenario, me, out, output, part)

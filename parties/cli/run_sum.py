@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +18,19 @@ from parties.scenario.star import HOSTED, StarScenario
 from parties.tasks.registry import star_of
 
 
-def run_sum(scenario: StarScenario, out: Path | None, output: Shown) -> FinishedRun:
+def run_sum(scenario: StarScenario, out: Path | None, output: Shown, *, trace: bool = False) -> FinishedRun:
     """Run a scenario's server and clients on this machine.
+
+    Args:
+        trace: whether all record their stages.
 
     Raises:
         BeaverlodgeError: why there is no result; the record then says `failed` and why.
     """
-    return run_and_record(scenario, out, lambda folder: _run(scenario, folder, output))
+    return run_and_record(scenario, out, lambda folder: _run(scenario, folder, output, trace=trace))
 
 
-def _run(scenario: StarScenario, folder: Path, output: Shown) -> dict[str, Any]:
+def _run(scenario: StarScenario, folder: Path, output: Shown, *, trace: bool) -> dict[str, Any]:
     names = [scenario.server, *_processes(scenario)]
     load_libraries(scenario)
     with output.progress(names) as progress:
@@ -41,7 +43,7 @@ def _run(scenario: StarScenario, folder: Path, output: Shown) -> dict[str, Any]:
             results = launch(
                 scenario.path,
                 names,
-                partial(orders, scenario),
+                lambda: {name: {**order, "trace": trace} for name, order in orders(scenario).items()},
                 out=folder,
                 on_event=progress,
                 patience=scenario.session.deadline,

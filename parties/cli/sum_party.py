@@ -23,6 +23,7 @@ from mpc.star.sockets import ClientHost
 from parties.base.bugs import as_error
 from parties.base.descriptors import allow_connections
 from parties.base.reporter import Reporter
+from parties.base.trace_file import trace_path
 from parties.cli.output import Output
 from parties.cli.run_party import take_recorded_part
 from parties.doctor.checks import describe
@@ -31,6 +32,7 @@ from parties.report.star_consent import star_consent_blocks
 from parties.scenario.star import StarScenario
 from parties.session.separate import check_name, endpoint_of, listening, own_pair
 from parties.session.take_part import PATIENCE, public_facts
+from parties.session.traced import traced_clients, traced_server
 from parties.show.blocks import Line, plural
 from parties.tasks.registry import request_of, star_of
 from parties.tasks.star import LINGER, Membership, Seat, check_identities, server_address, silence
@@ -58,6 +60,7 @@ def run_sum_party(
     policy: Path | None = None,
     ask: Callable[[], bool] | None = None,
     output: Output,
+    trace: bool = False,
 ) -> FinishedRun:
     """Take part as `me`. Arguments as of `run_party.run_party`.
 
@@ -73,12 +76,13 @@ def run_sum_party(
         releases = _admit(scenario, me, keys, texts, approve, policy, ask, output)
 
         def part(folder: Path, reporter: Reporter, log: Logger) -> dict[str, Any]:
+            to = trace_path(folder, me) if trace else None
             try:
                 if me == scenario.server:
-                    return _serve(scenario, address, pair, texts, keys, folder, reporter, log)
+                    return _serve(scenario, address, pair, texts, keys, folder, to, reporter, log)
                 if me == scenario.helper:
-                    return _help(scenario, me, address, pair, texts, reporter, log)
-                return _take_part(scenario, me, address, pair, texts, keys, releases, reporter, log)
+                    return _help(scenario, me, address, pair, texts, to, reporter, log)
+                return _take_part(scenario, me, address, pair, texts, keys, to, releases, reporter, log)
             except BaseException as problem:
                 error = as_error(problem)
                 log.error("%s", error)
@@ -162,6 +166,7 @@ def _serve(
     texts: Mapping[str, str],
     keys: Path,
     folder: Path,
+    trace: Path | None,
     reporter: Reporter,
     log: Logger,
 ) -> dict[str, Any]:
@@ -172,8 +177,9 @@ def _serve(
     about = {key: value for key, value in describe(public_facts(scenario)).items() if key in ("version", "facts")}
     transport = Transport(pair.identity, peers, listening(address))
     try:
-        seat = Seat(transport, numbers.next, numbers.use, folder, patience, tuple, about)
-        result = star_of(scenario).serve(scenario, seat, reporter, log, lambda: None)
+        with traced_server(scenario.server, trace) as tracer:
+            seat = Seat(transport, numbers.next, numbers.use, folder, patience, tuple, about, tracer)
+            result = star_of(scenario).serve(scenario, seat, reporter, log, lambda: None)
     finally:
         transport.close(LINGER)
     return star_of(scenario).record(scenario, {scenario.server: result})
@@ -185,12 +191,13 @@ def _help(
     address: str,
     pair: KeyPair,
     texts: Mapping[str, str],
+    trace: Path | None,
     reporter: Reporter,
     log: Logger,
 ) -> dict[str, Any]:
     star = star_of(scenario)
     client = star.helper(scenario)
-    host = _dial(scenario, me, client, address, pair, texts, reporter)
+    host = _dial(scenario, me, client, address, pair, texts, trace, reporter)
     return star.client_record(scenario, me, star.helper_result(scenario, host, log))
 
 
@@ -201,6 +208,7 @@ def _dial(
     address: str,
     pair: KeyPair,
     texts: Mapping[str, str],
+    trace: Path | None,
     reporter: Reporter,
 ) -> ClientHost:
     """Go through all rounds over one connection to the server; returns what it was, closed."""
@@ -215,7 +223,8 @@ def _dial(
         meet_within=scenario.session.connect_timeout,
     )
     try:
-        host.run()
+        with traced_clients({me: client}, scenario.server, trace):
+            host.run()
     finally:
         host.close(LINGER)
     return host
@@ -228,6 +237,7 @@ def _take_part(
     pair: KeyPair,
     texts: Mapping[str, str],
     keys: Path,
+    trace: Path | None,
     releases: Releases | None,
     reporter: Reporter,
     log: Logger,
@@ -240,7 +250,7 @@ def _take_part(
     noting = _Noting(scenario, me, releases, reporter, log)
     member = Membership(RoundJournal(journal_path(scenario, me, keys)), trust, noting.around)
     client = star.clients(scenario, {me: member}, log, {})[me]
-    host = _dial(scenario, me, client, address, pair, texts, reporter)
+    host = _dial(scenario, me, client, address, pair, texts, trace, reporter)
     if client.failure is not None:
         raise client.failure
     if client.rounds < scenario.task.rounds:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from mpc.errors import InternalError
 from parties.base.ending import end_process
 from parties.base.reporter import Reporter
+from parties.base.trace_file import trace_path
 from parties.processes.lifeline import Lifeline, die_with_parent, first_hand
 
 if TYPE_CHECKING:
@@ -74,8 +75,9 @@ def part_of(scenario: Scenario | StarScenario) -> Part:
 
     def part(order: Mapping[str, Any], lifeline: Lifeline, reporter: Reporter, log: Logger) -> dict[str, Any]:
         place = _place(order, scenario.parties, lifeline, reporter)
-        own = Prepared(vault=Vault(order["name"], Path(order["out"])))
-        return take_part(scenario, order["name"], place, reporter, log, own)
+        name, out = order["name"], Path(order["out"])
+        own = Prepared(vault=Vault(name, out), trace=trace_path(out, name) if order.get("trace") else None)
+        return take_part(scenario, name, place, reporter, log, own)
 
     return part
 

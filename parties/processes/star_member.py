@@ -14,9 +14,11 @@ from mpc.links.zmq.transport import Transport
 from mpc.star.sockets import ClientHost
 from parties.base.descriptors import allow_connections
 from parties.base.reporter import Reporter
+from parties.base.trace_file import trace_path
 from parties.processes.lifeline import Lifeline
 from parties.processes.order_keys import read_identity, read_keys
 from parties.scenario.star import StarScenario
+from parties.session.traced import traced_clients, traced_server
 from parties.tasks.registry import star_of
 from parties.tasks.star import LINGER, Membership, Seat, silence
 from parties.trust.round_journal import RoundJournal
@@ -50,12 +52,17 @@ def _serve(
     def gone() -> list[int]:
         return [i for news in lifeline.news() for i in order["processes"].get(news.get("lost"), ())]
 
-    patience = scenario.session.patience or 0.0
+    patience, out = scenario.session.patience or 0.0, Path(order["out"])
     try:
-        seat = Seat(transport, 1, lambda number: None, Path(order["out"]), patience, gone, {})
-        return star_of(scenario).serve(scenario, seat, reporter, log, meet)
+        with traced_server(order["name"], _trace(order)) as tracer:
+            seat = Seat(transport, 1, lambda number: None, out, patience, gone, {}, tracer)
+            return star_of(scenario).serve(scenario, seat, reporter, log, meet)
     finally:
         transport.close(LINGER)
+
+
+def _trace(order: Mapping[str, Any]) -> Path | None:
+    return trace_path(Path(order["out"]), order["name"]) if order.get("trace") else None
 
 
 def _help(
@@ -75,7 +82,8 @@ def _help(
         lambda over, total: reporter.stage(client.stage, client.rounds, scenario.task.rounds),
     )
     try:
-        host.run()
+        with traced_clients({order["name"]: client}, scenario.server, _trace(order)):
+            host.run()
     finally:
         host.close(LINGER)
     return star.helper_result(scenario, host, log)
@@ -106,7 +114,8 @@ def _take_part(
         lambda over, total: reporter.stage("running", over, total),
     )
     try:
-        host.run()
+        with traced_clients(clients, scenario.server, _trace(order)):
+            host.run()
     finally:
         host.close(LINGER)
     for name, one in clients.items():

@@ -12,6 +12,7 @@ from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from logging import Logger
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mpc.errors import BeaverlodgeError, DataError, InternalError, InterruptedRun, RecordError, UsageError
@@ -21,7 +22,7 @@ from mpc.links.meeting.offer import Offer, Table
 from mpc.links.meeting.play import leave, play_helper, play_owner
 from mpc.links.zmq.curve import Identity
 from mpc.links.zmq.transport import Transport
-from mpc.randomness.streams import Entropy, insecure_entropy, os_entropy
+from mpc.randomness.streams import Entropy
 from mpc.runtime.plan import Plan
 from mpc.runtime.trace import Trace
 from parties.base.cores import keep_to_a_core
@@ -33,6 +34,8 @@ from parties.data.own_table import OwnTable
 from parties.scenario.file import Scenario
 from parties.session.claims import check_claims
 from parties.session.result import blamed, result_of
+from parties.session.secrets import entropy_of, seed_for_tests
+from parties.session.traced import plan_facts, tracer_to
 from parties.tasks.base import Rows
 from parties.tasks.few_rows import refuse_few
 from parties.tasks.registry import Plans, job_of
@@ -80,6 +83,7 @@ class Prepared:
         vault: what seals an owner's shares.
         plans: the plans that were made already.
         problem: why the table could not be read; its peers are told.
+        trace: the file in which its rounds are recorded; None where they are not.
     """
 
     table: OwnTable | None = None
@@ -87,6 +91,7 @@ class Prepared:
     vault: Vault | None = None
     plans: Plans = field(default_factory=Plans)
     problem: DataError | None = None
+    trace: Path | None = None
 
 
 def take_part(
@@ -98,11 +103,13 @@ def take_part(
         BeaverlodgeError: the first failure, here or at a peer; the peers were told its code and stage.
     """
     started = time.perf_counter()
+    own = own or Prepared()
     keep_freed_memory()
     if place.local and me in scenario.owners:
         keep_to_a_core(scenario.owners.index(me), len(scenario.owners))
     allow_connections(len(place.peers), _DESCRIPTORS_A_PEER)
-    trace = Trace(_stages(reporter, log), _make_say(reporter, log))
+    tracer = tracer_to(own.trace, me, values=seed_for_tests(scenario) is not None)
+    trace = Trace(_stages(reporter, log), _make_say(reporter, log), tracer=tracer)
     transport = Transport(place.identity, place.peers, place.listen)
     channel: Channel | None = None
     try:
@@ -110,14 +117,16 @@ def take_part(
         channel = _channel(scenario, me, place, transport, trace, _make_say(reporter, log))
         for peer, endpoint in dial.items():
             transport.dial(peer, endpoint)
-        return _play(scenario, me, channel, trace, reporter, log, started, own or Prepared())
+        return _play(scenario, me, channel, trace, reporter, log, started, own)
     except BaseException as problem:
         error = _as_error(problem, me, log)
+        tracer.failed(error)
         log.error("stage '%s': %s", trace.at, error)
         if channel is not None:
             channel.abort(error, trace.at)
         raise error from None
     finally:
+        tracer.close()
         transport.close(_LINGER)
 
 
@@ -152,7 +161,7 @@ def _play(
     _tell_notes(table, reporter, log)
     trace.stage("connecting", 0, 0)
     players = Table(scenario.owners, scenario.helper)
-    agreement = _agree(scenario, table, channel, players, _entropy(scenario, me, reporter, log), own.plans)
+    agreement = _agree(scenario, table, channel, players, entropy_of(scenario, me, reporter, log), own.plans)
     if table is not None and len(agreement.columns) < len(table.columns):
         unshared = [name for name in table.columns if name not in set(agreement.columns)]
         log.info("columns that not all owners have, and that are not used: %s", ", ".join(unshared))
@@ -162,6 +171,8 @@ def _play(
     program = job.run.program(scenario, agreement, table) if table is not None else None
     excluded = {} if table is None or table.excluded is None else {"rows_excluded": table.excluded}
     del table  # it may be large; the program has its own copy of the rows
+    if own.trace is not None:
+        trace.tracer.planned(plan_facts(agreement.plan, scenario.network))
     with _freeze_imports(), noting:
         trace.restart_counts()
         trace.stage("running", 0, 0)
@@ -180,6 +191,8 @@ def _play(
     kept = _keep_result(scenario, me, agreement, result, vault) if owner and vault is not None else {}
     leave(channel, players, patient=not owner)
     agreement = replace(agreement, plan=agreement.plan.on(trace.ways))
+    if own.trace is not None:
+        trace.tracer.planned(plan_facts(agreement.plan, scenario.network))
     log.info("done: %d rounds, %d bytes sent", measured["rounds"], measured["bytes_sent"])
     entry = {**measured, **excluded, **kept, "seconds": _seconds(trace, finished - started)}
     return result_of(scenario, me, agreement, entry, result, trace.ways, trace.reveals)
@@ -301,16 +314,6 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[prefix + key] = value
     return flat
-
-
-def _entropy(scenario: Scenario, me: str, reporter: Reporter, log: Logger) -> Entropy:
-    seed = scenario.testing.insecure_seed if scenario.testing else None
-    if seed is None:
-        return os_entropy
-    text = "INSECURE: this run's secrets come from the scenario's test seed; use it for tests only"
-    log.warning(text)
-    reporter.log("warning", text)
-    return insecure_entropy(seed, me)
 
 
 def _measurements(trace: Trace) -> dict[str, int]:

@@ -1,9 +1,11 @@
-"""The pieces of a page: one HTML file without scripts or anything from elsewhere. Each text is escaped here."""
+"""The pieces of a page: one HTML file without anything from elsewhere. Each text is escaped here."""
 
 from __future__ import annotations
 
 import html
+from base64 import b64encode
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Any, Final
 
 from mpc.errors import plain_text
@@ -15,9 +17,22 @@ def escaped(text: str) -> str:
     return html.escape(plain_text(text))
 
 
-def whole_page(title: str, sections: Sequence[str], style: str = "") -> str:
-    """The whole file; `style` is CSS for what is on this page alone."""
-    return _PAGE.format(title=escaped(title), style=_STYLE + style, body="\n".join(part for part in sections if part))
+def whole_page(title: str, sections: Sequence[str], style: str = "", script: str = "") -> str:
+    """The whole file.
+
+    Args:
+        style: besides the pages' common one.
+        script: the one script that the page may run; nothing is loaded from anywhere in any case.
+    """
+    allowed = f"script-src 'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'; " if script else ""
+    body = "\n".join(part for part in sections if part)
+    return _PAGE.format(
+        title=escaped(title),
+        policy=f"default-src 'none'; {allowed}style-src 'unsafe-inline'",
+        style=_STYLE + style,
+        body=body,
+        script=f"<script>{script}</script>\n" if script else "",
+    )
 
 
 def section(title: str, *parts: str) -> str:
@@ -85,7 +100,7 @@ _PAGE: Final = """<!DOCTYPE html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
 <title>{title}</title>
 <style>{style}</style>
 </head>
@@ -93,7 +108,7 @@ _PAGE: Final = """<!DOCTYPE html>
 <main>
 {body}
 </main>
-</body>
+{script}</body>
 </html>
 """
 

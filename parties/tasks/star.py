@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from logging import Logger
 from pathlib import Path
 from typing import Any, Final
 
 from mpc.errors import UsageError
 from mpc.links.network import Network
+from mpc.runtime.trace import Tracer
 from mpc.star.client import StarClient
 from mpc.star.sockets import ClientHost
 from parties.base.reporter import Reporter
@@ -49,6 +50,7 @@ class Seat:
         patience: seconds for which a closed connection may come back.
         gone: asked for clients whose processes are known to have ended.
         about: what a client's doctor is told.
+        tracer: records its stages.
     """
 
     network: Network
@@ -58,6 +60,7 @@ class Seat:
     patience: float
     gone: Callable[[], Iterable[int]]
     about: Mapping[str, Any]
+    tracer: Tracer = field(default_factory=Tracer)
 
 
 @dataclass(frozen=True)

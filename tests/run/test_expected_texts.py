@@ -49,7 +49,7 @@ def nothing(folder: Path) -> None:
     """An empty folder."""
 
 
-HELP = ("approve", "doctor", "keygen", "new", "party", "plan", "report", "revoke", "roster", "run", "sweep")
+HELP = ("approve", "doctor", "keygen", "new", "party", "plan", "report", "revoke", "roster", "run", "sweep", "trace")
 PLANS = (
     *("devices", "hips_linear", "registry_statistics", "split_model", "three_hospitals", "two_hospitals", "vertical"),
     "wan_auto",

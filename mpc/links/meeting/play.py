@@ -11,11 +11,12 @@ from mpc.links.meeting.handshake import Agreement
 from mpc.links.meeting.offer import Table
 from mpc.randomness.dealing import WINDOWS_AHEAD, deal_windows
 from mpc.randomness.streams import Stream, derive
-from mpc.runtime.party import Party, pair_streams
+from mpc.runtime.party import pair_streams
 from mpc.runtime.plan import WAY_BYTES, Plan, ProgramFactory, groups_to_deal
 from mpc.runtime.round import Round
 from mpc.runtime.supply import PlannedSupply
 from mpc.runtime.trace import Trace
+from mpc.runtime.traced_party import traced
 
 _WAYS: Final = (bytes(WAY_BYTES), bytes([1]) * WAY_BYTES)
 
@@ -31,9 +32,11 @@ def play_owner(channel: Channel, table: Table, agreement: Agreement, trace: Trac
         supply = PlannedSupply(plan, Stream(key), None)
     pairs = {peer: pair_streams(seed, context) for peer, seed in agreement.pair_seeds.items()}
     declared = frozenset(item.what for item in plan.reveals)
-    party = Party(me, table.owners, supply, pairs, trace, declared=declared)
+    party = traced(trace.tracer, me, table.owners, supply, pairs, trace, declared)
     supply.draw_ahead(party.defer)
+    trace.tracer.started()
     result = channel.drive(factory(party))
+    trace.tracer.finished()
     supply.finish(party)
     return result
 
@@ -55,10 +58,12 @@ def play_helper(channel: Channel, table: Table, agreement: Agreement, trace: Tra
     def credit(number: int) -> None:
         channel.pull(last, "credit", inf)
 
+    trace.tracer.started()
     trace.stage("dealing", 0, len(plan.windows))
     for number, window in enumerate(deal_windows(groups_to_deal(plan, way, credit), streams)):
         channel.push(last, "deal", window)
         trace.stage("dealing", number + 1, len(plan.windows))
+    trace.tracer.finished()
 
 
 def _way(body: memoryview, last: str) -> bool:

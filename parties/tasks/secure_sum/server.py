@@ -44,7 +44,9 @@ def serve(
 
     limits = StarLimits(session.connect_timeout, session.deadline, seat.patience)
     names = scenario.star_names
-    server = StarServer(seat.network, names, scenario.meeting, limits, reporter.stage, say, seat.gone, about=seat.about)
+    server = StarServer(
+        seat.network, names, scenario.meeting, limits, reporter.stage, say, seat.gone, seat.about, seat.tracer
+    )
     code: str | None = BeaverlodgeError.code
     try:
         meet()

@@ -1,0 +1,4 @@
+"""`mpc trace`: what every party of a run did in each round, merged, drawn and compared.
+
+Read first: `lanes.py` (what a run's folder holds), then `page.py`. May import: `base`, `show`.
+"""
