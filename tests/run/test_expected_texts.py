@@ -51,7 +51,7 @@ def nothing(folder: Path) -> None:
 
 HELP = ("approve", "doctor", "keygen", "new", "party", "plan", "report", "revoke", "roster", "run", "sweep", "trace")
 PLANS = (
-    *("devices", "hips_linear", "registry_statistics", "split_model", "three_hospitals", "two_hospitals", "vertical"),
+    *("devices", "hips_linear", "registry_statistics", "split_model", "two_hospitals", "vertical"),
     "wan_auto",
 )
 RECORDS = ("logistic", "linear", "statistics", "secure_sum", "hidden-north", "hidden-helper", "predict-north")

@@ -79,17 +79,6 @@ def test_the_network_is_on_the_screen_and_is_no_party(wan: tuple[Ran, dict[str, 
     assert {name: party["bytes_sent"] for name, party in fields["parties"].items()} == fields["plan"]["bytes"]
 
 
-def test_a_network_changes_the_time_alone(tmp_path: Path) -> None:
-    models: list[Any] = []
-    for extra in (SEED, SEED + SLOW):
-        scenario = write_scenario(tmp_path, epochs=1, extra=extra)
-        out = tmp_path / f"record{len(models)}"
-        ran = mpc("run", scenario, "--out", out, "--no-compare")
-        assert ran.code == 0, ran.err
-        models.append(record(out)["model"])
-    assert models[0] == models[1]
-
-
 @pytest.mark.parametrize(
     ("network", "text"),
     [

@@ -1,95 +1,21 @@
-"""What a party sees in a run, searched for secrets.
+"""Messages searched for numbers, and for bytes that are not noise.
 
-`record` runs owners' programs and keeps every message and, owner by owner, every value that was opened; `leaks` looks
-for numbers in messages. Whether what is seen is distributed alike for any secret is `check_view`'s question
-(tests/testing); it asks that of made-up inputs, while here are real patients' numbers, and the frames of real links.
+Whether what is opened is distributed alike for any secret is `check_view`'s question (tests/testing); it asks that of
+made-up inputs and dealt draws, while here are real patients' numbers, the streams' own masks and the frames of links.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from types import coroutine
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import stats
 
-from mpc.ring.specs import Spec
-from mpc.runtime.lockstep import Message, run_lockstep
-from mpc.runtime.party import Party
-from mpc.runtime.plan import Plan, ProgramFactory, make_plan
-from mpc.runtime.round import Round
-from tests.helpers import entropy
+from mpc.runtime.lockstep import Message
 
 THRESHOLD = 1e-6
 """A p-value below it is a leak. A test makes some hundreds of comparisons, so chance has about 1e-4 for a false
 alarm."""
-
-
-@dataclass(frozen=True)
-class Opened:
-    """One value that came out of a round at one owner: what it held, what came, and the sum."""
-
-    label: str
-    spec: Spec
-    received: tuple[tuple[str, np.ndarray], ...]
-    value: np.ndarray
-
-
-@dataclass(frozen=True)
-class Recording:
-    """All messages of a run, and what each owner saw."""
-
-    plan: Plan
-    messages: tuple[Message, ...]
-    opened: Mapping[str, tuple[Opened, ...]]
-    results: Mapping[str, Any]
-
-
-def record(
-    factories: Mapping[str, ProgramFactory], seed: int, plan: Plan | None = None, helper: str = "helper"
-) -> Recording:
-    """Run the owners' programs in one thread under a test seed."""
-    owners = tuple(factories)
-    plan = plan or make_plan(factories[owners[0]], owners, helper)
-    messages: list[Message] = []
-    seen: dict[str, list[Opened]] = {name: [] for name in owners}
-
-    def tap(message: Message) -> bytes:
-        messages.append(message)
-        return message.body
-
-    def watched(factory: ProgramFactory) -> ProgramFactory:
-        return lambda p: _watch(p, factory, seen[p.name])
-
-    made = {name: watched(factory) for name, factory in factories.items()}
-    outcome = run_lockstep(made, plan, entropy=entropy(owners, seed), tap=tap)
-    return Recording(plan, tuple(messages), {name: tuple(part) for name, part in seen.items()}, outcome.results)
-
-
-@coroutine
-def _watch(p: Party, factory: ProgramFactory, seen: list[Opened]) -> Generator[Round, Any, Any]:
-    program = factory(p)
-    answer: Any = None
-    while True:
-        try:
-            one = program.send(answer)
-        except StopIteration as end:
-            return end.value
-        answer = yield one
-        seen += _opened(one, answer)
-
-
-def _opened(one: Round, answer: Mapping[str, Any]) -> Iterator[Opened]:
-    peer = next(iter(one.recv))
-    specs, own = one.recv[peer], one.send[peer]
-    assert isinstance(specs, tuple) and isinstance(own, tuple)
-    for k, spec in enumerate(specs):
-        total = spec.ring.from_bytes(np.ascontiguousarray(own[k]).tobytes(), spec.shape)
-        for sender in answer:
-            total = spec.ring.add(total, answer[sender][k])
-        yield Opened(one.label, spec, tuple((sender, arrays[k]) for sender, arrays in answer.items()), total)
 
 
 def leaks(messages: Sequence[Message], numbers: np.ndarray) -> list[tuple[str, str, str]]:

@@ -26,7 +26,7 @@ from mpc.randomness.correlation import (
     fold_order,
     kept_bytes,
 )
-from mpc.randomness.dealing import WINDOW_BYTES, windows
+from mpc.randomness.dealing import windows
 from mpc.randomness.layout import Layout
 from mpc.randomness.repeated import KindList
 from mpc.randomness.streams import Stream, derive
@@ -242,20 +242,6 @@ def test_windows(sizes: list[int], limit: int) -> None:
         assert size + next(n for n in map(correction_bytes, group) if n or size > limit) > limit
 
 
-def test_windows_hold_a_megabyte() -> None:
-    kind = MultiplyTriple(Spec((1 << 14,)), Spec((1 << 14,)))  # an eighth of a megabyte
-    sizes = [window.nbytes for window in windows([kind] * 21)]
-    assert sizes == [WINDOW_BYTES, WINDOW_BYTES, WINDOW_BYTES * 5 // 8]
-    assert WINDOW_BYTES == 1 << 20
-    assert list(windows([])) == [] == list(windows([Uniform((Spec((9,)),))]))
-
-
-def test_deal_sends_each_window_as_one_message() -> None:
-    kinds: list[Kind] = [Truncation((k,), 3, 2) for k in range(5)]
-    (window,) = deal(kinds, [Stream(bytes(32)), Stream(bytes([1]) * 32)])
-    assert [len(window)] == [one.nbytes for one in windows(kinds)] == [16 * (1 + 2 + 3 + 4)]
-
-
 @pytest.mark.parametrize("count", [3, 8, 1 << 14])  # the last one is too large to be drawn in one piece
 def test_parts_are_the_streams_bytes_one_after_another(count: int) -> None:
     kinds: list[Kind] = [MultiplyTriple(Spec((count,), 0, ring), Spec((count,), 0, ring)) for ring in (Z64, Z32, B8)]
@@ -266,15 +252,6 @@ def test_parts_are_the_streams_bytes_one_after_another(count: int) -> None:
             drawn, dealt = layout.draw(stream)
             for spec, part in zip((*kind.drawn, *kind.dealt), (*drawn, *dealt), strict=True):
                 assert bytes(spec.ring.to_bytes(part)) == same.take(spec.nbytes).tobytes()
-
-
-def test_draw_leaves_the_dealt_parts_to_the_correction() -> None:
-    kind = MultiplyTriple(Spec((4,)), Spec((4,)))
-    (a, b), (c,) = Layout(kind, corrected=False).draw(Stream(bytes(32)))
-    (a_too, b_too), none = Layout(kind, corrected=True).draw(Stream(bytes(32)))
-    assert none == ()
-    assert (a.tolist(), b.tolist()) == (a_too.tolist(), b_too.tolist())
-    assert len({*a.tolist(), *b.tolist(), *c.tolist()}) == 12
 
 
 @pytest.mark.parametrize(("count", "apart"), [(8, True), (8191, True), (8193, False)])
@@ -295,41 +272,6 @@ def test_fold_order(words: list[int]) -> None:
     assert fold_order(array).tolist() == [folded(word) for word in words]
     assert fold_order(fold_order(array)).tolist() == words
     assert array.tolist() == words
-
-
-def test_fold_order_puts_neighbours_opposite_at_every_level() -> None:
-    places = [int(fold_order(np.array([1 << i], dtype=np.uint64))[0]).bit_length() - 1 for i in range(64)]
-    half = 32
-    while half:
-        assert all(places[2 * i + 1] == places[2 * i] + half for i in range(len(places) // 2))
-        places = [places[2 * i] for i in range(len(places) // 2)]
-        half //= 2
-
-
-def test_specs_say_how_long_they_are() -> None:
-    for spec, size in (
-        (Spec((3, 4)), 96),
-        (Spec(()), 8),
-        (Spec((0,)), 0),
-        (Spec((5,), 2, wide(256)), 160),
-        (Spec((5,), 0, B8), 5),
-    ):
-        assert spec.nbytes == size
-
-
-@pytest.mark.parametrize(
-    "kind, scales",
-    [
-        (MultiplyTriple(Spec((2,), 5), Spec((2,), 6)), [11]),
-        (MatmulTriple(Spec((2, 3), 5), Spec((3, 2), 7)), [12]),
-        (Truncation((2,), 40, 12), [28, 0]),
-        (BitsOfMask(2, 40), [0]),
-        (AnyBit(2), [0]),
-    ],
-)
-def test_scales_of_what_is_dealt(kind: Kind, scales: list[int]) -> None:
-    assert [spec.scale for spec in kind.dealt] == scales
-    assert not kind.kept
 
 
 def test_the_digest_covers_kinds_shapes_scales_rings_and_order() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, basic_indices, mutually_broadcastable_shapes
 
 from mpc.errors import InternalError
-from mpc.ring.abstract_array import AbstractArray, abstract, is_abstract
+from mpc.ring.abstract_array import AbstractArray
 from tests.examples import steady
 
 BINARY: list[Callable[[Any, Any], Any]] = [
@@ -143,8 +143,3 @@ def test_no_number_comes_out_of_a_ghost(read: Callable[[Any], Any]) -> None:
 def test_what_a_dry_run_cannot_do_is_named(compute: Callable[[Any], Any], name: str) -> None:
     with pytest.raises(InternalError, match=f"cannot do {name}"):
         compute(AbstractArray((3,)))
-
-
-def test_what_a_ghost_is() -> None:
-    assert is_abstract(abstract((2,))) and not is_abstract(np.zeros(2)) and not is_abstract(None)
-    assert repr(AbstractArray((2, 3))) == "AbstractArray(2, 3)"

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from mpc.errors import InternalError, ProtocolError
-from mpc.randomness.correlation import MultiplyTriple, OwnMasks, Uniform
+from mpc.randomness.correlation import OwnMasks, Uniform
 from mpc.randomness.streams import Stream, derive
-from mpc.ring.rings import B8, B16, B64, Z32, Z64, Ring, wide
+from mpc.ring.rings import B64, Z32, Z64, Ring, wide
 from mpc.ring.specs import Spec
 from mpc.runtime.lockstep import Watch
 from mpc.runtime.party import PairStreams, Party, pair_streams
-from mpc.sharing.share import Mask, Masked, Public, Share, Use
+from mpc.sharing.share import Mask, Masked, Public, Share
 from tests.mpc.kit import RINGS, Log, combine, elements, entropy, ints, owners, run
 
 SIZES = [2, 3, 4, 5]
@@ -53,25 +53,6 @@ def test_inputs_are_shared_and_add_up(ring: Ring, n: int) -> None:
         for i, share in enumerate(shares):
             for other in (*shares[:i], value):
                 assert not np.array_equal(share, other)
-
-
-@each_size
-def test_shares_of_an_input_are_uniform_at_every_owner(n: int) -> None:
-    async def program(p: Party) -> Share:
-        return own_input(p, owners(n)[1], np.zeros(4096, dtype=np.uint64))
-
-    for name, share in run(program, n).results.items():
-        assert bits_are_balanced(share.value), name
-
-
-def test_two_inputs_are_not_masked_alike() -> None:
-    value = np.zeros(100, dtype=np.uint64)
-
-    async def program(p: Party) -> list[Share]:
-        return [own_input(p, name, value) for name in (*owners(3), owners(3)[0])]
-
-    for shares in run(program, 3).results.values():
-        assert len({share.value.tobytes() for share in shares}) == 4
 
 
 @pytest.mark.parametrize(
@@ -113,14 +94,6 @@ def test_open_gives_everyone_the_masked_value(ring: Ring, n: int) -> None:
         assert type(minus) is Public and minus.scale == 6 and minus.ring == ring
         assert ints(minus.value).tolist() == ints(ring.sub(value, a)).tolist()
         assert ints(plus.value).tolist() == ints(ring.add(value, b)).tolist()
-
-
-def test_what_is_opened_is_uniform() -> None:
-    async def program(p: Party) -> Public:
-        covered, _ = await masked(p, own_input(p, "hospital_a", np.zeros(4096, dtype=np.uint64)))
-        return (await p.open(covered, label="open"))[0]
-
-    assert bits_are_balanced(run(program).results["hospital_b"].value)
 
 
 def test_only_masked_values_are_opened() -> None:
@@ -292,30 +265,6 @@ def test_only_a_masked_value_is_opened_row_by_row() -> None:
 
     with pytest.raises(InternalError, match="is not masked and cannot be opened in 'leak'"):
         run(program)
-
-
-def test_masks_of_one_correlation_are_different_masks() -> None:
-    async def program(p: Party) -> tuple[Use, ...]:
-        x = own_input(p, "hospital_a", np.zeros(2, np.uint64))
-        a, b, c = p.correlation(MultiplyTriple(Spec((2,)), Spec((2,))))
-        (d,) = p.correlation(Uniform((Spec((2,)),)))
-        assert type(a) is type(b) is type(d) is Mask and type(c) is Share
-        await p.open(x - a, x - b, x - d, label="all")
-        return (a.use, b.use, d.use)
-
-    assert all(len(set(uses)) == 3 for uses in run(program).results.values())
-
-
-def test_correlations_are_numbered_and_typed() -> None:
-    async def program(p: Party) -> list[int]:
-        numbers = []
-        for k in range(3):
-            number, (a,) = p.kept(Uniform((Spec((2,), 4 + k, B16),), kept=True))
-            assert (a.scale, a.ring, a.shape) == (4 + k, B16, (2,))
-            numbers.append(number)
-        return numbers
-
-    assert all(numbers == [0, 1, 2] for numbers in run(program).results.values())
 
 
 # --- revealing ---
@@ -491,19 +440,6 @@ def test_masks_are_not_revealed() -> None:
 # --- the rest ---
 
 
-@each_size
-def test_public_values_become_shares(n: int) -> None:
-    for ring in (Z64, B8, wide(256)):
-        value = Public(elements(ring, (4,), 3), 5, ring)
-
-        async def program(p: Party, value: Public = value) -> Share:
-            return p.public(value)
-
-        shares = run(program, n).results
-        assert all(type(s) is Share and s.scale == 5 and s.ring == value.ring for s in shares.values())
-        assert combine(ring, [s.value for s in shares.values()]).tolist() == ints(value.value).tolist()
-
-
 @pytest.mark.parametrize("ring", [Z64, Z32, B64, wide(128), wide(256)])
 @pytest.mark.parametrize("number", [0, 1, -1, 2**63, -(2**63), 2**64, 2**64 + 5, 2**300 + 1])
 def test_constants_are_brought_into_the_ring(ring: Ring, number: int) -> None:
@@ -532,15 +468,6 @@ def test_compute_and_insist_are_skipped_in_a_dry_run_only() -> None:
 
     with pytest.raises(ProtocolError, match="the value is out of range"):
         run(fails)
-
-
-def test_a_party_knows_its_place_and_tells_its_stages() -> None:
-    watch = Watch()
-    party = Party("hospital_b", owners(3), NoSupply(), {}, watch, declared=None)
-    assert (party.index, party.peers, party.dry) == (1, ("hospital_a", "hospital_c"), False)
-    party.stage("training", 3, 10)
-    party.stage("evaluation")
-    assert watch.stages == [("training", 3, 10), ("evaluation", 0, 0)]
 
 
 def test_pair_streams_are_two_streams_bound_to_the_session() -> None:

@@ -16,13 +16,12 @@ from mpc.randomness.correlation import MatmulTriple, MultiplyTriple, Truncation,
 from mpc.randomness.dealing import WINDOWS_AHEAD
 from mpc.ring.rings import B8, B64, Z32, Z64, wide
 from mpc.ring.specs import Spec
-from mpc.runtime.lockstep import run_lockstep
 from mpc.runtime.party import Party
 from mpc.runtime.plan import Plan, make_plan
 from mpc.runtime.round import HEADER_BYTES, Blob, Round, together
 from mpc.sharing.share import Share
 from tests.examples import steady
-from tests.mpc.kit import Log, Protocol, elements, entropy, owners, run
+from tests.mpc.kit import Log, Protocol, elements, owners, run
 
 RINGS = {"Z64": Z64, "Z32": Z32, "B8": B8, "B64": B64, "Z128": wide(128)}
 
@@ -109,14 +108,6 @@ def test_plan_is_what_is_measured(steps: list[Step], n: int, window: int) -> Non
             assert outcome.payload_bytes[name] == sum(len(m.body) for m in sent)
             if name != "helper":
                 assert [m.label for m in sent] == [one.label for one in plan.rounds for _ in range(n - 1)]
-
-
-def test_stages_and_labels() -> None:
-    plan = run(program((Step("open"), Step("stage", ring="B8"), Step("reveal", times=2), Step("stage")))).plan
-    assert [(one.label, one.stage) for one in plan.rounds] == [
-        ("open", ""), ("reveal", "stage B8"), ("reveal", "stage B8")
-    ]  # fmt: skip
-    assert [one.payload for one in plan.rounds] == [8, 16, 16]
 
 
 def test_correlations_are_counted_by_kind() -> None:
@@ -350,12 +341,3 @@ def test_a_big_job_is_planned_in_no_memory() -> None:
 
     plan = make_plan(big, owners(2), "helper")
     assert plan.rounds[0].payload == 8 * 10**12
-
-
-def test_a_plan_may_be_made_before_and_handed_over() -> None:
-    plan = planned(BASE)
-    factories = dict.fromkeys(owners(2), program(BASE))
-    outcome = run_lockstep(factories, plan, entropy=entropy(2))
-    assert outcome.plan is plan
-    with pytest.raises(InternalError, match="not in its plan"):
-        run_lockstep(factories, planned(BASE[1:]), entropy=entropy(2))

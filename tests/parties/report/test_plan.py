@@ -24,8 +24,6 @@ from parties.tasks.registry import planned as plan_of_scenario
 from protocols.rows.settings import TrainingSettings
 from protocols.training.form import choose_fit, constants_digest
 from protocols.training.rows_job import training_job
-from tests.helpers import example_tables, job, train
-from tests.parties.report.test_summary import first_column
 
 OWNERS = ("east", "west", "north")
 ROWS = {"east": (61, 15), "west": (40, 10), "north": (27, 7)}
@@ -185,47 +183,10 @@ def test_the_sigmoids_range_is_explained(tmp_path: Path) -> None:
     assert "period 512" in asked
 
 
-def test_tables_hold_the_plans_numbers(tmp_path: Path) -> None:
-    one = scenario(tmp_path)
-    plan, _, _ = planned(one)
-    text = printed(one)
-    assert row_of(text, "\nRounds", "in all")[2] == str(len(plan.rounds))
-    for name, sent in plan.bytes_sent.items():
-        row = row_of(text, "\nWhat each party sends", name)
-        assert row[1:4] == ["helper" if name == "helper" else "owner", str(plan.messages_sent[name]), f"{sent:,}"]
-    for kind, dealt in plan.correlations.items():
-        expected = [str(dealt["count"]), f"{dealt['correction_bytes']:,}"]
-        assert row_of(text, "\nRandom numbers", kind + " ")[1:3] == expected
-    assert first_column(text, "What the owners will learn") == ", ".join(item.what for item in plan.reveals)
-
-
-def test_json_goes_to_standard_output_unbroken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    print_plan(*planned(scenario(tmp_path)), as_json=True)
-    assert json.loads(capsys.readouterr().out)["schema"] == 1
-
-
 def test_without_metrics_fewer_things_are_revealed(tmp_path: Path) -> None:
     facts = plan_json(*planned(scenario(tmp_path, task='reveal = ["model"]\n')))
     assert [item["what"] for item in facts["reveals"]][-1] == "model"
     assert not [stage for stage in facts["stages"] if stage["stage"] == "evaluation"]
-
-
-def test_what_is_planned_is_what_is_done(tmp_path: Path) -> None:
-    """A training of these shapes reveals what the text said and sends what it said."""
-    one = scenario(tmp_path, 2)
-    plan, settings, _ = planned(one)
-    facts = plan_json(plan, settings, one)
-    tables = dict(zip(one.owners, example_tables((76, 50), 5, seed=1).values(), strict=True))
-    own, _ = job(tables, seed=settings.seed)
-    assert [len(rows.y_train) for rows in own.values()] == list(settings.train_rows)
-    outcome = train(own, settings)
-    assert [item.what for item in outcome.reveals] == [item["what"] for item in facts["reveals"]]
-    assert outcome.plan.correlations == facts["correlations"]
-    for name in one.owners:
-        messages = facts["messages"][name]
-        credits = plan.credits if name == one.owners[-1] else 0
-        assert outcome.payload_bytes[name] == facts["bytes"][name] - messages * HEADER_BYTES
-        assert outcome.rounds[name] == facts["rounds"] == messages - credits
 
 
 def test_wide_data_are_planned_in_the_dual_form(tmp_path: Path) -> None:

@@ -20,10 +20,8 @@ from parties.report.record import failed_record, merge_results
 from parties.report.summary import (
     plan_differences,
     print_summary,
-    reveals_grid,
-    summary_blocks,
 )
-from parties.show.blocks import bytes_text, print_blocks, seconds_text, short_bytes, significant
+from parties.show.blocks import bytes_text, seconds_text, short_bytes, significant
 from parties.tasks.logistic.show import accuracy_text, odds_text, ranked_weights
 from protocols.plain import logistic as reference
 from tests.helpers import ROOT, example_tables, job, train
@@ -85,58 +83,6 @@ def plain(record: dict[str, Any], out: Path = Path("runs/x"), width: int = 100) 
 
 def line_of(text: str, start: str) -> str:
     return next(line for line in text.splitlines() if line.startswith(start))
-
-
-def first_column(text: str, title: str) -> str:
-    """All that a table's first column says, put together again where it was wrapped; as a list of names."""
-    head, _, *rows = text[text.index(f"\n{title}\n") + len(title) + 2 :].split("\n\n")[0].splitlines()
-    width = head.index(head.split()[1])
-    cells = ""
-    for row in rows:
-        first = row[:width].strip()
-        # A row's first line has something in its second column too; a name is not cut at a comma.
-        new = row[width : width + 8].strip()
-        cells += (", " if new and cells else " ") + first if first else ""
-    return cells.strip()
-
-
-def test_a_run_in_plain_text() -> None:
-    record = real_record()
-    text = plain(record)
-    test = record["metrics"]["test"]
-    assert text.startswith("small pair: done. 2 owners and 1 helper, 3.500 s in all, 0.250 s online.\n")
-
-    together = line_of(text, "together").split()
-    right = test["confusion"]["true_positives"] + test["confusion"]["true_negatives"]
-    assert together[3:] == [
-        str(test["rows"]),
-        f"{100 * test['accuracy']:.1f}",
-        "%",
-        f"({right}/{test['rows']})",
-        f"{test['auc']:.4f}",
-        f"{test['log_loss']:.4f}",
-        f"{test['brier']:.4f}",
-    ]
-    for owner in ("owner0", "owner1"):
-        assert f"{record['comparison']['alone'][owner]['test']['log_loss']:.4f}" in line_of(text, f"{owner} alone")
-    assert f"{record['comparison']['pooled']['test']['brier']:.4f}" in line_of(text, "pooled")
-    difference = record["comparison"]["pooled"]["max_abs_weight_difference"]
-    assert f"Largest difference from the plaintext weights: {difference:#.2g} (standardised" in text
-
-    sent = record["plan"]["bytes"]["owner1"]
-    rounds = record["plan"]["rounds"]
-    assert line_of(text[text.index("\nWhat it cost") :], "owner1").split() == [
-        "owner1", "owner", "4001", str(rounds), str(record["plan"]["messages"]["owner1"]),
-        *f"{sent:,} ({short_bytes(sent)})".split(), "1,234,567", "(1.23", "MB)",
-    ]  # fmt: skip
-    seconds = text[text.index("\nSeconds") :]
-    assert line_of(seconds, "owner0").split() == ["owner0", "0.010", "0.020", "0.250", "0.125", "1.500"]
-    assert line_of(seconds, "helper").split() == ["helper", "0.010", "0.020", "0.250", "-", "3.500"]
-    assert "Rounds and bytes sent were as planned, exactly, for every party." in text
-    assert first_column(text, "What was revealed") == ", ".join(item["what"] for item in record["revealed"])
-    assert "helper was shown no value" in text
-    assert "WARNING" not in text
-    assert text.endswith("Record: runs/x/result.json\n")
 
 
 def test_the_largest_weights_are_shown_first() -> None:
@@ -312,15 +258,6 @@ def test_the_report_is_named_where_there_is_one(tmp_path: Path) -> None:
     assert f"Record: {deep / 'result.json'}\n" in plain(real_record(), deep)
 
 
-def test_reveals_with_one_reader_and_reason_share_a_row() -> None:
-    record = real_record()
-    rows = reveals_grid(record).rows
-    assert rows[0][:3] == ("feature means, feature standard deviations", "7 + 7", "all owners")
-    assert [row[0] for row in rows if "model" in row[0]] == ["model"]
-    numbers = [int(n) for row in rows for n in row[1].split(" + ")]
-    assert numbers == [item["shape"][0] for item in record["revealed"]]
-
-
 def test_numbers_read_well() -> None:
     assert [short_bytes(n) for n in (0, 999, 1000, 999_499, 999_500, 3_381_884)] == [
         "0 B", "999 B", "1 kB", "999 kB", "1 MB", "3.38 MB",
@@ -335,10 +272,3 @@ def test_numbers_read_well() -> None:
     assert [odds_text(w) for w in (0.0, 800.0, -800.0, None)] == ["1.00", "> 1e300", "< 1e-300", "-"]
     assert accuracy_text({"accuracy": 0.5}) == "50.0 %"
     assert accuracy_text({"accuracy": None}) == "-"
-
-
-def test_blocks_of_nothing() -> None:
-    file = io.StringIO()
-    print_blocks([], Console(file=file))
-    assert file.getvalue() == ""
-    assert summary_blocks({}, Path("x"))

@@ -7,15 +7,11 @@ and long inner sizes, which the kit's inputs do not have.
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import BroadcastableShapes, mutually_broadcastable_shapes
 
-from mpc.errors import InternalError
-from mpc.randomness.correlation import MultiplyTriple
 from mpc.ring.rings import B8, B16, B32, B64, Z32, Z64, Ring, wide
-from mpc.ring.specs import Spec
 from mpc.runtime.party import Party
 from mpc.sharing.share import Share
 from protocols.core.beaver import matmul, multiply
@@ -81,15 +77,3 @@ def test_matmul(rows: int, inner: int, columns: int, kind: str, n: int, seed: in
     assert z.shape == wanted.shape
     assert (z == wanted).all()
     assert set(outcome.rounds.values()) == {1}
-
-
-def test_a_mask_serves_once() -> None:
-    async def body(p: Party, s: list[Share]) -> Share:
-        spec = Spec((2,))
-        a, b, _ = p.correlation(MultiplyTriple(spec, spec))
-        await p.open(s[0] - a, s[1] - b, label="first")
-        await p.open(s[1] - a, label="second")
-        return s[0]
-
-    with pytest.raises(InternalError, match="used twice"):
-        on_shares(body, [(np.array([3, 5]), 0, Z64), (np.array([2, 7]), 0, Z64)])
